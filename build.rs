@@ -1,0 +1,297 @@
+//! Builds the runtime that `wasm2native` carries, see `src/link/runtime.rs`.
+//!
+//! Comes in: the crate `wasi-shim`, and the C library of this machine or of Rust's musl target. Goes out, in `OUT_DIR`:
+//! `runtime.o`, the crate as one object; `libraries.a`, those members of the C library's and the compiler's archives that the runtime
+//! or translated code can need; and the C library's start files. All are stripped of debug sections, and the two large
+//! ones are compressed.
+//!
+//! `WASM2NATIVE_RUNTIME_LIBC=glibc|musl` chooses the C library. For a target without either, the files are empty, and
+//! only objects and programs that another linker finishes can be made.
+
+use object::elf::{self, FileHeader64, SectionHeader64};
+use object::pod::{bytes_of, from_bytes};
+use object::{LittleEndian as LE, Object, ObjectSymbol};
+use std::collections::{HashMap, HashSet};
+use std::error::Error;
+use std::io::Write;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+type Result<T> = std::result::Result<T, Box<dyn Error>>;
+
+const GLIBC: &str = "x86_64-unknown-linux-gnu";
+const MUSL: &str = "x86_64-unknown-linux-musl";
+
+/// In the order of the link: the first three stand before all else, the others at the end.
+const START_FILES: [&str; 5] = ["rcrt1.o", "crti.o", "crtbeginS.o", "crtendS.o", "crtn.o"];
+
+/// What translated code may call without the runtime calling it: `abi::BUILTINS`, and the functions to which Cranelift lowers
+/// operations that the processor lacks (`cranelift_codegen::ir::LibCall`).
+const CALLED: &str = "memmove memset memcpy memcmp ceil ceilf floor floorf trunc truncf nearbyint nearbyintf fma fmaf";
+
+fn main() -> Result<()> {
+    for path in ["build.rs", "Cargo.toml", "Cargo.lock", "wasi-shim"] {
+        println!("cargo::rerun-if-changed={path}");
+    }
+    for variable in ["WASM2NATIVE_RUNTIME_LIBC", "CC"] {
+        println!("cargo::rerun-if-env-changed={variable}");
+    }
+    let out = PathBuf::from(std::env::var("OUT_DIR")?);
+    let target = match std::env::var("WASM2NATIVE_RUNTIME_LIBC").as_deref() {
+        Ok("glibc") => GLIBC.to_owned(),
+        Ok("musl") => MUSL.to_owned(),
+        Ok(other) => return Err(format!("WASM2NATIVE_RUNTIME_LIBC is `{other}`, not `glibc` or `musl`").into()),
+        Err(_) => std::env::var("TARGET")?,
+    };
+    let libraries = match target.as_str() {
+        GLIBC => Libraries::of_glibc()?,
+        MUSL => Libraries::of_musl()?,
+        _ => Libraries { start_files: Default::default(), archives: Vec::new() },
+    };
+    let runtime = if libraries.archives.is_empty() { Vec::new() } else { build_shim(&target, &out)? };
+    write_runtime(&out, runtime, &libraries)
+}
+
+/// Where the C library's files are.
+struct Libraries {
+    start_files: [PathBuf; START_FILES.len()],
+    archives: Vec<PathBuf>,
+}
+
+impl Libraries {
+    fn of_glibc() -> Result<Libraries> {
+        let find = |name: &str| -> Result<PathBuf> {
+            let compiler = std::env::var("CC").unwrap_or("cc".into());
+            let output = Command::new(&compiler).arg(format!("-print-file-name={name}")).output()?;
+            let path = PathBuf::from(String::from_utf8(output.stdout)?.trim());
+            // A compiler that does not know the file prints its bare name.
+            if !path.is_absolute() {
+                return Err(format!("`{compiler}` knows no file `{name}`; it belongs to the C library").into());
+            }
+            Ok(path)
+        };
+        let mut archives = Vec::new();
+        for name in ["libc.a", "libm.a", "libgcc.a", "libgcc_eh.a"] {
+            archives.extend(follow_script(find(name)?)?);
+        }
+        let start_files = START_FILES.map(find).into_iter().collect::<Result<Vec<_>>>()?;
+        Ok(Libraries { start_files: start_files.try_into().expect("one for each"), archives })
+    }
+
+    /// Rust brings musl with its target.
+    fn of_musl() -> Result<Libraries> {
+        let rustc = std::env::var("RUSTC")?;
+        let output = Command::new(rustc).args(["--print", "target-libdir", "--target", MUSL]).output()?;
+        let directory = Path::new(String::from_utf8(output.stdout)?.trim()).join("self-contained");
+        if !directory.exists() {
+            return Err(format!("{} does not exist: run `rustup target add {MUSL}`", directory.display()).into());
+        }
+        Ok(Libraries {
+            start_files: START_FILES.map(|name| directory.join(name)),
+            archives: ["libc.a", "libunwind.a"].map(|name| directory.join(name)).into(),
+        })
+    }
+}
+
+/// The archives themselves if the file is a linker script, `GROUP ( a.a b.a )`, as glibc's `libm.a` is.
+fn follow_script(path: PathBuf) -> Result<Vec<PathBuf>> {
+    let data = std::fs::read(&path)?;
+    if data.starts_with(b"!<arch>") {
+        return Ok(vec![path]);
+    }
+    let text = String::from_utf8(data)?;
+    Ok(text.split_whitespace().filter(|word| word.ends_with(".a")).map(PathBuf::from).collect())
+}
+
+/// Builds `wasi-shim` and returns its archive.
+fn build_shim(target: &str, out: &Path) -> Result<Vec<u8>> {
+    let mut cargo = Command::new(std::env::var("CARGO")?);
+    cargo.args(["build", "--package", "wasi-shim", "--profile", "runtime", "--target", target, "--target-dir"]);
+    // A directory of its own: the outer cargo holds the lock of the usual one.
+    cargo.arg(out.join("wasi-shim"));
+    if Path::new("Cargo.lock").exists() {
+        cargo.arg("--locked");
+    }
+    // The runtime is the same whatever flags, checkers and wrappers this crate is built with.
+    for variable in ["RUSTFLAGS", "RUSTC_WRAPPER", "RUSTC_WORKSPACE_WRAPPER", "CARGO_BUILD_TARGET", "CARGO_TARGET_DIR"]
+    {
+        cargo.env_remove(variable);
+    }
+    let home = std::env::var("CARGO_HOME").ok().or_else(|| Some(format!("{}/.cargo", std::env::var("HOME").ok()?)));
+    let mut flags = vec!["-Cforce-frame-pointers=yes".to_owned()];
+    // No folder of this machine in the programs.
+    flags.extend(home.map(|home| format!("--remap-path-prefix={home}=cargo")));
+    cargo.env("CARGO_ENCODED_RUSTFLAGS", flags.join("\x1f"));
+    let status = cargo.status()?;
+    if !status.success() {
+        return Err(format!("building the runtime failed: {status}").into());
+    }
+    Ok(std::fs::read(out.join("wasi-shim").join(target).join("runtime/libwasi_shim.a"))?)
+}
+
+fn write_runtime(out: &Path, shim: Vec<u8>, libraries: &Libraries) -> Result<()> {
+    let mut roots: Vec<String> = CALLED.split(' ').map(str::to_owned).collect();
+    for (name, path) in START_FILES.into_iter().zip(&libraries.start_files) {
+        let data = if path.as_os_str().is_empty() { Vec::new() } else { strip(&std::fs::read(path)?)? };
+        if !data.is_empty() {
+            roots.extend(Symbols::read(&data)?.undefined);
+        }
+        std::fs::write(out.join(name), data)?;
+    }
+    let mut pool = Vec::new();
+    if !shim.is_empty() {
+        pool.extend(read_archive(&shim)?);
+    }
+    for path in &libraries.archives {
+        println!("cargo::rerun-if-changed={}", path.display());
+        pool.extend(read_archive(&std::fs::read(path)?)?);
+    }
+    let symbols = pool.iter().map(|member| Symbols::read(&member.data)).collect::<Result<Vec<_>>>()?;
+
+    // The crate itself is the member that defines C's `main`; the others that Rust adds are its compiler's helpers.
+    let main = symbols.iter().position(|symbols| symbols.defined.iter().any(|name| name == "main"));
+    if let Some(main) = main {
+        roots.extend(symbols[main].undefined.iter().cloned());
+    }
+    let needed = closure(&symbols, roots, main);
+    let mut libraries = b"!<arch>\n".to_vec();
+    for (index, member) in pool.iter().enumerate().filter(|(index, _)| needed.contains(index)) {
+        append_member(&mut libraries, index, &strip(&member.data)?)?;
+    }
+    let runtime = main.map_or(Ok(Vec::new()), |main| strip(&redirect_panics(&pool[main].data)?))?;
+    write_compressed(&out.join("runtime.o.z"), &runtime)?;
+    write_compressed(&out.join("libraries.a.z"), &libraries)
+}
+
+struct Member {
+    data: Vec<u8>,
+}
+
+fn read_archive(data: &[u8]) -> Result<Vec<Member>> {
+    let archive = object::read::archive::ArchiveFile::parse(data)?;
+    archive.members().map(|member| Ok(Member { data: member?.data(data)?.to_vec() })).collect()
+}
+
+/// Names that an object defines for others, and names that others must define for it. A weak reference asks for nothing.
+struct Symbols {
+    defined: Vec<String>,
+    undefined: Vec<String>,
+}
+
+impl Symbols {
+    fn read(data: &[u8]) -> Result<Symbols> {
+        let file = object::File::parse(data)?;
+        let mut symbols = Symbols { defined: Vec::new(), undefined: Vec::new() };
+        for symbol in file.symbols() {
+            let list = match (symbol.is_undefined(), symbol.is_global(), symbol.is_weak()) {
+                (true, _, false) => &mut symbols.undefined,
+                (false, true, _) => &mut symbols.defined,
+                _ => continue,
+            };
+            list.push(symbol.name()?.to_owned());
+        }
+        Ok(symbols)
+    }
+}
+
+/// The members that a linker may take to define the roots, without `except`. The first definition counts, as it does for linkers.
+fn closure(pool: &[Symbols], roots: Vec<String>, except: Option<usize>) -> HashSet<usize> {
+    let mut definitions = HashMap::new();
+    for (index, symbols) in pool.iter().enumerate() {
+        for name in &symbols.defined {
+            definitions.entry(name.as_str()).or_insert(index);
+        }
+    }
+    let mut needed = HashSet::new();
+    let mut wanted: Vec<&str> = roots.iter().map(String::as_str).collect();
+    while let Some(name) = wanted.pop() {
+        match definitions.get(name) {
+            Some(&index) if Some(index) != except && needed.insert(index) => {
+                wanted.extend(pool[index].undefined.iter().map(String::as_str));
+            }
+            _ => {}
+        }
+    }
+    needed
+}
+
+/// The object without debug information and unwinding tables: panics abort, and the backtrace of a trap needs neither.
+///
+/// Sections keep their numbers, so that nothing else has to change; what is removed becomes an unused section header.
+fn strip(data: &[u8]) -> Result<Vec<u8>> {
+    let file = object::read::elf::ElfFile64::<LE>::parse(data)?;
+    let mut header = *file.elf_header();
+    let table = file.elf_section_table();
+    let mut sections: Vec<SectionHeader64<LE>> = table.iter().copied().collect();
+    let is_removed = |section: &SectionHeader64<LE>| -> Result<bool> {
+        let name = table.section_name(LE, section)?;
+        Ok([&b".debug"[..], b".zdebug", b".eh_frame", b".comment", b".llvm", b".stab"]
+            .iter()
+            .any(|prefix| name.starts_with(prefix)))
+    };
+    let mut result = bytes_of(&header).to_vec();
+    for (section, old) in sections.iter_mut().zip(table.iter()) {
+        let is_relocation = matches!(old.sh_type.get(LE), elf::SHT_RELA | elf::SHT_REL);
+        let subject =
+            if is_relocation { table.section(object::SectionIndex(old.sh_info.get(LE) as usize))? } else { old };
+        if is_removed(subject)? {
+            *section = *from_bytes(&[0; size_of::<SectionHeader64<LE>>()]).expect("the right size").0;
+        } else if old.sh_type.get(LE) != elf::SHT_NOBITS && old.sh_type.get(LE) != elf::SHT_NULL {
+            let alignment = old.sh_addralign.get(LE).max(1) as usize;
+            result.resize(result.len().next_multiple_of(alignment), 0);
+            section.sh_offset.set(LE, result.len() as u64);
+            let start = old.sh_offset.get(LE) as usize;
+            result.extend(&data[start..start + old.sh_size.get(LE) as usize]);
+        }
+    }
+    result.resize(result.len().next_multiple_of(8), 0);
+    header.e_shoff.set(LE, result.len() as u64);
+    result[..size_of::<FileHeader64<LE>>()].copy_from_slice(bytes_of(&header));
+    sections.iter().for_each(|section| result.extend(bytes_of(section)));
+    Ok(result)
+}
+
+/// Makes Rust's panic handler jump to the runtime's own, see `wasi-shim/src/panic.rs`: its code becomes one jump, and the
+/// relocations behind the jump's are turned into none. Where the compiler names the handler otherwise, nothing changes.
+fn redirect_panics(data: &[u8]) -> Result<Vec<u8>> {
+    let file = object::read::elf::ElfFile64::<LE>::parse(data)?;
+    let mut result = data.to_vec();
+    let find = |suffix: &str| file.symbols().find(|symbol| symbol.name().is_ok_and(|name| name.ends_with(suffix)));
+    let (Some(handler), Some(target)) = (find("rust_begin_unwind"), find("w2n_panic")) else { return Ok(result) };
+    let Some(section) = handler.section_index() else { return Ok(result) };
+    let table = file.elf_section_table();
+    let code = table.section(section)?;
+    let is_code_of_handler = |header: &&SectionHeader64<LE>| {
+        header.sh_type.get(LE) == elf::SHT_RELA && header.sh_info.get(LE) as usize == section.0
+    };
+    let Some(relocations) = table.iter().find(is_code_of_handler) else { return Ok(result) };
+    if handler.address() != 0 || handler.size() != code.sh_size.get(LE) || handler.size() < 5 {
+        return Ok(result);
+    }
+    let start = code.sh_offset.get(LE) as usize;
+    result[start..start + 5].copy_from_slice(&[0xe9, 0, 0, 0, 0]);
+    let size = size_of::<elf::Rela64<LE>>();
+    let start = relocations.sh_offset.get(LE) as usize;
+    result[start..start + relocations.sh_size.get(LE) as usize].fill(0);
+    let mut jump = *from_bytes::<elf::Rela64<LE>>(&result[start..start + size]).map_err(|()| "misaligned section")?.0;
+    jump.r_offset.set(LE, 1);
+    jump.set_r_info(LE, false, target.index().0 as u32, elf::R_X86_64_PLT32);
+    jump.r_addend.set(LE, -4);
+    result[start..start + size].copy_from_slice(bytes_of(&jump));
+    Ok(result)
+}
+
+/// A member of a Unix archive; names are numbers, because archives may hold two members of one name.
+fn append_member(archive: &mut Vec<u8>, number: usize, data: &[u8]) -> Result<()> {
+    write!(archive, "{:<16}{:<12}{:<6}{:<6}{:<8}{:<10}`\n", format!("{number}.o/"), 0, 0, 0, 644, data.len())?;
+    archive.extend(data);
+    archive.resize(archive.len().next_multiple_of(2), b'\n');
+    Ok(())
+}
+
+fn write_compressed(path: &Path, data: &[u8]) -> Result<()> {
+    let mut encoder = flate2::write::ZlibEncoder::new(Vec::new(), flate2::Compression::best());
+    encoder.write_all(data)?;
+    std::fs::write(path, encoder.finish()?)?;
+    Ok(())
+}

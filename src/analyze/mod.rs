@@ -1,0 +1,157 @@
+//! Whole-program facts: what the closed world lets us know. Read only; nothing here changes the module.
+//!
+//! Bodies are scanned before they are validated, so the scan trusts nothing: an operator that can't be decoded ends the scan of
+//! its body (validation will report it), and indices out of range are passed over.
+
+mod scan;
+
+use crate::wasm::{
+    ElementIndex, ElementItems, ElementMode, EntityIndex, FuncIndex, GlobalIndex, MemoryIndex, Module, TableIndex,
+};
+use cranelift_entity::{EntitySet, SecondaryMap};
+use rayon::prelude::*;
+use scan::BodyFacts;
+
+/// What is known of the whole program. Entities of unreachable functions do not count.
+#[derive(Default)]
+pub struct Facts {
+    /// Functions that can be called: from a root, directly or through a table that is used.
+    pub reachable: EntitySet<FuncIndex>,
+    /// Reachable functions whose reference may be taken: they need a signature field and, if imported, a thunk.
+    pub address_taken: EntitySet<FuncIndex>,
+    pub globals_written: EntitySet<GlobalIndex>,
+    /// Tables read by reachable code or visible outside.
+    pub tables_used: EntitySet<TableIndex>,
+    /// Tables written or grown after instantiation.
+    pub tables_written: EntitySet<TableIndex>,
+    pub tables_grown: EntitySet<TableIndex>,
+    pub memories_grown: EntitySet<MemoryIndex>,
+}
+
+/// What the world outside may touch.
+pub struct Roots {
+    pub functions: Vec<FuncIndex>,
+    /// Others link against the object: exported tables, globals and memories may be changed by them.
+    pub exports_visible: bool,
+}
+
+/// Collects the facts.
+pub fn facts(module: &Module, roots: &Roots) -> Facts {
+    let bodies: Vec<_> = module.bodies().collect();
+    let scanned: Vec<_> = bodies.par_iter().map(|(func, body)| (*func, scan::scan(body))).collect();
+    let mut by_function: SecondaryMap<FuncIndex, Option<BodyFacts>> = SecondaryMap::new();
+    for (func, facts) in scanned {
+        by_function[func] = Some(facts);
+    }
+    let mut walk = Walk { module, by_function, facts: Facts::default(), queue: Vec::new(), elements: EntitySet::new() };
+    walk.roots(roots);
+    walk.run();
+    walk.facts
+}
+
+/// A search of the functions that can be called.
+struct Walk<'m, 'a> {
+    module: &'m Module<'a>,
+    by_function: SecondaryMap<FuncIndex, Option<BodyFacts>>,
+    facts: Facts,
+    queue: Vec<FuncIndex>,
+    /// Segments whose functions have been followed.
+    elements: EntitySet<ElementIndex>,
+}
+
+impl Walk<'_, '_> {
+    fn roots(&mut self, roots: &Roots) {
+        for &func in roots.functions.iter().chain(&self.module.start) {
+            self.reach(func);
+        }
+        for global in self.module.globals.values() {
+            if let Some(expr) = global.definition.local() {
+                self.expression(expr);
+            }
+        }
+        let visible = self.module.exports.iter().filter(|_| roots.exports_visible).map(|export| export.entity);
+        let imported = self.module.tables.iter().filter(|(_, table)| table.definition.import().is_some());
+        let imported = imported.map(|(table, _)| EntityIndex::Table(table));
+        for entity in visible.chain(imported).collect::<Vec<_>>() {
+            match entity {
+                EntityIndex::Function(func) => {
+                    self.reach(func);
+                    self.facts.address_taken.insert(func);
+                }
+                EntityIndex::Table(table) => {
+                    self.use_table(table);
+                    self.facts.tables_written.insert(table);
+                    self.facts.tables_grown.insert(table);
+                }
+                EntityIndex::Memory(memory) => {
+                    self.facts.memories_grown.insert(memory);
+                }
+                EntityIndex::Global(global) => {
+                    if self.module.globals[global].ty.mutable {
+                        self.facts.globals_written.insert(global);
+                    }
+                }
+            }
+        }
+    }
+
+    fn run(&mut self) {
+        while let Some(func) = self.queue.pop() {
+            let Some(body) = self.by_function[func].take() else {
+                continue;
+            };
+            body.calls.iter().for_each(|&callee| self.reach(callee));
+            body.references.iter().for_each(|&callee| self.take_address(callee));
+            body.tables_used.iter().for_each(|&table| self.use_table(table));
+            body.elements_used.iter().for_each(|&element| self.follow(element));
+            self.facts.globals_written.extend(body.globals_written.iter().copied());
+            self.facts.tables_written.extend(body.tables_written.iter().copied());
+            self.facts.tables_grown.extend(body.tables_grown.iter().copied());
+            self.facts.memories_grown.extend(body.memories_grown.iter().copied());
+        }
+    }
+
+    fn reach(&mut self, func: FuncIndex) {
+        if self.module.functions.is_valid(func) && self.facts.reachable.insert(func) {
+            self.queue.push(func);
+        }
+    }
+
+    fn take_address(&mut self, func: FuncIndex) {
+        self.reach(func);
+        self.facts.address_taken.insert(func);
+    }
+
+    /// A table that is read makes the functions of its active segments reachable.
+    fn use_table(&mut self, table: TableIndex) {
+        if !self.module.tables.is_valid(table) || !self.facts.tables_used.insert(table) {
+            return;
+        }
+        if let Some(Some(expr)) = self.module.tables[table].definition.local() {
+            self.expression(expr);
+        }
+        for (index, element) in &self.module.elements {
+            if matches!(element.mode, ElementMode::Active { table: target, .. } if target == table) {
+                self.follow(index);
+            }
+        }
+    }
+
+    fn follow(&mut self, index: ElementIndex) {
+        if !self.module.elements.is_valid(index) || !self.elements.insert(index) {
+            return;
+        }
+        match &self.module.elements[index].items {
+            ElementItems::Functions(funcs) => funcs.iter().for_each(|&func| self.take_address(func)),
+            ElementItems::Expressions(exprs) => exprs.iter().for_each(|expr| self.expression(expr)),
+        }
+    }
+
+    fn expression(&mut self, expr: &wasmparser::ConstExpr) {
+        for operator in expr.get_operators_reader().into_iter().map_while(Result::ok) {
+            if let wasmparser::Operator::RefFunc { function_index } = operator {
+                self.take_address(FuncIndex::from_u32(function_index));
+            }
+        }
+    }
+}

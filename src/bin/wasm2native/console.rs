@@ -1,0 +1,151 @@
+//! Everything that goes to standard error: errors, warnings, `-v`, `--timings` and the progress bar.
+//!
+//! An error is its chain of causes on one line, `error: prog.wasm: function 7 (`fib`): ...`. Where a message has a line that
+//! begins with `help: `, that line comes last and says what to do.
+
+use crate::flags::Messages;
+use clap::ColorChoice;
+use clap::builder::styling::{AnsiColor, Color, Style};
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use std::io::IsTerminal;
+use std::time::{Duration, Instant};
+use wasm2native::progress::Observer;
+
+/// A bar for work that is done sooner would only flicker.
+const BAR_AFTER: Duration = Duration::from_secs(1);
+
+pub struct Console {
+    verbose: bool,
+    quiet: bool,
+    timings: bool,
+    color: bool,
+    started: Instant,
+    bar: ProgressBar,
+}
+
+impl Console {
+    pub fn new(messages: &Messages) -> Console {
+        Console {
+            verbose: messages.verbose > 0,
+            quiet: messages.quiet,
+            timings: messages.timings,
+            color: match messages.color {
+                ColorChoice::Always => true,
+                ColorChoice::Never => false,
+                ColorChoice::Auto => terminal_has_color(),
+            },
+            started: Instant::now(),
+            bar: ProgressBar::with_draw_target(None, ProgressDrawTarget::hidden()),
+        }
+    }
+
+    pub fn error(&self, error: &anyhow::Error) {
+        let (message, help) = render(error);
+        self.line("error", AnsiColor::Red, &message);
+        for help in help {
+            self.line("help", AnsiColor::Cyan, &help);
+        }
+    }
+
+    pub fn warning(&self, message: &str) {
+        if !self.quiet {
+            self.line("warning", AnsiColor::Yellow, message);
+        }
+    }
+
+    /// A line for `-v`.
+    pub fn verbose(&self, message: &str) {
+        if self.verbose {
+            self.bar.suspend(|| eprintln!("{message}"));
+        }
+    }
+
+    fn line(&self, label: &str, color: AnsiColor, message: &str) {
+        let style = Style::new().bold().fg_color(Some(Color::Ansi(color)));
+        self.bar.suspend(|| match self.color {
+            true => eprintln!("{style}{label}{style:#}: {message}"),
+            false => eprintln!("{label}: {message}"),
+        });
+    }
+
+    /// From here on, work that takes long shows a bar on a terminal.
+    pub fn begin(&self) {
+        if self.quiet || self.verbose || !std::io::stderr().is_terminal() {
+            return;
+        }
+        let bar = self.bar.downgrade();
+        std::thread::spawn(move || {
+            std::thread::sleep(BAR_AFTER);
+            if let Some(bar) = bar.upgrade().filter(|bar| !bar.is_finished()) {
+                bar.set_draw_target(ProgressDrawTarget::stderr());
+                bar.enable_steady_tick(Duration::from_millis(100));
+            }
+        });
+    }
+
+    /// What the bar says before the stage: which input is in work.
+    pub fn input(&self, name: &str) {
+        self.bar.set_prefix(name.to_owned());
+    }
+
+    /// The work is over: takes the bar away and prints the total of `--timings`.
+    pub fn end(&self) {
+        self.bar.finish_and_clear();
+        if self.timings {
+            self.time("total", self.started.elapsed());
+        }
+    }
+
+    fn time(&self, name: &str, took: Duration) {
+        self.bar.suspend(|| eprintln!("{:>10.3} ms  {name}", took.as_secs_f64() * 1e3));
+    }
+}
+
+impl Observer for Console {
+    fn stage(&self, name: &'static str, total: u64) {
+        match total {
+            0 => self.verbose(name),
+            _ => self.verbose(&format!("{name}: {total} functions")),
+        }
+        let template = match total {
+            0 => "{prefix}  {spinner} {msg}  {elapsed}",
+            _ => "{prefix}  {msg} [{bar:30}] {pos}/{len}  {elapsed}",
+        };
+        let style = ProgressStyle::with_template(template).expect("the templates are constant");
+        self.bar.set_style(style.progress_chars("=> "));
+        self.bar.set_position(0);
+        self.bar.set_length(total);
+        self.bar.set_message(name);
+    }
+
+    fn advance(&self, n: u64) {
+        self.bar.inc(n);
+    }
+
+    fn done(&self, name: &'static str, took: Duration) {
+        if self.timings {
+            self.time(name, took);
+        }
+    }
+}
+
+/// The causes joined by colons, and the lines of help among them.
+fn render(error: &anyhow::Error) -> (String, Vec<String>) {
+    let mut message = Vec::new();
+    let mut help = Vec::new();
+    for cause in error.chain() {
+        let text = cause.to_string();
+        let (help_lines, lines): (Vec<&str>, Vec<&str>) = text.lines().partition(|line| line.starts_with("help: "));
+        help.extend(help_lines.iter().map(|line| line["help: ".len()..].to_owned()));
+        message.push(lines.join("\n"));
+    }
+    // Some errors repeat their cause in their own text.
+    message.dedup_by(|cause, error| error.ends_with(cause.as_str()));
+    (message.join(": "), help)
+}
+
+fn terminal_has_color() -> bool {
+    let set = |name: &str| std::env::var_os(name).is_some_and(|value| !value.is_empty());
+    let dumb = std::env::var_os("TERM").is_none_or(|term| term == "dumb");
+    std::io::stderr().is_terminal() && !set("NO_COLOR") && !dumb
+}

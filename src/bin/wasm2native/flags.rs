@@ -1,0 +1,336 @@
+//! The command line as types: what can be written, how help presents it, and the [`Options`] it stands for.
+//!
+//! To add a flag: a field here under its heading, its value in [`Compile::options`] or [`Code::options`]. Its help says what the
+//! user gets.
+
+use crate::powers::Powers;
+use clap::{ArgAction, Args, ColorChoice, Parser, Subcommand, ValueEnum};
+use std::ffi::OsString;
+use std::path::PathBuf;
+use wasm2native::options::{Cpu, Emit, OptLevel, Options};
+
+const USAGE: &str = "wasm2native [OPTIONS] INPUT [-o OUTPUT]
+       wasm2native [OPTIONS] INPUT... --out-dir DIR
+       wasm2native run [OPTIONS] MODULE [ARGS]...
+       wasm2native inspect PROGRAM...";
+
+const EXAMPLES: &str = "Examples:
+  wasm2native app.wasm                 build the program ./app
+  wasm2native app.wasm --dir .         the same; it may use files where it is started
+  wasm2native -c math.wat -o math.o    an object to link into a C or Rust program
+  wasm2native *.wasm --out-dir bin     one program per module
+  wasm2native -S app.wasm -o -         look at the code
+  wasm2native run app.wasm hello       build into a cache, run with the argument `hello`
+  wasm2native inspect app              show what the program `app` may do
+
+Runner for cargo:
+  export CARGO_TARGET_WASM32_WASIP1_RUNNER=\"wasm2native run\"
+  cargo test --target wasm32-wasip1";
+
+const LONG_ABOUT: &str = "Compiles WebAssembly to native programs, ahead of time.
+
+INPUT is a module (.wasm) or its text (.wat); the result needs nothing else to run: no engine, no C compiler, no library. \
+A program built from a WASI module sees its arguments and its standard streams and nothing more: files and environment \
+variables have to be granted, when building (--dir, --env) or when running (environment variable WASM2NATIVE_OPTIONS=\"--dir .\").";
+
+const AFTER_LONG_HELP: &str =
+    "Arguments can be read from a file: `@FILE` stands for the words in FILE, which may be quoted as in a shell.
+
+Exit status: 0 when everything was built, 1 when something could not be built, 2 for wrong usage. \
+`wasm2native run` exits as the program does.";
+
+/// Compiles WebAssembly to native programs.
+#[derive(Parser)]
+#[command(
+    name = "wasm2native",
+    version,
+    long_version = long_version(),
+    long_about = LONG_ABOUT,
+    override_usage = USAGE,
+    after_help = EXAMPLES,
+    after_long_help = format!("{AFTER_LONG_HELP}\n\n{EXAMPLES}"),
+    args_conflicts_with_subcommands = true,
+    subcommand_negates_reqs = true,
+    arg_required_else_help = true,
+    args_override_self = true,
+    max_term_width = 120
+)]
+pub struct Cli {
+    #[command(subcommand)]
+    pub command: Option<Command>,
+    #[command(flatten)]
+    pub compile: Compile,
+}
+
+#[derive(Subcommand)]
+pub enum Command {
+    Run(Run),
+    Inspect(Inspect),
+}
+
+/// What follows `wasm2native` when no command does.
+#[derive(Args)]
+pub struct Compile {
+    /// Module to compile: .wasm or .wat, `-` for standard input
+    #[arg(value_name = "INPUT", required = true)]
+    pub inputs: Vec<PathBuf>,
+
+    /// Write the result to FILE [default: the input's name, in the current directory]
+    ///
+    /// `-` is standard output. Without `-o`, `dir/app.wasm` becomes `app` in the current directory, `app.o` with `-c`, and
+    /// `app.s` with `-S`; text forms go to standard output.
+    #[arg(short, long, value_name = "FILE", help_heading = "Output", conflicts_with = "out_dir")]
+    pub output: Option<PathBuf>,
+
+    /// Write one result per input into DIR
+    ///
+    /// DIR is made if it does not exist. An input that fails does not stop the others; what failed is listed at the end.
+    #[arg(long, value_name = "DIR", help_heading = "Output")]
+    pub out_dir: Option<PathBuf>,
+
+    /// Produce a relocatable object instead of a program
+    #[arg(short = 'c', help_heading = "Output", conflicts_with_all = ["assembly", "emit"])]
+    pub object: bool,
+
+    /// Produce assembly instead of a program
+    #[arg(short = 'S', help_heading = "Output", conflicts_with = "emit")]
+    pub assembly: bool,
+
+    /// Stop after a stage and write its result [default: exe]
+    #[arg(long, value_name = "FORM", help_heading = "Output")]
+    pub emit: Option<EmitForm>,
+
+    /// Leave symbols out of the program
+    ///
+    /// Messages of traps still name functions.
+    #[arg(short, long, help_heading = "Output")]
+    pub strip: bool,
+
+    /// Write every stage's result per function into DIR
+    #[arg(long, value_name = "DIR", help_heading = "Output")]
+    pub dump: Option<PathBuf>,
+
+    /// Keep the object beside the program and print how it was linked
+    #[arg(long, help_heading = "Output")]
+    pub keep: bool,
+
+    /// Compile for another machine, named as for rustc and clang [default: this machine]
+    #[arg(long, value_name = "TRIPLE", help_heading = "Code")]
+    pub target: Option<String>,
+
+    /// Begin the names of an object's exports with NAME_ [default: from the input's name]
+    #[arg(long, value_name = "NAME", help_heading = "Code")]
+    pub prefix: Option<String>,
+
+    #[command(flatten)]
+    pub code: Code,
+
+    #[command(flatten)]
+    pub powers: Powers,
+
+    /// The powers given here are all there will be
+    ///
+    /// The program ignores the environment variable WASM2NATIVE_OPTIONS, which otherwise can grant more when it runs.
+    #[arg(long, help_heading = "Powers")]
+    pub fixed_powers: bool,
+
+    #[command(flatten)]
+    pub messages: Messages,
+}
+
+/// Build a module into a cache and run it
+///
+/// Flags before MODULE are wasm2native's; everything after it belongs to the program. The exit status is the program's.
+///
+/// Programs are kept in $WASM2NATIVE_CACHE, else $XDG_CACHE_HOME/wasm2native, else ~/.cache/wasm2native. A module is compiled
+/// again only when its bytes, the flags that change code, or wasm2native itself change. The folder may be deleted at any time.
+#[derive(Args)]
+#[command(
+    override_usage = "wasm2native run [OPTIONS] MODULE [ARGS]...",
+    after_help = "Examples:
+  wasm2native run app.wasm --verbose         `--verbose` is for the program
+  wasm2native run --dir . app.wasm           it may use the files of the current directory
+  wasm2native run --invoke fib fib.wat 30    call the exported function `fib`, print its result",
+    args_override_self = true
+)]
+pub struct Run {
+    /// Module to run (.wasm or .wat, `-` for standard input), then the program's arguments
+    #[arg(value_names = ["MODULE", "ARGS"], num_args = 1.., trailing_var_arg = true, required = true)]
+    pub module_and_args: Vec<OsString>,
+
+    /// Name that the program sees as its own [default: the module's file name]
+    #[arg(long, value_name = "NAME", help_heading = "Program")]
+    pub argv0: Option<OsString>,
+
+    #[command(flatten)]
+    pub code: Code,
+
+    #[command(flatten)]
+    pub powers: Powers,
+
+    #[command(flatten)]
+    pub messages: Messages,
+}
+
+/// Show what built programs may do: directories, environment, limits, entry, processor
+#[derive(Args)]
+#[command(override_usage = "wasm2native inspect PROGRAM...")]
+pub struct Inspect {
+    /// Program built by wasm2native
+    #[arg(value_name = "PROGRAM", required = true)]
+    pub programs: Vec<PathBuf>,
+
+    #[command(flatten)]
+    pub messages: Messages,
+}
+
+/// Flags that change the code of a program, and the work of making it.
+#[derive(Args)]
+pub struct Code {
+    /// Effort: -O0 compiles fast, -O1 -O2 -O3 give speed, -Os -Oz small code [default: -O2]
+    #[arg(short = 'O', value_name = "LEVEL", help_heading = "Code", hide_possible_values = true)]
+    pub opt_level: Option<Level>,
+
+    /// Processor to compile for: native, x86-64, x86-64-v2, x86-64-v3, x86-64-v4, or a name as for clang
+    ///
+    /// The default on x86-64 is x86-64-v2, which every such processor since 2009 has. `native` is the processor of this
+    /// machine: the fastest code, which may not run elsewhere.
+    #[arg(long, value_name = "CPU", help_heading = "Code")]
+    pub cpu: Option<String>,
+
+    /// Run the exported function NAME; its arguments come from the command line, results are printed
+    #[arg(long, value_name = "NAME", help_heading = "Program")]
+    pub invoke: Option<String>,
+
+    /// Compile with N threads [default: one per processor]
+    #[arg(short = 'j', long = "jobs", value_name = "N", help_heading = "Code", value_parser = threads)]
+    pub jobs: Option<usize>,
+}
+
+/// What goes to standard error.
+#[derive(Args)]
+#[command(next_help_heading = "Messages")]
+pub struct Messages {
+    /// Say what is being done
+    #[arg(short, long, action = ArgAction::Count)]
+    pub verbose: u8,
+
+    /// Print nothing but errors
+    #[arg(short, long, conflicts_with = "verbose")]
+    pub quiet: bool,
+
+    /// Print how long each stage took
+    #[arg(long)]
+    pub timings: bool,
+
+    /// Colour messages: auto, always or never; NO_COLOR in the environment turns `auto` off
+    #[arg(long, value_name = "WHEN", default_value = "auto", hide_possible_values = true, hide_default_value = true)]
+    pub color: ColorChoice,
+}
+
+#[derive(Copy, Clone, ValueEnum)]
+pub enum EmitForm {
+    /// A program
+    Exe,
+    /// A relocatable object, as `-c`
+    Obj,
+    /// Assembly, as `-S`
+    Asm,
+    /// Cranelift's intermediate form
+    Clif,
+    /// The module as text
+    Wat,
+}
+
+#[derive(Copy, Clone, ValueEnum)]
+pub enum Level {
+    #[value(name = "0")]
+    O0,
+    #[value(name = "1")]
+    O1,
+    #[value(name = "2")]
+    O2,
+    #[value(name = "3")]
+    O3,
+    #[value(name = "s")]
+    Os,
+    #[value(name = "z")]
+    Oz,
+}
+
+impl Compile {
+    pub fn emit(&self) -> Emit {
+        match self.emit {
+            _ if self.object => Emit::Obj,
+            _ if self.assembly => Emit::Asm,
+            None | Some(EmitForm::Exe) => Emit::Exe,
+            Some(EmitForm::Obj) => Emit::Obj,
+            Some(EmitForm::Asm) => Emit::Asm,
+            Some(EmitForm::Clif) => Emit::Clif,
+            Some(EmitForm::Wat) => Emit::Wat,
+        }
+    }
+
+    pub fn options(&self) -> Options {
+        Options {
+            target: self.target.clone(),
+            program_options: self.powers.options(),
+            fixed_powers: self.fixed_powers,
+            prefix: self.prefix.clone(),
+            strip: self.strip,
+            dump: self.dump.clone(),
+            keep: self.keep,
+            ..self.code.options()
+        }
+    }
+}
+
+impl Code {
+    pub fn options(&self) -> Options {
+        Options {
+            cpu: match self.cpu.as_deref() {
+                None => Cpu::Default,
+                Some("native") => Cpu::Native,
+                Some(name) => Cpu::Named(name.to_owned()),
+            },
+            opt_level: match self.opt_level {
+                Some(Level::O0) => OptLevel::None,
+                None | Some(Level::O1 | Level::O2 | Level::O3) => OptLevel::Speed,
+                Some(Level::Os | Level::Oz) => OptLevel::Size,
+            },
+            invoke: self.invoke.clone(),
+            ..Options::default()
+        }
+    }
+}
+
+impl Cli {
+    pub fn messages(&self) -> &Messages {
+        match &self.command {
+            None => &self.compile.messages,
+            Some(Command::Run(run)) => &run.messages,
+            Some(Command::Inspect(inspect)) => &inspect.messages,
+        }
+    }
+
+    /// Threads asked for with `-j`.
+    pub fn jobs(&self) -> Option<usize> {
+        match &self.command {
+            None => self.compile.code.jobs,
+            Some(Command::Run(run)) => run.code.jobs,
+            Some(Command::Inspect(_)) => None,
+        }
+    }
+}
+
+fn threads(text: &str) -> Result<usize, String> {
+    match text.parse() {
+        Ok(0) | Err(_) => Err("expected a number of threads, at least 1".to_owned()),
+        Ok(number) => Ok(number),
+    }
+}
+
+/// The first line is that of `-V`; the rest is what a bug report needs.
+fn long_version() -> String {
+    format!("{}\nhost: {}\ncranelift: {}", env!("CARGO_PKG_VERSION"), target_lexicon::HOST, cranelift_codegen::VERSION)
+}

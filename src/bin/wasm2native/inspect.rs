@@ -1,0 +1,97 @@
+//! `wasm2native inspect`: what the library read from a program, for people.
+
+use crate::console::Console;
+use crate::flags::Inspect;
+use anyhow::Result;
+use std::io::Write;
+use std::process::ExitCode;
+use wasm2native::abi::OPTIONS_VARIABLE;
+use wasm2native::inspect::{self, Inspection};
+
+pub fn run(args: &Inspect, console: &Console) -> Result<ExitCode> {
+    let mut status = ExitCode::SUCCESS;
+    for program in &args.programs {
+        match inspect::read(program) {
+            Ok(inspection) => {
+                let text = format!("{}\n{}", program.display(), describe(&inspection));
+                // Nobody is left to tell when standard output is gone.
+                let _ = std::io::stdout().write_all(text.as_bytes());
+            }
+            Err(error) => {
+                console.error(&error);
+                status = ExitCode::FAILURE;
+            }
+        }
+    }
+    Ok(status)
+}
+
+fn describe(inspection: &Inspection) -> String {
+    let mut text = String::new();
+    let mut row = |label: &str, values: Vec<String>| {
+        let none = ["none".to_owned()];
+        let values = if values.is_empty() { &none[..] } else { &values[..] };
+        for (nth, value) in values.iter().enumerate() {
+            let label = if nth == 0 { label } else { "" };
+            text.push_str(&format!("  {label:<13} {value}\n"));
+        }
+    };
+    row("runs", vec![entry(inspection)]);
+    row(
+        "directories",
+        inspection
+            .dirs
+            .iter()
+            .map(|dir| match dir.host == dir.guest {
+                true => dir.host.clone(),
+                false => format!("{} as {}", dir.host, dir.guest),
+            })
+            .collect(),
+    );
+    row("environment", environment(inspection));
+    let limit = |bytes: &Option<String>| {
+        vec![bytes.as_ref().map_or("no limit of its own".to_owned(), |bytes| format!("at most {bytes} bytes"))]
+    };
+    row("memory", limit(&inspection.max_memory));
+    row("stack", limit(&inspection.max_stack));
+    if !inspection.unknown.is_empty() {
+        row("other options", inspection.unknown.clone());
+    }
+    row(
+        "at run time",
+        vec![match inspection.fixed_powers {
+            true => format!("nothing more can be granted (--fixed-powers: {OPTIONS_VARIABLE} is ignored)"),
+            false => format!("{OPTIONS_VARIABLE} in the environment can grant more"),
+        }],
+    );
+    row(
+        "processor",
+        vec![match inspection.cpu_level {
+            0 => "any of its architecture".to_owned(),
+            1 => "x86-64".to_owned(),
+            level => format!("x86-64-v{level} or later"),
+        }],
+    );
+    text
+}
+
+fn entry(inspection: &Inspection) -> String {
+    let name = &inspection.entry;
+    match (inspection.invoke, inspection.wasi) {
+        (true, _) => format!("{name} (--invoke: arguments from the command line, results printed)"),
+        (false, true) => format!("{name} (WASI)"),
+        (false, false) => name.clone(),
+    }
+}
+
+fn environment(inspection: &Inspection) -> Vec<String> {
+    let variable = |variable: &String| match variable.contains('=') {
+        true => variable.clone(),
+        false => format!("{variable} (the value it has at run time)"),
+    };
+    let mut rows: Vec<String> = inspection.env.iter().map(variable).collect();
+    if inspection.inherit_env {
+        rows.push("everything it is started with (--inherit-env)".to_owned());
+    }
+    rows
+}

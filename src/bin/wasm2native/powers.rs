@@ -1,0 +1,85 @@
+//! Flags that say what a program may do, and their form inside the program: words of a command line.
+//!
+//! The same words are stored at build time (`Options::program_options`) and read by the program from
+//! [`OPTIONS_VARIABLE`](wasm2native::abi::OPTIONS_VARIABLE); the parser is in `wasi-shim`.
+
+use clap::Args;
+
+#[derive(Args)]
+#[command(next_help_heading = "Powers")]
+pub struct Powers {
+    /// Let the program use the directory HOST, under the name GUEST [default: the same name]
+    ///
+    /// A relative HOST is looked up from where the program is started. May be repeated.
+    #[arg(long, value_name = "HOST[::GUEST]", value_parser = dir)]
+    pub dir: Vec<String>,
+
+    /// Give the program the environment variable K with the value V; without `=V`, the value it has when the program runs
+    ///
+    /// May be repeated.
+    #[arg(long, value_name = "K[=V]", value_parser = env)]
+    pub env: Vec<String>,
+
+    /// Let the program see the whole environment it is started in
+    #[arg(long)]
+    pub inherit_env: bool,
+
+    /// Let linear memory grow to at most BYTES: 65536, 64K, 16M, 2G
+    #[arg(long, value_name = "BYTES", value_parser = bytes)]
+    pub max_memory: Option<u64>,
+
+    /// Let calls nest until they have used BYTES of stack
+    #[arg(long, value_name = "BYTES", value_parser = bytes)]
+    pub max_stack: Option<u64>,
+}
+
+impl Powers {
+    pub fn options(&self) -> Vec<String> {
+        let mut words = Vec::new();
+        let mut option = |name: &str, value: &str| words.extend([name.to_owned(), value.to_owned()]);
+        for dir in &self.dir {
+            option("--dir", dir);
+        }
+        for env in &self.env {
+            option("--env", env);
+        }
+        if let Some(bytes) = self.max_memory {
+            option("--max-memory", &bytes.to_string());
+        }
+        if let Some(bytes) = self.max_stack {
+            option("--max-stack", &bytes.to_string());
+        }
+        if self.inherit_env {
+            words.push("--inherit-env".to_owned());
+        }
+        words
+    }
+}
+
+fn dir(text: &str) -> Result<String, String> {
+    let (host, guest) = text.split_once("::").unwrap_or((text, text));
+    match (host, guest) {
+        ("", _) => Err("the directory's name is empty".to_owned()),
+        (_, "") => Err("the name after `::` is empty".to_owned()),
+        _ => Ok(text.to_owned()),
+    }
+}
+
+fn env(text: &str) -> Result<String, String> {
+    if text.is_empty() || text.starts_with('=') {
+        return Err("the variable's name is empty".to_owned());
+    }
+    Ok(text.to_owned())
+}
+
+/// A number of bytes: `65536`, `64K`, `16M`, `2G`, powers of 1024.
+fn bytes(text: &str) -> Result<u64, String> {
+    let (digits, unit) = match text.char_indices().next_back() {
+        Some((end, 'k' | 'K')) => (&text[..end], 1 << 10),
+        Some((end, 'm' | 'M')) => (&text[..end], 1 << 20),
+        Some((end, 'g' | 'G')) => (&text[..end], 1 << 30),
+        _ => (text, 1),
+    };
+    let number: u64 = digits.parse().map_err(|_| "expected a number of bytes, such as 65536, 64K, 16M or 2G")?;
+    number.checked_mul(unit).ok_or_else(|| "the number is too large".to_owned())
+}

@@ -1,0 +1,62 @@
+//! `wasm2native run`: builds into the cache and becomes the program.
+
+use crate::console::Console;
+use crate::flags::Run;
+use crate::words;
+use anyhow::{Error, Result};
+use std::convert::Infallible;
+use std::ffi::{OsStr, OsString};
+use std::io::ErrorKind;
+use std::os::unix::process::CommandExt;
+use std::path::Path;
+use std::process::Command;
+use wasm2native::abi::OPTIONS_VARIABLE;
+use wasm2native::cache::{Cache, Origin};
+use wasm2native::wasm::input::Input;
+
+/// Returns only when the program can't be built or started.
+pub fn run(args: &Run, console: &Console) -> Result<Infallible> {
+    let [module, program_args @ ..] = &args.module_and_args[..] else { unreachable!("clap requires MODULE") };
+    let module = Path::new(module);
+    let input = Input::read(module)?;
+
+    console.begin();
+    console.input(&input.name);
+    let program = Cache::open().program(&input, &args.code.options(), console)?;
+    console.end();
+    let path = program.path();
+    match &program.origin {
+        Origin::Found => console.verbose(&format!("from the cache: {}", path.display())),
+        Origin::Built => console.verbose(&format!("built into the cache: {}", path.display())),
+        Origin::Temporary(reason) => console.verbose(&format!("built without cache: {reason}")),
+    }
+
+    let mut command = Command::new(&path);
+    command.args(program_args).arg0(match &args.argv0 {
+        Some(name) => name,
+        // As wasmtime: the path is nothing that a sandboxed program needs to know.
+        None => module.file_name().unwrap_or(OsStr::new("wasm")),
+    });
+    if let Some(options) = program_options(args) {
+        command.env(OPTIONS_VARIABLE, options);
+    }
+    let error = command.exec();
+    let help = match error.kind() {
+        ErrorKind::PermissionDenied => "\nhelp: set WASM2NATIVE_CACHE to a folder where programs may be executed",
+        _ => "",
+    };
+    Err(Error::new(error).context(format!("can't run {}{help}", path.display())))
+}
+
+/// Powers change no code, so that they need no compilation: the program reads them when it starts, after those that its
+/// environment has already.
+fn program_options(args: &Run) -> Option<OsString> {
+    let words: Vec<String> = args.powers.options().iter().map(|word| words::quote(word)).collect();
+    if words.is_empty() {
+        return None;
+    }
+    let mut options = std::env::var_os(OPTIONS_VARIABLE).unwrap_or_default();
+    options.push(" ");
+    options.push(words.join(" "));
+    Some(options)
+}

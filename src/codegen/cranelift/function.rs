@@ -1,0 +1,158 @@
+//! One CLIF function to one [`CompiledFunction`].
+
+use crate::abi::Trap;
+use crate::code::{CompiledFunction, Relocation, RelocationKind, Site, Target};
+use crate::layout::Symbol;
+use anyhow::{Result, anyhow};
+use cranelift_codegen::binemit::Reloc;
+use cranelift_codegen::control::ControlPlane;
+use cranelift_codegen::ir::{ExternalName, Function, GlobalValueData, LibCall, TrapCode, UserFuncName};
+use cranelift_codegen::isa::TargetIsa;
+use cranelift_codegen::isa::unwind::UnwindInfo;
+use cranelift_codegen::{CompiledCode, Context, FinalizedMachReloc, FinalizedRelocTarget};
+
+/// `push rbp; mov rbp, rsp`: how a function with a frame begins.
+const X64_FRAME_SETUP: [u8; 4] = [0x55, 0x48, 0x89, 0xe5];
+
+/// Compiles the function in `context`.
+///
+/// # Errors
+/// When Cranelift refuses it, which for verified CLIF means a limit: a function too large.
+pub fn compile(isa: &dyn TargetIsa, context: &mut Context) -> Result<CompiledFunction> {
+    compile_with_vcode(isa, context).map(|(function, _)| function)
+}
+
+/// As [`compile`], with Cranelift's listing of the machine code where the context asks for it.
+///
+/// # Errors
+/// As [`compile`].
+pub fn compile_with_vcode(isa: &dyn TargetIsa, context: &mut Context) -> Result<(CompiledFunction, String)> {
+    context.compile(isa, &mut ControlPlane::default()).map_err(|error| {
+        anyhow!("{}", cranelift_codegen::print_errors::pretty_error(&error.func, error.inner))
+    })?;
+    let mut code = context.take_compiled_code().expect("compile() has just made it");
+    let vcode = code.vcode.take().unwrap_or_default();
+    let unwind = code.create_unwind_info(isa).map_err(|error| anyhow!("frame information: {error}"))?;
+    let function = &context.func;
+    let UserFuncName::User(name) = &function.name else {
+        panic!("translation names every function by its symbol");
+    };
+    let symbol = Symbol::decode(name);
+    let mut bytes = code.code_buffer().to_vec();
+    let mut relocations: Vec<_> = code.buffer.relocs().iter().map(|reloc| relocation(function, reloc)).collect();
+    reach_directly(function, &mut bytes, &mut relocations);
+    let address = gimli::write::Address::Symbol { symbol: symbol.pack(), addend: 0 };
+    let compiled = CompiledFunction {
+        symbol,
+        has_frame: bytes.starts_with(&X64_FRAME_SETUP),
+        alignment: isa.function_alignment().preferred.max(isa.function_alignment().minimum),
+        relocations,
+        sites: sites(&code),
+        frame: match unwind {
+            Some(UnwindInfo::SystemV(info)) => Some(info.to_fde(address)),
+            _ => None,
+        },
+        bytes,
+    };
+    Ok((compiled, vcode))
+}
+
+fn relocation(function: &Function, reloc: &FinalizedMachReloc) -> Relocation {
+    let target = match &reloc.target {
+        FinalizedRelocTarget::Func(offset) => Target::Here(*offset),
+        FinalizedRelocTarget::ExternalName(ExternalName::User(name)) => {
+            Target::Symbol(Symbol::decode(&function.params.user_named_funcs()[*name]))
+        }
+        FinalizedRelocTarget::ExternalName(ExternalName::LibCall(libcall)) => Target::Runtime(libcall_symbol(*libcall)),
+        other => panic!("translation makes no such name: {other:?}"),
+    };
+    let kind = match reloc.kind {
+        Reloc::Abs8 => RelocationKind::Absolute8,
+        Reloc::X86PCRel4 => RelocationKind::Relative4,
+        Reloc::X86CallPCRel4 | Reloc::X86CallPLTRel4 => RelocationKind::Call4,
+        Reloc::X86GOTPCRel4 => RelocationKind::GotRelative4,
+        other => panic!("x86-64 code for ELF has no relocation {other:?}"),
+    };
+    Relocation { offset: reloc.offset, kind, target, addend: reloc.addend }
+}
+
+/// Position-independent code of Cranelift takes every address from the global offset table. What stands beside the code needs no table:
+/// `mov symbol@GOTPCREL(%rip), reg` becomes `lea symbol(%rip), reg`, as linkers relax it (x86-64 psABI, "Linker Optimization").
+fn reach_directly(function: &Function, bytes: &mut [u8], relocations: &mut [Relocation]) {
+    const MOV_LOAD: u8 = 0x8b;
+    const LEA: u8 = 0x8d;
+    let near: Vec<Symbol> = function
+        .global_values
+        .values()
+        .filter_map(|value| match value {
+            GlobalValueData::Symbol { name: ExternalName::User(name), colocated: true, .. } => {
+                Some(Symbol::decode(&function.params.user_named_funcs()[*name]))
+            }
+            _ => None,
+        })
+        .collect();
+    for relocation in relocations {
+        let Target::Symbol(symbol) = relocation.target else { continue };
+        if relocation.kind == RelocationKind::GotRelative4 && near.contains(&symbol) {
+            // The field follows the opcode and the byte that names the register.
+            let opcode = &mut bytes[relocation.offset as usize - 2];
+            assert_eq!(*opcode, MOV_LOAD, "Cranelift loads addresses with mov");
+            *opcode = LEA;
+            relocation.kind = RelocationKind::Relative4;
+        }
+    }
+}
+
+/// Traps and return addresses in code order, with the operators they come from.
+fn sites(code: &CompiledCode) -> Vec<Site> {
+    let traps = code.buffer.traps().iter().map(|trap| (trap.offset, Some(trap_of(trap.code))));
+    let calls = code.buffer.call_sites().map(|call| (call.ret_addr, None));
+    let mut sites: Vec<Site> =
+        traps.chain(calls).map(|(offset, trap)| Site { offset, trap, wasm_offset: 0 }).collect();
+    sites.sort_by_key(|site| site.offset);
+    let mut locations = code.buffer.get_srclocs_sorted().iter().peekable();
+    for site in &mut sites {
+        // A return address lies behind its call: the byte before belongs to the call.
+        let inside = if site.trap.is_some() { site.offset } else { site.offset - 1 };
+        while locations.next_if(|location| location.end <= inside).is_some() {}
+        if let Some(location) = locations.peek().filter(|location| location.start <= inside) {
+            site.wasm_offset = if location.loc.is_default() { 0 } else { location.loc.bits() };
+        }
+    }
+    sites
+}
+
+fn trap_of(code: TrapCode) -> Trap {
+    match code {
+        TrapCode::STACK_OVERFLOW => Trap::StackExhausted,
+        TrapCode::INTEGER_OVERFLOW => Trap::IntegerOverflow,
+        TrapCode::HEAP_OUT_OF_BOUNDS => Trap::MemoryOutOfBounds,
+        TrapCode::INTEGER_DIVISION_BY_ZERO => Trap::IntegerDivideByZero,
+        TrapCode::BAD_CONVERSION_TO_INTEGER => Trap::InvalidConversionToInteger,
+        code => *Trap::ALL
+            .iter()
+            .find(|trap| **trap as u8 == code.as_raw().get())
+            .expect("translation uses the numbers of abi::Trap"),
+    }
+}
+
+fn libcall_symbol(libcall: LibCall) -> &'static str {
+    match libcall {
+        LibCall::CeilF32 => "ceilf",
+        LibCall::CeilF64 => "ceil",
+        LibCall::FloorF32 => "floorf",
+        LibCall::FloorF64 => "floor",
+        LibCall::TruncF32 => "truncf",
+        LibCall::TruncF64 => "trunc",
+        LibCall::NearestF32 => "nearbyintf",
+        LibCall::NearestF64 => "nearbyint",
+        LibCall::FmaF32 => "fmaf",
+        LibCall::FmaF64 => "fma",
+        LibCall::Memcpy => "memcpy",
+        LibCall::Memset => "memset",
+        LibCall::Memmove => "memmove",
+        LibCall::Memcmp => "memcmp",
+        LibCall::X86Pshufb => "w2n_x86_pshufb",
+        other => panic!("x86-64 code without thread-local storage has no call to {other}"),
+    }
+}

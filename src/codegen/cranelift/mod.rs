@@ -1,0 +1,7 @@
+//! Machine code by Cranelift: instruction selection, register allocation, emission.
+
+pub mod sweep;
+pub mod target;
+
+mod dump;
+mod function;

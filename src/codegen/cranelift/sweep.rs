@@ -1,0 +1,147 @@
+//! The sweep over all functions, in parallel: validate, translate, compile. A function's CLIF lives only while it is in work.
+//!
+//! Requires `Module`, `Facts`, `Layout`; leaves `Code` with the functions in the order of [`jobs`], whatever the number of threads.
+
+use super::dump::Dump;
+use super::function;
+use crate::code::{Code, CompiledFunction};
+use crate::layout::Symbol;
+use crate::progress::Observer;
+use crate::translate::{self, Env, State};
+use crate::wasm::FuncIndex;
+use anyhow::{Context as _, Result};
+use cranelift_codegen::Context;
+use cranelift_codegen::isa::TargetIsa;
+use rayon::prelude::*;
+use std::path::Path;
+
+/// One function to make.
+#[derive(Copy, Clone, Debug, PartialEq, Eq)]
+pub enum Job {
+    /// A body that nothing reaches: validated, no code.
+    Validate(FuncIndex),
+    Translate(Symbol),
+}
+
+/// What all functions are compiled with.
+pub struct Sweep<'a> {
+    pub env: Env<'a>,
+    pub isa: &'a dyn TargetIsa,
+    /// Folder for every stage's result.
+    pub dump: Option<&'a Path>,
+}
+
+/// Compiles all jobs.
+///
+/// # Errors
+/// The first job's that fails, in the order of the jobs: the same on every run.
+pub fn compile(sweep: &Sweep, jobs: &[Job], observer: &dyn Observer) -> Result<Code> {
+    let results: Vec<Result<Option<CompiledFunction>>> = jobs
+        .par_iter()
+        .enumerate()
+        .map_init(Worker::default, |worker, (number, job)| {
+            let result = worker.run(sweep, number, *job);
+            observer.advance(1);
+            result
+        })
+        .collect();
+    let functions = results.into_iter().filter_map(Result::transpose).collect::<Result<_>>()?;
+    Ok(Code { functions, frame_common: sweep.isa.create_systemv_cie() })
+}
+
+/// Translates all jobs and prints their CLIF instead of compiling it.
+///
+/// # Errors
+/// As [`compile`].
+pub fn print_clif(sweep: &Sweep, jobs: &[Job]) -> Result<String> {
+    let Sweep { env, isa, .. } = sweep;
+    let mut worker = Worker::default();
+    let mut text = String::new();
+    for job in jobs {
+        if let Some(symbol) = worker.translate(env, *job)? {
+            worker.context.verify_if(*isa).with_context(|| describe(env, symbol))?;
+            text.push_str(&format!("; {}\n{}\n", describe(env, symbol), worker.context.func.display()));
+        }
+    }
+    Ok(text)
+}
+
+/// What a thread reuses from one function to the next.
+struct Worker {
+    context: Context,
+    state: State,
+}
+
+impl Default for Worker {
+    fn default() -> Self {
+        Worker { context: Context::new(), state: State::default() }
+    }
+}
+
+impl Worker {
+    fn run(&mut self, sweep: &Sweep, number: usize, job: Job) -> Result<Option<CompiledFunction>> {
+        let env = &sweep.env;
+        let Some(symbol) = self.translate(env, job)? else {
+            return Ok(None);
+        };
+        let compile = |context: &mut Context| {
+            let Some(folder) = sweep.dump else {
+                return function::compile(sweep.isa, context);
+            };
+            let title = describe(env, symbol);
+            let dump = Dump::new(folder, number, title, file_name(env, symbol))?;
+            dump.write("1-clif", &context.func.display().to_string())?;
+            context.set_disasm(true);
+            let (code, vcode) = function::compile_with_vcode(sweep.isa, context)?;
+            dump.write("2-optimized", &context.func.display().to_string())?;
+            dump.write("3-vcode", &vcode)?;
+            Ok(code)
+        };
+        Ok(Some(compile(&mut self.context).with_context(|| describe(env, symbol))?))
+    }
+
+    /// Leaves the CLIF in `self.context.func`.
+    fn translate(&mut self, env: &Env, job: Job) -> Result<Option<Symbol>> {
+        self.context.clear();
+        let symbol = match job {
+            Job::Validate(func) => {
+                translate::validate_function(env, func, &mut self.state)?;
+                return Ok(None);
+            }
+            Job::Translate(symbol) => symbol,
+        };
+        let out = &mut self.context.func;
+        match symbol {
+            Symbol::Function(func) if env.module.functions[func].definition.import().is_some() => {
+                translate::translate_import_thunk(env, func, out);
+            }
+            Symbol::Function(func) => translate::translate_function(env, func, &mut self.state, out)?,
+            Symbol::Export(func) => translate::translate_export(env, func, out),
+            Symbol::ArrayEntry(func) => translate::translate_array_entry(env, func, out),
+            Symbol::Initialize if !translate::translate_initialize(env, out) => return Ok(None),
+            Symbol::Initialize => {}
+            other => panic!("{other:?} is no function to make"),
+        }
+        Ok(Some(symbol))
+    }
+}
+
+fn file_name<'a>(env: &Env<'a>, symbol: Symbol) -> &'a str {
+    match symbol {
+        Symbol::Function(func) => env.module.names.function(func).unwrap_or("function"),
+        Symbol::Export(_) => "export",
+        Symbol::ArrayEntry(_) => "entry",
+        _ => "initialize",
+    }
+}
+
+/// How messages and dumps call a function.
+pub fn describe(env: &Env, symbol: Symbol) -> String {
+    match symbol {
+        Symbol::Function(func) => env.module.describe(func),
+        Symbol::Export(func) => format!("export of {}", env.module.describe(func)),
+        Symbol::ArrayEntry(func) => format!("entry to {}", env.module.describe(func)),
+        Symbol::Initialize => "initialization of the module".to_owned(),
+        other => panic!("{other:?} is no function"),
+    }
+}

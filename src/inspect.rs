@@ -1,0 +1,184 @@
+//! Reads a built program back: which powers it was given, what it runs, which processor it wants.
+//!
+//! Comes in: an executable. Two things are read from it: the section [`OPTIONS_SECTION`], and the [`Program`] record that the runtime
+//! starts from. A stripped program has no symbol for the record; then it is where the pointer to the section is. Only ELF so far, as the
+//! linker makes nothing else.
+
+use crate::abi::{EntryKind, OPTIONS_SECTION, PROGRAM_SYMBOL, Program};
+use anyhow::{Context, Result, bail};
+use goblin::elf::program_header::{PT_LOAD, ProgramHeader};
+use goblin::elf::{Elf, Reloc};
+use std::mem::offset_of;
+use std::path::Path;
+
+/// What a program was given when it was built.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub struct Inspection {
+    pub dirs: Vec<Dir>,
+    /// `K=V`, or `K` for a variable whose value is that at run time.
+    pub env: Vec<String>,
+    pub inherit_env: bool,
+    pub max_memory: Option<String>,
+    pub max_stack: Option<String>,
+    /// Options that this version does not know.
+    pub unknown: Vec<String>,
+    /// Name of the exported function that runs.
+    pub entry: String,
+    /// The entry takes its arguments from the command line and its results are printed.
+    pub invoke: bool,
+    pub wasi: bool,
+    pub fixed_powers: bool,
+    /// Level of the x86-64 psABI that the program asks for; 0 if it asks for none.
+    pub cpu_level: u8,
+}
+
+/// A directory of the host and the name that the program knows it by.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Dir {
+    pub host: String,
+    pub guest: String,
+}
+
+/// Reads the program at `path`.
+pub fn read(path: &Path) -> Result<Inspection> {
+    let bytes = std::fs::read(path).with_context(|| format!("can't read {}", path.display()))?;
+    inspect(&bytes).with_context(|| path.display().to_string())
+}
+
+fn inspect(bytes: &[u8]) -> Result<Inspection> {
+    if bytes.starts_with(b"\0asm") {
+        bail!("this is a WebAssembly module, not a program\nhelp: inspect shows the program that was built from it");
+    }
+    let not_ours = "this is not a program built by wasm2native";
+    if !bytes.starts_with(b"\x7fELF") {
+        bail!("{not_ours}: it is no ELF file");
+    }
+    let elf = Elf::parse(bytes).context(not_ours)?;
+    if elf.header.e_type == goblin::elf::header::ET_REL {
+        bail!("this is an object; powers are given to programs only");
+    }
+    let executable = Executable { bytes, elf };
+    let program = executable.program().with_context(|| format!("{not_ours}: it has no options"))?;
+    let mut inspection = executable.facts(program).context("the record of its options is damaged")?;
+    inspection.take_options(executable.options(program).context("its options are damaged")?);
+    Ok(inspection)
+}
+
+struct Executable<'a> {
+    bytes: &'a [u8],
+    elf: Elf<'a>,
+}
+
+impl<'a> Executable<'a> {
+    /// Address of the [`Program`].
+    fn program(&self) -> Option<u64> {
+        let symbol = |symbol: &goblin::elf::Sym| self.elf.strtab.get_at(symbol.st_name) == Some(PROGRAM_SYMBOL);
+        if let Some(symbol) = self.elf.syms.iter().find(symbol) {
+            return Some(symbol.st_value);
+        }
+        let section =
+            |header: &&goblin::elf::SectionHeader| self.elf.shdr_strtab.get_at(header.sh_name) == Some(OPTIONS_SECTION);
+        let section = self.elf.section_headers.iter().find(section)?;
+        let field = offset_of!(Program, options) as u64;
+        let fits = |program: &u64| {
+            let length = self.field(*program, offset_of!(Program, options_length));
+            length.is_some_and(|length| length <= section.sh_size)
+        };
+        self.pointers_to(section.sh_addr).filter_map(|pointer| pointer.checked_sub(field)).find(fits)
+    }
+
+    /// Addresses of words that hold `target` when the program runs.
+    fn pointers_to(&self, target: u64) -> impl Iterator<Item = u64> {
+        let relocated =
+            self.relocations().filter(move |reloc| reloc.r_addend == Some(target as i64)).map(|reloc| reloc.r_offset);
+        let loaded = self.elf.program_headers.iter().filter(|header| header.p_type == PT_LOAD);
+        let stored = loaded.flat_map(move |header| {
+            let bytes = self.segment(header).unwrap_or_default();
+            let words = bytes.chunks_exact(8).enumerate();
+            words
+                .filter(move |(_, word)| **word == target.to_le_bytes())
+                .map(|(nth, _)| header.p_vaddr.wrapping_add(8 * nth as u64))
+        });
+        relocated.chain(stored)
+    }
+
+    fn facts(&self, program: u64) -> Option<Inspection> {
+        let byte = |field: usize| self.at(program.checked_add(field as u64)?)?.first().copied();
+        let entry = self.field(program, offset_of!(Program, entry_name))?;
+        Some(Inspection {
+            entry: string(self.at(entry)?.split(|&byte| byte == 0).next()?),
+            invoke: byte(offset_of!(Program, kind))? == EntryKind::Invoke as u8,
+            wasi: self.field(program, offset_of!(Program, start_wasi))? != 0,
+            fixed_powers: byte(offset_of!(Program, fixed_powers))? != 0,
+            cpu_level: byte(offset_of!(Program, cpu_level))?,
+            ..Inspection::default()
+        })
+    }
+
+    /// The words fixed at build time.
+    fn options(&self, program: u64) -> Option<Vec<String>> {
+        let length = self.field(program, offset_of!(Program, options_length))?;
+        if length == 0 {
+            return Some(Vec::new());
+        }
+        let start = self.field(program, offset_of!(Program, options))?;
+        let words = self.at(start)?.get(..usize::try_from(length).ok()?)?;
+        Some(words.strip_suffix(&[0])?.split(|&byte| byte == 0).map(string).collect())
+    }
+
+    /// A word of the [`Program`], as it is after relocation; addresses count from where the program is loaded.
+    fn field(&self, program: u64, offset: usize) -> Option<u64> {
+        let address = program.checked_add(offset as u64)?;
+        if let Some(reloc) = self.relocations().find(|reloc| reloc.r_offset == address) {
+            return reloc.r_addend.map(|addend| addend as u64);
+        }
+        Some(u64::from_le_bytes(*self.at(address)?.first_chunk()?))
+    }
+
+    fn relocations(&self) -> impl Iterator<Item = Reloc> {
+        self.elf.dynrelas.iter()
+    }
+
+    /// The file's bytes from an address to the end of its segment.
+    fn at(&self, address: u64) -> Option<&'a [u8]> {
+        let segment = self.elf.program_headers.iter().find(|header| {
+            header.p_type == PT_LOAD
+                && (header.p_vaddr..header.p_vaddr.saturating_add(header.p_filesz)).contains(&address)
+        })?;
+        self.segment(segment)?.get(usize::try_from(address - segment.p_vaddr).ok()?..)
+    }
+
+    fn segment(&self, header: &ProgramHeader) -> Option<&'a [u8]> {
+        let start = usize::try_from(header.p_offset).ok()?;
+        self.bytes.get(start..start.checked_add(usize::try_from(header.p_filesz).ok()?)?)
+    }
+}
+
+impl Inspection {
+    fn take_options(&mut self, words: Vec<String>) {
+        let mut words = words.into_iter();
+        while let Some(word) = words.next() {
+            let (name, value) = match word.split_once('=') {
+                Some((name, value)) => (name, Some(value.to_owned())),
+                None => (&word[..], None),
+            };
+            let mut value = || value.clone().or_else(|| words.next()).unwrap_or_default();
+            match name {
+                "--dir" => {
+                    let value = value();
+                    let (host, guest) = value.split_once("::").unwrap_or((&value, &value));
+                    self.dirs.push(Dir { host: host.to_owned(), guest: guest.to_owned() });
+                }
+                "--env" => self.env.push(value()),
+                "--inherit-env" => self.inherit_env = true,
+                "--max-memory" => self.max_memory = Some(value()),
+                "--max-stack" => self.max_stack = Some(value()),
+                _ => self.unknown.push(word),
+            }
+        }
+    }
+}
+
+fn string(bytes: &[u8]) -> String {
+    String::from_utf8_lossy(bytes).into_owned()
+}

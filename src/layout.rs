@@ -1,0 +1,353 @@
+//! Where every entity of a module lives in the native program: symbol, representation, initial value.
+//!
+//! Requires [`Module`] and [`Facts`]; everything after it (translation, object) asks here and decides nothing of the kind
+//! itself. The representation is explained in `wasi-shim/src/abi.rs`, which compiler and runtime share.
+
+use crate::abi::{self, Builtin};
+use crate::analyze::Facts;
+use crate::wasm::constant::{self, Constant};
+use crate::wasm::{
+    DataIndex, DataMode, Element, ElementIndex, ElementItems, ElementMode, FuncIndex, GlobalIndex, MemoryIndex, Module,
+    TableIndex, TypeIndex,
+};
+use anyhow::{Result, bail};
+use cranelift_codegen::ir::UserExternalName;
+use cranelift_entity::{PrimaryMap, SecondaryMap, entity_impl};
+use std::collections::HashMap;
+use wasmparser::{FuncType, ValType};
+
+/// Index of a structural function type: type indices of the same structure share one.
+#[derive(Copy, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct SignatureIndex(u32);
+entity_impl!(SignatureIndex, "sig");
+
+/// Everything that CLIF refers to by name. [`Symbol::encode`] makes it a name of CLIF, [`Symbol::decode`] takes it back.
+///
+/// To add one: a variant, a line in each of the two, and its place in `object/`.
+#[derive(Copy, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+pub enum Symbol {
+    /// Entry of a function in the internal calling convention. For an imported function: of the thunk that calls its C symbol.
+    Function(FuncIndex),
+    /// The C symbol of an imported function.
+    Import(FuncIndex),
+    /// An exported function in the platform's C convention.
+    Export(FuncIndex),
+    /// A function called through an array of [`abi::Value`]: `fn(*mut Value)` in the C convention.
+    ArrayEntry(FuncIndex),
+    /// `fn()` in the C convention: what instantiation has to do at run time.
+    Initialize,
+    /// Storage of a global: as many bytes as its type has.
+    Global(GlobalIndex),
+    /// An [`abi::Memory`].
+    Memory(MemoryIndex),
+    /// An [`abi::Table`].
+    Table(TableIndex),
+    /// The initial entries of a table that this module defines.
+    TableEntries(TableIndex),
+    /// Signature identity.
+    Signature(SignatureIndex),
+    /// An [`abi::Segment`] of bytes.
+    Data(DataIndex),
+    /// An [`abi::Segment`] of table entries.
+    Element(ElementIndex),
+    /// A function of the runtime.
+    Builtin(Builtin),
+}
+
+impl Symbol {
+    pub fn encode(self) -> UserExternalName {
+        let (namespace, index) = match self {
+            Symbol::Function(it) => (0, it.as_u32()),
+            Symbol::Import(it) => (1, it.as_u32()),
+            Symbol::Export(it) => (2, it.as_u32()),
+            Symbol::ArrayEntry(it) => (3, it.as_u32()),
+            Symbol::Initialize => (4, 0),
+            Symbol::Global(it) => (5, it.as_u32()),
+            Symbol::Memory(it) => (6, it.as_u32()),
+            Symbol::Table(it) => (7, it.as_u32()),
+            Symbol::TableEntries(it) => (8, it.as_u32()),
+            Symbol::Signature(it) => (9, it.as_u32()),
+            Symbol::Data(it) => (10, it.as_u32()),
+            Symbol::Element(it) => (11, it.as_u32()),
+            Symbol::Builtin(it) => (12, it as u32),
+        };
+        UserExternalName { namespace, index }
+    }
+
+    /// The name in one number, for tables that want one: frame information.
+    pub fn pack(self) -> usize {
+        let name = self.encode();
+        (name.namespace as usize) << 32 | name.index as usize
+    }
+
+    /// Takes [`Symbol::pack`] back.
+    pub fn unpack(number: usize) -> Symbol {
+        Symbol::decode(&UserExternalName { namespace: (number >> 32) as u32, index: number as u32 })
+    }
+
+    /// # Panics
+    /// On names that [`Symbol::encode`] did not make.
+    pub fn decode(name: &UserExternalName) -> Symbol {
+        let index = name.index;
+        match name.namespace {
+            0 => Symbol::Function(FuncIndex::from_u32(index)),
+            1 => Symbol::Import(FuncIndex::from_u32(index)),
+            2 => Symbol::Export(FuncIndex::from_u32(index)),
+            3 => Symbol::ArrayEntry(FuncIndex::from_u32(index)),
+            4 => Symbol::Initialize,
+            5 => Symbol::Global(GlobalIndex::from_u32(index)),
+            6 => Symbol::Memory(MemoryIndex::from_u32(index)),
+            7 => Symbol::Table(TableIndex::from_u32(index)),
+            8 => Symbol::TableEntries(TableIndex::from_u32(index)),
+            9 => Symbol::Signature(SignatureIndex::from_u32(index)),
+            10 => Symbol::Data(DataIndex::from_u32(index)),
+            11 => Symbol::Element(ElementIndex::from_u32(index)),
+            12 => Symbol::Builtin(Builtin::ALL[index as usize]),
+            other => panic!("no symbol has namespace {other}"),
+        }
+    }
+}
+
+pub struct Layout {
+    pub signatures: PrimaryMap<SignatureIndex, FuncType>,
+    pub signature_of: SecondaryMap<TypeIndex, SignatureIndex>,
+    pub memories: PrimaryMap<MemoryIndex, MemoryPlan>,
+    pub globals: PrimaryMap<GlobalIndex, GlobalPlan>,
+    pub tables: PrimaryMap<TableIndex, TablePlan>,
+    pub data: PrimaryMap<DataIndex, SegmentPlan>,
+    pub elements: PrimaryMap<ElementIndex, SegmentPlan>,
+}
+
+/// A linear memory. All are guarded: no access needs a compare.
+#[derive(Copy, Clone, Debug, PartialEq)]
+pub struct MemoryPlan {
+    /// Initial size in bytes.
+    pub bytes: u64,
+    /// Largest size in bytes.
+    pub maximum: u64,
+    /// The size never changes: `memory.size` is a constant.
+    pub fixed: bool,
+}
+
+#[derive(Copy, Clone, Debug, PartialEq)]
+pub enum GlobalPlan {
+    /// Never written: no storage, the value stands in the code.
+    Constant(Constant),
+    /// Storage with this initial value.
+    Storage(Constant),
+    /// Storage whose initial value `initialize` writes: it depends on an import.
+    Computed,
+    /// Storage of somebody else.
+    Imported,
+}
+
+#[derive(Copy, Clone, Debug, PartialEq)]
+pub struct TablePlan {
+    /// Entries are [`abi::FuncEntry`]; otherwise they are one pointer wide.
+    pub functions: bool,
+    /// Nobody can grow it and it is ours: the entries are [`Symbol::TableEntries`] and this many.
+    pub fixed: Option<u64>,
+    /// Nobody can write it after instantiation: constant data.
+    pub constant: bool,
+}
+
+impl TablePlan {
+    pub fn entry_size(&self) -> u64 {
+        if self.functions { abi::FUNC_ENTRY_SIZE } else { abi::REF_ENTRY_SIZE }
+    }
+}
+
+/// What instantiation does with a segment.
+#[derive(Copy, Clone, Debug, PartialEq)]
+pub enum SegmentPlan {
+    /// Active, and part of the initial image: nothing to do at run time. Its [`abi::Segment`] is dropped (length 0).
+    Placed {
+        /// Byte address or first entry.
+        offset: u64,
+    },
+    /// Active, but only the running program knows where it goes, or that it does not fit: `initialize` copies it.
+    Computed,
+    /// Waits for `memory.init` or `table.init`.
+    Passive,
+    /// Never more than declared; dropped from the start.
+    Declared,
+}
+
+
+/// What the plan is for.
+#[derive(Copy, Clone, Debug, PartialEq, Eq)]
+pub enum World {
+    /// Nobody but the runtime joins: memories that the module imports are the runtime's.
+    Closed,
+    /// An object for others to link with: what is imported is theirs, what is exported they may change.
+    Open,
+}
+
+/// The most entries a table may have at the start.
+const MAX_TABLE_ENTRIES: u64 = 10_000_000;
+
+/// Tables whose initial entries take more bytes than this are filled when the program starts instead of being data.
+const MAX_TABLE_IMAGE: u64 = 16 << 20;
+
+/// Lays out the module.
+///
+/// # Errors
+/// When a memory or table is too large to be had.
+pub fn plan(module: &Module, facts: &Facts, world: World) -> Result<Layout> {
+    let mut layout = Layout {
+        signatures: PrimaryMap::new(),
+        signature_of: SecondaryMap::with_default(SignatureIndex(0)),
+        memories: PrimaryMap::new(),
+        globals: PrimaryMap::new(),
+        tables: PrimaryMap::new(),
+        data: PrimaryMap::new(),
+        elements: PrimaryMap::new(),
+    };
+    layout.plan_signatures(module);
+    layout.plan_memories(module, facts, world);
+    layout.plan_globals(module, facts);
+    layout.plan_tables(module, facts)?;
+    layout.plan_elements(module, world);
+    layout.plan_data(module, world);
+    Ok(layout)
+}
+
+impl Layout {
+    /// The signature of a function.
+    pub fn signature(&self, module: &Module, func: FuncIndex) -> SignatureIndex {
+        self.signature_of[module.functions[func].ty]
+    }
+
+    fn plan_signatures(&mut self, module: &Module) {
+        let mut known = HashMap::new();
+        for (index, ty) in &module.types {
+            let signature = *known.entry(ty).or_insert_with(|| self.signatures.push(ty.clone()));
+            self.signature_of[index] = signature;
+        }
+    }
+
+    fn plan_memories(&mut self, module: &Module, facts: &Facts, world: World) {
+        for (index, memory) in &module.memories {
+            let ours = memory.definition.local().is_some() || world == World::Closed;
+            let maximum = memory.ty.maximum.unwrap_or(u64::MAX).min((1 << 32) / abi::WASM_PAGE);
+            self.memories.push(MemoryPlan {
+                bytes: memory.ty.initial * abi::WASM_PAGE,
+                maximum: maximum * abi::WASM_PAGE,
+                fixed: ours && !facts.memories_grown.contains(index),
+            });
+        }
+    }
+
+    fn plan_globals(&mut self, module: &Module, facts: &Facts) {
+        for (index, global) in &module.globals {
+            self.globals.push(match (constant::global(module, index), global.definition.import()) {
+                (_, Some(_)) => GlobalPlan::Imported,
+                (None, None) => GlobalPlan::Computed,
+                (Some(value), None) if facts.globals_written.contains(index) => GlobalPlan::Storage(value),
+                (Some(value), None) => GlobalPlan::Constant(value),
+            });
+        }
+    }
+
+    fn plan_tables(&mut self, module: &Module, facts: &Facts) -> Result<()> {
+        for (index, table) in &module.tables {
+            let ours = table.definition.local().is_some();
+            if ours && table.ty.initial > MAX_TABLE_ENTRIES {
+                bail!("table {} has {} elements, more than the {MAX_TABLE_ENTRIES} that are supported", index.as_u32(), table.ty.initial);
+            }
+            self.tables.push(TablePlan {
+                functions: table.ty.element_type.is_func_ref(),
+                fixed: (ours && !facts.tables_grown.contains(index)).then_some(table.ty.initial),
+                constant: ours && !facts.tables_written.contains(index),
+            });
+        }
+        Ok(())
+    }
+
+    fn plan_elements(&mut self, module: &Module, world: World) {
+        // After a segment that has to wait, those behind it wait too: order shows where they overlap.
+        let mut waiting = false;
+        for element in module.elements.values() {
+            let plan = match &element.mode {
+                ElementMode::Passive => SegmentPlan::Passive,
+                ElementMode::Declared => SegmentPlan::Declared,
+                ElementMode::Active { table, offset } => {
+                    let ty = &module.tables[*table].ty;
+                    let ours = module.tables[*table].definition.local().is_some() || world == World::Closed;
+                    let small = ty.initial * self.tables[*table].entry_size() <= MAX_TABLE_IMAGE;
+                    let known = element_values(module, element).is_some();
+                    let offset = constant::evaluate(module, offset).and_then(Constant::as_offset);
+                    match offset.filter(|&offset| fits(offset, element.items.len(), ty.initial)) {
+                        Some(offset) if ours && small && known && !waiting => SegmentPlan::Placed { offset },
+                        _ => {
+                            waiting = true;
+                            self.tables[*table].constant = false;
+                            SegmentPlan::Computed
+                        }
+                    }
+                }
+            };
+            self.elements.push(plan);
+        }
+    }
+
+    fn plan_data(&mut self, module: &Module, world: World) {
+        let mut waiting = false;
+        for data in module.data.values() {
+            let plan = match &data.mode {
+                DataMode::Passive => SegmentPlan::Passive,
+                DataMode::Active { memory, offset } => {
+                    let ours = module.memories[*memory].definition.local().is_some() || world == World::Closed;
+                    let size = self.memories[*memory].bytes;
+                    let offset = constant::evaluate(module, offset).and_then(Constant::as_offset);
+                    match offset.filter(|&offset| fits(offset, data.bytes.len(), size)) {
+                        Some(offset) if ours && !waiting => SegmentPlan::Placed { offset },
+                        _ => {
+                            waiting = true;
+                            SegmentPlan::Computed
+                        }
+                    }
+                }
+            };
+            self.data.push(plan);
+        }
+    }
+}
+
+/// The items of an element segment, `None` if one depends on an import.
+pub fn element_values(module: &Module, element: &Element) -> Option<Vec<Option<FuncIndex>>> {
+    match &element.items {
+        ElementItems::Functions(funcs) => Some(funcs.iter().copied().map(Some).collect()),
+        ElementItems::Expressions(exprs) => exprs
+            .iter()
+            .map(|expr| match constant::evaluate(module, expr)? {
+                Constant::RefFunc(func) => Some(Some(func)),
+                _ => Some(None),
+            })
+            .collect(),
+    }
+}
+
+fn fits(offset: u64, length: usize, size: u64) -> bool {
+    offset.checked_add(length as u64).is_some_and(|end| end <= size)
+}
+
+/// Name of the symbol that identifies a signature: one letter per parameter, `.`, one per result.
+///
+/// Objects that are compiled apart agree on it, and the linker merges equal names.
+pub fn signature_symbol(ty: &FuncType) -> String {
+    let letters = |types: &[ValType]| -> String { types.iter().map(type_letter).collect() };
+    format!("{}{}.{}", abi::SIGNATURE_PREFIX, letters(ty.params()), letters(ty.results()))
+}
+
+fn type_letter(ty: &ValType) -> char {
+    match *ty {
+        ValType::I32 => 'i',
+        ValType::I64 => 'l',
+        ValType::F32 => 'f',
+        ValType::F64 => 'd',
+        ValType::V128 => 'v',
+        ValType::Ref(ty) if ty.is_func_ref() => 'r',
+        ValType::Ref(_) => 'e',
+    }
+}

@@ -1,0 +1,74 @@
+//! Machine code as text, for `--emit asm`: AT&T syntax as `objdump -d` prints it, names in place of what the linker fills in, and the
+//! Wasm offset of every place that can trap or be returned to.
+
+use crate::abi;
+use crate::code::{Code, CompiledFunction, Relocation, Target};
+use crate::codegen::cranelift::sweep::describe;
+use crate::layout::{self, Symbol};
+use crate::translate::Env;
+use iced_x86::{Decoder, DecoderOptions, Formatter, GasFormatter, Instruction};
+use std::fmt::Write;
+
+/// Prints the functions in their order.
+pub fn print(env: &Env, code: &Code) -> String {
+    let mut text = String::new();
+    for func in &code.functions {
+        print_function(env, func, &mut text);
+    }
+    text
+}
+
+fn print_function(env: &Env, func: &CompiledFunction, text: &mut String) {
+    let result: std::fmt::Result = (|| {
+        writeln!(text, "# {}, {} bytes", describe(env, func.symbol), func.bytes.len())?;
+        writeln!(text, "{}:", symbol_name(env, func.symbol))?;
+        let mut formatter = GasFormatter::new();
+        let mut decoder = Decoder::with_ip(64, &func.bytes, 0, DecoderOptions::NONE);
+        let mut instruction = Instruction::default();
+        let mut sites = func.sites.iter().peekable();
+        let mut relocations = func.relocations.iter().peekable();
+        while decoder.can_decode() {
+            let start = decoder.position() as u32;
+            decoder.decode_out(&mut instruction);
+            let end = decoder.position() as u32;
+            let mut line = String::new();
+            formatter.format(&instruction, &mut line);
+            write!(text, "  {start:6x}:  {line}")?;
+            while let Some(relocation) = relocations.next_if(|relocation| relocation.offset < end) {
+                write!(text, "  # {}", target_name(env, relocation))?;
+            }
+            while let Some(site) = sites.next_if(|site| match site.trap {
+                Some(_) => site.offset < end,
+                None => site.offset <= end,
+            }) {
+                match site.trap {
+                    Some(trap) => write!(text, "  # wasm {:#x}: {}", site.wasm_offset, trap.message())?,
+                    None => write!(text, "  # wasm {:#x}", site.wasm_offset)?,
+                }
+            }
+            writeln!(text)?;
+        }
+        writeln!(text)
+    })();
+    result.expect("a string takes everything");
+}
+
+fn target_name(env: &Env, relocation: &Relocation) -> String {
+    match relocation.target {
+        Target::Symbol(symbol) => symbol_name(env, symbol),
+        Target::Runtime(name) => name.to_owned(),
+        Target::Here(offset) => format!("+{offset:#x}"),
+    }
+}
+
+fn symbol_name(env: &Env, symbol: Symbol) -> String {
+    match symbol {
+        Symbol::Function(func) | Symbol::Import(func) => match env.module.names.function(func) {
+            Some(name) => name.escape_debug().to_string(),
+            None => format!("wasm_function_{}", func.as_u32()),
+        },
+        Symbol::Builtin(builtin) => abi::BUILTINS[builtin as usize].0.to_owned(),
+        Symbol::Signature(index) => layout::signature_symbol(&env.layout.signatures[index]),
+        other => format!("{other:?}").to_lowercase(),
+    }
+}

@@ -1,0 +1,163 @@
+//! Data symbols: globals, memories, tables, segments, signature identities. Written when something refers to them.
+
+use super::writer::{Data, Writer};
+use crate::layout::{self, GlobalPlan, SegmentPlan, Symbol};
+use crate::wasm::constant::Constant;
+use crate::wasm::{DataIndex, ElementIndex, ElementMode, FuncIndex, GlobalIndex, MemoryIndex, TableIndex};
+use crate::abi;
+use object::write::StandardSection;
+use wasmparser::ValType;
+
+/// Defines everything that is referred to, and what that refers to.
+pub fn write_needed(writer: &mut Writer) {
+    while let Some(symbol) = writer.needed.pop() {
+        match symbol {
+            Symbol::Global(index) => write_global(writer, index),
+            Symbol::Memory(index) => write_memory(writer, index),
+            Symbol::Table(index) => write_table(writer, index),
+            Symbol::TableEntries(index) => write_table_entries(writer, index),
+            Symbol::Signature(_) => {
+                let mut data = Data::default();
+                data.byte(0);
+                put(writer, symbol, StandardSection::ReadOnlyData, data, 1);
+            }
+            Symbol::Data(index) => write_data_segment(writer, index),
+            Symbol::Element(index) => write_element_segment(writer, index),
+            other => panic!("{other:?} is referred to, but nobody compiled it"),
+        }
+    }
+}
+
+fn put(writer: &mut Writer, symbol: Symbol, section: StandardSection, data: Data, alignment: u64) {
+    let id = writer.refer(symbol);
+    let section = writer.object.section_id(section);
+    writer.define(id, section, data, alignment);
+}
+
+fn write_global(writer: &mut Writer, index: GlobalIndex) {
+    let size = match writer.module.globals[index].ty.content_type {
+        ValType::I32 | ValType::F32 => 4,
+        ValType::V128 => 16,
+        _ => 8,
+    };
+    let mut data = Data::default();
+    match writer.layout.globals[index] {
+        GlobalPlan::Storage(value) | GlobalPlan::Constant(value) => match value {
+            Constant::I32(value) => data.bytes.extend(value.to_le_bytes()),
+            Constant::I64(value) => data.bytes.extend(value.to_le_bytes()),
+            Constant::F32(bits) => data.bytes.extend(bits.to_le_bytes()),
+            Constant::F64(bits) => data.bytes.extend(bits.to_le_bytes()),
+            Constant::V128(bits) => data.bytes.extend(bits.to_le_bytes()),
+            Constant::RefNull => data.bytes.extend([0; 8]),
+            Constant::RefFunc(func) => {
+                data.address(writer.code_symbol(func));
+            }
+        },
+        GlobalPlan::Computed | GlobalPlan::Imported => data.bytes.resize(size, 0),
+    }
+    if data.addresses.is_empty() && data.bytes.iter().all(|byte| *byte == 0) {
+        let id = writer.refer(Symbol::Global(index));
+        writer.define_zero(id, size as u64, size as u64);
+    } else {
+        put(writer, Symbol::Global(index), StandardSection::Data, data, size as u64);
+    }
+}
+
+fn write_memory(writer: &mut Writer, index: MemoryIndex) {
+    let plan = writer.layout.memories[index];
+    let mut data = Data::default();
+    data.address(None).u64(plan.bytes).u64(plan.maximum).u64(abi::GUARDED_RESERVATION);
+    assert_eq!(data.bytes.len(), size_of::<abi::Memory>());
+    put(writer, Symbol::Memory(index), StandardSection::Data, data, 8);
+}
+
+fn write_table(writer: &mut Writer, index: TableIndex) {
+    let ty = &writer.module.tables[index].ty;
+    let (length, maximum) = (ty.initial, ty.maximum.unwrap_or(u64::from(u32::MAX)));
+    let entry_size = writer.layout.tables[index].entry_size();
+    let entries = writer.refer(Symbol::TableEntries(index));
+    let mut data = Data::default();
+    data.address(entries).u64(length).u64(maximum).u64(entry_size).u64(length);
+    assert_eq!(data.bytes.len(), size_of::<abi::Table>());
+    put(writer, Symbol::Table(index), StandardSection::Data, data, 8);
+}
+
+/// The initial entries: null, with the segments that have their place laid over them.
+fn write_table_entries(writer: &mut Writer, index: TableIndex) {
+    let plan = writer.layout.tables[index];
+    let length = writer.module.tables[index].ty.initial;
+    let mut items: Vec<Option<FuncIndex>> = Vec::new();
+    for (element_index, element) in &writer.module.elements {
+        let SegmentPlan::Placed { offset } = writer.layout.elements[element_index] else { continue };
+        if !matches!(element.mode, ElementMode::Active { table, .. } if table == index) {
+            continue;
+        }
+        let values = layout::element_values(writer.module, element).expect("a placed segment is known");
+        let end = offset as usize + values.len();
+        items.resize(items.len().max(end), None);
+        items[offset as usize..end].copy_from_slice(&values);
+    }
+    let id = writer.refer(Symbol::TableEntries(index));
+    if items.is_empty() {
+        writer.define_zero(id, (length * plan.entry_size()).max(1), 16);
+        return;
+    }
+    items.resize(length as usize, None);
+    let data = entries(writer, plan.functions, &items);
+    let section = if plan.constant { StandardSection::ReadOnlyDataWithRel } else { StandardSection::Data };
+    put(writer, Symbol::TableEntries(index), section, data, 16);
+}
+
+/// Table entries in the form of [`abi::FuncEntry`], or null pointers.
+fn entries(writer: &mut Writer, functions: bool, items: &[Option<FuncIndex>]) -> Data {
+    let mut data = Data::default();
+    for item in items {
+        let code = item.and_then(|func| Some((func, writer.code_symbol(func)?)));
+        match code {
+            Some((func, symbol)) if functions => {
+                let signature = writer.layout.signature(writer.module, func);
+                let signature = writer.refer(Symbol::Signature(signature));
+                data.address(symbol).address(signature);
+            }
+            _ if functions => {
+                data.u64(0).u64(0);
+            }
+            _ => {
+                data.u64(0);
+            }
+        }
+    }
+    data
+}
+
+fn write_data_segment(writer: &mut Writer, index: DataIndex) {
+    let bytes = writer.module.data[index].bytes;
+    let mut data = Data::default();
+    match writer.layout.data[index] {
+        SegmentPlan::Placed { .. } | SegmentPlan::Declared => data.u64(0).u64(0),
+        SegmentPlan::Computed | SegmentPlan::Passive => {
+            let contents = Data { bytes: bytes.to_vec(), addresses: Vec::new() };
+            let name = format!("w2n.data.{}.bytes", index.as_u32());
+            let contents = writer.local(&name, StandardSection::ReadOnlyData, contents, 16);
+            data.address(contents).u64(bytes.len() as u64)
+        }
+    };
+    put(writer, Symbol::Data(index), StandardSection::Data, data, 8);
+}
+
+fn write_element_segment(writer: &mut Writer, index: ElementIndex) {
+    let element = &writer.module.elements[index];
+    let mut data = Data::default();
+    match (writer.layout.elements[index], layout::element_values(writer.module, element)) {
+        (SegmentPlan::Computed | SegmentPlan::Passive, values) => {
+            // What depends on an import is null here; `initialize` fills it in.
+            let values = values.unwrap_or_else(|| vec![None; element.items.len()]);
+            let contents = entries(writer, element.ty.is_func_ref(), &values);
+            let name = format!("w2n.elem.{}.entries", index.as_u32());
+            let contents = writer.local(&name, StandardSection::Data, contents, 16);
+            data.address(contents).u64(values.len() as u64)
+        }
+        _ => data.u64(0).u64(0),
+    };
+    put(writer, Symbol::Element(index), StandardSection::Data, data, 8);
+}

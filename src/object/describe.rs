@@ -1,0 +1,132 @@
+//! The module's description for the runtime: [`abi::Image`] with memories, data runs, functions, names and sites.
+
+use super::image;
+use super::text::Text;
+use super::writer::{Data, Writer};
+use crate::abi;
+use crate::code::{Code, CompiledFunction, Site};
+use crate::layout::Symbol;
+use crate::wasm::Module;
+use anyhow::{Result, bail};
+use cranelift_entity::EntityRef;
+use object::SectionKind;
+use object::write::{StandardSection, SymbolId};
+
+/// Writes the description; its symbol.
+///
+/// # Errors
+/// When names or sites take 4 GiB or more.
+pub fn write(writer: &mut Writer, code: &Code, text: &Text) -> Result<SymbolId> {
+    let memories = write_memories(writer);
+    let (runs, n_runs) = write_runs(writer);
+    let functions = write_functions(writer, code, text)?;
+    let text_section = writer.object.section_id(StandardSection::Text);
+    let text_symbol = writer.object.section_symbol(text_section);
+    let mut data = Data::default();
+    data.address(memories).u64(writer.module.memories.len() as u64);
+    data.address(runs).u64(n_runs);
+    data.address(text_symbol).u64(text.bytes.len() as u64);
+    data.address(functions.table).u64(code.functions.len() as u64);
+    data.address(functions.names).address(functions.sites);
+    data.address(writer.defined(Symbol::Initialize));
+    assert_eq!(data.bytes.len(), size_of::<abi::Image>());
+    Ok(writer.local("w2n.image", StandardSection::ReadOnlyDataWithRel, data, 8))
+}
+
+fn write_memories(writer: &mut Writer) -> Option<SymbolId> {
+    if writer.module.memories.is_empty() {
+        return None;
+    }
+    let mut data = Data::default();
+    for index in writer.module.memories.keys() {
+        data.address(writer.refer(Symbol::Memory(index)));
+    }
+    Some(writer.local("w2n.memories", StandardSection::ReadOnlyDataWithRel, data, 8))
+}
+
+/// The pages lie in a writable section of their own, so that the runtime can move them away.
+fn write_runs(writer: &mut Writer) -> (Option<SymbolId>, u64) {
+    let runs = image::runs(writer.module, writer.layout);
+    if runs.is_empty() {
+        return (None, 0);
+    }
+    let section = writer.object.add_section(Vec::new(), b".w2n.pages".to_vec(), SectionKind::Data);
+    let pages = writer.object.section_symbol(section);
+    let mut data = Data::default();
+    for run in &runs {
+        let offset = writer.object.append_section_data(section, &run.bytes, abi::HOST_PAGE);
+        data.address(writer.refer(Symbol::Memory(run.memory))).u64(run.address);
+        data.addresses.push((data.bytes.len() as u64, pages, offset as i64));
+        data.u64(0).u64(run.bytes.len() as u64);
+    }
+    assert_eq!(data.bytes.len(), runs.len() * size_of::<abi::DataRun>());
+    (Some(writer.local("w2n.runs", StandardSection::ReadOnlyDataWithRel, data, 8)), runs.len() as u64)
+}
+
+struct FunctionTables {
+    table: SymbolId,
+    names: SymbolId,
+    sites: SymbolId,
+}
+
+fn write_functions(writer: &mut Writer, code: &Code, text: &Text) -> Result<FunctionTables> {
+    let (mut table, mut names, mut sites) = (Data::default(), Data::default(), Data::default());
+    // Offset 0 is the empty name.
+    names.byte(0);
+    for (func, start) in code.functions.iter().zip(&text.starts) {
+        let name = write_name(&mut names, writer.module, func);
+        let index = match func.symbol {
+            Symbol::Function(index) => index.as_u32(),
+            _ => u32::MAX,
+        };
+        table.u32(*start).u32(func.bytes.len() as u32).u32(name);
+        table.u32(sites.bytes.len() as u32).u32(index).u32(u32::from(func.has_frame));
+        write_sites(&mut sites.bytes, &func.sites);
+    }
+    table.u32(text.bytes.len() as u32).u32(0).u32(0).u32(sites.bytes.len() as u32).u32(u32::MAX).u32(0);
+    if names.bytes.len().max(sites.bytes.len()) >= u32::MAX as usize {
+        bail!("the names of functions or the table of traps take more than 4 GiB");
+    }
+    Ok(FunctionTables {
+        table: writer.local("w2n.functions", StandardSection::ReadOnlyData, table, 4),
+        names: writer.local("w2n.names", StandardSection::ReadOnlyData, names, 1),
+        sites: writer.local("w2n.sites", StandardSection::ReadOnlyData, sites, 1),
+    })
+}
+
+fn write_name(names: &mut Data, module: &Module, func: &CompiledFunction) -> u32 {
+    let Symbol::Function(index) = func.symbol else { return 0 };
+    let Some(name) = module.names.function(index).filter(|name| !name.is_empty()) else { return 0 };
+    let offset = names.bytes.len() as u32;
+    debug_assert!(index.index() < module.functions.len());
+    names.bytes.extend(name.bytes().map(|byte| if byte == 0 { b'?' } else { byte }));
+    names.byte(0);
+    offset
+}
+
+/// The list that [`abi::Function::sites`] describes.
+fn write_sites(bytes: &mut Vec<u8>, sites: &[Site]) {
+    let (mut offset, mut wasm_offset) = (0, 0);
+    for site in sites {
+        unsigned(bytes, u64::from(site.offset - offset));
+        unsigned(bytes, site.trap.map_or(0, |trap| trap as u64));
+        signed(bytes, i64::from(site.wasm_offset) - i64::from(wasm_offset));
+        (offset, wasm_offset) = (site.offset, site.wasm_offset);
+    }
+}
+
+fn unsigned(bytes: &mut Vec<u8>, mut value: u64) {
+    while value >= 0x80 {
+        bytes.push(value as u8 | 0x80);
+        value >>= 7;
+    }
+    bytes.push(value as u8);
+}
+
+fn signed(bytes: &mut Vec<u8>, mut value: i64) {
+    while !(-64..64).contains(&value) {
+        bytes.push(value as u8 | 0x80);
+        value >>= 7;
+    }
+    bytes.push(value as u8 & 0x7f);
+}

@@ -1,0 +1,64 @@
+//! Stage 8: layout and machine code to an object file, by `object`.
+//!
+//! One text section with all functions, calls between them resolved here; data only for what the code or the description of the
+//! module refers to, so that nothing dead reaches the linker.
+
+pub mod assembly;
+mod data;
+mod describe;
+mod frames;
+mod image;
+pub mod imports;
+mod program;
+mod text;
+mod writer;
+
+use crate::code::Code;
+use crate::layout::Layout;
+use crate::wasm::{FuncIndex, Module};
+use anyhow::{Context, Result};
+use object::write::Object;
+use object::{Architecture, BinaryFormat, Endianness};
+use writer::Writer;
+
+/// What the object is for.
+pub enum Role<'a> {
+    /// An executable: the module's description and how to run it.
+    Program(&'a ProgramPlan),
+    /// Something to link with: exports are global symbols `PREFIX_name`.
+    Library { prefix: &'a str },
+}
+
+/// How an executable runs its module.
+pub struct ProgramPlan {
+    pub entry: FuncIndex,
+    pub entry_name: String,
+    pub kind: crate::abi::EntryKind,
+    /// A WASI reactor's `_initialize`.
+    pub initialize: Option<FuncIndex>,
+    /// The module imports WASI functions that reachable code calls.
+    pub wasi: bool,
+    pub wasi_memory: Option<crate::wasm::MemoryIndex>,
+    pub options: Vec<String>,
+    pub fixed_powers: bool,
+    pub cpu_level: u8,
+}
+
+/// Writes the object.
+///
+/// # Errors
+/// When two imports want the same symbol, or the code is too large for one object.
+pub fn write(module: &Module, layout: &Layout, code: &Code, role: &Role) -> Result<Vec<u8>> {
+    let object = Object::new(BinaryFormat::Elf, Architecture::X86_64, Endianness::Little);
+    let text = text::assemble(module, layout, code)?;
+    let mut writer = Writer::new(object, module, layout, role, imports::symbols(module)?);
+    writer.define_functions(code, &text);
+    let image = describe::write(&mut writer, code, &text)?;
+    match role {
+        Role::Program(plan) => program::write(&mut writer, plan, image),
+        Role::Library { prefix } => writer.export_symbol(&format!("{prefix}_image"), image),
+    }
+    data::write_needed(&mut writer);
+    frames::write(&mut writer, code, &text)?;
+    writer.object.write().context("can't write the object")
+}

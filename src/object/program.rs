@@ -1,0 +1,59 @@
+//! The description of an executable: [`abi::Program`], and the options section that `wasm2native inspect` reads.
+
+use super::ProgramPlan;
+use super::writer::{Data, Writer};
+use crate::abi;
+use crate::layout::Symbol;
+use object::SectionKind;
+use object::write::{StandardSection, SymbolId};
+use wasmparser::ValType;
+
+pub fn write(writer: &mut Writer, plan: &ProgramPlan, image: SymbolId) {
+    let module = writer.module;
+    let ty = module.function_type(plan.entry);
+    let options: Vec<u8> = plan.options.iter().flat_map(|option| option.bytes().chain([0])).collect();
+    let options_length = options.len() as u64;
+    let options = write_options(writer, options);
+    let name = read_only(writer, "w2n.entry_name", plan.entry_name.replace('\0', "?").bytes().chain([0]).collect());
+    let parameters = read_only(writer, "w2n.parameters", ty.params().iter().map(type_code).collect());
+    let results = read_only(writer, "w2n.results", ty.results().iter().map(type_code).collect());
+    let start_wasi = plan.wasi.then(|| writer.runtime_symbol("w2n_wasi_start"));
+    let memory = plan.wasi_memory.map(|index| writer.refer(Symbol::Memory(index)));
+    let mut data = Data::default();
+    data.address(image);
+    data.address(plan.initialize.and_then(|func| writer.defined(Symbol::ArrayEntry(func))));
+    data.address(writer.defined(Symbol::ArrayEntry(plan.entry)).expect("the entry is compiled"));
+    data.address(name);
+    data.address(parameters).u64(ty.params().len() as u64);
+    data.address(results).u64(ty.results().len() as u64);
+    data.address(options).u64(options_length);
+    data.address(start_wasi).address(memory);
+    data.byte(plan.kind as u8).byte(u8::from(plan.fixed_powers)).byte(plan.cpu_level);
+    data.bytes.resize(size_of::<abi::Program>(), 0);
+    let symbol = writer.local(abi::PROGRAM_SYMBOL, StandardSection::ReadOnlyDataWithRel, data, 8);
+    writer.export_symbol(abi::PROGRAM_SYMBOL, symbol);
+    let symbol = writer.object.symbol_mut(symbol);
+    symbol.scope = object::SymbolScope::Linkage;
+}
+
+fn read_only(writer: &mut Writer, name: &str, bytes: Vec<u8>) -> SymbolId {
+    writer.local(name, StandardSection::ReadOnlyData, Data { bytes, addresses: Vec::new() }, 1)
+}
+
+fn write_options(writer: &mut Writer, bytes: Vec<u8>) -> SymbolId {
+    let section = writer.object.add_section(Vec::new(), abi::OPTIONS_SECTION.as_bytes().to_vec(), SectionKind::ReadOnlyData);
+    writer.object.append_section_data(section, &bytes, 1);
+    writer.object.section_symbol(section)
+}
+
+fn type_code(ty: &ValType) -> u8 {
+    match *ty {
+        ValType::I32 => abi::TYPE_I32,
+        ValType::I64 => abi::TYPE_I64,
+        ValType::F32 => abi::TYPE_F32,
+        ValType::F64 => abi::TYPE_F64,
+        ValType::V128 => abi::TYPE_V128,
+        ValType::Ref(ty) if ty.is_func_ref() => abi::TYPE_FUNCREF,
+        ValType::Ref(_) => abi::TYPE_EXTERNREF,
+    }
+}

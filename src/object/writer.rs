@@ -1,0 +1,271 @@
+//! What all parts of the object writer share: the object, the symbols defined so far, and those that something refers to.
+
+use super::imports::ImportSymbols;
+use super::text::Text;
+use super::Role;
+use crate::abi;
+use crate::code::{Code, Relocation, RelocationKind, Target};
+use crate::layout::{self, Layout, Symbol};
+use crate::wasm::{Definition, FuncIndex, Module};
+use cranelift_entity::EntityRef;
+use object::write::{self, Object, SectionId, StandardSection, SymbolId, SymbolSection};
+use object::{SymbolFlags, SymbolKind, SymbolScope, elf};
+use std::collections::HashMap;
+
+pub struct Writer<'a> {
+    pub object: Object<'static>,
+    pub module: &'a Module<'a>,
+    pub layout: &'a Layout,
+    pub role: &'a Role<'a>,
+    imports: ImportSymbols,
+    symbols: HashMap<Symbol, SymbolId>,
+    runtime: HashMap<&'static str, SymbolId>,
+    /// Symbols that were referred to and have no definition yet.
+    pub needed: Vec<Symbol>,
+}
+
+/// A piece of data with the addresses in it.
+#[derive(Default)]
+pub struct Data {
+    pub bytes: Vec<u8>,
+    pub addresses: Vec<(u64, SymbolId, i64)>,
+}
+
+impl Data {
+    pub fn u64(&mut self, value: u64) -> &mut Data {
+        self.bytes.extend_from_slice(&value.to_le_bytes());
+        self
+    }
+
+    pub fn u32(&mut self, value: u32) -> &mut Data {
+        self.bytes.extend_from_slice(&value.to_le_bytes());
+        self
+    }
+
+    pub fn byte(&mut self, value: u8) -> &mut Data {
+        self.bytes.push(value);
+        self
+    }
+
+    /// The address of `symbol`, or null.
+    pub fn address(&mut self, symbol: impl Into<Option<SymbolId>>) -> &mut Data {
+        if let Some(symbol) = symbol.into() {
+            self.addresses.push((self.bytes.len() as u64, symbol, 0));
+        }
+        self.u64(0)
+    }
+}
+
+impl<'a> Writer<'a> {
+    pub fn new(
+        object: Object<'static>,
+        module: &'a Module<'a>,
+        layout: &'a Layout,
+        role: &'a Role<'a>,
+        imports: ImportSymbols,
+    ) -> Self {
+        let (symbols, runtime) = (HashMap::new(), HashMap::new());
+        Writer { object, module, layout, role, imports, symbols, runtime, needed: Vec::new() }
+    }
+
+    /// The text section and a symbol for each function.
+    pub fn define_functions(&mut self, code: &Code, text: &Text) {
+        let section = self.object.section_id(StandardSection::Text);
+        self.object.append_section_data(section, &text.bytes, text.alignment);
+        for (func, start) in code.functions.iter().zip(&text.starts) {
+            let (name, scope) = self.function_name(func.symbol);
+            let symbol = self.object.add_symbol(write::Symbol {
+                name,
+                value: u64::from(*start),
+                size: func.bytes.len() as u64,
+                kind: SymbolKind::Text,
+                scope,
+                weak: false,
+                section: SymbolSection::Section(section),
+                flags: SymbolFlags::None,
+            });
+            self.symbols.insert(func.symbol, symbol);
+        }
+        for relocation in &text.relocations {
+            self.relocate_code(section, relocation);
+        }
+    }
+
+    fn relocate_code(&mut self, section: SectionId, relocation: &Relocation) {
+        let symbol = match relocation.target {
+            Target::Symbol(symbol) => self.refer(symbol),
+            Target::Runtime(name) => self.runtime_symbol(name),
+            Target::Here(_) => unreachable!("text::assemble resolved it"),
+        };
+        let r_type = match relocation.kind {
+            RelocationKind::Absolute8 => elf::R_X86_64_64,
+            RelocationKind::Relative4 => elf::R_X86_64_PC32,
+            RelocationKind::Call4 => elf::R_X86_64_PLT32,
+            RelocationKind::GotRelative4 => elf::R_X86_64_GOTPCREL,
+        };
+        self.add_relocation(section, u64::from(relocation.offset), symbol, r_type, relocation.addend);
+    }
+
+    pub fn add_relocation(&mut self, section: SectionId, offset: u64, symbol: SymbolId, r_type: elf::RelocationType, addend: i64) {
+        let flags = object::RelocationFlags::Elf { r_type };
+        self.object
+            .add_relocation(section, write::Relocation { offset, symbol, addend, flags })
+            .expect("ELF takes every relocation with explicit flags");
+    }
+
+    /// The symbol's number in the object; data not yet defined is noted as needed.
+    pub fn refer(&mut self, symbol: Symbol) -> SymbolId {
+        if let Some(&id) = self.symbols.get(&symbol) {
+            return id;
+        }
+        let id = match self.external_name(symbol) {
+            Some((name, kind)) => self.undefined(name, kind),
+            None => {
+                self.needed.push(symbol);
+                self.object.add_symbol(write::Symbol {
+                    name: data_name(self.layout, symbol).into_bytes(),
+                    value: 0,
+                    size: 0,
+                    kind: SymbolKind::Data,
+                    scope: self.data_scope(symbol),
+                    weak: matches!(symbol, Symbol::Signature(_)),
+                    section: SymbolSection::Undefined,
+                    flags: SymbolFlags::None,
+                })
+            }
+        };
+        self.symbols.insert(symbol, id);
+        id
+    }
+
+    /// The function's symbol if it has code; functions that nothing reaches have none.
+    pub fn code_symbol(&self, func: FuncIndex) -> Option<SymbolId> {
+        self.symbols.get(&Symbol::Function(func)).copied()
+    }
+
+    pub fn defined(&self, symbol: Symbol) -> Option<SymbolId> {
+        self.symbols.get(&symbol).copied()
+    }
+
+    /// A symbol of the runtime or of the C library.
+    pub fn runtime_symbol(&mut self, name: &'static str) -> SymbolId {
+        if let Some(&id) = self.runtime.get(name) {
+            return id;
+        }
+        let id = self.undefined(name.to_owned(), SymbolKind::Text);
+        self.runtime.insert(name, id);
+        id
+    }
+
+    fn undefined(&mut self, name: String, kind: SymbolKind) -> SymbolId {
+        self.object.add_symbol(write::Symbol {
+            name: name.into_bytes(),
+            value: 0,
+            size: 0,
+            kind,
+            scope: SymbolScope::Unknown,
+            weak: false,
+            section: SymbolSection::Undefined,
+            flags: SymbolFlags::None,
+        })
+    }
+
+    /// Gives a symbol made by [`Writer::refer`] its place.
+    pub fn define(&mut self, symbol: SymbolId, section: SectionId, data: Data, alignment: u64) {
+        let size = data.bytes.len() as u64;
+        let offset = self.object.append_section_data(section, &data.bytes, alignment);
+        for (at, target, addend) in data.addresses {
+            self.add_relocation(section, offset + at, target, elf::R_X86_64_64, addend);
+        }
+        self.set_place(symbol, section, offset, size);
+    }
+
+    /// As [`Writer::define`], for data that is all zero.
+    pub fn define_zero(&mut self, symbol: SymbolId, size: u64, alignment: u64) {
+        let section = self.object.section_id(StandardSection::UninitializedData);
+        let offset = self.object.append_section_bss(section, size, alignment);
+        self.set_place(symbol, section, offset, size);
+    }
+
+    fn set_place(&mut self, symbol: SymbolId, section: SectionId, offset: u64, size: u64) {
+        let symbol = self.object.symbol_mut(symbol);
+        symbol.section = SymbolSection::Section(section);
+        symbol.value = offset;
+        symbol.size = size;
+    }
+
+    /// A new local symbol for `data`.
+    pub fn local(&mut self, name: &str, section: StandardSection, data: Data, alignment: u64) -> SymbolId {
+        let section = self.object.section_id(section);
+        let symbol = self.undefined(name.to_owned(), SymbolKind::Data);
+        self.object.symbol_mut(symbol).scope = SymbolScope::Compilation;
+        self.define(symbol, section, data, alignment);
+        symbol
+    }
+
+    /// Makes a local symbol visible to whom the object is linked with, under another name.
+    pub fn export_symbol(&mut self, name: &str, symbol: SymbolId) {
+        let symbol = self.object.symbol_mut(symbol);
+        symbol.name = name.as_bytes().to_vec();
+        symbol.scope = SymbolScope::Dynamic;
+    }
+
+    fn function_name(&self, symbol: Symbol) -> (Vec<u8>, SymbolScope) {
+        let local = |name: String| (name.replace('\0', "?").into_bytes(), SymbolScope::Compilation);
+        let name = |func: FuncIndex| match self.module.names.function(func) {
+            Some(name) if !name.is_empty() => name.to_owned(),
+            _ => format!("wasm_function_{}", func.as_u32()),
+        };
+        match symbol {
+            Symbol::Function(func) => local(name(func)),
+            Symbol::ArrayEntry(func) => local(format!("w2n.entry.{}", name(func))),
+            Symbol::Export(func) => local(format!("w2n.export.{}", name(func))),
+            Symbol::Initialize => local("w2n.initialize".to_owned()),
+            other => panic!("{other:?} is no function of the module"),
+        }
+    }
+
+    /// Name and kind of what somebody else defines.
+    fn external_name(&self, symbol: Symbol) -> Option<(String, SymbolKind)> {
+        let closed = matches!(self.role, Role::Program(_));
+        let data = |names: &[String], index: usize| Some((names[index].clone(), SymbolKind::Data));
+        match symbol {
+            Symbol::Import(func) => Some((self.imports.functions[&func].clone(), SymbolKind::Text)),
+            Symbol::Builtin(builtin) => Some((abi::BUILTINS[builtin as usize].0.to_owned(), SymbolKind::Text)),
+            Symbol::Global(index) if is_import(&self.module.globals[index].definition) => {
+                data(&self.imports.globals, index.index())
+            }
+            Symbol::Table(index) if is_import(&self.module.tables[index].definition) => {
+                data(&self.imports.tables, index.index())
+            }
+            Symbol::Memory(index) if is_import(&self.module.memories[index].definition) && !closed => {
+                data(&self.imports.memories, index.index())
+            }
+            _ => None,
+        }
+    }
+
+    fn data_scope(&self, symbol: Symbol) -> SymbolScope {
+        match (symbol, self.role) {
+            (Symbol::Signature(_), Role::Library { .. }) => SymbolScope::Linkage,
+            _ => SymbolScope::Compilation,
+        }
+    }
+}
+
+fn is_import<T>(definition: &Definition<T>) -> bool {
+    definition.import().is_some()
+}
+
+fn data_name(layout: &Layout, symbol: Symbol) -> String {
+    match symbol {
+        Symbol::Global(index) => format!("w2n.global.{}", index.as_u32()),
+        Symbol::Memory(index) => format!("w2n.memory.{}", index.as_u32()),
+        Symbol::Table(index) => format!("w2n.table.{}", index.as_u32()),
+        Symbol::TableEntries(index) => format!("w2n.entries.{}", index.as_u32()),
+        Symbol::Data(index) => format!("w2n.data.{}", index.as_u32()),
+        Symbol::Element(index) => format!("w2n.elem.{}", index.as_u32()),
+        Symbol::Signature(index) => layout::signature_symbol(&layout.signatures[index]),
+        other => panic!("{other:?} is no data"),
+    }
+}

@@ -1,0 +1,84 @@
+//! What a user can ask for. Plain data: flags exist only in `src/bin/`.
+
+use std::path::PathBuf;
+
+/// How much work goes into the code.
+#[derive(Copy, Clone, Debug, Default, PartialEq, Eq)]
+pub enum OptLevel {
+    /// Compile fast.
+    None,
+    #[default]
+    Speed,
+    /// Speed, but not at the price of larger code.
+    Size,
+}
+
+/// What to produce.
+#[derive(Copy, Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Emit {
+    /// The module as text.
+    Wat,
+    /// Cranelift's intermediate form, one function after the other.
+    Clif,
+    /// Assembly with the Wasm offsets as comments.
+    Asm,
+    /// A relocatable object: imports are undefined symbols, exports are global ones.
+    Obj,
+    #[default]
+    Exe,
+}
+
+/// Instruction set to compile for.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum Cpu {
+    /// What every x86-64 processor since 2009 has: `x86-64-v2` of the psABI. On other architectures the baseline.
+    #[default]
+    Default,
+    /// What this machine has.
+    Native,
+    /// A level of the psABI (`x86-64`, `x86-64-v2`, …) or a preset of Cranelift.
+    Named(String),
+}
+
+/// Everything a compilation depends on besides the input's bytes.
+#[derive(Clone, Debug)]
+pub struct Options {
+    /// Target triple; `None` is the machine that compiles.
+    pub target: Option<String>,
+    pub cpu: Cpu,
+    pub opt_level: OptLevel,
+    /// Run Cranelift's verifier on every function.
+    pub verify: bool,
+    /// Exported function to run instead of `_start` or `main`; its arguments come from the command line.
+    pub invoke: Option<String>,
+    /// Powers and limits fixed at build time, as on the program's own command line: `["--dir", ".", "--env", "A=B"]`.
+    pub program_options: Vec<String>,
+    /// The program ignores `WASM2NATIVE_OPTIONS`.
+    pub fixed_powers: bool,
+    /// Prefix of exported symbols in objects: `PREFIX_name`. `None`: made from the input's name.
+    pub prefix: Option<String>,
+    /// Leave symbols out of the executable; traps still name functions.
+    pub strip: bool,
+    /// Folder for every stage's result per function.
+    pub dump: Option<PathBuf>,
+    /// Keep the object beside the output and print how it was linked.
+    pub keep: bool,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Options {
+            target: None,
+            cpu: Cpu::default(),
+            opt_level: OptLevel::default(),
+            verify: cfg!(debug_assertions),
+            invoke: None,
+            program_options: Vec::new(),
+            fixed_powers: false,
+            prefix: None,
+            strip: false,
+            dump: None,
+            keep: false,
+        }
+    }
+}

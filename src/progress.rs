@@ -1,0 +1,34 @@
+//! How a compilation tells the outside how far it is, and how long each stage took.
+//!
+//! The library knows no terminal: `src/bin/` implements [`Observer`] with a progress bar and with `--timings`.
+
+use std::time::{Duration, Instant};
+
+/// Watches a compilation. Called from several threads.
+pub trait Observer: Sync {
+    /// A stage begins; `total` is its number of functions, 0 where work is not counted.
+    fn stage(&self, _name: &'static str, _total: u64) {}
+
+    /// `n` more functions are done.
+    fn advance(&self, _n: u64) {}
+
+    /// Something that the user may want to know, though the output is made.
+    fn warning(&self, _text: &str) {}
+
+    /// A stage ended.
+    fn done(&self, _name: &'static str, _took: Duration) {}
+}
+
+/// Watches nothing.
+pub struct Silent;
+
+impl Observer for Silent {}
+
+/// Runs `work` as the stage `name`.
+pub fn stage<T>(observer: &dyn Observer, name: &'static str, total: u64, work: impl FnOnce() -> T) -> T {
+    observer.stage(name, total);
+    let start = Instant::now();
+    let result = work();
+    observer.done(name, start.elapsed());
+    result
+}

@@ -1,0 +1,78 @@
+//! A function body: locals, operators, end.
+
+use super::signature::{self, value_type};
+use super::translator::Translator;
+use super::{Env, State, begin, operator};
+use crate::layout::Symbol;
+use crate::wasm::FuncIndex;
+use anyhow::{Context, Result};
+use cranelift_codegen::ir::{self, SourceLoc, Value};
+use std::mem;
+use wasmparser::{FunctionBody, OperatorsReader};
+
+pub fn validate(env: &Env, func: FuncIndex, state: &mut State) -> Result<()> {
+    let mut validator = env.module.validator(func).into_validator(mem::take(&mut state.validator));
+    let result = validator.validate(body_of(env, func));
+    state.validator = validator.into_allocations();
+    Ok(result?)
+}
+
+pub fn translate(env: &Env, func: FuncIndex, state: &mut State, out: &mut ir::Function) -> Result<()> {
+    let body = body_of(env, func);
+    begin(out, Symbol::Function(func), signature::internal(env.module.function_type(func)));
+    let (mut translator, allocations) = Translator::new(env, state, out);
+    let mut validator = env.module.validator(func).into_validator(mem::take(allocations));
+
+    let mut reader = body.get_binary_reader();
+    let start = reader.original_position();
+    validator.read_locals(&mut reader)?;
+    translator.builder.set_srcloc(location(start));
+    let params = translator.open_entry();
+    translator.declare_locals(func, &params, body)?;
+    translator.open_function(func);
+
+    reader.set_features(env.module.features);
+    let mut operators = OperatorsReader::new(reader);
+    while !operators.eof() {
+        let offset = operators.original_position();
+        let operator = operators.read()?;
+        validator.op(offset, &operator)?;
+        translator.builder.set_srcloc(location(offset));
+        operator::translate(&mut translator, &operator).with_context(|| format!("at offset {offset:#x}"))?;
+    }
+    operators.finish()?;
+    translator.finish();
+    *allocations = validator.into_allocations();
+    Ok(())
+}
+
+impl Translator<'_> {
+    /// Variable `i` is local `i`: parameters with their values, the others zero.
+    fn declare_locals(&mut self, func: FuncIndex, params: &[Value], body: &FunctionBody) -> Result<()> {
+        let ty = self.env.module.function_type(func);
+        for (&value, &ty) in params.iter().zip(ty.params()) {
+            self.define(value, ty);
+            let variable = self.builder.declare_var(value_type(ty));
+            self.builder.def_var(variable, value);
+        }
+        for group in body.get_locals_reader()? {
+            let (count, ty) = group?;
+            let ty = value_type(ty);
+            let zero = self.zero(ty);
+            for _ in 0..count {
+                let variable = self.builder.declare_var(ty);
+                self.builder.def_var(variable, zero);
+            }
+        }
+        Ok(())
+    }
+}
+
+fn body_of<'a>(env: &Env<'a>, func: FuncIndex) -> &'a FunctionBody<'a> {
+    env.module.functions[func].definition.local().expect("an imported function has no body")
+}
+
+/// Offsets fit: the binary format counts in 32 bits.
+pub fn location(offset: u64) -> SourceLoc {
+    SourceLoc::new(offset as u32)
+}

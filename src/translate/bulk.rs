@@ -1,0 +1,212 @@
+//! Bulk operations on memories and tables: copy, fill, initialise from a segment, drop a segment.
+//!
+//! All bounds are checked before the first byte is written, in 64 bits, where sums of 32-bit numbers cannot wrap.
+
+use super::signature::POINTER;
+use super::symbols::Region;
+use super::translator::Translator;
+use crate::abi::{Builtin, Segment, Trap};
+use crate::layout::{SegmentPlan, Symbol};
+use crate::wasm::{DataIndex, ElementIndex, MemoryIndex, TableIndex};
+use cranelift_codegen::ir::{InstBuilder, MemFlagsData, Type, Value, types};
+use std::mem::offset_of;
+
+/// A checked range of native addresses.
+#[derive(Copy, Clone)]
+pub struct Range {
+    pub start: Value,
+    pub bytes: Value,
+}
+
+/// Copies and fills of a known length up to this are done in place, without a call.
+const SHORT: u64 = 32;
+
+impl Translator<'_> {
+    pub fn memory_copy(&mut self, destination: MemoryIndex, source: MemoryIndex) {
+        let (to, from, n) = self.pop3();
+        let to = self.memory_range(destination, to, n, Trap::MemoryOutOfBounds);
+        let from = self.memory_range(source, from, n, Trap::MemoryOutOfBounds);
+        match self.known_length(n) {
+            Some(length) => self.copy_short(destination, source, to.start, from.start, length),
+            None => self.copy_bytes(Builtin::Memmove, to, from),
+        }
+    }
+
+    pub fn memory_fill(&mut self, memory: MemoryIndex) {
+        let (to, byte, n) = self.pop3();
+        let to = self.memory_range(memory, to, n, Trap::MemoryOutOfBounds);
+        match self.known_length(n) {
+            Some(length) => self.fill_short(memory, to.start, byte, length),
+            None => {
+                self.call_builtin(Builtin::Memset, &[to.start, byte, to.bytes]);
+            }
+        }
+    }
+
+    pub fn memory_init(&mut self, memory: MemoryIndex, data: DataIndex) {
+        let (to, from, n) = self.pop3();
+        self.init_memory(memory, data, [to, from, n], Trap::MemoryOutOfBounds);
+    }
+
+    /// `memory.init` with operands destination, source, length.
+    pub fn init_memory(&mut self, memory: MemoryIndex, data: DataIndex, [to, from, n]: [Value; 3], trap: Trap) {
+        let (segment, plan) = (Symbol::Data(data), self.env.layout.data[data]);
+        let (from, n) = (self.widen(from), self.widen(n));
+        self.check_segment(segment, plan, from, n, trap);
+        let to = self.memory_range(memory, to, n, trap);
+        if is_empty(plan) {
+            return;
+        }
+        let base = self.segment_base(segment);
+        let start = self.builder.ins().iadd(base, from);
+        self.copy_bytes(Builtin::Memcpy, to, Range { start, bytes: n });
+    }
+
+    pub fn data_drop(&mut self, data: DataIndex) {
+        self.drop_segment(Symbol::Data(data), self.env.layout.data[data]);
+    }
+
+    pub fn table_copy(&mut self, destination: TableIndex, source: TableIndex) {
+        let (to, from, n) = self.pop3();
+        let to = self.table_range(destination, to, n, Trap::TableOutOfBounds);
+        let from = self.table_range(source, from, n, Trap::TableOutOfBounds);
+        self.copy_bytes(Builtin::Memmove, to, from);
+    }
+
+    pub fn table_init(&mut self, table: TableIndex, element: ElementIndex) {
+        let (to, from, n) = self.pop3();
+        self.init_table(table, element, [to, from, n], Trap::TableOutOfBounds);
+    }
+
+    /// `table.init` with operands destination, source, length.
+    pub fn init_table(&mut self, table: TableIndex, element: ElementIndex, [to, from, n]: [Value; 3], trap: Trap) {
+        let (segment, plan) = (Symbol::Element(element), self.env.layout.elements[element]);
+        let (from, n) = (self.widen(from), self.widen(n));
+        self.check_segment(segment, plan, from, n, trap);
+        let to = self.table_range(table, to, n, trap);
+        if is_empty(plan) {
+            return;
+        }
+        let base = self.segment_base(segment);
+        let offset = self.entries_to_bytes(table, from);
+        let start = self.builder.ins().iadd(base, offset);
+        self.copy_bytes(Builtin::Memcpy, to, Range { start, bytes: to.bytes });
+    }
+
+    pub fn elem_drop(&mut self, element: ElementIndex) {
+        self.drop_segment(Symbol::Element(element), self.env.layout.elements[element]);
+    }
+
+    pub fn drop_segment(&mut self, segment: Symbol, plan: SegmentPlan) {
+        if is_empty(plan) {
+            return;
+        }
+        let descriptor = self.address_of(segment);
+        let flags = self.trusted(Region::Descriptor);
+        let zero = self.iconst(types::I64, 0);
+        self.builder.ins().store(flags, zero, descriptor, offset_of!(Segment, length) as i32);
+    }
+
+    pub fn segment_base(&mut self, segment: Symbol) -> Value {
+        let descriptor = self.address_of(segment);
+        let flags = self.trusted(Region::Descriptor);
+        self.builder.ins().load(POINTER, flags, descriptor, offset_of!(Segment, base) as i32)
+    }
+
+    /// Traps unless a segment has `n` bytes or entries from `from`.
+    fn check_segment(&mut self, segment: Symbol, plan: SegmentPlan, from: Value, n: Value, trap: Trap) {
+        let end = self.builder.ins().iadd(from, n);
+        let length = if is_empty(plan) {
+            self.iconst(types::I64, 0)
+        } else {
+            let descriptor = self.address_of(segment);
+            let flags = self.trusted(Region::Descriptor);
+            self.builder.ins().load(types::I64, flags, descriptor, offset_of!(Segment, length) as i32)
+        };
+        self.trap_if_above(end, length, trap);
+    }
+
+    /// `n` bytes from `index`.
+    fn memory_range(&mut self, memory: MemoryIndex, index: Value, n: Value, trap: Trap) -> Range {
+        let (index, bytes) = (self.widen(index), self.widen(n));
+        let end = self.builder.ins().iadd(index, bytes);
+        let size = self.memory_bytes(memory);
+        self.trap_if_above(end, size, trap);
+        Range { start: self.memory_address(memory, index), bytes }
+    }
+
+    /// `n` entries from `index`.
+    pub fn table_range(&mut self, table: TableIndex, index: Value, n: Value, trap: Trap) -> Range {
+        let (index, n) = (self.widen(index), self.widen(n));
+        let end = self.builder.ins().iadd(index, n);
+        let length = self.table_length(table);
+        self.trap_if_above(end, length, trap);
+        Range { start: self.entry_address(table, index), bytes: self.entries_to_bytes(table, n) }
+    }
+
+    fn copy_bytes(&mut self, builtin: Builtin, to: Range, from: Range) {
+        self.call_builtin(builtin, &[to.start, from.start, to.bytes]);
+    }
+
+    fn known_length(&self, n: Value) -> Option<u64> {
+        let length = u64::from(self.known_integer(n)? as u32);
+        (length <= SHORT).then_some(length)
+    }
+
+    /// Everything is loaded before anything is stored, so that the ranges may overlap.
+    fn copy_short(&mut self, destination: MemoryIndex, source: MemoryIndex, to: Value, from: Value, length: u64) {
+        let flags = self.short_flags(source);
+        let pieces: Vec<_> =
+            pieces(length).map(|(ty, offset)| (self.builder.ins().load(ty, flags, from, offset), offset)).collect();
+        let flags = self.short_flags(destination);
+        for (piece, offset) in pieces {
+            self.builder.ins().store(flags, piece, to, offset);
+        }
+    }
+
+    fn fill_short(&mut self, memory: MemoryIndex, to: Value, byte: Value, length: u64) {
+        let flags = self.short_flags(memory);
+        let byte = self.builder.ins().ireduce(types::I8, byte);
+        for (ty, offset) in pieces(length) {
+            let value = match ty {
+                types::I8 => byte,
+                types::I8X16 => self.builder.ins().splat(types::I8X16, byte),
+                _ => {
+                    let byte = self.builder.ins().uextend(ty, byte);
+                    let ones = 0x0101_0101_0101_0101u64 & (u64::MAX >> (64 - ty.bits()));
+                    let ones = self.iconst(ty, ones as i64);
+                    self.builder.ins().imul(byte, ones)
+                }
+            };
+            self.builder.ins().store(flags, value, to, offset);
+        }
+    }
+
+    /// Flags for accesses whose bounds were checked, but which may lie anywhere.
+    fn short_flags(&mut self, memory: MemoryIndex) -> MemFlagsData {
+        self.checked(memory).with_notrap()
+    }
+}
+
+/// Whether a segment counts as dropped from the start, so that nothing refers to its descriptor.
+fn is_empty(plan: SegmentPlan) -> bool {
+    matches!(plan, SegmentPlan::Placed { .. } | SegmentPlan::Declared)
+}
+
+/// Cuts a length into accesses, widest first, each with its offset.
+fn pieces(length: u64) -> impl Iterator<Item = (Type, i32)> {
+    let mut offset = 0;
+    std::iter::from_fn(move || {
+        let ty = match length - offset {
+            0 => return None,
+            16.. => types::I8X16,
+            8.. => types::I64,
+            4.. => types::I32,
+            2.. => types::I16,
+            _ => types::I8,
+        };
+        let at = offset as i32;
+        offset += u64::from(ty.bytes());
+        Some((ty, at))
+    })
+}

@@ -1,0 +1,123 @@
+//! Calls: of functions, of imports, through tables, and in tail position.
+
+use super::signature::{self, POINTER, value_type};
+use super::symbols::Region;
+use super::translator::{Translator, trap_code};
+use crate::abi::{FuncEntry, Trap};
+use crate::layout::Symbol;
+use crate::wasm::{FuncIndex, TableIndex, TypeIndex};
+use cranelift_codegen::ir::condcodes::IntCC;
+use cranelift_codegen::ir::{Inst, InstBuilder, MemFlagsData, StackSlotData, StackSlotKind, Value};
+use std::mem::offset_of;
+
+impl Translator<'_> {
+    pub fn call(&mut self, func: FuncIndex) {
+        let ty = self.env.module.functions[func].ty;
+        let start = self.canonicalise(self.env.module.types[ty].params().len());
+        if self.is_imported(func) {
+            let args = self.scratch.stack.split_off(start);
+            let results = self.call_import(func, &args);
+            self.push_results(ty, &results);
+        } else {
+            let callee = self.callee(Symbol::Function(func));
+            let call = self.builder.ins().call(callee, &self.scratch.stack[start..]);
+            self.replace_by_results(start, ty, call);
+        }
+    }
+
+    pub fn call_indirect(&mut self, ty: TypeIndex, table: TableIndex) {
+        let index = self.pop();
+        let code = self.table_function(ty, table, index);
+        self.call_code(ty, code);
+    }
+
+    /// Calls an entry whose signature is known to be right.
+    pub fn call_code(&mut self, ty: TypeIndex, code: Value) {
+        let start = self.canonicalise(self.env.module.types[ty].params().len());
+        let signature = self.signature(ty);
+        let call = self.builder.ins().call_indirect(signature, code, &self.scratch.stack[start..]);
+        self.replace_by_results(start, ty, call);
+    }
+
+    pub fn return_call(&mut self, func: FuncIndex) {
+        if self.is_imported(func) {
+            // The C convention has no tail calls; an import costs one frame however often it is called.
+            self.call(func);
+            return self.return_();
+        }
+        let start = self.canonicalise(self.env.module.function_type(func).params().len());
+        let callee = self.callee(Symbol::Function(func));
+        self.builder.ins().return_call(callee, &self.scratch.stack[start..]);
+        self.reachable = false;
+    }
+
+    pub fn return_call_indirect(&mut self, ty: TypeIndex, table: TableIndex) {
+        let index = self.pop();
+        let code = self.table_function(ty, table, index);
+        self.return_call_code(ty, code);
+    }
+
+    pub fn return_call_code(&mut self, ty: TypeIndex, code: Value) {
+        let start = self.canonicalise(self.env.module.types[ty].params().len());
+        let signature = self.signature(ty);
+        self.builder.ins().return_call_indirect(signature, code, &self.scratch.stack[start..]);
+        self.reachable = false;
+    }
+
+    /// The entry at `index`, which has to be a function of type `ty`.
+    ///
+    /// Null has signature 0, so that one compare finds both null and another type; which of them it was is asked only then.
+    fn table_function(&mut self, ty: TypeIndex, table: TableIndex, index: Value) -> Value {
+        let entry = self.table_entry(table, index);
+        let flags = self.trusted(Region::Table(table));
+        let code = self.builder.ins().load(POINTER, flags, entry, offset_of!(FuncEntry, code) as i32);
+        let actual = self.builder.ins().load(POINTER, flags, entry, offset_of!(FuncEntry, signature) as i32);
+        let expected = self.address_of(Symbol::Signature(self.env.layout.signature_of[ty]));
+        let right = self.builder.ins().icmp(IntCC::Equal, expected, actual);
+
+        let call = self.builder.create_block();
+        let mismatch = self.builder.create_block();
+        self.builder.ins().brif(right, call, &[], mismatch, &[]);
+        self.builder.seal_block(mismatch);
+        self.builder.set_cold_block(mismatch);
+        self.builder.switch_to_block(mismatch);
+        self.builder.ins().trapz(code, trap_code(Trap::UninitializedElement));
+        self.builder.ins().trap(trap_code(Trap::IndirectCallTypeMismatch));
+        self.builder.seal_block(call);
+        self.builder.switch_to_block(call);
+        code
+    }
+
+    /// Calls an imported function by its C symbol.
+    pub fn call_import(&mut self, func: FuncIndex, args: &[Value]) -> Vec<Value> {
+        let ty = self.env.module.function_type(func);
+        let callee = self.callee(Symbol::Import(func));
+        if !signature::returns_structure(ty) {
+            let call = self.builder.ins().call(callee, args);
+            return self.results(call).to_vec();
+        }
+        let (offsets, size) = signature::results_structure(ty);
+        let slot = self.builder.create_sized_stack_slot(StackSlotData::new(StackSlotKind::ExplicitSlot, size, 4));
+        let structure = self.builder.ins().stack_addr(POINTER, slot, 0);
+        let args: Vec<_> = [structure].iter().chain(args).copied().collect();
+        self.builder.ins().call(callee, &args);
+        let load = |(&result, offset): (_, u32)| {
+            self.builder.ins().load(value_type(result), MemFlagsData::trusted(), structure, offset as i32)
+        };
+        ty.results().iter().zip(offsets).map(load).collect()
+    }
+
+    fn replace_by_results(&mut self, start: usize, ty: TypeIndex, call: Inst) {
+        self.scratch.stack.truncate(start);
+        for (i, &ty) in self.env.module.types[ty].results().iter().enumerate() {
+            let result = self.results(call)[i];
+            self.push_typed(result, ty);
+        }
+    }
+
+    fn push_results(&mut self, ty: TypeIndex, results: &[Value]) {
+        for (&result, &ty) in results.iter().zip(self.env.module.types[ty].results()) {
+            self.push_typed(result, ty);
+        }
+    }
+}

@@ -1,0 +1,338 @@
+//! Blocks, loops and branches: structured control to a graph of blocks.
+//!
+//! A label's block is made when something first branches to it, so that a block nobody leaves early, and the end of every loop, costs
+//! nothing. Frames are an explicit stack: nesting is as deep as the module likes.
+
+use super::signature::value_type;
+use super::translator::{Translator, trap_code};
+use crate::abi::Trap;
+use crate::wasm::{FuncIndex, Module, TypeIndex};
+use anyhow::Result;
+use cranelift_codegen::ir::{Block, BlockArg, InstBuilder, JumpTableData, Value};
+use std::slice;
+use wasmparser::{BlockType, BrTable, ValType};
+
+/// A control construct that has begun and not ended.
+pub struct Frame {
+    kind: Kind,
+    ty: BlockType,
+    /// Where a branch to this frame's label goes; a loop's has been made at its beginning, others are made when wanted.
+    label: Option<Block>,
+    /// Operands below the construct's own parameters.
+    height: usize,
+}
+
+#[derive(Copy, Clone, PartialEq)]
+enum Kind {
+    /// The body of the function: its label is the return.
+    Function(FuncIndex),
+    Block,
+    Loop,
+    /// An `if` before its `else`. The parameters lie on the stack twice: below, for the block that is entered if the condition is zero.
+    If {
+        otherwise: Block,
+    },
+    /// Begun in unreachable code: nothing of it is translated.
+    Dead,
+}
+
+impl Frame {
+    fn params<'a>(&'a self, module: &'a Module) -> &'a [ValType] {
+        match (&self.ty, self.kind) {
+            (_, Kind::Function(_)) => &[],
+            (BlockType::FuncType(ty), _) => module.types[TypeIndex::from_u32(*ty)].params(),
+            (BlockType::Empty | BlockType::Type(_), _) => &[],
+        }
+    }
+
+    fn results<'a>(&'a self, module: &'a Module) -> &'a [ValType] {
+        match (&self.ty, self.kind) {
+            (_, Kind::Function(func)) => module.function_type(func).results(),
+            (BlockType::FuncType(ty), _) => module.types[TypeIndex::from_u32(*ty)].results(),
+            (BlockType::Type(ty), _) => slice::from_ref(ty),
+            (BlockType::Empty, _) => &[],
+        }
+    }
+
+    /// What a branch to the label carries.
+    fn label_types<'a>(&'a self, module: &'a Module) -> &'a [ValType] {
+        if self.kind == Kind::Loop { self.params(module) } else { self.results(module) }
+    }
+}
+
+impl Translator<'_> {
+    pub fn open_function(&mut self, func: FuncIndex) {
+        let kind = Kind::Function(func);
+        self.scratch.control.push(Frame { kind, ty: BlockType::Empty, label: None, height: 0 });
+    }
+
+    pub fn block(&mut self, ty: BlockType) {
+        self.open(Kind::Block, ty, None);
+    }
+
+    pub fn loop_(&mut self, ty: BlockType) {
+        let header = self.builder.create_block();
+        self.open(Kind::Loop, ty, Some(header));
+        let frame = self.scratch.control.last().expect("just opened");
+        let params = frame.params(self.env.module);
+        for &param in params {
+            self.builder.append_block_param(header, value_type(param));
+        }
+        let (n, height) = (params.len(), frame.height);
+        self.jump(header, n);
+        self.builder.switch_to_block(header);
+        self.scratch.stack.truncate(height);
+        self.push_block_params(header);
+    }
+
+    pub fn if_(&mut self, ty: BlockType) {
+        let condition = self.pop();
+        let condition = self.condition(condition);
+        let then = self.builder.create_block();
+        let otherwise = self.builder.create_block();
+        self.builder.ins().brif(condition, then, &[], otherwise, &[]);
+        self.builder.seal_block(then);
+        self.builder.switch_to_block(then);
+        self.open(Kind::If { otherwise }, ty, None);
+        let params = self.scratch.control.last().expect("just opened").params(self.env.module).len();
+        let start = self.canonicalise(params);
+        self.scratch.stack.extend_from_within(start..);
+    }
+
+    /// A construct in unreachable code.
+    pub fn dead(&mut self, ty: BlockType) {
+        self.scratch.control.push(Frame { kind: Kind::Dead, ty, label: None, height: 0 });
+    }
+
+    fn open(&mut self, kind: Kind, ty: BlockType, label: Option<Block>) {
+        let mut frame = Frame { kind, ty, label, height: 0 };
+        frame.height = self.scratch.stack.len() - frame.params(self.env.module).len();
+        self.scratch.control.push(frame);
+    }
+
+    pub fn else_(&mut self) {
+        let innermost = self.scratch.control.len() - 1;
+        let frame = &mut self.scratch.control[innermost];
+        let Kind::If { otherwise } = frame.kind else {
+            debug_assert!(frame.kind == Kind::Dead, "validated: `else` belongs to an `if`");
+            return;
+        };
+        frame.kind = Kind::Block;
+        let saved = frame.height + frame.params(self.env.module).len();
+        if self.reachable {
+            self.jump_to_label(0);
+        }
+        self.builder.seal_block(otherwise);
+        self.builder.switch_to_block(otherwise);
+        self.scratch.stack.truncate(saved);
+        self.reachable = true;
+    }
+
+    pub fn end(&mut self) {
+        let kind = self.scratch.control.last().expect("validated: a frame to end").kind;
+        match kind {
+            Kind::Dead => {}
+            Kind::Function(_) => return self.end_function(),
+            Kind::Loop => {
+                let header = self.scratch.control.last().and_then(|frame| frame.label).expect("a loop has a header");
+                self.builder.seal_block(header);
+            }
+            Kind::If { otherwise } => self.end_without_else(otherwise),
+            Kind::Block => {
+                if self.reachable && self.scratch.control.last().is_some_and(|frame| frame.label.is_some()) {
+                    self.jump_to_label(0);
+                }
+                self.continue_at_label();
+            }
+        }
+        let frame = self.scratch.control.pop().expect("looked at above");
+        if !self.reachable && kind != Kind::Dead {
+            self.scratch.stack.truncate(frame.height);
+        }
+    }
+
+    /// An `if` that ends without `else`: its results are its parameters.
+    fn end_without_else(&mut self, otherwise: Block) {
+        let frame = self.scratch.control.last().expect("called at the end of a frame");
+        let (n, height) = (frame.results(self.env.module).len(), frame.height);
+        if n == 0 && frame.label.is_none() {
+            // Both ways meet in the block that was waiting for an `else`.
+            if self.reachable {
+                self.builder.ins().jump(otherwise, &[]);
+            }
+            self.builder.seal_block(otherwise);
+            self.builder.switch_to_block(otherwise);
+            self.scratch.stack.truncate(height);
+            self.reachable = true;
+            return;
+        }
+        if self.reachable {
+            self.jump_to_label(0);
+        }
+        self.builder.seal_block(otherwise);
+        self.builder.switch_to_block(otherwise);
+        self.scratch.stack.truncate(height + n);
+        self.jump_to_label(0);
+        self.continue_at_label();
+    }
+
+    /// Goes on in the innermost label's block, if something branches there.
+    fn continue_at_label(&mut self) {
+        let frame = self.scratch.control.last().expect("called at the end of a frame");
+        let Some(label) = frame.label else { return };
+        let height = frame.height;
+        self.builder.seal_block(label);
+        self.builder.switch_to_block(label);
+        self.scratch.stack.truncate(height);
+        self.push_block_params(label);
+        self.reachable = true;
+    }
+
+    fn end_function(&mut self) {
+        if self.reachable && self.scratch.control[0].label.is_some() {
+            self.jump_to_label(0);
+        }
+        self.continue_at_label();
+        if self.reachable {
+            self.return_();
+        }
+        self.scratch.control.pop();
+    }
+
+    pub fn br(&mut self, depth: u32) {
+        if matches!(self.frame(depth).kind, Kind::Function(_)) {
+            return self.return_();
+        }
+        self.jump_to_label(depth);
+        self.reachable = false;
+    }
+
+    pub fn br_if(&mut self, depth: u32) {
+        let condition = self.pop();
+        self.br_on(condition, depth);
+    }
+
+    /// Branches if `condition` is not zero, and goes on otherwise.
+    pub fn br_on(&mut self, condition: Value, depth: u32) {
+        let condition = self.condition(condition);
+        let (label, n) = self.label(depth);
+        let next = self.builder.create_block();
+        self.set_jump_args(n);
+        self.builder.ins().brif(condition, label, &self.scratch.jump_args, next, &[]);
+        self.builder.seal_block(next);
+        self.builder.switch_to_block(next);
+    }
+
+    /// Targets that occur more than once get a block in between: arguments are then listed once, not for every entry of the table.
+    pub fn br_table(&mut self, targets: &BrTable) -> Result<()> {
+        let selector = self.pop();
+        let mut depths = std::mem::take(&mut self.scratch.depths);
+        depths.clear();
+        for depth in targets.targets() {
+            depths.push(depth?);
+        }
+        depths.push(targets.default());
+
+        let mut distinct = depths.clone();
+        distinct.sort_unstable();
+        let mut between = Vec::new();
+        let mut calls = Vec::new();
+        for run in distinct.chunk_by(|a, b| a == b) {
+            let depth = run[0];
+            let (label, n) = self.label(depth);
+            if run.len() == 1 {
+                self.set_jump_args(n);
+                calls.push((depth, self.builder.func.dfg.block_call(label, &self.scratch.jump_args)));
+            } else {
+                let block = self.builder.create_block();
+                between.push((depth, block));
+                calls.push((depth, self.builder.func.dfg.block_call(block, &[])));
+            }
+        }
+        let entries = depths.iter().map(|depth| {
+            let at = calls.binary_search_by_key(depth, |call| call.0).expect("every depth has a call");
+            calls[at].1
+        });
+        let mut entries: Vec<_> = entries.collect();
+        let default = entries.pop().expect("the default is the last");
+        let table = self.builder.create_jump_table(JumpTableData::new(default, &entries));
+        self.builder.ins().br_table(selector, table);
+
+        for (depth, block) in between {
+            self.builder.seal_block(block);
+            self.builder.switch_to_block(block);
+            self.jump_to_label(depth);
+        }
+        self.scratch.depths = depths;
+        self.reachable = false;
+        Ok(())
+    }
+
+    pub fn return_(&mut self) {
+        let n = self.builder.func.signature.returns.len();
+        let start = self.canonicalise(n);
+        self.builder.ins().return_(&self.scratch.stack[start..]);
+        self.reachable = false;
+    }
+
+    pub fn unreachable(&mut self) {
+        self.builder.ins().trap(trap_code(Trap::Unreachable));
+        self.reachable = false;
+    }
+
+    pub fn select(&mut self) {
+        let (first, second, condition) = self.pop3();
+        let condition = self.condition(condition);
+        let (first, second) = (self.canonical(first), self.canonical(second));
+        let value = self.builder.ins().select(condition, first, second);
+        self.push(value);
+    }
+
+    fn frame(&self, depth: u32) -> &Frame {
+        let control = &self.scratch.control;
+        &control[control.len() - 1 - depth as usize]
+    }
+
+    /// The block of a label, made if need be, and how many operands go there.
+    fn label(&mut self, depth: u32) -> (Block, usize) {
+        let at = self.scratch.control.len() - 1 - depth as usize;
+        let frame = &mut self.scratch.control[at];
+        let types = frame.label_types(self.env.module);
+        let n = types.len();
+        let label = frame.label.unwrap_or_else(|| {
+            let label = self.builder.create_block();
+            for &ty in types {
+                self.builder.append_block_param(label, value_type(ty));
+            }
+            label
+        });
+        frame.label = Some(label);
+        (label, n)
+    }
+
+    fn jump_to_label(&mut self, depth: u32) {
+        let (label, n) = self.label(depth);
+        self.jump(label, n);
+    }
+
+    /// Jumps with the topmost `n` operands, which stay on the stack.
+    fn jump(&mut self, block: Block, n: usize) {
+        self.set_jump_args(n);
+        self.builder.ins().jump(block, &self.scratch.jump_args);
+    }
+
+    fn set_jump_args(&mut self, n: usize) {
+        let start = self.canonicalise(n);
+        self.scratch.jump_args.clear();
+        self.scratch.jump_args.extend(self.scratch.stack[start..].iter().map(|&value| BlockArg::from(value)));
+    }
+
+    /// Pushes what a block of the innermost frame receives.
+    fn push_block_params(&mut self, block: Block) {
+        for i in 0..self.builder.block_params(block).len() {
+            let value = self.builder.block_params(block)[i];
+            let ty = self.frame(0).label_types(self.env.module)[i];
+            self.push_typed(value, ty);
+        }
+    }
+}

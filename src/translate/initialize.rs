@@ -1,0 +1,156 @@
+//! Instantiation, as far as the object file does not already hold its result (core specification, 4.5.4 "Instantiation").
+//!
+//! In the specification's order: globals, tables' initial elements, entries of element segments, active element segments, active data
+//! segments, the start function. Only what depends on an imported global, or does not fit, is left to do here.
+
+use super::body::location;
+use super::signature::POINTER;
+use super::symbols::Region;
+use super::table::Entry;
+use super::translator::Translator;
+use super::{Env, State, begin};
+use crate::abi::Trap;
+use crate::layout::{GlobalPlan, SegmentPlan, Symbol};
+use crate::wasm::constant::{self, Constant};
+use crate::wasm::{
+    DataIndex, DataMode, Definition, ElementIndex, ElementItems, ElementMode, FuncIndex, GlobalIndex, TableIndex,
+};
+use cranelift_codegen::ir::{self, InstBuilder, Signature, Value, types};
+use wasmparser::{ConstExpr, Operator};
+
+pub fn is_needed(env: &Env) -> bool {
+    let Env { module, layout, .. } = env;
+    module.start.is_some()
+        || layout.globals.values().any(|plan| *plan == GlobalPlan::Computed)
+        || module.tables.keys().any(|table| computed_fill(env, table).is_some())
+        || module.elements.keys().any(|element| computed_items(env, element).is_some())
+        || layout.elements.values().chain(layout.data.values()).any(|plan| *plan == SegmentPlan::Computed)
+}
+
+pub fn translate(env: &Env, out: &mut ir::Function) {
+    begin(out, Symbol::Initialize, Signature::new(env.target.default_call_conv));
+    let mut state = State::default();
+    let (mut translator, _) = Translator::new(env, &mut state, out);
+    let it = &mut translator;
+    it.open_entry();
+    env.layout.globals.keys().for_each(|global| it.initialize_global(global));
+    env.module.tables.keys().for_each(|table| it.initialize_table(table));
+    env.module.elements.keys().for_each(|element| it.compute_items(element));
+    env.module.elements.keys().for_each(|element| it.place_element(element));
+    env.module.data.keys().for_each(|data| it.place_data(data));
+    if let Some(start) = env.module.start {
+        it.call_any(start, &[]);
+    }
+    it.builder.ins().return_(&[]);
+    translator.finish();
+}
+
+/// The initial element of a table, if only the running program knows it.
+fn computed_fill<'a>(env: &Env<'a>, table: TableIndex) -> Option<&'a ConstExpr<'a>> {
+    let Definition::Local(Some(expr)) = &env.module.tables[table].definition else { return None };
+    constant::evaluate(env.module, expr).is_none().then_some(expr)
+}
+
+/// The items of a segment that may be used, if only the running program knows some of them.
+fn computed_items<'a>(env: &Env<'a>, element: ElementIndex) -> Option<&'a [ConstExpr<'a>]> {
+    let ElementItems::Expressions(items) = &env.module.elements[element].items else { return None };
+    let used = env.layout.elements[element] != SegmentPlan::Declared;
+    let computed = used && items.iter().any(|item| constant::evaluate(env.module, item).is_none());
+    computed.then_some(items)
+}
+
+impl Translator<'_> {
+    fn initialize_global(&mut self, global: GlobalIndex) {
+        if self.env.layout.globals[global] != GlobalPlan::Computed {
+            return;
+        }
+        let Definition::Local(expr) = &self.env.module.globals[global].definition else {
+            panic!("an imported global is not computed");
+        };
+        let value = self.evaluate(expr);
+        self.set_global(global, value);
+    }
+
+    fn initialize_table(&mut self, table: TableIndex) {
+        let Some(expr) = computed_fill(self.env, table) else { return };
+        let reference = self.evaluate(expr);
+        let entry = self.entry_of(table, reference);
+        let zero = self.iconst(POINTER, 0);
+        let length = self.table_length(table);
+        let (start, end) = (self.entry_address(table, zero), self.entry_address(table, length));
+        self.fill_entries(table, start, end, entry);
+    }
+
+    /// Writes those entries of a segment that are not known before.
+    fn compute_items(&mut self, element: ElementIndex) {
+        let Some(items) = computed_items(self.env, element) else { return };
+        let functions = self.env.module.elements[element].ty.is_func_ref();
+        let size = if functions { crate::abi::FUNC_ENTRY_SIZE } else { crate::abi::REF_ENTRY_SIZE };
+        let base = self.segment_base(Symbol::Element(element));
+        for (i, item) in items.iter().enumerate() {
+            if constant::evaluate(self.env.module, item).is_some() {
+                continue;
+            }
+            let reference = self.evaluate(item);
+            let signature = functions.then(|| self.signature_of(reference));
+            let address = self.builder.ins().iadd_imm_u(base, i as i64 * size as i64);
+            self.store_entry(Region::Descriptor, address, Entry { reference, signature });
+        }
+    }
+
+    fn place_element(&mut self, element: ElementIndex) {
+        let plan = self.env.layout.elements[element];
+        let segment = &self.env.module.elements[element];
+        if let (SegmentPlan::Computed, ElementMode::Active { table, offset }) = (plan, &segment.mode) {
+            let operands = self.whole_segment(offset, segment.items.len());
+            self.init_table(*table, element, operands, Trap::TableOutOfBounds);
+            self.drop_segment(Symbol::Element(element), plan);
+        }
+    }
+
+    fn place_data(&mut self, data: DataIndex) {
+        let plan = self.env.layout.data[data];
+        let segment = &self.env.module.data[data];
+        if let (SegmentPlan::Computed, DataMode::Active { memory, offset }) = (plan, &segment.mode) {
+            let operands = self.whole_segment(offset, segment.bytes.len());
+            self.init_memory(*memory, data, operands, Trap::MemoryOutOfBounds);
+            self.drop_segment(Symbol::Data(data), plan);
+        }
+    }
+
+    /// Operands of an initialisation by all of a segment.
+    fn whole_segment(&mut self, offset: &ConstExpr, length: usize) -> [Value; 3] {
+        [self.evaluate(offset), self.iconst(types::I64, 0), self.iconst(types::I64, length as i64)]
+    }
+
+    /// A constant expression, at run time.
+    fn evaluate(&mut self, expr: &ConstExpr) -> Value {
+        self.builder.set_srcloc(location(expr.get_binary_reader().original_position()));
+        if let Some(constant) = constant::evaluate(self.env.module, expr) {
+            return self.constant(constant);
+        }
+        for operator in expr.get_operators_reader() {
+            match operator.expect("constant expressions were validated") {
+                Operator::I32Const { value } => self.push_constant(Constant::I32(value)),
+                Operator::I64Const { value } => self.push_constant(Constant::I64(value)),
+                Operator::F32Const { value } => self.push_constant(Constant::F32(value.bits())),
+                Operator::F64Const { value } => self.push_constant(Constant::F64(value.bits())),
+                Operator::V128Const { value } => self.push_constant(Constant::V128(value.i128() as u128)),
+                Operator::RefNull { .. } => self.ref_null(),
+                Operator::RefFunc { function_index } => self.ref_func(FuncIndex::from_u32(function_index)),
+                Operator::GlobalGet { global_index } => self.global_get(GlobalIndex::from_u32(global_index)),
+                Operator::I32Add | Operator::I64Add => self.binary(ir::Opcode::Iadd),
+                Operator::I32Sub | Operator::I64Sub => self.binary(ir::Opcode::Isub),
+                Operator::I32Mul | Operator::I64Mul => self.binary(ir::Opcode::Imul),
+                Operator::End => break,
+                other => panic!("{other:?} is no constant operator: the validator should have refused it"),
+            }
+        }
+        self.pop()
+    }
+
+    fn push_constant(&mut self, constant: Constant) {
+        let value = self.constant(constant);
+        self.push(value);
+    }
+}

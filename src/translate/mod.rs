@@ -1,0 +1,109 @@
+//! Stage 4: from the operators of a function body to CLIF.
+//!
+//! In: a [`Module`] with its [`Facts`] and [`Layout`]. Out: one [`ir::Function`] a call, named by its encoded [`Symbol`], every
+//! instruction carrying the byte offset of its operator in the module file. Bodies are validated here, operator by operator, so
+//! that they are read once. Functions call each other in the convention [`CallConv::Tail`]; the platform's C convention is spoken
+//! to imports, to the runtime and in thunks. No context is passed anywhere: memories, tables and globals are symbols.
+//!
+//! One file per area of operators; `operator.rs` holds the table that says which is which. To add an operator: an arm there, and a
+//! method in its area. Settings that the code generator must have: `enable_multi_ret_implicit_sret`, for functions with more results
+//! than registers; `preserve_frame_pointers`, where there are tail calls.
+//!
+//! [`CallConv::Tail`]: cranelift_codegen::isa::CallConv::Tail
+
+mod body;
+mod bulk;
+mod call;
+mod control;
+mod initialize;
+mod memory;
+mod numeric;
+mod operator;
+mod reference;
+pub mod signature;
+mod simd;
+mod symbols;
+mod table;
+mod thunk;
+mod translator;
+
+use crate::analyze::Facts;
+use crate::layout::{Layout, Symbol};
+use crate::wasm::{FuncIndex, Module};
+use anyhow::{Context, Result};
+use cranelift_codegen::ir;
+use cranelift_codegen::isa::TargetFrontendConfig;
+use cranelift_frontend::FunctionBuilderContext;
+use wasmparser::FuncValidatorAllocations;
+
+/// What every function of a module is translated with.
+#[derive(Copy, Clone)]
+pub struct Env<'a> {
+    pub module: &'a Module<'a>,
+    pub facts: &'a Facts,
+    pub layout: &'a Layout,
+    pub target: TargetFrontendConfig,
+    /// Relaxed SIMD may use the instructions of x86-64 up to SSE4.1.
+    pub x86: bool,
+    /// Relaxed SIMD may multiply and add in one instruction.
+    pub fused_multiply_add: bool,
+}
+
+/// Allocations that outlive a function: make one per thread and pass it again and again.
+#[derive(Default)]
+pub struct State {
+    builder: FunctionBuilderContext,
+    validator: FuncValidatorAllocations,
+    scratch: translator::Scratch,
+}
+
+/// Validates and translates the body of `func`.
+///
+/// # Panics
+/// When `func` is imported.
+pub fn translate_function(env: &Env, func: FuncIndex, state: &mut State, out: &mut ir::Function) -> Result<()> {
+    let result = body::translate(env, func, state, out);
+    if result.is_err() {
+        // What was begun is of no use to the next function.
+        *state = State::default();
+    }
+    result.with_context(|| env.module.describe(func))
+}
+
+/// Validates the body of `func` without translating it: for functions that nobody can call.
+///
+/// # Panics
+/// When `func` is imported.
+pub fn validate_function(env: &Env, func: FuncIndex, state: &mut State) -> Result<()> {
+    body::validate(env, func, state).with_context(|| env.module.describe(func))
+}
+
+/// [`Symbol::Export`]: the function in the platform's C convention, see [`signature::c`].
+pub fn translate_export(env: &Env, func: FuncIndex, out: &mut ir::Function) {
+    thunk::export(env, func, out);
+}
+
+/// [`Symbol::ArrayEntry`]: the function as `fn(*mut abi::Value)` in the platform's C convention.
+pub fn translate_array_entry(env: &Env, func: FuncIndex, out: &mut ir::Function) {
+    thunk::array_entry(env, func, out);
+}
+
+/// [`Symbol::Function`] of an imported function: from the internal convention to its C symbol.
+pub fn translate_import_thunk(env: &Env, func: FuncIndex, out: &mut ir::Function) {
+    thunk::import(env, func, out);
+}
+
+/// [`Symbol::Initialize`]: what instantiation has to do at run time. `false`, and `out` unchanged, if that is nothing.
+pub fn translate_initialize(env: &Env, out: &mut ir::Function) -> bool {
+    initialize::is_needed(env) && {
+        initialize::translate(env, out);
+        true
+    }
+}
+
+/// Makes `out` an empty function of that name and signature.
+fn begin(out: &mut ir::Function, symbol: Symbol, signature: ir::Signature) {
+    out.clear();
+    out.name = ir::UserFuncName::User(symbol.encode());
+    out.signature = signature;
+}

@@ -1,0 +1,94 @@
+//! CLIF types and signatures of Wasm function types.
+//!
+//! In the C convention a function with two or more results returns nothing and takes, before its parameters, a pointer to a structure
+//! of its results in order, each aligned as C aligns it ([`results_structure`]).
+
+use crate::abi::{BUILTINS, Builtin};
+use cranelift_codegen::ir::{AbiParam, Signature, Type, types};
+use cranelift_codegen::isa::{CallConv, TargetFrontendConfig};
+use wasmparser::{FuncType, ValType};
+
+/// All supported targets have addresses of 64 bits.
+pub const POINTER: Type = types::I64;
+
+/// The CLIF type of a value. References are addresses; a `v128` is an `i8x16` wherever it crosses a block or a function.
+pub fn value_type(ty: ValType) -> Type {
+    match ty {
+        ValType::I32 => types::I32,
+        ValType::I64 => types::I64,
+        ValType::F32 => types::F32,
+        ValType::F64 => types::F64,
+        ValType::V128 => types::I8X16,
+        ValType::Ref(_) => POINTER,
+    }
+}
+
+/// The convention of calls inside the program.
+pub fn internal(ty: &FuncType) -> Signature {
+    let mut signature = Signature::new(CallConv::Tail);
+    signature.params.extend(abi_params(ty.params()));
+    signature.returns.extend(abi_params(ty.results()));
+    signature
+}
+
+/// The platform's C convention.
+pub fn c(target: &TargetFrontendConfig, ty: &FuncType) -> Signature {
+    let mut signature = Signature::new(target.default_call_conv);
+    if returns_structure(ty) {
+        signature.params.push(AbiParam::new(POINTER));
+    } else {
+        signature.returns.extend(abi_params(ty.results()));
+    }
+    signature.params.extend(abi_params(ty.params()));
+    signature
+}
+
+/// `fn(*mut abi::Value)`.
+pub fn array_entry(target: &TargetFrontendConfig) -> Signature {
+    let mut signature = Signature::new(target.default_call_conv);
+    signature.params.push(AbiParam::new(POINTER));
+    signature
+}
+
+/// A function of the runtime, from the letters of [`BUILTINS`].
+pub fn builtin(target: &TargetFrontendConfig, builtin: Builtin) -> Signature {
+    let (_, params, results) = BUILTINS[builtin as usize];
+    let letter = |letter| {
+        AbiParam::new(match letter {
+            b'p' => POINTER,
+            b'i' => types::I32,
+            b'l' => types::I64,
+            b'f' => types::F32,
+            b'd' => types::F64,
+            other => panic!("no builtin has a parameter of type `{}`", char::from(other)),
+        })
+    };
+    let mut signature = Signature::new(target.default_call_conv);
+    signature.params.extend(params.bytes().map(letter));
+    signature.returns.extend(results.bytes().map(letter));
+    signature
+}
+
+/// Whether results go through a pointer in the C convention.
+pub fn returns_structure(ty: &FuncType) -> bool {
+    ty.results().len() > 1
+}
+
+/// Byte offset of each result in the structure of results, and the structure's size.
+pub fn results_structure(ty: &FuncType) -> (Vec<u32>, u32) {
+    let mut size = 0u32;
+    let mut alignment = 1;
+    let offsets = ty.results().iter().map(|&result| {
+        let bytes = value_type(result).bytes();
+        alignment = alignment.max(bytes);
+        let offset = size.next_multiple_of(bytes);
+        size = offset + bytes;
+        offset
+    });
+    let offsets = offsets.collect();
+    (offsets, size.next_multiple_of(alignment))
+}
+
+fn abi_params(types: &[ValType]) -> impl Iterator<Item = AbiParam> {
+    types.iter().map(|&ty| AbiParam::new(value_type(ty)))
+}

@@ -1,0 +1,154 @@
+//! How code reaches what lives outside of it: addresses of symbols, callees, and what loads and stores of them promise.
+//!
+//! Symbol addresses are emitted at each use: Cranelift merges equal ones. Declarations are cached for the length of a function.
+
+use super::signature::{self, POINTER};
+use super::translator::{Translator, trap_code};
+use crate::abi::{Builtin, Memory, Trap};
+use crate::layout::Symbol;
+use crate::wasm::{Definition, FuncIndex, GlobalIndex, MemoryIndex, TableIndex, TypeIndex};
+use cranelift_codegen::ir::{
+    AliasRegion, AliasRegionData, Endianness, ExtFuncData, ExternalName, FuncRef, GlobalValueData, InstBuilder,
+    MemFlagsData, SigRef, Value,
+};
+use std::mem::offset_of;
+
+/// Groups of memory that never overlap. Each gets a range of alias regions, so that a store to one leaves what is known of the others.
+#[derive(Copy, Clone)]
+pub enum Region {
+    /// Fields of [`crate::abi::Memory`], [`crate::abi::Table`] and [`crate::abi::Segment`].
+    Descriptor,
+    Memory(MemoryIndex),
+    Table(TableIndex),
+    Global(GlobalIndex),
+}
+
+impl Region {
+    /// Regions per kind: the alias analysis keeps a list of them for each block, so it has to be a short one.
+    const PER_KIND: u32 = 16;
+}
+
+impl Translator<'_> {
+    /// The address of a symbol.
+    pub fn address_of(&mut self, symbol: Symbol) -> Value {
+        let value = match self.scratch.symbols.get(&symbol) {
+            Some(value) => *value,
+            None => {
+                let colocated = self.is_colocated(symbol);
+                let name = self.builder.func.declare_imported_user_function(symbol.encode());
+                let value = self.builder.func.create_global_value(GlobalValueData::Symbol {
+                    name: ExternalName::user(name),
+                    offset: 0.into(),
+                    colocated,
+                    tls: false,
+                });
+                self.scratch.symbols.insert(symbol, value);
+                value
+            }
+        };
+        self.builder.ins().symbol_value(POINTER, value)
+    }
+
+    /// The first byte of a memory. The one place that knows how it is found.
+    pub fn memory_base(&mut self, memory: MemoryIndex) -> Value {
+        let descriptor = self.address_of(Symbol::Memory(memory));
+        let flags = MemFlagsData::trusted().with_readonly().with_can_move();
+        let flags = flags.with_alias_region(self.region(Region::Descriptor));
+        self.builder.ins().load(POINTER, flags, descriptor, offset_of!(Memory, base) as i32)
+    }
+
+    /// Flags of accesses that cannot fail.
+    pub fn trusted(&mut self, region: Region) -> MemFlagsData {
+        MemFlagsData::trusted().with_endianness(Endianness::Little).with_alias_region(self.region(region))
+    }
+
+    /// Flags of accesses to a Wasm address, which the guard behind the memory checks.
+    pub fn checked(&mut self, memory: MemoryIndex) -> MemFlagsData {
+        MemFlagsData::new()
+            .with_endianness(Endianness::Little)
+            .with_trap_code(Some(trap_code(Trap::MemoryOutOfBounds)))
+            .with_alias_region(self.region(Region::Memory(memory)))
+    }
+
+    fn region(&mut self, region: Region) -> Option<AliasRegion> {
+        let module = self.env.module;
+        // Two imports may be the same thing under two names, or come back to one of ours: a kind with imports shares one region.
+        let (kind, index, imported) = match region {
+            Region::Descriptor => (0, 0, false),
+            Region::Memory(it) => (1, it.as_u32(), is_import(module.memories.values().next().map(|it| &it.definition))),
+            Region::Table(it) => (2, it.as_u32(), is_import(module.tables.values().next().map(|it| &it.definition))),
+            Region::Global(it) => (3, it.as_u32(), is_import(module.globals.values().next().map(|it| &it.definition))),
+        };
+        let index = if imported { 0 } else { index.min(Region::PER_KIND - 1) };
+        let user_id = kind * Region::PER_KIND + index;
+        let regions = &mut self.builder.func.dfg.alias_regions;
+        Some(regions.get(user_id).unwrap_or_else(|| {
+            let description = ["descriptors", "memory", "table", "global"][kind as usize].into();
+            regions.insert(AliasRegionData { user_id, description })
+        }))
+    }
+
+    /// Whether the linker will put `symbol` next to the code, so that no indirection is needed to reach it.
+    fn is_colocated(&self, symbol: Symbol) -> bool {
+        let module = self.env.module;
+        match symbol {
+            // Called, never addressed: where it is far away, the linker calls through a stub.
+            Symbol::Import(_) => true,
+            Symbol::Global(it) => module.globals[it].definition.import().is_none(),
+            Symbol::Memory(it) => module.memories[it].definition.import().is_none(),
+            Symbol::Table(it) => module.tables[it].definition.import().is_none(),
+            _ => true,
+        }
+    }
+
+    /// The internal signature of a function type.
+    pub fn signature(&mut self, ty: TypeIndex) -> SigRef {
+        if let Some(signature) = self.scratch.signatures.get(&ty) {
+            return *signature;
+        }
+        let signature = self.builder.import_signature(signature::internal(&self.env.module.types[ty]));
+        self.scratch.signatures.insert(ty, signature);
+        signature
+    }
+
+    /// A callee: [`Symbol::Function`], [`Symbol::Import`] or [`Symbol::Builtin`].
+    pub fn callee(&mut self, symbol: Symbol) -> FuncRef {
+        if let Some(callee) = self.scratch.functions.get(&symbol) {
+            return *callee;
+        }
+        let signature = match symbol {
+            Symbol::Function(func) => self.signature(self.env.module.functions[func].ty),
+            Symbol::Import(func) => {
+                let ty = self.env.module.function_type(func);
+                self.builder.import_signature(signature::c(&self.env.target, ty))
+            }
+            Symbol::Builtin(it) => self.builder.import_signature(signature::builtin(&self.env.target, it)),
+            other => panic!("{other:?} is never called"),
+        };
+        let colocated = self.is_colocated(symbol);
+        let name = self.builder.func.declare_imported_user_function(symbol.encode());
+        let callee = self.builder.import_function(ExtFuncData {
+            name: ExternalName::user(name),
+            signature,
+            colocated,
+            patchable: false,
+        });
+        self.scratch.functions.insert(symbol, callee);
+        callee
+    }
+
+    /// Calls a function of the runtime; its result, if it has one.
+    pub fn call_builtin(&mut self, builtin: Builtin, args: &[Value]) -> Option<Value> {
+        let callee = self.callee(Symbol::Builtin(builtin));
+        let call = self.builder.ins().call(callee, args);
+        self.results(call).first().copied()
+    }
+
+    pub fn is_imported(&self, func: FuncIndex) -> bool {
+        self.env.module.functions[func].definition.import().is_some()
+    }
+}
+
+fn is_import<T>(definition: Option<&Definition<T>>) -> bool {
+    matches!(definition, Some(Definition::Import(_)))
+}

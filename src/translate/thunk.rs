@@ -1,0 +1,97 @@
+//! Functions at the edge: from the C convention to the internal one, and back.
+
+use super::signature::{self, value_type};
+use super::translator::{Translator, little_endian};
+use super::{Env, State, begin};
+use crate::abi::Value as Slot;
+use crate::layout::Symbol;
+use crate::wasm::FuncIndex;
+use cranelift_codegen::ir::{self, InstBuilder, MemFlagsData, Value, types};
+
+pub fn export(env: &Env, func: FuncIndex, out: &mut ir::Function) {
+    let ty = env.module.function_type(func);
+    begin(out, Symbol::Export(func), signature::c(&env.target, ty));
+    thunk(env, out, |it, params| {
+        if !signature::returns_structure(ty) {
+            let results = it.call_any(func, params);
+            it.builder.ins().return_(&results);
+            return;
+        }
+        let (structure, params) = params.split_first().expect("the pointer to the results comes first");
+        let results = it.call_any(func, params);
+        let (offsets, _) = signature::results_structure(ty);
+        for (result, offset) in results.into_iter().zip(offsets) {
+            it.builder.ins().store(MemFlagsData::trusted(), result, *structure, offset as i32);
+        }
+        it.builder.ins().return_(&[]);
+    });
+}
+
+pub fn array_entry(env: &Env, func: FuncIndex, out: &mut ir::Function) {
+    let ty = env.module.function_type(func);
+    begin(out, Symbol::ArrayEntry(func), signature::array_entry(&env.target));
+    thunk(env, out, |it, params| {
+        let slots = params[0];
+        let load =
+            |(i, &param): (usize, _)| it.builder.ins().load(value_type(param), slot_flags(), slots, slot_offset(i));
+        let args: Vec<_> = ty.params().iter().enumerate().map(load).collect();
+        let results = it.call_any(func, &args);
+        for (i, result) in results.into_iter().enumerate() {
+            it.store_slot(result, slots, slot_offset(i));
+        }
+        it.builder.ins().return_(&[]);
+    });
+}
+
+pub fn import(env: &Env, func: FuncIndex, out: &mut ir::Function) {
+    begin(out, Symbol::Function(func), signature::internal(env.module.function_type(func)));
+    thunk(env, out, |it, params| {
+        let results = it.call_import(func, params);
+        it.builder.ins().return_(&results);
+    });
+}
+
+fn thunk(env: &Env, out: &mut ir::Function, body: impl FnOnce(&mut Translator, &[Value])) {
+    let mut state = State::default();
+    let (mut translator, _) = Translator::new(env, &mut state, out);
+    let params = translator.open_entry();
+    body(&mut translator, &params);
+    translator.finish();
+}
+
+impl Translator<'_> {
+    /// Calls a function, defined or imported.
+    pub fn call_any(&mut self, func: FuncIndex, args: &[Value]) -> Vec<Value> {
+        if self.is_imported(func) {
+            return self.call_import(func, args);
+        }
+        let callee = self.callee(Symbol::Function(func));
+        let call = self.builder.ins().call(callee, args);
+        self.results(call).to_vec()
+    }
+
+    /// Fills a whole slot: the number in the low bytes, zero above.
+    fn store_slot(&mut self, value: Value, slots: Value, offset: i32) {
+        let value = match self.type_of(value) {
+            types::F32 => self.builder.ins().bitcast(types::I32, little_endian(), value),
+            types::F64 => self.builder.ins().bitcast(types::I64, little_endian(), value),
+            _ => value,
+        };
+        if self.type_of(value).is_vector() {
+            self.builder.ins().store(slot_flags(), value, slots, offset);
+            return;
+        }
+        let low = self.widen(value);
+        self.builder.ins().store(slot_flags(), low, slots, offset);
+        let high = self.iconst(types::I64, 0);
+        self.builder.ins().store(slot_flags(), high, slots, offset + 8);
+    }
+}
+
+fn slot_flags() -> MemFlagsData {
+    MemFlagsData::trusted().with_endianness(ir::Endianness::Little)
+}
+
+fn slot_offset(i: usize) -> i32 {
+    (i * size_of::<Slot>()) as i32
+}

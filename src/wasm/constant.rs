@@ -1,0 +1,81 @@
+//! Constant expressions (core specification, 3.3.10 "Constant Expressions", with extended constants), evaluated as far as
+//! can be done before the program runs.
+
+use super::{Definition, FuncIndex, GlobalIndex, Module};
+use wasmparser::{ConstExpr, HeapType, Operator};
+
+/// The value of a constant expression.
+#[derive(Copy, Clone, Debug, PartialEq)]
+pub enum Constant {
+    I32(i32),
+    I64(i64),
+    /// Bits of a float, so that NaNs keep their payload.
+    F32(u32),
+    F64(u64),
+    V128(u128),
+    RefNull,
+    RefFunc(FuncIndex),
+}
+
+impl Constant {
+    /// An address or index: `i32` is unsigned there.
+    pub fn as_offset(self) -> Option<u64> {
+        match self {
+            Constant::I32(value) => Some(u64::from(value as u32)),
+            Constant::I64(value) => Some(value as u64),
+            _ => None,
+        }
+    }
+}
+
+/// Evaluates `expr`; `None` when it depends on an imported global, so that only the running program knows.
+///
+/// # Panics
+/// On expressions that the validator refuses.
+pub fn evaluate(module: &Module, expr: &ConstExpr) -> Option<Constant> {
+    let mut stack = Vec::new();
+    for operator in expr.get_operators_reader() {
+        let operator = operator.expect("constant expressions were validated");
+        let value = match operator {
+            Operator::I32Const { value } => Constant::I32(value),
+            Operator::I64Const { value } => Constant::I64(value),
+            Operator::F32Const { value } => Constant::F32(value.bits()),
+            Operator::F64Const { value } => Constant::F64(value.bits()),
+            Operator::V128Const { value } => Constant::V128(value.i128() as u128),
+            Operator::RefNull { hty: HeapType::Abstract { .. } | HeapType::Concrete(_) | HeapType::Exact(_) } => {
+                Constant::RefNull
+            }
+            Operator::RefFunc { function_index } => Constant::RefFunc(FuncIndex::from_u32(function_index)),
+            Operator::GlobalGet { global_index } => global(module, GlobalIndex::from_u32(global_index))?,
+            Operator::End => break,
+            _ => {
+                let right = stack.pop().expect("validated: two operands");
+                let left = stack.pop().expect("validated: two operands");
+                binary(&operator, left, right)
+            }
+        };
+        stack.push(value);
+    }
+    stack.pop()
+}
+
+/// Initial value of a global, `None` if it is imported or depends on an imported one.
+pub fn global(module: &Module, index: GlobalIndex) -> Option<Constant> {
+    match &module.globals[index].definition {
+        Definition::Import(_) => None,
+        Definition::Local(expr) => evaluate(module, expr),
+    }
+}
+
+fn binary(operator: &Operator, left: Constant, right: Constant) -> Constant {
+    use Constant::{I32, I64};
+    match (operator, left, right) {
+        (Operator::I32Add, I32(a), I32(b)) => I32(a.wrapping_add(b)),
+        (Operator::I32Sub, I32(a), I32(b)) => I32(a.wrapping_sub(b)),
+        (Operator::I32Mul, I32(a), I32(b)) => I32(a.wrapping_mul(b)),
+        (Operator::I64Add, I64(a), I64(b)) => I64(a.wrapping_add(b)),
+        (Operator::I64Sub, I64(a), I64(b)) => I64(a.wrapping_sub(b)),
+        (Operator::I64Mul, I64(a), I64(b)) => I64(a.wrapping_mul(b)),
+        _ => panic!("{operator:?} is no constant operator: the validator should have refused it"),
+    }
+}

@@ -1,0 +1,55 @@
+//! From a file to a binary module: `.wasm` and `.wat` are told apart by content, never by name.
+
+use anyhow::{Context, Result, bail};
+use std::borrow::Cow;
+use std::io::Read;
+use std::path::Path;
+
+/// A file's contents with the name that messages use for it.
+pub struct Input {
+    pub name: String,
+    pub bytes: Vec<u8>,
+}
+
+impl Input {
+    /// Reads a file; `-` is standard input.
+    pub fn read(path: &Path) -> Result<Input> {
+        if path == Path::new("-") {
+            let mut bytes = Vec::new();
+            std::io::stdin().lock().read_to_end(&mut bytes).context("can't read standard input")?;
+            return Ok(Input { name: "<stdin>".to_owned(), bytes });
+        }
+        let name = path.display().to_string();
+        let bytes = std::fs::read(path).with_context(|| format!("can't read {name}"))?;
+        Ok(Input { name, bytes })
+    }
+
+    /// The module's binary form: the bytes themselves, or the text translated.
+    pub fn binary(&self) -> Result<Cow<'_, [u8]>> {
+        const MAGIC: &[u8] = b"\0asm";
+        if self.bytes.starts_with(MAGIC) {
+            if self.bytes.get(4..8) == Some(&[0x0d, 0, 1, 0]) {
+                bail!(
+                    "this is a WebAssembly component, not a core module; extract the module, or build for wasm32-wasip1 instead of wasip2"
+                );
+            }
+            return Ok(Cow::Borrowed(&self.bytes));
+        }
+        let Ok(text) = std::str::from_utf8(&self.bytes) else {
+            bail!("neither a WebAssembly binary (it does not begin with \"\\0asm\") nor text (it is not UTF-8)");
+        };
+        if self.bytes.is_empty() {
+            bail!("the file is empty");
+        }
+        if self.bytes.contains(&0) {
+            bail!("neither a WebAssembly binary (it does not begin with \"\\0asm\") nor text (it holds zero bytes)");
+        }
+        let wasm = wat::Parser::new().parse_str(Some(Path::new(&self.name)), text).map_err(text_error)?;
+        Ok(Cow::Owned(wasm))
+    }
+}
+
+/// The parser's message names the file and shows the line; only its own prefix is dropped.
+fn text_error(error: wat::Error) -> anyhow::Error {
+    anyhow::anyhow!("{}", error.to_string().trim_end())
+}

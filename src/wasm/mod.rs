@@ -1,0 +1,210 @@
+//! A WebAssembly module as the rest of the compiler sees it: declarations decoded and validated, function bodies still bytes.
+//!
+//! Nothing here knows of native code. Bodies are validated where they are translated (stages 4 to 7 are one parallel sweep); [`Module`] carries
+//! what that needs. Words are those of the core specification, section 2.5 "Modules".
+
+pub mod constant;
+pub mod input;
+pub mod names;
+pub mod parse;
+pub mod unsupported;
+
+use cranelift_entity::{PrimaryMap, entity_impl};
+use wasmparser::{
+    ConstExpr, FuncToValidate, FuncType, FunctionBody, GlobalType, MemoryType, RefType, TableType,
+    ValidatorResources, WasmFeatures,
+};
+
+/// Index of a function in the module's index space: imports first, then definitions.
+#[derive(Copy, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct FuncIndex(u32);
+entity_impl!(FuncIndex, "func");
+
+/// Index of a function type in the module's type space.
+#[derive(Copy, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct TypeIndex(u32);
+entity_impl!(TypeIndex, "type");
+
+/// Index of a table, imports first.
+#[derive(Copy, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct TableIndex(u32);
+entity_impl!(TableIndex, "table");
+
+/// Index of a linear memory, imports first.
+#[derive(Copy, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct MemoryIndex(u32);
+entity_impl!(MemoryIndex, "memory");
+
+/// Index of a global, imports first.
+#[derive(Copy, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct GlobalIndex(u32);
+entity_impl!(GlobalIndex, "global");
+
+/// Index of a data segment.
+#[derive(Copy, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct DataIndex(u32);
+entity_impl!(DataIndex, "data");
+
+/// Index of an element segment.
+#[derive(Copy, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct ElementIndex(u32);
+entity_impl!(ElementIndex, "elem");
+
+/// A decoded module. `'a` is the life of the binary.
+pub struct Module<'a> {
+    pub types: PrimaryMap<TypeIndex, FuncType>,
+    pub functions: PrimaryMap<FuncIndex, Function<'a>>,
+    pub tables: PrimaryMap<TableIndex, Table<'a>>,
+    pub memories: PrimaryMap<MemoryIndex, Memory<'a>>,
+    pub globals: PrimaryMap<GlobalIndex, Global<'a>>,
+    pub exports: Vec<Export<'a>>,
+    pub start: Option<FuncIndex>,
+    pub elements: PrimaryMap<ElementIndex, Element<'a>>,
+    pub data: PrimaryMap<DataIndex, Data<'a>>,
+    /// Function names from the name section, by function index.
+    pub names: names::Names<'a>,
+    /// What validating a body needs; shared by all bodies.
+    pub resources: Option<ValidatorResources>,
+    pub features: WasmFeatures,
+}
+
+/// Module and name under which something is imported.
+#[derive(Copy, Clone, Debug)]
+pub struct ImportName<'a> {
+    pub module: &'a str,
+    pub name: &'a str,
+}
+
+pub struct Function<'a> {
+    pub ty: TypeIndex,
+    pub definition: Definition<'a, FunctionBody<'a>>,
+}
+
+pub struct Table<'a> {
+    pub ty: TableType,
+    /// Initial value of the elements, where the table has one other than null.
+    pub definition: Definition<'a, Option<ConstExpr<'a>>>,
+}
+
+pub struct Memory<'a> {
+    pub ty: MemoryType,
+    pub definition: Definition<'a, ()>,
+}
+
+pub struct Global<'a> {
+    pub ty: GlobalType,
+    pub definition: Definition<'a, ConstExpr<'a>>,
+}
+
+/// Where an entity comes from.
+pub enum Definition<'a, T> {
+    Import(ImportName<'a>),
+    Local(T),
+}
+
+impl<'a, T> Definition<'a, T> {
+    pub fn import(&self) -> Option<ImportName<'a>> {
+        match self {
+            Definition::Import(name) => Some(*name),
+            Definition::Local(_) => None,
+        }
+    }
+
+    pub fn local(&self) -> Option<&T> {
+        match self {
+            Definition::Import(_) => None,
+            Definition::Local(it) => Some(it),
+        }
+    }
+}
+
+#[derive(Copy, Clone)]
+pub struct Export<'a> {
+    pub name: &'a str,
+    pub entity: EntityIndex,
+}
+
+/// An index with its space.
+#[derive(Copy, Clone, PartialEq, Eq, Debug)]
+pub enum EntityIndex {
+    Function(FuncIndex),
+    Table(TableIndex),
+    Memory(MemoryIndex),
+    Global(GlobalIndex),
+}
+
+pub struct Element<'a> {
+    pub mode: ElementMode<'a>,
+    pub ty: RefType,
+    pub items: ElementItems<'a>,
+}
+
+pub enum ElementMode<'a> {
+    Passive,
+    Declared,
+    Active { table: TableIndex, offset: ConstExpr<'a> },
+}
+
+pub enum ElementItems<'a> {
+    Functions(Vec<FuncIndex>),
+    Expressions(Vec<ConstExpr<'a>>),
+}
+
+impl ElementItems<'_> {
+    pub fn len(&self) -> usize {
+        match self {
+            ElementItems::Functions(it) => it.len(),
+            ElementItems::Expressions(it) => it.len(),
+        }
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+}
+
+pub struct Data<'a> {
+    pub mode: DataMode<'a>,
+    pub bytes: &'a [u8],
+}
+
+pub enum DataMode<'a> {
+    Passive,
+    Active { memory: MemoryIndex, offset: ConstExpr<'a> },
+}
+
+impl<'a> Module<'a> {
+    pub fn function_type(&self, func: FuncIndex) -> &FuncType {
+        &self.types[self.functions[func].ty]
+    }
+
+    /// Functions with a body, in index order.
+    pub fn bodies(&self) -> impl Iterator<Item = (FuncIndex, &FunctionBody<'a>)> {
+        self.functions.iter().filter_map(|(index, func)| Some((index, func.definition.local()?)))
+    }
+
+    /// A fresh validator for the body of `func`.
+    ///
+    /// # Panics
+    /// When `func` is imported: there is nothing to validate.
+    pub fn validator(&self, func: FuncIndex) -> FuncToValidate<ValidatorResources> {
+        FuncToValidate {
+            resources: self.resources.clone().expect("a module with a body has validator resources"),
+            index: func.as_u32(),
+            ty: self.functions[func].ty.as_u32(),
+            features: self.features,
+        }
+    }
+
+    pub fn export(&self, name: &str) -> Option<EntityIndex> {
+        self.exports.iter().find(|export| export.name == name).map(|export| export.entity)
+    }
+
+    /// How messages call a function: ``function 7 (`fib`)``.
+    pub fn describe(&self, func: FuncIndex) -> String {
+        match self.names.function(func) {
+            Some(name) => format!("function {} (`{name}`)", func.as_u32()),
+            None => format!("function {}", func.as_u32()),
+        }
+    }
+}

@@ -1,0 +1,47 @@
+//! Names of functions, from the custom section `name` (core specification, appendix "Custom Sections").
+//!
+//! A damaged name section is not an error of the module: what was read before the damage is kept.
+
+use super::FuncIndex;
+use cranelift_entity::{EntityRef, SecondaryMap};
+use wasmparser::{BinaryReader, Name, NameSectionReader};
+
+#[derive(Default)]
+pub struct Names<'a> {
+    module: Option<&'a str>,
+    functions: SecondaryMap<FuncIndex, Option<&'a str>>,
+}
+
+impl<'a> Names<'a> {
+    /// Reads the section's contents. Indices of `n_functions` and above are passed over.
+    pub fn read(&mut self, reader: BinaryReader<'a>, n_functions: usize) {
+        for subsection in NameSectionReader::new(reader) {
+            match subsection {
+                Ok(Name::Module { name, .. }) => self.module = Some(name),
+                Ok(Name::Function(map)) => {
+                    for naming in map.into_iter().map_while(Result::ok) {
+                        if (naming.index as usize) < n_functions {
+                            self.functions[FuncIndex::from_u32(naming.index)] = Some(naming.name);
+                        }
+                    }
+                }
+                Ok(_) => {}
+                Err(_) => return,
+            }
+        }
+    }
+
+    pub fn module(&self) -> Option<&'a str> {
+        self.module
+    }
+
+    pub fn function(&self, func: FuncIndex) -> Option<&'a str> {
+        self.functions.get(func).copied().flatten()
+    }
+
+    /// Gives a function a name where it has none.
+    pub fn suggest(&mut self, func: FuncIndex, name: &'a str) {
+        debug_assert!(func.index() < u32::MAX as usize);
+        self.functions[func].get_or_insert(name);
+    }
+}

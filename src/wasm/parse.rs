@@ -1,0 +1,220 @@
+//! Stage 3: bytes to [`Module`], by `wasmparser`. Everything but function bodies is validated here; sections that we don't know are passed over.
+
+use super::names::Names;
+use super::unsupported;
+use super::{
+    Data, DataMode, Definition, Element, ElementItems, ElementMode, EntityIndex, Export, FuncIndex, Function, Global,
+    GlobalIndex, ImportName, Memory, MemoryIndex, Module, Table, TableIndex, TypeIndex,
+};
+use anyhow::{Result, bail};
+use cranelift_entity::{EntityRef, PrimaryMap};
+use wasmparser::{
+    CompositeInnerType, ExternalKind, KnownCustom, Parser, Payload, TableInit, TypeRef, ValidPayload, Validator,
+};
+
+/// Decodes `wasm`.
+///
+/// # Errors
+/// When the module is malformed or invalid outside of function bodies: message with byte offset.
+pub fn parse(wasm: &[u8]) -> Result<Module<'_>> {
+    let features = unsupported::supported();
+    let mut validator = Validator::new_with_features(features);
+    let mut builder = Builder {
+        module: Module {
+            types: PrimaryMap::new(),
+            functions: PrimaryMap::new(),
+            tables: PrimaryMap::new(),
+            memories: PrimaryMap::new(),
+            globals: PrimaryMap::new(),
+            exports: Vec::new(),
+            start: None,
+            elements: PrimaryMap::new(),
+            data: PrimaryMap::new(),
+            names: Names::default(),
+            resources: None,
+            features,
+        },
+        declared: Vec::new(),
+        n_bodies: 0,
+        name_section: None,
+    };
+    for payload in Parser::new(0).parse_all(wasm) {
+        let payload = payload?;
+        match validator.payload(&payload)? {
+            ValidPayload::Func(func, body) => {
+                builder.module.resources.get_or_insert(func.resources);
+                builder.body(body);
+            }
+            ValidPayload::Parser(_) => bail!("components are not supported, only core modules"),
+            ValidPayload::Ok | ValidPayload::End(_) => builder.payload(payload)?,
+        }
+    }
+    Ok(builder.finish())
+}
+
+struct Builder<'a> {
+    module: Module<'a>,
+    /// Types of the defined functions, until their bodies come.
+    declared: Vec<TypeIndex>,
+    n_bodies: usize,
+    name_section: Option<wasmparser::BinaryReader<'a>>,
+}
+
+impl<'a> Builder<'a> {
+    fn payload(&mut self, payload: Payload<'a>) -> Result<()> {
+        let module = &mut self.module;
+        match payload {
+            Payload::TypeSection(section) => {
+                for group in section {
+                    for ty in group?.into_types() {
+                        let CompositeInnerType::Func(ty) = ty.composite_type.inner else {
+                            bail!("types of the garbage collection proposal are not supported");
+                        };
+                        module.types.push(ty);
+                    }
+                }
+            }
+            Payload::ImportSection(section) => {
+                for import in section.into_imports() {
+                    self.import(import?)?;
+                }
+            }
+            Payload::FunctionSection(section) => {
+                for ty in section {
+                    self.declared.push(TypeIndex::from_u32(ty?));
+                }
+            }
+            Payload::TableSection(section) => {
+                for table in section {
+                    let table = table?;
+                    let init = match table.init {
+                        TableInit::RefNull => None,
+                        TableInit::Expr(expr) => Some(expr),
+                    };
+                    module.tables.push(Table { ty: table.ty, definition: Definition::Local(init) });
+                }
+            }
+            Payload::MemorySection(section) => {
+                for ty in section {
+                    module.memories.push(Memory { ty: ty?, definition: Definition::Local(()) });
+                }
+            }
+            Payload::GlobalSection(section) => {
+                for global in section {
+                    let global = global?;
+                    module.globals.push(Global { ty: global.ty, definition: Definition::Local(global.init_expr) });
+                }
+            }
+            Payload::ExportSection(section) => {
+                for export in section {
+                    let export = export?;
+                    let entity = match export.kind {
+                        ExternalKind::Func | ExternalKind::FuncExact => {
+                            EntityIndex::Function(FuncIndex::from_u32(export.index))
+                        }
+                        ExternalKind::Table => EntityIndex::Table(TableIndex::from_u32(export.index)),
+                        ExternalKind::Memory => EntityIndex::Memory(MemoryIndex::from_u32(export.index)),
+                        ExternalKind::Global => EntityIndex::Global(GlobalIndex::from_u32(export.index)),
+                        ExternalKind::Tag => bail!("tags of the exception handling proposal are not supported"),
+                    };
+                    module.exports.push(Export { name: export.name, entity });
+                }
+            }
+            Payload::StartSection { func, .. } => module.start = Some(FuncIndex::from_u32(func)),
+            Payload::ElementSection(section) => {
+                for element in section {
+                    self.element(element?)?;
+                }
+            }
+            Payload::DataSection(section) => {
+                for data in section {
+                    let data = data?;
+                    let mode = match data.kind {
+                        wasmparser::DataKind::Passive => DataMode::Passive,
+                        wasmparser::DataKind::Active { memory_index, offset_expr } => {
+                            DataMode::Active { memory: MemoryIndex::from_u32(memory_index), offset: offset_expr }
+                        }
+                    };
+                    module.data.push(Data { mode, bytes: data.data });
+                }
+            }
+            Payload::CustomSection(section) => {
+                if let KnownCustom::Name(_) = section.as_known() {
+                    self.name_section = Some(wasmparser::BinaryReader::new(section.data(), section.data_offset()));
+                }
+            }
+            _ => {}
+        }
+        Ok(())
+    }
+
+    fn import(&mut self, import: wasmparser::Import<'a>) -> Result<()> {
+        let module = &mut self.module;
+        let name = ImportName { module: import.module, name: import.name };
+        match import.ty {
+            TypeRef::Func(ty) | TypeRef::FuncExact(ty) => {
+                let ty = TypeIndex::from_u32(ty);
+                module.functions.push(Function { ty, definition: Definition::Import(name) });
+            }
+            TypeRef::Table(ty) => {
+                module.tables.push(Table { ty, definition: Definition::Import(name) });
+            }
+            TypeRef::Memory(ty) => {
+                module.memories.push(Memory { ty, definition: Definition::Import(name) });
+            }
+            TypeRef::Global(ty) => {
+                module.globals.push(Global { ty, definition: Definition::Import(name) });
+            }
+            TypeRef::Tag(_) => bail!("tags of the exception handling proposal are not supported"),
+        }
+        Ok(())
+    }
+
+    fn element(&mut self, element: wasmparser::Element<'a>) -> Result<()> {
+        let mode = match element.kind {
+            wasmparser::ElementKind::Passive => ElementMode::Passive,
+            wasmparser::ElementKind::Declared => ElementMode::Declared,
+            wasmparser::ElementKind::Active { table_index, offset_expr } => ElementMode::Active {
+                table: TableIndex::from_u32(table_index.unwrap_or(0)),
+                offset: offset_expr,
+            },
+        };
+        let (ty, items) = match element.items {
+            wasmparser::ElementItems::Functions(section) => {
+                let funcs = section.into_iter().map(|func| Ok(FuncIndex::from_u32(func?)));
+                (wasmparser::RefType::FUNCREF, ElementItems::Functions(funcs.collect::<Result<_>>()?))
+            }
+            wasmparser::ElementItems::Expressions(ty, section) => {
+                (ty, ElementItems::Expressions(section.into_iter().collect::<Result<_, _>>()?))
+            }
+        };
+        self.module.elements.push(Element { mode, ty, items });
+        Ok(())
+    }
+
+    fn body(&mut self, body: wasmparser::FunctionBody<'a>) {
+        let ty = self.declared[self.n_bodies];
+        self.n_bodies += 1;
+        self.module.functions.push(Function { ty, definition: Definition::Local(body) });
+    }
+
+    /// Names functions after the name section, then after their exports, then after what they import.
+    fn finish(mut self) -> Module<'a> {
+        let module = &mut self.module;
+        if let Some(section) = self.name_section {
+            module.names.read(section, module.functions.len());
+        }
+        for export in &module.exports {
+            if let EntityIndex::Function(func) = export.entity {
+                module.names.suggest(func, export.name);
+            }
+        }
+        for index in 0..module.functions.len() {
+            let func = FuncIndex::new(index);
+            if let Some(import) = module.functions[func].definition.import() {
+                module.names.suggest(func, import.name);
+            }
+        }
+        self.module
+    }
+}

@@ -1,0 +1,204 @@
+//! `wasm2native INPUT`: names of outputs, several inputs, errors.
+
+use crate::{ANSWER, ARGS, DIR, FIB, INVALID, Place, env, outcome, outcome_with_input};
+
+#[test]
+fn output_names_come_from_the_input() {
+    let cases: &[(&[&str], &str)] = &[
+        (&["in/a.wat"], "a"),
+        (&["in/a.wat", "-c"], "a.o"),
+        (&["in/a.wat", "--emit", "obj"], "a.o"),
+        (&["in/a.wat", "-S"], "a.s"),
+        (&["in/a.wat", "--emit=asm"], "a.s"),
+        (&["in/a.b.wat"], "a.b"),
+        (&["in/a.wat", "-o", "x.y"], "x.y"),
+        (&["in/a.wat", "--out-dir", "."], "a"),
+        (&["in/a.wat", "--out-dir", ".", "--emit", "wat"], "a.wat"),
+        (&["in/a.wat", "--out-dir", ".", "--emit", "clif"], "a.clif"),
+    ];
+    for (args, name) in cases {
+        let place = Place::with(&[("in/a.wat", ANSWER), ("in/a.b.wat", ANSWER)]);
+        place.wasm2native(args).succeeds();
+        assert_eq!(place.list("."), ["in", name].map(String::from).into(), "{args:?}");
+        assert_eq!(place.list("in").len(), 2, "{args:?}");
+    }
+}
+
+#[test]
+fn text_forms_go_to_standard_output() {
+    let place = Place::with(&[("a.wat", ANSWER)]);
+    assert!(place.wasm2native(&["a.wat", "--emit", "wat"]).succeeds().stdout.starts_with("(module"));
+    assert!(place.wasm2native(&["a.wat", "--emit", "clif"]).succeeds().stdout.contains("function "));
+    assert!(place.wasm2native(&["a.wat", "-S", "-o", "-"]).succeeds().stdout.contains("ret"));
+    assert_eq!(place.list(".").len(), 1);
+}
+
+#[test]
+fn binary_goes_down_a_pipe() {
+    let place = Place::with(&[("a.wat", ANSWER)]);
+    let object = place.wasm2native(&["-c", "a.wat", "-o", "-"]).succeeds();
+    assert!(object.stdout.starts_with("\x7fELF"));
+    assert_eq!(place.list(".").len(), 1);
+}
+
+#[test]
+fn programs_are_executable_and_run() {
+    let place = Place::with(&[("a.wat", ANSWER), ("args.wat", ARGS), ("fib.wat", FIB)]);
+    place.wasm2native(&["a.wat"]).succeeds();
+    assert_eq!(place.program("a", &[]).status, 42);
+    place.wasm2native(&["args.wat", "-s"]).succeeds();
+    let out = place.program("args", &["--help", "x y"]);
+    assert!(out.status == 3 && out.stdout.ends_with("args\0--help\0x y\0"), "{out:?}");
+    place.wasm2native(&["fib.wat", "--invoke", "fib"]).succeeds();
+    assert_eq!(place.program("fib", &["20"]).stdout, "6765\n");
+}
+
+#[test]
+fn every_level_gives_a_program() {
+    let place = Place::with(&[("a.wat", ANSWER)]);
+    for level in ["-O0", "-O1", "-O2", "-O3", "-Os", "-Oz", "-O"] {
+        place.wasm2native(&[level, "-j2", "a.wat", "-o", "app"]).succeeds();
+        assert_eq!(place.program("app", &[]).status, 42, "{level}");
+    }
+    // As with clang, the last one counts.
+    place.wasm2native(&["-O0", "-O2", "a.wat", "-o", "app", "-o", "last"]).succeeds();
+    assert!(place.path("last").exists());
+}
+
+#[test]
+fn standard_input_is_a_dash() {
+    let place = Place::empty();
+    assert_eq!(outcome_with_input(&mut place.command(&["-", "-o", "app"]), ANSWER).status, 0);
+    assert_eq!(place.program("app", &[]).status, 42);
+    assert_eq!(outcome_with_input(&mut place.command(&["-"]), ANSWER).status, 0);
+    assert_eq!(place.program("a.out", &[]).status, 42);
+    outcome_with_input(&mut place.command(&["-"]), INVALID).fails(1, &["error: <stdin>: "]);
+}
+
+#[test]
+fn broken_input_is_status_1_and_leaves_nothing() {
+    let cases: &[(&str, &[&str])] = &[
+        (INVALID, &["error: in.wat: ", "half", "offset 0x"]),
+        ("(module", &["error: in.wat: "]),
+        ("", &["error: in.wat: the file is empty"]),
+        ("\x7fELF\0", &["error: in.wat: ", "neither"]),
+        ("\0asm\u{1}\0\0", &["error: in.wat: "]),
+        ("(module)", &["nothing to run", "-c"]),
+        (
+            r#"(module (import "env" "f" (func)) (func (export "main") (call 0)))"#,
+            &["nothing defines", "env", "help: "],
+        ),
+    ];
+    for (text, messages) in cases {
+        let place = Place::with(&[("in.wat", text)]);
+        let out = place.wasm2native(&["in.wat"]).fails(1, messages);
+        assert!(out.stderr.starts_with("error: ") && out.stdout.is_empty(), "{out:?}");
+        assert_eq!(place.list("."), ["in.wat"].map(String::from).into());
+    }
+    Place::empty().wasm2native(&["nothing.wasm"]).fails(1, &["error: can't read nothing.wasm: No such file"]);
+}
+
+#[test]
+fn a_failure_keeps_the_last_good_output() {
+    let place = Place::with(&[("a.wat", ANSWER)]);
+    place.wasm2native(&["a.wat"]).succeeds();
+    place.write("a.wat", INVALID);
+    place.wasm2native(&["a.wat"]).fails(1, &[]);
+    assert_eq!(place.program("a", &[]).status, 42);
+}
+
+#[test]
+fn many_inputs_one_bad() {
+    let place = Place::with(&[("a.wat", ANSWER), ("bad.wat", INVALID), ("c.wat", ANSWER)]);
+    let out = place.wasm2native(&["a.wat", "bad.wat", "nothing.wat", "c.wat", "--out-dir", "x/out"]);
+    let out = out.fails(1, &["error: bad.wat: ", "can't read nothing.wat"]);
+    assert!(out.stderr.ends_with("error: 2 of 4 inputs failed:\n  bad.wat\n  nothing.wat\n"), "{}", out.stderr);
+    assert_eq!(place.list("x/out"), ["a", "c"].map(String::from).into());
+    assert_eq!(place.program("x/out/c", &[]).status, 42);
+}
+
+#[test]
+fn two_inputs_with_one_output_are_refused() {
+    let place = Place::with(&[("a.wat", ANSWER), ("b/a.wat", ANSWER)]);
+    place
+        .wasm2native(&["a.wat", "b/a.wat", "--out-dir", "out"])
+        .fails(2, &["a.wat and b/a.wat would both become out/a"]);
+    assert!(!place.path("out").exists());
+}
+
+#[test]
+fn the_input_is_never_overwritten() {
+    let place = Place::with(&[("app", ANSWER), ("a.wat", ANSWER), ("dir/a.wat", ANSWER)]);
+    std::os::unix::fs::symlink("a.wat", place.path("link")).expect("links can be made");
+    let cases: &[&[&str]] = &[
+        &["app"],
+        &["a.wat", "-o", "a.wat"],
+        &["a.wat", "-o", "./a.wat"],
+        &["a.wat", "-o", "link"],
+        &["dir/a.wat", "--out-dir", "dir", "--emit", "wat"],
+    ];
+    for args in cases {
+        place.wasm2native(args).fails(2, &["is the input", "help: ", "-o FILE"]);
+    }
+    place.wasm2native(&["a.wat", "-o", "dir"]).fails(2, &["dir is a directory"]);
+    for name in ["app", "a.wat", "dir/a.wat", "link"] {
+        assert_eq!(std::fs::read_to_string(place.path(name)).expect("it is still there"), ANSWER);
+    }
+}
+
+#[test]
+fn files_named_like_commands_and_flags() {
+    let place = Place::with(&[("run", ANSWER), ("-x.wat", ANSWER)]);
+    for args in [&["./run", "-o", "app"][..], &["-o", "app", "--", "run"], &["-o", "app", "--", "-x.wat"]] {
+        place.wasm2native(args).succeeds();
+        assert_eq!(place.program("app", &[]).status, 42);
+        std::fs::remove_file(place.path("app")).expect("it was built");
+    }
+}
+
+#[test]
+fn outputs_that_are_no_files_are_written_to() {
+    let place = Place::with(&[("a.wat", ANSWER)]);
+    assert!(outcome(std::process::Command::new("mkfifo").arg(place.path("pipe"))).status == 0);
+    let reader = std::thread::spawn({
+        let pipe = place.path("pipe");
+        move || std::fs::read(pipe).expect("it can be read")
+    });
+    place.wasm2native(&["-c", "a.wat", "-o", "pipe"]).succeeds();
+    use std::os::unix::fs::FileTypeExt;
+    assert!(std::fs::symlink_metadata(place.path("pipe")).expect("it is there").file_type().is_fifo());
+    assert!(reader.join().expect("it reads").starts_with(b"\x7fELF"));
+}
+
+#[test]
+fn powers_are_closed_unless_given() {
+    let place = Place::with(&[("dir.wat", DIR), ("env.wat", &env())]);
+    place.wasm2native(&["dir.wat", "env.wat", "--out-dir", "closed"]).succeeds();
+    let flags = ["--dir", ".::/data", "--env", "A=b c", "--env", "B"];
+    place.wasm2native(&[&["dir.wat", "env.wat", "--out-dir", "open"][..], &flags].concat()).succeeds();
+    place.wasm2native(&["dir.wat", "-o", "fixed", "--fixed-powers"]).succeeds();
+    let run = |program: &str| {
+        let mut command = std::process::Command::new(place.path(program));
+        let out = outcome(command.current_dir(place.path(".")).env_clear().env("B", "2").env("C", "3"));
+        (out.status, out.stdout)
+    };
+    assert_eq!(run("closed/dir"), (8, String::new()));
+    assert_eq!(run("closed/env"), (0, String::new()));
+    assert_eq!(run("open/dir"), (0, "/data".to_owned()));
+    assert_eq!(run("open/env"), (2, "A=b c\0B=2\0".to_owned()));
+    let granted = |program: &str| {
+        let mut command = std::process::Command::new(place.path(program));
+        outcome(command.current_dir(place.path(".")).env_clear().env("WASM2NATIVE_OPTIONS", "--dir '.::/late'")).stdout
+    };
+    assert_eq!(granted("closed/dir"), "/late");
+    assert_eq!(granted("fixed"), "");
+}
+
+#[test]
+fn the_same_input_gives_the_same_bytes() {
+    let place = Place::with(&[("fib.wat", FIB)]);
+    place.wasm2native(&["fib.wat", "--invoke", "fib", "-o", "one", "-j1"]).succeeds();
+    place.wasm2native(&["fib.wat", "--invoke", "fib", "-o", "two", "-j2"]).succeeds();
+    let read = |name: &str| std::fs::read(place.path(name)).expect("it was built");
+    assert!(read("one") == read("two"));
+}

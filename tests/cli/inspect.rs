@@ -1,0 +1,68 @@
+//! `wasm2native inspect`: what a program was given can be read from the program.
+
+use crate::{ANSWER, ARGS, FIB, Place};
+
+/// The rows of a description, without their alignment.
+fn rows(text: &str) -> Vec<String> {
+    text.lines().map(|line| line.split_whitespace().collect::<Vec<_>>().join(" ")).collect()
+}
+
+#[test]
+fn a_program_tells_what_it_was_given() {
+    let place = Place::with(&[("args.wat", ARGS)]);
+    let flags = "args.wat -o app --dir .::/data --dir /tmp --env A=b --env HOME --inherit-env --max-memory 16M --max-stack 64K \
+                 --fixed-powers --cpu x86-64-v3";
+    let flags: Vec<&str> = flags.split_whitespace().collect();
+    place.wasm2native(&flags).succeeds();
+    let expected = [
+        "app",
+        "runs _start (WASI)",
+        "directories . as /data",
+        "/tmp",
+        "environment A=b",
+        "HOME (the value it has at run time)",
+        "everything it is started with (--inherit-env)",
+        "memory at most 16777216 bytes",
+        "stack at most 65536 bytes",
+        "at run time nothing more can be granted (--fixed-powers: WASM2NATIVE_OPTIONS is ignored)",
+        "processor x86-64-v3 or later",
+    ];
+    assert_eq!(rows(&place.wasm2native(&["inspect", "app"]).succeeds().stdout), expected);
+    place.wasm2native(&[&flags[..], &["--strip"]].concat()).succeeds();
+    assert_eq!(rows(&place.wasm2native(&["inspect", "app"]).succeeds().stdout), expected);
+}
+
+#[test]
+fn a_closed_program_has_nothing() {
+    let place = Place::with(&[("a.wat", ANSWER), ("fib.wat", FIB)]);
+    let expected = [
+        "a",
+        "runs main",
+        "directories none",
+        "environment none",
+        "memory no limit of its own",
+        "stack no limit of its own",
+        "at run time WASM2NATIVE_OPTIONS in the environment can grant more",
+        "processor x86-64-v2 or later",
+    ];
+    for strip in [&[][..], &["-s"]] {
+        place.wasm2native(&[&["a.wat"][..], strip].concat()).succeeds();
+        assert_eq!(rows(&place.wasm2native(&["inspect", "a"]).succeeds().stdout), expected, "{strip:?}");
+    }
+    place.wasm2native(&["--invoke", "fib", "fib.wat"]).succeeds();
+    let text = place.wasm2native(&["inspect", "fib"]).succeeds().stdout;
+    assert!(text.contains("fib (--invoke: "), "{text}");
+}
+
+#[test]
+fn other_files_get_a_clear_answer() {
+    let place = Place::with(&[("a.wat", ANSWER), ("text", "text"), ("a.wasm", "\0asm\u{1}\0\0\0"), ("elf", "\x7fELF")]);
+    place.wasm2native(&["-c", "a.wat"]).succeeds();
+    let not_ours = "not a program built by wasm2native";
+    place.wasm2native(&["inspect", "text"]).fails(1, &["error: text: ", not_ours]);
+    place.wasm2native(&["inspect", "elf"]).fails(1, &["error: elf: ", not_ours]);
+    place.wasm2native(&["inspect", env!("CARGO_BIN_EXE_wasm2native")]).fails(1, &[not_ours]);
+    place.wasm2native(&["inspect", "a.wasm"]).fails(1, &["a WebAssembly module", "help: "]);
+    place.wasm2native(&["inspect", "a.o"]).fails(1, &["this is an object"]);
+    place.wasm2native(&["inspect", "nothing"]).fails(1, &["error: can't read nothing: No such file"]);
+}

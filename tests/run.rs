@@ -1,0 +1,160 @@
+//! Every file in `fixtures/` is a test: compiled by the command `wasm2native`, run, and compared with the texts at its end.
+//!
+//! How a fixture is written stands in `support/directive.rs` and `support/fixture.rs`. `cargo test --test run -- NAME` runs those whose
+//! name contains NAME; `BLESS=1` rewrites the expected texts (never the exit status): read the diff before committing it.
+
+mod support;
+
+use libtest_mimic::{Arguments, Completion, Failed, Trial};
+use std::collections::BTreeSet;
+use std::fmt::Write;
+use std::path::{Path, PathBuf};
+use support::directive::Run;
+use support::fixture::{self, Fixture, Section};
+use support::process::{self, Outcome};
+use support::{product, text, toolchain, trap};
+
+fn main() {
+    let arguments = Arguments::from_args();
+    let paths = fixture::all().expect("the fixtures can be listed");
+    libtest_mimic::run(&arguments, paths.into_iter().map(trial).collect()).exit();
+}
+
+fn trial(path: PathBuf) -> Trial {
+    let name = fixture::name_of(&path);
+    Trial::ignorable_test(name, move || match Fixture::read(&path) {
+        Ok(fixture) if fixture.is_c() && !toolchain::available(fixture.name.ends_with(".cc")) => {
+            Ok(Completion::ignored_with(toolchain::HINT))
+        }
+        Ok(fixture) => check(&fixture).map(|()| Completion::Completed),
+        Err(error) => Err(Failed::from(format!("{error:#}"))),
+    })
+}
+
+/// What a fixture showed: texts to compare, and what is wrong whatever the texts say.
+#[derive(Default)]
+struct Findings {
+    sections: Vec<Section>,
+    /// The kinds of section in which a program said something.
+    spoken: BTreeSet<String>,
+    faults: String,
+}
+
+fn check(fixture: &Fixture) -> Result<(), Failed> {
+    let mut findings = Findings::default();
+    observe(fixture, &mut findings).map_err(|error| Failed::from(format!("{error:#}")))?;
+    let mut faults = findings.faults;
+    let bless = std::env::var_os("BLESS").is_some_and(|value| value != "0");
+    let mut sections = Vec::new();
+    for Section { kind, text: actual } in findings.sections {
+        if fixture.expected(&kind).is_none() && !findings.spoken.contains(&kind) {
+            continue;
+        }
+        let expected = fixture.expected(&kind).unwrap_or("");
+        let same = if has_wildcards(&kind) { text::matches(expected, &actual) } else { expected == actual };
+        if !same && !bless {
+            writeln!(faults, "{kind}:\n{}", text::difference(expected, &actual))?;
+        }
+        let text = if same { expected.to_owned() } else { actual };
+        sections.push(Section { kind, text });
+    }
+    for Section { kind, .. } in &fixture.expected {
+        if !bless && !sections.iter().any(|section| section.kind == *kind) {
+            writeln!(faults, "nothing was there to compare with section `{kind}`")?;
+        }
+    }
+    if bless {
+        sections.retain(|section| !section.text.is_empty());
+        fixture.bless(&sections)?;
+    }
+    if faults.is_empty() { Ok(()) } else { Err(faults.into()) }
+}
+
+/// Messages of the system and addresses in backtraces differ from one machine to the next.
+fn has_wildcards(kind: &str) -> bool {
+    matches!(kind, "stderr" | "error")
+}
+
+/// Compiles and runs.
+fn observe(fixture: &Fixture, findings: &mut Findings) -> anyhow::Result<()> {
+    let input = product::input(fixture)?;
+    let build = product::build(fixture, &input)?;
+    let said = text::render(&build.outcome.stderr);
+    if !build.outcome.stdout.is_empty() {
+        writeln!(findings.faults, "the compiler wrote to standard output:\n{}", text::render(&build.outcome.stdout))?;
+    }
+    if fixture.expected("error").is_some() {
+        findings.sections.push(Section { kind: "error".to_owned(), text: said });
+        if build.outcome.status != 1 {
+            writeln!(findings.faults, "the compiler ended with {}", process::describe(build.outcome.status))?;
+        }
+        if build.output.exists() {
+            writeln!(findings.faults, "the compiler failed, but left its output file")?;
+        }
+        return Ok(());
+    }
+    if build.outcome.status != 0 || !said.is_empty() {
+        let status = process::describe(build.outcome.status);
+        writeln!(findings.faults, "the compiler ended with {status}:\n{said}")?;
+        return Ok(());
+    }
+    if let Some(emit) = &fixture.setup.emit {
+        let text = std::fs::read_to_string(&build.output)?;
+        findings.spoken.insert(emit.clone());
+        findings.sections.push(Section { kind: emit.clone(), text });
+        return Ok(());
+    }
+    for (number, run) in fixture.runs.iter().enumerate() {
+        let (outcome, place) = build.run(fixture, run, number)?;
+        observe_run(fixture, run, &outcome, &place, findings)?;
+    }
+    Ok(())
+}
+
+fn observe_run(
+    fixture: &Fixture,
+    run: &Run,
+    outcome: &Outcome,
+    place: &Path,
+    findings: &mut Findings,
+) -> anyhow::Result<()> {
+    let which = if fixture.runs.len() > 1 { format!("run `{}`: ", run.args_text) } else { String::new() };
+    let stderr = text::render(&outcome.stderr);
+    let faults = &mut findings.faults;
+    if outcome.status != run.exit {
+        let got = process::describe(outcome.status);
+        writeln!(faults, "{which}{got} instead of {}; standard error:\n{stderr}", run.exit)?;
+    }
+    if let Some(expected) = &run.trap {
+        if !trap::is_known(expected) {
+            writeln!(faults, "no trap is called `{expected}`")?;
+        }
+        let first = stderr.lines().next().unwrap_or_default();
+        if first != format!("wasm trap: {expected}") {
+            writeln!(faults, "{which}`{first}` instead of the trap `{expected}`")?;
+        }
+    }
+    let header = if fixture.runs.len() > 1 { format!("{}\n", format!("$ {}", run.args_text).trim_end()) } else { String::new() };
+    let mut add = |kind: &str, text: &str| {
+        if !text.is_empty() {
+            findings.spoken.insert(kind.to_owned());
+        }
+        let text = format!("{header}{text}");
+        match findings.sections.iter_mut().find(|section| section.kind == kind) {
+            Some(section) => section.text.push_str(&text),
+            None => findings.sections.push(Section { kind: kind.to_owned(), text }),
+        }
+    };
+    add("stdout", &text::render(&outcome.stdout));
+    // A program that fails may say why in its own words, unless the fixture quotes them.
+    if fixture.expected("stderr").is_some() || run.exit == 0 {
+        add("stderr", &stderr);
+    }
+    for Section { kind, .. } in &fixture.expected {
+        if let Some(name) = kind.strip_prefix("file ") {
+            let text = std::fs::read(place.join(name)).map_or_else(|error| format!("({error})\n"), |it| text::render(&it));
+            add(kind, &text);
+        }
+    }
+    Ok(())
+}

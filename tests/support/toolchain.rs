@@ -1,0 +1,94 @@
+//! Finds a C compiler for `wasm32-wasi` and compiles fixtures with it. What was compiled once is kept below `target/`.
+
+use super::fixture::Fixture;
+use anyhow::{Context, Result, bail};
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::sync::OnceLock;
+
+/// What to install where none is found.
+pub const HINT: &str = "no C compiler for wasm32-wasi: pip install ziglang, or apt-get install clang-19 lld-19 wasi-libc libclang-rt-19-dev-wasm32";
+
+/// A compiler by its command; for C++ another one.
+#[derive(Debug)]
+struct Compiler {
+    c: Vec<&'static str>,
+    cxx: Option<Vec<&'static str>>,
+}
+
+/// Whether C (or C++) fixtures can be compiled here.
+pub fn available(cxx: bool) -> bool {
+    compiler().is_some_and(|it| !cxx || it.cxx.is_some())
+}
+
+fn compiler() -> Option<&'static Compiler> {
+    static FOUND: OnceLock<Option<Compiler>> = OnceLock::new();
+    FOUND.get_or_init(find).as_ref()
+}
+
+fn find() -> Option<Compiler> {
+    const TARGET: &str = "--target=wasm32-wasi";
+    let answers = |command: &[&str]| {
+        Command::new(command[0]).args(&command[1..]).output().is_ok_and(|output| output.status.success())
+    };
+    let zig: [&[&str]; 3] = [&["zig"], &["python3", "-m", "ziglang"], &["python", "-m", "ziglang"]];
+    for zig in zig {
+        if answers(&[zig, &["version"]].concat()) {
+            let with = |language| [zig, &[language, TARGET]].concat();
+            return Some(Compiler { c: with("cc"), cxx: Some(with("c++")) });
+        }
+    }
+    let has_library = Path::new("/usr/lib/wasm32-wasi/libc.a").exists();
+    for clang in ["clang-19", "clang"] {
+        if has_library && answers(&[clang, "--version"]) {
+            return Some(Compiler { c: vec![clang, TARGET], cxx: None });
+        }
+    }
+    None
+}
+
+/// The fixture's module.
+///
+/// # Errors
+/// When there is no compiler, or it does not accept the program.
+pub fn compile(fixture: &Fixture) -> Result<Vec<u8>> {
+    let cxx = fixture.name.ends_with(".cc");
+    let compiler = compiler().context(HINT)?;
+    let command = if cxx { compiler.cxx.as_ref().context(HINT)? } else { &compiler.c };
+    let mut flags = vec!["-O2".to_owned(), "-s".to_owned()];
+    flags.extend(fixture.setup.cc.iter().cloned());
+    if cxx {
+        flags.push("-fno-exceptions".to_owned());
+    }
+    let key = blake3::hash(format!("{command:?} {flags:?}\n{}", fixture.source).as_bytes());
+    let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("c");
+    std::fs::create_dir_all(&folder)?;
+    let kept = folder.join(format!("{}.wasm", key.to_hex()));
+    if !kept.exists() {
+        build(fixture, command, &flags, &kept)?;
+    }
+    Ok(std::fs::read(kept)?)
+}
+
+fn build(fixture: &Fixture, command: &[&str], flags: &[String], kept: &PathBuf) -> Result<()> {
+    let scratch = tempfile::tempdir()?;
+    let source = scratch.path().join(&fixture.name);
+    let product = scratch.path().join("out.wasm");
+    std::fs::write(&source, &fixture.source)?;
+    let output = Command::new(command[0])
+        .args(&command[1..])
+        .args(flags)
+        .arg(&source)
+        .arg("-o")
+        .arg(&product)
+        .output()
+        .context("can't start the C compiler")?;
+    if !output.status.success() {
+        bail!("the C compiler refused it:\n{}", String::from_utf8_lossy(&output.stderr));
+    }
+    // Two tests may compile the same: the last rename wins, and both are right.
+    let unique = kept.with_extension(format!("{}.tmp", std::process::id()));
+    std::fs::copy(&product, &unique)?;
+    std::fs::rename(&unique, kept)?;
+    Ok(())
+}

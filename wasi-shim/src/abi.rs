@@ -1,0 +1,355 @@
+//! The contract between the compiler and the runtime.
+//!
+//! The compiler (`src/layout.rs`, `src/object/`) writes the structures below as data of the object file; the runtime reads
+//! them. Both include this one file, so that no symbol name, offset or trap number is written twice. Everything is
+//! `#[repr(C)]`, in the byte order and pointer size of the target.
+//!
+//! Invariants:
+//! * A function reference (`funcref`, a table entry's first word) is the address of the function's entry in the internal
+//!   calling convention; null is 0.
+//! * The four bytes before such an entry hold, as a signed 32-bit number, the distance from the entry to the function's
+//!   *signature identity*: the address of a symbol named after its structural type ([`SIGNATURE_PREFIX`]), merged by the linker.
+//! * Addresses of Wasm memories never move: a memory is reserved once, and grows in place.
+#![allow(dead_code)]
+
+/// Bytes in a Wasm page (core specification, 4.2.8 "Memory Instances").
+pub const WASM_PAGE: u64 = 65536;
+
+/// Alignment of everything that the runtime maps page by page: data images of linear memories.
+pub const HOST_PAGE: u64 = 4096;
+
+/// Address space to reserve for a 32-bit memory whose accesses carry no check: the 32-bit address plus the 32-bit
+/// offset of the instruction reach below 8 GiB, and the widest access is 16 bytes.
+pub const GUARDED_RESERVATION: u64 = (8 << 30) + WASM_PAGE;
+
+/// Exit status of a program that trapped: what a shell reports of a process killed by SIGABRT.
+pub const TRAP_EXIT_STATUS: i32 = 134;
+
+/// Prefix of the symbols that identify signatures; the encoded type follows (see `layout::signature_symbol`).
+pub const SIGNATURE_PREFIX: &str = "w2n.sig.";
+
+/// Distance from a function's entry back to the 32-bit offset of its signature identity.
+pub const SIGNATURE_FIELD_BEFORE_ENTRY: i32 = 4;
+
+/// Name of the symbol that holds the [`Program`] of an executable.
+pub const PROGRAM_SYMBOL: &str = "w2n_program";
+
+/// Name of the section that holds [`Program::options`], where `wasm2native inspect` finds it.
+pub const OPTIONS_SECTION: &str = ".w2n.options";
+
+/// Environment variable with options for the program at run time.
+pub const OPTIONS_VARIABLE: &str = "WASM2NATIVE_OPTIONS";
+
+/// Why a program stopped. Zero is not a trap: in a site table it marks the return address of a call.
+/// The messages are those of the specification's test suite, so that users find them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u8)]
+pub enum Trap {
+    Unreachable = 1,
+    MemoryOutOfBounds = 2,
+    TableOutOfBounds = 3,
+    UninitializedElement = 4,
+    IndirectCallTypeMismatch = 5,
+    IntegerOverflow = 6,
+    IntegerDivideByZero = 7,
+    InvalidConversionToInteger = 8,
+    StackExhausted = 9,
+    NullReference = 10,
+    UnalignedAtomic = 11,
+    /// An active segment of the module does not fit (core specification, 4.5.4 "Instantiation").
+    SegmentOutOfBounds = 12,
+}
+
+impl Trap {
+    pub const ALL: [Trap; 12] = [
+        Trap::Unreachable,
+        Trap::MemoryOutOfBounds,
+        Trap::TableOutOfBounds,
+        Trap::UninitializedElement,
+        Trap::IndirectCallTypeMismatch,
+        Trap::IntegerOverflow,
+        Trap::IntegerDivideByZero,
+        Trap::InvalidConversionToInteger,
+        Trap::StackExhausted,
+        Trap::NullReference,
+        Trap::UnalignedAtomic,
+        Trap::SegmentOutOfBounds,
+    ];
+
+    pub const fn message(self) -> &'static str {
+        match self {
+            Trap::Unreachable => "unreachable",
+            Trap::MemoryOutOfBounds => "out of bounds memory access",
+            Trap::TableOutOfBounds => "out of bounds table access",
+            Trap::UninitializedElement => "uninitialized element",
+            Trap::IndirectCallTypeMismatch => "indirect call type mismatch",
+            Trap::IntegerOverflow => "integer overflow",
+            Trap::IntegerDivideByZero => "integer divide by zero",
+            Trap::InvalidConversionToInteger => "invalid conversion to integer",
+            Trap::StackExhausted => "call stack exhausted",
+            Trap::NullReference => "null reference",
+            Trap::UnalignedAtomic => "unaligned atomic",
+            Trap::SegmentOutOfBounds => "out of bounds segment",
+        }
+    }
+}
+
+/// A linear memory. A data symbol of the module that defines it; the runtime fills `base` before any code runs.
+#[repr(C)]
+pub struct Memory {
+    /// First byte. Constant once the program runs.
+    pub base: *mut u8,
+    /// Current size in bytes; written as the initial size.
+    pub bytes: u64,
+    /// Largest size in bytes that `memory.grow` may reach.
+    pub maximum: u64,
+    /// Address space to reserve, in bytes.
+    pub reserved: u64,
+}
+
+/// A table. `base` points at the initial entries, which are data of the object; `table.grow` moves them.
+#[repr(C)]
+pub struct Table {
+    pub base: *mut u8,
+    /// Number of entries now.
+    pub length: u64,
+    /// Largest number of entries that `table.grow` may reach.
+    pub maximum: u64,
+    /// Bytes per entry: [`FUNC_ENTRY_SIZE`] or [`REF_ENTRY_SIZE`].
+    pub entry_size: u64,
+    /// Entries that fit behind `base` before `table.grow` has to move them.
+    pub capacity: u64,
+}
+
+/// A table entry of function type.
+#[repr(C)]
+pub struct FuncEntry {
+    /// Entry of the function; 0 is null.
+    pub code: usize,
+    /// Signature identity of the function; 0 where `code` is 0.
+    pub signature: usize,
+}
+
+pub const FUNC_ENTRY_SIZE: u64 = 16;
+pub const REF_ENTRY_SIZE: u64 = 8;
+
+/// A passive segment: of bytes, or of table entries of the kind that its element type asks for.
+#[repr(C)]
+pub struct Segment {
+    pub base: *const u8,
+    /// Number of bytes or entries; zero once dropped.
+    pub length: u64,
+}
+
+/// A run of initialised pages of a memory: whole host pages, page-aligned in the executable as in the memory.
+#[repr(C)]
+pub struct DataRun {
+    pub memory: *mut Memory,
+    /// Byte address in the memory.
+    pub address: u64,
+    pub data: *mut u8,
+    /// Bytes, a multiple of [`HOST_PAGE`].
+    pub length: u64,
+}
+
+/// What the trap handler knows of one function. The array is sorted by `start`.
+#[repr(C)]
+pub struct Function {
+    /// Offset of the first instruction from [`Image::text`].
+    pub start: u32,
+    /// Length of the code in bytes.
+    pub length: u32,
+    /// Offset of the name in [`Image::names`]: UTF-8, ended by a zero byte (a zero byte in a name is written as `?`).
+    pub name: u32,
+    /// Offset in [`Image::sites`] of the function's sites.
+    ///
+    /// A function's sites are a list sorted by code offset, each three ULEB128/SLEB128 numbers: code offset minus that of the
+    /// site before (unsigned), trap number or 0 for the return address of a call (unsigned), Wasm byte offset minus that of the site before
+    /// (signed). Starting values are 0 and 0. The next function's offset ends the list.
+    pub sites: u32,
+    /// Function index in the Wasm module, for functions without a name.
+    pub index: u32,
+    /// 1 if the function sets up a frame (`push rbp; mov rbp, rsp`), 0 if it is a leaf without one.
+    pub has_frame: u32,
+}
+
+/// Everything the runtime has to know of one compiled module.
+#[repr(C)]
+pub struct Image {
+    /// Memories that this module defines (or that an executable supplies to it).
+    pub memories: *const *mut Memory,
+    pub n_memories: u64,
+    pub runs: *const DataRun,
+    pub n_runs: u64,
+    /// Machine code of the module.
+    pub text: *const u8,
+    pub text_length: u64,
+    /// `n_functions` rows, then one more whose `start` and `sites` are the ends.
+    pub functions: *const Function,
+    pub n_functions: u64,
+    pub names: *const u8,
+    pub sites: *const u8,
+    /// Segments and globals that can't be laid out in advance, then the start function. Null if there is nothing to do.
+    pub initialize: Option<unsafe extern "C" fn()>,
+}
+
+/// A value passed to or from [`Program::entry`]: the low bytes hold the number, the rest is zero.
+#[derive(Clone, Copy)]
+#[repr(C, align(16))]
+pub struct Value(pub [u8; 16]);
+
+/// Type codes of the binary format (core specification, 5.3 "Types"), as used in [`Program::parameters`].
+pub const TYPE_I32: u8 = 0x7f;
+pub const TYPE_I64: u8 = 0x7e;
+pub const TYPE_F32: u8 = 0x7d;
+pub const TYPE_F64: u8 = 0x7c;
+pub const TYPE_V128: u8 = 0x7b;
+pub const TYPE_FUNCREF: u8 = 0x70;
+pub const TYPE_EXTERNREF: u8 = 0x6f;
+
+/// How an executable treats its entry.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u8)]
+pub enum EntryKind {
+    /// Call it; an integer result is the exit status.
+    Run = 0,
+    /// `--invoke`: arguments come from the command line, results are printed.
+    Invoke = 1,
+}
+
+/// What an executable is: the module, what to run, and which powers it was given. One per executable, see [`PROGRAM_SYMBOL`].
+#[repr(C)]
+pub struct Program {
+    pub image: *const Image,
+    /// Exported `_initialize` of a WASI reactor, called before the entry; null if there is none.
+    pub initialize: Option<unsafe extern "C" fn(*mut Value)>,
+    /// Arguments are read from the array, results are written to it.
+    pub entry: unsafe extern "C" fn(*mut Value),
+    /// Name of the exported function, zero-terminated.
+    pub entry_name: *const u8,
+    pub parameters: *const u8,
+    pub n_parameters: u64,
+    pub results: *const u8,
+    pub n_results: u64,
+    /// Options fixed at build time, each ended by a zero byte, in the syntax of the command line (`--dir`, `/tmp::/data`).
+    pub options: *const u8,
+    pub options_length: u64,
+    /// `w2n_wasi_start` when the program imports WASI, else null: so that a program without WASI links none of it.
+    pub start_wasi: Option<unsafe extern "C" fn(*const Start)>,
+    /// Memory that WASI functions read and write: the one exported as `memory`; null if there is none.
+    pub wasi_memory: *mut Memory,
+    /// An [`EntryKind`].
+    pub kind: u8,
+    /// 1: [`OPTIONS_VARIABLE`] is ignored.
+    pub fixed_powers: u8,
+    /// Micro-architecture level the code was compiled for: 1 to 4 as in the x86-64 psABI, 0 if not checked.
+    pub cpu_level: u8,
+}
+
+/// What the entry hands to the WASI half.
+#[repr(C)]
+pub struct Start {
+    pub program: *const Program,
+    pub argc: i32,
+    pub argv: *const *const u8,
+    pub envp: *const *const u8,
+}
+
+/// Functions of the runtime that translated code calls, in the platform's C convention: name, parameters, result.
+/// Letters: `p` pointer, `i` i32, `l` i64, `f` f32, `d` f64.
+///
+/// To add one: a row here, its definition in the runtime, and a [`Builtin`] at the same place.
+pub const BUILTINS: [(&str, &str, &str); 7] = [
+    // (memory, pages to add) -> previous pages, or -1
+    ("w2n_memory_grow", "pl", "l"),
+    // (table, entries to add, value, signature of the value) -> previous length, or -1
+    ("w2n_table_grow", "plpp", "l"),
+    // (table base + first entry, count, code, signature)
+    ("w2n_table_fill", "plpp", ""),
+    // C library: (destination, source, bytes), (destination, byte, bytes)
+    ("memmove", "ppl", "p"),
+    ("memset", "pil", "p"),
+    ("memcpy", "ppl", "p"),
+    // (trap number): raises a trap from inside the runtime; does not return
+    ("w2n_trap", "i", ""),
+];
+
+/// Index into [`BUILTINS`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[repr(u32)]
+pub enum Builtin {
+    MemoryGrow = 0,
+    TableGrow = 1,
+    TableFill = 2,
+    Memmove = 3,
+    Memset = 4,
+    Memcpy = 5,
+    RaiseTrap = 6,
+}
+
+impl Builtin {
+    pub const ALL: [Builtin; BUILTINS.len()] = [
+        Builtin::MemoryGrow,
+        Builtin::TableGrow,
+        Builtin::TableFill,
+        Builtin::Memmove,
+        Builtin::Memset,
+        Builtin::Memcpy,
+        Builtin::RaiseTrap,
+    ];
+}
+
+/// WASI preview 1: name, parameters, results (`i` i32, `l` i64). The same functions exist as `wasi_unstable` (snapshot 0), with the
+/// same types. The runtime defines `wasi_snapshot_preview1_NAME` and `wasi_unstable_NAME`.
+/// Source: WebAssembly/WASI, `phases/snapshot/witx/wasi_snapshot_preview1.witx`.
+pub const WASI_FUNCTIONS: [(&str, &str, &str); 46] = [
+    ("args_get", "ii", "i"),
+    ("args_sizes_get", "ii", "i"),
+    ("clock_res_get", "ii", "i"),
+    ("clock_time_get", "ili", "i"),
+    ("environ_get", "ii", "i"),
+    ("environ_sizes_get", "ii", "i"),
+    ("fd_advise", "illi", "i"),
+    ("fd_allocate", "ill", "i"),
+    ("fd_close", "i", "i"),
+    ("fd_datasync", "i", "i"),
+    ("fd_fdstat_get", "ii", "i"),
+    ("fd_fdstat_set_flags", "ii", "i"),
+    ("fd_fdstat_set_rights", "ill", "i"),
+    ("fd_filestat_get", "ii", "i"),
+    ("fd_filestat_set_size", "il", "i"),
+    ("fd_filestat_set_times", "illi", "i"),
+    ("fd_pread", "iiili", "i"),
+    ("fd_prestat_dir_name", "iii", "i"),
+    ("fd_prestat_get", "ii", "i"),
+    ("fd_pwrite", "iiili", "i"),
+    ("fd_read", "iiii", "i"),
+    ("fd_readdir", "iiili", "i"),
+    ("fd_renumber", "ii", "i"),
+    ("fd_seek", "ilii", "i"),
+    ("fd_sync", "i", "i"),
+    ("fd_tell", "ii", "i"),
+    ("fd_write", "iiii", "i"),
+    ("path_create_directory", "iii", "i"),
+    ("path_filestat_get", "iiiii", "i"),
+    ("path_filestat_set_times", "iiiilli", "i"),
+    ("path_link", "iiiiiii", "i"),
+    ("path_open", "iiiiillii", "i"),
+    ("path_readlink", "iiiiii", "i"),
+    ("path_remove_directory", "iii", "i"),
+    ("path_rename", "iiiiii", "i"),
+    ("path_symlink", "iiiii", "i"),
+    ("path_unlink_file", "iii", "i"),
+    ("poll_oneoff", "iiii", "i"),
+    ("proc_exit", "i", ""),
+    ("proc_raise", "i", "i"),
+    ("random_get", "ii", "i"),
+    ("sched_yield", "", "i"),
+    ("sock_accept", "iii", "i"),
+    ("sock_recv", "iiiiii", "i"),
+    ("sock_send", "iiiii", "i"),
+    ("sock_shutdown", "ii", "i"),
+];
+
+/// Module names under which WASI functions are imported.
+pub const WASI_MODULES: [&str; 2] = ["wasi_snapshot_preview1", "wasi_unstable"];

@@ -1,0 +1,77 @@
+//! The program from beginning to end: what must be there before translated code runs, then the code, then the exit status.
+
+use crate::abi::{EntryKind, Program, Start, TYPE_I32, TYPE_I64, Value};
+use crate::options::{Options, Setting};
+use crate::program::{image, program};
+use crate::{cpu, invoke, memory, stack, text, trap};
+use std::cell::UnsafeCell;
+
+/// Parameters and results of the entry. Wasm's implementations agree on at most 1000 of either; the type checker enforces it.
+struct Values(UnsafeCell<[Value; 1000]>);
+
+// SAFETY: only `call` uses it, once.
+unsafe impl Sync for Values {}
+
+static VALUES: Values = Values(UnsafeCell::new([Value([0; 16]); 1000]));
+
+/// C's `main`: its result is the exit status, after the C library has done what it does at an exit.
+#[unsafe(no_mangle)]
+extern "C" fn main(argc: i32, argv: *const *const u8, envp: *const *const u8) -> i32 {
+    let program = program();
+    let arguments = if argc > 0 {
+        // SAFETY: `argv` holds `argc` strings.
+        unsafe { std::slice::from_raw_parts(argv, argc as usize) }
+    } else {
+        &[]
+    };
+    if let Some(&name) = arguments.first() {
+        text::set_program_name(name);
+    }
+    let mut max_memory = None;
+    let mut max_stack = None;
+    Options::read(program, envp).each(|setting| match setting {
+        Setting::MaxMemory(bytes) => max_memory = Some(bytes),
+        Setting::MaxStack(bytes) => max_stack = Some(bytes),
+        // Powers mean nothing to a program without WASI: the variable may be meant for others too.
+        Setting::Dir(_) | Setting::Env(_) | Setting::InheritEnv => {}
+    });
+    cpu::check(program.cpu_level);
+    stack::limit_main_stack(max_stack);
+    stack::create_signal_stack();
+    trap::install();
+    memory::create_all(max_memory);
+    if let Some(start_wasi) = program.start_wasi {
+        // SAFETY: the runtime's own function; the structure lives as long as the call.
+        unsafe { start_wasi(&Start { program, argc, argv, envp }) };
+    }
+    call(program, arguments.get(1..).unwrap_or_default())
+}
+
+/// Runs the module's own code.
+fn call(program: &Program, arguments: &[*const u8]) -> i32 {
+    // SAFETY: called once, and translated code gets the array only for the time of a call.
+    let values = unsafe { &mut *VALUES.0.get() };
+    let is_invoke = program.kind == EntryKind::Invoke as u8;
+    if is_invoke {
+        invoke::read_parameters(program, arguments, values);
+    }
+    // SAFETY: the compiler's functions, called in the order that the specification and WASI ask for. The reactor's
+    // `_initialize` has neither parameters nor results, so that it leaves the array alone.
+    unsafe {
+        if let Some(initialize) = image().initialize {
+            initialize();
+        }
+        if let Some(initialize) = program.initialize {
+            initialize(values.as_mut_ptr());
+        }
+        (program.entry)(values.as_mut_ptr());
+    }
+    if is_invoke {
+        invoke::print_results(program, values);
+        return 0;
+    }
+    match invoke::results(program) {
+        [TYPE_I32 | TYPE_I64] => u128::from_le_bytes(values[0].0) as i32,
+        _ => 0,
+    }
+}

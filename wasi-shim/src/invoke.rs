@@ -1,0 +1,54 @@
+//! `--invoke`: parameters from the command line, results to standard output, one on each line.
+
+use crate::abi::{Program, Value};
+use crate::number;
+use crate::program::{c_string, slice};
+use crate::text::{STDOUT, Text, USAGE_EXIT_STATUS, fail, message};
+
+/// Fills in the parameters. Stops the program with a usage message if their number or form is wrong.
+pub fn read_parameters(program: &Program, arguments: &[*const u8], values: &mut [Value]) {
+    let types = parameters(program);
+    if arguments.len() != types.len() {
+        let mut text = message();
+        text.add("wrong number of arguments: ").add_decimal(arguments.len() as u128);
+        text.add(" instead of ").add_decimal(types.len() as u128);
+        fail_with_usage(text, program);
+    }
+    for ((&ty, &argument), value) in types.iter().zip(arguments).zip(values) {
+        // SAFETY: a string of `argv`.
+        let argument = unsafe { c_string(argument) };
+        *value = number::parse(ty, argument).unwrap_or_else(|| {
+            let mut text = message();
+            text.add("`").add_name(argument).add("` is not a value of type ").add(number::type_name(ty));
+            fail_with_usage(text, program)
+        });
+    }
+}
+
+pub fn print_results(program: &Program, values: &[Value]) {
+    let mut text = Text::new(STDOUT);
+    for (&ty, &value) in results(program).iter().zip(values) {
+        number::print(&mut text, ty, value);
+        text.add("\n");
+    }
+}
+
+pub fn parameters(program: &Program) -> &'static [u8] {
+    // SAFETY: `n_parameters` type codes of constant data.
+    unsafe { slice(program.parameters, program.n_parameters) }
+}
+
+pub fn results(program: &Program) -> &'static [u8] {
+    // SAFETY: `n_results` type codes of constant data.
+    unsafe { slice(program.results, program.n_results) }
+}
+
+fn fail_with_usage(mut text: Text, program: &Program) -> ! {
+    // SAFETY: a zero-terminated name.
+    let name = unsafe { c_string(program.entry_name) };
+    text.add("\nparameters of `").add_name(name).add("`:");
+    for &ty in parameters(program) {
+        text.add(" ").add(number::type_name(ty));
+    }
+    fail(text, USAGE_EXIT_STATUS)
+}

@@ -1,0 +1,38 @@
+//! The runtime: everything of a program that is not its own code.
+//!
+//! Comes in: [`abi::Program`], data that the compiler wrote. Goes out: C's `main`, the functions of [`abi::BUILTINS`], and
+//! `wasi_snapshot_preview1_*` and `wasi_unstable_*`. The core knows nothing of WASI: [`entry`] reaches it through
+//! [`abi::Program::start_wasi`], so that a program without WASI links none of it. The core does not allocate, and nothing
+//! in [`trap`] may, because it runs in signal handlers.
+//!
+//! This is the only crate of the project with `unsafe` code. One thread runs translated code; nothing here is locked.
+
+pub mod abi;
+
+mod program;
+
+mod text;
+
+mod panic;
+
+mod options;
+
+mod cpu;
+
+mod stack;
+
+mod sites;
+
+mod trap;
+
+mod memory;
+
+mod table;
+
+mod number;
+
+mod invoke;
+
+mod entry;
+
+mod wasi;

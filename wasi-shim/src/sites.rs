@@ -1,0 +1,96 @@
+//! From code addresses to Wasm functions, offsets and traps, by the tables of the image.
+
+use crate::abi::{Function, Image};
+use crate::program::{c_string, image, slice};
+
+/// A code address in a translated function.
+#[derive(Clone, Copy)]
+pub struct Place {
+    pub function: &'static Function,
+    /// Distance from the function's first instruction.
+    pub offset: u32,
+    /// Where the function's sites lie in [`Image::sites`].
+    sites: (u32, u32),
+}
+
+/// What the compiler noted of one instruction.
+#[derive(Clone, Copy)]
+pub struct Site {
+    pub code_offset: u32,
+    /// Trap number, or 0 for the return address of a call.
+    pub trap: u8,
+    /// Byte offset in the module's file.
+    pub wasm_offset: u32,
+}
+
+impl Place {
+    /// The place of an instruction; nothing if it is not translated code.
+    pub fn find(address: usize) -> Option<Place> {
+        let Image { text, text_length, functions, n_functions, .. } = *image();
+        let offset = address.wrapping_sub(text as usize);
+        if offset as u64 >= text_length {
+            return None;
+        }
+        let offset = offset as u32;
+        // SAFETY: one row more than there are functions.
+        let functions = unsafe { slice(functions, n_functions + 1) };
+        let after = functions[..n_functions as usize].partition_point(|function| function.start <= offset);
+        let function = functions.get(after.checked_sub(1)?)?;
+        let offset = offset - function.start;
+        (offset < function.length).then(|| Place { function, offset, sites: (function.sites, functions[after].sites) })
+    }
+
+    /// The trap that this instruction raises when it faults.
+    pub fn trap(&self) -> Option<Site> {
+        self.sites().find(|site| site.code_offset == self.offset && site.trap != 0)
+    }
+
+    /// The Wasm instruction around `code_offset`: that of the site at it, else of the last before it, else of the first.
+    pub fn wasm_offset(&self, code_offset: u32) -> Option<u32> {
+        let mut best = None;
+        for site in self.sites() {
+            if site.code_offset <= code_offset || best.is_none() {
+                best = Some(site.wasm_offset);
+            }
+        }
+        best
+    }
+
+    /// The function's name; empty if it has none.
+    pub fn name(&self) -> &'static [u8] {
+        // SAFETY: the compiler writes offsets of zero-terminated names.
+        unsafe { c_string(image().names.add(self.function.name as usize)) }
+    }
+
+    /// In order of the code offset.
+    fn sites(&self) -> impl Iterator<Item = Site> {
+        // SAFETY: the compiler writes the sites of one function behind those of the other.
+        let mut bytes = unsafe {
+            let start = image().sites.add(self.sites.0 as usize);
+            std::slice::from_raw_parts(start, (self.sites.1 - self.sites.0) as usize)
+        };
+        let mut site = Site { code_offset: 0, trap: 0, wasm_offset: 0 };
+        std::iter::from_fn(move || {
+            site.code_offset = site.code_offset.wrapping_add(read_leb(&mut bytes, false)? as u32);
+            site.trap = read_leb(&mut bytes, false)? as u8;
+            site.wasm_offset = site.wasm_offset.wrapping_add(read_leb(&mut bytes, true)? as u32);
+            Some(site)
+        })
+    }
+}
+
+/// A LEB128 number, with sign extension if `signed`. Nothing at the end.
+fn read_leb(bytes: &mut &[u8], signed: bool) -> Option<i64> {
+    let mut value = 0;
+    let mut shift = 0;
+    loop {
+        let (&byte, rest) = bytes.split_first()?;
+        *bytes = rest;
+        value |= i64::from(byte & 0x7f).checked_shl(shift).unwrap_or(0);
+        shift += 7;
+        if byte & 0x80 == 0 {
+            let unused = 64u32.saturating_sub(shift);
+            return Some(if signed { value << unused >> unused } else { value });
+        }
+    }
+}

@@ -1,0 +1,118 @@
+//! Text to a file descriptor through a buffer on the stack: no allocation, no locks, no `std::fmt`, so that trap handlers may use it.
+
+use crate::program::c_string;
+use std::sync::atomic::{AtomicPtr, Ordering};
+
+pub const STDOUT: i32 = 1;
+pub const STDERR: i32 = 2;
+
+/// Exit status for faults of the user's: options or arguments of the program that can't be understood.
+pub const USAGE_EXIT_STATUS: i32 = 2;
+
+/// Collects text and writes it when dropped, in one system call if it fits.
+pub struct Text {
+    descriptor: i32,
+    buffer: [u8; 1024],
+    used: usize,
+}
+
+impl Text {
+    pub fn new(descriptor: i32) -> Text {
+        Text { descriptor, buffer: [0; 1024], used: 0 }
+    }
+
+    pub fn add(&mut self, text: impl AsRef<[u8]>) -> &mut Text {
+        for &byte in text.as_ref() {
+            if self.used == self.buffer.len() {
+                self.flush();
+            }
+            self.buffer[self.used] = byte;
+            self.used += 1;
+        }
+        self
+    }
+
+    /// Text of unknown origin: control characters, which could drive a terminal, become `?`.
+    pub fn add_name(&mut self, name: &[u8]) -> &mut Text {
+        for &byte in name {
+            self.add([if byte < b' ' || byte == 0x7f { b'?' } else { byte }]);
+        }
+        self
+    }
+
+    pub fn add_decimal(&mut self, mut value: u128) -> &mut Text {
+        let mut digits = [0; 39];
+        let mut start = digits.len();
+        loop {
+            start -= 1;
+            digits[start] = b'0' + (value % 10) as u8;
+            value /= 10;
+            if value == 0 {
+                return self.add(&digits[start..]);
+            }
+        }
+    }
+
+    pub fn add_hex(&mut self, value: u64) -> &mut Text {
+        let n_digits = (64 - value.leading_zeros()).div_ceil(4).max(1);
+        self.add("0x");
+        for digit in (0..n_digits).rev() {
+            self.add([b"0123456789abcdef"[(value >> (4 * digit) & 15) as usize]]);
+        }
+        self
+    }
+
+    fn flush(&mut self) {
+        let mut rest = &self.buffer[..self.used];
+        while !rest.is_empty() {
+            // SAFETY: writes from a live buffer; a bad descriptor is an error, not a fault.
+            let n = unsafe { libc::write(self.descriptor, rest.as_ptr().cast(), rest.len()) };
+            match n {
+                1.. => rest = &rest[n as usize..],
+                // SAFETY: errno is a thread-local variable of the C library.
+                -1 if unsafe { *libc::__errno_location() } == libc::EINTR => {}
+                _ => break,
+            }
+        }
+        self.used = 0;
+    }
+}
+
+impl std::fmt::Write for Text {
+    fn write_str(&mut self, text: &str) -> std::fmt::Result {
+        self.add(text);
+        Ok(())
+    }
+}
+
+impl Drop for Text {
+    fn drop(&mut self) {
+        self.flush();
+    }
+}
+
+static PROGRAM_NAME: AtomicPtr<u8> = AtomicPtr::new(std::ptr::null_mut());
+
+/// Takes over `argv[0]`, zero-terminated, for messages.
+pub fn set_program_name(name: *const u8) {
+    PROGRAM_NAME.store(name.cast_mut(), Ordering::Relaxed);
+}
+
+/// The beginning of a message to the user: `program: `.
+pub fn message() -> Text {
+    let mut text = Text::new(STDERR);
+    let name = PROGRAM_NAME.load(Ordering::Relaxed);
+    if !name.is_null() {
+        // SAFETY: `argv[0]`, which the system ended with a zero and nobody changes.
+        text.add_name(unsafe { c_string(name) }).add(": ");
+    }
+    text
+}
+
+/// Ends a message with a line break, writes it, and stops the program.
+pub fn fail(mut text: Text, status: i32) -> ! {
+    text.add("\n");
+    drop(text);
+    // SAFETY: does not return; nothing of this program waits to be written.
+    unsafe { libc::_exit(status) }
+}

@@ -10,13 +10,15 @@
 
 use object::elf::{self, FileHeader64, SectionHeader64};
 use object::pod::{bytes_of, from_bytes};
-use object::{LittleEndian as LE, Object, ObjectSymbol};
+use object::{LittleEndian as LE, Object, ObjectSymbol, SymbolIndex};
 use std::collections::{HashMap, HashSet};
 use std::error::Error;
 use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+type Elf<'data> = object::read::elf::ElfFile64<'data, LE>;
+type Symbol<'data, 'file> = object::read::elf::ElfSymbol64<'data, 'file, LE>;
 type Result<T> = std::result::Result<T, Box<dyn Error>>;
 
 const GLIBC: &str = "x86_64-unknown-linux-gnu";
@@ -158,7 +160,7 @@ fn write_runtime(out: &Path, shim: Vec<u8>, libraries: &Libraries) -> Result<()>
     for (index, member) in pool.iter().enumerate().filter(|(index, _)| needed.contains(index)) {
         append_member(&mut libraries, index, &strip(&member.data)?)?;
     }
-    let runtime = main.map_or(Ok(Vec::new()), |main| strip(&redirect_panics(&pool[main].data)?))?;
+    let runtime = main.map_or(Ok(Vec::new()), |main| strip(&redirect(&pool[main].data, &REDIRECTED)?))?;
     write_compressed(&out.join("runtime.o.z"), &runtime)?;
     write_compressed(&out.join("libraries.a.z"), &libraries)
 }
@@ -251,34 +253,54 @@ fn strip(data: &[u8]) -> Result<Vec<u8>> {
     Ok(result)
 }
 
-/// Makes Rust's panic handler jump to the runtime's own, see `wasi-shim/src/panic.rs`: its code becomes one jump, and the
-/// relocations behind the jump's are turned into none. Where the compiler names the handler otherwise, nothing changes.
-fn redirect_panics(data: &[u8]) -> Result<Vec<u8>> {
+/// The standard library's ends of a program that went wrong, by the ends of their symbols, and the runtime's own: see
+/// `wasi-shim/src/panic.rs`.
+const REDIRECTED: [(&str, &str); 3] = [
+    ("rust_begin_unwind", "w2n_panic"),
+    ("9panicking15panic_with_hook", "w2n_panic_unknown"),
+    ("5alloc8rust_oom", "w2n_out_of_memory"),
+];
+
+/// Makes functions that never return jump to others: their code becomes one jump. Where the compiler names them otherwise,
+/// nothing changes but the size of programs.
+fn redirect(data: &[u8], pairs: &[(&str, &str)]) -> Result<Vec<u8>> {
     let file = object::read::elf::ElfFile64::<LE>::parse(data)?;
     let mut result = data.to_vec();
-    let find = |suffix: &str| file.symbols().find(|symbol| symbol.name().is_ok_and(|name| name.ends_with(suffix)));
-    let (Some(handler), Some(target)) = (find("rust_begin_unwind"), find("w2n_panic")) else { return Ok(result) };
-    let Some(section) = handler.section_index() else { return Ok(result) };
+    for &(from, to) in pairs {
+        let find = |end: &str| file.symbols().find(|symbol| symbol.name().is_ok_and(|name| name.ends_with(end)));
+        match (find(from), find(to)) {
+            (Some(from), Some(to)) if write_jump(&mut result, &file, &from, to.index())? => {}
+            _ => println!("cargo::warning=the runtime is larger than it should be: no function `{from}`"),
+        }
+    }
+    Ok(result)
+}
+
+/// Overwrites the code of a function that has a section for itself, and its relocations. Says whether it could.
+fn write_jump(result: &mut [u8], file: &Elf, function: &Symbol, target: SymbolIndex) -> Result<bool> {
+    let Some(section) = function.section_index() else { return Ok(false) };
     let table = file.elf_section_table();
     let code = table.section(section)?;
-    let is_code_of_handler = |header: &&SectionHeader64<LE>| {
-        header.sh_type.get(LE) == elf::SHT_RELA && header.sh_info.get(LE) as usize == section.0
-    };
-    let Some(relocations) = table.iter().find(is_code_of_handler) else { return Ok(result) };
-    if handler.address() != 0 || handler.size() != code.sh_size.get(LE) || handler.size() < 5 {
-        return Ok(result);
+    let mut relocations = table
+        .iter()
+        .filter(|header| header.sh_type.get(LE) == elf::SHT_RELA && header.sh_info.get(LE) as usize == section.0);
+    let Some(relocations) = relocations.next() else { return Ok(false) };
+    if function.address() != 0 || function.size() != code.sh_size.get(LE) || function.size() < 5 {
+        return Ok(false);
     }
+    // `jmp rel32`
     let start = code.sh_offset.get(LE) as usize;
     result[start..start + 5].copy_from_slice(&[0xe9, 0, 0, 0, 0]);
-    let size = size_of::<elf::Rela64<LE>>();
+    // A relocation of type 0 does nothing.
     let start = relocations.sh_offset.get(LE) as usize;
     result[start..start + relocations.sh_size.get(LE) as usize].fill(0);
+    let size = size_of::<elf::Rela64<LE>>();
     let mut jump = *from_bytes::<elf::Rela64<LE>>(&result[start..start + size]).map_err(|()| "misaligned section")?.0;
     jump.r_offset.set(LE, 1);
-    jump.set_r_info(LE, false, target.index().0 as u32, elf::R_X86_64_PLT32);
+    jump.set_r_info(LE, false, target.0 as u32, elf::R_X86_64_PLT32);
     jump.r_addend.set(LE, -4);
     result[start..start + size].copy_from_slice(bytes_of(&jump));
-    Ok(result)
+    Ok(true)
 }
 
 /// A member of a Unix archive; names are numbers, because archives may hold two members of one name.

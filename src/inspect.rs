@@ -80,11 +80,21 @@ impl<'a> Executable<'a> {
             |header: &&goblin::elf::SectionHeader| self.elf.shdr_strtab.get_at(header.sh_name) == Some(OPTIONS_SECTION);
         let section = self.elf.section_headers.iter().find(section)?;
         let field = offset_of!(Program, options) as u64;
-        let fits = |program: &u64| {
-            let length = self.field(*program, offset_of!(Program, options_length));
-            length.is_some_and(|length| length <= section.sh_size)
+        let mut candidates = self.pointers_to(section.sh_addr).filter_map(|pointer| pointer.checked_sub(field));
+        candidates.find(|&program| self.is_program(program, section.sh_size))
+    }
+
+    /// Whether there can be a [`Program`] at an address: other things may point to where the section is, above all if it is empty.
+    fn is_program(&self, program: u64, options_size: u64) -> bool {
+        let is = |offset: usize, test: &dyn Fn(u64) -> bool| self.field(program, offset).is_some_and(test);
+        let is_code = |address: u64| {
+            let mut segments = self.elf.program_headers.iter();
+            segments.any(|header| header.is_executable() && header.vm_range().contains(&(address as usize)))
         };
-        self.pointers_to(section.sh_addr).filter_map(|pointer| pointer.checked_sub(field)).find(fits)
+        is(offset_of!(Program, options_length), &|length| length <= options_size)
+            && is(offset_of!(Program, entry), &is_code)
+            && is(offset_of!(Program, image), &|image| self.at(image).is_some())
+            && self.facts(program).is_some()
     }
 
     /// Addresses of words that hold `target` when the program runs.
@@ -93,11 +103,11 @@ impl<'a> Executable<'a> {
             self.relocations().filter(move |reloc| reloc.r_addend == Some(target as i64)).map(|reloc| reloc.r_offset);
         let loaded = self.elf.program_headers.iter().filter(|header| header.p_type == PT_LOAD);
         let stored = loaded.flat_map(move |header| {
-            let bytes = self.segment(header).unwrap_or_default();
-            let words = bytes.chunks_exact(8).enumerate();
-            words
-                .filter(move |(_, word)| **word == target.to_le_bytes())
-                .map(|(nth, _)| header.p_vaddr.wrapping_add(8 * nth as u64))
+            let unaligned = header.p_vaddr.wrapping_neg() % 8;
+            let bytes = self.segment(header).and_then(|bytes| bytes.get(unaligned as usize..)).unwrap_or_default();
+            let start = header.p_vaddr.wrapping_add(unaligned);
+            let words = bytes.chunks_exact(8).enumerate().filter(move |(_, word)| *word == target.to_le_bytes());
+            words.map(move |(nth, _)| start.wrapping_add(8 * nth as u64))
         });
         relocated.chain(stored)
     }

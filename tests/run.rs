@@ -134,7 +134,8 @@ fn observe_run(
             writeln!(faults, "{which}`{first}` instead of the trap `{expected}`")?;
         }
     }
-    let header = if fixture.runs.len() > 1 { format!("{}\n", format!("$ {}", run.args_text).trim_end()) } else { String::new() };
+    let header =
+        if fixture.runs.len() > 1 { format!("{}\n", format!("$ {}", run.args_text).trim_end()) } else { String::new() };
     let mut add = |kind: &str, text: &str| {
         if !text.is_empty() {
             findings.spoken.insert(kind.to_owned());
@@ -152,7 +153,8 @@ fn observe_run(
     }
     for Section { kind, .. } in &fixture.expected {
         if let Some(name) = kind.strip_prefix("file ") {
-            let text = std::fs::read(place.join(name)).map_or_else(|error| format!("({error})\n"), |it| text::render(&it));
+            let text =
+                std::fs::read(place.join(name)).map_or_else(|error| format!("({error})\n"), |it| text::render(&it));
             add(kind, &text);
         }
     }

@@ -77,13 +77,13 @@ fn write_functions(writer: &mut Writer, code: &Code, text: &Text) -> Result<Func
         let name = write_name(&mut names, writer.module, func);
         let index = match func.symbol {
             Symbol::Function(index) => index.as_u32(),
-            _ => u32::MAX,
+            _ => abi::NO_FUNCTION,
         };
         table.u32(*start).u32(func.bytes.len() as u32).u32(name);
         table.u32(sites.bytes.len() as u32).u32(index).u32(u32::from(func.has_frame));
         write_sites(&mut sites.bytes, &func.sites);
     }
-    table.u32(text.bytes.len() as u32).u32(0).u32(0).u32(sites.bytes.len() as u32).u32(u32::MAX).u32(0);
+    table.u32(text.bytes.len() as u32).u32(0).u32(0).u32(sites.bytes.len() as u32).u32(abi::NO_FUNCTION).u32(0);
     if names.bytes.len().max(sites.bytes.len()) >= u32::MAX as usize {
         bail!("the names of functions or the table of traps take more than 4 GiB");
     }

@@ -6,6 +6,7 @@
 pub mod assembly;
 mod data;
 mod describe;
+mod exports;
 mod frames;
 mod image;
 pub mod imports;
@@ -56,9 +57,13 @@ pub fn write(module: &Module, layout: &Layout, code: &Code, role: &Role) -> Resu
     let image = describe::write(&mut writer, code, &text)?;
     match role {
         Role::Program(plan) => program::write(&mut writer, plan, image),
-        Role::Library { prefix } => writer.export_symbol(&format!("{prefix}_image"), image),
+        Role::Library { prefix } => {
+            writer.export_symbol(&format!("w2n_image_{prefix}"), image);
+            exports::write(&mut writer, prefix)?;
+        }
     }
     data::write_needed(&mut writer);
+    writer.write_aliases();
     frames::write(&mut writer, code, &text)?;
     writer.object.write().context("can't write the object")
 }

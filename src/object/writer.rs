@@ -22,6 +22,8 @@ pub struct Writer<'a> {
     runtime: HashMap<&'static str, SymbolId>,
     /// Symbols that were referred to and have no definition yet.
     pub needed: Vec<Symbol>,
+    /// Global names for symbols of this object, see [`Writer::write_aliases`].
+    pub aliases: Vec<(String, Symbol)>,
 }
 
 /// A piece of data with the addresses in it.
@@ -65,7 +67,7 @@ impl<'a> Writer<'a> {
         imports: ImportSymbols,
     ) -> Self {
         let (symbols, runtime) = (HashMap::new(), HashMap::new());
-        Writer { object, module, layout, role, imports, symbols, runtime, needed: Vec::new() }
+        Writer { object, module, layout, role, imports, symbols, runtime, needed: Vec::new(), aliases: Vec::new() }
     }
 
     /// The text section and a symbol for each function.
@@ -208,6 +210,28 @@ impl<'a> Writer<'a> {
         let symbol = self.object.symbol_mut(symbol);
         symbol.name = name.as_bytes().to_vec();
         symbol.scope = SymbolScope::Dynamic;
+    }
+
+    /// Gives the symbols in [`Writer::aliases`] their global names. Requires that everything is defined; what is only imported stays
+    /// under its own name.
+    pub fn write_aliases(&mut self) {
+        for (name, symbol) in std::mem::take(&mut self.aliases) {
+            let original = self.object.symbol(self.symbols[&symbol]);
+            if original.section == SymbolSection::Undefined {
+                continue;
+            }
+            let alias = write::Symbol {
+                name: name.into_bytes(),
+                value: original.value,
+                size: original.size,
+                kind: original.kind,
+                scope: SymbolScope::Dynamic,
+                weak: false,
+                section: original.section,
+                flags: SymbolFlags::None,
+            };
+            self.object.add_symbol(alias);
+        }
     }
 
     fn function_name(&self, symbol: Symbol) -> (Vec<u8>, SymbolScope) {

@@ -95,6 +95,10 @@ fn broken_input_is_status_1_and_leaves_nothing() {
         assert!(out.stderr.starts_with("error: ") && out.stdout.is_empty(), "{out:?}");
         assert_eq!(place.list("."), ["in.wat"].map(String::from).into());
     }
+    let place = Place::with(&[("a.wat", ANSWER)]);
+    place
+        .wasm2native(&["a.wat", "-o", "no/app"])
+        .fails(1, &["error: can't write no/app: no: No such file or directory"]);
     Place::empty().wasm2native(&["nothing.wasm"]).fails(1, &["error: can't read nothing.wasm: No such file"]);
 }
 

@@ -6,10 +6,11 @@
 //! ;;! file in.txt = "text\n"            a file in each run's fresh folder; also: link NAME = "target", dir NAME
 //! ```
 //!
-//! `run args="{0..9} {a,b}"` stands for the twenty runs that a shell's braces would make of it. Of a run: `args`, `env` (`"A=1 B=2"`), `stdin`, `options` (`WASM2NATIVE_OPTIONS`), `exit` (0 if not given), `trap` (message of the
-//! trap; makes `exit` 134). Before the first `run` they hold for all runs. Of the fixture: `build`, `build-env`, `input` (name of the input
-//! file), `form` (`binary`: hand over the binary form), `emit` (`clif`, `asm`, `wat`: compare that text, run nothing),
-//! `cc` (flags of the C compiler), `differential` (why it is not compared with wasmtime). Anything else is an error.
+//! Of a run: `args`, `env` (`"A=1 B=2"`), `stdin`, `options` (`WASM2NATIVE_OPTIONS`), `exit` (0 if not given), `trap` (message of
+//! the trap; makes `exit` 134). Before the first `run` they hold for all runs; `run args="{0..9} {a,b}"` stands for the twenty runs that a
+//! shell's braces would make of it. Of the fixture: `build`, `build-env`, `input` (name of the input file), `form` (`binary`: hand over
+//! the binary form), `emit` (`clif`, `asm`, `wat`: compare that text, run nothing), `cc` (flags of the C compiler), `differential`
+//! (why it is not compared with wasmtime), `bench` (arguments for `benches/`, where it runs longer). Anything else is an error.
 
 use anyhow::{Context, Result, bail};
 use std::iter::Peekable;
@@ -25,6 +26,7 @@ pub struct Setup {
     pub emit: Option<String>,
     pub cc: Vec<String>,
     pub differential: Option<String>,
+    pub bench: Option<Vec<String>>,
     pub entries: Vec<Entry>,
 }
 
@@ -104,7 +106,9 @@ fn apply(mut tokens: &[Token], setup: &mut Setup, defaults: &mut Run, runs: &mut
     }
     while !tokens.is_empty() {
         let [Word(key), Equals, Word(value) | Text(value), rest @ ..] = tokens else {
-            bail!("a directive is `key = value`, `run key=value ...`, `file NAME = \"text\"`, `link NAME = \"target\"` or `dir NAME`");
+            bail!(
+                "a directive is `key = value`, `run key=value ...`, `file NAME = \"text\"`, `link NAME = \"target\"` or `dir NAME`"
+            );
         };
         if !setting(setup, key, value)? {
             let run = runs.last_mut().unwrap_or(defaults);
@@ -124,6 +128,7 @@ fn setting(setup: &mut Setup, key: &str, value: &str) -> Result<bool> {
         "form" if value == "binary" => setup.binary = true,
         "emit" => setup.emit = Some(value.to_owned()),
         "cc" => setup.cc = split(value)?,
+        "bench" => setup.bench = Some(split(value)?),
         "differential" => setup.differential = Some(value.to_owned()),
         _ => return Ok(false),
     }

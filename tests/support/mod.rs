@@ -18,3 +18,5 @@ pub mod product;
 pub mod reference;
 
 pub mod trap;
+
+pub mod smith;

@@ -150,7 +150,9 @@ fn enter(
     let func = func.ok_or_else(|| wasmtime::Error::msg("the module has no entry"))?;
     let ty = func.ty(&*store);
     let args = match name {
-        Some(_) => ty.params().zip(&request.args).map(|(ty, text)| parse(&ty, text)).collect::<wasmtime::Result<Vec<_>>>()?,
+        Some(_) => {
+            ty.params().zip(&request.args).map(|(ty, text)| parse(&ty, text)).collect::<wasmtime::Result<Vec<_>>>()?
+        }
         None => Vec::new(),
     };
     let mut results = vec![Val::I32(0); ty.results().len()];

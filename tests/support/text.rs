@@ -36,9 +36,9 @@ fn lines_match(expected: &[&str], actual: &[&str]) -> bool {
     match expected {
         [] => actual.is_empty(),
         ["...", rest @ ..] => (0..=actual.len()).any(|skipped| lines_match(rest, &actual[skipped..])),
-        [line, rest @ ..] => actual.split_first().is_some_and(|(first, others)| {
-            line_matches(line, first) && lines_match(rest, others)
-        }),
+        [line, rest @ ..] => {
+            actual.split_first().is_some_and(|(first, others)| line_matches(line, first) && lines_match(rest, others))
+        }
     }
 }
 

@@ -7,7 +7,8 @@ use std::process::Command;
 use std::sync::OnceLock;
 
 /// What to install where none is found.
-pub const HINT: &str = "no C compiler for wasm32-wasi: pip install ziglang, or apt-get install clang-19 lld-19 wasi-libc libclang-rt-19-dev-wasm32";
+pub const HINT: &str = "no C compiler for wasm32-wasi: `pip install ziglang`, \
+                        or `apt-get install clang-19 lld-19 wasi-libc libclang-rt-19-dev-wasm32`";
 
 /// A compiler by its command; for C++ another one.
 #[derive(Debug)]

@@ -173,6 +173,9 @@ pub struct Function {
     pub has_frame: u32,
 }
 
+/// [`Function::index`] of code that is no function of the module: the entry's thunk, for instance. Backtraces leave it out.
+pub const NO_FUNCTION: u32 = u32::MAX;
+
 /// Everything the runtime has to know of one compiled module.
 #[repr(C)]
 pub struct Image {

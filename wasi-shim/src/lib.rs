@@ -29,6 +29,8 @@ mod memory;
 
 mod table;
 
+mod simd;
+
 mod number;
 
 mod invoke;

@@ -1,16 +1,30 @@
-//! What a mistake of ours says before the program stops.
+//! What a mistake of ours says before the program stops, and what the end of memory says.
 //!
-//! The build script makes Rust's panic handler jump here. The handler of the standard library prints a backtrace, for which
-//! it brings a reader of debug information into every program that is as large as all of WASI; there is no debug information to read.
+//! The build script makes the standard library jump here. Its own functions print a backtrace, for which they bring a
+//! reader of debug information into every program, larger than all of WASI; there is no debug information to read.
 
 use crate::text::message;
+use core::panic::PanicInfo;
 use std::fmt::Write;
 
 /// Takes what Rust hands to a `#[panic_handler]`.
 #[unsafe(no_mangle)]
-pub extern "C" fn w2n_panic(info: &core::panic::PanicInfo<'_>) -> ! {
+pub extern "C" fn w2n_panic(info: &PanicInfo<'_>) -> ! {
     let mut text = message();
     let _ = writeln!(text, "internal error of the runtime: {info}");
     drop(text);
+    std::process::abort()
+}
+
+/// A panic of which nothing is known.
+#[unsafe(no_mangle)]
+pub extern "C" fn w2n_panic_unknown() -> ! {
+    message().add("internal error of the runtime\n");
+    std::process::abort()
+}
+
+#[unsafe(no_mangle)]
+pub extern "C" fn w2n_out_of_memory() -> ! {
+    message().add("out of memory\n");
     std::process::abort()
 }

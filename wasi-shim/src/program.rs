@@ -10,7 +10,7 @@ unsafe extern "C" {
 
 pub fn program() -> &'static Program {
     // SAFETY: the compiler defines the symbol as constant data of this layout; both include `abi.rs`.
-    unsafe { &*(&raw const PROGRAM) }
+    unsafe { &PROGRAM }
 }
 
 pub fn image() -> &'static Image {

@@ -47,9 +47,12 @@ impl Place {
 
     /// The Wasm instruction around `code_offset`: that of the site at it, else of the last before it, else of the first.
     pub fn wasm_offset(&self, code_offset: u32) -> Option<u32> {
+        let is_return_address = code_offset != self.offset;
         let mut best = None;
         for site in self.sites() {
-            if site.code_offset <= code_offset || best.is_none() {
+            // Where a call returns to, another instruction may trap: that one has not been reached.
+            let ahead = is_return_address && site.trap != 0 && site.code_offset == code_offset;
+            if (site.code_offset <= code_offset && !ahead) || best.is_none() {
                 best = Some(site.wasm_offset);
             }
         }

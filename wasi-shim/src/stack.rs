@@ -51,7 +51,9 @@ pub fn limit_main_stack(maximum: Option<u64>) {
     let near_end = unsafe { libc::getauxval(libc::AT_EXECFN) } as usize;
     let end = (near_end | 4095) + 1;
     MAIN_END.store(end, Ordering::Relaxed);
-    MAIN_START.store(end.saturating_sub(wanted as usize), Ordering::Relaxed);
+    // The kernel has given the first pages already.
+    let size = wanted.max(256 << 10) as usize;
+    MAIN_START.store(end.saturating_sub(size), Ordering::Relaxed);
 }
 
 /// Gives the calling thread a stack for signal handlers.

@@ -57,7 +57,7 @@ fn move_entries(table: &mut Table, needed: u64) -> bool {
         return false;
     }
     table.base = base.cast();
-    table.capacity = bytes / table.entry_size | MAPPED;
+    table.capacity = (bytes / table.entry_size) | MAPPED;
     true
 }
 

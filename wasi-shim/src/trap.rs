@@ -7,7 +7,7 @@
 //! pointers that were checked, and a fault in the handler ends the process, because the handler's mask blocks all
 //! signals. So it never loops.
 
-use crate::abi::{TRAP_EXIT_STATUS, Trap};
+use crate::abi::{NO_FUNCTION, TRAP_EXIT_STATUS, Trap};
 use crate::sites::Place;
 use crate::stack;
 use crate::text::{STDERR, Text};
@@ -125,6 +125,9 @@ pub fn raise(message: &str, registers: Registers) -> ! {
     text.add("wasm trap: ").add(message).add("\nwasm backtrace:\n");
     let mut n_frames = 0;
     walk(registers, |place, code_offset| {
+        if place.function.index == NO_FUNCTION {
+            return;
+        }
         if n_frames < SHOWN_FRAMES {
             add_frame(&mut text, n_frames, place, code_offset);
         }
@@ -188,5 +191,5 @@ fn caller(return_address: usize) -> Option<(Place, u32)> {
 fn read(address: usize) -> Option<usize> {
     let end = stack::end_of_stack(address)?;
     // SAFETY: from a live frame to the end of its stack all is mapped.
-    (address % 8 == 0 && address + 8 <= end).then(|| unsafe { *(address as *const usize) })
+    (address.is_multiple_of(8) && address + 8 <= end).then(|| unsafe { *(address as *const usize) })
 }

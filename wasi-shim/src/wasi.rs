@@ -1,11 +1,12 @@
 //! WASI preview 1 and its predecessor `wasi_unstable`, on wasi-common.
 //!
 //! wasi-common is no longer maintained upstream. It is reached only through the rows of [`calls`], and each known fault of
-//! it is corrected in one place: [`stdio`] and [`sched`] replace parts of it, [`errno`] turns its fatal errors into numbers.
+//! it is corrected in one place: [`stdio`], [`sched`], [`clock`] and [`process`] replace parts of it, [`poll`], [`open`] and
+//! [`sock`] prepare its work, [`outcome`] turns its fatal errors into numbers.
 
 mod context;
 
-mod errno;
+mod outcome;
 
 mod stdio;
 
@@ -20,5 +21,9 @@ mod poll;
 mod process;
 
 mod clock;
+
+mod sock;
+
+mod open;
 
 mod calls;

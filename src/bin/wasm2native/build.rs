@@ -23,7 +23,7 @@ pub fn run(args: &Compile, console: &Console) -> Result<ExitCode> {
     console.begin();
     let mut failed = Vec::new();
     for (input, output) in args.inputs.iter().zip(&outputs) {
-        console.input(&input.display().to_string());
+        console.input(input);
         console.verbose(&format!("{} -> {}", input.display(), output.display()));
         if let Err(error) = build(input, &options, args.emit(), output, console) {
             if is_broken_pipe(&error) {

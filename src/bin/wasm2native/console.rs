@@ -8,6 +8,7 @@ use clap::ColorChoice;
 use clap::builder::styling::{AnsiColor, Color, Style};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use std::io::IsTerminal;
+use std::path::Path;
 use std::time::{Duration, Instant};
 use wasm2native::progress::Observer;
 
@@ -84,8 +85,9 @@ impl Console {
     }
 
     /// What the bar says before the stage: which input is in work.
-    pub fn input(&self, name: &str) {
-        self.bar.set_prefix(name.to_owned());
+    pub fn input(&self, path: &Path) {
+        // A bar that is longer than its line can't be taken away.
+        self.bar.set_prefix(path.file_name().unwrap_or_default().to_string_lossy().into_owned());
     }
 
     /// The work is over: takes the bar away and prints the total of `--timings`.

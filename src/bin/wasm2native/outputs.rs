@@ -2,7 +2,7 @@
 
 use crate::Usage;
 use crate::flags::Compile;
-use anyhow::{Result, bail};
+use anyhow::{Context, Result, bail};
 use std::collections::HashMap;
 use std::ffi::{OsStr, OsString};
 use std::io::IsTerminal;
@@ -83,6 +83,9 @@ fn check(args: &Compile, input: &Path, output: &Path) -> Result<()> {
             ));
         }
         return Ok(());
+    }
+    if let Some(folder) = output.parent().filter(|folder| args.out_dir.is_none() && !folder.as_os_str().is_empty()) {
+        std::fs::metadata(folder).with_context(|| format!("can't write {name}: {}", folder.display()))?;
     }
     let Ok(existing) = std::fs::metadata(output) else { return Ok(()) };
     if existing.is_dir() {

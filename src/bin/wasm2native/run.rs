@@ -21,7 +21,7 @@ pub fn run(args: &Run, console: &Console) -> Result<Infallible> {
     let input = Input::read(module)?;
 
     console.begin();
-    console.input(&input.name);
+    console.input(module);
     let program = Cache::open().program(&input, &args.code.options(), console)?;
     console.end();
     let path = program.path();
@@ -56,7 +56,9 @@ fn program_options(args: &Run) -> Option<OsString> {
         return None;
     }
     let mut options = std::env::var_os(OPTIONS_VARIABLE).unwrap_or_default();
-    options.push(" ");
+    if !options.is_empty() {
+        options.push(" ");
+    }
     options.push(words.join(" "));
     Some(options)
 }

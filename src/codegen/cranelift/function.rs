@@ -109,7 +109,8 @@ fn sites(code: &CompiledCode) -> Vec<Site> {
     let calls = code.buffer.call_sites().map(|call| (call.ret_addr, None));
     let mut sites: Vec<Site> =
         traps.chain(calls).map(|(offset, trap)| Site { offset, trap, wasm_offset: 0 }).collect();
-    sites.sort_by_key(|site| site.offset);
+    // Calls first: a trap may stand where a call before it returns to.
+    sites.sort_by_key(|site| (site.offset, site.trap.is_some()));
     let mut locations = code.buffer.get_srclocs_sorted().iter().peekable();
     for site in &mut sites {
         // A return address lies behind its call: the byte before belongs to the call.

@@ -3,21 +3,10 @@
 //! The rows are those of [`crate::abi::WASI_FUNCTIONS`]. Each function is a symbol of its own, so that the linker keeps
 //! only those that the program imports.
 
-use crate::wasi::{clock, context, errno, poll, process};
-use std::pin::pin;
-use std::task::{Context, Poll, Waker};
+use crate::wasi::outcome::finish;
+use crate::wasi::{clock, context, open, poll, process, sock};
 use wasi_common::snapshots::preview_0::wasi_unstable;
 use wasi_common::snapshots::preview_1::wasi_snapshot_preview1;
-
-/// Completes a call of wasi-common: its functions are asynchronous in form only. The result is the guest's `errno`.
-#[inline(always)]
-pub fn finish(call: impl Future<Output = wiggle::error::Result<i32>>) -> i32 {
-    match pin!(call).poll(&mut Context::from_waker(Waker::noop())) {
-        Poll::Ready(Ok(status)) => status,
-        Poll::Ready(Err(error)) => errno::from_failure(error),
-        Poll::Pending => unreachable!("only files of other kinds than ours wait"),
-    }
-}
 
 /// Defines functions of one snapshot: the prefix of the symbols, wasi-common's module, and rows. A row `name(parameters)` is what
 /// wasi-common has under this name; `name(parameters) = function` is one of ours.
@@ -80,7 +69,7 @@ both! {
     path_filestat_get(a: i32, b: i32, c: i32, d: i32, e: i32);
     path_filestat_set_times(a: i32, b: i32, c: i32, d: i32, e: i64, f: i64, g: i32);
     path_link(a: i32, b: i32, c: i32, d: i32, e: i32, f: i32, g: i32);
-    path_open(a: i32, b: i32, c: i32, d: i32, e: i32, f: i64, g: i64, h: i32, i: i32);
+    path_open(a: i32, b: i32, c: i32, d: i32, e: i32, f: i64, g: i64, h: i32, i: i32) = open::open;
     path_readlink(a: i32, b: i32, c: i32, d: i32, e: i32, f: i32);
     path_remove_directory(a: i32, b: i32, c: i32);
     path_rename(a: i32, b: i32, c: i32, d: i32, e: i32, f: i32);
@@ -89,24 +78,20 @@ both! {
     proc_raise(a: i32) = process::raise;
     random_get(a: i32, b: i32);
     sched_yield();
+    sock_recv(a: i32, b: i32, c: i32, d: i32, e: i32, f: i32) = sock::recv;
+    sock_send(a: i32, b: i32, c: i32, d: i32, e: i32) = sock::send;
+    sock_shutdown(a: i32, b: i32) = sock::shutdown;
 }
 
 snapshot! {
     "wasi_snapshot_preview1_", wasi_snapshot_preview1:
     poll_oneoff(a: i32, b: i32, c: i32, d: i32) = poll::preview_1;
-    sock_accept(a: i32, b: i32, c: i32);
-    sock_recv(a: i32, b: i32, c: i32, d: i32, e: i32, f: i32);
-    sock_send(a: i32, b: i32, c: i32, d: i32, e: i32);
-    sock_shutdown(a: i32, b: i32);
+    sock_accept(a: i32, b: i32, c: i32) = sock::accept;
 }
 
-// wasi-common stops the program at sockets of snapshot 0, which differ from those of snapshot 1 in nothing.
 snapshot! {
-    "wasi_unstable_", wasi_snapshot_preview1:
+    "wasi_unstable_", wasi_unstable:
     poll_oneoff(a: i32, b: i32, c: i32, d: i32) = poll::unstable;
-    sock_recv(a: i32, b: i32, c: i32, d: i32, e: i32, f: i32);
-    sock_send(a: i32, b: i32, c: i32, d: i32, e: i32);
-    sock_shutdown(a: i32, b: i32);
 }
 
 #[unsafe(no_mangle)]

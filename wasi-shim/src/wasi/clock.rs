@@ -1,7 +1,8 @@
 //! The clocks of processor time, which wasi-common lacks.
 
 use crate::trap::raise_here;
-use crate::wasi::{calls, context};
+use crate::wasi::context;
+use crate::wasi::outcome::finish;
 use wasi_common::snapshots::preview_1::types::Errno;
 use wasi_common::snapshots::preview_1::wasi_snapshot_preview1 as common;
 use wiggle::GuestPtr;
@@ -13,7 +14,7 @@ pub fn resolution(clock: i32, result: i32) -> i32 {
     match clock {
         PROCESS_CPUTIME | THREAD_CPUTIME => store(result, read(clock, libc::clock_getres)),
         // SAFETY: called by translated code.
-        _ => unsafe { calls::finish(common::clock_res_get(context::get(), &mut context::memory(), clock, result)) },
+        _ => unsafe { finish(common::clock_res_get(context::get(), &mut context::memory(), clock, result)) },
     }
 }
 
@@ -22,7 +23,7 @@ pub fn time(clock: i32, precision: i64, result: i32) -> i32 {
         PROCESS_CPUTIME | THREAD_CPUTIME => store(result, read(clock, libc::clock_gettime)),
         // SAFETY: called by translated code.
         _ => unsafe {
-            calls::finish(common::clock_time_get(context::get(), &mut context::memory(), clock, precision, result))
+            finish(common::clock_time_get(context::get(), &mut context::memory(), clock, precision, result))
         },
     }
 }

@@ -5,7 +5,8 @@
 //! real times are relative. Goes out: events, which both snapshots lay out alike.
 
 use crate::trap::raise_here;
-use crate::wasi::{calls, context};
+use crate::wasi::context;
+use crate::wasi::outcome::finish;
 use std::time::{SystemTime, UNIX_EPOCH};
 use wasi_common::snapshots::preview_1;
 use wasi_common::snapshots::preview_1::types::Errno;
@@ -62,7 +63,7 @@ fn poll(layout: &Layout, [subscriptions, events, count, n_events]: [u32; 4]) -> 
         let theirs = &theirs[index * layout.size..][..layout.size];
         translate(layout, theirs, &mut ours[8 + index * PREVIEW_1.size..][..PREVIEW_1.size]);
     }
-    let status = calls::finish(preview_1::wasi_snapshot_preview1::poll_oneoff(
+    let status = finish(preview_1::wasi_snapshot_preview1::poll_oneoff(
         context,
         &mut GuestMemory::Unshared(ours),
         8,

@@ -3,6 +3,8 @@
 //! wasi-common's go through the buffers of Rust's standard library: a byte that was read ahead is lost to `poll_oneoff` and to
 //! programs that share the descriptor, and every write is copied. Closing one from inside the guest must not let a
 //! file take descriptor 2, where trap messages go.
+//!
+//! SIGPIPE keeps its default action: a program whose reader has gone ends without a word, as C programs do.
 
 use rustix::fd::{AsFd, BorrowedFd};
 use rustix::fs::{self, FileType as SystemType, OFlags, SeekFrom};

@@ -1,16 +1,28 @@
-//! Errors of wasi-common: which are an `errno` for the guest, and which stop the program.
+//! What a call of wasi-common came to: an `errno` for the guest, or the end of the program.
 //!
 //! wasi-common knows the most frequent errors of the system; at all others, a read-only file system's among them, it
 //! wants to stop the program. Here they get their number.
 
 use crate::trap::raise_here;
 use std::io;
+use std::pin::pin;
+use std::task::{Context, Poll, Waker};
 use wasi_common::snapshots::preview_1::types::Errno;
 use wiggle::GuestError;
 
+/// Completes a call of wasi-common: its functions are asynchronous in form only. The result is the guest's `errno`.
+#[inline(always)]
+pub fn finish(call: impl Future<Output = wiggle::error::Result<i32>>) -> i32 {
+    match pin!(call).poll(&mut Context::from_waker(Waker::noop())) {
+        Poll::Ready(Ok(status)) => status,
+        Poll::Ready(Err(error)) => from_failure(error),
+        Poll::Pending => unreachable!("only files of other kinds than ours wait"),
+    }
+}
+
 /// The result of a WASI function that failed. `error` is not an `errno` already.
 #[inline(always)]
-pub fn from_failure(error: wiggle::error::Error) -> i32 {
+fn from_failure(error: wiggle::error::Error) -> i32 {
     for cause in error.chain() {
         if let Some(error) = cause.downcast_ref::<io::Error>() {
             return from_system(error) as i32;

@@ -1,0 +1,40 @@
+//! Exports of an object: global symbols `PREFIX_NAME`, functions in the platform's C convention, the rest as data.
+
+use super::imports::identifier;
+use super::writer::Writer;
+use crate::layout::Symbol;
+use crate::wasm::EntityIndex;
+use anyhow::{Result, bail};
+use std::collections::HashMap;
+
+/// Gives every export its symbol.
+///
+/// # Errors
+/// When two exports would get the same one.
+pub fn write(writer: &mut Writer, prefix: &str) -> Result<()> {
+    let mut taken: HashMap<String, &str> = HashMap::new();
+    for export in &writer.module.exports {
+        let name = format!("{prefix}_{}", identifier_part(export.name));
+        if let Some(other) = taken.insert(name.clone(), export.name) {
+            bail!(
+                "exports `{}` and `{}` both become the symbol `{name}`",
+                other.escape_debug(),
+                export.name.escape_debug()
+            );
+        }
+        let symbol = match export.entity {
+            EntityIndex::Function(func) => Symbol::Export(func),
+            EntityIndex::Table(table) => Symbol::Table(table),
+            EntityIndex::Memory(memory) => Symbol::Memory(memory),
+            EntityIndex::Global(global) => Symbol::Global(global),
+        };
+        writer.refer(symbol);
+        writer.aliases.push((name, symbol));
+    }
+    Ok(())
+}
+
+/// As [`identifier`], for text that stands behind something else: a leading digit needs no escape.
+fn identifier_part(name: &str) -> String {
+    identifier(&format!("_{name}"))[1..].to_owned()
+}

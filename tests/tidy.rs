@@ -1,0 +1,230 @@
+//! The shape of the project as a test: who imports whom, where `unsafe` may stand, how files begin, how long they and their lines may be,
+//! how fixtures are named. Each rule is a function from text to complaints, and is shown to complain.
+
+use std::path::{Path, PathBuf};
+
+/// Files below `src/` that may contain `unsafe`, which otherwise belongs in `wasi-shim` alone.
+const UNSAFE_ALLOWED: [&str; 0] = [];
+
+/// What fixtures are about; a name is `AREA-what-it-shows.wat`.
+const AREAS: &str = "bench bulk c call cot ctl data emit entry global import input invalid invoke mem name num simd table trap \
+                     unsupported wasi";
+
+const LONGEST_FILE: usize = 700;
+const LONGEST_LINE: usize = 140;
+
+#[test]
+fn modules_import_only_from_above() {
+    let root = std::fs::read_to_string(project().join("src/lib.rs")).expect("src/lib.rs can be read");
+    let order = declared_modules(&root);
+    let mut complaints = Vec::new();
+    for path in rust_files("src") {
+        let relative = path.strip_prefix(project().join("src")).expect("it was found there");
+        let Some(module) = module_of(relative) else { continue };
+        complaints.extend(
+            wrong_imports(&order, &module, &read(&path)).into_iter().map(|it| format!("{}: {it}", relative.display())),
+        );
+    }
+    complaints.extend(wrong_imports(&order, "abi", &read(&project().join("wasi-shim/src/abi.rs"))));
+    assert_none(&complaints);
+}
+
+#[test]
+fn unsafe_stands_in_the_runtime_only() {
+    let files = rust_files("src").into_iter().chain([project().join("build.rs")]);
+    let complaints: Vec<_> = files
+        .filter(|path| !UNSAFE_ALLOWED.iter().any(|allowed| path.ends_with(allowed)))
+        .flat_map(|path| {
+            unsafe_lines(&read(&path)).into_iter().map(move |line| format!("{}:{line}: `unsafe`", path.display()))
+        })
+        .collect();
+    assert_none(&complaints);
+}
+
+#[test]
+fn files_say_what_they_are_and_are_short() {
+    let folders = ["src", "wasi-shim/src", "tests", "benches"];
+    let files = folders.into_iter().flat_map(rust_files).chain([project().join("build.rs")]);
+    let complaints: Vec<_> = files
+        .flat_map(|path| file_faults(&read(&path)).into_iter().map(move |it| format!("{}: {it}", path.display())))
+        .collect();
+    assert_none(&complaints);
+}
+
+#[test]
+fn fixtures_are_named_by_area() {
+    let entries = std::fs::read_dir(project().join("fixtures")).expect("the fixtures can be listed");
+    let names =
+        entries.map(|entry| entry.expect("the fixtures can be listed").file_name().to_string_lossy().into_owned());
+    let complaints: Vec<_> = names.filter_map(|name| name_fault(&name)).collect();
+    assert_none(&complaints);
+}
+
+#[test]
+fn rules_complain() {
+    let order = declared_modules("pub mod one;\n\n#[path = \"x\"]\npub mod two;\n\nmod three;\n");
+    assert_eq!(order, ["one", "two", "three"]);
+    let found = |text: &str| wrong_imports(&order, "two", text).len();
+    assert_eq!(found("use crate::one::Thing;\nuse crate::two::part;\n"), 0);
+    assert_eq!(found("use crate::three::Thing;\n"), 1);
+    assert_eq!(found("fn f() { crate::three::g() }\n"), 1);
+    assert_eq!(found("use crate::{one, three::{self, Thing}};\n"), 1);
+    assert_eq!(found("use crate::{\n    one,\n    three,\n};\n"), 1);
+    assert_eq!(found("/// See [`crate::three::Thing`].\n"), 0);
+    assert_eq!(found("use crate::Thing;\n"), 1);
+
+    assert_eq!(unsafe_lines("fn f() {\n    unsafe { g() }\n}\n"), [2]);
+    assert_eq!(unsafe_lines("unsafe fn f() {}\nunsafe impl Send for X {}\n"), [1, 2]);
+    assert_eq!(unsafe_lines("// unsafe is not here\nlet unsafely = 1;\n#![forbid(unsafe_op_in_unsafe_fn)]\n"), [0; 0]);
+
+    assert_eq!(file_faults("//! Head.\nfn f() {}\n").len(), 0);
+    assert_eq!(file_faults("fn f() {}\n").len(), 1);
+    assert_eq!(file_faults(&format!("//! Head.\n{}", "//\n".repeat(LONGEST_FILE))).len(), 1);
+    assert_eq!(file_faults(&format!("//! Head.\n//{}\n", "ü".repeat(LONGEST_LINE - 2))).len(), 0);
+    assert_eq!(file_faults(&format!("//! Head.\n//{}\n", "ü".repeat(LONGEST_LINE - 1))).len(), 1);
+
+    assert_eq!(name_fault("trap-div-zero.wat"), None);
+    assert!(name_fault("traps-div-zero.wat").is_some());
+    assert!(name_fault("trap.wat").is_some());
+    assert!(name_fault("trap-Div.wat").is_some());
+    assert!(name_fault("trap-div-zero.txt").is_some());
+}
+
+/// The modules of `lib.rs`, in order.
+fn declared_modules(root: &str) -> Vec<String> {
+    let declared = root.lines().filter_map(|line| line.strip_prefix("pub mod ").or_else(|| line.strip_prefix("mod ")));
+    declared.filter_map(|rest| rest.strip_suffix(';')).map(str::to_owned).collect()
+}
+
+/// The module that a file below `src/` belongs to; none for `lib.rs` and the programs.
+fn module_of(relative: &Path) -> Option<String> {
+    let first = relative.components().next()?.as_os_str().to_str()?;
+    match first.strip_suffix(".rs").unwrap_or(first) {
+        "lib" | "bin" => None,
+        name => Some(name.to_owned()),
+    }
+}
+
+/// What `text`, a file of `module`, takes from modules that are not above it.
+fn wrong_imports(order: &[String], module: &str, text: &str) -> Vec<String> {
+    let place = |name: &str| order.iter().position(|other| other == name);
+    let Some(own) = place(module) else { return vec![format!("`{module}` is not declared in lib.rs")] };
+    let mut complaints = Vec::new();
+    for name in crate_paths(&code_of(text)) {
+        match place(&name) {
+            Some(other) if other <= own => {}
+            Some(_) => complaints.push(format!("`{module}` imports from `{name}`, which is declared below it")),
+            None => complaints.push(format!("`crate::{name}` is not a module of lib.rs")),
+        }
+    }
+    complaints
+}
+
+/// The first names of all paths that begin with `crate::`, those in braces too.
+fn crate_paths(code: &str) -> Vec<String> {
+    let word = |text: &str| text.chars().take_while(|c| c.is_alphanumeric() || *c == '_').collect::<String>();
+    let mut names = Vec::new();
+    for (at, found) in code.match_indices("crate::") {
+        let inside_word = code[..at].ends_with(|c: char| c.is_alphanumeric() || c == '_' || c == '$');
+        let rest = &code[at + found.len()..];
+        if inside_word {
+            continue;
+        }
+        let Some(group) = rest.strip_prefix('{') else {
+            names.push(word(rest));
+            continue;
+        };
+        let mut depth = 0;
+        let mut at_start = true;
+        for (at, c) in group.char_indices() {
+            match c {
+                '{' => depth += 1,
+                '}' if depth == 0 => break,
+                '}' => depth -= 1,
+                ',' if depth == 0 => at_start = true,
+                c if depth == 0 && at_start && !c.is_whitespace() => {
+                    names.push(word(&group[at..]));
+                    at_start = false;
+                }
+                _ => {}
+            }
+        }
+    }
+    names
+}
+
+/// Without comments that take a whole line.
+fn code_of(text: &str) -> String {
+    let lines = text.lines().map(|line| if line.trim_start().starts_with("//") { "" } else { line });
+    lines.collect::<Vec<_>>().join("\n")
+}
+
+/// Numbers of the lines with the keyword `unsafe`.
+fn unsafe_lines(text: &str) -> Vec<usize> {
+    let keyword = |line: &str| line.split(|c: char| !c.is_alphanumeric() && c != '_').any(|word| word == "unsafe");
+    code_of(text).lines().enumerate().filter(|(_, line)| keyword(line)).map(|(number, _)| number + 1).collect()
+}
+
+fn file_faults(text: &str) -> Vec<String> {
+    let mut faults = Vec::new();
+    if !text.starts_with("//! ") {
+        faults.push("the file does not open with `//!`".to_owned());
+    }
+    let n_lines = text.lines().count();
+    if n_lines > LONGEST_FILE {
+        faults.push(format!("{n_lines} lines are more than {LONGEST_FILE}"));
+    }
+    for (number, line) in text.lines().enumerate() {
+        let columns = line.chars().count();
+        if columns > LONGEST_LINE {
+            faults.push(format!("line {} has {columns} columns, more than {LONGEST_LINE}", number + 1));
+        }
+    }
+    faults
+}
+
+fn name_fault(name: &str) -> Option<String> {
+    let stem = [".wat", ".c", ".cc"].into_iter().find_map(|end| name.strip_suffix(end));
+    let parts = stem.and_then(|stem| stem.split_once('-'));
+    let plain = |rest: &str| rest.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-');
+    match parts {
+        None => Some(format!("{name}: not AREA-what-it-shows.wat (or .c, .cc)")),
+        Some((area, _)) if !AREAS.split(' ').any(|known| known == area) => {
+            Some(format!("{name}: no area is called `{area}`"))
+        }
+        Some((_, rest)) if !plain(rest) => Some(format!("{name}: other characters than a-z, 0-9 and `-`")),
+        Some(_) => None,
+    }
+}
+
+fn project() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+}
+
+fn read(path: &Path) -> String {
+    std::fs::read_to_string(path).unwrap_or_else(|error| panic!("can't read {}: {error}", path.display()))
+}
+
+/// All files that end in `.rs` below a folder of the project.
+fn rust_files(folder: &str) -> Vec<PathBuf> {
+    let mut files = Vec::new();
+    let mut folders = vec![project().join(folder)];
+    while let Some(folder) = folders.pop() {
+        for entry in
+            std::fs::read_dir(&folder).unwrap_or_else(|error| panic!("can't list {}: {error}", folder.display()))
+        {
+            let path = entry.expect("a folder that can be opened can be listed").path();
+            if path.is_dir() {
+                folders.push(path);
+            } else if path.extension().is_some_and(|it| it == "rs") {
+                files.push(path);
+            }
+        }
+    }
+    files.sort();
+    files
+}
+
+fn assert_none(complaints: &[String]) {
+    assert!(complaints.is_empty(), "{} complaints:\n  {}", complaints.len(), complaints.join("\n  "));
+}

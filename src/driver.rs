@@ -1,6 +1,6 @@
 //! From an input to an output file. [`compile`] is the list of stages, a line each.
 
-use crate::abi::{self, EntryKind};
+use crate::abi::EntryKind;
 use crate::analyze::{self, Facts, Roots};
 use crate::codegen::cranelift::sweep::{self, Job, Sweep};
 use crate::codegen::cranelift::target;
@@ -8,6 +8,7 @@ use crate::layout::{self, Symbol, World};
 use crate::link::{self, LinkRequest};
 use crate::object::{self, ProgramPlan, Role, assembly, imports};
 use crate::options::{Emit, Options};
+use crate::output;
 use crate::progress::{Observer, stage};
 use crate::translate::Env;
 use crate::wasm::input::Input;
@@ -16,27 +17,27 @@ use anyhow::{Context, Result, anyhow, bail};
 use std::io::Write;
 use std::path::Path;
 
-/// Compiles `input` and writes what `emit` asks for to `output`: beside it first, then renamed, so that no half-written file is ever
+/// Compiles `input` and writes what `emit` asks for to `file`: beside it first, then renamed, so that no half-written file is ever
 /// seen. `-` is standard output, for text.
 ///
 /// # Errors
 /// One message that begins with the input's name.
-pub fn build(input: &Input, options: &Options, emit: Emit, output: &Path, observer: &dyn Observer) -> Result<()> {
+pub fn build(input: &Input, options: &Options, emit: Emit, file: &Path, observer: &dyn Observer) -> Result<()> {
     let wasm = stage(observer, "read", 0, || input.binary()).with_context(|| input.name.clone())?;
     let product = compile(input, &wasm, options, emit, observer)
         .map_err(|error| explain(error, &wasm))
         .with_context(|| input.name.clone())?;
     match product {
-        Product::Text(text) if output == Path::new("-") => {
+        Product::Text(text) if file == Path::new("-") => {
             std::io::stdout().write_all(text.as_bytes()).context("can't write to standard output")
         }
-        Product::Text(text) => write_file(output, text.as_bytes()),
-        Product::Object(bytes) => write_file(output, &bytes),
+        Product::Text(text) => output::write(file, text.as_bytes()),
+        Product::Object(bytes) => output::write(file, &bytes),
         Product::Program(bytes) => {
             if options.keep {
-                write_file(&output.with_extension("o"), &bytes)?;
+                output::write(&file.with_extension("o"), &bytes)?;
             }
-            let request = LinkRequest { objects: vec![bytes], output, strip: options.strip };
+            let request = LinkRequest { objects: vec![bytes], output: file, strip: options.strip };
             let warnings =
                 stage(observer, "link", 0, || link::link(request)).with_context(|| input.name.clone())?;
             warnings.iter().for_each(|warning| observer.warning(warning));
@@ -229,23 +230,3 @@ fn default_prefix(name: &str) -> String {
     let stem = Path::new(name).file_stem().and_then(|stem| stem.to_str()).unwrap_or("wasm");
     imports::identifier(stem)
 }
-
-/// Writes beside the file and renames.
-fn write_file(path: &Path, bytes: &[u8]) -> Result<()> {
-    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    let write = || -> std::io::Result<()> {
-        let mut file = tempfile::Builder::new().permissions(new_file_permissions()).tempfile_in(folder)?;
-        file.write_all(bytes)?;
-        file.persist(path)?;
-        Ok(())
-    };
-    write().with_context(|| format!("can't write {}", path.display()))
-}
-
-/// What the umask makes of a new file.
-fn new_file_permissions() -> std::fs::Permissions {
-    use std::os::unix::fs::PermissionsExt;
-    std::fs::Permissions::from_mode(0o666)
-}
-
-const _: () = assert!(abi::WASM_PAGE.is_multiple_of(abi::HOST_PAGE));

@@ -11,6 +11,8 @@ pub mod options;
 
 pub mod progress;
 
+pub mod output;
+
 pub mod wasm;
 
 pub mod analyze;

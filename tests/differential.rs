@@ -135,7 +135,7 @@ fn differs(ours: &Outcome, theirs: &Outcome) -> String {
         out += &format!("standard error of ours:\n{}", text::render(&ours.stderr));
     } else if ours.status == 134 {
         let (our_trap, their_trap) = (trap::of_program(ours), trap::of_program(theirs));
-        if !trap::alike(our_trap, their_trap) {
+        if our_trap != their_trap {
             out += &format!("wasmtime traps with {their_trap:?}, ours with {our_trap:?}\n");
         }
     } else if ours.stderr != theirs.stderr {

@@ -8,14 +8,12 @@ mod files;
 
 pub mod runtime;
 
-use anyhow::{Context, Result, anyhow, bail};
+use crate::output::{Access, Place};
+use anyhow::{Result, anyhow, bail};
 use libwild::{Args, Linker};
 use runtime::{END_FILES, START_FILES};
-use std::io;
-use std::os::unix::fs::{FileTypeExt, PermissionsExt};
 use std::path::Path;
 use std::sync::{Arc, Mutex};
-use tempfile::NamedTempFile;
 
 pub struct LinkRequest<'a> {
     /// Taken whole, because they may be large.
@@ -41,14 +39,14 @@ pub fn link(request: LinkRequest) -> Result<Vec<String>> {
     names.extend([runtime::OBJECT_NAME.to_owned(), runtime::LIBRARIES_NAME.to_owned()]);
     names.extend(END_FILES.map(|file| file.name.to_owned()));
 
-    let place = Place::new(output).with_context(|| cannot_write(output))?;
+    let place = Place::new(output, Access::Program)?;
     let warnings = run(&arguments(&names, place.path(), strip)?, files::Files::new(inputs))?;
     let (undefined, warnings): (Vec<_>, Vec<_>) =
         warnings.into_iter().partition(|warning| warning.starts_with(UNDEFINED));
     if !undefined.is_empty() {
         bail!("symbols that nothing defines:\n  {}", list_undefined(&undefined));
     }
-    place.commit(output).with_context(|| cannot_write(output))?;
+    place.commit()?;
     Ok(warnings)
 }
 
@@ -84,10 +82,6 @@ fn linker_error(error: libwild::error::Error) -> anyhow::Error {
     anyhow!("the linker failed: {}", error.to_string())
 }
 
-fn cannot_write(output: &Path) -> String {
-    format!("can't write {}", output.display())
-}
-
 /// How the linker's warnings about undefined symbols begin.
 const UNDEFINED: &str = "Undefined symbol ";
 
@@ -101,41 +95,4 @@ fn list_undefined(warnings: &[String]) -> String {
     names.sort_unstable();
     names.dedup();
     names.join("\n  ")
-}
-
-/// Where the linker writes before the result is put in place.
-struct Place {
-    file: NamedTempFile,
-    /// The output exists and is not a file, `/dev/null` for instance: it must not be replaced.
-    is_special: bool,
-}
-
-impl Place {
-    fn new(output: &Path) -> io::Result<Place> {
-        let kind = output.symlink_metadata().map(|metadata| metadata.file_type());
-        let is_special = kind
-            .is_ok_and(|kind| kind.is_char_device() || kind.is_block_device() || kind.is_fifo() || kind.is_socket());
-        let folder = match output.parent() {
-            _ if is_special => &std::env::temp_dir(),
-            Some(folder) if !folder.as_os_str().is_empty() => folder,
-            _ => Path::new("."),
-        };
-        // The umask takes its part of the permissions.
-        let permissions = std::fs::Permissions::from_mode(0o777);
-        let file = tempfile::Builder::new().prefix(".w2n-").permissions(permissions).tempfile_in(folder)?;
-        Ok(Place { file, is_special })
-    }
-
-    fn path(&self) -> &Path {
-        self.file.path()
-    }
-
-    fn commit(self, output: &Path) -> io::Result<()> {
-        if self.is_special {
-            io::copy(&mut self.file.reopen()?, &mut std::fs::OpenOptions::new().write(true).open(output)?)?;
-        } else {
-            self.file.persist(output)?;
-        }
-        Ok(())
-    }
 }

@@ -42,6 +42,8 @@ fn read_only(writer: &mut Writer, name: &str, bytes: Vec<u8>) -> SymbolId {
 
 fn write_options(writer: &mut Writer, bytes: Vec<u8>) -> SymbolId {
     let section = writer.object.add_section(Vec::new(), abi::OPTIONS_SECTION.as_bytes().to_vec(), SectionKind::ReadOnlyData);
+    // One byte more, so that the section is never empty: it is how `inspect` knows our programs.
+    let bytes = [bytes, vec![0]].concat();
     writer.object.append_section_data(section, &bytes, 1);
     writer.object.section_symbol(section)
 }

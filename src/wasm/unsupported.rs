@@ -24,7 +24,7 @@ const PROPOSALS: [(&str, WasmFeatures); 14] = [
     ("multiple memories", WasmFeatures::MULTI_MEMORY),
     ("64-bit memories", WasmFeatures::MEMORY64),
     ("exception handling", WasmFeatures::EXCEPTIONS),
-    ("legacy exception handling", WasmFeatures::LEGACY_EXCEPTIONS),
+    ("legacy exception handling", WasmFeatures::EXCEPTIONS.union(WasmFeatures::LEGACY_EXCEPTIONS)),
     ("typed function references", WasmFeatures::FUNCTION_REFERENCES),
     ("garbage collection", WasmFeatures::FUNCTION_REFERENCES.union(WasmFeatures::GC)),
     ("custom page sizes", WasmFeatures::CUSTOM_PAGE_SIZES),
@@ -49,7 +49,8 @@ pub fn missing_proposals(wasm: &[u8]) -> Vec<&'static str> {
         return Vec::new();
     }
     let mut needed = PROPOSALS.to_vec();
-    for row in PROPOSALS {
+    // The rarest first: some rows contain others.
+    for row in PROPOSALS.into_iter().rev() {
         let without: Vec<_> = needed.iter().copied().filter(|(name, _)| *name != row.0).collect();
         if valid(all(&without)) {
             needed = without;

@@ -5,7 +5,7 @@
 //! globals and the memory. NaNs are made canonical by the generator, since wasm leaves their bits open.
 
 use anyhow::{Context, Result};
-use wasm_encoder::{BlockType, Encode, Function, InstructionSink, MemArg, Module, RawSection, ValType};
+use wasm_encoder::{BlockType, Encode, Function, InstructionSink, MemArg, MemArgTarget, Module, RawSection, ValType};
 use wasmparser::{FuncType, Parser, Payload};
 
 /// Name of the export that is added.
@@ -88,7 +88,7 @@ fn add_check(wasm: &[u8], seed: u64) -> Result<Random> {
     let mut module = Module::new();
     for payload in Parser::new(0).parse_all(wasm) {
         let Some((id, range)) = payload?.as_section() else { continue };
-        let contents = &wasm[range];
+        let contents = &wasm[range.start as usize..range.end as usize];
         let data = match id {
             1 => with_item(contents, &[0x60, 1, 0x7e, 1, 0x7e])?,
             3 => with_item(contents, &function_item)?,
@@ -128,7 +128,7 @@ fn with_item(contents: &[u8], item: &[u8]) -> Result<Vec<u8>> {
     let count = reader.read_var_u32()?;
     let mut data = Vec::new();
     (count + 1).encode(&mut data);
-    data.extend(&contents[reader.original_position()..]);
+    data.extend(&contents[reader.original_position() as usize..]);
     data.extend(item);
     Ok(data)
 }
@@ -168,7 +168,12 @@ fn check_body(declared: &Declared, seed: u64) -> Function {
         mix(&mut code);
         code.block(BlockType::Empty).loop_(BlockType::Empty);
         code.local_get(ADDRESS).memory_size(0).i32_const(16).i32_shl().i32_ge_u().br_if(1);
-        code.local_get(ADDRESS).i64_load(MemArg { offset: 0, align: 0, memory_index: 0 });
+        code.local_get(ADDRESS).i64_load(MemArg {
+            offset: 0,
+            align: 0,
+            target: MemArgTarget::Memory(0),
+            ordering: None,
+        });
         mix(&mut code);
         code.local_get(ADDRESS).i32_const(8).i32_add().local_set(ADDRESS).br(0).end().end();
     }

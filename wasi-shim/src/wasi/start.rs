@@ -1,7 +1,7 @@
 //! Builds the WASI context: arguments, and the powers that the options grant. Without options: standard input, output and
 //! error, and nothing else.
 
-use crate::abi::{Program, Start};
+use crate::abi::{OPTIONS_VARIABLE, Program, Start};
 use crate::options::{Options, Setting, find_variable, variables};
 use crate::program::c_string;
 use crate::text::{fail, message};
@@ -56,7 +56,10 @@ fn grant(program: &Program, envp: *const *const u8, context: &mut WasiCtx) {
         },
         Setting::InheritEnv => {
             for variable in variables(envp) {
-                if let Some((name, value)) = split_at(variable, b"=") {
+                // The options are for the runtime, not for the guest.
+                if let Some((name, value)) = split_at(variable, b"=")
+                    && name != OPTIONS_VARIABLE.as_bytes()
+                {
                     set_variable(&mut environment, name, value);
                 }
             }

@@ -71,14 +71,16 @@ fn check_fixture(fixture: &Fixture) -> Result<Verdict> {
 }
 
 fn check_random(seed: u64) -> Result<Verdict> {
+    const FLAGS: [&[&str]; 5] = [&[], &["-O0"], &[], &["-Os"], &["--cpu", "native"]];
     let random = smith::module(seed)?;
+    let flags = ["--invoke", smith::CHECK].into_iter().chain(FLAGS[seed as usize % FLAGS.len()].iter().copied());
     let masks = (0..random.n_functions).map(|number| 1u64 << number).chain([u64::MAX]);
     let run = |mask: u64| Run { args_text: mask.to_string(), args: vec![mask.to_string()], ..Run::default() };
     let fixture = Fixture {
         path: PathBuf::new(),
         name: format!("smith-{seed}.wat"),
         setup: Setup {
-            build: vec!["--invoke".to_owned(), smith::CHECK.to_owned()],
+            build: flags.map(str::to_owned).collect(),
             input: Some("smith.wasm".to_owned()),
             ..Setup::default()
         },
@@ -86,13 +88,17 @@ fn check_random(seed: u64) -> Result<Verdict> {
         source: String::new(),
         expected: Vec::new(),
     };
-    let verdict = compare(&fixture, &random.wasm)?;
-    if let Verdict::Differs(text) = verdict {
-        let kept = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("smith-{seed}.wasm"));
-        std::fs::write(&kept, &random.wasm)?;
-        return Ok(Verdict::Differs(format!("the module is kept as {}\n{text}", kept.display())));
+    let verdict = compare(&fixture, &random.wasm);
+    if matches!(verdict, Ok(Verdict::Same | Verdict::NotCompared(_))) {
+        return verdict;
     }
-    Ok(verdict)
+    let kept = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("smith-{seed}.wasm"));
+    std::fs::write(&kept, &random.wasm)?;
+    let kept = format!("the module is kept as {}", kept.display());
+    Ok(match verdict.context(kept.clone())? {
+        Verdict::Differs(text) => Verdict::Differs(format!("{kept}\n{text}")),
+        same => same,
+    })
 }
 
 fn engine() -> &'static wasmtime::Engine {

@@ -60,6 +60,7 @@ impl Request {
                     request.env.extend(pair.or_else(inherited));
                 }
                 "--inherit-env" => request.env.extend(run.env.iter().cloned()),
+                "--cpu" => drop(value()?),
                 "--fixed-powers" | "-O0" | "-O1" | "-O2" | "-O3" | "-Os" | "--strip" | "-s" => {}
                 _ => bail!("wasmtime has no `{word}`"),
             }

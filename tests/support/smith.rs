@@ -35,6 +35,8 @@ pub fn module(seed: u64) -> Result<Random> {
 fn config(seed: u64) -> wasm_smith::Config {
     wasm_smith::Config {
         canonicalize_nans: true,
+        // Half of them get further, the others trap in more ways.
+        disallow_traps: seed % 2 == 0,
         simd_enabled: seed % 3 != 0,
         compact_imports_enabled: false,
         custom_page_sizes_enabled: false,
@@ -47,6 +49,7 @@ fn config(seed: u64) -> wasm_smith::Config {
         wide_arithmetic_enabled: false,
         max_imports: 0,
         min_exports: 1,
+        min_types: 3,
         min_funcs: 4,
         max_funcs: 12,
         max_instructions: 400,

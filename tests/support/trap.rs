@@ -5,7 +5,10 @@ use super::process::Outcome;
 /// The messages of `wasi-shim`, each with what wasmtime says instead.
 const KINDS: [(&str, &[&str]); 12] = [
     ("unreachable", &["wasm `unreachable` instruction executed"]),
-    ("out of bounds memory access in a WASI call", &["Pointer out of bounds", "Pointer overflow", "Slice length overflow"]),
+    (
+        "out of bounds memory access in a WASI call",
+        &["Pointer out of bounds", "Pointer overflow", "Slice length overflow"],
+    ),
     ("invalid argument of a WASI call", &["Invalid enum value", "Invalid flag value"]),
     ("out of bounds memory access", &[]),
     ("out of bounds table access", &["undefined element: out of bounds table access"]),

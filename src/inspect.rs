@@ -93,7 +93,7 @@ impl<'a> Executable<'a> {
         };
         is(offset_of!(Program, options_length), &|length| length <= options_size)
             && is(offset_of!(Program, entry), &is_code)
-            && is(offset_of!(Program, image), &|image| self.at(image).is_some())
+            && is(offset_of!(Program, images), &|images| self.at(images).is_some())
             && self.facts(program).is_some()
     }
 

@@ -5,6 +5,7 @@
 
 use crate::abi::{self, Builtin};
 use crate::analyze::Facts;
+use crate::resolve::Linkage;
 use crate::wasm::constant::{self, Constant};
 use crate::wasm::{
     DataIndex, DataMode, Element, ElementIndex, ElementItems, ElementMode, FuncIndex, GlobalIndex, MemoryIndex, Module,
@@ -109,6 +110,7 @@ impl Symbol {
 }
 
 pub struct Layout {
+    pub world: World,
     pub signatures: PrimaryMap<SignatureIndex, FuncType>,
     pub signature_of: SecondaryMap<TypeIndex, SignatureIndex>,
     pub memories: PrimaryMap<MemoryIndex, MemoryPlan>,
@@ -193,8 +195,9 @@ const MAX_TABLE_IMAGE: u64 = 16 << 20;
 ///
 /// # Errors
 /// When a memory or table is too large to be had.
-pub fn plan(module: &Module, facts: &Facts, world: World) -> Result<Layout> {
+pub fn plan(module: &Module, facts: &Facts, linkage: &Linkage, world: World) -> Result<Layout> {
     let mut layout = Layout {
+        world,
         signatures: PrimaryMap::new(),
         signature_of: SecondaryMap::with_default(SignatureIndex(0)),
         memories: PrimaryMap::new(),
@@ -204,11 +207,11 @@ pub fn plan(module: &Module, facts: &Facts, world: World) -> Result<Layout> {
         elements: PrimaryMap::new(),
     };
     layout.plan_signatures(module);
-    layout.plan_memories(module, facts, world);
+    layout.plan_memories(module, facts, linkage);
     layout.plan_globals(module, facts);
     layout.plan_tables(module, facts)?;
-    layout.plan_elements(module, world);
-    layout.plan_data(module, world);
+    layout.plan_elements(module);
+    layout.plan_data(module, linkage);
     Ok(layout)
 }
 
@@ -216,6 +219,12 @@ impl Layout {
     /// The signature of a function.
     pub fn signature(&self, module: &Module, func: FuncIndex) -> SignatureIndex {
         self.signature_of[module.functions[func].ty]
+    }
+
+    /// Whether the memory is part of this module's image: it defines it, or imports it and nobody but the runtime can supply it.
+    pub fn owns_memory(&self, module: &Module, linkage: &Linkage, memory: MemoryIndex) -> bool {
+        module.memories[memory].definition.local().is_some()
+            || (self.world == World::Closed && linkage.memory(memory).is_none())
     }
 
     fn plan_signatures(&mut self, module: &Module) {
@@ -226,9 +235,9 @@ impl Layout {
         }
     }
 
-    fn plan_memories(&mut self, module: &Module, facts: &Facts, world: World) {
+    fn plan_memories(&mut self, module: &Module, facts: &Facts, linkage: &Linkage) {
         for (index, memory) in &module.memories {
-            let ours = memory.definition.local().is_some() || world == World::Closed;
+            let ours = self.owns_memory(module, linkage, index);
             let maximum = memory.ty.maximum.unwrap_or(u64::MAX).min((1 << 32) / abi::WASM_PAGE);
             self.memories.push(MemoryPlan {
                 bytes: memory.ty.initial * abi::WASM_PAGE,
@@ -264,7 +273,7 @@ impl Layout {
         Ok(())
     }
 
-    fn plan_elements(&mut self, module: &Module, world: World) {
+    fn plan_elements(&mut self, module: &Module) {
         // After a segment that has to wait, those behind it wait too: order shows where they overlap.
         let mut waiting = false;
         for element in module.elements.values() {
@@ -273,7 +282,7 @@ impl Layout {
                 ElementMode::Declared => SegmentPlan::Declared,
                 ElementMode::Active { table, offset } => {
                     let ty = &module.tables[*table].ty;
-                    let ours = module.tables[*table].definition.local().is_some() || world == World::Closed;
+                    let ours = module.tables[*table].definition.local().is_some();
                     let small = ty.initial * self.tables[*table].entry_size() <= MAX_TABLE_IMAGE;
                     let known = element_values(module, element).is_some();
                     let offset = constant::evaluate(module, offset).and_then(Constant::as_offset);
@@ -291,13 +300,13 @@ impl Layout {
         }
     }
 
-    fn plan_data(&mut self, module: &Module, world: World) {
+    fn plan_data(&mut self, module: &Module, linkage: &Linkage) {
         let mut waiting = false;
         for data in module.data.values() {
             let plan = match &data.mode {
                 DataMode::Passive => SegmentPlan::Passive,
                 DataMode::Active { memory, offset } => {
-                    let ours = module.memories[*memory].definition.local().is_some() || world == World::Closed;
+                    let ours = self.owns_memory(module, linkage, *memory);
                     let size = self.memories[*memory].bytes;
                     let offset = constant::evaluate(module, offset).and_then(Constant::as_offset);
                     match offset.filter(|&offset| fits(offset, data.bytes.len(), size)) {

@@ -15,6 +15,8 @@ pub mod output;
 
 pub mod wasm;
 
+pub mod resolve;
+
 pub mod analyze;
 
 pub mod layout;

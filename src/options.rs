@@ -55,6 +55,8 @@ pub struct Options {
     pub program_options: Vec<String>,
     /// The program ignores `WASM2NATIVE_OPTIONS`.
     pub fixed_powers: bool,
+    /// Other modules of the program: the name under which they are imported, and their files.
+    pub modules: Vec<(String, PathBuf)>,
     /// Prefix of exported symbols in objects: `PREFIX_name`. `None`: made from the input's name.
     pub prefix: Option<String>,
     /// Leave symbols out of the executable; traps still name functions.
@@ -75,6 +77,7 @@ impl Default for Options {
             invoke: None,
             program_options: Vec::new(),
             fixed_powers: false,
+            modules: Vec::new(),
             prefix: None,
             strip: false,
             dump: None,

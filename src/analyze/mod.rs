@@ -30,9 +30,10 @@ pub struct Facts {
 
 /// What the world outside may touch.
 pub struct Roots {
+    /// Functions that it calls.
     pub functions: Vec<FuncIndex>,
-    /// Others link against the object: exported tables, globals and memories may be changed by them.
-    pub exports_visible: bool,
+    /// What others link against: they may call, write and grow it.
+    pub visible: Vec<EntityIndex>,
 }
 
 /// Collects the facts.
@@ -69,7 +70,7 @@ impl Walk<'_, '_> {
                 self.expression(expr);
             }
         }
-        let visible = self.module.exports.iter().filter(|_| roots.exports_visible).map(|export| export.entity);
+        let visible = roots.visible.iter().copied();
         let imported = self.module.tables.iter().filter(|(_, table)| table.definition.import().is_some());
         let imported = imported.map(|(table, _)| EntityIndex::Table(table));
         for entity in visible.chain(imported).collect::<Vec<_>>() {

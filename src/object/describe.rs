@@ -17,13 +17,13 @@ use object::write::{StandardSection, SymbolId};
 /// # Errors
 /// When names or sites take 4 GiB or more.
 pub fn write(writer: &mut Writer, code: &Code, text: &Text) -> Result<SymbolId> {
-    let memories = write_memories(writer);
+    let (memories, n_memories) = write_memories(writer);
     let (runs, n_runs) = write_runs(writer);
     let functions = write_functions(writer, code, text)?;
     let text_section = writer.object.section_id(StandardSection::Text);
     let text_symbol = writer.object.section_symbol(text_section);
     let mut data = Data::default();
-    data.address(memories).u64(writer.module.memories.len() as u64);
+    data.address(memories).u64(n_memories);
     data.address(runs).u64(n_runs);
     data.address(text_symbol).u64(text.bytes.len() as u64);
     data.address(functions.table).u64(code.functions.len() as u64);
@@ -33,15 +33,19 @@ pub fn write(writer: &mut Writer, code: &Code, text: &Text) -> Result<SymbolId> 
     Ok(writer.local("w2n.image", StandardSection::ReadOnlyDataWithRel, data, 8))
 }
 
-fn write_memories(writer: &mut Writer) -> Option<SymbolId> {
-    if writer.module.memories.is_empty() {
-        return None;
+/// Those that the runtime has to create for this module: no other module does.
+fn write_memories(writer: &mut Writer) -> (Option<SymbolId>, u64) {
+    let owned = |index: &_| writer.layout.owns_memory(writer.module, writer.linkage, *index);
+    let owned: Vec<_> = writer.module.memories.keys().filter(owned).collect();
+    if owned.is_empty() {
+        return (None, 0);
     }
     let mut data = Data::default();
-    for index in writer.module.memories.keys() {
+    for &index in &owned {
         data.address(writer.refer(Symbol::Memory(index)));
     }
-    Some(writer.local("w2n.memories", StandardSection::ReadOnlyDataWithRel, data, 8))
+    let symbol = writer.local("w2n.memories", StandardSection::ReadOnlyDataWithRel, data, 8);
+    (Some(symbol), owned.len() as u64)
 }
 
 /// The pages lie in a writable section of their own, so that the runtime can move them away.

@@ -1,10 +1,12 @@
 //! Exports of an object: global symbols `PREFIX_NAME`, functions in the platform's C convention, the rest as data.
 
 use super::imports::identifier;
-use super::writer::Writer;
+use super::writer::{Writer, provided_symbol};
 use crate::layout::Symbol;
+use crate::resolve::Provider;
 use crate::wasm::EntityIndex;
 use anyhow::{Result, bail};
+use object::SymbolScope;
 use std::collections::HashMap;
 
 /// Gives every export its symbol.
@@ -24,14 +26,30 @@ pub fn write(writer: &mut Writer, prefix: &str) -> Result<()> {
         }
         let symbol = match export.entity {
             EntityIndex::Function(func) => Symbol::Export(func),
-            EntityIndex::Table(table) => Symbol::Table(table),
-            EntityIndex::Memory(memory) => Symbol::Memory(memory),
-            EntityIndex::Global(global) => Symbol::Global(global),
+            other => internal_symbol(other),
         };
         writer.refer(symbol);
-        writer.aliases.push((name, symbol));
+        writer.aliases.push((name, symbol, SymbolScope::Dynamic));
     }
     Ok(())
+}
+
+/// Gives what other modules of the same program import its hidden symbol.
+pub fn write_visible(writer: &mut Writer, instance: usize) {
+    for &entity in &writer.linkage.visible {
+        let symbol = internal_symbol(entity);
+        writer.refer(symbol);
+        writer.aliases.push((provided_symbol(Provider { instance, entity }), symbol, SymbolScope::Linkage));
+    }
+}
+
+fn internal_symbol(entity: EntityIndex) -> Symbol {
+    match entity {
+        EntityIndex::Function(func) => Symbol::Function(func),
+        EntityIndex::Table(table) => Symbol::Table(table),
+        EntityIndex::Memory(memory) => Symbol::Memory(memory),
+        EntityIndex::Global(global) => Symbol::Global(global),
+    }
 }
 
 /// As [`identifier`], for text that stands behind something else: a leading digit needs no escape.

@@ -1,11 +1,13 @@
 //! The C symbols of imports: the naming rule of the execution model, and what an executable may import.
 
 use crate::abi;
+use crate::wasm::describe::{describe_global, describe_name, describe_table, describe_type};
 use crate::wasm::{Definition, FuncIndex, ImportName, Module};
+use crate::resolve::Linkage;
 use anyhow::{Result, bail};
 use std::collections::HashMap;
 use std::fmt::Write as _;
-use wasmparser::{FuncType, GlobalType, TableType, ValType};
+use wasmparser::{FuncType, ValType};
 
 /// Symbols of imported functions, and of other imports by their place among their kind.
 pub struct ImportSymbols {
@@ -19,12 +21,14 @@ pub struct ImportSymbols {
 ///
 /// # Errors
 /// When two different imports get the same symbol.
-pub fn symbols(module: &Module) -> Result<ImportSymbols> {
+pub fn symbols(module: &Module, linkage: &Linkage) -> Result<ImportSymbols> {
     let mut names = Namer::default();
     let mut symbols =
         ImportSymbols { functions: HashMap::new(), tables: Vec::new(), memories: Vec::new(), globals: Vec::new() };
     for (index, func) in &module.functions {
-        if let Definition::Import(import) = func.definition {
+        if let Definition::Import(import) = func.definition
+            && linkage.function(index).is_none()
+        {
             let ty = format!("function {}", describe_type(&module.types[func.ty]));
             symbols.functions.insert(index, names.name(import, ty)?);
         }
@@ -42,10 +46,10 @@ pub fn symbols(module: &Module) -> Result<ImportSymbols> {
 }
 
 /// What an executable imports that nobody defines, one line each; empty if it can be linked.
-pub fn undefined(module: &Module, is_reachable: impl Fn(FuncIndex) -> bool) -> Vec<String> {
+pub fn undefined(module: &Module, linkage: &Linkage, is_reachable: impl Fn(FuncIndex) -> bool) -> Vec<String> {
     let mut lines = Vec::new();
     for (index, func) in &module.functions {
-        let Some(import) = func.definition.import() else { continue };
+        let Some(import) = func.definition.import().filter(|_| linkage.function(index).is_none()) else { continue };
         let ty = &module.types[func.ty];
         match wasi_type(import) {
             Some(wasi) if wasi == letters(ty) => {}
@@ -61,10 +65,10 @@ pub fn undefined(module: &Module, is_reachable: impl Fn(FuncIndex) -> bool) -> V
             None => {}
         }
     }
-    for table in module.tables.values() {
+    for (_, table) in module.tables.iter().filter(|(index, _)| linkage.table(*index).is_none()) {
         lines.extend(table.definition.import().map(|it| format!("{} {}", describe_table(&table.ty), describe_name(it))));
     }
-    for global in module.globals.values() {
+    for (_, global) in module.globals.iter().filter(|(index, _)| linkage.global(*index).is_none()) {
         lines.extend(global.definition.import().map(|it| format!("{} {}", describe_global(&global.ty), describe_name(it))));
     }
     lines
@@ -138,32 +142,4 @@ impl<'a> Namer<'a> {
     fn maybe(&mut self, import: Option<ImportName<'a>>, ty: impl Fn() -> String) -> Result<Option<String>> {
         import.map(|import| self.name(import, ty())).transpose()
     }
-}
-
-/// `` `env.foo` ``, with what a terminal should not see escaped, and cut where it is very long.
-pub fn describe_name(import: ImportName) -> String {
-    const LONGEST: usize = 200;
-    let full = format!("{}.{}", import.module.escape_debug(), import.name.escape_debug());
-    match full.char_indices().nth(LONGEST) {
-        Some((end, _)) => format!("`{}…` ({} bytes)", &full[..end], import.module.len() + 1 + import.name.len()),
-        None => format!("`{full}`"),
-    }
-}
-
-/// `(i32, i64) -> f32`; several results stand in parentheses.
-pub fn describe_type(ty: &FuncType) -> String {
-    let list = |types: &[ValType]| types.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
-    match ty.results() {
-        [] => format!("({})", list(ty.params())),
-        [one] => format!("({}) -> {one}", list(ty.params())),
-        many => format!("({}) -> ({})", list(ty.params()), list(many)),
-    }
-}
-
-fn describe_table(ty: &TableType) -> String {
-    format!("table of {}", ty.element_type)
-}
-
-fn describe_global(ty: &GlobalType) -> String {
-    format!("{} global of type {}", if ty.mutable { "mutable" } else { "immutable" }, ty.content_type)
 }

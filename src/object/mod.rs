@@ -15,17 +15,19 @@ mod text;
 mod writer;
 
 use crate::code::Code;
-use crate::layout::Layout;
-use crate::wasm::{FuncIndex, Module};
+use crate::translate::Env;
+use crate::wasm::FuncIndex;
 use anyhow::{Context, Result};
 use object::write::Object;
-use object::{Architecture, BinaryFormat, Endianness};
+use object::{Architecture, BinaryFormat, Endianness, SymbolScope};
 use writer::Writer;
 
 /// What the object is for.
 pub enum Role<'a> {
     /// An executable: the module's description and how to run it.
     Program(&'a ProgramPlan),
+    /// Another module of an executable.
+    Member,
     /// Something to link with: exports are global symbols `PREFIX_name`.
     Library { prefix: &'a str },
 }
@@ -49,19 +51,22 @@ pub struct ProgramPlan {
 ///
 /// # Errors
 /// When two imports want the same symbol, or the code is too large for one object.
-pub fn write(module: &Module, layout: &Layout, code: &Code, role: &Role) -> Result<Vec<u8>> {
+pub fn write(env: &Env, instance: usize, code: &Code, role: &Role) -> Result<Vec<u8>> {
+    let Env { module, layout, linkage, .. } = *env;
     let object = Object::new(BinaryFormat::Elf, Architecture::X86_64, Endianness::Little);
     let text = text::assemble(module, layout, code)?;
-    let mut writer = Writer::new(object, module, layout, role, imports::symbols(module)?);
+    let mut writer = Writer::new(object, module, layout, linkage, role, imports::symbols(module, linkage)?);
     writer.define_functions(code, &text);
     let image = describe::write(&mut writer, code, &text)?;
     match role {
-        Role::Program(plan) => program::write(&mut writer, plan, image),
+        Role::Program(plan) => program::write(&mut writer, plan, instance, image),
+        Role::Member => writer.export_symbol(&writer::image_symbol(instance), image, SymbolScope::Linkage),
         Role::Library { prefix } => {
-            writer.export_symbol(&format!("w2n_image_{prefix}"), image);
+            writer.export_symbol(&format!("w2n_image_{prefix}"), image, SymbolScope::Dynamic);
             exports::write(&mut writer, prefix)?;
         }
     }
+    exports::write_visible(&mut writer, instance);
     data::write_needed(&mut writer);
     writer.write_aliases();
     frames::write(&mut writer, code, &text)?;

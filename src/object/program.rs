@@ -1,14 +1,15 @@
 //! The description of an executable: [`abi::Program`], and the options section that `wasm2native inspect` reads.
 
 use super::ProgramPlan;
-use super::writer::{Data, Writer};
+use super::writer::{Data, Writer, image_symbol};
 use crate::abi;
 use crate::layout::Symbol;
-use object::SectionKind;
+use object::{SectionKind, SymbolKind, SymbolScope};
 use object::write::{StandardSection, SymbolId};
 use wasmparser::ValType;
 
-pub fn write(writer: &mut Writer, plan: &ProgramPlan, image: SymbolId) {
+/// Writes the program's description. It stands in the object of the last instance, `instance`, whose image is `image`.
+pub fn write(writer: &mut Writer, plan: &ProgramPlan, instance: usize, image: SymbolId) {
     let module = writer.module;
     let ty = module.function_type(plan.entry);
     let options: Vec<u8> = plan.options.iter().flat_map(|option| option.bytes().chain([0])).collect();
@@ -19,8 +20,14 @@ pub fn write(writer: &mut Writer, plan: &ProgramPlan, image: SymbolId) {
     let results = read_only(writer, "w2n.results", ty.results().iter().map(type_code).collect());
     let start_wasi = plan.wasi.then(|| writer.runtime_symbol("w2n_wasi_start"));
     let memory = plan.wasi_memory.map(|index| writer.refer(Symbol::Memory(index)));
+    let mut images = Data::default();
+    for other in 0..instance {
+        images.address(writer.undefined(image_symbol(other), SymbolKind::Data));
+    }
+    images.address(image);
+    let images = writer.local("w2n.images", StandardSection::ReadOnlyDataWithRel, images, 8);
     let mut data = Data::default();
-    data.address(image);
+    data.address(images).u64(instance as u64 + 1);
     data.address(plan.initialize.and_then(|func| writer.defined(Symbol::ArrayEntry(func))));
     data.address(writer.defined(Symbol::ArrayEntry(plan.entry)).expect("the entry is compiled"));
     data.address(name);
@@ -31,9 +38,7 @@ pub fn write(writer: &mut Writer, plan: &ProgramPlan, image: SymbolId) {
     data.byte(plan.kind as u8).byte(u8::from(plan.fixed_powers)).byte(plan.cpu_level);
     data.bytes.resize(size_of::<abi::Program>(), 0);
     let symbol = writer.local(abi::PROGRAM_SYMBOL, StandardSection::ReadOnlyDataWithRel, data, 8);
-    writer.export_symbol(abi::PROGRAM_SYMBOL, symbol);
-    let symbol = writer.object.symbol_mut(symbol);
-    symbol.scope = object::SymbolScope::Linkage;
+    writer.export_symbol(abi::PROGRAM_SYMBOL, symbol, SymbolScope::Linkage);
 }
 
 fn read_only(writer: &mut Writer, name: &str, bytes: Vec<u8>) -> SymbolId {

@@ -6,7 +6,8 @@ use super::Role;
 use crate::abi;
 use crate::code::{Code, Relocation, RelocationKind, Target};
 use crate::layout::{self, Layout, Symbol};
-use crate::wasm::{Definition, FuncIndex, Module};
+use crate::resolve::{Linkage, Provider};
+use crate::wasm::{Definition, EntityIndex, FuncIndex, Module};
 use cranelift_entity::EntityRef;
 use object::write::{self, Object, SectionId, StandardSection, SymbolId, SymbolSection};
 use object::{SymbolFlags, SymbolKind, SymbolScope, elf};
@@ -16,6 +17,7 @@ pub struct Writer<'a> {
     pub object: Object<'static>,
     pub module: &'a Module<'a>,
     pub layout: &'a Layout,
+    pub linkage: &'a Linkage,
     pub role: &'a Role<'a>,
     imports: ImportSymbols,
     symbols: HashMap<Symbol, SymbolId>,
@@ -23,7 +25,7 @@ pub struct Writer<'a> {
     /// Symbols that were referred to and have no definition yet.
     pub needed: Vec<Symbol>,
     /// Global names for symbols of this object, see [`Writer::write_aliases`].
-    pub aliases: Vec<(String, Symbol)>,
+    pub aliases: Vec<(String, Symbol, SymbolScope)>,
 }
 
 /// A piece of data with the addresses in it.
@@ -63,11 +65,12 @@ impl<'a> Writer<'a> {
         object: Object<'static>,
         module: &'a Module<'a>,
         layout: &'a Layout,
+        linkage: &'a Linkage,
         role: &'a Role<'a>,
         imports: ImportSymbols,
     ) -> Self {
         let (symbols, runtime) = (HashMap::new(), HashMap::new());
-        Writer { object, module, layout, role, imports, symbols, runtime, needed: Vec::new(), aliases: Vec::new() }
+        Writer { object, module, layout, linkage, role, imports, symbols, runtime, needed: Vec::new(), aliases: Vec::new() }
     }
 
     /// The text section and a symbol for each function.
@@ -140,9 +143,12 @@ impl<'a> Writer<'a> {
         id
     }
 
-    /// The function's symbol if it has code; functions that nothing reaches have none.
-    pub fn code_symbol(&self, func: FuncIndex) -> Option<SymbolId> {
-        self.symbols.get(&Symbol::Function(func)).copied()
+    /// The function's symbol if it has code, here or in another module; functions that nothing reaches have none.
+    pub fn code_symbol(&mut self, func: FuncIndex) -> Option<SymbolId> {
+        match self.linkage.function(func) {
+            Some(_) => Some(self.refer(Symbol::Function(func))),
+            None => self.symbols.get(&Symbol::Function(func)).copied(),
+        }
     }
 
     pub fn defined(&self, symbol: Symbol) -> Option<SymbolId> {
@@ -159,7 +165,7 @@ impl<'a> Writer<'a> {
         id
     }
 
-    fn undefined(&mut self, name: String, kind: SymbolKind) -> SymbolId {
+    pub fn undefined(&mut self, name: String, kind: SymbolKind) -> SymbolId {
         self.object.add_symbol(write::Symbol {
             name: name.into_bytes(),
             value: 0,
@@ -206,16 +212,16 @@ impl<'a> Writer<'a> {
     }
 
     /// Makes a local symbol visible to whom the object is linked with, under another name.
-    pub fn export_symbol(&mut self, name: &str, symbol: SymbolId) {
+    pub fn export_symbol(&mut self, name: &str, symbol: SymbolId, scope: SymbolScope) {
         let symbol = self.object.symbol_mut(symbol);
         symbol.name = name.as_bytes().to_vec();
-        symbol.scope = SymbolScope::Dynamic;
+        symbol.scope = scope;
     }
 
     /// Gives the symbols in [`Writer::aliases`] their global names. Requires that everything is defined; what is only imported stays
     /// under its own name.
     pub fn write_aliases(&mut self) {
-        for (name, symbol) in std::mem::take(&mut self.aliases) {
+        for (name, symbol, scope) in std::mem::take(&mut self.aliases) {
             let original = self.object.symbol(self.symbols[&symbol]);
             if original.section == SymbolSection::Undefined {
                 continue;
@@ -225,7 +231,7 @@ impl<'a> Writer<'a> {
                 value: original.value,
                 size: original.size,
                 kind: original.kind,
-                scope: SymbolScope::Dynamic,
+                scope,
                 weak: false,
                 section: original.section,
                 flags: SymbolFlags::None,
@@ -251,7 +257,9 @@ impl<'a> Writer<'a> {
 
     /// Name and kind of what somebody else defines.
     fn external_name(&self, symbol: Symbol) -> Option<(String, SymbolKind)> {
-        let closed = matches!(self.role, Role::Program(_));
+        if let Some((provider, kind)) = self.provider(symbol) {
+            return Some((provided_symbol(provider), kind));
+        }
         let data = |names: &[String], index: usize| Some((names[index].clone(), SymbolKind::Data));
         match symbol {
             Symbol::Import(func) => Some((self.imports.functions[&func].clone(), SymbolKind::Text)),
@@ -262,19 +270,48 @@ impl<'a> Writer<'a> {
             Symbol::Table(index) if is_import(&self.module.tables[index].definition) => {
                 data(&self.imports.tables, index.index())
             }
-            Symbol::Memory(index) if is_import(&self.module.memories[index].definition) && !closed => {
+            Symbol::Memory(index) if !self.layout.owns_memory(self.module, self.linkage, index) => {
                 data(&self.imports.memories, index.index())
             }
             _ => None,
         }
     }
 
+    /// The other module's entity that `symbol` stands for.
+    fn provider(&self, symbol: Symbol) -> Option<(Provider, SymbolKind)> {
+        let code = |provider| (provider, SymbolKind::Text);
+        let data = |provider| (provider, SymbolKind::Data);
+        match symbol {
+            Symbol::Function(func) => self.linkage.function(func).map(code),
+            Symbol::Global(global) => self.linkage.global(global).map(data),
+            Symbol::Table(table) => self.linkage.table(table).map(data),
+            Symbol::Memory(memory) => self.linkage.memory(memory).map(data),
+            _ => None,
+        }
+    }
+
     fn data_scope(&self, symbol: Symbol) -> SymbolScope {
         match (symbol, self.role) {
-            (Symbol::Signature(_), Role::Library { .. }) => SymbolScope::Linkage,
+            (Symbol::Signature(_), _) => SymbolScope::Linkage,
             _ => SymbolScope::Compilation,
         }
     }
+}
+
+/// Name of the symbol under which other modules of the program reach an entity.
+pub fn provided_symbol(provider: Provider) -> String {
+    let Provider { instance, entity } = provider;
+    match entity {
+        EntityIndex::Function(index) => format!("w2n.{instance}.function.{}", index.as_u32()),
+        EntityIndex::Table(index) => format!("w2n.{instance}.table.{}", index.as_u32()),
+        EntityIndex::Memory(index) => format!("w2n.{instance}.memory.{}", index.as_u32()),
+        EntityIndex::Global(index) => format!("w2n.{instance}.global.{}", index.as_u32()),
+    }
+}
+
+/// Name of the symbol of an instance's [`abi::Image`].
+pub fn image_symbol(instance: usize) -> String {
+    format!("w2n.{instance}.image")
 }
 
 fn is_import<T>(definition: &Definition<T>) -> bool {

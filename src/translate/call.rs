@@ -14,7 +14,7 @@ impl Translator<'_> {
     pub fn call(&mut self, func: FuncIndex) {
         let ty = self.env.module.functions[func].ty;
         let start = self.canonicalise(self.env.module.types[ty].params().len());
-        if self.is_imported(func) {
+        if self.is_foreign(func) {
             let args = self.scratch.stack.split_off(start);
             let results = self.call_import(func, &args);
             self.push_results(ty, &results);
@@ -40,7 +40,7 @@ impl Translator<'_> {
     }
 
     pub fn return_call(&mut self, func: FuncIndex) {
-        if self.is_imported(func) {
+        if self.is_foreign(func) {
             // The C convention has no tail calls; an import costs one frame however often it is called.
             self.call(func);
             return self.return_();

@@ -29,6 +29,7 @@ mod translator;
 
 use crate::analyze::Facts;
 use crate::layout::{Layout, Symbol};
+use crate::resolve::Linkage;
 use crate::wasm::{FuncIndex, Module};
 use anyhow::{Context, Result};
 use cranelift_codegen::ir;
@@ -42,6 +43,8 @@ pub struct Env<'a> {
     pub module: &'a Module<'a>,
     pub facts: &'a Facts,
     pub layout: &'a Layout,
+    /// Which imports other modules of the program define.
+    pub linkage: &'a Linkage,
     pub target: TargetFrontendConfig,
     /// Relaxed SIMD may use the instructions of x86-64 up to SSE4.1.
     pub x86: bool,

@@ -5,7 +5,8 @@
 use super::signature::{self, POINTER};
 use super::translator::{Translator, trap_code};
 use crate::abi::{Builtin, Memory, Trap};
-use crate::layout::Symbol;
+use super::Env;
+use crate::layout::{Layout, Symbol, World};
 use crate::wasm::{Definition, FuncIndex, GlobalIndex, MemoryIndex, TableIndex, TypeIndex};
 use cranelift_codegen::ir::{
     AliasRegion, AliasRegionData, Endianness, ExtFuncData, ExternalName, FuncRef, GlobalValueData, InstBuilder,
@@ -90,13 +91,15 @@ impl Translator<'_> {
 
     /// Whether the linker will put `symbol` next to the code, so that no indirection is needed to reach it.
     fn is_colocated(&self, symbol: Symbol) -> bool {
-        let module = self.env.module;
+        let Env { module, linkage, layout: Layout { world, .. }, .. } = self.env;
         match symbol {
             // Called, never addressed: where it is far away, the linker calls through a stub.
             Symbol::Import(_) => true,
-            Symbol::Global(it) => module.globals[it].definition.import().is_none(),
-            Symbol::Memory(it) => module.memories[it].definition.import().is_none(),
-            Symbol::Table(it) => module.tables[it].definition.import().is_none(),
+            Symbol::Global(it) => module.globals[it].definition.import().is_none() || linkage.global(it).is_some(),
+            Symbol::Memory(it) => {
+                module.memories[it].definition.import().is_none() || linkage.memory(it).is_some() || *world == World::Closed
+            }
+            Symbol::Table(it) => module.tables[it].definition.import().is_none() || linkage.table(it).is_some(),
             _ => true,
         }
     }
@@ -144,8 +147,9 @@ impl Translator<'_> {
         self.results(call).first().copied()
     }
 
-    pub fn is_imported(&self, func: FuncIndex) -> bool {
-        self.env.module.functions[func].definition.import().is_some()
+    /// Whether the function speaks the platform's C convention: it is imported, and not from another module of the program.
+    pub fn is_foreign(&self, func: FuncIndex) -> bool {
+        self.env.module.functions[func].definition.import().is_some() && self.env.linkage.function(func).is_none()
     }
 }
 

@@ -62,7 +62,7 @@ fn thunk(env: &Env, out: &mut ir::Function, body: impl FnOnce(&mut Translator, &
 impl Translator<'_> {
     /// Calls a function, defined or imported.
     pub fn call_any(&mut self, func: FuncIndex, args: &[Value]) -> Vec<Value> {
-        if self.is_imported(func) {
+        if self.is_foreign(func) {
             return self.call_import(func, args);
         }
         let callee = self.callee(Symbol::Function(func));

@@ -4,6 +4,7 @@
 //! what that needs. Words are those of the core specification, section 2.5 "Modules".
 
 pub mod constant;
+pub mod describe;
 pub mod input;
 pub mod names;
 pub mod parse;
@@ -125,7 +126,7 @@ pub struct Export<'a> {
 }
 
 /// An index with its space.
-#[derive(Copy, Clone, PartialEq, Eq, Debug)]
+#[derive(Copy, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 pub enum EntityIndex {
     Function(FuncIndex),
     Table(TableIndex),

@@ -223,7 +223,9 @@ pub enum EntryKind {
 /// What an executable is: the module, what to run, and which powers it was given. One per executable, see [`PROGRAM_SYMBOL`].
 #[repr(C)]
 pub struct Program {
-    pub image: *const Image,
+    /// The modules, in the order of their instantiation; the last is the one whose entry is run.
+    pub images: *const *const Image,
+    pub n_images: u64,
     /// Exported `_initialize` of a WASI reactor, called before the entry; null if there is none.
     pub initialize: Option<unsafe extern "C" fn(*mut Value)>,
     /// Arguments are read from the array, results are written to it.

@@ -2,7 +2,7 @@
 
 use crate::abi::{EntryKind, Program, Start, TYPE_I32, TYPE_I64, Value};
 use crate::options::{Options, Setting};
-use crate::program::{image, program};
+use crate::program::{images, program};
 use crate::{cpu, invoke, memory, stack, text, trap};
 use std::cell::UnsafeCell;
 
@@ -58,8 +58,10 @@ fn call(program: &Program, arguments: &[*const u8]) -> i32 {
     // SAFETY: the compiler's functions, called in the order that the specification and WASI ask for. The reactor's
     // `_initialize` has neither parameters nor results, so that it leaves the array alone.
     unsafe {
-        if let Some(initialize) = image().initialize {
-            initialize();
+        for image in images() {
+            if let Some(initialize) = image.initialize {
+                initialize();
+            }
         }
         if let Some(initialize) = program.initialize {
             initialize(values.as_mut_ptr());

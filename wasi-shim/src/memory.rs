@@ -5,18 +5,20 @@
 //! file, one by one, when they are first touched.
 
 use crate::abi::{DataRun, HOST_PAGE, Memory, WASM_PAGE};
-use crate::program::{image, memories, slice};
+use crate::program::{images, memories, slice};
 use crate::text::{fail, message};
 
 /// Creates the memories with their initial contents. `limit` is the user's for any one memory, in bytes.
 pub fn create_all(limit: Option<u64>) {
-    for &memory in memories() {
-        // SAFETY: the image's memories are distinct variables, and no code runs yet that knows them.
-        create(unsafe { &mut *memory }, limit);
-    }
-    // SAFETY: the image holds `n_runs` rows.
-    for run in unsafe { slice(image().runs, image().n_runs) } {
-        place(run);
+    for image in images() {
+        for &memory in memories(image) {
+            // SAFETY: the images' memories are distinct variables, and no code runs yet that knows them.
+            create(unsafe { &mut *memory }, limit);
+        }
+        // SAFETY: the image holds `n_runs` rows.
+        for run in unsafe { slice(image.runs, image.n_runs) } {
+            place(run);
+        }
     }
 }
 

@@ -13,9 +13,10 @@ pub fn program() -> &'static Program {
     unsafe { &PROGRAM }
 }
 
-pub fn image() -> &'static Image {
-    // SAFETY: an executable has exactly one image, which is constant data.
-    unsafe { &*program().image }
+/// The modules' images, in the order of their instantiation.
+pub fn images() -> impl Iterator<Item = &'static Image> {
+    // SAFETY: the program holds `n_images` pointers to constant data.
+    unsafe { slice(program().images, program().n_images).iter().map(|&image| &*image) }
 }
 
 /// A table of the image as a slice. A null pointer is an empty table.
@@ -30,10 +31,10 @@ pub unsafe fn slice<T>(start: *const T, length: u64) -> &'static [T] {
     unsafe { std::slice::from_raw_parts(start, length as usize) }
 }
 
-/// The module's memories. Raw pointers, because translated code writes the sizes at any time.
-pub fn memories() -> &'static [*mut Memory] {
+/// The memories that belong to a module. Raw pointers, because translated code writes the sizes at any time.
+pub fn memories(image: &Image) -> &'static [*mut Memory] {
     // SAFETY: the image holds `n_memories` pointers.
-    unsafe { slice(image().memories, image().n_memories) }
+    unsafe { slice(image.memories, image.n_memories) }
 }
 
 /// The text of a zero-terminated string of the system or the image.

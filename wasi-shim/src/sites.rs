@@ -1,11 +1,12 @@
 //! From code addresses to Wasm functions, offsets and traps, by the tables of the image.
 
 use crate::abi::{Function, Image};
-use crate::program::{c_string, image, slice};
+use crate::program::{c_string, images, slice};
 
 /// A code address in a translated function.
 #[derive(Clone, Copy)]
 pub struct Place {
+    image: &'static Image,
     pub function: &'static Function,
     /// Distance from the function's first instruction.
     pub offset: u32,
@@ -26,18 +27,16 @@ pub struct Site {
 impl Place {
     /// The place of an instruction; nothing if it is not translated code.
     pub fn find(address: usize) -> Option<Place> {
-        let Image { text, text_length, functions, n_functions, .. } = *image();
-        let offset = address.wrapping_sub(text as usize);
-        if offset as u64 >= text_length {
-            return None;
-        }
-        let offset = offset as u32;
+        let is_inside = |image: &&Image| (address.wrapping_sub(image.text as usize) as u64) < image.text_length;
+        let image = images().find(is_inside)?;
+        let Image { text, functions, n_functions, .. } = *image;
+        let offset = (address - text as usize) as u32;
         // SAFETY: one row more than there are functions.
         let functions = unsafe { slice(functions, n_functions + 1) };
         let after = functions[..n_functions as usize].partition_point(|function| function.start <= offset);
         let function = functions.get(after.checked_sub(1)?)?;
         let offset = offset - function.start;
-        (offset < function.length).then(|| Place { function, offset, sites: (function.sites, functions[after].sites) })
+        (offset < function.length).then(|| Place { image, function, offset, sites: (function.sites, functions[after].sites) })
     }
 
     /// The trap that this instruction raises when it faults.
@@ -62,14 +61,14 @@ impl Place {
     /// The function's name; empty if it has none.
     pub fn name(&self) -> &'static [u8] {
         // SAFETY: the compiler writes offsets of zero-terminated names.
-        unsafe { c_string(image().names.add(self.function.name as usize)) }
+        unsafe { c_string(self.image.names.add(self.function.name as usize)) }
     }
 
     /// In order of the code offset.
     fn sites(&self) -> impl Iterator<Item = Site> {
         // SAFETY: the compiler writes the sites of one function behind those of the other.
         let mut bytes = unsafe {
-            let start = image().sites.add(self.sites.0 as usize);
+            let start = self.image.sites.add(self.sites.0 as usize);
             std::slice::from_raw_parts(start, (self.sites.1 - self.sites.0) as usize)
         };
         let mut site = Site { code_offset: 0, trap: 0, wasm_offset: 0 };

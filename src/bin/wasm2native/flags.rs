@@ -75,6 +75,13 @@ pub struct Compile {
     #[arg(value_name = "INPUT", required = true)]
     pub inputs: Vec<PathBuf>,
 
+    /// Add the module in FILE to the program: what others import from NAME, it defines
+    ///
+    /// May be repeated. Imports are checked by type and become direct calls; each module is instantiated before those that
+    /// import from it.
+    #[arg(long = "module", value_name = "NAME=FILE", help_heading = "Program", value_parser = module)]
+    pub modules: Vec<(String, PathBuf)>,
+
     /// Write the result to FILE [default: the input's name, in the current directory]
     ///
     /// `-` is standard output. Without `-o`, `dir/app.wasm` becomes `app` in the current directory, `app.o` with `-c`, and
@@ -276,6 +283,7 @@ impl Compile {
             target: self.target.clone(),
             program_options: self.powers.options(),
             fixed_powers: self.fixed_powers,
+            modules: self.modules.clone(),
             prefix: self.prefix.clone(),
             strip: self.strip,
             dump: self.dump.clone(),
@@ -333,4 +341,9 @@ fn threads(text: &str) -> Result<usize, String> {
 /// The first line is that of `-V`; the rest is what a bug report needs.
 fn long_version() -> String {
     format!("{}\nhost: {}\ncranelift: {}", env!("CARGO_PKG_VERSION"), target_lexicon::HOST, cranelift_codegen::VERSION)
+}
+
+fn module(text: &str) -> Result<(String, PathBuf), String> {
+    let (name, file) = text.split_once('=').ok_or("expected NAME=FILE")?;
+    Ok((name.to_owned(), PathBuf::from(file)))
 }

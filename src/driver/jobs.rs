@@ -1,0 +1,50 @@
+//! Which functions of a module are wanted: as roots of the analysis, and as work for the code generator.
+
+use crate::analyze::{Facts, Roots};
+use crate::codegen::cranelift::sweep::Job;
+use crate::layout::{Symbol, World};
+use crate::object::{ProgramPlan, Role};
+use crate::resolve::Linkage;
+use crate::wasm::{Definition, EntityIndex, FuncIndex, Module};
+
+/// What the world outside of the module calls and touches.
+pub fn roots(module: &Module, linkage: &Linkage, world: World, plan: Option<&ProgramPlan>) -> Roots {
+    let functions = plan.into_iter().flat_map(|plan| std::iter::once(plan.entry).chain(plan.initialize)).collect();
+    let visible = match world {
+        World::Closed => linkage.visible.clone(),
+        World::Open => module.exports.iter().map(|export| export.entity).collect(),
+    };
+    Roots { functions, visible }
+}
+
+/// Which functions to make, in the order of the text section.
+pub fn list(module: &Module, facts: &Facts, linkage: &Linkage, role: &Role) -> Vec<Job> {
+    let mut jobs = Vec::with_capacity(module.functions.len() + 2);
+    for (index, func) in &module.functions {
+        match &func.definition {
+            // Another module has its code, or nobody wants its address.
+            Definition::Import(_) if linkage.function(index).is_some() || !facts.address_taken.contains(index) => {}
+            Definition::Local(_) if !facts.reachable.contains(index) => jobs.push(Job::Validate(index)),
+            _ => jobs.push(Job::Translate(Symbol::Function(index))),
+        }
+    }
+    let edges: Vec<Symbol> = match role {
+        Role::Program(plan) => std::iter::once(plan.entry).chain(plan.initialize).map(Symbol::ArrayEntry).collect(),
+        Role::Member => Vec::new(),
+        Role::Library { .. } => exported_functions(module).into_iter().map(Symbol::Export).collect(),
+    };
+    jobs.extend(edges.into_iter().chain([Symbol::Initialize]).map(Job::Translate));
+    jobs
+}
+
+/// Each once.
+fn exported_functions(module: &Module) -> Vec<FuncIndex> {
+    let function = |entity| match entity {
+        EntityIndex::Function(func) => Some(func),
+        _ => None,
+    };
+    let mut exported: Vec<_> = module.exports.iter().filter_map(|export| function(export.entity)).collect();
+    exported.sort_unstable();
+    exported.dedup();
+    exported
+}

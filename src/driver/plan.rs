@@ -1,0 +1,94 @@
+//! What an executable runs, and whether everything it imports is there.
+
+use super::{Source, Unit};
+use crate::abi::EntryKind;
+use crate::codegen::cranelift::target;
+use crate::object::{ProgramPlan, imports};
+use crate::options::Options;
+use crate::wasm::describe::describe_type;
+use crate::wasm::{EntityIndex, Module};
+use anyhow::{Result, anyhow, bail};
+
+/// Finds out what an executable runs.
+pub fn program(module: &Module, options: &Options) -> Result<ProgramPlan> {
+    let function = |name: &str| match module.export(name) {
+        Some(EntityIndex::Function(func)) => Some((name.to_owned(), func)),
+        _ => None,
+    };
+    let (entry_name, entry) = match &options.invoke {
+        Some(name) => function(name)
+            .ok_or_else(|| anyhow!("the module exports no function `{name}`; it exports {}", list_exports(module)))?,
+        None => function("_start").or_else(|| function("main")).ok_or_else(|| {
+            anyhow!(
+                "the module exports neither `_start` nor `main`, so there is nothing to run; \
+                 choose an export with --invoke NAME (there is {}), or make an object with -c",
+                list_exports(module)
+            )
+        })?,
+    };
+    let ty = module.function_type(entry);
+    if options.invoke.is_none() && !ty.params().is_empty() {
+        bail!(
+            "`{entry_name}` takes parameters {}; --invoke {entry_name} reads them from the program's command line",
+            describe_type(ty)
+        );
+    }
+    let initialize = function("_initialize").filter(|_| entry_name != "_start" && entry_name != "_initialize");
+    let memory = match module.export("memory") {
+        Some(EntityIndex::Memory(memory)) => Some(memory),
+        _ => module.memories.keys().next(),
+    };
+    Ok(ProgramPlan {
+        entry,
+        entry_name,
+        kind: if options.invoke.is_some() { EntryKind::Invoke } else { EntryKind::Run },
+        initialize: initialize.map(|(_, func)| func),
+        wasi: false,
+        wasi_memory: memory,
+        options: options.program_options.clone(),
+        fixed_powers: options.fixed_powers,
+        cpu_level: target::cpu_level(&options.cpu),
+    })
+}
+
+fn list_exports(module: &Module) -> String {
+    let names: Vec<_> = module
+        .exports
+        .iter()
+        .filter(|export| matches!(export.entity, EntityIndex::Function(_)))
+        .map(|export| format!("`{}`", export.name.escape_debug()))
+        .collect();
+    match names.len() {
+        0 => "no function".to_owned(),
+        1..=12 => names.join(", "),
+        more => format!("{} and {} more", names[..12].join(", "), more - 12),
+    }
+}
+
+/// An executable's imports must all be defined before the linker sees them. Notes whether the runtime's WASI half is wanted.
+///
+/// # Errors
+/// With a line for each import that nothing defines.
+pub fn check_imports(mut plan: ProgramPlan, units: &[Unit], sources: &[&Source]) -> Result<ProgramPlan> {
+    for (unit, source) in units.iter().zip(sources) {
+        let is_reachable = |func| unit.facts.reachable.contains(func);
+        let undefined = imports::undefined(unit.module, unit.linkage, is_reachable);
+        if !undefined.is_empty() {
+            bail!(
+                "{}: nothing defines what the module imports:\n  {}\nhelp: an executable gets WASI preview 1 and memories from the \
+                 runtime, and the rest from other modules with --module NAME=FILE; -c makes an object with these as undefined symbols",
+                source.file,
+                undefined.join("\n  ")
+            );
+        }
+        plan.wasi |= unit.module.functions.iter().any(|(index, func)| {
+            func.definition.import().is_some_and(imports::is_wasi)
+                && unit.linkage.function(index).is_none()
+                && is_reachable(index)
+        });
+    }
+    if !plan.wasi {
+        plan.wasi_memory = None;
+    }
+    Ok(plan)
+}

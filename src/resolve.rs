@@ -1,0 +1,170 @@
+//! Several modules in one program: which one defines what another imports.
+//!
+//! Requires the modules, parsed. Types are checked here (core specification, 3.2.7 "Import Matching", 4.5.4 "Instantiation"), so that
+//! later stages only ask where an import comes from.
+
+use crate::wasm::describe::{describe_entity, describe_name};
+use crate::wasm::{Definition, EntityIndex, FuncIndex, GlobalIndex, ImportName, MemoryIndex, Module, TableIndex};
+use anyhow::{Result, bail};
+use std::collections::HashMap;
+
+/// A module with the name under which others import from it.
+pub struct Instance<'a> {
+    pub name: String,
+    pub module: Module<'a>,
+}
+
+/// An entity of one of the program's modules, where it is defined.
+#[derive(Copy, Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Provider {
+    /// Place of the instance in the program.
+    pub instance: usize,
+    pub entity: EntityIndex,
+}
+
+/// How one module hangs together with the others.
+#[derive(Default)]
+pub struct Linkage {
+    /// Its imports that another module defines. All others come from the runtime or from the linker.
+    providers: HashMap<EntityIndex, Provider>,
+    /// Its own entities that other modules import, each once, sorted.
+    pub visible: Vec<EntityIndex>,
+}
+
+impl Linkage {
+    pub fn function(&self, func: FuncIndex) -> Option<Provider> {
+        self.provider(EntityIndex::Function(func))
+    }
+
+    pub fn table(&self, table: TableIndex) -> Option<Provider> {
+        self.provider(EntityIndex::Table(table))
+    }
+
+    pub fn memory(&self, memory: MemoryIndex) -> Option<Provider> {
+        self.provider(EntityIndex::Memory(memory))
+    }
+
+    pub fn global(&self, global: GlobalIndex) -> Option<Provider> {
+        self.provider(EntityIndex::Global(global))
+    }
+
+    pub fn provider(&self, entity: EntityIndex) -> Option<Provider> {
+        self.providers.get(&entity).copied()
+    }
+}
+
+/// Resolves the imports of all instances; each may import from those before it.
+///
+/// # Errors
+/// When a module imports what the named one does not export, or with another type.
+pub fn resolve(instances: &[Instance]) -> Result<Vec<Linkage>> {
+    let mut linkages: Vec<Linkage> = Vec::with_capacity(instances.len());
+    for (index, instance) in instances.iter().enumerate() {
+        let mut linkage = Linkage::default();
+        for (import, entity) in imports(&instance.module) {
+            // The last of a name hides those before it.
+            let Some(other) = instances[..index].iter().rposition(|other| other.name == import.module) else { continue };
+            let provider = find(instances, &linkages, other, import)?;
+            check(instances, &instance.module, import, entity, provider)?;
+            linkage.providers.insert(entity, provider);
+            linkages[provider.instance].visible.push(provider.entity);
+        }
+        linkages.push(linkage);
+    }
+    for linkage in &mut linkages {
+        linkage.visible.sort_unstable();
+        linkage.visible.dedup();
+    }
+    Ok(linkages)
+}
+
+/// Puts instances into an order in which each comes after those that it imports from; otherwise they keep theirs.
+///
+/// # Errors
+/// When modules import from each other in a circle.
+pub fn order(instances: Vec<Instance>) -> Result<Vec<Instance>> {
+    let mut waiting = instances;
+    let mut ordered: Vec<Instance> = Vec::with_capacity(waiting.len());
+    while !waiting.is_empty() {
+        let ready = waiting.iter().position(|instance| {
+            imports(&instance.module).all(|(import, _)| waiting.iter().all(|other| other.name != import.module))
+        });
+        let Some(ready) = ready else {
+            let names: Vec<_> = waiting.iter().map(|instance| format!("`{}`", instance.name)).collect();
+            bail!("modules import from each other in a circle: {}", names.join(", "));
+        };
+        ordered.push(waiting.remove(ready));
+    }
+    Ok(ordered)
+}
+
+/// Everything a module imports.
+pub fn imports<'m, 'a>(module: &'m Module<'a>) -> impl Iterator<Item = (ImportName<'a>, EntityIndex)> + 'm {
+    fn import<'a, T>(definition: &Definition<'a, T>, entity: EntityIndex) -> Option<(ImportName<'a>, EntityIndex)> {
+        definition.import().map(|import| (import, entity))
+    }
+    let functions = module.functions.iter().filter_map(|(index, it)| import(&it.definition, EntityIndex::Function(index)));
+    let tables = module.tables.iter().filter_map(|(index, it)| import(&it.definition, EntityIndex::Table(index)));
+    let memories = module.memories.iter().filter_map(|(index, it)| import(&it.definition, EntityIndex::Memory(index)));
+    let globals = module.globals.iter().filter_map(|(index, it)| import(&it.definition, EntityIndex::Global(index)));
+    functions.chain(tables).chain(memories).chain(globals)
+}
+
+/// Follows exports of imports to the definition.
+fn find(instances: &[Instance], linkages: &[Linkage], other: usize, import: ImportName) -> Result<Provider> {
+    let instance = &instances[other];
+    let Some(entity) = instance.module.export(import.name) else {
+        bail!("import {}: the module `{}` exports nothing of that name", describe_name(import), instance.name);
+    };
+    Ok(linkages[other].provider(entity).unwrap_or(Provider { instance: other, entity }))
+}
+
+fn check(instances: &[Instance], module: &Module, import: ImportName, entity: EntityIndex, from: Provider) -> Result<()> {
+    let provider = &instances[from.instance];
+    if !matches(module, entity, &provider.module, from.entity) {
+        bail!(
+            "import {} has type {}, but the module `{}` defines it as {}",
+            describe_name(import),
+            describe_entity(module, entity),
+            provider.name,
+            describe_entity(&provider.module, from.entity)
+        );
+    }
+    Ok(())
+}
+
+/// Whether `theirs` can stand for what `ours` says it imports. The smallest size of a table or memory that can grow is compared when the program runs.
+fn matches(module: &Module, ours: EntityIndex, other: &Module, theirs: EntityIndex) -> bool {
+    match (ours, theirs) {
+        (EntityIndex::Function(ours), EntityIndex::Function(theirs)) => {
+            module.function_type(ours) == other.function_type(theirs)
+        }
+        (EntityIndex::Global(ours), EntityIndex::Global(theirs)) => {
+            let (ours, theirs) = (&module.globals[ours].ty, &other.globals[theirs].ty);
+            ours.content_type == theirs.content_type && ours.mutable == theirs.mutable
+        }
+        (EntityIndex::Memory(ours), EntityIndex::Memory(theirs)) => {
+            let (ours, theirs) = (&module.memories[ours].ty, &other.memories[theirs].ty);
+            ours.memory64 == theirs.memory64
+                && ours.shared == theirs.shared
+                && ours.page_size_log2 == theirs.page_size_log2
+                && limits_match((ours.initial, ours.maximum), (theirs.initial, theirs.maximum))
+        }
+        (EntityIndex::Table(ours), EntityIndex::Table(theirs)) => {
+            let (ours, theirs) = (&module.tables[ours].ty, &other.tables[theirs].ty);
+            ours.element_type == theirs.element_type
+                && ours.table64 == theirs.table64
+                && limits_match((ours.initial, ours.maximum), (theirs.initial, theirs.maximum))
+        }
+        _ => false,
+    }
+}
+
+fn limits_match(ours: (u64, Option<u64>), theirs: (u64, Option<u64>)) -> bool {
+    let maximum_fits = match (ours.1, theirs.1) {
+        (None, _) => true,
+        (Some(_), None) => false,
+        (Some(ours), Some(theirs)) => theirs <= ours,
+    };
+    maximum_fits && ours.0 <= theirs.1.unwrap_or(u64::MAX)
+}

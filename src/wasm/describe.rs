@@ -1,0 +1,58 @@
+//! How messages speak of imports and types.
+
+use super::{EntityIndex, ImportName, Module};
+use wasmparser::{FuncType, GlobalType, MemoryType, TableType, ValType};
+
+/// The type of an entity with the word for its kind: `function (i32) -> i32`.
+pub fn describe_entity(module: &Module, entity: EntityIndex) -> String {
+    match entity {
+        EntityIndex::Function(func) => format!("function {}", describe_type(module.function_type(func))),
+        EntityIndex::Table(table) => {
+            let ty = &module.tables[table].ty;
+            format!("{} with {}", describe_table(ty), describe_limits(ty.initial, ty.maximum, "elements"))
+        }
+        EntityIndex::Memory(memory) => describe_memory(&module.memories[memory].ty),
+        EntityIndex::Global(global) => describe_global(&module.globals[global].ty),
+    }
+}
+
+fn describe_memory(ty: &MemoryType) -> String {
+    let shared = if ty.shared { "shared " } else { "" };
+    let bits = if ty.memory64 { "64-bit " } else { "" };
+    format!("{shared}{bits}memory with {}", describe_limits(ty.initial, ty.maximum, "pages"))
+}
+
+fn describe_limits(initial: u64, maximum: Option<u64>, unit: &str) -> String {
+    match maximum {
+        Some(maximum) => format!("{initial} to {maximum} {unit}"),
+        None => format!("{initial} {unit} or more"),
+    }
+}
+
+/// `` `env.foo` ``, with what a terminal should not see escaped, and cut where it is very long.
+pub fn describe_name(import: ImportName) -> String {
+    const LONGEST: usize = 200;
+    let full = format!("{}.{}", import.module.escape_debug(), import.name.escape_debug());
+    match full.char_indices().nth(LONGEST) {
+        Some((end, _)) => format!("`{}…` ({} bytes)", &full[..end], import.module.len() + 1 + import.name.len()),
+        None => format!("`{full}`"),
+    }
+}
+
+/// `(i32, i64) -> f32`; several results stand in parentheses.
+pub fn describe_type(ty: &FuncType) -> String {
+    let list = |types: &[ValType]| types.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
+    match ty.results() {
+        [] => format!("({})", list(ty.params())),
+        [one] => format!("({}) -> {one}", list(ty.params())),
+        many => format!("({}) -> ({})", list(ty.params()), list(many)),
+    }
+}
+
+pub fn describe_table(ty: &TableType) -> String {
+    format!("table of {}", ty.element_type)
+}
+
+pub fn describe_global(ty: &GlobalType) -> String {
+    format!("{} global of type {}", if ty.mutable { "mutable" } else { "immutable" }, ty.content_type)
+}

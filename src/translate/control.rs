@@ -88,14 +88,15 @@ impl Translator<'_> {
     pub fn if_(&mut self, ty: BlockType) {
         let condition = self.pop();
         let condition = self.condition(condition);
+        // Both ways use the parameters, so what they need is made before the ways part.
+        let frame = Frame { kind: Kind::Block, ty, label: None, height: 0 };
+        let start = self.canonicalise(frame.params(self.env.module).len());
         let then = self.builder.create_block();
         let otherwise = self.builder.create_block();
         self.builder.ins().brif(condition, then, &[], otherwise, &[]);
         self.builder.seal_block(then);
         self.builder.switch_to_block(then);
         self.open(Kind::If { otherwise }, ty, None);
-        let params = self.scratch.control.last().expect("just opened").params(self.env.module).len();
-        let start = self.canonicalise(params);
         self.scratch.stack.extend_from_within(start..);
     }
 

@@ -14,17 +14,13 @@ pub struct Paired {
 /// Runs both `runs` times, one after the other, after one run of each that does not count.
 ///
 /// # Errors
-/// When one fails, or when they don't print the same.
+/// When one can't be started, or when they don't end and print alike.
 pub fn alternate(ours: &mut Command, theirs: &mut Command, runs: usize) -> Result<Paired> {
     let mut paired = Paired::default();
-    let (_, our_output) = time(ours)?;
-    let (_, their_output) = time(theirs)?;
-    if our_output != their_output {
-        bail!(
-            "the outputs differ: {:.200} and {:.200}",
-            String::from_utf8_lossy(&our_output),
-            String::from_utf8_lossy(&their_output)
-        );
+    let (_, our_end) = time(ours)?;
+    let (_, their_end) = time(theirs)?;
+    if our_end != their_end {
+        bail!("they end differently: ours with {our_end}, wasmtime with {their_end}");
     }
     for _ in 0..runs {
         paired.ours.push(time(ours)?.0);
@@ -33,20 +29,21 @@ pub fn alternate(ours: &mut Command, theirs: &mut Command, runs: usize) -> Resul
     Ok(paired)
 }
 
-/// Seconds, and standard output.
-pub fn time(command: &mut Command) -> Result<(f64, Vec<u8>)> {
+/// Seconds, and what could be seen of the end: status and standard output. Solvers answer with statuses other than 0.
+pub fn time(command: &mut Command) -> Result<(f64, String)> {
     let start = Instant::now();
     let output = command.stdin(Stdio::null()).output()?;
     let seconds = start.elapsed().as_secs_f64();
-    if !output.status.success() {
+    let said = String::from_utf8_lossy(&output.stdout);
+    let Some(status) = output.status.code().filter(|&status| status != 134) else {
         bail!(
             "{} ended with {}: {}",
             command.get_program().display(),
             output.status,
             String::from_utf8_lossy(&output.stderr)
         );
-    }
-    Ok((seconds, output.stdout))
+    };
+    Ok((seconds, format!("status {status} and {said:.300}")))
 }
 
 pub fn median(numbers: &[f64]) -> f64 {

@@ -48,6 +48,7 @@ fn compile_c(work: &Path, output: &Path) -> bool {
     let text = "#include <stdio.h>\nint main(void) { puts(\"hello, world!\"); return 0; }\n";
     std::fs::write(&source, text).is_ok()
         && time(Command::new("gcc").args(["-O2", "-static", "-s"]).arg(&source).arg("-o").arg(output)).is_ok()
+        && output.exists()
 }
 
 pub fn text(starts: &[Start]) -> String {

@@ -26,6 +26,8 @@ pub struct Request {
     /// Host folder, guest name.
     pub dirs: Vec<(PathBuf, String)>,
     pub invoke: Option<String>,
+    /// Modules that this one may import from: name, binary form.
+    pub modules: Vec<(String, Vec<u8>)>,
 }
 
 impl Request {
@@ -48,6 +50,11 @@ impl Request {
             let mut value = || words.next().with_context(|| format!("`{word}` lacks its value"));
             match word.as_str() {
                 "--invoke" => request.invoke = Some(value()?),
+                "--module" => {
+                    let value = value()?;
+                    let (name, file) = value.split_once('=').context("`--module` takes NAME=FILE")?;
+                    request.modules.push((name.to_owned(), wat::parse_file(place.join(file))?));
+                }
                 "--dir" => {
                     let value = value()?;
                     let (host, guest) = value.split_once("::").unwrap_or((&value, &value));
@@ -102,17 +109,9 @@ fn run_here(engine: &Engine, module: &Module, request: &Request) -> wasmtime::Re
     let mut linker = Linker::new(engine);
     wasmtime_wasi::p1::add_to_linker_sync(&mut linker, |ctx| ctx)?;
     wasmtime_wasi::p0::add_to_linker_sync(&mut linker, |ctx| ctx)?;
-    for import in module.imports() {
-        if let ExternType::Memory(ty) = import.ty() {
-            let memory = Memory::new(&mut store, ty)?;
-            linker.define(&mut store, import.module(), import.name(), memory)?;
-        }
-    }
     let mut printed = String::new();
-    let ended = match linker.instantiate(&mut store, module) {
-        Ok(instance) => enter(&mut store, instance, request, &mut printed),
-        Err(error) => Err(error),
-    };
+    let ended = instantiate(&mut store, &mut linker, module, request)
+        .and_then(|instance| enter(&mut store, instance, request, &mut printed));
     drop(store);
     let mut stdout = stdout.contents().to_vec();
     stdout.extend(printed.as_bytes());
@@ -130,6 +129,39 @@ fn run_here(engine: &Engine, module: &Module, request: &Request) -> wasmtime::Re
         },
     };
     Ok(Outcome { stdout, stderr, status })
+}
+
+/// The modules before the program, then the program.
+fn instantiate(
+    store: &mut Store<WasiP1Ctx>,
+    linker: &mut Linker<WasiP1Ctx>,
+    module: &Module,
+    request: &Request,
+) -> wasmtime::Result<Instance> {
+    for (name, wasm) in &request.modules {
+        let other = Module::new(store.engine(), wasm)?;
+        supply_memories(store, linker, &other)?;
+        let instance = linker.instantiate(&mut *store, &other)?;
+        linker.instance(&mut *store, name, instance)?;
+    }
+    supply_memories(store, linker, module)?;
+    linker.instantiate(store, module)
+}
+
+/// Memories that nobody defines come from the runtime.
+fn supply_memories(
+    store: &mut Store<WasiP1Ctx>,
+    linker: &mut Linker<WasiP1Ctx>,
+    module: &Module,
+) -> wasmtime::Result<()> {
+    for import in module.imports() {
+        let (ExternType::Memory(ty), None) = (import.ty(), linker.get_by_import(&mut *store, &import)) else {
+            continue;
+        };
+        let memory = Memory::new(&mut *store, ty)?;
+        linker.define(&mut *store, import.module(), import.name(), memory)?;
+    }
+    Ok(())
 }
 
 /// Calls what our programs call: the function asked for, `_start`, or `main`, whose integer result is the exit status.

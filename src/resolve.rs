@@ -6,7 +6,7 @@
 use crate::wasm::describe::{describe_entity, describe_name};
 use crate::wasm::{Definition, EntityIndex, FuncIndex, GlobalIndex, ImportName, MemoryIndex, Module, TableIndex};
 use anyhow::{Result, bail};
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 
 /// A module with the name under which others import from it.
 pub struct Instance<'a> {
@@ -27,8 +27,8 @@ pub struct Provider {
 pub struct Linkage {
     /// Its imports that another module defines. All others come from the runtime or from the linker.
     providers: HashMap<EntityIndex, Provider>,
-    /// Its own entities that other modules import, each once, sorted.
-    pub visible: Vec<EntityIndex>,
+    /// Its own entities that other modules import, or that a script uses.
+    pub visible: BTreeSet<EntityIndex>,
 }
 
 impl Linkage {
@@ -53,29 +53,52 @@ impl Linkage {
     }
 }
 
-/// Resolves the imports of all instances; each may import from those before it.
+/// Resolves the imports of all modules, each from those before it. `lookup` finds the one that a module, given by its number, means by a name.
 ///
 /// # Errors
 /// When a module imports what the named one does not export, or with another type.
-pub fn resolve(instances: &[Instance]) -> Result<Vec<Linkage>> {
-    let mut linkages: Vec<Linkage> = Vec::with_capacity(instances.len());
-    for (index, instance) in instances.iter().enumerate() {
-        let mut linkage = Linkage::default();
-        for (import, entity) in imports(&instance.module) {
-            // The last of a name hides those before it.
-            let Some(other) = instances[..index].iter().rposition(|other| other.name == import.module) else { continue };
-            let provider = find(instances, &linkages, other, import)?;
-            check(instances, &instance.module, import, entity, provider)?;
-            linkage.providers.insert(entity, provider);
-            linkages[provider.instance].visible.push(provider.entity);
+pub fn resolve(modules: &[&Module], lookup: impl Fn(usize, &str) -> Option<usize>) -> Result<Vec<Linkage>> {
+    let mut linkages: Vec<Linkage> = Vec::with_capacity(modules.len());
+    for (index, module) in modules.iter().enumerate() {
+        let linkage = link(modules, &linkages, module, |name| lookup(index, name))?;
+        for provider in linkage.providers.values() {
+            linkages[provider.instance].visible.insert(provider.entity);
         }
         linkages.push(linkage);
     }
-    for linkage in &mut linkages {
-        linkage.visible.sort_unstable();
-        linkage.visible.dedup();
-    }
     Ok(linkages)
+}
+
+/// Resolves the imports of one more module from those already linked.
+///
+/// # Errors
+/// As [`resolve`].
+pub fn link(
+    modules: &[&Module],
+    linkages: &[Linkage],
+    module: &Module,
+    lookup: impl Fn(&str) -> Option<usize>,
+) -> Result<Linkage> {
+    let mut linkage = Linkage::default();
+    for (import, entity) in imports(module) {
+        let Some(other) = lookup(import.module) else { continue };
+        let Some(exported) = modules[other].export(import.name) else {
+            bail!("import {}: the module exports nothing of that name", describe_name(import));
+        };
+        // What it exports may itself be imported: that module defines it.
+        let provider = linkages[other].provider(exported).unwrap_or(Provider { instance: other, entity: exported });
+        let theirs = modules[provider.instance];
+        if !matches(module, entity, theirs, provider.entity) {
+            bail!(
+                "import {} has type {}, but it is defined as {}",
+                describe_name(import),
+                describe_entity(module, entity),
+                describe_entity(theirs, provider.entity)
+            );
+        }
+        linkage.providers.insert(entity, provider);
+    }
+    Ok(linkage)
 }
 
 /// Puts instances into an order in which each comes after those that it imports from; otherwise they keep theirs.
@@ -108,29 +131,6 @@ pub fn imports<'m, 'a>(module: &'m Module<'a>) -> impl Iterator<Item = (ImportNa
     let memories = module.memories.iter().filter_map(|(index, it)| import(&it.definition, EntityIndex::Memory(index)));
     let globals = module.globals.iter().filter_map(|(index, it)| import(&it.definition, EntityIndex::Global(index)));
     functions.chain(tables).chain(memories).chain(globals)
-}
-
-/// Follows exports of imports to the definition.
-fn find(instances: &[Instance], linkages: &[Linkage], other: usize, import: ImportName) -> Result<Provider> {
-    let instance = &instances[other];
-    let Some(entity) = instance.module.export(import.name) else {
-        bail!("import {}: the module `{}` exports nothing of that name", describe_name(import), instance.name);
-    };
-    Ok(linkages[other].provider(entity).unwrap_or(Provider { instance: other, entity }))
-}
-
-fn check(instances: &[Instance], module: &Module, import: ImportName, entity: EntityIndex, from: Provider) -> Result<()> {
-    let provider = &instances[from.instance];
-    if !matches(module, entity, &provider.module, from.entity) {
-        bail!(
-            "import {} has type {}, but the module `{}` defines it as {}",
-            describe_name(import),
-            describe_entity(module, entity),
-            provider.name,
-            describe_entity(&provider.module, from.entity)
-        );
-    }
-    Ok(())
 }
 
 /// Whether `theirs` can stand for what `ours` says it imports. The smallest size of a table or memory that can grow is compared when the program runs.

@@ -140,7 +140,7 @@ fn differs(ours: &Outcome, theirs: &Outcome) -> String {
         out += &format!("wasmtime: {}, ours: {}\n", describe(theirs.status), describe(ours.status));
         out += &format!("standard error of ours:\n{}", text::render(&ours.stderr));
     } else if ours.status == 134 {
-        let (our_trap, their_trap) = (trap::of_program(ours), trap::of_program(theirs));
+        let (our_trap, their_trap) = (trap::coarse(trap::of_program(ours)), trap::coarse(trap::of_program(theirs)));
         if our_trap != their_trap {
             out += &format!("wasmtime traps with {their_trap:?}, ours with {our_trap:?}\n");
         }

@@ -9,9 +9,9 @@ use crate::wasm::{Definition, EntityIndex, FuncIndex, Module};
 
 /// What the world outside of the module calls and touches.
 pub fn roots(module: &Module, linkage: &Linkage, world: World, plan: Option<&ProgramPlan>) -> Roots {
-    let functions = plan.into_iter().flat_map(|plan| std::iter::once(plan.entry).chain(plan.initialize)).collect();
+    let functions = plan.into_iter().flat_map(|plan| plan.entry.into_iter().chain(plan.initialize)).collect();
     let visible = match world {
-        World::Closed => linkage.visible.clone(),
+        World::Closed => linkage.visible.iter().copied().collect(),
         World::Open => module.exports.iter().map(|export| export.entity).collect(),
     };
     Roots { functions, visible }
@@ -29,8 +29,8 @@ pub fn list(module: &Module, facts: &Facts, linkage: &Linkage, role: &Role) -> V
         }
     }
     let edges: Vec<Symbol> = match role {
-        Role::Program(plan) => std::iter::once(plan.entry).chain(plan.initialize).map(Symbol::ArrayEntry).collect(),
-        Role::Member => Vec::new(),
+        Role::Program(plan) => plan.entry.into_iter().chain(plan.initialize).map(Symbol::ArrayEntry).collect(),
+        Role::Member { entries } => entries.iter().copied().map(Symbol::ArrayEntry).collect(),
         Role::Library { .. } => exported_functions(module).into_iter().map(Symbol::Export).collect(),
     };
     jobs.extend(edges.into_iter().chain([Symbol::Initialize]).map(Job::Translate));

@@ -3,6 +3,7 @@
 mod explain;
 mod jobs;
 mod plan;
+mod script;
 
 use crate::analyze::{self, Facts};
 use crate::code::Code;
@@ -34,6 +35,7 @@ const MAIN: &str = "\0main";
 /// One message that begins with the input's name.
 pub fn build(input: &Input, options: &Options, emit: Emit, file: &Path, observer: &dyn Observer) -> Result<()> {
     match emit {
+        Emit::Exe if input.is_script() => script::build(input, options, file, observer),
         Emit::Exe => build_program(input, options, file, observer),
         Emit::Obj => output::write(file, &build_object(input, options, observer)?),
         Emit::Wat | Emit::Clif | Emit::Asm => {
@@ -55,7 +57,10 @@ fn build_program(input: &Input, options: &Options, file: &Path, observer: &dyn O
     let instances = sources.iter().map(|source| source.parse(observer)).collect::<Result<Vec<_>>>()?;
     let instances = resolve::order(instances)?;
     let sources: Vec<_> = instances.iter().map(|it| find_source(&sources, it)).collect();
-    let linkages = resolve::resolve(&instances).with_context(|| input.name.clone())?;
+    let modules: Vec<_> = instances.iter().map(|instance| &instance.module).collect();
+    // The last module of a name hides those before it.
+    let lookup = |importer: usize, name: &str| instances[..importer].iter().rposition(|other| other.name == name);
+    let linkages = resolve::resolve(&modules, lookup).with_context(|| input.name.clone())?;
     let main = instances.last().expect("the main module is one of them");
     let plan = plan::program(&main.module, options).with_context(|| input.name.clone())?;
     let units = instances
@@ -70,7 +75,7 @@ fn build_program(input: &Input, options: &Options, file: &Path, observer: &dyn O
     let plan = plan::check_imports(plan, &units, &sources)?;
     let mut objects = Vec::with_capacity(units.len());
     for (index, (unit, source)) in units.iter().zip(&sources).enumerate() {
-        let role = if index + 1 == units.len() { Role::Program(&plan) } else { Role::Member };
+        let role = if index + 1 == units.len() { Role::Program(&plan) } else { Role::Member { entries: &[] } };
         let code = source.explain(unit.compile(&target, &role, options, observer))?;
         let object = || object::write(&unit.env(&target), index, &code, &role);
         objects.push(stage(observer, "object", 0, object).with_context(|| source.file.to_owned())?);

@@ -39,7 +39,8 @@ pub fn program(module: &Module, options: &Options) -> Result<ProgramPlan> {
         _ => module.memories.keys().next(),
     };
     Ok(ProgramPlan {
-        entry,
+        entry: Some(entry),
+        script: None,
         entry_name,
         kind: if options.invoke.is_some() { EntryKind::Invoke } else { EntryKind::Run },
         initialize: initialize.map(|(_, func)| func),

@@ -1,10 +1,10 @@
 //! Exports of an object: global symbols `PREFIX_NAME`, functions in the platform's C convention, the rest as data.
 
 use super::imports::identifier;
-use super::writer::{Writer, provided_symbol};
+use super::writer::{Writer, entry_symbol, provided_symbol};
 use crate::layout::Symbol;
 use crate::resolve::Provider;
-use crate::wasm::EntityIndex;
+use crate::wasm::{EntityIndex, FuncIndex};
 use anyhow::{Result, bail};
 use object::SymbolScope;
 use std::collections::HashMap;
@@ -40,6 +40,13 @@ pub fn write_visible(writer: &mut Writer, instance: usize) {
         let symbol = internal_symbol(entity);
         writer.refer(symbol);
         writer.aliases.push((provided_symbol(Provider { instance, entity }), symbol, SymbolScope::Linkage));
+    }
+}
+
+/// Gives what a script calls its hidden symbol.
+pub fn write_entries(writer: &mut Writer, instance: usize, entries: &[FuncIndex]) {
+    for &func in entries {
+        writer.aliases.push((entry_symbol(instance, func), Symbol::ArrayEntry(func), SymbolScope::Linkage));
     }
 }
 

@@ -11,6 +11,7 @@ mod frames;
 mod image;
 pub mod imports;
 mod program;
+pub mod script;
 mod text;
 mod writer;
 
@@ -27,14 +28,19 @@ pub enum Role<'a> {
     /// An executable: the module's description and how to run it.
     Program(&'a ProgramPlan),
     /// Another module of an executable.
-    Member,
+    Member {
+        /// Functions that a script calls.
+        entries: &'a [FuncIndex],
+    },
     /// Something to link with: exports are global symbols `PREFIX_name`.
     Library { prefix: &'a str },
 }
 
 /// How an executable runs its module.
 pub struct ProgramPlan {
-    pub entry: FuncIndex,
+    /// `None` when there is a script instead.
+    pub entry: Option<FuncIndex>,
+    pub script: Option<Vec<script::Command>>,
     pub entry_name: String,
     pub kind: crate::abi::EntryKind,
     /// A WASI reactor's `_initialize`.
@@ -60,7 +66,10 @@ pub fn write(env: &Env, instance: usize, code: &Code, role: &Role) -> Result<Vec
     let image = describe::write(&mut writer, code, &text)?;
     match role {
         Role::Program(plan) => program::write(&mut writer, plan, instance, image),
-        Role::Member => writer.export_symbol(&writer::image_symbol(instance), image, SymbolScope::Linkage),
+        Role::Member { entries } => {
+            writer.export_symbol(&writer::image_symbol(instance), image, SymbolScope::Linkage);
+            exports::write_entries(&mut writer, instance, entries);
+        }
         Role::Library { prefix } => {
             writer.export_symbol(&format!("w2n_image_{prefix}"), image, SymbolScope::Dynamic);
             exports::write(&mut writer, prefix)?;

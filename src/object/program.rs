@@ -1,6 +1,6 @@
 //! The description of an executable: [`abi::Program`], and the options section that `wasm2native inspect` reads.
 
-use super::ProgramPlan;
+use super::{ProgramPlan, script};
 use super::writer::{Data, Writer, image_symbol};
 use crate::abi;
 use crate::layout::Symbol;
@@ -11,15 +11,19 @@ use wasmparser::ValType;
 /// Writes the program's description. It stands in the object of the last instance, `instance`, whose image is `image`.
 pub fn write(writer: &mut Writer, plan: &ProgramPlan, instance: usize, image: SymbolId) {
     let module = writer.module;
-    let ty = module.function_type(plan.entry);
+    let ty = plan.entry.map(|entry| module.function_type(entry));
+    let (parameters, results) = ty.map_or((&[][..], &[][..]), |ty| (ty.params(), ty.results()));
+    let (n_parameters, n_results) = (parameters.len() as u64, results.len() as u64);
     let options: Vec<u8> = plan.options.iter().flat_map(|option| option.bytes().chain([0])).collect();
     let options_length = options.len() as u64;
     let options = write_options(writer, options);
     let name = read_only(writer, "w2n.entry_name", plan.entry_name.replace('\0', "?").bytes().chain([0]).collect());
-    let parameters = read_only(writer, "w2n.parameters", ty.params().iter().map(type_code).collect());
-    let results = read_only(writer, "w2n.results", ty.results().iter().map(type_code).collect());
+    let parameters = read_only(writer, "w2n.parameters", parameters.iter().map(type_code).collect());
+    let results = read_only(writer, "w2n.results", results.iter().map(type_code).collect());
     let start_wasi = plan.wasi.then(|| writer.runtime_symbol("w2n_wasi_start"));
     let memory = plan.wasi_memory.map(|index| writer.refer(Symbol::Memory(index)));
+    let script = plan.script.as_ref().map(|commands| script::write(writer, commands));
+    let run_script = script.map(|_| writer.runtime_symbol("w2n_script_run"));
     let mut images = Data::default();
     for other in 0..instance {
         images.address(writer.undefined(image_symbol(other), SymbolKind::Data));
@@ -29,11 +33,12 @@ pub fn write(writer: &mut Writer, plan: &ProgramPlan, instance: usize, image: Sy
     let mut data = Data::default();
     data.address(images).u64(instance as u64 + 1);
     data.address(plan.initialize.and_then(|func| writer.defined(Symbol::ArrayEntry(func))));
-    data.address(writer.defined(Symbol::ArrayEntry(plan.entry)).expect("the entry is compiled"));
+    data.address(plan.entry.map(|entry| writer.defined(Symbol::ArrayEntry(entry)).expect("the entry is compiled")));
     data.address(name);
-    data.address(parameters).u64(ty.params().len() as u64);
-    data.address(results).u64(ty.results().len() as u64);
+    data.address(parameters).u64(n_parameters);
+    data.address(results).u64(n_results);
     data.address(options).u64(options_length);
+    data.address(script).address(run_script);
     data.address(start_wasi).address(memory);
     data.byte(plan.kind as u8).byte(u8::from(plan.fixed_powers)).byte(plan.cpu_level);
     data.bytes.resize(size_of::<abi::Program>(), 0);

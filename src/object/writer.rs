@@ -309,6 +309,11 @@ pub fn provided_symbol(provider: Provider) -> String {
     }
 }
 
+/// Name of the symbol of a function of an instance that takes its arguments from an array.
+pub fn entry_symbol(instance: usize, func: FuncIndex) -> String {
+    format!("w2n.{instance}.entry.{}", func.as_u32())
+}
+
 /// Name of the symbol of an instance's [`abi::Image`].
 pub fn image_symbol(instance: usize) -> String {
     format!("w2n.{instance}.image")

@@ -68,7 +68,7 @@ impl Translator<'_> {
     ///
     /// Null has signature 0, so that one compare finds both null and another type; which of them it was is asked only then.
     fn table_function(&mut self, ty: TypeIndex, table: TableIndex, index: Value) -> Value {
-        let entry = self.table_entry(table, index);
+        let entry = self.table_entry(table, index, Trap::UndefinedElement);
         let flags = self.trusted(Region::Table(table));
         let code = self.builder.ins().load(POINTER, flags, entry, offset_of!(FuncEntry, code) as i32);
         let actual = self.builder.ins().load(POINTER, flags, entry, offset_of!(FuncEntry, signature) as i32);

@@ -26,7 +26,7 @@ pub struct Entry {
 impl Translator<'_> {
     pub fn table_get(&mut self, table: TableIndex) {
         let index = self.pop();
-        let entry = self.table_entry(table, index);
+        let entry = self.table_entry(table, index, Trap::TableOutOfBounds);
         let flags = self.trusted(Region::Table(table));
         let reference = self.builder.ins().load(POINTER, flags, entry, offset_of!(FuncEntry, code) as i32);
         self.push_typed(reference, self.env.module.tables[table].ty.element_type.into());
@@ -34,7 +34,7 @@ impl Translator<'_> {
 
     pub fn table_set(&mut self, table: TableIndex) {
         let (index, reference) = self.pop2();
-        let address = self.table_entry(table, index);
+        let address = self.table_entry(table, index, Trap::TableOutOfBounds);
         let entry = self.entry_of(table, reference);
         self.store_entry(Region::Table(table), address, entry);
     }
@@ -84,8 +84,8 @@ impl Translator<'_> {
         self.builder.switch_to_block(done);
     }
 
-    /// The address of an entry, after the bounds check.
-    pub fn table_entry(&mut self, table: TableIndex, index: Value) -> Value {
+    /// The address of an entry, after the bounds check, which may raise `trap`.
+    pub fn table_entry(&mut self, table: TableIndex, index: Value, trap: Trap) -> Value {
         let length = match self.table_plan(table).fixed {
             // Compared in 32 bits where the length is known: an index is never more than that.
             Some(length) if length <= u64::from(u32::MAX) => self.iconst(types::I32, length as i64),
@@ -94,7 +94,7 @@ impl Translator<'_> {
         let index64 = self.widen(index);
         let compared = if self.type_of(length) == types::I32 { index } else { index64 };
         let outside = self.builder.ins().icmp(IntCC::UnsignedGreaterThanOrEqual, compared, length);
-        self.builder.ins().trapnz(outside, super::translator::trap_code(Trap::TableOutOfBounds));
+        self.builder.ins().trapnz(outside, super::translator::trap_code(trap));
         self.entry_address(table, index64)
     }
 

@@ -1,5 +1,6 @@
 //! From a file to a binary module: `.wasm` and `.wat` are told apart by content, never by name.
 
+use crate::script;
 use anyhow::{Context, Result, bail};
 use std::borrow::Cow;
 use std::io::Read;
@@ -22,6 +23,11 @@ impl Input {
         let name = path.display().to_string();
         let bytes = std::fs::read(path).with_context(|| format!("can't read {name}"))?;
         Ok(Input { name, bytes })
+    }
+
+    /// Whether this is a test script rather than a module.
+    pub fn is_script(&self) -> bool {
+        std::str::from_utf8(&self.bytes).is_ok_and(script::is_script)
     }
 
     /// The module's binary form: the bytes themselves, or the text translated.

@@ -3,7 +3,7 @@
 use super::process::Outcome;
 
 /// The messages of `wasi-shim`, each with what wasmtime says instead.
-const KINDS: [(&str, &[&str]); 12] = [
+const KINDS: [(&str, &[&str]); 13] = [
     ("unreachable", &["wasm `unreachable` instruction executed"]),
     (
         "out of bounds memory access in a WASI call",
@@ -11,7 +11,8 @@ const KINDS: [(&str, &[&str]); 12] = [
     ),
     ("invalid argument of a WASI call", &["Invalid enum value", "Invalid flag value"]),
     ("out of bounds memory access", &[]),
-    ("out of bounds table access", &["undefined element: out of bounds table access"]),
+    ("undefined element: out of bounds table access", &[]),
+    ("out of bounds table access", &[]),
     ("uninitialized element", &[]),
     ("indirect call type mismatch", &[]),
     ("integer overflow", &[]),
@@ -38,4 +39,10 @@ pub fn of_program(outcome: &Outcome) -> Option<&'static str> {
 /// Whether `name` is the message of a trap.
 pub fn is_known(name: &str) -> bool {
     KINDS.iter().any(|(kind, _)| *kind == name)
+}
+
+/// `trap` as far as wasmtime tells traps apart: it has one message for all accesses beyond the end of a table.
+#[allow(dead_code, reason = "not every test compares")]
+pub fn coarse(trap: Option<&'static str>) -> Option<&'static str> {
+    trap.map(|trap| trap.trim_start_matches("undefined element: "))
 }

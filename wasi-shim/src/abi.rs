@@ -56,8 +56,8 @@ pub enum Trap {
     StackExhausted = 9,
     NullReference = 10,
     UnalignedAtomic = 11,
-    /// An active segment of the module does not fit (core specification, 4.5.4 "Instantiation").
-    SegmentOutOfBounds = 12,
+    /// `call_indirect` beyond the end of the table.
+    UndefinedElement = 12,
 }
 
 impl Trap {
@@ -73,7 +73,7 @@ impl Trap {
         Trap::StackExhausted,
         Trap::NullReference,
         Trap::UnalignedAtomic,
-        Trap::SegmentOutOfBounds,
+        Trap::UndefinedElement,
     ];
 
     pub const fn message(self) -> &'static str {
@@ -89,7 +89,7 @@ impl Trap {
             Trap::StackExhausted => "call stack exhausted",
             Trap::NullReference => "null reference",
             Trap::UnalignedAtomic => "unaligned atomic",
-            Trap::SegmentOutOfBounds => "out of bounds segment",
+            Trap::UndefinedElement => "undefined element: out of bounds table access",
         }
     }
 }
@@ -228,8 +228,8 @@ pub struct Program {
     pub n_images: u64,
     /// Exported `_initialize` of a WASI reactor, called before the entry; null if there is none.
     pub initialize: Option<unsafe extern "C" fn(*mut Value)>,
-    /// Arguments are read from the array, results are written to it.
-    pub entry: unsafe extern "C" fn(*mut Value),
+    /// Arguments are read from the array, results are written to it. Null when there is a script instead.
+    pub entry: Option<unsafe extern "C" fn(*mut Value)>,
     /// Name of the exported function, zero-terminated.
     pub entry_name: *const u8,
     pub parameters: *const u8,
@@ -239,6 +239,10 @@ pub struct Program {
     /// Options fixed at build time, each ended by a zero byte, in the syntax of the command line (`--dir`, `/tmp::/data`).
     pub options: *const u8,
     pub options_length: u64,
+    /// A script to go through instead of running an entry; null if there is none.
+    pub script: *const Script,
+    /// `w2n_script_run` when there is a script, else null: so that other programs link none of it.
+    pub run_script: Option<unsafe extern "C" fn(*const Program) -> i32>,
     /// `w2n_wasi_start` when the program imports WASI, else null: so that a program without WASI links none of it.
     pub start_wasi: Option<unsafe extern "C" fn(*const Start)>,
     /// Memory that WASI functions read and write: the one exported as `memory`; null if there is none.
@@ -249,6 +253,77 @@ pub struct Program {
     pub fixed_powers: u8,
     /// Micro-architecture level the code was compiled for: 1 to 4 as in the x86-64 psABI, 0 if not checked.
     pub cpu_level: u8,
+}
+
+/// A test script (`.wast`) as a program: its commands, in order.
+#[repr(C)]
+pub struct Script {
+    pub commands: *const Command,
+    pub n_commands: u64,
+}
+
+/// One command of a script.
+#[repr(C)]
+pub struct Command {
+    /// Line in the script, counted from 1.
+    pub line: u32,
+    /// An [`Action`].
+    pub action: u8,
+    /// An [`Outcome`].
+    pub outcome: u8,
+    /// 1: an assertion, counted in the summary.
+    pub is_assertion: u8,
+    pub n_arguments: u32,
+    pub n_results: u32,
+    /// The instance, for [`Action::Instantiate`].
+    pub image: *const Image,
+    /// The function, for [`Action::Call`].
+    pub entry: Option<unsafe extern "C" fn(*mut Value)>,
+    /// Storage of the global, for [`Action::ReadGlobal`].
+    pub global: *const u8,
+    /// Bytes of the global.
+    pub global_size: u64,
+    pub arguments: *const Value,
+    pub results: *const Pattern,
+    /// The message that a trap has to begin with or contain, or what was wrong when compiling; zero-terminated.
+    pub message: *const u8,
+}
+
+/// What a command does.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u8)]
+pub enum Action {
+    Instantiate = 0,
+    Call = 1,
+    ReadGlobal = 2,
+    /// Nothing: the compiler has found that the assertion holds.
+    Hold = 3,
+    /// Nothing: the compiler has found that the assertion does not hold, see [`Command::message`].
+    Fail = 4,
+}
+
+/// What has to come of a command.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u8)]
+pub enum Outcome {
+    /// It returns, with results that match the patterns.
+    Return = 0,
+    /// It returns, with whatever results.
+    Any = 1,
+    Trap = 2,
+    Exception = 3,
+}
+
+/// A set of values that a result may have: those equal to `value` where `mask` has ones, or all but null.
+#[derive(Clone, Copy, Debug)]
+#[repr(C, align(16))]
+pub struct Pattern {
+    pub value: [u8; 16],
+    pub mask: [u8; 16],
+    /// 1: any value but zero; the other fields don't count.
+    pub is_not_null: u8,
+    /// 1: the next pattern is an alternative for the same result.
+    pub has_alternative: u8,
 }
 
 /// What the entry hands to the WASI half.

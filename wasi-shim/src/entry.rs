@@ -39,6 +39,10 @@ extern "C" fn main(argc: i32, argv: *const *const u8, envp: *const *const u8) ->
     stack::limit_main_stack(max_stack);
     stack::create_signal_stack();
     trap::install();
+    if let Some(run_script) = program.run_script {
+        // SAFETY: the runtime's own function, with the description that it belongs to.
+        return unsafe { run_script(program) };
+    }
     memory::create_all(max_memory);
     if let Some(start_wasi) = program.start_wasi {
         // SAFETY: the runtime's own function; the structure lives as long as the call.
@@ -66,7 +70,9 @@ fn call(program: &Program, arguments: &[*const u8]) -> i32 {
         if let Some(initialize) = program.initialize {
             initialize(values.as_mut_ptr());
         }
-        (program.entry)(values.as_mut_ptr());
+        if let Some(entry) = program.entry {
+            entry(values.as_mut_ptr());
+        }
     }
     if is_invoke {
         invoke::print_results(program, values);

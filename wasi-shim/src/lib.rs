@@ -23,6 +23,8 @@ mod stack;
 
 mod sites;
 
+mod attempt;
+
 mod trap;
 
 mod memory;
@@ -34,6 +36,8 @@ mod simd;
 mod number;
 
 mod invoke;
+
+mod script;
 
 mod entry;
 

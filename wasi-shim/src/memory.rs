@@ -4,21 +4,24 @@
 //! not copied: their pages move from the executable's private mapping into the memory, and the kernel reads them from the
 //! file, one by one, when they are first touched.
 
-use crate::abi::{DataRun, HOST_PAGE, Memory, WASM_PAGE};
+use crate::abi::{DataRun, HOST_PAGE, Image, Memory, WASM_PAGE};
 use crate::program::{images, memories, slice};
 use crate::text::{fail, message};
 
 /// Creates the memories with their initial contents. `limit` is the user's for any one memory, in bytes.
 pub fn create_all(limit: Option<u64>) {
-    for image in images() {
-        for &memory in memories(image) {
-            // SAFETY: the images' memories are distinct variables, and no code runs yet that knows them.
-            create(unsafe { &mut *memory }, limit);
-        }
-        // SAFETY: the image holds `n_runs` rows.
-        for run in unsafe { slice(image.runs, image.n_runs) } {
-            place(run);
-        }
+    images().for_each(|image| create_for(image, limit));
+}
+
+/// Creates the memories of one module.
+pub fn create_for(image: &Image, limit: Option<u64>) {
+    for &memory in memories(image) {
+        // SAFETY: the images' memories are distinct variables, and no code runs yet that knows them.
+        create(unsafe { &mut *memory }, limit);
+    }
+    // SAFETY: the image holds `n_runs` rows.
+    for run in unsafe { slice(image.runs, image.n_runs) } {
+        place(run);
     }
 }
 

@@ -8,6 +8,7 @@
 //! signals. So it never loops.
 
 use crate::abi::{NO_FUNCTION, TRAP_EXIT_STATUS, Trap};
+use crate::attempt;
 use crate::sites::Place;
 use crate::stack;
 use crate::text::{STDERR, Text};
@@ -67,15 +68,24 @@ extern "C" fn handle(signal: c_int, info: *mut siginfo_t, context: *mut c_void) 
     // Zero and below: sent by a process, not by the processor.
     if code > 0 {
         if signal == SIGSEGV && stack::is_overflow(address, code == SEGV_MAPERR) {
-            raise(Trap::StackExhausted.message(), registers);
+            return stop(Trap::StackExhausted.message(), registers, context);
         }
         let site = Place::find(registers.pc).and_then(|place| place.trap());
         let trap = site.and_then(|site| Trap::ALL.into_iter().find(|&trap| trap as u8 == site.trap));
         if let Some(trap) = trap {
-            raise(trap.message(), registers);
+            return stop(trap.message(), registers, context);
         }
     }
     pass_on(signal, info, context, code);
+}
+
+/// A trap in a signal handler: the end of an attempt, or of the program.
+fn stop(message: &'static str, registers: Registers, context: *mut c_void) {
+    // SAFETY: the kernel passes a valid `ucontext_t`, and restores the registers from it.
+    let context = unsafe { &mut *context.cast::<libc::ucontext_t>() };
+    if !attempt::give_up_in(context, message) {
+        raise(message, registers);
+    }
 }
 
 /// A signal that is not ours: calls the handler that was there before, or lets the system do what it would have done.
@@ -111,7 +121,8 @@ pub extern "C" fn w2n_trap(number: i32) -> ! {
 
 /// Raises a trap from a function of the runtime that translated code called.
 #[inline(always)]
-pub fn raise_here(message: &str) -> ! {
+pub fn raise_here(message: &'static str) -> ! {
+    attempt::give_up(message);
     let fp: usize;
     // SAFETY: copies a register. The build script compiles this crate with frame pointers; without them the register
     // may hold anything, which the walk checks.

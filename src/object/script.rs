@@ -1,0 +1,102 @@
+//! The commands of a test script: [`abi::Script`], in the object that holds the program's description.
+
+use super::writer::{Data, Writer, entry_symbol, image_symbol, provided_symbol};
+use crate::abi::{self, Action, Outcome, Pattern, Value};
+use crate::resolve::Provider;
+use crate::wasm::FuncIndex;
+use object::SymbolKind;
+use object::write::{StandardSection, SymbolId};
+use std::collections::HashMap;
+
+/// [`abi::Command`] before it has addresses.
+pub struct Command {
+    pub line: u32,
+    pub action: Action,
+    pub subject: Subject,
+    pub outcome: Outcome,
+    pub is_assertion: bool,
+    pub arguments: Vec<Value>,
+    /// Alternatives per result.
+    pub results: Vec<Vec<Pattern>>,
+    pub message: String,
+}
+
+/// What a command acts on.
+pub enum Subject {
+    Nothing,
+    Instance(usize),
+    Function { instance: usize, func: FuncIndex },
+    Global { provider: Provider, size: u64 },
+}
+
+/// Writes the script; its symbol.
+pub fn write(writer: &mut Writer, commands: &[Command]) -> SymbolId {
+    let mut pools = Pools::default();
+    let mut table = Data::default();
+    let mut names = HashMap::new();
+    for command in commands {
+        let n_results = command.results.len() as u32;
+        table.u32(command.line).byte(command.action as u8).byte(command.outcome as u8);
+        table.byte(u8::from(command.is_assertion)).byte(0);
+        table.u32(command.arguments.len() as u32).u32(n_results);
+        let mut symbol = |name: String, kind| {
+            *names.entry(name.clone()).or_insert_with(|| writer.undefined(name, kind))
+        };
+        let (image, entry, global, size) = match command.subject {
+            Subject::Nothing => (None, None, None, 0),
+            Subject::Instance(instance) => (Some(symbol(image_symbol(instance), SymbolKind::Data)), None, None, 0),
+            Subject::Function { instance, func } => {
+                (None, Some(symbol(entry_symbol(instance, func), SymbolKind::Text)), None, 0)
+            }
+            Subject::Global { provider, size } => {
+                (None, None, Some(symbol(provided_symbol(provider), SymbolKind::Data)), size)
+            }
+        };
+        table.address(image).address(entry).address(global).u64(size);
+        pools.fixups.push((table.bytes.len() as u64, Pool::Values, pools.values.len() as i64));
+        pools.values.extend(command.arguments.iter().flat_map(|value| value.0));
+        pools.fixups.push((table.bytes.len() as u64 + 8, Pool::Patterns, pools.patterns.len() as i64));
+        command.results.iter().flatten().for_each(|pattern| write_pattern(&mut pools.patterns, pattern));
+        pools.fixups.push((table.bytes.len() as u64 + 16, Pool::Texts, pools.texts.len() as i64));
+        pools.texts.extend(command.message.replace('\0', "?").bytes().chain([0]));
+        table.u64(0).u64(0).u64(0);
+    }
+    assert_eq!(table.bytes.len(), commands.len() * size_of::<abi::Command>());
+    let constant = |bytes| Data { bytes, addresses: Vec::new() };
+    let values = writer.local("w2n.script.values", StandardSection::ReadOnlyData, constant(pools.values), 16);
+    let patterns = writer.local("w2n.script.patterns", StandardSection::ReadOnlyData, constant(pools.patterns), 16);
+    let texts = writer.local("w2n.script.texts", StandardSection::ReadOnlyData, constant(pools.texts), 1);
+    table.addresses.extend(pools.fixups.into_iter().map(|(at, pool, offset)| match pool {
+        Pool::Values => (at, values, offset),
+        Pool::Patterns => (at, patterns, offset),
+        Pool::Texts => (at, texts, offset),
+    }));
+    let table = writer.local("w2n.script.commands", StandardSection::ReadOnlyDataWithRel, table, 8);
+    let mut script = Data::default();
+    script.address(table).u64(commands.len() as u64);
+    assert_eq!(script.bytes.len(), size_of::<abi::Script>());
+    writer.local("w2n.script", StandardSection::ReadOnlyDataWithRel, script, 8)
+}
+
+/// Data that commands point into, and where they do: offset in the table of commands, pool, offset in the pool.
+#[derive(Default)]
+struct Pools {
+    values: Vec<u8>,
+    patterns: Vec<u8>,
+    texts: Vec<u8>,
+    fixups: Vec<(u64, Pool, i64)>,
+}
+
+enum Pool {
+    Values,
+    Patterns,
+    Texts,
+}
+
+fn write_pattern(bytes: &mut Vec<u8>, pattern: &Pattern) {
+    let start = bytes.len();
+    bytes.extend(pattern.value);
+    bytes.extend(pattern.mask);
+    bytes.extend([pattern.is_not_null, pattern.has_alternative]);
+    bytes.resize(start + size_of::<Pattern>(), 0);
+}

@@ -1,0 +1,113 @@
+//! Values of scripts: arguments as the runtime takes them, expected results as masks over bits.
+
+use crate::abi::{Pattern, Value};
+use anyhow::{Result, bail};
+use wast::core::{NanPattern, V128Pattern, WastArgCore, WastRetCore};
+use wast::token::{F32, F64};
+
+/// Host references are their number plus one, so that none is null.
+const HOST_REFERENCE: u64 = 1;
+
+/// # Errors
+/// For references of the garbage collection proposal.
+pub fn argument(argument: &WastArgCore) -> Result<Value> {
+    Ok(Value(match argument {
+        WastArgCore::I32(it) => low(&it.to_le_bytes()),
+        WastArgCore::I64(it) => low(&it.to_le_bytes()),
+        WastArgCore::F32(it) => low(&it.bits.to_le_bytes()),
+        WastArgCore::F64(it) => low(&it.bits.to_le_bytes()),
+        WastArgCore::V128(it) => it.to_le_bytes(),
+        WastArgCore::RefNull(_) => [0; 16],
+        WastArgCore::RefExtern(it) => low(&(u64::from(*it) + HOST_REFERENCE).to_le_bytes()),
+        WastArgCore::RefHost(_) => bail!("garbage collection is not supported"),
+    }))
+}
+
+/// What a result may be, one pattern per alternative.
+///
+/// # Errors
+/// For references of the garbage collection proposal.
+pub fn patterns(result: &WastRetCore) -> Result<Vec<Pattern>> {
+    let one = |pattern| Ok(vec![pattern]);
+    match result {
+        WastRetCore::I32(it) => one(exact(&it.to_le_bytes())),
+        WastRetCore::I64(it) => one(exact(&it.to_le_bytes())),
+        WastRetCore::F32(it) => {
+            let (value, mask) = f32_pattern(it);
+            one(masked(&value.to_le_bytes(), &mask.to_le_bytes()))
+        }
+        WastRetCore::F64(it) => {
+            let (value, mask) = f64_pattern(it);
+            one(masked(&value.to_le_bytes(), &mask.to_le_bytes()))
+        }
+        WastRetCore::V128(it) => one(vector(it)),
+        WastRetCore::RefNull(_) => one(exact(&[0; 8])),
+        WastRetCore::RefExtern(Some(it)) => one(exact(&(u64::from(*it) + HOST_REFERENCE).to_le_bytes())),
+        WastRetCore::RefExtern(None) | WastRetCore::RefFunc(_) => {
+            one(Pattern { value: [0; 16], mask: [0; 16], is_not_null: 1, has_alternative: 0 })
+        }
+        WastRetCore::Either(cases) => {
+            let mut all = Vec::new();
+            for case in cases {
+                all.extend(patterns(case)?);
+            }
+            let last = all.len().saturating_sub(1);
+            all[..last].iter_mut().for_each(|pattern| pattern.has_alternative = 1);
+            Ok(all)
+        }
+        _ => bail!("garbage collection is not supported"),
+    }
+}
+
+fn vector(pattern: &V128Pattern) -> Pattern {
+    fn lanes<const N: usize, T>(lanes: &[T], bytes: impl Fn(&T) -> ([u8; N], [u8; N])) -> Pattern {
+        let (values, masks): (Vec<_>, Vec<_>) = lanes.iter().map(bytes).unzip();
+        masked(&values.concat(), &masks.concat())
+    }
+    match pattern {
+        V128Pattern::I8x16(it) => lanes(it, |lane| (lane.to_le_bytes(), [0xff; 1])),
+        V128Pattern::I16x8(it) => lanes(it, |lane| (lane.to_le_bytes(), [0xff; 2])),
+        V128Pattern::I32x4(it) => lanes(it, |lane| (lane.to_le_bytes(), [0xff; 4])),
+        V128Pattern::I64x2(it) => lanes(it, |lane| (lane.to_le_bytes(), [0xff; 8])),
+        V128Pattern::F32x4(it) => lanes(it, |lane| {
+            let (value, mask) = f32_pattern(lane);
+            (value.to_le_bytes(), mask.to_le_bytes())
+        }),
+        V128Pattern::F64x2(it) => lanes(it, |lane| {
+            let (value, mask) = f64_pattern(lane);
+            (value.to_le_bytes(), mask.to_le_bytes())
+        }),
+    }
+}
+
+/// Value and mask. Canonical NaNs may have either sign, arithmetic ones also any payload with the first bit set (core specification, 4.3.3).
+fn f32_pattern(pattern: &NanPattern<F32>) -> (u32, u32) {
+    match pattern {
+        NanPattern::Value(it) => (it.bits, u32::MAX),
+        NanPattern::CanonicalNan => (0x7fc0_0000, 0x7fff_ffff),
+        NanPattern::ArithmeticNan => (0x7fc0_0000, 0x7fc0_0000),
+    }
+}
+
+fn f64_pattern(pattern: &NanPattern<F64>) -> (u64, u64) {
+    match pattern {
+        NanPattern::Value(it) => (it.bits, u64::MAX),
+        NanPattern::CanonicalNan => (0x7ff8 << 48, u64::MAX >> 1),
+        NanPattern::ArithmeticNan => (0x7ff8 << 48, 0x7ff8 << 48),
+    }
+}
+
+fn exact(bytes: &[u8]) -> Pattern {
+    masked(bytes, &[0xff; 16][..bytes.len()])
+}
+
+fn masked(value: &[u8], mask: &[u8]) -> Pattern {
+    Pattern { value: low(value), mask: low(mask), is_not_null: 0, has_alternative: 0 }
+}
+
+/// `bytes` in the low bytes of a value, zero above.
+fn low(bytes: &[u8]) -> [u8; 16] {
+    let mut value = [0; 16];
+    value[..bytes.len()].copy_from_slice(bytes);
+    value
+}

@@ -1,0 +1,143 @@
+//! A test script as a program: goes through its commands, tells which assertions do not hold, and counts.
+//!
+//! Comes in: [`abi::Script`](crate::abi::Script). Goes out: a line per assertion that fails, then the summary, on standard output; exit status 1 if one
+//! failed. The compiler has already checked what it could: modules that must be refused.
+
+use crate::abi::{Action, Command, Outcome, Pattern, Program, Value};
+use crate::attempt::attempt;
+use crate::memory;
+use crate::program::{c_string, slice};
+use crate::text::{STDOUT, Text};
+
+/// Goes through the script; the exit status.
+///
+/// # Safety
+/// `program` is the program's description and has a script.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn w2n_script_run(program: *const Program) -> i32 {
+    // SAFETY: as required of the caller; both are constant data.
+    let commands = unsafe {
+        let script = &*(*program).script;
+        slice(script.commands, script.n_commands)
+    };
+    let (mut n_passed, mut n_failed) = (0u128, 0u128);
+    for command in commands {
+        match run(command) {
+            Ok(()) => n_passed += u128::from(command.is_assertion),
+            Err(failure) => {
+                n_failed += 1;
+                report(command, failure);
+            }
+        }
+    }
+    let mut text = Text::new(STDOUT);
+    text.add_decimal(n_passed).add(" passed, ").add_decimal(n_failed).add(" failed\n");
+    i32::from(n_failed > 0)
+}
+
+enum Failure {
+    /// Found by the compiler, see [`Command::message`].
+    Compiler,
+    Trapped(&'static str),
+    /// A trap was expected, and the command returned.
+    Returned,
+    /// The result of this number, with its value.
+    Result(usize, Value),
+}
+
+fn run(command: &Command) -> Result<(), Failure> {
+    if command.action == Action::Hold as u8 {
+        return Ok(());
+    }
+    if command.action == Action::Fail as u8 {
+        return Err(Failure::Compiler);
+    }
+    let mut values = [const { Value([0; 16]) }; 1000];
+    // SAFETY: `n_arguments` values of constant data, at most as many as a function has parameters.
+    let arguments = unsafe { slice(command.arguments, command.n_arguments.into()) };
+    values[..arguments.len()].copy_from_slice(arguments);
+    // SAFETY: what runs is translated code and the setting up of memories: nothing to release.
+    let outcome = unsafe { attempt(|| perform(command, &mut values)) };
+    let wants_trap = command.outcome == Outcome::Trap as u8;
+    // SAFETY: a zero-terminated text.
+    let wanted = unsafe { c_string(command.message) };
+    match outcome {
+        Ok(()) if wants_trap || command.outcome == Outcome::Exception as u8 => Err(Failure::Returned),
+        Ok(()) if command.outcome == Outcome::Any as u8 => Ok(()),
+        Ok(()) => compare(command, &values),
+        Err(message) if wants_trap && agrees(message.as_bytes(), wanted) => Ok(()),
+        Err(message) if command.outcome == Outcome::Exception as u8 && message.starts_with("uncaught exception") => Ok(()),
+        Err(message) => Err(Failure::Trapped(message)),
+    }
+}
+
+/// Whether a trap's message is the one that the script means: scripts shorten it (`out of bounds`) or add a name to it (`uninitialized element 2`).
+fn agrees(message: &[u8], wanted: &[u8]) -> bool {
+    let contains = |text: &[u8], part: &[u8]| !part.is_empty() && text.windows(part.len()).any(|window| window == part);
+    contains(message, wanted) || contains(wanted, message)
+}
+
+fn perform(command: &Command, values: &mut [Value; 1000]) {
+    // SAFETY: the compiler's functions and data; a command has what its action needs.
+    unsafe {
+        if command.action == Action::Instantiate as u8 {
+            let image = &*command.image;
+            memory::create_for(image, None);
+            if let Some(initialize) = image.initialize {
+                initialize();
+            }
+        } else if command.action == Action::ReadGlobal as u8 {
+            let size = command.global_size as usize;
+            std::ptr::copy_nonoverlapping(command.global, values[0].0.as_mut_ptr(), size);
+        } else if let Some(entry) = command.entry {
+            entry(values.as_mut_ptr());
+        }
+    }
+}
+
+fn compare(command: &Command, values: &[Value]) -> Result<(), Failure> {
+    let mut patterns = command.results;
+    for (index, &value) in values.iter().enumerate().take(command.n_results as usize) {
+        let mut holds = false;
+        loop {
+            // SAFETY: one pattern per result, and one more for each that has an alternative.
+            let pattern = unsafe { &*patterns };
+            // SAFETY: as above; one past the last is not read.
+            patterns = unsafe { patterns.add(1) };
+            holds |= matches(pattern, value);
+            if pattern.has_alternative == 0 {
+                break;
+            }
+        }
+        if !holds {
+            return Err(Failure::Result(index, value));
+        }
+    }
+    Ok(())
+}
+
+fn matches(pattern: &Pattern, value: Value) -> bool {
+    let Pattern { value: wanted, mask, is_not_null, .. } = pattern;
+    match is_not_null {
+        0 => (0..16).all(|byte| value.0[byte] & mask[byte] == wanted[byte] & mask[byte]),
+        _ => value.0 != [0; 16],
+    }
+}
+
+fn report(command: &Command, failure: Failure) {
+    let mut text = Text::new(STDOUT);
+    text.add("line ").add_decimal(command.line.into()).add(": ");
+    // SAFETY: a zero-terminated text.
+    let message = unsafe { c_string(command.message) };
+    match failure {
+        Failure::Compiler => text.add_name(message),
+        Failure::Trapped(trap) => text.add("trap: ").add(trap),
+        Failure::Returned => text.add("returned instead of: ").add_name(message),
+        Failure::Result(index, value) => {
+            let bits = u128::from_le_bytes(value.0);
+            text.add("result ").add_decimal(index as u128).add(" is 0x").add_hex((bits >> 64) as u64);
+            text.add("_").add_hex(bits as u64)
+        }
+    };
+    text.add("\n");
+}

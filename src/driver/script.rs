@@ -32,7 +32,7 @@ pub fn build(input: &Input, options: &Options, file: &Path, observer: &dyn Obser
     let lookup = |importer: usize, name: &str| script.instances.get(importer)?.registry.get(name).copied();
     let mut linkages = resolve::resolve(&modules, lookup).with_context(|| input.name.clone())?;
     let commands = commands(&script, &modules, &mut linkages).with_context(|| input.name.clone())?;
-    let objects = compile_all(commands, &modules, &linkages, &target, options, observer);
+    let objects = compile_all(&script.instances, commands, &modules, &linkages, &target, options, observer);
     let request = LinkRequest { objects: objects.with_context(|| input.name.clone())?, output: file, strip: options.strip };
     stage(observer, "link", 0, || link::link(request)).with_context(|| input.name.clone())?;
     Ok(())
@@ -49,6 +49,7 @@ fn parse_all(script: &Script) -> Result<Vec<Module<'_>>> {
 }
 
 fn compile_all(
+    sources: &[InstanceSource],
     commands: Vec<Command>,
     modules: &[&Module],
     linkages: &[Linkage],
@@ -74,7 +75,9 @@ fn compile_all(
             let code = unit.compile(target, &role, options, &Silent)?;
             object::write(&unit.env(target), index, &code, &role)
         };
-        objects.push(compile().with_context(|| format!("module {index}"))?);
+        let wasm = sources.get(index).map_or(EMPTY_MODULE, |source| &source.wasm);
+        let object = compile().map_err(|error| explain::explain(error, wasm));
+        objects.push(object.with_context(|| format!("module {index}"))?);
         observer.advance(1);
     }
     Ok(objects)

@@ -62,7 +62,8 @@ pub struct Invoke {
 pub fn is_script(text: &str) -> bool {
     // Parsing tells, but costs as much as the module itself: first a look at the words.
     let may_be = text.contains("(assert_") || text.matches("(module").nth(1).is_some();
-    may_be && with_directives(text, |directives| Ok(directives.len() > 1)).unwrap_or(false)
+    let is_module = |directives: Vec<WastDirective>| Ok(matches!(directives[..], [WastDirective::Module(_)]));
+    may_be && !with_directives(text, is_module).unwrap_or(false)
 }
 
 /// Reads a script.

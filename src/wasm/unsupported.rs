@@ -17,7 +17,7 @@ pub fn supported() -> WasmFeatures {
 }
 
 /// Proposals by name, with what they need besides themselves to be valid.
-const PROPOSALS: [(&str, WasmFeatures); 14] = [
+const PROPOSALS: [(&str, WasmFeatures); 15] = [
     ("relaxed SIMD", WasmFeatures::RELAXED_SIMD),
     ("threads", WasmFeatures::THREADS),
     ("tail calls", WasmFeatures::TAIL_CALL),
@@ -31,6 +31,7 @@ const PROPOSALS: [(&str, WasmFeatures); 14] = [
     ("wide arithmetic", WasmFeatures::WIDE_ARITHMETIC),
     ("stack switching", WasmFeatures::FUNCTION_REFERENCES.union(WasmFeatures::STACK_SWITCHING)),
     ("shared-everything threads", WasmFeatures::THREADS.union(WasmFeatures::SHARED_EVERYTHING_THREADS)),
+    ("custom descriptors", WasmFeatures::FUNCTION_REFERENCES.union(WasmFeatures::GC).union(WasmFeatures::CUSTOM_DESCRIPTORS)),
     ("memory control", WasmFeatures::MEMORY_CONTROL),
 ];
 

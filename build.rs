@@ -1,7 +1,8 @@
 //! Builds the runtime that `wasm2native` carries, see `src/link/runtime.rs`.
 //!
 //! Comes in: the crate `wasi-shim`, and the C library of this machine or of Rust's musl target. Goes out, in `OUT_DIR`:
-//! `runtime.o`, the crate as one object; `libraries.a`, those members of the C library's and the compiler's archives that the runtime
+//! `runtime.o`, the crate as one object; `libraries.a`, those members of the C library's and the compiler's archives that
+//! the runtime
 //! or translated code can need; and the C library's start files. All are stripped of debug sections, and the two large
 //! ones are compressed.
 //!

@@ -1,4 +1,5 @@
-//! Real programs: the folder `W2N_INPUTS` holds the unpacked npm and PyPI packages, each under its archive's name, and in `data/` what the
+//! Real programs: the folder `W2N_INPUTS` holds the unpacked npm and PyPI packages, each under its archive's name, and in
+//! `data/` what the
 //! programs read. What is not there is passed over.
 
 use crate::Program;

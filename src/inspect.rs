@@ -1,7 +1,9 @@
 //! Reads a built program back: which powers it was given, what it runs, which processor it wants.
 //!
-//! Comes in: an executable. Two things are read from it: the section [`OPTIONS_SECTION`], and the [`Program`] record that the runtime
-//! starts from. A stripped program has no symbol for the record; then it is where the pointer to the section is. Only ELF so far, as the
+//! Comes in: an executable. Two things are read from it: the section [`OPTIONS_SECTION`], and the [`Program`] record that
+//! the runtime
+//! starts from. A stripped program has no symbol for the record; then it is where the pointer to the section is. Only ELF
+//! so far, as the
 //! linker makes nothing else.
 
 use crate::abi::{EntryKind, OPTIONS_SECTION, PROGRAM_SYMBOL, Program};
@@ -84,7 +86,8 @@ impl<'a> Executable<'a> {
         candidates.find(|&program| self.is_program(program, section.sh_size))
     }
 
-    /// Whether there can be a [`Program`] at an address: other things may point to where the section is, above all if it is empty.
+    /// Whether there can be a [`Program`] at an address: other things may point to where the section is, above all if it
+    /// is empty.
     fn is_program(&self, program: u64, options_size: u64) -> bool {
         let is = |offset: usize, test: &dyn Fn(u64) -> bool| self.field(program, offset).is_some_and(test);
         let is_code = |address: u64| {

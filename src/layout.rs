@@ -175,7 +175,6 @@ pub enum SegmentPlan {
     Declared,
 }
 
-
 /// What the plan is for.
 #[derive(Copy, Clone, Debug, PartialEq, Eq)]
 pub enum World {
@@ -262,7 +261,11 @@ impl Layout {
         for (index, table) in &module.tables {
             let ours = table.definition.local().is_some();
             if ours && table.ty.initial > MAX_TABLE_ENTRIES {
-                bail!("table {} has {} elements, more than the {MAX_TABLE_ENTRIES} that are supported", index.as_u32(), table.ty.initial);
+                bail!(
+                    "table {} has {} elements, more than the {MAX_TABLE_ENTRIES} that are supported",
+                    index.as_u32(),
+                    table.ty.initial
+                );
             }
             self.tables.push(TablePlan {
                 functions: table.ty.element_type.is_func_ref(),

@@ -1,6 +1,7 @@
 //! Several modules in one program: which one defines what another imports.
 //!
-//! Requires the modules, parsed. Types are checked here (core specification, 3.2.7 "Import Matching", 4.5.4 "Instantiation"), so that
+//! Requires the modules, parsed. Types are checked here (core specification, 3.2.7 "Import Matching", 4.5.4
+//! "Instantiation"), so that
 //! later stages only ask where an import comes from.
 
 use crate::wasm::describe::{describe_entity, describe_name};
@@ -53,7 +54,8 @@ impl Linkage {
     }
 }
 
-/// Resolves the imports of all modules, each from those before it. `lookup` finds the one that a module, given by its number, means by a name.
+/// Resolves the imports of all modules, each from those before it. `lookup` finds the one that a module, given by its
+/// number, means by a name.
 ///
 /// # Errors
 /// When a module imports what the named one does not export, or with another type.
@@ -126,14 +128,16 @@ pub fn imports<'m, 'a>(module: &'m Module<'a>) -> impl Iterator<Item = (ImportNa
     fn import<'a, T>(definition: &Definition<'a, T>, entity: EntityIndex) -> Option<(ImportName<'a>, EntityIndex)> {
         definition.import().map(|import| (import, entity))
     }
-    let functions = module.functions.iter().filter_map(|(index, it)| import(&it.definition, EntityIndex::Function(index)));
+    let functions =
+        module.functions.iter().filter_map(|(index, it)| import(&it.definition, EntityIndex::Function(index)));
     let tables = module.tables.iter().filter_map(|(index, it)| import(&it.definition, EntityIndex::Table(index)));
     let memories = module.memories.iter().filter_map(|(index, it)| import(&it.definition, EntityIndex::Memory(index)));
     let globals = module.globals.iter().filter_map(|(index, it)| import(&it.definition, EntityIndex::Global(index)));
     functions.chain(tables).chain(memories).chain(globals)
 }
 
-/// Whether `theirs` can stand for what `ours` says it imports. The smallest size of a table or memory that can grow is compared when the program runs.
+/// Whether `theirs` can stand for what `ours` says it imports. The smallest size of a table or memory that can grow is
+/// compared when the program runs.
 fn matches(module: &Module, ours: EntityIndex, other: &Module, theirs: EntityIndex) -> bool {
     match (ours, theirs) {
         (EntityIndex::Function(ours), EntityIndex::Function(theirs)) => {

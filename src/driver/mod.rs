@@ -28,7 +28,8 @@ use std::path::Path;
 /// Name of the main module among the instances: no module can import from it.
 const MAIN: &str = "\0main";
 
-/// Compiles `input` and writes what `emit` asks for to `file`: beside it first, then renamed, so that no half-written file is ever
+/// Compiles `input` and writes what `emit` asks for to `file`: beside it first, then renamed, so that no half-written file
+/// is ever
 /// seen. `-` is standard output, for text.
 ///
 /// # Errors

@@ -1,6 +1,7 @@
 //! The stages of a test script: all its modules and commands become one program.
 //!
-//! What can be checked without running is checked here: modules that must be refused. The program reports the result like any other's.
+//! What can be checked without running is checked here: modules that must be refused. The program reports the result like
+//! any other's.
 
 use super::{Target, Unit, explain, validate_bodies};
 use crate::abi::{Action, EntryKind, Outcome};
@@ -33,7 +34,8 @@ pub fn build(input: &Input, options: &Options, file: &Path, observer: &dyn Obser
     let mut linkages = resolve::resolve(&modules, lookup).with_context(|| input.name.clone())?;
     let commands = commands(&script, &modules, &mut linkages).with_context(|| input.name.clone())?;
     let objects = compile_all(&script.instances, commands, &modules, &linkages, &target, options, observer);
-    let request = LinkRequest { objects: objects.with_context(|| input.name.clone())?, output: file, strip: options.strip };
+    let request =
+        LinkRequest { objects: objects.with_context(|| input.name.clone())?, output: file, strip: options.strip };
     stage(observer, "link", 0, || link::link(request)).with_context(|| input.name.clone())?;
     Ok(())
 }

@@ -1,4 +1,5 @@
-//! Machine code as text, for `--emit asm`: AT&T syntax as `objdump -d` prints it, names in place of what the linker fills in, and the
+//! Machine code as text, for `--emit asm`: AT&T syntax as `objdump -d` prints it, names in place of what the linker fills
+//! in, and the
 //! Wasm offset of every place that can trap or be returned to.
 
 use crate::abi;

@@ -1,10 +1,10 @@
 //! Data symbols: globals, memories, tables, segments, signature identities. Written when something refers to them.
 
 use super::writer::{Data, Writer};
+use crate::abi;
 use crate::layout::{self, GlobalPlan, SegmentPlan, Symbol};
 use crate::wasm::constant::Constant;
 use crate::wasm::{DataIndex, ElementIndex, ElementMode, FuncIndex, GlobalIndex, MemoryIndex, TableIndex};
-use crate::abi;
 use object::write::StandardSection;
 use wasmparser::ValType;
 

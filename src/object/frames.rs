@@ -1,4 +1,5 @@
-//! Frame information: `.eh_frame` (DWARF 5, 6.4; LSB "Exception Frames"), by `gimli`, so that debuggers and unwinders walk through our frames.
+//! Frame information: `.eh_frame` (DWARF 5, 6.4; LSB "Exception Frames"), by `gimli`, so that debuggers and unwinders walk
+//! through our frames.
 
 use super::text::Text;
 use super::writer::Writer;
@@ -21,8 +22,7 @@ pub fn write(writer: &mut Writer, code: &Code, text: &Text) -> Result<()> {
             table.add_fde(common, frame.clone());
         }
     }
-    let mut eh_frame =
-        EhFrame::from(Section { data: EndianVec::new(RunTimeEndian::Little), relocations: Vec::new() });
+    let mut eh_frame = EhFrame::from(Section { data: EndianVec::new(RunTimeEndian::Little), relocations: Vec::new() });
     table.write_eh_frame(&mut eh_frame).context("frame information")?;
     let section = writer.object.section_id(StandardSection::EhFrame);
     writer.object.append_section_data(section, eh_frame.0.data.slice(), 8);

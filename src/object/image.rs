@@ -12,7 +12,8 @@ pub struct Run {
     pub bytes: Vec<u8>,
 }
 
-/// Gaps of up to this many bytes between segments are filled with zeros rather than starting another run: a system call costs more.
+/// Gaps of up to this many bytes between segments are filled with zeros rather than starting another run: a system call
+/// costs more.
 const SMALL_GAP: u64 = 16 * abi::HOST_PAGE;
 
 /// Lays the placed data segments over each other, in the module's order.
@@ -60,7 +61,9 @@ fn extents(segments: &[(MemoryIndex, u64, &[u8])]) -> Vec<Run> {
     let mut merged: Vec<(MemoryIndex, u64, u64)> = Vec::new();
     for (memory, start, end) in ranges {
         match merged.last_mut() {
-            Some((last, _, last_end)) if *last == memory && start <= *last_end + SMALL_GAP => *last_end = end.max(*last_end),
+            Some((last, _, last_end)) if *last == memory && start <= *last_end + SMALL_GAP => {
+                *last_end = end.max(*last_end)
+            }
             _ => merged.push((memory, start, end)),
         }
     }

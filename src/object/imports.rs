@@ -1,9 +1,9 @@
 //! The C symbols of imports: the naming rule of the execution model, and what an executable may import.
 
 use crate::abi;
+use crate::resolve::Linkage;
 use crate::wasm::describe::{describe_global, describe_name, describe_table, describe_type};
 use crate::wasm::{Definition, FuncIndex, ImportName, Module};
-use crate::resolve::Linkage;
 use anyhow::{Result, bail};
 use std::collections::HashMap;
 use std::fmt::Write as _;
@@ -66,10 +66,13 @@ pub fn undefined(module: &Module, linkage: &Linkage, is_reachable: impl Fn(FuncI
         }
     }
     for (_, table) in module.tables.iter().filter(|(index, _)| linkage.table(*index).is_none()) {
-        lines.extend(table.definition.import().map(|it| format!("{} {}", describe_table(&table.ty), describe_name(it))));
+        lines
+            .extend(table.definition.import().map(|it| format!("{} {}", describe_table(&table.ty), describe_name(it))));
     }
     for (_, global) in module.globals.iter().filter(|(index, _)| linkage.global(*index).is_none()) {
-        lines.extend(global.definition.import().map(|it| format!("{} {}", describe_global(&global.ty), describe_name(it))));
+        lines.extend(
+            global.definition.import().map(|it| format!("{} {}", describe_global(&global.ty), describe_name(it))),
+        );
     }
     lines
 }
@@ -97,7 +100,8 @@ fn letters(ty: &FuncType) -> (String, String) {
     (ty.params().iter().map(letter).collect(), ty.results().iter().map(letter).collect())
 }
 
-/// The C symbol of an import: `env.foo` is `foo`, of any other module it is `module_foo`; what a C identifier can't hold is escaped.
+/// The C symbol of an import: `env.foo` is `foo`, of any other module it is `module_foo`; what a C identifier can't hold
+/// is escaped.
 pub fn symbol(import: ImportName) -> String {
     match import.module {
         "env" => identifier(import.name),
@@ -129,7 +133,11 @@ impl<'a> Namer<'a> {
         if let Some((other, other_ty)) = self.taken.get(&symbol) {
             let same = (other.module, other.name) == (import.module, import.name);
             if !same {
-                bail!("imports {} and {} both become the symbol `{symbol}`", describe_name(*other), describe_name(import));
+                bail!(
+                    "imports {} and {} both become the symbol `{symbol}`",
+                    describe_name(*other),
+                    describe_name(import)
+                );
             }
             if *other_ty != ty {
                 bail!("import {} has two types: {other_ty} and {ty}", describe_name(import));

@@ -1,11 +1,11 @@
 //! The description of an executable: [`abi::Program`], and the options section that `wasm2native inspect` reads.
 
-use super::{ProgramPlan, script};
 use super::writer::{Data, Writer, image_symbol};
+use super::{ProgramPlan, script};
 use crate::abi;
 use crate::layout::Symbol;
-use object::{SectionKind, SymbolKind, SymbolScope};
 use object::write::{StandardSection, SymbolId};
+use object::{SectionKind, SymbolKind, SymbolScope};
 use wasmparser::ValType;
 
 /// Writes the program's description. It stands in the object of the last instance, `instance`, whose image is `image`.
@@ -51,7 +51,8 @@ fn read_only(writer: &mut Writer, name: &str, bytes: Vec<u8>) -> SymbolId {
 }
 
 fn write_options(writer: &mut Writer, bytes: Vec<u8>) -> SymbolId {
-    let section = writer.object.add_section(Vec::new(), abi::OPTIONS_SECTION.as_bytes().to_vec(), SectionKind::ReadOnlyData);
+    let section =
+        writer.object.add_section(Vec::new(), abi::OPTIONS_SECTION.as_bytes().to_vec(), SectionKind::ReadOnlyData);
     // One byte more, so that the section is never empty: it is how `inspect` knows our programs.
     let bytes = [bytes, vec![0]].concat();
     writer.object.append_section_data(section, &bytes, 1);

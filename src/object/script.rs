@@ -39,9 +39,8 @@ pub fn write(writer: &mut Writer, commands: &[Command]) -> SymbolId {
         table.u32(command.line).byte(command.action as u8).byte(command.outcome as u8);
         table.byte(u8::from(command.is_assertion)).byte(0);
         table.u32(command.arguments.len() as u32).u32(n_results);
-        let mut symbol = |name: String, kind| {
-            *names.entry(name.clone()).or_insert_with(|| writer.undefined(name, kind))
-        };
+        let mut symbol =
+            |name: String, kind| *names.entry(name.clone()).or_insert_with(|| writer.undefined(name, kind));
         let (image, entry, global, size) = match command.subject {
             Subject::Nothing => (None, None, None, 0),
             Subject::Instance(instance) => (Some(symbol(image_symbol(instance), SymbolKind::Data)), None, None, 0),

@@ -1,4 +1,5 @@
-//! The text section: functions one behind the other, signature fields before those whose address is taken, calls between them resolved.
+//! The text section: functions one behind the other, signature fields before those whose address is taken, calls between
+//! them resolved.
 
 use crate::abi;
 use crate::code::{Code, CompiledFunction, Relocation, RelocationKind, Target};

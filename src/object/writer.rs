@@ -1,8 +1,8 @@
 //! What all parts of the object writer share: the object, the symbols defined so far, and those that something refers to.
 
+use super::Role;
 use super::imports::ImportSymbols;
 use super::text::Text;
-use super::Role;
 use crate::abi;
 use crate::code::{Code, Relocation, RelocationKind, Target};
 use crate::layout::{self, Layout, Symbol};
@@ -70,7 +70,18 @@ impl<'a> Writer<'a> {
         imports: ImportSymbols,
     ) -> Self {
         let (symbols, runtime) = (HashMap::new(), HashMap::new());
-        Writer { object, module, layout, linkage, role, imports, symbols, runtime, needed: Vec::new(), aliases: Vec::new() }
+        Writer {
+            object,
+            module,
+            layout,
+            linkage,
+            role,
+            imports,
+            symbols,
+            runtime,
+            needed: Vec::new(),
+            aliases: Vec::new(),
+        }
     }
 
     /// The text section and a symbol for each function.
@@ -111,7 +122,14 @@ impl<'a> Writer<'a> {
         self.add_relocation(section, u64::from(relocation.offset), symbol, r_type, relocation.addend);
     }
 
-    pub fn add_relocation(&mut self, section: SectionId, offset: u64, symbol: SymbolId, r_type: elf::RelocationType, addend: i64) {
+    pub fn add_relocation(
+        &mut self,
+        section: SectionId,
+        offset: u64,
+        symbol: SymbolId,
+        r_type: elf::RelocationType,
+        addend: i64,
+    ) {
         let flags = object::RelocationFlags::Elf { r_type };
         self.object
             .add_relocation(section, write::Relocation { offset, symbol, addend, flags })
@@ -218,7 +236,8 @@ impl<'a> Writer<'a> {
         symbol.scope = scope;
     }
 
-    /// Gives the symbols in [`Writer::aliases`] their global names. Requires that everything is defined; what is only imported stays
+    /// Gives the symbols in [`Writer::aliases`] their global names. Requires that everything is defined; what is only
+    /// imported stays
     /// under its own name.
     pub fn write_aliases(&mut self) {
         for (name, symbol, scope) in std::mem::take(&mut self.aliases) {

@@ -1,6 +1,8 @@
-//! Test scripts of the specification (`.wast`: interpreter/README.md, "Scripts") to plain data: which modules there are, and what is done with them.
+//! Test scripts of the specification (`.wast`: interpreter/README.md, "Scripts") to plain data: which modules there are,
+//! and what is done with them.
 //!
-//! Names are resolved here: `$id`s and registered names become the numbers of instances. Whether modules are valid is the driver's business.
+//! Names are resolved here: `$id`s and registered names become the numbers of instances. Whether modules are valid is the
+//! driver's business.
 
 mod value;
 
@@ -36,13 +38,26 @@ pub struct Step {
 
 pub enum StepKind {
     /// The instance is made; `message` is the trap's that has to end it.
-    Instantiate { instance: usize, trap: Option<String> },
+    Instantiate {
+        instance: usize,
+        trap: Option<String>,
+    },
     Invoke(Invoke),
-    Get { instance: usize, global: String, results: Vec<Vec<Pattern>> },
+    Get {
+        instance: usize,
+        global: String,
+        results: Vec<Vec<Pattern>>,
+    },
     /// The module must be refused. `Err`: the text could not even be parsed.
-    Refuse { wasm: Result<Vec<u8>, String>, message: String },
+    Refuse {
+        wasm: Result<Vec<u8>, String>,
+        message: String,
+    },
     /// The module is valid, but its imports don't fit.
-    Unlinkable { source: InstanceSource, message: String },
+    Unlinkable {
+        source: InstanceSource,
+        message: String,
+    },
     /// Something this program can't do.
     Unsupported(String),
 }
@@ -153,14 +168,15 @@ impl<'t> Reader<'t> {
                 let results = results.iter().map(result).collect::<Result<_>>()?;
                 self.execute(exec, Outcome::Return, results, "")?
             }
-            WastDirective::AssertTrap { exec, message, .. } => self.execute(exec, Outcome::Trap, Vec::new(), message)?,
+            WastDirective::AssertTrap { exec, message, .. } => {
+                self.execute(exec, Outcome::Trap, Vec::new(), message)?
+            }
             WastDirective::AssertExhaustion { call, message, .. } => {
                 self.invoke(call, Outcome::Trap, Vec::new(), message)?
             }
             WastDirective::AssertException { exec, .. } => self.execute(exec, Outcome::Exception, Vec::new(), "")?,
-            WastDirective::AssertMalformed { module, message, .. } | WastDirective::AssertInvalid { module, message, .. } => {
-                refuse(module, message)
-            }
+            WastDirective::AssertMalformed { module, message, .. }
+            | WastDirective::AssertInvalid { module, message, .. } => refuse(module, message),
             WastDirective::AssertUnlinkable { mut module, message, .. } => {
                 let wasm = module.encode().map_err(|error| anyhow!("{error}"))?;
                 let source = InstanceSource { wasm, registry: self.registry.clone() };
@@ -186,12 +202,20 @@ impl<'t> Reader<'t> {
 
     fn instance(&self, id: Option<Id>) -> Result<usize> {
         match id {
-            Some(id) => self.named.get(id.name()).copied().with_context(|| format!("there is no module ${}", id.name())),
+            Some(id) => {
+                self.named.get(id.name()).copied().with_context(|| format!("there is no module ${}", id.name()))
+            }
             None => self.current.context("there is no module yet"),
         }
     }
 
-    fn execute(&mut self, exec: WastExecute, outcome: Outcome, results: Vec<Vec<Pattern>>, message: &str) -> Result<StepKind> {
+    fn execute(
+        &mut self,
+        exec: WastExecute,
+        outcome: Outcome,
+        results: Vec<Vec<Pattern>>,
+        message: &str,
+    ) -> Result<StepKind> {
         Ok(match exec {
             WastExecute::Invoke(call) => self.invoke(call, outcome, results, message)?,
             WastExecute::Get { module, global, .. } => {
@@ -208,7 +232,13 @@ impl<'t> Reader<'t> {
         })
     }
 
-    fn invoke(&self, call: WastInvoke, outcome: Outcome, results: Vec<Vec<Pattern>>, message: &str) -> Result<StepKind> {
+    fn invoke(
+        &self,
+        call: WastInvoke,
+        outcome: Outcome,
+        results: Vec<Vec<Pattern>>,
+        message: &str,
+    ) -> Result<StepKind> {
         let arguments = call.args.iter().map(argument).collect::<Result<_>>()?;
         Ok(StepKind::Invoke(Invoke {
             instance: self.instance(call.module)?,

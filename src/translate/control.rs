@@ -1,6 +1,7 @@
 //! Blocks, loops and branches: structured control to a graph of blocks.
 //!
-//! A label's block is made when something first branches to it, so that a block nobody leaves early, and the end of every loop, costs
+//! A label's block is made when something first branches to it, so that a block nobody leaves early, and the end of every
+//! loop, costs
 //! nothing. Frames are an explicit stack: nesting is as deep as the module likes.
 
 use super::signature::value_type;
@@ -28,7 +29,8 @@ enum Kind {
     Function(FuncIndex),
     Block,
     Loop,
-    /// An `if` before its `else`. The parameters lie on the stack twice: below, for the block that is entered if the condition is zero.
+    /// An `if` before its `else`. The parameters lie on the stack twice: below, for the block that is entered if the
+    /// condition is zero.
     If {
         otherwise: Block,
     },
@@ -224,7 +226,8 @@ impl Translator<'_> {
         self.builder.switch_to_block(next);
     }
 
-    /// Targets that occur more than once get a block in between: arguments are then listed once, not for every entry of the table.
+    /// Targets that occur more than once get a block in between: arguments are then listed once, not for every entry of
+    /// the table.
     pub fn br_table(&mut self, targets: &BrTable) -> Result<()> {
         let selector = self.pop();
         let mut depths = std::mem::take(&mut self.scratch.depths);

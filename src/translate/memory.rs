@@ -1,6 +1,7 @@
 //! Loads, stores, size and growth of linear memories, and globals.
 //!
-//! An access carries no compare: behind the base of every memory more address space is reserved than a 32-bit index and a 32-bit offset
+//! An access carries no compare: behind the base of every memory more address space is reserved than a 32-bit index and a
+//! 32-bit offset
 //! can reach, and what is not committed faults.
 
 use super::signature::{POINTER, value_type};

@@ -2,10 +2,10 @@
 //!
 //! Symbol addresses are emitted at each use: Cranelift merges equal ones. Declarations are cached for the length of a function.
 
+use super::Env;
 use super::signature::{self, POINTER};
 use super::translator::{Translator, trap_code};
 use crate::abi::{Builtin, Memory, Trap};
-use super::Env;
 use crate::layout::{Layout, Symbol, World};
 use crate::wasm::{Definition, FuncIndex, GlobalIndex, MemoryIndex, TableIndex, TypeIndex};
 use cranelift_codegen::ir::{
@@ -14,7 +14,8 @@ use cranelift_codegen::ir::{
 };
 use std::mem::offset_of;
 
-/// Groups of memory that never overlap. Each gets a range of alias regions, so that a store to one leaves what is known of the others.
+/// Groups of memory that never overlap. Each gets a range of alias regions, so that a store to one leaves what is known of
+/// the others.
 #[derive(Copy, Clone)]
 pub enum Region {
     /// Fields of [`crate::abi::Memory`], [`crate::abi::Table`] and [`crate::abi::Segment`].
@@ -97,7 +98,9 @@ impl Translator<'_> {
             Symbol::Import(_) => true,
             Symbol::Global(it) => module.globals[it].definition.import().is_none() || linkage.global(it).is_some(),
             Symbol::Memory(it) => {
-                module.memories[it].definition.import().is_none() || linkage.memory(it).is_some() || *world == World::Closed
+                module.memories[it].definition.import().is_none()
+                    || linkage.memory(it).is_some()
+                    || *world == World::Closed
             }
             Symbol::Table(it) => module.tables[it].definition.import().is_none() || linkage.table(it).is_some(),
             _ => true,

@@ -1,6 +1,7 @@
 //! A WebAssembly module as the rest of the compiler sees it: declarations decoded and validated, function bodies still bytes.
 //!
-//! Nothing here knows of native code. Bodies are validated where they are translated (stages 4 to 7 are one parallel sweep); [`Module`] carries
+//! Nothing here knows of native code. Bodies are validated where they are translated (stages 4 to 7 are one parallel
+//! sweep); [`Module`] carries
 //! what that needs. Words are those of the core specification, section 2.5 "Modules".
 
 pub mod constant;
@@ -12,8 +13,8 @@ pub mod unsupported;
 
 use cranelift_entity::{PrimaryMap, entity_impl};
 use wasmparser::{
-    ConstExpr, FuncToValidate, FuncType, FunctionBody, GlobalType, MemoryType, RefType, TableType,
-    ValidatorResources, WasmFeatures,
+    ConstExpr, FuncToValidate, FuncType, FunctionBody, GlobalType, MemoryType, RefType, TableType, ValidatorResources,
+    WasmFeatures,
 };
 
 /// Index of a function in the module's index space: imports first, then definitions.

@@ -1,4 +1,5 @@
-//! Stage 3: bytes to [`Module`], by `wasmparser`. Everything but function bodies is validated here; sections that we don't know are passed over.
+//! Stage 3: bytes to [`Module`], by `wasmparser`. Everything but function bodies is validated here; sections that we don't
+//! know are passed over.
 
 use super::names::Names;
 use super::unsupported;
@@ -174,10 +175,9 @@ impl<'a> Builder<'a> {
         let mode = match element.kind {
             wasmparser::ElementKind::Passive => ElementMode::Passive,
             wasmparser::ElementKind::Declared => ElementMode::Declared,
-            wasmparser::ElementKind::Active { table_index, offset_expr } => ElementMode::Active {
-                table: TableIndex::from_u32(table_index.unwrap_or(0)),
-                offset: offset_expr,
-            },
+            wasmparser::ElementKind::Active { table_index, offset_expr } => {
+                ElementMode::Active { table: TableIndex::from_u32(table_index.unwrap_or(0)), offset: offset_expr }
+            }
         };
         let (ty, items) = match element.items {
             wasmparser::ElementItems::Functions(section) => {

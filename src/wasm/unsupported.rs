@@ -31,7 +31,10 @@ const PROPOSALS: [(&str, WasmFeatures); 15] = [
     ("wide arithmetic", WasmFeatures::WIDE_ARITHMETIC),
     ("stack switching", WasmFeatures::FUNCTION_REFERENCES.union(WasmFeatures::STACK_SWITCHING)),
     ("shared-everything threads", WasmFeatures::THREADS.union(WasmFeatures::SHARED_EVERYTHING_THREADS)),
-    ("custom descriptors", WasmFeatures::FUNCTION_REFERENCES.union(WasmFeatures::GC).union(WasmFeatures::CUSTOM_DESCRIPTORS)),
+    (
+        "custom descriptors",
+        WasmFeatures::FUNCTION_REFERENCES.union(WasmFeatures::GC).union(WasmFeatures::CUSTOM_DESCRIPTORS),
+    ),
     ("memory control", WasmFeatures::MEMORY_CONTROL),
 ];
 
@@ -43,9 +46,8 @@ pub fn missing_proposals(wasm: &[u8]) -> Vec<&'static str> {
     if let Some((name, _)) = PROPOSALS.iter().find(|(_, features)| valid(supported() | *features)) {
         return vec![name];
     }
-    let all = |rows: &[(&'static str, WasmFeatures)]| {
-        rows.iter().fold(supported(), |features, (_, more)| features | *more)
-    };
+    let all =
+        |rows: &[(&'static str, WasmFeatures)]| rows.iter().fold(supported(), |features, (_, more)| features | *more);
     if !valid(all(&PROPOSALS)) {
         return Vec::new();
     }

@@ -1,4 +1,5 @@
-//! The specification's test suite, through machine code: every script becomes a program (`wasm2native script.wast -o program`), and the program
+//! The specification's test suite, through machine code: every script becomes a program (`wasm2native script.wast -o
+//! program`), and the program
 //! checks its assertions. Prints a table: files, assertions passed and failed, skipped files with the reason.
 //!
 //! `cargo test --test spec -- WORD` runs the files whose path contains the word.
@@ -16,7 +17,8 @@ use suite::Script;
 /// A program that runs longer hangs.
 const TIME_LIMIT: Duration = Duration::from_secs(120);
 
-/// What the compiler says of a script that needs a proposal which is not there yet. Such scripts are skipped as a whole, and named.
+/// What the compiler says of a script that needs a proposal which is not there yet. Such scripts are skipped as a whole,
+/// and named.
 const MISSING_PROPOSAL: &str = "not supported";
 
 #[derive(Default)]
@@ -36,8 +38,10 @@ enum Verdict {
 fn main() -> ExitCode {
     let filter = std::env::args().skip(1).find(|arg| !arg.starts_with('-'));
     let scripts = suite::scripts();
-    let scripts: Vec<_> =
-        scripts.iter().filter(|script| filter.as_ref().is_none_or(|word| script.path.contains(word.as_str()))).collect();
+    let scripts: Vec<_> = scripts
+        .iter()
+        .filter(|script| filter.as_ref().is_none_or(|word| script.path.contains(word.as_str())))
+        .collect();
     let place = tempfile::tempdir().expect("a temporary folder");
     let next = AtomicUsize::new(0);
     let rows: Mutex<BTreeMap<&str, Row>> = Mutex::default();
@@ -45,7 +49,9 @@ fn main() -> ExitCode {
     std::thread::scope(|scope| {
         for _ in 0..n_threads {
             scope.spawn(|| {
-                while let Some((number, script)) = scripts.get(next.fetch_add(1, Ordering::Relaxed)).map(|it| (it.number, it)) {
+                while let Some((number, script)) =
+                    scripts.get(next.fetch_add(1, Ordering::Relaxed)).map(|it| (it.number, it))
+                {
                     let verdict = run(script, &place.path().join(number.to_string()));
                     note(&mut rows.lock().expect("no test panics"), script, verdict);
                 }
@@ -98,7 +104,9 @@ fn run(script: &Script, program: &Path) -> Verdict {
     let _ = std::fs::remove_file(program);
     match summary(&output) {
         // The status agrees with the summary, or the program is broken.
-        Some((passed, failed)) if status.code() == Some(i32::from(failed > 0)) => Verdict::Ran { passed, failed, output },
+        Some((passed, failed)) if status.code() == Some(i32::from(failed > 0)) => {
+            Verdict::Ran { passed, failed, output }
+        }
         _ => Verdict::Broken(format!("the program ended with {status}; it wrote: {output}{errors}")),
     }
 }

@@ -4,7 +4,8 @@ use std::fmt::Write;
 
 const NO_NEWLINE: &str = "(no newline at end)";
 
-/// `bytes` as lines: what is not printable is written `\xNN`, and so is a blank at the end of a line; a missing last newline is said.
+/// `bytes` as lines: what is not printable is written `\xNN`, and so is a blank at the end of a line; a missing last
+/// newline is said.
 pub fn render(bytes: &[u8]) -> String {
     let mut out = String::new();
     for chunk in bytes.utf8_chunks() {

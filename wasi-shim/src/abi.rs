@@ -164,7 +164,8 @@ pub struct Function {
     /// Offset in [`Image::sites`] of the function's sites.
     ///
     /// A function's sites are a list sorted by code offset, each three ULEB128/SLEB128 numbers: code offset minus that of the
-    /// site before (unsigned), trap number or 0 for the return address of a call (unsigned), Wasm byte offset minus that of the site before
+    /// site before (unsigned), trap number or 0 for the return address of a call (unsigned), Wasm byte offset minus that
+    /// of the site before
     /// (signed). Starting values are 0 and 0. The next function's offset ends the list.
     pub sites: u32,
     /// Function index in the Wasm module, for functions without a name.
@@ -379,7 +380,8 @@ impl Builtin {
     ];
 }
 
-/// WASI preview 1: name, parameters, results (`i` i32, `l` i64). The same functions exist as `wasi_unstable` (snapshot 0), with the
+/// WASI preview 1: name, parameters, results (`i` i32, `l` i64). The same functions exist as `wasi_unstable` (snapshot 0),
+/// with the
 /// same types. The runtime defines `wasi_snapshot_preview1_NAME` and `wasi_unstable_NAME`.
 /// Source: WebAssembly/WASI, `phases/snapshot/witx/wasi_snapshot_preview1.witx`.
 pub const WASI_FUNCTIONS: [(&str, &str, &str); 46] = [

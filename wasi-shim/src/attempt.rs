@@ -6,7 +6,8 @@
 use std::cell::UnsafeCell;
 use std::ffi::c_void;
 
-/// Where to go back to: the stack pointer inside of [`enter`], 0 outside of an attempt; and the message of the trap that ended it.
+/// Where to go back to: the stack pointer inside of [`enter`], 0 outside of an attempt; and the message of the trap that
+/// ended it.
 struct Landing {
     stack: usize,
     message: &'static str,
@@ -39,7 +40,8 @@ pub unsafe fn attempt<F: FnMut()>(mut work: F) -> Result<(), &'static str> {
     if trapped == 0 { Ok(()) } else { Err(landing().message) }
 }
 
-/// Saves the registers that a callee must preserve (System V ABI, AMD64 supplement, 3.2.1), notes the stack pointer in `*stack`, and
+/// Saves the registers that a callee must preserve (System V ABI, AMD64 supplement, 3.2.1), notes the stack pointer in
+/// `*stack`, and
 /// calls `function`. Returns 0 after it, or 1 through [`resume`].
 #[unsafe(naked)]
 unsafe extern "C" fn enter(function: extern "C" fn(*mut c_void), data: *mut c_void, stack: *mut usize) -> u32 {
@@ -65,9 +67,7 @@ unsafe extern "C" fn enter(function: extern "C" fn(*mut c_void), data: *mut c_vo
 /// The end of [`enter`], with its stack pointer and the result in `eax`.
 #[unsafe(naked)]
 unsafe extern "C" fn leave() -> u32 {
-    std::arch::naked_asm!(
-        "add rsp, 8", "pop r15", "pop r14", "pop r13", "pop r12", "pop rbx", "pop rbp", "ret"
-    )
+    std::arch::naked_asm!("add rsp, 8", "pop r15", "pop r14", "pop r13", "pop r12", "pop rbx", "pop rbp", "ret")
 }
 
 /// Gives up the attempt: goes to `leave` with the stack pointer `stack` and result 1.

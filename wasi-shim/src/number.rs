@@ -63,7 +63,8 @@ fn parse_integer(text: &str, bits: u32) -> Option<u128> {
     }
 }
 
-/// The encoding of `nan:0x…` and of hexadecimal floats (core specification, 6.3.2 "Floating-Point"), rounded to nearest, ties to even.
+/// The encoding of `nan:0x…` and of hexadecimal floats (core specification, 6.3.2 "Floating-Point"), rounded to nearest,
+/// ties to even.
 fn parse_float_bits(text: &str, exponent_bits: u32, fraction_bits: u32) -> Option<u128> {
     let (negative, text) = split_sign(text);
     let sign = u128::from(negative) << (exponent_bits + fraction_bits);

@@ -1,6 +1,7 @@
 //! A test script as a program: goes through its commands, tells which assertions do not hold, and counts.
 //!
-//! Comes in: [`abi::Script`](crate::abi::Script). Goes out: a line per assertion that fails, then the summary, on standard output; exit status 1 if one
+//! Comes in: [`abi::Script`](crate::abi::Script). Goes out: a line per assertion that fails, then the summary, on standard
+//! output; exit status 1 if one
 //! failed. The compiler has already checked what it could: modules that must be refused.
 
 use crate::abi::{Action, Command, Outcome, Pattern, Program, Value};
@@ -66,12 +67,15 @@ fn run(command: &Command) -> Result<(), Failure> {
         Ok(()) if command.outcome == Outcome::Any as u8 => Ok(()),
         Ok(()) => compare(command, &values),
         Err(message) if wants_trap && agrees(message.as_bytes(), wanted) => Ok(()),
-        Err(message) if command.outcome == Outcome::Exception as u8 && message.starts_with("uncaught exception") => Ok(()),
+        Err(message) if command.outcome == Outcome::Exception as u8 && message.starts_with("uncaught exception") => {
+            Ok(())
+        }
         Err(message) => Err(Failure::Trapped(message)),
     }
 }
 
-/// Whether a trap's message is the one that the script means: scripts shorten it (`out of bounds`) or add a name to it (`uninitialized element 2`).
+/// Whether a trap's message is the one that the script means: scripts shorten it (`out of bounds`) or add a name to it
+/// (`uninitialized element 2`).
 fn agrees(message: &[u8], wanted: &[u8]) -> bool {
     let contains = |text: &[u8], part: &[u8]| !part.is_empty() && text.windows(part.len()).any(|window| window == part);
     contains(message, wanted) || contains(wanted, message)

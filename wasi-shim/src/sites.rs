@@ -36,7 +36,12 @@ impl Place {
         let after = functions[..n_functions as usize].partition_point(|function| function.start <= offset);
         let function = functions.get(after.checked_sub(1)?)?;
         let offset = offset - function.start;
-        (offset < function.length).then(|| Place { image, function, offset, sites: (function.sites, functions[after].sites) })
+        (offset < function.length).then(|| Place {
+            image,
+            function,
+            offset,
+            sites: (function.sites, functions[after].sites),
+        })
     }
 
     /// The trap that this instruction raises when it faults.

@@ -1,4 +1,5 @@
-//! Text to a file descriptor through a buffer on the stack: no allocation, no locks, no `std::fmt`, so that trap handlers may use it.
+//! Text to a file descriptor through a buffer on the stack: no allocation, no locks, no `std::fmt`, so that trap handlers
+//! may use it.
 
 use crate::program::c_string;
 use std::sync::atomic::{AtomicPtr, Ordering};

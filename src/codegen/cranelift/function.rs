@@ -27,9 +27,9 @@ pub fn compile(isa: &dyn TargetIsa, context: &mut Context) -> Result<CompiledFun
 /// # Errors
 /// As [`compile`].
 pub fn compile_with_vcode(isa: &dyn TargetIsa, context: &mut Context) -> Result<(CompiledFunction, String)> {
-    context.compile(isa, &mut ControlPlane::default()).map_err(|error| {
-        anyhow!("{}", cranelift_codegen::print_errors::pretty_error(&error.func, error.inner))
-    })?;
+    context
+        .compile(isa, &mut ControlPlane::default())
+        .map_err(|error| anyhow!("{}", cranelift_codegen::print_errors::pretty_error(&error.func, error.inner)))?;
     let mut code = context.take_compiled_code().expect("compile() has just made it");
     let vcode = code.vcode.take().unwrap_or_default();
     let unwind = code.create_unwind_info(isa).map_err(|error| anyhow!("frame information: {error}"))?;
@@ -76,7 +76,8 @@ fn relocation(function: &Function, reloc: &FinalizedMachReloc) -> Relocation {
     Relocation { offset: reloc.offset, kind, target, addend: reloc.addend }
 }
 
-/// Position-independent code of Cranelift takes every address from the global offset table. What stands beside the code needs no table:
+/// Position-independent code of Cranelift takes every address from the global offset table. What stands beside the code
+/// needs no table:
 /// `mov symbol@GOTPCREL(%rip), reg` becomes `lea symbol(%rip), reg`, as linkers relax it (x86-64 psABI, "Linker Optimization").
 fn reach_directly(function: &Function, bytes: &mut [u8], relocations: &mut [Relocation]) {
     const MOV_LOAD: u8 = 0x8b;
@@ -107,8 +108,7 @@ fn reach_directly(function: &Function, bytes: &mut [u8], relocations: &mut [Relo
 fn sites(code: &CompiledCode) -> Vec<Site> {
     let traps = code.buffer.traps().iter().map(|trap| (trap.offset, Some(trap_of(trap.code))));
     let calls = code.buffer.call_sites().map(|call| (call.ret_addr, None));
-    let mut sites: Vec<Site> =
-        traps.chain(calls).map(|(offset, trap)| Site { offset, trap, wasm_offset: 0 }).collect();
+    let mut sites: Vec<Site> = traps.chain(calls).map(|(offset, trap)| Site { offset, trap, wasm_offset: 0 }).collect();
     // Calls first: a trap may stand where a call before it returns to.
     sites.sort_by_key(|site| (site.offset, site.trap.is_some()));
     let mut locations = code.buffer.get_srclocs_sorted().iter().peekable();

@@ -1,6 +1,7 @@
 //! `poll_oneoff` of both snapshots: translates the guest's subscriptions into ones that wasi-common handles.
 //!
-//! What wasi-common lacks: absolute times of the real-time clock, and files in snapshot 0. Comes in: subscriptions of either layout
+//! What wasi-common lacks: absolute times of the real-time clock, and files in snapshot 0. Comes in: subscriptions of
+//! either layout
 //! (`typenames.witx`, `$subscription`). In between: a memory of our own with the layout of snapshot 1, in which absolute
 //! real times are relative. Goes out: events, which both snapshots lay out alike.
 

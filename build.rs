@@ -306,7 +306,7 @@ fn write_jump(result: &mut [u8], file: &Elf, function: &Symbol, target: SymbolIn
 
 /// A member of a Unix archive; names are numbers, because archives may hold two members of one name.
 fn append_member(archive: &mut Vec<u8>, number: usize, data: &[u8]) -> Result<()> {
-    write!(archive, "{:<16}{:<12}{:<6}{:<6}{:<8}{:<10}`\n", format!("{number}.o/"), 0, 0, 0, 644, data.len())?;
+    writeln!(archive, "{:<16}{:<12}{:<6}{:<6}{:<8}{:<10}`", format!("{number}.o/"), 0, 0, 0, 644, data.len())?;
     archive.extend(data);
     archive.resize(archive.len().next_multiple_of(2), b'\n');
     Ok(())

@@ -37,8 +37,8 @@ fn config(seed: u64) -> wasm_smith::Config {
     wasm_smith::Config {
         canonicalize_nans: true,
         // Half of them get further, the others trap in more ways.
-        disallow_traps: seed % 2 == 0,
-        simd_enabled: seed % 3 != 0,
+        disallow_traps: seed.is_multiple_of(2),
+        simd_enabled: !seed.is_multiple_of(3),
         compact_imports_enabled: false,
         custom_page_sizes_enabled: false,
         exceptions_enabled: false,

@@ -29,7 +29,7 @@ pub fn compile(isa: &dyn TargetIsa, context: &mut Context) -> Result<CompiledFun
 pub fn compile_with_vcode(isa: &dyn TargetIsa, context: &mut Context) -> Result<(CompiledFunction, String)> {
     context
         .compile(isa, &mut ControlPlane::default())
-        .map_err(|error| anyhow!("{}", cranelift_codegen::print_errors::pretty_error(&error.func, error.inner)))?;
+        .map_err(|error| anyhow!("{}", cranelift_codegen::print_errors::pretty_error(error.func, error.inner)))?;
     let mut code = context.take_compiled_code().expect("compile() has just made it");
     let vcode = code.vcode.take().unwrap_or_default();
     let unwind = code.create_unwind_info(isa).map_err(|error| anyhow!("frame information: {error}"))?;

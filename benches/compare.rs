@@ -66,6 +66,7 @@ fn main() -> Result<()> {
         return reference::main(&words.skip(1).collect::<Vec<_>>());
     }
     let arguments = arguments(words)?;
+    warn_of_company();
     let work = tempfile::tempdir()?;
     let mut table = Table::default();
     for program in programs()?.iter().filter(|program| program.is_wanted(&arguments.filter)) {
@@ -101,6 +102,15 @@ fn arguments(mut words: impl Iterator<Item = String>) -> Result<Arguments> {
         }
     }
     Ok(arguments)
+}
+
+/// Times are worth little where other work goes on.
+fn warn_of_company() {
+    let Ok(text) = std::fs::read_to_string("/proc/loadavg") else { return };
+    let load: f64 = text.split(' ').next().and_then(|it| it.parse().ok()).unwrap_or(0.0);
+    if load > 1.0 {
+        eprintln!("warning: this machine is busy (load average {load}); don't trust the times");
+    }
 }
 
 fn programs() -> Result<Vec<Program>> {

@@ -49,6 +49,14 @@ pub fn build(input: &Input, options: &Options, emit: Emit, file: &Path, observer
     }
 }
 
+/// Whether there is such a target and processor.
+///
+/// # Errors
+/// When there is not.
+pub fn check_target(options: &Options) -> Result<()> {
+    Target::new(options).map(|_| ())
+}
+
 /// The stages of a program, which may consist of several modules.
 fn build_program(input: &Input, options: &Options, file: &Path, observer: &dyn Observer) -> Result<()> {
     let target = Target::new(options)?;
@@ -82,7 +90,10 @@ fn build_program(input: &Input, options: &Options, file: &Path, observer: &dyn O
         objects.push(stage(observer, "object", 0, object).with_context(|| source.file.to_owned())?);
     }
     if options.keep {
-        output::write(&file.with_extension("o"), objects.last().expect("the main module is one of them"))?;
+        // Beside the program, and never in its place.
+        let mut object = file.as_os_str().to_owned();
+        object.push(".o");
+        output::write(Path::new(&object), objects.last().expect("the main module is one of them"))?;
     }
     let request = LinkRequest { objects, output: file, strip: options.strip };
     let warnings = stage(observer, "link", 0, || link::link(request)).with_context(|| input.name.clone())?;

@@ -53,11 +53,12 @@ pub fn program(module: &Module, options: &Options) -> Result<ProgramPlan> {
 }
 
 fn list_exports(module: &Module) -> String {
+    const LONGEST: usize = 60;
     let names: Vec<_> = module
         .exports
         .iter()
         .filter(|export| matches!(export.entity, EntityIndex::Function(_)))
-        .map(|export| format!("`{}`", export.name.escape_debug()))
+        .map(|export| format!("`{}`", export.name.escape_debug().take(LONGEST).collect::<String>()))
         .collect();
     match names.len() {
         0 => "no function".to_owned(),
@@ -65,6 +66,9 @@ fn list_exports(module: &Module) -> String {
         more => format!("{} and {} more", names[..12].join(", "), more - 12),
     }
 }
+
+/// How many imports that nothing defines a message lists.
+const SHOWN_IMPORTS: usize = 20;
 
 /// An executable's imports must all be defined before the linker sees them. Notes whether the runtime's WASI half is wanted.
 ///
@@ -75,11 +79,13 @@ pub fn check_imports(mut plan: ProgramPlan, units: &[Unit], sources: &[&Source])
         let is_reachable = |func| unit.facts.reachable.contains(func);
         let undefined = imports::undefined(unit.module, unit.linkage, is_reachable);
         if !undefined.is_empty() {
+            let (shown, hidden) = undefined.split_at(undefined.len().min(SHOWN_IMPORTS));
+            let more = if hidden.is_empty() { String::new() } else { format!("\n  and {} more", hidden.len()) };
             bail!(
-                "{}: nothing defines what the module imports:\n  {}\nhelp: an executable gets WASI preview 1 and memories from the \
+                "{}: nothing defines what the module imports:\n  {}{more}\nhelp: an executable gets WASI preview 1 and memories from the \
                  runtime, and the rest from other modules with --module NAME=FILE; -c makes an object with these as undefined symbols",
                 source.file,
-                undefined.join("\n  ")
+                shown.join("\n  ")
             );
         }
         plan.wasi |= unit.module.functions.iter().any(|(index, func)| {

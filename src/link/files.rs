@@ -1,7 +1,7 @@
 //! The linker's view of the world: inputs from memory, one output on the disk.
 
 use libwild::error::Result;
-use libwild::{FileSystem, FileType, InputFileData, OsFileSystem, OutputOptions};
+use libwild::{FileSystem, FileType, FileWriteMode, InputFileData, OsFileSystem, OutputOptions};
 use std::borrow::Cow;
 use std::collections::HashMap;
 use std::fs::File;
@@ -68,6 +68,8 @@ impl FileSystem for Files {
     }
 
     fn create_output(&self, path: Arc<Path>, options: OutputOptions) -> Result<Self::Output> {
+        // Written, not mapped: where the disk is full, a write fails, but a mapped page kills the process.
+        let options = OutputOptions { write_mode: Some(FileWriteMode::BufferThenWrite), ..options };
         OsFileSystem.create_output(path, options)
     }
 

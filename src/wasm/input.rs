@@ -34,14 +34,11 @@ impl Input {
     pub fn binary(&self) -> Result<Cow<'_, [u8]>> {
         const MAGIC: &[u8] = b"\0asm";
         if self.bytes.starts_with(MAGIC) {
-            if self.bytes.get(4..8) == Some(&[0x0d, 0, 1, 0]) {
-                bail!(
-                    "this is a WebAssembly component, not a core module; extract the module, or build for wasm32-wasip1 instead of wasip2"
-                );
-            }
+            refuse_component(&self.bytes)?;
             return Ok(Cow::Borrowed(&self.bytes));
         }
-        let Ok(text) = std::str::from_utf8(&self.bytes) else {
+        // Some editors begin a text with a byte order mark.
+        let Ok(text) = std::str::from_utf8(self.bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(&self.bytes)) else {
             bail!("neither a WebAssembly binary (it does not begin with \"\\0asm\") nor text (it is not UTF-8)");
         };
         if self.bytes.is_empty() {
@@ -51,8 +48,19 @@ impl Input {
             bail!("neither a WebAssembly binary (it does not begin with \"\\0asm\") nor text (it holds zero bytes)");
         }
         let wasm = wat::Parser::new().parse_str(Some(Path::new(&self.name)), text).map_err(text_error)?;
+        refuse_component(&wasm)?;
         Ok(Cow::Owned(wasm))
     }
+}
+
+/// Components have the magic number of modules and another version (component model, "Binary Format").
+fn refuse_component(wasm: &[u8]) -> Result<()> {
+    if wasm.get(4..8) == Some(&[0x0d, 0, 1, 0]) {
+        bail!(
+            "this is a WebAssembly component, not a core module; extract the module, or build for wasm32-wasip1 instead of wasip2"
+        );
+    }
+    Ok(())
 }
 
 /// The parser's message names the file and shows the line; only its own prefix is dropped.

@@ -33,12 +33,20 @@ impl Text {
         self
     }
 
-    /// Text of unknown origin: control characters, which could drive a terminal, become `?`.
+    /// Text of unknown origin: what could drive a terminal or turn the line around becomes `?`, and a very long text is cut.
     pub fn add_name(&mut self, name: &[u8]) -> &mut Text {
-        for &byte in name {
-            self.add([if byte < b' ' || byte == 0x7f { b'?' } else { byte }]);
+        const LONGEST: usize = 300;
+        let mut rest = &name[..name.len().min(LONGEST)];
+        while let [first, ..] = *rest {
+            let length = match rest {
+                [0xc2, 0x80..=0x9f, ..] => 2,
+                [0xe2, 0x80, 0x8e..=0x8f | 0xaa..=0xae, ..] | [0xe2, 0x81, 0xa6..=0xa9, ..] => 3,
+                _ => 1,
+            };
+            self.add([if length > 1 || first < b' ' || first == 0x7f { b'?' } else { first }]);
+            rest = &rest[length..];
         }
-        self
+        if name.len() > LONGEST { self.add("...") } else { self }
     }
 
     pub fn add_decimal(&mut self, mut value: u128) -> &mut Text {

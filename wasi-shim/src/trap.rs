@@ -19,6 +19,9 @@ use std::mem::MaybeUninit;
 /// `SEGV_MAPERR` of `<asm-generic/siginfo.h>`: no memory at the address.
 const SEGV_MAPERR: c_int = 1;
 
+/// How many frames are looked at before nobody wants to know the number any more.
+const COUNTED_FRAMES: u64 = 1_000_000;
+
 /// How many functions a backtrace shows.
 const SHOWN_FRAMES: u64 = 32;
 
@@ -145,7 +148,8 @@ pub fn raise(message: &str, registers: Registers) -> ! {
         n_frames += 1;
     });
     if n_frames > SHOWN_FRAMES {
-        text.add("  ... and ").add_decimal((n_frames - SHOWN_FRAMES).into()).add(" more\n");
+        text.add("  ... and ").add_decimal((n_frames - SHOWN_FRAMES).into());
+        text.add(if n_frames >= COUNTED_FRAMES { " or more\n" } else { " more\n" });
     }
     drop(text);
     // SAFETY: does not return.
@@ -182,6 +186,7 @@ fn walk(registers: Registers, mut visit: impl FnMut(Place, u32)) {
         }
     }
     let mut floor = sp;
+    let mut n_frames = 0;
     // Frames lie one above the other in one stack, so the walk ends. After an overflow, sp may be below its stack.
     while fp >= floor && stack::end_of_stack(sp).is_none_or(|end| stack::end_of_stack(fp) == Some(end)) {
         let (Some(next), Some(return_address)) = (read(fp), read(fp + 8)) else { return };
@@ -189,6 +194,10 @@ fn walk(registers: Registers, mut visit: impl FnMut(Place, u32)) {
             visit(place, code_offset);
         }
         (floor, fp) = (fp + 16, next);
+        n_frames += 1;
+        if n_frames == COUNTED_FRAMES {
+            return;
+        }
     }
 }
 

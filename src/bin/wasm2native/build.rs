@@ -1,5 +1,6 @@
 //! `wasm2native INPUT...`: builds each input, and goes on after one that fails.
 
+use crate::Usage;
 use crate::console::Console;
 use crate::flags::Compile;
 use crate::outputs::{self, STDIO};
@@ -13,6 +14,7 @@ use wasm2native::wasm::input::Input;
 pub fn run(args: &Compile, console: &Console) -> Result<ExitCode> {
     let outputs = outputs::plan(args)?;
     let options = args.options();
+    driver::check_target(&options).map_err(|error| Usage(format!("{error:#}")))?;
     if args.emit() != Emit::Exe && !options.program_options.is_empty() {
         console.warning("--dir, --env and limits have no effect: only programs have powers");
     }

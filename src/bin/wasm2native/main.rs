@@ -54,10 +54,16 @@ fn main() -> ExitCode {
     }
 }
 
+/// As many threads as asked for, within what makes sense: far more of them than processors only get in each other's way.
+fn n_threads(jobs: Option<usize>) -> usize {
+    const PER_PROCESSOR: usize = 8;
+    let n_processors = std::thread::available_parallelism().map_or(1, usize::from);
+    let variable = || std::env::var("RAYON_NUM_THREADS").ok()?.parse().ok();
+    jobs.or_else(variable).unwrap_or(n_processors).clamp(1, n_processors * PER_PROCESSOR)
+}
+
 fn dispatch(cli: &Cli, console: &Console) -> Result<ExitCode> {
-    if let Some(jobs) = cli.jobs() {
-        rayon::ThreadPoolBuilder::new().num_threads(jobs).build_global().context("can't start threads")?;
-    }
+    rayon::ThreadPoolBuilder::new().num_threads(n_threads(cli.jobs())).build_global().context("can't start threads")?;
     match &cli.command {
         None => build::run(&cli.compile, console),
         Some(Command::Run(run)) => match run::run(run, console)? {},

@@ -10,6 +10,7 @@ use cranelift_codegen::ir::{ExternalName, Function, GlobalValueData, LibCall, Tr
 use cranelift_codegen::isa::TargetIsa;
 use cranelift_codegen::isa::unwind::UnwindInfo;
 use cranelift_codegen::{CompiledCode, Context, FinalizedMachReloc, FinalizedRelocTarget};
+use std::collections::HashSet;
 
 /// `push rbp; mov rbp, rsp`: how a function with a frame begins.
 const X64_FRAME_SETUP: [u8; 4] = [0x55, 0x48, 0x89, 0xe5];
@@ -82,7 +83,7 @@ fn relocation(function: &Function, reloc: &FinalizedMachReloc) -> Relocation {
 fn reach_directly(function: &Function, bytes: &mut [u8], relocations: &mut [Relocation]) {
     const MOV_LOAD: u8 = 0x8b;
     const LEA: u8 = 0x8d;
-    let near: Vec<Symbol> = function
+    let near: HashSet<Symbol> = function
         .global_values
         .values()
         .filter_map(|value| match value {

@@ -85,16 +85,18 @@ pub fn link(
     for (import, entity) in imports(module) {
         let Some(other) = lookup(import.module) else { continue };
         let Some(exported) = modules[other].export(import.name) else {
-            bail!("import {}: the module exports nothing of that name", describe_name(import));
+            let name = import.module.escape_debug();
+            bail!("import {}: the module `{name}` exports nothing of that name", describe_name(import));
         };
         // What it exports may itself be imported: that module defines it.
         let provider = linkages[other].provider(exported).unwrap_or(Provider { instance: other, entity: exported });
         let theirs = modules[provider.instance];
         if !matches(module, entity, theirs, provider.entity) {
             bail!(
-                "import {} has type {}, but it is defined as {}",
+                "import {} has type {}, but the module `{}` defines it as {}",
                 describe_name(import),
                 describe_entity(module, entity),
+                import.module.escape_debug(),
                 describe_entity(theirs, provider.entity)
             );
         }

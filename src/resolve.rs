@@ -5,7 +5,9 @@
 //! later stages only ask where an import comes from.
 
 use crate::wasm::describe::{describe_entity, describe_name};
-use crate::wasm::{Definition, EntityIndex, FuncIndex, GlobalIndex, ImportName, MemoryIndex, Module, TableIndex};
+use crate::wasm::{
+    Definition, EntityIndex, FuncIndex, GlobalIndex, ImportName, MemoryIndex, Module, TableIndex, TagIndex,
+};
 use anyhow::{Result, bail};
 use std::collections::{BTreeSet, HashMap};
 
@@ -47,6 +49,10 @@ impl Linkage {
 
     pub fn global(&self, global: GlobalIndex) -> Option<Provider> {
         self.provider(EntityIndex::Global(global))
+    }
+
+    pub fn tag(&self, tag: TagIndex) -> Option<Provider> {
+        self.provider(EntityIndex::Tag(tag))
     }
 
     pub fn provider(&self, entity: EntityIndex) -> Option<Provider> {
@@ -135,7 +141,8 @@ pub fn imports<'m, 'a>(module: &'m Module<'a>) -> impl Iterator<Item = (ImportNa
     let tables = module.tables.iter().filter_map(|(index, it)| import(&it.definition, EntityIndex::Table(index)));
     let memories = module.memories.iter().filter_map(|(index, it)| import(&it.definition, EntityIndex::Memory(index)));
     let globals = module.globals.iter().filter_map(|(index, it)| import(&it.definition, EntityIndex::Global(index)));
-    functions.chain(tables).chain(memories).chain(globals)
+    let tags = module.tags.iter().filter_map(|(index, it)| import(&it.definition, EntityIndex::Tag(index)));
+    functions.chain(tables).chain(memories).chain(globals).chain(tags)
 }
 
 /// Whether `theirs` can stand for what `ours` says it imports. The smallest size of a table or memory that can grow is
@@ -145,6 +152,7 @@ fn matches(module: &Module, ours: EntityIndex, other: &Module, theirs: EntityInd
         (EntityIndex::Function(ours), EntityIndex::Function(theirs)) => {
             module.function_type(ours) == other.function_type(theirs)
         }
+        (EntityIndex::Tag(ours), EntityIndex::Tag(theirs)) => module.tag_values(ours) == other.tag_values(theirs),
         (EntityIndex::Global(ours), EntityIndex::Global(theirs)) => {
             let (ours, theirs) = (&module.globals[ours].ty, &other.globals[theirs].ty);
             ours.content_type == theirs.content_type && ours.mutable == theirs.mutable

@@ -2,6 +2,7 @@
 
 use crate::abi::Trap;
 use crate::layout::Symbol;
+use crate::wasm::TagIndex;
 
 /// The functions in the order in which they will stand in the text section.
 pub struct Code {
@@ -18,6 +19,8 @@ pub struct CompiledFunction {
     pub relocations: Vec<Relocation>,
     /// Sorted by offset.
     pub sites: Vec<Site>,
+    /// Sorted by return address.
+    pub try_calls: Vec<TryCall>,
     /// Call frame instructions with the code offset behind which each holds (DWARF 5, 6.4).
     pub frame: Option<gimli::write::FrameDescriptionEntry>,
     /// It sets up a frame pointer; see [`crate::abi::Function::has_frame`].
@@ -51,6 +54,16 @@ pub enum Target {
     Runtime(&'static str),
     /// A byte of the same function.
     Here(u32),
+}
+
+/// A call inside the body of a `try`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TryCall {
+    pub return_address: u32,
+    /// Distance from the frame pointer down to the stack pointer at the call.
+    pub frame_size: u32,
+    /// The tags that are caught, and where each lands; `None` is every tag. The first that fits counts.
+    pub handlers: Vec<(Option<TagIndex>, u32)>,
 }
 
 /// A place in the code where the program may stop, or that a backtrace may show.

@@ -9,13 +9,13 @@ use crate::resolve::Linkage;
 use crate::wasm::constant::{self, Constant};
 use crate::wasm::{
     DataIndex, DataMode, Element, ElementIndex, ElementItems, ElementMode, FuncIndex, GlobalIndex, MemoryIndex, Module,
-    TableIndex, TypeIndex,
+    TableIndex, TagIndex, TypeIndex,
 };
 use anyhow::{Result, bail};
 use cranelift_codegen::ir::UserExternalName;
 use cranelift_entity::{PrimaryMap, SecondaryMap, entity_impl};
 use std::collections::HashMap;
-use wasmparser::{FuncType, ValType};
+use wasmparser::{AbstractHeapType, FuncType, HeapType, RefType, ValType};
 
 /// Index of a structural function type: type indices of the same structure share one.
 #[derive(Copy, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -53,6 +53,8 @@ pub enum Symbol {
     Element(ElementIndex),
     /// A function of the runtime.
     Builtin(Builtin),
+    /// An [`abi::Tag`]: the tag's identity.
+    Tag(TagIndex),
 }
 
 impl Symbol {
@@ -71,6 +73,7 @@ impl Symbol {
             Symbol::Data(it) => (10, it.as_u32()),
             Symbol::Element(it) => (11, it.as_u32()),
             Symbol::Builtin(it) => (12, it as u32),
+            Symbol::Tag(it) => (13, it.as_u32()),
         };
         UserExternalName { namespace, index }
     }
@@ -104,6 +107,7 @@ impl Symbol {
             10 => Symbol::Data(DataIndex::from_u32(index)),
             11 => Symbol::Element(ElementIndex::from_u32(index)),
             12 => Symbol::Builtin(Builtin::ALL[index as usize]),
+            13 => Symbol::Tag(TagIndex::from_u32(index)),
             other => panic!("no symbol has namespace {other}"),
         }
     }
@@ -352,6 +356,11 @@ pub fn signature_symbol(ty: &FuncType) -> String {
     format!("{}{}.{}", abi::SIGNATURE_PREFIX, letters(ty.params()), letters(ty.results()))
 }
 
+/// Whether values of the type are exceptions or null.
+pub fn is_exception(ty: RefType) -> bool {
+    matches!(ty.heap_type(), HeapType::Abstract { ty: AbstractHeapType::Exn | AbstractHeapType::NoExn, .. })
+}
+
 fn type_letter(ty: &ValType) -> char {
     match *ty {
         ValType::I32 => 'i',
@@ -360,6 +369,7 @@ fn type_letter(ty: &ValType) -> char {
         ValType::F64 => 'd',
         ValType::V128 => 'v',
         ValType::Ref(ty) if ty.is_func_ref() => 'r',
+        ValType::Ref(ty) if is_exception(ty) => 'x',
         ValType::Ref(_) => 'e',
     }
 }

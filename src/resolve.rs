@@ -5,7 +5,9 @@
 //! later stages only ask where an import comes from.
 
 use crate::wasm::describe::{describe_entity, describe_name};
-use crate::wasm::{Definition, EntityIndex, FuncIndex, GlobalIndex, ImportName, MemoryIndex, Module, TableIndex};
+use crate::wasm::{
+    Definition, EntityIndex, FuncIndex, GlobalIndex, ImportName, MemoryIndex, Module, TableIndex, TagIndex,
+};
 use anyhow::{Result, bail};
 use std::collections::{BTreeSet, HashMap};
 
@@ -49,9 +51,22 @@ impl Linkage {
         self.provider(EntityIndex::Global(global))
     }
 
+    pub fn tag(&self, tag: TagIndex) -> Option<Provider> {
+        self.provider(EntityIndex::Tag(tag))
+    }
+
     pub fn provider(&self, entity: EntityIndex) -> Option<Provider> {
         self.providers.get(&entity).copied()
     }
+}
+
+/// With which size of a table or memory an import's smallest size is compared.
+#[derive(Copy, Clone, Debug, PartialEq, Eq)]
+pub enum Sizes {
+    /// The declared one, with which it begins.
+    Initial,
+    /// Any that it can grow to: code may have run before the import is made.
+    Possible,
 }
 
 /// Resolves the imports of all modules, each from those before it. `lookup` finds the one that a module, given by its
@@ -59,10 +74,14 @@ impl Linkage {
 ///
 /// # Errors
 /// When a module imports what the named one does not export, or with another type.
-pub fn resolve(modules: &[&Module], lookup: impl Fn(usize, &str) -> Option<usize>) -> Result<Vec<Linkage>> {
+pub fn resolve(
+    modules: &[&Module],
+    sizes: Sizes,
+    lookup: impl Fn(usize, &str) -> Option<usize>,
+) -> Result<Vec<Linkage>> {
     let mut linkages: Vec<Linkage> = Vec::with_capacity(modules.len());
     for (index, module) in modules.iter().enumerate() {
-        let linkage = link(modules, &linkages, module, |name| lookup(index, name))?;
+        let linkage = link(modules, &linkages, module, sizes, |name| lookup(index, name))?;
         for provider in linkage.providers.values() {
             linkages[provider.instance].visible.insert(provider.entity);
         }
@@ -79,6 +98,7 @@ pub fn link(
     modules: &[&Module],
     linkages: &[Linkage],
     module: &Module,
+    sizes: Sizes,
     lookup: impl Fn(&str) -> Option<usize>,
 ) -> Result<Linkage> {
     let mut linkage = Linkage::default();
@@ -91,7 +111,7 @@ pub fn link(
         // What it exports may itself be imported: that module defines it.
         let provider = linkages[other].provider(exported).unwrap_or(Provider { instance: other, entity: exported });
         let theirs = modules[provider.instance];
-        if !matches(module, entity, theirs, provider.entity) {
+        if !matches(module, entity, theirs, provider.entity, sizes) {
             bail!(
                 "import {} has type {}, but the module `{}` defines it as {}",
                 describe_name(import),
@@ -135,16 +155,17 @@ pub fn imports<'m, 'a>(module: &'m Module<'a>) -> impl Iterator<Item = (ImportNa
     let tables = module.tables.iter().filter_map(|(index, it)| import(&it.definition, EntityIndex::Table(index)));
     let memories = module.memories.iter().filter_map(|(index, it)| import(&it.definition, EntityIndex::Memory(index)));
     let globals = module.globals.iter().filter_map(|(index, it)| import(&it.definition, EntityIndex::Global(index)));
-    functions.chain(tables).chain(memories).chain(globals)
+    let tags = module.tags.iter().filter_map(|(index, it)| import(&it.definition, EntityIndex::Tag(index)));
+    functions.chain(tables).chain(memories).chain(globals).chain(tags)
 }
 
-/// Whether `theirs` can stand for what `ours` says it imports. The smallest size of a table or memory that can grow is
-/// compared when the program runs.
-fn matches(module: &Module, ours: EntityIndex, other: &Module, theirs: EntityIndex) -> bool {
+/// Whether `theirs` can stand for what `ours` says it imports.
+fn matches(module: &Module, ours: EntityIndex, other: &Module, theirs: EntityIndex, sizes: Sizes) -> bool {
     match (ours, theirs) {
         (EntityIndex::Function(ours), EntityIndex::Function(theirs)) => {
             module.function_type(ours) == other.function_type(theirs)
         }
+        (EntityIndex::Tag(ours), EntityIndex::Tag(theirs)) => module.tag_values(ours) == other.tag_values(theirs),
         (EntityIndex::Global(ours), EntityIndex::Global(theirs)) => {
             let (ours, theirs) = (&module.globals[ours].ty, &other.globals[theirs].ty);
             ours.content_type == theirs.content_type && ours.mutable == theirs.mutable
@@ -154,23 +175,27 @@ fn matches(module: &Module, ours: EntityIndex, other: &Module, theirs: EntityInd
             ours.memory64 == theirs.memory64
                 && ours.shared == theirs.shared
                 && ours.page_size_log2 == theirs.page_size_log2
-                && limits_match((ours.initial, ours.maximum), (theirs.initial, theirs.maximum))
+                && limits_match((ours.initial, ours.maximum), (theirs.initial, theirs.maximum), sizes)
         }
         (EntityIndex::Table(ours), EntityIndex::Table(theirs)) => {
             let (ours, theirs) = (&module.tables[ours].ty, &other.tables[theirs].ty);
             ours.element_type == theirs.element_type
                 && ours.table64 == theirs.table64
-                && limits_match((ours.initial, ours.maximum), (theirs.initial, theirs.maximum))
+                && limits_match((ours.initial, ours.maximum), (theirs.initial, theirs.maximum), sizes)
         }
         _ => false,
     }
 }
 
-fn limits_match(ours: (u64, Option<u64>), theirs: (u64, Option<u64>)) -> bool {
+fn limits_match(ours: (u64, Option<u64>), theirs: (u64, Option<u64>), sizes: Sizes) -> bool {
     let maximum_fits = match (ours.1, theirs.1) {
         (None, _) => true,
         (Some(_), None) => false,
         (Some(ours), Some(theirs)) => theirs <= ours,
     };
-    maximum_fits && ours.0 <= theirs.1.unwrap_or(u64::MAX)
+    let size = match sizes {
+        Sizes::Initial => theirs.0,
+        Sizes::Possible => theirs.1.unwrap_or(u64::MAX),
+    };
+    maximum_fits && ours.0 <= size
 }

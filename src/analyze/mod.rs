@@ -3,12 +3,14 @@
 //! Bodies are scanned before they are validated, so the scan trusts nothing: an operator that can't be decoded ends the scan of
 //! its body (validation will report it), and indices out of range are passed over.
 
+pub mod legacy;
 mod scan;
 
 use crate::wasm::{
     ElementIndex, ElementItems, ElementMode, EntityIndex, FuncIndex, GlobalIndex, MemoryIndex, Module, TableIndex,
 };
 use cranelift_entity::{EntitySet, SecondaryMap};
+use legacy::Try;
 use rayon::prelude::*;
 use scan::BodyFacts;
 
@@ -26,6 +28,10 @@ pub struct Facts {
     pub tables_written: EntitySet<TableIndex>,
     pub tables_grown: EntitySet<TableIndex>,
     pub memories_grown: EntitySet<MemoryIndex>,
+    /// Imported functions through which exceptions may come into a `try`.
+    pub imports_guarded: EntitySet<FuncIndex>,
+    /// The legacy `try`s of each function, in the order in which they begin.
+    pub tries: SecondaryMap<FuncIndex, Vec<Try>>,
 }
 
 /// What the world outside may touch.
@@ -34,6 +40,8 @@ pub struct Roots {
     pub functions: Vec<FuncIndex>,
     /// What others link against: they may call, write and grow it.
     pub visible: Vec<EntityIndex>,
+    /// Who defines what is imported is not known: exceptions may come out of it.
+    pub open: bool,
 }
 
 /// Collects the facts.
@@ -44,7 +52,14 @@ pub fn facts(module: &Module, roots: &Roots) -> Facts {
     for (func, facts) in scanned {
         by_function[func] = Some(facts);
     }
-    let mut walk = Walk { module, by_function, facts: Facts::default(), queue: Vec::new(), elements: EntitySet::new() };
+    let mut walk = Walk {
+        module,
+        by_function,
+        facts: Facts::default(),
+        queue: Vec::new(),
+        elements: EntitySet::new(),
+        open: roots.open,
+    };
     walk.roots(roots);
     walk.run();
     walk.facts
@@ -58,6 +73,8 @@ struct Walk<'m, 'a> {
     queue: Vec<FuncIndex>,
     /// Segments whose functions have been followed.
     elements: EntitySet<ElementIndex>,
+    /// See [`Roots::open`].
+    open: bool,
 }
 
 impl Walk<'_, '_> {
@@ -92,6 +109,7 @@ impl Walk<'_, '_> {
                         self.facts.globals_written.insert(global);
                     }
                 }
+                EntityIndex::Tag(_) => {}
             }
         }
     }
@@ -109,6 +127,15 @@ impl Walk<'_, '_> {
             self.facts.tables_written.extend(body.tables_written.iter().copied());
             self.facts.tables_grown.extend(body.tables_grown.iter().copied());
             self.facts.memories_grown.extend(body.memories_grown.iter().copied());
+            if self.open && body.catches {
+                let imported = |func: &FuncIndex| {
+                    self.module.functions.get(*func).is_some_and(|func| func.definition.import().is_some())
+                };
+                self.facts.imports_guarded.extend(body.calls.iter().copied().filter(imported));
+            }
+            if !body.tries.is_empty() {
+                self.facts.tries[func] = body.tries;
+            }
         }
     }
 

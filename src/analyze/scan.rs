@@ -1,5 +1,6 @@
 //! One pass over one function body, collecting what [`super::Facts`] needs. Requires nothing: the body may be invalid.
 
+use super::legacy::{Collector, Try};
 use crate::wasm::{ElementIndex, FuncIndex, GlobalIndex, MemoryIndex, TableIndex};
 use wasmparser::{FunctionBody, Operator};
 
@@ -14,6 +15,9 @@ pub struct BodyFacts {
     pub tables_grown: Vec<TableIndex>,
     pub memories_grown: Vec<MemoryIndex>,
     pub elements_used: Vec<ElementIndex>,
+    /// It has a `try` or `try_table`.
+    pub catches: bool,
+    pub tries: Vec<Try>,
 }
 
 /// Scans `body` up to its end or to the first operator that can't be decoded.
@@ -22,9 +26,12 @@ pub fn scan(body: &FunctionBody) -> BodyFacts {
     let Ok(reader) = body.get_operators_reader() else {
         return facts;
     };
+    let mut tries = Collector::default();
     for operator in reader.into_iter().map_while(Result::ok) {
         facts.note(&operator);
+        tries.note(&operator);
     }
+    facts.tries = tries.tries;
     facts.calls.sort_unstable();
     facts.calls.dedup();
     facts
@@ -61,6 +68,7 @@ impl BodyFacts {
                 self.tables_written.push(TableIndex::from_u32(table));
                 self.elements_used.push(ElementIndex::from_u32(elem_index));
             }
+            Operator::Try { .. } | Operator::TryTable { .. } => self.catches = true,
             Operator::MemoryGrow { mem } => self.memories_grown.push(MemoryIndex::from_u32(mem)),
             _ => {}
         }

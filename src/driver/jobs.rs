@@ -14,7 +14,7 @@ pub fn roots(module: &Module, linkage: &Linkage, world: World, plan: Option<&Pro
         World::Closed => linkage.visible.iter().copied().collect(),
         World::Open => module.exports.iter().map(|export| export.entity).collect(),
     };
-    Roots { functions, visible }
+    Roots { functions, visible, open: world == World::Open }
 }
 
 /// Which functions to make, in the order of the text section.
@@ -22,8 +22,10 @@ pub fn list(module: &Module, facts: &Facts, linkage: &Linkage, role: &Role) -> V
     let mut jobs = Vec::with_capacity(module.functions.len() + 2);
     for (index, func) in &module.functions {
         match &func.definition {
-            // Another module has its code, or nobody wants its address.
-            Definition::Import(_) if linkage.function(index).is_some() || !facts.address_taken.contains(index) => {}
+            // Another module has its code, or nobody wants its address or a thunk to call it by.
+            Definition::Import(_) if linkage.function(index).is_some() => {}
+            Definition::Import(_) if !facts.address_taken.contains(index) && !facts.imports_guarded.contains(index) => {
+            }
             Definition::Local(_) if !facts.reachable.contains(index) => jobs.push(Job::Validate(index)),
             _ => jobs.push(Job::Translate(Symbol::Function(index))),
         }

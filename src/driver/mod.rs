@@ -15,7 +15,7 @@ use crate::object::{self, ProgramPlan, Role, assembly, imports};
 use crate::options::{Emit, Options};
 use crate::output;
 use crate::progress::{Observer, stage};
-use crate::resolve::{self, Instance, Linkage};
+use crate::resolve::{self, Instance, Linkage, Sizes};
 use crate::translate::Env;
 use crate::wasm::input::Input;
 use crate::wasm::{Module, parse};
@@ -69,7 +69,7 @@ fn build_program(input: &Input, options: &Options, file: &Path, observer: &dyn O
     let modules: Vec<_> = instances.iter().map(|instance| &instance.module).collect();
     // The last module of a name hides those before it.
     let lookup = |importer: usize, name: &str| instances[..importer].iter().rposition(|other| other.name == name);
-    let linkages = resolve::resolve(&modules, lookup).with_context(|| input.name.clone())?;
+    let linkages = resolve::resolve(&modules, Sizes::Initial, lookup).with_context(|| input.name.clone())?;
     let main = instances.last().expect("the main module is one of them");
     let plan = plan::program(&main.module, options).with_context(|| input.name.clone())?;
     let units = instances

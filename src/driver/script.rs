@@ -12,7 +12,7 @@ use crate::object::script::{Command, Subject};
 use crate::object::{self, ProgramPlan, Role};
 use crate::options::Options;
 use crate::progress::{Observer, Silent, stage};
-use crate::resolve::{self, Linkage, Provider};
+use crate::resolve::{self, Linkage, Provider, Sizes};
 use crate::script::{self, InstanceSource, Invoke, Script, Step, StepKind};
 use crate::wasm::input::Input;
 use crate::wasm::{EntityIndex, FuncIndex, Module, parse, unsupported};
@@ -31,7 +31,7 @@ pub fn build(input: &Input, options: &Options, file: &Path, observer: &dyn Obser
     let modules = stage(observer, "parse", 0, || parse_all(&script)).with_context(|| input.name.clone())?;
     let modules: Vec<_> = modules.iter().collect();
     let lookup = |importer: usize, name: &str| script.instances.get(importer)?.registry.get(name).copied();
-    let mut linkages = resolve::resolve(&modules, lookup).with_context(|| input.name.clone())?;
+    let mut linkages = resolve::resolve(&modules, Sizes::Possible, lookup).with_context(|| input.name.clone())?;
     let commands = commands(&script, &modules, &mut linkages).with_context(|| input.name.clone())?;
     let objects = compile_all(&script.instances, commands, &modules, &linkages, &target, options, observer);
     let request =
@@ -198,7 +198,8 @@ fn check_unlinkable(source: &InstanceSource, modules: &[&Module], linkages: &[Li
         Ok(module) => module,
         Err(error) => return Some(format!("the module is invalid: {error:#}")),
     };
-    let linkage = resolve::link(modules, linkages, &module, |name| source.registry.get(name).copied()).ok()?;
+    let linkage =
+        resolve::link(modules, linkages, &module, Sizes::Initial, |name| source.registry.get(name).copied()).ok()?;
     let is_complete = resolve::imports(&module).all(|(_, entity)| linkage.provider(entity).is_some());
     is_complete.then(|| "the module can be linked".to_owned())
 }

@@ -1,6 +1,6 @@
 //! Machine code as text, for `--emit asm`: AT&T syntax as `objdump -d` prints it, names in place of what the linker fills
 //! in, and the
-//! Wasm offset of every place that can trap or be returned to.
+//! Wasm offset of every place that can trap or be returned to, and where exceptions land.
 
 use crate::abi;
 use crate::code::{Code, CompiledFunction, Relocation, Target};
@@ -28,6 +28,7 @@ fn print_function(env: &Env, func: &CompiledFunction, text: &mut String) {
         let mut instruction = Instruction::default();
         let mut sites = func.sites.iter().peekable();
         let mut relocations = func.relocations.iter().peekable();
+        let mut try_calls = func.try_calls.iter().peekable();
         while decoder.can_decode() {
             let start = decoder.position() as u32;
             decoder.decode_out(&mut instruction);
@@ -45,6 +46,12 @@ fn print_function(env: &Env, func: &CompiledFunction, text: &mut String) {
                 match site.trap {
                     Some(trap) => write!(text, "  # wasm {:#x}: {}", site.wasm_offset, trap.message())?,
                     None => write!(text, "  # wasm {:#x}", site.wasm_offset)?,
+                }
+            }
+            while let Some(call) = try_calls.next_if(|call| call.return_address <= end) {
+                for (tag, landing) in &call.handlers {
+                    let tag = tag.map_or("any exception".to_owned(), |tag| format!("tag {}", tag.as_u32()));
+                    write!(text, "; {tag} lands at {landing:#x}")?;
                 }
             }
             writeln!(text)?;

@@ -1,10 +1,10 @@
-//! Data symbols: globals, memories, tables, segments, signature identities. Written when something refers to them.
+//! Data symbols: globals, memories, tables, tags, segments, signature identities. Written when something refers to them.
 
 use super::writer::{Data, Writer};
 use crate::abi;
 use crate::layout::{self, GlobalPlan, SegmentPlan, Symbol};
 use crate::wasm::constant::Constant;
-use crate::wasm::{DataIndex, ElementIndex, ElementMode, FuncIndex, GlobalIndex, MemoryIndex, TableIndex};
+use crate::wasm::{DataIndex, ElementIndex, ElementMode, FuncIndex, GlobalIndex, MemoryIndex, TableIndex, TagIndex};
 use object::write::StandardSection;
 use wasmparser::ValType;
 
@@ -21,6 +21,7 @@ pub fn write_needed(writer: &mut Writer) {
                 data.byte(0);
                 put(writer, symbol, StandardSection::ReadOnlyData, data, 1);
             }
+            Symbol::Tag(index) => write_tag(writer, index),
             Symbol::Data(index) => write_data_segment(writer, index),
             Symbol::Element(index) => write_element_segment(writer, index),
             other => panic!("{other:?} is referred to, but nobody compiled it"),
@@ -61,6 +62,18 @@ fn write_global(writer: &mut Writer, index: GlobalIndex) {
     } else {
         put(writer, Symbol::Global(index), StandardSection::Data, data, size as u64);
     }
+}
+
+/// An [`abi::Tag`].
+fn write_tag(writer: &mut Writer, index: TagIndex) {
+    let name = writer.module.names.tag(index).unwrap_or_default();
+    let bytes = name.bytes().map(|byte| if byte == 0 { b'?' } else { byte }).chain([0]).collect();
+    let contents = Data { bytes, addresses: Vec::new() };
+    let name = writer.local(&format!("w2n.tag.{}.name", index.as_u32()), StandardSection::ReadOnlyData, contents, 1);
+    let mut data = Data::default();
+    data.address(name).u32(index.as_u32()).u32(0);
+    assert_eq!(data.bytes.len(), size_of::<abi::Tag>());
+    put(writer, Symbol::Tag(index), StandardSection::ReadOnlyDataWithRel, data, 8);
 }
 
 fn write_memory(writer: &mut Writer, index: MemoryIndex) {

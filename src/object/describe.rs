@@ -1,5 +1,6 @@
-//! The module's description for the runtime: [`abi::Image`] with memories, data runs, functions, names and sites.
+//! The module's description for the runtime: [`abi::Image`] with memories, data runs, functions, names, sites and handlers.
 
+use super::handlers;
 use super::image;
 use super::text::Text;
 use super::writer::{Data, Writer};
@@ -20,6 +21,9 @@ pub fn write(writer: &mut Writer, code: &Code, text: &Text) -> Result<SymbolId> 
     let (memories, n_memories) = write_memories(writer);
     let (runs, n_runs) = write_runs(writer);
     let functions = write_functions(writer, code, text)?;
+    let handlers = handlers::write(writer, code, text);
+    let exception_globals = handlers::write_globals(writer);
+    let exception_tables = handlers::write_tables(writer);
     let text_section = writer.object.section_id(StandardSection::Text);
     let text_symbol = writer.object.section_symbol(text_section);
     let mut data = Data::default();
@@ -28,6 +32,11 @@ pub fn write(writer: &mut Writer, code: &Code, text: &Text) -> Result<SymbolId> 
     data.address(text_symbol).u64(text.bytes.len() as u64);
     data.address(functions.table).u64(code.functions.len() as u64);
     data.address(functions.names).address(functions.sites);
+    let (try_calls, n_try_calls) = handlers.try_calls;
+    data.address(try_calls).u64(n_try_calls).address(handlers.handlers).address(handlers.tags);
+    for (array, length) in [exception_globals, exception_tables] {
+        data.address(array).u64(length);
+    }
     data.address(writer.defined(Symbol::Initialize));
     assert_eq!(data.bytes.len(), size_of::<abi::Image>());
     Ok(writer.local("w2n.image", StandardSection::ReadOnlyDataWithRel, data, 8))

@@ -56,6 +56,7 @@ fn internal_symbol(entity: EntityIndex) -> Symbol {
         EntityIndex::Table(table) => Symbol::Table(table),
         EntityIndex::Memory(memory) => Symbol::Memory(memory),
         EntityIndex::Global(global) => Symbol::Global(global),
+        EntityIndex::Tag(tag) => Symbol::Tag(tag),
     }
 }
 

@@ -2,7 +2,7 @@
 
 use crate::abi;
 use crate::resolve::Linkage;
-use crate::wasm::describe::{describe_global, describe_name, describe_table, describe_type};
+use crate::wasm::describe::{describe_global, describe_name, describe_table, describe_tag, describe_type};
 use crate::wasm::{Definition, FuncIndex, ImportName, Module};
 use anyhow::{Result, bail};
 use std::collections::HashMap;
@@ -15,6 +15,7 @@ pub struct ImportSymbols {
     pub tables: Vec<String>,
     pub memories: Vec<String>,
     pub globals: Vec<String>,
+    pub tags: Vec<String>,
 }
 
 /// Names all imports.
@@ -23,8 +24,13 @@ pub struct ImportSymbols {
 /// When two different imports get the same symbol.
 pub fn symbols(module: &Module, linkage: &Linkage) -> Result<ImportSymbols> {
     let mut names = Namer::default();
-    let mut symbols =
-        ImportSymbols { functions: HashMap::new(), tables: Vec::new(), memories: Vec::new(), globals: Vec::new() };
+    let mut symbols = ImportSymbols {
+        functions: HashMap::new(),
+        tables: Vec::new(),
+        memories: Vec::new(),
+        globals: Vec::new(),
+        tags: Vec::new(),
+    };
     for (index, func) in &module.functions {
         if let Definition::Import(import) = func.definition
             && linkage.function(index).is_none()
@@ -41,6 +47,9 @@ pub fn symbols(module: &Module, linkage: &Linkage) -> Result<ImportSymbols> {
     }
     for global in module.globals.values() {
         symbols.globals.extend(names.maybe(global.definition.import(), || describe_global(&global.ty))?);
+    }
+    for tag in module.tags.values() {
+        symbols.tags.extend(names.maybe(tag.definition.import(), || describe_tag(&module.types[tag.ty]))?);
     }
     Ok(symbols)
 }
@@ -73,6 +82,10 @@ pub fn undefined(module: &Module, linkage: &Linkage, is_reachable: impl Fn(FuncI
         lines.extend(
             global.definition.import().map(|it| format!("{} {}", describe_global(&global.ty), describe_name(it))),
         );
+    }
+    for (_, tag) in module.tags.iter().filter(|(index, _)| linkage.tag(*index).is_none()) {
+        let ty = describe_type(&module.types[tag.ty]);
+        lines.extend(tag.definition.import().map(|it| format!("tag {} of type {ty}", describe_name(it))));
     }
     lines
 }

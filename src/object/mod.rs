@@ -8,6 +8,7 @@ mod data;
 mod describe;
 mod exports;
 mod frames;
+mod handlers;
 mod image;
 pub mod imports;
 mod program;

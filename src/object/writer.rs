@@ -292,6 +292,9 @@ impl<'a> Writer<'a> {
             Symbol::Memory(index) if !self.layout.owns_memory(self.module, self.linkage, index) => {
                 data(&self.imports.memories, index.index())
             }
+            Symbol::Tag(index) if is_import(&self.module.tags[index].definition) => {
+                data(&self.imports.tags, index.index())
+            }
             _ => None,
         }
     }
@@ -305,6 +308,7 @@ impl<'a> Writer<'a> {
             Symbol::Global(global) => self.linkage.global(global).map(data),
             Symbol::Table(table) => self.linkage.table(table).map(data),
             Symbol::Memory(memory) => self.linkage.memory(memory).map(data),
+            Symbol::Tag(tag) => self.linkage.tag(tag).map(data),
             _ => None,
         }
     }
@@ -325,6 +329,7 @@ pub fn provided_symbol(provider: Provider) -> String {
         EntityIndex::Table(index) => format!("w2n.{instance}.table.{}", index.as_u32()),
         EntityIndex::Memory(index) => format!("w2n.{instance}.memory.{}", index.as_u32()),
         EntityIndex::Global(index) => format!("w2n.{instance}.global.{}", index.as_u32()),
+        EntityIndex::Tag(index) => format!("w2n.{instance}.tag.{}", index.as_u32()),
     }
 }
 
@@ -348,6 +353,7 @@ fn data_name(layout: &Layout, symbol: Symbol) -> String {
         Symbol::Memory(index) => format!("w2n.memory.{}", index.as_u32()),
         Symbol::Table(index) => format!("w2n.table.{}", index.as_u32()),
         Symbol::TableEntries(index) => format!("w2n.entries.{}", index.as_u32()),
+        Symbol::Tag(index) => format!("w2n.tag.{}", index.as_u32()),
         Symbol::Data(index) => format!("w2n.data.{}", index.as_u32()),
         Symbol::Element(index) => format!("w2n.elem.{}", index.as_u32()),
         Symbol::Signature(index) => layout::signature_symbol(&layout.signatures[index]),

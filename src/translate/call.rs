@@ -1,5 +1,6 @@
 //! Calls: of functions, of imports, through tables, and in tail position.
 
+use super::exception::{Callee, Returned};
 use super::signature::{self, POINTER, value_type};
 use super::symbols::Region;
 use super::translator::{Translator, trap_code};
@@ -7,20 +8,22 @@ use crate::abi::{FuncEntry, Trap};
 use crate::layout::Symbol;
 use crate::wasm::{FuncIndex, TableIndex, TypeIndex};
 use cranelift_codegen::ir::condcodes::IntCC;
-use cranelift_codegen::ir::{Inst, InstBuilder, MemFlagsData, StackSlotData, StackSlotKind, Value};
+use cranelift_codegen::ir::{InstBuilder, MemFlagsData, StackSlotData, StackSlotKind, Value};
 use std::mem::offset_of;
 
 impl Translator<'_> {
     pub fn call(&mut self, func: FuncIndex) {
         let ty = self.env.module.functions[func].ty;
         let start = self.canonicalise(self.env.module.types[ty].params().len());
-        if self.is_foreign(func) {
+        let lands = self.scratch.scope.is_some() && self.env.facts.imports_guarded.contains(func);
+        // A call in the C convention can't land: where an exception may come through, it is made by a thunk.
+        if self.is_foreign(func) && !lands {
             let args = self.scratch.stack.split_off(start);
             let results = self.call_import(func, &args);
             self.push_results(ty, &results);
         } else {
             let callee = self.callee(Symbol::Function(func));
-            let call = self.builder.ins().call(callee, &self.scratch.stack[start..]);
+            let call = self.call_operands(Callee::Function(callee), start);
             self.replace_by_results(start, ty, call);
         }
     }
@@ -35,14 +38,17 @@ impl Translator<'_> {
     pub fn call_code(&mut self, ty: TypeIndex, code: Value) {
         let start = self.canonicalise(self.env.module.types[ty].params().len());
         let signature = self.signature(ty);
-        let call = self.builder.ins().call_indirect(signature, code, &self.scratch.stack[start..]);
+        let call = self.call_operands(Callee::Code(signature, code), start);
         self.replace_by_results(start, ty, call);
     }
 
     pub fn return_call(&mut self, func: FuncIndex) {
         if self.is_foreign(func) {
             // The C convention has no tail calls; an import costs one frame however often it is called.
+            // A `try` around it does not count: as a tail call it happens behind the function.
+            let scope = self.scratch.scope.take();
             self.call(func);
+            self.scratch.scope = scope;
             return self.return_();
         }
         let start = self.canonicalise(self.env.module.function_type(func).params().len());
@@ -107,10 +113,10 @@ impl Translator<'_> {
         ty.results().iter().zip(offsets).map(load).collect()
     }
 
-    fn replace_by_results(&mut self, start: usize, ty: TypeIndex, call: Inst) {
+    fn replace_by_results(&mut self, start: usize, ty: TypeIndex, call: Returned) {
         self.scratch.stack.truncate(start);
         for (i, &ty) in self.env.module.types[ty].results().iter().enumerate() {
-            let result = self.results(call)[i];
+            let result = self.returned(call)[i];
             self.push_typed(result, ty);
         }
     }

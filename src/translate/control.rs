@@ -4,6 +4,8 @@
 //! loop, costs
 //! nothing. Frames are an explicit stack: nesting is as deep as the module likes.
 
+use super::exception::ScopeIndex;
+use super::legacy;
 use super::signature::value_type;
 use super::translator::{Translator, trap_code};
 use crate::abi::Trap;
@@ -15,16 +17,18 @@ use wasmparser::{BlockType, BrTable, ValType};
 
 /// A control construct that has begun and not ended.
 pub struct Frame {
-    kind: Kind,
+    pub kind: Kind,
     ty: BlockType,
     /// Where a branch to this frame's label goes; a loop's has been made at its beginning, others are made when wanted.
     label: Option<Block>,
     /// Operands below the construct's own parameters.
-    height: usize,
+    pub height: usize,
+    /// The handlers around the construct.
+    pub outer_scope: Option<ScopeIndex>,
 }
 
 #[derive(Copy, Clone, PartialEq)]
-enum Kind {
+pub enum Kind {
     /// The body of the function: its label is the return.
     Function(FuncIndex),
     Block,
@@ -34,6 +38,9 @@ enum Kind {
     If {
         otherwise: Block,
     },
+    TryTable(ScopeIndex),
+    /// The `try` of legacy exception handling, or a clause of it.
+    Try(legacy::Open),
     /// Begun in unreachable code: nothing of it is translated.
     Dead,
 }
@@ -65,7 +72,7 @@ impl Frame {
 impl Translator<'_> {
     pub fn open_function(&mut self, func: FuncIndex) {
         let kind = Kind::Function(func);
-        self.scratch.control.push(Frame { kind, ty: BlockType::Empty, label: None, height: 0 });
+        self.scratch.control.push(Frame { kind, ty: BlockType::Empty, label: None, height: 0, outer_scope: None });
     }
 
     pub fn block(&mut self, ty: BlockType) {
@@ -91,7 +98,7 @@ impl Translator<'_> {
         let condition = self.pop();
         let condition = self.condition(condition);
         // Both ways use the parameters, so what they need is made before the ways part.
-        let frame = Frame { kind: Kind::Block, ty, label: None, height: 0 };
+        let frame = Frame { kind: Kind::Block, ty, label: None, height: 0, outer_scope: None };
         let start = self.canonicalise(frame.params(self.env.module).len());
         let then = self.builder.create_block();
         let otherwise = self.builder.create_block();
@@ -104,11 +111,12 @@ impl Translator<'_> {
 
     /// A construct in unreachable code.
     pub fn dead(&mut self, ty: BlockType) {
-        self.scratch.control.push(Frame { kind: Kind::Dead, ty, label: None, height: 0 });
+        let outer_scope = self.scratch.scope;
+        self.scratch.control.push(Frame { kind: Kind::Dead, ty, label: None, height: 0, outer_scope });
     }
 
-    fn open(&mut self, kind: Kind, ty: BlockType, label: Option<Block>) {
-        let mut frame = Frame { kind, ty, label, height: 0 };
+    pub fn open(&mut self, kind: Kind, ty: BlockType, label: Option<Block>) {
+        let mut frame = Frame { kind, ty, label, height: 0, outer_scope: self.scratch.scope };
         frame.height = self.scratch.stack.len() - frame.params(self.env.module).len();
         self.scratch.control.push(frame);
     }
@@ -141,7 +149,16 @@ impl Translator<'_> {
                 self.builder.seal_block(header);
             }
             Kind::If { otherwise } => self.end_without_else(otherwise),
-            Kind::Block => {
+            Kind::TryTable(scope) => {
+                let (is_label, height) = (self.innermost().label.is_some(), self.innermost().height);
+                let landed = self.has_landing(scope);
+                if self.reachable && (is_label || landed) {
+                    self.jump_to_label(0);
+                }
+                self.land(scope, height);
+                self.continue_at_label();
+            }
+            Kind::Block | Kind::Try(_) => {
                 if self.reachable && self.scratch.control.last().is_some_and(|frame| frame.label.is_some()) {
                     self.jump_to_label(0);
                 }
@@ -149,6 +166,7 @@ impl Translator<'_> {
             }
         }
         let frame = self.scratch.control.pop().expect("looked at above");
+        self.scratch.scope = frame.outer_scope;
         if !self.reachable && kind != Kind::Dead {
             self.scratch.stack.truncate(frame.height);
         }
@@ -292,7 +310,11 @@ impl Translator<'_> {
         self.push(value);
     }
 
-    fn frame(&self, depth: u32) -> &Frame {
+    pub fn innermost(&self) -> &Frame {
+        self.frame(0)
+    }
+
+    pub fn frame(&self, depth: u32) -> &Frame {
         let control = &self.scratch.control;
         &control[control.len() - 1 - depth as usize]
     }
@@ -314,7 +336,7 @@ impl Translator<'_> {
         (label, n)
     }
 
-    fn jump_to_label(&mut self, depth: u32) {
+    pub fn jump_to_label(&mut self, depth: u32) {
         let (label, n) = self.label(depth);
         self.jump(label, n);
     }

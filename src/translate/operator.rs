@@ -6,7 +6,7 @@
 
 use super::simd;
 use super::translator::Translator;
-use crate::wasm::{DataIndex, ElementIndex, FuncIndex, GlobalIndex, MemoryIndex, TableIndex, TypeIndex};
+use crate::wasm::{DataIndex, ElementIndex, FuncIndex, GlobalIndex, MemoryIndex, TableIndex, TagIndex, TypeIndex};
 use anyhow::{Result, bail};
 use cranelift_codegen::ir::condcodes::{FloatCC, IntCC};
 use cranelift_codegen::ir::types::{F32, F64, I8, I16, I32, I64};
@@ -26,6 +26,10 @@ pub fn translate(it: &mut Translator, op: &Op) -> Result<()> {
         Op::Block { blockty } => it.block(blockty),
         Op::Loop { blockty } => it.loop_(blockty),
         Op::If { blockty } => it.if_(blockty),
+        Op::TryTable { ref try_table } => it.try_table(try_table),
+        Op::Try { blockty } => it.try_(blockty),
+        Op::Catch { .. } | Op::CatchAll => it.catch(),
+        Op::Delegate { .. } => it.end(),
         Op::Else => it.else_(),
         Op::End => it.end(),
         Op::Br { relative_depth } => it.br(relative_depth),
@@ -34,6 +38,9 @@ pub fn translate(it: &mut Translator, op: &Op) -> Result<()> {
         Op::BrOnNull { relative_depth } => it.br_on_null(relative_depth),
         Op::BrOnNonNull { relative_depth } => it.br_on_non_null(relative_depth),
         Op::Return => it.return_(),
+        Op::Throw { tag_index } => it.throw(TagIndex::from_u32(tag_index)),
+        Op::ThrowRef => it.throw_ref(),
+        Op::Rethrow { relative_depth } => it.rethrow(relative_depth),
 
         Op::Call { function_index } => it.call(FuncIndex::from_u32(function_index)),
         Op::CallRef { type_index } => it.call_ref(TypeIndex::from_u32(type_index)),
@@ -234,8 +241,10 @@ fn dead(it: &mut Translator, op: &Op) {
     match *op {
         Op::Block { blockty } | Op::Loop { blockty } | Op::If { blockty } => it.dead(blockty),
         Op::TryTable { ref try_table } => it.dead(try_table.ty),
+        Op::Try { blockty } => it.dead_try(blockty),
+        Op::Catch { .. } | Op::CatchAll => it.catch(),
         Op::Else => it.else_(),
-        Op::End => it.end(),
+        Op::End | Op::Delegate { .. } => it.end(),
         _ => {}
     }
 }

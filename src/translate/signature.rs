@@ -64,7 +64,12 @@ pub fn builtin(target: &TargetFrontendConfig, builtin: Builtin) -> Signature {
             other => panic!("no builtin has a parameter of type `{}`", char::from(other)),
         })
     };
-    let mut signature = Signature::new(target.default_call_conv);
+    let convention = match builtin {
+        // It can land, which only the internal convention allows for. One word is passed in the same register by either.
+        Builtin::Throw => CallConv::Tail,
+        _ => target.default_call_conv,
+    };
+    let mut signature = Signature::new(convention);
     signature.params.extend(params.bytes().map(letter));
     signature.returns.extend(results.bytes().map(letter));
     signature

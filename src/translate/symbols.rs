@@ -103,6 +103,7 @@ impl Translator<'_> {
                     || *world == World::Closed
             }
             Symbol::Table(it) => module.tables[it].definition.import().is_none() || linkage.table(it).is_some(),
+            Symbol::Tag(it) => module.tags[it].definition.import().is_none() || linkage.tag(it).is_some(),
             _ => true,
         }
     }

@@ -5,6 +5,7 @@
 //! stands in an open block. In unreachable code nothing is emitted and the stack is not kept.
 
 use super::control::Frame;
+use super::exception::{Scope, ScopeIndex};
 use super::signature::value_type;
 use super::{Env, State};
 use crate::layout::Symbol;
@@ -31,6 +32,11 @@ pub struct Translator<'t> {
 pub struct Scratch {
     pub stack: Vec<Value>,
     pub control: Vec<Frame>,
+    /// The `try`s that have begun, and the innermost around the operator at hand; see `exception.rs`.
+    pub scopes: Vec<Scope>,
+    pub scope: Option<ScopeIndex>,
+    /// How many legacy `try`s have begun.
+    pub n_tries: usize,
     /// What the function refers to so far; see `symbols.rs`.
     pub functions: HashMap<Symbol, FuncRef>,
     pub signatures: HashMap<TypeIndex, SigRef>,
@@ -57,9 +63,12 @@ impl<'t> Translator<'t> {
         scratch: &'t mut Scratch,
         out: &'t mut ir::Function,
     ) -> Translator<'t> {
-        let Scratch { stack, control, functions, signatures, symbols, jump_args, depths } = scratch;
+        let Scratch { stack, control, scopes, scope, n_tries, functions, signatures, symbols, jump_args, depths } =
+            scratch;
         stack.clear();
         control.clear();
+        scopes.clear();
+        (*scope, *n_tries) = (None, 0);
         functions.clear();
         signatures.clear();
         symbols.clear();

@@ -13,6 +13,7 @@ pub fn describe_entity(module: &Module, entity: EntityIndex) -> String {
         }
         EntityIndex::Memory(memory) => describe_memory(&module.memories[memory].ty),
         EntityIndex::Global(global) => describe_global(&module.globals[global].ty),
+        EntityIndex::Tag(tag) => describe_tag(&module.types[module.tags[tag].ty]),
     }
 }
 
@@ -51,6 +52,10 @@ pub fn describe_type(ty: &FuncType) -> String {
 
 pub fn describe_table(ty: &TableType) -> String {
     format!("table of {}", ty.element_type)
+}
+
+pub fn describe_tag(ty: &FuncType) -> String {
+    format!("tag of type {}", describe_type(ty))
 }
 
 pub fn describe_global(ty: &GlobalType) -> String {

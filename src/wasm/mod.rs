@@ -13,8 +13,8 @@ pub mod unsupported;
 
 use cranelift_entity::{PrimaryMap, entity_impl};
 use wasmparser::{
-    ConstExpr, FuncToValidate, FuncType, FunctionBody, GlobalType, MemoryType, RefType, TableType, ValidatorResources,
-    WasmFeatures,
+    ConstExpr, FuncToValidate, FuncType, FunctionBody, GlobalType, MemoryType, RefType, TableType, ValType,
+    ValidatorResources, WasmFeatures,
 };
 
 /// Index of a function in the module's index space: imports first, then definitions.
@@ -42,6 +42,11 @@ entity_impl!(MemoryIndex, "memory");
 pub struct GlobalIndex(u32);
 entity_impl!(GlobalIndex, "global");
 
+/// Index of an exception tag, imports first.
+#[derive(Copy, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct TagIndex(u32);
+entity_impl!(TagIndex, "tag");
+
 /// Index of a data segment.
 #[derive(Copy, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct DataIndex(u32);
@@ -59,11 +64,12 @@ pub struct Module<'a> {
     pub tables: PrimaryMap<TableIndex, Table<'a>>,
     pub memories: PrimaryMap<MemoryIndex, Memory<'a>>,
     pub globals: PrimaryMap<GlobalIndex, Global<'a>>,
+    pub tags: PrimaryMap<TagIndex, Tag<'a>>,
     pub exports: Vec<Export<'a>>,
     pub start: Option<FuncIndex>,
     pub elements: PrimaryMap<ElementIndex, Element<'a>>,
     pub data: PrimaryMap<DataIndex, Data<'a>>,
-    /// Function names from the name section, by function index.
+    /// Names of functions and tags from the name section.
     pub names: names::Names<'a>,
     /// What validating a body needs; shared by all bodies.
     pub resources: Option<ValidatorResources>,
@@ -96,6 +102,12 @@ pub struct Memory<'a> {
 pub struct Global<'a> {
     pub ty: GlobalType,
     pub definition: Definition<'a, ConstExpr<'a>>,
+}
+
+/// What kind of exception is thrown: the parameters of its type are the values that travel with it.
+pub struct Tag<'a> {
+    pub ty: TypeIndex,
+    pub definition: Definition<'a, ()>,
 }
 
 /// Where an entity comes from.
@@ -133,6 +145,7 @@ pub enum EntityIndex {
     Table(TableIndex),
     Memory(MemoryIndex),
     Global(GlobalIndex),
+    Tag(TagIndex),
 }
 
 pub struct Element<'a> {
@@ -178,6 +191,11 @@ pub enum DataMode<'a> {
 impl<'a> Module<'a> {
     pub fn function_type(&self, func: FuncIndex) -> &FuncType {
         &self.types[self.functions[func].ty]
+    }
+
+    /// The values that travel with an exception.
+    pub fn tag_values(&self, tag: TagIndex) -> &[ValType] {
+        self.types[self.tags[tag].ty].params()
     }
 
     /// Functions with a body, in index order.

@@ -1,8 +1,8 @@
-//! Names of functions, from the custom section `name` (core specification, appendix "Custom Sections").
+//! Names of functions and tags, from the custom section `name` (core specification, appendix "Custom Sections").
 //!
 //! A damaged name section is not an error of the module: what was read before the damage is kept.
 
-use super::FuncIndex;
+use super::{FuncIndex, TagIndex};
 use cranelift_entity::{EntityRef, SecondaryMap};
 use wasmparser::{BinaryReader, Name, NameSectionReader};
 
@@ -10,11 +10,12 @@ use wasmparser::{BinaryReader, Name, NameSectionReader};
 pub struct Names<'a> {
     module: Option<&'a str>,
     functions: SecondaryMap<FuncIndex, Option<&'a str>>,
+    tags: SecondaryMap<TagIndex, Option<&'a str>>,
 }
 
 impl<'a> Names<'a> {
-    /// Reads the section's contents. Indices of `n_functions` and above are passed over.
-    pub fn read(&mut self, reader: BinaryReader<'a>, n_functions: usize) {
+    /// Reads the section's contents. Indices of `n_functions`, `n_tags` and above are passed over.
+    pub fn read(&mut self, reader: BinaryReader<'a>, n_functions: usize, n_tags: usize) {
         for subsection in NameSectionReader::new(reader) {
             match subsection {
                 Ok(Name::Module { name, .. }) => self.module = Some(name),
@@ -22,6 +23,13 @@ impl<'a> Names<'a> {
                     for naming in map.into_iter().map_while(Result::ok) {
                         if (naming.index as usize) < n_functions {
                             self.functions[FuncIndex::from_u32(naming.index)] = Some(naming.name);
+                        }
+                    }
+                }
+                Ok(Name::Tag(map)) => {
+                    for naming in map.into_iter().map_while(Result::ok) {
+                        if (naming.index as usize) < n_tags {
+                            self.tags[TagIndex::from_u32(naming.index)] = Some(naming.name);
                         }
                     }
                 }
@@ -37,6 +45,15 @@ impl<'a> Names<'a> {
 
     pub fn function(&self, func: FuncIndex) -> Option<&'a str> {
         self.functions.get(func).copied().flatten()
+    }
+
+    pub fn tag(&self, tag: TagIndex) -> Option<&'a str> {
+        self.tags.get(tag).copied().flatten()
+    }
+
+    /// Gives a tag a name where it has none.
+    pub fn suggest_tag(&mut self, tag: TagIndex, name: &'a str) {
+        self.tags[tag].get_or_insert(name);
     }
 
     /// Gives a function a name where it has none.

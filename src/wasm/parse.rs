@@ -5,7 +5,7 @@ use super::names::Names;
 use super::unsupported;
 use super::{
     Data, DataMode, Definition, Element, ElementItems, ElementMode, EntityIndex, Export, FuncIndex, Function, Global,
-    GlobalIndex, ImportName, Memory, MemoryIndex, Module, Table, TableIndex, TypeIndex,
+    GlobalIndex, ImportName, Memory, MemoryIndex, Module, Table, TableIndex, Tag, TagIndex, TypeIndex,
 };
 use anyhow::{Result, bail};
 use cranelift_entity::{EntityRef, PrimaryMap};
@@ -27,6 +27,7 @@ pub fn parse(wasm: &[u8]) -> Result<Module<'_>> {
             tables: PrimaryMap::new(),
             memories: PrimaryMap::new(),
             globals: PrimaryMap::new(),
+            tags: PrimaryMap::new(),
             exports: Vec::new(),
             start: None,
             elements: PrimaryMap::new(),
@@ -100,6 +101,12 @@ impl<'a> Builder<'a> {
                     module.memories.push(Memory { ty: ty?, definition: Definition::Local(()) });
                 }
             }
+            Payload::TagSection(section) => {
+                for tag in section {
+                    let ty = TypeIndex::from_u32(tag?.func_type_idx);
+                    module.tags.push(Tag { ty, definition: Definition::Local(()) });
+                }
+            }
             Payload::GlobalSection(section) => {
                 for global in section {
                     let global = global?;
@@ -116,7 +123,7 @@ impl<'a> Builder<'a> {
                         ExternalKind::Table => EntityIndex::Table(TableIndex::from_u32(export.index)),
                         ExternalKind::Memory => EntityIndex::Memory(MemoryIndex::from_u32(export.index)),
                         ExternalKind::Global => EntityIndex::Global(GlobalIndex::from_u32(export.index)),
-                        ExternalKind::Tag => bail!("tags of the exception handling proposal are not supported"),
+                        ExternalKind::Tag => EntityIndex::Tag(TagIndex::from_u32(export.index)),
                     };
                     module.exports.push(Export { name: export.name, entity });
                 }
@@ -166,7 +173,10 @@ impl<'a> Builder<'a> {
             TypeRef::Global(ty) => {
                 module.globals.push(Global { ty, definition: Definition::Import(name) });
             }
-            TypeRef::Tag(_) => bail!("tags of the exception handling proposal are not supported"),
+            TypeRef::Tag(ty) => {
+                let ty = TypeIndex::from_u32(ty.func_type_idx);
+                module.tags.push(Tag { ty, definition: Definition::Import(name) });
+            }
         }
         Ok(())
     }
@@ -198,21 +208,28 @@ impl<'a> Builder<'a> {
         self.module.functions.push(Function { ty, definition: Definition::Local(body) });
     }
 
-    /// Names functions after the name section, then after their exports, then after what they import.
+    /// Names functions and tags after the name section, then after their exports, then after what they import.
     fn finish(mut self) -> Module<'a> {
         let module = &mut self.module;
         if let Some(section) = self.name_section {
-            module.names.read(section, module.functions.len());
+            module.names.read(section, module.functions.len(), module.tags.len());
         }
         for export in &module.exports {
-            if let EntityIndex::Function(func) = export.entity {
-                module.names.suggest(func, export.name);
+            match export.entity {
+                EntityIndex::Function(func) => module.names.suggest(func, export.name),
+                EntityIndex::Tag(tag) => module.names.suggest_tag(tag, export.name),
+                _ => {}
             }
         }
         for index in 0..module.functions.len() {
             let func = FuncIndex::new(index);
             if let Some(import) = module.functions[func].definition.import() {
                 module.names.suggest(func, import.name);
+            }
+        }
+        for (index, tag) in &module.tags {
+            if let Some(import) = tag.definition.import() {
+                module.names.suggest_tag(index, import.name);
             }
         }
         self.module

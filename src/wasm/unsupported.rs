@@ -14,17 +14,17 @@ pub fn supported() -> WasmFeatures {
         | WasmFeatures::SIMD
         | WasmFeatures::FLOATS
         | WasmFeatures::GC_TYPES
+        | WasmFeatures::EXCEPTIONS
+        | WasmFeatures::LEGACY_EXCEPTIONS
 }
 
 /// Proposals by name, with what they need besides themselves to be valid.
-const PROPOSALS: [(&str, WasmFeatures); 15] = [
+const PROPOSALS: [(&str, WasmFeatures); 13] = [
     ("relaxed SIMD", WasmFeatures::RELAXED_SIMD),
     ("threads", WasmFeatures::THREADS),
     ("tail calls", WasmFeatures::TAIL_CALL),
     ("multiple memories", WasmFeatures::MULTI_MEMORY),
     ("64-bit memories", WasmFeatures::MEMORY64),
-    ("exception handling", WasmFeatures::EXCEPTIONS),
-    ("legacy exception handling", WasmFeatures::EXCEPTIONS.union(WasmFeatures::LEGACY_EXCEPTIONS)),
     ("typed function references", WasmFeatures::FUNCTION_REFERENCES),
     ("garbage collection", WasmFeatures::FUNCTION_REFERENCES.union(WasmFeatures::GC)),
     ("custom page sizes", WasmFeatures::CUSTOM_PAGE_SIZES),

@@ -6,14 +6,19 @@
 //! globals and the memory. NaNs are made canonical by the generator, since wasm leaves their bits open.
 
 use anyhow::{Context, Result};
-use wasm_encoder::{BlockType, Encode, Function, InstructionSink, MemArg, MemArgTarget, Module, RawSection, ValType};
-use wasmparser::{FuncType, Parser, Payload};
+use wasm_encoder::{
+    AbstractHeapType, BlockType, Encode, Function, HeapType, InstructionSink, MemArg, MemArgTarget, Module, RawSection,
+    ValType,
+};
+use wasmparser::{FuncType, Parser, Payload, RefType};
 
 /// Name of the export that is added.
 pub const CHECK: &str = "w2n check";
 
 /// More functions than this are not called one by one.
 const MOST_CALLED: usize = 20;
+
+const EXCEPTION: HeapType = HeapType::Abstract { shared: false, ty: AbstractHeapType::Exn };
 
 const PRIME: i64 = 0x100_0000_01b3;
 
@@ -41,7 +46,7 @@ fn config(seed: u64) -> wasm_smith::Config {
         simd_enabled: !seed.is_multiple_of(3),
         compact_imports_enabled: false,
         custom_page_sizes_enabled: false,
-        exceptions_enabled: false,
+        exceptions_enabled: seed % 4 > 1,
         gc_enabled: false,
         memory64_enabled: false,
         relaxed_simd_enabled: false,
@@ -196,6 +201,7 @@ fn argument(code: &mut InstructionSink, ty: wasmparser::ValType, random: u64) {
         wasmparser::ValType::F64 => code.f64_const((small as f64 * 1e10).into()),
         wasmparser::ValType::V128 => code.v128_const(i128::from(number) * 0x1_0001_0001_0001),
         wasmparser::ValType::Ref(ty) if ty.is_func_ref() => code.ref_null(wasm_encoder::HeapType::FUNC),
+        wasmparser::ValType::Ref(RefType::EXNREF) => code.ref_null(EXCEPTION),
         wasmparser::ValType::Ref(_) => code.ref_null(wasm_encoder::HeapType::EXTERN),
     };
 }

@@ -3,7 +3,7 @@
 use super::process::Outcome;
 
 /// The messages of `wasi-shim`, each with what wasmtime says instead.
-const KINDS: [(&str, &[&str]); 13] = [
+const KINDS: [(&str, &[&str]); 14] = [
     ("unreachable", &["wasm `unreachable` instruction executed"]),
     (
         "out of bounds memory access in a WASI call",
@@ -20,6 +20,7 @@ const KINDS: [(&str, &[&str]); 13] = [
     ("invalid conversion to integer", &[]),
     ("call stack exhausted", &[]),
     ("null reference", &[]),
+    ("uncaught exception", &["thrown Wasm exception"]),
 ];
 
 /// The kind of trap that `text` speaks of.

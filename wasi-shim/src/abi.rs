@@ -141,6 +141,49 @@ pub struct Segment {
     pub length: u64,
 }
 
+/// An exception tag. Its address is its identity: one per tag that a module defines, and importers refer to that one.
+#[repr(C)]
+pub struct Tag {
+    /// UTF-8, ended by a zero byte; empty if nobody named it.
+    pub name: *const u8,
+    /// Index in the module that defines it.
+    pub index: u32,
+}
+
+/// A thrown exception. An `exnref` is its address; null is 0. Its values follow, a [`Value`] each.
+#[repr(C, align(16))]
+pub struct Exception {
+    pub tag: *const Tag,
+    /// Number of values.
+    pub length: u32,
+    /// The runtime's own.
+    pub link: u32,
+}
+
+/// A call inside the body of a `try`: where it returns to, and which handlers are around it, the innermost first. The array is
+/// sorted by return address.
+#[repr(C)]
+pub struct TryCall {
+    /// Offset of the return address from [`Image::text`].
+    pub return_address: u32,
+    /// Distance from the frame pointer down to the stack pointer that the handlers expect.
+    pub frame_size: u32,
+    /// Index of the first handler in [`Image::handlers`].
+    pub handlers: u32,
+}
+
+/// Where an exception lands. Its address is handed over in the first payload register of Cranelift's `Tail` convention (`rax` on x86-64).
+#[repr(C)]
+pub struct Handler {
+    /// Index in [`Image::tags`], or [`ANY_TAG`]; with [`LAST_HANDLER`] added where the call has no more handlers.
+    pub tag: u32,
+    /// Offset from [`Image::text`].
+    pub landing: u32,
+}
+
+pub const ANY_TAG: u32 = (1 << 31) - 1;
+pub const LAST_HANDLER: u32 = 1 << 31;
+
 /// A run of initialised pages of a memory: whole host pages, page-aligned in the executable as in the memory.
 #[repr(C)]
 pub struct DataRun {
@@ -193,6 +236,16 @@ pub struct Image {
     pub n_functions: u64,
     pub names: *const u8,
     pub sites: *const u8,
+    pub try_calls: *const TryCall,
+    pub n_try_calls: u64,
+    pub handlers: *const Handler,
+    pub tags: *const *const Tag,
+    /// Variables of this module that hold an `exnref`.
+    pub exception_globals: *const *const *const Exception,
+    pub n_exception_globals: u64,
+    /// Tables of this module that hold `exnref`s.
+    pub exception_tables: *const *const Table,
+    pub n_exception_tables: u64,
     /// Segments and globals that can't be laid out in advance, then the start function. Null if there is nothing to do.
     pub initialize: Option<unsafe extern "C" fn()>,
 }
@@ -210,6 +263,7 @@ pub const TYPE_F64: u8 = 0x7c;
 pub const TYPE_V128: u8 = 0x7b;
 pub const TYPE_FUNCREF: u8 = 0x70;
 pub const TYPE_EXTERNREF: u8 = 0x6f;
+pub const TYPE_EXNREF: u8 = 0x69;
 
 /// How an executable treats its entry.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -336,11 +390,12 @@ pub struct Start {
     pub envp: *const *const u8,
 }
 
-/// Functions of the runtime that translated code calls, in the platform's C convention: name, parameters, result.
+/// Functions of the runtime that translated code calls, in the platform's C convention: name, parameters, result. Only
+/// [`Builtin::Throw`] counts as a function in the internal convention, see `translate::signature`.
 /// Letters: `p` pointer, `i` i32, `l` i64, `f` f32, `d` f64.
 ///
 /// To add one: a row here, its definition in the runtime, and a [`Builtin`] at the same place.
-pub const BUILTINS: [(&str, &str, &str); 7] = [
+pub const BUILTINS: [(&str, &str, &str); 9] = [
     // (memory, pages to add) -> previous pages, or -1
     ("w2n_memory_grow", "pl", "l"),
     // (table, entries to add, value, signature of the value) -> previous length, or -1
@@ -353,6 +408,10 @@ pub const BUILTINS: [(&str, &str, &str); 7] = [
     ("memcpy", "ppl", "p"),
     // (trap number): raises a trap from inside the runtime; does not return
     ("w2n_trap", "i", ""),
+    // (tag, number of values) -> exception; the caller writes the values
+    ("w2n_exception_new", "pi", "p"),
+    // (exception): throws it; does not return here
+    ("w2n_throw", "p", ""),
 ];
 
 /// Index into [`BUILTINS`].
@@ -366,6 +425,8 @@ pub enum Builtin {
     Memset = 4,
     Memcpy = 5,
     RaiseTrap = 6,
+    ExceptionNew = 7,
+    Throw = 8,
 }
 
 impl Builtin {
@@ -377,6 +438,8 @@ impl Builtin {
         Builtin::Memset,
         Builtin::Memcpy,
         Builtin::RaiseTrap,
+        Builtin::ExceptionNew,
+        Builtin::Throw,
     ];
 }
 

@@ -31,6 +31,10 @@ mod memory;
 
 mod table;
 
+mod heap;
+
+mod exception;
+
 mod simd;
 
 mod number;

@@ -1,6 +1,6 @@
 //! Wasm values as text: arguments of `--invoke` in, results out, in the forms that `wasmtime run --invoke` knows.
 
-use crate::abi::{TYPE_EXTERNREF, TYPE_F32, TYPE_F64, TYPE_FUNCREF, TYPE_I32, TYPE_I64, TYPE_V128, Value};
+use crate::abi::{TYPE_EXNREF, TYPE_EXTERNREF, TYPE_F32, TYPE_F64, TYPE_FUNCREF, TYPE_I32, TYPE_I64, TYPE_V128, Value};
 use crate::text::Text;
 use std::fmt::Write;
 
@@ -13,6 +13,7 @@ pub fn type_name(ty: u8) -> &'static str {
         TYPE_V128 => "v128",
         TYPE_FUNCREF => "funcref",
         TYPE_EXTERNREF => "externref",
+        TYPE_EXNREF => "exnref",
         _ => "reference",
     }
 }

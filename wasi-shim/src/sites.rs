@@ -6,7 +6,7 @@ use crate::program::{c_string, images, slice};
 /// A code address in a translated function.
 #[derive(Clone, Copy)]
 pub struct Place {
-    image: &'static Image,
+    pub image: &'static Image,
     pub function: &'static Function,
     /// Distance from the function's first instruction.
     pub offset: u32,

@@ -126,17 +126,42 @@ pub extern "C" fn w2n_trap(number: i32) -> ! {
 #[inline(always)]
 pub fn raise_here(message: &'static str) -> ! {
     attempt::give_up(message);
+    raise(message, registers_here())
+}
+
+/// Where a backtrace from inside the runtime begins.
+#[inline(always)]
+pub fn registers_here() -> Registers {
+    let fp = frame_pointer();
+    Registers { pc: 0, sp: fp, fp }
+}
+
+/// The frame pointer of the function around.
+#[inline(always)]
+pub fn frame_pointer() -> usize {
     let fp: usize;
-    // SAFETY: copies a register. The build script compiles this crate with frame pointers; without them the register
-    // may hold anything, which the walk checks.
+    // SAFETY: copies a register. The build script compiles this crate with frame pointers.
     unsafe { std::arch::asm!("mov {}, rbp", out(reg) fp, options(nomem, nostack, preserves_flags)) };
-    raise(message, Registers { pc: 0, sp: fp, fp })
+    fp
 }
 
 /// Writes the message and the backtrace, and stops the program.
 pub fn raise(message: &str, registers: Registers) -> ! {
+    let mut text = begin();
+    text.add(message);
+    end(text, registers)
+}
+
+/// The beginning of the message, for those who have more to say than [`raise`] takes.
+pub fn begin() -> Text {
     let mut text = Text::new(STDERR);
-    text.add("wasm trap: ").add(message).add("\nwasm backtrace:\n");
+    text.add("wasm trap: ");
+    text
+}
+
+/// Ends the message with the backtrace, and stops the program.
+pub fn end(mut text: Text, registers: Registers) -> ! {
+    text.add("\nwasm backtrace:\n");
     let mut n_frames = 0;
     walk(registers, |place, code_offset| {
         if place.function.index == NO_FUNCTION {

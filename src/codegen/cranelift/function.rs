@@ -1,15 +1,18 @@
 //! One CLIF function to one [`CompiledFunction`].
 
 use crate::abi::Trap;
-use crate::code::{CompiledFunction, Relocation, RelocationKind, Site, Target};
+use crate::code::{CompiledFunction, Relocation, RelocationKind, Site, Target, TryCall};
 use crate::layout::Symbol;
+use crate::wasm::TagIndex;
 use anyhow::{Result, anyhow};
 use cranelift_codegen::binemit::Reloc;
 use cranelift_codegen::control::ControlPlane;
 use cranelift_codegen::ir::{ExternalName, Function, GlobalValueData, LibCall, TrapCode, UserFuncName};
 use cranelift_codegen::isa::TargetIsa;
 use cranelift_codegen::isa::unwind::UnwindInfo;
-use cranelift_codegen::{CompiledCode, Context, FinalizedMachReloc, FinalizedRelocTarget};
+use cranelift_codegen::{
+    CompiledCode, Context, FinalizedMachExceptionHandler, FinalizedMachReloc, FinalizedRelocTarget,
+};
 use std::collections::HashSet;
 
 /// `push rbp; mov rbp, rsp`: how a function with a frame begins.
@@ -49,6 +52,7 @@ pub fn compile_with_vcode(isa: &dyn TargetIsa, context: &mut Context) -> Result<
         alignment: isa.function_alignment().preferred.max(isa.function_alignment().minimum),
         relocations,
         sites: sites(&code),
+        try_calls: try_calls(&code),
         frame: match unwind {
             Some(UnwindInfo::SystemV(info)) => Some(info.to_fde(address)),
             _ => None,
@@ -122,6 +126,28 @@ fn sites(code: &CompiledCode) -> Vec<Site> {
         }
     }
     sites
+}
+
+/// The handlers of calls that have some, in code order.
+fn try_calls(code: &CompiledCode) -> Vec<TryCall> {
+    let calls = code.buffer.call_sites().filter(|call| !call.exception_handlers.is_empty());
+    let mut calls: Vec<_> = calls
+        .map(|call| TryCall {
+            return_address: call.ret_addr,
+            frame_size: call.frame_offset.expect("x86-64 code tells where a call's frame is"),
+            handlers: call.exception_handlers.iter().map(handler).collect(),
+        })
+        .collect();
+    calls.sort_by_key(|call| call.return_address);
+    calls
+}
+
+fn handler(handler: &FinalizedMachExceptionHandler) -> (Option<TagIndex>, u32) {
+    match *handler {
+        FinalizedMachExceptionHandler::Tag(tag, landing) => (Some(TagIndex::from_u32(tag.as_u32())), landing),
+        FinalizedMachExceptionHandler::Default(landing) => (None, landing),
+        FinalizedMachExceptionHandler::Context(_) => panic!("translation gives tags no context"),
+    }
 }
 
 fn trap_of(code: TrapCode) -> Trap {

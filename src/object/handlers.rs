@@ -1,0 +1,88 @@
+//! The tables by which the runtime finds where an exception lands, and where exceptions are kept: see [`abi::TryCall`].
+
+use super::text::Text;
+use super::writer::{Data, Writer};
+use crate::abi;
+use crate::code::Code;
+use crate::layout::{GlobalPlan, Symbol, is_exception};
+use crate::wasm::TagIndex;
+use object::write::{StandardSection, SymbolId};
+use std::collections::HashMap;
+use wasmparser::ValType;
+
+/// An array in the object: null if it is empty.
+pub type Array = (Option<SymbolId>, u64);
+
+pub struct HandlerTables {
+    pub try_calls: Array,
+    pub handlers: Option<SymbolId>,
+    pub tags: Option<SymbolId>,
+}
+
+/// Writes the handlers of all calls. Calls one behind the other that have the same handlers share them.
+pub fn write(writer: &mut Writer, code: &Code, text: &Text) -> HandlerTables {
+    let (mut calls, mut handlers, mut tags) = (Data::default(), Data::default(), Data::default());
+    let mut numbers: HashMap<TagIndex, u32> = HashMap::new();
+    let mut n_calls = 0;
+    for (func, start) in code.functions.iter().zip(&text.starts) {
+        let mut previous: (&[_], u32) = (&[], 0);
+        for call in &func.try_calls {
+            if previous.0 != call.handlers {
+                previous = (&call.handlers, (handlers.bytes.len() / size_of::<abi::Handler>()) as u32);
+                for (i, (tag, landing)) in call.handlers.iter().enumerate() {
+                    let number = tag.map_or(abi::ANY_TAG, |tag| {
+                        let next = numbers.len() as u32;
+                        *numbers.entry(tag).or_insert_with(|| {
+                            tags.address(writer.refer(Symbol::Tag(tag)));
+                            next
+                        })
+                    });
+                    let last = if i + 1 == call.handlers.len() { abi::LAST_HANDLER } else { 0 };
+                    handlers.u32(number | last).u32(start + landing);
+                }
+            }
+            calls.u32(start + call.return_address).u32(call.frame_size).u32(previous.1);
+            n_calls += 1;
+        }
+    }
+    assert_eq!(calls.bytes.len(), n_calls * size_of::<abi::TryCall>());
+    let mut local = |name, section, data: Data, alignment| {
+        (!data.bytes.is_empty()).then(|| writer.local(name, section, data, alignment))
+    };
+    HandlerTables {
+        try_calls: (local("w2n.try_calls", StandardSection::ReadOnlyData, calls, 4), n_calls as u64),
+        handlers: local("w2n.handlers", StandardSection::ReadOnlyData, handlers, 4),
+        tags: local("w2n.tags", StandardSection::ReadOnlyDataWithRel, tags, 8),
+    }
+}
+
+/// The globals of this module that hold exceptions, where the collector looks for them.
+pub fn write_globals(writer: &mut Writer) -> Array {
+    let mut symbols = Vec::new();
+    for (index, global) in &writer.module.globals {
+        let stored = matches!(writer.layout.globals[index], GlobalPlan::Storage(_) | GlobalPlan::Computed);
+        if stored && matches!(global.ty.content_type, ValType::Ref(ty) if is_exception(ty)) {
+            symbols.push(Symbol::Global(index));
+        }
+    }
+    write_addresses(writer, "w2n.exception_globals", &symbols)
+}
+
+/// The tables of this module that hold exceptions.
+pub fn write_tables(writer: &mut Writer) -> Array {
+    let tables = writer.module.tables.iter();
+    let ours = tables.filter(|(_, table)| table.definition.local().is_some() && is_exception(table.ty.element_type));
+    let symbols: Vec<_> = ours.map(|(index, _)| Symbol::Table(index)).collect();
+    write_addresses(writer, "w2n.exception_tables", &symbols)
+}
+
+fn write_addresses(writer: &mut Writer, name: &str, symbols: &[Symbol]) -> Array {
+    if symbols.is_empty() {
+        return (None, 0);
+    }
+    let mut data = Data::default();
+    for &symbol in symbols {
+        data.address(writer.refer(symbol));
+    }
+    (Some(writer.local(name, StandardSection::ReadOnlyDataWithRel, data, 8)), symbols.len() as u64)
+}

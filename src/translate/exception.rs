@@ -1,0 +1,228 @@
+//! Exceptions: calls inside a `try`, landings, `throw`.
+//!
+//! Nothing is paid where nothing is thrown. Inside the body of a `try` a call becomes CLIF's `try_call`, whose exception table lists
+//! the handlers around it, the innermost first; everything else is translated as ever. The runtime finds the table by the return
+//! address and jumps to the landing, a block that receives the exception's address. Traps are no exceptions: they never land.
+//!
+//! The representation of an exception, [`Exception`] with its values behind it, is known here and in `wasi-shim/src/exception.rs` only.
+
+use super::control::Kind;
+use super::signature::{POINTER, value_type};
+use super::translator::{Translator, trap_code};
+use crate::abi::{Builtin, Exception, Trap, Value as Slot};
+use crate::layout::Symbol;
+use crate::wasm::TagIndex;
+use cranelift_codegen::ir::{
+    Block, BlockArg, Endianness, ExceptionTableData, ExceptionTableItem, ExceptionTag, FuncRef, Inst, InstBuilder,
+    MemFlagsData, SigRef, Value, types,
+};
+use wasmparser::{Catch, RefType, TryTable, ValType};
+
+/// The handlers of one `try`. They are made while its body is translated, and stay until the function ends.
+pub struct Scope {
+    /// Where an exception goes on if no clause here wants it.
+    pub outer: Option<ScopeIndex>,
+    pub clauses: Vec<Clause>,
+    /// The clauses as they stand in a `try_table`; a legacy `try` has none.
+    catches: Vec<Catch>,
+}
+
+/// Index in [`super::translator::Scratch::scopes`].
+pub type ScopeIndex = usize;
+
+pub struct Clause {
+    /// `None` takes every exception.
+    pub tag: Option<TagIndex>,
+    /// Receives the exception's address. Made when a call first needs it: without one, nothing lands.
+    pub landing: Option<Block>,
+}
+
+impl Clause {
+    pub fn new(tag: Option<TagIndex>) -> Clause {
+        Clause { tag, landing: None }
+    }
+}
+
+#[derive(Copy, Clone)]
+pub enum Callee {
+    Function(FuncRef),
+    Code(SigRef, Value),
+}
+
+/// Where a call's results are found.
+#[derive(Copy, Clone)]
+pub enum Returned {
+    By(Inst),
+    /// The results are the parameters of the block behind the call.
+    To(Block),
+}
+
+impl Translator<'_> {
+    pub fn try_table(&mut self, try_table: &TryTable) {
+        let clauses = try_table.catches.iter().map(|catch| Clause::new(tag_of(catch))).collect();
+        let scope = self.add_scope(self.scratch.scope, clauses);
+        self.open(Kind::TryTable(scope), try_table.ty, None);
+        self.scratch.scopes[scope].catches.clone_from(&try_table.catches);
+        self.scratch.scope = Some(scope);
+    }
+
+    pub fn add_scope(&mut self, outer: Option<ScopeIndex>, clauses: Vec<Clause>) -> ScopeIndex {
+        self.scratch.scopes.push(Scope { outer, clauses, catches: Vec::new() });
+        self.scratch.scopes.len() - 1
+    }
+
+    /// Calls with the operands from `start`, which stay on the stack.
+    pub fn call_operands(&mut self, callee: Callee, start: usize) -> Returned {
+        let handlers = self.handlers();
+        if handlers.is_empty() {
+            let args = &self.scratch.stack[start..];
+            return Returned::By(match callee {
+                Callee::Function(func) => self.builder.ins().call(func, args),
+                Callee::Code(signature, code) => self.builder.ins().call_indirect(signature, code, args),
+            });
+        }
+        let signature = match callee {
+            Callee::Function(func) => self.builder.func.dfg.ext_funcs[func].signature,
+            Callee::Code(signature, _) => signature,
+        };
+        let next = self.builder.create_block();
+        let n_results = self.builder.func.dfg.signatures[signature].returns.len();
+        for i in 0..n_results {
+            let ty = self.builder.func.dfg.signatures[signature].returns[i].value_type;
+            self.builder.append_block_param(next, ty);
+        }
+        let results: Vec<_> = (0..n_results as u32).map(BlockArg::TryCallRet).collect();
+        let normal = self.builder.func.dfg.block_call(next, &results);
+        let table = ExceptionTableData::new(signature, normal, handlers);
+        let table = self.builder.func.dfg.exception_tables.push(table);
+        let args = &self.scratch.stack[start..];
+        match callee {
+            Callee::Function(func) => self.builder.ins().try_call(func, args, table),
+            Callee::Code(_, code) => self.builder.ins().try_call_indirect(code, args, table),
+        };
+        self.builder.seal_block(next);
+        self.builder.switch_to_block(next);
+        Returned::To(next)
+    }
+
+    pub fn returned(&self, returned: Returned) -> &[Value] {
+        match returned {
+            Returned::By(inst) => self.results(inst),
+            Returned::To(block) => self.builder.block_params(block),
+        }
+    }
+
+    /// The handlers around the operator at hand, from the innermost to the first that takes everything.
+    fn handlers(&mut self) -> Vec<ExceptionTableItem> {
+        let mut items = Vec::new();
+        let mut seen = Vec::new();
+        let mut next = self.scratch.scope;
+        while let Some(scope) = next {
+            let scope = &mut self.scratch.scopes[scope];
+            next = scope.outer;
+            for clause in &mut scope.clauses {
+                if clause.tag.is_some_and(|tag| seen.contains(&tag)) {
+                    continue;
+                }
+                let landing = *clause.landing.get_or_insert_with(|| {
+                    let landing = self.builder.create_block();
+                    self.builder.append_block_param(landing, POINTER);
+                    self.builder.set_cold_block(landing);
+                    landing
+                });
+                let landing = self.builder.func.dfg.block_call(landing, &[BlockArg::TryCallExn(0)]);
+                let Some(tag) = clause.tag else {
+                    items.push(ExceptionTableItem::Default(landing));
+                    return items;
+                };
+                seen.push(tag);
+                items.push(ExceptionTableItem::Tag(ExceptionTag::from_u32(tag.as_u32()), landing));
+            }
+        }
+        items
+    }
+
+    /// The landings of a `try_table` whose body has ended: each unpacks the exception and branches to its clause's label.
+    /// Requires that the block at hand is closed.
+    pub fn land(&mut self, scope: ScopeIndex, height: usize) {
+        for i in 0..self.scratch.scopes[scope].catches.len() {
+            let Some(exception) = self.open_landing(scope, i, height) else { continue };
+            let (label, with_reference) = match self.scratch.scopes[scope].catches[i] {
+                Catch::One { label, .. } | Catch::All { label } => (label, false),
+                Catch::OneRef { label, .. } | Catch::AllRef { label } => (label, true),
+            };
+            if with_reference {
+                self.push_typed(exception, ValType::Ref(RefType::EXNREF));
+            }
+            // Labels are counted from outside of the `try_table`.
+            self.br(label + 1);
+        }
+    }
+
+    pub fn has_landing(&self, scope: ScopeIndex) -> bool {
+        self.scratch.scopes[scope].clauses.iter().any(|clause| clause.landing.is_some())
+    }
+
+    /// Goes on in a clause's landing, with the exception's values on the stack above `height`; the exception's address. `None` if
+    /// nothing lands there.
+    pub fn open_landing(&mut self, scope: ScopeIndex, clause: usize, height: usize) -> Option<Value> {
+        let Clause { tag, landing } = self.scratch.scopes[scope].clauses[clause];
+        let landing = landing?;
+        self.builder.seal_block(landing);
+        self.builder.switch_to_block(landing);
+        self.reachable = true;
+        self.scratch.stack.truncate(height);
+        let exception = self.builder.block_params(landing)[0];
+        let values = tag.map_or(&[][..], |tag| self.env.module.tag_values(tag));
+        for (i, &ty) in values.iter().enumerate() {
+            let value = self.builder.ins().load(value_type(ty), value_flags(), exception, value_offset(i));
+            self.push_typed(value, ty);
+        }
+        Some(exception)
+    }
+
+    pub fn throw(&mut self, tag: TagIndex) {
+        let n_values = self.env.module.tag_values(tag).len();
+        let start = self.canonicalise(n_values);
+        let identity = self.address_of(Symbol::Tag(tag));
+        let length = self.iconst(types::I32, n_values as i64);
+        let exception = self.call_builtin(Builtin::ExceptionNew, &[identity, length]).expect("it has a result");
+        for i in 0..n_values {
+            let value = self.scratch.stack[start + i];
+            self.builder.ins().store(value_flags(), value, exception, value_offset(i));
+        }
+        self.scratch.stack.truncate(start);
+        self.throw_exception(exception);
+    }
+
+    pub fn throw_ref(&mut self) {
+        self.ref_as_non_null();
+        let exception = self.pop();
+        self.throw_exception(exception);
+    }
+
+    pub fn throw_exception(&mut self, exception: Value) {
+        let start = self.scratch.stack.len();
+        self.push(exception);
+        let callee = self.callee(Symbol::Builtin(Builtin::Throw));
+        self.call_operands(Callee::Function(callee), start);
+        self.pop();
+        self.builder.ins().trap(trap_code(Trap::Unreachable));
+        self.reachable = false;
+    }
+}
+
+fn tag_of(catch: &Catch) -> Option<TagIndex> {
+    match *catch {
+        Catch::One { tag, .. } | Catch::OneRef { tag, .. } => Some(TagIndex::from_u32(tag)),
+        Catch::All { .. } | Catch::AllRef { .. } => None,
+    }
+}
+
+fn value_flags() -> MemFlagsData {
+    MemFlagsData::trusted().with_endianness(Endianness::Little)
+}
+
+fn value_offset(i: usize) -> i32 {
+    (size_of::<Exception>() + i * size_of::<Slot>()) as i32
+}

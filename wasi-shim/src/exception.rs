@@ -1,0 +1,114 @@
+//! Throwing: from an exception to the landing of the handler that takes it.
+//!
+//! Comes in: an exception made by [`w2n_exception_new`], or one caught before. The frames of translated code are walked outwards by
+//! their frame pointers; what each call lies inside of tells the table of [`TryCall`]s. At the first handler that fits, stack pointer
+//! and frame pointer become what they were at that call, and its landing gets the exception. A call inside a `try` expects no
+//! register to survive, so that nothing else has to be restored. The walk ends where code is not translated: nothing is thrown
+//! through frames of a host.
+
+use crate::abi::{ANY_TAG, Exception, Handler, Image, LAST_HANDLER, Tag, TryCall};
+use crate::attempt;
+use crate::heap;
+use crate::program::{c_string, slice};
+use crate::sites::Place;
+use crate::trap;
+
+/// [`crate::abi::Builtin::ExceptionNew`].
+///
+/// # Safety
+/// `tag` is a tag of the image.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn w2n_exception_new(tag: *const Tag, length: u32) -> *mut Exception {
+    heap::allocate(tag, length)
+}
+
+/// [`crate::abi::Builtin::Throw`].
+///
+/// # Safety
+/// Translated code calls it, with an exception.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn w2n_throw(exception: *const Exception) -> ! {
+    // SAFETY: see above.
+    let tag = unsafe { (*exception).tag };
+    let mut frame = trap::frame_pointer() as *const Frame;
+    loop {
+        // SAFETY: a frame of this function, or of translated code that made a call: it keeps a frame pointer.
+        let Frame { fp, return_address } = unsafe { *frame };
+        let Some(place) = Place::find(return_address - 1) else {
+            // SAFETY: see above.
+            uncaught(unsafe { &*tag })
+        };
+        if let Some((landing, frame_size)) = find_handler(place.image, return_address, tag) {
+            // SAFETY: the frame is one of translated code, and its table says what the landing expects.
+            unsafe { resume(landing, fp - frame_size, fp, exception) };
+        }
+        frame = fp as *const Frame;
+    }
+}
+
+/// What lies where a frame pointer points.
+#[derive(Clone, Copy)]
+#[repr(C)]
+struct Frame {
+    /// The frame pointer of the function that called.
+    fp: usize,
+    return_address: usize,
+}
+
+/// The landing of the first handler around a call that takes the tag, and the size of the frame that it is in.
+fn find_handler(image: &'static Image, return_address: usize, tag: *const Tag) -> Option<(usize, usize)> {
+    let offset = (return_address - image.text as usize) as u32;
+    // SAFETY: an array of the image.
+    let calls = unsafe { slice::<TryCall>(image.try_calls, image.n_try_calls) };
+    let call = &calls[calls.binary_search_by_key(&offset, |call| call.return_address).ok()?];
+    let mut at = call.handlers as usize;
+    loop {
+        // SAFETY: the compiler marks the last handler of a call, and numbers the tags.
+        let (Handler { tag: number, landing }, fits) = unsafe {
+            let handler = &*image.handlers.add(at);
+            let number = handler.tag & !LAST_HANDLER;
+            (handler, number == ANY_TAG || *image.tags.add(number as usize) == tag)
+        };
+        if fits {
+            return Some((image.text as usize + *landing as usize, call.frame_size as usize));
+        }
+        if number & LAST_HANDLER != 0 {
+            return None;
+        }
+        at += 1;
+    }
+}
+
+/// Goes on at a landing, with the exception in the first payload register.
+///
+/// # Safety
+/// The addresses are those of a landing and of the live frame that it belongs to.
+unsafe fn resume(landing: usize, sp: usize, fp: usize, exception: *const Exception) -> ! {
+    // SAFETY: see above. The frames below that one are gone; nothing of this crate has to be dropped in them.
+    unsafe {
+        std::arch::asm!(
+            "mov rsp, rcx",
+            "mov rbp, rsi",
+            "jmp rdi",
+            in("rax") exception,
+            in("rdx") 0,
+            in("rcx") sp,
+            in("rsi") fp,
+            in("rdi") landing,
+            options(noreturn),
+        )
+    }
+}
+
+fn uncaught(tag: &Tag) -> ! {
+    attempt::give_up("uncaught exception");
+    let mut text = trap::begin();
+    text.add("uncaught exception (tag ").add_decimal(tag.index.into());
+    // SAFETY: the compiler writes a zero-terminated name.
+    match unsafe { c_string(tag.name) } {
+        b"" => &mut text,
+        name => text.add(" `").add_name(name).add("`"),
+    };
+    text.add(")");
+    trap::end(text, trap::registers_here())
+}

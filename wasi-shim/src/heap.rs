@@ -1,0 +1,234 @@
+//! Where exceptions live: cells in one piece of address space, freed by a collector that marks and sweeps.
+//!
+//! An `exnref` may be kept in locals, globals, tables and other exceptions, so that nobody knows when the last one is gone. The
+//! collector looks everywhere a reference can be, and takes every word of the stack that could be one for one (it is conservative:
+//! addresses never change, and translated code has to say nothing about its frames). It runs only when an exception is made, after
+//! as many bytes as were alive the last time: a program that throws in a loop needs the same few pages forever. What a host keeps
+//! beyond its call is not seen.
+
+use crate::abi::{Exception, Image, Table, Tag, Value};
+use crate::program::{images, slice};
+use crate::stack;
+use crate::text::{fail, message};
+use std::cell::UnsafeCell;
+
+/// Address space for exceptions. Their count is bounded by [`Exception::link`]: 2^32 places of 16 bytes.
+const RESERVED: usize = 1 << 30;
+
+/// Memory is divided into blocks; the cells of a block have one size. The largest exception has 1000 values.
+const BLOCK: usize = 64 << 10;
+const SMALLEST_CELL: usize = 32;
+const N_SIZES: usize = 10;
+
+/// Bytes to allocate before the first collection, and at least before every other.
+const SMALLEST_LIMIT: usize = BLOCK;
+
+/// [`Exception::link`] of an exception that is reachable and has been looked into. Zero: not known to be reachable; otherwise it is
+/// reachable, and the number of the next that has to be looked into.
+const DONE: u32 = u32::MAX;
+
+struct Heap {
+    /// Start of the reservation; zero before the first exception.
+    base: usize,
+    /// Bytes of the blocks that are in use.
+    used: usize,
+    /// First free cell of each size, or zero.
+    free: [usize; N_SIZES],
+    /// Number of the cell size of each block.
+    sizes: [u8; RESERVED / BLOCK],
+    /// Bytes allocated since the last collection, and how many are allowed.
+    allocated: usize,
+    limit: usize,
+    /// First of the exceptions that have to be looked into, see [`DONE`].
+    pending: u32,
+}
+
+struct Shared(UnsafeCell<Heap>);
+
+// SAFETY: one thread runs translated code, and the heap is used only on its behalf.
+unsafe impl Sync for Shared {}
+
+static HEAP: Shared = Shared(UnsafeCell::new(Heap {
+    base: 0,
+    used: 0,
+    free: [0; N_SIZES],
+    sizes: [0; RESERVED / BLOCK],
+    allocated: 0,
+    limit: SMALLEST_LIMIT,
+    pending: DONE,
+}));
+
+/// A free cell: [`Exception::tag`] is null, and behind the header stands the next free cell of the size.
+#[repr(C)]
+struct FreeCell {
+    header: Exception,
+    next: usize,
+}
+
+/// A new exception; its values are for the caller to write.
+pub fn allocate(tag: *const Tag, length: u32) -> *mut Exception {
+    // SAFETY: one thread uses the heap, and no reference to it is alive here.
+    let heap = unsafe { &mut *HEAP.0.get() };
+    let bytes = size_of::<Exception>() + length as usize * size_of::<Value>();
+    let size = (bytes.next_power_of_two() / SMALLEST_CELL).max(1).trailing_zeros() as usize;
+    if heap.free[size] == 0 && heap.allocated >= heap.limit {
+        heap.collect();
+    }
+    if heap.free[size] == 0 {
+        heap.add_block(size);
+    }
+    let cell = heap.free[size] as *mut FreeCell;
+    heap.allocated += SMALLEST_CELL << size;
+    // SAFETY: free cells are ours, and large enough for their size.
+    unsafe {
+        heap.free[size] = (*cell).next;
+        cell.cast::<Exception>().write(Exception { tag, length, link: 0 });
+    }
+    cell.cast()
+}
+
+impl Heap {
+    fn add_block(&mut self, size: usize) {
+        if self.base == 0 {
+            let access = libc::PROT_READ | libc::PROT_WRITE;
+            let flags = libc::MAP_PRIVATE | libc::MAP_ANONYMOUS | libc::MAP_NORESERVE;
+            // SAFETY: maps new memory.
+            let base = unsafe { libc::mmap(std::ptr::null_mut(), RESERVED, access, flags, -1, 0) };
+            if base == libc::MAP_FAILED {
+                let mut text = message();
+                text.add("cannot reserve ").add_decimal(RESERVED as u128).add(" bytes of address space for exceptions");
+                fail(text, 1);
+            }
+            self.base = base as usize;
+        }
+        if self.used == RESERVED {
+            let mut text = message();
+            text.add("the program holds more than ").add_decimal(RESERVED as u128).add(" bytes of exceptions");
+            fail(text, 1);
+        }
+        let block = self.base + self.used;
+        self.sizes[self.used / BLOCK] = size as u8;
+        self.used += BLOCK;
+        for cell in (block..block + BLOCK).step_by(SMALLEST_CELL << size) {
+            self.release(cell, size);
+        }
+    }
+
+    fn release(&mut self, cell: usize, size: usize) {
+        let header = Exception { tag: std::ptr::null(), length: 0, link: 0 };
+        // SAFETY: a cell of the heap that nobody uses.
+        unsafe { (cell as *mut FreeCell).write(FreeCell { header, next: self.free[size] }) };
+        self.free[size] = cell;
+    }
+
+    /// Frees what nothing refers to.
+    #[inline(never)]
+    fn collect(&mut self) {
+        let mut registers = [0usize; 6];
+        // SAFETY: copies the registers that a call preserves: functions up to here need not have saved them.
+        unsafe {
+            std::arch::asm!(
+                "mov [{0}], rbx",
+                "mov [{0} + 8], rbp",
+                "mov [{0} + 16], r12",
+                "mov [{0} + 24], r13",
+                "mov [{0} + 32], r14",
+                "mov [{0} + 40], r15",
+                in(reg) registers.as_mut_ptr(),
+                options(nostack, preserves_flags),
+            );
+        }
+        let sp = registers.as_ptr() as usize;
+        let Some(end) = stack::end_of_stack(sp) else {
+            // A stack of somebody else's, whose end is not known: everything stays.
+            self.limit = usize::MAX;
+            return;
+        };
+        for word in (sp..end).step_by(size_of::<usize>()) {
+            // SAFETY: from a live variable to the end of its stack all is mapped; words of any value may be read.
+            self.mark(unsafe { (word as *const usize).read_volatile() });
+        }
+        images().for_each(|image| self.mark_image(image));
+        self.look_into_pending();
+        self.sweep();
+    }
+
+    fn mark_image(&mut self, image: &Image) {
+        // SAFETY: arrays of the image; globals and tables are as translated code left them.
+        unsafe {
+            for &global in slice(image.exception_globals, image.n_exception_globals) {
+                self.mark(*global as usize);
+            }
+            for &table in slice(image.exception_tables, image.n_exception_tables) {
+                let Table { base, length, .. } = *table;
+                for entry in 0..length as usize {
+                    self.mark(*base.cast::<usize>().add(entry));
+                }
+            }
+        }
+    }
+
+    /// Notes that the exception at an address is in use, if there is one.
+    fn mark(&mut self, address: usize) {
+        let offset = address.wrapping_sub(self.base);
+        if offset >= self.used {
+            return;
+        }
+        let size = SMALLEST_CELL << self.sizes[offset / BLOCK];
+        if !offset.is_multiple_of(size) {
+            return;
+        }
+        // SAFETY: the address is that of a cell.
+        let exception = unsafe { &mut *(address as *mut Exception) };
+        if !exception.tag.is_null() && exception.link == 0 {
+            exception.link = self.pending;
+            self.pending = number(offset);
+        }
+    }
+
+    fn look_into_pending(&mut self) {
+        while self.pending != DONE {
+            let address = self.base + offset(self.pending);
+            // SAFETY: `mark` found an exception there. Its values follow it; the first word of a value is what can be a reference.
+            unsafe {
+                let exception = address as *mut Exception;
+                self.pending = (*exception).link;
+                (*exception).link = DONE;
+                let values = exception.add(1).cast::<Value>();
+                for i in 0..(*exception).length as usize {
+                    self.mark(*values.add(i).cast::<usize>());
+                }
+            }
+        }
+    }
+
+    /// Frees what is not marked, and takes the marks away.
+    fn sweep(&mut self) {
+        let mut alive = 0;
+        for block in 0..self.used / BLOCK {
+            let size = usize::from(self.sizes[block]);
+            let start = self.base + block * BLOCK;
+            for cell in (start..start + BLOCK).step_by(SMALLEST_CELL << size) {
+                // SAFETY: a cell of the heap.
+                let exception = unsafe { &mut *(cell as *mut Exception) };
+                if exception.link != 0 {
+                    exception.link = 0;
+                    alive += SMALLEST_CELL << size;
+                } else if !exception.tag.is_null() {
+                    self.release(cell, size);
+                }
+            }
+        }
+        self.allocated = 0;
+        self.limit = alive.max(SMALLEST_LIMIT);
+    }
+}
+
+/// The number of an exception for [`Exception::link`]: never zero, never [`DONE`].
+fn number(offset: usize) -> u32 {
+    (offset / align_of::<Exception>()) as u32 + 1
+}
+
+fn offset(number: u32) -> usize {
+    (number - 1) as usize * align_of::<Exception>()
+}

@@ -7,15 +7,16 @@ use crate::abi::{self, Builtin};
 use crate::analyze::Facts;
 use crate::resolve::Linkage;
 use crate::wasm::constant::{self, Constant};
+use crate::wasm::structure;
 use crate::wasm::{
     DataIndex, DataMode, Element, ElementIndex, ElementItems, ElementMode, FuncIndex, GlobalIndex, MemoryIndex, Module,
     TableIndex, TagIndex, TypeIndex,
 };
-use anyhow::{Result, bail};
-use cranelift_codegen::ir::UserExternalName;
+use anyhow::{Context, Result, bail};
+use cranelift_codegen::ir::{Type, UserExternalName, types};
 use cranelift_entity::{PrimaryMap, SecondaryMap, entity_impl};
 use std::collections::HashMap;
-use wasmparser::{AbstractHeapType, FuncType, HeapType, RefType, ValType};
+use wasmparser::{AbstractHeapType, ConstExpr, HeapType, MemoryType, RefType};
 
 /// Index of a structural function type: type indices of the same structure share one.
 #[derive(Copy, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -115,7 +116,8 @@ impl Symbol {
 
 pub struct Layout {
     pub world: World,
-    pub signatures: PrimaryMap<SignatureIndex, FuncType>,
+    /// Their symbols.
+    pub signatures: PrimaryMap<SignatureIndex, String>,
     pub signature_of: SecondaryMap<TypeIndex, SignatureIndex>,
     pub memories: PrimaryMap<MemoryIndex, MemoryPlan>,
     pub globals: PrimaryMap<GlobalIndex, GlobalPlan>,
@@ -124,15 +126,33 @@ pub struct Layout {
     pub elements: PrimaryMap<ElementIndex, SegmentPlan>,
 }
 
-/// A linear memory. All are guarded: no access needs a compare.
+/// A linear memory.
 #[derive(Copy, Clone, Debug, PartialEq)]
 pub struct MemoryPlan {
     /// Initial size in bytes.
     pub bytes: u64,
     /// Largest size in bytes.
     pub maximum: u64,
+    /// Address space that it takes, and the least that will do.
+    pub reserved: u64,
+    pub least: u64,
     /// The size never changes: `memory.size` is a constant.
     pub fixed: bool,
+    /// Type of addresses and sizes.
+    pub index: Type,
+    pub page_size: u64,
+    pub bounds: Bounds,
+}
+
+/// How accesses beyond the end of a memory are found.
+#[derive(Copy, Clone, Debug, PartialEq)]
+pub enum Bounds {
+    /// They fault: the reservation holds every address that an access can form.
+    Guarded,
+    /// The index is compared with the size; from there on, what the guard holds faults.
+    Checked,
+    /// The end of the access is compared with the size, which may lie within a page of the machine.
+    Exact,
 }
 
 #[derive(Copy, Clone, Debug, PartialEq)]
@@ -155,6 +175,8 @@ pub struct TablePlan {
     pub fixed: Option<u64>,
     /// Nobody can write it after instantiation: constant data.
     pub constant: bool,
+    /// Type of indices and sizes.
+    pub index: Type,
 }
 
 impl TablePlan {
@@ -210,7 +232,7 @@ pub fn plan(module: &Module, facts: &Facts, linkage: &Linkage, world: World) -> 
         elements: PrimaryMap::new(),
     };
     layout.plan_signatures(module);
-    layout.plan_memories(module, facts, linkage);
+    layout.plan_memories(module, facts, linkage)?;
     layout.plan_globals(module, facts);
     layout.plan_tables(module, facts)?;
     layout.plan_elements(module);
@@ -232,27 +254,26 @@ impl Layout {
 
     fn plan_signatures(&mut self, module: &Module) {
         let mut known = HashMap::new();
-        for (index, ty) in &module.types {
-            let signature = *known.entry(ty).or_insert_with(|| self.signatures.push(ty.clone()));
+        for (index, name) in &module.type_names {
+            let symbol = || format!("{}{name}", abi::SIGNATURE_PREFIX);
+            let signature = *known.entry(name).or_insert_with(|| self.signatures.push(symbol()));
             self.signature_of[index] = signature;
         }
     }
 
-    fn plan_memories(&mut self, module: &Module, facts: &Facts, linkage: &Linkage) {
+    fn plan_memories(&mut self, module: &Module, facts: &Facts, linkage: &Linkage) -> Result<()> {
         for (index, memory) in &module.memories {
             let ours = self.owns_memory(module, linkage, index);
-            let maximum = memory.ty.maximum.unwrap_or(u64::MAX).min((1 << 32) / abi::WASM_PAGE);
-            self.memories.push(MemoryPlan {
-                bytes: memory.ty.initial * abi::WASM_PAGE,
-                maximum: maximum * abi::WASM_PAGE,
-                fixed: ours && !facts.memories_grown.contains(index),
-            });
+            let fixed = ours && !facts.memories_grown.contains(index);
+            let plan = plan_memory(&memory.ty, fixed).with_context(|| format!("memory {}", index.as_u32()))?;
+            self.memories.push(plan);
         }
+        Ok(())
     }
 
     fn plan_globals(&mut self, module: &Module, facts: &Facts) {
         for (index, global) in &module.globals {
-            self.globals.push(match (constant::global(module, index), global.definition.import()) {
+            self.globals.push(match (global.value, global.definition.import()) {
                 (_, Some(_)) => GlobalPlan::Imported,
                 (None, None) => GlobalPlan::Computed,
                 (Some(value), None) if facts.globals_written.contains(index) => GlobalPlan::Storage(value),
@@ -272,9 +293,10 @@ impl Layout {
                 );
             }
             self.tables.push(TablePlan {
-                functions: table.ty.element_type.is_func_ref(),
+                functions: structure::is_function(table.ty.element_type),
                 fixed: (ours && !facts.tables_grown.contains(index)).then_some(table.ty.initial),
-                constant: ours && !facts.tables_written.contains(index),
+                constant: ours && !facts.tables_written.contains(index) && computed_fill(module, index).is_none(),
+                index: index_type(table.ty.table64),
             });
         }
         Ok(())
@@ -330,6 +352,55 @@ impl Layout {
     }
 }
 
+fn plan_memory(ty: &MemoryType, fixed: bool) -> Result<MemoryPlan> {
+    let page_size = ty.page_size_log2.map_or(abi::WASM_PAGE, |log2| 1 << log2);
+    let bytes = ty.initial.checked_mul(page_size).filter(|bytes| *bytes <= abi::ADDRESS_SPACE - abi::CHECKED_GUARD);
+    let Some(bytes) = bytes else {
+        bail!("{} pages at the start are more than the address space of a process can hold", ty.initial);
+    };
+    let limit = match ty.memory64 {
+        // The size has to be a number of 32 bits, too.
+        false => (1 << 32) - u64::from(page_size == 1),
+        true => abi::LARGEST_RESERVATION.max(bytes),
+    };
+    let maximum = ty.maximum.unwrap_or(u64::MAX).saturating_mul(page_size).min(limit);
+    let bounds = match (page_size, ty.memory64) {
+        (abi::WASM_PAGE, false) => Bounds::Guarded,
+        (abi::WASM_PAGE, true) => Bounds::Checked,
+        _ => Bounds::Exact,
+    };
+    let (reserved, least) = match bounds {
+        Bounds::Guarded => (abi::GUARDED_RESERVATION, abi::GUARDED_RESERVATION),
+        Bounds::Checked => (maximum + abi::CHECKED_GUARD, bytes + abi::CHECKED_GUARD),
+        Bounds::Exact => (maximum, bytes),
+    };
+    Ok(MemoryPlan { bytes, maximum, reserved, least, fixed, index: index_type(ty.memory64), page_size, bounds })
+}
+
+fn index_type(is_64: bool) -> Type {
+    if is_64 { types::I64 } else { types::I32 }
+}
+
+/// The function that all entries of a table begin as, where that is known and not too much to be data.
+pub fn initial_entry(module: &Module, table: TableIndex) -> Option<FuncIndex> {
+    let table = &module.tables[table];
+    let expr = table.definition.local()?.as_ref()?;
+    if table.ty.initial * abi::FUNC_ENTRY_SIZE > MAX_TABLE_IMAGE {
+        return None;
+    }
+    match constant::evaluate(module, expr)? {
+        Constant::RefFunc(func) => Some(func),
+        _ => None,
+    }
+}
+
+/// The initial value of a table's entries, where it has to be written by the running program.
+pub fn computed_fill<'a>(module: &'a Module, table: TableIndex) -> Option<&'a ConstExpr<'a>> {
+    let expr = module.tables[table].definition.local()?.as_ref()?;
+    let is_null = constant::evaluate(module, expr) == Some(Constant::RefNull);
+    (!is_null && initial_entry(module, table).is_none()).then_some(expr)
+}
+
 /// The items of an element segment, `None` if one depends on an import.
 pub fn element_values(module: &Module, element: &Element) -> Option<Vec<Option<FuncIndex>>> {
     match &element.items {
@@ -348,28 +419,7 @@ fn fits(offset: u64, length: usize, size: u64) -> bool {
     offset.checked_add(length as u64).is_some_and(|end| end <= size)
 }
 
-/// Name of the symbol that identifies a signature: one letter per parameter, `.`, one per result.
-///
-/// Objects that are compiled apart agree on it, and the linker merges equal names.
-pub fn signature_symbol(ty: &FuncType) -> String {
-    let letters = |types: &[ValType]| -> String { types.iter().map(type_letter).collect() };
-    format!("{}{}.{}", abi::SIGNATURE_PREFIX, letters(ty.params()), letters(ty.results()))
-}
-
 /// Whether values of the type are exceptions or null.
 pub fn is_exception(ty: RefType) -> bool {
     matches!(ty.heap_type(), HeapType::Abstract { ty: AbstractHeapType::Exn | AbstractHeapType::NoExn, .. })
-}
-
-fn type_letter(ty: &ValType) -> char {
-    match *ty {
-        ValType::I32 => 'i',
-        ValType::I64 => 'l',
-        ValType::F32 => 'f',
-        ValType::F64 => 'd',
-        ValType::V128 => 'v',
-        ValType::Ref(ty) if ty.is_func_ref() => 'r',
-        ValType::Ref(ty) if is_exception(ty) => 'x',
-        ValType::Ref(_) => 'e',
-    }
 }

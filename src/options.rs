@@ -57,6 +57,8 @@ pub struct Options {
     pub fixed_powers: bool,
     /// Other modules of the program: the name under which they are imported, and their files.
     pub modules: Vec<(String, PathBuf)>,
+    /// Experimental proposals that modules may use, by the names in `wasm::unsupported`.
+    pub enable: Vec<String>,
     /// Prefix of exported symbols in objects: `PREFIX_name`. `None`: made from the input's name.
     pub prefix: Option<String>,
     /// Leave symbols out of the executable; traps still name functions.
@@ -78,6 +80,7 @@ impl Default for Options {
             program_options: Vec::new(),
             fixed_powers: false,
             modules: Vec::new(),
+            enable: Vec::new(),
             prefix: None,
             strip: false,
             dump: None,

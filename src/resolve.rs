@@ -5,6 +5,7 @@
 //! later stages only ask where an import comes from.
 
 use crate::wasm::describe::{describe_entity, describe_name};
+use crate::wasm::structure;
 use crate::wasm::{
     Definition, EntityIndex, FuncIndex, GlobalIndex, ImportName, MemoryIndex, Module, TableIndex, TagIndex,
 };
@@ -163,12 +164,15 @@ pub fn imports<'m, 'a>(module: &'m Module<'a>) -> impl Iterator<Item = (ImportNa
 fn matches(module: &Module, ours: EntityIndex, other: &Module, theirs: EntityIndex, sizes: Sizes) -> bool {
     match (ours, theirs) {
         (EntityIndex::Function(ours), EntityIndex::Function(theirs)) => {
-            module.function_type(ours) == other.function_type(theirs)
+            module.type_names[module.functions[ours].ty] == other.type_names[other.functions[theirs].ty]
         }
-        (EntityIndex::Tag(ours), EntityIndex::Tag(theirs)) => module.tag_values(ours) == other.tag_values(theirs),
+        (EntityIndex::Tag(ours), EntityIndex::Tag(theirs)) => {
+            module.type_names[module.tags[ours].ty] == other.type_names[other.tags[theirs].ty]
+        }
         (EntityIndex::Global(ours), EntityIndex::Global(theirs)) => {
             let (ours, theirs) = (&module.globals[ours].ty, &other.globals[theirs].ty);
-            ours.content_type == theirs.content_type && ours.mutable == theirs.mutable
+            let fits = if ours.mutable { structure::is_same } else { structure::accepts };
+            ours.mutable == theirs.mutable && fits(module, ours.content_type, other, theirs.content_type)
         }
         (EntityIndex::Memory(ours), EntityIndex::Memory(theirs)) => {
             let (ours, theirs) = (&module.memories[ours].ty, &other.memories[theirs].ty);
@@ -179,7 +183,7 @@ fn matches(module: &Module, ours: EntityIndex, other: &Module, theirs: EntityInd
         }
         (EntityIndex::Table(ours), EntityIndex::Table(theirs)) => {
             let (ours, theirs) = (&module.tables[ours].ty, &other.tables[theirs].ty);
-            ours.element_type == theirs.element_type
+            structure::is_same(module, ours.element_type.into(), other, theirs.element_type.into())
                 && ours.table64 == theirs.table64
                 && limits_match((ours.initial, ours.maximum), (theirs.initial, theirs.maximum), sizes)
         }

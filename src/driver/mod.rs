@@ -8,7 +8,7 @@ mod script;
 use crate::analyze::{self, Facts};
 use crate::code::Code;
 use crate::codegen::cranelift::sweep::{self, Sweep};
-use crate::codegen::cranelift::target;
+use crate::codegen::cranelift::target::{self, Isa};
 use crate::layout::{self, Layout, World};
 use crate::link::{self, LinkRequest};
 use crate::object::{self, ProgramPlan, Role, assembly, imports};
@@ -18,12 +18,12 @@ use crate::progress::{Observer, stage};
 use crate::resolve::{self, Instance, Linkage, Sizes};
 use crate::translate::Env;
 use crate::wasm::input::Input;
-use crate::wasm::{Module, parse};
+use crate::wasm::{Module, parse, unsupported};
 use anyhow::{Context, Result};
-use cranelift_codegen::isa::OwnedTargetIsa;
 use std::borrow::Cow;
 use std::io::Write;
 use std::path::Path;
+use wasmparser::WasmFeatures;
 
 /// Name of the main module among the instances: no module can import from it.
 const MAIN: &str = "\0main";
@@ -60,9 +60,11 @@ pub fn check_target(options: &Options) -> Result<()> {
 /// The stages of a program, which may consist of several modules.
 fn build_program(input: &Input, options: &Options, file: &Path, observer: &dyn Observer) -> Result<()> {
     let target = Target::new(options)?;
+    let features = unsupported::features(&options.enable)?;
     let others = read_modules(options)?;
     let named = others.iter().map(|(name, input)| (name.as_str(), input)).chain([(MAIN, input)]);
-    let sources = named.map(|(name, input)| Source::read(name, input, observer)).collect::<Result<Vec<_>>>()?;
+    let sources =
+        named.map(|(name, input)| Source::read(name, input, features, observer)).collect::<Result<Vec<_>>>()?;
     let instances = sources.iter().map(|source| source.parse(observer)).collect::<Result<Vec<_>>>()?;
     let instances = resolve::order(instances)?;
     let sources: Vec<_> = instances.iter().map(|it| find_source(&sources, it)).collect();
@@ -104,7 +106,7 @@ fn build_program(input: &Input, options: &Options, file: &Path, observer: &dyn O
 /// The stages of an object.
 fn build_object(input: &Input, options: &Options, observer: &dyn Observer) -> Result<Vec<u8>> {
     let target = Target::new(options)?;
-    let source = Source::read(MAIN, input, observer)?;
+    let source = Source::read(MAIN, input, unsupported::features(&options.enable)?, observer)?;
     let instance = source.parse(observer)?;
     let linkage = Linkage::default();
     let unit = source.explain(Unit::new(&instance.module, &linkage, World::Open, None, observer))?;
@@ -118,7 +120,7 @@ fn build_object(input: &Input, options: &Options, observer: &dyn Observer) -> Re
 /// The stages up to the one that is printed.
 fn build_text(input: &Input, options: &Options, emit: Emit, observer: &dyn Observer) -> Result<String> {
     let target = Target::new(options)?;
-    let source = Source::read(MAIN, input, observer)?;
+    let source = Source::read(MAIN, input, unsupported::features(&options.enable)?, observer)?;
     let instance = source.parse(observer)?;
     if emit == Emit::Wat {
         source.explain(validate_bodies(&instance.module))?;
@@ -137,12 +139,12 @@ fn build_text(input: &Input, options: &Options, emit: Emit, observer: &dyn Obser
 
 /// What machine code is made for.
 struct Target {
-    isa: OwnedTargetIsa,
+    isa: Isa,
 }
 
 impl Target {
     fn new(options: &Options) -> Result<Target> {
-        Ok(Target { isa: target::isa(&target::triple(options)?, options)? })
+        Ok(Target { isa: Isa::new(&target::triple(options)?, options)? })
     }
 }
 
@@ -153,22 +155,23 @@ struct Source<'a> {
     /// What messages begin with.
     file: &'a str,
     wasm: Cow<'a, [u8]>,
+    features: WasmFeatures,
 }
 
 impl<'a> Source<'a> {
-    fn read(name: &'a str, input: &'a Input, observer: &dyn Observer) -> Result<Source<'a>> {
+    fn read(name: &'a str, input: &'a Input, features: WasmFeatures, observer: &dyn Observer) -> Result<Source<'a>> {
         let wasm = stage(observer, "read", 0, || input.binary()).with_context(|| input.name.clone())?;
-        Ok(Source { name, file: &input.name, wasm })
+        Ok(Source { name, file: &input.name, wasm, features })
     }
 
     fn parse(&self, observer: &dyn Observer) -> Result<Instance<'_>> {
-        let module = self.explain(stage(observer, "parse", 0, || parse::parse(&self.wasm)))?;
+        let module = self.explain(stage(observer, "parse", 0, || parse::parse(&self.wasm, self.features)))?;
         Ok(Instance { name: self.name.to_owned(), module })
     }
 
     /// Adds to an error what the user needs to understand it.
     fn explain<T>(&self, result: Result<T>) -> Result<T> {
-        result.map_err(|error| explain::explain(error, &self.wasm)).with_context(|| self.file.to_owned())
+        result.map_err(|error| explain::explain(error, &self.wasm, self.features)).with_context(|| self.file.to_owned())
     }
 }
 
@@ -204,12 +207,12 @@ impl<'a> Unit<'a> {
 
     fn env(&self, target: &Target) -> Env<'_> {
         let Unit { module, linkage, facts, layout } = self;
-        let target = target.isa.frontend_config();
+        let target = target.isa.usual.frontend_config();
         Env { module, facts, layout, linkage, target, x86: true, fused_multiply_add: false }
     }
 
     fn sweep<'s>(&'s self, target: &'s Target, options: &'s Options) -> Sweep<'s> {
-        Sweep { env: self.env(target), isa: &*target.isa, dump: options.dump.as_deref() }
+        Sweep { env: self.env(target), isa: &target.isa, dump: options.dump.as_deref() }
     }
 
     fn compile(&self, target: &Target, role: &Role, options: &Options, observer: &dyn Observer) -> Result<Code> {

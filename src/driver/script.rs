@@ -14,12 +14,14 @@ use crate::options::Options;
 use crate::progress::{Observer, Silent, stage};
 use crate::resolve::{self, Linkage, Provider, Sizes};
 use crate::script::{self, InstanceSource, Invoke, Script, Step, StepKind};
+use crate::wasm::describe::describe_name;
 use crate::wasm::input::Input;
 use crate::wasm::{EntityIndex, FuncIndex, Module, parse, unsupported};
 use anyhow::{Context, Result, anyhow, bail};
 use cranelift_entity::EntitySet;
+use std::collections::HashMap;
 use std::path::Path;
-use wasmparser::ValType;
+use wasmparser::{ValType, WasmFeatures};
 
 /// The last module of the program, which holds its description: an empty one.
 const EMPTY_MODULE: &[u8] = b"\0asm\x01\0\0\0";
@@ -28,30 +30,32 @@ pub fn build(input: &Input, options: &Options, file: &Path, observer: &dyn Obser
     let target = Target::new(options)?;
     let text = std::str::from_utf8(&input.bytes).expect("it was recognised as text");
     let script = stage(observer, "read", 0, || script::read(text)).with_context(|| input.name.clone())?;
-    let modules = stage(observer, "parse", 0, || parse_all(&script)).with_context(|| input.name.clone())?;
-    let modules: Vec<_> = modules.iter().collect();
-    let lookup = |importer: usize, name: &str| script.instances.get(importer)?.registry.get(name).copied();
-    let mut linkages = resolve::resolve(&modules, Sizes::Possible, lookup).with_context(|| input.name.clone())?;
-    let commands = commands(&script, &modules, &mut linkages).with_context(|| input.name.clone())?;
-    let objects = compile_all(&script.instances, commands, &modules, &linkages, &target, options, observer);
+    let features = unsupported::features(&options.enable)?;
+    let parsed = stage(observer, "parse", 0, || parse_all(&script, features));
+    let empty = parse::parse(EMPTY_MODULE, features)?;
+    let mut program = Linked { modules: Vec::new(), linkages: Vec::new(), refused: HashMap::new() };
+    program.link_all(&script, &parsed, &empty);
+    let commands = program.commands(&script, features);
+    let Linked { mut modules, mut linkages, .. } = program;
+    modules.push(&empty);
+    linkages.push(Linkage::default());
+    let objects = compile_all(commands, &modules, &linkages, &target, options, observer);
     let request =
         LinkRequest { objects: objects.with_context(|| input.name.clone())?, output: file, strip: options.strip };
     stage(observer, "link", 0, || link::link(request)).with_context(|| input.name.clone())?;
     Ok(())
 }
 
-fn parse_all(script: &Script) -> Result<Vec<Module<'_>>> {
-    let instances = script.instances.iter().map(|instance| instance.wasm.as_slice());
-    let mut modules = Vec::new();
-    for (index, wasm) in instances.chain([EMPTY_MODULE]).enumerate() {
-        let module = parse::parse(wasm).map_err(|error| explain::explain(error, wasm));
-        modules.push(module.with_context(|| format!("module {index}"))?);
-    }
-    Ok(modules)
+fn parse_all(script: &Script, features: WasmFeatures) -> Vec<Result<Module<'_>>> {
+    script.instances.iter().map(|source| parse_one(&source.wasm, features)).collect()
+}
+
+fn parse_one(wasm: &[u8], features: WasmFeatures) -> Result<Module<'_>> {
+    let module = parse::parse(wasm, features).and_then(|module| validate_bodies(&module).map(|()| module));
+    module.map_err(|error| explain::explain(error, wasm, features))
 }
 
 fn compile_all(
-    sources: &[InstanceSource],
     commands: Vec<Command>,
     modules: &[&Module],
     linkages: &[Linkage],
@@ -77,9 +81,7 @@ fn compile_all(
             let code = unit.compile(target, &role, options, &Silent)?;
             object::write(&unit.env(target), index, &code, &role)
         };
-        let wasm = sources.get(index).map_or(EMPTY_MODULE, |source| &source.wasm);
-        let object = compile().map_err(|error| explain::explain(error, wasm));
-        objects.push(object.with_context(|| format!("module {index}"))?);
+        objects.push(compile().with_context(|| format!("module {index}"))?);
         observer.advance(1);
     }
     Ok(objects)
@@ -100,106 +102,139 @@ fn plan(commands: Vec<Command>, options: &Options) -> ProgramPlan {
     }
 }
 
-/// Turns steps into commands. Globals that are read and functions that are called become visible.
-fn commands(script: &Script, modules: &[&Module], linkages: &mut [Linkage]) -> Result<Vec<Command>> {
-    for (module, linkage) in modules.iter().zip(&*linkages) {
-        if let Some((import, _)) = resolve::imports(module).find(|(_, entity)| linkage.provider(*entity).is_none()) {
-            bail!("nothing defines the import `{}.{}`", import.module.escape_debug(), import.name.escape_debug());
-        }
-    }
-    script
-        .steps
-        .iter()
-        .map(|step| command(step, modules, linkages).with_context(|| format!("line {}", step.line)))
-        .collect()
+/// The script's modules, linked with each other. In place of one that can't be used stands an empty one.
+struct Linked<'m> {
+    modules: Vec<&'m Module<'m>>,
+    linkages: Vec<Linkage>,
+    /// What is wrong with those that can't be used.
+    refused: HashMap<usize, String>,
 }
 
-fn command(step: &Step, modules: &[&Module], linkages: &mut [Linkage]) -> Result<Command> {
-    let mut command = Command {
-        line: step.line,
-        action: Action::Hold,
-        subject: Subject::Nothing,
-        outcome: Outcome::Any,
-        is_assertion: true,
-        arguments: Vec::new(),
-        results: Vec::new(),
-        message: String::new(),
-    };
-    match &step.kind {
-        StepKind::Instantiate { instance, trap } => {
-            command.action = Action::Instantiate;
-            command.subject = Subject::Instance(*instance);
-            command.is_assertion = trap.is_some();
-            command.outcome = if trap.is_some() { Outcome::Trap } else { Outcome::Any };
-            command.message = trap.clone().unwrap_or_default();
-        }
-        StepKind::Invoke(Invoke { instance, function, arguments, outcome, results, message }) => {
-            let Provider { instance, entity } = export(modules, linkages, *instance, function)?;
-            let EntityIndex::Function(func) = entity else { bail!("`{function}` is no function") };
-            linkages[instance].visible.insert(entity);
-            command.action = Action::Call;
-            command.subject = Subject::Function { instance, func };
-            command.outcome = *outcome;
-            command.is_assertion = *outcome != Outcome::Any;
-            command.arguments.clone_from(arguments);
-            command.results.clone_from(results);
-            command.message.clone_from(message);
-        }
-        StepKind::Get { instance, global, results } => {
-            let provider = export(modules, linkages, *instance, global)?;
-            let EntityIndex::Global(index) = provider.entity else { bail!("`{global}` is no global") };
-            linkages[provider.instance].visible.insert(provider.entity);
-            let size = match modules[provider.instance].globals[index].ty.content_type {
-                ValType::I32 | ValType::F32 => 4,
-                ValType::V128 => 16,
-                _ => 8,
+impl<'m> Linked<'m> {
+    fn link_all(&mut self, script: &Script, parsed: &'m [Result<Module<'m>>], empty: &'m Module<'m>) {
+        for (index, (source, module)) in script.instances.iter().zip(parsed).enumerate() {
+            let linked = match module {
+                Ok(module) => self.link(source, module),
+                Err(error) => Err(anyhow!("{error:#}")),
             };
-            command.action = Action::ReadGlobal;
-            command.subject = Subject::Global { provider, size };
-            command.outcome = Outcome::Return;
-            command.results.clone_from(results);
-        }
-        StepKind::Refuse { wasm, message } => {
-            if let Some(failure) = check_refused(wasm) {
-                command.action = Action::Fail;
-                command.message = format!("{failure}, instead of: {message}");
+            if let Err(error) = linked {
+                self.refused.insert(index, format!("{error:#}"));
+                self.modules.push(empty);
+                self.linkages.push(Linkage::default());
             }
         }
-        StepKind::Unlinkable { source, message } => {
-            if let Some(failure) = check_unlinkable(source, modules, linkages) {
-                command.action = Action::Fail;
-                command.message = format!("{failure}, instead of: {message}");
-            }
-        }
-        StepKind::Unsupported(what) => bail!("{what} are not supported"),
     }
-    Ok(command)
-}
 
-fn export(modules: &[&Module], linkages: &[Linkage], instance: usize, name: &str) -> Result<Provider> {
-    let entity = modules[instance].export(name).ok_or_else(|| anyhow!("the module exports no `{name}`"))?;
-    Ok(linkages[instance].provider(entity).unwrap_or(Provider { instance, entity }))
+    /// Turns steps into commands. Globals that are read and functions that are called become visible. A step that can't be
+    /// taken fails when the program runs.
+    fn commands(&mut self, script: &Script, features: WasmFeatures) -> Vec<Command> {
+        let fail = |line, error| Command { action: Action::Fail, message: format!("{error:#}"), ..Command::new(line) };
+        let command = |step: &Step| self.command(step, features).unwrap_or_else(|error| fail(step.line, error));
+        script.steps.iter().map(command).collect()
+    }
+
+    fn command(&mut self, step: &Step, features: WasmFeatures) -> Result<Command> {
+        let mut command = Command::new(step.line);
+        match &step.kind {
+            StepKind::Instantiate { instance, trap } => {
+                if let Some(reason) = self.refused.get(instance) {
+                    bail!("{reason}");
+                }
+                command.action = Action::Instantiate;
+                command.subject = Subject::Instance(*instance);
+                command.is_assertion = trap.is_some();
+                command.outcome = if trap.is_some() { Outcome::Trap } else { Outcome::Any };
+                command.message = trap.clone().unwrap_or_default();
+            }
+            StepKind::Invoke(Invoke { instance, function, arguments, outcome, results, message }) => {
+                let Provider { instance, entity } = self.export(*instance, function)?;
+                let EntityIndex::Function(func) = entity else { bail!("`{function}` is no function") };
+                self.linkages[instance].visible.insert(entity);
+                command.action = Action::Call;
+                command.subject = Subject::Function { instance, func };
+                command.outcome = *outcome;
+                command.is_assertion = *outcome != Outcome::Any;
+                command.arguments.clone_from(arguments);
+                command.results.clone_from(results);
+                command.message.clone_from(message);
+            }
+            StepKind::Get { instance, global, results } => {
+                let provider = self.export(*instance, global)?;
+                let EntityIndex::Global(index) = provider.entity else { bail!("`{global}` is no global") };
+                self.linkages[provider.instance].visible.insert(provider.entity);
+                let size = match self.modules[provider.instance].globals[index].ty.content_type {
+                    ValType::I32 | ValType::F32 => 4,
+                    ValType::V128 => 16,
+                    _ => 8,
+                };
+                command.action = Action::ReadGlobal;
+                command.subject = Subject::Global { provider, size };
+                command.outcome = Outcome::Return;
+                command.results.clone_from(results);
+            }
+            StepKind::Refuse { wasm, message } => {
+                if let Some(failure) = check_refused(wasm, features) {
+                    command.action = Action::Fail;
+                    command.message = format!("{failure}, instead of: {message}");
+                }
+            }
+            StepKind::Unlinkable { source, message } => {
+                let module = parse_one(&source.wasm, features)?;
+                if self.find_imports(source, &module, Sizes::Initial).is_ok() {
+                    bail!("the module can be linked, instead of: {message}");
+                }
+            }
+            StepKind::Thread { n_steps } => {
+                command.action = Action::StartThread;
+                command.subject = Subject::Steps(*n_steps);
+                command.is_assertion = false;
+            }
+            StepKind::Wait { thread } => {
+                command.action = Action::JoinThread;
+                command.subject = Subject::Steps(*thread);
+                command.is_assertion = false;
+            }
+            StepKind::Unsupported(what) => bail!("{what} are not supported"),
+        }
+        Ok(command)
+    }
+
+    /// Adds a module to the program.
+    fn link(&mut self, source: &InstanceSource, module: &'m Module<'m>) -> Result<()> {
+        let linkage = self.find_imports(source, module, Sizes::Possible)?;
+        for provider in resolve::imports(module).filter_map(|(_, entity)| linkage.provider(entity)) {
+            self.linkages[provider.instance].visible.insert(provider.entity);
+        }
+        self.modules.push(module);
+        self.linkages.push(linkage);
+        Ok(())
+    }
+
+    /// Links a module with those before it. All that it imports has to be there.
+    fn find_imports(&self, source: &InstanceSource, module: &Module, sizes: Sizes) -> Result<Linkage> {
+        let lookup = |name: &str| source.registry.get(name).copied();
+        let linkage = resolve::link(&self.modules, &self.linkages, module, sizes, lookup)?;
+        match resolve::imports(module).find(|(_, entity)| linkage.provider(*entity).is_none()) {
+            Some((import, _)) => bail!("nothing defines the import {}", describe_name(import)),
+            None => Ok(linkage),
+        }
+    }
+
+    fn export(&self, instance: usize, name: &str) -> Result<Provider> {
+        let entity = self.modules[instance].export(name).ok_or_else(|| anyhow!("the module exports no `{name}`"))?;
+        Ok(self.linkages[instance].provider(entity).unwrap_or(Provider { instance, entity }))
+    }
 }
 
 /// What is wrong if the module is not refused as invalid.
-fn check_refused(wasm: &Result<Vec<u8>, String>) -> Option<String> {
+fn check_refused(wasm: &Result<Vec<u8>, String>, features: WasmFeatures) -> Option<String> {
     let wasm = wasm.as_ref().ok()?;
-    match parse::parse(wasm).and_then(|module| validate_bodies(&module)) {
+    match parse::parse(wasm, features).and_then(|module| validate_bodies(&module)) {
         Ok(()) => Some("the module is accepted".to_owned()),
-        Err(_) => match unsupported::missing_proposals(wasm)[..] {
-            [] => None,
-            ref missing => Some(format!("the module is refused only because {} is missing", missing.join(", "))),
-        },
+        Err(_) => {
+            let missing: Vec<_> = unsupported::missing_proposals(wasm, features).iter().map(|it| it.title).collect();
+            let missing = (!missing.is_empty()).then(|| missing.join(", "));
+            missing.map(|missing| format!("the module is refused only because {missing} is missing"))
+        }
     }
-}
-
-fn check_unlinkable(source: &InstanceSource, modules: &[&Module], linkages: &[Linkage]) -> Option<String> {
-    let module = match parse::parse(&source.wasm) {
-        Ok(module) => module,
-        Err(error) => return Some(format!("the module is invalid: {error:#}")),
-    };
-    let linkage =
-        resolve::link(modules, linkages, &module, Sizes::Initial, |name| source.registry.get(name).copied()).ok()?;
-    let is_complete = resolve::imports(&module).all(|(_, entity)| linkage.provider(entity).is_some());
-    is_complete.then(|| "the module can be linked".to_owned())
 }

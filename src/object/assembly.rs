@@ -5,7 +5,7 @@
 use crate::abi;
 use crate::code::{Code, CompiledFunction, Relocation, Target};
 use crate::codegen::cranelift::sweep::describe;
-use crate::layout::{self, Symbol};
+use crate::layout::Symbol;
 use crate::translate::Env;
 use iced_x86::{Decoder, DecoderOptions, Formatter, GasFormatter, Instruction};
 use std::fmt::Write;
@@ -76,7 +76,7 @@ fn symbol_name(env: &Env, symbol: Symbol) -> String {
             None => format!("wasm_function_{}", func.as_u32()),
         },
         Symbol::Builtin(builtin) => abi::BUILTINS[builtin as usize].0.to_owned(),
-        Symbol::Signature(index) => layout::signature_symbol(&env.layout.signatures[index]),
+        Symbol::Signature(index) => env.layout.signatures[index].clone(),
         other => format!("{other:?}").to_lowercase(),
     }
 }

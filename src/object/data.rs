@@ -4,6 +4,7 @@ use super::writer::{Data, Writer};
 use crate::abi;
 use crate::layout::{self, GlobalPlan, SegmentPlan, Symbol};
 use crate::wasm::constant::Constant;
+use crate::wasm::structure;
 use crate::wasm::{DataIndex, ElementIndex, ElementMode, FuncIndex, GlobalIndex, MemoryIndex, TableIndex, TagIndex};
 use object::write::StandardSection;
 use wasmparser::ValType;
@@ -79,14 +80,16 @@ fn write_tag(writer: &mut Writer, index: TagIndex) {
 fn write_memory(writer: &mut Writer, index: MemoryIndex) {
     let plan = writer.layout.memories[index];
     let mut data = Data::default();
-    data.address(None).u64(plan.bytes).u64(plan.maximum).u64(abi::GUARDED_RESERVATION);
+    let is_shared = u64::from(writer.module.memories[index].ty.shared);
+    data.address(None).u64(plan.bytes).u64(plan.maximum).u64(plan.reserved).u64(plan.least);
+    data.u64(plan.page_size).u64(is_shared);
     assert_eq!(data.bytes.len(), size_of::<abi::Memory>());
     put(writer, Symbol::Memory(index), StandardSection::Data, data, 8);
 }
 
 fn write_table(writer: &mut Writer, index: TableIndex) {
     let ty = &writer.module.tables[index].ty;
-    let (length, maximum) = (ty.initial, ty.maximum.unwrap_or(u64::from(u32::MAX)));
+    let (length, maximum) = (ty.initial, ty.maximum.unwrap_or(u64::MAX).min(u64::from(u32::MAX)));
     let entry_size = writer.layout.tables[index].entry_size();
     let entries = writer.refer(Symbol::TableEntries(index));
     let mut data = Data::default();
@@ -95,11 +98,12 @@ fn write_table(writer: &mut Writer, index: TableIndex) {
     put(writer, Symbol::Table(index), StandardSection::Data, data, 8);
 }
 
-/// The initial entries: null, with the segments that have their place laid over them.
+/// The initial entries: null or the table's initial value, with the segments that have their place laid over them.
 fn write_table_entries(writer: &mut Writer, index: TableIndex) {
     let plan = writer.layout.tables[index];
     let length = writer.module.tables[index].ty.initial;
-    let mut items: Vec<Option<FuncIndex>> = Vec::new();
+    let fill = layout::initial_entry(writer.module, index);
+    let mut items: Vec<Option<FuncIndex>> = fill.map_or(Vec::new(), |func| vec![Some(func); length as usize]);
     for (element_index, element) in &writer.module.elements {
         let SegmentPlan::Placed { offset } = writer.layout.elements[element_index] else { continue };
         if !matches!(element.mode, ElementMode::Active { table, .. } if table == index) {
@@ -165,7 +169,7 @@ fn write_element_segment(writer: &mut Writer, index: ElementIndex) {
         (SegmentPlan::Computed | SegmentPlan::Passive, values) => {
             // What depends on an import is null here; `initialize` fills it in.
             let values = values.unwrap_or_else(|| vec![None; element.items.len()]);
-            let contents = entries(writer, element.ty.is_func_ref(), &values);
+            let contents = entries(writer, structure::is_function(element.ty), &values);
             let name = format!("w2n.elem.{}.entries", index.as_u32());
             let contents = writer.local(&name, StandardSection::Data, contents, 16);
             data.address(contents).u64(values.len() as u64)

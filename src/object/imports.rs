@@ -3,7 +3,7 @@
 use crate::abi;
 use crate::resolve::Linkage;
 use crate::wasm::describe::{describe_global, describe_name, describe_table, describe_tag, describe_type};
-use crate::wasm::{Definition, FuncIndex, ImportName, Module};
+use crate::wasm::{Definition, EntityIndex, FuncIndex, ImportName, Module};
 use anyhow::{Result, bail};
 use std::collections::HashMap;
 use std::fmt::Write as _;
@@ -39,17 +39,21 @@ pub fn symbols(module: &Module, linkage: &Linkage) -> Result<ImportSymbols> {
             symbols.functions.insert(index, names.name(import, ty)?);
         }
     }
-    for table in module.tables.values() {
-        symbols.tables.extend(names.maybe(table.definition.import(), || describe_table(&table.ty))?);
+    for (index, table) in &module.tables {
+        let linked = linkage.table(index).is_some();
+        symbols.tables.extend(names.maybe(table.definition.import(), linked, || describe_table(&table.ty))?);
     }
-    for memory in module.memories.values() {
-        symbols.memories.extend(names.maybe(memory.definition.import(), || "memory".to_owned())?);
+    for (index, memory) in &module.memories {
+        let linked = linkage.memory(index).is_some();
+        symbols.memories.extend(names.maybe(memory.definition.import(), linked, || "memory".to_owned())?);
     }
-    for global in module.globals.values() {
-        symbols.globals.extend(names.maybe(global.definition.import(), || describe_global(&global.ty))?);
+    for (index, global) in &module.globals {
+        let linked = linkage.global(index).is_some();
+        symbols.globals.extend(names.maybe(global.definition.import(), linked, || describe_global(&global.ty))?);
     }
-    for tag in module.tags.values() {
-        symbols.tags.extend(names.maybe(tag.definition.import(), || describe_tag(&module.types[tag.ty]))?);
+    for (index, tag) in &module.tags {
+        let linked = linkage.provider(EntityIndex::Tag(index)).is_some();
+        symbols.tags.extend(names.maybe(tag.definition.import(), linked, || describe_tag(&module.types[tag.ty]))?);
     }
     Ok(symbols)
 }
@@ -160,7 +164,13 @@ impl<'a> Namer<'a> {
         Ok(symbol)
     }
 
-    fn maybe(&mut self, import: Option<ImportName<'a>>, ty: impl Fn() -> String) -> Result<Option<String>> {
-        import.map(|import| self.name(import, ty())).transpose()
+    /// The name of an import; none for a definition, and an empty one, which nobody uses, for what another module defines.
+    fn maybe(
+        &mut self,
+        import: Option<ImportName<'a>>,
+        linked: bool,
+        ty: impl Fn() -> String,
+    ) -> Result<Option<String>> {
+        import.map(|import| if linked { Ok(String::new()) } else { self.name(import, ty()) }).transpose()
     }
 }

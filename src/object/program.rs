@@ -4,6 +4,7 @@ use super::writer::{Data, Writer, image_symbol};
 use super::{ProgramPlan, script};
 use crate::abi;
 use crate::layout::{Symbol, is_exception};
+use crate::wasm::structure;
 use object::write::{StandardSection, SymbolId};
 use object::{SectionKind, SymbolKind, SymbolScope};
 use wasmparser::ValType;
@@ -66,7 +67,7 @@ fn type_code(ty: &ValType) -> u8 {
         ValType::F32 => abi::TYPE_F32,
         ValType::F64 => abi::TYPE_F64,
         ValType::V128 => abi::TYPE_V128,
-        ValType::Ref(ty) if ty.is_func_ref() => abi::TYPE_FUNCREF,
+        ValType::Ref(ty) if structure::is_function(ty) => abi::TYPE_FUNCREF,
         ValType::Ref(ty) if is_exception(ty) => abi::TYPE_EXNREF,
         ValType::Ref(_) => abi::TYPE_EXTERNREF,
     }

@@ -21,12 +21,36 @@ pub struct Command {
     pub message: String,
 }
 
+impl Command {
+    /// An assertion that holds.
+    pub fn new(line: u32) -> Command {
+        Command {
+            line,
+            action: Action::Hold,
+            subject: Subject::Nothing,
+            outcome: Outcome::Any,
+            is_assertion: true,
+            arguments: Vec::new(),
+            results: Vec::new(),
+            message: String::new(),
+        }
+    }
+}
+
 /// What a command acts on.
 pub enum Subject {
     Nothing,
     Instance(usize),
-    Function { instance: usize, func: FuncIndex },
-    Global { provider: Provider, size: u64 },
+    Function {
+        instance: usize,
+        func: FuncIndex,
+    },
+    Global {
+        provider: Provider,
+        size: u64,
+    },
+    /// So many commands behind this one, or the one of that number.
+    Steps(usize),
 }
 
 /// Writes the script; its symbol.
@@ -43,6 +67,7 @@ pub fn write(writer: &mut Writer, commands: &[Command]) -> SymbolId {
             |name: String, kind| *names.entry(name.clone()).or_insert_with(|| writer.undefined(name, kind));
         let (image, entry, global, size) = match command.subject {
             Subject::Nothing => (None, None, None, 0),
+            Subject::Steps(number) => (None, None, None, number as u64),
             Subject::Instance(instance) => (Some(symbol(image_symbol(instance), SymbolKind::Data)), None, None, 0),
             Subject::Function { instance, func } => {
                 (None, Some(symbol(entry_symbol(instance, func), SymbolKind::Text)), None, 0)

@@ -5,7 +5,7 @@ use super::imports::ImportSymbols;
 use super::text::Text;
 use crate::abi;
 use crate::code::{Code, Relocation, RelocationKind, Target};
-use crate::layout::{self, Layout, Symbol};
+use crate::layout::{Layout, Symbol};
 use crate::resolve::{Linkage, Provider};
 use crate::wasm::{Definition, EntityIndex, FuncIndex, Module};
 use cranelift_entity::EntityRef;
@@ -356,7 +356,7 @@ fn data_name(layout: &Layout, symbol: Symbol) -> String {
         Symbol::Tag(index) => format!("w2n.tag.{}", index.as_u32()),
         Symbol::Data(index) => format!("w2n.data.{}", index.as_u32()),
         Symbol::Element(index) => format!("w2n.elem.{}", index.as_u32()),
-        Symbol::Signature(index) => layout::signature_symbol(&layout.signatures[index]),
+        Symbol::Signature(index) => layout.signatures[index].clone(),
         other => panic!("{other:?} is no data"),
     }
 }

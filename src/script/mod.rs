@@ -7,13 +7,14 @@
 mod value;
 
 use crate::abi::{Outcome, Pattern, Value};
-use anyhow::{Context, Result, anyhow, bail};
+use anyhow::{Context, Error, Result, anyhow, bail};
 use std::collections::HashMap;
+use std::mem;
 use wast::core::WastArgCore;
 use wast::lexer::Lexer;
 use wast::parser::{self, ParseBuffer};
 use wast::token::{Id, Span};
-use wast::{QuoteWat, Wast, WastArg, WastDirective, WastExecute, WastInvoke, WastRet, Wat};
+use wast::{QuoteWat, Wast, WastArg, WastDirective, WastExecute, WastInvoke, WastRet, WastThread, Wat};
 
 /// The module that scripts may import from (interpreter/README.md, "Spectest host module").
 const SPECTEST: &str = include_str!("spectest.wat");
@@ -57,6 +58,14 @@ pub enum StepKind {
     Unlinkable {
         source: InstanceSource,
         message: String,
+    },
+    /// The steps that follow, so many, are a thread's.
+    Thread {
+        n_steps: usize,
+    },
+    /// Waits for the thread that this step has begun.
+    Wait {
+        thread: usize,
     },
     /// Something this program can't do.
     Unsupported(String),
@@ -117,6 +126,8 @@ struct Reader<'t> {
     named: HashMap<String, usize>,
     current: Option<usize>,
     definitions: HashMap<String, Vec<u8>>,
+    /// Steps that begin threads, by the threads' names.
+    threads: HashMap<String, usize>,
     last_definition: Option<Vec<u8>>,
 }
 
@@ -125,9 +136,19 @@ impl<'t> Reader<'t> {
         let spectest = InstanceSource { wasm: wat::parse_str(SPECTEST)?, registry: HashMap::new() };
         let steps = vec![Step { line: 0, kind: StepKind::Instantiate { instance: 0, trap: None } }];
         let registry = HashMap::from([("spectest".to_owned(), 0)]);
-        let (named, definitions) = (HashMap::new(), HashMap::new());
+        let (named, definitions, threads) = (HashMap::new(), HashMap::new(), HashMap::new());
         let instances = vec![spectest];
-        Ok(Reader { text, instances, steps, registry, named, current: None, definitions, last_definition: None })
+        Ok(Reader {
+            text,
+            instances,
+            steps,
+            registry,
+            named,
+            current: None,
+            definitions,
+            threads,
+            last_definition: None,
+        })
     }
 
     fn line(&self, span: Span) -> u32 {
@@ -182,9 +203,35 @@ impl<'t> Reader<'t> {
                 let source = InstanceSource { wasm, registry: self.registry.clone() };
                 StepKind::Unlinkable { source, message: message.to_owned() }
             }
+            WastDirective::Thread(thread) => return self.thread(line, thread),
+            WastDirective::Wait { thread, .. } => {
+                let thread = self.threads.get(thread.name()).copied();
+                StepKind::Wait { thread: thread.context("there is no such thread")? }
+            }
             other => StepKind::Unsupported(directive_name(&other).to_owned()),
         };
         self.steps.push(Step { line, kind });
+        Ok(())
+    }
+
+    /// A thread has names of its own, and knows no instance but the one that is shared with it.
+    fn thread(&mut self, line: u32, thread: WastThread) -> Result<()> {
+        let begin = self.steps.len();
+        self.steps.push(Step { line, kind: StepKind::Thread { n_steps: 0 } });
+        let shared = thread.shared_module.map(|id| Ok::<_, Error>((id.name().to_owned(), self.instance(Some(id))?)));
+        let named = shared.transpose()?.into_iter().collect();
+        let registry = self.registry.iter().filter(|(name, _)| *name == "spectest");
+        let registry = registry.map(|(name, instance)| (name.clone(), *instance)).collect();
+        let outer =
+            (mem::replace(&mut self.named, named), mem::replace(&mut self.registry, registry), self.current.take());
+        for directive in thread.directives {
+            let line = self.line(directive.span());
+            self.directive(directive).with_context(|| format!("line {line}"))?;
+        }
+        (self.named, self.registry, self.current) = outer;
+        let n_steps = self.steps.len() - begin - 1;
+        self.steps[begin].kind = StepKind::Thread { n_steps };
+        self.threads.insert(thread.name.name().to_owned(), begin);
         Ok(())
     }
 
@@ -272,7 +319,6 @@ fn result(result: &WastRet) -> Result<Vec<Pattern>> {
 
 fn directive_name(directive: &WastDirective) -> &'static str {
     match directive {
-        WastDirective::Thread(_) | WastDirective::Wait { .. } => "threads of scripts",
         WastDirective::AssertSuspension { .. } => "suspensions",
         _ => "assertions about custom sections",
     }

@@ -1,6 +1,6 @@
 //! Bulk operations on memories and tables: copy, fill, initialise from a segment, drop a segment.
 //!
-//! All bounds are checked before the first byte is written, in 64 bits, where sums of 32-bit numbers cannot wrap.
+//! All bounds are checked before the first byte is written, in 64 bits.
 
 use super::signature::POINTER;
 use super::symbols::Region;
@@ -51,12 +51,12 @@ impl Translator<'_> {
     /// `memory.init` with operands destination, source, length.
     pub fn init_memory(&mut self, memory: MemoryIndex, data: DataIndex, [to, from, n]: [Value; 3], trap: Trap) {
         let (segment, plan) = (Symbol::Data(data), self.env.layout.data[data]);
-        let (from, n) = (self.widen(from), self.widen(n));
         self.check_segment(segment, plan, from, n, trap);
         let to = self.memory_range(memory, to, n, trap);
         if is_empty(plan) {
             return;
         }
+        let (from, n) = (self.widen(from), self.widen(n));
         let base = self.segment_base(segment);
         let start = self.builder.ins().iadd(base, from);
         self.copy_bytes(Builtin::Memcpy, to, Range { start, bytes: n });
@@ -81,12 +81,12 @@ impl Translator<'_> {
     /// `table.init` with operands destination, source, length.
     pub fn init_table(&mut self, table: TableIndex, element: ElementIndex, [to, from, n]: [Value; 3], trap: Trap) {
         let (segment, plan) = (Symbol::Element(element), self.env.layout.elements[element]);
-        let (from, n) = (self.widen(from), self.widen(n));
         self.check_segment(segment, plan, from, n, trap);
         let to = self.table_range(table, to, n, trap);
         if is_empty(plan) {
             return;
         }
+        let from = self.widen(from);
         let base = self.segment_base(segment);
         let offset = self.entries_to_bytes(table, from);
         let start = self.builder.ins().iadd(base, offset);
@@ -115,7 +115,7 @@ impl Translator<'_> {
 
     /// Traps unless a segment has `n` bytes or entries from `from`.
     fn check_segment(&mut self, segment: Symbol, plan: SegmentPlan, from: Value, n: Value, trap: Trap) {
-        let end = self.builder.ins().iadd(from, n);
+        let end = self.add_or_trap(from, n, trap);
         let length = if is_empty(plan) {
             self.iconst(types::I64, 0)
         } else {
@@ -128,19 +128,18 @@ impl Translator<'_> {
 
     /// `n` bytes from `index`.
     fn memory_range(&mut self, memory: MemoryIndex, index: Value, n: Value, trap: Trap) -> Range {
-        let (index, bytes) = (self.widen(index), self.widen(n));
-        let end = self.builder.ins().iadd(index, bytes);
+        let end = self.add_or_trap(index, n, trap);
         let size = self.memory_bytes(memory);
         self.trap_if_above(end, size, trap);
-        Range { start: self.memory_address(memory, index), bytes }
+        Range { start: self.memory_address(memory, index), bytes: self.widen(n) }
     }
 
     /// `n` entries from `index`.
     pub fn table_range(&mut self, table: TableIndex, index: Value, n: Value, trap: Trap) -> Range {
-        let (index, n) = (self.widen(index), self.widen(n));
-        let end = self.builder.ins().iadd(index, n);
+        let end = self.add_or_trap(index, n, trap);
         let length = self.table_length(table);
         self.trap_if_above(end, length, trap);
+        let (index, n) = (self.widen(index), self.widen(n));
         Range { start: self.entry_address(table, index), bytes: self.entries_to_bytes(table, n) }
     }
 
@@ -149,7 +148,8 @@ impl Translator<'_> {
     }
 
     fn known_length(&self, n: Value) -> Option<u64> {
-        let length = u64::from(self.known_integer(n)? as u32);
+        let known = self.known_integer(n)?;
+        let length = if self.type_of(n) == types::I32 { u64::from(known as u32) } else { known as u64 };
         (length <= SHORT).then_some(length)
     }
 

@@ -1,8 +1,7 @@
 //! Instantiation, as far as the object file does not already hold its result (core specification, 4.5.4 "Instantiation").
 //!
 //! In the specification's order: globals, tables' initial elements, entries of element segments, active element segments,
-//! active data
-//! segments, the start function. Only what depends on an imported global, or does not fit, is left to do here.
+//! active data segments, the start function. Only what depends on an imported global, or does not fit, is left to do here.
 
 use super::body::location;
 use super::signature::POINTER;
@@ -11,8 +10,9 @@ use super::table::Entry;
 use super::translator::Translator;
 use super::{Env, State, begin};
 use crate::abi::Trap;
-use crate::layout::{GlobalPlan, SegmentPlan, Symbol};
+use crate::layout::{self, GlobalPlan, SegmentPlan, Symbol};
 use crate::wasm::constant::{self, Constant};
+use crate::wasm::structure;
 use crate::wasm::{
     DataIndex, DataMode, Definition, ElementIndex, ElementItems, ElementMode, FuncIndex, GlobalIndex, TableIndex,
 };
@@ -23,7 +23,7 @@ pub fn is_needed(env: &Env) -> bool {
     let Env { module, layout, .. } = env;
     module.start.is_some()
         || layout.globals.values().any(|plan| *plan == GlobalPlan::Computed)
-        || module.tables.keys().any(|table| computed_fill(env, table).is_some())
+        || module.tables.keys().any(|table| layout::computed_fill(module, table).is_some())
         || module.elements.keys().any(|element| computed_items(env, element).is_some())
         || layout.elements.values().chain(layout.data.values()).any(|plan| *plan == SegmentPlan::Computed)
 }
@@ -44,12 +44,6 @@ pub fn translate(env: &Env, out: &mut ir::Function) {
     }
     it.builder.ins().return_(&[]);
     translator.finish();
-}
-
-/// The initial element of a table, if only the running program knows it.
-fn computed_fill<'a>(env: &Env<'a>, table: TableIndex) -> Option<&'a ConstExpr<'a>> {
-    let Definition::Local(Some(expr)) = &env.module.tables[table].definition else { return None };
-    constant::evaluate(env.module, expr).is_none().then_some(expr)
 }
 
 /// The items of a segment that may be used, if only the running program knows some of them.
@@ -73,7 +67,7 @@ impl Translator<'_> {
     }
 
     fn initialize_table(&mut self, table: TableIndex) {
-        let Some(expr) = computed_fill(self.env, table) else { return };
+        let Some(expr) = layout::computed_fill(self.env.module, table) else { return };
         let reference = self.evaluate(expr);
         let entry = self.entry_of(table, reference);
         let zero = self.iconst(POINTER, 0);
@@ -85,7 +79,7 @@ impl Translator<'_> {
     /// Writes those entries of a segment that are not known before.
     fn compute_items(&mut self, element: ElementIndex) {
         let Some(items) = computed_items(self.env, element) else { return };
-        let functions = self.env.module.elements[element].ty.is_func_ref();
+        let functions = structure::is_function(self.env.module.elements[element].ty);
         let size = if functions { crate::abi::FUNC_ENTRY_SIZE } else { crate::abi::REF_ENTRY_SIZE };
         let base = self.segment_base(Symbol::Element(element));
         for (i, item) in items.iter().enumerate() {

@@ -1,25 +1,25 @@
 //! Loads, stores, size and growth of linear memories, and globals.
 //!
-//! An access carries no compare: behind the base of every memory more address space is reserved than a 32-bit index and a
-//! 32-bit offset
-//! can reach, and what is not committed faults.
+//! An access to a 32-bit memory carries no compare: more address space is reserved for it than an index and an offset can reach, and what
+//! is not committed faults. Other memories compare, see [`Bounds`]. The comparison takes the index alone where it can, so that Cranelift
+//! merges those of neighbouring accesses.
 
 use super::signature::{POINTER, value_type};
 use super::symbols::Region;
 use super::translator::Translator;
-use crate::abi::{Builtin, Memory, WASM_PAGE};
-use crate::layout::{GlobalPlan, Symbol};
+use crate::abi::{Builtin, CHECKED_GUARD, Memory, Trap};
+use crate::layout::{Bounds, GlobalPlan, Symbol};
 use crate::wasm::constant::Constant;
 use crate::wasm::{GlobalIndex, MemoryIndex};
-use cranelift_codegen::ir::{InstBuilder, MemFlags, MemFlagsData, Opcode, Type, Value, types};
+use cranelift_codegen::ir::{InstBuilder, MemFlagsData, Opcode, Type, Value, types};
 use std::mem::offset_of;
 use wasmparser::{MemArg, MemArgTarget};
 
 /// Where an access goes: address, offset, flags.
-struct Place {
-    address: Value,
-    offset: i32,
-    flags: MemFlags,
+pub struct Place {
+    pub address: Value,
+    pub offset: i32,
+    pub flags: MemFlagsData,
 }
 
 impl Translator<'_> {
@@ -31,7 +31,8 @@ impl Translator<'_> {
 
     pub fn load_value(&mut self, opcode: Opcode, ty: Type, memarg: &MemArg) -> Value {
         let index = self.pop();
-        let Place { address, offset, flags } = self.place(index, memarg);
+        let Place { address, offset, flags } = self.place(index, memarg, access_size(opcode, ty));
+        let flags = self.builder.func.dfg.mem_flags.insert_unchecked(flags);
         let (load, dfg) = self.builder.ins().Load(opcode, ty, flags, offset.into(), address);
         dfg.first_result(load)
     }
@@ -45,23 +46,49 @@ impl Translator<'_> {
     /// Pops an index.
     pub fn store_value(&mut self, opcode: Opcode, value: Value, memarg: &MemArg) {
         let index = self.pop();
-        let Place { address, offset, flags } = self.place(index, memarg);
         let ty = self.type_of(value);
+        let Place { address, offset, flags } = self.place(index, memarg, access_size(opcode, ty));
+        let flags = self.builder.func.dfg.mem_flags.insert_unchecked(flags);
         self.builder.ins().Store(opcode, ty, flags, offset.into(), value, address);
     }
 
-    fn place(&mut self, index: Value, memarg: &MemArg) -> Place {
-        let MemArgTarget::Memory(memory) = memarg.target else { panic!("accesses to arrays are refused before") };
-        let memory = MemoryIndex::from_u32(memory);
+    /// Where `size` bytes are accessed, after the checks that the memory needs.
+    pub fn place(&mut self, index: Value, memarg: &MemArg, size: u64) -> Place {
+        let memory = memory_of(memarg);
+        let (mut index, mut offset) = (index, memarg.offset);
+        match self.env.layout.memories[memory].bounds {
+            Bounds::Guarded => {}
+            Bounds::Checked if offset + size <= CHECKED_GUARD => {
+                let bytes = self.memory_bytes(memory);
+                self.trap_if_above(index, bytes, Trap::MemoryOutOfBounds);
+            }
+            Bounds::Checked => {
+                index = self.add_offset(index, offset);
+                offset = 0;
+                let bytes = self.memory_bytes(memory);
+                self.trap_if_above(index, bytes, Trap::MemoryOutOfBounds);
+            }
+            Bounds::Exact => {
+                // A sum beyond 64 bits is beyond every memory.
+                let end = self.add_offset(index, offset.saturating_add(size));
+                let bytes = self.memory_bytes(memory);
+                self.trap_if_above(end, bytes, Trap::MemoryOutOfBounds);
+            }
+        }
         let mut address = self.memory_address(memory, index);
-        let offset = i32::try_from(memarg.offset).unwrap_or_else(|_| {
+        let offset = i32::try_from(offset).unwrap_or_else(|_| {
             // Too large for an instruction, and part of the address that must not wrap at 32 bits.
-            let offset = self.iconst(POINTER, memarg.offset as i64);
+            let offset = self.iconst(POINTER, offset as i64);
             address = self.builder.ins().iadd(address, offset);
             0
         });
-        let flags = self.checked(memory);
-        Place { address, offset, flags: self.builder.func.dfg.mem_flags.insert_unchecked(flags) }
+        Place { address, offset, flags: self.checked(memory) }
+    }
+
+    /// A 64-bit index and a constant; traps where the sum does not fit.
+    pub fn add_offset(&mut self, index: Value, offset: u64) -> Value {
+        let offset = self.iconst(types::I64, offset as i64);
+        self.add_or_trap(index, offset, Trap::MemoryOutOfBounds)
     }
 
     /// The native address of a byte, existing or not.
@@ -84,8 +111,9 @@ impl Translator<'_> {
 
     pub fn memory_size(&mut self, memory: MemoryIndex) {
         let bytes = self.memory_bytes(memory);
-        let pages = self.builder.ins().ushr_imm_u(bytes, i64::from(WASM_PAGE.trailing_zeros()));
-        let pages = self.builder.ins().ireduce(types::I32, pages);
+        let plan = self.env.layout.memories[memory];
+        let pages = self.builder.ins().ushr_imm_u(bytes, i64::from(plan.page_size.trailing_zeros()));
+        let pages = self.narrow(pages, plan.index);
         self.push(pages);
     }
 
@@ -94,7 +122,7 @@ impl Translator<'_> {
         let pages = self.widen(pages);
         let descriptor = self.address_of(Symbol::Memory(memory));
         let previous = self.call_builtin(Builtin::MemoryGrow, &[descriptor, pages]).expect("it has a result");
-        let previous = self.builder.ins().ireduce(types::I32, previous);
+        let previous = self.narrow(previous, self.env.layout.memories[memory].index);
         self.push(previous);
     }
 
@@ -138,5 +166,22 @@ impl Translator<'_> {
             Constant::RefNull => self.iconst(POINTER, 0),
             Constant::RefFunc(func) => self.address_of(Symbol::Function(func)),
         }
+    }
+}
+
+pub fn memory_of(memarg: &MemArg) -> MemoryIndex {
+    let MemArgTarget::Memory(memory) = memarg.target else { panic!("accesses to arrays are refused before") };
+    MemoryIndex::from_u32(memory)
+}
+
+/// Bytes that an instruction loads or stores, for a value of type `ty` in the function.
+fn access_size(opcode: Opcode, ty: Type) -> u64 {
+    match opcode {
+        Opcode::Sload8 | Opcode::Uload8 | Opcode::Istore8 => 1,
+        Opcode::Sload16 | Opcode::Uload16 | Opcode::Istore16 => 2,
+        Opcode::Sload32 | Opcode::Uload32 | Opcode::Istore32 => 4,
+        Opcode::Load | Opcode::Store => u64::from(ty.bytes()),
+        // Of vectors, half of one.
+        _ => 8,
     }
 }

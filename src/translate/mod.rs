@@ -5,14 +5,13 @@
 //! that they are read once. Functions call each other in the convention [`CallConv::Tail`]; the platform's C convention is spoken
 //! to imports, to the runtime and in thunks. No context is passed anywhere: memories, tables and globals are symbols.
 //!
-//! One file per area of operators; `operator.rs` holds the table that says which is which. To add an operator: an arm
-//! there, and a
-//! method in its area. Settings that the code generator must have: `enable_multi_ret_implicit_sret`, for functions with
-//! more results
-//! than registers; `preserve_frame_pointers`, where there are tail calls.
+//! One file per area of operators; `operator.rs` holds the table that says which is which. To add an operator: an arm there, and a
+//! method in its area. Settings that the code generator must have: `enable_multi_ret_implicit_sret`, for functions with more results
+//! than registers; `preserve_frame_pointers`, for functions that hold tail calls.
 //!
 //! [`CallConv::Tail`]: cranelift_codegen::isa::CallConv::Tail
 
+mod atomic;
 mod body;
 mod bulk;
 mod call;

@@ -4,8 +4,8 @@
 //! proposal that is
 //! new here, the feature in `wasm/unsupported.rs`.
 
-use super::simd;
 use super::translator::Translator;
+use super::{atomic, simd};
 use crate::wasm::{DataIndex, ElementIndex, FuncIndex, GlobalIndex, MemoryIndex, TableIndex, TagIndex, TypeIndex};
 use anyhow::{Result, bail};
 use cranelift_codegen::ir::condcodes::{FloatCC, IntCC};
@@ -228,7 +228,7 @@ fn numeric(it: &mut Translator, op: &Op) -> Result<()> {
         Op::F64ReinterpretI64 => it.reinterpret(F64),
 
         _ => {
-            if !simd::translate(it, op) {
+            if !simd::translate(it, op) && !atomic::translate(it, op) {
                 bail!("an operator of the proposal `{}` is not supported", proposal(op));
             }
         }

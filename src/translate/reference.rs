@@ -47,14 +47,14 @@ impl Translator<'_> {
     }
 
     pub fn call_ref(&mut self, ty: TypeIndex) {
-        self.ref_as_non_null();
         let code = self.pop();
+        self.builder.ins().trapz(code, trap_code(Trap::NullFunctionReference));
         self.call_code(ty, code);
     }
 
     pub fn return_call_ref(&mut self, ty: TypeIndex) {
-        self.ref_as_non_null();
         let code = self.pop();
+        self.builder.ins().trapz(code, trap_code(Trap::NullFunctionReference));
         self.return_call_code(ty, code);
     }
 

@@ -42,7 +42,7 @@ impl Translator<'_> {
 
     pub fn table_size(&mut self, table: TableIndex) {
         let length = self.table_length(table);
-        let length = self.builder.ins().ireduce(types::I32, length);
+        let length = self.narrow(length, self.table_plan(table).index);
         self.push(length);
     }
 
@@ -53,7 +53,7 @@ impl Translator<'_> {
         let signature = signature.unwrap_or_else(|| self.iconst(POINTER, 0));
         let descriptor = self.address_of(Symbol::Table(table));
         let previous = self.call_builtin(Builtin::TableGrow, &[descriptor, n, reference, signature]);
-        let previous = self.builder.ins().ireduce(types::I32, previous.expect("it has a result"));
+        let previous = self.narrow(previous.expect("it has a result"), self.table_plan(table).index);
         self.push(previous);
     }
 
@@ -88,8 +88,8 @@ impl Translator<'_> {
     /// The address of an entry, after the bounds check, which may raise `trap`.
     pub fn table_entry(&mut self, table: TableIndex, index: Value, trap: Trap) -> Value {
         let length = match self.table_plan(table).fixed {
-            // Compared in 32 bits where the length is known: an index is never more than that.
-            Some(length) if length <= u64::from(u32::MAX) => self.iconst(types::I32, length as i64),
+            // Compared in 32 bits where the index has no more.
+            Some(length) if length <= u64::from(u32::MAX) => self.iconst(self.type_of(index), length as i64),
             _ => self.table_length(table),
         };
         let index64 = self.widen(index);

@@ -210,6 +210,31 @@ impl<'t> Translator<'t> {
         }
     }
 
+    /// The low bits of an `i64`, where `ty` is an `i32`.
+    pub fn narrow(&mut self, value: Value, ty: Type) -> Value {
+        if ty == types::I64 { value } else { self.builder.ins().ireduce(ty, value) }
+    }
+
+    /// The sum of two addresses or counts as an `i64`; traps where it does not fit.
+    pub fn add_or_trap(&mut self, a: Value, b: Value, trap: crate::abi::Trap) -> Value {
+        let cannot_wrap = self.is_small(a) && self.is_small(b);
+        let (a, b) = (self.widen(a), self.widen(b));
+        match cannot_wrap {
+            true => self.builder.ins().iadd(a, b),
+            false => self.builder.ins().uadd_overflow_trap(a, b, trap_code(trap)),
+        }
+    }
+
+    /// Whether an address or a count is known to be a number of 33 bits at most: sums of them don't wrap.
+    fn is_small(&self, value: Value) -> bool {
+        self.type_of(value) == types::I32
+            || match self.definition(value) {
+                Some(InstructionData::UnaryImm { opcode: Opcode::Iconst, imm }) => imm.bits() >> 33 == 0,
+                Some(InstructionData::Unary { opcode: Opcode::Uextend, arg }) => self.type_of(arg).bits() <= 32,
+                _ => false,
+            }
+    }
+
     /// Traps if `a` > `b`, both unsigned.
     pub fn trap_if_above(&mut self, a: Value, b: Value, trap: crate::abi::Trap) {
         let above = self.builder.ins().icmp(IntCC::UnsignedGreaterThan, a, b);

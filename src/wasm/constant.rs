@@ -1,7 +1,7 @@
 //! Constant expressions (core specification, 3.3.10 "Constant Expressions", with extended constants), evaluated as far as
 //! can be done before the program runs.
 
-use super::{Definition, FuncIndex, GlobalIndex, Module};
+use super::{FuncIndex, GlobalIndex, Module};
 use wasmparser::{ConstExpr, HeapType, Operator};
 
 /// The value of a constant expression.
@@ -46,7 +46,7 @@ pub fn evaluate(module: &Module, expr: &ConstExpr) -> Option<Constant> {
                 Constant::RefNull
             }
             Operator::RefFunc { function_index } => Constant::RefFunc(FuncIndex::from_u32(function_index)),
-            Operator::GlobalGet { global_index } => global(module, GlobalIndex::from_u32(global_index))?,
+            Operator::GlobalGet { global_index } => module.globals[GlobalIndex::from_u32(global_index)].value?,
             Operator::End => break,
             _ => {
                 let right = stack.pop().expect("validated: two operands");
@@ -57,14 +57,6 @@ pub fn evaluate(module: &Module, expr: &ConstExpr) -> Option<Constant> {
         stack.push(value);
     }
     stack.pop()
-}
-
-/// Initial value of a global, `None` if it is imported or depends on an imported one.
-pub fn global(module: &Module, index: GlobalIndex) -> Option<Constant> {
-    match &module.globals[index].definition {
-        Definition::Import(_) => None,
-        Definition::Local(expr) => evaluate(module, expr),
-    }
 }
 
 fn binary(operator: &Operator, left: Constant, right: Constant) -> Constant {

@@ -9,6 +9,7 @@ pub mod describe;
 pub mod input;
 pub mod names;
 pub mod parse;
+pub mod structure;
 pub mod unsupported;
 
 use cranelift_entity::{PrimaryMap, entity_impl};
@@ -60,6 +61,8 @@ entity_impl!(ElementIndex, "elem");
 /// A decoded module. `'a` is the life of the binary.
 pub struct Module<'a> {
     pub types: PrimaryMap<TypeIndex, FuncType>,
+    /// What tells types apart, see [`structure`].
+    pub type_names: PrimaryMap<TypeIndex, String>,
     pub functions: PrimaryMap<FuncIndex, Function<'a>>,
     pub tables: PrimaryMap<TableIndex, Table<'a>>,
     pub memories: PrimaryMap<MemoryIndex, Memory<'a>>,
@@ -101,6 +104,8 @@ pub struct Memory<'a> {
 
 pub struct Global<'a> {
     pub ty: GlobalType,
+    /// Initial value; `None` if it is imported or depends on an import.
+    pub value: Option<constant::Constant>,
     pub definition: Definition<'a, ConstExpr<'a>>,
 }
 

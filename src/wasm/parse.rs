@@ -1,8 +1,9 @@
 //! Stage 3: bytes to [`Module`], by `wasmparser`. Everything but function bodies is validated here; sections that we don't
 //! know are passed over.
 
+use super::constant;
 use super::names::Names;
-use super::unsupported;
+use super::structure;
 use super::{
     Data, DataMode, Definition, Element, ElementItems, ElementMode, EntityIndex, Export, FuncIndex, Function, Global,
     GlobalIndex, ImportName, Memory, MemoryIndex, Module, Table, TableIndex, Tag, TagIndex, TypeIndex,
@@ -11,18 +12,19 @@ use anyhow::{Result, bail};
 use cranelift_entity::{EntityRef, PrimaryMap};
 use wasmparser::{
     CompositeInnerType, ExternalKind, KnownCustom, Parser, Payload, TableInit, TypeRef, ValidPayload, Validator,
+    WasmFeatures,
 };
 
-/// Decodes `wasm`.
+/// Decodes `wasm`, which may use `features` (see [`super::unsupported::features`]).
 ///
 /// # Errors
 /// When the module is malformed or invalid outside of function bodies: message with byte offset.
-pub fn parse(wasm: &[u8]) -> Result<Module<'_>> {
-    let features = unsupported::supported();
+pub fn parse(wasm: &[u8], features: WasmFeatures) -> Result<Module<'_>> {
     let mut validator = Validator::new_with_features(features);
     let mut builder = Builder {
         module: Module {
             types: PrimaryMap::new(),
+            type_names: PrimaryMap::new(),
             functions: PrimaryMap::new(),
             tables: PrimaryMap::new(),
             memories: PrimaryMap::new(),
@@ -75,6 +77,7 @@ impl<'a> Builder<'a> {
                         module.types.push(ty);
                     }
                 }
+                module.type_names = structure::names(&module.types);
             }
             Payload::ImportSection(section) => {
                 for import in section.into_imports() {
@@ -110,7 +113,12 @@ impl<'a> Builder<'a> {
             Payload::GlobalSection(section) => {
                 for global in section {
                     let global = global?;
-                    module.globals.push(Global { ty: global.ty, definition: Definition::Local(global.init_expr) });
+                    let value = constant::evaluate(module, &global.init_expr);
+                    module.globals.push(Global {
+                        ty: global.ty,
+                        value,
+                        definition: Definition::Local(global.init_expr),
+                    });
                 }
             }
             Payload::ExportSection(section) => {
@@ -171,7 +179,7 @@ impl<'a> Builder<'a> {
                 module.memories.push(Memory { ty, definition: Definition::Import(name) });
             }
             TypeRef::Global(ty) => {
-                module.globals.push(Global { ty, definition: Definition::Import(name) });
+                module.globals.push(Global { ty, value: None, definition: Definition::Import(name) });
             }
             TypeRef::Tag(ty) => {
                 let ty = TypeIndex::from_u32(ty.func_type_idx);

@@ -1,63 +1,121 @@
-//! Unsupported is not invalid: tells which proposal a refused module would need.
+//! The proposals: which can be used, which only if asked for, and which one a refused module would need.
+//!
+//! Unsupported is not invalid, so messages tell the two apart. When a proposal begins to work, its [`State`] changes here.
 
+use anyhow::{Result, bail};
 use wasmparser::{Validator, WasmFeatures};
 
-/// What [`super::parse::parse`] accepts.
-pub fn supported() -> WasmFeatures {
-    WasmFeatures::MUTABLE_GLOBAL
-        | WasmFeatures::SIGN_EXTENSION
-        | WasmFeatures::SATURATING_FLOAT_TO_INT
-        | WasmFeatures::MULTI_VALUE
-        | WasmFeatures::REFERENCE_TYPES
-        | WasmFeatures::BULK_MEMORY
-        | WasmFeatures::EXTENDED_CONST
-        | WasmFeatures::SIMD
-        | WasmFeatures::FLOATS
-        | WasmFeatures::GC_TYPES
-        | WasmFeatures::EXCEPTIONS
-        | WasmFeatures::LEGACY_EXCEPTIONS
+/// What can be had of a proposal.
+#[derive(Copy, Clone, Debug, PartialEq, Eq)]
+pub enum State {
+    /// Part of the standard, or about to be: always on.
+    Standard,
+    /// Works, but may still change: on if asked for.
+    Experimental,
+    Missing,
 }
 
-/// Proposals by name, with what they need besides themselves to be valid.
-const PROPOSALS: [(&str, WasmFeatures); 13] = [
-    ("relaxed SIMD", WasmFeatures::RELAXED_SIMD),
-    ("threads", WasmFeatures::THREADS),
-    ("tail calls", WasmFeatures::TAIL_CALL),
-    ("multiple memories", WasmFeatures::MULTI_MEMORY),
-    ("64-bit memories", WasmFeatures::MEMORY64),
-    ("typed function references", WasmFeatures::FUNCTION_REFERENCES),
-    ("garbage collection", WasmFeatures::FUNCTION_REFERENCES.union(WasmFeatures::GC)),
-    ("custom page sizes", WasmFeatures::CUSTOM_PAGE_SIZES),
-    ("wide arithmetic", WasmFeatures::WIDE_ARITHMETIC),
-    ("stack switching", WasmFeatures::FUNCTION_REFERENCES.union(WasmFeatures::STACK_SWITCHING)),
-    ("shared-everything threads", WasmFeatures::THREADS.union(WasmFeatures::SHARED_EVERYTHING_THREADS)),
-    (
-        "custom descriptors",
-        WasmFeatures::FUNCTION_REFERENCES.union(WasmFeatures::GC).union(WasmFeatures::CUSTOM_DESCRIPTORS),
-    ),
-    ("memory control", WasmFeatures::MEMORY_CONTROL),
-];
+pub struct Proposal {
+    /// As in `--enable NAME`.
+    pub name: &'static str,
+    /// What messages call it.
+    pub title: &'static str,
+    pub state: State,
+    /// What it needs, besides itself, to be valid.
+    features: WasmFeatures,
+}
 
-/// The proposals without which `wasm` is not valid; empty if no proposal would help.
+/// All that the parser knows. Where rows contain others, those come first.
+pub static PROPOSALS: [Proposal; 15] = {
+    use State::{Experimental, Missing, Standard};
+    const fn row(name: &'static str, title: &'static str, state: State, features: WasmFeatures) -> Proposal {
+        Proposal { name, title, state, features }
+    }
+    const FUNCTION_REFERENCES: WasmFeatures = WasmFeatures::FUNCTION_REFERENCES;
+    [
+        row("relaxed-simd", "relaxed SIMD", Standard, WasmFeatures::RELAXED_SIMD),
+        row("threads", "threads", Standard, WasmFeatures::THREADS),
+        row("tail-call", "tail calls", Standard, WasmFeatures::TAIL_CALL),
+        row("multi-memory", "multiple memories", Standard, WasmFeatures::MULTI_MEMORY),
+        row("memory64", "64-bit memories", Standard, WasmFeatures::MEMORY64),
+        row("exception-handling", "exception handling", Standard, WasmFeatures::EXCEPTIONS),
+        row(
+            "legacy-exceptions",
+            "legacy exception handling",
+            Standard,
+            WasmFeatures::EXCEPTIONS.union(WasmFeatures::LEGACY_EXCEPTIONS),
+        ),
+        row("function-references", "typed function references", Standard, FUNCTION_REFERENCES),
+        row("gc", "garbage collection", Missing, FUNCTION_REFERENCES.union(WasmFeatures::GC)),
+        row("custom-page-sizes", "custom page sizes", Experimental, WasmFeatures::CUSTOM_PAGE_SIZES),
+        row("wide-arithmetic", "wide arithmetic", Standard, WasmFeatures::WIDE_ARITHMETIC),
+        row("stack-switching", "stack switching", Missing, FUNCTION_REFERENCES.union(WasmFeatures::STACK_SWITCHING)),
+        row(
+            "shared-everything-threads",
+            "shared-everything threads",
+            Missing,
+            WasmFeatures::THREADS.union(WasmFeatures::SHARED_EVERYTHING_THREADS),
+        ),
+        row(
+            "custom-descriptors",
+            "custom descriptors",
+            Missing,
+            FUNCTION_REFERENCES.union(WasmFeatures::GC).union(WasmFeatures::CUSTOM_DESCRIPTORS),
+        ),
+        row("memory-control", "memory control", Missing, WasmFeatures::MEMORY_CONTROL),
+    ]
+};
+
+/// What was standard before proposals had names of their own here.
+const BASE: WasmFeatures = WasmFeatures::MUTABLE_GLOBAL
+    .union(WasmFeatures::SIGN_EXTENSION)
+    .union(WasmFeatures::SATURATING_FLOAT_TO_INT)
+    .union(WasmFeatures::MULTI_VALUE)
+    .union(WasmFeatures::REFERENCE_TYPES)
+    .union(WasmFeatures::BULK_MEMORY)
+    .union(WasmFeatures::EXTENDED_CONST)
+    .union(WasmFeatures::SIMD)
+    .union(WasmFeatures::FLOATS)
+    .union(WasmFeatures::GC_TYPES);
+
+/// What [`super::parse::parse`] is to accept when the proposals named in `enable` are asked for.
+///
+/// # Errors
+/// When a name is none, or its proposal can't be had.
+pub fn features(enable: &[String]) -> Result<WasmFeatures> {
+    let standard = PROPOSALS.iter().filter(|proposal| proposal.state == State::Standard);
+    let mut features = standard.fold(BASE, |features, proposal| features | proposal.features);
+    for name in enable {
+        match PROPOSALS.iter().find(|proposal| proposal.name == name) {
+            Some(Proposal { state: State::Missing, title, .. }) => {
+                bail!("the proposal `{name}` ({title}) is not supported")
+            }
+            Some(proposal) => features |= proposal.features,
+            None => bail!("there is no proposal `{name}`; `--enable help` lists them"),
+        }
+    }
+    Ok(features)
+}
+
+/// The proposals without which `wasm` is not valid, where `supported` is; empty if no proposal would help.
 ///
 /// Tries each alone first, then drops one after the other from all of them.
-pub fn missing_proposals(wasm: &[u8]) -> Vec<&'static str> {
+pub fn missing_proposals(wasm: &[u8], supported: WasmFeatures) -> Vec<&'static Proposal> {
     let valid = |features| Validator::new_with_features(features).validate_all(wasm).is_ok();
-    if let Some((name, _)) = PROPOSALS.iter().find(|(_, features)| valid(supported() | *features)) {
-        return vec![name];
+    if let Some(proposal) = PROPOSALS.iter().find(|proposal| valid(supported | proposal.features)) {
+        return vec![proposal];
     }
-    let all =
-        |rows: &[(&'static str, WasmFeatures)]| rows.iter().fold(supported(), |features, (_, more)| features | *more);
-    if !valid(all(&PROPOSALS)) {
+    let all = |rows: &[&Proposal]| rows.iter().fold(supported, |features, row| features | row.features);
+    let mut needed: Vec<_> = PROPOSALS.iter().filter(|proposal| !supported.contains(proposal.features)).collect();
+    if !valid(all(&needed)) {
         return Vec::new();
     }
-    let mut needed = PROPOSALS.to_vec();
     // The rarest first: some rows contain others.
-    for row in PROPOSALS.into_iter().rev() {
-        let without: Vec<_> = needed.iter().copied().filter(|(name, _)| *name != row.0).collect();
+    for row in PROPOSALS.iter().rev() {
+        let without: Vec<_> = needed.iter().copied().filter(|proposal| proposal.name != row.name).collect();
         if valid(all(&without)) {
             needed = without;
         }
     }
-    needed.into_iter().map(|(name, _)| name).collect()
+    needed
 }

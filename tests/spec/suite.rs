@@ -44,8 +44,8 @@ pub fn scripts() -> Vec<Script> {
 }
 
 /// Proposals that are not standard have to be asked for.
-fn flags(_path: &str) -> &'static [&'static str] {
-    &[]
+fn flags(path: &str) -> &'static [&'static str] {
+    if path.contains("custom-page-sizes") { &["--enable=custom-page-sizes"] } else { &[] }
 }
 
 /// By group and name. The first of a name within a group counts.

@@ -78,7 +78,7 @@ impl Request {
 
 pub fn engine() -> wasmtime::Result<Engine> {
     let mut config = wasmtime::Config::new();
-    config.async_stack_size(STACK + (1 << 20)).max_wasm_stack(STACK);
+    config.async_stack_size(STACK + (1 << 20)).max_wasm_stack(STACK).wasm_wide_arithmetic(true);
     Engine::new(&config)
 }
 

@@ -22,10 +22,21 @@ pub const HOST_PAGE: u64 = 4096;
 /// offset of the instruction reach below 8 GiB, and the widest access is 16 bytes.
 pub const GUARDED_RESERVATION: u64 = (8 << 30) + WASM_PAGE;
 
+/// Inaccessible address space behind a 64-bit memory, whose accesses compare the index with the memory's size: whatever an instruction
+/// adds to the index as a displacement stays inside, so that only larger offsets have to be part of the comparison.
+pub const CHECKED_GUARD: u64 = (2 << 30) + WASM_PAGE;
+
+/// The most that a 64-bit memory may grow to, because that is what is reserved for it: more than a machine has, and little enough that
+/// a hundred of them fit into the address space.
+pub const LARGEST_RESERVATION: u64 = 1 << 40;
+
+/// The most that a 64-bit memory may have at the start: the address space of a process.
+pub const ADDRESS_SPACE: u64 = 1 << 47;
+
 /// Exit status of a program that trapped: what a shell reports of a process killed by SIGABRT.
 pub const TRAP_EXIT_STATUS: i32 = 134;
 
-/// Prefix of the symbols that identify signatures; the encoded type follows (see `layout::signature_symbol`).
+/// Prefix of the symbols that identify signatures; the encoded type follows (see `wasm::structure`).
 pub const SIGNATURE_PREFIX: &str = "w2n.sig.";
 
 /// Distance from a function's entry back to the 32-bit offset of its signature identity.
@@ -58,10 +69,14 @@ pub enum Trap {
     UnalignedAtomic = 11,
     /// `call_indirect` beyond the end of the table.
     UndefinedElement = 12,
+    /// `memory.atomic.wait` on a memory that no other thread can notify.
+    ExpectedSharedMemory = 13,
+    /// `call_ref` of null.
+    NullFunctionReference = 14,
 }
 
 impl Trap {
-    pub const ALL: [Trap; 12] = [
+    pub const ALL: [Trap; 14] = [
         Trap::Unreachable,
         Trap::MemoryOutOfBounds,
         Trap::TableOutOfBounds,
@@ -74,6 +89,8 @@ impl Trap {
         Trap::NullReference,
         Trap::UnalignedAtomic,
         Trap::UndefinedElement,
+        Trap::ExpectedSharedMemory,
+        Trap::NullFunctionReference,
     ];
 
     pub const fn message(self) -> &'static str {
@@ -90,6 +107,8 @@ impl Trap {
             Trap::NullReference => "null reference",
             Trap::UnalignedAtomic => "unaligned atomic",
             Trap::UndefinedElement => "undefined element: out of bounds table access",
+            Trap::ExpectedSharedMemory => "expected shared memory",
+            Trap::NullFunctionReference => "null function reference",
         }
     }
 }
@@ -103,8 +122,14 @@ pub struct Memory {
     pub bytes: u64,
     /// Largest size in bytes that `memory.grow` may reach.
     pub maximum: u64,
-    /// Address space to reserve, in bytes.
+    /// Address space to reserve, in bytes, with what must fault behind the memory.
     pub reserved: u64,
+    /// If that can't be had, less will do, down to this: `maximum` shrinks by as much.
+    pub least: u64,
+    /// Bytes in a page: what `memory.grow` and `memory.size` count in.
+    pub page_size: u64,
+    /// 1: several threads may use it, and grow it at the same time.
+    pub is_shared: u64,
 }
 
 /// A table. `base` points at the initial entries, which are data of the object; `table.grow` moves them.
@@ -336,8 +361,9 @@ pub struct Command {
     pub entry: Option<unsafe extern "C" fn(*mut Value)>,
     /// Storage of the global, for [`Action::ReadGlobal`].
     pub global: *const u8,
-    /// Bytes of the global.
-    pub global_size: u64,
+    /// Bytes of the global; for [`Action::StartThread`] the number of commands behind this one that belong to the thread; for
+    /// [`Action::JoinThread`] the number of the command that has started it.
+    pub size: u64,
     pub arguments: *const Value,
     pub results: *const Pattern,
     /// The message that a trap has to begin with or contain, or what was wrong when compiling; zero-terminated.
@@ -355,6 +381,9 @@ pub enum Action {
     Hold = 3,
     /// Nothing: the compiler has found that the assertion does not hold, see [`Command::message`].
     Fail = 4,
+    /// The commands that follow are done by a thread of their own.
+    StartThread = 5,
+    JoinThread = 6,
 }
 
 /// What has to come of a command.
@@ -395,7 +424,7 @@ pub struct Start {
 /// Letters: `p` pointer, `i` i32, `l` i64, `f` f32, `d` f64.
 ///
 /// To add one: a row here, its definition in the runtime, and a [`Builtin`] at the same place.
-pub const BUILTINS: [(&str, &str, &str); 9] = [
+pub const BUILTINS: [(&str, &str, &str); 12] = [
     // (memory, pages to add) -> previous pages, or -1
     ("w2n_memory_grow", "pl", "l"),
     // (table, entries to add, value, signature of the value) -> previous length, or -1
@@ -412,6 +441,11 @@ pub const BUILTINS: [(&str, &str, &str); 9] = [
     ("w2n_exception_new", "pi", "p"),
     // (exception): throws it; does not return here
     ("w2n_throw", "p", ""),
+    // (memory, address, expected, timeout in nanoseconds or -1) -> 0 notified, 1 not equal, 2 timed out
+    ("w2n_memory_wait32", "plil", "i"),
+    ("w2n_memory_wait64", "plll", "i"),
+    // (memory, address, at most so many) -> number of threads
+    ("w2n_memory_notify", "pli", "i"),
 ];
 
 /// Index into [`BUILTINS`].
@@ -427,6 +461,9 @@ pub enum Builtin {
     RaiseTrap = 6,
     ExceptionNew = 7,
     Throw = 8,
+    MemoryWait32 = 9,
+    MemoryWait64 = 10,
+    MemoryNotify = 11,
 }
 
 impl Builtin {
@@ -440,6 +477,9 @@ impl Builtin {
         Builtin::RaiseTrap,
         Builtin::ExceptionNew,
         Builtin::Throw,
+        Builtin::MemoryWait32,
+        Builtin::MemoryWait64,
+        Builtin::MemoryNotify,
     ];
 }
 

@@ -13,16 +13,14 @@ struct Landing {
     message: &'static str,
 }
 
-struct Shared(UnsafeCell<Landing>);
-
-// SAFETY: one thread runs translated code, and only it and its signal handler come here.
-unsafe impl Sync for Shared {}
-
-static LANDING: Shared = Shared(UnsafeCell::new(Landing { stack: 0, message: "" }));
+thread_local! {
+    /// Constant at the start and without a destructor, so that a signal handler can read it.
+    static LANDING: UnsafeCell<Landing> = const { UnsafeCell::new(Landing { stack: 0, message: "" }) };
+}
 
 fn landing() -> &'static mut Landing {
-    // SAFETY: see `Shared`; no reference is held across a call.
-    unsafe { &mut *LANDING.0.get() }
+    // SAFETY: only the thread and its signal handler come here; no reference is held across a call.
+    unsafe { &mut *LANDING.with(UnsafeCell::get) }
 }
 
 /// Calls `work`; the trap's message if it traps. Attempts do not nest.

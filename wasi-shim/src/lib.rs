@@ -5,7 +5,8 @@
 //! [`abi::Program::start_wasi`], so that a program without WASI links none of it. The core does not allocate, and nothing
 //! in [`trap`] may, because it runs in signal handlers.
 //!
-//! This is the only crate of the project with `unsafe` code. One thread runs translated code; nothing here is locked.
+//! This is the only crate of the project with `unsafe` code. Where threads meet, in shared memories,
+//! there are locks; of WASI, of tables and of the program's description they know that one thread alone uses them.
 
 pub mod abi;
 
@@ -28,6 +29,8 @@ mod attempt;
 mod trap;
 
 mod memory;
+
+mod wait;
 
 mod table;
 

@@ -4,9 +4,11 @@
 //! not copied: their pages move from the executable's private mapping into the memory, and the kernel reads them from the
 //! file, one by one, when they are first touched.
 
-use crate::abi::{DataRun, HOST_PAGE, Image, Memory, WASM_PAGE};
+use crate::abi::{DataRun, HOST_PAGE, Image, Memory};
 use crate::program::{images, memories, slice};
 use crate::text::{fail, message};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Mutex, PoisonError};
 
 /// Creates the memories with their initial contents. `limit` is the user's for any one memory, in bytes.
 pub fn create_all(limit: Option<u64>) {
@@ -35,22 +37,39 @@ fn create(memory: &mut Memory, limit: Option<u64>) {
         }
         memory.maximum = memory.maximum.min(limit);
     }
-    let flags = libc::MAP_PRIVATE | libc::MAP_ANONYMOUS | libc::MAP_NORESERVE;
-    let reserved = memory.reserved.max(HOST_PAGE) as usize;
-    // SAFETY: maps new address space.
-    let base = unsafe { libc::mmap(std::ptr::null_mut(), reserved, libc::PROT_NONE, flags, -1, 0) };
-    if base == libc::MAP_FAILED {
+    if !reserve(memory) {
         let mut text = message();
-        text.add("cannot reserve ").add_decimal(memory.reserved.into());
+        text.add("cannot reserve ").add_decimal(memory.least.into());
         text.add(" bytes of address space for the program's memory (see `ulimit -v`)");
         fail(text, 1);
     }
-    memory.base = base.cast();
     if !commit(memory, 0, memory.bytes) {
         let mut text = message();
         text.add("the system refuses ").add_decimal(memory.bytes.into());
         text.add(" bytes for the program's initial memory");
         fail(text, 1);
+    }
+}
+
+/// Finds address space for a memory: as much as was planned, or else as much as can be had and is enough.
+fn reserve(memory: &mut Memory) -> bool {
+    let flags = libc::MAP_PRIVATE | libc::MAP_ANONYMOUS | libc::MAP_NORESERVE;
+    let mut size = memory.reserved;
+    loop {
+        // A memory of no bytes has an address, too.
+        let length = size.max(1).next_multiple_of(HOST_PAGE) as usize;
+        // SAFETY: maps new address space.
+        let base = unsafe { libc::mmap(std::ptr::null_mut(), length, libc::PROT_NONE, flags, -1, 0) };
+        if base != libc::MAP_FAILED {
+            memory.base = base.cast();
+            memory.maximum -= memory.reserved - size;
+            memory.reserved = size;
+            return true;
+        }
+        if size <= memory.least {
+            return false;
+        }
+        size = memory.least.max(size / 2);
     }
 }
 
@@ -80,21 +99,35 @@ fn commit(memory: &Memory, start: u64, end: u64) -> bool {
         }
 }
 
+/// Held while a memory grows: several threads may want a shared one to.
+static GROWING: Mutex<()> = Mutex::new(());
+
 /// [`crate::abi::Builtin::MemoryGrow`].
 ///
 /// # Safety
 /// `memory` is a memory of the image.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn w2n_memory_grow(memory: *mut Memory, pages: u64) -> i64 {
-    // SAFETY: one thread runs translated code, and it is here.
-    let memory = unsafe { &mut *memory };
-    let old = memory.bytes;
-    let new = pages.checked_mul(WASM_PAGE).and_then(|more| more.checked_add(old));
-    match new.filter(|&new| new <= memory.maximum.min(memory.reserved)) {
+    let _guard = GROWING.lock().unwrap_or_else(PoisonError::into_inner);
+    // SAFETY: only the size changes while code runs, which is why it is not read through the reference.
+    let (size, memory) = unsafe { (size(memory), &*memory) };
+    let old = size.load(Ordering::Relaxed);
+    let new = pages.checked_mul(memory.page_size).and_then(|more| more.checked_add(old));
+    match new.filter(|&new| new <= memory.maximum) {
         Some(new) if commit(memory, old, new) => {
-            memory.bytes = new;
-            (old / WASM_PAGE) as i64
+            // Who sees the new size may use the new pages.
+            size.store(new, Ordering::Release);
+            (old / memory.page_size) as i64
         }
         _ => -1,
     }
+}
+
+/// The size of a memory, which other threads may change if it is shared.
+///
+/// # Safety
+/// `memory` is a memory of the image.
+pub unsafe fn size(memory: *mut Memory) -> &'static AtomicU64 {
+    // SAFETY: the image's variables stay for as long as the program runs, and the field is aligned.
+    unsafe { AtomicU64::from_ptr(&raw mut (*memory).bytes) }
 }

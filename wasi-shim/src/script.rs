@@ -3,37 +3,94 @@
 //! Comes in: [`abi::Script`](crate::abi::Script). Goes out: a line per assertion that fails, then the summary, on standard
 //! output; exit status 1 if one
 //! failed. The compiler has already checked what it could: modules that must be refused.
+//!
+//! Threads of the script are real ones. What overflows the stack of one ends the program with a fault instead of a trap.
 
 use crate::abi::{Action, Command, Outcome, Pattern, Program, Value};
 use crate::attempt::attempt;
 use crate::memory;
-use crate::program::{c_string, slice};
-use crate::text::{STDOUT, Text};
+use crate::program::{c_string, program, slice};
+use crate::stack;
+use crate::text::{STDOUT, Text, fail, message};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Mutex, PoisonError};
+use std::thread::JoinHandle;
 
 /// Goes through the script; the exit status.
 ///
 /// # Safety
-/// `program` is the program's description and has a script.
+/// The program has a script.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn w2n_script_run(program: *const Program) -> i32 {
-    // SAFETY: as required of the caller; both are constant data.
-    let commands = unsafe {
-        let script = &*(*program).script;
-        slice(script.commands, script.n_commands)
-    };
-    let (mut n_passed, mut n_failed) = (0u128, 0u128);
-    for command in commands {
-        match run(command) {
-            Ok(()) => n_passed += u128::from(command.is_assertion),
-            Err(failure) => {
-                n_failed += 1;
-                report(command, failure);
-            }
-        }
-    }
+pub unsafe extern "C" fn w2n_script_run(_program: *const Program) -> i32 {
+    run_all(0, commands().len());
+    let (n_passed, n_failed) =
+        (u128::from(N_PASSED.load(Ordering::SeqCst)), u128::from(N_FAILED.load(Ordering::SeqCst)));
     let mut text = Text::new(STDOUT);
     text.add_decimal(n_passed).add(" passed, ").add_decimal(n_failed).add(" failed\n");
     i32::from(n_failed > 0)
+}
+
+/// The program's script.
+fn commands() -> &'static [Command] {
+    // SAFETY: who comes here belongs to a program with a script; all of it is constant data.
+    unsafe {
+        let script = &*program().script;
+        slice(script.commands, script.n_commands)
+    }
+}
+
+static N_PASSED: AtomicU64 = AtomicU64::new(0);
+static N_FAILED: AtomicU64 = AtomicU64::new(0);
+
+/// Threads that nobody has waited for yet, with the number of the command that has started each.
+static THREADS: Mutex<Vec<(usize, JoinHandle<()>)>> = Mutex::new(Vec::new());
+
+/// Stack of a thread of the script.
+const THREAD_STACK: usize = 2 << 20;
+
+/// Goes through the commands from `next` up to `end`.
+fn run_all(mut next: usize, end: usize) {
+    let commands = commands();
+    while next < end {
+        let command = &commands[next];
+        next += 1;
+        let number = command.size as usize;
+        if command.action == Action::StartThread as u8 {
+            start_thread(next, next + number);
+            next += number;
+        } else if command.action == Action::JoinThread as u8 {
+            join_thread(number);
+        } else if let Err(failure) = run(command) {
+            N_FAILED.fetch_add(1, Ordering::SeqCst);
+            report(command, failure);
+        } else {
+            N_PASSED.fetch_add(command.is_assertion.into(), Ordering::SeqCst);
+        }
+    }
+}
+
+fn start_thread(first: usize, end: usize) {
+    let work = move || {
+        stack::create_signal_stack_for_thread();
+        run_all(first, end);
+    };
+    match std::thread::Builder::new().stack_size(THREAD_STACK).spawn(work) {
+        Ok(thread) => THREADS.lock().unwrap_or_else(PoisonError::into_inner).push((first - 1, thread)),
+        Err(_) => {
+            let mut text = message();
+            text.add("cannot start a thread of the script");
+            fail(text, 1);
+        }
+    }
+}
+
+fn join_thread(number: usize) {
+    let mut threads = THREADS.lock().unwrap_or_else(PoisonError::into_inner);
+    let Some(index) = threads.iter().position(|(command, _)| *command == number) else { return };
+    let (_, thread) = threads.remove(index);
+    drop(threads);
+    // A thread that panics ends the program.
+    let _ = thread.join();
 }
 
 enum Failure {
@@ -91,7 +148,7 @@ fn perform(command: &Command, values: &mut [Value; 1000]) {
                 initialize();
             }
         } else if command.action == Action::ReadGlobal as u8 {
-            let size = command.global_size as usize;
+            let size = command.size as usize;
             std::ptr::copy_nonoverlapping(command.global, values[0].0.as_mut_ptr(), size);
         } else if let Some(entry) = command.entry {
             entry(values.as_mut_ptr());

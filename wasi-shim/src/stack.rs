@@ -56,8 +56,13 @@ pub fn limit_main_stack(maximum: Option<u64>) {
     MAIN_START.store(end.saturating_sub(size), Ordering::Relaxed);
 }
 
-/// Gives the calling thread a stack for signal handlers.
+/// Gives the main thread a stack for signal handlers.
 pub fn create_signal_stack() {
+    SIGNAL_START.store(create_signal_stack_for_thread(), Ordering::Relaxed);
+}
+
+/// Gives the calling thread a stack for signal handlers; where it begins. It stays when the thread ends.
+pub fn create_signal_stack_for_thread() -> usize {
     // SAFETY: maps new memory and hands a part of it, which nobody else uses, to the kernel.
     unsafe {
         let guard = libc::mmap(
@@ -78,7 +83,7 @@ pub fn create_signal_stack() {
             text.add("cannot create a stack for signals");
             fail(text, 1);
         }
-        SIGNAL_START.store(start as usize, Ordering::Relaxed);
+        start as usize
     }
 }
 

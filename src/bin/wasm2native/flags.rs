@@ -8,6 +8,7 @@ use clap::{ArgAction, Args, ColorChoice, Parser, Subcommand, ValueEnum};
 use std::ffi::OsString;
 use std::path::PathBuf;
 use wasm2native::options::{Cpu, Emit, OptLevel, Options};
+use wasm2native::wasm::unsupported;
 
 const USAGE: &str = "wasm2native [OPTIONS] INPUT [-o OUTPUT]
        wasm2native [OPTIONS] INPUT... --out-dir DIR
@@ -64,7 +65,7 @@ pub struct Cli {
 
 #[derive(Subcommand)]
 pub enum Command {
-    Run(Run),
+    Run(Box<Run>),
     Inspect(Inspect),
 }
 
@@ -72,7 +73,7 @@ pub enum Command {
 #[derive(Args)]
 pub struct Compile {
     /// Module to compile: .wasm or .wat, `-` for standard input
-    #[arg(value_name = "INPUT", required = true)]
+    #[arg(value_name = "INPUT", required_unless_present = "enable")]
     pub inputs: Vec<PathBuf>,
 
     /// Add the module in FILE to the program: what others import from NAME, it defines
@@ -162,7 +163,7 @@ pub struct Compile {
 )]
 pub struct Run {
     /// Module to run (.wasm or .wat, `-` for standard input), then the program's arguments
-    #[arg(value_names = ["MODULE", "ARGS"], num_args = 1.., trailing_var_arg = true, required = true)]
+    #[arg(value_names = ["MODULE", "ARGS"], num_args = 1.., trailing_var_arg = true, required_unless_present = "enable")]
     pub module_and_args: Vec<OsString>,
 
     /// Name that the program sees as its own [default: the module's file name]
@@ -204,6 +205,10 @@ pub struct Code {
     /// machine: the fastest code, which may not run elsewhere, and the default of `wasm2native run`.
     #[arg(long, value_name = "CPU", help_heading = "Code")]
     pub cpu: Option<String>,
+
+    /// Allow modules to use experimental proposals; `--enable help` lists all
+    #[arg(long, value_name = "NAME", help_heading = "Code", value_delimiter = ',', value_parser = proposal)]
+    pub enable: Vec<String>,
 
     /// Run the exported function NAME; its arguments come from the command line, results are printed
     #[arg(long, value_name = "NAME", help_heading = "Program")]
@@ -306,6 +311,7 @@ impl Code {
                 None | Some(Level::O1 | Level::O2 | Level::O3) => OptLevel::Speed,
                 Some(Level::Os | Level::Oz) => OptLevel::Size,
             },
+            enable: self.enable.clone(),
             invoke: self.invoke.clone(),
             ..Options::default()
         }
@@ -313,6 +319,16 @@ impl Code {
 }
 
 impl Cli {
+    /// Whether all that is wanted is the list of proposals.
+    pub fn lists_proposals(&self) -> bool {
+        let code = match &self.command {
+            None => &self.compile.code,
+            Some(Command::Run(run)) => &run.code,
+            Some(Command::Inspect(_)) => return false,
+        };
+        code.enable.iter().any(|name| name == LIST_PROPOSALS)
+    }
+
     pub fn messages(&self) -> &Messages {
         match &self.command {
             None => &self.compile.messages,
@@ -329,6 +345,14 @@ impl Cli {
             Some(Command::Inspect(_)) => None,
         }
     }
+}
+
+/// In place of a proposal's name: list them.
+const LIST_PROPOSALS: &str = "help";
+
+fn proposal(text: &str) -> Result<String, String> {
+    let known = text == LIST_PROPOSALS || unsupported::features(&[text.to_owned()]).is_ok();
+    if known { Ok(text.to_owned()) } else { Err("`--enable help` lists what can be enabled".to_owned()) }
 }
 
 fn threads(text: &str) -> Result<usize, String> {

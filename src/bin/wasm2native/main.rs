@@ -9,12 +9,13 @@ mod powers;
 mod run;
 mod words;
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Error, Result};
 use clap::Parser;
 use console::Console;
 use flags::{Cli, Command};
 use std::fmt;
 use std::process::ExitCode;
+use wasm2native::wasm::unsupported::{PROPOSALS, State};
 
 /// Exit status for a command line that makes no sense, as clap has it.
 const WRONG_USAGE: u8 = 2;
@@ -64,9 +65,36 @@ fn n_threads(jobs: Option<usize>) -> usize {
 
 fn dispatch(cli: &Cli, console: &Console) -> Result<ExitCode> {
     rayon::ThreadPoolBuilder::new().num_threads(n_threads(cli.jobs())).build_global().context("can't start threads")?;
+    if cli.lists_proposals() {
+        print!("{}", proposals());
+        return Ok(ExitCode::SUCCESS);
+    }
     match &cli.command {
+        None if cli.compile.inputs.is_empty() => Err(missing_input("INPUT")),
+        Some(Command::Run(run)) if run.module_and_args.is_empty() => Err(missing_input("MODULE")),
         None => build::run(&cli.compile, console),
         Some(Command::Run(run)) => match run::run(run, console)? {},
         Some(Command::Inspect(inspect)) => inspect::run(inspect, console),
     }
+}
+
+fn missing_input(name: &str) -> Error {
+    Usage(format!("the required argument <{name}> is missing")).into()
+}
+
+/// All proposals, a line each, by what can be had of them.
+fn proposals() -> String {
+    let mut text = String::new();
+    for (state, heading) in [
+        (State::Standard, "Standard, always on:"),
+        (State::Experimental, "Experimental, on with --enable NAME:"),
+        (State::Missing, "Not supported:"),
+    ] {
+        text.push_str(heading);
+        text.push('\n');
+        for proposal in PROPOSALS.iter().filter(|proposal| proposal.state == state) {
+            text.push_str(&format!("  {:26} {}\n", proposal.name, proposal.title));
+        }
+    }
+    text
 }

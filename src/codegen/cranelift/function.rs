@@ -1,5 +1,6 @@
 //! One CLIF function to one [`CompiledFunction`].
 
+use super::target::Isa;
 use crate::abi::Trap;
 use crate::code::{CompiledFunction, Relocation, RelocationKind, Site, Target, TryCall};
 use crate::layout::Symbol;
@@ -8,7 +9,6 @@ use anyhow::{Result, anyhow};
 use cranelift_codegen::binemit::Reloc;
 use cranelift_codegen::control::ControlPlane;
 use cranelift_codegen::ir::{ExternalName, Function, GlobalValueData, LibCall, TrapCode, UserFuncName};
-use cranelift_codegen::isa::TargetIsa;
 use cranelift_codegen::isa::unwind::UnwindInfo;
 use cranelift_codegen::{
     CompiledCode, Context, FinalizedMachExceptionHandler, FinalizedMachReloc, FinalizedRelocTarget,
@@ -22,7 +22,7 @@ const X64_FRAME_SETUP: [u8; 4] = [0x55, 0x48, 0x89, 0xe5];
 ///
 /// # Errors
 /// When Cranelift refuses it, which for verified CLIF means a limit: a function too large.
-pub fn compile(isa: &dyn TargetIsa, context: &mut Context) -> Result<CompiledFunction> {
+pub fn compile(isa: &Isa, context: &mut Context) -> Result<CompiledFunction> {
     compile_with_vcode(isa, context).map(|(function, _)| function)
 }
 
@@ -30,7 +30,8 @@ pub fn compile(isa: &dyn TargetIsa, context: &mut Context) -> Result<CompiledFun
 ///
 /// # Errors
 /// As [`compile`].
-pub fn compile_with_vcode(isa: &dyn TargetIsa, context: &mut Context) -> Result<(CompiledFunction, String)> {
+pub fn compile_with_vcode(isa: &Isa, context: &mut Context) -> Result<(CompiledFunction, String)> {
+    let isa = isa.for_function(&context.func);
     context
         .compile(isa, &mut ControlPlane::default())
         .map_err(|error| anyhow!("{}", cranelift_codegen::print_errors::pretty_error(error.func, error.inner)))?;

@@ -5,6 +5,7 @@
 
 use super::dump::Dump;
 use super::function;
+use super::target::Isa;
 use crate::code::{Code, CompiledFunction};
 use crate::layout::Symbol;
 use crate::progress::Observer;
@@ -12,7 +13,6 @@ use crate::translate::{self, Env, State};
 use crate::wasm::FuncIndex;
 use anyhow::{Context as _, Result};
 use cranelift_codegen::Context;
-use cranelift_codegen::isa::TargetIsa;
 use rayon::prelude::*;
 use std::path::Path;
 
@@ -27,7 +27,7 @@ pub enum Job {
 /// What all functions are compiled with.
 pub struct Sweep<'a> {
     pub env: Env<'a>,
-    pub isa: &'a dyn TargetIsa,
+    pub isa: &'a Isa,
     /// Folder for every stage's result.
     pub dump: Option<&'a Path>,
 }
@@ -47,7 +47,7 @@ pub fn compile(sweep: &Sweep, jobs: &[Job], observer: &dyn Observer) -> Result<C
         })
         .collect();
     let functions = results.into_iter().filter_map(Result::transpose).collect::<Result<_>>()?;
-    Ok(Code { functions, frame_common: sweep.isa.create_systemv_cie() })
+    Ok(Code { functions, frame_common: sweep.isa.usual.create_systemv_cie() })
 }
 
 /// Translates all jobs and prints their CLIF instead of compiling it.
@@ -60,7 +60,7 @@ pub fn print_clif(sweep: &Sweep, jobs: &[Job]) -> Result<String> {
     let mut text = String::new();
     for job in jobs {
         if let Some(symbol) = worker.translate(env, *job)? {
-            worker.context.verify_if(*isa).with_context(|| describe(env, symbol))?;
+            worker.context.verify_if(&*isa.usual).with_context(|| describe(env, symbol))?;
             text.push_str(&format!("; {}\n{}\n", describe(env, symbol), worker.context.func.display()));
         }
     }

@@ -2,7 +2,8 @@
 
 use crate::options::{Cpu, OptLevel, Options};
 use anyhow::{Context, Result, anyhow, bail};
-use cranelift_codegen::isa::{self, OwnedTargetIsa};
+use cranelift_codegen::ir::{Function, Opcode};
+use cranelift_codegen::isa::{self, OwnedTargetIsa, TargetIsa};
 use cranelift_codegen::settings::{self, Configurable};
 use std::str::FromStr;
 use target_lexicon::{Architecture, OperatingSystem, Triple};
@@ -22,15 +23,37 @@ pub fn triple(options: &Options) -> Result<Triple> {
     Ok(triple)
 }
 
-/// Cranelift's back end for `triple`.
-///
-/// # Errors
-/// When the processor is unknown.
-pub fn isa(triple: &Triple, options: &Options) -> Result<OwnedTargetIsa> {
+/// Cranelift's back end for a target, in two settings.
+pub struct Isa {
+    pub usual: OwnedTargetIsa,
+    /// Every function sets up a frame: what tail calls need.
+    framed: OwnedTargetIsa,
+}
+
+impl Isa {
+    /// The back end for `triple`.
+    ///
+    /// # Errors
+    /// When the processor is unknown.
+    pub fn new(triple: &Triple, options: &Options) -> Result<Isa> {
+        Ok(Isa { usual: isa(triple, options, "false")?, framed: isa(triple, options, "true")? })
+    }
+
+    /// The setting that a function has to be compiled with.
+    pub fn for_function(&self, func: &Function) -> &dyn TargetIsa {
+        let is_tail_call =
+            |inst| matches!(func.dfg.insts[inst].opcode(), Opcode::ReturnCall | Opcode::ReturnCallIndirect);
+        let mut last_insts = func.layout.blocks().filter_map(|block| func.layout.last_inst(block));
+        if last_insts.any(is_tail_call) { &*self.framed } else { &*self.usual }
+    }
+}
+
+fn isa(triple: &Triple, options: &Options, preserve_frame_pointers: &str) -> Result<OwnedTargetIsa> {
     let mut flags = settings::builder();
     let mut set = |name, value| flags.set(name, value).expect("Cranelift has this setting");
     set("opt_level", opt_level(options.opt_level));
     set("enable_verifier", if options.verify { "true" } else { "false" });
+    set("preserve_frame_pointers", preserve_frame_pointers);
     set("is_pic", "true");
     set("use_colocated_libcalls", "true");
     set("unwind_info", "true");

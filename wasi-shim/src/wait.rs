@@ -1,0 +1,194 @@
+//! `memory.atomic.wait` and `memory.atomic.notify` (threads proposal, "Wait and Notify operators").
+//!
+//! The kernel's futex compares 32 bits and knows nothing of 64, so the queues of waiting threads are kept here: a thread looks at the
+//! value and joins the queue of its address under one lock, and sleeps on a word of its own, which the kernel watches. A queue links
+//! variables on the stacks of its threads. Invariant: a [`Waiter`] is in a queue exactly while its `notified` is 0 and its thread is in
+//! [`wait`]; both change only under the queue's lock.
+
+use crate::abi::{Memory, Trap};
+use crate::memory;
+use crate::trap::raise_here;
+use std::ptr;
+use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+const NOTIFIED: i32 = 0;
+const NOT_EQUAL: i32 = 1;
+const TIMED_OUT: i32 = 2;
+
+/// A thread that waits.
+struct Waiter {
+    address: usize,
+    /// What the thread sleeps on.
+    notified: AtomicU32,
+    /// Who has begun to wait after it.
+    next: *mut Waiter,
+}
+
+struct Queue {
+    first: *mut Waiter,
+}
+
+// SAFETY: waiters are used only under the lock of their queue, in which they are only while their thread's frame exists.
+unsafe impl Send for Queue {}
+
+impl Queue {
+    fn append(&mut self, waiter: *mut Waiter) {
+        let mut link = &raw mut self.first;
+        // SAFETY: what is in the queue exists, and the caller holds the lock.
+        unsafe {
+            while !(*link).is_null() {
+                link = &raw mut (**link).next;
+            }
+            *link = waiter;
+        }
+    }
+
+    /// Takes out those that `is_meant` says.
+    fn remove(&mut self, mut is_meant: impl FnMut(&Waiter) -> bool) {
+        let mut link = &raw mut self.first;
+        // SAFETY: as above.
+        unsafe {
+            while !(*link).is_null() {
+                let waiter = *link;
+                if is_meant(&*waiter) {
+                    *link = (*waiter).next;
+                } else {
+                    link = &raw mut (*waiter).next;
+                }
+            }
+        }
+    }
+}
+
+/// Addresses share queues, so that threads which have nothing to do with each other seldom meet at a lock.
+static QUEUES: [Mutex<Queue>; 64] = [const { Mutex::new(Queue { first: ptr::null_mut() }) }; 64];
+
+fn queue(address: usize) -> MutexGuard<'static, Queue> {
+    let number = (address >> 2).wrapping_mul(0x9e37_79b9_7f4a_7c15_u64 as usize) >> (usize::BITS - 6);
+    QUEUES[number].lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// [`crate::abi::Builtin::MemoryWait32`].
+///
+/// # Safety
+/// `memory` is a memory of the image.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn w2n_memory_wait32(memory: *mut Memory, address: u64, expected: i32, timeout: i64) -> i32 {
+    // SAFETY: as required of the caller.
+    let place = unsafe { find(memory, address, 4, true) };
+    // SAFETY: four aligned bytes of the memory.
+    wait(place as usize, timeout, || {
+        unsafe { AtomicU32::from_ptr(place.cast()) }.load(Ordering::SeqCst) == expected as u32
+    })
+}
+
+/// [`crate::abi::Builtin::MemoryWait64`].
+///
+/// # Safety
+/// `memory` is a memory of the image.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn w2n_memory_wait64(memory: *mut Memory, address: u64, expected: i64, timeout: i64) -> i32 {
+    // SAFETY: as required of the caller.
+    let place = unsafe { find(memory, address, 8, true) };
+    // SAFETY: eight aligned bytes of the memory.
+    wait(place as usize, timeout, || {
+        unsafe { AtomicU64::from_ptr(place.cast()) }.load(Ordering::SeqCst) == expected as u64
+    })
+}
+
+/// [`crate::abi::Builtin::MemoryNotify`].
+///
+/// # Safety
+/// `memory` is a memory of the image.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn w2n_memory_notify(memory: *mut Memory, address: u64, most: u32) -> u32 {
+    // SAFETY: as required of the caller.
+    let address = unsafe { find(memory, address, 4, false) } as usize;
+    let mut queue = queue(address);
+    let mut n_notified = 0;
+    queue.remove(|waiter| {
+        let is_meant = waiter.address == address && n_notified < most;
+        if is_meant {
+            n_notified += 1;
+            // The thread needs the lock before it can leave.
+            waiter.notified.store(1, Ordering::Release);
+            futex(&waiter.notified, libc::FUTEX_WAKE, 1, None);
+        }
+        is_meant
+    });
+    n_notified
+}
+
+/// The bytes that an instruction names. Traps if they are not there, not aligned, or nobody else could write them.
+///
+/// # Safety
+/// `memory` is a memory of the image.
+unsafe fn find(memory: *mut Memory, address: u64, size: u64, must_be_shared: bool) -> *mut u8 {
+    // SAFETY: as required of the caller.
+    let bytes = unsafe { memory::size(memory) }.load(Ordering::Acquire);
+    if !address.is_multiple_of(size) {
+        raise_here(Trap::UnalignedAtomic.message());
+    }
+    if address.checked_add(size).is_none_or(|end| end > bytes) {
+        raise_here(Trap::MemoryOutOfBounds.message());
+    }
+    // SAFETY: these fields don't change while code runs, and the address is within the memory.
+    unsafe {
+        if must_be_shared && (*memory).is_shared == 0 {
+            raise_here(Trap::ExpectedSharedMemory.message());
+        }
+        (*memory).base.add(address as usize)
+    }
+}
+
+/// Waits for up to `timeout` nanoseconds, forever if it is negative.
+fn wait(address: usize, timeout: i64, is_equal: impl Fn() -> bool) -> i32 {
+    let mut waiter = Waiter { address, notified: AtomicU32::new(0), next: ptr::null_mut() };
+    let waiter = &raw mut waiter;
+    {
+        let mut queue = queue(address);
+        if !is_equal() {
+            return NOT_EQUAL;
+        }
+        queue.append(waiter);
+    }
+    let deadline = (timeout >= 0).then(|| deadline(timeout));
+    // SAFETY: a variable of this function, of which others change only this field and, under the lock, `next`.
+    let notified = unsafe { &(*waiter).notified };
+    while notified.load(Ordering::Acquire) == 0 {
+        // Signals and late notifications end it early.
+        let error = futex(notified, libc::FUTEX_WAIT_BITSET, 0, deadline.as_ref());
+        if error == libc::ETIMEDOUT {
+            break;
+        }
+    }
+    let mut queue = queue(address);
+    if notified.load(Ordering::Acquire) != 0 {
+        return NOTIFIED;
+    }
+    queue.remove(|other| ptr::eq(other, waiter));
+    TIMED_OUT
+}
+
+/// The time on the monotonic clock in so many nanoseconds.
+fn deadline(nanoseconds: i64) -> libc::timespec {
+    const SECOND: i64 = 1_000_000_000;
+    let mut time = libc::timespec { tv_sec: 0, tv_nsec: 0 };
+    // SAFETY: writes to a live variable.
+    unsafe { libc::clock_gettime(libc::CLOCK_MONOTONIC, &mut time) };
+    let nanosecond = time.tv_nsec + nanoseconds % SECOND;
+    libc::timespec { tv_sec: time.tv_sec + nanoseconds / SECOND + nanosecond / SECOND, tv_nsec: nanosecond % SECOND }
+}
+
+/// The system call; 0 or the error.
+fn futex(word: &AtomicU32, operation: i32, value: u32, deadline: Option<&libc::timespec>) -> i32 {
+    let deadline = deadline.map_or(ptr::null(), ptr::from_ref);
+    let operation = operation | libc::FUTEX_PRIVATE_FLAG;
+    let any = libc::FUTEX_BITSET_MATCH_ANY;
+    // SAFETY: the word and the time are live variables.
+    let result =
+        unsafe { libc::syscall(libc::SYS_futex, word.as_ptr(), operation, value, deadline, ptr::null::<u32>(), any) };
+    // SAFETY: the C library's variable of this thread.
+    if result < 0 { unsafe { *libc::__errno_location() } } else { 0 }
+}

@@ -30,10 +30,10 @@ impl Collector {
                 self.open.push(Some(self.tries.len()));
                 self.tries.push(Try::default());
             }
-            Operator::Block { .. } | Operator::Loop { .. } | Operator::If { .. } | Operator::TryTable { .. } => {
-                if !self.open.is_empty() {
-                    self.open.push(None);
-                }
+            Operator::Block { .. } | Operator::Loop { .. } | Operator::If { .. } | Operator::TryTable { .. }
+                if !self.open.is_empty() =>
+            {
+                self.open.push(None);
             }
             Operator::Catch { tag_index } => self.clause(Some(TagIndex::from_u32(*tag_index))),
             Operator::CatchAll => self.clause(None),

@@ -58,7 +58,7 @@ pub fn compile(fixture: &Fixture) -> Result<Vec<u8>> {
     let command = if cxx { compiler.cxx.as_ref().context(HINT)? } else { &compiler.c };
     let mut flags = vec!["-O2".to_owned(), "-s".to_owned()];
     flags.extend(fixture.setup.cc.iter().cloned());
-    if cxx {
+    if cxx && !flags.iter().any(|flag| flag == "-fwasm-exceptions") {
         flags.push("-fno-exceptions".to_owned());
     }
     let key = blake3::hash(format!("{command:?} {flags:?}\n{}", fixture.source).as_bytes());

@@ -4,6 +4,7 @@
 //! sweep); [`Module`] carries
 //! what that needs. Words are those of the core specification, section 2.5 "Modules".
 
+mod collected;
 pub mod constant;
 pub mod describe;
 pub mod input;

@@ -1,6 +1,7 @@
 //! Stage 3: bytes to [`Module`], by `wasmparser`. Everything but function bodies is validated here; sections that we don't
 //! know are passed over.
 
+use super::collected;
 use super::constant;
 use super::names::Names;
 use super::structure;
@@ -15,12 +16,15 @@ use wasmparser::{
     WasmFeatures,
 };
 
+/// With it, constant expressions may read globals of the same module; what else it allows is refused, see [`collected`].
+const CONSTANT_GLOBALS: WasmFeatures = WasmFeatures::FUNCTION_REFERENCES.union(WasmFeatures::GC);
+
 /// Decodes `wasm`, which may use `features` (see [`super::unsupported::features`]).
 ///
 /// # Errors
 /// When the module is malformed or invalid outside of function bodies: message with byte offset.
 pub fn parse(wasm: &[u8], features: WasmFeatures) -> Result<Module<'_>> {
-    let mut validator = Validator::new_with_features(features);
+    let mut validator = Validator::new_with_features(features | CONSTANT_GLOBALS);
     let mut builder = Builder {
         module: Module {
             types: PrimaryMap::new(),
@@ -44,7 +48,13 @@ pub fn parse(wasm: &[u8], features: WasmFeatures) -> Result<Module<'_>> {
     };
     for payload in Parser::new(0).parse_all(wasm) {
         let payload = payload?;
-        match validator.payload(&payload)? {
+        let valid = validator.payload(&payload)?;
+        if collected::is_used(&payload, builder.module.types.len())? {
+            // The validator without the proposal says it best.
+            Validator::new_with_features(features).validate_all(wasm)?;
+            bail!("types of the garbage collection proposal are not supported");
+        }
+        match valid {
             ValidPayload::Func(func, body) => {
                 builder.module.resources.get_or_insert(func.resources);
                 builder.body(body);

@@ -30,6 +30,23 @@ fn commands_have_help() {
 }
 
 #[test]
+fn proposals_are_listed_and_enabled_by_name() {
+    let place = Place::empty();
+    let list = place.wasm2native(&["--enable", "help"]).succeeds().stdout;
+    for text in
+        ["Standard, always on:", "  memory64 ", "Experimental", "  custom-page-sizes ", "Not supported:", "  gc "]
+    {
+        assert!(list.contains(text), "`{text}` is missing:\n{list}");
+    }
+    assert_eq!(place.wasm2native(&["run", "--enable=help"]).succeeds().stdout, list);
+    place.write("a.wat", "(module (memory 1 (pagesize 1)) (func (export \"_start\")))");
+    place.wasm2native(&["a.wat", "--enable", "threads,custom-page-sizes"]).succeeds();
+    place.wasm2native(&["a.wat"]).fails(1, &["--enable custom-page-sizes"]);
+    place.wasm2native(&["a.wat", "--enable", "gc"]).fails(2, &["--enable help"]);
+    place.wasm2native(&["--enable", "threads"]).fails(2, &["INPUT"]);
+}
+
+#[test]
 fn version_is_one_line_or_what_a_report_needs() {
     let place = Place::empty();
     let version = concat!("wasm2native ", env!("CARGO_PKG_VERSION"), "\n");

@@ -1,0 +1,149 @@
+//! What of the garbage collection proposal is refused, although sections are validated with it.
+//!
+//! The proposal also lets constant expressions read globals of the same module, which needs no collector and which others
+//! have come to expect. So sections are validated with the proposal and looked through here for all the rest; bodies are
+//! validated without it.
+
+use anyhow::Result;
+use wasmparser::{
+    AbstractHeapType, CompositeInnerType, ConstExpr, DataKind, ElementItems, ElementKind, HeapType, Operator, Payload,
+    RecGroup, RefType, TableInit, TypeRef, UnpackedIndex, ValType,
+};
+
+/// Whether a section uses what the proposal adds. `n_types` is the number of types before it.
+pub fn is_used(payload: &Payload, n_types: usize) -> Result<bool> {
+    match payload {
+        Payload::TypeSection(section) => {
+            for (number, group) in section.clone().into_iter().enumerate() {
+                if in_group(&group?, n_types + number) {
+                    return Ok(true);
+                }
+            }
+        }
+        Payload::ImportSection(section) => {
+            for import in section.clone().into_imports() {
+                let used = match import?.ty {
+                    TypeRef::Table(ty) => in_reference(ty.element_type),
+                    TypeRef::Global(ty) => in_value(ty.content_type),
+                    _ => false,
+                };
+                if used {
+                    return Ok(true);
+                }
+            }
+        }
+        Payload::TableSection(section) => {
+            for table in section.clone() {
+                let table = table?;
+                let in_init = match &table.init {
+                    TableInit::RefNull => false,
+                    TableInit::Expr(expr) => in_expression(expr)?,
+                };
+                if in_init || in_reference(table.ty.element_type) {
+                    return Ok(true);
+                }
+            }
+        }
+        Payload::GlobalSection(section) => {
+            for global in section.clone() {
+                let global = global?;
+                if in_value(global.ty.content_type) || in_expression(&global.init_expr)? {
+                    return Ok(true);
+                }
+            }
+        }
+        Payload::ElementSection(section) => {
+            for element in section.clone() {
+                let element = element?;
+                if in_element(&element)? {
+                    return Ok(true);
+                }
+            }
+        }
+        Payload::DataSection(section) => {
+            for data in section.clone() {
+                if let DataKind::Active { offset_expr, .. } = data?.kind
+                    && in_expression(&offset_expr)?
+                {
+                    return Ok(true);
+                }
+            }
+        }
+        _ => {}
+    }
+    Ok(false)
+}
+
+/// Without the proposal a group is one type, without relatives, which refers to earlier ones.
+fn in_group(group: &RecGroup, index: usize) -> bool {
+    let is_earlier = |ty: &ValType| match ty {
+        ValType::Ref(ty) => match ty.heap_type() {
+            HeapType::Concrete(UnpackedIndex::Module(other)) => (other as usize) < index,
+            _ => true,
+        },
+        _ => true,
+    };
+    group.is_explicit_rec_group()
+        || group.types().any(|ty| {
+            let CompositeInnerType::Func(func) = &ty.composite_type.inner else { return true };
+            let mut values = func.params().iter().chain(func.results());
+            !ty.is_final || !ty.supertype_idxs.is_empty() || values.any(|ty| in_value(*ty) || !is_earlier(ty))
+        })
+}
+
+fn in_element(element: &wasmparser::Element) -> Result<bool> {
+    if let ElementKind::Active { offset_expr, .. } = &element.kind
+        && in_expression(offset_expr)?
+    {
+        return Ok(true);
+    }
+    if let ElementItems::Expressions(ty, items) = &element.items {
+        for item in items.clone() {
+            if in_expression(&item?)? {
+                return Ok(true);
+            }
+        }
+        return Ok(in_reference(*ty));
+    }
+    Ok(false)
+}
+
+fn in_expression(expr: &ConstExpr) -> Result<bool> {
+    for operator in expr.get_operators_reader() {
+        let used = match operator? {
+            Operator::RefNull { hty } => in_heap(hty),
+            Operator::I32Const { .. }
+            | Operator::I64Const { .. }
+            | Operator::F32Const { .. }
+            | Operator::F64Const { .. }
+            | Operator::V128Const { .. }
+            | Operator::RefFunc { .. }
+            | Operator::GlobalGet { .. }
+            | Operator::I32Add
+            | Operator::I32Sub
+            | Operator::I32Mul
+            | Operator::I64Add
+            | Operator::I64Sub
+            | Operator::I64Mul
+            | Operator::End => false,
+            _ => true,
+        };
+        if used {
+            return Ok(true);
+        }
+    }
+    Ok(false)
+}
+
+fn in_value(ty: ValType) -> bool {
+    matches!(ty, ValType::Ref(ty) if in_reference(ty))
+}
+
+fn in_reference(ty: RefType) -> bool {
+    in_heap(ty.heap_type())
+}
+
+fn in_heap(ty: HeapType) -> bool {
+    use AbstractHeapType::{Exn, Extern, Func};
+    !matches!(ty, HeapType::Concrete(_) | HeapType::Abstract { shared: false, ty: Func | Extern | Exn })
+}

@@ -232,9 +232,12 @@ fn check_refused(wasm: &Result<Vec<u8>, String>, features: WasmFeatures) -> Opti
     match parse::parse(wasm, features).and_then(|module| validate_bodies(&module)) {
         Ok(()) => Some("the module is accepted".to_owned()),
         Err(_) => {
-            let missing: Vec<_> = unsupported::missing_proposals(wasm, features).iter().map(|it| it.title).collect();
-            let missing = (!missing.is_empty()).then(|| missing.join(", "));
-            missing.map(|missing| format!("the module is refused only because {missing} is missing"))
+            // The standard says that it is invalid: what is no part of the standard can't make it valid.
+            let missing = unsupported::missing_proposals(wasm, features);
+            let standard = missing.iter().all(|proposal| proposal.is_in_standard());
+            let titles: Vec<_> = missing.iter().map(|proposal| proposal.title).collect();
+            let is_ours = standard && !titles.is_empty();
+            is_ours.then(|| format!("the module is refused only because {} is not supported", titles.join(", ")))
         }
     }
 }

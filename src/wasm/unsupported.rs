@@ -25,6 +25,13 @@ pub struct Proposal {
     features: WasmFeatures,
 }
 
+impl Proposal {
+    /// Whether it is part of WebAssembly 3.0, supported or not.
+    pub fn is_in_standard(&self) -> bool {
+        self.state == State::Standard || self.name == "gc"
+    }
+}
+
 /// All that the parser knows. Where rows contain others, those come first.
 pub static PROPOSALS: [Proposal; 15] = {
     use State::{Experimental, Missing, Standard};

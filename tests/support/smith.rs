@@ -48,10 +48,10 @@ fn config(seed: u64) -> wasm_smith::Config {
         custom_page_sizes_enabled: false,
         exceptions_enabled: seed % 4 > 1,
         gc_enabled: false,
-        memory64_enabled: false,
+        memory64_enabled: seed % 16 > 7,
         relaxed_simd_enabled: false,
         tail_call_enabled: seed % 8 > 3,
-        threads_enabled: false,
+        threads_enabled: seed % 5 == 2,
         wide_arithmetic_enabled: seed % 8 > 3,
         max_imports: 0,
         min_exports: 1,
@@ -60,8 +60,9 @@ fn config(seed: u64) -> wasm_smith::Config {
         max_funcs: 12,
         max_instructions: 400,
         min_globals: 1,
-        max_memories: 1,
+        max_memories: 1 + seed as usize % 3,
         max_memory32_bytes: 10 << 16,
+        max_memory64_bytes: 10 << 16,
         memory_max_size_required: true,
         max_table_elements: 1000,
         table_max_size_required: true,
@@ -78,7 +79,8 @@ struct Declared {
     types: Vec<FuncType>,
     functions: Vec<u32>,
     globals: Vec<wasmparser::ValType>,
-    has_memory: bool,
+    /// Whether addresses have 64 bits.
+    memories: Vec<bool>,
 }
 
 /// Appends one type, function, export and body to the sections that hold them.
@@ -124,7 +126,11 @@ fn declared(wasm: &[u8]) -> Result<Declared> {
                     declared.globals.push(global?.ty.content_type);
                 }
             }
-            Payload::MemorySection(section) => declared.has_memory = section.count() > 0,
+            Payload::MemorySection(section) => {
+                for memory in section {
+                    declared.memories.push(memory?.memory64);
+                }
+            }
             _ => {}
         }
     }
@@ -149,7 +155,7 @@ const VECTOR: u32 = 3;
 const ADDRESS: u32 = 4;
 
 fn check_body(declared: &Declared, seed: u64) -> Function {
-    let locals = [(2, ValType::I64), (1, ValType::V128), (1, ValType::I32)];
+    let locals = [(2, ValType::I64), (1, ValType::V128), (1, ValType::I64)];
     let mut function = Function::new(locals);
     let mut code = function.instructions();
     for (number, &ty) in declared.functions.iter().take(MOST_CALLED).enumerate() {
@@ -172,22 +178,35 @@ fn check_body(declared: &Declared, seed: u64) -> Function {
         code.global_get(global as u32);
         mix_value(&mut code, *ty);
     }
-    if declared.has_memory {
-        code.memory_size(0).i64_extend_i32_u();
-        mix(&mut code);
-        code.block(BlockType::Empty).loop_(BlockType::Empty);
-        code.local_get(ADDRESS).memory_size(0).i32_const(16).i32_shl().i32_ge_u().br_if(1);
-        code.local_get(ADDRESS).i64_load(MemArg {
-            offset: 0,
-            align: 0,
-            target: MemArgTarget::Memory(0),
-            ordering: None,
-        });
-        mix(&mut code);
-        code.local_get(ADDRESS).i32_const(8).i32_add().local_set(ADDRESS).br(0).end().end();
+    for (memory, &wide) in declared.memories.iter().enumerate() {
+        mix_memory(&mut code, memory as u32, wide);
     }
     code.local_get(HASH).end();
     function
+}
+
+/// Takes the size and all words of a memory into the hash.
+fn mix_memory(code: &mut InstructionSink, memory: u32, wide: bool) {
+    let size = |code: &mut InstructionSink| {
+        code.memory_size(memory);
+        if !wide {
+            code.i64_extend_i32_u();
+        }
+    };
+    size(code);
+    mix(code);
+    code.i64_const(0).local_set(ADDRESS);
+    code.block(BlockType::Empty).loop_(BlockType::Empty);
+    code.local_get(ADDRESS);
+    size(code);
+    code.i64_const(16).i64_shl().i64_ge_u().br_if(1);
+    code.local_get(ADDRESS);
+    if !wide {
+        code.i32_wrap_i64();
+    }
+    code.i64_load(MemArg { offset: 0, align: 0, target: MemArgTarget::Memory(memory), ordering: None });
+    mix(code);
+    code.local_get(ADDRESS).i64_const(8).i64_add().local_set(ADDRESS).br(0).end().end();
 }
 
 fn argument(code: &mut InstructionSink, ty: wasmparser::ValType, random: u64) {

@@ -199,7 +199,7 @@ pub struct Code {
     #[arg(short = 'O', value_name = "LEVEL", help_heading = "Code", hide_possible_values = true)]
     pub opt_level: Option<Level>,
 
-    /// Processor to compile for: native, x86-64, x86-64-v2, x86-64-v3, x86-64-v4, or a name as for clang
+    /// Processor to compile for: native, x86-64-v2, x86-64-v3, x86-64-v4, or a name as for clang
     ///
     /// The default on x86-64 is x86-64-v2, which every such processor since 2009 has. `native` is the processor of this
     /// machine: the fastest code, which may not run elsewhere, and the default of `wasm2native run`.

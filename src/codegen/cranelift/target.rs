@@ -75,7 +75,12 @@ fn isa(triple: &Triple, options: &Options, preserve_frame_pointers: &str) -> Res
             cranelift_native::infer_native_flags(&mut builder).map_err(|error| anyhow!("{error}"))?;
         }
     }
-    builder.finish(settings::Flags::new(flags)).context("Cranelift refuses these settings")
+    let isa = builder.finish(settings::Flags::new(flags)).context("Cranelift refuses these settings")?;
+    // Without it, vectors are compiled wrongly or not at all.
+    if !isa.isa_flags().iter().any(|flag| flag.name == "has_sse41" && flag.as_bool() == Some(true)) {
+        bail!("the processor has no SSE4.1, which is the least that is supported; x86-64-v2 has it");
+    }
+    Ok(isa)
 }
 
 /// Level of the x86-64 psABI ("Micro-Architecture Levels") that the program has to check for when it starts: 0 is none.

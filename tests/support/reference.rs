@@ -67,7 +67,7 @@ impl Request {
                     request.env.extend(pair.or_else(inherited));
                 }
                 "--inherit-env" => request.env.extend(run.env.iter().cloned()),
-                "--cpu" => drop(value()?),
+                "--cpu" | "--enable" => drop(value()?),
                 "--fixed-powers" | "-O0" | "-O1" | "-O2" | "-O3" | "-Os" | "--strip" | "-s" => {}
                 _ => bail!("wasmtime has no `{word}`"),
             }
@@ -78,7 +78,9 @@ impl Request {
 
 pub fn engine() -> wasmtime::Result<Engine> {
     let mut config = wasmtime::Config::new();
-    config.async_stack_size(STACK + (1 << 20)).max_wasm_stack(STACK).wasm_wide_arithmetic(true);
+    config.async_stack_size(STACK + (1 << 20)).max_wasm_stack(STACK);
+    // What is off by default there.
+    config.wasm_wide_arithmetic(true).wasm_custom_page_sizes(true).shared_memory(true);
     Engine::new(&config)
 }
 

@@ -77,8 +77,8 @@ fn queue(address: usize) -> MutexGuard<'static, Queue> {
 pub unsafe extern "C" fn w2n_memory_wait32(memory: *mut Memory, address: u64, expected: i32, timeout: i64) -> i32 {
     // SAFETY: as required of the caller.
     let place = unsafe { find(memory, address, 4, true) };
-    // SAFETY: four aligned bytes of the memory.
     wait(place as usize, timeout, || {
+        // SAFETY: four aligned bytes of the memory.
         unsafe { AtomicU32::from_ptr(place.cast()) }.load(Ordering::SeqCst) == expected as u32
     })
 }
@@ -91,8 +91,8 @@ pub unsafe extern "C" fn w2n_memory_wait32(memory: *mut Memory, address: u64, ex
 pub unsafe extern "C" fn w2n_memory_wait64(memory: *mut Memory, address: u64, expected: i64, timeout: i64) -> i32 {
     // SAFETY: as required of the caller.
     let place = unsafe { find(memory, address, 8, true) };
-    // SAFETY: eight aligned bytes of the memory.
     wait(place as usize, timeout, || {
+        // SAFETY: eight aligned bytes of the memory.
         unsafe { AtomicU64::from_ptr(place.cast()) }.load(Ordering::SeqCst) == expected as u64
     })
 }

@@ -1,0 +1,11 @@
+//! The Cot frontend: source files come in, the bytes of a WebAssembly module go out. It knows nothing of native code.
+//!
+//! Modules stand in pipeline order and import only from those above them.
+
+pub mod source;
+
+pub mod diagnostic;
+
+pub mod types;
+
+pub mod typed;

@@ -9,3 +9,9 @@ pub mod diagnostic;
 pub mod types;
 
 pub mod typed;
+
+pub mod ir;
+
+pub mod ssa;
+
+pub mod emit;

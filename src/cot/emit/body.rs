@@ -348,8 +348,14 @@ impl<N: Numbering> Emitter<'_, N> {
             Op::CallIndirect(signature) => {
                 Instruction::CallIndirect { type_index: self.numbering.signature(signature), table_index: 0 }
             }
-            Op::Retain => Instruction::Call(self.numbering.func(retain())),
-            Op::Release => Instruction::Call(self.numbering.func(release())),
+            Op::Retain => {
+                self.code.extend([Instruction::I64ExtendI32U, Instruction::Call(self.numbering.func(retain()))]);
+                Instruction::Drop
+            }
+            Op::Release => {
+                self.code.push(Instruction::I64ExtendI32U);
+                Instruction::Call(self.numbering.func(release()))
+            }
             Op::Load { .. } | Op::Store { .. } => unreachable!("handled above"),
             Op::Get(_) | Op::Set(_) => unreachable!("SSA form has no variables"),
         };
@@ -409,7 +415,9 @@ impl<N: Numbering> Emitter<'_, N> {
         self.code.push(Instruction::End);
         let declared = self.locals.declared.iter().map(|ty| val_type(*ty));
         let mut function = wasm_encoder::Function::new_with_locals_types(declared);
-        self.code.iter().for_each(|instruction| drop(function.instruction(instruction)));
+        for instruction in &self.code {
+            function.instruction(instruction);
+        }
         function
     }
 }

@@ -14,7 +14,7 @@ pub struct Module {
     /// Where static data ends.
     pub data_end: u32,
     pub exports: Vec<(String, FuncId)>,
-    /// What retains and releases become; none where nothing counts.
+    /// What retains and releases call: `(i64) -> i64` and `(i64)`; none where nothing counts.
     pub retain: Option<FuncId>,
     pub release: Option<FuncId>,
     /// Lines of the custom section `wasm2native.imports`.

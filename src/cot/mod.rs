@@ -9,3 +9,15 @@ pub mod diagnostic;
 pub mod types;
 
 pub mod typed;
+
+pub mod token;
+
+pub mod scan;
+
+pub mod ast;
+
+pub mod parse;
+
+pub mod library;
+
+pub mod load;

@@ -10,8 +10,22 @@ pub mod types;
 
 pub mod typed;
 
+pub mod token;
+
+pub mod scan;
+
+pub mod ast;
+
+pub mod parse;
+
+pub mod library;
+
+pub mod load;
+
 pub mod ir;
 
 pub mod ssa;
 
 pub mod emit;
+
+pub mod lower;

@@ -59,6 +59,18 @@ impl Source {
         (line + 1, String::from_utf8_lossy(before).chars().count() + 1)
     }
 
+    /// Offset of the first byte of a line, counted from 1.
+    pub fn line_start(&self, line: usize) -> usize {
+        self.line_starts[line - 1] as usize
+    }
+
+    /// A line, counted from 1, without its end.
+    pub fn line(&self, line: usize) -> &[u8] {
+        let rest = &self.bytes[self.line_start(line)..];
+        let text = rest.split(|byte| *byte == b'\n').next().unwrap_or_default();
+        text.strip_suffix(b"\r").unwrap_or(text)
+    }
+
     /// The folder that relative imports start from.
     pub fn folder(&self) -> &Path {
         self.path.as_deref().and_then(Path::parent).unwrap_or(Path::new("."))

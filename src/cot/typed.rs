@@ -77,17 +77,26 @@ pub struct Function {
     pub name: String,
     /// The name it is exported under (`export fn`).
     pub export: Option<String>,
-    /// The first locals are the parameters, in order; after them, in a closure, those of `captures`.
+    /// The first locals are the parameters, in order.
     pub n_params: usize,
-    /// Locals of the enclosing function whose values are copied into the closure object when [`ExpressionKind::Closure`] is evaluated. The local
-    /// behind the parameters at the same index is set from the object at each call (a private copy: assignments to it do not reach the object).
-    pub captures: Vec<LocalId>,
+    /// What a closure takes with it.
+    pub captures: Vec<Capture>,
     pub locals: Vec<Local>,
     pub result: TypeId,
     /// Falling off its end is possible only if the result is `void` (returns) or an error union of `void` (returns success). With
     /// any other result the end is unreachable and traps. Its `value` is none.
     pub body: Block,
     pub span: Span,
+}
+
+/// A value that a closure copies from the function around it.
+#[derive(Clone, Copy, Debug)]
+pub struct Capture {
+    /// Local of the enclosing function (itself a closure perhaps), whose value is copied into the closure object when [`ExpressionKind::Closure`] is
+    /// evaluated.
+    pub outer: LocalId,
+    /// Local of the closure, which is set from the object at each call: a private copy, assignments to it do not reach the object.
+    pub inner: LocalId,
 }
 
 #[derive(Clone, Debug)]
@@ -99,7 +108,7 @@ pub struct Local {
     /// The local was initialised by a struct literal or `.{}` of a type with a destructor: at the end of its block the function is called with its
     /// address, in turn with releases and defers, but not by a `return` of exactly this local.
     pub destructor: Option<FunctionId>,
-    /// Its address is taken ([`ExpressionKind::AddressOf`], slicing, [`Conversion::ArrayToSlice`] of it or a part), so that it has to live in memory.
+    /// Its address is taken ([`ExpressionKind::AddressOf`], slicing of it or a part), so that it has to live in memory.
     pub address_taken: bool,
     /// It or a part of it is assigned to after its initialisation, or its address is taken. For parameters: the function needs its own copy.
     pub modified: bool,

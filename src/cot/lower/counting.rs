@@ -172,7 +172,8 @@ impl Lowering<'_> {
         let offsets = self.capture_offsets(function);
         let mut body = Body::new(self, name, signature);
         let base = body.b.param(0);
-        for (local, offset) in function.locals[function.n_params..].iter().zip(offsets) {
+        for (capture, offset) in function.captures.iter().zip(offsets) {
+            let local = &function.locals[capture.inner.0 as usize];
             if is_counted_capture(local) {
                 body.release_memory(local.ty, Address { base, offset });
             }
@@ -184,9 +185,8 @@ impl Lowering<'_> {
     /// Where the captures of a closure lie in its object, behind the index of its function.
     pub fn capture_offsets(&self, function: &typed::Function) -> Vec<u32> {
         let mut next = 8;
-        let captures = &function.locals[function.n_params..function.n_params + function.captures.len()];
-        captures
-            .iter()
+        let captured = function.captures.iter().map(|capture| &function.locals[capture.inner.0 as usize]);
+        captured
             .map(|local| {
                 let offset = next;
                 next += self.size(local.ty).next_multiple_of(8);

@@ -70,11 +70,7 @@ impl<'p> Body<'_, 'p> {
 
     /// An owned temporary in memory is released at the end of the statement.
     pub fn keep_memory(&mut self, ty: TypeId, address: Value) {
-        // It lies in the frame: its place is known by a copy of the address.
-        let offset = self.b.frame_slot(8);
-        let base = self.b.frame(offset);
-        self.b.store(Access::Pointer, base, 0, address);
-        self.add_cleanup(Cleanup::ReleaseIndirect(ty, offset));
+        self.add_cleanup(Cleanup::ReleaseAt(ty, address));
     }
 
     pub fn discard(&mut self, expression: &'p Expression) {
@@ -282,9 +278,9 @@ impl<'p> Body<'_, 'p> {
             return self.b.i32(address as i32);
         }
         let offsets = self.lowering.capture_offsets(function);
-        let locals = &function.locals[function.n_params..];
         let types = self.types();
-        let is_counted = |index: usize| is_counted_capture(&locals[index]) && types.holds_managed(locals[index].ty);
+        let inner = |index: usize| &function.locals[function.captures[index].inner.0 as usize];
+        let is_counted = |index: usize| is_counted_capture(inner(index)) && types.holds_managed(inner(index).ty);
         let record = if (0..offsets.len()).any(is_counted) {
             let destructor = self.lowering.func(FuncKey::ClosureDestructor(id));
             self.lowering.type_record(destructor)
@@ -292,15 +288,15 @@ impl<'p> Body<'_, 'p> {
             0
         };
         let last = offsets.len() - 1;
-        let size = offsets[last] + self.lowering.size(locals[last].ty);
+        let size = offsets[last] + self.lowering.size(inner(last).ty);
         let base = self.alloc(record, size);
         let func = self.lowering.func(FuncKey::Function(id));
         let index = self.lowering.table_index(func);
         let index = self.b.i32(index as i32);
         self.b.store(Access::Pointer, base, 0, index);
-        for (number, (captured, offset)) in function.captures.iter().zip(offsets).enumerate() {
-            let ty = self.local(*captured).ty;
-            let target = self.local_target(*captured);
+        for (number, (capture, offset)) in function.captures.iter().zip(offsets).enumerate() {
+            let ty = self.local(capture.outer).ty;
+            let target = self.local_target(capture.outer);
             let operand = self.read(ty, &target);
             self.store(ty, Address { base, offset }, &operand.data);
             if is_counted(number) {

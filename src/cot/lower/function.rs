@@ -136,11 +136,11 @@ impl<'a, 'p> Body<'a, 'p> {
             self.receive_param(local, data);
         }
         let Some(closure) = closure else { return };
-        for (index, offset) in self.lowering.capture_offsets(function).into_iter().enumerate() {
-            let local = LocalId((function.n_params + index) as u32);
+        let offsets = self.lowering.capture_offsets(function);
+        for (capture, offset) in function.captures.iter().zip(offsets) {
             let from = Address { base: closure, offset };
-            let data = self.load(self.local(local).ty, from);
-            self.receive_param(local, data);
+            let data = self.load(self.local(capture.inner).ty, from);
+            self.receive_param(capture.inner, data);
         }
     }
 

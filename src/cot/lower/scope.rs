@@ -2,7 +2,7 @@
 
 use super::function::{Address, Body, Operand, Storage};
 use crate::cot::ir::numeric::Numeric;
-use crate::cot::ir::{Access, BlockId, Value};
+use crate::cot::ir::{BlockId, Value};
 use crate::cot::typed::{Block, FunctionId, LocalId};
 use crate::cot::types::TypeId;
 
@@ -13,8 +13,8 @@ pub enum Cleanup<'p> {
     Release(Vec<Value>),
     /// Release all that a value in the frame holds.
     ReleaseFrame(TypeId, u32),
-    /// As `ReleaseFrame`, of a value whose address is in the frame.
-    ReleaseIndirect(TypeId, u32),
+    /// Release all that a value at an address holds.
+    ReleaseAt(TypeId, Value),
     ReleaseLocal(LocalId),
     /// Call the destructor of a struct that lives in a local.
     Destroy(LocalId, FunctionId),
@@ -103,11 +103,7 @@ impl<'p> Body<'_, 'p> {
                     let base = self.b.frame(offset);
                     self.release_memory(ty, Address { base, offset: 0 });
                 }
-                Cleanup::ReleaseIndirect(ty, offset) => {
-                    let frame = self.b.frame(offset);
-                    let base = self.b.load(Access::Pointer, frame, 0);
-                    self.release_memory(ty, Address { base, offset: 0 });
-                }
+                Cleanup::ReleaseAt(ty, base) => self.release_memory(ty, Address { base, offset: 0 }),
                 Cleanup::ReleaseLocal(local) => self.release_local(local),
                 Cleanup::Destroy(local, destructor) => {
                     let Some(Storage::Frame(offset)) = self.storage[local.0 as usize] else {

@@ -37,9 +37,8 @@ impl Locals {
         }
         for interval in intervals {
             let ty = function.ty(interval.value);
-            let is_free = |taken: &[usize], local: u32| {
-                taken[local as usize] <= interval.start && types[local as usize] == ty
-            };
+            let is_free =
+                |taken: &[usize], local: u32| taken[local as usize] <= interval.start && types[local as usize] == ty;
             if of[interval.value.index()] != u32::MAX {
                 taken[of[interval.value.index()] as usize] = interval.end;
                 continue;

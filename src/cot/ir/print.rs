@@ -114,7 +114,11 @@ impl fmt::Display for Printed<'_> {
         for (id, block) in function.block_ids().zip(&function.blocks) {
             let param = |value: &Value| format!("{value}: {}", function.ty(*value));
             let params = block.params.iter().map(param).collect::<Vec<_>>().join(", ");
-            if params.is_empty() { writeln!(f, "{id}:")? } else { writeln!(f, "{id}({params}):")? }
+            if params.is_empty() {
+                writeln!(f, "{id}:")?
+            } else {
+                writeln!(f, "{id}({params}):")?
+            }
             for inst in &block.insts {
                 self.inst(f, inst)?;
             }

@@ -184,14 +184,7 @@ impl<'p> Body<'_, 'p> {
     }
 
     /// Zero panics in debug builds. The one quotient that does not fit traps: by itself at the widths that Wasm has.
-    fn check_division(
-        &mut self,
-        operator: ArithmeticOperator,
-        left: Value,
-        right: Value,
-        ty: TypeId,
-        span: Span,
-    ) {
+    fn check_division(&mut self, operator: ArithmeticOperator, left: Value, right: Value, ty: TypeId, span: Span) {
         let access = scalar(self.types(), ty);
         if self.checks {
             let zero = self.b.constant(Const::zero(access.ty()));

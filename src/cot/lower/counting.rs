@@ -82,7 +82,7 @@ impl Body<'_, '_> {
     /// The parts of a value at an address.
     fn count_parts(&mut self, ty: TypeId, at: Address, direction: Direction) {
         let types = self.types();
-        let mut part = |body: &mut Self, ty: TypeId, offset: u64| {
+        let part = |body: &mut Self, ty: TypeId, offset: u64| {
             let part = Address { base: at.base, offset: at.offset + offset as u32 };
             body.count_memory(ty, part, direction);
         };
@@ -146,7 +146,13 @@ impl Body<'_, '_> {
 
 impl Lowering<'_> {
     /// The function that retains or releases all that a value holds.
-    pub fn lower_count_all(&mut self, ty: TypeId, name: String, signature: Signature, direction: Direction) -> Function {
+    pub fn lower_count_all(
+        &mut self,
+        ty: TypeId,
+        name: String,
+        signature: Signature,
+        direction: Direction,
+    ) -> Function {
         let mut body = Body::new(self, name, signature);
         let base = body.b.param(0);
         body.count_parts(ty, Address { base, offset: 0 }, direction);

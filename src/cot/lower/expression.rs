@@ -326,7 +326,7 @@ impl<'p> Body<'_, 'p> {
             }
             ExpressionKind::Switch(switch) => {
                 let join = self.joining(expression.ty, to);
-                self.switch(switch, &join, expression.span);
+                self.switch(switch, &join);
                 self.joined(join)
             }
             ExpressionKind::Catch { value, error, fallback } => {

@@ -5,7 +5,7 @@ use super::scope::{Cleanup, Scope};
 use super::{FuncKey, Lowering};
 use crate::cot::ir::build::Builder;
 use crate::cot::ir::numeric::Numeric;
-use crate::cot::ir::{Access, BlockId, Const, End, FuncId, Function, Op, Signature, Type as WasmType, Value, Variable};
+use crate::cot::ir::{Access, BlockId, Const, End, FuncId, Function, Op, Signature, Value, Variable};
 use crate::cot::typed::{self, FunctionId, LocalId, LoopId, Ownership};
 use crate::cot::types::{TypeId, Types};
 use std::collections::HashMap;
@@ -370,10 +370,5 @@ impl<'a, 'p> Body<'a, 'p> {
     pub fn call_key(&mut self, key: FuncKey, args: Vec<Value>) -> Vec<Value> {
         let func = self.lowering.func(key);
         self.call_func(func, args)
-    }
-
-    /// The types of a list of values.
-    pub fn wasm_types(leaves: &[Leaf]) -> Vec<WasmType> {
-        leaves.iter().map(|leaf| leaf.ty()).collect()
     }
 }

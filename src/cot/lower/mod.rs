@@ -11,7 +11,6 @@ mod convert;
 mod counting;
 mod data;
 mod entry;
-mod equality;
 mod expression;
 mod function;
 mod place;
@@ -68,7 +67,6 @@ enum FuncKey {
     /// Retains or releases all that a value in memory holds.
     RetainAll(TypeId),
     ReleaseAll(TypeId),
-    /// Compares two values in memory.
     Main,
     Start,
     Initialize,
@@ -90,6 +88,7 @@ struct Lowering<'p> {
     table: HashMap<FuncId, u32>,
     type_records: HashMap<FuncId, u32>,
     places: HashMap<(u32, usize), u32>,
+    tables: HashMap<Vec<u8>, u32>,
     /// Functions of the prelude: nothing in them is checked.
     unchecked: std::collections::HashSet<FunctionId>,
     is_too_large: bool,
@@ -119,6 +118,7 @@ pub fn lower(program: &Program, sources: &Sources, options: &LowerOptions) -> Re
         table: HashMap::new(),
         type_records: HashMap::new(),
         places: HashMap::new(),
+        tables: HashMap::new(),
         unchecked: program.prelude.values().copied().collect(),
         is_too_large: false,
     };
@@ -347,7 +347,7 @@ impl<'p> Lowering<'p> {
         address
     }
 
-    /// Whether values of this type are in the form of one word that is a closure object's address.
+    /// Parameters and result of a function type.
     fn function_type(&self, ty: TypeId) -> (Vec<TypeId>, TypeId) {
         match self.program.types.get(ty) {
             Type::Function { params, result } => (params.clone(), *result),

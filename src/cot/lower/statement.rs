@@ -136,13 +136,7 @@ impl<'p> Body<'_, 'p> {
         }
     }
 
-    fn compound_assign(
-        &mut self,
-        place: &'p Place,
-        operator: CompoundOperator,
-        value: &'p Expression,
-        span: Span,
-    ) {
+    fn compound_assign(&mut self, place: &'p Place, operator: CompoundOperator, value: &'p Expression, span: Span) {
         let target = self.place(place);
         let values = self.leaves_of(value);
         let Data::Leaves(old) = self.read(place.ty, &target).data else { unreachable!("operands have leaves") };
@@ -191,14 +185,7 @@ impl<'p> Body<'_, 'p> {
         self.b.switch_to(blocks.done);
     }
 
-    fn for_range(
-        &mut self,
-        id: LoopId,
-        local: LocalId,
-        start: &'p Expression,
-        end: &'p Expression,
-        body: &'p Block,
-    ) {
+    fn for_range(&mut self, id: LoopId, local: LocalId, start: &'p Expression, end: &'p Expression, body: &'p Block) {
         let ty = start.ty;
         let (start, end) = self.in_scope(|it| (it.scalar(start), it.scalar(end)));
         let wasm_type = self.b.function.ty(start);

@@ -55,6 +55,8 @@ pub struct Options {
     pub program_options: Vec<String>,
     /// The program ignores `WASM2NATIVE_OPTIONS`.
     pub fixed_powers: bool,
+    /// Traps are reported as `fatal error: REASON` with status 2, as programs of other languages than Wasm do.
+    pub fatal_errors: bool,
     /// Other modules of the program: the name under which they are imported, and their files.
     pub modules: Vec<(String, PathBuf)>,
     /// Experimental proposals that modules may use, by the names in `wasm::unsupported`.
@@ -79,6 +81,7 @@ impl Default for Options {
             invoke: None,
             program_options: Vec::new(),
             fixed_powers: false,
+            fatal_errors: false,
             modules: Vec::new(),
             enable: Vec::new(),
             prefix: None,

@@ -22,6 +22,8 @@ pub mod library;
 
 pub mod load;
 
+//pub mod check;
+
 pub mod ir;
 
 pub mod ssa;
@@ -29,3 +31,4 @@ pub mod ssa;
 pub mod emit;
 
 pub mod lower;
+

@@ -98,6 +98,7 @@ fn plan(commands: Vec<Command>, options: &Options) -> ProgramPlan {
         wasi_memory: None,
         options: options.program_options.clone(),
         fixed_powers: options.fixed_powers,
+        fatal_errors: options.fatal_errors,
         cpu_level: target::cpu_level(&options.cpu),
     }
 }

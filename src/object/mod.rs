@@ -51,6 +51,8 @@ pub struct ProgramPlan {
     pub wasi_memory: Option<crate::wasm::MemoryIndex>,
     pub options: Vec<String>,
     pub fixed_powers: bool,
+    /// See [`crate::options::Options::fatal_errors`].
+    pub fatal_errors: bool,
     pub cpu_level: u8,
 }
 

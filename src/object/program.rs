@@ -41,7 +41,7 @@ pub fn write(writer: &mut Writer, plan: &ProgramPlan, instance: usize, image: Sy
     data.address(options).u64(options_length);
     data.address(script).address(run_script);
     data.address(start_wasi).address(memory);
-    data.byte(plan.kind as u8).byte(u8::from(plan.fixed_powers)).byte(plan.cpu_level);
+    data.byte(plan.kind as u8).byte(u8::from(plan.fixed_powers)).byte(plan.cpu_level).byte(u8::from(plan.fatal_errors));
     data.bytes.resize(size_of::<abi::Program>(), 0);
     let symbol = writer.local(abi::PROGRAM_SYMBOL, StandardSection::ReadOnlyDataWithRel, data, 8);
     writer.export_symbol(abi::PROGRAM_SYMBOL, symbol, SymbolScope::Linkage);

@@ -7,8 +7,9 @@
 //! pointers that were checked, and a fault in the handler ends the process, because the handler's mask blocks all
 //! signals. So it never loops.
 
-use crate::abi::{NO_FUNCTION, TRAP_EXIT_STATUS, Trap};
+use crate::abi::{FATAL_EXIT_STATUS, NO_FUNCTION, TRAP_EXIT_STATUS, Trap};
 use crate::attempt;
+use crate::program::program;
 use crate::sites::Place;
 use crate::stack;
 use crate::text::{STDERR, Text};
@@ -155,12 +156,18 @@ pub fn raise(message: &str, registers: Registers) -> ! {
 /// The beginning of the message, for those who have more to say than [`raise`] takes.
 pub fn begin() -> Text {
     let mut text = Text::new(STDERR);
-    text.add("wasm trap: ");
+    text.add(if program().fatal_errors == 0 { "wasm trap: " } else { "fatal error: " });
     text
 }
 
 /// Ends the message with the backtrace, and stops the program.
 pub fn end(mut text: Text, registers: Registers) -> ! {
+    if program().fatal_errors != 0 {
+        text.add("\n");
+        drop(text);
+        // SAFETY: does not return.
+        unsafe { libc::_exit(FATAL_EXIT_STATUS) }
+    }
     text.add("\nwasm backtrace:\n");
     let mut n_frames = 0;
     walk(registers, |place, code_offset| {

@@ -21,3 +21,17 @@ pub mod parse;
 pub mod library;
 
 pub mod load;
+
+pub mod check;
+
+/// Stack for passes that recurse over trees, which are at most [`typed::MAX_DEPTH`] deep. Only what is used of it takes memory.
+const STACK_BYTES: usize = 512 << 20;
+
+/// Runs the frontend, or a part of it, with enough stack for the deepest tree that is accepted.
+pub fn with_large_stack<T: Send>(run: impl FnOnce() -> T + Send) -> T {
+    let thread = std::thread::Builder::new().name("cot".to_owned()).stack_size(STACK_BYTES);
+    std::thread::scope(|scope| {
+        let thread = thread.spawn_scoped(scope, run).expect("a thread can be started");
+        thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
+    })
+}

@@ -18,6 +18,8 @@ pub mod ast;
 
 pub mod parse;
 
+pub mod print;
+
 pub mod library;
 
 pub mod load;

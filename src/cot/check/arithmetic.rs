@@ -4,6 +4,7 @@ use crate::cot::ast::{BinaryOperator, Expr};
 use crate::cot::check::Checker;
 use crate::cot::check::convert::{Untyped, Value, convert, make, round_float};
 use crate::cot::diagnostic::{Code, Diagnostic};
+use crate::cot::print;
 use crate::cot::source::Span;
 use crate::cot::typed::{ArithmeticOperator, Conversion, Expression, ExpressionKind};
 use crate::cot::types::{Type, TypeId};
@@ -79,7 +80,7 @@ impl<'a> Checker<'a> {
 
     fn no_arithmetic(&mut self, operator: BinaryOperator, names: (String, String), span: Span) -> Value {
         let (a, b) = names;
-        let message = format!("{} is not defined for '{a}' and '{b}'", describe(operator));
+        let message = format!("'{}' is not defined for '{a}' and '{b}'", print::binary(operator));
         let diagnostic = Diagnostic::new(Code::InvalidOperation, span, message);
         let is_concat = operator == BinaryOperator::Add && a == b && (a == "string" || a.starts_with('['));
         self.push_diagnostic(if is_concat {
@@ -263,21 +264,5 @@ impl<'a> Checker<'a> {
             _ => ExpressionKind::BitNot(Box::new(expr)),
         };
         make(kind, ty, span).into()
-    }
-}
-
-fn describe(operator: BinaryOperator) -> &'static str {
-    match operator {
-        BinaryOperator::Add => "'+'",
-        BinaryOperator::Subtract => "'-'",
-        BinaryOperator::Multiply => "'*'",
-        BinaryOperator::Divide => "'/'",
-        BinaryOperator::Remainder => "'%'",
-        BinaryOperator::BitAnd => "'&'",
-        BinaryOperator::BitOr => "'|'",
-        BinaryOperator::BitXor => "'^'",
-        BinaryOperator::ShiftLeft => "'<<'",
-        BinaryOperator::ShiftRight => "'>>'",
-        _ => "this operator",
     }
 }

@@ -182,8 +182,10 @@ impl<'a> Checker<'a> {
         let env = self.env();
         let annotations: Vec<_> =
             it.bindings.iter().map(|(_, ty)| ty.as_ref().map(|ty: &'a TypeExpr| self.resolve_type(ty, &env))).collect();
+        let expected: Option<Vec<TypeId>> = annotations.iter().copied().collect();
+        let expected = expected.map(|types| self.types.intern(Type::Tuple(types)));
         let value = match &it.value {
-            Some(value) => self.check(value, None),
+            Some(value) => self.check(value, expected),
             None => self.erroneous(it.span),
         };
         let value = self.settle(value);

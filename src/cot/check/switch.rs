@@ -21,11 +21,13 @@ impl<'a> Checker<'a> {
             if is_union { SwitchSubject::Union(self.to_place(subject)) } else { SwitchSubject::Value(subject) };
         let mut arms = Vec::new();
         let mut bodies = Vec::new();
+        let mut has_wrong = false;
         for arm in &it.arms {
             self.open_scope();
             let patterns: Vec<Pattern> =
                 arm.patterns.iter().filter_map(|pattern| self.check_pattern(pattern, ty)).collect();
             let is_wrong = patterns.len() < arm.patterns.len();
+            has_wrong |= is_wrong;
             let capture =
                 arm.capture.as_ref().and_then(|capture| self.bind_capture(capture, &patterns, &subject, is_wrong));
             let guard = arm.guard.as_ref().map(|guard| self.check_as(guard, TypeId::BOOL));
@@ -37,7 +39,7 @@ impl<'a> Checker<'a> {
         let has_value =
             want != Want::Discard && bodies.iter().any(|it| !matches!(it.expr.ty, TypeId::VOID | TypeId::NO_RETURN));
         let covers_all = self.covers_all(ty, &arms);
-        self.check_covered(ty, &arms, covers_all, has_value, span);
+        self.check_covered(ty, &arms, covers_all || has_wrong, has_value, span);
         let want = if has_value { want } else { Want::Discard };
         let unified = self.unify(&mut bodies, want);
         let has_else = arms.iter().any(|(arm, is_else)| *is_else && arm.guard.is_none());

@@ -20,8 +20,9 @@ use std::collections::BTreeMap;
 use crate::cot::source::Span;
 use crate::cot::types::{ErrorId, TypeId, Types};
 
-/// How deep statements and expressions of a program nest at most; a guarantee for recursive passes (which run with a large stack).
-pub const MAX_DEPTH: usize = 1500;
+/// How deep statements and expressions of a program nest at most; a guarantee for recursive passes, which run in
+/// [`crate::cot::with_large_stack`].
+pub const MAX_DEPTH: usize = 12_000;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct FunctionId(pub u32);
@@ -418,13 +419,13 @@ pub enum ExpressionKind {
     Unwrap(Box<Expression>),
     /// The payload of an error union; an error leaves the function with the error in its result, whose type is an error union too.
     Try(Box<Expression>),
-    /// The payload of `value`, or `fallback`, in which `error` (if any) holds the error.
+    /// The payload of `value`, or `fallback`, in which `error` (if any) holds the error. If the node is of type `void`, the payload is dropped.
     Catch {
         value: Box<Expression>,
         error: Option<LocalId>,
         fallback: Block,
     },
-    /// The payload of an optional, or `fallback`.
+    /// The payload of an optional, or `fallback`. If the node is of type `void`, the payload is dropped.
     Orelse {
         value: Box<Expression>,
         fallback: Box<Expression>,
@@ -559,7 +560,8 @@ pub enum Builtin {
     Assert {
         in_test: bool,
     },
-    /// Arguments: a bool (whether they are equal), then received and expected value, in this order (already evaluated: loads of locals). Message when
+    /// Arguments: a bool (whether they are equal), then received and expected value, in this order (already evaluated: loads of
+    /// locals, or constants; of type `void` stands for null). Message when
     /// not in a test: "assertEq failed".
     AssertEqual {
         in_test: bool,

@@ -98,7 +98,7 @@ impl<'a> Checker<'a> {
         }
     }
 
-    fn mismatch(&self, value: &Value, target: TypeId) -> Diagnostic {
+    pub(super) fn mismatch(&self, value: &Value, target: TypeId) -> Diagnostic {
         let wanted = self.types.name(target);
         let span = value.expr.span;
         let found = match (&value.expr.kind, value.untyped) {
@@ -110,7 +110,8 @@ impl<'a> Checker<'a> {
             (_, Untyped::Float) => "a float".to_owned(),
             _ => format!("'{}'", self.types.name(value.expr.ty)),
         };
-        let diagnostic = Diagnostic::new(Code::Type, span, format!("type mismatch: expected '{wanted}', found {found}"));
+        let diagnostic =
+            Diagnostic::new(Code::Type, span, format!("type mismatch: expected '{wanted}', found {found}"));
         let hint = match (self.types.get(value.expr.ty), self.types.get(target)) {
             (Type::Optional(of), _) if *of == target => "unwrap it by '.?', 'orelse' or a capture",
             (Type::ErrorUnion { payload, .. }, _) if *payload == target => "handle the error by 'try' or 'catch'",
@@ -223,8 +224,7 @@ impl<'a> Checker<'a> {
                 Ok(self.resize(number, target))
             }
             (Type::Union(id), Type::Int { .. }) => {
-                let has_payload =
-                    self.types.unions[id.0 as usize].variants.iter().any(|it| it.payload != TypeId::VOID);
+                let has_payload = self.types.unions[id.0 as usize].variants.iter().any(|it| it.payload != TypeId::VOID);
                 let is_bare = matches!(value.expr.kind, ExpressionKind::Union { payload: None, .. });
                 if has_payload && !is_bare {
                     return Err(value);
@@ -274,7 +274,11 @@ impl<'a> Checker<'a> {
     pub(super) fn widens(&self, from: TypeId, to: TypeId) -> bool {
         match (self.types.get(from), self.types.get(to)) {
             (Type::Int { signed, bits }, Type::Int { signed: to_signed, bits: to_bits }) => {
-                if signed == to_signed { bits <= to_bits } else { !signed && bits < to_bits }
+                if signed == to_signed {
+                    bits <= to_bits
+                } else {
+                    !signed && bits < to_bits
+                }
             }
             _ => false,
         }
@@ -363,7 +367,8 @@ impl<'a> Checker<'a> {
     /// Whether values of one type are accepted where another is wanted.
     pub(super) fn converts(&mut self, from: TypeId, to: TypeId) -> bool {
         let span = Span::default();
-        let place = Place { kind: PlaceKind::Dereference(Box::new(make(ExpressionKind::Zero, from, span))), ty: from, span };
+        let place =
+            Place { kind: PlaceKind::Dereference(Box::new(make(ExpressionKind::Zero, from, span))), ty: from, span };
         let value = make(ExpressionKind::Load(Box::new(place)), from, span);
         self.coerce_quietly(value.into(), to).is_ok()
     }

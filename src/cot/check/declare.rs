@@ -164,7 +164,9 @@ impl<'a> Checker<'a> {
             Declaration::ErrorSet(it) => (&it.name, ItemKind::ErrorSet(it), None),
             Declaration::Alias(it) => (&it.name, ItemKind::Alias(it), None),
             Declaration::Trait(it) => (&it.name, ItemKind::Trait(it), None),
-            Declaration::Import(_) | Declaration::Impl(_) | Declaration::Test(_) | Declaration::Bench(_) => return None,
+            Declaration::Import(_) | Declaration::Impl(_) | Declaration::Test(_) | Declaration::Bench(_) => {
+                return None;
+            }
         };
         let item = ItemId(self.items.len() as u32);
         let full_name = match outer {

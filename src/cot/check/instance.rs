@@ -182,10 +182,13 @@ impl<'a> Checker<'a> {
         let is_word = |ty: TypeId| {
             matches!(self.types.get(ty), Type::Int { .. } | Type::Pointer(_) | Type::Erroneous | Type::Bool)
         };
-        let result = matches!(self.types.get(signature.result), Type::Void | Type::NoReturn) || is_word(signature.result);
+        let result =
+            matches!(self.types.get(signature.result), Type::Void | Type::NoReturn) || is_word(signature.result);
         if !result || !signature.params.iter().all(|param| is_word(param.ty)) {
-            let message =
-                format!("'{}' is a function of the runtime: it takes and returns integers or pointers", function.name());
+            let message = format!(
+                "'{}' is a function of the runtime: it takes and returns integers or pointers",
+                function.name()
+            );
             self.type_error(ast.name.span, message);
         }
     }
@@ -227,7 +230,7 @@ impl<'a> Checker<'a> {
 
     fn can_cross(&self, ty: TypeId, is_param: bool) -> bool {
         match self.types.get(ty) {
-            Type::Int { .. } | Type::Float { .. } | Type::Bool | Type::Pointer(_) | Type::Erroneous | Type::Enum(_) => true,
+            Type::Int { .. } | Type::Float { .. } | Type::Bool | Type::Pointer(_) | Type::Erroneous => true,
             Type::Optional(of) => self.types.is_pointer(*of),
             Type::Slice(_) => is_param,
             _ => false,

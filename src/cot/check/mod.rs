@@ -142,6 +142,8 @@ struct Checker<'a> {
     /// Of what is being checked.
     instance_depth: u32,
     gave_up_instances: bool,
+    /// How many default values of fields are being checked within each other.
+    default_depth: u32,
     /// Depth of a function instance.
     depths: HashMap<FunctionId, u32>,
     bodies: Vec<Body<'a>>,
@@ -187,6 +189,7 @@ impl<'a> Checker<'a> {
             queue: VecDeque::new(),
             instance_depth: 0,
             gave_up_instances: false,
+            default_depth: 0,
             depths: HashMap::new(),
             bodies: Vec::new(),
             extern_values: HashMap::new(),

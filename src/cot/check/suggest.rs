@@ -3,7 +3,8 @@
 /// The candidate within edit distance 2 of `name`, at most half its length; the nearest one, the first of those in order.
 pub(super) fn nearest<'a>(name: &str, candidates: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     let most = (name.len() / 2).min(2);
-    let near = candidates.into_iter().filter(|it| it.len().abs_diff(name.len()) <= most && *it != name && !it.is_empty());
+    let near =
+        candidates.into_iter().filter(|it| it.len().abs_diff(name.len()) <= most && *it != name && !it.is_empty());
     let rated = near.map(|it| (distance(name.as_bytes(), it.as_bytes()), it));
     rated.filter(|(distance, _)| *distance <= most).min().map(|(_, it)| it)
 }

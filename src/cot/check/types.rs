@@ -173,13 +173,7 @@ impl<'a> Checker<'a> {
         TypeId::ERRONEOUS
     }
 
-    fn instantiate_struct(
-        &mut self,
-        item: ItemId,
-        of: &'a ast::Struct,
-        arguments: Vec<TypeId>,
-        span: Span,
-    ) -> TypeId {
+    fn instantiate_struct(&mut self, item: ItemId, of: &'a ast::Struct, arguments: Vec<TypeId>, span: Span) -> TypeId {
         if self.instance_depth >= MAX_INSTANCE_DEPTH {
             self.give_up_instances(span);
             return TypeId::ERRONEOUS;

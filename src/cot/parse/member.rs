@@ -130,17 +130,17 @@ impl Parser<'_> {
         if !self.want(TokenKind::OpenBrace) {
             return members;
         }
-        let result = self.deeper(|it| {
+        let is_closed = self.deeper(|it| {
             loop {
                 while it.got(TokenKind::Semicolon) {}
-                if it.got(TokenKind::CloseBrace) || it.at_kind(TokenKind::EndOfFile) {
-                    break;
+                if it.got(TokenKind::CloseBrace) {
+                    return true;
+                }
+                if it.at_kind(TokenKind::EndOfFile) || it.at_outer_declaration() {
+                    return false;
                 }
                 if it.nested(&mut members) {
                     continue;
-                }
-                if it.at_outer_declaration() {
-                    break;
                 }
                 let n_errors = it.diagnostics.len();
                 take(rule(it));
@@ -153,7 +153,7 @@ impl Parser<'_> {
                 }
             }
         });
-        if result.is_some() && self.tokens[self.at.saturating_sub(1)].kind != TokenKind::CloseBrace {
+        if is_closed == Some(false) {
             self.want(TokenKind::CloseBrace);
         }
         members

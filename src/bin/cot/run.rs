@@ -23,12 +23,8 @@ pub fn run(args: &flags::Run) -> Result<ExitCode> {
 pub fn test(args: &flags::Test) -> Result<ExitCode> {
     let (file, target) = build::source(&args.source)?;
     let target = runnable(target)?;
-    let mode = Mode {
-        build: Build::Tests,
-        release: args.release,
-        filter: args.filter.clone(),
-        fail_fast: args.fail_fast,
-    };
+    let mode =
+        Mode { build: Build::Tests, release: args.release, filter: args.filter.clone(), fail_fast: args.fail_fast };
     if args.verbose {
         eprintln!("Test {}", file.display());
     }

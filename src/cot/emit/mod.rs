@@ -24,6 +24,8 @@ const PAGE: u64 = 65536;
 const IMPORT_TYPES_SECTION: &str = "wasm2native.imports";
 
 struct Numbers {
+    /// Something is called by its index in the table, although the table may be empty.
+    has_indirect_calls: bool,
     funcs: Vec<u32>,
     signatures: HashMap<Signature, u32>,
 }
@@ -50,7 +52,7 @@ pub fn emit(module: &Module) -> Vec<u8> {
     }
     wasm.section(&functions);
     let n_entries = module.table.len() as u64 + 1;
-    if !module.table.is_empty() {
+    if !module.table.is_empty() || numbers.has_indirect_calls {
         let ty = TableType {
             element_type: RefType::FUNCREF,
             table64: false,
@@ -116,12 +118,14 @@ fn number(module: &Module) -> Numbers {
         signatures.entry(signature.clone()).or_insert(next);
     };
     module.functions.iter().for_each(|decl| add(&decl.signature));
+    let mut has_indirect_calls = false;
     for inst in module.defined().flat_map(|function| &function.blocks).flat_map(|block| &block.insts) {
         if let Op::CallIndirect(signature) = &inst.op {
             add(signature);
+            has_indirect_calls = true;
         }
     }
-    Numbers { funcs, signatures }
+    Numbers { has_indirect_calls, funcs, signatures }
 }
 
 fn types(numbers: &Numbers) -> TypeSection {

@@ -14,7 +14,7 @@ pub enum OptLevel {
 }
 
 /// What to produce.
-#[derive(Copy, Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Copy, Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Emit {
     /// The module as text.
     Wat,
@@ -26,6 +26,21 @@ pub enum Emit {
     Obj,
     #[default]
     Exe,
+}
+
+impl Emit {
+    /// Whether the form is text, which may go to a terminal.
+    pub fn is_text(self) -> bool {
+        matches!(self, Emit::Wat | Emit::Clif | Emit::Asm)
+    }
+}
+
+/// One of the files that a compilation makes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Output {
+    pub emit: Emit,
+    /// `-` is standard output, for text.
+    pub file: PathBuf,
 }
 
 /// Instruction set to compile for.

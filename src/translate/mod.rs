@@ -16,6 +16,7 @@ mod body;
 mod bulk;
 mod call;
 mod control;
+mod entry;
 mod exception;
 mod initialize;
 mod legacy;
@@ -92,6 +93,11 @@ pub fn translate_export(env: &Env, func: FuncIndex, out: &mut ir::Function) {
 /// [`Symbol::ArrayEntry`]: the function as `fn(*mut abi::Value)` in the platform's C convention.
 pub fn translate_array_entry(env: &Env, func: FuncIndex, out: &mut ir::Function) {
     thunk::array_entry(env, func, out);
+}
+
+/// [`Symbol::Main`].
+pub fn translate_main(env: &Env, out: &mut ir::Function) {
+    entry::main(env, out);
 }
 
 /// [`Symbol::Function`] of an imported function: from the internal convention to its C symbol.

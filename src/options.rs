@@ -62,6 +62,8 @@ pub struct Options {
     pub target: Option<String>,
     pub cpu: Cpu,
     pub opt_level: OptLevel,
+    /// Addresses that a compare found outside are masked, so that a processor that guesses does not read there either.
+    pub spectre_masks: bool,
     /// Run Cranelift's verifier on every function.
     pub verify: bool,
     /// Exported function to run instead of `_start` or `main`; its arguments come from the command line.
@@ -90,6 +92,7 @@ impl Default for Options {
             target: None,
             cpu: Cpu::default(),
             opt_level: OptLevel::default(),
+            spectre_masks: false,
             verify: cfg!(debug_assertions),
             invoke: None,
             program_options: Vec::new(),

@@ -156,11 +156,13 @@ fn put(file: &Path, bytes: &[u8]) -> Result<()> {
 /// What machine code is made for.
 struct Target {
     isa: Isa,
+    spectre_masks: bool,
 }
 
 impl Target {
     fn new(options: &Options) -> Result<Target> {
-        Ok(Target { isa: Isa::new(&target::triple(options)?, options)? })
+        let isa = Isa::new(&target::triple(options)?, options)?;
+        Ok(Target { isa, spectre_masks: options.spectre_masks })
     }
 }
 
@@ -223,8 +225,9 @@ impl<'a> Unit<'a> {
 
     fn env(&self, target: &Target) -> Env<'_> {
         let Unit { module, linkage, facts, layout } = self;
+        let spectre_masks = target.spectre_masks;
         let target = target.isa.usual.frontend_config();
-        Env { module, facts, layout, linkage, target, x86: true, fused_multiply_add: false }
+        Env { module, facts, layout, linkage, target, spectre_masks, x86: true, fused_multiply_add: false }
     }
 
     fn sweep<'s>(&'s self, target: &'s Target, options: &'s Options) -> Sweep<'s> {

@@ -50,6 +50,8 @@ pub struct Env<'a> {
     /// Which imports other modules of the program define.
     pub linkage: &'a Linkage,
     pub target: TargetFrontendConfig,
+    /// Mask what a compare found outside; see [`Translator::guard`](translator::Translator::guard).
+    pub spectre_masks: bool,
     /// Relaxed SIMD may use the instructions of x86-64 up to SSE4.1.
     pub x86: bool,
     /// Relaxed SIMD may multiply and add in one instruction.

@@ -207,6 +207,15 @@ pub struct Code {
     #[arg(long, value_name = "CPU", help_heading = "Code")]
     pub cpu: Option<String>,
 
+    /// Mask addresses that a bounds check refused, against Spectre [default: off]
+    ///
+    /// A processor that guesses the outcome of a check reads on for some hundred instructions before it knows better, and leaves
+    /// traces of what it read. A program is the only tenant of its process, so there is nothing that its module may not know; turn this
+    /// on where a module is linked into a host that keeps secrets from it. It concerns tables, 64-bit memories, memories with pages of one
+    /// byte, and bulk operations: other accesses carry no check that could be guessed wrongly.
+    #[arg(long, help_heading = "Code")]
+    pub spectre_masks: bool,
+
     /// Allow modules to use experimental proposals; `--enable help` lists all
     #[arg(long, value_name = "NAME", help_heading = "Code", value_delimiter = ',', value_parser = proposal)]
     pub enable: Vec<String>,
@@ -320,6 +329,7 @@ impl Code {
                 None | Some(Level::O1 | Level::O2 | Level::O3) => OptLevel::Speed,
                 Some(Level::Os | Level::Oz) => OptLevel::Size,
             },
+            spectre_masks: self.spectre_masks,
             enable: self.enable.clone(),
             invoke: self.invoke.clone(),
             ..Options::default()

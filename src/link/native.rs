@@ -21,6 +21,8 @@ pub struct Native {
     /// None for what was compiled here.
     pub path: Option<PathBuf>,
     pub bytes: Vec<u8>,
+    /// The members of a thin archive, by their names in it.
+    pub members: Vec<(PathBuf, Vec<u8>)>,
     pub kind: Kind,
     pub objects: Vec<ObjectSymbols>,
 }
@@ -207,9 +209,12 @@ fn read_library(path: &Path) -> Result<Native> {
 
 /// Finds out what a file is, and reads its symbols.
 fn identify(name: &str, path: Option<&Path>, bytes: Vec<u8>) -> Result<Native> {
+    let mut members = Vec::new();
     let beside = |member: &Path| {
         let file = path.and_then(Path::parent).map_or(Cow::Borrowed(member), |folder| folder.join(member).into());
-        std::fs::read(&file).with_context(|| format!("can't read its member {}", file.display()))
+        let bytes = std::fs::read(&file).with_context(|| format!("can't read its member {}", file.display()))?;
+        members.push((member.to_owned(), bytes.clone()));
+        Ok(bytes)
     };
     let (kind, objects) = match symbols::format(&bytes) {
         Format::Elf if symbols::is_shared(&bytes) => (Kind::Shared, vec![symbols::shared(name, &bytes)?]),
@@ -220,7 +225,7 @@ fn identify(name: &str, path: Option<&Path>, bytes: Vec<u8>) -> Result<Native> {
         Format::Other => bail!("this is neither an object, nor an archive, nor a shared library"),
     };
     let kind = if objects.iter().any(|object| object.intermediate) { Kind::Opaque } else { kind };
-    Ok(Native { name: name.to_owned(), path: path.map(Path::to_owned), bytes, kind, objects })
+    Ok(Native { name: name.to_owned(), path: path.map(Path::to_owned), bytes, members, kind, objects })
 }
 
 /// `/* GNU ld script */ GROUP ( libx.so.6 libx_nonshared.a )`

@@ -108,7 +108,7 @@ pub fn shared(name: &str, bytes: &[u8]) -> Result<ObjectSymbols> {
 ///
 /// # Errors
 /// Damaged, or a member that is no object for x86-64; the message names the member.
-pub fn archive(name: &str, bytes: &[u8], read: impl Fn(&Path) -> Result<Vec<u8>>) -> Result<Vec<ObjectSymbols>> {
+pub fn archive(name: &str, bytes: &[u8], mut read: impl FnMut(&Path) -> Result<Vec<u8>>) -> Result<Vec<ObjectSymbols>> {
     const DAMAGED: &str = "the archive is damaged";
     let archive = ArchiveFile::parse(bytes).context(DAMAGED)?;
     let mut objects = Vec::new();

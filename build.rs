@@ -252,18 +252,17 @@ impl Symbols {
     }
 }
 
-/// `f120 printf`: letter of the kind (function, data, thread-local, other), size, name. What is hidden is the C library's own
-/// business.
+/// `f120 printf`: letter of the kind (function, data, thread-local, other), size, name. Hidden symbols are among them: in an archive
+/// many of the C library's public functions are hidden.
 fn index_line(symbol: &object::Symbol) -> Result<Option<String>> {
-    let SymbolFlags::Elf { st_info, st_other } = symbol.flags() else { return Ok(None) };
+    let SymbolFlags::Elf { st_info, .. } = symbol.flags() else { return Ok(None) };
     let letter = match st_info.st_type() {
         elf::STT_FUNC | elf::STT_GNU_IFUNC => 'f',
         elf::STT_OBJECT | elf::STT_COMMON => 'd',
         elf::STT_TLS => 't',
         _ => 'n',
     };
-    let is_visible = matches!(st_other.visibility(), elf::STV_DEFAULT | elf::STV_PROTECTED);
-    Ok(is_visible.then_some(format!("{letter}{} {}\n", symbol.size(), symbol.name()?)))
+    Ok(Some(format!("{letter}{} {}\n", symbol.size(), symbol.name()?)))
 }
 
 /// The members that a linker may take to define the roots, without `except`. The first definition counts, as it does for linkers.

@@ -55,6 +55,11 @@ impl Resolution {
         self.found.get(symbol)
     }
 
+    /// Whether something of that name was there, though no import asked for it.
+    pub fn has_name(&self, name: &str) -> bool {
+        self.names.iter().any(|other| other == name)
+    }
+
     /// A name that there is, near to one that there is not.
     pub fn suggest(&self, symbol: &str) -> Option<&str> {
         suggest::nearest(symbol, self.names.iter().map(String::as_str))
@@ -256,10 +261,30 @@ fn list(names: &[&str]) -> String {
 /// Whether linkers define a symbol where something asks for it.
 fn is_linkers(symbol: &str) -> bool {
     const NAMES: [&str; 24] = [
-        "_GLOBAL_OFFSET_TABLE_", "_DYNAMIC", "__ehdr_start", "__executable_start", "__dso_handle", "__TMC_END__",
-        "__bss_start", "_edata", "edata", "_etext", "etext", "__etext", "_end", "end", "__data_start", "data_start",
-        "__init_array_start", "__init_array_end", "__fini_array_start", "__fini_array_end", "__preinit_array_start",
-        "__preinit_array_end", "__rela_iplt_start", "__rela_iplt_end",
+        "_GLOBAL_OFFSET_TABLE_",
+        "_DYNAMIC",
+        "__ehdr_start",
+        "__executable_start",
+        "__dso_handle",
+        "__TMC_END__",
+        "__bss_start",
+        "_edata",
+        "edata",
+        "_etext",
+        "etext",
+        "__etext",
+        "_end",
+        "end",
+        "__data_start",
+        "data_start",
+        "__init_array_start",
+        "__init_array_end",
+        "__fini_array_start",
+        "__fini_array_end",
+        "__preinit_array_start",
+        "__preinit_array_end",
+        "__rela_iplt_start",
+        "__rela_iplt_end",
     ];
     NAMES.contains(&symbol) || symbol.starts_with("__start_") || symbol.starts_with("__stop_")
 }

@@ -41,10 +41,18 @@ impl Compiler {
 
     fn new(program: PathBuf, flags: Vec<OsString>) -> Compiler {
         // zig is many tools in one program.
-        let is_zig = program.file_stem() == Some(OsStr::new("zig"));
+        let is_zig = is_zig(&program);
         let has_tool = flags.first().is_some_and(|flag| flag == "cc" || flag == "c++");
         let tool = (is_zig && !has_tool).then(|| OsString::from("cc"));
         Compiler { program, flags: tool.into_iter().chain(flags).collect() }
+    }
+
+    /// What the runtime needs beside libc and does not get by itself.
+    pub fn libraries(&self) -> &'static [&'static str] {
+        let words = self.flags.iter().map(OsString::as_os_str);
+        let is_zig = is_zig(&self.program) || words.into_iter().any(|word| word == "ziglang");
+        // gcc and clang link their unwinder always.
+        if is_zig { &["-lm", "-lunwind"] } else { &["-lm", "-lpthread", "-ldl"] }
     }
 
     /// As the user knows it.
@@ -104,6 +112,10 @@ impl Compiler {
     }
 }
 
+fn is_zig(program: &Path) -> bool {
+    program.file_stem() == Some(OsStr::new("zig"))
+}
+
 fn said(output: &Output) -> String {
     let text = [String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr)].concat();
     match text.trim_end() {
@@ -133,9 +145,8 @@ fn split(command: &str) -> (PathBuf, Vec<OsString>) {
 /// The program's file, searched on the PATH as a shell does.
 fn locate(program: &Path) -> Option<PathBuf> {
     use std::os::unix::fs::PermissionsExt;
-    let is_executable = |path: &PathBuf| {
-        std::fs::metadata(path).is_ok_and(|it| it.is_file() && it.permissions().mode() & 0o111 != 0)
-    };
+    let is_executable =
+        |path: &PathBuf| std::fs::metadata(path).is_ok_and(|it| it.is_file() && it.permissions().mode() & 0o111 != 0);
     if program.as_os_str().is_empty() {
         return None;
     }

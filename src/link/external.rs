@@ -35,7 +35,7 @@ pub fn link(compiler: &Compiler, request: LinkRequest) -> Result<(Vec<u8>, Vec<S
     }
     arguments.extend(natives.libraries.iter().map(|name| format!("-l{name}").into()));
     arguments.push("-Wl,--end-group".into());
-    arguments.extend(["-lm", "-lpthread", "-ldl"].map(OsString::from));
+    arguments.extend(compiler.libraries().iter().map(OsString::from));
     arguments.extend(strip.then(|| "-s".into()));
     arguments.extend(options.flags.iter().map(OsString::from));
     let said = compiler.link(&arguments)?;

@@ -23,11 +23,8 @@ macro_rules! embedded {
 }
 
 /// Before all other objects.
-pub static START_FILES: [Embedded; 3] = [
-    embedded!("rcrt1.o", "<rcrt1.o>"),
-    embedded!("crti.o", "<crti.o>"),
-    embedded!("crtbeginS.o", "<crtbeginS.o>"),
-];
+pub static START_FILES: [Embedded; 3] =
+    [embedded!("rcrt1.o", "<rcrt1.o>"), embedded!("crti.o", "<crti.o>"), embedded!("crtbeginS.o", "<crtbeginS.o>")];
 
 /// After all other objects.
 pub static END_FILES: [Embedded; 2] = [embedded!("crtendS.o", "<crtendS.o>"), embedded!("crtn.o", "<crtn.o>")];

@@ -47,7 +47,9 @@ pub fn find(name: &str, folders: &[PathBuf], prefer: Prefer) -> Result<PathBuf> 
     let (archive, shared) = (format!("lib{name}.a"), format!("lib{name}.so"));
     let found = match (name.strip_prefix(':'), prefer) {
         (Some(file), _) => first(&[file.to_owned()]),
-        (None, Prefer::Archive) => first(std::slice::from_ref(&archive)).or_else(|| first(std::slice::from_ref(&shared))),
+        (None, Prefer::Archive) => {
+            first(std::slice::from_ref(&archive)).or_else(|| first(std::slice::from_ref(&shared)))
+        }
         (None, Prefer::Shared) => first(&[shared.clone(), archive.clone()]),
     };
     if let Some(found) = found {

@@ -322,6 +322,10 @@ pub struct Program {
     /// Options fixed at build time, each ended by a zero byte, in the syntax of the command line (`--dir`, `/tmp::/data`).
     pub options: *const u8,
     pub options_length: u64,
+    /// C functions that the modules call directly, for `wasm2native inspect`: of each the import's `module.name` and the symbol,
+    /// both ended by a zero byte.
+    pub foreign: *const u8,
+    pub foreign_length: u64,
     /// A script to go through instead of running an entry; null if there is none.
     pub script: *const Script,
     /// `w2n_script_run` when there is a script, else null: so that other programs link none of it.
@@ -429,7 +433,7 @@ pub struct Start {
 /// Letters: `p` pointer, `i` i32, `l` i64, `f` f32, `d` f64.
 ///
 /// To add one: a row here, its definition in the runtime, and a [`Builtin`] at the same place.
-pub const BUILTINS: [(&str, &str, &str); 13] = [
+pub const BUILTINS: [(&str, &str, &str); 14] = [
     // (memory, pages to add) -> previous pages, or -1
     ("w2n_memory_grow", "pl", "l"),
     // (table, entries to add, value, signature of the value) -> previous length, or -1
@@ -453,6 +457,8 @@ pub const BUILTINS: [(&str, &str, &str); 13] = [
     ("w2n_memory_notify", "pli", "i"),
     // (argc, argv, envp, program) -> exit status
     ("w2n_main", "ippp", "i"),
+    // (entry of the function that stands for the import): the end of a call of an import that nothing defines
+    ("w2n_undefined_import", "p", ""),
 ];
 
 /// Index into [`BUILTINS`].
@@ -472,6 +478,7 @@ pub enum Builtin {
     MemoryWait64 = 10,
     MemoryNotify = 11,
     Main = 12,
+    UndefinedImport = 13,
 }
 
 impl Builtin {
@@ -489,6 +496,7 @@ impl Builtin {
         Builtin::MemoryWait64,
         Builtin::MemoryNotify,
         Builtin::Main,
+        Builtin::UndefinedImport,
     ];
 }
 

@@ -122,6 +122,15 @@ pub extern "C" fn w2n_raise(number: i32) -> ! {
     raise_here(trap.map_or("unknown trap", Trap::message))
 }
 
+/// [`crate::abi::Builtin::UndefinedImport`].
+#[unsafe(no_mangle)]
+pub extern "C" fn w2n_undefined_import(entry: usize) -> ! {
+    attempt::give_up("undefined import called");
+    let mut text = begin();
+    text.add("undefined import ").add_name(Place::find(entry).map_or(&b""[..], |place| place.name())).add(" called");
+    end(text, registers_here())
+}
+
 /// Raises a trap from a function of the runtime that translated code called.
 #[inline(always)]
 pub fn raise_here(message: &'static str) -> ! {

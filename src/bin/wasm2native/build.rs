@@ -19,6 +19,10 @@ pub fn run(args: &Compile, console: &Console) -> Result<ExitCode> {
     if !makes_program && !options.program_options.is_empty() {
         console.warning("--dir, --env and limits have no effect: only programs have powers");
     }
+    if let Some(file) = args.linking.files.first().filter(|_| !makes_program) {
+        let what = "objects and libraries are linked into programs only";
+        return Err(Usage(format!("{}: {what}\nhelp: link it with the result", file.display())).into());
+    }
     if let Some(dir) = &args.out_dir {
         std::fs::create_dir_all(dir).with_context(|| format!("can't make the directory {}", dir.display()))?;
     }

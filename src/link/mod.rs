@@ -12,7 +12,7 @@ mod files;
 pub mod native;
 pub mod runtime;
 mod search;
-mod suggest;
+pub mod suggest;
 mod symbols;
 
 use crate::options::LinkOptions;

@@ -21,7 +21,7 @@ use crate::translate::Env;
 use crate::wasm::FuncIndex;
 use anyhow::{Context, Result};
 use object::write::Object;
-use object::{Architecture, BinaryFormat, Endianness, SymbolScope};
+use object::{Architecture, BinaryFormat, Endianness, SectionKind, SymbolScope};
 use writer::Writer;
 
 /// What the object is for.
@@ -80,5 +80,7 @@ pub fn write(env: &Env, instance: usize, code: &Code, role: &Role) -> Result<Vec
     data::write_needed(&mut writer);
     writer.write_aliases();
     frames::write(&mut writer, code, &text)?;
+    // Without it, linkers make the whole program's stack executable (`ld`, option `-z execstack`).
+    writer.object.add_section(Vec::new(), b".note.GNU-stack".to_vec(), SectionKind::Other);
     writer.object.write().context("can't write the object")
 }

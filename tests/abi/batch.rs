@@ -95,7 +95,7 @@ impl Batch {
 }
 
 /// Runs a command that has to succeed and to say nothing.
-fn run(command: &mut Command) -> Result<()> {
+pub fn run(command: &mut Command) -> Result<()> {
     let output = command.output().with_context(|| format!("can't start {command:?}"))?;
     if !output.status.success() || !output.stderr.is_empty() {
         bail!("{command:?}: {}\n{}", output.status, String::from_utf8_lossy(&output.stderr));

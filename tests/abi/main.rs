@@ -14,6 +14,7 @@ mod signature;
 mod source;
 #[path = "../support/mod.rs"]
 mod support;
+mod unwind;
 
 use batch::Batch;
 use libtest_mimic::{Arguments, Completion, Failed, Trial};
@@ -35,18 +36,18 @@ fn main() {
         Err(_) => SEED,
     };
     eprintln!("seed {seed}");
-    let trials = match missing() {
-        None => calls(Processor::host().expect("it is not missing"), seed),
-        Some(reason) => vec![Trial::ignorable_test("calls", move || Ok(Completion::ignored_with(reason)))],
+    let trials = match (missing(), Processor::host()) {
+        (None, Some(processor)) => calls(processor, seed).into_iter().chain(unwind::trials()).collect(),
+        (reason, _) => {
+            let reason = reason.unwrap_or("the processor has no row in tests/abi/processor.rs");
+            vec![Trial::ignorable_test("calls", move || Ok(Completion::ignored_with(reason)))]
+        }
     };
     libtest_mimic::run(&arguments, trials).exit();
 }
 
 /// Why nothing can be tried here.
 fn missing() -> Option<&'static str> {
-    if Processor::host().is_none() {
-        return Some("the processor has no row in tests/abi/processor.rs");
-    }
     let answers = Command::new("cc").arg("--version").output().is_ok_and(|output| output.status.success());
     (!answers).then_some("no C compiler `cc`: install gcc or clang")
 }

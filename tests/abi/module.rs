@@ -73,6 +73,7 @@ pub fn main_module(signatures: &[Signature]) -> String {
     text += &format!("(table funcref (elem{}))\n", entries.collect::<String>());
     for (number, signature) in signatures.iter().enumerate() {
         text += &functions(number, signature).replace("$kK", &format!("$k{number}"));
+        text += &pair(signatures, number);
     }
     text + ")\n"
 }
@@ -113,6 +114,16 @@ fn functions(number: usize, signature: &Signature) -> String {
     add("down", "(type $kK_down)", &recursion);
     // An import, exported.
     text + &format!("(export \"k{number}_again\" (func $kK_raw))\n")
+}
+
+/// Gives constants to the import, and then to that of the next signature: two calls share a frame, with all that they need of it.
+fn pair(signatures: &[Signature], number: usize) -> String {
+    let call = |number: usize| {
+        let signature = &signatures[number];
+        format!("{} (call $k{number}_raw) {}", constants(&signature.arguments), keep_results(signature))
+    };
+    let next = (number + 1) % signatures.len();
+    format!("(func (export \"k{number}_give_pair\") (local $word i32) {} {})\n", call(number), call(next))
 }
 
 /// The module `n`: for each signature `kK_cross`, which gives constants to `kK_take` of `m` and keeps the results in the globals of `m`.

@@ -19,6 +19,8 @@ pub struct Processor {
     pub control: &'static [(&'static str, u64)],
     /// The C type of a `v128`, and the header that declares it.
     pub vector: (&'static str, &'static str),
+    /// The instruction that takes a frame down, as gdb prints it.
+    pub frame_end: &'static str,
     /// Assembly that goes to `abi_receive` with a number: `NUMBER` stands for it.
     pub receiver: &'static str,
     pub assembly: &'static str,
@@ -40,6 +42,7 @@ static PROCESSORS: [Processor; 2] = [
             ("the x87 tag word", 0xffff),
         ],
         vector: ("__m128i", "emmintrin.h"),
+        frame_end: "\tpop    %rbp",
         receiver: "movl $NUMBER, %r11d; jmp abi_receive",
         assembly: include_str!("x86_64.S"),
     },
@@ -55,6 +58,7 @@ static PROCESSORS: [Processor; 2] = [
         ],
         control: &[("fpcr", u64::MAX)],
         vector: ("int8x16_t", "arm_neon.h"),
+        frame_end: "\tldp\tx29, x30, [sp]",
         receiver: "mov x16, #NUMBER; b abi_receive",
         assembly: include_str!("aarch64.S"),
     },

@@ -6,7 +6,7 @@ use crate::processor::{Processor, Slot};
 use crate::signature::Signature;
 
 /// The functions of `support.c` that make a case each.
-pub const WAYS: [&str; 14] = [
+pub const WAYS: [&str; 15] = [
     "export_typed",
     "export_raw",
     "export_indirect",
@@ -15,6 +15,7 @@ pub const WAYS: [&str; 14] = [
     "import_raw",
     "import_indirect",
     "import_reference",
+    "import_pair",
     "tail",
     "tail_indirect",
     "tail_reference",
@@ -24,13 +25,14 @@ pub const WAYS: [&str; 14] = [
 ];
 
 /// Fields of `struct signature` that are exports: of `m`, and of `n`.
-const EXPORTS: [&str; 12] = [
+const EXPORTS: [&str; 13] = [
     "take",
     "give_typed",
     "give_raw",
     "give_indirect",
     "give_reference",
     "give_own",
+    "give_pair",
     "tail",
     "tail_indirect",
     "tail_reference",

@@ -151,8 +151,8 @@ fn write_runtime(out: &Path, shim: Vec<u8>, libraries: &Libraries) -> Result<()>
     }
     let symbols = pool.iter().map(|member| Symbols::read(&member.data)).collect::<Result<Vec<_>>>()?;
 
-    // The crate itself is the member that defines C's `main`; the others that Rust adds are its compiler's helpers.
-    let main = symbols.iter().position(|symbols| symbols.defined.iter().any(|name| name == "main"));
+    // The crate itself is the member that defines what `main` calls; the others that Rust adds are its compiler's helpers.
+    let main = symbols.iter().position(|symbols| symbols.defined.iter().any(|name| name == "w2n_main"));
     if let Some(main) = main {
         roots.extend(symbols[main].undefined.iter().cloned());
     }
@@ -161,7 +161,7 @@ fn write_runtime(out: &Path, shim: Vec<u8>, libraries: &Libraries) -> Result<()>
     for (index, member) in pool.iter().enumerate().filter(|(index, _)| needed.contains(index)) {
         append_member(&mut libraries, index, &strip(&member.data)?)?;
     }
-    let runtime = main.map_or(Ok(Vec::new()), |main| strip(&redirect(&pool[main].data, &REDIRECTED)?))?;
+    let runtime = main.map_or(Ok(Vec::new()), |main| strip(&localise(&redirect(&pool[main].data, &REDIRECTED)?)?))?;
     write_compressed(&out.join("runtime.o.z"), &runtime)?;
     write_compressed(&out.join("libraries.a.z"), &libraries)
 }
@@ -251,6 +251,58 @@ fn strip(data: &[u8]) -> Result<Vec<u8>> {
     header.e_shoff.set(LE, result.len() as u64);
     result[..size_of::<FileHeader64<LE>>()].copy_from_slice(bytes_of(&header));
     sections.iter().for_each(|section| result.extend(bytes_of(section)));
+    Ok(result)
+}
+
+/// What other objects may refer to in the runtime: functions of `abi::BUILTINS` and those of WASI.
+const INTERFACE: [&str; 2] = ["w2n_", "wasi_"];
+
+/// The object with all other symbols than those of [`INTERFACE`] local, so that it can be linked with a program in Rust, which has a
+/// standard library of its own. Local symbols stand before global ones, so that symbols get other numbers.
+fn localise(data: &[u8]) -> Result<Vec<u8>> {
+    let file = object::read::elf::ElfFile64::<LE>::parse(data)?;
+    let headers: Vec<SectionHeader64<LE>> = file.elf_section_table().iter().copied().collect();
+    let mut symbols = Vec::new();
+    for (index, symbol) in file.elf_symbol_table().enumerate() {
+        let mut symbol = *symbol;
+        let name = file.elf_symbol_table().symbol_name(LE, &symbol)?;
+        let is_interface = INTERFACE.iter().any(|prefix| name.starts_with(prefix.as_bytes()));
+        if symbol.st_shndx.get(LE) != elf::SHN_UNDEF && !is_interface {
+            symbol.set_st_info(elf::STB_LOCAL, symbol.st_type());
+        }
+        symbols.push((index, symbol));
+    }
+    // The first symbol, which stands for none, is local. The sort keeps the order otherwise.
+    symbols.sort_by_key(|(_, symbol)| symbol.st_bind() != elf::STB_LOCAL);
+    let n_local = symbols.iter().filter(|(_, symbol)| symbol.st_bind() == elf::STB_LOCAL).count();
+    let mut numbers = vec![0; symbols.len()];
+    symbols.iter().enumerate().for_each(|(new, (old, _))| numbers[old.0] = new as u32);
+
+    let mut result = data.to_vec();
+    let mut put = |at: usize, bytes: &[u8]| result[at..at + bytes.len()].copy_from_slice(bytes);
+    for (number, mut header) in headers.into_iter().enumerate() {
+        let start = header.sh_offset.get(LE) as usize;
+        match header.sh_type.get(LE) {
+            elf::SHT_SYMTAB => {
+                header.sh_info.set(LE, n_local as u32);
+                let place = |index: usize| start + index * size_of::<elf::Sym64<LE>>();
+                symbols.iter().enumerate().for_each(|(index, (_, symbol))| put(place(index), bytes_of(symbol)));
+            }
+            elf::SHT_RELA => {
+                let size = size_of::<elf::Rela64<LE>>();
+                for at in (start..start + header.sh_size.get(LE) as usize).step_by(size) {
+                    let mut relocation = *from_bytes::<elf::Rela64<LE>>(&data[at..]).map_err(|()| "misaligned")?.0;
+                    let symbol = numbers[relocation.r_sym(LE, false) as usize];
+                    relocation.set_r_info(LE, false, symbol, relocation.r_type(LE, false));
+                    put(at, bytes_of(&relocation));
+                }
+            }
+            elf::SHT_GROUP => header.sh_info.set(LE, numbers[header.sh_info.get(LE) as usize]),
+            elf::SHT_SYMTAB_SHNDX | elf::SHT_REL => return Err("the runtime has sections of an unknown kind".into()),
+            _ => continue,
+        }
+        put(file.elf_header().e_shoff.get(LE) as usize + number * size_of_val(&header), bytes_of(&header));
+    }
     Ok(result)
 }
 

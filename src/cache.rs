@@ -8,7 +8,7 @@
 //! Anything wrong with the folder costs speed only: the program is then built into a file that has no name any more when it runs.
 
 use crate::driver;
-use crate::options::{Cpu, Emit, Options};
+use crate::options::{Cpu, Emit, Options, Output};
 use crate::progress::Observer;
 use crate::wasm::input::Input;
 use anyhow::{Context, Result, bail};
@@ -114,7 +114,7 @@ impl Cache {
         if use_entry(&entry) {
             return named(Origin::Found);
         }
-        let built = driver::build(input, options, Emit::Exe, &entry, observer);
+        let built = driver::build(input, options, &program_at(&entry), observer);
         let _ = fs::remove_file(lock_path);
         built?;
         self.remove_oldest();
@@ -154,10 +154,14 @@ fn use_entry(entry: &Path) -> bool {
     file.metadata().is_ok_and(|metadata| metadata.len() > 0)
 }
 
+fn program_at(file: &Path) -> [Output; 1] {
+    [Output { emit: Emit::Exe, file: file.to_owned() }]
+}
+
 fn temporary(reason: String, input: &Input, options: &Options, observer: &dyn Observer) -> Result<Program> {
     let dir = tempfile::tempdir().context("can't make a temporary directory")?;
     let path = dir.path().join("program");
-    driver::build(input, options, Emit::Exe, &path, observer)?;
+    driver::build(input, options, &program_at(&path), observer)?;
     let file = File::open(&path).with_context(|| format!("can't read {}", path.display()))?;
     Ok(Program { origin: Origin::Temporary(reason), file: ProgramFile::Nameless(file) })
 }

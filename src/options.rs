@@ -14,7 +14,7 @@ pub enum OptLevel {
 }
 
 /// What to produce.
-#[derive(Copy, Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Copy, Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Emit {
     /// The module as text.
     Wat,
@@ -26,6 +26,21 @@ pub enum Emit {
     Obj,
     #[default]
     Exe,
+}
+
+impl Emit {
+    /// Whether the form is text, which may go to a terminal.
+    pub fn is_text(self) -> bool {
+        matches!(self, Emit::Wat | Emit::Clif | Emit::Asm)
+    }
+}
+
+/// One of the files that a compilation makes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Output {
+    pub emit: Emit,
+    /// `-` is standard output, for text.
+    pub file: PathBuf,
 }
 
 /// Instruction set to compile for.
@@ -47,6 +62,8 @@ pub struct Options {
     pub target: Option<String>,
     pub cpu: Cpu,
     pub opt_level: OptLevel,
+    /// Addresses that a compare found outside are masked, so that a processor that guesses does not read there either.
+    pub spectre_masks: bool,
     /// Run Cranelift's verifier on every function.
     pub verify: bool,
     /// Exported function to run instead of `_start` or `main`; its arguments come from the command line.
@@ -75,6 +92,7 @@ impl Default for Options {
             target: None,
             cpu: Cpu::default(),
             opt_level: OptLevel::default(),
+            spectre_masks: false,
             verify: cfg!(debug_assertions),
             invoke: None,
             program_options: Vec::new(),

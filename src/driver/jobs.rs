@@ -31,7 +31,10 @@ pub fn list(module: &Module, facts: &Facts, linkage: &Linkage, role: &Role) -> V
         }
     }
     let edges: Vec<Symbol> = match role {
-        Role::Program(plan) => plan.entry.into_iter().chain(plan.initialize).map(Symbol::ArrayEntry).collect(),
+        Role::Program(plan) => {
+            let entries = plan.entry.into_iter().chain(plan.initialize).map(Symbol::ArrayEntry);
+            entries.chain([Symbol::Main]).collect()
+        }
         Role::Member { entries } => entries.iter().copied().map(Symbol::ArrayEntry).collect(),
         Role::Library { .. } => exported_functions(module).into_iter().map(Symbol::Export).collect(),
     };

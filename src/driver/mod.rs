@@ -1,4 +1,4 @@
-//! From inputs to an output file. [`build`] leads to the lists of stages: a program's, an object's, a text's.
+//! From inputs to output files. [`build`] leads to the lists of stages: a program's, and a library's with all that is printed.
 
 mod explain;
 mod jobs;
@@ -12,7 +12,7 @@ use crate::codegen::cranelift::target::{self, Isa};
 use crate::layout::{self, Layout, World};
 use crate::link::{self, LinkRequest};
 use crate::object::{self, ProgramPlan, Role, assembly, imports};
-use crate::options::{Emit, Options};
+use crate::options::{Emit, Options, Output};
 use crate::output;
 use crate::progress::{Observer, stage};
 use crate::resolve::{self, Instance, Linkage, Sizes};
@@ -21,6 +21,7 @@ use crate::wasm::input::Input;
 use crate::wasm::{Module, parse, unsupported};
 use anyhow::{Context, Result};
 use std::borrow::Cow;
+use std::collections::HashMap;
 use std::io::Write;
 use std::path::Path;
 use wasmparser::WasmFeatures;
@@ -28,25 +29,24 @@ use wasmparser::WasmFeatures;
 /// Name of the main module among the instances: no module can import from it.
 const MAIN: &str = "\0main";
 
-/// Compiles `input` and writes what `emit` asks for to `file`: beside it first, then renamed, so that no half-written file
-/// is ever
-/// seen. `-` is standard output, for text.
+/// Compiles `input` and writes `outputs`: each beside its place first, then renamed, so that no half-written file is ever seen.
+///
+/// A program is a world of its own and has a compilation of its own; all other outputs come from one.
 ///
 /// # Errors
 /// One message that begins with the input's name.
-pub fn build(input: &Input, options: &Options, emit: Emit, file: &Path, observer: &dyn Observer) -> Result<()> {
-    match emit {
-        Emit::Exe if input.is_script() => script::build(input, options, file, observer),
-        Emit::Exe => build_program(input, options, file, observer),
-        Emit::Obj => output::write(file, &build_object(input, options, observer)?),
-        Emit::Wat | Emit::Clif | Emit::Asm => {
-            let text = build_text(input, options, emit, observer)?;
-            if file == Path::new("-") {
-                return std::io::stdout().write_all(text.as_bytes()).context("can't write to standard output");
-            }
-            output::write(file, text.as_bytes())
+pub fn build(input: &Input, options: &Options, outputs: &[Output], observer: &dyn Observer) -> Result<()> {
+    let (programs, others): (Vec<_>, Vec<_>) = outputs.iter().partition(|output| output.emit == Emit::Exe);
+    if !others.is_empty() {
+        build_library(input, options, &others, observer)?;
+    }
+    for Output { file, .. } in programs {
+        match input.is_script() {
+            true => script::build(input, options, file, observer)?,
+            false => build_program(input, options, file, observer)?,
         }
     }
+    Ok(())
 }
 
 /// Whether there is such a target and processor.
@@ -103,48 +103,66 @@ fn build_program(input: &Input, options: &Options, file: &Path, observer: &dyn O
     Ok(())
 }
 
-/// The stages of an object.
-fn build_object(input: &Input, options: &Options, observer: &dyn Observer) -> Result<Vec<u8>> {
+/// The stages of a library and what it looks like on the way, up to the last one that an output needs.
+fn build_library(input: &Input, options: &Options, outputs: &[&Output], observer: &dyn Observer) -> Result<()> {
     let target = Target::new(options)?;
     let source = Source::read(MAIN, input, unsupported::features(&options.enable)?, observer)?;
     let instance = source.parse(observer)?;
+    let module = &instance.module;
+    let wants = |emit| outputs.iter().any(|output| output.emit == emit);
+    let mut results = Results::default();
+    if wants(Emit::Wat) {
+        source.explain(validate_bodies(module))?;
+        let text = wasmprinter::print_bytes(&*source.wasm).with_context(|| input.name.clone())?;
+        results.insert(Emit::Wat, text.into_bytes());
+    }
     let linkage = Linkage::default();
-    let unit = source.explain(Unit::new(&instance.module, &linkage, World::Open, None, observer))?;
     let prefix = options.prefix.clone().unwrap_or_else(|| default_prefix(&input.name));
     let role = Role::Library { prefix: &prefix };
-    let code = source.explain(unit.compile(&target, &role, options, observer))?;
-    let object = || object::write(&unit.env(&target), 0, &code, &role);
-    stage(observer, "object", 0, object).with_context(|| input.name.clone())
+    let is_compiled = outputs.iter().any(|output| output.emit != Emit::Wat);
+    if is_compiled {
+        let unit = source.explain(Unit::new(module, &linkage, World::Open, None, observer))?;
+        if wants(Emit::Clif) {
+            let jobs = jobs::list(module, &unit.facts, &linkage, &role);
+            let text = source.explain(sweep::print_clif(&unit.sweep(&target, options), &jobs))?;
+            results.insert(Emit::Clif, text.into_bytes());
+        }
+        if outputs.iter().any(|output| !matches!(output.emit, Emit::Wat | Emit::Clif)) {
+            let code = source.explain(unit.compile(&target, &role, options, observer))?;
+            let env = unit.env(&target);
+            if wants(Emit::Asm) {
+                results.insert(Emit::Asm, assembly::print(&env, &code).into_bytes());
+            }
+            if wants(Emit::Obj) {
+                let object = stage(observer, "object", 0, || object::write(&env, 0, &code, &role));
+                results.insert(Emit::Obj, object.with_context(|| input.name.clone())?);
+            }
+        }
+    }
+    outputs.iter().try_for_each(|Output { emit, file }| put(file, &results[emit]))
 }
 
-/// The stages up to the one that is printed.
-fn build_text(input: &Input, options: &Options, emit: Emit, observer: &dyn Observer) -> Result<String> {
-    let target = Target::new(options)?;
-    let source = Source::read(MAIN, input, unsupported::features(&options.enable)?, observer)?;
-    let instance = source.parse(observer)?;
-    if emit == Emit::Wat {
-        source.explain(validate_bodies(&instance.module))?;
-        return wasmprinter::print_bytes(&*source.wasm).with_context(|| input.name.clone());
+/// What was made, by its form.
+type Results = HashMap<Emit, Vec<u8>>;
+
+/// Writes an output. `-` is standard output.
+fn put(file: &Path, bytes: &[u8]) -> Result<()> {
+    match file == Path::new("-") {
+        true => std::io::stdout().write_all(bytes).context("can't write to standard output"),
+        false => output::write(file, bytes),
     }
-    let linkage = Linkage::default();
-    let unit = source.explain(Unit::new(&instance.module, &linkage, World::Open, None, observer))?;
-    let role = Role::Library { prefix: "" };
-    if emit == Emit::Clif {
-        let jobs = jobs::list(&instance.module, &unit.facts, &linkage, &role);
-        return source.explain(sweep::print_clif(&unit.sweep(&target, options), &jobs));
-    }
-    let code = source.explain(unit.compile(&target, &role, options, observer))?;
-    Ok(assembly::print(&unit.env(&target), &code))
 }
 
 /// What machine code is made for.
 struct Target {
     isa: Isa,
+    spectre_masks: bool,
 }
 
 impl Target {
     fn new(options: &Options) -> Result<Target> {
-        Ok(Target { isa: Isa::new(&target::triple(options)?, options)? })
+        let isa = Isa::new(&target::triple(options)?, options)?;
+        Ok(Target { isa, spectre_masks: options.spectre_masks })
     }
 }
 
@@ -207,8 +225,9 @@ impl<'a> Unit<'a> {
 
     fn env(&self, target: &Target) -> Env<'_> {
         let Unit { module, linkage, facts, layout } = self;
+        let spectre_masks = target.spectre_masks;
         let target = target.isa.usual.frontend_config();
-        Env { module, facts, layout, linkage, target, x86: true, fused_multiply_add: false }
+        Env { module, facts, layout, linkage, target, spectre_masks, x86: true, fused_multiply_add: false }
     }
 
     fn sweep<'s>(&'s self, target: &'s Target, options: &'s Options) -> Sweep<'s> {

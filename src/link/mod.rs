@@ -1,6 +1,6 @@
 //! Objects → executable: the built-in linker, `libwild`, with the runtime that this program carries.
 //!
-//! Comes in: relocatable objects that define [`crate::abi::PROGRAM_SYMBOL`]. Goes out: a static position-independent
+//! Comes in: relocatable objects, one of which defines C's `main`. Goes out: a static position-independent
 //! executable, written beside its place and renamed. Neither a linker nor a C library of the machine is used. The
 //! bytes depend on the objects alone, not on the folder or the number of threads.
 

@@ -6,7 +6,7 @@ use crate::abi;
 use crate::layout::{Symbol, is_exception};
 use crate::wasm::structure;
 use object::write::{StandardSection, SymbolId};
-use object::{SectionKind, SymbolKind, SymbolScope};
+use object::{SectionKind, SymbolKind};
 use wasmparser::ValType;
 
 /// Writes the program's description. It stands in the object of the last instance, `instance`, whose image is `image`.
@@ -43,8 +43,9 @@ pub fn write(writer: &mut Writer, plan: &ProgramPlan, instance: usize, image: Sy
     data.address(start_wasi).address(memory);
     data.byte(plan.kind as u8).byte(u8::from(plan.fixed_powers)).byte(plan.cpu_level);
     data.bytes.resize(size_of::<abi::Program>(), 0);
-    let symbol = writer.local(abi::PROGRAM_SYMBOL, StandardSection::ReadOnlyDataWithRel, data, 8);
-    writer.export_symbol(abi::PROGRAM_SYMBOL, symbol, SymbolScope::Linkage);
+    let symbol = writer.refer(Symbol::Program);
+    let section = writer.object.section_id(StandardSection::Data);
+    writer.define(symbol, section, data, 8);
 }
 
 fn read_only(writer: &mut Writer, name: &str, bytes: Vec<u8>) -> SymbolId {

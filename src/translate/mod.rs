@@ -16,6 +16,7 @@ mod body;
 mod bulk;
 mod call;
 mod control;
+mod entry;
 mod exception;
 mod initialize;
 mod legacy;
@@ -49,6 +50,8 @@ pub struct Env<'a> {
     /// Which imports other modules of the program define.
     pub linkage: &'a Linkage,
     pub target: TargetFrontendConfig,
+    /// Mask what a compare found outside; see [`Translator::guard`](translator::Translator::guard).
+    pub spectre_masks: bool,
     /// Relaxed SIMD may use the instructions of x86-64 up to SSE4.1.
     pub x86: bool,
     /// Relaxed SIMD may multiply and add in one instruction.
@@ -92,6 +95,11 @@ pub fn translate_export(env: &Env, func: FuncIndex, out: &mut ir::Function) {
 /// [`Symbol::ArrayEntry`]: the function as `fn(*mut abi::Value)` in the platform's C convention.
 pub fn translate_array_entry(env: &Env, func: FuncIndex, out: &mut ir::Function) {
     thunk::array_entry(env, func, out);
+}
+
+/// [`Symbol::Main`].
+pub fn translate_main(env: &Env, out: &mut ir::Function) {
+    entry::main(env, out);
 }
 
 /// [`Symbol::Function`] of an imported function: from the internal convention to its C symbol.

@@ -12,6 +12,8 @@
 //! * Addresses of Wasm memories never move: a memory is reserved once, and grows in place.
 #![allow(dead_code)]
 
+use core::sync::atomic::AtomicPtr;
+
 /// Bytes in a Wasm page (core specification, 4.2.8 "Memory Instances").
 pub const WASM_PAGE: u64 = 65536;
 
@@ -42,7 +44,7 @@ pub const SIGNATURE_PREFIX: &str = "w2n.sig.";
 /// Distance from a function's entry back to the 32-bit offset of its signature identity.
 pub const SIGNATURE_FIELD_BEFORE_ENTRY: i32 = 4;
 
-/// Name of the symbol that holds the [`Program`] of an executable.
+/// Name of the local symbol that holds the [`Program`].
 pub const PROGRAM_SYMBOL: &str = "w2n_program";
 
 /// Name of the section that holds [`Program::options`], where `wasm2native inspect` finds it.
@@ -301,6 +303,7 @@ pub enum EntryKind {
 }
 
 /// What an executable is: the module, what to run, and which powers it was given. One per executable, see [`PROGRAM_SYMBOL`].
+/// Writable data.
 #[repr(C)]
 pub struct Program {
     /// The modules, in the order of their instantiation; the last is the one whose entry is run.
@@ -333,6 +336,8 @@ pub struct Program {
     pub fixed_powers: u8,
     /// Micro-architecture level the code was compiled for: 1 to 4 as in the x86-64 psABI, 0 if not checked.
     pub cpu_level: u8,
+    /// The runtime's own, zero at the start: the description that was noted before this one.
+    pub next: AtomicPtr<Program>,
 }
 
 /// A test script (`.wast`) as a program: its commands, in order.
@@ -424,7 +429,7 @@ pub struct Start {
 /// Letters: `p` pointer, `i` i32, `l` i64, `f` f32, `d` f64.
 ///
 /// To add one: a row here, its definition in the runtime, and a [`Builtin`] at the same place.
-pub const BUILTINS: [(&str, &str, &str); 12] = [
+pub const BUILTINS: [(&str, &str, &str); 13] = [
     // (memory, pages to add) -> previous pages, or -1
     ("w2n_memory_grow", "pl", "l"),
     // (table, entries to add, value, signature of the value) -> previous length, or -1
@@ -436,7 +441,7 @@ pub const BUILTINS: [(&str, &str, &str); 12] = [
     ("memset", "pil", "p"),
     ("memcpy", "ppl", "p"),
     // (trap number): raises a trap from inside the runtime; does not return
-    ("w2n_trap", "i", ""),
+    ("w2n_raise", "i", ""),
     // (tag, number of values) -> exception; the caller writes the values
     ("w2n_exception_new", "pi", "p"),
     // (exception): throws it; does not return here
@@ -446,6 +451,8 @@ pub const BUILTINS: [(&str, &str, &str); 12] = [
     ("w2n_memory_wait64", "plll", "i"),
     // (memory, address, at most so many) -> number of threads
     ("w2n_memory_notify", "pli", "i"),
+    // (argc, argv, envp, program) -> exit status
+    ("w2n_main", "ippp", "i"),
 ];
 
 /// Index into [`BUILTINS`].
@@ -464,6 +471,7 @@ pub enum Builtin {
     MemoryWait32 = 9,
     MemoryWait64 = 10,
     MemoryNotify = 11,
+    Main = 12,
 }
 
 impl Builtin {
@@ -480,6 +488,7 @@ impl Builtin {
         Builtin::MemoryWait32,
         Builtin::MemoryWait64,
         Builtin::MemoryNotify,
+        Builtin::Main,
     ];
 }
 

@@ -104,9 +104,10 @@ pub struct Compile {
     #[arg(short = 'S', help_heading = "Output", conflicts_with = "emit")]
     pub assembly: bool,
 
-    /// Stop after a stage and write its result [default: exe]
-    #[arg(long, value_name = "FORM", help_heading = "Output")]
-    pub emit: Option<EmitForm>,
+    /// What to produce, in a list with commas; FORM=FILE names the file [default: exe]
+    #[arg(long, value_name = "FORM[=FILE]", help_heading = "Output", value_delimiter = ',', value_parser = emit_item,
+        long_help = emit_help())]
+    pub emit: Vec<EmitItem>,
 
     /// Leave symbols out of the program
     ///
@@ -206,6 +207,15 @@ pub struct Code {
     #[arg(long, value_name = "CPU", help_heading = "Code")]
     pub cpu: Option<String>,
 
+    /// Mask addresses that a bounds check refused, against Spectre [default: off]
+    ///
+    /// A processor that guesses the outcome of a check reads on for some hundred instructions before it knows better, and leaves
+    /// traces of what it read. A program is the only tenant of its process, so there is nothing that its module may not know; turn this
+    /// on where a module is linked into a host that keeps secrets from it. It concerns tables, 64-bit memories, memories with pages of one
+    /// byte, and bulk operations: other accesses carry no check that could be guessed wrongly.
+    #[arg(long, help_heading = "Code")]
+    pub spectre_masks: bool,
+
     /// Allow modules to use experimental proposals; `--enable help` lists all
     #[arg(long, value_name = "NAME", help_heading = "Code", value_delimiter = ',', value_parser = proposal)]
     pub enable: Vec<String>,
@@ -240,19 +250,21 @@ pub struct Messages {
     pub color: ColorChoice,
 }
 
-#[derive(Copy, Clone, ValueEnum)]
-pub enum EmitForm {
-    /// A program
-    Exe,
-    /// A relocatable object, as `-c`
-    Obj,
-    /// Assembly, as `-S`
-    Asm,
-    /// Cranelift's intermediate form
-    Clif,
-    /// The module as text
-    Wat,
+/// An element of `--emit`.
+#[derive(Clone)]
+pub struct EmitItem {
+    pub emit: Emit,
+    pub file: Option<PathBuf>,
 }
+
+/// What can be produced: the name in `--emit`, and what help says of it.
+const FORMS: [(&str, Emit, &str); 5] = [
+    ("exe", Emit::Exe, "a program"),
+    ("obj", Emit::Obj, "a relocatable object, as -c"),
+    ("asm", Emit::Asm, "assembly, as -S"),
+    ("clif", Emit::Clif, "Cranelift's intermediate form"),
+    ("wat", Emit::Wat, "the module as text"),
+];
 
 #[derive(Copy, Clone, ValueEnum)]
 pub enum Level {
@@ -270,16 +282,22 @@ pub enum Level {
     Oz,
 }
 
+impl EmitItem {
+    /// As it is written on the command line.
+    pub fn name(&self) -> &'static str {
+        FORMS.iter().find(|(_, emit, _)| *emit == self.emit).expect("every form has a row").0
+    }
+}
+
 impl Compile {
-    pub fn emit(&self) -> Emit {
-        match self.emit {
-            _ if self.object => Emit::Obj,
-            _ if self.assembly => Emit::Asm,
-            None | Some(EmitForm::Exe) => Emit::Exe,
-            Some(EmitForm::Obj) => Emit::Obj,
-            Some(EmitForm::Asm) => Emit::Asm,
-            Some(EmitForm::Clif) => Emit::Clif,
-            Some(EmitForm::Wat) => Emit::Wat,
+    /// What to produce, at least one thing.
+    pub fn emit(&self) -> Vec<EmitItem> {
+        let one = |emit| vec![EmitItem { emit, file: None }];
+        match () {
+            () if self.object => one(Emit::Obj),
+            () if self.assembly => one(Emit::Asm),
+            () if self.emit.is_empty() => one(Emit::Exe),
+            () => self.emit.clone(),
         }
     }
 
@@ -311,6 +329,7 @@ impl Code {
                 None | Some(Level::O1 | Level::O2 | Level::O3) => OptLevel::Speed,
                 Some(Level::Os | Level::Oz) => OptLevel::Size,
             },
+            spectre_masks: self.spectre_masks,
             enable: self.enable.clone(),
             invoke: self.invoke.clone(),
             ..Options::default()
@@ -353,6 +372,28 @@ const LIST_PROPOSALS: &str = "help";
 fn proposal(text: &str) -> Result<String, String> {
     let known = text == LIST_PROPOSALS || unsupported::features(&[text.to_owned()]).is_ok();
     if known { Ok(text.to_owned()) } else { Err("`--enable help` lists what can be enabled".to_owned()) }
+}
+
+/// `FORM` or `FORM=FILE`.
+fn emit_item(text: &str) -> Result<EmitItem, String> {
+    let (name, file) = match text.split_once('=') {
+        Some((_, "")) => return Err("the file's name is missing behind `=`".to_owned()),
+        Some((name, file)) => (name, Some(PathBuf::from(file))),
+        None => (text, None),
+    };
+    match FORMS.iter().find(|(known, ..)| *known == name) {
+        Some(&(_, emit, _)) => Ok(EmitItem { emit, file }),
+        None => Err(format!("[possible values: {}]", FORMS.map(|(name, ..)| name).join(", "))),
+    }
+}
+
+fn emit_help() -> String {
+    let forms = FORMS.map(|(name, _, what)| format!("  {name:10} {what}"));
+    format!(
+        "What to produce, in a list with commas; FORM=FILE names the file [default: exe]\n\n{}\n\n\
+         Several forms come from one compilation. Their files have the input's name, or that of -o, each with its own ending.",
+        forms.join("\n")
+    )
 }
 
 fn threads(text: &str) -> Result<usize, String> {

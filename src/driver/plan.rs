@@ -34,10 +34,6 @@ pub fn program(module: &Module, options: &Options) -> Result<ProgramPlan> {
         );
     }
     let initialize = function("_initialize").filter(|_| entry_name != "_start" && entry_name != "_initialize");
-    let memory = match module.export("memory") {
-        Some(EntityIndex::Memory(memory)) => Some(memory),
-        _ => module.memories.keys().next(),
-    };
     Ok(ProgramPlan {
         entry: Some(entry),
         script: None,
@@ -45,7 +41,6 @@ pub fn program(module: &Module, options: &Options) -> Result<ProgramPlan> {
         kind: if options.invoke.is_some() { EntryKind::Invoke } else { EntryKind::Run },
         initialize: initialize.map(|(_, func)| func),
         wasi: false,
-        wasi_memory: memory,
         options: options.program_options.clone(),
         fixed_powers: options.fixed_powers,
         cpu_level: target::cpu_level(&options.cpu),
@@ -93,9 +88,6 @@ pub fn check_imports(mut plan: ProgramPlan, units: &[Unit], sources: &[&Source])
                 && unit.linkage.function(index).is_none()
                 && is_reachable(index)
         });
-    }
-    if !plan.wasi {
-        plan.wasi_memory = None;
     }
     Ok(plan)
 }

@@ -95,7 +95,6 @@ fn plan(commands: Vec<Command>, options: &Options) -> ProgramPlan {
         kind: EntryKind::Run,
         initialize: None,
         wasi: false,
-        wasi_memory: None,
         options: options.program_options.clone(),
         fixed_powers: options.fixed_powers,
         cpu_level: target::cpu_level(&options.cpu),

@@ -48,7 +48,6 @@ pub struct ProgramPlan {
     pub initialize: Option<FuncIndex>,
     /// The module imports WASI functions that reachable code calls.
     pub wasi: bool,
-    pub wasi_memory: Option<crate::wasm::MemoryIndex>,
     pub options: Vec<String>,
     pub fixed_powers: bool,
     pub cpu_level: u8,

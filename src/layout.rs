@@ -56,6 +56,10 @@ pub enum Symbol {
     Builtin(Builtin),
     /// An [`abi::Tag`]: the tag's identity.
     Tag(TagIndex),
+    /// C's `main`.
+    Main,
+    /// The [`abi::Program`].
+    Program,
 }
 
 impl Symbol {
@@ -75,6 +79,8 @@ impl Symbol {
             Symbol::Element(it) => (11, it.as_u32()),
             Symbol::Builtin(it) => (12, it as u32),
             Symbol::Tag(it) => (13, it.as_u32()),
+            Symbol::Main => (14, 0),
+            Symbol::Program => (15, 0),
         };
         UserExternalName { namespace, index }
     }
@@ -109,6 +115,8 @@ impl Symbol {
             11 => Symbol::Element(ElementIndex::from_u32(index)),
             12 => Symbol::Builtin(Builtin::ALL[index as usize]),
             13 => Symbol::Tag(TagIndex::from_u32(index)),
+            14 => Symbol::Main,
+            15 => Symbol::Program,
             other => panic!("no symbol has namespace {other}"),
         }
     }

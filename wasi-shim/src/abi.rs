@@ -12,6 +12,8 @@
 //! * Addresses of Wasm memories never move: a memory is reserved once, and grows in place.
 #![allow(dead_code)]
 
+use core::sync::atomic::AtomicPtr;
+
 /// Bytes in a Wasm page (core specification, 4.2.8 "Memory Instances").
 pub const WASM_PAGE: u64 = 65536;
 
@@ -45,7 +47,7 @@ pub const SIGNATURE_PREFIX: &str = "w2n.sig.";
 /// Distance from a function's entry back to the 32-bit offset of its signature identity.
 pub const SIGNATURE_FIELD_BEFORE_ENTRY: i32 = 4;
 
-/// Name of the symbol that holds the [`Program`] of an executable.
+/// Name of the local symbol that holds the [`Program`].
 pub const PROGRAM_SYMBOL: &str = "w2n_program";
 
 /// Name of the section that holds [`Program::options`], where `wasm2native inspect` finds it.
@@ -53,6 +55,42 @@ pub const OPTIONS_SECTION: &str = ".w2n.options";
 
 /// Environment variable with options for the program at run time.
 pub const OPTIONS_VARIABLE: &str = "WASM2NATIVE_OPTIONS";
+
+/// A directory that a program may use: the value of `--dir`, `HOST[::GUEST[::ro]]`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Grant<'a> {
+    pub host: &'a [u8],
+    /// The guest knows a directory by the host's name if no other is given.
+    pub guest: &'a [u8],
+    /// Nothing in it can be changed.
+    pub read_only: bool,
+}
+
+impl<'a> Grant<'a> {
+    /// # Errors
+    /// What is wrong with the text.
+    pub fn parse(text: &'a [u8]) -> Result<Grant<'a>, &'static str> {
+        let split = |text: &'a [u8]| {
+            let at = text.windows(2).position(|window| window == b"::")?;
+            Some((&text[..at], &text[at + 2..]))
+        };
+        let (host, rest) = split(text).map_or((text, None), |(host, rest)| (host, Some(rest)));
+        let (guest, mode) = match rest {
+            Some(rest) => split(rest).map_or((rest, None), |(guest, mode)| (guest, Some(mode))),
+            None => (host, None),
+        };
+        let read_only = match mode {
+            None => false,
+            Some(b"ro") => true,
+            Some(_) => return Err("after the second `::` only `ro` can stand (read-only)"),
+        };
+        match (host, guest) {
+            ([], _) => Err("the directory's name is empty"),
+            (_, []) => Err("the name after `::` is empty"),
+            _ => Ok(Grant { host, guest, read_only }),
+        }
+    }
+}
 
 /// Why a program stopped. Zero is not a trap: in a site table it marks the return address of a call.
 /// The messages are those of the specification's test suite, so that users find them.
@@ -274,6 +312,9 @@ pub struct Image {
     /// Tables of this module that hold `exnref`s.
     pub exception_tables: *const *const Table,
     pub n_exception_tables: u64,
+    /// Memory that WASI functions read and write when this module calls them: the one exported as `memory`, or else the first; null if
+    /// there is none.
+    pub wasi_memory: *mut Memory,
     /// Segments and globals that can't be laid out in advance, then the start function. Null if there is nothing to do.
     pub initialize: Option<unsafe extern "C" fn()>,
 }
@@ -304,6 +345,7 @@ pub enum EntryKind {
 }
 
 /// What an executable is: the module, what to run, and which powers it was given. One per executable, see [`PROGRAM_SYMBOL`].
+/// Writable data.
 #[repr(C)]
 pub struct Program {
     /// The modules, in the order of their instantiation; the last is the one whose entry is run.
@@ -322,14 +364,16 @@ pub struct Program {
     /// Options fixed at build time, each ended by a zero byte, in the syntax of the command line (`--dir`, `/tmp::/data`).
     pub options: *const u8,
     pub options_length: u64,
+    /// C functions that the modules call directly, for `wasm2native inspect`: of each the import's `module.name` and the symbol,
+    /// both ended by a zero byte.
+    pub foreign: *const u8,
+    pub foreign_length: u64,
     /// A script to go through instead of running an entry; null if there is none.
     pub script: *const Script,
     /// `w2n_script_run` when there is a script, else null: so that other programs link none of it.
     pub run_script: Option<unsafe extern "C" fn(*const Program) -> i32>,
     /// `w2n_wasi_start` when the program imports WASI, else null: so that a program without WASI links none of it.
     pub start_wasi: Option<unsafe extern "C" fn(*const Start)>,
-    /// Memory that WASI functions read and write: the one exported as `memory`; null if there is none.
-    pub wasi_memory: *mut Memory,
     /// An [`EntryKind`].
     pub kind: u8,
     /// 1: [`OPTIONS_VARIABLE`] is ignored.
@@ -338,6 +382,8 @@ pub struct Program {
     pub cpu_level: u8,
     /// 1: the program was not written as Wasm, and a trap says so: `fatal error: REASON`, no backtrace, [`FATAL_EXIT_STATUS`].
     pub fatal_errors: u8,
+    /// The runtime's own, zero at the start: the description that was noted before this one.
+    pub next: AtomicPtr<Program>,
 }
 
 /// A test script (`.wast`) as a program: its commands, in order.
@@ -429,7 +475,7 @@ pub struct Start {
 /// Letters: `p` pointer, `i` i32, `l` i64, `f` f32, `d` f64.
 ///
 /// To add one: a row here, its definition in the runtime, and a [`Builtin`] at the same place.
-pub const BUILTINS: [(&str, &str, &str); 12] = [
+pub const BUILTINS: [(&str, &str, &str); 14] = [
     // (memory, pages to add) -> previous pages, or -1
     ("w2n_memory_grow", "pl", "l"),
     // (table, entries to add, value, signature of the value) -> previous length, or -1
@@ -441,7 +487,7 @@ pub const BUILTINS: [(&str, &str, &str); 12] = [
     ("memset", "pil", "p"),
     ("memcpy", "ppl", "p"),
     // (trap number): raises a trap from inside the runtime; does not return
-    ("w2n_trap", "i", ""),
+    ("w2n_raise", "i", ""),
     // (tag, number of values) -> exception; the caller writes the values
     ("w2n_exception_new", "pi", "p"),
     // (exception): throws it; does not return here
@@ -451,6 +497,10 @@ pub const BUILTINS: [(&str, &str, &str); 12] = [
     ("w2n_memory_wait64", "plll", "i"),
     // (memory, address, at most so many) -> number of threads
     ("w2n_memory_notify", "pli", "i"),
+    // (argc, argv, envp, program) -> exit status
+    ("w2n_main", "ippp", "i"),
+    // (entry of the function that stands for the import): the end of a call of an import that nothing defines
+    ("w2n_undefined_import", "p", ""),
 ];
 
 /// Index into [`BUILTINS`].
@@ -469,6 +519,8 @@ pub enum Builtin {
     MemoryWait32 = 9,
     MemoryWait64 = 10,
     MemoryNotify = 11,
+    Main = 12,
+    UndefinedImport = 13,
 }
 
 impl Builtin {
@@ -485,6 +537,8 @@ impl Builtin {
         Builtin::MemoryWait32,
         Builtin::MemoryWait64,
         Builtin::MemoryNotify,
+        Builtin::Main,
+        Builtin::UndefinedImport,
     ];
 }
 

@@ -119,6 +119,7 @@ impl Worker {
             Symbol::Function(func) => translate::translate_function(env, func, &mut self.state, out)?,
             Symbol::Export(func) => translate::translate_export(env, func, out),
             Symbol::ArrayEntry(func) => translate::translate_array_entry(env, func, out),
+            Symbol::Main => translate::translate_main(env, out),
             Symbol::Initialize if !translate::translate_initialize(env, out) => return Ok(None),
             Symbol::Initialize => {}
             other => panic!("{other:?} is no function to make"),
@@ -132,6 +133,7 @@ fn file_name<'a>(env: &Env<'a>, symbol: Symbol) -> &'a str {
         Symbol::Function(func) => env.module.names.function(func).unwrap_or("function"),
         Symbol::Export(_) => "export",
         Symbol::ArrayEntry(_) => "entry",
+        Symbol::Main => "main",
         _ => "initialize",
     }
 }
@@ -143,6 +145,7 @@ pub fn describe(env: &Env, symbol: Symbol) -> String {
         Symbol::Export(func) => format!("export of {}", env.module.describe(func)),
         Symbol::ArrayEntry(func) => format!("entry to {}", env.module.describe(func)),
         Symbol::Initialize => "initialization of the module".to_owned(),
+        Symbol::Main => "main".to_owned(),
         other => panic!("{other:?} is no function"),
     }
 }

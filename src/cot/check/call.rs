@@ -315,6 +315,10 @@ impl<'a> Checker<'a> {
             let diagnostic = Diagnostic::new(Code::ArgumentCount, span, message);
             self.push_diagnostic(diagnostic);
         }
+        if payload == TypeId::VOID {
+            self.check_all(arguments);
+            return make(ExpressionKind::Union { variant, payload: None }, ty, span).into();
+        }
         let payload = arguments.first().map(|argument| Box::new(self.check_as(argument, payload)));
         make(ExpressionKind::Union { variant, payload }, ty, span).into()
     }

@@ -19,14 +19,15 @@ impl Parser<'_> {
             if self.at_kind(TokenKind::EndOfFile) {
                 break;
             }
-            let (start, n_errors) = (self.at, self.diagnostics.len());
+            let (start, n_errors) = (self.at, self.n_errors);
             declarations.extend(self.declaration());
-            if self.diagnostics.len() > n_errors && !self.at_declaration() {
+            if self.n_errors > n_errors {
                 if self.at == start {
                     self.advance();
                 }
                 self.skip_to_declaration();
             }
+            self.is_recovering = false;
         }
         ast::File { is_safe: self.is_safe, declarations }
     }
@@ -39,6 +40,7 @@ impl Parser<'_> {
                 | TokenKind::Fn
                 | TokenKind::Extern
                 | TokenKind::Async
+                | TokenKind::Static
                 | TokenKind::Var
                 | TokenKind::Let
                 | TokenKind::Const

@@ -142,14 +142,16 @@ impl Parser<'_> {
                 if it.nested(&mut members) {
                     continue;
                 }
-                let n_errors = it.diagnostics.len();
+                let (before, n_errors) = (it.at, it.n_errors);
                 take(rule(it));
                 let ended = it.got(TokenKind::Comma) || it.at_kind(TokenKind::CloseBrace) || it.at_nested();
-                if it.diagnostics.len() > n_errors || !ended {
-                    if !ended {
+                if it.n_errors > n_errors || !ended {
+                    if !ended && !it.at_kind(TokenKind::EndOfFile) {
                         it.expected(Code::UnexpectedToken, "',' or '}'");
                     }
                     it.skip_item();
+                    it.is_recovering = false;
+                    it.make_progress(before);
                 }
             }
         });

@@ -33,6 +33,8 @@ pub fn parse(file: FileId, source: &Source) -> (ast::File, Vec<Diagnostic>) {
         bytes: &source.bytes,
         at: 0,
         diagnostics,
+        n_errors: 0,
+        is_recovering: false,
         last_error: None,
         depth: 0,
         gave_up: false,
@@ -68,6 +70,10 @@ struct Parser<'a> {
     bytes: &'a [u8],
     at: usize,
     diagnostics: Vec<Diagnostic>,
+    /// How many errors there were, those included that were not worth a complaint.
+    n_errors: usize,
+    /// Something was complained about, and the rest of the statement or declaration may look wrong because of that.
+    is_recovering: bool,
     /// Index of the token that was complained about last: once is enough.
     last_error: Option<usize>,
     depth: usize,
@@ -147,6 +153,13 @@ impl<'a> Parser<'a> {
         got
     }
 
+    /// After an error in a list whose items began at `before`: takes a token if none was taken, so that the list ends.
+    fn make_progress(&mut self, before: usize) {
+        if self.at == before && !self.at_kind(TokenKind::CloseBrace) {
+            self.advance();
+        }
+    }
+
     /// "expected …, found …" at the next token.
     fn expected(&mut self, code: Code, what: &str) {
         let found = self.found();
@@ -165,7 +178,8 @@ impl<'a> Parser<'a> {
     }
 
     fn report(&mut self, code: Code, span: Span, message: impl Into<String>) {
-        if self.gave_up || self.last_error == Some(self.at) {
+        self.n_errors += 1;
+        if self.gave_up || self.last_error == Some(self.at) || std::mem::replace(&mut self.is_recovering, true) {
             return;
         }
         self.last_error = Some(self.at);
@@ -185,6 +199,7 @@ impl<'a> Parser<'a> {
     }
 
     fn give_up(&mut self) {
+        self.is_recovering = false;
         self.last_error = None;
         self.report(Code::UnexpectedToken, self.token().span, "this is nested too deep; split it up");
         self.gave_up = true;

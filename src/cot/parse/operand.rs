@@ -173,24 +173,20 @@ impl Parser<'_> {
                 self.want(TokenKind::CloseBrace);
                 return;
             }
-            let n_errors = self.diagnostics.len();
+            let (before, n_errors) = (self.at, self.n_errors);
             arms.push(self.arm());
-            let ended =
-                self.got(TokenKind::Comma) || self.at_kind(TokenKind::CloseBrace) || self.token().newline_before;
-            if self.diagnostics.len() > n_errors || !ended {
-                if !ended {
-                    self.arm_end_expected();
-                }
-                self.skip_arm();
+            let is_assigned = matches!(self.kind(), TokenKind::Equal | TokenKind::PlusEqual | TokenKind::MinusEqual);
+            if is_assigned && !self.token().newline_before {
+                let message = "an arm is an expression; put a statement in braces";
+                self.report(Code::UnexpectedToken, self.token().span, message);
             }
-        }
-    }
-
-    fn arm_end_expected(&mut self) {
-        if matches!(self.kind(), TokenKind::Equal | TokenKind::PlusEqual | TokenKind::MinusEqual) {
-            self.report(Code::UnexpectedToken, self.token().span, "an arm is an expression; put a statement in braces");
-        } else {
-            self.expected(Code::UnexpectedToken, "',' or a new line after the arm");
+            if self.n_errors > n_errors {
+                self.skip_arm();
+                self.is_recovering = false;
+                self.make_progress(before);
+            } else {
+                self.got(TokenKind::Comma);
+            }
         }
     }
 

@@ -30,11 +30,13 @@ impl Parser<'_> {
                 self.want(TokenKind::CloseBrace);
                 break;
             }
-            let (before, n_errors) = (self.at, self.diagnostics.len());
+            let (before, n_errors) = (self.at, self.n_errors);
             let statement = self.statement();
             statements.push(statement);
-            if self.diagnostics.len() > n_errors {
+            if self.n_errors > n_errors {
                 self.skip_statement(before);
+                self.is_recovering = false;
+                self.make_progress(before);
             } else {
                 self.check_terminator();
             }
@@ -58,6 +60,7 @@ impl Parser<'_> {
         if literal && !self.token().newline_before && !ended {
             self.expected(Code::ExpectedTerminator, "the end of the statement");
             self.skip_statement(self.at);
+            self.is_recovering = false;
         }
     }
 

@@ -15,5 +15,5 @@ macro_rules! modules {
 // To add one: its name here, its source in `std/`.
 modules! {
     "prelude"
-    "sys"
+    "sys" "list" "map" "set" "string" "math" "fs" "os" "io" "time" "sort" "random"
 }

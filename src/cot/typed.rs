@@ -662,8 +662,8 @@ runtime_functions! {
     Memcpy "memcpy" 3
     StringConcat "string_concat" 4
     StringEq "string_eq" 4
-    IntToString "int_to_string" 1
-    Growslice "growslice" 5
+    IntToString "int_to_string" 2
+    Growslice "growslice" 4
     Nextslicecap "nextslicecap" 2
     Retain "retain" 1
     Release "release" 1

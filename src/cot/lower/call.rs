@@ -216,8 +216,17 @@ impl Lowering<'_> {
                 Access::U8 => "u8",
                 Access::I16 => "i16",
                 Access::U16 => "u16",
+                Access::I32 if self.is_unsigned(ty) => "u32",
                 _ => "i32",
             }],
+        }
+    }
+
+    fn is_unsigned(&self, ty: TypeId) -> bool {
+        match self.program.types.get(ty) {
+            Type::Int { signed, .. } => !signed,
+            Type::Enum(index) => self.is_unsigned(self.program.types.enums[index.0 as usize].backing),
+            _ => false,
         }
     }
 

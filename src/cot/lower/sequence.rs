@@ -133,11 +133,11 @@ impl<'p> Body<'_, 'p> {
             let size = body.lowering.size(of);
             let size = body.b.i64(i64::from(size));
             let from = body.widen(leaves[0]);
-            let grown = body.prelude("growSlice", vec![from, leaves[1], leaves[2], length, size])[0];
+            let next = body.prelude("nextSliceCap", vec![length, leaves[2]])[0];
+            body.b.set(capacity, next);
+            let grown = body.prelude("growSlice", vec![from, leaves[1], next, size])[0];
             let grown = body.narrow(grown);
             body.b.set(address, grown);
-            let next = body.prelude("nextSliceCap", vec![leaves[2], length])[0];
-            body.b.set(capacity, next);
             body.retain_elements(grown, leaves[1], of);
         });
         let address = self.b.get(address);

@@ -4,13 +4,16 @@
 
 mod errors;
 mod fuzz;
+mod run;
 mod source;
+#[path = "../support/mod.rs"]
+mod support;
 mod trees;
 
 use libtest_mimic::Arguments;
 
 fn main() {
     let arguments = Arguments::from_args();
-    let trials = errors::trials().into_iter().chain(trees::trials()).chain(fuzz::trials());
+    let trials = errors::trials().into_iter().chain(trees::trials()).chain(fuzz::trials()).chain(run::trials());
     libtest_mimic::run(&arguments, trials.collect()).exit();
 }

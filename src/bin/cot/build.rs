@@ -10,7 +10,7 @@ use wasm2native::cot::check::Build;
 use wasm2native::cot::lower::Host;
 use wasm2native::cot::{self, Product, Stage};
 use wasm2native::driver;
-use wasm2native::options::{self, Options};
+use wasm2native::options::{self, LinkOptions, Options, Output};
 use wasm2native::output;
 use wasm2native::progress::Silent;
 use wasm2native::wasm::input::Input;
@@ -177,10 +177,12 @@ pub fn translate(file: &Path, wasm: Vec<u8>, target: Target, output: &Path) -> R
         program_options: powers,
         fixed_powers: true,
         fatal_errors: true,
+        link: LinkOptions { libraries: project::libraries(file)?, ..LinkOptions::default() },
         ..Options::default()
     };
     let input = Input { name: file.display().to_string(), bytes: wasm };
-    driver::build(&input, &options, emit, output, &Silent)
+    let outputs = [Output { emit, file: output.to_owned() }];
+    driver::build(&input, &options, &outputs, &Silent)
 }
 
 /// Sources and where they are for.

@@ -25,20 +25,36 @@ pub fn main_file(named: Option<&Path>) -> Result<PathBuf> {
     }
 }
 
-/// Whether the project that the file belongs to is `@safe`: the nearest `cot.json`, here or upwards from the file, says so.
+/// Whether the project that the file belongs to is `@safe`.
 ///
 /// # Errors
 /// A `cot.json` that can't be read.
 pub fn is_safe(file: &Path) -> Result<bool> {
+    let Some((path, project)) = nearest(file)? else { return Ok(false) };
+    match project.get("safe") {
+        None => Ok(false),
+        Some(Value::Bool(safe)) => Ok(*safe),
+        Some(_) => bail!("{}: \"safe\" is neither true nor false", path.display()),
+    }
+}
+
+/// Libraries that native programs of the file's project are linked with.
+///
+/// # Errors
+/// A `cot.json` that can't be read.
+pub fn libraries(file: &Path) -> Result<Vec<String>> {
+    let Some((path, project)) = nearest(file)? else { return Ok(Vec::new()) };
+    let Some(libraries) = project.get("libs") else { return Ok(Vec::new()) };
+    let names = libraries.as_array().map(|all| all.iter().map(|it| it.as_str().map(str::to_owned)).collect());
+    names.flatten().with_context(|| format!("{}: \"libs\" is not a list of strings", path.display()))
+}
+
+/// The `cot.json` here, or the next one upwards from the file.
+fn nearest(file: &Path) -> Result<Option<(PathBuf, Value)>> {
     let absolute = file.canonicalize().unwrap_or_else(|_| file.to_owned());
     let upwards = absolute.ancestors().skip(1).map(|folder| folder.join(NAME));
     let found = [PathBuf::from(NAME)].into_iter().chain(upwards).find(|path| path.is_file());
-    let Some(found) = found else { return Ok(false) };
-    match read(&found)?.get("safe") {
-        None => Ok(false),
-        Some(Value::Bool(safe)) => Ok(*safe),
-        Some(_) => bail!("{}: \"safe\" is neither true nor false", found.display()),
-    }
+    found.map(|path| read(&path).map(|project| (path, project))).transpose()
 }
 
 fn read(path: &Path) -> Result<Value> {

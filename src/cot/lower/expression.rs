@@ -5,10 +5,10 @@ use super::counting::is_counted_capture;
 use super::function::{Address, Body, Data, Operand};
 use super::place::Target;
 use super::repr::scalar;
-use super::scope::{Cleanup, Join, Outcome};
+use super::scope::{Cleanup, Join, Moved, Outcome};
 use crate::cot::ir::numeric::Numeric;
 use crate::cot::ir::{Access, Const, Value};
-use crate::cot::typed::{Block, Condition, Expression, ExpressionKind, FunctionId, LocalId, Place};
+use crate::cot::typed::{Block, Condition, Expression, ExpressionKind, FunctionId, LocalId, PlaceKind};
 use crate::cot::types::{Type, TypeId, Types};
 
 impl<'p> Body<'_, 'p> {
@@ -627,15 +627,16 @@ impl<'p> Body<'_, 'p> {
             return;
         };
         let moved = self.moved_local(value);
+        let with_counts = moved.is_some_and(|moved| moved.with_counts);
         if let Some(to) = self.result_address {
             let to = Address { base: to, offset: 0 };
             match moved {
-                Some(local) => {
+                Some(Moved { local, .. }) if with_counts => {
                     let target = self.local_target(local);
                     let operand = self.read(value.ty, &target);
                     self.store(value.ty, to, &operand.data);
                 }
-                None => self.expr_into(value, to),
+                _ => self.expr_into(value, to),
             }
             let outcome = self.outcome(value.ty, &Data::Memory(to.base));
             self.leave_scopes_but(0, outcome, moved);
@@ -643,7 +644,7 @@ impl<'p> Body<'_, 'p> {
             return;
         }
         let operand = self.expr(value);
-        let operand = if moved.is_some() { operand } else { self.own(value.ty, operand) };
+        let operand = if with_counts { operand } else { self.own(value.ty, operand) };
         let outcome = self.outcome(value.ty, &operand.data);
         self.leave_scopes_but(0, outcome, moved);
         let Data::Leaves(values) = operand.data else { unreachable!("the result has leaves") };
@@ -660,15 +661,17 @@ impl<'p> Body<'_, 'p> {
         Some(Outcome::Code(self.error_code(ty, data).0))
     }
 
-    /// The local whose value is returned as it is, so that nobody has to count.
-    fn moved_local(&self, value: &Expression) -> Option<LocalId> {
+    /// The local whose value is returned as it is. Nobody has to count then, unless a defer may change the local in between.
+    fn moved_local(&self, value: &Expression) -> Option<Moved> {
         let ExpressionKind::Load(place) = &value.kind else { return None };
-        let Place { kind: crate::cot::typed::PlaceKind::Local(local), .. } = **place else { return None };
-        let is_begun = |cleanup: &Cleanup| match cleanup {
+        let PlaceKind::Local(local) = place.kind else { return None };
+        let any = |test: &dyn Fn(&Cleanup) -> bool| self.scopes.iter().any(|scope| scope.cleanups.iter().any(test));
+        let is_begun = any(&|cleanup| match cleanup {
             Cleanup::ReleaseLocal(other) | Cleanup::Destroy(other, _) => *other == local,
             _ => false,
-        };
-        self.scopes.iter().any(|scope| scope.cleanups.iter().any(is_begun)).then_some(local)
+        });
+        let has_defers = any(&|cleanup| matches!(cleanup, Cleanup::Defer { .. }));
+        is_begun.then_some(Moved { local, with_counts: !has_defers })
     }
 }
 

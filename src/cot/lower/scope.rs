@@ -40,6 +40,14 @@ pub enum Outcome {
     Code(Value),
 }
 
+/// A local whose value is what a function returns: it is not destroyed.
+#[derive(Copy, Clone, Debug)]
+pub struct Moved {
+    pub local: LocalId,
+    /// Its counts go to the caller, instead of being released here.
+    pub with_counts: bool,
+}
+
 impl<'p> Body<'_, 'p> {
     pub fn add_cleanup(&mut self, cleanup: Cleanup<'p>) {
         self.scopes.last_mut().expect("a function has a scope").cleanups.push(cleanup);
@@ -83,21 +91,22 @@ impl<'p> Body<'_, 'p> {
         self.leave_scopes_but(n_kept, outcome, None);
     }
 
-    /// As [`Self::leave_scopes`]; the local `moved` keeps its value.
-    pub fn leave_scopes_but(&mut self, n_kept: usize, outcome: Option<Outcome>, moved: Option<LocalId>) {
+    /// As [`Self::leave_scopes`], but for the local whose value is returned.
+    pub fn leave_scopes_but(&mut self, n_kept: usize, outcome: Option<Outcome>, moved: Option<Moved>) {
         let saved = self.scopes.clone();
         self.run_cleanups(n_kept, outcome, moved);
         self.scopes = saved;
     }
 
-    fn run_cleanups(&mut self, n_kept: usize, outcome: Option<Outcome>, moved: Option<LocalId>) {
+    fn run_cleanups(&mut self, n_kept: usize, outcome: Option<Outcome>, moved: Option<Moved>) {
         while self.scopes.len() > n_kept {
             let Some(cleanup) = self.scopes.last_mut().and_then(|scope| scope.cleanups.pop()) else {
                 self.scopes.pop();
                 continue;
             };
             match cleanup {
-                Cleanup::ReleaseLocal(local) | Cleanup::Destroy(local, _) if Some(local) == moved => {}
+                Cleanup::ReleaseLocal(local) if moved.is_some_and(|it| it.local == local && it.with_counts) => {}
+                Cleanup::Destroy(local, _) if moved.is_some_and(|it| it.local == local) => {}
                 Cleanup::Release(values) => values.into_iter().for_each(|value| self.release_value(value)),
                 Cleanup::ReleaseFrame(ty, offset) => {
                     let base = self.b.frame(offset);

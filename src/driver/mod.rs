@@ -4,6 +4,7 @@ mod explain;
 mod jobs;
 mod outside;
 mod plan;
+pub mod print;
 mod script;
 
 use crate::analyze::{self, Facts};

@@ -8,6 +8,9 @@ use std::process::{Command, Output};
 /// Which to use when nobody names one, in this order.
 const USUAL: [&str; 4] = ["cc", "gcc", "clang", "zig"];
 
+/// What the runtime needs of the system beside libc. Newer C libraries are one file, and have the rest as empty ones.
+pub const SYSTEM_LIBRARIES: [&str; 3] = ["-lm", "-lpthread", "-ldl"];
+
 /// A C compiler by its command, with flags that every use of it gets.
 #[derive(Clone, Debug)]
 pub struct Compiler {
@@ -52,7 +55,7 @@ impl Compiler {
         let words = self.flags.iter().map(OsString::as_os_str);
         let is_zig = is_zig(&self.program) || words.into_iter().any(|word| word == "ziglang");
         // gcc and clang link their unwinder always.
-        if is_zig { &["-lm", "-lunwind"] } else { &["-lm", "-lpthread", "-ldl"] }
+        if is_zig { &["-lm", "-lunwind"] } else { &SYSTEM_LIBRARIES }
     }
 
     pub fn program(&self) -> &Path {
@@ -134,6 +137,13 @@ pub fn file_argument(file: &Path) -> OsString {
         Some(b'-' | b'@') => Path::new(".").join(file).into_os_string(),
         _ => file.as_os_str().to_owned(),
     }
+}
+
+/// `-LDIR`
+pub fn prefixed(flag: &str, folder: &Path) -> OsString {
+    let mut word = OsString::from(flag);
+    word.push(folder);
+    word
 }
 
 /// Program and flags. A program whose name has spaces is taken as it is.

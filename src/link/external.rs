@@ -2,11 +2,12 @@
 //! itself and by the flags it is given.
 
 use super::LinkRequest;
-use super::compiler::{Compiler, file_argument};
+use super::compiler::{Compiler, file_argument, prefixed};
 use super::runtime;
-use anyhow::{Context, Result};
+use super::symbols::{self, Format};
+use anyhow::{Context, Result, anyhow};
 use std::ffi::OsString;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 /// The program's bytes and what the compiler said.
 ///
@@ -38,7 +39,9 @@ pub fn link(compiler: &Compiler, request: LinkRequest) -> Result<(Vec<u8>, Vec<S
     arguments.extend(compiler.libraries().iter().map(OsString::from));
     arguments.extend(strip.then(|| "-s".into()));
     arguments.extend(options.flags.iter().map(OsString::from));
-    let said = compiler.link(&arguments)?;
+    let has_bitcode = natives.files.iter().any(|file| symbols::format(&file.bytes) == Format::Bitcode);
+    let help = if has_bitcode { "\nhelp: clang and zig link LLVM bitcode: --linker clang" } else { "" };
+    let said = compiler.link(&arguments).map_err(|error| anyhow!("{error:#}{help}"))?;
     let program = std::fs::read(&output).with_context(|| format!("`{}` made no program", compiler.name()))?;
     Ok((program, Some(said).filter(|said| !said.is_empty()).into_iter().collect()))
 }
@@ -47,10 +50,4 @@ fn write(folder: &Path, name: &str, bytes: &[u8]) -> Result<OsString> {
     let path = folder.join(name);
     std::fs::write(&path, bytes).with_context(|| format!("can't write {}", path.display()))?;
     Ok(path.into_os_string())
-}
-
-fn prefixed(flag: &str, folder: &PathBuf) -> OsString {
-    let mut word = OsString::from(flag);
-    word.push(folder);
-    word
 }

@@ -21,6 +21,7 @@ use anyhow::{Result, anyhow, bail};
 use libwild::{Args, Linker};
 use native::{Kind, Native, Natives};
 use runtime::{END_FILES, START_FILES, Set};
+use std::ffi::OsString;
 use std::path::Path;
 use std::sync::{Arc, Mutex};
 
@@ -34,6 +35,16 @@ pub struct LinkRequest<'a> {
     /// Leave out the symbol table.
     pub strip: bool,
     pub options: &'a LinkOptions,
+}
+
+/// What a C compiler has to get beside an object or library: the user's files and flags, and the system's libraries that the runtime
+/// needs.
+pub fn arguments_for_compiler(options: &LinkOptions) -> Vec<OsString> {
+    let files = options.files.iter().map(|file| compiler::file_argument(file));
+    let folders = options.folders.iter().map(|folder| compiler::prefixed("-L", folder));
+    let libraries = options.libraries.iter().map(|name| OsString::from(format!("-l{name}")));
+    let flags = options.flags.iter().map(OsString::from);
+    files.chain(folders).chain(libraries).chain(flags).chain(compiler::SYSTEM_LIBRARIES.map(OsString::from)).collect()
 }
 
 /// Links, and returns the linker's warnings. Runs in rayon's current thread pool.

@@ -142,7 +142,8 @@ impl Natives {
         if let Some(file) = self.files.iter().find(is_strange) {
             return Some(match file.kind {
                 Kind::Shared => format!("{} is a shared library, which", file.name),
-                _ => format!("{} is in a form that", file.name),
+                _ if symbols::format(&file.bytes) == Format::Bitcode => format!("{} is LLVM bitcode, which", file.name),
+                _ => format!("{} holds code for a linker's plugin, or is a linker script, which", file.name),
             });
         }
         match options.flags.first() {

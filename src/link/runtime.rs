@@ -4,6 +4,7 @@
 //! call C, is the runtime with those tables and the whole C library. Only what is asked for is decompressed.
 
 use crate::link::files::Inputs;
+use crate::link::{check, symbols};
 use anyhow::{Context, Result, bail};
 use flate2::read::ZlibDecoder;
 use rayon::prelude::*;
@@ -65,7 +66,7 @@ impl Set {
 /// # Errors
 /// This program was built without a runtime.
 pub fn object() -> Result<Vec<u8>> {
-    check()?;
+    have_runtime()?;
     decompress(COMPLETE[0].data)
 }
 
@@ -74,7 +75,7 @@ pub fn object() -> Result<Vec<u8>> {
 /// # Errors
 /// This program was built without a runtime.
 pub(super) fn files(set: Set) -> Result<Inputs> {
-    check()?;
+    have_runtime()?;
     let read = |file: &Embedded| Ok((file.name.into(), decompress(file.data)?.into()));
     let mut files = set.files().par_iter().map(read).collect::<Result<Inputs>>()?;
     for file in START_FILES.iter().chain(&END_FILES) {
@@ -83,7 +84,19 @@ pub(super) fn files(set: Set) -> Result<Inputs> {
     Ok(files)
 }
 
-fn check() -> Result<()> {
+/// The functions that the runtime defines for objects.
+///
+/// # Errors
+/// This program was built without a runtime.
+pub fn functions() -> Result<Vec<String>> {
+    let runtime = symbols::object(COMPLETE[0].name, &object()?)?;
+    let mut names: Vec<String> = runtime.defined.into_iter().map(|definition| definition.name).collect();
+    names.retain(|name| check::is_reserved(name));
+    names.sort();
+    Ok(names)
+}
+
+fn have_runtime() -> Result<()> {
     if START_FILES[0].data.is_empty() {
         bail!("this build of wasm2native carries no runtime: it can make objects, not programs");
     }

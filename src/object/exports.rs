@@ -16,7 +16,7 @@ use std::collections::HashMap;
 pub fn write(writer: &mut Writer, prefix: &str) -> Result<()> {
     let mut taken: HashMap<String, &str> = HashMap::new();
     for export in &writer.module.exports {
-        let name = format!("{prefix}_{}", identifier_part(export.name));
+        let name = symbol(prefix, export.name);
         if let Some(other) = taken.insert(name.clone(), export.name) {
             bail!(
                 "exports `{}` and `{}` both become the symbol `{name}`",
@@ -32,6 +32,11 @@ pub fn write(writer: &mut Writer, prefix: &str) -> Result<()> {
         writer.aliases.push((name, symbol, SymbolScope::Dynamic));
     }
     Ok(())
+}
+
+/// The C symbol of an export: `PREFIX_name`.
+pub fn symbol(prefix: &str, export: &str) -> String {
+    format!("{prefix}_{}", identifier_part(export))
 }
 
 /// Gives what other modules of the same program import its hidden symbol.

@@ -6,7 +6,7 @@
 pub mod assembly;
 mod data;
 mod describe;
-mod exports;
+pub mod exports;
 mod frames;
 mod handlers;
 mod image;

@@ -461,6 +461,25 @@ pub const BUILTINS: [(&str, &str, &str); 14] = [
     ("w2n_undefined_import", "p", ""),
 ];
 
+/// What translated code may call of the C library: some of [`BUILTINS`], and the functions to which Cranelift lowers operations that
+/// the processor lacks (`cranelift_codegen::ir::LibCall`).
+pub const C_FUNCTIONS: [&str; 14] = [
+    "memmove",
+    "memset",
+    "memcpy",
+    "memcmp",
+    "ceil",
+    "ceilf",
+    "floor",
+    "floorf",
+    "trunc",
+    "truncf",
+    "nearbyint",
+    "nearbyintf",
+    "fma",
+    "fmaf",
+];
+
 /// Index into [`BUILTINS`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 #[repr(u32)]

@@ -76,7 +76,7 @@ pub enum Command {
 #[derive(Args)]
 pub struct Compile {
     /// Module to compile: .wasm or .wat, `-` for standard input; and what to link it with: .o, .a, .so, .c
-    #[arg(value_name = "INPUT", required_unless_present = "enable")]
+    #[arg(value_name = "INPUT", required_unless_present_any = ["enable", "print"])]
     pub inputs: Vec<PathBuf>,
 
     /// Add the module in FILE to the program: what others import from NAME, it defines
@@ -136,6 +136,16 @@ pub struct Compile {
 
     #[command(flatten)]
     pub code: Code,
+
+    /// Print something about the module instead of compiling it: imports, exports, link-args, runtime-symbols
+    ///
+    /// Lines for programs to read, with tabs between columns.
+    /// imports: module, name, kind, Wasm type, C symbol, C declaration, and who would define it in a program.
+    /// exports: name, kind, Wasm type, C symbol, C declaration, as an object or library has them.
+    /// link-args: what a C compiler gets to link the object or library with the other files and flags given here.
+    /// runtime-symbols: what objects may need of the runtime and of the C library; asks for no module.
+    #[arg(long, value_name = "WHAT", help_heading = "Output", hide_possible_values = true, verbatim_doc_comment)]
+    pub print: Option<PrintWhat>,
 
     #[command(flatten)]
     pub linking: Linking,
@@ -274,6 +284,14 @@ const FORMS: [(&str, Emit, &str); 5] = [
     ("clif", Emit::Clif, "Cranelift's intermediate form"),
     ("wat", Emit::Wat, "the module as text"),
 ];
+
+#[derive(Copy, Clone, ValueEnum)]
+pub enum PrintWhat {
+    Imports,
+    Exports,
+    LinkArgs,
+    RuntimeSymbols,
+}
 
 #[derive(Copy, Clone, ValueEnum)]
 pub enum Level {

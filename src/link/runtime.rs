@@ -4,7 +4,7 @@
 //! call C, is the runtime with those tables and the whole C library. Only what is asked for is decompressed.
 
 use crate::link::files::Inputs;
-use crate::link::{check, symbols};
+use crate::link::symbols;
 use anyhow::{Context, Result, bail};
 use flate2::read::ZlibDecoder;
 use rayon::prelude::*;
@@ -91,7 +91,6 @@ pub(super) fn files(set: Set) -> Result<Inputs> {
 pub fn functions() -> Result<Vec<String>> {
     let runtime = symbols::object(COMPLETE[0].name, &object()?)?;
     let mut names: Vec<String> = runtime.defined.into_iter().map(|definition| definition.name).collect();
-    names.retain(|name| check::is_reserved(name));
     names.sort();
     Ok(names)
 }

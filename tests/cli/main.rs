@@ -5,6 +5,7 @@
 mod build;
 mod cache;
 mod inspect;
+mod link;
 mod run;
 mod usage;
 

@@ -45,33 +45,14 @@ const CALLER: &str = r#"(module
 /// What a program from [`CALLER`] and [`HELPER`] does.
 const CALLED: (i32, &str) = (12, "helper 5\nend 42\n");
 
+/// What follows every list of imports that nothing defines.
+pub const HELP: &str = "help: C functions come from the C library and from objects and libraries on the command line; all else from other \
+                        modules, with --module NAME=FILE\n\
+                        help: --allow-undefined makes a trap of a call; -c makes an object with these as undefined symbols\n";
+
 fn with_helper() -> Option<Place> {
     let place = Place::with(&[("caller.wat", CALLER), ("helper.c", HELPER), ("value.h", "#define VALUE 7\n")]);
     place.compile(&["-c", "-fPIC", "helper.c"]).then_some(place)
-}
-
-impl Place {
-    /// Runs the system's C compiler here. Says whether there is one.
-    fn compile(&self, args: &[&str]) -> bool {
-        match Command::new("cc").args(args).current_dir(self.path(".")).env("LC_ALL", "C").output() {
-            Ok(output) if output.status.success() => true,
-            Ok(output) => panic!("cc {args:?}: {}", String::from_utf8_lossy(&output.stderr)),
-            Err(_) => {
-                eprintln!("left out: there is no C compiler");
-                false
-            }
-        }
-    }
-
-    fn archive(&self, flags: &str, name: &str, member: &str) {
-        assert_eq!(outcome(Command::new("ar").args([flags, name, member]).current_dir(self.path("."))).status, 0);
-    }
-
-    /// An object with the symbol `NAME_f`, without a C compiler.
-    fn object(&self, name: &str) {
-        self.write("object.wat", r#"(module (func (export "f") (param i32) (result i32) (local.get 0)))"#);
-        self.wasm2native(&["-c", "object.wat", "--prefix", name, "-o", &format!("{name}.o")]).succeeds();
-    }
 }
 
 /// Status and standard output.

@@ -64,8 +64,13 @@ impl Compiler {
 
     /// As the user knows it.
     pub fn name(&self) -> String {
+        self.words().join(" ")
+    }
+
+    /// The command without its arguments.
+    pub fn words(&self) -> Vec<String> {
         let flags = self.flags.iter().map(|flag| flag.to_string_lossy().into_owned());
-        std::iter::once(self.program.display().to_string()).chain(flags).collect::<Vec<_>>().join(" ")
+        std::iter::once(self.program.display().to_string()).chain(flags).collect()
     }
 
     /// An object from a source, for a position-independent program, and the compiler's warnings.

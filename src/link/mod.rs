@@ -47,22 +47,30 @@ pub fn arguments_for_compiler(options: &LinkOptions) -> Vec<OsString> {
     files.chain(folders).chain(libraries).chain(flags).chain(compiler::SYSTEM_LIBRARIES.map(OsString::from)).collect()
 }
 
-/// Links, and returns the linker's warnings. Runs in rayon's current thread pool.
+/// How it went.
+pub struct Report {
+    /// The linker's.
+    pub warnings: Vec<String>,
+    /// The command line that linked, or that would have been one.
+    pub command: Vec<String>,
+}
+
+/// Links. Runs in rayon's current thread pool.
 ///
 /// # Errors
 /// No runtime for this machine, an undefined symbol, or an output that can't be written.
-pub fn link(request: LinkRequest) -> Result<Vec<String>> {
+pub fn link(request: LinkRequest) -> Result<Report> {
     let mut place = Place::new(request.output, Access::Program)?;
-    let (program, warnings) = match request.natives.compiler.clone() {
+    let (program, report) = match request.natives.compiler.clone() {
         Some(compiler) => external::link(&compiler, request)?,
         None => link_in_process(request)?,
     };
     place.write(&program)?;
     place.commit()?;
-    Ok(warnings)
+    Ok(report)
 }
 
-fn link_in_process(request: LinkRequest) -> Result<(Vec<u8>, Vec<String>)> {
+fn link_in_process(request: LinkRequest) -> Result<(Vec<u8>, Report)> {
     let LinkRequest { objects, natives, uses_c, strip, .. } = request;
     let set = if uses_c { Set::Complete } else { Set::Plain };
     let mut names: Vec<String> = START_FILES.iter().map(|file| file.name.to_owned()).collect();
@@ -78,14 +86,15 @@ fn link_in_process(request: LinkRequest) -> Result<(Vec<u8>, Vec<String>)> {
     names.extend(set.files().iter().chain(&END_FILES).map(|file| file.name.to_owned()));
 
     let (files, output) = files::Files::new(inputs);
-    let warnings = run(&arguments(&names, strip), files)?;
+    let command = arguments(&names, strip);
+    let warnings = run(&command, files)?;
     let (undefined, warnings): (Vec<_>, Vec<_>) =
         warnings.into_iter().partition(|warning| warning.starts_with(UNDEFINED));
     if !undefined.is_empty() {
         bail!("symbols that nothing defines:\n  {}", list_undefined(&undefined));
     }
     let program = std::mem::take(&mut *output.lock().expect("nobody panics with the lock"));
-    Ok((program, warnings))
+    Ok((program, Report { warnings, command }))
 }
 
 /// The name under which the linker finds a file of the user. It stands in messages, and must be none that a flag has.

@@ -290,6 +290,18 @@ fn run_builds_again_when_what_is_linked_changes() {
 }
 
 #[test]
+fn keep_shows_how_it_was_linked() {
+    let place = Place::with(&[("a.wat", ANSWER)]);
+    let said = place.wasm2native(&["a.wat", "--keep"]).succeeds().stderr;
+    assert!(said.starts_with("ld -m elf_x86_64 -static -pie ") && said.contains("'<module 0>' '<runtime>'"), "{said}");
+    if place.compile(&["--version"]) {
+        let said = place.wasm2native(&["a.wat", "--keep", "-Wl,-z,now", "--linker", "cc -static"]).succeeds().stderr;
+        assert!(said.starts_with("/") && said.contains("cc -static -o ") && said.ends_with(" -Wl,-z,now\n"), "{said}");
+        assert_eq!(place.program("a", &[]).status, 42);
+    }
+}
+
+#[test]
 fn nothing_stays_behind() {
     let function = "(func (param i64) (result i64) (i64.mul (local.get 0) (i64.const 3)))".repeat(4000);
     let large = format!(

@@ -41,6 +41,12 @@ fn imports_with_their_symbols_and_places() {
         "env|count|global|(mut f32)|count|extern float count;|-",
     ];
     assert_eq!(lines, expected.map(|line| line.replace('|', "\t")));
+    place.write(
+        "a.wat",
+        r#"(module (import "x\t" "y.z" (func (result i32))) (func (export "main") (result i32) (call 0)))"#,
+    );
+    place.wasm2native(&["a.wat", "-o", "a", "-q", "--import-symbol", "x\t.y.z=getpid"]).succeeds();
+    assert_eq!(print(&place, &["--print", "imports", "a"]), ["x\\t\ty.z\tfunction\t-\tgetpid\t-\t-"]);
     let chosen = print(&place, &["--print=imports", "m.wat", "--import-symbol", "env.puts=putchar"]);
     assert_eq!(chosen[0], "env\tputs\tfunction\t(i64) -> i32\tputchar\tint32_t putchar(int64_t);\tthe C library");
 }

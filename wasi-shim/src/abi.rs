@@ -361,8 +361,8 @@ pub struct Program {
     /// Options fixed at build time, each ended by a zero byte, in the syntax of the command line (`--dir`, `/tmp::/data`).
     pub options: *const u8,
     pub options_length: u64,
-    /// C functions that the modules call directly, for `wasm2native inspect`: of each the import's `module.name` and the symbol,
-    /// both ended by a zero byte.
+    /// C functions that the modules call directly, for `wasm2native inspect`: of each the import's module and name and the
+    /// symbol, all ended by a zero byte.
     pub foreign: *const u8,
     pub foreign_length: u64,
     /// A script to go through instead of running an entry; null if there is none.

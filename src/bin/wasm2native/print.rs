@@ -5,10 +5,21 @@ use crate::flags::{Compile, PrintWhat};
 use crate::words;
 use anyhow::{Context, Result};
 use std::io::Write;
+use std::path::Path;
 use std::process::ExitCode;
 use wasm2native::driver::print;
+use wasm2native::inspect::{self, Foreign};
 use wasm2native::link;
 use wasm2native::wasm::input::Input;
+
+/// The C functions that a program calls, in the columns that a module's imports have.
+fn imports_of_program(program: &Path) -> Result<String> {
+    let line = |it: &Foreign| {
+        let [module, name] = [&it.module, &it.name].map(|text| text.escape_debug().to_string());
+        format!("{module}\t{name}\tfunction\t-\t{}\t-\t-\n", it.symbol)
+    };
+    Ok(inspect::read(program)?.foreign.iter().map(line).collect())
+}
 
 pub fn run(args: &Compile, what: PrintWhat) -> Result<ExitCode> {
     let options = args.options();
@@ -23,7 +34,10 @@ pub fn run(args: &Compile, what: PrintWhat) -> Result<ExitCode> {
         }
     };
     let text = match what {
-        PrintWhat::Imports => print::imports(&input()?, &options)?,
+        PrintWhat::Imports => match (&args.inputs[..], &args.linking.files[..]) {
+            ([], [program]) => imports_of_program(program)?,
+            _ => print::imports(&input()?, &options)?,
+        },
         PrintWhat::Exports => print::exports(&input()?, &options)?,
         PrintWhat::RuntimeSymbols => print::runtime_symbols()?,
         PrintWhat::LinkArgs => {

@@ -101,7 +101,8 @@ struct Search<'a> {
     runtime: &'a HashSet<String>,
     /// Members of archives and shared libraries by what they define: the first counts.
     available: HashMap<&'a str, (&'a ObjectSymbols, &'a Definition, Kind)>,
-    loaded: HashSet<&'a str>,
+    /// By their addresses: names may be the same.
+    loaded: HashSet<*const ObjectSymbols>,
     defined: HashMap<&'a str, (&'a ObjectSymbols, &'a Definition)>,
     /// What to look for, and the object that needs it.
     queue: Vec<(String, Option<&'a str>)>,
@@ -152,7 +153,7 @@ impl<'a> Search<'a> {
 
     /// Makes an object part of the program.
     fn load(&mut self, object: &'a ObjectSymbols) {
-        if !self.loaded.insert(&object.name) {
+        if !self.loaded.insert(std::ptr::from_ref(object)) {
             return;
         }
         if let Some((relocation, section)) = object.fixed_address.as_ref().filter(|_| self.natives.compiler.is_none()) {
@@ -219,7 +220,8 @@ impl<'a> Search<'a> {
             (!by.is_empty()).then(|| format!("`{symbol}`, needed by {}{}", list(by), hint.unwrap_or_default()))
         };
         let missing: Vec<_> = self.missing.iter().filter_map(needed).collect();
-        if !missing.is_empty() && !self.natives.is_opaque() {
+        // A compiler links libraries that nobody names.
+        if !missing.is_empty() && self.natives.compiler.is_none() {
             bail!(
                 "nothing defines what objects need:\n  {}\nsearched: {}\nhelp: add the object or the archive that does, or -lNAME for \
                  a library",
@@ -272,10 +274,11 @@ fn list(names: &[&str]) -> String {
     }
 }
 
-/// Whether linkers define a symbol where something asks for it.
+/// Whether linkers define a symbol where something asks for it, or change the code that does: static programs have no `__tls_get_addr`.
 fn is_linkers(symbol: &str) -> bool {
-    const NAMES: [&str; 24] = [
+    const NAMES: [&str; 25] = [
         "_GLOBAL_OFFSET_TABLE_",
+        "__tls_get_addr",
         "_DYNAMIC",
         "__ehdr_start",
         "__executable_start",

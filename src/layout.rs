@@ -60,6 +60,10 @@ pub enum Symbol {
     Main,
     /// The [`abi::Program`].
     Program,
+    /// Functions for the host of a library: `int init(void)`, and base and size of a memory.
+    LibraryInit,
+    MemoryBase(MemoryIndex),
+    MemorySize(MemoryIndex),
 }
 
 impl Symbol {
@@ -79,8 +83,11 @@ impl Symbol {
             Symbol::Element(it) => (11, it.as_u32()),
             Symbol::Builtin(it) => (12, it as u32),
             Symbol::Tag(it) => (13, it.as_u32()),
-            Symbol::Main => (14, 0),
-            Symbol::Program => (15, 0),
+            Symbol::Main => (20, 0),
+            Symbol::Program => (21, 0),
+            Symbol::LibraryInit => (22, 0),
+            Symbol::MemoryBase(it) => (23, it.as_u32()),
+            Symbol::MemorySize(it) => (24, it.as_u32()),
         };
         UserExternalName { namespace, index }
     }
@@ -115,8 +122,11 @@ impl Symbol {
             11 => Symbol::Element(ElementIndex::from_u32(index)),
             12 => Symbol::Builtin(Builtin::ALL[index as usize]),
             13 => Symbol::Tag(TagIndex::from_u32(index)),
-            14 => Symbol::Main,
-            15 => Symbol::Program,
+            20 => Symbol::Main,
+            21 => Symbol::Program,
+            22 => Symbol::LibraryInit,
+            23 => Symbol::MemoryBase(MemoryIndex::from_u32(index)),
+            24 => Symbol::MemorySize(MemoryIndex::from_u32(index)),
             other => panic!("no symbol has namespace {other}"),
         }
     }

@@ -2,6 +2,7 @@
 
 mod explain;
 mod jobs;
+mod library;
 mod plan;
 mod script;
 
@@ -11,7 +12,7 @@ use crate::codegen::cranelift::sweep::{self, Sweep};
 use crate::codegen::cranelift::target::{self, Isa};
 use crate::layout::{self, Layout, World};
 use crate::link::{self, LinkRequest};
-use crate::object::{self, ProgramPlan, Role, assembly, imports};
+use crate::object::{self, ProgramPlan, Role, assembly, imports, interface};
 use crate::options::{Emit, Options, Output};
 use crate::output;
 use crate::progress::{Observer, stage};
@@ -118,10 +119,12 @@ fn build_library(input: &Input, options: &Options, outputs: &[&Output], observer
     }
     let linkage = Linkage::default();
     let prefix = options.prefix.clone().unwrap_or_else(|| default_prefix(&input.name));
-    let role = Role::Library { prefix: &prefix };
+    let interface = interface::interface(module, &prefix).with_context(|| input.name.clone())?;
     let is_compiled = outputs.iter().any(|output| output.emit != Emit::Wat);
     if is_compiled {
         let unit = source.explain(Unit::new(module, &linkage, World::Open, None, observer))?;
+        let plan = library::plan(&unit, options, &prefix);
+        let role = Role::Library { plan: &plan, interface: &interface };
         if wants(Emit::Clif) {
             let jobs = jobs::list(module, &unit.facts, &linkage, &role);
             let text = source.explain(sweep::print_clif(&unit.sweep(&target, options), &jobs))?;

@@ -7,6 +7,7 @@ use crate::object::interface::{Item, Kind};
 use crate::object::{ProgramPlan, Role};
 use crate::resolve::Linkage;
 use crate::wasm::{Definition, EntityIndex, FuncIndex, Module};
+use std::collections::BTreeSet;
 
 /// What the world outside of the module calls and touches.
 pub fn roots(module: &Module, linkage: &Linkage, world: World, plan: Option<&ProgramPlan>) -> Roots {
@@ -19,12 +20,19 @@ pub fn roots(module: &Module, linkage: &Linkage, world: World, plan: Option<&Pro
 }
 
 /// Which functions to make, in the order of the text section.
-pub fn list(module: &Module, facts: &Facts, linkage: &Linkage, role: &Role) -> Vec<Job> {
+pub fn list(
+    module: &Module,
+    facts: &Facts,
+    linkage: &Linkage,
+    undefined: &BTreeSet<FuncIndex>,
+    role: &Role,
+) -> Vec<Job> {
     let mut jobs = Vec::with_capacity(module.functions.len() + 2);
     for (index, func) in &module.functions {
         match &func.definition {
             // Another module has its code, or nobody wants its address or a thunk to call it by.
             Definition::Import(_) if linkage.function(index).is_some() => {}
+            Definition::Import(_) if undefined.contains(&index) => jobs.push(Job::Translate(Symbol::Function(index))),
             Definition::Import(_) if !facts.address_taken.contains(index) && !facts.imports_guarded.contains(index) => {
             }
             Definition::Local(_) if !facts.reachable.contains(index) => jobs.push(Job::Validate(index)),

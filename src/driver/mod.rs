@@ -3,27 +3,28 @@
 mod explain;
 mod jobs;
 mod library;
+mod outside;
 mod plan;
 mod script;
 
 use crate::analyze::{self, Facts};
 use crate::code::Code;
-use crate::codegen::cranelift::sweep::{self, Sweep};
+use crate::codegen::cranelift::sweep::{self, Job, Sweep};
 use crate::codegen::cranelift::target::{self, Isa};
 use crate::layout::{self, Layout, World};
 use crate::link::{self, LinkRequest};
-use crate::object::{self, ProgramPlan, Role, assembly, imports, interface};
+use crate::object::{self, ProgramPlan, Role};
 use crate::options::{Emit, Options, Output};
 use crate::output;
 use crate::progress::{Observer, stage};
 use crate::resolve::{self, Instance, Linkage, Sizes};
 use crate::translate::Env;
 use crate::wasm::input::Input;
-use crate::wasm::{Module, parse, unsupported};
+use crate::wasm::{FuncIndex, Module, parse, unsupported};
 use anyhow::{Context, Result};
+use outside::Outside;
 use std::borrow::Cow;
-use std::collections::HashMap;
-use std::io::Write;
+use std::collections::BTreeSet;
 use std::path::Path;
 use wasmparser::WasmFeatures;
 
@@ -39,7 +40,7 @@ const MAIN: &str = "\0main";
 pub fn build(input: &Input, options: &Options, outputs: &[Output], observer: &dyn Observer) -> Result<()> {
     let (programs, others): (Vec<_>, Vec<_>) = outputs.iter().partition(|output| output.emit == Emit::Exe);
     if !others.is_empty() {
-        build_library(input, options, &others, observer)?;
+        library::build(input, options, &others, observer)?;
     }
     for Output { file, .. } in programs {
         match input.is_script() {
@@ -72,10 +73,11 @@ fn build_program(input: &Input, options: &Options, file: &Path, observer: &dyn O
     let modules: Vec<_> = instances.iter().map(|instance| &instance.module).collect();
     // The last module of a name hides those before it.
     let lookup = |importer: usize, name: &str| instances[..importer].iter().rposition(|other| other.name == name);
-    let linkages = resolve::resolve(&modules, Sizes::Initial, lookup).with_context(|| input.name.clone())?;
+    let mut linkages = resolve::resolve(&modules, Sizes::Initial, lookup).with_context(|| input.name.clone())?;
+    linkages.iter_mut().for_each(|linkage| linkage.symbols = outside::chosen_symbols(options));
     let main = instances.last().expect("the main module is one of them");
-    let plan = plan::program(&main.module, options).with_context(|| input.name.clone())?;
-    let units = instances
+    let mut plan = plan::program(&main.module, options).with_context(|| input.name.clone())?;
+    let mut units = instances
         .iter()
         .zip(&linkages)
         .zip(&sources)
@@ -84,7 +86,7 @@ fn build_program(input: &Input, options: &Options, file: &Path, observer: &dyn O
             source.explain(Unit::new(&instance.module, linkage, World::Closed, plan, observer))
         })
         .collect::<Result<Vec<_>>>()?;
-    let plan = plan::check_imports(plan, &units, &sources)?;
+    let outside = outside::look_up(&mut plan, &mut units, &sources, options, observer)?;
     let mut objects = Vec::with_capacity(units.len());
     for (index, (unit, source)) in units.iter().zip(&sources).enumerate() {
         let role = if index + 1 == units.len() { Role::Program(&plan) } else { Role::Member { entries: &[] } };
@@ -98,62 +100,11 @@ fn build_program(input: &Input, options: &Options, file: &Path, observer: &dyn O
         object.push(".o");
         output::write(Path::new(&object), objects.last().expect("the main module is one of them"))?;
     }
-    let request = LinkRequest { objects, output: file, strip: options.strip };
+    let Outside { natives, uses_c } = outside;
+    let request = LinkRequest { objects, natives, uses_c, output: file, strip: options.strip, options: &options.link };
     let warnings = stage(observer, "link", 0, || link::link(request)).with_context(|| input.name.clone())?;
     warnings.iter().for_each(|warning| observer.warning(warning));
     Ok(())
-}
-
-/// The stages of a library and what it looks like on the way, up to the last one that an output needs.
-fn build_library(input: &Input, options: &Options, outputs: &[&Output], observer: &dyn Observer) -> Result<()> {
-    let target = Target::new(options)?;
-    let source = Source::read(MAIN, input, unsupported::features(&options.enable)?, observer)?;
-    let instance = source.parse(observer)?;
-    let module = &instance.module;
-    let wants = |emit| outputs.iter().any(|output| output.emit == emit);
-    let mut results = Results::default();
-    if wants(Emit::Wat) {
-        source.explain(validate_bodies(module))?;
-        let text = wasmprinter::print_bytes(&*source.wasm).with_context(|| input.name.clone())?;
-        results.insert(Emit::Wat, text.into_bytes());
-    }
-    let linkage = Linkage::default();
-    let prefix = options.prefix.clone().unwrap_or_else(|| default_prefix(&input.name));
-    let interface = interface::interface(module, &prefix).with_context(|| input.name.clone())?;
-    let is_compiled = outputs.iter().any(|output| output.emit != Emit::Wat);
-    if is_compiled {
-        let unit = source.explain(Unit::new(module, &linkage, World::Open, None, observer))?;
-        let plan = library::plan(&unit, options, &prefix);
-        let role = Role::Library { plan: &plan, interface: &interface };
-        if wants(Emit::Clif) {
-            let jobs = jobs::list(module, &unit.facts, &linkage, &role);
-            let text = source.explain(sweep::print_clif(&unit.sweep(&target, options), &jobs))?;
-            results.insert(Emit::Clif, text.into_bytes());
-        }
-        if outputs.iter().any(|output| !matches!(output.emit, Emit::Wat | Emit::Clif)) {
-            let code = source.explain(unit.compile(&target, &role, options, observer))?;
-            let env = unit.env(&target);
-            if wants(Emit::Asm) {
-                results.insert(Emit::Asm, assembly::print(&env, &code).into_bytes());
-            }
-            if wants(Emit::Obj) {
-                let object = stage(observer, "object", 0, || object::write(&env, 0, &code, &role));
-                results.insert(Emit::Obj, object.with_context(|| input.name.clone())?);
-            }
-        }
-    }
-    outputs.iter().try_for_each(|Output { emit, file }| put(file, &results[emit]))
-}
-
-/// What was made, by its form.
-type Results = HashMap<Emit, Vec<u8>>;
-
-/// Writes an output. `-` is standard output.
-fn put(file: &Path, bytes: &[u8]) -> Result<()> {
-    match file == Path::new("-") {
-        true => std::io::stdout().write_all(bytes).context("can't write to standard output"),
-        false => output::write(file, bytes),
-    }
 }
 
 /// What machine code is made for.
@@ -210,6 +161,8 @@ struct Unit<'a> {
     linkage: &'a Linkage,
     facts: Facts,
     layout: Layout,
+    /// Function imports that nothing defines and that may be called nevertheless.
+    undefined: BTreeSet<FuncIndex>,
 }
 
 impl<'a> Unit<'a> {
@@ -223,22 +176,26 @@ impl<'a> Unit<'a> {
         let roots = jobs::roots(module, linkage, world, plan);
         let facts = stage(observer, "analyze", 0, || analyze::facts(module, &roots));
         let layout = stage(observer, "layout", 0, || layout::plan(module, &facts, linkage, world))?;
-        Ok(Unit { module, linkage, facts, layout })
+        Ok(Unit { module, linkage, facts, layout, undefined: BTreeSet::new() })
     }
 
     fn env(&self, target: &Target) -> Env<'_> {
-        let Unit { module, linkage, facts, layout } = self;
+        let Unit { module, linkage, facts, layout, undefined } = self;
         let spectre_masks = target.spectre_masks;
         let target = target.isa.usual.frontend_config();
-        Env { module, facts, layout, linkage, target, spectre_masks, x86: true, fused_multiply_add: false }
+        Env { module, facts, layout, linkage, undefined, target, spectre_masks, x86: true, fused_multiply_add: false }
     }
 
     fn sweep<'s>(&'s self, target: &'s Target, options: &'s Options) -> Sweep<'s> {
         Sweep { env: self.env(target), isa: &target.isa, dump: options.dump.as_deref() }
     }
 
+    fn jobs(&self, role: &Role) -> Vec<Job> {
+        jobs::list(self.module, &self.facts, self.linkage, &self.undefined, role)
+    }
+
     fn compile(&self, target: &Target, role: &Role, options: &Options, observer: &dyn Observer) -> Result<Code> {
-        let jobs = jobs::list(self.module, &self.facts, self.linkage, role);
+        let jobs = self.jobs(role);
         let compile = || sweep::compile(&self.sweep(target, options), &jobs, observer);
         stage(observer, "compile", jobs.len() as u64, compile)
     }
@@ -252,10 +209,4 @@ fn validate_bodies(module: &Module) -> Result<()> {
         allocations = validator.into_allocations();
     }
     Ok(())
-}
-
-/// `PREFIX` of exported symbols where the user gave none: the input's name without folder and extension.
-fn default_prefix(name: &str) -> String {
-    let stem = Path::new(name).file_stem().and_then(|stem| stem.to_str()).unwrap_or("wasm");
-    imports::identifier(stem)
 }

@@ -5,10 +5,12 @@ use super::writer::{Writer, entry_symbol, provided_symbol};
 use crate::layout::Symbol;
 use crate::resolve::Provider;
 use crate::wasm::{EntityIndex, FuncIndex};
+use cranelift_entity::EntitySet;
 use object::SymbolScope;
 
 /// Gives everything that a host may use its symbol.
 pub fn write(writer: &mut Writer, interface: &[Item]) {
+    let mut named = EntitySet::new();
     for item in interface {
         let symbol = match item.kind {
             Kind::Init => Symbol::LibraryInit,
@@ -19,8 +21,14 @@ pub fn write(writer: &mut Writer, interface: &[Item]) {
             Kind::Table(table) => Symbol::Table(table),
             Kind::Tag(tag) => Symbol::Tag(tag),
         };
-        writer.refer(symbol);
-        writer.aliases.push((item.symbol.clone(), symbol, SymbolScope::Dynamic));
+        let id = writer.refer(symbol);
+        match item.kind {
+            // Code has to use the name that the host uses: its own copy of the variable may be the one that counts.
+            Kind::Global(global) if writer.layout.globals_shown.contains(global) && named.insert(global) => {
+                writer.export_symbol(&item.symbol, id, SymbolScope::Dynamic);
+            }
+            _ => writer.aliases.push((item.symbol.clone(), symbol, SymbolScope::Dynamic)),
+        }
     }
 }
 

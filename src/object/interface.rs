@@ -80,7 +80,9 @@ fn check(items: &[Item]) -> Result<()> {
     let mut taken: HashMap<&str, Option<&str>> = HashMap::new();
     for item in items {
         if let Some(other) = taken.insert(&item.symbol, item.export) {
-            let describe = |export: Option<&str>| export.map_or("of the library".to_owned(), |name| format!("`{}`", name.escape_debug()));
+            let describe = |export: Option<&str>| {
+                export.map_or("of the library".to_owned(), |name| format!("`{}`", name.escape_debug()))
+            };
             bail!("exports {} and {} both become the symbol `{}`", describe(other), describe(item.export), item.symbol);
         }
     }

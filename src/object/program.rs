@@ -18,6 +18,11 @@ pub fn write(writer: &mut Writer, plan: &ProgramPlan, instance: usize, image: Sy
     let options: Vec<u8> = plan.options.iter().flat_map(|option| option.bytes().chain([0])).collect();
     let options_length = options.len() as u64;
     let options = write_options(writer, options);
+    let foreign = plan.foreign.iter().flat_map(|(import, symbol)| [import, symbol]);
+    let foreign: Vec<u8> =
+        foreign.flat_map(|text| text.replace('\0', "?").into_bytes().into_iter().chain([0])).collect();
+    let foreign_length = foreign.len() as u64;
+    let foreign = (!foreign.is_empty()).then(|| read_only(writer, "w2n.foreign", foreign));
     let name = read_only(writer, "w2n.entry_name", plan.entry_name.replace('\0', "?").bytes().chain([0]).collect());
     let parameters = read_only(writer, "w2n.parameters", parameters.iter().map(type_code).collect());
     let results = read_only(writer, "w2n.results", results.iter().map(type_code).collect());
@@ -33,7 +38,7 @@ pub fn write(writer: &mut Writer, plan: &ProgramPlan, instance: usize, image: Sy
     let images = writer.local("w2n.images", StandardSection::ReadOnlyDataWithRel, images, 8);
     write_shared(writer);
     let mut data = Data::default();
-    data.u64(u64::from(abi::VERSION));
+    data.u32(abi::VERSION).u32(abi::NEW);
     data.address(images).u64(instance as u64 + 1);
     data.address(plan.initialize.and_then(|func| writer.defined(Symbol::ArrayEntry(func))));
     data.address(plan.entry.map(|entry| writer.defined(Symbol::ArrayEntry(entry)).expect("the entry is compiled")));
@@ -41,6 +46,7 @@ pub fn write(writer: &mut Writer, plan: &ProgramPlan, instance: usize, image: Sy
     data.address(parameters).u64(n_parameters);
     data.address(results).u64(n_results);
     data.address(options).u64(options_length);
+    data.address(foreign).u64(foreign_length);
     data.address(script).address(run_script);
     data.address(start_wasi).address(memory);
     data.byte(plan.kind as u8).byte(u8::from(plan.fixed_powers)).byte(plan.cpu_level);

@@ -39,6 +39,7 @@ use anyhow::{Context, Result};
 use cranelift_codegen::ir;
 use cranelift_codegen::isa::TargetFrontendConfig;
 use cranelift_frontend::FunctionBuilderContext;
+use std::collections::BTreeSet;
 use wasmparser::FuncValidatorAllocations;
 
 /// What every function of a module is translated with.
@@ -49,6 +50,8 @@ pub struct Env<'a> {
     pub layout: &'a Layout,
     /// Which imports other modules of the program define.
     pub linkage: &'a Linkage,
+    /// Function imports that nothing defines: a call is a trap.
+    pub undefined: &'a BTreeSet<FuncIndex>,
     pub target: TargetFrontendConfig,
     /// Mask what a compare found outside; see [`Translator::guard`](translator::Translator::guard).
     pub spectre_masks: bool,
@@ -111,7 +114,7 @@ pub fn translate_entry(env: &Env, symbol: Symbol, out: &mut ir::Function) {
     }
 }
 
-/// [`Symbol::Function`] of an imported function: from the internal convention to its C symbol.
+/// [`Symbol::Function`] of an imported function: from the internal convention to its C symbol, or to a trap where nothing defines it.
 pub fn translate_import_thunk(env: &Env, func: FuncIndex, out: &mut ir::Function) {
     thunk::import(env, func, out);
 }

@@ -327,6 +327,8 @@ pub const CODE_EXIT: i32 = 101;
 pub const CODE_WASI: i32 = 102;
 /// What the library needs can't be had: memory, a directory, a processor. The reason is on standard error.
 pub const CODE_FAILURE: i32 = 103;
+/// The module called an import that nothing defines.
+pub const CODE_UNDEFINED: i32 = 104;
 
 /// [`TrapFrame::offset`] where it is not known.
 pub const NO_OFFSET: u32 = u32::MAX;
@@ -380,6 +382,8 @@ pub struct Shared {
 pub struct Program {
     /// [`VERSION`].
     pub version: u32,
+    /// [`NEW`], [`RUNNING`], [`READY`] or [`FAILED`]; the runtime's own.
+    pub state: AtomicU32,
     /// The modules, in the order of their instantiation; the last is the one whose entry is run.
     pub images: *const *const Image,
     pub n_images: u64,
@@ -396,6 +400,10 @@ pub struct Program {
     /// Options fixed at build time, each ended by a zero byte, in the syntax of the command line (`--dir`, `/tmp::/data`).
     pub options: *const u8,
     pub options_length: u64,
+    /// C functions that the modules call directly, for `wasm2native inspect`: of each the import's `module.name` and the symbol,
+    /// both ended by a zero byte.
+    pub foreign: *const u8,
+    pub foreign_length: u64,
     /// A script to go through instead of running an entry; null if there is none.
     pub script: *const Script,
     /// `w2n_script_run` when there is a script, else null: so that other programs link none of it.
@@ -410,9 +418,7 @@ pub struct Program {
     pub fixed_powers: u8,
     /// Micro-architecture level the code was compiled for: 1 to 4 as in the x86-64 psABI, 0 if not checked.
     pub cpu_level: u8,
-    /// The rest is the runtime's own and zero at the start. [`NEW`], [`RUNNING`], [`READY`] or [`FAILED`].
-    pub state: AtomicU32,
-    /// The thread that initialises the library.
+    /// The rest is the runtime's own and zero at the start. The thread that initialises the library.
     pub initializer: AtomicU32,
     /// The description that was noted before this one.
     pub next: AtomicPtr<Program>,
@@ -511,7 +517,7 @@ pub struct Start {
 /// Letters: `p` pointer, `i` i32, `l` i64, `f` f32, `d` f64.
 ///
 /// To add one: a row here, its definition in the runtime, and a [`Builtin`] at the same place.
-pub const BUILTINS: [(&str, &str, &str); 15] = [
+pub const BUILTINS: [(&str, &str, &str); 16] = [
     // (memory, pages to add) -> previous pages, or -1
     ("w2n_memory_grow", "pl", "l"),
     // (table, entries to add, value, signature of the value) -> previous length, or -1
@@ -539,6 +545,8 @@ pub const BUILTINS: [(&str, &str, &str); 15] = [
     ("w2n_library_init", "p", "i"),
     // (program): as before, but ends the process or the attempt if the library can't be used
     ("w2n_library_start", "p", ""),
+    // (entry of the function that stands for the import): the end of a call of an import that nothing defines
+    ("w2n_undefined_import", "p", ""),
 ];
 
 /// Index into [`BUILTINS`].
@@ -560,6 +568,7 @@ pub enum Builtin {
     Main = 12,
     LibraryInit = 13,
     LibraryStart = 14,
+    UndefinedImport = 15,
 }
 
 impl Builtin {
@@ -579,6 +588,7 @@ impl Builtin {
         Builtin::Main,
         Builtin::LibraryInit,
         Builtin::LibraryStart,
+        Builtin::UndefinedImport,
     ];
 }
 

@@ -1,4 +1,5 @@
-//! Where exceptions live: a piece of address space for each program and library, with cells that are freed by a collector that marks and sweeps.
+//! Where exceptions live: a piece of address space for each program and library, with cells that are freed
+//! by a collector that marks and sweeps.
 //!
 //! An `exnref` may be kept in locals, globals, tables and other exceptions, so that nobody knows when the last one is gone. The
 //! collector looks everywhere a reference can be, and takes every word of the stack that could be one for one (it is conservative:
@@ -6,8 +7,8 @@
 //! as many bytes as were alive the last time: a program that throws in a loop needs the same few pages forever. What a host keeps
 //! beyond its call is not seen.
 
-use crate::attempt::fail;
 use crate::abi::{Exception, Image, Program, Table, Tag, Value};
+use crate::attempt::fail;
 use crate::program::{images, slice};
 use crate::stack;
 use crate::text::message;

@@ -1,7 +1,7 @@
 //! `--invoke`: parameters from the command line, results to standard output, one on each line.
 
-use crate::attempt::fail;
 use crate::abi::{Program, Value};
+use crate::attempt::fail;
 use crate::number;
 use crate::program::{c_string, slice};
 use crate::text::{STDOUT, Text, USAGE_EXIT_STATUS, message};

@@ -4,8 +4,8 @@
 //! not copied: their pages move from the executable's private mapping into the memory, and the kernel reads them from the
 //! file, one by one, when they are first touched.
 
-use crate::attempt::fail;
 use crate::abi::{DataRun, HOST_PAGE, Image, Memory, Program};
+use crate::attempt::fail;
 use crate::program::{images_of, memories, slice};
 use crate::text::message;
 use std::sync::atomic::{AtomicU64, Ordering};

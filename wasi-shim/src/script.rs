@@ -6,9 +6,9 @@
 //!
 //! Threads of the script are real ones.
 
-use crate::attempt::fail;
 use crate::abi::{Action, CODE_EXCEPTION, CODE_FAILURE, Command, Outcome, Pattern, Program, TrapReport, Value};
 use crate::attempt::attempt;
+use crate::attempt::fail;
 use crate::backtrace;
 use crate::memory;
 use crate::program::{self, c_string, slice};
@@ -98,7 +98,7 @@ fn join_thread(number: usize) {
 enum Failure {
     /// Found by the compiler, see [`Command::message`].
     Compiler,
-    Trapped(TrapReport),
+    Trapped(Box<TrapReport>),
     /// A trap was expected, and the command returned.
     Returned,
     /// The result of this number, with its value.
@@ -134,7 +134,7 @@ fn run(command: &Command) -> Result<(), Failure> {
     match report.code {
         CODE_EXCEPTION if wants_exception => Ok(()),
         code if wants_trap && code != CODE_FAILURE && agrees(message_of(&report), wanted) => Ok(()),
-        _ => Err(Failure::Trapped(report)),
+        _ => Err(Failure::Trapped(Box::new(report))),
     }
 }
 

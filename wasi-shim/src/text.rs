@@ -1,5 +1,5 @@
-//! Text to a file descriptor, or to a place in memory, through a buffer on the stack: no allocation, no locks, no `std::fmt`, so that trap handlers
-//! may use it.
+//! Text to a file descriptor, or to a place in memory, through a buffer on the stack: no allocation, no locks, no
+//! `std::fmt`, so that trap handlers may use it.
 
 use crate::program::c_string;
 use std::sync::atomic::{AtomicPtr, Ordering};
@@ -21,7 +21,11 @@ pub struct Text {
 enum Sink {
     Descriptor(i32),
     /// A place for `length` bytes, of which one is for the zero byte behind the text; and how many bytes went there or would have.
-    Place { start: *mut u8, length: usize, written: usize },
+    Place {
+        start: *mut u8,
+        length: usize,
+        written: usize,
+    },
 }
 
 impl Text {

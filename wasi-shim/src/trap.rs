@@ -6,7 +6,7 @@
 //! Everything here may run in a signal handler: it allocates nothing and locks nothing, and a fault in the handler ends the
 //! process, because the handler's mask blocks all signals. So it never loops.
 
-use crate::abi::{CODE_WASI, TRAP_EXIT_STATUS, Trap, TrapReport};
+use crate::abi::{CODE_UNDEFINED, CODE_WASI, TRAP_EXIT_STATUS, Trap, TrapReport};
 use crate::attempt;
 use crate::backtrace::{self, Cause, Registers, registers_here};
 use crate::program;
@@ -54,8 +54,8 @@ pub fn install() {
 
 extern "C" fn handle(signal: c_int, info: *mut siginfo_t, context: *mut c_void) {
     // SAFETY: the kernel passes a valid `siginfo_t` and, with SA_SIGINFO, a valid `ucontext_t`.
-    let taken = unsafe { w2n_handle_signal(signal, info, context) };
-    if taken == 0 {
+    let is_taken = unsafe { take(signal, info, context) };
+    if !is_taken {
         pass_on(signal, info, context);
     }
 }
@@ -69,6 +69,15 @@ extern "C" fn handle(signal: c_int, info: *mut siginfo_t, context: *mut c_void) 
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn w2n_handle_signal(signal: c_int, info: *mut siginfo_t, context: *mut c_void) -> c_int {
     // SAFETY: as required of the caller.
+    unsafe { take(signal, info, context).into() }
+}
+
+/// Makes a fault of translated code a trap. Whether it was one.
+///
+/// # Safety
+/// The arguments are those of a signal handler.
+unsafe fn take(signal: c_int, info: *mut siginfo_t, context: *mut c_void) -> bool {
+    // SAFETY: as required of the caller.
     let (code, address, registers, context) = unsafe {
         let context = &mut *context.cast::<libc::ucontext_t>();
         let register = |number| context.uc_mcontext.gregs[number as usize] as usize;
@@ -78,17 +87,18 @@ pub unsafe extern "C" fn w2n_handle_signal(signal: c_int, info: *mut siginfo_t, 
     };
     // Zero and below: sent by a process, not by the processor.
     if code <= 0 || !SIGNALS.contains(&signal) {
-        return 0;
+        return false;
     }
     let place = Place::find(registers.pc);
     let overflow = signal == SIGSEGV && is_overflow(address, code == SEGV_MAPERR, registers, place.is_some());
-    let number = if overflow { Some(Trap::StackExhausted as u8) } else { place.and_then(|it| it.trap()).map(|it| it.trap) };
-    let Some(trap) = Trap::ALL.into_iter().find(|&trap| Some(trap as u8) == number) else { return 0 };
+    let number =
+        if overflow { Some(Trap::StackExhausted as u8) } else { place.and_then(|it| it.trap()).map(|it| it.trap) };
+    let Some(trap) = Trap::ALL.into_iter().find(|&trap| Some(trap as u8) == number) else { return false };
     let report = backtrace::report(trap.into(), registers);
     if !attempt::give_up_in(context, &report) {
         end(&report);
     }
-    1
+    true
 }
 
 /// Whether a fault is the overflow of a stack that translated code, or what it called, has used up.
@@ -99,7 +109,9 @@ fn is_overflow(address: usize, is_unmapped: bool, registers: Registers, in_trans
         return true;
     }
     stack::is_overflow(address, is_unmapped)
-        && (in_translated || program::main().is_some() && stack::is_main() || has_translated_frame(address, registers.sp))
+        && (in_translated
+            || program::main().is_some() && stack::is_main()
+            || has_translated_frame(address, registers.sp))
 }
 
 /// Whether one of the words on the stack, since the innermost attempt, is a return address in translated code.
@@ -168,6 +180,14 @@ unsafe fn block_as(action: &libc::sigaction, signal: c_int, context: *mut c_void
 pub extern "C" fn w2n_raise(number: i32) -> ! {
     let trap = Trap::ALL.into_iter().find(|&trap| trap as i32 == number);
     raise_here(trap.expect("the compiler knows the same traps"))
+}
+
+/// [`crate::abi::Builtin::UndefinedImport`].
+#[unsafe(no_mangle)]
+pub extern "C" fn w2n_undefined_import(entry: usize) -> ! {
+    let mut text = Text::into_buffer(&mut []);
+    text.add("undefined import ").add_name(Place::find(entry).map_or(&b""[..], |place| place.name())).add(" called");
+    raise_here(Cause { code: CODE_UNDEFINED, message: text.line() })
 }
 
 /// Raises a trap from a function of the runtime that translated code called.

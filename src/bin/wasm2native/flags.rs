@@ -3,6 +3,7 @@
 //! To add a flag: a field here under its heading, its value in [`Compile::options`] or [`Code::options`]. Its help says what the
 //! user gets.
 
+use crate::linking::Linking;
 use crate::powers::Powers;
 use clap::{ArgAction, Args, ColorChoice, Parser, Subcommand, ValueEnum};
 use std::ffi::OsString;
@@ -11,6 +12,7 @@ use wasm2native::options::{Cpu, Emit, OptLevel, Options};
 use wasm2native::wasm::unsupported;
 
 const USAGE: &str = "wasm2native [OPTIONS] INPUT [-o OUTPUT]
+       wasm2native [OPTIONS] INPUT FILE.o FILE.a FILE.c -lNAME
        wasm2native [OPTIONS] INPUT... --out-dir DIR
        wasm2native run [OPTIONS] MODULE [ARGS]...
        wasm2native inspect PROGRAM...";
@@ -18,6 +20,7 @@ const USAGE: &str = "wasm2native [OPTIONS] INPUT [-o OUTPUT]
 const EXAMPLES: &str = "Examples:
   wasm2native app.wasm                 build the program ./app
   wasm2native app.wasm --dir .         the same; it may use files where it is started
+  wasm2native app.wasm helper.c -lz    link it with C: imports `env.f` are C functions `f`
   wasm2native -c math.wat -o math.o    an object to link into a C or Rust program
   wasm2native *.wasm --out-dir bin     one program per module
   wasm2native -S app.wasm -o -         look at the code
@@ -72,7 +75,7 @@ pub enum Command {
 /// What follows `wasm2native` when no command does.
 #[derive(Args)]
 pub struct Compile {
-    /// Module to compile: .wasm or .wat, `-` for standard input
+    /// Module to compile: .wasm or .wat, `-` for standard input; and what to link it with: .o, .a, .so, .c
     #[arg(value_name = "INPUT", required_unless_present = "enable")]
     pub inputs: Vec<PathBuf>,
 
@@ -135,6 +138,9 @@ pub struct Compile {
     pub code: Code,
 
     #[command(flatten)]
+    pub linking: Linking,
+
+    #[command(flatten)]
     pub powers: Powers,
 
     /// The powers given here are all there will be
@@ -173,6 +179,9 @@ pub struct Run {
 
     #[command(flatten)]
     pub code: Code,
+
+    #[command(flatten)]
+    pub linking: Linking,
 
     #[command(flatten)]
     pub powers: Powers,
@@ -258,9 +267,11 @@ pub struct EmitItem {
 }
 
 /// What can be produced: the name in `--emit`, and what help says of it.
-const FORMS: [(&str, Emit, &str); 5] = [
+const FORMS: [(&str, Emit, &str); 7] = [
     ("exe", Emit::Exe, "a program"),
     ("obj", Emit::Obj, "a relocatable object, as -c"),
+    ("staticlib", Emit::Staticlib, "an archive for C, C++ or Rust programs, with the runtime"),
+    ("sharedlib", Emit::Sharedlib, "a shared library for them, with the runtime"),
     ("asm", Emit::Asm, "assembly, as -S"),
     ("clif", Emit::Clif, "Cranelift's intermediate form"),
     ("wat", Emit::Wat, "the module as text"),
@@ -311,6 +322,7 @@ impl Compile {
             strip: self.strip,
             dump: self.dump.clone(),
             keep: self.keep,
+            link: self.linking.options(),
             ..self.code.options()
         }
     }
@@ -338,6 +350,15 @@ impl Code {
 }
 
 impl Cli {
+    /// Tells modules from what they are linked with.
+    pub fn sort_inputs(&mut self) {
+        match &mut self.command {
+            None => self.compile.linking.take_files(&mut self.compile.inputs),
+            Some(Command::Run(run)) => run.linking.take_leading_files(&mut run.module_and_args),
+            Some(Command::Inspect(_)) => {}
+        }
+    }
+
     /// Whether all that is wanted is the list of proposals.
     pub fn lists_proposals(&self) -> bool {
         let code = match &self.command {

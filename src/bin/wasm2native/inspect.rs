@@ -6,7 +6,7 @@ use anyhow::Result;
 use std::io::Write;
 use std::process::ExitCode;
 use wasm2native::abi::OPTIONS_VARIABLE;
-use wasm2native::inspect::{self, Inspection};
+use wasm2native::inspect::{self, Foreign, Inspection};
 
 pub fn run(args: &Inspect, console: &Console) -> Result<ExitCode> {
     let mut status = ExitCode::SUCCESS;
@@ -64,6 +64,11 @@ fn describe(inspection: &Inspection) -> String {
             false => format!("{OPTIONS_VARIABLE} in the environment can grant more"),
         }],
     );
+    let foreign = |it: &Foreign| match it.import.strip_prefix("env.") == Some(&it.symbol) {
+        true => it.symbol.clone(),
+        false => format!("{} as {}", it.symbol, it.import),
+    };
+    row("calls C", inspection.foreign.iter().map(foreign).collect());
     row(
         "processor",
         vec![match inspection.cpu_level {

@@ -1,8 +1,8 @@
 //! Builds the WASI context: arguments, and the powers that the options grant. Without options: standard input, output and
 //! error, and nothing else.
 
-use crate::attempt::fail;
 use crate::abi::{OPTIONS_VARIABLE, Program, Start};
+use crate::attempt::fail;
 use crate::options::{Options, Setting, find_variable, variables};
 use crate::program::c_string;
 use crate::text::message;

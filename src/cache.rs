@@ -8,6 +8,7 @@
 //! Anything wrong with the folder costs speed only: the program is then built into a file that has no name any more when it runs.
 
 use crate::driver;
+use crate::link::native::Natives;
 use crate::options::{Cpu, Emit, Options, Output};
 use crate::progress::Observer;
 use crate::wasm::input::Input;
@@ -97,7 +98,7 @@ impl Cache {
     /// The program that `input` is with `options`, built if it is not there.
     pub fn program(&self, input: &Input, options: &Options, observer: &dyn Observer) -> Result<Program> {
         let entry = match &self.folder {
-            Ok(folder) => folder.join(entry_name(input, options)),
+            Ok(folder) => folder.join(entry_name(input, options)?),
             Err(reason) => return temporary(reason.clone(), input, options, observer),
         };
         let named = |origin| Ok(Program { origin, file: ProgramFile::Named(entry.clone()) });
@@ -167,7 +168,7 @@ fn temporary(reason: String, input: &Input, options: &Options, observer: &dyn Ob
 }
 
 /// The module's name, for those who look at the list of processes, and the hash that decides.
-fn entry_name(input: &Input, options: &Options) -> String {
+fn entry_name(input: &Input, options: &Options) -> Result<String> {
     let stem = Path::new(&input.name).file_stem().unwrap_or_default().to_string_lossy();
     let name: String =
         stem.chars().take(40).map(|c| if c.is_ascii_alphanumeric() || c == '_' { c } else { '-' }).collect();
@@ -185,7 +186,9 @@ fn entry_name(input: &Input, options: &Options) -> String {
     }
     part(name.as_bytes());
     part(&input.bytes);
-    format!("{name}-{}", &hash.finalize().to_hex()[..32])
+    // Sources are compiled for this: what they include counts, too.
+    Natives::read(&options.link)?.contents().for_each(part);
+    Ok(format!("{name}-{}", &hash.finalize().to_hex()[..32]))
 }
 
 /// Changes with every build of the compiler that is running.

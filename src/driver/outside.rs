@@ -2,9 +2,11 @@
 //! runs, so that what is missing is named as its author knows it, and what the sandbox does not cover is said.
 
 use super::{Source, Unit};
+use crate::abi;
 use crate::link::check::{self, Found, Place, Resolution};
 use crate::link::native::Natives;
 use crate::link::runtime::SymbolKind;
+use crate::link::suggest;
 use crate::object::ProgramPlan;
 use crate::object::imports::{self, OpenImport};
 use crate::options::{LinkOptions, Options};
@@ -46,9 +48,6 @@ pub fn look_up(
         look_up_module(unit, open, &resolution, options).with_context(|| source.file.to_owned())?;
         allow(open, &resolution, &options.link).with_context(|| source.file.to_owned())?;
         plan.wasi |= uses_wasi(unit);
-    }
-    if !plan.wasi {
-        plan.wasi_memory = None;
     }
     let functions = |it: &&OpenImport| is_function(it) && resolution.find(&it.symbol).is_some();
     plan.foreign =
@@ -110,9 +109,9 @@ fn look_up_module(unit: &mut Unit, open: &[OpenImport], resolution: &Resolution,
         false => format!("\nsearched: {}", resolution.searched.join(", ")),
     };
     bail!(
-        "nothing defines what the module imports:\n  {}{more}{searched}\nhelp: an executable gets WASI preview 1 and memories from the \
-         runtime, C functions from the C library and from objects and libraries on the command line, and the rest from other modules \
-         with --module NAME=FILE; --allow-undefined makes a trap of a call; -c makes an object with these as undefined symbols",
+        "nothing defines what the module imports:\n  {}{more}{searched}\nhelp: C functions come from the C library and from objects and \
+         libraries on the command line; all else from other modules, with --module NAME=FILE\nhelp: --allow-undefined makes a trap of a \
+         call; -c makes an object with these as undefined symbols",
         lines.join("\n  ")
     )
 }
@@ -151,6 +150,11 @@ fn size_of_value(ty: ValType) -> u64 {
 /// What was perhaps meant by a symbol that there is not.
 fn hint(import: &OpenImport, resolution: &Resolution) -> String {
     let symbol = &import.symbol;
+    if abi::WASI_MODULES.contains(&import.import.module) {
+        let near = suggest::nearest(import.import.name, abi::WASI_FUNCTIONS.iter().map(|(name, ..)| *name));
+        let near = near.map(|near| format!(" (did you mean `{near}`?)")).unwrap_or_default();
+        return format!(": WASI preview 1 has no such function{near}");
+    }
     if check::is_reserved(symbol) {
         return format!(": the symbol `{symbol}` is the runtime's own");
     }
@@ -162,7 +166,7 @@ fn hint(import: &OpenImport, resolution: &Resolution) -> String {
             full.escape_debug()
         );
     }
-    match resolution.suggest(symbol) {
+    match resolution.suggest(symbol, is_function(import)) {
         Some(near) => format!(" (did you mean `{near}`?)"),
         None => String::new(),
     }

@@ -42,8 +42,8 @@ pub struct Resolution {
     found: HashMap<String, Found>,
     /// The program is linked with C that this program or the system brings.
     pub uses_c: bool,
-    /// Names that were there to be found, for suggestions.
-    names: Vec<String>,
+    /// What was there to be found, for suggestions.
+    names: Vec<(String, SymbolKind)>,
     /// Which inputs were searched.
     pub searched: Vec<String>,
     /// Not all definitions can be seen: what was not found may be there nevertheless.
@@ -57,12 +57,13 @@ impl Resolution {
 
     /// Whether something of that name was there, though no import asked for it.
     pub fn has_name(&self, name: &str) -> bool {
-        self.names.iter().any(|other| other == name)
+        self.names.iter().any(|(other, _)| other == name)
     }
 
-    /// A name that there is, near to one that there is not.
-    pub fn suggest(&self, symbol: &str) -> Option<&str> {
-        suggest::nearest(symbol, self.names.iter().map(String::as_str))
+    /// A name that there is, of a function or of data, near to one that there is not.
+    pub fn suggest(&self, symbol: &str, function: bool) -> Option<&str> {
+        let fits = |kind: &SymbolKind| (*kind == SymbolKind::Function) == function;
+        suggest::nearest(symbol, self.names.iter().filter(|(_, kind)| fits(kind)).map(|(name, _)| &name[..]))
     }
 }
 
@@ -242,8 +243,10 @@ impl<'a> Search<'a> {
         }
         let is_missing = wanted.iter().any(|symbol| !resolution.found.contains_key(*symbol));
         if is_missing {
-            let ours = self.defined.keys().chain(self.available.keys()).map(|name| (*name).to_owned());
-            resolution.names = ours.chain(self.c_library.keys().cloned()).collect();
+            let defined = self.defined.values().map(|(_, it)| (it.name.clone(), it.kind));
+            let available = self.available.values().map(|(_, it, _)| (it.name.clone(), it.kind));
+            let library = self.c_library.iter().map(|(name, (kind, _))| (name.clone(), *kind));
+            resolution.names = defined.chain(available).chain(library).collect();
         }
         resolution
     }

@@ -55,6 +55,10 @@ impl Compiler {
         if is_zig { &["-lm", "-lunwind"] } else { &["-lm", "-lpthread", "-ldl"] }
     }
 
+    pub fn program(&self) -> &Path {
+        &self.program
+    }
+
     /// As the user knows it.
     pub fn name(&self) -> String {
         let flags = self.flags.iter().map(|flag| flag.to_string_lossy().into_owned());

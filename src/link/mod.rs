@@ -13,7 +13,7 @@ pub mod library;
 pub mod native;
 pub mod runtime;
 mod search;
-mod suggest;
+pub mod suggest;
 mod symbols;
 
 use crate::options::LinkOptions;

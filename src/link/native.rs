@@ -175,6 +175,16 @@ impl Natives {
         self.files.len() - self.libraries.iter().filter(|name| !search::is_embedded(name)).count()
     }
 
+    /// Everything that decides about what is linked, but the options: for a hash.
+    pub fn contents(&self) -> impl Iterator<Item = &[u8]> {
+        let files = self.files.iter().flat_map(|native| {
+            let members = native.members.iter().map(|(_, bytes)| &bytes[..]);
+            [native.name.as_bytes(), &native.bytes].into_iter().chain(members)
+        });
+        let compiler = self.compiler.iter().map(|compiler| compiler.program().as_os_str().as_encoded_bytes());
+        files.chain(compiler)
+    }
+
     /// Whether something may define symbols that nobody but a compiler's linker can see.
     pub fn is_opaque(&self) -> bool {
         self.files.iter().any(|file| file.kind == Kind::Opaque)

@@ -89,12 +89,13 @@ pub fn open<'a>(module: &Module<'a>, linkage: &Linkage) -> Vec<OpenImport<'a>> {
             // The runtime makes it.
             EntityIndex::Memory(_) => continue,
             EntityIndex::Global(global) => (format!("{} {name}", describe_global(&module.globals[global].ty)), None),
-            EntityIndex::Table(table) => {
-                (format!("{} {name}", describe_table(&module.tables[table].ty)), Some("only another module can"))
-            }
+            EntityIndex::Table(table) => (
+                format!("{} {name}", describe_table(&module.tables[table].ty)),
+                Some("only another module can define it"),
+            ),
             EntityIndex::Tag(tag) => {
                 let ty = describe_type(&module.types[module.tags[tag].ty]);
-                (format!("tag {name} of type {ty}"), Some("only another module can"))
+                (format!("tag {name} of type {ty}"), Some("only another module can define it"))
             }
         };
         list.push(OpenImport { import, entity, symbol: symbol(linkage, import), description, refusal });
@@ -167,7 +168,8 @@ impl<'a> Namer<'_, 'a> {
             let same = (other.module, other.name) == (import.module, import.name);
             if !same {
                 bail!(
-                    "imports {} and {} both become the symbol `{symbol}`\nhelp: --import-symbol 'module.name=SYMBOL' gives one of them another",
+                    "imports {} and {} both become the symbol `{symbol}`\nhelp: \
+                     --import-symbol 'module.name=SYMBOL' gives one of them another",
                     describe_name(*other),
                     describe_name(import)
                 );

@@ -42,13 +42,21 @@ fn describe(inspection: &Inspection) -> String {
         inspection
             .dirs
             .iter()
-            .map(|dir| match dir.host == dir.guest {
-                true => dir.host.clone(),
-                false => format!("{} as {}", dir.host, dir.guest),
+            .map(|dir| {
+                let name = match dir.host == dir.guest {
+                    true => dir.host.clone(),
+                    false => format!("{} as {}", dir.host, dir.guest),
+                };
+                if dir.read_only { format!("{name} (read-only)") } else { name }
             })
             .collect(),
     );
     row("environment", environment(inspection));
+    let foreign = |it: &Foreign| match it.import.strip_prefix("env.") == Some(&it.symbol) {
+        true => it.symbol.clone(),
+        false => format!("{} as {}", it.symbol, it.import),
+    };
+    row("calls C", inspection.foreign.iter().map(foreign).collect());
     let limit = |bytes: &Option<String>| {
         vec![bytes.as_ref().map_or("no limit of its own".to_owned(), |bytes| format!("at most {bytes} bytes"))]
     };
@@ -64,11 +72,6 @@ fn describe(inspection: &Inspection) -> String {
             false => format!("{OPTIONS_VARIABLE} in the environment can grant more"),
         }],
     );
-    let foreign = |it: &Foreign| match it.import.strip_prefix("env.") == Some(&it.symbol) {
-        true => it.symbol.clone(),
-        false => format!("{} as {}", it.symbol, it.import),
-    };
-    row("calls C", inspection.foreign.iter().map(foreign).collect());
     row(
         "processor",
         vec![match inspection.cpu_level {

@@ -3,13 +3,15 @@
 //! Comes in: a module, and what it would be linked with. Goes out: a line for each answer, in columns that tabs separate, for programs
 //! to read. `-` stands where there is nothing to say.
 
+use super::library::default_prefix;
 use super::outside::chosen_symbols;
-use super::{MAIN, Source, default_prefix};
+use super::{MAIN, Source};
 use crate::abi;
 use crate::link::check::{self, Resolution};
 use crate::link::native::Natives;
 use crate::link::runtime;
-use crate::object::{exports, imports};
+use crate::object::imports;
+use crate::object::interface::{self, Item, Kind};
 use crate::options::Options;
 use crate::progress::Silent;
 use crate::resolve::{self, Linkage};
@@ -58,20 +60,30 @@ fn place(symbol: &str, entity: EntityIndex, is_open: bool, resolution: &Resoluti
     }
 }
 
-/// Of each export of an object or library: name, kind, Wasm type, C symbol, C declaration.
+/// What an object or library has for its host: name of the export, kind, Wasm type, C symbol, C declaration.
 ///
 /// # Errors
-/// When the module is not valid.
+/// When the module is not valid, or two exports get the same symbol.
 pub fn exports(input: &Input, options: &Options) -> Result<String> {
     let source = Source::read(MAIN, input, unsupported::features(&options.enable)?, &Silent)?;
     let instance = source.parse(&Silent)?;
     let prefix = options.prefix.clone().unwrap_or_else(|| default_prefix(&input.name));
     let mut text = String::new();
-    for export in &instance.module.exports {
-        let (kind, ty) = describe(&instance.module, export.entity);
-        let symbol = exports::symbol(&prefix, export.name);
-        let declaration = declare(&instance.module, export.entity, &symbol);
-        line(&mut text, &[&export.name.escape_debug().to_string(), kind, &ty, &symbol, &declaration]);
+    let module = &instance.module;
+    for Item { symbol, export, kind } in interface::interface(module, &prefix)? {
+        let memory = |memory| ("memory", describe(module, EntityIndex::Memory(memory)).1);
+        let entity = |entity| (describe(module, entity), declare(module, entity, &symbol));
+        let ((kind, ty), declaration) = match kind {
+            Kind::Init => (("function", "-".to_owned()), format!("int {symbol}(void);")),
+            Kind::MemoryBase(index) => (memory(index), format!("void *{symbol}(void);")),
+            Kind::MemorySize(index) => (memory(index), format!("size_t {symbol}(void);")),
+            Kind::Function(func) => entity(EntityIndex::Function(func)),
+            Kind::Global(global) => entity(EntityIndex::Global(global)),
+            Kind::Table(table) => entity(EntityIndex::Table(table)),
+            Kind::Tag(tag) => entity(EntityIndex::Tag(tag)),
+        };
+        let name = export.map_or("-".to_owned(), |name| name.escape_debug().to_string());
+        line(&mut text, &[&name, kind, &ty, &symbol, &declaration]);
     }
     Ok(text)
 }
@@ -83,7 +95,7 @@ pub fn exports(input: &Input, options: &Options) -> Result<String> {
 pub fn runtime_symbols() -> Result<String> {
     let mut text = String::new();
     runtime::functions()?.iter().for_each(|name| line(&mut text, &[name, "the runtime"]));
-    abi::C_FUNCTIONS.iter().for_each(|name| line(&mut text, &[name, "the C library"]));
+    abi::C_FUNCTIONS.split(' ').for_each(|name| line(&mut text, &[name, "the C library"]));
     Ok(text)
 }
 

@@ -1,5 +1,6 @@
 //! The C compiler of this machine, as a compiler of `.c` files and as the driver of a linker.
 
+use super::library::HOST_ARGUMENTS;
 use anyhow::{Context, Result, anyhow, bail};
 use std::ffi::{OsStr, OsString};
 use std::path::{Path, PathBuf};
@@ -7,9 +8,6 @@ use std::process::{Command, Output};
 
 /// Which to use when nobody names one, in this order.
 const USUAL: [&str; 4] = ["cc", "gcc", "clang", "zig"];
-
-/// What the runtime needs of the system beside libc. Newer C libraries are one file, and have the rest as empty ones.
-pub const SYSTEM_LIBRARIES: [&str; 3] = ["-lm", "-lpthread", "-ldl"];
 
 /// A C compiler by its command, with flags that every use of it gets.
 #[derive(Clone, Debug)]
@@ -55,7 +53,7 @@ impl Compiler {
         let words = self.flags.iter().map(OsString::as_os_str);
         let is_zig = is_zig(&self.program) || words.into_iter().any(|word| word == "ziglang");
         // gcc and clang link their unwinder always.
-        if is_zig { &["-lm", "-lunwind"] } else { &SYSTEM_LIBRARIES }
+        if is_zig { &["-lm", "-lunwind"] } else { &HOST_ARGUMENTS }
     }
 
     pub fn program(&self) -> &Path {

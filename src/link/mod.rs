@@ -9,6 +9,7 @@ pub mod check;
 mod compiler;
 mod external;
 mod files;
+pub mod library;
 pub mod native;
 pub mod runtime;
 mod search;
@@ -44,7 +45,7 @@ pub fn arguments_for_compiler(options: &LinkOptions) -> Vec<OsString> {
     let folders = options.folders.iter().map(|folder| compiler::prefixed("-L", folder));
     let libraries = options.libraries.iter().map(|name| OsString::from(format!("-l{name}")));
     let flags = options.flags.iter().map(OsString::from);
-    files.chain(folders).chain(libraries).chain(flags).chain(compiler::SYSTEM_LIBRARIES.map(OsString::from)).collect()
+    files.chain(folders).chain(libraries).chain(flags).chain(library::HOST_ARGUMENTS.map(OsString::from)).collect()
 }
 
 /// How it went.

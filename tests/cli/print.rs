@@ -55,6 +55,9 @@ fn imports_with_their_symbols_and_places() {
 fn exports_as_an_object_has_them() {
     let place = Place::with(&[("m.wat", MODULE)]);
     let expected = [
+        "-|function|-|p_init|int p_init(void);",
+        "-|memory|1 2|p_memory|void *p_memory(void);",
+        "-|memory|1 2|p_memory_size|size_t p_memory_size(void);",
         "two words|function|(i32) -> f64|p_two_x20words|double p_two_x20words(int32_t);",
         "none|function|()|p_none|void p_none(void);",
         "g|global|(mut i32)|p_g|extern int32_t p_g;",
@@ -64,7 +67,7 @@ fn exports_as_an_object_has_them() {
         expected.map(|line| line.replace('|', "\t"))
     );
     let object = place.wasm2native(&["-c", "m.wat", "--prefix", "p", "-o", "-"]).stdout;
-    for symbol in ["p_two_x20words", "p_none", "p_g"] {
+    for symbol in ["p_init", "p_memory", "p_memory_size", "p_two_x20words", "p_none", "p_g"] {
         assert!(object.contains(&format!("\0{symbol}\0")), "{symbol}");
     }
 }
@@ -76,7 +79,7 @@ fn link_args_and_runtime_symbols() {
         &place,
         &["--print", "link-args", "a.wat", "-o", "b.o", "-L", "my libs", "-lz", "-Wl,-z,now", "dir/-x.o", "./a.c"],
     );
-    assert_eq!(line, ["dir/-x.o ./a.c '-Lmy libs' -lz -Wl,-z,now -lm -lpthread -ldl"]);
+    assert_eq!(line, ["dir/-x.o ./a.c '-Lmy libs' -lz -Wl,-z,now -lpthread -ldl -lm"]);
     let symbols = print(&place, &["--print", "runtime-symbols"]);
     for symbol in
         ["w2n_memory_grow\tthe runtime", "wasi_snapshot_preview1_fd_write\tthe runtime", "memcpy\tthe C library"]

@@ -16,6 +16,8 @@ mod beneath;
 
 mod strings;
 
+mod session;
+
 mod clock;
 
 mod stat;

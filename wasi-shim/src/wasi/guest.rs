@@ -3,10 +3,11 @@
 //! Nothing here makes a Rust reference to the guest's bytes: other threads of the guest may write them at any time, and the
 //! kernel writes where the guest told it to. Every byte that decides something is copied first, and looked at once.
 
-use crate::abi::Memory;
+use crate::abi::{Image, Memory, Program};
 use crate::memory;
-use crate::program::images;
+use crate::program::{images_of, programs};
 use crate::wasi::errno::{Errno, OUT_OF_BOUNDS, Result};
+use crate::wasi::session::Session;
 use std::ffi::CString;
 use std::sync::atomic::Ordering;
 
@@ -20,33 +21,45 @@ const MOST_PIECES: usize = 1024;
 /// Bytes of an `$iovec`: address and length.
 const PIECE_SIZE: u64 = 8;
 
-/// The bytes below the size that the memory had when the call began; it never shrinks.
+/// Who calls: of the memory the bytes below the size that it had when the call began; it never shrinks.
 pub struct Guest {
     base: *mut u8,
     bytes: u64,
+    /// What WASI keeps for the program or library that called.
+    pub session: &'static Session,
+}
+
+type Caller = (&'static Program, &'static Image);
+
+/// The module in whose code an address lies.
+fn find(address: usize) -> Option<Caller> {
+    let image = |program| images_of(program).find(|image| image.contains(address));
+    programs().find_map(|program| Some((program, image(program)?)))
+}
+
+/// Code of the host's that calls WASI does so for the module that was there first.
+fn first() -> Option<Caller> {
+    let program = programs().last()?;
+    Some((program, images_of(program).next()?))
 }
 
 impl Guest {
     /// The memory of the module in whose code `return_address` lies. Without a memory every pointer is out of bounds.
     pub fn of(return_address: usize) -> Guest {
-        let mut images = images();
-        let first = images.next();
-        let is_inside =
-            |image: &&crate::abi::Image| (return_address.wrapping_sub(image.text as usize) as u64) < image.text_length;
-        // A program mostly has one module. Code of the host's that calls WASI does so for the first.
-        let image = images.find(is_inside).filter(|_| !first.as_ref().is_some_and(is_inside)).or(first);
+        let (program, image) = find(return_address).or_else(first).unzip();
+        let session = Session::of(program);
         match image.map(|image| image.wasi_memory).filter(|memory| !memory.is_null()) {
             // SAFETY: a memory of the image.
-            Some(memory) => unsafe { Guest::new(memory) },
-            None => Guest { base: std::ptr::null_mut(), bytes: 0 },
+            Some(memory) => unsafe { Guest::new(memory, session) },
+            None => Guest { base: std::ptr::null_mut(), bytes: 0, session },
         }
     }
 
     /// # Safety
     /// `memory` is a memory of the image.
-    unsafe fn new(memory: *mut Memory) -> Guest {
+    unsafe fn new(memory: *mut Memory, session: &'static Session) -> Guest {
         // SAFETY: the base does not change while code runs.
-        unsafe { Guest { base: (*memory).base, bytes: memory::size(memory).load(Ordering::Acquire) } }
+        unsafe { Guest { base: (*memory).base, bytes: memory::size(memory).load(Ordering::Acquire), session } }
     }
 
     /// Where `length` bytes at `address` are. No bytes are everywhere.

@@ -1,6 +1,6 @@
 //! The clocks of processor time, which wasi-common lacks.
 
-use crate::trap::raise_here;
+use crate::trap::raise_wasi;
 use crate::wasi::context;
 use crate::wasi::outcome::finish;
 use wasi_common::snapshots::preview_1::types::Errno;
@@ -40,7 +40,7 @@ fn store(result: i32, value: u64) -> i32 {
     // SAFETY: called by translated code.
     let mut memory = unsafe { context::memory() };
     if memory.write(GuestPtr::<u64>::new(result as u32), value).is_err() {
-        raise_here("out of bounds memory access in a WASI call")
+        raise_wasi("out of bounds memory access in a WASI call")
     }
     Errno::Success as i32
 }

@@ -1,37 +1,36 @@
-//! The one WASI context of the program, and the guest's memory as wasi-common sees it.
+//! What WASI knows of each program and library: its context, and the guest's memory as wasi-common sees it.
 
+use crate::abi::Program;
+use crate::backtrace::frame_pointer;
 use crate::program;
-use std::cell::UnsafeCell;
+use std::sync::atomic::Ordering;
 use wasi_common::WasiCtx;
 use wiggle::GuestMemory;
 
-struct Slot(UnsafeCell<Option<WasiCtx>>);
-
-// SAFETY: one thread runs translated code, and only it calls WASI.
-unsafe impl Sync for Slot {}
-
-static CONTEXT: Slot = Slot(UnsafeCell::new(None));
-
-pub fn set(context: WasiCtx) {
-    // SAFETY: runs before the first WASI call, so nobody has borrowed the slot.
-    unsafe { *CONTEXT.0.get() = Some(context) };
+pub fn set(program: &Program, context: WasiCtx) {
+    program.wasi.store(Box::into_raw(Box::new(context)).cast(), Ordering::Release);
 }
 
-/// The context.
+/// The context of the program that called.
 ///
 /// # Safety
-/// The caller is a WASI function called by translated code. WASI functions call nothing that could call another.
+/// The caller is a WASI function called by translated code. WASI functions call nothing that could call another, and the threads of a
+/// program run its code in turn.
+#[inline(always)]
 pub unsafe fn get() -> &'static mut WasiCtx {
-    // SAFETY: as required of the caller, this is the only borrow.
-    unsafe { &mut *CONTEXT.0.get() }.as_mut().expect("the entry starts WASI before it runs any code that could call it")
+    let program = program::of_caller(frame_pointer());
+    // SAFETY: `set` put it there before any code of the program ran. As required of the caller, this is the only borrow.
+    unsafe { program.wasi.load(Ordering::Acquire).cast::<WasiCtx>().as_mut() }
+        .expect("WASI starts before any code that could call it")
 }
 
 /// The guest's memory, as large as it is now. Without an exported memory every pointer is out of bounds.
 ///
 /// # Safety
 /// As for [`get`].
+#[inline(always)]
 pub unsafe fn memory() -> GuestMemory<'static> {
-    let memory = program::main().wasi_memory;
+    let memory = program::of_caller(frame_pointer()).wasi_memory;
     if memory.is_null() {
         return GuestMemory::Unshared(&mut []);
     }

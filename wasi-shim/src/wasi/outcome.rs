@@ -3,7 +3,7 @@
 //! wasi-common knows the most frequent errors of the system; at all others, a read-only file system's among them, it
 //! wants to stop the program. Here they get their number.
 
-use crate::trap::raise_here;
+use crate::trap::raise_wasi;
 use std::io;
 use std::pin::pin;
 use std::task::{Context, Poll, Waker};
@@ -28,10 +28,10 @@ fn from_failure(error: wiggle::error::Error) -> i32 {
             return from_system(error) as i32;
         }
         if let Some(error) = cause.downcast_ref::<GuestError>() {
-            raise_here(guest_error(error));
+            raise_wasi(guest_error(error));
         }
     }
-    raise_here("WASI call failed")
+    raise_wasi("WASI call failed")
 }
 
 /// The witx text asks that pointers which the host can't follow trap.

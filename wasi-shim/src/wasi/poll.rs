@@ -5,7 +5,7 @@
 //! (`typenames.witx`, `$subscription`). In between: a memory of our own with the layout of snapshot 1, in which absolute
 //! real times are relative. Goes out: events, which both snapshots lay out alike.
 
-use crate::trap::raise_here;
+use crate::trap::raise_wasi;
 use crate::wasi::context;
 use crate::wasi::outcome::finish;
 use std::time::{SystemTime, UNIX_EPOCH};
@@ -53,7 +53,7 @@ fn poll(layout: &Layout, [subscriptions, events, count, n_events]: [u32; 4]) -> 
         return Errno::Nomem as i32;
     }
     let theirs = memory.to_vec(GuestPtr::<[u8]>::new((subscriptions, count * layout.size as u32)));
-    let Ok(theirs) = theirs else { raise_here("out of bounds memory access in a WASI call") };
+    let Ok(theirs) = theirs else { raise_wasi("out of bounds memory access in a WASI call") };
 
     // Our memory: the number of events, the subscriptions, the events.
     let first_event = 8 + n * PREVIEW_1.size;
@@ -81,7 +81,7 @@ fn poll(layout: &Layout, [subscriptions, events, count, n_events]: [u32; 4]) -> 
     if memory.copy_from_slice(results, GuestPtr::<[u8]>::new((events, n_bytes))).is_err()
         || memory.write(GuestPtr::<u32>::new(n_events), n_results).is_err()
     {
-        raise_here("out of bounds memory access in a WASI call")
+        raise_wasi("out of bounds memory access in a WASI call")
     }
     status
 }

@@ -1,9 +1,17 @@
 //! The process itself: its end, and signals to itself.
 
+use crate::abi::{CODE_EXIT, TrapReport};
+use crate::attempt;
+use crate::backtrace::{self, Cause};
 use wasi_common::snapshots::preview_1::types::Errno;
 
-/// Ends the program with the guest's status; the system keeps its lowest eight bits.
+/// Ends the attempt, or else the program, with the guest's status; the system keeps its lowest eight bits.
 pub fn exit(status: i32) -> ! {
+    if attempt::is_active() {
+        let cause = Cause { code: CODE_EXIT, message: b"the module has called proc_exit" };
+        let report = TrapReport { status, ..backtrace::report(cause, backtrace::registers_here()) };
+        attempt::give_up(&report);
+    }
     // SAFETY: C code that is linked with the program may have asked to be called at exit; it may expect to be here.
     unsafe { libc::exit(status) }
 }

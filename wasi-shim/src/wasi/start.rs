@@ -2,9 +2,10 @@
 //! error, and nothing else.
 
 use crate::abi::{OPTIONS_VARIABLE, Program, Start};
+use crate::attempt::fail;
 use crate::options::{Options, Setting, find_variable, variables};
 use crate::program::c_string;
-use crate::text::{fail, message};
+use crate::text::message;
 use crate::wasi::context;
 use crate::wasi::random::SystemRandom;
 use crate::wasi::sched::Sched;
@@ -37,7 +38,7 @@ pub unsafe extern "C" fn w2n_wasi_start(start: *const Start) {
         expect_room(context.push_arg(&String::from_utf8_lossy(argument)));
     }
     grant(program, envp, &mut context);
-    context::set(context);
+    context::set(program, context);
 }
 
 /// Applies the options. Text that is not UTF-8 gets replacement characters: WASI knows no other text.

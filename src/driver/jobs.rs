@@ -3,6 +3,7 @@
 use crate::analyze::{Facts, Roots};
 use crate::codegen::cranelift::sweep::Job;
 use crate::layout::{Symbol, World};
+use crate::object::interface::{Item, Kind};
 use crate::object::{ProgramPlan, Role};
 use crate::resolve::Linkage;
 use crate::wasm::{Definition, EntityIndex, FuncIndex, Module};
@@ -44,10 +45,27 @@ pub fn list(
             entries.chain([Symbol::Main]).collect()
         }
         Role::Member { entries } => entries.iter().copied().map(Symbol::ArrayEntry).collect(),
-        Role::Library { .. } => exported_functions(module).into_iter().map(Symbol::Export).collect(),
+        Role::Library { plan, interface } => {
+            let exports = exported_functions(module).into_iter().map(Symbol::Export);
+            exports.chain(plan.initialize.map(Symbol::ArrayEntry)).chain(own_functions(interface)).collect()
+        }
     };
     jobs.extend(edges.into_iter().chain([Symbol::Initialize]).map(Job::Translate));
     jobs
+}
+
+/// What a library adds to its exports, each once.
+fn own_functions(interface: &[Item]) -> Vec<Symbol> {
+    let symbol = |item: &Item| match item.kind {
+        Kind::Init => Some(Symbol::LibraryInit),
+        Kind::MemoryBase(memory) => Some(Symbol::MemoryBase(memory)),
+        Kind::MemorySize(memory) => Some(Symbol::MemorySize(memory)),
+        _ => None,
+    };
+    let mut own: Vec<_> = interface.iter().filter_map(symbol).collect();
+    own.sort_unstable();
+    own.dedup();
+    own
 }
 
 /// Each once.

@@ -271,6 +271,9 @@ impl<'a> Writer<'a> {
             Symbol::Export(func) => local(format!("w2n.export.{}", name(func))),
             Symbol::Initialize => local("w2n.initialize".to_owned()),
             Symbol::Main => (b"main".to_vec(), SymbolScope::Linkage),
+            Symbol::LibraryInit => local("w2n.init".to_owned()),
+            Symbol::MemoryBase(memory) => local(format!("w2n.memory_base.{}", memory.as_u32())),
+            Symbol::MemorySize(memory) => local(format!("w2n.memory_size.{}", memory.as_u32())),
             other => panic!("{other:?} is no function of the module"),
         }
     }

@@ -24,6 +24,8 @@ mod stack;
 
 mod sites;
 
+mod backtrace;
+
 mod attempt;
 
 mod trap;
@@ -47,5 +49,7 @@ mod invoke;
 mod script;
 
 mod entry;
+
+mod library;
 
 mod wasi;

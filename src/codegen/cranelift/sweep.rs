@@ -119,7 +119,9 @@ impl Worker {
             Symbol::Function(func) => translate::translate_function(env, func, &mut self.state, out)?,
             Symbol::Export(func) => translate::translate_export(env, func, out),
             Symbol::ArrayEntry(func) => translate::translate_array_entry(env, func, out),
-            Symbol::Main => translate::translate_main(env, out),
+            Symbol::Main | Symbol::LibraryInit | Symbol::MemoryBase(_) | Symbol::MemorySize(_) => {
+                translate::translate_entry(env, symbol, out);
+            }
             Symbol::Initialize if !translate::translate_initialize(env, out) => return Ok(None),
             Symbol::Initialize => {}
             other => panic!("{other:?} is no function to make"),
@@ -134,6 +136,9 @@ fn file_name<'a>(env: &Env<'a>, symbol: Symbol) -> &'a str {
         Symbol::Export(_) => "export",
         Symbol::ArrayEntry(_) => "entry",
         Symbol::Main => "main",
+        Symbol::LibraryInit => "init",
+        Symbol::MemoryBase(_) => "memory_base",
+        Symbol::MemorySize(_) => "memory_size",
         _ => "initialize",
     }
 }
@@ -146,6 +151,9 @@ pub fn describe(env: &Env, symbol: Symbol) -> String {
         Symbol::ArrayEntry(func) => format!("entry to {}", env.module.describe(func)),
         Symbol::Initialize => "initialization of the module".to_owned(),
         Symbol::Main => "main".to_owned(),
+        Symbol::LibraryInit => "initialization of the library".to_owned(),
+        Symbol::MemoryBase(memory) => format!("base of memory {}", memory.as_u32()),
+        Symbol::MemorySize(memory) => format!("size of memory {}", memory.as_u32()),
         other => panic!("{other:?} is no function"),
     }
 }

@@ -100,11 +100,11 @@ impl Batch {
         }
         for module in ["m.wat", "n.wat"] {
             let mut command = Command::new(env!("CARGO_BIN_EXE_wasm2native"));
-            run(command.args(flags).args(["-c", module]).current_dir(folder))?;
+            run(command.args(flags).args(["--emit", "staticlib", module]).current_dir(folder))?;
         }
         let mut command = Command::new("cc");
         command.args([c_level, "-std=gnu11", "-Wall", "-Wextra", "-Werror", "-o", "program"]);
-        run(command.args(["support.c", "batch.c", "processor.S", "m.o", "n.o"]).current_dir(folder))
+        run(command.args(["support.c", "batch.c", "processor.S", "n.a", "m.a"]).current_dir(folder))
     }
 }
 

@@ -12,6 +12,7 @@ mod processor;
 mod random;
 mod signature;
 mod source;
+mod stack;
 #[path = "../support/mod.rs"]
 mod support;
 mod unwind;
@@ -36,7 +37,9 @@ fn main() {
     };
     eprintln!("seed {seed}");
     let trials = match (missing(), Processor::host()) {
-        (None, Some(processor)) => calls(processor, seed).into_iter().chain(unwind::trials()).collect(),
+        (None, Some(processor)) => {
+            calls(processor, seed).into_iter().chain(unwind::trials()).chain(stack::trials()).collect()
+        }
         (reason, _) => {
             let reason = reason.unwrap_or("the processor has no row in tests/abi/processor.rs");
             vec![Trial::ignorable_test("calls", move || Ok(Completion::ignored_with(reason)))]

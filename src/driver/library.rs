@@ -128,10 +128,6 @@ fn plan(unit: &Unit, options: &Options, prefix: &str) -> ProgramPlan {
         let ty = module.function_type(func);
         ty.params().is_empty() && ty.results().is_empty()
     });
-    let memory = match module.export("memory") {
-        Some(EntityIndex::Memory(memory)) => Some(memory),
-        _ => module.memories.keys().next(),
-    };
     let wasi = outside::uses_wasi(unit);
     let is_function = |import: &imports::OpenImport| matches!(import.entity, EntityIndex::Function(_));
     let open = imports::open(module, unit.linkage).into_iter().filter(is_function);
@@ -142,7 +138,6 @@ fn plan(unit: &Unit, options: &Options, prefix: &str) -> ProgramPlan {
         kind: EntryKind::Library,
         initialize,
         wasi,
-        wasi_memory: memory.filter(|_| wasi),
         options: options.program_options.clone(),
         foreign: open.map(|import| (imports::full_name(import.import), import.symbol)).collect(),
         fixed_powers: options.fixed_powers,

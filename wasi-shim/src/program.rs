@@ -93,6 +93,17 @@ pub fn of_caller(frame: usize) -> &'static Program {
     }
 }
 
+/// Whose code lies at an address, and the module in it; for other code the first program's first module.
+pub fn at(address: usize) -> (&'static Program, Option<&'static Image>) {
+    for program in programs() {
+        if let Some(image) = images_of(program).find(|image| image.contains(address)) {
+            return (program, Some(image));
+        }
+    }
+    let first = programs().last().expect("code runs, so its program was noted");
+    (first, images_of(first).next())
+}
+
 impl Image {
     /// Whether a code address lies in this module's code.
     pub fn contains(&self, address: usize) -> bool {

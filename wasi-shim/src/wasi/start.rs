@@ -27,9 +27,12 @@ pub unsafe extern "C" fn w2n_wasi_start(start: *const Start) {
         let Start { program, argc, argv, envp } = *start;
         (&*program, argc, argv, envp)
     };
-    // Writing to a pipe that nobody reads is an error for the guest, not the end of the program: WASI has no signals.
-    // SAFETY: no handler is installed.
-    unsafe { libc::signal(libc::SIGPIPE, libc::SIG_IGN) };
+    // To write to a pipe that nobody reads, or beyond the limit on a file's size, is an error for the guest and not the end of the
+    // program: WASI has no signals.
+    for signal in [libc::SIGPIPE, libc::SIGXFSZ] {
+        // SAFETY: no handler is installed.
+        unsafe { libc::signal(signal, libc::SIG_IGN) };
+    }
     let (reads, writes) = (Access { read: true, write: false }, Access { read: false, write: true });
     for (number, access) in [(libc::STDIN_FILENO, reads), (libc::STDOUT_FILENO, writes), (libc::STDERR_FILENO, writes)]
     {

@@ -270,6 +270,10 @@ impl<'a> Writer<'a> {
             Symbol::ArrayEntry(func) => local(format!("w2n.entry.{}", name(func))),
             Symbol::Export(func) => local(format!("w2n.export.{}", name(func))),
             Symbol::Initialize => local("w2n.initialize".to_owned()),
+            Symbol::Main => (b"main".to_vec(), SymbolScope::Linkage),
+            Symbol::LibraryInit => local("w2n.init".to_owned()),
+            Symbol::MemoryBase(memory) => local(format!("w2n.memory_base.{}", memory.as_u32())),
+            Symbol::MemorySize(memory) => local(format!("w2n.memory_size.{}", memory.as_u32())),
             other => panic!("{other:?} is no function of the module"),
         }
     }
@@ -357,6 +361,7 @@ fn data_name(layout: &Layout, symbol: Symbol) -> String {
         Symbol::Data(index) => format!("w2n.data.{}", index.as_u32()),
         Symbol::Element(index) => format!("w2n.elem.{}", index.as_u32()),
         Symbol::Signature(index) => layout.signatures[index].clone(),
+        Symbol::Program => abi::PROGRAM_SYMBOL.to_owned(),
         other => panic!("{other:?} is no data"),
     }
 }

@@ -44,6 +44,7 @@ pub fn build(input: &Input, options: &Options, outputs: &[&Output], observer: &d
     let interface = interface::interface(module, &prefix).with_context(|| input.name.clone())?;
     if wants(&[Emit::Clif, Emit::Asm, Emit::Obj, Emit::Staticlib, Emit::Sharedlib]) {
         let linkage = Linkage::open(outside::chosen_symbols(options));
+        interface::check_imports(&interface, module, &linkage).with_context(|| input.name.clone())?;
         let unit = source.explain(Unit::new(module, &linkage, World::Open, None, observer))?;
         let plan = plan(&unit, options, &prefix);
         let role = Role::Library { plan: &plan, interface: &interface };

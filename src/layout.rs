@@ -5,6 +5,7 @@
 
 use crate::abi::{self, Builtin};
 use crate::analyze::Facts;
+use crate::foreign::{CallbackIndex, Foreign};
 use crate::resolve::Linkage;
 use crate::wasm::constant::{self, Constant};
 use crate::wasm::structure;
@@ -56,7 +57,18 @@ pub enum Symbol {
     Builtin(Builtin),
     /// An [`abi::Tag`]: the tag's identity.
     Tag(TagIndex),
+    /// The C symbol of an imported function, entered by code of a few bytes that prepares registers for its variable arguments.
+    Variadic(FuncIndex),
+    /// What the slots of a kind of function pointer have in common: C's arguments and the entry of a function, in the internal convention.
+    Callback(CallbackIndex),
+    /// A function pointer as C gets it, and its number among those of its kind.
+    CallbackSlot(CallbackIndex, u16),
+    /// An [`abi::CallbackPool`].
+    CallbackPool(CallbackIndex),
 }
+
+/// Namespace behind those of all slots.
+const CALLBACK_POOLS: u32 = 1 << 17;
 
 impl Symbol {
     pub fn encode(self) -> UserExternalName {
@@ -75,6 +87,10 @@ impl Symbol {
             Symbol::Element(it) => (11, it.as_u32()),
             Symbol::Builtin(it) => (12, it as u32),
             Symbol::Tag(it) => (13, it.as_u32()),
+            Symbol::Variadic(it) => (14, it.as_u32()),
+            Symbol::Callback(it) => (15, it.as_u32()),
+            Symbol::CallbackSlot(it, slot) => (16 + u32::from(slot), it.as_u32()),
+            Symbol::CallbackPool(it) => (CALLBACK_POOLS, it.as_u32()),
         };
         UserExternalName { namespace, index }
     }
@@ -109,6 +125,10 @@ impl Symbol {
             11 => Symbol::Element(ElementIndex::from_u32(index)),
             12 => Symbol::Builtin(Builtin::ALL[index as usize]),
             13 => Symbol::Tag(TagIndex::from_u32(index)),
+            14 => Symbol::Variadic(FuncIndex::from_u32(index)),
+            15 => Symbol::Callback(CallbackIndex::from_u32(index)),
+            slot @ 16..CALLBACK_POOLS => Symbol::CallbackSlot(CallbackIndex::from_u32(index), (slot - 16) as u16),
+            CALLBACK_POOLS => Symbol::CallbackPool(CallbackIndex::from_u32(index)),
             other => panic!("no symbol has namespace {other}"),
         }
     }
@@ -124,6 +144,8 @@ pub struct Layout {
     pub tables: PrimaryMap<TableIndex, TablePlan>,
     pub data: PrimaryMap<DataIndex, SegmentPlan>,
     pub elements: PrimaryMap<ElementIndex, SegmentPlan>,
+    /// How many different functions C can get pointers to, for each kind.
+    pub callbacks: PrimaryMap<CallbackIndex, u16>,
 }
 
 /// A linear memory.
@@ -216,11 +238,14 @@ const MAX_TABLE_ENTRIES: u64 = 10_000_000;
 /// Tables whose initial entries take more bytes than this are filled when the program starts instead of being data.
 const MAX_TABLE_IMAGE: u64 = 16 << 20;
 
+/// Slots for function pointers of a kind to functions that other modules define.
+const SHARED_CALLBACKS: usize = 64;
+
 /// Lays out the module.
 ///
 /// # Errors
 /// When a memory or table is too large to be had.
-pub fn plan(module: &Module, facts: &Facts, linkage: &Linkage, world: World) -> Result<Layout> {
+pub fn plan(module: &Module, facts: &Facts, linkage: &Linkage, foreign: &Foreign, world: World) -> Result<Layout> {
     let mut layout = Layout {
         world,
         signatures: PrimaryMap::new(),
@@ -230,6 +255,7 @@ pub fn plan(module: &Module, facts: &Facts, linkage: &Linkage, world: World) -> 
         tables: PrimaryMap::new(),
         data: PrimaryMap::new(),
         elements: PrimaryMap::new(),
+        callbacks: PrimaryMap::new(),
     };
     layout.plan_signatures(module);
     layout.plan_memories(module, facts, linkage)?;
@@ -237,6 +263,7 @@ pub fn plan(module: &Module, facts: &Facts, linkage: &Linkage, world: World) -> 
     layout.plan_tables(module, facts)?;
     layout.plan_elements(module);
     layout.plan_data(module, linkage);
+    layout.plan_callbacks(module, facts, linkage, foreign);
     Ok(layout)
 }
 
@@ -326,6 +353,23 @@ impl Layout {
                 }
             };
             self.elements.push(plan);
+        }
+    }
+
+    /// A slot for every function that C can get a pointer to: those of the module that can stand in a table, and some for those
+    /// that others put there.
+    fn plan_callbacks(&mut self, module: &Module, facts: &Facts, linkage: &Linkage, foreign: &Foreign) {
+        let is_shared = self.world == World::Open || !linkage.is_alone();
+        for (index, callback) in &foreign.callbacks {
+            let needs = |func| foreign.callbacks_of(func).any(|(other, _)| other == index);
+            let has_type = |func: &FuncIndex| self.signature(module, *func) == self.signature_of[callback.ty];
+            let n_slots = match facts.reachable.iter().any(needs) {
+                true => {
+                    facts.address_taken.iter().filter(has_type).count() + if is_shared { SHARED_CALLBACKS } else { 0 }
+                }
+                false => 0,
+            };
+            self.callbacks.push(n_slots.min(abi::MOST_CALLBACKS) as u16);
         }
     }
 

@@ -1,6 +1,7 @@
 //! From inputs to an output file. [`build`] leads to the lists of stages: a program's, an object's, a text's.
 
 mod explain;
+mod foreign;
 mod jobs;
 mod plan;
 mod script;
@@ -9,6 +10,7 @@ use crate::analyze::{self, Facts};
 use crate::code::Code;
 use crate::codegen::cranelift::sweep::{self, Sweep};
 use crate::codegen::cranelift::target::{self, Isa};
+use crate::foreign::Foreign;
 use crate::layout::{self, Layout, World};
 use crate::link::{self, LinkRequest};
 use crate::object::{self, ProgramPlan, Role, assembly, imports};
@@ -17,9 +19,11 @@ use crate::output;
 use crate::progress::{Observer, stage};
 use crate::resolve::{self, Instance, Linkage, Sizes};
 use crate::translate::Env;
+use crate::translate::variadic::CAbi;
 use crate::wasm::input::Input;
 use crate::wasm::{Module, parse, unsupported};
 use anyhow::{Context, Result};
+use foreign::Declarations;
 use std::borrow::Cow;
 use std::io::Write;
 use std::path::Path;
@@ -74,15 +78,18 @@ fn build_program(input: &Input, options: &Options, file: &Path, observer: &dyn O
     let linkages = resolve::resolve(&modules, Sizes::Initial, lookup).with_context(|| input.name.clone())?;
     let main = instances.last().expect("the main module is one of them");
     let plan = plan::program(&main.module, options).with_context(|| input.name.clone())?;
+    let declarations = Declarations::read(options, target.isa.usual.triple())?;
     let units = instances
         .iter()
         .zip(&linkages)
         .zip(&sources)
         .map(|((instance, linkage), source)| {
             let plan = (instance.name == MAIN).then_some(&plan);
-            source.explain(Unit::new(&instance.module, linkage, World::Closed, plan, observer))
+            let foreign = source.explain(declarations.check(&instance.module, linkage))?;
+            source.explain(Unit::new(&instance.module, linkage, foreign, World::Closed, plan, observer))
         })
         .collect::<Result<Vec<_>>>()?;
+    declarations.check_use(&modules, observer)?;
     let plan = plan::check_imports(plan, &units, &sources)?;
     let mut objects = Vec::with_capacity(units.len());
     for (index, (unit, source)) in units.iter().zip(&sources).enumerate() {
@@ -109,7 +116,8 @@ fn build_object(input: &Input, options: &Options, observer: &dyn Observer) -> Re
     let source = Source::read(MAIN, input, unsupported::features(&options.enable)?, observer)?;
     let instance = source.parse(observer)?;
     let linkage = Linkage::default();
-    let unit = source.explain(Unit::new(&instance.module, &linkage, World::Open, None, observer))?;
+    let foreign = declared(&source, &instance.module, &linkage, &target, options, observer)?;
+    let unit = source.explain(Unit::new(&instance.module, &linkage, foreign, World::Open, None, observer))?;
     let prefix = options.prefix.clone().unwrap_or_else(|| default_prefix(&input.name));
     let role = Role::Library { prefix: &prefix };
     let code = source.explain(unit.compile(&target, &role, options, observer))?;
@@ -127,14 +135,30 @@ fn build_text(input: &Input, options: &Options, emit: Emit, observer: &dyn Obser
         return wasmprinter::print_bytes(&*source.wasm).with_context(|| input.name.clone());
     }
     let linkage = Linkage::default();
-    let unit = source.explain(Unit::new(&instance.module, &linkage, World::Open, None, observer))?;
+    let foreign = declared(&source, &instance.module, &linkage, &target, options, observer)?;
+    let unit = source.explain(Unit::new(&instance.module, &linkage, foreign, World::Open, None, observer))?;
     let role = Role::Library { prefix: "" };
     if emit == Emit::Clif {
-        let jobs = jobs::list(&instance.module, &unit.facts, &linkage, &role);
+        let jobs = jobs::list(&unit.env(&target), &role);
         return source.explain(sweep::print_clif(&unit.sweep(&target, options), &jobs));
     }
     let code = source.explain(unit.compile(&target, &role, options, observer))?;
     Ok(assembly::print(&unit.env(&target), &code))
+}
+
+/// The declared imports of a module that stands alone.
+fn declared(
+    source: &Source,
+    module: &Module,
+    linkage: &Linkage,
+    target: &Target,
+    options: &Options,
+    observer: &dyn Observer,
+) -> Result<Foreign> {
+    let declarations = Declarations::read(options, target.isa.usual.triple())?;
+    let foreign = source.explain(declarations.check(module, linkage))?;
+    declarations.check_use(&[module], observer)?;
+    Ok(foreign)
 }
 
 /// What machine code is made for.
@@ -187,6 +211,7 @@ fn read_modules(options: &Options) -> Result<Vec<(String, Input)>> {
 struct Unit<'a> {
     module: &'a Module<'a>,
     linkage: &'a Linkage,
+    foreign: Foreign,
     facts: Facts,
     layout: Layout,
 }
@@ -195,20 +220,22 @@ impl<'a> Unit<'a> {
     fn new(
         module: &'a Module<'a>,
         linkage: &'a Linkage,
+        foreign: Foreign,
         world: World,
         plan: Option<&ProgramPlan>,
         observer: &dyn Observer,
     ) -> Result<Unit<'a>> {
-        let roots = jobs::roots(module, linkage, world, plan);
+        let roots = jobs::roots(module, linkage, &foreign, world, plan);
         let facts = stage(observer, "analyze", 0, || analyze::facts(module, &roots));
-        let layout = stage(observer, "layout", 0, || layout::plan(module, &facts, linkage, world))?;
-        Ok(Unit { module, linkage, facts, layout })
+        let layout = stage(observer, "layout", 0, || layout::plan(module, &facts, linkage, &foreign, world))?;
+        Ok(Unit { module, linkage, foreign, facts, layout })
     }
 
     fn env(&self, target: &Target) -> Env<'_> {
-        let Unit { module, linkage, facts, layout } = self;
+        let Unit { module, linkage, foreign, facts, layout } = self;
+        let c = CAbi::of(target.isa.usual.triple());
         let target = target.isa.usual.frontend_config();
-        Env { module, facts, layout, linkage, target, x86: true, fused_multiply_add: false }
+        Env { module, facts, layout, linkage, foreign, c, target, x86: true, fused_multiply_add: false }
     }
 
     fn sweep<'s>(&'s self, target: &'s Target, options: &'s Options) -> Sweep<'s> {
@@ -216,7 +243,7 @@ impl<'a> Unit<'a> {
     }
 
     fn compile(&self, target: &Target, role: &Role, options: &Options, observer: &dyn Observer) -> Result<Code> {
-        let jobs = jobs::list(self.module, &self.facts, self.linkage, role);
+        let jobs = jobs::list(&self.env(target), role);
         let compile = || sweep::compile(&self.sweep(target, options), &jobs, observer);
         stage(observer, "compile", jobs.len() as u64, compile)
     }

@@ -77,7 +77,7 @@ const SHOWN_IMPORTS: usize = 20;
 pub fn check_imports(mut plan: ProgramPlan, units: &[Unit], sources: &[&Source]) -> Result<ProgramPlan> {
     for (unit, source) in units.iter().zip(sources) {
         let is_reachable = |func| unit.facts.reachable.contains(func);
-        let undefined = imports::undefined(unit.module, unit.linkage, is_reachable);
+        let undefined = imports::undefined(unit.module, unit.linkage, &unit.foreign, is_reachable);
         if !undefined.is_empty() {
             let (shown, hidden) = undefined.split_at(undefined.len().min(SHOWN_IMPORTS));
             let more = if hidden.is_empty() { String::new() } else { format!("\n  and {} more", hidden.len()) };
@@ -91,6 +91,7 @@ pub fn check_imports(mut plan: ProgramPlan, units: &[Unit], sources: &[&Source])
         plan.wasi |= unit.module.functions.iter().any(|(index, func)| {
             func.definition.import().is_some_and(imports::is_wasi)
                 && unit.linkage.function(index).is_none()
+                && unit.foreign.function(index).is_none()
                 && is_reachable(index)
         });
     }

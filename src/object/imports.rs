@@ -1,6 +1,7 @@
 //! The C symbols of imports: the naming rule of the execution model, and what an executable may import.
 
 use crate::abi;
+use crate::foreign::{Foreign, Function};
 use crate::resolve::Linkage;
 use crate::wasm::describe::{describe_global, describe_name, describe_table, describe_tag, describe_type};
 use crate::wasm::{Definition, EntityIndex, FuncIndex, ImportName, Module};
@@ -22,7 +23,7 @@ pub struct ImportSymbols {
 ///
 /// # Errors
 /// When two different imports get the same symbol.
-pub fn symbols(module: &Module, linkage: &Linkage) -> Result<ImportSymbols> {
+pub fn symbols(module: &Module, linkage: &Linkage, foreign: &Foreign) -> Result<ImportSymbols> {
     let mut names = Namer::default();
     let mut symbols = ImportSymbols {
         functions: HashMap::new(),
@@ -35,8 +36,13 @@ pub fn symbols(module: &Module, linkage: &Linkage) -> Result<ImportSymbols> {
         if let Definition::Import(import) = func.definition
             && linkage.function(index).is_none()
         {
-            let ty = format!("function {}", describe_type(&module.types[func.ty]));
-            symbols.functions.insert(index, names.name(import, ty)?);
+            let symbol = match foreign.function(index) {
+                // Whoever names the symbol means it: several imports may be one C function.
+                Some(Function { symbol: Some(symbol), .. }) => symbol.clone(),
+                Some(_) => names.name(import, "declared function".to_owned())?,
+                None => names.name(import, format!("function {}", describe_type(&module.types[func.ty])))?,
+            };
+            symbols.functions.insert(index, symbol);
         }
     }
     for (index, table) in &module.tables {
@@ -59,10 +65,19 @@ pub fn symbols(module: &Module, linkage: &Linkage) -> Result<ImportSymbols> {
 }
 
 /// What an executable imports that nobody defines, one line each; empty if it can be linked.
-pub fn undefined(module: &Module, linkage: &Linkage, is_reachable: impl Fn(FuncIndex) -> bool) -> Vec<String> {
+pub fn undefined(
+    module: &Module,
+    linkage: &Linkage,
+    foreign: &Foreign,
+    is_reachable: impl Fn(FuncIndex) -> bool,
+) -> Vec<String> {
     let mut lines = Vec::new();
     for (index, func) in &module.functions {
         let Some(import) = func.definition.import().filter(|_| linkage.function(index).is_none()) else { continue };
+        // The linker has the last word.
+        if foreign.function(index).is_some() {
+            continue;
+        }
         let ty = &module.types[func.ty];
         match wasi_type(import) {
             Some(wasi) if wasi == letters(ty) => {}

@@ -15,13 +15,16 @@ mod atomic;
 mod body;
 mod bulk;
 mod call;
+mod callback;
 mod control;
 mod exception;
+mod foreign;
 mod initialize;
 mod legacy;
 mod memory;
 mod numeric;
 mod operator;
+mod pointer;
 mod reference;
 pub mod signature;
 mod simd;
@@ -29,8 +32,10 @@ mod symbols;
 mod table;
 mod thunk;
 mod translator;
+pub mod variadic;
 
 use crate::analyze::Facts;
+use crate::foreign::Foreign;
 use crate::layout::{Layout, Symbol};
 use crate::resolve::Linkage;
 use crate::wasm::{FuncIndex, Module};
@@ -38,6 +43,7 @@ use anyhow::{Context, Result};
 use cranelift_codegen::ir;
 use cranelift_codegen::isa::TargetFrontendConfig;
 use cranelift_frontend::FunctionBuilderContext;
+use variadic::CAbi;
 use wasmparser::FuncValidatorAllocations;
 
 /// What every function of a module is translated with.
@@ -48,6 +54,10 @@ pub struct Env<'a> {
     pub layout: &'a Layout,
     /// Which imports other modules of the program define.
     pub linkage: &'a Linkage,
+    /// How C functions that are declared want their arguments.
+    pub foreign: &'a Foreign,
+    /// What the platform's C convention asks for beyond what Cranelift knows of it.
+    pub c: CAbi,
     pub target: TargetFrontendConfig,
     /// Relaxed SIMD may use the instructions of x86-64 up to SSE4.1.
     pub x86: bool,
@@ -97,6 +107,18 @@ pub fn translate_array_entry(env: &Env, func: FuncIndex, out: &mut ir::Function)
 /// [`Symbol::Function`] of an imported function: from the internal convention to its C symbol.
 pub fn translate_import_thunk(env: &Env, func: FuncIndex, out: &mut ir::Function) {
     thunk::import(env, func, out);
+}
+
+/// [`Symbol::Callback`] and [`Symbol::CallbackSlot`]: function pointers for C.
+///
+/// # Panics
+/// When `symbol` is another one.
+pub fn translate_callback(env: &Env, symbol: Symbol, out: &mut ir::Function) {
+    match symbol {
+        Symbol::Callback(callback) => callback::common(env, callback, out),
+        Symbol::CallbackSlot(callback, slot) => callback::slot(env, callback, slot, out),
+        other => panic!("{other:?} is no function pointer"),
+    }
 }
 
 /// [`Symbol::Initialize`]: what instantiation has to do at run time. `false`, and `out` unchanged, if that is nothing.

@@ -51,7 +51,7 @@ pub fn import(env: &Env, func: FuncIndex, out: &mut ir::Function) {
     });
 }
 
-fn thunk(env: &Env, out: &mut ir::Function, body: impl FnOnce(&mut Translator, &[Value])) {
+pub fn thunk(env: &Env, out: &mut ir::Function, body: impl FnOnce(&mut Translator, &[Value])) {
     let mut state = State::default();
     let (mut translator, _) = Translator::new(env, &mut state, out);
     let params = translator.open_entry();

@@ -39,6 +39,7 @@ pub fn parse(wasm: &[u8], features: WasmFeatures) -> Result<Module<'_>> {
             elements: PrimaryMap::new(),
             data: PrimaryMap::new(),
             names: Names::default(),
+            custom: Vec::new(),
             resources: None,
             features,
         },
@@ -164,11 +165,13 @@ impl<'a> Builder<'a> {
                     module.data.push(Data { mode, bytes: data.data });
                 }
             }
-            Payload::CustomSection(section) => {
-                if let KnownCustom::Name(_) = section.as_known() {
+            Payload::CustomSection(section) => match section.as_known() {
+                KnownCustom::Name(_) => {
                     self.name_section = Some(wasmparser::BinaryReader::new(section.data(), section.data_offset()));
                 }
-            }
+                KnownCustom::Unknown => module.custom.push((section.name(), section.data())),
+                _ => {}
+            },
             _ => {}
         }
         Ok(())

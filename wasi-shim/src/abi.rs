@@ -73,10 +73,12 @@ pub enum Trap {
     ExpectedSharedMemory = 13,
     /// `call_ref` of null.
     NullFunctionReference = 14,
+    /// C returned or passed a pointer that is no address of the module's.
+    HostAddress = 15,
 }
 
 impl Trap {
-    pub const ALL: [Trap; 14] = [
+    pub const ALL: [Trap; 15] = [
         Trap::Unreachable,
         Trap::MemoryOutOfBounds,
         Trap::TableOutOfBounds,
@@ -91,6 +93,7 @@ impl Trap {
         Trap::UndefinedElement,
         Trap::ExpectedSharedMemory,
         Trap::NullFunctionReference,
+        Trap::HostAddress,
     ];
 
     pub const fn message(self) -> &'static str {
@@ -109,6 +112,7 @@ impl Trap {
             Trap::UndefinedElement => "undefined element: out of bounds table access",
             Trap::ExpectedSharedMemory => "expected shared memory",
             Trap::NullFunctionReference => "null function reference",
+            Trap::HostAddress => "host address outside of linear memory",
         }
     }
 }
@@ -219,6 +223,44 @@ pub struct DataRun {
     /// Bytes, a multiple of [`HOST_PAGE`].
     pub length: u64,
 }
+
+/// The most different functions of one type that C can get pointers to.
+pub const MOST_CALLBACKS: usize = 1024;
+
+/// Function pointers of one kind that C can hold. Behind it lies, for each, the entry of the Wasm function that it calls, or 0 if it is free.
+#[repr(C)]
+pub struct CallbackPool {
+    /// The function pointers.
+    pub slots: *const usize,
+    pub length: u64,
+}
+
+/// A call of a variadic C function whose variable arguments lie in a linear memory as a format string says.
+#[repr(C)]
+pub struct FormattedCall {
+    /// The C function.
+    pub function: usize,
+    pub memory: *const Memory,
+    /// Address of the variable arguments in the memory.
+    pub arguments: u64,
+    /// The fixed arguments, a word each.
+    pub fixed: *mut u64,
+    pub n_fixed: u32,
+    /// Bit n: fixed argument n is a floating-point number.
+    pub floats: u32,
+    /// Which fixed argument is the format, as a host pointer.
+    pub format: u32,
+    /// [`FORMAT_SCANF`] and [`FORMAT_WIDE`].
+    pub flags: u32,
+    /// The result, in the register of integers and in that of floating-point numbers.
+    pub integer: u64,
+    pub float: u64,
+}
+
+/// The format is one of `scanf`, not of `printf`.
+pub const FORMAT_SCANF: u32 = 1;
+/// `long` and addresses have 64 bits in the module.
+pub const FORMAT_WIDE: u32 = 2;
 
 /// What the trap handler knows of one function. The array is sorted by `start`.
 #[repr(C)]
@@ -424,7 +466,7 @@ pub struct Start {
 /// Letters: `p` pointer, `i` i32, `l` i64, `f` f32, `d` f64.
 ///
 /// To add one: a row here, its definition in the runtime, and a [`Builtin`] at the same place.
-pub const BUILTINS: [(&str, &str, &str); 12] = [
+pub const BUILTINS: [(&str, &str, &str); 17] = [
     // (memory, pages to add) -> previous pages, or -1
     ("w2n_memory_grow", "pl", "l"),
     // (table, entries to add, value, signature of the value) -> previous length, or -1
@@ -446,6 +488,15 @@ pub const BUILTINS: [(&str, &str, &str); 12] = [
     ("w2n_memory_wait64", "plll", "i"),
     // (memory, address, at most so many) -> number of threads
     ("w2n_memory_notify", "pli", "i"),
+    // (memory, address) -> the string's first byte; null for 0
+    ("w2n_c_string", "pl", "p"),
+    // (host pointer) -> the number that stands for it, and back
+    ("w2n_handle", "p", "l"),
+    ("w2n_handle_pointer", "l", "p"),
+    // (pool, entry of a function) -> function pointer
+    ("w2n_callback", "pp", "p"),
+    // (FormattedCall)
+    ("w2n_formatted_call", "p", ""),
 ];
 
 /// Index into [`BUILTINS`].
@@ -464,6 +515,11 @@ pub enum Builtin {
     MemoryWait32 = 9,
     MemoryWait64 = 10,
     MemoryNotify = 11,
+    CString = 12,
+    Handle = 13,
+    HandlePointer = 14,
+    Callback = 15,
+    FormattedCall = 16,
 }
 
 impl Builtin {
@@ -480,6 +536,11 @@ impl Builtin {
         Builtin::MemoryWait32,
         Builtin::MemoryWait64,
         Builtin::MemoryNotify,
+        Builtin::CString,
+        Builtin::Handle,
+        Builtin::HandlePointer,
+        Builtin::Callback,
+        Builtin::FormattedCall,
     ];
 }
 

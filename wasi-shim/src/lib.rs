@@ -38,6 +38,14 @@ mod heap;
 
 mod exception;
 
+mod foreign;
+
+mod format;
+
+mod variadic;
+
+mod formatted;
+
 mod simd;
 
 mod number;

@@ -1,17 +1,20 @@
 //! Builds the runtime that `wasm2native` carries, see `src/link/runtime.rs`.
 //!
 //! Comes in: the crate `wasi-shim`, and the C library of this machine or of Rust's musl target. Goes out, in `OUT_DIR`:
-//! `runtime.o`, the crate as one object; `libraries.a`, those members of the C library's and the compiler's archives that
-//! the runtime
-//! or translated code can need; and the C library's start files. All are stripped of debug sections, and the two large
-//! ones are compressed.
+//! * for programs that call no C: `runtime.o`, the crate as one object, and `libraries.a`, those members of the C library's and
+//!   the compiler's archives that the runtime or translated code can need, both without unwinding tables;
+//! * for the others: `unwinding.o`, the same object with them, `complete0.a` and so on, all of the archives, and `symbols`, a
+//!   line for each name that they define: the letter of its kind, its size, the name;
+//! * the C library's start files.
+//!
+//! All are stripped of debug sections, and all but the start files are compressed.
 //!
 //! `WASM2NATIVE_RUNTIME_LIBC=glibc|musl` chooses the C library. For a target without either, the files are empty, and
 //! only objects and programs that another linker finishes can be made.
 
 use object::elf::{self, FileHeader64, SectionHeader64};
 use object::pod::{bytes_of, from_bytes};
-use object::{LittleEndian as LE, Object, ObjectSymbol, SymbolIndex};
+use object::{LittleEndian as LE, Object, ObjectSymbol, SymbolFlags, SymbolIndex};
 use std::collections::{HashMap, HashSet};
 use std::error::Error;
 use std::io::Write;
@@ -135,7 +138,7 @@ fn build_shim(target: &str, out: &Path) -> Result<Vec<u8>> {
 fn write_runtime(out: &Path, shim: Vec<u8>, libraries: &Libraries) -> Result<()> {
     let mut roots: Vec<String> = CALLED.split(' ').map(str::to_owned).collect();
     for (name, path) in START_FILES.into_iter().zip(&libraries.start_files) {
-        let data = if path.as_os_str().is_empty() { Vec::new() } else { strip(&std::fs::read(path)?)? };
+        let data = if path.as_os_str().is_empty() { Vec::new() } else { strip(&std::fs::read(path)?, &UNUSED)? };
         if !data.is_empty() {
             roots.extend(Symbols::read(&data)?.undefined);
         }
@@ -145,56 +148,121 @@ fn write_runtime(out: &Path, shim: Vec<u8>, libraries: &Libraries) -> Result<()>
     if !shim.is_empty() {
         pool.extend(read_archive(&shim)?);
     }
+    let n_shim = pool.len();
     for path in &libraries.archives {
         println!("cargo::rerun-if-changed={}", path.display());
         pool.extend(read_archive(&std::fs::read(path)?)?);
     }
     let symbols = pool.iter().map(|member| Symbols::read(&member.data)).collect::<Result<Vec<_>>>()?;
 
-    // The crate itself is the member that defines C's `main`; the others that Rust adds are its compiler's helpers.
-    let main = symbols.iter().position(|symbols| symbols.defined.iter().any(|name| name == "main"));
+    // The crate itself is the member that defines what `main` calls; the others that Rust adds are its compiler's helpers.
+    let main = symbols.iter().position(|symbols| symbols.defined.iter().any(|name| name == "w2n_main"));
     if let Some(main) = main {
         roots.extend(symbols[main].undefined.iter().cloned());
     }
     let needed = closure(&symbols, roots, main);
     let mut libraries = b"!<arch>\n".to_vec();
     for (index, member) in pool.iter().enumerate().filter(|(index, _)| needed.contains(index)) {
-        append_member(&mut libraries, index, &strip(&member.data)?)?;
+        append_member(&mut libraries, index, &strip(&member.data, &UNUSED)?)?;
     }
-    let runtime = main.map_or(Ok(Vec::new()), |main| strip(&redirect(&pool[main].data, &REDIRECTED)?))?;
-    write_compressed(&out.join("runtime.o.z"), &runtime)?;
-    write_compressed(&out.join("libraries.a.z"), &libraries)
+    let runtime = main.map_or(Ok(Vec::new()), |main| localise(&redirect(&pool[main].data, &REDIRECTED)?))?;
+    for (name, sections) in [("runtime.o.z", &UNUSED[..]), ("unwinding.o.z", &DEBUG)] {
+        let runtime = if runtime.is_empty() { Vec::new() } else { strip(&runtime, sections)? };
+        write_compressed(&out.join(name), &runtime)?;
+    }
+    write_compressed(&out.join("libraries.a.z"), &libraries)?;
+    // The C library's definitions come before those of the crate's helpers.
+    let helpers = (0..n_shim).filter(|index| Some(*index) != main);
+    write_complete(out, &pool, &symbols, (n_shim..pool.len()).chain(helpers))
+}
+
+/// How many archives the whole C library becomes, of about the same size: they are decompressed side by side.
+const N_PARTS: usize = 4;
+
+/// Writes the whole C library: the members with these numbers.
+fn write_complete(
+    out: &Path,
+    pool: &[Member],
+    symbols: &[Symbols],
+    members: impl Iterator<Item = usize>,
+) -> Result<()> {
+    let members: Vec<_> = members.filter(|&index| !is_decimal(&pool[index].name)).collect();
+    let stripped = |&index: &usize| Ok((index, strip(&pool[index].data, &DEBUG)?));
+    let stripped = members.iter().map(stripped).collect::<Result<Vec<_>>>()?;
+    let total: usize = stripped.iter().map(|(_, data)| data.len()).sum();
+    let mut parts = vec![b"!<arch>\n".to_vec(); N_PARTS];
+    let mut done = 0;
+    for (index, data) in &stripped {
+        append_member(&mut parts[done * N_PARTS / total], *index, data)?;
+        done += data.len();
+    }
+    let lines: String = members.iter().flat_map(|&index| &symbols[index].index_lines).map(String::as_str).collect();
+    for (nth, part) in parts.iter().enumerate() {
+        write_compressed(&out.join(format!("complete{nth}.a.z")), part)?;
+    }
+    write_compressed(&out.join("symbols.z"), lines.as_bytes())
+}
+
+/// Whether a member of libgcc computes with decimal floats (`_Decimal64`): hardly anybody needs them, and their tables are
+/// larger than all the rest.
+fn is_decimal(name: &str) -> bool {
+    let stem = name.trim_end_matches(".o");
+    name.starts_with("bid") || (name.starts_with('_') && stem.split('_').any(|it| ["sd", "dd", "td"].contains(&it)))
 }
 
 struct Member {
+    name: String,
     data: Vec<u8>,
 }
 
 fn read_archive(data: &[u8]) -> Result<Vec<Member>> {
     let archive = object::read::archive::ArchiveFile::parse(data)?;
-    archive.members().map(|member| Ok(Member { data: member?.data(data)?.to_vec() })).collect()
+    let member = |member: object::read::Result<object::read::archive::ArchiveMember>| {
+        let member = member?;
+        let name = String::from_utf8_lossy(member.name()).into_owned();
+        Ok(Member { name, data: member.data(data)?.to_vec() })
+    };
+    archive.members().map(member).collect()
 }
 
 /// Names that an object defines for others, and names that others must define for it. A weak reference asks for nothing.
 struct Symbols {
     defined: Vec<String>,
     undefined: Vec<String>,
+    /// The lines of `symbols`.
+    index_lines: Vec<String>,
 }
 
 impl Symbols {
     fn read(data: &[u8]) -> Result<Symbols> {
         let file = object::File::parse(data)?;
-        let mut symbols = Symbols { defined: Vec::new(), undefined: Vec::new() };
+        let mut symbols = Symbols { defined: Vec::new(), undefined: Vec::new(), index_lines: Vec::new() };
         for symbol in file.symbols() {
             let list = match (symbol.is_undefined(), symbol.is_global(), symbol.is_weak()) {
                 (true, _, false) => &mut symbols.undefined,
-                (false, true, _) => &mut symbols.defined,
+                (false, true, _) => {
+                    symbols.index_lines.extend(index_line(&symbol)?);
+                    &mut symbols.defined
+                }
                 _ => continue,
             };
             list.push(symbol.name()?.to_owned());
         }
         Ok(symbols)
     }
+}
+
+/// `f120 printf`: letter of the kind (function, data, thread-local, other), size, name. Hidden symbols are among them: in an archive
+/// many of the C library's public functions are hidden.
+fn index_line(symbol: &object::Symbol) -> Result<Option<String>> {
+    let SymbolFlags::Elf { st_info, .. } = symbol.flags() else { return Ok(None) };
+    let letter = match st_info.st_type() {
+        elf::STT_FUNC | elf::STT_GNU_IFUNC => 'f',
+        elf::STT_OBJECT | elf::STT_COMMON => 'd',
+        elf::STT_TLS => 't',
+        _ => 'n',
+    };
+    Ok(Some(format!("{letter}{} {}\n", symbol.size(), symbol.name()?)))
 }
 
 /// The members that a linker may take to define the roots, without `except`. The first definition counts, as it does for linkers.
@@ -218,19 +286,23 @@ fn closure(pool: &[Symbols], roots: Vec<String>, except: Option<usize>) -> HashS
     needed
 }
 
-/// The object without debug information and unwinding tables: panics abort, and the backtrace of a trap needs neither.
+/// Beginnings of the names of sections that no program uses.
+const DEBUG: [&[u8]; 5] = [b".debug", b".zdebug", b".comment", b".llvm", b".stab"];
+
+/// And those of the unwinding tables: panics abort, and the backtrace of a trap does not need them, but C does.
+const UNUSED: [&[u8]; 6] = [b".debug", b".zdebug", b".comment", b".llvm", b".stab", b".eh_frame"];
+
+/// The object without the sections whose names begin like these.
 ///
 /// Sections keep their numbers, so that nothing else has to change; what is removed becomes an unused section header.
-fn strip(data: &[u8]) -> Result<Vec<u8>> {
+fn strip(data: &[u8], removed: &[&[u8]]) -> Result<Vec<u8>> {
     let file = object::read::elf::ElfFile64::<LE>::parse(data)?;
     let mut header = *file.elf_header();
     let table = file.elf_section_table();
     let mut sections: Vec<SectionHeader64<LE>> = table.iter().copied().collect();
     let is_removed = |section: &SectionHeader64<LE>| -> Result<bool> {
         let name = table.section_name(LE, section)?;
-        Ok([&b".debug"[..], b".zdebug", b".eh_frame", b".comment", b".llvm", b".stab"]
-            .iter()
-            .any(|prefix| name.starts_with(prefix)))
+        Ok(removed.iter().any(|prefix| name.starts_with(prefix)))
     };
     let mut result = bytes_of(&header).to_vec();
     for (section, old) in sections.iter_mut().zip(table.iter()) {
@@ -251,6 +323,58 @@ fn strip(data: &[u8]) -> Result<Vec<u8>> {
     header.e_shoff.set(LE, result.len() as u64);
     result[..size_of::<FileHeader64<LE>>()].copy_from_slice(bytes_of(&header));
     sections.iter().for_each(|section| result.extend(bytes_of(section)));
+    Ok(result)
+}
+
+/// What other objects may refer to in the runtime: functions of `abi::BUILTINS` and those of WASI.
+const INTERFACE: [&str; 2] = ["w2n_", "wasi_"];
+
+/// The object with all other symbols than those of [`INTERFACE`] local, so that it can be linked with a program in Rust, which has a
+/// standard library of its own. Local symbols stand before global ones, so that symbols get other numbers.
+fn localise(data: &[u8]) -> Result<Vec<u8>> {
+    let file = object::read::elf::ElfFile64::<LE>::parse(data)?;
+    let headers: Vec<SectionHeader64<LE>> = file.elf_section_table().iter().copied().collect();
+    let mut symbols = Vec::new();
+    for (index, symbol) in file.elf_symbol_table().enumerate() {
+        let mut symbol = *symbol;
+        let name = file.elf_symbol_table().symbol_name(LE, &symbol)?;
+        let is_interface = INTERFACE.iter().any(|prefix| name.starts_with(prefix.as_bytes()));
+        if symbol.st_shndx.get(LE) != elf::SHN_UNDEF && !is_interface {
+            symbol.set_st_info(elf::STB_LOCAL, symbol.st_type());
+        }
+        symbols.push((index, symbol));
+    }
+    // The first symbol, which stands for none, is local. The sort keeps the order otherwise.
+    symbols.sort_by_key(|(_, symbol)| symbol.st_bind() != elf::STB_LOCAL);
+    let n_local = symbols.iter().filter(|(_, symbol)| symbol.st_bind() == elf::STB_LOCAL).count();
+    let mut numbers = vec![0; symbols.len()];
+    symbols.iter().enumerate().for_each(|(new, (old, _))| numbers[old.0] = new as u32);
+
+    let mut result = data.to_vec();
+    let mut put = |at: usize, bytes: &[u8]| result[at..at + bytes.len()].copy_from_slice(bytes);
+    for (number, mut header) in headers.into_iter().enumerate() {
+        let start = header.sh_offset.get(LE) as usize;
+        match header.sh_type.get(LE) {
+            elf::SHT_SYMTAB => {
+                header.sh_info.set(LE, n_local as u32);
+                let place = |index: usize| start + index * size_of::<elf::Sym64<LE>>();
+                symbols.iter().enumerate().for_each(|(index, (_, symbol))| put(place(index), bytes_of(symbol)));
+            }
+            elf::SHT_RELA => {
+                let size = size_of::<elf::Rela64<LE>>();
+                for at in (start..start + header.sh_size.get(LE) as usize).step_by(size) {
+                    let mut relocation = *from_bytes::<elf::Rela64<LE>>(&data[at..]).map_err(|()| "misaligned")?.0;
+                    let symbol = numbers[relocation.r_sym(LE, false) as usize];
+                    relocation.set_r_info(LE, false, symbol, relocation.r_type(LE, false));
+                    put(at, bytes_of(&relocation));
+                }
+            }
+            elf::SHT_GROUP => header.sh_info.set(LE, numbers[header.sh_info.get(LE) as usize]),
+            elf::SHT_SYMTAB_SHNDX | elf::SHT_REL => return Err("the runtime has sections of an unknown kind".into()),
+            _ => continue,
+        }
+        put(file.elf_header().e_shoff.get(LE) as usize + number * size_of_val(&header), bytes_of(&header));
+    }
     Ok(result)
 }
 

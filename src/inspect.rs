@@ -30,6 +30,8 @@ pub struct Inspection {
     pub invoke: bool,
     pub wasi: bool,
     pub fixed_powers: bool,
+    /// C functions that the modules call directly, outside of the sandbox.
+    pub foreign: Vec<Foreign>,
     /// Level of the x86-64 psABI that the program asks for; 0 if it asks for none.
     pub cpu_level: u8,
 }
@@ -39,6 +41,14 @@ pub struct Inspection {
 pub struct Dir {
     pub host: String,
     pub guest: String,
+}
+
+/// A C function that a module imports.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Foreign {
+    /// `module.name`
+    pub import: String,
+    pub symbol: String,
 }
 
 /// Reads the program at `path`.
@@ -63,6 +73,7 @@ fn inspect(bytes: &[u8]) -> Result<Inspection> {
     let program = executable.program().with_context(|| format!("{not_ours}: it has no options"))?;
     let mut inspection = executable.facts(program).context("the record of its options is damaged")?;
     inspection.take_options(executable.options(program).context("its options are damaged")?);
+    inspection.foreign = executable.foreign(program).context("its list of imports is damaged")?;
     Ok(inspection)
 }
 
@@ -130,11 +141,22 @@ impl<'a> Executable<'a> {
 
     /// The words fixed at build time.
     fn options(&self, program: u64) -> Option<Vec<String>> {
-        let length = self.field(program, offset_of!(Program, options_length))?;
+        self.words(program, offset_of!(Program, options), offset_of!(Program, options_length))
+    }
+
+    fn foreign(&self, program: u64) -> Option<Vec<Foreign>> {
+        let words = self.words(program, offset_of!(Program, foreign), offset_of!(Program, foreign_length))?;
+        let pair = |pair: &[String]| Foreign { import: pair[0].clone(), symbol: pair[1].clone() };
+        words.len().is_multiple_of(2).then(|| words.chunks(2).map(pair).collect())
+    }
+
+    /// Texts ended by zero bytes, by the fields of their address and of their length.
+    fn words(&self, program: u64, start: usize, length: usize) -> Option<Vec<String>> {
+        let length = self.field(program, length)?;
         if length == 0 {
             return Some(Vec::new());
         }
-        let start = self.field(program, offset_of!(Program, options))?;
+        let start = self.field(program, start)?;
         let words = self.at(start)?.get(..usize::try_from(length).ok()?)?;
         Some(words.strip_suffix(&[0])?.split(|&byte| byte == 0).map(string).collect())
     }

@@ -65,10 +65,14 @@ pub enum Symbol {
     CallbackSlot(CallbackIndex, u16),
     /// An [`abi::CallbackPool`].
     CallbackPool(CallbackIndex),
+    /// C's `main`.
+    Main,
+    /// The [`abi::Program`].
+    Program,
 }
 
-/// Namespace behind those of all slots.
-const CALLBACK_POOLS: u32 = 1 << 17;
+/// Namespace of the first slots of function pointers; those of the second follow.
+const FIRST_SLOT: u32 = 1 << 16;
 
 impl Symbol {
     pub fn encode(self) -> UserExternalName {
@@ -87,10 +91,12 @@ impl Symbol {
             Symbol::Element(it) => (11, it.as_u32()),
             Symbol::Builtin(it) => (12, it as u32),
             Symbol::Tag(it) => (13, it.as_u32()),
-            Symbol::Variadic(it) => (14, it.as_u32()),
-            Symbol::Callback(it) => (15, it.as_u32()),
-            Symbol::CallbackSlot(it, slot) => (16 + u32::from(slot), it.as_u32()),
-            Symbol::CallbackPool(it) => (CALLBACK_POOLS, it.as_u32()),
+            Symbol::Main => (14, 0),
+            Symbol::Program => (15, 0),
+            Symbol::Variadic(it) => (16, it.as_u32()),
+            Symbol::Callback(it) => (17, it.as_u32()),
+            Symbol::CallbackPool(it) => (18, it.as_u32()),
+            Symbol::CallbackSlot(it, slot) => (FIRST_SLOT + u32::from(slot), it.as_u32()),
         };
         UserExternalName { namespace, index }
     }
@@ -125,10 +131,12 @@ impl Symbol {
             11 => Symbol::Element(ElementIndex::from_u32(index)),
             12 => Symbol::Builtin(Builtin::ALL[index as usize]),
             13 => Symbol::Tag(TagIndex::from_u32(index)),
-            14 => Symbol::Variadic(FuncIndex::from_u32(index)),
-            15 => Symbol::Callback(CallbackIndex::from_u32(index)),
-            slot @ 16..CALLBACK_POOLS => Symbol::CallbackSlot(CallbackIndex::from_u32(index), (slot - 16) as u16),
-            CALLBACK_POOLS => Symbol::CallbackPool(CallbackIndex::from_u32(index)),
+            14 => Symbol::Main,
+            15 => Symbol::Program,
+            16 => Symbol::Variadic(FuncIndex::from_u32(index)),
+            17 => Symbol::Callback(CallbackIndex::from_u32(index)),
+            18 => Symbol::CallbackPool(CallbackIndex::from_u32(index)),
+            slot @ FIRST_SLOT.. => Symbol::CallbackSlot(CallbackIndex::from_u32(index), (slot - FIRST_SLOT) as u16),
             other => panic!("no symbol has namespace {other}"),
         }
     }

@@ -27,12 +27,13 @@ pub fn roots<'f>(
 
 /// Which functions to make, in the order of the text section.
 pub fn list(env: &Env, role: &Role) -> Vec<Job> {
-    let Env { module, facts, linkage, .. } = *env;
+    let Env { module, facts, linkage, undefined, .. } = *env;
     let mut jobs = Vec::with_capacity(module.functions.len() + 2);
     for (index, func) in &module.functions {
         match &func.definition {
             // Another module has its code, or nobody wants its address or a thunk to call it by.
             Definition::Import(_) if linkage.function(index).is_some() => {}
+            Definition::Import(_) if undefined.contains(&index) => jobs.push(Job::Translate(Symbol::Function(index))),
             Definition::Import(_) if !facts.address_taken.contains(index) && !facts.imports_guarded.contains(index) => {
             }
             Definition::Local(_) if !facts.reachable.contains(index) => jobs.push(Job::Validate(index)),
@@ -40,7 +41,10 @@ pub fn list(env: &Env, role: &Role) -> Vec<Job> {
         }
     }
     let edges: Vec<Symbol> = match role {
-        Role::Program(plan) => plan.entry.into_iter().chain(plan.initialize).map(Symbol::ArrayEntry).collect(),
+        Role::Program(plan) => {
+            let entries = plan.entry.into_iter().chain(plan.initialize).map(Symbol::ArrayEntry);
+            entries.chain([Symbol::Main]).collect()
+        }
         Role::Member { entries } => entries.iter().copied().map(Symbol::ArrayEntry).collect(),
         Role::Library { .. } => exported_functions(module).into_iter().map(Symbol::Export).collect(),
     };
@@ -53,7 +57,8 @@ pub fn list(env: &Env, role: &Role) -> Vec<Job> {
 fn foreign(env: &Env) -> Vec<Job> {
     let is_stub = |func: &FuncIndex| {
         let declared = env.foreign.function(*func);
-        env.facts.reachable.contains(*func) && declared.is_some_and(|it| env.c.variadic_stub(it).is_some())
+        let is_called = env.facts.reachable.contains(*func) && !env.undefined.contains(func);
+        is_called && declared.is_some_and(|it| env.c.variadic_stub(it).is_some())
     };
     let mut jobs: Vec<_> = env.module.functions.keys().filter(is_stub).map(Job::Stub).collect();
     for (callback, &n_slots) in env.layout.callbacks.iter().filter(|(_, n_slots)| **n_slots > 0) {

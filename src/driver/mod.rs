@@ -1,8 +1,9 @@
-//! From inputs to an output file. [`build`] leads to the lists of stages: a program's, an object's, a text's.
+//! From inputs to output files. [`build`] leads to the lists of stages: a program's, and a library's with all that is printed.
 
 mod explain;
 mod foreign;
 mod jobs;
+mod outside;
 mod plan;
 mod script;
 
@@ -14,17 +15,19 @@ use crate::foreign::Foreign;
 use crate::layout::{self, Layout, World};
 use crate::link::{self, LinkRequest};
 use crate::object::{self, ProgramPlan, Role, assembly, imports};
-use crate::options::{Emit, Options};
+use crate::options::{Emit, Options, Output};
 use crate::output;
 use crate::progress::{Observer, stage};
 use crate::resolve::{self, Instance, Linkage, Sizes};
 use crate::translate::Env;
 use crate::translate::variadic::CAbi;
 use crate::wasm::input::Input;
-use crate::wasm::{Module, parse, unsupported};
+use crate::wasm::{FuncIndex, Module, parse, unsupported};
 use anyhow::{Context, Result};
 use foreign::Declarations;
+use outside::Outside;
 use std::borrow::Cow;
+use std::collections::{BTreeSet, HashMap};
 use std::io::Write;
 use std::path::Path;
 use wasmparser::WasmFeatures;
@@ -32,25 +35,24 @@ use wasmparser::WasmFeatures;
 /// Name of the main module among the instances: no module can import from it.
 const MAIN: &str = "\0main";
 
-/// Compiles `input` and writes what `emit` asks for to `file`: beside it first, then renamed, so that no half-written file
-/// is ever
-/// seen. `-` is standard output, for text.
+/// Compiles `input` and writes `outputs`: each beside its place first, then renamed, so that no half-written file is ever seen.
+///
+/// A program is a world of its own and has a compilation of its own; all other outputs come from one.
 ///
 /// # Errors
 /// One message that begins with the input's name.
-pub fn build(input: &Input, options: &Options, emit: Emit, file: &Path, observer: &dyn Observer) -> Result<()> {
-    match emit {
-        Emit::Exe if input.is_script() => script::build(input, options, file, observer),
-        Emit::Exe => build_program(input, options, file, observer),
-        Emit::Obj => output::write(file, &build_object(input, options, observer)?),
-        Emit::Wat | Emit::Clif | Emit::Asm => {
-            let text = build_text(input, options, emit, observer)?;
-            if file == Path::new("-") {
-                return std::io::stdout().write_all(text.as_bytes()).context("can't write to standard output");
-            }
-            output::write(file, text.as_bytes())
+pub fn build(input: &Input, options: &Options, outputs: &[Output], observer: &dyn Observer) -> Result<()> {
+    let (programs, others): (Vec<_>, Vec<_>) = outputs.iter().partition(|output| output.emit == Emit::Exe);
+    if !others.is_empty() {
+        build_library(input, options, &others, observer)?;
+    }
+    for Output { file, .. } in programs {
+        match input.is_script() {
+            true => script::build(input, options, file, observer)?,
+            false => build_program(input, options, file, observer)?,
         }
     }
+    Ok(())
 }
 
 /// Whether there is such a target and processor.
@@ -75,11 +77,12 @@ fn build_program(input: &Input, options: &Options, file: &Path, observer: &dyn O
     let modules: Vec<_> = instances.iter().map(|instance| &instance.module).collect();
     // The last module of a name hides those before it.
     let lookup = |importer: usize, name: &str| instances[..importer].iter().rposition(|other| other.name == name);
-    let linkages = resolve::resolve(&modules, Sizes::Initial, lookup).with_context(|| input.name.clone())?;
+    let mut linkages = resolve::resolve(&modules, Sizes::Initial, lookup).with_context(|| input.name.clone())?;
+    linkages.iter_mut().for_each(|linkage| linkage.symbols = outside::chosen_symbols(options));
     let main = instances.last().expect("the main module is one of them");
-    let plan = plan::program(&main.module, options).with_context(|| input.name.clone())?;
+    let mut plan = plan::program(&main.module, options).with_context(|| input.name.clone())?;
     let declarations = Declarations::read(options, target.isa.usual.triple())?;
-    let units = instances
+    let mut units = instances
         .iter()
         .zip(&linkages)
         .zip(&sources)
@@ -90,7 +93,7 @@ fn build_program(input: &Input, options: &Options, file: &Path, observer: &dyn O
         })
         .collect::<Result<Vec<_>>>()?;
     declarations.check_use(&modules, observer)?;
-    let plan = plan::check_imports(plan, &units, &sources)?;
+    let outside = outside::look_up(&mut plan, &mut units, &sources, options, observer)?;
     let mut objects = Vec::with_capacity(units.len());
     for (index, (unit, source)) in units.iter().zip(&sources).enumerate() {
         let role = if index + 1 == units.len() { Role::Program(&plan) } else { Role::Member { entries: &[] } };
@@ -104,46 +107,62 @@ fn build_program(input: &Input, options: &Options, file: &Path, observer: &dyn O
         object.push(".o");
         output::write(Path::new(&object), objects.last().expect("the main module is one of them"))?;
     }
-    let request = LinkRequest { objects, output: file, strip: options.strip };
+    let Outside { natives, uses_c } = outside;
+    let request = LinkRequest { objects, natives, uses_c, output: file, strip: options.strip, options: &options.link };
     let warnings = stage(observer, "link", 0, || link::link(request)).with_context(|| input.name.clone())?;
     warnings.iter().for_each(|warning| observer.warning(warning));
     Ok(())
 }
 
-/// The stages of an object.
-fn build_object(input: &Input, options: &Options, observer: &dyn Observer) -> Result<Vec<u8>> {
+/// The stages of a library and what it looks like on the way, up to the last one that an output needs.
+fn build_library(input: &Input, options: &Options, outputs: &[&Output], observer: &dyn Observer) -> Result<()> {
     let target = Target::new(options)?;
     let source = Source::read(MAIN, input, unsupported::features(&options.enable)?, observer)?;
     let instance = source.parse(observer)?;
-    let linkage = Linkage::default();
-    let foreign = declared(&source, &instance.module, &linkage, &target, options, observer)?;
-    let unit = source.explain(Unit::new(&instance.module, &linkage, foreign, World::Open, None, observer))?;
+    let module = &instance.module;
+    let wants = |emit| outputs.iter().any(|output| output.emit == emit);
+    let mut results = Results::default();
+    if wants(Emit::Wat) {
+        source.explain(validate_bodies(module))?;
+        let text = wasmprinter::print_bytes(&*source.wasm).with_context(|| input.name.clone())?;
+        results.insert(Emit::Wat, text.into_bytes());
+    }
+    let linkage = Linkage::open(outside::chosen_symbols(options));
     let prefix = options.prefix.clone().unwrap_or_else(|| default_prefix(&input.name));
     let role = Role::Library { prefix: &prefix };
-    let code = source.explain(unit.compile(&target, &role, options, observer))?;
-    let object = || object::write(&unit.env(&target), 0, &code, &role);
-    stage(observer, "object", 0, object).with_context(|| input.name.clone())
+    let is_compiled = outputs.iter().any(|output| output.emit != Emit::Wat);
+    if is_compiled {
+        let foreign = declared(&source, module, &linkage, &target, options, observer)?;
+        let unit = source.explain(Unit::new(module, &linkage, foreign, World::Open, None, observer))?;
+        if wants(Emit::Clif) {
+            let jobs = jobs::list(&unit.env(&target), &role);
+            let text = source.explain(sweep::print_clif(&unit.sweep(&target, options), &jobs))?;
+            results.insert(Emit::Clif, text.into_bytes());
+        }
+        if outputs.iter().any(|output| !matches!(output.emit, Emit::Wat | Emit::Clif)) {
+            let code = source.explain(unit.compile(&target, &role, options, observer))?;
+            let env = unit.env(&target);
+            if wants(Emit::Asm) {
+                results.insert(Emit::Asm, assembly::print(&env, &code).into_bytes());
+            }
+            if wants(Emit::Obj) {
+                let object = stage(observer, "object", 0, || object::write(&env, 0, &code, &role));
+                results.insert(Emit::Obj, object.with_context(|| input.name.clone())?);
+            }
+        }
+    }
+    outputs.iter().try_for_each(|Output { emit, file }| put(file, &results[emit]))
 }
 
-/// The stages up to the one that is printed.
-fn build_text(input: &Input, options: &Options, emit: Emit, observer: &dyn Observer) -> Result<String> {
-    let target = Target::new(options)?;
-    let source = Source::read(MAIN, input, unsupported::features(&options.enable)?, observer)?;
-    let instance = source.parse(observer)?;
-    if emit == Emit::Wat {
-        source.explain(validate_bodies(&instance.module))?;
-        return wasmprinter::print_bytes(&*source.wasm).with_context(|| input.name.clone());
+/// What was made, by its form.
+type Results = HashMap<Emit, Vec<u8>>;
+
+/// Writes an output. `-` is standard output.
+fn put(file: &Path, bytes: &[u8]) -> Result<()> {
+    match file == Path::new("-") {
+        true => std::io::stdout().write_all(bytes).context("can't write to standard output"),
+        false => output::write(file, bytes),
     }
-    let linkage = Linkage::default();
-    let foreign = declared(&source, &instance.module, &linkage, &target, options, observer)?;
-    let unit = source.explain(Unit::new(&instance.module, &linkage, foreign, World::Open, None, observer))?;
-    let role = Role::Library { prefix: "" };
-    if emit == Emit::Clif {
-        let jobs = jobs::list(&unit.env(&target), &role);
-        return source.explain(sweep::print_clif(&unit.sweep(&target, options), &jobs));
-    }
-    let code = source.explain(unit.compile(&target, &role, options, observer))?;
-    Ok(assembly::print(&unit.env(&target), &code))
 }
 
 /// The declared imports of a module that stands alone.
@@ -164,11 +183,13 @@ fn declared(
 /// What machine code is made for.
 struct Target {
     isa: Isa,
+    spectre_masks: bool,
 }
 
 impl Target {
     fn new(options: &Options) -> Result<Target> {
-        Ok(Target { isa: Isa::new(&target::triple(options)?, options)? })
+        let isa = Isa::new(&target::triple(options)?, options)?;
+        Ok(Target { isa, spectre_masks: options.spectre_masks })
     }
 }
 
@@ -214,6 +235,8 @@ struct Unit<'a> {
     foreign: Foreign,
     facts: Facts,
     layout: Layout,
+    /// Function imports that nothing defines and that may be called nevertheless.
+    undefined: BTreeSet<FuncIndex>,
 }
 
 impl<'a> Unit<'a> {
@@ -228,14 +251,25 @@ impl<'a> Unit<'a> {
         let roots = jobs::roots(module, linkage, &foreign, world, plan);
         let facts = stage(observer, "analyze", 0, || analyze::facts(module, &roots));
         let layout = stage(observer, "layout", 0, || layout::plan(module, &facts, linkage, &foreign, world))?;
-        Ok(Unit { module, linkage, foreign, facts, layout })
+        Ok(Unit { module, linkage, foreign, facts, layout, undefined: BTreeSet::new() })
     }
 
     fn env(&self, target: &Target) -> Env<'_> {
-        let Unit { module, linkage, foreign, facts, layout } = self;
-        let c = CAbi::of(target.isa.usual.triple());
-        let target = target.isa.usual.frontend_config();
-        Env { module, facts, layout, linkage, foreign, c, target, x86: true, fused_multiply_add: false }
+        let Unit { module, linkage, foreign, facts, layout, undefined } = self;
+        let Target { isa, spectre_masks } = target;
+        Env {
+            module,
+            facts,
+            layout,
+            linkage,
+            foreign,
+            c: CAbi::of(isa.usual.triple()),
+            undefined,
+            target: isa.usual.frontend_config(),
+            spectre_masks: *spectre_masks,
+            x86: true,
+            fused_multiply_add: false,
+        }
     }
 
     fn sweep<'s>(&'s self, target: &'s Target, options: &'s Options) -> Sweep<'s> {

@@ -8,6 +8,7 @@ use crate::abi::{Action, EntryKind, Outcome};
 use crate::codegen::cranelift::target;
 use crate::foreign::Foreign;
 use crate::layout::World;
+use crate::link::native::Natives;
 use crate::link::{self, LinkRequest};
 use crate::object::script::{Command, Subject};
 use crate::object::{self, ProgramPlan, Role};
@@ -41,8 +42,14 @@ pub fn build(input: &Input, options: &Options, file: &Path, observer: &dyn Obser
     modules.push(&empty);
     linkages.push(Linkage::default());
     let objects = compile_all(commands, &modules, &linkages, &target, options, observer);
-    let request =
-        LinkRequest { objects: objects.with_context(|| input.name.clone())?, output: file, strip: options.strip };
+    let request = LinkRequest {
+        objects: objects.with_context(|| input.name.clone())?,
+        natives: Natives::default(),
+        uses_c: false,
+        output: file,
+        strip: options.strip,
+        options: &options.link,
+    };
     stage(observer, "link", 0, || link::link(request)).with_context(|| input.name.clone())?;
     Ok(())
 }
@@ -98,6 +105,7 @@ fn plan(commands: Vec<Command>, options: &Options) -> ProgramPlan {
         wasi: false,
         wasi_memory: None,
         options: options.program_options.clone(),
+        foreign: Vec::new(),
         fixed_powers: options.fixed_powers,
         cpu_level: target::cpu_level(&options.cpu),
     }

@@ -194,7 +194,8 @@ impl Checker<'_, '_> {
         }
         let variadic = self.variadic(signature, &params, more)?;
         let result = self.result(signature.result.as_ref(), ty.results()).context("the result")?;
-        Ok(Function { symbol: symbol.clone(), params, variadic, result })
+        let by_user = declaration.source.origin != Origin::Section;
+        Ok(Function { by_user, symbol: symbol.clone(), params, variadic, result })
     }
 
     fn variadic(&mut self, signature: &Signature, params: &[Type], wasm: &[ValType]) -> Result<Variadic> {

@@ -79,6 +79,8 @@ pub struct Foreign {
 /// A declared import.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Function {
+    /// It was declared by the user, not by the module.
+    pub by_user: bool,
     /// The C symbol, where the declaration names one.
     pub symbol: Option<String>,
     /// Fixed parameters.

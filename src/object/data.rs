@@ -27,6 +27,8 @@ pub fn write_needed(writer: &mut Writer) {
             Symbol::Data(index) => write_data_segment(writer, index),
             Symbol::Element(index) => write_element_segment(writer, index),
             Symbol::CallbackPool(index) => write_callback_pool(writer, index),
+            // Its place is known already.
+            Symbol::Program => {}
             other => panic!("{other:?} is referred to, but nobody compiled it"),
         }
     }

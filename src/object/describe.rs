@@ -12,6 +12,7 @@ use anyhow::{Result, bail};
 use cranelift_entity::EntityRef;
 use object::SectionKind;
 use object::write::{StandardSection, SymbolId};
+use std::borrow::Cow;
 
 /// Writes the description; its symbol.
 ///
@@ -109,7 +110,12 @@ fn write_functions(writer: &mut Writer, code: &Code, text: &Text) -> Result<Func
 
 fn write_name(names: &mut Data, module: &Module, func: &CompiledFunction) -> u32 {
     let Symbol::Function(index) = func.symbol else { return 0 };
-    let Some(name) = module.names.function(index).filter(|name| !name.is_empty()) else { return 0 };
+    // An import is known by what it is imported as: that is what its user can do something about.
+    let name = match module.functions[index].definition.import() {
+        Some(import) => Some(format!("{}.{}", import.module, import.name).into()),
+        None => module.names.function(index).filter(|name| !name.is_empty()).map(Cow::Borrowed),
+    };
+    let Some(name) = name else { return 0 };
     let offset = names.bytes.len() as u32;
     debug_assert!(index.index() < module.functions.len());
     names.bytes.extend(name.bytes().map(|byte| if byte == 0 { b'?' } else { byte }));

@@ -21,7 +21,7 @@ use crate::translate::Env;
 use crate::wasm::FuncIndex;
 use anyhow::{Context, Result};
 use object::write::Object;
-use object::{Architecture, BinaryFormat, Endianness, SymbolScope};
+use object::{Architecture, BinaryFormat, Endianness, SectionKind, SymbolScope};
 use writer::Writer;
 
 /// What the object is for.
@@ -50,6 +50,8 @@ pub struct ProgramPlan {
     pub wasi: bool,
     pub wasi_memory: Option<crate::wasm::MemoryIndex>,
     pub options: Vec<String>,
+    /// C functions that the modules call directly: `module.name` of the import, and the symbol.
+    pub foreign: Vec<(String, String)>,
     pub fixed_powers: bool,
     pub cpu_level: u8,
 }
@@ -80,5 +82,7 @@ pub fn write(env: &Env, instance: usize, code: &Code, role: &Role) -> Result<Vec
     data::write_needed(&mut writer);
     writer.write_aliases();
     frames::write(&mut writer, code, &text)?;
+    // Without this section linkers make the stack executable.
+    writer.object.add_section(Vec::new(), b".note.GNU-stack".to_vec(), SectionKind::Other);
     writer.object.write().context("can't write the object")
 }

@@ -6,7 +6,7 @@ use crate::abi;
 use crate::layout::{Symbol, is_exception};
 use crate::wasm::structure;
 use object::write::{StandardSection, SymbolId};
-use object::{SectionKind, SymbolKind, SymbolScope};
+use object::{SectionKind, SymbolKind};
 use wasmparser::ValType;
 
 /// Writes the program's description. It stands in the object of the last instance, `instance`, whose image is `image`.
@@ -18,6 +18,11 @@ pub fn write(writer: &mut Writer, plan: &ProgramPlan, instance: usize, image: Sy
     let options: Vec<u8> = plan.options.iter().flat_map(|option| option.bytes().chain([0])).collect();
     let options_length = options.len() as u64;
     let options = write_options(writer, options);
+    let foreign = plan.foreign.iter().flat_map(|(import, symbol)| [import, symbol]);
+    let foreign: Vec<u8> =
+        foreign.flat_map(|text| text.replace('\0', "?").into_bytes().into_iter().chain([0])).collect();
+    let foreign_length = foreign.len() as u64;
+    let foreign = (!foreign.is_empty()).then(|| read_only(writer, "w2n.foreign", foreign));
     let name = read_only(writer, "w2n.entry_name", plan.entry_name.replace('\0', "?").bytes().chain([0]).collect());
     let parameters = read_only(writer, "w2n.parameters", parameters.iter().map(type_code).collect());
     let results = read_only(writer, "w2n.results", results.iter().map(type_code).collect());
@@ -39,12 +44,14 @@ pub fn write(writer: &mut Writer, plan: &ProgramPlan, instance: usize, image: Sy
     data.address(parameters).u64(n_parameters);
     data.address(results).u64(n_results);
     data.address(options).u64(options_length);
+    data.address(foreign).u64(foreign_length);
     data.address(script).address(run_script);
     data.address(start_wasi).address(memory);
     data.byte(plan.kind as u8).byte(u8::from(plan.fixed_powers)).byte(plan.cpu_level);
     data.bytes.resize(size_of::<abi::Program>(), 0);
-    let symbol = writer.local(abi::PROGRAM_SYMBOL, StandardSection::ReadOnlyDataWithRel, data, 8);
-    writer.export_symbol(abi::PROGRAM_SYMBOL, symbol, SymbolScope::Linkage);
+    let symbol = writer.refer(Symbol::Program);
+    let section = writer.object.section_id(StandardSection::Data);
+    writer.define(symbol, section, data, 8);
 }
 
 fn read_only(writer: &mut Writer, name: &str, bytes: Vec<u8>) -> SymbolId {

@@ -273,6 +273,7 @@ impl<'a> Writer<'a> {
             Symbol::Variadic(func) => local(format!("w2n.variadic.{}", name(func))),
             Symbol::Callback(index) => local(format!("w2n.callbacks.{}", index.as_u32())),
             Symbol::CallbackSlot(index, slot) => local(format!("w2n.callback.{}.{slot}", index.as_u32())),
+            Symbol::Main => (b"main".to_vec(), SymbolScope::Linkage),
             other => panic!("{other:?} is no function of the module"),
         }
     }
@@ -361,6 +362,7 @@ fn data_name(layout: &Layout, symbol: Symbol) -> String {
         Symbol::Element(index) => format!("w2n.elem.{}", index.as_u32()),
         Symbol::Signature(index) => layout.signatures[index].clone(),
         Symbol::CallbackPool(index) => format!("w2n.callbacks.{}.pool", index.as_u32()),
+        Symbol::Program => abi::PROGRAM_SYMBOL.to_owned(),
         other => panic!("{other:?} is no data"),
     }
 }

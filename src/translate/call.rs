@@ -81,11 +81,10 @@ impl Translator<'_> {
         let expected = self.address_of(Symbol::Signature(self.env.layout.signature_of[ty]));
         let right = self.builder.ins().icmp(IntCC::Equal, expected, actual);
 
-        let call = self.builder.create_block();
-        let mismatch = self.builder.create_block();
+        let call = self.create_block();
+        let mismatch = self.create_block_that(true);
         self.builder.ins().brif(right, call, &[], mismatch, &[]);
         self.builder.seal_block(mismatch);
-        self.builder.set_cold_block(mismatch);
         self.builder.switch_to_block(mismatch);
         self.builder.ins().trapz(code, trap_code(Trap::UninitializedElement));
         self.builder.ins().trap(trap_code(Trap::IndirectCallTypeMismatch));

@@ -17,6 +17,7 @@ mod bulk;
 mod call;
 mod callback;
 mod control;
+mod entry;
 mod exception;
 mod foreign;
 mod initialize;
@@ -43,6 +44,7 @@ use anyhow::{Context, Result};
 use cranelift_codegen::ir;
 use cranelift_codegen::isa::TargetFrontendConfig;
 use cranelift_frontend::FunctionBuilderContext;
+use std::collections::BTreeSet;
 use variadic::CAbi;
 use wasmparser::FuncValidatorAllocations;
 
@@ -58,7 +60,11 @@ pub struct Env<'a> {
     pub foreign: &'a Foreign,
     /// What the platform's C convention asks for beyond what Cranelift knows of it.
     pub c: CAbi,
+    /// Function imports that nothing defines: a call is a trap.
+    pub undefined: &'a BTreeSet<FuncIndex>,
     pub target: TargetFrontendConfig,
+    /// Mask what a compare found outside; see [`Translator::guard`](translator::Translator::guard).
+    pub spectre_masks: bool,
     /// Relaxed SIMD may use the instructions of x86-64 up to SSE4.1.
     pub x86: bool,
     /// Relaxed SIMD may multiply and add in one instruction.
@@ -104,7 +110,12 @@ pub fn translate_array_entry(env: &Env, func: FuncIndex, out: &mut ir::Function)
     thunk::array_entry(env, func, out);
 }
 
-/// [`Symbol::Function`] of an imported function: from the internal convention to its C symbol.
+/// [`Symbol::Main`].
+pub fn translate_main(env: &Env, out: &mut ir::Function) {
+    entry::main(env, out);
+}
+
+/// [`Symbol::Function`] of an imported function: from the internal convention to its C symbol, or to a trap where nothing defines it.
 pub fn translate_import_thunk(env: &Env, func: FuncIndex, out: &mut ir::Function) {
     thunk::import(env, func, out);
 }

@@ -173,9 +173,12 @@ impl Translator<'_> {
         self.results(call).first().copied()
     }
 
-    /// Whether the function speaks the platform's C convention: it is imported, and not from another module of the program.
+    /// Whether the function speaks the platform's C convention: it is imported, and not from another module of the program, and
+    /// something defines it.
     pub fn is_foreign(&self, func: FuncIndex) -> bool {
-        self.env.module.functions[func].definition.import().is_some() && self.env.linkage.function(func).is_none()
+        let Env { module, linkage, undefined, .. } = *self.env;
+        let is_import = module.functions[func].definition.import().is_some();
+        is_import && linkage.function(func).is_none() && !undefined.contains(&func)
     }
 }
 

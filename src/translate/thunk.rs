@@ -1,9 +1,9 @@
 //! Functions at the edge: from the C convention to the internal one, and back.
 
 use super::signature::{self, value_type};
-use super::translator::{Translator, little_endian};
+use super::translator::{Translator, little_endian, trap_code};
 use super::{Env, State, begin};
-use crate::abi::Value as Slot;
+use crate::abi::{Builtin, Trap, Value as Slot};
 use crate::layout::Symbol;
 use crate::wasm::FuncIndex;
 use cranelift_codegen::ir::{self, InstBuilder, MemFlagsData, Value, types};
@@ -46,6 +46,9 @@ pub fn array_entry(env: &Env, func: FuncIndex, out: &mut ir::Function) {
 pub fn import(env: &Env, func: FuncIndex, out: &mut ir::Function) {
     begin(out, Symbol::Function(func), signature::internal(env.module.function_type(func)));
     thunk(env, out, |it, params| {
+        if env.undefined.contains(&func) {
+            return it.call_undefined(func);
+        }
         let results = it.call_import(func, params);
         it.builder.ins().return_(&results);
     });
@@ -68,6 +71,14 @@ impl Translator<'_> {
         let callee = self.callee(Symbol::Function(func));
         let call = self.builder.ins().call(callee, args);
         self.results(call).to_vec()
+    }
+
+    /// The end of a call of an import that nothing defines. The runtime finds its name by its entry.
+    fn call_undefined(&mut self, func: FuncIndex) {
+        let entry = self.address_of(Symbol::Function(func));
+        let callee = self.callee(Symbol::Builtin(Builtin::UndefinedImport));
+        self.builder.ins().call(callee, &[entry]);
+        self.builder.ins().trap(trap_code(Trap::Unreachable));
     }
 
     /// Fills a whole slot: the number in the low bytes, zero above.

@@ -7,6 +7,7 @@
 mod collected;
 pub mod constant;
 pub mod describe;
+pub mod hints;
 pub mod input;
 pub mod names;
 pub mod parse;
@@ -77,6 +78,8 @@ pub struct Module<'a> {
     pub names: names::Names<'a>,
     /// Name and contents of the custom sections that the specification does not know.
     pub custom: Vec<(&'a str, &'a [u8])>,
+    /// Which branches are likely to be taken.
+    pub hints: hints::BranchHints,
     /// What validating a body needs; shared by all bodies.
     pub resources: Option<ValidatorResources>,
     pub features: WasmFeatures,

@@ -12,6 +12,8 @@
 //! * Addresses of Wasm memories never move: a memory is reserved once, and grows in place.
 #![allow(dead_code)]
 
+use core::sync::atomic::AtomicPtr;
+
 /// Bytes in a Wasm page (core specification, 4.2.8 "Memory Instances").
 pub const WASM_PAGE: u64 = 65536;
 
@@ -42,7 +44,7 @@ pub const SIGNATURE_PREFIX: &str = "w2n.sig.";
 /// Distance from a function's entry back to the 32-bit offset of its signature identity.
 pub const SIGNATURE_FIELD_BEFORE_ENTRY: i32 = 4;
 
-/// Name of the symbol that holds the [`Program`] of an executable.
+/// Name of the local symbol that holds the [`Program`].
 pub const PROGRAM_SYMBOL: &str = "w2n_program";
 
 /// Name of the section that holds [`Program::options`], where `wasm2native inspect` finds it.
@@ -343,6 +345,7 @@ pub enum EntryKind {
 }
 
 /// What an executable is: the module, what to run, and which powers it was given. One per executable, see [`PROGRAM_SYMBOL`].
+/// Writable data.
 #[repr(C)]
 pub struct Program {
     /// The modules, in the order of their instantiation; the last is the one whose entry is run.
@@ -361,6 +364,10 @@ pub struct Program {
     /// Options fixed at build time, each ended by a zero byte, in the syntax of the command line (`--dir`, `/tmp::/data`).
     pub options: *const u8,
     pub options_length: u64,
+    /// C functions that the modules call directly, for `wasm2native inspect`: of each the import's `module.name` and the symbol,
+    /// both ended by a zero byte.
+    pub foreign: *const u8,
+    pub foreign_length: u64,
     /// A script to go through instead of running an entry; null if there is none.
     pub script: *const Script,
     /// `w2n_script_run` when there is a script, else null: so that other programs link none of it.
@@ -375,6 +382,8 @@ pub struct Program {
     pub fixed_powers: u8,
     /// Micro-architecture level the code was compiled for: 1 to 4 as in the x86-64 psABI, 0 if not checked.
     pub cpu_level: u8,
+    /// The runtime's own, zero at the start: the description that was noted before this one.
+    pub next: AtomicPtr<Program>,
 }
 
 /// A test script (`.wast`) as a program: its commands, in order.
@@ -466,7 +475,7 @@ pub struct Start {
 /// Letters: `p` pointer, `i` i32, `l` i64, `f` f32, `d` f64.
 ///
 /// To add one: a row here, its definition in the runtime, and a [`Builtin`] at the same place.
-pub const BUILTINS: [(&str, &str, &str); 17] = [
+pub const BUILTINS: [(&str, &str, &str); 19] = [
     // (memory, pages to add) -> previous pages, or -1
     ("w2n_memory_grow", "pl", "l"),
     // (table, entries to add, value, signature of the value) -> previous length, or -1
@@ -478,7 +487,7 @@ pub const BUILTINS: [(&str, &str, &str); 17] = [
     ("memset", "pil", "p"),
     ("memcpy", "ppl", "p"),
     // (trap number): raises a trap from inside the runtime; does not return
-    ("w2n_trap", "i", ""),
+    ("w2n_raise", "i", ""),
     // (tag, number of values) -> exception; the caller writes the values
     ("w2n_exception_new", "pi", "p"),
     // (exception): throws it; does not return here
@@ -497,6 +506,10 @@ pub const BUILTINS: [(&str, &str, &str); 17] = [
     ("w2n_callback", "pp", "p"),
     // (FormattedCall)
     ("w2n_formatted_call", "p", ""),
+    // (argc, argv, envp, program) -> exit status
+    ("w2n_main", "ippp", "i"),
+    // (entry of the function that stands for the import): the end of a call of an import that nothing defines
+    ("w2n_undefined_import", "p", ""),
 ];
 
 /// Index into [`BUILTINS`].
@@ -520,6 +533,8 @@ pub enum Builtin {
     HandlePointer = 14,
     Callback = 15,
     FormattedCall = 16,
+    Main = 17,
+    UndefinedImport = 18,
 }
 
 impl Builtin {
@@ -541,6 +556,8 @@ impl Builtin {
         Builtin::HandlePointer,
         Builtin::Callback,
         Builtin::FormattedCall,
+        Builtin::Main,
+        Builtin::UndefinedImport,
     ];
 }
 

@@ -1,22 +1,59 @@
-//! The one place that refers to what the compiler wrote: the program's description.
+//! What the compiler wrote and the runtime knows of: the descriptions of a program and of libraries in this process.
+//!
+//! Comes in: [`Program`]s, each once. They are linked to each other and stay for as long as the process runs, so that a signal
+//! handler can walk them without a lock.
 
 use crate::abi::{Image, Memory, Program};
+use std::sync::atomic::{AtomicPtr, Ordering};
 
-unsafe extern "C" {
-    // `abi::PROGRAM_SYMBOL`; an attribute can't name a constant.
-    #[link_name = "w2n_program"]
-    static PROGRAM: Program;
+/// The description that was added last; each refers to the one before it.
+static LAST: AtomicPtr<Program> = AtomicPtr::new(std::ptr::null_mut());
+
+/// The description of the executable.
+static MAIN: AtomicPtr<Program> = AtomicPtr::new(std::ptr::null_mut());
+
+/// Notes a description: from now on its code is known as translated.
+pub fn add(program: &'static Program) {
+    let address = std::ptr::from_ref(program).cast_mut();
+    let add = |last| {
+        program.next.store(last, Ordering::Relaxed);
+        Some(address)
+    };
+    LAST.fetch_update(Ordering::AcqRel, Ordering::Acquire, add).expect("it always changes");
 }
 
-pub fn program() -> &'static Program {
-    // SAFETY: the compiler defines the symbol as constant data of this layout; both include `abi.rs`.
-    unsafe { &PROGRAM }
+/// As [`add`], for the executable's own.
+pub fn add_main(program: &'static Program) {
+    add(program);
+    MAIN.store(std::ptr::from_ref(program).cast_mut(), Ordering::Release);
 }
 
-/// The modules' images, in the order of their instantiation.
+/// The executable's description. Requires that there is one.
+pub fn main() -> &'static Program {
+    // SAFETY: `add_main` put a reference there.
+    unsafe { MAIN.load(Ordering::Acquire).as_ref() }.expect("a program has noted its description")
+}
+
+/// All descriptions.
+pub fn programs() -> impl Iterator<Item = &'static Program> {
+    let mut next = LAST.load(Ordering::Acquire);
+    std::iter::from_fn(move || {
+        // SAFETY: null, or what `add` put there.
+        let program = unsafe { next.as_ref() }?;
+        next = program.next.load(Ordering::Relaxed);
+        Some(program)
+    })
+}
+
+/// The images of all modules that there are.
 pub fn images() -> impl Iterator<Item = &'static Image> {
+    programs().flat_map(images_of)
+}
+
+/// The images of a program's modules, in the order of their instantiation.
+pub fn images_of(program: &'static Program) -> impl Iterator<Item = &'static Image> {
     // SAFETY: the program holds `n_images` pointers to constant data.
-    unsafe { slice(program().images, program().n_images).iter().map(|&image| &*image) }
+    unsafe { slice(program.images, program.n_images).iter().map(|&image| &*image) }
 }
 
 /// A table of the image as a slice. A null pointer is an empty table.

@@ -9,7 +9,7 @@
 use crate::abi::{Action, Command, Outcome, Pattern, Program, Value};
 use crate::attempt::attempt;
 use crate::memory;
-use crate::program::{c_string, program, slice};
+use crate::program::{self, c_string, slice};
 use crate::stack;
 use crate::text::{STDOUT, Text, fail, message};
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -34,7 +34,7 @@ pub unsafe extern "C" fn w2n_script_run(_program: *const Program) -> i32 {
 fn commands() -> &'static [Command] {
     // SAFETY: who comes here belongs to a program with a script; all of it is constant data.
     unsafe {
-        let script = &*program().script;
+        let script = &*program::main().script;
         slice(script.commands, script.n_commands)
     }
 }

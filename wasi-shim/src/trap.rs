@@ -1,6 +1,6 @@
 //! Traps: from a fault or a call to a message with a backtrace, and exit status 134.
 //!
-//! Comes in: a signal, or a call of [`w2n_trap`]. A fault is a trap if the image's tables say so of the faulting
+//! Comes in: a signal, or a call of [`w2n_raise`]. A fault is a trap if the image's tables say so of the faulting
 //! instruction, or if it is the overflow of a stack. All other faults go to whoever was there before.
 //!
 //! Everything here may run in a signal handler: it allocates nothing and locks nothing. It reads memory only through
@@ -117,9 +117,18 @@ fn pass_on(signal: c_int, info: *mut siginfo_t, context: *mut c_void, code: c_in
 
 /// [`crate::abi::Builtin::RaiseTrap`].
 #[unsafe(no_mangle)]
-pub extern "C" fn w2n_trap(number: i32) -> ! {
+pub extern "C" fn w2n_raise(number: i32) -> ! {
     let trap = Trap::ALL.into_iter().find(|&trap| trap as i32 == number);
     raise_here(trap.map_or("unknown trap", Trap::message))
+}
+
+/// [`crate::abi::Builtin::UndefinedImport`].
+#[unsafe(no_mangle)]
+pub extern "C" fn w2n_undefined_import(entry: usize) -> ! {
+    attempt::give_up("undefined import called");
+    let mut text = begin();
+    text.add("undefined import ").add_name(Place::find(entry).map_or(&b""[..], |place| place.name())).add(" called");
+    end(text, registers_here())
 }
 
 /// Raises a trap from a function of the runtime that translated code called.

@@ -124,6 +124,10 @@ impl Observer for Console {
         self.bar.inc(n);
     }
 
+    fn warning(&self, text: &str) {
+        Console::warning(self, text);
+    }
+
     fn done(&self, name: &'static str, took: Duration) {
         if self.timings {
             self.time(name, took);

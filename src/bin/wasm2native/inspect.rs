@@ -6,7 +6,7 @@ use anyhow::Result;
 use std::io::Write;
 use std::process::ExitCode;
 use wasm2native::abi::OPTIONS_VARIABLE;
-use wasm2native::inspect::{self, Inspection};
+use wasm2native::inspect::{self, Foreign, Inspection};
 
 pub fn run(args: &Inspect, console: &Console) -> Result<ExitCode> {
     let mut status = ExitCode::SUCCESS;
@@ -49,6 +49,11 @@ fn describe(inspection: &Inspection) -> String {
             .collect(),
     );
     row("environment", environment(inspection));
+    let foreign = |it: &Foreign| match it.import.strip_prefix("env.") == Some(&it.symbol) {
+        true => it.symbol.clone(),
+        false => format!("{} as {}", it.symbol, it.import),
+    };
+    row("calls C", inspection.foreign.iter().map(foreign).collect());
     let limit = |bytes: &Option<String>| {
         vec![bytes.as_ref().map_or("no limit of its own".to_owned(), |bytes| format!("at most {bytes} bytes"))]
     };

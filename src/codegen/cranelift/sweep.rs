@@ -129,6 +129,7 @@ impl Worker {
             Symbol::Export(func) => translate::translate_export(env, func, out),
             Symbol::ArrayEntry(func) => translate::translate_array_entry(env, func, out),
             Symbol::Callback(_) | Symbol::CallbackSlot(..) => translate::translate_callback(env, symbol, out),
+            Symbol::Main => translate::translate_main(env, out),
             Symbol::Initialize if !translate::translate_initialize(env, out) => return Ok(None),
             Symbol::Initialize => {}
             other => panic!("{other:?} is no function to make"),
@@ -144,6 +145,7 @@ fn file_name<'a>(env: &Env<'a>, symbol: Symbol) -> &'a str {
         Symbol::ArrayEntry(_) => "entry",
         Symbol::Callback(_) => "callback",
         Symbol::CallbackSlot(..) => "slot",
+        Symbol::Main => "main",
         _ => "initialize",
     }
 }
@@ -165,6 +167,7 @@ pub fn describe(env: &Env, symbol: Symbol) -> String {
         Symbol::CallbackSlot(callback, slot) => {
             format!("function pointer {slot} to {}", describe_callback(env, callback))
         }
+        Symbol::Main => "main".to_owned(),
         other => panic!("{other:?} is no function"),
     }
 }

@@ -1,6 +1,6 @@
 //! The one WASI context of the program, and the guest's memory as wasi-common sees it.
 
-use crate::program::program;
+use crate::program;
 use std::cell::UnsafeCell;
 use wasi_common::WasiCtx;
 use wiggle::GuestMemory;
@@ -31,7 +31,7 @@ pub unsafe fn get() -> &'static mut WasiCtx {
 /// # Safety
 /// As for [`get`].
 pub unsafe fn memory() -> GuestMemory<'static> {
-    let memory = program().wasi_memory;
+    let memory = program::main().wasi_memory;
     if memory.is_null() {
         return GuestMemory::Unshared(&mut []);
     }

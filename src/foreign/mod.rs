@@ -35,7 +35,7 @@
 //! * **`ptr`** is an address in a linear memory. 0 is the null pointer and stays it; any other becomes base + address, and has to
 //!   be below the memory's size. With `len=`, as many bytes from there have to be inside as the named parameters say, multiplied
 //!   with each other and with `size`; with `size=` alone, that many. The number that counts is the one that C receives.
-//!   As a result, a host address inside the memory becomes its distance from the base, null becomes 0, and any other traps.
+//!   As a result, a host address inside the memory, or its end, becomes its distance from the base, null becomes 0, and any other traps.
 //! * **`cstr`** is a `ptr` to a string, whose terminating zero has to be inside.
 //! * **`opaque`** is a host pointer that the module may keep, pass on and compare, but not look into: it sees a number that stands
 //!   for it, from 1 upwards, in an `i32` as in an `i64`; null is 0. A number that was never handed out traps, so that a module can't forge one.

@@ -72,12 +72,17 @@ impl Translator<'_> {
         self.builder.ins().imul(a, b)
     }
 
-    /// The address of what a host pointer points to, as a value of Wasm type `ty`.
+    /// The address of what a host pointer points to, as a value of Wasm type `ty`. As in C, it may be the end of the memory.
     pub fn wasm_address(&mut self, memory: MemoryIndex, pointer: Value, ty: ir::Type) -> Value {
         let base = self.memory_base(memory);
-        let bytes = self.memory_bytes(memory);
+        let mut end = self.memory_bytes(memory);
+        if ty == types::I32 {
+            // The end of 4 GiB is no address.
+            let largest = self.iconst(types::I64, u32::MAX.into());
+            end = self.builder.ins().umin(end, largest);
+        }
         let address = self.builder.ins().isub(pointer, base);
-        let outside = self.builder.ins().icmp(IntCC::UnsignedGreaterThanOrEqual, address, bytes);
+        let outside = self.builder.ins().icmp(IntCC::UnsignedGreaterThan, address, end);
         let is_null = self.builder.ins().icmp_imm_u(IntCC::Equal, pointer, 0);
         let zero = self.iconst(types::I8, 0);
         let wrong = self.builder.ins().select(is_null, zero, outside);

@@ -6,7 +6,7 @@
 //! so far, as the
 //! linker makes nothing else.
 
-use crate::abi::{EntryKind, OPTIONS_SECTION, PROGRAM_SYMBOL, Program};
+use crate::abi::{EntryKind, Grant, OPTIONS_SECTION, PROGRAM_SYMBOL, Program};
 use anyhow::{Context, Result, bail};
 use goblin::elf::program_header::{PT_LOAD, ProgramHeader};
 use goblin::elf::{Elf, Reloc};
@@ -41,6 +41,8 @@ pub struct Inspection {
 pub struct Dir {
     pub host: String,
     pub guest: String,
+    /// The program can change nothing in it.
+    pub read_only: bool,
 }
 
 /// A C function that a module imports.
@@ -201,8 +203,12 @@ impl Inspection {
             match name {
                 "--dir" => {
                     let value = value();
-                    let (host, guest) = value.split_once("::").unwrap_or((&value, &value));
-                    self.dirs.push(Dir { host: host.to_owned(), guest: guest.to_owned() });
+                    match Grant::parse(value.as_bytes()) {
+                        Ok(Grant { host, guest, read_only }) => {
+                            self.dirs.push(Dir { host: string(host), guest: string(guest), read_only });
+                        }
+                        Err(_) => self.unknown.push(format!("--dir {value}")),
+                    }
                 }
                 "--env" => self.env.push(value()),
                 "--inherit-env" => self.inherit_env = true,

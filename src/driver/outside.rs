@@ -49,9 +49,6 @@ pub fn look_up(
         allow(open, &resolution, &options.link).with_context(|| source.file.to_owned())?;
         plan.wasi |= uses_wasi(unit);
     }
-    if !plan.wasi {
-        plan.wasi_memory = None;
-    }
     let functions = |it: &&OpenImport| is_function(it) && resolution.find(&it.symbol).is_some();
     plan.foreign =
         open.iter().flatten().filter(functions).map(|it| (imports::full_name(it.import), it.symbol.clone())).collect();

@@ -33,10 +33,6 @@ pub fn program(module: &Module, options: &Options) -> Result<ProgramPlan> {
         );
     }
     let initialize = function("_initialize").filter(|_| entry_name != "_start" && entry_name != "_initialize");
-    let memory = match module.export("memory") {
-        Some(EntityIndex::Memory(memory)) => Some(memory),
-        _ => module.memories.keys().next(),
-    };
     Ok(ProgramPlan {
         entry: Some(entry),
         script: None,
@@ -44,7 +40,6 @@ pub fn program(module: &Module, options: &Options) -> Result<ProgramPlan> {
         kind: if options.invoke.is_some() { EntryKind::Invoke } else { EntryKind::Run },
         initialize: initialize.map(|(_, func)| func),
         wasi: false,
-        wasi_memory: memory,
         options: options.program_options.clone(),
         foreign: Vec::new(),
         fixed_powers: options.fixed_powers,

@@ -103,7 +103,6 @@ fn plan(commands: Vec<Command>, options: &Options) -> ProgramPlan {
         kind: EntryKind::Run,
         initialize: None,
         wasi: false,
-        wasi_memory: None,
         options: options.program_options.clone(),
         foreign: Vec::new(),
         fixed_powers: options.fixed_powers,

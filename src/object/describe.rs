@@ -7,7 +7,7 @@ use super::writer::{Data, Writer};
 use crate::abi;
 use crate::code::{Code, CompiledFunction, Site};
 use crate::layout::Symbol;
-use crate::wasm::Module;
+use crate::wasm::{EntityIndex, Module};
 use anyhow::{Result, bail};
 use cranelift_entity::EntityRef;
 use object::SectionKind;
@@ -38,9 +38,26 @@ pub fn write(writer: &mut Writer, code: &Code, text: &Text) -> Result<SymbolId> 
     for (array, length) in [exception_globals, exception_tables] {
         data.address(array).u64(length);
     }
+    data.address(wasi_memory(writer));
     data.address(writer.defined(Symbol::Initialize));
     assert_eq!(data.bytes.len(), size_of::<abi::Image>());
     Ok(writer.local("w2n.image", StandardSection::ReadOnlyDataWithRel, data, 8))
+}
+
+/// The memory that WASI functions work on when this module calls them: the host's function belongs to the instance that calls.
+fn wasi_memory(writer: &mut Writer) -> Option<SymbolId> {
+    let module = writer.module;
+    if !module.functions.values().any(|func| func.definition.import().is_some()) {
+        return None;
+    }
+    let exported = module.export("memory").and_then(|entity| match entity {
+        EntityIndex::Memory(memory) => Some(memory),
+        _ => None,
+    });
+    let memory = exported.or_else(|| module.memories.keys().next())?;
+    // What a host has to supply to an object is the host's.
+    let is_here = writer.layout.owns_memory(module, writer.linkage, memory) || writer.linkage.memory(memory).is_some();
+    is_here.then(|| writer.refer(Symbol::Memory(memory)))
 }
 
 /// Those that the runtime has to create for this module: no other module does.

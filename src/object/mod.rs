@@ -48,7 +48,6 @@ pub struct ProgramPlan {
     pub initialize: Option<FuncIndex>,
     /// The module imports WASI functions that reachable code calls.
     pub wasi: bool,
-    pub wasi_memory: Option<crate::wasm::MemoryIndex>,
     pub options: Vec<String>,
     /// C functions that the modules call directly: `module.name` of the import, and the symbol.
     pub foreign: Vec<(String, String)>,

@@ -27,7 +27,6 @@ pub fn write(writer: &mut Writer, plan: &ProgramPlan, instance: usize, image: Sy
     let parameters = read_only(writer, "w2n.parameters", parameters.iter().map(type_code).collect());
     let results = read_only(writer, "w2n.results", results.iter().map(type_code).collect());
     let start_wasi = plan.wasi.then(|| writer.runtime_symbol("w2n_wasi_start"));
-    let memory = plan.wasi_memory.map(|index| writer.refer(Symbol::Memory(index)));
     let script = plan.script.as_ref().map(|commands| script::write(writer, commands));
     let run_script = script.map(|_| writer.runtime_symbol("w2n_script_run"));
     let mut images = Data::default();
@@ -46,7 +45,7 @@ pub fn write(writer: &mut Writer, plan: &ProgramPlan, instance: usize, image: Sy
     data.address(options).u64(options_length);
     data.address(foreign).u64(foreign_length);
     data.address(script).address(run_script);
-    data.address(start_wasi).address(memory);
+    data.address(start_wasi);
     data.byte(plan.kind as u8).byte(u8::from(plan.fixed_powers)).byte(plan.cpu_level);
     data.bytes.resize(size_of::<abi::Program>(), 0);
     let symbol = writer.refer(Symbol::Program);

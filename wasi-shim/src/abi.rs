@@ -53,6 +53,42 @@ pub const OPTIONS_SECTION: &str = ".w2n.options";
 /// Environment variable with options for the program at run time.
 pub const OPTIONS_VARIABLE: &str = "WASM2NATIVE_OPTIONS";
 
+/// A directory that a program may use: the value of `--dir`, `HOST[::GUEST[::ro]]`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Grant<'a> {
+    pub host: &'a [u8],
+    /// The guest knows a directory by the host's name if no other is given.
+    pub guest: &'a [u8],
+    /// Nothing in it can be changed.
+    pub read_only: bool,
+}
+
+impl<'a> Grant<'a> {
+    /// # Errors
+    /// What is wrong with the text.
+    pub fn parse(text: &'a [u8]) -> Result<Grant<'a>, &'static str> {
+        let split = |text: &'a [u8]| {
+            let at = text.windows(2).position(|window| window == b"::")?;
+            Some((&text[..at], &text[at + 2..]))
+        };
+        let (host, rest) = split(text).map_or((text, None), |(host, rest)| (host, Some(rest)));
+        let (guest, mode) = match rest {
+            Some(rest) => split(rest).map_or((rest, None), |(guest, mode)| (guest, Some(mode))),
+            None => (host, None),
+        };
+        let read_only = match mode {
+            None => false,
+            Some(b"ro") => true,
+            Some(_) => return Err("after the second `::` only `ro` can stand (read-only)"),
+        };
+        match (host, guest) {
+            ([], _) => Err("the directory's name is empty"),
+            (_, []) => Err("the name after `::` is empty"),
+            _ => Ok(Grant { host, guest, read_only }),
+        }
+    }
+}
+
 /// Why a program stopped. Zero is not a trap: in a site table it marks the return address of a call.
 /// The messages are those of the specification's test suite, so that users find them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -315,6 +351,9 @@ pub struct Image {
     /// Tables of this module that hold `exnref`s.
     pub exception_tables: *const *const Table,
     pub n_exception_tables: u64,
+    /// Memory that WASI functions read and write when this module calls them: the one exported as `memory`, or else the first; null if
+    /// there is none.
+    pub wasi_memory: *mut Memory,
     /// Segments and globals that can't be laid out in advance, then the start function. Null if there is nothing to do.
     pub initialize: Option<unsafe extern "C" fn()>,
 }
@@ -374,8 +413,6 @@ pub struct Program {
     pub run_script: Option<unsafe extern "C" fn(*const Program) -> i32>,
     /// `w2n_wasi_start` when the program imports WASI, else null: so that a program without WASI links none of it.
     pub start_wasi: Option<unsafe extern "C" fn(*const Start)>,
-    /// Memory that WASI functions read and write: the one exported as `memory`; null if there is none.
-    pub wasi_memory: *mut Memory,
     /// An [`EntryKind`].
     pub kind: u8,
     /// 1: [`OPTIONS_VARIABLE`] is ignored.

@@ -14,7 +14,7 @@ use crate::text::{USAGE_EXIT_STATUS, fail, message};
 /// One option with its value.
 #[derive(Clone, Copy)]
 pub enum Setting {
-    /// `--dir HOST[::GUEST]`
+    /// `--dir HOST[::GUEST[::ro]]`
     Dir(&'static [u8]),
     /// `--env NAME[=VALUE]`
     Env(&'static [u8]),

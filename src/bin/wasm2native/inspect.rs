@@ -42,9 +42,12 @@ fn describe(inspection: &Inspection) -> String {
         inspection
             .dirs
             .iter()
-            .map(|dir| match dir.host == dir.guest {
-                true => dir.host.clone(),
-                false => format!("{} as {}", dir.host, dir.guest),
+            .map(|dir| {
+                let name = match dir.host == dir.guest {
+                    true => dir.host.clone(),
+                    false => format!("{} as {}", dir.host, dir.guest),
+                };
+                if dir.read_only { format!("{name} (read-only)") } else { name }
             })
             .collect(),
     );

@@ -1,5 +1,6 @@
 //! One CLIF function to one [`CompiledFunction`].
 
+use super::grown;
 use super::target::Isa;
 use crate::abi::Trap;
 use crate::code::{CompiledFunction, Relocation, RelocationKind, Site, Target, TryCall};
@@ -55,7 +56,9 @@ pub fn compile_with_vcode(isa: &Isa, context: &mut Context) -> Result<(CompiledF
         sites: sites(&code),
         try_calls: try_calls(&code),
         frame: match unwind {
-            Some(UnwindInfo::SystemV(info)) => Some(info.to_fde(address)),
+            Some(UnwindInfo::SystemV(info)) => {
+                Some(grown::describe(isa, address, &code).unwrap_or_else(|| info.to_fde(address)))
+            }
             _ => None,
         },
         bytes,

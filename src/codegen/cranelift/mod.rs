@@ -5,3 +5,4 @@ pub mod target;
 
 mod dump;
 mod function;
+mod grown;

@@ -99,10 +99,11 @@ pub fn check_use(given: &[Declaration], used: &BTreeSet<usize>, modules: &[&Modu
 }
 
 fn closest<'a>(name: &str, others: &[&'a String]) -> Option<&'a str> {
-    const SIMILAR: f64 = 0.85;
-    let rated = others.iter().map(|other| (strsim::jaro_winkler(name, other), other.as_str()));
-    let best = rated.max_by(|a, b| a.0.total_cmp(&b.0));
-    best.filter(|(rating, _)| *rating >= SIMILAR).map(|(_, other)| other)
+    // A slip of the finger, or several in a long name.
+    let most = (name.len() / 6).max(1);
+    let distances = others.iter().map(|other| (strsim::osa_distance(name, other), other.as_str()));
+    let best = distances.min_by_key(|(distance, _)| *distance);
+    best.filter(|(distance, _)| *distance <= most).map(|(_, other)| other)
 }
 
 /// What is imported, where no suggestion says enough and a line can hold it.

@@ -131,6 +131,9 @@ enum Length {
 impl Reader<'_> {
     /// `% [n$] [flags] [width] [.precision] [length] conversion`, behind the `%`.
     fn printf(&mut self, arguments: &mut Arguments) -> Option<()> {
+        if self.got(b'%') {
+            return Some(());
+        }
         let number = self.number()?;
         while self.rest.first().is_some_and(|byte| b"-+ #0'".contains(byte)) {
             self.rest = &self.rest[1..];
@@ -148,8 +151,8 @@ impl Reader<'_> {
             (b's', Length::Long) | (b'S', Length::None) => Kind::Text { unit: 4, most: precision },
             (b'p', Length::None) => Kind::Address,
             (b'n', length) => store(length, true)?,
-            // No argument: a percent sign, and the text of `errno`.
-            (b'%' | b'm', Length::None) if number.is_none() => return Some(()),
+            // No argument: the text of `errno`.
+            (b'm', Length::None) if number.is_none() => return Some(()),
             _ => return None,
         };
         arguments.add(number, kind).map(drop)
@@ -157,6 +160,9 @@ impl Reader<'_> {
 
     /// `% [n$] [*] [width] [length] conversion`, behind the `%`.
     fn scanf(&mut self, arguments: &mut Arguments) -> Option<()> {
+        if self.got(b'%') {
+            return Some(());
+        }
         let number = self.number()?;
         let is_dropped = self.got(b'*');
         let width = self.digits()?;
@@ -183,7 +189,6 @@ impl Reader<'_> {
             }
             (b'p', Length::None) => Kind::StoreLong { signed: false },
             (b'n', length) => store(length, true)?,
-            (b'%', Length::None) if number.is_none() => return Some(()),
             _ => return None,
         };
         match is_dropped {

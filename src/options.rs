@@ -68,6 +68,8 @@ pub enum Origin {
     Line,
     /// A file, which may declare more than a program imports.
     File(String),
+    /// What this program knows of the C library.
+    Library,
     /// The module itself.
     Section,
 }

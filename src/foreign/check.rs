@@ -78,6 +78,9 @@ pub fn check_use(given: &[Declaration], used: &BTreeSet<usize>, modules: &[&Modu
     let mut warnings = Vec::new();
     for (_, declaration) in given.iter().enumerate().filter(|(index, _)| !used.contains(index)) {
         let name = declaration.import.to_string();
+        if declaration.source.origin == Origin::Library {
+            continue;
+        }
         let place = parse::place(declaration.source, declaration.line);
         let is_declared = |import: &String| given.iter().any(|it| it.import.to_string() == *import);
         let others: Vec<_> = imports.iter().filter(|import| !is_declared(import)).collect();

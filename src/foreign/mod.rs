@@ -61,6 +61,9 @@ use cranelift_entity::{PrimaryMap, entity_impl};
 use std::collections::HashMap;
 use wasmparser::ValType;
 
+/// Declarations of the C library's functions, as C compilers import them.
+pub const LIBRARY: &str = include_str!("libc.imports");
+
 /// Custom section with declarations, one a line.
 pub const SECTION: &str = "wasm2native.imports";
 

@@ -100,6 +100,7 @@ pub fn place(source: &Source, line: usize) -> String {
     match &source.origin {
         Origin::Line => format!("--import '{}'", source.text.trim().escape_debug()),
         Origin::File(name) => format!("{name}:{line}"),
+        Origin::Library => format!("--imports libc, line {line}"),
         Origin::Section => format!("custom section {}, line {line}", super::SECTION),
     }
 }
@@ -510,6 +511,17 @@ mod tests {
         assert!(error("a.b: (ptr[len=7], i32)").contains("`size=7`"));
         assert!(error("a.b: (ptr[len=n], i32)").contains("no parameter is called `n`"));
         assert!(error("a.b: (ptr[len=1], f32)").contains("no integer"));
+    }
+
+    #[test]
+    fn the_c_library_is_declared_once() {
+        let source = Source { origin: Origin::Library, text: super::super::LIBRARY.to_owned() };
+        let declarations = parse(&source).expect("it is right");
+        let mut names: Vec<_> = declarations.iter().map(|it| format!("{:?}", it.import)).collect();
+        let n_names = names.len();
+        names.sort();
+        names.dedup();
+        assert_eq!(names.len(), n_names);
     }
 
     #[test]

@@ -22,12 +22,12 @@ pub fn common(env: &Env, index: CallbackIndex, out: &mut ir::Function) {
     thunk(env, out, |it, values| {
         let (code, values) = values.split_last().expect("the entry comes last");
         let args = callback.params.iter().zip(values).zip(wasm.params());
-        let args: Vec<_> = args.map(|((ty, value), wasm)| it.to_wasm(ty, *value, value_type(*wasm))).collect();
+        let args: Vec<_> = args.map(|((ty, value), wasm)| it.convert_to_wasm(ty, *value, value_type(*wasm))).collect();
         let signature = it.signature(callback.ty);
         let call = it.builder.ins().call_indirect(signature, *code, &args);
         let results = it.results(call).to_vec();
         let results: Vec<_> =
-            callback.result.iter().zip(results).map(|(ty, value)| it.to_c(ty, value, &[], &[])).collect();
+            callback.result.iter().zip(results).map(|(ty, value)| it.convert_to_c(ty, value, &[], &[])).collect();
         it.builder.ins().return_(&results);
     });
 }

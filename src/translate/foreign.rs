@@ -31,7 +31,7 @@ impl Translator<'_> {
                 self.finish_c_call(Symbol::Import(func), declared, call)
             }
             Variadic::Listed(types) => {
-                let values = types.iter().zip(more).map(|(ty, value)| self.to_c(ty, *value, params, &fixed));
+                let values = types.iter().zip(more).map(|(ty, value)| self.convert_to_c(ty, *value, params, &fixed));
                 let values: Vec<_> = values.collect();
                 self.call_variadic(func, declared, &fixed, &types.iter().collect::<Vec<_>>(), &values)
             }
@@ -39,13 +39,13 @@ impl Translator<'_> {
                 let values = self.read_buffer(slots, *layout, more[0]);
                 let types: Vec<_> = slots.iter().map(|slot| &slot.ty).collect();
                 let values: Vec<_> =
-                    types.iter().zip(values).map(|(ty, value)| self.to_c(ty, value, params, &fixed)).collect();
+                    types.iter().zip(values).map(|(ty, value)| self.convert_to_c(ty, value, params, &fixed)).collect();
                 self.call_variadic(func, declared, &fixed, &types, &values)
             }
         };
         let results = self.env.module.function_type(func).results();
         match (&declared.result, returned) {
-            (Some(ty), Some(value)) => vec![self.to_wasm(ty, value, value_type(results[0]))],
+            (Some(ty), Some(value)) => vec![self.convert_to_wasm(ty, value, value_type(results[0]))],
             _ => Vec::new(),
         }
     }
@@ -56,7 +56,7 @@ impl Translator<'_> {
         for numbers in [true, false] {
             for (index, (ty, arg)) in params.iter().zip(args).enumerate() {
                 if matches!(ty, Type::Integer(_)) == numbers {
-                    values[index] = Some(self.to_c(ty, *arg, params, &values));
+                    values[index] = Some(self.convert_to_c(ty, *arg, params, &values));
                 }
             }
         }
@@ -196,7 +196,7 @@ impl Translator<'_> {
     }
 
     /// A value of Wasm as C takes it.
-    pub fn to_c(&mut self, ty: &Type, value: Value, params: &[Type], values: &[Option<Value>]) -> Value {
+    pub fn convert_to_c(&mut self, ty: &Type, value: Value, params: &[Type], values: &[Option<Value>]) -> Value {
         match ty {
             Type::Integer(integer) => self.integer_to_c(*integer, value),
             Type::F32 | Type::F64 | Type::V128 | Type::Reference => value,
@@ -220,7 +220,7 @@ impl Translator<'_> {
     }
 
     /// A value of C as one of Wasm type `wasm`.
-    pub fn to_wasm(&mut self, ty: &Type, value: Value, wasm: ir::Type) -> Value {
+    pub fn convert_to_wasm(&mut self, ty: &Type, value: Value, wasm: ir::Type) -> Value {
         match ty {
             Type::Integer(integer) => self.fit(*integer, value, wasm),
             Type::F32 | Type::F64 | Type::V128 | Type::Reference => value,
@@ -240,8 +240,8 @@ impl Translator<'_> {
         let null = self.iconst(POINTER, 0);
         let index = self.widen(index);
         let length = self.table_length(table);
-        let is_inside = self.builder.ins().icmp(IntCC::UnsignedLessThan, index, length);
-        self.builder.ins().brif(is_inside, inside, &[], outside, &[]);
+        let is_outside = self.builder.ins().icmp(IntCC::UnsignedGreaterThanOrEqual, index, length);
+        self.builder.ins().brif(is_outside, outside, &[], inside, &[]);
 
         self.open_block(outside);
         self.builder.ins().trapnz(index, trap_code(Trap::UndefinedElement));
@@ -249,6 +249,7 @@ impl Translator<'_> {
 
         self.open_block(inside);
         let entry = self.entry_address(table, index);
+        let entry = self.guard(is_outside, entry);
         let flags = self.trusted(Region::Table(table));
         let code = self.builder.ins().load(POINTER, flags, entry, offset_of!(FuncEntry, code) as i32);
         let signature = self.builder.ins().load(POINTER, flags, entry, offset_of!(FuncEntry, signature) as i32);

@@ -43,6 +43,7 @@ impl Translator<'_> {
         let wrong = self.builder.ins().select(is_null, zero, outside);
         self.builder.ins().trapnz(wrong, trap_code(Trap::MemoryOutOfBounds));
         let pointer = self.memory_address(memory, address);
+        let pointer = self.guard(wrong, pointer);
         self.builder.ins().select(is_null, address, pointer)
     }
 

@@ -39,7 +39,7 @@ fn declarations_that_do_not_fit_say_why() {
         ("env.f: (ptr)", &["parameter 0: an integer or a pointer can't be an f32"]),
         ("env.f: (f32) -> i32, i32", &["column 20: expected the end of the line"]),
         ("env.wrte: (i32)", &["no function is imported as `env.wrte`; did you mean `env.write`?"]),
-        ("env.g: ()", &["no function is imported as `env.g`; imported are"]),
+        ("env.other: ()", &["no function is imported as `env.other`; imported are"]),
         ("env.write (i32)", &["column 11: expected `:` and the signature"]),
         ("", &["--import wants a declaration"]),
         ("wasi_snapshot_preview1.sched_yield: () -> i32", &["WASI functions are the runtime's"]),

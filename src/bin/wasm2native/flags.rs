@@ -8,6 +8,7 @@ use crate::powers::Powers;
 use clap::{ArgAction, Args, ColorChoice, Parser, Subcommand, ValueEnum};
 use std::ffi::OsString;
 use std::path::PathBuf;
+use wasm2native::foreign;
 use wasm2native::options::{Cpu, Emit, OptLevel, Options, Origin, Source};
 use wasm2native::wasm::unsupported;
 
@@ -243,7 +244,8 @@ pub struct Code {
 
     /// Read such declarations from FILE, one a line; it may declare more than is imported
     ///
-    /// A module may bring its own, in a custom section `wasm2native.imports`. The command line takes precedence.
+    /// `libc` stands for the common functions of the C library as clang imports them (a file of that name is `./libc`). A module may bring
+    /// declarations of its own, in a custom section `wasm2native.imports`. The command line takes precedence, lines before files.
     #[arg(long = "imports", value_name = "FILE", help_heading = "Program", value_parser = declarations)]
     pub import_files: Vec<Source>,
 
@@ -456,6 +458,9 @@ fn module(text: &str) -> Result<(String, PathBuf), String> {
 }
 
 fn declarations(file: &str) -> Result<Source, String> {
+    if file == "libc" {
+        return Ok(Source { origin: Origin::Library, text: foreign::LIBRARY.to_owned() });
+    }
     let text = std::fs::read_to_string(file).map_err(|error| format!("can't read it: {error}"))?;
     Ok(Source { origin: Origin::File(file.to_owned()), text })
 }

@@ -265,7 +265,8 @@ pub struct DataRun {
 /// The most different functions of one type that C can get pointers to.
 pub const MOST_CALLBACKS: usize = 1024;
 
-/// Function pointers of one kind that C can hold. Behind it lies, for each, the entry of the Wasm function that it calls, or 0 if it is free.
+/// Function pointers of one kind that C can hold. Behind it lies, for each, the entry of the Wasm function that it calls, or 0 if it
+/// is free.
 #[repr(C)]
 pub struct CallbackPool {
     /// The function pointers.

@@ -1,7 +1,7 @@
 //! Format strings of `printf` and `scanf`: which arguments a format asks for (C17, 7.21.6.1 and 7.21.6.2; POSIX for `%1$d`).
 //!
-//! The C library will read the same string. Where it and this file could understand it differently, types would be confused: so what is not in
-//! the standards is refused, and so is what C libraries disagree about.
+//! The C library will read the same string. Where it and this file could understand it differently, types would be confused: so what
+//! is not in the standards is refused, and so is what C libraries disagree about.
 
 /// C17, 5.2.4.1: 127 arguments in a function call.
 pub const MOST_ARGUMENTS: usize = 127;

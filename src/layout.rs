@@ -10,12 +10,12 @@ use crate::resolve::Linkage;
 use crate::wasm::constant::{self, Constant};
 use crate::wasm::structure;
 use crate::wasm::{
-    DataIndex, DataMode, Element, ElementIndex, ElementItems, ElementMode, FuncIndex, GlobalIndex, MemoryIndex, Module,
-    TableIndex, TagIndex, TypeIndex,
+    DataIndex, DataMode, Element, ElementIndex, ElementItems, ElementMode, EntityIndex, FuncIndex, GlobalIndex,
+    MemoryIndex, Module, TableIndex, TagIndex, TypeIndex,
 };
 use anyhow::{Context, Result, bail};
 use cranelift_codegen::ir::{Type, UserExternalName, types};
-use cranelift_entity::{PrimaryMap, SecondaryMap, entity_impl};
+use cranelift_entity::{EntitySet, PrimaryMap, SecondaryMap, entity_impl};
 use std::collections::HashMap;
 use wasmparser::{AbstractHeapType, ConstExpr, HeapType, MemoryType, RefType};
 
@@ -69,6 +69,10 @@ pub enum Symbol {
     Main,
     /// The [`abi::Program`].
     Program,
+    /// Functions for the host of a library: `int init(void)`, and base and size of a memory.
+    LibraryInit,
+    MemoryBase(MemoryIndex),
+    MemorySize(MemoryIndex),
 }
 
 /// Namespace of the first slots of function pointers; those of the second follow.
@@ -91,11 +95,14 @@ impl Symbol {
             Symbol::Element(it) => (11, it.as_u32()),
             Symbol::Builtin(it) => (12, it as u32),
             Symbol::Tag(it) => (13, it.as_u32()),
-            Symbol::Main => (14, 0),
-            Symbol::Program => (15, 0),
-            Symbol::Variadic(it) => (16, it.as_u32()),
-            Symbol::Callback(it) => (17, it.as_u32()),
-            Symbol::CallbackPool(it) => (18, it.as_u32()),
+            Symbol::Main => (20, 0),
+            Symbol::Program => (21, 0),
+            Symbol::LibraryInit => (22, 0),
+            Symbol::MemoryBase(it) => (23, it.as_u32()),
+            Symbol::MemorySize(it) => (24, it.as_u32()),
+            Symbol::Variadic(it) => (30, it.as_u32()),
+            Symbol::Callback(it) => (31, it.as_u32()),
+            Symbol::CallbackPool(it) => (32, it.as_u32()),
             Symbol::CallbackSlot(it, slot) => (FIRST_SLOT + u32::from(slot), it.as_u32()),
         };
         UserExternalName { namespace, index }
@@ -131,11 +138,14 @@ impl Symbol {
             11 => Symbol::Element(ElementIndex::from_u32(index)),
             12 => Symbol::Builtin(Builtin::ALL[index as usize]),
             13 => Symbol::Tag(TagIndex::from_u32(index)),
-            14 => Symbol::Main,
-            15 => Symbol::Program,
-            16 => Symbol::Variadic(FuncIndex::from_u32(index)),
-            17 => Symbol::Callback(CallbackIndex::from_u32(index)),
-            18 => Symbol::CallbackPool(CallbackIndex::from_u32(index)),
+            20 => Symbol::Main,
+            21 => Symbol::Program,
+            22 => Symbol::LibraryInit,
+            23 => Symbol::MemoryBase(MemoryIndex::from_u32(index)),
+            24 => Symbol::MemorySize(MemoryIndex::from_u32(index)),
+            30 => Symbol::Variadic(FuncIndex::from_u32(index)),
+            31 => Symbol::Callback(CallbackIndex::from_u32(index)),
+            32 => Symbol::CallbackPool(CallbackIndex::from_u32(index)),
             slot @ FIRST_SLOT.. => Symbol::CallbackSlot(CallbackIndex::from_u32(index), (slot - FIRST_SLOT) as u16),
             other => panic!("no symbol has namespace {other}"),
         }
@@ -143,7 +153,6 @@ impl Symbol {
 }
 
 pub struct Layout {
-    pub world: World,
     /// Their symbols.
     pub signatures: PrimaryMap<SignatureIndex, String>,
     pub signature_of: SecondaryMap<TypeIndex, SignatureIndex>,
@@ -154,6 +163,8 @@ pub struct Layout {
     pub elements: PrimaryMap<ElementIndex, SegmentPlan>,
     /// How many different functions C can get pointers to, for each kind.
     pub callbacks: PrimaryMap<CallbackIndex, u16>,
+    /// Globals that a host reaches by their symbol. Where the library is a shared one, the dynamic linker may put them elsewhere.
+    pub globals_shown: EntitySet<GlobalIndex>,
 }
 
 /// A linear memory.
@@ -234,7 +245,7 @@ pub enum SegmentPlan {
 /// What the plan is for.
 #[derive(Copy, Clone, Debug, PartialEq, Eq)]
 pub enum World {
-    /// Nobody but the runtime joins: memories that the module imports are the runtime's.
+    /// Nobody but the runtime joins.
     Closed,
     /// An object for others to link with: what is imported is theirs, what is exported they may change.
     Open,
@@ -255,7 +266,6 @@ const SHARED_CALLBACKS: usize = 64;
 /// When a memory or table is too large to be had.
 pub fn plan(module: &Module, facts: &Facts, linkage: &Linkage, foreign: &Foreign, world: World) -> Result<Layout> {
     let mut layout = Layout {
-        world,
         signatures: PrimaryMap::new(),
         signature_of: SecondaryMap::with_default(SignatureIndex(0)),
         memories: PrimaryMap::new(),
@@ -264,14 +274,18 @@ pub fn plan(module: &Module, facts: &Facts, linkage: &Linkage, foreign: &Foreign
         data: PrimaryMap::new(),
         elements: PrimaryMap::new(),
         callbacks: PrimaryMap::new(),
+        globals_shown: EntitySet::new(),
     };
     layout.plan_signatures(module);
     layout.plan_memories(module, facts, linkage)?;
     layout.plan_globals(module, facts);
+    if world == World::Open {
+        layout.show_globals(module);
+    }
     layout.plan_tables(module, facts)?;
     layout.plan_elements(module);
     layout.plan_data(module, linkage);
-    layout.plan_callbacks(module, facts, linkage, foreign);
+    layout.plan_callbacks(module, facts, foreign, world == World::Open || !linkage.is_alone());
     Ok(layout)
 }
 
@@ -281,10 +295,10 @@ impl Layout {
         self.signature_of[module.functions[func].ty]
     }
 
-    /// Whether the memory is part of this module's image: it defines it, or imports it and nobody but the runtime can supply it.
+    /// Whether the memory is part of this module's image: it defines it, or imports it and no other module supplies it. Then the
+    /// runtime does.
     pub fn owns_memory(&self, module: &Module, linkage: &Linkage, memory: MemoryIndex) -> bool {
-        module.memories[memory].definition.local().is_some()
-            || (self.world == World::Closed && linkage.memory(memory).is_none())
+        module.memories[memory].definition.local().is_some() || linkage.memory(memory).is_none()
     }
 
     fn plan_signatures(&mut self, module: &Module) {
@@ -314,6 +328,16 @@ impl Layout {
                 (Some(value), None) if facts.globals_written.contains(index) => GlobalPlan::Storage(value),
                 (Some(value), None) => GlobalPlan::Constant(value),
             });
+        }
+    }
+
+    fn show_globals(&mut self, module: &Module) {
+        for export in &module.exports {
+            if let EntityIndex::Global(global) = export.entity
+                && matches!(self.globals[global], GlobalPlan::Storage(_) | GlobalPlan::Computed)
+            {
+                self.globals_shown.insert(global);
+            }
         }
     }
 
@@ -366,8 +390,7 @@ impl Layout {
 
     /// A slot for every function that C can get a pointer to: those of the module that can stand in a table, and some for those
     /// that others put there.
-    fn plan_callbacks(&mut self, module: &Module, facts: &Facts, linkage: &Linkage, foreign: &Foreign) {
-        let is_shared = self.world == World::Open || !linkage.is_alone();
+    fn plan_callbacks(&mut self, module: &Module, facts: &Facts, foreign: &Foreign, is_shared: bool) {
         for (index, callback) in &foreign.callbacks {
             let needs = |func| foreign.callbacks_of(func).any(|(other, _)| other == index);
             let has_type = |func: &FuncIndex| self.signature(module, *func) == self.signature_of[callback.ty];

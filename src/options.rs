@@ -24,6 +24,10 @@ pub enum Emit {
     Asm,
     /// A relocatable object: imports are undefined symbols, exports are global ones.
     Obj,
+    /// An archive with that object and the runtime.
+    Staticlib,
+    /// A shared library, with the runtime.
+    Sharedlib,
     #[default]
     Exe,
 }

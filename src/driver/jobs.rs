@@ -4,6 +4,7 @@ use crate::analyze::Roots;
 use crate::codegen::cranelift::sweep::Job;
 use crate::foreign::Foreign;
 use crate::layout::{Symbol, World};
+use crate::object::interface::{Item, Kind};
 use crate::object::{ProgramPlan, Role};
 use crate::resolve::Linkage;
 use crate::translate::Env;
@@ -46,7 +47,10 @@ pub fn list(env: &Env, role: &Role) -> Vec<Job> {
             entries.chain([Symbol::Main]).collect()
         }
         Role::Member { entries } => entries.iter().copied().map(Symbol::ArrayEntry).collect(),
-        Role::Library { .. } => exported_functions(module).into_iter().map(Symbol::Export).collect(),
+        Role::Library { plan, interface } => {
+            let exports = exported_functions(module).into_iter().map(Symbol::Export);
+            exports.chain(plan.initialize.map(Symbol::ArrayEntry)).chain(own_functions(interface)).collect()
+        }
     };
     jobs.extend(edges.into_iter().chain([Symbol::Initialize]).map(Job::Translate));
     jobs.extend(foreign(env));
@@ -66,6 +70,20 @@ fn foreign(env: &Env) -> Vec<Job> {
         jobs.extend((0..n_slots).map(|slot| Job::Translate(Symbol::CallbackSlot(callback, slot))));
     }
     jobs
+}
+
+/// What a library adds to its exports, each once.
+fn own_functions(interface: &[Item]) -> Vec<Symbol> {
+    let symbol = |item: &Item| match item.kind {
+        Kind::Init => Some(Symbol::LibraryInit),
+        Kind::MemoryBase(memory) => Some(Symbol::MemoryBase(memory)),
+        Kind::MemorySize(memory) => Some(Symbol::MemorySize(memory)),
+        _ => None,
+    };
+    let mut own: Vec<_> = interface.iter().filter_map(symbol).collect();
+    own.sort_unstable();
+    own.dedup();
+    own
 }
 
 /// Each once.

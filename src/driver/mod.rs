@@ -3,6 +3,7 @@
 mod explain;
 mod foreign;
 mod jobs;
+mod library;
 mod outside;
 mod plan;
 mod script;
@@ -14,7 +15,7 @@ use crate::codegen::cranelift::target::{self, Isa};
 use crate::foreign::Foreign;
 use crate::layout::{self, Layout, World};
 use crate::link::{self, LinkRequest};
-use crate::object::{self, ProgramPlan, Role, assembly, imports};
+use crate::object::{self, ProgramPlan, Role};
 use crate::options::{Emit, Options, Output};
 use crate::output;
 use crate::progress::{Observer, stage};
@@ -27,8 +28,7 @@ use anyhow::{Context, Result};
 use foreign::Declarations;
 use outside::Outside;
 use std::borrow::Cow;
-use std::collections::{BTreeSet, HashMap};
-use std::io::Write;
+use std::collections::BTreeSet;
 use std::path::Path;
 use wasmparser::WasmFeatures;
 
@@ -44,7 +44,7 @@ const MAIN: &str = "\0main";
 pub fn build(input: &Input, options: &Options, outputs: &[Output], observer: &dyn Observer) -> Result<()> {
     let (programs, others): (Vec<_>, Vec<_>) = outputs.iter().partition(|output| output.emit == Emit::Exe);
     if !others.is_empty() {
-        build_library(input, options, &others, observer)?;
+        library::build(input, options, &others, observer)?;
     }
     for Output { file, .. } in programs {
         match input.is_script() {
@@ -112,57 +112,6 @@ fn build_program(input: &Input, options: &Options, file: &Path, observer: &dyn O
     let warnings = stage(observer, "link", 0, || link::link(request)).with_context(|| input.name.clone())?;
     warnings.iter().for_each(|warning| observer.warning(warning));
     Ok(())
-}
-
-/// The stages of a library and what it looks like on the way, up to the last one that an output needs.
-fn build_library(input: &Input, options: &Options, outputs: &[&Output], observer: &dyn Observer) -> Result<()> {
-    let target = Target::new(options)?;
-    let source = Source::read(MAIN, input, unsupported::features(&options.enable)?, observer)?;
-    let instance = source.parse(observer)?;
-    let module = &instance.module;
-    let wants = |emit| outputs.iter().any(|output| output.emit == emit);
-    let mut results = Results::default();
-    if wants(Emit::Wat) {
-        source.explain(validate_bodies(module))?;
-        let text = wasmprinter::print_bytes(&*source.wasm).with_context(|| input.name.clone())?;
-        results.insert(Emit::Wat, text.into_bytes());
-    }
-    let linkage = Linkage::open(outside::chosen_symbols(options));
-    let prefix = options.prefix.clone().unwrap_or_else(|| default_prefix(&input.name));
-    let role = Role::Library { prefix: &prefix };
-    let is_compiled = outputs.iter().any(|output| output.emit != Emit::Wat);
-    if is_compiled {
-        let foreign = declared(&source, module, &linkage, &target, options, observer)?;
-        let unit = source.explain(Unit::new(module, &linkage, foreign, World::Open, None, observer))?;
-        if wants(Emit::Clif) {
-            let jobs = jobs::list(&unit.env(&target), &role);
-            let text = source.explain(sweep::print_clif(&unit.sweep(&target, options), &jobs))?;
-            results.insert(Emit::Clif, text.into_bytes());
-        }
-        if outputs.iter().any(|output| !matches!(output.emit, Emit::Wat | Emit::Clif)) {
-            let code = source.explain(unit.compile(&target, &role, options, observer))?;
-            let env = unit.env(&target);
-            if wants(Emit::Asm) {
-                results.insert(Emit::Asm, assembly::print(&env, &code).into_bytes());
-            }
-            if wants(Emit::Obj) {
-                let object = stage(observer, "object", 0, || object::write(&env, 0, &code, &role));
-                results.insert(Emit::Obj, object.with_context(|| input.name.clone())?);
-            }
-        }
-    }
-    outputs.iter().try_for_each(|Output { emit, file }| put(file, &results[emit]))
-}
-
-/// What was made, by its form.
-type Results = HashMap<Emit, Vec<u8>>;
-
-/// Writes an output. `-` is standard output.
-fn put(file: &Path, bytes: &[u8]) -> Result<()> {
-    match file == Path::new("-") {
-        true => std::io::stdout().write_all(bytes).context("can't write to standard output"),
-        false => output::write(file, bytes),
-    }
 }
 
 /// The declared imports of a module that stands alone.
@@ -291,10 +240,4 @@ fn validate_bodies(module: &Module) -> Result<()> {
         allocations = validator.into_allocations();
     }
     Ok(())
-}
-
-/// `PREFIX` of exported symbols where the user gave none: the input's name without folder and extension.
-fn default_prefix(name: &str) -> String {
-    let stem = Path::new(name).file_stem().and_then(|stem| stem.to_str()).unwrap_or("wasm");
-    imports::identifier(stem)
 }

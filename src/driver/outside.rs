@@ -176,7 +176,8 @@ fn is_function(import: &OpenImport) -> bool {
     matches!(import.entity, EntityIndex::Function(_))
 }
 
-fn uses_wasi(unit: &Unit) -> bool {
+/// Whether code that can be reached calls WASI.
+pub fn uses_wasi(unit: &Unit) -> bool {
     unit.module.functions.iter().any(|(index, func)| {
         func.definition.import().is_some_and(imports::is_wasi)
             && unit.linkage.function(index).is_none()

@@ -9,6 +9,7 @@ pub mod check;
 mod compiler;
 mod external;
 mod files;
+pub mod library;
 pub mod native;
 pub mod runtime;
 mod search;

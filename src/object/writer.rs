@@ -274,6 +274,9 @@ impl<'a> Writer<'a> {
             Symbol::Callback(index) => local(format!("w2n.callbacks.{}", index.as_u32())),
             Symbol::CallbackSlot(index, slot) => local(format!("w2n.callback.{}.{slot}", index.as_u32())),
             Symbol::Main => (b"main".to_vec(), SymbolScope::Linkage),
+            Symbol::LibraryInit => local("w2n.init".to_owned()),
+            Symbol::MemoryBase(memory) => local(format!("w2n.memory_base.{}", memory.as_u32())),
+            Symbol::MemorySize(memory) => local(format!("w2n.memory_size.{}", memory.as_u32())),
             other => panic!("{other:?} is no function of the module"),
         }
     }

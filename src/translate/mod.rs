@@ -110,9 +110,18 @@ pub fn translate_array_entry(env: &Env, func: FuncIndex, out: &mut ir::Function)
     thunk::array_entry(env, func, out);
 }
 
-/// [`Symbol::Main`].
-pub fn translate_main(env: &Env, out: &mut ir::Function) {
-    entry::main(env, out);
+/// [`Symbol::Main`], [`Symbol::LibraryInit`], [`Symbol::MemoryBase`] or [`Symbol::MemorySize`].
+///
+/// # Panics
+/// When it is none of these.
+pub fn translate_entry(env: &Env, symbol: Symbol, out: &mut ir::Function) {
+    match symbol {
+        Symbol::Main => entry::main(env, out),
+        Symbol::LibraryInit => entry::library_init(env, out),
+        Symbol::MemoryBase(memory) => entry::memory_base(env, memory, out),
+        Symbol::MemorySize(memory) => entry::memory_size(env, memory, out),
+        other => panic!("{other:?} is no entry from outside"),
+    }
 }
 
 /// [`Symbol::Function`] of an imported function: from the internal convention to its C symbol, or to a trap where nothing defines it.

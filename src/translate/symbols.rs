@@ -6,7 +6,7 @@ use super::Env;
 use super::signature::{self, POINTER};
 use super::translator::{Translator, trap_code};
 use crate::abi::{Builtin, Memory, Trap};
-use crate::layout::{Layout, Symbol, World};
+use crate::layout::Symbol;
 use crate::wasm::{Definition, FuncIndex, GlobalIndex, MemoryIndex, TableIndex, TypeIndex};
 use cranelift_codegen::ir::{
     AliasRegion, AliasRegionData, Endianness, ExtFuncData, ExternalName, FuncRef, GlobalValueData, InstBuilder,
@@ -101,16 +101,12 @@ impl Translator<'_> {
 
     /// Whether the linker will put `symbol` next to the code, so that no indirection is needed to reach it.
     fn is_colocated(&self, symbol: Symbol) -> bool {
-        let Env { module, linkage, layout: Layout { world, .. }, .. } = self.env;
+        let Env { module, linkage, .. } = self.env;
         match symbol {
             // Called, never addressed: where it is far away, the linker calls through a stub.
             Symbol::Import(_) => true,
+            Symbol::Global(it) if self.env.layout.globals_shown.contains(it) => false,
             Symbol::Global(it) => module.globals[it].definition.import().is_none() || linkage.global(it).is_some(),
-            Symbol::Memory(it) => {
-                module.memories[it].definition.import().is_none()
-                    || linkage.memory(it).is_some()
-                    || *world == World::Closed
-            }
             Symbol::Table(it) => module.tables[it].definition.import().is_none() || linkage.table(it).is_some(),
             Symbol::Tag(it) => module.tags[it].definition.import().is_none() || linkage.tag(it).is_some(),
             _ => true,

@@ -12,7 +12,8 @@
 //! * Addresses of Wasm memories never move: a memory is reserved once, and grows in place.
 #![allow(dead_code)]
 
-use core::sync::atomic::AtomicPtr;
+use core::ffi::{c_char, c_void};
+use core::sync::atomic::{AtomicPtr, AtomicU32, AtomicUsize};
 
 /// Bytes in a Wasm page (core specification, 4.2.8 "Memory Instances").
 pub const WASM_PAGE: u64 = 65536;
@@ -46,6 +47,13 @@ pub const SIGNATURE_FIELD_BEFORE_ENTRY: i32 = 4;
 
 /// Name of the local symbol that holds the [`Program`].
 pub const PROGRAM_SYMBOL: &str = "w2n_program";
+
+/// Name of the weak symbol that holds the process's [`Shared`]. Every object with a [`Program`] defines it.
+pub const SHARED_SYMBOL: &str = "w2n_shared";
+
+/// Number of this contract, in [`Shared::version`] and [`Program::version`]. To be raised with every change of this file that an
+/// object or a runtime made before would not understand: libraries in one process may come from different compilers.
+pub const VERSION: u32 = 1;
 
 /// Name of the section that holds [`Program::options`], where `wasm2native inspect` finds it.
 pub const OPTIONS_SECTION: &str = ".w2n.options";
@@ -382,12 +390,84 @@ pub enum EntryKind {
     Run = 0,
     /// `--invoke`: arguments come from the command line, results are printed.
     Invoke = 1,
+    /// There is no entry: a host calls the exports of this library.
+    Library = 2,
 }
 
-/// What an executable is: the module, what to run, and which powers it was given. One per executable, see [`PROGRAM_SYMBOL`].
+/// How far a library's initialisation is, in [`Program::state`]. [`READY`] is what exports wait for; the number of a trap or
+/// another code of [`TrapReport`] with [`FAILED`] added says that it ended there.
+pub const NEW: u32 = 0;
+pub const RUNNING: u32 = 1;
+pub const READY: u32 = 2;
+pub const FAILED: u32 = 1 << 16;
+
+/// [`TrapReport::code`] of what is no [`Trap`].
+pub const CODE_EXCEPTION: i32 = 100;
+/// WASI's `proc_exit`, see [`TrapReport::status`].
+pub const CODE_EXIT: i32 = 101;
+/// A WASI function got a pointer that it can't follow.
+pub const CODE_WASI: i32 = 102;
+/// What the library needs can't be had: memory, a directory, a processor. The reason is on standard error.
+pub const CODE_FAILURE: i32 = 103;
+/// The module called an import that nothing defines.
+pub const CODE_UNDEFINED: i32 = 104;
+/// What the module passed to a declared C function can't be passed on: a handle, a function, a format string.
+pub const CODE_FOREIGN: i32 = 105;
+
+/// [`TrapFrame::offset`] where it is not known.
+pub const NO_OFFSET: u32 = u32::MAX;
+
+/// How many frames a [`TrapReport`] holds.
+pub const REPORTED_FRAMES: usize = 32;
+
+/// What `w2n_try` tells of a trap; `w2n_trap` in the generated header.
+#[repr(C)]
+#[derive(Clone, Copy)]
+pub struct TrapReport {
+    /// A [`Trap`] or one of the codes above; 0 if nothing happened.
+    pub code: i32,
+    /// For [`CODE_EXIT`] the status.
+    pub status: i32,
+    /// Zero-terminated; cut if it is longer.
+    pub message: [u8; 128],
+    /// Number of Wasm functions that were active. The innermost [`REPORTED_FRAMES`] are in `frames`.
+    pub n_frames: u64,
+    pub frames: [TrapFrame; REPORTED_FRAMES],
+}
+
+/// A Wasm function that was active at a trap; `w2n_frame` in the generated header.
+#[repr(C)]
+#[derive(Clone, Copy)]
+pub struct TrapFrame {
+    /// Name from the name section, zero-terminated, empty if it has none. It stays for as long as the process runs.
+    pub function: *const c_char,
+    pub index: u32,
+    /// Byte offset in the module's file, or [`NO_OFFSET`].
+    pub offset: u32,
+}
+
+/// What all runtimes in a process share: each library may bring one. The linker, and the dynamic linker after it, make one of the
+/// definitions that there are. Written with its version, everything else zero.
+#[repr(C)]
+pub struct Shared {
+    /// [`VERSION`] of the object that defines it. A runtime of another version keeps to itself.
+    pub version: AtomicU32,
+    /// The description that was noted last; each refers to the one before it.
+    pub programs: AtomicPtr<Program>,
+    /// The description of the executable, if it is one of ours.
+    pub main: AtomicPtr<Program>,
+    /// `extern "C" fn() -> *mut c_void`, where the calling thread keeps its attempt: of the runtime that came first. 0: of none yet.
+    pub attempt: AtomicUsize,
+}
+
+/// What an executable or a library is: the modules, what to run, and which powers it was given. One for each, see [`PROGRAM_SYMBOL`].
 /// Writable data.
 #[repr(C)]
 pub struct Program {
+    /// [`VERSION`].
+    pub version: u32,
+    /// [`NEW`], [`RUNNING`], [`READY`] or [`FAILED`]; the runtime's own.
+    pub state: AtomicU32,
     /// The modules, in the order of their instantiation; the last is the one whose entry is run.
     pub images: *const *const Image,
     pub n_images: u64,
@@ -395,7 +475,7 @@ pub struct Program {
     pub initialize: Option<unsafe extern "C" fn(*mut Value)>,
     /// Arguments are read from the array, results are written to it. Null when there is a script instead.
     pub entry: Option<unsafe extern "C" fn(*mut Value)>,
-    /// Name of the exported function, zero-terminated.
+    /// Name of the exported function, or prefix of the library, zero-terminated.
     pub entry_name: *const u8,
     pub parameters: *const u8,
     pub n_parameters: u64,
@@ -420,8 +500,14 @@ pub struct Program {
     pub fixed_powers: u8,
     /// Micro-architecture level the code was compiled for: 1 to 4 as in the x86-64 psABI, 0 if not checked.
     pub cpu_level: u8,
-    /// The runtime's own, zero at the start: the description that was noted before this one.
+    /// The rest is the runtime's own and zero at the start. The thread that initialises the library.
+    pub initializer: AtomicU32,
+    /// The description that was noted before this one.
     pub next: AtomicPtr<Program>,
+    /// Exceptions, see the runtime's `heap.rs`.
+    pub heap: AtomicPtr<c_void>,
+    /// What WASI knows of this program.
+    pub wasi: AtomicPtr<c_void>,
 }
 
 /// A test script (`.wast`) as a program: its commands, in order.
@@ -513,7 +599,7 @@ pub struct Start {
 /// Letters: `p` pointer, `i` i32, `l` i64, `f` f32, `d` f64.
 ///
 /// To add one: a row here, its definition in the runtime, and a [`Builtin`] at the same place.
-pub const BUILTINS: [(&str, &str, &str); 19] = [
+pub const BUILTINS: [(&str, &str, &str); 21] = [
     // (memory, pages to add) -> previous pages, or -1
     ("w2n_memory_grow", "pl", "l"),
     // (table, entries to add, value, signature of the value) -> previous length, or -1
@@ -546,6 +632,10 @@ pub const BUILTINS: [(&str, &str, &str); 19] = [
     ("w2n_formatted_call", "p", ""),
     // (argc, argv, envp, program) -> exit status
     ("w2n_main", "ippp", "i"),
+    // (program) -> 0, or why the library can't be used
+    ("w2n_library_init", "p", "i"),
+    // (program): as before, but ends the process or the attempt if the library can't be used
+    ("w2n_library_start", "p", ""),
     // (entry of the function that stands for the import): the end of a call of an import that nothing defines
     ("w2n_undefined_import", "p", ""),
 ];
@@ -572,7 +662,9 @@ pub enum Builtin {
     Callback = 15,
     FormattedCall = 16,
     Main = 17,
-    UndefinedImport = 18,
+    LibraryInit = 18,
+    LibraryStart = 19,
+    UndefinedImport = 20,
 }
 
 impl Builtin {
@@ -595,6 +687,8 @@ impl Builtin {
         Builtin::Callback,
         Builtin::FormattedCall,
         Builtin::Main,
+        Builtin::LibraryInit,
+        Builtin::LibraryStart,
         Builtin::UndefinedImport,
     ];
 }

@@ -2,9 +2,10 @@
 //!
 //! Comes in: values of the module, trusted in nothing. What is not inside of the memory, or was never handed out, traps.
 
-use crate::abi::{CallbackPool, Memory, Trap};
-use crate::attempt;
-use crate::trap::{self, raise_here};
+use crate::abi::{CODE_FOREIGN, CallbackPool, Memory, Trap};
+use crate::backtrace::Cause;
+use crate::text::Text;
+use crate::trap::raise_here;
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Mutex, PoisonError};
@@ -65,11 +66,11 @@ pub unsafe extern "C" fn w2n_c_string(memory: *const Memory, address: u64) -> *c
     }
     // SAFETY: as required of the caller.
     let view = unsafe { View::new(memory) };
-    let Some(start) = view.range(address, 1) else { raise_here(Trap::MemoryOutOfBounds.message()) };
+    let Some(start) = view.range(address, 1) else { raise_here(Trap::MemoryOutOfBounds) };
     // SAFETY: from an address inside of the memory up to its end all can be read.
     let end = unsafe { libc::memchr(start.cast(), 0, (view.bytes - address) as usize) };
     if end.is_null() {
-        raise_here(Trap::MemoryOutOfBounds.message());
+        raise_here(Trap::MemoryOutOfBounds);
     }
     start
 }
@@ -107,7 +108,7 @@ pub extern "C" fn w2n_handle_pointer(handle: u64) -> usize {
         let handles = HANDLES.lock().unwrap_or_else(PoisonError::into_inner);
         usize::try_from(handle - 1).ok().and_then(|index| handles.pointers.get(index).copied())
     };
-    pointer.unwrap_or_else(|| raise_here("unknown handle of a host pointer"))
+    pointer.unwrap_or_else(|| raise_foreign(Text::into_buffer(&mut []).add("unknown handle of a host pointer")))
 }
 
 /// [`crate::abi::Builtin::Callback`]: the slot that has the function, else the first free one. Slots are never given back, because
@@ -134,9 +135,13 @@ pub unsafe extern "C" fn w2n_callback(pool: *const CallbackPool, code: usize) ->
             return *slot;
         }
     }
-    attempt::give_up("too many function pointers");
-    let mut text = trap::begin();
+    let mut text = Text::into_buffer(&mut []);
     text.add("too many function pointers: C holds ").add_decimal(slots.len() as u128);
-    text.add(" to different functions of one type already");
-    trap::end(text, trap::registers_here())
+    raise_foreign(text.add(" to different functions of one type already"))
+}
+
+/// The end of a call with what can't be passed to C.
+#[inline(always)]
+pub fn raise_foreign(text: &Text) -> ! {
+    raise_here(Cause { code: CODE_FOREIGN, message: text.line() })
 }

@@ -5,11 +5,11 @@
 //! gets it afterwards.
 
 use crate::abi::{FORMAT_SCANF, FORMAT_WIDE, FormattedCall, Trap};
-use crate::attempt;
-use crate::foreign::View;
+use crate::foreign::{View, raise_foreign};
 use crate::format::{self, Arguments, Kind, MOST_ARGUMENTS, Most, Refused};
 use crate::program::c_string;
-use crate::trap::{self, raise_here};
+use crate::text::Text;
+use crate::trap::raise_here;
 use crate::variadic::{Argument, Call};
 
 /// [`crate::abi::Builtin::FormattedCall`].
@@ -26,7 +26,7 @@ pub unsafe extern "C" fn w2n_formatted_call(call: *mut FormattedCall) {
     let place = &mut fixed[call.format as usize];
     let text = *place as *const u8;
     if text.is_null() {
-        raise_here(Trap::MemoryOutOfBounds.message());
+        raise_here(Trap::MemoryOutOfBounds);
     }
     // A copy: what C reads has to be what was read here, whatever other threads do, and wherever the output goes.
     // SAFETY: the caller checked that the string ends.
@@ -44,7 +44,7 @@ pub unsafe extern "C" fn w2n_formatted_call(call: *mut FormattedCall) {
         c.push(if is_float { Argument::Float(*word) } else { Argument::Integer(*word) });
     }
     let mut translation = Translation::new(view, call.flags & FORMAT_WIDE != 0, call.arguments);
-    let Some(()) = translation.translate(&arguments, &mut c) else { raise_here(Trap::MemoryOutOfBounds.message()) };
+    let Some(()) = translation.translate(&arguments, &mut c) else { raise_here(Trap::MemoryOutOfBounds) };
     // SAFETY: the format asks for these arguments.
     unsafe { c.run() };
     translation.write_back();
@@ -56,11 +56,10 @@ pub unsafe extern "C" fn w2n_formatted_call(call: *mut FormattedCall) {
     }
 }
 
+#[inline(always)]
 fn refuse(refused: &Refused) -> ! {
-    attempt::give_up("format string with a conversion that can't be passed to C");
-    let mut text = trap::begin();
-    text.add("format string: `").add_name(refused.0).add("` can't be passed to C");
-    trap::end(text, trap::registers_here())
+    let mut text = Text::into_buffer(&mut []);
+    raise_foreign(text.add("format string: `").add_name(refused.0).add("` can't be passed to C"))
 }
 
 /// The arguments of one call on their way.

@@ -24,6 +24,8 @@ mod stack;
 
 mod sites;
 
+mod backtrace;
+
 mod attempt;
 
 mod trap;
@@ -55,5 +57,7 @@ mod invoke;
 mod script;
 
 mod entry;
+
+mod library;
 
 mod wasi;

@@ -2,7 +2,7 @@
 
 use crate::Usage;
 use crate::console::Console;
-use crate::flags::Compile;
+use crate::flags::{Compile, EmitItem};
 use crate::outputs::{self, STDIO};
 use anyhow::{Context, Result, bail};
 use std::path::Path;
@@ -16,8 +16,9 @@ pub fn run(args: &Compile, console: &Console) -> Result<ExitCode> {
     let options = args.options();
     driver::check_target(&options).map_err(|error| Usage(format!("{error:#}")))?;
     let makes_program = args.emit().iter().any(|form| form.emit == Emit::Exe);
-    if !makes_program && !options.program_options.is_empty() {
-        console.warning("--dir, --env and limits have no effect: only programs have powers");
+    let makes_code = |form: &EmitItem| !matches!(form.emit, Emit::Asm | Emit::Clif | Emit::Wat);
+    if !args.emit().iter().any(makes_code) && !options.program_options.is_empty() {
+        console.warning("--dir, --env and limits have no effect: only programs and libraries have powers");
     }
     if let Some(file) = args.linking.files.first().filter(|_| !makes_program) {
         let what = "objects and libraries are linked into programs only";

@@ -283,9 +283,11 @@ pub struct EmitItem {
 }
 
 /// What can be produced: the name in `--emit`, and what help says of it.
-const FORMS: [(&str, Emit, &str); 5] = [
+const FORMS: [(&str, Emit, &str); 7] = [
     ("exe", Emit::Exe, "a program"),
     ("obj", Emit::Obj, "a relocatable object, as -c"),
+    ("staticlib", Emit::Staticlib, "an archive for C, C++ or Rust programs, with the runtime"),
+    ("sharedlib", Emit::Sharedlib, "a shared library for them, with the runtime"),
     ("asm", Emit::Asm, "assembly, as -S"),
     ("clif", Emit::Clif, "Cranelift's intermediate form"),
     ("wat", Emit::Wat, "the module as text"),

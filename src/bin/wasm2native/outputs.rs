@@ -104,7 +104,7 @@ fn with_ending(args: &Compile, output: &Path, emit: Emit) -> PathBuf {
 }
 
 /// Endings that stand for a form.
-const ENDINGS: [&str; 5] = [".wat", ".clif", ".s", ".o", ".exe"];
+const ENDINGS: [&str; 9] = [".a", ".so", ".h", ".rs", ".wat", ".clif", ".s", ".o", ".exe"];
 
 fn ending(args: &Compile, emit: Emit) -> &'static str {
     let windows = args.target.as_ref().is_some_and(|target| target.contains("windows"));
@@ -113,6 +113,8 @@ fn ending(args: &Compile, emit: Emit) -> &'static str {
         Emit::Clif => ".clif",
         Emit::Asm => ".s",
         Emit::Obj => ".o",
+        Emit::Staticlib => ".a",
+        Emit::Sharedlib => ".so",
         Emit::Exe if windows => ".exe",
         Emit::Exe => "",
     }

@@ -129,7 +129,9 @@ impl Worker {
             Symbol::Export(func) => translate::translate_export(env, func, out),
             Symbol::ArrayEntry(func) => translate::translate_array_entry(env, func, out),
             Symbol::Callback(_) | Symbol::CallbackSlot(..) => translate::translate_callback(env, symbol, out),
-            Symbol::Main => translate::translate_main(env, out),
+            Symbol::Main | Symbol::LibraryInit | Symbol::MemoryBase(_) | Symbol::MemorySize(_) => {
+                translate::translate_entry(env, symbol, out);
+            }
             Symbol::Initialize if !translate::translate_initialize(env, out) => return Ok(None),
             Symbol::Initialize => {}
             other => panic!("{other:?} is no function to make"),
@@ -146,6 +148,9 @@ fn file_name<'a>(env: &Env<'a>, symbol: Symbol) -> &'a str {
         Symbol::Callback(_) => "callback",
         Symbol::CallbackSlot(..) => "slot",
         Symbol::Main => "main",
+        Symbol::LibraryInit => "init",
+        Symbol::MemoryBase(_) => "memory_base",
+        Symbol::MemorySize(_) => "memory_size",
         _ => "initialize",
     }
 }
@@ -168,6 +173,9 @@ pub fn describe(env: &Env, symbol: Symbol) -> String {
             format!("function pointer {slot} to {}", describe_callback(env, callback))
         }
         Symbol::Main => "main".to_owned(),
+        Symbol::LibraryInit => "initialization of the library".to_owned(),
+        Symbol::MemoryBase(memory) => format!("base of memory {}", memory.as_u32()),
+        Symbol::MemorySize(memory) => format!("size of memory {}", memory.as_u32()),
         other => panic!("{other:?} is no function"),
     }
 }

@@ -3,7 +3,7 @@
 //! The rows are those of [`crate::abi::WASI_FUNCTIONS`]. Each function is a symbol of its own, so that the linker keeps
 //! only those that the program imports.
 
-use crate::trap::frame_pointer;
+use crate::backtrace::frame_pointer;
 use crate::wasi::errno::finish;
 use crate::wasi::guest::Guest;
 use crate::wasi::{clock, directory, file, path, poll, process, random, sock, stat, strings};

@@ -48,8 +48,8 @@
 //!   In the signature a pointer is `ptr` or `opaque`. A `ptr` from C has to point into the memory, as those that `qsort` and
 //!   `bsearch` hand to their comparators do on every system: C (C17, 7.22.5) promises that they are elements of the array.
 //! * **`...`** stands for variable arguments. Types listed behind it are those of the Wasm parameters that follow, passed one
-//!   by one; for each number of arguments the module needs an import, and a declaration (`env.print2=printf: …`), of its own.
-//!   In parentheses, or with nothing behind it, the arguments are where clang puts them: one Wasm parameter is the address of a
+//!   by one; each list of types needs an import and a declaration: under the same name, or `env.print2=printf: …`. In
+//!   parentheses, or with nothing behind it, the arguments are where clang puts them: one Wasm parameter is the address of a
 //!   buffer in linear memory, in which each argument stands at its natural alignment. Listed types say what it holds; without,
 //!   the format string does: the parameter `fmt`, else the last `cstr`. Buffers are read by the types that C has in a module:
 //!   `long` and pointers are as wide as an address.

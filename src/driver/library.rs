@@ -12,7 +12,6 @@ use crate::options::{Emit, Options, Output};
 use crate::output;
 use crate::progress::{Observer, stage};
 use crate::resolve::Linkage;
-use crate::wasm::describe::describe_name;
 use crate::wasm::input::Input;
 use crate::wasm::{EntityIndex, unsupported};
 use anyhow::{Context, Result, bail};
@@ -47,7 +46,7 @@ pub fn build(input: &Input, options: &Options, outputs: &[&Output], observer: &d
     if wants(&[Emit::Clif, Emit::Asm, Emit::Obj, Emit::Staticlib, Emit::Sharedlib]) {
         let linkage = Linkage::open(outside::chosen_symbols(options));
         let imports = imports::open(module, &linkage);
-        check_names(&interface, &imports).with_context(|| input.name.clone())?;
+        interface::check_imports(&interface, module, &linkage).with_context(|| input.name.clone())?;
         let unit = source.explain(Unit::new(module, &linkage, World::Open, None, observer))?;
         let plan = plan(&unit, options, &prefix);
         let role = Role::Library { plan: &plan, interface: &interface };
@@ -69,20 +68,6 @@ pub fn build(input: &Input, options: &Options, outputs: &[&Output], observer: &d
         }
     }
     outputs.iter().try_for_each(|Output { emit, file }| put(file, *emit, &results[emit]))
-}
-
-/// An import that has the symbol of an export would be the export.
-fn check_names(interface: &[Item], imports: &[OpenImport]) -> Result<()> {
-    for Item { symbol, .. } in interface {
-        if let Some(import) = imports.iter().find(|import| import.symbol == *symbol) {
-            bail!(
-                "an export and the import {} both become the symbol `{symbol}`\nhelp: --prefix gives exports other symbols, \
-                 --import-symbol the import",
-                describe_name(import.import)
-            );
-        }
-    }
-    Ok(())
 }
 
 /// From the object to the files that hold it.

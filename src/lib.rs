@@ -21,6 +21,8 @@ pub mod wasm;
 
 pub mod resolve;
 
+pub mod foreign;
+
 pub mod analyze;
 
 pub mod layout;

@@ -54,11 +54,21 @@ fn watch() {
         for signal in signals.forever() {
             // Nobody gets the lock back: no folder is made from here on.
             let folders = FOLDERS.lock().expect("nobody panics with the lock");
-            folders.iter().for_each(|folder| drop(std::fs::remove_dir_all(folder)));
+            folders.iter().for_each(|folder| remove(folder));
             // Ends the process. If not, the next signal may.
             let _ = signal_hook::low_level::emulate_default_handler(signal);
         }
     });
+}
+
+/// Removes a folder into which others may still be writing: then it is not empty at the end, and has to be emptied again.
+fn remove(folder: &Path) {
+    const ATTEMPTS: usize = 1000;
+    let is_gone = |_: &usize| match std::fs::remove_dir_all(folder) {
+        Ok(()) => true,
+        Err(error) => error.kind() == std::io::ErrorKind::NotFound,
+    };
+    (0..ATTEMPTS).find(is_gone);
 }
 
 /// A bit for each signal that whoever started the process does not want it to see, as `nohup` does.

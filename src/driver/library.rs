@@ -5,8 +5,9 @@ use crate::abi::EntryKind;
 use crate::codegen::cranelift::{sweep, target};
 use crate::layout::World;
 use crate::link::library::{self, SharedLibrary};
+use crate::object::imports::{self, OpenImport};
 use crate::object::interface::{self, Item};
-use crate::object::{self, ProgramPlan, Role, assembly, imports};
+use crate::object::{self, ProgramPlan, Role, assembly};
 use crate::options::{Emit, Options, Output};
 use crate::output;
 use crate::progress::{Observer, stage};
@@ -44,6 +45,7 @@ pub fn build(input: &Input, options: &Options, outputs: &[&Output], observer: &d
     let interface = interface::interface(module, &prefix).with_context(|| input.name.clone())?;
     if wants(&[Emit::Clif, Emit::Asm, Emit::Obj, Emit::Staticlib, Emit::Sharedlib]) {
         let linkage = Linkage::open(outside::chosen_symbols(options));
+        let imports = imports::open(module, &linkage);
         interface::check_imports(&interface, module, &linkage).with_context(|| input.name.clone())?;
         let unit = source.explain(Unit::new(module, &linkage, World::Open, None, observer))?;
         let plan = plan(&unit, options, &prefix);
@@ -60,7 +62,7 @@ pub fn build(input: &Input, options: &Options, outputs: &[&Output], observer: &d
             }
             let write = || object::write(&env, 0, &code, &role);
             let object = stage(observer, "object", 0, write).with_context(|| input.name.clone())?;
-            let imports = imports::open(module, &linkage).into_iter().map(|import| import.symbol).collect();
+            let imports = imports.into_iter().map(|import| import.symbol).collect();
             let linking = Linking { outputs, object, interface: &interface, imports, options };
             linking.run(&mut results, observer).with_context(|| input.name.clone())?;
         }
@@ -130,7 +132,7 @@ fn plan(unit: &Unit, options: &Options, prefix: &str) -> ProgramPlan {
         ty.params().is_empty() && ty.results().is_empty()
     });
     let wasi = outside::uses_wasi(unit);
-    let is_function = |import: &imports::OpenImport| matches!(import.entity, EntityIndex::Function(_));
+    let is_function = |import: &OpenImport| matches!(import.entity, EntityIndex::Function(_));
     let open = imports::open(module, unit.linkage).into_iter().filter(is_function);
     ProgramPlan {
         entry: None,
@@ -140,14 +142,14 @@ fn plan(unit: &Unit, options: &Options, prefix: &str) -> ProgramPlan {
         initialize,
         wasi,
         options: options.program_options.clone(),
-        foreign: open.map(|import| (imports::full_name(import.import), import.symbol)).collect(),
+        foreign: open.map(|it| [it.import.module.to_owned(), it.import.name.to_owned(), it.symbol]).collect(),
         fixed_powers: options.fixed_powers,
         cpu_level: target::cpu_level(&options.cpu),
     }
 }
 
 /// `PREFIX` of exported symbols where the user gave none: the input's name without folder and extension.
-fn default_prefix(name: &str) -> String {
+pub fn default_prefix(name: &str) -> String {
     let stem = Path::new(name).file_stem().and_then(|stem| stem.to_str());
     imports::identifier(stem.filter(|_| name != "<stdin>").unwrap_or("wasm"))
 }

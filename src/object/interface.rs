@@ -117,7 +117,8 @@ pub fn check_imports(items: &[Item], module: &Module, linkage: &Linkage) -> Resu
                 .export
                 .map_or("a function of the library".to_owned(), |it| format!("export `{}`", it.escape_debug()));
             bail!(
-                "import {import} and {export} both become the symbol `{symbol}`; choose another prefix with --prefix NAME"
+                "import {import} and {export} both become the symbol `{symbol}`\nhelp: --prefix gives exports other symbols, \
+                 --import-symbol the import"
             );
         }
     }

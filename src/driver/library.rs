@@ -1,11 +1,11 @@
 //! The stages of a library and what it looks like on the way, up to the last one that an output needs.
 
-use super::{MAIN, Source, Target, Unit, outside, validate_bodies};
+use super::{MAIN, Source, Target, Unit, declared, jobs, outside, validate_bodies};
 use crate::abi::EntryKind;
 use crate::codegen::cranelift::{sweep, target};
 use crate::layout::World;
 use crate::link::library::{self, SharedLibrary};
-use crate::object::imports::{self, OpenImport};
+use crate::object::imports;
 use crate::object::interface::{self, Item};
 use crate::object::{self, ProgramPlan, Role, assembly};
 use crate::options::{Emit, Options, Output};
@@ -45,13 +45,14 @@ pub fn build(input: &Input, options: &Options, outputs: &[&Output], observer: &d
     let interface = interface::interface(module, &prefix).with_context(|| input.name.clone())?;
     if wants(&[Emit::Clif, Emit::Asm, Emit::Obj, Emit::Staticlib, Emit::Sharedlib]) {
         let linkage = Linkage::open(outside::chosen_symbols(options));
-        let imports = imports::open(module, &linkage);
         interface::check_imports(&interface, module, &linkage).with_context(|| input.name.clone())?;
-        let unit = source.explain(Unit::new(module, &linkage, World::Open, None, observer))?;
+        let foreign = declared(&source, module, &linkage, &target, options, observer)?;
+        let unit = source.explain(Unit::new(module, &linkage, foreign, World::Open, None, observer))?;
         let plan = plan(&unit, options, &prefix);
         let role = Role::Library { plan: &plan, interface: &interface };
         if wants(&[Emit::Clif]) {
-            let text = source.explain(sweep::print_clif(&unit.sweep(&target, options), &unit.jobs(&role)))?;
+            let text = source
+                .explain(sweep::print_clif(&unit.sweep(&target, options), &jobs::list(&unit.env(&target), &role)))?;
             results.insert(Emit::Clif, text.into_bytes());
         }
         if wants(&[Emit::Asm, Emit::Obj, Emit::Staticlib, Emit::Sharedlib]) {
@@ -62,7 +63,8 @@ pub fn build(input: &Input, options: &Options, outputs: &[&Output], observer: &d
             }
             let write = || object::write(&env, 0, &code, &role);
             let object = stage(observer, "object", 0, write).with_context(|| input.name.clone())?;
-            let imports = imports.into_iter().map(|import| import.symbol).collect();
+            let imports =
+                imports::open(module, &linkage, &unit.foreign).into_iter().map(|import| import.symbol).collect();
             let linking = Linking { outputs, object, interface: &interface, imports, options };
             linking.run(&mut results, observer).with_context(|| input.name.clone())?;
         }
@@ -132,8 +134,8 @@ fn plan(unit: &Unit, options: &Options, prefix: &str) -> ProgramPlan {
         ty.params().is_empty() && ty.results().is_empty()
     });
     let wasi = outside::uses_wasi(unit);
-    let is_function = |import: &OpenImport| matches!(import.entity, EntityIndex::Function(_));
-    let open = imports::open(module, unit.linkage).into_iter().filter(is_function);
+    let is_function = |import: &imports::OpenImport| matches!(import.entity, EntityIndex::Function(_));
+    let open = imports::open(module, unit.linkage, &unit.foreign).into_iter().filter(is_function);
     ProgramPlan {
         entry: None,
         script: None,

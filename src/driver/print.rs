@@ -5,7 +5,7 @@
 
 use super::library::default_prefix;
 use super::outside::chosen_symbols;
-use super::{MAIN, Source};
+use super::{MAIN, Source, Target, declared};
 use crate::abi;
 use crate::link::check::{self, Resolution};
 use crate::link::native::Natives;
@@ -32,14 +32,16 @@ pub fn imports(input: &Input, options: &Options) -> Result<String> {
     let module = &instance.module;
     let linkage = Linkage::open(chosen_symbols(options));
     let natives = Natives::read(&options.link)?;
-    let open = imports::open(module, &linkage);
+    let foreign = declared(&source, module, &linkage, &Target::new(options)?, options, &Silent)?;
+    let open = imports::open(module, &linkage, &foreign);
     let is_other = |import: ImportName| options.modules.iter().any(|(name, _)| name == import.module);
     let wanted = open.iter().filter(|it| it.refusal.is_none() && !is_other(it.import)).map(|it| &it.symbol[..]);
     let resolution = check::resolve(&wanted.collect::<Vec<_>>(), &natives)?;
     let mut text = String::new();
     for (import, entity) in resolve::imports(module) {
-        let symbol = imports::symbol(&linkage, import);
-        let is_open = open.iter().any(|it| it.entity == entity && it.refusal.is_none());
+        let found = open.iter().find(|it| it.entity == entity);
+        let symbol = found.map_or_else(|| imports::symbol(&linkage, import), |it| it.symbol.clone());
+        let is_open = found.is_some_and(|it| it.refusal.is_none());
         let place = match is_other(import) {
             true => format!("module {}", import.module.escape_debug()),
             false => place(&symbol, entity, is_open, &resolution),

@@ -109,7 +109,9 @@ fn check_prefix(prefix: &str) -> Result<()> {
 /// # Errors
 /// When there is one.
 pub fn check_imports(items: &[Item], module: &Module, linkage: &Linkage) -> Result<()> {
-    for (import, _) in resolve::imports(module) {
+    // A memory that is imported is the library's own, and has no symbol.
+    let has_symbol = |entity: &EntityIndex| !matches!(entity, EntityIndex::Memory(_));
+    for (import, _) in resolve::imports(module).filter(|(_, entity)| has_symbol(entity)) {
         let symbol = imports::symbol(linkage, import);
         if let Some(item) = items.iter().find(|item| item.symbol == symbol) {
             let import = describe_name(import);

@@ -33,7 +33,8 @@ const START_FILES: [&str; 5] = ["rcrt1.o", "crti.o", "crtbeginS.o", "crtendS.o",
 
 /// What translated code may call without the runtime calling it: `abi::BUILTINS`, and the functions to which Cranelift lowers
 /// operations that the processor lacks (`cranelift_codegen::ir::LibCall`).
-const CALLED: &str = "memmove memset memcpy memcmp ceil ceilf floor floorf trunc truncf nearbyint nearbyintf fma fmaf";
+const CALLED: &str = "memmove memset memcpy memcmp ceil ceilf floor floorf trunc truncf nearbyint nearbyintf fma fmaf \
+                      __tls_get_addr";
 
 fn main() -> Result<()> {
     for path in ["build.rs", "Cargo.toml", "Cargo.lock", "wasi-shim"] {

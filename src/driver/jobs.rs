@@ -11,12 +11,17 @@ use std::collections::BTreeSet;
 
 /// What the world outside of the module calls and touches.
 pub fn roots(module: &Module, linkage: &Linkage, world: World, plan: Option<&ProgramPlan>) -> Roots {
-    let functions = plan.into_iter().flat_map(|plan| plan.entry.into_iter().chain(plan.initialize)).collect();
+    let functions = plan.into_iter().flat_map(entries).collect();
     let visible = match world {
         World::Closed => linkage.visible.iter().copied().collect(),
         World::Open => module.exports.iter().map(|export| export.entity).collect(),
     };
     Roots { functions, visible, open: world == World::Open }
+}
+
+/// What the runtime calls of a program.
+fn entries(plan: &ProgramPlan) -> impl Iterator<Item = FuncIndex> {
+    plan.entry.into_iter().chain(plan.initialize).chain(plan.thread_start)
 }
 
 /// Which functions to make, in the order of the text section.
@@ -40,10 +45,7 @@ pub fn list(
         }
     }
     let edges: Vec<Symbol> = match role {
-        Role::Program(plan) => {
-            let entries = plan.entry.into_iter().chain(plan.initialize).map(Symbol::ArrayEntry);
-            entries.chain([Symbol::Main]).collect()
-        }
+        Role::Program(plan) => entries(plan).map(Symbol::ArrayEntry).chain([Symbol::Main]).collect(),
         Role::Member { entries } => entries.iter().copied().map(Symbol::ArrayEntry).collect(),
         Role::Library { plan, interface } => {
             let exports = exported_functions(module).into_iter().map(Symbol::Export);

@@ -137,6 +137,8 @@ fn plan(unit: &Unit, options: &Options, prefix: &str) -> ProgramPlan {
         entry_name: prefix.to_owned(),
         kind: EntryKind::Library,
         initialize,
+        // Threads are the host's business: the function that starts them says that there are none.
+        thread_start: None,
         wasi,
         options: options.program_options.clone(),
         foreign: open.map(|import| (imports::full_name(import.import), import.symbol)).collect(),

@@ -447,6 +447,8 @@ pub struct Program {
     pub script: *const Script,
     /// `w2n_script_run` when there is a script, else null: so that other programs link none of it.
     pub run_script: Option<unsafe extern "C" fn(*const Program) -> i32>,
+    /// [`THREAD_START`] of a program that starts threads, else null.
+    pub thread_start: Option<unsafe extern "C" fn(*mut Value)>,
     /// `w2n_wasi_start` when the program imports WASI, else null: so that a program without WASI links none of it.
     pub start_wasi: Option<unsafe extern "C" fn(*const Start)>,
     /// An [`EntryKind`].
@@ -681,6 +683,13 @@ pub const WASI_FUNCTIONS: [(&str, &str, &str); 46] = [
     ("sock_send", "iiiii", "i"),
     ("sock_shutdown", "ii", "i"),
 ];
+
+/// The one function of the wasi-threads proposal: module, name, parameters, results. It takes the argument of [`THREAD_START`], and
+/// returns the new thread's number, or a negative error number.
+pub const THREAD_SPAWN: (&str, &str, &str, &str) = ("wasi", "thread-spawn", "i", "i");
+
+/// The export that a new thread calls, with its number and the argument of [`THREAD_SPAWN`].
+pub const THREAD_START: (&str, &str, &str) = ("wasi_thread_start", "ii", "");
 
 /// Module names under which WASI functions are imported.
 pub const WASI_MODULES: [&str; 2] = ["wasi_snapshot_preview1", "wasi_unstable"];

@@ -19,6 +19,8 @@ pub mod wasm;
 
 pub mod resolve;
 
+pub mod foreign;
+
 pub mod analyze;
 
 pub mod layout;

@@ -1,12 +1,13 @@
 //! The stages of a library and what it looks like on the way, up to the last one that an output needs.
 
-use super::{MAIN, Source, Target, Unit, outside, validate_bodies};
+use super::{MAIN, Source, Target, Unit, declared, jobs, outside, validate_bodies};
 use crate::abi::EntryKind;
 use crate::codegen::cranelift::{sweep, target};
 use crate::layout::World;
 use crate::link::library::{self, SharedLibrary};
+use crate::object::imports;
 use crate::object::interface::{self, Item};
-use crate::object::{self, ProgramPlan, Role, assembly, imports};
+use crate::object::{self, ProgramPlan, Role, assembly};
 use crate::options::{Emit, Options, Output};
 use crate::output;
 use crate::progress::{Observer, stage};
@@ -44,11 +45,14 @@ pub fn build(input: &Input, options: &Options, outputs: &[&Output], observer: &d
     let interface = interface::interface(module, &prefix).with_context(|| input.name.clone())?;
     if wants(&[Emit::Clif, Emit::Asm, Emit::Obj, Emit::Staticlib, Emit::Sharedlib]) {
         let linkage = Linkage::open(outside::chosen_symbols(options));
-        let unit = source.explain(Unit::new(module, &linkage, World::Open, None, observer))?;
+        interface::check_imports(&interface, module, &linkage).with_context(|| input.name.clone())?;
+        let foreign = declared(&source, module, &linkage, &target, options, observer)?;
+        let unit = source.explain(Unit::new(module, &linkage, foreign, World::Open, None, observer))?;
         let plan = plan(&unit, options, &prefix);
         let role = Role::Library { plan: &plan, interface: &interface };
         if wants(&[Emit::Clif]) {
-            let text = source.explain(sweep::print_clif(&unit.sweep(&target, options), &unit.jobs(&role)))?;
+            let text = source
+                .explain(sweep::print_clif(&unit.sweep(&target, options), &jobs::list(&unit.env(&target), &role)))?;
             results.insert(Emit::Clif, text.into_bytes());
         }
         if wants(&[Emit::Asm, Emit::Obj, Emit::Staticlib, Emit::Sharedlib]) {
@@ -59,7 +63,8 @@ pub fn build(input: &Input, options: &Options, outputs: &[&Output], observer: &d
             }
             let write = || object::write(&env, 0, &code, &role);
             let object = stage(observer, "object", 0, write).with_context(|| input.name.clone())?;
-            let imports = imports::open(module, &linkage).into_iter().map(|import| import.symbol).collect();
+            let imports =
+                imports::open(module, &linkage, &unit.foreign).into_iter().map(|import| import.symbol).collect();
             let linking = Linking { outputs, object, interface: &interface, imports, options };
             linking.run(&mut results, observer).with_context(|| input.name.clone())?;
         }
@@ -130,7 +135,7 @@ fn plan(unit: &Unit, options: &Options, prefix: &str) -> ProgramPlan {
     });
     let wasi = outside::uses_wasi(unit);
     let is_function = |import: &imports::OpenImport| matches!(import.entity, EntityIndex::Function(_));
-    let open = imports::open(module, unit.linkage).into_iter().filter(is_function);
+    let open = imports::open(module, unit.linkage, &unit.foreign).into_iter().filter(is_function);
     ProgramPlan {
         entry: None,
         script: None,
@@ -141,14 +146,14 @@ fn plan(unit: &Unit, options: &Options, prefix: &str) -> ProgramPlan {
         thread_start: None,
         wasi,
         options: options.program_options.clone(),
-        foreign: open.map(|import| (imports::full_name(import.import), import.symbol)).collect(),
+        foreign: open.map(|it| [it.import.module.to_owned(), it.import.name.to_owned(), it.symbol]).collect(),
         fixed_powers: options.fixed_powers,
         cpu_level: target::cpu_level(&options.cpu),
     }
 }
 
 /// `PREFIX` of exported symbols where the user gave none: the input's name without folder and extension.
-fn default_prefix(name: &str) -> String {
+pub fn default_prefix(name: &str) -> String {
     let stem = Path::new(name).file_stem().and_then(|stem| stem.to_str());
     imports::identifier(stem.filter(|_| name != "<stdin>").unwrap_or("wasm"))
 }

@@ -274,6 +274,9 @@ impl<'a> Writer<'a> {
             Symbol::ArrayEntry(func) => local(format!("w2n.entry.{}", name(func))),
             Symbol::Export(func) => local(format!("w2n.export.{}", name(func))),
             Symbol::Initialize => local("w2n.initialize".to_owned()),
+            Symbol::Variadic(func) => local(format!("w2n.variadic.{}", name(func))),
+            Symbol::Callback(index) => local(format!("w2n.callbacks.{}", index.as_u32())),
+            Symbol::CallbackSlot(index, slot) => local(format!("w2n.callback.{}.{slot}", index.as_u32())),
             Symbol::Main => (b"main".to_vec(), SymbolScope::Linkage),
             Symbol::LibraryInit => local("w2n.init".to_owned()),
             Symbol::MemoryBase(memory) => local(format!("w2n.memory_base.{}", memory.as_u32())),
@@ -365,6 +368,7 @@ fn data_name(layout: &Layout, symbol: Symbol) -> String {
         Symbol::Data(index) => format!("w2n.data.{}", index.as_u32()),
         Symbol::Element(index) => format!("w2n.elem.{}", index.as_u32()),
         Symbol::Signature(index) => layout.signatures[index].clone(),
+        Symbol::CallbackPool(index) => format!("w2n.callbacks.{}.pool", index.as_u32()),
         Symbol::Program => abi::PROGRAM_SYMBOL.to_owned(),
         other => panic!("{other:?} is no data"),
     }

@@ -119,10 +119,12 @@ pub enum Trap {
     ExpectedSharedMemory = 13,
     /// `call_ref` of null.
     NullFunctionReference = 14,
+    /// C returned or passed a pointer that is no address of the module's.
+    HostAddress = 15,
 }
 
 impl Trap {
-    pub const ALL: [Trap; 14] = [
+    pub const ALL: [Trap; 15] = [
         Trap::Unreachable,
         Trap::MemoryOutOfBounds,
         Trap::TableOutOfBounds,
@@ -137,6 +139,7 @@ impl Trap {
         Trap::UndefinedElement,
         Trap::ExpectedSharedMemory,
         Trap::NullFunctionReference,
+        Trap::HostAddress,
     ];
 
     pub const fn message(self) -> &'static str {
@@ -155,6 +158,7 @@ impl Trap {
             Trap::UndefinedElement => "undefined element: out of bounds table access",
             Trap::ExpectedSharedMemory => "expected shared memory",
             Trap::NullFunctionReference => "null function reference",
+            Trap::HostAddress => "host address outside of linear memory",
         }
     }
 }
@@ -266,6 +270,45 @@ pub struct DataRun {
     pub length: u64,
 }
 
+/// The most different functions of one type that C can get pointers to.
+pub const MOST_CALLBACKS: usize = 1024;
+
+/// Function pointers of one kind that C can hold. Behind it lies, for each, the entry of the Wasm function that it calls, or 0 if it
+/// is free.
+#[repr(C)]
+pub struct CallbackPool {
+    /// The function pointers.
+    pub slots: *const usize,
+    pub length: u64,
+}
+
+/// A call of a variadic C function whose variable arguments lie in a linear memory as a format string says.
+#[repr(C)]
+pub struct FormattedCall {
+    /// The C function.
+    pub function: usize,
+    pub memory: *const Memory,
+    /// Address of the variable arguments in the memory.
+    pub arguments: u64,
+    /// The fixed arguments, a word each.
+    pub fixed: *mut u64,
+    pub n_fixed: u32,
+    /// Bit n: fixed argument n is a floating-point number.
+    pub floats: u32,
+    /// Which fixed argument is the format, as a host pointer.
+    pub format: u32,
+    /// [`FORMAT_SCANF`] and [`FORMAT_WIDE`].
+    pub flags: u32,
+    /// The result, in the register of integers and in that of floating-point numbers.
+    pub integer: u64,
+    pub float: u64,
+}
+
+/// The format is one of `scanf`, not of `printf`.
+pub const FORMAT_SCANF: u32 = 1;
+/// `long` and addresses have 64 bits in the module.
+pub const FORMAT_WIDE: u32 = 2;
+
 /// What the trap handler knows of one function. The array is sorted by `start`.
 #[repr(C)]
 pub struct Function {
@@ -368,6 +411,8 @@ pub const CODE_WASI: i32 = 102;
 pub const CODE_FAILURE: i32 = 103;
 /// The module called an import that nothing defines.
 pub const CODE_UNDEFINED: i32 = 104;
+/// What the module passed to a declared C function can't be passed on: a handle, a function, a format string.
+pub const CODE_FOREIGN: i32 = 105;
 
 /// [`TrapFrame::offset`] where it is not known.
 pub const NO_OFFSET: u32 = u32::MAX;
@@ -439,8 +484,8 @@ pub struct Program {
     /// Options fixed at build time, each ended by a zero byte, in the syntax of the command line (`--dir`, `/tmp::/data`).
     pub options: *const u8,
     pub options_length: u64,
-    /// C functions that the modules call directly, for `wasm2native inspect`: of each the import's `module.name` and the symbol,
-    /// both ended by a zero byte.
+    /// C functions that the modules call directly, for `wasm2native inspect`: of each the import's module and name and the
+    /// symbol, all ended by a zero byte.
     pub foreign: *const u8,
     pub foreign_length: u64,
     /// A script to go through instead of running an entry; null if there is none.
@@ -556,7 +601,7 @@ pub struct Start {
 /// Letters: `p` pointer, `i` i32, `l` i64, `f` f32, `d` f64.
 ///
 /// To add one: a row here, its definition in the runtime, and a [`Builtin`] at the same place.
-pub const BUILTINS: [(&str, &str, &str); 16] = [
+pub const BUILTINS: [(&str, &str, &str); 21] = [
     // (memory, pages to add) -> previous pages, or -1
     ("w2n_memory_grow", "pl", "l"),
     // (table, entries to add, value, signature of the value) -> previous length, or -1
@@ -578,6 +623,15 @@ pub const BUILTINS: [(&str, &str, &str); 16] = [
     ("w2n_memory_wait64", "plll", "i"),
     // (memory, address, at most so many) -> number of threads
     ("w2n_memory_notify", "pli", "i"),
+    // (memory, address) -> the string's first byte; null for 0
+    ("w2n_c_string", "pl", "p"),
+    // (host pointer) -> the number that stands for it, and back
+    ("w2n_handle", "p", "l"),
+    ("w2n_handle_pointer", "l", "p"),
+    // (pool, entry of a function) -> function pointer
+    ("w2n_callback", "pp", "p"),
+    // (FormattedCall)
+    ("w2n_formatted_call", "p", ""),
     // (argc, argv, envp, program) -> exit status
     ("w2n_main", "ippp", "i"),
     // (program) -> 0, or why the library can't be used
@@ -587,6 +641,11 @@ pub const BUILTINS: [(&str, &str, &str); 16] = [
     // (entry of the function that stands for the import): the end of a call of an import that nothing defines
     ("w2n_undefined_import", "p", ""),
 ];
+
+/// What translated code may call of the C library: some of [`BUILTINS`], and the functions to which Cranelift lowers operations that
+/// the processor lacks (`cranelift_codegen::ir::LibCall`).
+pub const C_FUNCTIONS: &str =
+    "memmove memset memcpy memcmp ceil ceilf floor floorf trunc truncf nearbyint nearbyintf fma fmaf __tls_get_addr";
 
 /// Index into [`BUILTINS`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -604,10 +663,15 @@ pub enum Builtin {
     MemoryWait32 = 9,
     MemoryWait64 = 10,
     MemoryNotify = 11,
-    Main = 12,
-    LibraryInit = 13,
-    LibraryStart = 14,
-    UndefinedImport = 15,
+    CString = 12,
+    Handle = 13,
+    HandlePointer = 14,
+    Callback = 15,
+    FormattedCall = 16,
+    Main = 17,
+    LibraryInit = 18,
+    LibraryStart = 19,
+    UndefinedImport = 20,
 }
 
 impl Builtin {
@@ -624,6 +688,11 @@ impl Builtin {
         Builtin::MemoryWait32,
         Builtin::MemoryWait64,
         Builtin::MemoryNotify,
+        Builtin::CString,
+        Builtin::Handle,
+        Builtin::HandlePointer,
+        Builtin::Callback,
+        Builtin::FormattedCall,
         Builtin::Main,
         Builtin::LibraryInit,
         Builtin::LibraryStart,

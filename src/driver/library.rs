@@ -134,7 +134,7 @@ fn plan(unit: &Unit, options: &Options, prefix: &str) -> ProgramPlan {
         ty.params().is_empty() && ty.results().is_empty()
     });
     let wasi = outside::uses_wasi(unit);
-    let is_function = |import: &OpenImport| matches!(import.entity, EntityIndex::Function(_));
+    let is_function = |import: &imports::OpenImport| matches!(import.entity, EntityIndex::Function(_));
     let open = imports::open(module, unit.linkage, &unit.foreign).into_iter().filter(is_function);
     ProgramPlan {
         entry: None,
@@ -142,6 +142,8 @@ fn plan(unit: &Unit, options: &Options, prefix: &str) -> ProgramPlan {
         entry_name: prefix.to_owned(),
         kind: EntryKind::Library,
         initialize,
+        // Threads are the host's business: the function that starts them says that there are none.
+        thread_start: None,
         wasi,
         options: options.program_options.clone(),
         foreign: open.map(|it| [it.import.module.to_owned(), it.import.name.to_owned(), it.symbol]).collect(),

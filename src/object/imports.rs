@@ -124,6 +124,10 @@ pub fn is_wasi(import: ImportName) -> bool {
 
 /// Parameters and results of the WASI function with this name, in the letters of [`abi::wasi::FUNCTIONS`].
 fn wasi_type(import: ImportName) -> Option<(String, String)> {
+    let (module, name, params, results) = abi::wasi::THREAD_SPAWN;
+    if (import.module, import.name) == (module, name) {
+        return Some((params.to_owned(), results.to_owned()));
+    }
     let [preview1, unstable] = abi::wasi::MODULES;
     // Snapshot 0 is older than `sock_accept`.
     let known = import.module == preview1 || (import.module == unstable && import.name != "sock_accept");

@@ -458,6 +458,8 @@ pub struct Program {
     pub script: *const Script,
     /// `w2n_script_run` when there is a script, else null: so that other programs link none of it.
     pub run_script: Option<unsafe extern "C" fn(*const Program) -> i32>,
+    /// [`wasi::THREAD_START`] of a program that starts threads, else null.
+    pub thread_start: Option<unsafe extern "C" fn(*mut Value)>,
     /// `w2n_wasi_start` when the program imports WASI, else null: so that a program without WASI links none of it.
     pub start_wasi: Option<unsafe extern "C" fn(*const Start)>,
     /// An [`EntryKind`].
@@ -609,7 +611,7 @@ pub const BUILTINS: [(&str, &str, &str); 21] = [
 /// What translated code may call of the C library: some of [`BUILTINS`], and the functions to which Cranelift lowers operations that
 /// the processor lacks (`cranelift_codegen::ir::LibCall`).
 pub const C_FUNCTIONS: &str =
-    "memmove memset memcpy memcmp ceil ceilf floor floorf trunc truncf nearbyint nearbyintf fma fmaf";
+    "memmove memset memcpy memcmp ceil ceilf floor floorf trunc truncf nearbyint nearbyintf fma fmaf __tls_get_addr";
 
 /// Index into [`BUILTINS`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]

@@ -10,7 +10,7 @@ use crate::wasi::{clock, directory, file, path, poll, process, random, sock, sta
 
 /// Where the function around returns to: in the code of the module that called it.
 #[inline(always)]
-fn return_address() -> usize {
+pub fn return_address() -> usize {
     // SAFETY: the word above the saved frame pointer (System V ABI, AMD64 supplement, 3.2.2); the build script compiles this crate with
     // frame pointers.
     unsafe { *((frame_pointer() + 8) as *const usize) }

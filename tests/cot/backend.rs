@@ -77,7 +77,13 @@ fn interpret(function: &Function, arguments: &[i64; 2], memory: &mut [u8]) -> Op
             let result = match &inst.op {
                 Op::Const(constant) => *constant,
                 Op::Numeric(numeric) => fold::evaluate(*numeric, &args).expect("only such are generated"),
-                Op::Select => if args[2] == Const::I32(0) { args[1] } else { args[0] },
+                Op::Select => {
+                    if args[2] == Const::I32(0) {
+                        args[1]
+                    } else {
+                        args[0]
+                    }
+                }
                 Op::Get(variable) => variables[variable.0 as usize],
                 Op::Set(variable) => {
                     variables[variable.0 as usize] = args[0];
@@ -110,7 +116,11 @@ fn interpret(function: &Function, arguments: &[i64; 2], memory: &mut [u8]) -> Op
         block = match &function.blocks[block].end {
             End::Jump(Edge { block, .. }) => block.index(),
             End::Branch { condition, then, otherwise } => {
-                if number(condition) != 0 { then.block.index() } else { otherwise.block.index() }
+                if number(condition) != 0 {
+                    then.block.index()
+                } else {
+                    otherwise.block.index()
+                }
             }
             End::Switch { index, targets, default } => {
                 targets.get(number(index) as u32 as usize).unwrap_or(default).index()

@@ -16,6 +16,12 @@ use libtest_mimic::Arguments;
 
 fn main() {
     let arguments = Arguments::from_args();
-    let trials = errors::trials().into_iter().chain(trees::trials()).chain(fuzz::trials()).chain(run::trials()).chain(backend::trials()).chain(floats::trials());
+    let trials = errors::trials()
+        .into_iter()
+        .chain(trees::trials())
+        .chain(fuzz::trials())
+        .chain(run::trials())
+        .chain(backend::trials())
+        .chain(floats::trials());
     libtest_mimic::run(&arguments, trials.collect()).exit();
 }

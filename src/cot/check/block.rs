@@ -258,7 +258,7 @@ impl<'a> Checker<'a> {
             let payload = self.declare_local(&capture.name, payload, Mutability::Constant);
             return Condition::Optional { subject, payload };
         }
-        let subject = self.to_place(subject);
+        let subject = self.place_of(subject);
         self.mark_address_taken(&subject);
         let pointer = self.types.pointer(payload);
         let payload = self.declare_local(&capture.name, pointer, Mutability::Constant);

@@ -33,7 +33,7 @@ impl<'a> Checker<'a> {
             _ => subject,
         };
         let (element, subject) = match self.types.get(subject.ty).clone() {
-            Type::Array { element, .. } => (element, Sequence::Array(self.to_place(subject))),
+            Type::Array { element, .. } => (element, Sequence::Array(self.place_of(subject))),
             Type::Slice(element) => (element, Sequence::Slice(subject)),
             _ => return self.check_for_container(it, subject, span),
         };

@@ -18,7 +18,7 @@ impl<'a> Checker<'a> {
         let ty = subject.ty;
         let is_union = self.types.union_type(ty).is_some();
         let subject =
-            if is_union { SwitchSubject::Union(self.to_place(subject)) } else { SwitchSubject::Value(subject) };
+            if is_union { SwitchSubject::Union(self.place_of(subject)) } else { SwitchSubject::Value(subject) };
         let mut arms = Vec::new();
         let mut bodies = Vec::new();
         let mut has_wrong = false;

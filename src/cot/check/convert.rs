@@ -30,6 +30,11 @@ impl Value {
         self.expr.ty == TypeId::NO_RETURN
     }
 
+    /// Has no value at all; `null` has one, whose type is open.
+    pub fn is_void(&self) -> bool {
+        self.untyped == Untyped::No && self.expr.ty == TypeId::VOID
+    }
+
     pub fn is_erroneous(&self) -> bool {
         self.expr.ty == TypeId::ERRONEOUS
     }

@@ -135,8 +135,8 @@ impl<'a> Checker<'a> {
             (_, Untyped::No) => right.expr.ty,
             _ => TypeId::F64,
         };
-        let left = self.to_number(left, ty);
-        let right = self.to_number(right, ty);
+        let left = self.number_in(left, ty);
+        let right = self.number_in(right, ty);
         Some((left, right, untyped))
     }
 
@@ -181,7 +181,7 @@ impl<'a> Checker<'a> {
     }
 
     /// A number in a type that a peer has; may lose a sign, as `u64` against `i64`.
-    fn to_number(&mut self, value: Value, ty: TypeId) -> Expression {
+    fn number_in(&mut self, value: Value, ty: TypeId) -> Expression {
         if value.untyped != Untyped::No {
             return self.coerce(value, ty);
         }

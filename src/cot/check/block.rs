@@ -56,7 +56,7 @@ impl<'a> Checker<'a> {
         is_left: &mut bool,
     ) -> Option<Value> {
         let value = self.check(expr, expected);
-        if value.is_never() || value.expr.ty == TypeId::VOID {
+        if value.is_never() || value.is_void() {
             *is_left |= value.is_never();
             if !matches!(value.expr.kind, ExpressionKind::Void) {
                 statements.push(Statement { kind: StatementKind::Expression(value.expr), span: expr.span });
@@ -200,7 +200,7 @@ impl<'a> Checker<'a> {
 
     /// Makes an expression one without value.
     pub(super) fn discard(&mut self, value: &mut Value) {
-        if matches!(value.expr.ty, TypeId::VOID | TypeId::NO_RETURN) {
+        if value.is_void() || value.is_never() {
             return;
         }
         let span = value.expr.span;
@@ -258,7 +258,7 @@ impl<'a> Checker<'a> {
             let payload = self.declare_local(&capture.name, payload, Mutability::Constant);
             return Condition::Optional { subject, payload };
         }
-        let subject = self.to_place(subject);
+        let subject = self.place_of(subject);
         self.mark_address_taken(&subject);
         let pointer = self.types.pointer(payload);
         let payload = self.declare_local(&capture.name, pointer, Mutability::Constant);

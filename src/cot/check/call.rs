@@ -235,7 +235,7 @@ impl<'a> Checker<'a> {
             }
             ExternTarget::Runtime(function) => function,
         };
-        let arguments = arguments.into_iter().map(|argument| self.to_word(argument)).collect();
+        let arguments = arguments.into_iter().map(|argument| self.word_of(argument)).collect();
         let returns = matches!(self.types.get(result), Type::Void | Type::NoReturn);
         let ty = if returns { result } else { TypeId::I64 };
         let call = make(ExpressionKind::Call { callee: Callee::Runtime(function), arguments }, ty, span);
@@ -252,7 +252,7 @@ impl<'a> Checker<'a> {
     }
 
     /// An argument of a runtime function.
-    fn to_word(&mut self, expr: Expression) -> Expression {
+    fn word_of(&mut self, expr: Expression) -> Expression {
         match self.types.get(expr.ty) {
             Type::Int { .. } => self.resize(expr, TypeId::I64),
             Type::Bool => convert(Conversion::BoolToInt, expr, TypeId::I64),

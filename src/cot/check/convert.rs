@@ -30,6 +30,11 @@ impl Value {
         self.expr.ty == TypeId::NO_RETURN
     }
 
+    /// Has no value at all; `null` has one, whose type is open.
+    pub fn is_void(&self) -> bool {
+        self.untyped == Untyped::No && self.expr.ty == TypeId::VOID
+    }
+
     pub fn is_erroneous(&self) -> bool {
         self.expr.ty == TypeId::ERRONEOUS
     }
@@ -309,14 +314,14 @@ impl<'a> Checker<'a> {
     /// An array as a slice of all its elements.
     pub(super) fn whole_slice(&mut self, array: Expression, slice: TypeId) -> Expression {
         let span = array.span;
-        let place = self.to_place(array);
+        let place = self.place_of(array);
         self.mark_address_taken(&place);
         let base = Box::new(Sequence::Array(place));
         make(ExpressionKind::Slice { base, start: None, end: None }, slice, span)
     }
 
     /// The place that a value was read from, or one made for it.
-    pub(super) fn to_place(&mut self, expr: Expression) -> Place {
+    pub(super) fn place_of(&mut self, expr: Expression) -> Place {
         let Expression { kind, ty, span } = expr;
         match kind {
             ExpressionKind::Load(place) => *place,
@@ -327,7 +332,7 @@ impl<'a> Checker<'a> {
     pub(super) fn address_of_value(&mut self, expr: Expression, pointer: TypeId) -> Expression {
         let span = expr.span;
         // The address of what a pointer points to is the pointer.
-        let place = self.to_place(expr);
+        let place = self.place_of(expr);
         if let PlaceKind::Dereference(inner) = place.kind {
             return Expression { ty: pointer, ..*inner };
         }
@@ -352,7 +357,7 @@ impl<'a> Checker<'a> {
         let Type::Tuple(types) = self.types.get(from).clone() else { return Err(value) };
         let mut elements = Vec::new();
         for (index, (ty, wanted)) in types.iter().zip(wanted).enumerate() {
-            let base = Box::new(self.to_place(place.clone()));
+            let base = Box::new(self.place_of(place.clone()));
             let field = Place { kind: PlaceKind::Field { base, index }, ty: *ty, span };
             let field = make(ExpressionKind::Load(Box::new(field)), *ty, span);
             match self.coerce_quietly(field.into(), *wanted) {

@@ -262,7 +262,7 @@ impl<'a> Checker<'a> {
                     return self.erroneous(span);
                 }
                 let pointer = self.types.pointer(value.ty);
-                let place = self.to_place(value);
+                let place = self.place_of(value);
                 self.mark_address_taken(&place);
                 make(ExpressionKind::AddressOf(Box::new(place)), pointer, span).into()
             }

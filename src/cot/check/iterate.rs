@@ -33,7 +33,7 @@ impl<'a> Checker<'a> {
             _ => subject,
         };
         let (element, subject) = match self.types.get(subject.ty).clone() {
-            Type::Array { element, .. } => (element, Sequence::Array(self.to_place(subject))),
+            Type::Array { element, .. } => (element, Sequence::Array(self.place_of(subject))),
             Type::Slice(element) => (element, Sequence::Slice(subject)),
             _ => return self.check_for_container(it, subject, span),
         };
@@ -127,13 +127,14 @@ impl<'a> Checker<'a> {
         Some(StatementKind::Expression(make(ExpressionKind::Block(block), TypeId::VOID, span)))
     }
 
-    /// `List`: `len`, `get`. `Map` and `Set`: `len`, `keyAt`, and `valueAt` for a second variable.
+    /// `List`: `len`, `get`. `Set`: `len`, `at`. `Map`: `len`, `keyAt`, and `valueAt` for a second variable.
     fn check_for_container(&mut self, it: &'a ast::For, subject: Expression, span: Span) -> Option<StatementKind> {
         let ty = self.behind_pointers(subject.ty);
         let owner = self.owner_of(ty);
         let has = |it: &Self, name: &str| it.methods.contains_key(&(owner, Rc::from(name)));
-        let is_keyed = has(self, "keyAt");
-        if ty == TypeId::ERRONEOUS || !has(self, "len") || !is_keyed && !has(self, "get") {
+        let element = ["keyAt", "get", "at"].into_iter().find(|name| has(self, name));
+        let element = element.filter(|_| ty != TypeId::ERRONEOUS && has(self, "len"));
+        let Some(element) = element else {
             if ty != TypeId::ERRONEOUS {
                 let name = self.types.name(subject.ty);
                 self.report(
@@ -144,7 +145,7 @@ impl<'a> Checker<'a> {
             }
             self.check_body_only(it);
             return None;
-        }
+        };
         let pointer = self.types.pointer(ty);
         let subject_span = subject.span;
         let subject = self.auto_dereference(subject);
@@ -157,7 +158,7 @@ impl<'a> Checker<'a> {
         self.open_scope();
         let index = self.new_local("", TypeId::I64);
         let mut statements = Vec::new();
-        for (name, method) in self.container_variables(it, is_keyed) {
+        for (name, method) in Self::container_variables(it, element) {
             let loaded = self.load_local(container, subject_span);
             let position = self.load_local(index, subject_span);
             let value = match method {
@@ -190,12 +191,11 @@ impl<'a> Checker<'a> {
     }
 
     /// Variables of a loop over a container, and the methods that set them; without one it is the index.
-    fn container_variables(&self, it: &'a ast::For, is_keyed: bool) -> Vec<(&'a Name, Option<&'static str>)> {
-        match (&it.second, is_keyed) {
-            (None, true) => vec![(&it.first, Some("keyAt"))],
-            (None, false) => vec![(&it.first, Some("get"))],
-            (Some(second), true) => vec![(&it.first, Some("keyAt")), (second, Some("valueAt"))],
-            (Some(second), false) => vec![(&it.first, None), (second, Some("get"))],
+    fn container_variables(it: &'a ast::For, element: &'static str) -> Vec<(&'a Name, Option<&'static str>)> {
+        match &it.second {
+            None => vec![(&it.first, Some(element))],
+            Some(second) if element == "keyAt" => vec![(&it.first, Some(element)), (second, Some("valueAt"))],
+            Some(second) => vec![(&it.first, None), (second, Some(element))],
         }
     }
 }

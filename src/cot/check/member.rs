@@ -145,7 +145,7 @@ impl<'a> Checker<'a> {
                 let fields = &self.types.structs[id.0 as usize].fields;
                 let index = fields.iter().position(|field| *field.name == **name)?;
                 let ty = fields[index].ty;
-                let base = Box::new(self.to_place(base.clone()));
+                let base = Box::new(self.place_of(base.clone()));
                 let place = Place { kind: PlaceKind::Field { base, index }, ty, span };
                 Some(make(ExpressionKind::Load(Box::new(place)), ty, span).into())
             }
@@ -159,7 +159,7 @@ impl<'a> Checker<'a> {
                 if ty == TypeId::VOID {
                     return None;
                 }
-                let base = Box::new(self.to_place(base.clone()));
+                let base = Box::new(self.place_of(base.clone()));
                 let place = Place { kind: PlaceKind::UnionPayload { base, variant, checked: true }, ty, span };
                 Some(make(ExpressionKind::Load(Box::new(place)), ty, span).into())
             }
@@ -191,7 +191,7 @@ impl<'a> Checker<'a> {
         match self.types.get(value.ty).clone() {
             Type::Tuple(elements) if index < elements.len() as u64 => {
                 let ty = elements[index as usize];
-                let base = Box::new(self.to_place(value));
+                let base = Box::new(self.place_of(value));
                 let place = Place { kind: PlaceKind::Field { base, index: index as usize }, ty, span };
                 make(ExpressionKind::Load(Box::new(place)), ty, span).into()
             }
@@ -237,7 +237,7 @@ impl<'a> Checker<'a> {
         match self.types.get(base.ty).clone() {
             Type::Array { element, length } => {
                 let in_range = matches!(index.kind, ExpressionKind::Int(at) if (0..i128::from(length)).contains(&at));
-                let base = Box::new(self.to_place(base));
+                let base = Box::new(self.place_of(base));
                 let kind = PlaceKind::ArrayElement { base, index: Box::new(index), checked: !in_range };
                 let place = Place { kind, ty: element, span };
                 make(ExpressionKind::Load(Box::new(place)), element, span).into()
@@ -278,7 +278,7 @@ impl<'a> Checker<'a> {
         let end = end.map(|end| Box::new(self.check_index_value(end)));
         let (base, ty) = match self.types.get(base.ty).clone() {
             Type::Array { element, .. } => {
-                let place = self.to_place(base);
+                let place = self.place_of(base);
                 self.mark_address_taken(&place);
                 (Sequence::Array(place), self.types.slice(element))
             }

@@ -248,7 +248,7 @@ impl<'a> Checker<'a> {
 
     /// Values of the same type that are equal or not.
     fn compare_same(&mut self, operator: CompareOperator, left: Value, right: Value, span: Span) -> Option<Value> {
-        let (left, right) = self.to_same(left, right)?;
+        let (left, right) = self.same_sides(left, right)?;
         match self.types.get(left.ty).clone() {
             Type::Bool | Type::Enum(_) | Type::Pointer(_) | Type::Function { .. } | Type::Error(_) => {
                 let folded = self.fold_compare(operator, &left, &right);
@@ -269,7 +269,7 @@ impl<'a> Checker<'a> {
         }
     }
 
-    fn to_same(&mut self, left: Value, right: Value) -> Option<(Expression, Expression)> {
+    fn same_sides(&mut self, left: Value, right: Value) -> Option<(Expression, Expression)> {
         let (a, b) = (left.expr.ty, right.expr.ty);
         if left.untyped != Untyped::No || right.untyped != Untyped::No {
             return None;

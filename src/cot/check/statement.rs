@@ -204,7 +204,7 @@ impl<'a> Checker<'a> {
         let mutability = if it.is_const { Mutability::Constant } else { Mutability::Variable };
         for (index, (((name, _), ty), annotated)) in it.bindings.iter().zip(types).zip(annotations).enumerate() {
             let base = self.load_local(tuple, name.span);
-            let base = Box::new(self.to_place(base));
+            let base = Box::new(self.place_of(base));
             let place = Place { kind: PlaceKind::Field { base, index }, ty, span: name.span };
             let mut value = make(ExpressionKind::Load(Box::new(place)), ty, name.span);
             if let Some(annotated) = annotated {
@@ -252,7 +252,7 @@ impl<'a> Checker<'a> {
         if value.is_erroneous() {
             return None;
         }
-        let place = self.to_place(value.expr);
+        let place = self.place_of(value.expr);
         if Self::is_temporary(&place) {
             self.report(Code::InvalidOperation, target.span, "this can't be assigned to");
             return None;

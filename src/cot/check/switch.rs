@@ -18,7 +18,7 @@ impl<'a> Checker<'a> {
         let ty = subject.ty;
         let is_union = self.types.union_type(ty).is_some();
         let subject =
-            if is_union { SwitchSubject::Union(self.to_place(subject)) } else { SwitchSubject::Value(subject) };
+            if is_union { SwitchSubject::Union(self.place_of(subject)) } else { SwitchSubject::Value(subject) };
         let mut arms = Vec::new();
         let mut bodies = Vec::new();
         let mut has_wrong = false;
@@ -36,8 +36,7 @@ impl<'a> Checker<'a> {
             let body = make(ExpressionKind::Void, TypeId::VOID, arm.span);
             arms.push((Arm { patterns, capture, guard, body }, arm.patterns.is_empty()));
         }
-        let has_value =
-            want != Want::Discard && bodies.iter().any(|it| !matches!(it.expr.ty, TypeId::VOID | TypeId::NO_RETURN));
+        let has_value = want != Want::Discard && bodies.iter().any(|it| !it.is_void() && !it.is_never());
         let covers_all = self.covers_all(ty, &arms);
         self.check_covered(ty, &arms, covers_all || has_wrong, has_value, span);
         let want = if has_value { want } else { Want::Discard };

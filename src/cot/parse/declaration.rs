@@ -59,7 +59,7 @@ impl Parser<'_> {
 
     fn skip_to_declaration(&mut self) {
         let mut depth = 0usize;
-        while !self.at_kind(TokenKind::EndOfFile) && !(depth == 0 && self.at_declaration()) {
+        while !(self.at_kind(TokenKind::EndOfFile) || depth == 0 && self.at_declaration()) {
             match self.kind() {
                 TokenKind::OpenBrace => depth += 1,
                 TokenKind::CloseBrace => depth = depth.saturating_sub(1),

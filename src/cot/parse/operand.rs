@@ -1,6 +1,9 @@
 //! Operands: names, literals, what stands in brackets and braces, closures, `if`, `switch`, `new`.
 
-use crate::cot::ast::{Arm, Block, Closure, Expr, ExprKind, If, Name, Pattern, Statement, StatementKind, Switch};
+use crate::cot::ast::{
+    Arm, Block, Closure, Expr, ExprKind, If, Name, Pattern, Statement, StatementKind, Switch, TypeExpr, TypeExprKind,
+    UnaryOperator,
+};
 use crate::cot::diagnostic::Code;
 use crate::cot::parse::types::primitive;
 use crate::cot::parse::{ARM, CONDITION, GROUP, Mode, Parser};
@@ -250,37 +253,51 @@ impl Parser<'_> {
             return self.pattern_postfix();
         }
         let operand = Box::new(self.pattern_postfix());
-        self.expr(ExprKind::Unary { operator: crate::cot::ast::UnaryOperator::Negate, operand }, start)
+        self.expr(ExprKind::Unary { operator: UnaryOperator::Negate, operand }, start)
     }
 
     /// `newExpr = "new" IDENT [ "(" types ")" ] "{" [ IDENT ":" expr { "," IDENT ":" expr } ] "}" | "new" IDENT [ "(" types ")" ] "(" [ args ] ")"`
     fn new_expression(&mut self) -> ExprKind {
         self.advance();
-        let ty_start = self.at;
-        let ty = self.type_expr();
-        if self.at_kind(TokenKind::OpenBrace) {
-            self.advance();
+        // Without a body or a second list behind it, the first one holds arguments of the constructor.
+        let is_plain_call = self.kind_ahead(1) == TokenKind::OpenParenthesis
+            && !matches!(self.kind_after_list(1), TokenKind::OpenBrace | TokenKind::OpenParenthesis);
+        let ty = if is_plain_call { self.plain_type() } else { self.type_expr() };
+        if self.got(TokenKind::OpenBrace) {
             let fields = self.within(Mode::default(), |it| it.comma_list(TokenKind::CloseBrace, Self::field_of_new));
             return ExprKind::New { ty, fields };
         }
-        if self.at_kind(TokenKind::OpenParenthesis) {
-            self.advance();
-            let arguments = self.within(GROUP, |it| it.comma_list(TokenKind::CloseParenthesis, Self::expression));
-            return ExprKind::NewCall { ty, arguments };
-        }
-        // What was taken for type arguments are those of the constructor.
-        if self.tokens[self.at - 1].kind == TokenKind::CloseParenthesis {
-            self.at = ty_start;
-            let name = self.name("a type");
-            let span = name.span;
-            let kind = crate::cot::ast::TypeExprKind::Named { path: vec![name], arguments: Vec::new() };
-            let ty = crate::cot::ast::TypeExpr { kind, span };
-            self.want(TokenKind::OpenParenthesis);
+        if self.got(TokenKind::OpenParenthesis) {
             let arguments = self.within(GROUP, |it| it.comma_list(TokenKind::CloseParenthesis, Self::expression));
             return ExprKind::NewCall { ty, arguments };
         }
         self.want(TokenKind::OpenBrace);
         ExprKind::New { ty, fields: Vec::new() }
+    }
+
+    /// A name as a type.
+    fn plain_type(&mut self) -> TypeExpr {
+        let name = self.name("a type");
+        let span = name.span;
+        TypeExpr { kind: TypeExprKind::Named { path: vec![name], arguments: Vec::new() }, span }
+    }
+
+    /// What follows, on its line, the list in parentheses that begins `ahead` tokens from here; the end of the file if nothing does.
+    fn kind_after_list(&self, ahead: usize) -> TokenKind {
+        let mut depth = 0usize;
+        for token in &self.tokens[(self.at + ahead).min(self.tokens.len())..] {
+            match token.kind {
+                _ if depth == 0 && token.span.start > self.token().span.end && token.newline_before => break,
+                TokenKind::OpenParenthesis if depth == 0 && token.span == self.tokens[self.at + ahead].span => {
+                    depth = 1
+                }
+                kind if depth == 0 => return kind,
+                TokenKind::OpenParenthesis | TokenKind::OpenBracket | TokenKind::OpenBrace => depth += 1,
+                TokenKind::CloseParenthesis | TokenKind::CloseBracket | TokenKind::CloseBrace => depth -= 1,
+                _ => {}
+            }
+        }
+        TokenKind::EndOfFile
     }
 
     /// A field of `new`; `.name = value` is taken as well, with an error that says how it is written.

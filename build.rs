@@ -12,6 +12,9 @@
 //! `WASM2NATIVE_RUNTIME_LIBC=glibc|musl` chooses the C library. For a target without either, the files are empty, and
 //! only objects and programs that another linker finishes can be made.
 
+#[path = "wasi-shim/src/abi.rs"]
+mod abi;
+
 use object::elf::{self, FileHeader64, SectionHeader64};
 use object::pod::{bytes_of, from_bytes};
 use object::{LittleEndian as LE, Object, ObjectSymbol, SymbolFlags, SymbolIndex};
@@ -31,10 +34,6 @@ const MUSL: &str = "x86_64-unknown-linux-musl";
 /// In the order of the link: the first three stand before all else, the others at the end.
 const START_FILES: [&str; 5] = ["rcrt1.o", "crti.o", "crtbeginS.o", "crtendS.o", "crtn.o"];
 
-/// What translated code may call without the runtime calling it: `abi::BUILTINS`, and the functions to which Cranelift lowers
-/// operations that the processor lacks (`cranelift_codegen::ir::LibCall`).
-const CALLED: &str = "memmove memset memcpy memcmp ceil ceilf floor floorf trunc truncf nearbyint nearbyintf fma fmaf";
-
 fn main() -> Result<()> {
     for path in ["build.rs", "Cargo.toml", "Cargo.lock", "wasi-shim"] {
         println!("cargo::rerun-if-changed={path}");
@@ -52,16 +51,21 @@ fn main() -> Result<()> {
     let libraries = match target.as_str() {
         GLIBC => Libraries::of_glibc()?,
         MUSL => Libraries::of_musl()?,
-        _ => Libraries { start_files: Default::default(), archives: Vec::new() },
+        _ => Libraries { start_files: Default::default(), archives: Vec::new(), shared: Default::default() },
     };
     let runtime = if libraries.archives.is_empty() { Vec::new() } else { build_shim(&target, &out)? };
     write_runtime(&out, runtime, &libraries)
 }
 
+/// What the C library of a machine is when a program is loaded, in the order of the link: a shared library needs it then.
+const SHARED_LIBRARIES: [&str; 3] = ["libc.so.6", "libm.so.6", "ld-linux-x86-64.so.2"];
+
 /// Where the C library's files are.
 struct Libraries {
     start_files: [PathBuf; START_FILES.len()],
     archives: Vec<PathBuf>,
+    /// None where only static programs are made.
+    shared: [PathBuf; SHARED_LIBRARIES.len()],
 }
 
 impl Libraries {
@@ -81,7 +85,12 @@ impl Libraries {
             archives.extend(follow_script(find(name)?)?);
         }
         let start_files = START_FILES.map(find).into_iter().collect::<Result<Vec<_>>>()?;
-        Ok(Libraries { start_files: start_files.try_into().expect("one for each"), archives })
+        let shared = SHARED_LIBRARIES.map(find).into_iter().collect::<Result<Vec<_>>>()?;
+        Ok(Libraries {
+            start_files: start_files.try_into().expect("one for each"),
+            archives,
+            shared: shared.try_into().expect("one for each"),
+        })
     }
 
     /// Rust brings musl with its target.
@@ -95,6 +104,7 @@ impl Libraries {
         Ok(Libraries {
             start_files: START_FILES.map(|name| directory.join(name)),
             archives: ["libc.a", "libunwind.a"].map(|name| directory.join(name)).into(),
+            shared: Default::default(),
         })
     }
 }
@@ -136,13 +146,17 @@ fn build_shim(target: &str, out: &Path) -> Result<Vec<u8>> {
 }
 
 fn write_runtime(out: &Path, shim: Vec<u8>, libraries: &Libraries) -> Result<()> {
-    let mut roots: Vec<String> = CALLED.split(' ').map(str::to_owned).collect();
+    let mut roots: Vec<String> = abi::C_FUNCTIONS.split(' ').map(str::to_owned).collect();
     for (name, path) in START_FILES.into_iter().zip(&libraries.start_files) {
         let data = if path.as_os_str().is_empty() { Vec::new() } else { strip(&std::fs::read(path)?, &UNUSED)? };
         if !data.is_empty() {
             roots.extend(Symbols::read(&data)?.undefined);
         }
         std::fs::write(out.join(name), data)?;
+    }
+    for (name, path) in SHARED_LIBRARIES.into_iter().zip(&libraries.shared) {
+        let data = if path.as_os_str().is_empty() { Vec::new() } else { hollow(&std::fs::read(path)?)? };
+        write_compressed(&out.join(format!("{name}.z")), &data)?;
     }
     let mut pool = Vec::new();
     if !shim.is_empty() {
@@ -157,15 +171,15 @@ fn write_runtime(out: &Path, shim: Vec<u8>, libraries: &Libraries) -> Result<()>
 
     // The crate itself is the member that defines what `main` calls; the others that Rust adds are its compiler's helpers.
     let main = symbols.iter().position(|symbols| symbols.defined.iter().any(|name| name == "w2n_main"));
-    if let Some(main) = main {
-        roots.extend(symbols[main].undefined.iter().cloned());
+    let runtime = main.map_or(Ok(Vec::new()), |main| localise(&redirect(&pool[main].data, &REDIRECTED)?))?;
+    if !runtime.is_empty() {
+        roots.extend(Symbols::read(&runtime)?.undefined);
     }
     let needed = closure(&symbols, roots, main);
     let mut libraries = b"!<arch>\n".to_vec();
     for (index, member) in pool.iter().enumerate().filter(|(index, _)| needed.contains(index)) {
         append_member(&mut libraries, index, &strip(&member.data, &UNUSED)?)?;
     }
-    let runtime = main.map_or(Ok(Vec::new()), |main| localise(&redirect(&pool[main].data, &REDIRECTED)?))?;
     for (name, sections) in [("runtime.o.z", &UNUSED[..]), ("unwinding.o.z", &DEBUG)] {
         let runtime = if runtime.is_empty() { Vec::new() } else { strip(&runtime, sections)? };
         write_compressed(&out.join(name), &runtime)?;
@@ -326,6 +340,35 @@ fn strip(data: &[u8], removed: &[&[u8]]) -> Result<Vec<u8>> {
     Ok(result)
 }
 
+/// A shared library with zeros in place of all contents but what a linker reads: symbols, their versions, and its name. Compressed it
+/// is small.
+fn hollow(data: &[u8]) -> Result<Vec<u8>> {
+    let file = object::read::elf::ElfFile64::<LE>::parse(data)?;
+    let mut result = vec![0; data.len()];
+    let mut keep =
+        |start: usize, length: usize| result[start..start + length].copy_from_slice(&data[start..start + length]);
+    let header = file.elf_header();
+    keep(0, size_of_val(header));
+    keep(header.e_phoff.get(LE) as usize, size_of_val(file.elf_program_headers()));
+    let sections = file.elf_section_table();
+    keep(header.e_shoff.get(LE) as usize, sections.len() * size_of::<SectionHeader64<LE>>());
+    for section in sections.iter() {
+        let is_read = matches!(
+            section.sh_type.get(LE),
+            elf::SHT_DYNSYM
+                | elf::SHT_DYNAMIC
+                | elf::SHT_GNU_VERSYM
+                | elf::SHT_GNU_VERDEF
+                | elf::SHT_GNU_VERNEED
+                | elf::SHT_STRTAB
+        );
+        if is_read {
+            keep(section.sh_offset.get(LE) as usize, section.sh_size.get(LE) as usize);
+        }
+    }
+    Ok(result)
+}
+
 /// What other objects may refer to in the runtime: functions of `abi::BUILTINS` and those of WASI.
 const INTERFACE: [&str; 2] = ["w2n_", "wasi_"];
 
@@ -334,11 +377,20 @@ const INTERFACE: [&str; 2] = ["w2n_", "wasi_"];
 fn localise(data: &[u8]) -> Result<Vec<u8>> {
     let file = object::read::elf::ElfFile64::<LE>::parse(data)?;
     let headers: Vec<SectionHeader64<LE>> = file.elf_section_table().iter().copied().collect();
+    let end =
+        file.symbols().find(|symbol| symbol.name() == Ok("w2n_panic_unknown")).ok_or("the runtime has no panic")?;
+    let end = file.elf_symbol_table().symbol(end.index())?;
     let mut symbols = Vec::new();
     for (index, symbol) in file.elf_symbol_table().enumerate() {
         let mut symbol = *symbol;
         let name = file.elf_symbol_table().symbol_name(LE, &symbol)?;
         let is_interface = INTERFACE.iter().any(|prefix| name.starts_with(prefix.as_bytes()));
+        if name.starts_with(b"_Unwind_") {
+            // Nothing unwinds: panics abort. What would begin it must not be looked for elsewhere.
+            let name = symbol.st_name;
+            symbol = *end;
+            symbol.st_name = name;
+        }
         if symbol.st_shndx.get(LE) != elf::SHN_UNDEF && !is_interface {
             symbol.set_st_info(elf::STB_LOCAL, symbol.st_type());
         }

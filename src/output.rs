@@ -135,6 +135,16 @@ pub fn write(output: &Path, bytes: &[u8]) -> Result<()> {
     place.commit()
 }
 
+/// Writes a file that can be executed or loaded.
+///
+/// # Errors
+/// With the file's name.
+pub fn write_program(output: &Path, bytes: &[u8]) -> Result<()> {
+    let mut place = Place::new(output, Access::Program)?;
+    place.write(bytes)?;
+    place.commit()
+}
+
 fn cannot_write(output: &Path) -> String {
     format!("can't write {}", output.display())
 }

@@ -678,8 +678,8 @@ runtime_functions! {
     Memcpy "memcpy" 3
     StringConcat "string_concat" 4
     StringEq "string_eq" 4
-    IntToString "int_to_string" 1
-    Growslice "growslice" 5
+    IntToString "int_to_string" 2
+    Growslice "growslice" 4
     Nextslicecap "nextslicecap" 2
     Retain "retain" 1
     Release "release" 1
@@ -701,4 +701,26 @@ runtime_functions! {
     EnvironPtr "environ_ptr" 1
     Time "time" 0
     Random "random" 2
+    // What the prelude alone can call: instructions, the destructor at an index of the table, and what the host gives.
+    MemoryGrow "__memory_grow" 1
+    MemorySize "__memory_size" 0
+    HeapBase "__heap_base" 0
+    Trap "__trap" 0
+    Destroy "__destroy" 2
+    EnvWrite "__env_write" 3
+    WasiFdWrite "__wasi_fd_write" 4
+    WasiFdRead "__wasi_fd_read" 4
+    WasiFdClose "__wasi_fd_close" 1
+    WasiFdSeek "__wasi_fd_seek" 4
+    WasiFdFdstatGet "__wasi_fd_fdstat_get" 2
+    WasiFdPrestatGet "__wasi_fd_prestat_get" 2
+    WasiFdPrestatDirName "__wasi_fd_prestat_dir_name" 3
+    WasiPathOpen "__wasi_path_open" 9
+    WasiArgsSizesGet "__wasi_args_sizes_get" 2
+    WasiArgsGet "__wasi_args_get" 2
+    WasiEnvironSizesGet "__wasi_environ_sizes_get" 2
+    WasiEnvironGet "__wasi_environ_get" 2
+    WasiClockTimeGet "__wasi_clock_time_get" 3
+    WasiRandomGet "__wasi_random_get" 2
+    WasiProcExit "__wasi_proc_exit" 1
 }

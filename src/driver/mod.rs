@@ -1,30 +1,37 @@
 //! From inputs to output files. [`build`] leads to the lists of stages: a program's, and a library's with all that is printed.
 
 mod explain;
+mod foreign;
 mod jobs;
+mod library;
 mod outside;
 mod plan;
+pub mod print;
+mod prototype;
 mod script;
+mod threads;
 
 use crate::analyze::{self, Facts};
 use crate::code::Code;
-use crate::codegen::cranelift::sweep::{self, Job, Sweep};
+use crate::codegen::cranelift::sweep::{self, Sweep};
 use crate::codegen::cranelift::target::{self, Isa};
+use crate::foreign::Foreign;
 use crate::layout::{self, Layout, World};
 use crate::link::{self, LinkRequest};
-use crate::object::{self, ProgramPlan, Role, assembly, imports};
+use crate::object::{self, ProgramPlan, Role};
 use crate::options::{Emit, Options, Output};
 use crate::output;
 use crate::progress::{Observer, stage};
 use crate::resolve::{self, Instance, Linkage, Sizes};
 use crate::translate::Env;
+use crate::translate::variadic::CAbi;
 use crate::wasm::input::Input;
 use crate::wasm::{FuncIndex, Module, parse, unsupported};
 use anyhow::{Context, Result};
+use foreign::Declarations;
 use outside::Outside;
 use std::borrow::Cow;
-use std::collections::{BTreeSet, HashMap};
-use std::io::Write;
+use std::collections::BTreeSet;
 use std::path::Path;
 use wasmparser::WasmFeatures;
 
@@ -40,7 +47,7 @@ const MAIN: &str = "\0main";
 pub fn build(input: &Input, options: &Options, outputs: &[Output], observer: &dyn Observer) -> Result<()> {
     let (programs, others): (Vec<_>, Vec<_>) = outputs.iter().partition(|output| output.emit == Emit::Exe);
     if !others.is_empty() {
-        build_library(input, options, &others, observer)?;
+        library::build(input, options, &others, observer)?;
     }
     for Output { file, .. } in programs {
         match input.is_script() {
@@ -77,15 +84,19 @@ fn build_program(input: &Input, options: &Options, file: &Path, observer: &dyn O
     linkages.iter_mut().for_each(|linkage| linkage.symbols = outside::chosen_symbols(options));
     let main = instances.last().expect("the main module is one of them");
     let mut plan = plan::program(&main.module, options).with_context(|| input.name.clone())?;
+    threads::check_modules(&modules).with_context(|| input.name.clone())?;
+    let declarations = Declarations::read(options, target.isa.usual.triple())?;
     let mut units = instances
         .iter()
         .zip(&linkages)
         .zip(&sources)
         .map(|((instance, linkage), source)| {
             let plan = (instance.name == MAIN).then_some(&plan);
-            source.explain(Unit::new(&instance.module, linkage, World::Closed, plan, observer))
+            let foreign = source.explain(declarations.check(&instance.module, linkage))?;
+            source.explain(Unit::new(&instance.module, linkage, foreign, World::Closed, plan, observer))
         })
         .collect::<Result<Vec<_>>>()?;
+    declarations.check_use(&modules, observer)?;
     let outside = outside::look_up(&mut plan, &mut units, &sources, options, observer)?;
     let mut objects = Vec::with_capacity(units.len());
     for (index, (unit, source)) in units.iter().zip(&sources).enumerate() {
@@ -102,59 +113,27 @@ fn build_program(input: &Input, options: &Options, file: &Path, observer: &dyn O
     }
     let Outside { natives, uses_c } = outside;
     let request = LinkRequest { objects, natives, uses_c, output: file, strip: options.strip, options: &options.link };
-    let warnings = stage(observer, "link", 0, || link::link(request)).with_context(|| input.name.clone())?;
-    warnings.iter().for_each(|warning| observer.warning(warning));
+    let report = stage(observer, "link", 0, || link::link(request)).with_context(|| input.name.clone())?;
+    report.warnings.iter().for_each(|warning| observer.warning(warning));
+    if options.keep {
+        observer.linked(&report.command);
+    }
     Ok(())
 }
 
-/// The stages of a library and what it looks like on the way, up to the last one that an output needs.
-fn build_library(input: &Input, options: &Options, outputs: &[&Output], observer: &dyn Observer) -> Result<()> {
-    let target = Target::new(options)?;
-    let source = Source::read(MAIN, input, unsupported::features(&options.enable)?, observer)?;
-    let instance = source.parse(observer)?;
-    let module = &instance.module;
-    let wants = |emit| outputs.iter().any(|output| output.emit == emit);
-    let mut results = Results::default();
-    if wants(Emit::Wat) {
-        source.explain(validate_bodies(module))?;
-        let text = wasmprinter::print_bytes(&*source.wasm).with_context(|| input.name.clone())?;
-        results.insert(Emit::Wat, text.into_bytes());
-    }
-    let linkage = Linkage::open(outside::chosen_symbols(options));
-    let prefix = options.prefix.clone().unwrap_or_else(|| default_prefix(&input.name));
-    let role = Role::Library { prefix: &prefix };
-    let is_compiled = outputs.iter().any(|output| output.emit != Emit::Wat);
-    if is_compiled {
-        let unit = source.explain(Unit::new(module, &linkage, World::Open, None, observer))?;
-        if wants(Emit::Clif) {
-            let jobs = unit.jobs(&role);
-            let text = source.explain(sweep::print_clif(&unit.sweep(&target, options), &jobs))?;
-            results.insert(Emit::Clif, text.into_bytes());
-        }
-        if outputs.iter().any(|output| !matches!(output.emit, Emit::Wat | Emit::Clif)) {
-            let code = source.explain(unit.compile(&target, &role, options, observer))?;
-            let env = unit.env(&target);
-            if wants(Emit::Asm) {
-                results.insert(Emit::Asm, assembly::print(&env, &code).into_bytes());
-            }
-            if wants(Emit::Obj) {
-                let object = stage(observer, "object", 0, || object::write(&env, 0, &code, &role));
-                results.insert(Emit::Obj, object.with_context(|| input.name.clone())?);
-            }
-        }
-    }
-    outputs.iter().try_for_each(|Output { emit, file }| put(file, &results[emit]))
-}
-
-/// What was made, by its form.
-type Results = HashMap<Emit, Vec<u8>>;
-
-/// Writes an output. `-` is standard output.
-fn put(file: &Path, bytes: &[u8]) -> Result<()> {
-    match file == Path::new("-") {
-        true => std::io::stdout().write_all(bytes).context("can't write to standard output"),
-        false => output::write(file, bytes),
-    }
+/// The declared imports of a module that stands alone.
+fn declared(
+    source: &Source,
+    module: &Module,
+    linkage: &Linkage,
+    target: &Target,
+    options: &Options,
+    observer: &dyn Observer,
+) -> Result<Foreign> {
+    let declarations = Declarations::read(options, target.isa.usual.triple())?;
+    let foreign = source.explain(declarations.check(module, linkage))?;
+    declarations.check_use(&[module], observer)?;
+    Ok(foreign)
 }
 
 /// What machine code is made for.
@@ -209,6 +188,7 @@ fn read_modules(options: &Options) -> Result<Vec<(String, Input)>> {
 struct Unit<'a> {
     module: &'a Module<'a>,
     linkage: &'a Linkage,
+    foreign: Foreign,
     facts: Facts,
     layout: Layout,
     /// Function imports that nothing defines and that may be called nevertheless.
@@ -219,33 +199,41 @@ impl<'a> Unit<'a> {
     fn new(
         module: &'a Module<'a>,
         linkage: &'a Linkage,
+        foreign: Foreign,
         world: World,
         plan: Option<&ProgramPlan>,
         observer: &dyn Observer,
     ) -> Result<Unit<'a>> {
-        let roots = jobs::roots(module, linkage, world, plan);
+        let roots = jobs::roots(module, linkage, &foreign, world, plan);
         let facts = stage(observer, "analyze", 0, || analyze::facts(module, &roots));
-        let layout = stage(observer, "layout", 0, || layout::plan(module, &facts, linkage, world))?;
-        Ok(Unit { module, linkage, facts, layout, undefined: BTreeSet::new() })
+        let layout = stage(observer, "layout", 0, || layout::plan(module, &facts, linkage, &foreign, world))?;
+        Ok(Unit { module, linkage, foreign, facts, layout, undefined: BTreeSet::new() })
     }
 
     fn env(&self, target: &Target) -> Env<'_> {
-        let Unit { module, linkage, facts, layout, undefined } = self;
-        let spectre_masks = target.spectre_masks;
-        let target = target.isa.usual.frontend_config();
-        Env { module, facts, layout, linkage, undefined, target, spectre_masks, x86: true, fused_multiply_add: false }
+        let Unit { module, linkage, foreign, facts, layout, undefined } = self;
+        let Target { isa, spectre_masks } = target;
+        Env {
+            module,
+            facts,
+            layout,
+            linkage,
+            foreign,
+            c: CAbi::of(isa.usual.triple()),
+            undefined,
+            target: isa.usual.frontend_config(),
+            spectre_masks: *spectre_masks,
+            x86: true,
+            fused_multiply_add: false,
+        }
     }
 
     fn sweep<'s>(&'s self, target: &'s Target, options: &'s Options) -> Sweep<'s> {
         Sweep { env: self.env(target), isa: &target.isa, dump: options.dump.as_deref() }
     }
 
-    fn jobs(&self, role: &Role) -> Vec<Job> {
-        jobs::list(self.module, &self.facts, self.linkage, &self.undefined, role)
-    }
-
     fn compile(&self, target: &Target, role: &Role, options: &Options, observer: &dyn Observer) -> Result<Code> {
-        let jobs = self.jobs(role);
+        let jobs = jobs::list(&self.env(target), role);
         let compile = || sweep::compile(&self.sweep(target, options), &jobs, observer);
         stage(observer, "compile", jobs.len() as u64, compile)
     }
@@ -259,10 +247,4 @@ fn validate_bodies(module: &Module) -> Result<()> {
         allocations = validator.into_allocations();
     }
     Ok(())
-}
-
-/// `PREFIX` of exported symbols where the user gave none: the input's name without folder and extension.
-fn default_prefix(name: &str) -> String {
-    let stem = Path::new(name).file_stem().and_then(|stem| stem.to_str()).unwrap_or("wasm");
-    imports::identifier(stem)
 }

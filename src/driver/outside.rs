@@ -50,8 +50,8 @@ pub fn look_up(
         plan.wasi |= uses_wasi(unit);
     }
     let functions = |it: &&OpenImport| is_function(it) && resolution.find(&it.symbol).is_some();
-    plan.foreign =
-        open.iter().flatten().filter(functions).map(|it| (imports::full_name(it.import), it.symbol.clone())).collect();
+    let names = |it: &OpenImport| [it.import.module.to_owned(), it.import.name.to_owned(), it.symbol.clone()];
+    plan.foreign = open.iter().flatten().filter(functions).map(names).collect();
     plan.foreign.sort();
     plan.foreign.dedup();
     if let Some(warning) = warning(open.iter().flatten(), &resolution, &options.link) {
@@ -76,7 +76,7 @@ fn open_imports<'a>(unit: &Unit<'a>) -> Vec<OpenImport<'a>> {
         EntityIndex::Function(func) => open.refusal.is_some() || unit.facts.reachable.contains(func),
         _ => true,
     };
-    let mut open = imports::open(unit.module, unit.linkage);
+    let mut open = imports::open(unit.module, unit.linkage, &unit.foreign);
     open.retain(is_needed);
     open
 }
@@ -150,8 +150,8 @@ fn size_of_value(ty: ValType) -> u64 {
 /// What was perhaps meant by a symbol that there is not.
 fn hint(import: &OpenImport, resolution: &Resolution) -> String {
     let symbol = &import.symbol;
-    if abi::WASI_MODULES.contains(&import.import.module) {
-        let near = suggest::nearest(import.import.name, abi::WASI_FUNCTIONS.iter().map(|(name, ..)| *name));
+    if abi::wasi::MODULES.contains(&import.import.module) {
+        let near = suggest::nearest(import.import.name, abi::wasi::FUNCTIONS.iter().map(|(name, ..)| *name));
         let near = near.map(|near| format!(" (did you mean `{near}`?)")).unwrap_or_default();
         return format!(": WASI preview 1 has no such function{near}");
     }
@@ -176,10 +176,12 @@ fn is_function(import: &OpenImport) -> bool {
     matches!(import.entity, EntityIndex::Function(_))
 }
 
-fn uses_wasi(unit: &Unit) -> bool {
+/// Whether code that can be reached calls WASI.
+pub fn uses_wasi(unit: &Unit) -> bool {
     unit.module.functions.iter().any(|(index, func)| {
         func.definition.import().is_some_and(imports::is_wasi)
             && unit.linkage.function(index).is_none()
+            && unit.foreign.function(index).is_none()
             && unit.facts.reachable.contains(index)
     })
 }
@@ -205,11 +207,11 @@ fn allow(open: &[OpenImport], resolution: &Resolution, options: &LinkOptions) ->
     )
 }
 
-/// Whether a pattern of the user's covers the import.
+/// Whether the user knows of the import: a pattern covers it, or it is declared.
 fn is_named(import: &OpenImport, options: &LinkOptions) -> bool {
     let name = imports::full_name(import.import);
     let matches = |pattern: &String| glob::Pattern::new(pattern).is_ok_and(|pattern| pattern.matches(&name));
-    options.allowed_imports.iter().any(matches)
+    import.declared || options.allowed_imports.iter().any(matches)
 }
 
 /// A line about functions of the C library that are called without anybody having named them.

@@ -6,12 +6,13 @@
 use super::{Target, Unit, explain, validate_bodies};
 use crate::abi::{Action, EntryKind, Outcome};
 use crate::codegen::cranelift::target;
+use crate::foreign::Foreign;
 use crate::layout::World;
 use crate::link::native::Natives;
 use crate::link::{self, LinkRequest};
 use crate::object::script::{Command, Subject};
 use crate::object::{self, ProgramPlan, Role};
-use crate::options::Options;
+use crate::options::{LinkOptions, Options};
 use crate::progress::{Observer, Silent, stage};
 use crate::resolve::{self, Linkage, Provider, Sizes};
 use crate::script::{self, InstanceSource, Invoke, Script, Step, StepKind};
@@ -28,6 +29,9 @@ use wasmparser::{ValType, WasmFeatures};
 const EMPTY_MODULE: &[u8] = b"\0asm\x01\0\0\0";
 
 pub fn build(input: &Input, options: &Options, file: &Path, observer: &dyn Observer) -> Result<()> {
+    if options.link != LinkOptions::default() {
+        bail!("{}: a test script is linked with nothing but the modules in it", input.name);
+    }
     let target = Target::new(options)?;
     let text = std::str::from_utf8(&input.bytes).expect("it was recognised as text");
     let script = stage(observer, "read", 0, || script::read(text)).with_context(|| input.name.clone())?;
@@ -84,7 +88,7 @@ fn compile_all(
         let entries: Vec<FuncIndex> = entries[index].iter().collect();
         let role = if index == last { Role::Program(&plan) } else { Role::Member { entries: &entries } };
         let compile = || -> Result<Vec<u8>> {
-            let unit = Unit::new(module, linkage, World::Closed, None, &Silent)?;
+            let unit = Unit::new(module, linkage, Foreign::default(), World::Closed, None, &Silent)?;
             let code = unit.compile(target, &role, options, &Silent)?;
             object::write(&unit.env(target), index, &code, &role)
         };
@@ -101,10 +105,12 @@ fn plan(commands: Vec<Command>, options: &Options) -> ProgramPlan {
         entry_name: String::new(),
         kind: EntryKind::Run,
         initialize: None,
+        thread_start: None,
         wasi: false,
         options: options.program_options.clone(),
         foreign: Vec::new(),
         fixed_powers: options.fixed_powers,
+        fatal_errors: options.fatal_errors,
         cpu_level: target::cpu_level(&options.cpu),
     }
 }

@@ -4,11 +4,13 @@
 //! call C, is the runtime with those tables and the whole C library. Only what is asked for is decompressed.
 
 use crate::link::files::Inputs;
+use crate::link::symbols;
 use anyhow::{Context, Result, bail};
 use flate2::read::ZlibDecoder;
 use rayon::prelude::*;
 use std::collections::HashMap;
 use std::io::Read;
+use std::path::Path;
 
 /// A file that this program carries. The name is for messages, and such as no file of a user has.
 pub struct Embedded {
@@ -28,6 +30,18 @@ pub static START_FILES: [Embedded; 3] =
 
 /// After all other objects.
 pub static END_FILES: [Embedded; 2] = [embedded!("crtendS.o", "<crtendS.o>"), embedded!("crtn.o", "<crtn.o>")];
+
+/// The same of a shared library.
+pub static SHARED_START_FILES: [Embedded; 2] =
+    [embedded!("crti.o", "<crti.o>"), embedded!("crtbeginS.o", "<crtbeginS.o>")];
+pub static SHARED_END_FILES: [Embedded; 2] = [embedded!("crtendS.o", "<crtendS.o>"), embedded!("crtn.o", "<crtn.o>")];
+
+/// What a linker has to know of the C library that a shared library will meet: all of its symbols, and nothing else.
+pub static SHARED_LIBRARIES: [Embedded; 3] = [
+    embedded!("libc.so.6.z", "<libc.so.6>"),
+    embedded!("libm.so.6.z", "<libm.so.6>"),
+    embedded!("ld-linux-x86-64.so.2.z", "<ld-linux-x86-64.so.2>"),
+];
 
 static PLAIN: [Embedded; 2] =
     [embedded!("runtime.o.z", "<runtime>"), embedded!("libraries.a.z", "<the C library, in part>")];
@@ -65,7 +79,7 @@ impl Set {
 /// # Errors
 /// This program was built without a runtime.
 pub fn object() -> Result<Vec<u8>> {
-    check()?;
+    have_runtime()?;
     decompress(COMPLETE[0].data)
 }
 
@@ -74,7 +88,7 @@ pub fn object() -> Result<Vec<u8>> {
 /// # Errors
 /// This program was built without a runtime.
 pub(super) fn files(set: Set) -> Result<Inputs> {
-    check()?;
+    have_runtime()?;
     let read = |file: &Embedded| Ok((file.name.into(), decompress(file.data)?.into()));
     let mut files = set.files().par_iter().map(read).collect::<Result<Inputs>>()?;
     for file in START_FILES.iter().chain(&END_FILES) {
@@ -83,7 +97,36 @@ pub(super) fn files(set: Set) -> Result<Inputs> {
     Ok(files)
 }
 
-fn check() -> Result<()> {
+/// The functions that the runtime defines for objects.
+///
+/// # Errors
+/// This program was built without a runtime.
+pub fn functions() -> Result<Vec<String>> {
+    let runtime = symbols::object(COMPLETE[0].name, &object()?)?;
+    let mut names: Vec<String> = runtime.defined.into_iter().map(|definition| definition.name).collect();
+    names.sort();
+    Ok(names)
+}
+
+/// Everything of a shared library but its own object, by name.
+///
+/// # Errors
+/// This program was built without a runtime, or with one that has no shared C library.
+pub(super) fn shared_files() -> Result<Inputs> {
+    have_runtime()?;
+    let read = |file: &Embedded| Ok((file.name.into(), decompress(file.data)?.into()));
+    let compressed = [&COMPLETE[0]].into_iter().chain(&SHARED_LIBRARIES);
+    let mut files = compressed.map(read).collect::<Result<Inputs>>()?;
+    if files[Path::new(SHARED_LIBRARIES[0].name)].is_empty() {
+        bail!("this build of wasm2native carries a static C library only: it can't link shared libraries");
+    }
+    for file in SHARED_START_FILES.iter().chain(&SHARED_END_FILES) {
+        files.insert(file.name.into(), file.data.into());
+    }
+    Ok(files)
+}
+
+fn have_runtime() -> Result<()> {
     if START_FILES[0].data.is_empty() {
         bail!("this build of wasm2native carries no runtime: it can make objects, not programs");
     }

@@ -11,6 +11,7 @@ mod frames;
 mod handlers;
 mod image;
 pub mod imports;
+pub mod interface;
 mod program;
 pub mod script;
 mod text;
@@ -20,6 +21,7 @@ use crate::code::Code;
 use crate::translate::Env;
 use crate::wasm::FuncIndex;
 use anyhow::{Context, Result};
+use interface::Item;
 use object::write::Object;
 use object::{Architecture, BinaryFormat, Endianness, SectionKind, SymbolScope};
 use writer::Writer;
@@ -33,25 +35,30 @@ pub enum Role<'a> {
         /// Functions that a script calls.
         entries: &'a [FuncIndex],
     },
-    /// Something to link with: exports are global symbols `PREFIX_name`.
-    Library { prefix: &'a str },
+    /// Something to link with: its interface consists of global symbols.
+    Library { plan: &'a ProgramPlan, interface: &'a [Item<'a>] },
 }
 
-/// How an executable runs its module.
+/// How an executable runs its module, or what a library needs before it can be called.
 pub struct ProgramPlan {
-    /// `None` when there is a script instead.
+    /// `None` when there is a script instead, and in libraries.
     pub entry: Option<FuncIndex>,
     pub script: Option<Vec<script::Command>>,
+    /// Name of the exported function, or prefix of the library.
     pub entry_name: String,
     pub kind: crate::abi::EntryKind,
     /// A WASI reactor's `_initialize`.
     pub initialize: Option<FuncIndex>,
+    /// What a new thread calls, if the module starts some.
+    pub thread_start: Option<FuncIndex>,
     /// The module imports WASI functions that reachable code calls.
     pub wasi: bool,
     pub options: Vec<String>,
-    /// C functions that the modules call directly: `module.name` of the import, and the symbol.
-    pub foreign: Vec<(String, String)>,
+    /// C functions that the modules call directly: module and name of the import, and the symbol.
+    pub foreign: Vec<[String; 3]>,
     pub fixed_powers: bool,
+    /// See [`crate::options::Options::fatal_errors`].
+    pub fatal_errors: bool,
     pub cpu_level: u8,
 }
 
@@ -60,10 +67,10 @@ pub struct ProgramPlan {
 /// # Errors
 /// When two imports want the same symbol, or the code is too large for one object.
 pub fn write(env: &Env, instance: usize, code: &Code, role: &Role) -> Result<Vec<u8>> {
-    let Env { module, layout, linkage, .. } = *env;
+    let Env { module, layout, linkage, foreign, .. } = *env;
     let object = Object::new(BinaryFormat::Elf, Architecture::X86_64, Endianness::Little);
     let text = text::assemble(module, layout, code)?;
-    let mut writer = Writer::new(object, module, layout, linkage, role, imports::symbols(module, linkage)?);
+    let mut writer = Writer::new(object, module, layout, linkage, role, imports::symbols(module, linkage, foreign)?);
     writer.define_functions(code, &text);
     let image = describe::write(&mut writer, code, &text)?;
     match role {
@@ -72,9 +79,9 @@ pub fn write(env: &Env, instance: usize, code: &Code, role: &Role) -> Result<Vec
             writer.export_symbol(&writer::image_symbol(instance), image, SymbolScope::Linkage);
             exports::write_entries(&mut writer, instance, entries);
         }
-        Role::Library { prefix } => {
-            writer.export_symbol(&format!("w2n_image_{prefix}"), image, SymbolScope::Dynamic);
-            exports::write(&mut writer, prefix)?;
+        Role::Library { plan, interface } => {
+            program::write(&mut writer, plan, instance, image);
+            exports::write(&mut writer, interface);
         }
     }
     exports::write_visible(&mut writer, instance);

@@ -1,4 +1,4 @@
-//! The description of an executable: [`abi::Program`], and the options section that `wasm2native inspect` reads.
+//! The description of an executable or a library: [`abi::Program`], and the options section that `wasm2native inspect` reads.
 
 use super::writer::{Data, Writer, image_symbol};
 use super::{ProgramPlan, script};
@@ -6,10 +6,10 @@ use crate::abi;
 use crate::layout::{Symbol, is_exception};
 use crate::wasm::structure;
 use object::write::{StandardSection, SymbolId};
-use object::{SectionKind, SymbolKind};
+use object::{SectionKind, SymbolKind, SymbolScope};
 use wasmparser::ValType;
 
-/// Writes the program's description. It stands in the object of the last instance, `instance`, whose image is `image`.
+/// Writes the description. It stands in the object of the last instance, `instance`, whose image is `image`.
 pub fn write(writer: &mut Writer, plan: &ProgramPlan, instance: usize, image: SymbolId) {
     let module = writer.module;
     let ty = plan.entry.map(|entry| module.function_type(entry));
@@ -18,9 +18,12 @@ pub fn write(writer: &mut Writer, plan: &ProgramPlan, instance: usize, image: Sy
     let options: Vec<u8> = plan.options.iter().flat_map(|option| option.bytes().chain([0])).collect();
     let options_length = options.len() as u64;
     let options = write_options(writer, options);
-    let foreign = plan.foreign.iter().flat_map(|(import, symbol)| [import, symbol]);
-    let foreign: Vec<u8> =
-        foreign.flat_map(|text| text.replace('\0', "?").into_bytes().into_iter().chain([0])).collect();
+    let foreign: Vec<u8> = plan
+        .foreign
+        .iter()
+        .flatten()
+        .flat_map(|text| text.replace('\0', "?").into_bytes().into_iter().chain([0]))
+        .collect();
     let foreign_length = foreign.len() as u64;
     let foreign = (!foreign.is_empty()).then(|| read_only(writer, "w2n.foreign", foreign));
     let name = read_only(writer, "w2n.entry_name", plan.entry_name.replace('\0', "?").bytes().chain([0]).collect());
@@ -35,7 +38,9 @@ pub fn write(writer: &mut Writer, plan: &ProgramPlan, instance: usize, image: Sy
     }
     images.address(image);
     let images = writer.local("w2n.images", StandardSection::ReadOnlyDataWithRel, images, 8);
+    write_shared(writer);
     let mut data = Data::default();
+    data.u32(abi::VERSION).u32(abi::NEW);
     data.address(images).u64(instance as u64 + 1);
     data.address(plan.initialize.and_then(|func| writer.defined(Symbol::ArrayEntry(func))));
     data.address(plan.entry.map(|entry| writer.defined(Symbol::ArrayEntry(entry)).expect("the entry is compiled")));
@@ -45,12 +50,23 @@ pub fn write(writer: &mut Writer, plan: &ProgramPlan, instance: usize, image: Sy
     data.address(options).u64(options_length);
     data.address(foreign).u64(foreign_length);
     data.address(script).address(run_script);
+    data.address(plan.thread_start.and_then(|func| writer.defined(Symbol::ArrayEntry(func))));
     data.address(start_wasi);
-    data.byte(plan.kind as u8).byte(u8::from(plan.fixed_powers)).byte(plan.cpu_level);
+    data.byte(plan.kind as u8).byte(u8::from(plan.fixed_powers)).byte(plan.cpu_level).byte(u8::from(plan.fatal_errors));
     data.bytes.resize(size_of::<abi::Program>(), 0);
     let symbol = writer.refer(Symbol::Program);
     let section = writer.object.section_id(StandardSection::Data);
     writer.define(symbol, section, data, 8);
+}
+
+/// The [`abi::Shared`] of the process, unless another object defines it.
+fn write_shared(writer: &mut Writer) {
+    let mut data = Data::default();
+    data.u32(abi::VERSION);
+    data.bytes.resize(size_of::<abi::Shared>(), 0);
+    let symbol = writer.local(abi::SHARED_SYMBOL, StandardSection::Data, data, 8);
+    writer.export_symbol(abi::SHARED_SYMBOL, symbol, SymbolScope::Dynamic);
+    writer.object.symbol_mut(symbol).weak = true;
 }
 
 fn read_only(writer: &mut Writer, name: &str, bytes: Vec<u8>) -> SymbolId {

@@ -12,6 +12,7 @@ pub fn export(env: &Env, func: FuncIndex, out: &mut ir::Function) {
     let ty = env.module.function_type(func);
     begin(out, Symbol::Export(func), signature::c(&env.target, ty));
     thunk(env, out, |it, params| {
+        it.ensure_initialised();
         if !signature::returns_structure(ty) {
             let results = it.call_any(func, params);
             it.builder.ins().return_(&results);

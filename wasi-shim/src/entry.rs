@@ -48,7 +48,7 @@ unsafe extern "C" fn w2n_main(
     });
     cpu::check(program.cpu_level);
     stack::limit_main_stack(max_stack);
-    stack::create_signal_stack();
+    stack::prepare_thread();
     trap::install();
     if let Some(run_script) = program.run_script {
         // SAFETY: the runtime's own function, with the description that it belongs to.

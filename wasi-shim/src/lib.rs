@@ -24,6 +24,8 @@ mod stack;
 
 mod sites;
 
+mod backtrace;
+
 mod attempt;
 
 mod trap;
@@ -38,6 +40,14 @@ mod heap;
 
 mod exception;
 
+mod foreign;
+
+mod format;
+
+mod variadic;
+
+mod formatted;
+
 mod simd;
 
 mod number;
@@ -47,5 +57,7 @@ mod invoke;
 mod script;
 
 mod entry;
+
+mod library;
 
 mod wasi;

@@ -5,8 +5,9 @@
 //! file, one by one, when they are first touched.
 
 use crate::abi::{DataRun, HOST_PAGE, Image, Memory, Program};
+use crate::attempt::fail;
 use crate::program::{images_of, memories, slice};
-use crate::text::{fail, message};
+use crate::text::message;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
 

@@ -6,8 +6,6 @@
 
 mod errno;
 
-mod guest;
-
 mod rights;
 
 mod descriptor;
@@ -15,6 +13,10 @@ mod descriptor;
 mod beneath;
 
 mod strings;
+
+mod context;
+
+mod guest;
 
 mod clock;
 
@@ -37,3 +39,5 @@ mod poll;
 mod start;
 
 mod calls;
+
+mod threads;

@@ -2,13 +2,14 @@
 
 use crate::Usage;
 use crate::console::Console;
-use crate::flags::Compile;
+use crate::flags::{Compile, EmitItem};
 use crate::outputs::{self, STDIO};
 use anyhow::{Context, Result, bail};
 use std::path::Path;
 use std::process::ExitCode;
 use wasm2native::driver;
 use wasm2native::options::{Emit, Options, Output};
+use wasm2native::scratch::Scratch;
 use wasm2native::wasm::input::Input;
 
 pub fn run(args: &Compile, console: &Console) -> Result<ExitCode> {
@@ -16,8 +17,9 @@ pub fn run(args: &Compile, console: &Console) -> Result<ExitCode> {
     let options = args.options();
     driver::check_target(&options).map_err(|error| Usage(format!("{error:#}")))?;
     let makes_program = args.emit().iter().any(|form| form.emit == Emit::Exe);
-    if !makes_program && !options.program_options.is_empty() {
-        console.warning("--dir, --env and limits have no effect: only programs have powers");
+    let makes_code = |form: &EmitItem| !matches!(form.emit, Emit::Asm | Emit::Clif | Emit::Wat);
+    if !args.emit().iter().any(makes_code) && !options.program_options.is_empty() {
+        console.warning("--dir, --env and limits have no effect: only programs and libraries have powers");
     }
     if let Some(file) = args.linking.files.first().filter(|_| !makes_program) {
         let what = "objects and libraries are linked into programs only";
@@ -59,7 +61,7 @@ fn build(input: &Path, options: &Options, outputs: &[Output], console: &Console)
     // A program is linked in a file; only then it can go down a pipe.
     let is_piped = |output: &&Output| output.file == Path::new(STDIO) && !output.emit.is_text();
     let Some(piped) = outputs.iter().find(is_piped) else { return driver::build(&input, options, outputs, console) };
-    let dir = tempfile::tempdir().context("can't make a temporary directory")?;
+    let dir = Scratch::new()?;
     let file = dir.path().join("a.out");
     let redirect = |output: &Output| match output.emit == piped.emit {
         true => Output { emit: output.emit, file: file.clone() },

@@ -8,7 +8,8 @@ use crate::powers::Powers;
 use clap::{ArgAction, Args, ColorChoice, Parser, Subcommand, ValueEnum};
 use std::ffi::OsString;
 use std::path::PathBuf;
-use wasm2native::options::{Cpu, Emit, OptLevel, Options};
+use wasm2native::foreign;
+use wasm2native::options::{Cpu, Emit, OptLevel, Options, Origin, Source};
 use wasm2native::wasm::unsupported;
 
 const USAGE: &str = "wasm2native [OPTIONS] INPUT [-o OUTPUT]
@@ -33,9 +34,14 @@ Runner for cargo:
 
 const LONG_ABOUT: &str = "Compiles WebAssembly to native programs, ahead of time.
 
-INPUT is a module (.wasm) or its text (.wat); the result needs nothing else to run: no engine, no C compiler, no library. \
+INPUT is a module (.wasm) or its text (.wat); the result needs nothing else to run: no engine, no library. \
 A program built from a WASI module sees its arguments and its standard streams and nothing more: files and environment \
-variables have to be granted, when building (--dir, --env) or when running (environment variable WASM2NATIVE_OPTIONS=\"--dir .\").";
+variables have to be granted, when building (--dir, --env) or when running (environment variable WASM2NATIVE_OPTIONS=\"--dir .\").
+
+What a module imports beyond WASI is C: `env.puts` is the function `puts`, other modules' names come first (`zlib_inflate` for \
+zlib.inflate). It is looked for in other modules (--module), in the objects, archives, libraries and C sources beside INPUT, \
+and in the C library that wasm2native carries, for which no C compiler has to be there. C functions are outside of the sandbox: \
+--allow-import says which may be called.";
 
 const AFTER_LONG_HELP: &str =
     "Arguments can be read from a file: `@FILE` stands for the words in FILE, which may be quoted as in a shell.
@@ -76,7 +82,7 @@ pub enum Command {
 #[derive(Args)]
 pub struct Compile {
     /// Module to compile: .wasm or .wat, `-` for standard input; and what to link it with: .o, .a, .so, .c
-    #[arg(value_name = "INPUT", required_unless_present = "enable")]
+    #[arg(value_name = "INPUT", required_unless_present_any = ["enable", "print"])]
     pub inputs: Vec<PathBuf>,
 
     /// Add the module in FILE to the program: what others import from NAME, it defines
@@ -136,6 +142,17 @@ pub struct Compile {
 
     #[command(flatten)]
     pub code: Code,
+
+    /// Print something about the module instead of compiling it: imports, exports, link-args, runtime-symbols
+    ///
+    /// Lines for programs to read, with tabs between columns.
+    /// imports: module, name, kind, Wasm type, C symbol, C declaration, and who would define it in a program;
+    ///   of a built program, the C functions that it calls.
+    /// exports: name, kind, Wasm type, C symbol, C declaration, as an object or library has them.
+    /// link-args: what a C compiler gets to link the object or library with the other files and flags given here.
+    /// runtime-symbols: what objects may need of the runtime and of the C library; asks for no module.
+    #[arg(long, value_name = "WHAT", help_heading = "Output", hide_possible_values = true, verbatim_doc_comment)]
+    pub print: Option<PrintWhat>,
 
     #[command(flatten)]
     pub linking: Linking,
@@ -233,6 +250,21 @@ pub struct Code {
     #[arg(long, value_name = "NAME", help_heading = "Program")]
     pub invoke: Option<String>,
 
+    /// Say what an imported C function takes: 'env.write: (i32, ptr[len=2], usize) -> isize'
+    ///
+    /// Imports that are not declared get their Wasm values as they are. Types: i8 u8 i16 u16 i32 u32 i64 u64 isize usize long ulong
+    /// f32 f64 v128; ptr, ptr[len=PARAM], cstr (addresses in linear memory, checked), funcptr(SIGNATURE) (an index in a table),
+    /// opaque (a host pointer), `...` (variable arguments), void. `module.name=SYMBOL: …` chooses the C symbol. May be repeated.
+    #[arg(long = "import", value_name = "DECLARATION", help_heading = "Program")]
+    pub imports: Vec<String>,
+
+    /// Read such declarations from FILE, one a line; it may declare more than is imported
+    ///
+    /// `libc` stands for the common functions of the C library as clang imports them (a file of that name is `./libc`). A module may bring
+    /// declarations of its own, in a custom section `wasm2native.imports`. The command line takes precedence, lines before files.
+    #[arg(long = "imports", value_name = "FILE", help_heading = "Program", value_parser = declarations)]
+    pub import_files: Vec<Source>,
+
     /// Compile with N threads [default: one per processor]
     #[arg(short = 'j', long = "jobs", value_name = "N", help_heading = "Code", value_parser = threads)]
     pub jobs: Option<usize>,
@@ -267,13 +299,23 @@ pub struct EmitItem {
 }
 
 /// What can be produced: the name in `--emit`, and what help says of it.
-const FORMS: [(&str, Emit, &str); 5] = [
+const FORMS: [(&str, Emit, &str); 7] = [
     ("exe", Emit::Exe, "a program"),
     ("obj", Emit::Obj, "a relocatable object, as -c"),
+    ("staticlib", Emit::Staticlib, "an archive for C, C++ or Rust programs, with the runtime"),
+    ("sharedlib", Emit::Sharedlib, "a shared library for them, with the runtime"),
     ("asm", Emit::Asm, "assembly, as -S"),
     ("clif", Emit::Clif, "Cranelift's intermediate form"),
     ("wat", Emit::Wat, "the module as text"),
 ];
+
+#[derive(Copy, Clone, ValueEnum)]
+pub enum PrintWhat {
+    Imports,
+    Exports,
+    LinkArgs,
+    RuntimeSymbols,
+}
 
 #[derive(Copy, Clone, ValueEnum)]
 pub enum Level {
@@ -342,8 +384,17 @@ impl Code {
             spectre_masks: self.spectre_masks,
             enable: self.enable.clone(),
             invoke: self.invoke.clone(),
+            imports: self.imports(),
             ..Options::default()
         }
+    }
+}
+
+impl Code {
+    /// Lines before files: they are more particular.
+    fn imports(&self) -> Vec<Source> {
+        let lines = self.imports.iter().map(|line| Source { origin: Origin::Line, text: line.clone() });
+        lines.chain(self.import_files.iter().cloned()).collect()
     }
 }
 
@@ -430,4 +481,12 @@ fn long_version() -> String {
 fn module(text: &str) -> Result<(String, PathBuf), String> {
     let (name, file) = text.split_once('=').ok_or("expected NAME=FILE")?;
     Ok((name.to_owned(), PathBuf::from(file)))
+}
+
+fn declarations(file: &str) -> Result<Source, String> {
+    if file == "libc" {
+        return Ok(Source { origin: Origin::Library, text: foreign::LIBRARY.to_owned() });
+    }
+    let text = std::fs::read_to_string(file).map_err(|error| format!("can't read it: {error}"))?;
+    Ok(Source { origin: Origin::File(file.to_owned()), text })
 }

@@ -104,7 +104,7 @@ fn with_ending(args: &Compile, output: &Path, emit: Emit) -> PathBuf {
 }
 
 /// Endings that stand for a form.
-const ENDINGS: [&str; 5] = [".wat", ".clif", ".s", ".o", ".exe"];
+const ENDINGS: [&str; 9] = [".a", ".so", ".h", ".rs", ".wat", ".clif", ".s", ".o", ".exe"];
 
 fn ending(args: &Compile, emit: Emit) -> &'static str {
     let windows = args.target.as_ref().is_some_and(|target| target.contains("windows"));
@@ -113,6 +113,8 @@ fn ending(args: &Compile, emit: Emit) -> &'static str {
         Emit::Clif => ".clif",
         Emit::Asm => ".s",
         Emit::Obj => ".o",
+        Emit::Staticlib => ".a",
+        Emit::Sharedlib => ".so",
         Emit::Exe if windows => ".exe",
         Emit::Exe => "",
     }
@@ -136,7 +138,9 @@ fn check(args: &Compile, input: &Path, Output { emit, file: output }: &Output) -
         bail!(Usage(format!("{name} is a directory\nhelp: choose another name: -o FILE")));
     }
     let same = |input: std::fs::Metadata| (input.dev(), input.ino()) == (existing.dev(), existing.ino());
-    if existing.is_file() && input != Path::new(STDIO) && std::fs::metadata(input).is_ok_and(same) {
+    let inputs = args.linking.files.iter().map(PathBuf::as_path).chain([input]);
+    let is_read = |input: &Path| input != Path::new(STDIO) && std::fs::metadata(input).is_ok_and(same);
+    if existing.is_file() && inputs.into_iter().any(is_read) {
         bail!(Usage(format!("{name} is the input, and would be overwritten\nhelp: choose another name: -o FILE")));
     }
     Ok(())

@@ -167,53 +167,57 @@ impl Descriptor {
 /// Every descriptor costs memory of ours; the system's own limit is mostly lower.
 const MOST_DESCRIPTORS: usize = 1 << 20;
 
-static TABLE: RwLock<Vec<Option<Arc<Descriptor>>>> = RwLock::new(Vec::new());
+/// The descriptors of one program or library by their numbers.
+#[derive(Default)]
+pub struct Table(RwLock<Vec<Option<Arc<Descriptor>>>>);
 
 const BADF: Failure = Failure::Errno(Errno::Badf);
 
-pub fn get(number: u32) -> Result<Arc<Descriptor>> {
-    let table = TABLE.read().unwrap_or_else(PoisonError::into_inner);
-    table.get(number as usize).and_then(|slot| slot.clone()).ok_or(BADF)
-}
-
-/// Gives the descriptor the lowest free number, as POSIX does.
-pub fn add(descriptor: Descriptor) -> Result<u32> {
-    let mut table = TABLE.write().unwrap_or_else(PoisonError::into_inner);
-    let descriptor = Some(Arc::new(descriptor));
-    if let Some(number) = table.iter().position(Option::is_none) {
-        table[number] = descriptor;
-        return Ok(number as u32);
+impl Table {
+    pub fn get(&self, number: u32) -> Result<Arc<Descriptor>> {
+        let table = self.0.read().unwrap_or_else(PoisonError::into_inner);
+        table.get(number as usize).and_then(|slot| slot.clone()).ok_or(BADF)
     }
-    if table.len() == MOST_DESCRIPTORS {
-        return Err(Errno::Mfile.into());
+
+    /// Gives the descriptor the lowest free number, as POSIX does.
+    pub fn add(&self, descriptor: Descriptor) -> Result<u32> {
+        let mut table = self.0.write().unwrap_or_else(PoisonError::into_inner);
+        let descriptor = Some(Arc::new(descriptor));
+        if let Some(number) = table.iter().position(Option::is_none) {
+            table[number] = descriptor;
+            return Ok(number as u32);
+        }
+        if table.len() == MOST_DESCRIPTORS {
+            return Err(Errno::Mfile.into());
+        }
+        table.push(descriptor);
+        Ok(table.len() as u32 - 1)
     }
-    table.push(descriptor);
-    Ok(table.len() as u32 - 1)
-}
 
-pub fn remove(number: u32) -> Result<()> {
-    let removed = {
-        let mut table = TABLE.write().unwrap_or_else(PoisonError::into_inner);
-        table.get_mut(number as usize).and_then(Option::take)
-    };
-    // The system closes it here, without the lock, unless another thread still uses it.
-    removed.map(drop).ok_or(BADF)
-}
+    pub fn remove(&self, number: u32) -> Result<()> {
+        let removed = {
+            let mut table = self.0.write().unwrap_or_else(PoisonError::into_inner);
+            table.get_mut(number as usize).and_then(Option::take)
+        };
+        // The system closes it here, without the lock, unless another thread still uses it.
+        removed.map(drop).ok_or(BADF)
+    }
 
-/// Puts the descriptor `from` in the place of `to`, which is closed. Both exist; they may be the same.
-pub fn renumber(from: u32, to: u32) -> Result<()> {
-    let replaced = {
-        let mut table = TABLE.write().unwrap_or_else(PoisonError::into_inner);
-        let exists = |number: u32| table.get(number as usize).is_some_and(Option::is_some);
-        if !exists(from) || !exists(to) {
-            return Err(BADF);
-        }
-        if from == to {
-            return Ok(());
-        }
-        let moved = table[from as usize].take();
-        std::mem::replace(&mut table[to as usize], moved)
-    };
-    drop(replaced);
-    Ok(())
+    /// Puts the descriptor `from` in the place of `to`, which is closed. Both exist; they may be the same.
+    pub fn renumber(&self, from: u32, to: u32) -> Result<()> {
+        let replaced = {
+            let mut table = self.0.write().unwrap_or_else(PoisonError::into_inner);
+            let exists = |number: u32| table.get(number as usize).is_some_and(Option::is_some);
+            if !exists(from) || !exists(to) {
+                return Err(BADF);
+            }
+            if from == to {
+                return Ok(());
+            }
+            let moved = table[from as usize].take();
+            std::mem::replace(&mut table[to as usize], moved)
+        };
+        drop(replaced);
+        Ok(())
+    }
 }

@@ -2,7 +2,7 @@
 //!
 //! Source: `typenames.witx`, `$errno`; the order is the numbering.
 
-use crate::trap::raise_here;
+use crate::trap::raise_wasi;
 
 macro_rules! numbers {
     ($($name:ident $(= $system:ident)?),* $(,)?) => {
@@ -90,6 +90,6 @@ pub fn finish(result: Result<()>) -> i32 {
     match result {
         Ok(()) => Errno::Success as i32,
         Err(Failure::Errno(errno)) => errno as i32,
-        Err(Failure::Trap(message)) => raise_here(message),
+        Err(Failure::Trap(message)) => raise_wasi(message),
     }
 }

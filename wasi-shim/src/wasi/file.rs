@@ -3,7 +3,7 @@
 //! Bytes go straight between the system and the guest's memory: what a short read or write leaves is for the guest's next call, as in a
 //! native program.
 
-use crate::wasi::descriptor::{self, FileType, Object};
+use crate::wasi::descriptor::{FileType, Object};
 use crate::wasi::errno::{Errno, INVALID, Result, check};
 use crate::wasi::guest::Guest;
 use crate::wasi::path::FD_FLAGS;
@@ -32,7 +32,7 @@ pub fn pwrite(guest: &Guest, number: u32, pieces: u32, count: u32, offset: u64, 
 }
 
 fn transfer(guest: &Guest, [number, pieces, count, result]: [u32; 4], right: u64, function: Transfer) -> Result<()> {
-    let descriptor = descriptor::get(number)?;
+    let descriptor = guest.context.descriptors.get(number)?;
     let file = descriptor.as_file()?;
     descriptor.require(right)?;
     let pieces = guest.pieces(pieces, count)?;
@@ -49,7 +49,7 @@ fn transfer_at(
     offset: u64,
     function: TransferAt,
 ) -> Result<()> {
-    let descriptor = descriptor::get(number)?;
+    let descriptor = guest.context.descriptors.get(number)?;
     let file = descriptor.as_file()?;
     descriptor.require(right)?;
     let pieces = guest.pieces(pieces, count)?;
@@ -96,7 +96,7 @@ pub fn tell(guest: &Guest, number: u32, result: u32) -> Result<()> {
 }
 
 fn seek_to(guest: &Guest, number: u32, position: SeekFrom, right: u64, result: u32) -> Result<()> {
-    let descriptor = descriptor::get(number)?;
+    let descriptor = guest.context.descriptors.get(number)?;
     let file = descriptor.as_file()?;
     // What has no position never had the right; the system's `spipe` says more.
     if matches!(descriptor.file_type, FileType::RegularFile | FileType::BlockDevice) {
@@ -106,7 +106,7 @@ fn seek_to(guest: &Guest, number: u32, position: SeekFrom, right: u64, result: u
     guest.write_u64(result, fs::seek(file, position)?)
 }
 
-pub fn advise(_: &Guest, number: u32, offset: u64, length: u64, advice: u32) -> Result<()> {
+pub fn advise(guest: &Guest, number: u32, offset: u64, length: u64, advice: u32) -> Result<()> {
     let advice = match advice {
         0 => Advice::Normal,
         1 => Advice::Sequential,
@@ -116,7 +116,7 @@ pub fn advise(_: &Guest, number: u32, offset: u64, length: u64, advice: u32) -> 
         5 => Advice::NoReuse,
         _ => return Err(INVALID),
     };
-    let descriptor = descriptor::get(number)?;
+    let descriptor = guest.context.descriptors.get(number)?;
     let file = descriptor.as_file()?;
     if i64::try_from(offset).is_err() || i64::try_from(length).is_err() {
         return Err(Errno::Inval.into());
@@ -124,36 +124,36 @@ pub fn advise(_: &Guest, number: u32, offset: u64, length: u64, advice: u32) -> 
     Ok(fs::fadvise(file, offset, NonZeroU64::new(length), advice)?)
 }
 
-pub fn allocate(_: &Guest, number: u32, offset: u64, length: u64) -> Result<()> {
-    let descriptor = descriptor::get(number)?;
+pub fn allocate(guest: &Guest, number: u32, offset: u64, length: u64) -> Result<()> {
+    let descriptor = guest.context.descriptors.get(number)?;
     let file = descriptor.as_file()?;
     descriptor.require(rights::FD_ALLOCATE | rights::FD_WRITE)?;
     Ok(fs::fallocate(file, FallocateFlags::empty(), offset, length)?)
 }
 
-pub fn close(_: &Guest, number: u32) -> Result<()> {
-    descriptor::remove(number)
+pub fn close(guest: &Guest, number: u32) -> Result<()> {
+    guest.context.descriptors.remove(number)
 }
 
-pub fn renumber(_: &Guest, from: u32, to: u32) -> Result<()> {
-    descriptor::renumber(from, to)
+pub fn renumber(guest: &Guest, from: u32, to: u32) -> Result<()> {
+    guest.context.descriptors.renumber(from, to)
 }
 
-pub fn sync(_: &Guest, number: u32) -> Result<()> {
-    let descriptor = descriptor::get(number)?;
+pub fn sync(guest: &Guest, number: u32) -> Result<()> {
+    let descriptor = guest.context.descriptors.get(number)?;
     descriptor.require(rights::FD_SYNC)?;
     Ok(fs::fsync(descriptor.as_file()?)?)
 }
 
-pub fn datasync(_: &Guest, number: u32) -> Result<()> {
-    let descriptor = descriptor::get(number)?;
+pub fn datasync(guest: &Guest, number: u32) -> Result<()> {
+    let descriptor = guest.context.descriptors.get(number)?;
     descriptor.require(rights::FD_DATASYNC)?;
     Ok(fs::fdatasync(descriptor.as_file()?)?)
 }
 
 /// `$fdstat`: type, flags, base rights, inheriting rights.
 pub fn fdstat_get(guest: &Guest, number: u32, result: u32) -> Result<()> {
-    let descriptor = descriptor::get(number)?;
+    let descriptor = guest.context.descriptors.get(number)?;
     let mut flags = 0;
     if !matches!(descriptor.object, Object::Directory(_)) {
         let system = fs::fcntl_getfl(descriptor.system())?;
@@ -168,7 +168,7 @@ pub fn fdstat_get(guest: &Guest, number: u32, result: u32) -> Result<()> {
     guest.write(result, &bytes)
 }
 
-pub fn fdstat_set_flags(_: &Guest, number: u32, flags: u32) -> Result<()> {
+pub fn fdstat_set_flags(guest: &Guest, number: u32, flags: u32) -> Result<()> {
     let changeable = OFlags::APPEND | OFlags::NONBLOCK;
     let mut wanted = OFlags::empty();
     let mut known = 0;
@@ -181,7 +181,7 @@ pub fn fdstat_set_flags(_: &Guest, number: u32, flags: u32) -> Result<()> {
     if flags & !known != 0 {
         return Err(INVALID);
     }
-    let descriptor = descriptor::get(number)?;
+    let descriptor = guest.context.descriptors.get(number)?;
     let file = descriptor.as_file()?;
     descriptor.require(rights::FD_FDSTAT_SET_FLAGS)?;
     // The system takes the others without a word, and ignores them.
@@ -192,6 +192,6 @@ pub fn fdstat_set_flags(_: &Guest, number: u32, flags: u32) -> Result<()> {
     Ok(fs::fcntl_setfl(file, others | wanted)?)
 }
 
-pub fn fdstat_set_rights(_: &Guest, number: u32, base: u64, inheriting: u64) -> Result<()> {
-    descriptor::get(number)?.keep_rights(base, inheriting)
+pub fn fdstat_set_rights(guest: &Guest, number: u32, base: u64, inheriting: u64) -> Result<()> {
+    guest.context.descriptors.get(number)?.keep_rights(base, inheriting)
 }

@@ -3,9 +3,9 @@
 //! Nothing here makes a Rust reference to the guest's bytes: other threads of the guest may write them at any time, and the
 //! kernel writes where the guest told it to. Every byte that decides something is copied first, and looked at once.
 
-use crate::abi::Memory;
 use crate::memory;
-use crate::program::images;
+use crate::program;
+use crate::wasi::context::Context;
 use crate::wasi::errno::{Errno, OUT_OF_BOUNDS, Result};
 use std::ffi::CString;
 use std::sync::atomic::Ordering;
@@ -24,29 +24,22 @@ const PIECE_SIZE: u64 = 8;
 pub struct Guest {
     base: *mut u8,
     bytes: u64,
+    /// What the program of that module was granted.
+    pub context: &'static Context,
 }
 
 impl Guest {
     /// The memory of the module in whose code `return_address` lies. Without a memory every pointer is out of bounds.
     pub fn of(return_address: usize) -> Guest {
-        let mut images = images();
-        let first = images.next();
-        let is_inside =
-            |image: &&crate::abi::Image| (return_address.wrapping_sub(image.text as usize) as u64) < image.text_length;
-        // A program mostly has one module. Code of the host's that calls WASI does so for the first.
-        let image = images.find(is_inside).filter(|_| !first.as_ref().is_some_and(is_inside)).or(first);
-        match image.map(|image| image.wasi_memory).filter(|memory| !memory.is_null()) {
-            // SAFETY: a memory of the image.
-            Some(memory) => unsafe { Guest::new(memory) },
-            None => Guest { base: std::ptr::null_mut(), bytes: 0 },
+        let (program, image) = program::at(return_address);
+        let context = Context::of(program);
+        match image.map_or(std::ptr::null_mut(), |image| image.wasi_memory) {
+            memory if memory.is_null() => Guest { base: std::ptr::null_mut(), bytes: 0, context },
+            // SAFETY: a memory of the image, whose base does not change while code runs.
+            memory => unsafe {
+                Guest { base: (*memory).base, bytes: memory::size(memory).load(Ordering::Acquire), context }
+            },
         }
-    }
-
-    /// # Safety
-    /// `memory` is a memory of the image.
-    unsafe fn new(memory: *mut Memory) -> Guest {
-        // SAFETY: the base does not change while code runs.
-        unsafe { Guest { base: (*memory).base, bytes: memory::size(memory).load(Ordering::Acquire) } }
     }
 
     /// Where `length` bytes at `address` are. No bytes are everywhere.

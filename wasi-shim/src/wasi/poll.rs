@@ -4,7 +4,7 @@
 //! something happened to, in their order. What is wrong with one subscription is its event, and keeps the others from nothing.
 
 use crate::wasi::clock;
-use crate::wasi::descriptor::{self, Descriptor};
+use crate::wasi::descriptor::Descriptor;
 use crate::wasi::errno::{Errno, Failure, INVALID, OUT_OF_BOUNDS, Result};
 use crate::wasi::guest::Guest;
 use crate::wasi::rights;
@@ -78,7 +78,7 @@ pub fn poll<const IS_UNSTABLE: bool>(
     let mut files = Files::default();
     let subscriptions = theirs
         .chunks_exact(layout.size)
-        .map(|bytes| subscribe(layout, bytes, &mut files))
+        .map(|bytes| subscribe(guest, layout, bytes, &mut files))
         .collect::<Result<Vec<_>>>()?;
     let happened = wait(&subscriptions, &files)?;
     let mut n_events = 0;
@@ -114,13 +114,13 @@ impl Files {
     }
 }
 
-fn subscribe(layout: &Layout, bytes: &[u8], files: &mut Files) -> Result<Subscription> {
+fn subscribe(guest: &Guest, layout: &Layout, bytes: &[u8], files: &mut Files) -> Result<Subscription> {
     let tag = bytes[TAG];
     let wait = match tag {
         CLOCK => subscribe_clock(layout, bytes),
         FD_READ | FD_WRITE => {
             let flag = if tag == FD_READ { PollFlags::IN } else { PollFlags::OUT };
-            let descriptor = descriptor::get(u32::from_le_bytes(field(bytes, DESCRIPTOR)));
+            let descriptor = guest.context.descriptors.get(u32::from_le_bytes(field(bytes, DESCRIPTOR)));
             let descriptor = descriptor.and_then(|it| it.require(rights::POLL_FD_READWRITE).map(|()| it));
             descriptor.and_then(|descriptor| files.add(descriptor, flag)).map(|place| Wait::File { place, flag })
         }

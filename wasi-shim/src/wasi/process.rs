@@ -1,11 +1,19 @@
 //! The process itself: its end, signals to itself, and giving way to others.
 
+use crate::abi::{CODE_EXIT, TrapReport};
+use crate::attempt;
+use crate::backtrace::{self, Cause};
 use crate::wasi::errno::{Errno, Result, check};
 use crate::wasi::guest::Guest;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-/// Ends the program with the guest's status; the system keeps its lowest eight bits.
+/// Ends the attempt, or else the program, with the guest's status; the system keeps its lowest eight bits.
 pub fn exit(status: i32) -> ! {
+    if attempt::is_active() {
+        let cause = Cause { code: CODE_EXIT, message: b"the module has called proc_exit" };
+        let report = TrapReport { status, ..backtrace::report(cause, backtrace::registers_here()) };
+        attempt::give_up(&report);
+    }
     static ENDING: AtomicBool = AtomicBool::new(false);
     if ENDING.swap(true, Ordering::Relaxed) {
         // Another thread was first, and C allows one to end the process. This one waits for that.
@@ -27,10 +35,10 @@ pub fn raise(_: &Guest, signal: u32) -> Result<()> {
         16..=30 => signal + 1,
         _ => return Err(Errno::Inval.into()),
     } as i32;
-    // SAFETY: the effect is that of the signal's action, which belongs to the system or to handlers of this process. SIGPIPE is
+    // SAFETY: the effect is that of the signal's action, which belongs to the system or to handlers of this process. Two are
     // ignored only so that writing returns an error, see `start`.
     let result = unsafe {
-        if signal == libc::SIGPIPE {
+        if signal == libc::SIGPIPE || signal == libc::SIGXFSZ {
             libc::signal(signal, libc::SIG_DFL);
         }
         libc::raise(signal)

@@ -2,7 +2,7 @@
 //!
 //! Source: `typenames.witx` of both snapshots. In snapshot 0 the number of links has four bytes.
 
-use crate::wasi::descriptor::{self, FileType, Object};
+use crate::wasi::descriptor::{FileType, Object};
 use crate::wasi::errno::{Errno, INVALID, Result};
 use crate::wasi::guest::Guest;
 use crate::wasi::rights;
@@ -64,7 +64,7 @@ pub fn write<const UNSTABLE: bool>(guest: &Guest, result: u32, stat: &Filestat) 
 }
 
 pub fn get<const UNSTABLE: bool>(guest: &Guest, number: u32, result: u32) -> Result<()> {
-    let descriptor = descriptor::get(number)?;
+    let descriptor = guest.context.descriptors.get(number)?;
     descriptor.require(rights::FD_FILESTAT_GET)?;
     let mut stat = of_system(fs::fstat(descriptor.system())?);
     // A stream's is not always what the system says.
@@ -72,8 +72,8 @@ pub fn get<const UNSTABLE: bool>(guest: &Guest, number: u32, result: u32) -> Res
     write::<UNSTABLE>(guest, result, &stat)
 }
 
-pub fn set_size(_: &Guest, number: u32, size: u64) -> Result<()> {
-    let descriptor = descriptor::get(number)?;
+pub fn set_size(guest: &Guest, number: u32, size: u64) -> Result<()> {
+    let descriptor = guest.context.descriptors.get(number)?;
     let file = descriptor.as_file()?;
     descriptor.require(rights::FD_FILESTAT_SET_SIZE | rights::FD_WRITE)?;
     if i64::try_from(size).is_err() {
@@ -82,9 +82,9 @@ pub fn set_size(_: &Guest, number: u32, size: u64) -> Result<()> {
     Ok(fs::ftruncate(file, size)?)
 }
 
-pub fn set_times(_: &Guest, number: u32, accessed: u64, modified: u64, which: u32) -> Result<()> {
+pub fn set_times(guest: &Guest, number: u32, accessed: u64, modified: u64, which: u32) -> Result<()> {
     let times = timestamps(accessed, modified, which)?;
-    let descriptor = descriptor::get(number)?;
+    let descriptor = guest.context.descriptors.get(number)?;
     if descriptor.read_only {
         return Err(Errno::Rofs.into());
     }

@@ -1,8 +1,7 @@
 //! Arguments and environment, as the guest reads them.
 
-use crate::wasi::errno::{Errno, Result};
+use crate::wasi::errno::Result;
 use crate::wasi::guest::Guest;
-use std::sync::OnceLock;
 
 /// A list of strings, each ended by a zero byte.
 #[derive(Default)]
@@ -41,30 +40,18 @@ impl Strings {
     }
 }
 
-/// Arguments, environment. Set once at the start.
-static STRINGS: OnceLock<[Strings; 2]> = OnceLock::new();
-
-pub fn set(arguments: Strings, environment: Strings) {
-    let is_first = STRINGS.set([arguments, environment]).is_ok();
-    assert!(is_first, "the program starts once");
-}
-
-fn list(index: usize) -> Result<&'static Strings> {
-    Ok(STRINGS.get().map(|lists| &lists[index]).ok_or(Errno::Nosys)?)
-}
-
 pub fn args_sizes_get(guest: &Guest, count: u32, size: u32) -> Result<()> {
-    list(0)?.sizes(guest, count, size)
+    guest.context.arguments.sizes(guest, count, size)
 }
 
 pub fn args_get(guest: &Guest, pointers: u32, buffer: u32) -> Result<()> {
-    list(0)?.get(guest, pointers, buffer)
+    guest.context.arguments.get(guest, pointers, buffer)
 }
 
 pub fn environ_sizes_get(guest: &Guest, count: u32, size: u32) -> Result<()> {
-    list(1)?.sizes(guest, count, size)
+    guest.context.environment.sizes(guest, count, size)
 }
 
 pub fn environ_get(guest: &Guest, pointers: u32, buffer: u32) -> Result<()> {
-    list(1)?.get(guest, pointers, buffer)
+    guest.context.environment.get(guest, pointers, buffer)
 }

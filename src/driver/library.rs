@@ -3,6 +3,7 @@
 use super::{MAIN, Source, Target, Unit, outside, validate_bodies};
 use crate::abi::EntryKind;
 use crate::codegen::cranelift::{sweep, target};
+use crate::header::{self, Library};
 use crate::layout::World;
 use crate::link::library::{self, SharedLibrary};
 use crate::object::interface::{self, Item};
@@ -42,8 +43,15 @@ pub fn build(input: &Input, options: &Options, outputs: &[&Output], observer: &d
     }
     let prefix = options.prefix.clone().unwrap_or_else(|| default_prefix(&input.name));
     let interface = interface::interface(module, &prefix).with_context(|| input.name.clone())?;
+    let linkage = Linkage::open(outside::chosen_symbols(options));
+    if wants(&[Emit::Header, Emit::Rust]) {
+        source.explain(validate_bodies(module))?;
+        let imports = imports::open(module, &linkage);
+        let library = Library { module, interface: &interface, imports: &imports, prefix: &prefix, input: &input.name };
+        results.insert(Emit::Header, header::c::header(&library).into_bytes());
+        results.insert(Emit::Rust, header::rust::declarations(&library).into_bytes());
+    }
     if wants(&[Emit::Clif, Emit::Asm, Emit::Obj, Emit::Staticlib, Emit::Sharedlib]) {
-        let linkage = Linkage::open(outside::chosen_symbols(options));
         let unit = source.explain(Unit::new(module, &linkage, World::Open, None, observer))?;
         let plan = plan(&unit, options, &prefix);
         let role = Role::Library { plan: &plan, interface: &interface };

@@ -41,7 +41,10 @@ pub unsafe extern "C" fn w2n_throw(exception: *const Exception) -> ! {
         };
         if let Some((landing, frame_size)) = find_handler(place.image, return_address, tag) {
             // SAFETY: the frame is one of translated code, and its table says what the landing expects.
-            unsafe { resume(landing, fp - frame_size, fp, exception) };
+            unsafe {
+                program::leave(&(frame_pointer()..fp));
+                resume(landing, fp - frame_size, fp, exception)
+            };
         }
         frame = fp as *const Frame;
     }

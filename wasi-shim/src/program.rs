@@ -4,6 +4,7 @@
 //! handler can walk them without a lock. Libraries that bring a runtime each meet in [`Shared`].
 
 use crate::abi::{Image, Memory, Program, Shared, VERSION};
+use std::ops::Range;
 use std::sync::atomic::{AtomicPtr, AtomicU32, AtomicUsize, Ordering};
 
 unsafe extern "C" {
@@ -90,6 +91,25 @@ pub fn of_caller(frame: usize) -> &'static Program {
             return program;
         }
         frame = next as *const [usize; 2];
+    }
+}
+
+/// Whether code of a library is active on the part of a stack between two addresses.
+pub fn is_entered(stack: &Range<usize>) -> bool {
+    programs().any(|program| stack.contains(&program.entered.load(Ordering::Relaxed)))
+}
+
+/// Notes that calls of exports are over whose frames lie in this part of the stack.
+pub fn leave(stack: &Range<usize>) {
+    for program in programs() {
+        loop {
+            let entered = program.entered.load(Ordering::Relaxed);
+            if !stack.contains(&entered) {
+                break;
+            }
+            // SAFETY: an export put the address of a word of its frame there, and the frame has not been given up yet.
+            program.entered.store(unsafe { *(entered as *const usize) }, Ordering::Relaxed);
+        }
     }
 }
 

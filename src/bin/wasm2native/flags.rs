@@ -131,7 +131,7 @@ pub struct Compile {
     pub target: Option<String>,
 
     /// Begin the names of an object's exports with NAME_ [default: from the input's name]
-    #[arg(long, value_name = "NAME", help_heading = "Code")]
+    #[arg(long, value_name = "NAME", help_heading = "Code", value_parser = prefix)]
     pub prefix: Option<String>,
 
     #[command(flatten)]
@@ -267,11 +267,13 @@ pub struct EmitItem {
 }
 
 /// What can be produced: the name in `--emit`, and what help says of it.
-const FORMS: [(&str, Emit, &str); 7] = [
+const FORMS: [(&str, Emit, &str); 9] = [
     ("exe", Emit::Exe, "a program"),
     ("obj", Emit::Obj, "a relocatable object, as -c"),
     ("staticlib", Emit::Staticlib, "an archive for C, C++ or Rust programs, with the runtime"),
     ("sharedlib", Emit::Sharedlib, "a shared library for them, with the runtime"),
+    ("header", Emit::Header, "a header for C and C++ with what the library declares"),
+    ("rust", Emit::Rust, "the same for Rust"),
     ("asm", Emit::Asm, "assembly, as -S"),
     ("clif", Emit::Clif, "Cranelift's intermediate form"),
     ("wat", Emit::Wat, "the module as text"),
@@ -393,6 +395,14 @@ const LIST_PROPOSALS: &str = "help";
 fn proposal(text: &str) -> Result<String, String> {
     let known = text == LIST_PROPOSALS || unsupported::features(&[text.to_owned()]).is_ok();
     if known { Ok(text.to_owned()) } else { Err("`--enable help` lists what can be enabled".to_owned()) }
+}
+
+fn prefix(text: &str) -> Result<String, String> {
+    let is_letter = |c: char| c.is_ascii_alphanumeric() || c == '_';
+    match text.chars().all(is_letter) && !text.starts_with(|c: char| c.is_ascii_digit()) && !text.is_empty() {
+        true => Ok(text.to_owned()),
+        false => Err("a prefix consists of letters, digits and `_`, as identifiers of C do".to_owned()),
+    }
 }
 
 /// `FORM` or `FORM=FILE`.

@@ -24,8 +24,10 @@ pub struct Inspection {
     pub max_stack: Option<String>,
     /// Options that this version does not know.
     pub unknown: Vec<String>,
-    /// Name of the exported function that runs.
+    /// Name of the exported function that runs, or a library's prefix.
     pub entry: String,
+    /// A library: nothing runs before its host calls.
+    pub library: bool,
     /// The entry takes its arguments from the command line and its results are printed.
     pub invoke: bool,
     pub wasi: bool,
@@ -48,8 +50,8 @@ pub struct Dir {
 /// A C function that a module imports.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Foreign {
-    /// `module.name`
-    pub import: String,
+    pub module: String,
+    pub name: String,
     pub symbol: String,
 }
 
@@ -108,9 +110,10 @@ impl<'a> Executable<'a> {
             segments.any(|header| header.is_executable() && header.vm_range().contains(&(address as usize)))
         };
         is(offset_of!(Program, options_length), &|length| length <= options_size)
-            && is(offset_of!(Program, entry), &is_code)
             && is(offset_of!(Program, images), &|images| self.at(images).is_some())
-            && self.facts(program).is_some()
+            && self.facts(program).is_some_and(|facts| {
+                is(offset_of!(Program, entry), &|entry| if facts.library { entry == 0 } else { is_code(entry) })
+            })
     }
 
     /// Addresses of words that hold `target` when the program runs.
@@ -133,6 +136,7 @@ impl<'a> Executable<'a> {
         let entry = self.field(program, offset_of!(Program, entry_name))?;
         Some(Inspection {
             entry: string(self.at(entry)?.split(|&byte| byte == 0).next()?),
+            library: byte(offset_of!(Program, kind))? == EntryKind::Library as u8,
             invoke: byte(offset_of!(Program, kind))? == EntryKind::Invoke as u8,
             wasi: self.field(program, offset_of!(Program, start_wasi))? != 0,
             fixed_powers: byte(offset_of!(Program, fixed_powers))? != 0,
@@ -148,8 +152,9 @@ impl<'a> Executable<'a> {
 
     fn foreign(&self, program: u64) -> Option<Vec<Foreign>> {
         let words = self.words(program, offset_of!(Program, foreign), offset_of!(Program, foreign_length))?;
-        let pair = |pair: &[String]| Foreign { import: pair[0].clone(), symbol: pair[1].clone() };
-        words.len().is_multiple_of(2).then(|| words.chunks(2).map(pair).collect())
+        let words = words.chunks_exact(3);
+        let import = |it: &[String]| Foreign { module: it[0].clone(), name: it[1].clone(), symbol: it[2].clone() };
+        words.remainder().is_empty().then(|| words.map(import).collect())
     }
 
     /// Texts ended by zero bytes, by the fields of their address and of their length.

@@ -6,8 +6,9 @@ use crate::codegen::cranelift::{sweep, target};
 use crate::header::{self, Library};
 use crate::layout::World;
 use crate::link::library::{self, SharedLibrary};
+use crate::object::imports::{self, OpenImport};
 use crate::object::interface::{self, Item};
-use crate::object::{self, ProgramPlan, Role, assembly, imports};
+use crate::object::{self, ProgramPlan, Role, assembly};
 use crate::options::{Emit, Options, Output};
 use crate::output;
 use crate::progress::{Observer, stage};
@@ -41,12 +42,16 @@ pub fn build(input: &Input, options: &Options, outputs: &[&Output], observer: &d
         let text = wasmprinter::print_bytes(&*source.wasm).with_context(|| input.name.clone())?;
         results.insert(Emit::Wat, text.into_bytes());
     }
+    if outputs.iter().all(|output| output.emit == Emit::Wat) {
+        return write(outputs, &results);
+    }
     let prefix = options.prefix.clone().unwrap_or_else(|| default_prefix(&input.name));
     let interface = interface::interface(module, &prefix).with_context(|| input.name.clone())?;
     let linkage = Linkage::open(outside::chosen_symbols(options));
+    let imports = imports::open(module, &linkage);
+    interface::check_imports(&interface, module, &linkage).with_context(|| input.name.clone())?;
     if wants(&[Emit::Header, Emit::Rust]) {
         source.explain(validate_bodies(module))?;
-        let imports = imports::open(module, &linkage);
         let library = Library { module, interface: &interface, imports: &imports, prefix: &prefix, input: &input.name };
         results.insert(Emit::Header, header::c::header(&library).into_bytes());
         results.insert(Emit::Rust, header::rust::declarations(&library).into_bytes());
@@ -65,13 +70,17 @@ pub fn build(input: &Input, options: &Options, outputs: &[&Output], observer: &d
             if wants(&[Emit::Asm]) {
                 results.insert(Emit::Asm, assembly::print(&env, &code).into_bytes());
             }
-            let write = || object::write(&env, 0, &code, &role);
-            let object = stage(observer, "object", 0, write).with_context(|| input.name.clone())?;
-            let imports = imports::open(module, &linkage).into_iter().map(|import| import.symbol).collect();
+            let object = || object::write(&env, 0, &code, &role);
+            let object = stage(observer, "object", 0, object).with_context(|| input.name.clone())?;
+            let imports = imports.into_iter().map(|import| import.symbol).collect();
             let linking = Linking { outputs, object, interface: &interface, imports, options };
             linking.run(&mut results, observer).with_context(|| input.name.clone())?;
         }
     }
+    write(outputs, &results)
+}
+
+fn write(outputs: &[&Output], results: &Results) -> Result<()> {
     outputs.iter().try_for_each(|Output { emit, file }| put(file, *emit, &results[emit]))
 }
 
@@ -137,7 +146,7 @@ fn plan(unit: &Unit, options: &Options, prefix: &str) -> ProgramPlan {
         ty.params().is_empty() && ty.results().is_empty()
     });
     let wasi = outside::uses_wasi(unit);
-    let is_function = |import: &imports::OpenImport| matches!(import.entity, EntityIndex::Function(_));
+    let is_function = |import: &OpenImport| matches!(import.entity, EntityIndex::Function(_));
     let open = imports::open(module, unit.linkage).into_iter().filter(is_function);
     ProgramPlan {
         entry: None,
@@ -147,14 +156,14 @@ fn plan(unit: &Unit, options: &Options, prefix: &str) -> ProgramPlan {
         initialize,
         wasi,
         options: options.program_options.clone(),
-        foreign: open.map(|import| (imports::full_name(import.import), import.symbol)).collect(),
+        foreign: open.map(|it| [it.import.module.to_owned(), it.import.name.to_owned(), it.symbol]).collect(),
         fixed_powers: options.fixed_powers,
         cpu_level: target::cpu_level(&options.cpu),
     }
 }
 
 /// `PREFIX` of exported symbols where the user gave none: the input's name without folder and extension.
-fn default_prefix(name: &str) -> String {
+pub fn default_prefix(name: &str) -> String {
     let stem = Path::new(name).file_stem().and_then(|stem| stem.to_str());
     imports::identifier(stem.filter(|_| name != "<stdin>").unwrap_or("wasm"))
 }

@@ -14,9 +14,14 @@ use std::sync::atomic::{AtomicBool, Ordering};
 /// How both compilers are told to work, batch by batch.
 const FLAGS: [(&str, &[&str]); 4] = [("-O2", &[]), ("-O0", &["-O0"]), ("-O1", &["--cpu", "native"]), ("-O3", &["-Os"])];
 
+/// See [`Batch::names`].
+const FIRST_WAY: &str = "export_raw";
+
 pub struct Batch {
-    pub number: usize,
-    pub signatures: Vec<Signature>,
+    number: usize,
+    /// Number of the first signature among all.
+    first_signature: usize,
+    signatures: Vec<Signature>,
     results: OnceLock<Result<Vec<Case>, String>>,
     /// Whether somebody was told why there are no results.
     is_reported: AtomicBool,
@@ -26,11 +31,23 @@ pub struct Batch {
 type Case = Option<Vec<String>>;
 
 impl Batch {
-    pub fn new(number: usize, signatures: Vec<Signature>) -> Batch {
-        Batch { number, signatures, results: OnceLock::new(), is_reported: AtomicBool::new(false) }
+    pub fn new(number: usize, first_signature: usize, signatures: &[Signature]) -> Batch {
+        let signatures = signatures.to_vec();
+        Batch { number, first_signature, signatures, results: OnceLock::new(), is_reported: AtomicBool::new(false) }
     }
 
-    /// The result of case `number`, in the order signature by signature and, for each, of [`WAYS`].
+    /// The names of the cases: each signature in each of [`WAYS`], and once more, in a process of its own, in [`FIRST_WAY`], where it is
+    /// the first call into Wasm.
+    pub fn names(&self) -> Vec<String> {
+        let name = |place: usize, way: &str| {
+            format!("{:03}-{}-{way}", self.first_signature + place, self.signatures[place].name())
+        };
+        let places = 0..self.signatures.len();
+        let usual = places.clone().flat_map(|place| WAYS.iter().map(move |way| (place, *way)));
+        usual.chain(places.map(|place| (place, "first_call"))).map(|(place, way)| name(place, way)).collect()
+    }
+
+    /// The result of case `number`, in the order of [`Batch::names`].
     ///
     /// # Errors
     /// Everything that is wrong, or why the program could not be made or run.
@@ -55,17 +72,14 @@ impl Batch {
         let mut first = 0;
         // What ends the program costs its own case only.
         while first < n_cases {
-            let mut program = Command::new(folder.path().join("program"));
-            let outcome = process::run(program.arg(first.to_string()), b"")?;
-            let last = read(&String::from_utf8_lossy(&outcome.stdout), &mut cases);
-            let Some(last) = last.filter(|&last| last >= first) else {
-                bail!("the program ended with {} before its first case", describe(outcome.status));
-            };
-            if outcome.status != 0 {
-                let text = format!("{}\n{}", describe(outcome.status), String::from_utf8_lossy(&outcome.stderr));
-                cases[last].get_or_insert_default().push(format!("the program ended with {text}"));
-            }
-            first = last + 1;
+            first = run_from(folder.path(), first, n_cases, &mut cases)? + 1;
+        }
+        let way = WAYS.iter().position(|way| *way == FIRST_WAY).expect("it is one of them");
+        for signature in 0..self.signatures.len() {
+            let first = signature * WAYS.len() + way;
+            let mut fresh = vec![None; n_cases];
+            run_from(folder.path(), first, 1, &mut fresh)?;
+            cases.push(fresh.swap_remove(first));
         }
         Ok(cases)
     }
@@ -86,12 +100,27 @@ impl Batch {
         }
         for module in ["m.wat", "n.wat"] {
             let mut command = Command::new(env!("CARGO_BIN_EXE_wasm2native"));
-            run(command.args(flags).args(["-c", module]).current_dir(folder))?;
+            run(command.args(flags).args(["--emit", "staticlib", module]).current_dir(folder))?;
         }
         let mut command = Command::new("cc");
         command.args([c_level, "-std=gnu11", "-Wall", "-Wextra", "-Werror", "-o", "program"]);
-        run(command.args(["support.c", "batch.c", "processor.S", "m.o", "n.o"]).current_dir(folder))
+        run(command.args(["support.c", "batch.c", "processor.S", "n.a", "m.a"]).current_dir(folder))
     }
+}
+
+/// Runs `n` cases from `first` on, or those before the program's end; the number of the last.
+fn run_from(folder: &Path, first: usize, n: usize, cases: &mut [Case]) -> Result<usize> {
+    let mut program = Command::new(folder.join("program"));
+    let outcome = process::run(program.args([first.to_string(), n.to_string()]), b"")?;
+    let last = read(&String::from_utf8_lossy(&outcome.stdout), cases).filter(|&last| last >= first);
+    let Some(last) = last else {
+        bail!("the program ended with {} before its first case", describe(outcome.status));
+    };
+    if outcome.status != 0 {
+        let text = format!("{}\n{}", describe(outcome.status), String::from_utf8_lossy(&outcome.stderr));
+        cases[last].get_or_insert_default().push(format!("the program ended with {text}"));
+    }
+    Ok(last)
 }
 
 /// Runs a command that has to succeed and to say nothing.

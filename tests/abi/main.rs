@@ -12,6 +12,7 @@ mod processor;
 mod random;
 mod signature;
 mod source;
+mod stack;
 #[path = "../support/mod.rs"]
 mod support;
 mod unwind;
@@ -20,7 +21,6 @@ use batch::Batch;
 use libtest_mimic::{Arguments, Completion, Failed, Trial};
 use processor::Processor;
 use random::Random;
-use source::WAYS;
 use std::process::Command;
 use std::sync::Arc;
 
@@ -37,7 +37,9 @@ fn main() {
     };
     eprintln!("seed {seed}");
     let trials = match (missing(), Processor::host()) {
-        (None, Some(processor)) => calls(processor, seed).into_iter().chain(unwind::trials()).collect(),
+        (None, Some(processor)) => {
+            calls(processor, seed).into_iter().chain(unwind::trials()).chain(stack::trials()).collect()
+        }
         (reason, _) => {
             let reason = reason.unwrap_or("the processor has no row in tests/abi/processor.rs");
             vec![Trial::ignorable_test("calls", move || Ok(Completion::ignored_with(reason)))]
@@ -55,18 +57,17 @@ fn missing() -> Option<&'static str> {
 /// A trial for each signature and way.
 fn calls(processor: &'static Processor, seed: u64) -> Vec<Trial> {
     let signatures = signature::all(processor, &mut Random::new(seed));
-    let batches: Vec<_> = signatures.chunks(BATCH).map(<[_]>::to_vec).enumerate().collect();
-    let batches: Vec<_> = batches.into_iter().map(|(number, it)| Arc::new(Batch::new(number, it))).collect();
-    let mut trials = Vec::new();
-    // The first case of each batch comes first: so the threads make different programs, and do not wait for each other.
-    for number in 0..BATCH * WAYS.len() {
-        for batch in &batches {
-            let Some(signature) = batch.signatures.get(number / WAYS.len()) else { continue };
-            let way = WAYS[number % WAYS.len()];
-            let name = format!("{:03}-{}-{way}", batch.number * BATCH + number / WAYS.len(), signature.name());
-            let batch = Arc::clone(batch);
-            trials.push(Trial::test(name, move || batch.case(number, processor).map_err(Failed::from)));
+    let batch = |(number, signatures)| Arc::new(Batch::new(number, number * BATCH, signatures));
+    let batches: Vec<_> = signatures.chunks(BATCH).enumerate().map(batch).collect();
+    let mut trials: Vec<(usize, Trial)> = Vec::new();
+    for batch in batches {
+        for (number, name) in batch.names().into_iter().enumerate() {
+            let batch = Arc::clone(&batch);
+            let run = move || batch.case(number, processor).map_err(Failed::from);
+            trials.push((number, Trial::test(name, run)));
         }
     }
-    trials
+    // The first case of each batch comes first: so the threads make different programs, and do not wait for each other.
+    trials.sort_by_key(|(number, _)| *number);
+    trials.into_iter().map(|(_, trial)| trial).collect()
 }

@@ -1,7 +1,7 @@
 /* The cases: every way of making a call, for every signature of the batch.
  *
  * Prints `case N` before and `done` behind each case, and a line `fault ...` for everything that is wrong in between, so that whoever
- * reads it knows also of a case that ended the program. The argument is the number of the first case to run. */
+ * reads it knows also of a case that ended the program. The arguments are the number of the first case, and how many to run. */
 #include "support.h"
 #include <stdarg.h>
 #include <stdio.h>
@@ -433,7 +433,10 @@ int main(int argc, char **argv)
 {
     setvbuf(stdout, NULL, _IOLBF, 0);
     abi_control(first_control);
-    for (unsigned number = argc > 1 ? (unsigned)atoi(argv[1]) : 0; number < n_signatures * n_ways; number++) {
+    if (argc != 3)
+        return 1;
+    unsigned first = (unsigned)atoi(argv[1]), end = first + (unsigned)atoi(argv[2]);
+    for (unsigned number = first; number < end && number < n_signatures * n_ways; number++) {
         printf("case %u\n", number);
         begin(&signatures[number / n_ways]);
         ways[number % n_ways](&signatures[number / n_ways]);

@@ -89,7 +89,8 @@ struct signature {
     unsigned size;
     /* Calls the export as the C compiler does. */
     void (*typed)(const struct signature *);
-    void (*take)(void), (*give_typed)(void), (*give_raw)(void), (*give_indirect)(void), (*give_reference)(void), (*give_own)(void), (*give_pair)(void);
+    void (*take)(void), (*give_typed)(void), (*give_raw)(void), (*give_indirect)(void), (*give_reference)(void);
+    void (*give_own)(void), (*give_pair)(void);
     void (*tail)(void), (*tail_indirect)(void), (*tail_reference)(void);
     void (*pass)(void), (*down)(void), (*again)(void), (*cross)(void);
 };

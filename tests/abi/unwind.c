@@ -14,6 +14,7 @@
 extern "C" {
 #endif
 int32_t m_outer(int32_t), m_handler(int32_t), m_grown(int32_t), m_divider(int32_t), m_stopper(int32_t);
+int m_init(void);
 int32_t bottom(int32_t);
 int main(int, char **);
 void finished(void);
@@ -109,6 +110,8 @@ int main(int argc, char **argv)
     void *result;
     mode = argc > 1 ? argv[1][0] : 0;
     main_frame = (void **)__builtin_frame_address(0);
+    /* So that no call comes from the runtime. */
+    m_init();
     switch (mode) {
     case 'j':
         jump();

@@ -87,11 +87,11 @@ fn build() -> Result<Programs> {
     std::fs::write(place.join("unwind.c"), include_str!("unwind.c"))?;
     std::fs::write(place.join("static.wat"), STATIC)?;
     let mut command = Command::new(env!("CARGO_BIN_EXE_wasm2native"));
-    batch::run(command.args(["-c", "unwind.wat", "--prefix", "m"]).current_dir(place))?;
+    batch::run(command.args(["--emit", "staticlib", "unwind.wat", "--prefix", "m"]).current_dir(place))?;
     let has_cxx = Command::new("c++").arg("--version").output().is_ok_and(|output| output.status.success());
     let flags = ["-O2", "-g", "-fno-omit-frame-pointer", "-Wall", "-Wextra", "-Werror", "-pthread", "-Wl,-z,now"];
-    let c: &[&str] = &["unwind.c", "unwind.o", "-o", "c"];
-    let cxx: &[&str] = &["-x", "c++", "unwind.c", "-x", "none", "unwind.o", "-o", "cxx"];
+    let c: &[&str] = &["unwind.c", "unwind.a", "-o", "c"];
+    let cxx: &[&str] = &["-x", "c++", "unwind.c", "-x", "none", "unwind.a", "-o", "cxx"];
     batch::run(Command::new("cc").args(flags).args(c).current_dir(place))?;
     if has_cxx {
         batch::run(Command::new("c++").args(flags).args(cxx).current_dir(place))?;

@@ -40,6 +40,19 @@ fn a_shared_library_shows_its_interface_and_no_more() {
 }
 
 #[test]
+fn a_shared_library_tells_its_powers() {
+    let Some(place) = Place::with("cc", &[]) else { return };
+    place.write("m.wat", MODULE);
+    for flags in [&[][..], &["-s"]] {
+        place.wasm2native(&[&["m.wat", "--dir", "x::/y", "--emit", "sharedlib=m.so"], flags].concat());
+        let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_wasm2native"));
+        let output = command.arg("inspect").arg(place.path("m.so")).output().expect("it starts");
+        let text = String::from_utf8_lossy(&output.stdout).into_owned();
+        assert!(text.contains("nothing by itself: a library, m_*") && text.contains("x as /y"), "{flags:?} {output:?}");
+    }
+}
+
+#[test]
 fn an_archive_shows_only_what_is_ours() {
     let Some(place) = Place::with("cc", &[]) else { return };
     place.write("m.wat", MODULE);

@@ -6,8 +6,6 @@
 
 mod errno;
 
-mod guest;
-
 mod rights;
 
 mod descriptor;
@@ -16,7 +14,9 @@ mod beneath;
 
 mod strings;
 
-mod session;
+mod context;
+
+mod guest;
 
 mod clock;
 

@@ -167,16 +167,13 @@ impl Descriptor {
 /// Every descriptor costs memory of ours; the system's own limit is mostly lower.
 const MOST_DESCRIPTORS: usize = 1 << 20;
 
-/// The guest's descriptors, by their numbers.
-pub struct Descriptors(RwLock<Vec<Option<Arc<Descriptor>>>>);
+/// The descriptors of one program or library by their numbers.
+#[derive(Default)]
+pub struct Table(RwLock<Vec<Option<Arc<Descriptor>>>>);
 
 const BADF: Failure = Failure::Errno(Errno::Badf);
 
-impl Descriptors {
-    pub const fn new() -> Descriptors {
-        Descriptors(RwLock::new(Vec::new()))
-    }
-
+impl Table {
     pub fn get(&self, number: u32) -> Result<Arc<Descriptor>> {
         let table = self.0.read().unwrap_or_else(PoisonError::into_inner);
         table.get(number as usize).and_then(|slot| slot.clone()).ok_or(BADF)

@@ -13,7 +13,7 @@ use std::sync::PoisonError;
 
 /// `$prestat` of a directory: the tag, and the length of the name.
 pub fn prestat_get(guest: &Guest, number: u32, result: u32) -> Result<()> {
-    let descriptor = guest.session.descriptors.get(number)?;
+    let descriptor = guest.context.descriptors.get(number)?;
     let directory = descriptor.as_directory().map_err(|_| Errno::Badf)?;
     let name = directory.preopen.as_ref().ok_or(Errno::Badf)?;
     let mut bytes = [0; 8];
@@ -22,7 +22,7 @@ pub fn prestat_get(guest: &Guest, number: u32, result: u32) -> Result<()> {
 }
 
 pub fn prestat_dir_name(guest: &Guest, number: u32, buffer: u32, size: u32) -> Result<()> {
-    let descriptor = guest.session.descriptors.get(number)?;
+    let descriptor = guest.context.descriptors.get(number)?;
     let name = descriptor.as_directory()?.preopen.as_ref().ok_or(Errno::Badf)?;
     if name.len() > size as usize {
         return Err(Errno::Nametoolong.into());
@@ -34,7 +34,7 @@ pub fn prestat_dir_name(guest: &Guest, number: u32, buffer: u32, size: u32) -> R
 const ENTRY_SIZE: usize = 24;
 
 pub fn readdir(guest: &Guest, number: u32, buffer: u32, size: u32, cookie: u64, result: u32) -> Result<()> {
-    let descriptor = guest.session.descriptors.get(number)?;
+    let descriptor = guest.context.descriptors.get(number)?;
     let directory = descriptor.as_directory().map_err(|_| Errno::Badf)?;
     descriptor.require(rights::FD_READDIR)?;
     guest.at(result, 4)?;

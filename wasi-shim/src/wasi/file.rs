@@ -32,7 +32,7 @@ pub fn pwrite(guest: &Guest, number: u32, pieces: u32, count: u32, offset: u64, 
 }
 
 fn transfer(guest: &Guest, [number, pieces, count, result]: [u32; 4], right: u64, function: Transfer) -> Result<()> {
-    let descriptor = guest.session.descriptors.get(number)?;
+    let descriptor = guest.context.descriptors.get(number)?;
     let file = descriptor.as_file()?;
     descriptor.require(right)?;
     let pieces = guest.pieces(pieces, count)?;
@@ -49,7 +49,7 @@ fn transfer_at(
     offset: u64,
     function: TransferAt,
 ) -> Result<()> {
-    let descriptor = guest.session.descriptors.get(number)?;
+    let descriptor = guest.context.descriptors.get(number)?;
     let file = descriptor.as_file()?;
     descriptor.require(right)?;
     let pieces = guest.pieces(pieces, count)?;
@@ -96,7 +96,7 @@ pub fn tell(guest: &Guest, number: u32, result: u32) -> Result<()> {
 }
 
 fn seek_to(guest: &Guest, number: u32, position: SeekFrom, right: u64, result: u32) -> Result<()> {
-    let descriptor = guest.session.descriptors.get(number)?;
+    let descriptor = guest.context.descriptors.get(number)?;
     let file = descriptor.as_file()?;
     // What has no position never had the right; the system's `spipe` says more.
     if matches!(descriptor.file_type, FileType::RegularFile | FileType::BlockDevice) {
@@ -116,7 +116,7 @@ pub fn advise(guest: &Guest, number: u32, offset: u64, length: u64, advice: u32)
         5 => Advice::NoReuse,
         _ => return Err(INVALID),
     };
-    let descriptor = guest.session.descriptors.get(number)?;
+    let descriptor = guest.context.descriptors.get(number)?;
     let file = descriptor.as_file()?;
     if i64::try_from(offset).is_err() || i64::try_from(length).is_err() {
         return Err(Errno::Inval.into());
@@ -125,35 +125,35 @@ pub fn advise(guest: &Guest, number: u32, offset: u64, length: u64, advice: u32)
 }
 
 pub fn allocate(guest: &Guest, number: u32, offset: u64, length: u64) -> Result<()> {
-    let descriptor = guest.session.descriptors.get(number)?;
+    let descriptor = guest.context.descriptors.get(number)?;
     let file = descriptor.as_file()?;
     descriptor.require(rights::FD_ALLOCATE | rights::FD_WRITE)?;
     Ok(fs::fallocate(file, FallocateFlags::empty(), offset, length)?)
 }
 
 pub fn close(guest: &Guest, number: u32) -> Result<()> {
-    guest.session.descriptors.remove(number)
+    guest.context.descriptors.remove(number)
 }
 
 pub fn renumber(guest: &Guest, from: u32, to: u32) -> Result<()> {
-    guest.session.descriptors.renumber(from, to)
+    guest.context.descriptors.renumber(from, to)
 }
 
 pub fn sync(guest: &Guest, number: u32) -> Result<()> {
-    let descriptor = guest.session.descriptors.get(number)?;
+    let descriptor = guest.context.descriptors.get(number)?;
     descriptor.require(rights::FD_SYNC)?;
     Ok(fs::fsync(descriptor.as_file()?)?)
 }
 
 pub fn datasync(guest: &Guest, number: u32) -> Result<()> {
-    let descriptor = guest.session.descriptors.get(number)?;
+    let descriptor = guest.context.descriptors.get(number)?;
     descriptor.require(rights::FD_DATASYNC)?;
     Ok(fs::fdatasync(descriptor.as_file()?)?)
 }
 
 /// `$fdstat`: type, flags, base rights, inheriting rights.
 pub fn fdstat_get(guest: &Guest, number: u32, result: u32) -> Result<()> {
-    let descriptor = guest.session.descriptors.get(number)?;
+    let descriptor = guest.context.descriptors.get(number)?;
     let mut flags = 0;
     if !matches!(descriptor.object, Object::Directory(_)) {
         let system = fs::fcntl_getfl(descriptor.system())?;
@@ -181,7 +181,7 @@ pub fn fdstat_set_flags(guest: &Guest, number: u32, flags: u32) -> Result<()> {
     if flags & !known != 0 {
         return Err(INVALID);
     }
-    let descriptor = guest.session.descriptors.get(number)?;
+    let descriptor = guest.context.descriptors.get(number)?;
     let file = descriptor.as_file()?;
     descriptor.require(rights::FD_FDSTAT_SET_FLAGS)?;
     // The system takes the others without a word, and ignores them.
@@ -193,5 +193,5 @@ pub fn fdstat_set_flags(guest: &Guest, number: u32, flags: u32) -> Result<()> {
 }
 
 pub fn fdstat_set_rights(guest: &Guest, number: u32, base: u64, inheriting: u64) -> Result<()> {
-    guest.session.descriptors.get(number)?.keep_rights(base, inheriting)
+    guest.context.descriptors.get(number)?.keep_rights(base, inheriting)
 }

@@ -3,11 +3,10 @@
 //! Nothing here makes a Rust reference to the guest's bytes: other threads of the guest may write them at any time, and the
 //! kernel writes where the guest told it to. Every byte that decides something is copied first, and looked at once.
 
-use crate::abi::{Image, Memory, Program};
 use crate::memory;
-use crate::program::{images_of, programs};
+use crate::program;
+use crate::wasi::context::Context;
 use crate::wasi::errno::{Errno, OUT_OF_BOUNDS, Result};
-use crate::wasi::session::Session;
 use std::ffi::CString;
 use std::sync::atomic::Ordering;
 
@@ -21,45 +20,26 @@ const MOST_PIECES: usize = 1024;
 /// Bytes of an `$iovec`: address and length.
 const PIECE_SIZE: u64 = 8;
 
-/// Who calls: of the memory the bytes below the size that it had when the call began; it never shrinks.
+/// The bytes below the size that the memory had when the call began; it never shrinks.
 pub struct Guest {
     base: *mut u8,
     bytes: u64,
-    /// What WASI keeps for the program or library that called.
-    pub session: &'static Session,
-}
-
-type Caller = (&'static Program, &'static Image);
-
-/// The module in whose code an address lies.
-fn find(address: usize) -> Option<Caller> {
-    let image = |program| images_of(program).find(|image| image.contains(address));
-    programs().find_map(|program| Some((program, image(program)?)))
-}
-
-/// Code of the host's that calls WASI does so for the module that was there first.
-fn first() -> Option<Caller> {
-    let program = programs().last()?;
-    Some((program, images_of(program).next()?))
+    /// What the program of that module was granted.
+    pub context: &'static Context,
 }
 
 impl Guest {
     /// The memory of the module in whose code `return_address` lies. Without a memory every pointer is out of bounds.
     pub fn of(return_address: usize) -> Guest {
-        let (program, image) = find(return_address).or_else(first).unzip();
-        let session = Session::of(program);
-        match image.map(|image| image.wasi_memory).filter(|memory| !memory.is_null()) {
-            // SAFETY: a memory of the image.
-            Some(memory) => unsafe { Guest::new(memory, session) },
-            None => Guest { base: std::ptr::null_mut(), bytes: 0, session },
+        let (program, image) = program::at(return_address);
+        let context = Context::of(program);
+        match image.map_or(std::ptr::null_mut(), |image| image.wasi_memory) {
+            memory if memory.is_null() => Guest { base: std::ptr::null_mut(), bytes: 0, context },
+            // SAFETY: a memory of the image, whose base does not change while code runs.
+            memory => unsafe {
+                Guest { base: (*memory).base, bytes: memory::size(memory).load(Ordering::Acquire), context }
+            },
         }
-    }
-
-    /// # Safety
-    /// `memory` is a memory of the image.
-    unsafe fn new(memory: *mut Memory, session: &'static Session) -> Guest {
-        // SAFETY: the base does not change while code runs.
-        unsafe { Guest { base: (*memory).base, bytes: memory::size(memory).load(Ordering::Acquire), session } }
     }
 
     /// Where `length` bytes at `address` are. No bytes are everywhere.

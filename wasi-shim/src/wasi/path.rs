@@ -33,7 +33,7 @@ fn follows(flags: u32) -> Result<bool> {
 
 pub fn create_directory(guest: &Guest, number: u32, path: u32, length: u32) -> Result<()> {
     let path = guest.path(path, length)?;
-    let descriptor = guest.session.descriptors.get(number)?;
+    let descriptor = guest.context.descriptors.get(number)?;
     if descriptor.read_only {
         beneath::find(&descriptor.as_directory()?.host, &path, false).map_err(read_only_if_missing)?;
         return Err(Errno::Exist.into());
@@ -60,7 +60,7 @@ pub fn filestat_get<const UNSTABLE: bool>(
     result: u32,
 ) -> Result<()> {
     let (path, follow) = (guest.path(path, length)?, follows(flags)?);
-    let descriptor = guest.session.descriptors.get(number)?;
+    let descriptor = guest.context.descriptors.get(number)?;
     let directory = descriptor.as_directory()?;
     descriptor.require(rights::PATH_FILESTAT_GET)?;
     let found = beneath::find(&directory.host, &path, follow)?;
@@ -80,7 +80,7 @@ pub fn filestat_set_times(
 ) -> Result<()> {
     let (path, follow) = (guest.path(path, length)?, follows(flags)?);
     let times = stat::timestamps(accessed, modified, which)?;
-    let descriptor = guest.session.descriptors.get(number)?;
+    let descriptor = guest.context.descriptors.get(number)?;
     let directory = descriptor.directory_to_change(rights::PATH_FILESTAT_SET_TIMES)?;
     let found = beneath::find(&directory.host, &path, follow)?;
     stat::set_times_of_path(&found, &times)
@@ -98,7 +98,7 @@ pub fn link(
     new_length: u32,
 ) -> Result<()> {
     let (old_path, new_path) = (guest.path(old_path, old_length)?, guest.path(new_path, new_length)?);
-    let (old, new) = (guest.session.descriptors.get(old_number)?, guest.session.descriptors.get(new_number)?);
+    let (old, new) = (guest.context.descriptors.get(old_number)?, guest.context.descriptors.get(new_number)?);
     // A new name of a file below a read-only grant could be one that may be written.
     let old = old.directory_to_change(rights::PATH_LINK_SOURCE)?;
     let new = new.directory_to_change(rights::PATH_LINK_TARGET)?;
@@ -123,7 +123,7 @@ fn locate_existing(directory: &Directory, path: &CStr, wrong: Errno) -> Result<P
 
 pub fn readlink(guest: &Guest, number: u32, path: u32, length: u32, buffer: u32, size: u32, result: u32) -> Result<()> {
     let path = guest.path(path, length)?;
-    let descriptor = guest.session.descriptors.get(number)?;
+    let descriptor = guest.context.descriptors.get(number)?;
     let directory = descriptor.as_directory()?;
     descriptor.require(rights::PATH_READLINK)?;
     let place = locate_existing(directory, &path, Errno::Inval)?;
@@ -144,7 +144,7 @@ pub fn unlink_file(guest: &Guest, number: u32, path: u32, length: u32) -> Result
 
 fn remove(guest: &Guest, [number, path, length]: [u32; 3], right: u64, flags: AtFlags) -> Result<()> {
     let path = guest.path(path, length)?;
-    let descriptor = guest.session.descriptors.get(number)?;
+    let descriptor = guest.context.descriptors.get(number)?;
     let directory = descriptor.directory_to_change(right)?;
     let place = beneath::locate(&directory.host, &path)?;
     Ok(fs::unlinkat(&place.parent, place.name_with_slash(), flags)?)
@@ -160,7 +160,7 @@ pub fn rename(
     new_length: u32,
 ) -> Result<()> {
     let (old_path, new_path) = (guest.path(old_path, old_length)?, guest.path(new_path, new_length)?);
-    let (old, new) = (guest.session.descriptors.get(old_number)?, guest.session.descriptors.get(new_number)?);
+    let (old, new) = (guest.context.descriptors.get(old_number)?, guest.context.descriptors.get(new_number)?);
     let old = old.directory_to_change(rights::PATH_RENAME_SOURCE)?;
     let new = new.directory_to_change(rights::PATH_RENAME_TARGET)?;
     let (old, new) = (beneath::locate(&old.host, &old_path)?, beneath::locate(&new.host, &new_path)?);
@@ -170,7 +170,7 @@ pub fn rename(
 /// Links to absolute paths are refused: the guest could not follow them, and others, who are not confined, would.
 pub fn symlink(guest: &Guest, target: u32, target_length: u32, number: u32, path: u32, length: u32) -> Result<()> {
     let (target, path) = (guest.path(target, target_length)?, guest.path(path, length)?);
-    let descriptor = guest.session.descriptors.get(number)?;
+    let descriptor = guest.context.descriptors.get(number)?;
     let directory = descriptor.directory_to_change(rights::PATH_SYMLINK)?;
     if target.to_bytes().starts_with(b"/") {
         return Err(Errno::Perm.into());
@@ -194,7 +194,7 @@ pub fn open(
 ) -> Result<()> {
     let path = guest.path(path, length)?;
     guest.at(result, 4)?;
-    let parent = guest.session.descriptors.get(number)?;
+    let parent = guest.context.descriptors.get(number)?;
     let directory = parent.as_directory()?;
     parent.require(rights::PATH_OPEN)?;
     let [_, allowed] = parent.rights();
@@ -220,7 +220,7 @@ pub fn open(
     let [own_base, own_inheriting] = opened.rights();
     // Who gave up rights does not get them back by opening something.
     opened.keep_rights(own_base & allowed, own_inheriting & allowed)?;
-    guest.write_u32(result, guest.session.descriptors.add(opened)?)
+    guest.write_u32(result, guest.context.descriptors.add(opened)?)
 }
 
 fn open_flags(oflags: u32, fd_flags: u32, access: Access) -> Result<OFlags> {

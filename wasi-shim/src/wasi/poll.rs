@@ -120,7 +120,7 @@ fn subscribe(guest: &Guest, layout: &Layout, bytes: &[u8], files: &mut Files) ->
         CLOCK => subscribe_clock(layout, bytes),
         FD_READ | FD_WRITE => {
             let flag = if tag == FD_READ { PollFlags::IN } else { PollFlags::OUT };
-            let descriptor = guest.session.descriptors.get(u32::from_le_bytes(field(bytes, DESCRIPTOR)));
+            let descriptor = guest.context.descriptors.get(u32::from_le_bytes(field(bytes, DESCRIPTOR)));
             let descriptor = descriptor.and_then(|it| it.require(rights::POLL_FD_READWRITE).map(|()| it));
             descriptor.and_then(|descriptor| files.add(descriptor, flag)).map(|place| Wait::File { place, flag })
         }

@@ -24,7 +24,7 @@ pub fn accept(guest: &Guest, number: u32, flags: u32, result: u32) -> Result<()>
         return Err(INVALID);
     }
     guest.at(result, 4)?;
-    let descriptor = guest.session.descriptors.get(number)?;
+    let descriptor = guest.context.descriptors.get(number)?;
     let file = descriptor.as_file().map_err(|_| Errno::Notsock)?.as_raw_fd();
     let flags = libc::SOCK_CLOEXEC | if flags & NONBLOCK != 0 { libc::SOCK_NONBLOCK } else { 0 };
     let nobody = std::ptr::null_mut();
@@ -34,7 +34,7 @@ pub fn accept(guest: &Guest, number: u32, flags: u32, result: u32) -> Result<()>
     let accepted = unsafe { OwnedFd::from_raw_fd(accepted as i32) };
     let access = Access { read: true, write: true };
     let accepted = Descriptor::file(Object::File(accepted), FileType::SocketStream, access, false);
-    guest.write_u32(result, guest.session.descriptors.add(accepted)?)
+    guest.write_u32(result, guest.context.descriptors.add(accepted)?)
 }
 
 pub fn recv(
@@ -49,7 +49,7 @@ pub fn recv(
     if flags & !(PEEK | WAIT_ALL) != 0 {
         return Err(INVALID);
     }
-    let descriptor = guest.session.descriptors.get(number)?;
+    let descriptor = guest.context.descriptors.get(number)?;
     let file = descriptor.as_file().map_err(|_| Errno::Notsock)?.as_raw_fd();
     descriptor.require(rights::FD_READ)?;
     let pieces = guest.pieces(pieces, count)?;
@@ -69,7 +69,7 @@ pub fn send(guest: &Guest, number: u32, pieces: u32, count: u32, flags: u32, res
     if flags != 0 {
         return Err(INVALID);
     }
-    let descriptor = guest.session.descriptors.get(number)?;
+    let descriptor = guest.context.descriptors.get(number)?;
     let file = descriptor.as_file().map_err(|_| Errno::Notsock)?.as_raw_fd();
     descriptor.require(rights::FD_WRITE)?;
     let pieces = guest.pieces(pieces, count)?;
@@ -88,7 +88,7 @@ pub fn shutdown(guest: &Guest, number: u32, how: u32) -> Result<()> {
         0 => return Err(Errno::Inval.into()),
         _ => return Err(INVALID),
     };
-    let descriptor = guest.session.descriptors.get(number)?;
+    let descriptor = guest.context.descriptors.get(number)?;
     let file = descriptor.as_file().map_err(|_| Errno::Notsock)?.as_raw_fd();
     // SAFETY: changes the socket alone.
     retry(|| unsafe { libc::shutdown(file, how) as isize }).map(|_| ())

@@ -1,15 +1,15 @@
 //! What the guest finds at its start: arguments, and the powers that the options grant. Without options: standard input, output and
 //! error, and nothing else.
 
-use crate::abi::{EntryKind, Grant, OPTIONS_VARIABLE, Program, Start};
+use crate::abi::{Grant, OPTIONS_VARIABLE, Program, Start};
 use crate::attempt::fail;
 use crate::options::{Options, Setting, find_variable, variables};
-use crate::program::c_string;
+use crate::program::{self, c_string};
 use crate::text::{USAGE_EXIT_STATUS, message};
-use crate::wasi::descriptor::{Descriptor, Descriptors, Directory};
+use crate::wasi::context::Context;
+use crate::wasi::descriptor::{Descriptor, Directory};
 use crate::wasi::errno::Result;
 use crate::wasi::rights::Access;
-use crate::wasi::session::Session;
 use crate::wasi::strings::Strings;
 use std::ffi::OsStr;
 use std::fmt::Write;
@@ -29,32 +29,35 @@ pub unsafe extern "C" fn w2n_wasi_start(start: *const Start) {
         let Start { program, argc, argv, envp } = *start;
         (&*program, argc, argv, envp)
     };
-    // Writing to a pipe that nobody reads is an error for the guest, not the end of the program: WASI has no signals.
-    // What happens to the process of a library's host is the host's business.
-    if program.kind != EntryKind::Library as u8 {
-        // SAFETY: no handler is installed.
-        unsafe { libc::signal(libc::SIGPIPE, libc::SIG_IGN) };
+    // To write to a pipe that nobody reads, or beyond the limit on a file's size, is an error for the guest and not the end of the
+    // program: WASI has no signals. In a library that is for the host to decide.
+    if program::main().is_some() {
+        for signal in [libc::SIGPIPE, libc::SIGXFSZ] {
+            // SAFETY: no handler is installed.
+            unsafe { libc::signal(signal, libc::SIG_IGN) };
+        }
     }
-    let descriptors = Descriptors::new();
+    let mut context = Context::default();
     let (reads, writes) = (Access { read: true, write: false }, Access { read: false, write: true });
     for (number, access) in [(libc::STDIN_FILENO, reads), (libc::STDOUT_FILENO, writes), (libc::STDERR_FILENO, writes)]
     {
-        expect_descriptor(descriptors.add(Descriptor::stream(number, access)));
+        expect_descriptor(context.descriptors.add(Descriptor::stream(number, access)));
     }
     let mut arguments = Strings::default();
     for index in 0..argc.max(0) as usize {
         // SAFETY: `argv` holds `argc` strings.
         expect_room(arguments.push(unsafe { c_string(*argv.add(index)) }));
     }
-    let environment = grant(program, envp, &descriptors);
-    Session { descriptors, arguments, environment }.begin(program);
+    context.environment = grant(program, envp, &context);
+    context.arguments = arguments;
+    context.start(program);
 }
 
 /// Applies the options; the result is the guest's environment.
-fn grant(program: &Program, envp: *const *const u8, descriptors: &Descriptors) -> Strings {
+fn grant(program: &Program, envp: *const *const u8, context: &Context) -> Strings {
     let mut environment = Vec::new();
     Options::read(program, envp).each(|setting| match setting {
-        Setting::Dir(value) => open_dir(value, descriptors),
+        Setting::Dir(value) => open_dir(context, value),
         Setting::Env(value) => match split_at(value, b"=") {
             Some((name, value)) => set_variable(&mut environment, name, value),
             // As wasmtime does: a variable that is not set stays unset.
@@ -91,7 +94,7 @@ fn set_variable<'a>(environment: &mut Vec<(&'a [u8], &'a [u8])>, name: &'a [u8],
     }
 }
 
-fn open_dir(value: &[u8], descriptors: &Descriptors) {
+fn open_dir(context: &Context, value: &[u8]) {
     let Grant { host, guest, read_only } = Grant::parse(value).unwrap_or_else(|problem| {
         let mut text = message();
         text.add(problem).add(" in `--dir ").add_name(value).add("`");
@@ -106,7 +109,7 @@ fn open_dir(value: &[u8], descriptors: &Descriptors) {
     });
     let guest = String::from_utf8_lossy(guest).into_owned().into_bytes();
     let directory = Directory { host, preopen: Some(guest), listing: Mutex::new(()) };
-    expect_descriptor(descriptors.add(Descriptor::directory(directory, read_only)));
+    expect_descriptor(context.descriptors.add(Descriptor::directory(directory, read_only)));
 }
 
 fn split_at<'a>(text: &'a [u8], separator: &[u8]) -> Option<(&'a [u8], &'a [u8])> {

@@ -64,7 +64,7 @@ pub fn write<const UNSTABLE: bool>(guest: &Guest, result: u32, stat: &Filestat) 
 }
 
 pub fn get<const UNSTABLE: bool>(guest: &Guest, number: u32, result: u32) -> Result<()> {
-    let descriptor = guest.session.descriptors.get(number)?;
+    let descriptor = guest.context.descriptors.get(number)?;
     descriptor.require(rights::FD_FILESTAT_GET)?;
     let mut stat = of_system(fs::fstat(descriptor.system())?);
     // A stream's is not always what the system says.
@@ -73,7 +73,7 @@ pub fn get<const UNSTABLE: bool>(guest: &Guest, number: u32, result: u32) -> Res
 }
 
 pub fn set_size(guest: &Guest, number: u32, size: u64) -> Result<()> {
-    let descriptor = guest.session.descriptors.get(number)?;
+    let descriptor = guest.context.descriptors.get(number)?;
     let file = descriptor.as_file()?;
     descriptor.require(rights::FD_FILESTAT_SET_SIZE | rights::FD_WRITE)?;
     if i64::try_from(size).is_err() {
@@ -84,7 +84,7 @@ pub fn set_size(guest: &Guest, number: u32, size: u64) -> Result<()> {
 
 pub fn set_times(guest: &Guest, number: u32, accessed: u64, modified: u64, which: u32) -> Result<()> {
     let times = timestamps(accessed, modified, which)?;
-    let descriptor = guest.session.descriptors.get(number)?;
+    let descriptor = guest.context.descriptors.get(number)?;
     if descriptor.read_only {
         return Err(Errno::Rofs.into());
     }

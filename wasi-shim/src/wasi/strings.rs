@@ -12,10 +12,6 @@ pub struct Strings {
 }
 
 impl Strings {
-    pub const fn new() -> Strings {
-        Strings { bytes: Vec::new(), starts: Vec::new() }
-    }
-
     /// Appends a string. Text that is not UTF-8 gets replacement characters: WASI knows no other text. Whether there was room: the guest
     /// counts in 32 bits.
     #[must_use]
@@ -45,17 +41,17 @@ impl Strings {
 }
 
 pub fn args_sizes_get(guest: &Guest, count: u32, size: u32) -> Result<()> {
-    guest.session.arguments.sizes(guest, count, size)
+    guest.context.arguments.sizes(guest, count, size)
 }
 
 pub fn args_get(guest: &Guest, pointers: u32, buffer: u32) -> Result<()> {
-    guest.session.arguments.get(guest, pointers, buffer)
+    guest.context.arguments.get(guest, pointers, buffer)
 }
 
 pub fn environ_sizes_get(guest: &Guest, count: u32, size: u32) -> Result<()> {
-    guest.session.environment.sizes(guest, count, size)
+    guest.context.environment.sizes(guest, count, size)
 }
 
 pub fn environ_get(guest: &Guest, pointers: u32, buffer: u32) -> Result<()> {
-    guest.session.environment.get(guest, pointers, buffer)
+    guest.context.environment.get(guest, pointers, buffer)
 }

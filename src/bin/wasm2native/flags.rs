@@ -137,7 +137,7 @@ pub struct Compile {
     pub target: Option<String>,
 
     /// Begin the names of a library's symbols with NAME_ [default: from the input's name]
-    #[arg(long, value_name = "NAME", help_heading = "Code", value_parser = prefix)]
+    #[arg(long, value_name = "NAME", help_heading = "Code")]
     pub prefix: Option<String>,
 
     #[command(flatten)]
@@ -420,14 +420,6 @@ const LIST_PROPOSALS: &str = "help";
 fn proposal(text: &str) -> Result<String, String> {
     let known = text == LIST_PROPOSALS || unsupported::features(&[text.to_owned()]).is_ok();
     if known { Ok(text.to_owned()) } else { Err("`--enable help` lists what can be enabled".to_owned()) }
-}
-
-fn prefix(text: &str) -> Result<String, String> {
-    let is_letter = |c: char| c.is_ascii_alphanumeric() || c == '_';
-    match text.chars().all(is_letter) && !text.starts_with(|c: char| c.is_ascii_digit()) && !text.is_empty() {
-        true => Ok(text.to_owned()),
-        false => Err("a prefix consists of letters, digits and `_`, as identifiers of C do".to_owned()),
-    }
 }
 
 /// `FORM` or `FORM=FILE`.

@@ -13,11 +13,15 @@ pub mod progress;
 
 pub mod output;
 
+pub mod scratch;
+
 pub mod script;
 
 pub mod wasm;
 
 pub mod resolve;
+
+pub mod foreign;
 
 pub mod analyze;
 

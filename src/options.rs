@@ -63,6 +63,25 @@ pub enum Cpu {
     Named(String),
 }
 
+/// A text with declarations of imported C functions (see `crate::foreign`), and what messages call it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Source {
+    pub origin: Origin,
+    pub text: String,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Origin {
+    /// Given on the command line: it has to be of use.
+    Line,
+    /// A file, which may declare more than a program imports.
+    File(String),
+    /// What this program knows of the C library.
+    Library,
+    /// The module itself.
+    Section,
+}
+
 /// Everything a compilation depends on besides the input's bytes.
 #[derive(Clone, Debug)]
 pub struct Options {
@@ -82,6 +101,8 @@ pub struct Options {
     pub fixed_powers: bool,
     /// Other modules of the program: the name under which they are imported, and their files.
     pub modules: Vec<(String, PathBuf)>,
+    /// Declarations of imported C functions.
+    pub imports: Vec<Source>,
     /// Experimental proposals that modules may use, by the names in `wasm::unsupported`.
     pub enable: Vec<String>,
     /// Prefix of exported symbols in objects: `PREFIX_name`. `None`: made from the input's name.
@@ -128,6 +149,7 @@ impl Default for Options {
             program_options: Vec::new(),
             fixed_powers: false,
             modules: Vec::new(),
+            imports: Vec::new(),
             enable: Vec::new(),
             prefix: None,
             strip: false,

@@ -76,7 +76,7 @@ fn open_imports<'a>(unit: &Unit<'a>) -> Vec<OpenImport<'a>> {
         EntityIndex::Function(func) => open.refusal.is_some() || unit.facts.reachable.contains(func),
         _ => true,
     };
-    let mut open = imports::open(unit.module, unit.linkage);
+    let mut open = imports::open(unit.module, unit.linkage, &unit.foreign);
     open.retain(is_needed);
     open
 }
@@ -150,8 +150,8 @@ fn size_of_value(ty: ValType) -> u64 {
 /// What was perhaps meant by a symbol that there is not.
 fn hint(import: &OpenImport, resolution: &Resolution) -> String {
     let symbol = &import.symbol;
-    if abi::WASI_MODULES.contains(&import.import.module) {
-        let near = suggest::nearest(import.import.name, abi::WASI_FUNCTIONS.iter().map(|(name, ..)| *name));
+    if abi::wasi::MODULES.contains(&import.import.module) {
+        let near = suggest::nearest(import.import.name, abi::wasi::FUNCTIONS.iter().map(|(name, ..)| *name));
         let near = near.map(|near| format!(" (did you mean `{near}`?)")).unwrap_or_default();
         return format!(": WASI preview 1 has no such function{near}");
     }
@@ -181,6 +181,7 @@ pub fn uses_wasi(unit: &Unit) -> bool {
     unit.module.functions.iter().any(|(index, func)| {
         func.definition.import().is_some_and(imports::is_wasi)
             && unit.linkage.function(index).is_none()
+            && unit.foreign.function(index).is_none()
             && unit.facts.reachable.contains(index)
     })
 }
@@ -206,11 +207,11 @@ fn allow(open: &[OpenImport], resolution: &Resolution, options: &LinkOptions) ->
     )
 }
 
-/// Whether a pattern of the user's covers the import.
+/// Whether the user knows of the import: a pattern covers it, or it is declared.
 fn is_named(import: &OpenImport, options: &LinkOptions) -> bool {
     let name = imports::full_name(import.import);
     let matches = |pattern: &String| glob::Pattern::new(pattern).is_ok_and(|pattern| pattern.matches(&name));
-    options.allowed_imports.iter().any(matches)
+    import.declared || options.allowed_imports.iter().any(matches)
 }
 
 /// A line about functions of the C library that are called without anybody having named them.

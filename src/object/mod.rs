@@ -49,6 +49,8 @@ pub struct ProgramPlan {
     pub kind: crate::abi::EntryKind,
     /// A WASI reactor's `_initialize`.
     pub initialize: Option<FuncIndex>,
+    /// What a new thread calls, if the module starts some.
+    pub thread_start: Option<FuncIndex>,
     /// The module imports WASI functions that reachable code calls.
     pub wasi: bool,
     pub options: Vec<String>,
@@ -63,10 +65,10 @@ pub struct ProgramPlan {
 /// # Errors
 /// When two imports want the same symbol, or the code is too large for one object.
 pub fn write(env: &Env, instance: usize, code: &Code, role: &Role) -> Result<Vec<u8>> {
-    let Env { module, layout, linkage, .. } = *env;
+    let Env { module, layout, linkage, foreign, .. } = *env;
     let object = Object::new(BinaryFormat::Elf, Architecture::X86_64, Endianness::Little);
     let text = text::assemble(module, layout, code)?;
-    let mut writer = Writer::new(object, module, layout, linkage, role, imports::symbols(module, linkage)?);
+    let mut writer = Writer::new(object, module, layout, linkage, role, imports::symbols(module, linkage, foreign)?);
     writer.define_functions(code, &text);
     let image = describe::write(&mut writer, code, &text)?;
     match role {

@@ -10,7 +10,7 @@ use crate::layout::Symbol;
 use crate::wasm::{Definition, FuncIndex, GlobalIndex, MemoryIndex, TableIndex, TypeIndex};
 use cranelift_codegen::ir::{
     AliasRegion, AliasRegionData, Endianness, ExtFuncData, ExternalName, FuncRef, GlobalValueData, InstBuilder,
-    MemFlagsData, SigRef, Value,
+    MemFlagsData, SigRef, Signature, Value,
 };
 use std::mem::offset_of;
 
@@ -42,12 +42,24 @@ impl Translator<'_> {
                     name: ExternalName::user(name),
                     offset: 0.into(),
                     colocated,
-                    tls: false,
+                    tls: self.env.layout.is_per_thread(symbol),
                 });
                 self.scratch.symbols.insert(symbol, value);
                 value
             }
         };
+        match self.env.layout.is_per_thread(symbol) {
+            true => self.builder.ins().tls_value(POINTER, value),
+            false => self.builder.ins().symbol_value(POINTER, value),
+        }
+    }
+
+    /// The address of an imported function's C symbol, which may be far away: a shared library's.
+    pub fn address_of_import(&mut self, func: FuncIndex) -> Value {
+        let name = self.builder.func.declare_imported_user_function(Symbol::Import(func).encode());
+        let name = ExternalName::user(name);
+        let value = GlobalValueData::Symbol { name, offset: 0.into(), colocated: false, tls: false };
+        let value = self.builder.func.create_global_value(value);
         self.builder.ins().symbol_value(POINTER, value)
     }
 
@@ -128,6 +140,19 @@ impl Translator<'_> {
             Symbol::Builtin(it) => self.builder.import_signature(signature::builtin(&self.env.target, it)),
             other => panic!("{other:?} is never called"),
         };
+        self.declare_callee(symbol, signature)
+    }
+
+    /// A callee of any kind, with a signature that belongs to it.
+    pub fn callee_with(&mut self, symbol: Symbol, signature: Signature) -> FuncRef {
+        if let Some(callee) = self.scratch.functions.get(&symbol) {
+            return *callee;
+        }
+        let signature = self.builder.import_signature(signature);
+        self.declare_callee(symbol, signature)
+    }
+
+    fn declare_callee(&mut self, symbol: Symbol, signature: SigRef) -> FuncRef {
         let colocated = self.is_colocated(symbol);
         let name = self.builder.func.declare_imported_user_function(symbol.encode());
         let callee = self.builder.import_function(ExtFuncData {

@@ -8,7 +8,8 @@ use crate::powers::Powers;
 use clap::{ArgAction, Args, ColorChoice, Parser, Subcommand, ValueEnum};
 use std::ffi::OsString;
 use std::path::PathBuf;
-use wasm2native::options::{Cpu, Emit, OptLevel, Options};
+use wasm2native::foreign;
+use wasm2native::options::{Cpu, Emit, OptLevel, Options, Origin, Source};
 use wasm2native::wasm::unsupported;
 
 const USAGE: &str = "wasm2native [OPTIONS] INPUT [-o OUTPUT]
@@ -250,6 +251,21 @@ pub struct Code {
     #[arg(long, value_name = "NAME", help_heading = "Program")]
     pub invoke: Option<String>,
 
+    /// Say what an imported C function takes: 'env.write: (i32, ptr[len=2], usize) -> isize'
+    ///
+    /// Imports that are not declared get their Wasm values as they are. Types: i8 u8 i16 u16 i32 u32 i64 u64 isize usize long ulong
+    /// f32 f64 v128; ptr, ptr[len=PARAM], cstr (addresses in linear memory, checked), funcptr(SIGNATURE) (an index in a table),
+    /// opaque (a host pointer), `...` (variable arguments), void. `module.name=SYMBOL: …` chooses the C symbol. May be repeated.
+    #[arg(long = "import", value_name = "DECLARATION", help_heading = "Program")]
+    pub imports: Vec<String>,
+
+    /// Read such declarations from FILE, one a line; it may declare more than is imported
+    ///
+    /// `libc` stands for the common functions of the C library as clang imports them (a file of that name is `./libc`). A module may bring
+    /// declarations of its own, in a custom section `wasm2native.imports`. The command line takes precedence, lines before files.
+    #[arg(long = "imports", value_name = "FILE", help_heading = "Program", value_parser = declarations)]
+    pub import_files: Vec<Source>,
+
     /// Compile with N threads [default: one per processor]
     #[arg(short = 'j', long = "jobs", value_name = "N", help_heading = "Code", value_parser = threads)]
     pub jobs: Option<usize>,
@@ -371,8 +387,17 @@ impl Code {
             spectre_masks: self.spectre_masks,
             enable: self.enable.clone(),
             invoke: self.invoke.clone(),
+            imports: self.imports(),
             ..Options::default()
         }
+    }
+}
+
+impl Code {
+    /// Lines before files: they are more particular.
+    fn imports(&self) -> Vec<Source> {
+        let lines = self.imports.iter().map(|line| Source { origin: Origin::Line, text: line.clone() });
+        lines.chain(self.import_files.iter().cloned()).collect()
     }
 }
 
@@ -459,4 +484,12 @@ fn long_version() -> String {
 fn module(text: &str) -> Result<(String, PathBuf), String> {
     let (name, file) = text.split_once('=').ok_or("expected NAME=FILE")?;
     Ok((name.to_owned(), PathBuf::from(file)))
+}
+
+fn declarations(file: &str) -> Result<Source, String> {
+    if file == "libc" {
+        return Ok(Source { origin: Origin::Library, text: foreign::LIBRARY.to_owned() });
+    }
+    let text = std::fs::read_to_string(file).map_err(|error| format!("can't read it: {error}"))?;
+    Ok(Source { origin: Origin::File(file.to_owned()), text })
 }

@@ -12,6 +12,9 @@
 //! `WASM2NATIVE_RUNTIME_LIBC=glibc|musl` chooses the C library. For a target without either, the files are empty, and
 //! only objects and programs that another linker finishes can be made.
 
+#[path = "wasi-shim/src/abi.rs"]
+mod abi;
+
 use object::elf::{self, FileHeader64, SectionHeader64};
 use object::pod::{bytes_of, from_bytes};
 use object::{LittleEndian as LE, Object, ObjectSymbol, SymbolFlags, SymbolIndex};
@@ -30,10 +33,6 @@ const MUSL: &str = "x86_64-unknown-linux-musl";
 
 /// In the order of the link: the first three stand before all else, the others at the end.
 const START_FILES: [&str; 5] = ["rcrt1.o", "crti.o", "crtbeginS.o", "crtendS.o", "crtn.o"];
-
-/// What translated code may call without the runtime calling it: `abi::BUILTINS`, and the functions to which Cranelift lowers
-/// operations that the processor lacks (`cranelift_codegen::ir::LibCall`).
-const CALLED: &str = "memmove memset memcpy memcmp ceil ceilf floor floorf trunc truncf nearbyint nearbyintf fma fmaf";
 
 fn main() -> Result<()> {
     for path in ["build.rs", "Cargo.toml", "Cargo.lock", "wasi-shim"] {
@@ -147,7 +146,7 @@ fn build_shim(target: &str, out: &Path) -> Result<Vec<u8>> {
 }
 
 fn write_runtime(out: &Path, shim: Vec<u8>, libraries: &Libraries) -> Result<()> {
-    let mut roots: Vec<String> = CALLED.split(' ').map(str::to_owned).collect();
+    let mut roots: Vec<String> = abi::C_FUNCTIONS.split(' ').map(str::to_owned).collect();
     for (name, path) in START_FILES.into_iter().zip(&libraries.start_files) {
         let data = if path.as_os_str().is_empty() { Vec::new() } else { strip(&std::fs::read(path)?, &UNUSED)? };
         if !data.is_empty() {

@@ -48,8 +48,8 @@ pub struct Dir {
 /// A C function that a module imports.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Foreign {
-    /// `module.name`
-    pub import: String,
+    pub module: String,
+    pub name: String,
     pub symbol: String,
 }
 
@@ -148,8 +148,9 @@ impl<'a> Executable<'a> {
 
     fn foreign(&self, program: u64) -> Option<Vec<Foreign>> {
         let words = self.words(program, offset_of!(Program, foreign), offset_of!(Program, foreign_length))?;
-        let pair = |pair: &[String]| Foreign { import: pair[0].clone(), symbol: pair[1].clone() };
-        words.len().is_multiple_of(2).then(|| words.chunks(2).map(pair).collect())
+        let words = words.chunks_exact(3);
+        let import = |it: &[String]| Foreign { module: it[0].clone(), name: it[1].clone(), symbol: it[2].clone() };
+        words.remainder().is_empty().then(|| words.map(import).collect())
     }
 
     /// Texts ended by zero bytes, by the fields of their address and of their length.

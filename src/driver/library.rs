@@ -5,12 +5,14 @@ use crate::abi::EntryKind;
 use crate::codegen::cranelift::{sweep, target};
 use crate::layout::World;
 use crate::link::library::{self, SharedLibrary};
+use crate::object::imports::{self, OpenImport};
 use crate::object::interface::{self, Item};
-use crate::object::{self, ProgramPlan, Role, assembly, imports};
+use crate::object::{self, ProgramPlan, Role, assembly};
 use crate::options::{Emit, Options, Output};
 use crate::output;
 use crate::progress::{Observer, stage};
 use crate::resolve::Linkage;
+use crate::wasm::describe::describe_name;
 use crate::wasm::input::Input;
 use crate::wasm::{EntityIndex, unsupported};
 use anyhow::{Context, Result, bail};
@@ -45,6 +47,8 @@ pub fn build(input: &Input, options: &Options, outputs: &[&Output], observer: &d
     if wants(&[Emit::Clif, Emit::Asm, Emit::Obj, Emit::Staticlib, Emit::Sharedlib]) {
         let linkage = Linkage::open(outside::chosen_symbols(options));
         let foreign = declared(&source, module, &linkage, &target, options, observer)?;
+        let imports = imports::open(module, &linkage, &foreign);
+        check_names(&interface, &imports).with_context(|| input.name.clone())?;
         let unit = source.explain(Unit::new(module, &linkage, foreign, World::Open, None, observer))?;
         let plan = plan(&unit, options, &prefix);
         let role = Role::Library { plan: &plan, interface: &interface };
@@ -61,13 +65,26 @@ pub fn build(input: &Input, options: &Options, outputs: &[&Output], observer: &d
             }
             let write = || object::write(&env, 0, &code, &role);
             let object = stage(observer, "object", 0, write).with_context(|| input.name.clone())?;
-            let imports =
-                imports::open(module, &linkage, &unit.foreign).into_iter().map(|import| import.symbol).collect();
+            let imports = imports.into_iter().map(|import| import.symbol).collect();
             let linking = Linking { outputs, object, interface: &interface, imports, options };
             linking.run(&mut results, observer).with_context(|| input.name.clone())?;
         }
     }
     outputs.iter().try_for_each(|Output { emit, file }| put(file, *emit, &results[emit]))
+}
+
+/// An import that has the symbol of an export would be the export.
+fn check_names(interface: &[Item], imports: &[OpenImport]) -> Result<()> {
+    for Item { symbol, .. } in interface {
+        if let Some(import) = imports.iter().find(|import| import.symbol == *symbol) {
+            bail!(
+                "an export and the import {} both become the symbol `{symbol}`\nhelp: --prefix gives exports other symbols, \
+                 --import-symbol the import",
+                describe_name(import.import)
+            );
+        }
+    }
+    Ok(())
 }
 
 /// From the object to the files that hold it.
@@ -132,7 +149,7 @@ fn plan(unit: &Unit, options: &Options, prefix: &str) -> ProgramPlan {
         ty.params().is_empty() && ty.results().is_empty()
     });
     let wasi = outside::uses_wasi(unit);
-    let is_function = |import: &imports::OpenImport| matches!(import.entity, EntityIndex::Function(_));
+    let is_function = |import: &OpenImport| matches!(import.entity, EntityIndex::Function(_));
     let open = imports::open(module, unit.linkage, &unit.foreign).into_iter().filter(is_function);
     ProgramPlan {
         entry: None,
@@ -142,14 +159,14 @@ fn plan(unit: &Unit, options: &Options, prefix: &str) -> ProgramPlan {
         initialize,
         wasi,
         options: options.program_options.clone(),
-        foreign: open.map(|import| (imports::full_name(import.import), import.symbol)).collect(),
+        foreign: open.map(|it| [it.import.module.to_owned(), it.import.name.to_owned(), it.symbol]).collect(),
         fixed_powers: options.fixed_powers,
         cpu_level: target::cpu_level(&options.cpu),
     }
 }
 
 /// `PREFIX` of exported symbols where the user gave none: the input's name without folder and extension.
-fn default_prefix(name: &str) -> String {
+pub fn default_prefix(name: &str) -> String {
     let stem = Path::new(name).file_stem().and_then(|stem| stem.to_str());
     imports::identifier(stem.filter(|_| name != "<stdin>").unwrap_or("wasm"))
 }

@@ -6,6 +6,7 @@ mod jobs;
 mod library;
 mod outside;
 mod plan;
+pub mod print;
 mod script;
 
 use crate::analyze::{self, Facts};
@@ -109,8 +110,11 @@ fn build_program(input: &Input, options: &Options, file: &Path, observer: &dyn O
     }
     let Outside { natives, uses_c } = outside;
     let request = LinkRequest { objects, natives, uses_c, output: file, strip: options.strip, options: &options.link };
-    let warnings = stage(observer, "link", 0, || link::link(request)).with_context(|| input.name.clone())?;
-    warnings.iter().for_each(|warning| observer.warning(warning));
+    let report = stage(observer, "link", 0, || link::link(request)).with_context(|| input.name.clone())?;
+    report.warnings.iter().for_each(|warning| observer.warning(warning));
+    if options.keep {
+        observer.linked(&report.command);
+    }
     Ok(())
 }
 

@@ -50,8 +50,8 @@ pub fn look_up(
         plan.wasi |= uses_wasi(unit);
     }
     let functions = |it: &&OpenImport| is_function(it) && resolution.find(&it.symbol).is_some();
-    plan.foreign =
-        open.iter().flatten().filter(functions).map(|it| (imports::full_name(it.import), it.symbol.clone())).collect();
+    let names = |it: &OpenImport| [it.import.module.to_owned(), it.import.name.to_owned(), it.symbol.clone()];
+    plan.foreign = open.iter().flatten().filter(functions).map(names).collect();
     plan.foreign.sort();
     plan.foreign.dedup();
     if let Some(warning) = warning(open.iter().flatten(), &resolution, &options.link) {

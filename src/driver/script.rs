@@ -12,7 +12,7 @@ use crate::link::native::Natives;
 use crate::link::{self, LinkRequest};
 use crate::object::script::{Command, Subject};
 use crate::object::{self, ProgramPlan, Role};
-use crate::options::Options;
+use crate::options::{LinkOptions, Options};
 use crate::progress::{Observer, Silent, stage};
 use crate::resolve::{self, Linkage, Provider, Sizes};
 use crate::script::{self, InstanceSource, Invoke, Script, Step, StepKind};
@@ -29,6 +29,9 @@ use wasmparser::{ValType, WasmFeatures};
 const EMPTY_MODULE: &[u8] = b"\0asm\x01\0\0\0";
 
 pub fn build(input: &Input, options: &Options, file: &Path, observer: &dyn Observer) -> Result<()> {
+    if options.link != LinkOptions::default() {
+        bail!("{}: a test script is linked with nothing but the modules in it", input.name);
+    }
     let target = Target::new(options)?;
     let text = std::str::from_utf8(&input.bytes).expect("it was recognised as text");
     let script = stage(observer, "read", 0, || script::read(text)).with_context(|| input.name.clone())?;

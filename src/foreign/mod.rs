@@ -58,6 +58,7 @@
 
 pub mod check;
 pub mod parse;
+pub mod prototype;
 
 use crate::wasm::{FuncIndex, MemoryIndex, Module, TableIndex, TypeIndex};
 use cranelift_entity::{PrimaryMap, entity_impl};

@@ -4,7 +4,7 @@
 //! command line, then the C library. The runtime's own symbols belong to nobody else.
 
 use super::native::{Kind, Native, Natives};
-use super::runtime::SymbolKind;
+use super::runtime::{self, SymbolKind};
 use super::suggest;
 use super::symbols::{Definition, ObjectSymbols};
 use anyhow::{Result, bail};
@@ -67,10 +67,13 @@ impl Resolution {
     }
 }
 
-/// Whether a symbol is the runtime's or the program's own, so that neither an import nor an object of the user can have it.
+/// What belongs to the program's beginning and end.
+const FRAME: [&str; 4] = ["main", "_start", "_init", "_fini"];
+
+/// Whether a symbol is the runtime's or the program's own, so that no import can have it.
 pub fn is_reserved(symbol: &str) -> bool {
     let prefixes = ["w2n_", "w2n.", "wasi_snapshot_preview1_", "wasi_unstable_"];
-    prefixes.iter().any(|prefix| symbol.starts_with(prefix)) || ["main", "_start", "_init", "_fini"].contains(&symbol)
+    prefixes.iter().any(|prefix| symbol.starts_with(prefix)) || FRAME.contains(&symbol)
 }
 
 /// Looks for `wanted`, and for what the user's objects need.
@@ -82,7 +85,9 @@ pub fn resolve(wanted: &[&str], natives: &Natives) -> Result<Resolution> {
         return Ok(Resolution::default());
     }
     let c_library = natives.c_library()?;
-    let mut search = Search::new(natives, &c_library);
+    // The user's objects may come from this program, too, and then have symbols of such names that the runtime does not have.
+    let runtime = if natives.files.is_empty() { HashSet::new() } else { runtime::functions()?.into_iter().collect() };
+    let mut search = Search::new(natives, &c_library, &runtime);
     natives.files.iter().filter(|file| file.kind == Kind::Object).for_each(|file| search.load(&file.objects[0]));
     wanted.iter().filter(|symbol| !is_reserved(symbol)).for_each(|symbol| search.want(symbol, None));
     search.run();
@@ -93,9 +98,11 @@ pub fn resolve(wanted: &[&str], natives: &Natives) -> Result<Resolution> {
 struct Search<'a> {
     natives: &'a Natives,
     c_library: &'a HashMap<String, (SymbolKind, u64)>,
+    runtime: &'a HashSet<String>,
     /// Members of archives and shared libraries by what they define: the first counts.
     available: HashMap<&'a str, (&'a ObjectSymbols, &'a Definition, Kind)>,
-    loaded: HashSet<&'a str>,
+    /// By their addresses: names may be the same.
+    loaded: HashSet<*const ObjectSymbols>,
     defined: HashMap<&'a str, (&'a ObjectSymbols, &'a Definition)>,
     /// What to look for, and the object that needs it.
     queue: Vec<(String, Option<&'a str>)>,
@@ -109,7 +116,11 @@ struct Search<'a> {
 }
 
 impl<'a> Search<'a> {
-    fn new(natives: &'a Natives, c_library: &'a HashMap<String, (SymbolKind, u64)>) -> Search<'a> {
+    fn new(
+        natives: &'a Natives,
+        c_library: &'a HashMap<String, (SymbolKind, u64)>,
+        runtime: &'a HashSet<String>,
+    ) -> Search<'a> {
         let mut available = HashMap::new();
         let is_lazy = |file: &&Native| file.kind != Kind::Object;
         for file in natives.files.iter().filter(is_lazy) {
@@ -122,6 +133,7 @@ impl<'a> Search<'a> {
         Search {
             natives,
             c_library,
+            runtime,
             available,
             loaded: HashSet::new(),
             defined: HashMap::new(),
@@ -141,14 +153,14 @@ impl<'a> Search<'a> {
 
     /// Makes an object part of the program.
     fn load(&mut self, object: &'a ObjectSymbols) {
-        if !self.loaded.insert(&object.name) {
+        if !self.loaded.insert(std::ptr::from_ref(object)) {
             return;
         }
         if let Some((relocation, section)) = object.fixed_address.as_ref().filter(|_| self.natives.compiler.is_none()) {
             self.fixed.push(format!("{}: relocation {relocation} in {section}", object.name));
         }
         for definition in &object.defined {
-            if is_reserved(&definition.name) {
+            if self.runtime.contains(&definition.name) || FRAME.contains(&&definition.name[..]) {
                 self.reserved.push(format!("`{}` in {}", definition.name, object.name));
                 continue;
             }
@@ -170,7 +182,7 @@ impl<'a> Search<'a> {
     fn run(&mut self) {
         while let Some((symbol, by)) = self.queue.pop() {
             let is_known = self.defined.contains_key(&symbol[..]) || is_linkers(&symbol);
-            let is_runtime = by.is_some() && is_reserved(&symbol);
+            let is_runtime = by.is_some() && self.runtime.contains(&symbol);
             if is_known || is_runtime {
                 continue;
             }
@@ -208,7 +220,8 @@ impl<'a> Search<'a> {
             (!by.is_empty()).then(|| format!("`{symbol}`, needed by {}{}", list(by), hint.unwrap_or_default()))
         };
         let missing: Vec<_> = self.missing.iter().filter_map(needed).collect();
-        if !missing.is_empty() && !self.natives.is_opaque() {
+        // A compiler links libraries that nobody names.
+        if !missing.is_empty() && self.natives.compiler.is_none() {
             bail!(
                 "nothing defines what objects need:\n  {}\nsearched: {}\nhelp: add the object or the archive that does, or -lNAME for \
                  a library",
@@ -261,10 +274,11 @@ fn list(names: &[&str]) -> String {
     }
 }
 
-/// Whether linkers define a symbol where something asks for it.
+/// Whether linkers define a symbol where something asks for it, or change the code that does: static programs have no `__tls_get_addr`.
 fn is_linkers(symbol: &str) -> bool {
-    const NAMES: [&str; 24] = [
+    const NAMES: [&str; 25] = [
         "_GLOBAL_OFFSET_TABLE_",
+        "__tls_get_addr",
         "_DYNAMIC",
         "__ehdr_start",
         "__executable_start",

@@ -1,5 +1,6 @@
 //! The C compiler of this machine, as a compiler of `.c` files and as the driver of a linker.
 
+use super::library::HOST_ARGUMENTS;
 use anyhow::{Context, Result, anyhow, bail};
 use std::ffi::{OsStr, OsString};
 use std::path::{Path, PathBuf};
@@ -52,7 +53,7 @@ impl Compiler {
         let words = self.flags.iter().map(OsString::as_os_str);
         let is_zig = is_zig(&self.program) || words.into_iter().any(|word| word == "ziglang");
         // gcc and clang link their unwinder always.
-        if is_zig { &["-lm", "-lunwind"] } else { &["-lm", "-lpthread", "-ldl"] }
+        if is_zig { &["-lm", "-lunwind"] } else { &HOST_ARGUMENTS }
     }
 
     pub fn program(&self) -> &Path {
@@ -61,8 +62,13 @@ impl Compiler {
 
     /// As the user knows it.
     pub fn name(&self) -> String {
+        self.words().join(" ")
+    }
+
+    /// The command without its arguments.
+    pub fn words(&self) -> Vec<String> {
         let flags = self.flags.iter().map(|flag| flag.to_string_lossy().into_owned());
-        std::iter::once(self.program.display().to_string()).chain(flags).collect::<Vec<_>>().join(" ")
+        std::iter::once(self.program.display().to_string()).chain(flags).collect()
     }
 
     /// An object from a source, for a position-independent program, and the compiler's warnings.
@@ -134,6 +140,13 @@ pub fn file_argument(file: &Path) -> OsString {
         Some(b'-' | b'@') => Path::new(".").join(file).into_os_string(),
         _ => file.as_os_str().to_owned(),
     }
+}
+
+/// `-LDIR`
+pub fn prefixed(flag: &str, folder: &Path) -> OsString {
+    let mut word = OsString::from(flag);
+    word.push(folder);
+    word
 }
 
 /// Program and flags. A program whose name has spaces is taken as it is.

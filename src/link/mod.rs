@@ -22,6 +22,7 @@ use anyhow::{Result, anyhow, bail};
 use libwild::{Args, Linker};
 use native::{Kind, Native, Natives};
 use runtime::{END_FILES, START_FILES, Set};
+use std::ffi::OsString;
 use std::path::Path;
 use std::sync::{Arc, Mutex};
 
@@ -37,22 +38,40 @@ pub struct LinkRequest<'a> {
     pub options: &'a LinkOptions,
 }
 
-/// Links, and returns the linker's warnings. Runs in rayon's current thread pool.
+/// What a C compiler has to get beside an object or library: the user's files and flags, and the system's libraries that the runtime
+/// needs.
+pub fn arguments_for_compiler(options: &LinkOptions) -> Vec<OsString> {
+    let files = options.files.iter().map(|file| compiler::file_argument(file));
+    let folders = options.folders.iter().map(|folder| compiler::prefixed("-L", folder));
+    let libraries = options.libraries.iter().map(|name| OsString::from(format!("-l{name}")));
+    let flags = options.flags.iter().map(OsString::from);
+    files.chain(folders).chain(libraries).chain(flags).chain(library::HOST_ARGUMENTS.map(OsString::from)).collect()
+}
+
+/// How it went.
+pub struct Report {
+    /// The linker's.
+    pub warnings: Vec<String>,
+    /// The command line that linked, or that would have been one.
+    pub command: Vec<String>,
+}
+
+/// Links. Runs in rayon's current thread pool.
 ///
 /// # Errors
 /// No runtime for this machine, an undefined symbol, or an output that can't be written.
-pub fn link(request: LinkRequest) -> Result<Vec<String>> {
+pub fn link(request: LinkRequest) -> Result<Report> {
     let mut place = Place::new(request.output, Access::Program)?;
-    let (program, warnings) = match request.natives.compiler.clone() {
+    let (program, report) = match request.natives.compiler.clone() {
         Some(compiler) => external::link(&compiler, request)?,
         None => link_in_process(request)?,
     };
     place.write(&program)?;
     place.commit()?;
-    Ok(warnings)
+    Ok(report)
 }
 
-fn link_in_process(request: LinkRequest) -> Result<(Vec<u8>, Vec<String>)> {
+fn link_in_process(request: LinkRequest) -> Result<(Vec<u8>, Report)> {
     let LinkRequest { objects, natives, uses_c, strip, .. } = request;
     let set = if uses_c { Set::Complete } else { Set::Plain };
     let mut names: Vec<String> = START_FILES.iter().map(|file| file.name.to_owned()).collect();
@@ -68,14 +87,15 @@ fn link_in_process(request: LinkRequest) -> Result<(Vec<u8>, Vec<String>)> {
     names.extend(set.files().iter().chain(&END_FILES).map(|file| file.name.to_owned()));
 
     let (files, output) = files::Files::new(inputs);
-    let warnings = run(&arguments(&names, strip), files)?;
+    let command = arguments(&names, strip);
+    let warnings = run(&command, files)?;
     let (undefined, warnings): (Vec<_>, Vec<_>) =
         warnings.into_iter().partition(|warning| warning.starts_with(UNDEFINED));
     if !undefined.is_empty() {
         bail!("symbols that nothing defines:\n  {}", list_undefined(&undefined));
     }
     let program = std::mem::take(&mut *output.lock().expect("nobody panics with the lock"));
-    Ok((program, warnings))
+    Ok((program, Report { warnings, command }))
 }
 
 /// The name under which the linker finds a file of the user. It stands in messages, and must be none that a flag has.

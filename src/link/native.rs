@@ -142,7 +142,8 @@ impl Natives {
         if let Some(file) = self.files.iter().find(is_strange) {
             return Some(match file.kind {
                 Kind::Shared => format!("{} is a shared library, which", file.name),
-                _ => format!("{} is in a form that", file.name),
+                _ if symbols::format(&file.bytes) == Format::Bitcode => format!("{} is LLVM bitcode, which", file.name),
+                _ => format!("{} holds code for a linker's plugin, or is a linker script, which", file.name),
             });
         }
         match options.flags.first() {
@@ -190,24 +191,20 @@ impl Natives {
         self.files.iter().any(|file| file.kind == Kind::Opaque)
     }
 
-    /// What the C library defines: kind and size of each symbol.
+    /// What the C library defines: kind and size of each symbol. Where a compiler links, it is the system's, as far as that can be seen,
+    /// and what C libraries always have.
     ///
     /// # Errors
     /// When the table that this program carries is damaged.
     pub fn c_library(&self) -> Result<HashMap<String, (SymbolKind, u64)>> {
-        let system = |compiler: &Compiler| {
-            let mut all = HashMap::new();
-            for name in ["libc.so.6", "libm.so.6"] {
-                let bytes = std::fs::read(compiler.library(name)?).ok()?;
-                let library = symbols::shared(name, &bytes).ok()?;
-                all.extend(library.defined.into_iter().map(|it| (it.name, (it.kind, it.size))));
-            }
-            Some(all)
-        };
-        match self.compiler.as_ref().and_then(system) {
-            Some(all) => Ok(all),
-            None => runtime::symbols(),
+        let mut all = runtime::symbols()?;
+        for name in ["libc.so.6", "libm.so.6"] {
+            let Some(path) = self.compiler.as_ref().and_then(|compiler| compiler.library(name)) else { continue };
+            let library = std::fs::read(path).ok().and_then(|bytes| symbols::shared(name, &bytes).ok());
+            let definitions = library.into_iter().flat_map(|library| library.defined);
+            all.extend(definitions.map(|it| (it.name, (it.kind, it.size))));
         }
+        Ok(all)
     }
 }
 

@@ -4,6 +4,7 @@
 //! call C, is the runtime with those tables and the whole C library. Only what is asked for is decompressed.
 
 use crate::link::files::Inputs;
+use crate::link::symbols;
 use anyhow::{Context, Result, bail};
 use flate2::read::ZlibDecoder;
 use rayon::prelude::*;
@@ -78,7 +79,7 @@ impl Set {
 /// # Errors
 /// This program was built without a runtime.
 pub fn object() -> Result<Vec<u8>> {
-    check()?;
+    have_runtime()?;
     decompress(COMPLETE[0].data)
 }
 
@@ -87,7 +88,7 @@ pub fn object() -> Result<Vec<u8>> {
 /// # Errors
 /// This program was built without a runtime.
 pub(super) fn files(set: Set) -> Result<Inputs> {
-    check()?;
+    have_runtime()?;
     let read = |file: &Embedded| Ok((file.name.into(), decompress(file.data)?.into()));
     let mut files = set.files().par_iter().map(read).collect::<Result<Inputs>>()?;
     for file in START_FILES.iter().chain(&END_FILES) {
@@ -96,12 +97,23 @@ pub(super) fn files(set: Set) -> Result<Inputs> {
     Ok(files)
 }
 
+/// The functions that the runtime defines for objects.
+///
+/// # Errors
+/// This program was built without a runtime.
+pub fn functions() -> Result<Vec<String>> {
+    let runtime = symbols::object(COMPLETE[0].name, &object()?)?;
+    let mut names: Vec<String> = runtime.defined.into_iter().map(|definition| definition.name).collect();
+    names.sort();
+    Ok(names)
+}
+
 /// Everything of a shared library but its own object, by name.
 ///
 /// # Errors
 /// This program was built without a runtime, or with one that has no shared C library.
 pub(super) fn shared_files() -> Result<Inputs> {
-    check()?;
+    have_runtime()?;
     let read = |file: &Embedded| Ok((file.name.into(), decompress(file.data)?.into()));
     let compressed = [&COMPLETE[0]].into_iter().chain(&SHARED_LIBRARIES);
     let mut files = compressed.map(read).collect::<Result<Inputs>>()?;
@@ -114,7 +126,7 @@ pub(super) fn shared_files() -> Result<Inputs> {
     Ok(files)
 }
 
-fn check() -> Result<()> {
+fn have_runtime() -> Result<()> {
     if START_FILES[0].data.is_empty() {
         bail!("this build of wasm2native carries no runtime: it can make objects, not programs");
     }

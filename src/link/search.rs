@@ -61,7 +61,8 @@ pub fn find(name: &str, folders: &[PathBuf], prefer: Prefer) -> Result<PathBuf> 
     };
     let list = |folders: &[&Path]| folders.iter().map(|it| it.display().to_string()).collect::<Vec<_>>().join(", ");
     bail!(
-        "-l{name}: there is no {wanted} in {}\nhelp: -L DIR names a folder to search before these",
+        "-l{name}: there is no {wanted} in {}\nhelp: -L DIR names a folder to search before these; a C compiler may know more of \
+         them: --linker cc",
         list(&searched.into_iter().filter(|folder| folder.is_dir()).collect::<Vec<_>>())
     )
 }

@@ -82,11 +82,15 @@ pub fn object(name: &str, bytes: &[u8]) -> Result<ObjectSymbols> {
             object.undefined.push(name.to_owned());
         }
     }
-    // gcc marks objects without machine code.
-    object.intermediate = object.defined.iter().any(|it| it.name == "__gnu_lto_slim");
+    // Also where machine code is there beside it: the built-in linker refuses both.
+    let section_names = elf.section_headers.iter().filter_map(|it| elf.shdr_strtab.get_at(it.sh_name));
+    object.intermediate = section_names.into_iter().any(|name| name.starts_with(".gnu.lto_"));
     object.fixed_address = fixed_address(&elf);
     Ok(object)
 }
+
+/// Bit of `DT_FLAGS_1` of a position-independent program.
+const DF_1_PIE: u64 = 0x0800_0000;
 
 /// What a shared library defines for others.
 ///
@@ -94,6 +98,10 @@ pub fn object(name: &str, bytes: &[u8]) -> Result<ObjectSymbols> {
 /// As [`object`].
 pub fn shared(name: &str, bytes: &[u8]) -> Result<ObjectSymbols> {
     let elf = parse(bytes)?;
+    let flags = elf.dynamic.as_ref().map_or(0, |dynamic| dynamic.info.flags_1);
+    if flags & DF_1_PIE != 0 || (elf.interpreter.is_some() && elf.soname.is_none()) {
+        bail!("this is a program, not a shared library");
+    }
     let mut object = ObjectSymbols { intermediate: false, ..intermediate(name) };
     for symbol in elf.dynsyms.iter() {
         let is_visible = symbol.st_bind() != sym::STB_LOCAL && symbol.st_shndx as u32 != SHN_UNDEF;
@@ -142,7 +150,11 @@ pub fn is_shared(bytes: &[u8]) -> bool {
 fn parse(bytes: &[u8]) -> Result<Elf<'_>> {
     let elf = Elf::parse(bytes).context("the file is damaged")?;
     if elf.header.e_machine != header::EM_X86_64 {
-        bail!("this is for {}, and the program is for x86_64", header::machine_to_str(elf.header.e_machine));
+        let machine = match elf.header.e_machine {
+            header::EM_386 => "i386".to_owned(),
+            machine => header::machine_to_str(machine).to_lowercase(),
+        };
+        bail!("this is for {machine}, and the program is for x86_64");
     }
     if !elf.is_64 {
         bail!("this is for the x32 ABI, and the program is for x86_64");

@@ -52,8 +52,8 @@ pub struct ProgramPlan {
     /// The module imports WASI functions that reachable code calls.
     pub wasi: bool,
     pub options: Vec<String>,
-    /// C functions that the modules call directly: `module.name` of the import, and the symbol.
-    pub foreign: Vec<(String, String)>,
+    /// C functions that the modules call directly: module and name of the import, and the symbol.
+    pub foreign: Vec<[String; 3]>,
     pub fixed_powers: bool,
     pub cpu_level: u8,
 }

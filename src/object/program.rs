@@ -18,9 +18,12 @@ pub fn write(writer: &mut Writer, plan: &ProgramPlan, instance: usize, image: Sy
     let options: Vec<u8> = plan.options.iter().flat_map(|option| option.bytes().chain([0])).collect();
     let options_length = options.len() as u64;
     let options = write_options(writer, options);
-    let foreign = plan.foreign.iter().flat_map(|(import, symbol)| [import, symbol]);
-    let foreign: Vec<u8> =
-        foreign.flat_map(|text| text.replace('\0', "?").into_bytes().into_iter().chain([0])).collect();
+    let foreign: Vec<u8> = plan
+        .foreign
+        .iter()
+        .flatten()
+        .flat_map(|text| text.replace('\0', "?").into_bytes().into_iter().chain([0]))
+        .collect();
     let foreign_length = foreign.len() as u64;
     let foreign = (!foreign.is_empty()).then(|| read_only(writer, "w2n.foreign", foreign));
     let name = read_only(writer, "w2n.entry_name", plan.entry_name.replace('\0', "?").bytes().chain([0]).collect());

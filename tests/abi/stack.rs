@@ -1,9 +1,9 @@
 //! The end of the stack: a clean trap, whoever needs more than there is.
 //!
 //! Wasm functions with frames of more than a page, of more than 64 KiB and of more than a megabyte are entered with less room than
-//! they need, on the main thread and on a host's thread, whose guard is one page; calls go from Wasm to C and back until the stack ends, in Wasm
-//! or in C. Where translated code is on the stack, an overflow in C counts as that of the Wasm that called it. Where there is none, it
-//! is the host's own affair, and its process dies as it would without us.
+//! they need, on the main thread and on a host's thread, whose guard is one page; calls go from Wasm to C and back until the stack
+//! ends, in Wasm or in C. Where translated code is on the stack, an overflow in C counts as that of the Wasm that called it: the frames of
+//! either are what filled it. Where there is none, it is the host's own affair, and its process dies as it would without us.
 
 use crate::batch;
 use crate::support::process::{self, Outcome, describe};

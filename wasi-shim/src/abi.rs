@@ -484,8 +484,8 @@ pub struct Program {
     /// Options fixed at build time, each ended by a zero byte, in the syntax of the command line (`--dir`, `/tmp::/data`).
     pub options: *const u8,
     pub options_length: u64,
-    /// C functions that the modules call directly, for `wasm2native inspect`: of each the import's `module.name` and the symbol,
-    /// both ended by a zero byte.
+    /// C functions that the modules call directly, for `wasm2native inspect`: of each the import's module and name and the
+    /// symbol, all ended by a zero byte.
     pub foreign: *const u8,
     pub foreign_length: u64,
     /// A script to go through instead of running an entry; null if there is none.
@@ -639,6 +639,11 @@ pub const BUILTINS: [(&str, &str, &str); 21] = [
     // (entry of the function that stands for the import): the end of a call of an import that nothing defines
     ("w2n_undefined_import", "p", ""),
 ];
+
+/// What translated code may call of the C library: some of [`BUILTINS`], and the functions to which Cranelift lowers operations that
+/// the processor lacks (`cranelift_codegen::ir::LibCall`).
+pub const C_FUNCTIONS: &str =
+    "memmove memset memcpy memcmp ceil ceilf floor floorf trunc truncf nearbyint nearbyintf fma fmaf";
 
 /// Index into [`BUILTINS`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]

@@ -34,9 +34,14 @@ Runner for cargo:
 
 const LONG_ABOUT: &str = "Compiles WebAssembly to native programs, ahead of time.
 
-INPUT is a module (.wasm) or its text (.wat); the result needs nothing else to run: no engine, no C compiler, no library. \
+INPUT is a module (.wasm) or its text (.wat); the result needs nothing else to run: no engine, no library. \
 A program built from a WASI module sees its arguments and its standard streams and nothing more: files and environment \
-variables have to be granted, when building (--dir, --env) or when running (environment variable WASM2NATIVE_OPTIONS=\"--dir .\").";
+variables have to be granted, when building (--dir, --env) or when running (environment variable WASM2NATIVE_OPTIONS=\"--dir .\").
+
+What a module imports beyond WASI is C: `env.puts` is the function `puts`, other modules' names come first (`zlib_inflate` for \
+zlib.inflate). It is looked for in other modules (--module), in the objects, archives, libraries and C sources beside INPUT, \
+and in the C library that wasm2native carries, for which no C compiler has to be there. C functions are outside of the sandbox: \
+--allow-import says which may be called.";
 
 const AFTER_LONG_HELP: &str =
     "Arguments can be read from a file: `@FILE` stands for the words in FILE, which may be quoted as in a shell.
@@ -77,7 +82,7 @@ pub enum Command {
 #[derive(Args)]
 pub struct Compile {
     /// Module to compile: .wasm or .wat, `-` for standard input; and what to link it with: .o, .a, .so, .c
-    #[arg(value_name = "INPUT", required_unless_present = "enable")]
+    #[arg(value_name = "INPUT", required_unless_present_any = ["enable", "print"])]
     pub inputs: Vec<PathBuf>,
 
     /// Add the module in FILE to the program: what others import from NAME, it defines
@@ -137,6 +142,17 @@ pub struct Compile {
 
     #[command(flatten)]
     pub code: Code,
+
+    /// Print something about the module instead of compiling it: imports, exports, link-args, runtime-symbols
+    ///
+    /// Lines for programs to read, with tabs between columns.
+    /// imports: module, name, kind, Wasm type, C symbol, C declaration, and who would define it in a program;
+    ///   of a built program, the C functions that it calls.
+    /// exports: name, kind, Wasm type, C symbol, C declaration, as an object or library has them.
+    /// link-args: what a C compiler gets to link the object or library with the other files and flags given here.
+    /// runtime-symbols: what objects may need of the runtime and of the C library; asks for no module.
+    #[arg(long, value_name = "WHAT", help_heading = "Output", hide_possible_values = true, verbatim_doc_comment)]
+    pub print: Option<PrintWhat>,
 
     #[command(flatten)]
     pub linking: Linking,
@@ -292,6 +308,14 @@ const FORMS: [(&str, Emit, &str); 7] = [
     ("clif", Emit::Clif, "Cranelift's intermediate form"),
     ("wat", Emit::Wat, "the module as text"),
 ];
+
+#[derive(Copy, Clone, ValueEnum)]
+pub enum PrintWhat {
+    Imports,
+    Exports,
+    LinkArgs,
+    RuntimeSymbols,
+}
 
 #[derive(Copy, Clone, ValueEnum)]
 pub enum Level {

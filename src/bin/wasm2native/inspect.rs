@@ -52,9 +52,9 @@ fn describe(inspection: &Inspection) -> String {
             .collect(),
     );
     row("environment", environment(inspection));
-    let foreign = |it: &Foreign| match it.import.strip_prefix("env.") == Some(&it.symbol) {
+    let foreign = |it: &Foreign| match it.module == "env" && it.name == it.symbol {
         true => it.symbol.clone(),
-        false => format!("{} as {}", it.symbol, it.import),
+        false => format!("{} as {}.{}", it.symbol, it.module.escape_debug(), it.name.escape_debug()),
     };
     row("calls C", inspection.foreign.iter().map(foreign).collect());
     let limit = |bytes: &Option<String>| {

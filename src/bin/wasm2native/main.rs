@@ -7,6 +7,7 @@ mod inspect;
 mod linking;
 mod outputs;
 mod powers;
+mod print;
 mod run;
 mod words;
 
@@ -73,6 +74,7 @@ fn dispatch(cli: &Cli, console: &Console) -> Result<ExitCode> {
         return Ok(ExitCode::SUCCESS);
     }
     match &cli.command {
+        None if let Some(what) = cli.compile.print => print::run(&cli.compile, what),
         None if cli.compile.inputs.is_empty() => Err(missing_input("INPUT", &cli.compile.linking)),
         Some(Command::Run(run)) if run.module_and_args.is_empty() => Err(missing_input("MODULE", &run.linking)),
         None => build::run(&cli.compile, console),

@@ -138,7 +138,9 @@ fn check(args: &Compile, input: &Path, Output { emit, file: output }: &Output) -
         bail!(Usage(format!("{name} is a directory\nhelp: choose another name: -o FILE")));
     }
     let same = |input: std::fs::Metadata| (input.dev(), input.ino()) == (existing.dev(), existing.ino());
-    if existing.is_file() && input != Path::new(STDIO) && std::fs::metadata(input).is_ok_and(same) {
+    let inputs = args.linking.files.iter().map(PathBuf::as_path).chain([input]);
+    let is_read = |input: &Path| input != Path::new(STDIO) && std::fs::metadata(input).is_ok_and(same);
+    if existing.is_file() && inputs.into_iter().any(is_read) {
         bail!(Usage(format!("{name} is the input, and would be overwritten\nhelp: choose another name: -o FILE")));
     }
     Ok(())

@@ -35,10 +35,10 @@ pub fn raise(_: &Guest, signal: u32) -> Result<()> {
         16..=30 => signal + 1,
         _ => return Err(Errno::Inval.into()),
     } as i32;
-    // SAFETY: the effect is that of the signal's action, which belongs to the system or to handlers of this process. SIGPIPE is
+    // SAFETY: the effect is that of the signal's action, which belongs to the system or to handlers of this process. Two are
     // ignored only so that writing returns an error, see `start`.
     let result = unsafe {
-        if signal == libc::SIGPIPE {
+        if signal == libc::SIGPIPE || signal == libc::SIGXFSZ {
             libc::signal(signal, libc::SIG_DFL);
         }
         libc::raise(signal)

@@ -29,11 +29,13 @@ pub unsafe extern "C" fn w2n_wasi_start(start: *const Start) {
         let Start { program, argc, argv, envp } = *start;
         (&*program, argc, argv, envp)
     };
-    // Writing to a pipe that nobody reads is an error for the guest, not the end of the program: WASI has no signals. In a library
-    // that is for the host to decide.
+    // To write to a pipe that nobody reads, or beyond the limit on a file's size, is an error for the guest and not the end of the
+    // program: WASI has no signals. In a library that is for the host to decide.
     if program::main().is_some() {
-        // SAFETY: no handler is installed.
-        unsafe { libc::signal(libc::SIGPIPE, libc::SIG_IGN) };
+        for signal in [libc::SIGPIPE, libc::SIGXFSZ] {
+            // SAFETY: no handler is installed.
+            unsafe { libc::signal(signal, libc::SIG_IGN) };
+        }
     }
     let mut context = Context::default();
     let (reads, writes) = (Access { read: true, write: false }, Access { read: false, write: true });

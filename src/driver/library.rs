@@ -5,14 +5,13 @@ use crate::abi::EntryKind;
 use crate::codegen::cranelift::{sweep, target};
 use crate::layout::World;
 use crate::link::library::{self, SharedLibrary};
-use crate::object::imports::{self, OpenImport};
+use crate::object::imports;
 use crate::object::interface::{self, Item};
 use crate::object::{self, ProgramPlan, Role, assembly};
 use crate::options::{Emit, Options, Output};
 use crate::output;
 use crate::progress::{Observer, stage};
 use crate::resolve::Linkage;
-use crate::wasm::describe::describe_name;
 use crate::wasm::input::Input;
 use crate::wasm::{EntityIndex, unsupported};
 use anyhow::{Context, Result, bail};
@@ -46,9 +45,8 @@ pub fn build(input: &Input, options: &Options, outputs: &[&Output], observer: &d
     let interface = interface::interface(module, &prefix).with_context(|| input.name.clone())?;
     if wants(&[Emit::Clif, Emit::Asm, Emit::Obj, Emit::Staticlib, Emit::Sharedlib]) {
         let linkage = Linkage::open(outside::chosen_symbols(options));
+        interface::check_imports(&interface, module, &linkage).with_context(|| input.name.clone())?;
         let foreign = declared(&source, module, &linkage, &target, options, observer)?;
-        let imports = imports::open(module, &linkage, &foreign);
-        check_names(&interface, &imports).with_context(|| input.name.clone())?;
         let unit = source.explain(Unit::new(module, &linkage, foreign, World::Open, None, observer))?;
         let plan = plan(&unit, options, &prefix);
         let role = Role::Library { plan: &plan, interface: &interface };
@@ -65,26 +63,13 @@ pub fn build(input: &Input, options: &Options, outputs: &[&Output], observer: &d
             }
             let write = || object::write(&env, 0, &code, &role);
             let object = stage(observer, "object", 0, write).with_context(|| input.name.clone())?;
-            let imports = imports.into_iter().map(|import| import.symbol).collect();
+            let imports =
+                imports::open(module, &linkage, &unit.foreign).into_iter().map(|import| import.symbol).collect();
             let linking = Linking { outputs, object, interface: &interface, imports, options };
             linking.run(&mut results, observer).with_context(|| input.name.clone())?;
         }
     }
     outputs.iter().try_for_each(|Output { emit, file }| put(file, *emit, &results[emit]))
-}
-
-/// An import that has the symbol of an export would be the export.
-fn check_names(interface: &[Item], imports: &[OpenImport]) -> Result<()> {
-    for Item { symbol, .. } in interface {
-        if let Some(import) = imports.iter().find(|import| import.symbol == *symbol) {
-            bail!(
-                "an export and the import {} both become the symbol `{symbol}`\nhelp: --prefix gives exports other symbols, \
-                 --import-symbol the import",
-                describe_name(import.import)
-            );
-        }
-    }
-    Ok(())
 }
 
 /// From the object to the files that hold it.
@@ -149,7 +134,7 @@ fn plan(unit: &Unit, options: &Options, prefix: &str) -> ProgramPlan {
         ty.params().is_empty() && ty.results().is_empty()
     });
     let wasi = outside::uses_wasi(unit);
-    let is_function = |import: &OpenImport| matches!(import.entity, EntityIndex::Function(_));
+    let is_function = |import: &imports::OpenImport| matches!(import.entity, EntityIndex::Function(_));
     let open = imports::open(module, unit.linkage, &unit.foreign).into_iter().filter(is_function);
     ProgramPlan {
         entry: None,

@@ -46,9 +46,9 @@ pub fn imports(input: &Input, options: &Options) -> Result<String> {
             EntityIndex::Function(func) => foreign.function(func),
             _ => None,
         };
-        let chosen = function.and_then(|function| function.symbol.clone());
-        let symbol = chosen.unwrap_or_else(|| imports::symbol(&linkage, import));
-        let is_open = open.iter().any(|it| it.entity == entity && it.refusal.is_none());
+        let found = open.iter().find(|it| it.entity == entity);
+        let symbol = found.map_or_else(|| imports::symbol(&linkage, import), |it| it.symbol.clone());
+        let is_open = found.is_some_and(|it| it.refusal.is_none());
         let place = match is_other(import) {
             true => format!("module {}", import.module.escape_debug()),
             false => place(&symbol, entity, is_open, &resolution),

@@ -3,7 +3,10 @@
 //! Every export is `PREFIX_NAME`. Beside them there are functions of the library's own: `PREFIX_init`, and for each memory that a host
 //! may see one for its base and one for its size. An export that would get the name of one of those is `PREFIX_export_NAME`.
 
-use super::imports::identifier;
+use super::imports::{self, identifier};
+use crate::abi;
+use crate::resolve::{self, Linkage};
+use crate::wasm::describe::describe_name;
 use crate::wasm::{EntityIndex, FuncIndex, GlobalIndex, MemoryIndex, Module, TableIndex, TagIndex};
 use anyhow::{Result, bail};
 use std::collections::HashMap;
@@ -34,8 +37,9 @@ pub enum Kind {
 /// The interface of a module as a library: first what is its own, then its exports in their order.
 ///
 /// # Errors
-/// When two exports would get the same symbol.
+/// When two exports would get the same symbol, or when no C name can begin with the prefix.
 pub fn interface<'a>(module: &Module<'a>, prefix: &str) -> Result<Vec<Item<'a>>> {
+    check_prefix(prefix)?;
     let symbol = |name: &str| format!("{prefix}_{}", identifier_part(name));
     let mut items = vec![Item { symbol: symbol("init"), export: None, kind: Kind::Init }];
     for (name, export, memory) in memories(module) {
@@ -84,6 +88,38 @@ fn check(items: &[Item]) -> Result<()> {
                 export.map_or("of the library".to_owned(), |name| format!("`{}`", name.escape_debug()))
             };
             bail!("exports {} and {} both become the symbol `{}`", describe(other), describe(item.export), item.symbol);
+        }
+    }
+    Ok(())
+}
+
+/// The prefix is the beginning of an identifier of C, and of none of the runtime.
+fn check_prefix(prefix: &str) -> Result<()> {
+    if identifier(prefix) != prefix {
+        bail!("the prefix `{}` is no identifier of C; choose another with --prefix NAME", prefix.escape_debug());
+    }
+    if prefix == "w2n" || prefix.starts_with("w2n_") || abi::WASI_MODULES.contains(&prefix) {
+        bail!("names with the prefix `{prefix}` are the runtime's own; choose another with --prefix NAME");
+    }
+    Ok(())
+}
+
+/// An import under the name of an export would be that export, and call itself.
+///
+/// # Errors
+/// When there is one.
+pub fn check_imports(items: &[Item], module: &Module, linkage: &Linkage) -> Result<()> {
+    for (import, _) in resolve::imports(module) {
+        let symbol = imports::symbol(linkage, import);
+        if let Some(item) = items.iter().find(|item| item.symbol == symbol) {
+            let import = describe_name(import);
+            let export = item
+                .export
+                .map_or("a function of the library".to_owned(), |it| format!("export `{}`", it.escape_debug()));
+            bail!(
+                "import {import} and {export} both become the symbol `{symbol}`\nhelp: --prefix gives exports other symbols, \
+                 --import-symbol the import"
+            );
         }
     }
     Ok(())

@@ -248,7 +248,7 @@ fn imports_may_have_another_symbol() {
     place.write("b.wat", r#"(module (import "b" "f" (func)) (func (export "f") (call 0)))"#);
     place
         .wasm2native(&["-c", "b.wat"])
-        .fails(1, &["error: b.wat: an export and the import `b.f` both become the symbol `b_f`", "help: "]);
+        .fails(1, &["error: b.wat: import `b.f` and export `f` both become the symbol `b_f`", "help: "]);
     for wrong in ["abs", "env=abs", "env.f=", "env.f=a b", "env.f=1"] {
         place.wasm2native(&["a.wat", "--import-symbol", wrong]).fails(2, &["--import-symbol"]);
     }

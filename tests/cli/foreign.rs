@@ -173,10 +173,10 @@ const SERVER: &str = r#"(module
 
 const SERVER_IMPORTS: &str = "env.socket: (i32, i32, i32) -> i32
 env.bind: (i32, ptr[len=2], u32) -> i32
-env.getsockname: (i32, ptr[size=16], ptr[size=4]) -> i32
+env.getsockname: (i32, ptr[len=*2], ptr[size=4]) -> i32
 env.htons: (u16) -> u16
 env.listen: (i32, i32) -> i32
-env.accept: (i32, ptr[size=16], ptr[size=4]) -> i32
+env.accept: (fd: i32, ptr[len=*length], length: ptr[size=4]) -> i32
 env.read: (fd: i32, buffer: ptr[len=n], n: usize) -> isize
 env.write: (i32, ptr[len=2], usize) -> isize
 env.close: (i32) -> i32

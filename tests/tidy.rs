@@ -9,7 +9,7 @@ const UNSAFE_ALLOWED: [&str; 0] = [];
 
 /// What fixtures are about; a name is `AREA-what-it-shows.wat`.
 const AREAS: &str = "atomic bench bulk c call cot ctl data emit entry exn foreign fref global import input invalid invoke link mem mem64 \
-                     name num page simd table tail trap unsupported wasi";
+                     name num page simd table tail thread trap unsupported wasi";
 
 const LONGEST_FILE: usize = 700;
 const LONGEST_LINE: usize = 140;

@@ -1,5 +1,6 @@
 //! What an executable runs.
 
+use super::threads;
 use crate::abi::EntryKind;
 use crate::codegen::cranelift::target;
 use crate::object::ProgramPlan;
@@ -39,6 +40,7 @@ pub fn program(module: &Module, options: &Options) -> Result<ProgramPlan> {
         entry_name,
         kind: if options.invoke.is_some() { EntryKind::Invoke } else { EntryKind::Run },
         initialize: initialize.map(|(_, func)| func),
+        thread_start: threads::start(module)?,
         wasi: false,
         options: options.program_options.clone(),
         foreign: Vec::new(),

@@ -105,6 +105,7 @@ fn plan(commands: Vec<Command>, options: &Options) -> ProgramPlan {
         entry_name: String::new(),
         kind: EntryKind::Run,
         initialize: None,
+        thread_start: None,
         wasi: false,
         options: options.program_options.clone(),
         foreign: Vec::new(),

@@ -58,7 +58,6 @@
 
 pub mod check;
 pub mod parse;
-pub mod prototype;
 
 use crate::wasm::{FuncIndex, MemoryIndex, Module, TableIndex, TypeIndex};
 use cranelift_entity::{PrimaryMap, entity_impl};

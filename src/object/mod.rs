@@ -49,6 +49,8 @@ pub struct ProgramPlan {
     pub kind: crate::abi::EntryKind,
     /// A WASI reactor's `_initialize`.
     pub initialize: Option<FuncIndex>,
+    /// What a new thread calls, if the module starts some.
+    pub thread_start: Option<FuncIndex>,
     /// The module imports WASI functions that reachable code calls.
     pub wasi: bool,
     pub options: Vec<String>,

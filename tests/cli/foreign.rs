@@ -216,7 +216,7 @@ fn build_systems_are_told_what_c_has_to_define() {
         place.wasm2native(&["server.wat", "--imports", "libc.imports", "--print", "imports"]).succeeds().stdout;
     for line in [
         "env\tread\tfunction\t(i32, i32, i32) -> i32\tread\tint64_t read(int32_t, void *, uint64_t);\tthe C library\n",
-        "env\tdprintf\tfunction\t(i32, i32, i32) -> i32\tdprintf\tint32_t dprintf(int32_t, char *, ...);\tthe C library\n",
+        "env\tdprintf\tfunction\t(i32, i32, i32) -> i32\tdprintf\tint32_t dprintf(int32_t, const char *, ...);\tthe C library\n",
     ] {
         assert!(printed.contains(line), "{printed}");
     }

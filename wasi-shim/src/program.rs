@@ -104,6 +104,9 @@ pub fn at(address: usize) -> (&'static Program, Option<&'static Image>) {
     (first, images_of(first).next())
 }
 
+// SAFETY: what the pointers lead to is constant, or is written by translated code alone; what the runtime changes is atomic.
+unsafe impl Sync for Program {}
+
 impl Image {
     /// Whether a code address lies in this module's code.
     pub fn contains(&self, address: usize) -> bool {

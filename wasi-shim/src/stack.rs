@@ -75,6 +75,11 @@ fn main_limit() -> libc::rlimit {
     limit
 }
 
+/// Bytes of the stack of a new thread: as many as the main stack may have, within reason. The system gives them when they are used.
+pub fn size_of_new() -> usize {
+    default_limit(&main_limit()).clamp(64 << 10, 64 << 20) as usize
+}
+
 fn default_limit(limit: &libc::rlimit) -> u64 {
     match limit.rlim_cur {
         libc::RLIM_INFINITY => LARGEST_DEFAULT.min(limit.rlim_max),

@@ -173,10 +173,10 @@ const SERVER: &str = r#"(module
 
 const SERVER_IMPORTS: &str = "env.socket: (i32, i32, i32) -> i32
 env.bind: (i32, ptr[len=2], u32) -> i32
-env.getsockname: (i32, ptr[size=16], ptr[size=4]) -> i32
+env.getsockname: (i32, ptr[len=*2], ptr[size=4]) -> i32
 env.htons: (u16) -> u16
 env.listen: (i32, i32) -> i32
-env.accept: (i32, ptr[size=16], ptr[size=4]) -> i32
+env.accept: (fd: i32, ptr[len=*length], length: ptr[size=4]) -> i32
 env.read: (fd: i32, buffer: ptr[len=n], n: usize) -> isize
 env.write: (i32, ptr[len=2], usize) -> isize
 env.close: (i32) -> i32
@@ -216,7 +216,7 @@ fn build_systems_are_told_what_c_has_to_define() {
         place.wasm2native(&["server.wat", "--imports", "libc.imports", "--print", "imports"]).succeeds().stdout;
     for line in [
         "env\tread\tfunction\t(i32, i32, i32) -> i32\tread\tint64_t read(int32_t, void *, uint64_t);\tthe C library\n",
-        "env\tdprintf\tfunction\t(i32, i32, i32) -> i32\tdprintf\tint32_t dprintf(int32_t, char *, ...);\tthe C library\n",
+        "env\tdprintf\tfunction\t(i32, i32, i32) -> i32\tdprintf\tint32_t dprintf(int32_t, const char *, ...);\tthe C library\n",
     ] {
         assert!(printed.contains(line), "{printed}");
     }

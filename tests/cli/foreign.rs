@@ -210,6 +210,61 @@ fn a_module_serves_http_by_calls_of_the_c_library() {
 }
 
 #[test]
+fn build_systems_are_told_what_c_has_to_define() {
+    let place = Place::with(&[("server.wat", SERVER), ("libc.imports", SERVER_IMPORTS)]);
+    let printed =
+        place.wasm2native(&["server.wat", "--imports", "libc.imports", "--print", "imports"]).succeeds().stdout;
+    for line in [
+        "env\tread\tfunction\t(i32, i32, i32) -> i32\tread\tint64_t read(int32_t, void *, uint64_t);\tthe C library\n",
+        "env\tdprintf\tfunction\t(i32, i32, i32) -> i32\tdprintf\tint32_t dprintf(int32_t, char *, ...);\tthe C library\n",
+    ] {
+        assert!(printed.contains(line), "{printed}");
+    }
+    place.write(
+        "sort.wat",
+        "(module (import \"env\" \"qsort\" (func (param i32 i32 i32 i32))) (memory 1) (table 0 funcref)
+        (type (func (param i32 i32) (result i32))) (func (export \"_start\")))",
+    );
+    let printed = place.wasm2native(&["sort.wat", "--imports", "libc", "--print", "imports"]).succeeds().stdout;
+    assert!(printed.contains("void qsort(void *, uint64_t, uint64_t, int32_t (*)(void *, void *));"), "{printed}");
+}
+
+/// Gives C a function of its own to keep, and is itself called by C.
+const LIBRARY: &str = r#"(module
+  (import "env" "keep" (func $keep (param i32)))
+  (memory (export "memory") 1)
+  (table funcref (elem $add))
+  (func $add (param i32 i32) (result i32) (i32.add (i32.load (local.get 0)) (local.get 1)))
+  (func (export "start") (i32.store (i32.const 64) (i32.const 40)) (call $keep (i32.const 0))))"#;
+
+const HOST: &str = "#include <stdio.h>
+int lib_init(void);
+void lib_start(void);
+void *lib_memory(void);
+int w2n_try(void (*function)(void *), void *data, void *report);
+static int (*kept)(int *, int);
+void keep(int (*f)(int *, int)) { kept = f; }
+static void call(void *p) { printf(\"%d\\n\", kept(p, 2)); }
+int main(void) {
+  if (lib_init()) return 1;
+  lib_start();
+  call((char *)lib_memory() + 64);
+  int outside;
+  printf(\"%d\\n\", w2n_try(call, &outside, 0));
+}
+";
+
+#[test]
+fn a_host_calls_back_into_a_library() {
+    let place = Place::with(&[("lib.wat", LIBRARY), ("host.c", HOST)]);
+    let declaration = "env.keep: (funcptr((ptr, i32) -> i32))";
+    place.wasm2native(&["lib.wat", "--import", declaration, "--emit", "staticlib=lib.a"]).succeeds();
+    let cc = outcome(Command::new("cc").current_dir(place.path(".")).args(["host.c", "lib.a", "-o", "host", "-lm"]));
+    cc.succeeds();
+    assert_eq!(place.program("host", &[]).succeeds().stdout, "42\n15\n");
+}
+
+#[test]
 fn objects_are_linked_by_others() {
     // The C compiler links the same declarations, and finds the same symbols.
     let place = Place::with(&[("w.wat", WRITE)]);

@@ -434,6 +434,9 @@ pub struct Program {
     pub version: u32,
     /// [`NEW`], [`RUNNING`], [`READY`] or [`FAILED`]; the runtime's own.
     pub state: AtomicU32,
+    /// The innermost call of an export that has not returned: address of a word in its frame, which holds the address of the one around
+    /// it. 0: no code of the library is active. One thread at a time may be in a library.
+    pub entered: AtomicUsize,
     /// The modules, in the order of their instantiation; the last is the one whose entry is run.
     pub images: *const *const Image,
     pub n_images: u64,

@@ -17,7 +17,7 @@ pub fn run(args: &Compile, console: &Console) -> Result<ExitCode> {
     let options = args.options();
     driver::check_target(&options).map_err(|error| Usage(format!("{error:#}")))?;
     let makes_program = args.emit().iter().any(|form| form.emit == Emit::Exe);
-    let makes_code = |form: &EmitItem| !matches!(form.emit, Emit::Asm | Emit::Clif | Emit::Wat);
+    let makes_code = |form: &EmitItem| !form.emit.is_text();
     if !args.emit().iter().any(makes_code) && !options.program_options.is_empty() {
         console.warning("--dir, --env and limits have no effect: only programs and libraries have powers");
     }

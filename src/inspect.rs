@@ -6,7 +6,8 @@
 //! so far, as the
 //! linker makes nothing else.
 
-use crate::abi::{EntryKind, Grant, OPTIONS_SECTION, PROGRAM_SYMBOL, Program};
+use crate::abi::wasi::Grant;
+use crate::abi::{EntryKind, OPTIONS_SECTION, PROGRAM_SYMBOL, Program};
 use anyhow::{Context, Result, bail};
 use goblin::elf::program_header::{PT_LOAD, ProgramHeader};
 use goblin::elf::{Elf, Reloc};

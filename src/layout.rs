@@ -450,7 +450,7 @@ impl Layout {
 
 /// Whether the module imports the function that starts threads.
 pub fn starts_threads(module: &Module) -> bool {
-    let (spawn_module, spawn_name, ..) = abi::THREAD_SPAWN;
+    let (spawn_module, spawn_name, ..) = abi::wasi::THREAD_SPAWN;
     let mut imports = module.functions.values().filter_map(|func| func.definition.import());
     imports.any(|import| import.module == spawn_module && import.name == spawn_name)
 }

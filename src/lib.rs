@@ -13,6 +13,8 @@ pub mod progress;
 
 pub mod output;
 
+pub mod scratch;
+
 pub mod script;
 
 pub mod wasm;

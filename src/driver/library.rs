@@ -45,8 +45,9 @@ pub fn build(input: &Input, options: &Options, outputs: &[&Output], observer: &d
     let interface = interface::interface(module, &prefix).with_context(|| input.name.clone())?;
     if wants(&[Emit::Clif, Emit::Asm, Emit::Obj, Emit::Staticlib, Emit::Sharedlib]) {
         let linkage = Linkage::open(outside::chosen_symbols(options));
-        interface::check_imports(&interface, module, &linkage).with_context(|| input.name.clone())?;
         let foreign = declared(&source, module, &linkage, &target, options, observer)?;
+        let imports = imports::open(module, &linkage, &foreign);
+        interface::check_imports(&interface, module, &linkage).with_context(|| input.name.clone())?;
         let unit = source.explain(Unit::new(module, &linkage, foreign, World::Open, None, observer))?;
         let plan = plan(&unit, options, &prefix);
         let role = Role::Library { plan: &plan, interface: &interface };
@@ -63,8 +64,7 @@ pub fn build(input: &Input, options: &Options, outputs: &[&Output], observer: &d
             }
             let write = || object::write(&env, 0, &code, &role);
             let object = stage(observer, "object", 0, write).with_context(|| input.name.clone())?;
-            let imports =
-                imports::open(module, &linkage, &unit.foreign).into_iter().map(|import| import.symbol).collect();
+            let imports = imports.into_iter().map(|import| import.symbol).collect();
             let linking = Linking { outputs, object, interface: &interface, imports, options };
             linking.run(&mut results, observer).with_context(|| input.name.clone())?;
         }

@@ -7,6 +7,7 @@ mod library;
 mod outside;
 mod plan;
 pub mod print;
+mod prototype;
 mod script;
 mod threads;
 

@@ -150,8 +150,8 @@ fn size_of_value(ty: ValType) -> u64 {
 /// What was perhaps meant by a symbol that there is not.
 fn hint(import: &OpenImport, resolution: &Resolution) -> String {
     let symbol = &import.symbol;
-    if abi::WASI_MODULES.contains(&import.import.module) {
-        let near = suggest::nearest(import.import.name, abi::WASI_FUNCTIONS.iter().map(|(name, ..)| *name));
+    if abi::wasi::MODULES.contains(&import.import.module) {
+        let near = suggest::nearest(import.import.name, abi::wasi::FUNCTIONS.iter().map(|(name, ..)| *name));
         let near = near.map(|near| format!(" (did you mean `{near}`?)")).unwrap_or_default();
         return format!(": WASI preview 1 has no such function{near}");
     }

@@ -18,7 +18,7 @@ pub fn start(module: &Module) -> Result<Option<FuncIndex>> {
     if !layout::starts_threads(module) {
         return Ok(None);
     }
-    let (name, ..) = abi::THREAD_START;
+    let (name, ..) = abi::wasi::THREAD_START;
     let Some(EntityIndex::Function(func)) = module.export(name) else {
         bail!("the module imports `thread-spawn` but exports no function `{name}`, with which threads begin");
     };

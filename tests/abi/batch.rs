@@ -11,8 +11,25 @@ use std::process::Command;
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-/// How both compilers are told to work, batch by batch.
-const FLAGS: [(&str, &[&str]); 4] = [("-O2", &[]), ("-O0", &["-O0"]), ("-O1", &["--cpu", "native"]), ("-O3", &["-Os"])];
+/// How the program is made, batch by batch.
+struct Making {
+    /// The C compiler's level.
+    c: &'static str,
+    flags: &'static [&'static str],
+    /// What the modules become, and the ending of its file.
+    library: (&'static str, &'static str),
+}
+
+const STATIC: (&str, &str) = ("staticlib", "a");
+const SHARED: (&str, &str) = ("sharedlib", "so");
+
+const MAKING: [Making; 5] = [
+    Making { c: "-O2", flags: &[], library: STATIC },
+    Making { c: "-O0", flags: &["-O0"], library: STATIC },
+    Making { c: "-O1", flags: &["--cpu", "native"], library: STATIC },
+    Making { c: "-O2", flags: &[], library: SHARED },
+    Making { c: "-O3", flags: &["-Os"], library: STATIC },
+];
 
 /// See [`Batch::names`].
 const FIRST_WAY: &str = "export_raw";
@@ -85,7 +102,7 @@ impl Batch {
     }
 
     fn build(&self, processor: &Processor, folder: &Path) -> Result<()> {
-        let (c_level, flags) = FLAGS[self.number % FLAGS.len()];
+        let Making { c, flags, library: (form, ending) } = &MAKING[self.number % MAKING.len()];
         let files = [
             ("processor.h", processor.header()),
             ("support.h", include_str!("support.h").to_owned()),
@@ -98,13 +115,16 @@ impl Batch {
         for (name, text) in files {
             std::fs::write(folder.join(name), text)?;
         }
-        for module in ["m.wat", "n.wat"] {
+        for name in ["m", "n"] {
             let mut command = Command::new(env!("CARGO_BIN_EXE_wasm2native"));
-            run(command.args(flags).args(["--emit", "staticlib", module]).current_dir(folder))?;
+            let output = format!("{form}=lib{name}2.{ending}");
+            let input = format!("{name}.wat");
+            run(command.args(*flags).args(["--prefix", name, "--emit", &output, &input]).current_dir(folder))?;
         }
         let mut command = Command::new("cc");
-        command.args([c_level, "-std=gnu11", "-Wall", "-Wextra", "-Werror", "-o", "program"]);
-        run(command.args(["support.c", "batch.c", "processor.S", "n.a", "m.a"]).current_dir(folder))
+        command.args([c, "-std=gnu11", "-Wall", "-Wextra", "-Werror", "-rdynamic", "-o", "program"]);
+        command.args(["support.c", "batch.c", "processor.S", "-L.", "-ln2", "-lm2", "-Wl,-rpath,$ORIGIN"]);
+        run(command.current_dir(folder))
     }
 }
 

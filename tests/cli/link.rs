@@ -339,6 +339,31 @@ fn keep_shows_how_it_was_linked() {
 }
 
 #[test]
+fn a_signal_takes_away_what_a_compiler_works_with() {
+    let place = Place::with(&[("a.wat", ANSWER), ("b.c", ""), ("slow", "#!/bin/sh\nexec sleep 3\n")]);
+    std::fs::create_dir(place.path("tmp")).expect("folders can be made");
+    let mode = std::os::unix::fs::PermissionsExt::from_mode(0o755);
+    std::fs::set_permissions(place.path("slow"), mode).expect("it is ours");
+    for (signal, status) in [("INT", 130), ("TERM", 143), ("HUP", 129)] {
+        for args in
+            [&["a.wat", "-o", "a", "--linker", "./slow"][..], &["a.wat", "b.c", "-o", "a", "--linker", "./slow"]]
+        {
+            let mut command = place.command(args);
+            let mut child = command.env("TMPDIR", place.path("tmp")).spawn().expect("the command starts");
+            while place.list("tmp").is_empty() {
+                assert!(child.try_wait().expect("it is ours").is_none(), "it ended too early");
+                std::thread::sleep(std::time::Duration::from_millis(5));
+            }
+            let id = child.id().to_string();
+            assert_eq!(outcome(Command::new("kill").args(["-s", signal, &id])).status, 0);
+            let ended = std::os::unix::process::ExitStatusExt::signal(&child.wait().expect("it ends"));
+            assert_eq!(ended.map(|signal| signal + 128), Some(status));
+            assert!(place.list("tmp").is_empty(), "{signal}");
+        }
+    }
+}
+
+#[test]
 fn nothing_stays_behind() {
     let function = "(func (param i64) (result i64) (i64.mul (local.get 0) (i64.const 3)))".repeat(4000);
     let large = format!(

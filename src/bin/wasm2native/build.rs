@@ -9,6 +9,7 @@ use std::path::Path;
 use std::process::ExitCode;
 use wasm2native::driver;
 use wasm2native::options::{Emit, Options, Output};
+use wasm2native::scratch::Scratch;
 use wasm2native::wasm::input::Input;
 
 pub fn run(args: &Compile, console: &Console) -> Result<ExitCode> {
@@ -60,7 +61,7 @@ fn build(input: &Path, options: &Options, outputs: &[Output], console: &Console)
     // A program is linked in a file; only then it can go down a pipe.
     let is_piped = |output: &&Output| output.file == Path::new(STDIO) && !output.emit.is_text();
     let Some(piped) = outputs.iter().find(is_piped) else { return driver::build(&input, options, outputs, console) };
-    let dir = tempfile::tempdir().context("can't make a temporary directory")?;
+    let dir = Scratch::new()?;
     let file = dir.path().join("a.out");
     let redirect = |output: &Output| match output.emit == piped.emit {
         true => Output { emit: output.emit, file: file.clone() },

@@ -1,6 +1,6 @@
 //! The functions that translated code calls: `wasi_snapshot_preview1_NAME` and `wasi_unstable_NAME`.
 //!
-//! The rows are those of [`crate::abi::WASI_FUNCTIONS`]. Each function is a symbol of its own, so that the linker keeps
+//! The rows are those of [`crate::abi::wasi::FUNCTIONS`]. Each function is a symbol of its own, so that the linker keeps
 //! only those that the program imports.
 
 use crate::backtrace::frame_pointer;

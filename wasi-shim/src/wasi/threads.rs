@@ -1,4 +1,4 @@
-//! Threads of the guest (wasi-threads): each runs [`crate::abi::THREAD_START`] in an instance of its own, on the shared memory.
+//! Threads of the guest (wasi-threads): each runs [`crate::abi::wasi::THREAD_START`] in an instance of its own, on the shared memory.
 //!
 //! What an instance has for itself is thread-local data of the program. The initial values are there when the thread begins, and
 //! `initialize` does the rest of the instantiation. A thread that returns has ended; a trap or `proc_exit` in any of them ends the
@@ -17,7 +17,7 @@ const LAST: i32 = (1 << 29) - 1;
 
 static NEXT: AtomicI32 = AtomicI32::new(1);
 
-/// [`crate::abi::THREAD_SPAWN`]: the thread's number, or a negated `errno`.
+/// [`crate::abi::wasi::THREAD_SPAWN`]: the thread's number, or a negated `errno`.
 #[unsafe(export_name = "wasi_thread_x2dspawn")]
 extern "C" fn spawn(argument: i32) -> i32 {
     let (program, _) = program::at(return_address());

@@ -89,12 +89,12 @@ pub const FUNCTIONS: [(&str, &str, &str); 46] = [
     ("sock_shutdown", "ii", "i"),
 ];
 
+/// Module names under which WASI functions are imported.
+pub const MODULES: [&str; 2] = ["wasi_snapshot_preview1", "wasi_unstable"];
+
 /// The one function of the wasi-threads proposal: module, name, parameters, results. It takes the argument of [`THREAD_START`], and
 /// returns the new thread's number, or a negative error number.
 pub const THREAD_SPAWN: (&str, &str, &str, &str) = ("wasi", "thread-spawn", "i", "i");
 
 /// The export that a new thread calls, with its number and the argument of [`THREAD_SPAWN`].
 pub const THREAD_START: (&str, &str, &str) = ("wasi_thread_start", "ii", "");
-
-/// Module names under which WASI functions are imported.
-pub const MODULES: [&str; 2] = ["wasi_snapshot_preview1", "wasi_unstable"];

@@ -147,7 +147,7 @@ fn plan(unit: &Unit, options: &Options, prefix: &str) -> ProgramPlan {
         let ty = module.function_type(func);
         ty.params().is_empty() && ty.results().is_empty()
     });
-    let wasi = outside::uses_wasi(unit);
+    let wasi = outside::wasi_functions(unit).into_iter().collect();
     let is_function = |import: &imports::OpenImport| matches!(import.entity, EntityIndex::Function(_));
     let open = imports::open(module, unit.linkage, &unit.foreign).into_iter().filter(is_function);
     ProgramPlan {

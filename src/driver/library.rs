@@ -162,6 +162,7 @@ fn plan(unit: &Unit, options: &Options, prefix: &str) -> ProgramPlan {
         options: options.program_options.clone(),
         foreign: open.map(|it| [it.import.module.to_owned(), it.import.name.to_owned(), it.symbol]).collect(),
         fixed_powers: options.fixed_powers,
+        fatal_errors: options.fatal_errors,
         cpu_level: target::cpu_level(&options.cpu),
     }
 }

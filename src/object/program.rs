@@ -47,7 +47,7 @@ pub fn write(writer: &mut Writer, plan: &ProgramPlan, instance: usize, image: Sy
     data.address(script).address(run_script);
     data.address(plan.thread_start.and_then(|func| writer.defined(Symbol::ArrayEntry(func))));
     data.address(start_wasi);
-    data.byte(plan.kind as u8).byte(u8::from(plan.fixed_powers)).byte(plan.cpu_level);
+    data.byte(plan.kind as u8).byte(u8::from(plan.fixed_powers)).byte(plan.cpu_level).byte(u8::from(plan.fatal_errors));
     data.bytes.resize(size_of::<abi::Program>(), 0);
     let symbol = writer.refer(Symbol::Program);
     let section = writer.object.section_id(StandardSection::Data);

@@ -4,6 +4,8 @@
 //! a line a stage, each a function from earlier values to a new one.
 #![forbid(unsafe_op_in_unsafe_fn)]
 
+pub mod cot;
+
 #[path = "../wasi-shim/src/abi.rs"]
 pub mod abi;
 

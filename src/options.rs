@@ -99,6 +99,8 @@ pub struct Options {
     pub program_options: Vec<String>,
     /// The program ignores `WASM2NATIVE_OPTIONS`.
     pub fixed_powers: bool,
+    /// Traps are reported as `fatal error: REASON` with status 2, as programs of other languages than Wasm do.
+    pub fatal_errors: bool,
     /// Other modules of the program: the name under which they are imported, and their files.
     pub modules: Vec<(String, PathBuf)>,
     /// Declarations of imported C functions.
@@ -148,6 +150,7 @@ impl Default for Options {
             invoke: None,
             program_options: Vec::new(),
             fixed_powers: false,
+            fatal_errors: false,
             modules: Vec::new(),
             imports: Vec::new(),
             enable: Vec::new(),

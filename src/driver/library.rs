@@ -150,7 +150,7 @@ fn plan(unit: &Unit, options: &Options, prefix: &str) -> ProgramPlan {
         let ty = module.function_type(func);
         ty.params().is_empty() && ty.results().is_empty()
     });
-    let wasi = outside::uses_wasi(unit);
+    let wasi = outside::wasi_functions(unit).into_iter().collect();
     let is_function = |import: &imports::OpenImport| matches!(import.entity, EntityIndex::Function(_));
     let open = imports::open(module, unit.linkage, &unit.foreign).into_iter().filter(is_function);
     ProgramPlan {
@@ -165,6 +165,7 @@ fn plan(unit: &Unit, options: &Options, prefix: &str) -> ProgramPlan {
         options: options.program_options.clone(),
         foreign: open.map(|it| [it.import.module.to_owned(), it.import.name.to_owned(), it.symbol]).collect(),
         fixed_powers: options.fixed_powers,
+        fatal_errors: options.fatal_errors,
         cpu_level: target::cpu_level(&options.cpu),
     }
 }

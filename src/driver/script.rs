@@ -106,10 +106,11 @@ fn plan(commands: Vec<Command>, options: &Options) -> ProgramPlan {
         kind: EntryKind::Run,
         initialize: None,
         thread_start: None,
-        wasi: false,
+        wasi: Default::default(),
         options: options.program_options.clone(),
         foreign: Vec::new(),
         fixed_powers: options.fixed_powers,
+        fatal_errors: options.fatal_errors,
         cpu_level: target::cpu_level(&options.cpu),
     }
 }

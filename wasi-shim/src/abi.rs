@@ -42,6 +42,9 @@ pub const ADDRESS_SPACE: u64 = 1 << 47;
 /// Exit status of a program that trapped: what a shell reports of a process killed by SIGABRT.
 pub const TRAP_EXIT_STATUS: i32 = 134;
 
+/// Exit status of a program after a trap that is reported as a fatal error of the program's own language.
+pub const FATAL_EXIT_STATUS: i32 = 2;
+
 /// Prefix of the symbols that identify signatures; the encoded type follows (see `wasm::structure`).
 pub const SIGNATURE_PREFIX: &str = "w2n.sig.";
 
@@ -457,6 +460,9 @@ pub struct Program {
     /// symbol, all ended by a zero byte.
     pub foreign: *const u8,
     pub foreign_length: u64,
+    /// The WASI functions that can be called, for `wasm2native inspect`, each ended by a zero byte.
+    pub wasi_imports: *const u8,
+    pub wasi_imports_length: u64,
     /// A script to go through instead of running an entry; null if there is none.
     pub script: *const Script,
     /// `w2n_script_run` when there is a script, else null: so that other programs link none of it.
@@ -471,6 +477,8 @@ pub struct Program {
     pub fixed_powers: u8,
     /// Micro-architecture level the code was compiled for: 1 to 4 as in the x86-64 psABI, 0 if not checked.
     pub cpu_level: u8,
+    /// 1: the program was not written as Wasm, and a trap says so: `fatal error: REASON`, no backtrace, [`FATAL_EXIT_STATUS`].
+    pub fatal_errors: u8,
     /// The rest is the runtime's own and zero at the start. The thread that initialises the library.
     pub initializer: AtomicU32,
     /// The description that was noted before this one.

@@ -63,6 +63,11 @@ pub fn programs() -> impl Iterator<Item = &'static Program> {
     })
 }
 
+/// Whether traps are reported in the words of another language, see [`Program::fatal_errors`].
+pub fn has_fatal_errors() -> bool {
+    programs().any(|program| program.fatal_errors != 0)
+}
+
 /// The images of all modules that there are.
 pub fn images() -> impl Iterator<Item = &'static Image> {
     programs().flat_map(images_of)

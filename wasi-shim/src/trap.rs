@@ -6,7 +6,7 @@
 //! Everything here may run in a signal handler: it allocates nothing and locks nothing, and a fault in the handler ends the
 //! process, because the handler's mask blocks all signals. So it never loops.
 
-use crate::abi::{CODE_UNDEFINED, CODE_WASI, Program, RUNNING, TRAP_EXIT_STATUS, Trap, TrapReport};
+use crate::abi::{CODE_UNDEFINED, CODE_WASI, FATAL_EXIT_STATUS, Program, RUNNING, TRAP_EXIT_STATUS, Trap, TrapReport};
 use crate::attempt;
 use crate::backtrace::{self, Cause, Registers, registers_here};
 use crate::program;
@@ -208,6 +208,12 @@ pub fn raise(report: &TrapReport) -> ! {
 
 /// Writes the report, and stops the process.
 fn end(report: &TrapReport) -> ! {
+    if program::has_fatal_errors() {
+        let length = report.message.iter().position(|&byte| byte == 0).unwrap_or(report.message.len());
+        Text::new(STDERR).add("fatal error: ").add_name(&report.message[..length]).add("\n");
+        // SAFETY: does not return.
+        unsafe { libc::_exit(FATAL_EXIT_STATUS) }
+    }
     print(report);
     // SAFETY: does not return.
     unsafe { libc::_exit(TRAP_EXIT_STATUS) }

@@ -8,7 +8,7 @@ use anyhow::{Context, Result, bail};
 use std::path::Path;
 use std::process::ExitCode;
 use wasm2native::driver;
-use wasm2native::options::{Emit, Options, Output};
+use wasm2native::options::{Emit, LinkOptions, Options, Output};
 use wasm2native::scratch::Scratch;
 use wasm2native::wasm::input::Input;
 
@@ -24,6 +24,12 @@ pub fn run(args: &Compile, console: &Console) -> Result<ExitCode> {
     if let Some(file) = args.linking.files.first().filter(|_| !makes_program) {
         let what = "objects and libraries are linked into programs only";
         return Err(Usage(format!("{}: {what}\nhelp: link it with the result", file.display())).into());
+    }
+    let symbols_only = LinkOptions { import_symbols: options.link.import_symbols.clone(), ..LinkOptions::default() };
+    if !makes_program && options.link != symbols_only {
+        console.warning(
+            "-l, -L, -Wl, --linker, --allow-import and --allow-undefined have no effect: only programs are linked",
+        );
     }
     if let Some(dir) = &args.out_dir {
         std::fs::create_dir_all(dir).with_context(|| format!("can't make the directory {}", dir.display()))?;

@@ -183,7 +183,8 @@ pub struct Compile {
     after_help = "Examples:
   wasm2native run app.wasm --verbose         `--verbose` is for the program
   wasm2native run --dir . app.wasm           it may use the files of the current directory
-  wasm2native run --invoke fib fib.wat 30    call the exported function `fib`, print its result",
+  wasm2native run --invoke fib fib.wat 30    call the exported function `fib`, print its result
+  wasm2native run helper.c -lz app.wasm x    link it with C: objects, libraries and sources stand before the module",
     args_override_self = true
 )]
 pub struct Run {

@@ -45,6 +45,9 @@ pub enum RelocationKind {
     Call4,
     /// 4-byte distance from the field to a slot that holds the address.
     GotRelative4,
+    /// 4-byte distance from the field to a slot that tells `__tls_get_addr` where a thread-local variable is. Linkers of programs
+    /// replace the whole sequence by an address relative to the thread pointer.
+    ThreadLocal4,
 }
 
 #[derive(Copy, Clone, Debug, PartialEq, Eq, Hash)]

@@ -161,6 +161,8 @@ pub struct Layout {
     pub tables: PrimaryMap<TableIndex, TablePlan>,
     pub data: PrimaryMap<DataIndex, SegmentPlan>,
     pub elements: PrimaryMap<ElementIndex, SegmentPlan>,
+    /// The program starts threads, and each is an instance of its own; see [`Layout::is_per_thread`].
+    pub has_threads: bool,
     /// How many different functions C can get pointers to, for each kind.
     pub callbacks: PrimaryMap<CallbackIndex, u16>,
     /// Globals that a host reaches by their symbol. Where the library is a shared one, the dynamic linker may put them elsewhere.
@@ -273,6 +275,7 @@ pub fn plan(module: &Module, facts: &Facts, linkage: &Linkage, foreign: &Foreign
         tables: PrimaryMap::new(),
         data: PrimaryMap::new(),
         elements: PrimaryMap::new(),
+        has_threads: world == World::Closed && starts_threads(module),
         callbacks: PrimaryMap::new(),
         globals_shown: EntitySet::new(),
     };
@@ -299,6 +302,24 @@ impl Layout {
     /// runtime does.
     pub fn owns_memory(&self, module: &Module, linkage: &Linkage, memory: MemoryIndex) -> bool {
         module.memories[memory].definition.local().is_some() || linkage.memory(memory).is_none()
+    }
+
+    /// Whether every thread has its own: thread-local storage, with the initial value of the object.
+    pub fn is_per_thread(&self, symbol: Symbol) -> bool {
+        self.has_threads
+            && match symbol {
+                Symbol::Global(global) => matches!(self.globals[global], GlobalPlan::Storage(_) | GlobalPlan::Computed),
+                Symbol::Table(table) | Symbol::TableEntries(table) => self.is_table_per_thread(table),
+                // `data.drop` and `elem.drop` are an instance's own.
+                Symbol::Data(_) | Symbol::Element(_) => true,
+                _ => false,
+            }
+    }
+
+    /// Whether threads could see another's change of a table.
+    pub fn is_table_per_thread(&self, table: TableIndex) -> bool {
+        let plan = &self.tables[table];
+        self.has_threads && !(plan.constant && plan.fixed.is_some())
     }
 
     fn plan_signatures(&mut self, module: &Module) {
@@ -425,6 +446,13 @@ impl Layout {
             self.data.push(plan);
         }
     }
+}
+
+/// Whether the module imports the function that starts threads.
+pub fn starts_threads(module: &Module) -> bool {
+    let (spawn_module, spawn_name, ..) = abi::wasi::THREAD_SPAWN;
+    let mut imports = module.functions.values().filter_map(|func| func.definition.import());
+    imports.any(|import| import.module == spawn_module && import.name == spawn_name)
 }
 
 fn plan_memory(ty: &MemoryType, fixed: bool) -> Result<MemoryPlan> {

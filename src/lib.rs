@@ -4,6 +4,8 @@
 //! a line a stage, each a function from earlier values to a new one.
 #![forbid(unsafe_op_in_unsafe_fn)]
 
+pub mod cot;
+
 #[path = "../wasi-shim/src/abi.rs"]
 pub mod abi;
 
@@ -12,6 +14,8 @@ pub mod options;
 pub mod progress;
 
 pub mod output;
+
+pub mod scratch;
 
 pub mod script;
 
@@ -32,6 +36,8 @@ pub mod code;
 pub mod codegen;
 
 pub mod object;
+
+pub mod header;
 
 pub mod link;
 

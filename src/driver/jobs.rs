@@ -18,12 +18,17 @@ pub fn roots<'f>(
     world: World,
     plan: Option<&ProgramPlan>,
 ) -> Roots<'f> {
-    let functions = plan.into_iter().flat_map(|plan| plan.entry.into_iter().chain(plan.initialize)).collect();
+    let functions = plan.into_iter().flat_map(entries).collect();
     let visible = match world {
         World::Closed => linkage.visible.iter().copied().collect(),
         World::Open => module.exports.iter().map(|export| export.entity).collect(),
     };
     Roots { functions, visible, open: world == World::Open, foreign }
+}
+
+/// What the runtime calls of a program.
+fn entries(plan: &ProgramPlan) -> impl Iterator<Item = FuncIndex> {
+    plan.entry.into_iter().chain(plan.initialize).chain(plan.thread_start)
 }
 
 /// Which functions to make, in the order of the text section.
@@ -42,10 +47,7 @@ pub fn list(env: &Env, role: &Role) -> Vec<Job> {
         }
     }
     let edges: Vec<Symbol> = match role {
-        Role::Program(plan) => {
-            let entries = plan.entry.into_iter().chain(plan.initialize).map(Symbol::ArrayEntry);
-            entries.chain([Symbol::Main]).collect()
-        }
+        Role::Program(plan) => entries(plan).map(Symbol::ArrayEntry).chain([Symbol::Main]).collect(),
         Role::Member { entries } => entries.iter().copied().map(Symbol::ArrayEntry).collect(),
         Role::Library { plan, interface } => {
             let exports = exported_functions(module).into_iter().map(Symbol::Export);

@@ -3,6 +3,7 @@
 use super::{MAIN, Source, Target, Unit, declared, jobs, outside, validate_bodies};
 use crate::abi::EntryKind;
 use crate::codegen::cranelift::{sweep, target};
+use crate::header::{self, Library};
 use crate::layout::World;
 use crate::link::library::{self, SharedLibrary};
 use crate::object::imports;
@@ -41,12 +42,22 @@ pub fn build(input: &Input, options: &Options, outputs: &[&Output], observer: &d
         let text = wasmprinter::print_bytes(&*source.wasm).with_context(|| input.name.clone())?;
         results.insert(Emit::Wat, text.into_bytes());
     }
+    if outputs.iter().all(|output| output.emit == Emit::Wat) {
+        return write(outputs, &results);
+    }
     let prefix = options.prefix.clone().unwrap_or_else(|| default_prefix(&input.name));
     let interface = interface::interface(module, &prefix).with_context(|| input.name.clone())?;
+    let linkage = Linkage::open(outside::chosen_symbols(options));
+    let foreign = declared(&source, module, &linkage, &target, options, observer)?;
+    let imports = imports::open(module, &linkage, &foreign);
+    interface::check_imports(&interface, module, &linkage).with_context(|| input.name.clone())?;
+    if wants(&[Emit::Header, Emit::Rust]) {
+        source.explain(validate_bodies(module))?;
+        let library = Library { module, interface: &interface, imports: &imports, prefix: &prefix, input: &input.name };
+        results.insert(Emit::Header, header::c::header(&library).into_bytes());
+        results.insert(Emit::Rust, header::rust::declarations(&library).into_bytes());
+    }
     if wants(&[Emit::Clif, Emit::Asm, Emit::Obj, Emit::Staticlib, Emit::Sharedlib]) {
-        let linkage = Linkage::open(outside::chosen_symbols(options));
-        interface::check_imports(&interface, module, &linkage).with_context(|| input.name.clone())?;
-        let foreign = declared(&source, module, &linkage, &target, options, observer)?;
         let unit = source.explain(Unit::new(module, &linkage, foreign, World::Open, None, observer))?;
         let plan = plan(&unit, options, &prefix);
         let role = Role::Library { plan: &plan, interface: &interface };
@@ -61,14 +72,17 @@ pub fn build(input: &Input, options: &Options, outputs: &[&Output], observer: &d
             if wants(&[Emit::Asm]) {
                 results.insert(Emit::Asm, assembly::print(&env, &code).into_bytes());
             }
-            let write = || object::write(&env, 0, &code, &role);
-            let object = stage(observer, "object", 0, write).with_context(|| input.name.clone())?;
-            let imports =
-                imports::open(module, &linkage, &unit.foreign).into_iter().map(|import| import.symbol).collect();
+            let object = || object::write(&env, 0, &code, &role);
+            let object = stage(observer, "object", 0, object).with_context(|| input.name.clone())?;
+            let imports = imports.into_iter().map(|import| import.symbol).collect();
             let linking = Linking { outputs, object, interface: &interface, imports, options };
             linking.run(&mut results, observer).with_context(|| input.name.clone())?;
         }
     }
+    write(outputs, &results)
+}
+
+fn write(outputs: &[&Output], results: &Results) -> Result<()> {
     outputs.iter().try_for_each(|Output { emit, file }| put(file, *emit, &results[emit]))
 }
 
@@ -133,7 +147,7 @@ fn plan(unit: &Unit, options: &Options, prefix: &str) -> ProgramPlan {
         let ty = module.function_type(func);
         ty.params().is_empty() && ty.results().is_empty()
     });
-    let wasi = outside::uses_wasi(unit);
+    let wasi = outside::wasi_functions(unit).into_iter().collect();
     let is_function = |import: &imports::OpenImport| matches!(import.entity, EntityIndex::Function(_));
     let open = imports::open(module, unit.linkage, &unit.foreign).into_iter().filter(is_function);
     ProgramPlan {
@@ -142,10 +156,13 @@ fn plan(unit: &Unit, options: &Options, prefix: &str) -> ProgramPlan {
         entry_name: prefix.to_owned(),
         kind: EntryKind::Library,
         initialize,
+        // Threads are the host's business: the function that starts them says that there are none.
+        thread_start: None,
         wasi,
         options: options.program_options.clone(),
         foreign: open.map(|it| [it.import.module.to_owned(), it.import.name.to_owned(), it.symbol]).collect(),
         fixed_powers: options.fixed_powers,
+        fatal_errors: options.fatal_errors,
         cpu_level: target::cpu_level(&options.cpu),
     }
 }

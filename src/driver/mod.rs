@@ -7,7 +7,9 @@ mod library;
 mod outside;
 mod plan;
 pub mod print;
+mod prototype;
 mod script;
+mod threads;
 
 use crate::analyze::{self, Facts};
 use crate::code::Code;
@@ -82,6 +84,7 @@ fn build_program(input: &Input, options: &Options, file: &Path, observer: &dyn O
     linkages.iter_mut().for_each(|linkage| linkage.symbols = outside::chosen_symbols(options));
     let main = instances.last().expect("the main module is one of them");
     let mut plan = plan::program(&main.module, options).with_context(|| input.name.clone())?;
+    threads::check_modules(&modules).with_context(|| input.name.clone())?;
     let declarations = Declarations::read(options, target.isa.usual.triple())?;
     let mut units = instances
         .iter()

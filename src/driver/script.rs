@@ -105,10 +105,12 @@ fn plan(commands: Vec<Command>, options: &Options) -> ProgramPlan {
         entry_name: String::new(),
         kind: EntryKind::Run,
         initialize: None,
-        wasi: false,
+        thread_start: None,
+        wasi: Default::default(),
         options: options.program_options.clone(),
         foreign: Vec::new(),
         fixed_powers: options.fixed_powers,
+        fatal_errors: options.fatal_errors,
         cpu_level: target::cpu_level(&options.cpu),
     }
 }

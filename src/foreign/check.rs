@@ -175,7 +175,7 @@ impl Checker<'_, '_> {
 
     fn function(&mut self, import: ImportName, declaration: &Declaration, ty: &FuncType) -> Result<Function> {
         let Declaration { symbol, signature, .. } = declaration;
-        if abi::WASI_MODULES.contains(&import.module) && symbol.is_none() {
+        if abi::wasi::MODULES.contains(&import.module) && symbol.is_none() {
             bail!(
                 "WASI functions are the runtime's; for another one write `{}.{}=SYMBOL: …`",
                 import.module,

@@ -36,6 +36,7 @@ pub fn write_needed(writer: &mut Writer) {
 
 fn put(writer: &mut Writer, symbol: Symbol, section: StandardSection, data: Data, alignment: u64) {
     let id = writer.refer(symbol);
+    let section = if writer.layout.is_per_thread(symbol) { StandardSection::Tls } else { section };
     let section = writer.object.section_id(section);
     writer.define(id, section, data, alignment);
 }
@@ -95,7 +96,9 @@ fn write_table(writer: &mut Writer, index: TableIndex) {
     let ty = &writer.module.tables[index].ty;
     let (length, maximum) = (ty.initial, ty.maximum.unwrap_or(u64::MAX).min(u64::from(u32::MAX)));
     let entry_size = writer.layout.tables[index].entry_size();
-    let entries = writer.refer(Symbol::TableEntries(index));
+    // Each thread's are elsewhere: `initialize` notes where.
+    let is_shared = !writer.layout.is_table_per_thread(index);
+    let entries = is_shared.then(|| writer.refer(Symbol::TableEntries(index)));
     let mut data = Data::default();
     data.address(entries).u64(length).u64(maximum).u64(entry_size).u64(length);
     assert_eq!(data.bytes.len(), size_of::<abi::Table>());

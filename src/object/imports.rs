@@ -122,12 +122,16 @@ pub fn is_wasi(import: ImportName) -> bool {
     wasi_type(import).is_some()
 }
 
-/// Parameters and results of the WASI function with this name, in the letters of [`abi::WASI_FUNCTIONS`].
+/// Parameters and results of the WASI function with this name, in the letters of [`abi::wasi::FUNCTIONS`].
 fn wasi_type(import: ImportName) -> Option<(String, String)> {
-    let [preview1, unstable] = abi::WASI_MODULES;
+    let (module, name, params, results) = abi::wasi::THREAD_SPAWN;
+    if (import.module, import.name) == (module, name) {
+        return Some((params.to_owned(), results.to_owned()));
+    }
+    let [preview1, unstable] = abi::wasi::MODULES;
     // Snapshot 0 is older than `sock_accept`.
     let known = import.module == preview1 || (import.module == unstable && import.name != "sock_accept");
-    let (_, params, results) = abi::WASI_FUNCTIONS.iter().find(|(name, ..)| known && *name == import.name)?;
+    let (_, params, results) = abi::wasi::FUNCTIONS.iter().find(|(name, ..)| known && *name == import.name)?;
     Some((params.to_string(), results.to_string()))
 }
 

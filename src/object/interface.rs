@@ -98,7 +98,7 @@ fn check_prefix(prefix: &str) -> Result<()> {
     if identifier(prefix) != prefix {
         bail!("the prefix `{}` is no identifier of C; choose another with --prefix NAME", prefix.escape_debug());
     }
-    if prefix == "w2n" || prefix.starts_with("w2n_") || abi::WASI_MODULES.contains(&prefix) {
+    if prefix == "w2n" || prefix.starts_with("w2n_") || abi::wasi::MODULES.contains(&prefix) {
         bail!("names with the prefix `{prefix}` are the runtime's own; choose another with --prefix NAME");
     }
     Ok(())

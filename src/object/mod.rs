@@ -24,6 +24,7 @@ use anyhow::{Context, Result};
 use interface::Item;
 use object::write::Object;
 use object::{Architecture, BinaryFormat, Endianness, SectionKind, SymbolScope};
+use std::collections::BTreeSet;
 use writer::Writer;
 
 /// What the object is for.
@@ -49,12 +50,16 @@ pub struct ProgramPlan {
     pub kind: crate::abi::EntryKind,
     /// A WASI reactor's `_initialize`.
     pub initialize: Option<FuncIndex>,
-    /// The module imports WASI functions that reachable code calls.
-    pub wasi: bool,
+    /// What a new thread calls, if the module starts some.
+    pub thread_start: Option<FuncIndex>,
+    /// The WASI functions that reachable code calls.
+    pub wasi: BTreeSet<String>,
     pub options: Vec<String>,
     /// C functions that the modules call directly: module and name of the import, and the symbol.
     pub foreign: Vec<[String; 3]>,
     pub fixed_powers: bool,
+    /// See [`crate::options::Options::fatal_errors`].
+    pub fatal_errors: bool,
     pub cpu_level: u8,
 }
 

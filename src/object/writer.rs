@@ -118,6 +118,7 @@ impl<'a> Writer<'a> {
             RelocationKind::Relative4 => elf::R_X86_64_PC32,
             RelocationKind::Call4 => elf::R_X86_64_PLT32,
             RelocationKind::GotRelative4 => elf::R_X86_64_GOTPCREL,
+            RelocationKind::ThreadLocal4 => elf::R_X86_64_TLSGD,
         };
         self.add_relocation(section, u64::from(relocation.offset), symbol, r_type, relocation.addend);
     }
@@ -149,7 +150,7 @@ impl<'a> Writer<'a> {
                     name: data_name(self.layout, symbol).into_bytes(),
                     value: 0,
                     size: 0,
-                    kind: SymbolKind::Data,
+                    kind: if self.layout.is_per_thread(symbol) { SymbolKind::Tls } else { SymbolKind::Data },
                     scope: self.data_scope(symbol),
                     weak: matches!(symbol, Symbol::Signature(_)),
                     section: SymbolSection::Undefined,
@@ -208,7 +209,10 @@ impl<'a> Writer<'a> {
 
     /// As [`Writer::define`], for data that is all zero.
     pub fn define_zero(&mut self, symbol: SymbolId, size: u64, alignment: u64) {
-        let section = self.object.section_id(StandardSection::UninitializedData);
+        let is_per_thread = self.object.symbol(symbol).kind == SymbolKind::Tls;
+        let section =
+            if is_per_thread { StandardSection::UninitializedTls } else { StandardSection::UninitializedData };
+        let section = self.object.section_id(section);
         let offset = self.object.append_section_bss(section, size, alignment);
         self.set_place(symbol, section, offset, size);
     }

@@ -42,13 +42,16 @@ impl Translator<'_> {
                     name: ExternalName::user(name),
                     offset: 0.into(),
                     colocated,
-                    tls: false,
+                    tls: self.env.layout.is_per_thread(symbol),
                 });
                 self.scratch.symbols.insert(symbol, value);
                 value
             }
         };
-        self.builder.ins().symbol_value(POINTER, value)
+        match self.env.layout.is_per_thread(symbol) {
+            true => self.builder.ins().tls_value(POINTER, value),
+            false => self.builder.ins().symbol_value(POINTER, value),
+        }
     }
 
     /// The address of an imported function's C symbol, which may be far away: a shared library's.

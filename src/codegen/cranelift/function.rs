@@ -80,6 +80,7 @@ fn relocation(function: &Function, reloc: &FinalizedMachReloc) -> Relocation {
         Reloc::X86PCRel4 => RelocationKind::Relative4,
         Reloc::X86CallPCRel4 | Reloc::X86CallPLTRel4 => RelocationKind::Call4,
         Reloc::X86GOTPCRel4 => RelocationKind::GotRelative4,
+        Reloc::ElfX86_64TlsGd => RelocationKind::ThreadLocal4,
         other => panic!("x86-64 code for ELF has no relocation {other:?}"),
     };
     Relocation { offset: reloc.offset, kind, target, addend: reloc.addend }
@@ -185,6 +186,7 @@ fn libcall_symbol(libcall: LibCall) -> &'static str {
         LibCall::Memmove => "memmove",
         LibCall::Memcmp => "memcmp",
         LibCall::X86Pshufb => "w2n_x86_pshufb",
-        other => panic!("x86-64 code without thread-local storage has no call to {other}"),
+        LibCall::ElfTlsGetAddr => "__tls_get_addr",
+        other => panic!("x86-64 code for ELF has no call to {other}"),
     }
 }

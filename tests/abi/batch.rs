@@ -62,7 +62,7 @@ impl Batch {
         let places = 0..self.signatures.len();
         let usual = places.clone().flat_map(|place| WAYS.iter().map(move |way| (place, *way)));
         let all = usual.chain(places.map(|place| (place, "first_call"))).enumerate();
-        let can_be = |place: usize, way| way != "pointer" || module::has_pointer(&self.signatures[place]);
+        let can_be = |place: usize, way| source::can_be(&self.signatures[place], way);
         all.filter(|(_, (place, way))| can_be(*place, *way)).map(|(n, (place, way))| (n, name(place, way))).collect()
     }
 

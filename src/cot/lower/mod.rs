@@ -190,7 +190,7 @@ impl<'p> Lowering<'p> {
             FuncKey::Main => ("main.entry".to_owned(), self.main_signature(), pending),
             FuncKey::Start => ("_start".to_owned(), none(), pending),
             FuncKey::Initialize => ("_initialize".to_owned(), none(), pending),
-            FuncKey::Export(id) => (format!("{}.export", name_of(id)), self.function_signature(*id), pending),
+            FuncKey::Export(id) => (format!("{}.export", name_of(id)), self.export_signature(*id), pending),
         }
     }
 

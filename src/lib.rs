@@ -37,6 +37,8 @@ pub mod codegen;
 
 pub mod object;
 
+pub mod header;
+
 pub mod link;
 
 pub mod driver;

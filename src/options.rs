@@ -28,6 +28,10 @@ pub enum Emit {
     Staticlib,
     /// A shared library, with the runtime.
     Sharedlib,
+    /// Declarations of a library for C and C++.
+    Header,
+    /// Declarations of a library for Rust.
+    Rust,
     #[default]
     Exe,
 }
@@ -35,7 +39,7 @@ pub enum Emit {
 impl Emit {
     /// Whether the form is text, which may go to a terminal.
     pub fn is_text(self) -> bool {
-        matches!(self, Emit::Wat | Emit::Clif | Emit::Asm)
+        matches!(self, Emit::Wat | Emit::Clif | Emit::Asm | Emit::Header | Emit::Rust)
     }
 }
 

@@ -1,4 +1,5 @@
-//! The tree of a file as it is written (section 2): no names are looked up, no types known. Whatever was accepted in two spellings is one form here.
+//! The tree of a file as it is written (section 2): no names are looked up, no types known. Whatever was accepted in two
+//! spellings is one form here.
 //!
 //! Expressions and blocks know their height, so that the parser can refuse trees that are too deep for recursion.
 

@@ -1,6 +1,7 @@
 //! Bytes to tokens (section 1). Never fails: what is wrong becomes a diagnostic and the nearest token, and scanning goes on.
 //!
-//! The last token is the end of the file. Literals are checked here, so that reading their values ([`string_value`], …) can't fail later.
+//! The last token is the end of the file. Literals are checked here, so that reading their values ([`string_value`], …)
+//! can't fail later.
 
 use crate::cot::diagnostic::{Code, Diagnostic};
 use crate::cot::source::{FileId, Source, Span};
@@ -260,7 +261,8 @@ impl Scanner<'_> {
         }
     }
 
-    /// At an opening quote, or at the brace that ends an expression inside a string. `whole` ends it, `part` begins an expression.
+    /// At an opening quote, or at the brace that ends an expression inside a string. `whole` ends it, `part` begins an
+    /// expression.
     fn string(&mut self, string_start: usize, whole: TokenKind, part: TokenKind) {
         let start = self.at;
         self.at += 1;

@@ -1,7 +1,8 @@
 //! The checked program: what the front (scanner to checker) hands to the back (IR to Wasm), and all that the back may ask about.
 //!
 //! * Everything is monomorphic: an instance of a generic function is a function of its own. Names are resolved to indices.
-//! * Every conversion is a node ([`Conversion`]); operands, arguments, initialisers have exactly the type that is wanted. So are automatic `&` and
+//! * Every conversion is a node ([`Conversion`]); operands, arguments, initialisers have exactly the type that is wanted. So are automatic
+//!   `&` and
 //!   dereferences, method calls, default values, enum literals. `if` with a constant condition is decided, constants are folded.
 //! * An expression of type [`TypeId::NO_RETURN`] never yields; where a value is wanted it stands below [`Conversion::Never`].
 //! * Operands are evaluated in the order of the fields here, lists from first to last, unless a node says otherwise.
@@ -9,14 +10,17 @@
 //!
 //! Ownership (section 15). The tree does not say retain or release; it says what follows:
 //! * [`Types::is_managed`] of a type decides whether slots of it are strong. Locals may opt out ([`Ownership`]).
-//! * Owned (+1) values of managed type come from calls of Cot functions and function values, [`ExpressionKind::New`], [`ExpressionKind::Closure`]; from
-//!   aggregates such values are loaded from borrowed. `If`, `Switch`, `Block`, `Catch`, `Orelse` yield what their branches yield, which may differ.
+//! * Owned (+1) values of managed type come from calls of Cot functions and function values, [`ExpressionKind::New`],
+//!   [`ExpressionKind::Closure`]; from
+//!   aggregates such values are loaded from borrowed. `If`, `Switch`, `Block`, `Catch`, `Orelse` yield what their branches yield, which
+//! may differ.
 //!   Externs, runtime functions, and casts to pointers yield raw values; loads yield borrowed (+0) ones.
 //! * [`Program::destructors`] says what runs before an object of a type is freed.
 //! * [`Local::destructor`] is what runs when a struct value of that local goes out of scope.
 
 use std::collections::BTreeMap;
 
+use crate::cot::runtime_function::RuntimeFunction;
 use crate::cot::source::Span;
 use crate::cot::types::{ErrorId, TypeId, Types};
 
@@ -50,7 +54,8 @@ pub struct Program {
     pub strings: Vec<Vec<u8>>,
     /// Sets the globals that are not constant, in order; runs before `main` and before tests. No parameters, no result.
     pub initializer: Option<FunctionId>,
-    /// Its result is an integer, `void`, or an error union of those. Absent when tests or benches are built, or in a program without `main`.
+    /// Its result is an integer, `void`, or an error union of those. Absent when tests or benches are built, or in a program without
+    /// `main`.
     pub main: Option<FunctionId>,
     /// In order of files and source; empty unless tests are built.
     pub tests: Vec<Test>,
@@ -71,7 +76,8 @@ pub struct Test {
 
 /// A function with a body.
 ///
-/// Not all are used: what neither `main`, tests, exported functions, destructors of used types nor the initialiser reach need not be compiled.
+/// Not all are used: what neither `main`, tests, exported functions, destructors of used types nor the initialiser reach need not be
+/// compiled.
 #[derive(Clone, Debug)]
 pub struct Function {
     /// For people and name sections: `swap(i64)`, `Point.length`, `main`, `main.closure1`, `test "adds"`.
@@ -93,7 +99,8 @@ pub struct Function {
 /// A value that a closure copies from the function around it.
 #[derive(Clone, Copy, Debug)]
 pub struct Capture {
-    /// Local of the enclosing function (itself a closure perhaps), whose value is copied into the closure object when [`ExpressionKind::Closure`] is
+    /// Local of the enclosing function (itself a closure perhaps), whose value is copied into the closure object when
+    /// [`ExpressionKind::Closure`] is
     /// evaluated.
     pub outer: LocalId,
     /// Local of the closure, which is set from the object at each call: a private copy, assignments to it do not reach the object.
@@ -106,12 +113,14 @@ pub struct Local {
     pub name: String,
     pub ty: TypeId,
     pub ownership: Ownership,
-    /// The local was initialised by a struct literal or `.{}` of a type with a destructor: at the end of its block the function is called with its
+    /// The local was initialised by a struct literal or `.{}` of a type with a destructor: at the end of its block the function is called
+    /// with its
     /// address, in turn with releases and defers, but not by a `return` of exactly this local.
     pub destructor: Option<FunctionId>,
     /// Its address is taken ([`ExpressionKind::AddressOf`], slicing of it or a part), so that it has to live in memory.
     pub address_taken: bool,
-    /// It or a part of it is assigned to after its initialisation, or its address is taken. For parameters: the function needs its own copy.
+    /// It or a part of it is assigned to after its initialisation, or its address is taken. For parameters: the function needs its own
+    /// copy.
     pub modified: bool,
 }
 
@@ -130,7 +139,8 @@ pub enum Ownership {
 pub struct Global {
     pub name: String,
     pub ty: TypeId,
-    /// What it holds at start, if that is known; otherwise it is zero until [`Program::initializer`] sets it by [`StatementKind::InitializeGlobal`]. Only
+    /// What it holds at start, if that is known; otherwise it is zero until [`Program::initializer`] sets it by
+    /// [`StatementKind::InitializeGlobal`]. Only
     /// the kinds `Int`, `Float`, `Bool`, `String`, `Null`, `Zero`.
     pub value: Option<Expression>,
     pub span: Span,
@@ -182,13 +192,15 @@ pub enum StatementKind {
         place: Place,
         value: Expression,
     },
-    /// The place is evaluated once, then the value (of the place's type; for [`CompoundOperator::OffsetPointer`] an `i64`), then the old content is read.
+    /// The place is evaluated once, then the value (of the place's type; for [`CompoundOperator::OffsetPointer`] an `i64`), then the old
+    /// content is read.
     CompoundAssign {
         place: Place,
         operator: CompoundOperator,
         value: Expression,
     },
-    /// Runs at the end of the enclosing block, on every way out; or only when the function is left with an error: by a `Try` that fails, or by a
+    /// Runs at the end of the enclosing block, on every way out; or only when the function is left with an error: by a `Try` that fails,
+    /// or by a
     /// `Return` of an error union that holds an error (the value below `Return` may have to be asked at run time).
     Defer {
         body: Block,
@@ -339,7 +351,8 @@ pub enum ExpressionKind {
         left: Box<Expression>,
         right: Box<Expression>,
     },
-    /// Both sides have the same type: integers, floats, bools, enums, pointers, optional pointers, functions, errors; only numbers are ordered.
+    /// Both sides have the same type: integers, floats, bools, enums, pointers, optional pointers, functions, errors; only numbers are
+    /// ordered.
     Compare {
         operator: CompareOperator,
         left: Box<Expression>,
@@ -396,7 +409,8 @@ pub enum ExpressionKind {
     },
     /// A new counted object with this value (a `Struct`, `Union` or `Zero`); the result is the pointer.
     New(Box<Expression>),
-    /// `base[start:end]`, both `i64`; without them the first or the length. Checked: `0 <= start <= end <= length` (of a slice: capacity does not count).
+    /// `base[start:end]`, both `i64`; without them the first or the length. Checked: `0 <= start <= end <= length` (of a slice: capacity
+    /// does not count).
     Slice {
         base: Box<Sequence>,
         start: Option<Box<Expression>>,
@@ -419,7 +433,8 @@ pub enum ExpressionKind {
     Unwrap(Box<Expression>),
     /// The payload of an error union; an error leaves the function with the error in its result, whose type is an error union too.
     Try(Box<Expression>),
-    /// The payload of `value`, or `fallback`, in which `error` (if any) holds the error. If the node is of type `void`, the payload is dropped.
+    /// The payload of `value`, or `fallback`, in which `error` (if any) holds the error. If the node is of type `void`, the payload is
+    /// dropped.
     Catch {
         value: Box<Expression>,
         error: Option<LocalId>,
@@ -431,7 +446,8 @@ pub enum ExpressionKind {
         fallback: Box<Expression>,
     },
 
-    /// The value has the function's result type, and is absent if that is `void`. In a function of an error union of `void`, a bare `return`
+    /// The value has the function's result type, and is absent if that is `void`. In a function of an error union of `void`, a bare
+    /// `return`
     /// has been given its value. Evaluated before defers run. Type `noreturn`.
     Return(Option<Box<Expression>>),
     Break(LoopId),
@@ -614,97 +630,8 @@ pub struct UnionCapture {
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Pattern {
-    /// From first to last, inclusive: integers; backing values of enums; 0 and 1 of bools; [`ErrorId`] numbers; variant indices of unions.
+    /// From first to last, inclusive: integers; backing values of enums; 0 and 1 of bools; [`ErrorId`] numbers; variant indices of
+    /// unions.
     Range(i128, i128),
     String(StringId),
-}
-
-macro_rules! runtime_functions {
-    ($($variant:ident $name:literal $n_params:literal)*) => {
-        /// Functions of section 23.3, which an `extern fn` of that name binds to; and, with names in `__`, what the prelude is built on.
-        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-        pub enum RuntimeFunction {
-            $($variant,)*
-        }
-
-        impl RuntimeFunction {
-            pub const ALL: &[RuntimeFunction] = &[$(RuntimeFunction::$variant,)*];
-
-            pub fn by_name(name: &str) -> Option<RuntimeFunction> {
-                match name {
-                    $($name => Some(RuntimeFunction::$variant),)*
-                    _ => None,
-                }
-            }
-
-            pub fn name(self) -> &'static str {
-                match self {
-                    $(RuntimeFunction::$variant => $name,)*
-                }
-            }
-
-            /// How many `i64` it takes.
-            pub fn n_params(self) -> usize {
-                match self {
-                    $(RuntimeFunction::$variant => $n_params,)*
-                }
-            }
-        }
-    };
-}
-
-// To add one: a row here, and its code in the runtime of the back end.
-runtime_functions! {
-    Alloc "alloc" 2
-    Dealloc "dealloc" 1
-    Realloc "realloc" 2
-    MemsetZero "memset_zero" 2
-    Memcpy "memcpy" 3
-    StringConcat "string_concat" 4
-    StringEq "string_eq" 4
-    IntToString "int_to_string" 2
-    Growslice "growslice" 4
-    Nextslicecap "nextslicecap" 2
-    Retain "retain" 1
-    Release "release" 1
-    FdWrite "fd_write" 3
-    FdRead "fd_read" 3
-    FdClose "fd_close" 1
-    FdSeek "fd_seek" 3
-    FdOpen "fd_open" 3
-    Isatty "isatty" 1
-    Write "write" 3
-    PrintInt "print_int" 1
-    EprintInt "eprint_int" 1
-    Exit "exit" 1
-    ArgsCount "args_count" 0
-    ArgLen "arg_len" 1
-    ArgPtr "arg_ptr" 1
-    EnvironCount "environ_count" 0
-    EnvironLen "environ_len" 1
-    EnvironPtr "environ_ptr" 1
-    Time "time" 0
-    Random "random" 2
-    // What the prelude alone can call: instructions, the destructor at an index of the table, and what the host gives.
-    MemoryGrow "__memory_grow" 1
-    MemorySize "__memory_size" 0
-    HeapBase "__heap_base" 0
-    Trap "__trap" 0
-    Destroy "__destroy" 2
-    EnvWrite "__env_write" 3
-    WasiFdWrite "__wasi_fd_write" 4
-    WasiFdRead "__wasi_fd_read" 4
-    WasiFdClose "__wasi_fd_close" 1
-    WasiFdSeek "__wasi_fd_seek" 4
-    WasiFdFdstatGet "__wasi_fd_fdstat_get" 2
-    WasiFdPrestatGet "__wasi_fd_prestat_get" 2
-    WasiFdPrestatDirName "__wasi_fd_prestat_dir_name" 3
-    WasiPathOpen "__wasi_path_open" 9
-    WasiArgsSizesGet "__wasi_args_sizes_get" 2
-    WasiArgsGet "__wasi_args_get" 2
-    WasiEnvironSizesGet "__wasi_environ_sizes_get" 2
-    WasiEnvironGet "__wasi_environ_get" 2
-    WasiClockTimeGet "__wasi_clock_time_get" 3
-    WasiRandomGet "__wasi_random_get" 2
-    WasiProcExit "__wasi_proc_exit" 1
 }

@@ -47,7 +47,7 @@ pub fn look_up(
     for ((unit, source), open) in units.iter_mut().zip(sources).zip(&open) {
         look_up_module(unit, open, &resolution, options).with_context(|| source.file.to_owned())?;
         allow(open, &resolution, &options.link).with_context(|| source.file.to_owned())?;
-        plan.wasi |= uses_wasi(unit);
+        plan.wasi.extend(wasi_functions(unit));
     }
     let functions = |it: &&OpenImport| is_function(it) && resolution.find(&it.symbol).is_some();
     let names = |it: &OpenImport| [it.import.module.to_owned(), it.import.name.to_owned(), it.symbol.clone()];
@@ -176,14 +176,22 @@ fn is_function(import: &OpenImport) -> bool {
     matches!(import.entity, EntityIndex::Function(_))
 }
 
-/// Whether code that can be reached calls WASI.
-pub fn uses_wasi(unit: &Unit) -> bool {
-    unit.module.functions.iter().any(|(index, func)| {
-        func.definition.import().is_some_and(imports::is_wasi)
-            && unit.linkage.function(index).is_none()
+/// The functions of WASI that code calls which can be reached, with their module where that is not preview 1.
+pub fn wasi_functions(unit: &Unit) -> Vec<String> {
+    let is_called = |index| {
+        unit.linkage.function(index).is_none()
             && unit.foreign.function(index).is_none()
             && unit.facts.reachable.contains(index)
-    })
+    };
+    let functions = unit.module.functions.iter().filter(|(index, _)| is_called(*index));
+    let imports = functions.filter_map(|(_, func)| func.definition.import());
+    imports
+        .filter(|import| imports::is_wasi(*import))
+        .map(|import| match import.module == abi::wasi::MODULES[0] {
+            true => import.name.to_owned(),
+            false => imports::full_name(import),
+        })
+        .collect()
 }
 
 fn imports_name(module: &Module, name: &str) -> bool {

@@ -8,6 +8,7 @@ use crate::options::Options;
 use crate::wasm::describe::describe_type;
 use crate::wasm::{EntityIndex, Module};
 use anyhow::{Result, anyhow, bail};
+use std::collections::BTreeSet;
 
 /// Finds out what an executable runs.
 pub fn program(module: &Module, options: &Options) -> Result<ProgramPlan> {
@@ -41,7 +42,7 @@ pub fn program(module: &Module, options: &Options) -> Result<ProgramPlan> {
         kind: if options.invoke.is_some() { EntryKind::Invoke } else { EntryKind::Run },
         initialize: initialize.map(|(_, func)| func),
         thread_start: threads::start(module)?,
-        wasi: false,
+        wasi: BTreeSet::new(),
         options: options.program_options.clone(),
         foreign: Vec::new(),
         fixed_powers: options.fixed_powers,

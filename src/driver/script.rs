@@ -106,7 +106,7 @@ fn plan(commands: Vec<Command>, options: &Options) -> ProgramPlan {
         kind: EntryKind::Run,
         initialize: None,
         thread_start: None,
-        wasi: false,
+        wasi: Default::default(),
         options: options.program_options.clone(),
         foreign: Vec::new(),
         fixed_powers: options.fixed_powers,

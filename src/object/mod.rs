@@ -24,6 +24,7 @@ use anyhow::{Context, Result};
 use interface::Item;
 use object::write::Object;
 use object::{Architecture, BinaryFormat, Endianness, SectionKind, SymbolScope};
+use std::collections::BTreeSet;
 use writer::Writer;
 
 /// What the object is for.
@@ -51,8 +52,8 @@ pub struct ProgramPlan {
     pub initialize: Option<FuncIndex>,
     /// What a new thread calls, if the module starts some.
     pub thread_start: Option<FuncIndex>,
-    /// The module imports WASI functions that reachable code calls.
-    pub wasi: bool,
+    /// The WASI functions that reachable code calls.
+    pub wasi: BTreeSet<String>,
     pub options: Vec<String>,
     /// C functions that the modules call directly: module and name of the import, and the symbol.
     pub foreign: Vec<[String; 3]>,

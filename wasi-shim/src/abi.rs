@@ -437,6 +437,9 @@ pub struct Program {
     pub version: u32,
     /// [`NEW`], [`RUNNING`], [`READY`] or [`FAILED`]; the runtime's own.
     pub state: AtomicU32,
+    /// The innermost call of an export that has not returned: address of a word in its frame, which holds the address of the one around
+    /// it. 0: no code of the library is active. One thread at a time may be in a library.
+    pub entered: AtomicUsize,
     /// The modules, in the order of their instantiation; the last is the one whose entry is run.
     pub images: *const *const Image,
     pub n_images: u64,
@@ -457,6 +460,9 @@ pub struct Program {
     /// symbol, all ended by a zero byte.
     pub foreign: *const u8,
     pub foreign_length: u64,
+    /// The WASI functions that can be called, for `wasm2native inspect`, each ended by a zero byte.
+    pub wasi_imports: *const u8,
+    pub wasi_imports_length: u64,
     /// A script to go through instead of running an entry; null if there is none.
     pub script: *const Script,
     /// `w2n_script_run` when there is a script, else null: so that other programs link none of it.

@@ -10,6 +10,10 @@ use crate::cot::source::Span;
 use crate::cot::typed::{Builtin, ExpressionKind};
 use crate::cot::types::{Type, TypeId};
 
+pub(super) fn is_builtin_function(name: &str) -> bool {
+    matches!(name, "print" | "println" | "eprint" | "eprintln" | "len" | "append")
+}
+
 impl<'a> Checker<'a> {
     /// A call of a function that needs no declaration; none if there is none of this name.
     pub(super) fn check_builtin_function(

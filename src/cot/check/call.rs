@@ -4,7 +4,8 @@ use std::rc::Rc;
 
 use crate::cot::ast::{Expr, ExprKind, Name};
 use crate::cot::check::Checker;
-use crate::cot::check::body::Body;
+use crate::cot::check::assertion::is_builtin_function;
+use crate::cot::check::body::{Binding, Body};
 use crate::cot::check::convert::{Value, convert, make};
 use crate::cot::check::declare::{FunctionDeclId, ItemKind};
 use crate::cot::check::instance::{ExternBinding, ExternTarget, Signature};
@@ -51,7 +52,18 @@ impl<'a> Checker<'a> {
 
     fn call_name(&mut self, text: &Rc<str>, callee: &'a Expr, arguments: &'a [Expr], span: Span) -> Value {
         let env = self.env();
-        match self.find_quietly(&env, text, callee.span) {
+        let found = self.find_quietly(&env, text, callee.span);
+        // A variable that is no function does not hide `len` and its like.
+        let is_function = match &found {
+            Some(Meaning::Binding(Binding::Local { local, .. })) => {
+                let ty = self.local_type(*local);
+                matches!(self.types.get(ty), Type::Function { .. })
+            }
+            Some(Meaning::Binding(Binding::Constant(_))) => false,
+            _ => true,
+        };
+        let found = found.filter(|_| is_function || !is_builtin_function(text));
+        match found {
             None => match self.check_builtin_function(text, arguments, span) {
                 Some(value) => value,
                 None => {

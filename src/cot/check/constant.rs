@@ -67,7 +67,11 @@ impl<'a> Checker<'a> {
         let kind = match (&left.kind, &right.kind) {
             (ExpressionKind::Int(a), ExpressionKind::Int(b)) => {
                 let bits = if let Type::Int { bits, .. } = self.types.get(ty) { u32::from(*bits) } else { 64 };
-                let exact = fold_ints(operator, *a, *b, bits)?;
+                let exact = match operator {
+                    // A literal has no width that bits could leave.
+                    BinaryOperator::ShiftLeft if untyped == Untyped::Int => *a << (b.rem_euclid(64) as u32),
+                    _ => fold_ints(operator, *a, *b, bits)?,
+                };
                 let in_range = (-(1i128 << 63)..1i128 << 64).contains(&exact);
                 ExpressionKind::Int(if untyped == Untyped::Int && in_range { exact } else { self.wrap(exact, ty) })
             }

@@ -21,7 +21,8 @@ impl<'a> Checker<'a> {
         }
     }
 
-    /// Signatures of methods against those of the traits they are for. Of generic types only the number of parameters is compared.
+    /// Signatures of methods against those of the traits they are for. Of generic types only the number of parameters is
+    /// compared.
     pub(super) fn check_trait_impls(&mut self) {
         let mut impls: Vec<(ItemId, Owner)> = self.trait_impls.iter().copied().collect();
         impls.sort_by_key(|(item, owner)| (*item, format!("{owner:?}")));

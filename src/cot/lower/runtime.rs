@@ -4,7 +4,7 @@ use super::function::Body;
 use super::{FuncKey, Host};
 use crate::cot::ir::numeric::Numeric;
 use crate::cot::ir::{End, Op, Signature, Type as WasmType, Value};
-use crate::cot::typed::RuntimeFunction;
+use crate::cot::runtime_function::RuntimeFunction;
 use crate::cot::types::TypeId;
 
 const WASI: &str = "wasi_snapshot_preview1";

@@ -71,7 +71,8 @@ impl Parser<'_> {
         }
     }
 
-    /// `decl = import | fnDecl | varDecl | structDecl | enumDecl | unionDecl | errorDecl | aliasDecl | traitDecl | implDecl | implTrait | testDecl | benchDecl`
+    /// `decl = import | fnDecl | varDecl | structDecl | enumDecl | unionDecl | errorDecl | aliasDecl | traitDecl |
+    /// implDecl | implTrait | testDecl | benchDecl`
     fn declaration(&mut self) -> Option<Declaration> {
         let start = self.token().span;
         if let Some(function) = self.function_declaration(false) {
@@ -102,7 +103,8 @@ impl Parser<'_> {
         })
     }
 
-    /// `fnDecl = [ "extern" | "async" ] "fn" IDENT [ typeParams ] "(" [ params ] ")" [ type ] [ where ] [ block ]`, with `export` or `static` before;
+    /// `fnDecl = [ "extern" | "async" ] "fn" IDENT [ typeParams ] "(" [ params ] ")" [ type ] [ where ] [ block ]`, with
+    /// `export` or `static` before;
     /// none if the next tokens are something else.
     pub(super) fn function_declaration(&mut self, in_type: bool) -> Option<Function> {
         let mut ahead = 0;
@@ -261,7 +263,8 @@ impl Parser<'_> {
         functions
     }
 
-    /// `implDecl = "impl" IDENT [ typeParams ] "{" … "}"`, `implTrait = "impl" IDENT [ typeParams ] "for" ( IDENT | primitiveType ) "{" { fnDecl } "}"`
+    /// `implDecl = "impl" IDENT [ typeParams ] "{" … "}"`, `implTrait = "impl" IDENT [ typeParams ] "for" ( IDENT |
+    /// primitiveType ) "{" { fnDecl } "}"`
     fn impl_declaration(&mut self) -> Declaration {
         let start = self.advance().span;
         let first = self.name("the name of a type or trait");

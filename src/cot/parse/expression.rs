@@ -132,7 +132,8 @@ impl Parser<'_> {
         self.deeper(Self::unary).unwrap_or_else(|| Expr::new(ExprKind::Erroneous, span))
     }
 
-    /// `postfix = operand { "." IDENT | "." DIGITS | "?." IDENT | ".*" | ".?" | "(" [ args ] ")" | "[" expr "]" | "[" [ expr ] ":" [ expr ] "]" | structBody | "as" type }`
+    /// `postfix = operand { "." IDENT | "." DIGITS | "?." IDENT | ".*" | ".?" | "(" [ args ] ")" | "[" expr "]" | "[" [
+    /// expr ] ":" [ expr ] "]" | structBody | "as" type }`
     fn postfix(&mut self, mut base: Expr) -> Expr {
         loop {
             let starts_line = self.token().newline_before && !self.mode.in_group;

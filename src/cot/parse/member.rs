@@ -1,4 +1,5 @@
-//! Structs, enums, unions, error sets, aliases: at the top level, in blocks, and in each other; and what stands in the bodies of types.
+//! Structs, enums, unions, error sets, aliases: at the top level, in blocks, and in each other; and what stands in the
+//! bodies of types.
 
 use crate::cot::ast::{self, Declaration, Members, Name, StructKind};
 use crate::cot::diagnostic::Code;

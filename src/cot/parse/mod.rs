@@ -1,6 +1,8 @@
-//! Tokens to a tree (sections 2 to 4). Never fails: what is wrong becomes a diagnostic, a piece is skipped, parsing goes on. Takes both dialects.
+//! Tokens to a tree (sections 2 to 4). Never fails: what is wrong becomes a diagnostic, a piece is skipped, parsing goes
+//! on. Takes both dialects.
 //!
-//! One method per rule of the grammar, with the rule above it. Trees higher than [`ast::MAX_HEIGHT`] are refused, so that later passes may recurse.
+//! One method per rule of the grammar, with the rule above it. Trees higher than [`ast::MAX_HEIGHT`] are refused, so that
+//! later passes may recurse.
 
 mod declaration;
 

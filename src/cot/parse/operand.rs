@@ -15,7 +15,8 @@ impl Parser<'_> {
         self.deeper(Self::operand_inner).unwrap_or_else(|| Expr::new(ExprKind::Erroneous, span))
     }
 
-    /// `operand = IDENT | literal | interpolated | "(" expr ")" | "(" expr "," … ")" | "[" … "]" | "." IDENT | "." structBody | "error" "." IDENT`
+    /// `operand = IDENT | literal | interpolated | "(" expr ")" | "(" expr "," … ")" | "[" … "]" | "." IDENT | "."
+    /// structBody | "error" "." IDENT`
     /// `| blockExpr | ifExpr | switchExpr | "comptime" blockExpr | newExpr | closure | builtin | primitiveType | "unreachable"`
     fn operand_inner(&mut self) -> Expr {
         let token = self.token();
@@ -134,7 +135,8 @@ impl Parser<'_> {
         ExprKind::EnumLiteral(self.name_or_type("the name of a variant"))
     }
 
-    /// `ifExpr = "if" cond [ capture ] blockExpr [ "else" ( ifExpr | blockExpr ) ]`, and `ifStmt`, whose branches may be single statements.
+    /// `ifExpr = "if" cond [ capture ] blockExpr [ "else" ( ifExpr | blockExpr ) ]`, and `ifStmt`, whose branches may be
+    /// single statements.
     fn if_expression(&mut self) -> ExprKind {
         self.advance();
         let (condition, capture) = self.condition();
@@ -256,7 +258,8 @@ impl Parser<'_> {
         self.expr(ExprKind::Unary { operator: UnaryOperator::Negate, operand }, start)
     }
 
-    /// `newExpr = "new" IDENT [ "(" types ")" ] "{" [ IDENT ":" expr { "," IDENT ":" expr } ] "}" | "new" IDENT [ "(" types ")" ] "(" [ args ] ")"`
+    /// `newExpr = "new" IDENT [ "(" types ")" ] "{" [ IDENT ":" expr { "," IDENT ":" expr } ] "}" | "new" IDENT [ "("
+    /// types ")" ] "(" [ args ] ")"`
     fn new_expression(&mut self) -> ExprKind {
         self.advance();
         // Without a body or a second list behind it, the first one holds arguments of the constructor.
@@ -282,7 +285,8 @@ impl Parser<'_> {
         TypeExpr { kind: TypeExprKind::Named { path: vec![name], arguments: Vec::new() }, span }
     }
 
-    /// What follows, on its line, the list in parentheses that begins `ahead` tokens from here; the end of the file if nothing does.
+    /// What follows, on its line, the list in parentheses that begins `ahead` tokens from here; the end of the file if
+    /// nothing does.
     fn kind_after_list(&self, ahead: usize) -> TokenKind {
         let mut depth = 0usize;
         for token in &self.tokens[(self.at + ahead).min(self.tokens.len())..] {

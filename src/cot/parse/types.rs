@@ -49,7 +49,8 @@ impl Parser<'_> {
         deeper.unwrap_or(TypeExpr { kind: TypeExprKind::Erroneous, span })
     }
 
-    /// `type = "?" type | "!" type | "*" type | "[" "]" type | "[" expr "]" type | "fn" … | "(" … ")" | primitiveType [ "!" type ]`
+    /// `type = "?" type | "!" type | "*" type | "[" "]" type | "[" expr "]" type | "fn" … | "(" … ")" | primitiveType [
+    /// "!" type ]`
     /// `| IDENT [ "." IDENT ] [ "(" type { "," type } ")" ] [ "!" type ] | "@" "TypeOf" "(" expr ")"`
     fn type_expr_inner(&mut self) -> TypeExpr {
         let start = self.token().span;

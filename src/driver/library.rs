@@ -4,7 +4,7 @@ use super::{MAIN, Source, Target, Unit, declared, jobs, outside, validate_bodies
 use crate::abi::EntryKind;
 use crate::codegen::cranelift::{sweep, target};
 use crate::header::{self, Library};
-use crate::layout::World;
+use crate::layout::{self, World};
 use crate::link::library::{self, SharedLibrary};
 use crate::object::imports;
 use crate::object::interface::{self, Item};
@@ -44,6 +44,9 @@ pub fn build(input: &Input, options: &Options, outputs: &[&Output], observer: &d
     }
     if outputs.iter().all(|output| output.emit == Emit::Wat) {
         return write(outputs, &results);
+    }
+    if layout::starts_threads(module) && wants(&[Emit::Staticlib, Emit::Sharedlib]) {
+        bail!("{}: the module starts threads (`wasi.thread-spawn`), which only programs can", input.name);
     }
     let prefix = options.prefix.clone().unwrap_or_else(|| default_prefix(&input.name));
     let interface = interface::interface(module, &prefix).with_context(|| input.name.clone())?;

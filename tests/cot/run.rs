@@ -1,8 +1,11 @@
-//! Programs in `fixtures/cot/run` and `fixtures/cot/examples`, on all three targets: an executable, a module for WASI and a plain module, both
+//! Programs in `fixtures/cot/run` and `fixtures/cot/examples`, on all three targets: an executable, a module for WASI and a plain
+//! module, both
 //! under wasmtime. They print the same bytes and end alike.
 //!
-//! Fixtures are written as `support/directive.rs` and `support/fixture.rs` say, with `//!` and `//=`. `build = "test"` runs the file's tests
-//! instead of `main`; other words are flags of `cot build` or `cot test`. `hosts = "native"` or `"native wasi"` says where a program can run.
+//! Fixtures are written as `support/directive.rs` and `support/fixture.rs` say, with `//!` and `//=`. `build = "test"` runs the file's
+//! tests
+//! instead of `main`; other words are flags of `cot build` or `cot test`. `hosts = "native"` or `"native wasi"` says where a program can
+//! run.
 //! A plain module has no arguments, input or files. `BLESS=1` rewrites the expected texts.
 
 use crate::source;

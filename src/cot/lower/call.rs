@@ -123,7 +123,8 @@ impl<'p> Body<'_, 'p> {
     }
 }
 
-/// Whether nothing that is called can change what a borrowed value came from: locals whose address nobody has, addresses of places, constants.
+/// Whether nothing that is called can change what a borrowed value came from: locals whose address nobody has, addresses of places,
+/// constants.
 fn is_stable(body: &Body, expression: &Expression) -> bool {
     match &expression.kind {
         ExpressionKind::Load(place) => is_stable_place(body, place),

@@ -77,7 +77,7 @@ pub fn main_module(signatures: &[Signature]) -> String {
     for (number, signature) in signatures.iter().enumerate() {
         text += &functions(number, signature).replace("$kK", &format!("$k{number}"));
         text += &pair(signatures, number);
-        if has_pointer(&signatures[number]) {
+        if has_pointer(signature) {
             let take = format!("(call $k{number}_keep (i32.const {}))", 2 * number + 1);
             text += &format!("(func (export \"k{number}_give_pointer\") {take})\n");
         }

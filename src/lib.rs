@@ -13,6 +13,8 @@ pub mod progress;
 
 pub mod output;
 
+pub mod embed;
+
 pub mod scratch;
 
 pub mod script;

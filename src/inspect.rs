@@ -29,8 +29,10 @@ pub struct Inspection {
     pub max_stack: Option<String>,
     /// Options that this version does not know.
     pub unknown: Vec<String>,
-    /// Name of the exported function that runs.
+    /// Name of the exported function that runs, or a library's prefix.
     pub entry: String,
+    /// A library: nothing runs before its host calls.
+    pub library: bool,
     /// The entry takes its arguments from the command line and its results are printed.
     pub invoke: bool,
     pub wasi: bool,
@@ -128,9 +130,10 @@ impl<'a> Executable<'a> {
             segments.any(|header| header.is_executable() && header.vm_range().contains(&(address as usize)))
         };
         is(offset_of!(Program, options_length), &|length| length <= options_size)
-            && is(offset_of!(Program, entry), &is_code)
             && is(offset_of!(Program, images), &|images| self.at(images).is_some())
-            && self.facts(program).is_some()
+            && self.facts(program).is_some_and(|facts| {
+                is(offset_of!(Program, entry), &|entry| if facts.library { entry == 0 } else { is_code(entry) })
+            })
     }
 
     /// Addresses of words that hold `target` when the program runs.
@@ -153,6 +156,7 @@ impl<'a> Executable<'a> {
         let entry = self.field(program, offset_of!(Program, entry_name))?;
         Some(Inspection {
             entry: string(self.at(entry)?.split(|&byte| byte == 0).next()?),
+            library: byte(offset_of!(Program, kind))? == EntryKind::Library as u8,
             invoke: byte(offset_of!(Program, kind))? == EntryKind::Invoke as u8,
             wasi: self.field(program, offset_of!(Program, start_wasi))? != 0,
             fixed_powers: byte(offset_of!(Program, fixed_powers))? != 0,

@@ -4,6 +4,8 @@
 //! a line a stage, each a function from earlier values to a new one.
 #![forbid(unsafe_op_in_unsafe_fn)]
 
+pub mod cot;
+
 #[path = "../wasi-shim/src/abi.rs"]
 pub mod abi;
 
@@ -36,6 +38,8 @@ pub mod code;
 pub mod codegen;
 
 pub mod object;
+
+pub mod header;
 
 pub mod link;
 

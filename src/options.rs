@@ -28,6 +28,10 @@ pub enum Emit {
     Staticlib,
     /// A shared library, with the runtime.
     Sharedlib,
+    /// Declarations of a library for C and C++.
+    Header,
+    /// Declarations of a library for Rust.
+    Rust,
     #[default]
     Exe,
 }
@@ -35,7 +39,7 @@ pub enum Emit {
 impl Emit {
     /// Whether the form is text, which may go to a terminal.
     pub fn is_text(self) -> bool {
-        matches!(self, Emit::Wat | Emit::Clif | Emit::Asm)
+        matches!(self, Emit::Wat | Emit::Clif | Emit::Asm | Emit::Header | Emit::Rust)
     }
 }
 
@@ -98,6 +102,8 @@ pub struct Options {
     pub embedded: Vec<(PathBuf, String)>,
     /// The program ignores `WASM2NATIVE_OPTIONS`.
     pub fixed_powers: bool,
+    /// Traps are reported as `fatal error: REASON` with status 2, as programs of other languages than Wasm do.
+    pub fatal_errors: bool,
     /// Other modules of the program: the name under which they are imported, and their files.
     pub modules: Vec<(String, PathBuf)>,
     /// Declarations of imported C functions.
@@ -148,6 +154,7 @@ impl Default for Options {
             program_options: Vec::new(),
             embedded: Vec::new(),
             fixed_powers: false,
+            fatal_errors: false,
             modules: Vec::new(),
             imports: Vec::new(),
             enable: Vec::new(),

@@ -4,7 +4,8 @@ use super::{MAIN, Source, Target, Unit, declared, jobs, outside, validate_bodies
 use crate::abi::EntryKind;
 use crate::codegen::cranelift::{sweep, target};
 use crate::embed;
-use crate::layout::World;
+use crate::header::{self, Library};
+use crate::layout::{self, World};
 use crate::link::library::{self, SharedLibrary};
 use crate::object::imports;
 use crate::object::interface::{self, Item};
@@ -42,13 +43,25 @@ pub fn build(input: &Input, options: &Options, outputs: &[&Output], observer: &d
         let text = wasmprinter::print_bytes(&*source.wasm).with_context(|| input.name.clone())?;
         results.insert(Emit::Wat, text.into_bytes());
     }
+    if outputs.iter().all(|output| output.emit == Emit::Wat) {
+        return write(outputs, &results);
+    }
+    if layout::starts_threads(module) && wants(&[Emit::Staticlib, Emit::Sharedlib]) {
+        bail!("{}: the module starts threads (`wasi.thread-spawn`), which only programs can", input.name);
+    }
     let prefix = options.prefix.clone().unwrap_or_else(|| default_prefix(&input.name));
     let interface = interface::interface(module, &prefix).with_context(|| input.name.clone())?;
+    let linkage = Linkage::open(outside::chosen_symbols(options));
+    let foreign = declared(&source, module, &linkage, &target, options, observer)?;
+    let imports = imports::open(module, &linkage, &foreign);
+    interface::check_imports(&interface, module, &linkage).with_context(|| input.name.clone())?;
+    if wants(&[Emit::Header, Emit::Rust]) {
+        source.explain(validate_bodies(module))?;
+        let library = Library { module, interface: &interface, imports: &imports, prefix: &prefix, input: &input.name };
+        results.insert(Emit::Header, header::c::header(&library).into_bytes());
+        results.insert(Emit::Rust, header::rust::declarations(&library).into_bytes());
+    }
     if wants(&[Emit::Clif, Emit::Asm, Emit::Obj, Emit::Staticlib, Emit::Sharedlib]) {
-        let linkage = Linkage::open(outside::chosen_symbols(options));
-        let foreign = declared(&source, module, &linkage, &target, options, observer)?;
-        let imports = imports::open(module, &linkage, &foreign);
-        interface::check_imports(&interface, module, &linkage).with_context(|| input.name.clone())?;
         let unit = source.explain(Unit::new(module, &linkage, foreign, World::Open, None, observer))?;
         let plan = source.explain(plan(&unit, options, &prefix))?;
         let role = Role::Library { plan: &plan, interface: &interface };
@@ -63,13 +76,17 @@ pub fn build(input: &Input, options: &Options, outputs: &[&Output], observer: &d
             if wants(&[Emit::Asm]) {
                 results.insert(Emit::Asm, assembly::print(&env, &code).into_bytes());
             }
-            let write = || object::write(&env, 0, &code, &role);
-            let object = stage(observer, "object", 0, write).with_context(|| input.name.clone())?;
+            let object = || object::write(&env, 0, &code, &role);
+            let object = stage(observer, "object", 0, object).with_context(|| input.name.clone())?;
             let imports = imports.into_iter().map(|import| import.symbol).collect();
             let linking = Linking { outputs, object, interface: &interface, imports, options };
             linking.run(&mut results, observer).with_context(|| input.name.clone())?;
         }
     }
+    write(outputs, &results)
+}
+
+fn write(outputs: &[&Output], results: &Results) -> Result<()> {
     outputs.iter().try_for_each(|Output { emit, file }| put(file, *emit, &results[emit]))
 }
 
@@ -151,6 +168,7 @@ fn plan(unit: &Unit, options: &Options, prefix: &str) -> Result<ProgramPlan> {
         options: options.program_options.clone(),
         foreign: open.map(|it| [it.import.module.to_owned(), it.import.name.to_owned(), it.symbol]).collect(),
         fixed_powers: options.fixed_powers,
+        fatal_errors: options.fatal_errors,
         cpu_level: target::cpu_level(&options.cpu),
     })
 }

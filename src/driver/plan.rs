@@ -48,6 +48,7 @@ pub fn program(module: &Module, options: &Options) -> Result<ProgramPlan> {
         options: options.program_options.clone(),
         foreign: Vec::new(),
         fixed_powers: options.fixed_powers,
+        fatal_errors: options.fatal_errors,
         cpu_level: target::cpu_level(&options.cpu),
     })
 }

@@ -111,6 +111,7 @@ fn plan(commands: Vec<Command>, options: &Options) -> ProgramPlan {
         options: options.program_options.clone(),
         foreign: Vec::new(),
         fixed_powers: options.fixed_powers,
+        fatal_errors: options.fatal_errors,
         cpu_level: target::cpu_level(&options.cpu),
     }
 }

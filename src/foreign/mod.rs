@@ -22,8 +22,8 @@
 //!             | "cstr" [ "@" item ]
 //!             | "fmt" [ "[" ( "printf" | "scanf" ) "]" ] [ "@" item ]
 //!             | "funcptr" "(" signature ")" [ "@" item ] ;   (* item: which table *)
-//! extent      = "len" "=" place { "*" place } [ "," "size" "=" number ] | "size" "=" number ;
-//! place       = name | number ;                              (* a parameter, the first is 0 *)
+//! extent      = "len" "=" factor { "*" factor } [ "," "size" "=" number ] | "size" "=" number ;
+//! factor      = [ "*" ] ( name | number ) ;                  (* a parameter, the first is 0; with a star, the u32 that it points to *)
 //! item        = word | string | number ;
 //! ```
 //!
@@ -133,9 +133,17 @@ pub enum Extent {
     String,
     /// The product of parameters and a constant, in bytes.
     Bytes {
-        params: Vec<u32>,
+        factors: Vec<Factor>,
         size: u64,
     },
+}
+
+/// A parameter that says a length.
+#[derive(Copy, Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Factor {
+    pub param: u32,
+    /// It is a pointer to the number, as the `socklen_t *` of `accept`.
+    pub indirect: bool,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]

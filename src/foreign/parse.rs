@@ -1,7 +1,7 @@
 //! Declarations as text → as values, by the grammar at the head of [`super`]. Nothing is known of the module here; of names, only those
 //! of parameters are resolved.
 
-use super::{Extent, FormatKind};
+use super::{Extent, Factor, FormatKind};
 use crate::options::{Origin, Source};
 use anyhow::{Result, anyhow, bail};
 use std::collections::HashMap;
@@ -135,7 +135,8 @@ struct Parser<'a> {
 #[derive(Default)]
 struct Names<'a> {
     known: HashMap<&'a str, u32>,
-    wanted: HashMap<usize, Vec<&'a str>>,
+    /// With whether the parameter points to the number.
+    wanted: HashMap<usize, Vec<(bool, &'a str)>>,
 }
 
 impl<'a> Parser<'a> {
@@ -288,12 +289,13 @@ impl<'a> Parser<'a> {
         if self.got_keyword("len") {
             self.want('=', "`=` and a parameter, by name or by number from 0")?;
             loop {
+                let indirect = self.got('*');
                 self.blanks();
                 let place = self.take(is_word);
                 if place.is_empty() {
                     bail!("expected a parameter, by name or by number from 0");
                 }
-                places.push(place);
+                places.push((indirect, place));
                 if !self.got('*') {
                     break;
                 }
@@ -311,7 +313,7 @@ impl<'a> Parser<'a> {
         if !places.is_empty() {
             names.wanted.insert(index, places);
         }
-        Ok(Extent::Bytes { params: Vec::new(), size })
+        Ok(Extent::Bytes { factors: Vec::new(), size })
     }
 
     fn size(&mut self) -> Result<u64> {
@@ -433,21 +435,26 @@ impl Names<'_> {
             Variadic::None | Variadic::Formatted => &mut [],
         };
         let mut specs: Vec<&mut Spec> = params.iter_mut().chain(more).collect();
-        let mut kinds: Vec<bool> = specs.iter().map(|spec| is_number(&spec.base)).collect();
-        kinds.truncate(n_params);
+        // Whether each can be a length, and whether it can point to one.
+        let kinds = specs.iter().map(|spec| (is_number(&spec.base), holds_number(&spec.base)));
+        let kinds: Vec<_> = kinds.take(n_params).collect();
         for (at, places) in std::mem::take(&mut self.wanted) {
-            let Base::Pointer(Extent::Bytes { params, .. }, _) = &mut specs[at].base else {
+            let Base::Pointer(Extent::Bytes { factors, .. }, _) = &mut specs[at].base else {
                 unreachable!("only `ptr` has a length");
             };
-            for place in places {
+            for (indirect, place) in places {
                 let index = match (self.known.get(place), place.parse::<u32>()) {
                     (Some(index), _) => *index,
                     (None, Ok(index)) => index,
                     (None, Err(_)) => bail!("no parameter is called `{place}`"),
                 };
                 match kinds.get(index as usize) {
-                    Some(true) => params.push(index),
-                    Some(false) => bail!("parameter {index}, which `len=` names, is no integer"),
+                    Some((true, _)) if !indirect => factors.push(Factor { param: index, indirect }),
+                    Some((_, true)) if indirect => factors.push(Factor { param: index, indirect }),
+                    Some(_) if indirect => {
+                        bail!("parameter {index} is no `ptr[size=4]`, which `len=*{index}` asks for")
+                    }
+                    Some(_) => bail!("parameter {index}, which `len=` names, is no integer"),
                     None => {
                         bail!("there is no parameter {index} for `len=`; a constant is written `size={index}`")
                     }
@@ -464,6 +471,11 @@ fn is_word(c: char) -> bool {
 
 fn is_number(base: &Base) -> bool {
     matches!(base, Base::Integer { .. } | Base::Size { .. } | Base::Long { .. })
+}
+
+/// Whether it points to a `u32` at least.
+fn holds_number(base: &Base) -> bool {
+    matches!(base, Base::Pointer(Extent::Bytes { factors, size: 4.. }, _) if factors.is_empty())
 }
 
 fn bits(word: &str) -> u8 {
@@ -504,10 +516,18 @@ mod tests {
             Base::Pointer(extent, _) => extent,
             other => panic!("{other:?}"),
         };
+        let bytes = |params: &[u32], size| {
+            let factors = params.iter().map(|&param| Factor { param, indirect: false }).collect();
+            Extent::Bytes { factors, size }
+        };
         assert_eq!(extent("a.b: (ptr)"), Extent::Byte);
-        assert_eq!(extent("a.b: (ptr[len=1], i32)"), Extent::Bytes { params: vec![1], size: 1 });
-        assert_eq!(extent("a.b: (ptr[len=n*1, size=4], i32, n: u8)"), Extent::Bytes { params: vec![2, 1], size: 4 });
-        assert_eq!(extent("a.b: (ptr[size=16])"), Extent::Bytes { params: vec![], size: 16 });
+        let factors = vec![Factor { param: 1, indirect: true }];
+        assert_eq!(extent("a.b: (ptr[len=*1], ptr[size=4])"), Extent::Bytes { factors, size: 1 });
+        assert!(error("a.b: (ptr[len=*1], ptr)").contains("no `ptr[size=4]`"));
+        assert!(error("a.b: (ptr[len=*1], i32)").contains("no `ptr[size=4]`"));
+        assert_eq!(extent("a.b: (ptr[len=1], i32)"), bytes(&[1], 1));
+        assert_eq!(extent("a.b: (ptr[len=n*1, size=4], i32, n: u8)"), bytes(&[2, 1], 4));
+        assert_eq!(extent("a.b: (ptr[size=16])"), bytes(&[], 16));
         assert!(error("a.b: (ptr[len=7], i32)").contains("`size=7`"));
         assert!(error("a.b: (ptr[len=n], i32)").contains("no parameter is called `n`"));
         assert!(error("a.b: (ptr[len=1], f32)").contains("no integer"));

@@ -60,6 +60,8 @@ pub struct ProgramPlan {
     /// C functions that the modules call directly: module and name of the import, and the symbol.
     pub foreign: Vec<[String; 3]>,
     pub fixed_powers: bool,
+    /// See [`crate::options::Options::fatal_errors`].
+    pub fatal_errors: bool,
     pub cpu_level: u8,
 }
 

@@ -34,7 +34,7 @@ pub fn write(writer: &mut Writer, plan: &ProgramPlan, instance: usize, image: Sy
     let images = writer.local("w2n.images", StandardSection::ReadOnlyDataWithRel, images, 8);
     write_shared(writer);
     let mut data = Data::default();
-    data.u32(abi::VERSION).u32(abi::NEW);
+    data.u32(abi::VERSION).u32(abi::NEW).u64(0);
     data.address(images).u64(instance as u64 + 1);
     data.address(plan.initialize.and_then(|func| writer.defined(Symbol::ArrayEntry(func))));
     data.address(plan.entry.map(|entry| writer.defined(Symbol::ArrayEntry(entry)).expect("the entry is compiled")));
@@ -49,7 +49,7 @@ pub fn write(writer: &mut Writer, plan: &ProgramPlan, instance: usize, image: Sy
     data.address(script).address(run_script);
     data.address(plan.thread_start.and_then(|func| writer.defined(Symbol::ArrayEntry(func))));
     data.address(start_wasi);
-    data.byte(plan.kind as u8).byte(u8::from(plan.fixed_powers)).byte(plan.cpu_level);
+    data.byte(plan.kind as u8).byte(u8::from(plan.fixed_powers)).byte(plan.cpu_level).byte(u8::from(plan.fatal_errors));
     data.bytes.resize(size_of::<abi::Program>(), 0);
     let symbol = writer.refer(Symbol::Program);
     let section = writer.object.section_id(StandardSection::Data);

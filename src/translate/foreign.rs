@@ -50,12 +50,17 @@ impl Translator<'_> {
         }
     }
 
-    /// The fixed arguments as C takes them. Integers first: pointers' lengths refer to them.
+    /// The fixed arguments as C takes them. Lengths come before what they are lengths of: integers, then pointers to such.
     fn values_to_c(&mut self, params: &[Type], args: &[Value]) -> Vec<Option<Value>> {
         let mut values: Vec<Option<Value>> = vec![None; params.len()];
-        for numbers in [true, false] {
+        let pass = |ty: &Type| match ty {
+            Type::Integer(_) => 0,
+            Type::Pointer(_, Extent::Bytes { factors, .. }) if !factors.is_empty() => 2,
+            _ => 1,
+        };
+        for number in 0..3 {
             for (index, (ty, arg)) in params.iter().zip(args).enumerate() {
-                if matches!(ty, Type::Integer(_)) == numbers {
+                if pass(ty) == number {
                     values[index] = Some(self.convert_to_c(ty, *arg, params, &values));
                 }
             }
@@ -174,7 +179,7 @@ impl Translator<'_> {
                 offset
             })
             .collect();
-        let extent = Extent::Bytes { params: Vec::new(), size: size.into() };
+        let extent = Extent::Bytes { factors: Vec::new(), size: size.into() };
         let start = self.host_pointer(layout.memory, &extent, buffer, &[], &[]);
         let (read, done) = (self.builder.create_block(), self.builder.create_block());
         let zeros: Vec<BlockArg> = slots.iter().map(|slot| self.zero(value_type(slot.wasm)).into()).collect();

@@ -2,13 +2,14 @@
 //!
 //! Null is 0 on both sides. The checks compare with the memory's size whatever its kind: C code does not know of guards.
 
+use super::signature::POINTER;
 use super::translator::{Translator, trap_code};
 use crate::abi::{Builtin, Trap};
-use crate::foreign::{Extent, Integer, Type};
+use crate::foreign::{Extent, Factor, Integer, Type};
 use crate::layout::Symbol;
 use crate::wasm::MemoryIndex;
 use cranelift_codegen::ir::condcodes::IntCC;
-use cranelift_codegen::ir::{self, InstBuilder, Value, types};
+use cranelift_codegen::ir::{self, InstBuilder, MemFlagsData, StackSlotData, StackSlotKind, Value, types};
 
 impl Translator<'_> {
     /// The host pointer to an address, behind which as much has to be inside as `extent` says. `params` and `values`: the
@@ -28,7 +29,7 @@ impl Translator<'_> {
         }
         let bytes = self.memory_bytes(memory);
         let outside = match extent {
-            Extent::Bytes { params: factors, size } => {
+            Extent::Bytes { factors, size } => {
                 let length = self.length(factors, *size, params, values);
                 // Without an overflow: either the address is beyond the end, or what is left is too little.
                 let left = self.builder.ins().isub(bytes, address);
@@ -48,14 +49,14 @@ impl Translator<'_> {
     }
 
     /// The product of arguments and a constant, as an unsigned number; traps where that is no number of 64 bits.
-    fn length(&mut self, factors: &[u32], size: u64, params: &[Type], values: &[Option<Value>]) -> Value {
+    fn length(&mut self, factors: &[Factor], size: u64, params: &[Type], values: &[Option<Value>]) -> Value {
         let mut product: Option<Value> = None;
-        for &factor in factors {
-            let Type::Integer(integer) = params[factor as usize] else {
-                panic!("lengths are integers, the parser says")
+        for factor in factors {
+            let value = values[factor.param as usize].expect("lengths are converted before what they are lengths of");
+            let value = match params[factor.param as usize] {
+                Type::Integer(integer) => self.extend(integer, value, types::I64),
+                _ => self.number_at(value),
             };
-            let value = values[factor as usize].expect("integers are converted before pointers");
-            let value = self.extend(integer, value, types::I64);
             product = Some(product.map_or(value, |product| self.multiply(product, value)));
         }
         match (product, size) {
@@ -65,6 +66,19 @@ impl Translator<'_> {
                 product.map_or(size, |product| self.multiply(product, size))
             }
         }
+    }
+
+    /// The `u32` that a checked pointer points to, 0 for null.
+    fn number_at(&mut self, pointer: Value) -> Value {
+        let slot = self.builder.create_sized_stack_slot(StackSlotData::new(StackSlotKind::ExplicitSlot, 4, 2));
+        let nothing = self.builder.ins().stack_addr(POINTER, slot, 0);
+        let zero = self.iconst(types::I32, 0);
+        self.builder.ins().store(MemFlagsData::trusted(), zero, nothing, 0);
+        let is_null = self.builder.ins().icmp_imm_u(IntCC::Equal, pointer, 0);
+        let place = self.builder.ins().select(is_null, nothing, pointer);
+        // C reads and writes it in the machine's byte order.
+        let number = self.builder.ins().load(types::I32, MemFlagsData::new().with_notrap(), place, 0);
+        self.widen(number)
     }
 
     fn multiply(&mut self, a: Value, b: Value) -> Value {

@@ -12,14 +12,13 @@ pub fn export(env: &Env, func: FuncIndex, out: &mut ir::Function) {
     let ty = env.module.function_type(func);
     begin(out, Symbol::Export(func), signature::c(&env.target, ty));
     thunk(env, out, |it, params| {
-        it.ensure_initialised();
         if !signature::returns_structure(ty) {
-            let results = it.call_any(func, params);
+            let results = it.call_from_outside(func, params);
             it.builder.ins().return_(&results);
             return;
         }
         let (structure, params) = params.split_first().expect("the pointer to the results comes first");
-        let results = it.call_any(func, params);
+        let results = it.call_from_outside(func, params);
         let (offsets, _) = signature::results_structure(ty);
         for (result, offset) in results.into_iter().zip(offsets) {
             it.builder.ins().store(MemFlagsData::trusted(), result, *structure, offset as i32);

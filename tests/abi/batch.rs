@@ -53,18 +53,20 @@ impl Batch {
         Batch { number, first_signature, signatures, results: OnceLock::new(), is_reported: AtomicBool::new(false) }
     }
 
-    /// The names of the cases: each signature in each of [`WAYS`], and once more, in a process of its own, in [`FIRST_WAY`], where it is
-    /// the first call into Wasm.
-    pub fn names(&self) -> Vec<String> {
+    /// The cases by number and name: each signature in each of [`WAYS`], and once more, in a process of its own, in [`FIRST_WAY`], where
+    /// it is the first call into Wasm.
+    pub fn names(&self) -> Vec<(usize, String)> {
         let name = |place: usize, way: &str| {
             format!("{:03}-{}-{way}", self.first_signature + place, self.signatures[place].name())
         };
         let places = 0..self.signatures.len();
         let usual = places.clone().flat_map(|place| WAYS.iter().map(move |way| (place, *way)));
-        usual.chain(places.map(|place| (place, "first_call"))).map(|(place, way)| name(place, way)).collect()
+        let all = usual.chain(places.map(|place| (place, "first_call"))).enumerate();
+        let can_be = |place: usize, way| source::can_be(&self.signatures[place], way);
+        all.filter(|(_, (place, way))| can_be(*place, *way)).map(|(n, (place, way))| (n, name(place, way))).collect()
     }
 
-    /// The result of case `number`, in the order of [`Batch::names`].
+    /// The result of case `number`, by its number in [`Batch::names`].
     ///
     /// # Errors
     /// Everything that is wrong, or why the program could not be made or run.
@@ -110,6 +112,7 @@ impl Batch {
             ("processor.S", processor.assembly.to_owned()),
             ("batch.c", source::source(processor, &self.signatures)),
             ("m.wat", module::main_module(&self.signatures)),
+            ("m.imports", module::declarations(&self.signatures)),
             ("n.wat", module::other_module(&self.signatures)),
         ];
         for (name, text) in files {
@@ -119,6 +122,9 @@ impl Batch {
             let mut command = Command::new(env!("CARGO_BIN_EXE_wasm2native"));
             let output = format!("{form}=lib{name}2.{ending}");
             let input = format!("{name}.wat");
+            if name == "m" {
+                command.args(["--imports", "m.imports"]);
+            }
             run(command.args(*flags).args(["--prefix", name, "--emit", &output, &input]).current_dir(folder))?;
         }
         let mut command = Command::new("cc");

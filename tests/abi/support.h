@@ -80,7 +80,10 @@ struct slot {
 
 /* A function type, the values that go through it, and the module's functions for it. */
 struct signature {
+    /* Letters: `ilfdv` as in Wasm, `bBhH` for int8_t, uint8_t, int16_t, uint16_t. */
     const char *params, *results;
+    /* Some letter is one of the latter. */
+    int is_narrow;
     const struct value *arguments, *replies;
     /* Where arguments go; those of `down` and `back`, the counter left out. */
     const struct slot *slots, *slots_behind_counter;
@@ -92,6 +95,8 @@ struct signature {
     void (*take)(void), (*give_typed)(void), (*give_raw)(void), (*give_indirect)(void), (*give_reference)(void);
     void (*give_own)(void), (*give_pair)(void);
     void (*tail)(void), (*tail_indirect)(void), (*tail_reference)(void);
+    /* Gives C a pointer to `take`, which is kept in `pointer`. Null if there is none. */
+    void (*give_pointer)(void), (**pointer)(void);
     void (*pass)(void), (*down)(void), (*again)(void), (*cross)(void);
 };
 

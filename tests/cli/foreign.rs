@@ -173,10 +173,10 @@ const SERVER: &str = r#"(module
 
 const SERVER_IMPORTS: &str = "env.socket: (i32, i32, i32) -> i32
 env.bind: (i32, ptr[len=2], u32) -> i32
-env.getsockname: (i32, ptr[size=16], ptr[size=4]) -> i32
+env.getsockname: (i32, ptr[len=*2], ptr[size=4]) -> i32
 env.htons: (u16) -> u16
 env.listen: (i32, i32) -> i32
-env.accept: (i32, ptr[size=16], ptr[size=4]) -> i32
+env.accept: (fd: i32, ptr[len=*length], length: ptr[size=4]) -> i32
 env.read: (fd: i32, buffer: ptr[len=n], n: usize) -> isize
 env.write: (i32, ptr[len=2], usize) -> isize
 env.close: (i32) -> i32
@@ -207,6 +207,61 @@ fn a_module_serves_http_by_calls_of_the_c_library() {
         assert_eq!(body, "Hello from WebAssembly\n");
     }
     assert_eq!(server.wait().expect("it ends").code(), Some(0));
+}
+
+#[test]
+fn build_systems_are_told_what_c_has_to_define() {
+    let place = Place::with(&[("server.wat", SERVER), ("libc.imports", SERVER_IMPORTS)]);
+    let printed =
+        place.wasm2native(&["server.wat", "--imports", "libc.imports", "--print", "imports"]).succeeds().stdout;
+    for line in [
+        "env\tread\tfunction\t(i32, i32, i32) -> i32\tread\tint64_t read(int32_t, void *, uint64_t);\tthe C library\n",
+        "env\tdprintf\tfunction\t(i32, i32, i32) -> i32\tdprintf\tint32_t dprintf(int32_t, const char *, ...);\tthe C library\n",
+    ] {
+        assert!(printed.contains(line), "{printed}");
+    }
+    place.write(
+        "sort.wat",
+        "(module (import \"env\" \"qsort\" (func (param i32 i32 i32 i32))) (memory 1) (table 0 funcref)
+        (type (func (param i32 i32) (result i32))) (func (export \"_start\")))",
+    );
+    let printed = place.wasm2native(&["sort.wat", "--imports", "libc", "--print", "imports"]).succeeds().stdout;
+    assert!(printed.contains("void qsort(void *, uint64_t, uint64_t, int32_t (*)(void *, void *));"), "{printed}");
+}
+
+/// Gives C a function of its own to keep, and is itself called by C.
+const LIBRARY: &str = r#"(module
+  (import "env" "keep" (func $keep (param i32)))
+  (memory (export "memory") 1)
+  (table funcref (elem $add))
+  (func $add (param i32 i32) (result i32) (i32.add (i32.load (local.get 0)) (local.get 1)))
+  (func (export "start") (i32.store (i32.const 64) (i32.const 40)) (call $keep (i32.const 0))))"#;
+
+const HOST: &str = "#include <stdio.h>
+int lib_init(void);
+void lib_start(void);
+void *lib_memory(void);
+int w2n_try(void (*function)(void *), void *data, void *report);
+static int (*kept)(int *, int);
+void keep(int (*f)(int *, int)) { kept = f; }
+static void call(void *p) { printf(\"%d\\n\", kept(p, 2)); }
+int main(void) {
+  if (lib_init()) return 1;
+  lib_start();
+  call((char *)lib_memory() + 64);
+  int outside;
+  printf(\"%d\\n\", w2n_try(call, &outside, 0));
+}
+";
+
+#[test]
+fn a_host_calls_back_into_a_library() {
+    let place = Place::with(&[("lib.wat", LIBRARY), ("host.c", HOST)]);
+    let declaration = "env.keep: (funcptr((ptr, i32) -> i32))";
+    place.wasm2native(&["lib.wat", "--import", declaration, "--emit", "staticlib=lib.a"]).succeeds();
+    let cc = outcome(Command::new("cc").current_dir(place.path(".")).args(["host.c", "lib.a", "-o", "host", "-lm"]));
+    cc.succeeds();
+    assert_eq!(place.program("host", &[]).succeeds().stdout, "42\n15\n");
 }
 
 #[test]

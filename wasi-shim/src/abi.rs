@@ -42,6 +42,9 @@ pub const ADDRESS_SPACE: u64 = 1 << 47;
 /// Exit status of a program that trapped: what a shell reports of a process killed by SIGABRT.
 pub const TRAP_EXIT_STATUS: i32 = 134;
 
+/// Exit status of a program after a trap that is reported as a fatal error of the program's own language.
+pub const FATAL_EXIT_STATUS: i32 = 2;
+
 /// Prefix of the symbols that identify signatures; the encoded type follows (see `wasm::structure`).
 pub const SIGNATURE_PREFIX: &str = "w2n.sig.";
 
@@ -434,6 +437,9 @@ pub struct Program {
     pub version: u32,
     /// [`NEW`], [`RUNNING`], [`READY`] or [`FAILED`]; the runtime's own.
     pub state: AtomicU32,
+    /// The innermost call of an export that has not returned: address of a word in its frame, which holds the address of the one around
+    /// it. 0: no code of the library is active. One thread at a time may be in a library.
+    pub entered: AtomicUsize,
     /// The modules, in the order of their instantiation; the last is the one whose entry is run.
     pub images: *const *const Image,
     pub n_images: u64,
@@ -474,6 +480,8 @@ pub struct Program {
     pub fixed_powers: u8,
     /// Micro-architecture level the code was compiled for: 1 to 4 as in the x86-64 psABI, 0 if not checked.
     pub cpu_level: u8,
+    /// 1: the program was not written as Wasm, and a trap says so: `fatal error: REASON`, no backtrace, [`FATAL_EXIT_STATUS`].
+    pub fatal_errors: u8,
     /// The rest is the runtime's own and zero at the start. The thread that initialises the library.
     pub initializer: AtomicU32,
     /// The description that was noted before this one.

@@ -229,6 +229,12 @@ pub fn is_overflow(address: usize, is_unmapped: bool) -> bool {
     is_stack || is_signal_guarded && (signal_start - SIGNAL_GUARD..signal_start).contains(&address)
 }
 
+/// The part of the thread's stack that is in use, or on its signal stack that of it. `sp` may lie below the stack after an overflow.
+pub fn used(sp: usize) -> Range<usize> {
+    let Thread { end, signal_start, signal_end, .. } = THREAD.get();
+    if (signal_start..signal_end).contains(&sp) { sp..signal_end } else { sp..end }
+}
+
 /// The end of the stack that an address lies in: words from a live address up to there can be read.
 pub fn end_of_stack(address: usize) -> Option<usize> {
     let Thread { start, end, signal_start, signal_end, .. } = THREAD.get();

@@ -22,7 +22,8 @@ const EXAMPLES: &str = "Examples:
   wasm2native app.wasm                 build the program ./app
   wasm2native app.wasm --dir .         the same; it may use files where it is started
   wasm2native app.wasm helper.c -lz    link it with C: imports `env.f` are C functions `f`
-  wasm2native -c math.wat -o math.o    an object to link into a C or Rust program
+  wasm2native lib.wasm --emit staticlib,header
+                                       lib.a and lib.h, to call the module from C, C++ or Rust
   wasm2native *.wasm --out-dir bin     one program per module
   wasm2native -S app.wasm -o -         look at the code
   wasm2native run app.wasm hello       build into a cache, run with the argument `hello`
@@ -142,7 +143,7 @@ pub struct Compile {
     #[arg(long, value_name = "TRIPLE", help_heading = "Code")]
     pub target: Option<String>,
 
-    /// Begin the names of an object's exports with NAME_ [default: from the input's name]
+    /// Begin the names of a library's symbols with NAME_ [default: from the input's name]
     #[arg(long, value_name = "NAME", help_heading = "Code")]
     pub prefix: Option<String>,
 
@@ -188,7 +189,8 @@ pub struct Compile {
     after_help = "Examples:
   wasm2native run app.wasm --verbose         `--verbose` is for the program
   wasm2native run --dir . app.wasm           it may use the files of the current directory
-  wasm2native run --invoke fib fib.wat 30    call the exported function `fib`, print its result",
+  wasm2native run --invoke fib fib.wat 30    call the exported function `fib`, print its result
+  wasm2native run helper.c -lz app.wasm x    link it with C: objects, libraries and sources stand before the module",
     args_override_self = true
 )]
 pub struct Run {
@@ -305,11 +307,13 @@ pub struct EmitItem {
 }
 
 /// What can be produced: the name in `--emit`, and what help says of it.
-const FORMS: [(&str, Emit, &str); 7] = [
+const FORMS: [(&str, Emit, &str); 9] = [
     ("exe", Emit::Exe, "a program"),
     ("obj", Emit::Obj, "a relocatable object, as -c"),
     ("staticlib", Emit::Staticlib, "an archive for C, C++ or Rust programs, with the runtime"),
     ("sharedlib", Emit::Sharedlib, "a shared library for them, with the runtime"),
+    ("header", Emit::Header, "a header for C and C++ with what the library declares"),
+    ("rust", Emit::Rust, "the same for Rust"),
     ("asm", Emit::Asm, "assembly, as -S"),
     ("clif", Emit::Clif, "Cranelift's intermediate form"),
     ("wat", Emit::Wat, "the module as text"),

@@ -111,6 +111,9 @@ fn wrap(names: impl Iterator<Item = String>) -> Vec<String> {
 
 fn entry(inspection: &Inspection) -> String {
     let name = &inspection.entry;
+    if inspection.library {
+        return format!("nothing by itself: a library, {name}_*{}", if inspection.wasi { " (WASI)" } else { "" });
+    }
     match (inspection.invoke, inspection.wasi) {
         (true, _) => format!("{name} (--invoke: arguments from the command line, results printed)"),
         (false, true) => format!("{name} (WASI)"),

@@ -1,0 +1,317 @@
+//! Expressions: to leaves, to an address, or into a place that waits for the value.
+
+use super::FuncKey;
+use super::branching::after_tag;
+use super::counting::is_counted_capture;
+use super::function::{Address, Body, Data, Operand};
+use super::place::Target;
+use super::repr::scalar;
+use super::scope::Cleanup;
+use crate::cot::ir::{Access, Const, Value};
+use crate::cot::typed::{Expression, ExpressionKind, FunctionId, LocalId};
+use crate::cot::types::TypeId;
+
+impl<'p> Body<'_, 'p> {
+    /// The value, as leaves or where it lies. A value in memory that is not owned may be a place of the program.
+    pub fn expr(&mut self, expression: &'p Expression) -> Operand {
+        if self.leaves(expression.ty).is_some() {
+            return self.expr_leaves(expression);
+        }
+        match &expression.kind {
+            ExpressionKind::Load(place) => self.read_place(place),
+            ExpressionKind::Unwrap(value) => self.unwrap(value, expression),
+            ExpressionKind::Try(value) => self.try_(value),
+            _ => {
+                let offset = self.frame_slot(expression.ty);
+                let base = self.b.frame(offset);
+                self.expr_into(expression, Address { base, offset: 0 });
+                Operand { data: Data::Memory(base), owned: true }
+            }
+        }
+    }
+
+    /// Leaves for use within the statement.
+    pub fn leaves_of(&mut self, expression: &'p Expression) -> Vec<Value> {
+        let operand = self.expr(expression);
+        let Data::Leaves(values) = operand.data else { unreachable!("the type has leaves") };
+        if operand.owned {
+            self.keep_until_end(expression.ty, &values);
+        }
+        values
+    }
+
+    /// The only leaf, for use within the statement.
+    pub fn scalar(&mut self, expression: &'p Expression) -> Value {
+        let values = self.leaves_of(expression);
+        match values[..] {
+            [value] => value,
+            // Of an expression that never yields.
+            _ => self.b.i32(0),
+        }
+    }
+
+    /// Leaves whose counts belong to who asked.
+    pub fn owned_leaves(&mut self, expression: &'p Expression) -> Vec<Value> {
+        let operand = self.expr(expression);
+        let operand = self.own(expression.ty, operand);
+        let Data::Leaves(values) = operand.data else { unreachable!("the type has leaves") };
+        values
+    }
+
+    /// The address of a value in memory, for use within the statement.
+    pub fn address_of_value(&mut self, expression: &'p Expression) -> Value {
+        let operand = self.expr(expression);
+        let Data::Memory(address) = operand.data else { unreachable!("the type has no leaves") };
+        if operand.owned && self.types().holds_managed(expression.ty) {
+            self.keep_memory(expression.ty, address);
+        }
+        address
+    }
+
+    /// An owned temporary in memory is released at the end of the statement.
+    pub fn keep_memory(&mut self, ty: TypeId, address: Value) {
+        self.add_cleanup(Cleanup::ReleaseAt(ty, address));
+    }
+
+    pub fn discard(&mut self, expression: &'p Expression) {
+        let operand = self.expr(expression);
+        if operand.owned && self.types().holds_managed(expression.ty) {
+            match operand.data {
+                Data::Leaves(values) => self.keep_until_end(expression.ty, &values),
+                Data::Memory(base) => self.release_memory(expression.ty, Address { base, offset: 0 }),
+            }
+        }
+    }
+
+    /// Puts the value there, with counts of its own. Nothing else knows the place yet.
+    pub fn expr_into(&mut self, expression: &'p Expression, to: Address) {
+        let ty = expression.ty;
+        if self.leaves(ty).is_some() {
+            let values = self.owned_leaves(expression);
+            self.store(ty, to, &Data::Leaves(values));
+            return;
+        }
+        match &expression.kind {
+            ExpressionKind::Zero | ExpressionKind::Null => {
+                let size = self.lowering.size(ty);
+                self.zero_memory(to, size);
+            }
+            ExpressionKind::Struct(fields) => {
+                for (index, value) in fields {
+                    let offset = self.types().field_offset(ty, *index) as u32;
+                    self.expr_into(value, Address { offset: to.offset + offset, ..to });
+                }
+            }
+            ExpressionKind::Tuple(elements) => {
+                for (index, value) in elements.iter().enumerate() {
+                    let offset = self.types().field_offset(ty, index) as u32;
+                    self.expr_into(value, Address { offset: to.offset + offset, ..to });
+                }
+            }
+            ExpressionKind::Array(elements) => {
+                for (index, value) in elements.iter().enumerate() {
+                    let offset = index as u32 * self.lowering.size(value.ty);
+                    self.expr_into(value, Address { offset: to.offset + offset, ..to });
+                }
+            }
+            ExpressionKind::Union { variant, payload } => {
+                let tag = self.b.i32(*variant as i32);
+                self.b.store(Access::Pointer, to.base, to.offset, tag);
+                if let Some(payload) = payload {
+                    self.expr_into(payload, after_tag(to));
+                }
+            }
+            ExpressionKind::Convert { conversion, value } => self.convert_into(*conversion, value, ty, to),
+            ExpressionKind::Concat { left, right } => self.concat_arrays(left, right, to),
+            ExpressionKind::Call { callee, arguments } => {
+                self.call(callee, arguments, expression, Some(to));
+            }
+            ExpressionKind::Block(_)
+            | ExpressionKind::If { .. }
+            | ExpressionKind::Switch(_)
+            | ExpressionKind::Catch { .. }
+            | ExpressionKind::Orelse { .. } => {
+                self.branching(expression, Some(to));
+            }
+            _ => {
+                let operand = self.expr(expression);
+                let Data::Memory(from) = operand.data else { unreachable!("the type has no leaves") };
+                let size = self.lowering.size(ty);
+                self.copy_memory(to, Address { base: from, offset: 0 }, size);
+                if !operand.owned {
+                    self.retain_memory(ty, to);
+                }
+            }
+        }
+    }
+
+    fn expr_leaves(&mut self, expression: &'p Expression) -> Operand {
+        let ty = expression.ty;
+        let borrowed = |values: Vec<Value>| Operand { data: Data::Leaves(values), owned: false };
+        let owned = |values: Vec<Value>| Operand { data: Data::Leaves(values), owned: true };
+        match &expression.kind {
+            ExpressionKind::Int(value) => {
+                let constant = self.int_constant(ty, *value);
+                borrowed(vec![self.b.constant(constant)])
+            }
+            ExpressionKind::Float(value) => {
+                let constant = match scalar(self.types(), ty) {
+                    Access::F32 => Const::F32((*value as f32).to_bits()),
+                    _ => Const::F64(value.to_bits()),
+                };
+                borrowed(vec![self.b.constant(constant)])
+            }
+            ExpressionKind::Bool(value) => borrowed(vec![self.b.i32(i32::from(*value))]),
+            ExpressionKind::String(id) => {
+                let (address, length) = self.lowering.string(*id);
+                borrowed(self.string_leaves(address, length))
+            }
+            ExpressionKind::Null | ExpressionKind::Zero => borrowed(self.zeros(ty).expect("the type has leaves")),
+            ExpressionKind::Void => borrowed(Vec::new()),
+            ExpressionKind::Error(id) => borrowed(vec![self.b.i32(id.0 as i32)]),
+            ExpressionKind::Load(place) => self.read_place(place),
+            ExpressionKind::AddressOf(place) => {
+                let address = self.memory_place(place);
+                borrowed(vec![self.address_value(address)])
+            }
+            ExpressionKind::Function(id) => {
+                let address = self.lowering.static_closure(*id);
+                borrowed(vec![self.b.i32(address as i32)])
+            }
+            ExpressionKind::Closure(id) => owned(vec![self.closure(*id)]),
+            ExpressionKind::New(value) => owned(vec![self.new_object(value)]),
+            ExpressionKind::Negate(_)
+            | ExpressionKind::Not(_)
+            | ExpressionKind::BitNot(_)
+            | ExpressionKind::Arithmetic { .. }
+            | ExpressionKind::Compare { .. }
+            | ExpressionKind::SequenceEqual { .. }
+            | ExpressionKind::Logical { .. }
+            | ExpressionKind::IsNull(_)
+            | ExpressionKind::OffsetPointer { .. } => borrowed(vec![self.computation(expression)]),
+            ExpressionKind::Concat { left, right } => borrowed(self.concat_slices(left, right)),
+            ExpressionKind::Interpolate(parts) => borrowed(self.interpolate(parts)),
+            ExpressionKind::Convert { conversion, value } => self.convert(*conversion, value, ty),
+            ExpressionKind::Call { callee, arguments } => self.call(callee, arguments, expression, None),
+            ExpressionKind::Builtin { builtin, arguments } => borrowed(self.builtin(*builtin, arguments, expression)),
+            ExpressionKind::Struct(fields) => {
+                let mut parts = vec![Vec::new(); fields.len()];
+                for (index, value) in fields {
+                    parts[*index] = self.owned_leaves(value);
+                }
+                owned(parts.concat())
+            }
+            ExpressionKind::Tuple(elements) => {
+                let parts: Vec<_> = elements.iter().map(|element| self.owned_leaves(element)).collect();
+                owned(parts.concat())
+            }
+            ExpressionKind::Union { variant, .. } => borrowed(vec![self.b.i32(*variant as i32)]),
+            ExpressionKind::Array(_) => unreachable!("arrays have no leaves"),
+            ExpressionKind::Slice { base, start, end } => {
+                borrowed(self.slice(base, start.as_deref(), end.as_deref(), expression.span))
+            }
+            ExpressionKind::SliceLength(slice) => borrowed(vec![self.leaves_of(slice)[1]]),
+            ExpressionKind::SlicePointer(slice) => borrowed(vec![self.leaves_of(slice)[0]]),
+            ExpressionKind::Block(_)
+            | ExpressionKind::If { .. }
+            | ExpressionKind::Switch(_)
+            | ExpressionKind::Catch { .. }
+            | ExpressionKind::Orelse { .. } => self.branching(expression, None),
+            ExpressionKind::Unwrap(value) => self.unwrap(value, expression),
+            ExpressionKind::Try(value) => self.try_(value),
+            ExpressionKind::Return(value) => {
+                self.return_(value.as_deref());
+                borrowed(Vec::new())
+            }
+            ExpressionKind::Break(id) => {
+                let (block, n_scopes) = (self.loops[id].on_break, self.loops[id].n_scopes);
+                self.leave_scopes(n_scopes, None);
+                self.b.jump(block);
+                borrowed(Vec::new())
+            }
+            ExpressionKind::Continue(id) => {
+                let (block, n_scopes) = (self.loops[id].on_continue, self.loops[id].n_scopes);
+                self.leave_scopes(n_scopes, None);
+                self.b.jump(block);
+                borrowed(Vec::new())
+            }
+        }
+    }
+
+    pub fn int_constant(&self, ty: TypeId, value: i128) -> Const {
+        match scalar(self.types(), ty) {
+            Access::I64 => Const::I64(value as i64),
+            Access::F32 => Const::F32((value as f32).to_bits()),
+            Access::F64 => Const::F64((value as f64).to_bits()),
+            _ => Const::I32(value as i32),
+        }
+    }
+
+    /// A static string: its capacity is its length.
+    pub fn string_leaves(&mut self, address: u32, length: u64) -> Vec<Value> {
+        vec![self.b.i32(address as i32), self.b.i64(length as i64), self.b.i64(length as i64)]
+    }
+
+    fn new_object(&mut self, value: &'p Expression) -> Value {
+        let record = if self.lowering.needs_destructor(value.ty) {
+            let destructor = self.lowering.func(FuncKey::Destructor(value.ty));
+            self.lowering.type_record(destructor)
+        } else {
+            0
+        };
+        let base = self.alloc(record, self.lowering.size(value.ty));
+        self.expr_into(value, Address { base, offset: 0 });
+        base
+    }
+
+    /// A new block with a count of 1.
+    pub fn alloc(&mut self, record: u32, size: u32) -> Value {
+        let args = vec![self.b.i64(i64::from(record)), self.b.i64(i64::from(size))];
+        let address = self.prelude("alloc", args)[0];
+        self.narrow(address)
+    }
+
+    fn closure(&mut self, id: FunctionId) -> Value {
+        let function = &self.lowering.program.functions[id.0 as usize];
+        if function.captures.is_empty() {
+            let address = self.lowering.static_closure(id);
+            return self.b.i32(address as i32);
+        }
+        let offsets = self.lowering.capture_offsets(function);
+        let types = self.types();
+        let inner = |index: usize| &function.locals[function.captures[index].inner.0 as usize];
+        let is_counted = |index: usize| is_counted_capture(inner(index)) && types.holds_managed(inner(index).ty);
+        let record = if (0..offsets.len()).any(is_counted) {
+            let destructor = self.lowering.func(FuncKey::ClosureDestructor(id));
+            self.lowering.type_record(destructor)
+        } else {
+            0
+        };
+        let last = offsets.len() - 1;
+        let size = offsets[last] + self.lowering.size(inner(last).ty);
+        let base = self.alloc(record, size);
+        let func = self.lowering.func(FuncKey::Function(id));
+        let index = self.lowering.table_index(func);
+        let index = self.b.i32(index as i32);
+        self.b.store(Access::Pointer, base, 0, index);
+        for (number, (capture, offset)) in function.captures.iter().zip(offsets).enumerate() {
+            let ty = self.local(capture.outer).ty;
+            let target = self.local_target(capture.outer);
+            let operand = self.read(ty, &target);
+            self.store(ty, Address { base, offset }, &operand.data);
+            if is_counted(number) {
+                self.retain_memory(ty, Address { base, offset });
+            }
+        }
+        base
+    }
+
+    pub fn local_target(&mut self, local: LocalId) -> Target {
+        use super::function::Storage;
+        match self.storage[local.0 as usize].clone().expect("locals are used after their declaration") {
+            Storage::Variables(variables) => Target::Variables(variables),
+            Storage::Frame(offset) => Target::Memory(Address { base: self.b.frame(offset), offset: 0 }),
+            Storage::Address(base) => Target::Memory(Address { base, offset: 0 }),
+        }
+    }
+}

@@ -9,8 +9,8 @@ use crate::resolve::Linkage;
 use crate::wasm::constant::{self, Constant};
 use crate::wasm::structure;
 use crate::wasm::{
-    DataIndex, DataMode, Element, ElementIndex, ElementItems, ElementMode, FuncIndex, GlobalIndex, MemoryIndex, Module,
-    TableIndex, TagIndex, TypeIndex,
+    DataIndex, DataMode, Element, ElementIndex, ElementItems, ElementMode, EntityIndex, FuncIndex, GlobalIndex,
+    MemoryIndex, Module, TableIndex, TagIndex, TypeIndex,
 };
 use anyhow::{Context, Result, bail};
 use cranelift_codegen::ir::{Type, UserExternalName, types};
@@ -56,6 +56,8 @@ pub enum Symbol {
     Builtin(Builtin),
     /// An [`abi::Tag`]: the tag's identity.
     Tag(TagIndex),
+    /// A word that holds the address of an imported global, memory, table or tag, which the linker may put anywhere.
+    Slot(EntityIndex),
 }
 
 impl Symbol {
@@ -75,6 +77,11 @@ impl Symbol {
             Symbol::Element(it) => (11, it.as_u32()),
             Symbol::Builtin(it) => (12, it as u32),
             Symbol::Tag(it) => (13, it.as_u32()),
+            Symbol::Slot(EntityIndex::Function(it)) => (14, it.as_u32()),
+            Symbol::Slot(EntityIndex::Global(it)) => (15, it.as_u32()),
+            Symbol::Slot(EntityIndex::Memory(it)) => (16, it.as_u32()),
+            Symbol::Slot(EntityIndex::Table(it)) => (17, it.as_u32()),
+            Symbol::Slot(EntityIndex::Tag(it)) => (18, it.as_u32()),
         };
         UserExternalName { namespace, index }
     }
@@ -109,6 +116,11 @@ impl Symbol {
             11 => Symbol::Element(ElementIndex::from_u32(index)),
             12 => Symbol::Builtin(Builtin::ALL[index as usize]),
             13 => Symbol::Tag(TagIndex::from_u32(index)),
+            14 => Symbol::Slot(EntityIndex::Function(FuncIndex::from_u32(index))),
+            15 => Symbol::Slot(EntityIndex::Global(GlobalIndex::from_u32(index))),
+            16 => Symbol::Slot(EntityIndex::Memory(MemoryIndex::from_u32(index))),
+            17 => Symbol::Slot(EntityIndex::Table(TableIndex::from_u32(index))),
+            18 => Symbol::Slot(EntityIndex::Tag(TagIndex::from_u32(index))),
             other => panic!("no symbol has namespace {other}"),
         }
     }

@@ -19,7 +19,7 @@ use crate::resolve::{self, Instance, Linkage, Sizes};
 use crate::translate::Env;
 use crate::wasm::input::Input;
 use crate::wasm::{Module, parse, unsupported};
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, bail};
 use std::borrow::Cow;
 use std::io::Write;
 use std::path::Path;
@@ -35,6 +35,7 @@ const MAIN: &str = "\0main";
 /// # Errors
 /// One message that begins with the input's name.
 pub fn build(input: &Input, options: &Options, emit: Emit, file: &Path, observer: &dyn Observer) -> Result<()> {
+    check_emit(&Target::new(options)?, emit)?;
     match emit {
         Emit::Exe if input.is_script() => script::build(input, options, file, observer),
         Emit::Exe => build_program(input, options, file, observer),
@@ -55,6 +56,20 @@ pub fn build(input: &Input, options: &Options, emit: Emit, file: &Path, observer
 /// When there is not.
 pub fn check_target(options: &Options) -> Result<()> {
     Target::new(options).map(|_| ())
+}
+
+/// Whether `emit` can be had for the target.
+///
+/// # Errors
+/// When it can't: says what can.
+fn check_emit(target: &Target, emit: Emit) -> Result<()> {
+    let triple = target.isa.usual.triple();
+    match emit {
+        Emit::Exe if !target::has_runtime(triple) => {
+            bail!("there is no runtime for {triple}, so that no program can be made\nhelp: -c makes an object")
+        }
+        _ => Ok(()),
+    }
 }
 
 /// The stages of a program, which may consist of several modules.
@@ -207,8 +222,8 @@ impl<'a> Unit<'a> {
 
     fn env(&self, target: &Target) -> Env<'_> {
         let Unit { module, linkage, facts, layout } = self;
-        let target = target.isa.usual.frontend_config();
-        Env { module, facts, layout, linkage, target, x86: true, fused_multiply_add: false }
+        let (machine, target) = (target.isa.machine(), target.isa.usual.frontend_config());
+        Env { module, facts, layout, linkage, target, machine }
     }
 
     fn sweep<'s>(&'s self, target: &'s Target, options: &'s Options) -> Sweep<'s> {

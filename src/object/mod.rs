@@ -4,9 +4,11 @@
 //! module refers to, so that nothing dead reaches the linker.
 
 pub mod assembly;
+mod bytes;
 mod data;
 mod describe;
 mod exports;
+mod format;
 mod frames;
 mod handlers;
 mod image;
@@ -20,8 +22,8 @@ use crate::code::Code;
 use crate::translate::Env;
 use crate::wasm::FuncIndex;
 use anyhow::{Context, Result};
-use object::write::Object;
-use object::{Architecture, BinaryFormat, Endianness, SymbolScope};
+use format::Format;
+use object::SymbolScope;
 use writer::Writer;
 
 /// What the object is for.
@@ -60,8 +62,9 @@ pub struct ProgramPlan {
 /// When two imports want the same symbol, or the code is too large for one object.
 pub fn write(env: &Env, instance: usize, code: &Code, role: &Role) -> Result<Vec<u8>> {
     let Env { module, layout, linkage, .. } = *env;
-    let object = Object::new(BinaryFormat::Elf, Architecture::X86_64, Endianness::Little);
-    let text = text::assemble(module, layout, code)?;
+    let format = Format::of(&code.triple);
+    let text = text::assemble(module, layout, code, format)?;
+    let object = (format, format.object(code));
     let mut writer = Writer::new(object, module, layout, linkage, role, imports::symbols(module, linkage)?);
     writer.define_functions(code, &text);
     let image = describe::write(&mut writer, code, &text)?;

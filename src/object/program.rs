@@ -1,6 +1,7 @@
 //! The description of an executable: [`abi::Program`], and the options section that `wasm2native inspect` reads.
 
-use super::writer::{Data, Writer, image_symbol};
+use super::bytes::Data;
+use super::writer::{Writer, image_symbol};
 use super::{ProgramPlan, script};
 use crate::abi;
 use crate::layout::{Symbol, is_exception};
@@ -48,7 +49,7 @@ pub fn write(writer: &mut Writer, plan: &ProgramPlan, instance: usize, image: Sy
 }
 
 fn read_only(writer: &mut Writer, name: &str, bytes: Vec<u8>) -> SymbolId {
-    writer.local(name, StandardSection::ReadOnlyData, Data { bytes, addresses: Vec::new() }, 1)
+    writer.local(name, StandardSection::ReadOnlyData, Data::from(bytes), 1)
 }
 
 fn write_options(writer: &mut Writer, bytes: Vec<u8>) -> SymbolId {

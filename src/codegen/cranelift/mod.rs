@@ -4,4 +4,6 @@ pub mod sweep;
 pub mod target;
 
 mod dump;
+mod frame;
 mod function;
+mod processor;

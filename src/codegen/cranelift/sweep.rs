@@ -47,7 +47,13 @@ pub fn compile(sweep: &Sweep, jobs: &[Job], observer: &dyn Observer) -> Result<C
         })
         .collect();
     let functions = results.into_iter().filter_map(Result::transpose).collect::<Result<_>>()?;
-    Ok(Code { functions, frame_common: sweep.isa.usual.create_systemv_cie() })
+    let isa = sweep.isa;
+    Ok(Code {
+        triple: isa.usual.triple().clone(),
+        compressed: isa.has("has_zca"),
+        functions,
+        frame_common: isa.usual.create_systemv_cie(),
+    })
 }
 
 /// Translates all jobs and prints their CLIF instead of compiling it.
@@ -111,6 +117,11 @@ impl Worker {
             }
             Job::Translate(symbol) => symbol,
         };
+        if let Symbol::Function(func) | Symbol::Export(func) | Symbol::ArrayEntry(func) = symbol {
+            let ty = env.module.function_type(func);
+            let types = [ty.params(), ty.results()].concat();
+            translate::check_vectors(env, &types).with_context(|| describe(env, symbol))?;
+        }
         let out = &mut self.context.func;
         match symbol {
             Symbol::Function(func) if env.module.functions[func].definition.import().is_some() => {

@@ -16,7 +16,7 @@ use crate::options::{Emit, Options};
 use crate::output;
 use crate::progress::{Observer, stage};
 use crate::resolve::{self, Instance, Linkage, Sizes};
-use crate::translate::Env;
+use crate::translate::{Architecture, Env};
 use crate::wasm::input::Input;
 use crate::wasm::{Module, parse, unsupported};
 use anyhow::{Context, Result, bail};
@@ -144,9 +144,13 @@ fn build_text(input: &Input, options: &Options, emit: Emit, observer: &dyn Obser
     let linkage = Linkage::default();
     let unit = source.explain(Unit::new(&instance.module, &linkage, World::Open, None, observer))?;
     let role = Role::Library { prefix: "" };
+    let jobs = || jobs::list(&instance.module, &unit.facts, &linkage, &role);
     if emit == Emit::Clif {
-        let jobs = jobs::list(&instance.module, &unit.facts, &linkage, &role);
-        return source.explain(sweep::print_clif(&unit.sweep(&target, options), &jobs));
+        return source.explain(sweep::print_clif(&unit.sweep(&target, options), &jobs()));
+    }
+    if target.isa.machine().architecture != Architecture::X86_64 {
+        // Of other processors the code generator's own listing is all there is.
+        return source.explain(sweep::print_listing(&unit.sweep(&target, options), &jobs()));
     }
     let code = source.explain(unit.compile(&target, &role, options, observer))?;
     Ok(assembly::print(&unit.env(&target), &code))

@@ -83,5 +83,6 @@ pub fn write(env: &Env, instance: usize, code: &Code, role: &Role) -> Result<Vec
     data::write_needed(&mut writer);
     writer.write_aliases();
     frames::write(&mut writer, code, &text)?;
+    writer.mark_stack();
     writer.object.write().context("can't write the object")
 }

@@ -208,11 +208,12 @@ impl<'a> Writer<'a> {
     }
 
     /// A new symbol of which the linker keeps one among all that objects define. COFF has sections for that, of which the linker
-    /// keeps one; the symbols of such a section have to stand in this order.
+    /// keeps one; the symbols of such a section have to stand in this order, and GNU's linker goes by the section's name.
     fn mergeable(&mut self, name: &str) -> SymbolId {
         let is_coff = self.format.binary == BinaryFormat::Coff;
         let section = is_coff.then(|| {
-            let section = self.object.add_section(Vec::new(), b".rdata$w2n".to_vec(), SectionKind::ReadOnlyData);
+            let section_name = format!(".rdata${name}").into_bytes();
+            let section = self.object.add_section(Vec::new(), section_name, SectionKind::ReadOnlyData);
             self.object.section_symbol(section);
             section
         });
@@ -284,6 +285,13 @@ impl<'a> Writer<'a> {
         symbol.section = SymbolSection::Section(section);
         symbol.value = offset;
         symbol.size = size;
+    }
+
+    /// ELF: says that nothing here runs on the stack. Without it linkers make the stack executable.
+    pub fn mark_stack(&mut self) {
+        if self.format.binary == BinaryFormat::Elf {
+            self.object.add_section(Vec::new(), b".note.GNU-stack".to_vec(), SectionKind::Other);
+        }
     }
 
     /// A new local symbol for `data`.

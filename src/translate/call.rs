@@ -104,7 +104,7 @@ impl Translator<'_> {
             let results = self.results(call).to_vec();
             return self.from_c(ty.results(), &results);
         }
-        let (offsets, size) = signature::results_structure(ty);
+        let (offsets, size) = signature::results_structure(self.env, ty);
         let slot = self.builder.create_sized_stack_slot(StackSlotData::new(StackSlotKind::ExplicitSlot, size, 4));
         let structure = self.builder.ins().stack_addr(POINTER, slot, 0);
         let args: Vec<_> = [structure].into_iter().chain(args).collect();

@@ -86,13 +86,14 @@ pub fn returns_structure(ty: &FuncType) -> bool {
 }
 
 /// Byte offset of each result in the structure of results, and the structure's size.
-pub fn results_structure(ty: &FuncType) -> (Vec<u32>, u32) {
+pub fn results_structure(env: &Env, ty: &FuncType) -> (Vec<u32>, u32) {
     let mut size = 0u32;
     let mut alignment = 1;
     let offsets = ty.results().iter().map(|&result| {
         let bytes = value_type(result).bytes();
-        alignment = alignment.max(bytes);
-        let offset = size.next_multiple_of(bytes);
+        let aligned = convention::alignment(env, value_type(result));
+        alignment = alignment.max(aligned);
+        let offset = size.next_multiple_of(aligned);
         size = offset + bytes;
         offset
     });

@@ -22,7 +22,7 @@ pub fn export(env: &Env, func: FuncIndex, out: &mut ir::Function) {
         let (structure, params) = params.split_first().expect("the pointer to the results comes first");
         let args = it.from_c(ty.params(), params);
         let results = it.call_any(func, &args);
-        let (offsets, _) = signature::results_structure(ty);
+        let (offsets, _) = signature::results_structure(env, ty);
         for (result, offset) in results.into_iter().zip(offsets) {
             it.builder.ins().store(MemFlagsData::trusted(), result, *structure, offset as i32);
         }

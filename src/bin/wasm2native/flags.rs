@@ -73,7 +73,7 @@ pub enum Command {
 #[derive(Args)]
 pub struct Compile {
     /// Module to compile: .wasm or .wat, `-` for standard input
-    #[arg(value_name = "INPUT", required_unless_present = "enable")]
+    #[arg(value_name = "INPUT", required_unless_present_any = ["enable", "target"])]
     pub inputs: Vec<PathBuf>,
 
     /// Add the module in FILE to the program: what others import from NAME, it defines
@@ -122,7 +122,7 @@ pub struct Compile {
     #[arg(long, help_heading = "Output")]
     pub keep: bool,
 
-    /// Compile for another machine, named as for rustc and clang [default: this machine]
+    /// Compile for another machine, named as for rustc and clang; `--target help` lists all [default: this machine]
     #[arg(long, value_name = "TRIPLE", help_heading = "Code")]
     pub target: Option<String>,
 
@@ -202,7 +202,9 @@ pub struct Code {
     /// Processor to compile for: native, x86-64-v2, x86-64-v3, x86-64-v4, or a name as for clang
     ///
     /// The default on x86-64 is x86-64-v2, which every such processor since 2009 has. `native` is the processor of this
-    /// machine: the fastest code, which may not run elsewhere, and the default of `wasm2native run`.
+    /// machine: the fastest code, which may not run elsewhere, and the default of `wasm2native run`. On aarch64: generic,
+    /// armv8.1-a, neoverse-n1, apple-m1; on riscv64 an instruction set: rv64gc, rv64gcv, which SIMD needs, rv64gc_zba_zbb; on s390x: z14
+    /// to z17. Single features are added as in generic+lse.
     #[arg(long, value_name = "CPU", help_heading = "Code")]
     pub cpu: Option<String>,
 
@@ -319,6 +321,11 @@ impl Code {
 }
 
 impl Cli {
+    /// Whether all that is wanted is the list of targets.
+    pub fn lists_targets(&self) -> bool {
+        self.command.is_none() && self.compile.target.as_deref() == Some("help")
+    }
+
     /// Whether all that is wanted is the list of proposals.
     pub fn lists_proposals(&self) -> bool {
         let code = match &self.command {

@@ -73,6 +73,25 @@ pub fn print_clif(sweep: &Sweep, jobs: &[Job]) -> Result<String> {
     Ok(text)
 }
 
+/// Compiles all jobs and prints Cranelift's listing of the machine code.
+///
+/// # Errors
+/// As [`compile`].
+pub fn print_listing(sweep: &Sweep, jobs: &[Job]) -> Result<String> {
+    let mut worker = Worker::default();
+    let mut text = String::new();
+    for job in jobs {
+        if let Some(symbol) = worker.translate(&sweep.env, *job)? {
+            worker.context.set_disasm(true);
+            let title = describe(&sweep.env, symbol);
+            let compiled = function::compile_with_vcode(sweep.isa, &mut worker.context);
+            let (code, listing) = compiled.with_context(|| title.clone())?;
+            text.push_str(&format!("# {title}, {} bytes\n{listing}\n", code.bytes.len()));
+        }
+    }
+    Ok(text)
+}
+
 /// What a thread reuses from one function to the next.
 struct Worker {
     context: Context,

@@ -169,7 +169,7 @@ pub fn cpu_level(cpu: &Cpu) -> u8 {
     match cpu {
         Cpu::Default => 2,
         Cpu::Native => 0,
-        Cpu::Named(name) => match name.as_str() {
+        Cpu::Named(name) => match name.split('+').next().unwrap_or_default() {
             "x86-64-v2" => 2,
             "x86-64-v3" => 3,
             "x86-64-v4" => 4,

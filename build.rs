@@ -1,17 +1,23 @@
 //! Builds the runtime that `wasm2native` carries, see `src/link/runtime.rs`.
 //!
 //! Comes in: the crate `wasi-shim`, and the C library of this machine or of Rust's musl target. Goes out, in `OUT_DIR`:
-//! `runtime.o`, the crate as one object; `libraries.a`, those members of the C library's and the compiler's archives that
-//! the runtime
-//! or translated code can need; and the C library's start files. All are stripped of debug sections, and the two large
-//! ones are compressed.
+//! * for programs that call no C: `runtime.o`, the crate as one object, and `libraries.a`, those members of the C library's and
+//!   the compiler's archives that the runtime or translated code can need, both without unwinding tables;
+//! * for the others: `unwinding.o`, the same object with them, `complete0.a` and so on, all of the archives, and `symbols`, a
+//!   line for each name that they define: the letter of its kind, its size, the name;
+//! * the C library's start files.
+//!
+//! All are stripped of debug sections, and all but the start files are compressed.
 //!
 //! `WASM2NATIVE_RUNTIME_LIBC=glibc|musl` chooses the C library. For a target without either, the files are empty, and
 //! only objects and programs that another linker finishes can be made.
 
+#[path = "wasi-shim/src/abi.rs"]
+mod abi;
+
 use object::elf::{self, FileHeader64, SectionHeader64};
 use object::pod::{bytes_of, from_bytes};
-use object::{LittleEndian as LE, Object, ObjectSymbol, SymbolIndex};
+use object::{LittleEndian as LE, Object, ObjectSymbol, SymbolFlags, SymbolIndex};
 use std::collections::{HashMap, HashSet};
 use std::error::Error;
 use std::io::Write;
@@ -27,10 +33,6 @@ const MUSL: &str = "x86_64-unknown-linux-musl";
 
 /// In the order of the link: the first three stand before all else, the others at the end.
 const START_FILES: [&str; 5] = ["rcrt1.o", "crti.o", "crtbeginS.o", "crtendS.o", "crtn.o"];
-
-/// What translated code may call without the runtime calling it: `abi::BUILTINS`, and the functions to which Cranelift lowers
-/// operations that the processor lacks (`cranelift_codegen::ir::LibCall`).
-const CALLED: &str = "memmove memset memcpy memcmp ceil ceilf floor floorf trunc truncf nearbyint nearbyintf fma fmaf";
 
 fn main() -> Result<()> {
     for path in ["build.rs", "Cargo.toml", "Cargo.lock", "wasi-shim"] {
@@ -49,16 +51,21 @@ fn main() -> Result<()> {
     let libraries = match target.as_str() {
         GLIBC => Libraries::of_glibc()?,
         MUSL => Libraries::of_musl()?,
-        _ => Libraries { start_files: Default::default(), archives: Vec::new() },
+        _ => Libraries { start_files: Default::default(), archives: Vec::new(), shared: Default::default() },
     };
     let runtime = if libraries.archives.is_empty() { Vec::new() } else { build_shim(&target, &out)? };
     write_runtime(&out, runtime, &libraries)
 }
 
+/// What the C library of a machine is when a program is loaded, in the order of the link: a shared library needs it then.
+const SHARED_LIBRARIES: [&str; 3] = ["libc.so.6", "libm.so.6", "ld-linux-x86-64.so.2"];
+
 /// Where the C library's files are.
 struct Libraries {
     start_files: [PathBuf; START_FILES.len()],
     archives: Vec<PathBuf>,
+    /// None where only static programs are made.
+    shared: [PathBuf; SHARED_LIBRARIES.len()],
 }
 
 impl Libraries {
@@ -78,7 +85,12 @@ impl Libraries {
             archives.extend(follow_script(find(name)?)?);
         }
         let start_files = START_FILES.map(find).into_iter().collect::<Result<Vec<_>>>()?;
-        Ok(Libraries { start_files: start_files.try_into().expect("one for each"), archives })
+        let shared = SHARED_LIBRARIES.map(find).into_iter().collect::<Result<Vec<_>>>()?;
+        Ok(Libraries {
+            start_files: start_files.try_into().expect("one for each"),
+            archives,
+            shared: shared.try_into().expect("one for each"),
+        })
     }
 
     /// Rust brings musl with its target.
@@ -92,6 +104,7 @@ impl Libraries {
         Ok(Libraries {
             start_files: START_FILES.map(|name| directory.join(name)),
             archives: ["libc.a", "libunwind.a"].map(|name| directory.join(name)).into(),
+            shared: Default::default(),
         })
     }
 }
@@ -133,68 +146,137 @@ fn build_shim(target: &str, out: &Path) -> Result<Vec<u8>> {
 }
 
 fn write_runtime(out: &Path, shim: Vec<u8>, libraries: &Libraries) -> Result<()> {
-    let mut roots: Vec<String> = CALLED.split(' ').map(str::to_owned).collect();
+    let mut roots: Vec<String> = abi::C_FUNCTIONS.split(' ').map(str::to_owned).collect();
     for (name, path) in START_FILES.into_iter().zip(&libraries.start_files) {
-        let data = if path.as_os_str().is_empty() { Vec::new() } else { strip(&std::fs::read(path)?)? };
+        let data = if path.as_os_str().is_empty() { Vec::new() } else { strip(&std::fs::read(path)?, &UNUSED)? };
         if !data.is_empty() {
             roots.extend(Symbols::read(&data)?.undefined);
         }
         std::fs::write(out.join(name), data)?;
     }
+    for (name, path) in SHARED_LIBRARIES.into_iter().zip(&libraries.shared) {
+        let data = if path.as_os_str().is_empty() { Vec::new() } else { hollow(&std::fs::read(path)?)? };
+        write_compressed(&out.join(format!("{name}.z")), &data)?;
+    }
     let mut pool = Vec::new();
     if !shim.is_empty() {
         pool.extend(read_archive(&shim)?);
     }
+    let n_shim = pool.len();
     for path in &libraries.archives {
         println!("cargo::rerun-if-changed={}", path.display());
         pool.extend(read_archive(&std::fs::read(path)?)?);
     }
     let symbols = pool.iter().map(|member| Symbols::read(&member.data)).collect::<Result<Vec<_>>>()?;
 
-    // The crate itself is the member that defines C's `main`; the others that Rust adds are its compiler's helpers.
-    let main = symbols.iter().position(|symbols| symbols.defined.iter().any(|name| name == "main"));
-    if let Some(main) = main {
-        roots.extend(symbols[main].undefined.iter().cloned());
+    // The crate itself is the member that defines what `main` calls; the others that Rust adds are its compiler's helpers.
+    let main = symbols.iter().position(|symbols| symbols.defined.iter().any(|name| name == "w2n_main"));
+    let runtime = main.map_or(Ok(Vec::new()), |main| localise(&redirect(&pool[main].data, &REDIRECTED)?))?;
+    if !runtime.is_empty() {
+        roots.extend(Symbols::read(&runtime)?.undefined);
     }
     let needed = closure(&symbols, roots, main);
     let mut libraries = b"!<arch>\n".to_vec();
     for (index, member) in pool.iter().enumerate().filter(|(index, _)| needed.contains(index)) {
-        append_member(&mut libraries, index, &strip(&member.data)?)?;
+        append_member(&mut libraries, index, &strip(&member.data, &UNUSED)?)?;
     }
-    let runtime = main.map_or(Ok(Vec::new()), |main| strip(&redirect(&pool[main].data, &REDIRECTED)?))?;
-    write_compressed(&out.join("runtime.o.z"), &runtime)?;
-    write_compressed(&out.join("libraries.a.z"), &libraries)
+    for (name, sections) in [("runtime.o.z", &UNUSED[..]), ("unwinding.o.z", &DEBUG)] {
+        let runtime = if runtime.is_empty() { Vec::new() } else { strip(&runtime, sections)? };
+        write_compressed(&out.join(name), &runtime)?;
+    }
+    write_compressed(&out.join("libraries.a.z"), &libraries)?;
+    // The C library's definitions come before those of the crate's helpers.
+    let helpers = (0..n_shim).filter(|index| Some(*index) != main);
+    write_complete(out, &pool, &symbols, (n_shim..pool.len()).chain(helpers))
+}
+
+/// How many archives the whole C library becomes, of about the same size: they are decompressed side by side.
+const N_PARTS: usize = 4;
+
+/// Writes the whole C library: the members with these numbers.
+fn write_complete(
+    out: &Path,
+    pool: &[Member],
+    symbols: &[Symbols],
+    members: impl Iterator<Item = usize>,
+) -> Result<()> {
+    let members: Vec<_> = members.filter(|&index| !is_decimal(&pool[index].name)).collect();
+    let stripped = |&index: &usize| Ok((index, strip(&pool[index].data, &DEBUG)?));
+    let stripped = members.iter().map(stripped).collect::<Result<Vec<_>>>()?;
+    let total: usize = stripped.iter().map(|(_, data)| data.len()).sum();
+    let mut parts = vec![b"!<arch>\n".to_vec(); N_PARTS];
+    let mut done = 0;
+    for (index, data) in &stripped {
+        append_member(&mut parts[done * N_PARTS / total], *index, data)?;
+        done += data.len();
+    }
+    let lines: String = members.iter().flat_map(|&index| &symbols[index].index_lines).map(String::as_str).collect();
+    for (nth, part) in parts.iter().enumerate() {
+        write_compressed(&out.join(format!("complete{nth}.a.z")), part)?;
+    }
+    write_compressed(&out.join("symbols.z"), lines.as_bytes())
+}
+
+/// Whether a member of libgcc computes with decimal floats (`_Decimal64`): hardly anybody needs them, and their tables are
+/// larger than all the rest.
+fn is_decimal(name: &str) -> bool {
+    let stem = name.trim_end_matches(".o");
+    name.starts_with("bid") || (name.starts_with('_') && stem.split('_').any(|it| ["sd", "dd", "td"].contains(&it)))
 }
 
 struct Member {
+    name: String,
     data: Vec<u8>,
 }
 
 fn read_archive(data: &[u8]) -> Result<Vec<Member>> {
     let archive = object::read::archive::ArchiveFile::parse(data)?;
-    archive.members().map(|member| Ok(Member { data: member?.data(data)?.to_vec() })).collect()
+    let member = |member: object::read::Result<object::read::archive::ArchiveMember>| {
+        let member = member?;
+        let name = String::from_utf8_lossy(member.name()).into_owned();
+        Ok(Member { name, data: member.data(data)?.to_vec() })
+    };
+    archive.members().map(member).collect()
 }
 
 /// Names that an object defines for others, and names that others must define for it. A weak reference asks for nothing.
 struct Symbols {
     defined: Vec<String>,
     undefined: Vec<String>,
+    /// The lines of `symbols`.
+    index_lines: Vec<String>,
 }
 
 impl Symbols {
     fn read(data: &[u8]) -> Result<Symbols> {
         let file = object::File::parse(data)?;
-        let mut symbols = Symbols { defined: Vec::new(), undefined: Vec::new() };
+        let mut symbols = Symbols { defined: Vec::new(), undefined: Vec::new(), index_lines: Vec::new() };
         for symbol in file.symbols() {
             let list = match (symbol.is_undefined(), symbol.is_global(), symbol.is_weak()) {
                 (true, _, false) => &mut symbols.undefined,
-                (false, true, _) => &mut symbols.defined,
+                (false, true, _) => {
+                    symbols.index_lines.extend(index_line(&symbol)?);
+                    &mut symbols.defined
+                }
                 _ => continue,
             };
             list.push(symbol.name()?.to_owned());
         }
         Ok(symbols)
     }
+}
+
+/// `f120 printf`: letter of the kind (function, data, thread-local, other), size, name. Hidden symbols are among them: in an archive
+/// many of the C library's public functions are hidden.
+fn index_line(symbol: &object::Symbol) -> Result<Option<String>> {
+    let SymbolFlags::Elf { st_info, .. } = symbol.flags() else { return Ok(None) };
+    let letter = match st_info.st_type() {
+        elf::STT_FUNC | elf::STT_GNU_IFUNC => 'f',
+        elf::STT_OBJECT | elf::STT_COMMON => 'd',
+        elf::STT_TLS => 't',
+        _ => 'n',
+    };
+    Ok(Some(format!("{letter}{} {}\n", symbol.size(), symbol.name()?)))
 }
 
 /// The members that a linker may take to define the roots, without `except`. The first definition counts, as it does for linkers.
@@ -218,19 +300,23 @@ fn closure(pool: &[Symbols], roots: Vec<String>, except: Option<usize>) -> HashS
     needed
 }
 
-/// The object without debug information and unwinding tables: panics abort, and the backtrace of a trap needs neither.
+/// Beginnings of the names of sections that no program uses.
+const DEBUG: [&[u8]; 5] = [b".debug", b".zdebug", b".comment", b".llvm", b".stab"];
+
+/// And those of the unwinding tables: panics abort, and the backtrace of a trap does not need them, but C does.
+const UNUSED: [&[u8]; 6] = [b".debug", b".zdebug", b".comment", b".llvm", b".stab", b".eh_frame"];
+
+/// The object without the sections whose names begin like these.
 ///
 /// Sections keep their numbers, so that nothing else has to change; what is removed becomes an unused section header.
-fn strip(data: &[u8]) -> Result<Vec<u8>> {
+fn strip(data: &[u8], removed: &[&[u8]]) -> Result<Vec<u8>> {
     let file = object::read::elf::ElfFile64::<LE>::parse(data)?;
     let mut header = *file.elf_header();
     let table = file.elf_section_table();
     let mut sections: Vec<SectionHeader64<LE>> = table.iter().copied().collect();
     let is_removed = |section: &SectionHeader64<LE>| -> Result<bool> {
         let name = table.section_name(LE, section)?;
-        Ok([&b".debug"[..], b".zdebug", b".eh_frame", b".comment", b".llvm", b".stab"]
-            .iter()
-            .any(|prefix| name.starts_with(prefix)))
+        Ok(removed.iter().any(|prefix| name.starts_with(prefix)))
     };
     let mut result = bytes_of(&header).to_vec();
     for (section, old) in sections.iter_mut().zip(table.iter()) {
@@ -251,6 +337,96 @@ fn strip(data: &[u8]) -> Result<Vec<u8>> {
     header.e_shoff.set(LE, result.len() as u64);
     result[..size_of::<FileHeader64<LE>>()].copy_from_slice(bytes_of(&header));
     sections.iter().for_each(|section| result.extend(bytes_of(section)));
+    Ok(result)
+}
+
+/// A shared library with zeros in place of all contents but what a linker reads: symbols, their versions, and its name. Compressed it
+/// is small.
+fn hollow(data: &[u8]) -> Result<Vec<u8>> {
+    let file = object::read::elf::ElfFile64::<LE>::parse(data)?;
+    let mut result = vec![0; data.len()];
+    let mut keep =
+        |start: usize, length: usize| result[start..start + length].copy_from_slice(&data[start..start + length]);
+    let header = file.elf_header();
+    keep(0, size_of_val(header));
+    keep(header.e_phoff.get(LE) as usize, size_of_val(file.elf_program_headers()));
+    let sections = file.elf_section_table();
+    keep(header.e_shoff.get(LE) as usize, sections.len() * size_of::<SectionHeader64<LE>>());
+    for section in sections.iter() {
+        let is_read = matches!(
+            section.sh_type.get(LE),
+            elf::SHT_DYNSYM
+                | elf::SHT_DYNAMIC
+                | elf::SHT_GNU_VERSYM
+                | elf::SHT_GNU_VERDEF
+                | elf::SHT_GNU_VERNEED
+                | elf::SHT_STRTAB
+        );
+        if is_read {
+            keep(section.sh_offset.get(LE) as usize, section.sh_size.get(LE) as usize);
+        }
+    }
+    Ok(result)
+}
+
+/// What other objects may refer to in the runtime: functions of `abi::BUILTINS` and those of WASI.
+const INTERFACE: [&str; 2] = ["w2n_", "wasi_"];
+
+/// The object with all other symbols than those of [`INTERFACE`] local, so that it can be linked with a program in Rust, which has a
+/// standard library of its own. Local symbols stand before global ones, so that symbols get other numbers.
+fn localise(data: &[u8]) -> Result<Vec<u8>> {
+    let file = object::read::elf::ElfFile64::<LE>::parse(data)?;
+    let headers: Vec<SectionHeader64<LE>> = file.elf_section_table().iter().copied().collect();
+    let end =
+        file.symbols().find(|symbol| symbol.name() == Ok("w2n_panic_unknown")).ok_or("the runtime has no panic")?;
+    let end = file.elf_symbol_table().symbol(end.index())?;
+    let mut symbols = Vec::new();
+    for (index, symbol) in file.elf_symbol_table().enumerate() {
+        let mut symbol = *symbol;
+        let name = file.elf_symbol_table().symbol_name(LE, &symbol)?;
+        let is_interface = INTERFACE.iter().any(|prefix| name.starts_with(prefix.as_bytes()));
+        if name.starts_with(b"_Unwind_") {
+            // Nothing unwinds: panics abort. What would begin it must not be looked for elsewhere.
+            let name = symbol.st_name;
+            symbol = *end;
+            symbol.st_name = name;
+        }
+        if symbol.st_shndx.get(LE) != elf::SHN_UNDEF && !is_interface {
+            symbol.set_st_info(elf::STB_LOCAL, symbol.st_type());
+        }
+        symbols.push((index, symbol));
+    }
+    // The first symbol, which stands for none, is local. The sort keeps the order otherwise.
+    symbols.sort_by_key(|(_, symbol)| symbol.st_bind() != elf::STB_LOCAL);
+    let n_local = symbols.iter().filter(|(_, symbol)| symbol.st_bind() == elf::STB_LOCAL).count();
+    let mut numbers = vec![0; symbols.len()];
+    symbols.iter().enumerate().for_each(|(new, (old, _))| numbers[old.0] = new as u32);
+
+    let mut result = data.to_vec();
+    let mut put = |at: usize, bytes: &[u8]| result[at..at + bytes.len()].copy_from_slice(bytes);
+    for (number, mut header) in headers.into_iter().enumerate() {
+        let start = header.sh_offset.get(LE) as usize;
+        match header.sh_type.get(LE) {
+            elf::SHT_SYMTAB => {
+                header.sh_info.set(LE, n_local as u32);
+                let place = |index: usize| start + index * size_of::<elf::Sym64<LE>>();
+                symbols.iter().enumerate().for_each(|(index, (_, symbol))| put(place(index), bytes_of(symbol)));
+            }
+            elf::SHT_RELA => {
+                let size = size_of::<elf::Rela64<LE>>();
+                for at in (start..start + header.sh_size.get(LE) as usize).step_by(size) {
+                    let mut relocation = *from_bytes::<elf::Rela64<LE>>(&data[at..]).map_err(|()| "misaligned")?.0;
+                    let symbol = numbers[relocation.r_sym(LE, false) as usize];
+                    relocation.set_r_info(LE, false, symbol, relocation.r_type(LE, false));
+                    put(at, bytes_of(&relocation));
+                }
+            }
+            elf::SHT_GROUP => header.sh_info.set(LE, numbers[header.sh_info.get(LE) as usize]),
+            elf::SHT_SYMTAB_SHNDX | elf::SHT_REL => return Err("the runtime has sections of an unknown kind".into()),
+            _ => continue,
+        }
+        put(file.elf_header().e_shoff.get(LE) as usize + number * size_of_val(&header), bytes_of(&header));
+    }
     Ok(result)
 }
 

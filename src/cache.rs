@@ -8,7 +8,8 @@
 //! Anything wrong with the folder costs speed only: the program is then built into a file that has no name any more when it runs.
 
 use crate::driver;
-use crate::options::{Cpu, Emit, Options};
+use crate::link::native::Natives;
+use crate::options::{Cpu, Emit, Options, Output};
 use crate::progress::Observer;
 use crate::wasm::input::Input;
 use anyhow::{Context, Result, bail};
@@ -97,7 +98,7 @@ impl Cache {
     /// The program that `input` is with `options`, built if it is not there.
     pub fn program(&self, input: &Input, options: &Options, observer: &dyn Observer) -> Result<Program> {
         let entry = match &self.folder {
-            Ok(folder) => folder.join(entry_name(input, options)),
+            Ok(folder) => folder.join(entry_name(input, options)?),
             Err(reason) => return temporary(reason.clone(), input, options, observer),
         };
         let named = |origin| Ok(Program { origin, file: ProgramFile::Named(entry.clone()) });
@@ -114,7 +115,7 @@ impl Cache {
         if use_entry(&entry) {
             return named(Origin::Found);
         }
-        let built = driver::build(input, options, Emit::Exe, &entry, observer);
+        let built = driver::build(input, options, &program_at(&entry), observer);
         let _ = fs::remove_file(lock_path);
         built?;
         self.remove_oldest();
@@ -154,16 +155,20 @@ fn use_entry(entry: &Path) -> bool {
     file.metadata().is_ok_and(|metadata| metadata.len() > 0)
 }
 
+fn program_at(file: &Path) -> [Output; 1] {
+    [Output { emit: Emit::Exe, file: file.to_owned() }]
+}
+
 fn temporary(reason: String, input: &Input, options: &Options, observer: &dyn Observer) -> Result<Program> {
     let dir = tempfile::tempdir().context("can't make a temporary directory")?;
     let path = dir.path().join("program");
-    driver::build(input, options, Emit::Exe, &path, observer)?;
+    driver::build(input, options, &program_at(&path), observer)?;
     let file = File::open(&path).with_context(|| format!("can't read {}", path.display()))?;
     Ok(Program { origin: Origin::Temporary(reason), file: ProgramFile::Nameless(file) })
 }
 
 /// The module's name, for those who look at the list of processes, and the hash that decides.
-fn entry_name(input: &Input, options: &Options) -> String {
+fn entry_name(input: &Input, options: &Options) -> Result<String> {
     let stem = Path::new(&input.name).file_stem().unwrap_or_default().to_string_lossy();
     let name: String =
         stem.chars().take(40).map(|c| if c.is_ascii_alphanumeric() || c == '_' { c } else { '-' }).collect();
@@ -181,7 +186,9 @@ fn entry_name(input: &Input, options: &Options) -> String {
     }
     part(name.as_bytes());
     part(&input.bytes);
-    format!("{name}-{}", &hash.finalize().to_hex()[..32])
+    // Sources are compiled for this: what they include counts, too.
+    Natives::read(&options.link)?.contents().for_each(part);
+    Ok(format!("{name}-{}", &hash.finalize().to_hex()[..32]))
 }
 
 /// Changes with every build of the compiler that is running.

@@ -6,7 +6,7 @@
 //! so far, as the
 //! linker makes nothing else.
 
-use crate::abi::{EntryKind, OPTIONS_SECTION, PROGRAM_SYMBOL, Program};
+use crate::abi::{EntryKind, Grant, OPTIONS_SECTION, PROGRAM_SYMBOL, Program};
 use anyhow::{Context, Result, bail};
 use goblin::elf::program_header::{PT_LOAD, ProgramHeader};
 use goblin::elf::{Elf, Reloc};
@@ -30,6 +30,8 @@ pub struct Inspection {
     pub invoke: bool,
     pub wasi: bool,
     pub fixed_powers: bool,
+    /// C functions that the modules call directly, outside of the sandbox.
+    pub foreign: Vec<Foreign>,
     /// Level of the x86-64 psABI that the program asks for; 0 if it asks for none.
     pub cpu_level: u8,
 }
@@ -39,6 +41,16 @@ pub struct Inspection {
 pub struct Dir {
     pub host: String,
     pub guest: String,
+    /// The program can change nothing in it.
+    pub read_only: bool,
+}
+
+/// A C function that a module imports.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Foreign {
+    pub module: String,
+    pub name: String,
+    pub symbol: String,
 }
 
 /// Reads the program at `path`.
@@ -63,6 +75,7 @@ fn inspect(bytes: &[u8]) -> Result<Inspection> {
     let program = executable.program().with_context(|| format!("{not_ours}: it has no options"))?;
     let mut inspection = executable.facts(program).context("the record of its options is damaged")?;
     inspection.take_options(executable.options(program).context("its options are damaged")?);
+    inspection.foreign = executable.foreign(program).context("its list of imports is damaged")?;
     Ok(inspection)
 }
 
@@ -130,11 +143,23 @@ impl<'a> Executable<'a> {
 
     /// The words fixed at build time.
     fn options(&self, program: u64) -> Option<Vec<String>> {
-        let length = self.field(program, offset_of!(Program, options_length))?;
+        self.words(program, offset_of!(Program, options), offset_of!(Program, options_length))
+    }
+
+    fn foreign(&self, program: u64) -> Option<Vec<Foreign>> {
+        let words = self.words(program, offset_of!(Program, foreign), offset_of!(Program, foreign_length))?;
+        let words = words.chunks_exact(3);
+        let import = |it: &[String]| Foreign { module: it[0].clone(), name: it[1].clone(), symbol: it[2].clone() };
+        words.remainder().is_empty().then(|| words.map(import).collect())
+    }
+
+    /// Texts ended by zero bytes, by the fields of their address and of their length.
+    fn words(&self, program: u64, start: usize, length: usize) -> Option<Vec<String>> {
+        let length = self.field(program, length)?;
         if length == 0 {
             return Some(Vec::new());
         }
-        let start = self.field(program, offset_of!(Program, options))?;
+        let start = self.field(program, start)?;
         let words = self.at(start)?.get(..usize::try_from(length).ok()?)?;
         Some(words.strip_suffix(&[0])?.split(|&byte| byte == 0).map(string).collect())
     }
@@ -179,8 +204,12 @@ impl Inspection {
             match name {
                 "--dir" => {
                     let value = value();
-                    let (host, guest) = value.split_once("::").unwrap_or((&value, &value));
-                    self.dirs.push(Dir { host: host.to_owned(), guest: guest.to_owned() });
+                    match Grant::parse(value.as_bytes()) {
+                        Ok(Grant { host, guest, read_only }) => {
+                            self.dirs.push(Dir { host: string(host), guest: string(guest), read_only });
+                        }
+                        Err(_) => self.unknown.push(format!("--dir {value}")),
+                    }
                 }
                 "--env" => self.env.push(value()),
                 "--inherit-env" => self.inherit_env = true,

@@ -14,7 +14,7 @@ use crate::wasm::{
 };
 use anyhow::{Context, Result, bail};
 use cranelift_codegen::ir::{Type, UserExternalName, types};
-use cranelift_entity::{PrimaryMap, SecondaryMap, entity_impl};
+use cranelift_entity::{EntitySet, PrimaryMap, SecondaryMap, entity_impl};
 use std::collections::HashMap;
 use wasmparser::{AbstractHeapType, ConstExpr, HeapType, MemoryType, RefType};
 
@@ -56,8 +56,16 @@ pub enum Symbol {
     Builtin(Builtin),
     /// An [`abi::Tag`]: the tag's identity.
     Tag(TagIndex),
-    /// A word that holds the address of an imported global, memory, table or tag, which the linker may put anywhere.
+    /// A word that holds the address of a global, table or tag that the linker may put anywhere, see `translate::symbols`.
     Slot(EntityIndex),
+    /// C's `main`.
+    Main,
+    /// The [`abi::Program`].
+    Program,
+    /// Functions for the host of a library: `int init(void)`, and base and size of a memory.
+    LibraryInit,
+    MemoryBase(MemoryIndex),
+    MemorySize(MemoryIndex),
 }
 
 impl Symbol {
@@ -82,6 +90,11 @@ impl Symbol {
             Symbol::Slot(EntityIndex::Memory(it)) => (16, it.as_u32()),
             Symbol::Slot(EntityIndex::Table(it)) => (17, it.as_u32()),
             Symbol::Slot(EntityIndex::Tag(it)) => (18, it.as_u32()),
+            Symbol::Main => (20, 0),
+            Symbol::Program => (21, 0),
+            Symbol::LibraryInit => (22, 0),
+            Symbol::MemoryBase(it) => (23, it.as_u32()),
+            Symbol::MemorySize(it) => (24, it.as_u32()),
         };
         UserExternalName { namespace, index }
     }
@@ -121,13 +134,17 @@ impl Symbol {
             16 => Symbol::Slot(EntityIndex::Memory(MemoryIndex::from_u32(index))),
             17 => Symbol::Slot(EntityIndex::Table(TableIndex::from_u32(index))),
             18 => Symbol::Slot(EntityIndex::Tag(TagIndex::from_u32(index))),
+            20 => Symbol::Main,
+            21 => Symbol::Program,
+            22 => Symbol::LibraryInit,
+            23 => Symbol::MemoryBase(MemoryIndex::from_u32(index)),
+            24 => Symbol::MemorySize(MemoryIndex::from_u32(index)),
             other => panic!("no symbol has namespace {other}"),
         }
     }
 }
 
 pub struct Layout {
-    pub world: World,
     /// Their symbols.
     pub signatures: PrimaryMap<SignatureIndex, String>,
     pub signature_of: SecondaryMap<TypeIndex, SignatureIndex>,
@@ -136,6 +153,8 @@ pub struct Layout {
     pub tables: PrimaryMap<TableIndex, TablePlan>,
     pub data: PrimaryMap<DataIndex, SegmentPlan>,
     pub elements: PrimaryMap<ElementIndex, SegmentPlan>,
+    /// Globals that a host reaches by their symbol. Where the library is a shared one, the dynamic linker may put them elsewhere.
+    pub globals_shown: EntitySet<GlobalIndex>,
 }
 
 /// A linear memory.
@@ -216,7 +235,7 @@ pub enum SegmentPlan {
 /// What the plan is for.
 #[derive(Copy, Clone, Debug, PartialEq, Eq)]
 pub enum World {
-    /// Nobody but the runtime joins: memories that the module imports are the runtime's.
+    /// Nobody but the runtime joins.
     Closed,
     /// An object for others to link with: what is imported is theirs, what is exported they may change.
     Open,
@@ -234,7 +253,6 @@ const MAX_TABLE_IMAGE: u64 = 16 << 20;
 /// When a memory or table is too large to be had.
 pub fn plan(module: &Module, facts: &Facts, linkage: &Linkage, world: World) -> Result<Layout> {
     let mut layout = Layout {
-        world,
         signatures: PrimaryMap::new(),
         signature_of: SecondaryMap::with_default(SignatureIndex(0)),
         memories: PrimaryMap::new(),
@@ -242,10 +260,14 @@ pub fn plan(module: &Module, facts: &Facts, linkage: &Linkage, world: World) -> 
         tables: PrimaryMap::new(),
         data: PrimaryMap::new(),
         elements: PrimaryMap::new(),
+        globals_shown: EntitySet::new(),
     };
     layout.plan_signatures(module);
     layout.plan_memories(module, facts, linkage)?;
     layout.plan_globals(module, facts);
+    if world == World::Open {
+        layout.show_globals(module);
+    }
     layout.plan_tables(module, facts)?;
     layout.plan_elements(module);
     layout.plan_data(module, linkage);
@@ -258,10 +280,10 @@ impl Layout {
         self.signature_of[module.functions[func].ty]
     }
 
-    /// Whether the memory is part of this module's image: it defines it, or imports it and nobody but the runtime can supply it.
+    /// Whether the memory is part of this module's image: it defines it, or imports it and no other module supplies it. Then the
+    /// runtime does.
     pub fn owns_memory(&self, module: &Module, linkage: &Linkage, memory: MemoryIndex) -> bool {
-        module.memories[memory].definition.local().is_some()
-            || (self.world == World::Closed && linkage.memory(memory).is_none())
+        module.memories[memory].definition.local().is_some() || linkage.memory(memory).is_none()
     }
 
     fn plan_signatures(&mut self, module: &Module) {
@@ -291,6 +313,16 @@ impl Layout {
                 (Some(value), None) if facts.globals_written.contains(index) => GlobalPlan::Storage(value),
                 (Some(value), None) => GlobalPlan::Constant(value),
             });
+        }
+    }
+
+    fn show_globals(&mut self, module: &Module) {
+        for export in &module.exports {
+            if let EntityIndex::Global(global) = export.entity
+                && matches!(self.globals[global], GlobalPlan::Storage(_) | GlobalPlan::Computed)
+            {
+                self.globals_shown.insert(global);
+            }
         }
     }
 

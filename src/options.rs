@@ -14,7 +14,7 @@ pub enum OptLevel {
 }
 
 /// What to produce.
-#[derive(Copy, Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Copy, Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Emit {
     /// The module as text.
     Wat,
@@ -24,8 +24,27 @@ pub enum Emit {
     Asm,
     /// A relocatable object: imports are undefined symbols, exports are global ones.
     Obj,
+    /// An archive with that object and the runtime.
+    Staticlib,
+    /// A shared library, with the runtime.
+    Sharedlib,
     #[default]
     Exe,
+}
+
+impl Emit {
+    /// Whether the form is text, which may go to a terminal.
+    pub fn is_text(self) -> bool {
+        matches!(self, Emit::Wat | Emit::Clif | Emit::Asm)
+    }
+}
+
+/// One of the files that a compilation makes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Output {
+    pub emit: Emit,
+    /// `-` is standard output, for text.
+    pub file: PathBuf,
 }
 
 /// Instruction set to compile for.
@@ -49,6 +68,8 @@ pub struct Options {
     pub target: Option<String>,
     pub cpu: Cpu,
     pub opt_level: OptLevel,
+    /// Addresses that a compare found outside are masked, so that a processor that guesses does not read there either.
+    pub spectre_masks: bool,
     /// Run Cranelift's verifier on every function.
     pub verify: bool,
     /// Exported function to run instead of `_start` or `main`; its arguments come from the command line.
@@ -69,6 +90,28 @@ pub struct Options {
     pub dump: Option<PathBuf>,
     /// Keep the object beside the output and print how it was linked.
     pub keep: bool,
+    pub link: LinkOptions,
+}
+
+/// What modules are linked with.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct LinkOptions {
+    /// Objects, archives, shared libraries and C sources.
+    pub files: Vec<PathBuf>,
+    /// `NAME` of each `-l NAME`; `:FILE` names a file, as for `ld`.
+    pub libraries: Vec<String>,
+    /// Where libraries are searched before the system's folders.
+    pub folders: Vec<PathBuf>,
+    /// Words for the C compiler that links: `-Wl,-z,now`.
+    pub flags: Vec<String>,
+    /// The C compiler that links, with flags of its own: `zig`, `clang -static`. `None`: no such compiler unless one is needed.
+    pub linker: Option<String>,
+    /// `module.name` of an import, and its C symbol instead of that by the naming rule.
+    pub import_symbols: Vec<(String, String)>,
+    /// A function import that nothing defines is a trap when it is called.
+    pub allow_undefined: bool,
+    /// Patterns over `module.name`. When there is one, C functions that none covers can't be imported.
+    pub allowed_imports: Vec<String>,
 }
 
 impl Default for Options {
@@ -77,6 +120,7 @@ impl Default for Options {
             target: None,
             cpu: Cpu::default(),
             opt_level: OptLevel::default(),
+            spectre_masks: false,
             verify: cfg!(debug_assertions),
             invoke: None,
             program_options: Vec::new(),
@@ -87,6 +131,7 @@ impl Default for Options {
             strip: false,
             dump: None,
             keep: false,
+            link: LinkOptions::default(),
         }
     }
 }

@@ -15,6 +15,9 @@ pub trait Observer: Sync {
     /// Something that the user may want to know, though the output is made.
     fn warning(&self, _text: &str) {}
 
+    /// The command line of the linker, where the user asked to be told.
+    fn linked(&self, _command: &[String]) {}
+
     /// A stage ended.
     fn done(&self, _name: &'static str, _took: Duration) {}
 }

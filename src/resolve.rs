@@ -10,7 +10,7 @@ use crate::wasm::{
     Definition, EntityIndex, FuncIndex, GlobalIndex, ImportName, MemoryIndex, Module, TableIndex, TagIndex,
 };
 use anyhow::{Result, bail};
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 /// A module with the name under which others import from it.
 pub struct Instance<'a> {
@@ -33,9 +33,16 @@ pub struct Linkage {
     providers: HashMap<EntityIndex, Provider>,
     /// Its own entities that other modules import, or that a script uses.
     pub visible: BTreeSet<EntityIndex>,
+    /// C symbols that the user chose for imports, by `module.name`.
+    pub symbols: BTreeMap<String, String>,
 }
 
 impl Linkage {
+    /// Of a module that is linked with no other.
+    pub fn open(symbols: BTreeMap<String, String>) -> Linkage {
+        Linkage { symbols, ..Linkage::default() }
+    }
+
     pub fn function(&self, func: FuncIndex) -> Option<Provider> {
         self.provider(EntityIndex::Function(func))
     }

@@ -101,6 +101,9 @@ fn observe(fixture: &Fixture, findings: &mut Findings) -> anyhow::Result<()> {
     }
     if let Some(emit) = &fixture.setup.emit {
         let text = std::fs::read_to_string(&build.output)?;
+        if text.is_empty() {
+            writeln!(findings.faults, "`--emit {emit}` printed nothing")?;
+        }
         findings.spoken.insert(emit.clone());
         findings.sections.push(Section { kind: emit.clone(), text });
         return Ok(());

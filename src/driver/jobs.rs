@@ -3,9 +3,11 @@
 use crate::analyze::{Facts, Roots};
 use crate::codegen::cranelift::sweep::Job;
 use crate::layout::{Symbol, World};
+use crate::object::interface::{Item, Kind};
 use crate::object::{ProgramPlan, Role};
 use crate::resolve::Linkage;
 use crate::wasm::{Definition, EntityIndex, FuncIndex, Module};
+use std::collections::BTreeSet;
 
 /// What the world outside of the module calls and touches.
 pub fn roots(module: &Module, linkage: &Linkage, world: World, plan: Option<&ProgramPlan>) -> Roots {
@@ -18,12 +20,19 @@ pub fn roots(module: &Module, linkage: &Linkage, world: World, plan: Option<&Pro
 }
 
 /// Which functions to make, in the order of the text section.
-pub fn list(module: &Module, facts: &Facts, linkage: &Linkage, role: &Role) -> Vec<Job> {
+pub fn list(
+    module: &Module,
+    facts: &Facts,
+    linkage: &Linkage,
+    undefined: &BTreeSet<FuncIndex>,
+    role: &Role,
+) -> Vec<Job> {
     let mut jobs = Vec::with_capacity(module.functions.len() + 2);
     for (index, func) in &module.functions {
         match &func.definition {
             // Another module has its code, or nobody wants its address or a thunk to call it by.
             Definition::Import(_) if linkage.function(index).is_some() => {}
+            Definition::Import(_) if undefined.contains(&index) => jobs.push(Job::Translate(Symbol::Function(index))),
             Definition::Import(_) if !facts.address_taken.contains(index) && !facts.imports_guarded.contains(index) => {
             }
             Definition::Local(_) if !facts.reachable.contains(index) => jobs.push(Job::Validate(index)),
@@ -31,12 +40,32 @@ pub fn list(module: &Module, facts: &Facts, linkage: &Linkage, role: &Role) -> V
         }
     }
     let edges: Vec<Symbol> = match role {
-        Role::Program(plan) => plan.entry.into_iter().chain(plan.initialize).map(Symbol::ArrayEntry).collect(),
+        Role::Program(plan) => {
+            let entries = plan.entry.into_iter().chain(plan.initialize).map(Symbol::ArrayEntry);
+            entries.chain([Symbol::Main]).collect()
+        }
         Role::Member { entries } => entries.iter().copied().map(Symbol::ArrayEntry).collect(),
-        Role::Library { .. } => exported_functions(module).into_iter().map(Symbol::Export).collect(),
+        Role::Library { plan, interface } => {
+            let exports = exported_functions(module).into_iter().map(Symbol::Export);
+            exports.chain(plan.initialize.map(Symbol::ArrayEntry)).chain(own_functions(interface)).collect()
+        }
     };
     jobs.extend(edges.into_iter().chain([Symbol::Initialize]).map(Job::Translate));
     jobs
+}
+
+/// What a library adds to its exports, each once.
+fn own_functions(interface: &[Item]) -> Vec<Symbol> {
+    let symbol = |item: &Item| match item.kind {
+        Kind::Init => Some(Symbol::LibraryInit),
+        Kind::MemoryBase(memory) => Some(Symbol::MemoryBase(memory)),
+        Kind::MemorySize(memory) => Some(Symbol::MemorySize(memory)),
+        _ => None,
+    };
+    let mut own: Vec<_> = interface.iter().filter_map(symbol).collect();
+    own.sort_unstable();
+    own.dedup();
+    own
 }
 
 /// Each once.

@@ -1,53 +1,57 @@
-//! From inputs to an output file. [`build`] leads to the lists of stages: a program's, an object's, a text's.
+//! From inputs to output files. [`build`] leads to the lists of stages: a program's, and a library's with all that is printed.
 
 mod explain;
 mod jobs;
+mod library;
+mod outside;
 mod plan;
+pub mod print;
 mod script;
 
 use crate::analyze::{self, Facts};
 use crate::code::Code;
-use crate::codegen::cranelift::sweep::{self, Sweep};
+use crate::codegen::cranelift::sweep::{self, Job, Sweep};
 use crate::codegen::cranelift::target::{self, Isa};
 use crate::layout::{self, Layout, World};
 use crate::link::{self, LinkRequest};
-use crate::object::{self, ProgramPlan, Role, assembly, imports};
-use crate::options::{Emit, Options};
+use crate::object::{self, ProgramPlan, Role};
+use crate::options::{Emit, Options, Output};
 use crate::output;
 use crate::progress::{Observer, stage};
 use crate::resolve::{self, Instance, Linkage, Sizes};
-use crate::translate::{Architecture, Env};
+use crate::translate::Env;
 use crate::wasm::input::Input;
-use crate::wasm::{Module, parse, unsupported};
+use crate::wasm::{FuncIndex, Module, parse, unsupported};
 use anyhow::{Context, Result, bail};
+use outside::Outside;
 use std::borrow::Cow;
-use std::io::Write;
+use std::collections::BTreeSet;
 use std::path::Path;
 use wasmparser::WasmFeatures;
 
 /// Name of the main module among the instances: no module can import from it.
 const MAIN: &str = "\0main";
 
-/// Compiles `input` and writes what `emit` asks for to `file`: beside it first, then renamed, so that no half-written file
-/// is ever
-/// seen. `-` is standard output, for text.
+/// Compiles `input` and writes `outputs`: each beside its place first, then renamed, so that no half-written file is ever seen.
+///
+/// A program is a world of its own and has a compilation of its own; all other outputs come from one.
 ///
 /// # Errors
 /// One message that begins with the input's name.
-pub fn build(input: &Input, options: &Options, emit: Emit, file: &Path, observer: &dyn Observer) -> Result<()> {
-    check_emit(&Target::new(options)?, emit)?;
-    match emit {
-        Emit::Exe if input.is_script() => script::build(input, options, file, observer),
-        Emit::Exe => build_program(input, options, file, observer),
-        Emit::Obj => output::write(file, &build_object(input, options, observer)?),
-        Emit::Wat | Emit::Clif | Emit::Asm => {
-            let text = build_text(input, options, emit, observer)?;
-            if file == Path::new("-") {
-                return std::io::stdout().write_all(text.as_bytes()).context("can't write to standard output");
-            }
-            output::write(file, text.as_bytes())
+pub fn build(input: &Input, options: &Options, outputs: &[Output], observer: &dyn Observer) -> Result<()> {
+    let target = Target::new(options)?;
+    outputs.iter().try_for_each(|output| check_emit(&target, output.emit))?;
+    let (programs, others): (Vec<_>, Vec<_>) = outputs.iter().partition(|output| output.emit == Emit::Exe);
+    if !others.is_empty() {
+        library::build(input, options, &others, observer)?;
+    }
+    for Output { file, .. } in programs {
+        match input.is_script() {
+            true => script::build(input, options, file, observer)?,
+            false => build_program(input, options, file, observer)?,
         }
     }
+    Ok(())
 }
 
 /// Whether there is such a target and processor.
@@ -58,18 +62,21 @@ pub fn check_target(options: &Options) -> Result<()> {
     Target::new(options).map(|_| ())
 }
 
-/// Whether `emit` can be had for the target.
+/// Whether `emit` can be had for the target: what holds the runtime is for one only.
 ///
 /// # Errors
 /// When it can't: says what can.
 fn check_emit(target: &Target, emit: Emit) -> Result<()> {
     let triple = target.isa.usual.triple();
-    match emit {
-        Emit::Exe if !target::has_runtime(triple) => {
-            bail!("there is no runtime for {triple}, so that no program can be made\nhelp: -c makes an object")
-        }
-        _ => Ok(()),
+    let what = match emit {
+        Emit::Exe => "program",
+        Emit::Staticlib | Emit::Sharedlib => "library",
+        _ => return Ok(()),
+    };
+    if !target::has_runtime(triple) {
+        bail!("there is no runtime for {triple}, so that no {what} can be made\nhelp: -c makes an object");
     }
+    Ok(())
 }
 
 /// The stages of a program, which may consist of several modules.
@@ -86,10 +93,11 @@ fn build_program(input: &Input, options: &Options, file: &Path, observer: &dyn O
     let modules: Vec<_> = instances.iter().map(|instance| &instance.module).collect();
     // The last module of a name hides those before it.
     let lookup = |importer: usize, name: &str| instances[..importer].iter().rposition(|other| other.name == name);
-    let linkages = resolve::resolve(&modules, Sizes::Initial, lookup).with_context(|| input.name.clone())?;
+    let mut linkages = resolve::resolve(&modules, Sizes::Initial, lookup).with_context(|| input.name.clone())?;
+    linkages.iter_mut().for_each(|linkage| linkage.symbols = outside::chosen_symbols(options));
     let main = instances.last().expect("the main module is one of them");
-    let plan = plan::program(&main.module, options).with_context(|| input.name.clone())?;
-    let units = instances
+    let mut plan = plan::program(&main.module, options).with_context(|| input.name.clone())?;
+    let mut units = instances
         .iter()
         .zip(&linkages)
         .zip(&sources)
@@ -98,7 +106,7 @@ fn build_program(input: &Input, options: &Options, file: &Path, observer: &dyn O
             source.explain(Unit::new(&instance.module, linkage, World::Closed, plan, observer))
         })
         .collect::<Result<Vec<_>>>()?;
-    let plan = plan::check_imports(plan, &units, &sources)?;
+    let outside = outside::look_up(&mut plan, &mut units, &sources, options, observer)?;
     let mut objects = Vec::with_capacity(units.len());
     for (index, (unit, source)) in units.iter().zip(&sources).enumerate() {
         let role = if index + 1 == units.len() { Role::Program(&plan) } else { Role::Member { entries: &[] } };
@@ -112,58 +120,26 @@ fn build_program(input: &Input, options: &Options, file: &Path, observer: &dyn O
         object.push(".o");
         output::write(Path::new(&object), objects.last().expect("the main module is one of them"))?;
     }
-    let request = LinkRequest { objects, output: file, strip: options.strip };
-    let warnings = stage(observer, "link", 0, || link::link(request)).with_context(|| input.name.clone())?;
-    warnings.iter().for_each(|warning| observer.warning(warning));
+    let Outside { natives, uses_c } = outside;
+    let request = LinkRequest { objects, natives, uses_c, output: file, strip: options.strip, options: &options.link };
+    let report = stage(observer, "link", 0, || link::link(request)).with_context(|| input.name.clone())?;
+    report.warnings.iter().for_each(|warning| observer.warning(warning));
+    if options.keep {
+        observer.linked(&report.command);
+    }
     Ok(())
-}
-
-/// The stages of an object.
-fn build_object(input: &Input, options: &Options, observer: &dyn Observer) -> Result<Vec<u8>> {
-    let target = Target::new(options)?;
-    let source = Source::read(MAIN, input, unsupported::features(&options.enable)?, observer)?;
-    let instance = source.parse(observer)?;
-    let linkage = Linkage::default();
-    let unit = source.explain(Unit::new(&instance.module, &linkage, World::Open, None, observer))?;
-    let prefix = options.prefix.clone().unwrap_or_else(|| default_prefix(&input.name));
-    let role = Role::Library { prefix: &prefix };
-    let code = source.explain(unit.compile(&target, &role, options, observer))?;
-    let object = || object::write(&unit.env(&target), 0, &code, &role);
-    stage(observer, "object", 0, object).with_context(|| input.name.clone())
-}
-
-/// The stages up to the one that is printed.
-fn build_text(input: &Input, options: &Options, emit: Emit, observer: &dyn Observer) -> Result<String> {
-    let target = Target::new(options)?;
-    let source = Source::read(MAIN, input, unsupported::features(&options.enable)?, observer)?;
-    let instance = source.parse(observer)?;
-    if emit == Emit::Wat {
-        source.explain(validate_bodies(&instance.module))?;
-        return wasmprinter::print_bytes(&*source.wasm).with_context(|| input.name.clone());
-    }
-    let linkage = Linkage::default();
-    let unit = source.explain(Unit::new(&instance.module, &linkage, World::Open, None, observer))?;
-    let role = Role::Library { prefix: "" };
-    let jobs = || jobs::list(&instance.module, &unit.facts, &linkage, &role);
-    if emit == Emit::Clif {
-        return source.explain(sweep::print_clif(&unit.sweep(&target, options), &jobs()));
-    }
-    if target.isa.machine().architecture != Architecture::X86_64 {
-        // Of other processors the code generator's own listing is all there is.
-        return source.explain(sweep::print_listing(&unit.sweep(&target, options), &jobs()));
-    }
-    let code = source.explain(unit.compile(&target, &role, options, observer))?;
-    Ok(assembly::print(&unit.env(&target), &code))
 }
 
 /// What machine code is made for.
 struct Target {
     isa: Isa,
+    spectre_masks: bool,
 }
 
 impl Target {
     fn new(options: &Options) -> Result<Target> {
-        Ok(Target { isa: Isa::new(&target::triple(options)?, options)? })
+        let isa = Isa::new(&target::triple(options)?, options)?;
+        Ok(Target { isa, spectre_masks: options.spectre_masks })
     }
 }
 
@@ -208,6 +184,8 @@ struct Unit<'a> {
     linkage: &'a Linkage,
     facts: Facts,
     layout: Layout,
+    /// Function imports that nothing defines and that may be called nevertheless.
+    undefined: BTreeSet<FuncIndex>,
 }
 
 impl<'a> Unit<'a> {
@@ -221,21 +199,26 @@ impl<'a> Unit<'a> {
         let roots = jobs::roots(module, linkage, world, plan);
         let facts = stage(observer, "analyze", 0, || analyze::facts(module, &roots));
         let layout = stage(observer, "layout", 0, || layout::plan(module, &facts, linkage, world))?;
-        Ok(Unit { module, linkage, facts, layout })
+        Ok(Unit { module, linkage, facts, layout, undefined: BTreeSet::new() })
     }
 
     fn env(&self, target: &Target) -> Env<'_> {
-        let Unit { module, linkage, facts, layout } = self;
+        let Unit { module, linkage, facts, layout, undefined } = self;
+        let spectre_masks = target.spectre_masks;
         let (machine, target) = (target.isa.machine(), target.isa.usual.frontend_config());
-        Env { module, facts, layout, linkage, target, machine }
+        Env { module, facts, layout, linkage, undefined, target, spectre_masks, machine }
     }
 
     fn sweep<'s>(&'s self, target: &'s Target, options: &'s Options) -> Sweep<'s> {
         Sweep { env: self.env(target), isa: &target.isa, dump: options.dump.as_deref() }
     }
 
+    fn jobs(&self, role: &Role) -> Vec<Job> {
+        jobs::list(self.module, &self.facts, self.linkage, &self.undefined, role)
+    }
+
     fn compile(&self, target: &Target, role: &Role, options: &Options, observer: &dyn Observer) -> Result<Code> {
-        let jobs = jobs::list(self.module, &self.facts, self.linkage, role);
+        let jobs = self.jobs(role);
         let compile = || sweep::compile(&self.sweep(target, options), &jobs, observer);
         stage(observer, "compile", jobs.len() as u64, compile)
     }
@@ -249,10 +232,4 @@ fn validate_bodies(module: &Module) -> Result<()> {
         allocations = validator.into_allocations();
     }
     Ok(())
-}
-
-/// `PREFIX` of exported symbols where the user gave none: the input's name without folder and extension.
-fn default_prefix(name: &str) -> String {
-    let stem = Path::new(name).file_stem().and_then(|stem| stem.to_str()).unwrap_or("wasm");
-    imports::identifier(stem)
 }

@@ -1,9 +1,8 @@
-//! What an executable runs, and whether everything it imports is there.
+//! What an executable runs.
 
-use super::{Source, Unit};
 use crate::abi::EntryKind;
 use crate::codegen::cranelift::target;
-use crate::object::{ProgramPlan, imports};
+use crate::object::ProgramPlan;
 use crate::options::Options;
 use crate::wasm::describe::describe_type;
 use crate::wasm::{EntityIndex, Module};
@@ -34,10 +33,6 @@ pub fn program(module: &Module, options: &Options) -> Result<ProgramPlan> {
         );
     }
     let initialize = function("_initialize").filter(|_| entry_name != "_start" && entry_name != "_initialize");
-    let memory = match module.export("memory") {
-        Some(EntityIndex::Memory(memory)) => Some(memory),
-        _ => module.memories.keys().next(),
-    };
     Ok(ProgramPlan {
         entry: Some(entry),
         script: None,
@@ -45,8 +40,8 @@ pub fn program(module: &Module, options: &Options) -> Result<ProgramPlan> {
         kind: if options.invoke.is_some() { EntryKind::Invoke } else { EntryKind::Run },
         initialize: initialize.map(|(_, func)| func),
         wasi: false,
-        wasi_memory: memory,
         options: options.program_options.clone(),
+        foreign: Vec::new(),
         fixed_powers: options.fixed_powers,
         cpu_level: target::cpu_level(&options.cpu),
     })
@@ -65,37 +60,4 @@ fn list_exports(module: &Module) -> String {
         1..=12 => names.join(", "),
         more => format!("{} and {} more", names[..12].join(", "), more - 12),
     }
-}
-
-/// How many imports that nothing defines a message lists.
-const SHOWN_IMPORTS: usize = 20;
-
-/// An executable's imports must all be defined before the linker sees them. Notes whether the runtime's WASI half is wanted.
-///
-/// # Errors
-/// With a line for each import that nothing defines.
-pub fn check_imports(mut plan: ProgramPlan, units: &[Unit], sources: &[&Source]) -> Result<ProgramPlan> {
-    for (unit, source) in units.iter().zip(sources) {
-        let is_reachable = |func| unit.facts.reachable.contains(func);
-        let undefined = imports::undefined(unit.module, unit.linkage, is_reachable);
-        if !undefined.is_empty() {
-            let (shown, hidden) = undefined.split_at(undefined.len().min(SHOWN_IMPORTS));
-            let more = if hidden.is_empty() { String::new() } else { format!("\n  and {} more", hidden.len()) };
-            bail!(
-                "{}: nothing defines what the module imports:\n  {}{more}\nhelp: an executable gets WASI preview 1 and memories from the \
-                 runtime, and the rest from other modules with --module NAME=FILE; -c makes an object with these as undefined symbols",
-                source.file,
-                shown.join("\n  ")
-            );
-        }
-        plan.wasi |= unit.module.functions.iter().any(|(index, func)| {
-            func.definition.import().is_some_and(imports::is_wasi)
-                && unit.linkage.function(index).is_none()
-                && is_reachable(index)
-        });
-    }
-    if !plan.wasi {
-        plan.wasi_memory = None;
-    }
-    Ok(plan)
 }

@@ -7,10 +7,11 @@ use super::{Target, Unit, explain, validate_bodies};
 use crate::abi::{Action, EntryKind, Outcome};
 use crate::codegen::cranelift::target;
 use crate::layout::World;
+use crate::link::native::Natives;
 use crate::link::{self, LinkRequest};
 use crate::object::script::{Command, Subject};
 use crate::object::{self, ProgramPlan, Role};
-use crate::options::Options;
+use crate::options::{LinkOptions, Options};
 use crate::progress::{Observer, Silent, stage};
 use crate::resolve::{self, Linkage, Provider, Sizes};
 use crate::script::{self, InstanceSource, Invoke, Script, Step, StepKind};
@@ -27,6 +28,9 @@ use wasmparser::{ValType, WasmFeatures};
 const EMPTY_MODULE: &[u8] = b"\0asm\x01\0\0\0";
 
 pub fn build(input: &Input, options: &Options, file: &Path, observer: &dyn Observer) -> Result<()> {
+    if options.link != LinkOptions::default() {
+        bail!("{}: a test script is linked with nothing but the modules in it", input.name);
+    }
     let target = Target::new(options)?;
     let text = std::str::from_utf8(&input.bytes).expect("it was recognised as text");
     let script = stage(observer, "read", 0, || script::read(text)).with_context(|| input.name.clone())?;
@@ -40,8 +44,14 @@ pub fn build(input: &Input, options: &Options, file: &Path, observer: &dyn Obser
     modules.push(&empty);
     linkages.push(Linkage::default());
     let objects = compile_all(commands, &modules, &linkages, &target, options, observer);
-    let request =
-        LinkRequest { objects: objects.with_context(|| input.name.clone())?, output: file, strip: options.strip };
+    let request = LinkRequest {
+        objects: objects.with_context(|| input.name.clone())?,
+        natives: Natives::default(),
+        uses_c: false,
+        output: file,
+        strip: options.strip,
+        options: &options.link,
+    };
     stage(observer, "link", 0, || link::link(request)).with_context(|| input.name.clone())?;
     Ok(())
 }
@@ -95,8 +105,8 @@ fn plan(commands: Vec<Command>, options: &Options) -> ProgramPlan {
         kind: EntryKind::Run,
         initialize: None,
         wasi: false,
-        wasi_memory: None,
         options: options.program_options.clone(),
+        foreign: Vec::new(),
         fixed_powers: options.fixed_powers,
         cpu_level: target::cpu_level(&options.cpu),
     }

@@ -1,22 +1,25 @@
-//! The linker's view of the world: inputs from memory, one output on the disk.
+//! The linker's view of the world: inputs from memory, and one output that stays there until it is finished.
 
 use libwild::error::Result;
-use libwild::{FileSystem, FileType, FileWriteMode, InputFileData, OsFileSystem, OutputOptions};
+use libwild::{FileSystem, FileType, InputFileData, OutputFileData, OutputOptions};
 use std::borrow::Cow;
 use std::collections::HashMap;
 use std::fs::File;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 
 pub type Inputs = HashMap<PathBuf, Cow<'static, [u8]>>;
 
 pub struct Files {
     inputs: Arc<Inputs>,
+    output: Arc<Mutex<Vec<u8>>>,
 }
 
 impl Files {
-    pub fn new(inputs: Inputs) -> Files {
-        Files { inputs: Arc::new(inputs) }
+    /// The second value gets the linker's output.
+    pub fn new(inputs: Inputs) -> (Files, Arc<Mutex<Vec<u8>>>) {
+        let output = Arc::default();
+        (Files { inputs: Arc::new(inputs), output: Arc::clone(&output) }, output)
     }
 }
 
@@ -38,9 +41,30 @@ impl InputFileData for Input {
     }
 }
 
+/// The output while the linker works on it.
+pub struct Output {
+    bytes: Vec<u8>,
+    finished: Arc<Mutex<Vec<u8>>>,
+}
+
+impl OutputFileData for Output {
+    fn bytes(&self) -> &[u8] {
+        &self.bytes
+    }
+
+    fn bytes_mut(&mut self) -> &mut [u8] {
+        &mut self.bytes
+    }
+
+    fn finish(self) -> Result {
+        *self.finished.lock().expect("nobody panics with the lock") = self.bytes;
+        Ok(())
+    }
+}
+
 impl FileSystem for Files {
     type Input = Input;
-    type Output = <OsFileSystem as FileSystem>::Output;
+    type Output = Output;
 
     fn open_input(&self, path: &Path, _prepopulate_maps: bool) -> Result<(Input, Option<Arc<File>>)> {
         self.file_type(path)?;
@@ -58,7 +82,7 @@ impl FileSystem for Files {
         Ok(path.to_owned())
     }
 
-    /// The linker removes an old output first. Ours is new, and its name and permissions are chosen already.
+    /// The linker removes an old output first, and there is none.
     fn remove_file(&self, _path: &Path) -> Result<()> {
         Ok(())
     }
@@ -67,10 +91,9 @@ impl FileSystem for Files {
         Ok(())
     }
 
-    fn create_output(&self, path: Arc<Path>, options: OutputOptions) -> Result<Self::Output> {
-        // Written, not mapped: where the disk is full, a write fails, but a mapped page kills the process.
-        let options = OutputOptions { write_mode: Some(FileWriteMode::BufferThenWrite), ..options };
-        OsFileSystem.create_output(path, options)
+    fn create_output(&self, _path: Arc<Path>, options: OutputOptions) -> Result<Output> {
+        let size = usize::try_from(options.size).map_err(|_| libwild::error!("the program is too large"))?;
+        Ok(Output { bytes: vec![0; size], finished: Arc::clone(&self.output) })
     }
 
     fn write_auxiliary(&self, path: &Path, _bytes: &[u8]) -> Result {

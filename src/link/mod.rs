@@ -1,67 +1,129 @@
-//! Objects → executable: the built-in linker, `libwild`, with the runtime that this program carries.
+//! Objects → executable.
 //!
-//! Comes in: relocatable objects that define [`crate::abi::PROGRAM_SYMBOL`]. Goes out: a static position-independent
-//! executable, written beside its place and renamed. Neither a linker nor a C library of the machine is used. The
-//! bytes depend on the objects alone, not on the folder or the number of threads.
+//! Comes in: relocatable objects, one of which defines C's `main`, and what the user links with. Goes out: an executable, put into its
+//! place when it is finished. By default the linker is `libwild`, in process, with the runtime and the C library that this program
+//! carries: a static position-independent executable whose bytes depend on the inputs alone, not on the folder or the number of threads.
+//! Where the user's inputs ask for it, a C compiler of the machine links instead ([`native`] decides, [`external`] does it).
 
+pub mod check;
+mod compiler;
+mod external;
 mod files;
-
+pub mod library;
+pub mod native;
 pub mod runtime;
+mod search;
+pub mod suggest;
+mod symbols;
 
+use crate::options::LinkOptions;
 use crate::output::{Access, Place};
 use anyhow::{Result, anyhow, bail};
 use libwild::{Args, Linker};
-use runtime::{END_FILES, START_FILES};
+use native::{Kind, Native, Natives};
+use runtime::{END_FILES, START_FILES, Set};
+use std::ffi::OsString;
 use std::path::Path;
 use std::sync::{Arc, Mutex};
 
 pub struct LinkRequest<'a> {
     /// Taken whole, because they may be large.
     pub objects: Vec<Vec<u8>>,
+    pub natives: Natives,
+    /// The program calls C that it does not bring along.
+    pub uses_c: bool,
     pub output: &'a Path,
     /// Leave out the symbol table.
     pub strip: bool,
+    pub options: &'a LinkOptions,
 }
 
-/// Links, and returns the linker's warnings. Runs in rayon's current thread pool.
+/// What a C compiler has to get beside an object or library: the user's files and flags, and the system's libraries that the runtime
+/// needs.
+pub fn arguments_for_compiler(options: &LinkOptions) -> Vec<OsString> {
+    let files = options.files.iter().map(|file| compiler::file_argument(file));
+    let folders = options.folders.iter().map(|folder| compiler::prefixed("-L", folder));
+    let libraries = options.libraries.iter().map(|name| OsString::from(format!("-l{name}")));
+    let flags = options.flags.iter().map(OsString::from);
+    files.chain(folders).chain(libraries).chain(flags).chain(library::HOST_ARGUMENTS.map(OsString::from)).collect()
+}
+
+/// How it went.
+pub struct Report {
+    /// The linker's.
+    pub warnings: Vec<String>,
+    /// The command line that linked, or that would have been one.
+    pub command: Vec<String>,
+}
+
+/// Links. Runs in rayon's current thread pool.
 ///
 /// # Errors
 /// No runtime for this machine, an undefined symbol, or an output that can't be written.
-pub fn link(request: LinkRequest) -> Result<Vec<String>> {
-    let LinkRequest { objects, output, strip } = request;
-    let mut names: Vec<String> = START_FILES.map(|file| file.name.to_owned()).into();
-    let mut inputs = runtime::files()?;
+pub fn link(request: LinkRequest) -> Result<Report> {
+    let mut place = Place::new(request.output, Access::Program)?;
+    let (program, report) = match request.natives.compiler.clone() {
+        Some(compiler) => external::link(&compiler, request)?,
+        None => link_in_process(request)?,
+    };
+    place.write(&program)?;
+    place.commit()?;
+    Ok(report)
+}
+
+fn link_in_process(request: LinkRequest) -> Result<(Vec<u8>, Report)> {
+    let LinkRequest { objects, natives, uses_c, strip, .. } = request;
+    let set = if uses_c { Set::Complete } else { Set::Plain };
+    let mut names: Vec<String> = START_FILES.iter().map(|file| file.name.to_owned()).collect();
+    let mut inputs = runtime::files(set)?;
     for (index, object) in objects.into_iter().enumerate() {
-        let name = format!("object{index}.o");
+        let name = format!("<module {index}>");
         inputs.insert(name.clone().into(), object.into());
         names.push(name);
     }
-    names.extend([runtime::OBJECT_NAME.to_owned(), runtime::LIBRARIES_NAME.to_owned()]);
-    names.extend(END_FILES.map(|file| file.name.to_owned()));
+    for (index, native) in natives.files.into_iter().enumerate() {
+        names.push(add_native(&mut inputs, index, native));
+    }
+    names.extend(set.files().iter().chain(&END_FILES).map(|file| file.name.to_owned()));
 
-    let place = Place::new(output, Access::Program)?;
-    let warnings = run(&arguments(&names, place.path(), strip)?, files::Files::new(inputs))?;
+    let (files, output) = files::Files::new(inputs);
+    let command = arguments(&names, strip);
+    let warnings = run(&command, files)?;
     let (undefined, warnings): (Vec<_>, Vec<_>) =
         warnings.into_iter().partition(|warning| warning.starts_with(UNDEFINED));
     if !undefined.is_empty() {
         bail!("symbols that nothing defines:\n  {}", list_undefined(&undefined));
     }
-    place.commit()?;
-    Ok(warnings)
+    let program = std::mem::take(&mut *output.lock().expect("nobody panics with the lock"));
+    Ok((program, Report { warnings, command }))
 }
 
-/// Undefined symbols are collected as warnings, so that all are reported.
+/// The name under which the linker finds a file of the user. It stands in messages, and must be none that a flag has.
+fn add_native(inputs: &mut files::Inputs, index: usize, native: Native) -> String {
+    let is_taken = |name: &str| inputs.contains_key(Path::new(name)) || name.starts_with(['-', '@']);
+    let mut name = native.name;
+    if is_taken(&name) {
+        name = format!("./{index}/{name}");
+    }
+    let folder = Path::new(&name).parent().unwrap_or(Path::new(""));
+    for (member, bytes) in native.members {
+        inputs.insert(folder.join(member), bytes.into());
+    }
+    debug_assert!(matches!(native.kind, Kind::Object | Kind::Archive), "others are linked by a compiler");
+    inputs.insert(name.clone().into(), native.bytes.into());
+    name
+}
+
+/// Undefined symbols are collected as warnings, so that all are reported. The output stays in memory, and its name means nothing.
 const FLAGS: &str = "ld -m elf_x86_64 -static -pie --no-dynamic-linker -z noexecstack -z relro -z now \
-    -z pack-relative-relocs --gc-sections --eh-frame-hdr --build-id=none --no-identity-comment --warn-unresolved-symbols";
+    -z pack-relative-relocs --gc-sections --eh-frame-hdr --build-id=none --no-identity-comment --warn-unresolved-symbols -o program";
 
 /// The command line that an `ld` would get.
-fn arguments(inputs: &[String], output: &Path, strip: bool) -> Result<Vec<String>> {
-    let output = output.to_str().ok_or_else(|| anyhow!("{}: the path is not UTF-8", output.display()))?;
+fn arguments(inputs: &[String], strip: bool) -> Vec<String> {
     let mut arguments: Vec<String> = FLAGS.split_whitespace().map(str::to_owned).collect();
     arguments.extend(strip.then(|| "--strip-all".to_owned()));
-    arguments.extend(["-o".to_owned(), output.to_owned()]);
     arguments.extend_from_slice(inputs);
-    Ok(arguments)
+    arguments
 }
 
 /// Runs the linker; returns its warnings.

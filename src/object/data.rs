@@ -9,7 +9,7 @@ use crate::wasm::structure;
 use crate::wasm::{
     DataIndex, ElementIndex, ElementMode, EntityIndex, FuncIndex, GlobalIndex, MemoryIndex, TableIndex, TagIndex,
 };
-use object::write::{StandardSection, SymbolSection};
+use object::write::StandardSection;
 use wasmparser::ValType;
 
 /// Defines everything that is referred to, and what that refers to.
@@ -25,6 +25,8 @@ pub fn write_needed(writer: &mut Writer) {
             Symbol::Tag(index) => write_tag(writer, index),
             Symbol::Data(index) => write_data_segment(writer, index),
             Symbol::Element(index) => write_element_segment(writer, index),
+            // Its place is known already.
+            Symbol::Program => {}
             other => panic!("{other:?} is referred to, but nobody compiled it"),
         }
     }
@@ -42,10 +44,7 @@ fn write_signature(writer: &mut Writer, index: SignatureIndex) {
     let symbol = Symbol::Signature(index);
     let name = Data::from(writer.layout.signatures[index].bytes().chain([0]).collect::<Vec<_>>());
     let id = writer.refer(symbol);
-    let section = match writer.object.symbol(id).section {
-        SymbolSection::Section(section) => section,
-        _ => writer.object.section_id(StandardSection::ReadOnlyData),
-    };
+    let section = writer.object.symbol(id).section.id().expect("it has its section from the start");
     writer.define(id, section, name, 2);
 }
 

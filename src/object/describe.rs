@@ -8,11 +8,12 @@ use super::writer::Writer;
 use crate::abi;
 use crate::code::{Code, CompiledFunction, Site};
 use crate::layout::Symbol;
-use crate::wasm::Module;
+use crate::wasm::{EntityIndex, Module};
 use anyhow::{Result, bail};
 use cranelift_entity::EntityRef;
 use object::SectionKind;
 use object::write::{StandardSection, SymbolId};
+use std::borrow::Cow;
 
 /// Writes the description; its symbol.
 ///
@@ -37,9 +38,26 @@ pub fn write(writer: &mut Writer, code: &Code, text: &Text) -> Result<SymbolId> 
     for (array, length) in [exception_globals, exception_tables] {
         data.address(array).u64(length);
     }
+    data.address(wasi_memory(writer));
     data.address(writer.defined(Symbol::Initialize));
     assert_eq!(data.bytes.len(), size_of::<abi::Image>());
     Ok(writer.local("w2n.image", StandardSection::ReadOnlyDataWithRel, data, 8))
+}
+
+/// The memory that WASI functions work on when this module calls them: the host's function belongs to the instance that calls.
+fn wasi_memory(writer: &mut Writer) -> Option<SymbolId> {
+    let module = writer.module;
+    if !module.functions.values().any(|func| func.definition.import().is_some()) {
+        return None;
+    }
+    let exported = module.export("memory").and_then(|entity| match entity {
+        EntityIndex::Memory(memory) => Some(memory),
+        _ => None,
+    });
+    let memory = exported.or_else(|| module.memories.keys().next())?;
+    // What a host has to supply to an object is the host's.
+    let is_here = writer.layout.owns_memory(module, writer.linkage, memory) || writer.linkage.memory(memory).is_some();
+    is_here.then(|| writer.refer(Symbol::Memory(memory)))
 }
 
 /// Those that the runtime has to create for this module: no other module does.
@@ -110,7 +128,12 @@ fn write_functions(writer: &mut Writer, code: &Code, text: &Text) -> Result<Func
 
 fn write_name(names: &mut Data, module: &Module, func: &CompiledFunction) -> u32 {
     let Symbol::Function(index) = func.symbol else { return 0 };
-    let Some(name) = module.names.function(index).filter(|name| !name.is_empty()) else { return 0 };
+    // An import is known by what it is imported as: that is what its user can do something about.
+    let name = match module.functions[index].definition.import() {
+        Some(import) => Some(format!("{}.{}", import.module, import.name).into()),
+        None => module.names.function(index).filter(|name| !name.is_empty()).map(Cow::Borrowed),
+    };
+    let Some(name) = name else { return 0 };
     let offset = names.bytes.len() as u32;
     debug_assert!(index.index() < module.functions.len());
     names.bytes.extend(name.bytes().map(|byte| if byte == 0 { b'?' } else { byte }));

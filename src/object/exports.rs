@@ -1,37 +1,35 @@
-//! Exports of an object: global symbols `PREFIX_NAME`, functions in the platform's C convention, the rest as data.
+//! Symbols for what lies outside of the object: the interface of a library, and what modules of one program share.
 
-use super::imports::identifier;
+use super::interface::{Item, Kind};
 use super::writer::{Writer, entry_symbol, provided_symbol};
 use crate::layout::Symbol;
 use crate::resolve::Provider;
 use crate::wasm::{EntityIndex, FuncIndex};
-use anyhow::{Result, bail};
+use cranelift_entity::EntitySet;
 use object::SymbolScope;
-use std::collections::HashMap;
 
-/// Gives every export its symbol.
-///
-/// # Errors
-/// When two exports would get the same one.
-pub fn write(writer: &mut Writer, prefix: &str) -> Result<()> {
-    let mut taken: HashMap<String, &str> = HashMap::new();
-    for export in &writer.module.exports {
-        let name = format!("{prefix}_{}", identifier_part(export.name));
-        if let Some(other) = taken.insert(name.clone(), export.name) {
-            bail!(
-                "exports `{}` and `{}` both become the symbol `{name}`",
-                other.escape_debug(),
-                export.name.escape_debug()
-            );
-        }
-        let symbol = match export.entity {
-            EntityIndex::Function(func) => Symbol::Export(func),
-            other => internal_symbol(other),
+/// Gives everything that a host may use its symbol.
+pub fn write(writer: &mut Writer, interface: &[Item]) {
+    let mut named = EntitySet::new();
+    for item in interface {
+        let symbol = match item.kind {
+            Kind::Init => Symbol::LibraryInit,
+            Kind::MemoryBase(memory) => Symbol::MemoryBase(memory),
+            Kind::MemorySize(memory) => Symbol::MemorySize(memory),
+            Kind::Function(func) => Symbol::Export(func),
+            Kind::Global(global) => Symbol::Global(global),
+            Kind::Table(table) => Symbol::Table(table),
+            Kind::Tag(tag) => Symbol::Tag(tag),
         };
-        writer.refer(symbol);
-        writer.aliases.push((name, symbol, SymbolScope::Dynamic));
+        let id = writer.refer(symbol);
+        match item.kind {
+            // Code has to use the name that the host uses: its own copy of the variable may be the one that counts.
+            Kind::Global(global) if writer.layout.globals_shown.contains(global) && named.insert(global) => {
+                writer.export_symbol(&item.symbol, id, SymbolScope::Dynamic);
+            }
+            _ => writer.aliases.push((item.symbol.clone(), symbol, SymbolScope::Dynamic)),
+        }
     }
-    Ok(())
 }
 
 /// Gives what other modules of the same program import its hidden symbol.
@@ -58,9 +56,4 @@ fn internal_symbol(entity: EntityIndex) -> Symbol {
         EntityIndex::Global(global) => Symbol::Global(global),
         EntityIndex::Tag(tag) => Symbol::Tag(tag),
     }
-}
-
-/// As [`identifier`], for text that stands behind something else: a leading digit needs no escape.
-fn identifier_part(name: &str) -> String {
-    identifier(&format!("_{name}"))[1..].to_owned()
 }

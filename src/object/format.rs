@@ -2,6 +2,7 @@
 //!
 //! The rest of the writer speaks of [`RelocationKind`]s and standard sections and asks here. To add a target: its row in each `match`.
 
+use crate::abi;
 use crate::code::{Code, RelocationKind};
 use object::write::{MachOBuildVersion, Object};
 use object::{Architecture, BinaryFormat, Endianness, FileFlags, RelocationFlags, elf, macho, pe};
@@ -142,6 +143,14 @@ impl Format {
         match self.binary {
             BinaryFormat::MachO => ("__DATA", "__w2n_pages"),
             _ => ("", ".w2n.pages"),
+        }
+    }
+
+    /// Segment and name of the section of [`abi::Program::options`].
+    pub fn options_section(self) -> (&'static str, &'static str) {
+        match self.binary {
+            BinaryFormat::MachO => ("__TEXT", "__w2n_options"),
+            _ => ("", abi::OPTIONS_SECTION),
         }
     }
 }

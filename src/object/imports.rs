@@ -1,7 +1,7 @@
 //! The C symbols of imports: the naming rule of the execution model, and what an executable may import.
 
 use crate::abi;
-use crate::resolve::Linkage;
+use crate::resolve::{self, Linkage};
 use crate::wasm::describe::{describe_global, describe_name, describe_table, describe_tag, describe_type};
 use crate::wasm::{Definition, EntityIndex, FuncIndex, ImportName, Module};
 use anyhow::{Result, bail};
@@ -23,7 +23,7 @@ pub struct ImportSymbols {
 /// # Errors
 /// When two different imports get the same symbol.
 pub fn symbols(module: &Module, linkage: &Linkage) -> Result<ImportSymbols> {
-    let mut names = Namer::default();
+    let mut names = Namer { linkage, taken: HashMap::new() };
     let mut symbols = ImportSymbols {
         functions: HashMap::new(),
         tables: Vec::new(),
@@ -58,40 +58,49 @@ pub fn symbols(module: &Module, linkage: &Linkage) -> Result<ImportSymbols> {
     Ok(symbols)
 }
 
-/// What an executable imports that nobody defines, one line each; empty if it can be linked.
-pub fn undefined(module: &Module, linkage: &Linkage, is_reachable: impl Fn(FuncIndex) -> bool) -> Vec<String> {
-    let mut lines = Vec::new();
-    for (index, func) in &module.functions {
-        let Some(import) = func.definition.import().filter(|_| linkage.function(index).is_none()) else { continue };
-        let ty = &module.types[func.ty];
-        match wasi_type(import) {
-            Some(wasi) if wasi == letters(ty) => {}
-            Some(_) => lines.push(format!(
-                "function {} of type {}: WASI defines it with another type",
-                describe_name(import),
-                describe_type(ty)
-            )),
-            None if is_reachable(index) => {
-                lines.push(format!("function {} of type {}", describe_name(import), describe_type(ty)));
+/// An import of an executable that neither another module nor the runtime defines: the linker has to.
+pub struct OpenImport<'a> {
+    pub import: ImportName<'a>,
+    pub entity: EntityIndex,
+    /// The C symbol.
+    pub symbol: String,
+    /// Kind, name and type, for messages: `` function `env.f` of type (i32) ``.
+    pub description: String,
+    /// Why nothing can define it, whatever the linker finds.
+    pub refusal: Option<&'static str>,
+}
+
+/// What an executable leaves to the linker.
+pub fn open<'a>(module: &Module<'a>, linkage: &Linkage) -> Vec<OpenImport<'a>> {
+    let mut list = Vec::new();
+    for (import, entity) in resolve::imports(module) {
+        let name = describe_name(import);
+        let (description, refusal) = match entity {
+            _ if linkage.provider(entity).is_some() => continue,
+            EntityIndex::Function(func) => {
+                let ty = module.function_type(func);
+                let description = format!("function {name} of type {}", describe_type(ty));
+                match wasi_type(import) {
+                    Some(wasi) if wasi == letters(ty) => continue,
+                    Some(_) => (description, Some("WASI defines it with another type")),
+                    None => (description, None),
+                }
             }
-            // Nothing calls it.
-            None => {}
-        }
+            // The runtime makes it.
+            EntityIndex::Memory(_) => continue,
+            EntityIndex::Global(global) => (format!("{} {name}", describe_global(&module.globals[global].ty)), None),
+            EntityIndex::Table(table) => (
+                format!("{} {name}", describe_table(&module.tables[table].ty)),
+                Some("only another module can define it"),
+            ),
+            EntityIndex::Tag(tag) => {
+                let ty = describe_type(&module.types[module.tags[tag].ty]);
+                (format!("tag {name} of type {ty}"), Some("only another module can define it"))
+            }
+        };
+        list.push(OpenImport { import, entity, symbol: symbol(linkage, import), description, refusal });
     }
-    for (_, table) in module.tables.iter().filter(|(index, _)| linkage.table(*index).is_none()) {
-        lines
-            .extend(table.definition.import().map(|it| format!("{} {}", describe_table(&table.ty), describe_name(it))));
-    }
-    for (_, global) in module.globals.iter().filter(|(index, _)| linkage.global(*index).is_none()) {
-        lines.extend(
-            global.definition.import().map(|it| format!("{} {}", describe_global(&global.ty), describe_name(it))),
-        );
-    }
-    for (_, tag) in module.tags.iter().filter(|(index, _)| linkage.tag(*index).is_none()) {
-        let ty = describe_type(&module.types[tag.ty]);
-        lines.extend(tag.definition.import().map(|it| format!("tag {} of type {ty}", describe_name(it))));
-    }
-    lines
+    list
 }
 
 /// Whether the import is a WASI function's name.
@@ -117,13 +126,21 @@ fn letters(ty: &FuncType) -> (String, String) {
     (ty.params().iter().map(letter).collect(), ty.results().iter().map(letter).collect())
 }
 
-/// The C symbol of an import: `env.foo` is `foo`, of any other module it is `module_foo`; what a C identifier can't hold
-/// is escaped.
-pub fn symbol(import: ImportName) -> String {
+/// The C symbol of an import: that which the user chose, else `foo` for `env.foo`, `module_foo` for any other module; what a C
+/// identifier can't hold is escaped.
+pub fn symbol(linkage: &Linkage, import: ImportName) -> String {
+    if let Some(chosen) = linkage.symbols.get(&full_name(import)) {
+        return chosen.clone();
+    }
     match import.module {
         "env" => identifier(import.name),
         module => identifier(&format!("{module}_{}", import.name)),
     }
+}
+
+/// `module.name`, as users write it.
+pub fn full_name(import: ImportName) -> String {
+    format!("{}.{}", import.module, import.name)
 }
 
 /// `text` as a C identifier: other bytes than letters, digits and `_` are written `_xHH`, and so is a leading digit.
@@ -139,19 +156,20 @@ pub fn identifier(text: &str) -> String {
     if result.is_empty() { "_".to_owned() } else { result }
 }
 
-#[derive(Default)]
-struct Namer<'a> {
+struct Namer<'l, 'a> {
+    linkage: &'l Linkage,
     taken: HashMap<String, (ImportName<'a>, String)>,
 }
 
-impl<'a> Namer<'a> {
+impl<'a> Namer<'_, 'a> {
     fn name(&mut self, import: ImportName<'a>, ty: String) -> Result<String> {
-        let symbol = symbol(import);
+        let symbol = symbol(self.linkage, import);
         if let Some((other, other_ty)) = self.taken.get(&symbol) {
             let same = (other.module, other.name) == (import.module, import.name);
             if !same {
                 bail!(
-                    "imports {} and {} both become the symbol `{symbol}`",
+                    "imports {} and {} both become the symbol `{symbol}`\nhelp: \
+                     --import-symbol 'module.name=SYMBOL' gives one of them another",
                     describe_name(*other),
                     describe_name(import)
                 );

@@ -13,6 +13,7 @@ mod frames;
 mod handlers;
 mod image;
 pub mod imports;
+pub mod interface;
 mod program;
 pub mod script;
 mod text;
@@ -23,6 +24,7 @@ use crate::translate::Env;
 use crate::wasm::FuncIndex;
 use anyhow::{Context, Result};
 use format::Format;
+use interface::Item;
 use object::SymbolScope;
 use writer::Writer;
 
@@ -35,23 +37,25 @@ pub enum Role<'a> {
         /// Functions that a script calls.
         entries: &'a [FuncIndex],
     },
-    /// Something to link with: exports are global symbols `PREFIX_name`.
-    Library { prefix: &'a str },
+    /// Something to link with: its interface consists of global symbols.
+    Library { plan: &'a ProgramPlan, interface: &'a [Item<'a>] },
 }
 
-/// How an executable runs its module.
+/// How an executable runs its module, or what a library needs before it can be called.
 pub struct ProgramPlan {
-    /// `None` when there is a script instead.
+    /// `None` when there is a script instead, and in libraries.
     pub entry: Option<FuncIndex>,
     pub script: Option<Vec<script::Command>>,
+    /// Name of the exported function, or prefix of the library.
     pub entry_name: String,
     pub kind: crate::abi::EntryKind,
     /// A WASI reactor's `_initialize`.
     pub initialize: Option<FuncIndex>,
     /// The module imports WASI functions that reachable code calls.
     pub wasi: bool,
-    pub wasi_memory: Option<crate::wasm::MemoryIndex>,
     pub options: Vec<String>,
+    /// C functions that the modules call directly: module and name of the import, and the symbol.
+    pub foreign: Vec<[String; 3]>,
     pub fixed_powers: bool,
     pub cpu_level: u8,
 }
@@ -74,9 +78,9 @@ pub fn write(env: &Env, instance: usize, code: &Code, role: &Role) -> Result<Vec
             writer.export_symbol(&writer::image_symbol(instance), image, SymbolScope::Linkage);
             exports::write_entries(&mut writer, instance, entries);
         }
-        Role::Library { prefix } => {
-            writer.export_symbol(&format!("w2n_image_{prefix}"), image, SymbolScope::Dynamic);
-            exports::write(&mut writer, prefix)?;
+        Role::Library { plan, interface } => {
+            program::write(&mut writer, plan, instance, image);
+            exports::write(&mut writer, interface);
         }
     }
     exports::write_visible(&mut writer, instance);

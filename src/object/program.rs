@@ -1,4 +1,4 @@
-//! The description of an executable: [`abi::Program`], and the options section that `wasm2native inspect` reads.
+//! The description of an executable or a library: [`abi::Program`], and the options section that `wasm2native inspect` reads.
 
 use super::bytes::Data;
 use super::writer::{Writer, image_symbol};
@@ -7,10 +7,10 @@ use crate::abi;
 use crate::layout::{Symbol, is_exception};
 use crate::wasm::structure;
 use object::write::{StandardSection, SymbolId};
-use object::{SectionKind, SymbolKind, SymbolScope};
+use object::{Architecture, SectionKind, SymbolKind, SymbolScope};
 use wasmparser::ValType;
 
-/// Writes the program's description. It stands in the object of the last instance, `instance`, whose image is `image`.
+/// Writes the description. It stands in the object of the last instance, `instance`, whose image is `image`.
 pub fn write(writer: &mut Writer, plan: &ProgramPlan, instance: usize, image: SymbolId) {
     let module = writer.module;
     let ty = plan.entry.map(|entry| module.function_type(entry));
@@ -19,11 +19,18 @@ pub fn write(writer: &mut Writer, plan: &ProgramPlan, instance: usize, image: Sy
     let options: Vec<u8> = plan.options.iter().flat_map(|option| option.bytes().chain([0])).collect();
     let options_length = options.len() as u64;
     let options = write_options(writer, options);
+    let foreign: Vec<u8> = plan
+        .foreign
+        .iter()
+        .flatten()
+        .flat_map(|text| text.replace('\0', "?").into_bytes().into_iter().chain([0]))
+        .collect();
+    let foreign_length = foreign.len() as u64;
+    let foreign = (!foreign.is_empty()).then(|| read_only(writer, "w2n.foreign", foreign));
     let name = read_only(writer, "w2n.entry_name", plan.entry_name.replace('\0', "?").bytes().chain([0]).collect());
     let parameters = read_only(writer, "w2n.parameters", parameters.iter().map(type_code).collect());
     let results = read_only(writer, "w2n.results", results.iter().map(type_code).collect());
     let start_wasi = plan.wasi.then(|| writer.runtime_symbol("w2n_wasi_start"));
-    let memory = plan.wasi_memory.map(|index| writer.refer(Symbol::Memory(index)));
     let script = plan.script.as_ref().map(|commands| script::write(writer, commands));
     let run_script = script.map(|_| writer.runtime_symbol("w2n_script_run"));
     let mut images = Data::default();
@@ -32,7 +39,9 @@ pub fn write(writer: &mut Writer, plan: &ProgramPlan, instance: usize, image: Sy
     }
     images.address(image);
     let images = writer.local("w2n.images", StandardSection::ReadOnlyDataWithRel, images, 8);
+    write_shared(writer);
     let mut data = Data::default();
+    data.u32(abi::VERSION).u32(abi::NEW);
     data.address(images).u64(instance as u64 + 1);
     data.address(plan.initialize.and_then(|func| writer.defined(Symbol::ArrayEntry(func))));
     data.address(plan.entry.map(|entry| writer.defined(Symbol::ArrayEntry(entry)).expect("the entry is compiled")));
@@ -40,12 +49,25 @@ pub fn write(writer: &mut Writer, plan: &ProgramPlan, instance: usize, image: Sy
     data.address(parameters).u64(n_parameters);
     data.address(results).u64(n_results);
     data.address(options).u64(options_length);
+    data.address(foreign).u64(foreign_length);
     data.address(script).address(run_script);
-    data.address(start_wasi).address(memory);
-    data.byte(plan.kind as u8).byte(u8::from(plan.fixed_powers)).byte(plan.cpu_level);
+    data.address(start_wasi);
+    // Levels are a notion of x86-64.
+    let cpu_level = if writer.format.architecture == Architecture::X86_64 { plan.cpu_level } else { 0 };
+    data.byte(plan.kind as u8).byte(u8::from(plan.fixed_powers)).byte(cpu_level);
     data.bytes.resize(size_of::<abi::Program>(), 0);
-    let symbol = writer.local(abi::PROGRAM_SYMBOL, StandardSection::ReadOnlyDataWithRel, data, 8);
-    writer.export_symbol(abi::PROGRAM_SYMBOL, symbol, SymbolScope::Linkage);
+    let symbol = writer.refer(Symbol::Program);
+    let section = writer.object.section_id(StandardSection::Data);
+    writer.define(symbol, section, data, 8);
+}
+
+/// The [`abi::Shared`] of the process, unless another object defines it.
+fn write_shared(writer: &mut Writer) {
+    let mut data = Data::default();
+    data.u32(abi::VERSION);
+    data.bytes.resize(size_of::<abi::Shared>(), 0);
+    let (symbol, section) = writer.mergeable(abi::SHARED_SYMBOL, SymbolScope::Dynamic, StandardSection::Data);
+    writer.define(symbol, section, data, 8);
 }
 
 fn read_only(writer: &mut Writer, name: &str, bytes: Vec<u8>) -> SymbolId {
@@ -53,12 +75,12 @@ fn read_only(writer: &mut Writer, name: &str, bytes: Vec<u8>) -> SymbolId {
 }
 
 fn write_options(writer: &mut Writer, bytes: Vec<u8>) -> SymbolId {
-    let section =
-        writer.object.add_section(Vec::new(), abi::OPTIONS_SECTION.as_bytes().to_vec(), SectionKind::ReadOnlyData);
+    let (segment, name) = writer.format.options_section();
+    let section = writer.object.add_section(segment.into(), name.into(), SectionKind::ReadOnlyData);
     // One byte more, so that the section is never empty: it is how `inspect` knows our programs.
     let bytes = [bytes, vec![0]].concat();
     writer.object.append_section_data(section, &bytes, 1);
-    writer.object.section_symbol(section)
+    writer.local_label("w2n.options", section)
 }
 
 fn type_code(ty: &ValType) -> u8 {

@@ -194,7 +194,10 @@ impl<'a> Writer<'a> {
             None => {
                 self.needed.push(symbol);
                 match symbol {
-                    Symbol::Signature(_) => self.mergeable(&data_name(self.layout, symbol)),
+                    Symbol::Signature(_) => {
+                        let name = data_name(self.layout, symbol);
+                        self.mergeable(&name, SymbolScope::Linkage, StandardSection::ReadOnlyData).0
+                    }
                     _ => {
                         let id = self.undefined(data_name(self.layout, symbol), SymbolKind::Data);
                         self.object.symbol_mut(id).scope = SymbolScope::Compilation;
@@ -207,25 +210,27 @@ impl<'a> Writer<'a> {
         id
     }
 
-    /// A new symbol of which the linker keeps one among all that objects define. COFF has sections for that, of which the linker
-    /// keeps one; the symbols of such a section have to stand in this order, and GNU's linker goes by the section's name.
-    fn mergeable(&mut self, name: &str) -> SymbolId {
+    /// A new symbol of which the linker keeps one among all that objects define, and the section where it has to be defined. COFF has
+    /// sections for that, of which the linker keeps one; the symbols of such a section have to stand in this order, and GNU's linker
+    /// goes by the section's name.
+    pub fn mergeable(&mut self, name: &str, scope: SymbolScope, section: StandardSection) -> (SymbolId, SectionId) {
         let is_coff = self.format.binary == BinaryFormat::Coff;
-        let section = is_coff.then(|| {
-            let section_name = format!(".rdata${name}").into_bytes();
-            let section = self.object.add_section(Vec::new(), section_name, SectionKind::ReadOnlyData);
+        let section = if is_coff {
+            let section = self.object.add_subsection(section, name.as_bytes());
             self.object.section_symbol(section);
             section
-        });
+        } else {
+            self.object.section_id(section)
+        };
         let symbol = self.undefined(name.to_owned(), SymbolKind::Data);
         let data = self.object.symbol_mut(symbol);
-        data.scope = SymbolScope::Linkage;
+        data.scope = scope;
         data.weak = !is_coff;
-        if let Some(section) = section {
-            data.section = SymbolSection::Section(section);
+        data.section = SymbolSection::Section(section);
+        if is_coff {
             self.object.add_comdat(write::Comdat { kind: ComdatKind::Any, symbol, sections: vec![section] });
         }
-        symbol
+        (symbol, section)
     }
 
     /// The function's symbol if it has code, here or in another module; functions that nothing reaches have none.
@@ -345,6 +350,10 @@ impl<'a> Writer<'a> {
             Symbol::ArrayEntry(func) => local(format!("w2n.entry.{}", name(func))),
             Symbol::Export(func) => local(format!("w2n.export.{}", name(func))),
             Symbol::Initialize => local("w2n.initialize".to_owned()),
+            Symbol::Main => (b"main".to_vec(), SymbolScope::Linkage),
+            Symbol::LibraryInit => local("w2n.init".to_owned()),
+            Symbol::MemoryBase(memory) => local(format!("w2n.memory_base.{}", memory.as_u32())),
+            Symbol::MemorySize(memory) => local(format!("w2n.memory_size.{}", memory.as_u32())),
             other => panic!("{other:?} is no function of the module"),
         }
     }
@@ -429,6 +438,7 @@ fn data_name(layout: &Layout, symbol: Symbol) -> String {
         Symbol::Slot(EntityIndex::Memory(index)) => format!("w2n.slot.memory.{}", index.as_u32()),
         Symbol::Slot(EntityIndex::Table(index)) => format!("w2n.slot.table.{}", index.as_u32()),
         Symbol::Slot(EntityIndex::Tag(index)) => format!("w2n.slot.tag.{}", index.as_u32()),
+        Symbol::Program => abi::PROGRAM_SYMBOL.to_owned(),
         other => panic!("{other:?} is no data"),
     }
 }

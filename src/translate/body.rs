@@ -25,6 +25,7 @@ pub fn translate(env: &Env, func: FuncIndex, state: &mut State, out: &mut ir::Fu
 
     let mut reader = body.get_binary_reader();
     let start = reader.original_position();
+    let mut hints = env.module.hints.of(func).iter().peekable();
     validator.read_locals(&mut reader)?;
     translator.builder.set_srcloc(location(start));
     let params = translator.open_entry();
@@ -38,6 +39,8 @@ pub fn translate(env: &Env, func: FuncIndex, state: &mut State, out: &mut ir::Fu
         let operator = operators.read()?;
         validator.op(offset, &operator)?;
         translator.builder.set_srcloc(location(offset));
+        while hints.next_if(|hint| u64::from(hint.offset) < offset - start).is_some() {}
+        translator.hint = hints.next_if(|hint| u64::from(hint.offset) == offset - start).map(|hint| hint.taken);
         operator::translate(&mut translator, &operator)
             .and_then(|()| translator.check_result())
             .with_context(|| format!("at offset {offset:#x}"))?;

@@ -130,17 +130,19 @@ impl Translator<'_> {
     fn memory_range(&mut self, memory: MemoryIndex, index: Value, n: Value, trap: Trap) -> Range {
         let end = self.add_or_trap(index, n, trap);
         let size = self.memory_bytes(memory);
-        self.trap_if_above(end, size, trap);
-        Range { start: self.memory_address(memory, index), bytes: self.widen(n) }
+        let outside = self.trap_if_above(end, size, trap);
+        let start = self.memory_address(memory, index);
+        Range { start: self.guard(outside, start), bytes: self.widen(n) }
     }
 
     /// `n` entries from `index`.
     pub fn table_range(&mut self, table: TableIndex, index: Value, n: Value, trap: Trap) -> Range {
         let end = self.add_or_trap(index, n, trap);
         let length = self.table_length(table);
-        self.trap_if_above(end, length, trap);
+        let outside = self.trap_if_above(end, length, trap);
         let (index, n) = (self.widen(index), self.widen(n));
-        Range { start: self.entry_address(table, index), bytes: self.entries_to_bytes(table, n) }
+        let start = self.entry_address(table, index);
+        Range { start: self.guard(outside, start), bytes: self.entries_to_bytes(table, n) }
     }
 
     fn copy_bytes(&mut self, builtin: Builtin, to: Range, from: Range) {

@@ -81,11 +81,10 @@ impl Translator<'_> {
         let expected = self.address_of(Symbol::Signature(self.env.layout.signature_of[ty]));
         let right = self.builder.ins().icmp(IntCC::Equal, expected, actual);
 
-        let call = self.builder.create_block();
-        let mismatch = self.builder.create_block();
+        let call = self.create_block();
+        let mismatch = self.create_block_that(true);
         self.builder.ins().brif(right, call, &[], mismatch, &[]);
         self.builder.seal_block(mismatch);
-        self.builder.set_cold_block(mismatch);
         self.builder.switch_to_block(mismatch);
         self.builder.ins().trapz(code, trap_code(Trap::UninitializedElement));
         self.builder.ins().trap(trap_code(Trap::IndirectCallTypeMismatch));
@@ -98,11 +97,11 @@ impl Translator<'_> {
     pub fn call_import(&mut self, func: FuncIndex, args: &[Value]) -> Vec<Value> {
         let ty = self.env.module.function_type(func);
         let callee = self.callee(Symbol::Import(func));
-        let args = self.to_c(ty.params(), args);
+        let args = self.pass_to_c(ty.params(), args);
         if !signature::returns_structure(ty) {
             let call = self.builder.ins().call(callee, &args);
             let results = self.results(call).to_vec();
-            return self.from_c(ty.results(), &results);
+            return self.take_from_c(ty.results(), &results);
         }
         let (offsets, size) = signature::results_structure(self.env, ty);
         let slot = self.builder.create_sized_stack_slot(StackSlotData::new(StackSlotKind::ExplicitSlot, size, 4));

@@ -25,6 +25,8 @@ pub struct Frame {
     pub height: usize,
     /// The handlers around the construct.
     pub outer_scope: Option<ScopeIndex>,
+    /// Whether the construct, and so what follows it, is unlikely to be reached.
+    pub is_cold: bool,
 }
 
 #[derive(Copy, Clone, PartialEq)]
@@ -72,7 +74,8 @@ impl Frame {
 impl Translator<'_> {
     pub fn open_function(&mut self, func: FuncIndex) {
         let kind = Kind::Function(func);
-        self.scratch.control.push(Frame { kind, ty: BlockType::Empty, label: None, height: 0, outer_scope: None });
+        let frame = Frame { kind, ty: BlockType::Empty, label: None, height: 0, outer_scope: None, is_cold: false };
+        self.scratch.control.push(frame);
     }
 
     pub fn block(&mut self, ty: BlockType) {
@@ -80,7 +83,7 @@ impl Translator<'_> {
     }
 
     pub fn loop_(&mut self, ty: BlockType) {
-        let header = self.builder.create_block();
+        let header = self.create_block();
         self.open(Kind::Loop, ty, Some(header));
         let frame = self.scratch.control.last().expect("just opened");
         let params = frame.params(self.env.module);
@@ -98,25 +101,28 @@ impl Translator<'_> {
         let condition = self.pop();
         let condition = self.condition(condition);
         // Both ways use the parameters, so what they need is made before the ways part.
-        let frame = Frame { kind: Kind::Block, ty, label: None, height: 0, outer_scope: None };
+        let frame = Frame { kind: Kind::Block, ty, label: None, height: 0, outer_scope: None, is_cold: false };
         let start = self.canonicalise(frame.params(self.env.module).len());
-        let then = self.builder.create_block();
-        let otherwise = self.builder.create_block();
+        let then_is_cold = self.cold || self.hint == Some(false);
+        let then = self.create_block_that(then_is_cold);
+        let otherwise = self.create_block_that(self.cold || self.hint == Some(true));
         self.builder.ins().brif(condition, then, &[], otherwise, &[]);
         self.builder.seal_block(then);
         self.builder.switch_to_block(then);
         self.open(Kind::If { otherwise }, ty, None);
+        self.cold = then_is_cold;
         self.scratch.stack.extend_from_within(start..);
     }
 
     /// A construct in unreachable code.
     pub fn dead(&mut self, ty: BlockType) {
         let outer_scope = self.scratch.scope;
-        self.scratch.control.push(Frame { kind: Kind::Dead, ty, label: None, height: 0, outer_scope });
+        let is_cold = self.cold;
+        self.scratch.control.push(Frame { kind: Kind::Dead, ty, label: None, height: 0, outer_scope, is_cold });
     }
 
     pub fn open(&mut self, kind: Kind, ty: BlockType, label: Option<Block>) {
-        let mut frame = Frame { kind, ty, label, height: 0, outer_scope: self.scratch.scope };
+        let mut frame = Frame { kind, ty, label, height: 0, outer_scope: self.scratch.scope, is_cold: self.cold };
         frame.height = self.scratch.stack.len() - frame.params(self.env.module).len();
         self.scratch.control.push(frame);
     }
@@ -135,6 +141,7 @@ impl Translator<'_> {
         }
         self.builder.seal_block(otherwise);
         self.builder.switch_to_block(otherwise);
+        self.cold = self.builder.func.layout.is_cold(otherwise);
         self.scratch.stack.truncate(saved);
         self.reachable = true;
     }
@@ -167,6 +174,7 @@ impl Translator<'_> {
         }
         let frame = self.scratch.control.pop().expect("looked at above");
         self.scratch.scope = frame.outer_scope;
+        self.cold = frame.is_cold;
         if !self.reachable && kind != Kind::Dead {
             self.scratch.stack.truncate(frame.height);
         }
@@ -176,7 +184,8 @@ impl Translator<'_> {
     fn end_without_else(&mut self, otherwise: Block) {
         let frame = self.scratch.control.last().expect("called at the end of a frame");
         let (n, height) = (frame.results(self.env.module).len(), frame.height);
-        if n == 0 && frame.label.is_none() {
+        let is_laid_aside = self.builder.func.layout.is_cold(otherwise) != frame.is_cold;
+        if n == 0 && frame.label.is_none() && !is_laid_aside {
             // Both ways meet in the block that was waiting for an `else`.
             if self.reachable {
                 self.builder.ins().jump(otherwise, &[]);
@@ -237,9 +246,20 @@ impl Translator<'_> {
     pub fn br_on(&mut self, condition: Value, depth: u32) {
         let condition = self.condition(condition);
         let (label, n) = self.label(depth);
-        let next = self.builder.create_block();
-        self.set_jump_args(n);
-        self.builder.ins().brif(condition, label, &self.scratch.jump_args, next, &[]);
+        // What follows an unlikely fall through stays unlikely until its construct ends.
+        self.cold |= self.hint == Some(true);
+        let next = self.create_block();
+        if self.hint == Some(false) && !self.cold {
+            // The label may be reached on likely ways too, so only the way there is laid aside.
+            let way = self.create_block_that(true);
+            self.builder.ins().brif(condition, way, &[], next, &[]);
+            self.builder.seal_block(way);
+            self.builder.switch_to_block(way);
+            self.jump(label, n);
+        } else {
+            self.set_jump_args(n);
+            self.builder.ins().brif(condition, label, &self.scratch.jump_args, next, &[]);
+        }
         self.builder.seal_block(next);
         self.builder.switch_to_block(next);
     }
@@ -266,7 +286,7 @@ impl Translator<'_> {
                 self.set_jump_args(n);
                 calls.push((depth, self.builder.func.dfg.block_call(label, &self.scratch.jump_args)));
             } else {
-                let block = self.builder.create_block();
+                let block = self.create_block();
                 between.push((depth, block));
                 calls.push((depth, self.builder.func.dfg.block_call(block, &[])));
             }
@@ -327,6 +347,9 @@ impl Translator<'_> {
         let n = types.len();
         let label = frame.label.unwrap_or_else(|| {
             let label = self.builder.create_block();
+            if frame.is_cold {
+                self.builder.set_cold_block(label);
+            }
             for &ty in types {
                 self.builder.append_block_param(label, value_type(ty));
             }

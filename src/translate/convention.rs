@@ -103,7 +103,7 @@ fn s390x_pieces(types: impl Iterator<Item = (usize, Type)>) -> Vec<Piece> {
 
 impl Translator<'_> {
     /// Values of these types as C passes them.
-    pub fn to_c(&mut self, types: &[ValType], values: &[Value]) -> Vec<Value> {
+    pub fn pass_to_c(&mut self, types: &[ValType], values: &[Value]) -> Vec<Value> {
         let half = |it: &mut Self, i: usize, lane| {
             let halves = it.as_vector(values[i], types::I64X2);
             it.builder.ins().extractlane(halves, lane)
@@ -121,8 +121,8 @@ impl Translator<'_> {
         passed
     }
 
-    /// Takes [`Translator::to_c`] back.
-    pub fn from_c(&mut self, types: &[ValType], passed: &[Value]) -> Vec<Value> {
+    /// Takes [`Translator::pass_to_c`] back.
+    pub fn take_from_c(&mut self, types: &[ValType], passed: &[Value]) -> Vec<Value> {
         let mut values = vec![None; types.len()];
         for (piece, &value) in pieces(self.env, types).into_iter().zip(passed) {
             match piece {

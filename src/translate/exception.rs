@@ -85,7 +85,7 @@ impl Translator<'_> {
             Callee::Function(func) => self.builder.func.dfg.ext_funcs[func].signature,
             Callee::Code(signature, _) => signature,
         };
-        let next = self.builder.create_block();
+        let next = self.create_block();
         let n_results = self.builder.func.dfg.signatures[signature].returns.len();
         for i in 0..n_results {
             let ty = self.builder.func.dfg.signatures[signature].returns[i].value_type;

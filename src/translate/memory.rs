@@ -56,26 +56,29 @@ impl Translator<'_> {
     pub fn place(&mut self, index: Value, memarg: &MemArg, size: u64) -> Place {
         let memory = memory_of(memarg);
         let (mut index, mut offset) = (index, memarg.offset);
-        match self.env.layout.memories[memory].bounds {
-            Bounds::Guarded => {}
+        let outside = match self.env.layout.memories[memory].bounds {
+            Bounds::Guarded => None,
             Bounds::Checked if offset + size <= CHECKED_GUARD => {
                 let bytes = self.memory_bytes(memory);
-                self.trap_if_above(index, bytes, Trap::MemoryOutOfBounds);
+                Some(self.trap_if_above(index, bytes, Trap::MemoryOutOfBounds))
             }
             Bounds::Checked => {
                 index = self.add_offset(index, offset);
                 offset = 0;
                 let bytes = self.memory_bytes(memory);
-                self.trap_if_above(index, bytes, Trap::MemoryOutOfBounds);
+                Some(self.trap_if_above(index, bytes, Trap::MemoryOutOfBounds))
             }
             Bounds::Exact => {
                 // A sum beyond 64 bits is beyond every memory.
                 let end = self.add_offset(index, offset.saturating_add(size));
                 let bytes = self.memory_bytes(memory);
-                self.trap_if_above(end, bytes, Trap::MemoryOutOfBounds);
+                Some(self.trap_if_above(end, bytes, Trap::MemoryOutOfBounds))
             }
-        }
+        };
         let mut address = self.memory_address(memory, index);
+        if let Some(outside) = outside {
+            address = self.guard(outside, address);
+        }
         let offset = i32::try_from(offset).unwrap_or_else(|_| {
             // Too large for an instruction, and part of the address that must not wrap at 32 bits.
             let offset = self.iconst(POINTER, offset as i64);

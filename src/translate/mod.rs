@@ -17,6 +17,7 @@ mod bulk;
 mod call;
 mod control;
 mod convention;
+mod entry;
 mod exception;
 mod initialize;
 mod legacy;
@@ -39,6 +40,7 @@ use anyhow::{Context, Result, bail};
 use cranelift_codegen::ir;
 use cranelift_codegen::isa::TargetFrontendConfig;
 use cranelift_frontend::FunctionBuilderContext;
+use std::collections::BTreeSet;
 use wasmparser::{FuncValidatorAllocations, ValType};
 
 /// What every function of a module is translated with.
@@ -49,7 +51,11 @@ pub struct Env<'a> {
     pub layout: &'a Layout,
     /// Which imports other modules of the program define.
     pub linkage: &'a Linkage,
+    /// Function imports that nothing defines: a call is a trap.
+    pub undefined: &'a BTreeSet<FuncIndex>,
     pub target: TargetFrontendConfig,
+    /// Mask what a compare found outside; see [`Translator::guard`](translator::Translator::guard).
+    pub spectre_masks: bool,
     pub machine: Machine,
 }
 
@@ -111,7 +117,21 @@ pub fn translate_array_entry(env: &Env, func: FuncIndex, out: &mut ir::Function)
     thunk::array_entry(env, func, out);
 }
 
-/// [`Symbol::Function`] of an imported function: from the internal convention to its C symbol.
+/// [`Symbol::Main`], [`Symbol::LibraryInit`], [`Symbol::MemoryBase`] or [`Symbol::MemorySize`].
+///
+/// # Panics
+/// When it is none of these.
+pub fn translate_entry(env: &Env, symbol: Symbol, out: &mut ir::Function) {
+    match symbol {
+        Symbol::Main => entry::main(env, out),
+        Symbol::LibraryInit => entry::library_init(env, out),
+        Symbol::MemoryBase(memory) => entry::memory_base(env, memory, out),
+        Symbol::MemorySize(memory) => entry::memory_size(env, memory, out),
+        other => panic!("{other:?} is no entry from outside"),
+    }
+}
+
+/// [`Symbol::Function`] of an imported function: from the internal convention to its C symbol, or to a trap where nothing defines it.
 pub fn translate_import_thunk(env: &Env, func: FuncIndex, out: &mut ir::Function) {
     thunk::import(env, func, out);
 }

@@ -67,7 +67,7 @@ impl Translator<'_> {
         if self.known_integer(reference) == Some(0) {
             return reference;
         }
-        let (read, done) = (self.builder.create_block(), self.builder.create_block());
+        let (read, done) = (self.create_block(), self.builder.create_block());
         let signature = self.builder.append_block_param(done, POINTER);
         self.builder.ins().brif(reference, read, &[], done, &[reference.into()]);
         self.builder.seal_block(read);

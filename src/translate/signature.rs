@@ -33,10 +33,10 @@ pub fn internal(ty: &FuncType) -> Signature {
     signature
 }
 
-/// The platform's C convention, for what [`Translator::to_c`] and [`Translator::from_c`] convert.
+/// The platform's C convention, for what [`Translator::pass_to_c`] and [`Translator::take_from_c`] convert.
 ///
-/// [`Translator::to_c`]: super::translator::Translator::to_c
-/// [`Translator::from_c`]: super::translator::Translator::from_c
+/// [`Translator::pass_to_c`]: super::translator::Translator::pass_to_c
+/// [`Translator::take_from_c`]: super::translator::Translator::take_from_c
 pub fn c(env: &Env, ty: &FuncType) -> Signature {
     let mut signature = Signature::new(env.target.default_call_conv);
     if returns_structure(ty) {

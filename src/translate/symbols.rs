@@ -6,7 +6,7 @@ use super::Env;
 use super::signature::{self, POINTER};
 use super::translator::{Translator, trap_code};
 use crate::abi::{Builtin, Memory, Trap};
-use crate::layout::{Layout, Symbol, World};
+use crate::layout::Symbol;
 use crate::wasm::{Definition, EntityIndex, FuncIndex, GlobalIndex, MemoryIndex, TableIndex, TypeIndex};
 use cranelift_codegen::ir::{
     AliasRegion, AliasRegionData, Endianness, ExtFuncData, ExternalName, FuncRef, GlobalValueData, InstBuilder,
@@ -97,17 +97,14 @@ impl Translator<'_> {
         }))
     }
 
-    /// What `symbol` is imported as, if others define it and the linker may put it far away, or the loader in a library. Everything
-    /// else stands next to the code. So do imported functions: they are called, never addressed, and where they are far away, the
-    /// linker calls through a stub.
+    /// What `symbol` stands for, if the linker may put it far away, or the loader in a library: others define it, or it is a global that
+    /// a host's own copy may replace. Everything else stands next to the code. So do imported functions: they are called, never
+    /// addressed, and where they are far away, the linker calls through a stub.
     fn slot_of(&self, symbol: Symbol) -> Option<EntityIndex> {
-        let Env { module, linkage, layout: Layout { world, .. }, .. } = self.env;
+        let Env { module, linkage, layout, .. } = self.env;
         let (entity, imported) = match symbol {
+            Symbol::Global(it) if layout.globals_shown.contains(it) => return Some(EntityIndex::Global(it)),
             Symbol::Global(it) => (EntityIndex::Global(it), is_import(Some(&module.globals[it].definition))),
-            Symbol::Memory(it) => {
-                let imported = is_import(Some(&module.memories[it].definition)) && *world == World::Open;
-                (EntityIndex::Memory(it), imported)
-            }
             Symbol::Table(it) => (EntityIndex::Table(it), is_import(Some(&module.tables[it].definition))),
             Symbol::Tag(it) => (EntityIndex::Tag(it), is_import(Some(&module.tags[it].definition))),
             _ => return None,
@@ -157,9 +154,12 @@ impl Translator<'_> {
         self.results(call).first().copied()
     }
 
-    /// Whether the function speaks the platform's C convention: it is imported, and not from another module of the program.
+    /// Whether the function speaks the platform's C convention: it is imported, and not from another module of the program, and
+    /// something defines it.
     pub fn is_foreign(&self, func: FuncIndex) -> bool {
-        self.env.module.functions[func].definition.import().is_some() && self.env.linkage.function(func).is_none()
+        let Env { module, linkage, undefined, .. } = *self.env;
+        let is_import = module.functions[func].definition.import().is_some();
+        is_import && linkage.function(func).is_none() && !undefined.contains(&func)
     }
 }
 

@@ -68,8 +68,7 @@ impl Translator<'_> {
     /// Writes `entry` to every place from `start` up to `end`.
     pub fn fill_entries(&mut self, table: TableIndex, start: Value, end: Value, entry: Entry) {
         let size = self.table_plan(table).entry_size();
-        let (head, body, done) =
-            (self.builder.create_block(), self.builder.create_block(), self.builder.create_block());
+        let (head, body, done) = (self.create_block(), self.builder.create_block(), self.builder.create_block());
         let place = self.builder.append_block_param(head, POINTER);
         self.builder.ins().jump(head, &[start.into()]);
         self.builder.switch_to_block(head);
@@ -96,7 +95,8 @@ impl Translator<'_> {
         let compared = if self.type_of(length) == types::I32 { index } else { index64 };
         let outside = self.builder.ins().icmp(IntCC::UnsignedGreaterThanOrEqual, compared, length);
         self.builder.ins().trapnz(outside, super::translator::trap_code(trap));
-        self.entry_address(table, index64)
+        let address = self.entry_address(table, index64);
+        self.guard(outside, address)
     }
 
     /// The address of an entry known to exist, or of the end.

@@ -1,9 +1,9 @@
 //! Functions at the edge: from the C convention to the internal one, and back.
 
 use super::signature::{self, value_type};
-use super::translator::{Translator, little_endian};
+use super::translator::{Translator, little_endian, trap_code};
 use super::{Env, State, begin};
-use crate::abi::Value as Slot;
+use crate::abi::{Builtin, Trap, Value as Slot};
 use crate::layout::Symbol;
 use crate::wasm::FuncIndex;
 use cranelift_codegen::ir::{self, InstBuilder, MemFlagsData, Value, types};
@@ -12,15 +12,16 @@ pub fn export(env: &Env, func: FuncIndex, out: &mut ir::Function) {
     let ty = env.module.function_type(func);
     begin(out, Symbol::Export(func), signature::c(env, ty));
     thunk(env, out, |it, params| {
+        it.ensure_initialised();
         if !signature::returns_structure(ty) {
-            let args = it.from_c(ty.params(), params);
+            let args = it.take_from_c(ty.params(), params);
             let results = it.call_any(func, &args);
-            let results = it.to_c(ty.results(), &results);
+            let results = it.pass_to_c(ty.results(), &results);
             it.builder.ins().return_(&results);
             return;
         }
         let (structure, params) = params.split_first().expect("the pointer to the results comes first");
-        let args = it.from_c(ty.params(), params);
+        let args = it.take_from_c(ty.params(), params);
         let results = it.call_any(func, &args);
         let (offsets, _) = signature::results_structure(env, ty);
         for (result, offset) in results.into_iter().zip(offsets) {
@@ -49,12 +50,15 @@ pub fn array_entry(env: &Env, func: FuncIndex, out: &mut ir::Function) {
 pub fn import(env: &Env, func: FuncIndex, out: &mut ir::Function) {
     begin(out, Symbol::Function(func), signature::internal(env.module.function_type(func)));
     thunk(env, out, |it, params| {
+        if env.undefined.contains(&func) {
+            return it.call_undefined(func);
+        }
         let results = it.call_import(func, params);
         it.builder.ins().return_(&results);
     });
 }
 
-fn thunk(env: &Env, out: &mut ir::Function, body: impl FnOnce(&mut Translator, &[Value])) {
+pub fn thunk(env: &Env, out: &mut ir::Function, body: impl FnOnce(&mut Translator, &[Value])) {
     let mut state = State::default();
     let (mut translator, _) = Translator::new(env, &mut state, out);
     let params = translator.open_entry();
@@ -71,6 +75,14 @@ impl Translator<'_> {
         let callee = self.callee(Symbol::Function(func));
         let call = self.builder.ins().call(callee, args);
         self.results(call).to_vec()
+    }
+
+    /// The end of a call of an import that nothing defines. The runtime finds its name by its entry.
+    fn call_undefined(&mut self, func: FuncIndex) {
+        let entry = self.address_of(Symbol::Function(func));
+        let callee = self.callee(Symbol::Builtin(Builtin::UndefinedImport));
+        self.builder.ins().call(callee, &[entry]);
+        self.builder.ins().trap(trap_code(Trap::Unreachable));
     }
 
     /// Fills a whole slot: the number in the low bytes, zero above.

@@ -25,6 +25,10 @@ pub struct Translator<'t> {
     pub scratch: &'t mut Scratch,
     /// Whether the operator at hand can be reached at all.
     pub reachable: bool,
+    /// Whether the operator at hand is unlikely to be reached: blocks made there are laid aside.
+    pub cold: bool,
+    /// What the module says of the branch at hand: whether it is likely to be taken.
+    pub hint: Option<bool>,
 }
 
 /// Collections that are reused from function to function.
@@ -74,7 +78,14 @@ impl<'t> Translator<'t> {
         symbols.clear();
         jump_args.clear();
         depths.clear();
-        Translator { env, builder: FunctionBuilder::new(out, context), scratch, reachable: true }
+        Translator {
+            env,
+            builder: FunctionBuilder::new(out, context),
+            scratch,
+            reachable: true,
+            cold: false,
+            hint: None,
+        }
     }
 
     /// Opens the entry block and returns the function's parameters.
@@ -84,6 +95,19 @@ impl<'t> Translator<'t> {
         self.builder.switch_to_block(entry);
         self.builder.seal_block(entry);
         self.builder.block_params(entry).to_vec()
+    }
+
+    /// A block for something that is as likely as the operator at hand.
+    pub fn create_block(&mut self) -> ir::Block {
+        self.create_block_that(self.cold)
+    }
+
+    pub fn create_block_that(&mut self, is_cold: bool) -> ir::Block {
+        let block = self.builder.create_block();
+        if is_cold {
+            self.builder.set_cold_block(block);
+        }
+        block
     }
 
     /// Closes a function that does not return results.
@@ -236,9 +260,21 @@ impl<'t> Translator<'t> {
     }
 
     /// Traps if `a` > `b`, both unsigned.
-    pub fn trap_if_above(&mut self, a: Value, b: Value, trap: crate::abi::Trap) {
+    /// Returns the comparison, for [`Translator::guard`].
+    pub fn trap_if_above(&mut self, a: Value, b: Value, trap: crate::abi::Trap) -> Value {
         let above = self.builder.ins().icmp(IntCC::UnsignedGreaterThan, a, b);
         self.builder.ins().trapnz(above, trap_code(trap));
+        above
+    }
+
+    /// `address`, or null where `outside` is not zero: a processor that guesses the check before it wrongly does not go where the
+    /// program may not (Spectre, variant 1). Only if asked for: a program is its own only tenant.
+    pub fn guard(&mut self, outside: Value, address: Value) -> Value {
+        if !self.env.spectre_masks {
+            return address;
+        }
+        let null = self.iconst(self.type_of(address), 0);
+        self.builder.ins().select_spectre_guard(outside, null, address)
     }
 }
 

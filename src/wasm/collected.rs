@@ -1,21 +1,21 @@
 //! What of the garbage collection proposal is refused, although sections are validated with it.
 //!
-//! The proposal also lets constant expressions read globals of the same module, which needs no collector and which others
-//! have come to expect. So sections are validated with the proposal and looked through here for all the rest; bodies are
+//! The proposal also lets constant expressions read globals of the same module, and types of functions refer to themselves and to
+//! each other, which needs no collector. So sections are validated with the proposal and looked through here for all the rest; bodies are
 //! validated without it.
 
 use anyhow::Result;
 use wasmparser::{
     AbstractHeapType, CompositeInnerType, ConstExpr, DataKind, ElementItems, ElementKind, HeapType, Operator, Payload,
-    RecGroup, RefType, TableInit, TypeRef, UnpackedIndex, ValType,
+    RecGroup, RefType, TableInit, TypeRef, ValType,
 };
 
-/// Whether a section uses what the proposal adds. `n_types` is the number of types before it.
-pub fn is_used(payload: &Payload, n_types: usize) -> Result<bool> {
+/// Whether a section uses what the proposal adds and what needs more than we have.
+pub fn is_used(payload: &Payload) -> Result<bool> {
     match payload {
         Payload::TypeSection(section) => {
-            for (number, group) in section.clone().into_iter().enumerate() {
-                if in_group(&group?, n_types + number) {
+            for group in section.clone() {
+                if in_group(&group?) {
                     return Ok(true);
                 }
             }
@@ -74,21 +74,13 @@ pub fn is_used(payload: &Payload, n_types: usize) -> Result<bool> {
     Ok(false)
 }
 
-/// Without the proposal a group is one type, without relatives, which refers to earlier ones.
-fn in_group(group: &RecGroup, index: usize) -> bool {
-    let is_earlier = |ty: &ValType| match ty {
-        ValType::Ref(ty) => match ty.heap_type() {
-            HeapType::Concrete(UnpackedIndex::Module(other)) => (other as usize) < index,
-            _ => true,
-        },
-        _ => true,
-    };
-    group.is_explicit_rec_group()
-        || group.types().any(|ty| {
-            let CompositeInnerType::Func(func) = &ty.composite_type.inner else { return true };
-            let mut values = func.params().iter().chain(func.results());
-            !ty.is_final || !ty.supertype_idxs.is_empty() || values.any(|ty| in_value(*ty) || !is_earlier(ty))
-        })
+/// Types of functions without relatives need no collector, even where they refer to themselves and to each other.
+fn in_group(group: &RecGroup) -> bool {
+    group.types().any(|ty| {
+        let CompositeInnerType::Func(func) = &ty.composite_type.inner else { return true };
+        let mut values = func.params().iter().chain(func.results());
+        !ty.is_final || !ty.supertype_idxs.is_empty() || values.any(|ty| in_value(*ty))
+    })
 }
 
 fn in_element(element: &wasmparser::Element) -> Result<bool> {

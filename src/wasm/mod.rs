@@ -7,6 +7,7 @@
 mod collected;
 pub mod constant;
 pub mod describe;
+pub mod hints;
 pub mod input;
 pub mod names;
 pub mod parse;
@@ -75,6 +76,8 @@ pub struct Module<'a> {
     pub data: PrimaryMap<DataIndex, Data<'a>>,
     /// Names of functions and tags from the name section.
     pub names: names::Names<'a>,
+    /// Which branches are likely to be taken.
+    pub hints: hints::BranchHints,
     /// What validating a body needs; shared by all bodies.
     pub resources: Option<ValidatorResources>,
     pub features: WasmFeatures,

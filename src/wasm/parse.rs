@@ -3,6 +3,7 @@
 
 use super::collected;
 use super::constant;
+use super::hints::BranchHints;
 use super::names::Names;
 use super::structure;
 use super::{
@@ -39,6 +40,7 @@ pub fn parse(wasm: &[u8], features: WasmFeatures) -> Result<Module<'_>> {
             elements: PrimaryMap::new(),
             data: PrimaryMap::new(),
             names: Names::default(),
+            hints: BranchHints::default(),
             resources: None,
             features,
         },
@@ -49,7 +51,7 @@ pub fn parse(wasm: &[u8], features: WasmFeatures) -> Result<Module<'_>> {
     for payload in Parser::new(0).parse_all(wasm) {
         let payload = payload?;
         let valid = validator.payload(&payload)?;
-        if collected::is_used(&payload, builder.module.types.len())? {
+        if collected::is_used(&payload)? {
             // The validator without the proposal says it best.
             Validator::new_with_features(features).validate_all(wasm)?;
             bail!("types of the garbage collection proposal are not supported");
@@ -80,14 +82,15 @@ impl<'a> Builder<'a> {
         match payload {
             Payload::TypeSection(section) => {
                 for group in section {
+                    let start = module.types.len();
                     for ty in group?.into_types() {
                         let CompositeInnerType::Func(ty) = ty.composite_type.inner else {
                             bail!("types of the garbage collection proposal are not supported");
                         };
                         module.types.push(ty);
                     }
+                    structure::name_group(&module.types, start, &mut module.type_names);
                 }
-                module.type_names = structure::names(&module.types);
             }
             Payload::ImportSection(section) => {
                 for import in section.into_imports() {
@@ -164,11 +167,13 @@ impl<'a> Builder<'a> {
                     module.data.push(Data { mode, bytes: data.data });
                 }
             }
-            Payload::CustomSection(section) => {
-                if let KnownCustom::Name(_) = section.as_known() {
+            Payload::CustomSection(section) => match section.as_known() {
+                KnownCustom::Name(_) => {
                     self.name_section = Some(wasmparser::BinaryReader::new(section.data(), section.data_offset()));
                 }
-            }
+                KnownCustom::BranchHints(hints) => module.hints = BranchHints::read(hints),
+                _ => {}
+            },
             _ => {}
         }
         Ok(())

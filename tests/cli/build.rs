@@ -25,6 +25,36 @@ fn output_names_come_from_the_input() {
 }
 
 #[test]
+fn one_compilation_makes_several_outputs() {
+    let cases: &[(&[&str], &[&str])] = &[
+        (&["--emit", "exe,obj"], &["a", "a.o"]),
+        (&["--emit", "obj,asm", "--emit", "clif"], &["a.o", "a.s", "a.clif"]),
+        (&["--emit=obj=x/y.o,clif"], &["a.clif", "x"]),
+        (&["--emit", "exe,obj,asm", "-o", "b.o"], &["b", "b.o", "b.s"]),
+        (&["--emit", "exe,asm", "-o", "b-1.2"], &["b-1.2", "b-1.2.s"]),
+        (&["--emit", "asm,obj=c", "-o", "b"], &["b.s", "c"]),
+    ];
+    for (args, names) in cases {
+        let place = Place::with(&[("a.wat", ANSWER), ("x/keep", "")]);
+        place.wasm2native(&[&["-q"], *args, &["--", "a.wat"]].concat()).succeeds();
+        let expected: std::collections::BTreeSet<_> =
+            ["a.wat", "x"].iter().chain(*names).map(|name| name.to_string()).collect();
+        assert_eq!(place.list("."), expected, "{args:?}");
+    }
+    let place = Place::with(&[("a.wat", ANSWER), ("b.wat", ANSWER)]);
+    let out = place.wasm2native(&["a.wat", "--emit", "wat=-,obj"]).succeeds();
+    assert!(out.stdout.starts_with("(module") && place.path("a.o").exists());
+    place.wasm2native(&["a.wat", "--emit", "obj,obj=x"]).fails(2, &["`obj` twice"]);
+    place.wasm2native(&["a.wat", "--emit", "obj=x,asm=x"]).fails(2, &["would both become x"]);
+    place.wasm2native(&["a.wat", "--emit", "obj,asm", "-o", "-"]).fails(2, &["several outputs", "help: "]);
+    place.wasm2native(&["a.wat", "--emit", "obj="]).fails(2, &["file's name is missing"]);
+    place.wasm2native(&["a.wat", "b.wat", "--emit", "obj=x", "--out-dir", "."]).fails(2, &["one file for `obj`"]);
+    place.wasm2native(&["a.wat", "--emit", "obj=no/x"]).fails(1, &["can't write no/x"]);
+    place.wasm2native(&["a.wat", "b.wat", "--emit", "exe,obj", "--out-dir", "out"]).succeeds();
+    assert_eq!(place.list("out"), ["a", "a.o", "b", "b.o"].map(String::from).into());
+}
+
+#[test]
 fn text_forms_go_to_standard_output() {
     let place = Place::with(&[("a.wat", ANSWER)]);
     assert!(place.wasm2native(&["a.wat", "--emit", "wat"]).succeeds().stdout.starts_with("(module"));

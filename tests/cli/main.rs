@@ -5,6 +5,9 @@
 mod build;
 mod cache;
 mod inspect;
+mod link;
+mod link_errors;
+mod print;
 mod run;
 mod usage;
 
@@ -69,6 +72,30 @@ impl Place {
     /// Runs a program that was built here, in an empty environment.
     pub fn program(&self, name: &str, args: &[&str]) -> Outcome {
         outcome(Command::new(self.path(name)).args(args).current_dir(self.0.path()).env_clear())
+    }
+}
+
+impl Place {
+    /// Runs the system's C compiler here. Says whether there is one.
+    pub fn compile(&self, args: &[&str]) -> bool {
+        match Command::new("cc").args(args).current_dir(self.path(".")).env("LC_ALL", "C").output() {
+            Ok(output) if output.status.success() => true,
+            Ok(output) => panic!("cc {args:?}: {}", String::from_utf8_lossy(&output.stderr)),
+            Err(_) => {
+                eprintln!("left out: there is no C compiler");
+                false
+            }
+        }
+    }
+
+    pub fn archive(&self, flags: &str, name: &str, member: &str) {
+        assert_eq!(outcome(Command::new("ar").args([flags, name, member]).current_dir(self.path("."))).status, 0);
+    }
+
+    /// An object with the symbol `NAME_f`, without a C compiler.
+    pub fn object(&self, name: &str) {
+        self.write("object.wat", r#"(module (func (export "f") (param i32) (result i32) (local.get 0)))"#);
+        self.wasm2native(&["-c", "object.wat", "--prefix", name, "-o", &format!("{name}.o")]).succeeds();
     }
 }
 

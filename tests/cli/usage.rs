@@ -72,7 +72,7 @@ fn wrong_usage_is_status_2() {
         (&["-q", "-v", "a.wat"], "cannot be used with"),
         (&["-O7", "a.wat"], "invalid value '7'"),
         (&["-j0", "a.wat"], "at least 1"),
-        (&["--emit", "jar", "a.wat"], "possible values: exe, obj, asm, clif, wat"),
+        (&["--emit", "jar", "a.wat"], "possible values: exe, obj, staticlib, sharedlib, "),
         (&["--max-memory", "12X", "a.wat"], "such as 65536, 64K, 16M or 2G"),
         (&["--max-stack", "99999999999G", "a.wat"], "too large"),
         (&["--env", "=x", "a.wat"], "the variable's name is empty"),
@@ -116,9 +116,9 @@ fn silent_unless_asked() {
 #[test]
 fn powers_without_program_are_pointed_out() {
     let place = Place::with(&[("a.wat", ANSWER)]);
-    let loud = place.wasm2native(&["-c", "--dir", ".", "a.wat"]).succeeds();
+    let loud = place.wasm2native(&["-S", "--dir", ".", "a.wat"]).succeeds();
     assert!(loud.stderr.starts_with("warning: "), "{loud:?}");
-    let quiet = place.wasm2native(&["-q", "-c", "--dir", ".", "a.wat"]).succeeds();
+    let quiet = place.wasm2native(&["-q", "-S", "--dir", ".", "a.wat"]).succeeds();
     assert_eq!(quiet.stderr, "");
 }
 

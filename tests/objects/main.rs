@@ -18,7 +18,7 @@ use support::fixture::{self, Fixture};
 use wasm2native::abi;
 use wasm2native::codegen::cranelift::target::TARGETS;
 use wasm2native::driver;
-use wasm2native::options::{Cpu, Emit, Options};
+use wasm2native::options::{Cpu, Emit, Options, Output};
 use wasm2native::progress::Silent;
 use wasm2native::wasm::input::Input;
 
@@ -103,7 +103,8 @@ fn object(kind: Kind, name: &str, source: &[u8], enable: &[String]) -> Result<Ve
         ..Options::default()
     };
     let output = folder.path().join("it.o");
-    driver::build(&Input::read(&path)?, &options, Emit::Obj, &output, &Silent)?;
+    let outputs = [Output { emit: Emit::Obj, file: output.clone() }];
+    driver::build(&Input::read(&path)?, &options, &outputs, &Silent)?;
     Ok(std::fs::read(&output)?)
 }
 
@@ -210,7 +211,8 @@ fn check_symbols(kind: Kind, picture: &Picture, wasm: &[u8]) -> Result<()> {
         }
     }
     let undefined = undefined(kind, picture)?;
-    let needs = abi::BUILTINS.map(|(name, ..)| name);
+    let mut needs = abi::BUILTINS.map(|(name, ..)| name).to_vec();
+    needs.push("w2n_wasi_start");
     let unknown = undefined.iter().find(|name| !imports.contains(*name) && !needs.contains(&name.as_str()));
     ensure!(unknown.is_none(), "{unknown:?} is neither an import nor the runtime's");
     let exported = exported(kind, picture)?;
@@ -254,18 +256,19 @@ fn imports_and_exports(kind: Kind) -> Result<()> {
     let picture = read::read(&object(kind, "edges.wat", source, &[])?)?;
     let set = |names: &[&str]| names.iter().map(|name| name.to_string()).collect::<BTreeSet<_>>();
     let undefined = undefined(kind, &picture)?;
-    let wanted = ["puts", "other_counter", "memory", "other_table", "other_fault", "other_odd_x20name_x21"];
+    let wanted = ["puts", "other_counter", "other_table", "other_fault", "other_odd_x20name_x21"];
     let needs = ["w2n_memory_grow", "w2n_table_grow", "memmove", "memset", "w2n_exception_new", "w2n_throw"];
+    let needs = [&needs[..], &["w2n_library_init", "w2n_library_start"]].concat();
     ensure!(undefined == set(&[&wanted[..], &needs].concat()), "undefined: {undefined:?}");
     let exported = exported(kind, &picture)?;
-    let wanted = ["it_run", "it_total", "it_entries", "it_0_x21", "w2n_image_it"];
-    ensure!(exported == set(&wanted), "exported: {exported:?}");
+    let functions = ["it_init", "it_memory", "it_memory_size", "it_run", "it_0_x21"];
+    ensure!(exported == set(&[&functions[..], &["it_total", "it_entries"]].concat()), "exported: {exported:?}");
     check_form(kind, &picture)?;
     // Imported data may lie anywhere: its address is read from a word, never computed from the code's.
     for section in picture.sections.iter().filter(|section| section.is_code) {
         for relocation in &section.relocations {
             let symbol = &picture.symbols[relocation.symbol];
-            let is_data = ["other_counter", "memory", "other_table", "other_fault"].iter();
+            let is_data = ["other_counter", "other_table", "other_fault"].iter();
             let is_data = is_data.map(|name| kind.symbol(name)).any(|name| name == symbol.name);
             ensure!(!is_data, "{relocation:?} reaches for {symbol:?}");
         }
@@ -294,7 +297,7 @@ fn byte_order(kind: Kind) -> Result<()> {
     let page = if big { 65536u64.to_be_bytes() } else { 65536u64.to_le_bytes() };
     ensure!(bytes[place("it_narrow")?..].starts_with(&narrow), "an i32 is in the wrong order");
     ensure!(bytes[place("it_wide")?..].starts_with(&wide), "an f64 is in the wrong order");
-    ensure!(bytes[place("it_memory")? + 8..].starts_with(&page), "the size of a memory is in the wrong order");
+    ensure!(bytes[place("w2n.memory.0")? + 8..].starts_with(&page), "the size of a memory is in the wrong order");
     ensure!(bytes[place("w2n.pages")?..].starts_with(&[1, 2, 3, 4]), "the pages of a memory are changed");
     Ok(())
 }

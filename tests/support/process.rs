@@ -60,7 +60,7 @@ fn read_all(from: &mut impl Read) -> std::io::Result<Vec<u8>> {
     Ok(bytes)
 }
 
-fn status_number(status: ExitStatus) -> i32 {
+pub fn status_number(status: ExitStatus) -> i32 {
     status.code().unwrap_or_else(|| -status.signal().expect("ended by a status or by a signal"))
 }
 

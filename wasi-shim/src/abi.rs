@@ -12,6 +12,9 @@
 //! * Addresses of Wasm memories never move: a memory is reserved once, and grows in place.
 #![allow(dead_code)]
 
+use core::ffi::{c_char, c_void};
+use core::sync::atomic::{AtomicPtr, AtomicU32, AtomicUsize};
+
 /// Bytes in a Wasm page (core specification, 4.2.8 "Memory Instances").
 pub const WASM_PAGE: u64 = 65536;
 
@@ -42,14 +45,57 @@ pub const SIGNATURE_PREFIX: &str = "w2n.sig.";
 /// Distance from a function's entry back to the 32-bit offset of its signature identity.
 pub const SIGNATURE_FIELD_BEFORE_ENTRY: i32 = 4;
 
-/// Name of the symbol that holds the [`Program`] of an executable.
+/// Name of the local symbol that holds the [`Program`].
 pub const PROGRAM_SYMBOL: &str = "w2n_program";
+
+/// Name of the weak symbol that holds the process's [`Shared`]. Every object with a [`Program`] defines it.
+pub const SHARED_SYMBOL: &str = "w2n_shared";
+
+/// Number of this contract, in [`Shared::version`] and [`Program::version`]. To be raised with every change of this file that an
+/// object or a runtime made before would not understand: libraries in one process may come from different compilers.
+pub const VERSION: u32 = 1;
 
 /// Name of the section that holds [`Program::options`], where `wasm2native inspect` finds it.
 pub const OPTIONS_SECTION: &str = ".w2n.options";
 
 /// Environment variable with options for the program at run time.
 pub const OPTIONS_VARIABLE: &str = "WASM2NATIVE_OPTIONS";
+
+/// A directory that a program may use: the value of `--dir`, `HOST[::GUEST[::ro]]`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Grant<'a> {
+    pub host: &'a [u8],
+    /// The guest knows a directory by the host's name if no other is given.
+    pub guest: &'a [u8],
+    /// Nothing in it can be changed.
+    pub read_only: bool,
+}
+
+impl<'a> Grant<'a> {
+    /// # Errors
+    /// What is wrong with the text.
+    pub fn parse(text: &'a [u8]) -> Result<Grant<'a>, &'static str> {
+        let split = |text: &'a [u8]| {
+            let at = text.windows(2).position(|window| window == b"::")?;
+            Some((&text[..at], &text[at + 2..]))
+        };
+        let (host, rest) = split(text).map_or((text, None), |(host, rest)| (host, Some(rest)));
+        let (guest, mode) = match rest {
+            Some(rest) => split(rest).map_or((rest, None), |(guest, mode)| (guest, Some(mode))),
+            None => (host, None),
+        };
+        let read_only = match mode {
+            None => false,
+            Some(b"ro") => true,
+            Some(_) => return Err("after the second `::` only `ro` can stand (read-only)"),
+        };
+        match (host, guest) {
+            ([], _) => Err("the directory's name is empty"),
+            (_, []) => Err("the name after `::` is empty"),
+            _ => Ok(Grant { host, guest, read_only }),
+        }
+    }
+}
 
 /// Why a program stopped. Zero is not a trap: in a site table it marks the return address of a call.
 /// The messages are those of the specification's test suite, so that users find them.
@@ -271,6 +317,9 @@ pub struct Image {
     /// Tables of this module that hold `exnref`s.
     pub exception_tables: *const *const Table,
     pub n_exception_tables: u64,
+    /// Memory that WASI functions read and write when this module calls them: the one exported as `memory`, or else the first; null if
+    /// there is none.
+    pub wasi_memory: *mut Memory,
     /// Segments and globals that can't be laid out in advance, then the start function. Null if there is nothing to do.
     pub initialize: Option<unsafe extern "C" fn()>,
 }
@@ -298,11 +347,82 @@ pub enum EntryKind {
     Run = 0,
     /// `--invoke`: arguments come from the command line, results are printed.
     Invoke = 1,
+    /// There is no entry: a host calls the exports of this library.
+    Library = 2,
 }
 
-/// What an executable is: the module, what to run, and which powers it was given. One per executable, see [`PROGRAM_SYMBOL`].
+/// How far a library's initialisation is, in [`Program::state`]. [`READY`] is what exports wait for; the number of a trap or
+/// another code of [`TrapReport`] with [`FAILED`] added says that it ended there.
+pub const NEW: u32 = 0;
+pub const RUNNING: u32 = 1;
+pub const READY: u32 = 2;
+pub const FAILED: u32 = 1 << 16;
+
+/// [`TrapReport::code`] of what is no [`Trap`].
+pub const CODE_EXCEPTION: i32 = 100;
+/// WASI's `proc_exit`, see [`TrapReport::status`].
+pub const CODE_EXIT: i32 = 101;
+/// A WASI function got a pointer that it can't follow.
+pub const CODE_WASI: i32 = 102;
+/// What the library needs can't be had: memory, a directory, a processor. The reason is on standard error.
+pub const CODE_FAILURE: i32 = 103;
+/// The module called an import that nothing defines.
+pub const CODE_UNDEFINED: i32 = 104;
+
+/// [`TrapFrame::offset`] where it is not known.
+pub const NO_OFFSET: u32 = u32::MAX;
+
+/// How many frames a [`TrapReport`] holds.
+pub const REPORTED_FRAMES: usize = 32;
+
+/// What `w2n_try` tells of a trap; `w2n_trap` in the generated header.
+#[repr(C)]
+#[derive(Clone, Copy)]
+pub struct TrapReport {
+    /// A [`Trap`] or one of the codes above; 0 if nothing happened.
+    pub code: i32,
+    /// For [`CODE_EXIT`] the status.
+    pub status: i32,
+    /// Zero-terminated; cut if it is longer.
+    pub message: [u8; 128],
+    /// Number of Wasm functions that were active. The innermost [`REPORTED_FRAMES`] are in `frames`.
+    pub n_frames: u64,
+    pub frames: [TrapFrame; REPORTED_FRAMES],
+}
+
+/// A Wasm function that was active at a trap; `w2n_frame` in the generated header.
+#[repr(C)]
+#[derive(Clone, Copy)]
+pub struct TrapFrame {
+    /// Name from the name section, zero-terminated, empty if it has none. It stays for as long as the process runs.
+    pub function: *const c_char,
+    pub index: u32,
+    /// Byte offset in the module's file, or [`NO_OFFSET`].
+    pub offset: u32,
+}
+
+/// What all runtimes in a process share: each library may bring one. The linker, and the dynamic linker after it, make one of the
+/// definitions that there are. Written with its version, everything else zero.
+#[repr(C)]
+pub struct Shared {
+    /// [`VERSION`] of the object that defines it. A runtime of another version keeps to itself.
+    pub version: AtomicU32,
+    /// The description that was noted last; each refers to the one before it.
+    pub programs: AtomicPtr<Program>,
+    /// The description of the executable, if it is one of ours.
+    pub main: AtomicPtr<Program>,
+    /// `extern "C" fn() -> *mut c_void`, where the calling thread keeps its attempt: of the runtime that came first. 0: of none yet.
+    pub attempt: AtomicUsize,
+}
+
+/// What an executable or a library is: the modules, what to run, and which powers it was given. One for each, see [`PROGRAM_SYMBOL`].
+/// Writable data.
 #[repr(C)]
 pub struct Program {
+    /// [`VERSION`].
+    pub version: u32,
+    /// [`NEW`], [`RUNNING`], [`READY`] or [`FAILED`]; the runtime's own.
+    pub state: AtomicU32,
     /// The modules, in the order of their instantiation; the last is the one whose entry is run.
     pub images: *const *const Image,
     pub n_images: u64,
@@ -310,7 +430,7 @@ pub struct Program {
     pub initialize: Option<unsafe extern "C" fn(*mut Value)>,
     /// Arguments are read from the array, results are written to it. Null when there is a script instead.
     pub entry: Option<unsafe extern "C" fn(*mut Value)>,
-    /// Name of the exported function, zero-terminated.
+    /// Name of the exported function, or prefix of the library, zero-terminated.
     pub entry_name: *const u8,
     pub parameters: *const u8,
     pub n_parameters: u64,
@@ -319,20 +439,30 @@ pub struct Program {
     /// Options fixed at build time, each ended by a zero byte, in the syntax of the command line (`--dir`, `/tmp::/data`).
     pub options: *const u8,
     pub options_length: u64,
+    /// C functions that the modules call directly, for `wasm2native inspect`: of each the import's module and name and the
+    /// symbol, all ended by a zero byte.
+    pub foreign: *const u8,
+    pub foreign_length: u64,
     /// A script to go through instead of running an entry; null if there is none.
     pub script: *const Script,
     /// `w2n_script_run` when there is a script, else null: so that other programs link none of it.
     pub run_script: Option<unsafe extern "C" fn(*const Program) -> i32>,
     /// `w2n_wasi_start` when the program imports WASI, else null: so that a program without WASI links none of it.
     pub start_wasi: Option<unsafe extern "C" fn(*const Start)>,
-    /// Memory that WASI functions read and write: the one exported as `memory`; null if there is none.
-    pub wasi_memory: *mut Memory,
     /// An [`EntryKind`].
     pub kind: u8,
     /// 1: [`OPTIONS_VARIABLE`] is ignored.
     pub fixed_powers: u8,
     /// Micro-architecture level the code was compiled for: 1 to 4 as in the x86-64 psABI, 0 if not checked.
     pub cpu_level: u8,
+    /// The rest is the runtime's own and zero at the start. The thread that initialises the library.
+    pub initializer: AtomicU32,
+    /// The description that was noted before this one.
+    pub next: AtomicPtr<Program>,
+    /// Exceptions, see the runtime's `heap.rs`.
+    pub heap: AtomicPtr<c_void>,
+    /// What WASI knows of this program.
+    pub wasi: AtomicPtr<c_void>,
 }
 
 /// A test script (`.wast`) as a program: its commands, in order.
@@ -424,7 +554,7 @@ pub struct Start {
 /// Letters: `p` pointer, `i` i32, `l` i64, `f` f32, `d` f64.
 ///
 /// To add one: a row here, its definition in the runtime, and a [`Builtin`] at the same place.
-pub const BUILTINS: [(&str, &str, &str); 12] = [
+pub const BUILTINS: [(&str, &str, &str); 16] = [
     // (memory, pages to add) -> previous pages, or -1
     ("w2n_memory_grow", "pl", "l"),
     // (table, entries to add, value, signature of the value) -> previous length, or -1
@@ -436,7 +566,7 @@ pub const BUILTINS: [(&str, &str, &str); 12] = [
     ("memset", "pil", "p"),
     ("memcpy", "ppl", "p"),
     // (trap number): raises a trap from inside the runtime; does not return
-    ("w2n_trap", "i", ""),
+    ("w2n_raise", "i", ""),
     // (tag, number of values) -> exception; the caller writes the values
     ("w2n_exception_new", "pi", "p"),
     // (exception): throws it; does not return here
@@ -446,7 +576,20 @@ pub const BUILTINS: [(&str, &str, &str); 12] = [
     ("w2n_memory_wait64", "plll", "i"),
     // (memory, address, at most so many) -> number of threads
     ("w2n_memory_notify", "pli", "i"),
+    // (argc, argv, envp, program) -> exit status
+    ("w2n_main", "ippp", "i"),
+    // (program) -> 0, or why the library can't be used
+    ("w2n_library_init", "p", "i"),
+    // (program): as before, but ends the process or the attempt if the library can't be used
+    ("w2n_library_start", "p", ""),
+    // (entry of the function that stands for the import): the end of a call of an import that nothing defines
+    ("w2n_undefined_import", "p", ""),
 ];
+
+/// What translated code may call of the C library: some of [`BUILTINS`], and the functions to which Cranelift lowers operations that
+/// the processor lacks (`cranelift_codegen::ir::LibCall`).
+pub const C_FUNCTIONS: &str =
+    "memmove memset memcpy memcmp ceil ceilf floor floorf trunc truncf nearbyint nearbyintf fma fmaf";
 
 /// Index into [`BUILTINS`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -464,6 +607,10 @@ pub enum Builtin {
     MemoryWait32 = 9,
     MemoryWait64 = 10,
     MemoryNotify = 11,
+    Main = 12,
+    LibraryInit = 13,
+    LibraryStart = 14,
+    UndefinedImport = 15,
 }
 
 impl Builtin {
@@ -480,6 +627,10 @@ impl Builtin {
         Builtin::MemoryWait32,
         Builtin::MemoryWait64,
         Builtin::MemoryNotify,
+        Builtin::Main,
+        Builtin::LibraryInit,
+        Builtin::LibraryStart,
+        Builtin::UndefinedImport,
     ];
 }
 

@@ -1,41 +1,89 @@
 //! Calls that survive a trap: the stack is cut back to where the attempt began.
 //!
 //! Translated code holds nothing that would have to be released, so leaving its frames behind is safe. What a trap had written to
-//! memories, tables and globals stays written, as the specification says.
+//! memories, tables and globals stays written, as the specification says. Frames of a host between are left behind as by `longjmp`.
+//!
+//! Attempts nest; a trap ends the innermost of its thread. All runtimes of a process use the variables of one of them
+//! ([`Shared::attempt`]), so that an attempt begun in one library survives the trap of another.
 
+use crate::abi::{CODE_FAILURE, Shared, TrapReport};
+use crate::backtrace::{self, Cause};
+use crate::program;
+use crate::stack;
+use crate::text::Text;
 use std::cell::UnsafeCell;
 use std::ffi::c_void;
+use std::sync::atomic::Ordering;
 
-/// Where to go back to: the stack pointer inside of [`enter`], 0 outside of an attempt; and the message of the trap that
-/// ended it.
-struct Landing {
+/// Where to go back to: the stack pointer inside of [`enter`], 0 outside of an attempt; and where to put what happened.
+#[derive(Clone, Copy)]
+#[repr(C)]
+struct Attempt {
     stack: usize,
-    message: &'static str,
+    report: *mut TrapReport,
 }
 
 thread_local! {
     /// Constant at the start and without a destructor, so that a signal handler can read it.
-    static LANDING: UnsafeCell<Landing> = const { UnsafeCell::new(Landing { stack: 0, message: "" }) };
+    static ATTEMPT: UnsafeCell<Attempt> = const { UnsafeCell::new(Attempt { stack: 0, report: std::ptr::null_mut() }) };
 }
 
-fn landing() -> &'static mut Landing {
-    // SAFETY: only the thread and its signal handler come here; no reference is held across a call.
-    unsafe { &mut *LANDING.with(UnsafeCell::get) }
+extern "C" fn own() -> *mut c_void {
+    ATTEMPT.with(UnsafeCell::get).cast()
 }
 
-/// Calls `work`; the trap's message if it traps. Attempts do not nest.
+/// The calling thread's innermost attempt. See [`Shared::attempt`].
+fn current() -> *mut Attempt {
+    let Shared { attempt, .. } = program::shared();
+    let find = match attempt.compare_exchange(0, own as *const () as usize, Ordering::AcqRel, Ordering::Acquire) {
+        Ok(_) => return own().cast(),
+        Err(find) => find,
+    };
+    // SAFETY: a runtime put its own function of this type there, and libraries are never unloaded.
+    let find = unsafe { std::mem::transmute::<usize, extern "C" fn() -> *mut c_void>(find) };
+    find().cast()
+}
+
+/// Calls `work`; whether it returned. Otherwise `report` tells of the trap.
 ///
 /// # Safety
 /// Nothing that `work` leaves behind when it traps may need to be released.
-pub unsafe fn attempt<F: FnMut()>(mut work: F) -> Result<(), &'static str> {
+pub unsafe fn attempt<F: FnMut()>(report: &mut TrapReport, mut work: F) -> bool {
     extern "C" fn call<F: FnMut()>(work: *mut c_void) {
         // SAFETY: `enter` passes on what it got.
         unsafe { (*work.cast::<F>())() }
     }
-    // SAFETY: the pointers fit each other, and the landing stays valid while `enter` is on the stack.
-    let trapped = unsafe { enter(call::<F>, (&raw mut work).cast(), &raw mut landing().stack) };
-    landing().stack = 0;
-    if trapped == 0 { Ok(()) } else { Err(landing().message) }
+    let current = current();
+    // SAFETY: the variable belongs to this thread. The pointers fit each other, and what `enter` notes stays valid while it is on
+    // the stack.
+    unsafe {
+        let around = *current;
+        (*current).report = report;
+        let trapped = enter(call::<F>, (&raw mut work).cast(), &raw mut (*current).stack);
+        *current = around;
+        trapped == 0
+    }
+}
+
+/// Calls `function(data)`. Returns 0 after it, or the code of the trap that ended it; then `*report`, if there is one, tells of it.
+///
+/// # Safety
+/// `report` is null or points at a `w2n_trap`.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn w2n_try(
+    function: extern "C" fn(*mut c_void),
+    data: *mut c_void,
+    report: *mut TrapReport,
+) -> i32 {
+    stack::prepare_thread();
+    let mut local = backtrace::empty();
+    // SAFETY: as required of the caller. The host knows that its frames are left behind.
+    unsafe {
+        let report = report.as_mut().unwrap_or(&mut local);
+        *report = backtrace::empty();
+        attempt(report, || function(data));
+        report.code
+    }
 }
 
 /// Saves the registers that a callee must preserve (System V ABI, AMD64 supplement, 3.2.1), notes the stack pointer in
@@ -74,27 +122,59 @@ unsafe extern "C" fn resume(stack: usize) -> ! {
     std::arch::naked_asm!("mov rsp, rdi", "mov eax, 1", "jmp {leave}", leave = sym leave)
 }
 
-/// Ends the current attempt, if there is one, with a trap. Called from where the trap was raised, not from a signal handler.
-pub fn give_up(message: &'static str) {
-    let landing = landing();
-    if landing.stack != 0 {
-        landing.message = message;
-        // SAFETY: the attempt's frame is below all frames since.
-        unsafe { resume(landing.stack) }
+/// Whether there is an attempt that a trap would end.
+pub fn is_active() -> bool {
+    // SAFETY: the variable belongs to this thread.
+    unsafe { (*current()).stack != 0 }
+}
+
+/// The stack pointer of the innermost attempt: what the thread did since then lies below. 0 outside of attempts.
+pub fn stack_of_attempt() -> usize {
+    // SAFETY: the variable belongs to this thread.
+    unsafe { (*current()).stack }
+}
+
+/// Ends the current attempt, if there is one. Called from where the trap was raised, not from a signal handler.
+pub fn give_up(report: &TrapReport) {
+    // SAFETY: the variable belongs to this thread, and the attempt's frame is below all frames since.
+    unsafe {
+        let Attempt { stack, report: place } = *current();
+        if stack != 0 {
+            *place = *report;
+            resume(stack)
+        }
     }
 }
 
 /// As [`give_up`], from a signal handler: changes the interrupted context so that it goes on there. Whether there is an attempt.
-pub fn give_up_in(context: &mut libc::ucontext_t, message: &'static str) -> bool {
-    let landing = landing();
-    if landing.stack == 0 {
+pub fn give_up_in(context: &mut libc::ucontext_t, report: &TrapReport) -> bool {
+    // SAFETY: the variable belongs to this thread, which is interrupted.
+    let Attempt { stack, report: place } = unsafe { *current() };
+    if stack == 0 {
         return false;
     }
-    landing.message = message;
+    // SAFETY: the attempt put a live place there.
+    unsafe { *place = *report };
     let registers = &mut context.uc_mcontext.gregs;
     registers[libc::REG_RIP as usize] = resume as *const () as i64;
-    registers[libc::REG_RDI as usize] = landing.stack as i64;
+    registers[libc::REG_RDI as usize] = stack as i64;
     // The handler returns to the attempt's stack, whatever the fault left.
-    registers[libc::REG_RSP as usize] = landing.stack as i64;
+    registers[libc::REG_RSP as usize] = stack as i64;
     true
+}
+
+/// Ends a message with a line break and writes it. Then ends the attempt, or else the process: something that the code needs can't
+/// be had.
+pub fn fail(mut text: Text, status: i32) -> ! {
+    if is_active() {
+        let report = backtrace::report(Cause { code: CODE_FAILURE, message: text.line() }, backtrace::registers_here());
+        text.add("\n");
+        drop(text);
+        give_up(&report);
+        unreachable!("there is an attempt");
+    }
+    text.add("\n");
+    drop(text);
+    // SAFETY: does not return; nothing of this program waits to be written.
+    unsafe { libc::_exit(status) }
 }

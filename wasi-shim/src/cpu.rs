@@ -2,7 +2,8 @@
 //!
 //! The levels are those of the x86-64 psABI, section 3.1.1 "Processor Architecture"; bits as in Intel's manual, CPUID.
 
-use crate::text::{fail, message};
+use crate::attempt::fail;
+use crate::text::message;
 use std::arch::x86_64::{__cpuid, __cpuid_count, _xgetbv};
 
 /// Stops the program with a message if the processor is below `level`. Levels 0 and 1 are every x86-64 processor.

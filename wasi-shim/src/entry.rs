@@ -2,7 +2,7 @@
 
 use crate::abi::{EntryKind, Program, Start, TYPE_I32, TYPE_I64, Value};
 use crate::options::{Options, Setting};
-use crate::program::{images, program};
+use crate::program::{self, images_of};
 use crate::{cpu, invoke, memory, stack, text, trap};
 use std::cell::UnsafeCell;
 
@@ -14,10 +14,21 @@ unsafe impl Sync for Values {}
 
 static VALUES: Values = Values(UnsafeCell::new([Value([0; 16]); 1000]));
 
-/// C's `main`: its result is the exit status, after the C library has done what it does at an exit.
+/// [`crate::abi::Builtin::Main`]: what C's `main` calls. Its result is the exit status, after the C library has done what it does
+/// at an exit.
+///
+/// # Safety
+/// Called once, with what `main` received and the program's description.
 #[unsafe(no_mangle)]
-extern "C" fn main(argc: i32, argv: *const *const u8, envp: *const *const u8) -> i32 {
-    let program = program();
+unsafe extern "C" fn w2n_main(
+    argc: i32,
+    argv: *const *const u8,
+    envp: *const *const u8,
+    program: *const Program,
+) -> i32 {
+    // SAFETY: data of the executable, which only the runtime writes.
+    let program = unsafe { &*program };
+    program::add_main(program);
     let arguments = if argc > 0 {
         // SAFETY: `argv` holds `argc` strings.
         unsafe { std::slice::from_raw_parts(argv, argc as usize) }
@@ -37,13 +48,13 @@ extern "C" fn main(argc: i32, argv: *const *const u8, envp: *const *const u8) ->
     });
     cpu::check(program.cpu_level);
     stack::limit_main_stack(max_stack);
-    stack::create_signal_stack();
+    stack::prepare_thread();
     trap::install();
     if let Some(run_script) = program.run_script {
         // SAFETY: the runtime's own function, with the description that it belongs to.
         return unsafe { run_script(program) };
     }
-    memory::create_all(max_memory);
+    memory::create_all(program, max_memory);
     if let Some(start_wasi) = program.start_wasi {
         // SAFETY: the runtime's own function; the structure lives as long as the call.
         unsafe { start_wasi(&Start { program, argc, argv, envp }) };
@@ -52,7 +63,7 @@ extern "C" fn main(argc: i32, argv: *const *const u8, envp: *const *const u8) ->
 }
 
 /// Runs the module's own code.
-fn call(program: &Program, arguments: &[*const u8]) -> i32 {
+fn call(program: &'static Program, arguments: &[*const u8]) -> i32 {
     // SAFETY: called once, and translated code gets the array only for the time of a call.
     let values = unsafe { &mut *VALUES.0.get() };
     let is_invoke = program.kind == EntryKind::Invoke as u8;
@@ -62,7 +73,7 @@ fn call(program: &Program, arguments: &[*const u8]) -> i32 {
     // SAFETY: the compiler's functions, called in the order that the specification and WASI ask for. The reactor's
     // `_initialize` has neither parameters nor results, so that it leaves the array alone.
     unsafe {
-        for image in images() {
+        for image in images_of(program) {
             if let Some(initialize) = image.initialize {
                 initialize();
             }

@@ -6,11 +6,12 @@
 //! register to survive, so that nothing else has to be restored. The walk ends where code is not translated: nothing is thrown
 //! through frames of a host.
 
-use crate::abi::{ANY_TAG, Exception, Handler, Image, LAST_HANDLER, Tag, TryCall};
-use crate::attempt;
+use crate::abi::{ANY_TAG, CODE_EXCEPTION, Exception, Handler, Image, LAST_HANDLER, Tag, TryCall};
+use crate::backtrace::{Cause, frame_pointer};
 use crate::heap;
-use crate::program::{c_string, slice};
+use crate::program::{self, c_string, slice};
 use crate::sites::Place;
+use crate::text::Text;
 use crate::trap;
 
 /// [`crate::abi::Builtin::ExceptionNew`].
@@ -19,7 +20,7 @@ use crate::trap;
 /// `tag` is a tag of the image.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn w2n_exception_new(tag: *const Tag, length: u32) -> *mut Exception {
-    heap::allocate(tag, length)
+    heap::allocate(program::of_caller(frame_pointer()), tag, length)
 }
 
 /// [`crate::abi::Builtin::Throw`].
@@ -30,7 +31,7 @@ pub unsafe extern "C" fn w2n_exception_new(tag: *const Tag, length: u32) -> *mut
 pub unsafe extern "C" fn w2n_throw(exception: *const Exception) -> ! {
     // SAFETY: see above.
     let tag = unsafe { (*exception).tag };
-    let mut frame = trap::frame_pointer() as *const Frame;
+    let mut frame = frame_pointer() as *const Frame;
     loop {
         // SAFETY: a frame of this function, or of translated code that made a call: it keeps a frame pointer.
         let Frame { fp, return_address } = unsafe { *frame };
@@ -100,9 +101,9 @@ unsafe fn resume(landing: usize, sp: usize, fp: usize, exception: *const Excepti
     }
 }
 
+#[inline(always)]
 fn uncaught(tag: &Tag) -> ! {
-    attempt::give_up("uncaught exception");
-    let mut text = trap::begin();
+    let mut text = Text::into_buffer(&mut []);
     text.add("uncaught exception (tag ").add_decimal(tag.index.into());
     // SAFETY: the compiler writes a zero-terminated name.
     match unsafe { c_string(tag.name) } {
@@ -110,5 +111,5 @@ fn uncaught(tag: &Tag) -> ! {
         name => text.add(" `").add_name(name).add("`"),
     };
     text.add(")");
-    trap::end(text, trap::registers_here())
+    trap::raise_here(Cause { code: CODE_EXCEPTION, message: text.line() })
 }

@@ -1,4 +1,5 @@
-//! Where exceptions live: cells in one piece of address space, freed by a collector that marks and sweeps.
+//! Where exceptions live: a piece of address space for each program and library, with cells that are freed
+//! by a collector that marks and sweeps.
 //!
 //! An `exnref` may be kept in locals, globals, tables and other exceptions, so that nobody knows when the last one is gone. The
 //! collector looks everywhere a reference can be, and takes every word of the stack that could be one for one (it is conservative:
@@ -6,11 +7,13 @@
 //! as many bytes as were alive the last time: a program that throws in a loop needs the same few pages forever. What a host keeps
 //! beyond its call is not seen.
 
-use crate::abi::{Exception, Image, Table, Tag, Value};
+use crate::abi::{Exception, Image, Program, Table, Tag, Value};
+use crate::attempt::fail;
 use crate::program::{images, slice};
 use crate::stack;
-use crate::text::{fail, message};
-use std::cell::UnsafeCell;
+use crate::text::message;
+use std::ffi::c_void;
+use std::sync::atomic::Ordering;
 
 /// Address space for exceptions. Their count is bounded by [`Exception::link`]: 2^32 places of 16 bytes.
 const RESERVED: usize = 1 << 30;
@@ -43,21 +46,6 @@ struct Heap {
     pending: u32,
 }
 
-struct Shared(UnsafeCell<Heap>);
-
-// SAFETY: one thread runs translated code, and the heap is used only on its behalf.
-unsafe impl Sync for Shared {}
-
-static HEAP: Shared = Shared(UnsafeCell::new(Heap {
-    base: 0,
-    used: 0,
-    free: [0; N_SIZES],
-    sizes: [0; RESERVED / BLOCK],
-    allocated: 0,
-    limit: SMALLEST_LIMIT,
-    pending: DONE,
-}));
-
 /// A free cell: [`Exception::tag`] is null, and behind the header stands the next free cell of the size.
 #[repr(C)]
 struct FreeCell {
@@ -66,9 +54,11 @@ struct FreeCell {
 }
 
 /// A new exception; its values are for the caller to write.
-pub fn allocate(tag: *const Tag, length: u32) -> *mut Exception {
-    // SAFETY: one thread uses the heap, and no reference to it is alive here.
-    let heap = unsafe { &mut *HEAP.0.get() };
+pub fn allocate(program: &Program, tag: *const Tag, length: u32) -> *mut Exception {
+    // The collector looks at this thread's stack.
+    stack::prepare_thread();
+    // SAFETY: the threads of a program run its code in turn, and no reference to its heap is alive here.
+    let heap = unsafe { &mut *heap_of(program) };
     let bytes = size_of::<Exception>() + length as usize * size_of::<Value>();
     let size = (bytes.next_power_of_two() / SMALLEST_CELL).max(1).trailing_zeros() as usize;
     if heap.free[size] == 0 && heap.allocated >= heap.limit {
@@ -87,19 +77,40 @@ pub fn allocate(tag: *const Tag, length: u32) -> *mut Exception {
     cell.cast()
 }
 
+/// The program's heap, made when it is first wanted.
+fn heap_of(program: &Program) -> *mut Heap {
+    let heap = program.heap.load(Ordering::Acquire).cast::<Heap>();
+    if !heap.is_null() {
+        return heap;
+    }
+    let heap = map(size_of::<Heap>(), 0).cast::<Heap>();
+    // SAFETY: new memory of this size, all zero, which is a valid heap but for two fields.
+    unsafe {
+        (*heap).limit = SMALLEST_LIMIT;
+        (*heap).pending = DONE;
+    }
+    program.heap.store(heap.cast(), Ordering::Release);
+    heap
+}
+
+/// New memory, all zero.
+fn map(bytes: usize, flags: i32) -> *mut c_void {
+    let access = libc::PROT_READ | libc::PROT_WRITE;
+    let flags = libc::MAP_PRIVATE | libc::MAP_ANONYMOUS | flags;
+    // SAFETY: maps new memory.
+    let start = unsafe { libc::mmap(std::ptr::null_mut(), bytes, access, flags, -1, 0) };
+    if start == libc::MAP_FAILED {
+        let mut text = message();
+        text.add("cannot reserve ").add_decimal(bytes as u128).add(" bytes of address space for exceptions");
+        fail(text, 1);
+    }
+    start
+}
+
 impl Heap {
     fn add_block(&mut self, size: usize) {
         if self.base == 0 {
-            let access = libc::PROT_READ | libc::PROT_WRITE;
-            let flags = libc::MAP_PRIVATE | libc::MAP_ANONYMOUS | libc::MAP_NORESERVE;
-            // SAFETY: maps new memory.
-            let base = unsafe { libc::mmap(std::ptr::null_mut(), RESERVED, access, flags, -1, 0) };
-            if base == libc::MAP_FAILED {
-                let mut text = message();
-                text.add("cannot reserve ").add_decimal(RESERVED as u128).add(" bytes of address space for exceptions");
-                fail(text, 1);
-            }
-            self.base = base as usize;
+            self.base = map(RESERVED, libc::MAP_NORESERVE) as usize;
         }
         if self.used == RESERVED {
             let mut text = message();

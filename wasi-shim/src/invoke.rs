@@ -1,9 +1,10 @@
 //! `--invoke`: parameters from the command line, results to standard output, one on each line.
 
 use crate::abi::{Program, Value};
+use crate::attempt::fail;
 use crate::number;
 use crate::program::{c_string, slice};
-use crate::text::{STDOUT, Text, USAGE_EXIT_STATUS, fail, message};
+use crate::text::{STDOUT, Text, USAGE_EXIT_STATUS, message};
 
 /// Fills in the parameters. Stops the program with a usage message if their number or form is wrong.
 pub fn read_parameters(program: &Program, arguments: &[*const u8], values: &mut [Value]) {

@@ -1,6 +1,6 @@
 //! The runtime: everything of a program that is not its own code.
 //!
-//! Comes in: [`abi::Program`], data that the compiler wrote. Goes out: C's `main`, the functions of [`abi::BUILTINS`], and
+//! Comes in: [`abi::Program`], data that the compiler wrote. Goes out: the functions of [`abi::BUILTINS`], and
 //! `wasi_snapshot_preview1_*` and `wasi_unstable_*`. The core knows nothing of WASI: [`entry`] reaches it through
 //! [`abi::Program::start_wasi`], so that a program without WASI links none of it. The core does not allocate, and nothing
 //! in [`trap`] may, because it runs in signal handlers.
@@ -23,6 +23,8 @@ mod cpu;
 mod stack;
 
 mod sites;
+
+mod backtrace;
 
 mod attempt;
 
@@ -47,5 +49,7 @@ mod invoke;
 mod script;
 
 mod entry;
+
+mod library;
 
 mod wasi;

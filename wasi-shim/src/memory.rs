@@ -4,15 +4,16 @@
 //! not copied: their pages move from the executable's private mapping into the memory, and the kernel reads them from the
 //! file, one by one, when they are first touched.
 
-use crate::abi::{DataRun, HOST_PAGE, Image, Memory};
-use crate::program::{images, memories, slice};
-use crate::text::{fail, message};
+use crate::abi::{DataRun, HOST_PAGE, Image, Memory, Program};
+use crate::attempt::fail;
+use crate::program::{images_of, memories, slice};
+use crate::text::message;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
 
-/// Creates the memories with their initial contents. `limit` is the user's for any one memory, in bytes.
-pub fn create_all(limit: Option<u64>) {
-    images().for_each(|image| create_for(image, limit));
+/// Creates a program's memories with their initial contents. `limit` is the user's for any one memory, in bytes.
+pub fn create_all(program: &'static Program, limit: Option<u64>) {
+    images_of(program).for_each(|image| create_for(image, limit));
 }
 
 /// Creates the memories of one module.

@@ -8,13 +8,14 @@
 //! To add an option: a variant of [`Setting`], a row in [`Setting::parse`], and its use where it matters.
 
 use crate::abi::{OPTIONS_VARIABLE, Program};
+use crate::attempt::fail;
 use crate::program::{c_string, slice};
-use crate::text::{USAGE_EXIT_STATUS, fail, message};
+use crate::text::{USAGE_EXIT_STATUS, message};
 
 /// One option with its value.
 #[derive(Clone, Copy)]
 pub enum Setting {
-    /// `--dir HOST[::GUEST]`
+    /// `--dir HOST[::GUEST[::ro]]`
     Dir(&'static [u8]),
     /// `--env NAME[=VALUE]`
     Env(&'static [u8]),

@@ -1,22 +1,114 @@
-//! The one place that refers to what the compiler wrote: the program's description.
+//! What the compiler wrote and the runtime knows of: the descriptions of a program and of libraries in this process.
+//!
+//! Comes in: [`Program`]s, each once. They are linked to each other and stay for as long as the process runs, so that a signal
+//! handler can walk them without a lock. Libraries that bring a runtime each meet in [`Shared`].
 
-use crate::abi::{Image, Memory, Program};
+use crate::abi::{Image, Memory, Program, Shared, VERSION};
+use std::sync::atomic::{AtomicPtr, AtomicU32, AtomicUsize, Ordering};
 
 unsafe extern "C" {
-    // `abi::PROGRAM_SYMBOL`; an attribute can't name a constant.
-    #[link_name = "w2n_program"]
-    static PROGRAM: Program;
+    // `abi::SHARED_SYMBOL`; an attribute can't name a constant.
+    #[link_name = "w2n_shared"]
+    static SHARED: Shared;
 }
 
-pub fn program() -> &'static Program {
-    // SAFETY: the compiler defines the symbol as constant data of this layout; both include `abi.rs`.
-    unsafe { &PROGRAM }
+/// In place of [`SHARED`], if that is of another version.
+static OWN: Shared = Shared {
+    version: AtomicU32::new(VERSION),
+    programs: AtomicPtr::new(std::ptr::null_mut()),
+    main: AtomicPtr::new(std::ptr::null_mut()),
+    attempt: AtomicUsize::new(0),
+};
+
+pub fn shared() -> &'static Shared {
+    // SAFETY: the compiler defines the symbol as data of this layout, or of a later one that begins with the version.
+    unsafe { if SHARED.version.load(Ordering::Relaxed) == VERSION { &SHARED } else { &OWN } }
 }
 
-/// The modules' images, in the order of their instantiation.
+/// Notes a description: from now on its code is known as translated.
+pub fn add(program: &'static Program) {
+    let address = std::ptr::from_ref(program).cast_mut();
+    let programs = &shared().programs;
+    let mut last = programs.load(Ordering::Acquire);
+    loop {
+        program.next.store(last, Ordering::Relaxed);
+        match programs.compare_exchange(last, address, Ordering::AcqRel, Ordering::Acquire) {
+            Ok(_) => return,
+            Err(other) => last = other,
+        }
+    }
+}
+
+/// As [`add`], for the executable's own.
+pub fn add_main(program: &'static Program) {
+    add(program);
+    shared().main.store(std::ptr::from_ref(program).cast_mut(), Ordering::Release);
+}
+
+/// The description of the executable, if it is one of ours.
+pub fn main() -> Option<&'static Program> {
+    // SAFETY: null, or what `add_main` put there.
+    unsafe { shared().main.load(Ordering::Acquire).as_ref() }
+}
+
+/// All descriptions.
+pub fn programs() -> impl Iterator<Item = &'static Program> {
+    let mut next = shared().programs.load(Ordering::Acquire);
+    std::iter::from_fn(move || {
+        // SAFETY: null, or what `add` put there.
+        let program = unsafe { next.as_ref() }?;
+        next = program.next.load(Ordering::Relaxed);
+        Some(program)
+    })
+}
+
+/// The images of all modules that there are.
 pub fn images() -> impl Iterator<Item = &'static Image> {
+    programs().flat_map(images_of)
+}
+
+/// The images of a program's modules, in the order of their instantiation.
+pub fn images_of(program: &'static Program) -> impl Iterator<Item = &'static Image> {
     // SAFETY: the program holds `n_images` pointers to constant data.
-    unsafe { slice(program().images, program().n_images).iter().map(|&image| &*image) }
+    unsafe { slice(program.images, program.n_images).iter().map(|&image| &*image) }
+}
+
+/// Whose code called the runtime: the program of the innermost frame of translated code. `frame` is the frame pointer of a function
+/// of the runtime that translated code called, maybe through others of the runtime.
+pub fn of_caller(frame: usize) -> &'static Program {
+    let mut all = programs();
+    let first = all.next().expect("code runs, so its program was noted");
+    if all.next().is_none() {
+        return first;
+    }
+    let mut frame = frame as *const [usize; 2];
+    loop {
+        // SAFETY: functions of the runtime keep frame pointers, and so does translated code that calls them.
+        let [next, return_address] = unsafe { *frame };
+        let is_inside = |image: &'static Image| image.contains(return_address - 1);
+        if let Some(program) = programs().find(|program| images_of(program).any(is_inside)) {
+            return program;
+        }
+        frame = next as *const [usize; 2];
+    }
+}
+
+/// Whose code lies at an address, and the module in it; for other code the first program's first module.
+pub fn at(address: usize) -> (&'static Program, Option<&'static Image>) {
+    for program in programs() {
+        if let Some(image) = images_of(program).find(|image| image.contains(address)) {
+            return (program, Some(image));
+        }
+    }
+    let first = programs().last().expect("code runs, so its program was noted");
+    (first, images_of(first).next())
+}
+
+impl Image {
+    /// Whether a code address lies in this module's code.
+    pub fn contains(&self, address: usize) -> bool {
+        (address.wrapping_sub(self.text as usize) as u64) < self.text_length
+    }
 }
 
 /// A table of the image as a slice. A null pointer is an empty table.

@@ -4,14 +4,16 @@
 //! output; exit status 1 if one
 //! failed. The compiler has already checked what it could: modules that must be refused.
 //!
-//! Threads of the script are real ones. What overflows the stack of one ends the program with a fault instead of a trap.
+//! Threads of the script are real ones.
 
-use crate::abi::{Action, Command, Outcome, Pattern, Program, Value};
+use crate::abi::{Action, CODE_EXCEPTION, CODE_FAILURE, Command, Outcome, Pattern, Program, TrapReport, Value};
 use crate::attempt::attempt;
+use crate::attempt::fail;
+use crate::backtrace;
 use crate::memory;
-use crate::program::{c_string, program, slice};
+use crate::program::{self, c_string, slice};
 use crate::stack;
-use crate::text::{STDOUT, Text, fail, message};
+use crate::text::{STDOUT, Text, message};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::thread::JoinHandle;
@@ -34,7 +36,7 @@ pub unsafe extern "C" fn w2n_script_run(_program: *const Program) -> i32 {
 fn commands() -> &'static [Command] {
     // SAFETY: who comes here belongs to a program with a script; all of it is constant data.
     unsafe {
-        let script = &*program().script;
+        let script = &*program::main().expect("a script is an executable").script;
         slice(script.commands, script.n_commands)
     }
 }
@@ -71,7 +73,7 @@ fn run_all(mut next: usize, end: usize) {
 
 fn start_thread(first: usize, end: usize) {
     let work = move || {
-        stack::create_signal_stack_for_thread();
+        stack::prepare_thread();
         run_all(first, end);
     };
     match std::thread::Builder::new().stack_size(THREAD_STACK).spawn(work) {
@@ -96,7 +98,7 @@ fn join_thread(number: usize) {
 enum Failure {
     /// Found by the compiler, see [`Command::message`].
     Compiler,
-    Trapped(&'static str),
+    Trapped(Box<TrapReport>),
     /// A trap was expected, and the command returned.
     Returned,
     /// The result of this number, with its value.
@@ -115,20 +117,29 @@ fn run(command: &Command) -> Result<(), Failure> {
     let arguments = unsafe { slice(command.arguments, command.n_arguments.into()) };
     values[..arguments.len()].copy_from_slice(arguments);
     // SAFETY: what runs is translated code and the setting up of memories: nothing to release.
-    let outcome = unsafe { attempt(|| perform(command, &mut values)) };
+    let mut report = backtrace::empty();
+    // SAFETY: as above.
+    let is_done = unsafe { attempt(&mut report, || perform(command, &mut values)) };
     let wants_trap = command.outcome == Outcome::Trap as u8;
     // SAFETY: a zero-terminated text.
     let wanted = unsafe { c_string(command.message) };
-    match outcome {
-        Ok(()) if wants_trap || command.outcome == Outcome::Exception as u8 => Err(Failure::Returned),
-        Ok(()) if command.outcome == Outcome::Any as u8 => Ok(()),
-        Ok(()) => compare(command, &values),
-        Err(message) if wants_trap && agrees(message.as_bytes(), wanted) => Ok(()),
-        Err(message) if command.outcome == Outcome::Exception as u8 && message.starts_with("uncaught exception") => {
-            Ok(())
-        }
-        Err(message) => Err(Failure::Trapped(message)),
+    let wants_exception = command.outcome == Outcome::Exception as u8;
+    if is_done {
+        return match () {
+            () if wants_trap || wants_exception => Err(Failure::Returned),
+            () if command.outcome == Outcome::Any as u8 => Ok(()),
+            () => compare(command, &values),
+        };
     }
+    match report.code {
+        CODE_EXCEPTION if wants_exception => Ok(()),
+        code if wants_trap && code != CODE_FAILURE && agrees(message_of(&report), wanted) => Ok(()),
+        _ => Err(Failure::Trapped(Box::new(report))),
+    }
+}
+
+fn message_of(report: &TrapReport) -> &[u8] {
+    report.message.split(|&byte| byte == 0).next().unwrap_or_default()
 }
 
 /// Whether a trap's message is the one that the script means: scripts shorten it (`out of bounds`) or add a name to it
@@ -192,7 +203,7 @@ fn report(command: &Command, failure: Failure) {
     let message = unsafe { c_string(command.message) };
     match failure {
         Failure::Compiler => text.add_name(message),
-        Failure::Trapped(trap) => text.add("trap: ").add(trap),
+        Failure::Trapped(trap) => text.add("trap: ").add(message_of(&trap)),
         Failure::Returned => text.add("returned instead of: ").add_name(message),
         Failure::Result(index, value) => {
             let bits = u128::from_le_bytes(value.0);

@@ -27,8 +27,7 @@ pub struct Site {
 impl Place {
     /// The place of an instruction; nothing if it is not translated code.
     pub fn find(address: usize) -> Option<Place> {
-        let is_inside = |image: &&Image| (address.wrapping_sub(image.text as usize) as u64) < image.text_length;
-        let image = images().find(is_inside)?;
+        let image = images().find(|image| image.contains(address))?;
         let Image { text, functions, n_functions, .. } = *image;
         let offset = (address - text as usize) as u32;
         // SAFETY: one row more than there are functions.
@@ -42,6 +41,12 @@ impl Place {
             offset,
             sites: (function.sites, functions[after].sites),
         })
+    }
+
+    /// Whether an address is one that a call in translated code returns to.
+    pub fn is_after_call(address: usize) -> bool {
+        Place::find(address.wrapping_sub(1))
+            .is_some_and(|place| place.sites().any(|site| site.trap == 0 && site.code_offset == place.offset + 1))
     }
 
     /// The trap that this instruction raises when it faults.

@@ -1,11 +1,16 @@
-//! Where stacks end: the main stack, and the stack on which signals are handled.
+//! Where stacks end: the stack of each thread that runs translated code, and the one on which its signals are handled.
 //!
 //! The kernel lets the main stack grow down to `RLIMIT_STACK` and leaves a gap of unmapped pages below, so that an overflow
-//! faults there. The signal stack gets a guard below it. Functions with large frames touch every page on their way down
-//! (Cranelift's `enable_probestack`), so that none can step over a guard.
+//! faults there; other threads have a guard below theirs. The signal stack gets a guard below it. Functions with large frames touch
+//! every page on their way down (Cranelift's `enable_probestack`), so that none can step over a guard.
+//!
+//! What is known of a thread is read by signal handlers: it is written once, by [`prepare_thread`], and its place is there by then.
 
-use crate::text::{fail, message};
-use std::sync::atomic::{AtomicUsize, Ordering};
+use crate::attempt::fail;
+use crate::text::message;
+use std::cell::Cell;
+use std::mem::MaybeUninit;
+use std::ops::Range;
 
 /// Limit where the system sets none, so that runaway recursion ends before memory does.
 const LARGEST_DEFAULT: u64 = 256 << 20;
@@ -13,31 +18,46 @@ const LARGEST_DEFAULT: u64 = 256 << 20;
 /// The signal stack: enough for the largest register state and a trap message, and for a host's handler that calls Wasm.
 const SIGNAL_STACK: usize = 64 << 10;
 
-/// Inaccessible bytes below the signal stack, and bytes below the main stack in which a fault is an overflow. The kernel's
-/// own gap is 256 pages (`stack_guard_gap`); frames of C code, which has no probes, may reach further.
+/// A signal stack of the host's that is at least so large does as well.
+const LEAST_SIGNAL_STACK: usize = 32 << 10;
+
+/// Inaccessible bytes below the signal stack, and bytes below a stack in which a fault is an overflow. The kernel's
+/// own gap below the main stack is 256 pages (`stack_guard_gap`); frames of C code, which has no probes, may reach further.
 const SIGNAL_GUARD: usize = 64 << 10;
 const MAIN_GUARD: usize = 2 << 20;
+const THREAD_GUARD: usize = 64 << 10;
 
-/// First byte after the main stack.
-static MAIN_END: AtomicUsize = AtomicUsize::new(0);
-/// Lowest byte that the main stack may grow down to.
-static MAIN_START: AtomicUsize = AtomicUsize::new(0);
-/// Lowest byte of the signal stack.
-static SIGNAL_START: AtomicUsize = AtomicUsize::new(0);
+/// What is known of a thread: all zero if nothing is.
+#[derive(Clone, Copy)]
+struct Thread {
+    /// Lowest byte of its stack, and the first byte after it.
+    start: usize,
+    end: usize,
+    is_main: bool,
+    /// The same for its signal stack; zero if it has none.
+    signal_start: usize,
+    signal_end: usize,
+    /// The guard below the signal stack is ours.
+    is_signal_guarded: bool,
+}
 
-/// Sets and notes the limit of the main stack. `maximum` is the user's wish.
+const UNKNOWN: Thread =
+    Thread { start: 0, end: 0, is_main: false, signal_start: 0, signal_end: 0, is_signal_guarded: false };
+
+thread_local! {
+    /// Without a destructor, so that a signal handler can read it at any time.
+    static THREAD: Cell<Thread> = const { Cell::new(UNKNOWN) };
+    /// Gives the signal stack back when the thread ends.
+    static SIGNAL_STACK_OWNER: Cell<Option<SignalStack>> = const { Cell::new(None) };
+}
+
+/// Sets the limit of the main stack. `maximum` is the user's wish.
 pub fn limit_main_stack(maximum: Option<u64>) {
-    let mut limit = libc::rlimit { rlim_cur: 0, rlim_max: 0 };
-    // SAFETY: writes to a live variable.
-    unsafe { libc::getrlimit(libc::RLIMIT_STACK, &mut limit) };
-    let wanted = match maximum {
-        Some(bytes) => bytes,
-        None if limit.rlim_cur == libc::RLIM_INFINITY => LARGEST_DEFAULT.min(limit.rlim_max),
-        None => limit.rlim_cur,
-    };
+    let limit = main_limit();
+    let wanted = maximum.unwrap_or(default_limit(&limit));
     if wanted != limit.rlim_cur {
         let allowed = limit.rlim_max;
-        limit.rlim_cur = wanted;
+        let limit = libc::rlimit { rlim_cur: wanted, ..limit };
         // SAFETY: reads a live variable.
         if unsafe { libc::setrlimit(libc::RLIMIT_STACK, &limit) } != 0 {
             let mut text = message();
@@ -46,66 +66,167 @@ pub fn limit_main_stack(maximum: Option<u64>) {
             fail(text, 1);
         }
     }
+}
+
+fn main_limit() -> libc::rlimit {
+    let mut limit = libc::rlimit { rlim_cur: 0, rlim_max: 0 };
+    // SAFETY: writes to a live variable.
+    unsafe { libc::getrlimit(libc::RLIMIT_STACK, &mut limit) };
+    limit
+}
+
+fn default_limit(limit: &libc::rlimit) -> u64 {
+    match limit.rlim_cur {
+        libc::RLIM_INFINITY => LARGEST_DEFAULT.min(limit.rlim_max),
+        bytes => bytes,
+    }
+}
+
+/// Notes where the calling thread's stack is, and gives it a stack for signal handlers. Costs nothing the second time.
+#[inline]
+pub fn prepare_thread() {
+    if !is_known() {
+        prepare_new_thread();
+    }
+}
+
+#[cold]
+fn prepare_new_thread() {
+    // SAFETY: both calls only tell numbers.
+    let is_main = unsafe { libc::gettid() == libc::getpid() };
+    let stack = if is_main { main_stack() } else { thread_stack() };
+    let (signal, is_signal_guarded) = signal_stack();
+    let Some(stack) = stack else { return };
+    THREAD.set(Thread {
+        start: stack.start,
+        end: stack.end,
+        is_main,
+        signal_start: signal.start,
+        signal_end: signal.end,
+        is_signal_guarded,
+    });
+}
+
+fn main_stack() -> Option<Range<usize>> {
     // The kernel puts the program's file name at the very end of the stack.
     // SAFETY: reads a value that the kernel handed over.
     let near_end = unsafe { libc::getauxval(libc::AT_EXECFN) } as usize;
     let end = (near_end | 4095) + 1;
-    MAIN_END.store(end, Ordering::Relaxed);
     // The kernel has given the first pages already.
-    let size = wanted.max(256 << 10) as usize;
-    MAIN_START.store(end.saturating_sub(size), Ordering::Relaxed);
+    let size = default_limit(&main_limit()).max(256 << 10) as usize;
+    Some(end.saturating_sub(size)..end)
 }
 
-/// Gives the main thread a stack for signal handlers.
-pub fn create_signal_stack() {
-    SIGNAL_START.store(create_signal_stack_for_thread(), Ordering::Relaxed);
-}
-
-/// Gives the calling thread a stack for signal handlers; where it begins. It stays when the thread ends.
-pub fn create_signal_stack_for_thread() -> usize {
-    // SAFETY: maps new memory and hands a part of it, which nobody else uses, to the kernel.
+fn thread_stack() -> Option<Range<usize>> {
+    let mut attributes = MaybeUninit::uninit();
+    let (mut start, mut size) = (std::ptr::null_mut(), 0);
+    // SAFETY: writes to live variables, and the attributes are used only if they could be had.
     unsafe {
-        let guard = libc::mmap(
-            std::ptr::null_mut(),
-            SIGNAL_GUARD + SIGNAL_STACK,
-            libc::PROT_NONE,
-            libc::MAP_PRIVATE | libc::MAP_ANONYMOUS | libc::MAP_NORESERVE,
-            -1,
-            0,
-        );
-        let start = guard.byte_add(SIGNAL_GUARD);
-        let stack = libc::stack_t { ss_sp: start, ss_flags: 0, ss_size: SIGNAL_STACK };
-        if guard == libc::MAP_FAILED
-            || libc::mprotect(start, SIGNAL_STACK, libc::PROT_READ | libc::PROT_WRITE) != 0
-            || libc::sigaltstack(&stack, std::ptr::null_mut()) != 0
-        {
+        if libc::pthread_getattr_np(libc::pthread_self(), attributes.as_mut_ptr()) != 0 {
+            return None;
+        }
+        libc::pthread_attr_getstack(attributes.as_ptr(), &mut start, &mut size);
+        libc::pthread_attr_destroy(attributes.as_mut_ptr());
+    }
+    Some(start as usize..start as usize + size)
+}
+
+/// The thread's signal stack: the one that it has, or a new one. Whether it is a new one.
+fn signal_stack() -> (Range<usize>, bool) {
+    // SAFETY: a zeroed structure is valid, and is written to.
+    let old = unsafe {
+        let mut old: libc::stack_t = std::mem::zeroed();
+        libc::sigaltstack(std::ptr::null(), &mut old);
+        old
+    };
+    if old.ss_flags & libc::SS_DISABLE == 0 && old.ss_size >= LEAST_SIGNAL_STACK {
+        return (old.ss_sp as usize..old.ss_sp as usize + old.ss_size, false);
+    }
+    match SignalStack::new() {
+        Some(stack) => {
+            let start = stack.0 as usize + SIGNAL_GUARD;
+            // A thread that is about to end has no place for it any more: then the stack stays.
+            let _ = SIGNAL_STACK_OWNER.try_with(|owner| owner.set(Some(stack)));
+            (start..start + SIGNAL_STACK, true)
+        }
+        None => {
             let mut text = message();
             text.add("cannot create a stack for signals");
             fail(text, 1);
         }
-        start as usize
     }
 }
 
-/// Whether a fault at an address is the overflow of a stack. `is_unmapped`: the system has no memory at the address
+/// A stack for signal handlers with the guard below it, which is where it begins.
+struct SignalStack(*mut libc::c_void);
+
+impl SignalStack {
+    /// Makes a new one that of the calling thread.
+    fn new() -> Option<SignalStack> {
+        // SAFETY: maps new memory and hands a part of it, which nobody else uses, to the kernel.
+        unsafe {
+            let flags = libc::MAP_PRIVATE | libc::MAP_ANONYMOUS | libc::MAP_NORESERVE;
+            let guard = libc::mmap(std::ptr::null_mut(), SIGNAL_GUARD + SIGNAL_STACK, libc::PROT_NONE, flags, -1, 0);
+            if guard == libc::MAP_FAILED {
+                return None;
+            }
+            let start = guard.byte_add(SIGNAL_GUARD);
+            let stack = libc::stack_t { ss_sp: start, ss_flags: 0, ss_size: SIGNAL_STACK };
+            let is_done = libc::mprotect(start, SIGNAL_STACK, libc::PROT_READ | libc::PROT_WRITE) == 0
+                && libc::sigaltstack(&stack, std::ptr::null_mut()) == 0;
+            if !is_done {
+                libc::munmap(guard, SIGNAL_GUARD + SIGNAL_STACK);
+                return None;
+            }
+            Some(SignalStack(guard))
+        }
+    }
+}
+
+impl Drop for SignalStack {
+    fn drop(&mut self) {
+        let start = self.0 as usize + SIGNAL_GUARD;
+        // SAFETY: the stack goes away only if it is not the thread's any more, and nothing runs on it: a thread does not end there.
+        unsafe {
+            let mut now: libc::stack_t = std::mem::zeroed();
+            libc::sigaltstack(std::ptr::null(), &mut now);
+            if now.ss_flags & libc::SS_DISABLE == 0 && now.ss_sp as usize == start {
+                let none = libc::stack_t { ss_sp: std::ptr::null_mut(), ss_flags: libc::SS_DISABLE, ss_size: 0 };
+                if libc::sigaltstack(&none, std::ptr::null_mut()) != 0 {
+                    return;
+                }
+            }
+            THREAD.set(UNKNOWN);
+            libc::munmap(self.0, SIGNAL_GUARD + SIGNAL_STACK);
+        }
+    }
+}
+
+/// Whether [`prepare_thread`] was called on this thread.
+pub fn is_known() -> bool {
+    THREAD.get().end != 0
+}
+
+/// Whether this is the thread that the process began with, and it is known.
+pub fn is_main() -> bool {
+    THREAD.get().is_main
+}
+
+/// Whether a fault at an address is the overflow of the thread's stack. `is_unmapped`: the system has no memory at the address
 /// (`SEGV_MAPERR`), as opposed to memory that may not be used in this way.
 pub fn is_overflow(address: usize, is_unmapped: bool) -> bool {
-    let main_start = MAIN_START.load(Ordering::Relaxed);
-    let signal_start = SIGNAL_START.load(Ordering::Relaxed);
-    // The whole of the main stack: the kernel refuses to let it grow also when memory is short or another mapping is near.
-    let in_main = (main_start.saturating_sub(MAIN_GUARD)..MAIN_END.load(Ordering::Relaxed)).contains(&address);
-    in_main && is_unmapped || (signal_start.saturating_sub(SIGNAL_GUARD)..signal_start).contains(&address)
+    let Thread { start, end, is_main, signal_start, is_signal_guarded, .. } = THREAD.get();
+    let is_stack = match is_main {
+        // All of it: the kernel refuses to let it grow also when memory is short or another mapping is near.
+        true => is_unmapped && (start.saturating_sub(MAIN_GUARD)..end).contains(&address),
+        false => (start.saturating_sub(THREAD_GUARD)..start).contains(&address),
+    };
+    is_stack || is_signal_guarded && (signal_start - SIGNAL_GUARD..signal_start).contains(&address)
 }
 
 /// The end of the stack that an address lies in: words from a live address up to there can be read.
 pub fn end_of_stack(address: usize) -> Option<usize> {
-    let main_end = MAIN_END.load(Ordering::Relaxed);
-    let signal_start = SIGNAL_START.load(Ordering::Relaxed);
-    if (MAIN_START.load(Ordering::Relaxed)..main_end).contains(&address) {
-        Some(main_end)
-    } else if (signal_start..signal_start + SIGNAL_STACK).contains(&address) {
-        Some(signal_start + SIGNAL_STACK)
-    } else {
-        None
-    }
+    let Thread { start, end, signal_start, signal_end, .. } = THREAD.get();
+    let stacks = [start..end, signal_start..signal_end];
+    stacks.into_iter().find(|stack| stack.contains(&address)).map(|stack| stack.end)
 }

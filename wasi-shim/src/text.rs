@@ -1,5 +1,5 @@
-//! Text to a file descriptor through a buffer on the stack: no allocation, no locks, no `std::fmt`, so that trap handlers
-//! may use it.
+//! Text to a file descriptor, or to a place in memory, through a buffer on the stack: no allocation, no locks, no
+//! `std::fmt`, so that trap handlers may use it.
 
 use crate::program::c_string;
 use std::sync::atomic::{AtomicPtr, Ordering};
@@ -12,14 +12,52 @@ pub const USAGE_EXIT_STATUS: i32 = 2;
 
 /// Collects text and writes it when dropped, in one system call if it fits.
 pub struct Text {
-    descriptor: i32,
+    sink: Sink,
     buffer: [u8; 1024],
     used: usize,
 }
 
+/// Where text goes.
+enum Sink {
+    Descriptor(i32),
+    /// A place for `length` bytes, of which one is for the zero byte behind the text; and how many bytes went there or would have.
+    Place {
+        start: *mut u8,
+        length: usize,
+        written: usize,
+    },
+}
+
 impl Text {
     pub fn new(descriptor: i32) -> Text {
-        Text { descriptor, buffer: [0; 1024], used: 0 }
+        Text { sink: Sink::Descriptor(descriptor), buffer: [0; 1024], used: 0 }
+    }
+
+    /// Text that ends up in `place`, cut to its size and ended by a zero byte. To be dropped before `place` is looked at.
+    pub fn into_buffer(place: &mut [u8]) -> Text {
+        // SAFETY: a place of that many bytes.
+        unsafe { Text::into_place(place.as_mut_ptr(), place.len()) }
+    }
+
+    /// As [`Text::into_buffer`].
+    ///
+    /// # Safety
+    /// From `start` on `length` bytes can be written until the text is dropped.
+    pub unsafe fn into_place(start: *mut u8, length: usize) -> Text {
+        Text { sink: Sink::Place { start, length, written: 0 }, buffer: [0; 1024], used: 0 }
+    }
+
+    /// What was not written yet: all of a short message.
+    pub fn line(&self) -> &[u8] {
+        &self.buffer[..self.used]
+    }
+
+    /// Length of all the text so far, cut or not, for text that goes to a place in memory.
+    pub fn length(&self) -> usize {
+        match self.sink {
+            Sink::Place { written, .. } => written + self.used,
+            Sink::Descriptor(_) => self.used,
+        }
     }
 
     pub fn add(&mut self, text: impl AsRef<[u8]>) -> &mut Text {
@@ -72,18 +110,35 @@ impl Text {
     }
 
     fn flush(&mut self) {
-        let mut rest = &self.buffer[..self.used];
-        while !rest.is_empty() {
-            // SAFETY: writes from a live buffer; a bad descriptor is an error, not a fault.
-            let n = unsafe { libc::write(self.descriptor, rest.as_ptr().cast(), rest.len()) };
-            match n {
-                1.. => rest = &rest[n as usize..],
-                // SAFETY: errno is a thread-local variable of the C library.
-                -1 if unsafe { *libc::__errno_location() } == libc::EINTR => {}
-                _ => break,
+        let text = &self.buffer[..self.used];
+        match &mut self.sink {
+            Sink::Descriptor(descriptor) => write(*descriptor, text),
+            Sink::Place { start, length, written } => {
+                if let Some(room) = length.checked_sub(*written + 1) {
+                    let n = room.min(text.len());
+                    // SAFETY: `n` and one more bytes are left of the place.
+                    unsafe {
+                        std::ptr::copy_nonoverlapping(text.as_ptr(), start.add(*written), n);
+                        start.add(*written + n).write(0);
+                    }
+                }
+                *written += text.len();
             }
         }
         self.used = 0;
+    }
+}
+
+fn write(descriptor: i32, mut rest: &[u8]) {
+    while !rest.is_empty() {
+        // SAFETY: writes from a live buffer; a bad descriptor is an error, not a fault.
+        let n = unsafe { libc::write(descriptor, rest.as_ptr().cast(), rest.len()) };
+        match n {
+            1.. => rest = &rest[n as usize..],
+            // SAFETY: errno is a thread-local variable of the C library.
+            -1 if unsafe { *libc::__errno_location() } == libc::EINTR => {}
+            _ => break,
+        }
     }
 }
 
@@ -116,12 +171,4 @@ pub fn message() -> Text {
         text.add_name(unsafe { c_string(name) }).add(": ");
     }
     text
-}
-
-/// Ends a message with a line break, writes it, and stops the program.
-pub fn fail(mut text: Text, status: i32) -> ! {
-    text.add("\n");
-    drop(text);
-    // SAFETY: does not return; nothing of this program waits to be written.
-    unsafe { libc::_exit(status) }
 }

@@ -1,29 +1,25 @@
-//! Traps: from a fault or a call to a message with a backtrace, and exit status 134.
+//! Traps: from a fault or a call to a report, which ends the attempt, or is written and ends the process with status 134.
 //!
-//! Comes in: a signal, or a call of [`w2n_trap`]. A fault is a trap if the image's tables say so of the faulting
-//! instruction, or if it is the overflow of a stack. All other faults go to whoever was there before.
+//! Comes in: a signal, or a call of [`w2n_raise`]. A fault is a trap if the image's tables say so of the faulting
+//! instruction, or if it is the overflow of a stack on which translated code runs. All other faults go to whoever was there before.
 //!
-//! Everything here may run in a signal handler: it allocates nothing and locks nothing. It reads memory only through
-//! pointers that were checked, and a fault in the handler ends the process, because the handler's mask blocks all
-//! signals. So it never loops.
+//! Everything here may run in a signal handler: it allocates nothing and locks nothing, and a fault in the handler ends the
+//! process, because the handler's mask blocks all signals. So it never loops.
 
-use crate::abi::{NO_FUNCTION, TRAP_EXIT_STATUS, Trap};
+use crate::abi::{CODE_UNDEFINED, CODE_WASI, TRAP_EXIT_STATUS, Trap, TrapReport};
 use crate::attempt;
+use crate::backtrace::{self, Cause, Registers, registers_here};
+use crate::program;
 use crate::sites::Place;
 use crate::stack;
 use crate::text::{STDERR, Text};
 use libc::{SA_ONSTACK, SA_SIGINFO, SIGBUS, SIGFPE, SIGILL, SIGSEGV, c_int, c_void, siginfo_t};
 use std::cell::UnsafeCell;
 use std::mem::MaybeUninit;
+use std::sync::Once;
 
 /// `SEGV_MAPERR` of `<asm-generic/siginfo.h>`: no memory at the address.
 const SEGV_MAPERR: c_int = 1;
-
-/// How many frames are looked at before nobody wants to know the number any more.
-const COUNTED_FRAMES: u64 = 1_000_000;
-
-/// How many functions a backtrace shows.
-const SHOWN_FRAMES: u64 = 32;
 
 const SIGNALS: [c_int; 4] = [SIGSEGV, SIGBUS, SIGILL, SIGFPE];
 
@@ -35,68 +31,108 @@ unsafe impl Sync for Previous {}
 /// What happened at each of [`SIGNALS`] before [`install`].
 static PREVIOUS: Previous = Previous(UnsafeCell::new([MaybeUninit::uninit(); SIGNALS.len()]));
 
-/// The registers that tell where code is and how it came there.
-#[derive(Clone, Copy)]
-pub struct Registers {
-    pub pc: usize,
-    pub sp: usize,
-    pub fp: usize,
-}
-
-/// Makes faults of translated code traps. Requires a signal stack.
+/// Makes faults of translated code traps. Whoever handles these signals now keeps what is not ours.
 pub fn install() {
-    for (index, signal) in SIGNALS.into_iter().enumerate() {
-        // SAFETY: a zeroed `sigaction` is valid; the handler has the type that SA_SIGINFO asks for.
-        unsafe {
-            let mut action: libc::sigaction = std::mem::zeroed();
-            action.sa_sigaction = handle as *const () as usize;
-            // ONSTACK: the stack may be what faulted. All signals are blocked, see above.
-            action.sa_flags = SA_SIGINFO | SA_ONSTACK;
-            libc::sigfillset(&mut action.sa_mask);
-            let previous = (*PREVIOUS.0.get())[index].as_mut_ptr();
-            libc::sigaction(signal, &action, previous);
+    static INSTALLED: Once = Once::new();
+    INSTALLED.call_once(|| {
+        for (index, signal) in SIGNALS.into_iter().enumerate() {
+            // SAFETY: a zeroed `sigaction` is valid; the handler has the type that SA_SIGINFO asks for.
+            unsafe {
+                let mut action: libc::sigaction = std::mem::zeroed();
+                action.sa_sigaction = handle as *const () as usize;
+                // ONSTACK: the stack may be what faulted. All signals are blocked, see above.
+                action.sa_flags = SA_SIGINFO | SA_ONSTACK;
+                libc::sigfillset(&mut action.sa_mask);
+                // Before ours can run.
+                let previous = (*PREVIOUS.0.get())[index].as_mut_ptr();
+                libc::sigaction(signal, std::ptr::null(), previous);
+                libc::sigaction(signal, &action, std::ptr::null_mut());
+            }
         }
-    }
+    });
 }
 
 extern "C" fn handle(signal: c_int, info: *mut siginfo_t, context: *mut c_void) {
     // SAFETY: the kernel passes a valid `siginfo_t` and, with SA_SIGINFO, a valid `ucontext_t`.
-    let (code, address, registers) = unsafe {
-        let registers = &(*context.cast::<libc::ucontext_t>()).uc_mcontext.gregs;
-        let register = |number| registers[number as usize] as usize;
-        let registers =
-            Registers { pc: register(libc::REG_RIP), sp: register(libc::REG_RSP), fp: register(libc::REG_RBP) };
-        ((*info).si_code, (*info).si_addr() as usize, registers)
-    };
-    // Zero and below: sent by a process, not by the processor.
-    if code > 0 {
-        if signal == SIGSEGV && stack::is_overflow(address, code == SEGV_MAPERR) {
-            return stop(Trap::StackExhausted.message(), registers, context);
-        }
-        let site = Place::find(registers.pc).and_then(|place| place.trap());
-        let trap = site.and_then(|site| Trap::ALL.into_iter().find(|&trap| trap as u8 == site.trap));
-        if let Some(trap) = trap {
-            return stop(trap.message(), registers, context);
-        }
+    let is_taken = unsafe { take(signal, info, context) };
+    if !is_taken {
+        pass_on(signal, info, context);
     }
-    pass_on(signal, info, context, code);
 }
 
-/// A trap in a signal handler: the end of an attempt, or of the program.
-fn stop(message: &'static str, registers: Registers, context: *mut c_void) {
-    // SAFETY: the kernel passes a valid `ucontext_t`, and restores the registers from it.
-    let context = unsafe { &mut *context.cast::<libc::ucontext_t>() };
-    if !attempt::give_up_in(context, message) {
-        raise(message, registers);
+/// For a host that handles SIGSEGV, SIGBUS, SIGILL or SIGFPE itself, from a handler installed with SA_SIGINFO: 1 if the signal was a
+/// trap inside of an attempt, which goes on when the handler returns; 0 if it has nothing to do with translated code. Does not return
+/// from a trap outside of attempts.
+///
+/// # Safety
+/// The arguments are those of the signal handler.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn w2n_handle_signal(signal: c_int, info: *mut siginfo_t, context: *mut c_void) -> c_int {
+    // SAFETY: as required of the caller.
+    unsafe { take(signal, info, context).into() }
+}
+
+/// Makes a fault of translated code a trap. Whether it was one.
+///
+/// # Safety
+/// The arguments are those of a signal handler.
+unsafe fn take(signal: c_int, info: *mut siginfo_t, context: *mut c_void) -> bool {
+    // SAFETY: as required of the caller.
+    let (code, address, registers, context) = unsafe {
+        let context = &mut *context.cast::<libc::ucontext_t>();
+        let register = |number| context.uc_mcontext.gregs[number as usize] as usize;
+        let registers =
+            Registers { pc: register(libc::REG_RIP), sp: register(libc::REG_RSP), fp: register(libc::REG_RBP) };
+        ((*info).si_code, (*info).si_addr() as usize, registers, context)
+    };
+    // Zero and below: sent by a process, not by the processor.
+    if code <= 0 || !SIGNALS.contains(&signal) {
+        return false;
     }
+    let place = Place::find(registers.pc);
+    let overflow = signal == SIGSEGV && is_overflow(address, code == SEGV_MAPERR, registers, place.is_some());
+    let number =
+        if overflow { Some(Trap::StackExhausted as u8) } else { place.and_then(|it| it.trap()).map(|it| it.trap) };
+    let Some(trap) = Trap::ALL.into_iter().find(|&trap| Some(trap as u8) == number) else { return false };
+    let report = backtrace::report(trap.into(), registers);
+    if !attempt::give_up_in(context, &report) {
+        end(&report);
+    }
+    true
+}
+
+/// Whether a fault is the overflow of a stack that translated code, or what it called, has used up.
+fn is_overflow(address: usize, is_unmapped: bool, registers: Registers, in_translated: bool) -> bool {
+    /// No frame is so large without touching its pages one after the other.
+    const NEAR: usize = 64 << 10;
+    if in_translated && address.abs_diff(registers.sp) <= NEAR && !stack::is_known() {
+        return true;
+    }
+    stack::is_overflow(address, is_unmapped)
+        && (in_translated
+            || program::main().is_some() && stack::is_main()
+            || has_translated_frame(address, registers.sp))
+}
+
+/// Whether one of the words on the stack, since the innermost attempt, is a return address in translated code.
+fn has_translated_frame(fault: usize, sp: usize) -> bool {
+    // The page of the fault and those below it are not there.
+    let start = sp.max((fault | 4095) + 1).next_multiple_of(8);
+    let Some(end) = stack::end_of_stack(start) else { return false };
+    let attempt = attempt::stack_of_attempt();
+    let end = if (start..end).contains(&attempt) { attempt } else { end };
+    // SAFETY: what lies above an address in use, up to the stack's end, can be read.
+    (start..end).step_by(8).any(|word| Place::is_after_call(unsafe { *(word as *const usize) }))
 }
 
 /// A signal that is not ours: calls the handler that was there before, or lets the system do what it would have done.
-fn pass_on(signal: c_int, info: *mut siginfo_t, context: *mut c_void, code: c_int) {
+fn pass_on(signal: c_int, info: *mut siginfo_t, context: *mut c_void) {
     let Some(index) = SIGNALS.iter().position(|&ours| ours == signal) else { return };
-    // SAFETY: `install` wrote the entry before this handler could run. Its handler has the type that its flags tell.
+    // SAFETY: `install` wrote the entry before this handler could run. Its handler has the type that its flags tell. The kernel
+    // passes a valid `siginfo_t` and `ucontext_t`.
     unsafe {
         let previous = (*PREVIOUS.0.get())[index].assume_init_ref();
+        let code = (*info).si_code;
         match previous.sa_sigaction {
             libc::SIG_DFL | libc::SIG_IGN => {
                 libc::sigaction(signal, previous, std::ptr::null_mut());
@@ -106,135 +142,94 @@ fn pass_on(signal: c_int, info: *mut siginfo_t, context: *mut c_void, code: c_in
                 }
             }
             handler if previous.sa_flags & SA_SIGINFO != 0 => {
+                block_as(previous, signal, context);
                 std::mem::transmute::<usize, extern "C" fn(c_int, *mut siginfo_t, *mut c_void)>(handler)(
                     signal, info, context,
                 );
             }
-            handler => std::mem::transmute::<usize, extern "C" fn(c_int)>(handler)(signal),
+            handler => {
+                block_as(previous, signal, context);
+                std::mem::transmute::<usize, extern "C" fn(c_int)>(handler)(signal)
+            }
         }
+    }
+}
+
+/// Blocks the signals that the kernel would block for this handler, and no others.
+///
+/// # Safety
+/// `context` is that of the signal.
+unsafe fn block_as(action: &libc::sigaction, signal: c_int, context: *mut c_void) {
+    // SAFETY: reads and writes sets of signals that exist.
+    unsafe {
+        let mut blocked = (*context.cast::<libc::ucontext_t>()).uc_sigmask;
+        for number in 1..libc::SIGRTMAX() + 1 {
+            if libc::sigismember(&action.sa_mask, number) == 1 {
+                libc::sigaddset(&mut blocked, number);
+            }
+        }
+        if action.sa_flags & libc::SA_NODEFER == 0 {
+            libc::sigaddset(&mut blocked, signal);
+        }
+        libc::pthread_sigmask(libc::SIG_SETMASK, &blocked, std::ptr::null_mut());
     }
 }
 
 /// [`crate::abi::Builtin::RaiseTrap`].
 #[unsafe(no_mangle)]
-pub extern "C" fn w2n_trap(number: i32) -> ! {
+pub extern "C" fn w2n_raise(number: i32) -> ! {
     let trap = Trap::ALL.into_iter().find(|&trap| trap as i32 == number);
-    raise_here(trap.map_or("unknown trap", Trap::message))
+    raise_here(trap.expect("the compiler knows the same traps"))
+}
+
+/// [`crate::abi::Builtin::UndefinedImport`].
+#[unsafe(no_mangle)]
+pub extern "C" fn w2n_undefined_import(entry: usize) -> ! {
+    let mut text = Text::into_buffer(&mut []);
+    text.add("undefined import ").add_name(Place::find(entry).map_or(&b""[..], |place| place.name())).add(" called");
+    raise_here(Cause { code: CODE_UNDEFINED, message: text.line() })
 }
 
 /// Raises a trap from a function of the runtime that translated code called.
 #[inline(always)]
-pub fn raise_here(message: &'static str) -> ! {
-    attempt::give_up(message);
-    raise(message, registers_here())
+pub fn raise_here<'a>(cause: impl Into<Cause<'a>>) -> ! {
+    raise(&backtrace::report(cause.into(), registers_here()))
 }
 
-/// Where a backtrace from inside the runtime begins.
+/// As [`raise_here`], for a pointer that a WASI function can't follow.
 #[inline(always)]
-pub fn registers_here() -> Registers {
-    let fp = frame_pointer();
-    Registers { pc: 0, sp: fp, fp }
+pub fn raise_wasi(message: &'static str) -> ! {
+    raise_here(Cause { code: CODE_WASI, message: message.as_bytes() })
 }
 
-/// The frame pointer of the function around.
-#[inline(always)]
-pub fn frame_pointer() -> usize {
-    let fp: usize;
-    // SAFETY: copies a register. The build script compiles this crate with frame pointers.
-    unsafe { std::arch::asm!("mov {}, rbp", out(reg) fp, options(nomem, nostack, preserves_flags)) };
-    fp
+/// Ends the attempt with a report, or else the process.
+pub fn raise(report: &TrapReport) -> ! {
+    attempt::give_up(report);
+    end(report)
 }
 
-/// Writes the message and the backtrace, and stops the program.
-pub fn raise(message: &str, registers: Registers) -> ! {
-    let mut text = begin();
-    text.add(message);
-    end(text, registers)
-}
-
-/// The beginning of the message, for those who have more to say than [`raise`] takes.
-pub fn begin() -> Text {
-    let mut text = Text::new(STDERR);
-    text.add("wasm trap: ");
-    text
-}
-
-/// Ends the message with the backtrace, and stops the program.
-pub fn end(mut text: Text, registers: Registers) -> ! {
-    text.add("\nwasm backtrace:\n");
-    let mut n_frames = 0;
-    walk(registers, |place, code_offset| {
-        if place.function.index == NO_FUNCTION {
-            return;
-        }
-        if n_frames < SHOWN_FRAMES {
-            add_frame(&mut text, n_frames, place, code_offset);
-        }
-        n_frames += 1;
-    });
-    if n_frames > SHOWN_FRAMES {
-        text.add("  ... and ").add_decimal((n_frames - SHOWN_FRAMES).into());
-        text.add(if n_frames >= COUNTED_FRAMES { " or more\n" } else { " more\n" });
-    }
-    drop(text);
+/// Writes the report, and stops the process.
+fn end(report: &TrapReport) -> ! {
+    print(report);
     // SAFETY: does not return.
     unsafe { libc::_exit(TRAP_EXIT_STATUS) }
 }
 
-/// `    0: 0x1a3 - fib`
-fn add_frame(text: &mut Text, number: u64, place: Place, code_offset: u32) {
-    text.add(if number < 10 { "    " } else { "   " }).add_decimal(number.into()).add(": ");
-    if let Some(wasm_offset) = place.wasm_offset(code_offset) {
-        text.add_hex(wasm_offset.into()).add(" - ");
-    }
-    match place.name() {
-        b"" => text.add("<function ").add_decimal(place.function.index.into()).add(">"),
-        name => text.add_name(name),
-    };
-    text.add("\n");
+pub fn print(report: &TrapReport) {
+    backtrace::add_report(&mut Text::new(STDERR), report);
 }
 
-/// Visits translated functions from the innermost outwards: the function and the code offset in it, of the fault or of a
-/// return address. Frames of the runtime between them are passed over if they keep frame pointers.
-fn walk(registers: Registers, mut visit: impl FnMut(Place, u32)) {
-    let Registers { pc, sp, mut fp } = registers;
-    if let Some(place) = Place::find(pc) {
-        visit(place, place.offset);
-        // Before its first instructions `push rbp; mov rbp, rsp`, and in a function without them, rbp is the caller's.
-        let return_address = match (place.offset, place.function.has_frame) {
-            (0, _) | (_, 0) => Some(sp),
-            (1, _) => Some(sp + 8),
-            _ => None,
-        };
-        if let Some(caller) = return_address.and_then(read).and_then(caller) {
-            visit(caller.0, caller.1);
-        }
+/// Writes what a program would print of a trap to `buffer`, cut to `size` bytes and ended by a zero byte, as `snprintf` does. Returns
+/// the length of the whole text.
+///
+/// # Safety
+/// `report` points at what `w2n_try` filled in, and `buffer` at a place for `size` bytes; it may be null if `size` is 0.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn w2n_trap_text(report: *const TrapReport, buffer: *mut u8, size: usize) -> usize {
+    // SAFETY: as required of the caller.
+    unsafe {
+        let mut text = Text::into_place(buffer, size);
+        backtrace::add_report(&mut text, &*report);
+        text.length()
     }
-    let mut floor = sp;
-    let mut n_frames = 0;
-    // Frames lie one above the other in one stack, so the walk ends. After an overflow, sp may be below its stack.
-    while fp >= floor && stack::end_of_stack(sp).is_none_or(|end| stack::end_of_stack(fp) == Some(end)) {
-        let (Some(next), Some(return_address)) = (read(fp), read(fp + 8)) else { return };
-        if let Some((place, code_offset)) = caller(return_address) {
-            visit(place, code_offset);
-        }
-        (floor, fp) = (fp + 16, next);
-        n_frames += 1;
-        if n_frames == COUNTED_FRAMES {
-            return;
-        }
-    }
-}
-
-/// The place of the call that a return address belongs to: a call that never returns may be a function's last instruction.
-fn caller(return_address: usize) -> Option<(Place, u32)> {
-    let place = Place::find(return_address.wrapping_sub(1))?;
-    Some((place, place.offset + 1))
-}
-
-/// A word of a stack, if the address is aligned and not beyond its end. Requires that lower addresses are in use.
-fn read(address: usize) -> Option<usize> {
-    let end = stack::end_of_stack(address)?;
-    // SAFETY: from a live frame to the end of its stack all is mapped.
-    (address.is_multiple_of(8) && address + 8 <= end).then(|| unsafe { *(address as *const usize) })
 }

@@ -128,15 +128,15 @@ unsafe fn find(memory: *mut Memory, address: u64, size: u64, must_be_shared: boo
     // SAFETY: as required of the caller.
     let bytes = unsafe { memory::size(memory) }.load(Ordering::Acquire);
     if !address.is_multiple_of(size) {
-        raise_here(Trap::UnalignedAtomic.message());
+        raise_here(Trap::UnalignedAtomic);
     }
     if address.checked_add(size).is_none_or(|end| end > bytes) {
-        raise_here(Trap::MemoryOutOfBounds.message());
+        raise_here(Trap::MemoryOutOfBounds);
     }
     // SAFETY: these fields don't change while code runs, and the address is within the memory.
     unsafe {
         if must_be_shared && (*memory).is_shared == 0 {
-            raise_here(Trap::ExpectedSharedMemory.message());
+            raise_here(Trap::ExpectedSharedMemory);
         }
         (*memory).base.add(address as usize)
     }

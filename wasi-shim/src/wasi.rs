@@ -1,29 +1,41 @@
-//! WASI preview 1 and its predecessor `wasi_unstable`, on wasi-common.
+//! WASI preview 1 and its predecessor `wasi_unstable`.
 //!
-//! wasi-common is no longer maintained upstream. It is reached only through the rows of [`calls`], and each known fault of
-//! it is corrected in one place: [`stdio`], [`sched`], [`clock`] and [`process`] replace parts of it, [`poll`], [`open`] and
-//! [`sock`] prepare its work, [`outcome`] turns its fatal errors into numbers.
+//! The guest is not trusted. [`guest`] turns its numbers into checked pointers, [`beneath`] keeps its paths inside of what was granted,
+//! [`descriptor`] and [`rights`] know what may be done with which descriptor; the other modules are WASI's functions, which
+//! say what to ask the system for. [`calls`] lists them all.
+
+mod errno;
+
+mod rights;
+
+mod descriptor;
+
+mod beneath;
+
+mod strings;
 
 mod context;
 
-mod outcome;
-
-mod stdio;
-
-mod sched;
-
-mod random;
-
-mod start;
-
-mod poll;
-
-mod process;
+mod guest;
 
 mod clock;
 
+mod stat;
+
+mod path;
+
+mod file;
+
+mod directory;
+
+mod random;
+
+mod process;
+
 mod sock;
 
-mod open;
+mod poll;
+
+mod start;
 
 mod calls;

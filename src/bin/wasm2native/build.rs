@@ -2,21 +2,27 @@
 
 use crate::Usage;
 use crate::console::Console;
-use crate::flags::Compile;
+use crate::flags::{Compile, EmitItem};
 use crate::outputs::{self, STDIO};
 use anyhow::{Context, Result, bail};
 use std::path::Path;
 use std::process::ExitCode;
 use wasm2native::driver;
-use wasm2native::options::{Emit, Options};
+use wasm2native::options::{Emit, Options, Output};
 use wasm2native::wasm::input::Input;
 
 pub fn run(args: &Compile, console: &Console) -> Result<ExitCode> {
     let outputs = outputs::plan(args)?;
     let options = args.options();
     driver::check_target(&options).map_err(|error| Usage(format!("{error:#}")))?;
-    if args.emit() != Emit::Exe && !options.program_options.is_empty() {
-        console.warning("--dir, --env and limits have no effect: only programs have powers");
+    let makes_program = args.emit().iter().any(|form| form.emit == Emit::Exe);
+    let makes_code = |form: &EmitItem| !matches!(form.emit, Emit::Asm | Emit::Clif | Emit::Wat);
+    if !args.emit().iter().any(makes_code) && !options.program_options.is_empty() {
+        console.warning("--dir, --env and limits have no effect: only programs and libraries have powers");
+    }
+    if let Some(file) = args.linking.files.first().filter(|_| !makes_program) {
+        let what = "objects and libraries are linked into programs only";
+        return Err(Usage(format!("{}: {what}\nhelp: link it with the result", file.display())).into());
     }
     if let Some(dir) = &args.out_dir {
         std::fs::create_dir_all(dir).with_context(|| format!("can't make the directory {}", dir.display()))?;
@@ -24,10 +30,12 @@ pub fn run(args: &Compile, console: &Console) -> Result<ExitCode> {
 
     console.begin();
     let mut failed = Vec::new();
-    for (input, output) in args.inputs.iter().zip(&outputs) {
+    for (input, outputs) in args.inputs.iter().zip(&outputs) {
         console.input(input);
-        console.verbose(&format!("{} -> {}", input.display(), output.display()));
-        if let Err(error) = build(input, &options, args.emit(), output, console) {
+        for output in outputs {
+            console.verbose(&format!("{} -> {}", input.display(), output.file.display()));
+        }
+        if let Err(error) = build(input, &options, outputs, console) {
             if is_broken_pipe(&error) {
                 // Who read standard output has seen enough: no reason for a message.
                 return Ok(ExitCode::FAILURE);
@@ -47,16 +55,19 @@ pub fn run(args: &Compile, console: &Console) -> Result<ExitCode> {
     Ok(ExitCode::FAILURE)
 }
 
-fn build(input: &Path, options: &Options, emit: Emit, output: &Path, console: &Console) -> Result<()> {
+fn build(input: &Path, options: &Options, outputs: &[Output], console: &Console) -> Result<()> {
     let input = Input::read(input)?;
-    let binary = matches!(emit, Emit::Obj | Emit::Exe);
-    if output != Path::new(STDIO) || !binary {
-        return driver::build(&input, options, emit, output, console);
-    }
     // A program is linked in a file; only then it can go down a pipe.
+    let is_piped = |output: &&Output| output.file == Path::new(STDIO) && !output.emit.is_text();
+    let Some(piped) = outputs.iter().find(is_piped) else { return driver::build(&input, options, outputs, console) };
     let dir = tempfile::tempdir().context("can't make a temporary directory")?;
     let file = dir.path().join("a.out");
-    driver::build(&input, options, emit, &file, console)?;
+    let redirect = |output: &Output| match output.emit == piped.emit {
+        true => Output { emit: output.emit, file: file.clone() },
+        false => output.clone(),
+    };
+    let outputs: Vec<Output> = outputs.iter().map(redirect).collect();
+    driver::build(&input, options, &outputs, console)?;
     std::io::copy(&mut std::fs::File::open(&file)?, &mut std::io::stdout().lock())
         .context("can't write to standard output")?;
     Ok(())

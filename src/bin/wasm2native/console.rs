@@ -4,6 +4,7 @@
 //! begins with `help: `, that line comes last and says what to do.
 
 use crate::flags::Messages;
+use crate::words;
 use clap::ColorChoice;
 use clap::builder::styling::{AnsiColor, Color, Style};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
@@ -122,6 +123,15 @@ impl Observer for Console {
 
     fn advance(&self, n: u64) {
         self.bar.inc(n);
+    }
+
+    fn warning(&self, text: &str) {
+        Console::warning(self, text);
+    }
+
+    fn linked(&self, command: &[String]) {
+        let words: Vec<_> = command.iter().map(|word| words::quote(word)).collect();
+        self.bar.suspend(|| eprintln!("{}", words.join(" ")));
     }
 
     fn done(&self, name: &'static str, took: Duration) {

@@ -3,6 +3,7 @@
 //! To add a flag: a field here under its heading, its value in [`Compile::options`] or [`Code::options`]. Its help says what the
 //! user gets.
 
+use crate::linking::Linking;
 use crate::powers::Powers;
 use clap::{ArgAction, Args, ColorChoice, Parser, Subcommand, ValueEnum};
 use std::ffi::OsString;
@@ -11,6 +12,7 @@ use wasm2native::options::{Cpu, Emit, OptLevel, Options};
 use wasm2native::wasm::unsupported;
 
 const USAGE: &str = "wasm2native [OPTIONS] INPUT [-o OUTPUT]
+       wasm2native [OPTIONS] INPUT FILE.o FILE.a FILE.c -lNAME
        wasm2native [OPTIONS] INPUT... --out-dir DIR
        wasm2native run [OPTIONS] MODULE [ARGS]...
        wasm2native inspect PROGRAM...";
@@ -18,6 +20,7 @@ const USAGE: &str = "wasm2native [OPTIONS] INPUT [-o OUTPUT]
 const EXAMPLES: &str = "Examples:
   wasm2native app.wasm                 build the program ./app
   wasm2native app.wasm --dir .         the same; it may use files where it is started
+  wasm2native app.wasm helper.c -lz    link it with C: imports `env.f` are C functions `f`
   wasm2native -c math.wat -o math.o    an object to link into a C or Rust program
   wasm2native *.wasm --out-dir bin     one program per module
   wasm2native -S app.wasm -o -         look at the code
@@ -30,9 +33,14 @@ Runner for cargo:
 
 const LONG_ABOUT: &str = "Compiles WebAssembly to native programs, ahead of time.
 
-INPUT is a module (.wasm) or its text (.wat); the result needs nothing else to run: no engine, no C compiler, no library. \
+INPUT is a module (.wasm) or its text (.wat); the result needs nothing else to run: no engine, no library. \
 A program built from a WASI module sees its arguments and its standard streams and nothing more: files and environment \
-variables have to be granted, when building (--dir, --env) or when running (environment variable WASM2NATIVE_OPTIONS=\"--dir .\").";
+variables have to be granted, when building (--dir, --env) or when running (environment variable WASM2NATIVE_OPTIONS=\"--dir .\").
+
+What a module imports beyond WASI is C: `env.puts` is the function `puts`, other modules' names come first (`zlib_inflate` for \
+zlib.inflate). It is looked for in other modules (--module), in the objects, archives, libraries and C sources beside INPUT, \
+and in the C library that wasm2native carries, for which no C compiler has to be there. C functions are outside of the sandbox: \
+--allow-import says which may be called.";
 
 const AFTER_LONG_HELP: &str =
     "Arguments can be read from a file: `@FILE` stands for the words in FILE, which may be quoted as in a shell.
@@ -72,8 +80,8 @@ pub enum Command {
 /// What follows `wasm2native` when no command does.
 #[derive(Args)]
 pub struct Compile {
-    /// Module to compile: .wasm or .wat, `-` for standard input
-    #[arg(value_name = "INPUT", required_unless_present_any = ["enable", "target"])]
+    /// Module to compile: .wasm or .wat, `-` for standard input; and what to link it with: .o, .a, .so, .c
+    #[arg(value_name = "INPUT", required_unless_present_any = ["enable", "print", "target"])]
     pub inputs: Vec<PathBuf>,
 
     /// Add the module in FILE to the program: what others import from NAME, it defines
@@ -104,9 +112,10 @@ pub struct Compile {
     #[arg(short = 'S', help_heading = "Output", conflicts_with = "emit")]
     pub assembly: bool,
 
-    /// Stop after a stage and write its result [default: exe]
-    #[arg(long, value_name = "FORM", help_heading = "Output")]
-    pub emit: Option<EmitForm>,
+    /// What to produce, in a list with commas; FORM=FILE names the file [default: exe]
+    #[arg(long, value_name = "FORM[=FILE]", help_heading = "Output", value_delimiter = ',', value_parser = emit_item,
+        long_help = emit_help())]
+    pub emit: Vec<EmitItem>,
 
     /// Leave symbols out of the program
     ///
@@ -132,6 +141,20 @@ pub struct Compile {
 
     #[command(flatten)]
     pub code: Code,
+
+    /// Print something about the module instead of compiling it: imports, exports, link-args, runtime-symbols
+    ///
+    /// Lines for programs to read, with tabs between columns.
+    /// imports: module, name, kind, Wasm type, C symbol, C declaration, and who would define it in a program;
+    ///   of a built program, the C functions that it calls.
+    /// exports: name, kind, Wasm type, C symbol, C declaration, as an object or library has them.
+    /// link-args: what a C compiler gets to link the object or library with the other files and flags given here.
+    /// runtime-symbols: what objects may need of the runtime and of the C library; asks for no module.
+    #[arg(long, value_name = "WHAT", help_heading = "Output", hide_possible_values = true, verbatim_doc_comment)]
+    pub print: Option<PrintWhat>,
+
+    #[command(flatten)]
+    pub linking: Linking,
 
     #[command(flatten)]
     pub powers: Powers,
@@ -174,6 +197,9 @@ pub struct Run {
     pub code: Code,
 
     #[command(flatten)]
+    pub linking: Linking,
+
+    #[command(flatten)]
     pub powers: Powers,
 
     #[command(flatten)]
@@ -207,6 +233,15 @@ pub struct Code {
     /// to z17. Single features are added as in generic+lse.
     #[arg(long, value_name = "CPU", help_heading = "Code")]
     pub cpu: Option<String>,
+
+    /// Mask addresses that a bounds check refused, against Spectre [default: off]
+    ///
+    /// A processor that guesses the outcome of a check reads on for some hundred instructions before it knows better, and leaves
+    /// traces of what it read. A program is the only tenant of its process, so there is nothing that its module may not know; turn this
+    /// on where a module is linked into a host that keeps secrets from it. It concerns tables, 64-bit memories, memories with pages of one
+    /// byte, and bulk operations: other accesses carry no check that could be guessed wrongly.
+    #[arg(long, help_heading = "Code")]
+    pub spectre_masks: bool,
 
     /// Allow modules to use experimental proposals; `--enable help` lists all
     #[arg(long, value_name = "NAME", help_heading = "Code", value_delimiter = ',', value_parser = proposal)]
@@ -242,18 +277,30 @@ pub struct Messages {
     pub color: ColorChoice,
 }
 
+/// An element of `--emit`.
+#[derive(Clone)]
+pub struct EmitItem {
+    pub emit: Emit,
+    pub file: Option<PathBuf>,
+}
+
+/// What can be produced: the name in `--emit`, and what help says of it.
+const FORMS: [(&str, Emit, &str); 7] = [
+    ("exe", Emit::Exe, "a program"),
+    ("obj", Emit::Obj, "a relocatable object, as -c"),
+    ("staticlib", Emit::Staticlib, "an archive for C, C++ or Rust programs, with the runtime"),
+    ("sharedlib", Emit::Sharedlib, "a shared library for them, with the runtime"),
+    ("asm", Emit::Asm, "assembly, as -S"),
+    ("clif", Emit::Clif, "Cranelift's intermediate form"),
+    ("wat", Emit::Wat, "the module as text"),
+];
+
 #[derive(Copy, Clone, ValueEnum)]
-pub enum EmitForm {
-    /// A program
-    Exe,
-    /// A relocatable object, as `-c`
-    Obj,
-    /// Assembly, as `-S`
-    Asm,
-    /// Cranelift's intermediate form
-    Clif,
-    /// The module as text
-    Wat,
+pub enum PrintWhat {
+    Imports,
+    Exports,
+    LinkArgs,
+    RuntimeSymbols,
 }
 
 #[derive(Copy, Clone, ValueEnum)]
@@ -272,16 +319,22 @@ pub enum Level {
     Oz,
 }
 
+impl EmitItem {
+    /// As it is written on the command line.
+    pub fn name(&self) -> &'static str {
+        FORMS.iter().find(|(_, emit, _)| *emit == self.emit).expect("every form has a row").0
+    }
+}
+
 impl Compile {
-    pub fn emit(&self) -> Emit {
-        match self.emit {
-            _ if self.object => Emit::Obj,
-            _ if self.assembly => Emit::Asm,
-            None | Some(EmitForm::Exe) => Emit::Exe,
-            Some(EmitForm::Obj) => Emit::Obj,
-            Some(EmitForm::Asm) => Emit::Asm,
-            Some(EmitForm::Clif) => Emit::Clif,
-            Some(EmitForm::Wat) => Emit::Wat,
+    /// What to produce, at least one thing.
+    pub fn emit(&self) -> Vec<EmitItem> {
+        let one = |emit| vec![EmitItem { emit, file: None }];
+        match () {
+            () if self.object => one(Emit::Obj),
+            () if self.assembly => one(Emit::Asm),
+            () if self.emit.is_empty() => one(Emit::Exe),
+            () => self.emit.clone(),
         }
     }
 
@@ -295,6 +348,7 @@ impl Compile {
             strip: self.strip,
             dump: self.dump.clone(),
             keep: self.keep,
+            link: self.linking.options(),
             ..self.code.options()
         }
     }
@@ -313,6 +367,7 @@ impl Code {
                 None | Some(Level::O1 | Level::O2 | Level::O3) => OptLevel::Speed,
                 Some(Level::Os | Level::Oz) => OptLevel::Size,
             },
+            spectre_masks: self.spectre_masks,
             enable: self.enable.clone(),
             invoke: self.invoke.clone(),
             ..Options::default()
@@ -324,6 +379,15 @@ impl Cli {
     /// Whether all that is wanted is the list of targets.
     pub fn lists_targets(&self) -> bool {
         self.command.is_none() && self.compile.target.as_deref() == Some("help")
+    }
+
+    /// Tells modules from what they are linked with.
+    pub fn sort_inputs(&mut self) {
+        match &mut self.command {
+            None => self.compile.linking.take_files(&mut self.compile.inputs),
+            Some(Command::Run(run)) => run.linking.take_leading_files(&mut run.module_and_args),
+            Some(Command::Inspect(_)) => {}
+        }
     }
 
     /// Whether all that is wanted is the list of proposals.
@@ -360,6 +424,28 @@ const LIST_PROPOSALS: &str = "help";
 fn proposal(text: &str) -> Result<String, String> {
     let known = text == LIST_PROPOSALS || unsupported::features(&[text.to_owned()]).is_ok();
     if known { Ok(text.to_owned()) } else { Err("`--enable help` lists what can be enabled".to_owned()) }
+}
+
+/// `FORM` or `FORM=FILE`.
+fn emit_item(text: &str) -> Result<EmitItem, String> {
+    let (name, file) = match text.split_once('=') {
+        Some((_, "")) => return Err("the file's name is missing behind `=`".to_owned()),
+        Some((name, file)) => (name, Some(PathBuf::from(file))),
+        None => (text, None),
+    };
+    match FORMS.iter().find(|(known, ..)| *known == name) {
+        Some(&(_, emit, _)) => Ok(EmitItem { emit, file }),
+        None => Err(format!("[possible values: {}]", FORMS.map(|(name, ..)| name).join(", "))),
+    }
+}
+
+fn emit_help() -> String {
+    let forms = FORMS.map(|(name, _, what)| format!("  {name:10} {what}"));
+    format!(
+        "What to produce, in a list with commas; FORM=FILE names the file [default: exe]\n\n{}\n\n\
+         Several forms come from one compilation. Their files have the input's name, or that of -o, each with its own ending.",
+        forms.join("\n")
+    )
 }
 
 fn threads(text: &str) -> Result<usize, String> {

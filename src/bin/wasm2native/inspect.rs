@@ -6,7 +6,7 @@ use anyhow::Result;
 use std::io::Write;
 use std::process::ExitCode;
 use wasm2native::abi::OPTIONS_VARIABLE;
-use wasm2native::inspect::{self, Inspection};
+use wasm2native::inspect::{self, Foreign, Inspection};
 
 pub fn run(args: &Inspect, console: &Console) -> Result<ExitCode> {
     let mut status = ExitCode::SUCCESS;
@@ -42,13 +42,21 @@ fn describe(inspection: &Inspection) -> String {
         inspection
             .dirs
             .iter()
-            .map(|dir| match dir.host == dir.guest {
-                true => dir.host.clone(),
-                false => format!("{} as {}", dir.host, dir.guest),
+            .map(|dir| {
+                let name = match dir.host == dir.guest {
+                    true => dir.host.clone(),
+                    false => format!("{} as {}", dir.host, dir.guest),
+                };
+                if dir.read_only { format!("{name} (read-only)") } else { name }
             })
             .collect(),
     );
     row("environment", environment(inspection));
+    let foreign = |it: &Foreign| match it.module == "env" && it.name == it.symbol {
+        true => it.symbol.clone(),
+        false => format!("{} as {}.{}", it.symbol, it.module.escape_debug(), it.name.escape_debug()),
+    };
+    row("calls C", inspection.foreign.iter().map(foreign).collect());
     let limit = |bytes: &Option<String>| {
         vec![bytes.as_ref().map_or("no limit of its own".to_owned(), |bytes| format!("at most {bytes} bytes"))]
     };

@@ -4,8 +4,10 @@ mod build;
 mod console;
 mod flags;
 mod inspect;
+mod linking;
 mod outputs;
 mod powers;
+mod print;
 mod run;
 mod words;
 
@@ -13,6 +15,7 @@ use anyhow::{Context, Error, Result};
 use clap::Parser;
 use console::Console;
 use flags::{Cli, Command};
+use linking::Linking;
 use std::fmt;
 use std::process::ExitCode;
 use wasm2native::codegen::cranelift::target::TARGETS;
@@ -41,7 +44,8 @@ fn main() -> ExitCode {
             return ExitCode::from(WRONG_USAGE);
         }
     };
-    let cli = Cli::parse_from(args);
+    let mut cli = Cli::parse_from(args);
+    cli.sort_inputs();
     let console = Console::new(cli.messages());
     match dispatch(&cli, &console) {
         Ok(status) => status,
@@ -75,16 +79,21 @@ fn dispatch(cli: &Cli, console: &Console) -> Result<ExitCode> {
         return Ok(ExitCode::SUCCESS);
     }
     match &cli.command {
-        None if cli.compile.inputs.is_empty() => Err(missing_input("INPUT")),
-        Some(Command::Run(run)) if run.module_and_args.is_empty() => Err(missing_input("MODULE")),
+        None if let Some(what) = cli.compile.print => print::run(&cli.compile, what),
+        None if cli.compile.inputs.is_empty() => Err(missing_input("INPUT", &cli.compile.linking)),
+        Some(Command::Run(run)) if run.module_and_args.is_empty() => Err(missing_input("MODULE", &run.linking)),
         None => build::run(&cli.compile, console),
         Some(Command::Run(run)) => match run::run(run, console)? {},
         Some(Command::Inspect(inspect)) => inspect::run(inspect, console),
     }
 }
 
-fn missing_input(name: &str) -> Error {
-    Usage(format!("the required argument <{name}> is missing")).into()
+fn missing_input(name: &str, linking: &Linking) -> Error {
+    let given = match linking.files.first() {
+        Some(file) => format!(": {} is no module, but something to link one with", file.display()),
+        None => String::new(),
+    };
+    Usage(format!("the required argument <{name}> is missing{given}")).into()
 }
 
 /// All proposals, a line each, by what can be had of them.

@@ -1,20 +1,22 @@
 //! Which file each input becomes, and everything that is wrong with that before any work is done.
 
 use crate::Usage;
-use crate::flags::Compile;
+use crate::flags::{Compile, EmitItem};
 use anyhow::{Context, Result, bail};
 use std::collections::HashMap;
 use std::ffi::{OsStr, OsString};
 use std::io::IsTerminal;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
-use wasm2native::options::Emit;
+use wasm2native::options::{Emit, Output};
 
 /// Standard input or standard output.
 pub const STDIO: &str = "-";
 
-/// The output of each input, in order.
-pub fn plan(args: &Compile) -> Result<Vec<PathBuf>> {
+/// The outputs of each input, in order.
+pub fn plan(args: &Compile) -> Result<Vec<Vec<Output>>> {
+    let forms = args.emit();
+    check_forms(args, &forms)?;
     if args.out_dir.is_none() && args.inputs.len() > 1 {
         let first = args.inputs[0].display();
         let help = match args.inputs[0].to_str() {
@@ -28,56 +30,100 @@ pub fn plan(args: &Compile) -> Result<Vec<PathBuf>> {
         };
         bail!(Usage(format!("{} inputs, but one output\nhelp: {help}", args.inputs.len())));
     }
-    let outputs: Vec<PathBuf> = args.inputs.iter().map(|input| output(args, input)).collect();
+    let all: Vec<Vec<Output>> = args.inputs.iter().map(|input| outputs(args, &forms, input)).collect();
     let mut taken: HashMap<&Path, &Path> = HashMap::new();
-    for (input, output) in args.inputs.iter().zip(&outputs) {
-        check(args, input, output)?;
-        if let Some(other) = taken.insert(output, input) {
-            let (input, other, output) = (input.display(), other.display(), output.display());
-            bail!(Usage(format!("{other} and {input} would both become {output}")));
+    for (input, outputs) in args.inputs.iter().zip(&all) {
+        for output in outputs {
+            check(args, input, output)?;
+            let file = output.file.display();
+            match taken.insert(&output.file, input) {
+                Some(other) if other == input => bail!(Usage(format!("two of the outputs would both become {file}"))),
+                Some(other) => {
+                    bail!(Usage(format!("{} and {} would both become {file}", other.display(), input.display())))
+                }
+                None => {}
+            }
         }
     }
-    Ok(outputs)
+    Ok(all)
 }
 
-fn output(args: &Compile, input: &Path) -> PathBuf {
-    if let Some(output) = &args.output {
-        return output.clone();
+/// What is wrong with the list of forms, whatever the inputs are.
+fn check_forms(args: &Compile, forms: &[EmitItem]) -> Result<()> {
+    for (index, form) in forms.iter().enumerate() {
+        if forms[..index].iter().any(|other| other.emit == form.emit) {
+            bail!(Usage(format!("--emit names `{}` twice", form.name())));
+        }
+        if form.file.is_some() && args.inputs.len() > 1 {
+            bail!(Usage(format!("{} inputs, but --emit names one file for `{}`", args.inputs.len(), form.name())));
+        }
     }
-    let emit = args.emit();
-    match &args.out_dir {
-        Some(dir) => dir.join(file_name(args, input)),
-        None if matches!(emit, Emit::Wat | Emit::Clif) => STDIO.into(),
-        None => file_name(args, input).into(),
+    if forms.len() > 1 && args.output.as_deref() == Some(Path::new(STDIO)) {
+        bail!(Usage(
+            "several outputs can't all go to standard output\nhelp: name the files: --emit obj=FILE".to_owned()
+        ));
     }
+    Ok(())
+}
+
+fn outputs(args: &Compile, forms: &[EmitItem], input: &Path) -> Vec<Output> {
+    let file = |form: &EmitItem| match (&form.file, &args.output, &args.out_dir) {
+        (Some(file), ..) => file.clone(),
+        (None, Some(output), _) if forms.len() == 1 => output.clone(),
+        (None, Some(output), _) => with_ending(args, output, form.emit),
+        (None, None, Some(dir)) => dir.join(file_name(args, input, form.emit)),
+        (None, None, None) if matches!(form.emit, Emit::Wat | Emit::Clif) && forms.len() == 1 => STDIO.into(),
+        (None, None, None) => file_name(args, input, form.emit).into(),
+    };
+    forms.iter().map(|form| Output { emit: form.emit, file: file(form) }).collect()
 }
 
 /// As clang and rustc do it: the input's name with another ending, in the current directory. What comes from standard input
 /// has clang's name for a program without one.
-fn file_name(args: &Compile, input: &Path) -> OsString {
-    let windows = args.target.as_ref().is_some_and(|target| target.contains("windows"));
-    let ending = match args.emit() {
-        Emit::Wat => ".wat",
-        Emit::Clif => ".clif",
-        Emit::Asm => ".s",
-        Emit::Obj => ".o",
-        Emit::Exe if windows => ".exe",
-        Emit::Exe if input == Path::new(STDIO) => ".out",
-        Emit::Exe => "",
-    };
+fn file_name(args: &Compile, input: &Path, emit: Emit) -> OsString {
     let mut name = match input.file_stem() {
         Some(stem) if input != Path::new(STDIO) => stem.to_owned(),
         _ => OsStr::new("a").to_owned(),
     };
-    name.push(ending);
+    name.push(match ending(args, emit) {
+        "" if input == Path::new(STDIO) => ".out",
+        ending => ending,
+    });
     name
 }
 
-fn check(args: &Compile, input: &Path, output: &Path) -> Result<()> {
+/// As rustc does it with `-o` and several outputs: each gets its own ending in place of the one that was given.
+fn with_ending(args: &Compile, output: &Path, emit: Emit) -> PathBuf {
+    let ending = ending(args, emit);
+    let is_known = |given: &OsStr| ENDINGS.iter().any(|known| known[1..] == *given);
+    let stem = if output.extension().is_some_and(is_known) { output.with_extension("") } else { output.to_owned() };
+    match ending.strip_prefix('.') {
+        Some(extension) => stem.with_added_extension(extension),
+        None => stem,
+    }
+}
+
+/// Endings that stand for a form.
+const ENDINGS: [&str; 9] = [".a", ".so", ".h", ".rs", ".wat", ".clif", ".s", ".o", ".exe"];
+
+fn ending(args: &Compile, emit: Emit) -> &'static str {
+    let windows = args.target.as_ref().is_some_and(|target| target.contains("windows"));
+    match emit {
+        Emit::Wat => ".wat",
+        Emit::Clif => ".clif",
+        Emit::Asm => ".s",
+        Emit::Obj => ".o",
+        Emit::Staticlib => ".a",
+        Emit::Sharedlib => ".so",
+        Emit::Exe if windows => ".exe",
+        Emit::Exe => "",
+    }
+}
+
+fn check(args: &Compile, input: &Path, Output { emit, file: output }: &Output) -> Result<()> {
     let name = output.display();
     if output == Path::new(STDIO) {
-        let binary = matches!(args.emit(), Emit::Obj | Emit::Exe);
-        if binary && std::io::stdout().is_terminal() {
+        if !emit.is_text() && std::io::stdout().is_terminal() {
             bail!(Usage(
                 "standard output is a terminal, and the result is binary\nhelp: name a file: -o FILE".to_owned()
             ));
@@ -92,7 +138,9 @@ fn check(args: &Compile, input: &Path, output: &Path) -> Result<()> {
         bail!(Usage(format!("{name} is a directory\nhelp: choose another name: -o FILE")));
     }
     let same = |input: std::fs::Metadata| (input.dev(), input.ino()) == (existing.dev(), existing.ino());
-    if existing.is_file() && input != Path::new(STDIO) && std::fs::metadata(input).is_ok_and(same) {
+    let inputs = args.linking.files.iter().map(PathBuf::as_path).chain([input]);
+    let is_read = |input: &Path| input != Path::new(STDIO) && std::fs::metadata(input).is_ok_and(same);
+    if existing.is_file() && inputs.into_iter().any(is_read) {
         bail!(Usage(format!("{name} is the input, and would be overwritten\nhelp: choose another name: -o FILE")));
     }
     Ok(())

@@ -4,14 +4,16 @@
 //! [`OPTIONS_VARIABLE`](wasm2native::abi::OPTIONS_VARIABLE); the parser is in `wasi-shim`.
 
 use clap::Args;
+use wasm2native::abi::Grant;
 
 #[derive(Args)]
 #[command(next_help_heading = "Powers")]
 pub struct Powers {
     /// Let the program use the directory HOST, under the name GUEST [default: the same name]
     ///
-    /// A relative HOST is looked up from where the program is started. May be repeated.
-    #[arg(long, value_name = "HOST[::GUEST]", value_parser = dir)]
+    /// With `::ro` behind GUEST it can read what is there, and change nothing. A relative HOST is looked up from where the program is
+    /// started. May be repeated.
+    #[arg(long, value_name = "HOST[::GUEST[::ro]]", value_parser = dir)]
     pub dir: Vec<String>,
 
     /// Give the program the environment variable K with the value V; without `=V`, the value it has when the program runs
@@ -57,12 +59,8 @@ impl Powers {
 }
 
 fn dir(text: &str) -> Result<String, String> {
-    let (host, guest) = text.split_once("::").unwrap_or((text, text));
-    match (host, guest) {
-        ("", _) => Err("the directory's name is empty".to_owned()),
-        (_, "") => Err("the name after `::` is empty".to_owned()),
-        _ => Ok(text.to_owned()),
-    }
+    Grant::parse(text.as_bytes())?;
+    Ok(text.to_owned())
 }
 
 fn env(text: &str) -> Result<String, String> {

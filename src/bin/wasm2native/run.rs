@@ -12,7 +12,7 @@ use std::path::Path;
 use std::process::Command;
 use wasm2native::abi::OPTIONS_VARIABLE;
 use wasm2native::cache::{Cache, Origin};
-use wasm2native::options::Cpu;
+use wasm2native::options::{Cpu, Options};
 use wasm2native::wasm::input::Input;
 
 /// Returns only when the program can't be built or started.
@@ -23,7 +23,7 @@ pub fn run(args: &Run, console: &Console) -> Result<Infallible> {
 
     console.begin();
     console.input(module);
-    let mut options = args.code.options();
+    let mut options = Options { link: args.linking.options(), ..args.code.options() };
     if args.code.cpu.is_none() {
         // The program runs here and now, so it may use all that this processor has.
         options.cpu = Cpu::Native;

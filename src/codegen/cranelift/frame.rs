@@ -1,5 +1,6 @@
 //! How to walk out of a function: Cranelift's notes on the prologue as DWARF, or as Windows has it.
 
+use super::grown;
 use crate::code::Frame;
 use crate::layout::Symbol;
 use anyhow::{Result, anyhow};
@@ -20,7 +21,9 @@ pub fn describe(isa: &dyn TargetIsa, symbol: Symbol, code: &CompiledCode) -> Res
     let address = gimli::write::Address::Symbol { symbol: symbol.pack(), addend: 0 };
     let unwind = code.create_unwind_info(isa).map_err(|error| anyhow!("frame information: {error}"))?;
     Ok(match unwind {
-        Some(UnwindInfo::SystemV(info)) => Some(Frame::Dwarf(info.to_fde(address))),
+        Some(UnwindInfo::SystemV(info)) => {
+            Some(Frame::Dwarf(grown::describe(isa, address, code).unwrap_or_else(|| info.to_fde(address))))
+        }
         // A function that leaves the stack alone needs no record.
         Some(_) if !is_set_up(code) => None,
         Some(UnwindInfo::WindowsX64(_)) => Some(Frame::Windows(x64_record(&code.buffer.unwind_info))),

@@ -6,4 +6,5 @@ pub mod target;
 mod dump;
 mod frame;
 mod function;
+mod grown;
 mod processor;

@@ -149,6 +149,9 @@ impl Worker {
             Symbol::Function(func) => translate::translate_function(env, func, &mut self.state, out)?,
             Symbol::Export(func) => translate::translate_export(env, func, out),
             Symbol::ArrayEntry(func) => translate::translate_array_entry(env, func, out),
+            Symbol::Main | Symbol::LibraryInit | Symbol::MemoryBase(_) | Symbol::MemorySize(_) => {
+                translate::translate_entry(env, symbol, out);
+            }
             Symbol::Initialize if !translate::translate_initialize(env, out) => return Ok(None),
             Symbol::Initialize => {}
             other => panic!("{other:?} is no function to make"),
@@ -162,6 +165,10 @@ fn file_name<'a>(env: &Env<'a>, symbol: Symbol) -> &'a str {
         Symbol::Function(func) => env.module.names.function(func).unwrap_or("function"),
         Symbol::Export(_) => "export",
         Symbol::ArrayEntry(_) => "entry",
+        Symbol::Main => "main",
+        Symbol::LibraryInit => "init",
+        Symbol::MemoryBase(_) => "memory_base",
+        Symbol::MemorySize(_) => "memory_size",
         _ => "initialize",
     }
 }
@@ -173,6 +180,10 @@ pub fn describe(env: &Env, symbol: Symbol) -> String {
         Symbol::Export(func) => format!("export of {}", env.module.describe(func)),
         Symbol::ArrayEntry(func) => format!("entry to {}", env.module.describe(func)),
         Symbol::Initialize => "initialization of the module".to_owned(),
+        Symbol::Main => "main".to_owned(),
+        Symbol::LibraryInit => "initialization of the library".to_owned(),
+        Symbol::MemoryBase(memory) => format!("base of memory {}", memory.as_u32()),
+        Symbol::MemorySize(memory) => format!("size of memory {}", memory.as_u32()),
         other => panic!("{other:?} is no function"),
     }
 }

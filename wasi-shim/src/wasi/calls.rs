@@ -3,95 +3,98 @@
 //! The rows are those of [`crate::abi::WASI_FUNCTIONS`]. Each function is a symbol of its own, so that the linker keeps
 //! only those that the program imports.
 
-use crate::wasi::outcome::finish;
-use crate::wasi::{clock, context, open, poll, process, sock};
-use wasi_common::snapshots::preview_0::wasi_unstable;
-use wasi_common::snapshots::preview_1::wasi_snapshot_preview1;
+use crate::backtrace::frame_pointer;
+use crate::wasi::errno::finish;
+use crate::wasi::guest::Guest;
+use crate::wasi::{clock, directory, file, path, poll, process, random, sock, stat, strings};
 
-/// Defines functions of one snapshot: the prefix of the symbols, wasi-common's module, and rows. A row `name(parameters)` is what
-/// wasi-common has under this name; `name(parameters) = function` is one of ours.
+/// Where the function around returns to: in the code of the module that called it.
+#[inline(always)]
+fn return_address() -> usize {
+    // SAFETY: the word above the saved frame pointer (System V ABI, AMD64 supplement, 3.2.2); the build script compiles this crate with
+    // frame pointers.
+    unsafe { *((frame_pointer() + 8) as *const usize) }
+}
+
+/// Defines functions of one snapshot: the prefix of the symbols, and rows `name(parameters) = function`.
 macro_rules! snapshot {
-    ($prefix:literal, $module:ident: $($name:ident($($parameter:ident: $ty:ty),*) $(= $own:path)?;)*) => {$(
+    ($prefix:literal: $($name:ident($($parameter:ident: $ty:ty),*) = $own:expr;)*) => {$(
         const _: () = {
             #[unsafe(export_name = concat!($prefix, stringify!($name)))]
             extern "C" fn $name($($parameter: $ty),*) -> i32 {
-                snapshot!(@call $module::$name($($parameter),*) $(= $own)?)
+                let guest = Guest::of(return_address());
+                finish($own(&guest, $($parameter),*))
             }
         };
     )*};
-    (@call $module:ident::$name:ident($($parameter:ident),*)) => {{
-        // SAFETY: called by translated code.
-        let (context, mut memory) = unsafe { (context::get(), context::memory()) };
-        finish($module::$name(context, &mut memory, $($parameter),*))
-    }};
-    (@call $module:ident::$name:ident($($parameter:ident),*) = $own:path) => {
-        $own($($parameter),*)
-    };
 }
 
 /// Defines functions of both snapshots.
 macro_rules! both {
     ($($rows:tt)*) => {
-        snapshot!("wasi_snapshot_preview1_", wasi_snapshot_preview1: $($rows)*);
-        snapshot!("wasi_unstable_", wasi_unstable: $($rows)*);
+        snapshot!("wasi_snapshot_preview1_": $($rows)*);
+        snapshot!("wasi_unstable_": $($rows)*);
     };
 }
 
 both! {
-    args_get(a: i32, b: i32);
-    args_sizes_get(a: i32, b: i32);
-    clock_res_get(a: i32, b: i32) = clock::resolution;
-    clock_time_get(a: i32, b: i64, c: i32) = clock::time;
-    environ_get(a: i32, b: i32);
-    environ_sizes_get(a: i32, b: i32);
-    fd_advise(a: i32, b: i64, c: i64, d: i32);
-    fd_allocate(a: i32, b: i64, c: i64);
-    fd_close(a: i32);
-    fd_datasync(a: i32);
-    fd_fdstat_get(a: i32, b: i32);
-    fd_fdstat_set_flags(a: i32, b: i32);
-    fd_fdstat_set_rights(a: i32, b: i64, c: i64);
-    fd_filestat_get(a: i32, b: i32);
-    fd_filestat_set_size(a: i32, b: i64);
-    fd_filestat_set_times(a: i32, b: i64, c: i64, d: i32);
-    fd_pread(a: i32, b: i32, c: i32, d: i64, e: i32);
-    fd_prestat_dir_name(a: i32, b: i32, c: i32);
-    fd_prestat_get(a: i32, b: i32);
-    fd_pwrite(a: i32, b: i32, c: i32, d: i64, e: i32);
-    fd_read(a: i32, b: i32, c: i32, d: i32);
-    fd_readdir(a: i32, b: i32, c: i32, d: i64, e: i32);
-    fd_renumber(a: i32, b: i32);
-    fd_seek(a: i32, b: i64, c: i32, d: i32);
-    fd_sync(a: i32);
-    fd_tell(a: i32, b: i32);
-    fd_write(a: i32, b: i32, c: i32, d: i32);
-    path_create_directory(a: i32, b: i32, c: i32);
-    path_filestat_get(a: i32, b: i32, c: i32, d: i32, e: i32);
-    path_filestat_set_times(a: i32, b: i32, c: i32, d: i32, e: i64, f: i64, g: i32);
-    path_link(a: i32, b: i32, c: i32, d: i32, e: i32, f: i32, g: i32);
-    path_open(a: i32, b: i32, c: i32, d: i32, e: i32, f: i64, g: i64, h: i32, i: i32) = open::open;
-    path_readlink(a: i32, b: i32, c: i32, d: i32, e: i32, f: i32);
-    path_remove_directory(a: i32, b: i32, c: i32);
-    path_rename(a: i32, b: i32, c: i32, d: i32, e: i32, f: i32);
-    path_symlink(a: i32, b: i32, c: i32, d: i32, e: i32);
-    path_unlink_file(a: i32, b: i32, c: i32);
-    proc_raise(a: i32) = process::raise;
-    random_get(a: i32, b: i32);
-    sched_yield();
-    sock_recv(a: i32, b: i32, c: i32, d: i32, e: i32, f: i32) = sock::recv;
-    sock_send(a: i32, b: i32, c: i32, d: i32, e: i32) = sock::send;
-    sock_shutdown(a: i32, b: i32) = sock::shutdown;
+    args_get(a: u32, b: u32) = strings::args_get;
+    args_sizes_get(a: u32, b: u32) = strings::args_sizes_get;
+    clock_res_get(a: u32, b: u32) = clock::resolution;
+    clock_time_get(a: u32, b: u64, c: u32) = clock::time;
+    environ_get(a: u32, b: u32) = strings::environ_get;
+    environ_sizes_get(a: u32, b: u32) = strings::environ_sizes_get;
+    fd_advise(a: u32, b: u64, c: u64, d: u32) = file::advise;
+    fd_allocate(a: u32, b: u64, c: u64) = file::allocate;
+    fd_close(a: u32) = file::close;
+    fd_datasync(a: u32) = file::datasync;
+    fd_fdstat_get(a: u32, b: u32) = file::fdstat_get;
+    fd_fdstat_set_flags(a: u32, b: u32) = file::fdstat_set_flags;
+    fd_fdstat_set_rights(a: u32, b: u64, c: u64) = file::fdstat_set_rights;
+    fd_filestat_set_size(a: u32, b: u64) = stat::set_size;
+    fd_filestat_set_times(a: u32, b: u64, c: u64, d: u32) = stat::set_times;
+    fd_pread(a: u32, b: u32, c: u32, d: u64, e: u32) = file::pread;
+    fd_prestat_dir_name(a: u32, b: u32, c: u32) = directory::prestat_dir_name;
+    fd_prestat_get(a: u32, b: u32) = directory::prestat_get;
+    fd_pwrite(a: u32, b: u32, c: u32, d: u64, e: u32) = file::pwrite;
+    fd_read(a: u32, b: u32, c: u32, d: u32) = file::read;
+    fd_readdir(a: u32, b: u32, c: u32, d: u64, e: u32) = directory::readdir;
+    fd_renumber(a: u32, b: u32) = file::renumber;
+    fd_sync(a: u32) = file::sync;
+    fd_tell(a: u32, b: u32) = file::tell;
+    fd_write(a: u32, b: u32, c: u32, d: u32) = file::write;
+    path_create_directory(a: u32, b: u32, c: u32) = path::create_directory;
+    path_filestat_set_times(a: u32, b: u32, c: u32, d: u32, e: u64, f: u64, g: u32) = path::filestat_set_times;
+    path_link(a: u32, b: u32, c: u32, d: u32, e: u32, f: u32, g: u32) = path::link;
+    path_open(a: u32, b: u32, c: u32, d: u32, e: u32, f: u64, g: u64, h: u32, i: u32) = path::open;
+    path_readlink(a: u32, b: u32, c: u32, d: u32, e: u32, f: u32) = path::readlink;
+    path_remove_directory(a: u32, b: u32, c: u32) = path::remove_directory;
+    path_rename(a: u32, b: u32, c: u32, d: u32, e: u32, f: u32) = path::rename;
+    path_symlink(a: u32, b: u32, c: u32, d: u32, e: u32) = path::symlink;
+    path_unlink_file(a: u32, b: u32, c: u32) = path::unlink_file;
+    proc_raise(a: u32) = process::raise;
+    random_get(a: u32, b: u32) = random::get;
+    sched_yield() = process::yield_now;
+    sock_recv(a: u32, b: u32, c: u32, d: u32, e: u32, f: u32) = sock::recv;
+    sock_send(a: u32, b: u32, c: u32, d: u32, e: u32) = sock::send;
+    sock_shutdown(a: u32, b: u32) = sock::shutdown;
 }
 
 snapshot! {
-    "wasi_snapshot_preview1_", wasi_snapshot_preview1:
-    poll_oneoff(a: i32, b: i32, c: i32, d: i32) = poll::preview_1;
-    sock_accept(a: i32, b: i32, c: i32) = sock::accept;
+    "wasi_snapshot_preview1_":
+    fd_filestat_get(a: u32, b: u32) = stat::get::<false>;
+    fd_seek(a: u32, b: u64, c: u32, d: u32) = file::seek::<false>;
+    path_filestat_get(a: u32, b: u32, c: u32, d: u32, e: u32) = path::filestat_get::<false>;
+    poll_oneoff(a: u32, b: u32, c: u32, d: u32) = poll::poll::<false>;
+    sock_accept(a: u32, b: u32, c: u32) = sock::accept;
 }
 
 snapshot! {
-    "wasi_unstable_", wasi_unstable:
-    poll_oneoff(a: i32, b: i32, c: i32, d: i32) = poll::unstable;
+    "wasi_unstable_":
+    fd_filestat_get(a: u32, b: u32) = stat::get::<true>;
+    fd_seek(a: u32, b: u64, c: u32, d: u32) = file::seek::<true>;
+    path_filestat_get(a: u32, b: u32, c: u32, d: u32, e: u32) = path::filestat_get::<true>;
+    poll_oneoff(a: u32, b: u32, c: u32, d: u32) = poll::poll::<true>;
 }
 
 #[unsafe(no_mangle)]

@@ -1,46 +1,36 @@
-//! The clocks of processor time, which wasi-common lacks.
+//! The system's clocks. WASI's numbers of them are Linux's: real time, monotonic, processor time of the process and of the thread.
 
-use crate::trap::raise_here;
-use crate::wasi::context;
-use crate::wasi::outcome::finish;
-use wasi_common::snapshots::preview_1::types::Errno;
-use wasi_common::snapshots::preview_1::wasi_snapshot_preview1 as common;
-use wiggle::GuestPtr;
+use crate::wasi::errno::{Errno, INVALID, Result, check};
+use crate::wasi::guest::Guest;
 
-const PROCESS_CPUTIME: i32 = 2;
-const THREAD_CPUTIME: i32 = 3;
+pub const REALTIME: u32 = 0;
+pub const MONOTONIC: u32 = 1;
+const LAST: u32 = 3;
 
-pub fn resolution(clock: i32, result: i32) -> i32 {
-    match clock {
-        PROCESS_CPUTIME | THREAD_CPUTIME => store(result, read(clock, libc::clock_getres)),
-        // SAFETY: called by translated code.
-        _ => unsafe { finish(common::clock_res_get(context::get(), &mut context::memory(), clock, result)) },
-    }
+pub fn resolution(guest: &Guest, clock: u32, result: u32) -> Result<()> {
+    guest.at(result, 8)?;
+    guest.write_u64(result, read(clock, libc::clock_getres)?)
 }
 
-pub fn time(clock: i32, precision: i64, result: i32) -> i32 {
-    match clock {
-        PROCESS_CPUTIME | THREAD_CPUTIME => store(result, read(clock, libc::clock_gettime)),
-        // SAFETY: called by translated code.
-        _ => unsafe {
-            finish(common::clock_time_get(context::get(), &mut context::memory(), clock, precision, result))
-        },
-    }
+/// The system's clocks have the precision that they have.
+pub fn time(guest: &Guest, clock: u32, _precision: u64, result: u32) -> Result<()> {
+    guest.at(result, 8)?;
+    guest.write_u64(result, now(clock)?)
 }
 
-/// Nanoseconds. WASI's numbers of these clocks are Linux's.
-fn read(clock: i32, function: unsafe extern "C" fn(i32, *mut libc::timespec) -> i32) -> u64 {
+/// Nanoseconds.
+pub fn now(clock: u32) -> Result<u64> {
+    read(clock, libc::clock_gettime)
+}
+
+fn read(clock: u32, function: unsafe extern "C" fn(i32, *mut libc::timespec) -> i32) -> Result<u64> {
+    if clock > LAST {
+        return Err(INVALID);
+    }
     let mut time = libc::timespec { tv_sec: 0, tv_nsec: 0 };
     // SAFETY: writes to a live variable.
-    unsafe { function(clock, &mut time) };
-    time.tv_sec as u64 * 1_000_000_000 + time.tv_nsec as u64
-}
-
-fn store(result: i32, value: u64) -> i32 {
-    // SAFETY: called by translated code.
-    let mut memory = unsafe { context::memory() };
-    if memory.write(GuestPtr::<u64>::new(result as u32), value).is_err() {
-        raise_here("out of bounds memory access in a WASI call")
-    }
-    Errno::Success as i32
+    check(unsafe { function(clock as i32, &mut time) } as isize)?;
+    // A clock before 1970 has no number in WASI.
+    let seconds = u64::try_from(time.tv_sec).map_err(|_| Errno::Overflow)?;
+    Ok(seconds.saturating_mul(1_000_000_000).saturating_add(time.tv_nsec as u64))
 }

@@ -1,43 +1,27 @@
-//! The one WASI context of the program, and the guest's memory as wasi-common sees it.
+//! What WASI keeps for each program and each library of the process: what one was granted is nothing to the others.
 
-use crate::program::program;
-use std::cell::UnsafeCell;
-use wasi_common::WasiCtx;
-use wiggle::GuestMemory;
+use crate::abi::Program;
+use crate::wasi::descriptor::Table;
+use crate::wasi::strings::Strings;
+use std::sync::atomic::Ordering;
 
-struct Slot(UnsafeCell<Option<WasiCtx>>);
-
-// SAFETY: one thread runs translated code, and only it calls WASI.
-unsafe impl Sync for Slot {}
-
-static CONTEXT: Slot = Slot(UnsafeCell::new(None));
-
-pub fn set(context: WasiCtx) {
-    // SAFETY: runs before the first WASI call, so nobody has borrowed the slot.
-    unsafe { *CONTEXT.0.get() = Some(context) };
+#[derive(Default)]
+pub struct Context {
+    pub descriptors: Table,
+    pub arguments: Strings,
+    pub environment: Strings,
 }
 
-/// The context.
-///
-/// # Safety
-/// The caller is a WASI function called by translated code. WASI functions call nothing that could call another.
-pub unsafe fn get() -> &'static mut WasiCtx {
-    // SAFETY: as required of the caller, this is the only borrow.
-    unsafe { &mut *CONTEXT.0.get() }.as_mut().expect("the entry starts WASI before it runs any code that could call it")
-}
-
-/// The guest's memory, as large as it is now. Without an exported memory every pointer is out of bounds.
-///
-/// # Safety
-/// As for [`get`].
-pub unsafe fn memory() -> GuestMemory<'static> {
-    let memory = program().wasi_memory;
-    if memory.is_null() {
-        return GuestMemory::Unshared(&mut []);
+impl Context {
+    /// Hands the context to the program, before any code of it runs. It stays as long as the process.
+    pub fn start(self, program: &Program) {
+        program.wasi.store(Box::into_raw(Box::new(self)).cast(), Ordering::Release);
     }
-    // SAFETY: the bytes below the current size are mapped, and translated code waits for the call to return.
-    unsafe {
-        let memory = &*memory;
-        GuestMemory::Unshared(std::slice::from_raw_parts_mut(memory.base, memory.bytes as usize))
+
+    /// The context of a program that [`Context::start`] has been called for.
+    pub fn of(program: &'static Program) -> &'static Context {
+        // SAFETY: null, or what `start` put there, which nobody removes or changes.
+        unsafe { program.wasi.load(Ordering::Acquire).cast::<Context>().as_ref() }
+            .expect("WASI starts before any code that could call it")
     }
 }

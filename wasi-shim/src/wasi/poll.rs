@@ -1,112 +1,229 @@
-//! `poll_oneoff` of both snapshots: translates the guest's subscriptions into ones that wasi-common handles.
+//! `poll_oneoff` of both snapshots.
 //!
-//! What wasi-common lacks: absolute times of the real-time clock, and files in snapshot 0. Comes in: subscriptions of
-//! either layout
-//! (`typenames.witx`, `$subscription`). In between: a memory of our own with the layout of snapshot 1, in which absolute
-//! real times are relative. Goes out: events, which both snapshots lay out alike.
+//! Comes in: subscriptions of either layout (`typenames.witx`, `$subscription`). Goes out: an event for every subscription that
+//! something happened to, in their order. What is wrong with one subscription is its event, and keeps the others from nothing.
 
-use crate::trap::raise_here;
-use crate::wasi::context;
-use crate::wasi::outcome::finish;
-use std::time::{SystemTime, UNIX_EPOCH};
-use wasi_common::snapshots::preview_1;
-use wasi_common::snapshots::preview_1::types::Errno;
-use wiggle::{GuestMemory, GuestPtr};
+use crate::wasi::clock;
+use crate::wasi::descriptor::Descriptor;
+use crate::wasi::errno::{Errno, Failure, INVALID, OUT_OF_BOUNDS, Result};
+use crate::wasi::guest::Guest;
+use crate::wasi::rights;
+use rustix::event::{self, PollFd, PollFlags, Timespec};
+use rustix::fd::{AsRawFd, BorrowedFd, RawFd};
+use std::collections::HashMap;
+use std::sync::Arc;
 
 /// Offsets in a `$subscription`.
 struct Layout {
     size: usize,
     clock_id: usize,
     timeout: usize,
-    precision: usize,
     flags: usize,
 }
 
 const TAG: usize = 8;
 const DESCRIPTOR: usize = 16;
-const PREVIEW_1: Layout = Layout { size: 48, clock_id: 16, timeout: 24, precision: 32, flags: 40 };
+const PREVIEW_1: Layout = Layout { size: 48, clock_id: 16, timeout: 24, flags: 40 };
 /// Has an identifier before the clock's number.
-const UNSTABLE: Layout = Layout { size: 56, clock_id: 24, timeout: 32, precision: 40, flags: 48 };
+const UNSTABLE: Layout = Layout { size: 56, clock_id: 24, timeout: 32, flags: 48 };
 
-const TAG_CLOCK: u8 = 0;
-const CLOCK_REALTIME: u32 = 0;
-const CLOCK_MONOTONIC: u32 = 1;
-const FLAG_ABSOLUTE: u16 = 1;
+/// `$eventtype`.
+const CLOCK: u8 = 0;
+const FD_READ: u8 = 1;
+const FD_WRITE: u8 = 2;
+
+/// `$subclockflags`
+const ABSOLUTE: u16 = 1;
+/// `$eventrwflags`
+const HANGUP: u16 = 1;
 
 const EVENT_SIZE: usize = 32;
-/// A guest that subscribes to more has lost its way; the translation would take memory that nobody granted.
-const MOST_SUBSCRIPTIONS: usize = 1 << 20;
 
-pub fn preview_1(subscriptions: i32, events: i32, count: i32, n_events: i32) -> i32 {
-    poll(&PREVIEW_1, [subscriptions, events, count, n_events].map(|argument| argument as u32))
+/// A guest that subscribes to more has lost its way; the list would take memory that nobody granted.
+const MOST_SUBSCRIPTIONS: u32 = 1 << 20;
+
+/// What a subscription waits for.
+enum Wait {
+    /// The time on a clock, in nanoseconds.
+    Time { clock: u32, deadline: u64 },
+    /// The descriptor's place in the list for the system, and what shall happen to it.
+    File { place: usize, flag: PollFlags },
+    /// Nothing: it failed.
+    Failed(Errno),
 }
 
-pub fn unstable(subscriptions: i32, events: i32, count: i32, n_events: i32) -> i32 {
-    poll(&UNSTABLE, [subscriptions, events, count, n_events].map(|argument| argument as u32))
+struct Subscription {
+    user_data: [u8; 8],
+    tag: u8,
+    wait: Wait,
 }
 
-fn poll(layout: &Layout, [subscriptions, events, count, n_events]: [u32; 4]) -> i32 {
-    // SAFETY: called by translated code.
-    let (context, mut memory) = unsafe { (context::get(), context::memory()) };
-    let n = count as usize;
-    if n > MOST_SUBSCRIPTIONS {
-        return Errno::Nomem as i32;
+pub fn poll<const IS_UNSTABLE: bool>(
+    guest: &Guest,
+    subscriptions: u32,
+    events: u32,
+    count: u32,
+    result: u32,
+) -> Result<()> {
+    let layout = if IS_UNSTABLE { &UNSTABLE } else { &PREVIEW_1 };
+    if count == 0 {
+        return Err(Errno::Inval.into());
     }
-    let theirs = memory.to_vec(GuestPtr::<[u8]>::new((subscriptions, count * layout.size as u32)));
-    let Ok(theirs) = theirs else { raise_here("out of bounds memory access in a WASI call") };
-
-    // Our memory: the number of events, the subscriptions, the events.
-    let first_event = 8 + n * PREVIEW_1.size;
-    let mut words = vec![0u64; (first_event + n * EVENT_SIZE) / 8];
-    // SAFETY: every byte pattern is a valid byte.
-    let ours = unsafe { words.align_to_mut::<u8>().1 };
-    for index in 0..n {
-        let theirs = &theirs[index * layout.size..][..layout.size];
-        translate(layout, theirs, &mut ours[8 + index * PREVIEW_1.size..][..PREVIEW_1.size]);
+    if count > MOST_SUBSCRIPTIONS {
+        return Err(Errno::Nomem.into());
     }
-    let status = finish(preview_1::wasi_snapshot_preview1::poll_oneoff(
-        context,
-        &mut GuestMemory::Unshared(ours),
-        8,
-        first_event as i32,
-        count as i32,
-        0,
-    ));
-    if status != Errno::Success as i32 {
-        return status;
+    let theirs = guest.copy(subscriptions, u64::from(count) * layout.size as u64)?;
+    guest.at(events, u64::from(count) * EVENT_SIZE as u64).map_err(|_| OUT_OF_BOUNDS)?;
+    guest.at(result, 4)?;
+    let mut files = Files::default();
+    let subscriptions = theirs
+        .chunks_exact(layout.size)
+        .map(|bytes| subscribe(guest, layout, bytes, &mut files))
+        .collect::<Result<Vec<_>>>()?;
+    let happened = wait(&subscriptions, &files)?;
+    let mut n_events = 0;
+    for subscription in &subscriptions {
+        if let Some(event) = describe(subscription, &files, &happened) {
+            guest.write(events + n_events * EVENT_SIZE as u32, &event)?;
+            n_events += 1;
+        }
     }
-    let n_results = u32::from_le_bytes(ours[..4].try_into().expect("four bytes"));
-    let n_bytes = n_results * EVENT_SIZE as u32;
-    let results = &ours[first_event..][..n_bytes as usize];
-    if memory.copy_from_slice(results, GuestPtr::<[u8]>::new((events, n_bytes))).is_err()
-        || memory.write(GuestPtr::<u32>::new(n_events), n_results).is_err()
-    {
-        raise_here("out of bounds memory access in a WASI call")
-    }
-    status
+    guest.write_u32(result, n_events)
 }
 
-fn translate(layout: &Layout, theirs: &[u8], ours: &mut [u8]) {
-    ours[..=TAG].copy_from_slice(&theirs[..=TAG]);
-    if theirs[TAG] != TAG_CLOCK {
-        ours[DESCRIPTOR..DESCRIPTOR + 4].copy_from_slice(&theirs[DESCRIPTOR..DESCRIPTOR + 4]);
-        return;
+/// The descriptors that are waited for, each once: the system takes no more of them than a process may have.
+#[derive(Default)]
+struct Files {
+    list: Vec<(Arc<Descriptor>, PollFlags)>,
+    places: HashMap<RawFd, usize>,
+}
+
+impl Files {
+    fn add(&mut self, descriptor: Arc<Descriptor>, flag: PollFlags) -> Result<usize> {
+        let number = descriptor.as_file()?.as_raw_fd();
+        let place = *self.places.entry(number).or_insert(self.list.len());
+        if place == self.list.len() {
+            self.list.push((descriptor, PollFlags::empty()));
+        }
+        self.list[place].1 |= flag;
+        Ok(place)
     }
-    let mut clock_id = u32::from_le_bytes(field(theirs, layout.clock_id));
-    let mut timeout = u64::from_le_bytes(field(theirs, layout.timeout));
-    let mut flags = u16::from_le_bytes(field(theirs, layout.flags));
-    if clock_id == CLOCK_REALTIME && flags & FLAG_ABSOLUTE != 0 {
-        let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |now| now.as_nanos());
-        timeout = u128::from(timeout).saturating_sub(now) as u64;
-        flags &= !FLAG_ABSOLUTE;
-        clock_id = CLOCK_MONOTONIC;
+
+    fn system(&self, place: usize) -> BorrowedFd<'_> {
+        self.list[place].0.system()
     }
-    ours[PREVIEW_1.clock_id..][..4].copy_from_slice(&clock_id.to_le_bytes());
-    ours[PREVIEW_1.timeout..][..8].copy_from_slice(&timeout.to_le_bytes());
-    ours[PREVIEW_1.precision..][..8].copy_from_slice(&field::<8>(theirs, layout.precision));
-    ours[PREVIEW_1.flags..][..2].copy_from_slice(&flags.to_le_bytes());
+}
+
+fn subscribe(guest: &Guest, layout: &Layout, bytes: &[u8], files: &mut Files) -> Result<Subscription> {
+    let tag = bytes[TAG];
+    let wait = match tag {
+        CLOCK => subscribe_clock(layout, bytes),
+        FD_READ | FD_WRITE => {
+            let flag = if tag == FD_READ { PollFlags::IN } else { PollFlags::OUT };
+            let descriptor = guest.context.descriptors.get(u32::from_le_bytes(field(bytes, DESCRIPTOR)));
+            let descriptor = descriptor.and_then(|it| it.require(rights::POLL_FD_READWRITE).map(|()| it));
+            descriptor.and_then(|descriptor| files.add(descriptor, flag)).map(|place| Wait::File { place, flag })
+        }
+        _ => Err(INVALID),
+    };
+    let wait = match wait {
+        Err(Failure::Errno(errno)) => Wait::Failed(errno),
+        wait => wait?,
+    };
+    Ok(Subscription { user_data: field(bytes, 0), tag, wait })
+}
+
+fn subscribe_clock(layout: &Layout, bytes: &[u8]) -> Result<Wait> {
+    let clock = u32::from_le_bytes(field(bytes, layout.clock_id));
+    let timeout = u64::from_le_bytes(field(bytes, layout.timeout));
+    match u16::from_le_bytes(field(bytes, layout.flags)) {
+        // Setting the real-time clock does not end a relative sleep on it (POSIX, `clock_settime`).
+        0 if clock <= clock::MONOTONIC => {
+            let deadline = clock::now(clock::MONOTONIC)?.saturating_add(timeout);
+            Ok(Wait::Time { clock: clock::MONOTONIC, deadline })
+        }
+        ABSOLUTE if clock <= clock::MONOTONIC => Ok(Wait::Time { clock, deadline: timeout }),
+        0 | ABSOLUTE => clock::now(clock).and(Err(Errno::Notsup.into())),
+        _ => Err(INVALID),
+    }
 }
 
 fn field<const N: usize>(bytes: &[u8], offset: usize) -> [u8; N] {
     *bytes[offset..].first_chunk().expect("a field lies in its structure")
+}
+
+/// What happened to the descriptors, and what the clocks show.
+struct Happened {
+    files: Vec<PollFlags>,
+    clocks: [u64; 2],
+}
+
+/// Waits until something has happened to one of the subscriptions.
+fn wait(subscriptions: &[Subscription], files: &Files) -> Result<Happened> {
+    let mut list: Vec<_> =
+        files.list.iter().map(|(file, flags)| PollFd::from_borrowed_fd(file.system(), *flags)).collect();
+    loop {
+        // The time goes on while the system looks, so that a deadline that has passed is never missed.
+        let left = subscriptions.iter().filter_map(time_left).min();
+        let timeout =
+            left.map(|left| Timespec { tv_sec: (left / 1_000_000_000) as i64, tv_nsec: (left % 1_000_000_000) as i64 });
+        match event::poll(&mut list, timeout.as_ref()) {
+            Err(rustix::io::Errno::INTR) => continue,
+            result => result?,
+        };
+        let clocks = [clock::now(clock::REALTIME)?, clock::now(clock::MONOTONIC)?];
+        let happened = Happened { files: list.iter().map(|file| file.revents()).collect(), clocks };
+        // The real-time clock may have been set back meanwhile.
+        if subscriptions.iter().any(|subscription| describe(subscription, files, &happened).is_some()) {
+            return Ok(happened);
+        }
+    }
+}
+
+/// Nanoseconds until a subscription has to be looked at again; nothing if no time is near enough to matter.
+fn time_left(subscription: &Subscription) -> Option<u64> {
+    match subscription.wait {
+        Wait::Time { clock, deadline } => Some(clock::now(clock).map_or(0, |now| deadline.saturating_sub(now))),
+        Wait::Failed(_) => Some(0),
+        Wait::File { .. } => None,
+    }
+}
+
+/// `$event`; nothing if the subscription still waits.
+fn describe(subscription: &Subscription, files: &Files, happened: &Happened) -> Option<[u8; EVENT_SIZE]> {
+    let (error, n_bytes, flags) = match subscription.wait {
+        Wait::Time { clock, deadline } => {
+            if happened.clocks[clock as usize] < deadline {
+                return None;
+            }
+            (Errno::Success, 0, 0)
+        }
+        Wait::Failed(errno) => (errno, 0, 0),
+        Wait::File { place, flag } => {
+            let found = happened.files[place];
+            if !found.intersects(flag | PollFlags::HUP | PollFlags::ERR | PollFlags::NVAL) {
+                return None;
+            }
+            describe_file(found, flag, files.system(place))
+        }
+    };
+    let mut event = [0; EVENT_SIZE];
+    event[0..8].copy_from_slice(&subscription.user_data);
+    event[8..10].copy_from_slice(&(error as u16).to_le_bytes());
+    event[10] = subscription.tag;
+    event[16..24].copy_from_slice(&u64::to_le_bytes(n_bytes));
+    event[24..26].copy_from_slice(&u16::to_le_bytes(flags));
+    Some(event)
+}
+
+fn describe_file(found: PollFlags, flag: PollFlags, file: BorrowedFd<'_>) -> (Errno, u64, u16) {
+    if found.contains(PollFlags::NVAL) {
+        return (Errno::Badf, 0, 0);
+    }
+    let n_ready = if flag == PollFlags::IN { rustix::io::ioctl_fionread(file).unwrap_or(0) } else { 0 };
+    if found.intersects(PollFlags::HUP | PollFlags::ERR) {
+        // The next read or write tells what happened.
+        return (Errno::Success, n_ready, HANGUP);
+    }
+    (Errno::Success, n_ready.max(1), 0)
 }

@@ -1,31 +1,20 @@
-//! Randomness from the system, without a generator that would have to be seeded at every start.
+//! Randomness: the system's, without a generator in between that would have to be seeded.
 
-use std::convert::Infallible;
-use wasi_common::TryRng;
+use crate::wasi::errno::Result;
+use crate::wasi::file::retry;
+use crate::wasi::guest::Guest;
 
-pub struct SystemRandom;
+/// Bytes that one call of the system gives at most; it may give less.
+const LARGEST_PART: u32 = 1 << 20;
 
-impl TryRng for SystemRandom {
-    type Error = Infallible;
-
-    fn try_next_u32(&mut self) -> Result<u32, Infallible> {
-        let mut bytes = [0; 4];
-        self.try_fill_bytes(&mut bytes)?;
-        Ok(u32::from_ne_bytes(bytes))
+pub fn get(guest: &Guest, buffer: u32, length: u32) -> Result<()> {
+    guest.at(buffer, length.into())?;
+    let mut done = 0;
+    while done < length {
+        let part = (length - done).min(LARGEST_PART);
+        let start = guest.at(buffer + done, part.into())?;
+        // SAFETY: `at` checked that so many bytes of the guest's memory are there.
+        done += retry(|| unsafe { libc::getrandom(start.cast(), part as usize, 0) })? as u32;
     }
-
-    fn try_next_u64(&mut self) -> Result<u64, Infallible> {
-        let mut bytes = [0; 8];
-        self.try_fill_bytes(&mut bytes)?;
-        Ok(u64::from_ne_bytes(bytes))
-    }
-
-    fn try_fill_bytes(&mut self, mut bytes: &mut [u8]) -> Result<(), Infallible> {
-        while !bytes.is_empty() {
-            // SAFETY: writes to a live buffer. The only error that can happen is EINTR: no flags are set.
-            let n = unsafe { libc::getrandom(bytes.as_mut_ptr().cast(), bytes.len(), 0) };
-            bytes = &mut bytes[n.max(0) as usize..];
-        }
-        Ok(())
-    }
+    Ok(())
 }

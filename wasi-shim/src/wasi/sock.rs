@@ -1,38 +1,103 @@
-//! Sockets, by snapshot 1 for both: wasi-common stops the program at those of snapshot 0, which differ in nothing.
-//!
-//! Of descriptors that are no sockets, wasi-common says that they do not exist.
+//! Sockets: the standard streams may be some, and what listens there can be accepted. WASI can't make others.
 
-use crate::wasi::context;
-use crate::wasi::outcome::finish;
-use wasi_common::snapshots::preview_1::types::Errno;
-use wasi_common::snapshots::preview_1::wasi_snapshot_preview1 as common;
+use crate::wasi::descriptor::{Descriptor, FileType, Object};
+use crate::wasi::errno::{Errno, INVALID, Result};
+use crate::wasi::file::retry;
+use crate::wasi::guest::Guest;
+use crate::wasi::path::FD_FLAGS;
+use crate::wasi::rights::{self, Access};
+use rustix::fd::{AsRawFd, FromRawFd, OwnedFd};
 
-pub fn accept(a: i32, b: i32, c: i32) -> i32 {
-    // SAFETY: called by translated code.
-    let (context, mut memory) = unsafe { (context::get(), context::memory()) };
-    check(a, finish(common::sock_accept(context, &mut memory, a, b, c)))
+/// `$fdflags`.
+const NONBLOCK: u32 = 1 << 2;
+/// `$riflags`: look without taking, wait until the pieces are full.
+const PEEK: u32 = 1 << 0;
+const WAIT_ALL: u32 = 1 << 1;
+/// `$roflags`
+const TRUNCATED: u16 = 1 << 0;
+/// `$sdflags`
+const SHUT_READ: u32 = 1 << 0;
+const SHUT_WRITE: u32 = 1 << 1;
+
+pub fn accept(guest: &Guest, number: u32, flags: u32, result: u32) -> Result<()> {
+    if flags & !FD_FLAGS.iter().fold(0, |known, (flag, _)| known | flag) != 0 {
+        return Err(INVALID);
+    }
+    guest.at(result, 4)?;
+    let descriptor = guest.context.descriptors.get(number)?;
+    let file = descriptor.as_file().map_err(|_| Errno::Notsock)?.as_raw_fd();
+    let flags = libc::SOCK_CLOEXEC | if flags & NONBLOCK != 0 { libc::SOCK_NONBLOCK } else { 0 };
+    let nobody = std::ptr::null_mut();
+    // SAFETY: the peer's address is not asked for.
+    let accepted = retry(|| unsafe { libc::accept4(file, nobody, std::ptr::null_mut(), flags) as isize })?;
+    // SAFETY: a new descriptor that nobody else knows.
+    let accepted = unsafe { OwnedFd::from_raw_fd(accepted as i32) };
+    let access = Access { read: true, write: true };
+    let accepted = Descriptor::file(Object::File(accepted), FileType::SocketStream, access, false);
+    guest.write_u32(result, guest.context.descriptors.add(accepted)?)
 }
 
-pub fn recv(a: i32, b: i32, c: i32, d: i32, e: i32, f: i32) -> i32 {
-    // SAFETY: called by translated code.
-    let (context, mut memory) = unsafe { (context::get(), context::memory()) };
-    check(a, finish(common::sock_recv(context, &mut memory, a, b, c, d, e, f)))
+pub fn recv(
+    guest: &Guest,
+    number: u32,
+    pieces: u32,
+    count: u32,
+    flags: u32,
+    result: u32,
+    result_flags: u32,
+) -> Result<()> {
+    if flags & !(PEEK | WAIT_ALL) != 0 {
+        return Err(INVALID);
+    }
+    let descriptor = guest.context.descriptors.get(number)?;
+    let file = descriptor.as_file().map_err(|_| Errno::Notsock)?.as_raw_fd();
+    descriptor.require(rights::FD_READ)?;
+    let pieces = guest.pieces(pieces, count)?;
+    guest.at(result, 4)?;
+    guest.at(result_flags, 2)?;
+    let mut message = message(&pieces);
+    let flag = |wasi, system| if flags & wasi != 0 { system } else { 0 };
+    let flags = flag(PEEK, libc::MSG_PEEK) | flag(WAIT_ALL, libc::MSG_WAITALL);
+    // SAFETY: the pieces lie in the guest's memory, and the structure is a live variable.
+    let n = retry(|| unsafe { libc::recvmsg(file, &mut message, flags) })?;
+    let truncated = if message.msg_flags & libc::MSG_TRUNC != 0 { TRUNCATED } else { 0 };
+    guest.write_u32(result, n as u32)?;
+    guest.write(result_flags, &truncated.to_le_bytes())
 }
 
-pub fn send(a: i32, b: i32, c: i32, d: i32, e: i32) -> i32 {
-    // SAFETY: called by translated code.
-    let (context, mut memory) = unsafe { (context::get(), context::memory()) };
-    check(a, finish(common::sock_send(context, &mut memory, a, b, c, d, e)))
+pub fn send(guest: &Guest, number: u32, pieces: u32, count: u32, flags: u32, result: u32) -> Result<()> {
+    if flags != 0 {
+        return Err(INVALID);
+    }
+    let descriptor = guest.context.descriptors.get(number)?;
+    let file = descriptor.as_file().map_err(|_| Errno::Notsock)?.as_raw_fd();
+    descriptor.require(rights::FD_WRITE)?;
+    let pieces = guest.pieces(pieces, count)?;
+    guest.at(result, 4)?;
+    let message = message(&pieces);
+    // SAFETY: as for `recv`.
+    let n = retry(|| unsafe { libc::sendmsg(file, &message, libc::MSG_NOSIGNAL) })?;
+    guest.write_u32(result, n as u32)
 }
 
-pub fn shutdown(a: i32, b: i32) -> i32 {
-    // SAFETY: called by translated code.
-    let (context, mut memory) = unsafe { (context::get(), context::memory()) };
-    check(a, finish(common::sock_shutdown(context, &mut memory, a, b)))
+pub fn shutdown(guest: &Guest, number: u32, how: u32) -> Result<()> {
+    let how = match how {
+        SHUT_READ => libc::SHUT_RD,
+        SHUT_WRITE => libc::SHUT_WR,
+        _ if how == SHUT_READ | SHUT_WRITE => libc::SHUT_RDWR,
+        0 => return Err(Errno::Inval.into()),
+        _ => return Err(INVALID),
+    };
+    let descriptor = guest.context.descriptors.get(number)?;
+    let file = descriptor.as_file().map_err(|_| Errno::Notsock)?.as_raw_fd();
+    // SAFETY: changes the socket alone.
+    retry(|| unsafe { libc::shutdown(file, how) as isize }).map(|_| ())
 }
 
-fn check(descriptor: i32, status: i32) -> i32 {
-    // SAFETY: called by translated code.
-    let exists = || unsafe { context::get() }.table().contains_key(descriptor as u32);
-    if status == Errno::Badf as i32 && exists() { Errno::Notsock as i32 } else { status }
+fn message(pieces: &[libc::iovec]) -> libc::msghdr {
+    // SAFETY: null pointers and zeros are valid in every field.
+    let mut message: libc::msghdr = unsafe { std::mem::zeroed() };
+    message.msg_iov = pieces.as_ptr().cast_mut();
+    message.msg_iovlen = pieces.len();
+    message
 }

@@ -1,20 +1,22 @@
-//! Builds the WASI context: arguments, and the powers that the options grant. Without options: standard input, output and
+//! What the guest finds at its start: arguments, and the powers that the options grant. Without options: standard input, output and
 //! error, and nothing else.
 
-use crate::abi::{OPTIONS_VARIABLE, Program, Start};
+use crate::abi::{Grant, OPTIONS_VARIABLE, Program, Start};
+use crate::attempt::fail;
 use crate::options::{Options, Setting, find_variable, variables};
-use crate::program::c_string;
-use crate::text::{fail, message};
-use crate::wasi::context;
-use crate::wasi::random::SystemRandom;
-use crate::wasi::sched::Sched;
-use crate::wasi::stdio::Stdio;
-use cap_std::ambient_authority;
+use crate::program::{self, c_string};
+use crate::text::{USAGE_EXIT_STATUS, message};
+use crate::wasi::context::Context;
+use crate::wasi::descriptor::{Descriptor, Directory};
+use crate::wasi::errno::Result;
+use crate::wasi::rights::Access;
+use crate::wasi::strings::Strings;
 use std::ffi::OsStr;
 use std::fmt::Write;
+use std::fs::OpenOptions;
 use std::os::unix::ffi::OsStrExt;
-use wasi_common::sync::{clocks_ctx, dir::Dir};
-use wasi_common::{StringArrayError, Table, WasiCtx};
+use std::os::unix::fs::OpenOptionsExt;
+use std::sync::Mutex;
 
 /// [`Program::start_wasi`].
 ///
@@ -27,21 +29,32 @@ pub unsafe extern "C" fn w2n_wasi_start(start: *const Start) {
         let Start { program, argc, argv, envp } = *start;
         (&*program, argc, argv, envp)
     };
-    let mut context = WasiCtx::new(Box::new(SystemRandom), clocks_ctx(), Box::new(Sched), Table::new());
-    context.set_stdin(Box::new(Stdio::new(libc::STDIN_FILENO)));
-    context.set_stdout(Box::new(Stdio::new(libc::STDOUT_FILENO)));
-    context.set_stderr(Box::new(Stdio::new(libc::STDERR_FILENO)));
+    // To write to a pipe that nobody reads, or beyond the limit on a file's size, is an error for the guest and not the end of the
+    // program: WASI has no signals. In a library that is for the host to decide.
+    if program::main().is_some() {
+        for signal in [libc::SIGPIPE, libc::SIGXFSZ] {
+            // SAFETY: no handler is installed.
+            unsafe { libc::signal(signal, libc::SIG_IGN) };
+        }
+    }
+    let mut context = Context::default();
+    let (reads, writes) = (Access { read: true, write: false }, Access { read: false, write: true });
+    for (number, access) in [(libc::STDIN_FILENO, reads), (libc::STDOUT_FILENO, writes), (libc::STDERR_FILENO, writes)]
+    {
+        expect_descriptor(context.descriptors.add(Descriptor::stream(number, access)));
+    }
+    let mut arguments = Strings::default();
     for index in 0..argc.max(0) as usize {
         // SAFETY: `argv` holds `argc` strings.
-        let argument = unsafe { c_string(*argv.add(index)) };
-        expect_room(context.push_arg(&String::from_utf8_lossy(argument)));
+        expect_room(arguments.push(unsafe { c_string(*argv.add(index)) }));
     }
-    grant(program, envp, &mut context);
-    context::set(context);
+    context.environment = grant(program, envp, &context);
+    context.arguments = arguments;
+    context.start(program);
 }
 
-/// Applies the options. Text that is not UTF-8 gets replacement characters: WASI knows no other text.
-fn grant(program: &Program, envp: *const *const u8, context: &mut WasiCtx) {
+/// Applies the options; the result is the guest's environment.
+fn grant(program: &Program, envp: *const *const u8, context: &Context) -> Strings {
     let mut environment = Vec::new();
     Options::read(program, envp).each(|setting| match setting {
         Setting::Dir(value) => open_dir(context, value),
@@ -66,9 +79,11 @@ fn grant(program: &Program, envp: *const *const u8, context: &mut WasiCtx) {
         }
         Setting::MaxMemory(_) | Setting::MaxStack(_) => {}
     });
+    let mut strings = Strings::default();
     for (name, value) in environment {
-        expect_room(context.push_env(&String::from_utf8_lossy(name), &String::from_utf8_lossy(value)));
+        expect_room(strings.push(&[name, b"=", value].concat()));
     }
+    strings
 }
 
 /// A later value replaces an earlier one.
@@ -79,22 +94,22 @@ fn set_variable<'a>(environment: &mut Vec<(&'a [u8], &'a [u8])>, name: &'a [u8],
     }
 }
 
-/// `HOST[::GUEST]`; the guest knows a directory by the host's name if no other is given.
-fn open_dir(context: &mut WasiCtx, value: &[u8]) {
-    let (host, guest) = split_at(value, b"::").unwrap_or((value, value));
-    let result = cap_std::fs::Dir::open_ambient_dir(OsStr::from_bytes(host), ambient_authority());
-    let dir = result.unwrap_or_else(|error| {
+fn open_dir(context: &Context, value: &[u8]) {
+    let Grant { host, guest, read_only } = Grant::parse(value).unwrap_or_else(|problem| {
+        let mut text = message();
+        text.add(problem).add(" in `--dir ").add_name(value).add("`");
+        fail(text, USAGE_EXIT_STATUS)
+    });
+    let opened = OpenOptions::new().read(true).custom_flags(libc::O_DIRECTORY).open(OsStr::from_bytes(host));
+    let host = opened.unwrap_or_else(|error| {
         let mut text = message();
         text.add("cannot open directory `").add_name(host).add("` for --dir: ");
         let _ = write!(text, "{error}");
         fail(text, 1)
     });
-    let guest = String::from_utf8_lossy(guest).into_owned();
-    if context.push_preopened_dir(Box::new(Dir::from_cap_std(dir)), guest).is_err() {
-        let mut text = message();
-        text.add("too many directories");
-        fail(text, 1)
-    }
+    let guest = String::from_utf8_lossy(guest).into_owned().into_bytes();
+    let directory = Directory { host, preopen: Some(guest), listing: Mutex::new(()) };
+    expect_descriptor(context.descriptors.add(Descriptor::directory(directory, read_only)));
 }
 
 fn split_at<'a>(text: &'a [u8], separator: &[u8]) -> Option<(&'a [u8], &'a [u8])> {
@@ -102,10 +117,18 @@ fn split_at<'a>(text: &'a [u8], separator: &[u8]) -> Option<(&'a [u8], &'a [u8])
     Some((&text[..at], &text[at + separator.len()..]))
 }
 
-fn expect_room(result: Result<(), StringArrayError>) {
-    if result.is_err() {
+fn expect_room(has_room: bool) {
+    if !has_room {
         let mut text = message();
         text.add("arguments or environment exceed 4 GiB");
+        fail(text, 1)
+    }
+}
+
+fn expect_descriptor(result: Result<u32>) {
+    if result.is_err() {
+        let mut text = message();
+        text.add("too many directories");
         fail(text, 1)
     }
 }

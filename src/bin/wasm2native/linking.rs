@@ -1,0 +1,107 @@
+//! Flags about what a program is linked with, and the sorting of inputs into modules and the rest.
+
+use clap::Args;
+use std::ffi::OsString;
+use std::path::{Path, PathBuf};
+use wasm2native::link::native;
+use wasm2native::options::LinkOptions;
+
+#[derive(Args)]
+#[command(next_help_heading = "Linking")]
+pub struct Linking {
+    /// Inputs that are no modules: objects, archives, shared libraries, C sources.
+    #[arg(skip)]
+    pub files: Vec<PathBuf>,
+
+    /// Link with libNAME.a or libNAME.so
+    ///
+    /// It is searched in the folders of -L and of the system; `-l:FILE` names the file. The archive is preferred, so that the program
+    /// stays static. A shared library needs a C compiler to link, as does everything with -Wl or --linker; then the compiler chooses.
+    #[arg(short = 'l', value_name = "NAME")]
+    pub libraries: Vec<String>,
+
+    /// Search DIR for libraries, before the system's folders
+    #[arg(short = 'L', value_name = "DIR")]
+    pub folders: Vec<PathBuf>,
+
+    /// Pass words to the linker: -Wl,-rpath,DIR
+    ///
+    /// The words are for a C compiler that drives a linker, see --linker.
+    #[arg(short = 'W', value_name = "l,WORDS", value_parser = linker_words, allow_hyphen_values = true)]
+    pub flags: Vec<String>,
+
+    /// Link by a C compiler instead of the built-in linker: cc, clang, zig, or another one's path
+    ///
+    /// It may have flags: --linker 'clang -static'. The program then depends on what the compiler links it with, by default the shared
+    /// C library. Without --linker, it is $CC or one of cc, gcc, clang, zig that links where the built-in linker can't.
+    #[arg(long, value_name = "CC", value_parser = clap::builder::NonEmptyStringValueParser::new())]
+    pub linker: Option<String>,
+
+    /// Use another C symbol for an import than that of the rule (`foo` for env.foo, `module_foo` for module.foo)
+    #[arg(long = "import-symbol", value_name = "MODULE.NAME=SYMBOL", value_parser = import_symbol)]
+    pub import_symbols: Vec<(String, String)>,
+
+    /// Allow imports from C whose `module.name` matches PATTERN (with `*`, `?`, `[a-z]`), and no others
+    ///
+    /// C functions are outside of the sandbox: they can do what the process can do. Without this flag they are all allowed, with a
+    /// warning that lists those of the C library. `wasm2native inspect` lists them for a program.
+    #[arg(long = "allow-import", value_name = "PATTERN", value_parser = pattern)]
+    pub allowed_imports: Vec<String>,
+
+    /// Build the program though nothing defines an imported function; a call of it is a trap
+    #[arg(long)]
+    pub allow_undefined: bool,
+}
+
+impl Linking {
+    pub fn options(&self) -> LinkOptions {
+        LinkOptions {
+            files: self.files.clone(),
+            libraries: self.libraries.clone(),
+            folders: self.folders.clone(),
+            flags: self.flags.clone(),
+            linker: self.linker.clone(),
+            import_symbols: self.import_symbols.clone(),
+            allow_undefined: self.allow_undefined,
+            allowed_imports: self.allowed_imports.clone(),
+        }
+    }
+
+    /// Takes what is no module out of the inputs.
+    pub fn take_files(&mut self, inputs: &mut Vec<PathBuf>) {
+        let (files, modules) = std::mem::take(inputs).into_iter().partition(|input| native::is_native(input));
+        (self.files, *inputs) = (files, modules);
+    }
+
+    /// Takes what stands before the module of `run`. What follows it is the program's.
+    pub fn take_leading_files(&mut self, words: &mut Vec<OsString>) {
+        let n_files = words.iter().take_while(|word| native::is_native(Path::new(word))).count();
+        self.files = words.drain(..n_files).map(PathBuf::from).collect();
+    }
+}
+
+fn linker_words(text: &str) -> Result<String, String> {
+    match text.strip_prefix("l,") {
+        Some(words) if !words.is_empty() => Ok(format!("-Wl,{words}")),
+        _ => Err("only -Wl,WORDS is known, words for the linker separated by commas".to_owned()),
+    }
+}
+
+fn import_symbol(text: &str) -> Result<(String, String), String> {
+    let (name, symbol) = text.rsplit_once('=').ok_or("expected MODULE.NAME=SYMBOL")?;
+    let is_letter = |c: char| c.is_ascii_alphanumeric() || "_.$".contains(c);
+    if symbol.is_empty() || !symbol.chars().all(is_letter) || symbol.starts_with(|c: char| c.is_ascii_digit()) {
+        return Err(format!("`{symbol}` is no C symbol"));
+    }
+    match name.contains('.') {
+        true => Ok((name.to_owned(), symbol.to_owned())),
+        false => Err(format!("`{name}` is no MODULE.NAME")),
+    }
+}
+
+fn pattern(text: &str) -> Result<String, String> {
+    match glob::Pattern::new(text) {
+        Ok(_) => Ok(text.to_owned()),
+        Err(error) => Err(error.msg.to_owned()),
+    }
+}

@@ -1,0 +1,161 @@
+//! The stages of a library and what it looks like on the way, up to the last one that an output needs.
+
+use super::{MAIN, Source, Target, Unit, outside, validate_bodies};
+use crate::abi::EntryKind;
+use crate::codegen::cranelift::{sweep, target};
+use crate::layout::World;
+use crate::link::library::{self, SharedLibrary};
+use crate::object::imports::{self, OpenImport};
+use crate::object::interface::{self, Item};
+use crate::object::{self, ProgramPlan, Role, assembly};
+use crate::options::{Emit, Options, Output};
+use crate::output;
+use crate::progress::{Observer, stage};
+use crate::resolve::Linkage;
+use crate::translate::Architecture;
+use crate::wasm::input::Input;
+use crate::wasm::{EntityIndex, unsupported};
+use anyhow::{Context, Result, bail};
+use std::collections::HashMap;
+use std::io::Write;
+use std::path::Path;
+
+/// What was made, by its form.
+type Results = HashMap<Emit, Vec<u8>>;
+
+/// Makes all `outputs`, none of which is a program, from one compilation.
+///
+/// # Errors
+/// One message that begins with the input's name.
+pub fn build(input: &Input, options: &Options, outputs: &[&Output], observer: &dyn Observer) -> Result<()> {
+    if let Some((name, _)) = options.modules.first() {
+        bail!("{}: --module {name}=... adds a module to a program; a library holds one module", input.name);
+    }
+    let target = Target::new(options)?;
+    let source = Source::read(MAIN, input, unsupported::features(&options.enable)?, observer)?;
+    let instance = source.parse(observer)?;
+    let module = &instance.module;
+    let wants = |forms: &[Emit]| outputs.iter().any(|output| forms.contains(&output.emit));
+    let mut results = Results::default();
+    if wants(&[Emit::Wat]) {
+        source.explain(validate_bodies(module))?;
+        let text = wasmprinter::print_bytes(&*source.wasm).with_context(|| input.name.clone())?;
+        results.insert(Emit::Wat, text.into_bytes());
+    }
+    let prefix = options.prefix.clone().unwrap_or_else(|| default_prefix(&input.name));
+    let interface = interface::interface(module, &prefix).with_context(|| input.name.clone())?;
+    if wants(&[Emit::Clif, Emit::Asm, Emit::Obj, Emit::Staticlib, Emit::Sharedlib]) {
+        let linkage = Linkage::open(outside::chosen_symbols(options));
+        let imports = imports::open(module, &linkage);
+        interface::check_imports(&interface, module, &linkage).with_context(|| input.name.clone())?;
+        let unit = source.explain(Unit::new(module, &linkage, World::Open, None, observer))?;
+        let plan = plan(&unit, options, &prefix);
+        let role = Role::Library { plan: &plan, interface: &interface };
+        if wants(&[Emit::Clif]) {
+            let text = source.explain(sweep::print_clif(&unit.sweep(&target, options), &unit.jobs(&role)))?;
+            results.insert(Emit::Clif, text.into_bytes());
+        }
+        if wants(&[Emit::Asm, Emit::Obj, Emit::Staticlib, Emit::Sharedlib]) {
+            let code = source.explain(unit.compile(&target, &role, options, observer))?;
+            let env = unit.env(&target);
+            if wants(&[Emit::Asm]) {
+                let text = match env.machine.architecture {
+                    Architecture::X86_64 => assembly::print(&env, &code),
+                    // Of other processors the code generator's own listing is all there is.
+                    _ => source.explain(sweep::print_listing(&unit.sweep(&target, options), &unit.jobs(&role)))?,
+                };
+                results.insert(Emit::Asm, text.into_bytes());
+            }
+            let write = || object::write(&env, 0, &code, &role);
+            let object = stage(observer, "object", 0, write).with_context(|| input.name.clone())?;
+            let imports = imports.into_iter().map(|import| import.symbol).collect();
+            let linking = Linking { outputs, object, interface: &interface, imports, options };
+            linking.run(&mut results, observer).with_context(|| input.name.clone())?;
+        }
+    }
+    outputs.iter().try_for_each(|Output { emit, file }| put(file, *emit, &results[emit]))
+}
+
+/// From the object to the files that hold it.
+struct Linking<'a> {
+    outputs: &'a [&'a Output],
+    object: Vec<u8>,
+    interface: &'a [Item<'a>],
+    /// Symbols of the module's imports.
+    imports: Vec<String>,
+    options: &'a Options,
+}
+
+impl Linking<'_> {
+    fn run(self, results: &mut Results, observer: &dyn Observer) -> Result<()> {
+        let Linking { outputs, object, interface, imports, options } = self;
+        let find = |emit| outputs.iter().find(|output| output.emit == emit);
+        if find(Emit::Staticlib).is_some() {
+            let archive = stage(observer, "link", 0, || library::archive(&object))?;
+            results.insert(Emit::Staticlib, archive);
+        }
+        if let Some(output) = find(Emit::Sharedlib) {
+            let library = SharedLibrary {
+                object: object.clone(),
+                soname: soname(&output.file)?,
+                exports: interface.iter().map(|item| item.symbol.as_str()).collect(),
+                imports: imports.iter().map(String::as_str).collect(),
+                strip: options.strip,
+            };
+            let (bytes, warnings) = stage(observer, "link", 0, || library::shared(library))?;
+            warnings.iter().for_each(|warning| observer.warning(warning));
+            results.insert(Emit::Sharedlib, bytes);
+        }
+        results.insert(Emit::Obj, object);
+        Ok(())
+    }
+}
+
+/// As users of `-shared` choose it: the file's own name.
+fn soname(file: &Path) -> Result<&str> {
+    let name = file.file_name().and_then(|name| name.to_str());
+    name.with_context(|| format!("{}: the name of a shared library has to be UTF-8", file.display()))
+}
+
+/// Writes an output. `-` is standard output.
+fn put(file: &Path, emit: Emit, bytes: &[u8]) -> Result<()> {
+    match emit {
+        _ if file == Path::new("-") => std::io::stdout().write_all(bytes).context("can't write to standard output"),
+        Emit::Sharedlib => output::write_program(file, bytes),
+        _ => output::write(file, bytes),
+    }
+}
+
+/// The description of a library: its initialisation, and its powers.
+fn plan(unit: &Unit, options: &Options, prefix: &str) -> ProgramPlan {
+    let module = unit.module;
+    let initialize = match module.export("_initialize") {
+        Some(EntityIndex::Function(func)) => Some(func),
+        _ => None,
+    };
+    let initialize = initialize.filter(|&func| {
+        let ty = module.function_type(func);
+        ty.params().is_empty() && ty.results().is_empty()
+    });
+    let wasi = outside::uses_wasi(unit);
+    let is_function = |import: &OpenImport| matches!(import.entity, EntityIndex::Function(_));
+    let open = imports::open(module, unit.linkage).into_iter().filter(is_function);
+    ProgramPlan {
+        entry: None,
+        script: None,
+        entry_name: prefix.to_owned(),
+        kind: EntryKind::Library,
+        initialize,
+        wasi,
+        options: options.program_options.clone(),
+        foreign: open.map(|it| [it.import.module.to_owned(), it.import.name.to_owned(), it.symbol]).collect(),
+        fixed_powers: options.fixed_powers,
+        cpu_level: target::cpu_level(&options.cpu),
+    }
+}
+
+/// `PREFIX` of exported symbols where the user gave none: the input's name without folder and extension.
+pub fn default_prefix(name: &str) -> String {
+    let stem = Path::new(name).file_stem().and_then(|stem| stem.to_str());
+    imports::identifier(stem.filter(|_| name != "<stdin>").unwrap_or("wasm"))
+}

@@ -1,0 +1,235 @@
+//! What an executable takes from outside of Wasm and the runtime: C functions and data. Each import is looked up before the linker
+//! runs, so that what is missing is named as its author knows it, and what the sandbox does not cover is said.
+
+use super::{Source, Unit};
+use crate::abi;
+use crate::link::check::{self, Found, Place, Resolution};
+use crate::link::native::Natives;
+use crate::link::runtime::SymbolKind;
+use crate::link::suggest;
+use crate::object::ProgramPlan;
+use crate::object::imports::{self, OpenImport};
+use crate::options::{LinkOptions, Options};
+use crate::progress::Observer;
+use crate::wasm::describe::describe_name;
+use crate::wasm::{EntityIndex, Module};
+use anyhow::{Context, Result, bail};
+use std::collections::BTreeMap;
+use wasmparser::ValType;
+
+/// How many imports a message lists.
+const SHOWN_IMPORTS: usize = 20;
+
+/// What the imports of all modules were found to be.
+pub struct Outside {
+    pub natives: Natives,
+    /// The program is linked with C.
+    pub uses_c: bool,
+}
+
+/// Reads what the user links with, and looks up the imports of all modules there and in the C library. Notes in `plan` what the
+/// program takes from WASI and from C, and in the units which functions nothing defines, where that is allowed.
+///
+/// # Errors
+/// With a line for each import that nothing defines or that is not what was found, or that the user does not allow.
+pub fn look_up(
+    plan: &mut ProgramPlan,
+    units: &mut [Unit],
+    sources: &[&Source],
+    options: &Options,
+    observer: &dyn Observer,
+) -> Result<Outside> {
+    let natives = Natives::read(&options.link)?;
+    natives.warnings.iter().for_each(|warning| observer.warning(warning));
+    let open: Vec<Vec<OpenImport>> = units.iter().map(open_imports).collect();
+    let wanted = open.iter().flatten().filter(|it| it.refusal.is_none()).map(|it| &it.symbol[..]);
+    let resolution = check::resolve(&wanted.collect::<Vec<_>>(), &natives)?;
+    for ((unit, source), open) in units.iter_mut().zip(sources).zip(&open) {
+        look_up_module(unit, open, &resolution, options).with_context(|| source.file.to_owned())?;
+        allow(open, &resolution, &options.link).with_context(|| source.file.to_owned())?;
+        plan.wasi |= uses_wasi(unit);
+    }
+    let functions = |it: &&OpenImport| is_function(it) && resolution.find(&it.symbol).is_some();
+    let names = |it: &OpenImport| [it.import.module.to_owned(), it.import.name.to_owned(), it.symbol.clone()];
+    plan.foreign = open.iter().flatten().filter(functions).map(names).collect();
+    plan.foreign.sort();
+    plan.foreign.dedup();
+    if let Some(warning) = warning(open.iter().flatten(), &resolution, &options.link) {
+        observer.warning(&warning);
+    }
+    for name in options.link.import_symbols.iter().map(|(name, _)| name) {
+        if !units.iter().any(|unit| imports_name(unit.module, name)) {
+            observer.warning(&format!("--import-symbol {name}: no module imports that"));
+        }
+    }
+    Ok(Outside { natives, uses_c: resolution.uses_c })
+}
+
+/// The symbols that the user chose, by import.
+pub fn chosen_symbols(options: &Options) -> BTreeMap<String, String> {
+    options.link.import_symbols.iter().cloned().collect()
+}
+
+/// What the unit's code can need of others. Functions that nothing calls ask for nothing.
+fn open_imports<'a>(unit: &Unit<'a>) -> Vec<OpenImport<'a>> {
+    let is_needed = |open: &OpenImport| match open.entity {
+        EntityIndex::Function(func) => open.refusal.is_some() || unit.facts.reachable.contains(func),
+        _ => true,
+    };
+    let mut open = imports::open(unit.module, unit.linkage);
+    open.retain(is_needed);
+    open
+}
+
+fn look_up_module(unit: &mut Unit, open: &[OpenImport], resolution: &Resolution, options: &Options) -> Result<()> {
+    let mut missing = Vec::new();
+    let mut wrong = Vec::new();
+    for import in open {
+        let found = resolution.find(&import.symbol);
+        let problem = import.refusal.map(str::to_owned).or_else(|| mismatch(unit.module, import, found?));
+        if let Some(problem) = problem {
+            wrong.push(format!("{}: {problem}", import.description));
+        } else if found.is_none() && !resolution.is_opaque {
+            match import.entity {
+                EntityIndex::Function(func) if options.link.allow_undefined => {
+                    unit.undefined.insert(func);
+                }
+                _ => missing.push(format!("{}{}", import.description, hint(import, resolution))),
+            }
+        }
+    }
+    if missing.is_empty() && wrong.is_empty() {
+        return Ok(());
+    }
+    let count = missing.len() + wrong.len();
+    let lines: Vec<_> = missing.into_iter().chain(wrong).take(SHOWN_IMPORTS).collect();
+    let more = if count > lines.len() { format!("\n  and {} more", count - lines.len()) } else { String::new() };
+    let searched = match resolution.searched.is_empty() {
+        true => String::new(),
+        false => format!("\nsearched: {}", resolution.searched.join(", ")),
+    };
+    bail!(
+        "nothing defines what the module imports:\n  {}{more}{searched}\nhelp: C functions come from the C library and from objects and \
+         libraries on the command line; all else from other modules, with --module NAME=FILE\nhelp: --allow-undefined makes a trap of a \
+         call; -c makes an object with these as undefined symbols",
+        lines.join("\n  ")
+    )
+}
+
+/// What is wrong with a definition that has the right name.
+fn mismatch(module: &Module, import: &OpenImport, found: &Found) -> Option<String> {
+    let Found { place, kind, size } = found;
+    let symbol = &import.symbol;
+    match (import.entity, kind) {
+        (EntityIndex::Function(_), SymbolKind::Data | SymbolKind::ThreadLocal) => {
+            Some(format!("`{symbol}` is data in {place}, not a function"))
+        }
+        (EntityIndex::Global(_), SymbolKind::Function) => {
+            Some(format!("`{symbol}` is a function in {place}, not data"))
+        }
+        (EntityIndex::Global(_), SymbolKind::ThreadLocal) => {
+            Some(format!("`{symbol}` is thread-local in {place}, which a global can't be"))
+        }
+        (EntityIndex::Global(global), _) => {
+            let bytes = size_of_value(module.globals[global].ty.content_type);
+            let differs = *size != 0 && *size != bytes;
+            differs.then(|| format!("`{symbol}` has {size} bytes in {place}, and the global has {bytes}"))
+        }
+        _ => None,
+    }
+}
+
+fn size_of_value(ty: ValType) -> u64 {
+    match ty {
+        ValType::I32 | ValType::F32 => 4,
+        ValType::I64 | ValType::F64 | ValType::Ref(_) => 8,
+        ValType::V128 => 16,
+    }
+}
+
+/// What was perhaps meant by a symbol that there is not.
+fn hint(import: &OpenImport, resolution: &Resolution) -> String {
+    let symbol = &import.symbol;
+    if abi::WASI_MODULES.contains(&import.import.module) {
+        let near = suggest::nearest(import.import.name, abi::WASI_FUNCTIONS.iter().map(|(name, ..)| *name));
+        let near = near.map(|near| format!(" (did you mean `{near}`?)")).unwrap_or_default();
+        return format!(": WASI preview 1 has no such function{near}");
+    }
+    if check::is_reserved(symbol) {
+        return format!(": the symbol `{symbol}` is the runtime's own");
+    }
+    let name = imports::identifier(import.import.name);
+    if import.import.module != "env" && resolution.has_name(&name) {
+        let full = imports::full_name(import.import);
+        return format!(
+            ": its symbol is `{symbol}`; for `{name}`, use --import-symbol '{}={name}'",
+            full.escape_debug()
+        );
+    }
+    match resolution.suggest(symbol, is_function(import)) {
+        Some(near) => format!(" (did you mean `{near}`?)"),
+        None => String::new(),
+    }
+}
+
+fn is_function(import: &OpenImport) -> bool {
+    matches!(import.entity, EntityIndex::Function(_))
+}
+
+/// Whether code that can be reached calls WASI.
+pub fn uses_wasi(unit: &Unit) -> bool {
+    unit.module.functions.iter().any(|(index, func)| {
+        func.definition.import().is_some_and(imports::is_wasi)
+            && unit.linkage.function(index).is_none()
+            && unit.facts.reachable.contains(index)
+    })
+}
+
+fn imports_name(module: &Module, name: &str) -> bool {
+    crate::resolve::imports(module).any(|(import, _)| imports::full_name(import) == name)
+}
+
+/// Once the user named what may be imported from C, nothing else may.
+fn allow(open: &[OpenImport], resolution: &Resolution, options: &LinkOptions) -> Result<()> {
+    if options.allowed_imports.is_empty() {
+        return Ok(());
+    }
+    let is_refused = |it: &&OpenImport| resolution.find(&it.symbol).is_some() && !is_named(it, options);
+    let refused: Vec<_> = open.iter().filter(is_refused).map(|it| describe_name(it.import)).collect();
+    if refused.is_empty() {
+        return Ok(());
+    }
+    bail!(
+        "no --allow-import covers what the module imports from C:\n  {}\nhelp: --allow-import PATTERN allows more of them, for instance \
+         --allow-import 'env.*'",
+        refused.join("\n  ")
+    )
+}
+
+/// Whether a pattern of the user's covers the import.
+fn is_named(import: &OpenImport, options: &LinkOptions) -> bool {
+    let name = imports::full_name(import.import);
+    let matches = |pattern: &String| glob::Pattern::new(pattern).is_ok_and(|pattern| pattern.matches(&name));
+    options.allowed_imports.iter().any(matches)
+}
+
+/// A line about functions of the C library that are called without anybody having named them.
+fn warning<'o>(
+    open: impl Iterator<Item = &'o OpenImport<'o>>,
+    resolution: &Resolution,
+    options: &LinkOptions,
+) -> Option<String> {
+    let is_library = |it: &&OpenImport| {
+        is_function(it) && resolution.find(&it.symbol).is_some_and(|found| found.place == Place::CLibrary)
+    };
+    let mut names: Vec<_> =
+        open.filter(is_library).filter(|it| !is_named(it, options)).map(|it| it.symbol.clone()).collect();
+    names.sort();
+    names.dedup();
+    (!names.is_empty()).then(|| {
+        format!(
+            "calls of the C library are outside of the sandbox: {} (--allow-import PATTERN says which are meant)",
+            names.join(", ")
+        )
+    })
+}

@@ -1,0 +1,172 @@
+//! `--print`: what a build system asks before it links.
+//!
+//! Comes in: a module, and what it would be linked with. Goes out: a line for each answer, in columns that tabs separate, for programs
+//! to read. `-` stands where there is nothing to say.
+
+use super::library::default_prefix;
+use super::outside::chosen_symbols;
+use super::{MAIN, Source};
+use crate::abi;
+use crate::link::check::{self, Resolution};
+use crate::link::native::Natives;
+use crate::link::runtime;
+use crate::object::imports;
+use crate::object::interface::{self, Item, Kind};
+use crate::options::Options;
+use crate::progress::Silent;
+use crate::resolve::{self, Linkage};
+use crate::wasm::describe::describe_type;
+use crate::wasm::input::Input;
+use crate::wasm::{EntityIndex, ImportName, Module, unsupported};
+use anyhow::Result;
+use wasmparser::{FuncType, ValType};
+
+/// Of each import: module, name, kind, Wasm type, C symbol, C declaration, and who would define it in a program: the name of one of
+/// the user's files, `the C library`, `the runtime`, `module NAME`, or `-` for nobody.
+///
+/// # Errors
+/// As for a program, but for imports that nothing defines.
+pub fn imports(input: &Input, options: &Options) -> Result<String> {
+    let source = Source::read(MAIN, input, unsupported::features(&options.enable)?, &Silent)?;
+    let instance = source.parse(&Silent)?;
+    let module = &instance.module;
+    let linkage = Linkage::open(chosen_symbols(options));
+    let natives = Natives::read(&options.link)?;
+    let open = imports::open(module, &linkage);
+    let is_other = |import: ImportName| options.modules.iter().any(|(name, _)| name == import.module);
+    let wanted = open.iter().filter(|it| it.refusal.is_none() && !is_other(it.import)).map(|it| &it.symbol[..]);
+    let resolution = check::resolve(&wanted.collect::<Vec<_>>(), &natives)?;
+    let mut text = String::new();
+    for (import, entity) in resolve::imports(module) {
+        let symbol = imports::symbol(&linkage, import);
+        let is_open = open.iter().any(|it| it.entity == entity && it.refusal.is_none());
+        let place = match is_other(import) {
+            true => format!("module {}", import.module.escape_debug()),
+            false => place(&symbol, entity, is_open, &resolution),
+        };
+        let (kind, ty) = describe(module, entity);
+        let name = [import.module, import.name].map(|it| it.escape_debug().to_string());
+        let declaration = declare(module, entity, &symbol);
+        line(&mut text, &[&name[0], &name[1], kind, &ty, &symbol, &declaration, &place]);
+    }
+    Ok(text)
+}
+
+fn place(symbol: &str, entity: EntityIndex, is_open: bool, resolution: &Resolution) -> String {
+    match (resolution.find(symbol), entity) {
+        (Some(found), _) if is_open => found.place.to_string(),
+        (_, EntityIndex::Function(_) | EntityIndex::Memory(_)) if !is_open => "the runtime".to_owned(),
+        _ => "-".to_owned(),
+    }
+}
+
+/// What an object or library has for its host: name of the export, kind, Wasm type, C symbol, C declaration.
+///
+/// # Errors
+/// When the module is not valid, or two exports get the same symbol.
+pub fn exports(input: &Input, options: &Options) -> Result<String> {
+    let source = Source::read(MAIN, input, unsupported::features(&options.enable)?, &Silent)?;
+    let instance = source.parse(&Silent)?;
+    let prefix = options.prefix.clone().unwrap_or_else(|| default_prefix(&input.name));
+    let mut text = String::new();
+    let module = &instance.module;
+    for Item { symbol, export, kind } in interface::interface(module, &prefix)? {
+        let memory = |memory| ("memory", describe(module, EntityIndex::Memory(memory)).1);
+        let entity = |entity| (describe(module, entity), declare(module, entity, &symbol));
+        let ((kind, ty), declaration) = match kind {
+            Kind::Init => (("function", "-".to_owned()), format!("int {symbol}(void);")),
+            Kind::MemoryBase(index) => (memory(index), format!("void *{symbol}(void);")),
+            Kind::MemorySize(index) => (memory(index), format!("size_t {symbol}(void);")),
+            Kind::Function(func) => entity(EntityIndex::Function(func)),
+            Kind::Global(global) => entity(EntityIndex::Global(global)),
+            Kind::Table(table) => entity(EntityIndex::Table(table)),
+            Kind::Tag(tag) => entity(EntityIndex::Tag(tag)),
+        };
+        let name = export.map_or("-".to_owned(), |name| name.escape_debug().to_string());
+        line(&mut text, &[&name, kind, &ty, &symbol, &declaration]);
+    }
+    Ok(text)
+}
+
+/// What objects may need: the symbol, and whether the runtime or the C library defines it.
+///
+/// # Errors
+/// When this program carries no runtime.
+pub fn runtime_symbols() -> Result<String> {
+    let mut text = String::new();
+    runtime::functions()?.iter().for_each(|name| line(&mut text, &[name, "the runtime"]));
+    abi::C_FUNCTIONS.split(' ').for_each(|name| line(&mut text, &[name, "the C library"]));
+    Ok(text)
+}
+
+fn line(text: &mut String, columns: &[&str]) {
+    text.push_str(&columns.join("\t"));
+    text.push('\n');
+}
+
+/// Kind and type, the type as in the text format.
+fn describe(module: &Module, entity: EntityIndex) -> (&'static str, String) {
+    let limits = |initial: u64, maximum: Option<u64>| match maximum {
+        Some(maximum) => format!("{initial} {maximum}"),
+        None => initial.to_string(),
+    };
+    match entity {
+        EntityIndex::Function(func) => ("function", describe_type(module.function_type(func))),
+        EntityIndex::Table(table) => {
+            let ty = &module.tables[table].ty;
+            ("table", format!("{} {}", limits(ty.initial, ty.maximum), ty.element_type))
+        }
+        EntityIndex::Memory(memory) => {
+            let ty = &module.memories[memory].ty;
+            let index = if ty.memory64 { "i64 " } else { "" };
+            let shared = if ty.shared { " shared" } else { "" };
+            ("memory", format!("{index}{}{shared}", limits(ty.initial, ty.maximum)))
+        }
+        EntityIndex::Global(global) => {
+            let ty = &module.globals[global].ty;
+            let content = ty.content_type;
+            ("global", if ty.mutable { format!("(mut {content})") } else { content.to_string() })
+        }
+        EntityIndex::Tag(tag) => ("tag", describe_type(&module.types[module.tags[tag].ty])),
+    }
+}
+
+/// How C sees an entity; the types are those of `<stdint.h>`.
+fn declare(module: &Module, entity: EntityIndex, symbol: &str) -> String {
+    match entity {
+        EntityIndex::Function(func) => declare_function(module.function_type(func), symbol),
+        EntityIndex::Global(global) => {
+            let ty = &module.globals[global].ty;
+            let constant = if ty.mutable { "" } else { "const " };
+            format!("extern {constant}{} {symbol};", c_type(&ty.content_type))
+        }
+        EntityIndex::Table(_) | EntityIndex::Memory(_) | EntityIndex::Tag(_) => "-".to_owned(),
+    }
+}
+
+fn declare_function(ty: &FuncType, symbol: &str) -> String {
+    let params = match ty.params() {
+        [] => "void".to_owned(),
+        params => params.iter().map(c_type).collect::<Vec<_>>().join(", "),
+    };
+    let result = match ty.results() {
+        [] => "void".to_owned(),
+        [one] => c_type(one).to_owned(),
+        many => {
+            let fields = many.iter().enumerate().map(|(nth, ty)| format!("{} r{nth}; ", c_type(ty)));
+            format!("struct {{ {}}}", fields.collect::<String>())
+        }
+    };
+    format!("{result} {symbol}({params});")
+}
+
+fn c_type(ty: &ValType) -> &'static str {
+    match ty {
+        ValType::I32 => "int32_t",
+        ValType::I64 => "int64_t",
+        ValType::F32 => "float",
+        ValType::F64 => "double",
+        ValType::V128 => "__m128i",
+        ValType::Ref(_) => "void *",
+    }
+}

@@ -1,0 +1,81 @@
+//! Where the outside enters, beside exports: C's `main` of a program, and what a library defines for its host on its own.
+
+use super::signature::POINTER;
+use super::thunk::thunk;
+use super::translator::Translator;
+use super::{Env, begin, convention};
+use crate::abi::{Builtin, Memory, Program, READY};
+use crate::layout::Symbol;
+use crate::wasm::MemoryIndex;
+use cranelift_codegen::ir::condcodes::IntCC;
+use cranelift_codegen::ir::{self, InstBuilder, MemFlagsData, Signature, Type, types};
+use std::mem::offset_of;
+
+/// `int main(int argc, char **argv, char **envp)`: hands over to the runtime, with the program's description.
+pub fn main(env: &Env, out: &mut ir::Function) {
+    begin(out, Symbol::Main, signature(env, &[types::I32, POINTER, POINTER], types::I32));
+    thunk(env, out, |it, params| {
+        let program = it.address_of(Symbol::Program);
+        let status = it.call_builtin(Builtin::Main, &[params[0], params[1], params[2], program]);
+        it.builder.ins().return_(&[status.expect("the runtime returns the exit status")]);
+    });
+}
+
+/// `int PREFIX_init(void)`.
+pub fn library_init(env: &Env, out: &mut ir::Function) {
+    begin(out, Symbol::LibraryInit, signature(env, &[], types::I32));
+    thunk(env, out, |it, _| {
+        let program = it.address_of(Symbol::Program);
+        let status = it.call_builtin(Builtin::LibraryInit, &[program]);
+        it.builder.ins().return_(&[status.expect("the runtime returns 0 or an error")]);
+    });
+}
+
+/// `void *PREFIX_memory(void)`.
+pub fn memory_base(env: &Env, memory: MemoryIndex, out: &mut ir::Function) {
+    memory_field(env, Symbol::MemoryBase(memory), memory, offset_of!(Memory, base), out);
+}
+
+/// `size_t PREFIX_memory_size(void)`.
+pub fn memory_size(env: &Env, memory: MemoryIndex, out: &mut ir::Function) {
+    memory_field(env, Symbol::MemorySize(memory), memory, offset_of!(Memory, bytes), out);
+}
+
+fn memory_field(env: &Env, symbol: Symbol, memory: MemoryIndex, offset: usize, out: &mut ir::Function) {
+    begin(out, symbol, signature(env, &[], POINTER));
+    thunk(env, out, |it, _| {
+        it.ensure_initialised();
+        let descriptor = it.address_of(Symbol::Memory(memory));
+        let value = it.builder.ins().load(POINTER, MemFlagsData::trusted(), descriptor, offset as i32);
+        it.builder.ins().return_(&[value]);
+    });
+}
+
+fn signature(env: &Env, params: &[Type], result: Type) -> Signature {
+    let mut signature = Signature::new(env.target.default_call_conv);
+    signature.params.extend(params.iter().map(|&ty| convention::extended(env, ty)));
+    signature.returns.push(convention::extended(env, result));
+    signature
+}
+
+impl Translator<'_> {
+    /// A host may call an export before it has initialised the library: then that is done here.
+    pub fn ensure_initialised(&mut self) {
+        let program = self.address_of(Symbol::Program);
+        let state = self.iconst(POINTER, offset_of!(Program, state) as i64);
+        let state = self.builder.ins().iadd(program, state);
+        // Another thread may have done it.
+        let state = self.builder.ins().atomic_load(types::I32, MemFlagsData::trusted(), state);
+        let ready = self.iconst(types::I32, i64::from(READY));
+        let is_ready = self.builder.ins().icmp(IntCC::Equal, state, ready);
+        let (start, go_on) = (self.builder.create_block(), self.builder.create_block());
+        self.builder.set_cold_block(start);
+        self.builder.ins().brif(is_ready, go_on, &[], start, &[]);
+        self.builder.seal_block(start);
+        self.builder.switch_to_block(start);
+        self.call_builtin(Builtin::LibraryStart, &[program]);
+        self.builder.ins().jump(go_on, &[]);
+        self.builder.seal_block(go_on);
+        self.builder.switch_to_block(go_on);
+    }
+}

@@ -1,0 +1,50 @@
+//! Branch hints: the custom section `metadata.code.branch_hint` of the branch hinting proposal, which says of a conditional branch
+//! whether it is likely to be taken.
+//!
+//! As with every custom section, what is wrong with it is no error: a damaged section says nothing, and a hint for something else than a
+//! conditional branch is passed over where the body is translated.
+
+use super::FuncIndex;
+use std::collections::HashMap;
+use wasmparser::BranchHintSectionReader;
+
+/// Of each function that has hints: in the order of their places.
+#[derive(Default)]
+pub struct BranchHints {
+    functions: HashMap<FuncIndex, Vec<Hint>>,
+}
+
+/// What is likely of one branch.
+#[derive(Copy, Clone, Debug, PartialEq, Eq)]
+pub struct Hint {
+    /// Byte offset of the instruction from the first byte of the function's locals.
+    pub offset: u32,
+    /// Likely to be taken: for `if`, that the condition holds.
+    pub taken: bool,
+}
+
+impl BranchHints {
+    pub fn read(section: BranchHintSectionReader) -> BranchHints {
+        read(section).unwrap_or_default()
+    }
+
+    /// The hints for the branches of a function, sorted by offset.
+    pub fn of(&self, func: FuncIndex) -> &[Hint] {
+        self.functions.get(&func).map_or(&[], Vec::as_slice)
+    }
+}
+
+fn read(section: BranchHintSectionReader) -> wasmparser::Result<BranchHints> {
+    let mut hints = BranchHints::default();
+    for function in section {
+        let function = function?;
+        let mut list = Vec::new();
+        for hint in function.hints {
+            let hint = hint?;
+            list.push(Hint { offset: hint.func_offset, taken: hint.taken });
+        }
+        list.sort_by_key(|hint| hint.offset);
+        hints.functions.insert(FuncIndex::from_u32(function.func), list);
+    }
+    Ok(hints)
+}

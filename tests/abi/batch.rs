@@ -1,0 +1,150 @@
+//! Some signatures in one program: made once, run once, and asked for each case.
+
+use crate::module;
+use crate::processor::Processor;
+use crate::signature::Signature;
+use crate::source::{self, WAYS};
+use crate::support::process::{self, describe};
+use anyhow::{Context, Result, bail};
+use std::path::Path;
+use std::process::Command;
+use std::sync::OnceLock;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+/// How both compilers are told to work, batch by batch.
+const FLAGS: [(&str, &[&str]); 4] = [("-O2", &[]), ("-O0", &["-O0"]), ("-O1", &["--cpu", "native"]), ("-O3", &["-Os"])];
+
+/// See [`Batch::names`].
+const FIRST_WAY: &str = "export_raw";
+
+pub struct Batch {
+    number: usize,
+    /// Number of the first signature among all.
+    first_signature: usize,
+    signatures: Vec<Signature>,
+    results: OnceLock<Result<Vec<Case>, String>>,
+    /// Whether somebody was told why there are no results.
+    is_reported: AtomicBool,
+}
+
+/// What came of a case: everything that is wrong; `None` if it never ended.
+type Case = Option<Vec<String>>;
+
+impl Batch {
+    pub fn new(number: usize, first_signature: usize, signatures: &[Signature]) -> Batch {
+        let signatures = signatures.to_vec();
+        Batch { number, first_signature, signatures, results: OnceLock::new(), is_reported: AtomicBool::new(false) }
+    }
+
+    /// The names of the cases: each signature in each of [`WAYS`], and once more, in a process of its own, in [`FIRST_WAY`], where it is
+    /// the first call into Wasm.
+    pub fn names(&self) -> Vec<String> {
+        let name = |place: usize, way: &str| {
+            format!("{:03}-{}-{way}", self.first_signature + place, self.signatures[place].name())
+        };
+        let places = 0..self.signatures.len();
+        let usual = places.clone().flat_map(|place| WAYS.iter().map(move |way| (place, *way)));
+        usual.chain(places.map(|place| (place, "first_call"))).map(|(place, way)| name(place, way)).collect()
+    }
+
+    /// The result of case `number`, in the order of [`Batch::names`].
+    ///
+    /// # Errors
+    /// Everything that is wrong, or why the program could not be made or run.
+    pub fn case(&self, number: usize, processor: &Processor) -> Result<(), String> {
+        let run = || self.run(processor).map_err(|error| format!("{error:#}"));
+        match self.results.get_or_init(run) {
+            Ok(cases) => match &cases[number] {
+                Some(faults) if faults.is_empty() => Ok(()),
+                Some(faults) => Err(faults.join("\n")),
+                None => Err("the program said nothing of this case".to_owned()),
+            },
+            Err(error) if !self.is_reported.swap(true, Ordering::Relaxed) => Err(error.clone()),
+            Err(_) => Err("there is no program: another case of its batch says why".to_owned()),
+        }
+    }
+
+    fn run(&self, processor: &Processor) -> Result<Vec<Case>> {
+        let folder = tempfile::tempdir()?;
+        self.build(processor, folder.path())?;
+        let n_cases = self.signatures.len() * WAYS.len();
+        let mut cases = vec![None; n_cases];
+        let mut first = 0;
+        // What ends the program costs its own case only.
+        while first < n_cases {
+            first = run_from(folder.path(), first, n_cases, &mut cases)? + 1;
+        }
+        let way = WAYS.iter().position(|way| *way == FIRST_WAY).expect("it is one of them");
+        for signature in 0..self.signatures.len() {
+            let first = signature * WAYS.len() + way;
+            let mut fresh = vec![None; n_cases];
+            run_from(folder.path(), first, 1, &mut fresh)?;
+            cases.push(fresh.swap_remove(first));
+        }
+        Ok(cases)
+    }
+
+    fn build(&self, processor: &Processor, folder: &Path) -> Result<()> {
+        let (c_level, flags) = FLAGS[self.number % FLAGS.len()];
+        let files = [
+            ("processor.h", processor.header()),
+            ("support.h", include_str!("support.h").to_owned()),
+            ("support.c", include_str!("support.c").to_owned()),
+            ("processor.S", processor.assembly.to_owned()),
+            ("batch.c", source::source(processor, &self.signatures)),
+            ("m.wat", module::main_module(&self.signatures)),
+            ("n.wat", module::other_module(&self.signatures)),
+        ];
+        for (name, text) in files {
+            std::fs::write(folder.join(name), text)?;
+        }
+        for module in ["m.wat", "n.wat"] {
+            let mut command = Command::new(env!("CARGO_BIN_EXE_wasm2native"));
+            run(command.args(flags).args(["--emit", "staticlib", module]).current_dir(folder))?;
+        }
+        let mut command = Command::new("cc");
+        command.args([c_level, "-std=gnu11", "-Wall", "-Wextra", "-Werror", "-o", "program"]);
+        run(command.args(["support.c", "batch.c", "processor.S", "n.a", "m.a"]).current_dir(folder))
+    }
+}
+
+/// Runs `n` cases from `first` on, or those before the program's end; the number of the last.
+fn run_from(folder: &Path, first: usize, n: usize, cases: &mut [Case]) -> Result<usize> {
+    let mut program = Command::new(folder.join("program"));
+    let outcome = process::run(program.args([first.to_string(), n.to_string()]), b"")?;
+    let last = read(&String::from_utf8_lossy(&outcome.stdout), cases).filter(|&last| last >= first);
+    let Some(last) = last else {
+        bail!("the program ended with {} before its first case", describe(outcome.status));
+    };
+    if outcome.status != 0 {
+        let text = format!("{}\n{}", describe(outcome.status), String::from_utf8_lossy(&outcome.stderr));
+        cases[last].get_or_insert_default().push(format!("the program ended with {text}"));
+    }
+    Ok(last)
+}
+
+/// Runs a command that has to succeed and to say nothing.
+pub fn run(command: &mut Command) -> Result<()> {
+    let output = command.output().with_context(|| format!("can't start {command:?}"))?;
+    if !output.status.success() || !output.stderr.is_empty() {
+        bail!("{command:?}: {}\n{}", output.status, String::from_utf8_lossy(&output.stderr));
+    }
+    Ok(())
+}
+
+/// Reads what the program printed; the number of the last case that began.
+fn read(text: &str, cases: &mut [Case]) -> Option<usize> {
+    let mut last = None;
+    for line in text.lines() {
+        if let Some(number) = line.strip_prefix("case ") {
+            last = number.parse().ok();
+        } else if let Some(case) = last.map(|last: usize| &mut cases[last]) {
+            match line.strip_prefix("fault ") {
+                Some(fault) => case.get_or_insert_default().push(fault.to_owned()),
+                None if line == "done" => drop(case.get_or_insert_default()),
+                None => case.get_or_insert_default().push(format!("the program printed `{line}`")),
+            }
+        }
+    }
+    last
+}

@@ -1,0 +1,253 @@
+//! Walking the stack from a C function through Wasm frames to `main`, and leaving Wasm frames behind: by glibc's unwinder, by frame
+//! pointers, by gdb at every instruction and after a fault, by C++ exceptions, `longjmp` and `pthread_exit`.
+//!
+//! A C++ exception passes Wasm frames as it passes those of C code: nothing runs in them, no handler of Wasm catches it, and the
+//! registers that a callee saves are restored. See `unwind.wat` for the calls.
+
+use crate::batch;
+use crate::processor::Processor;
+use crate::support::process;
+use anyhow::{Context, Result, bail, ensure};
+use libtest_mimic::{Completion, Failed, Trial};
+use object::{Object, ObjectSymbol};
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::sync::{Arc, OnceLock};
+
+/// The stacks at the seven calls of `bottom`.
+const AT_BOTTOM: [&str; 7] = [
+    "bottom inner outer m_outer main",
+    "bottom inner middle outer m_outer main",
+    "bottom bottom thunk outer m_outer main",
+    "bottom inner outer m_outer main",
+    "bottom grown outer m_outer main",
+    "bottom inner outer m_outer main",
+    "bottom inner caller_of_wide outer m_outer main",
+];
+
+/// The stacks on the way there, at any instruction: what tail calls have left is gone.
+const ON_THE_WAY: [&str; 17] = [
+    "m_outer main",
+    "outer m_outer main",
+    "tail outer m_outer main",
+    "inner outer m_outer main",
+    "middle outer m_outer main",
+    "inner middle outer m_outer main",
+    "leaf middle outer m_outer main",
+    "thunk outer m_outer main",
+    "bottom thunk outer m_outer main",
+    "grow outer m_outer main",
+    "grown outer m_outer main",
+    "wide outer m_outer main",
+    "caller_of_wide outer m_outer main",
+    "wide caller_of_wide outer m_outer main",
+    "tail caller_of_wide outer m_outer main",
+    "inner caller_of_wide outer m_outer main",
+    "main",
+];
+
+const NO_DEBUGGER: &str = "no gdb that can run a program: apt-get install gdb, or allow ptrace";
+
+/// The program, in C and in C++.
+struct Programs {
+    folder: tempfile::TempDir,
+    has_cxx: bool,
+}
+
+pub fn trials() -> Vec<Trial> {
+    let programs = Arc::new(OnceLock::new());
+    let trial = |name: &str, check: fn(&Programs) -> Result<Completion>| {
+        let programs: Arc<OnceLock<Result<Programs, String>>> = Arc::clone(&programs);
+        Trial::ignorable_test(format!("unwind-{name}"), move || {
+            let programs = programs.get_or_init(|| build().map_err(|error| format!("{error:#}")));
+            let programs = programs.as_ref().map_err(|error| Failed::from(error.clone()))?;
+            check(programs).map_err(|error| Failed::from(format!("{error:#}")))
+        })
+    };
+    vec![
+        trial("by-unwinder", by_unwinder),
+        trial("by-frame-pointers", by_frame_pointers),
+        trial("by-debugger-at-every-instruction", at_every_instruction),
+        trial("by-debugger-after-a-fault", after_a_fault),
+        trial("by-debugger-in-a-static-program", in_a_static_program),
+        trial("longjmp", |programs| says(programs, "c", "jump", "landed with 7\nkept\n")),
+        trial("pthread-exit", |programs| says(programs, "c", "thread", "the thread has ended with 8\n")),
+        trial("exception", |programs| {
+            says(programs, "cxx", "exception", "caught 5\nkept\ncaught 6\nkept\ncaught 7\nkept\n")
+        }),
+        trial("exception-program-longjmp", |programs| says(programs, "cxx", "jump", "landed with 7\nkept\n")),
+    ]
+}
+
+fn build() -> Result<Programs> {
+    let folder = tempfile::tempdir()?;
+    let place = folder.path();
+    std::fs::write(place.join("unwind.wat"), include_str!("unwind.wat"))?;
+    std::fs::write(place.join("unwind.c"), include_str!("unwind.c"))?;
+    std::fs::write(place.join("static.wat"), STATIC)?;
+    let mut command = Command::new(env!("CARGO_BIN_EXE_wasm2native"));
+    batch::run(command.args(["--emit", "staticlib", "unwind.wat", "--prefix", "m"]).current_dir(place))?;
+    let has_cxx = Command::new("c++").arg("--version").output().is_ok_and(|output| output.status.success());
+    let flags = ["-O2", "-g", "-fno-omit-frame-pointer", "-Wall", "-Wextra", "-Werror", "-pthread", "-Wl,-z,now"];
+    let c: &[&str] = &["unwind.c", "unwind.a", "-o", "c"];
+    let cxx: &[&str] = &["-x", "c++", "unwind.c", "-x", "none", "unwind.a", "-o", "cxx"];
+    batch::run(Command::new("cc").args(flags).args(c).current_dir(place))?;
+    if has_cxx {
+        batch::run(Command::new("c++").args(flags).args(cxx).current_dir(place))?;
+    }
+    Ok(Programs { folder, has_cxx })
+}
+
+impl Programs {
+    fn path(&self, name: &str) -> PathBuf {
+        self.folder.path().join(name)
+    }
+}
+
+/// Runs a program that has to succeed and to print `expected`.
+fn says(programs: &Programs, name: &str, mode: &str, expected: &str) -> Result<Completion> {
+    if name == "cxx" && !programs.has_cxx {
+        return Ok(Completion::ignored_with("no C++ compiler `c++`"));
+    }
+    let outcome = process::run(Command::new(programs.path(name)).arg(mode), b"")?;
+    let stdout = String::from_utf8_lossy(&outcome.stdout);
+    ensure!(outcome.status == 0 && stdout == expected, "{}, and it said:\n{stdout}", process::describe(outcome.status));
+    Ok(Completion::Completed)
+}
+
+fn by_unwinder(programs: &Programs) -> Result<Completion> {
+    compare_stacks(&stacks(&programs.path("c"), "unwinder")?)
+}
+
+fn by_frame_pointers(programs: &Programs) -> Result<Completion> {
+    compare_stacks(&stacks(&programs.path("c"), "frame-pointers")?)
+}
+
+fn compare_stacks(stacks: &[String]) -> Result<Completion> {
+    let stacks: Vec<_> = stacks.iter().map(|stack| to_main(stack)).collect();
+    ensure!(stacks == AT_BOTTOM, "these are the stacks:\n  {}", stacks.join("\n  "));
+    Ok(Completion::Completed)
+}
+
+/// Without what is outside of `main`.
+fn to_main(stack: &str) -> &str {
+    stack.split_once(" main ").map_or(stack, |(inside, _)| &stack[..inside.len() + " main".len()])
+}
+
+/// The stacks that the program prints, as names.
+fn stacks(program: &Path, mode: &str) -> Result<Vec<String>> {
+    let outcome = process::run(Command::new(program).arg(mode), b"")?;
+    ensure!(outcome.status == 0, "{}", process::describe(outcome.status));
+    let bytes = std::fs::read(program)?;
+    let file = object::File::parse(&*bytes)?;
+    let symbols: Vec<_> = file.symbols().filter(|symbol| symbol.kind() == object::SymbolKind::Text).collect();
+    let main = symbols.iter().find(|symbol| symbol.name() == Ok("main")).context("there is a `main`")?.address();
+    let name = |word: &str| -> Result<String> {
+        // A return address stands behind its call, which may be a function's last instruction.
+        let inside = main.wrapping_add_signed(word.parse::<i64>()? - 1);
+        let mut around = symbols.iter().filter(|it| (it.address()..it.address() + it.size()).contains(&inside));
+        // Exports have a name for others and one for themselves.
+        let named = around.clone().find(|symbol| symbol.is_global()).or_else(|| around.next());
+        Ok(named.map_or(Ok("?"), |symbol| symbol.name())?.to_owned())
+    };
+    let stack = |line: &str| Ok(line.split_whitespace().map(name).collect::<Result<Vec<_>>>()?.join(" "));
+    String::from_utf8_lossy(&outcome.stdout).lines().map(stack).collect()
+}
+
+/// What gdb says when it does `commands`, one behind the other; none if there is no gdb, or it must not run programs.
+fn debug(program: &Path, argument: &str, commands: &[&str]) -> Result<Option<String>> {
+    let mut command = Command::new("gdb");
+    command.args(["-nx", "-batch", "-ex", "set width 0", "-ex", "set disable-randomization off"]);
+    command.env("DEBUGINFOD_URLS", "").env("LC_ALL", "C");
+    for text in commands {
+        command.args(["-ex", text]);
+    }
+    let Ok(outcome) = process::run(command.arg("--args").arg(program).arg(argument), b"") else { return Ok(None) };
+    let text = String::from_utf8_lossy(&[outcome.stdout, outcome.stderr].concat()).into_owned();
+    Ok(if text.contains("ptrace") { None } else { Some(text) })
+}
+
+/// The backtraces in what gdb said, as names.
+fn backtraces(text: &str) -> Vec<String> {
+    let mut stacks: Vec<String> = Vec::new();
+    for line in text.lines() {
+        let Some((number, rest)) = line.strip_prefix('#').and_then(|line| line.split_once(' ')) else { continue };
+        let rest = rest.trim_start();
+        let named = rest.strip_prefix("0x").and_then(|rest| rest.split_once(" in ")).map_or(rest, |(_, named)| named);
+        let name = named.split(" (").next().unwrap_or_default();
+        // Of the two names of an export, either is shown.
+        let name = name.replace("w2n.export.", "m_");
+        match stacks.last_mut().filter(|_| number != "0") {
+            Some(stack) => *stack += &format!(" {name}"),
+            None => stacks.push(name),
+        }
+    }
+    stacks
+}
+
+/// From the first instruction of the export on, gdb shows the whole stack: before a function has its frame, and behind it. But not between
+/// `pop rbp` and the jump of a tail call, where a caller is missing: Cranelift takes notes of prologues alone, and gdb knows only the
+/// epilogues that end with `ret`.
+fn at_every_instruction(programs: &Programs) -> Result<Completion> {
+    const SCRIPT: &str = "break *m_outer\nrun\nset $n = 0\n\
+        while $n < 3000 && $pc != (unsigned long)&finished\nx/i $pc\nbt\nstepi\nset $n = $n + 1\nend\n";
+    let script = programs.path("script.gdb");
+    std::fs::write(&script, SCRIPT)?;
+    let source = format!("source {}", script.display());
+    let Some(text) = debug(&programs.path("c"), "", &[&source])? else {
+        return Ok(Completion::ignored_with(NO_DEBUGGER));
+    };
+    let processor = Processor::host().context("there is a row for this processor")?;
+    let instructions = text.lines().filter(|line| line.starts_with("=> "));
+    let mut seen = BTreeSet::new();
+    let mut has_frame = true;
+    for (instruction, stack) in instructions.zip(backtraces(&text)) {
+        if has_frame || instruction.contains("\tret") {
+            seen.insert(stack);
+        }
+        has_frame = match has_frame {
+            true => !instruction.contains(processor.frame_end),
+            false => instruction.contains("\tjmp") || instruction.contains("\tret"),
+        };
+    }
+    let expected: BTreeSet<String> = AT_BOTTOM.into_iter().chain(ON_THE_WAY).map(str::to_owned).collect();
+    let list = |set: BTreeSet<&String>| set.into_iter().map(|it| format!("\n  {it}")).collect::<String>();
+    let (wrong, missing) = (list(seen.difference(&expected).collect()), list(expected.difference(&seen).collect()));
+    ensure!(wrong.is_empty() && missing.is_empty(), "wrong stacks:{wrong}\nstacks that were never seen:{missing}");
+    Ok(Completion::Completed)
+}
+
+fn after_a_fault(programs: &Programs) -> Result<Completion> {
+    let cases = [("divide", "SIGFPE", "divide divider m_divider main"), ("stop", "SIGILL", "stopper m_stopper main")];
+    for (mode, signal, expected) in cases {
+        let Some(text) = debug(&programs.path("c"), mode, &["run", "bt"])? else {
+            return Ok(Completion::ignored_with(NO_DEBUGGER));
+        };
+        let stacks = backtraces(&text);
+        ensure!(text.contains(signal) && stacks == [expected], "{mode}: {stacks:?}; gdb said:\n{text}");
+    }
+    Ok(Completion::Completed)
+}
+
+/// The address is outside of the memory.
+const STATIC: &str = r#"(module (memory 1)
+  (func $load (param i32) (result i32) (i32.load (local.get 0)))
+  (func $run (export "main") (result i32) (i32.add (call $load (i32.const -5)) (i32.const 1))))"#;
+
+/// As [`after_a_fault`], without another linker, C library or start code than those that wasm2native brings; and again inside of the
+/// handler of the fault.
+fn in_a_static_program(programs: &Programs) -> Result<Completion> {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_wasm2native"));
+    batch::run(command.args(["static.wat", "-o", "static"]).current_dir(programs.folder.path()))?;
+    let commands = ["run", "bt", "break write", "continue", "bt"];
+    let Some(text) = debug(&programs.path("static"), "", &commands)? else {
+        return Ok(Completion::ignored_with(NO_DEBUGGER));
+    };
+    let stacks = backtraces(&text);
+    let [fault, handler] = &stacks[..] else { bail!("gdb shows no two stacks:\n{text}") };
+    let fault_names: Vec<_> = fault.split(' ').collect();
+    let is_whole = matches!(fault_names[..], ["load", "run", .., "main"]) && handler.ends_with(fault);
+    ensure!(is_whole && handler.contains("<signal handler called> "), "{stacks:?}; gdb said:\n{text}");
+    Ok(Completion::Completed)
+}

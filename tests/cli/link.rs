@@ -1,0 +1,374 @@
+//! Programs that are linked with C: the C library that the compiler carries, and what the user brings along.
+//!
+//! What needs a C compiler is left out, with a message, where there is none.
+
+use crate::{ANSWER, Outcome, Place, outcome};
+use std::ffi::OsStr;
+use std::os::unix::ffi::OsStrExt;
+use std::process::Command;
+
+/// Calls the C library: stdio, whose buffer only an exit empties into a pipe, memory, sockets, mathematics, and data.
+const LIBRARY: &str = r#"(module
+  (import "env" "putchar" (func $putchar (param i32) (result i32)))
+  (import "env" "malloc" (func $malloc (param i64) (result i64)))
+  (import "env" "memset" (func $memset (param i64 i32 i64) (result i64)))
+  (import "env" "puts" (func $puts (param i64) (result i32)))
+  (import "env" "socket" (func $socket (param i32 i32 i32) (result i32)))
+  (import "env" "cbrt" (func $cbrt (param f64) (result f64)))
+  (import "env" "environ" (global $environ i64))
+  (func (export "main") (result i32) (local $text i64)
+    (drop (call $putchar (i32.const 65)))
+    (local.set $text (call $malloc (i64.const 4)))
+    (drop (call $memset (local.get $text) (i32.const 66) (i64.const 3)))
+    (drop (call $memset (i64.add (local.get $text) (i64.const 3)) (i32.const 0) (i64.const 1)))
+    (drop (call $puts (local.get $text)))
+    (if (i32.lt_s (call $socket (i32.const 1) (i32.const 1) (i32.const 0)) (i32.const 3)) (then unreachable))
+    (if (i64.eqz (global.get $environ)) (then unreachable))
+    (i32.trunc_f64_s (call $cbrt (f64.const 27)))))"#;
+
+const HELPER: &str = r#"
+#include <stdio.h>
+#include "value.h"
+int counter = 40;
+__attribute__((constructor)) static void begin(void) { counter++; }
+__attribute__((destructor)) static void end(void) { printf("end %d\n", counter); }
+int helper(int x) { printf("helper %d\n", x); return x + VALUE; }
+"#;
+
+const CALLER: &str = r#"(module
+  (import "env" "helper" (func $helper (param i32) (result i32)))
+  (import "env" "counter" (global $counter (mut i32)))
+  (func (export "main") (result i32)
+    (global.set $counter (i32.add (global.get $counter) (i32.const 1)))
+    (call $helper (i32.const 5))))"#;
+
+/// What a program from [`CALLER`] and [`HELPER`] does.
+const CALLED: (i32, &str) = (12, "helper 5\nend 42\n");
+
+/// What follows every list of imports that nothing defines.
+pub const HELP: &str = "help: C functions come from the C library and from objects and libraries on the command line; all else from other \
+                        modules, with --module NAME=FILE\n\
+                        help: --allow-undefined makes a trap of a call; -c makes an object with these as undefined symbols\n";
+
+fn with_helper() -> Option<Place> {
+    let place = Place::with(&[("caller.wat", CALLER), ("helper.c", HELPER), ("value.h", "#define VALUE 7\n")]);
+    place.compile(&["-c", "-fPIC", "helper.c"]).then_some(place)
+}
+
+/// Status and standard output.
+fn shown(outcome: &Outcome) -> (i32, &str) {
+    (outcome.status, &outcome.stdout)
+}
+
+#[test]
+fn the_c_library_needs_no_toolchain() {
+    let place = Place::with(&[("library.wat", LIBRARY)]);
+    let mut command = place.command(&["library.wat", "-o", "app"]);
+    let built = outcome(command.env_clear().env("LC_ALL", "de_DE.UTF-8"));
+    assert_eq!(
+        (built.status, &built.stderr[..]),
+        (
+            0,
+            "warning: calls of the C library are outside of the sandbox: cbrt, malloc, memset, putchar, puts, socket \
+             (--allow-import PATTERN says which are meant)\n"
+        )
+    );
+    assert_eq!(shown(&place.program("app", &[])), (3, "ABBB\n"));
+    let inspected = place.wasm2native(&["inspect", "app"]).succeeds().stdout;
+    let rows: Vec<_> = inspected.lines().map(str::trim).collect();
+    let first = rows.iter().position(|row| row.starts_with("calls C ")).expect("the row is there");
+    assert_eq!(rows[first].split_whitespace().last(), Some("cbrt"));
+    assert_eq!(rows[first + 1..first + 6], ["malloc", "memset", "putchar", "puts", "socket"]);
+    assert_eq!(place.list("."), ["app", "library.wat"].map(String::from).into());
+}
+
+#[test]
+fn programs_without_c_stay_as_small() {
+    let place = Place::with(&[("a.wat", ANSWER), ("library.wat", LIBRARY)]);
+    place.wasm2native(&["a.wat"]).succeeds();
+    let inspected = place.wasm2native(&["inspect", "a"]).succeeds().stdout;
+    assert!(inspected.contains("calls C       none"), "{inspected}");
+    // Nothing of the set for C is in it: unwinding tables are what tells the two apart.
+    let bytes = std::fs::read(place.path("a")).expect("it was built");
+    let elf = goblin::elf::Elf::parse(&bytes).expect("it is an ELF file");
+    let names = |elf: &goblin::elf::Elf| {
+        elf.syms.iter().filter_map(|it| elf.strtab.get_at(it.st_name).map(str::to_owned)).collect::<Vec<_>>()
+    };
+    assert!(!names(&elf).iter().any(|name| name == "cbrt"));
+    let frames = elf.section_headers.iter().find(|it| elf.shdr_strtab.get_at(it.sh_name) == Some(".eh_frame"));
+    assert!(frames.is_none_or(|it| it.sh_size < 4096), "{frames:?}");
+}
+
+#[test]
+fn objects_archives_and_sources_are_linked_in() {
+    let Some(place) = with_helper() else { return };
+    place.archive("rcs", "libhelper.a", "helper.o");
+    place.archive("rcsT", "libthin.a", "helper.o");
+    place.archive("rcS", "libwithoutindex.a", "helper.o");
+    std::fs::create_dir(place.path("lib")).expect("folders can be made");
+    std::fs::copy(place.path("libhelper.a"), place.path("lib/libelsewhere.a")).expect("files can be copied");
+    let cases: &[&[&str]] = &[
+        &["helper.o"],
+        &["helper.c"],
+        &["libhelper.a"],
+        &["libthin.a"],
+        &["libwithoutindex.a"],
+        &["-L.", "-lhelper"],
+        &["-L", "lib", "-l", "elsewhere", "-lm", "-lpthread"],
+        &["-Llib", "-l:libelsewhere.a"],
+    ];
+    for linker in [&[][..], &["--linker", "cc"], &["--linker", "cc -static"]] {
+        for files in cases {
+            if !linker.is_empty() && files[0] == "libwithoutindex.a" {
+                continue;
+            }
+            let args = [&["caller.wat", "-o", "app", "-s"], *files, linker].concat();
+            let built = place.wasm2native(&args).succeeds();
+            assert_eq!(built.stderr, "", "{args:?}");
+            assert_eq!(shown(&place.program("app", &[])), CALLED, "{args:?}");
+        }
+    }
+}
+
+#[test]
+fn shared_libraries_and_linker_flags_bring_the_compiler_in() {
+    let Some(place) = with_helper() else { return };
+    place.compile(&["-shared", "-o", "libhelper.so", "helper.o"]);
+    for files in [&["libhelper.so"][..], &["-L.", "-lhelper"]] {
+        let args = [&["caller.wat", "-o", "app", "-Wl,-rpath,$ORIGIN"], files].concat();
+        place.wasm2native(&args).succeeds();
+        assert_eq!(shown(&place.program("app", &[])), CALLED, "{args:?}");
+    }
+    // An archive is preferred, and then the program stays as it always is.
+    place.archive("rcs", "libhelper.a", "helper.o");
+    place.wasm2native(&["caller.wat", "-o", "app", "-L.", "-lhelper"]).succeeds();
+    std::fs::remove_file(place.path("libhelper.so")).expect("it is there");
+    assert_eq!(shown(&place.program("app", &[])), CALLED);
+}
+
+#[test]
+fn threads_callbacks_and_unwinding_work_in_a_static_program() {
+    let source = r#"
+#include <execinfo.h>
+#include <pthread.h>
+#include <stdlib.h>
+#include <string.h>
+int counter;
+static __thread int mine = 5;
+static void *thread(void *argument) { mine += *(int *)argument; *(int *)argument = mine; pthread_exit(0); }
+static int compare(const void *a, const void *b) { return *(const int *)a - *(const int *)b; }
+__attribute__((noinline)) static int depth(int n) { void *frames[64]; return n ? depth(n - 1) + 1 : backtrace(frames, 64); }
+int helper(int x) {
+  int numbers[] = {3, 1, 2}, sum = 2;
+  pthread_t id;
+  qsort(numbers, 3, sizeof(int), compare);
+  if (memcmp(numbers, (int[]){1, 2, 3}, sizeof numbers)) return 1;
+  if (pthread_create(&id, 0, thread, &sum) || pthread_join(id, 0)) return 2;
+  if (sum != 7 || mine != 5) return 3;
+  /* helper and six of depth at least; those of the module and main, too */
+  return depth(5) - 5 > 8 ? x : 4;
+}
+"#;
+    let place = Place::with(&[("caller.wat", CALLER), ("helper.c", source)]);
+    if place.compile(&["-c", "-O1", "-fno-optimize-sibling-calls", "-fPIC", "helper.c"]) {
+        place.wasm2native(&["caller.wat", "helper.o"]).succeeds();
+        assert_eq!(place.program("caller", &[]).status, 5);
+    }
+}
+
+#[test]
+fn without_a_compiler_what_needs_one_is_named() {
+    let place = Place::with(&[("caller.wat", CALLER), ("helper.c", HELPER)]);
+    let build =
+        |args: &[&str]| outcome(place.command(&[&["caller.wat"], args].concat()).env("PATH", "").env_remove("CC"));
+    build(&["helper.c"])
+        .fails(1, &["error: helper.c: a C source needs a C compiler, and there is none", "help: ", "--linker"]);
+    build(&["-Wl,-z,now"]).fails(1, &["error: a flag for the linker, -Wl,-z,now, needs a C compiler"]);
+    build(&["--linker", "nocc -static"]).fails(1, &["error: --linker names `nocc`, and there is no such program"]);
+    let mut named = place.command(&["caller.wat", "helper.c"]);
+    outcome(named.env("CC", "nocc")).fails(1, &["the environment variable CC names `nocc`"]);
+}
+
+#[test]
+fn files_may_have_any_name() {
+    let place = Place::with(&[(
+        "main.wat",
+        r#"(module (import "x" "f" (func (param i32) (result i32)))
+        (func (export "main") (result i32) (call 0 (i32.const 9))))"#,
+    )]);
+    place.object("x");
+    let odd = [&b"-x.o"[..], b"@x.o", b"\xc3\xbc b.o", b"\xff.o", b"a'b\"\\.o", b"object0.o", b"<runtime>"];
+    for name in odd.map(OsStr::from_bytes) {
+        std::fs::copy(place.path("x.o"), place.path(name)).expect("files can be copied");
+        for (nth, place_of_output) in [OsStr::new("app"), OsStr::from_bytes(b"out\xff")].into_iter().enumerate() {
+            let mut command = place.command(&["-o"]);
+            command.arg(place_of_output).arg("--").arg("main.wat");
+            // `@FILE` is a response file.
+            let hidden = std::path::Path::new(".").join(name);
+            command.arg(if name == "@x.o" { hidden.as_os_str() } else { name });
+            let built = outcome(&mut command);
+            assert_eq!((built.status, &built.stderr[..]), (0, ""), "{name:?} {nth}");
+            assert_eq!(outcome(&mut Command::new(place.path(place_of_output))).status, 9, "{name:?}");
+        }
+    }
+}
+
+#[test]
+fn several_modules_are_linked_with_the_same_objects() {
+    let text = |number: u32| {
+        format!(
+            r#"(module (import "x" "f" (func (param i32) (result i32))) (func (export "main") (result i32) (call 0 (i32.const {number}))))"#
+        )
+    };
+    let place = Place::with(&[("a.wat", &text(3)), ("b.wat", &text(4))]);
+    place.object("x");
+    place.wasm2native(&["a.wat", "x.o", "b.wat", "--out-dir", "out"]).succeeds();
+    assert_eq!((place.program("out/a", &[]).status, place.program("out/b", &[]).status), (3, 4));
+    place.wasm2native(&["x.o"]).fails(2, &["<INPUT> is missing: x.o is no module"]);
+    place.wasm2native(&["-c", "a.wat", "x.o"]).fails(2, &["x.o: objects and libraries are linked into programs only"]);
+    place.wasm2native(&["a.wat", "x.o", "-o", "x.o"]).fails(2, &["x.o is the input, and would be overwritten"]);
+}
+
+#[test]
+fn imports_may_have_another_symbol() {
+    let place = Place::with(&[(
+        "a.wat",
+        r#"(module (import "some.module" "=" (func (param i32) (result i32)))
+        (func (export "main") (result i32) (call 0 (i32.const -6))))"#,
+    )]);
+    place.wasm2native(&["a.wat", "--import-symbol", "some.module.==abs", "-q"]).succeeds();
+    assert_eq!(place.program("a", &[]).status, 6);
+    let text = place.wasm2native(&["inspect", "a"]).succeeds().stdout;
+    assert!(text.contains("calls C       abs as some.module.=\n"), "{text}");
+    let object = place.wasm2native(&["-c", "a.wat", "--import-symbol", "some.module.==abs", "-o", "-"]);
+    assert!(object.status == 0 && object.stdout.contains("\0abs\0"));
+    let unused =
+        place.wasm2native(&["a.wat", "--import-symbol", "some.module.==abs", "--import-symbol", "x.y=z"]).succeeds();
+    assert!(unused.stderr.contains("warning: --import-symbol x.y: no module imports that"), "{}", unused.stderr);
+    place.write("b.wat", r#"(module (import "b" "f" (func)) (func (export "f") (call 0)))"#);
+    place
+        .wasm2native(&["-c", "b.wat"])
+        .fails(1, &["error: b.wat: import `b.f` and export `f` both become the symbol `b_f`", "help: "]);
+    for wrong in ["abs", "env=abs", "env.f=", "env.f=a b", "env.f=1"] {
+        place.wasm2native(&["a.wat", "--import-symbol", wrong]).fails(2, &["--import-symbol"]);
+    }
+}
+
+#[test]
+fn undefined_imports_trap_where_that_is_allowed() {
+    let place = Place::with(&[(
+        "a.wat",
+        r#"(module
+        (import "env" "missing one" (func $f (param i32 f64) (result i64 i64)))
+        (import "env" "abs" (func $abs (param i32) (result i32)))
+        (table funcref (elem $f))
+        (func (export "fine") (result i32) (call $abs (i32.const -3)))
+        (func $caller (export "direct") (call $f (i32.const 1) (f64.const 2)) drop drop)
+        (func (export "indirect") (call_indirect (param i32 f64) (result i64 i64) (i32.const 1) (f64.const 2) (i32.const 0)) drop drop))"#,
+    )]);
+    let build = |entry: &str| place.wasm2native(&["a.wat", "-q", "--allow-undefined", "--invoke", entry]).succeeds();
+    build("fine");
+    assert_eq!(place.program("a", &[]).stdout, "3\n");
+    for entry in ["direct", "indirect"] {
+        build(entry);
+        let out = place.program("a", &[]);
+        assert_eq!(out.status, 134, "{out:?}");
+        assert!(
+            out.stderr.starts_with("wasm trap: undefined import env.missing one called\nwasm backtrace:\n"),
+            "{out:?}"
+        );
+    }
+    // Data can't be left out, and what others define is not.
+    place.write(
+        "a.wat",
+        r#"(module (import "env" "no" (global i32)) (func (export "main") (result i32) (global.get 0)))"#,
+    );
+    place.wasm2native(&["a.wat", "--allow-undefined"]).fails(1, &["immutable global of type i32 `env.no`"]);
+}
+
+#[test]
+fn imports_from_c_are_allowed_by_name() {
+    let place = Place::with(&[("library.wat", LIBRARY), ("a.wat", ANSWER)]);
+    let all = ["--allow-import", "env.*"];
+    assert_eq!(place.wasm2native(&[&["library.wat"][..], &all].concat()).succeeds().stderr, "");
+    let named = ["env.put*", "env.m??[a-z]*", "env.socket", "env.cbrt", "env.environ"]
+        .map(|it| ["--allow-import", it])
+        .concat();
+    assert_eq!(place.wasm2native(&[&["library.wat"], &named[..]].concat()).succeeds().stderr, "");
+    place.wasm2native(&["library.wat", "--allow-import", "env.put*", "--allow-import", "env.[!s]?*r*"]).fails(
+        1,
+        &[
+            "error: library.wat: no --allow-import covers what the module imports from C:\n",
+            ":\n  `env.malloc`\n  `env.memset`\n  `env.socket`\nhelp: ",
+        ],
+    );
+    place.wasm2native(&["a.wat", "--allow-import", "nothing"]).succeeds();
+    place.wasm2native(&["a.wat", "--allow-import", "[a"]).fails(2, &["--allow-import"]);
+}
+
+#[test]
+fn run_builds_again_when_what_is_linked_changes() {
+    let Some(place) = with_helper() else { return };
+    let run = |args: &[&str]| {
+        let out = place.wasm2native(&[&["run", "-v"][..], args].concat());
+        assert_eq!((out.status, out.stdout.contains("helper 5")), (out.status, true), "{out:?}");
+        (out.status, out.stderr.contains("built into the cache"))
+    };
+    assert_eq!(run(&["helper.c", "caller.wat", "helper.c"]), (12, true));
+    assert_eq!(run(&["helper.c", "caller.wat"]), (12, false));
+    place.write("value.h", "#define VALUE 8\n");
+    assert_eq!(run(&["helper.c", "caller.wat"]), (13, true));
+    assert_eq!(run(&["helper.o", "caller.wat"]), (12, true));
+    place.compile(&["-c", "helper.c"]);
+    assert_eq!(run(&["helper.o", "caller.wat"]), (13, true));
+    place.archive("rcs", "libhelper.a", "helper.o");
+    assert_eq!(run(&["-L.", "-lhelper", "caller.wat"]), (13, true));
+    assert_eq!(run(&["-L.", "-lhelper", "caller.wat"]), (13, false));
+}
+
+#[test]
+fn keep_shows_how_it_was_linked() {
+    let place = Place::with(&[("a.wat", ANSWER)]);
+    let said = place.wasm2native(&["a.wat", "--keep"]).succeeds().stderr;
+    assert!(said.starts_with("ld -m elf_x86_64 -static -pie ") && said.contains("'<module 0>' '<runtime>'"), "{said}");
+    if place.compile(&["--version"]) {
+        let said = place.wasm2native(&["a.wat", "--keep", "-Wl,-z,now", "--linker", "cc -static"]).succeeds().stderr;
+        assert!(said.starts_with("/") && said.contains("cc -static -o ") && said.ends_with(" -Wl,-z,now\n"), "{said}");
+        assert_eq!(place.program("a", &[]).status, 42);
+    }
+}
+
+#[test]
+fn nothing_stays_behind() {
+    let function = "(func (param i64) (result i64) (i64.mul (local.get 0) (i64.const 3)))".repeat(4000);
+    let large = format!(
+        r#"(module (func (export "main") (call $n)) (func $n) (memory 1) (data (i32.const 0) "x") {function}
+        (table funcref (elem {})))"#,
+        (2..4002).map(|n| format!("{n} ")).collect::<String>()
+    );
+    let place = Place::with(&[("large.wat", &large), ("caller.wat", CALLER)]);
+    std::fs::create_dir(place.path("tmp")).expect("folders can be made");
+    let command = |args: &[&str]| {
+        let mut command = place.command(args);
+        command.env("TMPDIR", place.path("tmp"));
+        command
+    };
+    let files = || place.list(".").into_iter().chain(place.list("tmp")).collect::<Vec<_>>();
+    let before = files();
+    for milliseconds in [5, 20, 40, 60, 80, 100, 130, 160, 200, 250] {
+        let mut child = command(&["large.wat", "-o", "app"]).spawn().expect("the command starts");
+        std::thread::sleep(std::time::Duration::from_millis(milliseconds));
+        child.kill().expect("it can be killed");
+        child.wait().expect("it ends");
+        let after = files().into_iter().filter(|name| name != "app").collect::<Vec<_>>();
+        assert_eq!(before, after, "killed after {milliseconds} ms");
+    }
+    outcome(&mut command(&["caller.wat", "-o", "app2"])).fails(1, &["nothing defines"]);
+    let _ = std::fs::remove_file(place.path("app"));
+    if place.compile(&["--version"]) {
+        outcome(&mut command(&["caller.wat", "-o", "app2", "--linker", "cc"])).fails(1, &["nothing defines"]);
+        outcome(&mut command(&["large.wat", "-o", "app", "-Wl,--no-such-flag"]))
+            .fails(1, &["can't link", "no-such-flag"]);
+    }
+    assert_eq!(before, files());
+}

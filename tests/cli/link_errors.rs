@@ -1,0 +1,197 @@
+//! What is said when a program can't be linked: whole messages, so that they stay readable.
+
+use crate::Place;
+use crate::link::HELP;
+
+/// Calls two functions of C objects, and counts in one of their variables.
+const CALLER: &str = r#"(module
+  (import "env" "helper" (func $helper (param i32) (result i32)))
+  (import "env" "counter" (global $counter (mut i32)))
+  (func (export "main") (result i32) (call $helper (global.get $counter))))"#;
+
+/// The whole of standard error when [`CALLER`] is built with `args`, and nothing is written.
+fn error(place: &Place, args: &[&str]) -> String {
+    let out = place.wasm2native(&[&["caller.wat", "-o", "app"], args].concat());
+    assert_eq!((out.status, &out.stdout[..], place.path("app").exists()), (1, "", false), "{out:?}");
+    out.stderr
+}
+
+/// An object without a C compiler: bytes that say what a test wants to hear something about.
+fn patched_object(place: &Place, name: &str, patch: impl FnOnce(&mut Vec<u8>)) {
+    place.object("x");
+    let mut bytes = std::fs::read(place.path("x.o")).expect("it was made");
+    patch(&mut bytes);
+    std::fs::write(place.path(name), bytes).expect("files can be written");
+}
+
+#[test]
+fn imports_that_nothing_defines() {
+    let place = Place::with(&[(
+        "caller.wat",
+        r#"(module
+          (import "env" "helpr" (func $a (param i32) (result i32)))
+          (import "env" "fopne" (func $b (param i64 i64) (result i64)))
+          (import "libc" "puts" (func $c (param i64) (result i32)))
+          (import "env" "main" (func $d))
+          (import "env" "environn" (global $e i64))
+          (import "wasi_snapshot_preview1" "fd_wrote" (func $f))
+          (func (export "main")
+            (drop (call $a (i32.const 0))) (drop (call $b (i64.const 0) (global.get $e))) (drop (call $c (i64.const 0)))
+            (call $d) (call $f)))"#,
+    )]);
+    place.object("x");
+    assert_eq!(
+        error(&place, &["x.o"]),
+        format!(
+            "error: caller.wat: nothing defines what the module imports:\n\
+             \x20 function `env.helpr` of type (i32) -> i32\n\
+             \x20 function `env.fopne` of type (i64, i64) -> i64 (did you mean `fopen`?)\n\
+             \x20 function `libc.puts` of type (i64) -> i32: its symbol is `libc_puts`; for `puts`, use --import-symbol 'libc.puts=puts'\n\
+             \x20 function `env.main` of type (): the symbol `main` is the runtime's own\n\
+             \x20 function `wasi_snapshot_preview1.fd_wrote` of type (): WASI preview 1 has no such function (did you mean `fd_write`?)\n\
+             \x20 immutable global of type i64 `env.environn` (did you mean `environ`?)\n\
+             searched: x.o, the C library\n{HELP}"
+        )
+    );
+}
+
+#[test]
+fn imports_that_are_something_else() {
+    let place = Place::with(&[(
+        "caller.wat",
+        r#"(module
+          (import "env" "environ" (func $a))
+          (import "env" "errno" (global $b i32))
+          (import "env" "puts" (global $c i32))
+          (import "env" "stdout" (global $d i32))
+          (func (export "main") (result i32) (call $a) (i32.add (global.get $b) (i32.add (global.get $c) (global.get $d)))))"#,
+    )]);
+    assert_eq!(
+        error(&place, &[]),
+        format!(
+            "error: caller.wat: nothing defines what the module imports:\n\
+             \x20 function `env.environ` of type (): `environ` is data in the C library, not a function\n\
+             \x20 immutable global of type i32 `env.errno`: `errno` is thread-local in the C library, which a global can't be\n\
+             \x20 immutable global of type i32 `env.puts`: `puts` is a function in the C library, not data\n\
+             \x20 immutable global of type i32 `env.stdout`: `stdout` has 8 bytes in the C library, and the global has 4\n\
+             searched: the C library\n{HELP}"
+        )
+    );
+}
+
+#[test]
+fn files_that_can_not_be_linked() {
+    let place = Place::with(&[
+        ("caller.wat", CALLER),
+        ("empty.o", ""),
+        ("text.o", "hello\n"),
+        ("helper.cpp", "int helper(int x) { return x; }\n"),
+    ]);
+    // `e_machine`, `e_type`, class, the offset of the section headers.
+    patched_object(&place, "arm.o", |bytes| bytes[18] = 183);
+    patched_object(&place, "program.o", |bytes| bytes[16] = 2);
+    patched_object(&place, "cut.o", |bytes| bytes.truncate(bytes.len() - 100));
+    patched_object(&place, "headless.o", |bytes| bytes.truncate(60));
+    patched_object(&place, "macos.o", |bytes| bytes[..4].copy_from_slice(&0xfeed_facf_u32.to_le_bytes()));
+    patched_object(&place, "windows.o", |bytes| bytes[..4].copy_from_slice(&[0x64, 0x86, 1, 0]));
+    let archive = |name: &str, member: &str, missing: usize| {
+        let data = std::fs::read(place.path(member)).expect("it was made");
+        let header =
+            format!("!<arch>\n{:<16}{:<12}{:<6}{:<6}{:<8}{:<10}`\n", format!("{member}/"), 0, 0, 0, 644, data.len());
+        let bytes = [header.as_bytes(), &data, b"\n"].concat();
+        std::fs::write(place.path(name), &bytes[..bytes.len() - missing]).expect("files can be written");
+    };
+    archive("libarm.a", "arm.o", 0);
+    archive("libtext.a", "text.o", 0);
+    archive("cut.a", "arm.o", 50);
+    let cases = [
+        ("missing.o", "missing.o: can't read it: No such file or directory (os error 2)"),
+        ("empty.o", "empty.o: the file is empty"),
+        ("text.o", "text.o: this is neither an object, nor an archive, nor a shared library"),
+        ("arm.o", "arm.o: this is for aarch64, and the program is for x86_64"),
+        ("program.o", "program.o: this is a program, not an object"),
+        ("macos.o", "macos.o: this is an object for macOS; a program for Linux needs ELF objects"),
+        ("windows.o", "windows.o: this is an object for Windows; a program for Linux needs ELF objects"),
+        ("libarm.a", "libarm.a: member arm.o: this is for aarch64, and the program is for x86_64"),
+        ("libtext.a", "libtext.a: member text.o: this is no object"),
+        (
+            "helper.cpp",
+            "helper.cpp: only C and assembly are compiled\nhelp: compile it to an object first, and give that",
+        ),
+    ];
+    for (file, message) in cases {
+        assert_eq!(error(&place, &[file]), format!("error: {message}\n"));
+    }
+    for (file, message) in
+        [("cut.o", "the file is damaged"), ("headless.o", "the file is damaged"), ("cut.a", "the archive is damaged")]
+    {
+        let text = error(&place, &[file]);
+        assert!(text.starts_with(&format!("error: {file}: {message}: ")), "{text}");
+    }
+    let text = error(&place, &["-L", "some where", "-lnosuch"]);
+    assert!(
+        text.starts_with("error: -lnosuch: there is no libnosuch.a or libnosuch.so in ")
+            && text.contains("help: -L DIR"),
+        "{text}"
+    );
+}
+
+#[test]
+fn objects_that_do_not_fit_together() {
+    let place = Place::with(&[
+        ("caller.wat", CALLER),
+        ("one.c", "int counter; int helper(int x) { return x; }\n"),
+        ("two.c", "int helper(int x) { return x + 1; }\n"),
+        (
+            "needy.c",
+            "int counter; int missing(int); extern long getpidd(void); int helper(int x) { return missing(x) + getpidd(); }\n",
+        ),
+        ("main.c", "int main(void) { return 0; } int w2n_main(void) { return 0; }\n"),
+        ("fixed.c", "int counter; int table[9] = {0, 1}; int helper(int x) { return table[x]; }\n"),
+        ("broken.c", "int helper(int x) { return y; }\n"),
+        ("weak.c", "__attribute__((weak)) int helper(int x) { return x + 2; }\n"),
+    ]);
+    if !place.compile(&["-c", "-fPIC", "one.c", "two.c", "needy.c", "main.c", "weak.c"]) {
+        return;
+    }
+    place.compile(&["-c", "-O2", "-fno-pic", "-fno-pie", "fixed.c"]);
+    place.archive("rcs", "libtwo.a", "two.o");
+    assert_eq!(
+        error(&place, &["one.o", "two.o"]),
+        "error: symbols that are defined twice:\n  `helper` in one.o and in two.o\n"
+    );
+    assert_eq!(
+        error(&place, &["needy.o"]),
+        "error: nothing defines what objects need:\n\
+         \x20 `getpidd`, needed by needy.o (did you mean `getpid`?)\n\
+         \x20 `missing`, needed by needy.o\n\
+         searched: needy.o, the C library\n\
+         help: add the object or the archive that does, or -lNAME for a library\n"
+    );
+    assert_eq!(
+        error(&place, &["one.o", "main.o"]),
+        "error: symbols that only the runtime may define:\n  `main` in main.o\n  `w2n_main` in main.o\n\
+         help: rename them; a program begins with the module's `_start` or `main`, not with C's\n"
+    );
+    let fixed = error(&place, &["fixed.o"]);
+    assert!(
+        fixed.starts_with("error: objects that are made for a program at a fixed address:\n")
+            && fixed.contains(":\n  fixed.o: relocation R_X86_64_32S in .text\nhelp: "),
+        "{fixed}"
+    );
+    let broken = error(&place, &["broken.c"]);
+    assert!(
+        broken.starts_with("error: broken.c: `/")
+            && broken.contains("can't compile it:\nbroken.c:")
+            && broken.contains("'y'"),
+        "{broken}"
+    );
+    // What may stand twice: weak definitions, and a member that nothing needs.
+    for files in [&["one.o", "libtwo.a"][..], &["one.o", "weak.o"], &["weak.o", "one.o"]] {
+        place.wasm2native(&[&["caller.wat", "-o", "app"], files].concat()).succeeds();
+        assert_eq!(place.program("app", &[]).status, 0, "{files:?}");
+    }
+    // With a fixed address, a C compiler links it.
+    place.wasm2native(&["caller.wat", "-o", "app", "fixed.o", "--linker", "cc -no-pie"]).succeeds();
+    assert_eq!(place.program("app", &[]).status, 0);
+}

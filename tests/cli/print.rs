@@ -1,0 +1,105 @@
+//! `--print`: lines for build systems.
+
+use crate::{ANSWER, Place};
+
+const MODULE: &str = r#"(module
+  (import "env" "puts" (func (param i64) (result i32)))
+  (import "my lib" "f\t" (func (param i32 f32 f64 v128 funcref) (result i32 i64)))
+  (import "x" "f" (func (param i32) (result i32)))
+  (import "math" "f" (func))
+  (import "wasi_snapshot_preview1" "sched_yield" (func (result i32)))
+  (import "env" "memory" (memory 1 2))
+  (import "env" "environ" (global i64))
+  (import "env" "count" (global (mut f32)))
+  (import "env" "table" (table 1 funcref))
+  (func (export "two words") (param i32) (result f64) f64.const 0)
+  (func (export "none"))
+  (global (export "g") (mut i32) (i32.const 0)))"#;
+
+fn print(place: &Place, args: &[&str]) -> Vec<String> {
+    let out = place.wasm2native(args).succeeds();
+    assert_eq!(out.stderr, "");
+    out.stdout.lines().map(str::to_owned).collect()
+}
+
+#[test]
+fn imports_with_their_symbols_and_places() {
+    let place = Place::with(&[("m.wat", MODULE), ("math.wat", "(module)")]);
+    place.object("x");
+    let lines = print(&place, &["--print", "imports", "m.wat", "x.o", "--module", "math=math.wat"]);
+    let expected = [
+        "env|puts|function|(i64) -> i32|puts|int32_t puts(int64_t);|the C library",
+        "my lib|f\\t|function|(i32, f32, f64, v128, funcref) -> (i32, i64)|my_x20lib_f_x09|struct { int32_t r0; int64_t r1; } \
+         my_x20lib_f_x09(int32_t, float, double, __m128i, void *);|-",
+        "x|f|function|(i32) -> i32|x_f|int32_t x_f(int32_t);|x.o",
+        "math|f|function|()|math_f|void math_f(void);|module math",
+        "wasi_snapshot_preview1|sched_yield|function|() -> i32|wasi_snapshot_preview1_sched_yield|int32_t \
+         wasi_snapshot_preview1_sched_yield(void);|the runtime",
+        "env|table|table|1 funcref|table|-|-",
+        "env|memory|memory|1 2|memory|-|the runtime",
+        "env|environ|global|i64|environ|extern const int64_t environ;|the C library",
+        "env|count|global|(mut f32)|count|extern float count;|-",
+    ];
+    assert_eq!(lines, expected.map(|line| line.replace('|', "\t")));
+    place.write(
+        "a.wat",
+        r#"(module (import "x\t" "y.z" (func (result i32))) (func (export "main") (result i32) (call 0)))"#,
+    );
+    place.wasm2native(&["a.wat", "-o", "a", "-q", "--import-symbol", "x\t.y.z=getpid"]).succeeds();
+    assert_eq!(print(&place, &["--print", "imports", "a"]), ["x\\t\ty.z\tfunction\t-\tgetpid\t-\t-"]);
+    let chosen = print(&place, &["--print=imports", "m.wat", "--import-symbol", "env.puts=putchar"]);
+    assert_eq!(chosen[0], "env\tputs\tfunction\t(i64) -> i32\tputchar\tint32_t putchar(int64_t);\tthe C library");
+}
+
+#[test]
+fn exports_as_an_object_has_them() {
+    let place = Place::with(&[("m.wat", MODULE)]);
+    let expected = [
+        "-|function|-|p_init|int p_init(void);",
+        "-|memory|1 2|p_memory|void *p_memory(void);",
+        "-|memory|1 2|p_memory_size|size_t p_memory_size(void);",
+        "two words|function|(i32) -> f64|p_two_x20words|double p_two_x20words(int32_t);",
+        "none|function|()|p_none|void p_none(void);",
+        "g|global|(mut i32)|p_g|extern int32_t p_g;",
+    ];
+    assert_eq!(
+        print(&place, &["--print", "exports", "m.wat", "--prefix", "p"]),
+        expected.map(|line| line.replace('|', "\t"))
+    );
+    let object = place.wasm2native(&["-c", "m.wat", "--prefix", "p", "-o", "-"]).stdout;
+    for symbol in ["p_init", "p_memory", "p_memory_size", "p_two_x20words", "p_none", "p_g"] {
+        assert!(object.contains(&format!("\0{symbol}\0")), "{symbol}");
+    }
+}
+
+#[test]
+fn link_args_and_runtime_symbols() {
+    let place = Place::with(&[("a.wat", ANSWER)]);
+    let line = print(
+        &place,
+        &["--print", "link-args", "a.wat", "-o", "b.o", "-L", "my libs", "-lz", "-Wl,-z,now", "dir/-x.o", "./a.c"],
+    );
+    assert_eq!(line, ["dir/-x.o ./a.c '-Lmy libs' -lz -Wl,-z,now -lpthread -ldl -lm"]);
+    let symbols = print(&place, &["--print", "runtime-symbols"]);
+    for symbol in
+        ["w2n_memory_grow\tthe runtime", "wasi_snapshot_preview1_fd_write\tthe runtime", "memcpy\tthe C library"]
+    {
+        assert!(symbols.iter().any(|line| line == symbol), "{symbol}");
+    }
+    // Every object's needs are among them.
+    place.wasm2native(&["-c", "a.wat"]).succeeds();
+    let bytes = std::fs::read(place.path("a.o")).expect("it was made");
+    let elf = goblin::elf::Elf::parse(&bytes).expect("it is an ELF file");
+    for symbol in elf.syms.iter().filter(|it| it.st_shndx == 0) {
+        let name = elf.strtab.get_at(symbol.st_name).expect("it has a name");
+        assert!(name.is_empty() || symbols.iter().any(|line| line.starts_with(&format!("{name}\t"))), "{name}");
+    }
+}
+
+#[test]
+fn questions_without_a_module_and_with_two() {
+    let place = Place::with(&[("a.wat", ANSWER), ("b.wat", ANSWER)]);
+    place.wasm2native(&["--print", "exports"]).fails(2, &["there is none"]);
+    place.wasm2native(&["--print", "imports", "a.wat", "b.wat"]).fails(2, &["about one module; b.wat is another"]);
+    place.wasm2native(&["--print", "what", "a.wat"]).fails(2, &["imports, exports, link-args, runtime-symbols"]);
+}

@@ -1,0 +1,159 @@
+//! What is told of a trap: [`TrapReport`], made where it happened, and its text.
+//!
+//! Everything here may run in a signal handler: it allocates nothing and locks nothing, and reads memory only through
+//! pointers that were checked.
+
+use crate::abi::{NO_FUNCTION, NO_OFFSET, REPORTED_FRAMES, Trap, TrapFrame, TrapReport};
+use crate::sites::Place;
+use crate::stack;
+use crate::text::Text;
+
+/// How many frames are looked at before nobody wants to know the number any more.
+const COUNTED_FRAMES: u64 = 1_000_000;
+
+/// Why translated code can't go on.
+#[derive(Clone, Copy)]
+pub struct Cause<'a> {
+    pub code: i32,
+    pub message: &'a [u8],
+}
+
+impl From<Trap> for Cause<'static> {
+    fn from(trap: Trap) -> Cause<'static> {
+        Cause { code: trap as i32, message: trap.message().as_bytes() }
+    }
+}
+
+/// The registers that tell where code is and how it came there.
+#[derive(Clone, Copy)]
+pub struct Registers {
+    pub pc: usize,
+    pub sp: usize,
+    pub fp: usize,
+}
+
+/// Where a backtrace from inside the runtime begins.
+#[inline(always)]
+pub fn registers_here() -> Registers {
+    let fp = frame_pointer();
+    Registers { pc: 0, sp: fp, fp }
+}
+
+/// The frame pointer of the function around.
+#[inline(always)]
+pub fn frame_pointer() -> usize {
+    let fp: usize;
+    // SAFETY: copies a register. The build script compiles this crate with frame pointers.
+    unsafe { std::arch::asm!("mov {}, rbp", out(reg) fp, options(nomem, nostack, preserves_flags)) };
+    fp
+}
+
+/// Collects what there is to tell.
+pub fn report(cause: Cause, registers: Registers) -> TrapReport {
+    let mut report = empty();
+    report.code = cause.code;
+    Text::into_buffer(&mut report.message).add(cause.message);
+    walk(registers, |place, code_offset| {
+        if place.function.index == NO_FUNCTION {
+            return;
+        }
+        if let Some(frame) = report.frames.get_mut(report.n_frames as usize) {
+            let offset = place.wasm_offset(code_offset).unwrap_or(NO_OFFSET);
+            *frame = TrapFrame { function: place.name().as_ptr().cast(), index: place.function.index, offset };
+        }
+        report.n_frames += 1;
+    });
+    report
+}
+
+/// A report of nothing.
+pub fn empty() -> TrapReport {
+    let frame = TrapFrame { function: c"".as_ptr(), index: 0, offset: NO_OFFSET };
+    TrapReport { code: 0, status: 0, message: [0; _], n_frames: 0, frames: [frame; REPORTED_FRAMES] }
+}
+
+/// The message and the backtrace, as a program writes them.
+pub fn add_report(text: &mut Text, report: &TrapReport) {
+    let message = report.message.split(|&byte| byte == 0).next().unwrap_or_default();
+    text.add("wasm trap: ").add(message).add("\nwasm backtrace:\n");
+    for (number, frame) in report.frames.iter().take(report.n_frames as usize).enumerate() {
+        add_frame(text, number as u64, frame);
+    }
+    if report.n_frames > REPORTED_FRAMES as u64 {
+        text.add("  ... and ").add_decimal((report.n_frames - REPORTED_FRAMES as u64).into());
+        text.add(if report.n_frames >= COUNTED_FRAMES { " or more\n" } else { " more\n" });
+    }
+}
+
+/// `    0: 0x1a3 - fib`
+fn add_frame(text: &mut Text, number: u64, frame: &TrapFrame) {
+    text.add(if number < 10 { "    " } else { "   " }).add_decimal(number.into()).add(": ");
+    if frame.offset != NO_OFFSET {
+        text.add_hex(frame.offset.into()).add(" - ");
+    }
+    // SAFETY: `report` put the name of a function there.
+    match unsafe { std::ffi::CStr::from_ptr(frame.function) }.to_bytes() {
+        b"" => text.add("<function ").add_decimal(frame.index.into()).add(">"),
+        name => text.add_name(name),
+    };
+    text.add("\n");
+}
+
+/// Visits translated functions from the innermost outwards: the function and the code offset in it, of the fault or of a
+/// return address. Frames of the runtime and of a host between them are passed over if they keep frame pointers.
+fn walk(registers: Registers, mut visit: impl FnMut(Place, u32)) {
+    let Registers { pc, sp, mut fp } = registers;
+    // What follows is a frame of translated code or of the runtime.
+    let mut is_known = true;
+    if let Some(place) = Place::find(pc) {
+        visit(place, place.offset);
+        // Before its first instructions `push rbp; mov rbp, rsp`, and in a function without them, rbp is the caller's.
+        let return_address = match (place.offset, place.function.has_frame) {
+            (0, _) | (_, 0) => Some(sp),
+            (1, _) => Some(sp + 8),
+            _ => None,
+        };
+        if let Some(return_address) = return_address.and_then(|address| read(address, is_known)) {
+            let caller = caller(return_address);
+            is_known = caller.is_some();
+            if let Some((place, code_offset)) = caller {
+                visit(place, code_offset);
+            }
+        }
+    } else if pc != 0 {
+        is_known = false;
+    }
+    let mut floor = sp;
+    let mut n_frames = 0;
+    // Frames lie one above the other in one stack, so the walk ends. After an overflow, sp may be below its stack.
+    while fp >= floor && stack::end_of_stack(sp).is_none_or(|end| stack::end_of_stack(fp) == Some(end)) {
+        let (Some(next), Some(return_address)) = (read(fp, is_known), read(fp + 8, is_known)) else { return };
+        let caller = caller(return_address);
+        is_known = caller.is_some();
+        if let Some((place, code_offset)) = caller {
+            visit(place, code_offset);
+        }
+        (floor, fp) = (fp + 16, next);
+        n_frames += 1;
+        if n_frames == COUNTED_FRAMES {
+            return;
+        }
+    }
+}
+
+/// The place of the call that a return address belongs to: a call that never returns may be a function's last instruction.
+fn caller(return_address: usize) -> Option<(Place, u32)> {
+    let place = Place::find(return_address.wrapping_sub(1))?;
+    Some((place, place.offset + 1))
+}
+
+/// A word of a stack, if the address is aligned and not beyond its end. Requires that lower addresses are in use. On a stack
+/// whose end is not known only frames of known code are read: they keep a frame pointer.
+fn read(address: usize, is_known: bool) -> Option<usize> {
+    let is_inside = match stack::end_of_stack(address) {
+        Some(end) => address + 8 <= end,
+        None => is_known && !stack::is_known(),
+    };
+    // SAFETY: from a live frame to the end of its stack all is mapped; and so is what a live frame pointer points at.
+    (address.is_multiple_of(8) && is_inside).then(|| unsafe { *(address as *const usize) })
+}

@@ -1,0 +1,142 @@
+//! A library from its first call on: what must be there before translated code runs, then its initialisation, once.
+//!
+//! Comes in: the library's [`Program`], from `PREFIX_init` or from an export that is called before it. Goes out: [`Program::state`].
+//! The host's process is not ours: nothing here changes limits, and what goes wrong ends the process only if nobody
+//! could be told.
+
+use crate::abi::{CODE_EXIT, CODE_FAILURE, FAILED, NEW, Program, READY, RUNNING, Start, TrapReport, VERSION, Value};
+use crate::attempt::{self, attempt, fail};
+use crate::options::{Options, Setting};
+use crate::program::{self, images_of};
+use crate::text::message;
+use crate::{backtrace, cpu, memory, stack, trap};
+use std::sync::atomic::Ordering;
+
+unsafe extern "C" {
+    /// The environment of the process, as POSIX has it.
+    #[link_name = "environ"]
+    static ENVIRONMENT: *const *const u8;
+}
+
+/// [`crate::abi::Builtin::LibraryInit`]: initialises the library, if that was not tried before, and prepares the calling thread. Returns
+/// 0, or the code of what went wrong. A trap is reported to the attempt around, or printed if there is none.
+///
+/// # Safety
+/// `program` is the description of a library.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn w2n_library_init(program: *const Program) -> i32 {
+    // SAFETY: data of the library, which only the runtime writes.
+    let program = unsafe { &*program };
+    match initialise(program) {
+        Ok(()) => 0,
+        Err(report) => {
+            // Out of the box: what is left behind is not released.
+            if let Some(report) = report.map(|report| *report) {
+                attempt::give_up(&report);
+                // Of a failure all was said already.
+                if report.code != CODE_FAILURE {
+                    trap::print(&report);
+                }
+            }
+            code(program)
+        }
+    }
+}
+
+/// [`crate::abi::Builtin::LibraryStart`]: as [`w2n_library_init`], for an export that is called before it.
+///
+/// # Safety
+/// As for [`w2n_library_init`].
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn w2n_library_start(program: *const Program) {
+    // SAFETY: data of the library, which only the runtime writes.
+    let program = unsafe { &*program };
+    match initialise(program) {
+        Ok(()) => {}
+        Err(Some(report)) if report.code != CODE_FAILURE => trap::raise(&{ *report }),
+        Err(_) => {
+            let mut text = message();
+            // SAFETY: a zero-terminated prefix.
+            text.add("library `").add_name(unsafe { program::c_string(program.entry_name) });
+            text.add("` was called, but its initialisation has failed");
+            fail(text, crate::abi::TRAP_EXIT_STATUS)
+        }
+    }
+}
+
+/// Why a library that was tried can't be used.
+fn code(program: &Program) -> i32 {
+    (program.state.load(Ordering::Acquire) - FAILED) as i32
+}
+
+/// What went wrong now, or nothing if it did before.
+fn initialise(program: &'static Program) -> Result<(), Option<Box<TrapReport>>> {
+    stack::prepare_thread();
+    // SAFETY: only tells a number.
+    let thread = unsafe { libc::gettid() } as u32;
+    loop {
+        match program.state.compare_exchange(NEW, RUNNING, Ordering::AcqRel, Ordering::Acquire) {
+            Ok(_) => break,
+            Err(READY) => return Ok(()),
+            // The initialisation calls out, and the host calls back.
+            Err(RUNNING) if program.initializer.load(Ordering::Relaxed) == thread => return Ok(()),
+            // SAFETY: only waits.
+            Err(RUNNING) => unsafe { _ = libc::usleep(100) },
+            Err(_) => return Err(None),
+        }
+    }
+    program.initializer.store(thread, Ordering::Relaxed);
+    let mut report = backtrace::empty();
+    // SAFETY: what translated code leaves behind needs no release; what the runtime was about to set up is lost, and small.
+    let is_done = unsafe { attempt(&mut report, || run(program)) };
+    if is_done {
+        program.state.store(READY, Ordering::Release);
+        return Ok(());
+    }
+    program.state.store(FAILED + report.code as u32, Ordering::Release);
+    if report.code == CODE_EXIT && !attempt::is_active() {
+        // SAFETY: does not return.
+        unsafe { libc::exit(report.status) }
+    }
+    Err(Some(Box::new(report)))
+}
+
+fn run(program: &'static Program) {
+    if program.version != VERSION {
+        let mut text = message();
+        // SAFETY: a zero-terminated prefix.
+        text.add("library `").add_name(unsafe { program::c_string(program.entry_name) });
+        text.add("` was built by another version of wasm2native than the runtime that it was linked with");
+        fail(text, 1);
+    }
+    let mut max_memory = None;
+    // SAFETY: the C library keeps the variable; the host does not change its environment while it calls us.
+    let environment = unsafe { ENVIRONMENT };
+    Options::read(program, environment).each(|setting| {
+        if let Setting::MaxMemory(bytes) = setting {
+            max_memory = Some(bytes);
+        }
+    });
+    cpu::check(program.cpu_level);
+    program::add(program);
+    trap::install();
+    memory::create_all(program, max_memory);
+    if let Some(start_wasi) = program.start_wasi {
+        // A library's only argument is its name, as a program's first.
+        let name = program.entry_name;
+        // SAFETY: the runtime's own function; the structure lives as long as the call.
+        unsafe { start_wasi(&Start { program, argc: 1, argv: &name, envp: environment }) };
+    }
+    // SAFETY: the compiler's functions, called in the order that the specification and WASI ask for. The reactor's
+    // `_initialize` has neither parameters nor results, so that it leaves the array alone.
+    unsafe {
+        for image in images_of(program) {
+            if let Some(initialize) = image.initialize {
+                initialize();
+            }
+        }
+        if let Some(initialize) = program.initialize {
+            initialize(&mut Value([0; 16]));
+        }
+    }
+}

@@ -1,0 +1,223 @@
+//! Descriptors, and the table in which the guest's numbers find them.
+//!
+//! The table's lock is held only to look something up: calls work on a counted reference, so that a thread that waits in a read
+//! keeps nobody from anything, and a descriptor that is closed meanwhile lives until its last call returns.
+
+use crate::wasi::errno::{Errno, Failure, Result};
+use crate::wasi::rights::{self, Access};
+use rustix::fd::{AsFd, BorrowedFd, OwnedFd};
+use rustix::fs::{FileType as SystemType, fstat};
+use std::fs::File;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
+
+/// `$filetype` of `typenames.witx`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u8)]
+pub enum FileType {
+    Unknown = 0,
+    BlockDevice = 1,
+    CharacterDevice = 2,
+    Directory = 3,
+    RegularFile = 4,
+    SocketStream = 6,
+    SymbolicLink = 7,
+}
+
+impl FileType {
+    pub fn of(system: SystemType) -> FileType {
+        match system {
+            SystemType::BlockDevice => FileType::BlockDevice,
+            SystemType::CharacterDevice => FileType::CharacterDevice,
+            SystemType::Directory => FileType::Directory,
+            SystemType::RegularFile => FileType::RegularFile,
+            SystemType::Socket => FileType::SocketStream,
+            SystemType::Symlink => FileType::SymbolicLink,
+            _ => FileType::Unknown,
+        }
+    }
+}
+
+/// What a descriptor stands for.
+pub enum Object {
+    /// Standard input, output or error: the process's own descriptor, which is never closed, so that no other file takes the place
+    /// where messages of traps go.
+    Stream(BorrowedFd<'static>),
+    File(OwnedFd),
+    Directory(Directory),
+}
+
+/// A directory of the host's that was granted, or one below it.
+pub struct Directory {
+    /// Open for reading.
+    pub host: File,
+    /// The guest's name of a granted directory.
+    pub preopen: Option<Vec<u8>>,
+    /// Held while the directory is read: its position in the system belongs to the descriptor.
+    pub listing: Mutex<()>,
+}
+
+pub struct Descriptor {
+    pub object: Object,
+    pub file_type: FileType,
+    /// Below a read-only grant: nothing can be changed through it.
+    pub read_only: bool,
+    base: AtomicU64,
+    inheriting: AtomicU64,
+}
+
+impl Descriptor {
+    /// One of the standard streams. If the process was started without it, every operation fails.
+    pub fn stream(number: i32, access: Access) -> Descriptor {
+        // SAFETY: 0, 1 and 2 are the process's for as long as it runs: nothing here closes them.
+        let descriptor = unsafe { BorrowedFd::borrow_raw(number) };
+        let file_type = match fstat(descriptor).map(|stat| SystemType::from_raw_mode(stat.st_mode)) {
+            // Guests take a character device for a terminal, so `/dev/null` must not be one.
+            Ok(SystemType::CharacterDevice) if !rustix::termios::isatty(descriptor) => FileType::Unknown,
+            Ok(system) => FileType::of(system),
+            Err(_) => FileType::Unknown,
+        };
+        Descriptor::file(Object::Stream(descriptor), file_type, access, false)
+    }
+
+    pub fn file(object: Object, file_type: FileType, access: Access, read_only: bool) -> Descriptor {
+        let is_seekable = matches!(file_type, FileType::RegularFile | FileType::BlockDevice);
+        let is_socket = file_type == FileType::SocketStream;
+        let base = rights::of_file(access, is_seekable, is_socket, !read_only);
+        Descriptor { object, file_type, read_only, base: base.into(), inheriting: AtomicU64::new(0) }
+    }
+
+    pub fn directory(directory: Directory, read_only: bool) -> Descriptor {
+        Descriptor {
+            object: Object::Directory(directory),
+            file_type: FileType::Directory,
+            read_only,
+            base: rights::of_directory(!read_only).into(),
+            inheriting: rights::INHERITING.into(),
+        }
+    }
+
+    /// The rights now: base, inheriting.
+    pub fn rights(&self) -> [u64; 2] {
+        [&self.base, &self.inheriting].map(|rights| rights.load(Ordering::Relaxed))
+    }
+
+    /// Gives up all rights but these.
+    ///
+    /// # Errors
+    /// `notcapable` if it lacks one of them.
+    pub fn keep_rights(&self, base: u64, inheriting: u64) -> Result<()> {
+        let [old_base, old_inheriting] = self.rights();
+        if base & !old_base != 0 || inheriting & !old_inheriting != 0 {
+            return Err(Errno::Notcapable.into());
+        }
+        self.base.fetch_and(base, Ordering::Relaxed);
+        self.inheriting.fetch_and(inheriting, Ordering::Relaxed);
+        Ok(())
+    }
+
+    /// # Errors
+    /// `notcapable` if the descriptor lacks one of these rights; `badf` where that is reading or writing, as the system says.
+    pub fn require(&self, rights: u64) -> Result<()> {
+        match rights & !self.base.load(Ordering::Relaxed) {
+            0 => Ok(()),
+            missing if missing & (rights::FD_READ | rights::FD_WRITE) != 0 => Err(Errno::Badf.into()),
+            _ => Err(Errno::Notcapable.into()),
+        }
+    }
+
+    /// The directory; changing something needs `right`.
+    ///
+    /// # Errors
+    /// `notdir`, `rofs` below a read-only grant, `notcapable`.
+    pub fn directory_to_change(&self, right: u64) -> Result<&Directory> {
+        let directory = self.as_directory()?;
+        if self.read_only {
+            return Err(Errno::Rofs.into());
+        }
+        self.require(right)?;
+        Ok(directory)
+    }
+
+    pub fn as_directory(&self) -> Result<&Directory> {
+        match &self.object {
+            Object::Directory(directory) => Ok(directory),
+            Object::Stream(_) | Object::File(_) => Err(Errno::Notdir.into()),
+        }
+    }
+
+    /// The system's descriptor of a file or a stream.
+    pub fn as_file(&self) -> Result<BorrowedFd<'_>> {
+        match &self.object {
+            Object::Directory(_) => Err(Errno::Badf.into()),
+            _ => Ok(self.system()),
+        }
+    }
+
+    /// The system's descriptor.
+    pub fn system(&self) -> BorrowedFd<'_> {
+        match &self.object {
+            Object::Stream(descriptor) => *descriptor,
+            Object::File(descriptor) => descriptor.as_fd(),
+            Object::Directory(directory) => directory.host.as_fd(),
+        }
+    }
+}
+
+/// Every descriptor costs memory of ours; the system's own limit is mostly lower.
+const MOST_DESCRIPTORS: usize = 1 << 20;
+
+/// The descriptors of one program or library by their numbers.
+#[derive(Default)]
+pub struct Table(RwLock<Vec<Option<Arc<Descriptor>>>>);
+
+const BADF: Failure = Failure::Errno(Errno::Badf);
+
+impl Table {
+    pub fn get(&self, number: u32) -> Result<Arc<Descriptor>> {
+        let table = self.0.read().unwrap_or_else(PoisonError::into_inner);
+        table.get(number as usize).and_then(|slot| slot.clone()).ok_or(BADF)
+    }
+
+    /// Gives the descriptor the lowest free number, as POSIX does.
+    pub fn add(&self, descriptor: Descriptor) -> Result<u32> {
+        let mut table = self.0.write().unwrap_or_else(PoisonError::into_inner);
+        let descriptor = Some(Arc::new(descriptor));
+        if let Some(number) = table.iter().position(Option::is_none) {
+            table[number] = descriptor;
+            return Ok(number as u32);
+        }
+        if table.len() == MOST_DESCRIPTORS {
+            return Err(Errno::Mfile.into());
+        }
+        table.push(descriptor);
+        Ok(table.len() as u32 - 1)
+    }
+
+    pub fn remove(&self, number: u32) -> Result<()> {
+        let removed = {
+            let mut table = self.0.write().unwrap_or_else(PoisonError::into_inner);
+            table.get_mut(number as usize).and_then(Option::take)
+        };
+        // The system closes it here, without the lock, unless another thread still uses it.
+        removed.map(drop).ok_or(BADF)
+    }
+
+    /// Puts the descriptor `from` in the place of `to`, which is closed. Both exist; they may be the same.
+    pub fn renumber(&self, from: u32, to: u32) -> Result<()> {
+        let replaced = {
+            let mut table = self.0.write().unwrap_or_else(PoisonError::into_inner);
+            let exists = |number: u32| table.get(number as usize).is_some_and(Option::is_some);
+            if !exists(from) || !exists(to) {
+                return Err(BADF);
+            }
+            if from == to {
+                return Ok(());
+            }
+            let moved = table[from as usize].take();
+            std::mem::replace(&mut table[to as usize], moved)
+        };
+        drop(replaced);
+        Ok(())
+    }
+}

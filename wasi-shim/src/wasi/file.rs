@@ -1,0 +1,197 @@
+//! The functions of WASI on a descriptor: reading, writing, positions, flags, rights.
+//!
+//! Bytes go straight between the system and the guest's memory: what a short read or write leaves is for the guest's next call, as in a
+//! native program.
+
+use crate::wasi::descriptor::{FileType, Object};
+use crate::wasi::errno::{Errno, INVALID, Result, check};
+use crate::wasi::guest::Guest;
+use crate::wasi::path::FD_FLAGS;
+use crate::wasi::rights;
+use rustix::fd::AsRawFd;
+use rustix::fs::{self, Advice, FallocateFlags, OFlags, SeekFrom};
+use std::num::NonZeroU64;
+
+type Transfer = unsafe extern "C" fn(i32, *const libc::iovec, i32) -> isize;
+type TransferAt = unsafe extern "C" fn(i32, *const libc::iovec, i32, i64) -> isize;
+
+pub fn read(guest: &Guest, number: u32, pieces: u32, count: u32, result: u32) -> Result<()> {
+    transfer(guest, [number, pieces, count, result], rights::FD_READ, libc::readv)
+}
+
+pub fn write(guest: &Guest, number: u32, pieces: u32, count: u32, result: u32) -> Result<()> {
+    transfer(guest, [number, pieces, count, result], rights::FD_WRITE, libc::writev)
+}
+
+pub fn pread(guest: &Guest, number: u32, pieces: u32, count: u32, offset: u64, result: u32) -> Result<()> {
+    transfer_at(guest, [number, pieces, count, result], rights::FD_READ, offset, libc::preadv)
+}
+
+pub fn pwrite(guest: &Guest, number: u32, pieces: u32, count: u32, offset: u64, result: u32) -> Result<()> {
+    transfer_at(guest, [number, pieces, count, result], rights::FD_WRITE, offset, libc::pwritev)
+}
+
+fn transfer(guest: &Guest, [number, pieces, count, result]: [u32; 4], right: u64, function: Transfer) -> Result<()> {
+    let descriptor = guest.context.descriptors.get(number)?;
+    let file = descriptor.as_file()?;
+    descriptor.require(right)?;
+    let pieces = guest.pieces(pieces, count)?;
+    guest.at(result, 4)?;
+    // SAFETY: every piece lies in the guest's memory, which is mapped, and which nothing refers to as Rust's.
+    let n = retry(|| unsafe { function(file.as_raw_fd(), pieces.as_ptr(), pieces.len() as i32) })?;
+    guest.write_u32(result, n as u32)
+}
+
+fn transfer_at(
+    guest: &Guest,
+    [number, pieces, count, result]: [u32; 4],
+    right: u64,
+    offset: u64,
+    function: TransferAt,
+) -> Result<()> {
+    let descriptor = guest.context.descriptors.get(number)?;
+    let file = descriptor.as_file()?;
+    descriptor.require(right)?;
+    let pieces = guest.pieces(pieces, count)?;
+    guest.at(result, 4)?;
+    let offset = i64::try_from(offset).map_err(|_| Errno::Inval)?;
+    // SAFETY: as in `transfer`.
+    let n = retry(|| unsafe { function(file.as_raw_fd(), pieces.as_ptr(), pieces.len() as i32, offset) })?;
+    guest.write_u32(result, n as u32)
+}
+
+/// Again while a signal interrupts: WASI has no handlers that could want to know.
+pub fn retry(mut call: impl FnMut() -> isize) -> Result<usize> {
+    loop {
+        match check(call()) {
+            Err(crate::wasi::errno::Failure::Errno(Errno::Intr)) => {}
+            result => return result,
+        }
+    }
+}
+
+/// `$whence` of snapshot 1, and of snapshot 0.
+const START: [u32; 2] = [0, 2];
+const CURRENT: [u32; 2] = [1, 0];
+const END: [u32; 2] = [2, 1];
+
+pub fn seek<const UNSTABLE: bool>(guest: &Guest, number: u32, offset: u64, whence: u32, result: u32) -> Result<()> {
+    let snapshot = usize::from(UNSTABLE);
+    let position = match whence {
+        _ if whence == START[snapshot] => {
+            if i64::try_from(offset).is_err() {
+                return Err(Errno::Inval.into());
+            }
+            SeekFrom::Start(offset)
+        }
+        _ if whence == CURRENT[snapshot] => SeekFrom::Current(offset as i64),
+        _ if whence == END[snapshot] => SeekFrom::End(offset as i64),
+        _ => return Err(INVALID),
+    };
+    seek_to(guest, number, position, rights::FD_SEEK, result)
+}
+
+pub fn tell(guest: &Guest, number: u32, result: u32) -> Result<()> {
+    seek_to(guest, number, SeekFrom::Current(0), rights::FD_TELL, result)
+}
+
+fn seek_to(guest: &Guest, number: u32, position: SeekFrom, right: u64, result: u32) -> Result<()> {
+    let descriptor = guest.context.descriptors.get(number)?;
+    let file = descriptor.as_file()?;
+    // What has no position never had the right; the system's `spipe` says more.
+    if matches!(descriptor.file_type, FileType::RegularFile | FileType::BlockDevice) {
+        descriptor.require(right)?;
+    }
+    guest.at(result, 8)?;
+    guest.write_u64(result, fs::seek(file, position)?)
+}
+
+pub fn advise(guest: &Guest, number: u32, offset: u64, length: u64, advice: u32) -> Result<()> {
+    let advice = match advice {
+        0 => Advice::Normal,
+        1 => Advice::Sequential,
+        2 => Advice::Random,
+        3 => Advice::WillNeed,
+        4 => Advice::DontNeed,
+        5 => Advice::NoReuse,
+        _ => return Err(INVALID),
+    };
+    let descriptor = guest.context.descriptors.get(number)?;
+    let file = descriptor.as_file()?;
+    if i64::try_from(offset).is_err() || i64::try_from(length).is_err() {
+        return Err(Errno::Inval.into());
+    }
+    Ok(fs::fadvise(file, offset, NonZeroU64::new(length), advice)?)
+}
+
+pub fn allocate(guest: &Guest, number: u32, offset: u64, length: u64) -> Result<()> {
+    let descriptor = guest.context.descriptors.get(number)?;
+    let file = descriptor.as_file()?;
+    descriptor.require(rights::FD_ALLOCATE | rights::FD_WRITE)?;
+    Ok(fs::fallocate(file, FallocateFlags::empty(), offset, length)?)
+}
+
+pub fn close(guest: &Guest, number: u32) -> Result<()> {
+    guest.context.descriptors.remove(number)
+}
+
+pub fn renumber(guest: &Guest, from: u32, to: u32) -> Result<()> {
+    guest.context.descriptors.renumber(from, to)
+}
+
+pub fn sync(guest: &Guest, number: u32) -> Result<()> {
+    let descriptor = guest.context.descriptors.get(number)?;
+    descriptor.require(rights::FD_SYNC)?;
+    Ok(fs::fsync(descriptor.as_file()?)?)
+}
+
+pub fn datasync(guest: &Guest, number: u32) -> Result<()> {
+    let descriptor = guest.context.descriptors.get(number)?;
+    descriptor.require(rights::FD_DATASYNC)?;
+    Ok(fs::fdatasync(descriptor.as_file()?)?)
+}
+
+/// `$fdstat`: type, flags, base rights, inheriting rights.
+pub fn fdstat_get(guest: &Guest, number: u32, result: u32) -> Result<()> {
+    let descriptor = guest.context.descriptors.get(number)?;
+    let mut flags = 0;
+    if !matches!(descriptor.object, Object::Directory(_)) {
+        let system = fs::fcntl_getfl(descriptor.system())?;
+        flags = FD_FLAGS.iter().filter(|(_, flag)| system.contains(*flag)).fold(0, |flags, (flag, _)| flags | flag);
+    }
+    let [base, inheriting] = descriptor.rights();
+    let mut bytes = [0; 24];
+    bytes[0] = descriptor.file_type as u8;
+    bytes[2..4].copy_from_slice(&(flags as u16).to_le_bytes());
+    bytes[8..16].copy_from_slice(&base.to_le_bytes());
+    bytes[16..24].copy_from_slice(&inheriting.to_le_bytes());
+    guest.write(result, &bytes)
+}
+
+pub fn fdstat_set_flags(guest: &Guest, number: u32, flags: u32) -> Result<()> {
+    let changeable = OFlags::APPEND | OFlags::NONBLOCK;
+    let mut wanted = OFlags::empty();
+    let mut known = 0;
+    for (flag, system) in FD_FLAGS {
+        known |= flag;
+        if flags & flag != 0 {
+            wanted |= system;
+        }
+    }
+    if flags & !known != 0 {
+        return Err(INVALID);
+    }
+    let descriptor = guest.context.descriptors.get(number)?;
+    let file = descriptor.as_file()?;
+    descriptor.require(rights::FD_FDSTAT_SET_FLAGS)?;
+    // The system takes the others without a word, and ignores them.
+    if !changeable.contains(wanted) {
+        return Err(Errno::Inval.into());
+    }
+    let others = fs::fcntl_getfl(file)? & !changeable;
+    Ok(fs::fcntl_setfl(file, others | wanted)?)
+}
+
+pub fn fdstat_set_rights(guest: &Guest, number: u32, base: u64, inheriting: u64) -> Result<()> {
+    guest.context.descriptors.get(number)?.keep_rights(base, inheriting)
+}

@@ -1,0 +1,126 @@
+//! The memory of the module that called, as WASI sees it: untrusted numbers come in, checked pointers go out.
+//!
+//! Nothing here makes a Rust reference to the guest's bytes: other threads of the guest may write them at any time, and the
+//! kernel writes where the guest told it to. Every byte that decides something is copied first, and looked at once.
+
+use crate::memory;
+use crate::program;
+use crate::wasi::context::Context;
+use crate::wasi::errno::{Errno, OUT_OF_BOUNDS, Result};
+use std::ffi::CString;
+use std::sync::atomic::Ordering;
+
+/// Longest path with its ending zero (`PATH_MAX`): the system takes no longer ones.
+const LONGEST_PATH: u32 = 4096;
+
+/// Most pieces that one call of the system takes (`IOV_MAX`). What stands behind them waits for the guest's next call, as after
+/// any other short read or write.
+const MOST_PIECES: usize = 1024;
+
+/// Bytes of an `$iovec`: address and length.
+const PIECE_SIZE: u64 = 8;
+
+/// The bytes below the size that the memory had when the call began; it never shrinks.
+pub struct Guest {
+    base: *mut u8,
+    bytes: u64,
+    /// What the program of that module was granted.
+    pub context: &'static Context,
+}
+
+impl Guest {
+    /// The memory of the module in whose code `return_address` lies. Without a memory every pointer is out of bounds.
+    pub fn of(return_address: usize) -> Guest {
+        let (program, image) = program::at(return_address);
+        let context = Context::of(program);
+        match image.map_or(std::ptr::null_mut(), |image| image.wasi_memory) {
+            memory if memory.is_null() => Guest { base: std::ptr::null_mut(), bytes: 0, context },
+            // SAFETY: a memory of the image, whose base does not change while code runs.
+            memory => unsafe {
+                Guest { base: (*memory).base, bytes: memory::size(memory).load(Ordering::Acquire), context }
+            },
+        }
+    }
+
+    /// Where `length` bytes at `address` are. No bytes are everywhere.
+    pub fn at(&self, address: u32, length: u64) -> Result<*mut u8> {
+        if length != 0 && u64::from(address) + length > self.bytes {
+            return Err(OUT_OF_BOUNDS);
+        }
+        Ok(self.base.wrapping_add(address as usize))
+    }
+
+    pub fn read<const N: usize>(&self, address: u32) -> Result<[u8; N]> {
+        let mut bytes = [0; N];
+        self.copy_out(address, &mut bytes)?;
+        Ok(bytes)
+    }
+
+    pub fn write(&self, address: u32, bytes: &[u8]) -> Result<()> {
+        let start = self.at(address, bytes.len() as u64)?;
+        // SAFETY: `at` checked the range; the bytes are not the guest's.
+        unsafe { libc::memcpy(start.cast(), bytes.as_ptr().cast(), bytes.len()) };
+        Ok(())
+    }
+
+    pub fn write_u32(&self, address: u32, value: u32) -> Result<()> {
+        self.write(address, &value.to_le_bytes())
+    }
+
+    pub fn write_u64(&self, address: u32, value: u64) -> Result<()> {
+        self.write(address, &value.to_le_bytes())
+    }
+
+    /// A copy of so many bytes.
+    pub fn copy(&self, address: u32, length: u64) -> Result<Vec<u8>> {
+        self.at(address, length)?;
+        let mut bytes = Vec::new();
+        bytes.try_reserve_exact(length as usize).map_err(|_| Errno::Nomem)?;
+        bytes.resize(length as usize, 0);
+        self.copy_out(address, &mut bytes)?;
+        Ok(bytes)
+    }
+
+    fn copy_out(&self, address: u32, bytes: &mut [u8]) -> Result<()> {
+        let start = self.at(address, bytes.len() as u64)?;
+        // SAFETY: `at` checked the range; the bytes are not the guest's.
+        unsafe { libc::memcpy(bytes.as_mut_ptr().cast(), start.cast(), bytes.len()) };
+        Ok(())
+    }
+
+    /// A path, or the text of a link.
+    ///
+    /// # Errors
+    /// `ilseq` if it is not UTF-8, `inval` with a zero in it, `nametoolong`; `noent` if it is empty.
+    pub fn path(&self, address: u32, length: u32) -> Result<CString> {
+        self.at(address, length.into())?;
+        if length >= LONGEST_PATH {
+            return Err(Errno::Nametoolong.into());
+        }
+        let bytes = self.copy(address, length.into())?;
+        if bytes.is_empty() {
+            return Err(Errno::Noent.into());
+        }
+        let text = String::from_utf8(bytes).map_err(|_| Errno::Ilseq)?;
+        Ok(CString::new(text).map_err(|_| Errno::Inval)?)
+    }
+
+    /// The pieces that an array of `$iovec` or `$ciovec` names, without the empty ones, which may claim to lie anywhere.
+    pub fn pieces(&self, address: u32, count: u32) -> Result<Vec<libc::iovec>> {
+        self.at(address, u64::from(count) * PIECE_SIZE)?;
+        let mut pieces = Vec::with_capacity(MOST_PIECES.min(count as usize));
+        for index in 0..count {
+            let piece: [u8; PIECE_SIZE as usize] = self.read(address + index * PIECE_SIZE as u32)?;
+            let [address, length] = [0, 4].map(|at| u32::from_le_bytes([0, 1, 2, 3].map(|byte| piece[at + byte])));
+            if length == 0 {
+                continue;
+            }
+            if pieces.len() == MOST_PIECES {
+                break;
+            }
+            let iov_base = self.at(address, length.into())?.cast();
+            pieces.push(libc::iovec { iov_base, iov_len: length as usize });
+        }
+        Ok(pieces)
+    }
+}

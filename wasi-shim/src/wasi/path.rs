@@ -1,0 +1,279 @@
+//! The functions of WASI that take a path.
+//!
+//! Each looks its directory up, checks the grant and the rights, and hands the path to [`beneath`]. What would change something below a
+//! read-only grant ends before the path is looked at, with `rofs`; only where a program may ask for a change that need not happen (to
+//! make a directory or a file that is there already) it is looked at first, as on a file system that is mounted read-only.
+
+use crate::wasi::beneath::{self, Place};
+use crate::wasi::descriptor::{Descriptor, Directory, FileType, Object};
+use crate::wasi::errno::{Errno, Failure, INVALID, Result};
+use crate::wasi::guest::Guest;
+use crate::wasi::rights::{self, Access};
+use crate::wasi::stat;
+use rustix::fs::{self, AtFlags, FileType as SystemType, Mode, OFlags};
+use std::ffi::CStr;
+use std::sync::Mutex;
+
+/// `$lookupflags`.
+const FOLLOW: u32 = 1;
+
+/// `$oflags`.
+const CREATE: u32 = 1 << 0;
+const DIRECTORY: u32 = 1 << 1;
+const EXCLUSIVE: u32 = 1 << 2;
+const TRUNCATE: u32 = 1 << 3;
+
+/// `$fdflags` and the system's; `rsync` and `sync` are one thing to Linux.
+pub const FD_FLAGS: [(u32, OFlags); 5] =
+    [(1, OFlags::APPEND), (2, OFlags::DSYNC), (4, OFlags::NONBLOCK), (8, OFlags::RSYNC), (16, OFlags::SYNC)];
+
+fn follows(flags: u32) -> Result<bool> {
+    if flags & !FOLLOW != 0 { Err(INVALID) } else { Ok(flags & FOLLOW != 0) }
+}
+
+pub fn create_directory(guest: &Guest, number: u32, path: u32, length: u32) -> Result<()> {
+    let path = guest.path(path, length)?;
+    let descriptor = guest.context.descriptors.get(number)?;
+    if descriptor.read_only {
+        beneath::find(&descriptor.as_directory()?.host, &path, false).map_err(read_only_if_missing)?;
+        return Err(Errno::Exist.into());
+    }
+    let directory = descriptor.directory_to_change(rights::PATH_CREATE_DIRECTORY)?;
+    let place = beneath::locate(&directory.host, &path)?;
+    Ok(fs::mkdirat(&place.parent, place.name_with_slash(), Mode::from_raw_mode(0o777))?)
+}
+
+/// What was not found can't be made.
+fn read_only_if_missing(failure: Failure) -> Failure {
+    match failure {
+        Failure::Errno(Errno::Noent) => Errno::Rofs.into(),
+        other => other,
+    }
+}
+
+pub fn filestat_get<const UNSTABLE: bool>(
+    guest: &Guest,
+    number: u32,
+    flags: u32,
+    path: u32,
+    length: u32,
+    result: u32,
+) -> Result<()> {
+    let (path, follow) = (guest.path(path, length)?, follows(flags)?);
+    let descriptor = guest.context.descriptors.get(number)?;
+    let directory = descriptor.as_directory()?;
+    descriptor.require(rights::PATH_FILESTAT_GET)?;
+    let found = beneath::find(&directory.host, &path, follow)?;
+    stat::write::<UNSTABLE>(guest, result, &stat::of_system(fs::fstat(&found)?))
+}
+
+#[expect(clippy::too_many_arguments, reason = "WASI's")]
+pub fn filestat_set_times(
+    guest: &Guest,
+    number: u32,
+    flags: u32,
+    path: u32,
+    length: u32,
+    accessed: u64,
+    modified: u64,
+    which: u32,
+) -> Result<()> {
+    let (path, follow) = (guest.path(path, length)?, follows(flags)?);
+    let times = stat::timestamps(accessed, modified, which)?;
+    let descriptor = guest.context.descriptors.get(number)?;
+    let directory = descriptor.directory_to_change(rights::PATH_FILESTAT_SET_TIMES)?;
+    let found = beneath::find(&directory.host, &path, follow)?;
+    stat::set_times_of_path(&found, &times)
+}
+
+#[expect(clippy::too_many_arguments, reason = "WASI's")]
+pub fn link(
+    guest: &Guest,
+    old_number: u32,
+    old_flags: u32,
+    old_path: u32,
+    old_length: u32,
+    new_number: u32,
+    new_path: u32,
+    new_length: u32,
+) -> Result<()> {
+    let (old_path, new_path) = (guest.path(old_path, old_length)?, guest.path(new_path, new_length)?);
+    let (old, new) = (guest.context.descriptors.get(old_number)?, guest.context.descriptors.get(new_number)?);
+    // A new name of a file below a read-only grant could be one that may be written.
+    let old = old.directory_to_change(rights::PATH_LINK_SOURCE)?;
+    let new = new.directory_to_change(rights::PATH_LINK_TARGET)?;
+    if follows(old_flags)? {
+        return Err(Errno::Inval.into());
+    }
+    let old = locate_existing(old, &old_path, Errno::Perm)?;
+    let new = beneath::locate(&new.host, &new_path)?;
+    Ok(fs::linkat(&old.parent, &old.name, &new.parent, new.name_with_slash(), AtFlags::empty())?)
+}
+
+/// Where a name is that is about to be looked at but not followed. With a slash behind it the system would follow it: then the path
+/// is followed here, and can only end at a directory, which is `wrong` for the caller.
+fn locate_existing(directory: &Directory, path: &CStr, wrong: Errno) -> Result<Place> {
+    let place = beneath::locate(&directory.host, path)?;
+    if place.has_slash {
+        beneath::find(&directory.host, path, true)?;
+        return Err(wrong.into());
+    }
+    Ok(place)
+}
+
+pub fn readlink(guest: &Guest, number: u32, path: u32, length: u32, buffer: u32, size: u32, result: u32) -> Result<()> {
+    let path = guest.path(path, length)?;
+    let descriptor = guest.context.descriptors.get(number)?;
+    let directory = descriptor.as_directory()?;
+    descriptor.require(rights::PATH_READLINK)?;
+    let place = locate_existing(directory, &path, Errno::Inval)?;
+    let target = fs::readlinkat(&place.parent, &place.name, Vec::new())?;
+    // As POSIX has it, what does not fit is left out.
+    let target = &target.as_bytes()[..target.as_bytes().len().min(size as usize)];
+    guest.write(buffer, target)?;
+    guest.write_u32(result, target.len() as u32)
+}
+
+pub fn remove_directory(guest: &Guest, number: u32, path: u32, length: u32) -> Result<()> {
+    remove(guest, [number, path, length], rights::PATH_REMOVE_DIRECTORY, AtFlags::REMOVEDIR)
+}
+
+pub fn unlink_file(guest: &Guest, number: u32, path: u32, length: u32) -> Result<()> {
+    remove(guest, [number, path, length], rights::PATH_UNLINK_FILE, AtFlags::empty())
+}
+
+fn remove(guest: &Guest, [number, path, length]: [u32; 3], right: u64, flags: AtFlags) -> Result<()> {
+    let path = guest.path(path, length)?;
+    let descriptor = guest.context.descriptors.get(number)?;
+    let directory = descriptor.directory_to_change(right)?;
+    let place = beneath::locate(&directory.host, &path)?;
+    Ok(fs::unlinkat(&place.parent, place.name_with_slash(), flags)?)
+}
+
+pub fn rename(
+    guest: &Guest,
+    old_number: u32,
+    old_path: u32,
+    old_length: u32,
+    new_number: u32,
+    new_path: u32,
+    new_length: u32,
+) -> Result<()> {
+    let (old_path, new_path) = (guest.path(old_path, old_length)?, guest.path(new_path, new_length)?);
+    let (old, new) = (guest.context.descriptors.get(old_number)?, guest.context.descriptors.get(new_number)?);
+    let old = old.directory_to_change(rights::PATH_RENAME_SOURCE)?;
+    let new = new.directory_to_change(rights::PATH_RENAME_TARGET)?;
+    let (old, new) = (beneath::locate(&old.host, &old_path)?, beneath::locate(&new.host, &new_path)?);
+    Ok(fs::renameat(&old.parent, old.name_with_slash(), &new.parent, new.name_with_slash())?)
+}
+
+/// Links to absolute paths are refused: the guest could not follow them, and others, who are not confined, would.
+pub fn symlink(guest: &Guest, target: u32, target_length: u32, number: u32, path: u32, length: u32) -> Result<()> {
+    let (target, path) = (guest.path(target, target_length)?, guest.path(path, length)?);
+    let descriptor = guest.context.descriptors.get(number)?;
+    let directory = descriptor.directory_to_change(rights::PATH_SYMLINK)?;
+    if target.to_bytes().starts_with(b"/") {
+        return Err(Errno::Perm.into());
+    }
+    let place = beneath::locate(&directory.host, &path)?;
+    Ok(fs::symlinkat(&target, &place.parent, place.name_with_slash())?)
+}
+
+#[expect(clippy::too_many_arguments, reason = "WASI's")]
+pub fn open(
+    guest: &Guest,
+    number: u32,
+    lookup_flags: u32,
+    path: u32,
+    length: u32,
+    oflags: u32,
+    base: u64,
+    _inheriting: u64,
+    fd_flags: u32,
+    result: u32,
+) -> Result<()> {
+    let path = guest.path(path, length)?;
+    guest.at(result, 4)?;
+    let parent = guest.context.descriptors.get(number)?;
+    let directory = parent.as_directory()?;
+    parent.require(rights::PATH_OPEN)?;
+    let [_, allowed] = parent.rights();
+    let access = Access { read: base & rights::FD_READ != 0, write: base & rights::FD_WRITE != 0 };
+    if base & (rights::FD_READ | rights::FD_WRITE) & !allowed != 0 {
+        return Err(Errno::Notcapable.into());
+    }
+    let mut flags = open_flags(oflags, fd_flags, access)?;
+    if !follows(lookup_flags)? {
+        flags |= OFlags::NOFOLLOW;
+    }
+    // On a read-only grant these have another answer.
+    for (flag, right) in [(CREATE, rights::PATH_CREATE_FILE), (TRUNCATE, rights::PATH_FILESTAT_SET_SIZE)] {
+        if oflags & flag != 0 && !parent.read_only {
+            parent.require(right)?;
+        }
+    }
+    let opened = match parent.read_only {
+        true => open_read_only(directory, &path, flags)?,
+        false => beneath::open(&directory.host, &path, flags)?,
+    };
+    let opened = describe(opened, access, parent.read_only)?;
+    let [own_base, own_inheriting] = opened.rights();
+    // Who gave up rights does not get them back by opening something.
+    opened.keep_rights(own_base & allowed, own_inheriting & allowed)?;
+    guest.write_u32(result, guest.context.descriptors.add(opened)?)
+}
+
+fn open_flags(oflags: u32, fd_flags: u32, access: Access) -> Result<OFlags> {
+    let known = FD_FLAGS.iter().fold(0, |known, (flag, _)| known | flag);
+    if oflags & !(CREATE | DIRECTORY | EXCLUSIVE | TRUNCATE) != 0 || fd_flags & !known != 0 {
+        return Err(INVALID);
+    }
+    let mut flags = OFlags::NOCTTY
+        | match access {
+            Access { read: true, write: true } => OFlags::RDWR,
+            Access { read: false, write: true } => OFlags::WRONLY,
+            Access { write: false, .. } => OFlags::RDONLY,
+        };
+    let table = [
+        (CREATE, OFlags::CREATE),
+        (DIRECTORY, OFlags::DIRECTORY),
+        (EXCLUSIVE, OFlags::EXCL),
+        (TRUNCATE, OFlags::TRUNC),
+    ];
+    flags |= table.iter().filter(|(flag, _)| oflags & flag != 0).map(|(_, flag)| *flag).collect::<OFlags>();
+    flags |= FD_FLAGS.iter().filter(|(flag, _)| fd_flags & flag != 0).map(|(_, flag)| *flag).collect::<OFlags>();
+    Ok(flags)
+}
+
+/// Opens for reading alone, and answers as a file system does that is mounted read-only.
+fn open_read_only(directory: &Directory, path: &CStr, flags: OFlags) -> Result<std::fs::File> {
+    let creates = flags.contains(OFlags::CREATE);
+    let opened = beneath::open(&directory.host, path, without_changes(flags));
+    let opened = if creates { opened.map_err(read_only_if_missing)? } else { opened? };
+    if creates && flags.contains(OFlags::EXCL) {
+        return Err(Errno::Exist.into());
+    }
+    let is_directory = fs::fstat(&opened).map(|stat| SystemType::from_raw_mode(stat.st_mode))? == SystemType::Directory;
+    if flags.contains(OFlags::TRUNC) || flags & OFlags::RWMODE != OFlags::RDONLY {
+        return Err(if is_directory { Errno::Isdir } else { Errno::Rofs }.into());
+    }
+    Ok(opened)
+}
+
+/// The flags with all that could change something taken out, and without waiting for the other end of a pipe that may then not be used.
+fn without_changes(flags: OFlags) -> OFlags {
+    let harmless = flags & !(OFlags::RWMODE | OFlags::CREATE | OFlags::EXCL | OFlags::TRUNC);
+    if harmless == flags { flags } else { harmless | OFlags::NONBLOCK }
+}
+
+/// The descriptor of what was opened.
+fn describe(opened: std::fs::File, access: Access, read_only: bool) -> Result<Descriptor> {
+    let stat = fs::fstat(&opened)?;
+    Ok(match FileType::of(SystemType::from_raw_mode(stat.st_mode)) {
+        FileType::Directory => {
+            let directory = Directory { host: opened, preopen: None, listing: Mutex::new(()) };
+            Descriptor::directory(directory, read_only)
+        }
+        file_type => Descriptor::file(Object::File(opened.into()), file_type, access, read_only),
+    })
+}

@@ -1,0 +1,136 @@
+//! `$filestat` in both layouts, and the times of files.
+//!
+//! Source: `typenames.witx` of both snapshots. In snapshot 0 the number of links has four bytes.
+
+use crate::wasi::descriptor::{FileType, Object};
+use crate::wasi::errno::{Errno, INVALID, Result};
+use crate::wasi::guest::Guest;
+use crate::wasi::rights;
+use rustix::fd::{AsFd, AsRawFd, BorrowedFd};
+use rustix::fs::{self, AtFlags, FileType as SystemType, Stat, Timespec, Timestamps};
+
+pub struct Filestat {
+    pub device: u64,
+    pub inode: u64,
+    pub file_type: FileType,
+    pub links: u64,
+    pub size: u64,
+    /// Nanoseconds: accessed, modified, changed.
+    pub times: [u64; 3],
+}
+
+pub fn of_system(stat: Stat) -> Filestat {
+    let time = |seconds: i64, nanoseconds: u64| {
+        let time = i128::from(seconds) * 1_000_000_000 + i128::from(nanoseconds);
+        // WASI has no time before 1970, and none after 2554.
+        u64::try_from(time).unwrap_or(0)
+    };
+    Filestat {
+        device: stat.st_dev,
+        inode: stat.st_ino,
+        file_type: FileType::of(SystemType::from_raw_mode(stat.st_mode)),
+        links: stat.st_nlink,
+        size: stat.st_size as u64,
+        times: [
+            time(stat.st_atime, stat.st_atime_nsec),
+            time(stat.st_mtime, stat.st_mtime_nsec),
+            time(stat.st_ctime, stat.st_ctime_nsec),
+        ],
+    }
+}
+
+pub fn write<const UNSTABLE: bool>(guest: &Guest, result: u32, stat: &Filestat) -> Result<()> {
+    let mut bytes = [0; 64];
+    let mut put = |offset: usize, value: u64| bytes[offset..offset + 8].copy_from_slice(&value.to_le_bytes());
+    put(0, stat.device);
+    put(8, stat.inode);
+    put(16, stat.file_type as u64);
+    let rest = match UNSTABLE {
+        // The type's word holds the number of links as well.
+        true => {
+            put(16, stat.file_type as u64 | u64::from(u32::try_from(stat.links).unwrap_or(u32::MAX)) << 32);
+            24
+        }
+        false => {
+            put(24, stat.links);
+            32
+        }
+    };
+    put(rest, stat.size);
+    for (index, time) in stat.times.into_iter().enumerate() {
+        put(rest + 8 + 8 * index, time);
+    }
+    guest.write(result, &bytes[..rest + 32])
+}
+
+pub fn get<const UNSTABLE: bool>(guest: &Guest, number: u32, result: u32) -> Result<()> {
+    let descriptor = guest.context.descriptors.get(number)?;
+    descriptor.require(rights::FD_FILESTAT_GET)?;
+    let mut stat = of_system(fs::fstat(descriptor.system())?);
+    // A stream's is not always what the system says.
+    stat.file_type = descriptor.file_type;
+    write::<UNSTABLE>(guest, result, &stat)
+}
+
+pub fn set_size(guest: &Guest, number: u32, size: u64) -> Result<()> {
+    let descriptor = guest.context.descriptors.get(number)?;
+    let file = descriptor.as_file()?;
+    descriptor.require(rights::FD_FILESTAT_SET_SIZE | rights::FD_WRITE)?;
+    if i64::try_from(size).is_err() {
+        return Err(Errno::Inval.into());
+    }
+    Ok(fs::ftruncate(file, size)?)
+}
+
+pub fn set_times(guest: &Guest, number: u32, accessed: u64, modified: u64, which: u32) -> Result<()> {
+    let times = timestamps(accessed, modified, which)?;
+    let descriptor = guest.context.descriptors.get(number)?;
+    if descriptor.read_only {
+        return Err(Errno::Rofs.into());
+    }
+    descriptor.require(rights::FD_FILESTAT_SET_TIMES)?;
+    match &descriptor.object {
+        // Whoever started the program did not grant what its streams lead to.
+        Object::Stream(_) => Err(Errno::Badf.into()),
+        _ => Ok(fs::futimens(descriptor.system(), &times)?),
+    }
+}
+
+/// `$fstflags`.
+const SET_ACCESSED: u32 = 1 << 0;
+const ACCESSED_NOW: u32 = 1 << 1;
+const SET_MODIFIED: u32 = 1 << 2;
+const MODIFIED_NOW: u32 = 1 << 3;
+
+/// # Errors
+/// `inval` if a time shall be both given and now.
+pub fn timestamps(accessed: u64, modified: u64, which: u32) -> Result<Timestamps> {
+    if which & !(SET_ACCESSED | ACCESSED_NOW | SET_MODIFIED | MODIFIED_NOW) != 0 {
+        return Err(INVALID);
+    }
+    let one = |time: u64, set: u32, now: u32| match (which & set != 0, which & now != 0) {
+        (true, true) => Err(Errno::Inval),
+        (true, false) => Ok(Timespec { tv_sec: (time / 1_000_000_000) as i64, tv_nsec: (time % 1_000_000_000) as i64 }),
+        (false, true) => Ok(Timespec { tv_sec: 0, tv_nsec: fs::UTIME_NOW }),
+        (false, false) => Ok(Timespec { tv_sec: 0, tv_nsec: fs::UTIME_OMIT }),
+    };
+    Ok(Timestamps {
+        last_access: one(accessed, SET_ACCESSED, ACCESSED_NOW)?,
+        last_modification: one(modified, SET_MODIFIED, MODIFIED_NOW)?,
+    })
+}
+
+/// Sets the times of what an `O_PATH` descriptor stands for, even if that is a link.
+pub fn set_times_of_path(found: &std::fs::File, times: &Timestamps) -> Result<()> {
+    match fs::utimensat(found, c"", times, AtFlags::EMPTY_PATH) {
+        // Linux before 5.8 knows the flag for other calls only.
+        Err(rustix::io::Errno::INVAL) => set_times_by_name(found.as_fd(), times),
+        result => Ok(result?),
+    }
+}
+
+/// The name that the system gives a descriptor leads to what it stands for, without another look at any path.
+fn set_times_by_name(found: BorrowedFd, times: &Timestamps) -> Result<()> {
+    let name = format!("/proc/self/fd/{}", found.as_raw_fd());
+    Ok(fs::utimensat(fs::CWD, name, times, AtFlags::empty())?)
+}

@@ -421,10 +421,12 @@ fn localise(data: &[u8]) -> Result<Vec<u8>> {
                     put(at, bytes_of(&relocation));
                 }
             }
-            elf::SHT_GROUP => header.sh_info.set(LE, numbers[header.sh_info.get(LE) as usize]),
+            // Groups are for objects of which some sections may be left out in favour of others: here, all is taken.
+            elf::SHT_GROUP => header = *from_bytes(&[0; size_of::<SectionHeader64<LE>>()]).expect("the right size").0,
             elf::SHT_SYMTAB_SHNDX | elf::SHT_REL => return Err("the runtime has sections of an unknown kind".into()),
-            _ => continue,
+            _ => {}
         }
+        header.sh_flags.set(LE, elf::SectionFlags(header.sh_flags.get(LE).0 & !elf::SHF_GROUP.0));
         put(file.elf_header().e_shoff.get(LE) as usize + number * size_of_val(&header), bytes_of(&header));
     }
     Ok(result)

@@ -11,6 +11,7 @@ use crate::driver;
 use crate::link::native::Natives;
 use crate::options::{Cpu, Emit, Options, Output};
 use crate::progress::Observer;
+use crate::scratch::Scratch;
 use crate::wasm::input::Input;
 use anyhow::{Context, Result, bail};
 use std::fs::{self, File};
@@ -160,7 +161,7 @@ fn program_at(file: &Path) -> [Output; 1] {
 }
 
 fn temporary(reason: String, input: &Input, options: &Options, observer: &dyn Observer) -> Result<Program> {
-    let dir = tempfile::tempdir().context("can't make a temporary directory")?;
+    let dir = Scratch::new()?;
     let path = dir.path().join("program");
     driver::build(input, options, &program_at(&path), observer)?;
     let file = File::open(&path).with_context(|| format!("can't read {}", path.display()))?;

@@ -59,6 +59,9 @@ pub enum RelocationKind {
     FromNext4,
     /// x86-64: 4 bytes of a call, `S - P`; the linker may go through a stub.
     Call4,
+    /// x86-64: 4 bytes, the distance to a slot that tells `__tls_get_addr` where a thread-local variable is. Linkers of programs replace
+    /// the whole sequence by an address relative to the thread pointer.
+    ThreadLocal4,
     /// AArch64: 26 bits of `b` or `bl`, `(S - P) / 4`; the linker may go through a stub.
     Aarch64Call26,
     /// AArch64: 21 bits of `adrp`, the distance in pages of 4 KiB.

@@ -6,7 +6,8 @@
 //! so far, as the
 //! linker makes nothing else.
 
-use crate::abi::{EntryKind, Grant, OPTIONS_SECTION, PROGRAM_SYMBOL, Program};
+use crate::abi::wasi::Grant;
+use crate::abi::{EntryKind, Image, Memory, OPTIONS_SECTION, PROGRAM_SYMBOL, Program};
 use anyhow::{Context, Result, bail};
 use goblin::elf::program_header::{PT_LOAD, ProgramHeader};
 use goblin::elf::{Elf, Reloc};
@@ -24,11 +25,17 @@ pub struct Inspection {
     pub max_stack: Option<String>,
     /// Options that this version does not know.
     pub unknown: Vec<String>,
-    /// Name of the exported function that runs.
+    /// Name of the exported function that runs, or a library's prefix.
     pub entry: String,
+    /// A library: nothing runs before its host calls.
+    pub library: bool,
     /// The entry takes its arguments from the command line and its results are printed.
     pub invoke: bool,
     pub wasi: bool,
+    /// The WASI functions that its modules call; of other modules than preview 1 with the module's name.
+    pub wasi_imports: Vec<String>,
+    /// The memories that its modules bring.
+    pub memories: Vec<LinearMemory>,
     pub fixed_powers: bool,
     /// C functions that the modules call directly, outside of the sandbox.
     pub foreign: Vec<Foreign>,
@@ -43,6 +50,15 @@ pub struct Dir {
     pub guest: String,
     /// The program can change nothing in it.
     pub read_only: bool,
+}
+
+/// A linear memory, in bytes.
+#[derive(Debug, PartialEq, Eq)]
+pub struct LinearMemory {
+    pub initial: u64,
+    /// What the module allows; the user's limit may be lower.
+    pub maximum: u64,
+    pub is_shared: bool,
 }
 
 /// A C function that a module imports.
@@ -76,6 +92,8 @@ fn inspect(bytes: &[u8]) -> Result<Inspection> {
     let mut inspection = executable.facts(program).context("the record of its options is damaged")?;
     inspection.take_options(executable.options(program).context("its options are damaged")?);
     inspection.foreign = executable.foreign(program).context("its list of imports is damaged")?;
+    inspection.wasi_imports = executable.wasi_imports(program).context("its list of imports is damaged")?;
+    inspection.memories = executable.memories(program).context("the record of its memories is damaged")?;
     Ok(inspection)
 }
 
@@ -108,9 +126,10 @@ impl<'a> Executable<'a> {
             segments.any(|header| header.is_executable() && header.vm_range().contains(&(address as usize)))
         };
         is(offset_of!(Program, options_length), &|length| length <= options_size)
-            && is(offset_of!(Program, entry), &is_code)
             && is(offset_of!(Program, images), &|images| self.at(images).is_some())
-            && self.facts(program).is_some()
+            && self.facts(program).is_some_and(|facts| {
+                is(offset_of!(Program, entry), &|entry| if facts.library { entry == 0 } else { is_code(entry) })
+            })
     }
 
     /// Addresses of words that hold `target` when the program runs.
@@ -133,6 +152,7 @@ impl<'a> Executable<'a> {
         let entry = self.field(program, offset_of!(Program, entry_name))?;
         Some(Inspection {
             entry: string(self.at(entry)?.split(|&byte| byte == 0).next()?),
+            library: byte(offset_of!(Program, kind))? == EntryKind::Library as u8,
             invoke: byte(offset_of!(Program, kind))? == EntryKind::Invoke as u8,
             wasi: self.field(program, offset_of!(Program, start_wasi))? != 0,
             fixed_powers: byte(offset_of!(Program, fixed_powers))? != 0,
@@ -151,6 +171,32 @@ impl<'a> Executable<'a> {
         let words = words.chunks_exact(3);
         let import = |it: &[String]| Foreign { module: it[0].clone(), name: it[1].clone(), symbol: it[2].clone() };
         words.remainder().is_empty().then(|| words.map(import).collect())
+    }
+
+    fn wasi_imports(&self, program: u64) -> Option<Vec<String>> {
+        self.words(program, offset_of!(Program, wasi_imports), offset_of!(Program, wasi_imports_length))
+    }
+
+    fn memories(&self, program: u64) -> Option<Vec<LinearMemory>> {
+        let images = self.array(program, offset_of!(Program, images), offset_of!(Program, n_images))?;
+        let mut memories = Vec::new();
+        for image in images {
+            for memory in self.array(image, offset_of!(Image, memories), offset_of!(Image, n_memories))? {
+                memories.push(LinearMemory {
+                    initial: self.field(memory, offset_of!(Memory, bytes))?,
+                    maximum: self.field(memory, offset_of!(Memory, maximum))?,
+                    is_shared: self.field(memory, offset_of!(Memory, is_shared))? != 0,
+                });
+            }
+        }
+        Some(memories)
+    }
+
+    /// The addresses in an array, by the fields of its address and of its length.
+    fn array(&self, structure: u64, start: usize, length: usize) -> Option<Vec<u64>> {
+        let length = self.field(structure, length)?;
+        let start = self.field(structure, start)?;
+        (0..length).map(|nth| self.field(start, usize::try_from(nth.checked_mul(8)?).ok()?)).collect()
     }
 
     /// Texts ended by zero bytes, by the fields of their address and of their length.

@@ -5,6 +5,7 @@
 
 use crate::abi::{self, Builtin};
 use crate::analyze::Facts;
+use crate::foreign::{CallbackIndex, Foreign};
 use crate::resolve::Linkage;
 use crate::wasm::constant::{self, Constant};
 use crate::wasm::structure;
@@ -58,6 +59,14 @@ pub enum Symbol {
     Tag(TagIndex),
     /// A word that holds the address of a global, table or tag that the linker may put anywhere, see `translate::symbols`.
     Slot(EntityIndex),
+    /// The C symbol of an imported function, entered by code of a few bytes that prepares registers for its variable arguments.
+    Variadic(FuncIndex),
+    /// What the slots of a kind of function pointer have in common: C's arguments and the entry of a function, in the internal convention.
+    Callback(CallbackIndex),
+    /// A function pointer as C gets it, and its number among those of its kind.
+    CallbackSlot(CallbackIndex, u16),
+    /// An [`abi::CallbackPool`].
+    CallbackPool(CallbackIndex),
     /// C's `main`.
     Main,
     /// The [`abi::Program`].
@@ -67,6 +76,9 @@ pub enum Symbol {
     MemoryBase(MemoryIndex),
     MemorySize(MemoryIndex),
 }
+
+/// Namespace of the first slots of function pointers; those of the second follow.
+const FIRST_SLOT: u32 = 1 << 16;
 
 impl Symbol {
     pub fn encode(self) -> UserExternalName {
@@ -95,6 +107,10 @@ impl Symbol {
             Symbol::LibraryInit => (22, 0),
             Symbol::MemoryBase(it) => (23, it.as_u32()),
             Symbol::MemorySize(it) => (24, it.as_u32()),
+            Symbol::Variadic(it) => (30, it.as_u32()),
+            Symbol::Callback(it) => (31, it.as_u32()),
+            Symbol::CallbackPool(it) => (32, it.as_u32()),
+            Symbol::CallbackSlot(it, slot) => (FIRST_SLOT + u32::from(slot), it.as_u32()),
         };
         UserExternalName { namespace, index }
     }
@@ -139,6 +155,10 @@ impl Symbol {
             22 => Symbol::LibraryInit,
             23 => Symbol::MemoryBase(MemoryIndex::from_u32(index)),
             24 => Symbol::MemorySize(MemoryIndex::from_u32(index)),
+            30 => Symbol::Variadic(FuncIndex::from_u32(index)),
+            31 => Symbol::Callback(CallbackIndex::from_u32(index)),
+            32 => Symbol::CallbackPool(CallbackIndex::from_u32(index)),
+            slot @ FIRST_SLOT.. => Symbol::CallbackSlot(CallbackIndex::from_u32(index), (slot - FIRST_SLOT) as u16),
             other => panic!("no symbol has namespace {other}"),
         }
     }
@@ -153,6 +173,10 @@ pub struct Layout {
     pub tables: PrimaryMap<TableIndex, TablePlan>,
     pub data: PrimaryMap<DataIndex, SegmentPlan>,
     pub elements: PrimaryMap<ElementIndex, SegmentPlan>,
+    /// The program starts threads, and each is an instance of its own; see [`Layout::is_per_thread`].
+    pub has_threads: bool,
+    /// How many different functions C can get pointers to, for each kind.
+    pub callbacks: PrimaryMap<CallbackIndex, u16>,
     /// Globals that a host reaches by their symbol. Where the library is a shared one, the dynamic linker may put them elsewhere.
     pub globals_shown: EntitySet<GlobalIndex>,
 }
@@ -247,11 +271,14 @@ const MAX_TABLE_ENTRIES: u64 = 10_000_000;
 /// Tables whose initial entries take more bytes than this are filled when the program starts instead of being data.
 const MAX_TABLE_IMAGE: u64 = 16 << 20;
 
+/// Slots for function pointers of a kind to functions that other modules define.
+const SHARED_CALLBACKS: usize = 64;
+
 /// Lays out the module.
 ///
 /// # Errors
 /// When a memory or table is too large to be had.
-pub fn plan(module: &Module, facts: &Facts, linkage: &Linkage, world: World) -> Result<Layout> {
+pub fn plan(module: &Module, facts: &Facts, linkage: &Linkage, foreign: &Foreign, world: World) -> Result<Layout> {
     let mut layout = Layout {
         signatures: PrimaryMap::new(),
         signature_of: SecondaryMap::with_default(SignatureIndex(0)),
@@ -260,6 +287,8 @@ pub fn plan(module: &Module, facts: &Facts, linkage: &Linkage, world: World) -> 
         tables: PrimaryMap::new(),
         data: PrimaryMap::new(),
         elements: PrimaryMap::new(),
+        has_threads: world == World::Closed && starts_threads(module),
+        callbacks: PrimaryMap::new(),
         globals_shown: EntitySet::new(),
     };
     layout.plan_signatures(module);
@@ -271,6 +300,7 @@ pub fn plan(module: &Module, facts: &Facts, linkage: &Linkage, world: World) -> 
     layout.plan_tables(module, facts)?;
     layout.plan_elements(module);
     layout.plan_data(module, linkage);
+    layout.plan_callbacks(module, facts, foreign, world == World::Open || !linkage.is_alone());
     Ok(layout)
 }
 
@@ -284,6 +314,24 @@ impl Layout {
     /// runtime does.
     pub fn owns_memory(&self, module: &Module, linkage: &Linkage, memory: MemoryIndex) -> bool {
         module.memories[memory].definition.local().is_some() || linkage.memory(memory).is_none()
+    }
+
+    /// Whether every thread has its own: thread-local storage, with the initial value of the object.
+    pub fn is_per_thread(&self, symbol: Symbol) -> bool {
+        self.has_threads
+            && match symbol {
+                Symbol::Global(global) => matches!(self.globals[global], GlobalPlan::Storage(_) | GlobalPlan::Computed),
+                Symbol::Table(table) | Symbol::TableEntries(table) => self.is_table_per_thread(table),
+                // `data.drop` and `elem.drop` are an instance's own.
+                Symbol::Data(_) | Symbol::Element(_) => true,
+                _ => false,
+            }
+    }
+
+    /// Whether threads could see another's change of a table.
+    pub fn is_table_per_thread(&self, table: TableIndex) -> bool {
+        let plan = &self.tables[table];
+        self.has_threads && !(plan.constant && plan.fixed.is_some())
     }
 
     fn plan_signatures(&mut self, module: &Module) {
@@ -373,6 +421,22 @@ impl Layout {
         }
     }
 
+    /// A slot for every function that C can get a pointer to: those of the module that can stand in a table, and some for those
+    /// that others put there.
+    fn plan_callbacks(&mut self, module: &Module, facts: &Facts, foreign: &Foreign, is_shared: bool) {
+        for (index, callback) in &foreign.callbacks {
+            let needs = |func| foreign.callbacks_of(func).any(|(other, _)| other == index);
+            let has_type = |func: &FuncIndex| self.signature(module, *func) == self.signature_of[callback.ty];
+            let n_slots = match facts.reachable.iter().any(needs) {
+                true => {
+                    facts.address_taken.iter().filter(has_type).count() + if is_shared { SHARED_CALLBACKS } else { 0 }
+                }
+                false => 0,
+            };
+            self.callbacks.push(n_slots.min(abi::MOST_CALLBACKS) as u16);
+        }
+    }
+
     fn plan_data(&mut self, module: &Module, linkage: &Linkage) {
         let mut waiting = false;
         for data in module.data.values() {
@@ -394,6 +458,13 @@ impl Layout {
             self.data.push(plan);
         }
     }
+}
+
+/// Whether the module imports the function that starts threads.
+pub fn starts_threads(module: &Module) -> bool {
+    let (spawn_module, spawn_name, ..) = abi::wasi::THREAD_SPAWN;
+    let mut imports = module.functions.values().filter_map(|func| func.definition.import());
+    imports.any(|import| import.module == spawn_module && import.name == spawn_name)
 }
 
 fn plan_memory(ty: &MemoryType, fixed: bool) -> Result<MemoryPlan> {

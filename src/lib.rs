@@ -4,6 +4,8 @@
 //! a line a stage, each a function from earlier values to a new one.
 #![forbid(unsafe_op_in_unsafe_fn)]
 
+pub mod cot;
+
 #[path = "../wasi-shim/src/abi.rs"]
 pub mod abi;
 
@@ -13,11 +15,15 @@ pub mod progress;
 
 pub mod output;
 
+pub mod scratch;
+
 pub mod script;
 
 pub mod wasm;
 
 pub mod resolve;
+
+pub mod foreign;
 
 pub mod analyze;
 
@@ -30,6 +36,8 @@ pub mod code;
 pub mod codegen;
 
 pub mod object;
+
+pub mod header;
 
 pub mod link;
 

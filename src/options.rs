@@ -28,6 +28,10 @@ pub enum Emit {
     Staticlib,
     /// A shared library, with the runtime.
     Sharedlib,
+    /// Declarations of a library for C and C++.
+    Header,
+    /// Declarations of a library for Rust.
+    Rust,
     #[default]
     Exe,
 }
@@ -35,7 +39,7 @@ pub enum Emit {
 impl Emit {
     /// Whether the form is text, which may go to a terminal.
     pub fn is_text(self) -> bool {
-        matches!(self, Emit::Wat | Emit::Clif | Emit::Asm)
+        matches!(self, Emit::Wat | Emit::Clif | Emit::Asm | Emit::Header | Emit::Rust)
     }
 }
 
@@ -61,6 +65,25 @@ pub enum Cpu {
     Named(String),
 }
 
+/// A text with declarations of imported C functions (see `crate::foreign`), and what messages call it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Source {
+    pub origin: Origin,
+    pub text: String,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Origin {
+    /// Given on the command line: it has to be of use.
+    Line,
+    /// A file, which may declare more than a program imports.
+    File(String),
+    /// What this program knows of the C library.
+    Library,
+    /// The module itself.
+    Section,
+}
+
 /// Everything a compilation depends on besides the input's bytes.
 #[derive(Clone, Debug)]
 pub struct Options {
@@ -78,8 +101,12 @@ pub struct Options {
     pub program_options: Vec<String>,
     /// The program ignores `WASM2NATIVE_OPTIONS`.
     pub fixed_powers: bool,
+    /// Traps are reported as `fatal error: REASON` with status 2, as programs of other languages than Wasm do.
+    pub fatal_errors: bool,
     /// Other modules of the program: the name under which they are imported, and their files.
     pub modules: Vec<(String, PathBuf)>,
+    /// Declarations of imported C functions.
+    pub imports: Vec<Source>,
     /// Experimental proposals that modules may use, by the names in `wasm::unsupported`.
     pub enable: Vec<String>,
     /// Prefix of exported symbols in objects: `PREFIX_name`. `None`: made from the input's name.
@@ -125,7 +152,9 @@ impl Default for Options {
             invoke: None,
             program_options: Vec::new(),
             fixed_powers: false,
+            fatal_errors: false,
             modules: Vec::new(),
+            imports: Vec::new(),
             enable: Vec::new(),
             prefix: None,
             strip: false,

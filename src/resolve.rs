@@ -63,6 +63,11 @@ impl Linkage {
         self.provider(EntityIndex::Tag(tag))
     }
 
+    /// Whether the module shares nothing with others.
+    pub fn is_alone(&self) -> bool {
+        self.providers.is_empty() && self.visible.is_empty()
+    }
+
     pub fn provider(&self, entity: EntityIndex) -> Option<Provider> {
         self.providers.get(&entity).copied()
     }

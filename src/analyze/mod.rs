@@ -6,6 +6,7 @@
 pub mod legacy;
 mod scan;
 
+use crate::foreign::Foreign;
 use crate::wasm::{
     ElementIndex, ElementItems, ElementMode, EntityIndex, FuncIndex, GlobalIndex, MemoryIndex, Module, TableIndex,
 };
@@ -35,13 +36,15 @@ pub struct Facts {
 }
 
 /// What the world outside may touch.
-pub struct Roots {
+pub struct Roots<'f> {
     /// Functions that it calls.
     pub functions: Vec<FuncIndex>,
     /// What others link against: they may call, write and grow it.
     pub visible: Vec<EntityIndex>,
     /// Who defines what is imported is not known: exceptions may come out of it.
     pub open: bool,
+    /// C functions that get pointers to functions in tables.
+    pub foreign: &'f Foreign,
 }
 
 /// Collects the facts.
@@ -59,6 +62,7 @@ pub fn facts(module: &Module, roots: &Roots) -> Facts {
         queue: Vec::new(),
         elements: EntitySet::new(),
         open: roots.open,
+        foreign: roots.foreign,
     };
     walk.roots(roots);
     walk.run();
@@ -75,6 +79,7 @@ struct Walk<'m, 'a> {
     elements: EntitySet<ElementIndex>,
     /// See [`Roots::open`].
     open: bool,
+    foreign: &'m Foreign,
 }
 
 impl Walk<'_, '_> {
@@ -142,6 +147,7 @@ impl Walk<'_, '_> {
     fn reach(&mut self, func: FuncIndex) {
         if self.module.functions.is_valid(func) && self.facts.reachable.insert(func) {
             self.queue.push(func);
+            self.foreign.callbacks_of(func).filter_map(|(_, table)| table).for_each(|table| self.use_table(table));
         }
     }
 

@@ -2,3 +2,5 @@
 //! code is made.
 
 pub mod cranelift;
+
+pub mod stub;

@@ -1,32 +1,39 @@
 //! Which functions of a module are wanted: as roots of the analysis, and as work for the code generator.
 
-use crate::analyze::{Facts, Roots};
+use crate::analyze::Roots;
 use crate::codegen::cranelift::sweep::Job;
+use crate::foreign::Foreign;
 use crate::layout::{Symbol, World};
 use crate::object::interface::{Item, Kind};
 use crate::object::{ProgramPlan, Role};
 use crate::resolve::Linkage;
+use crate::translate::Env;
 use crate::wasm::{Definition, EntityIndex, FuncIndex, Module};
-use std::collections::BTreeSet;
 
 /// What the world outside of the module calls and touches.
-pub fn roots(module: &Module, linkage: &Linkage, world: World, plan: Option<&ProgramPlan>) -> Roots {
-    let functions = plan.into_iter().flat_map(|plan| plan.entry.into_iter().chain(plan.initialize)).collect();
+pub fn roots<'f>(
+    module: &Module,
+    linkage: &Linkage,
+    foreign: &'f Foreign,
+    world: World,
+    plan: Option<&ProgramPlan>,
+) -> Roots<'f> {
+    let functions = plan.into_iter().flat_map(entries).collect();
     let visible = match world {
         World::Closed => linkage.visible.iter().copied().collect(),
         World::Open => module.exports.iter().map(|export| export.entity).collect(),
     };
-    Roots { functions, visible, open: world == World::Open }
+    Roots { functions, visible, open: world == World::Open, foreign }
+}
+
+/// What the runtime calls of a program.
+fn entries(plan: &ProgramPlan) -> impl Iterator<Item = FuncIndex> {
+    plan.entry.into_iter().chain(plan.initialize).chain(plan.thread_start)
 }
 
 /// Which functions to make, in the order of the text section.
-pub fn list(
-    module: &Module,
-    facts: &Facts,
-    linkage: &Linkage,
-    undefined: &BTreeSet<FuncIndex>,
-    role: &Role,
-) -> Vec<Job> {
+pub fn list(env: &Env, role: &Role) -> Vec<Job> {
+    let Env { module, facts, linkage, undefined, .. } = *env;
     let mut jobs = Vec::with_capacity(module.functions.len() + 2);
     for (index, func) in &module.functions {
         match &func.definition {
@@ -40,10 +47,7 @@ pub fn list(
         }
     }
     let edges: Vec<Symbol> = match role {
-        Role::Program(plan) => {
-            let entries = plan.entry.into_iter().chain(plan.initialize).map(Symbol::ArrayEntry);
-            entries.chain([Symbol::Main]).collect()
-        }
+        Role::Program(plan) => entries(plan).map(Symbol::ArrayEntry).chain([Symbol::Main]).collect(),
         Role::Member { entries } => entries.iter().copied().map(Symbol::ArrayEntry).collect(),
         Role::Library { plan, interface } => {
             let exports = exported_functions(module).into_iter().map(Symbol::Export);
@@ -51,6 +55,22 @@ pub fn list(
         }
     };
     jobs.extend(edges.into_iter().chain([Symbol::Initialize]).map(Job::Translate));
+    jobs.extend(foreign(env));
+    jobs
+}
+
+/// What calls of variadic functions go through, and the function pointers that C can get.
+fn foreign(env: &Env) -> Vec<Job> {
+    let is_stub = |func: &FuncIndex| {
+        let declared = env.foreign.function(*func);
+        let is_called = env.facts.reachable.contains(*func) && !env.undefined.contains(func);
+        is_called && declared.is_some_and(|it| env.c.variadic_stub(it).is_some())
+    };
+    let mut jobs: Vec<_> = env.module.functions.keys().filter(is_stub).map(Job::Stub).collect();
+    for (callback, &n_slots) in env.layout.callbacks.iter().filter(|(_, n_slots)| **n_slots > 0) {
+        jobs.push(Job::Translate(Symbol::Callback(callback)));
+        jobs.extend((0..n_slots).map(|slot| Job::Translate(Symbol::CallbackSlot(callback, slot))));
+    }
     jobs
 }
 

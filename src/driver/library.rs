@@ -1,11 +1,12 @@
 //! The stages of a library and what it looks like on the way, up to the last one that an output needs.
 
-use super::{MAIN, Source, Target, Unit, outside, validate_bodies};
+use super::{MAIN, Source, Target, Unit, declared, jobs, outside, validate_bodies};
 use crate::abi::EntryKind;
 use crate::codegen::cranelift::{sweep, target};
+use crate::header::{self, Library};
 use crate::layout::World;
 use crate::link::library::{self, SharedLibrary};
-use crate::object::imports::{self, OpenImport};
+use crate::object::imports;
 use crate::object::interface::{self, Item};
 use crate::object::{self, ProgramPlan, Role, assembly};
 use crate::options::{Emit, Options, Output};
@@ -42,37 +43,53 @@ pub fn build(input: &Input, options: &Options, outputs: &[&Output], observer: &d
         let text = wasmprinter::print_bytes(&*source.wasm).with_context(|| input.name.clone())?;
         results.insert(Emit::Wat, text.into_bytes());
     }
+    if outputs.iter().all(|output| output.emit == Emit::Wat) {
+        return write(outputs, &results);
+    }
     let prefix = options.prefix.clone().unwrap_or_else(|| default_prefix(&input.name));
     let interface = interface::interface(module, &prefix).with_context(|| input.name.clone())?;
+    let linkage = Linkage::open(outside::chosen_symbols(options));
+    let foreign = declared(&source, module, &linkage, &target, options, observer)?;
+    let imports = imports::open(module, &linkage, &foreign);
+    interface::check_imports(&interface, module, &linkage).with_context(|| input.name.clone())?;
+    if wants(&[Emit::Header, Emit::Rust]) {
+        source.explain(validate_bodies(module))?;
+        let library = Library { module, interface: &interface, imports: &imports, prefix: &prefix, input: &input.name };
+        results.insert(Emit::Header, header::c::header(&library).into_bytes());
+        results.insert(Emit::Rust, header::rust::declarations(&library).into_bytes());
+    }
     if wants(&[Emit::Clif, Emit::Asm, Emit::Obj, Emit::Staticlib, Emit::Sharedlib]) {
-        let linkage = Linkage::open(outside::chosen_symbols(options));
-        let imports = imports::open(module, &linkage);
-        interface::check_imports(&interface, module, &linkage).with_context(|| input.name.clone())?;
-        let unit = source.explain(Unit::new(module, &linkage, World::Open, None, observer))?;
+        let unit = source.explain(Unit::new(module, &linkage, foreign, World::Open, None, observer))?;
         let plan = plan(&unit, options, &prefix);
         let role = Role::Library { plan: &plan, interface: &interface };
         if wants(&[Emit::Clif]) {
-            let text = source.explain(sweep::print_clif(&unit.sweep(&target, options), &unit.jobs(&role)))?;
+            let text = source
+                .explain(sweep::print_clif(&unit.sweep(&target, options), &jobs::list(&unit.env(&target), &role)))?;
             results.insert(Emit::Clif, text.into_bytes());
         }
         if wants(&[Emit::Asm, Emit::Obj, Emit::Staticlib, Emit::Sharedlib]) {
             let code = source.explain(unit.compile(&target, &role, options, observer))?;
             let env = unit.env(&target);
             if wants(&[Emit::Asm]) {
+                let sweep = unit.sweep(&target, options);
                 let text = match env.machine.architecture {
                     Architecture::X86_64 => assembly::print(&env, &code),
                     // Of other processors the code generator's own listing is all there is.
-                    _ => source.explain(sweep::print_listing(&unit.sweep(&target, options), &unit.jobs(&role)))?,
+                    _ => source.explain(sweep::print_listing(&sweep, &jobs::list(&env, &role)))?,
                 };
                 results.insert(Emit::Asm, text.into_bytes());
             }
-            let write = || object::write(&env, 0, &code, &role);
-            let object = stage(observer, "object", 0, write).with_context(|| input.name.clone())?;
+            let object = || object::write(&env, 0, &code, &role);
+            let object = stage(observer, "object", 0, object).with_context(|| input.name.clone())?;
             let imports = imports.into_iter().map(|import| import.symbol).collect();
             let linking = Linking { outputs, object, interface: &interface, imports, options };
             linking.run(&mut results, observer).with_context(|| input.name.clone())?;
         }
     }
+    write(outputs, &results)
+}
+
+fn write(outputs: &[&Output], results: &Results) -> Result<()> {
     outputs.iter().try_for_each(|Output { emit, file }| put(file, *emit, &results[emit]))
 }
 
@@ -137,19 +154,22 @@ fn plan(unit: &Unit, options: &Options, prefix: &str) -> ProgramPlan {
         let ty = module.function_type(func);
         ty.params().is_empty() && ty.results().is_empty()
     });
-    let wasi = outside::uses_wasi(unit);
-    let is_function = |import: &OpenImport| matches!(import.entity, EntityIndex::Function(_));
-    let open = imports::open(module, unit.linkage).into_iter().filter(is_function);
+    let wasi = outside::wasi_functions(unit).into_iter().collect();
+    let is_function = |import: &imports::OpenImport| matches!(import.entity, EntityIndex::Function(_));
+    let open = imports::open(module, unit.linkage, &unit.foreign).into_iter().filter(is_function);
     ProgramPlan {
         entry: None,
         script: None,
         entry_name: prefix.to_owned(),
         kind: EntryKind::Library,
         initialize,
+        // Threads are the host's business: the function that starts them says that there are none.
+        thread_start: None,
         wasi,
         options: options.program_options.clone(),
         foreign: open.map(|it| [it.import.module.to_owned(), it.import.name.to_owned(), it.symbol]).collect(),
         fixed_powers: options.fixed_powers,
+        fatal_errors: options.fatal_errors,
         cpu_level: target::cpu_level(&options.cpu),
     }
 }

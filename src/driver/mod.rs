@@ -1,17 +1,21 @@
 //! From inputs to output files. [`build`] leads to the lists of stages: a program's, and a library's with all that is printed.
 
 mod explain;
+mod foreign;
 mod jobs;
 mod library;
 mod outside;
 mod plan;
 pub mod print;
+mod prototype;
 mod script;
+mod threads;
 
 use crate::analyze::{self, Facts};
 use crate::code::Code;
-use crate::codegen::cranelift::sweep::{self, Job, Sweep};
+use crate::codegen::cranelift::sweep::{self, Sweep};
 use crate::codegen::cranelift::target::{self, Isa};
+use crate::foreign::Foreign;
 use crate::layout::{self, Layout, World};
 use crate::link::{self, LinkRequest};
 use crate::object::{self, ProgramPlan, Role};
@@ -20,9 +24,11 @@ use crate::output;
 use crate::progress::{Observer, stage};
 use crate::resolve::{self, Instance, Linkage, Sizes};
 use crate::translate::Env;
+use crate::translate::variadic::CAbi;
 use crate::wasm::input::Input;
 use crate::wasm::{FuncIndex, Module, parse, unsupported};
 use anyhow::{Context, Result, bail};
+use foreign::Declarations;
 use outside::Outside;
 use std::borrow::Cow;
 use std::collections::BTreeSet;
@@ -97,15 +103,19 @@ fn build_program(input: &Input, options: &Options, file: &Path, observer: &dyn O
     linkages.iter_mut().for_each(|linkage| linkage.symbols = outside::chosen_symbols(options));
     let main = instances.last().expect("the main module is one of them");
     let mut plan = plan::program(&main.module, options).with_context(|| input.name.clone())?;
+    threads::check_modules(&modules).with_context(|| input.name.clone())?;
+    let declarations = Declarations::read(options, target.isa.usual.triple())?;
     let mut units = instances
         .iter()
         .zip(&linkages)
         .zip(&sources)
         .map(|((instance, linkage), source)| {
             let plan = (instance.name == MAIN).then_some(&plan);
-            source.explain(Unit::new(&instance.module, linkage, World::Closed, plan, observer))
+            let foreign = source.explain(declarations.check(&instance.module, linkage))?;
+            source.explain(Unit::new(&instance.module, linkage, foreign, World::Closed, plan, observer))
         })
         .collect::<Result<Vec<_>>>()?;
+    declarations.check_use(&modules, observer)?;
     let outside = outside::look_up(&mut plan, &mut units, &sources, options, observer)?;
     let mut objects = Vec::with_capacity(units.len());
     for (index, (unit, source)) in units.iter().zip(&sources).enumerate() {
@@ -128,6 +138,21 @@ fn build_program(input: &Input, options: &Options, file: &Path, observer: &dyn O
         observer.linked(&report.command);
     }
     Ok(())
+}
+
+/// The declared imports of a module that stands alone.
+fn declared(
+    source: &Source,
+    module: &Module,
+    linkage: &Linkage,
+    target: &Target,
+    options: &Options,
+    observer: &dyn Observer,
+) -> Result<Foreign> {
+    let declarations = Declarations::read(options, target.isa.usual.triple())?;
+    let foreign = source.explain(declarations.check(module, linkage))?;
+    declarations.check_use(&[module], observer)?;
+    Ok(foreign)
 }
 
 /// What machine code is made for.
@@ -182,6 +207,7 @@ fn read_modules(options: &Options) -> Result<Vec<(String, Input)>> {
 struct Unit<'a> {
     module: &'a Module<'a>,
     linkage: &'a Linkage,
+    foreign: Foreign,
     facts: Facts,
     layout: Layout,
     /// Function imports that nothing defines and that may be called nevertheless.
@@ -192,33 +218,40 @@ impl<'a> Unit<'a> {
     fn new(
         module: &'a Module<'a>,
         linkage: &'a Linkage,
+        foreign: Foreign,
         world: World,
         plan: Option<&ProgramPlan>,
         observer: &dyn Observer,
     ) -> Result<Unit<'a>> {
-        let roots = jobs::roots(module, linkage, world, plan);
+        let roots = jobs::roots(module, linkage, &foreign, world, plan);
         let facts = stage(observer, "analyze", 0, || analyze::facts(module, &roots));
-        let layout = stage(observer, "layout", 0, || layout::plan(module, &facts, linkage, world))?;
-        Ok(Unit { module, linkage, facts, layout, undefined: BTreeSet::new() })
+        let layout = stage(observer, "layout", 0, || layout::plan(module, &facts, linkage, &foreign, world))?;
+        Ok(Unit { module, linkage, foreign, facts, layout, undefined: BTreeSet::new() })
     }
 
     fn env(&self, target: &Target) -> Env<'_> {
-        let Unit { module, linkage, facts, layout, undefined } = self;
-        let spectre_masks = target.spectre_masks;
-        let (machine, target) = (target.isa.machine(), target.isa.usual.frontend_config());
-        Env { module, facts, layout, linkage, undefined, target, spectre_masks, machine }
+        let Unit { module, linkage, foreign, facts, layout, undefined } = self;
+        let Target { isa, spectre_masks } = target;
+        Env {
+            module,
+            facts,
+            layout,
+            linkage,
+            foreign,
+            c: CAbi::of(isa.usual.triple()),
+            undefined,
+            target: isa.usual.frontend_config(),
+            spectre_masks: *spectre_masks,
+            machine: isa.machine(),
+        }
     }
 
     fn sweep<'s>(&'s self, target: &'s Target, options: &'s Options) -> Sweep<'s> {
         Sweep { env: self.env(target), isa: &target.isa, dump: options.dump.as_deref() }
     }
 
-    fn jobs(&self, role: &Role) -> Vec<Job> {
-        jobs::list(self.module, &self.facts, self.linkage, &self.undefined, role)
-    }
-
     fn compile(&self, target: &Target, role: &Role, options: &Options, observer: &dyn Observer) -> Result<Code> {
-        let jobs = self.jobs(role);
+        let jobs = jobs::list(&self.env(target), role);
         let compile = || sweep::compile(&self.sweep(target, options), &jobs, observer);
         stage(observer, "compile", jobs.len() as u64, compile)
     }

@@ -47,7 +47,7 @@ pub fn look_up(
     for ((unit, source), open) in units.iter_mut().zip(sources).zip(&open) {
         look_up_module(unit, open, &resolution, options).with_context(|| source.file.to_owned())?;
         allow(open, &resolution, &options.link).with_context(|| source.file.to_owned())?;
-        plan.wasi |= uses_wasi(unit);
+        plan.wasi.extend(wasi_functions(unit));
     }
     let functions = |it: &&OpenImport| is_function(it) && resolution.find(&it.symbol).is_some();
     let names = |it: &OpenImport| [it.import.module.to_owned(), it.import.name.to_owned(), it.symbol.clone()];
@@ -76,7 +76,7 @@ fn open_imports<'a>(unit: &Unit<'a>) -> Vec<OpenImport<'a>> {
         EntityIndex::Function(func) => open.refusal.is_some() || unit.facts.reachable.contains(func),
         _ => true,
     };
-    let mut open = imports::open(unit.module, unit.linkage);
+    let mut open = imports::open(unit.module, unit.linkage, &unit.foreign);
     open.retain(is_needed);
     open
 }
@@ -150,8 +150,8 @@ fn size_of_value(ty: ValType) -> u64 {
 /// What was perhaps meant by a symbol that there is not.
 fn hint(import: &OpenImport, resolution: &Resolution) -> String {
     let symbol = &import.symbol;
-    if abi::WASI_MODULES.contains(&import.import.module) {
-        let near = suggest::nearest(import.import.name, abi::WASI_FUNCTIONS.iter().map(|(name, ..)| *name));
+    if abi::wasi::MODULES.contains(&import.import.module) {
+        let near = suggest::nearest(import.import.name, abi::wasi::FUNCTIONS.iter().map(|(name, ..)| *name));
         let near = near.map(|near| format!(" (did you mean `{near}`?)")).unwrap_or_default();
         return format!(": WASI preview 1 has no such function{near}");
     }
@@ -176,13 +176,22 @@ fn is_function(import: &OpenImport) -> bool {
     matches!(import.entity, EntityIndex::Function(_))
 }
 
-/// Whether code that can be reached calls WASI.
-pub fn uses_wasi(unit: &Unit) -> bool {
-    unit.module.functions.iter().any(|(index, func)| {
-        func.definition.import().is_some_and(imports::is_wasi)
-            && unit.linkage.function(index).is_none()
+/// The functions of WASI that code calls which can be reached, with their module where that is not preview 1.
+pub fn wasi_functions(unit: &Unit) -> Vec<String> {
+    let is_called = |index| {
+        unit.linkage.function(index).is_none()
+            && unit.foreign.function(index).is_none()
             && unit.facts.reachable.contains(index)
-    })
+    };
+    let functions = unit.module.functions.iter().filter(|(index, _)| is_called(*index));
+    let imports = functions.filter_map(|(_, func)| func.definition.import());
+    imports
+        .filter(|import| imports::is_wasi(*import))
+        .map(|import| match import.module == abi::wasi::MODULES[0] {
+            true => import.name.to_owned(),
+            false => imports::full_name(import),
+        })
+        .collect()
 }
 
 fn imports_name(module: &Module, name: &str) -> bool {
@@ -206,11 +215,11 @@ fn allow(open: &[OpenImport], resolution: &Resolution, options: &LinkOptions) ->
     )
 }
 
-/// Whether a pattern of the user's covers the import.
+/// Whether the user knows of the import: a pattern covers it, or it is declared.
 fn is_named(import: &OpenImport, options: &LinkOptions) -> bool {
     let name = imports::full_name(import.import);
     let matches = |pattern: &String| glob::Pattern::new(pattern).is_ok_and(|pattern| pattern.matches(&name));
-    options.allowed_imports.iter().any(matches)
+    import.declared || options.allowed_imports.iter().any(matches)
 }
 
 /// A line about functions of the C library that are called without anybody having named them.

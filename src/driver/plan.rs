@@ -1,5 +1,6 @@
 //! What an executable runs.
 
+use super::threads;
 use crate::abi::EntryKind;
 use crate::codegen::cranelift::target;
 use crate::object::ProgramPlan;
@@ -7,6 +8,7 @@ use crate::options::Options;
 use crate::wasm::describe::describe_type;
 use crate::wasm::{EntityIndex, Module};
 use anyhow::{Result, anyhow, bail};
+use std::collections::BTreeSet;
 
 /// Finds out what an executable runs.
 pub fn program(module: &Module, options: &Options) -> Result<ProgramPlan> {
@@ -39,10 +41,12 @@ pub fn program(module: &Module, options: &Options) -> Result<ProgramPlan> {
         entry_name,
         kind: if options.invoke.is_some() { EntryKind::Invoke } else { EntryKind::Run },
         initialize: initialize.map(|(_, func)| func),
-        wasi: false,
+        thread_start: threads::start(module)?,
+        wasi: BTreeSet::new(),
         options: options.program_options.clone(),
         foreign: Vec::new(),
         fixed_powers: options.fixed_powers,
+        fatal_errors: options.fatal_errors,
         cpu_level: target::cpu_level(&options.cpu),
     })
 }

@@ -5,7 +5,7 @@
 
 use super::library::default_prefix;
 use super::outside::chosen_symbols;
-use super::{MAIN, Source};
+use super::{MAIN, Source, Target, declared, prototype};
 use crate::abi;
 use crate::link::check::{self, Resolution};
 use crate::link::native::Natives;
@@ -19,7 +19,6 @@ use crate::wasm::describe::describe_type;
 use crate::wasm::input::Input;
 use crate::wasm::{EntityIndex, ImportName, Module, unsupported};
 use anyhow::Result;
-use wasmparser::{FuncType, ValType};
 
 /// Of each import: module, name, kind, Wasm type, C symbol, C declaration, and who would define it in a program: the name of one of
 /// the user's files, `the C library`, `the runtime`, `module NAME`, or `-` for nobody.
@@ -31,22 +30,30 @@ pub fn imports(input: &Input, options: &Options) -> Result<String> {
     let instance = source.parse(&Silent)?;
     let module = &instance.module;
     let linkage = Linkage::open(chosen_symbols(options));
+    let foreign = declared(&source, module, &linkage, &Target::new(options)?, options, &Silent)?;
     let natives = Natives::read(&options.link)?;
-    let open = imports::open(module, &linkage);
+    let open = imports::open(module, &linkage, &foreign);
     let is_other = |import: ImportName| options.modules.iter().any(|(name, _)| name == import.module);
     let wanted = open.iter().filter(|it| it.refusal.is_none() && !is_other(it.import)).map(|it| &it.symbol[..]);
     let resolution = check::resolve(&wanted.collect::<Vec<_>>(), &natives)?;
     let mut text = String::new();
     for (import, entity) in resolve::imports(module) {
-        let symbol = imports::symbol(&linkage, import);
-        let is_open = open.iter().any(|it| it.entity == entity && it.refusal.is_none());
+        let open = open.iter().find(|it| it.entity == entity && it.refusal.is_none());
+        let symbol = open.map_or_else(|| imports::symbol(&linkage, import), |it| it.symbol.clone());
         let place = match is_other(import) {
             true => format!("module {}", import.module.escape_debug()),
-            false => place(&symbol, entity, is_open, &resolution),
+            false => place(&symbol, entity, open.is_some(), &resolution),
         };
         let (kind, ty) = describe(module, entity);
         let name = [import.module, import.name].map(|it| it.escape_debug().to_string());
-        let declaration = declare(module, entity, &symbol);
+        let function = match entity {
+            EntityIndex::Function(func) => foreign.function(func),
+            _ => None,
+        };
+        let declaration = match function {
+            Some(function) => prototype::declared(&foreign, function, &symbol),
+            None => prototype::of_entity(module, entity, &symbol),
+        };
         line(&mut text, &[&name[0], &name[1], kind, &ty, &symbol, &declaration, &place]);
     }
     Ok(text)
@@ -72,7 +79,7 @@ pub fn exports(input: &Input, options: &Options) -> Result<String> {
     let module = &instance.module;
     for Item { symbol, export, kind } in interface::interface(module, &prefix)? {
         let memory = |memory| ("memory", describe(module, EntityIndex::Memory(memory)).1);
-        let entity = |entity| (describe(module, entity), declare(module, entity, &symbol));
+        let entity = |entity| (describe(module, entity), prototype::of_entity(module, entity, &symbol));
         let ((kind, ty), declaration) = match kind {
             Kind::Init => (("function", "-".to_owned()), format!("int {symbol}(void);")),
             Kind::MemoryBase(index) => (memory(index), format!("void *{symbol}(void);")),
@@ -128,45 +135,5 @@ fn describe(module: &Module, entity: EntityIndex) -> (&'static str, String) {
             ("global", if ty.mutable { format!("(mut {content})") } else { content.to_string() })
         }
         EntityIndex::Tag(tag) => ("tag", describe_type(&module.types[module.tags[tag].ty])),
-    }
-}
-
-/// How C sees an entity; the types are those of `<stdint.h>`.
-fn declare(module: &Module, entity: EntityIndex, symbol: &str) -> String {
-    match entity {
-        EntityIndex::Function(func) => declare_function(module.function_type(func), symbol),
-        EntityIndex::Global(global) => {
-            let ty = &module.globals[global].ty;
-            let constant = if ty.mutable { "" } else { "const " };
-            format!("extern {constant}{} {symbol};", c_type(&ty.content_type))
-        }
-        EntityIndex::Table(_) | EntityIndex::Memory(_) | EntityIndex::Tag(_) => "-".to_owned(),
-    }
-}
-
-fn declare_function(ty: &FuncType, symbol: &str) -> String {
-    let params = match ty.params() {
-        [] => "void".to_owned(),
-        params => params.iter().map(c_type).collect::<Vec<_>>().join(", "),
-    };
-    let result = match ty.results() {
-        [] => "void".to_owned(),
-        [one] => c_type(one).to_owned(),
-        many => {
-            let fields = many.iter().enumerate().map(|(nth, ty)| format!("{} r{nth}; ", c_type(ty)));
-            format!("struct {{ {}}}", fields.collect::<String>())
-        }
-    };
-    format!("{result} {symbol}({params});")
-}
-
-fn c_type(ty: &ValType) -> &'static str {
-    match ty {
-        ValType::I32 => "int32_t",
-        ValType::I64 => "int64_t",
-        ValType::F32 => "float",
-        ValType::F64 => "double",
-        ValType::V128 => "__m128i",
-        ValType::Ref(_) => "void *",
     }
 }

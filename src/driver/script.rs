@@ -6,6 +6,7 @@
 use super::{Target, Unit, explain, validate_bodies};
 use crate::abi::{Action, EntryKind, Outcome};
 use crate::codegen::cranelift::target;
+use crate::foreign::Foreign;
 use crate::layout::World;
 use crate::link::native::Natives;
 use crate::link::{self, LinkRequest};
@@ -87,7 +88,7 @@ fn compile_all(
         let entries: Vec<FuncIndex> = entries[index].iter().collect();
         let role = if index == last { Role::Program(&plan) } else { Role::Member { entries: &entries } };
         let compile = || -> Result<Vec<u8>> {
-            let unit = Unit::new(module, linkage, World::Closed, None, &Silent)?;
+            let unit = Unit::new(module, linkage, Foreign::default(), World::Closed, None, &Silent)?;
             let code = unit.compile(target, &role, options, &Silent)?;
             object::write(&unit.env(target), index, &code, &role)
         };
@@ -104,10 +105,12 @@ fn plan(commands: Vec<Command>, options: &Options) -> ProgramPlan {
         entry_name: String::new(),
         kind: EntryKind::Run,
         initialize: None,
-        wasi: false,
+        thread_start: None,
+        wasi: Default::default(),
         options: options.program_options.clone(),
         foreign: Vec::new(),
         fixed_powers: options.fixed_powers,
+        fatal_errors: options.fatal_errors,
         cpu_level: target::cpu_level(&options.cpu),
     }
 }

@@ -1,6 +1,7 @@
 //! The C compiler of this machine, as a compiler of `.c` files and as the driver of a linker.
 
 use super::library::HOST_ARGUMENTS;
+use crate::scratch::Scratch;
 use anyhow::{Context, Result, anyhow, bail};
 use std::ffi::{OsStr, OsString};
 use std::path::{Path, PathBuf};
@@ -76,7 +77,7 @@ impl Compiler {
     /// # Errors
     /// With what the compiler said.
     pub fn compile(&self, source: &Path) -> Result<(Vec<u8>, String)> {
-        let folder = tempfile::tempdir().context("can't make a temporary directory")?;
+        let folder = Scratch::new()?;
         let object = folder.path().join("object.o");
         let mut command = self.command();
         command.args(["-c", "-O2", "-fPIE"]);

@@ -5,6 +5,7 @@ use super::compiler::{Compiler, file_argument, prefixed};
 use super::runtime;
 use super::symbols::{self, Format};
 use super::{LinkRequest, Report};
+use crate::scratch::Scratch;
 use anyhow::{Context, Result, anyhow};
 use std::ffi::OsString;
 use std::path::Path;
@@ -16,7 +17,7 @@ use std::path::Path;
 pub fn link(compiler: &Compiler, request: LinkRequest) -> Result<(Vec<u8>, Report)> {
     let LinkRequest { objects, natives, strip, options, .. } = request;
     // Linkers remove an output first, and clean up by its name: they work in a folder of their own.
-    let folder = tempfile::tempdir().context("can't make a temporary directory")?;
+    let folder = Scratch::new()?;
     let output = folder.path().join("program");
     let mut arguments: Vec<OsString> = vec!["-o".into(), output.clone().into()];
     for (index, object) in objects.iter().enumerate() {

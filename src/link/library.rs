@@ -7,7 +7,7 @@ use super::files::Files;
 use super::runtime::{self, SHARED_END_FILES, SHARED_START_FILES, Set};
 use super::{UNDEFINED, list_undefined, run};
 use anyhow::{Context, Result, bail};
-use object::{Object, ObjectSymbol};
+use object::{Architecture, BinaryFormat, Object, ObjectSymbol};
 use std::fmt::Write as _;
 use std::path::PathBuf;
 
@@ -22,8 +22,20 @@ pub const PUBLIC: [&str; 4] = ["w2n_try", "w2n_trap_text", "w2n_handle_signal", 
 /// # Errors
 /// This program was built without a runtime.
 pub fn archive(object: &[u8]) -> Result<Vec<u8>> {
+    check_machine(object)?;
     // Where two such archives are linked into one program, the first runtime is taken, and does for both.
     write_archive(&[("module.o", object), ("runtime.o", &runtime::object()?)])
+}
+
+/// Whether the object is for the machine that the runtime is for.
+fn check_machine(object: &[u8]) -> Result<()> {
+    let file = object::File::parse(object).context("can't read the module's object")?;
+    if (file.format(), file.architecture()) != (BinaryFormat::Elf, Architecture::X86_64) {
+        bail!(
+            "libraries can be made for x86-64 Linux, for which there is a runtime; for others --emit obj makes an object"
+        );
+    }
+    Ok(())
 }
 
 /// A Unix archive with a symbol index, in GNU's format (`ar.h`; the index is a first member named `/`). Times, owners and modes are
@@ -86,6 +98,7 @@ const FLAGS: &str = "ld -m elf_x86_64 -shared -z noexecstack -z relro -z now -z 
 /// This program was built without a runtime, or for another C library; a symbol that nothing defines.
 pub fn shared(library: SharedLibrary) -> Result<(Vec<u8>, Vec<String>)> {
     let SharedLibrary { object, soname, exports, imports, strip } = library;
+    check_machine(&object)?;
     let mut inputs = runtime::shared_files()?;
     let script = version_script(exports.iter().copied().chain(PUBLIC));
     inputs.insert(PathBuf::from("<exports>"), script.into_bytes().into());

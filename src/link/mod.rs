@@ -140,8 +140,20 @@ fn run(arguments: &[String], files: files::Files) -> Result<Vec<String>> {
     Ok(std::mem::take(&mut warnings.lock().expect("nobody panics with the lock")))
 }
 
+/// How the linker's message about symbols that two objects define begins.
+const TWICE: &str = "Duplicate symbols detected: ";
+
 fn linker_error(error: libwild::error::Error) -> anyhow::Error {
-    anyhow!("the linker failed: {}", error.to_string())
+    let text = error.to_string();
+    match text.strip_prefix(TWICE) {
+        // Those of the user's objects were found before: here is the C library against them.
+        Some(list) => anyhow!(
+            "symbols that are defined twice:\n  {}\nhelp: of a static C library, functions that stand together can only be replaced \
+             together; --linker cc links the shared one",
+            list.lines().collect::<Vec<_>>().join("\n  ")
+        ),
+        None => anyhow!("the linker failed: {text}"),
+    }
 }
 
 /// How the linker's warnings about undefined symbols begin.

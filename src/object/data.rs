@@ -3,6 +3,7 @@
 use super::bytes::Data;
 use super::writer::Writer;
 use crate::abi;
+use crate::foreign::CallbackIndex;
 use crate::layout::{self, GlobalPlan, SegmentPlan, SignatureIndex, Symbol};
 use crate::wasm::constant::Constant;
 use crate::wasm::structure;
@@ -25,6 +26,7 @@ pub fn write_needed(writer: &mut Writer) {
             Symbol::Tag(index) => write_tag(writer, index),
             Symbol::Data(index) => write_data_segment(writer, index),
             Symbol::Element(index) => write_element_segment(writer, index),
+            Symbol::CallbackPool(index) => write_callback_pool(writer, index),
             // Its place is known already.
             Symbol::Program => {}
             other => panic!("{other:?} is referred to, but nobody compiled it"),
@@ -34,6 +36,7 @@ pub fn write_needed(writer: &mut Writer) {
 
 fn put(writer: &mut Writer, symbol: Symbol, section: StandardSection, data: Data, alignment: u64) {
     let id = writer.refer(symbol);
+    let section = if writer.layout.is_per_thread(symbol) { StandardSection::Tls } else { section };
     let section = writer.object.section_id(section);
     writer.define(id, section, data, alignment);
 }
@@ -121,7 +124,9 @@ fn write_table(writer: &mut Writer, index: TableIndex) {
     let ty = &writer.module.tables[index].ty;
     let (length, maximum) = (ty.initial, ty.maximum.unwrap_or(u64::MAX).min(u64::from(u32::MAX)));
     let entry_size = writer.layout.tables[index].entry_size();
-    let entries = writer.refer(Symbol::TableEntries(index));
+    // Each thread's are elsewhere: `initialize` notes where.
+    let is_shared = !writer.layout.is_table_per_thread(index);
+    let entries = is_shared.then(|| writer.refer(Symbol::TableEntries(index)));
     let mut data = Data::default();
     data.address(entries).u64(length).u64(maximum).u64(entry_size).u64(length);
     assert_eq!(data.bytes.len(), size_of::<abi::Table>());
@@ -175,6 +180,22 @@ fn entries(writer: &mut Writer, functions: bool, items: &[Option<FuncIndex>]) ->
         }
     }
     data
+}
+
+/// An [`abi::CallbackPool`] and what lies behind it.
+fn write_callback_pool(writer: &mut Writer, index: CallbackIndex) {
+    let n_slots = writer.layout.callbacks[index];
+    let mut slots = Data::default();
+    for slot in 0..n_slots {
+        slots.address(writer.defined(Symbol::CallbackSlot(index, slot)).expect("every slot is compiled"));
+    }
+    let name = format!("w2n.callbacks.{}.slots", index.as_u32());
+    let slots = writer.local(&name, StandardSection::ReadOnlyDataWithRel, slots, 8);
+    let mut data = Data::default();
+    data.address(slots).u64(n_slots.into());
+    assert_eq!(data.bytes.len(), size_of::<abi::CallbackPool>());
+    data.bytes.resize(data.bytes.len() + 8 * usize::from(n_slots), 0);
+    put(writer, Symbol::CallbackPool(index), StandardSection::Data, data, 8);
 }
 
 fn write_data_segment(writer: &mut Writer, index: DataIndex) {

@@ -73,6 +73,7 @@ impl Format {
             (Architecture::X86_64, K::Absolute8) => elf::R_X86_64_64,
             (Architecture::X86_64, K::Relative4 | K::FromNext4) => elf::R_X86_64_PC32,
             (Architecture::X86_64, K::Call4) => elf::R_X86_64_PLT32,
+            (Architecture::X86_64, K::ThreadLocal4) => elf::R_X86_64_TLSGD,
             (Architecture::Aarch64, K::Absolute8) => elf::R_AARCH64_ABS64,
             (Architecture::Aarch64, K::Relative4 | K::FromNext4) => elf::R_AARCH64_PREL32,
             (Architecture::Aarch64, K::Aarch64Call26) => elf::R_AARCH64_CALL26,

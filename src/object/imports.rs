@@ -1,6 +1,7 @@
 //! The C symbols of imports: the naming rule of the execution model, and what an executable may import.
 
 use crate::abi;
+use crate::foreign::{Foreign, Function};
 use crate::resolve::{self, Linkage};
 use crate::wasm::describe::{describe_global, describe_name, describe_table, describe_tag, describe_type};
 use crate::wasm::{Definition, EntityIndex, FuncIndex, ImportName, Module};
@@ -22,7 +23,7 @@ pub struct ImportSymbols {
 ///
 /// # Errors
 /// When two different imports get the same symbol.
-pub fn symbols(module: &Module, linkage: &Linkage) -> Result<ImportSymbols> {
+pub fn symbols(module: &Module, linkage: &Linkage, foreign: &Foreign) -> Result<ImportSymbols> {
     let mut names = Namer { linkage, taken: HashMap::new() };
     let mut symbols = ImportSymbols {
         functions: HashMap::new(),
@@ -35,8 +36,13 @@ pub fn symbols(module: &Module, linkage: &Linkage) -> Result<ImportSymbols> {
         if let Definition::Import(import) = func.definition
             && linkage.function(index).is_none()
         {
-            let ty = format!("function {}", describe_type(&module.types[func.ty]));
-            symbols.functions.insert(index, names.name(import, ty)?);
+            let symbol = match foreign.function(index) {
+                // Whoever names the symbol means it: several imports may be one C function.
+                Some(Function { symbol: Some(symbol), .. }) => symbol.clone(),
+                Some(_) => names.name(import, "declared function".to_owned())?,
+                None => names.name(import, format!("function {}", describe_type(&module.types[func.ty])))?,
+            };
+            symbols.functions.insert(index, symbol);
         }
     }
     for (index, table) in &module.tables {
@@ -68,19 +74,25 @@ pub struct OpenImport<'a> {
     pub description: String,
     /// Why nothing can define it, whatever the linker finds.
     pub refusal: Option<&'static str>,
+    /// The user has declared it.
+    pub declared: bool,
 }
 
 /// What an executable leaves to the linker.
-pub fn open<'a>(module: &Module<'a>, linkage: &Linkage) -> Vec<OpenImport<'a>> {
+pub fn open<'a>(module: &Module<'a>, linkage: &Linkage, foreign: &Foreign) -> Vec<OpenImport<'a>> {
     let mut list = Vec::new();
     for (import, entity) in resolve::imports(module) {
         let name = describe_name(import);
+        let declared = match entity {
+            EntityIndex::Function(func) => foreign.function(func),
+            _ => None,
+        };
         let (description, refusal) = match entity {
             _ if linkage.provider(entity).is_some() => continue,
             EntityIndex::Function(func) => {
                 let ty = module.function_type(func);
                 let description = format!("function {name} of type {}", describe_type(ty));
-                match wasi_type(import) {
+                match wasi_type(import).filter(|_| declared.is_none()) {
                     Some(wasi) if wasi == letters(ty) => continue,
                     Some(_) => (description, Some("WASI defines it with another type")),
                     None => (description, None),
@@ -98,7 +110,9 @@ pub fn open<'a>(module: &Module<'a>, linkage: &Linkage) -> Vec<OpenImport<'a>> {
                 (format!("tag {name} of type {ty}"), Some("only another module can define it"))
             }
         };
-        list.push(OpenImport { import, entity, symbol: symbol(linkage, import), description, refusal });
+        let symbol = declared.and_then(|it| it.symbol.clone()).unwrap_or_else(|| symbol(linkage, import));
+        let declared = declared.is_some_and(|it| it.by_user);
+        list.push(OpenImport { import, entity, symbol, description, refusal, declared });
     }
     list
 }
@@ -108,12 +122,16 @@ pub fn is_wasi(import: ImportName) -> bool {
     wasi_type(import).is_some()
 }
 
-/// Parameters and results of the WASI function with this name, in the letters of [`abi::WASI_FUNCTIONS`].
+/// Parameters and results of the WASI function with this name, in the letters of [`abi::wasi::FUNCTIONS`].
 fn wasi_type(import: ImportName) -> Option<(String, String)> {
-    let [preview1, unstable] = abi::WASI_MODULES;
+    let (module, name, params, results) = abi::wasi::THREAD_SPAWN;
+    if (import.module, import.name) == (module, name) {
+        return Some((params.to_owned(), results.to_owned()));
+    }
+    let [preview1, unstable] = abi::wasi::MODULES;
     // Snapshot 0 is older than `sock_accept`.
     let known = import.module == preview1 || (import.module == unstable && import.name != "sock_accept");
-    let (_, params, results) = abi::WASI_FUNCTIONS.iter().find(|(name, ..)| known && *name == import.name)?;
+    let (_, params, results) = abi::wasi::FUNCTIONS.iter().find(|(name, ..)| known && *name == import.name)?;
     Some((params.to_string(), results.to_string()))
 }
 

@@ -98,7 +98,7 @@ fn check_prefix(prefix: &str) -> Result<()> {
     if identifier(prefix) != prefix {
         bail!("the prefix `{}` is no identifier of C; choose another with --prefix NAME", prefix.escape_debug());
     }
-    if prefix == "w2n" || prefix.starts_with("w2n_") || abi::WASI_MODULES.contains(&prefix) {
+    if prefix == "w2n" || prefix.starts_with("w2n_") || abi::wasi::MODULES.contains(&prefix) {
         bail!("names with the prefix `{prefix}` are the runtime's own; choose another with --prefix NAME");
     }
     Ok(())
@@ -109,7 +109,9 @@ fn check_prefix(prefix: &str) -> Result<()> {
 /// # Errors
 /// When there is one.
 pub fn check_imports(items: &[Item], module: &Module, linkage: &Linkage) -> Result<()> {
-    for (import, _) in resolve::imports(module) {
+    // A memory that is imported is the library's own, and has no symbol.
+    let has_symbol = |entity: &EntityIndex| !matches!(entity, EntityIndex::Memory(_));
+    for (import, _) in resolve::imports(module).filter(|(_, entity)| has_symbol(entity)) {
         let symbol = imports::symbol(linkage, import);
         if let Some(item) = items.iter().find(|item| item.symbol == symbol) {
             let import = describe_name(import);

@@ -26,6 +26,7 @@ use anyhow::{Context, Result};
 use format::Format;
 use interface::Item;
 use object::SymbolScope;
+use std::collections::BTreeSet;
 use writer::Writer;
 
 /// What the object is for.
@@ -51,12 +52,16 @@ pub struct ProgramPlan {
     pub kind: crate::abi::EntryKind,
     /// A WASI reactor's `_initialize`.
     pub initialize: Option<FuncIndex>,
-    /// The module imports WASI functions that reachable code calls.
-    pub wasi: bool,
+    /// What a new thread calls, if the module starts some.
+    pub thread_start: Option<FuncIndex>,
+    /// The WASI functions that reachable code calls.
+    pub wasi: BTreeSet<String>,
     pub options: Vec<String>,
     /// C functions that the modules call directly: module and name of the import, and the symbol.
     pub foreign: Vec<[String; 3]>,
     pub fixed_powers: bool,
+    /// See [`crate::options::Options::fatal_errors`].
+    pub fatal_errors: bool,
     pub cpu_level: u8,
 }
 
@@ -65,11 +70,11 @@ pub struct ProgramPlan {
 /// # Errors
 /// When two imports want the same symbol, or the code is too large for one object.
 pub fn write(env: &Env, instance: usize, code: &Code, role: &Role) -> Result<Vec<u8>> {
-    let Env { module, layout, linkage, .. } = *env;
+    let Env { module, layout, linkage, foreign, .. } = *env;
     let format = Format::of(&code.triple);
     let text = text::assemble(module, layout, code, format)?;
     let object = (format, format.object(code));
-    let mut writer = Writer::new(object, module, layout, linkage, role, imports::symbols(module, linkage)?);
+    let mut writer = Writer::new(object, module, layout, linkage, role, imports::symbols(module, linkage, foreign)?);
     writer.define_functions(code, &text);
     let image = describe::write(&mut writer, code, &text)?;
     match role {

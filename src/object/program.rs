@@ -19,18 +19,12 @@ pub fn write(writer: &mut Writer, plan: &ProgramPlan, instance: usize, image: Sy
     let options: Vec<u8> = plan.options.iter().flat_map(|option| option.bytes().chain([0])).collect();
     let options_length = options.len() as u64;
     let options = write_options(writer, options);
-    let foreign: Vec<u8> = plan
-        .foreign
-        .iter()
-        .flatten()
-        .flat_map(|text| text.replace('\0', "?").into_bytes().into_iter().chain([0]))
-        .collect();
-    let foreign_length = foreign.len() as u64;
-    let foreign = (!foreign.is_empty()).then(|| read_only(writer, "w2n.foreign", foreign));
+    let (foreign, foreign_length) = write_words(writer, "w2n.foreign", plan.foreign.iter().flatten());
+    let (wasi_imports, wasi_imports_length) = write_words(writer, "w2n.wasi_imports", &plan.wasi);
     let name = read_only(writer, "w2n.entry_name", plan.entry_name.replace('\0', "?").bytes().chain([0]).collect());
     let parameters = read_only(writer, "w2n.parameters", parameters.iter().map(type_code).collect());
     let results = read_only(writer, "w2n.results", results.iter().map(type_code).collect());
-    let start_wasi = plan.wasi.then(|| writer.runtime_symbol("w2n_wasi_start"));
+    let start_wasi = (!plan.wasi.is_empty()).then(|| writer.runtime_symbol("w2n_wasi_start"));
     let script = plan.script.as_ref().map(|commands| script::write(writer, commands));
     let run_script = script.map(|_| writer.runtime_symbol("w2n_script_run"));
     let mut images = Data::default();
@@ -41,7 +35,7 @@ pub fn write(writer: &mut Writer, plan: &ProgramPlan, instance: usize, image: Sy
     let images = writer.local("w2n.images", StandardSection::ReadOnlyDataWithRel, images, 8);
     write_shared(writer);
     let mut data = Data::default();
-    data.u32(abi::VERSION).u32(abi::NEW);
+    data.u32(abi::VERSION).u32(abi::NEW).u64(0);
     data.address(images).u64(instance as u64 + 1);
     data.address(plan.initialize.and_then(|func| writer.defined(Symbol::ArrayEntry(func))));
     data.address(plan.entry.map(|entry| writer.defined(Symbol::ArrayEntry(entry)).expect("the entry is compiled")));
@@ -50,11 +44,13 @@ pub fn write(writer: &mut Writer, plan: &ProgramPlan, instance: usize, image: Sy
     data.address(results).u64(n_results);
     data.address(options).u64(options_length);
     data.address(foreign).u64(foreign_length);
+    data.address(wasi_imports).u64(wasi_imports_length);
     data.address(script).address(run_script);
+    data.address(plan.thread_start.and_then(|func| writer.defined(Symbol::ArrayEntry(func))));
     data.address(start_wasi);
     // Levels are a notion of x86-64.
     let cpu_level = if writer.format.architecture == Architecture::X86_64 { plan.cpu_level } else { 0 };
-    data.byte(plan.kind as u8).byte(u8::from(plan.fixed_powers)).byte(cpu_level);
+    data.byte(plan.kind as u8).byte(u8::from(plan.fixed_powers)).byte(cpu_level).byte(u8::from(plan.fatal_errors));
     data.bytes.resize(size_of::<abi::Program>(), 0);
     let symbol = writer.refer(Symbol::Program);
     let section = writer.object.section_id(StandardSection::Data);
@@ -68,6 +64,18 @@ fn write_shared(writer: &mut Writer) {
     data.bytes.resize(size_of::<abi::Shared>(), 0);
     let (symbol, section) = writer.mergeable(abi::SHARED_SYMBOL, SymbolScope::Dynamic, StandardSection::Data);
     writer.define(symbol, section, data, 8);
+}
+
+/// Texts, each ended by a zero byte: their place, if there are any, and how many bytes they take.
+fn write_words<'t>(
+    writer: &mut Writer,
+    name: &str,
+    words: impl IntoIterator<Item = &'t String>,
+) -> (Option<SymbolId>, u64) {
+    let words = words.into_iter().flat_map(|word| word.replace('\0', "?").into_bytes().into_iter().chain([0]));
+    let bytes: Vec<u8> = words.collect();
+    let length = bytes.len() as u64;
+    ((length != 0).then(|| read_only(writer, name, bytes)), length)
 }
 
 fn read_only(writer: &mut Writer, name: &str, bytes: Vec<u8>) -> SymbolId {

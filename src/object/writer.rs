@@ -24,7 +24,8 @@ pub struct Writer<'a> {
     pub role: &'a Role<'a>,
     imports: ImportSymbols,
     symbols: HashMap<Symbol, SymbolId>,
-    runtime: HashMap<&'static str, SymbolId>,
+    /// Symbols that others define, by name: several imports may stand for one C function.
+    external: HashMap<String, SymbolId>,
     text_start: Option<SymbolId>,
     /// Symbols for places in the code, which RISC-V's relocations want.
     labels: HashMap<u32, SymbolId>,
@@ -52,7 +53,7 @@ impl<'a> Writer<'a> {
             role,
             imports,
             symbols: HashMap::new(),
-            runtime: HashMap::new(),
+            external: HashMap::new(),
             text_start: None,
             labels: HashMap::new(),
             needed: Vec::new(),
@@ -190,7 +191,7 @@ impl<'a> Writer<'a> {
             return id;
         }
         let id = match self.external_name(symbol) {
-            Some((name, kind)) => self.undefined(name, kind),
+            Some((name, kind)) => self.external(name, kind),
             None => {
                 self.needed.push(symbol);
                 match symbol {
@@ -199,7 +200,8 @@ impl<'a> Writer<'a> {
                         self.mergeable(&name, SymbolScope::Linkage, StandardSection::ReadOnlyData).0
                     }
                     _ => {
-                        let id = self.undefined(data_name(self.layout, symbol), SymbolKind::Data);
+                        let kind = if self.layout.is_per_thread(symbol) { SymbolKind::Tls } else { SymbolKind::Data };
+                        let id = self.undefined(data_name(self.layout, symbol), kind);
                         self.object.symbol_mut(id).scope = SymbolScope::Compilation;
                         id
                     }
@@ -247,11 +249,15 @@ impl<'a> Writer<'a> {
 
     /// A symbol of the runtime or of the C library.
     pub fn runtime_symbol(&mut self, name: &'static str) -> SymbolId {
-        if let Some(&id) = self.runtime.get(name) {
+        self.external(name.to_owned(), SymbolKind::Text)
+    }
+
+    fn external(&mut self, name: String, kind: SymbolKind) -> SymbolId {
+        if let Some(&id) = self.external.get(&name) {
             return id;
         }
-        let id = self.undefined(name.to_owned(), SymbolKind::Text);
-        self.runtime.insert(name, id);
+        let id = self.undefined(name.clone(), kind);
+        self.external.insert(name, id);
         id
     }
 
@@ -280,7 +286,10 @@ impl<'a> Writer<'a> {
 
     /// As [`Writer::define`], for data that is all zero.
     pub fn define_zero(&mut self, symbol: SymbolId, size: u64, alignment: u64) {
-        let section = self.object.section_id(StandardSection::UninitializedData);
+        let is_per_thread = self.object.symbol(symbol).kind == SymbolKind::Tls;
+        let section =
+            if is_per_thread { StandardSection::UninitializedTls } else { StandardSection::UninitializedData };
+        let section = self.object.section_id(section);
         let offset = self.object.append_section_bss(section, size, alignment);
         self.set_place(symbol, section, offset, size);
     }
@@ -350,6 +359,9 @@ impl<'a> Writer<'a> {
             Symbol::ArrayEntry(func) => local(format!("w2n.entry.{}", name(func))),
             Symbol::Export(func) => local(format!("w2n.export.{}", name(func))),
             Symbol::Initialize => local("w2n.initialize".to_owned()),
+            Symbol::Variadic(func) => local(format!("w2n.variadic.{}", name(func))),
+            Symbol::Callback(index) => local(format!("w2n.callbacks.{}", index.as_u32())),
+            Symbol::CallbackSlot(index, slot) => local(format!("w2n.callback.{}.{slot}", index.as_u32())),
             Symbol::Main => (b"main".to_vec(), SymbolScope::Linkage),
             Symbol::LibraryInit => local("w2n.init".to_owned()),
             Symbol::MemoryBase(memory) => local(format!("w2n.memory_base.{}", memory.as_u32())),
@@ -434,10 +446,12 @@ fn data_name(layout: &Layout, symbol: Symbol) -> String {
         Symbol::Data(index) => format!("w2n.data.{}", index.as_u32()),
         Symbol::Element(index) => format!("w2n.elem.{}", index.as_u32()),
         Symbol::Signature(index) => layout.signatures[index].clone(),
+        Symbol::Slot(EntityIndex::Function(index)) => format!("w2n.slot.function.{}", index.as_u32()),
         Symbol::Slot(EntityIndex::Global(index)) => format!("w2n.slot.global.{}", index.as_u32()),
         Symbol::Slot(EntityIndex::Memory(index)) => format!("w2n.slot.memory.{}", index.as_u32()),
         Symbol::Slot(EntityIndex::Table(index)) => format!("w2n.slot.table.{}", index.as_u32()),
         Symbol::Slot(EntityIndex::Tag(index)) => format!("w2n.slot.tag.{}", index.as_u32()),
+        Symbol::CallbackPool(index) => format!("w2n.callbacks.{}.pool", index.as_u32()),
         Symbol::Program => abi::PROGRAM_SYMBOL.to_owned(),
         other => panic!("{other:?} is no data"),
     }

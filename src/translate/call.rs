@@ -95,6 +95,9 @@ impl Translator<'_> {
 
     /// Calls an imported function by its C symbol.
     pub fn call_import(&mut self, func: FuncIndex, args: &[Value]) -> Vec<Value> {
+        if let Some(declared) = self.env.foreign.function(func) {
+            return self.call_declared(func, declared, args);
+        }
         let ty = self.env.module.function_type(func);
         let callee = self.callee(Symbol::Import(func));
         let args = self.pass_to_c(ty.params(), args);

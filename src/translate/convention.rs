@@ -1,4 +1,5 @@
-//! Values at the edge to C: what a platform's convention asks for beyond what Cranelift does by itself.
+//! Values at the edge to C: what a platform's convention asks for beyond what Cranelift does by itself, for functions of which nothing
+//! but their Wasm type is known. Declared functions are called by `foreign.rs` and `variadic.rs`.
 //!
 //! * RISC-V (psABI, "Integer Calling Convention", "Hardware Floating-point Calling Convention") and s390x (ELF ABI supplement,
 //!   "Parameter Passing"): an `i32` fills its register, with its sign: it is C's `int32_t`.
@@ -7,9 +8,11 @@
 //!
 //! Everything else is left to Cranelift, which knows System V, Apple's and Microsoft's conventions by name.
 
+use super::Env;
 use super::signature::value_type;
 use super::translator::{Translator, little_endian};
-use super::{Architecture, Env};
+use super::variadic::CAbi;
+use crate::foreign::Integer;
 use cranelift_codegen::ir::{AbiParam, InstBuilder, Type, Value, types};
 use wasmparser::ValType;
 
@@ -38,28 +41,27 @@ pub fn abi_params(env: &Env, types: &[ValType]) -> Vec<AbiParam> {
 
 /// A parameter or result of that type, extended as the platform has it.
 pub fn extended(env: &Env, ty: Type) -> AbiParam {
-    let param = AbiParam::new(ty);
-    match env.machine.architecture {
-        Architecture::Riscv64 | Architecture::S390x if ty == types::I32 => param.sext(),
-        _ => param,
+    match ty {
+        types::I32 => env.c.integer(Integer { bits: 32, signed: true }),
+        _ => AbiParam::new(ty),
     }
 }
 
 /// Alignment of a type in C's memory.
 pub fn alignment(env: &Env, ty: Type) -> u32 {
-    match env.machine.architecture {
+    match env.c {
         // The ABI supplement, "Fundamental Types".
-        Architecture::S390x => ty.bytes().min(8),
+        CAbi::S390x => ty.bytes().min(8),
         _ => ty.bytes(),
     }
 }
 
 fn pieces(env: &Env, types: &[ValType]) -> Vec<Piece> {
     let types = types.iter().map(|&ty| value_type(ty)).enumerate();
-    match env.machine.architecture {
-        Architecture::X86_64 | Architecture::Aarch64 => types.map(|(i, ty)| Piece::Whole(i, ty)).collect(),
-        Architecture::Riscv64 => riscv64_pieces(types),
-        Architecture::S390x => s390x_pieces(types),
+    match env.c {
+        CAbi::RiscV64 => riscv64_pieces(types),
+        CAbi::S390x => s390x_pieces(types),
+        _ => types.map(|(i, ty)| Piece::Whole(i, ty)).collect(),
     }
 }
 

@@ -6,9 +6,11 @@ use super::translator::Translator;
 use super::{Env, begin, convention};
 use crate::abi::{Builtin, Memory, Program, READY};
 use crate::layout::Symbol;
-use crate::wasm::MemoryIndex;
+use crate::wasm::{FuncIndex, MemoryIndex};
 use cranelift_codegen::ir::condcodes::IntCC;
-use cranelift_codegen::ir::{self, InstBuilder, MemFlagsData, Signature, Type, types};
+use cranelift_codegen::ir::{
+    self, InstBuilder, MemFlagsData, Signature, StackSlotData, StackSlotKind, Type, Value, types,
+};
 use std::mem::offset_of;
 
 /// `int main(int argc, char **argv, char **envp)`: hands over to the runtime, with the program's description.
@@ -59,8 +61,25 @@ fn signature(env: &Env, params: &[Type], result: Type) -> Signature {
 }
 
 impl Translator<'_> {
+    /// Calls a function for an export, and keeps [`Program::entered`] meanwhile.
+    pub fn call_from_outside(&mut self, func: FuncIndex, args: &[Value]) -> Vec<Value> {
+        self.ensure_initialised();
+        let program = self.address_of(Symbol::Program);
+        let slot = StackSlotData::new(StackSlotKind::ExplicitSlot, POINTER.bytes(), 3);
+        let slot = self.builder.create_sized_stack_slot(slot);
+        let entered = offset_of!(Program, entered) as i32;
+        let around = self.builder.ins().load(POINTER, MemFlagsData::trusted(), program, entered);
+        let word = self.builder.ins().stack_addr(POINTER, slot, 0);
+        self.builder.ins().store(MemFlagsData::trusted(), around, word, 0);
+        self.builder.ins().store(MemFlagsData::trusted(), word, program, entered);
+        let results = self.call_any(func, args);
+        let around = self.builder.ins().load(POINTER, MemFlagsData::trusted(), word, 0);
+        self.builder.ins().store(MemFlagsData::trusted(), around, program, entered);
+        results
+    }
+
     /// A host may call an export before it has initialised the library: then that is done here.
-    pub fn ensure_initialised(&mut self) {
+    fn ensure_initialised(&mut self) {
         let program = self.address_of(Symbol::Program);
         let state = self.iconst(POINTER, offset_of!(Program, state) as i64);
         let state = self.builder.ins().iadd(program, state);

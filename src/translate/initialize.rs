@@ -9,7 +9,7 @@ use super::symbols::Region;
 use super::table::Entry;
 use super::translator::Translator;
 use super::{Env, State, begin};
-use crate::abi::Trap;
+use crate::abi::{Table, Trap};
 use crate::layout::{self, GlobalPlan, SegmentPlan, Symbol};
 use crate::wasm::constant::{self, Constant};
 use crate::wasm::structure;
@@ -17,13 +17,17 @@ use crate::wasm::{
     DataIndex, DataMode, Definition, ElementIndex, ElementItems, ElementMode, FuncIndex, GlobalIndex, TableIndex,
 };
 use cranelift_codegen::ir::{self, InstBuilder, Signature, Value, types};
+use std::mem::offset_of;
 use wasmparser::{ConstExpr, Operator};
 
 pub fn is_needed(env: &Env) -> bool {
     let Env { module, layout, .. } = env;
     module.start.is_some()
         || layout.globals.values().any(|plan| *plan == GlobalPlan::Computed)
-        || module.tables.keys().any(|table| layout::computed_fill(module, table).is_some())
+        || module
+            .tables
+            .keys()
+            .any(|table| layout::computed_fill(module, table).is_some() || layout.is_table_per_thread(table))
         || module.elements.keys().any(|element| computed_items(env, element).is_some())
         || layout.elements.values().chain(layout.data.values()).any(|plan| *plan == SegmentPlan::Computed)
 }
@@ -34,6 +38,7 @@ pub fn translate(env: &Env, out: &mut ir::Function) {
     let (mut translator, _) = Translator::new(env, &mut state, out);
     let it = &mut translator;
     it.open_entry();
+    env.module.tables.keys().for_each(|table| it.point_at_entries(table));
     env.layout.globals.keys().for_each(|global| it.initialize_global(global));
     env.module.tables.keys().for_each(|table| it.initialize_table(table));
     env.module.elements.keys().for_each(|element| it.compute_items(element));
@@ -64,6 +69,17 @@ impl Translator<'_> {
         };
         let value = self.evaluate(expr);
         self.set_global(global, value);
+    }
+
+    /// Where a thread's own entries are is not known before there is the thread.
+    fn point_at_entries(&mut self, table: TableIndex) {
+        if !self.env.layout.is_table_per_thread(table) {
+            return;
+        }
+        let (descriptor, entries) =
+            (self.address_of(Symbol::Table(table)), self.address_of(Symbol::TableEntries(table)));
+        let flags = self.trusted(Region::Descriptor);
+        self.builder.ins().store(flags, entries, descriptor, offset_of!(Table, base) as i32);
     }
 
     fn initialize_table(&mut self, table: TableIndex) {

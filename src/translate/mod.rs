@@ -15,15 +15,18 @@ mod atomic;
 mod body;
 mod bulk;
 mod call;
+mod callback;
 mod control;
 mod convention;
 mod entry;
 mod exception;
+mod foreign;
 mod initialize;
 mod legacy;
 mod memory;
 mod numeric;
 mod operator;
+mod pointer;
 mod reference;
 pub mod signature;
 mod simd;
@@ -31,8 +34,10 @@ mod symbols;
 mod table;
 mod thunk;
 mod translator;
+pub mod variadic;
 
 use crate::analyze::Facts;
+use crate::foreign::Foreign;
 use crate::layout::{Layout, Symbol};
 use crate::resolve::Linkage;
 use crate::wasm::{FuncIndex, Module};
@@ -41,6 +46,7 @@ use cranelift_codegen::ir;
 use cranelift_codegen::isa::TargetFrontendConfig;
 use cranelift_frontend::FunctionBuilderContext;
 use std::collections::BTreeSet;
+use variadic::CAbi;
 use wasmparser::{FuncValidatorAllocations, ValType};
 
 /// What every function of a module is translated with.
@@ -51,6 +57,10 @@ pub struct Env<'a> {
     pub layout: &'a Layout,
     /// Which imports other modules of the program define.
     pub linkage: &'a Linkage,
+    /// How C functions that are declared want their arguments.
+    pub foreign: &'a Foreign,
+    /// What the platform's C convention asks for beyond what Cranelift knows of it.
+    pub c: CAbi,
     /// Function imports that nothing defines: a call is a trap.
     pub undefined: &'a BTreeSet<FuncIndex>,
     pub target: TargetFrontendConfig,
@@ -134,6 +144,18 @@ pub fn translate_entry(env: &Env, symbol: Symbol, out: &mut ir::Function) {
 /// [`Symbol::Function`] of an imported function: from the internal convention to its C symbol, or to a trap where nothing defines it.
 pub fn translate_import_thunk(env: &Env, func: FuncIndex, out: &mut ir::Function) {
     thunk::import(env, func, out);
+}
+
+/// [`Symbol::Callback`] and [`Symbol::CallbackSlot`]: function pointers for C.
+///
+/// # Panics
+/// When `symbol` is another one.
+pub fn translate_callback(env: &Env, symbol: Symbol, out: &mut ir::Function) {
+    match symbol {
+        Symbol::Callback(callback) => callback::common(env, callback, out),
+        Symbol::CallbackSlot(callback, slot) => callback::slot(env, callback, slot, out),
+        other => panic!("{other:?} is no function pointer"),
+    }
 }
 
 /// [`Symbol::Initialize`]: what instantiation has to do at run time. `false`, and `out` unchanged, if that is nothing.

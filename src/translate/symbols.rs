@@ -10,7 +10,7 @@ use crate::layout::Symbol;
 use crate::wasm::{Definition, EntityIndex, FuncIndex, GlobalIndex, MemoryIndex, TableIndex, TypeIndex};
 use cranelift_codegen::ir::{
     AliasRegion, AliasRegionData, Endianness, ExtFuncData, ExternalName, FuncRef, GlobalValueData, InstBuilder,
-    MemFlagsData, SigRef, Value,
+    MemFlagsData, SigRef, Signature, Value,
 };
 use std::mem::offset_of;
 
@@ -33,10 +33,10 @@ impl Region {
 impl Translator<'_> {
     /// The address of a symbol.
     pub fn address_of(&mut self, symbol: Symbol) -> Value {
-        let Some(slot) = self.slot_of(symbol) else { return self.near_address(symbol) };
-        let slot = self.near_address(Symbol::Slot(slot));
-        let flags = MemFlagsData::trusted().with_readonly().with_can_move();
-        self.builder.ins().load(POINTER, flags, slot, 0)
+        match self.slot_of(symbol) {
+            Some(entity) => self.address_in_slot(entity),
+            None => self.near_address(symbol),
+        }
     }
 
     /// The address of a symbol that the linker puts next to the code.
@@ -49,13 +49,27 @@ impl Translator<'_> {
                     name: ExternalName::user(name),
                     offset: 0.into(),
                     colocated: true,
-                    tls: false,
+                    tls: self.env.layout.is_per_thread(symbol),
                 });
                 self.scratch.symbols.insert(symbol, value);
                 value
             }
         };
-        self.builder.ins().symbol_value(POINTER, value)
+        match self.env.layout.is_per_thread(symbol) {
+            true => self.builder.ins().tls_value(POINTER, value),
+            false => self.builder.ins().symbol_value(POINTER, value),
+        }
+    }
+
+    /// The address of an imported function's C symbol, which may be far away: a shared library's.
+    pub fn address_of_import(&mut self, func: FuncIndex) -> Value {
+        self.address_in_slot(EntityIndex::Function(func))
+    }
+
+    fn address_in_slot(&mut self, entity: EntityIndex) -> Value {
+        let slot = self.near_address(Symbol::Slot(entity));
+        let flags = MemFlagsData::trusted().with_readonly().with_can_move();
+        self.builder.ins().load(POINTER, flags, slot, 0)
     }
 
     /// The first byte of a memory. The one place that knows how it is found.
@@ -136,6 +150,19 @@ impl Translator<'_> {
             Symbol::Builtin(it) => self.builder.import_signature(signature::builtin(self.env, it)),
             other => panic!("{other:?} is never called"),
         };
+        self.declare_callee(symbol, signature)
+    }
+
+    /// A callee of any kind, with a signature that belongs to it.
+    pub fn callee_with(&mut self, symbol: Symbol, signature: Signature) -> FuncRef {
+        if let Some(callee) = self.scratch.functions.get(&symbol) {
+            return *callee;
+        }
+        let signature = self.builder.import_signature(signature);
+        self.declare_callee(symbol, signature)
+    }
+
+    fn declare_callee(&mut self, symbol: Symbol, signature: SigRef) -> FuncRef {
         let name = self.builder.func.declare_imported_user_function(symbol.encode());
         let callee = self.builder.import_function(ExtFuncData {
             name: ExternalName::user(name),

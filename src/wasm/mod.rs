@@ -76,6 +76,8 @@ pub struct Module<'a> {
     pub data: PrimaryMap<DataIndex, Data<'a>>,
     /// Names of functions and tags from the name section.
     pub names: names::Names<'a>,
+    /// Name and contents of the custom sections that the specification does not know.
+    pub custom: Vec<(&'a str, &'a [u8])>,
     /// Which branches are likely to be taken.
     pub hints: hints::BranchHints,
     /// What validating a body needs; shared by all bodies.

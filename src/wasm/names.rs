@@ -4,13 +4,15 @@
 
 use super::{FuncIndex, TagIndex};
 use cranelift_entity::{EntityRef, SecondaryMap};
-use wasmparser::{BinaryReader, Name, NameSectionReader};
+use wasmparser::{BinaryReader, IndirectNameMap, Name, NameSectionReader};
 
 #[derive(Default)]
 pub struct Names<'a> {
     module: Option<&'a str>,
     functions: SecondaryMap<FuncIndex, Option<&'a str>>,
     tags: SecondaryMap<TagIndex, Option<&'a str>>,
+    /// Of parameters and other locals: read when somebody asks.
+    locals: Option<IndirectNameMap<'a>>,
 }
 
 impl<'a> Names<'a> {
@@ -33,6 +35,7 @@ impl<'a> Names<'a> {
                         }
                     }
                 }
+                Ok(Name::Local(map)) => self.locals = Some(map),
                 Ok(_) => {}
                 Err(_) => return,
             }
@@ -49,6 +52,20 @@ impl<'a> Names<'a> {
 
     pub fn tag(&self, tag: TagIndex) -> Option<&'a str> {
         self.tags.get(tag).copied().flatten()
+    }
+
+    /// Names of the first `n` parameters of a function.
+    pub fn parameters(&self, func: FuncIndex, n: usize) -> Vec<Option<&'a str>> {
+        let mut names = vec![None; n];
+        let functions = self.locals.clone().into_iter().flatten().map_while(Result::ok);
+        for function in functions.filter(|function| function.index == func.as_u32()) {
+            for naming in function.names.map_while(Result::ok) {
+                if let Some(name) = names.get_mut(naming.index as usize) {
+                    *name = Some(naming.name);
+                }
+            }
+        }
+        names
     }
 
     /// Gives a tag a name where it has none.

@@ -40,6 +40,7 @@ pub fn parse(wasm: &[u8], features: WasmFeatures) -> Result<Module<'_>> {
             elements: PrimaryMap::new(),
             data: PrimaryMap::new(),
             names: Names::default(),
+            custom: Vec::new(),
             hints: BranchHints::default(),
             resources: None,
             features,
@@ -171,6 +172,7 @@ impl<'a> Builder<'a> {
                 KnownCustom::Name(_) => {
                     self.name_section = Some(wasmparser::BinaryReader::new(section.data(), section.data_offset()));
                 }
+                KnownCustom::Unknown => module.custom.push((section.name(), section.data())),
                 KnownCustom::BranchHints(hints) => module.hints = BranchHints::read(hints),
                 _ => {}
             },

@@ -11,8 +11,25 @@ use std::process::Command;
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-/// How both compilers are told to work, batch by batch.
-const FLAGS: [(&str, &[&str]); 4] = [("-O2", &[]), ("-O0", &["-O0"]), ("-O1", &["--cpu", "native"]), ("-O3", &["-Os"])];
+/// How the program is made, batch by batch.
+struct Making {
+    /// The C compiler's level.
+    c: &'static str,
+    flags: &'static [&'static str],
+    /// What the modules become, and the ending of its file.
+    library: (&'static str, &'static str),
+}
+
+const STATIC: (&str, &str) = ("staticlib", "a");
+const SHARED: (&str, &str) = ("sharedlib", "so");
+
+const MAKING: [Making; 5] = [
+    Making { c: "-O2", flags: &[], library: STATIC },
+    Making { c: "-O0", flags: &["-O0"], library: STATIC },
+    Making { c: "-O1", flags: &["--cpu", "native"], library: STATIC },
+    Making { c: "-O2", flags: &[], library: SHARED },
+    Making { c: "-O3", flags: &["-Os"], library: STATIC },
+];
 
 /// See [`Batch::names`].
 const FIRST_WAY: &str = "export_raw";
@@ -36,18 +53,20 @@ impl Batch {
         Batch { number, first_signature, signatures, results: OnceLock::new(), is_reported: AtomicBool::new(false) }
     }
 
-    /// The names of the cases: each signature in each of [`WAYS`], and once more, in a process of its own, in [`FIRST_WAY`], where it is
+    /// The cases by number and name: each signature in each of [`WAYS`], and once more, in a process of its own, in [`FIRST_WAY`], where it is
     /// the first call into Wasm.
-    pub fn names(&self) -> Vec<String> {
+    pub fn names(&self) -> Vec<(usize, String)> {
         let name = |place: usize, way: &str| {
             format!("{:03}-{}-{way}", self.first_signature + place, self.signatures[place].name())
         };
         let places = 0..self.signatures.len();
         let usual = places.clone().flat_map(|place| WAYS.iter().map(move |way| (place, *way)));
-        usual.chain(places.map(|place| (place, "first_call"))).map(|(place, way)| name(place, way)).collect()
+        let all = usual.chain(places.map(|place| (place, "first_call"))).enumerate();
+        let can_be = |place: usize, way| way != "pointer" || module::has_pointer(&self.signatures[place]);
+        all.filter(|(_, (place, way))| can_be(*place, *way)).map(|(n, (place, way))| (n, name(place, way))).collect()
     }
 
-    /// The result of case `number`, in the order of [`Batch::names`].
+    /// The result of case `number`, by its number in [`Batch::names`].
     ///
     /// # Errors
     /// Everything that is wrong, or why the program could not be made or run.
@@ -85,7 +104,7 @@ impl Batch {
     }
 
     fn build(&self, processor: &Processor, folder: &Path) -> Result<()> {
-        let (c_level, flags) = FLAGS[self.number % FLAGS.len()];
+        let Making { c, flags, library: (form, ending) } = &MAKING[self.number % MAKING.len()];
         let files = [
             ("processor.h", processor.header()),
             ("support.h", include_str!("support.h").to_owned()),
@@ -93,18 +112,25 @@ impl Batch {
             ("processor.S", processor.assembly.to_owned()),
             ("batch.c", source::source(processor, &self.signatures)),
             ("m.wat", module::main_module(&self.signatures)),
+            ("m.imports", module::declarations(&self.signatures)),
             ("n.wat", module::other_module(&self.signatures)),
         ];
         for (name, text) in files {
             std::fs::write(folder.join(name), text)?;
         }
-        for module in ["m.wat", "n.wat"] {
+        for name in ["m", "n"] {
             let mut command = Command::new(env!("CARGO_BIN_EXE_wasm2native"));
-            run(command.args(flags).args(["--emit", "staticlib", module]).current_dir(folder))?;
+            let output = format!("{form}=lib{name}2.{ending}");
+            let input = format!("{name}.wat");
+            if name == "m" {
+                command.args(["--imports", "m.imports"]);
+            }
+            run(command.args(*flags).args(["--prefix", name, "--emit", &output, &input]).current_dir(folder))?;
         }
         let mut command = Command::new("cc");
-        command.args([c_level, "-std=gnu11", "-Wall", "-Wextra", "-Werror", "-o", "program"]);
-        run(command.args(["support.c", "batch.c", "processor.S", "n.a", "m.a"]).current_dir(folder))
+        command.args([c, "-std=gnu11", "-Wall", "-Wextra", "-Werror", "-rdynamic", "-o", "program"]);
+        command.args(["support.c", "batch.c", "processor.S", "-L.", "-ln2", "-lm2", "-Wl,-rpath,$ORIGIN"]);
+        run(command.current_dir(folder))
     }
 }
 

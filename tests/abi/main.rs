@@ -61,7 +61,7 @@ fn calls(processor: &'static Processor, seed: u64) -> Vec<Trial> {
     let batches: Vec<_> = signatures.chunks(BATCH).enumerate().map(batch).collect();
     let mut trials: Vec<(usize, Trial)> = Vec::new();
     for batch in batches {
-        for (number, name) in batch.names().into_iter().enumerate() {
+        for (number, name) in batch.names() {
             let batch = Arc::clone(&batch);
             let run = move || batch.case(number, processor).map_err(Failed::from);
             trials.push((number, Trial::test(name, run)));

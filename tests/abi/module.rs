@@ -63,6 +63,9 @@ pub fn main_module(signatures: &[Signature]) -> String {
             text += &format!("(import \"env\" \"k{number}_{name}\" (func $k{number}_{name} (type $k{number})))\n");
         }
         text += &format!("(import \"env\" \"k{number}_back\" (func $k{number}_back (type $k{number}_down)))\n");
+        if has_pointer(&signatures[number]) {
+            text += &format!("(import \"env\" \"k{number}_keep\" (func $k{number}_keep (param i32)))\n");
+        }
     }
     for (role, kind, place) in globals(signatures) {
         let (name, ty) = (global(role, kind, place), kind.wasm());
@@ -74,6 +77,10 @@ pub fn main_module(signatures: &[Signature]) -> String {
     for (number, signature) in signatures.iter().enumerate() {
         text += &functions(number, signature).replace("$kK", &format!("$k{number}"));
         text += &pair(signatures, number);
+        if has_pointer(&signatures[number]) {
+            let take = format!("(call $k{number}_keep (i32.const {}))", 2 * number + 1);
+            text += &format!("(func (export \"k{number}_give_pointer\") {take})\n");
+        }
     }
     text + ")\n"
 }
@@ -114,6 +121,21 @@ fn functions(number: usize, signature: &Signature) -> String {
     add("down", "(type $kK_down)", &recursion);
     // An import, exported.
     text + &format!("(export \"k{number}_again\" (func $kK_raw))\n")
+}
+
+/// Whether `kK_take` can become a C function pointer: declarations know no structures of results.
+pub fn has_pointer(signature: &Signature) -> bool {
+    !signature.returns_structure()
+}
+
+/// The declarations of `kK_keep`, which gets the index of `kK_take` in the table as a function pointer.
+pub fn declarations(signatures: &[Signature]) -> String {
+    let line = |(number, signature): (usize, &Signature)| {
+        let params: Vec<_> = signature.params().map(Kind::wasm).collect();
+        let result = signature.results().next().map_or(String::new(), |kind| format!(" -> {}", kind.wasm()));
+        format!("env.k{number}_keep: (take: funcptr(({}){result}))\n", params.join(", "))
+    };
+    signatures.iter().enumerate().filter(|(_, signature)| has_pointer(signature)).map(line).collect()
 }
 
 /// Gives constants to the import, and then to that of the next signature: two calls share a frame, with all that they need of it.

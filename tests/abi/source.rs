@@ -1,16 +1,17 @@
 //! The C side of a batch that depends on its signatures: prototypes and calls as the C compiler makes them, and tables for `support.c`.
 
 use crate::kind::{Kind, Value};
-use crate::module::{global, globals, sizes};
+use crate::module::{global, globals, has_pointer, sizes};
 use crate::processor::{Processor, Slot};
 use crate::signature::Signature;
 
 /// The functions of `support.c` that make a case each.
-pub const WAYS: [&str; 15] = [
+pub const WAYS: [&str; 16] = [
     "export_typed",
     "export_raw",
     "export_indirect",
     "export_cross",
+    "pointer",
     "import_typed",
     "import_raw",
     "import_indirect",
@@ -93,6 +94,7 @@ fn function(processor: &Processor, signature: &Signature) -> String {
     let out = structure.then(|| "struct kK_results *out".to_owned());
     let params = signature.params().enumerate().map(|(at, kind)| format!("{} p{at}", kind.c()));
     let params: Vec<_> = out.into_iter().chain(params).collect();
+    let has_pointer = has_pointer(signature);
     let params = if params.is_empty() { "void".to_owned() } else { params.join(", ") };
     if structure {
         text += &format!("struct kK_results {{{fields}}};\n");
@@ -110,6 +112,11 @@ fn function(processor: &Processor, signature: &Signature) -> String {
         }
     }
     text += "void n_kK_cross(void);\n";
+    if has_pointer {
+        text += "void m_kK_give_pointer(void);\nvoid kK_keep(void (*)(void));\n";
+        text +=
+            "static void (*kK_pointer)(void);\nvoid kK_keep(void (*pointer)(void))\n{\n    kK_pointer = pointer;\n}\n";
+    }
     text += &format!("{result} m_kK_take({params});\n{result} kK_typed({params});\n");
     text += &receiver(signature, &format!("{result} kK_typed({params})"));
     text += &caller(signature);
@@ -194,6 +201,9 @@ fn row(signature: &Signature) -> String {
     ];
     if signature.returns_structure() {
         fields.push(".offsets = kK_offsets, .size = sizeof(struct kK_results)".to_owned());
+    }
+    if has_pointer(signature) {
+        fields.push(".give_pointer = m_kK_give_pointer, .pointer = &kK_pointer".to_owned());
     }
     fields.extend(EXPORTS.map(|name| format!(".{name} = (void (*)(void))m_kK_{name}")));
     format!("    {{{}}},\n", fields.join(", "))

@@ -92,6 +92,8 @@ struct signature {
     void (*take)(void), (*give_typed)(void), (*give_raw)(void), (*give_indirect)(void), (*give_reference)(void);
     void (*give_own)(void), (*give_pair)(void);
     void (*tail)(void), (*tail_indirect)(void), (*tail_reference)(void);
+    /* Gives C a pointer to `take`, which is kept in `pointer`. Null if there is none. */
+    void (*give_pointer)(void), (**pointer)(void);
     void (*pass)(void), (*down)(void), (*again)(void), (*cross)(void);
 };
 

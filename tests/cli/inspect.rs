@@ -10,8 +10,8 @@ fn rows(text: &str) -> Vec<String> {
 #[test]
 fn a_program_tells_what_it_was_given() {
     let place = Place::with(&[("args.wat", ARGS)]);
-    let flags = "args.wat -o app --dir .::/data --dir /tmp --env A=b --env HOME --inherit-env --max-memory 16M --max-stack 64K \
-                 --fixed-powers --cpu x86-64-v3";
+    let flags = "args.wat -o app --dir .::/data --dir /tmp --dir /usr::/usr::ro --env A=b --env HOME --inherit-env \
+                 --max-memory 16M --max-stack 64K --fixed-powers --cpu x86-64-v3";
     let flags: Vec<&str> = flags.split_whitespace().collect();
     place.wasm2native(&flags).succeeds();
     let expected = [
@@ -19,11 +19,14 @@ fn a_program_tells_what_it_was_given() {
         "runs _start (WASI)",
         "directories . as /data",
         "/tmp",
+        "/usr (read-only)",
         "environment A=b",
         "HOME (the value it has at run time)",
         "everything it is started with (--inherit-env)",
+        "calls WASI args_get, args_sizes_get, fd_write, proc_exit",
         "calls C none",
-        "memory at most 16777216 bytes",
+        "memory 65536 bytes at the start, at most 4294967296",
+        "at most 16777216 bytes",
         "stack at most 65536 bytes",
         "at run time nothing more can be granted (--fixed-powers: WASM2NATIVE_OPTIONS is ignored)",
         "processor x86-64-v3 or later",
@@ -41,6 +44,7 @@ fn a_closed_program_has_nothing() {
         "runs main",
         "directories none",
         "environment none",
+        "calls WASI none",
         "calls C none",
         "memory no limit of its own",
         "stack no limit of its own",
@@ -54,6 +58,23 @@ fn a_closed_program_has_nothing() {
     place.wasm2native(&["--invoke", "fib", "fib.wat"]).succeeds();
     let text = place.wasm2native(&["inspect", "fib"]).succeeds().stdout;
     assert!(text.contains("fib (--invoke: "), "{text}");
+}
+
+/// A grant that can't be understood is an error when it is given, on the command line and when running.
+#[test]
+fn grants_are_checked() {
+    let place = Place::with(&[("args.wat", ARGS)]);
+    let message = "after the second `::` only `ro` can stand";
+    place.wasm2native(&["args.wat", "--dir", "a::b::rw"]).fails(2, &[message]);
+    place.wasm2native(&["args.wat", "--dir", "a::"]).fails(2, &["the name after `::` is empty"]);
+    place.wasm2native(&["args.wat", "-o", "app"]).succeeds();
+    let run = |options: &str| {
+        let mut command = std::process::Command::new(place.path("app"));
+        crate::outcome(command.env_clear().env("WASM2NATIVE_OPTIONS", options))
+    };
+    run("--dir a::b::rw").fails(2, &[message, "a::b::rw"]);
+    run("--dir ::b").fails(2, &["the directory's name is empty"]);
+    run("--dir /nowhere-at-all::b::ro").fails(1, &["cannot open directory `/nowhere-at-all`"]);
 }
 
 #[test]

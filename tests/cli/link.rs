@@ -226,6 +226,8 @@ fn several_modules_are_linked_with_the_same_objects() {
     assert_eq!((place.program("out/a", &[]).status, place.program("out/b", &[]).status), (3, 4));
     place.wasm2native(&["x.o"]).fails(2, &["<INPUT> is missing: x.o is no module"]);
     place.wasm2native(&["-c", "a.wat", "x.o"]).fails(2, &["x.o: objects and libraries are linked into programs only"]);
+    let object = place.wasm2native(&["-c", "a.wat", "--allow-undefined"]).succeeds();
+    assert!(object.stderr.starts_with("warning: -l, -L, ") && object.stderr.contains("have no effect"), "{object:?}");
     place.wasm2native(&["a.wat", "x.o", "-o", "x.o"]).fails(2, &["x.o is the input, and would be overwritten"]);
 }
 
@@ -335,6 +337,31 @@ fn keep_shows_how_it_was_linked() {
         let said = place.wasm2native(&["a.wat", "--keep", "-Wl,-z,now", "--linker", "cc -static"]).succeeds().stderr;
         assert!(said.starts_with("/") && said.contains("cc -static -o ") && said.ends_with(" -Wl,-z,now\n"), "{said}");
         assert_eq!(place.program("a", &[]).status, 42);
+    }
+}
+
+#[test]
+fn a_signal_takes_away_what_a_compiler_works_with() {
+    let place = Place::with(&[("a.wat", ANSWER), ("b.c", ""), ("slow", "#!/bin/sh\nexec sleep 3\n")]);
+    std::fs::create_dir(place.path("tmp")).expect("folders can be made");
+    let mode = std::os::unix::fs::PermissionsExt::from_mode(0o755);
+    std::fs::set_permissions(place.path("slow"), mode).expect("it is ours");
+    for (signal, status) in [("INT", 130), ("TERM", 143), ("HUP", 129)] {
+        for args in
+            [&["a.wat", "-o", "a", "--linker", "./slow"][..], &["a.wat", "b.c", "-o", "a", "--linker", "./slow"]]
+        {
+            let mut command = place.command(args);
+            let mut child = command.env("TMPDIR", place.path("tmp")).spawn().expect("the command starts");
+            while place.list("tmp").is_empty() {
+                assert!(child.try_wait().expect("it is ours").is_none(), "it ended too early");
+                std::thread::sleep(std::time::Duration::from_millis(5));
+            }
+            let id = child.id().to_string();
+            assert_eq!(outcome(Command::new("kill").args(["-s", signal, &id])).status, 0);
+            let ended = std::os::unix::process::ExitStatusExt::signal(&child.wait().expect("it ends"));
+            assert_eq!(ended.map(|signal| signal + 128), Some(status));
+            assert!(place.list("tmp").is_empty(), "{signal}");
+        }
     }
 }
 

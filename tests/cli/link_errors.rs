@@ -186,6 +186,15 @@ fn objects_that_do_not_fit_together() {
             && broken.contains("'y'"),
         "{broken}"
     );
+    place.write(
+        "alloc.c",
+        "int counter; void *malloc(unsigned long n) { return 0; } int helper(int x) { return malloc(x) != 0; }\n",
+    );
+    place.compile(&["-c", "-fPIC", "-fno-builtin", "alloc.c"]);
+    let alloc = error(&place, &["alloc.o"]);
+    let expected =
+        "error: caller.wat: symbols that are defined twice:\n  malloc, defined in alloc.o and <the C library, ";
+    assert!(alloc.starts_with(expected) && alloc.contains("\nhelp: "), "{alloc}");
     // What may stand twice: weak definitions, and a member that nothing needs.
     for files in [&["one.o", "libtwo.a"][..], &["one.o", "weak.o"], &["weak.o", "one.o"]] {
         place.wasm2native(&[&["caller.wat", "-o", "app"], files].concat()).succeeds();

@@ -4,6 +4,7 @@
 
 mod build;
 mod cache;
+mod foreign;
 mod inspect;
 mod link;
 mod link_errors;

@@ -42,6 +42,21 @@ fn imports_with_their_symbols_and_places() {
     ];
     assert_eq!(lines, expected.map(|line| line.replace('|', "\t")));
     place.write(
+        "m2.wat",
+        r#"(module (import "env" "qsort" (func (param i32 i32 i32 i32))) (import "env" "printf" (func (param i32 i32) (result i32)))
+           (memory (export "memory") 1) (table 2 funcref))"#,
+    );
+    let sort = "env.qsort: (base: ptr[len=n*size], n: usize, size: usize, funcptr((ptr, ptr) -> i32))";
+    let declared = print(
+        &place,
+        &["--print", "imports", "m2.wat", "--import", sort, "--import", "env.printf: (cstr, ...) -> i32"],
+    );
+    let column = |line: &String| line.split('\t').nth(5).map(str::to_owned);
+    assert_eq!(
+        declared.iter().filter_map(column).collect::<Vec<_>>(),
+        ["void qsort(void *, uint64_t, uint64_t, int32_t (*)(void *, void *));", "int32_t printf(const char *, ...);"]
+    );
+    place.write(
         "a.wat",
         r#"(module (import "x\t" "y.z" (func (result i32))) (func (export "main") (result i32) (call 0)))"#,
     );

@@ -14,11 +14,13 @@ use libtest_mimic::{Arguments, Failed, Trial};
 use read::{Picture, Section, Symbol};
 use std::collections::BTreeSet;
 use std::path::Path;
+use support::directive::Entry;
 use support::fixture::{self, Fixture};
 use wasm2native::abi;
 use wasm2native::codegen::cranelift::target::TARGETS;
 use wasm2native::driver;
-use wasm2native::options::{Cpu, Emit, Options, Output};
+use wasm2native::foreign::LIBRARY;
+use wasm2native::options::{Cpu, Emit, Options, Origin, Output, Source};
 use wasm2native::progress::Silent;
 use wasm2native::wasm::input::Input;
 
@@ -91,16 +93,15 @@ fn failed(error: anyhow::Error) -> Failed {
 }
 
 /// An object of the module, for `kind`.
-fn object(kind: Kind, name: &str, source: &[u8], enable: &[String]) -> Result<Vec<u8>> {
+fn object(kind: Kind, name: &str, source: &[u8], options: &Options) -> Result<Vec<u8>> {
     let folder = tempfile::tempdir()?;
     let path = folder.path().join(name);
     std::fs::write(&path, source)?;
     let options = Options {
         target: Some(kind.target.to_owned()),
         cpu: kind.cpu.map_or(Cpu::Default, |name| Cpu::Named(name.to_owned())),
-        enable: enable.to_vec(),
         prefix: Some(PREFIX.to_owned()),
-        ..Options::default()
+        ..options.clone()
     };
     let output = folder.path().join("it.o");
     let outputs = [Output { emit: Emit::Obj, file: output.clone() }];
@@ -117,13 +118,13 @@ fn check_fixture(path: &Path) -> Result<()> {
         return Ok(());
     }
     let wasm = wat::parse_bytes(&source)?;
-    let enable: Vec<_> = flag(&fixture.setup.build, "--enable").map(str::to_owned).collect();
+    let options = options(&fixture)?;
     let mut here = None;
     for kind in KINDS {
         let check = || {
-            let picture = read::read(&object(kind, "it.wat", &source, &enable)?)?;
+            let picture = read::read(&object(kind, "it.wat", &source, &options)?)?;
             check_form(kind, &picture)?;
-            check_symbols(kind, &picture, &wasm)?;
+            check_symbols(kind, &picture, &wasm, options.imports.is_empty())?;
             anyhow::Ok((undefined(kind, &picture)?, exported(kind, &picture)?))
         };
         let symbols = check().with_context(|| kind.target)?;
@@ -133,9 +134,30 @@ fn check_fixture(path: &Path) -> Result<()> {
     Ok(())
 }
 
-/// The values of a flag that may be repeated.
-fn flag<'a>(flags: &'a [String], name: &str) -> impl Iterator<Item = &'a str> {
-    flags.windows(2).filter(move |pair| pair[0] == name).flat_map(|pair| pair[1].split(','))
+/// Those flags of the fixture that an object depends on.
+fn options(fixture: &Fixture) -> Result<Options> {
+    let mut options = Options::default();
+    for pair in fixture.setup.build.windows(2) {
+        match pair[0].as_str() {
+            "--enable" => options.enable.extend(pair[1].split(',').map(str::to_owned)),
+            "--import" => options.imports.push(Source { origin: Origin::Line, text: pair[1].clone() }),
+            "--imports" => options.imports.push(declarations(fixture, &pair[1])?),
+            _ => {}
+        }
+    }
+    Ok(options)
+}
+
+fn declarations(fixture: &Fixture, name: &str) -> Result<Source> {
+    if name == "libc" {
+        return Ok(Source { origin: Origin::Library, text: LIBRARY.to_owned() });
+    }
+    let file = fixture.setup.entries.iter().find_map(|entry| match entry {
+        Entry::File(file, bytes) if file == name => Some(bytes.clone()),
+        _ => None,
+    });
+    let text = String::from_utf8(file.with_context(|| format!("the fixture has no file {name}"))?)?;
+    Ok(Source { origin: Origin::File(name.to_owned()), text })
 }
 
 /// What holds for every object, whatever is in it.
@@ -188,7 +210,9 @@ fn section<'a>(picture: &'a Picture, name: &str) -> Result<&'a Section> {
 }
 
 /// Undefined symbols are imports or the runtime's; exports are defined and global.
-fn check_symbols(kind: Kind, picture: &Picture, wasm: &[u8]) -> Result<()> {
+///
+/// Declarations may give imports any symbol: then only the exports are looked at.
+fn check_symbols(kind: Kind, picture: &Picture, wasm: &[u8], undeclared: bool) -> Result<()> {
     let mut imports = BTreeSet::new();
     let mut exports = Vec::new();
     for payload in wasmparser::Parser::new(0).parse_all(wasm) {
@@ -214,7 +238,7 @@ fn check_symbols(kind: Kind, picture: &Picture, wasm: &[u8]) -> Result<()> {
     let mut needs = abi::BUILTINS.map(|(name, ..)| name).to_vec();
     needs.push("w2n_wasi_start");
     let unknown = undefined.iter().find(|name| !imports.contains(*name) && !needs.contains(&name.as_str()));
-    ensure!(unknown.is_none(), "{unknown:?} is neither an import nor the runtime's");
+    ensure!(unknown.is_none() || !undeclared, "{unknown:?} is neither an import nor the runtime's");
     let exported = exported(kind, picture)?;
     // An import that is exported again keeps its own symbol and gets no other.
     let missing = exports.iter().find(|name| !exported.contains(*name) && imports.is_empty());
@@ -253,7 +277,7 @@ fn escape(name: &str) -> String {
 /// Every kind of import and of need, and exactly these.
 fn imports_and_exports(kind: Kind) -> Result<()> {
     let source = include_bytes!("edges.wat");
-    let picture = read::read(&object(kind, "edges.wat", source, &[])?)?;
+    let picture = read::read(&object(kind, "edges.wat", source, &Options::default())?)?;
     let set = |names: &[&str]| names.iter().map(|name| name.to_string()).collect::<BTreeSet<_>>();
     let undefined = undefined(kind, &picture)?;
     let wanted = ["puts", "other_counter", "other_table", "other_fault", "other_odd_x20name_x21"];
@@ -282,7 +306,7 @@ fn byte_order(kind: Kind) -> Result<()> {
         (memory (export "memory") 1) (data (i32.const 0) "\01\02\03\04")
         (global (export "narrow") (mut i32) (i32.const 0x01020304))
         (global (export "wide") (mut f64) (f64.const 1)))"#;
-    let bytes = object(kind, "it.wat", source, &[])?;
+    let bytes = object(kind, "it.wat", source, &Options::default())?;
     let picture = read::read(&bytes)?;
     let place = |name: &str| -> Result<usize> {
         let name = kind.symbol(name);
@@ -306,7 +330,7 @@ fn byte_order(kind: Kind) -> Result<()> {
 fn signatures(kind: Kind) -> Result<()> {
     let source = br#"(module (table (export "t") 1 funcref) (elem (i32.const 0) $f)
         (func $f (param i32 f64) (result i64) (i64.const 1)))"#;
-    let picture = read::read(&object(kind, "it.wat", source, &[])?)?;
+    let picture = read::read(&object(kind, "it.wat", source, &Options::default())?)?;
     let find = |name: &str| {
         let name = kind.symbol(name);
         picture.symbols.iter().position(|it| it.name == name).with_context(|| format!("no symbol {name}"))
@@ -372,11 +396,13 @@ fn no_vectors_on_riscv64() -> Result<()> {
         "(module (func (export \"f\") (local v128)))",
         "(module (global $g (mut v128) (v128.const i64x2 1 2)) (func (export \"f\") (drop (global.get $g))))",
     ] {
-        let Err(error) = object(kind, "it.wat", source.as_bytes(), &[]) else { bail!("it compiles: {source}") };
+        let Err(error) = object(kind, "it.wat", source.as_bytes(), &Options::default()) else {
+            bail!("it compiles: {source}")
+        };
         ensure!(format!("{error:#}").contains("--cpu rv64gcv"), "{source}: {error:#}");
     }
     let source = br#"(module (memory 1) (func (export "f")
         (memory.fill (i32.const 0) (i32.const 1) (i32.const 31))
         (memory.copy (i32.const 0) (i32.const 100) (i32.const 32))))"#;
-    check_form(kind, &read::read(&object(kind, "it.wat", source, &[])?)?)
+    check_form(kind, &read::read(&object(kind, "it.wat", source, &Options::default())?)?)
 }

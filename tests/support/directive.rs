@@ -13,7 +13,8 @@
 //! (`binary`: hand over
 //! the binary form), `emit` (`clif`, `asm`, `wat`: compare that text, run nothing), `cc` (flags of the C compiler),
 //! `differential`
-//! (why it is not compared with wasmtime), `bench` (arguments for `benches/`, where it runs longer). Anything else is an error.
+//! (why it is not compared with wasmtime), `bench` (arguments for `benches/`, where it runs longer), `hosts` (where a program in Cot
+//! can run: `native`, `wasi`, `bare`). Anything else is an error.
 
 use anyhow::{Context, Result, bail};
 use std::iter::Peekable;
@@ -30,6 +31,7 @@ pub struct Setup {
     pub cc: Vec<String>,
     pub differential: Option<String>,
     pub bench: Option<Vec<String>>,
+    pub hosts: Option<Vec<String>>,
     pub entries: Vec<Entry>,
 }
 
@@ -132,6 +134,7 @@ fn setting(setup: &mut Setup, key: &str, value: &str) -> Result<bool> {
         "emit" => setup.emit = Some(value.to_owned()),
         "cc" => setup.cc = split(value)?,
         "bench" => setup.bench = Some(split(value)?),
+        "hosts" => setup.hosts = Some(split(value)?),
         "differential" => setup.differential = Some(value.to_owned()),
         _ => return Ok(false),
     }

@@ -23,6 +23,18 @@ pub struct Outcome {
 /// # Errors
 /// When it can't be started or takes longer than [`LIMIT`]; then it has been killed.
 pub fn run(command: &mut Command, stdin: &[u8]) -> Result<Outcome> {
+    run_with(command, Some(stdin))
+}
+
+/// As [`run`], with an input that never comes and never ends.
+///
+/// # Errors
+/// As [`run`].
+pub fn run_without_input(command: &mut Command) -> Result<Outcome> {
+    run_with(command, None)
+}
+
+fn run_with(command: &mut Command, stdin: Option<&[u8]>) -> Result<Outcome> {
     let program = command.get_program().to_string_lossy().into_owned();
     command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
     let mut child = command.spawn().with_context(|| format!("can't start {program}"))?;
@@ -30,8 +42,14 @@ pub fn run(command: &mut Command, stdin: &[u8]) -> Result<Outcome> {
     let mut stdout = child.stdout.take().expect("piped");
     let mut stderr = child.stderr.take().expect("piped");
     thread::scope(|scope| {
-        // A program that does not read its input is no error.
-        scope.spawn(move || input.write_all(stdin));
+        let _open = match stdin {
+            Some(stdin) => {
+                // A program that does not read its input is no error.
+                scope.spawn(move || input.write_all(stdin));
+                None
+            }
+            None => Some(input),
+        };
         let stdout = scope.spawn(move || read_all(&mut stdout));
         let stderr = scope.spawn(move || read_all(&mut stderr));
         let deadline = Instant::now() + LIMIT;

@@ -71,6 +71,23 @@ pub fn compile(fixture: &Fixture) -> Result<Vec<u8>> {
     Ok(std::fs::read(kept)?)
 }
 
+/// A module from several files of C. It is compiled each time.
+///
+/// # Errors
+/// When there is no compiler, or it does not accept them.
+pub fn compile_files(files: &[PathBuf], flags: &[String]) -> Result<Vec<u8>> {
+    let compiler = compiler().context(HINT)?;
+    let scratch = tempfile::tempdir()?;
+    let product = scratch.path().join("out.wasm");
+    let mut command = Command::new(compiler.c[0]);
+    command.args(&compiler.c[1..]).args(["-O2", "-s"]).args(flags).args(files).arg("-o").arg(&product);
+    let output = command.output().context("can't start the C compiler")?;
+    if !output.status.success() {
+        bail!("the C compiler refused them:\n{}", String::from_utf8_lossy(&output.stderr));
+    }
+    Ok(std::fs::read(product)?)
+}
+
 fn build(fixture: &Fixture, command: &[&str], flags: &[String], kept: &PathBuf) -> Result<()> {
     let scratch = tempfile::tempdir()?;
     let source = scratch.path().join(&fixture.name);

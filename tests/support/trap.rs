@@ -3,7 +3,7 @@
 use super::process::Outcome;
 
 /// The messages of `wasi-shim`, each with what wasmtime says instead.
-const KINDS: [(&str, &[&str]); 17] = [
+const KINDS: [(&str, &[&str]); 18] = [
     ("unreachable", &["wasm `unreachable` instruction executed"]),
     (
         "out of bounds memory access in a WASI call",
@@ -20,6 +20,7 @@ const KINDS: [(&str, &[&str]); 17] = [
     ("invalid conversion to integer", &[]),
     ("call stack exhausted", &[]),
     ("null reference", &[]),
+    ("host address outside of linear memory", &[]),
     ("uncaught exception", &["thrown Wasm exception"]),
     ("null function reference", &[]),
     ("unaligned atomic", &[]),

@@ -10,7 +10,7 @@ use std::io::{Read, Write};
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 use std::sync::OnceLock;
-use wasm2native::abi::WASI_FUNCTIONS;
+use wasm2native::abi::wasi;
 
 /// Bytes of the guest's memory.
 pub const MEMORY: u32 = 4 << 16;
@@ -34,7 +34,7 @@ pub fn text() -> String {
     let mut imports = String::new();
     let mut arms = String::new();
     let mut blocks = String::new();
-    for (index, (name, params, results)) in WASI_FUNCTIONS.iter().enumerate() {
+    for (index, (name, params, results)) in wasi::FUNCTIONS.iter().enumerate() {
         let types: Vec<_> = params.chars().map(|letter| if letter == 'l' { "i64" } else { "i32" }).collect();
         let result = if results.is_empty() { "" } else { "(result i32)" };
         writeln!(imports, "(import {MODULE:?} {name:?} (func ${name} (param {}) {result}))", types.join(" "))
@@ -49,7 +49,7 @@ pub fn text() -> String {
         writeln!(arms, ") {call}").expect("a string takes everything");
         blocks.insert_str(0, &format!("(block $b{index} "));
     }
-    let labels: Vec<_> = (0..WASI_FUNCTIONS.len()).map(|index| format!("$b{index}")).collect();
+    let labels: Vec<_> = (0..wasi::FUNCTIONS.len()).map(|index| format!("$b{index}")).collect();
     format!(
         r#"(module
 {imports}
@@ -274,7 +274,7 @@ fn record(kind: u32, first: u32, second: u32, bytes: &[u8]) -> Vec<u8> {
 }
 
 fn call_record(name: &str, arguments: &[u64]) -> Vec<u8> {
-    let index = WASI_FUNCTIONS.iter().position(|(known, ..)| *known == name).expect("a function of WASI");
+    let index = wasi::FUNCTIONS.iter().position(|(known, ..)| *known == name).expect("a function of WASI");
     let argument = |nth: usize| arguments.get(nth).copied().unwrap_or(0);
     let bytes: Vec<u8> = (0..MOST_ARGUMENTS).flat_map(|nth| argument(nth).to_le_bytes()).collect();
     record(CALL, index as u32, 0, &bytes)

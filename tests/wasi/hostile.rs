@@ -13,7 +13,7 @@ use rustix::process::{Pid, Resource, Rlimit, prlimit};
 use std::collections::BTreeSet;
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
-use wasm2native::abi::WASI_FUNCTIONS;
+use wasm2native::abi::wasi;
 
 const RESULT: u32 = FREE;
 const PIECES: u32 = FREE + 64;
@@ -52,7 +52,7 @@ const LONG_NUMBERS: [u64; 7] = [0, 1, MEMORY as u64, 1 << 31, i64::MAX as u64, i
 const DESCRIPTORS: [u64; 8] = [2, 3, 4, 5, 6, 1 << 20, 0x7fff_ffff, 0xffff_ffff];
 
 pub fn trials() -> Vec<Trial> {
-    let functions = WASI_FUNCTIONS.iter().filter(|(name, ..)| !LAST_CALLS.contains(name));
+    let functions = wasi::FUNCTIONS.iter().filter(|(name, ..)| !LAST_CALLS.contains(name));
     let mut trials: Vec<_> = functions
         .map(|(name, params, _)| trial(format!("hostile/{name}"), move || try_function(name, params)))
         .collect();

@@ -1,7 +1,8 @@
 //! WASI as the outside sees it: real files, pipes and terminals around a translated guest.
 //!
 //! [`matrix`] tries every way out of a granted directory with every call, [`grants`] what a grant allows, [`hostile`] calls with senseless
-//! numbers, [`streams`] the standard streams, and [`official`] the WebAssembly group's own tests where a checkout is named.
+//! numbers, [`streams`] the standard streams, [`threads`] threads that share them, and [`official`] the WebAssembly group's own tests where
+//! a checkout is named.
 
 #[path = "../support/mod.rs"]
 mod support;
@@ -12,13 +13,21 @@ mod hostile;
 mod matrix;
 mod official;
 mod streams;
+mod threads;
 mod tree;
 
 use libtest_mimic::{Arguments, Failed, Trial};
 
 fn main() {
     let arguments = Arguments::from_args();
-    let groups = [matrix::trials(), grants::trials(), hostile::trials(), streams::trials(), official::trials()];
+    let groups = [
+        matrix::trials(),
+        grants::trials(),
+        hostile::trials(),
+        streams::trials(),
+        threads::trials(),
+        official::trials(),
+    ];
     libtest_mimic::run(&arguments, groups.into_iter().flatten().collect()).exit();
 }
 

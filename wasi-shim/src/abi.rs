@@ -12,6 +12,9 @@
 //! * Addresses of Wasm memories never move: a memory is reserved once, and grows in place.
 #![allow(dead_code)]
 
+#[path = "abi_wasi.rs"]
+pub mod wasi;
+
 use core::ffi::{c_char, c_void};
 use core::sync::atomic::{AtomicPtr, AtomicU32, AtomicUsize};
 
@@ -39,6 +42,9 @@ pub const ADDRESS_SPACE: u64 = 1 << 47;
 /// Exit status of a program that trapped: what a shell reports of a process killed by SIGABRT.
 pub const TRAP_EXIT_STATUS: i32 = 134;
 
+/// Exit status of a program after a trap that is reported as a fatal error of the program's own language.
+pub const FATAL_EXIT_STATUS: i32 = 2;
+
 /// Prefix of the symbols that identify signatures; the encoded type follows (see `wasm::structure`).
 pub const SIGNATURE_PREFIX: &str = "w2n.sig.";
 
@@ -60,42 +66,6 @@ pub const OPTIONS_SECTION: &str = ".w2n.options";
 
 /// Environment variable with options for the program at run time.
 pub const OPTIONS_VARIABLE: &str = "WASM2NATIVE_OPTIONS";
-
-/// A directory that a program may use: the value of `--dir`, `HOST[::GUEST[::ro]]`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Grant<'a> {
-    pub host: &'a [u8],
-    /// The guest knows a directory by the host's name if no other is given.
-    pub guest: &'a [u8],
-    /// Nothing in it can be changed.
-    pub read_only: bool,
-}
-
-impl<'a> Grant<'a> {
-    /// # Errors
-    /// What is wrong with the text.
-    pub fn parse(text: &'a [u8]) -> Result<Grant<'a>, &'static str> {
-        let split = |text: &'a [u8]| {
-            let at = text.windows(2).position(|window| window == b"::")?;
-            Some((&text[..at], &text[at + 2..]))
-        };
-        let (host, rest) = split(text).map_or((text, None), |(host, rest)| (host, Some(rest)));
-        let (guest, mode) = match rest {
-            Some(rest) => split(rest).map_or((rest, None), |(guest, mode)| (guest, Some(mode))),
-            None => (host, None),
-        };
-        let read_only = match mode {
-            None => false,
-            Some(b"ro") => true,
-            Some(_) => return Err("after the second `::` only `ro` can stand (read-only)"),
-        };
-        match (host, guest) {
-            ([], _) => Err("the directory's name is empty"),
-            (_, []) => Err("the name after `::` is empty"),
-            _ => Ok(Grant { host, guest, read_only }),
-        }
-    }
-}
 
 /// Why a program stopped. Zero is not a trap: in a site table it marks the return address of a call.
 /// The messages are those of the specification's test suite, so that users find them.
@@ -119,10 +89,12 @@ pub enum Trap {
     ExpectedSharedMemory = 13,
     /// `call_ref` of null.
     NullFunctionReference = 14,
+    /// C returned or passed a pointer that is no address of the module's.
+    HostAddress = 15,
 }
 
 impl Trap {
-    pub const ALL: [Trap; 14] = [
+    pub const ALL: [Trap; 15] = [
         Trap::Unreachable,
         Trap::MemoryOutOfBounds,
         Trap::TableOutOfBounds,
@@ -137,6 +109,7 @@ impl Trap {
         Trap::UndefinedElement,
         Trap::ExpectedSharedMemory,
         Trap::NullFunctionReference,
+        Trap::HostAddress,
     ];
 
     pub const fn message(self) -> &'static str {
@@ -155,6 +128,7 @@ impl Trap {
             Trap::UndefinedElement => "undefined element: out of bounds table access",
             Trap::ExpectedSharedMemory => "expected shared memory",
             Trap::NullFunctionReference => "null function reference",
+            Trap::HostAddress => "host address outside of linear memory",
         }
     }
 }
@@ -266,6 +240,45 @@ pub struct DataRun {
     pub length: u64,
 }
 
+/// The most different functions of one type that C can get pointers to.
+pub const MOST_CALLBACKS: usize = 1024;
+
+/// Function pointers of one kind that C can hold. Behind it lies, for each, the entry of the Wasm function that it calls, or 0 if it
+/// is free.
+#[repr(C)]
+pub struct CallbackPool {
+    /// The function pointers.
+    pub slots: *const usize,
+    pub length: u64,
+}
+
+/// A call of a variadic C function whose variable arguments lie in a linear memory as a format string says.
+#[repr(C)]
+pub struct FormattedCall {
+    /// The C function.
+    pub function: usize,
+    pub memory: *const Memory,
+    /// Address of the variable arguments in the memory.
+    pub arguments: u64,
+    /// The fixed arguments, a word each.
+    pub fixed: *mut u64,
+    pub n_fixed: u32,
+    /// Bit n: fixed argument n is a floating-point number.
+    pub floats: u32,
+    /// Which fixed argument is the format, as a host pointer.
+    pub format: u32,
+    /// [`FORMAT_SCANF`] and [`FORMAT_WIDE`].
+    pub flags: u32,
+    /// The result, in the register of integers and in that of floating-point numbers.
+    pub integer: u64,
+    pub float: u64,
+}
+
+/// The format is one of `scanf`, not of `printf`.
+pub const FORMAT_SCANF: u32 = 1;
+/// `long` and addresses have 64 bits in the module.
+pub const FORMAT_WIDE: u32 = 2;
+
 /// What the trap handler knows of one function. The array is sorted by `start`.
 #[repr(C)]
 pub struct Function {
@@ -279,8 +292,7 @@ pub struct Function {
     ///
     /// A function's sites are a list sorted by code offset, each three ULEB128/SLEB128 numbers: code offset minus that of the
     /// site before (unsigned), trap number or 0 for the return address of a call (unsigned), Wasm byte offset minus that
-    /// of the site before
-    /// (signed). Starting values are 0 and 0. The next function's offset ends the list.
+    /// of the site before (signed). Starting values are 0 and 0. The next function's offset ends the list.
     pub sites: u32,
     /// Function index in the Wasm module, for functions without a name.
     pub index: u32,
@@ -368,6 +380,8 @@ pub const CODE_WASI: i32 = 102;
 pub const CODE_FAILURE: i32 = 103;
 /// The module called an import that nothing defines.
 pub const CODE_UNDEFINED: i32 = 104;
+/// What the module passed to a declared C function can't be passed on: a handle, a function, a format string.
+pub const CODE_FOREIGN: i32 = 105;
 
 /// [`TrapFrame::offset`] where it is not known.
 pub const NO_OFFSET: u32 = u32::MAX;
@@ -423,6 +437,9 @@ pub struct Program {
     pub version: u32,
     /// [`NEW`], [`RUNNING`], [`READY`] or [`FAILED`]; the runtime's own.
     pub state: AtomicU32,
+    /// The innermost call of an export that has not returned: address of a word in its frame, which holds the address of the one around
+    /// it. 0: no code of the library is active. One thread at a time may be in a library.
+    pub entered: AtomicUsize,
     /// The modules, in the order of their instantiation; the last is the one whose entry is run.
     pub images: *const *const Image,
     pub n_images: u64,
@@ -443,10 +460,15 @@ pub struct Program {
     /// symbol, all ended by a zero byte.
     pub foreign: *const u8,
     pub foreign_length: u64,
+    /// The WASI functions that can be called, for `wasm2native inspect`, each ended by a zero byte.
+    pub wasi_imports: *const u8,
+    pub wasi_imports_length: u64,
     /// A script to go through instead of running an entry; null if there is none.
     pub script: *const Script,
     /// `w2n_script_run` when there is a script, else null: so that other programs link none of it.
     pub run_script: Option<unsafe extern "C" fn(*const Program) -> i32>,
+    /// [`wasi::THREAD_START`] of a program that starts threads, else null.
+    pub thread_start: Option<unsafe extern "C" fn(*mut Value)>,
     /// `w2n_wasi_start` when the program imports WASI, else null: so that a program without WASI links none of it.
     pub start_wasi: Option<unsafe extern "C" fn(*const Start)>,
     /// An [`EntryKind`].
@@ -455,6 +477,8 @@ pub struct Program {
     pub fixed_powers: u8,
     /// Micro-architecture level the code was compiled for: 1 to 4 as in the x86-64 psABI, 0 if not checked.
     pub cpu_level: u8,
+    /// 1: the program was not written as Wasm, and a trap says so: `fatal error: REASON`, no backtrace, [`FATAL_EXIT_STATUS`].
+    pub fatal_errors: u8,
     /// The rest is the runtime's own and zero at the start. The thread that initialises the library.
     pub initializer: AtomicU32,
     /// The description that was noted before this one.
@@ -554,7 +578,7 @@ pub struct Start {
 /// Letters: `p` pointer, `i` i32, `l` i64, `f` f32, `d` f64.
 ///
 /// To add one: a row here, its definition in the runtime, and a [`Builtin`] at the same place.
-pub const BUILTINS: [(&str, &str, &str); 16] = [
+pub const BUILTINS: [(&str, &str, &str); 21] = [
     // (memory, pages to add) -> previous pages, or -1
     ("w2n_memory_grow", "pl", "l"),
     // (table, entries to add, value, signature of the value) -> previous length, or -1
@@ -576,6 +600,15 @@ pub const BUILTINS: [(&str, &str, &str); 16] = [
     ("w2n_memory_wait64", "plll", "i"),
     // (memory, address, at most so many) -> number of threads
     ("w2n_memory_notify", "pli", "i"),
+    // (memory, address) -> the string's first byte; null for 0
+    ("w2n_c_string", "pl", "p"),
+    // (host pointer) -> the number that stands for it, and back
+    ("w2n_handle", "p", "l"),
+    ("w2n_handle_pointer", "l", "p"),
+    // (pool, entry of a function) -> function pointer
+    ("w2n_callback", "pp", "p"),
+    // (FormattedCall)
+    ("w2n_formatted_call", "p", ""),
     // (argc, argv, envp, program) -> exit status
     ("w2n_main", "ippp", "i"),
     // (program) -> 0, or why the library can't be used
@@ -589,7 +622,7 @@ pub const BUILTINS: [(&str, &str, &str); 16] = [
 /// What translated code may call of the C library: some of [`BUILTINS`], and the functions to which Cranelift lowers operations that
 /// the processor lacks (`cranelift_codegen::ir::LibCall`).
 pub const C_FUNCTIONS: &str =
-    "memmove memset memcpy memcmp ceil ceilf floor floorf trunc truncf nearbyint nearbyintf fma fmaf";
+    "memmove memset memcpy memcmp ceil ceilf floor floorf trunc truncf nearbyint nearbyintf fma fmaf __tls_get_addr";
 
 /// Index into [`BUILTINS`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -607,10 +640,15 @@ pub enum Builtin {
     MemoryWait32 = 9,
     MemoryWait64 = 10,
     MemoryNotify = 11,
-    Main = 12,
-    LibraryInit = 13,
-    LibraryStart = 14,
-    UndefinedImport = 15,
+    CString = 12,
+    Handle = 13,
+    HandlePointer = 14,
+    Callback = 15,
+    FormattedCall = 16,
+    Main = 17,
+    LibraryInit = 18,
+    LibraryStart = 19,
+    UndefinedImport = 20,
 }
 
 impl Builtin {
@@ -627,65 +665,14 @@ impl Builtin {
         Builtin::MemoryWait32,
         Builtin::MemoryWait64,
         Builtin::MemoryNotify,
+        Builtin::CString,
+        Builtin::Handle,
+        Builtin::HandlePointer,
+        Builtin::Callback,
+        Builtin::FormattedCall,
         Builtin::Main,
         Builtin::LibraryInit,
         Builtin::LibraryStart,
         Builtin::UndefinedImport,
     ];
 }
-
-/// WASI preview 1: name, parameters, results (`i` i32, `l` i64). The same functions exist as `wasi_unstable` (snapshot 0),
-/// with the
-/// same types. The runtime defines `wasi_snapshot_preview1_NAME` and `wasi_unstable_NAME`.
-/// Source: WebAssembly/WASI, `phases/snapshot/witx/wasi_snapshot_preview1.witx`.
-pub const WASI_FUNCTIONS: [(&str, &str, &str); 46] = [
-    ("args_get", "ii", "i"),
-    ("args_sizes_get", "ii", "i"),
-    ("clock_res_get", "ii", "i"),
-    ("clock_time_get", "ili", "i"),
-    ("environ_get", "ii", "i"),
-    ("environ_sizes_get", "ii", "i"),
-    ("fd_advise", "illi", "i"),
-    ("fd_allocate", "ill", "i"),
-    ("fd_close", "i", "i"),
-    ("fd_datasync", "i", "i"),
-    ("fd_fdstat_get", "ii", "i"),
-    ("fd_fdstat_set_flags", "ii", "i"),
-    ("fd_fdstat_set_rights", "ill", "i"),
-    ("fd_filestat_get", "ii", "i"),
-    ("fd_filestat_set_size", "il", "i"),
-    ("fd_filestat_set_times", "illi", "i"),
-    ("fd_pread", "iiili", "i"),
-    ("fd_prestat_dir_name", "iii", "i"),
-    ("fd_prestat_get", "ii", "i"),
-    ("fd_pwrite", "iiili", "i"),
-    ("fd_read", "iiii", "i"),
-    ("fd_readdir", "iiili", "i"),
-    ("fd_renumber", "ii", "i"),
-    ("fd_seek", "ilii", "i"),
-    ("fd_sync", "i", "i"),
-    ("fd_tell", "ii", "i"),
-    ("fd_write", "iiii", "i"),
-    ("path_create_directory", "iii", "i"),
-    ("path_filestat_get", "iiiii", "i"),
-    ("path_filestat_set_times", "iiiilli", "i"),
-    ("path_link", "iiiiiii", "i"),
-    ("path_open", "iiiiillii", "i"),
-    ("path_readlink", "iiiiii", "i"),
-    ("path_remove_directory", "iii", "i"),
-    ("path_rename", "iiiiii", "i"),
-    ("path_symlink", "iiiii", "i"),
-    ("path_unlink_file", "iii", "i"),
-    ("poll_oneoff", "iiii", "i"),
-    ("proc_exit", "i", ""),
-    ("proc_raise", "i", "i"),
-    ("random_get", "ii", "i"),
-    ("sched_yield", "", "i"),
-    ("sock_accept", "iii", "i"),
-    ("sock_recv", "iiiiii", "i"),
-    ("sock_send", "iiiii", "i"),
-    ("sock_shutdown", "ii", "i"),
-];
-
-/// Module names under which WASI functions are imported.
-pub const WASI_MODULES: [&str; 2] = ["wasi_snapshot_preview1", "wasi_unstable"];

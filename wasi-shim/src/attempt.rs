@@ -128,12 +128,6 @@ pub fn is_active() -> bool {
     unsafe { (*current()).stack != 0 }
 }
 
-/// The stack pointer of the innermost attempt: what the thread did since then lies below. 0 outside of attempts.
-pub fn stack_of_attempt() -> usize {
-    // SAFETY: the variable belongs to this thread.
-    unsafe { (*current()).stack }
-}
-
 /// Ends the current attempt, if there is one. Called from where the trap was raised, not from a signal handler.
 pub fn give_up(report: &TrapReport) {
     // SAFETY: the variable belongs to this thread, and the attempt's frame is below all frames since.
@@ -141,6 +135,7 @@ pub fn give_up(report: &TrapReport) {
         let Attempt { stack, report: place } = *current();
         if stack != 0 {
             *place = *report;
+            program::leave(&(backtrace::frame_pointer()..stack));
             resume(stack)
         }
     }
@@ -156,6 +151,7 @@ pub fn give_up_in(context: &mut libc::ucontext_t, report: &TrapReport) -> bool {
     // SAFETY: the attempt put a live place there.
     unsafe { *place = *report };
     let registers = &mut context.uc_mcontext.gregs;
+    program::leave(&(registers[libc::REG_RSP as usize] as usize..stack));
     registers[libc::REG_RIP as usize] = resume as *const () as i64;
     registers[libc::REG_RDI as usize] = stack as i64;
     // The handler returns to the attempt's stack, whatever the fault left.

@@ -20,7 +20,9 @@ use crate::trap;
 /// `tag` is a tag of the image.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn w2n_exception_new(tag: *const Tag, length: u32) -> *mut Exception {
-    heap::allocate(program::of_caller(frame_pointer()), tag, length)
+    // SAFETY: this function's frame: the build script compiles this crate with frame pointers.
+    let Frame { return_address, .. } = unsafe { *(frame_pointer() as *const Frame) };
+    heap::allocate(program::at(return_address - 1).0, tag, length)
 }
 
 /// [`crate::abi::Builtin::Throw`].
@@ -41,7 +43,10 @@ pub unsafe extern "C" fn w2n_throw(exception: *const Exception) -> ! {
         };
         if let Some((landing, frame_size)) = find_handler(place.image, return_address, tag) {
             // SAFETY: the frame is one of translated code, and its table says what the landing expects.
-            unsafe { resume(landing, fp - frame_size, fp, exception) };
+            unsafe {
+                program::leave(&(frame_pointer()..fp));
+                resume(landing, fp - frame_size, fp, exception)
+            };
         }
         frame = fp as *const Frame;
     }

@@ -40,6 +40,14 @@ mod heap;
 
 mod exception;
 
+mod foreign;
+
+mod format;
+
+mod variadic;
+
+mod formatted;
+
 mod simd;
 
 mod number;

@@ -6,10 +6,11 @@
 
 use crate::abi::{CODE_EXIT, CODE_FAILURE, FAILED, NEW, Program, READY, RUNNING, Start, TrapReport, VERSION, Value};
 use crate::attempt::{self, attempt, fail};
+use crate::backtrace::{self, Cause};
 use crate::options::{Options, Setting};
 use crate::program::{self, images_of};
-use crate::text::message;
-use crate::{backtrace, cpu, memory, stack, trap};
+use crate::text::{Text, message};
+use crate::{cpu, memory, stack, trap};
 use std::sync::atomic::Ordering;
 
 unsafe extern "C" {
@@ -55,11 +56,11 @@ pub unsafe extern "C" fn w2n_library_start(program: *const Program) {
         Ok(()) => {}
         Err(Some(report)) if report.code != CODE_FAILURE => trap::raise(&{ *report }),
         Err(_) => {
-            let mut text = message();
+            let mut text = Text::into_buffer(&mut []);
             // SAFETY: a zero-terminated prefix.
             text.add("library `").add_name(unsafe { program::c_string(program.entry_name) });
             text.add("` was called, but its initialisation has failed");
-            fail(text, crate::abi::TRAP_EXIT_STATUS)
+            trap::raise_here(Cause { code: CODE_FAILURE, message: text.line() })
         }
     }
 }

@@ -4,6 +4,7 @@
 //! handler can walk them without a lock. Libraries that bring a runtime each meet in [`Shared`].
 
 use crate::abi::{Image, Memory, Program, Shared, VERSION};
+use std::ops::Range;
 use std::sync::atomic::{AtomicPtr, AtomicU32, AtomicUsize, Ordering};
 
 unsafe extern "C" {
@@ -62,6 +63,11 @@ pub fn programs() -> impl Iterator<Item = &'static Program> {
     })
 }
 
+/// Whether traps are reported in the words of another language, see [`Program::fatal_errors`].
+pub fn has_fatal_errors() -> bool {
+    programs().any(|program| program.fatal_errors != 0)
+}
+
 /// The images of all modules that there are.
 pub fn images() -> impl Iterator<Item = &'static Image> {
     programs().flat_map(images_of)
@@ -73,23 +79,24 @@ pub fn images_of(program: &'static Program) -> impl Iterator<Item = &'static Ima
     unsafe { slice(program.images, program.n_images).iter().map(|&image| &*image) }
 }
 
-/// Whose code called the runtime: the program of the innermost frame of translated code. `frame` is the frame pointer of a function
-/// of the runtime that translated code called, maybe through others of the runtime.
-pub fn of_caller(frame: usize) -> &'static Program {
-    let mut all = programs();
-    let first = all.next().expect("code runs, so its program was noted");
-    if all.next().is_none() {
-        return first;
-    }
-    let mut frame = frame as *const [usize; 2];
-    loop {
-        // SAFETY: functions of the runtime keep frame pointers, and so does translated code that calls them.
-        let [next, return_address] = unsafe { *frame };
-        let is_inside = |image: &'static Image| image.contains(return_address - 1);
-        if let Some(program) = programs().find(|program| images_of(program).any(is_inside)) {
-            return program;
+/// Whether code of a library is active on the part of a stack between two addresses.
+pub fn is_entered(stack: &Range<usize>) -> bool {
+    programs().any(|program| stack.contains(&program.entered.load(Ordering::Relaxed)))
+}
+
+/// Notes that calls of exports are over whose frames lie in this part of the stack.
+pub fn leave(stack: &Range<usize>) {
+    for program in programs() {
+        loop {
+            let entered = program.entered.load(Ordering::Relaxed);
+            if !stack.contains(&entered) {
+                break;
+            }
+            // SAFETY: an export put the address of a word of its frame there: a place on this stack, in use or not any more.
+            let around = unsafe { *(entered as *const usize) };
+            // What a host has cut off in its own way may be anything; but what is around lies above.
+            program.entered.store(if around > entered { around } else { 0 }, Ordering::Relaxed);
         }
-        frame = next as *const [usize; 2];
     }
 }
 
@@ -103,6 +110,9 @@ pub fn at(address: usize) -> (&'static Program, Option<&'static Image>) {
     let first = programs().last().expect("code runs, so its program was noted");
     (first, images_of(first).next())
 }
+
+// SAFETY: what the pointers lead to is constant, or is written by translated code alone; what the runtime changes is atomic.
+unsafe impl Sync for Program {}
 
 impl Image {
     /// Whether a code address lies in this module's code.

@@ -43,12 +43,6 @@ impl Place {
         })
     }
 
-    /// Whether an address is one that a call in translated code returns to.
-    pub fn is_after_call(address: usize) -> bool {
-        Place::find(address.wrapping_sub(1))
-            .is_some_and(|place| place.sites().any(|site| site.trap == 0 && site.code_offset == place.offset + 1))
-    }
-
     /// The trap that this instruction raises when it faults.
     pub fn trap(&self) -> Option<Site> {
         self.sites().find(|site| site.code_offset == self.offset && site.trap != 0)

@@ -75,6 +75,11 @@ fn main_limit() -> libc::rlimit {
     limit
 }
 
+/// Bytes of the stack of a new thread: as many as the main stack may have, within reason. The system gives them when they are used.
+pub fn size_of_new() -> usize {
+    default_limit(&main_limit()).clamp(64 << 10, 64 << 20) as usize
+}
+
 fn default_limit(limit: &libc::rlimit) -> u64 {
     match limit.rlim_cur {
         libc::RLIM_INFINITY => LARGEST_DEFAULT.min(limit.rlim_max),
@@ -222,6 +227,12 @@ pub fn is_overflow(address: usize, is_unmapped: bool) -> bool {
         false => (start.saturating_sub(THREAD_GUARD)..start).contains(&address),
     };
     is_stack || is_signal_guarded && (signal_start - SIGNAL_GUARD..signal_start).contains(&address)
+}
+
+/// The part of the thread's stack that is in use, or on its signal stack that of it. `sp` may lie below the stack after an overflow.
+pub fn used(sp: usize) -> Range<usize> {
+    let Thread { end, signal_start, signal_end, .. } = THREAD.get();
+    if (signal_start..signal_end).contains(&sp) { sp..signal_end } else { sp..end }
 }
 
 /// The end of the stack that an address lies in: words from a live address up to there can be read.

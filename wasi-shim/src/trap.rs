@@ -6,7 +6,7 @@
 //! Everything here may run in a signal handler: it allocates nothing and locks nothing, and a fault in the handler ends the
 //! process, because the handler's mask blocks all signals. So it never loops.
 
-use crate::abi::{CODE_UNDEFINED, CODE_WASI, TRAP_EXIT_STATUS, Trap, TrapReport};
+use crate::abi::{CODE_UNDEFINED, CODE_WASI, FATAL_EXIT_STATUS, Program, RUNNING, TRAP_EXIT_STATUS, Trap, TrapReport};
 use crate::attempt;
 use crate::backtrace::{self, Cause, Registers, registers_here};
 use crate::program;
@@ -17,6 +17,7 @@ use libc::{SA_ONSTACK, SA_SIGINFO, SIGBUS, SIGFPE, SIGILL, SIGSEGV, c_int, c_voi
 use std::cell::UnsafeCell;
 use std::mem::MaybeUninit;
 use std::sync::Once;
+use std::sync::atomic::Ordering;
 
 /// `SEGV_MAPERR` of `<asm-generic/siginfo.h>`: no memory at the address.
 const SEGV_MAPERR: c_int = 1;
@@ -109,20 +110,17 @@ fn is_overflow(address: usize, is_unmapped: bool, registers: Registers, in_trans
         return true;
     }
     stack::is_overflow(address, is_unmapped)
-        && (in_translated
-            || program::main().is_some() && stack::is_main()
-            || has_translated_frame(address, registers.sp))
+        && (in_translated || program::main().is_some() && stack::is_main() || is_in_library(registers.sp))
 }
 
-/// Whether one of the words on the stack, since the innermost attempt, is a return address in translated code.
-fn has_translated_frame(fault: usize, sp: usize) -> bool {
-    // The page of the fault and those below it are not there.
-    let start = sp.max((fault | 4095) + 1).next_multiple_of(8);
-    let Some(end) = stack::end_of_stack(start) else { return false };
-    let attempt = attempt::stack_of_attempt();
-    let end = if (start..end).contains(&attempt) { attempt } else { end };
-    // SAFETY: what lies above an address in use, up to the stack's end, can be read.
-    (start..end).step_by(8).any(|word| Place::is_after_call(unsafe { *(word as *const usize) }))
+/// Whether the thread that overflowed its stack is inside of a library.
+fn is_in_library(sp: usize) -> bool {
+    // SAFETY: only tells a number.
+    let thread = unsafe { libc::gettid() } as u32;
+    let initialises = |program: &Program| {
+        program.state.load(Ordering::Relaxed) == RUNNING && program.initializer.load(Ordering::Relaxed) == thread
+    };
+    program::is_entered(&stack::used(sp)) || program::programs().any(initialises)
 }
 
 /// A signal that is not ours: calls the handler that was there before, or lets the system do what it would have done.
@@ -210,6 +208,12 @@ pub fn raise(report: &TrapReport) -> ! {
 
 /// Writes the report, and stops the process.
 fn end(report: &TrapReport) -> ! {
+    if program::has_fatal_errors() {
+        let length = report.message.iter().position(|&byte| byte == 0).unwrap_or(report.message.len());
+        Text::new(STDERR).add("fatal error: ").add_name(&report.message[..length]).add("\n");
+        // SAFETY: does not return.
+        unsafe { libc::_exit(FATAL_EXIT_STATUS) }
+    }
     print(report);
     // SAFETY: does not return.
     unsafe { libc::_exit(TRAP_EXIT_STATUS) }

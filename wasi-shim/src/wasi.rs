@@ -39,3 +39,5 @@ mod poll;
 mod start;
 
 mod calls;
+
+mod threads;

@@ -8,7 +8,8 @@ use anyhow::{Context, Result, bail};
 use std::path::Path;
 use std::process::ExitCode;
 use wasm2native::driver;
-use wasm2native::options::{Emit, Options, Output};
+use wasm2native::options::{Emit, LinkOptions, Options, Output};
+use wasm2native::scratch::Scratch;
 use wasm2native::wasm::input::Input;
 
 pub fn run(args: &Compile, console: &Console) -> Result<ExitCode> {
@@ -16,13 +17,19 @@ pub fn run(args: &Compile, console: &Console) -> Result<ExitCode> {
     let options = args.options();
     driver::check_target(&options).map_err(|error| Usage(format!("{error:#}")))?;
     let makes_program = args.emit().iter().any(|form| form.emit == Emit::Exe);
-    let makes_code = |form: &EmitItem| !matches!(form.emit, Emit::Asm | Emit::Clif | Emit::Wat);
+    let makes_code = |form: &EmitItem| !form.emit.is_text();
     if !args.emit().iter().any(makes_code) && !options.program_options.is_empty() {
         console.warning("--dir, --env and limits have no effect: only programs and libraries have powers");
     }
     if let Some(file) = args.linking.files.first().filter(|_| !makes_program) {
         let what = "objects and libraries are linked into programs only";
         return Err(Usage(format!("{}: {what}\nhelp: link it with the result", file.display())).into());
+    }
+    let symbols_only = LinkOptions { import_symbols: options.link.import_symbols.clone(), ..LinkOptions::default() };
+    if !makes_program && options.link != symbols_only {
+        console.warning(
+            "-l, -L, -Wl, --linker, --allow-import and --allow-undefined have no effect: only programs are linked",
+        );
     }
     if let Some(dir) = &args.out_dir {
         std::fs::create_dir_all(dir).with_context(|| format!("can't make the directory {}", dir.display()))?;
@@ -60,7 +67,7 @@ fn build(input: &Path, options: &Options, outputs: &[Output], console: &Console)
     // A program is linked in a file; only then it can go down a pipe.
     let is_piped = |output: &&Output| output.file == Path::new(STDIO) && !output.emit.is_text();
     let Some(piped) = outputs.iter().find(is_piped) else { return driver::build(&input, options, outputs, console) };
-    let dir = tempfile::tempdir().context("can't make a temporary directory")?;
+    let dir = Scratch::new()?;
     let file = dir.path().join("a.out");
     let redirect = |output: &Output| match output.emit == piped.emit {
         true => Output { emit: output.emit, file: file.clone() },

@@ -8,7 +8,8 @@ use crate::powers::Powers;
 use clap::{ArgAction, Args, ColorChoice, Parser, Subcommand, ValueEnum};
 use std::ffi::OsString;
 use std::path::PathBuf;
-use wasm2native::options::{Cpu, Emit, OptLevel, Options};
+use wasm2native::foreign;
+use wasm2native::options::{Cpu, Emit, OptLevel, Options, Origin, Source};
 use wasm2native::wasm::unsupported;
 
 const USAGE: &str = "wasm2native [OPTIONS] INPUT [-o OUTPUT]
@@ -21,7 +22,8 @@ const EXAMPLES: &str = "Examples:
   wasm2native app.wasm                 build the program ./app
   wasm2native app.wasm --dir .         the same; it may use files where it is started
   wasm2native app.wasm helper.c -lz    link it with C: imports `env.f` are C functions `f`
-  wasm2native -c math.wat -o math.o    an object to link into a C or Rust program
+  wasm2native lib.wasm --emit staticlib,header
+                                       lib.a and lib.h, to call the module from C, C++ or Rust
   wasm2native *.wasm --out-dir bin     one program per module
   wasm2native -S app.wasm -o -         look at the code
   wasm2native run app.wasm hello       build into a cache, run with the argument `hello`
@@ -135,7 +137,7 @@ pub struct Compile {
     #[arg(long, value_name = "TRIPLE", help_heading = "Code")]
     pub target: Option<String>,
 
-    /// Begin the names of an object's exports with NAME_ [default: from the input's name]
+    /// Begin the names of a library's symbols with NAME_ [default: from the input's name]
     #[arg(long, value_name = "NAME", help_heading = "Code")]
     pub prefix: Option<String>,
 
@@ -181,7 +183,8 @@ pub struct Compile {
     after_help = "Examples:
   wasm2native run app.wasm --verbose         `--verbose` is for the program
   wasm2native run --dir . app.wasm           it may use the files of the current directory
-  wasm2native run --invoke fib fib.wat 30    call the exported function `fib`, print its result",
+  wasm2native run --invoke fib fib.wat 30    call the exported function `fib`, print its result
+  wasm2native run helper.c -lz app.wasm x    link it with C: objects, libraries and sources stand before the module",
     args_override_self = true
 )]
 pub struct Run {
@@ -251,6 +254,21 @@ pub struct Code {
     #[arg(long, value_name = "NAME", help_heading = "Program")]
     pub invoke: Option<String>,
 
+    /// Say what an imported C function takes: 'env.write: (i32, ptr[len=2], usize) -> isize'
+    ///
+    /// Imports that are not declared get their Wasm values as they are. Types: i8 u8 i16 u16 i32 u32 i64 u64 isize usize long ulong
+    /// f32 f64 v128; ptr, ptr[len=PARAM], cstr (addresses in linear memory, checked), funcptr(SIGNATURE) (an index in a table),
+    /// opaque (a host pointer), `...` (variable arguments), void. `module.name=SYMBOL: …` chooses the C symbol. May be repeated.
+    #[arg(long = "import", value_name = "DECLARATION", help_heading = "Program")]
+    pub imports: Vec<String>,
+
+    /// Read such declarations from FILE, one a line; it may declare more than is imported
+    ///
+    /// `libc` stands for the common functions of the C library as clang imports them (a file of that name is `./libc`). A module may bring
+    /// declarations of its own, in a custom section `wasm2native.imports`. The command line takes precedence, lines before files.
+    #[arg(long = "imports", value_name = "FILE", help_heading = "Program", value_parser = declarations)]
+    pub import_files: Vec<Source>,
+
     /// Compile with N threads [default: one per processor]
     #[arg(short = 'j', long = "jobs", value_name = "N", help_heading = "Code", value_parser = threads)]
     pub jobs: Option<usize>,
@@ -285,11 +303,13 @@ pub struct EmitItem {
 }
 
 /// What can be produced: the name in `--emit`, and what help says of it.
-const FORMS: [(&str, Emit, &str); 7] = [
+const FORMS: [(&str, Emit, &str); 9] = [
     ("exe", Emit::Exe, "a program"),
     ("obj", Emit::Obj, "a relocatable object, as -c"),
     ("staticlib", Emit::Staticlib, "an archive for C, C++ or Rust programs, with the runtime"),
     ("sharedlib", Emit::Sharedlib, "a shared library for them, with the runtime"),
+    ("header", Emit::Header, "a header for C and C++ with what the library declares"),
+    ("rust", Emit::Rust, "the same for Rust"),
     ("asm", Emit::Asm, "assembly, as -S"),
     ("clif", Emit::Clif, "Cranelift's intermediate form"),
     ("wat", Emit::Wat, "the module as text"),
@@ -370,8 +390,17 @@ impl Code {
             spectre_masks: self.spectre_masks,
             enable: self.enable.clone(),
             invoke: self.invoke.clone(),
+            imports: self.imports(),
             ..Options::default()
         }
+    }
+}
+
+impl Code {
+    /// Lines before files: they are more particular.
+    fn imports(&self) -> Vec<Source> {
+        let lines = self.imports.iter().map(|line| Source { origin: Origin::Line, text: line.clone() });
+        lines.chain(self.import_files.iter().cloned()).collect()
     }
 }
 
@@ -463,4 +492,12 @@ fn long_version() -> String {
 fn module(text: &str) -> Result<(String, PathBuf), String> {
     let (name, file) = text.split_once('=').ok_or("expected NAME=FILE")?;
     Ok((name.to_owned(), PathBuf::from(file)))
+}
+
+fn declarations(file: &str) -> Result<Source, String> {
+    if file == "libc" {
+        return Ok(Source { origin: Origin::Library, text: foreign::LIBRARY.to_owned() });
+    }
+    let text = std::fs::read_to_string(file).map_err(|error| format!("can't read it: {error}"))?;
+    Ok(Source { origin: Origin::File(file.to_owned()), text })
 }

@@ -6,7 +6,7 @@ use anyhow::Result;
 use std::io::Write;
 use std::process::ExitCode;
 use wasm2native::abi::OPTIONS_VARIABLE;
-use wasm2native::inspect::{self, Foreign, Inspection};
+use wasm2native::inspect::{self, Foreign, Inspection, LinearMemory};
 
 pub fn run(args: &Inspect, console: &Console) -> Result<ExitCode> {
     let mut status = ExitCode::SUCCESS;
@@ -52,6 +52,8 @@ fn describe(inspection: &Inspection) -> String {
             .collect(),
     );
     row("environment", environment(inspection));
+    let words = inspection.wasi_imports.iter().map(|name| name.escape_debug().to_string());
+    row("calls WASI", wrap(words));
     let foreign = |it: &Foreign| match it.module == "env" && it.name == it.symbol {
         true => it.symbol.clone(),
         false => format!("{} as {}.{}", it.symbol, it.module.escape_debug(), it.name.escape_debug()),
@@ -60,7 +62,11 @@ fn describe(inspection: &Inspection) -> String {
     let limit = |bytes: &Option<String>| {
         vec![bytes.as_ref().map_or("no limit of its own".to_owned(), |bytes| format!("at most {bytes} bytes"))]
     };
-    row("memory", limit(&inspection.max_memory));
+    let memory = |it: &LinearMemory| {
+        let shared = if it.is_shared { ", shared" } else { "" };
+        format!("{} bytes at the start, at most {}{shared}", it.initial, it.maximum)
+    };
+    row("memory", inspection.memories.iter().map(memory).chain(limit(&inspection.max_memory)).collect());
     row("stack", limit(&inspection.max_stack));
     if !inspection.unknown.is_empty() {
         row("other options", inspection.unknown.clone());
@@ -83,8 +89,27 @@ fn describe(inspection: &Inspection) -> String {
     text
 }
 
+/// Names in lines of a length that can be read.
+fn wrap(names: impl Iterator<Item = String>) -> Vec<String> {
+    const LONGEST: usize = 90;
+    let mut lines: Vec<String> = Vec::new();
+    for name in names {
+        match lines.last_mut() {
+            Some(line) if line.len() + name.len() < LONGEST => {
+                line.push_str(", ");
+                line.push_str(&name);
+            }
+            _ => lines.push(name),
+        }
+    }
+    lines
+}
+
 fn entry(inspection: &Inspection) -> String {
     let name = &inspection.entry;
+    if inspection.library {
+        return format!("nothing by itself: a library, {name}_*{}", if inspection.wasi { " (WASI)" } else { "" });
+    }
     match (inspection.invoke, inspection.wasi) {
         (true, _) => format!("{name} (--invoke: arguments from the command line, results printed)"),
         (false, true) => format!("{name} (WASI)"),

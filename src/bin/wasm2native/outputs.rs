@@ -115,6 +115,8 @@ fn ending(args: &Compile, emit: Emit) -> &'static str {
         Emit::Obj => ".o",
         Emit::Staticlib => ".a",
         Emit::Sharedlib => ".so",
+        Emit::Header => ".h",
+        Emit::Rust => ".rs",
         Emit::Exe if windows => ".exe",
         Emit::Exe => "",
     }

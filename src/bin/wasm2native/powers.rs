@@ -4,7 +4,7 @@
 //! [`OPTIONS_VARIABLE`](wasm2native::abi::OPTIONS_VARIABLE); the parser is in `wasi-shim`.
 
 use clap::Args;
-use wasm2native::abi::Grant;
+use wasm2native::abi::wasi::Grant;
 
 #[derive(Args)]
 #[command(next_help_heading = "Powers")]

@@ -65,7 +65,10 @@ fn relocation(function: &Function, bytes: &[u8], reloc: &FinalizedMachReloc) -> 
     let kind = match reloc.kind {
         Reloc::Abs8 => RelocationKind::Absolute8,
         Reloc::X86CallPCRel4 if is_x86_call(bytes, reloc.offset) => RelocationKind::Call4,
+        // What is called there is `__tls_get_addr`.
+        Reloc::X86CallPLTRel4 => RelocationKind::Call4,
         Reloc::X86PCRel4 | Reloc::X86CallPCRel4 => RelocationKind::Relative4,
+        Reloc::ElfX86_64TlsGd => RelocationKind::ThreadLocal4,
         Reloc::Arm64Call => RelocationKind::Aarch64Call26,
         Reloc::Aarch64AdrPrelPgHi21 => RelocationKind::Aarch64Page21,
         Reloc::Aarch64AddAbsLo12Nc => RelocationKind::Aarch64PageOffset12,
@@ -75,7 +78,7 @@ fn relocation(function: &Function, bytes: &[u8], reloc: &FinalizedMachReloc) -> 
         Reloc::S390xPCRel32Dbl => RelocationKind::S390xRelative4,
         Reloc::S390xPLTRel32Dbl => RelocationKind::S390xCall4,
         other => {
-            panic!("code without thread-local storage, all of whose symbols are near, has no relocation {other:?}")
+            panic!("code all of whose symbols are near has no relocation {other:?}")
         }
     };
     Relocation { offset: reloc.offset, kind, target, addend: reloc.addend }
@@ -161,6 +164,7 @@ fn libcall_symbol(libcall: LibCall) -> &'static str {
         LibCall::Memmove => "memmove",
         LibCall::Memcmp => "memcmp",
         LibCall::X86Pshufb => "w2n_x86_pshufb",
-        other => panic!("code without thread-local storage has no call to {other}"),
+        LibCall::ElfTlsGetAddr => "__tls_get_addr",
+        other => panic!("code has no call to {other}"),
     }
 }

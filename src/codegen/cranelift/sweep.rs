@@ -7,10 +7,13 @@ use super::dump::Dump;
 use super::function;
 use super::target::Isa;
 use crate::code::{Code, CompiledFunction};
+use crate::codegen::stub;
+use crate::foreign::CallbackIndex;
 use crate::layout::Symbol;
 use crate::progress::Observer;
 use crate::translate::{self, Env, State};
 use crate::wasm::FuncIndex;
+use crate::wasm::describe::describe_type;
 use anyhow::{Context as _, Result};
 use cranelift_codegen::Context;
 use rayon::prelude::*;
@@ -22,6 +25,8 @@ pub enum Job {
     /// A body that nothing reaches: validated, no code.
     Validate(FuncIndex),
     Translate(Symbol),
+    /// [`Symbol::Variadic`].
+    Stub(FuncIndex),
 }
 
 /// What all functions are compiled with.
@@ -107,6 +112,9 @@ impl Default for Worker {
 impl Worker {
     fn run(&mut self, sweep: &Sweep, number: usize, job: Job) -> Result<Option<CompiledFunction>> {
         let env = &sweep.env;
+        if let Job::Stub(func) = job {
+            return Ok(Some(stub::variadic(env, func)));
+        }
         let Some(symbol) = self.translate(env, job)? else {
             return Ok(None);
         };
@@ -134,6 +142,7 @@ impl Worker {
                 translate::validate_function(env, func, &mut self.state)?;
                 return Ok(None);
             }
+            Job::Stub(_) => return Ok(None),
             Job::Translate(symbol) => symbol,
         };
         if let Symbol::Function(func) | Symbol::Export(func) | Symbol::ArrayEntry(func) = symbol {
@@ -149,6 +158,7 @@ impl Worker {
             Symbol::Function(func) => translate::translate_function(env, func, &mut self.state, out)?,
             Symbol::Export(func) => translate::translate_export(env, func, out),
             Symbol::ArrayEntry(func) => translate::translate_array_entry(env, func, out),
+            Symbol::Callback(_) | Symbol::CallbackSlot(..) => translate::translate_callback(env, symbol, out),
             Symbol::Main | Symbol::LibraryInit | Symbol::MemoryBase(_) | Symbol::MemorySize(_) => {
                 translate::translate_entry(env, symbol, out);
             }
@@ -165,12 +175,19 @@ fn file_name<'a>(env: &Env<'a>, symbol: Symbol) -> &'a str {
         Symbol::Function(func) => env.module.names.function(func).unwrap_or("function"),
         Symbol::Export(_) => "export",
         Symbol::ArrayEntry(_) => "entry",
+        Symbol::Callback(_) => "callback",
+        Symbol::CallbackSlot(..) => "slot",
         Symbol::Main => "main",
         Symbol::LibraryInit => "init",
         Symbol::MemoryBase(_) => "memory_base",
         Symbol::MemorySize(_) => "memory_size",
         _ => "initialize",
     }
+}
+
+fn describe_callback(env: &Env, callback: CallbackIndex) -> String {
+    let ty = env.foreign.callbacks[callback].ty;
+    format!("functions of type {}", describe_type(&env.module.types[ty]))
 }
 
 /// How messages and dumps call a function.
@@ -180,6 +197,11 @@ pub fn describe(env: &Env, symbol: Symbol) -> String {
         Symbol::Export(func) => format!("export of {}", env.module.describe(func)),
         Symbol::ArrayEntry(func) => format!("entry to {}", env.module.describe(func)),
         Symbol::Initialize => "initialization of the module".to_owned(),
+        Symbol::Variadic(func) => format!("variable arguments for {}", env.module.describe(func)),
+        Symbol::Callback(callback) => format!("function pointers to {}", describe_callback(env, callback)),
+        Symbol::CallbackSlot(callback, slot) => {
+            format!("function pointer {slot} to {}", describe_callback(env, callback))
+        }
         Symbol::Main => "main".to_owned(),
         Symbol::LibraryInit => "initialization of the library".to_owned(),
         Symbol::MemoryBase(memory) => format!("base of memory {}", memory.as_u32()),

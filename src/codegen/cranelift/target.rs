@@ -143,6 +143,7 @@ fn isa(triple: &Triple, options: &Options, preserve_frame_pointers: &str) -> Res
     set("is_pic", "false");
     set("use_colocated_libcalls", "true");
     set("unwind_info", "true");
+    set("tls_model", "elf_gd");
     // The program is its own only tenant: there is nobody to hide its memory from.
     set("enable_heap_access_spectre_mitigation", "false");
     set("enable_table_access_spectre_mitigation", "false");

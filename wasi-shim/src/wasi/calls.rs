@@ -1,6 +1,6 @@
 //! The functions that translated code calls: `wasi_snapshot_preview1_NAME` and `wasi_unstable_NAME`.
 //!
-//! The rows are those of [`crate::abi::WASI_FUNCTIONS`]. Each function is a symbol of its own, so that the linker keeps
+//! The rows are those of [`crate::abi::wasi::FUNCTIONS`]. Each function is a symbol of its own, so that the linker keeps
 //! only those that the program imports.
 
 use crate::backtrace::frame_pointer;
@@ -10,7 +10,7 @@ use crate::wasi::{clock, directory, file, path, poll, process, random, sock, sta
 
 /// Where the function around returns to: in the code of the module that called it.
 #[inline(always)]
-fn return_address() -> usize {
+pub fn return_address() -> usize {
     // SAFETY: the word above the saved frame pointer (System V ABI, AMD64 supplement, 3.2.2); the build script compiles this crate with
     // frame pointers.
     unsafe { *((frame_pointer() + 8) as *const usize) }

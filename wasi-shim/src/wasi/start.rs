@@ -1,7 +1,8 @@
 //! What the guest finds at its start: arguments, and the powers that the options grant. Without options: standard input, output and
 //! error, and nothing else.
 
-use crate::abi::{Grant, OPTIONS_VARIABLE, Program, Start};
+use crate::abi::wasi::Grant;
+use crate::abi::{OPTIONS_VARIABLE, Program, Start};
 use crate::attempt::fail;
 use crate::options::{Options, Setting, find_variable, variables};
 use crate::program::{self, c_string};

@@ -1,0 +1,118 @@
+//! The words of the command line.
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use std::ffi::OsString;
+use std::path::PathBuf;
+
+/// Compiles Cot programs to native executables and WebAssembly modules.
+#[derive(Parser)]
+#[command(name = "cot", version, disable_help_subcommand = false)]
+pub struct Cli {
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+#[derive(Subcommand)]
+pub enum Command {
+    /// Compile a program (`cot FILE` is short for this)
+    Build(Build),
+    /// Compile a program to a temporary file and run it; the exit status is the program's
+    Run(Run),
+    /// Run the tests of a file and of what it imports; the exit status is the number of failed ones
+    Test(Test),
+    /// Parse and type-check only
+    Check(Check),
+    /// Print the version
+    Version,
+}
+
+/// What all commands that compile take.
+#[derive(Args)]
+pub struct Source {
+    /// The file to compile; without it, `main` of ./cot.json
+    pub file: Option<PathBuf>,
+
+    /// Where the program will run: native, wasm32 (wasm), wasm32-wasi (wasi), amd64-linux (x86_64-linux), arm64-linux, arm64-macos, amd64-macos
+    #[arg(long, default_value = "native", hide_default_value = true)]
+    pub target: String,
+}
+
+#[derive(Args)]
+pub struct Build {
+    #[command(flatten)]
+    pub source: Source,
+
+    /// Name of the output [default: cot-out/<name of the file>]; with the ending .o an object file
+    #[arg(short)]
+    pub output: Option<PathBuf>,
+
+    /// Leave out checks of bounds, null and division
+    #[arg(long)]
+    pub release: bool,
+
+    /// Stop after a stage and print its result
+    #[arg(long, value_enum)]
+    pub emit: Option<Emit>,
+}
+
+#[derive(Copy, Clone, ValueEnum)]
+pub enum Emit {
+    Tokens,
+    Ast,
+    Ir,
+    Ssa,
+    Wat,
+    Wasm,
+}
+
+#[derive(Args)]
+pub struct Run {
+    #[command(flatten)]
+    pub source: Source,
+
+    /// Leave out checks of bounds, null and division
+    #[arg(long)]
+    pub release: bool,
+
+    /// Arguments of the program
+    #[arg(last = true)]
+    pub args: Vec<OsString>,
+}
+
+#[derive(Args)]
+pub struct Test {
+    #[command(flatten)]
+    pub source: Source,
+
+    /// Only tests whose name contains this
+    #[arg(long)]
+    pub filter: Option<String>,
+
+    /// Stop after the first test that fails
+    #[arg(long, short = 'x')]
+    pub fail_fast: bool,
+
+    /// Say what is done
+    #[arg(long, short)]
+    pub verbose: bool,
+
+    /// Leave out checks of bounds, null and division
+    #[arg(long)]
+    pub release: bool,
+}
+
+#[derive(Args)]
+pub struct Check {
+    #[command(flatten)]
+    pub source: Source,
+}
+
+/// `cot file.cot …` is `cot build file.cot …`.
+pub fn expand(words: impl Iterator<Item = OsString>) -> Vec<OsString> {
+    let mut words: Vec<_> = words.collect();
+    let is_file = |word: &OsString| word.to_string_lossy().ends_with(".cot");
+    if words.get(1).is_some_and(is_file) {
+        words.insert(1, "build".into());
+    }
+    words
+}

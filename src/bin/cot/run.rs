@@ -1,0 +1,64 @@
+//! `cot run` and `cot test`: build in a temporary folder, run, and end as the program did.
+
+use crate::build::{self, Mode, Target};
+use crate::flags;
+use anyhow::{Context, Result, bail};
+use std::ffi::OsString;
+use std::os::unix::process::ExitStatusExt;
+use std::path::Path;
+use std::process::{Command, ExitCode};
+use wasm2native::cot::check::Build;
+use wasm2native::cot::lower::Host;
+use wasm2native::cot::{Product, Stage};
+
+pub fn run(args: &flags::Run) -> Result<ExitCode> {
+    let (file, target) = build::source(&args.source)?;
+    let target = runnable(target)?;
+    match build::compile(&file, target, Mode::program(args.release), Stage::Wasm)? {
+        Product::Wasm(wasm) => execute(&file, wasm, target, &args.args),
+        Product::Text(_) | Product::NoTests => unreachable!("a program is built to the end"),
+    }
+}
+
+pub fn test(args: &flags::Test) -> Result<ExitCode> {
+    let (file, target) = build::source(&args.source)?;
+    let target = runnable(target)?;
+    let mode =
+        Mode { build: Build::Tests, release: args.release, filter: args.filter.clone(), fail_fast: args.fail_fast };
+    if args.verbose {
+        eprintln!("Test {}", file.display());
+    }
+    match build::compile(&file, target, mode, Stage::Wasm)? {
+        Product::Wasm(wasm) => execute(&file, wasm, target, &[]),
+        Product::NoTests => {
+            match &args.filter {
+                Some(filter) => eprintln!("no test has a name with \"{filter}\" in it"),
+                None => eprintln!("there are no tests in {}", file.display()),
+            }
+            Ok(ExitCode::SUCCESS)
+        }
+        Product::Text(_) => unreachable!("tests are built to the end"),
+    }
+}
+
+/// Native programs run as they are, modules for WASI as native programs too; plain Wasm has no host here.
+fn runnable(target: Target) -> Result<Target> {
+    if target.host == Host::Bare {
+        bail!("there is no host for plain wasm32 modules here; run it natively or with --target=wasm32-wasi");
+    }
+    if target.host == Host::Native && !target.is_native_here() {
+        bail!("this machine can't run programs for that target; `cot build` makes them");
+    }
+    Ok(target)
+}
+
+fn execute(file: &Path, wasm: Vec<u8>, target: Target, args: &[OsString]) -> Result<ExitCode> {
+    let folder = tempfile::tempdir().context("can't make a temporary folder")?;
+    let program = folder.path().join(file.file_stem().unwrap_or("program".as_ref()));
+    build::translate(file, wasm, target, &program)?;
+    let status = Command::new(&program).args(args).status();
+    let status = status.with_context(|| format!("can't run {}", program.display()))?;
+    // As a shell reports the end by a signal.
+    let code = status.code().unwrap_or_else(|| 128 + status.signal().unwrap_or(0));
+    Ok(ExitCode::from(code as u8))
+}

@@ -1,0 +1,261 @@
+//! All declarations in turn, bodies of functions, closures, tests; `main`.
+
+use std::collections::BTreeMap;
+use std::rc::Rc;
+
+use crate::cot::ast::{self, Declaration, Name};
+use crate::cot::check::block::Want;
+use crate::cot::check::body::{Body, Mutability};
+use crate::cot::check::convert::{Value, as_block, make};
+use crate::cot::check::declare::{Env, FunctionDeclId, ItemId, ItemKind, VariableId};
+use crate::cot::check::instance::{Signature, SignatureParam};
+use crate::cot::check::{Build, Checker};
+use crate::cot::diagnostic::{Code, Diagnostic};
+use crate::cot::source::Span;
+use crate::cot::typed::{Block, Capture, ExpressionKind, FunctionId, Test};
+use crate::cot::types::{Type, TypeId};
+
+impl<'a> Checker<'a> {
+    /// Types, variables and signatures of everything that is not generic.
+    pub(super) fn check_declarations(&mut self) {
+        for index in 0..self.items.len() {
+            let item = ItemId(index as u32);
+            let kind = self.items[index].kind;
+            let span = self.items[index].name.span;
+            let is_generic = matches!(kind, ItemKind::Struct(of) if !of.type_params.is_empty());
+            match kind {
+                _ if is_generic || !self.items[index].env.params.is_empty() => {}
+                ItemKind::Function(_) | ItemKind::Variable(_) => {}
+                ItemKind::Trait(of) => self.check_trait(of),
+                _ => {
+                    self.item_type(item, Vec::new(), span);
+                }
+            }
+        }
+        self.check_trait_impls();
+        for index in 0..self.variable_decls.len() {
+            self.variable_state(VariableId(index as u32));
+        }
+        for index in 0..self.function_decls.len() {
+            self.check_function_declaration(FunctionDeclId(index as u32));
+        }
+        for (file, loaded) in self.loaded.files.iter().enumerate() {
+            for declaration in &loaded.tree.declarations {
+                self.check_test(file, declaration);
+            }
+        }
+    }
+
+    fn check_function_declaration(&mut self, id: FunctionDeclId) {
+        let decl = &self.function_decls[id.0 as usize];
+        let ast = decl.ast;
+        let is_generic = !decl.owner_params.is_empty() || !ast.type_params.is_empty();
+        if let Some((first, second)) = duplicate(&ast.params) {
+            self.report_redefined(&second.name, first.name.span);
+        }
+        if ast.is_extern {
+            if let Some(body) = &ast.body {
+                self.report(Code::UnexpectedToken, body.span, "an extern function has no body here");
+            }
+            if is_generic {
+                self.type_error(ast.name.span, "an extern function can't be generic");
+            } else {
+                self.extern_binding(id);
+            }
+            return;
+        }
+        if ast.body.is_none() {
+            let known = self.function_named(&self.function_decls[id.0 as usize].env, &ast.name.text);
+            let is_defined = known.is_some_and(|known| self.function_decls[known.0 as usize].ast.body.is_some());
+            if !is_defined {
+                self.type_error(ast.name.span, format!("function '{}' has no body", ast.name.text));
+            }
+        } else if !is_generic {
+            self.instance(id, Vec::new(), ast.span);
+        } else if ast.is_export {
+            self.type_error(ast.name.span, "an exported function can't be generic");
+        }
+    }
+
+    fn check_test(&mut self, file: usize, declaration: &'a Declaration) {
+        let (test, is_test) = match declaration {
+            Declaration::Test(test) => (test, true),
+            Declaration::Bench(test) => (test, false),
+            _ => return,
+        };
+        let is_wanted = match self.options.build {
+            Build::Program => false,
+            Build::Tests => is_test,
+            Build::Benches => !is_test,
+            Build::Check => true,
+        };
+        if !is_wanted {
+            return;
+        }
+        let name = String::from_utf8_lossy(&test.name.value).into_owned();
+        let kind = if is_test { "test" } else { "bench" };
+        let signature = Rc::new(Signature {
+            name: format!("{kind} \"{name}\""),
+            params: Vec::new(),
+            result: TypeId::VOID,
+            env: Env::of_file(file),
+        });
+        let function = self.new_function(&signature, test.span);
+        self.open_body(function, &signature, &[]);
+        self.body().is_test = is_test;
+        let block = self.check_block(&test.body, Want::Discard);
+        self.close_body(as_block(block.expr));
+        let list = if is_test { &mut self.tests } else { &mut self.benches };
+        list.push(Test { name, function });
+    }
+
+    /// Bodies of all instances, until no new ones come up.
+    pub(super) fn check_queue(&mut self) {
+        loop {
+            self.find_destructors();
+            let Some((function, id)) = self.queue.pop_front() else { break };
+            self.instance_depth = self.depths.get(&function).copied().unwrap_or(0);
+            let ast = self.function_decls[id.0 as usize].ast;
+            if let Some(body) = &ast.body {
+                self.check_function(function, id, body);
+            }
+        }
+    }
+
+    fn check_function(&mut self, function: FunctionId, id: FunctionDeclId, body: &'a ast::Block) {
+        let decl = &self.function_decls[id.0 as usize];
+        let (ast, implicit_self) = (decl.ast, decl.implicit_self);
+        let signature = self.signatures[function.0 as usize].clone();
+        let own = Name { text: Rc::from("self"), span: ast.name.span };
+        let mut names: Vec<&Name> = ast.params.iter().map(|param| &param.name).collect();
+        if implicit_self {
+            names.insert(0, &own);
+        }
+        self.open_body(function, &signature, &names);
+        let block = self.check_block(body, Want::Discard);
+        self.finish_function(block, signature.result, body.span);
+    }
+
+    /// The end of a function that has been checked.
+    fn finish_function(&mut self, block: Value, result: TypeId, span: Span) {
+        if !block.is_never() && self.needs_return(result) {
+            let end = Span { start: span.end.saturating_sub(1).max(span.start), ..span };
+            let message = if result == TypeId::NO_RETURN {
+                "a function of type noreturn can't reach its end".to_owned()
+            } else {
+                format!("missing return: the function has to return '{}'", self.types.name(result))
+            };
+            self.report(Code::MissingReturn, end, message);
+        }
+        self.close_body(as_block(block.expr));
+    }
+
+    fn needs_return(&self, result: TypeId) -> bool {
+        match self.types.get(result) {
+            Type::Void | Type::Erroneous => false,
+            Type::ErrorUnion { payload, .. } => !matches!(self.types.get(*payload), Type::Void | Type::Erroneous),
+            _ => true,
+        }
+    }
+
+    fn open_body(&mut self, function: FunctionId, signature: &Signature<'a>, names: &[&Name]) {
+        let body = Body::new(function, signature.name.clone(), signature.env.clone(), signature.result);
+        self.bodies.push(body);
+        self.open_scope();
+        for (name, param) in names.iter().zip(&signature.params) {
+            self.declare_local(name, param.ty, Mutability::Parameter);
+        }
+    }
+
+    /// Puts what has been checked into the function.
+    pub(super) fn close_body(&mut self, block: Block) {
+        let body = self.bodies.pop().expect("a body that is closed was opened");
+        let function = &mut self.functions[body.function.0 as usize];
+        function.locals = body.locals;
+        function.captures = body.captures.into_iter().map(|(outer, inner)| Capture { outer, inner }).collect();
+        function.body = block;
+    }
+
+    /// `fn(x: T) R { … }` as a value (section 13).
+    pub(super) fn check_closure(&mut self, it: &'a ast::Closure, span: Span) -> Value {
+        let env = self.env();
+        let mut params = Vec::new();
+        for param in &it.params {
+            let ty = self.resolve_type(&param.ty, &env);
+            if let Some(default) = &param.default {
+                self.type_error(default.span, "parameters of closures have no defaults");
+            }
+            params.push(SignatureParam { name: param.name.text.clone(), ty, default: None });
+        }
+        if let Some((first, second)) = duplicate(&it.params) {
+            self.report_redefined(&second.name, first.name.span);
+        }
+        let result = it.result.as_ref().map_or(TypeId::VOID, |ty| self.resolve_type(ty, &env));
+        let body = self.body();
+        body.n_closures += 1;
+        let name = format!("{}.closure{}", body.name, body.n_closures);
+        let types = params.iter().map(|param| param.ty).collect();
+        let signature = Rc::new(Signature { name, params, result, env });
+        let function = self.new_function(&signature, span);
+        let names: Vec<&Name> = it.params.iter().map(|param| &param.name).collect();
+        self.open_body(function, &signature, &names);
+        self.body().is_closure = true;
+        let block = self.check_block(&it.body, Want::Discard);
+        self.finish_function(block, result, it.body.span);
+        let ty = self.types.intern(Type::Function { params: types, result });
+        let has_captures = !self.functions[function.0 as usize].captures.is_empty();
+        let kind = if has_captures { ExpressionKind::Closure(function) } else { ExpressionKind::Function(function) };
+        make(kind, ty, span).into()
+    }
+
+    /// The function `main` of the file that was named, if its type is right.
+    pub(super) fn find_main(&mut self) -> Option<FunctionId> {
+        if matches!(self.options.build, Build::Tests | Build::Benches) {
+            return None;
+        }
+        let file = self.loaded.files.len().checked_sub(1)?;
+        let id = self.function_named(&Env::of_file(file), &Rc::from("main"))?;
+        let ast = self.function_decls[id.0 as usize].ast;
+        if !ast.type_params.is_empty() || ast.is_extern || ast.body.is_none() {
+            self.type_error(ast.name.span, "'main' has to be an ordinary function");
+            return None;
+        }
+        let function = self.instance(id, Vec::new(), ast.span);
+        let signature = self.signatures[function.0 as usize].clone();
+        let payload = match self.types.get(signature.result) {
+            Type::ErrorUnion { payload, .. } => *payload,
+            _ => signature.result,
+        };
+        if !signature.params.is_empty() {
+            let message = "'main' takes no parameters";
+            let diagnostic = Diagnostic::new(Code::Type, ast.name.span, message);
+            self.push_diagnostic(diagnostic.note("arguments of the program are in \"std/os\": argsCount(), arg(n)"));
+        }
+        if !matches!(self.types.get(payload), Type::Int { .. } | Type::Void | Type::Erroneous | Type::NoReturn) {
+            let span = ast.result.as_ref().map_or(ast.name.span, |ty| ty.span);
+            self.type_error(span, "'main' returns an integer, nothing, or an error union of those");
+        }
+        Some(function)
+    }
+
+    /// Functions of the prelude by name.
+    pub(super) fn prelude_functions(&self) -> BTreeMap<String, FunctionId> {
+        let Some(file) = self.loaded.prelude else { return BTreeMap::new() };
+        let instances = self.instances.iter().filter(|((_, arguments), _)| arguments.is_empty());
+        let of_prelude = instances.filter(|((id, _), _)| {
+            let decl = &self.function_decls[id.0 as usize];
+            decl.env.file == file && decl.owner.is_none()
+        });
+        of_prelude
+            .map(|((id, _), function)| (self.function_decls[id.0 as usize].ast.name.text.to_string(), *function))
+            .collect()
+    }
+}
+
+/// Two parameters of the same name.
+fn duplicate(params: &[ast::Param]) -> Option<(&ast::Param, &ast::Param)> {
+    params.iter().enumerate().find_map(|(index, param)| {
+        let earlier = params[..index].iter().find(|it| it.name.text == param.name.text && &*it.name.text != "_");
+        earlier.map(|earlier| (earlier, param))
+    })
+}

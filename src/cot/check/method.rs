@@ -1,0 +1,207 @@
+//! Methods: found by the type of the receiver, which is adapted to what they take (sections 7 and 8.3).
+
+use std::rc::Rc;
+
+use crate::cot::ast::{Expr, Name};
+use crate::cot::check::Checker;
+use crate::cot::check::convert::{Value, make};
+use crate::cot::check::declare::FunctionDeclId;
+use crate::cot::check::suggest::nearest;
+use crate::cot::diagnostic::{Code, Diagnostic};
+use crate::cot::source::Span;
+use crate::cot::typed::{Expression, ExpressionKind};
+use crate::cot::types::{Type, TypeId};
+
+impl<'a> Checker<'a> {
+    /// `Type.name(arguments)`: a static function, a method called as a function, or the constructor of a variant.
+    pub(super) fn call_of_type(
+        &mut self,
+        ty: TypeId,
+        name: &'a Name,
+        types: &'a [Expr],
+        arguments: &'a [Expr],
+        span: Span,
+    ) -> Value {
+        if ty == TypeId::ERRONEOUS {
+            self.check_all(arguments);
+            return self.erroneous(span);
+        }
+        let method = self.methods.get(&(self.owner_of(ty), name.text.clone())).copied();
+        if let Some(id) = method {
+            let Some(all) = self.method_arguments(id, ty, types, span) else {
+                self.check_all(arguments);
+                return self.erroneous(span);
+            };
+            return self.call_declared(id, all, None, arguments, span);
+        }
+        if self.types.union_type(ty).is_some() {
+            return self.construct_variant(ty, name, arguments, span);
+        }
+        let owner = self.owner_of(ty);
+        if let Some(id) = self.constants.get(&(owner, name.text.clone())).copied() {
+            let callee = self.variable_value(id, span);
+            return self.call_value(callee.expr, arguments, span);
+        }
+        let message = format!("type '{}' has no function '{}'", self.types.name(ty), name.text);
+        self.report_no_method(ty, name, message);
+        self.check_all(arguments);
+        self.erroneous(span)
+    }
+
+    /// Type arguments of a method: those of the receiver's type, then its own.
+    fn method_arguments(
+        &mut self,
+        id: FunctionDeclId,
+        ty: TypeId,
+        types: &'a [Expr],
+        span: Span,
+    ) -> Option<Vec<TypeId>> {
+        let own = self.type_arguments(id, types, span)?;
+        let of_owner = self.type_items.get(&ty).map_or_else(Vec::new, |(_, arguments)| arguments.clone());
+        Some([of_owner, own].concat())
+    }
+
+    /// `value.name(arguments)`
+    pub(super) fn call_method(
+        &mut self,
+        base: &'a Expr,
+        name: &'a Name,
+        types: &'a [Expr],
+        arguments: &'a [Expr],
+        span: Span,
+    ) -> Value {
+        let value = self.check_settled(base);
+        self.call_method_on(value, name, types, arguments, span)
+    }
+
+    pub(super) fn call_method_on(
+        &mut self,
+        value: Expression,
+        name: &'a Name,
+        types: &'a [Expr],
+        arguments: &'a [Expr],
+        span: Span,
+    ) -> Value {
+        let ty = self.behind_pointers(value.ty);
+        if ty == TypeId::ERRONEOUS || ty == TypeId::NO_RETURN {
+            self.check_all(arguments);
+            return self.erroneous(span);
+        }
+        if let Some(id) = self.methods.get(&(self.owner_of(ty), name.text.clone())).copied() {
+            let Some(all) = self.method_arguments(id, ty, types, span) else {
+                self.check_all(arguments);
+                return self.erroneous(span);
+            };
+            return self.call_with_receiver(id, all, value, arguments, name, span);
+        }
+        let base = self.auto_dereference(value.clone());
+        if let Some(field) = self.field_quietly(&base, &name.text, span) {
+            return self.call_value(field.expr, arguments, span);
+        }
+        if let Some(id) = self.free_method(&name.text) {
+            return self.call_with_receiver(id, Vec::new(), value, arguments, name, span);
+        }
+        let message = format!("'{}' has no method '{}'", self.types.name(ty), name.text);
+        self.report_no_method(ty, name, message);
+        self.check_all(arguments);
+        self.erroneous(span)
+    }
+
+    pub(super) fn behind_pointers(&self, mut ty: TypeId) -> TypeId {
+        while let Type::Pointer(to) = self.types.get(ty) {
+            ty = *to;
+        }
+        ty
+    }
+
+    /// A free function whose first parameter is named `self`.
+    fn free_method(&self, name: &Rc<str>) -> Option<FunctionDeclId> {
+        let id = self.function_named(&self.env(), name)?;
+        let ast = self.function_decls[id.0 as usize].ast;
+        let takes_self = ast.params.first().is_some_and(|param| &*param.name.text == "self");
+        (takes_self && ast.type_params.is_empty()).then_some(id)
+    }
+
+    fn call_with_receiver(
+        &mut self,
+        id: FunctionDeclId,
+        types: Vec<TypeId>,
+        value: Expression,
+        arguments: &'a [Expr],
+        name: &Name,
+        span: Span,
+    ) -> Value {
+        let decl = &self.function_decls[id.0 as usize];
+        let takes_self = decl.implicit_self || decl.ast.params.first().is_some_and(|param| &*param.name.text == "self");
+        if decl.ast.is_static || !takes_self {
+            let owner = self.behind_pointers(value.ty);
+            let message =
+                format!("'{}' is not called on a value: write {}.{}(…)", name.text, self.types.name(owner), name.text);
+            self.report(Code::InvalidOperation, name.span, message);
+            self.check_all(arguments);
+            return self.erroneous(span);
+        }
+        let wanted = if decl.ast.is_extern {
+            self.extern_binding(id).signature.params[0].ty
+        } else {
+            let function = self.instance(id, types.clone(), span);
+            self.signatures[function.0 as usize].params[0].ty
+        };
+        let receiver = self.adapt_receiver(value, wanted);
+        self.call_declared(id, types, Some(receiver), arguments, span)
+    }
+
+    /// Takes the address of the receiver, or follows its pointers, as the method wants it.
+    fn adapt_receiver(&mut self, value: Expression, wanted: TypeId) -> Expression {
+        if value.ty == wanted {
+            return value;
+        }
+        let base = self.behind_pointers(value.ty);
+        if base == wanted {
+            return self.auto_dereference(value);
+        }
+        if *self.types.get(wanted) == Type::Pointer(base) {
+            let value = self.auto_dereference(value);
+            return self.address_of_value(value, wanted);
+        }
+        self.coerce(value.into(), wanted)
+    }
+
+    fn report_no_method(&mut self, ty: TypeId, name: &Name, message: String) {
+        let owner = self.owner_of(ty);
+        let mut names: Vec<Rc<str>> =
+            self.methods.keys().filter(|(of, _)| *of == owner).map(|(_, name)| name.clone()).collect();
+        names.sort();
+        let mut diagnostic = Diagnostic::new(Code::NoSuchField, name.span, message);
+        if let Some(near) = nearest(&name.text, names.iter().map(|name| &**name)) {
+            diagnostic = diagnostic.note(format!("did you mean '{near}'?"));
+        } else if matches!(self.types.get(ty), Type::Optional(_)) {
+            diagnostic = diagnostic.note("unwrap the optional first: by '.?', 'orelse' or a capture");
+        }
+        self.push_diagnostic(diagnostic);
+    }
+
+    /// A call of a method that the checker makes up, by its name; none if the type has no such method.
+    pub(super) fn call_known_method(
+        &mut self,
+        value: Expression,
+        name: &str,
+        arguments: Vec<Expression>,
+        span: Span,
+    ) -> Option<Expression> {
+        let ty = self.behind_pointers(value.ty);
+        let id = self.methods.get(&(self.owner_of(ty), Rc::from(name))).copied()?;
+        let types = self.type_items.get(&ty).map_or_else(Vec::new, |(_, arguments)| arguments.clone());
+        let function = self.instance(id, types, span);
+        let signature = self.signatures[function.0 as usize].clone();
+        if signature.params.len() != arguments.len() + 1 {
+            return None;
+        }
+        let mut bound = vec![self.adapt_receiver(value, signature.params[0].ty)];
+        for (argument, param) in arguments.into_iter().zip(&signature.params[1..]) {
+            bound.push(self.coerce(argument.into(), param.ty));
+        }
+        let callee = crate::cot::typed::Callee::Function(function);
+        Some(make(ExpressionKind::Call { callee, arguments: bound }, signature.result, span))
+    }
+}

@@ -1,0 +1,149 @@
+//! Names: what a file sees (section 18), and what a name means at a place.
+
+use std::collections::HashMap;
+use std::rc::Rc;
+
+use crate::cot::ast::Name;
+use crate::cot::check::Checker;
+use crate::cot::check::body::Binding;
+use crate::cot::check::declare::{Env, ItemId, ItemKind};
+use crate::cot::check::suggest::nearest;
+use crate::cot::diagnostic::{Code, Diagnostic};
+use crate::cot::source::Span;
+use crate::cot::types::TypeId;
+
+/// What a name of the top level stands for in a file.
+#[derive(Clone, Copy)]
+pub(super) enum Visible {
+    One(ItemId),
+    /// Two imported files define it, and this one does not.
+    Ambiguous(ItemId, ItemId),
+}
+
+/// What a name means.
+#[derive(Clone)]
+pub(super) enum Meaning {
+    Binding(Binding),
+    Type(TypeId),
+    Item(ItemId),
+}
+
+impl<'a> Checker<'a> {
+    /// Adds names of imported files to those of each file. Its own come first.
+    pub(super) fn make_visible(&mut self) {
+        let own = self.visible.clone();
+        for file in 0..own.len() {
+            let mut all: HashMap<Rc<str>, Visible> = HashMap::new();
+            for other in self.imported_by(file) {
+                for (name, visible) in &own[other] {
+                    self.add_visible(&mut all, name, *visible);
+                }
+            }
+            all.extend(own[file].iter().map(|(name, visible)| (name.clone(), *visible)));
+            self.visible[file] = all;
+        }
+    }
+
+    fn add_visible(&mut self, all: &mut HashMap<Rc<str>, Visible>, name: &Rc<str>, visible: Visible) {
+        let (Visible::One(second) | Visible::Ambiguous(second, _)) = visible;
+        let Some(Visible::One(first)) = all.get(name).copied() else {
+            all.entry(name.clone()).or_insert(visible);
+            return;
+        };
+        if !self.merge_declarations(first, second) {
+            all.insert(name.clone(), Visible::Ambiguous(first, second));
+        } else if self.is_better(second, first) {
+            all.insert(name.clone(), visible);
+        }
+    }
+
+    /// Of two declarations of a function: whether the first is the one with a body.
+    fn is_better(&self, first: ItemId, second: ItemId) -> bool {
+        let has_body = |item: ItemId| match self.items[item.0 as usize].kind {
+            ItemKind::Function(id) => self.function_decls[id.0 as usize].ast.body.is_some(),
+            _ => false,
+        };
+        has_body(first) && !has_body(second)
+    }
+
+    /// Files that a file imports, directly or not.
+    fn imported_by(&self, file: usize) -> Vec<usize> {
+        let mut seen = vec![false; self.loaded.files.len()];
+        let mut open = vec![file];
+        let mut found = Vec::new();
+        while let Some(next) = open.pop() {
+            for import in &self.loaded.files[next].imports {
+                if !std::mem::replace(&mut seen[*import], true) {
+                    found.push(*import);
+                    open.push(*import);
+                }
+            }
+        }
+        found.sort();
+        found
+    }
+
+    /// What a name means here; an undefined one is reported.
+    pub(super) fn find(&mut self, env: &Env, text: &Rc<str>, span: Span) -> Option<Meaning> {
+        let found = self.find_quietly(env, text, span);
+        if found.is_none() && !text.is_empty() {
+            self.report_undefined(env, text, span);
+        }
+        found
+    }
+
+    /// As `find`, without a complaint about undefined names.
+    pub(super) fn find_quietly(&mut self, env: &Env, text: &Rc<str>, span: Span) -> Option<Meaning> {
+        if env.in_body
+            && let Some(binding) = self.find_binding(text)
+        {
+            return Some(Meaning::Binding(binding));
+        }
+        if let Some((_, ty)) = env.params.iter().rev().find(|(name, _)| name == text) {
+            return Some(Meaning::Type(*ty));
+        }
+        let mut outer = env.outer;
+        while let Some(item) = outer {
+            if let Some(found) = self.nested.get(&(item, text.clone())) {
+                return Some(Meaning::Item(*found));
+            }
+            outer = self.items[item.0 as usize].env.outer;
+        }
+        match self.visible[env.file].get(text).copied()? {
+            Visible::One(item) => Some(Meaning::Item(item)),
+            Visible::Ambiguous(first, second) => {
+                let message = format!("'{text}' is defined in two imported files");
+                let places = [first, second].map(|item| self.items[item.0 as usize].name.span);
+                let diagnostic = Diagnostic::new(Code::Redefined, span, message);
+                self.push_diagnostic(diagnostic.note_at(places[0], "here").note_at(places[1], "and here"));
+                Some(Meaning::Item(first))
+            }
+        }
+    }
+
+    /// An item by its name; anything else is reported.
+    pub(super) fn find_item(&mut self, env: &Env, name: &Name) -> Option<ItemId> {
+        match self.find(env, &name.text, name.span)? {
+            Meaning::Item(item) => Some(item),
+            Meaning::Binding(_) | Meaning::Type(_) => {
+                self.type_error(name.span, format!("'{}' is not declared at the top level", name.text));
+                None
+            }
+        }
+    }
+
+    fn report_undefined(&mut self, env: &Env, text: &Rc<str>, span: Span) {
+        let mut diagnostic = Diagnostic::new(Code::Undefined, span, format!("undefined identifier '{text}'"));
+        let mut names: Vec<Rc<str>> = self.visible[env.file].keys().cloned().collect();
+        if env.in_body {
+            names.extend(self.binding_names());
+        }
+        names.extend(env.params.iter().map(|(name, _)| name.clone()));
+        names.extend(["print", "println", "eprint", "eprintln", "len", "append"].map(Rc::from));
+        names.sort();
+        if let Some(near) = nearest(text, names.iter().map(|name| &**name)) {
+            diagnostic = diagnostic.note(format!("did you mean '{near}'?"));
+        }
+        self.push_diagnostic(diagnostic);
+    }
+}

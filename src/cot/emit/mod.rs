@@ -1,0 +1,173 @@
+//! The module in SSA form → the bytes of a WebAssembly module: sections in the order of the specification, functions by [`body`].
+
+mod body;
+mod locals;
+mod stack;
+
+use crate::cot::ir::module::{FuncKind, Module};
+use crate::cot::ir::{FuncId, Op, Signature};
+use body::{Numbering, val_type};
+use std::borrow::Cow;
+use std::collections::HashMap;
+use wasm_encoder::{
+    CodeSection, ConstExpr, CustomSection, DataCountSection, DataSection, ElementSection, Elements, EntityType,
+    ExportKind, ExportSection, FunctionSection, GlobalSection, GlobalType, ImportSection, MemorySection, MemoryType,
+    NameMap, NameSection, RefType, TableSection, TableType, TypeSection, ValType,
+};
+
+/// Bytes of the shadow stack, which lies at the beginning of memory and grows down: what overflows leaves the memory and traps.
+pub const STACK_SIZE: u32 = 8 << 20;
+
+const PAGE: u64 = 65536;
+
+/// Declares what C functions really take; read by the translator to native code.
+const IMPORT_TYPES_SECTION: &str = "wasm2native.imports";
+
+struct Numbers {
+    /// Something is called by its index in the table, although the table may be empty.
+    has_indirect_calls: bool,
+    funcs: Vec<u32>,
+    signatures: HashMap<Signature, u32>,
+}
+
+impl Numbering for Numbers {
+    fn func(&self, func: FuncId) -> u32 {
+        self.funcs[func.0 as usize]
+    }
+
+    fn signature(&self, signature: &Signature) -> u32 {
+        self.signatures[signature]
+    }
+}
+
+/// Requires SSA form in all functions.
+pub fn emit(module: &Module) -> Vec<u8> {
+    let numbers = number(module);
+    let mut wasm = wasm_encoder::Module::new();
+    wasm.section(&types(&numbers));
+    wasm.section(&imports(module, &numbers));
+    let mut functions = FunctionSection::new();
+    for function in module.defined() {
+        functions.function(numbers.signature(&function.signature));
+    }
+    wasm.section(&functions);
+    let n_entries = module.table.len() as u64 + 1;
+    if !module.table.is_empty() || numbers.has_indirect_calls {
+        let ty = TableType {
+            element_type: RefType::FUNCREF,
+            table64: false,
+            minimum: n_entries,
+            maximum: Some(n_entries),
+            shared: false,
+        };
+        wasm.section(TableSection::new().table(ty));
+    }
+    let memory = MemoryType {
+        minimum: u64::from(module.data_end).div_ceil(PAGE),
+        maximum: None,
+        memory64: false,
+        shared: false,
+        page_size_log2: None,
+    };
+    wasm.section(MemorySection::new().memory(memory));
+    let stack_pointer = GlobalType { val_type: ValType::I32, mutable: true, shared: false };
+    wasm.section(GlobalSection::new().global(stack_pointer, &ConstExpr::i32_const(STACK_SIZE as i32)));
+    wasm.section(&exports(module, &numbers));
+    if !module.table.is_empty() {
+        let entries: Vec<_> = module.table.iter().map(|func| numbers.func(*func)).collect();
+        let entries = Elements::Functions(Cow::Owned(entries));
+        wasm.section(ElementSection::new().active(None, &ConstExpr::i32_const(1), entries));
+    }
+    if !module.data.is_empty() {
+        wasm.section(&DataCountSection { count: module.data.len() as u32 });
+    }
+    let mut code = CodeSection::new();
+    for function in module.defined() {
+        code.function(&body::emit(function, module, &numbers));
+    }
+    wasm.section(&code);
+    if !module.data.is_empty() {
+        let mut data = DataSection::new();
+        for run in &module.data {
+            data.active(0, &ConstExpr::i32_const(run.address as i32), run.bytes.iter().copied());
+        }
+        wasm.section(&data);
+    }
+    wasm.section(&names(module, &numbers));
+    if !module.import_types.is_empty() {
+        let text = module.import_types.join("\n") + "\n";
+        wasm.section(&CustomSection { name: IMPORT_TYPES_SECTION.into(), data: text.as_bytes().into() });
+    }
+    wasm.finish()
+}
+
+/// Imports come before what is defined.
+fn number(module: &Module) -> Numbers {
+    let is_import = |kind: &FuncKind| matches!(kind, FuncKind::Import { .. });
+    let mut next_import = 0;
+    let mut next_defined = module.functions.iter().filter(|decl| is_import(&decl.kind)).count() as u32;
+    let mut funcs = Vec::with_capacity(module.functions.len());
+    for decl in &module.functions {
+        let next = if is_import(&decl.kind) { &mut next_import } else { &mut next_defined };
+        funcs.push(*next);
+        *next += 1;
+    }
+    let mut signatures = HashMap::new();
+    let mut add = |signature: &Signature| {
+        let next = signatures.len() as u32;
+        signatures.entry(signature.clone()).or_insert(next);
+    };
+    module.functions.iter().for_each(|decl| add(&decl.signature));
+    let mut has_indirect_calls = false;
+    for inst in module.defined().flat_map(|function| &function.blocks).flat_map(|block| &block.insts) {
+        if let Op::CallIndirect(signature) = &inst.op {
+            add(signature);
+            has_indirect_calls = true;
+        }
+    }
+    Numbers { has_indirect_calls, funcs, signatures }
+}
+
+fn types(numbers: &Numbers) -> TypeSection {
+    let mut ordered: Vec<_> = numbers.signatures.iter().collect();
+    ordered.sort_by_key(|(_, number)| **number);
+    let mut section = TypeSection::new();
+    for (signature, _) in ordered {
+        let types = |types: &[_]| types.iter().map(|ty| val_type(*ty)).collect::<Vec<_>>();
+        section.ty().function(types(&signature.params), types(&signature.results));
+    }
+    section
+}
+
+fn imports(module: &Module, numbers: &Numbers) -> ImportSection {
+    let mut section = ImportSection::new();
+    for decl in &module.functions {
+        if let FuncKind::Import { module, name } = &decl.kind {
+            section.import(module, name, EntityType::Function(numbers.signature(&decl.signature)));
+        }
+    }
+    section
+}
+
+fn exports(module: &Module, numbers: &Numbers) -> ExportSection {
+    let mut section = ExportSection::new();
+    section.export("memory", ExportKind::Memory, 0);
+    for (name, func) in &module.exports {
+        section.export(name, ExportKind::Func, numbers.func(*func));
+    }
+    section
+}
+
+fn names(module: &Module, numbers: &Numbers) -> NameSection {
+    let mut named: Vec<_> =
+        module.functions.iter().zip(&numbers.funcs).map(|(decl, number)| (*number, &decl.name)).collect();
+    named.sort();
+    let mut functions = NameMap::new();
+    named.into_iter().for_each(|(number, name)| functions.append(number, name));
+    let mut globals = NameMap::new();
+    globals.append(body::STACK_POINTER, "stack_pointer");
+    let mut section = NameSection::new();
+    section.functions(&functions);
+    section.globals(&globals);
+    section
+}

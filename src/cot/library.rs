@@ -1,0 +1,19 @@
+//! The standard library that is built in: Cot source, by module name; the last place where `import "std/…"` is looked for.
+
+/// Source of `std/name`, and of `prelude`, which belongs to the runtime and is no module.
+pub fn module(name: &str) -> Option<&'static str> {
+    MODULES.iter().find(|(known, _)| *known == name).map(|(_, source)| *source)
+}
+
+macro_rules! modules {
+    ($($name:literal)*) => {
+        /// Name and source.
+        pub const MODULES: &[(&str, &str)] = &[$(($name, include_str!(concat!("std/", $name, ".cot"))),)*];
+    };
+}
+
+// To add one: its name here, its source in `std/`.
+modules! {
+    "prelude"
+    "sys" "list" "map" "set" "string" "math" "fs" "os" "io" "time" "sort" "random"
+}

@@ -1,0 +1,187 @@
+//! The files of a program: the one that was named, and all that it imports, each once, parsed, in dependency order (section 18).
+
+use std::collections::HashMap;
+use std::path::{Path, PathBuf};
+
+use crate::cot::ast::{self, Declaration, Text};
+use crate::cot::diagnostic::{Code, Diagnostic};
+use crate::cot::library;
+use crate::cot::parse;
+use crate::cot::source::{FileId, Sources, Span};
+
+/// Where things are looked for.
+#[derive(Clone, Debug, Default)]
+pub struct LoadOptions {
+    /// A standard library to be used first (`COT_STDLIB`).
+    pub standard_library: Option<PathBuf>,
+}
+
+/// A parsed file.
+#[derive(Debug)]
+pub struct LoadedFile {
+    pub id: FileId,
+    pub tree: ast::File,
+    /// What it imports directly; indices of [`Loaded::files`].
+    pub imports: Vec<usize>,
+}
+
+#[derive(Debug, Default)]
+pub struct Loaded {
+    pub sources: Sources,
+    /// A file stands behind those it imports; the one that was named is the last.
+    pub files: Vec<LoadedFile>,
+    /// Index of the runtime's own file, if there is one.
+    pub prelude: Option<usize>,
+    pub diagnostics: Vec<Diagnostic>,
+}
+
+/// How long a chain of imports may be.
+const MAX_IMPORT_DEPTH: usize = 200;
+
+/// Loads the file at `path` with all imports. Errors: the file itself can't be read. All else becomes diagnostics.
+pub fn load(path: &Path, options: &LoadOptions) -> std::io::Result<Loaded> {
+    let bytes = std::fs::read(path)?;
+    Ok(load_bytes(&path.display().to_string(), Some(path), bytes, options))
+}
+
+/// The same for bytes at hand; relative imports need a path.
+pub fn load_bytes(name: &str, path: Option<&Path>, bytes: Vec<u8>, options: &LoadOptions) -> Loaded {
+    let mut loader = Loader { options, loaded: Loaded::default(), known: HashMap::new(), chain: Vec::new() };
+    if let Some(source) = library::module("prelude") {
+        let place = Place { key: Key::BuiltIn("prelude".to_owned()), name: "std/prelude.cot".to_owned(), path: None };
+        loader.loaded.prelude = loader.file(place, source.as_bytes().to_vec(), None);
+    }
+    let key = Key::Path(path.map_or_else(PathBuf::new, |path| path.canonicalize().unwrap_or(path.to_owned())));
+    let place = Place { key, name: name.to_owned(), path: path.map(Path::to_owned) };
+    loader.file(place, bytes, None);
+    loader.loaded
+}
+
+/// What makes two imports the same file.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+enum Key {
+    Path(PathBuf),
+    BuiltIn(String),
+}
+
+/// A file that was found.
+struct Place {
+    key: Key,
+    /// For diagnostics.
+    name: String,
+    path: Option<PathBuf>,
+}
+
+#[derive(Clone, Copy)]
+enum State {
+    /// It is among those whose imports are being loaded.
+    Open,
+    Done(usize),
+}
+
+struct Loader<'a> {
+    options: &'a LoadOptions,
+    loaded: Loaded,
+    known: HashMap<Key, State>,
+    /// Names of the open files.
+    chain: Vec<String>,
+}
+
+impl Loader<'_> {
+    /// Index of a file, which is loaded now if it was not before; none if it could not be.
+    fn file(&mut self, place: Place, bytes: Vec<u8>, import: Option<Span>) -> Option<usize> {
+        if bytes.len() > Sources::MAX_BYTES {
+            self.report(import?, format!("'{}' is too long", place.name));
+            return None;
+        }
+        self.known.insert(place.key.clone(), State::Open);
+        self.chain.push(place.name.clone());
+        let id = self.loaded.sources.add(place.name.clone(), place.path.clone(), bytes);
+        let (tree, diagnostics) = parse::parse(id, self.loaded.sources.get(id));
+        self.loaded.diagnostics.extend(diagnostics);
+        let mut imports = Vec::new();
+        for declaration in &tree.declarations {
+            if let Declaration::Import(text) = declaration {
+                imports.extend(self.import(&place, text));
+            }
+        }
+        self.chain.pop();
+        self.loaded.files.push(LoadedFile { id, tree, imports });
+        let index = self.loaded.files.len() - 1;
+        self.known.insert(place.key, State::Done(index));
+        Some(index)
+    }
+
+    fn import(&mut self, from: &Place, text: &Text) -> Option<usize> {
+        let wanted = String::from_utf8_lossy(&text.value).into_owned();
+        if wanted.is_empty() {
+            return None;
+        }
+        let Some(place) = self.find(from, &wanted) else {
+            self.report(text.span, format!("can't find '{wanted}' to import"));
+            return None;
+        };
+        match self.known.get(&place.key) {
+            Some(State::Done(index)) => return Some(*index),
+            Some(State::Open) => {
+                let start = self.chain.iter().position(|name| *name == place.name).unwrap_or(0);
+                let chain = self.chain[start..].join(" imports ");
+                self.report(text.span, format!("import cycle: {chain} imports {}", place.name));
+                return None;
+            }
+            None => {}
+        }
+        if self.chain.len() >= MAX_IMPORT_DEPTH {
+            self.report(text.span, "imports are nested too deep");
+            return None;
+        }
+        let bytes = match (&place.path, &place.key) {
+            (Some(path), _) => match std::fs::read(path) {
+                Ok(bytes) => bytes,
+                Err(error) => {
+                    self.report(text.span, format!("can't read '{}': {error}", path.display()));
+                    return None;
+                }
+            },
+            (None, Key::BuiltIn(name)) => library::module(name)?.as_bytes().to_vec(),
+            (None, Key::Path(_)) => return None,
+        };
+        self.file(place, bytes, Some(text.span))
+    }
+
+    fn report(&mut self, span: Span, message: impl Into<String>) {
+        self.loaded.diagnostics.push(Diagnostic::new(Code::Type, span, message));
+    }
+
+    fn find(&self, from: &Place, wanted: &str) -> Option<Place> {
+        let folder = from.path.as_deref().map(|path| path.parent().unwrap_or(Path::new("")).to_owned());
+        let file = if wanted.ends_with(".cot") { wanted.to_owned() } else { format!("{wanted}.cot") };
+        let Some(module) = file.strip_prefix("std/") else {
+            return match (folder, &from.key) {
+                (Some(folder), _) => on_disk(folder.join(&file)),
+                (None, Key::BuiltIn(_)) => built_in(&file),
+                (None, Key::Path(_)) => on_disk(PathBuf::from(&file)),
+            };
+        };
+        // A built-in module goes with the others that are built in.
+        if matches!(from.key, Key::BuiltIn(_)) {
+            return built_in(module);
+        }
+        let named = self.options.standard_library.clone();
+        let absolute = folder.and_then(|folder| std::path::absolute(folder).ok());
+        let above = absolute.iter().flat_map(|folder| folder.ancestors()).map(|folder| folder.join("stdlib"));
+        let mut folders = named.into_iter().chain(above).chain([PathBuf::from("stdlib")]);
+        folders.find_map(|folder| on_disk(folder.join(module))).or_else(|| built_in(module))
+    }
+}
+
+fn on_disk(path: PathBuf) -> Option<Place> {
+    let real = path.canonicalize().ok().filter(|path| path.is_file())?;
+    Some(Place { key: Key::Path(real), name: path.display().to_string(), path: Some(path) })
+}
+
+fn built_in(file: &str) -> Option<Place> {
+    let name = file.strip_suffix(".cot").unwrap_or(file);
+    library::module(name)?;
+    Some(Place { key: Key::BuiltIn(name.to_owned()), name: format!("std/{name}.cot"), path: None })
+}

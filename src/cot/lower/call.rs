@@ -1,0 +1,242 @@
+//! Calls: arguments borrow, so whoever calls keeps them alive; results are owned.
+
+use super::function::{Address, Body, Data, Operand};
+use super::{FuncKey, Host, Lowering};
+use crate::cot::ir::module::FuncKind;
+use crate::cot::ir::{Access, End, Function, Op, Signature, Type as WasmType, Value};
+use crate::cot::typed::{Callee, Expression, ExpressionKind, ExternId, FunctionId, Place, PlaceKind};
+use crate::cot::types::{Type, TypeId};
+
+impl<'p> Body<'_, 'p> {
+    /// A result in memory goes to `to`, which there is then.
+    pub fn call(
+        &mut self,
+        callee: &'p Callee,
+        arguments: &'p [Expression],
+        whole: &'p Expression,
+        to: Option<Address>,
+    ) -> Operand {
+        let (results, result) = match callee {
+            Callee::Function(id) => {
+                let result = self.lowering.program.functions[id.0 as usize].result;
+                let mut args = Vec::new();
+                args.extend(to.map(|to| self.address_value(to)));
+                args.extend(self.arguments(arguments));
+                (self.call_key(FuncKey::Function(*id), args), result)
+            }
+            Callee::Value(value) => {
+                let (params, result) = self.lowering.function_type(value.ty);
+                let closure = self.scalar(value);
+                if !is_stable(self, value) {
+                    self.hold(value.ty, &[closure]);
+                }
+                if self.checks {
+                    self.check_null(closure, whole.span);
+                }
+                let mut args = vec![closure];
+                args.extend(to.map(|to| self.address_value(to)));
+                args.extend(self.arguments(arguments));
+                let index = self.b.load(Access::Pointer, closure, 0);
+                args.push(index);
+                let mut signature = self.lowering.signature(&params, result);
+                signature.params.insert(0, WasmType::I32);
+                let results = signature.results.clone();
+                (self.b.push(Op::CallIndirect(signature), args, &results), result)
+            }
+            Callee::Extern(id) => {
+                let result = self.lowering.program.externs[id.0 as usize].result;
+                (self.call_extern(*id, arguments), result)
+            }
+            Callee::Runtime(function) => {
+                let args = arguments.iter().map(|argument| self.scalar(argument)).collect();
+                (self.call_runtime(*function, args, whole.ty), whole.ty)
+            }
+        };
+        if result == TypeId::NO_RETURN {
+            self.b.end(End::Unreachable);
+        }
+        let data = match to {
+            Some(to) => Data::Memory(self.address_value(to)),
+            None => Data::Leaves(results),
+        };
+        Operand { data, owned: matches!(callee, Callee::Function(_) | Callee::Value(_)) }
+    }
+
+    fn arguments(&mut self, arguments: &'p [Expression]) -> Vec<Value> {
+        let mut args = Vec::new();
+        for (index, argument) in arguments.iter().enumerate() {
+            let is_last = arguments[index + 1..].iter().all(is_simple);
+            let is_stable = is_last && is_stable(self, argument);
+            if self.leaves(argument.ty).is_some() {
+                let operand = self.expr(argument);
+                let Data::Leaves(values) = operand.data else { unreachable!("the type has leaves") };
+                if operand.owned {
+                    self.keep_until_end(argument.ty, &values);
+                } else if !is_stable {
+                    self.hold(argument.ty, &values);
+                }
+                args.extend(values);
+                continue;
+            }
+            let address = self.address_of_value(argument);
+            let is_alias = matches!(argument.kind, ExpressionKind::Load(_));
+            args.push(if is_alias && !is_stable { self.copy_argument(argument.ty, address) } else { address });
+        }
+        args
+    }
+
+    /// Keeps borrowed references alive until the end of the statement, whatever the callee does to where they came from.
+    fn hold(&mut self, ty: TypeId, values: &[Value]) {
+        if !self.types().holds_managed(ty) {
+            return;
+        }
+        let operand = Operand { data: Data::Leaves(values.to_vec()), owned: false };
+        self.own(ty, operand);
+        self.keep_until_end(ty, values);
+    }
+
+    /// A copy that nobody else can change.
+    fn copy_argument(&mut self, ty: TypeId, from: Value) -> Value {
+        let offset = self.frame_slot(ty);
+        let base = self.b.frame(offset);
+        let to = Address { base, offset: 0 };
+        let size = self.lowering.size(ty);
+        self.copy_memory(to, Address { base: from, offset: 0 }, size);
+        if self.types().holds_managed(ty) {
+            self.retain_memory(ty, to);
+            self.keep_memory(ty, base);
+        }
+        base
+    }
+
+    fn call_extern(&mut self, id: ExternId, arguments: &'p [Expression]) -> Vec<Value> {
+        let mut args = Vec::new();
+        for argument in arguments {
+            let values = self.leaves_of(argument);
+            // Of a slice: address and length.
+            args.extend(values.into_iter().take(2));
+        }
+        let results = self.call_key(FuncKey::Extern(id), args);
+        let result = self.lowering.program.externs[id.0 as usize].result;
+        let access = super::repr::scalar(self.types(), result);
+        results.into_iter().map(|value| self.normalize(value, access)).collect()
+    }
+}
+
+/// Whether nothing that is called can change what a borrowed value came from: locals whose address nobody has, addresses of places, constants.
+fn is_stable(body: &Body, expression: &Expression) -> bool {
+    match &expression.kind {
+        ExpressionKind::Load(place) => is_stable_place(body, place),
+        ExpressionKind::Convert { value, .. } => is_stable(body, value),
+        ExpressionKind::AddressOf(_) | ExpressionKind::Function(_) | ExpressionKind::Null => true,
+        _ => false,
+    }
+}
+
+fn is_stable_place(body: &Body, place: &Place) -> bool {
+    match &place.kind {
+        PlaceKind::Local(local) => !body.local(*local).address_taken,
+        PlaceKind::Field { base, .. } | PlaceKind::OptionalPayload { base } => is_stable_place(body, base),
+        _ => false,
+    }
+}
+
+/// Whether evaluating it changes nothing.
+fn is_simple(expression: &Expression) -> bool {
+    match &expression.kind {
+        ExpressionKind::Int(_)
+        | ExpressionKind::Float(_)
+        | ExpressionKind::Bool(_)
+        | ExpressionKind::String(_)
+        | ExpressionKind::Null
+        | ExpressionKind::Zero
+        | ExpressionKind::Void
+        | ExpressionKind::Error(_)
+        | ExpressionKind::Function(_) => true,
+        ExpressionKind::Load(place) | ExpressionKind::AddressOf(place) => is_simple_place(place),
+        ExpressionKind::Negate(value) | ExpressionKind::Not(value) | ExpressionKind::BitNot(value) => is_simple(value),
+        ExpressionKind::Convert { value, .. }
+        | ExpressionKind::SliceLength(value)
+        | ExpressionKind::SlicePointer(value)
+        | ExpressionKind::IsNull(value) => is_simple(value),
+        ExpressionKind::Arithmetic { left, right, .. } | ExpressionKind::Compare { left, right, .. } => {
+            is_simple(left) && is_simple(right)
+        }
+        _ => false,
+    }
+}
+
+fn is_simple_place(place: &Place) -> bool {
+    match &place.kind {
+        PlaceKind::Local(_) | PlaceKind::Global(_) => true,
+        PlaceKind::Temporary(value) | PlaceKind::Dereference(value) => is_simple(value),
+        PlaceKind::Field { base, .. } | PlaceKind::UnionPayload { base, .. } | PlaceKind::OptionalPayload { base } => {
+            is_simple_place(base)
+        }
+        PlaceKind::ArrayElement { base, index, .. } => is_simple_place(base) && is_simple(index),
+        PlaceKind::SliceElement { slice, index } => is_simple(slice) && is_simple(index),
+    }
+}
+
+impl Lowering<'_> {
+    /// An import, and on native the line that says what the C function really takes.
+    pub fn declare_extern(&mut self, id: ExternId) -> (String, Signature, FuncKind) {
+        let of = &self.program.externs[id.0 as usize];
+        let mut signature = Signature::default();
+        let mut declared = Vec::new();
+        for param in &of.params {
+            let leaves = self.leaves(*param).expect("externs take values with leaves only");
+            signature.params.extend(leaves.iter().take(2).map(|leaf| leaf.ty()));
+            declared.extend(self.c_types(*param));
+        }
+        let leaves = self.leaves(of.result).expect("externs give values with leaves only");
+        signature.results.extend(leaves.iter().map(|leaf| leaf.ty()));
+        if self.options.host == Host::Native {
+            let result = self.c_types(of.result);
+            let result = if result.is_empty() { String::new() } else { format!(" -> {}", result.join(", ")) };
+            let line = format!("env.{}: ({}){result}", of.name, declared.join(", "));
+            self.module.import_types.push(line);
+        }
+        let kind = FuncKind::Import { module: "env".to_owned(), name: of.name.clone() };
+        (of.name.clone(), signature, kind)
+    }
+
+    /// In the words of the section `wasm2native.imports`.
+    fn c_types(&self, ty: TypeId) -> Vec<&'static str> {
+        let access = |ty| super::repr::scalar(&self.program.types, ty);
+        match self.program.types.get(ty) {
+            Type::Void | Type::NoReturn => vec![],
+            Type::Slice(_) => vec!["ptr", "i64"],
+            Type::Pointer(_) | Type::Optional(_) => vec!["ptr"],
+            _ => vec![match access(ty) {
+                Access::F32 => "f32",
+                Access::F64 => "f64",
+                Access::I64 => "i64",
+                Access::I8 => "i8",
+                Access::U8 => "u8",
+                Access::I16 => "i16",
+                Access::U16 => "u16",
+                Access::I32 if self.is_unsigned(ty) => "u32",
+                _ => "i32",
+            }],
+        }
+    }
+
+    fn is_unsigned(&self, ty: TypeId) -> bool {
+        match self.program.types.get(ty) {
+            Type::Int { signed, .. } => !signed,
+            Type::Enum(index) => self.is_unsigned(self.program.types.enums[index.0 as usize].backing),
+            _ => false,
+        }
+    }
+
+    /// A function as a value: takes a closure object, which it ignores.
+    pub fn lower_thunk(&mut self, id: FunctionId, name: String, signature: Signature) -> Function {
+        let mut body = Body::new(self, name, signature);
+        let n_params = body.b.function.signature.params.len();
+        let args = (1..n_params).map(|index| body.b.param(index)).collect();
+        let results = body.call_key(FuncKey::Function(id), args);
+        body.b.end(End::Return(results));
+        body.b.finish()
+    }
+}

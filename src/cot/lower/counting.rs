@@ -1,0 +1,221 @@
+//! Retains and releases: of single references, of the leaves of a value, of all that a value in memory holds (by a function per type), and of
+//! what an object holds when it dies.
+
+use super::function::{Address, Body, Data, Operand};
+use super::{FuncKey, Lowering};
+use crate::cot::ir::numeric::Numeric;
+use crate::cot::ir::{Access, End, Function, Op, Signature, Value};
+use crate::cot::typed::{self, FunctionId};
+use crate::cot::types::{Type, TypeId, Types};
+
+#[derive(Copy, Clone, Debug, PartialEq, Eq)]
+pub enum Direction {
+    Retain,
+    Release,
+}
+
+impl Body<'_, '_> {
+    pub fn retain_value(&mut self, value: Value) {
+        self.lowering.need_retain();
+        self.b.push(Op::Retain, vec![value], &[]);
+    }
+
+    pub fn release_value(&mut self, value: Value) {
+        self.lowering.need_release();
+        self.b.push(Op::Release, vec![value], &[]);
+    }
+
+    /// The same value with counts of its own. Of a value in memory the place itself gets them: it must be a copy.
+    pub fn own(&mut self, ty: TypeId, operand: Operand) -> Operand {
+        if operand.owned || !self.types().holds_managed(ty) {
+            return Operand { owned: true, ..operand };
+        }
+        match &operand.data {
+            Data::Leaves(values) => {
+                let leaves = self.leaves(ty).expect("the value has leaves");
+                for (leaf, value) in leaves.iter().zip(values.clone()) {
+                    if leaf.counted {
+                        self.retain_value(value);
+                    }
+                }
+            }
+            Data::Memory(base) => self.retain_memory(ty, Address { base: *base, offset: 0 }),
+        }
+        Operand { owned: true, ..operand }
+    }
+
+    pub fn retain_memory(&mut self, ty: TypeId, at: Address) {
+        self.count_memory(ty, at, Direction::Retain);
+    }
+
+    pub fn release_memory(&mut self, ty: TypeId, at: Address) {
+        self.count_memory(ty, at, Direction::Release);
+    }
+
+    /// Few references in known places are counted here, others by a function.
+    fn count_memory(&mut self, ty: TypeId, at: Address, direction: Direction) {
+        if !self.types().holds_managed(ty) {
+            return;
+        }
+        if let Some(leaves) = self.leaves(ty) {
+            for leaf in leaves.iter().filter(|leaf| leaf.counted) {
+                let value = self.b.load(Access::Pointer, at.base, at.offset + leaf.offset);
+                self.count(value, direction);
+            }
+            return;
+        }
+        let key = match direction {
+            Direction::Retain => FuncKey::RetainAll(ty),
+            Direction::Release => FuncKey::ReleaseAll(ty),
+        };
+        let address = self.address_value(at);
+        self.call_key(key, vec![address]);
+    }
+
+    fn count(&mut self, value: Value, direction: Direction) {
+        match direction {
+            Direction::Retain => self.retain_value(value),
+            Direction::Release => self.release_value(value),
+        }
+    }
+
+    /// The parts of a value at an address.
+    fn count_parts(&mut self, ty: TypeId, at: Address, direction: Direction) {
+        let types = self.types();
+        let part = |body: &mut Self, ty: TypeId, offset: u64| {
+            let part = Address { base: at.base, offset: at.offset + offset as u32 };
+            body.count_memory(ty, part, direction);
+        };
+        match types.get(ty) {
+            Type::Struct(index) => {
+                let fields = &types.structs[index.0 as usize].fields;
+                for (index, field) in fields.iter().enumerate() {
+                    part(self, field.ty, types.field_offset(ty, index));
+                }
+            }
+            Type::Tuple(elements) => {
+                for (index, element) in elements.iter().enumerate() {
+                    part(self, *element, types.field_offset(ty, index));
+                }
+            }
+            Type::Array { element, length } => self.count_elements(*element, *length, at, direction),
+            Type::Optional(of) => {
+                let tag = self.b.load(Access::Pointer, at.base, at.offset);
+                self.when(tag, |body| part(body, *of, Types::PAYLOAD_OFFSET));
+            }
+            Type::ErrorUnion { payload, .. } => {
+                let tag = self.b.load(Access::Pointer, at.base, at.offset);
+                self.unless(tag, |body| part(body, *payload, Types::PAYLOAD_OFFSET));
+            }
+            Type::Union(index) => {
+                let tag = self.b.load(Access::Pointer, at.base, at.offset);
+                for (index, variant) in types.unions[index.0 as usize].variants.iter().enumerate() {
+                    if types.holds_managed(variant.payload) {
+                        let index = self.b.i32(index as i32);
+                        let is_active = self.b.numeric(Numeric::I32Eq, &[tag, index]);
+                        self.when(is_active, |body| part(body, variant.payload, Types::PAYLOAD_OFFSET));
+                    }
+                }
+            }
+            _ => part(self, ty, 0),
+        }
+    }
+
+    fn count_elements(&mut self, element: TypeId, length: u64, at: Address, direction: Direction) {
+        let size = self.lowering.size(element);
+        let start = self.address_value(at);
+        let total = self.b.i32((length as u32).wrapping_mul(size) as i32);
+        let end = self.b.numeric(Numeric::I32Add, &[start, total]);
+        let cursor = self.b.new_variable(crate::cot::ir::Type::I32);
+        self.b.set(cursor, start);
+        let (head, body, done) = (self.b.new_block(), self.b.new_block(), self.b.new_block());
+        self.b.jump(head);
+        self.b.switch_to(head);
+        let current = self.b.get(cursor);
+        let is_left = self.b.numeric(Numeric::I32LtU, &[current, end]);
+        self.b.branch(is_left, body, done);
+        self.b.switch_to(body);
+        self.count_memory(element, Address { base: current, offset: 0 }, direction);
+        let step = self.b.i32(size as i32);
+        let next = self.b.numeric(Numeric::I32Add, &[current, step]);
+        self.b.set(cursor, next);
+        self.b.jump(head);
+        self.b.switch_to(done);
+    }
+}
+
+impl Lowering<'_> {
+    /// The function that retains or releases all that a value holds.
+    pub fn lower_count_all(
+        &mut self,
+        ty: TypeId,
+        name: String,
+        signature: Signature,
+        direction: Direction,
+    ) -> Function {
+        let mut body = Body::new(self, name, signature);
+        let base = body.b.param(0);
+        body.count_parts(ty, Address { base, offset: 0 }, direction);
+        body.b.end(End::Return(Vec::new()));
+        body.b.finish()
+    }
+
+    /// What runs on the last release of an object with a value of this type: its destructor, then the releases of what it holds.
+    pub fn lower_destructor(&mut self, ty: TypeId, name: String, signature: Signature) -> Function {
+        let destructor = self.program.destructors.get(&ty).copied();
+        let mut body = Body::new(self, name, signature);
+        let base = body.b.param(0);
+        if let Some(destructor) = destructor {
+            body.call_key(FuncKey::Function(destructor), vec![base]);
+        }
+        body.count_parts_of_object(ty, base);
+        body.b.end(End::Return(Vec::new()));
+        body.b.finish()
+    }
+
+    pub fn lower_closure_destructor(&mut self, id: FunctionId, name: String, signature: Signature) -> Function {
+        let function = &self.program.functions[id.0 as usize];
+        let offsets = self.capture_offsets(function);
+        let mut body = Body::new(self, name, signature);
+        let base = body.b.param(0);
+        for (capture, offset) in function.captures.iter().zip(offsets) {
+            let local = &function.locals[capture.inner.0 as usize];
+            if is_counted_capture(local) {
+                body.release_memory(local.ty, Address { base, offset });
+            }
+        }
+        body.b.end(End::Return(Vec::new()));
+        body.b.finish()
+    }
+
+    /// Where the captures of a closure lie in its object, behind the index of its function.
+    pub fn capture_offsets(&self, function: &typed::Function) -> Vec<u32> {
+        let mut next = 8;
+        let captured = function.captures.iter().map(|capture| &function.locals[capture.inner.0 as usize]);
+        captured
+            .map(|local| {
+                let offset = next;
+                next += self.size(local.ty).next_multiple_of(8);
+                offset
+            })
+            .collect()
+    }
+
+    /// Whether objects with a value of this type have something to do when they die.
+    pub fn needs_destructor(&self, ty: TypeId) -> bool {
+        self.program.destructors.contains_key(&ty) || self.program.types.holds_managed(ty)
+    }
+}
+
+/// Whether a closure owns what it captured in this local.
+pub fn is_counted_capture(local: &typed::Local) -> bool {
+    local.ownership == typed::Ownership::ByType
+}
+
+impl Body<'_, '_> {
+    fn count_parts_of_object(&mut self, ty: TypeId, base: Value) {
+        if self.types().holds_managed(ty) {
+            self.count_parts(ty, Address { base, offset: 0 }, Direction::Release);
+        }
+    }
+}

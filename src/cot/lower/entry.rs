@@ -1,0 +1,139 @@
+//! Where the program begins: `main` or the tests behind the initialisation of globals, exported functions, `_start` of WASI.
+
+use super::function::Body;
+use super::{FuncKey, Host, Lowering};
+use crate::cot::ir::numeric::Numeric;
+use crate::cot::ir::{End, Function, Signature, Type as WasmType, Value};
+use crate::cot::typed::FunctionId;
+use crate::cot::types::{Type, TypeId};
+
+impl Lowering<'_> {
+    /// Puts on the list what others call from outside.
+    pub fn roots(&mut self) {
+        let has_main = self.program.main.is_some() || !self.program.tests.is_empty();
+        if has_main {
+            let main = self.func(FuncKey::Main);
+            self.module.exports.push(("main".to_owned(), main));
+            if self.options.host != Host::Bare {
+                let start = self.func(FuncKey::Start);
+                self.module.exports.push(("_start".to_owned(), start));
+            }
+        } else if self.program.initializer.is_some() {
+            let initialize = self.func(FuncKey::Initialize);
+            self.module.exports.push(("_initialize".to_owned(), initialize));
+        }
+        for (index, function) in self.program.functions.iter().enumerate() {
+            if let Some(name) = &function.export {
+                let func = self.func(FuncKey::Export(FunctionId(index as u32)));
+                self.module.exports.push((name.clone(), func));
+            }
+        }
+    }
+
+    /// Of the exported `main`: its integer as it is, the number of failed tests, or nothing.
+    pub fn main_signature(&mut self) -> Signature {
+        let result = match self.program.main {
+            None => TypeId::I64,
+            Some(main) => self.main_payload(main),
+        };
+        let results = self.leaves(result).map_or(Vec::new(), |leaves| leaves.iter().map(|leaf| leaf.ty()).collect());
+        Signature { params: Vec::new(), results }
+    }
+
+    /// What `main` returns if it succeeds.
+    fn main_payload(&self, main: FunctionId) -> TypeId {
+        let result = self.program.functions[main.0 as usize].result;
+        match self.program.types.get(result) {
+            Type::ErrorUnion { payload, .. } => *payload,
+            _ => result,
+        }
+    }
+
+    pub fn lower_main(&mut self, name: String, signature: Signature) -> Function {
+        let program = self.program;
+        let mut body = Body::new(self, name, signature);
+        body.initialize_globals();
+        let results = match program.main {
+            Some(main) => body.call_main(main),
+            None => body.run_tests(),
+        };
+        body.b.end(End::Return(results));
+        body.b.finish()
+    }
+
+    /// `main`, and its result as the exit status.
+    pub fn lower_start(&mut self, name: String, signature: Signature) -> Function {
+        let result = self.program.main.map_or(TypeId::I64, |main| self.main_payload(main));
+        let mut body = Body::new(self, name, signature);
+        let results = body.call_key(FuncKey::Main, Vec::new());
+        let status = match results[..] {
+            [status] => body.as_i64(status, result),
+            _ => body.b.i64(0),
+        };
+        body.prelude("leave", vec![status]);
+        body.b.end(End::Unreachable);
+        body.b.finish()
+    }
+
+    pub fn lower_initialize(&mut self, name: String, signature: Signature) -> Function {
+        let mut body = Body::new(self, name, signature);
+        body.initialize_globals();
+        body.b.end(End::Return(Vec::new()));
+        body.b.finish()
+    }
+
+    pub fn lower_export(&mut self, id: FunctionId, name: String, signature: Signature) -> Function {
+        let mut body = Body::new(self, name, signature);
+        let args = (0..body.b.function.signature.params.len()).map(|index| body.b.param(index)).collect();
+        let results = body.call_key(FuncKey::Function(id), args);
+        body.b.end(End::Return(results));
+        body.b.finish()
+    }
+}
+
+impl Body<'_, '_> {
+    fn initialize_globals(&mut self) {
+        if let Some(initializer) = self.lowering.program.initializer {
+            self.call_key(FuncKey::Function(initializer), Vec::new());
+        }
+    }
+
+    fn call_main(&mut self, main: FunctionId) -> Vec<Value> {
+        let results = self.call_key(FuncKey::Function(main), Vec::new());
+        let result = self.lowering.program.functions[main.0 as usize].result;
+        if !matches!(self.types().get(result), Type::ErrorUnion { .. }) {
+            return results;
+        }
+        let code = results[0];
+        self.when(code, |body| {
+            let one = body.b.i32(1);
+            let number = body.b.numeric(Numeric::I32Sub, &[code, one]);
+            let name = body.error_name_of(number);
+            body.prelude("mainFailed", name);
+            body.b.end(End::Unreachable);
+        });
+        results[1..].to_vec()
+    }
+
+    /// The number of failed tests.
+    fn run_tests(&mut self) -> Vec<Value> {
+        self.prelude("testsBegin", Vec::new());
+        let done = self.b.new_block();
+        for test in &self.lowering.program.tests {
+            let (address, length) = self.lowering.bytes(test.name.as_bytes());
+            let name = self.string_leaves(address, length);
+            self.prelude("testBegin", name);
+            let failed = self.call_key(FuncKey::Function(test.function), Vec::new());
+            self.prelude("testEnd", failed.clone());
+            if self.lowering.options.fail_fast {
+                let next = self.b.new_block();
+                self.b.branch(failed[0], done, next);
+                self.b.switch_to(next);
+            }
+        }
+        self.b.jump(done);
+        self.b.switch_to(done);
+        debug_assert_eq!(self.b.function.signature.results, [WasmType::I64], "as the signature of `main` says");
+        self.prelude("testsEnd", Vec::new())
+    }
+}

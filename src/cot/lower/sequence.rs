@@ -1,0 +1,182 @@
+//! Slices, strings and arrays: cutting, joining, appending, interpolation.
+
+use super::function::{Address, Body, Data};
+use super::repr::scalar;
+use crate::cot::ir::numeric::Numeric;
+use crate::cot::ir::{Access, Type as WasmType, Value};
+use crate::cot::source::Span;
+use crate::cot::typed::{Expression, InterpolationPart, Sequence};
+use crate::cot::types::{Type, TypeId};
+
+impl<'p> Body<'_, 'p> {
+    pub fn slice(
+        &mut self,
+        base: &'p Sequence,
+        start: Option<&'p Expression>,
+        end: Option<&'p Expression>,
+        span: Span,
+    ) -> Vec<Value> {
+        let (element, address, length, capacity) = match base {
+            Sequence::Array(place) => {
+                let (address, length) = self.sequence(base);
+                (self.element_type(place.ty), address, length, length)
+            }
+            Sequence::Slice(value) => {
+                let leaves = self.leaves_of(value);
+                (self.element_type(value.ty), leaves[0], leaves[1], leaves[2])
+            }
+        };
+        let is_checked = self.checks && (start.is_some() || end.is_some());
+        let start = start.map(|start| self.scalar(start));
+        let end = end.map_or(length, |end| self.scalar(end));
+        let first = start.unwrap_or_else(|| self.b.i64(0));
+        if is_checked {
+            self.check_slice(first, end, length, span);
+        }
+        let Some(start) = start else { return vec![address, end, capacity] };
+        let at = self.element(address, start, element);
+        let at = self.address_value(at);
+        let length = self.b.numeric(Numeric::I64Sub, &[end, start]);
+        let capacity = self.b.numeric(Numeric::I64Sub, &[capacity, start]);
+        vec![at, length, capacity]
+    }
+
+    pub fn element_type(&self, ty: TypeId) -> TypeId {
+        match self.types().get(ty) {
+            Type::Slice(element) | Type::Array { element, .. } => *element,
+            _ => unreachable!("only slices and arrays have elements"),
+        }
+    }
+
+    /// A number of elements in bytes.
+    fn in_bytes(&mut self, length: Value, element: TypeId) -> Value {
+        match self.lowering.size(element) {
+            1 => length,
+            size => {
+                let size = self.b.i64(i64::from(size));
+                self.b.numeric(Numeric::I64Mul, &[length, size])
+            }
+        }
+    }
+
+    pub fn concat_slices(&mut self, left: &'p Expression, right: &'p Expression) -> Vec<Value> {
+        let ty = left.ty;
+        let left = self.leaves_of(left);
+        let right = self.leaves_of(right);
+        self.concat_leaves(&left, &right, ty)
+    }
+
+    pub fn concat_leaves(&mut self, left: &[Value], right: &[Value], ty: TypeId) -> Vec<Value> {
+        let element = self.element_type(ty);
+        let left_bytes = self.in_bytes(left[1], element);
+        let right_bytes = self.in_bytes(right[1], element);
+        let args = vec![self.widen(left[0]), left_bytes, self.widen(right[0]), right_bytes];
+        let address = self.prelude("concat", args)[0];
+        let address = self.narrow(address);
+        let length = self.b.numeric(Numeric::I64Add, &[left[1], right[1]]);
+        self.retain_elements(address, length, element);
+        vec![address, length, length]
+    }
+
+    /// A copy of elements owns what it refers to.
+    fn retain_elements(&mut self, address: Value, length: Value, element: TypeId) {
+        if !self.types().holds_managed(element) {
+            return;
+        }
+        let counter = self.b.new_variable(WasmType::I64);
+        let zero = self.b.i64(0);
+        self.b.set(counter, zero);
+        let (head, body, done) = (self.b.new_block(), self.b.new_block(), self.b.new_block());
+        self.b.jump(head);
+        self.b.switch_to(head);
+        let current = self.b.get(counter);
+        let is_left = self.b.numeric(Numeric::I64LtS, &[current, length]);
+        self.b.branch(is_left, body, done);
+        self.b.switch_to(body);
+        let at = self.element(address, current, element);
+        self.retain_memory(element, at);
+        let one = self.b.i64(1);
+        let next = self.b.numeric(Numeric::I64Add, &[current, one]);
+        self.b.set(counter, next);
+        self.b.jump(head);
+        self.b.switch_to(done);
+    }
+
+    pub fn concat_arrays(&mut self, left: &'p Expression, right: &'p Expression, to: Address) {
+        let size = self.lowering.size(left.ty);
+        self.expr_into(left, to);
+        self.expr_into(right, Address { offset: to.offset + size, ..to });
+    }
+
+    /// `append(slice, element)`: into spare capacity, or into a new buffer.
+    pub fn append(&mut self, slice: &'p Expression, element: &'p Expression) -> Vec<Value> {
+        let leaves = self.leaves_of(slice);
+        let of = self.element_type(slice.ty);
+        // Evaluated before the buffer is chosen: it may append as well.
+        let value = match self.leaves(of) {
+            Some(_) => Data::Leaves(self.owned_leaves(element)),
+            None => {
+                let offset = self.frame_slot(of);
+                let base = self.b.frame(offset);
+                self.expr_into(element, Address { base, offset: 0 });
+                Data::Memory(base)
+            }
+        };
+        let one = self.b.i64(1);
+        let length = self.b.numeric(Numeric::I64Add, &[leaves[1], one]);
+        let address = self.b.new_variable(WasmType::I32);
+        let capacity = self.b.new_variable(WasmType::I64);
+        self.b.set(address, leaves[0]);
+        self.b.set(capacity, leaves[2]);
+        let is_full = self.b.numeric(Numeric::I64GtS, &[length, leaves[2]]);
+        self.when(is_full, |body| {
+            let size = body.lowering.size(of);
+            let size = body.b.i64(i64::from(size));
+            let from = body.widen(leaves[0]);
+            let next = body.prelude("nextSliceCap", vec![length, leaves[2]])[0];
+            body.b.set(capacity, next);
+            let grown = body.prelude("growSlice", vec![from, leaves[1], next, size])[0];
+            let grown = body.narrow(grown);
+            body.b.set(address, grown);
+            body.retain_elements(grown, leaves[1], of);
+        });
+        let address = self.b.get(address);
+        let at = self.element(address, leaves[1], of);
+        self.store(of, at, &value);
+        vec![address, length, self.b.get(capacity)]
+    }
+
+    /// All parts are evaluated before the text is made, since evaluating may make texts as well.
+    pub fn interpolate(&mut self, parts: &'p [InterpolationPart]) -> Vec<Value> {
+        let values: Vec<_> = parts
+            .iter()
+            .map(|part| match part {
+                InterpolationPart::Text(id) => {
+                    let (address, length) = self.lowering.string(*id);
+                    (TypeId::STRING, self.string_leaves(address, length))
+                }
+                InterpolationPart::Value(value) => (value.ty, self.leaves_of(value)),
+            })
+            .collect();
+        self.prelude("textBegin", Vec::new());
+        for (ty, values) in values {
+            self.text_of(ty, values);
+        }
+        self.prelude("textFinish", Vec::new())
+    }
+
+    /// Appends a value to the text under construction.
+    pub fn text_of(&mut self, ty: TypeId, values: Vec<Value>) {
+        match self.types().get(ty) {
+            Type::Slice(_) => self.prelude("textString", values),
+            Type::Bool => self.prelude("textBool", values),
+            Type::Float { bits: 32 } => self.prelude("textFloat32", values),
+            Type::Float { .. } => self.prelude("textFloat", values),
+            _ => {
+                let number = self.as_i64(values[0], ty);
+                let is_large = scalar(self.types(), ty) == Access::I64 && !self.is_signed(ty);
+                self.prelude(if is_large { "textUnsigned" } else { "textInt" }, vec![number])
+            }
+        };
+    }
+}

@@ -1,0 +1,166 @@
+//! The Cot frontend: source files come in, the bytes of a WebAssembly module go out. It knows nothing of native code.
+//!
+//! Modules stand in pipeline order and import only from those above them.
+
+pub mod source;
+
+pub mod diagnostic;
+
+pub mod types;
+
+pub mod typed;
+
+pub mod token;
+
+pub mod scan;
+
+pub mod ast;
+
+pub mod parse;
+
+pub mod print;
+
+pub mod library;
+
+pub mod load;
+
+pub mod check;
+
+pub mod ir;
+
+pub mod ssa;
+
+pub mod emit;
+
+pub mod lower;
+
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result};
+
+/// What is made of a program, and for whom.
+#[derive(Clone, Debug)]
+pub struct Options {
+    pub host: lower::Host,
+    /// `@targetOs()`, `@targetArch()`
+    pub target_os: String,
+    pub target_arch: String,
+    pub build: check::Build,
+    /// Leave out checks that Wasm does not make itself.
+    pub release: bool,
+    /// Only tests whose name contains this.
+    pub filter: Option<String>,
+    /// No test runs after one that failed.
+    pub fail_fast: bool,
+    /// All files of the program are `@safe`.
+    pub all_safe: bool,
+    /// A folder with a standard library to be used instead of the one that is built in.
+    pub standard_library: Option<PathBuf>,
+    /// Diagnostics are for a terminal.
+    pub is_styled: bool,
+}
+
+/// Where to stop.
+#[derive(Copy, Clone, Debug, PartialEq, Eq)]
+pub enum Stage {
+    Tokens,
+    Ast,
+    Check,
+    Ir,
+    Ssa,
+    Wasm,
+}
+
+/// What came out.
+#[derive(Debug)]
+pub enum Product {
+    /// A stage's result for people.
+    Text(String),
+    Wasm(Vec<u8>),
+    /// There is no test, or none with the name that was asked for.
+    NoTests,
+}
+
+/// What is wrong with a program, rendered with its places; every message that there is.
+#[derive(Debug)]
+pub struct Faults(pub String);
+
+impl std::error::Error for Faults {}
+
+impl std::fmt::Display for Faults {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// All stages from a file to the bytes of a module, or up to the stage that is asked for.
+///
+/// # Errors
+/// [`Faults`] of the program, or a file that can't be read.
+pub fn compile(path: &Path, options: &Options, stage: Stage) -> Result<Product> {
+    let run = || {
+        let loading = load::LoadOptions { standard_library: options.standard_library.clone() };
+        let loaded = load::load(path, &loading).with_context(|| format!("can't read {}", path.display()))?;
+        compile_loaded(&loaded, options, stage)
+    };
+    with_large_stack(run)
+}
+
+/// The map of the frontend.
+fn compile_loaded(loaded: &load::Loaded, options: &Options, stage: Stage) -> Result<Product> {
+    if let Some(text) = print_source(loaded, stage) {
+        return Ok(Product::Text(text));
+    }
+    let faults = |found: &[_]| Faults(diagnostic::render(&loaded.sources, found, options.is_styled));
+    let checking = check::CheckOptions {
+        target_os: options.target_os.clone(),
+        target_arch: options.target_arch.clone(),
+        build: options.build,
+        all_safe: options.all_safe,
+    };
+    let mut program = check::check(loaded, &checking).map_err(|found| faults(&found))?;
+    if stage == Stage::Check {
+        return Ok(Product::Text(String::new()));
+    }
+    if options.build == check::Build::Tests {
+        program.tests.retain(|test| options.filter.as_ref().is_none_or(|part| test.name.contains(part)));
+        if program.tests.is_empty() {
+            return Ok(Product::NoTests);
+        }
+    }
+    let lowering = lower::LowerOptions { host: options.host, release: options.release, fail_fast: options.fail_fast };
+    let mut module = lower::lower(&program, &loaded.sources, &lowering).map_err(|error| Faults(error.message))?;
+    if stage == Stage::Ir {
+        return Ok(Product::Text(ir::print::print(&module)));
+    }
+    ssa::build(&mut module);
+    if stage == Stage::Ssa {
+        return Ok(Product::Text(ir::print::print(&module)));
+    }
+    Ok(Product::Wasm(emit::emit(&module)))
+}
+
+/// Tokens or tree of the file that was named.
+fn print_source(loaded: &load::Loaded, stage: Stage) -> Option<String> {
+    let file = loaded.files.last()?;
+    match stage {
+        Stage::Tokens => {
+            let source = loaded.sources.get(file.id);
+            Some(print::tokens(source, &scan::scan(file.id, source)))
+        }
+        Stage::Ast => Some(print::tree(&file.tree)),
+        _ => None,
+    }
+}
+
+/// Stack for passes that recurse over trees, which are at most [`typed::MAX_DEPTH`] deep. Only what is used of it takes memory.
+const STACK_BYTES: usize = 512 << 20;
+
+/// Runs the frontend, or a part of it, with enough stack for the deepest tree that is accepted.
+pub fn with_large_stack<T: Send>(run: impl FnOnce() -> T + Send) -> T {
+    let thread = std::thread::Builder::new().name("cot".to_owned()).stack_size(STACK_BYTES);
+    std::thread::scope(|scope| {
+        let thread = thread.spawn_scoped(scope, run).expect("a thread can be started");
+        thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
+    })
+}

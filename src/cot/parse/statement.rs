@@ -1,0 +1,249 @@
+//! Blocks and statements (sections 3 and 9).
+
+use crate::cot::ast::{
+    BinaryOperator, Block, Capture, Declaration, Expr, ExprKind, For, Name, Statement, StatementKind,
+};
+use crate::cot::diagnostic::Code;
+use crate::cot::parse::{CONDITION, GROUP, Mode, Parser};
+use crate::cot::token::TokenKind;
+
+impl Parser<'_> {
+    /// `block = "{" { stmt } "}"`
+    pub(super) fn block(&mut self) -> Block {
+        let start = self.token().span;
+        if !self.want(TokenKind::OpenBrace) {
+            return Block::new(Vec::new(), start.start_point());
+        }
+        let statements = self.within(Mode::default(), |it| it.deeper(Self::statements)).unwrap_or_default();
+        Block::new(statements, self.span_from(start))
+    }
+
+    /// `{ stmt } "}"`
+    fn statements(&mut self) -> Vec<Statement> {
+        let mut statements = Vec::new();
+        loop {
+            while self.got(TokenKind::Semicolon) {}
+            if self.got(TokenKind::CloseBrace) {
+                break;
+            }
+            if self.at_kind(TokenKind::EndOfFile) || self.at_file_level() {
+                self.want(TokenKind::CloseBrace);
+                break;
+            }
+            let (before, n_errors) = (self.at, self.n_errors);
+            let statement = self.statement();
+            statements.push(statement);
+            if self.n_errors > n_errors {
+                self.skip_statement(before);
+                self.is_recovering = false;
+                self.make_progress(before);
+            } else {
+                self.check_terminator();
+            }
+        }
+        statements
+    }
+
+    /// Declarations that only stand outside of functions: a brace is missing.
+    fn at_file_level(&self) -> bool {
+        let names_function = self.kind_ahead(1) == TokenKind::Identifier && self.at_kind(TokenKind::Fn);
+        let is_test = matches!(self.kind(), TokenKind::Test | TokenKind::Bench);
+        let keyword = matches!(self.kind(), TokenKind::Impl | TokenKind::Import | TokenKind::Trait);
+        names_function || is_test || keyword || self.at_kind(TokenKind::Extern) && self.kind_ahead(1) == TokenKind::Fn
+    }
+
+    /// Statements may follow each other on a line, but a literal does not begin one there.
+    fn check_terminator(&mut self) {
+        let literal =
+            matches!(self.kind(), TokenKind::Integer | TokenKind::Float | TokenKind::String | TokenKind::Character);
+        let ended = self.tokens[self.at.saturating_sub(1)].kind == TokenKind::CloseBrace;
+        if literal && !self.token().newline_before && !ended {
+            self.expected(Code::ExpectedTerminator, "the end of the statement");
+            self.skip_statement(self.at);
+            self.is_recovering = false;
+        }
+    }
+
+    /// After an error: to the first token of a later line, or a brace.
+    fn skip_statement(&mut self, before: usize) {
+        let mut depth = 0usize;
+        loop {
+            match self.kind() {
+                TokenKind::EndOfFile => return,
+                TokenKind::CloseBrace if depth == 0 => return,
+                TokenKind::Semicolon if depth == 0 => return,
+                TokenKind::OpenBrace => depth += 1,
+                TokenKind::CloseBrace => depth -= 1,
+                _ if depth == 0 && self.token().newline_before && self.at > before => return,
+                _ => {}
+            }
+            self.advance();
+        }
+    }
+
+    pub(super) fn statement(&mut self) -> Statement {
+        let start = self.token().span;
+        let kind = self.deeper(Self::statement_kind);
+        let kind = kind.unwrap_or_else(|| StatementKind::Expr(Expr::new(ExprKind::Erroneous, start)));
+        Statement { kind, span: self.span_from(start) }
+    }
+
+    fn statement_kind(&mut self) -> StatementKind {
+        if self.at_type_declaration() {
+            return self.local_type();
+        }
+        match self.kind() {
+            TokenKind::Var | TokenKind::Let | TokenKind::Const => StatementKind::Variable(self.variable()),
+            TokenKind::Weak => {
+                if !matches!(self.kind_ahead(1), TokenKind::Var | TokenKind::Let) {
+                    self.report(Code::UnexpectedToken, self.token().span, "'weak' has to be followed by 'var'");
+                }
+                StatementKind::Variable(self.variable())
+            }
+            TokenKind::Identifier if self.kind_ahead(1) == TokenKind::Colon => self.labelled(),
+            TokenKind::While => self.while_statement(None),
+            TokenKind::For | TokenKind::Inline => self.for_statement(None),
+            TokenKind::Defer | TokenKind::Errdefer => {
+                let only_on_error = self.advance().kind == TokenKind::Errdefer;
+                StatementKind::Defer { body: Box::new(self.statement()), only_on_error }
+            }
+            // Nothing continues a braced operand that is used as a statement.
+            TokenKind::OpenBrace | TokenKind::If | TokenKind::Switch | TokenKind::Comptime => {
+                StatementKind::Expr(self.operand())
+            }
+            _ => self.simple(),
+        }
+    }
+
+    fn local_type(&mut self) -> StatementKind {
+        let declaration = self.type_declaration();
+        let (members, span) = match &declaration {
+            Declaration::Struct(it) => (Some(&it.members), it.span),
+            Declaration::Enum(it) => (Some(&it.members), it.span),
+            Declaration::Union(it) => (Some(&it.members), it.span),
+            _ => (None, self.previous_span()),
+        };
+        if members.is_some_and(|it| !it.functions.is_empty() || !it.constants.is_empty() || !it.types.is_empty()) {
+            self.report(Code::UnexpectedToken, span, "a type in a block has data only");
+        }
+        StatementKind::Type(Box::new(declaration))
+    }
+
+    fn labelled(&mut self) -> StatementKind {
+        let label = self.name("a label");
+        self.advance();
+        match self.kind() {
+            TokenKind::While => self.while_statement(Some(label)),
+            TokenKind::For | TokenKind::Inline => self.for_statement(Some(label)),
+            _ => {
+                self.expected(Code::UnexpectedToken, "a loop after the label");
+                StatementKind::Expr(Expr::new(ExprKind::Erroneous, label.span))
+            }
+        }
+    }
+
+    /// `simple = expr [ assignOp expr ]`
+    pub(super) fn simple(&mut self) -> StatementKind {
+        let target = self.expression();
+        let operator = match self.kind() {
+            TokenKind::Equal => None,
+            TokenKind::PlusEqual => Some(BinaryOperator::Add),
+            TokenKind::MinusEqual => Some(BinaryOperator::Subtract),
+            TokenKind::StarEqual => Some(BinaryOperator::Multiply),
+            TokenKind::SlashEqual => Some(BinaryOperator::Divide),
+            TokenKind::PercentEqual => Some(BinaryOperator::Remainder),
+            TokenKind::AmpersandEqual => Some(BinaryOperator::BitAnd),
+            TokenKind::PipeEqual => Some(BinaryOperator::BitOr),
+            TokenKind::CaretEqual => Some(BinaryOperator::BitXor),
+            _ => return StatementKind::Expr(target),
+        };
+        self.advance();
+        let value = self.expression();
+        StatementKind::Assign { target, operator, value }
+    }
+
+    /// `whileStmt = "while" cond [ capture ] [ ":" "(" simple ")" ] block`
+    fn while_statement(&mut self, label: Option<Name>) -> StatementKind {
+        self.advance();
+        let (condition, capture) = self.condition();
+        let mut step = None;
+        if self.got(TokenKind::Colon) {
+            let start = self.token().span;
+            self.want(TokenKind::OpenParenthesis);
+            let kind = self.within(GROUP, |it| it.simple());
+            self.want(TokenKind::CloseParenthesis);
+            step = Some(Box::new(Statement { kind, span: self.span_from(start) }));
+        }
+        let body = self.block_or_statement();
+        StatementKind::While { label, condition, capture, step, body }
+    }
+
+    /// `forStmt = [ "inline" ] "for" IDENT [ "," IDENT ] "in" expr [ ".." expr ] block`
+    fn for_statement(&mut self, label: Option<Name>) -> StatementKind {
+        let is_inline = self.got(TokenKind::Inline);
+        self.want(TokenKind::For);
+        let first = self.name("the variable of the loop");
+        let second = self.got(TokenKind::Comma).then(|| self.name("the variable of the loop"));
+        self.want(TokenKind::In);
+        let subject = self.within(CONDITION, |it| it.expression());
+        let end = self.got(TokenKind::DotDot).then(|| self.within(CONDITION, |it| it.expression()));
+        let body = self.block();
+        StatementKind::For(Box::new(For { label, is_inline, first, second, subject, end, body }))
+    }
+
+    /// A block, or one statement as a block.
+    pub(super) fn block_or_statement(&mut self) -> Block {
+        if self.at_kind(TokenKind::OpenBrace) {
+            return self.block();
+        }
+        let statement = self.within(Mode { no_struct: false, ..self.mode }, |it| it.statement());
+        let span = statement.span;
+        Block::new(vec![statement], span)
+    }
+
+    /// `cond = "(" expr ")" | exprNoBrace`, and the capture behind it (section 4).
+    pub(super) fn condition(&mut self) -> (Expr, Option<Capture>) {
+        let outer = std::mem::replace(&mut self.mode, CONDITION);
+        let condition = if self.at_kind(TokenKind::OpenParenthesis) {
+            let first = self.operand();
+            let longer = !self.token().newline_before && self.continues_condition();
+            if longer { self.expression_from(first) } else { first }
+        } else {
+            self.expression()
+        };
+        self.mode = outer;
+        (condition, self.capture())
+    }
+
+    /// Whether what follows the `)` belongs to the condition.
+    fn continues_condition(&self) -> bool {
+        let postfix = matches!(
+            self.kind(),
+            TokenKind::Dot
+                | TokenKind::DotStar
+                | TokenKind::DotQuestion
+                | TokenKind::QuestionDot
+                | TokenKind::OpenBracket
+        );
+        postfix || self.at_word("as") || self.binary_level().is_some() && !self.at_kind(TokenKind::Pipe)
+    }
+
+    /// `capture = "|" [ "*" ] IDENT "|"`
+    pub(super) fn capture(&mut self) -> Option<Capture> {
+        if !self.got(TokenKind::Pipe) {
+            return None;
+        }
+        let by_pointer = self.got(TokenKind::Star);
+        let name = self.name("the name of a capture");
+        self.want(TokenKind::Pipe);
+        Some(Capture { name, by_pointer })
+    }
+
+    /// At a `|` in a condition without parentheses: whether it begins a capture.
+    pub(super) fn capture_follows(&self) -> bool {
+        let star = usize::from(self.kind_ahead(1) == TokenKind::Star);
+        self.kind_ahead(1 + star) == TokenKind::Identifier
+            && self.kind_ahead(2 + star) == TokenKind::Pipe
+            && matches!(self.kind_ahead(3 + star), TokenKind::OpenBrace | TokenKind::Colon)
+    }
+}

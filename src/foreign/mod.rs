@@ -1,0 +1,221 @@
+//! Declarations of imported C functions: what a function really takes where the Wasm type only says `i32`.
+//!
+//! Comes in: lines of text, from the command line, from files, and from the module's custom section `wasm2native.imports`. Goes out:
+//! [`Foreign`], which says for every declared import how each value crosses the edge to C. An import without a declaration
+//! is called with its Wasm values as they are.
+//!
+//! # The language of declarations
+//!
+//! ```ebnf
+//! file        = { [ declaration ] [ "#" text ] newline } ;
+//! declaration = import [ "=" symbol ] ":" signature ;
+//! import      = word "." word | string "." string ;          (* module.name; strings where names hold blanks, `:`, `=`, `#` *)
+//! signature   = "(" [ list ] ")" [ "->" type ] ;
+//! list        = parameter { "," parameter } [ "," variadic ] | variadic ;
+//! parameter   = [ name ":" ] type ;
+//! variadic    = "..." { "," type }                           (* one by one: the types of what follows *)
+//!             | "..." "(" [ type { "," type } ] ")" ;        (* in a buffer: the types of what it holds *)
+//! type        = base [ "as" ( "i32" | "i64" ) ] ;
+//! base        = "i8" | "u8" | "i16" | "u16" | "i32" | "u32" | "i64" | "u64" | "isize" | "usize" | "long" | "ulong"
+//!             | "f32" | "f64" | "v128" | "ref" | "opaque" | "void"
+//!             | "ptr" [ "[" extent "]" ] [ "@" item ]        (* item: which memory, by name or number *)
+//!             | "cstr" [ "@" item ]
+//!             | "fmt" [ "[" ( "printf" | "scanf" ) "]" ] [ "@" item ]
+//!             | "funcptr" "(" signature ")" [ "@" item ] ;   (* item: which table *)
+//! extent      = "len" "=" factor { "*" factor } [ "," "size" "=" number ] | "size" "=" number ;
+//! factor      = [ "*" ] ( name | number ) ;                  (* a parameter, the first is 0; with a star, the u32 that it points to *)
+//! item        = word | string | number ;
+//! ```
+//!
+//! # What the types mean
+//!
+//! * **Integers** are what C takes and returns. The Wasm value, an `i32` or an `i64`, is cut to their width or extended to it:
+//!   with its sign, or with zeros where the type is unsigned. Results likewise. `isize` and `usize` have 64 bits, `long` and
+//!   `ulong` what the target's `long` has.
+//! * **`ptr`** is an address in a linear memory. 0 is the null pointer and stays it; any other becomes base + address, and has
+//!   to be below the memory's size. With `len=`, as many bytes from there have to be inside as the named parameters say,
+//!   multiplied with each other and with `size`; with `size=` alone, that many. The number that counts is the one that C
+//!   receives. As a result, a host address inside the memory, or its end, becomes its distance from the base, null becomes 0,
+//!   and any other traps.
+//! * **`cstr`** is a `ptr` to a string, whose terminating zero has to be inside.
+//! * **`opaque`** is a host pointer that the module may keep, pass on and compare, but not look into: it sees a number that
+//!   stands for it, from 1 upwards, in an `i32` as in an `i64`; null is 0. A number that was never handed out traps, so that a
+//!   module can't forge one.
+//! * **`funcptr`** is an index in a table (or a `funcref`). It becomes a pointer to a C function of that signature, valid until
+//!   the program ends, the same one for the same function. Null is index 0 where the table holds null there, as compilers have
+//!   it. The function must have the Wasm type that the signature stands for: `i64`, `u64`, floats and vectors as they are,
+//!   integers below 64 bits as `i32`, all that has a pointer's size in C as the index type of the memory; `as` says otherwise.
+//!   In the signature a pointer is `ptr` or `opaque`. A `ptr` from C has to point into the memory, as those that `qsort` and
+//!   `bsearch` hand to their comparators do on every system: C (C17, 7.22.5) promises that they are elements of the array.
+//! * **`...`** stands for variable arguments. Types listed behind it are those of the Wasm parameters that follow, passed one
+//!   by one; each list of types needs an import and a declaration: under the same name, or `env.print2=printf: …`. In
+//!   parentheses, or with nothing behind it, the arguments are where clang puts them: one Wasm parameter is the address of a
+//!   buffer in linear memory, in which each argument stands at its natural alignment. Listed types say what it holds; without,
+//!   the format string does: the parameter `fmt`, else the last `cstr`. Buffers are read by the types that C has in a module:
+//!   `long` and pointers are as wide as an address.
+//!
+//! To add a type: a word in `parse.rs`, a variant here, its Wasm types in `check.rs`, its way across in `translate::foreign`.
+
+pub mod check;
+pub mod parse;
+
+use crate::wasm::{FuncIndex, MemoryIndex, Module, TableIndex, TypeIndex};
+use cranelift_entity::{PrimaryMap, entity_impl};
+use std::collections::HashMap;
+use wasmparser::ValType;
+
+/// Declarations of the C library's functions, as C compilers import them.
+pub const LIBRARY: &str = include_str!("libc.imports");
+
+/// Custom section with declarations, one a line.
+pub const SECTION: &str = "wasm2native.imports";
+
+/// Index of a kind of function pointer: a signature with the Wasm type that it stands for.
+#[derive(Copy, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct CallbackIndex(u32);
+entity_impl!(CallbackIndex, "callback");
+
+/// How values cross the edge to C, for all imports of a module that are declared.
+#[derive(Default)]
+pub struct Foreign {
+    pub functions: HashMap<FuncIndex, Function>,
+    pub callbacks: PrimaryMap<CallbackIndex, Callback>,
+}
+
+/// A declared import.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Function {
+    /// It was declared by the user, not by the module.
+    pub by_user: bool,
+    /// The C symbol, where the declaration names one.
+    pub symbol: Option<String>,
+    /// Fixed parameters.
+    pub params: Vec<Type>,
+    pub variadic: Variadic,
+    pub result: Option<Type>,
+}
+
+/// A C function that C code calls, and the Wasm function behind it.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Callback {
+    pub ty: TypeIndex,
+    pub params: Vec<Type>,
+    pub result: Option<Type>,
+}
+
+/// What a value is in C.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub enum Type {
+    Integer(Integer),
+    F32,
+    F64,
+    V128,
+    /// A Wasm reference, passed as it is.
+    Reference,
+    Pointer(MemoryIndex, Extent),
+    Opaque,
+    /// In a table, or of type `funcref`.
+    Function(CallbackIndex, Option<TableIndex>),
+}
+
+#[derive(Copy, Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Integer {
+    /// 8, 16, 32 or 64.
+    pub bits: u8,
+    pub signed: bool,
+}
+
+/// How much behind a pointer has to lie inside of the memory.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub enum Extent {
+    Byte,
+    /// A string with its end.
+    String,
+    /// The product of parameters and a constant, in bytes.
+    Bytes {
+        factors: Vec<Factor>,
+        size: u64,
+    },
+}
+
+/// A parameter that says a length.
+#[derive(Copy, Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Factor {
+    pub param: u32,
+    /// It is a pointer to the number, as the `socklen_t *` of `accept`.
+    pub indirect: bool,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Variadic {
+    /// There are no variable arguments.
+    None,
+    /// A Wasm parameter each.
+    Listed(Vec<Type>),
+    /// One Wasm parameter is the address of a buffer with these values.
+    Buffer(Vec<Slot>, Layout),
+    /// One Wasm parameter is the address of a buffer, and a format string says what it holds.
+    Formatted(Format, Layout),
+}
+
+/// A value in a buffer of variable arguments, and the Wasm type in which it lies there.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Slot {
+    pub ty: Type,
+    pub wasm: ValType,
+}
+
+/// Which parameter is the format string, and of what kind.
+#[derive(Copy, Clone, Debug, PartialEq, Eq)]
+pub struct Format {
+    pub param: u32,
+    pub kind: FormatKind,
+}
+
+#[derive(Copy, Clone, Debug, PartialEq, Eq, Hash)]
+pub enum FormatKind {
+    Printf,
+    Scanf,
+}
+
+/// A buffer of variable arguments.
+#[derive(Copy, Clone, Debug, PartialEq, Eq)]
+pub struct Layout {
+    pub memory: MemoryIndex,
+    /// Addresses, and so `long`, have 64 bits.
+    pub is_64: bool,
+}
+
+impl Foreign {
+    /// The declaration of an imported function.
+    pub fn function(&self, func: FuncIndex) -> Option<&Function> {
+        self.functions.get(&func)
+    }
+
+    /// The kinds of function pointers that a call of `func` hands to C, each with the table that it comes from.
+    pub fn callbacks_of(&self, func: FuncIndex) -> impl Iterator<Item = (CallbackIndex, Option<TableIndex>)> {
+        self.function(func).into_iter().flat_map(Function::types).filter_map(|ty| match ty {
+            Type::Function(callback, table) => Some((*callback, *table)),
+            _ => None,
+        })
+    }
+}
+
+impl Function {
+    fn types(&self) -> impl Iterator<Item = &Type> {
+        let (listed, slots) = match &self.variadic {
+            Variadic::Listed(types) => (types.as_slice(), &[][..]),
+            Variadic::Buffer(slots, _) => (&[][..], slots.as_slice()),
+            Variadic::None | Variadic::Formatted(..) => (&[][..], &[][..]),
+        };
+        self.params.iter().chain(listed).chain(slots.iter().map(|slot| &slot.ty))
+    }
+}
+
+/// The memory that is meant where none is named: the one exported as `memory`, else the first.
+pub fn default_memory(module: &Module) -> Option<MemoryIndex> {
+    match module.export("memory") {
+        Some(crate::wasm::EntityIndex::Memory(memory)) => Some(memory),
+        _ => module.memories.keys().next(),
+    }
+}

@@ -1,0 +1,133 @@
+//! The C header. It is C11 and C++17, without warnings; several such headers can be included in one file.
+//!
+//! Results: a function with more than one is declared with a pointer to a structure before its parameters. C passes a structure by
+//! value in another way than the library does (System V ABI, AMD64 supplement, 3.2.3), so that this is no matter of taste.
+
+use super::{Library, Parameter, codes, words};
+use crate::layout::is_exception;
+use crate::object::interface::{Item, Kind};
+use crate::wasm::structure;
+use crate::wasm::{FuncIndex, GlobalIndex};
+use std::fmt::Write as _;
+use wasmparser::ValType;
+
+/// The header's text.
+pub fn header(library: &Library) -> String {
+    let mut interface = String::new();
+    let imported: String = library.imported().iter().map(|line| format!("\n     {line}")).collect();
+    if !imported.is_empty() {
+        interface.push_str(&format!(
+            "\n/* The library needs these symbols of its host, or of what is linked with it:{imported} */\n"
+        ));
+    }
+    for item in library.interface {
+        interface.push('\n');
+        interface.push_str(&declaration(library, item));
+    }
+    let codes = codes();
+    let last = codes.len() - 1;
+    let comma = |index| if index < last { "," } else { "" };
+    let code = |(index, (name, code, meaning)): (_, &(String, i32, &str))| {
+        format!("  {name} = {code}{} /* {meaning} */\n", comma(index))
+    };
+    include_str!("header.h.in")
+        .replace("@FIRST_LINE@", &library.first_line())
+        .replace("@GUARD@", &format!("W2N_LIBRARY_{}_H", library.prefix))
+        .replace("@CODES@", &codes.iter().enumerate().map(code).collect::<String>())
+        .replace("@INTERFACE@", &interface)
+}
+
+fn declaration(library: &Library, item: &Item) -> String {
+    let comment = format!("/* {} */\n", library.describe(item));
+    let symbol = &item.symbol;
+    let declaration = match item.kind {
+        Kind::Init => {
+            return format!(
+                "/* Initialises the library, once, and prepares the calling thread. Returns 0, or the code of a trap. Exports do it\n   \
+                 on their own; a thread that calls them outside of w2n_try should call it first. One thread at a time may be\n   \
+                 in the library. */\nint {};\n",
+                named(symbol, "(void)")
+            );
+        }
+        Kind::MemoryBase(_) => format!("void *{};\n", named(symbol, "(void)")),
+        Kind::MemorySize(_) => format!("size_t {};\n", named(symbol, "(void)")),
+        Kind::Function(func) => function(library, symbol, func),
+        Kind::Global(global) => match global_declaration(library, symbol, global) {
+            Some(declaration) => declaration,
+            None => return format!("/* {}, which is imported */\n", library.describe(item)),
+        },
+        Kind::Table(_) | Kind::Tag(_) => return format!("/* {}, not for C */\n", library.describe(item)),
+    };
+    comment + &declaration
+}
+
+fn function(library: &Library, symbol: &str, func: FuncIndex) -> String {
+    let results = library.module.function_type(func).results();
+    let structure = format!("struct {}_result", c_name(symbol));
+    let mut parameters: Vec<String> = Vec::new();
+    let mut text = String::new();
+    let result = match results {
+        [] => "void ",
+        [result] => type_name(*result),
+        _ => {
+            text.push_str(&format!("{structure} {{\n"));
+            for (index, result) in results.iter().enumerate() {
+                writeln!(text, "  {}r{index};", type_name(*result)).expect("a string takes everything");
+            }
+            text.push_str("};\n");
+            parameters.push(format!("{structure} *result"));
+            "void "
+        }
+    };
+    for (index, Parameter { ty, name }) in library.parameters(func, is_taken).into_iter().enumerate() {
+        let name = name.map_or(format!("p{index}"), str::to_owned);
+        parameters.push(format!("{}{name}", type_name(ty)));
+    }
+    let parameters = if parameters.is_empty() { "void".to_owned() } else { parameters.join(", ") };
+    writeln!(text, "{result}{};", named(symbol, &format!("({parameters})"))).expect("a string takes everything");
+    text
+}
+
+fn is_taken(name: &str) -> bool {
+    words::is_taken_in_c(name) || name == "result"
+}
+
+/// None for a variable of somebody else's.
+fn global_declaration(library: &Library, symbol: &str, global: GlobalIndex) -> Option<String> {
+    let global = &library.module.globals[global];
+    global.definition.local()?;
+    let ty = type_name(global.ty.content_type);
+    let declaration = match (global.ty.mutable, ty.strip_suffix('*')) {
+        (true, _) => ty.to_owned(),
+        (false, Some(_)) => format!("{ty}const "),
+        (false, None) => format!("const {ty}"),
+    };
+    Some(format!("extern {declaration}{};\n", named(symbol, "")))
+}
+
+/// The type, with what stands between it and a name.
+fn type_name(ty: ValType) -> &'static str {
+    match ty {
+        ValType::I32 => "int32_t ",
+        ValType::I64 => "int64_t ",
+        ValType::F32 => "float ",
+        ValType::F64 => "double ",
+        ValType::V128 => "w2n_v128 ",
+        ValType::Ref(ty) if structure::is_function(ty) => "w2n_funcref ",
+        ValType::Ref(ty) if is_exception(ty) => "w2n_exnref ",
+        ValType::Ref(_) => "w2n_externref ",
+    }
+}
+
+/// A declarator. A symbol that means something else in C gets another name there.
+fn named(symbol: &str, parameters: &str) -> String {
+    let name = c_name(symbol);
+    match name == symbol {
+        true => format!("{name}{parameters}"),
+        false => format!("{name}{parameters} __asm__(W2N_SYMBOL(\"{symbol}\"))"),
+    }
+}
+
+fn c_name(symbol: &str) -> String {
+    if words::is_reserved_symbol(symbol) { format!("{symbol}_") } else { symbol.to_owned() }
+}

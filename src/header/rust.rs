@@ -1,0 +1,91 @@
+//! Declarations for Rust, editions 2021 and 2024, as a module: `mod name;` or `include!`.
+//!
+//! What stable Rust can't pass to C, a `v128`, is left out with a comment.
+
+use super::{Library, Parameter, codes, words};
+use crate::object::interface::{Item, Kind};
+use crate::wasm::FuncIndex;
+use wasmparser::ValType;
+
+/// The file's text.
+pub fn declarations(library: &Library) -> String {
+    let mut types = String::new();
+    let mut items = String::new();
+    for item in library.interface {
+        let comment = format!("    /// {}\n", library.describe(item).replace('[', "\\["));
+        match declaration(library, item, &mut types) {
+            Ok(declaration) => items.push_str(&format!("{comment}    {declaration}\n")),
+            Err(reason) => items.push_str(&format!("    // {}: {reason}\n", library.describe(item))),
+        }
+    }
+    let imported: String = library.imported().iter().map(|line| format!("// {line}\n")).collect();
+    let imports = match imported.is_empty() {
+        true => String::new(),
+        false => format!("// The library needs these symbols of its host, or of what is linked with it:\n{imported}"),
+    };
+    let code = |(name, code, meaning): &(String, i32, &str)| {
+        format!("/// {meaning}\n#[allow(dead_code)]\npub const {name}: core::ffi::c_int = {code};\n")
+    };
+    include_str!("declarations.rs.in")
+        .replace("@FIRST_LINE@", &library.first_line())
+        .replace("@CODES@", &codes().iter().map(code).collect::<String>())
+        .replace("@TYPES@", &types)
+        .replace("@IMPORTS@", &imports)
+        .replace("@ITEMS@", &items)
+}
+
+/// The declaration, or why there is none. Structures of results are added to `types`.
+fn declaration(library: &Library, item: &Item, types: &mut String) -> Result<String, &'static str> {
+    let symbol = &item.symbol;
+    Ok(match item.kind {
+        Kind::Init => format!("pub fn {symbol}() -> core::ffi::c_int;"),
+        Kind::MemoryBase(_) => format!("pub fn {symbol}() -> *mut u8;"),
+        Kind::MemorySize(_) => format!("pub fn {symbol}() -> usize;"),
+        Kind::Function(func) => function(library, symbol, func, types)?,
+        Kind::Global(global) => {
+            let global = &library.module.globals[global];
+            global.definition.local().ok_or("imported")?;
+            let mutable = if global.ty.mutable { "mut " } else { "" };
+            format!("pub static {mutable}{symbol}: {};", type_name(global.ty.content_type)?)
+        }
+        Kind::Table(_) | Kind::Tag(_) => return Err("not for Rust"),
+    })
+}
+
+fn function(library: &Library, symbol: &str, func: FuncIndex, types: &mut String) -> Result<String, &'static str> {
+    let mut parameters = Vec::new();
+    let mut structure = String::new();
+    let result = match library.module.function_type(func).results() {
+        [] => String::new(),
+        [result] => format!(" -> {}", type_name(*result)?),
+        results => {
+            structure
+                .push_str("#[allow(dead_code, non_camel_case_types)]\n#[repr(C)]\n#[derive(Clone, Copy, Debug)]\n");
+            structure.push_str(&format!("pub struct {symbol}_result {{\n"));
+            for (index, result) in results.iter().enumerate() {
+                structure.push_str(&format!("    pub r{index}: {},\n", type_name(*result)?));
+            }
+            structure.push_str("}\n\n");
+            parameters.push(format!("result: *mut {symbol}_result"));
+            String::new()
+        }
+    };
+    let is_taken = |name: &str| words::is_taken_in_rust(name) || name == "result";
+    for (index, Parameter { ty, name }) in library.parameters(func, is_taken).into_iter().enumerate() {
+        let name = name.map_or(format!("p{index}"), str::to_owned);
+        parameters.push(format!("{name}: {}", type_name(ty)?));
+    }
+    types.push_str(&structure);
+    Ok(format!("pub fn {symbol}({}){result};", parameters.join(", ")))
+}
+
+fn type_name(ty: ValType) -> Result<&'static str, &'static str> {
+    Ok(match ty {
+        ValType::I32 => "i32",
+        ValType::I64 => "i64",
+        ValType::F32 => "f32",
+        ValType::F64 => "f64",
+        ValType::V128 => return Err("stable Rust can't hand a v128 to C"),
+        ValType::Ref(_) => "*mut core::ffi::c_void",
+    })
+}

@@ -1,0 +1,65 @@
+//! Functions of the module as C functions that C can hold and call.
+//!
+//! No code is made at run time: the object holds a number of function pointers for each kind, its slots, and the runtime
+//! gives one to each function that C gets to know, for good. A slot knows where its function's entry is kept ([`CallbackPool`]), and
+//! calls what all slots of the kind share: arguments to Wasm, the function, the result to C.
+
+use super::foreign::c_type;
+use super::signature::{POINTER, value_type};
+use super::thunk::thunk;
+use super::{Env, begin};
+use crate::abi::CallbackPool;
+use crate::foreign::{CallbackIndex, Type};
+use crate::layout::Symbol;
+use cranelift_codegen::ir::{self, AbiParam, InstBuilder, MemFlagsData, Signature};
+use cranelift_codegen::isa::CallConv;
+
+/// [`Symbol::Callback`]: the C arguments, then the entry of the Wasm function.
+pub fn common(env: &Env, index: CallbackIndex, out: &mut ir::Function) {
+    begin(out, Symbol::Callback(index), common_signature(env, index));
+    let callback = &env.foreign.callbacks[index];
+    let wasm = &env.module.types[callback.ty];
+    thunk(env, out, |it, values| {
+        let (code, values) = values.split_last().expect("the entry comes last");
+        let args = callback.params.iter().zip(values).zip(wasm.params());
+        let args: Vec<_> = args.map(|((ty, value), wasm)| it.convert_to_wasm(ty, *value, value_type(*wasm))).collect();
+        let signature = it.signature(callback.ty);
+        let call = it.builder.ins().call_indirect(signature, *code, &args);
+        let results = it.results(call).to_vec();
+        let results: Vec<_> =
+            callback.result.iter().zip(results).map(|(ty, value)| it.convert_to_c(ty, value, &[], &[])).collect();
+        it.builder.ins().return_(&results);
+    });
+}
+
+/// [`Symbol::CallbackSlot`]: a function in the platform's C convention.
+pub fn slot(env: &Env, index: CallbackIndex, slot: u16, out: &mut ir::Function) {
+    let callback = &env.foreign.callbacks[index];
+    let mut signature = Signature::new(env.target.default_call_conv);
+    // C code that calls may leave anything above narrow integers; what it gets back is clean.
+    signature.params.extend(callback.params.iter().map(|ty| AbiParam::new(c_type(ty))));
+    signature.returns.extend(callback.result.as_ref().map(|ty| match ty {
+        Type::Integer(integer) => env.c.integer(*integer),
+        other => AbiParam::new(c_type(other)),
+    }));
+    begin(out, Symbol::CallbackSlot(index, slot), signature);
+    thunk(env, out, |it, values| {
+        let pool = it.address_of(Symbol::CallbackPool(index));
+        let offset = size_of::<CallbackPool>() as i32 + 8 * i32::from(slot);
+        let code = it.builder.ins().load(POINTER, MemFlagsData::trusted(), pool, offset);
+        let args: Vec<_> = values.iter().copied().chain([code]).collect();
+        let callee = it.callee_with(Symbol::Callback(index), common_signature(env, index));
+        let call = it.builder.ins().call(callee, &args);
+        let results = it.results(call).to_vec();
+        it.builder.ins().return_(&results);
+    });
+}
+
+fn common_signature(env: &Env, index: CallbackIndex) -> Signature {
+    let callback = &env.foreign.callbacks[index];
+    let mut signature = Signature::new(CallConv::Tail);
+    signature.params.extend(callback.params.iter().map(|ty| AbiParam::new(c_type(ty))));
+    signature.params.push(AbiParam::new(POINTER));
+    signature.returns.extend(callback.result.as_ref().map(|ty| AbiParam::new(c_type(ty))));
+    signature
+}

@@ -1,0 +1,214 @@
+//! What C's conventions ask for and Cranelift does not know: narrow integers, and variable arguments.
+//!
+//! Comes in: C values one after the other. Goes out: a [`CCall`] whose CLIF signature puts each where the platform's ABI document wants it.
+//!
+//! | platform | variable arguments | source |
+//! | --- | --- | --- |
+//! | System V x86-64 | as fixed ones; AL bounds the number of vector registers: a stub sets it | AMD64 psABI 3.2.3 |
+//! | Windows x64 | floating-point ones in the integer register, too: a stub copies them | Microsoft, "x64 calling convention", Varargs |
+//! | AAPCS64 | as fixed ones | AAPCS64 6.4 |
+//! | Apple arm64 | on the stack, in slots of 8 bytes: registers are filled up before | Apple, "Writing ARM64 code for Apple platforms" |
+//! | RISC-V | floating-point ones as integers | RISC-V psABI, "Integer Calling Convention" |
+//! | s390x | as fixed ones | ELF ABI s390x Supplement 1.2.2.3 |
+
+use super::signature::POINTER;
+use super::translator::Translator;
+use crate::foreign::{Function, Integer, Type, Variadic};
+use cranelift_codegen::ir::{self, AbiParam, InstBuilder, MemFlagsData, Signature, Value, types};
+use target_lexicon::{Architecture, OperatingSystem, Triple};
+
+/// A platform's C convention.
+#[derive(Copy, Clone, Debug, PartialEq, Eq)]
+pub enum CAbi {
+    SystemVX64,
+    WindowsX64,
+    Aapcs64,
+    AppleArm64,
+    RiscV64,
+    S390x,
+}
+
+/// Registers for arguments on arm64, of integers and of vectors each (AAPCS64 6.1.1).
+const ARM_REGISTERS: usize = 8;
+
+/// `fa0` to `fa7` (RISC-V psABI, "Hardware Floating-point Calling Convention").
+const RISCV_FLOAT_REGISTERS: usize = 8;
+
+impl CAbi {
+    /// The convention of a target that Cranelift compiles for.
+    pub fn of(triple: &Triple) -> CAbi {
+        match (triple.architecture, triple.operating_system) {
+            (Architecture::Aarch64(_), system) if is_apple(system) => CAbi::AppleArm64,
+            (Architecture::Aarch64(_), _) => CAbi::Aapcs64,
+            (Architecture::Riscv64(_), _) => CAbi::RiscV64,
+            (Architecture::S390x, _) => CAbi::S390x,
+            (_, OperatingSystem::Windows) => CAbi::WindowsX64,
+            _ => CAbi::SystemVX64,
+        }
+    }
+
+    /// An integer as a parameter or a result: how the bits above it are filled.
+    pub fn integer(self, Integer { bits, signed }: Integer) -> AbiParam {
+        let param = AbiParam::new(ir::Type::int(bits.into()).expect("integers have 8, 16, 32 or 64 bits"));
+        match (self, bits) {
+            (_, 64) => param,
+            // All 32-bit integers are sign-extended there, those without a sign as well.
+            (CAbi::RiscV64, 32) => param.sext(),
+            (CAbi::S390x, _) | (CAbi::RiscV64 | CAbi::SystemVX64 | CAbi::WindowsX64 | CAbi::Aapcs64, 8 | 16) => {
+                if signed {
+                    param.sext()
+                } else {
+                    param.uext()
+                }
+            }
+            // Apple packs them on the stack; in registers they are extended to 32 bits: see `CCall::integer`.
+            _ => param,
+        }
+    }
+
+    /// The instructions that have to come between a call and a variadic function; none on platforms that need none.
+    pub fn variadic_stub(self, function: &Function) -> Option<Vec<u8>> {
+        let listed: Vec<&Type> = match &function.variadic {
+            Variadic::Listed(types) => types.iter().collect(),
+            Variadic::Buffer(slots, _) => slots.iter().map(|slot| &slot.ty).collect(),
+            Variadic::None | Variadic::Formatted(..) => return None,
+        };
+        let floats = function.params.iter().chain(listed).map(is_float);
+        match self {
+            CAbi::SystemVX64 => {
+                // mov eax, number of vector registers
+                let n_floats = floats.filter(|is_float| *is_float).count().min(8);
+                Some(vec![0xb8, n_floats as u8, 0, 0, 0])
+            }
+            CAbi::WindowsX64 => {
+                // movq rcx, xmm0; movq rdx, xmm1; movq r8, xmm2; movq r9, xmm3
+                const COPIES: [[u8; 5]; 4] = [
+                    [0x66, 0x48, 0x0f, 0x7e, 0xc1],
+                    [0x66, 0x48, 0x0f, 0x7e, 0xca],
+                    [0x66, 0x49, 0x0f, 0x7e, 0xd0],
+                    [0x66, 0x49, 0x0f, 0x7e, 0xd9],
+                ];
+                let copies = COPIES.iter().zip(floats).filter(|(_, is_float)| *is_float);
+                let code: Vec<u8> = copies.flat_map(|(copy, _)| copy).copied().collect();
+                (!code.is_empty()).then_some(code)
+            }
+            _ => None,
+        }
+    }
+}
+
+/// Bits of C's `long`: 64, but on Windows.
+pub fn long_bits(triple: &Triple) -> u8 {
+    if triple.operating_system == OperatingSystem::Windows { 32 } else { 64 }
+}
+
+fn is_apple(system: OperatingSystem) -> bool {
+    matches!(system, OperatingSystem::Darwin(_) | OperatingSystem::MacOSX(_) | OperatingSystem::IOS(_))
+}
+
+fn is_float(ty: &Type) -> bool {
+    matches!(ty, Type::F32 | Type::F64 | Type::V128)
+}
+
+/// A call that is being put together.
+pub struct CCall {
+    pub signature: Signature,
+    pub args: Vec<Value>,
+}
+
+impl Translator<'_> {
+    pub fn begin_c_call(&self) -> CCall {
+        CCall { signature: Signature::new(self.env.target.default_call_conv), args: Vec::new() }
+    }
+
+    /// Adds a fixed argument.
+    pub fn pass(&mut self, call: &mut CCall, ty: &Type, value: Value) {
+        match ty {
+            Type::Integer(integer) => self.pass_integer(call, *integer, value),
+            // Behind `fa7` they are integers.
+            Type::F32 | Type::F64 if self.env.c == CAbi::RiscV64 && call.n_floats() >= RISCV_FLOAT_REGISTERS => {
+                let bits = self.type_of(value).as_int();
+                let value = self.builder.ins().bitcast(bits, MemFlagsData::new(), value);
+                call.push(AbiParam::new(bits), value);
+            }
+            _ => call.push(AbiParam::new(self.type_of(value)), value),
+        }
+    }
+
+    fn pass_integer(&mut self, call: &mut CCall, integer: Integer, value: Value) {
+        let in_register = call.n_integers() < ARM_REGISTERS;
+        if self.env.c == CAbi::AppleArm64 && integer.bits < 32 && in_register {
+            let value = self.extend(integer, value, types::I32);
+            return call.push(AbiParam::new(types::I32), value);
+        }
+        call.push(self.env.c.integer(integer), value);
+    }
+
+    /// Adds the variable arguments, of types and in places as C's `va_arg` finds them.
+    pub fn pass_variable(&mut self, call: &mut CCall, types: &[&Type], values: &[Value]) {
+        if self.env.c == CAbi::AppleArm64 {
+            self.fill_registers(call);
+        }
+        for (ty, value) in types.iter().zip(values) {
+            let (promoted, value) = self.promote(ty, *value);
+            match (self.env.c, &promoted) {
+                (CAbi::AppleArm64, Type::Integer(integer)) => {
+                    let value = self.extend(*integer, value, types::I64);
+                    call.push(AbiParam::new(types::I64), value);
+                }
+                (CAbi::RiscV64, Type::F64) => {
+                    let value = self.builder.ins().bitcast(types::I64, MemFlagsData::new(), value);
+                    call.push(AbiParam::new(types::I64), value);
+                }
+                _ => self.pass(call, &promoted, value),
+            }
+        }
+    }
+
+    /// The default argument promotions (C17, 6.5.2.2).
+    fn promote(&mut self, ty: &Type, value: Value) -> (Type, Value) {
+        match ty {
+            Type::Integer(integer) if integer.bits < 32 => {
+                (Type::Integer(Integer { bits: 32, signed: true }), self.extend(*integer, value, types::I32))
+            }
+            Type::F32 => (Type::F64, self.builder.ins().fpromote(types::F64, value)),
+            other => (other.clone(), value),
+        }
+    }
+
+    /// Leaves no register free, so that everything behind goes to the stack.
+    fn fill_registers(&mut self, call: &mut CCall) {
+        for _ in call.n_integers()..ARM_REGISTERS {
+            let zero = self.iconst(POINTER, 0);
+            call.push(AbiParam::new(POINTER), zero);
+        }
+        for _ in call.n_floats()..ARM_REGISTERS {
+            let zero = self.zero(types::F64);
+            call.push(AbiParam::new(types::F64), zero);
+        }
+    }
+
+    /// An integer with as many bits as `to` has, or more, filled by its sign or with zeros.
+    pub fn extend(&mut self, integer: Integer, value: Value, to: ir::Type) -> Value {
+        match (self.type_of(value) == to, integer.signed) {
+            (true, _) => value,
+            (false, true) => self.builder.ins().sextend(to, value),
+            (false, false) => self.builder.ins().uextend(to, value),
+        }
+    }
+}
+
+impl CCall {
+    fn push(&mut self, param: AbiParam, value: Value) {
+        self.signature.params.push(param);
+        self.args.push(value);
+    }
+
+    fn n_integers(&self) -> usize {
+        self.signature.params.iter().filter(|param| param.value_type.is_int()).count()
+    }
+
+    fn n_floats(&self) -> usize {
+        self.signature.params.len() - self.n_integers()
+    }
+}

@@ -1,0 +1,274 @@
+//! Declarations of imported C functions: what is said of wrong ones, where they may stand, and programs that live on C functions alone.
+
+use crate::{Place, outcome};
+use std::fmt::Write as _;
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::TcpStream;
+use std::process::{Command, Stdio};
+
+const WRITE: &str = r#"(module
+  (import "env" "write" (func $write (param i32 i32 i64) (result i64)))
+  (import "env" "f" (func $f (param f32)))
+  (import "a b" "c:d" (func $odd))
+  (import "wasi_snapshot_preview1" "sched_yield" (func $yield (result i32)))
+  (memory 1)
+  (memory (export "other") 1)
+  (global (export "g") i32 (i32.const 0))
+  (data (i32.const 16) "hello\0a")
+  (func (export "_start")
+    (drop (call $write (i32.const 1) (i32.const 16) (i64.const 6)))))"#;
+
+#[test]
+fn declarations_that_do_not_fit_say_why() {
+    let wasm_type = "the import `env.write` has the Wasm type (i32, i32, i64) -> i64";
+    let cases: &[(&str, &[&str])] = &[
+        ("env.write: (i32, ptr) -> i64", &["the declaration has 2 parameters, the import 3 parameters", wasm_type]),
+        ("env.write: (f32, ptr, i64) -> i64", &["parameter 0: an `f32` can't be an i32", wasm_type]),
+        ("env.write: (i32, ptr, i64)", &["the result: it is declared `void`", wasm_type]),
+        ("env.write: (i32, ptr, i64) -> f64", &["the result: an `f64` can't be an i64"]),
+        (
+            "env.write: (i32, ptr as i64, i64) -> i64",
+            &["parameter 1: it is declared `as i64`, and has the Wasm type i32"],
+        ),
+        ("env.write: (i32, ptr@third, i64) -> i64", &["no memory is called `third`"]),
+        ("env.write: (i32, ptr@2, i64) -> i64", &["there is no memory 2; the module has 2"]),
+        ("env.write: (i32, funcptr(()), i64) -> i64", &["no table of functions"]),
+        ("env.write: (i32, ptr, i64) -> cstr", &["what comes from C is a plain `ptr`"]),
+        ("env.write: (i32, ptr, ...) -> i64", &["nothing says of what types the variable arguments are"]),
+        ("env.write: (i32, cstr, ..., v128) -> i64", &["vectors and references can't be variable arguments"]),
+        ("env.f: (ptr)", &["parameter 0: an integer or a pointer can't be an f32"]),
+        ("env.f: (f32) -> i32, i32", &["column 20: expected the end of the line"]),
+        ("env.wrte: (i32)", &["no function is imported as `env.wrte`; did you mean `env.write`?"]),
+        ("env.other: ()", &["no function is imported as `env.other`; imported are"]),
+        ("env.write (i32)", &["column 11: expected `:` and the signature"]),
+        ("", &["--import wants a declaration"]),
+        ("wasi_snapshot_preview1.sched_yield: () -> i32", &["WASI functions are the runtime's"]),
+    ];
+    let place = Place::with(&[("w.wat", WRITE)]);
+    for (declaration, texts) in cases {
+        let said = place.wasm2native(&["w.wat", "--import", declaration, "-o", "w"]);
+        said.fails(1, texts);
+    }
+    assert_eq!(place.list("."), [String::from("w.wat")].into());
+}
+
+#[test]
+fn declarations_stand_on_the_command_line_in_files_and_in_the_module() {
+    let good = "env.write: (i32, ptr[len=2], u64) -> isize";
+    let file = format!(
+        "# the C library\n\n{good}  # POSIX\nenv.read: (i32, ptr[len=2], usize) -> isize\n\"a b\".\"c:d\"=odd: ()\n"
+    );
+    let place = Place::with(&[
+        ("w.wat", WRITE),
+        ("libc.imports", &file),
+        ("bad.imports", "\nenv.f: (f32)\nenv.write: (int)\n"),
+    ]);
+    let said = place.wasm2native(&["w.wat", "--imports", "libc.imports"]).succeeds();
+    // Who declares a function means it; of others the user is told.
+    assert_eq!(said.stderr, "");
+    assert_eq!(place.program("w", &[]).succeeds().stdout, "hello\n");
+    place
+        .wasm2native(&["w.wat", "--imports", "bad.imports"])
+        .fails(1, &["bad.imports:3: column 13: `int` is no type here; it is written `i32`"]);
+    place.wasm2native(&["w.wat", "--imports", "none.imports"]).fails(2, &["none.imports", "can't read it"]);
+    // A file may declare more than is imported; what looks misspelt is worth a line.
+    place.write("near.imports", "env.wite: (i32, ptr[len=2], u64) -> isize\n");
+    let said = place.wasm2native(&["w.wat", "--imports", "near.imports", "-c"]).succeeds();
+    assert!(
+        said.stderr.contains("near.imports:1: no function is imported as `env.wite`; did you mean `env.write`?"),
+        "{said:#?}"
+    );
+    // A line is more particular than a file.
+    let line = "env.write=nobody_defines_this: (i32, ptr, i64) -> i64";
+    place.wasm2native(&["w.wat", "--imports", "libc.imports", "--import", line]).fails(1, &["`env.write`"]);
+    // Unlike a file, a line has to be of use.
+    place.wasm2native(&["w.wat", "--import", good, "--import", good]).fails(1, &["an earlier declaration"]);
+    place.write(
+        "s.wat",
+        &WRITE.replace("(module\n", "(module (@custom \"wasm2native.imports\" \"\\nenv.write: (i32)\\n\")\n"),
+    );
+    place
+        .wasm2native(&["s.wat"])
+        .fails(1, &["s.wat: custom section wasm2native.imports, line 2: the declaration has 1 parameter"]);
+}
+
+#[test]
+fn the_cache_knows_what_was_declared() {
+    let place = Place::with(&[("w.wat", WRITE), ("a.imports", "env.write: (i32, ptr[len=2], u64) -> isize\n")]);
+    let run = || place.wasm2native(&["run", "-q", "--imports", "a.imports", "w.wat"]);
+    assert_eq!(run().succeeds().stdout, "hello\n");
+    place.write("a.imports", "env.write: (i32, ptr[size=65536], u64) -> isize\n");
+    run().fails(134, &["out of bounds memory access"]);
+}
+
+#[test]
+fn c_gets_pointers_to_so_many_functions_and_no_more() {
+    let mut module = r#"(module
+      (import "env" "atexit" (func $atexit (param i32) (result i32)))
+      (memory 1)
+      (table 2000 funcref)
+      (func $start (export "_start") (local $i i32)
+        (loop $next
+          (drop (call $atexit (local.get $i)))
+          (local.set $i (i32.add (local.get $i) (i32.const 1)))
+          (br_if $next (i32.lt_u (local.get $i) (i32.const 1025)))))"#
+        .to_owned();
+    for index in 0..1025 {
+        write!(module, "(func $f{index}) (elem (i32.const {index}) $f{index})").expect("a string takes everything");
+    }
+    module.push(')');
+    let place = Place::with(&[("many.wat", &module), ("few.wat", &module.replace("1025", "1024"))]);
+    let declaration = "env.atexit: (funcptr(())) -> i32";
+    place.wasm2native(&["many.wat", "--import", declaration]).succeeds();
+    place.program("many", &[]).fails(134, &["too many function pointers: C holds 1024 to different functions"]);
+    place.wasm2native(&["few.wat", "--import", declaration]).succeeds();
+    place.program("few", &[]).succeeds();
+}
+
+/// Answers one request after the other, until one asks for `/quit`. It calls nothing but functions of the C library.
+const SERVER: &str = r#"(module
+  (import "env" "socket" (func $socket (param i32 i32 i32) (result i32)))
+  (import "env" "bind" (func $bind (param i32 i32 i32) (result i32)))
+  (import "env" "getsockname" (func $getsockname (param i32 i32 i32) (result i32)))
+  (import "env" "htons" (func $htons (param i32) (result i32)))
+  (import "env" "listen" (func $listen (param i32 i32) (result i32)))
+  (import "env" "accept" (func $accept (param i32 i32 i32) (result i32)))
+  (import "env" "read" (func $read (param i32 i32 i32) (result i32)))
+  (import "env" "write" (func $write (param i32 i32 i32) (result i32)))
+  (import "env" "close" (func $close (param i32) (result i32)))
+  (import "env" "dprintf" (func $print_port (param i32 i32 i32) (result i32)))
+  (import "env" "dprintf" (func $answer (param i32 i32 i32 i32) (result i32)))
+  (import "env" "strncmp" (func $strncmp (param i32 i32 i32) (result i32)))
+  (import "env" "memmem" (func $memmem (param i32 i32 i32 i32) (result i32)))
+  (memory (export "memory") 1)
+  ;; struct sockaddr_in: AF_INET, any port, 127.0.0.1
+  (data (i32.const 16) "\02\00\00\00\7f\00\00\01")
+  (data (i32.const 32) "\10\00\00\00")
+  (data (i32.const 48) "%d\0a\00")
+  (data (i32.const 64) "GET /quit \00")
+  (data (i32.const 80) "\0d\0a\0d\0a\00")
+  (data (i32.const 96) "HTTP/1.1 200 OK\0d\0aContent-Type: text/plain\0d\0aContent-Length: %d\0d\0aConnection: close\0d\0a\0d\0a%s\00")
+  (data (i32.const 256) "Hello from WebAssembly\0a\00")
+  (func $must (param i32) (result i32)
+    (if (i32.lt_s (local.get 0) (i32.const 0)) (then unreachable))
+    (local.get 0))
+  (func (export "_start") (local $listener i32) (local $client i32) (local $length i32)
+    (local.set $listener (call $must (call $socket (i32.const 2) (i32.const 1) (i32.const 0))))
+    (drop (call $must (call $bind (local.get $listener) (i32.const 16) (i32.const 16))))
+    (drop (call $must (call $listen (local.get $listener) (i32.const 8))))
+    (drop (call $must (call $getsockname (local.get $listener) (i32.const 16) (i32.const 32))))
+    (drop (call $print_port (i32.const 1) (i32.const 48) (call $htons (i32.load16_u (i32.const 18)))))
+    (loop $serve
+      (local.set $client (call $must (call $accept (local.get $listener) (i32.const 0) (i32.const 0))))
+      (local.set $length (i32.const 0))
+      ;; The request ends with an empty line.
+      (loop $more
+        (local.set $length (i32.add (local.get $length)
+          (call $must (call $read (local.get $client) (i32.add (i32.const 1024) (local.get $length)) (i32.const 4096)))))
+        (br_if $more (i32.eqz (call $memmem (i32.const 1024) (local.get $length) (i32.const 80) (i32.const 4)))))
+      (drop (call $answer (local.get $client) (i32.const 96) (i32.const 23) (i32.const 256)))
+      (drop (call $close (local.get $client)))
+      (br_if $serve (call $strncmp (i32.const 1024) (i32.const 64) (i32.const 10)))))
+)"#;
+
+const SERVER_IMPORTS: &str = "env.socket: (i32, i32, i32) -> i32
+env.bind: (i32, ptr[len=2], u32) -> i32
+env.getsockname: (i32, ptr[len=*2], ptr[size=4]) -> i32
+env.htons: (u16) -> u16
+env.listen: (i32, i32) -> i32
+env.accept: (fd: i32, ptr[len=*length], length: ptr[size=4]) -> i32
+env.read: (fd: i32, buffer: ptr[len=n], n: usize) -> isize
+env.write: (i32, ptr[len=2], usize) -> isize
+env.close: (i32) -> i32
+env.dprintf: (i32, cstr, ..., i32) -> i32
+env.dprintf: (i32, cstr, ..., i32, cstr) -> i32
+env.strncmp: (cstr, cstr, usize) -> i32
+env.memmem: (ptr[len=1], usize, ptr[len=3], usize) -> ptr
+";
+
+#[test]
+fn a_module_serves_http_by_calls_of_the_c_library() {
+    let place = Place::with(&[("server.wat", SERVER), ("libc.imports", SERVER_IMPORTS)]);
+    place.wasm2native(&["server.wat", "--imports", "libc.imports"]).succeeds();
+    let mut server = Command::new(place.path("server")).stdout(Stdio::piped()).spawn().expect("the server starts");
+    let mut line = String::new();
+    BufReader::new(server.stdout.as_mut().expect("it is piped")).read_line(&mut line).expect("it prints its port");
+    let port: u16 = line.trim().parse().expect("the port is a number");
+    for path in ["/", "/a/longer/path", "/quit"] {
+        let mut client = TcpStream::connect(("127.0.0.1", port)).expect("it listens");
+        // In two pieces, as the network may deliver it.
+        write!(client, "GET {path} HTTP/1.1\r\nHost: localhost\r\n").expect("it reads");
+        client.flush().expect("it reads");
+        write!(client, "Accept: */*\r\n\r\n").expect("it reads");
+        let mut answer = String::new();
+        client.read_to_string(&mut answer).expect("it answers");
+        let (head, body) = answer.split_once("\r\n\r\n").expect("head and body");
+        assert!(head.starts_with("HTTP/1.1 200 OK\r\n") && head.contains("Content-Length: 23\r\n"), "{head}");
+        assert_eq!(body, "Hello from WebAssembly\n");
+    }
+    assert_eq!(server.wait().expect("it ends").code(), Some(0));
+}
+
+#[test]
+fn build_systems_are_told_what_c_has_to_define() {
+    let place = Place::with(&[("server.wat", SERVER), ("libc.imports", SERVER_IMPORTS)]);
+    let printed =
+        place.wasm2native(&["server.wat", "--imports", "libc.imports", "--print", "imports"]).succeeds().stdout;
+    for line in [
+        "env\tread\tfunction\t(i32, i32, i32) -> i32\tread\tint64_t read(int32_t, void *, uint64_t);\tthe C library\n",
+        "env\tdprintf\tfunction\t(i32, i32, i32) -> i32\tdprintf\tint32_t dprintf(int32_t, const char *, ...);\tthe C library\n",
+    ] {
+        assert!(printed.contains(line), "{printed}");
+    }
+    place.write(
+        "sort.wat",
+        "(module (import \"env\" \"qsort\" (func (param i32 i32 i32 i32))) (memory 1) (table 0 funcref)
+        (type (func (param i32 i32) (result i32))) (func (export \"_start\")))",
+    );
+    let printed = place.wasm2native(&["sort.wat", "--imports", "libc", "--print", "imports"]).succeeds().stdout;
+    assert!(printed.contains("void qsort(void *, uint64_t, uint64_t, int32_t (*)(void *, void *));"), "{printed}");
+}
+
+/// Gives C a function of its own to keep, and is itself called by C.
+const LIBRARY: &str = r#"(module
+  (import "env" "keep" (func $keep (param i32)))
+  (memory (export "memory") 1)
+  (table funcref (elem $add))
+  (func $add (param i32 i32) (result i32) (i32.add (i32.load (local.get 0)) (local.get 1)))
+  (func (export "start") (i32.store (i32.const 64) (i32.const 40)) (call $keep (i32.const 0))))"#;
+
+const HOST: &str = "#include <stdio.h>
+int lib_init(void);
+void lib_start(void);
+void *lib_memory(void);
+int w2n_try(void (*function)(void *), void *data, void *report);
+static int (*kept)(int *, int);
+void keep(int (*f)(int *, int)) { kept = f; }
+static void call(void *p) { printf(\"%d\\n\", kept(p, 2)); }
+int main(void) {
+  if (lib_init()) return 1;
+  lib_start();
+  call((char *)lib_memory() + 64);
+  int outside;
+  printf(\"%d\\n\", w2n_try(call, &outside, 0));
+}
+";
+
+#[test]
+fn a_host_calls_back_into_a_library() {
+    let place = Place::with(&[("lib.wat", LIBRARY), ("host.c", HOST)]);
+    let declaration = "env.keep: (funcptr((ptr, i32) -> i32))";
+    place.wasm2native(&["lib.wat", "--import", declaration, "--emit", "staticlib=lib.a"]).succeeds();
+    let cc = outcome(Command::new("cc").current_dir(place.path(".")).args(["host.c", "lib.a", "-o", "host", "-lm"]));
+    cc.succeeds();
+    assert_eq!(place.program("host", &[]).succeeds().stdout, "42\n15\n");
+}
+
+#[test]
+fn objects_are_linked_by_others() {
+    // The C compiler links the same declarations, and finds the same symbols.
+    let place = Place::with(&[("w.wat", WRITE)]);
+    let declaration = "env.write: (i32, ptr[len=2], u64) -> isize";
+    place.wasm2native(&["w.wat", "--import", declaration, "--linker", "cc", "-o", "w"]).succeeds();
+    assert_eq!(outcome(&mut Command::new(place.path("w"))).succeeds().stdout, "hello\n");
+}

@@ -1,0 +1,340 @@
+//! The back of the Cot frontend against an interpreter: random functions of the form before SSA are run by a simple loop over their
+//! instructions, and as the WebAssembly that passes and emission make of them. Results and memory must be the same.
+
+use arbitrary::{Arbitrary, Unstructured};
+use libtest_mimic::{Failed, Trial};
+use wasm2native::cot::emit;
+use wasm2native::cot::ir::build::Builder;
+use wasm2native::cot::ir::module::{FuncDecl, FuncKind, Module};
+use wasm2native::cot::ir::numeric::Numeric;
+use wasm2native::cot::ir::print::Printed;
+use wasm2native::cot::ir::{Access, Const, Edge, End, FuncId, Function, Op, Signature, Type, Value, Variable};
+use wasm2native::cot::ssa::{self, fold};
+
+/// Where functions read and write.
+const MEMORY_BASE: u32 = 64;
+const MEMORY_SIZE: u32 = 64;
+const N_FUNCTIONS: u64 = 600;
+/// Steps after which the interpreter gives up; loops are bounded, but nest.
+const MAX_STEPS: u32 = 200_000;
+
+pub fn trials() -> Vec<Trial> {
+    vec![Trial::test("backend/random-functions", || emitted_functions_do_what_their_instructions_say())]
+}
+
+fn emitted_functions_do_what_their_instructions_say() -> Result<(), Failed> {
+    let engine = wasmtime::Engine::default();
+    let mut n_compared = 0;
+    for seed in 0..N_FUNCTIONS {
+        let function = Generator::new(seed).function();
+        let arguments = [seed as i64 * 0x9e37_79b9, seed as i64 - 3];
+        let mut memory = vec![0u8; MEMORY_SIZE as usize];
+        let Some(expected) = interpret(&function, &arguments, &mut memory) else { continue };
+        let mut module = Module { data_end: emit::STACK_SIZE, ..Module::default() };
+        let text = Printed { function: &function, module: &module }.to_string();
+        module.functions.push(FuncDecl {
+            name: "f".to_owned(),
+            signature: function.signature.clone(),
+            kind: FuncKind::Defined(Box::new(function)),
+        });
+        module.exports.push(("f".to_owned(), FuncId(0)));
+        ssa::build(&mut module);
+        let wasm = emit::emit(&module);
+        let got = run(&engine, &wasm, &arguments);
+        if got != (expected, memory) {
+            let wat = wasmprinter::print_bytes(&wasm).expect("what validates can be printed");
+            return Err(format!("seed {seed}: {got:?} instead of {expected}\n{text}\n{wat}").into());
+        }
+        n_compared += 1;
+    }
+    if n_compared > N_FUNCTIONS / 2 { Ok(()) } else { Err(format!("only {n_compared} functions ended in time").into()) }
+}
+
+fn run(engine: &wasmtime::Engine, wasm: &[u8], arguments: &[i64; 2]) -> (i64, Vec<u8>) {
+    let module = wasmtime::Module::new(engine, wasm).expect("the module is valid");
+    let mut store = wasmtime::Store::new(engine, ());
+    let instance = wasmtime::Instance::new(&mut store, &module, &[]).expect("it has no imports");
+    let func = instance.get_typed_func::<(i64, i64), i64>(&mut store, "f").expect("it is exported");
+    let result = func.call(&mut store, (arguments[0], arguments[1])).expect("it does not trap");
+    let memory = instance.get_memory(&mut store, "memory").expect("it is exported");
+    let start = MEMORY_BASE as usize;
+    (result, memory.data(&store)[start..start + MEMORY_SIZE as usize].to_vec())
+}
+
+/// The result, unless it takes too long.
+fn interpret(function: &Function, arguments: &[i64; 2], memory: &mut [u8]) -> Option<i64> {
+    let mut values = vec![Const::I32(0); function.values.len()];
+    let mut variables: Vec<_> = function.variables.iter().map(|ty| Const::zero(*ty)).collect();
+    for (param, argument) in function.blocks[0].params.iter().zip(arguments) {
+        values[param.index()] = Const::I64(*argument);
+    }
+    let mut block = 0;
+    let mut steps = 0;
+    loop {
+        for inst in &function.blocks[block].insts {
+            steps += 1;
+            let args: Vec<_> = inst.args.iter().map(|arg| values[arg.index()]).collect();
+            let result = match &inst.op {
+                Op::Const(constant) => *constant,
+                Op::Numeric(numeric) => fold::evaluate(*numeric, &args).expect("only such are generated"),
+                Op::Select => {
+                    if args[2] == Const::I32(0) {
+                        args[1]
+                    } else {
+                        args[0]
+                    }
+                }
+                Op::Get(variable) => variables[variable.0 as usize],
+                Op::Set(variable) => {
+                    variables[variable.0 as usize] = args[0];
+                    continue;
+                }
+                Op::Load { offset, .. } => {
+                    let at = (offset - MEMORY_BASE) as usize;
+                    let bytes = memory[at..at + 8].try_into().expect("eight bytes");
+                    Const::I64(i64::from_le_bytes(bytes))
+                }
+                Op::Store { offset, .. } => {
+                    let at = (offset - MEMORY_BASE) as usize;
+                    let Const::I64(value) = args[1] else { unreachable!("only such are generated") };
+                    memory[at..at + 8].copy_from_slice(&value.to_le_bytes());
+                    continue;
+                }
+                _ => unreachable!("only such are generated"),
+            };
+            values[inst.results[0].index()] = result;
+        }
+        steps += 1;
+        if steps > MAX_STEPS {
+            return None;
+        }
+        let number = |value: &Value| match values[value.index()] {
+            Const::I32(value) => i64::from(value),
+            Const::I64(value) => value,
+            _ => unreachable!("only integers are generated"),
+        };
+        block = match &function.blocks[block].end {
+            End::Jump(Edge { block, .. }) => block.index(),
+            End::Branch { condition, then, otherwise } => {
+                if number(condition) != 0 {
+                    then.block.index()
+                } else {
+                    otherwise.block.index()
+                }
+            }
+            End::Switch { index, targets, default } => {
+                targets.get(number(index) as u32 as usize).unwrap_or(default).index()
+            }
+            End::Return(results) => return Some(number(&results[0])),
+            End::Unreachable => unreachable!("it is not generated"),
+        };
+    }
+}
+
+/// Makes functions the way lowering does: from nested statements, with variables.
+struct Generator {
+    bytes: Vec<u8>,
+    used: usize,
+    b: Builder,
+    variables: Vec<Variable>,
+    /// Blocks to break to and to continue at.
+    loops: Vec<[wasm2native::cot::ir::BlockId; 2]>,
+    left: u32,
+}
+
+impl Generator {
+    fn new(seed: u64) -> Generator {
+        // Bytes that differ from one seed to the next in all places.
+        let mut state = seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1;
+        let mut next = || {
+            state ^= state << 13;
+            state ^= state >> 7;
+            state ^= state << 17;
+            (state >> 24) as u8
+        };
+        let signature = Signature { params: vec![Type::I64; 2], results: vec![Type::I64] };
+        let b = Builder::new("f".to_owned(), signature);
+        let bytes = (0..4096).map(|_| next()).collect();
+        Generator { bytes, used: 0, b, variables: Vec::new(), loops: Vec::new(), left: 40 }
+    }
+
+    fn choose(&mut self, n: u32) -> u32 {
+        let at = self.used;
+        self.used = (self.used + 2) % (self.bytes.len() - 4);
+        let mut source = Unstructured::new(&self.bytes[at..at + 4]);
+        u32::from(u16::arbitrary(&mut source).expect("there are bytes")) % n
+    }
+
+    fn function(mut self) -> Function {
+        for index in 0..4 {
+            let variable = self.b.new_variable(Type::I64);
+            self.variables.push(variable);
+            if index < 2 {
+                let param = self.b.param(index);
+                self.b.set(variable, param);
+            }
+        }
+        self.statements(4);
+        let result = self.expression(2);
+        self.b.end(End::Return(vec![result]));
+        self.b.finish()
+    }
+
+    fn statements(&mut self, depth: u32) {
+        let n_statements = 1 + self.choose(5);
+        for _ in 0..n_statements {
+            if self.left == 0 {
+                return;
+            }
+            self.left -= 1;
+            self.statement(depth);
+        }
+    }
+
+    fn statement(&mut self, depth: u32) {
+        match self.choose(if depth == 0 { 3 } else { 9 }) {
+            0 | 1 | 8 => {
+                let variable = self.variable();
+                let value = self.expression(3);
+                self.b.set(variable, value);
+            }
+            2 => {
+                let base = self.b.i32(0);
+                let offset = self.offset();
+                let value = self.expression(2);
+                self.b.store(Access::I64, base, offset, value);
+            }
+            3 | 4 => self.if_(depth),
+            5 => self.loop_(depth),
+            6 => self.switch(depth),
+            _ => self.leave(),
+        }
+    }
+
+    fn if_(&mut self, depth: u32) {
+        let condition = self.condition();
+        let (then, otherwise, done) = (self.b.new_block(), self.b.new_block(), self.b.new_block());
+        self.b.branch(condition, then, otherwise);
+        for block in [then, otherwise] {
+            self.b.switch_to(block);
+            if self.choose(3) > 0 {
+                self.statements(depth - 1);
+            }
+            self.b.jump(done);
+        }
+        self.b.switch_to(done);
+    }
+
+    fn loop_(&mut self, depth: u32) {
+        let counter = self.b.new_variable(Type::I64);
+        let start = self.b.i64(i64::from(self.bytes[self.used] % 5));
+        self.b.set(counter, start);
+        let [head, body, next, done] = [(); 4].map(|()| self.b.new_block());
+        self.b.jump(head);
+        self.b.switch_to(head);
+        let current = self.b.get(counter);
+        let zero = self.b.i64(0);
+        let is_left = self.b.numeric(Numeric::I64GtS, &[current, zero]);
+        self.b.branch(is_left, body, done);
+        self.b.switch_to(body);
+        self.loops.push([done, next]);
+        self.statements(depth - 1);
+        self.loops.pop();
+        self.b.jump(next);
+        self.b.switch_to(next);
+        let current = self.b.get(counter);
+        let one = self.b.i64(1);
+        let current = self.b.numeric(Numeric::I64Sub, &[current, one]);
+        self.b.set(counter, current);
+        self.b.jump(head);
+        self.b.switch_to(done);
+    }
+
+    fn switch(&mut self, depth: u32) {
+        let value = self.expression(1);
+        let index = self.b.numeric(Numeric::I32WrapI64, &[value]);
+        let mask = self.b.i32(3);
+        let index = self.b.numeric(Numeric::I32And, &[index, mask]);
+        let [one, other, default, done] = [(); 4].map(|()| self.b.new_block());
+        self.b.end(End::Switch { index, targets: vec![one, other, one], default });
+        for block in [one, other, default] {
+            self.b.switch_to(block);
+            if self.choose(3) > 0 {
+                self.statements(depth - 1);
+            }
+            self.b.jump(done);
+        }
+        self.b.switch_to(done);
+    }
+
+    /// `break`, `continue` or `return`, with dead code behind it.
+    fn leave(&mut self) {
+        let Some([on_break, on_continue]) = self.loops.last().copied() else { return };
+        match self.choose(5) {
+            0 => {
+                let result = self.expression(1);
+                self.b.end(End::Return(vec![result]));
+            }
+            1 | 2 => self.b.jump(on_break),
+            _ => self.b.jump(on_continue),
+        }
+        let dead = self.b.new_block();
+        self.b.switch_to(dead);
+    }
+
+    fn variable(&mut self) -> Variable {
+        let index = self.choose(self.variables.len() as u32);
+        self.variables[index as usize]
+    }
+
+    fn offset(&mut self) -> u32 {
+        MEMORY_BASE + 8 * self.choose(MEMORY_SIZE / 8)
+    }
+
+    fn condition(&mut self) -> Value {
+        let comparisons = [Numeric::I64LtS, Numeric::I64GeU, Numeric::I64Eq, Numeric::I64Ne, Numeric::I64GtS];
+        let comparison = comparisons[self.choose(comparisons.len() as u32) as usize];
+        let left = self.expression(2);
+        let right = self.expression(1);
+        let result = self.b.numeric(comparison, &[left, right]);
+        if self.choose(4) == 0 { self.b.numeric(Numeric::I32Eqz, &[result]) } else { result }
+    }
+
+    fn expression(&mut self, depth: u32) -> Value {
+        match self.choose(if depth == 0 { 3 } else { 7 }) {
+            0 => {
+                let number = i64::from(self.choose(9)) - 3;
+                self.b.i64(number)
+            }
+            1 => {
+                let variable = self.variable();
+                self.b.get(variable)
+            }
+            2 => {
+                let base = self.b.i32(0);
+                let offset = self.offset();
+                self.b.load(Access::I64, base, offset)
+            }
+            3 => {
+                let condition = self.condition();
+                let (left, right) = (self.expression(depth - 1), self.expression(depth - 1));
+                self.b.select(left, right, condition)
+            }
+            4 => {
+                // Leaves something in memory between the operands.
+                let left = self.expression(depth - 1);
+                let base = self.b.i32(0);
+                let offset = self.offset();
+                self.b.store(Access::I64, base, offset, left);
+                let right = self.expression(depth - 1);
+                self.b.numeric(Numeric::I64Add, &[left, right])
+            }
+            _ => {
+                let numerics = [Numeric::I64Add, Numeric::I64Sub, Numeric::I64Mul, Numeric::I64Xor, Numeric::I64ShrU];
+                let numeric = numerics[self.choose(numerics.len() as u32) as usize];
+                let (left, right) = (self.expression(depth - 1), self.expression(depth - 1));
+                self.b.numeric(numeric, &[left, right])
+            }
+        }
+    }
+}

@@ -1,0 +1,152 @@
+//! No input makes the frontend panic: random bytes, random tokens, and sound programs with pieces changed.
+//!
+//! Runs for as many seconds as `COT_FUZZ_SECONDS` says (10), from the seed `COT_FUZZ_SEED` (1). An input that makes it panic is
+//! written to the folder of temporary files, and belongs into `fixtures/cot/errors` afterwards.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+use libtest_mimic::{Failed, Trial};
+use wasm2native::cot::check::check;
+use wasm2native::cot::library;
+use wasm2native::cot::load::load_bytes;
+use wasm2native::cot::{diagnostic, scan, with_large_stack};
+
+use crate::source::{fixtures, options};
+
+pub fn trials() -> Vec<Trial> {
+    vec![Trial::test("fuzz-bytes", || fuzz("bytes", bytes)), Trial::test("fuzz-tokens", || fuzz("tokens", tokens))]
+}
+
+fn number_of(variable: &str, otherwise: u64) -> u64 {
+    std::env::var(variable).ok().and_then(|text| text.parse().ok()).unwrap_or(otherwise)
+}
+
+/// Random numbers (SplitMix64).
+struct Random(u64);
+
+impl Random {
+    fn next(&mut self) -> u64 {
+        self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);
+        let mut z = self.0;
+        z = (z ^ (z >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
+        z = (z ^ (z >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
+        z ^ (z >> 31)
+    }
+
+    /// Less than `end`, which is not 0.
+    fn below(&mut self, end: usize) -> usize {
+        (self.next() % end as u64) as usize
+    }
+}
+
+fn corpus() -> Vec<Vec<u8>> {
+    let files = ["errors", "check", "ast"].into_iter().flat_map(fixtures);
+    let files = files.map(|path| std::fs::read(&path).expect("fixtures can be read"));
+    files.chain(library::MODULES.iter().map(|(_, source)| source.as_bytes().to_vec())).collect()
+}
+
+fn fuzz(kind: &'static str, make: fn(&mut Random, &[Vec<u8>]) -> Vec<u8>) -> Result<(), Failed> {
+    let seed = number_of("COT_FUZZ_SEED", 1);
+    let time = Duration::from_secs(number_of("COT_FUZZ_SECONDS", 10));
+    let corpus = corpus();
+    let (mut random, start, mut n_inputs) = (Random(seed), Instant::now(), 0u64);
+    println!("fuzz-{kind}: seed {seed}, {} s", time.as_secs());
+    while start.elapsed() < time {
+        let input = make(&mut random, &corpus);
+        let place = std::env::temp_dir().join(format!("cot-fuzz-{kind}-{}.cot", std::process::id()));
+        // Written before, since an overflow of the stack can't be caught.
+        std::fs::write(&place, &input)?;
+        if catch_unwind(AssertUnwindSafe(|| with_large_stack(|| run(&input)))).is_err() {
+            let message = format!("input {n_inputs} of seed {seed} made the frontend panic: {}", place.display());
+            return Err(message.into());
+        }
+        std::fs::remove_file(&place)?;
+        n_inputs += 1;
+    }
+    println!("fuzz-{kind}: {n_inputs} inputs");
+    Ok(())
+}
+
+fn run(input: &[u8]) {
+    let loaded = load_bytes("fuzz.cot", Some(Path::new("fuzz.cot")), input.to_vec(), &Default::default());
+    if let Err(diagnostics) = check(&loaded, &options()) {
+        assert!(!diagnostics.is_empty(), "a program was refused without a reason");
+        diagnostic::render(&loaded.sources, &diagnostics, false);
+    }
+}
+
+fn bytes(random: &mut Random, corpus: &[Vec<u8>]) -> Vec<u8> {
+    if random.below(8) == 0 {
+        let length = random.below(300);
+        return (0..length).map(|_| random.next() as u8).collect();
+    }
+    let mut input = corpus[random.below(corpus.len())].clone();
+    for _ in 0..=random.below(8) {
+        if input.is_empty() {
+            break;
+        }
+        let at = random.below(input.len());
+        let end = (at + random.below(20)).min(input.len());
+        match random.below(5) {
+            0 => input[at] = random.next() as u8,
+            1 => input[at] = b"{}()[]\"'|&*!?.,:;=<>-+@$\\\n"[random.below(26)],
+            2 => drop(input.drain(at..end)),
+            3 => {
+                let piece = input[at..end].to_vec();
+                let to = random.below(input.len());
+                input.splice(to..to, piece);
+            }
+            _ => input.truncate(at),
+        }
+    }
+    input
+}
+
+/// Tokens that are put in or replaced.
+const WORDS: &str = "fn var const struct enum union error impl trait for in while if else switch return break continue defer \
+    errdefer try catch orelse new null undefined comptime inline import test extern export static type and or not weak unreachable \
+    i64 u8 f32 bool string void noreturn a b x T self main Point Node List .Red .{ .x error.A @sizeOf @intCast @as @TypeOf @panic \
+    @enumFromInt @min @field 0 1 -1 255 18446744073709551615 1.5 \"s\" \"${x}\" 'c' + - * / % ++ & | ^ ~ << >> == != < <= && || ! = += \
+    => -> . .. .* .? ?. ? ( ) [ ] { } , : ; \n \n |v| |*v| _ 3..5 *T ?T []T [3]u8 E!T !void fn(i64) print( println( len( append(";
+
+fn tokens(random: &mut Random, corpus: &[Vec<u8>]) -> Vec<u8> {
+    let words: Vec<&[u8]> = WORDS.split(' ').filter(|word| !word.is_empty()).map(str::as_bytes).collect();
+    let mut pieces: Vec<Vec<u8>> = if random.below(6) == 0 {
+        let length = random.below(120);
+        (0..length).map(|_| words[random.below(words.len())].to_vec()).collect()
+    } else {
+        pieces_of(&corpus[random.below(corpus.len())])
+    };
+    for _ in 0..=random.below(6) {
+        if pieces.is_empty() {
+            break;
+        }
+        let (at, other) = (random.below(pieces.len()), random.below(pieces.len()));
+        let end = (at + random.below(12)).min(pieces.len());
+        match random.below(5) {
+            0 => drop(pieces.remove(at)),
+            1 => pieces[at] = words[random.below(words.len())].to_vec(),
+            2 => pieces.insert(at, words[random.below(words.len())].to_vec()),
+            3 => pieces.swap(at, other),
+            _ => {
+                let copy = pieces[at..end].to_vec();
+                pieces.splice(other..other, copy);
+            }
+        }
+    }
+    pieces.join(&b' ')
+}
+
+/// Tokens as text, with a line break before those that begin a line.
+fn pieces_of(text: &[u8]) -> Vec<Vec<u8>> {
+    let loaded = load_bytes("corpus.cot", None, text.to_vec(), &Default::default());
+    let (id, source) = loaded.sources.iter().last().expect("the file was loaded");
+    let tokens = scan::scan(id, source).tokens;
+    let piece = |token: &wasm2native::cot::token::Token| {
+        let start = if token.newline_before { "\n" } else { "" };
+        [start.as_bytes(), loaded.sources.text(token.span)].concat()
+    };
+    tokens.iter().map(piece).collect()
+}

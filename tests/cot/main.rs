@@ -1,0 +1,27 @@
+//! The Cot frontend: what it refuses and where, what it makes of newlines, and that nothing makes it panic.
+//!
+//! `cargo test --test cot -- NAME` runs what has NAME in its name.
+
+mod backend;
+mod errors;
+mod floats;
+mod fuzz;
+mod run;
+mod source;
+#[path = "../support/mod.rs"]
+mod support;
+mod trees;
+
+use libtest_mimic::Arguments;
+
+fn main() {
+    let arguments = Arguments::from_args();
+    let trials = errors::trials()
+        .into_iter()
+        .chain(trees::trials())
+        .chain(fuzz::trials())
+        .chain(run::trials())
+        .chain(backend::trials())
+        .chain(floats::trials());
+    libtest_mimic::run(&arguments, trials.collect()).exit();
+}

@@ -1,0 +1,204 @@
+//! Programs in `fixtures/cot/run` and `fixtures/cot/examples`, on all three targets: an executable, a module for WASI and a plain module, both
+//! under wasmtime. They print the same bytes and end alike.
+//!
+//! Fixtures are written as `support/directive.rs` and `support/fixture.rs` say, with `//!` and `//=`. `build = "test"` runs the file's tests
+//! instead of `main`; other words are flags of `cot build` or `cot test`. `hosts = "native"` or `"native wasi"` says where a program can run.
+//! A plain module has no arguments, input or files. `BLESS=1` rewrites the expected texts.
+
+use crate::source;
+use crate::support::directive::Run;
+use crate::support::fixture::{Fixture, Section};
+use crate::support::process::{self, Outcome};
+use crate::support::reference::{self, Request};
+use crate::support::{product, text};
+use anyhow::{Context, Result};
+use libtest_mimic::{Failed, Trial};
+use std::fmt::Write;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use wasm2native::cot::check::Build;
+use wasm2native::cot::lower::Host;
+use wasm2native::cot::{Options, Product, Stage, compile};
+use wasmtime::{Caller, Engine, Instance, Linker, Module, Store, Val};
+
+/// Status of a native program that panicked or trapped.
+const FATAL: i32 = 2;
+/// Status that the reference gives to traps.
+const TRAPPED: i32 = 134;
+
+pub fn trials() -> Vec<Trial> {
+    let folders = ["run", "examples"];
+    let paths = folders.into_iter().flat_map(|folder| source::fixtures(folder).into_iter().map(move |it| (folder, it)));
+    paths
+        .map(|(folder, path)| Trial::test(format!("{folder}/{}", source::name_of(&path)), move || check(&path)))
+        .collect()
+}
+
+fn check(path: &Path) -> Result<(), Failed> {
+    let fixture = Fixture::read(path).map_err(|error| Failed::from(format!("{error:#}")))?;
+    let mut faults = String::new();
+    let sections = observe(&fixture, &mut faults).map_err(|error| Failed::from(format!("{error:#}")))?;
+    if std::env::var_os("BLESS").is_some_and(|value| value != "0") {
+        let shown = sections.into_iter().filter(|it| !it.text.is_empty()).collect::<Vec<_>>();
+        fixture.bless(&shown).map_err(|error| Failed::from(format!("{error:#}")))?;
+    } else {
+        for kind in ["stdout", "stderr"] {
+            let actual = sections.iter().find(|it| it.kind == kind).map_or("", |it| it.text.as_str());
+            let expected = fixture.expected(kind).unwrap_or("");
+            let same = if kind == "stderr" { text::matches(expected, actual) } else { expected == actual };
+            if !same {
+                writeln!(faults, "{kind}:\n{}", text::difference(expected, actual))?;
+            }
+        }
+    }
+    if faults.is_empty() { Ok(()) } else { Err(faults.into()) }
+}
+
+/// What the native program said; everything else is compared with it here.
+fn observe(fixture: &Fixture, faults: &mut String) -> Result<Vec<Section>> {
+    let is_test = fixture.setup.build.first().is_some_and(|word| word == "test");
+    let hosts = fixture.setup.hosts.clone().unwrap_or_else(|| ["native", "wasi", "bare"].map(str::to_owned).to_vec());
+    let folder = tempfile::tempdir()?;
+    let native = if is_test { None } else { Some(build_native(fixture, folder.path())?) };
+    let engine = reference::engine().map_err(anyhow::Error::from)?;
+    let mut stdout = String::new();
+    let mut stderr = String::new();
+    for (number, run) in fixture.runs.iter().enumerate() {
+        let place = folder.path().join(format!("run{number}"));
+        std::fs::create_dir(&place)?;
+        product::populate(&place, fixture)?;
+        let outcome = run_native(fixture, native.as_deref(), run, &place)?;
+        if outcome.status != run.exit {
+            let said = text::render(&outcome.stderr);
+            writeln!(faults, "native: {} instead of {}\n{said}", process::describe(outcome.status), run.exit)?;
+        }
+        let is_plain = run.args.is_empty() && run.stdin.is_empty() && fixture.setup.entries.is_empty();
+        for (name, host) in [("wasi", Host::Wasi), ("bare", Host::Bare)] {
+            if hosts.iter().any(|it| it == name) && (host == Host::Wasi || is_plain && run.env.is_empty()) {
+                let wasm = module(fixture, host, is_test)?;
+                let other = run_wasm(&engine, &wasm, host, run, &place);
+                let other = other.map_err(anyhow::Error::from).with_context(|| name.to_owned())?;
+                compare(name, &outcome, &other, is_test, faults)?;
+            }
+        }
+        if fixture.runs.len() > 1 {
+            let header = format!("{}\n", format!("$ {}", run.args_text).trim_end());
+            [&mut stdout, &mut stderr].into_iter().for_each(|text| text.push_str(&header));
+        }
+        stdout.push_str(&text::render(&outcome.stdout));
+        stderr.push_str(&text::render(&outcome.stderr));
+    }
+    // Without any error the headers say nothing.
+    if !stderr.lines().any(|line| !line.starts_with('$')) {
+        stderr.clear();
+    }
+    let section = |kind: &str, text| Section { kind: kind.to_owned(), text };
+    Ok(vec![section("stdout", stdout), section("stderr", stderr)])
+}
+
+/// A trap's message is the host's; times differ.
+fn compare(name: &str, native: &Outcome, other: &Outcome, is_test: bool, faults: &mut String) -> Result<()> {
+    let has_trapped = other.status == TRAPPED;
+    if other.stdout != native.stdout {
+        let difference = text::difference(&text::render(&native.stdout), &text::render(&other.stdout));
+        writeln!(faults, "{name}: other standard output than the native program:\n{difference}")?;
+    }
+    if !has_trapped && !is_test && other.stderr != native.stderr {
+        let difference = text::difference(&text::render(&native.stderr), &text::render(&other.stderr));
+        writeln!(faults, "{name}: other standard error than the native program:\n{difference}")?;
+    }
+    // Where there is no `exit`, a program that wants to end otherwise traps.
+    let same = other.status == native.status || has_trapped && (native.status == FATAL || name == "bare");
+    if !same {
+        let (native, other) = (process::describe(native.status), process::describe(other.status));
+        writeln!(faults, "{name}: {other}, the native program {native}")?;
+    }
+    Ok(())
+}
+
+fn build_native(fixture: &Fixture, folder: &Path) -> Result<PathBuf> {
+    let output = folder.join("app");
+    let mut command = Command::new(env!("CARGO_BIN_EXE_cot"));
+    command.arg("build").arg(&fixture.path).arg("-o").arg(&output).args(&fixture.setup.build);
+    let outcome = process::run(&mut command, b"")?;
+    anyhow::ensure!(
+        outcome.status == 0 && outcome.stderr.is_empty(),
+        "the compiler ended with {}:\n{}",
+        process::describe(outcome.status),
+        text::render(&outcome.stderr)
+    );
+    Ok(output)
+}
+
+fn run_native(fixture: &Fixture, program: Option<&Path>, run: &Run, place: &Path) -> Result<Outcome> {
+    let mut command = match program {
+        Some(program) => Command::new(program),
+        None => {
+            let mut command = Command::new(env!("CARGO_BIN_EXE_cot"));
+            command.arg("test").arg(&fixture.path).args(&fixture.setup.build[1..]);
+            command
+        }
+    };
+    command.args(&run.args).current_dir(place).env_clear().envs(run.env.iter().cloned());
+    process::run(&mut command, &run.stdin)
+}
+
+fn module(fixture: &Fixture, host: Host, is_test: bool) -> Result<Vec<u8>> {
+    let options = Options {
+        host,
+        target_os: if host == Host::Bare { "freestanding" } else { "wasi" }.to_owned(),
+        target_arch: "wasm32".to_owned(),
+        build: if is_test { Build::Tests } else { Build::Program },
+        release: fixture.setup.build.iter().any(|word| word == "--release"),
+        filter: fixture.setup.build.iter().find_map(|word| word.strip_prefix("--filter=")).map(str::to_owned),
+        fail_fast: fixture.setup.build.iter().any(|word| word == "--fail-fast"),
+        all_safe: false,
+        standard_library: None,
+        is_styled: false,
+    };
+    match compile(&fixture.path, &options, Stage::Wasm)? {
+        Product::Wasm(wasm) => Ok(wasm),
+        Product::Text(_) | Product::NoTests => anyhow::bail!("there is nothing to run"),
+    }
+}
+
+fn run_wasm(engine: &Engine, wasm: &[u8], host: Host, run: &Run, place: &Path) -> wasmtime::Result<Outcome> {
+    if host == Host::Bare {
+        return run_bare(engine, wasm);
+    }
+    let request = Request {
+        args: run.args.clone(),
+        env: run.env.clone(),
+        stdin: run.stdin.clone(),
+        dirs: vec![(place.to_owned(), ".".to_owned()), (PathBuf::from("/"), "/".to_owned())],
+        ..Request::default()
+    };
+    reference::run(engine, wasm, &request)
+}
+
+/// What the program wrote: standard output, standard error.
+type Written = [Vec<u8>; 2];
+
+fn run_bare(engine: &Engine, wasm: &[u8]) -> wasmtime::Result<Outcome> {
+    let module = Module::new(engine, wasm)?;
+    let mut store = Store::new(engine, Written::default());
+    let mut linker = Linker::new(engine);
+    linker.func_wrap("env", "write", |mut caller: Caller<'_, Written>, fd: i64, address: i64, length: i64| -> i64 {
+        let memory = caller.get_export("memory").and_then(|it| it.into_memory()).expect("it is exported");
+        let (data, written) = memory.data_and_store_mut(&mut caller);
+        written[fd as usize - 1].extend(&data[address as usize..(address + length) as usize]);
+        length
+    })?;
+    let instance: Instance = linker.instantiate(&mut store, &module)?;
+    let main = instance.get_func(&mut store, "main").expect("it is exported");
+    let mut results = vec![Val::I32(0); main.ty(&store).results().len()];
+    let ended = main.call(&mut store, &[], &mut results);
+    let status = match (&ended, results.first()) {
+        (Err(_), _) => TRAPPED,
+        (Ok(()), Some(Val::I32(status))) => status & 0xff,
+        (Ok(()), Some(Val::I64(status))) => (status & 0xff) as i32,
+        (Ok(()), _) => 0,
+    };
+    let [stdout, stderr] = store.into_data();
+    Ok(Outcome { stdout, stderr, status })
+}

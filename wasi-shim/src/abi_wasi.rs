@@ -1,0 +1,100 @@
+//! The part of the contract between compiler and runtime that is about WASI: its functions, which the compiler checks imports against and
+//! the runtime defines (`wasi/calls.rs`), and what can be granted.
+
+/// A directory that a program may use: the value of `--dir`, `HOST[::GUEST[::ro]]`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Grant<'a> {
+    pub host: &'a [u8],
+    /// The guest knows a directory by the host's name if no other is given.
+    pub guest: &'a [u8],
+    /// Nothing in it can be changed.
+    pub read_only: bool,
+}
+
+impl<'a> Grant<'a> {
+    /// # Errors
+    /// What is wrong with the text.
+    pub fn parse(text: &'a [u8]) -> Result<Grant<'a>, &'static str> {
+        let split = |text: &'a [u8]| {
+            let at = text.windows(2).position(|window| window == b"::")?;
+            Some((&text[..at], &text[at + 2..]))
+        };
+        let (host, rest) = split(text).map_or((text, None), |(host, rest)| (host, Some(rest)));
+        let (guest, mode) = match rest {
+            Some(rest) => split(rest).map_or((rest, None), |(guest, mode)| (guest, Some(mode))),
+            None => (host, None),
+        };
+        let read_only = match mode {
+            None => false,
+            Some(b"ro") => true,
+            Some(_) => return Err("after the second `::` only `ro` can stand (read-only)"),
+        };
+        match (host, guest) {
+            ([], _) => Err("the directory's name is empty"),
+            (_, []) => Err("the name after `::` is empty"),
+            _ => Ok(Grant { host, guest, read_only }),
+        }
+    }
+}
+
+/// WASI preview 1: name, parameters, results (`i` i32, `l` i64). The same functions exist as `wasi_unstable` (snapshot 0), with the
+/// same types. The runtime defines `wasi_snapshot_preview1_NAME` and `wasi_unstable_NAME`.
+/// Source: WebAssembly/WASI, `phases/snapshot/witx/wasi_snapshot_preview1.witx`.
+pub const FUNCTIONS: [(&str, &str, &str); 46] = [
+    ("args_get", "ii", "i"),
+    ("args_sizes_get", "ii", "i"),
+    ("clock_res_get", "ii", "i"),
+    ("clock_time_get", "ili", "i"),
+    ("environ_get", "ii", "i"),
+    ("environ_sizes_get", "ii", "i"),
+    ("fd_advise", "illi", "i"),
+    ("fd_allocate", "ill", "i"),
+    ("fd_close", "i", "i"),
+    ("fd_datasync", "i", "i"),
+    ("fd_fdstat_get", "ii", "i"),
+    ("fd_fdstat_set_flags", "ii", "i"),
+    ("fd_fdstat_set_rights", "ill", "i"),
+    ("fd_filestat_get", "ii", "i"),
+    ("fd_filestat_set_size", "il", "i"),
+    ("fd_filestat_set_times", "illi", "i"),
+    ("fd_pread", "iiili", "i"),
+    ("fd_prestat_dir_name", "iii", "i"),
+    ("fd_prestat_get", "ii", "i"),
+    ("fd_pwrite", "iiili", "i"),
+    ("fd_read", "iiii", "i"),
+    ("fd_readdir", "iiili", "i"),
+    ("fd_renumber", "ii", "i"),
+    ("fd_seek", "ilii", "i"),
+    ("fd_sync", "i", "i"),
+    ("fd_tell", "ii", "i"),
+    ("fd_write", "iiii", "i"),
+    ("path_create_directory", "iii", "i"),
+    ("path_filestat_get", "iiiii", "i"),
+    ("path_filestat_set_times", "iiiilli", "i"),
+    ("path_link", "iiiiiii", "i"),
+    ("path_open", "iiiiillii", "i"),
+    ("path_readlink", "iiiiii", "i"),
+    ("path_remove_directory", "iii", "i"),
+    ("path_rename", "iiiiii", "i"),
+    ("path_symlink", "iiiii", "i"),
+    ("path_unlink_file", "iii", "i"),
+    ("poll_oneoff", "iiii", "i"),
+    ("proc_exit", "i", ""),
+    ("proc_raise", "i", "i"),
+    ("random_get", "ii", "i"),
+    ("sched_yield", "", "i"),
+    ("sock_accept", "iii", "i"),
+    ("sock_recv", "iiiiii", "i"),
+    ("sock_send", "iiiii", "i"),
+    ("sock_shutdown", "ii", "i"),
+];
+
+/// Module names under which WASI functions are imported.
+pub const MODULES: [&str; 2] = ["wasi_snapshot_preview1", "wasi_unstable"];
+
+/// The one function of the wasi-threads proposal: module, name, parameters, results. It takes the argument of [`THREAD_START`], and
+/// returns the new thread's number, or a negative error number.
+pub const THREAD_SPAWN: (&str, &str, &str, &str) = ("wasi", "thread-spawn", "i", "i");
+
+/// The export that a new thread calls, with its number and the argument of [`THREAD_SPAWN`].
+pub const THREAD_START: (&str, &str, &str) = ("wasi_thread_start", "ii", "");

@@ -1,0 +1,147 @@
+//! What crosses the edge to C and needs more than a few instructions: strings, handles of host pointers, function pointers.
+//!
+//! Comes in: values of the module, trusted in nothing. What is not inside of the memory, or was never handed out, traps.
+
+use crate::abi::{CODE_FOREIGN, CallbackPool, Memory, Trap};
+use crate::backtrace::Cause;
+use crate::text::Text;
+use crate::trap::raise_here;
+use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::{Mutex, PoisonError};
+
+/// A linear memory as it is now.
+#[derive(Clone, Copy)]
+pub struct View {
+    base: *mut u8,
+    bytes: u64,
+}
+
+impl View {
+    /// # Safety
+    /// `memory` is a memory of the program.
+    pub unsafe fn new(memory: *const Memory) -> View {
+        // SAFETY: see above. Other threads may let the memory grow, and it never moves.
+        unsafe {
+            let bytes = AtomicU64::from_ptr((&raw const (*memory).bytes).cast_mut()).load(Ordering::Acquire);
+            View { base: (*memory).base, bytes }
+        }
+    }
+
+    /// The host pointer to `length` bytes from an address, if all of them are inside.
+    pub fn range(self, address: u64, length: u64) -> Option<*mut u8> {
+        let is_inside = address <= self.bytes && length <= self.bytes - address;
+        is_inside.then(|| self.base.wrapping_add(address as usize))
+    }
+
+    /// The host pointer to a string of units of 1 or 4 bytes, which has to end inside, or to have as many units as anybody reads.
+    pub fn string(self, address: u64, unit: u64, most: Option<u64>) -> Option<*mut u8> {
+        let start = self.range(address, 0)?;
+        let n_units = (self.bytes - address) / unit;
+        if most.is_some_and(|most| most <= n_units) {
+            return Some(start);
+        }
+        let is_end = |index: u64| {
+            let place = start.wrapping_add((index * unit) as usize);
+            // SAFETY: the unit lies inside of the memory.
+            unsafe {
+                match unit {
+                    1 => *place == 0,
+                    _ => place.cast::<u32>().read_unaligned() == 0,
+                }
+            }
+        };
+        (0..n_units).any(is_end).then_some(start)
+    }
+}
+
+/// [`crate::abi::Builtin::CString`].
+///
+/// # Safety
+/// `memory` is a memory of the program.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn w2n_c_string(memory: *const Memory, address: u64) -> *const u8 {
+    if address == 0 {
+        return std::ptr::null();
+    }
+    // SAFETY: as required of the caller.
+    let view = unsafe { View::new(memory) };
+    let Some(start) = view.range(address, 1) else { raise_here(Trap::MemoryOutOfBounds) };
+    // SAFETY: from an address inside of the memory up to its end all can be read.
+    let end = unsafe { libc::memchr(start.cast(), 0, (view.bytes - address) as usize) };
+    if end.is_null() {
+        raise_here(Trap::MemoryOutOfBounds);
+    }
+    start
+}
+
+/// The host pointers that the module knows, by the number that stands for each, less one, and back. They are few, and never forgotten:
+/// a pointer that comes again keeps its number.
+struct Handles {
+    pointers: Vec<usize>,
+    numbers: BTreeMap<usize, u64>,
+}
+
+static HANDLES: Mutex<Handles> = Mutex::new(Handles { pointers: Vec::new(), numbers: BTreeMap::new() });
+
+/// [`crate::abi::Builtin::Handle`].
+#[unsafe(no_mangle)]
+pub extern "C" fn w2n_handle(pointer: usize) -> u64 {
+    if pointer == 0 {
+        return 0;
+    }
+    let mut handles = HANDLES.lock().unwrap_or_else(PoisonError::into_inner);
+    let Handles { pointers, numbers } = &mut *handles;
+    *numbers.entry(pointer).or_insert_with(|| {
+        pointers.push(pointer);
+        pointers.len() as u64
+    })
+}
+
+/// [`crate::abi::Builtin::HandlePointer`].
+#[unsafe(no_mangle)]
+pub extern "C" fn w2n_handle_pointer(handle: u64) -> usize {
+    if handle == 0 {
+        return 0;
+    }
+    let pointer = {
+        let handles = HANDLES.lock().unwrap_or_else(PoisonError::into_inner);
+        usize::try_from(handle - 1).ok().and_then(|index| handles.pointers.get(index).copied())
+    };
+    pointer.unwrap_or_else(|| raise_foreign(Text::into_buffer(&mut []).add("unknown handle of a host pointer")))
+}
+
+/// [`crate::abi::Builtin::Callback`]: the slot that has the function, else the first free one. Slots are never given back, because
+/// nobody knows how long C keeps a function pointer.
+///
+/// # Safety
+/// `pool` is a pool of the image.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn w2n_callback(pool: *const CallbackPool, code: usize) -> usize {
+    // SAFETY: the compiler writes as many slots, and as many words behind the pool, which only this function writes.
+    let (slots, codes) = unsafe {
+        let length = (*pool).length as usize;
+        let codes = pool.add(1).cast::<AtomicUsize>();
+        (std::slice::from_raw_parts((*pool).slots, length), std::slice::from_raw_parts(codes, length))
+    };
+    for (slot, taken) in slots.iter().zip(codes) {
+        let current = match taken.load(Ordering::Acquire) {
+            0 => taken
+                .compare_exchange(0, code, Ordering::AcqRel, Ordering::Acquire)
+                .map_or_else(|other| other, |_| code),
+            current => current,
+        };
+        if current == code {
+            return *slot;
+        }
+    }
+    let mut text = Text::into_buffer(&mut []);
+    text.add("too many function pointers: C holds ").add_decimal(slots.len() as u128);
+    raise_foreign(text.add(" to different functions of one type already"))
+}
+
+/// The end of a call with what can't be passed to C.
+#[inline(always)]
+pub fn raise_foreign(text: &Text) -> ! {
+    raise_here(Cause { code: CODE_FOREIGN, message: text.line() })
+}

@@ -1,0 +1,243 @@
+//! Calls of `printf`, `scanf` and their like from modules that pass variable arguments in a buffer of their memory.
+//!
+//! The format says what the buffer holds; every value is read from there by the types that C has in the module, checked, and made
+//! what C has here. Where C writes something that has another size here, it writes to a place of ours, and the module's
+//! gets it afterwards.
+
+use crate::abi::{FORMAT_SCANF, FORMAT_WIDE, FormattedCall, Trap};
+use crate::foreign::{View, raise_foreign};
+use crate::format::{self, Arguments, Kind, MOST_ARGUMENTS, Most, Refused};
+use crate::program::c_string;
+use crate::text::Text;
+use crate::trap::raise_here;
+use crate::variadic::{Argument, Call};
+
+/// [`crate::abi::Builtin::FormattedCall`].
+///
+/// # Safety
+/// The compiler filled the structure. The format is null or ends inside of a memory.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn w2n_formatted_call(call: *mut FormattedCall) {
+    // SAFETY: see above; nobody else knows the structure, and it holds as many fixed arguments.
+    let (call, fixed, view) = unsafe {
+        let call = &mut *call;
+        (&*call, std::slice::from_raw_parts_mut(call.fixed, call.n_fixed as usize), View::new(call.memory))
+    };
+    let place = &mut fixed[call.format as usize];
+    let text = *place as *const u8;
+    if text.is_null() {
+        raise_here(Trap::MemoryOutOfBounds);
+    }
+    // A copy: what C reads has to be what was read here, whatever other threads do, and wherever the output goes.
+    // SAFETY: the caller checked that the string ends.
+    let mut copy = unsafe { c_string(text) }.to_vec();
+    copy.push(0);
+    *place = copy.as_ptr() as u64;
+    let text = &copy[..copy.len() - 1];
+    let is_scanf = call.flags & FORMAT_SCANF != 0;
+    let arguments = if is_scanf { format::scanf(text) } else { format::printf(text) };
+    let arguments = arguments.unwrap_or_else(|refused| refuse(&refused));
+
+    let mut c = Call::new(call.function);
+    for (index, word) in fixed.iter().enumerate() {
+        let is_float = call.floats >> index & 1 != 0;
+        c.push(if is_float { Argument::Float(*word) } else { Argument::Integer(*word) });
+    }
+    let mut translation = Translation::new(view, call.flags & FORMAT_WIDE != 0, call.arguments);
+    let Some(()) = translation.translate(&arguments, &mut c) else { raise_here(Trap::MemoryOutOfBounds) };
+    // SAFETY: the format asks for these arguments.
+    unsafe { c.run() };
+    translation.write_back();
+    // SAFETY: see above.
+    unsafe {
+        let call = (&raw const *call).cast_mut();
+        (*call).integer = c.integer;
+        (*call).float = c.float;
+    }
+}
+
+#[inline(always)]
+fn refuse(refused: &Refused) -> ! {
+    let mut text = Text::into_buffer(&mut []);
+    raise_foreign(text.add("format string: `").add_name(refused.0).add("` can't be passed to C"))
+}
+
+/// The arguments of one call on their way.
+struct Translation {
+    view: View,
+    /// Addresses and `long` have 64 bits.
+    wide: bool,
+    /// Where the next argument is.
+    next: u64,
+    /// The integers among the arguments so far, and what stands in their place until all are known.
+    integers: [u64; MOST_ARGUMENTS],
+    /// What C writes for the module.
+    places: [Place; MOST_ARGUMENTS],
+    n_places: usize,
+}
+
+/// A place that C writes to.
+#[derive(Clone, Copy)]
+struct Place {
+    bytes: u128,
+    before: u128,
+    kind: Kind,
+    /// Where the module wants it.
+    target: *mut u8,
+}
+
+impl Translation {
+    fn new(view: View, wide: bool, next: u64) -> Translation {
+        let nowhere = Place { bytes: 0, before: 0, kind: Kind::Int, target: std::ptr::null_mut() };
+        let (integers, places) = ([0; MOST_ARGUMENTS], [nowhere; MOST_ARGUMENTS]);
+        Translation { view, wide, next, integers, places, n_places: 0 }
+    }
+
+    /// Reads all arguments and adds them to the call; `None` if something is not inside of the memory.
+    fn translate(&mut self, arguments: &Arguments, c: &mut Call) -> Option<()> {
+        let mut values = [Argument::Integer(0); MOST_ARGUMENTS];
+        for (index, kind) in arguments.kinds().enumerate() {
+            values[index] = self.read(kind)?;
+            if let Argument::Integer(value) = values[index] {
+                self.integers[index] = value;
+            }
+        }
+        // How long a string is may be said behind it.
+        for (index, kind) in arguments.kinds().enumerate() {
+            c.push(match values[index] {
+                Argument::Integer(value) => Argument::Integer(self.pointer(kind, value)?),
+                other => other,
+            });
+        }
+        Some(())
+    }
+
+    /// The next value of the buffer: an address stays one.
+    fn read(&mut self, kind: Kind) -> Option<Argument> {
+        let size = match kind {
+            Kind::Int => 4,
+            Kind::LongLong | Kind::Double => 8,
+            Kind::LongDouble => 16,
+            _ if self.wide => 8,
+            _ => 4,
+        };
+        let start = self.next.checked_next_multiple_of(size)?;
+        let place = self.view.range(start, size)?;
+        self.next = start + size;
+        let mut bytes = [0; 16];
+        // SAFETY: the range lies inside of the memory.
+        unsafe { std::ptr::copy_nonoverlapping(place, bytes.as_mut_ptr(), size as usize) };
+        let value = u128::from_le_bytes(bytes);
+        Some(match kind {
+            Kind::Double => Argument::Float(value as u64),
+            Kind::LongDouble => Argument::LongDouble(long_double_to_c(value)),
+            Kind::Long { signed: true } if !self.wide => Argument::Integer(value as i32 as u64),
+            _ => Argument::Integer(value as u64),
+        })
+    }
+
+    /// What C gets for an integer or an address.
+    fn pointer(&mut self, kind: Kind, value: u64) -> Option<u64> {
+        let pointer = match kind {
+            Kind::Text { .. } | Kind::Store(_) | Kind::StoreLong { .. } | Kind::StoreLongDouble if value == 0 => {
+                std::ptr::null_mut()
+            }
+            Kind::Text { unit, most } => {
+                let most = match most {
+                    Most::All => None,
+                    Most::Constant(most) => Some(most),
+                    // A negative precision is none.
+                    Most::Argument(index) => u64::try_from(self.integers[index] as i32).ok(),
+                };
+                self.view.string(value, unit, most)?
+            }
+            Kind::Store(size) => self.view.range(value, size)?,
+            Kind::StoreLong { .. } if self.wide => self.view.range(value, 8)?,
+            Kind::StoreLong { .. } => self.place(kind, self.view.range(value, 4)?),
+            Kind::StoreLongDouble => self.place(kind, self.view.range(value, 16)?),
+            _ => return Some(value),
+        };
+        Some(pointer as u64)
+    }
+
+    /// A place in which C finds what the module has now, so that it stays where C writes nothing.
+    fn place(&mut self, kind: Kind, target: *mut u8) -> *mut u8 {
+        let read = |size| {
+            let mut bytes = [0; 16];
+            // SAFETY: the caller checked the range.
+            unsafe { std::ptr::copy_nonoverlapping(target, bytes.as_mut_ptr(), size) };
+            u128::from_le_bytes(bytes)
+        };
+        let bytes = match kind {
+            Kind::StoreLong { signed: true } => read(4) as i32 as u64 as u128,
+            Kind::StoreLong { .. } => read(4),
+            _ => long_double_to_c(read(16)),
+        };
+        let place = &mut self.places[self.n_places];
+        *place = Place { bytes, before: bytes, kind, target };
+        self.n_places += 1;
+        (&raw mut place.bytes).cast()
+    }
+
+    /// Gives the module what C wrote.
+    fn write_back(&self) {
+        for place in &self.places[..self.n_places] {
+            // SAFETY: C has got the address of this field.
+            let bytes = unsafe { (&raw const place.bytes).read_volatile() };
+            let (bytes, size) = match place.kind {
+                Kind::StoreLong { .. } => (bytes, 4),
+                _ if bytes == place.before => continue,
+                _ => (long_double_to_wasm(bytes), 16),
+            };
+            // SAFETY: the range was checked, and memories do not shrink.
+            unsafe { std::ptr::copy_nonoverlapping(bytes.to_le_bytes().as_ptr(), place.target, size) };
+        }
+    }
+}
+
+/// A module's `long double`, of IEEE 754's binary128, as this platform's.
+#[cfg(target_arch = "aarch64")]
+fn long_double_to_c(bits: u128) -> u128 {
+    bits
+}
+
+#[cfg(target_arch = "aarch64")]
+fn long_double_to_wasm(bits: u128) -> u128 {
+    bits
+}
+
+/// Bits of the fraction in binary128, and in the x87's format, where the bit before the point stands above them (Intel SDM 1, 4.2.2).
+#[cfg(target_arch = "x86_64")]
+const FRACTIONS: (u32, u32) = (112, 63);
+
+/// A module's `long double`, of IEEE 754's binary128, in the x87's format: rounded to nearest, ties to even. Both have the same exponents.
+#[cfg(target_arch = "x86_64")]
+fn long_double_to_c(bits: u128) -> u128 {
+    let sign = bits >> 127;
+    let mut exponent = (bits >> FRACTIONS.0) & 0x7fff;
+    let fraction = bits & ((1 << FRACTIONS.0) - 1);
+    let dropped = FRACTIONS.0 - FRACTIONS.1;
+    let rest = fraction & ((1 << dropped) - 1);
+    let half = 1 << (dropped - 1);
+    let mut kept = fraction >> dropped;
+    if exponent == 0x7fff {
+        // A payload in the low bits must not become an infinity.
+        kept |= u128::from(fraction != 0) << (FRACTIONS.1 - 1);
+    } else if rest > half || (rest == half && kept & 1 == 1) {
+        kept += 1;
+        // A carry out of the fraction is the next exponent, also from below the normal numbers.
+        exponent += kept >> FRACTIONS.1;
+        kept &= (1 << FRACTIONS.1) - 1;
+    }
+    let integer = u128::from(exponent != 0) << FRACTIONS.1;
+    sign << 79 | exponent << 64 | integer | kept
+}
+
+/// The way back, which is exact.
+#[cfg(target_arch = "x86_64")]
+fn long_double_to_wasm(bits: u128) -> u128 {
+    let sign = bits >> 79 & 1;
+    let exponent = bits >> 64 & 0x7fff;
+    let kept = bits & ((1 << FRACTIONS.1) - 1);
+    sign << 127 | exponent << FRACTIONS.0 | kept << (FRACTIONS.0 - FRACTIONS.1)
+}

@@ -54,12 +54,14 @@ pub struct Output {
 /// Instruction set to compile for.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub enum Cpu {
-    /// What every x86-64 processor since 2009 has: `x86-64-v2` of the psABI. On other architectures the baseline.
+    /// What every x86-64 processor since 2009 has: `x86-64-v2` of the psABI. On other architectures the baseline of their Linux
+    /// distributions, and Apple's first processor.
     #[default]
     Default,
     /// What this machine has.
     Native,
-    /// A level of the psABI (`x86-64`, `x86-64-v2`, …) or a preset of Cranelift.
+    /// A level of the psABI (`x86-64`, `x86-64-v2`, …), a processor, or an instruction set, and features behind a `+` each; see
+    /// `codegen::cranelift::processor`.
     Named(String),
 }
 

@@ -14,6 +14,7 @@ use crate::options::{Emit, Options, Output};
 use crate::output;
 use crate::progress::{Observer, stage};
 use crate::resolve::Linkage;
+use crate::translate::Architecture;
 use crate::wasm::input::Input;
 use crate::wasm::{EntityIndex, unsupported};
 use anyhow::{Context, Result, bail};
@@ -74,7 +75,13 @@ pub fn build(input: &Input, options: &Options, outputs: &[&Output], observer: &d
             let code = source.explain(unit.compile(&target, &role, options, observer))?;
             let env = unit.env(&target);
             if wants(&[Emit::Asm]) {
-                results.insert(Emit::Asm, assembly::print(&env, &code).into_bytes());
+                let sweep = unit.sweep(&target, options);
+                let text = match env.machine.architecture {
+                    Architecture::X86_64 => assembly::print(&env, &code),
+                    // Of other processors the code generator's own listing is all there is.
+                    _ => source.explain(sweep::print_listing(&sweep, &jobs::list(&env, &role)))?,
+                };
+                results.insert(Emit::Asm, text.into_bytes());
             }
             let object = || object::write(&env, 0, &code, &role);
             let object = stage(observer, "object", 0, object).with_context(|| input.name.clone())?;

@@ -44,7 +44,8 @@ fn verifier_complains() -> Result<(), Failed> {
     };
     let module = Module::default();
     ssa::verify::verify(&sound(), &module)?;
-    let breaks: [(&str, fn(&mut Function)); 7] = [
+    type Break = fn(&mut Function);
+    let breaks: [(&str, Break); 7] = [
         ("a use before the definition", |f| f.blocks[0].insts.swap(0, 1)),
         ("a use of a value of another branch", |f| {
             let other = f.blocks[1].insts[0].results[0];

@@ -99,6 +99,9 @@ pub struct Options {
     pub invoke: Option<String>,
     /// Powers and limits fixed at build time, as on the program's own command line: `["--dir", ".", "--env", "A=B"]`.
     pub program_options: Vec<String>,
+    /// Directories whose contents the program carries: the host's, and the guest's name. `program_options` names the latter again, in the
+    /// same order.
+    pub embedded: Vec<(PathBuf, String)>,
     /// The program ignores `WASM2NATIVE_OPTIONS`.
     pub fixed_powers: bool,
     /// Traps are reported as `fatal error: REASON` with status 2, as programs of other languages than Wasm do.
@@ -151,6 +154,7 @@ impl Default for Options {
             verify: cfg!(debug_assertions),
             invoke: None,
             program_options: Vec::new(),
+            embedded: Vec::new(),
             fixed_powers: false,
             fatal_errors: false,
             modules: Vec::new(),

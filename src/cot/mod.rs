@@ -8,6 +8,8 @@ pub mod diagnostic;
 
 pub mod types;
 
+pub mod runtime_function;
+
 pub mod typed;
 
 pub mod token;

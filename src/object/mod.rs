@@ -56,6 +56,8 @@ pub struct ProgramPlan {
     pub thread_start: Option<FuncIndex>,
     /// The WASI functions that reachable code calls.
     pub wasi: BTreeSet<String>,
+    /// Directory trees that the program carries; empty if there are none.
+    pub embedded: Vec<u8>,
     pub options: Vec<String>,
     /// C functions that the modules call directly: module and name of the import, and the symbol.
     pub foreign: Vec<[String; 3]>,

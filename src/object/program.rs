@@ -45,6 +45,8 @@ pub fn write(writer: &mut Writer, plan: &ProgramPlan, instance: usize, image: Sy
     data.address(options).u64(options_length);
     data.address(foreign).u64(foreign_length);
     data.address(wasi_imports).u64(wasi_imports_length);
+    let trees = &plan.embedded;
+    data.address((!trees.is_empty()).then(|| read_only(writer, "w2n.embedded", trees.clone()))).u64(trees.len() as u64);
     data.address(script).address(run_script);
     data.address(plan.thread_start.and_then(|func| writer.defined(Symbol::ArrayEntry(func))));
     data.address(start_wasi);

@@ -53,8 +53,8 @@ impl Batch {
         Batch { number, first_signature, signatures, results: OnceLock::new(), is_reported: AtomicBool::new(false) }
     }
 
-    /// The cases by number and name: each signature in each of [`WAYS`], and once more, in a process of its own, in [`FIRST_WAY`], where it is
-    /// the first call into Wasm.
+    /// The cases by number and name: each signature in each of [`WAYS`], and once more, in a process of its own, in [`FIRST_WAY`], where
+    /// it is the first call into Wasm.
     pub fn names(&self) -> Vec<(usize, String)> {
         let name = |place: usize, way: &str| {
             format!("{:03}-{}-{way}", self.first_signature + place, self.signatures[place].name())
@@ -62,7 +62,7 @@ impl Batch {
         let places = 0..self.signatures.len();
         let usual = places.clone().flat_map(|place| WAYS.iter().map(move |way| (place, *way)));
         let all = usual.chain(places.map(|place| (place, "first_call"))).enumerate();
-        let can_be = |place: usize, way| way != "pointer" || module::has_pointer(&self.signatures[place]);
+        let can_be = |place: usize, way| source::can_be(&self.signatures[place], way);
         all.filter(|(_, (place, way))| can_be(*place, *way)).map(|(n, (place, way))| (n, name(place, way))).collect()
     }
 

@@ -10,10 +10,23 @@ pub enum Kind {
     F32,
     F64,
     V128,
+    /// Integers of C that are an `i32` in Wasm: only imports with a declaration, and function pointers, have them.
+    I8,
+    U8,
+    I16,
+    U16,
 }
 
 impl Kind {
+    /// Those of Wasm.
     pub const ALL: [Kind; 5] = [Kind::I32, Kind::I64, Kind::F32, Kind::F64, Kind::V128];
+
+    pub const NARROW: [Kind; 4] = [Kind::I8, Kind::U8, Kind::I16, Kind::U16];
+
+    /// What it is in Wasm.
+    pub fn in_wasm(self) -> Kind {
+        if Kind::NARROW.contains(&self) { Kind::I32 } else { self }
+    }
 
     /// As in the names of cases.
     pub fn letter(self) -> char {
@@ -23,16 +36,31 @@ impl Kind {
             Kind::F32 => 'f',
             Kind::F64 => 'd',
             Kind::V128 => 'v',
+            Kind::I8 => 'b',
+            Kind::U8 => 'B',
+            Kind::I16 => 'h',
+            Kind::U16 => 'H',
+        }
+    }
+
+    /// In declarations of imports.
+    pub fn declared(self) -> &'static str {
+        match self {
+            Kind::I8 => "i8",
+            Kind::U8 => "u8",
+            Kind::I16 => "i16",
+            Kind::U16 => "u16",
+            other => other.wasm(),
         }
     }
 
     pub fn wasm(self) -> &'static str {
-        match self {
+        match self.in_wasm() {
             Kind::I32 => "i32",
             Kind::I64 => "i64",
             Kind::F32 => "f32",
             Kind::F64 => "f64",
-            Kind::V128 => "v128",
+            _ => "v128",
         }
     }
 
@@ -44,20 +72,25 @@ impl Kind {
             Kind::F32 => "float",
             Kind::F64 => "double",
             Kind::V128 => "vector",
+            Kind::I8 => "int8_t",
+            Kind::U8 => "uint8_t",
+            Kind::I16 => "int16_t",
+            Kind::U16 => "uint16_t",
         }
     }
 
+    /// Of the value in Wasm.
     pub fn bytes(self) -> usize {
-        match self {
-            Kind::I32 | Kind::F32 => 4,
+        match self.in_wasm() {
             Kind::I64 | Kind::F64 => 8,
             Kind::V128 => 16,
+            _ => 4,
         }
     }
 
     /// Whether C passes it in general-purpose registers.
     pub fn is_integer(self) -> bool {
-        matches!(self, Kind::I32 | Kind::I64)
+        matches!(self.in_wasm(), Kind::I32 | Kind::I64)
     }
 }
 
@@ -66,7 +99,7 @@ pub fn letters(kinds: &[Kind]) -> String {
     if kinds.is_empty() { "0".to_owned() } else { kinds.iter().map(|kind| kind.letter()).collect() }
 }
 
-/// A value: its bytes in the low end, zero above.
+/// A value: its bytes in the low end, zero above. A narrow one is extended to 32 bits.
 #[derive(Copy, Clone, Debug, PartialEq, Eq)]
 pub struct Value {
     pub kind: Kind,
@@ -112,6 +145,10 @@ impl Value {
                 Kind::I32 | Kind::F32 => u128::from(random.next() as u32),
                 Kind::I64 | Kind::F64 => u128::from(random.next()),
                 Kind::V128 => u128::from_le_bytes(distinct_bytes(random)),
+                Kind::I8 => u128::from(random.next() as i8 as u32),
+                Kind::U8 => u128::from(random.next() as u8),
+                Kind::I16 => u128::from(random.next() as i16 as u32),
+                Kind::U16 => u128::from(random.next() as u16),
             };
             let value = Value { kind, bits };
             if !others.contains(&value) {
@@ -120,9 +157,11 @@ impl Value {
         }
     }
 
-    /// The instruction that pushes it.
+    /// The instruction that pushes it. Of a narrow value all bits above are wrong: they must not arrive.
     pub fn wasm(self) -> String {
         match self.kind {
+            Kind::I8 | Kind::U8 => format!("(i32.const {:#x})", self.bits as u32 ^ 0xffff_ff00),
+            Kind::I16 | Kind::U16 => format!("(i32.const {:#x})", self.bits as u32 ^ 0xffff_0000),
             Kind::I32 => format!("(i32.const {:#x})", self.bits),
             Kind::I64 => format!("(i64.const {:#x})", self.bits),
             Kind::F32 => format!("(f32.const {})", f32_text(self.bits as u32)),

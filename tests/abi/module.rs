@@ -29,7 +29,7 @@ const TAIL: [(&str, &str); 3] = [
 
 /// Name of the global for the `place`th parameter or result of a type.
 pub fn global(role: &str, kind: Kind, place: usize) -> String {
-    format!("{role}_{}_{place}", kind.letter())
+    format!("{role}_{}_{place}", kind.in_wasm().letter())
 }
 
 /// The most parameters and results in `signatures`.
@@ -58,12 +58,12 @@ pub fn main_module(signatures: &[Signature]) -> String {
         let ty = function_type(signature);
         text += &format!("(type $k{number} (func {ty}))\n(type $k{number}_down (func (param i32) {ty}))\n");
     }
-    for number in 0..signatures.len() {
+    for (number, signature) in signatures.iter().enumerate() {
         for name in ["typed", "raw"] {
             text += &format!("(import \"env\" \"k{number}_{name}\" (func $k{number}_{name} (type $k{number})))\n");
         }
         text += &format!("(import \"env\" \"k{number}_back\" (func $k{number}_back (type $k{number}_down)))\n");
-        if has_pointer(&signatures[number]) {
+        if has_pointer(signature) {
             text += &format!("(import \"env\" \"k{number}_keep\" (func $k{number}_keep (param i32)))\n");
         }
     }
@@ -77,7 +77,7 @@ pub fn main_module(signatures: &[Signature]) -> String {
     for (number, signature) in signatures.iter().enumerate() {
         text += &functions(number, signature).replace("$kK", &format!("$k{number}"));
         text += &pair(signatures, number);
-        if has_pointer(&signatures[number]) {
+        if has_pointer(signature) {
             let take = format!("(call $k{number}_keep (i32.const {}))", 2 * number + 1);
             text += &format!("(func (export \"k{number}_give_pointer\") {take})\n");
         }
@@ -128,14 +128,20 @@ pub fn has_pointer(signature: &Signature) -> bool {
     !signature.returns_structure()
 }
 
-/// The declarations of `kK_keep`, which gets the index of `kK_take` in the table as a function pointer.
+/// The declarations of `kK_keep`, which gets the index of `kK_take` in the table as a function pointer, and of imports with narrow
+/// integers.
 pub fn declarations(signatures: &[Signature]) -> String {
-    let line = |(number, signature): (usize, &Signature)| {
-        let params: Vec<_> = signature.params().map(Kind::wasm).collect();
-        let result = signature.results().next().map_or(String::new(), |kind| format!(" -> {}", kind.wasm()));
-        format!("env.k{number}_keep: (take: funcptr(({}){result}))\n", params.join(", "))
-    };
-    signatures.iter().enumerate().filter(|(_, signature)| has_pointer(signature)).map(line).collect()
+    let mut text = String::new();
+    for (number, signature) in signatures.iter().enumerate().filter(|(_, signature)| has_pointer(signature)) {
+        let params: Vec<_> = signature.params().map(Kind::declared).collect();
+        let result = signature.results().next().map_or(String::new(), |kind| format!(" -> {}", kind.declared()));
+        let ty = format!("({}){result}", params.join(", "));
+        text += &format!("env.k{number}_keep: (take: funcptr({ty}))\n");
+        if signature.is_narrow() {
+            text += &format!("env.k{number}_typed: {ty}\nenv.k{number}_raw: {ty}\n");
+        }
+    }
+    text
 }
 
 /// Gives constants to the import, and then to that of the next signature: two calls share a frame, with all that they need of it.
@@ -197,7 +203,7 @@ fn keep_results(signature: &Signature) -> String {
     let keep = |&(place, kind): &(usize, Kind)| {
         let name = global("r", kind, place);
         // Not from the global: what is loaded from there has no upper half.
-        let tee = if kind == Kind::I32 { "(local.tee $word)" } else { "" };
+        let tee = if kind.in_wasm() == Kind::I32 { "(local.tee $word)" } else { "" };
         format!("{tee} (global.set ${name}) {}", extensions("r", kind, place, "(local.get $word)"))
     };
     results.iter().rev().map(keep).collect()
@@ -210,7 +216,7 @@ fn results(signature: &Signature) -> String {
 
 /// Keeps both extensions of an `i32`, so that a wrong upper half shows.
 fn extensions(role: &str, kind: Kind, place: usize, get: &str) -> String {
-    if kind != Kind::I32 {
+    if kind.in_wasm() != Kind::I32 {
         return String::new();
     }
     let extend = |how: &str, op: &str| {

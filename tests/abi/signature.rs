@@ -1,7 +1,8 @@
 //! The function types that the suite tries, with the values that go through them.
 //!
 //! Systematic ones first: every number of parameters of every type, all types in rotation, registers filled exactly, overflowing by one
-//! and by many, vectors behind odd numbers of stack words, every result and every pair of results. Then random ones.
+//! and by many, vectors behind odd numbers of stack words, every result and every pair of results. Then random ones, and those with
+//! integers narrower than Wasm's.
 
 use crate::kind::{Kind, Value, letters};
 use crate::processor::Processor;
@@ -37,6 +38,11 @@ impl Signature {
     /// Whether results come back in a structure that the caller supplies.
     pub fn returns_structure(&self) -> bool {
         self.replies.len() > 1
+    }
+
+    /// Whether it has integers that Wasm has not: then the imports are declared.
+    pub fn is_narrow(&self) -> bool {
+        self.params().chain(self.results()).any(|kind| Kind::NARROW.contains(&kind))
     }
 
     /// `ild-f`.
@@ -75,7 +81,21 @@ pub fn all(processor: &Processor, random: &mut Random) -> Vec<Signature> {
         let (params, results) = (some_kinds(n_params, random), some_kinds(n_results, random));
         signatures.push(Signature::new(&params, &results, random));
     }
+    for n_params in 0..=MOST_PARAMETERS {
+        signatures.push(narrow(n_params, random));
+        signatures.push(narrow(n_params, random));
+    }
     signatures
+}
+
+/// Three of four parameters are integers below 32 bits, and the result is one.
+fn narrow(n_params: usize, random: &mut Random) -> Signature {
+    let param = |_| {
+        let kinds: &[Kind] = if random.below(4) == 0 { &Kind::ALL } else { &Kind::NARROW };
+        *random.pick(kinds)
+    };
+    let params: Vec<_> = (0..n_params).map(param).collect();
+    Signature::new(&params, &[*random.pick(&Kind::NARROW)], random)
 }
 
 fn some_kinds(length: usize, random: &mut Random) -> Vec<Kind> {

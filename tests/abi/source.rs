@@ -25,6 +25,15 @@ pub const WAYS: [&str; 16] = [
     "recursion",
 ];
 
+/// Whether a case makes sense: a function pointer needs a declaration, and what an export gives C is never narrow.
+pub fn can_be(signature: &Signature, way: &str) -> bool {
+    match way {
+        "pointer" => has_pointer(signature),
+        "export_typed" | "export_raw" | "export_indirect" | "export_cross" | "first_call" => !signature.is_narrow(),
+        _ => true,
+    }
+}
+
 /// Fields of `struct signature` that are exports: of `m`, and of `n`.
 const EXPORTS: [&str; 13] = [
     "take",
@@ -205,6 +214,7 @@ fn row(signature: &Signature) -> String {
     if has_pointer(signature) {
         fields.push(".give_pointer = m_kK_give_pointer, .pointer = &kK_pointer".to_owned());
     }
+    fields.push(format!(".is_narrow = {}", u8::from(signature.is_narrow())));
     fields.extend(EXPORTS.map(|name| format!(".{name} = (void (*)(void))m_kK_{name}")));
     format!("    {{{}}},\n", fields.join(", "))
 }

@@ -80,7 +80,10 @@ struct slot {
 
 /* A function type, the values that go through it, and the module's functions for it. */
 struct signature {
+    /* Letters: `ilfdv` as in Wasm, `bBhH` for int8_t, uint8_t, int16_t, uint16_t. */
     const char *params, *results;
+    /* Some letter is one of the latter. */
+    int is_narrow;
     const struct value *arguments, *replies;
     /* Where arguments go; those of `down` and `back`, the counter left out. */
     const struct slot *slots, *slots_behind_counter;

@@ -49,6 +49,20 @@ fn parameters_have_the_names_of_the_module() {
 }
 
 #[test]
+fn what_only_programs_can_is_said() {
+    let Some(place) = Place::with("cc", &[]) else { return };
+    place.write(
+        "t.wat",
+        r#"(module (import "wasi" "thread-spawn" (func $spawn (param i32) (result i32))) (memory (export "memory") 1 1 shared)
+             (func (export "wasi_thread_start") (param i32 i32)) (func (export "f") (drop (call $spawn (i32.const 0)))))"#,
+    );
+    let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_wasm2native"));
+    let output = command.arg(place.path("t.wat")).args(["--emit", "staticlib=-"]).output().expect("it starts");
+    assert_eq!(output.status.code(), Some(1));
+    assert!(String::from_utf8_lossy(&output.stderr).contains("which only programs can"), "{output:?}");
+}
+
+#[test]
 fn exports_that_meet_in_one_symbol_are_refused() {
     let Some(place) = Place::with("cc", &[]) else { return };
     place.write("m.wat", r#"(module (func (export "a-b")) (func (export "a_x2db")))"#);

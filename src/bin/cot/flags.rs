@@ -32,7 +32,8 @@ pub struct Source {
     /// The file to compile; without it, `main` of ./cot.json
     pub file: Option<PathBuf>,
 
-    /// Where the program will run: native, wasm32 (wasm), wasm32-wasi (wasi), amd64-linux (x86_64-linux), arm64-linux, arm64-macos, amd64-macos
+    /// Where the program will run: native, wasm32 (wasm), wasm32-wasi (wasi), amd64-linux (x86_64-linux), arm64-linux, arm64-macos,
+    /// amd64-macos
     #[arg(long, default_value = "native", hide_default_value = true)]
     pub target: String,
 }

@@ -611,7 +611,8 @@ impl<'a> Checker<'a> {
 
     /// `@alloc(n)` and its like of the January dialect.
     fn check_memory_builtin(&mut self, name: &str, arguments: &'a [Expr], span: Span) -> Value {
-        use crate::cot::typed::{Callee, RuntimeFunction};
+        use crate::cot::runtime_function::RuntimeFunction;
+        use crate::cot::typed::Callee;
         let mut words = Vec::new();
         for argument in arguments {
             let is_pointer_text = matches!(argument.kind, ExprKind::String(_));

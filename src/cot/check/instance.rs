@@ -6,8 +6,9 @@ use crate::cot::ast::{self, Expr};
 use crate::cot::check::declare::{Env, FunctionDeclId, Owner};
 use crate::cot::check::{Checker, MAX_INSTANCE_DEPTH};
 use crate::cot::diagnostic::{Code, Diagnostic};
+use crate::cot::runtime_function::RuntimeFunction;
 use crate::cot::source::Span;
-use crate::cot::typed::{Block, Extern, ExternId, Function, FunctionId, RuntimeFunction};
+use crate::cot::typed::{Block, Extern, ExternId, Function, FunctionId};
 use crate::cot::types::{Type, TypeId};
 
 /// What a caller has to know.

@@ -1,4 +1,5 @@
-//! One function in SSA form → the body of a WebAssembly function. The control flow graph becomes nested blocks along the dominator tree (Ramsey:
+//! One function in SSA form → the body of a WebAssembly function. The control flow graph becomes nested blocks along the dominator tree
+//! (Ramsey:
 //! "Beyond Relooper"); it has to be reducible, which lowering guarantees, since the language has no `goto`.
 //!
 //! A block that several ways lead to (a merge) follows a `block` whose end is its label; the beginning of a loop is a `loop`; every

@@ -1,7 +1,8 @@
 //! Decides which values never need a local: they are computed where they are used, on the operand stack.
 //!
 //! A value is computed at its use if it is used once, in its own block, and nothing that matters lies between: for what depends on its
-//! arguments only, nothing does; for a load, no write; for anything else, nothing at all but what is computed there as well. Constants and addresses in
+//! arguments only, nothing does; for a load, no write; for anything else, nothing at all but what is computed there as well. Constants
+//! and addresses in
 //! the frame are computed again at each use.
 
 use crate::cot::ir::{Effect, End, Function, Inst, Op, Value};
@@ -21,7 +22,8 @@ pub enum Placement {
 /// What is computed where.
 pub struct Stack {
     pub placement: Vec<Placement>,
-    /// Per block and instruction: the instruction with which it is computed, itself or a later one; the number of instructions for the end.
+    /// Per block and instruction: the instruction with which it is computed, itself or a later one; the number of instructions for the
+    /// end.
     pub root: Vec<Vec<usize>>,
 }
 

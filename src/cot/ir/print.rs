@@ -133,7 +133,7 @@ pub fn print(module: &Module) -> String {
     let mut text = String::new();
     for decl in &module.functions {
         if let FuncKind::Import { module, name } = &decl.kind {
-            let Type2 { params, results } = Type2::of(&decl.signature);
+            let (params, results) = (list(&decl.signature.params), list(&decl.signature.results));
             text.push_str(&format!("import `{module}.{name}` ({params}) -> ({results})\n"));
         }
     }
@@ -144,16 +144,4 @@ pub fn print(module: &Module) -> String {
         text.push_str(&format!("\n{}", Printed { function, module }));
     }
     text
-}
-
-/// A signature's two lists as text.
-struct Type2 {
-    params: String,
-    results: String,
-}
-
-impl Type2 {
-    fn of(signature: &super::Signature) -> Type2 {
-        Type2 { params: list(&signature.params), results: list(&signature.results) }
-    }
 }

@@ -239,7 +239,7 @@ impl<'p> Body<'_, 'p> {
     }
 
     /// What an operation of the host takes.
-    pub fn to_wasm(&mut self, value: Value, wanted: WasmType) -> Value {
+    pub fn fit_host(&mut self, value: Value, wanted: WasmType) -> Value {
         match (self.b.function.ty(value), wanted) {
             (WasmType::I64, WasmType::I32) => self.narrow(value),
             (WasmType::I32, WasmType::I64) => self.b.numeric(runtime::ERRNO_EXTENSION, &[value]),

@@ -3,7 +3,7 @@
 use super::function::{Address, Body, Data, Operand};
 use super::{FuncKey, Host, Lowering};
 use crate::cot::ir::module::FuncKind;
-use crate::cot::ir::{Access, End, Function, Op, Signature, Type as WasmType, Value};
+use crate::cot::ir::{Access, End, FuncId, Function, Op, Signature, Type as WasmType, Value};
 use crate::cot::typed::{Callee, Expression, ExpressionKind, ExternId, FunctionId, Place, PlaceKind};
 use crate::cot::types::{Type, TypeId};
 
@@ -123,7 +123,8 @@ impl<'p> Body<'_, 'p> {
     }
 }
 
-/// Whether nothing that is called can change what a borrowed value came from: locals whose address nobody has, addresses of places, constants.
+/// Whether nothing that is called can change what a borrowed value came from: locals whose address nobody has, addresses of places,
+/// constants.
 fn is_stable(body: &Body, expression: &Expression) -> bool {
     match &expression.kind {
         ExpressionKind::Load(place) => is_stable_place(body, place),
@@ -195,7 +196,9 @@ impl Lowering<'_> {
             let result = self.c_types(of.result);
             let result = if result.is_empty() { String::new() } else { format!(" -> {}", result.join(", ")) };
             let line = format!("env.{}: ({}){result}", of.name, declared.join(", "));
-            self.module.import_types.push(line);
+            // It gets the next number.
+            let func = FuncId(self.module.functions.len() as u32);
+            self.module.import_types.push((func, line));
         }
         let kind = FuncKind::Import { module: "env".to_owned(), name: of.name.clone() };
         (of.name.clone(), signature, kind)

@@ -1,6 +1,6 @@
 //! Conversions between types.
 
-use super::expression::after_tag;
+use super::branching::after_tag;
 use super::function::{Address, Body, Data, Operand};
 use super::repr::scalar;
 use crate::cot::ir::numeric::Numeric;

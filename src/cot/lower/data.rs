@@ -1,4 +1,5 @@
-//! Static data: strings, globals, closure objects of named functions, type records, places of panics. Addresses are given out in ascending order
+//! Static data: strings, globals, closure objects of named functions, type records, places of panics. Addresses are given out in
+//! ascending order
 //! behind the shadow stack.
 
 use crate::cot::emit::STACK_SIZE;

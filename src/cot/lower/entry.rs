@@ -82,9 +82,47 @@ impl Lowering<'_> {
         body.b.finish()
     }
 
+    /// As the function's, with slices as hosts know them: address and length.
+    pub fn export_signature(&mut self, id: FunctionId) -> Signature {
+        let function = &self.program.functions[id.0 as usize];
+        let mut signature = self.signature(&[], function.result);
+        for local in &function.locals[..function.n_params] {
+            match self.leaves(local.ty) {
+                Some(leaves) if self.is_slice(local.ty) => {
+                    signature.params.extend(leaves.iter().take(2).map(|leaf| leaf.ty()));
+                }
+                Some(leaves) => signature.params.extend(leaves.iter().map(|leaf| leaf.ty())),
+                None => signature.params.push(WasmType::I32),
+            }
+        }
+        signature
+    }
+
+    fn is_slice(&self, ty: TypeId) -> bool {
+        matches!(self.program.types.get(ty), Type::Slice(_))
+    }
+
     pub fn lower_export(&mut self, id: FunctionId, name: String, signature: Signature) -> Function {
+        let function = &self.program.functions[id.0 as usize];
         let mut body = Body::new(self, name, signature);
-        let args = (0..body.b.function.signature.params.len()).map(|index| body.b.param(index)).collect();
+        let mut next = 0;
+        let mut take = |body: &Body| {
+            next += 1;
+            body.b.param(next - 1)
+        };
+        let mut args = Vec::new();
+        if body.leaves(function.result).is_none() {
+            args.push(take(&body));
+        }
+        for local in &function.locals[..function.n_params] {
+            let n_leaves = body.leaves(local.ty).map_or(1, |leaves| leaves.len());
+            let is_slice = body.lowering.is_slice(local.ty);
+            args.extend((0..if is_slice { 2 } else { n_leaves }).map(|_| take(&body)));
+            if is_slice {
+                // Nothing can be appended in place.
+                args.push(args[args.len() - 1]);
+            }
+        }
         let results = body.call_key(FuncKey::Function(id), args);
         body.b.end(End::Return(results));
         body.b.finish()

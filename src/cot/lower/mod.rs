@@ -1,9 +1,11 @@
-//! The checked program → functions of the intermediate form. What the language leaves implicit becomes instructions here: counting of references
+//! The checked program → functions of the intermediate form. What the language leaves implicit becomes instructions here: counting of
+//! references
 //! (`counting`), defers and the end of scopes (`scope`), checks (`check`), conversions, copies of aggregates.
 //!
 //! Only what is reached is lowered: from the entry (`entry`) on, each function that is called or referred to is put on a list.
 
 mod arithmetic;
+mod branching;
 mod builtin;
 mod call;
 mod check;
@@ -146,7 +148,7 @@ impl<'p> Lowering<'p> {
     }
 
     fn size(&self, ty: TypeId) -> u32 {
-        u32::try_from(self.program.types.size(ty)).unwrap_or(u32::MAX & !15)
+        u32::try_from(self.program.types.size(ty)).unwrap_or(!15)
     }
 
     /// The number of the function made from `key`, which is put on the list if it is new.
@@ -190,7 +192,7 @@ impl<'p> Lowering<'p> {
             FuncKey::Main => ("main.entry".to_owned(), self.main_signature(), pending),
             FuncKey::Start => ("_start".to_owned(), none(), pending),
             FuncKey::Initialize => ("_initialize".to_owned(), none(), pending),
-            FuncKey::Export(id) => (format!("{}.export", name_of(id)), self.function_signature(*id), pending),
+            FuncKey::Export(id) => (format!("{}.export", name_of(id)), self.export_signature(*id), pending),
         }
     }
 
@@ -213,7 +215,8 @@ impl<'p> Lowering<'p> {
         })
     }
 
-    /// Parameters of a function of the language: the closure object if it captures something, the address for a result in memory, then those
+    /// Parameters of a function of the language: the closure object if it captures something, the address for a result in memory, then
+    /// those
     /// of the source.
     fn function_signature(&mut self, id: FunctionId) -> Signature {
         let function = &self.program.functions[id.0 as usize];

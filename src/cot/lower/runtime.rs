@@ -4,7 +4,7 @@ use super::function::Body;
 use super::{FuncKey, Host};
 use crate::cot::ir::numeric::Numeric;
 use crate::cot::ir::{End, Op, Signature, Type as WasmType, Value};
-use crate::cot::typed::RuntimeFunction;
+use crate::cot::runtime_function::RuntimeFunction;
 use crate::cot::types::TypeId;
 
 const WASI: &str = "wasi_snapshot_preview1";
@@ -113,9 +113,9 @@ impl Body<'_, '_> {
             "the prelude asks for the target before it calls the host"
         );
         let signature = host_signature(name);
-        let args = args.into_iter().zip(&signature.params).map(|(arg, ty)| self.to_wasm(arg, *ty)).collect();
+        let args = args.into_iter().zip(&signature.params).map(|(arg, ty)| self.fit_host(arg, *ty)).collect();
         let results = self.call_key(FuncKey::Host(module, name), args);
-        results.into_iter().map(|result| self.to_wasm(result, WasmType::I64)).collect()
+        results.into_iter().map(|result| self.fit_host(result, WasmType::I64)).collect()
     }
 
     fn runtime_instructions(&mut self, function: RuntimeFunction, args: &[Value]) -> Vec<Value> {

@@ -1,6 +1,6 @@
 //! Statements: locals, assignments, loops, defers.
 
-use super::expression::Payload;
+use super::branching::Payload;
 use super::function::{Address, Body, Data, Loop, Operand};
 use super::place::Target;
 use super::scope::Cleanup;

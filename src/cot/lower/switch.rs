@@ -1,6 +1,6 @@
 //! `switch`: arms are tried in order. Where all patterns are numbers close together and no arm has a guard, one jump decides.
 
-use super::expression::after_tag;
+use super::branching::after_tag;
 use super::function::{Address, Body, Data, Operand};
 use super::repr::scalar;
 use super::scope::Join;

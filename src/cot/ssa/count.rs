@@ -1,4 +1,5 @@
-//! Redundant reference counting: a retain and the release of the same object behind it, with nothing in between that could release it or look
+//! Redundant reference counting: a retain and the release of the same object behind it, with nothing in between that could release it or
+//! look
 //! at its count, cancel each other out.
 
 use crate::cot::ir::{Block, Effect, Function, Op};

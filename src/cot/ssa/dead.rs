@@ -33,7 +33,8 @@ pub fn remove_unreachable(function: &mut Function) {
     }
 }
 
-/// A way to a block that does nothing but jump on leads to where it jumps. Not for targets of a switch, which must have no other predecessor,
+/// A way to a block that does nothing but jump on leads to where it jumps. Not for targets of a switch, which must have no other
+/// predecessor,
 /// and not where both ways of a branch would carry different arguments to one block for no gain.
 fn forward_empty_blocks(function: &mut Function) {
     let next = |function: &Function, block: BlockId| {
@@ -70,8 +71,7 @@ fn join_blocks(function: &mut Function) {
     let graph = Graph::new(function);
     let mut replaced = std::collections::HashMap::new();
     for block in &graph.order {
-        loop {
-            let End::Jump(edge) = &function.blocks[block.index()].end else { break };
+        while let End::Jump(edge) = &function.blocks[block.index()].end {
             let next = edge.block;
             if graph.predecessors[next.index()].len() != 1 || next == *block {
                 break;

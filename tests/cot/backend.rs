@@ -19,7 +19,68 @@ const N_FUNCTIONS: u64 = 600;
 const MAX_STEPS: u32 = 200_000;
 
 pub fn trials() -> Vec<Trial> {
-    vec![Trial::test("backend/random-functions", || emitted_functions_do_what_their_instructions_say())]
+    vec![
+        Trial::test("backend/random-functions", emitted_functions_do_what_their_instructions_say),
+        Trial::test("backend/verifier-complains", verifier_complains),
+    ]
+}
+
+/// A function is broken in one way after the other.
+fn verifier_complains() -> Result<(), Failed> {
+    let sound = || {
+        let signature = Signature { params: vec![Type::I64, Type::I64], results: vec![Type::I64] };
+        let mut b = Builder::new("f".to_owned(), signature);
+        let (left, right) = (b.param(0), b.param(1));
+        let sum = b.numeric(Numeric::I64Add, &[left, right]);
+        let (then, otherwise) = (b.new_block(), b.new_block());
+        let condition = b.numeric(Numeric::I64LtS, &[left, right]);
+        b.branch(condition, then, otherwise);
+        for block in [then, otherwise] {
+            b.switch_to(block);
+            let doubled = b.numeric(Numeric::I64Mul, &[sum, sum]);
+            b.end(End::Return(vec![doubled]));
+        }
+        b.finish()
+    };
+    let module = Module::default();
+    ssa::verify::verify(&sound(), &module)?;
+    let breaks: [(&str, fn(&mut Function)); 7] = [
+        ("a use before the definition", |f| f.blocks[0].insts.swap(0, 1)),
+        ("a use of a value of another branch", |f| {
+            let other = f.blocks[1].insts[0].results[0];
+            f.blocks[2].end = End::Return(vec![other]);
+        }),
+        ("a second definition", |f| {
+            let again = f.blocks[0].insts[0].clone();
+            f.blocks[1].insts.push(again);
+        }),
+        ("an operand of another type", |f| {
+            let condition = f.blocks[0].insts[1].results[0];
+            f.blocks[1].insts[0].args[0] = condition;
+        }),
+        ("a missing argument of a block", |f| {
+            let param = f.new_value(Type::I32);
+            f.blocks[1].params.push(param);
+        }),
+        ("a missing result", |f| f.blocks[1].end = End::Return(Vec::new())),
+        ("a way back to the entry", |f| {
+            f.blocks[1].end = End::Jump(Edge { block: wasm2native::cot::ir::BlockId::ENTRY, args: Vec::new() });
+        }),
+    ];
+    for (what, break_it) in breaks {
+        let mut function = sound();
+        if what == "a use before the definition" {
+            // The condition then is made of the sum.
+            let sum = function.blocks[0].insts[0].results[0];
+            function.blocks[0].insts[1].args[0] = sum;
+            ssa::verify::verify(&function, &module)?;
+        }
+        break_it(&mut function);
+        if ssa::verify::verify(&function, &module).is_ok() {
+            return Err(format!("the verifier does not see {what}").into());
+        }
+    }
+    Ok(())
 }
 
 fn emitted_functions_do_what_their_instructions_say() -> Result<(), Failed> {

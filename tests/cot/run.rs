@@ -4,7 +4,7 @@
 //!
 //! Fixtures are written as `support/directive.rs` and `support/fixture.rs` say, with `//!` and `//=`. `build = "test"` runs the file's
 //! tests
-//! instead of `main`; other words are flags of `cot build` or `cot test`. `hosts = "native"` or `"native wasi"` says where a program can
+//! instead of `main`; those in `fixtures/cot/stages` show what a stage makes of them (`emit = "ssa"`); other words are flags of `cot build` or `cot test`. `hosts = "native"` or `"native wasi"` says where a program can
 //! run.
 //! A plain module has no arguments, input or files. `BLESS=1` rewrites the expected texts.
 
@@ -30,7 +30,7 @@ const FATAL: i32 = 2;
 const TRAPPED: i32 = 134;
 
 pub fn trials() -> Vec<Trial> {
-    let folders = ["run", "examples"];
+    let folders = ["run", "examples", "stages"];
     let paths = folders.into_iter().flat_map(|folder| source::fixtures(folder).into_iter().map(move |it| (folder, it)));
     paths
         .map(|(folder, path)| Trial::test(format!("{folder}/{}", source::name_of(&path)), move || check(&path)))
@@ -45,7 +45,7 @@ fn check(path: &Path) -> Result<(), Failed> {
         let shown = sections.into_iter().filter(|it| !it.text.is_empty()).collect::<Vec<_>>();
         fixture.bless(&shown).map_err(|error| Failed::from(format!("{error:#}")))?;
     } else {
-        for kind in ["stdout", "stderr"] {
+        for kind in ["stdout", "stderr", "ir", "ssa", "wat"] {
             let actual = sections.iter().find(|it| it.kind == kind).map_or("", |it| it.text.as_str());
             let expected = fixture.expected(kind).unwrap_or("");
             let same = if kind == "stderr" { text::matches(expected, actual) } else { expected == actual };
@@ -59,6 +59,9 @@ fn check(path: &Path) -> Result<(), Failed> {
 
 /// What the native program said; everything else is compared with it here.
 fn observe(fixture: &Fixture, faults: &mut String) -> Result<Vec<Section>> {
+    if let Some(stage) = &fixture.setup.emit {
+        return Ok(vec![Section { kind: stage.clone(), text: print_stage(fixture, stage)? }]);
+    }
     let is_test = fixture.setup.build.first().is_some_and(|word| word == "test");
     let hosts = fixture.setup.hosts.clone().unwrap_or_else(|| ["native", "wasi", "bare"].map(str::to_owned).to_vec());
     let folder = tempfile::tempdir()?;
@@ -117,6 +120,15 @@ fn compare(name: &str, native: &Outcome, other: &Outcome, is_test: bool, faults:
         writeln!(faults, "{name}: {other}, the native program {native}")?;
     }
     Ok(())
+}
+
+/// What a stage makes of the program for a plain module, to which the prelude adds nothing that is not called.
+fn print_stage(fixture: &Fixture, stage: &str) -> Result<String> {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_cot"));
+    command.arg("build").arg(&fixture.path).args(["--target=wasm32", "--emit", stage]).args(&fixture.setup.build);
+    let outcome = process::run(&mut command, b"")?;
+    anyhow::ensure!(outcome.status == 0, "{}", text::render(&outcome.stderr));
+    Ok(String::from_utf8(outcome.stdout)?)
 }
 
 fn build_native(fixture: &Fixture, folder: &Path) -> Result<PathBuf> {

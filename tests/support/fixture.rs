@@ -8,7 +8,7 @@
 //! ```
 //!
 //! `«x *5000»` in the program stands for 5000 times `x `. Sections: `stdout`, `stderr` (programs), `error` (of the compiler),
-//! `clif`, `asm`, `wat`, and `file NAME` for what a run leaves behind. With several runs, each one's text follows a line
+//! `clif`, `asm`, `wat`, `ir` and `ssa` (of Cot), and `file NAME` for what a run leaves behind. With several runs, each one's text follows a line
 //! `$ ARGS`.
 
 use super::directive::{self, Run, Setup};
@@ -134,7 +134,7 @@ fn sections(text: &str, comment: &str) -> Result<Vec<Section>> {
         };
         if let Some(kind) = line.strip_prefix("= ") {
             let kind = kind.trim().to_owned();
-            let known = ["stdout", "stderr", "error", "clif", "asm", "wat"];
+            let known = ["stdout", "stderr", "error", "clif", "asm", "wat", "ir", "ssa"];
             if !known.contains(&kind.as_str()) && !kind.starts_with("file ") {
                 bail!("unknown section `{kind}`");
             }

@@ -94,8 +94,9 @@ pub fn emit(module: &Module) -> Vec<u8> {
         wasm.section(&data);
     }
     wasm.section(&names(module, &numbers));
-    if !module.import_types.is_empty() {
-        let text = module.import_types.join("\n") + "\n";
+    let declared = module.import_types.iter().filter(|(func, _)| module.exists(*func));
+    let text: String = declared.map(|(_, line)| format!("{line}\n")).collect();
+    if !text.is_empty() {
         wasm.section(&CustomSection { name: IMPORT_TYPES_SECTION.into(), data: text.as_bytes().into() });
     }
     wasm.finish()
@@ -108,16 +109,22 @@ fn number(module: &Module) -> Numbers {
     let mut next_defined = module.functions.iter().filter(|decl| is_import(&decl.kind)).count() as u32;
     let mut funcs = Vec::with_capacity(module.functions.len());
     for decl in &module.functions {
-        let next = if is_import(&decl.kind) { &mut next_import } else { &mut next_defined };
-        funcs.push(*next);
-        *next += 1;
+        match &decl.kind {
+            FuncKind::Pending => funcs.push(u32::MAX),
+            kind => {
+                let next = if is_import(kind) { &mut next_import } else { &mut next_defined };
+                funcs.push(*next);
+                *next += 1;
+            }
+        }
     }
     let mut signatures = HashMap::new();
     let mut add = |signature: &Signature| {
         let next = signatures.len() as u32;
         signatures.entry(signature.clone()).or_insert(next);
     };
-    module.functions.iter().for_each(|decl| add(&decl.signature));
+    let existing = module.functions.iter().filter(|decl| !matches!(decl.kind, FuncKind::Pending));
+    existing.for_each(|decl| add(&decl.signature));
     let mut has_indirect_calls = false;
     for inst in module.defined().flat_map(|function| &function.blocks).flat_map(|block| &block.insts) {
         if let Op::CallIndirect(signature) = &inst.op {
@@ -161,6 +168,7 @@ fn exports(module: &Module, numbers: &Numbers) -> ExportSection {
 fn names(module: &Module, numbers: &Numbers) -> NameSection {
     let mut named: Vec<_> =
         module.functions.iter().zip(&numbers.funcs).map(|(decl, number)| (*number, &decl.name)).collect();
+    named.retain(|(number, _)| *number != u32::MAX);
     named.sort();
     let mut functions = NameMap::new();
     named.into_iter().for_each(|(number, name)| functions.append(number, name));

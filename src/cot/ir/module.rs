@@ -1,6 +1,6 @@
 //! What lowering makes of a whole program: functions, imports, static data, the table of functions called by reference.
 
-use super::{FuncId, Function, Signature};
+use super::{FuncId, Function, Op, Signature};
 
 /// A whole program in the intermediate form.
 #[derive(Debug, Default)]
@@ -17,8 +17,8 @@ pub struct Module {
     /// What retains and releases call: `(i64) -> i64` and `(i64)`; none where nothing counts.
     pub retain: Option<FuncId>,
     pub release: Option<FuncId>,
-    /// Lines of the custom section `wasm2native.imports`.
-    pub import_types: Vec<String>,
+    /// Imports and their lines in the custom section `wasm2native.imports`.
+    pub import_types: Vec<(FuncId, String)>,
 }
 
 #[derive(Debug)]
@@ -35,7 +35,7 @@ pub enum FuncKind {
         name: String,
     },
     Defined(Box<Function>),
-    /// Named, not yet lowered.
+    /// Named, not yet lowered; or not needed after all.
     Pending,
 }
 
@@ -50,6 +50,37 @@ impl Module {
     /// The function's types.
     pub fn signature(&self, func: FuncId) -> &Signature {
         &self.functions[func.0 as usize].signature
+    }
+
+    /// Whether there is such a function in the end.
+    pub fn exists(&self, func: FuncId) -> bool {
+        !matches!(self.functions[func.0 as usize].kind, FuncKind::Pending)
+    }
+
+    /// Drops functions and imports that nothing calls or refers to any more.
+    pub fn prune(&mut self) {
+        let mut is_needed = vec![false; self.functions.len()];
+        let exported = self.exports.iter().map(|(_, func)| *func);
+        let mut work: Vec<_> = exported.chain(self.table.iter().copied()).collect();
+        while let Some(func) = work.pop() {
+            if std::mem::replace(&mut is_needed[func.0 as usize], true) {
+                continue;
+            }
+            let FuncKind::Defined(function) = &self.functions[func.0 as usize].kind else { continue };
+            for inst in function.blocks.iter().flat_map(|block| &block.insts) {
+                match inst.op {
+                    Op::Call(callee) => work.push(callee),
+                    Op::Retain => work.extend(self.retain),
+                    Op::Release => work.extend(self.release),
+                    _ => {}
+                }
+            }
+        }
+        for (decl, is_needed) in self.functions.iter_mut().zip(is_needed) {
+            if !is_needed {
+                decl.kind = FuncKind::Pending;
+            }
+        }
     }
 
     /// All functions with a body.

@@ -3,7 +3,7 @@
 use super::function::{Address, Body, Data, Operand};
 use super::{FuncKey, Host, Lowering};
 use crate::cot::ir::module::FuncKind;
-use crate::cot::ir::{Access, End, Function, Op, Signature, Type as WasmType, Value};
+use crate::cot::ir::{Access, End, FuncId, Function, Op, Signature, Type as WasmType, Value};
 use crate::cot::typed::{Callee, Expression, ExpressionKind, ExternId, FunctionId, Place, PlaceKind};
 use crate::cot::types::{Type, TypeId};
 
@@ -196,7 +196,9 @@ impl Lowering<'_> {
             let result = self.c_types(of.result);
             let result = if result.is_empty() { String::new() } else { format!(" -> {}", result.join(", ")) };
             let line = format!("env.{}: ({}){result}", of.name, declared.join(", "));
-            self.module.import_types.push(line);
+            // It gets the next number.
+            let func = FuncId(self.module.functions.len() as u32);
+            self.module.import_types.push((func, line));
         }
         let kind = FuncKind::Import { module: "env".to_owned(), name: of.name.clone() };
         (of.name.clone(), signature, kind)

@@ -31,7 +31,7 @@ pub const PASSES: [Pass; 8] = [
     Pass { name: "dead", run: dead::remove },
 ];
 
-/// Brings every function of the module into optimised SSA form.
+/// Brings every function of the module into optimised SSA form; what is not needed any more goes.
 pub fn build(module: &mut Module) {
     for index in 0..module.functions.len() {
         let FuncKind::Defined(function) = &mut module.functions[index].kind else { continue };
@@ -44,6 +44,7 @@ pub fn build(module: &mut Module) {
         }
         module.functions[index].kind = FuncKind::Defined(Box::new(function));
     }
+    module.prune();
 }
 
 /// Stands in for a function while it is in work.

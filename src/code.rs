@@ -3,9 +3,14 @@
 use crate::abi::Trap;
 use crate::layout::Symbol;
 use crate::wasm::TagIndex;
+use target_lexicon::Triple;
 
 /// The functions in the order in which they will stand in the text section.
 pub struct Code {
+    /// What they were compiled for.
+    pub triple: Triple,
+    /// Instructions may be 2 bytes long (RISC-V, extension C), which linkers want to know.
+    pub compressed: bool,
     pub functions: Vec<CompiledFunction>,
     /// What the frames have in common; their addresses are [`Symbol::pack`]ed.
     pub frame_common: Option<gimli::write::CommonInformationEntry>,
@@ -21,10 +26,17 @@ pub struct CompiledFunction {
     pub sites: Vec<Site>,
     /// Sorted by return address.
     pub try_calls: Vec<TryCall>,
-    /// Call frame instructions with the code offset behind which each holds (DWARF 5, 6.4).
-    pub frame: Option<gimli::write::FrameDescriptionEntry>,
+    pub frame: Option<Frame>,
     /// It sets up a frame pointer; see [`crate::abi::Function::has_frame`].
     pub has_frame: bool,
+}
+
+/// How to walk out of a function, for debuggers and for exceptions of other languages.
+pub enum Frame {
+    /// Call frame instructions with the code offset behind which each holds (DWARF 5, 6.4).
+    Dwarf(gimli::write::FrameDescriptionEntry),
+    /// A record for `.xdata` (PE format, "The .pdata Section", and Microsoft's pages on x64 and ARM64 exception handling).
+    Windows(Vec<u8>),
 }
 
 pub struct Relocation {
@@ -35,19 +47,37 @@ pub struct Relocation {
     pub addend: i64,
 }
 
+/// What the field gets, from the target's address plus addend `S`, and the field's own address `P`. Named after what the
+/// processors' ELF documents say, as the object formats have other numbers for the same things.
 #[derive(Copy, Clone, Debug, PartialEq, Eq)]
 pub enum RelocationKind {
-    /// 8-byte address.
+    /// 8 bytes: `S`.
     Absolute8,
-    /// 4-byte distance from the field.
+    /// 4 bytes: `S - P`.
     Relative4,
-    /// 4-byte distance of a call from the field; the linker may go through a stub.
+    /// 4 bytes: `S - P - 4`, the distance from the byte behind the field, at which a function begins.
+    FromNext4,
+    /// x86-64: 4 bytes of a call, `S - P`; the linker may go through a stub.
     Call4,
-    /// 4-byte distance from the field to a slot that holds the address.
-    GotRelative4,
-    /// 4-byte distance from the field to a slot that tells `__tls_get_addr` where a thread-local variable is. Linkers of programs
-    /// replace the whole sequence by an address relative to the thread pointer.
+    /// x86-64: 4 bytes, the distance to a slot that tells `__tls_get_addr` where a thread-local variable is. Linkers of programs replace
+    /// the whole sequence by an address relative to the thread pointer.
     ThreadLocal4,
+    /// AArch64: 26 bits of `b` or `bl`, `(S - P) / 4`; the linker may go through a stub.
+    Aarch64Call26,
+    /// AArch64: 21 bits of `adrp`, the distance in pages of 4 KiB.
+    Aarch64Page21,
+    /// AArch64: 12 bits of `add`, the place in the page.
+    Aarch64PageOffset12,
+    /// RISC-V: `auipc` and `jalr`, `S - P`; the linker may go through a stub.
+    RiscvCall,
+    /// RISC-V: 20 bits of `auipc`, the upper part of `S - P`.
+    RiscvPcrelHi20,
+    /// RISC-V: 12 bits, the lower part of what the `auipc` at the target gets.
+    RiscvPcrelLo12,
+    /// s390x: 4 bytes, `(S - P) / 2`.
+    S390xRelative4,
+    /// s390x: 4 bytes of a call, `(S - P) / 2`; the linker may go through a stub.
+    S390xCall4,
 }
 
 #[derive(Copy, Clone, Debug, PartialEq, Eq, Hash)]

@@ -21,6 +21,10 @@ pub struct Inspection {
     /// `K=V`, or `K` for a variable whose value is that at run time.
     pub env: Vec<String>,
     pub inherit_env: bool,
+    /// Guest's names of the directory trees that it carries.
+    pub embedded: Vec<String>,
+    /// Bytes that these take.
+    pub embedded_size: u64,
     pub max_memory: Option<String>,
     pub max_stack: Option<String>,
     /// Options that this version does not know.
@@ -157,6 +161,7 @@ impl<'a> Executable<'a> {
             wasi: self.field(program, offset_of!(Program, start_wasi))? != 0,
             fixed_powers: byte(offset_of!(Program, fixed_powers))? != 0,
             cpu_level: byte(offset_of!(Program, cpu_level))?,
+            embedded_size: self.field(program, offset_of!(Program, embedded_length))?,
             ..Inspection::default()
         })
     }
@@ -257,6 +262,7 @@ impl Inspection {
                         Err(_) => self.unknown.push(format!("--dir {value}")),
                     }
                 }
+                "--embed" => self.embedded.push(value()),
                 "--env" => self.env.push(value()),
                 "--inherit-env" => self.inherit_env = true,
                 "--max-memory" => self.max_memory = Some(value()),

@@ -57,6 +57,8 @@ pub enum Symbol {
     Builtin(Builtin),
     /// An [`abi::Tag`]: the tag's identity.
     Tag(TagIndex),
+    /// A word that holds the address of a global, table or tag that the linker may put anywhere, see `translate::symbols`.
+    Slot(EntityIndex),
     /// The C symbol of an imported function, entered by code of a few bytes that prepares registers for its variable arguments.
     Variadic(FuncIndex),
     /// What the slots of a kind of function pointer have in common: C's arguments and the entry of a function, in the internal convention.
@@ -95,6 +97,11 @@ impl Symbol {
             Symbol::Element(it) => (11, it.as_u32()),
             Symbol::Builtin(it) => (12, it as u32),
             Symbol::Tag(it) => (13, it.as_u32()),
+            Symbol::Slot(EntityIndex::Function(it)) => (14, it.as_u32()),
+            Symbol::Slot(EntityIndex::Global(it)) => (15, it.as_u32()),
+            Symbol::Slot(EntityIndex::Memory(it)) => (16, it.as_u32()),
+            Symbol::Slot(EntityIndex::Table(it)) => (17, it.as_u32()),
+            Symbol::Slot(EntityIndex::Tag(it)) => (18, it.as_u32()),
             Symbol::Main => (20, 0),
             Symbol::Program => (21, 0),
             Symbol::LibraryInit => (22, 0),
@@ -138,6 +145,11 @@ impl Symbol {
             11 => Symbol::Element(ElementIndex::from_u32(index)),
             12 => Symbol::Builtin(Builtin::ALL[index as usize]),
             13 => Symbol::Tag(TagIndex::from_u32(index)),
+            14 => Symbol::Slot(EntityIndex::Function(FuncIndex::from_u32(index))),
+            15 => Symbol::Slot(EntityIndex::Global(GlobalIndex::from_u32(index))),
+            16 => Symbol::Slot(EntityIndex::Memory(MemoryIndex::from_u32(index))),
+            17 => Symbol::Slot(EntityIndex::Table(TableIndex::from_u32(index))),
+            18 => Symbol::Slot(EntityIndex::Tag(TagIndex::from_u32(index))),
             20 => Symbol::Main,
             21 => Symbol::Program,
             22 => Symbol::LibraryInit,

@@ -15,6 +15,8 @@ pub mod progress;
 
 pub mod output;
 
+pub mod embed;
+
 pub mod scratch;
 
 pub mod script;

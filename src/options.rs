@@ -54,12 +54,14 @@ pub struct Output {
 /// Instruction set to compile for.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub enum Cpu {
-    /// What every x86-64 processor since 2009 has: `x86-64-v2` of the psABI. On other architectures the baseline.
+    /// What every x86-64 processor since 2009 has: `x86-64-v2` of the psABI. On other architectures the baseline of their Linux
+    /// distributions, and Apple's first processor.
     #[default]
     Default,
     /// What this machine has.
     Native,
-    /// A level of the psABI (`x86-64`, `x86-64-v2`, …) or a preset of Cranelift.
+    /// A level of the psABI (`x86-64`, `x86-64-v2`, …), a processor, or an instruction set, and features behind a `+` each; see
+    /// `codegen::cranelift::processor`.
     Named(String),
 }
 
@@ -97,6 +99,9 @@ pub struct Options {
     pub invoke: Option<String>,
     /// Powers and limits fixed at build time, as on the program's own command line: `["--dir", ".", "--env", "A=B"]`.
     pub program_options: Vec<String>,
+    /// Directories whose contents the program carries: the host's, and the guest's name. `program_options` names the latter again, in the
+    /// same order.
+    pub embedded: Vec<(PathBuf, String)>,
     /// The program ignores `WASM2NATIVE_OPTIONS`.
     pub fixed_powers: bool,
     /// Traps are reported as `fatal error: REASON` with status 2, as programs of other languages than Wasm do.
@@ -149,6 +154,7 @@ impl Default for Options {
             verify: cfg!(debug_assertions),
             invoke: None,
             program_options: Vec::new(),
+            embedded: Vec::new(),
             fixed_powers: false,
             fatal_errors: false,
             modules: Vec::new(),

@@ -1,4 +1,5 @@
-//! Functions inside the module that Cot programs call by name (section 23.3): an `extern fn` with one of these names is bound to it, not imported.
+//! Functions inside the module that Cot programs call by name (section 23.3): an `extern fn` with one of these names is bound to it,
+//! not imported.
 
 macro_rules! runtime_functions {
     ($($variant:ident $name:literal $n_params:literal)*) => {

@@ -3,6 +3,7 @@
 use super::{MAIN, Source, Target, Unit, declared, jobs, outside, validate_bodies};
 use crate::abi::EntryKind;
 use crate::codegen::cranelift::{sweep, target};
+use crate::embed;
 use crate::header::{self, Library};
 use crate::layout::{self, World};
 use crate::link::library::{self, SharedLibrary};
@@ -13,6 +14,7 @@ use crate::options::{Emit, Options, Output};
 use crate::output;
 use crate::progress::{Observer, stage};
 use crate::resolve::Linkage;
+use crate::translate::Architecture;
 use crate::wasm::input::Input;
 use crate::wasm::{EntityIndex, unsupported};
 use anyhow::{Context, Result, bail};
@@ -62,7 +64,7 @@ pub fn build(input: &Input, options: &Options, outputs: &[&Output], observer: &d
     }
     if wants(&[Emit::Clif, Emit::Asm, Emit::Obj, Emit::Staticlib, Emit::Sharedlib]) {
         let unit = source.explain(Unit::new(module, &linkage, foreign, World::Open, None, observer))?;
-        let plan = plan(&unit, options, &prefix);
+        let plan = source.explain(plan(&unit, options, &prefix))?;
         let role = Role::Library { plan: &plan, interface: &interface };
         if wants(&[Emit::Clif]) {
             let text = source
@@ -73,7 +75,13 @@ pub fn build(input: &Input, options: &Options, outputs: &[&Output], observer: &d
             let code = source.explain(unit.compile(&target, &role, options, observer))?;
             let env = unit.env(&target);
             if wants(&[Emit::Asm]) {
-                results.insert(Emit::Asm, assembly::print(&env, &code).into_bytes());
+                let sweep = unit.sweep(&target, options);
+                let text = match env.machine.architecture {
+                    Architecture::X86_64 => assembly::print(&env, &code),
+                    // Of other processors the code generator's own listing is all there is.
+                    _ => source.explain(sweep::print_listing(&sweep, &jobs::list(&env, &role)))?,
+                };
+                results.insert(Emit::Asm, text.into_bytes());
             }
             let object = || object::write(&env, 0, &code, &role);
             let object = stage(observer, "object", 0, object).with_context(|| input.name.clone())?;
@@ -140,7 +148,7 @@ fn put(file: &Path, emit: Emit, bytes: &[u8]) -> Result<()> {
 }
 
 /// The description of a library: its initialisation, and its powers.
-fn plan(unit: &Unit, options: &Options, prefix: &str) -> ProgramPlan {
+fn plan(unit: &Unit, options: &Options, prefix: &str) -> Result<ProgramPlan> {
     let module = unit.module;
     let initialize = match module.export("_initialize") {
         Some(EntityIndex::Function(func)) => Some(func),
@@ -151,9 +159,10 @@ fn plan(unit: &Unit, options: &Options, prefix: &str) -> ProgramPlan {
         ty.params().is_empty() && ty.results().is_empty()
     });
     let wasi = outside::wasi_functions(unit).into_iter().collect();
+    let embedded = embed::pack(&options.embedded)?;
     let is_function = |import: &imports::OpenImport| matches!(import.entity, EntityIndex::Function(_));
     let open = imports::open(module, unit.linkage, &unit.foreign).into_iter().filter(is_function);
-    ProgramPlan {
+    Ok(ProgramPlan {
         entry: None,
         script: None,
         entry_name: prefix.to_owned(),
@@ -162,12 +171,13 @@ fn plan(unit: &Unit, options: &Options, prefix: &str) -> ProgramPlan {
         // Threads are the host's business: the function that starts them says that there are none.
         thread_start: None,
         wasi,
+        embedded,
         options: options.program_options.clone(),
         foreign: open.map(|it| [it.import.module.to_owned(), it.import.name.to_owned(), it.symbol]).collect(),
         fixed_powers: options.fixed_powers,
         fatal_errors: options.fatal_errors,
         cpu_level: target::cpu_level(&options.cpu),
-    }
+    })
 }
 
 /// `PREFIX` of exported symbols where the user gave none: the input's name without folder and extension.

@@ -27,7 +27,7 @@ use crate::translate::Env;
 use crate::translate::variadic::CAbi;
 use crate::wasm::input::Input;
 use crate::wasm::{FuncIndex, Module, parse, unsupported};
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, bail};
 use foreign::Declarations;
 use outside::Outside;
 use std::borrow::Cow;
@@ -45,6 +45,8 @@ const MAIN: &str = "\0main";
 /// # Errors
 /// One message that begins with the input's name.
 pub fn build(input: &Input, options: &Options, outputs: &[Output], observer: &dyn Observer) -> Result<()> {
+    let target = Target::new(options)?;
+    outputs.iter().try_for_each(|output| check_emit(&target, output.emit))?;
     let (programs, others): (Vec<_>, Vec<_>) = outputs.iter().partition(|output| output.emit == Emit::Exe);
     if !others.is_empty() {
         library::build(input, options, &others, observer)?;
@@ -64,6 +66,23 @@ pub fn build(input: &Input, options: &Options, outputs: &[Output], observer: &dy
 /// When there is not.
 pub fn check_target(options: &Options) -> Result<()> {
     Target::new(options).map(|_| ())
+}
+
+/// Whether `emit` can be had for the target: what holds the runtime is for one only.
+///
+/// # Errors
+/// When it can't: says what can.
+fn check_emit(target: &Target, emit: Emit) -> Result<()> {
+    let triple = target.isa.usual.triple();
+    let what = match emit {
+        Emit::Exe => "program",
+        Emit::Staticlib | Emit::Sharedlib => "library",
+        _ => return Ok(()),
+    };
+    if !target::has_runtime(triple) {
+        bail!("there is no runtime for {triple}, so that no {what} can be made\nhelp: -c makes an object");
+    }
+    Ok(())
 }
 
 /// The stages of a program, which may consist of several modules.
@@ -223,8 +242,7 @@ impl<'a> Unit<'a> {
             undefined,
             target: isa.usual.frontend_config(),
             spectre_masks: *spectre_masks,
-            x86: true,
-            fused_multiply_add: false,
+            machine: isa.machine(),
         }
     }
 

@@ -3,6 +3,7 @@
 use super::threads;
 use crate::abi::EntryKind;
 use crate::codegen::cranelift::target;
+use crate::embed;
 use crate::object::ProgramPlan;
 use crate::options::Options;
 use crate::wasm::describe::describe_type;
@@ -43,6 +44,7 @@ pub fn program(module: &Module, options: &Options) -> Result<ProgramPlan> {
         initialize: initialize.map(|(_, func)| func),
         thread_start: threads::start(module)?,
         wasi: BTreeSet::new(),
+        embedded: embed::pack(&options.embedded)?,
         options: options.program_options.clone(),
         foreign: Vec::new(),
         fixed_powers: options.fixed_powers,

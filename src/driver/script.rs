@@ -107,6 +107,7 @@ fn plan(commands: Vec<Command>, options: &Options) -> ProgramPlan {
         initialize: None,
         thread_start: None,
         wasi: Default::default(),
+        embedded: Vec::new(),
         options: options.program_options.clone(),
         foreign: Vec::new(),
         fixed_powers: options.fixed_powers,

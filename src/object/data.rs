@@ -1,12 +1,15 @@
 //! Data symbols: globals, memories, tables, tags, segments, signature identities. Written when something refers to them.
 
-use super::writer::{Data, Writer};
+use super::bytes::Data;
+use super::writer::Writer;
 use crate::abi;
 use crate::foreign::CallbackIndex;
-use crate::layout::{self, GlobalPlan, SegmentPlan, Symbol};
+use crate::layout::{self, GlobalPlan, SegmentPlan, SignatureIndex, Symbol};
 use crate::wasm::constant::Constant;
 use crate::wasm::structure;
-use crate::wasm::{DataIndex, ElementIndex, ElementMode, FuncIndex, GlobalIndex, MemoryIndex, TableIndex, TagIndex};
+use crate::wasm::{
+    DataIndex, ElementIndex, ElementMode, EntityIndex, FuncIndex, GlobalIndex, MemoryIndex, TableIndex, TagIndex,
+};
 use object::write::StandardSection;
 use wasmparser::ValType;
 
@@ -18,11 +21,8 @@ pub fn write_needed(writer: &mut Writer) {
             Symbol::Memory(index) => write_memory(writer, index),
             Symbol::Table(index) => write_table(writer, index),
             Symbol::TableEntries(index) => write_table_entries(writer, index),
-            Symbol::Signature(_) => {
-                let mut data = Data::default();
-                data.byte(0);
-                put(writer, symbol, StandardSection::ReadOnlyData, data, 1);
-            }
+            Symbol::Signature(index) => write_signature(writer, index),
+            Symbol::Slot(entity) => write_slot(writer, entity),
             Symbol::Tag(index) => write_tag(writer, index),
             Symbol::Data(index) => write_data_segment(writer, index),
             Symbol::Element(index) => write_element_segment(writer, index),
@@ -41,6 +41,30 @@ fn put(writer: &mut Writer, symbol: Symbol, section: StandardSection, data: Data
     writer.define(id, section, data, alignment);
 }
 
+/// A signature identity is its address and nothing else. It holds its name, so that no two look the same to a linker that folds equal
+/// data, and lies at an even address, which s390x's instructions need.
+fn write_signature(writer: &mut Writer, index: SignatureIndex) {
+    let symbol = Symbol::Signature(index);
+    let name = Data::from(writer.layout.signatures[index].bytes().chain([0]).collect::<Vec<_>>());
+    let id = writer.refer(symbol);
+    let section = writer.object.symbol(id).section.id().expect("it has its section from the start");
+    writer.define(id, section, name, 2);
+}
+
+/// The address of something imported.
+fn write_slot(writer: &mut Writer, entity: EntityIndex) {
+    let imported = writer.refer(match entity {
+        EntityIndex::Function(index) => Symbol::Import(index),
+        EntityIndex::Global(index) => Symbol::Global(index),
+        EntityIndex::Memory(index) => Symbol::Memory(index),
+        EntityIndex::Table(index) => Symbol::Table(index),
+        EntityIndex::Tag(index) => Symbol::Tag(index),
+    });
+    let mut data = Data::default();
+    data.address(imported);
+    put(writer, Symbol::Slot(entity), StandardSection::ReadOnlyDataWithRel, data, 8);
+}
+
 fn write_global(writer: &mut Writer, index: GlobalIndex) {
     let size = match writer.module.globals[index].ty.content_type {
         ValType::I32 | ValType::F32 => 4,
@@ -50,18 +74,22 @@ fn write_global(writer: &mut Writer, index: GlobalIndex) {
     let mut data = Data::default();
     match writer.layout.globals[index] {
         GlobalPlan::Storage(value) | GlobalPlan::Constant(value) => match value {
-            Constant::I32(value) => data.bytes.extend(value.to_le_bytes()),
-            Constant::I64(value) => data.bytes.extend(value.to_le_bytes()),
-            Constant::F32(bits) => data.bytes.extend(bits.to_le_bytes()),
-            Constant::F64(bits) => data.bytes.extend(bits.to_le_bytes()),
-            Constant::V128(bits) => data.bytes.extend(bits.to_le_bytes()),
-            Constant::RefNull => data.bytes.extend([0; 8]),
-            Constant::RefFunc(func) => {
-                data.address(writer.code_symbol(func));
+            Constant::I32(value) => data.u32(value as u32),
+            Constant::I64(value) => data.u64(value as u64),
+            Constant::F32(bits) => data.u32(bits),
+            Constant::F64(bits) => data.u64(bits),
+            Constant::V128(bits) => {
+                data.bytes.extend(bits.to_le_bytes());
+                &mut data
             }
+            Constant::RefNull => data.u64(0),
+            Constant::RefFunc(func) => data.address(writer.code_symbol(func)),
         },
-        GlobalPlan::Computed | GlobalPlan::Imported => data.bytes.resize(size, 0),
-    }
+        GlobalPlan::Computed | GlobalPlan::Imported => {
+            data.bytes.resize(size, 0);
+            &mut data
+        }
+    };
     if data.addresses.is_empty() && data.bytes.iter().all(|byte| *byte == 0) {
         let id = writer.refer(Symbol::Global(index));
         writer.define_zero(id, size as u64, size as u64);
@@ -73,8 +101,8 @@ fn write_global(writer: &mut Writer, index: GlobalIndex) {
 /// An [`abi::Tag`].
 fn write_tag(writer: &mut Writer, index: TagIndex) {
     let name = writer.module.names.tag(index).unwrap_or_default();
-    let bytes = name.bytes().map(|byte| if byte == 0 { b'?' } else { byte }).chain([0]).collect();
-    let contents = Data { bytes, addresses: Vec::new() };
+    let bytes: Vec<u8> = name.bytes().map(|byte| if byte == 0 { b'?' } else { byte }).chain([0]).collect();
+    let contents = Data::from(bytes);
     let name = writer.local(&format!("w2n.tag.{}.name", index.as_u32()), StandardSection::ReadOnlyData, contents, 1);
     let mut data = Data::default();
     data.address(name).u32(index.as_u32()).u32(0);
@@ -176,7 +204,7 @@ fn write_data_segment(writer: &mut Writer, index: DataIndex) {
     match writer.layout.data[index] {
         SegmentPlan::Placed { .. } | SegmentPlan::Declared => data.u64(0).u64(0),
         SegmentPlan::Computed | SegmentPlan::Passive => {
-            let contents = Data { bytes: bytes.to_vec(), addresses: Vec::new() };
+            let contents = Data::from(bytes.to_vec());
             let name = format!("w2n.data.{}.bytes", index.as_u32());
             let contents = writer.local(&name, StandardSection::ReadOnlyData, contents, 16);
             data.address(contents).u64(bytes.len() as u64)

@@ -1,9 +1,10 @@
 //! The module's description for the runtime: [`abi::Image`] with memories, data runs, functions, names, sites and handlers.
 
+use super::bytes::Data;
 use super::handlers;
 use super::image;
 use super::text::Text;
-use super::writer::{Data, Writer};
+use super::writer::Writer;
 use crate::abi;
 use crate::code::{Code, CompiledFunction, Site};
 use crate::layout::Symbol;
@@ -25,8 +26,7 @@ pub fn write(writer: &mut Writer, code: &Code, text: &Text) -> Result<SymbolId> 
     let handlers = handlers::write(writer, code, text);
     let exception_globals = handlers::write_globals(writer);
     let exception_tables = handlers::write_tables(writer);
-    let text_section = writer.object.section_id(StandardSection::Text);
-    let text_symbol = writer.object.section_symbol(text_section);
+    let text_symbol = writer.text_start();
     let mut data = Data::default();
     data.address(memories).u64(n_memories);
     data.address(runs).u64(n_runs);
@@ -81,8 +81,9 @@ fn write_runs(writer: &mut Writer) -> (Option<SymbolId>, u64) {
     if runs.is_empty() {
         return (None, 0);
     }
-    let section = writer.object.add_section(Vec::new(), b".w2n.pages".to_vec(), SectionKind::Data);
-    let pages = writer.object.section_symbol(section);
+    let (segment, name) = writer.format.pages_section();
+    let section = writer.object.add_section(segment.into(), name.into(), SectionKind::Data);
+    let pages = writer.local_label("w2n.pages", section);
     let mut data = Data::default();
     for run in &runs {
         let offset = writer.object.append_section_data(section, &run.bytes, abi::HOST_PAGE);

@@ -1,42 +1,90 @@
-//! Frame information: `.eh_frame` (DWARF 5, 6.4; LSB "Exception Frames"), by `gimli`, so that debuggers and unwinders walk
-//! through our frames.
+//! Frame information, so that debuggers and unwinders walk through our frames: `.eh_frame` (DWARF 5, 6.4; LSB "Exception Frames"), by
+//! `gimli`, or `.pdata` and `.xdata` (PE format, "The .pdata Section").
 
 use super::text::Text;
 use super::writer::Writer;
-use crate::code::Code;
+use crate::code::{Code, Frame, RelocationKind};
 use crate::layout::Symbol;
 use anyhow::{Context, Result};
 use gimli::RunTimeEndian;
-use gimli::constants::{DW_EH_PE_pcrel, DW_EH_PE_sdata4};
+use gimli::constants::{DW_EH_PE_absptr, DW_EH_PE_pcrel, DW_EH_PE_sdata4, DwEhPe};
 use gimli::write::{EhFrame, EndianVec, FrameTable, RelocateWriter, Relocation, RelocationTarget};
-use object::elf;
-use object::write::StandardSection;
+use object::write::{SectionId, StandardSection, SymbolId};
+use object::{Architecture, BinaryFormat, Endianness, SectionKind};
 
 pub fn write(writer: &mut Writer, code: &Code, text: &Text) -> Result<()> {
+    match writer.format.binary {
+        BinaryFormat::Coff => write_windows(writer, code, text),
+        _ => return write_dwarf(writer, code),
+    }
+    Ok(())
+}
+
+fn write_dwarf(writer: &mut Writer, code: &Code) -> Result<()> {
     let Some(mut common) = code.frame_common.clone() else { return Ok(()) };
-    common.fde_address_encoding = gimli::constants::DwEhPe(DW_EH_PE_pcrel.0 | DW_EH_PE_sdata4.0);
+    let is_macho = writer.format.binary == BinaryFormat::MachO;
+    // Apple's tools want whole words.
+    let size = if is_macho { DW_EH_PE_absptr } else { DW_EH_PE_sdata4 };
+    common.fde_address_encoding = DwEhPe(DW_EH_PE_pcrel.0 | size.0);
     let mut table = FrameTable::default();
     let common = table.add_cie(common);
     for func in &code.functions {
-        if let Some(frame) = &func.frame {
+        if let Some(Frame::Dwarf(frame)) = &func.frame {
             table.add_fde(common, frame.clone());
         }
     }
-    let mut eh_frame = EhFrame::from(Section { data: EndianVec::new(RunTimeEndian::Little), relocations: Vec::new() });
+    let endian = match writer.format.endianness {
+        Endianness::Little => RunTimeEndian::Little,
+        Endianness::Big => RunTimeEndian::Big,
+    };
+    let mut eh_frame = EhFrame::from(Section { data: EndianVec::new(endian), relocations: Vec::new() });
     table.write_eh_frame(&mut eh_frame).context("frame information")?;
     let section = writer.object.section_id(StandardSection::EhFrame);
     writer.object.append_section_data(section, eh_frame.0.data.slice(), 8);
-    let text_section = writer.object.section_id(StandardSection::Text);
-    let text_symbol = writer.object.section_symbol(text_section);
+    let section_start = is_macho.then(|| writer.local_label("w2n.eh_frame", section));
     for relocation in &eh_frame.0.relocations {
         let RelocationTarget::Symbol(packed) = relocation.target else {
             unreachable!("frames refer to functions, never to sections");
         };
-        let start = text.offsets[&Symbol::unpack(packed)];
-        let addend = i64::from(start) + relocation.addend;
-        writer.add_relocation(section, relocation.offset as u64, text_symbol, elf::R_X86_64_PC32, addend);
+        let function = writer.refer(Symbol::unpack(packed));
+        let (offset, addend) = (relocation.offset as u64, relocation.addend);
+        match section_start {
+            Some(start) => {
+                writer.add_difference(section, offset, function, start, relocation.size.into(), addend - offset as i64);
+            }
+            None => writer.add_relocation(section, offset, function, RelocationKind::Relative4, addend),
+        }
     }
     Ok(())
+}
+
+/// A row of `.pdata` per function: where it begins, on x64 where it ends, and its record, all from the beginning of the image.
+fn write_windows(writer: &mut Writer, code: &Code, text: &Text) {
+    let records = code.functions.iter().zip(&text.starts).filter_map(|(func, start)| match &func.frame {
+        Some(Frame::Windows(record)) => Some((*start, func.bytes.len() as u32, record)),
+        _ => None,
+    });
+    let records: Vec<_> = records.collect();
+    if records.is_empty() {
+        return;
+    }
+    let text_start = writer.text_start();
+    let xdata = writer.object.add_section(Vec::new(), b".xdata".to_vec(), SectionKind::ReadOnlyData);
+    let pdata = writer.object.add_section(Vec::new(), b".pdata".to_vec(), SectionKind::ReadOnlyData);
+    let xdata_start = writer.local_label("w2n.xdata", xdata);
+    for (start, length, record) in records {
+        let place = writer.object.append_section_data(xdata, record, 4);
+        put_image_relative(writer, pdata, text_start, start.into());
+        if writer.format.architecture == Architecture::X86_64 {
+            put_image_relative(writer, pdata, text_start, (start + length).into());
+        }
+        put_image_relative(writer, pdata, xdata_start, place);
+    }
+}
+
+fn put_image_relative(writer: &mut Writer, section: SectionId, symbol: SymbolId, addend: u64) {
+    let offset = writer.object.append_section_data(section, &[0; 4], 4);
+    writer.add_image_relative(section, offset, symbol, addend as i64);
 }
 
 #[derive(Clone)]

@@ -1,7 +1,8 @@
 //! The tables by which the runtime finds where an exception lands, and where exceptions are kept: see [`abi::TryCall`].
 
+use super::bytes::Data;
 use super::text::Text;
-use super::writer::{Data, Writer};
+use super::writer::Writer;
 use crate::abi;
 use crate::code::Code;
 use crate::layout::{GlobalPlan, Symbol, is_exception};

@@ -4,9 +4,11 @@
 //! module refers to, so that nothing dead reaches the linker.
 
 pub mod assembly;
+mod bytes;
 mod data;
 mod describe;
 mod exports;
+mod format;
 mod frames;
 mod handlers;
 mod image;
@@ -21,9 +23,9 @@ use crate::code::Code;
 use crate::translate::Env;
 use crate::wasm::FuncIndex;
 use anyhow::{Context, Result};
+use format::Format;
 use interface::Item;
-use object::write::Object;
-use object::{Architecture, BinaryFormat, Endianness, SectionKind, SymbolScope};
+use object::SymbolScope;
 use std::collections::BTreeSet;
 use writer::Writer;
 
@@ -54,6 +56,8 @@ pub struct ProgramPlan {
     pub thread_start: Option<FuncIndex>,
     /// The WASI functions that reachable code calls.
     pub wasi: BTreeSet<String>,
+    /// Directory trees that the program carries; empty if there are none.
+    pub embedded: Vec<u8>,
     pub options: Vec<String>,
     /// C functions that the modules call directly: module and name of the import, and the symbol.
     pub foreign: Vec<[String; 3]>,
@@ -69,8 +73,9 @@ pub struct ProgramPlan {
 /// When two imports want the same symbol, or the code is too large for one object.
 pub fn write(env: &Env, instance: usize, code: &Code, role: &Role) -> Result<Vec<u8>> {
     let Env { module, layout, linkage, foreign, .. } = *env;
-    let object = Object::new(BinaryFormat::Elf, Architecture::X86_64, Endianness::Little);
-    let text = text::assemble(module, layout, code)?;
+    let format = Format::of(&code.triple);
+    let text = text::assemble(module, layout, code, format)?;
+    let object = (format, format.object(code));
     let mut writer = Writer::new(object, module, layout, linkage, role, imports::symbols(module, linkage, foreign)?);
     writer.define_functions(code, &text);
     let image = describe::write(&mut writer, code, &text)?;
@@ -89,7 +94,6 @@ pub fn write(env: &Env, instance: usize, code: &Code, role: &Role) -> Result<Vec
     data::write_needed(&mut writer);
     writer.write_aliases();
     frames::write(&mut writer, code, &text)?;
-    // Without this section linkers make the stack executable.
-    writer.object.add_section(Vec::new(), b".note.GNU-stack".to_vec(), SectionKind::Other);
+    writer.mark_stack();
     writer.object.write().context("can't write the object")
 }

@@ -1,12 +1,13 @@
 //! The description of an executable or a library: [`abi::Program`], and the options section that `wasm2native inspect` reads.
 
-use super::writer::{Data, Writer, image_symbol};
+use super::bytes::Data;
+use super::writer::{Writer, image_symbol};
 use super::{ProgramPlan, script};
 use crate::abi;
 use crate::layout::{Symbol, is_exception};
 use crate::wasm::structure;
 use object::write::{StandardSection, SymbolId};
-use object::{SectionKind, SymbolKind, SymbolScope};
+use object::{Architecture, SectionKind, SymbolKind, SymbolScope};
 use wasmparser::ValType;
 
 /// Writes the description. It stands in the object of the last instance, `instance`, whose image is `image`.
@@ -44,10 +45,14 @@ pub fn write(writer: &mut Writer, plan: &ProgramPlan, instance: usize, image: Sy
     data.address(options).u64(options_length);
     data.address(foreign).u64(foreign_length);
     data.address(wasi_imports).u64(wasi_imports_length);
+    let trees = &plan.embedded;
+    data.address((!trees.is_empty()).then(|| read_only(writer, "w2n.embedded", trees.clone()))).u64(trees.len() as u64);
     data.address(script).address(run_script);
     data.address(plan.thread_start.and_then(|func| writer.defined(Symbol::ArrayEntry(func))));
     data.address(start_wasi);
-    data.byte(plan.kind as u8).byte(u8::from(plan.fixed_powers)).byte(plan.cpu_level).byte(u8::from(plan.fatal_errors));
+    // Levels are a notion of x86-64.
+    let cpu_level = if writer.format.architecture == Architecture::X86_64 { plan.cpu_level } else { 0 };
+    data.byte(plan.kind as u8).byte(u8::from(plan.fixed_powers)).byte(cpu_level).byte(u8::from(plan.fatal_errors));
     data.bytes.resize(size_of::<abi::Program>(), 0);
     let symbol = writer.refer(Symbol::Program);
     let section = writer.object.section_id(StandardSection::Data);
@@ -59,9 +64,8 @@ fn write_shared(writer: &mut Writer) {
     let mut data = Data::default();
     data.u32(abi::VERSION);
     data.bytes.resize(size_of::<abi::Shared>(), 0);
-    let symbol = writer.local(abi::SHARED_SYMBOL, StandardSection::Data, data, 8);
-    writer.export_symbol(abi::SHARED_SYMBOL, symbol, SymbolScope::Dynamic);
-    writer.object.symbol_mut(symbol).weak = true;
+    let (symbol, section) = writer.mergeable(abi::SHARED_SYMBOL, SymbolScope::Dynamic, StandardSection::Data);
+    writer.define(symbol, section, data, 8);
 }
 
 /// Texts, each ended by a zero byte: their place, if there are any, and how many bytes they take.
@@ -77,16 +81,16 @@ fn write_words<'t>(
 }
 
 fn read_only(writer: &mut Writer, name: &str, bytes: Vec<u8>) -> SymbolId {
-    writer.local(name, StandardSection::ReadOnlyData, Data { bytes, addresses: Vec::new() }, 1)
+    writer.local(name, StandardSection::ReadOnlyData, Data::from(bytes), 1)
 }
 
 fn write_options(writer: &mut Writer, bytes: Vec<u8>) -> SymbolId {
-    let section =
-        writer.object.add_section(Vec::new(), abi::OPTIONS_SECTION.as_bytes().to_vec(), SectionKind::ReadOnlyData);
+    let (segment, name) = writer.format.options_section();
+    let section = writer.object.add_section(segment.into(), name.into(), SectionKind::ReadOnlyData);
     // One byte more, so that the section is never empty: it is how `inspect` knows our programs.
     let bytes = [bytes, vec![0]].concat();
     writer.object.append_section_data(section, &bytes, 1);
-    writer.object.section_symbol(section)
+    writer.local_label("w2n.options", section)
 }
 
 fn type_code(ty: &ValType) -> u8 {

@@ -1,6 +1,7 @@
 //! The commands of a test script: [`abi::Script`], in the object that holds the program's description.
 
-use super::writer::{Data, Writer, entry_symbol, image_symbol, provided_symbol};
+use super::bytes::Data;
+use super::writer::{Writer, entry_symbol, image_symbol, provided_symbol};
 use crate::abi::{self, Action, Outcome, Pattern, Value};
 use crate::resolve::Provider;
 use crate::wasm::FuncIndex;
@@ -86,10 +87,9 @@ pub fn write(writer: &mut Writer, commands: &[Command]) -> SymbolId {
         table.u64(0).u64(0).u64(0);
     }
     assert_eq!(table.bytes.len(), commands.len() * size_of::<abi::Command>());
-    let constant = |bytes| Data { bytes, addresses: Vec::new() };
-    let values = writer.local("w2n.script.values", StandardSection::ReadOnlyData, constant(pools.values), 16);
-    let patterns = writer.local("w2n.script.patterns", StandardSection::ReadOnlyData, constant(pools.patterns), 16);
-    let texts = writer.local("w2n.script.texts", StandardSection::ReadOnlyData, constant(pools.texts), 1);
+    let values = writer.local("w2n.script.values", StandardSection::ReadOnlyData, Data::from(pools.values), 16);
+    let patterns = writer.local("w2n.script.patterns", StandardSection::ReadOnlyData, Data::from(pools.patterns), 16);
+    let texts = writer.local("w2n.script.texts", StandardSection::ReadOnlyData, Data::from(pools.texts), 1);
     table.addresses.extend(pools.fixups.into_iter().map(|(at, pool, offset)| match pool {
         Pool::Values => (at, values, offset),
         Pool::Patterns => (at, patterns, offset),

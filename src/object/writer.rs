@@ -1,6 +1,8 @@
 //! What all parts of the object writer share: the object, the symbols defined so far, and those that something refers to.
 
 use super::Role;
+use super::bytes::Data;
+use super::format::Format;
 use super::imports::ImportSymbols;
 use super::text::Text;
 use crate::abi;
@@ -10,75 +12,50 @@ use crate::resolve::{Linkage, Provider};
 use crate::wasm::{Definition, EntityIndex, FuncIndex, Module};
 use cranelift_entity::EntityRef;
 use object::write::{self, Object, SectionId, StandardSection, SymbolId, SymbolSection};
-use object::{SymbolFlags, SymbolKind, SymbolScope, elf};
+use object::{BinaryFormat, ComdatKind, SectionKind, SymbolFlags, SymbolKind, SymbolScope};
 use std::collections::HashMap;
 
 pub struct Writer<'a> {
     pub object: Object<'static>,
+    pub format: Format,
     pub module: &'a Module<'a>,
     pub layout: &'a Layout,
     pub linkage: &'a Linkage,
     pub role: &'a Role<'a>,
     imports: ImportSymbols,
     symbols: HashMap<Symbol, SymbolId>,
-    runtime: HashMap<&'static str, SymbolId>,
+    /// Symbols that others define, by name: several imports may stand for one C function.
+    external: HashMap<String, SymbolId>,
+    text_start: Option<SymbolId>,
+    /// Symbols for places in the code, which RISC-V's relocations want.
+    labels: HashMap<u32, SymbolId>,
     /// Symbols that were referred to and have no definition yet.
     pub needed: Vec<Symbol>,
     /// Global names for symbols of this object, see [`Writer::write_aliases`].
     pub aliases: Vec<(String, Symbol, SymbolScope)>,
 }
 
-/// A piece of data with the addresses in it.
-#[derive(Default)]
-pub struct Data {
-    pub bytes: Vec<u8>,
-    pub addresses: Vec<(u64, SymbolId, i64)>,
-}
-
-impl Data {
-    pub fn u64(&mut self, value: u64) -> &mut Data {
-        self.bytes.extend_from_slice(&value.to_le_bytes());
-        self
-    }
-
-    pub fn u32(&mut self, value: u32) -> &mut Data {
-        self.bytes.extend_from_slice(&value.to_le_bytes());
-        self
-    }
-
-    pub fn byte(&mut self, value: u8) -> &mut Data {
-        self.bytes.push(value);
-        self
-    }
-
-    /// The address of `symbol`, or null.
-    pub fn address(&mut self, symbol: impl Into<Option<SymbolId>>) -> &mut Data {
-        if let Some(symbol) = symbol.into() {
-            self.addresses.push((self.bytes.len() as u64, symbol, 0));
-        }
-        self.u64(0)
-    }
-}
-
 impl<'a> Writer<'a> {
     pub fn new(
-        object: Object<'static>,
+        (format, object): (Format, Object<'static>),
         module: &'a Module<'a>,
         layout: &'a Layout,
         linkage: &'a Linkage,
         role: &'a Role<'a>,
         imports: ImportSymbols,
     ) -> Self {
-        let (symbols, runtime) = (HashMap::new(), HashMap::new());
         Writer {
             object,
+            format,
             module,
             layout,
             linkage,
             role,
             imports,
-            symbols,
-            runtime,
+            symbols: HashMap::new(),
+            external: HashMap::new(),
+            text_start: None,
+            labels: HashMap::new(),
             needed: Vec::new(),
             aliases: Vec::new(),
         }
@@ -103,24 +80,95 @@ impl<'a> Writer<'a> {
             self.symbols.insert(func.symbol, symbol);
         }
         for relocation in &text.relocations {
-            self.relocate_code(section, relocation);
+            match relocation.kind {
+                RelocationKind::FromNext4 => {
+                    let next = text.starts.binary_search(&(relocation.offset + 4));
+                    let next = code.functions[next.expect("a function begins there")].symbol;
+                    self.relocate_from(section, relocation, self.symbols[&next]);
+                }
+                _ => self.relocate_code(section, relocation),
+            }
         }
+    }
+
+    /// The first byte of the code.
+    pub fn text_start(&mut self) -> SymbolId {
+        if let Some(symbol) = self.text_start {
+            return symbol;
+        }
+        let section = self.object.section_id(StandardSection::Text);
+        let symbol = self.local_label("w2n.text", section);
+        *self.text_start.insert(symbol)
+    }
+
+    /// A local symbol at the beginning of a section. Section symbols are nothing that all formats can refer to.
+    pub fn local_label(&mut self, name: &str, section: SectionId) -> SymbolId {
+        let symbol = self.undefined(name.to_owned(), SymbolKind::Data);
+        self.object.symbol_mut(symbol).scope = SymbolScope::Compilation;
+        self.set_place(symbol, section, 0, 0);
+        symbol
     }
 
     fn relocate_code(&mut self, section: SectionId, relocation: &Relocation) {
         let symbol = match relocation.target {
             Target::Symbol(symbol) => self.refer(symbol),
             Target::Runtime(name) => self.runtime_symbol(name),
-            Target::Here(_) => unreachable!("text::assemble resolved it"),
+            Target::Here(offset) => self.code_label(section, offset),
         };
-        let r_type = match relocation.kind {
-            RelocationKind::Absolute8 => elf::R_X86_64_64,
-            RelocationKind::Relative4 => elf::R_X86_64_PC32,
-            RelocationKind::Call4 => elf::R_X86_64_PLT32,
-            RelocationKind::GotRelative4 => elf::R_X86_64_GOTPCREL,
-            RelocationKind::ThreadLocal4 => elf::R_X86_64_TLSGD,
-        };
-        self.add_relocation(section, u64::from(relocation.offset), symbol, r_type, relocation.addend);
+        self.add_relocation(section, u64::from(relocation.offset), symbol, relocation.kind, relocation.addend);
+    }
+
+    /// The distance of the target from `next`, which stands behind the field. Mach-O has a difference of symbols for it, the other
+    /// formats the distance from the field.
+    fn relocate_from(&mut self, section: SectionId, relocation: &Relocation, next: SymbolId) {
+        let Target::Symbol(symbol) = relocation.target else { panic!("signatures have symbols") };
+        let symbol = self.refer(symbol);
+        let offset = u64::from(relocation.offset);
+        match self.format.binary {
+            BinaryFormat::MachO => self.add_difference(section, offset, symbol, next, 4, 0),
+            _ => self.add_relocation(section, offset, symbol, relocation.kind, -4),
+        }
+    }
+
+    /// Mach-O: `minuend - subtrahend + addend` in a field of `size` bytes.
+    pub fn add_difference(
+        &mut self,
+        section: SectionId,
+        offset: u64,
+        minuend: SymbolId,
+        subtrahend: SymbolId,
+        size: u32,
+        addend: i64,
+    ) {
+        let flags = self.format.minuend(size.trailing_zeros() as u8);
+        let relocation = write::Relocation { offset, symbol: minuend, addend, flags };
+        self.object
+            .add_relocation_with_subtractor(section, relocation, Some(subtrahend))
+            .expect("Mach-O knows differences");
+    }
+
+    /// COFF: 4 bytes, where `symbol + addend` lies in the image.
+    pub fn add_image_relative(&mut self, section: SectionId, offset: u64, symbol: SymbolId, addend: i64) {
+        let flags = self.format.image_relative();
+        self.object
+            .add_relocation(section, write::Relocation { offset, symbol, addend, flags })
+            .expect("COFF knows where things lie in the image");
+    }
+
+    /// A symbol for the instruction at `offset`, which another relocation refers to.
+    fn code_label(&mut self, section: SectionId, offset: u32) -> SymbolId {
+        *self.labels.entry(offset).or_insert_with(|| {
+            self.object.add_symbol(write::Symbol {
+                name: format!(".L{offset:x}").into_bytes(),
+                value: u64::from(offset),
+                size: 0,
+                kind: SymbolKind::Label,
+                scope: SymbolScope::Compilation,
+                weak: false,
+                section: SymbolSection::Section(section),
+                flags: SymbolFlags::None,
+            })
+        })
     }
 
     pub fn add_relocation(
@@ -128,13 +176,13 @@ impl<'a> Writer<'a> {
         section: SectionId,
         offset: u64,
         symbol: SymbolId,
-        r_type: elf::RelocationType,
+        kind: RelocationKind,
         addend: i64,
     ) {
-        let flags = object::RelocationFlags::Elf { r_type };
+        let flags = self.format.relocation(kind);
         self.object
             .add_relocation(section, write::Relocation { offset, symbol, addend, flags })
-            .expect("ELF takes every relocation with explicit flags");
+            .expect("the format has every relocation of its processor");
     }
 
     /// The symbol's number in the object; data not yet defined is noted as needed.
@@ -143,23 +191,48 @@ impl<'a> Writer<'a> {
             return id;
         }
         let id = match self.external_name(symbol) {
-            Some((name, kind)) => self.undefined(name, kind),
+            Some((name, kind)) => self.external(name, kind),
             None => {
                 self.needed.push(symbol);
-                self.object.add_symbol(write::Symbol {
-                    name: data_name(self.layout, symbol).into_bytes(),
-                    value: 0,
-                    size: 0,
-                    kind: if self.layout.is_per_thread(symbol) { SymbolKind::Tls } else { SymbolKind::Data },
-                    scope: self.data_scope(symbol),
-                    weak: matches!(symbol, Symbol::Signature(_)),
-                    section: SymbolSection::Undefined,
-                    flags: SymbolFlags::None,
-                })
+                match symbol {
+                    Symbol::Signature(_) => {
+                        let name = data_name(self.layout, symbol);
+                        self.mergeable(&name, SymbolScope::Linkage, StandardSection::ReadOnlyData).0
+                    }
+                    _ => {
+                        let kind = if self.layout.is_per_thread(symbol) { SymbolKind::Tls } else { SymbolKind::Data };
+                        let id = self.undefined(data_name(self.layout, symbol), kind);
+                        self.object.symbol_mut(id).scope = SymbolScope::Compilation;
+                        id
+                    }
+                }
             }
         };
         self.symbols.insert(symbol, id);
         id
+    }
+
+    /// A new symbol of which the linker keeps one among all that objects define, and the section where it has to be defined. COFF has
+    /// sections for that, of which the linker keeps one; the symbols of such a section have to stand in this order, and GNU's linker
+    /// goes by the section's name.
+    pub fn mergeable(&mut self, name: &str, scope: SymbolScope, section: StandardSection) -> (SymbolId, SectionId) {
+        let is_coff = self.format.binary == BinaryFormat::Coff;
+        let section = if is_coff {
+            let section = self.object.add_subsection(section, name.as_bytes());
+            self.object.section_symbol(section);
+            section
+        } else {
+            self.object.section_id(section)
+        };
+        let symbol = self.undefined(name.to_owned(), SymbolKind::Data);
+        let data = self.object.symbol_mut(symbol);
+        data.scope = scope;
+        data.weak = !is_coff;
+        data.section = SymbolSection::Section(section);
+        if is_coff {
+            self.object.add_comdat(write::Comdat { kind: ComdatKind::Any, symbol, sections: vec![section] });
+        }
+        (symbol, section)
     }
 
     /// The function's symbol if it has code, here or in another module; functions that nothing reaches have none.
@@ -176,11 +249,15 @@ impl<'a> Writer<'a> {
 
     /// A symbol of the runtime or of the C library.
     pub fn runtime_symbol(&mut self, name: &'static str) -> SymbolId {
-        if let Some(&id) = self.runtime.get(name) {
+        self.external(name.to_owned(), SymbolKind::Text)
+    }
+
+    fn external(&mut self, name: String, kind: SymbolKind) -> SymbolId {
+        if let Some(&id) = self.external.get(&name) {
             return id;
         }
-        let id = self.undefined(name.to_owned(), SymbolKind::Text);
-        self.runtime.insert(name, id);
+        let id = self.undefined(name.clone(), kind);
+        self.external.insert(name, id);
         id
     }
 
@@ -200,9 +277,9 @@ impl<'a> Writer<'a> {
     /// Gives a symbol made by [`Writer::refer`] its place.
     pub fn define(&mut self, symbol: SymbolId, section: SectionId, data: Data, alignment: u64) {
         let size = data.bytes.len() as u64;
-        let offset = self.object.append_section_data(section, &data.bytes, alignment);
+        let offset = self.object.append_section_data(section, &data.in_order(self.format.endianness), alignment);
         for (at, target, addend) in data.addresses {
-            self.add_relocation(section, offset + at, target, elf::R_X86_64_64, addend);
+            self.add_relocation(section, offset + at, target, RelocationKind::Absolute8, addend);
         }
         self.set_place(symbol, section, offset, size);
     }
@@ -224,6 +301,13 @@ impl<'a> Writer<'a> {
         symbol.size = size;
     }
 
+    /// ELF: says that nothing here runs on the stack. Without it linkers make the stack executable.
+    pub fn mark_stack(&mut self) {
+        if self.format.binary == BinaryFormat::Elf {
+            self.object.add_section(Vec::new(), b".note.GNU-stack".to_vec(), SectionKind::Other);
+        }
+    }
+
     /// A new local symbol for `data`.
     pub fn local(&mut self, name: &str, section: StandardSection, data: Data, alignment: u64) -> SymbolId {
         let section = self.object.section_id(section);
@@ -235,8 +319,9 @@ impl<'a> Writer<'a> {
 
     /// Makes a local symbol visible to whom the object is linked with, under another name.
     pub fn export_symbol(&mut self, name: &str, symbol: SymbolId, scope: SymbolScope) {
+        let prefix = self.object.mangling().global_prefix();
         let symbol = self.object.symbol_mut(symbol);
-        symbol.name = name.as_bytes().to_vec();
+        symbol.name = prefix.into_iter().chain(name.bytes()).collect();
         symbol.scope = scope;
     }
 
@@ -323,13 +408,6 @@ impl<'a> Writer<'a> {
             _ => None,
         }
     }
-
-    fn data_scope(&self, symbol: Symbol) -> SymbolScope {
-        match (symbol, self.role) {
-            (Symbol::Signature(_), _) => SymbolScope::Linkage,
-            _ => SymbolScope::Compilation,
-        }
-    }
 }
 
 /// Name of the symbol under which other modules of the program reach an entity.
@@ -368,6 +446,11 @@ fn data_name(layout: &Layout, symbol: Symbol) -> String {
         Symbol::Data(index) => format!("w2n.data.{}", index.as_u32()),
         Symbol::Element(index) => format!("w2n.elem.{}", index.as_u32()),
         Symbol::Signature(index) => layout.signatures[index].clone(),
+        Symbol::Slot(EntityIndex::Function(index)) => format!("w2n.slot.function.{}", index.as_u32()),
+        Symbol::Slot(EntityIndex::Global(index)) => format!("w2n.slot.global.{}", index.as_u32()),
+        Symbol::Slot(EntityIndex::Memory(index)) => format!("w2n.slot.memory.{}", index.as_u32()),
+        Symbol::Slot(EntityIndex::Table(index)) => format!("w2n.slot.table.{}", index.as_u32()),
+        Symbol::Slot(EntityIndex::Tag(index)) => format!("w2n.slot.tag.{}", index.as_u32()),
         Symbol::CallbackPool(index) => format!("w2n.callbacks.{}.pool", index.as_u32()),
         Symbol::Program => abi::PROGRAM_SYMBOL.to_owned(),
         other => panic!("{other:?} is no data"),

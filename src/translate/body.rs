@@ -8,7 +8,7 @@ use crate::wasm::FuncIndex;
 use anyhow::{Context, Result};
 use cranelift_codegen::ir::{self, SourceLoc, Value};
 use std::mem;
-use wasmparser::{FunctionBody, OperatorsReader};
+use wasmparser::{FunctionBody, OperatorsReader, ValType};
 
 pub fn validate(env: &Env, func: FuncIndex, state: &mut State) -> Result<()> {
     let mut validator = env.module.validator(func).into_validator(mem::take(&mut state.validator));
@@ -41,7 +41,9 @@ pub fn translate(env: &Env, func: FuncIndex, state: &mut State, out: &mut ir::Fu
         translator.builder.set_srcloc(location(offset));
         while hints.next_if(|hint| u64::from(hint.offset) < offset - start).is_some() {}
         translator.hint = hints.next_if(|hint| u64::from(hint.offset) == offset - start).map(|hint| hint.taken);
-        operator::translate(&mut translator, &operator).with_context(|| format!("at offset {offset:#x}"))?;
+        operator::translate(&mut translator, &operator)
+            .and_then(|()| translator.check_result())
+            .with_context(|| format!("at offset {offset:#x}"))?;
     }
     operators.finish()?;
     translator.finish();
@@ -50,6 +52,16 @@ pub fn translate(env: &Env, func: FuncIndex, state: &mut State, out: &mut ir::Fu
 }
 
 impl Translator<'_> {
+    /// Whether the machine can hold what an operator left: vectors are values that appear on the stack first.
+    fn check_result(&self) -> Result<()> {
+        if self.env.machine.vectors || !self.reachable {
+            return Ok(());
+        }
+        let is_vector = |value: &Value| self.type_of(*value).is_vector();
+        let vector = self.scratch.stack.last().copied().filter(is_vector).map(|_| ValType::V128);
+        super::check_vectors(self.env, vector.as_slice())
+    }
+
     /// Variable `i` is local `i`: parameters with their values, the others zero.
     fn declare_locals(&mut self, func: FuncIndex, params: &[Value], body: &FunctionBody) -> Result<()> {
         let ty = self.env.module.function_type(func);
@@ -60,6 +72,7 @@ impl Translator<'_> {
         }
         for group in body.get_locals_reader()? {
             let (count, ty) = group?;
+            super::check_vectors(self.env, &[ty])?;
             let ty = value_type(ty);
             let zero = self.zero(ty);
             for _ in 0..count {

@@ -158,8 +158,10 @@ impl Translator<'_> {
     /// Everything is loaded before anything is stored, so that the ranges may overlap.
     fn copy_short(&mut self, destination: MemoryIndex, source: MemoryIndex, to: Value, from: Value, length: u64) {
         let flags = self.short_flags(source);
-        let pieces: Vec<_> =
-            pieces(length).map(|(ty, offset)| (self.builder.ins().load(ty, flags, from, offset), offset)).collect();
+        let widest = self.widest_access();
+        let pieces: Vec<_> = pieces(length, widest)
+            .map(|(ty, offset)| (self.builder.ins().load(ty, flags, from, offset), offset))
+            .collect();
         let flags = self.short_flags(destination);
         for (piece, offset) in pieces {
             self.builder.ins().store(flags, piece, to, offset);
@@ -169,7 +171,7 @@ impl Translator<'_> {
     fn fill_short(&mut self, memory: MemoryIndex, to: Value, byte: Value, length: u64) {
         let flags = self.short_flags(memory);
         let byte = self.builder.ins().ireduce(types::I8, byte);
-        for (ty, offset) in pieces(length) {
+        for (ty, offset) in pieces(length, self.widest_access()) {
             let value = match ty {
                 types::I8 => byte,
                 types::I8X16 => self.builder.ins().splat(types::I8X16, byte),
@@ -184,6 +186,10 @@ impl Translator<'_> {
         }
     }
 
+    fn widest_access(&self) -> u64 {
+        if self.env.machine.vectors { 16 } else { 8 }
+    }
+
     /// Flags for accesses whose bounds were checked, but which may lie anywhere.
     fn short_flags(&mut self, memory: MemoryIndex) -> MemFlagsData {
         self.checked(memory).with_notrap()
@@ -195,11 +201,11 @@ fn is_empty(plan: SegmentPlan) -> bool {
     matches!(plan, SegmentPlan::Placed { .. } | SegmentPlan::Declared)
 }
 
-/// Cuts a length into accesses, widest first, each with its offset.
-fn pieces(length: u64) -> impl Iterator<Item = (Type, i32)> {
+/// Cuts a length into accesses of at most `widest` bytes, widest first, each with its offset.
+fn pieces(length: u64, widest: u64) -> impl Iterator<Item = (Type, i32)> {
     let mut offset = 0;
     std::iter::from_fn(move || {
-        let ty = match length - offset {
+        let ty = match (length - offset).min(widest) {
             0 => return None,
             16.. => types::I8X16,
             8.. => types::I64,

@@ -100,14 +100,16 @@ impl Translator<'_> {
         }
         let ty = self.env.module.function_type(func);
         let callee = self.callee(Symbol::Import(func));
+        let args = self.pass_to_c(ty.params(), args);
         if !signature::returns_structure(ty) {
-            let call = self.builder.ins().call(callee, args);
-            return self.results(call).to_vec();
+            let call = self.builder.ins().call(callee, &args);
+            let results = self.results(call).to_vec();
+            return self.take_from_c(ty.results(), &results);
         }
-        let (offsets, size) = signature::results_structure(ty);
+        let (offsets, size) = signature::results_structure(self.env, ty);
         let slot = self.builder.create_sized_stack_slot(StackSlotData::new(StackSlotKind::ExplicitSlot, size, 4));
         let structure = self.builder.ins().stack_addr(POINTER, slot, 0);
-        let args: Vec<_> = [structure].iter().chain(args).copied().collect();
+        let args: Vec<_> = [structure].into_iter().chain(args).collect();
         self.builder.ins().call(callee, &args);
         let load = |(&result, offset): (_, u32)| {
             self.builder.ins().load(value_type(result), MemFlagsData::trusted(), structure, offset as i32)

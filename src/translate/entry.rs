@@ -3,13 +3,13 @@
 use super::signature::POINTER;
 use super::thunk::thunk;
 use super::translator::Translator;
-use super::{Env, begin};
+use super::{Env, begin, convention};
 use crate::abi::{Builtin, Memory, Program, READY};
 use crate::layout::Symbol;
 use crate::wasm::{FuncIndex, MemoryIndex};
 use cranelift_codegen::ir::condcodes::IntCC;
 use cranelift_codegen::ir::{
-    self, AbiParam, InstBuilder, MemFlagsData, Signature, StackSlotData, StackSlotKind, Type, Value, types,
+    self, InstBuilder, MemFlagsData, Signature, StackSlotData, StackSlotKind, Type, Value, types,
 };
 use std::mem::offset_of;
 
@@ -55,8 +55,8 @@ fn memory_field(env: &Env, symbol: Symbol, memory: MemoryIndex, offset: usize, o
 
 fn signature(env: &Env, params: &[Type], result: Type) -> Signature {
     let mut signature = Signature::new(env.target.default_call_conv);
-    signature.params.extend(params.iter().copied().map(AbiParam::new));
-    signature.returns.push(AbiParam::new(result));
+    signature.params.extend(params.iter().map(|&ty| convention::extended(env, ty)));
+    signature.returns.push(convention::extended(env, result));
     signature
 }
 

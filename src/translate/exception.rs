@@ -13,8 +13,8 @@ use crate::abi::{Builtin, Exception, Trap, Value as Slot};
 use crate::layout::Symbol;
 use crate::wasm::TagIndex;
 use cranelift_codegen::ir::{
-    Block, BlockArg, Endianness, ExceptionTableData, ExceptionTableItem, ExceptionTag, FuncRef, Inst, InstBuilder,
-    MemFlagsData, SigRef, Value, types,
+    Block, BlockArg, ExceptionTableData, ExceptionTableItem, ExceptionTag, FuncRef, Inst, InstBuilder, MemFlagsData,
+    SigRef, Value, types,
 };
 use wasmparser::{Catch, RefType, TryTable, ValType};
 
@@ -219,8 +219,9 @@ fn tag_of(catch: &Catch) -> Option<TagIndex> {
     }
 }
 
+/// The runtime looks for references among the values: they are in the byte order of the machine.
 fn value_flags() -> MemFlagsData {
-    MemFlagsData::trusted().with_endianness(Endianness::Little)
+    MemFlagsData::trusted()
 }
 
 fn value_offset(i: usize) -> i32 {

@@ -17,6 +17,7 @@ mod bulk;
 mod call;
 mod callback;
 mod control;
+mod convention;
 mod entry;
 mod exception;
 mod foreign;
@@ -40,13 +41,13 @@ use crate::foreign::Foreign;
 use crate::layout::{Layout, Symbol};
 use crate::resolve::Linkage;
 use crate::wasm::{FuncIndex, Module};
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, bail};
 use cranelift_codegen::ir;
 use cranelift_codegen::isa::TargetFrontendConfig;
 use cranelift_frontend::FunctionBuilderContext;
 use std::collections::BTreeSet;
 use variadic::CAbi;
-use wasmparser::FuncValidatorAllocations;
+use wasmparser::{FuncValidatorAllocations, ValType};
 
 /// What every function of a module is translated with.
 #[derive(Copy, Clone)]
@@ -65,10 +66,26 @@ pub struct Env<'a> {
     pub target: TargetFrontendConfig,
     /// Mask what a compare found outside; see [`Translator::guard`](translator::Translator::guard).
     pub spectre_masks: bool,
-    /// Relaxed SIMD may use the instructions of x86-64 up to SSE4.1.
-    pub x86: bool,
+    pub machine: Machine,
+}
+
+/// What translation has to know of the processor.
+#[derive(Copy, Clone, Debug, PartialEq, Eq)]
+pub struct Machine {
+    pub architecture: Architecture,
+    /// It has registers of 128 bits; without them a `v128` can't be had.
+    pub vectors: bool,
     /// Relaxed SIMD may multiply and add in one instruction.
     pub fused_multiply_add: bool,
+}
+
+#[derive(Copy, Clone, Debug, PartialEq, Eq)]
+pub enum Architecture {
+    /// With the instructions up to SSE4.1.
+    X86_64,
+    Aarch64,
+    Riscv64,
+    S390x,
 }
 
 /// Allocations that outlive a function: make one per thread and pass it again and again.
@@ -147,6 +164,19 @@ pub fn translate_initialize(env: &Env, out: &mut ir::Function) -> bool {
         initialize::translate(env, out);
         true
     }
+}
+
+/// Whether the machine has registers for values of these types.
+///
+/// # Errors
+/// When one is a `v128` and there are no vectors: names the flag that helps.
+pub fn check_vectors(env: &Env, types: &[ValType]) -> Result<()> {
+    if !env.machine.vectors && types.contains(&ValType::V128) {
+        bail!(
+            "v128 needs vector registers, which riscv64 has with the extension V only\nhelp: --cpu rv64gcv compiles for it"
+        );
+    }
+    Ok(())
 }
 
 /// Makes `out` an empty function of that name and signature.

@@ -4,6 +4,7 @@
 //! a structure
 //! of its results in order, each aligned as C aligns it ([`results_structure`]).
 
+use super::{Env, convention};
 use crate::abi::{BUILTINS, Builtin};
 use cranelift_codegen::ir::{AbiParam, Signature, Type, types};
 use cranelift_codegen::isa::{CallConv, TargetFrontendConfig};
@@ -32,15 +33,18 @@ pub fn internal(ty: &FuncType) -> Signature {
     signature
 }
 
-/// The platform's C convention.
-pub fn c(target: &TargetFrontendConfig, ty: &FuncType) -> Signature {
-    let mut signature = Signature::new(target.default_call_conv);
+/// The platform's C convention, for what [`Translator::pass_to_c`] and [`Translator::take_from_c`] convert.
+///
+/// [`Translator::pass_to_c`]: super::translator::Translator::pass_to_c
+/// [`Translator::take_from_c`]: super::translator::Translator::take_from_c
+pub fn c(env: &Env, ty: &FuncType) -> Signature {
+    let mut signature = Signature::new(env.target.default_call_conv);
     if returns_structure(ty) {
         signature.params.push(AbiParam::new(POINTER));
     } else {
-        signature.returns.extend(abi_params(ty.results()));
+        signature.returns.extend(convention::abi_params(env, ty.results()));
     }
-    signature.params.extend(abi_params(ty.params()));
+    signature.params.extend(convention::abi_params(env, ty.params()));
     signature
 }
 
@@ -52,22 +56,23 @@ pub fn array_entry(target: &TargetFrontendConfig) -> Signature {
 }
 
 /// A function of the runtime, from the letters of [`BUILTINS`].
-pub fn builtin(target: &TargetFrontendConfig, builtin: Builtin) -> Signature {
+pub fn builtin(env: &Env, builtin: Builtin) -> Signature {
     let (_, params, results) = BUILTINS[builtin as usize];
     let letter = |letter| {
-        AbiParam::new(match letter {
+        let ty = match letter {
             b'p' => POINTER,
             b'i' => types::I32,
             b'l' => types::I64,
             b'f' => types::F32,
             b'd' => types::F64,
             other => panic!("no builtin has a parameter of type `{}`", char::from(other)),
-        })
+        };
+        convention::extended(env, ty)
     };
     let convention = match builtin {
-        // It can land, which only the internal convention allows for. One word is passed in the same register by either.
+        // It can land, which only the internal convention allows for.
         Builtin::Throw => CallConv::Tail,
-        _ => target.default_call_conv,
+        _ => env.target.default_call_conv,
     };
     let mut signature = Signature::new(convention);
     signature.params.extend(params.bytes().map(letter));
@@ -81,13 +86,14 @@ pub fn returns_structure(ty: &FuncType) -> bool {
 }
 
 /// Byte offset of each result in the structure of results, and the structure's size.
-pub fn results_structure(ty: &FuncType) -> (Vec<u32>, u32) {
+pub fn results_structure(env: &Env, ty: &FuncType) -> (Vec<u32>, u32) {
     let mut size = 0u32;
     let mut alignment = 1;
     let offsets = ty.results().iter().map(|&result| {
         let bytes = value_type(result).bytes();
-        alignment = alignment.max(bytes);
-        let offset = size.next_multiple_of(bytes);
+        let aligned = convention::alignment(env, value_type(result));
+        alignment = alignment.max(aligned);
+        let offset = size.next_multiple_of(aligned);
         size = offset + bytes;
         offset
     });

@@ -7,7 +7,7 @@ use super::signature::{self, POINTER};
 use super::translator::{Translator, trap_code};
 use crate::abi::{Builtin, Memory, Trap};
 use crate::layout::Symbol;
-use crate::wasm::{Definition, FuncIndex, GlobalIndex, MemoryIndex, TableIndex, TypeIndex};
+use crate::wasm::{Definition, EntityIndex, FuncIndex, GlobalIndex, MemoryIndex, TableIndex, TypeIndex};
 use cranelift_codegen::ir::{
     AliasRegion, AliasRegionData, Endianness, ExtFuncData, ExternalName, FuncRef, GlobalValueData, InstBuilder,
     MemFlagsData, SigRef, Signature, Value,
@@ -33,15 +33,22 @@ impl Region {
 impl Translator<'_> {
     /// The address of a symbol.
     pub fn address_of(&mut self, symbol: Symbol) -> Value {
+        match self.slot_of(symbol) {
+            Some(entity) => self.address_in_slot(entity),
+            None => self.near_address(symbol),
+        }
+    }
+
+    /// The address of a symbol that the linker puts next to the code.
+    fn near_address(&mut self, symbol: Symbol) -> Value {
         let value = match self.scratch.symbols.get(&symbol) {
             Some(value) => *value,
             None => {
-                let colocated = self.is_colocated(symbol);
                 let name = self.builder.func.declare_imported_user_function(symbol.encode());
                 let value = self.builder.func.create_global_value(GlobalValueData::Symbol {
                     name: ExternalName::user(name),
                     offset: 0.into(),
-                    colocated,
+                    colocated: true,
                     tls: self.env.layout.is_per_thread(symbol),
                 });
                 self.scratch.symbols.insert(symbol, value);
@@ -56,11 +63,13 @@ impl Translator<'_> {
 
     /// The address of an imported function's C symbol, which may be far away: a shared library's.
     pub fn address_of_import(&mut self, func: FuncIndex) -> Value {
-        let name = self.builder.func.declare_imported_user_function(Symbol::Import(func).encode());
-        let name = ExternalName::user(name);
-        let value = GlobalValueData::Symbol { name, offset: 0.into(), colocated: false, tls: false };
-        let value = self.builder.func.create_global_value(value);
-        self.builder.ins().symbol_value(POINTER, value)
+        self.address_in_slot(EntityIndex::Function(func))
+    }
+
+    fn address_in_slot(&mut self, entity: EntityIndex) -> Value {
+        let slot = self.near_address(Symbol::Slot(entity));
+        let flags = MemFlagsData::trusted().with_readonly().with_can_move();
+        self.builder.ins().load(POINTER, flags, slot, 0)
     }
 
     /// The first byte of a memory. The one place that knows how it is found.
@@ -71,9 +80,9 @@ impl Translator<'_> {
         self.builder.ins().load(POINTER, flags, descriptor, offset_of!(Memory, base) as i32)
     }
 
-    /// Flags of accesses that cannot fail.
+    /// Flags of accesses that cannot fail, to what is ours and not Wasm's: in the byte order of the machine.
     pub fn trusted(&mut self, region: Region) -> MemFlagsData {
-        MemFlagsData::trusted().with_endianness(Endianness::Little).with_alias_region(self.region(region))
+        MemFlagsData::trusted().with_alias_region(self.region(region))
     }
 
     /// Flags of accesses to a Wasm address, which the guard behind the memory checks.
@@ -102,18 +111,19 @@ impl Translator<'_> {
         }))
     }
 
-    /// Whether the linker will put `symbol` next to the code, so that no indirection is needed to reach it.
-    fn is_colocated(&self, symbol: Symbol) -> bool {
-        let Env { module, linkage, .. } = self.env;
-        match symbol {
-            // Called, never addressed: where it is far away, the linker calls through a stub.
-            Symbol::Import(_) => true,
-            Symbol::Global(it) if self.env.layout.globals_shown.contains(it) => false,
-            Symbol::Global(it) => module.globals[it].definition.import().is_none() || linkage.global(it).is_some(),
-            Symbol::Table(it) => module.tables[it].definition.import().is_none() || linkage.table(it).is_some(),
-            Symbol::Tag(it) => module.tags[it].definition.import().is_none() || linkage.tag(it).is_some(),
-            _ => true,
-        }
+    /// What `symbol` stands for, if the linker may put it far away, or the loader in a library: others define it, or it is a global that
+    /// a host's own copy may replace. Everything else stands next to the code. So do imported functions: they are called, never
+    /// addressed, and where they are far away, the linker calls through a stub.
+    fn slot_of(&self, symbol: Symbol) -> Option<EntityIndex> {
+        let Env { module, linkage, layout, .. } = self.env;
+        let (entity, imported) = match symbol {
+            Symbol::Global(it) if layout.globals_shown.contains(it) => return Some(EntityIndex::Global(it)),
+            Symbol::Global(it) => (EntityIndex::Global(it), is_import(Some(&module.globals[it].definition))),
+            Symbol::Table(it) => (EntityIndex::Table(it), is_import(Some(&module.tables[it].definition))),
+            Symbol::Tag(it) => (EntityIndex::Tag(it), is_import(Some(&module.tags[it].definition))),
+            _ => return None,
+        };
+        (imported && linkage.provider(entity).is_none()).then_some(entity)
     }
 
     /// The internal signature of a function type.
@@ -135,9 +145,9 @@ impl Translator<'_> {
             Symbol::Function(func) => self.signature(self.env.module.functions[func].ty),
             Symbol::Import(func) => {
                 let ty = self.env.module.function_type(func);
-                self.builder.import_signature(signature::c(&self.env.target, ty))
+                self.builder.import_signature(signature::c(self.env, ty))
             }
-            Symbol::Builtin(it) => self.builder.import_signature(signature::builtin(&self.env.target, it)),
+            Symbol::Builtin(it) => self.builder.import_signature(signature::builtin(self.env, it)),
             other => panic!("{other:?} is never called"),
         };
         self.declare_callee(symbol, signature)
@@ -153,12 +163,11 @@ impl Translator<'_> {
     }
 
     fn declare_callee(&mut self, symbol: Symbol, signature: SigRef) -> FuncRef {
-        let colocated = self.is_colocated(symbol);
         let name = self.builder.func.declare_imported_user_function(symbol.encode());
         let callee = self.builder.import_function(ExtFuncData {
             name: ExternalName::user(name),
             signature,
-            colocated,
+            colocated: true,
             patchable: false,
         });
         self.scratch.functions.insert(symbol, callee);

@@ -10,16 +10,19 @@ use cranelift_codegen::ir::{self, InstBuilder, MemFlagsData, Value, types};
 
 pub fn export(env: &Env, func: FuncIndex, out: &mut ir::Function) {
     let ty = env.module.function_type(func);
-    begin(out, Symbol::Export(func), signature::c(&env.target, ty));
+    begin(out, Symbol::Export(func), signature::c(env, ty));
     thunk(env, out, |it, params| {
         if !signature::returns_structure(ty) {
-            let results = it.call_from_outside(func, params);
+            let args = it.take_from_c(ty.params(), params);
+            let results = it.call_from_outside(func, &args);
+            let results = it.pass_to_c(ty.results(), &results);
             it.builder.ins().return_(&results);
             return;
         }
         let (structure, params) = params.split_first().expect("the pointer to the results comes first");
-        let results = it.call_from_outside(func, params);
-        let (offsets, _) = signature::results_structure(ty);
+        let args = it.take_from_c(ty.params(), params);
+        let results = it.call_from_outside(func, &args);
+        let (offsets, _) = signature::results_structure(env, ty);
         for (result, offset) in results.into_iter().zip(offsets) {
             it.builder.ins().store(MemFlagsData::trusted(), result, *structure, offset as i32);
         }

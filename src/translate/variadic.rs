@@ -31,6 +31,9 @@ pub enum CAbi {
 /// Registers for arguments on arm64, of integers and of vectors each (AAPCS64 6.1.1).
 const ARM_REGISTERS: usize = 8;
 
+/// `fa0` to `fa7` (RISC-V psABI, "Hardware Floating-point Calling Convention").
+const RISCV_FLOAT_REGISTERS: usize = 8;
+
 impl CAbi {
     /// The convention of a target that Cranelift compiles for.
     pub fn of(triple: &Triple) -> CAbi {
@@ -122,6 +125,12 @@ impl Translator<'_> {
     pub fn pass(&mut self, call: &mut CCall, ty: &Type, value: Value) {
         match ty {
             Type::Integer(integer) => self.pass_integer(call, *integer, value),
+            // Behind `fa7` they are integers.
+            Type::F32 | Type::F64 if self.env.c == CAbi::RiscV64 && call.n_floats() >= RISCV_FLOAT_REGISTERS => {
+                let bits = self.type_of(value).as_int();
+                let value = self.builder.ins().bitcast(bits, MemFlagsData::new(), value);
+                call.push(AbiParam::new(bits), value);
+            }
             _ => call.push(AbiParam::new(self.type_of(value)), value),
         }
     }

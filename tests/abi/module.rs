@@ -58,12 +58,12 @@ pub fn main_module(signatures: &[Signature]) -> String {
         let ty = function_type(signature);
         text += &format!("(type $k{number} (func {ty}))\n(type $k{number}_down (func (param i32) {ty}))\n");
     }
-    for number in 0..signatures.len() {
+    for (number, signature) in signatures.iter().enumerate() {
         for name in ["typed", "raw"] {
             text += &format!("(import \"env\" \"k{number}_{name}\" (func $k{number}_{name} (type $k{number})))\n");
         }
         text += &format!("(import \"env\" \"k{number}_back\" (func $k{number}_back (type $k{number}_down)))\n");
-        if has_pointer(&signatures[number]) {
+        if has_pointer(signature) {
             text += &format!("(import \"env\" \"k{number}_keep\" (func $k{number}_keep (param i32)))\n");
         }
     }
@@ -77,7 +77,7 @@ pub fn main_module(signatures: &[Signature]) -> String {
     for (number, signature) in signatures.iter().enumerate() {
         text += &functions(number, signature).replace("$kK", &format!("$k{number}"));
         text += &pair(signatures, number);
-        if has_pointer(&signatures[number]) {
+        if has_pointer(signature) {
             let take = format!("(call $k{number}_keep (i32.const {}))", 2 * number + 1);
             text += &format!("(func (export \"k{number}_give_pointer\") {take})\n");
         }

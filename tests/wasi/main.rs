@@ -1,13 +1,14 @@
 //! WASI as the outside sees it: real files, pipes and terminals around a translated guest.
 //!
-//! [`matrix`] tries every way out of a granted directory with every call, [`grants`] what a grant allows, [`hostile`] calls with senseless
-//! numbers, [`streams`] the standard streams, [`threads`] threads that share them, and [`official`] the WebAssembly group's own tests where
-//! a checkout is named.
+//! [`matrix`] tries every way out of a granted directory with every call, [`grants`] what a grant allows, [`hostile`] calls with
+//! senseless numbers, [`streams`] the standard streams, [`threads`] threads that share them, [`embed`] trees that a program
+//! carries, and [`official`] the WebAssembly group's own tests where a checkout is named.
 
 #[path = "../support/mod.rs"]
 mod support;
 
 mod driver;
+mod embed;
 mod grants;
 mod hostile;
 mod matrix;
@@ -26,6 +27,7 @@ fn main() {
         hostile::trials(),
         streams::trials(),
         threads::trials(),
+        embed::trials(),
         official::trials(),
     ];
     libtest_mimic::run(&arguments, groups.into_iter().flatten().collect()).exit();

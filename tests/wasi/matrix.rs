@@ -17,7 +17,7 @@ use std::process::Command;
 const SECRET: &str = "the secret of the files outside";
 
 /// What is in the granted directory, `box`; `@` stands for the folder in which it lies.
-const INSIDE: &[(&str, Node)] = &[
+pub const INSIDE: &[(&str, Node)] = &[
     ("ok.txt", Node::File("fine")),
     ("sub/deep/ok.txt", Node::File("fine, too")),
     ("empty", Node::Dir),
@@ -45,7 +45,7 @@ const INSIDE: &[(&str, Node)] = &[
 ];
 
 /// Paths that aim at `outside/target`, or at a folder above. `@` as above.
-const OUTWARDS: &[(&str, &str)] = &[
+pub const OUTWARDS: &[(&str, &str)] = &[
     ("parent", "../outside/target"),
     ("parent of a folder", "sub/../../outside/target"),
     ("parent through a dot", "./.././outside/target"),
@@ -92,7 +92,7 @@ const OUTWARDS: &[(&str, &str)] = &[
 ];
 
 /// Paths that stay inside. They show that the calls do what they are for, and that read-only grants hold for all of them.
-const INWARDS: &[(&str, &str)] = &[
+pub const INWARDS: &[(&str, &str)] = &[
     ("file", "ok.txt"),
     ("file with a slash", "ok.txt/"),
     ("folder", "sub"),
@@ -116,7 +116,7 @@ const INWARDS: &[(&str, &str)] = &[
 const TARGETS: [Option<Node>; 4] = [None, Some(Node::File(SECRET)), Some(Node::Dir), Some(Node::Link("nowhere"))];
 
 /// One way to use a path.
-struct Call {
+pub struct Call {
     /// Name of WASI's function.
     name: &'static str,
     /// What follows the name in messages.
@@ -155,7 +155,7 @@ const DIRECTORY: u64 = 3;
 const READ: u64 = 1 << 1;
 const WRITE: u64 = 1 << 6;
 
-fn calls() -> Vec<Call> {
+pub fn calls() -> Vec<Call> {
     use Argument::{File, Folder, New, Number, Path, Result};
     let directory = Number(DIRECTORY);
     let mut calls = Vec::new();
@@ -302,7 +302,7 @@ fn assert_unchanged(before: &Snapshot, after: &Snapshot, what: &str) {
 }
 
 /// Puts the paths into the guest's memory.
-fn prepare(guest: &mut Guest, path: &str) {
+pub fn prepare(guest: &mut Guest, path: &str) {
     guest.load(PATH, path.as_bytes());
     guest.load(FILE, b"ok.txt");
     guest.load(FOLDER, b"sub");
@@ -311,7 +311,7 @@ fn prepare(guest: &mut Guest, path: &str) {
 }
 
 /// Makes a call; what the guest learns from it.
-fn describe(guest: &mut Guest, call: &Call, path: &str) -> String {
+pub fn describe(guest: &mut Guest, call: &Call, path: &str) -> String {
     let mut arguments = Vec::new();
     for argument in &call.arguments {
         match argument {

@@ -463,6 +463,9 @@ pub struct Program {
     /// The WASI functions that can be called, for `wasm2native inspect`, each ended by a zero byte.
     pub wasi_imports: *const u8,
     pub wasi_imports_length: u64,
+    /// Embedded directory trees, see [`wasi::embedded`].
+    pub embedded: *const u8,
+    pub embedded_length: u64,
     /// A script to go through instead of running an entry; null if there is none.
     pub script: *const Script,
     /// `w2n_script_run` when there is a script, else null: so that other programs link none of it.

@@ -44,7 +44,7 @@ unsafe extern "C" fn w2n_main(
         Setting::MaxMemory(bytes) => max_memory = Some(bytes),
         Setting::MaxStack(bytes) => max_stack = Some(bytes),
         // Powers mean nothing to a program without WASI: the variable may be meant for others too.
-        Setting::Dir(_) | Setting::Env(_) | Setting::InheritEnv => {}
+        Setting::Dir(_) | Setting::Embed(_) | Setting::Env(_) | Setting::InheritEnv => {}
     });
     cpu::check(program.cpu_level);
     stack::limit_main_stack(max_stack);

@@ -17,6 +17,8 @@ use crate::text::{USAGE_EXIT_STATUS, message};
 pub enum Setting {
     /// `--dir HOST[::GUEST[::ro]]`
     Dir(&'static [u8]),
+    /// `--embed GUEST`: the next of the trees that the program carries.
+    Embed(&'static [u8]),
     /// `--env NAME[=VALUE]`
     Env(&'static [u8]),
     /// `--inherit-env`
@@ -75,6 +77,7 @@ impl Setting {
         let mut value = || inline.or_else(|| rest.next()).ok_or("a value is missing after");
         Ok(match name {
             b"--dir" => Setting::Dir(value()?),
+            b"--embed" => Setting::Embed(value()?),
             b"--env" => Setting::Env(value()?),
             b"--inherit-env" if inline.is_none() => Setting::InheritEnv,
             b"--max-memory" => Setting::MaxMemory(parse_bytes(value()?)?),

@@ -8,6 +8,8 @@ mod errno;
 
 mod rights;
 
+mod embedded;
+
 mod descriptor;
 
 mod beneath;

@@ -83,8 +83,14 @@ pub enum Command {
 #[derive(Args)]
 pub struct Compile {
     /// Module to compile: .wasm or .wat, `-` for standard input; and what to link it with: .o, .a, .so, .c
-    #[arg(value_name = "INPUT", required_unless_present_any = ["enable", "print"])]
+    #[arg(value_name = "INPUT", required_unless_present_any = ["enable", "print", "target"])]
     pub inputs: Vec<PathBuf>,
+
+    /// Carry the directory HOST inside the program, which sees it as the read-only directory GUEST
+    ///
+    /// Files are packed, and unpacked where they are read; the program needs nothing beside it. May be repeated.
+    #[arg(long, value_name = "HOST::GUEST", help_heading = "Program", value_parser = embed)]
+    pub embed: Vec<(PathBuf, String)>,
 
     /// Add the module in FILE to the program: what others import from NAME, it defines
     ///
@@ -133,7 +139,7 @@ pub struct Compile {
     #[arg(long, help_heading = "Output")]
     pub keep: bool,
 
-    /// Compile for another machine, named as for rustc and clang [default: this machine]
+    /// Compile for another machine, named as for rustc and clang; `--target help` lists all [default: this machine]
     #[arg(long, value_name = "TRIPLE", help_heading = "Code")]
     pub target: Option<String>,
 
@@ -231,7 +237,9 @@ pub struct Code {
     /// Processor to compile for: native, x86-64-v2, x86-64-v3, x86-64-v4, or a name as for clang
     ///
     /// The default on x86-64 is x86-64-v2, which every such processor since 2009 has. `native` is the processor of this
-    /// machine: the fastest code, which may not run elsewhere, and the default of `wasm2native run`.
+    /// machine: the fastest code, which may not run elsewhere, and the default of `wasm2native run`. On aarch64: generic,
+    /// armv8.1-a, neoverse-n1, apple-m1; on riscv64 an instruction set: rv64gc, rv64gcv, which SIMD needs, rv64gc_zba_zbb; on s390x: z14
+    /// to z17. Single features are added as in generic+lse.
     #[arg(long, value_name = "CPU", help_heading = "Code")]
     pub cpu: Option<String>,
 
@@ -357,9 +365,11 @@ impl Compile {
     }
 
     pub fn options(&self) -> Options {
+        let embedded = self.embed.iter().flat_map(|(_, guest)| ["--embed".to_owned(), guest.clone()]);
         Options {
             target: self.target.clone(),
-            program_options: self.powers.options(),
+            program_options: self.powers.options().into_iter().chain(embedded).collect(),
+            embedded: self.embed.clone(),
             fixed_powers: self.fixed_powers,
             modules: self.modules.clone(),
             prefix: self.prefix.clone(),
@@ -403,6 +413,11 @@ impl Code {
 }
 
 impl Cli {
+    /// Whether all that is wanted is the list of targets.
+    pub fn lists_targets(&self) -> bool {
+        self.command.is_none() && self.compile.target.as_deref() == Some("help")
+    }
+
     /// Tells modules from what they are linked with.
     pub fn sort_inputs(&mut self) {
         match &mut self.command {
@@ -480,6 +495,13 @@ fn threads(text: &str) -> Result<usize, String> {
 /// The first line is that of `-V`; the rest is what a bug report needs.
 fn long_version() -> String {
     format!("{}\nhost: {}\ncranelift: {}", env!("CARGO_PKG_VERSION"), target_lexicon::HOST, cranelift_codegen::VERSION)
+}
+
+fn embed(text: &str) -> Result<(PathBuf, String), String> {
+    match text.split_once("::") {
+        Some((host, guest)) if !host.is_empty() && !guest.is_empty() => Ok((host.into(), guest.to_owned())),
+        _ => Err("expected HOST::GUEST, two names of directories".to_owned()),
+    }
 }
 
 fn module(text: &str) -> Result<(String, PathBuf), String> {

@@ -51,6 +51,10 @@ fn describe(inspection: &Inspection) -> String {
             })
             .collect(),
     );
+    if !inspection.embedded.is_empty() {
+        let size = format!("{} bytes in all", inspection.embedded_size);
+        row("embedded", inspection.embedded.iter().cloned().chain([size]).collect());
+    }
     row("environment", environment(inspection));
     let words = inspection.wasi_imports.iter().map(|name| name.escape_debug().to_string());
     row("calls WASI", wrap(words));

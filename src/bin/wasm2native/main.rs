@@ -18,6 +18,7 @@ use flags::{Cli, Command};
 use linking::Linking;
 use std::fmt;
 use std::process::ExitCode;
+use wasm2native::codegen::cranelift::target::TARGETS;
 use wasm2native::wasm::unsupported::{PROPOSALS, State};
 
 /// Exit status for a command line that makes no sense, as clap has it.
@@ -71,6 +72,10 @@ fn dispatch(cli: &Cli, console: &Console) -> Result<ExitCode> {
     rayon::ThreadPoolBuilder::new().num_threads(n_threads(cli.jobs())).build_global().context("can't start threads")?;
     if cli.lists_proposals() {
         print!("{}", proposals());
+        return Ok(ExitCode::SUCCESS);
+    }
+    if cli.lists_targets() {
+        TARGETS.iter().for_each(|(name, note)| println!("{name:30} {note}"));
         return Ok(ExitCode::SUCCESS);
     }
     match &cli.command {

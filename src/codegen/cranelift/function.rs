@@ -1,6 +1,6 @@
 //! One CLIF function to one [`CompiledFunction`].
 
-use super::grown;
+use super::frame;
 use super::target::Isa;
 use crate::abi::Trap;
 use crate::code::{CompiledFunction, Relocation, RelocationKind, Site, Target, TryCall};
@@ -9,15 +9,10 @@ use crate::wasm::TagIndex;
 use anyhow::{Result, anyhow};
 use cranelift_codegen::binemit::Reloc;
 use cranelift_codegen::control::ControlPlane;
-use cranelift_codegen::ir::{ExternalName, Function, GlobalValueData, LibCall, TrapCode, UserFuncName};
-use cranelift_codegen::isa::unwind::UnwindInfo;
+use cranelift_codegen::ir::{ExternalName, Function, LibCall, TrapCode, UserFuncName};
 use cranelift_codegen::{
     CompiledCode, Context, FinalizedMachExceptionHandler, FinalizedMachReloc, FinalizedRelocTarget,
 };
-use std::collections::HashSet;
-
-/// `push rbp; mov rbp, rsp`: how a function with a frame begins.
-const X64_FRAME_SETUP: [u8; 4] = [0x55, 0x48, 0x89, 0xe5];
 
 /// Compiles the function in `context`.
 ///
@@ -38,35 +33,27 @@ pub fn compile_with_vcode(isa: &Isa, context: &mut Context) -> Result<(CompiledF
         .map_err(|error| anyhow!("{}", cranelift_codegen::print_errors::pretty_error(error.func, error.inner)))?;
     let mut code = context.take_compiled_code().expect("compile() has just made it");
     let vcode = code.vcode.take().unwrap_or_default();
-    let unwind = code.create_unwind_info(isa).map_err(|error| anyhow!("frame information: {error}"))?;
     let function = &context.func;
     let UserFuncName::User(name) = &function.name else {
         panic!("translation names every function by its symbol");
     };
     let symbol = Symbol::decode(name);
-    let mut bytes = code.code_buffer().to_vec();
-    let mut relocations: Vec<_> = code.buffer.relocs().iter().map(|reloc| relocation(function, reloc)).collect();
-    reach_directly(function, &mut bytes, &mut relocations);
-    let address = gimli::write::Address::Symbol { symbol: symbol.pack(), addend: 0 };
+    let bytes = code.code_buffer().to_vec();
+    let relocations = code.buffer.relocs().iter().map(|reloc| relocation(function, &bytes, reloc)).collect();
     let compiled = CompiledFunction {
         symbol,
-        has_frame: bytes.starts_with(&X64_FRAME_SETUP),
+        has_frame: frame::is_set_up(&code),
         alignment: isa.function_alignment().preferred.max(isa.function_alignment().minimum),
         relocations,
         sites: sites(&code),
         try_calls: try_calls(&code),
-        frame: match unwind {
-            Some(UnwindInfo::SystemV(info)) => {
-                Some(grown::describe(isa, address, &code).unwrap_or_else(|| info.to_fde(address)))
-            }
-            _ => None,
-        },
+        frame: frame::describe(isa, symbol, &code)?,
         bytes,
     };
     Ok((compiled, vcode))
 }
 
-fn relocation(function: &Function, reloc: &FinalizedMachReloc) -> Relocation {
+fn relocation(function: &Function, bytes: &[u8], reloc: &FinalizedMachReloc) -> Relocation {
     let target = match &reloc.target {
         FinalizedRelocTarget::Func(offset) => Target::Here(*offset),
         FinalizedRelocTarget::ExternalName(ExternalName::User(name)) => {
@@ -77,41 +64,32 @@ fn relocation(function: &Function, reloc: &FinalizedMachReloc) -> Relocation {
     };
     let kind = match reloc.kind {
         Reloc::Abs8 => RelocationKind::Absolute8,
-        Reloc::X86PCRel4 => RelocationKind::Relative4,
-        Reloc::X86CallPCRel4 | Reloc::X86CallPLTRel4 => RelocationKind::Call4,
-        Reloc::X86GOTPCRel4 => RelocationKind::GotRelative4,
+        Reloc::X86CallPCRel4 if is_x86_call(bytes, reloc.offset) => RelocationKind::Call4,
+        // What is called there is `__tls_get_addr`.
+        Reloc::X86CallPLTRel4 => RelocationKind::Call4,
+        Reloc::X86PCRel4 | Reloc::X86CallPCRel4 => RelocationKind::Relative4,
         Reloc::ElfX86_64TlsGd => RelocationKind::ThreadLocal4,
-        other => panic!("x86-64 code for ELF has no relocation {other:?}"),
+        Reloc::Arm64Call => RelocationKind::Aarch64Call26,
+        Reloc::Aarch64AdrPrelPgHi21 => RelocationKind::Aarch64Page21,
+        Reloc::Aarch64AddAbsLo12Nc => RelocationKind::Aarch64PageOffset12,
+        Reloc::RiscvCallPlt => RelocationKind::RiscvCall,
+        Reloc::RiscvPCRelHi20 => RelocationKind::RiscvPcrelHi20,
+        Reloc::RiscvPCRelLo12I => RelocationKind::RiscvPcrelLo12,
+        Reloc::S390xPCRel32Dbl => RelocationKind::S390xRelative4,
+        Reloc::S390xPLTRel32Dbl => RelocationKind::S390xCall4,
+        other => {
+            panic!("code all of whose symbols are near has no relocation {other:?}")
+        }
     };
     Relocation { offset: reloc.offset, kind, target, addend: reloc.addend }
 }
 
-/// Position-independent code of Cranelift takes every address from the global offset table. What stands beside the code
-/// needs no table:
-/// `mov symbol@GOTPCREL(%rip), reg` becomes `lea symbol(%rip), reg`, as linkers relax it (x86-64 psABI, "Linker Optimization").
-fn reach_directly(function: &Function, bytes: &mut [u8], relocations: &mut [Relocation]) {
-    const MOV_LOAD: u8 = 0x8b;
-    const LEA: u8 = 0x8d;
-    let near: HashSet<Symbol> = function
-        .global_values
-        .values()
-        .filter_map(|value| match value {
-            GlobalValueData::Symbol { name: ExternalName::User(name), colocated: true, .. } => {
-                Some(Symbol::decode(&function.params.user_named_funcs()[*name]))
-            }
-            _ => None,
-        })
-        .collect();
-    for relocation in relocations {
-        let Target::Symbol(symbol) = relocation.target else { continue };
-        if relocation.kind == RelocationKind::GotRelative4 && near.contains(&symbol) {
-            // The field follows the opcode and the byte that names the register.
-            let opcode = &mut bytes[relocation.offset as usize - 2];
-            assert_eq!(*opcode, MOV_LOAD, "Cranelift loads addresses with mov");
-            *opcode = LEA;
-            relocation.kind = RelocationKind::Relative4;
-        }
-    }
+/// Whether the field at `offset` belongs to `call` or `jmp`. Cranelift has one kind of relocation for them and for `lea`, whose field
+/// follows the byte that names the register, which is never one of these.
+fn is_x86_call(bytes: &[u8], offset: u32) -> bool {
+    const CALL: u8 = 0xe8;
+    const JMP: u8 = 0xe9;
+    matches!(bytes[offset as usize - 1], CALL | JMP)
 }
 
 /// Traps and return addresses in code order, with the operators they come from.
@@ -139,7 +117,7 @@ fn try_calls(code: &CompiledCode) -> Vec<TryCall> {
     let mut calls: Vec<_> = calls
         .map(|call| TryCall {
             return_address: call.ret_addr,
-            frame_size: call.frame_offset.expect("x86-64 code tells where a call's frame is"),
+            frame_size: call.frame_offset.expect("every back end tells where a call's frame is"),
             handlers: call.exception_handlers.iter().map(handler).collect(),
         })
         .collect();
@@ -187,6 +165,6 @@ fn libcall_symbol(libcall: LibCall) -> &'static str {
         LibCall::Memcmp => "memcmp",
         LibCall::X86Pshufb => "w2n_x86_pshufb",
         LibCall::ElfTlsGetAddr => "__tls_get_addr",
-        other => panic!("x86-64 code for ELF has no call to {other}"),
+        other => panic!("code has no call to {other}"),
     }
 }

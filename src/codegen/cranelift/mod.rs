@@ -4,5 +4,7 @@ pub mod sweep;
 pub mod target;
 
 mod dump;
+mod frame;
 mod function;
 mod grown;
+mod processor;

@@ -52,7 +52,13 @@ pub fn compile(sweep: &Sweep, jobs: &[Job], observer: &dyn Observer) -> Result<C
         })
         .collect();
     let functions = results.into_iter().filter_map(Result::transpose).collect::<Result<_>>()?;
-    Ok(Code { functions, frame_common: sweep.isa.usual.create_systemv_cie() })
+    let isa = sweep.isa;
+    Ok(Code {
+        triple: isa.usual.triple().clone(),
+        compressed: isa.has("has_zca"),
+        functions,
+        frame_common: isa.usual.create_systemv_cie(),
+    })
 }
 
 /// Translates all jobs and prints their CLIF instead of compiling it.
@@ -67,6 +73,25 @@ pub fn print_clif(sweep: &Sweep, jobs: &[Job]) -> Result<String> {
         if let Some(symbol) = worker.translate(env, *job)? {
             worker.context.verify_if(&*isa.usual).with_context(|| describe(env, symbol))?;
             text.push_str(&format!("; {}\n{}\n", describe(env, symbol), worker.context.func.display()));
+        }
+    }
+    Ok(text)
+}
+
+/// Compiles all jobs and prints Cranelift's listing of the machine code.
+///
+/// # Errors
+/// As [`compile`].
+pub fn print_listing(sweep: &Sweep, jobs: &[Job]) -> Result<String> {
+    let mut worker = Worker::default();
+    let mut text = String::new();
+    for job in jobs {
+        if let Some(symbol) = worker.translate(&sweep.env, *job)? {
+            worker.context.set_disasm(true);
+            let title = describe(&sweep.env, symbol);
+            let compiled = function::compile_with_vcode(sweep.isa, &mut worker.context);
+            let (code, listing) = compiled.with_context(|| title.clone())?;
+            text.push_str(&format!("# {title}, {} bytes\n{listing}\n", code.bytes.len()));
         }
     }
     Ok(text)
@@ -120,6 +145,11 @@ impl Worker {
             Job::Stub(_) => return Ok(None),
             Job::Translate(symbol) => symbol,
         };
+        if let Symbol::Function(func) | Symbol::Export(func) | Symbol::ArrayEntry(func) = symbol {
+            let ty = env.module.function_type(func);
+            let types = [ty.params(), ty.results()].concat();
+            translate::check_vectors(env, &types).with_context(|| describe(env, symbol))?;
+        }
         let out = &mut self.context.func;
         match symbol {
             Symbol::Function(func) if env.module.functions[func].definition.import().is_some() => {

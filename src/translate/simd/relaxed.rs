@@ -2,6 +2,7 @@
 //!
 //! Without such an instruction: the result of the proposal's deterministic profile.
 
+use super::super::Architecture;
 use super::super::translator::Translator;
 use super::shape;
 use cranelift_codegen::ir::types::{F32X4, I8X16, I32X4};
@@ -10,7 +11,7 @@ use wasmparser::Operator as Op;
 
 pub fn translate(it: &mut Translator, op: &Op) -> bool {
     let ty = shape(op);
-    let x86 = it.env.x86;
+    let x86 = it.is_x86();
     match op {
         Op::I8x16RelaxedSwizzle if x86 => it.vector_binary(Opcode::X86Pshufb, I8X16),
         Op::I8x16RelaxedSwizzle => it.vector_binary(Opcode::Swizzle, I8X16),
@@ -43,11 +44,15 @@ pub fn translate(it: &mut Translator, op: &Op) -> bool {
 }
 
 impl Translator<'_> {
+    fn is_x86(&self) -> bool {
+        self.env.machine.architecture == Architecture::X86_64
+    }
+
     /// `a * b + c`.
     fn multiply_add(&mut self, ty: Type) {
         let c = self.pop_vector(ty);
         let (a, b) = self.pop_vectors(ty);
-        let value = if self.env.fused_multiply_add {
+        let value = if self.env.machine.fused_multiply_add {
             self.builder.ins().fma(a, b, c)
         } else {
             let product = self.builder.ins().fmul(a, b);
@@ -60,7 +65,7 @@ impl Translator<'_> {
     fn negated_multiply_add(&mut self, ty: Type) {
         let c = self.pop_vector(ty);
         let (a, b) = self.pop_vectors(ty);
-        let value = if self.env.fused_multiply_add {
+        let value = if self.env.machine.fused_multiply_add {
             let a = self.builder.ins().fneg(a);
             self.builder.ins().fma(a, b, c)
         } else {
@@ -81,7 +86,7 @@ impl Translator<'_> {
     /// Products of bytes, the second operand's of 7 bits, summed by twos. x86 takes the second as unsigned.
     fn relaxed_dot(&mut self) {
         let (a, b) = self.pop_vectors(I8X16);
-        let value = if self.env.x86 { self.builder.ins().x86_pmaddubsw(a, b) } else { self.dot(a, b) };
+        let value = if self.is_x86() { self.builder.ins().x86_pmaddubsw(a, b) } else { self.dot(a, b) };
         self.push(value);
     }
 
@@ -89,7 +94,7 @@ impl Translator<'_> {
     fn relaxed_dot_add(&mut self) {
         let addend = self.pop_vector(I32X4);
         let (a, b) = self.pop_vectors(I8X16);
-        let sums = if self.env.x86 {
+        let sums = if self.is_x86() {
             let products = self.builder.ins().x86_pmaddubsw(a, b);
             self.pair_sums(products)
         } else {

@@ -3,6 +3,7 @@
 //! The table's lock is held only to look something up: calls work on a counted reference, so that a thread that waits in a read
 //! keeps nobody from anything, and a descriptor that is closed meanwhile lives until its last call returns.
 
+use crate::wasi::embedded::{OpenFile, Place};
 use crate::wasi::errno::{Errno, Failure, Result};
 use crate::wasi::rights::{self, Access};
 use rustix::fd::{AsFd, BorrowedFd, OwnedFd};
@@ -44,17 +45,25 @@ pub enum Object {
     /// where messages of traps go.
     Stream(BorrowedFd<'static>),
     File(OwnedFd),
+    /// A file that the program carries.
+    Embedded(OpenFile),
     Directory(Directory),
 }
 
-/// A directory of the host's that was granted, or one below it.
+/// A directory that was granted, or one below it.
 pub struct Directory {
-    /// Open for reading.
-    pub host: File,
+    pub home: Home,
     /// The guest's name of a granted directory.
     pub preopen: Option<Vec<u8>>,
     /// Held while the directory is read: its position in the system belongs to the descriptor.
     pub listing: Mutex<()>,
+}
+
+pub enum Home {
+    /// The host's, open for reading.
+    Host(File),
+    /// One that the program carries.
+    Embedded(Place),
 }
 
 pub struct Descriptor {
@@ -130,36 +139,35 @@ impl Descriptor {
     ///
     /// # Errors
     /// `notdir`, `rofs` below a read-only grant, `notcapable`.
-    pub fn directory_to_change(&self, right: u64) -> Result<&Directory> {
-        let directory = self.as_directory()?;
-        if self.read_only {
-            return Err(Errno::Rofs.into());
+    pub fn directory_to_change(&self, right: u64) -> Result<&File> {
+        match &self.as_directory()?.home {
+            Home::Host(host) if !self.read_only => self.require(right).map(|()| host),
+            _ => Err(Errno::Rofs.into()),
         }
-        self.require(right)?;
-        Ok(directory)
     }
 
     pub fn as_directory(&self) -> Result<&Directory> {
         match &self.object {
             Object::Directory(directory) => Ok(directory),
-            Object::Stream(_) | Object::File(_) => Err(Errno::Notdir.into()),
+            Object::Stream(_) | Object::File(_) | Object::Embedded(_) => Err(Errno::Notdir.into()),
         }
     }
 
     /// The system's descriptor of a file or a stream.
     pub fn as_file(&self) -> Result<BorrowedFd<'_>> {
         match &self.object {
-            Object::Directory(_) => Err(Errno::Badf.into()),
-            _ => Ok(self.system()),
+            Object::Directory(_) | Object::Embedded(_) => Err(Errno::Badf.into()),
+            Object::Stream(_) | Object::File(_) => self.system().ok_or(Errno::Badf.into()),
         }
     }
 
-    /// The system's descriptor.
-    pub fn system(&self) -> BorrowedFd<'_> {
+    /// The system's descriptor; none of what the program carries.
+    pub fn system(&self) -> Option<BorrowedFd<'_>> {
         match &self.object {
-            Object::Stream(descriptor) => *descriptor,
-            Object::File(descriptor) => descriptor.as_fd(),
-            Object::Directory(directory) => directory.host.as_fd(),
+            Object::Stream(descriptor) => Some(*descriptor),
+            Object::File(descriptor) => Some(descriptor.as_fd()),
+            Object::Directory(Directory { home: Home::Host(host), .. }) => Some(host.as_fd()),
+            Object::Directory(_) | Object::Embedded(_) => None,
         }
     }
 }

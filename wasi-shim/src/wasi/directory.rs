@@ -3,11 +3,13 @@
 //! A cookie is the system's own position behind an entry. So a list goes on where it stopped even when entries came or went
 //! meanwhile, as far as the file system can do that, and nothing has to be remembered or read twice.
 
-use crate::wasi::descriptor::FileType;
+use crate::wasi::descriptor::{FileType, Home};
+use crate::wasi::embedded::Place;
 use crate::wasi::errno::{Errno, Result};
 use crate::wasi::guest::Guest;
 use crate::wasi::rights;
 use rustix::fs::{self, AtFlags, FileType as SystemType, RawDir, SeekFrom};
+use std::fs::File;
 use std::mem::MaybeUninit;
 use std::sync::PoisonError;
 
@@ -40,10 +42,32 @@ pub fn readdir(guest: &Guest, number: u32, buffer: u32, size: u32, cookie: u64, 
     guest.at(result, 4)?;
     let mut output = Output { guest, next: buffer, left: size };
     let _guard = directory.listing.lock().unwrap_or_else(PoisonError::into_inner);
+    match &directory.home {
+        Home::Host(host) => list(host, cookie, &mut output)?,
+        Home::Embedded(place) => list_embedded(place, cookie, &mut output)?,
+    }
+    guest.write_u32(result, size - output.left)
+}
+
+/// `.`, `..`, and the entries; a cookie is the number of the next.
+fn list_embedded(place: &Place, cookie: u64, output: &mut Output) -> Result<()> {
+    let own = [(&b"."[..], place.clone()), (b"..", place.clone())];
+    let all = own.into_iter().chain(place.entries());
+    for (nth, (name, place)) in all.enumerate().skip(usize::try_from(cookie).unwrap_or(usize::MAX)) {
+        if output.left == 0 {
+            break;
+        }
+        let stat = place.stat();
+        output.entry(nth as u64 + 1, stat.inode, stat.file_type, name)?;
+    }
+    Ok(())
+}
+
+fn list(host: &File, cookie: u64, output: &mut Output) -> Result<()> {
     let start = i64::try_from(cookie).map_err(|_| Errno::Inval)?;
-    fs::seek(&directory.host, SeekFrom::Start(start as u64))?;
+    fs::seek(host, SeekFrom::Start(start as u64))?;
     let mut scratch = [MaybeUninit::uninit(); 8192];
-    let mut entries = RawDir::new(&directory.host, &mut scratch);
+    let mut entries = RawDir::new(host, &mut scratch);
     while output.left != 0 {
         let Some(entry) = entries.next() else { break };
         let entry = entry?;
@@ -52,22 +76,15 @@ pub fn readdir(guest: &Guest, number: u32, buffer: u32, size: u32, cookie: u64, 
         let mut inode = entry.ino();
         if name == c".." {
             // The directory above may be one that was not granted.
-            inode = fs::fstat(&directory.host)?.st_ino;
+            inode = fs::fstat(host)?.st_ino;
         } else if file_type == SystemType::Unknown {
             // Some file systems don't say. What is gone already keeps its unknown type.
-            let stat = fs::statat(&directory.host, name, AtFlags::SYMLINK_NOFOLLOW);
+            let stat = fs::statat(host, name, AtFlags::SYMLINK_NOFOLLOW);
             file_type = stat.map_or(file_type, |stat| SystemType::from_raw_mode(stat.st_mode));
         }
-        let name = name.to_bytes();
-        let mut head = [0; ENTRY_SIZE];
-        head[0..8].copy_from_slice(&entry.next_entry_cookie().to_le_bytes());
-        head[8..16].copy_from_slice(&inode.to_le_bytes());
-        head[16..20].copy_from_slice(&(name.len() as u32).to_le_bytes());
-        head[20] = FileType::of(file_type) as u8;
-        output.put(&head)?;
-        output.put(name)?;
+        output.entry(entry.next_entry_cookie(), inode, FileType::of(file_type), name.to_bytes())?;
     }
-    guest.write_u32(result, size - output.left)
+    Ok(())
 }
 
 /// The guest's buffer: the entry that does not fit is cut, and a full buffer tells the guest that there may be more.
@@ -78,6 +95,17 @@ struct Output<'a> {
 }
 
 impl Output<'_> {
+    /// `$dirent` and the name.
+    fn entry(&mut self, next: u64, inode: u64, file_type: FileType, name: &[u8]) -> Result<()> {
+        let mut head = [0; ENTRY_SIZE];
+        head[0..8].copy_from_slice(&next.to_le_bytes());
+        head[8..16].copy_from_slice(&inode.to_le_bytes());
+        head[16..20].copy_from_slice(&(name.len() as u32).to_le_bytes());
+        head[20] = file_type as u8;
+        self.put(&head)?;
+        self.put(name)
+    }
+
     fn put(&mut self, bytes: &[u8]) -> Result<()> {
         let length = bytes.len().min(self.left as usize);
         self.guest.write(self.next, &bytes[..length])?;

@@ -33,6 +33,11 @@ pub fn pwrite(guest: &Guest, number: u32, pieces: u32, count: u32, offset: u64, 
 
 fn transfer(guest: &Guest, [number, pieces, count, result]: [u32; 4], right: u64, function: Transfer) -> Result<()> {
     let descriptor = guest.context.descriptors.get(number)?;
+    if let Object::Embedded(file) = &descriptor.object {
+        descriptor.require(right)?;
+        let n = file.read(&guest.pieces(pieces, count)?)?;
+        return guest.write_u32(result, n as u32);
+    }
     let file = descriptor.as_file()?;
     descriptor.require(right)?;
     let pieces = guest.pieces(pieces, count)?;
@@ -50,6 +55,11 @@ fn transfer_at(
     function: TransferAt,
 ) -> Result<()> {
     let descriptor = guest.context.descriptors.get(number)?;
+    if let Object::Embedded(file) = &descriptor.object {
+        descriptor.require(right)?;
+        let n = file.read_at(&guest.pieces(pieces, count)?, offset)?;
+        return guest.write_u32(result, n as u32);
+    }
     let file = descriptor.as_file()?;
     descriptor.require(right)?;
     let pieces = guest.pieces(pieces, count)?;
@@ -97,6 +107,11 @@ pub fn tell(guest: &Guest, number: u32, result: u32) -> Result<()> {
 
 fn seek_to(guest: &Guest, number: u32, position: SeekFrom, right: u64, result: u32) -> Result<()> {
     let descriptor = guest.context.descriptors.get(number)?;
+    if let Object::Embedded(file) = &descriptor.object {
+        descriptor.require(right)?;
+        guest.at(result, 8)?;
+        return guest.write_u64(result, file.seek(position)?);
+    }
     let file = descriptor.as_file()?;
     // What has no position never had the right; the system's `spipe` says more.
     if matches!(descriptor.file_type, FileType::RegularFile | FileType::BlockDevice) {
@@ -117,10 +132,13 @@ pub fn advise(guest: &Guest, number: u32, offset: u64, length: u64, advice: u32)
         _ => return Err(INVALID),
     };
     let descriptor = guest.context.descriptors.get(number)?;
-    let file = descriptor.as_file()?;
     if i64::try_from(offset).is_err() || i64::try_from(length).is_err() {
         return Err(Errno::Inval.into());
     }
+    if matches!(descriptor.object, Object::Embedded(_)) {
+        return Ok(());
+    }
+    let file = descriptor.as_file()?;
     Ok(fs::fadvise(file, offset, NonZeroU64::new(length), advice)?)
 }
 
@@ -142,12 +160,18 @@ pub fn renumber(guest: &Guest, from: u32, to: u32) -> Result<()> {
 pub fn sync(guest: &Guest, number: u32) -> Result<()> {
     let descriptor = guest.context.descriptors.get(number)?;
     descriptor.require(rights::FD_SYNC)?;
+    if matches!(descriptor.object, Object::Embedded(_)) {
+        return Ok(());
+    }
     Ok(fs::fsync(descriptor.as_file()?)?)
 }
 
 pub fn datasync(guest: &Guest, number: u32) -> Result<()> {
     let descriptor = guest.context.descriptors.get(number)?;
     descriptor.require(rights::FD_DATASYNC)?;
+    if matches!(descriptor.object, Object::Embedded(_)) {
+        return Ok(());
+    }
     Ok(fs::fdatasync(descriptor.as_file()?)?)
 }
 
@@ -155,8 +179,8 @@ pub fn datasync(guest: &Guest, number: u32) -> Result<()> {
 pub fn fdstat_get(guest: &Guest, number: u32, result: u32) -> Result<()> {
     let descriptor = guest.context.descriptors.get(number)?;
     let mut flags = 0;
-    if !matches!(descriptor.object, Object::Directory(_)) {
-        let system = fs::fcntl_getfl(descriptor.system())?;
+    if let Ok(file) = descriptor.as_file() {
+        let system = fs::fcntl_getfl(file)?;
         flags = FD_FLAGS.iter().filter(|(_, flag)| system.contains(*flag)).fold(0, |flags, (flag, _)| flags | flag);
     }
     let [base, inheriting] = descriptor.rights();

@@ -5,13 +5,15 @@
 //! make a directory or a file that is there already) it is looked at first, as on a file system that is mounted read-only.
 
 use crate::wasi::beneath::{self, Place};
-use crate::wasi::descriptor::{Descriptor, Directory, FileType, Object};
+use crate::wasi::descriptor::{Descriptor, Directory, FileType, Home, Object};
+use crate::wasi::embedded;
 use crate::wasi::errno::{Errno, Failure, INVALID, Result};
 use crate::wasi::guest::Guest;
 use crate::wasi::rights::{self, Access};
-use crate::wasi::stat;
+use crate::wasi::stat::{self, Filestat};
 use rustix::fs::{self, AtFlags, FileType as SystemType, Mode, OFlags};
 use std::ffi::CStr;
+use std::fs::File;
 use std::sync::Mutex;
 
 /// `$lookupflags`.
@@ -35,11 +37,11 @@ pub fn create_directory(guest: &Guest, number: u32, path: u32, length: u32) -> R
     let path = guest.path(path, length)?;
     let descriptor = guest.context.descriptors.get(number)?;
     if descriptor.read_only {
-        beneath::find(&descriptor.as_directory()?.host, &path, false).map_err(read_only_if_missing)?;
+        stat_path(descriptor.as_directory()?, &path, false).map_err(read_only_if_missing)?;
         return Err(Errno::Exist.into());
     }
     let directory = descriptor.directory_to_change(rights::PATH_CREATE_DIRECTORY)?;
-    let place = beneath::locate(&directory.host, &path)?;
+    let place = beneath::locate(directory, &path)?;
     Ok(fs::mkdirat(&place.parent, place.name_with_slash(), Mode::from_raw_mode(0o777))?)
 }
 
@@ -63,8 +65,14 @@ pub fn filestat_get<const UNSTABLE: bool>(
     let descriptor = guest.context.descriptors.get(number)?;
     let directory = descriptor.as_directory()?;
     descriptor.require(rights::PATH_FILESTAT_GET)?;
-    let found = beneath::find(&directory.host, &path, follow)?;
-    stat::write::<UNSTABLE>(guest, result, &stat::of_system(fs::fstat(&found)?))
+    stat::write::<UNSTABLE>(guest, result, &stat_path(directory, &path, follow)?)
+}
+
+fn stat_path(directory: &Directory, path: &CStr, follow: bool) -> Result<Filestat> {
+    Ok(match &directory.home {
+        Home::Host(host) => stat::of_system(fs::fstat(beneath::find(host, path, follow)?)?),
+        Home::Embedded(place) => place.find(path, follow)?.stat(),
+    })
 }
 
 #[expect(clippy::too_many_arguments, reason = "WASI's")]
@@ -82,7 +90,7 @@ pub fn filestat_set_times(
     let times = stat::timestamps(accessed, modified, which)?;
     let descriptor = guest.context.descriptors.get(number)?;
     let directory = descriptor.directory_to_change(rights::PATH_FILESTAT_SET_TIMES)?;
-    let found = beneath::find(&directory.host, &path, follow)?;
+    let found = beneath::find(directory, &path, follow)?;
     stat::set_times_of_path(&found, &times)
 }
 
@@ -106,16 +114,16 @@ pub fn link(
         return Err(Errno::Inval.into());
     }
     let old = locate_existing(old, &old_path, Errno::Perm)?;
-    let new = beneath::locate(&new.host, &new_path)?;
+    let new = beneath::locate(new, &new_path)?;
     Ok(fs::linkat(&old.parent, &old.name, &new.parent, new.name_with_slash(), AtFlags::empty())?)
 }
 
 /// Where a name is that is about to be looked at but not followed. With a slash behind it the system would follow it: then the path
 /// is followed here, and can only end at a directory, which is `wrong` for the caller.
-fn locate_existing(directory: &Directory, path: &CStr, wrong: Errno) -> Result<Place> {
-    let place = beneath::locate(&directory.host, path)?;
+fn locate_existing(directory: &File, path: &CStr, wrong: Errno) -> Result<Place> {
+    let place = beneath::locate(directory, path)?;
     if place.has_slash {
-        beneath::find(&directory.host, path, true)?;
+        beneath::find(directory, path, true)?;
         return Err(wrong.into());
     }
     Ok(place)
@@ -126,10 +134,15 @@ pub fn readlink(guest: &Guest, number: u32, path: u32, length: u32, buffer: u32,
     let descriptor = guest.context.descriptors.get(number)?;
     let directory = descriptor.as_directory()?;
     descriptor.require(rights::PATH_READLINK)?;
-    let place = locate_existing(directory, &path, Errno::Inval)?;
-    let target = fs::readlinkat(&place.parent, &place.name, Vec::new())?;
+    let target = match &directory.home {
+        Home::Host(host) => {
+            let place = locate_existing(host, &path, Errno::Inval)?;
+            fs::readlinkat(&place.parent, &place.name, Vec::new())?.into_bytes()
+        }
+        Home::Embedded(place) => place.find(&path, false)?.target()?.to_vec(),
+    };
     // As POSIX has it, what does not fit is left out.
-    let target = &target.as_bytes()[..target.as_bytes().len().min(size as usize)];
+    let target = &target[..target.len().min(size as usize)];
     guest.write(buffer, target)?;
     guest.write_u32(result, target.len() as u32)
 }
@@ -146,7 +159,7 @@ fn remove(guest: &Guest, [number, path, length]: [u32; 3], right: u64, flags: At
     let path = guest.path(path, length)?;
     let descriptor = guest.context.descriptors.get(number)?;
     let directory = descriptor.directory_to_change(right)?;
-    let place = beneath::locate(&directory.host, &path)?;
+    let place = beneath::locate(directory, &path)?;
     Ok(fs::unlinkat(&place.parent, place.name_with_slash(), flags)?)
 }
 
@@ -163,7 +176,7 @@ pub fn rename(
     let (old, new) = (guest.context.descriptors.get(old_number)?, guest.context.descriptors.get(new_number)?);
     let old = old.directory_to_change(rights::PATH_RENAME_SOURCE)?;
     let new = new.directory_to_change(rights::PATH_RENAME_TARGET)?;
-    let (old, new) = (beneath::locate(&old.host, &old_path)?, beneath::locate(&new.host, &new_path)?);
+    let (old, new) = (beneath::locate(old, &old_path)?, beneath::locate(new, &new_path)?);
     Ok(fs::renameat(&old.parent, old.name_with_slash(), &new.parent, new.name_with_slash())?)
 }
 
@@ -175,7 +188,7 @@ pub fn symlink(guest: &Guest, target: u32, target_length: u32, number: u32, path
     if target.to_bytes().starts_with(b"/") {
         return Err(Errno::Perm.into());
     }
-    let place = beneath::locate(&directory.host, &path)?;
+    let place = beneath::locate(directory, &path)?;
     Ok(fs::symlinkat(&target, &place.parent, place.name_with_slash())?)
 }
 
@@ -212,11 +225,14 @@ pub fn open(
             parent.require(right)?;
         }
     }
-    let opened = match parent.read_only {
-        true => open_read_only(directory, &path, flags)?,
-        false => beneath::open(&directory.host, &path, flags)?,
+    let opened = match &directory.home {
+        Home::Host(host) if !parent.read_only => describe(beneath::open(host, &path, flags)?, access, false)?,
+        Home::Host(host) => {
+            let open = || describe(beneath::open(host, &path, without_changes(flags))?, access, true);
+            open_read_only(flags, open)?
+        }
+        Home::Embedded(place) => open_read_only(flags, || open_embedded(place, &path, flags, access))?,
     };
-    let opened = describe(opened, access, parent.read_only)?;
     let [own_base, own_inheriting] = opened.rights();
     // Who gave up rights does not get them back by opening something.
     opened.keep_rights(own_base & allowed, own_inheriting & allowed)?;
@@ -246,18 +262,30 @@ fn open_flags(oflags: u32, fd_flags: u32, access: Access) -> Result<OFlags> {
 }
 
 /// Opens for reading alone, and answers as a file system does that is mounted read-only.
-fn open_read_only(directory: &Directory, path: &CStr, flags: OFlags) -> Result<std::fs::File> {
+fn open_read_only(flags: OFlags, open: impl FnOnce() -> Result<Descriptor>) -> Result<Descriptor> {
     let creates = flags.contains(OFlags::CREATE);
-    let opened = beneath::open(&directory.host, path, without_changes(flags));
+    let opened = open();
     let opened = if creates { opened.map_err(read_only_if_missing)? } else { opened? };
     if creates && flags.contains(OFlags::EXCL) {
         return Err(Errno::Exist.into());
     }
-    let is_directory = fs::fstat(&opened).map(|stat| SystemType::from_raw_mode(stat.st_mode))? == SystemType::Directory;
     if flags.contains(OFlags::TRUNC) || flags & OFlags::RWMODE != OFlags::RDONLY {
-        return Err(if is_directory { Errno::Isdir } else { Errno::Rofs }.into());
+        return Err(if opened.file_type == FileType::Directory { Errno::Isdir } else { Errno::Rofs }.into());
     }
     Ok(opened)
+}
+
+fn open_embedded(place: &embedded::Place, path: &CStr, flags: OFlags, access: Access) -> Result<Descriptor> {
+    let found = place.find(path, !flags.contains(OFlags::NOFOLLOW))?;
+    match found.stat().file_type {
+        FileType::Directory => {
+            let directory = Directory { home: Home::Embedded(found), preopen: None, listing: Mutex::new(()) };
+            Ok(Descriptor::directory(directory, true))
+        }
+        _ if flags.contains(OFlags::DIRECTORY) => Err(Errno::Notdir.into()),
+        FileType::SymbolicLink => Err(Errno::Loop.into()),
+        file_type => Ok(Descriptor::file(Object::Embedded(found.open()), file_type, access, true)),
+    }
 }
 
 /// The flags with all that could change something taken out, and without waiting for the other end of a pipe that may then not be used.
@@ -267,11 +295,11 @@ fn without_changes(flags: OFlags) -> OFlags {
 }
 
 /// The descriptor of what was opened.
-fn describe(opened: std::fs::File, access: Access, read_only: bool) -> Result<Descriptor> {
+fn describe(opened: File, access: Access, read_only: bool) -> Result<Descriptor> {
     let stat = fs::fstat(&opened)?;
     Ok(match FileType::of(SystemType::from_raw_mode(stat.st_mode)) {
         FileType::Directory => {
-            let directory = Directory { host: opened, preopen: None, listing: Mutex::new(()) };
+            let directory = Directory { home: Home::Host(opened), preopen: None, listing: Mutex::new(()) };
             Descriptor::directory(directory, read_only)
         }
         file_type => Descriptor::file(Object::File(opened.into()), file_type, access, read_only),

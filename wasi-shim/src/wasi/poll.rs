@@ -4,7 +4,7 @@
 //! something happened to, in their order. What is wrong with one subscription is its event, and keeps the others from nothing.
 
 use crate::wasi::clock;
-use crate::wasi::descriptor::Descriptor;
+use crate::wasi::descriptor::{Descriptor, Object};
 use crate::wasi::errno::{Errno, Failure, INVALID, OUT_OF_BOUNDS, Result};
 use crate::wasi::guest::Guest;
 use crate::wasi::rights;
@@ -48,6 +48,8 @@ enum Wait {
     Time { clock: u32, deadline: u64 },
     /// The descriptor's place in the list for the system, and what shall happen to it.
     File { place: usize, flag: PollFlags },
+    /// Nothing: a file that the program carries can always be read.
+    Ready,
     /// Nothing: it failed.
     Failed(Errno),
 }
@@ -110,7 +112,7 @@ impl Files {
     }
 
     fn system(&self, place: usize) -> BorrowedFd<'_> {
-        self.list[place].0.system()
+        self.list[place].0.system().expect("only what the system knows is added")
     }
 }
 
@@ -122,7 +124,10 @@ fn subscribe(guest: &Guest, layout: &Layout, bytes: &[u8], files: &mut Files) ->
             let flag = if tag == FD_READ { PollFlags::IN } else { PollFlags::OUT };
             let descriptor = guest.context.descriptors.get(u32::from_le_bytes(field(bytes, DESCRIPTOR)));
             let descriptor = descriptor.and_then(|it| it.require(rights::POLL_FD_READWRITE).map(|()| it));
-            descriptor.and_then(|descriptor| files.add(descriptor, flag)).map(|place| Wait::File { place, flag })
+            descriptor.and_then(|descriptor| match &descriptor.object {
+                Object::Embedded(_) => Ok(Wait::Ready),
+                _ => files.add(descriptor, flag).map(|place| Wait::File { place, flag }),
+            })
         }
         _ => Err(INVALID),
     };
@@ -160,8 +165,11 @@ struct Happened {
 
 /// Waits until something has happened to one of the subscriptions.
 fn wait(subscriptions: &[Subscription], files: &Files) -> Result<Happened> {
-    let mut list: Vec<_> =
-        files.list.iter().map(|(file, flags)| PollFd::from_borrowed_fd(file.system(), *flags)).collect();
+    let mut list: Vec<_> = files
+        .list
+        .iter()
+        .map(|(file, flags)| PollFd::from_borrowed_fd(file.system().expect("as above"), *flags))
+        .collect();
     loop {
         // The time goes on while the system looks, so that a deadline that has passed is never missed.
         let left = subscriptions.iter().filter_map(time_left).min();
@@ -184,7 +192,7 @@ fn wait(subscriptions: &[Subscription], files: &Files) -> Result<Happened> {
 fn time_left(subscription: &Subscription) -> Option<u64> {
     match subscription.wait {
         Wait::Time { clock, deadline } => Some(clock::now(clock).map_or(0, |now| deadline.saturating_sub(now))),
-        Wait::Failed(_) => Some(0),
+        Wait::Ready | Wait::Failed(_) => Some(0),
         Wait::File { .. } => None,
     }
 }
@@ -198,6 +206,7 @@ fn describe(subscription: &Subscription, files: &Files, happened: &Happened) -> 
             }
             (Errno::Success, 0, 0)
         }
+        Wait::Ready => (Errno::Success, 1, 0),
         Wait::Failed(errno) => (errno, 0, 0),
         Wait::File { place, flag } => {
             let found = happened.files[place];

@@ -5,10 +5,11 @@ use crate::abi::wasi::Grant;
 use crate::abi::{OPTIONS_VARIABLE, Program, Start};
 use crate::attempt::fail;
 use crate::options::{Options, Setting, find_variable, variables};
-use crate::program::{self, c_string};
+use crate::program::{self, c_string, slice};
 use crate::text::{USAGE_EXIT_STATUS, message};
 use crate::wasi::context::Context;
-use crate::wasi::descriptor::{Descriptor, Directory};
+use crate::wasi::descriptor::{Descriptor, Directory, Home};
+use crate::wasi::embedded;
 use crate::wasi::errno::Result;
 use crate::wasi::rights::Access;
 use crate::wasi::strings::Strings;
@@ -57,8 +58,13 @@ pub unsafe extern "C" fn w2n_wasi_start(start: *const Start) {
 /// Applies the options; the result is the guest's environment.
 fn grant(program: &Program, envp: *const *const u8, context: &Context) -> Strings {
     let mut environment = Vec::new();
+    let mut n_embedded = 0;
     Options::read(program, envp).each(|setting| match setting {
         Setting::Dir(value) => open_dir(context, value),
+        Setting::Embed(guest) => {
+            open_embedded(program, n_embedded, guest, context);
+            n_embedded += 1;
+        }
         Setting::Env(value) => match split_at(value, b"=") {
             Some((name, value)) => set_variable(&mut environment, name, value),
             // As wasmtime does: a variable that is not set stays unset.
@@ -109,8 +115,23 @@ fn open_dir(context: &Context, value: &[u8]) {
         fail(text, 1)
     });
     let guest = String::from_utf8_lossy(guest).into_owned().into_bytes();
-    let directory = Directory { host, preopen: Some(guest), listing: Mutex::new(()) };
+    let directory = Directory { home: Home::Host(host), preopen: Some(guest), listing: Mutex::new(()) };
     expect_descriptor(context.descriptors.add(Descriptor::directory(directory, read_only)));
+}
+
+/// Trees are found by their order among the options fixed at build time; there are none for others.
+fn open_embedded(program: &Program, index: u32, guest: &[u8], context: &Context) {
+    // SAFETY: `embedded_length` bytes of constant data.
+    let bytes = unsafe { slice(program.embedded, program.embedded_length) };
+    let Some(place) = embedded::Place::root(bytes, index) else {
+        let mut text = message();
+        text.add("--embed is for wasm2native: a program carries what it was built with, and nothing more as `");
+        text.add_name(guest).add("`");
+        fail(text, USAGE_EXIT_STATUS)
+    };
+    let preopen = Some(String::from_utf8_lossy(guest).into_owned().into_bytes());
+    let directory = Directory { home: Home::Embedded(place), preopen, listing: Mutex::new(()) };
+    expect_descriptor(context.descriptors.add(Descriptor::directory(directory, true)));
 }
 
 fn split_at<'a>(text: &'a [u8], separator: &[u8]) -> Option<(&'a [u8], &'a [u8])> {

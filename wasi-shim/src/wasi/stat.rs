@@ -2,7 +2,7 @@
 //!
 //! Source: `typenames.witx` of both snapshots. In snapshot 0 the number of links has four bytes.
 
-use crate::wasi::descriptor::{FileType, Object};
+use crate::wasi::descriptor::{Directory, FileType, Home, Object};
 use crate::wasi::errno::{Errno, INVALID, Result};
 use crate::wasi::guest::Guest;
 use crate::wasi::rights;
@@ -66,7 +66,12 @@ pub fn write<const UNSTABLE: bool>(guest: &Guest, result: u32, stat: &Filestat) 
 pub fn get<const UNSTABLE: bool>(guest: &Guest, number: u32, result: u32) -> Result<()> {
     let descriptor = guest.context.descriptors.get(number)?;
     descriptor.require(rights::FD_FILESTAT_GET)?;
-    let mut stat = of_system(fs::fstat(descriptor.system())?);
+    let mut stat = match (&descriptor.object, descriptor.system()) {
+        (_, Some(system)) => of_system(fs::fstat(system)?),
+        (Object::Embedded(file), None) => file.place.stat(),
+        (Object::Directory(Directory { home: Home::Embedded(place), .. }), None) => place.stat(),
+        _ => return Err(Errno::Badf.into()),
+    };
     // A stream's is not always what the system says.
     stat.file_type = descriptor.file_type;
     write::<UNSTABLE>(guest, result, &stat)
@@ -92,7 +97,7 @@ pub fn set_times(guest: &Guest, number: u32, accessed: u64, modified: u64, which
     match &descriptor.object {
         // Whoever started the program did not grant what its streams lead to.
         Object::Stream(_) => Err(Errno::Badf.into()),
-        _ => Ok(fs::futimens(descriptor.system(), &times)?),
+        _ => Ok(fs::futimens(descriptor.system().ok_or(Errno::Rofs)?, &times)?),
     }
 }
 

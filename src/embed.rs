@@ -1,0 +1,142 @@
+//! Packs directory trees into the bytes that a program carries (`--embed`); [`crate::abi::wasi::embedded`] describes them.
+//!
+//! Comes in: directories of the host. Goes out: one piece of bytes that depends on names and contents alone, not on times, owners,
+//! the order of the file system or the machine. Links stay links. Equal blocks are stored once, and compressed where that makes
+//! them smaller.
+
+use crate::abi::wasi::embedded::{BLOCK, DIRECTORY, FILE, LINK, NODE_SIZE};
+use anyhow::{Context, Result, bail, ensure};
+use std::collections::HashMap;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+/// As zlib's: a good part of what can be had, in reasonable time.
+const LEVEL: u8 = 6;
+
+/// Packs the host's directories, the first of each pair; nothing if there are none.
+///
+/// # Errors
+/// With the path of what can't be read, or is neither file, directory nor link, or has a name that is not UTF-8.
+pub fn pack(trees: &[(PathBuf, String)]) -> Result<Vec<u8>> {
+    if trees.is_empty() {
+        return Ok(Vec::new());
+    }
+    // The place of the nodes comes first, and is known last; then how many trees there are.
+    let bytes = [[0; 8], (trees.len() as u64).to_le_bytes()].concat();
+    let mut packer = Packer { bytes, nodes: vec![Node::default(); trees.len()], stored: HashMap::new() };
+    for (index, (host, _)) in trees.iter().enumerate() {
+        let mut pack = || {
+            ensure!(fs::metadata(host)?.is_dir(), "it is no directory");
+            packer.directory(host)
+        };
+        packer.nodes[index] = pack().with_context(|| format!("--embed {}", host.display()))?;
+    }
+    Ok(packer.finish())
+}
+
+#[derive(Clone, Default)]
+struct Node {
+    kind: u32,
+    count: u32,
+    start: u64,
+    size: u64,
+}
+
+struct Packer {
+    bytes: Vec<u8>,
+    nodes: Vec<Node>,
+    /// Where blocks are, by the hash of their contents: place and stored length.
+    stored: HashMap<blake3::Hash, (u64, u32)>,
+}
+
+impl Packer {
+    fn directory(&mut self, path: &Path) -> Result<Node> {
+        let mut names = Vec::new();
+        for entry in fs::read_dir(path).with_context(|| path.display().to_string())? {
+            let name = entry.with_context(|| path.display().to_string())?.file_name();
+            let Some(name) = name.to_str() else {
+                bail!("{}: the name is not UTF-8", path.join(&name).display());
+            };
+            names.push(name.to_owned());
+        }
+        names.sort_unstable();
+        let mut entries = Vec::new();
+        for name in &names {
+            let below = path.join(name);
+            let node = self.node(&below)?;
+            let number = u32::try_from(self.nodes.len()).context("there are too many files")?;
+            self.nodes.push(node);
+            entries.extend((self.bytes.len() as u64).to_le_bytes());
+            entries.extend((name.len() as u32).to_le_bytes());
+            entries.extend(number.to_le_bytes());
+            self.bytes.extend(name.bytes());
+        }
+        Ok(Node { kind: DIRECTORY, count: names.len() as u32, start: self.put(&entries), size: 0 })
+    }
+
+    fn node(&mut self, path: &Path) -> Result<Node> {
+        let describe = || path.display().to_string();
+        let kind = fs::symlink_metadata(path).with_context(describe)?.file_type();
+        if kind.is_symlink() {
+            let target = fs::read_link(path).with_context(describe)?;
+            let Some(target) = target.to_str() else { bail!("{}: its target is not UTF-8", path.display()) };
+            let length = target.len();
+            return Ok(Node {
+                kind: LINK,
+                count: length as u32,
+                start: self.put(target.as_bytes()),
+                size: length as u64,
+            });
+        }
+        if kind.is_dir() {
+            return self.directory(path);
+        }
+        if !kind.is_file() {
+            bail!("{}: neither a file, nor a directory, nor a link", path.display());
+        }
+        let contents = fs::read(path).with_context(describe)?;
+        let mut blocks = Vec::new();
+        for block in contents.chunks(BLOCK) {
+            let (start, length) = self.block(block);
+            blocks.extend(start.to_le_bytes());
+            blocks.extend(length.to_le_bytes());
+            blocks.extend((block.len() as u32).to_le_bytes());
+        }
+        let count = u32::try_from(contents.len().div_ceil(BLOCK)).with_context(describe)?;
+        Ok(Node { kind: FILE, count, start: self.put(&blocks), size: contents.len() as u64 })
+    }
+
+    /// Stores a block, if none like it is there: its place and stored length.
+    fn block(&mut self, block: &[u8]) -> (u64, u32) {
+        let key = blake3::hash(block);
+        if let Some(known) = self.stored.get(&key) {
+            return *known;
+        }
+        let packed = miniz_oxide::deflate::compress_to_vec(block, LEVEL);
+        // What saves little is not worth the time to unpack it.
+        let bytes = if packed.len() < block.len() / 8 * 7 { &packed[..] } else { block };
+        let place = (self.bytes.len() as u64, bytes.len() as u32);
+        self.bytes.extend(bytes);
+        self.stored.insert(key, place);
+        place
+    }
+
+    fn put(&mut self, bytes: &[u8]) -> u64 {
+        let start = self.bytes.len() as u64;
+        self.bytes.extend(bytes);
+        start
+    }
+
+    fn finish(mut self) -> Vec<u8> {
+        let start = self.bytes.len() as u64;
+        self.bytes[..8].copy_from_slice(&start.to_le_bytes());
+        for Node { kind, count, start, size } in &self.nodes {
+            self.bytes.extend(kind.to_le_bytes());
+            self.bytes.extend(count.to_le_bytes());
+            self.bytes.extend(start.to_le_bytes());
+            self.bytes.extend(size.to_le_bytes());
+            self.bytes.extend([0; NODE_SIZE - 24]);
+        }
+        self.bytes
+    }
+}

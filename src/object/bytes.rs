@@ -1,0 +1,73 @@
+//! A piece of data before it has its place: bytes, numbers in whatever order the target has, and addresses.
+
+use object::Endianness;
+use object::write::SymbolId;
+use std::borrow::Cow;
+
+/// A piece of data with the addresses in it.
+#[derive(Default)]
+pub struct Data {
+    /// Numbers are in little-endian order until [`Data::in_order`].
+    pub bytes: Vec<u8>,
+    pub addresses: Vec<(u64, SymbolId, i64)>,
+    /// Where numbers are: neighbours of one size in one row.
+    numbers: Vec<Numbers>,
+}
+
+struct Numbers {
+    start: usize,
+    end: usize,
+    size: usize,
+}
+
+impl From<Vec<u8>> for Data {
+    /// Bytes that are the same on every machine.
+    fn from(bytes: Vec<u8>) -> Data {
+        Data { bytes, ..Data::default() }
+    }
+}
+
+impl Data {
+    pub fn u64(&mut self, value: u64) -> &mut Data {
+        self.number(&value.to_le_bytes())
+    }
+
+    pub fn u32(&mut self, value: u32) -> &mut Data {
+        self.number(&value.to_le_bytes())
+    }
+
+    pub fn byte(&mut self, value: u8) -> &mut Data {
+        self.bytes.push(value);
+        self
+    }
+
+    /// The address of `symbol`, or null.
+    pub fn address(&mut self, symbol: impl Into<Option<SymbolId>>) -> &mut Data {
+        if let Some(symbol) = symbol.into() {
+            self.addresses.push((self.bytes.len() as u64, symbol, 0));
+        }
+        self.u64(0)
+    }
+
+    fn number(&mut self, bytes: &[u8]) -> &mut Data {
+        let (start, size) = (self.bytes.len(), bytes.len());
+        self.bytes.extend_from_slice(bytes);
+        match self.numbers.last_mut().filter(|numbers| numbers.end == start && numbers.size == size) {
+            Some(numbers) => numbers.end += size,
+            None => self.numbers.push(Numbers { start, end: start + size, size }),
+        }
+        self
+    }
+
+    /// The bytes as a machine of that order reads them.
+    pub fn in_order(&self, endianness: Endianness) -> Cow<'_, [u8]> {
+        if endianness == Endianness::Little {
+            return Cow::Borrowed(&self.bytes);
+        }
+        let mut bytes = self.bytes.clone();
+        for numbers in &self.numbers {
+            bytes[numbers.start..numbers.end].chunks_mut(numbers.size).for_each(<[u8]>::reverse);
+        }
+        Cow::Owned(bytes)
+    }
+}

@@ -1,0 +1,408 @@
+//! Objects for every target, made from the fixtures and read back: headers, sections, symbols, relocations.
+//!
+//! Nothing is linked or run here, so that no tool of any target is needed. What the objects say is checked against the module and
+//! against each other: the object for this machine, which `tests/run.rs` links and runs, has the same symbols as all others.
+//! `cargo test --test objects -- mem-grow` makes one fixture's.
+
+mod read;
+
+#[path = "../support/mod.rs"]
+mod support;
+
+use anyhow::{Context, Result, bail, ensure};
+use libtest_mimic::{Arguments, Failed, Trial};
+use read::{Picture, Section, Symbol};
+use std::collections::BTreeSet;
+use std::path::Path;
+use support::directive::Entry;
+use support::fixture::{self, Fixture};
+use wasm2native::abi;
+use wasm2native::codegen::cranelift::target::TARGETS;
+use wasm2native::driver;
+use wasm2native::foreign::LIBRARY;
+use wasm2native::options::{Cpu, Emit, Options, Origin, Output, Source};
+use wasm2native::progress::Silent;
+use wasm2native::wasm::input::Input;
+
+/// One target of each kind, with the number by which its header names the processor.
+const KINDS: [Kind; 8] = [
+    Kind { target: HERE, cpu: None, machine: 62 },
+    Kind { target: "aarch64-unknown-linux-gnu", cpu: None, machine: 183 },
+    Kind { target: "riscv64gc-unknown-linux-gnu", cpu: Some("rv64gcv"), machine: 243 },
+    Kind { target: "s390x-unknown-linux-gnu", cpu: None, machine: 22 },
+    Kind { target: "x86_64-apple-darwin", cpu: None, machine: 0x0100_0007 },
+    Kind { target: "aarch64-apple-darwin", cpu: None, machine: 0x0100_000c },
+    Kind { target: "x86_64-pc-windows-msvc", cpu: None, machine: 0x8664 },
+    Kind { target: "aarch64-pc-windows-msvc", cpu: None, machine: 0xaa64 },
+];
+
+/// The target whose objects other tests link and run.
+const HERE: &str = "x86_64-unknown-linux-gnu";
+
+const PREFIX: &str = "it";
+
+#[derive(Copy, Clone)]
+struct Kind {
+    target: &'static str,
+    cpu: Option<&'static str>,
+    machine: u32,
+}
+
+impl Kind {
+    fn is_macho(self) -> bool {
+        self.target.contains("apple")
+    }
+
+    fn is_coff(self) -> bool {
+        self.target.contains("windows")
+    }
+
+    fn is_big_endian(self) -> bool {
+        self.target.starts_with("s390x")
+    }
+
+    /// The symbol for a name of C.
+    fn symbol(self, name: &str) -> String {
+        if self.is_macho() { format!("_{name}") } else { name.to_owned() }
+    }
+}
+
+fn main() {
+    let arguments = Arguments::from_args();
+    let mut trials = Vec::new();
+    for kind in KINDS {
+        let test = |name, check: fn(Kind) -> Result<()>| {
+            Trial::test(format!("{}/{name}", kind.target), move || check(kind).map_err(failed))
+        };
+        trials.push(test("imports and exports", imports_and_exports));
+        trials.push(test("byte order", byte_order));
+        trials.push(test("signatures", signatures));
+    }
+    for path in fixture::all().expect("the fixtures can be listed") {
+        if path.extension().is_some_and(|it| it == "wat") {
+            trials.push(Trial::test(fixture::name_of(&path), move || check_fixture(&path).map_err(failed)));
+        }
+    }
+    trials.push(Trial::test("names of targets", || names_of_targets().map_err(failed)));
+    trials.push(Trial::test("no vectors on riscv64", || no_vectors_on_riscv64().map_err(failed)));
+    libtest_mimic::run(&arguments, trials).exit();
+}
+
+fn failed(error: anyhow::Error) -> Failed {
+    Failed::from(format!("{error:#}"))
+}
+
+/// An object of the module, for `kind`.
+fn object(kind: Kind, name: &str, source: &[u8], options: &Options) -> Result<Vec<u8>> {
+    let folder = tempfile::tempdir()?;
+    let path = folder.path().join(name);
+    std::fs::write(&path, source)?;
+    let options = Options {
+        target: Some(kind.target.to_owned()),
+        cpu: kind.cpu.map_or(Cpu::Default, |name| Cpu::Named(name.to_owned())),
+        prefix: Some(PREFIX.to_owned()),
+        ..options.clone()
+    };
+    let output = folder.path().join("it.o");
+    let outputs = [Output { emit: Emit::Obj, file: output.clone() }];
+    driver::build(&Input::read(&path)?, &options, &outputs, &Silent)?;
+    Ok(std::fs::read(&output)?)
+}
+
+fn check_fixture(path: &Path) -> Result<()> {
+    let fixture = Fixture::read(path)?;
+    let source = support::product::input(&fixture)?;
+    let script = Input { name: fixture.name.clone(), bytes: source.clone() }.is_script();
+    // Those that show messages of the compiler have no object.
+    if script || fixture.expected("error").is_some() {
+        return Ok(());
+    }
+    let wasm = wat::parse_bytes(&source)?;
+    let options = options(&fixture)?;
+    let mut here = None;
+    for kind in KINDS {
+        let check = || {
+            let picture = read::read(&object(kind, "it.wat", &source, &options)?)?;
+            check_form(kind, &picture)?;
+            check_symbols(kind, &picture, &wasm, options.imports.is_empty())?;
+            anyhow::Ok((undefined(kind, &picture)?, exported(kind, &picture)?))
+        };
+        let symbols = check().with_context(|| kind.target)?;
+        let first = here.get_or_insert_with(|| symbols.clone());
+        ensure!(*first == symbols, "{HERE} and {} have other symbols:\n{first:?}\n{symbols:?}", kind.target);
+    }
+    Ok(())
+}
+
+/// Those flags of the fixture that an object depends on.
+fn options(fixture: &Fixture) -> Result<Options> {
+    let mut options = Options::default();
+    for pair in fixture.setup.build.windows(2) {
+        match pair[0].as_str() {
+            "--enable" => options.enable.extend(pair[1].split(',').map(str::to_owned)),
+            "--import" => options.imports.push(Source { origin: Origin::Line, text: pair[1].clone() }),
+            "--imports" => options.imports.push(declarations(fixture, &pair[1])?),
+            _ => {}
+        }
+    }
+    Ok(options)
+}
+
+fn declarations(fixture: &Fixture, name: &str) -> Result<Source> {
+    if name == "libc" {
+        return Ok(Source { origin: Origin::Library, text: LIBRARY.to_owned() });
+    }
+    let file = fixture.setup.entries.iter().find_map(|entry| match entry {
+        Entry::File(file, bytes) if file == name => Some(bytes.clone()),
+        _ => None,
+    });
+    let text = String::from_utf8(file.with_context(|| format!("the fixture has no file {name}"))?)?;
+    Ok(Source { origin: Origin::File(name.to_owned()), text })
+}
+
+/// What holds for every object, whatever is in it.
+fn check_form(kind: Kind, picture: &Picture) -> Result<()> {
+    ensure!(picture.machine == kind.machine, "the header says machine {:#x}", picture.machine);
+    for section in &picture.sections {
+        check_relocations(picture, section).with_context(|| format!("section {}", section.name))?;
+    }
+    for symbol in &picture.symbols {
+        let Some((section, offset)) = symbol.place else { continue };
+        let size = picture.sections.get(section).with_context(|| format!("{symbol:?} is in no section"))?.size;
+        ensure!(offset <= size, "{symbol:?} lies behind its section, which has {size} bytes");
+    }
+    let names: BTreeSet<_> = picture.symbols.iter().filter(|it| it.is_global).map(|it| &it.name).collect();
+    ensure!(names.len() == picture.symbols.iter().filter(|it| it.is_global).count(), "a global symbol stands twice");
+    if kind.is_macho() {
+        let bare = picture.symbols.iter().find(|symbol| !symbol.name.starts_with('_'));
+        ensure!(bare.is_none(), "no underscore: {bare:?}");
+    }
+    let text = section(picture, if kind.is_macho() { "__TEXT,__text" } else { ".text" })?;
+    ensure!(text.is_code && !text.is_writable && text.size > 0, "the code is no code");
+    let frames = match kind {
+        _ if kind.is_macho() => "__TEXT,__eh_frame",
+        // A module of leaf functions needs none.
+        _ if kind.is_coff() => return Ok(()),
+        _ => ".eh_frame",
+    };
+    ensure!(!section(picture, frames)?.relocations.is_empty(), "frames belong to functions");
+    if !kind.is_macho() {
+        ensure!(section(picture, ".note.GNU-stack")?.size == 0, "the stack is not to be executable");
+    }
+    Ok(())
+}
+
+fn check_relocations(picture: &Picture, section: &Section) -> Result<()> {
+    for relocation in &section.relocations {
+        ensure!(section.file_offset.is_some(), "{relocation:?} changes what is not in the file");
+        ensure!(relocation.offset + relocation.width <= section.size, "{relocation:?} lies outside");
+        let symbol = picture.symbols.get(relocation.symbol).with_context(|| format!("{relocation:?} has no symbol"))?;
+        ensure!(symbol.place.is_some() || symbol.is_global, "{relocation:?} refers to nothing: {symbol:?}");
+        // COFF's loader changes addresses in read-only data, too.
+        let fixed = section.is_code || (!section.is_writable && !section.name.starts_with(".rdata"));
+        ensure!(!(relocation.is_absolute && fixed), "{relocation:?} is an address in what nobody may change");
+    }
+    Ok(())
+}
+
+fn section<'a>(picture: &'a Picture, name: &str) -> Result<&'a Section> {
+    picture.sections.iter().find(|section| section.name == name).with_context(|| format!("no section {name}"))
+}
+
+/// Undefined symbols are imports or the runtime's; exports are defined and global.
+///
+/// Declarations may give imports any symbol: then only the exports are looked at.
+fn check_symbols(kind: Kind, picture: &Picture, wasm: &[u8], undeclared: bool) -> Result<()> {
+    let mut imports = BTreeSet::new();
+    let mut exports = Vec::new();
+    for payload in wasmparser::Parser::new(0).parse_all(wasm) {
+        match payload? {
+            wasmparser::Payload::ImportSection(section) => {
+                for import in section.into_imports() {
+                    let import = import?;
+                    imports.insert(match import.module {
+                        "env" => escape(import.name),
+                        module => escape(&format!("{module}_{}", import.name)),
+                    });
+                }
+            }
+            wasmparser::Payload::ExportSection(section) => {
+                for export in section {
+                    exports.push(escape(&format!("{PREFIX}_{}", export?.name)));
+                }
+            }
+            _ => {}
+        }
+    }
+    let undefined = undefined(kind, picture)?;
+    let mut needs = abi::BUILTINS.map(|(name, ..)| name).to_vec();
+    needs.push("w2n_wasi_start");
+    let unknown = undefined.iter().find(|name| !imports.contains(*name) && !needs.contains(&name.as_str()));
+    ensure!(unknown.is_none() || !undeclared, "{unknown:?} is neither an import nor the runtime's");
+    let exported = exported(kind, picture)?;
+    // An import that is exported again keeps its own symbol and gets no other.
+    let missing = exports.iter().find(|name| !exported.contains(*name) && imports.is_empty());
+    ensure!(missing.is_none(), "export {missing:?} is not a global symbol: there are {exported:?}");
+    Ok(())
+}
+
+/// Names as C has them of the symbols that somebody else has to define.
+fn undefined(kind: Kind, picture: &Picture) -> Result<BTreeSet<String>> {
+    names(kind, picture, |symbol| symbol.place.is_none() && symbol.is_global)
+}
+
+fn exported(kind: Kind, picture: &Picture) -> Result<BTreeSet<String>> {
+    names(kind, picture, |symbol| symbol.place.is_some() && symbol.is_exported && !symbol.is_merged)
+}
+
+fn names(kind: Kind, picture: &Picture, wanted: impl Fn(&Symbol) -> bool) -> Result<BTreeSet<String>> {
+    let prefix = kind.symbol("");
+    let names = picture.symbols.iter().filter(|symbol| wanted(symbol)).map(|symbol| {
+        symbol.name.strip_prefix(&prefix).map(str::to_owned).with_context(|| format!("{symbol:?} has no {prefix}"))
+    });
+    names.collect()
+}
+
+/// The naming rule for what a C identifier can't hold.
+fn escape(name: &str) -> String {
+    let byte = |(index, byte): (usize, u8)| match byte {
+        b'0'..=b'9' if index > 0 => char::from(byte).to_string(),
+        b'a'..=b'z' | b'A'..=b'Z' | b'_' => char::from(byte).to_string(),
+        _ => format!("_x{byte:02x}"),
+    };
+    let text: String = name.bytes().enumerate().map(byte).collect();
+    if text.is_empty() { "_".to_owned() } else { text }
+}
+
+/// Every kind of import and of need, and exactly these.
+fn imports_and_exports(kind: Kind) -> Result<()> {
+    let source = include_bytes!("edges.wat");
+    let picture = read::read(&object(kind, "edges.wat", source, &Options::default())?)?;
+    let set = |names: &[&str]| names.iter().map(|name| name.to_string()).collect::<BTreeSet<_>>();
+    let undefined = undefined(kind, &picture)?;
+    let wanted = ["puts", "other_counter", "other_table", "other_fault", "other_odd_x20name_x21"];
+    let needs = ["w2n_memory_grow", "w2n_table_grow", "memmove", "memset", "w2n_exception_new", "w2n_throw"];
+    let needs = [&needs[..], &["w2n_library_init", "w2n_library_start"]].concat();
+    ensure!(undefined == set(&[&wanted[..], &needs].concat()), "undefined: {undefined:?}");
+    let exported = exported(kind, &picture)?;
+    let functions = ["it_init", "it_memory", "it_memory_size", "it_run", "it_0_x21"];
+    ensure!(exported == set(&[&functions[..], &["it_total", "it_entries"]].concat()), "exported: {exported:?}");
+    check_form(kind, &picture)?;
+    // Imported data may lie anywhere: its address is read from a word, never computed from the code's.
+    for section in picture.sections.iter().filter(|section| section.is_code) {
+        for relocation in &section.relocations {
+            let symbol = &picture.symbols[relocation.symbol];
+            let is_data = ["other_counter", "other_table", "other_fault"].iter();
+            let is_data = is_data.map(|name| kind.symbol(name)).any(|name| name == symbol.name);
+            ensure!(!is_data, "{relocation:?} reaches for {symbol:?}");
+        }
+    }
+    Ok(())
+}
+
+/// Numbers are in the order of the machine, the bytes of a linear memory as the module has them.
+fn byte_order(kind: Kind) -> Result<()> {
+    let source = br#"(module
+        (memory (export "memory") 1) (data (i32.const 0) "\01\02\03\04")
+        (global (export "narrow") (mut i32) (i32.const 0x01020304))
+        (global (export "wide") (mut f64) (f64.const 1)))"#;
+    let bytes = object(kind, "it.wat", source, &Options::default())?;
+    let picture = read::read(&bytes)?;
+    let place = |name: &str| -> Result<usize> {
+        let name = kind.symbol(name);
+        let symbol = picture.symbols.iter().find(|it| it.name == name && it.place.is_some());
+        let (section, offset) = symbol.and_then(|it| it.place).with_context(|| format!("no symbol {name}"))?;
+        Ok((picture.sections[section].file_offset.context("it is in the file")? + offset) as usize)
+    };
+    let big = kind.is_big_endian();
+    let (narrow, wide) = (0x0102_0304u32, 1f64.to_bits());
+    let narrow = if big { narrow.to_be_bytes() } else { narrow.to_le_bytes() };
+    let wide = if big { wide.to_be_bytes() } else { wide.to_le_bytes() };
+    let page = if big { 65536u64.to_be_bytes() } else { 65536u64.to_le_bytes() };
+    ensure!(bytes[place("it_narrow")?..].starts_with(&narrow), "an i32 is in the wrong order");
+    ensure!(bytes[place("it_wide")?..].starts_with(&wide), "an f64 is in the wrong order");
+    ensure!(bytes[place("w2n.memory.0")? + 8..].starts_with(&page), "the size of a memory is in the wrong order");
+    ensure!(bytes[place("w2n.pages")?..].starts_with(&[1, 2, 3, 4]), "the pages of a memory are changed");
+    Ok(())
+}
+
+/// A function's signature is merged by the linker, and found from the field before the function's entry.
+fn signatures(kind: Kind) -> Result<()> {
+    let source = br#"(module (table (export "t") 1 funcref) (elem (i32.const 0) $f)
+        (func $f (param i32 f64) (result i64) (i64.const 1)))"#;
+    let picture = read::read(&object(kind, "it.wat", source, &Options::default())?)?;
+    let find = |name: &str| {
+        let name = kind.symbol(name);
+        picture.symbols.iter().position(|it| it.name == name).with_context(|| format!("no symbol {name}"))
+    };
+    let (function, signature) = (find("f")?, find(&format!("{}id.l", abi::SIGNATURE_PREFIX))?);
+    let identity = &picture.symbols[signature];
+    ensure!(identity.is_merged && identity.is_global && identity.place.is_some(), "{identity:?}");
+    if kind.is_coff() {
+        // GNU's linker knows what to merge by this.
+        let section = identity.place.map(|(section, _)| &picture.sections[section].name);
+        let name = format!(".rdata${}", identity.name);
+        ensure!(section == Some(&name), "the signature is in section {section:?}, not in {name}");
+    }
+    let (section, entry) = picture.symbols[function].place.context("the function has code")?;
+    let field = entry - abi::SIGNATURE_FIELD_BEFORE_ENTRY as u64;
+    let relocations = picture.sections[section].relocations.iter().filter(|it| it.offset == field);
+    let symbols: Vec<_> = relocations.map(|relocation| relocation.symbol).collect();
+    // The difference of two symbols, or the distance from the field.
+    let wanted = if kind.is_macho() { vec![function, signature] } else { vec![signature] };
+    ensure!(symbols == wanted, "the field before the entry refers to {symbols:?}, not to {wanted:?}");
+    Ok(())
+}
+
+fn names_of_targets() -> Result<()> {
+    let clang = [
+        "arm64-apple-darwin",
+        "arm64-apple-macos",
+        "arm64-apple-macos14",
+        "x86_64-apple-macosx10.15.0",
+        "aarch64-linux-gnu",
+        "riscv64-linux-gnu",
+        "s390x-linux-gnu",
+        "x86_64-linux-musl",
+        "x86_64-w64-mingw32",
+        "aarch64-windows-msvc",
+    ];
+    let check = |name: &str| driver::check_target(&Options { target: Some(name.to_owned()), ..Options::default() });
+    for name in TARGETS.iter().map(|(name, _)| *name).chain(clang) {
+        check(name).with_context(|| name.to_owned())?;
+    }
+    for name in [
+        "i686-unknown-linux-gnu",
+        "x86_64-unknown-linux-gnux32",
+        "aarch64_be-unknown-linux-gnu",
+        "riscv64imac-unknown-none-elf",
+        "wasm32-wasip1",
+        "x86_64-unknown-freebsd",
+        "aarch64-apple-ios",
+        "toaster",
+    ] {
+        let Err(error) = check(name) else { bail!("{name} is a target") };
+        ensure!(error.to_string().contains("--target help"), "{name}: {error}");
+    }
+    Ok(())
+}
+
+/// Registers for vectors are an extension there: who has none can't have `v128`, and everything else does without.
+fn no_vectors_on_riscv64() -> Result<()> {
+    let kind = Kind { target: "riscv64gc-unknown-linux-gnu", cpu: None, machine: 243 };
+    for source in [
+        "(module (func (export \"f\") (result i64) (i64x2.extract_lane 0 (v128.const i64x2 1 2))))",
+        "(module (func (export \"f\") (param v128)))",
+        "(module (func (export \"f\") (local v128)))",
+        "(module (global $g (mut v128) (v128.const i64x2 1 2)) (func (export \"f\") (drop (global.get $g))))",
+    ] {
+        let Err(error) = object(kind, "it.wat", source.as_bytes(), &Options::default()) else {
+            bail!("it compiles: {source}")
+        };
+        ensure!(format!("{error:#}").contains("--cpu rv64gcv"), "{source}: {error:#}");
+    }
+    let source = br#"(module (memory 1) (func (export "f")
+        (memory.fill (i32.const 0) (i32.const 1) (i32.const 31))
+        (memory.copy (i32.const 0) (i32.const 100) (i32.const 32))))"#;
+    check_form(kind, &read::read(&object(kind, "it.wat", source, &Options::default())?)?)
+}

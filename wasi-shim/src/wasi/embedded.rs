@@ -1,0 +1,227 @@
+//! Directory trees that the program carries (`--embed`), read where they lie.
+//!
+//! Comes in: the bytes of [`crate::abi::wasi::embedded`], which the compiler wrote. Nothing is unpacked before it is read, and then
+//! a block at a time; an open file keeps its last block. Nothing here can be changed.
+
+use crate::abi::wasi::embedded::{BLOCK, BLOCK_SIZE, DIRECTORY, ENTRY_SIZE, LINK, NODE_SIZE};
+use crate::wasi::descriptor::FileType;
+use crate::wasi::errno::{Errno, Result};
+use crate::wasi::stat::Filestat;
+use miniz_oxide::inflate::decompress_slice_iter_to_slice;
+use rustix::fs::SeekFrom;
+use std::ffi::CStr;
+use std::sync::{Mutex, PoisonError};
+
+/// Links that are followed on one way (`MAXSYMLINKS` of Linux).
+const MOST_LINKS: u32 = 40;
+
+/// The device number of embedded files: no device of the system has it.
+const DEVICE: u64 = u64::MAX;
+
+/// A node.
+#[derive(Clone)]
+pub struct Place {
+    bytes: &'static [u8],
+    node: u32,
+}
+
+fn u32_at(bytes: &[u8], at: usize) -> u32 {
+    u32::from_le_bytes(*bytes[at..].first_chunk().expect("the compiler wrote it"))
+}
+
+fn u64_at(bytes: &[u8], at: usize) -> u64 {
+    u64::from_le_bytes(*bytes[at..].first_chunk().expect("the compiler wrote it"))
+}
+
+impl Place {
+    /// The root of a tree; nothing if there are not so many.
+    pub fn root(bytes: &'static [u8], index: u32) -> Option<Place> {
+        (!bytes.is_empty() && u64::from(index) < u64_at(bytes, 8)).then_some(Place { bytes, node: index })
+    }
+
+    fn at(&self) -> usize {
+        u64_at(self.bytes, 0) as usize + self.node as usize * NODE_SIZE
+    }
+
+    fn kind(&self) -> u32 {
+        u32_at(self.bytes, self.at())
+    }
+
+    fn count(&self) -> usize {
+        u32_at(self.bytes, self.at() + 4) as usize
+    }
+
+    /// Where the entries, the blocks or the target are.
+    fn start(&self) -> usize {
+        u64_at(self.bytes, self.at() + 8) as usize
+    }
+
+    fn size(&self) -> u64 {
+        u64_at(self.bytes, self.at() + 16)
+    }
+
+    pub fn stat(&self) -> Filestat {
+        let file_type = match self.kind() {
+            DIRECTORY => FileType::Directory,
+            LINK => FileType::SymbolicLink,
+            _ => FileType::RegularFile,
+        };
+        let inode = u64::from(self.node) + 1;
+        Filestat { device: DEVICE, inode, file_type, links: 1, size: self.size(), times: [0; 3] }
+    }
+
+    /// # Errors
+    /// `inval` if it is no link.
+    pub fn target(&self) -> Result<&'static [u8]> {
+        match self.kind() {
+            LINK => Ok(&self.bytes[self.start()..][..self.count()]),
+            _ => Err(Errno::Inval.into()),
+        }
+    }
+
+    /// What is in a directory, by name.
+    pub fn entries(&self) -> impl Iterator<Item = (&'static [u8], Place)> {
+        let directory = self.clone();
+        (0..self.count()).map(move |nth| directory.entry(nth))
+    }
+
+    fn entry(&self, nth: usize) -> (&'static [u8], Place) {
+        let at = self.start() + nth * ENTRY_SIZE;
+        let name = &self.bytes[u64_at(self.bytes, at) as usize..][..u32_at(self.bytes, at + 8) as usize];
+        (name, Place { bytes: self.bytes, node: u32_at(self.bytes, at + 12) })
+    }
+
+    fn child(&self, name: &[u8]) -> Result<Place> {
+        let (mut low, mut high) = (0, self.count());
+        while low < high {
+            let middle = (low + high) / 2;
+            let (found, place) = self.entry(middle);
+            match found.cmp(name) {
+                std::cmp::Ordering::Less => low = middle + 1,
+                std::cmp::Ordering::Greater => high = middle,
+                std::cmp::Ordering::Equal => return Ok(place),
+            }
+        }
+        Err(Errno::Noent.into())
+    }
+
+    /// What a path names below this directory; a link itself if the last is not followed.
+    ///
+    /// # Errors
+    /// As the system's: `noent`, `notdir`, `loop`; `perm` for a way out.
+    pub fn find(&self, path: &CStr, follow: bool) -> Result<Place> {
+        let path = path.to_bytes();
+        if path.starts_with(b"/") {
+            return Err(Errno::Perm.into());
+        }
+        // The directories on the way here, and the steps to go, the next one last.
+        let mut way = vec![self.clone()];
+        let mut steps: Vec<&[u8]> = path.rsplit(|&byte| byte == b'/').collect();
+        let mut n_links = 0;
+        while let Some(step) = steps.pop() {
+            let here = way.last().ok_or(Errno::Perm)?;
+            if here.kind() != DIRECTORY {
+                return Err(Errno::Notdir.into());
+            }
+            match step {
+                b"" | b"." => {}
+                b".." if way.len() == 1 => return Err(Errno::Perm.into()),
+                b".." => {
+                    way.pop();
+                }
+                name => {
+                    let child = here.child(name)?;
+                    if child.kind() != LINK || (!follow && steps.is_empty()) {
+                        way.push(child);
+                        continue;
+                    }
+                    n_links += 1;
+                    let target = child.target()?;
+                    if n_links > MOST_LINKS {
+                        return Err(Errno::Loop.into());
+                    }
+                    if target.starts_with(b"/") {
+                        return Err(Errno::Perm.into());
+                    }
+                    steps.extend(target.rsplit(|&byte| byte == b'/'));
+                }
+            }
+        }
+        Ok(way.pop().ok_or(Errno::Perm)?)
+    }
+
+    pub fn open(self) -> OpenFile {
+        OpenFile { place: self, position: Mutex::new(0), block: Mutex::new((usize::MAX, Vec::new())) }
+    }
+}
+
+/// A file that the guest has opened.
+pub struct OpenFile {
+    pub place: Place,
+    position: Mutex<u64>,
+    /// The block that was unpacked last, with its number.
+    block: Mutex<(usize, Vec<u8>)>,
+}
+
+impl OpenFile {
+    pub fn seek(&self, position: SeekFrom) -> Result<u64> {
+        let mut now = self.position.lock().unwrap_or_else(PoisonError::into_inner);
+        let new = match position {
+            SeekFrom::Start(offset) => Some(offset),
+            SeekFrom::Current(offset) => now.checked_add_signed(offset),
+            SeekFrom::End(offset) => self.place.size().checked_add_signed(offset),
+            _ => None,
+        };
+        *now = new.filter(|&new| i64::try_from(new).is_ok()).ok_or(Errno::Inval)?;
+        Ok(*now)
+    }
+
+    /// Fills the pieces from the position on, and moves it. How many bytes that were.
+    pub fn read(&self, pieces: &[libc::iovec]) -> Result<usize> {
+        let mut position = self.position.lock().unwrap_or_else(PoisonError::into_inner);
+        let n = self.read_at(pieces, *position)?;
+        *position += n as u64;
+        Ok(n)
+    }
+
+    pub fn read_at(&self, pieces: &[libc::iovec], mut offset: u64) -> Result<usize> {
+        if i64::try_from(offset).is_err() {
+            return Err(Errno::Inval.into());
+        }
+        let mut block = self.block.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut done = 0;
+        for piece in pieces {
+            let mut filled = 0;
+            while filled < piece.iov_len && offset < self.place.size() {
+                let bytes = self.block(offset as usize / BLOCK, &mut block)?;
+                let bytes = &bytes[offset as usize % BLOCK..];
+                let n = bytes.len().min(piece.iov_len - filled);
+                // SAFETY: the piece lies in the guest's memory, as `Guest::pieces` checked, and the block does not.
+                unsafe { libc::memcpy(piece.iov_base.byte_add(filled), bytes.as_ptr().cast(), n) };
+                filled += n;
+                offset += n as u64;
+            }
+            done += filled;
+        }
+        Ok(done)
+    }
+
+    /// The contents of a block.
+    fn block<'b>(&self, number: usize, last: &'b mut (usize, Vec<u8>)) -> Result<&'b [u8]> {
+        let bytes = self.place.bytes;
+        let at = self.place.start() + number * BLOCK_SIZE;
+        let stored = &bytes[u64_at(bytes, at) as usize..][..u32_at(bytes, at + 8) as usize];
+        let length = u32_at(bytes, at + 12) as usize;
+        if stored.len() == length {
+            return Ok(stored);
+        }
+        if last.0 != number {
+            last.0 = usize::MAX;
+            last.1.resize(length, 0);
+            let unpacked = decompress_slice_iter_to_slice(&mut last.1, std::iter::once(stored), false, true);
+            unpacked.map_err(|_| Errno::Io)?;
+            last.0 = number;
+        }
+        Ok(&last.1)
+    }
+}

@@ -297,7 +297,14 @@ impl<N: Numbering> Emitter<'_, N> {
     /// Brings a value onto the operand stack.
     fn value(&mut self, value: Value) {
         if self.has_local(value) {
-            self.code.push(Instruction::LocalGet(self.locals.of[value.index()]));
+            let local = self.locals.of[value.index()];
+            // What was just put there is kept on the stack as well.
+            if matches!(self.code.last(), Some(Instruction::LocalSet(it)) if *it == local) {
+                self.code.pop();
+                self.code.push(Instruction::LocalTee(local));
+            } else {
+                self.code.push(Instruction::LocalGet(local));
+            }
             return;
         }
         let (block, index) = self.defined[value.index()].expect("parameters that are used have locals");

@@ -12,7 +12,8 @@
 //! * [`Types::is_managed`] of a type decides whether slots of it are strong. Locals may opt out ([`Ownership`]).
 //! * Owned (+1) values of managed type come from calls of Cot functions and function values, [`ExpressionKind::New`],
 //!   [`ExpressionKind::Closure`]; from aggregates such values are loaded from borrowed. `If`, `Switch`, `Block`, `Catch`, `Orelse` yield
-//!   what their branches yield, which may differ. Externs, runtime functions, and casts to pointers yield raw values; loads yield borrowed (+0) ones.
+//!   what their branches yield, which may differ. Externs, runtime functions, and casts to pointers yield raw values; loads
+//!   yield borrowed (+0) ones.
 //! * [`Program::destructors`] says what runs before an object of a type is freed.
 //! * [`Local::destructor`] is what runs when a struct value of that local goes out of scope.
 

@@ -3,9 +3,8 @@
 //! under wasmtime. They print the same bytes and end alike.
 //!
 //! Fixtures are written as `support/directive.rs` and `support/fixture.rs` say, with `//!` and `//=`. `build = "test"` runs the file's
-//! tests
-//! instead of `main`; those in `fixtures/cot/stages` show what a stage makes of them (`emit = "ssa"`); other words are flags of `cot build` or `cot test`. `hosts = "native"` or `"native wasi"` says where a program can
-//! run.
+//! tests instead of `main`; those in `fixtures/cot/stages` show what a stage makes of them (`emit = "ssa"`); other words are flags of
+//! `cot build` or `cot test`. `hosts = "native"` or `"native wasi"` says where a program can run.
 //! A plain module has no arguments, input or files. `BLESS=1` rewrites the expected texts.
 
 use crate::source;

@@ -8,8 +8,8 @@
 //! ```
 //!
 //! `«x *5000»` in the program stands for 5000 times `x `. Sections: `stdout`, `stderr` (programs), `error` (of the compiler),
-//! `clif`, `asm`, `wat`, `ir` and `ssa` (of Cot), and `file NAME` for what a run leaves behind. With several runs, each one's text follows a line
-//! `$ ARGS`.
+//! `clif`, `asm`, `wat`, `ir` and `ssa` (of Cot), and `file NAME` for what a run leaves behind. With several runs,
+//! each one's text follows a line `$ ARGS`.
 
 use super::directive::{self, Run, Setup};
 use anyhow::{Context, Result, bail};

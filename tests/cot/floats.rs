@@ -29,7 +29,7 @@ fn main() i64 {
 ";
 
 pub fn trials() -> Vec<Trial> {
-    vec![Trial::test("floats/as-rust-prints", || floats_are_printed_as_rust_prints_them())]
+    vec![Trial::test("floats/as-rust-prints", floats_are_printed_as_rust_prints_them)]
 }
 
 fn floats_are_printed_as_rust_prints_them() -> Result<(), Failed> {

@@ -47,6 +47,36 @@ fn proposals_are_listed_and_enabled_by_name() {
 }
 
 #[test]
+fn targets_are_listed_and_refused_by_name() {
+    let place = Place::empty();
+    let list = place.wasm2native(&["--target", "help"]).succeeds().stdout;
+    for target in
+        ["x86_64-unknown-linux-gnu", "s390x-unknown-linux-musl", "aarch64-apple-darwin", "x86_64-pc-windows-msvc"]
+    {
+        assert!(list.contains(target), "`{target}` is missing:\n{list}");
+    }
+    place.write("a.wat", "(module (func (export \"_start\")))");
+    place.wasm2native(&["a.wat", "-c", "--target", "toaster-linux"]).fails(2, &["--target help"]);
+    place.wasm2native(&["a.wat", "-c", "--target", "i686-linux-gnu"]).fails(2, &["i686-linux-gnu", "--target help"]);
+    for emit in ["exe", "staticlib", "sharedlib"] {
+        place
+            .wasm2native(&["a.wat", "--emit", emit, "--target", "aarch64-linux-gnu"])
+            .fails(1, &["no runtime", "-c makes"]);
+    }
+    place.wasm2native(&["a.wat", "-c", "--target", "riscv64-linux-gnu", "--cpu", "rv64gcv_zba"]).succeeds();
+    for (target, cpu, text) in [
+        ("riscv64-linux-gnu", "rv64i", "rv64g"),
+        ("riscv64-linux-gnu", "rv64gcq", "rv64gcv"),
+        ("aarch64-linux-gnu", "generic+warp", "`warp`"),
+        ("s390x-linux-gnu", "z9", "z15"),
+    ] {
+        place.wasm2native(&["a.wat", "-c", "--target", target, "--cpu", cpu]).fails(2, &[text]);
+    }
+    let listing = place.wasm2native(&["a.wat", "-S", "-o", "-", "--target", "aarch64-linux-gnu"]).succeeds().stdout;
+    assert!(listing.contains("  ret"), "{listing}");
+}
+
+#[test]
 fn version_is_one_line_or_what_a_report_needs() {
     let place = Place::empty();
     let version = concat!("wasm2native ", env!("CARGO_PKG_VERSION"), "\n");

@@ -49,8 +49,8 @@ fn floats_are_printed_as_rust_prints_them() -> Result<(), Failed> {
         is_styled: false,
     };
     let Product::Wasm(wasm) = compile(&path, &options, Stage::Wasm)? else { return Err("no module".into()) };
-    let engine = reference::engine().map_err(anyhow::Error::from)?;
-    let outcome = reference::run(&engine, &wasm, &Request::default()).map_err(anyhow::Error::from)?;
+    let engine = reference::engine().map_err(|error| anyhow::anyhow!("{error:#}"))?;
+    let outcome = reference::run(&engine, &wasm, &Request::default()).map_err(|error| anyhow::anyhow!("{error:#}"))?;
     let printed = String::from_utf8(outcome.stdout)?;
     let expected = expected()?;
     for (number, (got, wanted)) in printed.lines().zip(expected.lines()).enumerate() {

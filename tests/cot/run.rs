@@ -70,7 +70,7 @@ fn observe(fixture: &Fixture, faults: &mut String) -> Result<Vec<Section>> {
         // It waits for somebody else: building it is all that is done here.
         return Ok(Vec::new());
     }
-    let engine = reference::engine().map_err(anyhow::Error::from)?;
+    let engine = reference::engine().map_err(|error| anyhow::anyhow!("{error:#}"))?;
     let mut stdout = String::new();
     let mut stderr = String::new();
     for (number, run) in fixture.runs.iter().enumerate() {
@@ -87,7 +87,7 @@ fn observe(fixture: &Fixture, faults: &mut String) -> Result<Vec<Section>> {
             if hosts.iter().any(|it| it == name) && (host == Host::Wasi || is_plain && run.env.is_empty()) {
                 let wasm = module(fixture, host, is_test)?;
                 let other = run_wasm(&engine, &wasm, host, run, &place);
-                let other = other.map_err(anyhow::Error::from).with_context(|| name.to_owned())?;
+                let other = other.map_err(|error| anyhow::anyhow!("{error:#}")).with_context(|| name.to_owned())?;
                 compare(name, &outcome, &other, is_test, faults)?;
             }
         }

@@ -198,6 +198,7 @@ fn check_relocations(picture: &Picture, section: &Section) -> Result<()> {
         ensure!(relocation.offset + relocation.width <= section.size, "{relocation:?} lies outside");
         let symbol = picture.symbols.get(relocation.symbol).with_context(|| format!("{relocation:?} has no symbol"))?;
         ensure!(symbol.place.is_some() || symbol.is_global, "{relocation:?} refers to nothing: {symbol:?}");
+        ensure!(relocation.is_absolute || !section.is_writable, "{relocation:?}: tables hold nothing but addresses");
         // COFF's loader changes addresses in read-only data, too.
         let fixed = section.is_code || (!section.is_writable && !section.name.starts_with(".rdata"));
         ensure!(!(relocation.is_absolute && fixed), "{relocation:?} is an address in what nobody may change");

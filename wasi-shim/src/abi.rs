@@ -8,7 +8,11 @@
 //! * A function reference (`funcref`, a table entry's first word) is the address of the function's entry in the internal
 //!   calling convention; null is 0.
 //! * The four bytes before such an entry hold, as a signed 32-bit number, the distance from the entry to the function's
-//!   *signature identity*: the address of a symbol named after its structural type ([`SIGNATURE_PREFIX`]), merged by the linker.
+//!   *signature identity*: the address of a symbol named after its structural type ([`SIGNATURE_PREFIX`]), merged by the linker. It is
+//!   the same number everywhere: ELF says it as the distance from the field with 4 less, COFF as its relative address, which counts from
+//!   behind the field, Mach-O as the difference of two symbols. Merged are weak symbols in ELF and Mach-O, and sections of one symbol
+//!   (COMDAT, any) in COFF.
+//! * Numbers in the structures are in the byte order of the target; bytes of linear memories and of [`Value`]s are little-endian.
 //! * Addresses of Wasm memories never move: a memory is reserved once, and grows in place.
 #![allow(dead_code)]
 
@@ -217,7 +221,8 @@ pub struct TryCall {
     pub handlers: u32,
 }
 
-/// Where an exception lands. Its address is handed over in the first payload register of Cranelift's `Tail` convention (`rax` on x86-64).
+/// Where an exception lands. Its address is handed over in the first payload register of Cranelift's `Tail` convention: `rax` on x86-64,
+/// `x0` on aarch64, `a0` on riscv64, `r6` on s390x.
 #[repr(C)]
 pub struct Handler {
     /// Index in [`Image::tags`], or [`ANY_TAG`]; with [`LAST_HANDLER`] added where the call has no more handlers.
@@ -292,11 +297,13 @@ pub struct Function {
     ///
     /// A function's sites are a list sorted by code offset, each three ULEB128/SLEB128 numbers: code offset minus that of the
     /// site before (unsigned), trap number or 0 for the return address of a call (unsigned), Wasm byte offset minus that
-    /// of the site before (signed). Starting values are 0 and 0. The next function's offset ends the list.
+    /// of the site before (signed). Starting values are 0 and 0. The next function's offset ends the list. A trap's offset is that of the
+    /// instruction's first byte; on s390x, of the last byte of an instruction that traps by itself, not by an access.
     pub sites: u32,
     /// Function index in the Wasm module, for functions without a name.
     pub index: u32,
-    /// 1 if the function sets up a frame (`push rbp; mov rbp, rsp`), 0 if it is a leaf without one.
+    /// 1 if the function sets up a frame: the frame pointer points at the caller's, with the return address behind it; on s390x the
+    /// stack pointer points at the caller's. 0 if it is a leaf without one.
     pub has_frame: u32,
 }
 
@@ -596,7 +603,7 @@ pub const BUILTINS: [(&str, &str, &str); 21] = [
     ("w2n_raise", "i", ""),
     // (tag, number of values) -> exception; the caller writes the values
     ("w2n_exception_new", "pi", "p"),
-    // (exception): throws it; does not return here
+    // (exception): throws it; does not return here. In the internal convention, which passes it in rdi, x2, a0 or r2
     ("w2n_throw", "p", ""),
     // (memory, address, expected, timeout in nanoseconds or -1) -> 0 notified, 1 not equal, 2 timed out
     ("w2n_memory_wait32", "plil", "i"),

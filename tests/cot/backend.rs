@@ -25,6 +25,9 @@ pub fn trials() -> Vec<Trial> {
     ]
 }
 
+/// What is wrong, and how a sound function becomes so.
+type Break = (&'static str, fn(&mut Function));
+
 /// A function is broken in one way after the other.
 fn verifier_complains() -> Result<(), Failed> {
     let sound = || {
@@ -44,8 +47,7 @@ fn verifier_complains() -> Result<(), Failed> {
     };
     let module = Module::default();
     ssa::verify::verify(&sound(), &module)?;
-    type Break = fn(&mut Function);
-    let breaks: [(&str, Break); 7] = [
+    let breaks: [Break; 7] = [
         ("a use before the definition", |f| f.blocks[0].insts.swap(0, 1)),
         ("a use of a value of another branch", |f| {
             let other = f.blocks[1].insts[0].results[0];

@@ -65,6 +65,10 @@ fn observe(fixture: &Fixture, faults: &mut String) -> Result<Vec<Section>> {
     let hosts = fixture.setup.hosts.clone().unwrap_or_else(|| ["native", "wasi", "bare"].map(str::to_owned).to_vec());
     let folder = tempfile::tempdir()?;
     let native = if is_test { None } else { Some(build_native(fixture, folder.path())?) };
+    if hosts.is_empty() {
+        // It waits for somebody else: building it is all that is done here.
+        return Ok(Vec::new());
+    }
     let engine = reference::engine().map_err(|error| anyhow::anyhow!("{error:#}"))?;
     let mut stdout = String::new();
     let mut stderr = String::new();

@@ -7,6 +7,7 @@ mod errors;
 mod floats;
 mod fuzz;
 mod run;
+mod server;
 mod source;
 #[path = "../support/mod.rs"]
 mod support;
@@ -22,6 +23,7 @@ fn main() {
         .chain(fuzz::trials())
         .chain(run::trials())
         .chain(backend::trials())
-        .chain(floats::trials());
+        .chain(floats::trials())
+        .chain(server::trials());
     libtest_mimic::run(&arguments, trials.collect()).exit();
 }

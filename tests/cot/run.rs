@@ -29,7 +29,7 @@ const FATAL: i32 = 2;
 const TRAPPED: i32 = 134;
 
 pub fn trials() -> Vec<Trial> {
-    let folders = ["run", "examples", "stages"];
+    let folders = ["run", "examples", "stages", "std"];
     let paths = folders.into_iter().flat_map(|folder| source::fixtures(folder).into_iter().map(move |it| (folder, it)));
     paths
         .map(|(folder, path)| Trial::test(format!("{folder}/{}", source::name_of(&path)), move || check(&path)))

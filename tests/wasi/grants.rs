@@ -70,6 +70,8 @@ impl World {
         let place = root.display();
         let mut guest = Guest::start(&format!("--dir {place}/ro::/ro::ro --dir {place}/rw::/rw"));
         guest.load(PIECE, &[BUFFER.to_le_bytes(), 4u32.to_le_bytes()].concat());
+        // An answer means that it has opened what it was granted.
+        assert_eq!(guest.call("sched_yield", &[]).errno(), 0);
         World { _folder: folder, root, guest }
     }
 

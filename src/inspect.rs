@@ -41,7 +41,7 @@ pub struct Inspection {
     /// The memories that its modules bring.
     pub memories: Vec<LinearMemory>,
     pub fixed_powers: bool,
-    /// C functions that the modules call directly, outside of the sandbox.
+    /// Functions and data of C that the modules use directly, outside of the sandbox.
     pub foreign: Vec<Foreign>,
     /// Level of the x86-64 psABI that the program asks for; 0 if it asks for none.
     pub cpu_level: u8,

@@ -49,9 +49,9 @@ pub fn look_up(
         allow(open, &resolution, &options.link).with_context(|| source.file.to_owned())?;
         plan.wasi.extend(wasi_functions(unit));
     }
-    let functions = |it: &&OpenImport| is_function(it) && resolution.find(&it.symbol).is_some();
+    let found = |it: &&OpenImport| resolution.find(&it.symbol).is_some();
     let names = |it: &OpenImport| [it.import.module.to_owned(), it.import.name.to_owned(), it.symbol.clone()];
-    plan.foreign = open.iter().flatten().filter(functions).map(names).collect();
+    plan.foreign = open.iter().flatten().filter(found).map(names).collect();
     plan.foreign.sort();
     plan.foreign.dedup();
     if let Some(warning) = warning(open.iter().flatten(), &resolution, &options.link) {
@@ -222,22 +222,20 @@ fn is_named(import: &OpenImport, options: &LinkOptions) -> bool {
     import.declared || options.allowed_imports.iter().any(matches)
 }
 
-/// A line about functions of the C library that are called without anybody having named them.
+/// A line about functions and data of the C library that are used without anybody having named them.
 fn warning<'o>(
     open: impl Iterator<Item = &'o OpenImport<'o>>,
     resolution: &Resolution,
     options: &LinkOptions,
 ) -> Option<String> {
-    let is_library = |it: &&OpenImport| {
-        is_function(it) && resolution.find(&it.symbol).is_some_and(|found| found.place == Place::CLibrary)
-    };
+    let is_library = |it: &&OpenImport| resolution.find(&it.symbol).is_some_and(|found| found.place == Place::CLibrary);
     let mut names: Vec<_> =
         open.filter(is_library).filter(|it| !is_named(it, options)).map(|it| it.symbol.clone()).collect();
     names.sort();
     names.dedup();
     (!names.is_empty()).then(|| {
         format!(
-            "calls of the C library are outside of the sandbox: {} (--allow-import PATTERN says which are meant)",
+            "uses of the C library are outside of the sandbox: {} (--allow-import PATTERN says which are meant)",
             names.join(", ")
         )
     })

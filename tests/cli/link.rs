@@ -69,17 +69,38 @@ fn the_c_library_needs_no_toolchain() {
         (built.status, &built.stderr[..]),
         (
             0,
-            "warning: calls of the C library are outside of the sandbox: cbrt, malloc, memset, putchar, puts, socket \
-             (--allow-import PATTERN says which are meant)\n"
+            "warning: uses of the C library are outside of the sandbox: cbrt, environ, malloc, memset, putchar, puts, \
+             socket (--allow-import PATTERN says which are meant)\n"
         )
     );
     assert_eq!(shown(&place.program("app", &[])), (3, "ABBB\n"));
     let inspected = place.wasm2native(&["inspect", "app"]).succeeds().stdout;
     let rows: Vec<_> = inspected.lines().map(str::trim).collect();
-    let first = rows.iter().position(|row| row.starts_with("calls C ")).expect("the row is there");
+    let first = rows.iter().position(|row| row.starts_with("uses C ")).expect("the row is there");
     assert_eq!(rows[first].split_whitespace().last(), Some("cbrt"));
-    assert_eq!(rows[first + 1..first + 6], ["malloc", "memset", "putchar", "puts", "socket"]);
+    assert_eq!(rows[first + 1..first + 7], ["environ", "malloc", "memset", "putchar", "puts", "socket"]);
     assert_eq!(place.list("."), ["app", "library.wat"].map(String::from).into());
+}
+
+/// Data is a way out of the sandbox as well as a call.
+#[test]
+fn data_of_the_c_library_is_named_too() {
+    let place = Place::with(&[(
+        "data.wat",
+        r#"(module (import "env" "environ" (global $environ (mut i64)))
+             (func (export "main") (result i32) (i64.ne (global.get $environ) (i64.const 0))))"#,
+    )]);
+    let built = outcome(&mut place.command(&["data.wat", "-o", "app"]));
+    assert_eq!(built.status, 0);
+    assert!(
+        built.stderr.starts_with("warning: uses of the C library are outside of the sandbox: environ "),
+        "{built:?}"
+    );
+    assert_eq!(shown(&place.program("app", &[])), (1, ""));
+    let inspected = place.wasm2native(&["inspect", "app"]).succeeds().stdout;
+    assert!(inspected.contains("uses C        environ"), "{inspected}");
+    let allowed = outcome(&mut place.command(&["data.wat", "--allow-import", "env.puts"]));
+    assert_eq!(allowed.status, 1, "{}", allowed.stderr);
 }
 
 #[test]
@@ -87,7 +108,7 @@ fn programs_without_c_stay_as_small() {
     let place = Place::with(&[("a.wat", ANSWER), ("library.wat", LIBRARY)]);
     place.wasm2native(&["a.wat"]).succeeds();
     let inspected = place.wasm2native(&["inspect", "a"]).succeeds().stdout;
-    assert!(inspected.contains("calls C       none"), "{inspected}");
+    assert!(inspected.contains("uses C        none"), "{inspected}");
     // Nothing of the set for C is in it: unwinding tables are what tells the two apart.
     let bytes = std::fs::read(place.path("a")).expect("it was built");
     let elf = goblin::elf::Elf::parse(&bytes).expect("it is an ELF file");
@@ -241,7 +262,7 @@ fn imports_may_have_another_symbol() {
     place.wasm2native(&["a.wat", "--import-symbol", "some.module.==abs", "-q"]).succeeds();
     assert_eq!(place.program("a", &[]).status, 6);
     let text = place.wasm2native(&["inspect", "a"]).succeeds().stdout;
-    assert!(text.contains("calls C       abs as some.module.=\n"), "{text}");
+    assert!(text.contains("uses C        abs as some.module.=\n"), "{text}");
     let object = place.wasm2native(&["-c", "a.wat", "--import-symbol", "some.module.==abs", "-o", "-"]);
     assert!(object.status == 0 && object.stdout.contains("\0abs\0"));
     let unused =

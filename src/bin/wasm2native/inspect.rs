@@ -62,7 +62,7 @@ fn describe(inspection: &Inspection) -> String {
         true => it.symbol.clone(),
         false => format!("{} as {}.{}", it.symbol, it.module.escape_debug(), it.name.escape_debug()),
     };
-    row("calls C", inspection.foreign.iter().map(foreign).collect());
+    row("uses C", inspection.foreign.iter().map(foreign).collect());
     let limit = |bytes: &Option<String>| {
         vec![bytes.as_ref().map_or("no limit of its own".to_owned(), |bytes| format!("at most {bytes} bytes"))]
     };

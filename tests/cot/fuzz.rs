@@ -1,6 +1,6 @@
 //! No input makes the frontend panic: random bytes, random tokens, and sound programs with pieces changed.
 //!
-//! Runs for as many seconds as `COT_FUZZ_SECONDS` says (10), from the seed `COT_FUZZ_SEED` (1). An input that makes it panic is
+//! Runs for as many seconds as `COT_FUZZ_SECONDS` says (60), from the seed `COT_FUZZ_SEED` (1). An input that makes it panic is
 //! written to the folder of temporary files, and belongs into `fixtures/cot/errors` afterwards.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -49,7 +49,7 @@ fn corpus() -> Vec<Vec<u8>> {
 
 fn fuzz(kind: &'static str, make: fn(&mut Random, &[Vec<u8>]) -> Vec<u8>) -> Result<(), Failed> {
     let seed = number_of("COT_FUZZ_SEED", 1);
-    let time = Duration::from_secs(number_of("COT_FUZZ_SECONDS", 10));
+    let time = Duration::from_secs(number_of("COT_FUZZ_SECONDS", 60));
     let corpus = corpus();
     let (mut random, start, mut n_inputs) = (Random(seed), Instant::now(), 0u64);
     println!("fuzz-{kind}: seed {seed}, {} s", time.as_secs());

@@ -2,6 +2,9 @@
 
 use super::{FuncId, Function, Op, Signature};
 
+/// What the functions of WASI are imported from.
+pub const WASI: &str = "wasi_snapshot_preview1";
+
 /// A whole program in the intermediate form.
 #[derive(Debug, Default)]
 pub struct Module {
@@ -17,6 +20,8 @@ pub struct Module {
     /// What retains and releases call: `(i64) -> i64` and `(i64)`; none where nothing counts.
     pub retain: Option<FuncId>,
     pub release: Option<FuncId>,
+    /// What frees an object whatever its count; none where nothing calls it.
+    pub dealloc: Option<FuncId>,
     /// Imports and their lines in the custom section `wasm2native.imports`.
     pub import_types: Vec<(FuncId, String)>,
 }
@@ -87,6 +92,14 @@ impl Module {
     pub fn defined(&self) -> impl Iterator<Item = &Function> {
         self.functions.iter().filter_map(|decl| match &decl.kind {
             FuncKind::Defined(function) => Some(&**function),
+            FuncKind::Import { .. } | FuncKind::Pending => None,
+        })
+    }
+
+    /// The same, to be changed.
+    pub fn defined_mut(&mut self) -> impl Iterator<Item = &mut Function> {
+        self.functions.iter_mut().filter_map(|decl| match &mut decl.kind {
+            FuncKind::Defined(function) => Some(&mut **function),
             FuncKind::Import { .. } | FuncKind::Pending => None,
         })
     }

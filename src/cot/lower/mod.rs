@@ -135,6 +135,8 @@ pub fn lower(program: &Program, sources: &Sources, options: &LowerOptions) -> Re
         let message = "the global variables and strings do not fit into a memory of 4 GiB".to_owned();
         return Err(LowerError { message, span: None });
     }
+    let dealloc = program.prelude.get("dealloc").map(|id| FuncKey::Function(*id));
+    lowering.module.dealloc = dealloc.and_then(|key| lowering.funcs.get(&key).copied());
     lowering.module.data = std::mem::take(&mut lowering.statics.runs);
     lowering.module.data_end = lowering.statics.end.next_multiple_of(16);
     Ok(lowering.module)

@@ -2,12 +2,11 @@
 
 use super::function::Body;
 use super::{FuncKey, Host};
+use crate::cot::ir::module::WASI;
 use crate::cot::ir::numeric::Numeric;
 use crate::cot::ir::{End, Op, Signature, Type as WasmType, Value};
 use crate::cot::runtime_function::RuntimeFunction;
 use crate::cot::types::TypeId;
-
-const WASI: &str = "wasi_snapshot_preview1";
 
 /// Errors of hosts are not negative.
 pub const ERRNO_EXTENSION: Numeric = Numeric::I64ExtendI32U;

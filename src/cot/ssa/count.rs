@@ -1,30 +1,192 @@
-//! Redundant reference counting: a retain and the release of the same object behind it, with nothing in between that could release it or
-//! look
-//! at its count, cancel each other out.
+//! Redundant reference counting. A retain and the release of the same object behind it cancel each other out if nothing between them can
+//! give up a reference: whoever kept the object alive at the retain still does at the release.
+//!
+//! Which functions can give up references is found for the whole program: at first none is thought to, except for those that free; a
+//! function that is left with a release of its own, or calls one that can, loses that, until nothing changes any more.
 
-use crate::cot::ir::{Block, Effect, Function, Op};
+use super::graph::Graph;
+use crate::cot::ir::module::{FuncKind, Module, WASI};
+use crate::cot::ir::numeric::Numeric;
+use crate::cot::ir::{Block, BlockId, Const, End, FuncId, Function, Op, Value};
+use std::collections::{HashMap, HashSet};
+
+/// An instruction: its block and its place there.
+type Place = (usize, usize);
 
 /// Requires: SSA form. Leaves: fewer retains and releases.
-pub fn remove_pairs(function: &mut Function) {
-    for block in &mut function.blocks {
-        while let Some((retain, release)) = find_pair(block) {
-            block.insts.remove(release);
-            block.insts.remove(retain);
+pub fn remove_pairs(module: &mut Module) {
+    let mut redundant: HashMap<usize, HashSet<Place>> = HashMap::new();
+    let mut releases = functions_that_free(module);
+    let mut changed = true;
+    while changed {
+        changed = false;
+        for index in 0..module.functions.len() {
+            let FuncKind::Defined(function) = &module.functions[index].kind else { continue };
+            let mut pairs = Pairs::new(function, &releases);
+            pairs.find();
+            let is_new = !releases[index] && pairs.something_is_left();
+            redundant.insert(index, pairs.redundant);
+            releases[index] |= is_new;
+            changed |= is_new;
+        }
+    }
+    for (index, places) in redundant {
+        let FuncKind::Defined(function) = &mut module.functions[index].kind else { continue };
+        for (number, block) in function.blocks.iter_mut().enumerate() {
+            let mut place = 0..;
+            block.insts.retain(|_| !places.contains(&(number, place.next().expect("it has no end"))));
         }
     }
 }
 
-fn find_pair(block: &Block) -> Option<(usize, usize)> {
-    for (start, retain) in block.insts.iter().enumerate().filter(|(_, inst)| inst.op == Op::Retain) {
-        for (offset, inst) in block.insts[start + 1..].iter().enumerate() {
-            match &inst.op {
-                Op::Release if inst.args == retain.args => return Some((start, start + 1 + offset)),
-                // Neither runs code of the program.
-                Op::Retain | Op::Store { .. } | Op::MemoryCopy | Op::MemoryFill => {}
-                op if op.effect() != Effect::Any => {}
-                _ => break,
+/// For every function whether it is known from the start that it can give up references. What is outside can call back; not WASI.
+fn functions_that_free(module: &Module) -> Vec<bool> {
+    let calls_back = |kind: &FuncKind| matches!(kind, FuncKind::Import { module, .. } if module != WASI);
+    let mut frees: Vec<_> = module.functions.iter().map(|decl| calls_back(&decl.kind)).collect();
+    [module.release, module.dealloc].into_iter().flatten().for_each(|func| frees[func.0 as usize] = true);
+    frees
+}
+
+/// The search in one function.
+struct Pairs<'a> {
+    function: &'a Function,
+    /// By [`FuncId`]
+    releases: &'a [bool],
+    predecessors: Vec<Vec<BlockId>>,
+    /// Conditions that hold exactly where a value is null, and those values.
+    null_tests: HashMap<Value, Value>,
+    /// What is known to be no object.
+    nulls: HashSet<Value>,
+    redundant: HashSet<Place>,
+}
+
+impl<'a> Pairs<'a> {
+    fn new(function: &'a Function, releases: &'a [bool]) -> Self {
+        let (mut null_tests, mut nulls) = (HashMap::new(), HashSet::new());
+        for inst in function.blocks.iter().flat_map(|block| &block.insts) {
+            match inst.op {
+                Op::Numeric(Numeric::I32Eqz) => drop(null_tests.insert(inst.results[0], inst.args[0])),
+                Op::Const(Const::I32(0)) | Op::Frame(_) => drop(nulls.insert(inst.results[0])),
+                _ => {}
+            }
+        }
+        let predecessors = Graph::new(function).predecessors;
+        Pairs { function, releases, predecessors, null_tests, nulls, redundant: HashSet::new() }
+    }
+
+    /// A pair that is gone may be what stood between two others.
+    fn find(&mut self) {
+        let retains = self.places(|op| *op == Op::Retain);
+        let releases = self.places(|op| *op == Op::Release);
+        let of_nothing = |place: &Place| self.nulls.contains(&self.counted(*place));
+        self.redundant = retains.iter().chain(&releases).copied().filter(of_nothing).collect();
+        let mut changed = true;
+        while changed {
+            changed = false;
+            for retain in &retains {
+                if !self.redundant.contains(retain)
+                    && let Some(partners) = self.partners(*retain)
+                {
+                    self.redundant.extend(partners);
+                    self.redundant.insert(*retain);
+                    changed = true;
+                }
             }
         }
     }
-    None
+
+    fn places(&self, is_wanted: impl Fn(&Op) -> bool) -> Vec<Place> {
+        let blocks = self.function.blocks.iter().enumerate();
+        let places = blocks.flat_map(|(number, block)| {
+            block.insts.iter().enumerate().map(move |(index, inst)| ((number, index), &inst.op))
+        });
+        places.filter(|(_, op)| is_wanted(op)).map(|(place, _)| place).collect()
+    }
+
+    fn counted(&self, (block, index): Place) -> Value {
+        self.function.blocks[block].insts[index].args[0]
+    }
+
+    /// Whether the function can give up a reference that it has not taken itself, and return.
+    fn something_is_left(&self) -> bool {
+        let blocks = self.function.blocks.iter().enumerate().filter(|(_, block)| block.end != End::Unreachable);
+        let mut places = blocks.flat_map(|(number, block)| (0..block.insts.len()).map(move |index| (number, index)));
+        places.any(|place| self.gives_up(place))
+    }
+
+    fn gives_up(&self, place: Place) -> bool {
+        match self.function.blocks[place.0].insts[place.1].op {
+            Op::Release => !self.redundant.contains(&place),
+            Op::Call(FuncId(callee)) => self.releases[callee as usize],
+            Op::CallIndirect(_) => true,
+            _ => false,
+        }
+    }
+
+    /// The releases that undo a retain: on every way from it comes exactly one of them, nothing before that gives up a reference, and
+    /// no way leads to one of them that does not come from the retain.
+    fn partners(&self, retain: Place) -> Option<HashSet<Place>> {
+        let value = self.counted(retain);
+        let mut partners = HashSet::new();
+        let mut seen = HashSet::new();
+        let mut work = vec![(retain.0, retain.1 + 1)];
+        while let Some((block, start)) = work.pop() {
+            let Block { insts, end, .. } = &self.function.blocks[block];
+            // What the program ends in may give up what it likes.
+            let is_last = *end == End::Unreachable;
+            let mut places = (start..insts.len()).map(|index| (block, index));
+            let stop = places.find(|place| {
+                let is_in_the_way = *place == retain || self.gives_up(*place);
+                self.is_release_of(value, *place) || is_in_the_way && !is_last
+            });
+            match stop {
+                Some(place) if self.is_release_of(value, place) => drop(partners.insert(place)),
+                Some(_) => return None,
+                None => {
+                    if matches!(end, End::Return(_)) {
+                        return None;
+                    }
+                    let onward = self.successors_with(value, end);
+                    work.extend(onward.into_iter().filter(|it| seen.insert(it.index())).map(|it| (it.index(), 0)));
+                }
+            }
+        }
+        let mut ways = partners.iter().copied();
+        ways.all(|release| self.comes_from(retain, release, &partners)).then_some(partners)
+    }
+
+    fn is_release_of(&self, value: Value, place: Place) -> bool {
+        let inst = &self.function.blocks[place.0].insts[place.1];
+        inst.op == Op::Release && inst.args[0] == value && !self.redundant.contains(&place)
+    }
+
+    /// Where the end of a block leads while the value is an object; nothing counts where it is null.
+    fn successors_with(&self, value: Value, end: &End) -> Vec<BlockId> {
+        match end {
+            End::Branch { condition, then, .. } if *condition == value => vec![then.block],
+            End::Branch { condition, otherwise, .. } if self.null_tests.get(condition) == Some(&value) => {
+                vec![otherwise.block]
+            }
+            end => end.successors(),
+        }
+    }
+
+    /// Whether every way to a release comes from the retain, without another of the releases on it.
+    fn comes_from(&self, retain: Place, release: Place, partners: &HashSet<Place>) -> bool {
+        let mut seen = HashSet::new();
+        let mut work = vec![release];
+        while let Some((block, end)) = work.pop() {
+            let last = (0..end).rev().map(|index| (block, index)).find(|it| *it == retain || partners.contains(it));
+            match last {
+                Some(place) if place == retain => {}
+                Some(_) => return false,
+                None if block == BlockId::ENTRY.index() => return false,
+                None => {
+                    let before = self.predecessors[block].iter().filter(|it| seen.insert(it.index()));
+                    work.extend(before.map(|it| (it.index(), self.function.blocks[it.index()].insts.len())));
+                }
+            }
+        }
+        true
+    }
 }

@@ -10,47 +10,50 @@ pub mod fold;
 pub mod graph;
 pub mod verify;
 
-use crate::cot::ir::module::{FuncKind, Module};
+use crate::cot::ir::module::Module;
 use crate::cot::ir::{Function, Value};
 
-/// A step over one function.
+/// A step over the program.
 pub struct Pass {
     pub name: &'static str,
-    run: fn(&mut Function),
+    run: Run,
+}
+
+enum Run {
+    /// Each function for itself.
+    Functions(fn(&mut Function)),
+    /// All together.
+    Module(fn(&mut Module)),
+}
+
+const fn of_functions(name: &'static str, run: fn(&mut Function)) -> Pass {
+    Pass { name, run: Run::Functions(run) }
 }
 
 /// In the order they run. To add one: a file beside this one, and a row here.
 pub const PASSES: [Pass; 8] = [
-    Pass { name: "construct", run: construct::construct },
-    Pass { name: "copy", run: copy::propagate },
-    Pass { name: "fold", run: fold::fold },
-    Pass { name: "dead", run: dead::remove },
-    Pass { name: "count", run: count::remove_pairs },
-    Pass { name: "copy", run: copy::propagate },
-    Pass { name: "fold", run: fold::fold },
-    Pass { name: "dead", run: dead::remove },
+    of_functions("construct", construct::construct),
+    of_functions("copy", copy::propagate),
+    of_functions("fold", fold::fold),
+    of_functions("dead", dead::remove),
+    Pass { name: "count", run: Run::Module(count::remove_pairs) },
+    of_functions("copy", copy::propagate),
+    of_functions("fold", fold::fold),
+    of_functions("dead", dead::remove),
 ];
 
 /// Brings every function of the module into optimised SSA form; what is not needed any more goes.
 pub fn build(module: &mut Module) {
-    for index in 0..module.functions.len() {
-        let FuncKind::Defined(function) = &mut module.functions[index].kind else { continue };
-        let mut function = std::mem::replace(&mut **function, placeholder());
-        for pass in &PASSES {
-            (pass.run)(&mut function);
-            if cfg!(debug_assertions) {
-                verify::assert_valid(&function, module, pass.name);
-            }
+    for pass in &PASSES {
+        match pass.run {
+            Run::Functions(run) => module.defined_mut().for_each(run),
+            Run::Module(run) => run(module),
         }
-        module.functions[index].kind = FuncKind::Defined(Box::new(function));
+        if cfg!(debug_assertions) {
+            module.defined().for_each(|function| verify::assert_valid(function, module, pass.name));
+        }
     }
     module.prune();
-}
-
-/// Stands in for a function while it is in work.
-fn placeholder() -> Function {
-    let (values, variables, blocks) = (Vec::new(), Vec::new(), Vec::new());
-    Function { name: String::new(), signature: Default::default(), values, variables, blocks, frame_size: 0 }
 }
 
 /// Replaces uses of values; what replaces a value may be replaced itself.

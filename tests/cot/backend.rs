@@ -1,5 +1,6 @@
 //! The back of the Cot frontend against an interpreter: random functions of the form before SSA are run by a simple loop over their
-//! instructions, and as the WebAssembly that passes and emission make of them. Results and memory must be the same.
+//! instructions, and as the WebAssembly that passes and emission make of them. Results and memory must be the same. Each function can call
+//! two others, which are small enough to be inlined.
 
 use arbitrary::{Arbitrary, Unstructured};
 use libtest_mimic::{Failed, Trial};
@@ -90,18 +91,20 @@ fn emitted_functions_do_what_their_instructions_say() -> Result<(), Failed> {
     let engine = wasmtime::Engine::default();
     let mut n_compared = 0;
     for seed in 0..N_FUNCTIONS {
-        let function = Generator::new(seed).function();
+        // The last calls those before it, as does the second.
+        let generators = [(3 * seed, 2), (3 * seed + 1, 3), (3 * seed + 2, 40)];
+        let functions: Vec<_> =
+            (0..).zip(generators).map(|(n, (seed, left))| Generator::new(seed, left, n).function()).collect();
         let arguments = [seed as i64 * 0x9e37_79b9, seed as i64 - 3];
         let mut memory = vec![0u8; MEMORY_SIZE as usize];
-        let Some(expected) = interpret(&function, &arguments, &mut memory) else { continue };
+        let Some(expected) = interpret(&functions, FuncId(2), &arguments, &mut memory, &mut 0) else { continue };
         let mut module = Module { data_end: emit::STACK_SIZE, ..Module::default() };
-        let text = Printed { function: &function, module: &module }.to_string();
-        module.functions.push(FuncDecl {
-            name: "f".to_owned(),
-            signature: function.signature.clone(),
-            kind: FuncKind::Defined(Box::new(function)),
-        });
-        module.exports.push(("f".to_owned(), FuncId(0)));
+        for function in &functions {
+            let kind = FuncKind::Defined(Box::new(function.clone()));
+            module.functions.push(FuncDecl { name: "f".to_owned(), signature: function.signature.clone(), kind });
+        }
+        let text: String = functions.iter().map(|function| Printed { function, module: &module }.to_string()).collect();
+        module.exports.push(("f".to_owned(), FuncId(2)));
         ssa::build(&mut module);
         let wasm = emit::emit(&module);
         let got = run(&engine, &wasm, &arguments);
@@ -126,17 +129,23 @@ fn run(engine: &wasmtime::Engine, wasm: &[u8], arguments: &[i64; 2]) -> (i64, Ve
 }
 
 /// The result, unless it takes too long.
-fn interpret(function: &Function, arguments: &[i64; 2], memory: &mut [u8]) -> Option<i64> {
+fn interpret(
+    functions: &[Function],
+    func: FuncId,
+    arguments: &[i64; 2],
+    memory: &mut [u8],
+    steps: &mut u32,
+) -> Option<i64> {
+    let function = &functions[func.0 as usize];
     let mut values = vec![Const::I32(0); function.values.len()];
     let mut variables: Vec<_> = function.variables.iter().map(|ty| Const::zero(*ty)).collect();
     for (param, argument) in function.blocks[0].params.iter().zip(arguments) {
         values[param.index()] = Const::I64(*argument);
     }
     let mut block = 0;
-    let mut steps = 0;
     loop {
         for inst in &function.blocks[block].insts {
-            steps += 1;
+            *steps += 1;
             let args: Vec<_> = inst.args.iter().map(|arg| values[arg.index()]).collect();
             let result = match &inst.op {
                 Op::Const(constant) => *constant,
@@ -164,12 +173,18 @@ fn interpret(function: &Function, arguments: &[i64; 2], memory: &mut [u8]) -> Op
                     memory[at..at + 8].copy_from_slice(&value.to_le_bytes());
                     continue;
                 }
+                Op::Call(callee) => {
+                    let [Const::I64(left), Const::I64(right)] = args[..] else {
+                        unreachable!("only such are generated")
+                    };
+                    Const::I64(interpret(functions, *callee, &[left, right], memory, steps)?)
+                }
                 _ => unreachable!("only such are generated"),
             };
             values[inst.results[0].index()] = result;
         }
-        steps += 1;
-        if steps > MAX_STEPS {
+        *steps += 1;
+        if *steps > MAX_STEPS {
             return None;
         }
         let number = |value: &Value| match values[value.index()] {
@@ -204,10 +219,12 @@ struct Generator {
     /// Blocks to break to and to continue at.
     loops: Vec<[wasm2native::cot::ir::BlockId; 2]>,
     left: u32,
+    /// How many functions there are to call.
+    n_callees: u32,
 }
 
 impl Generator {
-    fn new(seed: u64) -> Generator {
+    fn new(seed: u64, left: u32, n_callees: u32) -> Generator {
         // Bytes that differ from one seed to the next in all places.
         let mut state = seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1;
         let mut next = || {
@@ -219,7 +236,7 @@ impl Generator {
         let signature = Signature { params: vec![Type::I64; 2], results: vec![Type::I64] };
         let b = Builder::new("f".to_owned(), signature);
         let bytes = (0..4096).map(|_| next()).collect();
-        Generator { bytes, used: 0, b, variables: Vec::new(), loops: Vec::new(), left: 40 }
+        Generator { bytes, used: 0, b, variables: Vec::new(), loops: Vec::new(), left, n_callees }
     }
 
     fn choose(&mut self, n: u32) -> u32 {
@@ -365,7 +382,7 @@ impl Generator {
     }
 
     fn expression(&mut self, depth: u32) -> Value {
-        match self.choose(if depth == 0 { 3 } else { 7 }) {
+        match self.choose(if depth == 0 { 3 } else { 8 }) {
             0 => {
                 let number = i64::from(self.choose(9)) - 3;
                 self.b.i64(number)
@@ -392,6 +409,11 @@ impl Generator {
                 self.b.store(Access::I64, base, offset, left);
                 let right = self.expression(depth - 1);
                 self.b.numeric(Numeric::I64Add, &[left, right])
+            }
+            5 if self.n_callees > 0 => {
+                let callee = FuncId(self.choose(self.n_callees));
+                let args = vec![self.expression(depth - 1), self.expression(depth - 1)];
+                self.b.call(callee, args, &[Type::I64])[0]
             }
             _ => {
                 let numerics = [Numeric::I64Add, Numeric::I64Sub, Numeric::I64Mul, Numeric::I64Xor, Numeric::I64ShrU];

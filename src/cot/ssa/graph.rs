@@ -13,6 +13,8 @@ pub struct Graph {
     pub predecessors: Vec<Vec<BlockId>>,
     /// Immediate dominator; of the entry itself.
     dominator: Vec<BlockId>,
+    /// Where a walk over the tree of dominators enters a block, and where it leaves it.
+    walk: Vec<(usize, usize)>,
 }
 
 impl Graph {
@@ -29,8 +31,10 @@ impl Graph {
                 }
             }
         }
-        let mut graph = Graph { order, place, predecessors, dominator: vec![BlockId::ENTRY; function.blocks.len()] };
+        let dominator = vec![BlockId::ENTRY; function.blocks.len()];
+        let mut graph = Graph { order, place, predecessors, dominator, walk: vec![(0, 0); function.blocks.len()] };
         graph.find_dominators();
+        graph.walk_dominators();
         graph
     }
 
@@ -48,13 +52,10 @@ impl Graph {
         (block != BlockId::ENTRY).then(|| self.dominator[block.index()])
     }
 
-    /// Whether every way to `below` leads through `above`, which may be the same.
+    /// Whether every way to `below` leads through `above`, which may be the same; both can be reached.
     pub fn dominates(&self, above: BlockId, below: BlockId) -> bool {
-        let mut at = below;
-        while self.place(at) > self.place(above) {
-            at = self.dominator[at.index()];
-        }
-        at == above
+        let ((start, end), (inner, _)) = (self.walk[above.index()], self.walk[below.index()]);
+        start <= inner && inner < end
     }
 
     /// Whether the way from one block to the other leads back to a loop's beginning.
@@ -78,6 +79,23 @@ impl Graph {
                     changed = true;
                 }
             }
+        }
+    }
+
+    fn walk_dominators(&mut self) {
+        let mut n_below = vec![1; self.dominator.len()];
+        for block in self.order.iter().skip(1).rev() {
+            n_below[self.dominator[block.index()].index()] += n_below[block.index()];
+        }
+        // The next place that is free below a block.
+        let mut next = vec![0; self.dominator.len()];
+        for block in &self.order {
+            let above = self.dominator[block.index()].index();
+            let start = next[above];
+            let end = start + n_below[block.index()];
+            self.walk[block.index()] = (start, end);
+            next[above] = end;
+            next[block.index()] = start + 1;
         }
     }
 

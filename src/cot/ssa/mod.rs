@@ -2,12 +2,15 @@
 //! builds and
 //! tests. Every pass keeps the meaning; none needs another one before it.
 
+pub mod branch;
 pub mod construct;
 pub mod copy;
 pub mod count;
 pub mod dead;
 pub mod fold;
 pub mod graph;
+pub mod inline;
+pub mod number;
 pub mod verify;
 
 use crate::cot::ir::module::Module;
@@ -31,10 +34,19 @@ const fn of_functions(name: &'static str, run: fn(&mut Function)) -> Pass {
 }
 
 /// In the order they run. To add one: a file beside this one, and a row here.
-pub const PASSES: [Pass; 8] = [
+pub const PASSES: [Pass; 17] = [
     of_functions("construct", construct::construct),
     of_functions("copy", copy::propagate),
     of_functions("fold", fold::fold),
+    of_functions("number", number::number),
+    of_functions("branch", branch::follow),
+    of_functions("dead", dead::remove),
+    Pass { name: "inline", run: Run::Module(inline::inline) },
+    of_functions("dead", dead::remove),
+    of_functions("copy", copy::propagate),
+    of_functions("fold", fold::fold),
+    of_functions("number", number::number),
+    of_functions("branch", branch::follow),
     of_functions("dead", dead::remove),
     Pass { name: "count", run: Run::Module(count::remove_pairs) },
     of_functions("copy", copy::propagate),
@@ -54,6 +66,12 @@ pub fn build(module: &mut Module) {
         }
     }
     module.prune();
+}
+
+/// Stands in for a function while it is in work.
+fn placeholder() -> Function {
+    let (values, variables, blocks) = (Vec::new(), Vec::new(), Vec::new());
+    Function { name: String::new(), signature: Default::default(), values, variables, blocks, frame_size: 0 }
 }
 
 /// Replaces uses of values; what replaces a value may be replaced itself.

@@ -1,0 +1,118 @@
+//! Branches whose way is known: below a branch on the same condition, and where a block that only branches on its parameter is reached
+//! with an argument that is known.
+
+use super::graph::Graph;
+use crate::cot::ir::numeric::Numeric;
+use crate::cot::ir::{BlockId, Const, Edge, End, Function, Op, Value};
+use std::collections::HashMap;
+
+/// Requires: SSA form without unreachable blocks. Leaves: blocks that nothing leads to any more.
+pub fn follow(function: &mut Function) {
+    let graph = Graph::new(function);
+    let facts = Facts::find(function, &graph);
+    for block in &graph.order {
+        if let End::Branch { condition, then, otherwise } = &function.blocks[block.index()].end
+            && let Some(is_true) = facts.at(*condition, *block, &graph)
+        {
+            let taken = if is_true { then } else { otherwise };
+            function.blocks[block.index()].end = End::Jump(taken.clone());
+        }
+    }
+    thread(function, &graph, &facts);
+    super::dead::remove_unreachable(function);
+}
+
+/// What is known to be zero (false) or not (true).
+struct Facts {
+    constants: HashMap<Value, bool>,
+    /// From which block on, by value.
+    below: HashMap<Value, Vec<(BlockId, bool)>>,
+}
+
+impl Facts {
+    fn find(function: &Function, graph: &Graph) -> Facts {
+        let (mut constants, mut negated) = (HashMap::new(), HashMap::new());
+        for inst in function.blocks.iter().flat_map(|block| &block.insts) {
+            match inst.op {
+                Op::Const(Const::I32(number)) => drop(constants.insert(inst.results[0], number != 0)),
+                Op::Numeric(Numeric::I32Eqz) => drop(negated.insert(inst.results[0], inst.args[0])),
+                _ => {}
+            }
+        }
+        let mut below: HashMap<Value, Vec<(BlockId, bool)>> = HashMap::new();
+        for block in &graph.order {
+            let [before] = graph.predecessors[block.index()][..] else { continue };
+            let End::Branch { condition, then, otherwise } = &function.blocks[before.index()].end else { continue };
+            if then.block == otherwise.block {
+                continue;
+            }
+            let is_true = then.block == *block;
+            below.entry(*condition).or_default().push((*block, is_true));
+            if let Some(opposite) = negated.get(condition) {
+                below.entry(*opposite).or_default().push((*block, !is_true));
+            }
+        }
+        Facts { constants, below }
+    }
+
+    fn at(&self, value: Value, block: BlockId, graph: &Graph) -> Option<bool> {
+        let of = self.below.get(&value).map_or(&[][..], Vec::as_slice);
+        let below = || of.iter().find(|(at, _)| graph.dominates(*at, block)).map(|(_, is_true)| *is_true);
+        self.constants.get(&value).copied().or_else(below)
+    }
+}
+
+/// Leads ways past blocks that only branch, where their condition is known on that way.
+fn thread(function: &mut Function, graph: &Graph, facts: &Facts) {
+    let passable = passable(function, graph);
+    for block in &graph.order {
+        let end = &function.blocks[block.index()].end;
+        // What the way itself says about the condition of the branch at its beginning.
+        let branched = if let End::Branch { condition, .. } = end { Some(*condition) } else { None };
+        let mut edges: Vec<Edge> = end.edges().into_iter().cloned().collect();
+        for (number, edge) in edges.iter_mut().enumerate() {
+            if !passable[edge.block.index()] {
+                continue;
+            }
+            let of = &function.blocks[edge.block.index()];
+            let End::Branch { condition, then, otherwise } = &of.end else { continue };
+            let arg_of = |value: Value| of.params.iter().position(|param| *param == value).map(|at| edge.args[at]);
+            let condition = arg_of(*condition).unwrap_or(*condition);
+            let by_way = (branched == Some(condition)).then_some(number == 0);
+            let Some(is_true) = by_way.or_else(|| facts.at(condition, *block, graph)) else { continue };
+            let onward = if is_true { then } else { otherwise };
+            let args = onward.args.iter().map(|arg| arg_of(*arg).unwrap_or(*arg)).collect();
+            *edge = Edge { block: onward.block, args };
+        }
+        for (edge, new) in function.blocks[block.index()].end.edges_mut().into_iter().zip(edges) {
+            *edge = new;
+        }
+    }
+}
+
+/// Blocks that do nothing but branch, with parameters that nobody else uses. To lead past the beginning of a loop would give the loop a
+/// second one.
+fn passable(function: &Function, graph: &Graph) -> Vec<bool> {
+    let mut passable: Vec<_> = function.blocks.iter().map(|it| it.insts.is_empty() && is_branch(&it.end)).collect();
+    let mut param_of: HashMap<Value, usize> = HashMap::new();
+    for (number, block) in function.blocks.iter().enumerate() {
+        param_of.extend(block.params.iter().map(|param| (*param, number)));
+    }
+    for (number, block) in function.blocks.iter().enumerate() {
+        let args = block.insts.iter().flat_map(|inst| inst.args.iter().copied()).chain(block.end.args());
+        for of in args.filter_map(|arg| param_of.get(&arg)).filter(|of| **of != number) {
+            passable[*of] = false;
+        }
+    }
+    for block in &graph.order {
+        for successor in function.blocks[block.index()].end.successors() {
+            passable[successor.index()] &= !graph.is_back_edge(*block, successor);
+        }
+    }
+    passable[BlockId::ENTRY.index()] = false;
+    passable
+}
+
+fn is_branch(end: &End) -> bool {
+    matches!(end, End::Branch { .. })
+}

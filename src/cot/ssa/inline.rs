@@ -1,0 +1,120 @@
+//! Inlining: a call of a small function becomes the function's body. Callees come before their callers, so that what was inlined into a
+//! function counts as its own; functions that call themselves, directly or not, stay as they are.
+
+use crate::cot::ir::module::{FuncKind, Module};
+use crate::cot::ir::{Block, BlockId, Edge, End, FuncId, Function, Op, Value};
+
+/// Instructions, without constants, that a function may have to be small.
+const SMALL: usize = 20;
+/// Instructions from which on a function grows no more.
+const LARGE: usize = 5000;
+
+/// Requires: SSA form. Leaves: no call of a small function, other than in large functions and around cycles of calls.
+pub fn inline(module: &mut Module) {
+    let mut is_small = vec![false; module.functions.len()];
+    for index in callees_first(module) {
+        let FuncKind::Defined(function) = &mut module.functions[index].kind else { continue };
+        let mut function = std::mem::replace(&mut **function, super::placeholder());
+        inline_into(&mut function, module, &is_small);
+        is_small[index] = is_small_function(&function, FuncId(index as u32));
+        module.functions[index].kind = FuncKind::Defined(Box::new(function));
+    }
+}
+
+/// Functions with a body, each behind those that it calls, as far as there is such an order.
+fn callees_first(module: &Module) -> Vec<usize> {
+    let mut order = Vec::new();
+    let mut seen = vec![false; module.functions.len()];
+    for root in 0..module.functions.len() {
+        let mut stack = vec![(root, None)];
+        while let Some((index, callees)) = stack.pop() {
+            let mut callees = match callees {
+                Some(callees) => callees,
+                None if std::mem::replace(&mut seen[index], true) => continue,
+                None => callees_of(module, index),
+            };
+            match callees.pop() {
+                Some(callee) => stack.extend([(index, Some(callees)), (callee, None)]),
+                None => order.push(index),
+            }
+        }
+    }
+    order
+}
+
+fn callees_of(module: &Module, index: usize) -> Vec<usize> {
+    let FuncKind::Defined(function) = &module.functions[index].kind else { return Vec::new() };
+    let insts = function.blocks.iter().flat_map(|block| &block.insts);
+    let callee = |op: &Op| if let Op::Call(FuncId(callee)) = op { Some(*callee as usize) } else { None };
+    insts.filter_map(|inst| callee(&inst.op)).collect()
+}
+
+fn n_insts(function: &Function) -> usize {
+    let insts = function.blocks.iter().flat_map(|block| &block.insts);
+    insts.filter(|inst| !matches!(inst.op, Op::Const(_))).count()
+}
+
+/// What never returns is called where the program fails: there is nothing to gain.
+fn is_small_function(function: &Function, id: FuncId) -> bool {
+    let returns = function.blocks.iter().any(|block| matches!(block.end, End::Return(_)));
+    let calls_itself = || function.blocks.iter().flat_map(|block| &block.insts).any(|inst| inst.op == Op::Call(id));
+    returns && function.frame_size == 0 && n_insts(function) <= SMALL && !calls_itself()
+}
+
+fn inline_into(function: &mut Function, module: &Module, is_small: &[bool]) {
+    let mut size = n_insts(function);
+    // Blocks behind an inlined call are looked at as well, inlined ones are not.
+    let mut work: Vec<usize> = (0..function.blocks.len()).collect();
+    while let Some(block) = work.pop() {
+        let small_call = |op: &Op| matches!(op, Op::Call(FuncId(callee)) if is_small[*callee as usize]);
+        let place = function.blocks[block].insts.iter().position(|inst| small_call(&inst.op));
+        let Some(place) = place.filter(|_| size < LARGE) else { continue };
+        let Op::Call(FuncId(callee)) = function.blocks[block].insts[place].op else { continue };
+        let FuncKind::Defined(callee) = &module.functions[callee as usize].kind else { continue };
+        size += n_insts(callee);
+        work.push(splice(function, block, place, callee));
+    }
+}
+
+/// Puts the callee's blocks behind all others; the caller's block is split at the call. Returns the block with what follows it.
+fn splice(function: &mut Function, block: usize, place: usize, callee: &Function) -> usize {
+    let of = &mut function.blocks[block];
+    let rest = of.insts.split_off(place + 1);
+    let call = of.insts.pop().expect("the call stands there");
+    let end = std::mem::replace(&mut of.end, End::Unreachable);
+    let behind = BlockId(function.blocks.len() as u32);
+    function.blocks.push(Block { params: call.results, insts: rest, end });
+    let first = function.blocks.len() as u32;
+    function.blocks[block].end = End::Jump(Edge { block: BlockId(first), args: Vec::new() });
+
+    // The callee's values in the caller; its parameters are the arguments.
+    let mut values: Vec<_> = callee.values.iter().map(|_| Value(u32::MAX)).collect();
+    for (param, arg) in callee.blocks[0].params.iter().zip(&call.args) {
+        values[param.index()] = *arg;
+    }
+    for (value, ty) in values.iter_mut().zip(&callee.values).filter(|(value, _)| value.0 == u32::MAX) {
+        *value = function.new_value(*ty);
+    }
+    let map = |value: Value| values[value.index()];
+    let moved = |block: BlockId| BlockId(first + block.0);
+    for (number, block) in callee.blocks.iter().enumerate() {
+        let mut block = block.clone();
+        if number == BlockId::ENTRY.index() {
+            block.params.clear();
+        }
+        block.params.iter_mut().for_each(|param| *param = map(*param));
+        for inst in &mut block.insts {
+            inst.args.iter_mut().chain(&mut inst.results).for_each(|value| *value = map(*value));
+        }
+        block.end.map_args(map);
+        match &mut block.end {
+            End::Return(results) => block.end = End::Jump(Edge { block: behind, args: std::mem::take(results) }),
+            End::Switch { targets, default, .. } => {
+                targets.iter_mut().chain([default]).for_each(|target| *target = moved(*target));
+            }
+            end => end.edges_mut().into_iter().for_each(|edge| edge.block = moved(edge.block)),
+        }
+        function.blocks.push(block);
+    }
+    behind.index()
+}

@@ -216,6 +216,8 @@ struct Generator {
     used: usize,
     b: Builder,
     variables: Vec<Variable>,
+    /// What conditions are kept in.
+    flags: [Variable; 2],
     /// Blocks to break to and to continue at.
     loops: Vec<[wasm2native::cot::ir::BlockId; 2]>,
     left: u32,
@@ -234,9 +236,10 @@ impl Generator {
             (state >> 24) as u8
         };
         let signature = Signature { params: vec![Type::I64; 2], results: vec![Type::I64] };
-        let b = Builder::new("f".to_owned(), signature);
+        let mut b = Builder::new("f".to_owned(), signature);
+        let flags = [(); 2].map(|()| b.new_variable(Type::I32));
         let bytes = (0..4096).map(|_| next()).collect();
-        Generator { bytes, used: 0, b, variables: Vec::new(), loops: Vec::new(), left, n_callees }
+        Generator { bytes, used: 0, b, variables: Vec::new(), flags, loops: Vec::new(), left, n_callees }
     }
 
     fn choose(&mut self, n: u32) -> u32 {
@@ -273,7 +276,7 @@ impl Generator {
     }
 
     fn statement(&mut self, depth: u32) {
-        match self.choose(if depth == 0 { 3 } else { 9 }) {
+        match self.choose(if depth == 0 { 3 } else { 10 }) {
             0 | 1 | 8 => {
                 let variable = self.variable();
                 let value = self.expression(3);
@@ -288,6 +291,11 @@ impl Generator {
             3 | 4 => self.if_(depth),
             5 => self.loop_(depth),
             6 => self.switch(depth),
+            9 => {
+                let flag = self.flag();
+                let value = self.condition();
+                self.b.set(flag, value);
+            }
             _ => self.leave(),
         }
     }
@@ -306,16 +314,18 @@ impl Generator {
         self.b.switch_to(done);
     }
 
+    /// Goes on while a counter is not zero, or while a flag is set, which is known before the first time.
     fn loop_(&mut self, depth: u32) {
-        let counter = self.b.new_variable(Type::I64);
+        let has_flag = self.choose(2) == 0;
+        let [counter, flag] = [Type::I64, Type::I32].map(|ty| self.b.new_variable(ty));
         let start = self.b.i64(i64::from(self.bytes[self.used] % 5));
         self.b.set(counter, start);
+        let yes = self.b.i32(1);
+        self.b.set(flag, yes);
         let [head, body, next, done] = [(); 4].map(|()| self.b.new_block());
         self.b.jump(head);
         self.b.switch_to(head);
-        let current = self.b.get(counter);
-        let zero = self.b.i64(0);
-        let is_left = self.b.numeric(Numeric::I64GtS, &[current, zero]);
+        let is_left = if has_flag { self.b.get(flag) } else { self.is_positive(counter) };
         self.b.branch(is_left, body, done);
         self.b.switch_to(body);
         self.loops.push([done, next]);
@@ -327,8 +337,16 @@ impl Generator {
         let one = self.b.i64(1);
         let current = self.b.numeric(Numeric::I64Sub, &[current, one]);
         self.b.set(counter, current);
+        let is_left = self.is_positive(counter);
+        self.b.set(flag, is_left);
         self.b.jump(head);
         self.b.switch_to(done);
+    }
+
+    fn is_positive(&mut self, variable: Variable) -> Value {
+        let current = self.b.get(variable);
+        let zero = self.b.i64(0);
+        self.b.numeric(Numeric::I64GtS, &[current, zero])
     }
 
     fn switch(&mut self, depth: u32) {
@@ -372,7 +390,35 @@ impl Generator {
         MEMORY_BASE + 8 * self.choose(MEMORY_SIZE / 8)
     }
 
+    fn flag(&mut self) -> Variable {
+        self.flags[self.choose(2) as usize]
+    }
+
+    /// `left and right`, which is evaluated only if it matters.
+    fn conjunction(&mut self) -> Value {
+        let result = self.b.new_variable(Type::I32);
+        let left = self.condition();
+        self.b.set(result, left);
+        let (both, done) = (self.b.new_block(), self.b.new_block());
+        self.b.branch(left, both, done);
+        self.b.switch_to(both);
+        let right = self.condition();
+        self.b.set(result, right);
+        self.b.jump(done);
+        self.b.switch_to(done);
+        self.b.get(result)
+    }
+
     fn condition(&mut self) -> Value {
+        match self.choose(8) {
+            0 | 1 => {
+                let flag = self.flag();
+                let flag = self.b.get(flag);
+                return if self.choose(3) == 0 { self.b.numeric(Numeric::I32Eqz, &[flag]) } else { flag };
+            }
+            2 => return self.conjunction(),
+            _ => {}
+        }
         let comparisons = [Numeric::I64LtS, Numeric::I64GeU, Numeric::I64Eq, Numeric::I64Ne, Numeric::I64GtS];
         let comparison = comparisons[self.choose(comparisons.len() as u32) as usize];
         let left = self.expression(2);

@@ -2,11 +2,11 @@
 //! with an argument that is known.
 
 use super::graph::Graph;
-use crate::cot::ir::numeric::Numeric;
-use crate::cot::ir::{BlockId, Const, Edge, End, Function, Op, Value};
+use crate::cot::ir::{BlockId, Const, Edge, End, Function, Inst, Op, Value};
 use std::collections::HashMap;
 
-/// Requires: SSA form without unreachable blocks. Leaves: blocks that nothing leads to any more.
+/// Requires: SSA form without unreachable blocks, no branch on a negation (`fold` turns those around). Leaves: no branch whose way is
+/// known, other than at the beginning of a loop.
 pub fn follow(function: &mut Function) {
     let graph = Graph::new(function);
     let facts = Facts::find(function, &graph);
@@ -31,14 +31,12 @@ struct Facts {
 
 impl Facts {
     fn find(function: &Function, graph: &Graph) -> Facts {
-        let (mut constants, mut negated) = (HashMap::new(), HashMap::new());
-        for inst in function.blocks.iter().flat_map(|block| &block.insts) {
-            match inst.op {
-                Op::Const(Const::I32(number)) => drop(constants.insert(inst.results[0], number != 0)),
-                Op::Numeric(Numeric::I32Eqz) => drop(negated.insert(inst.results[0], inst.args[0])),
-                _ => {}
-            }
-        }
+        let insts = function.blocks.iter().flat_map(|block| &block.insts);
+        let constant = |inst: &Inst| match inst.op {
+            Op::Const(Const::I32(number)) => Some((inst.results[0], number != 0)),
+            _ => None,
+        };
+        let constants = insts.filter_map(constant).collect();
         let mut below: HashMap<Value, Vec<(BlockId, bool)>> = HashMap::new();
         for block in &graph.order {
             let [before] = graph.predecessors[block.index()][..] else { continue };
@@ -46,11 +44,7 @@ impl Facts {
             if then.block == otherwise.block {
                 continue;
             }
-            let is_true = then.block == *block;
-            below.entry(*condition).or_default().push((*block, is_true));
-            if let Some(opposite) = negated.get(condition) {
-                below.entry(*opposite).or_default().push((*block, !is_true));
-            }
+            below.entry(*condition).or_default().push((*block, then.block == *block));
         }
         Facts { constants, below }
     }

@@ -6,7 +6,6 @@
 
 use super::graph::Graph;
 use crate::cot::ir::module::{FuncKind, Module, WASI};
-use crate::cot::ir::numeric::Numeric;
 use crate::cot::ir::{Block, BlockId, Const, End, FuncId, Function, Op, Value};
 use std::collections::{HashMap, HashSet};
 
@@ -53,8 +52,6 @@ struct Pairs<'a> {
     /// By [`FuncId`]
     releases: &'a [bool],
     predecessors: Vec<Vec<BlockId>>,
-    /// Conditions that hold exactly where a value is null, and those values.
-    null_tests: HashMap<Value, Value>,
     /// What is known to be no object.
     nulls: HashSet<Value>,
     redundant: HashSet<Place>,
@@ -62,16 +59,11 @@ struct Pairs<'a> {
 
 impl<'a> Pairs<'a> {
     fn new(function: &'a Function, releases: &'a [bool]) -> Self {
-        let (mut null_tests, mut nulls) = (HashMap::new(), HashSet::new());
-        for inst in function.blocks.iter().flat_map(|block| &block.insts) {
-            match inst.op {
-                Op::Numeric(Numeric::I32Eqz) => drop(null_tests.insert(inst.results[0], inst.args[0])),
-                Op::Const(Const::I32(0)) | Op::Frame(_) => drop(nulls.insert(inst.results[0])),
-                _ => {}
-            }
-        }
+        let insts = function.blocks.iter().flat_map(|block| &block.insts);
+        let is_null = |op: &Op| matches!(op, Op::Const(Const::I32(0)) | Op::Frame(_));
+        let nulls = insts.filter(|inst| is_null(&inst.op)).map(|inst| inst.results[0]).collect();
         let predecessors = Graph::new(function).predecessors;
-        Pairs { function, releases, predecessors, null_tests, nulls, redundant: HashSet::new() }
+        Pairs { function, releases, predecessors, nulls, redundant: HashSet::new() }
     }
 
     /// A pair that is gone may be what stood between two others.
@@ -164,9 +156,6 @@ impl<'a> Pairs<'a> {
     fn successors_with(&self, value: Value, end: &End) -> Vec<BlockId> {
         match end {
             End::Branch { condition, then, .. } if *condition == value => vec![then.block],
-            End::Branch { condition, otherwise, .. } if self.null_tests.get(condition) == Some(&value) => {
-                vec![otherwise.block]
-            }
             end => end.successors(),
         }
     }

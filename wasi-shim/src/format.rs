@@ -34,6 +34,11 @@ pub enum Kind {
     },
     /// The address of a `long double` that C writes.
     StoreLongDouble,
+    /// The address of the so many bytes of a count of characters, which is written behind the call: on its way C reads strings, and
+    /// their ends have to stay.
+    Count(u64),
+    /// The same, of a `long`.
+    CountLong,
 }
 
 /// How many characters of a string are read at most.
@@ -143,14 +148,17 @@ impl Reader<'_> {
         let length = self.length();
         let kind = match (self.next()?, length) {
             (b'd' | b'i', length) => integer(length, true)?,
-            (b'o' | b'u' | b'x' | b'X' | b'b' | b'B', length) => integer(length, false)?,
+            (b'o' | b'u' | b'x' | b'X', length) => integer(length, false)?,
             (b'a' | b'A' | b'e' | b'E' | b'f' | b'F' | b'g' | b'G', Length::None | Length::Long) => Kind::Double,
             (b'a' | b'A' | b'e' | b'E' | b'f' | b'F' | b'g' | b'G', Length::LongDouble) => Kind::LongDouble,
             (b'c', Length::None | Length::Long) | (b'C', Length::None) => Kind::Int,
             (b's', Length::None) => Kind::Text { unit: 1, most: precision },
             (b's', Length::Long) | (b'S', Length::None) => Kind::Text { unit: 4, most: precision },
             (b'p', Length::None) => Kind::Address,
-            (b'n', length) => store(length, true)?,
+            (b'n', length) => match store(length, true)? {
+                Kind::Store(size) => Kind::Count(size),
+                _ => Kind::CountLong,
+            },
             // No argument: the text of `errno`.
             (b'm', Length::None) if number.is_none() => return Some(()),
             _ => return None,
@@ -165,7 +173,8 @@ impl Reader<'_> {
         }
         let number = self.number()?;
         let is_dropped = self.got(b'*');
-        let width = self.digits()?;
+        // C libraries take a width of 0 for none.
+        let width = self.digits()?.filter(|width| *width > 0);
         let length = self.length();
         let kind = match (self.next()?, length) {
             (b'd' | b'i', length) => store(length, true)?,

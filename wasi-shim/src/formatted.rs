@@ -139,9 +139,10 @@ impl Translation {
     /// What C gets for an integer or an address.
     fn pointer(&mut self, kind: Kind, value: u64) -> Option<u64> {
         let pointer = match kind {
-            Kind::Text { .. } | Kind::Store(_) | Kind::StoreLong { .. } | Kind::StoreLongDouble if value == 0 => {
-                std::ptr::null_mut()
+            Kind::Int | Kind::Long { .. } | Kind::LongLong | Kind::Double | Kind::LongDouble | Kind::Address => {
+                return Some(value);
             }
+            _ if value == 0 => std::ptr::null_mut(),
             Kind::Text { unit, most } => {
                 let most = match most {
                     Most::All => None,
@@ -155,7 +156,8 @@ impl Translation {
             Kind::StoreLong { .. } if self.wide => self.view.range(value, 8)?,
             Kind::StoreLong { .. } => self.place(kind, self.view.range(value, 4)?),
             Kind::StoreLongDouble => self.place(kind, self.view.range(value, 16)?),
-            _ => return Some(value),
+            Kind::Count(size) => self.place(kind, self.view.range(value, size)?),
+            Kind::CountLong => self.place(kind, self.view.range(value, self.long_size())?),
         };
         Some(pointer as u64)
     }
@@ -171,12 +173,19 @@ impl Translation {
         let bytes = match kind {
             Kind::StoreLong { signed: true } => read(4) as i32 as u64 as u128,
             Kind::StoreLong { .. } => read(4),
+            Kind::Count(size) => read(size as usize),
+            Kind::CountLong => read(self.long_size() as usize),
             _ => long_double_to_c(read(16)),
         };
         let place = &mut self.places[self.n_places];
         *place = Place { bytes, before: bytes, kind, target };
         self.n_places += 1;
         (&raw mut place.bytes).cast()
+    }
+
+    /// Bytes of a `long` of the module.
+    fn long_size(&self) -> u64 {
+        if self.wide { 8 } else { 4 }
     }
 
     /// Gives the module what C wrote.
@@ -186,6 +195,8 @@ impl Translation {
             let bytes = unsafe { (&raw const place.bytes).read_volatile() };
             let (bytes, size) = match place.kind {
                 Kind::StoreLong { .. } => (bytes, 4),
+                Kind::Count(size) => (bytes, size as usize),
+                Kind::CountLong => (bytes, self.long_size() as usize),
                 _ if bytes == place.before => continue,
                 _ => (long_double_to_wasm(bytes), 16),
             };

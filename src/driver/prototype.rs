@@ -28,7 +28,7 @@ fn declared_type(foreign: &Foreign, ty: &Type) -> String {
         Type::F64 => "double".to_owned(),
         Type::V128 => "__m128i".to_owned(),
         Type::Pointer(_, Extent::String) => "const char *".to_owned(),
-        Type::Reference | Type::Pointer(..) | Type::Opaque => "void *".to_owned(),
+        Type::Reference | Type::Pointer(..) | Type::Opaque(_) => "void *".to_owned(),
         Type::Function(callback, _) => {
             let callback = &foreign.callbacks[*callback];
             let params = callback.params.iter().map(|ty| declared_type(foreign, ty)).collect();

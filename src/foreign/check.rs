@@ -198,6 +198,9 @@ impl Checker<'_, '_> {
         }
         let variadic = self.variadic(signature, &params, more)?;
         let result = self.result(signature.result.as_ref(), ty.results()).context("the result")?;
+        if matches!((&variadic, &result), (Variadic::Formatted(..), Some(Type::V128))) {
+            bail!("the result: a function with a format can't return a vector");
+        }
         let by_user = declaration.source.origin != Origin::Section;
         Ok(Function { by_user, symbol: symbol.clone(), params, variadic, result })
     }
@@ -285,7 +288,7 @@ impl Checker<'_, '_> {
             Base::Integer { bits, signed } => Ok(Type::Integer(Integer { bits: *bits, signed: *signed })),
             Base::Size { signed } => Ok(Type::Integer(Integer { bits: 64, signed: *signed })),
             Base::Long { signed } => Ok(Type::Integer(Integer { bits: self.long_bits, signed: *signed })),
-            Base::Opaque => Ok(Type::Opaque),
+            Base::Opaque(handle) => Ok(Type::Opaque(handle.clone())),
             Base::Pointer(extent, item) => Ok(Type::Pointer(self.memory(item.as_ref())?, extent.clone())),
             Base::Format(_, item) => Ok(Type::Pointer(self.memory(item.as_ref())?, Extent::String)),
         }
@@ -311,6 +314,9 @@ impl Checker<'_, '_> {
         match &ty {
             Type::Pointer(_, extent) if *extent != Extent::Byte => {
                 bail!("what comes from C is a plain `ptr`: the module finds its end by itself")
+            }
+            Type::Opaque(handle) if handle.is_last => {
+                bail!("only what goes to C can be the last use of a pointer")
             }
             Type::Pointer(memory, _) if self.is_64(*memory) && wasm == ValType::I32 => {
                 bail!("an address of a 64-bit memory does not fit into an i32")
@@ -375,7 +381,7 @@ impl Checker<'_, '_> {
             Base::V128 => Ok(ValType::V128),
             Base::Reference => bail!("a reference can't stand here"),
             Base::Pointer(_, item) | Base::Format(_, item) => index_type(item.as_ref()),
-            Base::Size { .. } | Base::Long { .. } | Base::Opaque | Base::Function(..) => index_type(None),
+            Base::Size { .. } | Base::Long { .. } | Base::Opaque(_) | Base::Function(..) => index_type(None),
         }
     }
 

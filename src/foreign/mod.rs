@@ -17,13 +17,15 @@
 //!             | "..." "(" [ type { "," type } ] ")" ;        (* in a buffer: the types of what it holds *)
 //! type        = base [ "as" ( "i32" | "i64" ) ] ;
 //! base        = "i8" | "u8" | "i16" | "u16" | "i32" | "u32" | "i64" | "u64" | "isize" | "usize" | "long" | "ulong"
-//!             | "f32" | "f64" | "v128" | "ref" | "opaque" | "void"
+//!             | "f32" | "f64" | "v128" | "ref" | "void"
+//!             | "opaque" [ "[" mark { "," mark } "]" ]   (* what it points to; the function makes an end of it *)
 //!             | "ptr" [ "[" extent "]" ] [ "@" item ]        (* item: which memory, by name or number *)
 //!             | "cstr" [ "@" item ]
 //!             | "fmt" [ "[" ( "printf" | "scanf" ) "]" ] [ "@" item ]
 //!             | "funcptr" "(" signature ")" [ "@" item ] ;   (* item: which table *)
 //! extent      = "len" "=" factor { "*" factor } [ "," "size" "=" number ] | "size" "=" number ;
 //! factor      = [ "*" ] ( name | number ) ;                  (* a parameter, the first is 0; with a star, the u32 that it points to *)
+//! mark        = "kind" "=" word | "last" ;
 //! item        = word | string | number ;
 //! ```
 //!
@@ -40,7 +42,9 @@
 //! * **`cstr`** is a `ptr` to a string, whose terminating zero has to be inside.
 //! * **`opaque`** is a host pointer that the module may keep, pass on and compare, but not look into: it sees a number that
 //!   stands for it, from 1 upwards, in an `i32` as in an `i64`; null is 0. A number that was never handed out traps, so that a
-//!   module can't forge one.
+//!   module can't forge one. So does one of another `kind`: what `fopen: (cstr, cstr) -> opaque[kind=FILE]` returns is taken by
+//!   `opaque[kind=FILE]` only. With `last` the number stands for nothing from the call on, so that a module can't use what
+//!   `fclose: (opaque[kind=FILE,last]) -> i32` has freed.
 //! * **`funcptr`** is an index in a table (or a `funcref`). It becomes a pointer to a C function of that signature, valid until
 //!   the program ends, the same one for the same function. Null is index 0 where the table holds null there, as compilers have
 //!   it. The function must have the Wasm type that the signature stands for: `i64`, `u64`, floats and vectors as they are,
@@ -113,9 +117,18 @@ pub enum Type {
     /// A Wasm reference, passed as it is.
     Reference,
     Pointer(MemoryIndex, Extent),
-    Opaque,
+    Opaque(Handle),
     /// In a table, or of type `funcref`.
     Function(CallbackIndex, Option<TableIndex>),
+}
+
+/// A host pointer that stands behind a number.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
+pub struct Handle {
+    /// What it points to; empty where nothing is said.
+    pub kind: String,
+    /// The function makes an end of what it points to.
+    pub is_last: bool,
 }
 
 #[derive(Copy, Clone, Debug, PartialEq, Eq, Hash)]
@@ -198,6 +211,15 @@ impl Foreign {
             Type::Function(callback, table) => Some((*callback, *table)),
             _ => None,
         })
+    }
+}
+
+impl Handle {
+    /// The kind as a number, the same in all modules of a program (FNV-1a, 64 bits).
+    pub fn kind_number(&self) -> u64 {
+        self.kind
+            .bytes()
+            .fold(0xcbf2_9ce4_8422_2325, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3))
     }
 }
 

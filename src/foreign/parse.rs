@@ -1,7 +1,7 @@
 //! Declarations as text → as values, by the grammar at the head of [`super`]. Nothing is known of the module here; of names, only those
 //! of parameters are resolved.
 
-use super::{Extent, Factor, FormatKind};
+use super::{Extent, Factor, FormatKind, Handle};
 use crate::options::{Origin, Source};
 use anyhow::{Result, anyhow, bail};
 use std::collections::HashMap;
@@ -57,7 +57,7 @@ pub enum Base {
     F64,
     V128,
     Reference,
-    Opaque,
+    Opaque(Handle),
     Pointer(Extent, Option<Item>),
     Format(FormatKind, Option<Item>),
     Function(Box<Signature>, Option<Item>),
@@ -256,7 +256,7 @@ impl<'a> Parser<'a> {
             "f64" => Base::F64,
             "v128" => Base::V128,
             "ref" => Base::Reference,
-            "opaque" => Base::Opaque,
+            "opaque" => Base::Opaque(self.handle()?),
             "ptr" => Base::Pointer(self.extent(names, index)?, self.item()?),
             "cstr" => Base::Pointer(Extent::String, self.item()?),
             "fmt" => Base::Format(self.format_kind()?, self.item()?),
@@ -321,6 +321,32 @@ impl<'a> Parser<'a> {
         self.blanks();
         let digits = self.take(|c| c.is_ascii_digit());
         digits.parse().map_err(|_| anyhow!("expected a number of bytes"))
+    }
+
+    fn handle(&mut self) -> Result<Handle> {
+        let mut handle = Handle::default();
+        if !self.got('[') {
+            return Ok(handle);
+        }
+        loop {
+            if self.got_keyword("last") {
+                handle.is_last = true;
+            } else if self.got_keyword("kind") {
+                self.want('=', "`=` and a word")?;
+                self.blanks();
+                handle.kind = self.take(is_word).to_owned();
+                if handle.kind.is_empty() {
+                    bail!("expected a word that says what the pointer points to");
+                }
+            } else {
+                bail!("expected `kind=` or `last`");
+            }
+            if !self.got(',') {
+                break;
+            }
+        }
+        self.want(']', "`]`")?;
+        Ok(handle)
     }
 
     fn format_kind(&mut self) -> Result<FormatKind> {

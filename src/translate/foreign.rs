@@ -169,34 +169,39 @@ impl Translator<'_> {
 
     /// What a buffer of variable arguments holds; zeros where there is no buffer, as compilers pass none where there are no arguments.
     fn read_buffer(&mut self, slots: &[Slot], layout: Layout, buffer: Value) -> Vec<Value> {
-        let mut size = 0u32;
-        let offsets: Vec<u32> = slots
-            .iter()
-            .map(|slot| {
-                let bytes = value_type(slot.wasm).bytes();
-                let offset = size.next_multiple_of(bytes);
-                size = offset + bytes;
-                offset
-            })
-            .collect();
-        let extent = Extent::Bytes { factors: Vec::new(), size: size.into() };
-        let start = self.host_pointer(layout.memory, &extent, buffer, &[], &[]);
+        let start = self.widen(buffer);
         let (read, done) = (self.builder.create_block(), self.builder.create_block());
         let zeros: Vec<BlockArg> = slots.iter().map(|slot| self.zero(value_type(slot.wasm)).into()).collect();
         for slot in slots {
             self.builder.append_block_param(done, value_type(slot.wasm));
         }
         self.builder.ins().brif(start, read, &[], done, &zeros);
-        self.builder.seal_block(read);
-        self.builder.switch_to_block(read);
+
+        self.open_block(read);
+        // An address is aligned, not its distance from the start: what was read of a `va_list` may have left it anywhere.
+        let mut end = start;
+        let mut addresses = Vec::new();
+        for slot in slots {
+            let bytes = i64::from(value_type(slot.wasm).bytes());
+            let rounded = self.builder.ins().iadd_imm_u(end, bytes - 1);
+            let address = self.builder.ins().band_imm_s(rounded, -bytes);
+            end = self.builder.ins().iadd_imm_u(address, bytes);
+            addresses.push(address);
+        }
+        // The start as well, so that no sum has passed the largest number.
+        let size = self.memory_bytes(layout.memory);
+        let last = self.builder.ins().umax(start, end);
+        let outside = self.builder.ins().icmp(IntCC::UnsignedGreaterThan, last, size);
+        self.builder.ins().trapnz(outside, trap_code(Trap::MemoryOutOfBounds));
         let flags = self.checked(layout.memory).with_notrap();
-        let load = |(slot, offset): (&Slot, u32)| {
-            self.builder.ins().load(value_type(slot.wasm), flags, start, offset as i32).into()
-        };
-        let values: Vec<BlockArg> = slots.iter().zip(offsets).map(load).collect();
+        let mut values: Vec<BlockArg> = Vec::new();
+        for (slot, address) in slots.iter().zip(addresses) {
+            let place = self.memory_address(layout.memory, address);
+            let place = self.guard(outside, place);
+            values.push(self.builder.ins().load(value_type(slot.wasm), flags, place, 0).into());
+        }
         self.builder.ins().jump(done, &values);
-        self.builder.seal_block(done);
-        self.builder.switch_to_block(done);
+        self.open_block(done);
         self.builder.block_params(done).to_vec()
     }
 
@@ -206,9 +211,11 @@ impl Translator<'_> {
             Type::Integer(integer) => self.integer_to_c(*integer, value),
             Type::F32 | Type::F64 | Type::V128 | Type::Reference => value,
             Type::Pointer(memory, extent) => self.host_pointer(*memory, extent, value, params, values),
-            Type::Opaque => {
-                let handle = self.widen(value);
-                self.call_builtin(Builtin::HandlePointer, &[handle]).expect("it has a result")
+            Type::Opaque(handle) => {
+                let number = self.widen(value);
+                let kind = self.iconst(types::I64, handle.kind_number() as i64);
+                let is_last = self.iconst(types::I32, handle.is_last.into());
+                self.call_builtin(Builtin::HandlePointer, &[number, kind, is_last]).expect("it has a result")
             }
             Type::Function(callback, Some(table)) => self.function_pointer(*callback, *table, value),
             Type::Function(callback, None) => {
@@ -230,9 +237,10 @@ impl Translator<'_> {
             Type::Integer(integer) => self.fit(*integer, value, wasm),
             Type::F32 | Type::F64 | Type::V128 | Type::Reference => value,
             Type::Pointer(memory, _) => self.wasm_address(*memory, value, wasm),
-            Type::Opaque => {
-                let handle = self.call_builtin(Builtin::Handle, &[value]).expect("it has a result");
-                self.narrow(handle, wasm)
+            Type::Opaque(handle) => {
+                let kind = self.iconst(types::I64, handle.kind_number() as i64);
+                let number = self.call_builtin(Builtin::Handle, &[value, kind]).expect("it has a result");
+                self.narrow(number, wasm)
             }
             Type::Function(..) => panic!("C gives no table indices, the checker says"),
         }
@@ -295,6 +303,6 @@ pub fn c_type(ty: &Type) -> ir::Type {
         Type::F32 => types::F32,
         Type::F64 => types::F64,
         Type::V128 => value_type(ValType::V128),
-        Type::Reference | Type::Pointer(..) | Type::Opaque | Type::Function(..) => POINTER,
+        Type::Reference | Type::Pointer(..) | Type::Opaque(_) | Type::Function(..) => POINTER,
     }
 }

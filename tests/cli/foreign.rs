@@ -36,6 +36,9 @@ fn declarations_that_do_not_fit_say_why() {
         ("env.write: (i32, ptr, i64) -> cstr", &["what comes from C is a plain `ptr`"]),
         ("env.write: (i32, ptr, ...) -> i64", &["nothing says of what types the variable arguments are"]),
         ("env.write: (i32, cstr, ..., v128) -> i64", &["vectors and references can't be variable arguments"]),
+        ("env.write: (i32, opaque[size=1], i64) -> i64", &["column 25: expected `kind=` or `last`"]),
+        ("env.write: (i32, opaque[kind=], i64) -> i64", &["expected a word that says what the pointer points to"]),
+        ("env.write: (i32, ptr, i64) -> opaque[last]", &["the result: only what goes to C can be the last use"]),
         ("env.f: (ptr)", &["parameter 0: an integer or a pointer can't be an f32"]),
         ("env.f: (f32) -> i32, i32", &["column 20: expected the end of the line"]),
         ("env.wrte: (i32)", &["no function is imported as `env.wrte`; did you mean `env.write`?"]),
@@ -50,6 +53,15 @@ fn declarations_that_do_not_fit_say_why() {
         said.fails(1, texts);
     }
     assert_eq!(place.list("."), [String::from("w.wat")].into());
+}
+
+#[test]
+fn a_format_does_not_make_vectors() {
+    let module =
+        "(module (import \"env\" \"f\" (func (param i32 i32) (result v128))) (memory 1) (func (export \"_start\")))";
+    let place = Place::with(&[("v.wat", module)]);
+    let said = place.wasm2native(&["v.wat", "-c", "--import", "env.f: (cstr, ...) -> v128"]);
+    said.fails(1, &["the result: a function with a format can't return a vector"]);
 }
 
 #[test]

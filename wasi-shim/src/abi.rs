@@ -612,9 +612,10 @@ pub const BUILTINS: [(&str, &str, &str); 21] = [
     ("w2n_memory_notify", "pli", "i"),
     // (memory, address) -> the string's first byte; null for 0
     ("w2n_c_string", "pl", "p"),
-    // (host pointer) -> the number that stands for it, and back
-    ("w2n_handle", "p", "l"),
-    ("w2n_handle_pointer", "l", "p"),
+    // (host pointer, kind) -> the number that stands for it
+    ("w2n_handle", "pl", "l"),
+    // (number, kind, whether it is its last use) -> the host pointer
+    ("w2n_handle_pointer", "lli", "p"),
     // (pool, entry of a function) -> function pointer
     ("w2n_callback", "pp", "p"),
     // (FormattedCall)

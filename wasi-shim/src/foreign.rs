@@ -75,40 +75,54 @@ pub unsafe extern "C" fn w2n_c_string(memory: *const Memory, address: u64) -> *c
     start
 }
 
-/// The host pointers that the module knows, by the number that stands for each, less one, and back. They are few, and never forgotten:
-/// a pointer that comes again keeps its number.
+/// A host pointer, and the kind of what it points to.
+type Known = (usize, u64);
+
+/// The host pointers that the module knows, by the number that stands for each, and back. One that comes again keeps its number, until
+/// its last use. No number is given twice.
 struct Handles {
-    pointers: Vec<usize>,
-    numbers: BTreeMap<usize, u64>,
+    pointers: BTreeMap<u64, Known>,
+    numbers: BTreeMap<Known, u64>,
+    n_given: u64,
 }
 
-static HANDLES: Mutex<Handles> = Mutex::new(Handles { pointers: Vec::new(), numbers: BTreeMap::new() });
+static HANDLES: Mutex<Handles> =
+    Mutex::new(Handles { pointers: BTreeMap::new(), numbers: BTreeMap::new(), n_given: 0 });
 
 /// [`crate::abi::Builtin::Handle`].
 #[unsafe(no_mangle)]
-pub extern "C" fn w2n_handle(pointer: usize) -> u64 {
+pub extern "C" fn w2n_handle(pointer: usize, kind: u64) -> u64 {
     if pointer == 0 {
         return 0;
     }
     let mut handles = HANDLES.lock().unwrap_or_else(PoisonError::into_inner);
-    let Handles { pointers, numbers } = &mut *handles;
-    *numbers.entry(pointer).or_insert_with(|| {
-        pointers.push(pointer);
-        pointers.len() as u64
+    let Handles { pointers, numbers, n_given } = &mut *handles;
+    *numbers.entry((pointer, kind)).or_insert_with(|| {
+        *n_given += 1;
+        pointers.insert(*n_given, (pointer, kind));
+        *n_given
     })
 }
 
 /// [`crate::abi::Builtin::HandlePointer`].
 #[unsafe(no_mangle)]
-pub extern "C" fn w2n_handle_pointer(handle: u64) -> usize {
-    if handle == 0 {
+pub extern "C" fn w2n_handle_pointer(number: u64, kind: u64, is_last: u32) -> usize {
+    if number == 0 {
         return 0;
     }
-    let pointer = {
-        let handles = HANDLES.lock().unwrap_or_else(PoisonError::into_inner);
-        usize::try_from(handle - 1).ok().and_then(|index| handles.pointers.get(index).copied())
+    let known = {
+        let mut handles = HANDLES.lock().unwrap_or_else(PoisonError::into_inner);
+        let known = handles.pointers.get(&number).copied().filter(|(_, its_kind)| *its_kind == kind);
+        if let Some(known) = known.filter(|_| is_last != 0) {
+            handles.pointers.remove(&number);
+            handles.numbers.remove(&known);
+        }
+        known
     };
-    pointer.unwrap_or_else(|| raise_foreign(Text::into_buffer(&mut []).add("unknown handle of a host pointer")))
+    let Some((pointer, _)) = known else {
+        raise_foreign(Text::into_buffer(&mut []).add("unknown handle of a host pointer"))
+    };
+    pointer
 }
 
 /// [`crate::abi::Builtin::Callback`]: the slot that has the function, else the first free one. Slots are never given back, because

@@ -137,6 +137,32 @@ fn powers_are_fixed_when_building() {
 }
 
 #[test]
+fn signals_are_the_hosts() {
+    let Some(place) = Place::with("cc", &[]) else { return };
+    place.write(
+        "guest.wat",
+        r#"(module
+             (import "wasi_snapshot_preview1" "proc_raise" (func $raise (param i32) (result i32)))
+             (memory (export "memory") 1)
+             (func (export "raise") (param i32) (result i32) (call $raise (local.get 0))))"#,
+    );
+    place.write(
+        "main.c",
+        "#include \"guest.h\"\n#include <signal.h>\n#include <stdio.h>\n\
+         int main(void) {\n\
+           signal(SIGPIPE, SIG_IGN);\n\
+           printf(\"%d %d %d\\n\", (int)guest_raise(13), (int)guest_raise(9), (int)guest_raise(99));\n\
+           printf(\"%d\\n\", signal(SIGPIPE, SIG_IGN) == SIG_IGN);\n\
+           return 0;\n\
+         }\n",
+    );
+    place.wasm2native(&["guest.wat", "--emit", "staticlib,header"]);
+    place.cc(&["main.c", "guest.a", "-o", "main"]);
+    // `notsup`, `notsup`, `inval`
+    place.run("main", &[]).prints("58 58 28\n1\n");
+}
+
+#[test]
 fn memory_that_is_imported_is_made() {
     let Some(place) = Place::with("cc", &[]) else { return };
     place.write("m.wat", r#"(module (import "env" "memory" (memory 2)) (data (i32.const 3) "x"))"#);

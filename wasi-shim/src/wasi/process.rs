@@ -3,6 +3,7 @@
 use crate::abi::{CODE_EXIT, TrapReport};
 use crate::attempt;
 use crate::backtrace::{self, Cause};
+use crate::program;
 use crate::wasi::errno::{Errno, Result, check};
 use crate::wasi::guest::Guest;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -26,7 +27,7 @@ pub fn exit(status: i32) -> ! {
     unsafe { libc::exit(status) }
 }
 
-/// A program may send signals to itself: it could stop itself anyway.
+/// A program may send signals to itself: it could stop itself anyway. A library's process is its host's.
 pub fn raise(_: &Guest, signal: u32) -> Result<()> {
     // `$signal` in the order of Linux, without SIGSTKFLT, which is 16.
     let signal = match signal {
@@ -35,6 +36,9 @@ pub fn raise(_: &Guest, signal: u32) -> Result<()> {
         16..=30 => signal + 1,
         _ => return Err(Errno::Inval.into()),
     } as i32;
+    if program::main().is_none() {
+        return Err(Errno::Notsup.into());
+    }
     // SAFETY: the effect is that of the signal's action, which belongs to the system or to handlers of this process. Two are
     // ignored only so that writing returns an error, see `start`.
     let result = unsafe {

@@ -20,6 +20,9 @@ const MOST_PIECES: usize = 1024;
 /// Bytes of an `$iovec`: address and length.
 const PIECE_SIZE: u64 = 8;
 
+/// What WASI's addresses of 32 bits reach. A larger memory ends there, so that no sum of an address and a size wraps round.
+const LARGEST: u64 = 1 << 32;
+
 /// The bytes below the size that the memory had when the call began; it never shrinks.
 pub struct Guest {
     base: *mut u8,
@@ -37,7 +40,8 @@ impl Guest {
             memory if memory.is_null() => Guest { base: std::ptr::null_mut(), bytes: 0, context },
             // SAFETY: a memory of the image, whose base does not change while code runs.
             memory => unsafe {
-                Guest { base: (*memory).base, bytes: memory::size(memory).load(Ordering::Acquire), context }
+                let bytes = memory::size(memory).load(Ordering::Acquire).min(LARGEST);
+                Guest { base: (*memory).base, bytes, context }
             },
         }
     }

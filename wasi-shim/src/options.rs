@@ -152,6 +152,11 @@ fn split(text: &[u8]) -> &'static [u8] {
         in_word = words[used] != 0;
         used += 1;
     }
+    if quote != 0 {
+        let mut text = message();
+        text.add(OPTIONS_VARIABLE).add(": a quotation mark has no end");
+        fail(text, USAGE_EXIT_STATUS)
+    }
     // The array is zeroed: the byte that ends an unended word is there already.
     &words[..used + usize::from(in_word)]
 }

@@ -199,6 +199,13 @@ impl Guest {
         self.child.id()
     }
 
+    /// Most memory that the process has had at once, in bytes.
+    pub fn peak(&self) -> u64 {
+        let status = std::fs::read_to_string(format!("/proc/{}/status", self.id())).expect("the guest runs");
+        let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).expect("the system tells");
+        line.trim().trim_end_matches(" kB").parse::<u64>().expect("a number") << 10
+    }
+
     /// Puts bytes into the guest's memory.
     pub fn load(&mut self, address: u32, bytes: &[u8]) {
         self.send(&record(LOAD, address, bytes.len() as u32, bytes));

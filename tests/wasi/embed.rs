@@ -6,6 +6,7 @@ use crate::support::process;
 use crate::tree::{self, Node};
 use crate::trial;
 use libtest_mimic::Trial;
+use rustix::process::{Pid, Resource, Rlimit, prlimit};
 use std::path::Path;
 use std::process::Command;
 
@@ -24,6 +25,7 @@ pub fn trials() -> Vec<Trial> {
         trial("embed/descriptors", descriptors),
         trial("embed/same-bytes", same_bytes),
         trial("embed/not-unpacked", not_unpacked),
+        trial("embed/many-open-files", many_open_files),
         trial("embed/errors", errors),
     ]
 }
@@ -239,10 +241,29 @@ fn not_unpacked() {
     let arguments = [file, PIECES.into(), 1, 60 << 20, RESULT.into()];
     assert_eq!(guest.call("fd_pread", &arguments), Answer::Errno(0));
     assert_eq!(guest.dump(BUFFER, 4), [0; 4]);
-    let status = std::fs::read_to_string(format!("/proc/{}/status", guest.id())).expect("the guest runs");
-    let peak = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).expect("the system tells");
-    let peak: u64 = peak.trim().trim_end_matches(" kB").parse().expect("a number");
-    assert!(peak < 16 << 10, "the program took {peak} kB");
+    assert!(guest.peak() < 16 << 20, "the program took {} bytes", guest.peak());
+}
+
+/// As many as the system's limit allows, and none of them keeps what was read.
+fn many_open_files() {
+    let folder = temporary();
+    std::fs::write(folder.path().join("zeros"), vec![0; 4 << 20]).expect("files can be written");
+    let mut guest = start(&build(&[(folder.path(), "/data")]), "");
+    assert_eq!(guest.call("sched_yield", &[]), Answer::Errno(0));
+    let limit = Rlimit { current: Some(500), maximum: Some(500) };
+    prlimit(Pid::from_raw(guest.id() as i32), Resource::Nofile, limit).expect("limits can be lowered");
+    guest.load(PIECES, &[BUFFER, 4].map(u32::to_le_bytes).concat());
+    for number in 4..500 {
+        let file = open(&mut guest, "zeros");
+        assert_eq!(file, number);
+        let offset = number % 64 << 16;
+        assert_eq!(guest.call("fd_pread", &[file, PIECES.into(), 1, offset, RESULT.into()]), Answer::Errno(0));
+        assert_eq!((guest.dump_u32(RESULT), guest.dump(BUFFER, 4)), (4, vec![0; 4]));
+    }
+    // `mfile`
+    let arguments = [3, 1, PATH.into(), 5, 0, READ, READ, 0, RESULT.into()];
+    assert_eq!(guest.call("path_open", &arguments), Answer::Errno(33));
+    assert!(guest.peak() < 16 << 20, "the program took {} bytes", guest.peak());
 }
 
 fn errors() {

@@ -245,11 +245,14 @@ fn rights_given_up() {
     assert_eq!(world.with_path("path_unlink_file", 4, "file", &[]), NOTCAPABLE);
     assert_eq!(world.open(4, "file", 0, WRITE), Err(NOTCAPABLE));
     assert_eq!(world.call("fd_fdstat_set_rights", &[4, base, inheriting & !WRITE]), NOTCAPABLE);
+    let same = world.open(4, ".", DIRECTORY, READ).expect("it is there");
+    assert_eq!(world.with_path("path_unlink_file", same, "file", &[]), NOTCAPABLE);
     let sub = world.open(4, "sub", DIRECTORY, READ).expect("it is there");
     assert_eq!(world.open(sub, "file", 0, WRITE), Err(NOTCAPABLE));
     let file = world.open(4, "file", 0, READ).expect("it is there");
     assert_eq!(world.call("fd_fdstat_set_rights", &[file, SEEK, 0]), 0);
     assert_eq!(world.call("fd_read", &[file, PIECE.into(), 1, RESULT.into()]), BADF);
+    assert_eq!(world.call("fd_advise", &[file, 0, 4, 3]), NOTCAPABLE);
 }
 
 fn renumber() {

@@ -108,13 +108,6 @@ impl Prey {
         let numbers = [3, 0, PATH.into(), path.len() as u64, oflags, READ | WRITE, 0, 0, RESULT.into()];
         self.guest.call("path_open", &numbers)
     }
-
-    /// Most memory that the guest's process has had at once, in bytes.
-    fn peak(&self) -> u64 {
-        let status = std::fs::read_to_string(format!("/proc/{}/status", self.guest.id())).expect("the guest runs");
-        let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).expect("the system tells");
-        line.trim().trim_end_matches(" kB").parse::<u64>().expect("a number") << 10
-    }
 }
 
 fn start(folder: &Path) -> Guest {
@@ -206,7 +199,7 @@ fn try_function(name: &str, params: &str) {
             prey = prey.again();
             continue;
         }
-        let peak = prey.peak();
+        let peak = prey.guest.peak();
         assert!(peak < MOST_MEMORY, "{what}: the process took {peak} bytes");
     }
 }

@@ -24,7 +24,9 @@ const AGAIN: u32 = 6;
 const BADF: u32 = 8;
 const INVAL: u32 = 28;
 const PIPE: u32 = 64;
+const PERM: u32 = 63;
 const SPIPE: u32 = 70;
+const NOTCAPABLE: u32 = 76;
 
 /// `$filetype`.
 const UNKNOWN: u8 = 0;
@@ -190,6 +192,16 @@ fn file() {
     assert_eq!(write(&mut guest, b"!"), Answer::Errno(0));
     assert_eq!(fdstat(&mut guest, 2).1, APPEND);
     assert_eq!(guest.call("fd_fdstat_set_flags", &[2, DSYNC]), Answer::Errno(INVAL));
+    // To write is what it was opened for. Not to cut it, to take room, to change its times, or what was written before.
+    for (name, arguments) in
+        [("fd_filestat_set_size", &[2, 0][..]), ("fd_allocate", &[2, 0, 100]), ("fd_filestat_set_times", &[2, 1, 2, 5])]
+    {
+        assert_eq!(guest.call(name, arguments), Answer::Errno(NOTCAPABLE), "{name}");
+    }
+    for flags in [0, NONBLOCK] {
+        assert_eq!(guest.call("fd_fdstat_set_flags", &[2, flags]), Answer::Errno(PERM));
+    }
+    assert_eq!(fdstat(&mut guest, 2).1, APPEND);
     assert_eq!(std::fs::read(path).expect("it is there"), b"hillo!");
 }
 
@@ -208,6 +220,10 @@ fn socket() {
     assert_eq!(write(&mut guest, b"hello"), Answer::Errno(0));
     assert_eq!(guest.call("sock_send", &[2, PIECE.into(), 1, 0, RESULT.into()]), Answer::Errno(0));
     assert_eq!(guest.call("sock_shutdown", &[2, 2]), Answer::Errno(0));
+    // Rights that were given up.
+    assert_eq!(guest.call("fd_fdstat_set_rights", &[2, WRITE, 0]), Answer::Errno(0));
+    assert_eq!(guest.call("sock_shutdown", &[2, 2]), Answer::Errno(NOTCAPABLE));
+    assert_eq!(guest.call("sock_accept", &[2, 0, RESULT.into()]), Answer::Errno(NOTCAPABLE));
     let mut text = String::new();
     outside.read_to_string(&mut text).expect("it was shut down");
     assert_eq!(text, "hellohello");

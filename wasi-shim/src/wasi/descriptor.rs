@@ -37,6 +37,11 @@ impl FileType {
             _ => FileType::Unknown,
         }
     }
+
+    /// Whether it has a position.
+    pub fn is_seekable(self) -> bool {
+        matches!(self, FileType::RegularFile | FileType::BlockDevice)
+    }
 }
 
 /// What a descriptor stands for.
@@ -86,13 +91,17 @@ impl Descriptor {
             Ok(system) => FileType::of(system),
             Err(_) => FileType::Unknown,
         };
-        Descriptor::file(Object::Stream(descriptor), file_type, access, false)
+        let rights = rights::of_stream(access, file_type.is_seekable(), file_type == FileType::SocketStream);
+        Descriptor::new(Object::Stream(descriptor), file_type, false, rights)
     }
 
     pub fn file(object: Object, file_type: FileType, access: Access, read_only: bool) -> Descriptor {
-        let is_seekable = matches!(file_type, FileType::RegularFile | FileType::BlockDevice);
         let is_socket = file_type == FileType::SocketStream;
-        let base = rights::of_file(access, is_seekable, is_socket, !read_only);
+        let rights = rights::of_file(access, file_type.is_seekable(), is_socket, !read_only);
+        Descriptor::new(object, file_type, read_only, rights)
+    }
+
+    fn new(object: Object, file_type: FileType, read_only: bool, base: u64) -> Descriptor {
         Descriptor { object, file_type, read_only, base: base.into(), inheriting: AtomicU64::new(0) }
     }
 
@@ -172,8 +181,14 @@ impl Descriptor {
     }
 }
 
-/// Every descriptor costs memory of ours; the system's own limit is mostly lower.
+/// Every descriptor costs memory of ours, also those of which the system knows nothing; its own limit is mostly lower.
 const MOST_DESCRIPTORS: usize = 1 << 20;
+
+/// As many as the system gives a process (`RLIMIT_NOFILE`), and the numbers below that.
+fn most_descriptors() -> usize {
+    let limit = rustix::process::getrlimit(rustix::process::Resource::Nofile).current;
+    limit.and_then(|limit| usize::try_from(limit).ok()).unwrap_or(MOST_DESCRIPTORS).min(MOST_DESCRIPTORS)
+}
 
 /// The descriptors of one program or library by their numbers.
 #[derive(Default)]
@@ -195,7 +210,7 @@ impl Table {
             table[number] = descriptor;
             return Ok(number as u32);
         }
-        if table.len() == MOST_DESCRIPTORS {
+        if table.len() >= most_descriptors() {
             return Err(Errno::Mfile.into());
         }
         table.push(descriptor);

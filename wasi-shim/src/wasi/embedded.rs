@@ -1,7 +1,7 @@
 //! Directory trees that the program carries (`--embed`), read where they lie.
 //!
 //! Comes in: the bytes of [`crate::abi::wasi::embedded`], which the compiler wrote. Nothing is unpacked before it is read, and then
-//! a block at a time; an open file keeps its last block. Nothing here can be changed.
+//! a block at a time; the last few stay, however many files are open. Nothing here can be changed.
 
 use crate::abi::wasi::embedded::{BLOCK, BLOCK_SIZE, DIRECTORY, ENTRY_SIZE, LINK, NODE_SIZE};
 use crate::wasi::descriptor::FileType;
@@ -10,7 +10,8 @@ use crate::wasi::stat::Filestat;
 use miniz_oxide::inflate::decompress_slice_iter_to_slice;
 use rustix::fs::SeekFrom;
 use std::ffi::CStr;
-use std::sync::{Mutex, PoisonError};
+use std::ops::Deref;
+use std::sync::{Arc, Mutex, PoisonError};
 
 /// Links that are followed on one way (`MAXSYMLINKS` of Linux).
 const MOST_LINKS: u32 = 40;
@@ -151,7 +152,7 @@ impl Place {
     }
 
     pub fn open(self) -> OpenFile {
-        OpenFile { place: self, position: Mutex::new(0), block: Mutex::new((usize::MAX, Vec::new())) }
+        OpenFile { place: self, position: Mutex::new(0) }
     }
 }
 
@@ -159,8 +160,52 @@ impl Place {
 pub struct OpenFile {
     pub place: Place,
     position: Mutex<u64>,
-    /// The block that was unpacked last, with its number.
-    block: Mutex<(usize, Vec<u8>)>,
+}
+
+/// The contents of a block, as they lie in the program, or unpacked.
+enum Block {
+    Stored(&'static [u8]),
+    Unpacked(Arc<[u8]>),
+}
+
+impl Deref for Block {
+    type Target = [u8];
+
+    fn deref(&self) -> &[u8] {
+        match self {
+            Block::Stored(bytes) => bytes,
+            Block::Unpacked(bytes) => bytes,
+        }
+    }
+}
+
+/// Blocks that are kept unpacked, of all trees of the process together.
+const MOST_UNPACKED: usize = 16;
+
+/// A block by where it is stored.
+type Unpacked = (usize, Arc<[u8]>);
+
+/// The blocks that were unpacked, the one that was read last in front.
+static UNPACKED: Mutex<Vec<Unpacked>> = Mutex::new(Vec::new());
+
+/// The contents of a block of `length` bytes. It is unpacked without the lock, so that other threads can read what is there.
+fn unpack(stored: &'static [u8], length: usize) -> Result<Arc<[u8]>> {
+    let key = stored.as_ptr() as usize;
+    let blocks = || UNPACKED.lock().unwrap_or_else(PoisonError::into_inner);
+    {
+        let mut blocks = blocks();
+        if let Some(nth) = blocks.iter().position(|(other, _)| *other == key) {
+            blocks[..=nth].rotate_right(1);
+            return Ok(blocks[0].1.clone());
+        }
+    }
+    let mut bytes = vec![0; length];
+    decompress_slice_iter_to_slice(&mut bytes, std::iter::once(stored), false, true).map_err(|_| Errno::Io)?;
+    let block: Arc<[u8]> = bytes.into();
+    let mut blocks = blocks();
+    blocks.truncate(MOST_UNPACKED - 1);
+    blocks.insert(0, (key, block.clone()));
+    Ok(block)
 }
 
 impl OpenFile {
@@ -188,13 +233,12 @@ impl OpenFile {
         if i64::try_from(offset).is_err() {
             return Err(Errno::Inval.into());
         }
-        let mut block = self.block.lock().unwrap_or_else(PoisonError::into_inner);
         let mut done = 0;
         for piece in pieces {
             let mut filled = 0;
             while filled < piece.iov_len && offset < self.place.size() {
-                let bytes = self.block(offset as usize / BLOCK, &mut block)?;
-                let bytes = &bytes[offset as usize % BLOCK..];
+                let block = self.block(offset as usize / BLOCK)?;
+                let bytes = &block[offset as usize % BLOCK..];
                 let n = bytes.len().min(piece.iov_len - filled);
                 // SAFETY: the piece lies in the guest's memory, as `Guest::pieces` checked, and the block does not.
                 unsafe { libc::memcpy(piece.iov_base.byte_add(filled), bytes.as_ptr().cast(), n) };
@@ -207,21 +251,14 @@ impl OpenFile {
     }
 
     /// The contents of a block.
-    fn block<'b>(&self, number: usize, last: &'b mut (usize, Vec<u8>)) -> Result<&'b [u8]> {
+    fn block(&self, number: usize) -> Result<Block> {
         let bytes = self.place.bytes;
         let at = self.place.start() + number * BLOCK_SIZE;
         let stored = &bytes[u64_at(bytes, at) as usize..][..u32_at(bytes, at + 8) as usize];
         let length = u32_at(bytes, at + 12) as usize;
         if stored.len() == length {
-            return Ok(stored);
+            return Ok(Block::Stored(stored));
         }
-        if last.0 != number {
-            last.0 = usize::MAX;
-            last.1.resize(length, 0);
-            let unpacked = decompress_slice_iter_to_slice(&mut last.1, std::iter::once(stored), false, true);
-            unpacked.map_err(|_| Errno::Io)?;
-            last.0 = number;
-        }
-        Ok(&last.1)
+        unpack(stored, length).map(Block::Unpacked)
     }
 }

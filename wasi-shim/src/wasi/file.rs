@@ -3,7 +3,7 @@
 //! Bytes go straight between the system and the guest's memory: what a short read or write leaves is for the guest's next call, as in a
 //! native program.
 
-use crate::wasi::descriptor::{FileType, Object};
+use crate::wasi::descriptor::{Descriptor, Object};
 use crate::wasi::errno::{Errno, INVALID, Result, check};
 use crate::wasi::guest::Guest;
 use crate::wasi::path::FD_FLAGS;
@@ -113,12 +113,14 @@ fn seek_to(guest: &Guest, number: u32, position: SeekFrom, right: u64, result: u
         return guest.write_u64(result, file.seek(position)?);
     }
     let file = descriptor.as_file()?;
-    // What has no position never had the right; the system's `spipe` says more.
-    if matches!(descriptor.file_type, FileType::RegularFile | FileType::BlockDevice) {
-        descriptor.require(right)?;
-    }
+    require_if_seekable(&descriptor, right)?;
     guest.at(result, 8)?;
     guest.write_u64(result, fs::seek(file, position)?)
+}
+
+/// What has no position never had the right; the system's `spipe` says more.
+fn require_if_seekable(descriptor: &Descriptor, right: u64) -> Result<()> {
+    if descriptor.file_type.is_seekable() { descriptor.require(right) } else { Ok(()) }
 }
 
 pub fn advise(guest: &Guest, number: u32, offset: u64, length: u64, advice: u32) -> Result<()> {
@@ -132,6 +134,7 @@ pub fn advise(guest: &Guest, number: u32, offset: u64, length: u64, advice: u32)
         _ => return Err(INVALID),
     };
     let descriptor = guest.context.descriptors.get(number)?;
+    require_if_seekable(&descriptor, rights::FD_ADVISE)?;
     if i64::try_from(offset).is_err() || i64::try_from(length).is_err() {
         return Err(Errno::Inval.into());
     }
@@ -212,8 +215,13 @@ pub fn fdstat_set_flags(guest: &Guest, number: u32, flags: u32) -> Result<()> {
     if !changeable.contains(wanted) {
         return Err(Errno::Inval.into());
     }
-    let others = fs::fcntl_getfl(file)? & !changeable;
-    Ok(fs::fcntl_setfl(file, others | wanted)?)
+    let now = fs::fcntl_getfl(file)?;
+    // Whoever opened a log for it to be appended to did not grant what is in it.
+    let is_stream = matches!(descriptor.object, Object::Stream(_));
+    if is_stream && now.contains(OFlags::APPEND) && !wanted.contains(OFlags::APPEND) {
+        return Err(Errno::Perm.into());
+    }
+    Ok(fs::fcntl_setfl(file, (now & !changeable) | wanted)?)
 }
 
 pub fn fdstat_set_rights(guest: &Guest, number: u32, base: u64, inheriting: u64) -> Result<()> {

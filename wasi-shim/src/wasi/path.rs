@@ -210,7 +210,7 @@ pub fn open(
     let parent = guest.context.descriptors.get(number)?;
     let directory = parent.as_directory()?;
     parent.require(rights::PATH_OPEN)?;
-    let [_, allowed] = parent.rights();
+    let [kept, allowed] = parent.rights();
     let access = Access { read: base & rights::FD_READ != 0, write: base & rights::FD_WRITE != 0 };
     if base & (rights::FD_READ | rights::FD_WRITE) & !allowed != 0 {
         return Err(Errno::Notcapable.into());
@@ -234,8 +234,9 @@ pub fn open(
         Home::Embedded(place) => open_read_only(flags, || open_embedded(place, &path, flags, access))?,
     };
     let [own_base, own_inheriting] = opened.rights();
-    // Who gave up rights does not get them back by opening something.
-    opened.keep_rights(own_base & allowed, own_inheriting & allowed)?;
+    // Who gave up rights does not get them back by opening something, and be it the same directory.
+    let base = if opened.file_type == FileType::Directory { allowed & kept } else { allowed };
+    opened.keep_rights(own_base & base, own_inheriting & allowed)?;
     guest.write_u32(result, guest.context.descriptors.add(opened)?)
 }
 

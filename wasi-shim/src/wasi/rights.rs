@@ -43,6 +43,9 @@ const SEEKABLE: u64 = FD_SEEK | FD_TELL | FD_ADVISE;
 
 const WRITABLE: u64 = FD_WRITE | FD_ALLOCATE | FD_FILESTAT_SET_SIZE;
 
+/// What changes more of a file than its contents by writing; the one behind a standard stream was not granted for that.
+const BESIDE_WRITING: u64 = FD_ALLOCATE | FD_FILESTAT_SET_SIZE | FD_FILESTAT_SET_TIMES;
+
 const SOCKET: u64 = SOCK_SHUTDOWN | SOCK_ACCEPT;
 
 const DIRECTORY: u64 = PATH_OPEN
@@ -86,6 +89,11 @@ pub fn of_file(access: Access, is_seekable: bool, is_socket: bool, may_change: b
         | part(access.write, WRITABLE)
         | part(is_socket, SOCKET)
         | part(may_change, FD_FILESTAT_SET_TIMES)
+}
+
+/// Rights of a standard stream.
+pub fn of_stream(access: Access, is_seekable: bool, is_socket: bool) -> u64 {
+    of_file(access, is_seekable, is_socket, false) & !BESIDE_WRITING
 }
 
 pub fn of_directory(may_change: bool) -> u64 {

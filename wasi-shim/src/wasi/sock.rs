@@ -25,7 +25,7 @@ pub fn accept(guest: &Guest, number: u32, flags: u32, result: u32) -> Result<()>
     }
     guest.at(result, 4)?;
     let descriptor = guest.context.descriptors.get(number)?;
-    let file = descriptor.as_file().map_err(|_| Errno::Notsock)?.as_raw_fd();
+    let file = socket(&descriptor, rights::SOCK_ACCEPT)?;
     let flags = libc::SOCK_CLOEXEC | if flags & NONBLOCK != 0 { libc::SOCK_NONBLOCK } else { 0 };
     let nobody = std::ptr::null_mut();
     // SAFETY: the peer's address is not asked for.
@@ -89,9 +89,18 @@ pub fn shutdown(guest: &Guest, number: u32, how: u32) -> Result<()> {
         _ => return Err(INVALID),
     };
     let descriptor = guest.context.descriptors.get(number)?;
-    let file = descriptor.as_file().map_err(|_| Errno::Notsock)?.as_raw_fd();
+    let file = socket(&descriptor, rights::SOCK_SHUTDOWN)?;
     // SAFETY: changes the socket alone.
     retry(|| unsafe { libc::shutdown(file, how) as isize }).map(|_| ())
+}
+
+/// The system's number of what should be a socket. What is none never had the right; the system's `notsock` says more.
+fn socket(descriptor: &Descriptor, right: u64) -> Result<i32> {
+    let file = descriptor.as_file().map_err(|_| Errno::Notsock)?;
+    if descriptor.file_type == FileType::SocketStream {
+        descriptor.require(right)?;
+    }
+    Ok(file.as_raw_fd())
 }
 
 fn message(pieces: &[libc::iovec]) -> libc::msghdr {

@@ -1,8 +1,9 @@
-//! Imports and exports as C declares them, with the types of `<stdint.h>` and `<stddef.h>`.
+//! Imports and exports as C declares them, each in one line, with the types of `<stdint.h>`, `<stddef.h>` and of the headers that
+//! libraries have.
 
 use crate::foreign::{Extent, Foreign, Function, Integer, Type, Variadic};
+use crate::header::c as header;
 use crate::wasm::{EntityIndex, Module};
-use wasmparser::{FuncType, ValType};
 
 /// A function that is declared.
 pub fn declared(foreign: &Foreign, function: &Function, symbol: &str) -> String {
@@ -26,7 +27,7 @@ fn declared_type(foreign: &Foreign, ty: &Type) -> String {
         Type::Integer(Integer { bits, signed }) => format!("{}int{bits}_t", if *signed { "" } else { "u" }),
         Type::F32 => "float".to_owned(),
         Type::F64 => "double".to_owned(),
-        Type::V128 => "__m128i".to_owned(),
+        Type::V128 => "w2n_v128".to_owned(),
         Type::Pointer(_, Extent::String) => "const char *".to_owned(),
         Type::Reference | Type::Pointer(..) | Type::Opaque(_) => "void *".to_owned(),
         Type::Function(callback, _) => {
@@ -37,42 +38,15 @@ fn declared_type(foreign: &Foreign, ty: &Type) -> String {
     }
 }
 
-/// How C sees an entity of which only the Wasm type is known; `-` if it does not.
+/// How C sees an entity of which only the Wasm type is known, as the header says it; `-` if it does not.
 pub fn of_entity(module: &Module, entity: EntityIndex, symbol: &str) -> String {
-    match entity {
-        EntityIndex::Function(func) => declare_function(module.function_type(func), symbol),
-        EntityIndex::Global(global) => {
-            let ty = &module.globals[global].ty;
-            let constant = if ty.mutable { "" } else { "const " };
-            format!("extern {constant}{} {symbol};", c_type(&ty.content_type))
+    let text = match entity {
+        EntityIndex::Function(func) => {
+            let ty = module.function_type(func);
+            header::declare_function(ty, symbol, None, |parameters| format!("{symbol}{parameters}"))
         }
+        EntityIndex::Global(global) => header::declare_global(&module.globals[global].ty, symbol),
         EntityIndex::Table(_) | EntityIndex::Memory(_) | EntityIndex::Tag(_) => "-".to_owned(),
-    }
-}
-
-fn declare_function(ty: &FuncType, symbol: &str) -> String {
-    let params = match ty.params() {
-        [] => "void".to_owned(),
-        params => params.iter().map(c_type).collect::<Vec<_>>().join(", "),
     };
-    let result = match ty.results() {
-        [] => "void".to_owned(),
-        [one] => c_type(one).to_owned(),
-        many => {
-            let fields = many.iter().enumerate().map(|(nth, ty)| format!("{} r{nth}; ", c_type(ty)));
-            format!("struct {{ {}}}", fields.collect::<String>())
-        }
-    };
-    format!("{result} {symbol}({params});")
-}
-
-fn c_type(ty: &ValType) -> &'static str {
-    match ty {
-        ValType::I32 => "int32_t",
-        ValType::I64 => "int64_t",
-        ValType::F32 => "float",
-        ValType::F64 => "double",
-        ValType::V128 => "__m128i",
-        ValType::Ref(_) => "void *",
-    }
+    text.split_whitespace().collect::<Vec<_>>().join(" ")
 }

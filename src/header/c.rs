@@ -9,7 +9,7 @@ use crate::object::interface::{Item, Kind};
 use crate::wasm::structure;
 use crate::wasm::{FuncIndex, GlobalIndex};
 use std::fmt::Write as _;
-use wasmparser::ValType;
+use wasmparser::{FuncType, GlobalType, ValType};
 
 /// The header's text.
 pub fn header(library: &Library) -> String {
@@ -62,29 +62,43 @@ fn declaration(library: &Library, item: &Item) -> String {
 }
 
 fn function(library: &Library, symbol: &str, func: FuncIndex) -> String {
-    let results = library.module.function_type(func).results();
-    let structure = format!("struct {}_result", c_name(symbol));
+    let name = |(index, Parameter { name, .. }): (usize, _)| name.map_or(format!("p{index}"), str::to_owned);
+    let names: Vec<_> = library.parameters(func, is_taken).into_iter().enumerate().map(name).collect();
+    let ty = library.module.function_type(func);
+    declare_function(ty, &c_name(symbol), Some(&names), |parameters| named(symbol, parameters))
+}
+
+/// The declaration of a function, behind that of the structure of its results, if it has several; a line each. `name`: by which the
+/// structure is called; `names`: of the parameters, if they shall have some; `declarator`: the name with its parameters.
+pub fn declare_function(
+    ty: &FuncType,
+    name: &str,
+    names: Option<&[String]>,
+    declarator: impl Fn(&str) -> String,
+) -> String {
+    let named = |ty: &str, index: Option<usize>| {
+        let name = names.map_or("", |names| index.map_or("result", |index| &names[index]));
+        format!("{ty}{name}").trim_end().to_owned()
+    };
     let mut parameters: Vec<String> = Vec::new();
     let mut text = String::new();
-    let result = match results {
+    let result = match ty.results() {
         [] => "void ",
         [result] => type_name(*result),
-        _ => {
+        results => {
+            let structure = format!("struct {name}_result");
             text.push_str(&format!("{structure} {{\n"));
             for (index, result) in results.iter().enumerate() {
                 writeln!(text, "  {}r{index};", type_name(*result)).expect("a string takes everything");
             }
             text.push_str("};\n");
-            parameters.push(format!("{structure} *result"));
+            parameters.push(named(&format!("{structure} *"), None));
             "void "
         }
     };
-    for (index, Parameter { ty, name }) in library.parameters(func, is_taken).into_iter().enumerate() {
-        let name = name.map_or(format!("p{index}"), str::to_owned);
-        parameters.push(format!("{}{name}", type_name(ty)));
-    }
+    parameters.extend(ty.params().iter().enumerate().map(|(index, ty)| named(type_name(*ty), Some(index))));
     let parameters = if parameters.is_empty() { "void".to_owned() } else { parameters.join(", ") };
-    writeln!(text, "{result}{};", named(symbol, &format!("({parameters})"))).expect("a string takes everything");
+    writeln!(text, "{result}{};", declarator(&format!("({parameters})"))).expect("a string takes everything");
     text
 }
 
@@ -96,13 +110,13 @@ fn is_taken(name: &str) -> bool {
 fn global_declaration(library: &Library, symbol: &str, global: GlobalIndex) -> Option<String> {
     let global = &library.module.globals[global];
     global.definition.local()?;
-    let ty = type_name(global.ty.content_type);
-    let declaration = match (global.ty.mutable, ty.strip_suffix('*')) {
-        (true, _) => ty.to_owned(),
-        (false, Some(_)) => format!("{ty}const "),
-        (false, None) => format!("const {ty}"),
-    };
-    Some(format!("extern {declaration}{};\n", named(symbol, "")))
+    Some(declare_global(&global.ty, &named(symbol, "")))
+}
+
+/// The declaration of a variable, a line.
+pub fn declare_global(ty: &GlobalType, declarator: &str) -> String {
+    let constant = if ty.mutable { "" } else { "const " };
+    format!("extern {constant}{}{declarator};\n", type_name(ty.content_type))
 }
 
 /// The type, with what stands between it and a name.

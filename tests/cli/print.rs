@@ -14,6 +14,7 @@ const MODULE: &str = r#"(module
   (import "env" "table" (table 1 funcref))
   (func (export "two words") (param i32) (result f64) f64.const 0)
   (func (export "none"))
+  (func (export "pair") (result v128 externref) v128.const i64x2 0 0 ref.null extern)
   (global (export "g") (mut i32) (i32.const 0)))"#;
 
 fn print(place: &Place, args: &[&str]) -> Vec<String> {
@@ -29,8 +30,9 @@ fn imports_with_their_symbols_and_places() {
     let lines = print(&place, &["--print", "imports", "m.wat", "x.o", "--module", "math=math.wat"]);
     let expected = [
         "env|puts|function|(i64) -> i32|puts|int32_t puts(int64_t);|the C library",
-        "my lib|f\\t|function|(i32, f32, f64, v128, funcref) -> (i32, i64)|my_x20lib_f_x09|struct { int32_t r0; int64_t r1; } \
-         my_x20lib_f_x09(int32_t, float, double, __m128i, void *);|-",
+        "my lib|f\\t|function|(i32, f32, f64, v128, funcref) -> (i32, i64)|my_x20lib_f_x09|struct my_x20lib_f_x09_result { \
+         int32_t r0; int64_t r1; }; void my_x20lib_f_x09(struct my_x20lib_f_x09_result *, int32_t, float, double, w2n_v128, \
+         w2n_funcref);|-",
         "x|f|function|(i32) -> i32|x_f|int32_t x_f(int32_t);|x.o",
         "math|f|function|()|math_f|void math_f(void);|module math",
         "wasi_snapshot_preview1|sched_yield|function|() -> i32|wasi_snapshot_preview1_sched_yield|int32_t \
@@ -75,12 +77,22 @@ fn exports_as_an_object_has_them() {
         "-|memory|1 2|p_memory_size|size_t p_memory_size(void);",
         "two words|function|(i32) -> f64|p_two_x20words|double p_two_x20words(int32_t);",
         "none|function|()|p_none|void p_none(void);",
+        "pair|function|() -> (v128, externref)|p_pair|struct p_pair_result { w2n_v128 r0; w2n_externref r1; }; void p_pair(struct \
+         p_pair_result *);",
         "g|global|(mut i32)|p_g|extern int32_t p_g;",
     ];
     assert_eq!(
         print(&place, &["--print", "exports", "m.wat", "--prefix", "p"]),
         expected.map(|line| line.replace('|', "\t"))
     );
+    // The header says the same of them, with names for the parameters.
+    place.wasm2native(&["m.wat", "--prefix", "p", "--emit", "header"]).succeeds();
+    let header = std::fs::read_to_string(place.path("m.h")).expect("it was written");
+    let header = header.split_whitespace().collect::<Vec<_>>().join(" ");
+    for line in print(&place, &["--print", "exports", "m.wat", "--prefix", "p"]) {
+        let declaration = line.split('\t').nth(4).expect("it is the last column").replace("(int32_t)", "(int32_t p0)");
+        assert!(header.contains(&declaration.replace("_result *)", "_result *result)")), "{declaration}: {header}");
+    }
     let object = place.wasm2native(&["-c", "m.wat", "--prefix", "p", "-o", "-"]).stdout;
     for symbol in ["p_init", "p_memory", "p_memory_size", "p_two_x20words", "p_none", "p_g"] {
         assert!(object.contains(&format!("\0{symbol}\0")), "{symbol}");

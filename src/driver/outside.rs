@@ -3,6 +3,7 @@
 
 use super::{Source, Unit};
 use crate::abi;
+use crate::foreign;
 use crate::link::check::{self, Found, Place, Resolution};
 use crate::link::native::Natives;
 use crate::link::runtime::SymbolKind;
@@ -14,7 +15,7 @@ use crate::progress::Observer;
 use crate::wasm::describe::describe_name;
 use crate::wasm::{EntityIndex, Module};
 use anyhow::{Context, Result, bail};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use wasmparser::ValType;
 
 /// How many imports a message lists.
@@ -55,7 +56,16 @@ pub fn look_up(
     plan.foreign.sort();
     plan.foreign.dedup();
     if let Some(warning) = warning(open.iter().flatten(), &resolution, &options.link) {
-        observer.warning(&warning);
+        let lost = units.iter().zip(&open).flat_map(|(unit, open)| open.iter().filter(|it| is_address_lost(unit, it)));
+        let lost: BTreeSet<&str> = lost.filter(|it| found(it)).map(|it| &it.symbol[..]).collect();
+        let help = match lost.is_empty() {
+            true => String::new(),
+            false => format!(
+                "\nhelp: --imports libc says which numbers are addresses of the module; C would take them for its own in {}",
+                lost.into_iter().collect::<Vec<_>>().join(", ")
+            ),
+        };
+        observer.warning(&format!("{warning}{help}"));
     }
     for name in options.link.import_symbols.iter().map(|(name, _)| name) {
         if !units.iter().any(|unit| imports_name(unit.module, name)) {
@@ -144,6 +154,16 @@ fn size_of_value(ty: ValType) -> u64 {
         ValType::I32 | ValType::F32 => 4,
         ValType::I64 | ValType::F64 | ValType::Ref(_) => 8,
         ValType::V128 => 16,
+    }
+}
+
+/// Whether C would take a number of the module's for an address, because nobody declared the function.
+fn is_address_lost(unit: &Unit, import: &OpenImport) -> bool {
+    match import.entity {
+        EntityIndex::Function(func) if unit.foreign.function(func).is_none() => {
+            foreign::check::is_address_lost(import.import, unit.module.function_type(func))
+        }
+        _ => false,
     }
 }
 

@@ -8,7 +8,7 @@ use super::{
     default_memory,
 };
 use crate::abi;
-use crate::options::Origin;
+use crate::options::{Origin, Source};
 use crate::resolve::Linkage;
 use crate::wasm::describe::{describe_name, describe_type};
 use crate::wasm::structure;
@@ -99,6 +99,19 @@ pub fn check_use(given: &[Declaration], used: &BTreeSet<usize>, modules: &[&Modu
         bail!("{place}: no function is imported as `{}`{suggestion}{}", name.escape_debug(), list(&imports, similar));
     }
     Ok(warnings)
+}
+
+/// Whether `--imports libc` knows a pointer where an import that nobody declared has an `i32`: C would take a number of the module's for
+/// an address.
+pub fn is_address_lost(import: ImportName, ty: &FuncType) -> bool {
+    let source = Source { origin: Origin::Library, text: super::LIBRARY.to_owned() };
+    let library = parse::parse(&source).expect("a test reads it");
+    let is_pointer =
+        |spec: &Spec| matches!(spec.base, Base::Pointer(..) | Base::Format(..) | Base::Function(..) | Base::Opaque(_));
+    let declaration = library.iter().find(|it| it.import.is(import));
+    declaration.is_some_and(|it| {
+        it.signature.params.iter().zip(ty.params()).any(|(spec, wasm)| is_pointer(spec) && *wasm == ValType::I32)
+    })
 }
 
 fn closest<'a>(name: &str, others: &[&'a String]) -> Option<&'a str> {

@@ -150,7 +150,8 @@ impl<'a> Parser<'a> {
         let signature = self.signature(0)?;
         self.blanks();
         if !self.is_at_end() {
-            bail!("expected the end of the line");
+            let has_result = self.text[self.at..].starts_with(is_word);
+            bail!("expected {}the end of the line", if has_result { "`->` before the result, or " } else { "" });
         }
         Ok((import, symbol, signature))
     }
@@ -575,6 +576,10 @@ mod tests {
         assert!(error("a.b: (i32, int)").contains("column 12: `int` is no type here; it is written `i32`"));
         assert!(error("ab: ()").contains("column 3: expected an import"));
         assert!(error("a.b (i32)").contains("column 5: expected `:`"));
+        assert!(
+            error("a.b: (cstr) i32").contains("column 13: expected `->` before the result, or the end of the line")
+        );
+        assert!(error("a.b: (cstr) -> i32)").contains("column 19: expected the end of the line"));
         assert!(error("a.b: (..., i32, ...)").contains("column 17: expected a type"));
         assert!(error("a.b: (void)").contains("only a result"));
         assert!(error(&format!("a.b: ({}", "funcptr((".repeat(99))).contains("too deep"));

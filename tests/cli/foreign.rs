@@ -56,6 +56,28 @@ fn declarations_that_do_not_fit_say_why() {
 }
 
 #[test]
+fn addresses_that_c_would_take_for_its_own_are_told() {
+    let module = |ty: &str| {
+        format!(
+            "(module (import \"env\" \"puts\" (func $puts (param {ty}) (result i32))) (import \"env\" \"abs\" (func $abs (param i32) \
+             (result i32))) (memory 1) (data (i32.const 16) \"hi\\00\") (func (export \"_start\") (drop (call $puts ({ty}.const 16))) \
+             (drop (call $abs (i32.const 1)))))"
+        )
+    };
+    let place = Place::with(&[("p.wat", &module("i32")), ("q.wat", &module("i64"))]);
+    let help = "\nhelp: --imports libc says which numbers are addresses of the module; C would take them for its own in puts\n";
+    let said = place.wasm2native(&["p.wat"]).succeeds().stderr;
+    assert!(said.contains("outside of the sandbox: abs, puts (") && said.ends_with(help), "{said}");
+    // Numbers of 64 bits may be addresses of C's.
+    let said = place.wasm2native(&["q.wat"]).succeeds().stderr;
+    assert!(said.contains("outside of the sandbox: abs, puts (") && !said.contains("help"), "{said}");
+    assert_eq!(place.wasm2native(&["p.wat", "--imports", "libc"]).succeeds().stderr, "");
+    assert_eq!(place.program("p", &[]).succeeds().stdout, "hi\n");
+    std::fs::write(place.path("bad.o"), b"\x7fELF\xff").expect("files can be written");
+    place.wasm2native(&["p.wat", "--imports", "bad.o"]).fails(2, &["it is no text; declarations are lines such as"]);
+}
+
+#[test]
 fn a_format_does_not_make_vectors() {
     let module =
         "(module (import \"env\" \"f\" (func (param i32 i32) (result v128))) (memory 1) (func (export \"_start\")))";

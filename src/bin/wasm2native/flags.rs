@@ -7,6 +7,7 @@ use crate::linking::Linking;
 use crate::powers::Powers;
 use clap::{ArgAction, Args, ColorChoice, Parser, Subcommand, ValueEnum};
 use std::ffi::OsString;
+use std::io::ErrorKind;
 use std::path::PathBuf;
 use wasm2native::foreign;
 use wasm2native::options::{Cpu, Emit, OptLevel, Options, Origin, Source};
@@ -513,6 +514,9 @@ fn declarations(file: &str) -> Result<Source, String> {
     if file == "libc" {
         return Ok(Source { origin: Origin::Library, text: foreign::LIBRARY.to_owned() });
     }
-    let text = std::fs::read_to_string(file).map_err(|error| format!("can't read it: {error}"))?;
+    let text = std::fs::read_to_string(file).map_err(|error| match error.kind() {
+        ErrorKind::InvalidData => "it is no text; declarations are lines such as 'env.puts: (cstr) -> i32'".to_owned(),
+        _ => format!("can't read it: {error}"),
+    })?;
     Ok(Source { origin: Origin::File(file.to_owned()), text })
 }

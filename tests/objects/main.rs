@@ -5,6 +5,7 @@
 //! `cargo test --test objects -- mem-grow` makes one fixture's.
 
 mod read;
+mod variadic;
 
 #[path = "../support/mod.rs"]
 mod support;
@@ -19,7 +20,7 @@ use support::fixture::{self, Fixture};
 use wasm2native::abi;
 use wasm2native::codegen::cranelift::target::TARGETS;
 use wasm2native::driver;
-use wasm2native::foreign::LIBRARY;
+use wasm2native::foreign::{LIBRARY, SECTION, parse};
 use wasm2native::options::{Cpu, Emit, Options, Origin, Output, Source};
 use wasm2native::progress::Silent;
 use wasm2native::wasm::input::Input;
@@ -77,6 +78,7 @@ fn main() {
         trials.push(test("imports and exports", imports_and_exports));
         trials.push(test("byte order", byte_order));
         trials.push(test("signatures", signatures));
+        trials.push(test("variable arguments", variadic::check));
     }
     for path in fixture::all().expect("the fixtures can be listed") {
         if path.extension().is_some_and(|it| it == "wat") {
@@ -124,7 +126,7 @@ fn check_fixture(path: &Path) -> Result<()> {
         let check = || {
             let picture = read::read(&object(kind, "it.wat", &source, &options)?)?;
             check_form(kind, &picture)?;
-            check_symbols(kind, &picture, &wasm, options.imports.is_empty())?;
+            check_symbols(kind, &picture, &wasm, &options)?;
             anyhow::Ok((undefined(kind, &picture)?, exported(kind, &picture)?))
         };
         let symbols = check().with_context(|| kind.target)?;
@@ -211,9 +213,13 @@ fn section<'a>(picture: &'a Picture, name: &str) -> Result<&'a Section> {
 }
 
 /// Undefined symbols are imports or the runtime's; exports are defined and global.
-///
-/// Declarations may give imports any symbol: then only the exports are looked at.
-fn check_symbols(kind: Kind, picture: &Picture, wasm: &[u8], undeclared: bool) -> Result<()> {
+/// Declarations may give imports other symbols.
+fn check_symbols(kind: Kind, picture: &Picture, wasm: &[u8], options: &Options) -> Result<()> {
+    let section = Source { origin: Origin::Section, text: declarations_inside(wasm)? };
+    let mut declarations = Vec::new();
+    for source in options.imports.iter().chain([&section]) {
+        declarations.extend(parse::parse(source)?);
+    }
     let mut imports = BTreeSet::new();
     let mut exports = Vec::new();
     for payload in wasmparser::Parser::new(0).parse_all(wasm) {
@@ -221,6 +227,9 @@ fn check_symbols(kind: Kind, picture: &Picture, wasm: &[u8], undeclared: bool) -
             wasmparser::Payload::ImportSection(section) => {
                 for import in section.into_imports() {
                     let import = import?;
+                    let name = format!("{}.{}", import.module, import.name);
+                    let declared = declarations.iter().filter(|it| it.import.to_string() == name);
+                    imports.extend(declared.filter_map(|it| it.symbol.clone()));
                     imports.insert(match import.module {
                         "env" => escape(import.name),
                         module => escape(&format!("{module}_{}", import.name)),
@@ -239,12 +248,26 @@ fn check_symbols(kind: Kind, picture: &Picture, wasm: &[u8], undeclared: bool) -
     let mut needs = abi::BUILTINS.map(|(name, ..)| name).to_vec();
     needs.push("w2n_wasi_start");
     let unknown = undefined.iter().find(|name| !imports.contains(*name) && !needs.contains(&name.as_str()));
-    ensure!(unknown.is_none() || !undeclared, "{unknown:?} is neither an import nor the runtime's");
+    ensure!(unknown.is_none(), "{unknown:?} is neither an import nor the runtime's");
     let exported = exported(kind, picture)?;
     // An import that is exported again keeps its own symbol and gets no other.
     let missing = exports.iter().find(|name| !exported.contains(*name) && imports.is_empty());
     ensure!(missing.is_none(), "export {missing:?} is not a global symbol: there are {exported:?}");
     Ok(())
+}
+
+/// What the module itself declares.
+fn declarations_inside(wasm: &[u8]) -> Result<String> {
+    let mut text = String::new();
+    for payload in wasmparser::Parser::new(0).parse_all(wasm) {
+        if let wasmparser::Payload::CustomSection(section) = payload?
+            && section.name() == SECTION
+        {
+            text.push_str(std::str::from_utf8(section.data())?);
+            text.push('\n');
+        }
+    }
+    Ok(text)
 }
 
 /// Names as C has them of the symbols that somebody else has to define.

@@ -256,7 +256,7 @@ fn many_open_files() {
     for number in 4..500 {
         let file = open(&mut guest, "zeros");
         assert_eq!(file, number);
-        let offset = number % 64 << 16;
+        let offset = (number % 64) << 16;
         assert_eq!(guest.call("fd_pread", &[file, PIECES.into(), 1, offset, RESULT.into()]), Answer::Errno(0));
         assert_eq!((guest.dump_u32(RESULT), guest.dump(BUFFER, 4)), (4, vec![0; 4]));
     }

@@ -11,6 +11,7 @@ pub mod fold;
 pub mod graph;
 pub mod inline;
 pub mod number;
+pub mod rotate;
 pub mod verify;
 
 use crate::cot::ir::module::Module;
@@ -34,7 +35,7 @@ const fn of_functions(name: &'static str, run: fn(&mut Function)) -> Pass {
 }
 
 /// In the order they run. To add one: a file beside this one, and a row here.
-pub const PASSES: [Pass; 17] = [
+pub const PASSES: [Pass; 18] = [
     of_functions("construct", construct::construct),
     of_functions("copy", copy::propagate),
     of_functions("fold", fold::fold),
@@ -48,6 +49,7 @@ pub const PASSES: [Pass; 17] = [
     of_functions("number", number::number),
     of_functions("branch", branch::follow),
     of_functions("dead", dead::remove),
+    of_functions("rotate", rotate::rotate),
     Pass { name: "count", run: Run::Module(count::remove_pairs) },
     of_functions("copy", copy::propagate),
     of_functions("fold", fold::fold),

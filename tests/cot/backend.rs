@@ -88,7 +88,7 @@ fn verifier_complains() -> Result<(), Failed> {
 }
 
 fn emitted_functions_do_what_their_instructions_say() -> Result<(), Failed> {
-    let engine = wasmtime::Engine::default();
+    let engine = wasmtime::Engine::new(wasmtime::Config::new().consume_fuel(true)).expect("it is supported");
     let mut n_compared = 0;
     for seed in 0..N_FUNCTIONS {
         // The last calls those before it, as does the second.
@@ -120,6 +120,8 @@ fn emitted_functions_do_what_their_instructions_say() -> Result<(), Failed> {
 fn run(engine: &wasmtime::Engine, wasm: &[u8], arguments: &[i64; 2]) -> (i64, Vec<u8>) {
     let module = wasmtime::Module::new(engine, wasm).expect("the module is valid");
     let mut store = wasmtime::Store::new(engine, ());
+    // The interpreter has ended after fewer steps, which are a few instructions each.
+    store.set_fuel(u64::from(MAX_STEPS) * 100).expect("it is switched on");
     let instance = wasmtime::Instance::new(&mut store, &module, &[]).expect("it has no imports");
     let func = instance.get_typed_func::<(i64, i64), i64>(&mut store, "f").expect("it is exported");
     let result = func.call(&mut store, (arguments[0], arguments[1])).expect("it does not trap");

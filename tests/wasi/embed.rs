@@ -25,6 +25,7 @@ pub fn trials() -> Vec<Trial> {
         trial("embed/descriptors", descriptors),
         trial("embed/same-bytes", same_bytes),
         trial("embed/not-unpacked", not_unpacked),
+        trial("embed/packed-block-by-block", packed_block_by_block),
         trial("embed/many-open-files", many_open_files),
         trial("embed/errors", errors),
     ]
@@ -242,6 +243,24 @@ fn not_unpacked() {
     assert_eq!(guest.call("fd_pread", &arguments), Answer::Errno(0));
     assert_eq!(guest.dump(BUFFER, 4), [0; 4]);
     assert!(guest.peak() < 16 << 20, "the program took {} bytes", guest.peak());
+}
+
+/// The compiler has no need of a file as a whole: here of one that is larger than all memory that it may have.
+fn packed_block_by_block() {
+    let folder = temporary();
+    tree::make(folder.path(), &[("tree", Node::Dir)]);
+    std::fs::write(folder.path().join("driver.wat"), driver::text()).expect("files can be written");
+    let file = std::fs::File::create(folder.path().join("tree/zeros")).expect("files can be made");
+    file.set_len(1 << 30).expect("a hole needs no room");
+    let mut shell = Command::new("sh");
+    let compiler = env!("CARGO_BIN_EXE_wasm2native");
+    shell.arg("-c").arg(format!("ulimit -v 1000000; exec {compiler} -j1 driver.wat --embed tree::/data -o app"));
+    let outcome = process::run(shell.current_dir(folder.path()), b"").expect("it runs");
+    assert_eq!(outcome.status, 0, "{}", String::from_utf8_lossy(&outcome.stderr));
+    let mut guest = Guest::spawn(Command::new(folder.path().join("app")), "", &|_| {});
+    let file = open(&mut guest, "zeros");
+    assert_eq!(guest.call("fd_seek", &[file, 0, 2, RESULT.into()]), Answer::Errno(0));
+    assert_eq!(guest.dump_u32(RESULT), 1 << 30);
 }
 
 /// As many as the system's limit allows, and none of them keeps what was read.

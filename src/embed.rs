@@ -15,6 +15,9 @@ use std::path::{Path, PathBuf};
 /// As zlib's: a good part of what can be had, in reasonable time.
 const LEVEL: u8 = 6;
 
+/// What a program can carry. Its code reaches its data by distances of 31 bits, and needs room as well.
+const MOST_BYTES: usize = 3 << 29;
+
 /// Packs the host's directories, the first of each pair; nothing if there are none.
 ///
 /// # Errors
@@ -115,6 +118,7 @@ impl Packer {
                 break;
             }
             let (start, length) = self.block(&block);
+            ensure!(self.bytes.len() <= MOST_BYTES, "a program can carry {} MiB, when packed", MOST_BYTES >> 20);
             blocks.extend(start.to_le_bytes());
             blocks.extend(length.to_le_bytes());
             blocks.extend((block.len() as u32).to_le_bytes());

@@ -6,12 +6,17 @@
 
 use crate::abi::wasi::embedded::{BLOCK, DIRECTORY, FILE, LINK, NODE_SIZE};
 use anyhow::{Context, Result, bail, ensure};
+use rustix::fs::{Mode, OFlags};
 use std::collections::HashMap;
-use std::fs;
+use std::fs::{self, File};
+use std::io::Read;
 use std::path::{Path, PathBuf};
 
 /// As zlib's: a good part of what can be had, in reasonable time.
 const LEVEL: u8 = 6;
+
+/// What a program can carry. Its code reaches its data by distances of 31 bits, and needs room as well.
+const MOST_BYTES: usize = 3 << 29;
 
 /// Packs the host's directories, the first of each pair; nothing if there are none.
 ///
@@ -94,16 +99,37 @@ impl Packer {
         if !kind.is_file() {
             bail!("{}: neither a file, nor a directory, nor a link", path.display());
         }
-        let contents = fs::read(path).with_context(describe)?;
+        self.file(path).with_context(describe)
+    }
+
+    /// What the path named a moment ago may have been exchanged for something that is not to be followed, waited for or read to no end:
+    /// what counts is what was opened.
+    fn file(&mut self, path: &Path) -> Result<Node> {
+        let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
+        let mut file = File::from(rustix::fs::open(path, flags, Mode::empty())?);
+        ensure!(file.metadata()?.is_file(), "it changed while it was read");
+        let mut block = Vec::with_capacity(BLOCK);
         let mut blocks = Vec::new();
-        for block in contents.chunks(BLOCK) {
-            let (start, length) = self.block(block);
+        let (mut count, mut size) = (0u32, 0);
+        loop {
+            block.clear();
+            (&mut file).take(BLOCK as u64).read_to_end(&mut block)?;
+            if block.is_empty() {
+                break;
+            }
+            let (start, length) = self.block(&block);
+            ensure!(self.bytes.len() <= MOST_BYTES, "a program can carry {} MiB, when packed", MOST_BYTES >> 20);
             blocks.extend(start.to_le_bytes());
             blocks.extend(length.to_le_bytes());
             blocks.extend((block.len() as u32).to_le_bytes());
+            count = count.checked_add(1).context("it is too large")?;
+            size += block.len() as u64;
+            // Only the last may be shorter: offsets are found by the number of the block.
+            if block.len() < BLOCK {
+                break;
+            }
         }
-        let count = u32::try_from(contents.len().div_ceil(BLOCK)).with_context(describe)?;
-        Ok(Node { kind: FILE, count, start: self.put(&blocks), size: contents.len() as u64 })
+        Ok(Node { kind: FILE, count, start: self.put(&blocks), size })
     }
 
     /// Stores a block, if none like it is there: its place and stored length.

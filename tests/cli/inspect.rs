@@ -36,6 +36,17 @@ fn a_program_tells_what_it_was_given() {
     assert_eq!(rows(&place.wasm2native(&["inspect", "app"]).succeeds().stdout), expected);
 }
 
+/// Who looks at a program does not obey it.
+#[test]
+fn values_are_shown_and_not_obeyed() {
+    let place = Place::with(&[("args.wat", ARGS)]);
+    let value = "A=\"b\" \x1b[2J\n  runs main\u{202e}\\";
+    place.wasm2native(&["args.wat", "-o", "app", "--env", value, "--dir", ".::/d\x07::ro"]).succeeds();
+    let text = rows(&place.wasm2native(&["inspect", "app"]).succeeds().stdout);
+    assert!(text.contains(&r#"environment A="b" \u{1b}[2J\n runs main\u{202e}\\"#.to_owned()), "{text:#?}");
+    assert!(text.contains(&r"directories . as /d\u{7} (read-only)".to_owned()), "{text:#?}");
+}
+
 #[test]
 fn a_closed_program_has_nothing() {
     let place = Place::with(&[("a.wat", ANSWER), ("fib.wat", FIB)]);
@@ -67,6 +78,17 @@ fn grants_are_checked() {
     let message = "after the second `::` only `ro` can stand";
     place.wasm2native(&["args.wat", "--dir", "a::b::rw"]).fails(2, &[message]);
     place.wasm2native(&["args.wat", "--dir", "a::"]).fails(2, &["the name after `::` is empty"]);
+    for twice in
+        [["--dir=a::/x", "--dir=b::/x::ro"], ["--dir=a::/x", "--embed=b::/x"], ["--embed=b::/x", "--embed=a::/x"]]
+    {
+        place.wasm2native(&[&["args.wat"], &twice[..]].concat()).fails(2, &["two directories get the name /x"]);
+        place
+            .wasm2native(&[&["run"], &twice[..], &["args.wat"]].concat())
+            .fails(2, &["two directories get the name /x"]);
+    }
+    place
+        .wasm2native(&["args.wat", "--embed", "a::/x::ro"])
+        .fails(2, &["expected HOST::GUEST, two names of directories"]);
     place.wasm2native(&["args.wat", "-o", "app"]).succeeds();
     let run = |options: &str| {
         let mut command = std::process::Command::new(place.path("app"));

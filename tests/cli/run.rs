@@ -52,6 +52,8 @@ fn a_module_is_built_once() {
 fn powers_reach_the_program() {
     let place = Place::with(&[("dir.wat", DIR), ("env.wat", &env())]);
     assert_eq!(place.wasm2native(&["run", "dir.wat"]).status, 8);
+    let dir = place.wasm2native(&["run", "--embed", ".::carried", "dir.wat"]).succeeds();
+    assert_eq!(dir.stdout, "carried");
     let dir = place.wasm2native(&["run", "--dir", ".::it's \"here\" \\", "dir.wat"]).succeeds();
     assert_eq!(dir.stdout, "it's \"here\" \\");
     let mut command = place.command(&["run", "--env", "A= $b\n'c'", "--env", "B", "env.wat"]);

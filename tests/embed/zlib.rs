@@ -24,18 +24,45 @@ fn sources() -> PathBuf {
     manifest.parent().expect("a file in a folder").join("src/zlib")
 }
 
-#[test]
-fn zlib_compresses_inside_of_a_c_program() {
-    let Some(place) = Place::with("cc", &["zlib_host.c"]) else { return };
+/// The module; none where there is no compiler for it.
+fn module() -> Option<Vec<u8>> {
     if !toolchain::available(false) {
         eprintln!("skipped: {}", toolchain::HINT);
-        return;
+        return None;
     }
     let folder = sources();
     let mut flags = vec![format!("-I{}", folder.display()), "-mexec-model=reactor".to_owned()];
     flags.extend(EXPORTS.split(' ').map(|name| format!("-Wl,--export={name}")));
     let files: Vec<PathBuf> = SOURCES.split(' ').map(|name| folder.join(format!("{name}.c"))).collect();
-    place.write("zlib.wasm", toolchain::compile_files(&files, &flags).expect("clang compiles zlib"));
+    Some(toolchain::compile_files(&files, &flags).expect("clang compiles zlib"))
+}
+
+#[test]
+fn zlib_compresses_inside_of_a_rust_program() {
+    let Some(place) = Place::with("rustc", &["zlib_host.rs"]) else { return };
+    let Some(module) = module() else { return };
+    place.write("zlib.wasm", module);
+    place.wasm2native(&["zlib.wasm", "--emit", "rust,staticlib=libzlib.a"]);
+    let flags = ["-Dwarnings", "-O", "-L.", "-lstatic=zlib", "--edition", "2024", "-o", "zlib_host"];
+    place.succeeds("rustc", &[&["zlib_host.rs"], &flags[..]].concat());
+    let mut expected = String::new();
+    for thread in 0..4 {
+        let text: Vec<u8> = (0..50_000 + thread).flat_map(|n| (n % 977).to_string().into_bytes()).collect();
+        let mut crc = flate2::Crc::new();
+        crc.update(&text);
+        expected.push_str(&format!("{} {:08x}\n", text.len(), crc.sum()));
+    }
+    let outcome = place.run("zlib_host", &[]);
+    let lines = outcome.stdout.lines().map(|line| line.split(' ').collect::<Vec<_>>());
+    let seen: String = lines.map(|words| format!("{} {}\n", words[0], words[2])).collect();
+    assert!(outcome.status == 0 && seen == expected, "{outcome:#?}");
+}
+
+#[test]
+fn zlib_compresses_inside_of_a_c_program() {
+    let Some(place) = Place::with("cc", &["zlib_host.c"]) else { return };
+    let Some(module) = module() else { return };
+    place.write("zlib.wasm", module);
     place.wasm2native(&["zlib.wasm", "--emit", "staticlib,header"]);
     place.cc(&["-O2", "zlib_host.c", "zlib.a", "-o", "zlib_host"]);
 

@@ -2,7 +2,7 @@
 
 use crate::driver::{self, Answer, Built, FREE, Guest};
 use crate::matrix::{self, INSIDE, INWARDS, OUTWARDS};
-use crate::support::process;
+use crate::support::{process, toolchain};
 use crate::tree::{self, Node};
 use crate::trial;
 use libtest_mimic::Trial;
@@ -25,7 +25,9 @@ pub fn trials() -> Vec<Trial> {
         trial("embed/descriptors", descriptors),
         trial("embed/same-bytes", same_bytes),
         trial("embed/not-unpacked", not_unpacked),
+        trial("embed/packed-block-by-block", packed_block_by_block),
         trial("embed/many-open-files", many_open_files),
+        trial("embed/interpreter", interpreter),
         trial("embed/errors", errors),
     ]
 }
@@ -244,6 +246,24 @@ fn not_unpacked() {
     assert!(guest.peak() < 16 << 20, "the program took {} bytes", guest.peak());
 }
 
+/// The compiler has no need of a file as a whole: here of one that is larger than all memory that it may have.
+fn packed_block_by_block() {
+    let folder = temporary();
+    tree::make(folder.path(), &[("tree", Node::Dir)]);
+    std::fs::write(folder.path().join("driver.wat"), driver::text()).expect("files can be written");
+    let file = std::fs::File::create(folder.path().join("tree/zeros")).expect("files can be made");
+    file.set_len(1 << 30).expect("a hole needs no room");
+    let mut shell = Command::new("sh");
+    let compiler = env!("CARGO_BIN_EXE_wasm2native");
+    shell.arg("-c").arg(format!("ulimit -v 1000000; exec {compiler} -j1 driver.wat --embed tree::/data -o app"));
+    let outcome = process::run(shell.current_dir(folder.path()), b"").expect("it runs");
+    assert_eq!(outcome.status, 0, "{}", String::from_utf8_lossy(&outcome.stderr));
+    let mut guest = Guest::spawn(Command::new(folder.path().join("app")), "", &|_| {});
+    let file = open(&mut guest, "zeros");
+    assert_eq!(guest.call("fd_seek", &[file, 0, 2, RESULT.into()]), Answer::Errno(0));
+    assert_eq!(guest.dump_u32(RESULT), 1 << 30);
+}
+
 /// As many as the system's limit allows, and none of them keeps what was read.
 fn many_open_files() {
     let folder = temporary();
@@ -264,6 +284,44 @@ fn many_open_files() {
     let arguments = [3, 1, PATH.into(), 5, 0, READ, READ, 0, RESULT.into()];
     assert_eq!(guest.call("path_open", &arguments), Answer::Errno(33));
     assert!(guest.peak() < 16 << 20, "the program took {} bytes", guest.peak());
+}
+
+/// A language whose library of some hundred files is inside of its interpreter: files are read while others are open, of two folders of
+/// which one has the newer version of a file, and through a link.
+fn interpreter() {
+    if !toolchain::available(false) {
+        eprintln!("skipped: {}", toolchain::HINT);
+        return;
+    }
+    const N_FILES: usize = 300;
+    let folder = temporary();
+    let library: Vec<(String, String)> = (0..N_FILES)
+        .map(|n| {
+            // Long enough for more than a block.
+            let rest = if n % 50 == 0 { "0 + ".repeat(30_000) } else { String::new() };
+            let next = if n + 1 < N_FILES { format!("use m{}", n + 1) } else { String::new() };
+            (format!("core/m{n}.words"), format!("{rest} {next} {n} +"))
+        })
+        .collect();
+    let mut entries: Vec<_> = library.iter().map(|(name, text)| (name.as_str(), Node::File(text))).collect();
+    entries.extend([
+        ("core/old.words", Node::File("1000 +")),
+        ("site/old.words", Node::File("2000 +")),
+        ("site/begin.words", Node::Link("../core/m0.words")),
+    ]);
+    tree::make(folder.path(), &entries);
+    let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/wasi/interpreter.c");
+    let module = toolchain::compile_files(&[source], &[]).expect("clang compiles it");
+    let program = driver::build("it.wasm", module, &[&format!("--embed={}::/usr/lib", folder.path().display())]);
+    folder.close().expect("the folder can be removed");
+    let text = b"0 use begin use old use m5 print count print";
+    let outcome = process::run(&mut Command::new(&program.path), text).expect("it runs");
+    let sum = (0..N_FILES).sum::<usize>() + 2000;
+    // One file more than those.
+    let expected = format!("{sum}\n{}\n", N_FILES + 1);
+    assert_eq!((outcome.status, String::from_utf8_lossy(&outcome.stdout)), (0, expected.into()), "{outcome:?}");
+    let outcome = process::run(&mut Command::new(&program.path), b"use nothing").expect("it runs");
+    assert_eq!((outcome.status, &outcome.stdout[..]), (4, &b"nobody knows nothing\n"[..]));
 }
 
 fn errors() {

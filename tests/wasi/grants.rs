@@ -6,8 +6,10 @@ use crate::tree::{self, Node};
 use crate::trial;
 use libtest_mimic::Trial;
 use rustix::fs::{CWD, RenameFlags, renameat_with};
+use std::fs::FileTimes;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, SystemTime};
 
 const RESULT: u32 = FREE;
 const PIECE: u32 = FREE + 16;
@@ -40,6 +42,7 @@ pub fn trials() -> Vec<Trial> {
         trial("grants/read-only-and-read-write", between_grants),
         trial("grants/read-only-below", below_read_only),
         trial("grants/read-only-file", read_only_file),
+        trial("grants/read-only-access-times", read_only_access_times),
         trial("grants/rights-are-told", rights_are_told),
         trial("grants/rights-given-up", rights_given_up),
         trial("grants/renumber", renumber),
@@ -47,7 +50,8 @@ pub fn trials() -> Vec<Trial> {
         trial("grants/closed-directory", closed_directory),
         trial("grants/trailing-slash", trailing_slash),
         trial("grants/absolute-link", absolute_link),
-        trial("grants/links-that-change", links_that_change),
+        trial("grants/links-that-change", || links_that_change(World::new())),
+        trial("grants/links-that-change/old-kernel", || links_that_change(World::on_old_kernel())),
     ]
 }
 
@@ -60,6 +64,14 @@ struct World {
 
 impl World {
     fn new() -> World {
+        World::start(Guest::start)
+    }
+
+    fn on_old_kernel() -> World {
+        World::start(|options| Guest::start_on_old_kernel(options, &|_| {}))
+    }
+
+    fn start(start: fn(&str) -> Guest) -> World {
         let folder = tempfile::tempdir().expect("a temporary folder can be made");
         let root = folder.path().to_owned();
         for name in ["ro", "rw"] {
@@ -68,7 +80,7 @@ impl World {
             tree::make(&root.join(name), &entries);
         }
         let place = root.display();
-        let mut guest = Guest::start(&format!("--dir {place}/ro::/ro::ro --dir {place}/rw::/rw"));
+        let mut guest = start(&format!("--dir {place}/ro::/ro::ro --dir {place}/rw::/rw"));
         guest.load(PIECE, &[BUFFER.to_le_bytes(), 4u32.to_le_bytes()].concat());
         // An answer means that it has opened what it was granted.
         assert_eq!(guest.call("sched_yield", &[]).errno(), 0);
@@ -219,6 +231,28 @@ fn read_only_file() {
     assert_eq!(tree::differences(&before, &tree::snapshot(&world.root, "")), [""; 0]);
 }
 
+/// Nobody sees that something was read.
+fn read_only_access_times() {
+    let mut world = World::new();
+    let places = ["ro/file", "ro/sub", "ro"].map(|name| world.root.join(name));
+    // Older than the last change: most file systems would note the next access.
+    let long_ago = SystemTime::UNIX_EPOCH + Duration::from_secs(1_000_000_000);
+    for place in &places {
+        let times = FileTimes::new().set_accessed(long_ago);
+        std::fs::File::open(place).and_then(|file| file.set_times(times)).expect("it is ours");
+    }
+    let file = world.open(3, "file", 0, READ).expect("it is there");
+    assert_eq!(world.call("fd_read", &[file, PIECE.into(), 1, RESULT.into()]), 0);
+    let sub = world.open(3, "sub", DIRECTORY, READ).expect("it is there");
+    for directory in [3, sub] {
+        assert_eq!(world.call("fd_readdir", &[directory, BUFFER.into(), 100, 0, RESULT.into()]), 0);
+    }
+    for place in &places {
+        let accessed = std::fs::metadata(place).and_then(|it| it.accessed()).expect("the system tells");
+        assert_eq!(accessed, long_ago, "{}", place.display());
+    }
+}
+
 /// Rights that change something (`$rights`): making, linking, renaming, sizes and times, removing.
 const CHANGES: u64 = 1 << 9 | 1 << 10 | 1 << 12 | 0b11 << 16 | 0b11 << 19 | 1 << 22 | 0b1111 << 23;
 
@@ -343,8 +377,7 @@ fn absolute_link() {
 }
 
 /// Someone exchanges a folder and a link out of the directory, again and again, while the guest walks through that name.
-fn links_that_change() {
-    let mut world = World::new();
+fn links_that_change(mut world: World) {
     let root = world.root.clone();
     let entries = [("outside/file", Node::File("secret")), ("rw/way/file", Node::File("fine"))];
     tree::make(&root, &entries);

@@ -194,7 +194,10 @@ pub fn calls() -> Vec<Call> {
 }
 
 pub fn trials() -> Vec<Trial> {
-    let mut trials = Vec::new();
+    let mut trials = vec![
+        trial("escape/hard-link/read-only", || hard_link(Guest::start_with)),
+        trial("escape/hard-link/read-only/old-kernel", || hard_link(Guest::start_on_old_kernel)),
+    ];
     for (name, path) in OUTWARDS {
         for read_only in [false, true] {
             let name = format!("escape/{}/{}", plain(name), grant_name(read_only));
@@ -285,6 +288,27 @@ fn try_target(path: &str, read_only: bool, target: Option<Node>, start: Start) -
         answers.push(answer);
     }
     answers
+}
+
+/// A file that has names outside and inside is inside, too: it can be read. Below a read-only grant neither it nor its names change.
+fn hard_link(start: Start) {
+    let folder = tempfile::tempdir().expect("a temporary folder can be made");
+    let root = folder.path().canonicalize().expect("it is there");
+    tree::make(&root, &[("box/ok.txt", Node::File("fine")), ("box/sub", Node::Dir), ("outside", Node::File("shared"))]);
+    std::fs::hard_link(root.join("outside"), root.join("box/hard")).expect("links can be made");
+    let before = tree::snapshot(&root, "");
+    let options = format!("--dir {}::/data::ro", root.join("box").display());
+    let mut guest = start(&options, &|_| {});
+    for path in ["hard", "sub/../hard"] {
+        prepare(&mut guest, path);
+        let mut n_read = 0;
+        for call in calls() {
+            let answer = describe(&mut guest, &call, path);
+            assert_unchanged(&before, &tree::snapshot(&root, ""), &answer);
+            n_read += usize::from(answer.contains("\"shared\""));
+        }
+        assert!(n_read > 0, "`{path}` can't be read");
+    }
 }
 
 fn fill(granted: &Path, place: &impl Fn(&str) -> String) {

@@ -1,14 +1,18 @@
 //! Threads that share descriptors: one that waits keeps nobody from anything, and the end of the program from nothing.
 
 use crate::driver::{Built, build};
+use crate::support::fixture::Fixture;
+use crate::support::toolchain;
 use crate::trial;
 use libtest_mimic::Trial;
 use std::io::{Read, Write};
+use std::path::Path;
 use std::process::{Command, Stdio};
 
 pub fn trials() -> Vec<Trial> {
     vec![
         trial("threads/right-sum-every-time", right_sum_every_time),
+        trial("threads/right-sum-in-c-every-time", right_sum_in_c_every_time),
         trial("threads/one-waits-for-input", one_waits_for_input),
         trial("threads/end-while-one-waits", end_while_one_waits),
         trial("threads/descriptor-closed-under-a-reader", closed_under_a_reader),
@@ -23,6 +27,22 @@ fn right_sum_every_time() {
     for run in 0..20 {
         let output = Command::new(&program.path).output().expect("it starts");
         assert_eq!(output.stdout, b"10000000\n8000\n0\n7\n", "run {run}: {output:?}");
+    }
+}
+
+/// The same by what clang makes of C: locks, conditions and thread-local variables.
+fn right_sum_in_c_every_time() {
+    if !toolchain::available(false) {
+        eprintln!("skipped: {}", toolchain::HINT);
+        return;
+    }
+    let fixture = Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures/c-threads.c");
+    let fixture = Fixture::read(&fixture).expect("it is a fixture");
+    let program = build("threads.wasm", toolchain::compile(&fixture).expect("clang compiles it"), &[]);
+    let expected = fixture.expected("stdout").expect("it prints something");
+    for run in 0..20 {
+        let output = Command::new(&program.path).output().expect("it starts");
+        assert_eq!(String::from_utf8_lossy(&output.stdout), expected, "run {run}: {output:?}");
     }
 }
 

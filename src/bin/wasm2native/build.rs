@@ -14,6 +14,7 @@ use wasm2native::wasm::input::Input;
 
 pub fn run(args: &Compile, console: &Console) -> Result<ExitCode> {
     let outputs = outputs::plan(args)?;
+    args.powers.check()?;
     let options = args.options();
     driver::check_target(&options).map_err(|error| Usage(format!("{error:#}")))?;
     let makes_program = args.emit().iter().any(|form| form.emit == Emit::Exe);

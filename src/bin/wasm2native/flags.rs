@@ -87,12 +87,6 @@ pub struct Compile {
     #[arg(value_name = "INPUT", required_unless_present_any = ["enable", "print", "target"])]
     pub inputs: Vec<PathBuf>,
 
-    /// Carry the directory HOST inside the program, which sees it as the read-only directory GUEST
-    ///
-    /// Files are packed, and unpacked where they are read; the program needs nothing beside it. May be repeated.
-    #[arg(long, value_name = "HOST::GUEST", help_heading = "Program", value_parser = embed)]
-    pub embed: Vec<(PathBuf, String)>,
-
     /// Add the module in FILE to the program: what others import from NAME, it defines
     ///
     /// May be repeated. Imports are checked by type and become direct calls; each module is instantiated before those that
@@ -366,11 +360,10 @@ impl Compile {
     }
 
     pub fn options(&self) -> Options {
-        let embedded = self.embed.iter().flat_map(|(_, guest)| ["--embed".to_owned(), guest.clone()]);
         Options {
             target: self.target.clone(),
-            program_options: self.powers.options().into_iter().chain(embedded).collect(),
-            embedded: self.embed.clone(),
+            program_options: [self.powers.options(), self.powers.embedded()].concat(),
+            embedded: self.powers.embed.clone(),
             fixed_powers: self.fixed_powers,
             modules: self.modules.clone(),
             prefix: self.prefix.clone(),
@@ -496,13 +489,6 @@ fn threads(text: &str) -> Result<usize, String> {
 /// The first line is that of `-V`; the rest is what a bug report needs.
 fn long_version() -> String {
     format!("{}\nhost: {}\ncranelift: {}", env!("CARGO_PKG_VERSION"), target_lexicon::HOST, cranelift_codegen::VERSION)
-}
-
-fn embed(text: &str) -> Result<(PathBuf, String), String> {
-    match text.split_once("::") {
-        Some((host, guest)) if !host.is_empty() && !guest.is_empty() => Ok((host.into(), guest.to_owned())),
-        _ => Err("expected HOST::GUEST, two names of directories".to_owned()),
-    }
 }
 
 fn module(text: &str) -> Result<(String, PathBuf), String> {

@@ -33,7 +33,7 @@ fn describe(inspection: &Inspection) -> String {
         let values = if values.is_empty() { &none[..] } else { &values[..] };
         for (nth, value) in values.iter().enumerate() {
             let label = if nth == 0 { label } else { "" };
-            text.push_str(&format!("  {label:<13} {value}\n"));
+            text.push_str(&format!("  {label:<13} {}\n", visible(value)));
         }
     };
     row("runs", vec![entry(inspection)]);
@@ -56,11 +56,10 @@ fn describe(inspection: &Inspection) -> String {
         row("embedded", inspection.embedded.iter().cloned().chain([size]).collect());
     }
     row("environment", environment(inspection));
-    let words = inspection.wasi_imports.iter().map(|name| name.escape_debug().to_string());
-    row("calls WASI", wrap(words));
+    row("calls WASI", wrap(inspection.wasi_imports.iter()));
     let foreign = |it: &Foreign| match it.module == "env" && it.name == it.symbol {
         true => it.symbol.clone(),
-        false => format!("{} as {}.{}", it.symbol, it.module.escape_debug(), it.name.escape_debug()),
+        false => format!("{} as {}.{}", it.symbol, it.module, it.name),
     };
     row("uses C", inspection.foreign.iter().map(foreign).collect());
     let limit = |bytes: &Option<String>| {
@@ -93,17 +92,29 @@ fn describe(inspection: &Inspection) -> String {
     text
 }
 
+/// A value as it stands, but for what a terminal would obey or not show, and what could be taken for its escape.
+fn visible(value: &str) -> String {
+    let mut text = String::new();
+    for c in value.chars() {
+        match c {
+            '"' | '\'' => text.push(c),
+            c => text.extend(c.escape_debug()),
+        }
+    }
+    text
+}
+
 /// Names in lines of a length that can be read.
-fn wrap(names: impl Iterator<Item = String>) -> Vec<String> {
+fn wrap<'a>(names: impl Iterator<Item = &'a String>) -> Vec<String> {
     const LONGEST: usize = 90;
     let mut lines: Vec<String> = Vec::new();
     for name in names {
         match lines.last_mut() {
             Some(line) if line.len() + name.len() < LONGEST => {
                 line.push_str(", ");
-                line.push_str(&name);
+                line.push_str(name);
             }
-            _ => lines.push(name),
+            _ => lines.push(name.clone()),
         }
     }
     lines

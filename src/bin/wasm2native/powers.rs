@@ -3,7 +3,10 @@
 //! The same words are stored at build time (`Options::program_options`) and read by the program from
 //! [`OPTIONS_VARIABLE`](wasm2native::abi::OPTIONS_VARIABLE); the parser is in `wasi-shim`.
 
+use crate::Usage;
 use clap::Args;
+use std::collections::BTreeSet;
+use std::path::PathBuf;
 use wasm2native::abi::wasi::Grant;
 
 #[derive(Args)]
@@ -15,6 +18,13 @@ pub struct Powers {
     /// started. May be repeated.
     #[arg(long, value_name = "HOST[::GUEST[::ro]]", value_parser = dir)]
     pub dir: Vec<String>,
+
+    /// Carry the directory HOST inside the program, which sees it as the read-only directory GUEST
+    ///
+    /// Files are packed, and unpacked where they are read; the program needs nothing beside it. `wasm2native run` packs nothing: what the
+    /// program would carry it reads where it is. May be repeated.
+    #[arg(long, value_name = "HOST::GUEST", value_parser = embed)]
+    pub embed: Vec<(PathBuf, String)>,
 
     /// Give the program the environment variable K with the value V; without `=V`, the value it has when the program runs
     ///
@@ -36,6 +46,31 @@ pub struct Powers {
 }
 
 impl Powers {
+    /// # Errors
+    /// When two directories have one name: the program could not tell them apart.
+    pub fn check(&self) -> Result<(), Usage> {
+        let grants = self.dir.iter().map(|dir| Grant::parse(dir.as_bytes()).expect("it was parsed before").guest);
+        let mut names = BTreeSet::new();
+        for guest in grants.chain(self.embed.iter().map(|(_, guest)| guest.as_bytes())) {
+            if !names.insert(guest) {
+                let name = String::from_utf8_lossy(guest);
+                return Err(Usage(format!("two directories get the name {}", name.escape_debug())));
+            }
+        }
+        Ok(())
+    }
+
+    /// Words for what the program carries; the order is that of the trees.
+    pub fn embedded(&self) -> Vec<String> {
+        self.embed.iter().flat_map(|(_, guest)| ["--embed".to_owned(), guest.clone()]).collect()
+    }
+
+    /// Words for a program that runs where these directories are, and need not carry them.
+    pub fn embedded_in_place(&self) -> Vec<String> {
+        let word = |(host, guest): &(PathBuf, String)| format!("{}::{guest}::ro", host.display());
+        self.embed.iter().flat_map(|tree| ["--dir".to_owned(), word(tree)]).collect()
+    }
+
     pub fn options(&self) -> Vec<String> {
         let mut words = Vec::new();
         let mut option = |name: &str, value: &str| words.extend([name.to_owned(), value.to_owned()]);
@@ -61,6 +96,13 @@ impl Powers {
 fn dir(text: &str) -> Result<String, String> {
     Grant::parse(text.as_bytes())?;
     Ok(text.to_owned())
+}
+
+fn embed(text: &str) -> Result<(PathBuf, String), String> {
+    let message = "expected HOST::GUEST, two names of directories; the program can read what it carries, and no more";
+    let (host, guest) = text.split_once("::").ok_or(message)?;
+    let is_name = |name: &str| !name.is_empty() && !name.contains("::");
+    if is_name(host) && is_name(guest) { Ok((host.into(), guest.to_owned())) } else { Err(message.to_owned()) }
 }
 
 fn env(text: &str) -> Result<String, String> {

@@ -19,6 +19,7 @@ use wasm2native::wasm::input::Input;
 pub fn run(args: &Run, console: &Console) -> Result<Infallible> {
     let [module, program_args @ ..] = &args.module_and_args[..] else { unreachable!("clap requires MODULE") };
     let module = Path::new(module);
+    args.powers.check()?;
     let input = Input::read(module)?;
 
     console.begin();
@@ -57,7 +58,8 @@ pub fn run(args: &Run, console: &Console) -> Result<Infallible> {
 /// Powers change no code, so that they need no compilation: the program reads them when it starts, after those that its
 /// environment has already.
 fn program_options(args: &Run) -> Option<OsString> {
-    let words: Vec<String> = args.powers.options().iter().map(|word| words::quote(word)).collect();
+    let words = [args.powers.options(), args.powers.embedded_in_place()].concat();
+    let words: Vec<String> = words.iter().map(|word| words::quote(word)).collect();
     if words.is_empty() {
         return None;
     }

@@ -228,7 +228,7 @@ pub fn open(
     let opened = match &directory.home {
         Home::Host(host) if !parent.read_only => describe(beneath::open(host, &path, flags)?, access, false)?,
         Home::Host(host) => {
-            let open = || describe(beneath::open(host, &path, without_changes(flags))?, access, true);
+            let open = || describe(open_unnoticed(host, &path, without_changes(flags))?, access, true);
             open_read_only(flags, open)?
         }
         Home::Embedded(place) => open_read_only(flags, || open_embedded(place, &path, flags, access))?,
@@ -286,6 +286,14 @@ fn open_embedded(place: &embedded::Place, path: &CStr, flags: OFlags, access: Ac
         _ if flags.contains(OFlags::DIRECTORY) => Err(Errno::Notdir.into()),
         FileType::SymbolicLink => Err(Errno::Loop.into()),
         file_type => Ok(Descriptor::file(Object::Embedded(found.open()), file_type, access, true)),
+    }
+}
+
+/// Opens so that reading does not change the time of the last access. That is for the owner to ask; files of others note it.
+fn open_unnoticed(host: &File, path: &CStr, flags: OFlags) -> Result<File> {
+    match beneath::open(host, path, flags | OFlags::NOATIME) {
+        Err(Failure::Errno(Errno::Perm)) => beneath::open(host, path, flags),
+        result => result,
     }
 }
 

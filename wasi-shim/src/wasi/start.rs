@@ -107,7 +107,13 @@ fn open_dir(context: &Context, value: &[u8]) {
         text.add(problem).add(" in `--dir ").add_name(value).add("`");
         fail(text, USAGE_EXIT_STATUS)
     });
-    let opened = OpenOptions::new().read(true).custom_flags(libc::O_DIRECTORY).open(OsStr::from_bytes(host));
+    let open =
+        |flags| OpenOptions::new().read(true).custom_flags(libc::O_DIRECTORY | flags).open(OsStr::from_bytes(host));
+    let opened = match open(if read_only { libc::O_NOATIME } else { 0 }) {
+        // Only the owner can ask for that.
+        Err(error) if read_only && error.raw_os_error() == Some(libc::EPERM) => open(0),
+        opened => opened,
+    };
     let host = opened.unwrap_or_else(|error| {
         let mut text = message();
         text.add("cannot open directory `").add_name(host).add("` for --dir: ");

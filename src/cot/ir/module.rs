@@ -90,17 +90,22 @@ impl Module {
 
     /// All functions with a body.
     pub fn defined(&self) -> impl Iterator<Item = &Function> {
-        self.functions.iter().filter_map(|decl| match &decl.kind {
-            FuncKind::Defined(function) => Some(&**function),
+        self.functions.iter().filter_map(FuncDecl::body)
+    }
+}
+
+impl FuncDecl {
+    pub fn body(&self) -> Option<&Function> {
+        match &self.kind {
+            FuncKind::Defined(function) => Some(function),
             FuncKind::Import { .. } | FuncKind::Pending => None,
-        })
+        }
     }
 
-    /// The same, to be changed.
-    pub fn defined_mut(&mut self) -> impl Iterator<Item = &mut Function> {
-        self.functions.iter_mut().filter_map(|decl| match &mut decl.kind {
-            FuncKind::Defined(function) => Some(&mut **function),
+    pub fn body_mut(&mut self) -> Option<&mut Function> {
+        match &mut self.kind {
+            FuncKind::Defined(function) => Some(function),
             FuncKind::Import { .. } | FuncKind::Pending => None,
-        })
+        }
     }
 }

@@ -8,6 +8,7 @@
 //! away by `copy`. A variable that was never set is zero.
 
 use super::graph::Graph;
+use super::rename::Renaming;
 use crate::cot::ir::{BlockId, Const, Function, Inst, Op, Type, Value, Variable};
 use std::collections::HashMap;
 
@@ -24,7 +25,7 @@ pub fn construct(function: &mut Function) {
         variables,
         at_end: vec![HashMap::new(); function.blocks.len()],
         at_start: vec![HashMap::new(); function.blocks.len()],
-        replaced: HashMap::new(),
+        renaming: Renaming::new(function),
         pending: Vec::new(),
         zeros: Vec::new(),
         function,
@@ -45,7 +46,7 @@ struct Construction<'a> {
     /// What it holds at the start, if it was asked for.
     at_start: Vec<HashMap<Variable, Value>>,
     /// Results of `get` and what they are.
-    replaced: HashMap<Value, Value>,
+    renaming: Renaming,
     /// Parameters whose arguments are not yet given.
     pending: Vec<(BlockId, Variable)>,
     zeros: Vec<Inst>,
@@ -76,7 +77,7 @@ impl Construction<'_> {
                     Op::Get(variable) => {
                         let known = held.get(&variable).copied();
                         let value = known.unwrap_or_else(|| self.value_at_start(block, variable));
-                        self.replaced.insert(inst.results[0], value);
+                        self.renaming.replace(inst.results[0], value);
                     }
                     _ => kept.push(inst),
                 }
@@ -148,8 +149,8 @@ impl Construction<'_> {
     }
 
     fn finish(self) {
-        let Construction { function, replaced, zeros, .. } = self;
+        let Construction { function, renaming, zeros, .. } = self;
         function.blocks[0].insts.splice(0..0, zeros);
-        super::replace_values(function, |value| replaced.get(&value).copied());
+        renaming.apply(function);
     }
 }

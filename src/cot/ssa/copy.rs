@@ -1,47 +1,35 @@
 //! Copy propagation: a block parameter that gets one and the same value on all ways is that value.
 
 use super::graph::Graph;
+use super::rename::Renaming;
 use crate::cot::ir::{Function, Value};
-use std::collections::HashMap;
 
 /// Requires: SSA form without unreachable blocks. Leaves: no parameter whose arguments are all one value or the parameter itself.
 pub fn propagate(function: &mut Function) {
-    let mut replaced: HashMap<Value, Value> = HashMap::new();
+    let mut renaming = Renaming::new(function);
     let mut changed = true;
     while changed {
         changed = false;
         let graph = Graph::new(function);
         for block in graph.order.iter().skip(1) {
-            let single = single_values(function, &graph, block.index(), &replaced);
+            let single = single_values(function, &graph, block.index(), &renaming);
             if single.iter().all(Option::is_none) {
                 continue;
             }
             changed = true;
-            remove_params(function, &graph, block.index(), &single, &mut replaced);
+            remove_params(function, &graph, block.index(), &single, &mut renaming);
         }
     }
-    super::replace_values(function, |value| replaced.get(&value).copied());
-}
-
-fn resolve(replaced: &HashMap<Value, Value>, mut value: Value) -> Value {
-    while let Some(next) = replaced.get(&value) {
-        value = *next;
-    }
-    value
+    renaming.apply(function);
 }
 
 /// For each parameter the only value it gets, if there is only one.
-fn single_values(
-    function: &Function,
-    graph: &Graph,
-    block: usize,
-    replaced: &HashMap<Value, Value>,
-) -> Vec<Option<Value>> {
+fn single_values(function: &Function, graph: &Graph, block: usize, renaming: &Renaming) -> Vec<Option<Value>> {
     let params = &function.blocks[block].params;
     let single = |(index, param): (usize, &Value)| {
         let ends = graph.predecessors[block].iter().map(|it| &function.blocks[it.index()].end);
         let edges = ends.flat_map(|end| end.edges()).filter(|edge| edge.block.index() == block);
-        let mut others = edges.map(|edge| resolve(replaced, edge.args[index])).filter(|value| value != param);
+        let mut others = edges.map(|edge| renaming.get(edge.args[index])).filter(|value| value != param);
         let first = others.next()?;
         others.all(|other| other == first).then_some(first)
     };
@@ -53,13 +41,13 @@ fn remove_params(
     graph: &Graph,
     block: usize,
     single: &[Option<Value>],
-    replaced: &mut HashMap<Value, Value>,
+    renaming: &mut Renaming,
 ) {
     let params = std::mem::take(&mut function.blocks[block].params);
     for (param, single) in params.into_iter().zip(single) {
         match single {
             Some(value) => {
-                replaced.insert(param, *value);
+                renaming.replace(param, *value);
             }
             None => function.blocks[block].params.push(param),
         }

@@ -1,7 +1,8 @@
 //! Dead code: blocks that nothing leads to, computations and parameters that nothing uses, blocks that only follow one other.
 
 use super::graph::Graph;
-use crate::cot::ir::{BlockId, Effect, End, Function, Op, Value};
+use super::rename::Renaming;
+use crate::cot::ir::{BlockId, Effect, End, Function, Op};
 
 /// Requires: SSA form. Leaves: no unreachable block, no unused result without effect, no block whose only predecessor only leads to it.
 pub fn remove(function: &mut Function) {
@@ -69,7 +70,7 @@ fn forward_empty_blocks(function: &mut Function) {
 /// Appends a block to its only predecessor, if that leads nowhere else.
 fn join_blocks(function: &mut Function) {
     let graph = Graph::new(function);
-    let mut replaced = std::collections::HashMap::new();
+    let mut renaming = Renaming::new(function);
     for block in &graph.order {
         while let End::Jump(edge) = &function.blocks[block.index()].end {
             let next = edge.block;
@@ -81,13 +82,13 @@ fn join_blocks(function: &mut Function) {
             let params = std::mem::take(&mut moved.params);
             let insts = std::mem::take(&mut moved.insts);
             let end = std::mem::replace(&mut moved.end, End::Unreachable);
-            replaced.extend(params.into_iter().zip(args));
+            params.into_iter().zip(args).for_each(|(param, arg)| renaming.replace(param, arg));
             let block = &mut function.blocks[block.index()];
             block.insts.extend(insts);
             block.end = end;
         }
     }
-    super::replace_values(function, |value: Value| replaced.get(&value).copied());
+    renaming.apply(function);
 }
 
 /// Marks what is used, starting at effects and ends of blocks; arguments of unused parameters are not uses.

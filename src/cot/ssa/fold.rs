@@ -1,45 +1,47 @@
 //! Constant folding, and simplifications that need no more than one look at the operands: neutral elements, conversions there and back,
 //! comparisons with zero, branches whose way is known.
 
+use super::rename::Renaming;
 use crate::cot::ir::numeric::Numeric;
-use crate::cot::ir::{BlockId, Const, Edge, Effect, End, Function, Inst, Op, Value};
-use std::collections::HashMap;
+use crate::cot::ir::{BlockId, Const, Edge, End, Function, Inst, Op, Value};
 
 /// Requires: SSA form. Leaves: no pure operator with constant operands only, no branch on a constant; dead instructions and blocks.
 pub fn fold(function: &mut Function) {
-    let mut folder = Folder { known: HashMap::new(), replaced: HashMap::new() };
+    let mut folder = Folder { known: vec![Known::Nothing; function.values.len()], renaming: Renaming::new(function) };
     for block in super::graph::Graph::new(function).order {
         let mut insts = std::mem::take(&mut function.blocks[block.index()].insts);
         for inst in &mut insts {
-            inst.args.iter_mut().for_each(|arg| *arg = folder.resolve(*arg));
+            inst.args.iter_mut().for_each(|arg| *arg = folder.renaming.get(*arg));
             folder.inst(inst);
         }
         function.blocks[block.index()].insts = insts;
         let mut end = std::mem::replace(&mut function.blocks[block.index()].end, End::Unreachable);
-        end.map_args(|value| folder.resolve(value));
+        end.map_args(|value| folder.renaming.get(value));
         function.blocks[block.index()].end = folder.end(end);
     }
-    super::replace_values(function, |value| folder.replaced.get(&value).copied());
+    folder.renaming.apply(function);
     super::dead::remove_unreachable(function);
 }
 
 struct Folder {
-    /// Operator and arguments of what was seen so far and depends on nothing else.
-    known: HashMap<Value, (Op, Vec<Value>)>,
-    replaced: HashMap<Value, Value>,
+    /// By value, as far as seen.
+    known: Vec<Known>,
+    renaming: Renaming,
+}
+
+/// How a value is made.
+#[derive(Copy, Clone)]
+enum Known {
+    Nothing,
+    Const(Const),
+    /// The second argument of a unary operator is the first again.
+    Numeric(Numeric, [Value; 2]),
 }
 
 impl Folder {
-    fn resolve(&self, mut value: Value) -> Value {
-        while let Some(next) = self.replaced.get(&value) {
-            value = *next;
-        }
-        value
-    }
-
     fn constant(&self, value: Value) -> Option<Const> {
-        match self.known.get(&value) {
-            Some((Op::Const(constant), _)) => Some(*constant),
+        match self.known[value.index()] {
+            Known::Const(constant) => Some(constant),
             _ => None,
         }
     }
@@ -54,8 +56,8 @@ impl Folder {
     }
 
     fn numeric(&self, value: Value) -> Option<(Numeric, &[Value])> {
-        match self.known.get(&value)? {
-            (Op::Numeric(numeric), args) => Some((*numeric, args)),
+        match &self.known[value.index()] {
+            Known::Numeric(numeric, args) => Some((*numeric, &args[..numeric.parameters().len()])),
             _ => None,
         }
     }
@@ -68,7 +70,7 @@ impl Folder {
                     inst.op = Op::Const(result);
                     inst.args.clear();
                 } else if let Some(same) = self.simplify(*numeric, inst) {
-                    self.replaced.insert(inst.results[0], same);
+                    self.renaming.replace(inst.results[0], same);
                     return;
                 }
             }
@@ -81,15 +83,18 @@ impl Folder {
                     None => None,
                 };
                 if let Some(chosen) = chosen {
-                    self.replaced.insert(inst.results[0], chosen);
+                    self.renaming.replace(inst.results[0], chosen);
                     return;
                 }
             }
             _ => {}
         }
-        if inst.op.effect() == Effect::None {
-            self.known.insert(inst.results[0], (inst.op.clone(), inst.args.clone()));
-        }
+        let known = match inst.op {
+            Op::Const(constant) => Known::Const(constant),
+            Op::Numeric(numeric) => Known::Numeric(numeric, [inst.args[0], inst.args[inst.args.len() - 1]]),
+            _ => return,
+        };
+        self.known[inst.results[0].index()] = known;
     }
 
     /// Rewrites an instruction into a simpler one, or says which value it is.

@@ -11,11 +11,13 @@ pub mod fold;
 pub mod graph;
 pub mod inline;
 pub mod number;
+pub mod rename;
 pub mod rotate;
 pub mod verify;
 
-use crate::cot::ir::module::Module;
-use crate::cot::ir::{Function, Value};
+use crate::cot::ir::Function;
+use crate::cot::ir::module::{FuncDecl, Module};
+use rayon::prelude::*;
 
 /// A step over the program.
 pub struct Pass {
@@ -24,7 +26,7 @@ pub struct Pass {
 }
 
 enum Run {
-    /// Each function for itself.
+    /// Each function for itself, several at a time: without deep recursion.
     Functions(fn(&mut Function)),
     /// All together.
     Module(fn(&mut Module)),
@@ -60,11 +62,12 @@ pub const PASSES: [Pass; 18] = [
 pub fn build(module: &mut Module) {
     for pass in &PASSES {
         match pass.run {
-            Run::Functions(run) => module.defined_mut().for_each(run),
+            Run::Functions(run) => module.functions.par_iter_mut().filter_map(FuncDecl::body_mut).for_each(run),
             Run::Module(run) => run(module),
         }
         if cfg!(debug_assertions) {
-            module.defined().for_each(|function| verify::assert_valid(function, module, pass.name));
+            let bodies = module.functions.par_iter().filter_map(FuncDecl::body);
+            bodies.for_each(|function| verify::assert_valid(function, module, pass.name));
         }
     }
     module.prune();
@@ -74,20 +77,4 @@ pub fn build(module: &mut Module) {
 fn placeholder() -> Function {
     let (values, variables, blocks) = (Vec::new(), Vec::new(), Vec::new());
     Function { name: String::new(), signature: Default::default(), values, variables, blocks, frame_size: 0 }
-}
-
-/// Replaces uses of values; what replaces a value may be replaced itself.
-pub fn replace_values(function: &mut Function, replacement: impl Fn(Value) -> Option<Value>) {
-    let resolve = |mut value: Value| {
-        while let Some(next) = replacement(value) {
-            value = next;
-        }
-        value
-    };
-    for block in &mut function.blocks {
-        for inst in &mut block.insts {
-            inst.args.iter_mut().for_each(|arg| *arg = resolve(*arg));
-        }
-        block.end.map_args(resolve);
-    }
 }

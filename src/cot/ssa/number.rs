@@ -1,6 +1,7 @@
 //! Value numbering: what was computed already, on every way to a place, is not computed there again.
 
 use super::graph::Graph;
+use super::rename::Renaming;
 use crate::cot::ir::{BlockId, Effect, Function, Op, Value};
 use std::collections::HashMap;
 
@@ -9,20 +10,22 @@ use std::collections::HashMap;
 pub fn number(function: &mut Function) {
     let graph = Graph::new(function);
     // The last place where something was computed.
-    let mut known: HashMap<(Op, Vec<Value>), (Value, BlockId)> = HashMap::new();
-    let mut replaced: HashMap<Value, Value> = HashMap::new();
+    let mut known: HashMap<(Op, [Value; 3]), (Value, BlockId)> = HashMap::new();
+    let mut renaming = Renaming::new(function);
     for block in &graph.order {
         for inst in &mut function.blocks[block.index()].insts {
-            inst.args.iter_mut().for_each(|arg| *arg = replaced.get(arg).copied().unwrap_or(*arg));
+            inst.args.iter_mut().for_each(|arg| *arg = renaming.get(*arg));
             if inst.op.effect() != Effect::None {
                 continue;
             }
-            let key = (inst.op.clone(), inst.args.clone());
+            let mut args = [Value(u32::MAX); 3];
+            args[..inst.args.len()].copy_from_slice(&inst.args);
+            let key = (inst.op.clone(), args);
             match known.get(&key) {
-                Some((same, at)) if graph.dominates(*at, *block) => drop(replaced.insert(inst.results[0], *same)),
+                Some((same, at)) if graph.dominates(*at, *block) => renaming.replace(inst.results[0], *same),
                 _ => drop(known.insert(key, (inst.results[0], *block))),
             }
         }
     }
-    super::replace_values(function, |value| replaced.get(&value).copied());
+    renaming.apply(function);
 }

@@ -128,6 +128,8 @@ pub struct Options {
 pub struct LinkOptions {
     /// Objects, archives, shared libraries and C sources.
     pub files: Vec<PathBuf>,
+    /// Words for the C compiler when it compiles sources.
+    pub source_flags: Vec<String>,
     /// `NAME` of each `-l NAME`; `:FILE` names a file, as for `ld`.
     pub libraries: Vec<String>,
     /// Where libraries are searched before the system's folders.

@@ -3,7 +3,7 @@
 //! The file has no name until it is finished (`O_TMPFILE`), so that nothing stays behind even when the process is killed. Only where a
 //! file system can't do that, it has a name of its own beside its place until then.
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, bail};
 use rustix::fs::{AtFlags, CWD, Mode, OFlags};
 use std::fs::File;
 use std::io::{self, Write};
@@ -52,6 +52,9 @@ impl<'a> Place<'a> {
             Some(folder) if !folder.as_os_str().is_empty() => folder.to_owned(),
             _ => PathBuf::from("."),
         };
+        if !folder.is_dir() {
+            bail!("{}: there is no folder {}", cannot_write(output), folder.display());
+        }
         let file = match nameless(&folder, access) {
             Some(file) => Temporary::Nameless(file),
             None => {

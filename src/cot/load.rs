@@ -14,6 +14,8 @@ use crate::cot::source::{FileId, Sources, Span};
 pub struct LoadOptions {
     /// A standard library to be used first (`COT_STDLIB`).
     pub standard_library: Option<PathBuf>,
+    /// Files of the program, not of the standard library, are `@safe` whether they say so or not.
+    pub all_safe: bool,
 }
 
 /// A parsed file.
@@ -48,11 +50,16 @@ pub fn load(path: &Path, options: &LoadOptions) -> std::io::Result<Loaded> {
 pub fn load_bytes(name: &str, path: Option<&Path>, bytes: Vec<u8>, options: &LoadOptions) -> Loaded {
     let mut loader = Loader { options, loaded: Loaded::default(), known: HashMap::new(), chain: Vec::new() };
     if let Some(source) = library::module("prelude") {
-        let place = Place { key: Key::BuiltIn("prelude".to_owned()), name: "std/prelude.cot".to_owned(), path: None };
+        let place = Place {
+            key: Key::BuiltIn("prelude".to_owned()),
+            name: "std/prelude.cot".to_owned(),
+            path: None,
+            is_standard: true,
+        };
         loader.loaded.prelude = loader.file(place, source.as_bytes().to_vec(), None);
     }
     let key = Key::Path(path.map_or_else(PathBuf::new, |path| path.canonicalize().unwrap_or(path.to_owned())));
-    let place = Place { key, name: name.to_owned(), path: path.map(Path::to_owned) };
+    let place = Place { key, name: name.to_owned(), path: path.map(Path::to_owned), is_standard: false };
     loader.file(place, bytes, None);
     loader.loaded
 }
@@ -70,6 +77,8 @@ struct Place {
     /// For diagnostics.
     name: String,
     path: Option<PathBuf>,
+    /// It belongs to a standard library.
+    is_standard: bool,
 }
 
 #[derive(Clone, Copy)]
@@ -97,7 +106,9 @@ impl Loader<'_> {
         self.known.insert(place.key.clone(), State::Open);
         self.chain.push(place.name.clone());
         let id = self.loaded.sources.add(place.name.clone(), place.path.clone(), bytes);
-        let (tree, diagnostics) = parse::parse(id, self.loaded.sources.get(id));
+        let is_safe = self.options.all_safe && !place.is_standard;
+        let parse = if is_safe { parse::parse_safe } else { parse::parse };
+        let (tree, diagnostics) = parse(id, self.loaded.sources.get(id));
         self.loaded.diagnostics.extend(diagnostics);
         let mut imports = Vec::new();
         for declaration in &tree.declarations {
@@ -158,9 +169,9 @@ impl Loader<'_> {
         let file = if wanted.ends_with(".cot") { wanted.to_owned() } else { format!("{wanted}.cot") };
         let Some(module) = file.strip_prefix("std/") else {
             return match (folder, &from.key) {
-                (Some(folder), _) => on_disk(folder.join(&file)),
+                (Some(folder), _) => on_disk(folder.join(&file), from.is_standard),
                 (None, Key::BuiltIn(_)) => built_in(&file),
-                (None, Key::Path(_)) => on_disk(PathBuf::from(&file)),
+                (None, Key::Path(_)) => on_disk(PathBuf::from(&file), from.is_standard),
             };
         };
         // A built-in module goes with the others that are built in.
@@ -171,17 +182,17 @@ impl Loader<'_> {
         let absolute = folder.and_then(|folder| std::path::absolute(folder).ok());
         let above = absolute.iter().flat_map(|folder| folder.ancestors()).map(|folder| folder.join("stdlib"));
         let mut folders = named.into_iter().chain(above).chain([PathBuf::from("stdlib")]);
-        folders.find_map(|folder| on_disk(folder.join(module))).or_else(|| built_in(module))
+        folders.find_map(|folder| on_disk(folder.join(module), true)).or_else(|| built_in(module))
     }
 }
 
-fn on_disk(path: PathBuf) -> Option<Place> {
+fn on_disk(path: PathBuf, is_standard: bool) -> Option<Place> {
     let real = path.canonicalize().ok().filter(|path| path.is_file())?;
-    Some(Place { key: Key::Path(real), name: path.display().to_string(), path: Some(path) })
+    Some(Place { key: Key::Path(real), name: path.display().to_string(), path: Some(path), is_standard })
 }
 
 fn built_in(file: &str) -> Option<Place> {
     let name = file.strip_suffix(".cot").unwrap_or(file);
     library::module(name)?;
-    Some(Place { key: Key::BuiltIn(name.to_owned()), name: format!("std/{name}.cot"), path: None })
+    Some(Place { key: Key::BuiltIn(name.to_owned()), name: format!("std/{name}.cot"), path: None, is_standard: true })
 }

@@ -54,6 +54,8 @@ pub struct Options {
     pub filter: Option<String>,
     /// No test runs after one that failed.
     pub fail_fast: bool,
+    /// How often each bench runs; 0: for about a second.
+    pub iterations: u64,
     /// All files of the program are `@safe`.
     pub all_safe: bool,
     /// A folder with a standard library to be used instead of the one that is built in.
@@ -79,7 +81,7 @@ pub enum Product {
     /// A stage's result for people.
     Text(String),
     Wasm(Vec<u8>),
-    /// There is no test, or none with the name that was asked for.
+    /// There is no test or bench, or none with the name that was asked for.
     NoTests,
 }
 
@@ -101,7 +103,8 @@ impl std::fmt::Display for Faults {
 /// [`Faults`] of the program, or a file that can't be read.
 pub fn compile(path: &Path, options: &Options, stage: Stage) -> Result<Product> {
     let run = || {
-        let loading = load::LoadOptions { standard_library: options.standard_library.clone() };
+        let loading =
+            load::LoadOptions { standard_library: options.standard_library.clone(), all_safe: options.all_safe };
         let loaded = load::load(path, &loading).with_context(|| format!("can't read {}", path.display()))?;
         compile_loaded(&loaded, options, stage)
     };
@@ -118,19 +121,25 @@ fn compile_loaded(loaded: &load::Loaded, options: &Options, stage: Stage) -> Res
         target_os: options.target_os.clone(),
         target_arch: options.target_arch.clone(),
         build: options.build,
-        all_safe: options.all_safe,
     };
     let mut program = check::check(loaded, &checking).map_err(|found| faults(&found))?;
     if stage == Stage::Check {
         return Ok(Product::Text(String::new()));
     }
-    if options.build == check::Build::Tests {
-        program.tests.retain(|test| options.filter.as_ref().is_none_or(|part| test.name.contains(part)));
-        if program.tests.is_empty() {
+    if matches!(options.build, check::Build::Tests | check::Build::Benches) {
+        let is_wanted = |test: &typed::Test| options.filter.as_ref().is_none_or(|part| test.name.contains(part));
+        program.tests.retain(is_wanted);
+        program.benches.retain(is_wanted);
+        if program.tests.is_empty() && program.benches.is_empty() {
             return Ok(Product::NoTests);
         }
     }
-    let lowering = lower::LowerOptions { host: options.host, release: options.release, fail_fast: options.fail_fast };
+    let lowering = lower::LowerOptions {
+        host: options.host,
+        release: options.release,
+        fail_fast: options.fail_fast,
+        iterations: options.iterations,
+    };
     let mut module = lower::lower(&program, &loaded.sources, &lowering).map_err(|error| Faults(error.message))?;
     if stage == Stage::Ir {
         return Ok(Product::Text(ir::print::print(&module)));

@@ -76,12 +76,13 @@ impl Compiler {
     ///
     /// # Errors
     /// With what the compiler said.
-    pub fn compile(&self, source: &Path) -> Result<(Vec<u8>, String)> {
+    pub fn compile(&self, source: &Path, flags: &[String]) -> Result<(Vec<u8>, String)> {
         let folder = Scratch::new()?;
         let object = folder.path().join("object.o");
         let mut command = self.command();
         command.args(["-c", "-O2", "-fPIE"]);
         command.args(std::env::var("CFLAGS").unwrap_or_default().split_whitespace());
+        command.args(flags);
         command.arg("-o").arg(&object).arg(file_argument(source));
         let output = self.run(&mut command)?;
         if !output.status.success() {

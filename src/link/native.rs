@@ -96,7 +96,7 @@ impl Natives {
     pub fn read(options: &LinkOptions) -> Result<Natives> {
         let mut natives = Natives::default();
         for path in &options.files {
-            natives.add_file(path, options.linker.as_deref()).with_context(|| path.display().to_string())?;
+            natives.add_file(path, options).with_context(|| path.display().to_string())?;
         }
         let mut reason = natives.reason(options);
         for name in options.libraries.iter().filter(|name| !search::is_embedded(name)) {
@@ -119,14 +119,14 @@ impl Natives {
         Ok(natives)
     }
 
-    fn add_file(&mut self, path: &Path, linker: Option<&str>) -> Result<()> {
+    fn add_file(&mut self, path: &Path, options: &LinkOptions) -> Result<()> {
         let ending = path.extension().and_then(|it| it.to_str()).unwrap_or_default();
         let mut bytes = std::fs::read(path).context("can't read it")?;
         let is_source = symbols::format(&bytes) == Format::Other && SOURCES.contains(&ending);
         if is_source {
-            let compiler = Compiler::find(linker, "a C source")?;
+            let compiler = Compiler::find(options.linker.as_deref(), "a C source")?;
             let warnings;
-            (bytes, warnings) = compiler.compile(path)?;
+            (bytes, warnings) = compiler.compile(path, &options.source_flags)?;
             self.warnings.extend(Some(warnings).filter(|it| !it.is_empty()));
         } else if OTHER_SOURCES.contains(&ending) && symbols::format(&bytes) == Format::Other {
             bail!("only C and assembly are compiled\nhelp: compile it to an object first, and give that");

@@ -4,6 +4,7 @@
 
 mod build;
 mod cache;
+mod cot;
 mod foreign;
 mod inspect;
 mod link;

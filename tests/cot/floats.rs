@@ -45,6 +45,7 @@ fn floats_are_printed_as_rust_prints_them() -> Result<(), Failed> {
         filter: None,
         fail_fast: false,
         all_safe: false,
+        iterations: 0,
         standard_library: None,
         is_styled: false,
     };

@@ -171,6 +171,7 @@ fn module(fixture: &Fixture, host: Host, is_test: bool) -> Result<Vec<u8>> {
         filter: fixture.setup.build.iter().find_map(|word| word.strip_prefix("--filter=")).map(str::to_owned),
         fail_fast: fixture.setup.build.iter().any(|word| word == "--fail-fast"),
         all_safe: false,
+        iterations: 0,
         standard_library: None,
         is_styled: false,
     };

@@ -1,8 +1,8 @@
 //! `cot build` and `cot check`: from a file to an output file.
 
 use crate::flags::{self, Emit, Source};
-use crate::project;
-use anyhow::{Context, Result, bail};
+use crate::project::{self, Project};
+use anyhow::{Context, Result, anyhow, bail};
 use std::io::{IsTerminal, Write};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -14,11 +14,14 @@ use wasm2native::options::{self, LinkOptions, Options, Output};
 use wasm2native::output;
 use wasm2native::progress::Silent;
 use wasm2native::wasm::input::Input;
+use wasmparser::{Parser, Payload};
 
 /// Where a program will run.
 #[derive(Copy, Clone, Debug, PartialEq, Eq)]
 pub struct Target {
     pub host: Host,
+    /// As the user calls it.
+    name: &'static str,
     os: &'static str,
     arch: &'static str,
     /// What native code is made for; none for this machine.
@@ -29,18 +32,17 @@ impl Target {
     /// # Errors
     /// A name that is none of section 25.
     pub fn parse(name: &str) -> Result<Target> {
-        let native = |os, arch, triple| Target { host: Host::Native, os, arch, triple: Some(triple) };
+        let native = |name, os, arch, triple| Target { host: Host::Native, name, os, arch, triple: Some(triple) };
+        let module = |host, name, os| Target { host, name, os, arch: "wasm32", triple: None };
         let target = match name {
-            "native" => Target { host: Host::Native, os: host_os(), arch: host_arch(), triple: None },
-            "wasm32" | "wasm" => Target { host: Host::Bare, os: "freestanding", arch: "wasm32", triple: None },
-            "wasm32-wasi" | "wasi" => Target { host: Host::Wasi, os: "wasi", arch: "wasm32", triple: None },
-            "amd64-linux" | "x86_64-linux" => native("linux", "amd64", "x86_64-unknown-linux-gnu"),
-            "arm64-linux" => native("linux", "arm64", "aarch64-unknown-linux-gnu"),
-            "arm64-macos" => native("macos", "arm64", "aarch64-apple-darwin"),
-            "amd64-macos" => native("macos", "amd64", "x86_64-apple-darwin"),
-            _ => bail!(
-                "unknown target `{name}`; there are native, wasm32, wasm32-wasi, amd64-linux, arm64-linux, arm64-macos, amd64-macos"
-            ),
+            "native" => Target { host: Host::Native, name: "native", os: host_os(), arch: host_arch(), triple: None },
+            "wasm32" | "wasm" => module(Host::Bare, "wasm32", "freestanding"),
+            "wasm32-wasi" | "wasi" => module(Host::Wasi, "wasm32-wasi", "wasi"),
+            "amd64-linux" | "x86_64-linux" => native("amd64-linux", "linux", "amd64", "x86_64-unknown-linux-gnu"),
+            "arm64-linux" => native("arm64-linux", "linux", "arm64", "aarch64-unknown-linux-gnu"),
+            "arm64-macos" => native("arm64-macos", "macos", "arm64", "aarch64-apple-darwin"),
+            "amd64-macos" => native("amd64-macos", "macos", "amd64", "x86_64-apple-darwin"),
+            _ => bail!("unknown target `{name}`; there are {}", TARGETS.join(", ")),
         };
         let is_this_machine = target.os == host_os() && target.arch == host_arch();
         Ok(Target { triple: target.triple.filter(|_| !is_this_machine), ..target })
@@ -50,7 +52,21 @@ impl Target {
     pub fn is_native_here(&self) -> bool {
         self.host == Host::Native && self.triple.is_none()
     }
+
+    /// `amd64-linux`
+    pub fn description(&self) -> String {
+        format!("{}-{}", self.arch, self.os)
+    }
+
+    /// As the user calls it.
+    pub fn name(&self) -> &'static str {
+        self.name
+    }
 }
+
+/// Names of targets, without their aliases.
+const TARGETS: [&str; 7] =
+    ["native", "wasm32", "wasm32-wasi", "amd64-linux", "arm64-linux", "arm64-macos", "amd64-macos"];
 
 fn host_os() -> &'static str {
     std::env::consts::OS
@@ -70,11 +86,13 @@ pub struct Mode {
     pub release: bool,
     pub filter: Option<String>,
     pub fail_fast: bool,
+    /// Of benches; 0 is for about a second.
+    pub iterations: u64,
 }
 
 impl Mode {
     pub fn program(release: bool) -> Mode {
-        Mode { build: Build::Program, release, filter: None, fail_fast: false }
+        Mode { build: Build::Program, release, filter: None, fail_fast: false, iterations: 0 }
     }
 }
 
@@ -91,7 +109,8 @@ pub fn compile(file: &Path, target: Target, mode: Mode, stage: Stage) -> Result<
         release: mode.release,
         filter: mode.filter,
         fail_fast: mode.fail_fast,
-        all_safe: project::is_safe(file)?,
+        iterations: mode.iterations,
+        all_safe: Project::of(file)?.is_safe()?,
         standard_library: std::env::var_os("COT_STDLIB").filter(|it| !it.is_empty()).map(PathBuf::from),
         is_styled: std::io::stderr().is_terminal(),
     };
@@ -111,24 +130,26 @@ pub fn build(args: &flags::Build) -> Result<ExitCode> {
     let wasm = match compile(&file, target, Mode::program(args.release), stage)? {
         Product::Text(text) => return print(text.as_bytes(), args.output.as_deref()),
         Product::Wasm(wasm) => wasm,
-        Product::NoTests => unreachable!("tests are built by `cot test` only"),
+        Product::NoTests => unreachable!("tests and benches have commands of their own"),
     };
     match args.emit {
         Some(Emit::Wat) => return print(wasmprinter::print_bytes(&wasm)?.as_bytes(), args.output.as_deref()),
         Some(Emit::Wasm) => return print(&wasm, args.output.as_deref()),
         _ => {}
     }
-    let is_native = target.host == Host::Native;
-    let output = match &args.output {
-        Some(output) => output.clone(),
-        None => default_output(&file, is_native)?,
+    let output = args.output.clone().map_or_else(|| default_output(&file, target), Ok)?;
+    refuse_input(&file, &output)?;
+    // The folder is made for what goes into it, and only then.
+    let made = args.output.is_none() && std::fs::create_dir(OUTPUT_FOLDER).is_ok();
+    let written = match target.host {
+        Host::Native => translate(&file, wasm, target, &output),
+        Host::Wasi | Host::Bare => output::write(&output, &wasm),
     };
-    if is_native {
-        translate(&file, wasm, target, &output)?;
-    } else {
-        output::write(&output, &wasm)?;
+    if made && written.is_err() {
+        // It stays if somebody else uses it.
+        let _ = std::fs::remove_dir(OUTPUT_FOLDER);
     }
-    Ok(ExitCode::SUCCESS)
+    written.map(|()| ExitCode::SUCCESS)
 }
 
 pub fn check(args: &flags::Check) -> Result<ExitCode> {
@@ -153,36 +174,82 @@ fn print(bytes: &[u8], output: Option<&Path>) -> Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-fn default_output(file: &Path, is_native: bool) -> Result<PathBuf> {
-    let stem = file.file_stem().with_context(|| format!("{} is no file", file.display()))?;
-    let folder = Path::new("cot-out");
-    std::fs::create_dir_all(folder).context("can't make the folder cot-out")?;
-    let path = folder.join(stem);
-    Ok(if is_native {
-        path
-    } else {
-        let mut name = path.into_os_string();
+/// Where outputs go that are not named.
+const OUTPUT_FOLDER: &str = "cot-out";
+
+fn default_output(file: &Path, target: Target) -> Result<PathBuf> {
+    let mut name = file.file_stem().with_context(|| format!("{} is no file", file.display()))?.to_owned();
+    if target.host != Host::Native {
         name.push(".wasm");
-        name.into()
-    })
+    }
+    Ok(Path::new(OUTPUT_FOLDER).join(name))
+}
+
+/// The output must not take the place of the source.
+fn refuse_input(file: &Path, output: &Path) -> Result<()> {
+    let is_input = file.canonicalize().is_ok_and(|it| output.canonicalize().is_ok_and(|other| it == other));
+    if is_input {
+        bail!("the output {} would replace the program's source", output.display());
+    }
+    Ok(())
 }
 
 /// From a module to an executable or object.
 pub fn translate(file: &Path, wasm: Vec<u8>, target: Target, output: &Path) -> Result<()> {
     let emit = if output.extension().is_some_and(|it| it == "o") { options::Emit::Obj } else { options::Emit::Exe };
+    let is_program = emit == options::Emit::Exe;
+    if is_program && !target.is_native_here() && target.host == Host::Native {
+        bail!(
+            "programs for {} can't be linked on this machine; with -o NAME.o it is an object for a linker there",
+            target.name()
+        );
+    }
+    if is_program && !has_start(&wasm)? {
+        bail!("{} has no function 'main'; with -o NAME.o or for a wasm target it needs none", file.display());
+    }
     // A native program may do what any other may, and steers nobody by an environment variable.
     let powers = ["--dir", ".", "--dir", "/", "--inherit-env"].map(str::to_owned).to_vec();
+    let project = Project::of(file)?;
+    let link = LinkOptions {
+        files: project.c_sources()?,
+        source_flags: project.c_flags()?,
+        libraries: project.libraries()?,
+        ..LinkOptions::default()
+    };
     let options = Options {
         target: target.triple.map(str::to_owned),
         program_options: powers,
         fixed_powers: true,
         fatal_errors: true,
-        link: LinkOptions { libraries: project::libraries(file)?, ..LinkOptions::default() },
+        link,
         ..Options::default()
     };
     let input = Input { name: file.display().to_string(), bytes: wasm };
     let outputs = [Output { emit, file: output.to_owned() }];
-    driver::build(&input, &options, &outputs, &Silent)
+    driver::build(&input, &options, &outputs, &Silent).map_err(|error| with_own_advice(&error))
+}
+
+/// Whether there is something to run.
+fn has_start(wasm: &[u8]) -> Result<bool> {
+    for payload in Parser::new(0).parse_all(wasm) {
+        if let Payload::ExportSection(exports) = payload? {
+            return Ok(exports.into_iter().flatten().any(|export| export.name == "_start"));
+        }
+    }
+    Ok(false)
+}
+
+/// Advice in messages of the translator is about the flags of its own command.
+fn with_own_advice(error: &anyhow::Error) -> anyhow::Error {
+    let text = format!("{error:#}");
+    let (advice, said): (Vec<_>, Vec<_>) = text.lines().partition(|line| line.starts_with("help: "));
+    let said = said.join("\n");
+    match advice.is_empty() {
+        true => anyhow!(said),
+        false => anyhow!(
+            "{said}\nhelp: C functions come from the C library, and from \"libs\" and \"c_sources\" of cot.json"
+        ),
+    }
 }
 
 /// Sources and where they are for.

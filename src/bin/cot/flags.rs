@@ -1,8 +1,8 @@
 //! The words of the command line.
 
-use clap::{Args, Parser, Subcommand, ValueEnum};
+use clap::{Args, CommandFactory, Parser, Subcommand, ValueEnum};
 use std::ffi::OsString;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 /// Compiles Cot programs to native executables and WebAssembly modules.
 #[derive(Parser)]
@@ -22,6 +22,14 @@ pub enum Command {
     Test(Test),
     /// Parse and type-check only
     Check(Check),
+    /// Run the benches of a file and of what it imports
+    Bench(Bench),
+    /// Begin a project: cot.json, a source, a test, .gitignore
+    Init(Init),
+    /// Run a task of ./cot.json; the exit status is the task's
+    Task(Task),
+    /// Print what this compiler and the project here are
+    Info,
     /// Print the version
     Version,
 }
@@ -108,11 +116,47 @@ pub struct Check {
     pub source: Source,
 }
 
-/// `cot file.cot …` is `cot build file.cot …`.
+#[derive(Args)]
+pub struct Bench {
+    #[command(flatten)]
+    pub source: Source,
+
+    /// Only benches whose name contains this
+    #[arg(long)]
+    pub filter: Option<String>,
+
+    /// How often each runs [default: for about a second]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
+    pub n: Option<u64>,
+}
+
+#[derive(Args)]
+pub struct Init {
+    /// Name of the project, and of the new folder for it; without it, this folder
+    pub name: Option<String>,
+
+    /// A library instead of a program
+    #[arg(long)]
+    pub lib: bool,
+}
+
+#[derive(Args)]
+pub struct Task {
+    /// Name of the task; without it, all tasks are listed
+    pub name: Option<String>,
+}
+
+/// `cot file.cot …` is `cot build file.cot …`, whatever the file is called, unless that is a command; options may come first.
 pub fn expand(words: impl Iterator<Item = OsString>) -> Vec<OsString> {
     let mut words: Vec<_> = words.collect();
-    let is_file = |word: &OsString| word.to_string_lossy().ends_with(".cot");
-    if words.get(1).is_some_and(is_file) {
+    let is_source = |word: &OsString| word.to_string_lossy().ends_with(".cot");
+    let is_command = |word: &OsString| word == "help" || Cli::command().find_subcommand(word).is_some();
+    let Some(first) = words.get(1) else { return words };
+    let is_build = match first.to_string_lossy().starts_with('-') {
+        true => words.iter().any(is_source),
+        false => is_source(first) || !is_command(first) && Path::new(first).is_file(),
+    };
+    if is_build {
         words.insert(1, "build".into());
     }
     words

@@ -2,8 +2,10 @@
 
 mod build;
 mod flags;
+mod init;
 mod project;
 mod run;
+mod task;
 
 use anyhow::Result;
 use clap::Parser;
@@ -35,6 +37,10 @@ fn dispatch(cli: &Cli) -> Result<ExitCode> {
         Command::Run(args) => run::run(args),
         Command::Test(args) => run::test(args),
         Command::Check(args) => build::check(args),
+        Command::Bench(args) => run::bench(args),
+        Command::Init(args) => init::init(args),
+        Command::Task(args) => task::task(args),
+        Command::Info => task::info(),
         Command::Version => {
             println!("cot {}", env!("CARGO_PKG_VERSION"));
             Ok(ExitCode::SUCCESS)

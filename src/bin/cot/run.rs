@@ -1,4 +1,4 @@
-//! `cot run` and `cot test`: build in a temporary folder, run, and end as the program did.
+//! `cot run`, `cot test` and `cot bench`: build in a temporary folder, run, and end as the program did.
 
 use crate::build::{self, Mode, Target};
 use crate::flags;
@@ -22,22 +22,44 @@ pub fn run(args: &flags::Run) -> Result<ExitCode> {
 
 pub fn test(args: &flags::Test) -> Result<ExitCode> {
     let (file, target) = build::source(&args.source)?;
-    let target = runnable(target)?;
-    let mode =
-        Mode { build: Build::Tests, release: args.release, filter: args.filter.clone(), fail_fast: args.fail_fast };
     if args.verbose {
         eprintln!("Test {}", file.display());
     }
-    match build::compile(&file, target, mode, Stage::Wasm)? {
-        Product::Wasm(wasm) => execute(&file, wasm, target, &[]),
+    let mode = Mode {
+        build: Build::Tests,
+        filter: args.filter.clone(),
+        fail_fast: args.fail_fast,
+        ..Mode::program(args.release)
+    };
+    run_blocks(&file, target, mode, "test")
+}
+
+pub fn bench(args: &flags::Bench) -> Result<ExitCode> {
+    let (file, target) = build::source(&args.source)?;
+    let mode = Mode {
+        build: Build::Benches,
+        filter: args.filter.clone(),
+        iterations: args.n.unwrap_or(0),
+        // Checks are not what is to be measured.
+        ..Mode::program(true)
+    };
+    run_blocks(&file, target, mode, "bench")
+}
+
+/// Runs the tests or benches of a file.
+fn run_blocks(file: &Path, target: Target, mode: Mode, kind: &str) -> Result<ExitCode> {
+    let target = runnable(target)?;
+    let filter = mode.filter.clone();
+    match build::compile(file, target, mode, Stage::Wasm)? {
+        Product::Wasm(wasm) => execute(file, wasm, target, &[]),
         Product::NoTests => {
-            match &args.filter {
-                Some(filter) => eprintln!("no test has a name with \"{filter}\" in it"),
-                None => eprintln!("there are no tests in {}", file.display()),
+            match filter {
+                Some(filter) => eprintln!("no {kind} has a name with \"{filter}\" in it"),
+                None => eprintln!("there are no {kind} blocks in {}", file.display()),
             }
             Ok(ExitCode::SUCCESS)
         }
-        Product::Text(_) => unreachable!("tests are built to the end"),
+        Product::Text(_) => unreachable!("tests and benches are built to the end"),
     }
 }
 

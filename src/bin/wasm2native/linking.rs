@@ -56,6 +56,7 @@ pub struct Linking {
 impl Linking {
     pub fn options(&self) -> LinkOptions {
         LinkOptions {
+            source_flags: Vec::new(),
             files: self.files.clone(),
             libraries: self.libraries.clone(),
             folders: self.folders.clone(),

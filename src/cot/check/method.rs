@@ -101,6 +101,13 @@ impl<'a> Checker<'a> {
         if let Some(id) = self.free_method(&name.text) {
             return self.call_with_receiver(id, Vec::new(), value, arguments, name, span);
         }
+        // An enum is an integer as well.
+        if let Some(backing) = self.types.enum_type(ty).map(|it| it.backing)
+            && self.methods.contains_key(&(self.owner_of(backing), name.text.clone()))
+        {
+            let value = self.enum_to_backing(base, backing);
+            return self.call_method_on(value, name, types, arguments, span);
+        }
         let message = format!("'{}' has no method '{}'", self.types.name(ty), name.text);
         self.report_no_method(ty, name, message);
         self.check_all(arguments);

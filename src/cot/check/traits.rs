@@ -79,8 +79,10 @@ impl<'a> Checker<'a> {
                 self.type_error(name.span, format!("'{}' is not a trait", name.text));
                 continue;
             }
-            let owner = self.owner_of(arguments[index]);
-            if !self.trait_impls.contains(&(item, owner)) {
+            // An enum has the traits of its integers too.
+            let backing = self.types.enum_type(arguments[index]).map(|it| it.backing);
+            let mut types = [arguments[index]].into_iter().chain(backing);
+            if !types.any(|ty| self.trait_impls.contains(&(item, self.owner_of(ty)))) {
                 let found = self.types.name(arguments[index]);
                 let diagnostic =
                     Diagnostic::new(Code::Type, span, format!("'{found}' does not have trait '{}'", name.text));

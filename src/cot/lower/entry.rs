@@ -10,7 +10,8 @@ use crate::cot::types::{Type, TypeId};
 impl Lowering<'_> {
     /// Puts on the list what others call from outside.
     pub fn roots(&mut self) {
-        let has_main = self.program.main.is_some() || !self.program.tests.is_empty();
+        let program = self.program;
+        let has_main = program.main.is_some() || !program.tests.is_empty() || !program.benches.is_empty();
         if has_main {
             let main = self.func(FuncKey::Main);
             self.module.exports.push(("main".to_owned(), main));
@@ -55,7 +56,8 @@ impl Lowering<'_> {
         body.initialize_globals();
         let results = match program.main {
             Some(main) => body.call_main(main),
-            None => body.run_tests(),
+            None if program.benches.is_empty() => body.run_tests(),
+            None => body.run_benches(),
         };
         body.b.end(End::Return(results));
         body.b.finish()
@@ -151,6 +153,38 @@ impl Body<'_, '_> {
             body.b.end(End::Unreachable);
         });
         results[1..].to_vec()
+    }
+
+    /// Each bench in rounds, whose lengths the prelude decides; the result is 0.
+    fn run_benches(&mut self) -> Vec<Value> {
+        for bench in &self.lowering.program.benches {
+            let (address, length) = self.lowering.bytes(bench.name.as_bytes());
+            let mut args = self.string_leaves(address, length);
+            args.push(self.b.i64(self.lowering.options.iterations as i64));
+            let left = self.b.new_variable(WasmType::I64);
+            let first = self.prelude("benchBegin", args);
+            self.b.set(left, first[0]);
+            let (again, done) = (self.b.new_block(), self.b.new_block());
+            self.b.jump(again);
+            self.b.switch_to(again);
+            self.call_key(FuncKey::Function(bench.function), Vec::new());
+            let one = self.b.i64(1);
+            let before = self.b.get(left);
+            let after = self.b.numeric(Numeric::I64Sub, &[before, one]);
+            self.b.set(left, after);
+            let is_over = self.b.numeric(Numeric::I64Eqz, &[after]);
+            self.when(is_over, |body| {
+                let next = body.prelude("benchRound", Vec::new());
+                body.b.set(left, next[0]);
+                let is_last = body.b.numeric(Numeric::I64Eqz, &next);
+                let more = body.b.new_block();
+                body.b.branch(is_last, done, more);
+                body.b.switch_to(more);
+            });
+            self.b.jump(again);
+            self.b.switch_to(done);
+        }
+        vec![self.b.i64(0)]
     }
 
     /// The number of failed tests.

@@ -51,6 +51,8 @@ pub struct LowerOptions {
     pub release: bool,
     /// The first test that fails is the last one that runs.
     pub fail_fast: bool,
+    /// How often each bench runs; 0: for about a second.
+    pub iterations: u64,
 }
 
 /// A function of the module: what it is made from.

@@ -3,6 +3,7 @@
 use crate::flags::{self, Emit, Source};
 use crate::project;
 use anyhow::{Context, Result, bail};
+use std::ffi::OsStr;
 use std::io::{IsTerminal, Write};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -169,7 +170,18 @@ fn default_output(file: &Path, is_native: bool) -> Result<PathBuf> {
 
 /// From a module to an executable or object.
 pub fn translate(file: &Path, wasm: Vec<u8>, target: Target, output: &Path) -> Result<()> {
-    let emit = if output.extension().is_some_and(|it| it == "o") { options::Emit::Obj } else { options::Emit::Exe };
+    let emit = match output.extension().and_then(OsStr::to_str) {
+        Some("o") => options::Emit::Obj,
+        Some("a") => options::Emit::Staticlib,
+        Some("so") => options::Emit::Sharedlib,
+        _ => options::Emit::Exe,
+    };
+    if emit == options::Emit::Exe && !exports_main(&wasm) {
+        bail!(
+            "{} has no function 'main', so there is nothing to run; with `-o NAME.o`, `.a` or `.so` its exported functions make a library",
+            file.display()
+        );
+    }
     // A native program may do what any other may, and steers nobody by an environment variable.
     let powers = ["--dir", ".", "--dir", "/", "--inherit-env"].map(str::to_owned).to_vec();
     let options = Options {
@@ -177,12 +189,22 @@ pub fn translate(file: &Path, wasm: Vec<u8>, target: Target, output: &Path) -> R
         program_options: powers,
         fixed_powers: true,
         fatal_errors: true,
+        own_names: true,
         link: LinkOptions { libraries: project::libraries(file)?, ..LinkOptions::default() },
         ..Options::default()
     };
     let input = Input { name: file.display().to_string(), bytes: wasm };
     let outputs = [Output { emit, file: output.to_owned() }];
     driver::build(&input, &options, &outputs, &Silent)
+}
+
+fn exports_main(wasm: &[u8]) -> bool {
+    let sections = wasmparser::Parser::new(0).parse_all(wasm);
+    let exports = sections.filter_map(|section| match section {
+        Ok(wasmparser::Payload::ExportSection(exports)) => Some(exports),
+        _ => None,
+    });
+    exports.flatten().any(|export| export.is_ok_and(|export| export.name == "main"))
 }
 
 /// Sources and where they are for.

@@ -231,7 +231,8 @@ impl<'a> Checker<'a> {
 
     fn can_cross(&self, ty: TypeId, is_param: bool) -> bool {
         match self.types.get(ty) {
-            Type::Int { .. } | Type::Float { .. } | Type::Bool | Type::Pointer(_) | Type::Erroneous => true,
+            Type::Int { .. } | Type::Float { .. } | Type::Bool | Type::Enum(_) => true,
+            Type::Pointer(_) | Type::Erroneous => true,
             Type::Optional(of) => self.types.is_pointer(*of),
             Type::Slice(_) => is_param,
             _ => false,

@@ -1,7 +1,7 @@
 //! The files of a program: the one that was named, and all that it imports, each once, parsed, in dependency order (section 18).
 
 use std::collections::HashMap;
-use std::path::{Path, PathBuf};
+use std::path::{Component, Path, PathBuf};
 
 use crate::cot::ast::{self, Declaration, Text};
 use crate::cot::diagnostic::{Code, Diagnostic};
@@ -51,8 +51,8 @@ pub fn load_bytes(name: &str, path: Option<&Path>, bytes: Vec<u8>, options: &Loa
         let place = Place { key: Key::BuiltIn("prelude".to_owned()), name: "std/prelude.cot".to_owned(), path: None };
         loader.loaded.prelude = loader.file(place, source.as_bytes().to_vec(), None);
     }
-    let key = Key::Path(path.map_or_else(PathBuf::new, |path| path.canonicalize().unwrap_or(path.to_owned())));
-    let place = Place { key, name: name.to_owned(), path: path.map(Path::to_owned) };
+    let real = path.map(|path| path.canonicalize().unwrap_or(path.to_owned()));
+    let place = Place { key: Key::Path(real.clone().unwrap_or_default()), name: name.to_owned(), path: real };
     loader.file(place, bytes, None);
     loader.loaded
 }
@@ -69,6 +69,7 @@ struct Place {
     key: Key,
     /// For diagnostics.
     name: String,
+    /// The real one: relative imports start there.
     path: Option<PathBuf>,
 }
 
@@ -114,7 +115,7 @@ impl Loader<'_> {
 
     fn import(&mut self, from: &Place, text: &Text) -> Option<usize> {
         let wanted = String::from_utf8_lossy(&text.value).into_owned();
-        if wanted.is_empty() {
+        if wanted.is_empty() && self.loaded.diagnostics.iter().any(|it| it.span == text.span) {
             return None;
         }
         let Some(place) = self.find(from, &wanted) else {
@@ -158,9 +159,9 @@ impl Loader<'_> {
         let file = if wanted.ends_with(".cot") { wanted.to_owned() } else { format!("{wanted}.cot") };
         let Some(module) = file.strip_prefix("std/") else {
             return match (folder, &from.key) {
-                (Some(folder), _) => on_disk(folder.join(&file)),
+                (Some(folder), _) => on_disk(folder.join(&file), Path::new(&from.name).with_file_name(&file)),
                 (None, Key::BuiltIn(_)) => built_in(&file),
-                (None, Key::Path(_)) => on_disk(PathBuf::from(&file)),
+                (None, Key::Path(_)) => on_disk(PathBuf::from(&file), PathBuf::from(&file)),
             };
         };
         // A built-in module goes with the others that are built in.
@@ -171,13 +172,31 @@ impl Loader<'_> {
         let absolute = folder.and_then(|folder| std::path::absolute(folder).ok());
         let above = absolute.iter().flat_map(|folder| folder.ancestors()).map(|folder| folder.join("stdlib"));
         let mut folders = named.into_iter().chain(above).chain([PathBuf::from("stdlib")]);
-        folders.find_map(|folder| on_disk(folder.join(module))).or_else(|| built_in(module))
+        folders.find_map(|folder| on_disk(folder.join(module), folder.join(module))).or_else(|| built_in(module))
     }
 }
 
-fn on_disk(path: PathBuf) -> Option<Place> {
+/// A file, and the path that people know it by.
+fn on_disk(path: PathBuf, shown: PathBuf) -> Option<Place> {
     let real = path.canonicalize().ok().filter(|path| path.is_file())?;
-    Some(Place { key: Key::Path(real), name: path.display().to_string(), path: Some(path) })
+    let is_it = |shown: &PathBuf| shown.canonicalize().is_ok_and(|it| it == real);
+    let shown = [shortened(&shown), shown, path].into_iter().find(is_it)?;
+    Some(Place { key: Key::Path(real.clone()), name: shown.display().to_string(), path: Some(real) })
+}
+
+/// The path without `.` and `x/..`; where links are on the way, it may be that of another file.
+fn shortened(path: &Path) -> PathBuf {
+    let mut short = PathBuf::new();
+    for part in path.components() {
+        match part {
+            Component::CurDir => {}
+            Component::ParentDir if matches!(short.components().next_back(), Some(Component::Normal(_))) => {
+                short.pop();
+            }
+            _ => short.push(part),
+        }
+    }
+    short
 }
 
 fn built_in(file: &str) -> Option<Place> {

@@ -263,7 +263,7 @@ impl<'a> Checker<'a> {
     }
 
     /// Rule 2 of section 22: in `@safe` files structs and their pointers stand for each other.
-    fn may_pass_by_reference(&self, ty: TypeId) -> bool {
+    pub(super) fn may_pass_by_reference(&self, ty: TypeId) -> bool {
         let file = self.bodies.last().map(|body| body.env.file);
         matches!(self.types.get(ty), Type::Struct(_)) && file.is_some_and(|file| self.is_safe(file))
     }

@@ -100,6 +100,9 @@ impl<'a> Checker<'a> {
         ty: TypeId,
         span: Span,
     ) -> Value {
+        if let Some(known) = self.fold_builtin(builtin, &arguments, ty, span) {
+            return known.into();
+        }
         make(ExpressionKind::Builtin { builtin, arguments }, ty, span).into()
     }
 
@@ -485,8 +488,13 @@ impl<'a> Checker<'a> {
             return self.erroneous(span);
         };
         frame.is_left |= is_break;
-        let id = frame.id;
-        let kind = if is_break { ExpressionKind::Break(id) } else { ExpressionKind::Continue(id) };
+        frame.is_continued |= !is_break;
+        let kind = match is_break {
+            true => ExpressionKind::Break(frame.id),
+            // A copy of an unrolled body has no next turn.
+            false if frame.turn != frame.id => ExpressionKind::Break(frame.turn),
+            false => ExpressionKind::Continue(frame.id),
+        };
         make(kind, TypeId::NO_RETURN, span).into()
     }
 }

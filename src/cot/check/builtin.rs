@@ -71,6 +71,11 @@ const BUILTINS: &[(&str, usize)] = &[
     ("dealloc", 1),
     ("realloc", 2),
     ("memcpy", 3),
+    ("atomicLoad", 1),
+    ("atomicStore", 2),
+    ("atomicAdd", 2),
+    ("atomicExchange", 2),
+    ("atomicCAS", 3),
 ];
 
 impl<'a> Checker<'a> {
@@ -81,6 +86,10 @@ impl<'a> Checker<'a> {
         expected: Option<TypeId>,
         span: Span,
     ) -> Value {
+        if &*name.text == "TypeOf" {
+            self.type_error(span, "'@TypeOf' is a type; it has no value");
+            return self.erroneous(span);
+        }
         let Some((_, wanted)) = BUILTINS.iter().find(|(known, _)| *known == &*name.text) else {
             let mut diagnostic =
                 Diagnostic::new(Code::Undefined, name.span, format!("there is no builtin '@{}'", name.text));
@@ -165,6 +174,9 @@ impl<'a> Checker<'a> {
                 let value = self.check_settled(&arguments[0]);
                 let builtin = if name == "arcRetain" { Builtin::ArcRetain } else { Builtin::ArcRelease };
                 self.call_builtin(builtin, vec![value], TypeId::VOID, span)
+            }
+            "atomicLoad" | "atomicStore" | "atomicAdd" | "atomicExchange" | "atomicCAS" => {
+                self.check_atomic(name, arguments, span)
             }
             _ => self.check_memory_builtin(name, arguments, span),
         }

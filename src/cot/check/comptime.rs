@@ -278,9 +278,7 @@ impl<'a> Checker<'a> {
         let subject = self.evaluate(subject, frame)?.kind;
         let fits = |pattern: &Pattern| match (pattern, &subject) {
             (Pattern::Range(first, last), ExpressionKind::Int(number)) => (first..=last).contains(&number),
-            (Pattern::Range(first, last), ExpressionKind::Bool(value)) => {
-                (first..=last).contains(&&i128::from(*value))
-            }
+            (Pattern::Range(first, last), ExpressionKind::Bool(value)) => (first..=last).contains(&&i128::from(*value)),
             (Pattern::String(wanted), ExpressionKind::String(id)) => wanted == id,
             _ => false,
         };

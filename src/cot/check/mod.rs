@@ -11,6 +11,8 @@ mod arithmetic;
 
 mod assertion;
 
+mod atomic;
+
 mod block;
 
 mod body;

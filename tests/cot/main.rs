@@ -3,6 +3,7 @@
 //! `cargo test --test cot -- NAME` runs what has NAME in its name.
 
 mod backend;
+mod boundary;
 mod errors;
 mod floats;
 mod fuzz;
@@ -23,6 +24,7 @@ fn main() {
         .chain(fuzz::trials())
         .chain(run::trials())
         .chain(backend::trials())
+        .chain(boundary::trials())
         .chain(floats::trials())
         .chain(server::trials());
     libtest_mimic::run(&arguments, trials.collect()).exit();

@@ -7,6 +7,7 @@ mod boundary;
 mod errors;
 mod floats;
 mod fuzz;
+mod modules;
 mod run;
 mod server;
 mod source;
@@ -25,6 +26,7 @@ fn main() {
         .chain(run::trials())
         .chain(backend::trials())
         .chain(boundary::trials())
+        .chain(modules::trials())
         .chain(floats::trials())
         .chain(server::trials());
     libtest_mimic::run(&arguments, trials.collect()).exit();

@@ -14,6 +14,8 @@ use crate::cot::source::{FileId, Sources, Span};
 pub struct LoadOptions {
     /// A standard library to be used first (`COT_STDLIB`).
     pub standard_library: Option<PathBuf>,
+    /// Files of the program (not of the standard library) are `@safe`, whether they say so themselves or not.
+    pub all_safe: bool,
 }
 
 /// A parsed file.
@@ -48,11 +50,21 @@ pub fn load(path: &Path, options: &LoadOptions) -> std::io::Result<Loaded> {
 pub fn load_bytes(name: &str, path: Option<&Path>, bytes: Vec<u8>, options: &LoadOptions) -> Loaded {
     let mut loader = Loader { options, loaded: Loaded::default(), known: HashMap::new(), chain: Vec::new() };
     if let Some(source) = library::module("prelude") {
-        let place = Place { key: Key::BuiltIn("prelude".to_owned()), name: "std/prelude.cot".to_owned(), path: None };
+        let place = Place {
+            key: Key::BuiltIn("prelude".to_owned()),
+            name: "std/prelude.cot".to_owned(),
+            path: None,
+            is_library: true,
+        };
         loader.loaded.prelude = loader.file(place, source.as_bytes().to_vec(), None);
     }
     let real = path.map(|path| path.canonicalize().unwrap_or(path.to_owned()));
-    let place = Place { key: Key::Path(real.clone().unwrap_or_default()), name: name.to_owned(), path: real };
+    let place = Place {
+        key: Key::Path(real.clone().unwrap_or_default()),
+        name: name.to_owned(),
+        path: real,
+        is_library: false,
+    };
     loader.file(place, bytes, None);
     loader.loaded
 }
@@ -71,6 +83,8 @@ struct Place {
     name: String,
     /// The real one: relative imports start there.
     path: Option<PathBuf>,
+    /// Part of a standard library, wherever that comes from.
+    is_library: bool,
 }
 
 #[derive(Clone, Copy)]
@@ -98,7 +112,8 @@ impl Loader<'_> {
         self.known.insert(place.key.clone(), State::Open);
         self.chain.push(place.name.clone());
         let id = self.loaded.sources.add(place.name.clone(), place.path.clone(), bytes);
-        let (tree, diagnostics) = parse::parse(id, self.loaded.sources.get(id));
+        let (tree, diagnostics) =
+            parse::parse_in(id, self.loaded.sources.get(id), self.options.all_safe && !place.is_library);
         self.loaded.diagnostics.extend(diagnostics);
         let mut imports = Vec::new();
         for declaration in &tree.declarations {
@@ -118,10 +133,11 @@ impl Loader<'_> {
         if wanted.is_empty() && self.loaded.diagnostics.iter().any(|it| it.span == text.span) {
             return None;
         }
-        let Some(place) = self.find(from, &wanted) else {
+        let Some(mut place) = self.find(from, &wanted) else {
             self.report(text.span, format!("can't find '{wanted}' to import"));
             return None;
         };
+        place.is_library |= from.is_library || wanted.starts_with("std/");
         match self.known.get(&place.key) {
             Some(State::Done(index)) => return Some(*index),
             Some(State::Open) => {
@@ -181,7 +197,7 @@ fn on_disk(path: PathBuf, shown: PathBuf) -> Option<Place> {
     let real = path.canonicalize().ok().filter(|path| path.is_file())?;
     let is_it = |shown: &PathBuf| shown.canonicalize().is_ok_and(|it| it == real);
     let shown = [shortened(&shown), shown, path].into_iter().find(is_it)?;
-    Some(Place { key: Key::Path(real.clone()), name: shown.display().to_string(), path: Some(real) })
+    Some(Place { key: Key::Path(real.clone()), name: shown.display().to_string(), path: Some(real), is_library: false })
 }
 
 /// The path without `.` and `x/..`; where links are on the way, it may be that of another file.
@@ -202,5 +218,5 @@ fn shortened(path: &Path) -> PathBuf {
 fn built_in(file: &str) -> Option<Place> {
     let name = file.strip_suffix(".cot").unwrap_or(file);
     library::module(name)?;
-    Some(Place { key: Key::BuiltIn(name.to_owned()), name: format!("std/{name}.cot"), path: None })
+    Some(Place { key: Key::BuiltIn(name.to_owned()), name: format!("std/{name}.cot"), path: None, is_library: true })
 }

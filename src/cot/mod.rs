@@ -101,7 +101,8 @@ impl std::fmt::Display for Faults {
 /// [`Faults`] of the program, or a file that can't be read.
 pub fn compile(path: &Path, options: &Options, stage: Stage) -> Result<Product> {
     let run = || {
-        let loading = load::LoadOptions { standard_library: options.standard_library.clone() };
+        let loading =
+            load::LoadOptions { standard_library: options.standard_library.clone(), all_safe: options.all_safe };
         let loaded = load::load(path, &loading).with_context(|| format!("can't read {}", path.display()))?;
         compile_loaded(&loaded, options, stage)
     };
@@ -118,7 +119,6 @@ fn compile_loaded(loaded: &load::Loaded, options: &Options, stage: Stage) -> Res
         target_os: options.target_os.clone(),
         target_arch: options.target_arch.clone(),
         build: options.build,
-        all_safe: options.all_safe,
     };
     let mut program = check::check(loaded, &checking).map_err(|found| faults(&found))?;
     if stage == Stage::Check {

@@ -47,10 +47,5 @@ fn complaint(loaded: &Loaded, diagnostic: &Diagnostic) -> Complaint {
 
 /// Everything is checked, as for Linux.
 pub fn options() -> CheckOptions {
-    CheckOptions {
-        target_os: "linux".to_owned(),
-        target_arch: "amd64".to_owned(),
-        build: Build::Check,
-        all_safe: false,
-    }
+    CheckOptions { target_os: "linux".to_owned(), target_arch: "amd64".to_owned(), build: Build::Check }
 }

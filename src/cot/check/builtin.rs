@@ -101,7 +101,12 @@ impl<'a> Checker<'a> {
         };
         let fits = if *wanted == 99 { matches!(arguments.len(), 1 | 2) } else { arguments.len() == *wanted };
         if !fits {
-            let message = format!("'@{}' takes {wanted} arguments, not {}", name.text, arguments.len());
+            let wanted = match wanted {
+                1 => "1 argument".to_owned(),
+                99 => "1 or 2 arguments".to_owned(),
+                _ => format!("{wanted} arguments"),
+            };
+            let message = format!("'@{}' takes {wanted}, not {}", name.text, arguments.len());
             self.report(Code::ArgumentCount, span, message);
             return self.erroneous(span);
         }

@@ -249,6 +249,10 @@ impl<'a> Checker<'a> {
             (Type::Tuple(elements), Type::Tuple(wanted)) if elements.len() == wanted.len() => {
                 self.coerce_tuple(value, &wanted, target)
             }
+            (Type::Function { .. }, Type::Function { .. }) => match value.expr.kind {
+                ExpressionKind::Function(id) => self.by_value(id, target, value.expr.span).ok_or(value),
+                _ => Err(value),
+            },
             (_, Type::Pointer(to)) if to == from && self.may_pass_by_reference(from) => {
                 Ok(self.address_of_value(value.expr, target))
             }

@@ -84,7 +84,7 @@ impl<'a> Checker<'a> {
             ExprKind::Comptime(block) => self.check_comptime(block, expected, span),
             ExprKind::If(it) => self.check_if(it, want, span),
             ExprKind::Switch(it) => self.check_switch(it, want, span),
-            ExprKind::Closure(it) => self.check_closure(it, span),
+            ExprKind::Closure(it) => self.check_closure(it, expected, span),
             ExprKind::Builtin { name, arguments } => self.check_builtin(name, arguments, expected, span),
             ExprKind::Return(value) => self.check_return(value.as_deref(), span),
             ExprKind::Break(label) => self.check_leave(label.as_ref(), true, span),

@@ -148,7 +148,7 @@ impl<'a> Checker<'a> {
     }
 
     /// Rule 1 of section 22: a parameter declared as a struct is a pointer to it.
-    fn by_reference(&mut self, ty: TypeId, written: &ast::TypeExpr, env: &Env) -> TypeId {
+    pub(super) fn by_reference(&mut self, ty: TypeId, written: &ast::TypeExpr, env: &Env) -> TypeId {
         let is_param = match &written.kind {
             ast::TypeExprKind::Named { path, arguments } if arguments.is_empty() => {
                 env.params.iter().any(|(name, _)| *name == path[0].text && &**name != "Self")

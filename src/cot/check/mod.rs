@@ -84,8 +84,6 @@ pub struct CheckOptions {
     /// `@targetArch()`
     pub target_arch: String,
     pub build: Build,
-    /// Files of the program (not of the standard library) are `@safe`, wherever they say so themselves or not.
-    pub all_safe: bool,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -245,8 +243,7 @@ impl<'a> Checker<'a> {
     }
 
     fn is_safe(&self, file: usize) -> bool {
-        let of_program = self.loaded.sources.get(self.loaded.files[file].id).path.is_some();
-        self.loaded.files[file].tree.is_safe || self.options.all_safe && of_program
+        self.loaded.files[file].tree.is_safe
     }
 
     /// The program, if nothing is wrong.

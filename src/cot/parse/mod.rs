@@ -29,6 +29,11 @@ use crate::cot::token::{Token, TokenKind};
 
 /// The tree of a file, and what is wrong with its text (what the scanner found included).
 pub fn parse(file: FileId, source: &Source) -> (ast::File, Vec<Diagnostic>) {
+    parse_in(file, source, false)
+}
+
+/// The same for a file of a project that is `@safe` as a whole, or not.
+pub fn parse_in(file: FileId, source: &Source, is_safe: bool) -> (ast::File, Vec<Diagnostic>) {
     let Scanned { tokens, diagnostics, .. } = scan::scan(file, source);
     let mut parser = Parser {
         tokens: &tokens,
@@ -40,7 +45,7 @@ pub fn parse(file: FileId, source: &Source) -> (ast::File, Vec<Diagnostic>) {
         last_error: None,
         depth: 0,
         gave_up: false,
-        is_safe: false,
+        is_safe,
         mode: Mode::default(),
         names: HashSet::new(),
     };

@@ -114,6 +114,8 @@ pub struct Options {
     pub enable: Vec<String>,
     /// Prefix of exported symbols in objects: `PREFIX_name`. `None`: made from the input's name.
     pub prefix: Option<String>,
+    /// Exported functions keep their names, without the prefix.
+    pub own_names: bool,
     /// Leave symbols out of the executable; traps still name functions.
     pub strip: bool,
     /// Folder for every stage's result per function.
@@ -163,6 +165,7 @@ impl Default for Options {
             imports: Vec::new(),
             enable: Vec::new(),
             prefix: None,
+            own_names: false,
             strip: false,
             dump: None,
             keep: false,

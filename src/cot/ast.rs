@@ -13,7 +13,7 @@ pub const MAX_HEIGHT: u32 = 1000;
 
 #[derive(Debug)]
 pub struct File {
-    /// `@safe` at the top.
+    /// `@safe` at the top, or in the project's `cot.json`.
     pub is_safe: bool,
     pub declarations: Vec<Declaration>,
 }

@@ -1,7 +1,7 @@
 //! The files of a program: the one that was named, and all that it imports, each once, parsed, in dependency order (section 18).
 
 use std::collections::HashMap;
-use std::path::{Path, PathBuf};
+use std::path::{Component, Path, PathBuf};
 
 use crate::cot::ast::{self, Declaration, Text};
 use crate::cot::diagnostic::{Code, Diagnostic};
@@ -14,7 +14,7 @@ use crate::cot::source::{FileId, Sources, Span};
 pub struct LoadOptions {
     /// A standard library to be used first (`COT_STDLIB`).
     pub standard_library: Option<PathBuf>,
-    /// Files of the program, not of the standard library, are `@safe` whether they say so or not.
+    /// Files of the program (not of the standard library) are `@safe`, whether they say so themselves or not.
     pub all_safe: bool,
 }
 
@@ -54,12 +54,17 @@ pub fn load_bytes(name: &str, path: Option<&Path>, bytes: Vec<u8>, options: &Loa
             key: Key::BuiltIn("prelude".to_owned()),
             name: "std/prelude.cot".to_owned(),
             path: None,
-            is_standard: true,
+            is_library: true,
         };
         loader.loaded.prelude = loader.file(place, source.as_bytes().to_vec(), None);
     }
-    let key = Key::Path(path.map_or_else(PathBuf::new, |path| path.canonicalize().unwrap_or(path.to_owned())));
-    let place = Place { key, name: name.to_owned(), path: path.map(Path::to_owned), is_standard: false };
+    let real = path.map(|path| path.canonicalize().unwrap_or(path.to_owned()));
+    let place = Place {
+        key: Key::Path(real.clone().unwrap_or_default()),
+        name: name.to_owned(),
+        path: real,
+        is_library: false,
+    };
     loader.file(place, bytes, None);
     loader.loaded
 }
@@ -76,9 +81,10 @@ struct Place {
     key: Key,
     /// For diagnostics.
     name: String,
+    /// The real one: relative imports start there.
     path: Option<PathBuf>,
-    /// It belongs to a standard library.
-    is_standard: bool,
+    /// Part of a standard library, wherever that comes from.
+    is_library: bool,
 }
 
 #[derive(Clone, Copy)]
@@ -106,9 +112,8 @@ impl Loader<'_> {
         self.known.insert(place.key.clone(), State::Open);
         self.chain.push(place.name.clone());
         let id = self.loaded.sources.add(place.name.clone(), place.path.clone(), bytes);
-        let is_safe = self.options.all_safe && !place.is_standard;
-        let parse = if is_safe { parse::parse_safe } else { parse::parse };
-        let (tree, diagnostics) = parse(id, self.loaded.sources.get(id));
+        let (tree, diagnostics) =
+            parse::parse_in(id, self.loaded.sources.get(id), self.options.all_safe && !place.is_library);
         self.loaded.diagnostics.extend(diagnostics);
         let mut imports = Vec::new();
         for declaration in &tree.declarations {
@@ -125,13 +130,14 @@ impl Loader<'_> {
 
     fn import(&mut self, from: &Place, text: &Text) -> Option<usize> {
         let wanted = String::from_utf8_lossy(&text.value).into_owned();
-        if wanted.is_empty() {
+        if wanted.is_empty() && self.loaded.diagnostics.iter().any(|it| it.span == text.span) {
             return None;
         }
-        let Some(place) = self.find(from, &wanted) else {
+        let Some(mut place) = self.find(from, &wanted) else {
             self.report(text.span, format!("can't find '{wanted}' to import"));
             return None;
         };
+        place.is_library |= from.is_library || wanted.starts_with("std/");
         match self.known.get(&place.key) {
             Some(State::Done(index)) => return Some(*index),
             Some(State::Open) => {
@@ -169,9 +175,9 @@ impl Loader<'_> {
         let file = if wanted.ends_with(".cot") { wanted.to_owned() } else { format!("{wanted}.cot") };
         let Some(module) = file.strip_prefix("std/") else {
             return match (folder, &from.key) {
-                (Some(folder), _) => on_disk(folder.join(&file), from.is_standard),
+                (Some(folder), _) => on_disk(folder.join(&file), Path::new(&from.name).with_file_name(&file)),
                 (None, Key::BuiltIn(_)) => built_in(&file),
-                (None, Key::Path(_)) => on_disk(PathBuf::from(&file), from.is_standard),
+                (None, Key::Path(_)) => on_disk(PathBuf::from(&file), PathBuf::from(&file)),
             };
         };
         // A built-in module goes with the others that are built in.
@@ -182,17 +188,35 @@ impl Loader<'_> {
         let absolute = folder.and_then(|folder| std::path::absolute(folder).ok());
         let above = absolute.iter().flat_map(|folder| folder.ancestors()).map(|folder| folder.join("stdlib"));
         let mut folders = named.into_iter().chain(above).chain([PathBuf::from("stdlib")]);
-        folders.find_map(|folder| on_disk(folder.join(module), true)).or_else(|| built_in(module))
+        folders.find_map(|folder| on_disk(folder.join(module), folder.join(module))).or_else(|| built_in(module))
     }
 }
 
-fn on_disk(path: PathBuf, is_standard: bool) -> Option<Place> {
+/// A file, and the path that people know it by.
+fn on_disk(path: PathBuf, shown: PathBuf) -> Option<Place> {
     let real = path.canonicalize().ok().filter(|path| path.is_file())?;
-    Some(Place { key: Key::Path(real), name: path.display().to_string(), path: Some(path), is_standard })
+    let is_it = |shown: &PathBuf| shown.canonicalize().is_ok_and(|it| it == real);
+    let shown = [shortened(&shown), shown, path].into_iter().find(is_it)?;
+    Some(Place { key: Key::Path(real.clone()), name: shown.display().to_string(), path: Some(real), is_library: false })
+}
+
+/// The path without `.` and `x/..`; where links are on the way, it may be that of another file.
+fn shortened(path: &Path) -> PathBuf {
+    let mut short = PathBuf::new();
+    for part in path.components() {
+        match part {
+            Component::CurDir => {}
+            Component::ParentDir if matches!(short.components().next_back(), Some(Component::Normal(_))) => {
+                short.pop();
+            }
+            _ => short.push(part),
+        }
+    }
+    short
 }
 
 fn built_in(file: &str) -> Option<Place> {
     let name = file.strip_suffix(".cot").unwrap_or(file);
     library::module(name)?;
-    Some(Place { key: Key::BuiltIn(name.to_owned()), name: format!("std/{name}.cot"), path: None, is_standard: true })
+    Some(Place { key: Key::BuiltIn(name.to_owned()), name: format!("std/{name}.cot"), path: None, is_library: true })
 }

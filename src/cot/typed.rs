@@ -149,7 +149,7 @@ pub struct Global {
 #[derive(Clone, Debug)]
 pub struct Extern {
     pub name: String,
-    /// Declared types: integers, floats, bool, pointers, optional pointers, slices (two values: address, length).
+    /// Declared types: integers, floats, bool, enums, pointers, optional pointers, slices (two values: address, length).
     pub params: Vec<TypeId>,
     /// As `params` without slices, or `void` or `noreturn`.
     pub result: TypeId,

@@ -8,7 +8,7 @@ use crate::header::{self, Library};
 use crate::layout::{self, World};
 use crate::link::library::{self, SharedLibrary};
 use crate::object::imports;
-use crate::object::interface::{self, Item};
+use crate::object::interface::{self, Item, Naming};
 use crate::object::{self, ProgramPlan, Role, assembly};
 use crate::options::{Emit, Options, Output};
 use crate::output;
@@ -51,7 +51,8 @@ pub fn build(input: &Input, options: &Options, outputs: &[&Output], observer: &d
         bail!("{}: the module starts threads (`wasi.thread-spawn`), which only programs can", input.name);
     }
     let prefix = options.prefix.clone().unwrap_or_else(|| default_prefix(&input.name));
-    let interface = interface::interface(module, &prefix).with_context(|| input.name.clone())?;
+    let interface = interface::interface(module, Naming { prefix: &prefix, own_names: options.own_names })
+        .with_context(|| input.name.clone())?;
     let linkage = Linkage::open(outside::chosen_symbols(options));
     let foreign = declared(&source, module, &linkage, &target, options, observer)?;
     let imports = imports::open(module, &linkage, &foreign);

@@ -11,7 +11,7 @@ use crate::link::check::{self, Resolution};
 use crate::link::native::Natives;
 use crate::link::runtime;
 use crate::object::imports;
-use crate::object::interface::{self, Item, Kind};
+use crate::object::interface::{self, Item, Kind, Naming};
 use crate::options::Options;
 use crate::progress::Silent;
 use crate::resolve::{self, Linkage};
@@ -77,7 +77,9 @@ pub fn exports(input: &Input, options: &Options) -> Result<String> {
     let prefix = options.prefix.clone().unwrap_or_else(|| default_prefix(&input.name));
     let mut text = String::new();
     let module = &instance.module;
-    for Item { symbol, export, kind } in interface::interface(module, &prefix)? {
+    for Item { symbol, export, kind } in
+        interface::interface(module, Naming { prefix: &prefix, own_names: options.own_names })?
+    {
         let memory = |memory| ("memory", describe(module, EntityIndex::Memory(memory)).1);
         let entity = |entity| (describe(module, entity), prototype::of_entity(module, entity, &symbol));
         let ((kind, ty), declaration) = match kind {

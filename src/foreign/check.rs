@@ -325,7 +325,7 @@ impl Checker<'_, '_> {
         }
         let ty = self.ty(spec, wasm)?;
         match &ty {
-            Type::Pointer(_, extent) if *extent != Extent::Byte => {
+            Type::Pointer(_, extent) if !matches!(extent, Extent::Byte | Extent::Anywhere) => {
                 bail!("what comes from C is a plain `ptr`: the module finds its end by itself")
             }
             Type::Opaque(handle) if handle.is_last => {

@@ -20,6 +20,7 @@
 //!             | "f32" | "f64" | "v128" | "ref" | "void"
 //!             | "opaque" [ "[" mark { "," mark } "]" ]   (* what it points to; the function makes an end of it *)
 //!             | "ptr" [ "[" extent "]" ] [ "@" item ]        (* item: which memory, by name or number *)
+//!             | "anyptr" [ "@" item ]
 //!             | "cstr" [ "@" item ]
 //!             | "fmt" [ "[" ( "printf" | "scanf" ) "]" ] [ "@" item ]
 //!             | "funcptr" "(" signature ")" [ "@" item ] ;   (* item: which table *)
@@ -45,6 +46,8 @@
 //!   module can't forge one. So does one of another `kind`: what `fopen: (cstr, cstr) -> opaque[kind=FILE]` returns is taken by
 //!   `opaque[kind=FILE]` only. With `last` the number stands for nothing from the call on, so that a module can't use what
 //!   `fclose: (opaque[kind=FILE,last]) -> i32` has freed.
+//! * **`anyptr`** is a `ptr` where the pointer lies inside the memory (or at its end), and as `opaque` elsewhere, with a number
+//!   that is no address: 2³² (in an `i64`: 2⁶⁴) less that of `opaque`. A memory that reached up there would hide it.
 //! * **`funcptr`** is an index in a table (or a `funcref`). It becomes a pointer to a C function of that signature, valid until
 //!   the program ends, the same one for the same function. Null is index 0 where the table holds null there, as compilers have
 //!   it. The function must have the Wasm type that the signature stands for: `i64`, `u64`, floats and vectors as they are,
@@ -142,6 +145,8 @@ pub struct Integer {
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum Extent {
     Byte,
+    /// Nothing: the pointer may as well point elsewhere, and is a handle then.
+    Anywhere,
     /// A string with its end.
     String,
     /// The product of parameters and a constant, in bytes.

@@ -259,6 +259,7 @@ impl<'a> Parser<'a> {
             "ref" => Base::Reference,
             "opaque" => Base::Opaque(self.handle()?),
             "ptr" => Base::Pointer(self.extent(names, index)?, self.item()?),
+            "anyptr" => Base::Pointer(Extent::Anywhere, self.item()?),
             "cstr" => Base::Pointer(Extent::String, self.item()?),
             "fmt" => Base::Format(self.format_kind()?, self.item()?),
             "funcptr" => {
@@ -516,8 +517,8 @@ fn unknown_type(word: &str) -> anyhow::Error {
     match FOREIGN_WORDS.iter().find(|(theirs, _)| *theirs == word) {
         Some((_, ours)) => anyhow!("`{word}` is no type here; it is written `{ours}`"),
         None => anyhow!(
-            "`{word}` is no type; there are i8 u8 i16 u16 i32 u32 i64 u64 isize usize long ulong f32 f64 v128 ref ptr cstr fmt \
-             funcptr opaque void"
+            "`{word}` is no type; there are i8 u8 i16 u16 i32 u32 i64 u64 isize usize long ulong f32 f64 v128 ref ptr anyptr cstr \
+             fmt funcptr opaque void"
         ),
     }
 }
@@ -548,6 +549,7 @@ mod tests {
             Extent::Bytes { factors, size }
         };
         assert_eq!(extent("a.b: (ptr)"), Extent::Byte);
+        assert_eq!(extent("a.b: (anyptr)"), Extent::Anywhere);
         let factors = vec![Factor { param: 1, indirect: true }];
         assert_eq!(extent("a.b: (ptr[len=*1], ptr[size=4])"), Extent::Bytes { factors, size: 1 });
         assert!(error("a.b: (ptr[len=*1], ptr)").contains("no `ptr[size=4]`"));

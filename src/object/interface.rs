@@ -1,7 +1,8 @@
 //! The C interface of a library: which symbols its host may use, and what each stands for.
 //!
-//! Every export is `PREFIX_NAME`. Beside them there are functions of the library's own: `PREFIX_init`, and for each memory that a host
-//! may see one for its base and one for its size. An export that would get the name of one of those is `PREFIX_export_NAME`.
+//! Every export is `PREFIX_NAME`, or a function may keep its own name. Beside them there are functions of the library's own: `PREFIX_init`,
+//! and for each memory that a host may see one for its base and one for its size. An export that would get the name of one of those is
+//! `PREFIX_export_NAME`.
 
 use super::imports::{self, identifier};
 use crate::abi;
@@ -10,6 +11,17 @@ use crate::wasm::describe::describe_name;
 use crate::wasm::{EntityIndex, FuncIndex, GlobalIndex, MemoryIndex, Module, TableIndex, TagIndex};
 use anyhow::{Result, bail};
 use std::collections::HashMap;
+
+/// Functions that a module exports for whoever runs it as a program.
+const OF_PROGRAMS: [&str; 3] = ["main", "_start", "_initialize"];
+
+/// How exports become symbols.
+#[derive(Copy, Clone, Debug)]
+pub struct Naming<'n> {
+    pub prefix: &'n str,
+    /// Functions keep their names where C can spell them, but those that programs begin with.
+    pub own_names: bool,
+}
 
 /// Something that a host may use.
 #[derive(Clone, Debug, PartialEq)]
@@ -38,7 +50,8 @@ pub enum Kind {
 ///
 /// # Errors
 /// When two exports would get the same symbol, or when no C name can begin with the prefix.
-pub fn interface<'a>(module: &Module<'a>, prefix: &str) -> Result<Vec<Item<'a>>> {
+pub fn interface<'a>(module: &Module<'a>, naming: Naming) -> Result<Vec<Item<'a>>> {
+    let Naming { prefix, own_names } = naming;
     check_prefix(prefix)?;
     let symbol = |name: &str| format!("{prefix}_{}", identifier_part(name));
     let mut items = vec![Item { symbol: symbol("init"), export: None, kind: Kind::Init }];
@@ -58,6 +71,10 @@ pub fn interface<'a>(module: &Module<'a>, prefix: &str) -> Result<Vec<Item<'a>>>
         let mut symbol = symbol(export.name);
         if own.contains(&symbol) {
             symbol = format!("{prefix}_export_{}", identifier_part(export.name));
+        }
+        let is_function = matches!(kind, Kind::Function(_)) && !OF_PROGRAMS.contains(&export.name);
+        if own_names && is_function && identifier(export.name) == export.name {
+            symbol = export.name.to_owned();
         }
         items.push(Item { symbol, export: Some(export.name), kind });
     }

@@ -6,7 +6,7 @@ use super::symbols::Region;
 use super::translator::{Translator, little_endian, trap_code};
 use super::variadic::CCall;
 use crate::abi::{Builtin, FORMAT_SCANF, FORMAT_WIDE, FormattedCall, FuncEntry, Trap};
-use crate::foreign::{CallbackIndex, Extent, Format, FormatKind, Function, Layout, Slot, Type, Variadic};
+use crate::foreign::{CallbackIndex, Extent, Format, FormatKind, Function, Handle, Layout, Slot, Type, Variadic};
 use crate::layout::Symbol;
 use crate::wasm::{FuncIndex, TableIndex};
 use cranelift_codegen::ir::condcodes::IntCC;
@@ -213,9 +213,7 @@ impl Translator<'_> {
             Type::Pointer(memory, extent) => self.host_pointer(*memory, extent, value, params, values),
             Type::Opaque(handle) => {
                 let number = self.widen(value);
-                let kind = self.iconst(types::I64, handle.kind_number() as i64);
-                let is_last = self.iconst(types::I32, handle.is_last.into());
-                self.call_builtin(Builtin::HandlePointer, &[number, kind, is_last]).expect("it has a result")
+                self.handle_pointer(handle, number)
             }
             Type::Function(callback, Some(table)) => self.function_pointer(*callback, *table, value),
             Type::Function(callback, None) => {
@@ -236,14 +234,26 @@ impl Translator<'_> {
         match ty {
             Type::Integer(integer) => self.fit(*integer, value, wasm),
             Type::F32 | Type::F64 | Type::V128 | Type::Reference => value,
-            Type::Pointer(memory, _) => self.wasm_address(*memory, value, wasm),
+            Type::Pointer(memory, extent) => self.wasm_address(*memory, extent, value, wasm),
             Type::Opaque(handle) => {
-                let kind = self.iconst(types::I64, handle.kind_number() as i64);
-                let number = self.call_builtin(Builtin::Handle, &[value, kind]).expect("it has a result");
+                let number = self.handle_number(handle, value);
                 self.narrow(number, wasm)
             }
             Type::Function(..) => panic!("C gives no table indices, the checker says"),
         }
+    }
+
+    /// The number that stands for a host pointer; 0 for null.
+    pub fn handle_number(&mut self, handle: &Handle, pointer: Value) -> Value {
+        let kind = self.iconst(types::I64, handle.kind_number() as i64);
+        self.call_builtin(Builtin::Handle, &[pointer, kind]).expect("it has a result")
+    }
+
+    /// The host pointer that a number stands for.
+    pub fn handle_pointer(&mut self, handle: &Handle, number: Value) -> Value {
+        let kind = self.iconst(types::I64, handle.kind_number() as i64);
+        let is_last = self.iconst(types::I32, handle.is_last.into());
+        self.call_builtin(Builtin::HandlePointer, &[number, kind, is_last]).expect("it has a result")
     }
 
     /// The C function that stands for the one at `index`. Null, as compilers have it, is an empty place 0.

@@ -5,7 +5,7 @@
 use super::signature::POINTER;
 use super::translator::{Translator, trap_code};
 use crate::abi::{Builtin, Trap};
-use crate::foreign::{Extent, Factor, Integer, Type};
+use crate::foreign::{Extent, Factor, Handle, Integer, Type};
 use crate::layout::Symbol;
 use crate::wasm::MemoryIndex;
 use cranelift_codegen::ir::condcodes::IntCC;
@@ -22,6 +22,9 @@ impl Translator<'_> {
         params: &[Type],
         values: &[Option<Value>],
     ) -> Value {
+        if *extent == Extent::Anywhere {
+            return self.host_pointer_anywhere(memory, address);
+        }
         let address = self.widen(address);
         if *extent == Extent::String {
             let descriptor = self.address_of(Symbol::Memory(memory));
@@ -37,7 +40,9 @@ impl Translator<'_> {
                 let short = self.builder.ins().icmp(IntCC::UnsignedGreaterThan, length, left);
                 self.builder.ins().bor(beyond, short)
             }
-            Extent::Byte | Extent::String => self.builder.ins().icmp(IntCC::UnsignedGreaterThanOrEqual, address, bytes),
+            Extent::Byte | Extent::Anywhere | Extent::String => {
+                self.builder.ins().icmp(IntCC::UnsignedGreaterThanOrEqual, address, bytes)
+            }
         };
         let is_null = self.builder.ins().icmp_imm_u(IntCC::Equal, address, 0);
         let zero = self.iconst(types::I8, 0);
@@ -46,6 +51,40 @@ impl Translator<'_> {
         let pointer = self.memory_address(memory, address);
         let pointer = self.guard(wrong, pointer);
         self.builder.ins().select(is_null, address, pointer)
+    }
+
+    /// The host pointer to an address, or the one that a handle, negated, stands for. Negated, null stays null.
+    fn host_pointer_anywhere(&mut self, memory: MemoryIndex, value: Value) -> Value {
+        let address = self.widen(value);
+        let bytes = self.memory_bytes(memory);
+        let beyond = self.builder.ins().icmp(IntCC::UnsignedGreaterThan, address, bytes);
+        let is_null = self.builder.ins().icmp_imm_u(IntCC::Equal, address, 0);
+        let is_outside = self.builder.ins().bor(beyond, is_null);
+        let inside = self.memory_address(memory, address);
+        let inside = self.guard(is_outside, inside);
+        let handle = self.builder.ins().ineg(value);
+        let handle = self.widen(handle);
+        self.unless_outside(is_outside, inside, POINTER, |it| it.handle_pointer(&Handle::default(), handle))
+    }
+
+    /// `inside`, or what is made where the pointer lies outside of the memory.
+    fn unless_outside(
+        &mut self,
+        is_outside: Value,
+        inside: Value,
+        ty: ir::Type,
+        outside: impl FnOnce(&mut Self) -> Value,
+    ) -> Value {
+        let (elsewhere, done) = (self.builder.create_block(), self.builder.create_block());
+        let result = self.builder.append_block_param(done, ty);
+        self.builder.ins().brif(is_outside, elsewhere, &[], done, &[inside.into()]);
+        self.builder.seal_block(elsewhere);
+        self.builder.switch_to_block(elsewhere);
+        let other = outside(self);
+        self.builder.ins().jump(done, &[other.into()]);
+        self.builder.seal_block(done);
+        self.builder.switch_to_block(done);
+        result
     }
 
     /// The product of arguments and a constant, as an unsigned number; traps where that is no number of 64 bits.
@@ -88,7 +127,7 @@ impl Translator<'_> {
     }
 
     /// The address of what a host pointer points to, as a value of Wasm type `ty`. As in C, it may be the end of the memory.
-    pub fn wasm_address(&mut self, memory: MemoryIndex, pointer: Value, ty: ir::Type) -> Value {
+    pub fn wasm_address(&mut self, memory: MemoryIndex, extent: &Extent, pointer: Value, ty: ir::Type) -> Value {
         let base = self.memory_base(memory);
         let mut end = self.memory_bytes(memory);
         if ty == types::I32 {
@@ -98,6 +137,14 @@ impl Translator<'_> {
         }
         let address = self.builder.ins().isub(pointer, base);
         let outside = self.builder.ins().icmp(IntCC::UnsignedGreaterThan, address, end);
+        if *extent == Extent::Anywhere {
+            let inside = self.narrow(address, ty);
+            return self.unless_outside(outside, inside, ty, |it| {
+                let handle = it.handle_number(&Handle::default(), pointer);
+                let handle = it.narrow(handle, ty);
+                it.builder.ins().ineg(handle)
+            });
+        }
         let is_null = self.builder.ins().icmp_imm_u(IntCC::Equal, pointer, 0);
         let zero = self.iconst(types::I8, 0);
         let wrong = self.builder.ins().select(is_null, zero, outside);

@@ -3,9 +3,11 @@
 //! `cargo test --test cot -- NAME` runs what has NAME in its name.
 
 mod backend;
+mod boundary;
 mod errors;
 mod floats;
 mod fuzz;
+mod modules;
 mod run;
 mod server;
 mod source;
@@ -23,6 +25,8 @@ fn main() {
         .chain(fuzz::trials())
         .chain(run::trials())
         .chain(backend::trials())
+        .chain(boundary::trials())
+        .chain(modules::trials())
         .chain(floats::trials())
         .chain(server::trials());
     libtest_mimic::run(&arguments, trials.collect()).exit();

@@ -1,6 +1,5 @@
-//! Programs in `fixtures/cot/run` and `fixtures/cot/examples`, on all three targets: an executable, a module for WASI and a plain
-//! module, both
-//! under wasmtime. They print the same bytes and end alike.
+//! Programs in `fixtures/cot/run` and `fixtures/cot/examples`, on all three targets: an executable, a module for WASI under wasmtime, and
+//! a plain module under wasmtime and, if it is installed, Node. They print the same bytes and end alike.
 //!
 //! Fixtures are written as `support/directive.rs` and `support/fixture.rs` say, with `//!` and `//=`. `build = "test"` runs the file's
 //! tests instead of `main`; those in `fixtures/cot/stages` show what a stage makes of them (`emit = "ssa"`); other words are flags of
@@ -18,6 +17,7 @@ use libtest_mimic::{Failed, Trial};
 use std::fmt::Write;
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::sync::LazyLock;
 use wasm2native::cot::check::Build;
 use wasm2native::cot::lower::Host;
 use wasm2native::cot::{Options, Product, Stage, compile};
@@ -25,8 +25,20 @@ use wasmtime::{Caller, Engine, Instance, Linker, Module, Store, Val};
 
 /// Status of a native program that panicked or trapped.
 const FATAL: i32 = 2;
+/// What a host answers to a file that is not open, and to bytes that are not in the memory.
+const EBADF: i64 = 9;
+const EFAULT: i64 = 14;
 /// Status that the reference gives to traps.
 const TRAPPED: i32 = 134;
+
+/// Whether there is a Node to run modules.
+static HAS_NODE: LazyLock<bool> = LazyLock::new(|| {
+    let has_node = Command::new("node").arg("--version").output().is_ok_and(|it| it.status.success());
+    if !has_node {
+        eprintln!("node is not installed: plain modules run under wasmtime only");
+    }
+    has_node
+});
 
 pub fn trials() -> Vec<Trial> {
     let folders = ["run", "examples", "stages", "std"];
@@ -88,6 +100,9 @@ fn observe(fixture: &Fixture, faults: &mut String) -> Result<Vec<Section>> {
                 let other = run_wasm(&engine, &wasm, host, run, &place);
                 let other = other.map_err(|error| anyhow::anyhow!("{error:#}")).with_context(|| name.to_owned())?;
                 compare(name, &outcome, &other, is_test, faults)?;
+                if host == Host::Bare && *HAS_NODE {
+                    compare("node", &outcome, &run_node(&wasm, &place)?, is_test, faults)?;
+                }
             }
         }
         if fixture.runs.len() > 1 {
@@ -117,7 +132,7 @@ fn compare(name: &str, native: &Outcome, other: &Outcome, is_test: bool, faults:
         writeln!(faults, "{name}: other standard error than the native program:\n{difference}")?;
     }
     // Where there is no `exit`, a program that wants to end otherwise traps.
-    let same = other.status == native.status || has_trapped && (native.status == FATAL || name == "bare");
+    let same = other.status == native.status || has_trapped && (native.status == FATAL || name != "wasi");
     if !same {
         let (native, other) = (process::describe(native.status), process::describe(other.status));
         writeln!(faults, "{name}: {other}, the native program {native}")?;
@@ -195,6 +210,13 @@ fn run_wasm(engine: &Engine, wasm: &[u8], host: Host, run: &Run, place: &Path) -
     reference::run(engine, wasm, &request)
 }
 
+fn run_node(wasm: &[u8], place: &Path) -> Result<Outcome> {
+    let module = place.join("node.wasm");
+    std::fs::write(&module, wasm)?;
+    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/cot/node.mjs");
+    process::run(Command::new("node").arg(script).arg(module), b"")
+}
+
 /// What the program wrote: standard output, standard error.
 type Written = [Vec<u8>; 2];
 
@@ -205,8 +227,17 @@ fn run_bare(engine: &Engine, wasm: &[u8]) -> wasmtime::Result<Outcome> {
     linker.func_wrap("env", "write", |mut caller: Caller<'_, Written>, fd: i64, address: i64, length: i64| -> i64 {
         let memory = caller.get_export("memory").and_then(|it| it.into_memory()).expect("it is exported");
         let (data, written) = memory.data_and_store_mut(&mut caller);
-        written[fd as usize - 1].extend(&data[address as usize..(address + length) as usize]);
-        length
+        let file = usize::try_from(fd).ok().and_then(|fd| written.get_mut(fd.checked_sub(1)?));
+        let bytes =
+            usize::try_from(address).ok().and_then(|start| data.get(start..)?.get(..usize::try_from(length).ok()?));
+        match (file, bytes) {
+            (Some(file), Some(bytes)) => {
+                file.extend(bytes);
+                length
+            }
+            (None, _) => -EBADF,
+            (_, None) => -EFAULT,
+        }
     })?;
     let instance: Instance = linker.instantiate(&mut store, &module)?;
     let main = instance.get_func(&mut store, "main").expect("it is exported");

@@ -3,6 +3,7 @@
 use crate::flags::{self, Emit, Source};
 use crate::project::{self, Project};
 use anyhow::{Context, Result, anyhow, bail};
+use std::ffi::OsStr;
 use std::io::{IsTerminal, Write};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -196,7 +197,12 @@ fn refuse_input(file: &Path, output: &Path) -> Result<()> {
 
 /// From a module to an executable or object.
 pub fn translate(file: &Path, wasm: Vec<u8>, target: Target, output: &Path) -> Result<()> {
-    let emit = if output.extension().is_some_and(|it| it == "o") { options::Emit::Obj } else { options::Emit::Exe };
+    let emit = match output.extension().and_then(OsStr::to_str) {
+        Some("o") => options::Emit::Obj,
+        Some("a") => options::Emit::Staticlib,
+        Some("so") => options::Emit::Sharedlib,
+        _ => options::Emit::Exe,
+    };
     let is_program = emit == options::Emit::Exe;
     if is_program && !target.is_native_here() && target.host == Host::Native {
         bail!(
@@ -205,7 +211,10 @@ pub fn translate(file: &Path, wasm: Vec<u8>, target: Target, output: &Path) -> R
         );
     }
     if is_program && !has_start(&wasm)? {
-        bail!("{} has no function 'main'; with -o NAME.o or for a wasm target it needs none", file.display());
+        bail!(
+            "{} has no function 'main', so there is nothing to run; with -o NAME.o, .a or .so its exported functions make a library",
+            file.display()
+        );
     }
     // A native program may do what any other may, and steers nobody by an environment variable.
     let powers = ["--dir", ".", "--dir", "/", "--inherit-env"].map(str::to_owned).to_vec();
@@ -222,6 +231,7 @@ pub fn translate(file: &Path, wasm: Vec<u8>, target: Target, output: &Path) -> R
         fixed_powers: true,
         fatal_errors: true,
         link,
+        own_names: true,
         ..Options::default()
     };
     let input = Input { name: file.display().to_string(), bytes: wasm };

@@ -367,6 +367,7 @@ impl Compile {
             fixed_powers: self.fixed_powers,
             modules: self.modules.clone(),
             prefix: self.prefix.clone(),
+            own_names: false,
             strip: self.strip,
             dump: self.dump.clone(),
             keep: self.keep,

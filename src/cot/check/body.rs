@@ -40,8 +40,12 @@ struct ScopeName {
 pub(super) struct LoopFrame {
     pub label: Option<Rc<str>>,
     pub id: LoopId,
+    /// What `continue` goes on with: the loop itself, or a copy of the body of an `inline for`.
+    pub turn: LoopId,
     /// A `break` leaves it.
     pub is_left: bool,
+    /// A `continue` ends a turn of it.
+    pub is_continued: bool,
 }
 
 pub(super) struct Body<'a> {
@@ -165,11 +169,16 @@ impl<'a> Checker<'a> {
     }
 
     pub(super) fn new_loop(&mut self, label: Option<&Name>) -> LoopId {
-        let body = self.body();
-        let id = LoopId(body.n_loops);
-        body.n_loops += 1;
-        body.loops.push(LoopFrame { label: label.map(|name| name.text.clone()), id, is_left: false });
+        let id = self.new_loop_id();
+        let label = label.map(|name| name.text.clone());
+        self.body().loops.push(LoopFrame { label, id, turn: id, is_left: false, is_continued: false });
         id
+    }
+
+    pub(super) fn new_loop_id(&mut self) -> LoopId {
+        let body = self.body();
+        body.n_loops += 1;
+        LoopId(body.n_loops - 1)
     }
 
     pub(super) fn local_type(&mut self, local: LocalId) -> TypeId {

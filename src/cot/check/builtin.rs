@@ -52,6 +52,7 @@ const BUILTINS: &[(&str, usize)] = &[
     ("enumLen", 1),
     ("enumName", 2),
     ("typeName", 1),
+    ("typeInfo", 1),
     ("hasField", 2),
     ("field", 2),
     ("targetOs", 0),
@@ -70,6 +71,11 @@ const BUILTINS: &[(&str, usize)] = &[
     ("dealloc", 1),
     ("realloc", 2),
     ("memcpy", 3),
+    ("atomicLoad", 1),
+    ("atomicStore", 2),
+    ("atomicAdd", 2),
+    ("atomicExchange", 2),
+    ("atomicCAS", 3),
 ];
 
 impl<'a> Checker<'a> {
@@ -80,6 +86,10 @@ impl<'a> Checker<'a> {
         expected: Option<TypeId>,
         span: Span,
     ) -> Value {
+        if &*name.text == "TypeOf" {
+            self.type_error(span, "'@TypeOf' is a type; it has no value");
+            return self.erroneous(span);
+        }
         let Some((_, wanted)) = BUILTINS.iter().find(|(known, _)| *known == &*name.text) else {
             let mut diagnostic =
                 Diagnostic::new(Code::Undefined, name.span, format!("there is no builtin '@{}'", name.text));
@@ -91,7 +101,12 @@ impl<'a> Checker<'a> {
         };
         let fits = if *wanted == 99 { matches!(arguments.len(), 1 | 2) } else { arguments.len() == *wanted };
         if !fits {
-            let message = format!("'@{}' takes {wanted} arguments, not {}", name.text, arguments.len());
+            let wanted = match wanted {
+                1 => "1 argument".to_owned(),
+                99 => "1 or 2 arguments".to_owned(),
+                _ => format!("{wanted} arguments"),
+            };
+            let message = format!("'@{}' takes {wanted}, not {}", name.text, arguments.len());
             self.report(Code::ArgumentCount, span, message);
             return self.erroneous(span);
         }
@@ -106,7 +121,7 @@ impl<'a> Checker<'a> {
         span: Span,
     ) -> Value {
         match name {
-            "sizeOf" | "alignOf" | "offsetOf" | "enumLen" | "enumName" | "typeName" | "hasField" => {
+            "sizeOf" | "alignOf" | "offsetOf" | "enumLen" | "enumName" | "typeName" | "typeInfo" | "hasField" => {
                 self.check_reflection(name, arguments, span)
             }
             "intCast" | "truncate" | "floatCast" | "floatFromInt" | "as" | "bitCast" | "ptrCast" | "intToPtr"
@@ -165,6 +180,9 @@ impl<'a> Checker<'a> {
                 let builtin = if name == "arcRetain" { Builtin::ArcRetain } else { Builtin::ArcRelease };
                 self.call_builtin(builtin, vec![value], TypeId::VOID, span)
             }
+            "atomicLoad" | "atomicStore" | "atomicAdd" | "atomicExchange" | "atomicCAS" => {
+                self.check_atomic(name, arguments, span)
+            }
             _ => self.check_memory_builtin(name, arguments, span),
         }
     }
@@ -188,73 +206,6 @@ impl<'a> Checker<'a> {
             self.type_error(expr.span, "this has to be a constant string");
         }
         None
-    }
-
-    fn check_reflection(&mut self, name: &str, arguments: &'a [Expr], span: Span) -> Value {
-        let env = self.env();
-        let ty = self.type_argument(&arguments[0], &env);
-        if ty == TypeId::ERRONEOUS {
-            return self.erroneous(span);
-        }
-        if matches!(name, "sizeOf" | "alignOf" | "offsetOf") && !self.has_size(ty) {
-            let message = format!("the size of '{}' is not known yet: it depends on this", self.types.name(ty));
-            self.type_error(span, message);
-            return self.erroneous(span);
-        }
-        match name {
-            "sizeOf" => self.integer(i128::from(self.types.size(ty)), span),
-            "alignOf" => self.integer(i128::from(self.types.align(ty)), span),
-            "typeName" => {
-                let name = self.types.name(ty);
-                self.text(&name, span)
-            }
-            "enumLen" | "enumName" => self.check_enum_reflection(name, ty, arguments, span),
-            _ => {
-                let Some(field) = self.constant_text(&arguments[1]) else { return self.erroneous(span) };
-                let fields = self.types.struct_type(ty).map(|of| &of.fields[..]).unwrap_or_default();
-                let index = fields.iter().position(|it| it.name == field);
-                if name == "hasField" {
-                    let of_enum = self.types.enum_type(ty).is_some_and(|of| of.variants.iter().any(|it| it.0 == field));
-                    let of_union =
-                        self.types.union_type(ty).is_some_and(|of| of.variants.iter().any(|it| it.name == field));
-                    return make(ExpressionKind::Bool(index.is_some() || of_enum || of_union), TypeId::BOOL, span)
-                        .into();
-                }
-                let Some(index) = index else {
-                    let message = format!("'{}' has no field '{field}'", self.types.name(ty));
-                    self.report(Code::NoSuchField, arguments[1].span, message);
-                    return self.erroneous(span);
-                };
-                self.integer(i128::from(self.types.field_offset(ty, index)), span)
-            }
-        }
-    }
-
-    fn check_enum_reflection(&mut self, name: &str, ty: TypeId, arguments: &'a [Expr], span: Span) -> Value {
-        let names: Vec<String> = match (self.types.enum_type(ty), self.types.union_type(ty)) {
-            (Some(of), _) => of.variants.iter().map(|(name, _)| name.clone()).collect(),
-            (_, Some(of)) => of.variants.iter().map(|variant| variant.name.clone()).collect(),
-            _ => {
-                let message = format!("'{}' is not an enum", self.types.name(ty));
-                self.type_error(arguments[0].span, message);
-                return self.erroneous(span);
-            }
-        };
-        if name == "enumLen" {
-            return self.integer(names.len() as i128, span);
-        }
-        let env = self.env();
-        let Some(index) = self.constant_integer(&arguments[1], &env, "the index of a variant") else {
-            return self.erroneous(span);
-        };
-        match usize::try_from(index).ok().and_then(|index| names.get(index)) {
-            Some(name) => self.text(name, span),
-            None => {
-                let message = format!("there are {} variants, none has the index {index}", names.len());
-                self.type_error(arguments[1].span, message);
-                self.erroneous(span)
-            }
-        }
     }
 
     /// `x as T`
@@ -392,7 +343,10 @@ impl<'a> Checker<'a> {
         if let (ExpressionKind::Int(number), true) = (&value.kind, self.types.is_int(ty)) {
             return Ok(make(ExpressionKind::Int(self.wrap(*number, ty)), ty, value.span));
         }
-        Ok(convert(Conversion::BitCast, value, ty))
+        match self.fold_conversion(Conversion::BitCast, &value, ty, value.span) {
+            Some(known) => Ok(known),
+            None => Ok(convert(Conversion::BitCast, value, ty)),
+        }
     }
 
     fn pointer_to_int(&mut self, value: Expression, span: Span) -> Value {
@@ -433,15 +387,10 @@ impl<'a> Checker<'a> {
     }
 
     fn float_to_int(&mut self, value: Expression, ty: TypeId, span: Span) -> Expression {
-        if let (ExpressionKind::Float(number), Type::Int { signed, bits }) = (&value.kind, self.types.get(ty)) {
-            // `as` saturates, and makes 0 of NaN; the bounds of 64 bits are in the range of i128.
-            let (low, high) = match signed {
-                true => (-(1i128 << (bits - 1)), (1i128 << (bits - 1)) - 1),
-                false => (0, (1i128 << bits) - 1),
-            };
-            return make(ExpressionKind::Int((*number as i128).clamp(low, high)), ty, span);
+        match self.fold_conversion(Conversion::FloatToInt, &value, ty, span) {
+            Some(known) => known,
+            None => convert(Conversion::FloatToInt, value, ty),
         }
-        convert(Conversion::FloatToInt, value, ty)
     }
 
     fn check_float_function(&mut self, name: &str, arguments: &'a [Expr], span: Span) -> Value {
@@ -497,15 +446,6 @@ impl<'a> Checker<'a> {
 
     fn check_bit_count(&mut self, name: &str, arguments: &'a [Expr], span: Span) -> Value {
         let value = self.check_index_value(&arguments[0]);
-        if let ExpressionKind::Int(number) = value.kind {
-            let number = number as u64;
-            let count = match name {
-                "ctz" => number.trailing_zeros(),
-                "clz" => number.leading_zeros(),
-                _ => number.count_ones(),
-            };
-            return self.integer(i128::from(count), span);
-        }
         let builtin = match name {
             "ctz" => Builtin::CountTrailingZeros,
             "clz" => Builtin::CountLeadingZeros,
@@ -530,12 +470,6 @@ impl<'a> Checker<'a> {
             ("intFromEnum", Type::Union(_)) => convert(Conversion::UnionTag, value, TypeId::I64).into(),
             ("intFromBool", Type::Bool) => self.int_from_bool(value).into(),
             ("tagName", Type::Enum(_) | Type::Union(_)) => {
-                if let (ExpressionKind::Int(number), Some(of)) = (&value.kind, self.types.enum_type(value.ty))
-                    && let Some((name, _)) = of.variants.iter().find(|(_, value)| value == number)
-                {
-                    let name = name.clone();
-                    return self.text(&name, span);
-                }
                 self.call_builtin(Builtin::TagName, vec![value], TypeId::STRING, span)
             }
             ("errorName", Type::Error(_)) => self.call_builtin(Builtin::ErrorName, vec![value], TypeId::STRING, span),

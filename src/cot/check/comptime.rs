@@ -1,19 +1,20 @@
 //! `comptime { … }`: the block is checked like any other, then its checked tree is run (section 21).
 //!
-//! Values are constants and arrays of those. What can't be run, or takes too long, is an error at its place.
+//! Values are constants, and arrays, structs and tuples of those. What can't be run, or takes too long, is an error at its place.
 
 use std::collections::HashMap;
+use std::rc::Rc;
 
 use crate::cot::ast;
 use crate::cot::ast::BinaryOperator;
 use crate::cot::check::Checker;
 use crate::cot::check::block::Want;
-use crate::cot::check::convert::{Value, make, round_float};
+use crate::cot::check::convert::{Value, make};
 use crate::cot::check::operator::compare_operator;
 use crate::cot::source::Span;
 use crate::cot::typed::{
-    ArithmeticOperator, Block, CompoundOperator, Condition, Conversion, Expression, ExpressionKind, LocalId, LoopId,
-    Place, PlaceKind, Sequence, StatementKind,
+    ArithmeticOperator, Block, CompoundOperator, Condition, Expression, ExpressionKind, InterpolationPart, LocalId,
+    LoopId, Pattern, Place, PlaceKind, Sequence, StatementKind, Switch, SwitchSubject,
 };
 use crate::cot::types::{Type, TypeId};
 
@@ -30,7 +31,7 @@ enum Stop {
 
 type Run<T> = Result<T, Stop>;
 
-/// What locals hold: constant expressions, and arrays of those.
+/// What locals hold.
 #[derive(Default)]
 struct Frame {
     locals: HashMap<LocalId, Expression>,
@@ -115,7 +116,28 @@ impl<'a> Checker<'a> {
             }
             ExpressionKind::Convert { conversion, value } => {
                 let value = self.evaluate(value, frame)?;
-                self.run_conversion(*conversion, value, ty, span)?
+                let result = self.fold_conversion(*conversion, &value, ty, span);
+                result.ok_or(Stop::Failed(span, "this conversion needs the program to run".to_owned()))?
+            }
+            ExpressionKind::Builtin { builtin, arguments } => {
+                let arguments: Run<Vec<_>> = arguments.iter().map(|it| self.evaluate(it, frame)).collect();
+                let result = self.fold_builtin(*builtin, &arguments?, ty, span);
+                result.ok_or(Stop::Failed(span, "it needs the program to run".to_owned()))?
+            }
+            ExpressionKind::Interpolate(parts) => self.run_interpolation(parts, ty, span, frame)?,
+            ExpressionKind::Slice { base, start, end } => match &**base {
+                Sequence::Slice(base) => self.run_slice(base, start.as_deref(), end.as_deref(), expr, frame)?,
+                Sequence::Array(_) => return fail(span, "slices of arrays are not known"),
+            },
+            ExpressionKind::Switch(switch) => self.run_switch(switch, span, frame)?,
+            ExpressionKind::Struct(fields) => {
+                let fields: Run<Vec<_>> =
+                    fields.iter().map(|(index, field)| Ok((*index, self.evaluate(field, frame)?))).collect();
+                make(ExpressionKind::Struct(fields?), ty, span)
+            }
+            ExpressionKind::Tuple(items) => {
+                let items: Run<Vec<_>> = items.iter().map(|item| self.evaluate(item, frame)).collect();
+                make(ExpressionKind::Tuple(items?), ty, span)
             }
             ExpressionKind::Block(block) => self.run_block(block, frame)?,
             ExpressionKind::If { condition, then, otherwise } => match &**condition {
@@ -146,7 +168,12 @@ impl<'a> Checker<'a> {
                 let element = self.zero(element, span)?;
                 ExpressionKind::Array(vec![element; length as usize])
             }
-            _ => return fail(span, "only numbers, bools, strings and arrays of those are known"),
+            Type::Struct(id) => {
+                let fields: Vec<TypeId> = self.types.structs[id.0 as usize].fields.iter().map(|it| it.ty).collect();
+                let zeros = fields.into_iter().enumerate().map(|(index, ty)| Ok((index, self.zero(ty, span)?)));
+                ExpressionKind::Struct(zeros.collect::<Run<_>>()?)
+            }
+            _ => return fail(span, "only numbers, bools, strings, and arrays and structs of those are known"),
         };
         Ok(make(kind, ty, span))
     }
@@ -159,32 +186,129 @@ impl<'a> Checker<'a> {
     }
 
     fn load(&mut self, place: &Place, frame: &mut Frame) -> Run<Expression> {
+        if let PlaceKind::SliceElement { slice, index } = &place.kind {
+            return self.load_byte(slice, index, place, frame);
+        }
         let indices = self.path(place, frame)?;
-        if let (root, None) = root_of(place) {
-            return match root {
-                PlaceKind::Temporary(inner) => {
-                    let mut value = self.evaluate(inner, frame)?;
-                    follow(&mut value, &indices, place.span).cloned()
+        match root_of(place) {
+            PlaceKind::Temporary(inner) => {
+                let mut value = self.evaluate(inner, frame)?;
+                follow(&mut value, &indices, place.span).cloned()
+            }
+            PlaceKind::Local(local) => match frame.locals.get_mut(local) {
+                Some(value) => follow(value, &indices, place.span).cloned(),
+                None => fail(place.span, "this variable is not known"),
+            },
+            _ => fail(place.span, "this variable is not known"),
+        }
+    }
+
+    fn load_byte(
+        &mut self,
+        text: &Expression,
+        index: &Expression,
+        place: &Place,
+        frame: &mut Frame,
+    ) -> Run<Expression> {
+        let (text, index) = (self.evaluate(text, frame)?, self.evaluate(index, frame)?);
+        let (ExpressionKind::String(id), ExpressionKind::Int(index)) = (text.kind, index.kind) else {
+            return fail(place.span, "this element is not known");
+        };
+        let text = &self.strings[id.0 as usize];
+        match usize::try_from(index).ok().and_then(|index| text.get(index)) {
+            Some(byte) => Ok(make(ExpressionKind::Int((*byte).into()), place.ty, place.span)),
+            None => fail(place.span, &format!("index {index} is out of range with length {}", text.len())),
+        }
+    }
+
+    /// A part of a string.
+    fn run_slice(
+        &mut self,
+        base: &Expression,
+        start: Option<&Expression>,
+        end: Option<&Expression>,
+        whole: &Expression,
+        frame: &mut Frame,
+    ) -> Run<Expression> {
+        let ExpressionKind::String(id) = self.evaluate(base, frame)?.kind else {
+            return fail(whole.span, "this slice is not known");
+        };
+        let text = self.strings[id.0 as usize].clone();
+        let mut bound = |it: &mut Self, bound: Option<&Expression>, default: usize| match bound {
+            None => Ok(default),
+            Some(bound) => match it.evaluate(bound, frame)?.kind {
+                ExpressionKind::Int(number) => Ok(usize::try_from(number).unwrap_or(usize::MAX)),
+                _ => fail(bound.span, "this bound is not known"),
+            },
+        };
+        let (start, end) = (bound(self, start, 0)?, bound(self, end, text.len())?);
+        match text.get(start..end) {
+            Some(part) => {
+                let part = self.string(&Rc::from(part));
+                Ok(make(ExpressionKind::String(part), whole.ty, whole.span))
+            }
+            None => fail(whole.span, &format!("the bounds are out of range with length {}", text.len())),
+        }
+    }
+
+    fn run_interpolation(
+        &mut self,
+        parts: &[InterpolationPart],
+        ty: TypeId,
+        span: Span,
+        frame: &mut Frame,
+    ) -> Run<Expression> {
+        let mut bytes = Vec::new();
+        for part in parts {
+            match part {
+                InterpolationPart::Text(id) => bytes.extend(&*self.strings[id.0 as usize]),
+                InterpolationPart::Value(value) => {
+                    let value = self.evaluate(value, frame)?;
+                    let shown = self.append_shown(&value, &mut bytes);
+                    shown.ok_or(Stop::Failed(value.span, "this value is not known".to_owned()))?;
                 }
-                _ => fail(place.span, "this variable is not known"),
-            };
+            }
         }
-        let (_, Some(local)) = root_of(place) else { return fail(place.span, "this variable is not known") };
-        match frame.locals.get_mut(&local) {
-            Some(value) => follow(value, &indices, place.span).cloned(),
-            None => fail(place.span, "this variable is not known"),
+        let id = self.string(&bytes.into());
+        Ok(make(ExpressionKind::String(id), ty, span))
+    }
+
+    fn run_switch(&mut self, switch: &Switch, span: Span, frame: &mut Frame) -> Run<Expression> {
+        let SwitchSubject::Value(subject) = &switch.subject else { return fail(span, "unions are not known") };
+        let subject = self.evaluate(subject, frame)?.kind;
+        let fits = |pattern: &Pattern| match (pattern, &subject) {
+            (Pattern::Range(first, last), ExpressionKind::Int(number)) => (first..=last).contains(&number),
+            (Pattern::Range(first, last), ExpressionKind::Bool(value)) => (first..=last).contains(&&i128::from(*value)),
+            (Pattern::String(wanted), ExpressionKind::String(id)) => wanted == id,
+            _ => false,
+        };
+        for arm in &switch.arms {
+            let is_it = arm.patterns.is_empty() || arm.patterns.iter().any(fits);
+            if is_it && arm.guard.as_ref().map_or(Ok(true), |guard| self.truth(guard, frame))? {
+                return self.evaluate(&arm.body, frame);
+            }
         }
+        Ok(make(ExpressionKind::Void, TypeId::VOID, span))
     }
 
     /// Indices from the root of a place to it.
     fn path(&mut self, place: &Place, frame: &mut Frame) -> Run<Vec<usize>> {
-        let PlaceKind::ArrayElement { base, index, .. } = &place.kind else { return Ok(Vec::new()) };
-        let mut indices = self.path(base, frame)?;
-        match self.evaluate(index, frame)?.kind {
-            ExpressionKind::Int(number) => indices.push(usize::try_from(number).unwrap_or(usize::MAX)),
-            _ => return fail(place.span, "this index is not known"),
+        match &place.kind {
+            PlaceKind::Field { base, index } => {
+                let mut indices = self.path(base, frame)?;
+                indices.push(*index);
+                Ok(indices)
+            }
+            PlaceKind::ArrayElement { base, index, .. } => {
+                let mut indices = self.path(base, frame)?;
+                match self.evaluate(index, frame)?.kind {
+                    ExpressionKind::Int(number) => indices.push(usize::try_from(number).unwrap_or(usize::MAX)),
+                    _ => return fail(place.span, "this index is not known"),
+                }
+                Ok(indices)
+            }
+            _ => Ok(Vec::new()),
         }
-        Ok(indices)
     }
 
     fn run_block(&mut self, block: &Block, frame: &mut Frame) -> Run<Expression> {
@@ -238,9 +362,8 @@ impl<'a> Checker<'a> {
                     }
                 }
             }
-            StatementKind::ForEach { id, index, element, subject: Sequence::Array(place), body } => {
-                let array = self.load(place, frame)?;
-                let ExpressionKind::Array(items) = array.kind else { return fail(span, "this array is not known") };
+            StatementKind::ForEach { id, index, element, subject, body } => {
+                let items = self.elements(subject, span, frame)?;
                 for (position, item) in items.into_iter().enumerate() {
                     if let Some(index) = index {
                         frame.locals.insert(*index, self.integer(position as i128, span).expr);
@@ -254,6 +377,22 @@ impl<'a> Checker<'a> {
             _ => return fail(span, "this statement needs the program to run"),
         }
         Ok(())
+    }
+
+    /// What a loop goes over: the elements of an array, the bytes of a string.
+    fn elements(&mut self, subject: &Sequence, span: Span, frame: &mut Frame) -> Run<Vec<Expression>> {
+        let value = match subject {
+            Sequence::Array(place) => self.load(place, frame)?,
+            Sequence::Slice(value) => self.evaluate(value, frame)?,
+        };
+        match value.kind {
+            ExpressionKind::Array(items) => Ok(items),
+            ExpressionKind::String(id) => {
+                let bytes = self.strings[id.0 as usize].iter();
+                Ok(bytes.map(|byte| make(ExpressionKind::Int((*byte).into()), TypeId::U8, span)).collect())
+            }
+            _ => fail(span, "what is looped over is not known"),
+        }
     }
 
     /// One turn of a loop; false if it is to end.
@@ -270,10 +409,10 @@ impl<'a> Checker<'a> {
 
     fn store(&mut self, place: &Place, value: Expression, frame: &mut Frame) -> Run<()> {
         let indices = self.path(place, frame)?;
-        let (_, Some(local)) = root_of(place) else {
+        let PlaceKind::Local(local) = root_of(place) else {
             return fail(place.span, "only variables of the block can be set");
         };
-        match frame.locals.get_mut(&local) {
+        match frame.locals.get_mut(local) {
             Some(root) => *follow(root, &indices, place.span)? = value,
             None => return fail(place.span, "only variables of the block can be set"),
         }
@@ -316,45 +455,36 @@ impl<'a> Checker<'a> {
             _ => fail(span, "these values are not known"),
         }
     }
-
-    fn run_conversion(&mut self, conversion: Conversion, value: Expression, ty: TypeId, span: Span) -> Run<Expression> {
-        let target = self.types.get(ty).clone();
-        let kind = match (conversion, value.kind, target) {
-            (Conversion::ResizeInt, ExpressionKind::Int(number), _) => ExpressionKind::Int(self.wrap(number, ty)),
-            (Conversion::Reinterpret, kind @ ExpressionKind::Int(_), _) => kind,
-            (Conversion::BoolToInt, ExpressionKind::Bool(value), _) => ExpressionKind::Int(i128::from(value)),
-            (Conversion::IntToFloat, ExpressionKind::Int(number), Type::Float { bits }) => {
-                ExpressionKind::Float(if bits == 32 { f64::from(number as f32) } else { number as f64 })
-            }
-            (Conversion::ResizeFloat, ExpressionKind::Float(number), Type::Float { bits }) => {
-                ExpressionKind::Float(round_float(number, bits))
-            }
-            _ => return fail(span, "this conversion needs the program to run"),
-        };
-        Ok(make(kind, ty, span))
-    }
 }
 
 fn fail<T>(span: Span, message: &str) -> Run<T> {
     Err(Stop::Failed(span, message.to_owned()))
 }
 
-/// What a place of elements is a part of, and the local if it is one.
-fn root_of(place: &Place) -> (&PlaceKind, Option<LocalId>) {
+/// What a place of elements and fields is a part of.
+fn root_of(place: &Place) -> &PlaceKind {
     match &place.kind {
-        PlaceKind::ArrayElement { base, .. } => root_of(base),
-        PlaceKind::Local(local) => (&place.kind, Some(*local)),
-        other => (other, None),
+        PlaceKind::ArrayElement { base, .. } | PlaceKind::Field { base, .. } => root_of(base),
+        other => other,
     }
 }
 
-/// The element at the end of a path.
+/// The element or field at the end of a path.
 fn follow<'e>(mut value: &'e mut Expression, indices: &[usize], span: Span) -> Run<&'e mut Expression> {
     for index in indices {
-        let ExpressionKind::Array(items) = &mut value.kind else { return fail(span, "this array is not known") };
-        let length = items.len();
-        match items.get_mut(*index) {
-            Some(item) => value = item,
+        let (part, length) = match &mut value.kind {
+            ExpressionKind::Array(items) | ExpressionKind::Tuple(items) => {
+                let length = items.len();
+                (items.get_mut(*index), length)
+            }
+            ExpressionKind::Struct(fields) => {
+                let length = fields.len();
+                (fields.iter_mut().find(|field| field.0 == *index).map(|field| &mut field.1), length)
+            }
+            _ => return fail(span, "this value is not known"),
+        };
+        match part {
+            Some(part) => value = part,
             None => return fail(span, &format!("index {index} is out of range with length {length}")),
         }
     }

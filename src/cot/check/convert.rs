@@ -249,6 +249,10 @@ impl<'a> Checker<'a> {
             (Type::Tuple(elements), Type::Tuple(wanted)) if elements.len() == wanted.len() => {
                 self.coerce_tuple(value, &wanted, target)
             }
+            (Type::Function { .. }, Type::Function { .. }) => match value.expr.kind {
+                ExpressionKind::Function(id) => self.by_value(id, target, value.expr.span).ok_or(value),
+                _ => Err(value),
+            },
             (_, Type::Pointer(to)) if to == from && self.may_pass_by_reference(from) => {
                 Ok(self.address_of_value(value.expr, target))
             }
@@ -263,7 +267,7 @@ impl<'a> Checker<'a> {
     }
 
     /// Rule 2 of section 22: in `@safe` files structs and their pointers stand for each other.
-    fn may_pass_by_reference(&self, ty: TypeId) -> bool {
+    pub(super) fn may_pass_by_reference(&self, ty: TypeId) -> bool {
         let file = self.bodies.last().map(|body| body.env.file);
         matches!(self.types.get(ty), Type::Struct(_)) && file.is_some_and(|file| self.is_safe(file))
     }

@@ -84,7 +84,7 @@ impl<'a> Checker<'a> {
             ExprKind::Comptime(block) => self.check_comptime(block, expected, span),
             ExprKind::If(it) => self.check_if(it, want, span),
             ExprKind::Switch(it) => self.check_switch(it, want, span),
-            ExprKind::Closure(it) => self.check_closure(it, span),
+            ExprKind::Closure(it) => self.check_closure(it, expected, span),
             ExprKind::Builtin { name, arguments } => self.check_builtin(name, arguments, expected, span),
             ExprKind::Return(value) => self.check_return(value.as_deref(), span),
             ExprKind::Break(label) => self.check_leave(label.as_ref(), true, span),
@@ -100,6 +100,9 @@ impl<'a> Checker<'a> {
         ty: TypeId,
         span: Span,
     ) -> Value {
+        if let Some(known) = self.fold_builtin(builtin, &arguments, ty, span) {
+            return known.into();
+        }
         make(ExpressionKind::Builtin { builtin, arguments }, ty, span).into()
     }
 
@@ -485,8 +488,13 @@ impl<'a> Checker<'a> {
             return self.erroneous(span);
         };
         frame.is_left |= is_break;
-        let id = frame.id;
-        let kind = if is_break { ExpressionKind::Break(id) } else { ExpressionKind::Continue(id) };
+        frame.is_continued |= !is_break;
+        let kind = match is_break {
+            true => ExpressionKind::Break(frame.id),
+            // A copy of an unrolled body has no next turn.
+            false if frame.turn != frame.id => ExpressionKind::Break(frame.turn),
+            false => ExpressionKind::Continue(frame.id),
+        };
         make(kind, TypeId::NO_RETURN, span).into()
     }
 }

@@ -12,7 +12,10 @@ use crate::cot::check::instance::{Signature, SignatureParam};
 use crate::cot::check::{Build, Checker};
 use crate::cot::diagnostic::{Code, Diagnostic};
 use crate::cot::source::Span;
-use crate::cot::typed::{Block, Capture, ExpressionKind, FunctionId, Test};
+use crate::cot::typed::{
+    Block, Callee, Capture, Expression, ExpressionKind, FunctionId, Local, LocalId, Ownership, Place, PlaceKind,
+    Statement, StatementKind, Test,
+};
 use crate::cot::types::{Type, TypeId};
 
 impl<'a> Checker<'a> {
@@ -177,11 +180,19 @@ impl<'a> Checker<'a> {
     }
 
     /// `fn(x: T) R { … }` as a value (section 13).
-    pub(super) fn check_closure(&mut self, it: &'a ast::Closure, span: Span) -> Value {
+    pub(super) fn check_closure(&mut self, it: &'a ast::Closure, expected: Option<TypeId>, span: Span) -> Value {
         let env = self.env();
+        let wanted = match expected.map(|ty| self.types.get(ty)) {
+            Some(Type::Function { params, .. }) => params.clone(),
+            _ => Vec::new(),
+        };
         let mut params = Vec::new();
-        for param in &it.params {
-            let ty = self.resolve_type(&param.ty, &env);
+        for (index, param) in it.params.iter().enumerate() {
+            let mut ty = self.resolve_type(&param.ty, &env);
+            // Functions of other files may want the struct itself.
+            if self.is_safe(env.file) && wanted.get(index) != Some(&ty) {
+                ty = self.by_reference(ty, &param.ty, &env);
+            }
             if let Some(default) = &param.default {
                 self.type_error(default.span, "parameters of closures have no defaults");
             }
@@ -206,6 +217,53 @@ impl<'a> Checker<'a> {
         let has_captures = !self.functions[function.0 as usize].captures.is_empty();
         let kind = if has_captures { ExpressionKind::Closure(function) } else { ExpressionKind::Function(function) };
         make(kind, ty, span).into()
+    }
+
+    /// A function that takes pointers to structs, as one that takes the structs: functions of `@safe` files where others want values.
+    pub(super) fn by_value(&mut self, function: FunctionId, ty: TypeId, span: Span) -> Option<Expression> {
+        let Type::Function { params: wanted, result } = self.types.get(ty).clone() else { return None };
+        let signature = self.signatures[function.0 as usize].clone();
+        if signature.params.len() != wanted.len() || signature.result != result {
+            return None;
+        }
+        let mut locals = Vec::new();
+        let mut arguments = Vec::new();
+        for (index, (param, wanted)) in signature.params.iter().zip(&wanted).enumerate() {
+            let is_behind = *self.types.get(param.ty) == Type::Pointer(*wanted) && self.may_pass_by_reference(*wanted);
+            if !is_behind && param.ty != *wanted {
+                return None;
+            }
+            let place = Place { kind: PlaceKind::Local(LocalId(index as u32)), ty: *wanted, span };
+            arguments.push(match is_behind {
+                true => make(ExpressionKind::AddressOf(Box::new(place)), param.ty, span),
+                false => make(ExpressionKind::Load(Box::new(place)), *wanted, span),
+            });
+            locals.push(Local {
+                name: param.name.to_string(),
+                ty: *wanted,
+                ownership: Ownership::ByType,
+                destructor: None,
+                address_taken: is_behind,
+                modified: is_behind,
+            });
+        }
+        let params = signature.params.iter().zip(&wanted);
+        let params = params.map(|(param, ty)| SignatureParam { name: param.name.clone(), ty: *ty, default: None });
+        let own = Signature {
+            name: format!("{} by value", signature.name),
+            params: params.collect(),
+            result,
+            env: signature.env.clone(),
+        };
+        let id = self.new_function(&Rc::new(own), span);
+        let call = make(ExpressionKind::Call { callee: Callee::Function(function), arguments }, result, span);
+        let value = (!matches!(result, TypeId::VOID | TypeId::NO_RETURN)).then(|| Box::new(call.clone()));
+        let body = if value.is_some() { ExpressionKind::Return(value) } else { call.kind };
+        let body = make(body, if result == TypeId::VOID { result } else { TypeId::NO_RETURN }, span);
+        let statement = Statement { kind: StatementKind::Expression(body), span };
+        let of = &mut self.functions[id.0 as usize];
+        (of.locals, of.body) = (locals, Block { statements: vec![statement], value: None, end: span.end_point() });
+        Some(make(ExpressionKind::Function(id), ty, span))
     }
 
     /// The function `main` of the file that was named, if its type is right.

@@ -56,7 +56,7 @@ impl<'a> Checker<'a> {
         let ast = self.function_decls[id.0 as usize].ast;
         let function = self.new_function(&signature, ast.span);
         if ast.is_export {
-            self.functions[function.0 as usize].export = Some(ast.name.text.to_string());
+            self.functions[function.0 as usize].export = self.export_name(&ast.name);
         }
         self.depths.insert(function, depth);
         self.instances.insert(key, function);
@@ -64,6 +64,21 @@ impl<'a> Checker<'a> {
             self.queue.push_back((function, id));
         }
         function
+    }
+
+    /// The name under which a function is exported; `main` is so in any case.
+    fn export_name(&mut self, name: &ast::Name) -> Option<String> {
+        let known = self.functions.iter().find(|it| it.export.as_deref() == Some(&name.text)).map(|it| it.span);
+        if let Some(first) = known {
+            let diagnostic = Diagnostic::new(Code::Redefined, name.span, format!("'{}' is exported twice", name.text));
+            self.push_diagnostic(diagnostic.note_at(first, "first exported here"));
+            return None;
+        }
+        if matches!(&*name.text, "memory" | "_start" | "_initialize") {
+            self.report(Code::Redefined, name.span, format!("every module exports '{}' by itself", name.text));
+            return None;
+        }
+        (&*name.text != "main").then(|| name.text.to_string())
     }
 
     pub(super) fn new_function(&mut self, signature: &Rc<Signature<'a>>, span: Span) -> FunctionId {
@@ -107,7 +122,8 @@ impl<'a> Checker<'a> {
         let mut params = Vec::new();
         let self_type = env.params.iter().rev().find(|(name, _)| &**name == "Self").map(|(_, ty)| *ty);
         if let (true, Some(ty)) = (implicit_self, self_type) {
-            let ty = self.types.pointer(ty);
+            let is_struct = matches!(self.types.get(ty), Type::Struct(_));
+            let ty = if is_struct { self.types.pointer(ty) } else { ty };
             params.push(SignatureParam { name: Rc::from("self"), ty, default: None });
         }
         for param in &ast.params {
@@ -132,7 +148,7 @@ impl<'a> Checker<'a> {
     }
 
     /// Rule 1 of section 22: a parameter declared as a struct is a pointer to it.
-    fn by_reference(&mut self, ty: TypeId, written: &ast::TypeExpr, env: &Env) -> TypeId {
+    pub(super) fn by_reference(&mut self, ty: TypeId, written: &ast::TypeExpr, env: &Env) -> TypeId {
         let is_param = match &written.kind {
             ast::TypeExprKind::Named { path, arguments } if arguments.is_empty() => {
                 env.params.iter().any(|(name, _)| *name == path[0].text && &**name != "Self")
@@ -231,7 +247,8 @@ impl<'a> Checker<'a> {
 
     fn can_cross(&self, ty: TypeId, is_param: bool) -> bool {
         match self.types.get(ty) {
-            Type::Int { .. } | Type::Float { .. } | Type::Bool | Type::Pointer(_) | Type::Erroneous => true,
+            Type::Int { .. } | Type::Float { .. } | Type::Bool | Type::Enum(_) => true,
+            Type::Pointer(_) | Type::Erroneous => true,
             Type::Optional(of) => self.types.is_pointer(*of),
             Type::Slice(_) => is_param,
             _ => false,

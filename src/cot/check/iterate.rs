@@ -9,7 +9,7 @@ use crate::cot::check::body::{Binding, Mutability};
 use crate::cot::check::convert::{Untyped, as_block, make};
 use crate::cot::diagnostic::Code;
 use crate::cot::source::Span;
-use crate::cot::typed::{Block, Expression, ExpressionKind, Sequence, Statement, StatementKind};
+use crate::cot::typed::{Block, Condition, Expression, ExpressionKind, LoopId, Sequence, Statement, StatementKind};
 use crate::cot::types::{Type, TypeId};
 
 /// How often an `inline for` is unrolled at most.
@@ -23,11 +23,10 @@ impl<'a> Checker<'a> {
             }
             return if it.is_inline { self.check_inline_for(it, span) } else { self.check_for_range(it) };
         }
-        if it.is_inline {
-            self.type_error(it.subject.span, "'inline for' needs a range of constants");
-            return None;
-        }
         let subject = self.check_settled(&it.subject);
+        if it.is_inline {
+            return self.check_inline_for_each(it, subject, span);
+        }
         let subject = match self.types.get(self.behind_pointers(subject.ty)) {
             Type::Array { .. } | Type::Slice(_) => self.auto_dereference(subject),
             _ => subject,
@@ -106,25 +105,61 @@ impl<'a> Checker<'a> {
         let ty = start.ty;
         let (ExpressionKind::Int(first), ExpressionKind::Int(end)) = (start.kind, end.kind) else {
             self.type_error(it.subject.span, "'inline for' needs a range of constants");
+            self.check_body_only(it);
             return None;
         };
         if end - first > MAX_UNROLLED {
             self.type_error(it.subject.span, format!("'inline for' is unrolled {MAX_UNROLLED} times at most"));
             return None;
         }
-        let loops = std::mem::take(&mut self.body().loops);
+        let number = |number| make(ExpressionKind::Int(number), ty, it.first.span);
+        let turns = (first..end).map(|value| vec![(&it.first, number(value))]).collect();
+        Some(self.unroll(it, turns, span))
+    }
+
+    /// The same for each element of an array of constants.
+    fn check_inline_for_each(&mut self, it: &'a ast::For, subject: Expression, span: Span) -> Option<StatementKind> {
+        let items = match subject.kind {
+            ExpressionKind::Array(items) if items.iter().all(Self::is_known) => items,
+            _ => {
+                if subject.ty != TypeId::ERRONEOUS {
+                    self.type_error(it.subject.span, "'inline for' needs a range or an array of constants");
+                }
+                self.check_body_only(it);
+                return None;
+            }
+        };
+        let turns = items.into_iter().enumerate().map(|(index, item)| match &it.second {
+            None => vec![(&it.first, item)],
+            Some(second) => vec![(&it.first, self.integer(index as i128, it.first.span).expr), (second, item)],
+        });
+        let turns = turns.collect();
+        Some(self.unroll(it, turns, span))
+    }
+
+    /// Copies of a body, each with constants of its own.
+    fn unroll(&mut self, it: &'a ast::For, turns: Vec<Vec<(&'a Name, Expression)>>, span: Span) -> StatementKind {
+        let id = self.new_loop(it.label.as_ref());
         let mut statements = Vec::new();
-        for number in first..end {
+        for constants in turns {
+            let turn = self.new_loop_id();
+            if let Some(frame) = self.body().loops.last_mut() {
+                (frame.turn, frame.is_continued) = (turn, false);
+            }
             self.open_scope();
-            let value = make(ExpressionKind::Int(number), ty, it.first.span);
-            self.bind(&it.first, Binding::Constant(Rc::new(value.into())));
+            for (name, value) in constants {
+                self.bind(name, Binding::Constant(Rc::new(value.into())));
+            }
             let body = self.check_block(&it.body, Want::Discard);
             self.close_scope();
-            statements.push(Statement { kind: StatementKind::Expression(body.expr), span });
+            let copy = Statement { kind: StatementKind::Expression(body.expr), span };
+            let is_continued = self.body().loops.last().is_some_and(|frame| frame.is_continued);
+            statements.push(if is_continued { once(turn, vec![copy], span) } else { copy });
         }
-        self.body().loops = loops;
+        let is_left = self.body().loops.pop().is_some_and(|frame| frame.is_left);
+        let statements = if is_left { vec![once(id, statements, span)] } else { statements };
         let block = Block { statements, value: None, end: span.end_point() };
-        Some(StatementKind::Expression(make(ExpressionKind::Block(block), TypeId::VOID, span)))
+        StatementKind::Expression(make(ExpressionKind::Block(block), TypeId::VOID, span))
     }
 
     /// `List`: `len`, `get`. `Set`: `len`, `at`. `Map`: `len`, `keyAt`, and `valueAt` for a second variable.
@@ -198,4 +233,13 @@ impl<'a> Checker<'a> {
             Some(second) => vec![(&it.first, None), (second, Some(element))],
         }
     }
+}
+
+/// Statements that a `break` can leave.
+fn once(id: LoopId, mut statements: Vec<Statement>, span: Span) -> Statement {
+    let leave = make(ExpressionKind::Break(id), TypeId::NO_RETURN, span);
+    statements.push(Statement { kind: StatementKind::Expression(leave), span });
+    let body = Block { statements, value: None, end: span.end_point() };
+    let condition = Condition::Bool(make(ExpressionKind::Bool(true), TypeId::BOOL, span));
+    Statement { kind: StatementKind::While { id, condition, step: None, body }, span }
 }

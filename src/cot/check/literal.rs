@@ -71,6 +71,11 @@ impl<'a> Checker<'a> {
             (Some(ty), _) => self.type_argument(ty, &env),
             (None, Some(expected)) => {
                 let ty = self.innermost(expected);
+                // Rule 2 of section 22: a struct stands for a pointer to it.
+                let ty = match *self.types.get(ty) {
+                    Type::Pointer(to) if self.may_pass_by_reference(to) => to,
+                    _ => ty,
+                };
                 if fields.is_empty() {
                     return make(ExpressionKind::Zero, ty, span).into();
                 }

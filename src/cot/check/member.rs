@@ -145,6 +145,12 @@ impl<'a> Checker<'a> {
                 let fields = &self.types.structs[id.0 as usize].fields;
                 let index = fields.iter().position(|field| *field.name == **name)?;
                 let ty = fields[index].ty;
+                if let ExpressionKind::Struct(values) = &base.kind
+                    && Self::is_known(base)
+                    && let Some((_, value)) = values.iter().find(|value| value.0 == index)
+                {
+                    return Some(Expression { span, ..value.clone() }.into());
+                }
                 let base = Box::new(self.place_of(base.clone()));
                 let place = Place { kind: PlaceKind::Field { base, index }, ty, span };
                 Some(make(ExpressionKind::Load(Box::new(place)), ty, span).into())
@@ -234,6 +240,9 @@ impl<'a> Checker<'a> {
         let base = self.check_settled(base);
         let base = self.auto_dereference(base);
         let index = self.check_index_value(index);
+        if let Some(element) = self.known_element(&base, &index, span) {
+            return element.into();
+        }
         match self.types.get(base.ty).clone() {
             Type::Array { element, length } => {
                 let in_range = matches!(index.kind, ExpressionKind::Int(at) if (0..i128::from(length)).contains(&at));
@@ -253,6 +262,22 @@ impl<'a> Checker<'a> {
                 self.report(Code::InvalidOperation, span, format!("'{name}' has no elements to index"));
                 self.erroneous(span)
             }
+        }
+    }
+
+    /// An element of a constant string or array.
+    fn known_element(&self, base: &Expression, index: &Expression, span: Span) -> Option<Expression> {
+        let ExpressionKind::Int(index) = index.kind else { return None };
+        let index = usize::try_from(index).ok()?;
+        match &base.kind {
+            ExpressionKind::String(id) => {
+                let byte = *self.strings[id.0 as usize].get(index)?;
+                Some(make(ExpressionKind::Int(byte.into()), TypeId::U8, span))
+            }
+            ExpressionKind::Array(items) if Self::is_known(base) => {
+                Some(Expression { span, ..items.get(index)?.clone() })
+            }
+            _ => None,
         }
     }
 

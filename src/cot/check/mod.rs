@@ -11,6 +11,8 @@ mod arithmetic;
 
 mod assertion;
 
+mod atomic;
+
 mod block;
 
 mod body;
@@ -20,6 +22,8 @@ mod builtin;
 mod call;
 
 mod comptime;
+
+mod compute;
 
 mod constant;
 
@@ -44,6 +48,8 @@ mod method;
 mod name;
 
 mod operator;
+
+mod reflect;
 
 mod statement;
 
@@ -139,6 +145,8 @@ struct Checker<'a> {
     /// Of functions, at the same index.
     signatures: Vec<Rc<Signature<'a>>>,
     extern_bindings: HashMap<FunctionDeclId, ExternBinding<'a>>,
+    /// Types of what `@typeInfo` tells, by name and last field.
+    informations: HashMap<(String, TypeId), TypeId>,
     /// Functions whose bodies are still to be checked.
     queue: VecDeque<(FunctionId, FunctionDeclId)>,
     /// Of what is being checked.
@@ -188,6 +196,7 @@ impl<'a> Checker<'a> {
             instances: HashMap::new(),
             signatures: Vec::new(),
             extern_bindings: HashMap::new(),
+            informations: HashMap::new(),
             queue: VecDeque::new(),
             instance_depth: 0,
             gave_up_instances: false,

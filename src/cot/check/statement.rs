@@ -118,7 +118,7 @@ impl<'a> Checker<'a> {
             Some(ty) => self.coerce(value, ty).into(),
             None => value,
         };
-        if it.is_const && Self::is_constant(&value.expr) {
+        if it.is_const && self.is_compile_time(&value.expr) {
             self.bind(name, Binding::Constant(Rc::new(value)));
             return false;
         }

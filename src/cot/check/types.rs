@@ -51,7 +51,12 @@ impl<'a> Checker<'a> {
                 }
             }
             TypeExprKind::Function { params, result } => {
-                let params = params.iter().map(|param| self.resolve_type(param, env)).collect();
+                let is_safe = self.is_safe(env.file);
+                let mut param_type = |param: &'a TypeExpr| {
+                    let ty = self.resolve_type(param, env);
+                    if is_safe { self.by_reference(ty, param, env) } else { ty }
+                };
+                let params = params.iter().map(&mut param_type).collect();
                 let result = result.as_ref().map_or(TypeId::VOID, |result| self.resolve_type(result, env));
                 self.types.intern(Type::Function { params, result })
             }

@@ -82,7 +82,7 @@ impl<'a> Checker<'a> {
             Some(ty) => self.coerce(value, ty).into(),
             None => value,
         };
-        if ast.is_const && Self::is_constant(&value.expr) {
+        if ast.is_const && self.is_compile_time(&value.expr) {
             self.bodies.pop();
             return VariableState::Constant(Rc::new(value));
         }

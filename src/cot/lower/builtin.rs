@@ -182,6 +182,8 @@ impl<'p> Body<'_, 'p> {
                 self.b.jump(done);
                 self.b.switch_to(done);
             }
+            // What `null` alone is.
+            (Type::Void, _) => self.static_text("null"),
             _ => {
                 let name = format!("<{}>", self.types().name(ty));
                 self.static_text(&name);

@@ -209,8 +209,8 @@ impl Lowering<'_> {
         let access = |ty| super::repr::scalar(&self.program.types, ty);
         match self.program.types.get(ty) {
             Type::Void | Type::NoReturn => vec![],
-            Type::Slice(_) => vec!["ptr", "i64"],
-            Type::Pointer(_) | Type::Optional(_) => vec!["ptr"],
+            Type::Slice(_) => vec!["anyptr", "i64"],
+            Type::Pointer(_) | Type::Optional(_) => vec!["anyptr"],
             _ => vec![match access(ty) {
                 Access::F32 => "f32",
                 Access::F64 => "f64",

@@ -5,7 +5,7 @@ use super::repr::scalar;
 use crate::cot::ir::numeric::Numeric;
 use crate::cot::ir::{Access, Type as WasmType, Value};
 use crate::cot::source::Span;
-use crate::cot::typed::{Expression, InterpolationPart, Sequence};
+use crate::cot::typed::{Expression, InterpolationPart, Place, PlaceKind, Sequence};
 use crate::cot::types::{Type, TypeId};
 
 impl<'p> Body<'_, 'p> {
@@ -17,6 +17,10 @@ impl<'p> Body<'_, 'p> {
         span: Span,
     ) -> Vec<Value> {
         let (element, address, length, capacity) = match base {
+            Sequence::Array(Place { kind: PlaceKind::Temporary(value), ty, .. }) => {
+                let (address, length) = self.buffer_of(value);
+                (self.element_type(*ty), address, length, length)
+            }
             Sequence::Array(place) => {
                 let (address, length) = self.sequence(base);
                 (self.element_type(place.ty), address, length, length)
@@ -39,6 +43,17 @@ impl<'p> Body<'_, 'p> {
         let length = self.b.numeric(Numeric::I64Sub, &[end, start]);
         let capacity = self.b.numeric(Numeric::I64Sub, &[capacity, start]);
         vec![at, length, capacity]
+    }
+
+    /// An array that lies nowhere yet goes to the heap: a slice of it may outlive the function.
+    fn buffer_of(&mut self, array: &'p Expression) -> (Value, Value) {
+        let Type::Array { length, .. } = *self.types().get(array.ty) else { unreachable!("it is an array") };
+        let size = self.lowering.size(array.ty);
+        let (metadata, size) = (self.b.i64(0), self.b.i64(i64::from(size)));
+        let address = self.prelude("alloc", vec![metadata, size])[0];
+        let base = self.narrow(address);
+        self.expr_into(array, Address { base, offset: 0 });
+        (base, self.b.i64(length as i64))
     }
 
     pub fn element_type(&self, ty: TypeId) -> TypeId {

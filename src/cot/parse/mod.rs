@@ -29,15 +29,11 @@ use crate::cot::token::{Token, TokenKind};
 
 /// The tree of a file, and what is wrong with its text (what the scanner found included).
 pub fn parse(file: FileId, source: &Source) -> (ast::File, Vec<Diagnostic>) {
-    parse_from(file, source, false)
+    parse_in(file, source, false)
 }
 
-/// The same for a file that is `@safe` even if it does not say so.
-pub fn parse_safe(file: FileId, source: &Source) -> (ast::File, Vec<Diagnostic>) {
-    parse_from(file, source, true)
-}
-
-fn parse_from(file: FileId, source: &Source, is_safe: bool) -> (ast::File, Vec<Diagnostic>) {
+/// The same for a file of a project that is `@safe` as a whole, or not.
+pub fn parse_in(file: FileId, source: &Source, is_safe: bool) -> (ast::File, Vec<Diagnostic>) {
     let Scanned { tokens, diagnostics, .. } = scan::scan(file, source);
     let mut parser = Parser {
         tokens: &tokens,

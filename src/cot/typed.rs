@@ -130,7 +130,7 @@ pub enum Ownership {
     ByType,
     /// Never counted: a variable of inferred type that got a raw pointer (`@ptrCast`, `@intToPtr`).
     Raw,
-    /// `weak var`: not counted; of type `?*T` or `*T`.
+    /// `weak var`, of type `?*T`: does not keep its object alive, and is null once that died. Its address is never taken.
     Weak,
 }
 

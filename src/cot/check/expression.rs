@@ -399,6 +399,7 @@ impl<'a> Checker<'a> {
 
     fn check_dereference(&mut self, base: &'a Expr, span: Span) -> Value {
         let value = self.check_settled(base);
+        let value = self.unwrap_weak(value);
         match *self.types.get(value.ty) {
             Type::Pointer(to) if !matches!(self.types.get(to), Type::Void) => {
                 let place = Place { kind: PlaceKind::Dereference(Box::new(value)), ty: to, span };

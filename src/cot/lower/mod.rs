@@ -62,8 +62,8 @@ enum FuncKey {
     Extern(ExternId),
     /// Of a host: module and name.
     Host(&'static str, &'static str),
-    /// Runs the destructor of an object and releases what it holds.
-    Destructor(TypeId),
+    /// Runs the destructor of an object.
+    Destructor(FunctionId),
     /// Releases what a closure object has captured.
     ClosureDestructor(FunctionId),
     /// Retains or releases all that a value in memory holds.
@@ -88,7 +88,7 @@ struct Lowering<'p> {
     globals: HashMap<GlobalId, u32>,
     closures: HashMap<FunctionId, u32>,
     table: HashMap<FuncId, u32>,
-    type_records: HashMap<FuncId, u32>,
+    type_records: HashMap<[Option<FuncId>; 2], u32>,
     places: HashMap<(u32, usize), u32>,
     tables: HashMap<Vec<u8>, u32>,
     /// Functions of the prelude: nothing in them is checked.
@@ -187,7 +187,7 @@ impl<'p> Lowering<'p> {
                 let kind = FuncKind::Import { module: (*module).to_owned(), name: (*name).to_owned() };
                 ((*name).to_owned(), runtime::host_signature(name), kind)
             }
-            FuncKey::Destructor(ty) => (format!("drop {}", program.types.name(*ty)), pointer_only(), pending),
+            FuncKey::Destructor(id) => (format!("drop {}", name_of(id)), pointer_only(), pending),
             FuncKey::ClosureDestructor(id) => (format!("drop {}", name_of(id)), pointer_only(), pending),
             FuncKey::RetainAll(ty) => (format!("retain {}", program.types.name(*ty)), pointer_only(), pending),
             FuncKey::ReleaseAll(ty) => (format!("release {}", program.types.name(*ty)), pointer_only(), pending),
@@ -206,7 +206,7 @@ impl<'p> Lowering<'p> {
             FuncKey::Function(id) => function::lower(self, *id, name, signature),
             FuncKey::Thunk(id) => self.lower_thunk(*id, name, signature),
             FuncKey::Extern(_) | FuncKey::Host(..) => return None,
-            FuncKey::Destructor(ty) => self.lower_destructor(*ty, name, signature),
+            FuncKey::Destructor(id) => self.lower_destructor(*id, name, signature),
             FuncKey::ClosureDestructor(id) => self.lower_closure_destructor(*id, name, signature),
             FuncKey::RetainAll(ty) => self.lower_count_all(*ty, name, signature, counting::Direction::Retain),
             FuncKey::ReleaseAll(ty) => self.lower_count_all(*ty, name, signature, counting::Direction::Release),
@@ -285,16 +285,22 @@ impl<'p> Lowering<'p> {
         index
     }
 
-    /// The record that the metadata of objects with this destructor refers to.
-    fn type_record(&mut self, destructor: FuncId) -> u32 {
-        if let Some(address) = self.type_records.get(&destructor) {
+    /// The record that the metadata of objects refers to: their destructor, and what releases their parts. 0 if there is neither.
+    fn type_record(&mut self, destructor: Option<FuncId>, release: Option<FuncId>) -> u32 {
+        let key = [destructor, release];
+        if let Some(address) = self.type_records.get(&key) {
             return *address;
         }
-        let index = self.table_index(destructor);
+        if key == [None, None] {
+            return 0;
+        }
         let mut record = [0; 16];
-        record[8..12].copy_from_slice(&index.to_le_bytes());
+        for (func, word) in key.into_iter().zip([8, 12]) {
+            let index = func.map_or(0, |func| self.table_index(func));
+            record[word..word + 4].copy_from_slice(&index.to_le_bytes());
+        }
         let address = self.place(&record, 8);
-        self.type_records.insert(destructor, address);
+        self.type_records.insert(key, address);
         address
     }
 

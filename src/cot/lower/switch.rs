@@ -2,6 +2,7 @@
 
 use super::branching::after_tag;
 use super::function::{Address, Body, Data, Operand};
+use super::place::Root;
 use super::repr::scalar;
 use super::scope::Join;
 use crate::cot::ir::numeric::Numeric;
@@ -33,7 +34,10 @@ impl<'p> Body<'_, 'p> {
                 Subject::Union { tag: values[0], place: None, ty: place.ty }
             }
             SwitchSubject::Union(place) => {
-                let address = self.memory_place(place);
+                // Guards run before all captures are made.
+                let has_guards = switch.arms.iter().any(|arm| arm.guard.is_some());
+                let root = if has_guards { Root::Held } else { Root::Borrowed };
+                let address = self.memory_place_in(place, root);
                 Subject::Union { tag: self.union_tag(address), place: Some(address), ty: place.ty }
             }
         };

@@ -42,6 +42,9 @@ pub(super) struct LoopFrame {
     pub id: LoopId,
     /// A `break` leaves it.
     pub is_left: bool,
+    /// Of an unrolled loop: what a `continue` leaves, a loop of one turn around each copy of the body.
+    pub turn: Option<LoopId>,
+    pub is_continued: bool,
 }
 
 pub(super) struct Body<'a> {
@@ -165,11 +168,16 @@ impl<'a> Checker<'a> {
     }
 
     pub(super) fn new_loop(&mut self, label: Option<&Name>) -> LoopId {
-        let body = self.body();
-        let id = LoopId(body.n_loops);
-        body.n_loops += 1;
-        body.loops.push(LoopFrame { label: label.map(|name| name.text.clone()), id, is_left: false });
+        let id = self.new_loop_id();
+        let label = label.map(|name| name.text.clone());
+        self.body().loops.push(LoopFrame { label, id, is_left: false, turn: None, is_continued: false });
         id
+    }
+
+    pub(super) fn new_loop_id(&mut self) -> LoopId {
+        let body = self.body();
+        body.n_loops += 1;
+        LoopId(body.n_loops - 1)
     }
 
     pub(super) fn local_type(&mut self, local: LocalId) -> TypeId {

@@ -486,8 +486,12 @@ impl<'a> Checker<'a> {
             return self.erroneous(span);
         };
         frame.is_left |= is_break;
-        let id = frame.id;
-        let kind = if is_break { ExpressionKind::Break(id) } else { ExpressionKind::Continue(id) };
+        frame.is_continued |= !is_break;
+        let kind = match frame.turn {
+            _ if is_break => ExpressionKind::Break(frame.id),
+            Some(turn) => ExpressionKind::Break(turn),
+            None => ExpressionKind::Continue(frame.id),
+        };
         make(kind, TypeId::NO_RETURN, span).into()
     }
 }

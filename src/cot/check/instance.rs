@@ -99,7 +99,7 @@ impl<'a> Checker<'a> {
         Env { params, ..env }
     }
 
-    fn signature(&mut self, id: FunctionDeclId, env: &Env, arguments: &[TypeId]) -> Rc<Signature<'a>> {
+    pub(super) fn signature(&mut self, id: FunctionDeclId, env: &Env, arguments: &[TypeId]) -> Rc<Signature<'a>> {
         let decl = &self.function_decls[id.0 as usize];
         let (ast, owner, implicit_self) = (decl.ast, decl.owner, decl.implicit_self);
         let n_owner = decl.owner_params.len().min(arguments.len());
@@ -132,7 +132,7 @@ impl<'a> Checker<'a> {
     }
 
     /// Rule 1 of section 22: a parameter declared as a struct is a pointer to it.
-    fn by_reference(&mut self, ty: TypeId, written: &ast::TypeExpr, env: &Env) -> TypeId {
+    pub(super) fn by_reference(&mut self, ty: TypeId, written: &ast::TypeExpr, env: &Env) -> TypeId {
         let is_param = match &written.kind {
             ast::TypeExprKind::Named { path, arguments } if arguments.is_empty() => {
                 env.params.iter().any(|(name, _)| *name == path[0].text && &**name != "Self")

@@ -9,7 +9,7 @@ use crate::cot::check::body::{Binding, Mutability};
 use crate::cot::check::convert::{Untyped, as_block, make};
 use crate::cot::diagnostic::Code;
 use crate::cot::source::Span;
-use crate::cot::typed::{Block, Expression, ExpressionKind, Sequence, Statement, StatementKind};
+use crate::cot::typed::{Block, Condition, Expression, ExpressionKind, LoopId, Sequence, Statement, StatementKind};
 use crate::cot::types::{Type, TypeId};
 
 /// How often an `inline for` is unrolled at most.
@@ -112,17 +112,25 @@ impl<'a> Checker<'a> {
             self.type_error(it.subject.span, format!("'inline for' is unrolled {MAX_UNROLLED} times at most"));
             return None;
         }
-        let loops = std::mem::take(&mut self.body().loops);
+        let id = self.new_loop(it.label.as_ref());
         let mut statements = Vec::new();
         for number in first..end {
+            let turn = self.new_loop_id();
+            let frame = self.body().loops.last_mut().expect("the loop was opened above");
+            (frame.turn, frame.is_continued) = (Some(turn), false);
             self.open_scope();
             let value = make(ExpressionKind::Int(number), ty, it.first.span);
             self.bind(&it.first, Binding::Constant(Rc::new(value.into())));
             let body = self.check_block(&it.body, Want::Discard);
             self.close_scope();
-            statements.push(Statement { kind: StatementKind::Expression(body.expr), span });
+            let is_continued = self.body().loops.last().is_some_and(|frame| frame.is_continued);
+            let body = Statement { kind: StatementKind::Expression(body.expr), span };
+            statements.push(if is_continued { once(turn, vec![body], span) } else { body });
         }
-        self.body().loops = loops;
+        let frame = self.body().loops.pop().expect("the loop was opened above");
+        if frame.is_left {
+            return Some(once(id, statements, span).kind);
+        }
         let block = Block { statements, value: None, end: span.end_point() };
         Some(StatementKind::Expression(make(ExpressionKind::Block(block), TypeId::VOID, span)))
     }
@@ -198,4 +206,13 @@ impl<'a> Checker<'a> {
             Some(second) => vec![(&it.first, None), (second, Some(element))],
         }
     }
+}
+
+/// Statements that can be left as a loop is.
+fn once(id: LoopId, mut statements: Vec<Statement>, span: Span) -> Statement {
+    let leave = make(ExpressionKind::Break(id), TypeId::NO_RETURN, span);
+    statements.push(Statement { kind: StatementKind::Expression(leave), span });
+    let condition = Condition::Bool(make(ExpressionKind::Bool(true), TypeId::BOOL, span));
+    let body = Block { statements, value: None, end: span.end_point() };
+    Statement { kind: StatementKind::While { id, condition, step: None, body }, span }
 }

@@ -12,6 +12,7 @@ mod check;
 mod convert;
 mod counting;
 mod data;
+mod decide;
 mod entry;
 mod expression;
 mod function;
@@ -128,18 +129,35 @@ pub fn lower(program: &Program, sources: &Sources, options: &LowerOptions) -> Re
     while let Some((func, key)) = lowering.work.pop() {
         let function = lowering.lower_key(&key);
         if let Some(function) = function {
+            if function.frame_size > 0 && lowering.module.stack_overflow.is_none() {
+                lowering.module.stack_overflow = Some(lowering.prelude("stackOverflow"));
+            }
             lowering.module.functions[func.0 as usize].kind = FuncKind::Defined(Box::new(function));
         }
-    }
-    if lowering.is_too_large {
-        let message = "the global variables and strings do not fit into a memory of 4 GiB".to_owned();
-        return Err(LowerError { message, span: None });
     }
     let dealloc = program.prelude.get("dealloc").map(|id| FuncKey::Function(*id));
     lowering.module.dealloc = dealloc.and_then(|key| lowering.funcs.get(&key).copied());
     lowering.module.data = std::mem::take(&mut lowering.statics.runs);
     lowering.module.data_end = lowering.statics.end.next_multiple_of(16);
+    let stack_size = stack_size(&lowering.module);
+    if lowering.is_too_large || u64::from(lowering.module.data_end) + stack_size > u64::from(u32::MAX - 0xffff) {
+        let message = "the variables and strings do not fit into a memory of 4 GiB".to_owned();
+        return Err(LowerError { message, span: None });
+    }
+    lowering.module.stack_size = stack_size as u32;
     Ok(lowering.module)
+}
+
+/// Bytes of the shadow stack: enough for each large frame once, so that a program without recursion never runs out of it, and for
+/// many small ones; but where that is too much, for the largest.
+fn stack_size(module: &Module) -> u64 {
+    const SMALL_FRAMES: u64 = 8 << 20;
+    const LARGE_FRAME: u64 = 64 << 10;
+    const MOST: u64 = 1 << 30;
+    let frames = module.defined().map(|function| u64::from(function.frame_size));
+    let large = frames.filter(|size| *size >= LARGE_FRAME);
+    let (all, largest) = large.fold((0, 0), |(all, largest), size| (all + size, size.max(largest)));
+    SMALL_FRAMES + all.min(largest.max(MOST)).next_multiple_of(16)
 }
 
 impl<'p> Lowering<'p> {

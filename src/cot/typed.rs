@@ -433,7 +433,7 @@ pub enum ExpressionKind {
     /// The payload of an error union; an error leaves the function with the error in its result, whose type is an error union too.
     Try(Box<Expression>),
     /// The payload of `value`, or `fallback`, in which `error` (if any) holds the error. If the node is of type `void`, the payload is
-    /// dropped.
+    /// dropped; if it is an error union of the payload, that is a success.
     Catch {
         value: Box<Expression>,
         error: Option<LocalId>,

@@ -289,11 +289,21 @@ impl<'p> Body<'_, 'p> {
         self.b.jump(join.block);
     }
 
-    /// An owned value of a type goes to the join, or nowhere if that wants none.
+    /// An owned value of a type goes to the join: as it is, as the success that is wanted there, or nowhere if that wants none.
     fn move_to(&mut self, join: &Join, ty: TypeId, operand: Operand) {
+        let is_wrapped = ty != join.ty && matches!(self.types().get(join.ty), Type::ErrorUnion { .. });
         match join.destination {
-            Some(to) => self.store(join.ty, to, &operand.data),
+            Some(to) if is_wrapped => {
+                let tag = self.b.i32(0);
+                self.b.store(Access::Pointer, to.base, to.offset, tag);
+                self.store(ty, after_tag(to), &operand.data);
+            }
+            Some(to) => self.store(ty, to, &operand.data),
             None if join.ty == TypeId::VOID => self.release_operand(ty, &operand.data),
+            None if is_wrapped => {
+                let operand = self.with_first(0, operand);
+                self.join_with(join, operand);
+            }
             None => self.join_with(join, operand),
         }
         self.b.jump(join.block);

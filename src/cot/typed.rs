@@ -130,7 +130,7 @@ pub enum Ownership {
     ByType,
     /// Never counted: a variable of inferred type that got a raw pointer (`@ptrCast`, `@intToPtr`).
     Raw,
-    /// `weak var`: not counted; of type `?*T` or `*T`.
+    /// `weak var`, of type `?*T`: does not keep its object alive, and is null once that died. Its address is never taken.
     Weak,
 }
 
@@ -433,7 +433,7 @@ pub enum ExpressionKind {
     /// The payload of an error union; an error leaves the function with the error in its result, whose type is an error union too.
     Try(Box<Expression>),
     /// The payload of `value`, or `fallback`, in which `error` (if any) holds the error. If the node is of type `void`, the payload is
-    /// dropped.
+    /// dropped; if it is an error union of the payload, that is a success.
     Catch {
         value: Box<Expression>,
         error: Option<LocalId>,

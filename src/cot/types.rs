@@ -233,6 +233,13 @@ impl Types {
         self.intern(Type::Slice(element))
     }
 
+    /// A type that stands for a type parameter: it has a name, and is equal to itself only.
+    pub fn opaque(&mut self, name: &str) -> TypeId {
+        let fields = vec![Field { name: String::new(), ty: TypeId::I64 }];
+        self.structs.push(StructType { name: name.to_owned(), layout: StructLayout::Ordinary, fields });
+        self.intern(Type::Struct(StructId(self.structs.len() as u32 - 1)))
+    }
+
     /// The number of an error name, which is new if it was not heard of before.
     pub fn error(&mut self, name: &str) -> ErrorId {
         if let Some(id) = self.error_ids.get(name) {

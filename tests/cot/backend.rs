@@ -98,7 +98,7 @@ fn emitted_functions_do_what_their_instructions_say() -> Result<(), Failed> {
         let arguments = [seed as i64 * 0x9e37_79b9, seed as i64 - 3];
         let mut memory = vec![0u8; MEMORY_SIZE as usize];
         let Some(expected) = interpret(&functions, FuncId(2), &arguments, &mut memory, &mut 0) else { continue };
-        let mut module = Module { data_end: emit::STACK_SIZE, ..Module::default() };
+        let mut module = Module { data_end: MEMORY_BASE + MEMORY_SIZE, stack_size: 1 << 16, ..Module::default() };
         for function in &functions {
             let kind = FuncKind::Defined(Box::new(function.clone()));
             module.functions.push(FuncDecl { name: "f".to_owned(), signature: function.signature.clone(), kind });

@@ -7,7 +7,7 @@ use crate::cot::check::Checker;
 use crate::cot::check::convert::{Untyped, Value, make};
 use crate::cot::diagnostic::Code;
 use crate::cot::source::Span;
-use crate::cot::typed::{Builtin, ExpressionKind};
+use crate::cot::typed::{Builtin, Expression, ExpressionKind};
 use crate::cot::types::{Type, TypeId};
 
 pub(super) fn is_builtin_function(name: &str) -> bool {
@@ -126,7 +126,8 @@ impl<'a> Checker<'a> {
         }
         let mut locals = Vec::new();
         let mut keep = |it: &mut Self, value: Value| {
-            if value.untyped != Untyped::No {
+            // The name of a union's variant is no value of its type.
+            if value.untyped != Untyped::No || matches!(value.expr.kind, ExpressionKind::Union { payload: None, .. }) {
                 return value;
             }
             let local = it.new_local("", value.expr.ty);
@@ -141,6 +142,7 @@ impl<'a> Checker<'a> {
         }
         let in_test = self.body().is_test;
         let shown = [left, right].map(|value| match value.untyped {
+            Untyped::No if self.types.union_type(value.expr.ty).is_some() => self.tag_name(value.expr),
             Untyped::No => value.expr,
             // Only null is left: it is shown as what it is compared with.
             _ => make(ExpressionKind::Zero, TypeId::VOID, value.expr.span),
@@ -149,6 +151,19 @@ impl<'a> Checker<'a> {
         let builtin = Builtin::AssertEqual { in_test };
         let call = self.call_builtin(builtin, vec![equal.expr, left, right], TypeId::VOID, span);
         self.with_locals(locals, call.expr).into()
+    }
+
+    /// The name of a union's active variant.
+    fn tag_name(&mut self, value: Expression) -> Expression {
+        let span = value.span;
+        match value.kind {
+            ExpressionKind::Union { variant, payload: None } => {
+                let of = self.types.union_type(value.ty).expect("the value is of a union");
+                let name: Rc<[u8]> = of.variants[variant].name.as_bytes().into();
+                make(ExpressionKind::String(self.string(&name)), TypeId::STRING, span)
+            }
+            _ => self.call_builtin(Builtin::TagName, vec![value], TypeId::STRING, span).expr,
+        }
     }
 
     /// Untyped numbers adopt the type of the other side; what has none settles.

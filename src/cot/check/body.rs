@@ -258,10 +258,12 @@ impl<'a> Checker<'a> {
     }
 
     pub(super) fn mark_address_taken(&mut self, place: &Place) {
-        if let Some(local) = Self::root_local(place) {
-            let local = &mut self.body().locals[local.0 as usize];
-            local.address_taken = true;
-            local.modified = true;
+        let Some(local) = Self::root_local(place) else { return };
+        let local = &mut self.body().locals[local.0 as usize];
+        local.address_taken = true;
+        local.modified = true;
+        if local.ownership == Ownership::Weak {
+            self.report(Code::InvalidOperation, place.span, "a weak variable has no address: copy it first");
         }
     }
 }

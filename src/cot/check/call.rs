@@ -75,6 +75,10 @@ impl<'a> Checker<'a> {
             Some(Meaning::Item(item)) => match self.items[item.0 as usize].kind {
                 ItemKind::Function(id) => {
                     if !self.function_decls[id.0 as usize].ast.type_params.is_empty() {
+                        let is_type = |it: &mut Self, argument| it.expr_as_type(argument, &env).is_some();
+                        if !arguments.is_empty() && arguments.iter().all(|argument| is_type(self, argument)) {
+                            return self.instance_value(id, arguments, span);
+                        }
                         let message = format!("'{text}' is generic: write {text}(types)(arguments)");
                         self.type_error(callee.span, message);
                         self.check_all(arguments);
@@ -85,6 +89,14 @@ impl<'a> Checker<'a> {
                 _ => self.call_value_of(callee, arguments, span),
             },
             Some(_) => self.call_value_of(callee, arguments, span),
+        }
+    }
+
+    /// An instance of a generic function as a value.
+    fn instance_value(&mut self, id: FunctionDeclId, types: &'a [Expr], span: Span) -> Value {
+        match self.type_arguments(id, types, span) {
+            Some(types) => self.function_value(id, types, span),
+            None => self.erroneous(span),
         }
     }
 

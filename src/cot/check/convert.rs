@@ -243,6 +243,10 @@ impl<'a> Checker<'a> {
             (Type::Array { element, .. }, Type::Slice(wanted)) if element == wanted => {
                 Ok(self.whole_slice(value.expr, target))
             }
+            (Type::Optional(of), Type::Pointer(_)) if of == target => match self.unwrap_weak(value.expr.clone()) {
+                expr if expr.ty == target => Ok(expr),
+                _ => Err(value),
+            },
             (Type::Slice(TypeId::U8), Type::Pointer(TypeId::U8)) => {
                 Ok(convert(Conversion::StringToPointer, value.expr, target))
             }

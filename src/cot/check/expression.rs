@@ -200,6 +200,12 @@ impl<'a> Checker<'a> {
 
     /// `error.Name`
     fn check_error_literal(&mut self, name: &'a Name, expected: Option<TypeId>, span: Span) -> Value {
+        let expected = expected.map(|mut expected| {
+            while let Type::Optional(of) = *self.types.get(expected) {
+                expected = of;
+            }
+            expected
+        });
         let set = expected.and_then(|expected| match self.types.get(expected) {
             Type::Error(set) | Type::ErrorUnion { set, .. } => Some(*set),
             _ => None,
@@ -328,10 +334,17 @@ impl<'a> Checker<'a> {
             self.declare_local(name, ty, Mutability::Constant)
         });
         let is_wanted = payload != TypeId::VOID && want != Want::Discard;
-        let inner = if is_wanted { Want::Value(Some(payload)) } else { Want::Discard };
-        let mut other = self.check_wanted(fallback, inner);
+        let mut other = match is_wanted {
+            true => self.check_fallback(fallback, payload),
+            false => self.check_wanted(fallback, Want::Discard),
+        };
         self.close_scope();
-        let ty = if is_wanted { payload } else { TypeId::VOID };
+        let ty = match *self.types.get(other.expr.ty) {
+            // `a catch b` where `b` is an error union as well.
+            Type::ErrorUnion { payload: of, .. } if is_wanted && of == payload => other.expr.ty,
+            _ if is_wanted => payload,
+            _ => TypeId::VOID,
+        };
         self.discard_unless(is_wanted, &mut other);
         let fallback = as_block(self.coerce(other, ty));
         make(ExpressionKind::Catch { value: Box::new(value), error, fallback }, ty, span).into()
@@ -361,7 +374,7 @@ impl<'a> Checker<'a> {
             let fallback = Box::new(self.coerce(fallback, TypeId::VOID));
             return make(ExpressionKind::Orelse { value: Box::new(value), fallback }, TypeId::VOID, span).into();
         }
-        let fallback = self.check_orelse_side(right, payload);
+        let fallback = self.check_fallback(right, payload);
         if fallback.expr.ty == value.ty && value.ty != TypeId::ERRONEOUS && fallback.untyped == Untyped::No {
             return self.orelse_optional(value, fallback.expr, payload, span);
         }
@@ -369,8 +382,8 @@ impl<'a> Checker<'a> {
         make(ExpressionKind::Orelse { value: Box::new(value), fallback }, payload, span).into()
     }
 
-    /// The right side: a block gets the payload's type pushed in, all else may be optional too.
-    fn check_orelse_side(&mut self, right: &'a Expr, payload: TypeId) -> Value {
+    /// The right side of `orelse` and `catch`: a block gets the payload's type pushed in, calls and names may be as the left side is.
+    fn check_fallback(&mut self, right: &'a Expr, payload: TypeId) -> Value {
         let is_plain = matches!(right.kind, ExprKind::Name(_) | ExprKind::Call { .. } | ExprKind::Member { .. });
         let wanted = (!is_plain && payload != TypeId::ERRONEOUS).then_some(payload);
         self.check(right, wanted)
@@ -402,6 +415,7 @@ impl<'a> Checker<'a> {
 
     fn check_dereference(&mut self, base: &'a Expr, span: Span) -> Value {
         let value = self.check_settled(base);
+        let value = self.unwrap_weak(value);
         match *self.types.get(value.ty) {
             Type::Pointer(to) if !matches!(self.types.get(to), Type::Void) => {
                 let place = Place { kind: PlaceKind::Dereference(Box::new(value)), ty: to, span };

@@ -114,7 +114,7 @@ impl<'a> Checker<'a> {
         Env { params, ..env }
     }
 
-    fn signature(&mut self, id: FunctionDeclId, env: &Env, arguments: &[TypeId]) -> Rc<Signature<'a>> {
+    pub(super) fn signature(&mut self, id: FunctionDeclId, env: &Env, arguments: &[TypeId]) -> Rc<Signature<'a>> {
         let decl = &self.function_decls[id.0 as usize];
         let (ast, owner, implicit_self) = (decl.ast, decl.owner, decl.implicit_self);
         let n_owner = decl.owner_params.len().min(arguments.len());

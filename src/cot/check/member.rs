@@ -108,6 +108,7 @@ impl<'a> Checker<'a> {
 
     /// `value.name` that is not called.
     pub(super) fn field(&mut self, value: Expression, name: &Name, span: Span) -> Value {
+        let value = self.unwrap_weak(value);
         let base = self.auto_dereference(value);
         if let Some(found) = self.field_quietly(&base, &name.text, span) {
             return found;

@@ -82,6 +82,7 @@ impl<'a> Checker<'a> {
         arguments: &'a [Expr],
         span: Span,
     ) -> Value {
+        let value = self.unwrap_weak(value);
         let ty = self.behind_pointers(value.ty);
         if ty == TypeId::ERRONEOUS || ty == TypeId::NO_RETURN {
             self.check_all(arguments);

@@ -102,15 +102,34 @@ impl<'a> Checker<'a> {
             )
         };
         if needs_type(left) && !needs_type(right) {
-            let right = self.check(right, None);
+            let right = self.check_side(right, None);
             let hint = (right.untyped == Untyped::No).then_some(right.expr.ty);
-            let left = self.check(left, hint);
+            let left = self.check_side(left, hint);
             return (left, right);
         }
-        let left = self.check(left, None);
+        let left = self.check_side(left, None);
         let hint = (left.untyped == Untyped::No && needs_type(right)).then_some(left.expr.ty);
-        let right = self.check(right, hint);
+        let right = self.check_side(right, hint);
         (left, right)
+    }
+
+    /// A side of a comparison: the name of a union's variant stands for its tag there, whatever its payload.
+    fn check_side(&mut self, expr: &'a Expr, hint: Option<TypeId>) -> Value {
+        let named = match &expr.kind {
+            ExprKind::EnumLiteral(name) => hint.map(|ty| (ty, name)),
+            ExprKind::Member { base, name } => {
+                let env = self.env();
+                self.expr_as_type(base, &env).map(|ty| (ty, name))
+            }
+            _ => None,
+        };
+        if let Some((ty, name)) = named
+            && let Some(of) = self.types.union_type(ty)
+            && let Some(variant) = of.variants.iter().position(|it| *it.name == *name.text)
+        {
+            return make(ExpressionKind::Union { variant, payload: None }, ty, expr.span).into();
+        }
+        self.check(expr, hint)
     }
 
     /// A comparison of values, with all that section 8.2 lets be compared.

@@ -123,6 +123,7 @@ impl<'a> Checker<'a> {
             return false;
         }
         let expr = self.settle(value);
+        let expr = if it.is_weak { self.weak_pointer(expr) } else { expr };
         self.check_has_value(&expr, name);
         let mutability = if it.is_const { Mutability::Constant } else { Mutability::Variable };
         let local = self.declare_local(name, expr.ty, mutability);
@@ -141,10 +142,6 @@ impl<'a> Checker<'a> {
     fn set_ownership(&mut self, local: LocalId, it: &'a ast::Variable, expr: &Expression, is_annotated: bool) {
         let ty = expr.ty;
         let ownership = if it.is_weak {
-            if !self.types.is_managed(ty) {
-                let name = self.types.name(ty);
-                self.type_error(it.span, format!("only a pointer to a counted object can be weak, not '{name}'"));
-            }
             Ownership::Weak
         } else if !is_annotated && self.is_raw(expr) {
             Ownership::Raw
@@ -156,6 +153,39 @@ impl<'a> Checker<'a> {
         let local = &mut self.body().locals[local.0 as usize];
         local.ownership = ownership;
         local.destructor = destructor;
+    }
+
+    /// What a weak variable begins with: a pointer that may be null, since the object may die.
+    fn weak_pointer(&mut self, expr: Expression) -> Expression {
+        let ty = expr.ty;
+        match *self.types.get(ty) {
+            Type::Erroneous => expr,
+            Type::Pointer(_) if self.types.is_managed(ty) => {
+                let optional = self.types.optional(ty);
+                self.coerce(expr.into(), optional)
+            }
+            Type::Optional(of) if self.types.is_managed(ty) && self.types.is_pointer(of) => expr,
+            _ => {
+                let name = self.types.name(ty);
+                self.type_error(expr.span, format!("only a pointer to a counted object can be weak, not '{name}'"));
+                make(ExpressionKind::Zero, TypeId::ERRONEOUS, expr.span)
+            }
+        }
+    }
+
+    /// A weak variable is also taken for the pointer it holds, where that is wanted: then it has to hold one.
+    pub(super) fn unwrap_weak(&mut self, value: Expression) -> Expression {
+        let (Type::Optional(of), ExpressionKind::Load(place)) = (self.types.get(value.ty), &value.kind) else {
+            return value;
+        };
+        let of = *of;
+        match place.kind {
+            PlaceKind::Local(local) if self.body().locals[local.0 as usize].ownership == Ownership::Weak => {
+                let span = value.span;
+                make(ExpressionKind::Unwrap(Box::new(value)), of, span)
+            }
+            _ => value,
+        }
     }
 
     /// Whether a pointer comes from a cast, an extern function, or a local that holds such a one.

@@ -21,8 +21,7 @@ impl<'a> Checker<'a> {
         }
     }
 
-    /// Signatures of methods against those of the traits they are for. Of generic types only the number of parameters is
-    /// compared.
+    /// Signatures of methods against those of the traits they are for.
     pub(super) fn check_trait_impls(&mut self) {
         let mut impls: Vec<(ItemId, Owner)> = self.trait_impls.iter().copied().collect();
         impls.sort_by_key(|(item, owner)| (*item, format!("{owner:?}")));
@@ -39,29 +38,53 @@ impl<'a> Checker<'a> {
 
     fn check_trait_method(&mut self, owner: Owner, id: FunctionDeclId, wanted: &'a ast::Function, env: &Env) {
         let decl = &self.function_decls[id.0 as usize];
-        let ast = decl.ast;
-        let is_generic = !decl.owner_params.is_empty();
-        let n_params = ast.params.len() + usize::from(decl.implicit_self);
-        let mut fits = n_params == wanted.params.len();
-        if fits && !is_generic {
-            let ty = match owner {
-                Owner::Item(item) => self.item_type(item, Vec::new(), ast.span),
-                Owner::Type(ty) => ty,
-            };
-            let params: Vec<(Rc<str>, TypeId)> = env.params.iter().cloned().chain([(Rc::from("Self"), ty)]).collect();
-            let env = Env { params: params.into(), ..env.clone() };
-            let function = self.instance(id, Vec::new(), ast.span);
-            let signature = self.signatures[function.0 as usize].clone();
-            for (param, wanted) in signature.params.iter().zip(&wanted.params) {
-                fits &= self.resolve_type(&wanted.ty, &env) == param.ty;
-            }
-            fits &= wanted.result.as_ref().map_or(TypeId::VOID, |ty| self.resolve_type(ty, &env)) == signature.result;
-        }
-        if !fits {
+        let (ast, owner_params) = (decl.ast, decl.owner_params);
+        if !self.fits_trait(owner, id, owner_params, wanted, env) {
             let message = format!("'{}' has another signature than its trait wants", ast.name.text);
             let diagnostic = Diagnostic::new(Code::Type, ast.name.span, message);
             self.push_diagnostic(diagnostic.note_at(wanted.name.span, "declared here"));
         }
+    }
+
+    /// Whether a method has the signature that a trait wants, with `Self` and all type parameters replaced.
+    fn fits_trait(
+        &mut self,
+        owner: Owner,
+        id: FunctionDeclId,
+        owner_params: &'a [ast::Name],
+        wanted: &'a ast::Function,
+        env: &Env,
+    ) -> bool {
+        let ast = self.function_decls[id.0 as usize].ast;
+        if ast.type_params.len() != wanted.type_params.len() || ast.is_static != wanted.is_static {
+            return false;
+        }
+        let n_destructors = self.wanted_destructors.len();
+        let of_owner: Vec<TypeId> = owner_params.iter().map(|name| self.types.opaque(&name.text)).collect();
+        let own: Vec<TypeId> = ast.type_params.iter().map(|name| self.types.opaque(&name.text)).collect();
+        let ty = match owner {
+            Owner::Item(item) => self.item_type(item, of_owner.clone(), ast.span),
+            Owner::Type(ty) => ty,
+        };
+        let own_names = wanted.type_params.iter().map(|name| name.text.clone());
+        let params = env.params.iter().cloned().chain([(Rc::from("Self"), ty)]).chain(own_names.zip(own.clone()));
+        let wanted_env = Env { params: params.collect(), ..env.clone() };
+        let arguments = [of_owner, own].concat();
+        let env = self.function_env(id, &arguments);
+        let signature = self.signature(id, &env, &arguments);
+        let mut fits = signature.params.len() == wanted.params.len();
+        for (param, wanted) in signature.params.iter().zip(&wanted.params) {
+            let mut ty = self.resolve_type(&wanted.ty, &wanted_env);
+            if self.is_safe(wanted_env.file) {
+                ty = self.by_reference(ty, &wanted.ty, &wanted_env);
+            }
+            fits &= ty == param.ty;
+        }
+        let result = wanted.result.as_ref().map_or(TypeId::VOID, |ty| self.resolve_type(ty, &wanted_env));
+        fits &= result == signature.result;
+        // Types made up here have none.
+        self.wanted_destructors.truncate(n_destructors);
+        fits
     }
 
     /// Whether type arguments have the traits that `where` asks for; what is missing is reported.

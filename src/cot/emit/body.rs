@@ -129,15 +129,32 @@ impl<N: Numbering> Emitter<'_, N> {
     }
 
     fn prologue(&mut self) {
-        if self.function.frame_size > 0 {
+        let frame_size = self.function.frame_size;
+        if frame_size == 0 {
+            return;
+        }
+        self.code.extend([Instruction::GlobalGet(STACK_POINTER), Instruction::LocalTee(self.frame_local)]);
+        if let (true, Some(overflow)) = (self.module.checks_stack(self.function), self.module.stack_overflow) {
             self.code.extend([
-                Instruction::GlobalGet(STACK_POINTER),
-                Instruction::I32Const(self.function.frame_size as i32),
+                Instruction::I32Const(self.module.stack_limit() as i32),
                 Instruction::I32Sub,
-                Instruction::LocalTee(self.frame_local),
+                Instruction::I32Const(frame_size as i32),
+                Instruction::I32LtU,
+                Instruction::If(BlockType::Empty),
+                Instruction::I32Const(self.module.stack_end() as i32),
                 Instruction::GlobalSet(STACK_POINTER),
+                Instruction::Call(self.numbering.func(overflow)),
+                Instruction::Unreachable,
+                Instruction::End,
+                Instruction::LocalGet(self.frame_local),
             ]);
         }
+        self.code.extend([
+            Instruction::I32Const(frame_size as i32),
+            Instruction::I32Sub,
+            Instruction::LocalTee(self.frame_local),
+            Instruction::GlobalSet(STACK_POINTER),
+        ]);
     }
 
     fn task(&mut self, task: Task) {
@@ -351,7 +368,7 @@ impl<N: Numbering> Emitter<'_, N> {
                 self.code.push(Instruction::I32Const(*offset as i32));
                 Instruction::I32Add
             }
-            Op::HeapBase => Instruction::I32Const(self.module.data_end as i32),
+            Op::HeapBase => Instruction::I32Const(self.module.stack_end() as i32),
             Op::Call(func) => Instruction::Call(self.numbering.func(*func)),
             Op::CallIndirect(signature) => {
                 Instruction::CallIndirect { type_index: self.numbering.signature(signature), table_index: 0 }

@@ -15,9 +15,6 @@ use wasm_encoder::{
     NameMap, NameSection, RefType, TableSection, TableType, TypeSection, ValType,
 };
 
-/// Bytes of the shadow stack, which lies at the beginning of memory and grows down: what overflows leaves the memory and traps.
-pub const STACK_SIZE: u32 = 8 << 20;
-
 const PAGE: u64 = 65536;
 
 /// Declares what C functions really take; read by the translator to native code.
@@ -63,7 +60,7 @@ pub fn emit(module: &Module) -> Vec<u8> {
         wasm.section(TableSection::new().table(ty));
     }
     let memory = MemoryType {
-        minimum: u64::from(module.data_end).div_ceil(PAGE),
+        minimum: u64::from(module.stack_end()).div_ceil(PAGE),
         maximum: None,
         memory64: false,
         shared: false,
@@ -71,7 +68,7 @@ pub fn emit(module: &Module) -> Vec<u8> {
     };
     wasm.section(MemorySection::new().memory(memory));
     let stack_pointer = GlobalType { val_type: ValType::I32, mutable: true, shared: false };
-    wasm.section(GlobalSection::new().global(stack_pointer, &ConstExpr::i32_const(STACK_SIZE as i32)));
+    wasm.section(GlobalSection::new().global(stack_pointer, &ConstExpr::i32_const(module.stack_end() as i32)));
     wasm.section(&exports(module, &numbers));
     if !module.table.is_empty() {
         let entries: Vec<_> = module.table.iter().map(|func| numbers.func(*func)).collect();

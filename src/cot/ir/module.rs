@@ -5,6 +5,9 @@ use super::{FuncId, Function, Op, Signature};
 /// What the functions of WASI are imported from.
 pub const WASI: &str = "wasi_snapshot_preview1";
 
+/// Functions that call none don't look whether there is space for frames up to this size.
+pub const UNCHECKED_FRAME: u32 = 4096;
+
 /// A whole program in the intermediate form.
 #[derive(Debug, Default)]
 pub struct Module {
@@ -14,8 +17,11 @@ pub struct Module {
     pub table: Vec<FuncId>,
     /// Runs of bytes that are not zero, ascending by address.
     pub data: Vec<Data>,
-    /// Where static data ends.
+    /// Where static data ends, and the shadow stack begins, which grows down from its end.
     pub data_end: u32,
+    pub stack_size: u32,
+    /// What is called when the shadow stack is used up; none where no function has a frame.
+    pub stack_overflow: Option<FuncId>,
     pub exports: Vec<(String, FuncId)>,
     /// What retains and releases call: `(i64) -> i64` and `(i64)`; none where nothing counts.
     pub retain: Option<FuncId>,
@@ -52,6 +58,23 @@ pub struct Data {
 }
 
 impl Module {
+    /// Below this there is no space for the frames of functions that call others; those that call none may use what is left.
+    pub fn stack_limit(&self) -> u32 {
+        self.data_end + UNCHECKED_FRAME
+    }
+
+    /// Where the heap can begin.
+    pub fn stack_end(&self) -> u32 {
+        self.data_end + self.stack_size
+    }
+
+    /// Whether a function has to look for space on the shadow stack.
+    pub fn checks_stack(&self, function: &Function) -> bool {
+        let is_call = |op: &Op| matches!(op, Op::Call(_) | Op::CallIndirect(_) | Op::Retain | Op::Release);
+        function.frame_size > UNCHECKED_FRAME
+            || function.frame_size > 0 && function.blocks.iter().flat_map(|it| &it.insts).any(|it| is_call(&it.op))
+    }
+
     /// The function's types.
     pub fn signature(&self, func: FuncId) -> &Signature {
         &self.functions[func.0 as usize].signature
@@ -66,7 +89,8 @@ impl Module {
     pub fn prune(&mut self) {
         let mut is_needed = vec![false; self.functions.len()];
         let exported = self.exports.iter().map(|(_, func)| *func);
-        let mut work: Vec<_> = exported.chain(self.table.iter().copied()).collect();
+        let roots = exported.chain(self.table.iter().copied()).chain(self.stack_overflow);
+        let mut work: Vec<_> = roots.collect();
         while let Some(func) = work.pop() {
             if std::mem::replace(&mut is_needed[func.0 as usize], true) {
                 continue;

@@ -275,7 +275,7 @@ impl<'p> Body<'_, 'p> {
         self.b.branch(code, on_error, on_success);
         self.b.switch_to(on_success);
         let success = self.success(payload, operand);
-        self.move_to(join, success);
+        self.move_to(join, payload, success);
         self.b.switch_to(on_error);
         self.in_scope(|body| {
             if let Some(error) = error {
@@ -289,11 +289,22 @@ impl<'p> Body<'_, 'p> {
         self.b.jump(join.block);
     }
 
-    /// An owned value goes to the join.
-    fn move_to(&mut self, join: &Join, operand: Operand) {
-        match (join.destination, &operand.data) {
-            (Some(to), data) => self.store(join.ty, to, &data.clone()),
-            (None, _) => self.join_with(join, operand),
+    /// An owned value of a type goes to the join: as it is, as the success that is wanted there, or nowhere if that wants none.
+    fn move_to(&mut self, join: &Join, ty: TypeId, operand: Operand) {
+        let is_wrapped = ty != join.ty && matches!(self.types().get(join.ty), Type::ErrorUnion { .. });
+        match join.destination {
+            Some(to) if is_wrapped => {
+                let tag = self.b.i32(0);
+                self.b.store(Access::Pointer, to.base, to.offset, tag);
+                self.store(ty, after_tag(to), &operand.data);
+            }
+            Some(to) => self.store(ty, to, &operand.data),
+            None if join.ty == TypeId::VOID => self.release_operand(ty, &operand.data),
+            None if is_wrapped => {
+                let operand = self.with_first(0, operand);
+                self.join_with(join, operand);
+            }
+            None => self.join_with(join, operand),
         }
         self.b.jump(join.block);
     }
@@ -307,8 +318,9 @@ impl<'p> Body<'_, 'p> {
         let has_value = self.has_value(value.ty, &operand.data);
         self.b.branch(has_value, on_value, on_null);
         self.b.switch_to(on_value);
+        let Type::Optional(of) = *self.types().get(value.ty) else { unreachable!("only optionals have a payload") };
         let payload = self.payload(value.ty, operand);
-        self.move_to(join, payload);
+        self.move_to(join, of, payload);
         self.b.switch_to(on_null);
         self.branch_to(join, fallback);
     }

@@ -54,7 +54,7 @@ impl<'p> Body<'_, 'p> {
             }
             Builtin::ArcRelease => {
                 let operand = self.expr(&arguments[0]);
-                self.release_whole(arguments[0].ty, &operand.data);
+                self.release_operand(arguments[0].ty, &operand.data);
                 self.give_up(arguments[0].ty, operand);
             }
             Builtin::Assert { in_test } => {
@@ -106,22 +106,6 @@ impl<'p> Body<'_, 'p> {
         match operand.data {
             Data::Leaves(values) => self.keep_until_end(ty, &values),
             Data::Memory(address) => self.keep_memory(ty, address),
-        }
-    }
-
-    fn release_whole(&mut self, ty: TypeId, data: &Data) {
-        match data {
-            Data::Leaves(values) => {
-                let leaves = self.leaves(ty).expect("the value has leaves");
-                for (leaf, value) in leaves.iter().zip(values) {
-                    if leaf.counted {
-                        self.release_value(*value);
-                    }
-                }
-            }
-            Data::Memory(base) => {
-                self.release_memory(ty, super::function::Address { base: *base, offset: 0 });
-            }
         }
     }
 

@@ -27,7 +27,7 @@ impl<'p> Body<'_, 'p> {
             Callee::Value(value) => {
                 let (params, result) = self.lowering.function_type(value.ty);
                 let closure = self.scalar(value);
-                if !is_stable(self, value) {
+                if !is_stable(self, value) || !arguments.iter().all(is_simple) {
                     self.hold(value.ty, &[closure]);
                 }
                 if self.checks {
@@ -67,20 +67,25 @@ impl<'p> Body<'_, 'p> {
         for (index, argument) in arguments.iter().enumerate() {
             let is_last = arguments[index + 1..].iter().all(is_simple);
             let is_stable = is_last && is_stable(self, argument);
-            if self.leaves(argument.ty).is_some() {
-                let operand = self.expr(argument);
-                let Data::Leaves(values) = operand.data else { unreachable!("the type has leaves") };
-                if operand.owned {
-                    self.keep_until_end(argument.ty, &values);
-                } else if !is_stable {
-                    self.hold(argument.ty, &values);
+            let operand = self.expr(argument);
+            match operand.data {
+                Data::Leaves(values) => {
+                    if operand.owned {
+                        self.keep_until_end(argument.ty, &values);
+                    } else if !is_stable {
+                        self.hold(argument.ty, &values);
+                    }
+                    args.extend(values);
                 }
-                args.extend(values);
-                continue;
+                Data::Memory(address) if operand.owned => {
+                    if self.types().holds_managed(argument.ty) {
+                        self.keep_memory(argument.ty, address);
+                    }
+                    args.push(address);
+                }
+                Data::Memory(address) if is_stable => args.push(address),
+                Data::Memory(address) => args.push(self.copy_argument(argument.ty, address)),
             }
-            let address = self.address_of_value(argument);
-            let is_alias = matches!(argument.kind, ExpressionKind::Load(_));
-            args.push(if is_alias && !is_stable { self.copy_argument(argument.ty, address) } else { address });
         }
         args
     }
@@ -143,7 +148,7 @@ fn is_stable_place(body: &Body, place: &Place) -> bool {
 }
 
 /// Whether evaluating it changes nothing.
-fn is_simple(expression: &Expression) -> bool {
+pub fn is_simple(expression: &Expression) -> bool {
     match &expression.kind {
         ExpressionKind::Int(_)
         | ExpressionKind::Float(_)

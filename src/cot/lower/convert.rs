@@ -77,7 +77,7 @@ impl<'p> Body<'_, 'p> {
     }
 
     /// The same value with another leaf before its own.
-    fn with_first(&mut self, first: i32, operand: Operand) -> Operand {
+    pub fn with_first(&mut self, first: i32, operand: Operand) -> Operand {
         let Data::Leaves(values) = operand.data else { unreachable!("parts of what has leaves have leaves") };
         let mut all = vec![self.b.i32(first)];
         all.extend(values);

@@ -45,6 +45,17 @@ impl Body<'_, '_> {
         Operand { owned: true, ..operand }
     }
 
+    /// Gives up the counts of a value.
+    pub fn release_operand(&mut self, ty: TypeId, data: &Data) {
+        match data {
+            Data::Leaves(values) => {
+                let counted = self.counted(ty, values);
+                counted.into_iter().for_each(|value| self.release_value(value));
+            }
+            Data::Memory(base) => self.release_memory(ty, Address { base: *base, offset: 0 }),
+        }
+    }
+
     pub fn retain_memory(&mut self, ty: TypeId, at: Address) {
         self.count_memory(ty, at, Direction::Retain);
     }
@@ -161,15 +172,11 @@ impl Lowering<'_> {
         body.b.finish()
     }
 
-    /// What runs on the last release of an object with a value of this type: its destructor, then the releases of what it holds.
-    pub fn lower_destructor(&mut self, ty: TypeId, name: String, signature: Signature) -> Function {
-        let destructor = self.program.destructors.get(&ty).copied();
+    /// What runs first on the last release of an object: its destructor, whatever that returns.
+    pub fn lower_destructor(&mut self, id: FunctionId, name: String, signature: Signature) -> Function {
         let mut body = Body::new(self, name, signature);
         let base = body.b.param(0);
-        if let Some(destructor) = destructor {
-            body.call_key(FuncKey::Function(destructor), vec![base]);
-        }
-        body.count_parts_of_object(ty, base);
+        body.destroy_value(id, base);
         body.b.end(End::Return(Vec::new()));
         body.b.finish()
     }
@@ -202,21 +209,16 @@ impl Lowering<'_> {
             .collect()
     }
 
-    /// Whether objects with a value of this type have something to do when they die.
-    pub fn needs_destructor(&self, ty: TypeId) -> bool {
-        self.program.destructors.contains_key(&ty) || self.program.types.holds_managed(ty)
+    /// The metadata of objects with a value of this type.
+    pub fn metadata(&mut self, ty: TypeId) -> u32 {
+        let destructor = self.program.destructors.get(&ty).copied();
+        let destructor = destructor.map(|id| self.func(FuncKey::Destructor(id)));
+        let release = self.program.types.holds_managed(ty).then(|| self.func(FuncKey::ReleaseAll(ty)));
+        self.type_record(destructor, release)
     }
 }
 
 /// Whether a closure owns what it captured in this local.
 pub fn is_counted_capture(local: &typed::Local) -> bool {
-    local.ownership == typed::Ownership::ByType
-}
-
-impl Body<'_, '_> {
-    fn count_parts_of_object(&mut self, ty: TypeId, base: Value) {
-        if self.types().holds_managed(ty) {
-            self.count_parts(ty, Address { base, offset: 0 }, Direction::Release);
-        }
-    }
+    local.ownership != typed::Ownership::Raw
 }

@@ -1,10 +1,11 @@
 //! Static data: strings, globals, closure objects of named functions, type records, places of panics. Addresses are given out in
-//! ascending order
-//! behind the shadow stack.
+//! ascending order.
 
-use crate::cot::emit::STACK_SIZE;
 use crate::cot::ir::module::Data;
 use std::collections::HashMap;
+
+/// Nothing lies below: what null pointers are taken to refer to where nobody checks.
+const FIRST: u32 = 1024;
 
 /// Runs of bytes are joined over gaps up to this size: a segment of its own would take more.
 const JOINED_GAP: u32 = 16;
@@ -19,7 +20,7 @@ pub struct Statics {
 
 impl Statics {
     pub fn new() -> Statics {
-        Statics { runs: Vec::new(), end: STACK_SIZE, strings: HashMap::new() }
+        Statics { runs: Vec::new(), end: FIRST, strings: HashMap::new() }
     }
 
     /// Space that is zero at the start.

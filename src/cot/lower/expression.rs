@@ -4,7 +4,7 @@ use super::FuncKey;
 use super::branching::after_tag;
 use super::counting::is_counted_capture;
 use super::function::{Address, Body, Data, Operand};
-use super::place::Target;
+use super::place::{Root, Target};
 use super::repr::scalar;
 use super::scope::Cleanup;
 use crate::cot::ir::{Access, Const, Value};
@@ -69,8 +69,8 @@ impl<'p> Body<'_, 'p> {
     }
 
     /// An owned temporary in memory is released at the end of the statement.
-    pub fn keep_memory(&mut self, ty: TypeId, address: Value) {
-        self.add_cleanup(Cleanup::ReleaseAt(ty, address));
+    pub fn keep_memory(&mut self, ty: TypeId, base: Value) {
+        self.add_cleanup(Cleanup::ReleaseAt(ty, Address { base, offset: 0 }));
     }
 
     pub fn discard(&mut self, expression: &'p Expression) {
@@ -97,22 +97,17 @@ impl<'p> Body<'_, 'p> {
                 self.zero_memory(to, size);
             }
             ExpressionKind::Struct(fields) => {
-                for (index, value) in fields {
-                    let offset = self.types().field_offset(ty, *index) as u32;
-                    self.expr_into(value, Address { offset: to.offset + offset, ..to });
-                }
+                let types = self.types();
+                self.parts_into(fields.iter().map(|(index, it)| (types.field_offset(ty, *index) as u32, it)), to);
             }
             ExpressionKind::Tuple(elements) => {
-                for (index, value) in elements.iter().enumerate() {
-                    let offset = self.types().field_offset(ty, index) as u32;
-                    self.expr_into(value, Address { offset: to.offset + offset, ..to });
-                }
+                let types = self.types();
+                let parts = elements.iter().enumerate();
+                self.parts_into(parts.map(|(index, it)| (types.field_offset(ty, index) as u32, it)), to);
             }
             ExpressionKind::Array(elements) => {
-                for (index, value) in elements.iter().enumerate() {
-                    let offset = index as u32 * self.lowering.size(value.ty);
-                    self.expr_into(value, Address { offset: to.offset + offset, ..to });
-                }
+                let size = elements.first().map_or(0, |it| self.lowering.size(it.ty));
+                self.parts_into(elements.iter().enumerate().map(|(index, it)| (index as u32 * size, it)), to);
             }
             ExpressionKind::Union { variant, payload } => {
                 let tag = self.b.i32(*variant as i32);
@@ -145,6 +140,32 @@ impl<'p> Body<'_, 'p> {
         }
     }
 
+    /// Parts of an aggregate with their offsets, in the order of evaluation. Those that are there are released if a later one leaves.
+    pub fn parts_into(&mut self, parts: impl Iterator<Item = (u32, &'p Expression)>, to: Address) {
+        let mut pending = Vec::new();
+        for (offset, value) in parts {
+            let at = Address { offset: to.offset + offset, ..to };
+            self.expr_into(value, at);
+            if self.types().holds_managed(value.ty) {
+                pending.push(self.begin_pending(Cleanup::ReleaseAt(value.ty, at)));
+            }
+        }
+        self.settle(pending);
+    }
+
+    /// As [`Self::parts_into`], of an aggregate with leaves: parts with their positions.
+    fn parts_of_leaves(&mut self, parts: impl ExactSizeIterator<Item = (usize, &'p Expression)>) -> Operand {
+        let mut all = vec![Vec::new(); parts.len()];
+        let mut pending = Vec::new();
+        for (index, value) in parts {
+            all[index] = self.owned_leaves(value);
+            let counted = self.counted(value.ty, &all[index]);
+            pending.push(self.begin_pending(Cleanup::Release(counted)));
+        }
+        self.settle(pending);
+        Operand { data: Data::Leaves(all.concat()), owned: true }
+    }
+
     fn expr_leaves(&mut self, expression: &'p Expression) -> Operand {
         let ty = expression.ty;
         let borrowed = |values: Vec<Value>| Operand { data: Data::Leaves(values), owned: false };
@@ -171,7 +192,7 @@ impl<'p> Body<'_, 'p> {
             ExpressionKind::Error(id) => borrowed(vec![self.b.i32(id.0 as i32)]),
             ExpressionKind::Load(place) => self.read_place(place),
             ExpressionKind::AddressOf(place) => {
-                let address = self.memory_place(place);
+                let address = self.memory_place_in(place, Root::Held);
                 borrowed(vec![self.address_value(address)])
             }
             ExpressionKind::Function(id) => {
@@ -194,17 +215,8 @@ impl<'p> Body<'_, 'p> {
             ExpressionKind::Convert { conversion, value } => self.convert(*conversion, value, ty),
             ExpressionKind::Call { callee, arguments } => self.call(callee, arguments, expression, None),
             ExpressionKind::Builtin { builtin, arguments } => borrowed(self.builtin(*builtin, arguments, expression)),
-            ExpressionKind::Struct(fields) => {
-                let mut parts = vec![Vec::new(); fields.len()];
-                for (index, value) in fields {
-                    parts[*index] = self.owned_leaves(value);
-                }
-                owned(parts.concat())
-            }
-            ExpressionKind::Tuple(elements) => {
-                let parts: Vec<_> = elements.iter().map(|element| self.owned_leaves(element)).collect();
-                owned(parts.concat())
-            }
+            ExpressionKind::Struct(fields) => self.parts_of_leaves(fields.iter().map(|(index, value)| (*index, value))),
+            ExpressionKind::Tuple(elements) => self.parts_of_leaves(elements.iter().enumerate()),
             ExpressionKind::Union { variant, .. } => borrowed(vec![self.b.i32(*variant as i32)]),
             ExpressionKind::Array(_) => unreachable!("arrays have no leaves"),
             ExpressionKind::Slice { base, start, end } => {
@@ -253,14 +265,11 @@ impl<'p> Body<'_, 'p> {
     }
 
     fn new_object(&mut self, value: &'p Expression) -> Value {
-        let record = if self.lowering.needs_destructor(value.ty) {
-            let destructor = self.lowering.func(FuncKey::Destructor(value.ty));
-            self.lowering.type_record(destructor)
-        } else {
-            0
-        };
+        let record = self.lowering.metadata(value.ty);
         let base = self.alloc(record, self.lowering.size(value.ty));
+        let pending = self.begin_pending(Cleanup::Free(base));
         self.expr_into(value, Address { base, offset: 0 });
+        self.settle([pending]);
         base
     }
 
@@ -281,12 +290,8 @@ impl<'p> Body<'_, 'p> {
         let types = self.types();
         let inner = |index: usize| &function.locals[function.captures[index].inner.0 as usize];
         let is_counted = |index: usize| is_counted_capture(inner(index)) && types.holds_managed(inner(index).ty);
-        let record = if (0..offsets.len()).any(is_counted) {
-            let destructor = self.lowering.func(FuncKey::ClosureDestructor(id));
-            self.lowering.type_record(destructor)
-        } else {
-            0
-        };
+        let release = (0..offsets.len()).any(is_counted).then(|| self.lowering.func(FuncKey::ClosureDestructor(id)));
+        let record = self.lowering.type_record(None, release);
         let last = offsets.len() - 1;
         let size = offsets[last] + self.lowering.size(inner(last).ty);
         let base = self.alloc(record, size);

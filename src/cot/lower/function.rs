@@ -110,10 +110,10 @@ impl<'a, 'p> Body<'a, 'p> {
         &self.function.expect("only functions of the source have locals").locals[id.0 as usize]
     }
 
-    /// Whether the local owns what it holds.
+    /// Whether the local owns what it holds; a weak one owns the cell of its object.
     pub fn is_counted(&self, id: LocalId) -> bool {
         let local = self.local(id);
-        local.ownership == Ownership::ByType && self.types().holds_managed(local.ty)
+        local.ownership != Ownership::Raw && self.types().holds_managed(local.ty)
     }
 
     /// Takes the parameters and captures.

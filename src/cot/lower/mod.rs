@@ -12,6 +12,7 @@ mod check;
 mod convert;
 mod counting;
 mod data;
+mod decide;
 mod entry;
 mod expression;
 mod function;
@@ -64,8 +65,8 @@ enum FuncKey {
     Extern(ExternId),
     /// Of a host: module and name.
     Host(&'static str, &'static str),
-    /// Runs the destructor of an object and releases what it holds.
-    Destructor(TypeId),
+    /// Runs the destructor of an object.
+    Destructor(FunctionId),
     /// Releases what a closure object has captured.
     ClosureDestructor(FunctionId),
     /// Retains or releases all that a value in memory holds.
@@ -90,7 +91,7 @@ struct Lowering<'p> {
     globals: HashMap<GlobalId, u32>,
     closures: HashMap<FunctionId, u32>,
     table: HashMap<FuncId, u32>,
-    type_records: HashMap<FuncId, u32>,
+    type_records: HashMap<[Option<FuncId>; 2], u32>,
     places: HashMap<(u32, usize), u32>,
     tables: HashMap<Vec<u8>, u32>,
     /// Functions of the prelude: nothing in them is checked.
@@ -130,18 +131,35 @@ pub fn lower(program: &Program, sources: &Sources, options: &LowerOptions) -> Re
     while let Some((func, key)) = lowering.work.pop() {
         let function = lowering.lower_key(&key);
         if let Some(function) = function {
+            if function.frame_size > 0 && lowering.module.stack_overflow.is_none() {
+                lowering.module.stack_overflow = Some(lowering.prelude("stackOverflow"));
+            }
             lowering.module.functions[func.0 as usize].kind = FuncKind::Defined(Box::new(function));
         }
-    }
-    if lowering.is_too_large {
-        let message = "the global variables and strings do not fit into a memory of 4 GiB".to_owned();
-        return Err(LowerError { message, span: None });
     }
     let dealloc = program.prelude.get("dealloc").map(|id| FuncKey::Function(*id));
     lowering.module.dealloc = dealloc.and_then(|key| lowering.funcs.get(&key).copied());
     lowering.module.data = std::mem::take(&mut lowering.statics.runs);
     lowering.module.data_end = lowering.statics.end.next_multiple_of(16);
+    let stack_size = stack_size(&lowering.module);
+    if lowering.is_too_large || u64::from(lowering.module.data_end) + stack_size > u64::from(u32::MAX - 0xffff) {
+        let message = "the variables and strings do not fit into a memory of 4 GiB".to_owned();
+        return Err(LowerError { message, span: None });
+    }
+    lowering.module.stack_size = stack_size as u32;
     Ok(lowering.module)
+}
+
+/// Bytes of the shadow stack: enough for each large frame once, so that a program without recursion never runs out of it, and for
+/// many small ones; but where that is too much, for the largest.
+fn stack_size(module: &Module) -> u64 {
+    const SMALL_FRAMES: u64 = 8 << 20;
+    const LARGE_FRAME: u64 = 64 << 10;
+    const MOST: u64 = 1 << 30;
+    let frames = module.defined().map(|function| u64::from(function.frame_size));
+    let large = frames.filter(|size| *size >= LARGE_FRAME);
+    let (all, largest) = large.fold((0, 0), |(all, largest), size| (all + size, size.max(largest)));
+    SMALL_FRAMES + all.min(largest.max(MOST)).next_multiple_of(16)
 }
 
 impl<'p> Lowering<'p> {
@@ -189,7 +207,7 @@ impl<'p> Lowering<'p> {
                 let kind = FuncKind::Import { module: (*module).to_owned(), name: (*name).to_owned() };
                 ((*name).to_owned(), runtime::host_signature(name), kind)
             }
-            FuncKey::Destructor(ty) => (format!("drop {}", program.types.name(*ty)), pointer_only(), pending),
+            FuncKey::Destructor(id) => (format!("drop {}", name_of(id)), pointer_only(), pending),
             FuncKey::ClosureDestructor(id) => (format!("drop {}", name_of(id)), pointer_only(), pending),
             FuncKey::RetainAll(ty) => (format!("retain {}", program.types.name(*ty)), pointer_only(), pending),
             FuncKey::ReleaseAll(ty) => (format!("release {}", program.types.name(*ty)), pointer_only(), pending),
@@ -208,7 +226,7 @@ impl<'p> Lowering<'p> {
             FuncKey::Function(id) => function::lower(self, *id, name, signature),
             FuncKey::Thunk(id) => self.lower_thunk(*id, name, signature),
             FuncKey::Extern(_) | FuncKey::Host(..) => return None,
-            FuncKey::Destructor(ty) => self.lower_destructor(*ty, name, signature),
+            FuncKey::Destructor(id) => self.lower_destructor(*id, name, signature),
             FuncKey::ClosureDestructor(id) => self.lower_closure_destructor(*id, name, signature),
             FuncKey::RetainAll(ty) => self.lower_count_all(*ty, name, signature, counting::Direction::Retain),
             FuncKey::ReleaseAll(ty) => self.lower_count_all(*ty, name, signature, counting::Direction::Release),
@@ -287,16 +305,22 @@ impl<'p> Lowering<'p> {
         index
     }
 
-    /// The record that the metadata of objects with this destructor refers to.
-    fn type_record(&mut self, destructor: FuncId) -> u32 {
-        if let Some(address) = self.type_records.get(&destructor) {
+    /// The record that the metadata of objects refers to: their destructor, and what releases their parts. 0 if there is neither.
+    fn type_record(&mut self, destructor: Option<FuncId>, release: Option<FuncId>) -> u32 {
+        let key = [destructor, release];
+        if let Some(address) = self.type_records.get(&key) {
             return *address;
         }
-        let index = self.table_index(destructor);
+        if key == [None, None] {
+            return 0;
+        }
         let mut record = [0; 16];
-        record[8..12].copy_from_slice(&index.to_le_bytes());
+        for (func, word) in key.into_iter().zip([8, 12]) {
+            let index = func.map_or(0, |func| self.table_index(func));
+            record[word..word + 4].copy_from_slice(&index.to_le_bytes());
+        }
         let address = self.place(&record, 8);
-        self.type_records.insert(destructor, address);
+        self.type_records.insert(key, address);
         address
     }
 

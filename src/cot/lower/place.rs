@@ -1,5 +1,6 @@
 //! Places: things with an address, or with variables of their own.
 
+use super::call::is_simple;
 use super::function::{Address, Body, Data, Operand, Storage};
 use super::scope::Cleanup;
 use crate::cot::ir::numeric::Numeric;
@@ -15,8 +16,26 @@ pub enum Target {
     Memory(Address),
 }
 
+/// What happens to the object that a place is part of before the place is used.
+#[derive(Copy, Clone, Debug, PartialEq, Eq)]
+pub enum Root {
+    /// Nothing.
+    Borrowed,
+    /// Code that may release it: it is kept until the end of the statement.
+    Held,
+}
+
 impl<'p> Body<'_, 'p> {
     pub fn place(&mut self, place: &'p Place) -> Target {
+        self.place_in(place, Root::Borrowed)
+    }
+
+    /// A place that is used after something else was evaluated.
+    pub fn place_before(&mut self, place: &'p Place, later: &'p Expression) -> Target {
+        self.place_in(place, if is_simple(later) { Root::Borrowed } else { Root::Held })
+    }
+
+    fn place_in(&mut self, place: &'p Place, root: Root) -> Target {
         match &place.kind {
             PlaceKind::Local(local) => {
                 match self.storage[local.0 as usize].clone().expect("locals are used after their declaration") {
@@ -36,14 +55,17 @@ impl<'p> Body<'_, 'p> {
                 Target::Memory(Address { base, offset: 0 })
             }
             PlaceKind::Dereference(pointer) => {
-                let base = self.scalar(pointer);
+                let base = match root {
+                    Root::Borrowed => self.scalar(pointer),
+                    Root::Held => self.held_pointer(pointer),
+                };
                 if self.checks && !matches!(pointer.kind, ExpressionKind::AddressOf(_) | ExpressionKind::New(_)) {
                     self.check_null(base, place.span);
                 }
                 Target::Memory(Address { base, offset: 0 })
             }
-            PlaceKind::Field { base, index } => self.field(base, *index),
-            PlaceKind::ArrayElement { base, index, checked } => self.array_element(base, index, *checked, place),
+            PlaceKind::Field { base, index } => self.field(base, *index, root),
+            PlaceKind::ArrayElement { .. } => self.array_element(place, root),
             PlaceKind::SliceElement { slice, index } => {
                 let leaves = self.leaves_of(slice);
                 let index = self.scalar(index);
@@ -53,7 +75,7 @@ impl<'p> Body<'_, 'p> {
                 Target::Memory(self.element(leaves[0], index, place.ty))
             }
             PlaceKind::UnionPayload { base, variant, checked } => {
-                let address = self.memory_place(base);
+                let address = self.memory_place_in(base, root);
                 if *checked && self.checks {
                     self.check_variant(base.ty, address, *variant, place.span);
                 }
@@ -61,7 +83,7 @@ impl<'p> Body<'_, 'p> {
             }
             PlaceKind::OptionalPayload { base } => {
                 let is_word = self.is_word_optional(base.ty);
-                match self.place(base) {
+                match self.place_in(base, root) {
                     target if is_word => target,
                     Target::Variables(variables) => Target::Variables(variables[1..].to_vec()),
                     Target::Memory(address) => {
@@ -79,7 +101,11 @@ impl<'p> Body<'_, 'p> {
 
     /// A place that is in memory for certain: of a type without leaves, or whose address is taken.
     pub fn memory_place(&mut self, place: &'p Place) -> Address {
-        match self.place(place) {
+        self.memory_place_in(place, Root::Borrowed)
+    }
+
+    pub fn memory_place_in(&mut self, place: &'p Place, root: Root) -> Address {
+        match self.place_in(place, root) {
             Target::Memory(address) => address,
             Target::Variables(variables) => {
                 // What is only read may be a copy.
@@ -92,9 +118,24 @@ impl<'p> Body<'_, 'p> {
         }
     }
 
-    fn field(&mut self, base: &'p Place, index: usize) -> Target {
+    /// A pointer to an object that lives until the end of the statement.
+    fn held_pointer(&mut self, pointer: &'p Expression) -> Value {
+        let is_fixed = match &pointer.kind {
+            ExpressionKind::Load(place) => matches!(place.kind, PlaceKind::Local(it) if !self.local(it).modified),
+            _ => false,
+        };
+        let operand = self.expr(pointer);
+        let operand = if is_fixed || self.is_raw(pointer) { operand } else { self.own(pointer.ty, operand) };
+        let Data::Leaves(values) = operand.data else { unreachable!("pointers have leaves") };
+        if operand.owned {
+            self.keep_until_end(pointer.ty, &values);
+        }
+        values[0]
+    }
+
+    fn field(&mut self, base: &'p Place, index: usize, root: Root) -> Target {
         let offset = self.types().field_offset(base.ty, index) as u32;
-        match self.place(base) {
+        match self.place_in(base, root) {
             Target::Memory(address) => Target::Memory(Address { offset: address.offset + offset, ..address }),
             Target::Variables(variables) => {
                 let range = self.leaves_of_field(base.ty, index);
@@ -116,17 +157,19 @@ impl<'p> Body<'_, 'p> {
         start..start + n_leaves(fields[index])
     }
 
-    fn array_element(&mut self, base: &'p Place, index: &'p Expression, checked: bool, place: &Place) -> Target {
-        let address = self.memory_place(base);
+    fn array_element(&mut self, place: &'p Place, root: Root) -> Target {
+        let PlaceKind::ArrayElement { base, index, checked } = &place.kind else { unreachable!("it is an element") };
+        let root = if is_simple(index) { root } else { Root::Held };
+        let address = self.memory_place_in(base, root);
         let Type::Array { length, .. } = self.types().get(base.ty) else { unreachable!("the base is an array") };
         if let ExpressionKind::Int(index) = index.kind
-            && !checked
+            && !*checked
         {
             let offset = index as u32 * self.lowering.size(place.ty);
             return Target::Memory(Address { offset: address.offset + offset, ..address });
         }
         let index = self.scalar(index);
-        if checked && self.checks {
+        if *checked && self.checks {
             let length = self.b.i64(*length as i64);
             self.check_index(index, length, place.span);
         }
@@ -169,6 +212,9 @@ impl<'p> Body<'_, 'p> {
 
     /// A copy of what a place holds. Fields of what a call returns are taken out without a detour over memory.
     pub fn read_place(&mut self, place: &'p Place) -> Operand {
+        if self.is_weak(place) {
+            return self.read_weak(place);
+        }
         if let Some(data) = self.project(place) {
             return Operand { data, owned: false };
         }
@@ -187,6 +233,27 @@ impl<'p> Body<'_, 'p> {
             }
             _ => None,
         }
+    }
+
+    pub fn is_weak(&self, place: &Place) -> bool {
+        matches!(place.kind, PlaceKind::Local(local) if self.local(local).ownership == Ownership::Weak)
+    }
+
+    /// A weak variable holds the cell of its object (see the prelude), which knows whether that is alive.
+    fn read_weak(&mut self, place: &'p Place) -> Operand {
+        let target = self.place(place);
+        let Data::Leaves(values) = self.read(place.ty, &target).data else { unreachable!("pointers have leaves") };
+        let cell = self.widen(values[0]);
+        let object = self.prelude("weakLoad", vec![cell])[0];
+        Operand { data: Data::Leaves(vec![self.narrow(object)]), owned: true }
+    }
+
+    /// The cell of the object that a pointer points to, owned.
+    pub fn weak_cell(&mut self, pointer: &'p Expression) -> Operand {
+        let object = self.scalar(pointer);
+        let object = self.widen(object);
+        let cell = self.prelude("weakCell", vec![object])[0];
+        Operand { data: Data::Leaves(vec![self.narrow(cell)]), owned: true }
     }
 
     /// Writes to a place without counting.
@@ -210,7 +277,7 @@ impl<'p> Body<'_, 'p> {
         let mut at = place;
         loop {
             match &at.kind {
-                PlaceKind::Local(local) => return self.local(*local).ownership == Ownership::ByType,
+                PlaceKind::Local(local) => return self.local(*local).ownership != Ownership::Raw,
                 PlaceKind::Dereference(pointer) => return !self.is_raw(pointer),
                 PlaceKind::Field { base, .. }
                 | PlaceKind::ArrayElement { base, .. }

@@ -14,7 +14,9 @@ pub enum Cleanup<'p> {
     /// Release all that a value in the frame holds.
     ReleaseFrame(TypeId, u32),
     /// Release all that a value at an address holds.
-    ReleaseAt(TypeId, Value),
+    ReleaseAt(TypeId, Address),
+    /// Free an object that was never finished.
+    Free(Value),
     ReleaseLocal(LocalId),
     /// Call the destructor of a struct that lives in a local.
     Destroy(LocalId, FunctionId),
@@ -30,6 +32,13 @@ pub struct Scope<'p> {
     pub cleanups: Vec<Cleanup<'p>>,
     /// Ends with a statement, and not with a block or branch.
     pub is_statement: bool,
+}
+
+/// A cleanup of what is not complete: it goes away when that belongs to somebody.
+#[derive(Copy, Clone, Debug)]
+pub struct Pending {
+    scope: usize,
+    index: usize,
 }
 
 /// Why a function is left.
@@ -57,6 +66,20 @@ impl<'p> Body<'_, 'p> {
     pub fn add_block_cleanup(&mut self, cleanup: Cleanup<'p>) {
         let scope = self.scopes.iter_mut().rev().find(|scope| !scope.is_statement).expect("a function has a scope");
         scope.cleanups.push(cleanup);
+    }
+
+    /// A cleanup for as long as what it cleans up is not complete. The last one that began settles first.
+    pub fn begin_pending(&mut self, cleanup: Cleanup<'p>) -> Pending {
+        let scope = self.scopes.len() - 1;
+        let index = self.scopes[scope].cleanups.len();
+        self.add_cleanup(cleanup);
+        Pending { scope, index }
+    }
+
+    pub fn settle(&mut self, pending: impl IntoIterator<Item = Pending, IntoIter: DoubleEndedIterator>) {
+        for it in pending.into_iter().rev() {
+            self.scopes[it.scope].cleanups.remove(it.index);
+        }
     }
 
     /// A scope for the temporaries of one statement.
@@ -112,14 +135,18 @@ impl<'p> Body<'_, 'p> {
                     let base = self.b.frame(offset);
                     self.release_memory(ty, Address { base, offset: 0 });
                 }
-                Cleanup::ReleaseAt(ty, base) => self.release_memory(ty, Address { base, offset: 0 }),
+                Cleanup::ReleaseAt(ty, at) => self.release_memory(ty, at),
+                Cleanup::Free(object) => {
+                    let object = self.widen(object);
+                    self.prelude("dealloc", vec![object]);
+                }
                 Cleanup::ReleaseLocal(local) => self.release_local(local),
                 Cleanup::Destroy(local, destructor) => {
                     let Some(Storage::Frame(offset)) = self.storage[local.0 as usize] else {
                         unreachable!("locals with destructors live in the frame")
                     };
                     let address = self.b.frame(offset);
-                    self.call_key(super::FuncKey::Function(destructor), vec![address]);
+                    self.destroy_value(destructor, address);
                 }
                 Cleanup::Defer { body, only_on_error: false } => self.run_defer(body),
                 Cleanup::Defer { body, only_on_error: true } => match outcome {
@@ -136,6 +163,11 @@ impl<'p> Body<'_, 'p> {
                 },
             }
         }
+    }
+
+    /// Calls a destructor.
+    pub fn destroy_value(&mut self, destructor: FunctionId, address: Value) {
+        self.call_key(super::FuncKey::Function(destructor), vec![address]);
     }
 
     fn run_defer(&mut self, body: &'p Block) {
@@ -165,11 +197,16 @@ impl<'p> Body<'_, 'p> {
 
     /// Keeps an owned temporary until the statement or branch that it is part of ends.
     pub fn keep_until_end(&mut self, ty: TypeId, values: &[Value]) {
-        let leaves = self.leaves(ty).expect("values with leaves only");
-        let counted: Vec<_> = leaves.iter().zip(values).filter(|(leaf, _)| leaf.counted).map(|it| *it.1).collect();
+        let counted = self.counted(ty, values);
         if !counted.is_empty() {
             self.add_cleanup(Cleanup::Release(counted));
         }
+    }
+
+    /// Those of the leaves that are strong references.
+    pub fn counted(&mut self, ty: TypeId, values: &[Value]) -> Vec<Value> {
+        let leaves = self.leaves(ty).expect("values with leaves only");
+        leaves.iter().zip(values).filter(|(leaf, _)| leaf.counted).map(|it| *it.1).collect()
     }
 
     /// Code that runs only if `condition` is not zero.

@@ -119,8 +119,7 @@ impl<'p> Body<'_, 'p> {
 
     pub fn concat_arrays(&mut self, left: &'p Expression, right: &'p Expression, to: Address) {
         let size = self.lowering.size(left.ty);
-        self.expr_into(left, to);
-        self.expr_into(right, Address { offset: to.offset + size, ..to });
+        self.parts_into([(0, left), (size, right)].into_iter(), to);
     }
 
     /// `append(slice, element)`: into spare capacity, or into a new buffer.

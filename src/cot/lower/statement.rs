@@ -2,16 +2,16 @@
 
 use super::branching::Payload;
 use super::function::{Address, Body, Data, Loop, Operand};
-use super::place::Target;
+use super::place::{Root, Target};
 use super::scope::Cleanup;
 use crate::cot::ir::numeric::Numeric;
 use crate::cot::ir::{Const, Type as WasmType, Value};
 use crate::cot::source::Span;
 use crate::cot::typed::{
-    Block, CompareOperator, CompoundOperator, Condition, Expression, ExpressionKind, GlobalId, LocalId, LoopId, Place,
-    Sequence, Statement, StatementKind,
+    Block, CompareOperator, CompoundOperator, Condition, Expression, ExpressionKind, GlobalId, LocalId, LoopId,
+    Ownership, Place, Sequence, Statement, StatementKind,
 };
-use crate::cot::types::{Type, TypeId};
+use crate::cot::types::Type;
 
 impl<'p> Body<'_, 'p> {
     /// In the current scope, which ends with the block.
@@ -54,13 +54,11 @@ impl<'p> Body<'_, 'p> {
         let is_counted = self.is_counted(local);
         self.in_statement(|body| {
             if body.leaves(of.ty).is_some() {
-                let operand = body.expr(value);
+                let operand = match of.ownership {
+                    Ownership::Weak => body.weak_cell(value),
+                    _ => body.expr(value),
+                };
                 let operand = if is_counted { body.own(of.ty, operand) } else { operand };
-                let is_leaked = !is_counted && operand.owned;
-                if let (true, Data::Leaves(values)) = (is_leaked && of.ownership != RAW, &operand.data) {
-                    // A weak variable does not keep what it is given.
-                    body.keep_until_end(of.ty, &values.clone());
-                }
                 body.declare(local);
                 body.initialize(local, operand);
             } else {
@@ -81,10 +79,10 @@ impl<'p> Body<'_, 'p> {
     }
 
     fn assign(&mut self, place: &'p Place, value: &'p Expression) {
-        let target = self.place(place);
+        let target = self.place_before(place, value);
         if self.leaves(place.ty).is_some() {
             let is_strong = self.is_strong(place);
-            let operand = self.expr(value);
+            let operand = if self.is_weak(place) { self.weak_cell(value) } else { self.expr(value) };
             let operand = if is_strong { self.own(place.ty, operand) } else { operand };
             let old = is_strong.then(|| self.read(place.ty, &target));
             self.write(place.ty, &target, &operand.data);
@@ -126,18 +124,8 @@ impl<'p> Body<'_, 'p> {
         }
     }
 
-    fn release_operand(&mut self, ty: TypeId, data: &Data) {
-        let Data::Leaves(values) = data else { unreachable!("the type has leaves") };
-        let leaves = self.leaves(ty).expect("the type has leaves");
-        for (leaf, value) in leaves.iter().zip(values) {
-            if leaf.counted {
-                self.release_value(*value);
-            }
-        }
-    }
-
     fn compound_assign(&mut self, place: &'p Place, operator: CompoundOperator, value: &'p Expression, span: Span) {
-        let target = self.place(place);
+        let target = self.place_before(place, value);
         let values = self.leaves_of(value);
         let Data::Leaves(old) = self.read(place.ty, &target).data else { unreachable!("operands have leaves") };
         let new = match operator {
@@ -258,7 +246,7 @@ impl<'p> Body<'_, 'p> {
     pub fn sequence(&mut self, sequence: &'p Sequence) -> (Value, Value) {
         match sequence {
             Sequence::Array(place) => {
-                let address = self.memory_place(place);
+                let address = self.memory_place_in(place, Root::Held);
                 let Type::Array { length, .. } = *self.types().get(place.ty) else { unreachable!("it is an array") };
                 (self.address_value(address), self.b.i64(length as i64))
             }
@@ -269,8 +257,6 @@ impl<'p> Body<'_, 'p> {
         }
     }
 }
-
-const RAW: crate::cot::typed::Ownership = crate::cot::typed::Ownership::Raw;
 
 struct LoopBlocks {
     head: crate::cot::ir::BlockId,

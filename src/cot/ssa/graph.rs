@@ -1,5 +1,6 @@
-//! The control flow graph of a function: predecessors, reverse postorder, dominators (Cooper, Harvey, Kennedy: "A simple, fast dominance
-//! algorithm"). Computed anew where needed; valid until blocks or their ends change.
+//! The control flow graph of a function: predecessors, reverse postorder, dominators (Semi-NCA; Georgiadis, Tarjan, Werneck: "Finding
+//! dominators in practice", which stays fast on the long chains and wide joins of large switches). Computed anew where needed; valid
+//! until blocks or their ends change.
 
 use crate::cot::ir::{BlockId, Function};
 
@@ -13,29 +14,28 @@ pub struct Graph {
     pub predecessors: Vec<Vec<BlockId>>,
     /// Immediate dominator; of the entry itself.
     dominator: Vec<BlockId>,
-    /// Where a walk over the tree of dominators enters a block, and where it leaves it.
-    walk: Vec<(usize, usize)>,
+    /// Where a block's part of the dominator tree begins and ends, if the tree is written down from the root.
+    extent: Vec<(usize, usize)>,
 }
 
 impl Graph {
     pub fn new(function: &Function) -> Graph {
-        let order = reverse_postorder(function);
+        let search = Search::new(function);
+        let order = search.reverse_postorder();
         let mut place = vec![None; function.blocks.len()];
         let mut predecessors = vec![Vec::new(); function.blocks.len()];
         for (number, block) in order.iter().enumerate() {
             place[block.index()] = Some(number);
             for successor in function.blocks[block.index()].end.successors() {
                 let of: &mut Vec<BlockId> = &mut predecessors[successor.index()];
-                if !of.contains(block) {
+                if of.last() != Some(block) {
                     of.push(*block);
                 }
             }
         }
-        let dominator = vec![BlockId::ENTRY; function.blocks.len()];
-        let mut graph = Graph { order, place, predecessors, dominator, walk: vec![(0, 0); function.blocks.len()] };
-        graph.find_dominators();
-        graph.walk_dominators();
-        graph
+        let dominator = search.dominators(&predecessors);
+        let extent = extents(&order, &dominator);
+        Graph { order, place, predecessors, dominator, extent }
     }
 
     pub fn is_reachable(&self, block: BlockId) -> bool {
@@ -52,84 +52,134 @@ impl Graph {
         (block != BlockId::ENTRY).then(|| self.dominator[block.index()])
     }
 
-    /// Whether every way to `below` leads through `above`, which may be the same; both can be reached.
+    /// Whether every way to `below` leads through `above`, which may be the same.
     pub fn dominates(&self, above: BlockId, below: BlockId) -> bool {
-        let ((start, end), (inner, _)) = (self.walk[above.index()], self.walk[below.index()]);
-        start <= inner && inner < end
+        let (outer, inner) = (self.extent[above.index()], self.extent[below.index()]);
+        outer.0 <= inner.0 && inner.1 <= outer.1
     }
 
     /// Whether the way from one block to the other leads back to a loop's beginning.
     pub fn is_back_edge(&self, from: BlockId, to: BlockId) -> bool {
         self.place(to) <= self.place(from)
     }
+}
 
-    fn find_dominators(&mut self) {
-        let mut known = vec![false; self.dominator.len()];
-        known[BlockId::ENTRY.index()] = true;
-        let mut changed = true;
-        while changed {
-            changed = false;
-            for block in self.order.iter().skip(1) {
-                let mut candidates = self.predecessors[block.index()].iter().filter(|it| known[it.index()]);
-                let first = *candidates.next().expect("a predecessor stands before it in the order");
-                let best = candidates.fold(first, |best, other| self.common_dominator(best, *other));
-                if !known[block.index()] || self.dominator[block.index()] != best {
-                    self.dominator[block.index()] = best;
-                    known[block.index()] = true;
-                    changed = true;
+/// Of the reachable blocks, where their part of the dominator tree begins and ends.
+fn extents(order: &[BlockId], dominator: &[BlockId]) -> Vec<(usize, usize)> {
+    let mut size = vec![1; dominator.len()];
+    for block in order.iter().skip(1).rev() {
+        size[dominator[block.index()].index()] += size[block.index()];
+    }
+    let mut extent = vec![(0, 0); dominator.len()];
+    // Where the next child of a block begins.
+    let mut next = vec![0; dominator.len()];
+    for block in order {
+        let above = dominator[block.index()].index();
+        let start = next[above];
+        extent[block.index()] = (start, start + size[block.index()]);
+        next[above] = start + size[block.index()];
+        next[block.index()] = start + 1;
+    }
+    extent
+}
+
+/// A depth-first search from the entry.
+struct Search {
+    /// Reachable blocks as they were found.
+    preorder: Vec<BlockId>,
+    postorder: Vec<BlockId>,
+    /// Place of a block in `preorder`.
+    number: Vec<usize>,
+    /// Whence a block was found, both by their places in `preorder`; the entry from itself.
+    parent: Vec<usize>,
+}
+
+impl Search {
+    fn new(function: &Function) -> Search {
+        let n_blocks = function.blocks.len();
+        let successors = |block: BlockId| function.blocks[block.index()].end.successors();
+        let mut search = Search {
+            preorder: Vec::new(),
+            postorder: Vec::new(),
+            number: vec![usize::MAX; n_blocks],
+            parent: Vec::new(),
+        };
+        search.find(BlockId::ENTRY, 0);
+        let mut stack = vec![(BlockId::ENTRY, successors(BlockId::ENTRY))];
+        while let Some((block, left)) = stack.last_mut() {
+            // From the last to the first: in reverse, the first way comes first.
+            match left.pop() {
+                Some(next) if search.number[next.index()] != usize::MAX => {}
+                Some(next) => {
+                    search.find(next, search.number[block.index()]);
+                    stack.push((next, successors(next)));
+                }
+                None => {
+                    search.postorder.push(*block);
+                    stack.pop();
                 }
             }
         }
+        search
     }
 
-    fn walk_dominators(&mut self) {
-        let mut n_below = vec![1; self.dominator.len()];
-        for block in self.order.iter().skip(1).rev() {
-            n_below[self.dominator[block.index()].index()] += n_below[block.index()];
-        }
-        // The next place that is free below a block.
-        let mut next = vec![0; self.dominator.len()];
-        for block in &self.order {
-            let above = self.dominator[block.index()].index();
-            let start = next[above];
-            let end = start + n_below[block.index()];
-            self.walk[block.index()] = (start, end);
-            next[above] = end;
-            next[block.index()] = start + 1;
-        }
+    fn find(&mut self, block: BlockId, parent: usize) {
+        self.number[block.index()] = self.preorder.len();
+        self.preorder.push(block);
+        self.parent.push(parent);
     }
 
-    fn common_dominator(&self, mut one: BlockId, mut other: BlockId) -> BlockId {
-        while one != other {
-            if self.place(one) > self.place(other) {
-                one = self.dominator[one.index()];
-            } else {
-                other = self.dominator[other.index()];
+    fn reverse_postorder(&self) -> Vec<BlockId> {
+        self.postorder.iter().rev().copied().collect()
+    }
+
+    /// The immediate dominator of each reachable block.
+    fn dominators(&self, predecessors: &[Vec<BlockId>]) -> Vec<BlockId> {
+        let n_found = self.preorder.len();
+        let mut forest =
+            Forest { ancestor: self.parent.clone(), semi: (0..n_found).collect(), label: (0..n_found).collect() };
+        for node in (1..n_found).rev() {
+            let ways = predecessors[self.preorder[node].index()].iter().map(|it| self.number[it.index()]);
+            forest.semi[node] = ways.fold(self.parent[node], |semi, way| semi.min(forest.lowest(way, node + 1)));
+        }
+        let mut dominator = self.parent.clone();
+        for node in 1..n_found {
+            while dominator[node] > forest.semi[node] {
+                dominator[node] = dominator[dominator[node]];
             }
         }
-        one
+        let mut result = vec![BlockId::ENTRY; predecessors.len()];
+        for (node, above) in dominator.into_iter().enumerate() {
+            result[self.preorder[node].index()] = self.preorder[above];
+        }
+        result
     }
 }
 
-fn reverse_postorder(function: &Function) -> Vec<BlockId> {
-    let mut seen = vec![false; function.blocks.len()];
-    seen[BlockId::ENTRY.index()] = true;
-    let mut order = Vec::new();
-    let mut stack = vec![(BlockId::ENTRY, function.blocks[0].end.successors())];
-    while let Some((block, successors)) = stack.last_mut() {
-        // From the last to the first: in reverse, the first way comes first.
-        match successors.pop() {
-            Some(next) if seen[next.index()] => {}
-            Some(next) => {
-                seen[next.index()] = true;
-                stack.push((next, function.blocks[next.index()].end.successors()));
-            }
-            None => {
-                order.push(*block);
-                stack.pop();
-            }
+/// Paths of the search tree, shortened as they are walked. Nodes are places in preorder.
+struct Forest {
+    ancestor: Vec<usize>,
+    semi: Vec<usize>,
+    /// The node with the lowest semidominator on the way that was cut short.
+    label: Vec<usize>,
+}
+
+impl Forest {
+    /// The lowest semidominator on the way up from a node, as far as nodes from `first_linked` on.
+    fn lowest(&mut self, node: usize, first_linked: usize) -> usize {
+        let mut path = Vec::new();
+        let mut at = node;
+        while self.ancestor[at] >= first_linked {
+            path.push(at);
+            at = self.ancestor[at];
         }
+        while let Some(below) = path.pop() {
+            if self.semi[self.label[at]] < self.semi[self.label[below]] {
+                self.label[below] = self.label[at];
+            }
+            self.ancestor[below] = self.ancestor[at];
+            at = below;
+        }
+        self.semi[self.label[node]]
     }
-    order.reverse();
-    order
 }

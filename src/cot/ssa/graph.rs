@@ -1,5 +1,5 @@
-//! The control flow graph of a function: predecessors, reverse postorder, dominators (Cooper, Harvey, Kennedy: "A simple, fast dominance
-//! algorithm"). Computed anew where needed; valid until blocks or their ends change.
+//! The control flow graph of a function: predecessors, reverse postorder, dominators. Computed anew where needed; valid until blocks or
+//! their ends change.
 
 use crate::cot::ir::{BlockId, Function};
 
@@ -19,21 +19,21 @@ pub struct Graph {
 
 impl Graph {
     pub fn new(function: &Function) -> Graph {
-        let order = reverse_postorder(function);
+        let walk = depth_first(function);
+        let order: Vec<BlockId> = walk.left.iter().rev().copied().collect();
         let mut place = vec![None; function.blocks.len()];
         let mut predecessors = vec![Vec::new(); function.blocks.len()];
         for (number, block) in order.iter().enumerate() {
             place[block.index()] = Some(number);
             for successor in function.blocks[block.index()].end.successors() {
                 let of: &mut Vec<BlockId> = &mut predecessors[successor.index()];
-                if !of.contains(block) {
+                if of.last() != Some(block) {
                     of.push(*block);
                 }
             }
         }
-        let dominator = vec![BlockId::ENTRY; function.blocks.len()];
+        let dominator = find_dominators(&walk, &predecessors);
         let mut graph = Graph { order, place, predecessors, dominator, walk: vec![(0, 0); function.blocks.len()] };
-        graph.find_dominators();
         graph.walk_dominators();
         graph
     }
@@ -63,25 +63,6 @@ impl Graph {
         self.place(to) <= self.place(from)
     }
 
-    fn find_dominators(&mut self) {
-        let mut known = vec![false; self.dominator.len()];
-        known[BlockId::ENTRY.index()] = true;
-        let mut changed = true;
-        while changed {
-            changed = false;
-            for block in self.order.iter().skip(1) {
-                let mut candidates = self.predecessors[block.index()].iter().filter(|it| known[it.index()]);
-                let first = *candidates.next().expect("a predecessor stands before it in the order");
-                let best = candidates.fold(first, |best, other| self.common_dominator(best, *other));
-                if !known[block.index()] || self.dominator[block.index()] != best {
-                    self.dominator[block.index()] = best;
-                    known[block.index()] = true;
-                    changed = true;
-                }
-            }
-        }
-    }
-
     fn walk_dominators(&mut self) {
         let mut n_below = vec![1; self.dominator.len()];
         for block in self.order.iter().skip(1).rev() {
@@ -98,38 +79,94 @@ impl Graph {
             next[block.index()] = start + 1;
         }
     }
-
-    fn common_dominator(&self, mut one: BlockId, mut other: BlockId) -> BlockId {
-        while one != other {
-            if self.place(one) > self.place(other) {
-                one = self.dominator[one.index()];
-            } else {
-                other = self.dominator[other.index()];
-            }
-        }
-        one
-    }
 }
 
-fn reverse_postorder(function: &Function) -> Vec<BlockId> {
+/// A walk into the depth.
+struct Walk {
+    /// Blocks in the order they were entered; from here on a block is known by its number in it.
+    entered: Vec<BlockId>,
+    /// Number of the block that one was entered from, which is smaller; 0 for the entry.
+    parents: Vec<usize>,
+    /// Blocks in the order they were left.
+    left: Vec<BlockId>,
+}
+
+fn depth_first(function: &Function) -> Walk {
     let mut seen = vec![false; function.blocks.len()];
     seen[BlockId::ENTRY.index()] = true;
-    let mut order = Vec::new();
-    let mut stack = vec![(BlockId::ENTRY, function.blocks[0].end.successors())];
-    while let Some((block, successors)) = stack.last_mut() {
+    let mut walk = Walk { entered: vec![BlockId::ENTRY], parents: vec![0], left: Vec::new() };
+    let mut stack = vec![(0, function.blocks[0].end.successors())];
+    while let Some((number, successors)) = stack.last_mut() {
         // From the last to the first: in reverse, the first way comes first.
         match successors.pop() {
             Some(next) if seen[next.index()] => {}
             Some(next) => {
                 seen[next.index()] = true;
-                stack.push((next, function.blocks[next.index()].end.successors()));
+                walk.parents.push(*number);
+                stack.push((walk.entered.len(), function.blocks[next.index()].end.successors()));
+                walk.entered.push(next);
             }
             None => {
-                order.push(*block);
+                walk.left.push(walk.entered[*number]);
                 stack.pop();
             }
         }
     }
-    order.reverse();
-    order
+    walk
+}
+
+/// Immediate dominators by block ("Semi-NCA" of Georgiadis, Tarjan, Werneck: "Finding dominators in practice"). What is found first are
+/// semidominators: the first block, in the order of the walk, from which a way leads here through later blocks only.
+fn find_dominators(walk: &Walk, predecessors: &[Vec<BlockId>]) -> Vec<BlockId> {
+    let n_blocks = walk.entered.len();
+    let mut numbers = vec![0; predecessors.len()];
+    for (number, block) in walk.entered.iter().enumerate() {
+        numbers[block.index()] = number;
+    }
+    let mut paths = Paths { above: walk.parents.clone(), best: (0..n_blocks).collect(), semi: (0..n_blocks).collect() };
+    for number in (1..n_blocks).rev() {
+        let from = predecessors[walk.entered[number].index()].iter().map(|it| numbers[it.index()]);
+        paths.semi[number] = from.map(|it| paths.least(it, number + 1)).min().expect("it was entered from somewhere");
+    }
+    let mut dominators = walk.parents.clone();
+    for number in 1..n_blocks {
+        let mut dominator = dominators[number];
+        while dominator > paths.semi[number] {
+            dominator = dominators[dominator];
+        }
+        dominators[number] = dominator;
+    }
+    let mut of_blocks = vec![BlockId::ENTRY; predecessors.len()];
+    for (block, dominator) in walk.entered.iter().zip(dominators) {
+        of_blocks[block.index()] = walk.entered[dominator];
+    }
+    of_blocks
+}
+
+/// Ways up the tree of the walk, shortened as they are gone.
+struct Paths {
+    above: Vec<usize>,
+    /// Of the blocks from here up to what is above (which is left out), the one with the first semidominator.
+    best: Vec<usize>,
+    semi: Vec<usize>,
+}
+
+impl Paths {
+    /// The first semidominator of a block and those above it whose number is `from` or larger; of an earlier block, itself.
+    fn least(&mut self, block: usize, from: usize) -> usize {
+        let mut passed = Vec::new();
+        let mut at = block;
+        while self.above[at] >= from {
+            passed.push(at);
+            at = self.above[at];
+        }
+        while let Some(below) = passed.pop() {
+            if self.semi[self.best[at]] < self.semi[self.best[below]] {
+                self.best[below] = self.best[at];
+            }
+            self.above[below] = self.above[at];
+            at = below;
+        }
+        self.semi[self.best[block]]
+    }
 }

@@ -19,9 +19,15 @@ impl<'a> Checker<'a> {
             Type::Tuple(types) if types.len() == items.len() => Some(types.clone()),
             _ => None,
         });
+        let wanted = wanted.map_or(vec![None; items.len()], |types| types.into_iter().map(Some).collect());
+        self.tuple_of(items, &wanted, span)
+    }
+
+    /// A tuple, some of whose elements have to have a type.
+    pub(super) fn tuple_of(&mut self, items: &'a [Expr], wanted: &[Option<TypeId>], span: Span) -> Value {
         let mut elements = Vec::new();
-        for (index, item) in items.iter().enumerate() {
-            let element = match wanted.as_ref().map(|types| types[index]) {
+        for (item, wanted) in items.iter().zip(wanted) {
+            let element = match *wanted {
                 Some(ty) => self.check_as(item, ty),
                 None => self.check_settled(item),
             };

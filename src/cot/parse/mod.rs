@@ -41,6 +41,7 @@ pub fn parse(file: FileId, source: &Source) -> (ast::File, Vec<Diagnostic>) {
         depth: 0,
         gave_up: false,
         is_safe: false,
+        outer_column: 0,
         mode: Mode::default(),
         names: HashSet::new(),
     };
@@ -50,6 +51,9 @@ pub fn parse(file: FileId, source: &Source) -> (ast::File, Vec<Diagnostic>) {
 
 /// How deep the parser itself goes. Every level of a tree takes at least one.
 const MAX_DEPTH: usize = 600;
+
+/// Farther to the right all columns are the same.
+const MAX_COLUMN: usize = 1000;
 
 /// What surrounds an expression.
 #[derive(Clone, Copy, Default)]
@@ -82,6 +86,8 @@ struct Parser<'a> {
     /// Nested too deep: the rest of the file is skipped.
     gave_up: bool,
     is_safe: bool,
+    /// Where the function or test that is being parsed begins on its line.
+    outer_column: usize,
     mode: Mode,
     /// Texts of names, each once.
     names: HashSet<Rc<str>>,
@@ -180,12 +186,22 @@ impl<'a> Parser<'a> {
     }
 
     fn report(&mut self, code: Code, span: Span, message: impl Into<String>) {
+        self.push_diagnostic(Diagnostic::new(code, span, message));
+    }
+
+    fn push_diagnostic(&mut self, diagnostic: Diagnostic) {
         self.n_errors += 1;
         if self.gave_up || self.last_error == Some(self.at) || std::mem::replace(&mut self.is_recovering, true) {
             return;
         }
         self.last_error = Some(self.at);
-        self.diagnostics.push(Diagnostic::new(code, span, message));
+        self.diagnostics.push(diagnostic);
+    }
+
+    /// How far from the start of its line the next token stands; not counted any further in very long lines.
+    fn column(&self) -> usize {
+        let before = self.bytes[..self.token().span.start as usize].iter().rev().take(MAX_COLUMN);
+        before.take_while(|byte| **byte != b'\n').count()
     }
 
     /// Runs a rule one level deeper; false (and the rest of the file is skipped) if that is too deep.

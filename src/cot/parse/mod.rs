@@ -30,9 +30,12 @@ use crate::cot::token::{Token, TokenKind};
 /// The tree of a file, and what is wrong with its text (what the scanner found included).
 pub fn parse(file: FileId, source: &Source) -> (ast::File, Vec<Diagnostic>) {
     let Scanned { tokens, diagnostics, .. } = scan::scan(file, source);
+    let mut scan_errors: Vec<u32> = diagnostics.iter().map(|it| it.span.start).collect();
+    scan_errors.sort_unstable();
     let mut parser = Parser {
         tokens: &tokens,
         bytes: &source.bytes,
+        scan_errors,
         at: 0,
         diagnostics,
         n_errors: 0,
@@ -74,6 +77,8 @@ struct Parser<'a> {
     /// The last one is the end of the file.
     tokens: &'a [Token],
     bytes: &'a [u8],
+    /// Where the scanner complained, in order.
+    scan_errors: Vec<u32>,
     at: usize,
     diagnostics: Vec<Diagnostic>,
     /// How many errors there were, those included that were not worth a complaint.
@@ -191,11 +196,20 @@ impl<'a> Parser<'a> {
 
     fn push_diagnostic(&mut self, diagnostic: Diagnostic) {
         self.n_errors += 1;
-        if self.gave_up || self.last_error == Some(self.at) || std::mem::replace(&mut self.is_recovering, true) {
+        let is_known = self.last_error == Some(self.at)
+            || self.has_scan_error(self.previous_span().end, self.token().span.end)
+            || std::mem::replace(&mut self.is_recovering, true);
+        if self.gave_up || is_known {
             return;
         }
         self.last_error = Some(self.at);
         self.diagnostics.push(diagnostic);
+    }
+
+    /// Whether the scanner complained about something in a range of the file.
+    fn has_scan_error(&self, start: u32, end: u32) -> bool {
+        let next = self.scan_errors.partition_point(|at| *at < start);
+        self.scan_errors.get(next).is_some_and(|at| *at < end)
     }
 
     /// How far from the start of its line the next token stands; not counted any further in very long lines.

@@ -32,6 +32,11 @@ impl Parser<'_> {
                 continue;
             }
             if self.at_kind(TokenKind::EndOfFile) || self.at_file_level() {
+                // An open string may have swallowed the brace.
+                if self.has_scan_error(open.start, self.token().span.start) {
+                    self.n_errors += 1;
+                    break;
+                }
                 let message = format!("expected '}}', found {}", self.found());
                 let diagnostic = Diagnostic::new(Code::ExpectedCloseBrace, self.token().span, message);
                 self.push_diagnostic(diagnostic.note_at(open, "to close this"));
@@ -89,7 +94,12 @@ impl Parser<'_> {
             self.tokens[self.at.saturating_sub(1)].kind,
             TokenKind::CloseBrace | TokenKind::CloseParenthesis | TokenKind::CloseBracket
         );
-        if literal && !self.token().newline_before && !ended {
+        if self.at_kind(TokenKind::Question) && !self.token().newline_before {
+            let diagnostic = Diagnostic::new(Code::UnexpectedToken, self.token().span, "there is no operator '? :'");
+            self.push_diagnostic(diagnostic.note("write: if (c) { a } else { b }"));
+            self.skip_statement(self.at);
+            self.is_recovering = false;
+        } else if literal && !self.token().newline_before && !ended {
             self.expected(Code::ExpectedTerminator, "the end of the statement");
             self.skip_statement(self.at);
             self.is_recovering = false;
@@ -214,6 +224,13 @@ impl Parser<'_> {
     fn for_statement(&mut self, label: Option<Name>) -> StatementKind {
         let is_inline = self.got(TokenKind::Inline);
         self.want(TokenKind::For);
+        if self.at_kind(TokenKind::OpenParenthesis) {
+            let message = "expected the variable of the loop, found '('";
+            let diagnostic = Diagnostic::new(Code::ExpectedIdentifier, self.token().span, message);
+            self.push_diagnostic(
+                diagnostic.note("loops are written: for i in 0..n { … }, for x in xs { … }, or with 'while'"),
+            );
+        }
         let first = self.name("the variable of the loop");
         let second = self.got(TokenKind::Comma).then(|| self.name("the variable of the loop"));
         self.want(TokenKind::In);

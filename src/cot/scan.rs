@@ -17,6 +17,10 @@ pub fn scan(file: FileId, source: &Source) -> Scanned {
     let scanned = Scanned { tokens: Vec::new(), comments: Vec::new(), diagnostics: Vec::new() };
     let mut scanner =
         Scanner { file, bytes: &source.bytes, at: 0, newline_before: true, interpolations: Vec::new(), out: scanned };
+    // Some editors mark files as UTF-8 so.
+    if scanner.bytes.starts_with(b"\xEF\xBB\xBF") {
+        scanner.at = 3;
+    }
     while scanner.next_token() {}
     scanner.out
 }
@@ -121,8 +125,30 @@ impl Scanner<'_> {
     fn word(&mut self) {
         let start = self.at;
         self.skip_while(is_word);
+        if self.foreign_letter().is_some() {
+            return self.foreign_word(start);
+        }
         let kind = TokenKind::keyword(&self.bytes[start..self.at]).unwrap_or(TokenKind::Identifier);
         self.push(kind, start);
+    }
+
+    /// The letter that is not ASCII at the next byte.
+    fn foreign_letter(&self) -> Option<char> {
+        let bytes = &self.bytes[self.at..self.bytes.len().min(self.at + 4)];
+        let first = bytes.utf8_chunks().next()?.valid().chars().next()?;
+        (!first.is_ascii() && first.is_alphanumeric()).then_some(first)
+    }
+
+    /// A name with letters that names can't have.
+    fn foreign_word(&mut self, start: usize) {
+        loop {
+            self.skip_while(is_word);
+            let Some(letter) = self.foreign_letter() else { break };
+            self.at += letter.len_utf8();
+        }
+        let message = "names are made of ASCII letters, digits and '_'; any other text is a name as @\"text\"";
+        self.report(Code::UnexpectedCharacter, start, message);
+        self.push(TokenKind::Identifier, start);
     }
 
     fn at_sign(&mut self) {
@@ -153,9 +179,7 @@ impl Scanner<'_> {
     fn number(&mut self) {
         let start = self.at;
         // `t.0.1` is two indexes.
-        let is_index = self.out.tokens.last().is_some_and(|token| token.kind == TokenKind::Dot)
-            && start > 0
-            && self.bytes[start - 1] == b'.';
+        let is_index = self.out.tokens.last().is_some_and(|token| token.kind == TokenKind::Dot);
         if is_index {
             self.skip_while(|byte| byte.is_ascii_digit());
             return self.push(TokenKind::Integer, start);
@@ -321,6 +345,9 @@ impl Scanner<'_> {
         if let Some((kind, length)) = found {
             self.at += length;
             return self.push(kind, start);
+        }
+        if self.foreign_letter().is_some() {
+            return self.foreign_word(start);
         }
         let is_ascii = self.bytes[start].is_ascii();
         self.at += 1;

@@ -169,6 +169,8 @@ struct Memory {
 pub struct Types {
     all: Vec<Type>,
     memory: Vec<OnceLock<Memory>>,
+    /// Indices of fields and variants by name.
+    members: Vec<OnceLock<HashMap<String, usize>>>,
     ids: HashMap<Type, TypeId>,
     pub structs: Vec<StructType>,
     pub enums: Vec<EnumType>,
@@ -177,6 +179,8 @@ pub struct Types {
     /// Names of all errors; an [`ErrorId`] is an index.
     pub error_names: Vec<String>,
     error_ids: HashMap<String, ErrorId>,
+    /// Sets by their members.
+    error_set_ids: HashMap<Vec<ErrorId>, ErrorSetId>,
 }
 
 impl Default for Types {
@@ -185,6 +189,7 @@ impl Default for Types {
         let mut types = Types {
             all: Vec::new(),
             memory: Vec::new(),
+            members: Vec::new(),
             ids: HashMap::new(),
             structs: Vec::new(),
             enums: Vec::new(),
@@ -192,6 +197,7 @@ impl Default for Types {
             error_sets: vec![open],
             error_names: Vec::new(),
             error_ids: HashMap::new(),
+            error_set_ids: HashMap::new(),
         };
         let int = |signed, bits| Type::Int { signed, bits };
         let ints = [true, false].into_iter().flat_map(|signed| [8, 16, 32, 64].map(|bits| int(signed, bits)));
@@ -213,6 +219,7 @@ impl Types {
         let id = TypeId(self.all.len() as u32);
         self.all.push(ty.clone());
         self.memory.push(OnceLock::new());
+        self.members.push(OnceLock::new());
         self.ids.insert(ty, id);
         id
     }
@@ -255,12 +262,13 @@ impl Types {
     pub fn error_set(&mut self, name: &str, mut members: Vec<ErrorId>) -> ErrorSetId {
         members.sort();
         members.dedup();
-        let found = self.error_sets.iter().skip(1).position(|set| set.members == members);
-        if let Some(index) = found {
-            return ErrorSetId(index as u32 + 1);
+        if let Some(known) = self.error_set_ids.get(&members) {
+            return *known;
         }
-        self.error_sets.push(ErrorSet { name: name.to_owned(), members });
-        ErrorSetId(self.error_sets.len() as u32 - 1)
+        let id = ErrorSetId(self.error_sets.len() as u32);
+        self.error_sets.push(ErrorSet { name: name.to_owned(), members: members.clone() });
+        self.error_set_ids.insert(members, id);
+        id
     }
 
     /// Whether every error of `inner` is in `outer`.
@@ -268,7 +276,12 @@ impl Types {
         let members = |set: ErrorSetId| &self.error_sets[set.0 as usize].members;
         outer == ErrorSetId::OPEN
             || inner == outer
-            || inner != ErrorSetId::OPEN && members(inner).iter().all(|error| members(outer).contains(error))
+            || inner != ErrorSetId::OPEN && members(inner).iter().all(|error| self.is_member(*error, outer))
+    }
+
+    /// Whether an error belongs to a set that is not the open one.
+    pub fn is_member(&self, error: ErrorId, set: ErrorSetId) -> bool {
+        self.error_sets[set.0 as usize].members.binary_search(&error).is_ok()
     }
 
     pub fn struct_type(&self, id: TypeId) -> Option<&StructType> {
@@ -290,6 +303,40 @@ impl Types {
             Type::Union(index) => Some(&self.unions[index.0 as usize]),
             _ => None,
         }
+    }
+
+    /// Names of a struct's fields, or of the variants of an enum or union, in order; of any other type there are none.
+    pub fn member_names(&self, id: TypeId) -> Vec<&str> {
+        match self.get(id) {
+            Type::Struct(index) => self.structs[index.0 as usize].fields.iter().map(|it| it.name.as_str()).collect(),
+            Type::Enum(index) => self.enums[index.0 as usize].variants.iter().map(|it| it.0.as_str()).collect(),
+            Type::Union(index) => self.unions[index.0 as usize].variants.iter().map(|it| it.name.as_str()).collect(),
+            _ => Vec::new(),
+        }
+    }
+
+    /// Index of a field or variant, the first of that name; none while a struct or union has no fields yet.
+    pub fn find_member(&self, id: TypeId, name: &str) -> Option<usize> {
+        let members = &self.members[id.0 as usize];
+        if members.get().is_none() {
+            let names = self.member_names(id);
+            if names.is_empty() {
+                return None;
+            }
+            let by_name = names.into_iter().enumerate().rev().map(|(index, name)| (name.to_owned(), index));
+            members.get_or_init(|| by_name.collect());
+        }
+        members.get()?.get(name).copied()
+    }
+
+    /// Takes the fields of a struct or union away, which could not be laid out with them.
+    pub fn remove_members(&mut self, id: TypeId) {
+        match self.get(id).clone() {
+            Type::Struct(index) => self.structs[index.0 as usize].fields.clear(),
+            Type::Union(index) => self.unions[index.0 as usize].variants.clear(),
+            _ => {}
+        }
+        self.members[id.0 as usize] = OnceLock::new();
     }
 
     /// Bytes that a value takes in memory. Structs and unions in it must have their fields already.

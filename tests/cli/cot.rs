@@ -32,7 +32,7 @@ impl Place {
 impl Outcome {
     /// Succeeds and says nothing.
     #[track_caller]
-    fn is_silent(self) {
+    fn succeeds_silently(self) {
         assert!(self.status == 0 && self.stdout.is_empty() && self.stderr.is_empty(), "{self:#?}");
     }
 }
@@ -45,7 +45,7 @@ fn names<const N: usize>(all: [&str; N]) -> BTreeSet<String> {
 fn a_file_alone_is_built_as_by_build() {
     let place = Place::greeting();
     for args in [&["hi.cot"][..], &["./hi.cot"], &["build", "hi.cot"], &["--release", "hi.cot"]] {
-        place.cot(args).is_silent();
+        place.cot(args).succeeds_silently();
         assert_eq!(place.list("cot-out"), names(["hi"]), "{args:?}");
         assert_eq!(place.program("cot-out/hi", &[]).fails(3, &[]).stdout, "hi\n");
         std::fs::remove_dir_all(place.path("cot-out")).expect("it is there");
@@ -58,7 +58,7 @@ fn output_is_named_exactly_and_nothing_else_is_kept() {
     let place = Place::greeting();
     for args in [&["hi.cot", "-o", "a"][..], &["build", "hi.cot", "-ob.exe"], &["-o", "c.wasm", "build.cot"]] {
         place.write("build.cot", GREETING);
-        place.cot(args).is_silent();
+        place.cot(args).succeeds_silently();
     }
     assert_eq!(place.list("."), names(["a", "b.exe", "build.cot", "c.wasm", "hi.cot"]));
     for program in ["a", "b.exe", "c.wasm"] {
@@ -69,8 +69,8 @@ fn output_is_named_exactly_and_nothing_else_is_kept() {
 #[test]
 fn files_need_no_ending() {
     let place = Place::with(&[("program", GREETING), ("test", GREETING)]);
-    place.cot(&["program"]).is_silent();
-    place.cot(&["build", "test"]).is_silent();
+    place.cot(&["program"]).succeeds_silently();
+    place.cot(&["build", "test"]).succeeds_silently();
     assert_eq!(place.list("cot-out"), names(["program", "test"]));
 }
 
@@ -81,12 +81,12 @@ fn targets_have_aliases_and_two_spellings() {
     for (target, output) in
         [("wasm32", "hi.wasm"), ("wasm", "hi.wasm"), ("wasm32-wasi", "hi.wasm"), ("wasi", "hi.wasm"), ("native", "hi")]
     {
-        place.cot(&["build", "hi.cot", "--target", target]).is_silent();
+        place.cot(&["build", "hi.cot", "--target", target]).succeeds_silently();
         let bytes = place.bytes(&format!("cot-out/{output}"));
         assert_eq!(place.list("cot-out"), names([output]), "{target}");
         std::fs::remove_dir_all(place.path("cot-out")).expect("it is there");
-        place.cot(&["hi.cot", &format!("--target={target}"), "-o", "same"]).is_silent();
-        assert_eq!(place.bytes("same") == bytes, true, "{target}");
+        place.cot(&["hi.cot", &format!("--target={target}"), "-o", "same"]).succeeds_silently();
+        assert!(place.bytes("same") == bytes, "{target}");
         modules.push(bytes);
     }
     assert!(modules[0] == modules[1] && modules[2] == modules[3] && modules[0] != modules[2]);
@@ -99,12 +99,12 @@ fn objects_are_made_for_every_target() {
     let place = Place::greeting();
     let machine = |bytes: &[u8]| u16::from_le_bytes([bytes[18], bytes[19]]);
     for (target, elf_machine) in [("amd64-linux", 62), ("x86_64-linux", 62), ("arm64-linux", 183)] {
-        place.cot(&["hi.cot", "-o", "x.o", "--target", target]).is_silent();
+        place.cot(&["hi.cot", "-o", "x.o", "--target", target]).succeeds_silently();
         let object = place.bytes("x.o");
         assert_eq!((&object[..4], machine(&object)), (&b"\x7fELF"[..], elf_machine), "{target}");
     }
     for (target, cpu) in [("arm64-macos", 0x0100_000C_u32), ("amd64-macos", 0x0100_0007)] {
-        place.cot(&["hi.cot", "-o", "x.o", "--target", target]).is_silent();
+        place.cot(&["hi.cot", "-o", "x.o", "--target", target]).succeeds_silently();
         assert_eq!(place.bytes("x.o")[..8], [0xFEED_FACF, cpu].map(u32::to_le_bytes).concat(), "{target}");
     }
     assert_eq!(place.list("."), names(["hi.cot", "x.o"]));
@@ -212,8 +212,8 @@ fn errors_leave_no_output_and_no_trace() {
     std::fs::remove_file(place.path("undefined.cot")).expect("it is there");
     assert_eq!(place.list("."), before);
     assert_eq!(place.bytes("old"), b"old");
-    place.cot(&["lib.cot", "--target=wasm32", "-o", "lib.wasm"]).is_silent();
-    place.cot(&["lib.cot", "-o", "lib.o"]).is_silent();
+    place.cot(&["lib.cot", "--target=wasm32", "-o", "lib.wasm"]).succeeds_silently();
+    place.cot(&["lib.cot", "-o", "lib.o"]).succeeds_silently();
 }
 
 #[test]
@@ -270,10 +270,10 @@ fn stages_are_printed_or_written() {
     {
         let outcome = place.cot(&["build", "hi.cot", "--emit", stage]).succeeds();
         assert!(outcome.stdout.contains(text) && outcome.stderr.is_empty(), "{stage}: {outcome:#?}");
-        place.cot(&["hi.cot", "--emit", stage, "-o", stage]).is_silent();
+        place.cot(&["hi.cot", "--emit", stage, "-o", stage]).succeeds_silently();
         assert_eq!(String::from_utf8_lossy(&place.bytes(stage)), outcome.stdout);
     }
-    place.cot(&["hi.cot", "--emit=wasm", "--target=wasm32", "-o", "hi.wasm"]).is_silent();
+    place.cot(&["hi.cot", "--emit=wasm", "--target=wasm32", "-o", "hi.wasm"]).succeeds_silently();
     assert!(place.bytes("hi.wasm").starts_with(b"\0asm"));
 }
 
@@ -303,12 +303,12 @@ fn cot_json_names_the_main_file() {
         ),
         ("src/app.cot", "fn main() i64 { return 7 }\ntest \"t\" { @assert(true) }\n"),
     ]);
-    place.cot(&["build"]).is_silent();
+    place.cot(&["build"]).succeeds_silently();
     assert_eq!(place.list("cot-out"), names(["app"]));
     place.cot(&["run"]).fails(7, &[]);
     place.cot(&["test"]).fails(0, &["1 passed"]);
     place.cot(&["check"]).fails(0, &["Check src/app.cot"]);
-    place.cot(&["build", "-o", "x", "--target=wasi"]).is_silent();
+    place.cot(&["build", "-o", "x", "--target=wasi"]).succeeds_silently();
 }
 
 #[test]

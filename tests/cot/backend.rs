@@ -2,6 +2,8 @@
 //! instructions, and as the WebAssembly that passes and emission make of them. Results and memory must be the same. Each function can call
 //! two others, which are small enough to be inlined.
 
+use std::collections::HashSet;
+
 use arbitrary::{Arbitrary, Unstructured};
 use libtest_mimic::{Failed, Trial};
 use wasm2native::cot::emit;
@@ -9,7 +11,8 @@ use wasm2native::cot::ir::build::Builder;
 use wasm2native::cot::ir::module::{FuncDecl, FuncKind, Module};
 use wasm2native::cot::ir::numeric::Numeric;
 use wasm2native::cot::ir::print::Printed;
-use wasm2native::cot::ir::{Access, Const, Edge, End, FuncId, Function, Op, Signature, Type, Value, Variable};
+use wasm2native::cot::ir::{Access, BlockId, Const, Edge, End, FuncId, Function, Op, Signature, Type, Value, Variable};
+use wasm2native::cot::ssa::graph::Graph;
 use wasm2native::cot::ssa::{self, fold};
 
 /// Where functions read and write.
@@ -23,7 +26,38 @@ pub fn trials() -> Vec<Trial> {
     vec![
         Trial::test("backend/random-functions", emitted_functions_do_what_their_instructions_say),
         Trial::test("backend/verifier-complains", verifier_complains),
+        Trial::test("backend/dominators", dominators_are_on_every_way),
     ]
+}
+
+/// One block dominates another if that can't be reached without it.
+fn dominators_are_on_every_way() -> Result<(), Failed> {
+    for seed in 0..N_FUNCTIONS {
+        let function = Generator::new(seed, 40, 2).function();
+        let graph = Graph::new(&function);
+        let reachable: Vec<BlockId> = function.block_ids().filter(|it| graph.is_reachable(*it)).collect();
+        for above in &reachable {
+            let without = reached_without(&function, *above);
+            for below in &reachable {
+                let expected = below == above || !without.contains(below);
+                if graph.dominates(*above, *below) != expected {
+                    return Err(format!("seed {seed}: {above} dominates {below}: {expected} is right").into());
+                }
+            }
+        }
+    }
+    Ok(())
+}
+
+fn reached_without(function: &Function, avoided: BlockId) -> HashSet<BlockId> {
+    let mut reached = HashSet::new();
+    let mut work = vec![BlockId::ENTRY];
+    while let Some(block) = work.pop() {
+        if block != avoided && reached.insert(block) {
+            work.extend(function.blocks[block.index()].end.successors());
+        }
+    }
+    reached
 }
 
 /// What is wrong, and how a sound function becomes so.
@@ -68,7 +102,7 @@ fn verifier_complains() -> Result<(), Failed> {
         }),
         ("a missing result", |f| f.blocks[1].end = End::Return(Vec::new())),
         ("a way back to the entry", |f| {
-            f.blocks[1].end = End::Jump(Edge { block: wasm2native::cot::ir::BlockId::ENTRY, args: Vec::new() });
+            f.blocks[1].end = End::Jump(Edge { block: BlockId::ENTRY, args: Vec::new() });
         }),
     ];
     for (what, break_it) in breaks {
@@ -221,7 +255,7 @@ struct Generator {
     /// What conditions are kept in.
     flags: [Variable; 2],
     /// Blocks to break to and to continue at.
-    loops: Vec<[wasm2native::cot::ir::BlockId; 2]>,
+    loops: Vec<[BlockId; 2]>,
     left: u32,
     /// How many functions there are to call.
     n_callees: u32,

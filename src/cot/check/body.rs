@@ -1,5 +1,6 @@
 //! What is known while the body of one function is checked: its locals, the names in scope, the loops around.
 
+use std::collections::HashMap;
 use std::rc::Rc;
 
 use crate::cot::ast::Name;
@@ -54,6 +55,8 @@ pub(super) struct Body<'a> {
     pub env: Env,
     pub locals: Vec<Local>,
     names: Vec<ScopeName>,
+    /// Indices of `names` by text, in order.
+    by_text: HashMap<Rc<str>, Vec<usize>>,
     /// Where each open scope begins in `names`.
     scopes: Vec<usize>,
     /// Names before this are hidden: a default value is being checked, which belongs elsewhere.
@@ -82,6 +85,7 @@ impl<'a> Body<'a> {
             env: Env { in_body: true, ..env },
             locals: Vec::new(),
             names: Vec::new(),
+            by_text: HashMap::new(),
             scopes: Vec::new(),
             floor: 0,
             result,
@@ -98,7 +102,8 @@ impl<'a> Body<'a> {
     }
 
     fn find(&self, text: &Rc<str>) -> Option<&Binding> {
-        self.names[self.floor..].iter().rev().find(|it| it.text == *text).map(|it| &it.binding)
+        let latest = self.by_text.get(text)?.last()?;
+        (*latest >= self.floor).then(|| &self.names[*latest].binding)
     }
 }
 
@@ -120,7 +125,9 @@ impl<'a> Checker<'a> {
     pub(super) fn close_scope(&mut self) {
         let body = self.body();
         let start = body.scopes.pop().expect("every scope that is closed was opened");
-        body.names.truncate(start);
+        for name in body.names.drain(start..) {
+            body.by_text.get_mut(&name.text).expect("every name that is bound is listed by its text").pop();
+        }
     }
 
     /// Runs something with the names of the function hidden, as if it stood at `env`.
@@ -141,7 +148,10 @@ impl<'a> Checker<'a> {
     pub(super) fn bind(&mut self, name: &Name, binding: Binding) {
         let body = self.body();
         let start = body.scopes.last().copied().unwrap_or(0);
-        let first = body.names[start..].iter().find(|it| it.text == name.text && &*it.text != "_").map(|it| it.span);
+        let places = body.by_text.entry(name.text.clone()).or_default();
+        let first = places.iter().find(|place| **place >= start && &*name.text != "_");
+        let first = first.map(|place| body.names[*place].span);
+        places.push(body.names.len());
         body.names.push(ScopeName { text: name.text.clone(), binding, span: name.span });
         if let Some(first) = first {
             let diagnostic = Diagnostic::new(Code::Redefined, name.span, format!("'{}' is defined twice", name.text));

@@ -218,7 +218,7 @@ impl<'a> Checker<'a> {
             return make(ExpressionKind::Error(error), set, span).into();
         };
         let known = &self.types.error_sets[set.0 as usize];
-        if !known.members.contains(&error) {
+        if !self.types.is_member(error, set) {
             let message = format!("'{}' is not an error of '{}'", name.text, known.name);
             let members: Vec<&str> =
                 known.members.iter().map(|it| self.types.error_names[it.0 as usize].as_str()).collect();

@@ -1,6 +1,6 @@
 //! All declarations in turn, bodies of functions, closures, tests; `main`.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::rc::Rc;
 
 use crate::cot::ast::{self, Declaration, Name};
@@ -312,8 +312,7 @@ impl<'a> Checker<'a> {
 
 /// Two parameters of the same name.
 fn duplicate(params: &[ast::Param]) -> Option<(&ast::Param, &ast::Param)> {
-    params.iter().enumerate().find_map(|(index, param)| {
-        let earlier = params[..index].iter().find(|it| it.name.text == param.name.text && &*it.name.text != "_");
-        earlier.map(|earlier| (earlier, param))
-    })
+    let mut earlier: HashMap<&str, &ast::Param> = HashMap::new();
+    let mut named = params.iter().filter(|it| &*it.name.text != "_");
+    named.find_map(|param| earlier.insert(&param.name.text, param).map(|first| (first, param)))
 }

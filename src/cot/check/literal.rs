@@ -1,5 +1,7 @@
 //! Values of structs, arrays, tuples; `new` (section 8.3).
 
+use std::collections::HashMap;
+
 use crate::cot::ast::{Expr, Name, TypeExpr};
 use crate::cot::check::Checker;
 use crate::cot::check::block::Want;
@@ -17,9 +19,15 @@ impl<'a> Checker<'a> {
             Type::Tuple(types) if types.len() == items.len() => Some(types.clone()),
             _ => None,
         });
+        let wanted = wanted.map_or(vec![None; items.len()], |types| types.into_iter().map(Some).collect());
+        self.tuple_of(items, &wanted, span)
+    }
+
+    /// A tuple, some of whose elements have to have a type.
+    pub(super) fn tuple_of(&mut self, items: &'a [Expr], wanted: &[Option<TypeId>], span: Span) -> Value {
         let mut elements = Vec::new();
-        for (index, item) in items.iter().enumerate() {
-            let element = match wanted.as_ref().map(|types| types[index]) {
+        for (item, wanted) in items.iter().zip(wanted) {
+            let element = match *wanted {
                 Some(ty) => self.check_as(item, ty),
                 None => self.check_settled(item),
             };
@@ -105,10 +113,10 @@ impl<'a> Checker<'a> {
         let mut set: Vec<Option<Span>> = vec![None; declared.len()];
         let mut values = Vec::new();
         for (name, value) in fields {
-            let Some(index) = declared.iter().position(|field| *field.name == *name.text) else {
+            let Some(index) = self.types.find_member(ty, &name.text) else {
                 let message = format!("'{}' has no field '{}'", self.types.name(ty), name.text);
                 let mut diagnostic = Diagnostic::new(Code::NoSuchField, name.span, message);
-                if let Some(near) = nearest(&name.text, declared.iter().map(|field| field.name.as_str())) {
+                if let Some(near) = nearest(&name.text, self.types.member_names(ty)) {
                     diagnostic = diagnostic.note(format!("did you mean '{near}'?"));
                 }
                 self.push_diagnostic(diagnostic);
@@ -130,13 +138,14 @@ impl<'a> Checker<'a> {
         let ItemKind::Struct(of) = self.items[item.0 as usize].kind else { return };
         let env = self.env_of_instance(item, &of.type_params, &arguments, Some(ty));
         let declared = self.types.struct_type(ty).map(|of| of.fields.clone()).unwrap_or_default();
+        let defaults: HashMap<&str, &'a Expr> =
+            of.fields.iter().filter_map(|it| Some((&*it.name.text, it.default.as_ref()?))).collect();
         let mut missing = Vec::new();
         for (index, field) in declared.iter().enumerate() {
             if is_set[index] {
                 continue;
             }
-            let default = of.fields.iter().find(|it| *it.name.text == *field.name).and_then(|it| it.default.as_ref());
-            match default {
+            match defaults.get(field.name.as_str()) {
                 Some(default) if self.default_depth < 32 => {
                     self.default_depth += 1;
                     let value = self.elsewhere(env.clone(), |it| it.check_as(default, field.ty));

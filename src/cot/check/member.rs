@@ -32,13 +32,13 @@ impl<'a> Checker<'a> {
         }
         if let Type::Error(set) = *self.types.get(ty) {
             let error = self.types.error(&name.text);
-            if !self.types.error_sets[set.0 as usize].members.contains(&error) {
+            if !self.types.is_member(error, set) {
                 let message = format!("'{}' is not an error of '{}'", name.text, self.types.name(ty));
                 self.report(Code::NoSuchField, name.span, message);
             }
             return make(ExpressionKind::Error(error), ty, span).into();
         }
-        let is_variant = self.variant_names(ty).iter().any(|it| **it == *name.text);
+        let is_variant = self.types.struct_type(ty).is_none() && self.types.find_member(ty, &name.text).is_some();
         if !is_variant
             && let Some(id) = self.methods.get(&(owner, name.text.clone())).copied()
             && self.function_decls[id.0 as usize].ast.type_params.is_empty()
@@ -55,14 +55,6 @@ impl<'a> Checker<'a> {
                 self.erroneous(span)
             }
         }
-    }
-
-    fn variant_names(&self, ty: TypeId) -> Vec<&str> {
-        if let Some(of) = self.types.enum_type(ty) {
-            return of.variants.iter().map(|(name, _)| name.as_str()).collect();
-        }
-        let variants = self.types.union_type(ty).map(|of| &of.variants[..]).unwrap_or_default();
-        variants.iter().map(|variant| variant.name.as_str()).collect()
     }
 
     /// An enum's variant, or a union's without payload.
@@ -82,14 +74,13 @@ impl<'a> Checker<'a> {
 
     /// Index and payload of a variant; an unknown one is reported.
     pub(super) fn find_variant(&mut self, ty: TypeId, name: &Name) -> Option<(usize, TypeId)> {
-        let names = self.variant_names(ty);
-        if let Some(index) = names.iter().position(|it| **it == *name.text) {
+        if let Some(index) = self.types.find_member(ty, &name.text) {
             let payload = self.types.union_type(ty).map_or(TypeId::VOID, |of| of.variants[index].payload);
             return Some((index, payload));
         }
         let message = format!("'{}' has no variant '{}'", self.types.name(ty), name.text);
         let mut diagnostic = Diagnostic::new(Code::NoSuchField, name.span, message);
-        if let Some(near) = nearest(&name.text, names) {
+        if let Some(near) = nearest(&name.text, self.types.member_names(ty)) {
             diagnostic = diagnostic.note(format!("did you mean '{near}'?"));
         }
         self.push_diagnostic(diagnostic);
@@ -126,9 +117,8 @@ impl<'a> Checker<'a> {
             Type::Optional(_) => Some("unwrap the optional first: by '.?', 'orelse' or a capture".to_owned()),
             Type::ErrorUnion { .. } => Some("handle the error first: by 'try' or 'catch'".to_owned()),
             _ => {
-                let fields = self.types.struct_type(base.ty).map(|of| &of.fields[..]).unwrap_or_default();
-                let names = fields.iter().map(|field| field.name.as_str()).chain(self.variant_names(base.ty));
-                let near = nearest(&name.text, names).map(|near| format!("did you mean '{near}'?"));
+                let near =
+                    nearest(&name.text, self.types.member_names(base.ty)).map(|near| format!("did you mean '{near}'?"));
                 let owner = self.owner_of(base.ty);
                 let is_method = self.methods.contains_key(&(owner, name.text.clone()));
                 near.or_else(|| is_method.then(|| format!("'{}' is a function: call it", name.text)))
@@ -143,9 +133,8 @@ impl<'a> Checker<'a> {
     pub(super) fn field_quietly(&mut self, base: &Expression, name: &Rc<str>, span: Span) -> Option<Value> {
         match (self.types.get(base.ty).clone(), &**name) {
             (Type::Struct(id), _) => {
-                let fields = &self.types.structs[id.0 as usize].fields;
-                let index = fields.iter().position(|field| *field.name == **name)?;
-                let ty = fields[index].ty;
+                let index = self.types.find_member(base.ty, name)?;
+                let ty = self.types.structs[id.0 as usize].fields[index].ty;
                 if let ExpressionKind::Struct(values) = &base.kind
                     && Self::is_known(base)
                     && let Some((_, value)) = values.iter().find(|value| value.0 == index)
@@ -157,12 +146,11 @@ impl<'a> Checker<'a> {
                 Some(make(ExpressionKind::Load(Box::new(place)), ty, span).into())
             }
             (Type::Union(id), _) => {
-                let variants = &self.types.unions[id.0 as usize].variants;
-                let Some(variant) = variants.iter().position(|variant| *variant.name == **name) else {
+                let Some(variant) = self.types.find_member(base.ty, name) else {
                     let is_tag = &**name == "tag";
                     return is_tag.then(|| convert(Conversion::UnionTag, base.clone(), TypeId::I64).into());
                 };
-                let ty = variants[variant].payload;
+                let ty = self.types.unions[id.0 as usize].variants[variant].payload;
                 if ty == TypeId::VOID {
                     return None;
                 }

@@ -116,6 +116,7 @@ struct Checker<'a> {
     loaded: &'a Loaded,
     options: &'a CheckOptions,
     diagnostics: Vec<Diagnostic>,
+    reported: HashSet<(Span, Code)>,
     types: Types,
 
     items: Vec<Item<'a>>,
@@ -178,6 +179,7 @@ impl<'a> Checker<'a> {
             loaded,
             options,
             diagnostics: Vec::new(),
+            reported: HashSet::new(),
             types: Types::default(),
             items: Vec::new(),
             visible: Vec::new(),
@@ -222,8 +224,7 @@ impl<'a> Checker<'a> {
 
     /// The same error at the same place is said once: instances of a generic repeat it.
     fn push_diagnostic(&mut self, diagnostic: Diagnostic) {
-        let same = |it: &Diagnostic| it.span == diagnostic.span && it.code == diagnostic.code;
-        if !self.diagnostics.iter().any(same) {
+        if self.reported.insert((diagnostic.span, diagnostic.code)) {
             self.diagnostics.push(diagnostic);
         }
     }

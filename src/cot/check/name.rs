@@ -134,6 +134,18 @@ impl<'a> Checker<'a> {
 
     fn report_undefined(&mut self, env: &Env, text: &Rc<str>, span: Span) {
         let mut diagnostic = Diagnostic::new(Code::Undefined, span, format!("undefined identifier '{text}'"));
+        if let Some(near) = self.nearest_name(env, text) {
+            diagnostic = diagnostic.note(format!("did you mean '{near}'?"));
+        }
+        self.push_diagnostic(diagnostic);
+    }
+
+    /// The visible name that is spelled most like `text`; not looked for once there are more errors than anybody reads.
+    fn nearest_name(&self, env: &Env, text: &str) -> Option<Rc<str>> {
+        const MOST_ERRORS: usize = 50;
+        if self.diagnostics.len() >= MOST_ERRORS {
+            return None;
+        }
         let mut names: Vec<Rc<str>> = self.visible[env.file].keys().cloned().collect();
         if env.in_body {
             names.extend(self.binding_names());
@@ -141,9 +153,7 @@ impl<'a> Checker<'a> {
         names.extend(env.params.iter().map(|(name, _)| name.clone()));
         names.extend(["print", "println", "eprint", "eprintln", "len", "append"].map(Rc::from));
         names.sort();
-        if let Some(near) = nearest(text, names.iter().map(|name| &**name)) {
-            diagnostic = diagnostic.note(format!("did you mean '{near}'?"));
-        }
-        self.push_diagnostic(diagnostic);
+        let near = nearest(text, names.iter().map(|name| &**name))?;
+        Some(near.into())
     }
 }

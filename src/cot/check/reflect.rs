@@ -31,16 +31,11 @@ impl<'a> Checker<'a> {
             "enumLen" | "enumName" => self.check_enum_reflection(name, ty, arguments, span),
             _ => {
                 let Some(field) = self.constant_text(&arguments[1]) else { return self.erroneous(span) };
-                let fields = self.types.struct_type(ty).map(|of| &of.fields[..]).unwrap_or_default();
-                let index = fields.iter().position(|it| it.name == field);
+                let index = self.types.find_member(ty, &field);
                 if name == "hasField" {
-                    let of_enum = self.types.enum_type(ty).is_some_and(|of| of.variants.iter().any(|it| it.0 == field));
-                    let of_union =
-                        self.types.union_type(ty).is_some_and(|of| of.variants.iter().any(|it| it.name == field));
-                    return make(ExpressionKind::Bool(index.is_some() || of_enum || of_union), TypeId::BOOL, span)
-                        .into();
+                    return make(ExpressionKind::Bool(index.is_some()), TypeId::BOOL, span).into();
                 }
-                let Some(index) = index else {
+                let Some(index) = index.filter(|_| self.types.struct_type(ty).is_some()) else {
                     let message = format!("'{}' has no field '{field}'", self.types.name(ty));
                     self.report(Code::NoSuchField, arguments[1].span, message);
                     return self.erroneous(span);

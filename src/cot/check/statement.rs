@@ -215,6 +215,9 @@ impl<'a> Checker<'a> {
         let expected: Option<Vec<TypeId>> = annotations.iter().copied().collect();
         let expected = expected.map(|types| self.types.intern(Type::Tuple(types)));
         let value = match &it.value {
+            Some(Expr { kind: ExprKind::Tuple(items), span, .. }) if items.len() == annotations.len() => {
+                self.tuple_of(items, &annotations, *span)
+            }
             Some(value) => self.check(value, expected),
             None => self.erroneous(it.span),
         };

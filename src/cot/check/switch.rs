@@ -217,11 +217,8 @@ impl<'a> Checker<'a> {
 
     /// Whether arms without guards cover every value there is; the second of a pair says that an arm is `else`.
     fn covers_all(&self, ty: TypeId, arms: &[(Arm, bool)]) -> bool {
-        let has = |value: i128| {
-            let without_guard = arms.iter().filter(|(arm, _)| arm.guard.is_none());
-            let mut patterns = without_guard.flat_map(|(arm, _)| &arm.patterns);
-            patterns.any(|pattern| matches!(pattern, Pattern::Range(first, last) if (*first..=*last).contains(&value)))
-        };
+        let covered = Covered::by(arms);
+        let has = |value: i128| covered.has(value);
         match self.types.get(ty) {
             Type::Erroneous => true,
             Type::Bool => has(0) && has(1),
@@ -244,11 +241,8 @@ impl<'a> Checker<'a> {
         if has_else || covers_all || !(has_value || is_enum) {
             return;
         }
-        let has = |value: i128| {
-            let without_guard = arms.iter().filter(|(arm, _)| arm.guard.is_none());
-            let mut patterns = without_guard.flat_map(|(arm, _)| &arm.patterns);
-            patterns.any(|pattern| matches!(pattern, Pattern::Range(first, last) if (*first..=*last).contains(&value)))
-        };
+        let covered = Covered::by(arms);
+        let has = |value: i128| covered.has(value);
         let missing: Vec<&str> = match self.types.get(ty) {
             Type::Enum(id) => {
                 let variants = self.types.enums[id.0 as usize].variants.iter();
@@ -272,5 +266,35 @@ impl<'a> Checker<'a> {
         };
         let start = Span { end: span.start + 6, ..span };
         self.report(Code::Type, start, message);
+    }
+}
+
+/// Numbers that arms without guards take: first and last of ranges, in order, that neither overlap nor touch.
+struct Covered(Vec<(i128, i128)>);
+
+impl Covered {
+    fn by(arms: &[(Arm, bool)]) -> Covered {
+        let without_guard = arms.iter().filter(|(arm, _)| arm.guard.is_none());
+        let patterns = without_guard.flat_map(|(arm, _)| &arm.patterns);
+        let mut ranges: Vec<(i128, i128)> = patterns
+            .filter_map(|pattern| match pattern {
+                Pattern::Range(first, last) if first <= last => Some((*first, *last)),
+                _ => None,
+            })
+            .collect();
+        ranges.sort();
+        ranges.dedup_by(|next, kept| {
+            let joined = next.0 <= kept.1 + 1;
+            if joined {
+                kept.1 = kept.1.max(next.1);
+            }
+            joined
+        });
+        Covered(ranges)
+    }
+
+    fn has(&self, value: i128) -> bool {
+        let index = self.0.partition_point(|(_, last)| *last < value);
+        self.0.get(index).is_some_and(|(first, _)| *first <= value)
     }
 }

@@ -1,5 +1,6 @@
 //! Types as written to types: names, instances of structs, layouts of enums and unions; refuses what contains itself by value.
 
+use std::collections::HashMap;
 use std::rc::Rc;
 
 use crate::cot::ast::{self, Expr, ExprKind, Name, TypeExpr, TypeExprKind, UnaryOperator};
@@ -179,7 +180,9 @@ impl<'a> Checker<'a> {
     }
 
     fn instantiate_struct(&mut self, item: ItemId, of: &'a ast::Struct, arguments: Vec<TypeId>, span: Span) -> TypeId {
-        if self.instance_depth >= MAX_INSTANCE_DEPTH {
+        // Only arguments can go on for ever; structs without any are as many as there are written.
+        let depth = if arguments.is_empty() { 0 } else { self.instance_depth + 1 };
+        if depth > MAX_INSTANCE_DEPTH {
             self.give_up_instances(span);
             return TypeId::ERRONEOUS;
         }
@@ -196,19 +199,18 @@ impl<'a> Checker<'a> {
         self.type_items.insert(ty, (item, arguments.clone()));
         self.incomplete.insert(ty);
         let env = self.env_of_instance(item, &of.type_params, &arguments, Some(ty));
-        self.instance_depth += 1;
+        let outer_depth = std::mem::replace(&mut self.instance_depth, depth);
+        let mut first_places: HashMap<&str, Span> = HashMap::new();
         let mut fields: Vec<Field> = Vec::new();
         for field in &of.fields {
-            if let Some(first) = of.fields.iter().find(|other| other.name.text == field.name.text)
-                && !std::ptr::eq(first, field)
-            {
-                self.report_redefined(&field.name, first.name.span);
+            if let Some(first) = first_places.insert(&field.name.text, field.name.span) {
+                self.report_redefined(&field.name, first);
                 continue;
             }
             let ty = self.resolve_type(&field.ty, &env);
             fields.push(Field { name: field.name.text.to_string(), ty });
         }
-        self.instance_depth -= 1;
+        self.instance_depth = outer_depth;
         self.types.structs[id.0 as usize].fields = fields;
         self.incomplete.remove(&ty);
         self.completed(ty, of.name.span);
@@ -261,9 +263,10 @@ impl<'a> Checker<'a> {
             }
             backing = TypeId::I32;
         }
+        let mut first_places: HashMap<&str, Span> = HashMap::new();
         let mut variants: Vec<(String, i128)> = Vec::new();
         let mut next = 0;
-        for (index, (name, value)) in of.variants.iter().enumerate() {
+        for (name, value) in &of.variants {
             if let Some(value) = value {
                 next = self.constant_integer(value, &env, "the value of a variant").unwrap_or(next);
             }
@@ -272,11 +275,8 @@ impl<'a> Checker<'a> {
                 self.type_error(name.span, format!("the value {next} does not fit {backing}"));
                 next = 0;
             }
-            if let Some(first) = variants.iter().position(|(other, _)| **other == *name.text) {
-                self.report_redefined(name, of.variants[first].0.span);
-            } else if let Some(other) = variants.iter().position(|(_, other)| *other == next) {
-                let message = format!("'{}' has the same value as '{}'", name.text, variants[other].0);
-                self.type_error(of.variants[index].0.span, message);
+            if let Some(first) = first_places.insert(&name.text, name.span) {
+                self.report_redefined(name, first);
             }
             variants.push((name.text.to_string(), next));
             next += 1;
@@ -301,10 +301,11 @@ impl<'a> Checker<'a> {
         self.type_items.insert(ty, (item, Vec::new()));
         self.incomplete.insert(ty);
         let env = self.env_of_instance(item, &[], &[], Some(ty));
+        let mut first_places: HashMap<&str, Span> = HashMap::new();
         let mut variants: Vec<Variant> = Vec::new();
         for (name, payload) in &of.variants {
-            if let Some(first) = variants.iter().position(|other| *other.name == *name.text) {
-                self.report_redefined(name, of.variants[first].0.span);
+            if let Some(first) = first_places.insert(&name.text, name.span) {
+                self.report_redefined(name, first);
             }
             let payload = payload.as_ref().map_or(TypeId::VOID, |ty| self.resolve_type(ty, &env));
             variants.push(Variant { name: name.text.to_string(), payload });
@@ -333,11 +334,7 @@ impl<'a> Checker<'a> {
             let name = self.types.name(endless);
             let message = format!("'{name}' would contain itself; use a pointer");
             self.type_error(span, message);
-            match self.types.get(endless).clone() {
-                Type::Struct(id) => self.types.structs[id.0 as usize].fields.clear(),
-                Type::Union(id) => self.types.unions[id.0 as usize].variants.clear(),
-                _ => {}
-            }
+            self.types.remove_members(endless);
         }
     }
 

@@ -73,7 +73,15 @@ impl Parser<'_> {
 
     /// `decl = import | fnDecl | varDecl | structDecl | enumDecl | unionDecl | errorDecl | aliasDecl | traitDecl |
     /// implDecl | implTrait | testDecl | benchDecl`
-    fn declaration(&mut self) -> Option<Declaration> {
+    pub(super) fn declaration(&mut self) -> Option<Declaration> {
+        let column = self.column();
+        let outer_column = std::mem::replace(&mut self.outer_column, column);
+        let declaration = self.declaration_inner();
+        self.outer_column = outer_column;
+        declaration
+    }
+
+    fn declaration_inner(&mut self) -> Option<Declaration> {
         let start = self.token().span;
         if let Some(function) = self.function_declaration(false) {
             return Some(Declaration::Function(function));
@@ -127,6 +135,8 @@ impl Parser<'_> {
                 "only one of 'extern', 'export', 'static' can stand before 'fn'",
             );
         }
+        let column = self.column();
+        let outer_column = std::mem::replace(&mut self.outer_column, column);
         let start = self.token().span;
         for _ in 0..ahead {
             self.advance();
@@ -144,6 +154,7 @@ impl Parser<'_> {
         let result = self.result_type();
         let bounds = self.bounds();
         let body = self.at_kind(TokenKind::OpenBrace).then(|| self.block());
+        self.outer_column = outer_column;
         let span = self.span_from(start);
         Some(Function { name, is_extern, is_export, is_static, type_params, params, result, bounds, body, span })
     }

@@ -1,7 +1,7 @@
 //! Binary, unary and postfix expressions (section 8.1), with the newline rules of section 3.
 
 use crate::cot::ast::{BinaryOperator, Expr, ExprKind, Name, TypeExpr, TypeExprKind, UnaryOperator};
-use crate::cot::diagnostic::Code;
+use crate::cot::diagnostic::{Code, Diagnostic};
 use crate::cot::parse::{GROUP, Mode, Parser};
 use crate::cot::source::Span;
 use crate::cot::token::TokenKind;
@@ -44,6 +44,7 @@ impl Parser<'_> {
             }
             let start = left.span;
             self.advance();
+            self.check_operator(start);
             let kind = match infix {
                 Infix::Catch => {
                     let capture = self.capture().map(|capture| capture.name);
@@ -58,6 +59,30 @@ impl Parser<'_> {
             left = self.expr(kind, start);
         }
         left
+    }
+
+    /// Behind an operator: complains about `<<=`, `>>=` and `i++`, which other languages have.
+    fn check_operator(&mut self, left: Span) {
+        let operator = self.tokens[self.at - 1];
+        let note = match operator.kind {
+            TokenKind::ShiftLeft | TokenKind::ShiftRight if self.at_kind(TokenKind::Equal) => {
+                let [operator, left] = [operator.span, left].map(|it| String::from_utf8_lossy(self.text(it)));
+                format!("there is no '{operator}='; write: {left} = {left} {operator} …")
+            }
+            TokenKind::PlusPlus if self.ends_expression() => {
+                "'++' joins two sequences; to count write: … += 1".to_owned()
+            }
+            _ => return,
+        };
+        let message = format!("expected an expression, found {}", self.found());
+        let span = self.token().span;
+        self.push_diagnostic(Diagnostic::new(Code::ExpectedExpression, span, message).note(note));
+    }
+
+    /// Whether the next token can only stand behind an expression.
+    fn ends_expression(&self) -> bool {
+        use TokenKind::{CloseBrace, CloseBracket, CloseParenthesis, Comma, EndOfFile, Semicolon};
+        matches!(self.kind(), CloseBrace | CloseBracket | CloseParenthesis | Comma | EndOfFile | Semicolon)
     }
 
     /// An operator takes its right side from the next line too.
@@ -237,6 +262,8 @@ impl Parser<'_> {
         }
         match self.kind_ahead(1) {
             TokenKind::Dot | TokenKind::CloseBrace => true,
+            // An error that `struct_body` explains.
+            TokenKind::Identifier if matches!(self.kind_ahead(2), TokenKind::Colon | TokenKind::Equal) => true,
             TokenKind::Identifier if self.is_safe => {
                 matches!(self.kind_ahead(2), TokenKind::Colon | TokenKind::Comma | TokenKind::CloseBrace)
             }
@@ -252,9 +279,14 @@ impl Parser<'_> {
                 if it.is_safe && !it.at_kind(TokenKind::Dot) {
                     return it.field_with_colon();
                 }
-                it.want(TokenKind::Dot);
+                if !it.got(TokenKind::Dot) {
+                    let span = it.token().span;
+                    it.report(Code::UnexpectedToken, span, "fields of a struct value are written '.name = value'");
+                }
                 let name = it.name_or_type("the name of a field");
-                it.want(TokenKind::Equal);
+                if !it.got(TokenKind::Colon) {
+                    it.want(TokenKind::Equal);
+                }
                 (name, it.expression())
             })
         })

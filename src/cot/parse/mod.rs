@@ -35,9 +35,12 @@ pub fn parse(file: FileId, source: &Source) -> (ast::File, Vec<Diagnostic>) {
 /// The same for a file of a project that is `@safe` as a whole, or not.
 pub fn parse_in(file: FileId, source: &Source, is_safe: bool) -> (ast::File, Vec<Diagnostic>) {
     let Scanned { tokens, diagnostics, .. } = scan::scan(file, source);
+    let mut scan_errors: Vec<u32> = diagnostics.iter().map(|it| it.span.start).collect();
+    scan_errors.sort_unstable();
     let mut parser = Parser {
         tokens: &tokens,
         bytes: &source.bytes,
+        scan_errors,
         at: 0,
         diagnostics,
         n_errors: 0,
@@ -46,6 +49,7 @@ pub fn parse_in(file: FileId, source: &Source, is_safe: bool) -> (ast::File, Vec
         depth: 0,
         gave_up: false,
         is_safe,
+        outer_column: 0,
         mode: Mode::default(),
         names: HashSet::new(),
     };
@@ -55,6 +59,9 @@ pub fn parse_in(file: FileId, source: &Source, is_safe: bool) -> (ast::File, Vec
 
 /// How deep the parser itself goes. Every level of a tree takes at least one.
 const MAX_DEPTH: usize = 600;
+
+/// Farther to the right all columns are the same.
+const MAX_COLUMN: usize = 1000;
 
 /// What surrounds an expression.
 #[derive(Clone, Copy, Default)]
@@ -75,6 +82,8 @@ struct Parser<'a> {
     /// The last one is the end of the file.
     tokens: &'a [Token],
     bytes: &'a [u8],
+    /// Where the scanner complained, in order.
+    scan_errors: Vec<u32>,
     at: usize,
     diagnostics: Vec<Diagnostic>,
     /// How many errors there were, those included that were not worth a complaint.
@@ -87,6 +96,8 @@ struct Parser<'a> {
     /// Nested too deep: the rest of the file is skipped.
     gave_up: bool,
     is_safe: bool,
+    /// Where the function or test that is being parsed begins on its line.
+    outer_column: usize,
     mode: Mode,
     /// Texts of names, each once.
     names: HashSet<Rc<str>>,
@@ -185,12 +196,31 @@ impl<'a> Parser<'a> {
     }
 
     fn report(&mut self, code: Code, span: Span, message: impl Into<String>) {
+        self.push_diagnostic(Diagnostic::new(code, span, message));
+    }
+
+    fn push_diagnostic(&mut self, diagnostic: Diagnostic) {
         self.n_errors += 1;
-        if self.gave_up || self.last_error == Some(self.at) || std::mem::replace(&mut self.is_recovering, true) {
+        let is_known = self.last_error == Some(self.at)
+            || self.has_scan_error(self.previous_span().end, self.token().span.end)
+            || std::mem::replace(&mut self.is_recovering, true);
+        if self.gave_up || is_known {
             return;
         }
         self.last_error = Some(self.at);
-        self.diagnostics.push(Diagnostic::new(code, span, message));
+        self.diagnostics.push(diagnostic);
+    }
+
+    /// Whether the scanner complained about something in a range of the file.
+    fn has_scan_error(&self, start: u32, end: u32) -> bool {
+        let next = self.scan_errors.partition_point(|at| *at < start);
+        self.scan_errors.get(next).is_some_and(|at| *at < end)
+    }
+
+    /// How far from the start of its line the next token stands; not counted any further in very long lines.
+    fn column(&self) -> usize {
+        let before = self.bytes[..self.token().span.start as usize].iter().rev().take(MAX_COLUMN);
+        before.take_while(|byte| **byte != b'\n').count()
     }
 
     /// Runs a rule one level deeper; false (and the rest of the file is skipped) if that is too deep.

@@ -3,8 +3,9 @@
 use crate::cot::ast::{
     BinaryOperator, Block, Capture, Declaration, Expr, ExprKind, For, Name, Statement, StatementKind,
 };
-use crate::cot::diagnostic::Code;
+use crate::cot::diagnostic::{Code, Diagnostic};
 use crate::cot::parse::{CONDITION, GROUP, Mode, Parser};
+use crate::cot::source::Span;
 use crate::cot::token::TokenKind;
 
 impl Parser<'_> {
@@ -14,20 +15,31 @@ impl Parser<'_> {
         if !self.want(TokenKind::OpenBrace) {
             return Block::new(Vec::new(), start.start_point());
         }
-        let statements = self.within(Mode::default(), |it| it.deeper(Self::statements)).unwrap_or_default();
+        let statements = self.within(Mode::default(), |it| it.deeper(|it| it.statements(start))).unwrap_or_default();
         Block::new(statements, self.span_from(start))
     }
 
-    /// `{ stmt } "}"`
-    fn statements(&mut self) -> Vec<Statement> {
+    /// `{ stmt } "}"`, behind the brace at `open`
+    fn statements(&mut self, open: Span) -> Vec<Statement> {
         let mut statements = Vec::new();
         loop {
             while self.got(TokenKind::Semicolon) {}
             if self.got(TokenKind::CloseBrace) {
                 break;
             }
+            if self.at_file_level() && self.column() > self.outer_column {
+                self.misplaced_declaration();
+                continue;
+            }
             if self.at_kind(TokenKind::EndOfFile) || self.at_file_level() {
-                self.want(TokenKind::CloseBrace);
+                // An open string may have swallowed the brace.
+                if self.has_scan_error(open.start, self.token().span.start) {
+                    self.n_errors += 1;
+                    break;
+                }
+                let message = format!("expected '}}', found {}", self.found());
+                let diagnostic = Diagnostic::new(Code::ExpectedCloseBrace, self.token().span, message);
+                self.push_diagnostic(diagnostic.note_at(open, "to close this"));
                 break;
             }
             let (before, n_errors) = (self.at, self.n_errors);
@@ -44,6 +56,27 @@ impl Parser<'_> {
         statements
     }
 
+    /// What only stands outside of functions, but here is indented as a part of one.
+    fn misplaced_declaration(&mut self) {
+        let start = self.token().span;
+        let is_function = self.at_kind(TokenKind::Fn);
+        let span = start.to(self.tokens[self.at + 1].span);
+        let diagnostic = if is_function {
+            let name = String::from_utf8_lossy(self.text(self.tokens[self.at + 1].span)).into_owned();
+            let message = "a function with a name can't be declared inside of another one";
+            let note = format!("move it out, or make it a closure: const {name} = fn(…) … {{ … }}");
+            Diagnostic::new(Code::UnexpectedToken, span, message).note(note)
+        } else {
+            let message = format!("{} stands outside of functions only", self.kind().describe());
+            Diagnostic::new(Code::UnexpectedToken, start, message)
+        };
+        self.push_diagnostic(diagnostic);
+        let before = self.at;
+        self.declaration();
+        self.is_recovering = false;
+        self.make_progress(before);
+    }
+
     /// Declarations that only stand outside of functions: a brace is missing.
     fn at_file_level(&self) -> bool {
         let names_function = self.kind_ahead(1) == TokenKind::Identifier && self.at_kind(TokenKind::Fn);
@@ -52,12 +85,21 @@ impl Parser<'_> {
         names_function || is_test || keyword || self.at_kind(TokenKind::Extern) && self.kind_ahead(1) == TokenKind::Fn
     }
 
-    /// Statements may follow each other on a line, but a literal does not begin one there.
+    /// Statements may follow each other on a line, but a literal begins one there only behind a closing bracket
+    /// (`{ log(e) 0 }`): behind anything else an operator was forgotten.
     fn check_terminator(&mut self) {
         let literal =
             matches!(self.kind(), TokenKind::Integer | TokenKind::Float | TokenKind::String | TokenKind::Character);
-        let ended = self.tokens[self.at.saturating_sub(1)].kind == TokenKind::CloseBrace;
-        if literal && !self.token().newline_before && !ended {
+        let ended = matches!(
+            self.tokens[self.at.saturating_sub(1)].kind,
+            TokenKind::CloseBrace | TokenKind::CloseParenthesis | TokenKind::CloseBracket
+        );
+        if self.at_kind(TokenKind::Question) && !self.token().newline_before {
+            let diagnostic = Diagnostic::new(Code::UnexpectedToken, self.token().span, "there is no operator '? :'");
+            self.push_diagnostic(diagnostic.note("write: if (c) { a } else { b }"));
+            self.skip_statement(self.at);
+            self.is_recovering = false;
+        } else if literal && !self.token().newline_before && !ended {
             self.expected(Code::ExpectedTerminator, "the end of the statement");
             self.skip_statement(self.at);
             self.is_recovering = false;
@@ -182,6 +224,13 @@ impl Parser<'_> {
     fn for_statement(&mut self, label: Option<Name>) -> StatementKind {
         let is_inline = self.got(TokenKind::Inline);
         self.want(TokenKind::For);
+        if self.at_kind(TokenKind::OpenParenthesis) {
+            let message = "expected the variable of the loop, found '('";
+            let diagnostic = Diagnostic::new(Code::ExpectedIdentifier, self.token().span, message);
+            self.push_diagnostic(
+                diagnostic.note("loops are written: for i in 0..n { … }, for x in xs { … }, or with 'while'"),
+            );
+        }
         let first = self.name("the variable of the loop");
         let second = self.got(TokenKind::Comma).then(|| self.name("the variable of the loop"));
         self.want(TokenKind::In);

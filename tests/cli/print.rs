@@ -129,4 +129,7 @@ fn questions_without_a_module_and_with_two() {
     place.wasm2native(&["--print", "exports"]).fails(2, &["there is none"]);
     place.wasm2native(&["--print", "imports", "a.wat", "b.wat"]).fails(2, &["about one module; b.wat is another"]);
     place.wasm2native(&["--print", "what", "a.wat"]).fails(2, &["imports, exports, link-args, runtime-symbols"]);
+    place
+        .wasm2native(&["--print", "imports,exports", "a.wat"])
+        .fails(2, &["expected one of these at a time: imports, exports"]);
 }

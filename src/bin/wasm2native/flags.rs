@@ -153,7 +153,7 @@ pub struct Compile {
     /// exports: name, kind, Wasm type, C symbol, C declaration, as an object or library has them.
     /// link-args: what a C compiler gets to link the object or library with the other files and flags given here.
     /// runtime-symbols: what objects may need of the runtime and of the C library; asks for no module.
-    #[arg(long, value_name = "WHAT", help_heading = "Output", hide_possible_values = true, verbatim_doc_comment)]
+    #[arg(long, value_name = "WHAT", help_heading = "Output", value_parser = print_what, verbatim_doc_comment)]
     pub print: Option<PrintWhat>,
 
     #[command(flatten)]
@@ -490,6 +490,12 @@ fn threads(text: &str) -> Result<usize, String> {
 /// The first line is that of `-V`; the rest is what a bug report needs.
 fn long_version() -> String {
     format!("{}\nhost: {}\ncranelift: {}", env!("CARGO_PKG_VERSION"), target_lexicon::HOST, cranelift_codegen::VERSION)
+}
+
+fn print_what(text: &str) -> Result<PrintWhat, String> {
+    let all = "imports, exports, link-args, runtime-symbols";
+    let number = if text.contains(',') { "one of these at a time" } else { "one of" };
+    PrintWhat::from_str(text, false).map_err(|_| format!("expected {number}: {all}"))
 }
 
 fn module(text: &str) -> Result<(String, PathBuf), String> {

@@ -105,7 +105,7 @@ impl Lifetimes<'_> {
             for (inst, root) in of.insts.iter().zip(roots) {
                 uses.extend(inst.args.iter().map(|arg| (*arg, block, *root)));
             }
-            uses.extend(of.end.args().into_iter().map(|arg| (arg, block, of.insts.len())));
+            uses.extend(of.end.args().map(|arg| (arg, block, of.insts.len())));
         }
         // All uses of a value together, for the marks of visited blocks.
         uses.sort();

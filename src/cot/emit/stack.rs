@@ -89,13 +89,13 @@ impl Planner<'_> {
         match end {
             End::Branch { condition, .. } => {
                 // What only one way needs is computed on that way, after the condition.
-                for edge in end.edges().into_iter().rev() {
+                for edge in end.edges().rev() {
                     self.place_args(&edge.args, n_insts, cursor, false);
                 }
                 self.place_args(&[*condition], n_insts, cursor, true);
             }
             _ => {
-                self.place_args(&end.args(), n_insts, cursor, true);
+                self.place_args(&end.args().collect::<Vec<_>>(), n_insts, cursor, true);
             }
         }
         while cursor > 0 {

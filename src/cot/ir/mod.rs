@@ -226,41 +226,42 @@ pub enum End {
 
 impl End {
     /// Where the block can lead; the same block may come twice.
-    pub fn successors(&self) -> Vec<BlockId> {
-        match self {
-            End::Jump(edge) => vec![edge.block],
-            End::Branch { then, otherwise, .. } => vec![then.block, otherwise.block],
-            End::Switch { targets, default, .. } => targets.iter().copied().chain([*default]).collect(),
-            End::Return(_) | End::Unreachable => Vec::new(),
-        }
+    pub fn successors(&self) -> impl DoubleEndedIterator<Item = BlockId> {
+        let (targets, default) = match self {
+            End::Switch { targets, default, .. } => (&targets[..], Some(*default)),
+            _ => (&[][..], None),
+        };
+        self.edges().map(|edge| edge.block).chain(targets.iter().copied()).chain(default)
     }
 
     /// The edges that carry arguments.
-    pub fn edges(&self) -> Vec<&Edge> {
-        match self {
-            End::Jump(edge) => vec![edge],
-            End::Branch { then, otherwise, .. } => vec![then, otherwise],
-            _ => Vec::new(),
-        }
+    pub fn edges(&self) -> impl DoubleEndedIterator<Item = &Edge> {
+        let edges = match self {
+            End::Jump(edge) => [Some(edge), None],
+            End::Branch { then, otherwise, .. } => [Some(then), Some(otherwise)],
+            _ => [None, None],
+        };
+        edges.into_iter().flatten()
     }
 
-    pub fn edges_mut(&mut self) -> Vec<&mut Edge> {
-        match self {
-            End::Jump(edge) => vec![edge],
-            End::Branch { then, otherwise, .. } => vec![then, otherwise],
-            _ => Vec::new(),
-        }
+    pub fn edges_mut(&mut self) -> impl DoubleEndedIterator<Item = &mut Edge> {
+        let edges = match self {
+            End::Jump(edge) => [Some(edge), None],
+            End::Branch { then, otherwise, .. } => [Some(then), Some(otherwise)],
+            _ => [None, None],
+        };
+        edges.into_iter().flatten()
     }
 
     /// All values it uses, in the order of evaluation.
-    pub fn args(&self) -> Vec<Value> {
-        let of_edges = || self.edges().into_iter().flat_map(|edge| edge.args.iter().copied());
-        match self {
-            End::Branch { condition, .. } => [*condition].into_iter().chain(of_edges()).collect(),
-            End::Switch { index, .. } => vec![*index],
-            End::Return(values) => values.clone(),
-            End::Jump(_) | End::Unreachable => of_edges().collect(),
-        }
+    pub fn args(&self) -> impl Iterator<Item = Value> {
+        let (first, last) = match self {
+            End::Branch { condition: value, .. } | End::Switch { index: value, .. } => (Some(*value), &[][..]),
+            End::Return(values) => (None, &values[..]),
+            End::Jump(_) | End::Unreachable => (None, &[][..]),
+        };
+        let of_edges = self.edges().flat_map(|edge| edge.args.iter().copied());
+        first.into_iter().chain(of_edges).chain(last.iter().copied())
     }
 
     /// Replaces every value it uses.

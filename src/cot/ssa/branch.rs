@@ -63,7 +63,7 @@ fn thread(function: &mut Function, graph: &Graph, facts: &Facts) {
         let end = &function.blocks[block.index()].end;
         // What the way itself says about the condition of the branch at its beginning.
         let branched = if let End::Branch { condition, .. } = end { Some(*condition) } else { None };
-        let mut edges: Vec<Edge> = end.edges().into_iter().cloned().collect();
+        let mut edges: Vec<Edge> = end.edges().cloned().collect();
         for (number, edge) in edges.iter_mut().enumerate() {
             if !passable[edge.block.index()] {
                 continue;
@@ -78,7 +78,7 @@ fn thread(function: &mut Function, graph: &Graph, facts: &Facts) {
             let args = onward.args.iter().map(|arg| arg_of(*arg).unwrap_or(*arg)).collect();
             *edge = Edge { block: onward.block, args };
         }
-        for (edge, new) in function.blocks[block.index()].end.edges_mut().into_iter().zip(edges) {
+        for (edge, new) in function.blocks[block.index()].end.edges_mut().zip(edges) {
             *edge = new;
         }
     }

@@ -156,7 +156,7 @@ impl<'a> Pairs<'a> {
     fn successors_with(&self, value: Value, end: &End) -> Vec<BlockId> {
         match end {
             End::Branch { condition, then, .. } if *condition == value => vec![then.block],
-            end => end.successors(),
+            end => end.successors().collect(),
         }
     }
 

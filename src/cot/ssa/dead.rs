@@ -28,7 +28,7 @@ pub fn remove_unreachable(function: &mut Function) {
             End::Switch { targets, default, .. } => {
                 targets.iter_mut().chain([default]).for_each(|target| *target = number(*target));
             }
-            end => end.edges_mut().into_iter().for_each(|edge| edge.block = number(edge.block)),
+            end => end.edges_mut().for_each(|edge| edge.block = number(edge.block)),
         }
         function.blocks.push(block);
     }
@@ -46,17 +46,17 @@ fn forward_empty_blocks(function: &mut Function) {
         }
     };
     for block in 0..function.blocks.len() {
-        let n_edges = function.blocks[block].end.edges().len();
+        let n_edges = function.blocks[block].end.edges().count();
         for index in 0..n_edges {
             let mut steps = 0;
             loop {
-                let edge = function.blocks[block].end.edges()[index];
+                let edge = function.blocks[block].end.edges().nth(index).expect("it was counted");
                 let Some(onward) = next(function, edge.block) else { break };
                 steps += 1;
                 if steps > function.blocks.len() {
                     break;
                 }
-                *function.blocks[block].end.edges_mut()[index] = onward;
+                *function.blocks[block].end.edges_mut().nth(index).expect("it was counted") = onward;
             }
         }
         if let End::Branch { then, otherwise, .. } = &function.blocks[block].end
@@ -123,7 +123,7 @@ fn remove_unused(function: &mut Function) {
             Producer::Param(block, index) => {
                 for predecessor in &graph.predecessors[block] {
                     let edges = function.blocks[predecessor.index()].end.edges();
-                    work.extend(edges.iter().filter(|it| it.block.index() == block).map(|edge| edge.args[index]));
+                    work.extend(edges.filter(|it| it.block.index() == block).map(|edge| edge.args[index]));
                 }
             }
             Producer::None => {}

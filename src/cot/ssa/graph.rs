@@ -97,7 +97,7 @@ struct Search {
 impl Search {
     fn new(function: &Function) -> Search {
         let n_blocks = function.blocks.len();
-        let successors = |block: BlockId| function.blocks[block.index()].end.successors();
+        let successors = |block: BlockId| function.blocks[block.index()].end.successors().collect::<Vec<_>>();
         let mut search = Search {
             preorder: Vec::new(),
             postorder: Vec::new(),

@@ -112,7 +112,7 @@ fn splice(function: &mut Function, block: usize, place: usize, callee: &Function
             End::Switch { targets, default, .. } => {
                 targets.iter_mut().chain([default]).for_each(|target| *target = moved(*target));
             }
-            end => end.edges_mut().into_iter().for_each(|edge| edge.block = moved(edge.block)),
+            end => end.edges_mut().for_each(|edge| edge.block = moved(edge.block)),
         }
         function.blocks.push(block);
     }

@@ -57,7 +57,7 @@ fn leaves(function: &Function, graph: &Graph, block: BlockId, latches: &[BlockId
         }
     }
     let ways = function.blocks[block.index()].end.successors();
-    ways.iter().filter(|way| inside.contains(way)).count() == 1
+    ways.filter(|way| inside.contains(way)).count() == 1
 }
 
 /// Lets what the tests define be read through variables in all other blocks.
@@ -116,7 +116,7 @@ fn copy(function: &mut Function, test: &Test) {
     let is_round = |edge: &&mut Edge| edge.block == test.block;
     for latch in &test.latches {
         let edges = function.blocks[latch.index()].end.edges_mut();
-        edges.into_iter().filter(is_round).for_each(|edge| edge.block = copy);
+        edges.filter(is_round).for_each(|edge| edge.block = copy);
     }
 }
 

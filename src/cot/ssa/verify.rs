@@ -60,7 +60,7 @@ impl Verifier<'_> {
             inst.args.iter().try_for_each(|arg| self.used(*arg, id, index + 1))?;
             self.types(inst).map_err(|fault| format!("instruction {index}: {fault}"))?;
         }
-        block.end.args().into_iter().try_for_each(|arg| self.used(arg, id, usize::MAX))?;
+        block.end.args().try_for_each(|arg| self.used(arg, id, usize::MAX))?;
         self.end(id, &block.end)
     }
 
@@ -120,7 +120,7 @@ impl Verifier<'_> {
             }
             End::Switch { index, .. } => {
                 ensure(ty(index) == Type::I32, || "the index is no i32".to_owned())?;
-                end.successors().into_iter().try_for_each(|target| {
+                end.successors().try_for_each(|target| {
                     let alone = self.graph.predecessors[target.index()] == [id];
                     let plain = self.function.blocks[target.index()].params.is_empty();
                     ensure(alone && plain, || format!("{target} is no proper target of a switch"))

@@ -428,10 +428,10 @@ fn fmt_rewrites_checks_or_prints() {
     let check = place.cot(&["fmt", "--check", "src"]).fails(1, &[]);
     assert_eq!((&check.stdout[..], &check.stderr[..]), ("src/ugly.cot\n", ""));
     assert_eq!(place.bytes("src/ugly.cot"), ugly.as_bytes());
-    place.cot(&["fmt", "src"]).is_silent();
+    place.cot(&["fmt", "src"]).succeeds_silently();
     assert_eq!(place.bytes("src/ugly.cot"), pretty.as_bytes());
     assert_eq!(place.bytes("src/no.txt"), ugly.as_bytes());
-    place.cot(&["fmt", "src", "--check"]).is_silent();
+    place.cot(&["fmt", "src", "--check"]).succeeds_silently();
     // What is faulty stays, and does not keep others from being formatted.
     place.write("src/bad.cot", "fn main( {\n");
     place.write("src/ugly.cot", ugly);
@@ -485,6 +485,6 @@ fn main() i64 {
     for (line, (number, code)) in warned.iter().zip(wanted) {
         assert!(line.starts_with(&format!("l.cot:{number}:")) && line.contains(&format!("warning[W{code}]")), "{line}");
     }
-    place.cot(&["lint", "clean.cot"]).is_silent();
+    place.cot(&["lint", "clean.cot"]).succeeds_silently();
     place.cot(&["lint", "bad.cot"]).fails(1, &["error[E301]"]);
 }

@@ -82,10 +82,13 @@ pub fn lint(args: &flags::Lint) -> Result<ExitCode> {
     build::check_file(&file)?;
     let is_styled = std::io::stderr().is_terminal();
     let bytes = std::fs::read(&file).with_context(|| format!("can't read {}", file.display()))?;
-    let parse = if Project::of(&file)?.is_safe()? { parse::parse_safe } else { parse::parse };
+    let all_safe = Project::of(&file)?.is_safe()?;
     let mut sources = Sources::default();
     let id = sources.add(file.display().to_string(), Some(file.clone()), bytes);
-    let warnings = with_large_stack(|| lint::lint(&parse(id, sources.get(id)).0, sources.get(id)));
+    let warnings = with_large_stack(|| {
+        let (tree, _) = parse::parse_in(id, sources.get(id), all_safe);
+        lint::lint(&tree, sources.get(id))
+    });
     warnings.iter().for_each(|it| eprint!("{}", diagnostic::render_one(&sources, it, is_styled)));
     Ok(if warnings.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }

@@ -29,15 +29,14 @@ pub enum Formatted {
 
 /// Formats a file; `all_safe` says that it is `@safe` even if it does not say so itself.
 pub fn format(file: FileId, source: &Source, all_safe: bool) -> Formatted {
-    let parse = if all_safe { parse::parse_safe } else { parse::parse };
-    let (tree, diagnostics) = parse(file, source);
+    let (tree, diagnostics) = parse::parse_in(file, source, all_safe);
     if !diagnostics.is_empty() {
         return Formatted::Faulty(diagnostics);
     }
     let text = lay_out(file, source, &tree);
     let mut again = Sources::default();
     let id = again.add(source.name.clone(), None, text.clone());
-    let (after, diagnostics) = parse(id, again.get(id));
+    let (after, diagnostics) = parse::parse_in(id, again.get(id), all_safe);
     if !diagnostics.is_empty() || print::tree(&after) != print::tree(&tree) {
         return Formatted::Changed(text);
     }

@@ -33,12 +33,27 @@ pub enum Code {
     ContinueOutsideLoop = 401,
     ReturnType = 402,
     MissingReturn = 403,
+    UnusedVariable = WARNINGS + 1,
+    UnusedParameter = WARNINGS + 2,
+    Shadowing = WARNINGS + 3,
+    Unreachable = WARNINGS + 4,
+    EmptyBlock = WARNINGS + 5,
 }
 
+/// Codes above are those of warnings.
+const WARNINGS: u16 = 1000;
+
 impl Code {
-    /// `E301`
+    /// `E301`, `W001`
     pub fn name(self) -> String {
-        format!("E{}", self as u16)
+        match (self as u16).checked_sub(WARNINGS) {
+            Some(number) => format!("W{number:03}"),
+            None => format!("E{}", self as u16),
+        }
+    }
+
+    fn is_warning(self) -> bool {
+        self as u16 > WARNINGS
     }
 }
 
@@ -92,9 +107,12 @@ pub fn render(sources: &Sources, diagnostics: &[Diagnostic], is_styled: bool) ->
     text
 }
 
-fn render_one(sources: &Sources, diagnostic: &Diagnostic, is_styled: bool) -> String {
-    let title = format!("error[{}]: {}", diagnostic.code.name(), diagnostic.message);
-    let mut text = render_at(sources, diagnostic.span, &title, Level::ERROR, is_styled);
+/// One diagnostic as text, with its notes.
+pub fn render_one(sources: &Sources, diagnostic: &Diagnostic, is_styled: bool) -> String {
+    let (word, level) =
+        if diagnostic.code.is_warning() { ("warning", Level::WARNING) } else { ("error", Level::ERROR) };
+    let title = format!("{word}[{}]: {}", diagnostic.code.name(), diagnostic.message);
+    let mut text = render_at(sources, diagnostic.span, &title, level, is_styled);
     for note in &diagnostic.notes {
         let title = format!("note: {}", note.message);
         match note.span {

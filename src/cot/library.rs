@@ -16,4 +16,5 @@ macro_rules! modules {
 modules! {
     "prelude"
     "sys" "list" "map" "set" "string" "math" "fs" "os" "io" "time" "sort" "random"
+    "json" "string_map" "mem" "path" "encoding" "fmt" "log" "cli" "testing" "debug" "process"
 }

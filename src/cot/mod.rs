@@ -22,6 +22,10 @@ pub mod parse;
 
 pub mod print;
 
+pub mod format;
+
+pub mod lint;
+
 pub mod library;
 
 pub mod load;

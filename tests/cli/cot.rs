@@ -418,3 +418,73 @@ fn benches_say_how_often_and_how_fast() {
     place.cot(&["bench", "b.cot", "--filter=zebra"]).fails(0, &["zebra"]);
     place.cot(&["bench", "b.cot", "--n=0"]).fails(1, &["--n"]);
 }
+
+#[test]
+fn fmt_rewrites_checks_or_prints() {
+    let ugly = "fn main() i64 { let x=1;return x }\n";
+    let pretty = "fn main() i64 {\n    var x = 1\n    return x\n}\n";
+    let place = Place::with(&[("src/ugly.cot", ugly), ("src/deep/pretty.cot", pretty), ("src/no.txt", ugly)]);
+    assert_eq!(place.cot(&["fmt", "src/ugly.cot", "--stdout"]).succeeds().stdout, pretty);
+    let check = place.cot(&["fmt", "--check", "src"]).fails(1, &[]);
+    assert_eq!((&check.stdout[..], &check.stderr[..]), ("src/ugly.cot\n", ""));
+    assert_eq!(place.bytes("src/ugly.cot"), ugly.as_bytes());
+    place.cot(&["fmt", "src"]).succeeds_silently();
+    assert_eq!(place.bytes("src/ugly.cot"), pretty.as_bytes());
+    assert_eq!(place.bytes("src/no.txt"), ugly.as_bytes());
+    place.cot(&["fmt", "src", "--check"]).succeeds_silently();
+    // What is faulty stays, and does not keep others from being formatted.
+    place.write("src/bad.cot", "fn main( {\n");
+    place.write("src/ugly.cot", ugly);
+    place.cot(&["fmt", "src"]).fails(1, &["src/bad.cot:1:10: error[E203]"]);
+    assert_eq!(place.bytes("src/bad.cot"), b"fn main( {\n");
+    assert_eq!(place.bytes("src/ugly.cot"), pretty.as_bytes());
+    place.cot(&["fmt", "nosuch.cot"]).fails(1, &["can't read nosuch.cot"]);
+    place.cot(&["fmt"]).fails(1, &["<PATH>"]);
+}
+
+#[test]
+fn lint_warns_by_number() {
+    // Each line of this program that is to be warned of says so.
+    let program = "const top = 3
+fn f(a: i64, b: i64, _c: i64) i64 { // W002
+    var unused = 1 // W001
+    var written = 2 // W001
+    written = 3
+    const top = 4 // W003
+    const length = 2
+    var room: [length]i64 = .{}
+    for i in 0..3 {
+        var b = i // W003
+        room[0] += b
+    }
+    if (b > 0) {} else { return top + room[0] } // W005
+    while (true) {
+        break
+        println(\"never\") // W004
+    }
+    for i in 0..3 {
+        // This comment says why.
+    }
+    return 1
+    println(\"never\") // W004
+}
+trait Named { fn name(self: *Self, long: bool) string }
+struct P { x: i64 }
+impl Named for P { fn name(self: *P, long: bool) string { return \"p\" } }
+fn main() i64 {
+    const k = 4
+    return (fn(z: i64) i64 { return k })(f(1, 2, 3))
+}
+";
+    let place = Place::with(&[("l.cot", program), ("clean.cot", GREETING), ("bad.cot", FAULTY)]);
+    let outcome = place.cot(&["lint", "l.cot"]).fails(1, &["unused variable 'unused'"]);
+    let warned: Vec<_> = outcome.stderr.lines().filter(|line| line.contains("warning[")).collect();
+    let wanted = program.lines().enumerate().filter_map(|(at, line)| Some((at + 1, line.split_once("// W")?.1)));
+    let wanted: Vec<_> = wanted.collect();
+    assert_eq!(warned.len(), wanted.len(), "{warned:#?}");
+    for (line, (number, code)) in warned.iter().zip(wanted) {
+        assert!(line.starts_with(&format!("l.cot:{number}:")) && line.contains(&format!("warning[W{code}]")), "{line}");
+    }
+    place.cot(&["lint", "clean.cot"]).succeeds_silently();
+    place.cot(&["lint", "bad.cot"]).fails(1, &["error[E301]"]);
+}

@@ -11,12 +11,17 @@ use libtest_mimic::{Failed, Trial};
 use wasm2native::cot::check::check;
 use wasm2native::cot::library;
 use wasm2native::cot::load::load_bytes;
-use wasm2native::cot::{diagnostic, scan, with_large_stack};
+use wasm2native::cot::source::Sources;
+use wasm2native::cot::{diagnostic, parse, scan, with_large_stack};
 
 use crate::source::{fixtures, options};
 
 pub fn trials() -> Vec<Trial> {
-    vec![Trial::test("fuzz-bytes", || fuzz("bytes", bytes)), Trial::test("fuzz-tokens", || fuzz("tokens", tokens))]
+    vec![
+        Trial::test("fuzz-bytes", || fuzz("bytes", bytes, check_program)),
+        Trial::test("fuzz-tokens", || fuzz("tokens", tokens, check_program)),
+        Trial::test("fuzz-format", || fuzz("format", spaces, check_format)),
+    ]
 }
 
 fn number_of(variable: &str, otherwise: u64) -> u64 {
@@ -47,7 +52,9 @@ fn corpus() -> Vec<Vec<u8>> {
     files.chain(library::MODULES.iter().map(|(_, source)| source.as_bytes().to_vec())).collect()
 }
 
-fn fuzz(kind: &'static str, make: fn(&mut Random, &[Vec<u8>]) -> Vec<u8>) -> Result<(), Failed> {
+type Make = fn(&mut Random, &[Vec<u8>]) -> Vec<u8>;
+
+fn fuzz(kind: &'static str, make: Make, run: fn(&[u8])) -> Result<(), Failed> {
     let seed = number_of("COT_FUZZ_SEED", 1);
     let time = Duration::from_secs(number_of("COT_FUZZ_SECONDS", 60));
     let corpus = corpus();
@@ -69,12 +76,50 @@ fn fuzz(kind: &'static str, make: fn(&mut Random, &[Vec<u8>]) -> Vec<u8>) -> Res
     Ok(())
 }
 
-fn run(input: &[u8]) {
+fn check_program(input: &[u8]) {
     let loaded = load_bytes("fuzz.cot", Some(Path::new("fuzz.cot")), input.to_vec(), &Default::default());
     if let Err(diagnostics) = check(&loaded, &options()) {
         assert!(!diagnostics.is_empty(), "a program was refused without a reason");
         diagnostic::render(&loaded.sources, &diagnostics, false);
     }
+}
+
+/// What parses can be formatted.
+fn check_format(input: &[u8]) {
+    let mut sources = Sources::default();
+    let id = sources.add("fuzz.cot".to_owned(), None, input.to_vec());
+    if parse::parse(id, sources.get(id)).1.is_empty() {
+        crate::format::check(input).unwrap_or_else(|fault| panic!("{fault}"));
+    }
+}
+
+/// Declarations of a program, with other spaces, line breaks and comments between their tokens, and a few tokens changed.
+fn spaces(random: &mut Random, corpus: &[Vec<u8>]) -> Vec<u8> {
+    let pieces = pieces_of(&corpus[random.below(corpus.len())]);
+    let start = random.below(pieces.len());
+    let begins = |piece: &Vec<u8>| [&b"\nfn"[..], b"\nimpl", b"\nconst", b"\ntest"].contains(&piece.as_slice());
+    let start = pieces[start..].iter().position(begins).map_or(0, |ahead| start + ahead);
+    let end = pieces[start..].iter().skip(1 + random.below(200)).position(begins);
+    let mut pieces = pieces[start..].to_vec();
+    pieces.truncate(end.map_or(400, |ahead| ahead + 1));
+    let rate = 3 + random.below(40);
+    let mut input = Vec::new();
+    for piece in pieces {
+        let is_first = piece.first() == Some(&b'\n');
+        let between: &[u8] = match random.below(rate) {
+            0 => b"\n",
+            1 => b" // note\n",
+            2 if !is_first => b" ",
+            3 => b"/* a\n b */",
+            4 if is_first => b";",
+            5 if is_first => b"\n\n\n// own\n",
+            _ => b" ",
+        };
+        input.extend(between);
+        let drops_break = is_first && random.below(rate) == 0;
+        input.extend(if drops_break { &piece[1..] } else { &piece });
+    }
+    input
 }
 
 fn bytes(random: &mut Random, corpus: &[Vec<u8>]) -> Vec<u8> {
@@ -142,8 +187,8 @@ fn tokens(random: &mut Random, corpus: &[Vec<u8>]) -> Vec<u8> {
 /// Tokens as text, with a line break before those that begin a line.
 fn pieces_of(text: &[u8]) -> Vec<Vec<u8>> {
     let loaded = load_bytes("corpus.cot", None, text.to_vec(), &Default::default());
-    let (id, source) = loaded.sources.iter().last().expect("the file was loaded");
-    let tokens = scan::scan(id, source).tokens;
+    let id = loaded.files.last().expect("the file was loaded").id;
+    let tokens = scan::scan(id, loaded.sources.get(id)).tokens;
     let piece = |token: &wasm2native::cot::token::Token| {
         let start = if token.newline_before { "\n" } else { "" };
         [start.as_bytes(), loaded.sources.text(token.span)].concat()

@@ -6,6 +6,7 @@ mod backend;
 mod boundary;
 mod errors;
 mod floats;
+mod format;
 mod fuzz;
 mod modules;
 mod run;
@@ -28,6 +29,7 @@ fn main() {
         .chain(boundary::trials())
         .chain(modules::trials())
         .chain(floats::trials())
+        .chain(format::trials())
         .chain(server::trials());
     libtest_mimic::run(&arguments, trials.collect()).exit();
 }

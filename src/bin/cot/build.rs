@@ -157,9 +157,18 @@ pub fn check(args: &flags::Check) -> Result<ExitCode> {
     let target = Target::parse(&args.source.target)?;
     let file = project::main_file(args.source.file.as_deref())?;
     eprintln!("Check {}", file.display());
-    let mode = Mode { build: Build::Check, ..Mode::program(false) };
-    compile(&file, target, mode, Stage::Check)?;
+    check_for(&file, target)?;
     Ok(ExitCode::SUCCESS)
+}
+
+/// Checks a file for this machine.
+pub fn check_file(file: &Path) -> Result<()> {
+    check_for(file, Target::parse("native")?)
+}
+
+fn check_for(file: &Path, target: Target) -> Result<()> {
+    let mode = Mode { build: Build::Check, ..Mode::program(false) };
+    compile(file, target, mode, Stage::Check).map(drop)
 }
 
 /// To a file, or to standard output.

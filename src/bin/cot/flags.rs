@@ -22,6 +22,10 @@ pub enum Command {
     Test(Test),
     /// Parse and type-check only
     Check(Check),
+    /// Bring sources into the standard form
+    Fmt(Fmt),
+    /// Warn of what is probably a mistake; the exit status is 1 if there is something to warn of
+    Lint(Lint),
     /// Run the benches of a file and of what it imports
     Bench(Bench),
     /// Begin a project: cot.json, a source, a test, .gitignore
@@ -115,6 +119,26 @@ pub struct Test {
 pub struct Check {
     #[command(flatten)]
     pub source: Source,
+}
+
+#[derive(Args)]
+pub struct Fmt {
+    /// A file, or a folder whose .cot files are meant
+    pub path: PathBuf,
+
+    /// Change nothing; list the files that would change, and exit with 1 if there are any
+    #[arg(long, conflicts_with = "stdout")]
+    pub check: bool,
+
+    /// Change nothing; print the result
+    #[arg(long)]
+    pub stdout: bool,
+}
+
+#[derive(Args)]
+pub struct Lint {
+    /// The file to look at; without it, `main` of ./cot.json
+    pub file: Option<PathBuf>,
 }
 
 #[derive(Args)]

@@ -6,6 +6,7 @@ mod init;
 mod project;
 mod run;
 mod task;
+mod tools;
 
 use anyhow::Result;
 use clap::Parser;
@@ -37,6 +38,8 @@ fn dispatch(cli: &Cli) -> Result<ExitCode> {
         Command::Run(args) => run::run(args),
         Command::Test(args) => run::test(args),
         Command::Check(args) => build::check(args),
+        Command::Fmt(args) => tools::fmt(args),
+        Command::Lint(args) => tools::lint(args),
         Command::Bench(args) => run::bench(args),
         Command::Init(args) => init::init(args),
         Command::Task(args) => task::task(args),
@@ -49,7 +52,7 @@ fn dispatch(cli: &Cli) -> Result<ExitCode> {
 }
 
 /// What is wrong with a program comes as it is to be shown; other errors get a word before them.
-fn report(error: &anyhow::Error) {
+pub fn report(error: &anyhow::Error) {
     match error.downcast_ref::<wasm2native::cot::Faults>() {
         Some(faults) => eprintln!("{}", faults.0.trim_end()),
         None => eprintln!("error: {error:#}"),

@@ -134,7 +134,7 @@ impl Parser<'_> {
                 self.report(Code::ExpectedType, span, "a tuple type has at least two elements");
                 TypeExpr { kind: TypeExprKind::Erroneous, span }
             }
-            1 => types.remove(0),
+            1 => TypeExpr { span, ..types.remove(0) },
             _ => TypeExpr { kind: TypeExprKind::Tuple(types), span },
         }
     }

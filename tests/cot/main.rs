@@ -4,6 +4,7 @@
 
 mod backend;
 mod boundary;
+mod ends;
 mod errors;
 mod floats;
 mod fuzz;
@@ -27,6 +28,7 @@ fn main() {
         .chain(backend::trials())
         .chain(boundary::trials())
         .chain(modules::trials())
+        .chain(ends::trials())
         .chain(floats::trials())
         .chain(server::trials());
     libtest_mimic::run(&arguments, trials.collect()).exit();

@@ -1,4 +1,5 @@
-//! No input makes the frontend panic: random bytes, random tokens, and sound programs with pieces changed.
+//! No input makes the frontend panic: random bytes, random tokens, and sound programs with pieces changed. What is accepted becomes a
+//! valid module.
 //!
 //! Runs for as many seconds as `COT_FUZZ_SECONDS` says (60), from the seed `COT_FUZZ_SEED` (1). An input that makes it panic is
 //! written to the folder of temporary files, and belongs into `fixtures/cot/errors` afterwards.
@@ -9,10 +10,10 @@ use std::time::{Duration, Instant};
 
 use libtest_mimic::{Failed, Trial};
 use wasm2native::cot::check::check;
-use wasm2native::cot::library;
 use wasm2native::cot::load::load_bytes;
+use wasm2native::cot::lower::{Host, LowerOptions, lower};
 use wasm2native::cot::source::Sources;
-use wasm2native::cot::{diagnostic, parse, scan, with_large_stack};
+use wasm2native::cot::{diagnostic, emit, library, parse, scan, ssa, with_large_stack};
 
 use crate::source::{fixtures, options};
 
@@ -47,7 +48,7 @@ impl Random {
 }
 
 fn corpus() -> Vec<Vec<u8>> {
-    let files = ["errors", "check", "ast"].into_iter().flat_map(fixtures);
+    let files = ["errors", "check", "ast", "run"].into_iter().flat_map(fixtures);
     let files = files.map(|path| std::fs::read(&path).expect("fixtures can be read"));
     files.chain(library::MODULES.iter().map(|(_, source)| source.as_bytes().to_vec())).collect()
 }
@@ -78,9 +79,19 @@ fn fuzz(kind: &'static str, make: Make, run: fn(&[u8])) -> Result<(), Failed> {
 
 fn check_program(input: &[u8]) {
     let loaded = load_bytes("fuzz.cot", Some(Path::new("fuzz.cot")), input.to_vec(), &Default::default());
-    if let Err(diagnostics) = check(&loaded, &options()) {
-        assert!(!diagnostics.is_empty(), "a program was refused without a reason");
-        diagnostic::render(&loaded.sources, &diagnostics, false);
+    match check(&loaded, &options()) {
+        Err(diagnostics) => {
+            assert!(!diagnostics.is_empty(), "a program was refused without a reason");
+            diagnostic::render(&loaded.sources, &diagnostics, false);
+        }
+        Ok(program) => {
+            let lowering = LowerOptions { host: Host::Native, release: false, fail_fast: false, iterations: 0 };
+            // What is too large for a memory is refused.
+            let Ok(mut module) = lower(&program, &loaded.sources, &lowering) else { return };
+            ssa::build(&mut module);
+            let wasm = emit::emit(&module);
+            wasmparser::validate(&wasm).expect("the module of a sound program is valid");
+        }
     }
 }
 

@@ -4,6 +4,7 @@
 
 mod backend;
 mod boundary;
+mod ends;
 mod errors;
 mod floats;
 mod format;
@@ -28,6 +29,7 @@ fn main() {
         .chain(backend::trials())
         .chain(boundary::trials())
         .chain(modules::trials())
+        .chain(ends::trials())
         .chain(floats::trials())
         .chain(format::trials())
         .chain(server::trials());

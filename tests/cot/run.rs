@@ -48,7 +48,8 @@ pub fn trials() -> Vec<Trial> {
         .collect()
 }
 
-fn check(path: &Path) -> Result<(), Failed> {
+/// Runs a fixture on all its targets.
+pub fn check(path: &Path) -> Result<(), Failed> {
     let fixture = Fixture::read(path).map_err(|error| Failed::from(format!("{error:#}")))?;
     let mut faults = String::new();
     let sections = observe(&fixture, &mut faults).map_err(|error| Failed::from(format!("{error:#}")))?;

@@ -137,7 +137,10 @@ impl<'a> Checker<'a> {
             ExprKind::EnumLiteral(name) => name,
             ExprKind::Member { base, name } => {
                 let env = self.env();
-                let found = self.expr_as_type(base, &env)?;
+                let found = self.type_argument(base, &env);
+                if found == TypeId::ERRONEOUS {
+                    return None;
+                }
                 if found != ty {
                     let (wanted, found) = (self.types.name(ty), self.types.name(found));
                     self.type_error(pattern.first.span, format!("type mismatch: expected '{wanted}', found '{found}'"));

@@ -74,10 +74,26 @@ impl<'a> Checker<'a> {
                 self.type_error(ast.name.span, format!("function '{}' has no body", ast.name.text));
             }
         } else if !is_generic {
-            self.instance(id, Vec::new(), ast.span);
+            let function = self.instance(id, Vec::new(), ast.span);
+            self.check_defaults(function, ast.span);
         } else if ast.is_export {
             self.type_error(ast.name.span, "an exported function can't be generic");
         }
+    }
+
+    /// Default values, also of functions that nobody calls without.
+    fn check_defaults(&mut self, function: FunctionId, span: Span) {
+        let signature = self.signatures[function.0 as usize].clone();
+        if signature.params.iter().all(|param| param.default.is_none()) {
+            return;
+        }
+        self.open_initializer("defaults", &signature.env, span);
+        for param in &signature.params {
+            if let Some(default) = param.default {
+                self.check_as(default, param.ty);
+            }
+        }
+        self.bodies.pop();
     }
 
     fn check_test(&mut self, file: usize, declaration: &'a Declaration) {

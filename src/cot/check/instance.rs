@@ -59,6 +59,9 @@ impl<'a> Checker<'a> {
             self.functions[function.0 as usize].export = self.export_name(&ast.name);
         }
         self.depths.insert(function, depth);
+        if depth > 0 {
+            self.origins.insert(function, (self.open_function(), span));
+        }
         self.instances.insert(key, function);
         if depth <= MAX_INSTANCE_DEPTH {
             self.queue.push_back((function, id));

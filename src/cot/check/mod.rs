@@ -157,6 +157,8 @@ struct Checker<'a> {
     default_depth: u32,
     /// Depth of a function instance.
     depths: HashMap<FunctionId, u32>,
+    /// Of instances: the function that needed them first, if it was one, and where.
+    origins: HashMap<FunctionId, (Option<FunctionId>, Span)>,
     bodies: Vec<Body<'a>>,
     /// Functions around an extern function, made to have it as a value.
     extern_values: HashMap<FunctionDeclId, FunctionId>,
@@ -204,6 +206,7 @@ impl<'a> Checker<'a> {
             gave_up_instances: false,
             default_depth: 0,
             depths: HashMap::new(),
+            origins: HashMap::new(),
             bodies: Vec::new(),
             extern_values: HashMap::new(),
             functions: Vec::new(),
@@ -225,8 +228,29 @@ impl<'a> Checker<'a> {
     /// The same error at the same place is said once: instances of a generic repeat it.
     fn push_diagnostic(&mut self, diagnostic: Diagnostic) {
         if self.reported.insert((diagnostic.span, diagnostic.code)) {
+            let diagnostic = self.with_origin(diagnostic);
             self.diagnostics.push(diagnostic);
         }
+    }
+
+    /// Says which instances an error is in, and where they are needed.
+    fn with_origin(&self, mut diagnostic: Diagnostic) -> Diagnostic {
+        const MOST_SHOWN: usize = 3;
+        let mut within = self.open_function();
+        for _ in 0..MOST_SHOWN {
+            let Some((function, (from, span))) = within.and_then(|it| Some((it, self.origins.get(&it)?))) else {
+                break;
+            };
+            let name = &self.functions[function.0 as usize].name;
+            diagnostic = diagnostic.note_at(*span, format!("in '{name}', which is needed here"));
+            within = *from;
+        }
+        diagnostic
+    }
+
+    /// The function whose body is being checked.
+    fn open_function(&self) -> Option<FunctionId> {
+        self.bodies.iter().rev().find(|body| !body.is_closure).map(|body| body.function)
     }
 
     fn type_error(&mut self, span: Span, message: impl Into<String>) {

@@ -260,6 +260,9 @@ impl<'a> Checker<'a> {
                 let missing = members.filter(|error| !has(i128::from(error.0)));
                 missing.map(|error| self.types.error_names[error.0 as usize].as_str()).collect()
             }
+            Type::Bool => {
+                ["false", "true"].into_iter().zip(0..).filter(|(_, it)| !has(*it)).map(|(name, _)| name).collect()
+            }
             _ => Vec::new(),
         };
         let message = if missing.is_empty() {

@@ -394,10 +394,15 @@ impl<'a> Checker<'a> {
         if let Some(ty) = self.expr_as_type(expr, env) {
             return ty;
         }
-        if let ExprKind::Name(text) = &expr.kind
-            && self.find(env, text, expr.span).is_none()
-        {
-            return TypeId::ERRONEOUS;
+        if let ExprKind::Name(text) = &expr.kind {
+            match self.find(env, text, expr.span) {
+                None => return TypeId::ERRONEOUS,
+                // Says that its own arguments are missing.
+                Some(Meaning::Item(item)) if self.is_generic(item) && self.is_type_item(item) => {
+                    return self.item_type(item, Vec::new(), expr.span);
+                }
+                Some(_) => {}
+            }
         }
         self.report(Code::ExpectedType, expr.span, "expected a type here");
         TypeId::ERRONEOUS

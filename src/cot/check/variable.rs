@@ -121,7 +121,7 @@ impl<'a> Checker<'a> {
     }
 
     /// A function of its own for the initialiser of a variable.
-    fn open_initializer(&mut self, name: &str, env: &Env, span: Span) -> FunctionId {
+    pub(super) fn open_initializer(&mut self, name: &str, env: &Env, span: Span) -> FunctionId {
         let name = format!("initial {name}");
         let signature = Signature { name: name.clone(), params: Vec::new(), result: TypeId::VOID, env: env.clone() };
         let function = self.new_function(&Rc::new(signature), span);

@@ -8,6 +8,7 @@ mod errors;
 mod floats;
 mod fuzz;
 mod modules;
+mod rendered;
 mod run;
 mod server;
 mod source;
@@ -21,6 +22,7 @@ fn main() {
     let arguments = Arguments::from_args();
     let trials = errors::trials()
         .into_iter()
+        .chain(rendered::trials())
         .chain(trees::trials())
         .chain(fuzz::trials())
         .chain(run::trials())

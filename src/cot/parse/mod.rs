@@ -329,7 +329,12 @@ impl<'a> Parser<'a> {
                 break;
             }
         }
-        if !self.want(close) {
+        if close == TokenKind::CloseParenthesis && self.at_kind(TokenKind::Equal) {
+            let message = "expected ')', found '='";
+            let diagnostic = Diagnostic::new(Code::ExpectedCloseParenthesis, self.token().span, message);
+            self.push_diagnostic(diagnostic.note("values are compared by '=='"));
+            self.skip_to_close(close);
+        } else if !self.want(close) {
             self.skip_to_close(close);
         }
         items

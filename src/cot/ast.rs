@@ -9,7 +9,7 @@ use crate::cot::source::Span;
 use crate::cot::types::TypeId;
 
 /// How high a tree gets at most.
-pub const MAX_HEIGHT: u32 = 1000;
+pub const MAX_HEIGHT: u32 = 4_000;
 
 #[derive(Debug)]
 pub struct File {

@@ -44,6 +44,8 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
 
+use crate::cot::diagnostic::{Code, Diagnostic};
+
 /// What is made of a program, and for whom.
 #[derive(Clone, Debug)]
 pub struct Options {
@@ -138,6 +140,11 @@ fn compile_loaded(loaded: &load::Loaded, options: &Options, stage: Stage) -> Res
             return Ok(Product::NoTests);
         }
     }
+    if needs_main(&program, options) {
+        let start = loaded.files.last().map_or(source::Span::default(), |file| source::Span::start_of(file.id));
+        let message = "there is no function 'main', with which a program begins";
+        return Err(faults(&[Diagnostic::new(Code::Undefined, start, message)]).into());
+    }
     let lowering = lower::LowerOptions {
         host: options.host,
         release: options.release,
@@ -153,6 +160,12 @@ fn compile_loaded(loaded: &load::Loaded, options: &Options, stage: Stage) -> Res
         return Ok(Product::Text(ir::print::print(&module)));
     }
     Ok(Product::Wasm(emit::emit(&module)))
+}
+
+/// Whether the program lacks its beginning. Plain modules, and what exports functions, are for others to begin.
+fn needs_main(program: &typed::Program, options: &Options) -> bool {
+    let is_program = options.build == check::Build::Program && options.host != lower::Host::Bare;
+    is_program && program.main.is_none() && program.functions.iter().all(|function| function.export.is_none())
 }
 
 /// Tokens or tree of the file that was named.

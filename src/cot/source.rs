@@ -18,6 +18,11 @@ pub struct Span {
 }
 
 impl Span {
+    /// The empty range at the start of a file.
+    pub fn start_of(file: FileId) -> Span {
+        Span { file, start: 0, end: 0 }
+    }
+
     /// From the start of `self` to the end of `other`, which lies behind it in the same file.
     pub fn to(self, other: Span) -> Span {
         Span { end: other.end.max(self.end), ..self }

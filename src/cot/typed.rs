@@ -25,7 +25,7 @@ use crate::cot::types::{ErrorId, TypeId, Types};
 
 /// How deep statements and expressions of a program nest at most; a guarantee for recursive passes, which run in
 /// [`crate::cot::with_large_stack`].
-pub const MAX_DEPTH: usize = 12_000;
+pub const MAX_DEPTH: usize = 48_000;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct FunctionId(pub u32);

@@ -197,12 +197,14 @@ fn tokens(random: &mut Random, corpus: &[Vec<u8>]) -> Vec<u8> {
 
 /// Tokens as text, with a line break before those that begin a line.
 fn pieces_of(text: &[u8]) -> Vec<Vec<u8>> {
-    let loaded = load_bytes("corpus.cot", None, text.to_vec(), &Default::default());
-    let id = loaded.files.last().expect("the file was loaded").id;
-    let tokens = scan::scan(id, loaded.sources.get(id)).tokens;
-    let piece = |token: &wasm2native::cot::token::Token| {
-        let start = if token.newline_before { "\n" } else { "" };
-        [start.as_bytes(), loaded.sources.text(token.span)].concat()
-    };
-    tokens.iter().map(piece).collect()
+    with_large_stack(|| {
+        let loaded = load_bytes("corpus.cot", None, text.to_vec(), &Default::default());
+        let id = loaded.files.last().expect("the file was loaded").id;
+        let tokens = scan::scan(id, loaded.sources.get(id)).tokens;
+        let piece = |token: &wasm2native::cot::token::Token| {
+            let start = if token.newline_before { "\n" } else { "" };
+            [start.as_bytes(), loaded.sources.text(token.span)].concat()
+        };
+        tokens.iter().map(piece).collect()
+    })
 }

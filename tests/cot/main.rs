@@ -10,6 +10,7 @@ mod floats;
 mod format;
 mod fuzz;
 mod modules;
+mod rendered;
 mod run;
 mod server;
 mod source;
@@ -23,6 +24,7 @@ fn main() {
     let arguments = Arguments::from_args();
     let trials = errors::trials()
         .into_iter()
+        .chain(rendered::trials())
         .chain(trees::trials())
         .chain(fuzz::trials())
         .chain(run::trials())

@@ -128,7 +128,11 @@ impl<'a> Checker<'a> {
             }
             values.push((index, self.check_as(value, declared[index].ty)));
         }
-        let is_set: Vec<bool> = set.iter().map(Option::is_some).collect();
+        let mut is_set: Vec<bool> = set.iter().map(Option::is_some).collect();
+        if values.len() < fields.len() {
+            // What looks missing may be what was misspelled.
+            is_set.fill(true);
+        }
         self.add_defaults(ty, &is_set, &mut values, span);
         make(ExpressionKind::Struct(values), ty, span)
     }

@@ -9,6 +9,7 @@ use crate::cot::check::body::Binding;
 use crate::cot::check::declare::{Env, ItemId, ItemKind};
 use crate::cot::check::suggest::nearest;
 use crate::cot::diagnostic::{Code, Diagnostic};
+use crate::cot::library;
 use crate::cot::source::Span;
 use crate::cot::types::TypeId;
 
@@ -134,14 +135,14 @@ impl<'a> Checker<'a> {
 
     fn report_undefined(&mut self, env: &Env, text: &Rc<str>, span: Span) {
         let mut diagnostic = Diagnostic::new(Code::Undefined, span, format!("undefined identifier '{text}'"));
-        if let Some(near) = self.nearest_name(env, text) {
-            diagnostic = diagnostic.note(format!("did you mean '{near}'?"));
+        if let Some(hint) = self.hint_for(env, text) {
+            diagnostic = diagnostic.note(hint);
         }
         self.push_diagnostic(diagnostic);
     }
 
-    /// The visible name that is spelled most like `text`; not looked for once there are more errors than anybody reads.
-    fn nearest_name(&self, env: &Env, text: &str) -> Option<Rc<str>> {
+    /// What an undefined name may have been meant to be; not looked for once there are more errors than anybody reads.
+    fn hint_for(&self, env: &Env, text: &str) -> Option<String> {
         const MOST_ERRORS: usize = 50;
         if self.diagnostics.len() >= MOST_ERRORS {
             return None;
@@ -153,7 +154,9 @@ impl<'a> Checker<'a> {
         names.extend(env.params.iter().map(|(name, _)| name.clone()));
         names.extend(["print", "println", "eprint", "eprintln", "len", "append"].map(Rc::from));
         names.sort();
-        let near = nearest(text, names.iter().map(|name| &**name))?;
-        Some(near.into())
+        if let Some(near) = nearest(text, names.iter().map(|name| &**name)) {
+            return Some(format!("did you mean '{near}'?"));
+        }
+        library::module_with(text).map(|module| format!("it is declared in a module: import \"std/{module}\""))
     }
 }

@@ -57,8 +57,8 @@ pub fn parse_in(file: FileId, source: &Source, is_safe: bool) -> (ast::File, Vec
     (tree, parser.diagnostics)
 }
 
-/// How deep the parser itself goes. Every level of a tree takes at least one.
-const MAX_DEPTH: usize = 600;
+/// How deep the parser itself goes, in [`crate::cot::with_large_stack`]. Every level of a tree takes at least one.
+const MAX_DEPTH: usize = 4_000;
 
 /// Farther to the right all columns are the same.
 const MAX_COLUMN: usize = 1000;
@@ -329,7 +329,12 @@ impl<'a> Parser<'a> {
                 break;
             }
         }
-        if !self.want(close) {
+        if close == TokenKind::CloseParenthesis && self.at_kind(TokenKind::Equal) {
+            let message = "expected ')', found '='";
+            let diagnostic = Diagnostic::new(Code::ExpectedCloseParenthesis, self.token().span, message);
+            self.push_diagnostic(diagnostic.note("values are compared by '=='"));
+            self.skip_to_close(close);
+        } else if !self.want(close) {
             self.skip_to_close(close);
         }
         items

@@ -62,7 +62,6 @@ const BUILTINS: &[(&str, usize)] = &[
     ("compileError", 1),
     ("assert", 1),
     ("assertEq", 2),
-    ("assert_eq", 2),
     ("panic", 1),
     ("trap", 0),
     ("arcRetain", 1),
@@ -169,7 +168,7 @@ impl<'a> Checker<'a> {
                 self.erroneous(span)
             }
             "assert" => self.check_assert(arguments, span),
-            "assertEq" | "assert_eq" => self.check_assert_eq(arguments, span),
+            "assertEq" => self.check_assert_eq(arguments, span),
             "panic" => {
                 let message = self.check_as(&arguments[0], TypeId::STRING);
                 self.call_builtin(Builtin::Panic, vec![message], TypeId::NO_RETURN, span)

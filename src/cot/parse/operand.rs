@@ -340,8 +340,12 @@ impl Parser<'_> {
     /// `builtin = "@" IDENT "(" [ builtinArgs ] ")"`
     fn builtin(&mut self) -> Expr {
         let token = self.advance();
-        let text = self.text(token.span);
-        let name = Name { text: self.intern(text.get(1..).unwrap_or_default()), span: token.span };
+        let text = match self.text(token.span) {
+            // The older spelling (section 4).
+            b"@assert_eq" => b"assertEq",
+            text => text.get(1..).unwrap_or_default(),
+        };
+        let name = Name { text: self.intern(text), span: token.span };
         self.want(TokenKind::OpenParenthesis);
         let arguments = self.within(GROUP, |it| it.comma_list(TokenKind::CloseParenthesis, Self::expression));
         self.expr(ExprKind::Builtin { name, arguments }, token.span)

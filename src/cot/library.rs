@@ -27,4 +27,5 @@ modules! {
     "prelude"
     "sys" "list" "map" "set" "string" "math" "fs" "os" "io" "time" "sort" "random"
     "json" "string_map" "mem" "path" "encoding" "fmt" "log" "cli" "testing" "debug" "process"
+    "crypto" "semver" "uuid" "dotenv" "url"
 }

@@ -9,7 +9,9 @@ use crate::cot::check::body::{Binding, Mutability};
 use crate::cot::check::convert::{Untyped, as_block, make};
 use crate::cot::diagnostic::Code;
 use crate::cot::source::Span;
-use crate::cot::typed::{Block, Condition, Expression, ExpressionKind, LoopId, Sequence, Statement, StatementKind};
+use crate::cot::typed::{
+    Block, Condition, Expression, ExpressionKind, LoopId, Place, PlaceKind, Sequence, Statement, StatementKind,
+};
 use crate::cot::types::{Type, TypeId};
 
 /// How often an `inline for` is unrolled at most.
@@ -183,10 +185,11 @@ impl<'a> Checker<'a> {
         };
         let pointer = self.types.pointer(ty);
         let subject_span = subject.span;
-        let subject = self.auto_dereference(subject);
+        let mut subject = self.auto_dereference(subject);
+        let owner = self.keep_root(&mut subject);
         let address = self.address_of_value(subject, pointer);
         let container = self.new_local("", pointer);
-        // Not counted: the loop does not outlive what it goes over.
+        // Not counted itself: its owner is.
         self.body().locals[container.0 as usize].ownership = crate::cot::typed::Ownership::Raw;
         let loaded = self.load_local(container, subject_span);
         let length = self.call_known_method(loaded, "len", Vec::new(), subject_span)?;
@@ -217,12 +220,25 @@ impl<'a> Checker<'a> {
         let start = make(ExpressionKind::Int(0), TypeId::I64, subject_span);
         let length = self.coerce(length.into(), TypeId::I64);
         let kind = StatementKind::ForRange { id, local: index, start, end: length, body };
-        let statements = vec![
-            Statement { kind: StatementKind::Local { local: container, value: address }, span },
-            Statement { kind, span },
-        ];
+        let mut statements = Vec::from_iter(owner);
+        statements.push(Statement { kind: StatementKind::Local { local: container, value: address }, span });
+        statements.push(Statement { kind, span });
         let block = Block { statements, value: None, end: span.end_point() };
         Some(StatementKind::Expression(make(ExpressionKind::Block(block), TypeId::VOID, span)))
+    }
+
+    /// Puts the pointer to the object that a value is part of into a local, which keeps the object alive.
+    fn keep_root(&mut self, value: &mut Expression) -> Option<Statement> {
+        let ExpressionKind::Load(place) = &mut value.kind else { return None };
+        let pointer = root_pointer(place)?;
+        let (ty, span) = (pointer.ty, pointer.span);
+        if self.is_raw(pointer) {
+            return None;
+        }
+        let local = self.new_local("", ty);
+        let loaded = self.load_local(local, span);
+        let value = std::mem::replace(pointer, loaded);
+        Some(Statement { kind: StatementKind::Local { local, value }, span })
     }
 
     /// Variables of a loop over a container, and the methods that set them; without one it is the index.
@@ -242,4 +258,16 @@ fn once(id: LoopId, mut statements: Vec<Statement>, span: Span) -> Statement {
     let body = Block { statements, value: None, end: span.end_point() };
     let condition = Condition::Bool(make(ExpressionKind::Bool(true), TypeId::BOOL, span));
     Statement { kind: StatementKind::While { id, condition, step: None, body }, span }
+}
+
+/// The pointer that a place is reached through.
+fn root_pointer(place: &mut Place) -> Option<&mut Expression> {
+    match &mut place.kind {
+        PlaceKind::Dereference(pointer) => Some(pointer),
+        PlaceKind::Field { base, .. }
+        | PlaceKind::ArrayElement { base, .. }
+        | PlaceKind::UnionPayload { base, .. }
+        | PlaceKind::OptionalPayload { base } => root_pointer(base),
+        PlaceKind::Local(_) | PlaceKind::Global(_) | PlaceKind::Temporary(_) | PlaceKind::SliceElement { .. } => None,
+    }
 }

@@ -189,7 +189,7 @@ impl<'a> Checker<'a> {
     }
 
     /// Whether a pointer comes from a cast, an extern function, or a local that holds such a one.
-    fn is_raw(&mut self, expr: &Expression) -> bool {
+    pub(super) fn is_raw(&mut self, expr: &Expression) -> bool {
         if !self.types.is_managed(expr.ty) {
             return false;
         }

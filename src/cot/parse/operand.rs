@@ -7,7 +7,7 @@ use crate::cot::ast::{
 use crate::cot::diagnostic::Code;
 use crate::cot::parse::types::primitive;
 use crate::cot::parse::{ARM, CONDITION, GROUP, Mode, Parser};
-use crate::cot::token::TokenKind;
+use crate::cot::token::{Token, TokenKind};
 
 impl Parser<'_> {
     pub(super) fn operand(&mut self) -> Expr {
@@ -95,7 +95,9 @@ impl Parser<'_> {
     /// At `[`: whether brackets are followed, on the same line, by what begins a type: `[]T`, `[4]T`, `[2][3]T`.
     fn array_type_follows(&self) -> bool {
         let mut at = self.at;
+        let mut n_brackets = 0;
         loop {
+            n_brackets += 1;
             let mut depth = 0usize;
             loop {
                 match self.tokens[at].kind {
@@ -118,8 +120,15 @@ impl Parser<'_> {
                 TokenKind::OpenBracket => {}
                 TokenKind::Question | TokenKind::Fn => return true,
                 TokenKind::Identifier => return self.text(next.span) != b"as",
+                // An array is neither multiplied nor called, but an element of it may be.
                 TokenKind::Star | TokenKind::OpenParenthesis => {
-                    return self.tokens[at - 2].kind == TokenKind::OpenBracket;
+                    let names_type = |token: Token| {
+                        primitive(token.kind).is_some()
+                            || token.kind == TokenKind::Identifier && self.text(token.span)[0].is_ascii_uppercase()
+                    };
+                    return n_brackets == 1
+                        || self.tokens[at - 2].kind == TokenKind::OpenBracket
+                        || next.kind == TokenKind::Star && names_type(self.tokens[at + 1]);
                 }
                 kind => return primitive(kind).is_some(),
             }

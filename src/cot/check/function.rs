@@ -35,6 +35,9 @@ impl<'a> Checker<'a> {
                 }
             }
         }
+        for index in 0..self.items.len() {
+            self.check_field_defaults(ItemId(index as u32));
+        }
         self.check_trait_impls();
         for index in 0..self.variable_decls.len() {
             self.variable_state(VariableId(index as u32));
@@ -74,9 +77,31 @@ impl<'a> Checker<'a> {
                 self.type_error(ast.name.span, format!("function '{}' has no body", ast.name.text));
             }
         } else if !is_generic {
-            self.instance(id, Vec::new(), ast.span);
+            let function = self.instance(id, Vec::new(), ast.span);
+            let signature = self.signatures[function.0 as usize].clone();
+            for param in &signature.params {
+                self.check_default(param.default, param.ty, &signature.env);
+            }
         } else if ast.is_export {
             self.type_error(ast.name.span, "an exported function can't be generic");
+        }
+    }
+
+    /// Defaults of a struct without type parameters, which nobody may need.
+    fn check_field_defaults(&mut self, item: ItemId) {
+        let ItemKind::Struct(of) = self.items[item.0 as usize].kind else { return };
+        let Some(ty) = self.type_instances.get(&(item, Vec::new())).copied() else { return };
+        let env = self.env_of_instance(item, &[], &[], Some(ty));
+        for field in of.fields.iter().filter(|field| field.default.is_some()) {
+            let Some(index) = self.types.find_member(ty, &field.name.text) else { continue };
+            let Some(wanted) = self.types.struct_type(ty).map(|of| of.fields[index].ty) else { continue };
+            self.check_default(field.default.as_ref(), wanted, &env);
+        }
+    }
+
+    fn check_default(&mut self, default: Option<&'a ast::Expr>, ty: TypeId, env: &Env) {
+        if let Some(default) = default {
+            self.probe(env, |it| it.check_as(default, ty));
         }
     }
 

@@ -35,6 +35,9 @@ impl<'a> Checker<'a> {
                 }
             }
         }
+        for index in 0..self.items.len() {
+            self.check_field_defaults(ItemId(index as u32));
+        }
         self.check_trait_impls();
         for index in 0..self.variable_decls.len() {
             self.variable_state(VariableId(index as u32));
@@ -75,25 +78,31 @@ impl<'a> Checker<'a> {
             }
         } else if !is_generic {
             let function = self.instance(id, Vec::new(), ast.span);
-            self.check_defaults(function, ast.span);
+            let signature = self.signatures[function.0 as usize].clone();
+            for param in &signature.params {
+                self.check_default(param.default, param.ty, &signature.env);
+            }
         } else if ast.is_export {
             self.type_error(ast.name.span, "an exported function can't be generic");
         }
     }
 
-    /// Default values, also of functions that nobody calls without.
-    fn check_defaults(&mut self, function: FunctionId, span: Span) {
-        let signature = self.signatures[function.0 as usize].clone();
-        if signature.params.iter().all(|param| param.default.is_none()) {
-            return;
+    /// Defaults of a struct without type parameters, which nobody may need.
+    fn check_field_defaults(&mut self, item: ItemId) {
+        let ItemKind::Struct(of) = self.items[item.0 as usize].kind else { return };
+        let Some(ty) = self.type_instances.get(&(item, Vec::new())).copied() else { return };
+        let env = self.env_of_instance(item, &[], &[], Some(ty));
+        for field in of.fields.iter().filter(|field| field.default.is_some()) {
+            let Some(index) = self.types.find_member(ty, &field.name.text) else { continue };
+            let Some(wanted) = self.types.struct_type(ty).map(|of| of.fields[index].ty) else { continue };
+            self.check_default(field.default.as_ref(), wanted, &env);
         }
-        self.open_initializer("defaults", &signature.env, span);
-        for param in &signature.params {
-            if let Some(default) = param.default {
-                self.check_as(default, param.ty);
-            }
+    }
+
+    fn check_default(&mut self, default: Option<&'a ast::Expr>, ty: TypeId, env: &Env) {
+        if let Some(default) = default {
+            self.probe(env, |it| it.check_as(default, ty));
         }
-        self.bodies.pop();
     }
 
     fn check_test(&mut self, file: usize, declaration: &'a Declaration) {

@@ -234,7 +234,7 @@ impl Parser<'_> {
             let name = self.name("the name of a variable");
             let ty = self.got(TokenKind::Colon).then(|| self.type_expr());
             bindings.push((name, ty));
-            if !self.got(TokenKind::Comma) {
+            if !self.got(TokenKind::Comma) || self.at_kind(TokenKind::Equal) {
                 break;
             }
         }

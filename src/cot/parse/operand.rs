@@ -237,7 +237,9 @@ impl Parser<'_> {
             } else {
                 patterns.push(self.pattern());
             }
-            if !self.got(TokenKind::Comma) {
+            if !self.got(TokenKind::Comma)
+                || matches!(self.kind(), TokenKind::FatArrow | TokenKind::Pipe | TokenKind::If)
+            {
                 break;
             }
         }

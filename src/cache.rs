@@ -1,11 +1,9 @@
 //! Programs that `wasm2native run` has built, by content.
 //!
-//! An entry is an executable file named after the module and a hash of everything that its code depends on: the module's bytes,
-//! the options, and this very compiler. An entry never changes once it is there: it is written beside and renamed, so that
-//! any number
-//! of processes can use the same folder. A lock per entry keeps two of them from doing the same work; correctness does not
-//! need it.
-//! Anything wrong with the folder costs speed only: the program is then built into a file that has no name any more when it runs.
+//! An entry is an executable file named after the module and a hash of everything that its code depends on: the module's bytes, the
+//! options, and this very compiler. An entry never changes once it is there: it is written beside and renamed, so that any number of
+//! processes can use the same folder. A lock per entry keeps two of them from doing the same work; correctness does not need it. Anything
+//! wrong with the folder costs speed only: the program is then built into a file that has no name any more when it runs.
 
 use crate::driver;
 use crate::link::native::Natives;

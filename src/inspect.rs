@@ -1,9 +1,7 @@
 //! Reads a built program back: which powers it was given, what it runs, which processor it wants.
 //!
-//! Comes in: an executable. Two things are read from it: the section [`OPTIONS_SECTION`], and the [`Program`] record that
-//! the runtime
-//! starts from. A stripped program has no symbol for the record; then it is where the pointer to the section is. Only ELF
-//! so far, as the
+//! Comes in: an executable. Two things are read from it: the section [`OPTIONS_SECTION`], and the [`Program`] record that the runtime
+//! starts from. A stripped program has no symbol for the record; then it is where the pointer to the section is. Only ELF so far, as the
 //! linker makes nothing else.
 
 use crate::abi::wasi::Grant;

@@ -1,7 +1,6 @@
 //! Several modules in one program: which one defines what another imports.
 //!
-//! Requires the modules, parsed. Types are checked here (core specification, 3.2.7 "Import Matching", 4.5.4
-//! "Instantiation"), so that
+//! Requires the modules, parsed. Types are checked here (core specification, 3.2.7 "Import Matching", 4.5.4 "Instantiation"), so that
 //! later stages only ask where an import comes from.
 
 use crate::wasm::describe::{describe_entity, describe_name};

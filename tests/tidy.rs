@@ -1,5 +1,4 @@
-//! The shape of the project as a test: who imports whom, where `unsafe` may stand, how files begin, how long they and
-//! their lines may be,
+//! The shape of the project as a test: who imports whom, where `unsafe` may stand, how files begin, how long they and their lines may be,
 //! how fixtures are named. Each rule is a function from text to complaints, and is shown to complain.
 
 use std::path::{Path, PathBuf};

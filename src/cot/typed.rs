@@ -99,8 +99,7 @@ pub struct Function {
 #[derive(Clone, Copy, Debug)]
 pub struct Capture {
     /// Local of the enclosing function (itself a closure perhaps), whose value is copied into the closure object when
-    /// [`ExpressionKind::Closure`] is
-    /// evaluated.
+    /// [`ExpressionKind::Closure`] is evaluated.
     pub outer: LocalId,
     /// Local of the closure, which is set from the object at each call: a private copy, assignments to it do not reach the object.
     pub inner: LocalId,
@@ -113,8 +112,7 @@ pub struct Local {
     pub ty: TypeId,
     pub ownership: Ownership,
     /// The local was initialised by a struct literal or `.{}` of a type with a destructor: at the end of its block the function is called
-    /// with its
-    /// address, in turn with releases and defers, but not by a `return` of exactly this local.
+    /// with its address, in turn with releases and defers, but not by a `return` of exactly this local.
     pub destructor: Option<FunctionId>,
     /// Its address is taken ([`ExpressionKind::AddressOf`], slicing of it or a part), so that it has to live in memory.
     pub address_taken: bool,

@@ -1,9 +1,9 @@
 //! Types of a checked program, each once: equal types have equal [`TypeId`]s. Sizes, alignments and offsets are those of
 //! section 5.
 //!
-//! Everything here is concrete: an instance of a generic struct is a struct of its own. `string` is `[]u8`. Structs,
-//! enums and unions are told apart by
-//! identity; error sets by their members; all others by structure. No type contains itself by value (the checker refuses it).
+//! Everything here is concrete: an instance of a generic struct is a struct of its own. `string` is `[]u8`. Structs, enums and unions are
+//! told apart by identity; error sets by their members; all others by structure. No type contains itself by value (the checker refuses
+//! it).
 
 use std::collections::HashMap;
 use std::sync::OnceLock;

@@ -325,9 +325,8 @@ impl<'a> Writer<'a> {
         symbol.scope = scope;
     }
 
-    /// Gives the symbols in [`Writer::aliases`] their global names. Requires that everything is defined; what is only
-    /// imported stays
-    /// under its own name.
+    /// Gives the symbols in [`Writer::aliases`] their global names. Requires that everything is defined; what is only imported stays under
+    /// its own name.
     pub fn write_aliases(&mut self) {
         for (name, symbol, scope) in std::mem::take(&mut self.aliases) {
             let original = self.object.symbol(self.symbols[&symbol]);

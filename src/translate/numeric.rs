@@ -1,8 +1,7 @@
 //! Numbers: operators on operands of one type, comparisons, conversions.
 //!
-//! Wasm's integer division and conversions from floats trap exactly as Cranelift's instructions do, shift counts are taken
-//! modulo the width
-//! by both, and Cranelift's `fmin`, `fmax` and `nearest` are Wasm's: so an operator is an opcode.
+//! Wasm's integer division and conversions from floats trap exactly as Cranelift's instructions do, shift counts are taken modulo the
+//! width by both, and Cranelift's `fmin`, `fmax` and `nearest` are Wasm's: so an operator is an opcode.
 
 use super::translator::{Translator, little_endian};
 use cranelift_codegen::ir::condcodes::{FloatCC, IntCC};

@@ -1,8 +1,7 @@
 //! CLIF types and signatures of Wasm function types.
 //!
-//! In the C convention a function with two or more results returns nothing and takes, before its parameters, a pointer to
-//! a structure
-//! of its results in order, each aligned as C aligns it ([`results_structure`]).
+//! In the C convention a function with two or more results returns nothing and takes, before its parameters, a pointer to a structure of
+//! its results in order, each aligned as C aligns it ([`results_structure`]).
 
 use super::{Env, convention};
 use crate::abi::{BUILTINS, Builtin};

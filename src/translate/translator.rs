@@ -1,8 +1,7 @@
 //! The state of one function's translation, and the operand stack.
 //!
-//! Invariant: while [`Translator::reachable`], `stack` holds exactly the operands that the validator's stack holds, and
-//! the builder
-//! stands in an open block. In unreachable code nothing is emitted and the stack is not kept.
+//! Invariant: while [`Translator::reachable`], `stack` holds exactly the operands that the validator's stack holds, and the builder stands
+//! in an open block. In unreachable code nothing is emitted and the stack is not kept.
 
 use super::control::Frame;
 use super::exception::{Scope, ScopeIndex};

@@ -1,5 +1,4 @@
-//! Faulty programs carry `// ERROR: E301 part of the message` on the line that is to be complained about, once for each
-//! complaint; others
+//! Faulty programs carry `// ERROR: E301 part of the message` on the line that is to be complained about, once for each complaint; others
 //! (`fixtures/cot/check`, the standard library) must be accepted.
 
 use std::fmt::Write;

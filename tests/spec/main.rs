@@ -1,6 +1,5 @@
-//! The specification's test suite, through machine code: every script becomes a program (`wasm2native script.wast -o
-//! program`), and the program
-//! checks its assertions. Prints a table: files, assertions passed and failed, skipped files with the reason.
+//! The specification's test suite, through machine code: every script becomes a program (`wasm2native script.wast -o program`), and the
+//! program checks its assertions. Prints a table: files, assertions passed and failed, skipped files with the reason.
 //!
 //! `cargo test --test spec -- WORD` runs the files whose path contains the word.
 

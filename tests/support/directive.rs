@@ -6,11 +6,9 @@
 //! ;;! file in.txt = "text\n"            a file in each run's fresh folder; also: link NAME = "target", dir NAME
 //! ```
 //!
-//! Of a run: `args`, `env` (`"A=1 B=2"`), `stdin`, `options` (`WASM2NATIVE_OPTIONS`), `exit` (0 if not given), `trap` (message of
-//! the trap; makes `exit` 134). Before the first `run` they hold for all runs; `run args="{0..9} {a,b}"` stands for the
-//! twenty runs that a
-//! shell's braces would make of it. Of the fixture: `build`, `build-env`, `input` (name of the input file), `form`
-//! (`binary`: hand over
+//! Of a run: `args`, `env` (`"A=1 B=2"`), `stdin`, `options` (`WASM2NATIVE_OPTIONS`), `exit` (0 if not given), `trap` (message of the
+//! trap; makes `exit` 134). Before the first `run` they hold for all runs; `run args="{0..9} {a,b}"` stands for the twenty runs that a
+//! shell's braces would make of it. Of the fixture: `build`, `build-env`, `input` (name of the input file), `form` (`binary`: hand over
 //! the binary form), `emit` (`clif`, `asm`, `wat`: compare that text, run nothing), `cc` (flags of the C compiler),
 //! `differential`
 //! (why it is not compared with wasmtime), `bench` (arguments for `benches/`, where it runs longer), `hosts` (where a program in Cot

@@ -1,9 +1,8 @@
 //! Options of the running program: those fixed when it was built, then those in `WASM2NATIVE_OPTIONS`.
 //!
-//! Comes in: [`Program::options`], each option and value ended by a zero byte, and the environment. Goes out: a walk over
-//! [`Setting`]s in order, so that a later one can override an earlier. The variable is ignored in programs with fixed
-//! powers and when the
-//! system says that the user who started the program must not steer it (set-user-id).
+//! Comes in: [`Program::options`], each option and value ended by a zero byte, and the environment. Goes out: a walk over [`Setting`]s in
+//! order, so that a later one can override an earlier. The variable is ignored in programs with fixed powers and when the system says that
+//! the user who started the program must not steer it (set-user-id).
 //!
 //! To add an option: a variant of [`Setting`], a row in [`Setting::parse`], and its use where it matters.
 

@@ -1,8 +1,7 @@
 //! A test script as a program: goes through its commands, tells which assertions do not hold, and counts.
 //!
-//! Comes in: [`abi::Script`](crate::abi::Script). Goes out: a line per assertion that fails, then the summary, on standard
-//! output; exit status 1 if one
-//! failed. The compiler has already checked what it could: modules that must be refused.
+//! Comes in: [`abi::Script`](crate::abi::Script). Goes out: a line per assertion that fails, then the summary, on standard output; exit
+//! status 1 if one failed. The compiler has already checked what it could: modules that must be refused.
 //!
 //! Threads of the script are real ones.
 

@@ -1,6 +1,5 @@
 //! One function in SSA form → the body of a WebAssembly function. The control flow graph becomes nested blocks along the dominator tree
-//! (Ramsey:
-//! "Beyond Relooper"); it has to be reducible, which lowering guarantees, since the language has no `goto`.
+//! (Ramsey: "Beyond Relooper"); it has to be reducible, which lowering guarantees, since the language has no `goto`.
 //!
 //! A block that several ways lead to (a merge) follows a `block` whose end is its label; the beginning of a loop is a `loop`; every
 //! other block stands where the only way to it is. Work to do is kept in a list instead of recursion: functions may be long.

@@ -1,7 +1,6 @@
-//! Gives every value that needs one a local of WebAssembly: two values share a local if they never live at the same time. Linear scan
-//! over the blocks
-//! in reverse postorder; a value's interval reaches from its first to its last point of life there, so that the order decides quality
-//! only.
+//! Gives every value that needs one a local of WebAssembly: two values share a local if they never live at the same time. Linear scan over
+//! the blocks in reverse postorder; a value's interval reaches from its first to its last point of life there, so that the order decides
+//! quality only.
 
 use super::stack::{Placement, Stack};
 use crate::cot::ir::{Function, Type, Value};

@@ -1,6 +1,5 @@
 //! The intermediate form: functions of basic blocks over WebAssembly's value types, with everything explicit that the language leaves
-//! implicit
-//! (counting of references, checks, copies, defers).
+//! implicit (counting of references, checks, copies, defers).
 //!
 //! One set of types serves two forms. Lowering makes functions with [`Op::Get`] and [`Op::Set`] of mutable variables; `ssa::construct`
 //! turns variables into values and block parameters, and from there on the function is in SSA form (`ssa::verify` says what that means).

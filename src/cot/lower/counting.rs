@@ -1,6 +1,5 @@
-//! Retains and releases: of single references, of the leaves of a value, of all that a value in memory holds (by a function per type),
-//! and of
-//! what an object holds when it dies.
+//! Retains and releases: of single references, of the leaves of a value, of all that a value in memory holds (by a function per type), and
+//! of what an object holds when it dies.
 
 use super::function::{Address, Body, Data, Operand};
 use super::{FuncKey, Lowering};

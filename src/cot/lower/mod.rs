@@ -1,6 +1,5 @@
 //! The checked program → functions of the intermediate form. What the language leaves implicit becomes instructions here: counting of
-//! references
-//! (`counting`), defers and the end of scopes (`scope`), checks (`check`), conversions, copies of aggregates.
+//! references (`counting`), defers and the end of scopes (`scope`), checks (`check`), conversions, copies of aggregates.
 //!
 //! Only what is reached is lowered: from the entry (`entry`) on, each function that is called or referred to is put on a list.
 
@@ -238,8 +237,7 @@ impl<'p> Lowering<'p> {
     }
 
     /// Parameters of a function of the language: the closure object if it captures something, the address for a result in memory, then
-    /// those
-    /// of the source.
+    /// those of the source.
     fn function_signature(&mut self, id: FunctionId) -> Signature {
         let function = &self.program.functions[id.0 as usize];
         let params: Vec<_> = function.locals[..function.n_params].iter().map(|local| local.ty).collect();

@@ -1,11 +1,9 @@
 //! Into SSA form: variables become values and block parameters. Afterwards `variables` is empty, and no [`Op::Get`] and [`Op::Set`] are
 //! left.
 //!
-//! A block gets a parameter for a variable where a read needs it and ways with different definitions may meet there (Braun et al.:
-//! "Simple and
-//! efficient construction of static single assignment form", without the incremental part). What turns out to be one value on all ways
-//! is cleaned
-//! away by `copy`. A variable that was never set is zero.
+//! A block gets a parameter for a variable where a read needs it and ways with different definitions may meet there (Braun et al.: "Simple
+//! and efficient construction of static single assignment form", without the incremental part). What turns out to be one value on all ways
+//! is cleaned away by `copy`. A variable that was never set is zero.
 
 use super::graph::Graph;
 use super::rename::Renaming;

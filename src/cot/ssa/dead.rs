@@ -35,8 +35,7 @@ pub fn remove_unreachable(function: &mut Function) {
 }
 
 /// A way to a block that does nothing but jump on leads to where it jumps. Not for targets of a switch, which must have no other
-/// predecessor,
-/// and not where both ways of a branch would carry different arguments to one block for no gain.
+/// predecessor, and not where both ways of a branch would carry different arguments to one block for no gain.
 fn forward_empty_blocks(function: &mut Function) {
     let next = |function: &Function, block: BlockId| {
         let of = &function.blocks[block.index()];

@@ -1,6 +1,5 @@
-//! Checks that a function is in SSA form: values are defined once, before and above their uses; types fit operators, calls and
-//! parameters; blocks
-//! end properly. It knows nothing of how the form was made.
+//! Checks that a function is in SSA form: values are defined once, before and above their uses; types fit operators, calls and parameters;
+//! blocks end properly. It knows nothing of how the form was made.
 
 use super::graph::Graph;
 use crate::cot::ir::module::Module;

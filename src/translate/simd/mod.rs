@@ -1,8 +1,7 @@
 //! Vectors of 128 bits, and relaxed SIMD.
 //!
-//! CLIF has a type for each way to cut a vector into lanes, Wasm has one: operands are cast when an operator wants another
-//! type than
-//! they have ([`Translator::pop_vector`]), which costs nothing in machine code. Results keep their type until they cross a block.
+//! CLIF has a type for each way to cut a vector into lanes, Wasm has one: operands are cast when an operator wants another type than they
+//! have ([`Translator::pop_vector`]), which costs nothing in machine code. Results keep their type until they cross a block.
 
 mod lanes;
 mod memory;

@@ -29,7 +29,23 @@ pub fn trials() -> Vec<Trial> {
             compare(Path::new("module.cot"), import.into_bytes())
         })
     });
-    faulty.chain(sound).chain(modules).collect()
+    faulty.chain(sound).chain(modules).chain([Trial::test("errors-refused", refuse)]).collect()
+}
+
+/// `errors/refused.txt`: a line with code and message, then one with the program that it is the first complaint about.
+fn refuse() -> Result<(), Failed> {
+    let text = std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/cot/errors/refused.txt"))?;
+    let lines: Vec<&str> = text.lines().filter(|line| !line.starts_with('#')).collect();
+    let mut faults = String::new();
+    for pair in lines.chunks(2) {
+        let [wanted, program] = pair else { return Err(Failed::from("a program is missing")) };
+        let found = complaints(Path::new("refused.cot"), program.trim().as_bytes().to_vec());
+        let first = found.first().map_or("nothing", |it| it.text.as_str());
+        if !fits(wanted, first) {
+            writeln!(faults, "{}: {first} instead of {wanted}", program.trim())?;
+        }
+    }
+    if faults.is_empty() { Ok(()) } else { Err(faults.into()) }
 }
 
 /// What is expected of a line, in order.

@@ -5,6 +5,7 @@ use std::rc::Rc;
 
 use crate::cot::ast::{self, Declaration, Name};
 use crate::cot::check::Checker;
+use crate::cot::check::assertion::is_builtin_function;
 use crate::cot::check::name::Visible;
 use crate::cot::check::variable::VariableState;
 use crate::cot::diagnostic::{Code, Diagnostic};
@@ -110,6 +111,10 @@ impl<'a> Checker<'a> {
         }
         let Some(item) = self.declare_item(declaration, &env, None) else { return };
         let name = self.items[item.0 as usize].name;
+        if matches!(declaration, Declaration::Function(_)) && is_builtin_function(&name.text) {
+            let message = format!("'{}' is built in and can't be defined again", name.text);
+            return self.report(Code::Redefined, name.span, message);
+        }
         if let Some(Visible::One(first)) = self.visible[file].get(&name.text).copied() {
             if self.merge_declarations(first, item) {
                 let kept = if self.has_body(item) { item } else { first };

@@ -27,6 +27,11 @@ impl<'a> Checker<'a> {
             let span = self.items[index].name.span;
             let is_generic = matches!(kind, ItemKind::Struct(of) if !of.type_params.is_empty());
             match kind {
+                ItemKind::Struct(of) => self.report_duplicates(of.type_params.iter()),
+                ItemKind::ErrorSet(of) => self.report_duplicates(of.members.iter()),
+                _ => {}
+            }
+            match kind {
                 _ if is_generic || !self.items[index].env.params.is_empty() => {}
                 ItemKind::Function(_) | ItemKind::Variable(_) => {}
                 ItemKind::Trait(of) => self.check_trait(of),
@@ -55,10 +60,10 @@ impl<'a> Checker<'a> {
     fn check_function_declaration(&mut self, id: FunctionDeclId) {
         let decl = &self.function_decls[id.0 as usize];
         let ast = decl.ast;
-        let is_generic = !decl.owner_params.is_empty() || !ast.type_params.is_empty();
-        if let Some((first, second)) = duplicate(&ast.params) {
-            self.report_redefined(&second.name, first.name.span);
-        }
+        let owner_params = decl.owner_params;
+        let is_generic = !owner_params.is_empty() || !ast.type_params.is_empty();
+        self.report_duplicates(ast.params.iter().map(|param| &param.name));
+        self.report_duplicates(owner_params.iter().chain(&ast.type_params));
         if ast.is_extern {
             if let Some(body) = &ast.body {
                 self.report(Code::UnexpectedToken, body.span, "an extern function has no body here");
@@ -102,6 +107,16 @@ impl<'a> Checker<'a> {
     fn check_default(&mut self, default: Option<&'a ast::Expr>, ty: TypeId, env: &Env) {
         if let Some(default) = default {
             self.probe(env, |it| it.check_as(default, ty));
+        }
+    }
+
+    /// Each name that stands twice in a list.
+    pub(super) fn report_duplicates<'n>(&mut self, names: impl Iterator<Item = &'n Name>) {
+        let mut first_places: HashMap<&str, Span> = HashMap::new();
+        for name in names.filter(|name| &*name.text != "_") {
+            if let Some(first) = first_places.insert(&name.text, name.span) {
+                self.report_redefined(name, first);
+            }
         }
     }
 
@@ -223,9 +238,7 @@ impl<'a> Checker<'a> {
             }
             params.push(SignatureParam { name: param.name.text.clone(), ty, default: None });
         }
-        if let Some((first, second)) = duplicate(&it.params) {
-            self.report_redefined(&second.name, first.name.span);
-        }
+        self.report_duplicates(it.params.iter().map(|param| &param.name));
         let result = it.result.as_ref().map_or(TypeId::VOID, |ty| self.resolve_type(ty, &env));
         let body = self.body();
         body.n_closures += 1;
@@ -333,11 +346,4 @@ impl<'a> Checker<'a> {
             .map(|((id, _), function)| (self.function_decls[id.0 as usize].ast.name.text.to_string(), *function))
             .collect()
     }
-}
-
-/// Two parameters of the same name.
-fn duplicate(params: &[ast::Param]) -> Option<(&ast::Param, &ast::Param)> {
-    let mut earlier: HashMap<&str, &ast::Param> = HashMap::new();
-    let mut named = params.iter().filter(|it| &*it.name.text != "_");
-    named.find_map(|param| earlier.insert(&param.name.text, param).map(|first| (first, param)))
 }

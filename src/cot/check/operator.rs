@@ -142,7 +142,10 @@ impl<'a> Checker<'a> {
         if is_equality && let Some(value) = self.compare_special(compare, &left, &right, span) {
             return value;
         }
-        if let Some((left, right, untyped)) = self.peers(left.clone(), right.clone())
+        let is_enum = |value: &Value| self.types.enum_type(value.expr.ty).is_some();
+        let other_enum = is_enum(&left) && is_enum(&right) && left.expr.ty != right.expr.ty;
+        if !other_enum
+            && let Some((left, right, untyped)) = self.peers(left.clone(), right.clone())
             && (self.types.is_int(left.ty) || self.types.is_float(left.ty))
         {
             let folded = self.fold_compare(compare, &left, &right);

@@ -212,8 +212,11 @@ fn errors_leave_no_output_and_no_trace() {
     std::fs::remove_file(place.path("undefined.cot")).expect("it is there");
     assert_eq!(place.list("."), before);
     assert_eq!(place.bytes("old"), b"old");
+    // What is exported needs no `main` where something else runs it.
+    place.write("lib.cot", "export fn f() i64 { return 1 }\n");
     place.cot(&["lib.cot", "--target=wasm32", "-o", "lib.wasm"]).succeeds_silently();
     place.cot(&["lib.cot", "-o", "lib.o"]).succeeds_silently();
+    place.cot(&["lib.cot", "-o", "old"]).fails(1, &["lib.cot", "'main'"]);
 }
 
 #[test]

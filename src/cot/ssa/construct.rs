@@ -19,16 +19,17 @@ pub fn construct(function: &mut Function) {
     let graph = Graph::new(function);
     let variables = std::mem::take(&mut function.variables);
     let mut construction = Construction {
+        sets: vec![Vec::new(); variables.len()],
+        merge: vec![BlockId::ENTRY; function.blocks.len()],
         graph,
         variables,
-        at_end: vec![HashMap::new(); function.blocks.len()],
-        at_start: vec![HashMap::new(); function.blocks.len()],
+        at_merge: HashMap::new(),
         renaming: Renaming::new(function),
         pending: Vec::new(),
         zeros: Vec::new(),
         function,
     };
-    construction.find_last_sets();
+    construction.survey();
     construction.rename();
     construction.fill_params();
     construction.finish();
@@ -39,10 +40,12 @@ struct Construction<'a> {
     graph: Graph,
     /// The types.
     variables: Vec<Type>,
-    /// What a variable holds at the end of a block, if a block sets it or it was asked for.
-    at_end: Vec<HashMap<Variable, Value>>,
-    /// What it holds at the start, if it was asked for.
-    at_start: Vec<HashMap<Variable, Value>>,
+    /// Blocks that set a variable, in the order of the walk over the tree of dominators, and what it holds at their end.
+    sets: Vec<Vec<(BlockId, Value)>>,
+    /// The last block on the only way to a block, itself included, where ways meet; or the entry.
+    merge: Vec<BlockId>,
+    /// What a variable holds at the start of a block where ways meet, if it was asked for.
+    at_merge: HashMap<(BlockId, Variable), Value>,
     /// Results of `get` and what they are.
     renaming: Renaming,
     /// Parameters whose arguments are not yet given.
@@ -51,13 +54,23 @@ struct Construction<'a> {
 }
 
 impl Construction<'_> {
-    fn find_last_sets(&mut self) {
-        for (index, block) in self.function.blocks.iter().enumerate() {
-            for inst in &block.insts {
+    fn survey(&mut self) {
+        for block in &self.graph.order {
+            self.merge[block.index()] = match self.graph.predecessors[block.index()][..] {
+                [only] => self.merge[only.index()],
+                _ => *block,
+            };
+        }
+        let mut walk = self.graph.order.clone();
+        walk.sort_by_key(|block| self.graph.walk_place(*block));
+        for block in walk {
+            let mut last: HashMap<Variable, Value> = HashMap::new();
+            for inst in &self.function.blocks[block.index()].insts {
                 if let Op::Set(variable) = inst.op {
-                    self.at_end[index].insert(variable, inst.args[0]);
+                    last.insert(variable, inst.args[0]);
                 }
             }
+            last.into_iter().for_each(|(variable, value)| self.sets[variable.0 as usize].push((block, value)));
         }
     }
 
@@ -74,7 +87,7 @@ impl Construction<'_> {
                     }
                     Op::Get(variable) => {
                         let known = held.get(&variable).copied();
-                        let value = known.unwrap_or_else(|| self.value_at_start(block, variable));
+                        let value = known.unwrap_or_else(|| self.value_before(block, variable, false));
                         self.renaming.replace(inst.results[0], value);
                     }
                     _ => kept.push(inst),
@@ -84,34 +97,31 @@ impl Construction<'_> {
         }
     }
 
-    /// Follows the only ways backwards to a definition or to a block where ways meet.
-    fn value_at_start(&mut self, block: BlockId, variable: Variable) -> Value {
-        let mut passed = Vec::new();
-        let mut at = block;
-        let value = loop {
-            if let Some(value) = self.at_start[at.index()].get(&variable) {
-                break *value;
-            }
-            passed.push(at);
-            match self.graph.predecessors[at.index()][..] {
-                [] => break self.zero(variable),
-                [only] => {
-                    if let Some(value) = self.at_end[only.index()].get(&variable) {
-                        break *value;
-                    }
-                    at = only;
-                }
-                _ => {
-                    let value = self.function.new_value(self.variables[variable.0 as usize]);
-                    self.function.blocks[at.index()].params.push(value);
-                    self.pending.push((at, variable));
-                    break value;
-                }
-            }
-        };
-        for block in passed {
-            self.at_start[block.index()].insert(variable, value);
+    /// What a variable holds at the start of a block, or at its end: what was set last on the only way from where ways meet, or what
+    /// it holds there.
+    fn value_before(&mut self, block: BlockId, variable: Variable, at_end: bool) -> Value {
+        let merge = self.merge[block.index()];
+        let (first, last) = (self.graph.walk_place(merge), self.graph.walk_place(block) + usize::from(at_end));
+        let sets = &self.sets[variable.0 as usize];
+        let n_before = sets.partition_point(|(at, _)| self.graph.walk_place(*at) < last);
+        let since = sets[..n_before].iter().rev().take_while(|(at, _)| self.graph.walk_place(*at) >= first);
+        let above = since.filter(|(at, _)| self.graph.dominates(*at, block)).map(|(_, value)| *value).next();
+        above.unwrap_or_else(|| self.value_at_merge(merge, variable))
+    }
+
+    fn value_at_merge(&mut self, merge: BlockId, variable: Variable) -> Value {
+        if let Some(value) = self.at_merge.get(&(merge, variable)) {
+            return *value;
         }
+        let value = if merge == BlockId::ENTRY {
+            self.zero(variable)
+        } else {
+            let value = self.function.new_value(self.variables[variable.0 as usize]);
+            self.function.blocks[merge.index()].params.push(value);
+            self.pending.push((merge, variable));
+            value
+        };
+        self.at_merge.insert((merge, variable), value);
         value
     }
 
@@ -122,13 +132,6 @@ impl Construction<'_> {
         value
     }
 
-    fn value_at_end(&mut self, block: BlockId, variable: Variable) -> Value {
-        match self.at_end[block.index()].get(&variable) {
-            Some(value) => *value,
-            None => self.value_at_start(block, variable),
-        }
-    }
-
     /// Gives each new parameter its arguments, which may need more parameters.
     fn fill_params(&mut self) {
         let mut done = 0;
@@ -136,7 +139,7 @@ impl Construction<'_> {
             let (block, variable) = self.pending[done];
             done += 1;
             for predecessor in self.graph.predecessors[block.index()].clone() {
-                let value = self.value_at_end(predecessor, variable);
+                let value = self.value_before(predecessor, variable, true);
                 for edge in self.function.blocks[predecessor.index()].end.edges_mut() {
                     if edge.block == block {
                         edge.args.push(value);

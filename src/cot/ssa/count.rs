@@ -9,17 +9,27 @@ use crate::cot::ir::module::{FuncKind, Module, WASI};
 use crate::cot::ir::{Block, BlockId, Const, End, FuncId, Function, Op, Value};
 use std::collections::{HashMap, HashSet};
 
+/// Instructions and blocks that the search for a retain's releases looks at before it gives up, so that long functions take no longer
+/// than their length.
+const FARTHEST: usize = 1000;
+/// How often the retains that are left are tried again, after others have gone.
+const N_ROUNDS: usize = 4;
+
 /// An instruction: its block and its place there.
 type Place = (usize, usize);
 
+/// A flag for each instruction of each block.
+type Flags = Vec<Vec<bool>>;
+
 /// Requires: SSA form. Leaves: fewer retains and releases.
 pub fn remove_pairs(module: &mut Module) {
-    let mut redundant: HashMap<usize, HashSet<Place>> = HashMap::new();
+    let order = super::inline::callees_first(module);
+    let mut redundant: HashMap<usize, Flags> = HashMap::new();
     let mut releases = functions_that_free(module);
     let mut changed = true;
     while changed {
         changed = false;
-        for index in 0..module.functions.len() {
+        for index in order.iter().copied() {
             let FuncKind::Defined(function) = &module.functions[index].kind else { continue };
             let mut pairs = Pairs::new(function, &releases);
             pairs.find();
@@ -29,11 +39,11 @@ pub fn remove_pairs(module: &mut Module) {
             changed |= is_new;
         }
     }
-    for (index, places) in redundant {
+    for (index, flags) in redundant {
         let FuncKind::Defined(function) = &mut module.functions[index].kind else { continue };
-        for (number, block) in function.blocks.iter_mut().enumerate() {
-            let mut place = 0..;
-            block.insts.retain(|_| !places.contains(&(number, place.next().expect("it has no end"))));
+        for (block, flags) in function.blocks.iter_mut().zip(flags) {
+            let mut flags = flags.into_iter();
+            block.insts.retain(|_| !flags.next().expect("a flag for each"));
         }
     }
 }
@@ -54,7 +64,7 @@ struct Pairs<'a> {
     predecessors: Vec<Vec<BlockId>>,
     /// What is known to be no object.
     nulls: HashSet<Value>,
-    redundant: HashSet<Place>,
+    redundant: Flags,
 }
 
 impl<'a> Pairs<'a> {
@@ -63,26 +73,31 @@ impl<'a> Pairs<'a> {
         let is_null = |op: &Op| matches!(op, Op::Const(Const::I32(0)) | Op::Frame(_));
         let nulls = insts.filter(|inst| is_null(&inst.op)).map(|inst| inst.results[0]).collect();
         let predecessors = Graph::new(function).predecessors;
-        Pairs { function, releases, predecessors, nulls, redundant: HashSet::new() }
+        let redundant = function.blocks.iter().map(|block| vec![false; block.insts.len()]).collect();
+        Pairs { function, releases, predecessors, nulls, redundant }
     }
 
     /// A pair that is gone may be what stood between two others.
     fn find(&mut self) {
         let retains = self.places(|op| *op == Op::Retain);
         let releases = self.places(|op| *op == Op::Release);
-        let of_nothing = |place: &Place| self.nulls.contains(&self.counted(*place));
-        self.redundant = retains.iter().chain(&releases).copied().filter(of_nothing).collect();
-        let mut changed = true;
-        while changed {
-            changed = false;
-            for retain in &retains {
-                if !self.redundant.contains(retain)
-                    && let Some(partners) = self.partners(*retain)
+        for (block, index) in retains.iter().chain(&releases).copied() {
+            self.redundant[block][index] = self.nulls.contains(&self.counted((block, index)));
+        }
+        // Later ones stand between earlier ones and their releases.
+        for _ in 0..N_ROUNDS {
+            let mut changed = false;
+            for (block, index) in retains.iter().rev().copied() {
+                if !self.redundant[block][index]
+                    && let Some(partners) = self.partners((block, index))
                 {
-                    self.redundant.extend(partners);
-                    self.redundant.insert(*retain);
                     changed = true;
+                    self.redundant[block][index] = true;
+                    partners.into_iter().for_each(|(block, index)| self.redundant[block][index] = true);
                 }
+            }
+            if !changed {
+                break;
             }
         }
     }
@@ -108,7 +123,7 @@ impl<'a> Pairs<'a> {
 
     fn gives_up(&self, place: Place) -> bool {
         match self.function.blocks[place.0].insts[place.1].op {
-            Op::Release => !self.redundant.contains(&place),
+            Op::Release => !self.redundant[place.0][place.1],
             Op::Call(FuncId(callee)) => self.releases[callee as usize],
             Op::CallIndirect(_) => true,
             _ => false,
@@ -122,18 +137,22 @@ impl<'a> Pairs<'a> {
         let mut partners = HashSet::new();
         let mut seen = HashSet::new();
         let mut work = vec![(retain.0, retain.1 + 1)];
+        let mut left = FARTHEST;
         while let Some((block, start)) = work.pop() {
             let Block { insts, end, .. } = &self.function.blocks[block];
+            left = left.checked_sub(1)?;
             // What the program ends in may give up what it likes.
             let is_last = *end == End::Unreachable;
-            let mut places = (start..insts.len()).map(|index| (block, index));
+            let mut places = (start..insts.len()).map(|index| (block, index)).take(left + 1);
             let stop = places.find(|place| {
+                left = left.saturating_sub(1);
                 let is_in_the_way = *place == retain || self.gives_up(*place);
                 self.is_release_of(value, *place) || is_in_the_way && !is_last
             });
             match stop {
                 Some(place) if self.is_release_of(value, place) => drop(partners.insert(place)),
                 Some(_) => return None,
+                None if left == 0 => return None,
                 None => {
                     if matches!(end, End::Return(_)) {
                         return None;
@@ -149,7 +168,7 @@ impl<'a> Pairs<'a> {
 
     fn is_release_of(&self, value: Value, place: Place) -> bool {
         let inst = &self.function.blocks[place.0].insts[place.1];
-        inst.op == Op::Release && inst.args[0] == value && !self.redundant.contains(&place)
+        inst.op == Op::Release && inst.args[0] == value && !self.redundant[place.0][place.1]
     }
 
     /// Where the end of a block leads while the value is an object; nothing counts where it is null.
@@ -164,11 +183,18 @@ impl<'a> Pairs<'a> {
     fn comes_from(&self, retain: Place, release: Place, partners: &HashSet<Place>) -> bool {
         let mut seen = HashSet::new();
         let mut work = vec![release];
+        let mut left = FARTHEST;
         while let Some((block, end)) = work.pop() {
-            let last = (0..end).rev().map(|index| (block, index)).find(|it| *it == retain || partners.contains(it));
+            left = left.saturating_sub(1);
+            let mut places = (0..end).rev().map(|index| (block, index)).take(left + 1);
+            let last = places.find(|it| {
+                left = left.saturating_sub(1);
+                *it == retain || partners.contains(it)
+            });
             match last {
                 Some(place) if place == retain => {}
                 Some(_) => return false,
+                None if left == 0 => return false,
                 None if block == BlockId::ENTRY.index() => return false,
                 None => {
                     let before = self.predecessors[block].iter().filter(|it| seen.insert(it.index()));

@@ -58,6 +58,11 @@ impl Graph {
         outer.0 <= inner.0 && inner.1 <= outer.1
     }
 
+    /// Place of a reachable block if the dominator tree is written down from the root: what a block dominates follows it.
+    pub fn walk_place(&self, block: BlockId) -> usize {
+        self.extent[block.index()].0
+    }
+
     /// Whether the way from one block to the other leads back to a loop's beginning.
     pub fn is_back_edge(&self, from: BlockId, to: BlockId) -> bool {
         self.place(to) <= self.place(from)

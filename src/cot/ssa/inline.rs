@@ -22,7 +22,7 @@ pub fn inline(module: &mut Module) {
 }
 
 /// Functions with a body, each behind those that it calls, as far as there is such an order.
-fn callees_first(module: &Module) -> Vec<usize> {
+pub fn callees_first(module: &Module) -> Vec<usize> {
     let mut order = Vec::new();
     let mut seen = vec![false; module.functions.len()];
     for root in 0..module.functions.len() {

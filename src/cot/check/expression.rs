@@ -267,7 +267,11 @@ impl<'a> Checker<'a> {
                     Some(ty) if value.untyped != Untyped::No => self.coerce(value, ty),
                     _ => self.settle(value),
                 };
-                if matches!(self.types.get(value.ty), Type::Void | Type::NoReturn | Type::Erroneous) {
+                if value.ty == TypeId::ERRONEOUS {
+                    return self.erroneous(span);
+                }
+                if matches!(value.ty, TypeId::VOID | TypeId::NO_RETURN) {
+                    self.type_error(span, format!("what is of type {} has no address", self.types.name(value.ty)));
                     return self.erroneous(span);
                 }
                 let pointer = self.types.pointer(value.ty);

@@ -4,6 +4,8 @@ use super::{FuncId, Function, Op, Signature};
 
 /// What the functions of WASI are imported from.
 pub const WASI: &str = "wasi_snapshot_preview1";
+/// Module and name of what a plain module is given to print with.
+pub const ENV_WRITE: (&str, &str) = ("env", "write");
 
 /// Functions that call none don't look whether there is space for frames up to this size.
 pub const UNCHECKED_FRAME: u32 = 4096;

@@ -2,7 +2,7 @@
 
 use super::function::Body;
 use super::{FuncKey, Host};
-use crate::cot::ir::module::WASI;
+use crate::cot::ir::module::{ENV_WRITE, WASI};
 use crate::cot::ir::numeric::Numeric;
 use crate::cot::ir::{End, Op, Signature, Type as WasmType, Value};
 use crate::cot::runtime_function::RuntimeFunction;
@@ -51,7 +51,7 @@ fn implementation(function: RuntimeFunction) -> Implementation {
         Time => Prelude("nowNanoseconds"),
         Random => Prelude("randomBytes"),
         MemsetZero | Memcpy | MemoryGrow | MemorySize | HeapBase | Trap | Destroy => Instructions,
-        EnvWrite => Host("env", "write"),
+        EnvWrite => Host(ENV_WRITE.0, ENV_WRITE.1),
         WasiFdWrite => Host(WASI, "fd_write"),
         WasiFdRead => Host(WASI, "fd_read"),
         WasiFdClose => Host(WASI, "fd_close"),

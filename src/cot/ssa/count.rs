@@ -5,7 +5,7 @@
 //! function that is left with a release of its own, or calls one that can, loses that, until nothing changes any more.
 
 use super::graph::Graph;
-use crate::cot::ir::module::{FuncKind, Module, WASI};
+use crate::cot::ir::module::{ENV_WRITE, FuncKind, Module, WASI};
 use crate::cot::ir::{Block, BlockId, Const, End, FuncId, Function, Op, Value};
 use std::collections::{HashMap, HashSet};
 
@@ -48,9 +48,13 @@ pub fn remove_pairs(module: &mut Module) {
     }
 }
 
-/// For every function whether it is known from the start that it can give up references. What is outside can call back; not WASI.
+/// For every function whether it is known from the start that it can give up references. What is outside can call back; not WASI, nor
+/// what prints without it.
 fn functions_that_free(module: &Module) -> Vec<bool> {
-    let calls_back = |kind: &FuncKind| matches!(kind, FuncKind::Import { module, .. } if module != WASI);
+    let calls_back = |kind: &FuncKind| match kind {
+        FuncKind::Import { module, name } => module != WASI && (module.as_str(), name.as_str()) != ENV_WRITE,
+        FuncKind::Defined(_) | FuncKind::Pending => false,
+    };
     let mut frees: Vec<_> = module.functions.iter().map(|decl| calls_back(&decl.kind)).collect();
     [module.release, module.dealloc].into_iter().flatten().for_each(|func| frees[func.0 as usize] = true);
     frees
@@ -114,9 +118,9 @@ impl<'a> Pairs<'a> {
         self.function.blocks[block].insts[index].args[0]
     }
 
-    /// Whether the function can give up a reference that it has not taken itself, and return.
+    /// Whether the function can give up a reference that it has not taken itself.
     fn something_is_left(&self) -> bool {
-        let blocks = self.function.blocks.iter().enumerate().filter(|(_, block)| block.end != End::Unreachable);
+        let blocks = self.function.blocks.iter().enumerate();
         let mut places = blocks.flat_map(|(number, block)| (0..block.insts.len()).map(move |index| (number, index)));
         places.any(|place| self.gives_up(place))
     }
@@ -141,13 +145,10 @@ impl<'a> Pairs<'a> {
         while let Some((block, start)) = work.pop() {
             let Block { insts, end, .. } = &self.function.blocks[block];
             left = left.checked_sub(1)?;
-            // What the program ends in may give up what it likes.
-            let is_last = *end == End::Unreachable;
             let mut places = (start..insts.len()).map(|index| (block, index)).take(left + 1);
             let stop = places.find(|place| {
                 left = left.saturating_sub(1);
-                let is_in_the_way = *place == retain || self.gives_up(*place);
-                self.is_release_of(value, *place) || is_in_the_way && !is_last
+                *place == retain || self.is_release_of(value, *place) || self.gives_up(*place)
             });
             match stop {
                 Some(place) if self.is_release_of(value, place) => drop(partners.insert(place)),

@@ -3,7 +3,7 @@
 use crate::cot::ast::{BinaryOperator, Expr, ExprKind};
 use crate::cot::check::Checker;
 use crate::cot::check::convert::{Untyped, Value, as_block, convert, make};
-use crate::cot::diagnostic::Code;
+use crate::cot::diagnostic::{Code, Diagnostic};
 use crate::cot::source::Span;
 use crate::cot::typed::{CompareOperator, Condition, Conversion, Expression, ExpressionKind};
 use crate::cot::types::{Type, TypeId};
@@ -81,7 +81,9 @@ impl<'a> Checker<'a> {
             _ => {
                 let (a, b) = (self.types.name(left.ty), self.types.name(right.ty));
                 let message = format!("'++' joins two strings, slices or arrays, not '{a}' and '{b}'");
-                self.report(Code::InvalidOperation, span, message);
+                let diagnostic = Diagnostic::new(Code::InvalidOperation, span, message);
+                let is_count = self.types.is_int(left.ty);
+                self.push_diagnostic(if is_count { diagnostic.note("to count, write 'x += 1'") } else { diagnostic });
                 return self.erroneous(span);
             }
         };

@@ -150,8 +150,11 @@ impl Parser<'_> {
         self.advance();
         let (condition, capture) = self.condition();
         let then = self.block_or_statement();
-        let has_else = self.at_kind(TokenKind::Else) && self.kind_ahead(1) != TokenKind::FatArrow;
+        // Semicolons end the statement before them, not the `if`.
+        let ahead = (0..).take_while(|ahead| self.kind_ahead(*ahead) == TokenKind::Semicolon).count();
+        let has_else = self.kind_ahead(ahead) == TokenKind::Else && self.kind_ahead(ahead + 1) != TokenKind::FatArrow;
         let otherwise = has_else.then(|| {
+            while self.got(TokenKind::Semicolon) {}
             self.advance();
             if !self.at_kind(TokenKind::If) {
                 return self.block_or_statement();

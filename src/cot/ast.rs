@@ -16,6 +16,16 @@ pub struct File {
     /// `@safe` at the top, or in the project's `cot.json`.
     pub is_safe: bool,
     pub declarations: Vec<Declaration>,
+    /// In order.
+    pub docs: Vec<Doc>,
+}
+
+/// A doc comment, and the place of the name of what it describes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Doc {
+    pub name: Span,
+    /// Without the slashes; lines are separated by `\n`.
+    pub text: String,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -176,7 +176,7 @@ fn print_source(loaded: &load::Loaded, stage: Stage) -> Option<String> {
             let source = loaded.sources.get(file.id);
             Some(print::tokens(source, &scan::scan(file.id, source)))
         }
-        Stage::Ast => Some(print::tree(&file.tree)),
+        Stage::Ast => Some(print::tree(&file.tree, loaded.sources.get(file.id))),
         _ => None,
     }
 }

@@ -23,13 +23,17 @@ pub fn tokens(source: &Source, scanned: &Scanned) -> String {
     text
 }
 
-/// A file as nested lists.
-pub fn tree(file: &File) -> String {
+/// A file as nested lists; doc comments stand at the end, with the names of what they describe.
+pub fn tree(file: &File, source: &Source) -> String {
     let mut items: Vec<Node> = Vec::new();
     if file.is_safe {
         items.push(atom("@safe"));
     }
     items.extend(file.declarations.iter().map(declaration));
+    items.extend(file.docs.iter().map(|doc| {
+        let name = &source.bytes[doc.name.start as usize..doc.name.end as usize];
+        list("doc", [atom(String::from_utf8_lossy(name)), quoted(doc.text.as_bytes())])
+    }));
     let mut text = String::new();
     for item in items {
         item.write(0, &mut text);

@@ -103,7 +103,7 @@ impl Scanner<'_> {
         let start = self.at;
         let rest = &self.bytes[start..];
         self.at += rest.iter().position(|byte| *byte == b'\n').unwrap_or(rest.len());
-        let is_doc = rest.starts_with(b"///") && !rest.starts_with(b"////");
+        let is_doc = self.newline_before && rest.starts_with(b"///") && !rest.starts_with(b"////");
         self.out.comments.push(Comment { span: self.span(start), is_doc });
     }
 

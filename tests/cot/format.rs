@@ -75,7 +75,7 @@ fn seen(text: &[u8]) -> (String, Vec<Vec<u8>>) {
     let id = sources.add("source.cot".to_owned(), None, text.to_vec());
     let comments = scan::scan(id, sources.get(id)).comments;
     let comments = comments.iter().map(|it| sources.text(it.span).trim_ascii_end().to_vec()).collect();
-    (print::tree(&parse::parse(id, sources.get(id)).0), comments)
+    (print::tree(&parse::parse(id, sources.get(id)).0, sources.get(id)), comments)
 }
 
 /// Before and after.

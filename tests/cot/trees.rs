@@ -36,7 +36,8 @@ fn tree(path: &Path, program: &str) -> String {
         if !loaded.diagnostics.is_empty() {
             return diagnostic::render(&loaded.sources, &loaded.diagnostics, false);
         }
-        print::tree(&loaded.files.last().expect("the file was loaded").tree)
+        let file = loaded.files.last().expect("the file was loaded");
+        print::tree(&file.tree, loaded.sources.get(file.id))
     })
 }
 

@@ -37,7 +37,7 @@ pub fn format(file: FileId, source: &Source, all_safe: bool) -> Formatted {
     let mut again = Sources::default();
     let id = again.add(source.name.clone(), None, text.clone());
     let (after, diagnostics) = parse::parse_in(id, again.get(id), all_safe);
-    if !diagnostics.is_empty() || print::tree(&after) != print::tree(&tree) {
+    if !diagnostics.is_empty() || print::tree(&after, again.get(id)) != print::tree(&tree, source) {
         return Formatted::Changed(text);
     }
     Formatted::Text(text)

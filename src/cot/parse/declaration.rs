@@ -29,7 +29,7 @@ impl Parser<'_> {
             }
             self.is_recovering = false;
         }
-        ast::File { is_safe: self.is_safe, declarations }
+        ast::File { is_safe: self.is_safe, declarations, docs: Vec::new() }
     }
 
     /// Whether the next token is the first of its line and a keyword that begins a declaration.

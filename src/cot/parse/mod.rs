@@ -6,6 +6,8 @@
 
 mod declaration;
 
+mod docs;
+
 mod expression;
 
 mod literal;
@@ -34,7 +36,9 @@ pub fn parse(file: FileId, source: &Source) -> (ast::File, Vec<Diagnostic>) {
 
 /// The same for a file of a project that is `@safe` as a whole, or not.
 pub fn parse_in(file: FileId, source: &Source, is_safe: bool) -> (ast::File, Vec<Diagnostic>) {
-    let Scanned { tokens, diagnostics, .. } = scan::scan(file, source);
+    let scanned = scan::scan(file, source);
+    let docs = docs::docs(source, &scanned);
+    let Scanned { tokens, diagnostics, .. } = scanned;
     let mut scan_errors: Vec<u32> = diagnostics.iter().map(|it| it.span.start).collect();
     scan_errors.sort_unstable();
     let mut parser = Parser {
@@ -53,7 +57,7 @@ pub fn parse_in(file: FileId, source: &Source, is_safe: bool) -> (ast::File, Vec
         mode: Mode::default(),
         names: HashSet::new(),
     };
-    let tree = parser.file();
+    let tree = ast::File { docs, ..parser.file() };
     (tree, parser.diagnostics)
 }
 

@@ -65,10 +65,13 @@ struct Emitter<'a, N> {
     code: Vec<Instruction<'static>>,
 }
 
-/// Requires SSA form without unreachable blocks.
+/// Requires SSA form without unreachable blocks and unused parameters of blocks, as `ssa::dead` leaves it: an argument is computed on the
+/// way only if its parameter has a local.
 pub fn emit(function: &Function, module: &Module, numbering: &impl Numbering) -> wasm_encoder::Function {
     let graph = Graph::new(function);
     let stack = Stack::plan(function);
+    let params = function.blocks.iter().skip(1).flat_map(|block| &block.params);
+    debug_assert!(params.clone().all(|param| stack.placement[param.index()] != Placement::Unused), "they were removed");
     let mut locals = Locals::assign(function, &graph, &stack);
     let frame_local = (function.signature.params.len() + locals.declared.len()) as u32;
     if function.frame_size > 0 {

@@ -28,8 +28,6 @@ pub struct Module {
     /// What retains and releases call: `(i64) -> i64` and `(i64)`; none where nothing counts.
     pub retain: Option<FuncId>,
     pub release: Option<FuncId>,
-    /// What frees an object whatever its count; none where nothing calls it.
-    pub dealloc: Option<FuncId>,
     /// Imports and their lines in the custom section `wasm2native.imports`.
     pub import_types: Vec<(FuncId, String)>,
 }

@@ -136,8 +136,6 @@ pub fn lower(program: &Program, sources: &Sources, options: &LowerOptions) -> Re
             lowering.module.functions[func.0 as usize].kind = FuncKind::Defined(Box::new(function));
         }
     }
-    let dealloc = program.prelude.get("dealloc").map(|id| FuncKey::Function(*id));
-    lowering.module.dealloc = dealloc.and_then(|key| lowering.funcs.get(&key).copied());
     lowering.module.data = std::mem::take(&mut lowering.statics.runs);
     lowering.module.data_end = lowering.statics.end.next_multiple_of(16);
     let stack_size = stack_size(&lowering.module);

@@ -1,7 +1,7 @@
 //! Redundant reference counting. A retain and the release of the same object behind it cancel each other out if nothing between them can
 //! give up a reference: whoever kept the object alive at the retain still does at the release.
 //!
-//! Which functions can give up references is found for the whole program: at first none is thought to, except for those that free; a
+//! Which functions can give up references is found for the whole program: at first none is thought to, except for `release` itself; a
 //! function that is left with a release of its own, or calls one that can, loses that, until nothing changes any more.
 
 use super::graph::Graph;
@@ -49,14 +49,14 @@ pub fn remove_pairs(module: &mut Module) {
 }
 
 /// For every function whether it is known from the start that it can give up references. What is outside can call back; not WASI, nor
-/// what prints without it.
+/// what prints without it. `dealloc` frees whatever the count, so that no retain helps against it.
 fn functions_that_free(module: &Module) -> Vec<bool> {
     let calls_back = |kind: &FuncKind| match kind {
         FuncKind::Import { module, name } => module != WASI && (module.as_str(), name.as_str()) != ENV_WRITE,
         FuncKind::Defined(_) | FuncKind::Pending => false,
     };
     let mut frees: Vec<_> = module.functions.iter().map(|decl| calls_back(&decl.kind)).collect();
-    [module.release, module.dealloc].into_iter().flatten().for_each(|func| frees[func.0 as usize] = true);
+    module.release.into_iter().for_each(|func| frees[func.0 as usize] = true);
     frees
 }
 

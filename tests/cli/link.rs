@@ -371,8 +371,13 @@ fn a_signal_takes_away_what_a_compiler_works_with() {
         for args in
             [&["a.wat", "-o", "a", "--linker", "./slow"][..], &["a.wat", "b.c", "-o", "a", "--linker", "./slow"]]
         {
-            let mut command = place.command(args);
-            let mut child = command.env("TMPDIR", place.path("tmp")).spawn().expect("the command starts");
+            let direct = place.command(args);
+            // Where the tests run in the background, signals may be ignored, which would be passed on.
+            let mut command = Command::new("env");
+            command.arg("--default-signal=INT,TERM,HUP").arg(direct.get_program()).args(direct.get_args());
+            command.env_clear().envs(direct.get_envs().filter_map(|(name, value)| Some((name, value?))));
+            command.env("TMPDIR", place.path("tmp")).current_dir(place.path("."));
+            let mut child = command.spawn().expect("the command starts");
             while place.list("tmp").is_empty() {
                 assert!(child.try_wait().expect("it is ours").is_none(), "it ended too early");
                 std::thread::sleep(std::time::Duration::from_millis(5));

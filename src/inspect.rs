@@ -4,7 +4,7 @@
 //! starts from. A stripped program has no symbol for the record; then it is where the pointer to the section is. Only ELF so far, as the
 //! linker makes nothing else.
 
-use crate::abi::wasi::Grant;
+use crate::abi::grant::Grant;
 use crate::abi::{EntryKind, Image, Memory, OPTIONS_SECTION, PROGRAM_SYMBOL, Program};
 use anyhow::{Context, Result, bail};
 use goblin::elf::program_header::{PT_LOAD, ProgramHeader};

@@ -71,34 +71,6 @@ fn a_closed_program_has_nothing() {
     assert!(text.contains("fib (--invoke: "), "{text}");
 }
 
-/// A grant that can't be understood is an error when it is given, on the command line and when running.
-#[test]
-fn grants_are_checked() {
-    let place = Place::with(&[("args.wat", ARGS)]);
-    let message = "after the second `::` only `ro` can stand";
-    place.wasm2native(&["args.wat", "--dir", "a::b::rw"]).fails(2, &[message]);
-    place.wasm2native(&["args.wat", "--dir", "a::"]).fails(2, &["the name after `::` is empty"]);
-    for twice in
-        [["--dir=a::/x", "--dir=b::/x::ro"], ["--dir=a::/x", "--embed=b::/x"], ["--embed=b::/x", "--embed=a::/x"]]
-    {
-        place.wasm2native(&[&["args.wat"], &twice[..]].concat()).fails(2, &["two directories get the name /x"]);
-        place
-            .wasm2native(&[&["run"], &twice[..], &["args.wat"]].concat())
-            .fails(2, &["two directories get the name /x"]);
-    }
-    place
-        .wasm2native(&["args.wat", "--embed", "a::/x::ro"])
-        .fails(2, &["expected HOST::GUEST, two names of directories"]);
-    place.wasm2native(&["args.wat", "-o", "app"]).succeeds();
-    let run = |options: &str| {
-        let mut command = std::process::Command::new(place.path("app"));
-        crate::outcome(command.env_clear().env("WASM2NATIVE_OPTIONS", options))
-    };
-    run("--dir a::b::rw").fails(2, &[message, "a::b::rw"]);
-    run("--dir ::b").fails(2, &["the directory's name is empty"]);
-    run("--dir /nowhere-at-all::b::ro").fails(1, &["cannot open directory `/nowhere-at-all`"]);
-}
-
 #[test]
 fn other_files_get_a_clear_answer() {
     let place = Place::with(&[("a.wat", ANSWER), ("text", "text"), ("a.wasm", "\0asm\u{1}\0\0\0"), ("elf", "\x7fELF")]);

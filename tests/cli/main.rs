@@ -6,6 +6,7 @@ mod build;
 mod cache;
 mod cot;
 mod foreign;
+mod grants;
 mod inspect;
 mod link;
 mod link_errors;

@@ -108,6 +108,7 @@ fn wrong_usage_is_status_2() {
         (&["--env", "=x", "a.wat"], "the variable's name is empty"),
         (&["--dir", "", "a.wat"], "the directory's name is empty"),
         (&["--dir", "x::", "a.wat"], "the name after `::` is empty"),
+        (&["--dir", "x::ro", "a.wat"], "for a read-only grant write `x::x::ro` or `x::/x::ro`"),
         (&["--color", "blue", "a.wat"], "invalid value 'blue'"),
         (&["@nothing"], "can't read response file nothing"),
         (&["run"], "required"),

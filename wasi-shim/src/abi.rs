@@ -16,6 +16,9 @@
 //! * Addresses of Wasm memories never move: a memory is reserved once, and grows in place.
 #![allow(dead_code)]
 
+#[path = "abi_grant.rs"]
+pub mod grant;
+
 #[path = "abi_wasi.rs"]
 pub mod wasi;
 

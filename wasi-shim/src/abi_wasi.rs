@@ -1,41 +1,5 @@
 //! The part of the contract between compiler and runtime that is about WASI: its functions, which the compiler checks imports against and
-//! the runtime defines (`wasi/calls.rs`), and what can be granted.
-
-/// A directory that a program may use: the value of `--dir`, `HOST[::GUEST[::ro]]`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Grant<'a> {
-    pub host: &'a [u8],
-    /// The guest knows a directory by the host's name if no other is given.
-    pub guest: &'a [u8],
-    /// Nothing in it can be changed.
-    pub read_only: bool,
-}
-
-impl<'a> Grant<'a> {
-    /// # Errors
-    /// What is wrong with the text.
-    pub fn parse(text: &'a [u8]) -> Result<Grant<'a>, &'static str> {
-        let split = |text: &'a [u8]| {
-            let at = text.windows(2).position(|window| window == b"::")?;
-            Some((&text[..at], &text[at + 2..]))
-        };
-        let (host, rest) = split(text).map_or((text, None), |(host, rest)| (host, Some(rest)));
-        let (guest, mode) = match rest {
-            Some(rest) => split(rest).map_or((rest, None), |(guest, mode)| (guest, Some(mode))),
-            None => (host, None),
-        };
-        let read_only = match mode {
-            None => false,
-            Some(b"ro") => true,
-            Some(_) => return Err("after the second `::` only `ro` can stand (read-only)"),
-        };
-        match (host, guest) {
-            ([], _) => Err("the directory's name is empty"),
-            (_, []) => Err("the name after `::` is empty"),
-            _ => Ok(Grant { host, guest, read_only }),
-        }
-    }
-}
+//! the runtime defines (`wasi/calls.rs`), and the form of embedded trees.
 
 /// WASI preview 1: name, parameters, results (`i` i32, `l` i64). The same functions exist as `wasi_unstable` (snapshot 0), with the
 /// same types. The runtime defines `wasi_snapshot_preview1_NAME` and `wasi_unstable_NAME`.

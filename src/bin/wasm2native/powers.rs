@@ -7,15 +7,15 @@ use crate::Usage;
 use clap::Args;
 use std::collections::BTreeSet;
 use std::path::PathBuf;
-use wasm2native::abi::wasi::Grant;
+use wasm2native::abi::grant::Grant;
 
 #[derive(Args)]
 #[command(next_help_heading = "Powers")]
 pub struct Powers {
     /// Let the program use the directory HOST, under the name GUEST [default: the same name]
     ///
-    /// With `::ro` behind GUEST it can read what is there, and change nothing. A relative HOST is looked up from where the program is
-    /// started. May be repeated.
+    /// With `::ro` after GUEST it can read what is there, and change nothing: `data::data::ro` or `data::/data::ro`. GUEST can't be left
+    /// out then. A relative HOST is looked up from where the program is started. May be repeated.
     #[arg(long, value_name = "HOST[::GUEST[::ro]]", value_parser = dir)]
     pub dir: Vec<String>,
 
@@ -101,7 +101,7 @@ fn dir(text: &str) -> Result<String, String> {
 fn embed(text: &str) -> Result<(PathBuf, String), String> {
     let message = "expected HOST::GUEST, two names of directories; the program can read what it carries, and no more";
     let (host, guest) = text.split_once("::").ok_or(message)?;
-    let is_name = |name: &str| !name.is_empty() && !name.contains("::");
+    let is_name = |name: &str| !name.is_empty() && !name.starts_with(':') && !name.contains("::");
     if is_name(host) && is_name(guest) { Ok((host.into(), guest.to_owned())) } else { Err(message.to_owned()) }
 }
 

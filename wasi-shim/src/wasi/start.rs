@@ -1,7 +1,7 @@
 //! What the guest finds at its start: arguments, and the powers that the options grant. Without options: standard input, output and
 //! error, and nothing else.
 
-use crate::abi::wasi::Grant;
+use crate::abi::grant::Grant;
 use crate::abi::{OPTIONS_VARIABLE, Program, Start};
 use crate::attempt::fail;
 use crate::options::{Options, Setting, find_variable, variables};
@@ -104,7 +104,7 @@ fn set_variable<'a>(environment: &mut Vec<(&'a [u8], &'a [u8])>, name: &'a [u8],
 fn open_dir(context: &Context, value: &[u8]) {
     let Grant { host, guest, read_only } = Grant::parse(value).unwrap_or_else(|problem| {
         let mut text = message();
-        text.add(problem).add(" in `--dir ").add_name(value).add("`");
+        text.add("--dir ").add_name(value).add(": ").add(&problem);
         fail(text, USAGE_EXIT_STATUS)
     });
     let open =

@@ -120,7 +120,8 @@ pub fn build(name: &str, text: impl AsRef<[u8]>, flags: &[&str]) -> Built {
     Built { _folder: folder, path }
 }
 
-fn program() -> &'static Path {
+/// The driver's program.
+pub fn program() -> &'static Path {
     static PROGRAM: OnceLock<Built> = OnceLock::new();
     &PROGRAM.get_or_init(|| build("driver.wat", text(), &[])).path
 }

@@ -1,8 +1,8 @@
 //! WASI as the outside sees it: real files, pipes and terminals around a translated guest.
 //!
 //! [`matrix`] tries every way out of a granted directory with every call, [`grants`] what a grant allows, [`hostile`] calls with
-//! senseless numbers, [`streams`] the standard streams, [`threads`] threads that share them, [`embed`] trees that a program
-//! carries, and [`official`] the WebAssembly group's own tests where a checkout is named.
+//! senseless numbers, [`streams`] the standard streams, [`signals`] signals to itself, [`threads`] threads that share them, [`embed`]
+//! trees that a program carries, and [`official`] the WebAssembly group's own tests where a checkout is named.
 
 #[path = "../support/mod.rs"]
 mod support;
@@ -13,6 +13,7 @@ mod grants;
 mod hostile;
 mod matrix;
 mod official;
+mod signals;
 mod streams;
 mod threads;
 mod tree;
@@ -26,6 +27,7 @@ fn main() {
         grants::trials(),
         hostile::trials(),
         streams::trials(),
+        signals::trials(),
         threads::trials(),
         embed::trials(),
         official::trials(),

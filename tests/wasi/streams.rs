@@ -60,7 +60,6 @@ pub fn trials() -> Vec<Trial> {
         trial("streams/socket", socket),
         trial("streams/closed", closed),
         trial("streams/broken-pipe", broken_pipe),
-        trial("streams/broken-pipe-signal", broken_pipe_signal),
         trial("streams/non-blocking", non_blocking),
         trial("streams/large-writes", large_writes),
         trial("streams/poll-pipe", poll_pipe),
@@ -270,12 +269,6 @@ fn eventually<T: PartialEq + std::fmt::Debug>(mut look: impl FnMut() -> T, wante
         std::thread::sleep(Duration::from_millis(20));
     }
     assert_eq!(look(), wanted);
-}
-
-/// A guest that asks for the signal itself (`$signal`: 13) is stopped by it.
-fn broken_pipe_signal() {
-    let mut guest = Guest::start("");
-    assert_eq!(guest.call("proc_raise", &[13]), Answer::Ended(-13, String::new()));
 }
 
 fn non_blocking() {

@@ -27,22 +27,43 @@ pub fn exit(status: i32) -> ! {
     unsafe { libc::exit(status) }
 }
 
-/// A program may send signals to itself: it could stop itself anyway. A library's process is its host's.
+/// What `$signal` calls none: nothing happens.
+const NONE: u32 = 0;
+/// The last of `$signal`, `sys`.
+const LAST: u32 = 30;
+
+/// The signals that a program may send to itself. The default action of each is to end the process, and nothing else in it uses them.
+///
+/// The others are refused. The runtime handles those of faults, because they are traps. The rest are between the process and its
+/// parent, its terminal, its timers, or C code that it is linked with, and none of those expects a guest to take part.
+/// `$signal` and Linux have the same numbers up to 15.
+const ENDING: [(u32, i32); 7] = [
+    (1, libc::SIGHUP),
+    (2, libc::SIGINT),
+    (3, libc::SIGQUIT),
+    (6, libc::SIGABRT),
+    (9, libc::SIGKILL),
+    (13, libc::SIGPIPE),
+    (15, libc::SIGTERM),
+];
+
+/// A program may end itself by a signal, as it may by `proc_exit`. A library's process is its host's.
 pub fn raise(_: &Guest, signal: u32) -> Result<()> {
-    // `$signal` in the order of Linux, without SIGSTKFLT, which is 16.
-    let signal = match signal {
-        0 => return Ok(()),
-        1..=15 => signal,
-        16..=30 => signal + 1,
-        _ => return Err(Errno::Inval.into()),
-    } as i32;
+    if signal > LAST {
+        return Err(Errno::Inval.into());
+    }
     if program::main().is_none() {
         return Err(Errno::Notsup.into());
     }
-    // SAFETY: the effect is that of the signal's action, which belongs to the system or to handlers of this process. Two are
-    // ignored only so that writing returns an error, see `start`.
+    if signal == NONE {
+        return Ok(());
+    }
+    let known = ENDING.iter().find(|(number, _)| *number == signal);
+    let &(_, signal) = known.ok_or(Errno::Notsup)?;
+    // SAFETY: the effect is the signal's action: the default one, or a handler of C code in this process. SIGPIPE is ignored only so
+    // that writing returns an error, see `start`.
     let result = unsafe {
-        if signal == libc::SIGPIPE || signal == libc::SIGXFSZ {
+        if signal == libc::SIGPIPE {
             libc::signal(signal, libc::SIG_DFL);
         }
         libc::raise(signal)

@@ -142,6 +142,7 @@ fn named(symbol: &str, parameters: &str) -> String {
     }
 }
 
+/// Underscores behind such a word count as well, so that different symbols have different names.
 fn c_name(symbol: &str) -> String {
-    if words::is_reserved_symbol(symbol) { format!("{symbol}_") } else { symbol.to_owned() }
+    if words::is_reserved_symbol(symbol.trim_end_matches('_')) { format!("{symbol}_") } else { symbol.to_owned() }
 }

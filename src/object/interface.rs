@@ -3,6 +3,9 @@
 //! Every export is `PREFIX_NAME`, or a function may keep its own name. Beside them there are functions of the library's own: `PREFIX_init`,
 //! and for each memory that a host may see one for its base and one for its size. An export that would get the name of one of those is
 //! `PREFIX_export_NAME`.
+//!
+//! Different exports get different symbols: [`escape`] is injective, and so is what [`Own::symbol`] adds. Only functions that keep their
+//! own names can meet what is `PREFIX_NAME`, which is an error.
 
 use super::imports::{self, identifier};
 use crate::abi;
@@ -11,6 +14,7 @@ use crate::wasm::describe::describe_name;
 use crate::wasm::{EntityIndex, FuncIndex, GlobalIndex, MemoryIndex, Module, TableIndex, TagIndex};
 use anyhow::{Result, bail};
 use std::collections::HashMap;
+use std::fmt::Write as _;
 
 /// Functions that a module exports for whoever runs it as a program.
 const OF_PROGRAMS: [&str; 3] = ["main", "_start", "_initialize"];
@@ -53,13 +57,14 @@ pub enum Kind {
 pub fn interface<'a>(module: &Module<'a>, naming: Naming) -> Result<Vec<Item<'a>>> {
     let Naming { prefix, own_names } = naming;
     check_prefix(prefix)?;
-    let symbol = |name: &str| format!("{prefix}_{}", identifier_part(name));
-    let mut items = vec![Item { symbol: symbol("init"), export: None, kind: Kind::Init }];
+    let symbol = |name: &str| format!("{prefix}_{name}");
+    let mut own = Own::default();
+    let mut items = vec![Item { symbol: symbol(&own.add("init")), export: None, kind: Kind::Init }];
     for (name, export, memory) in memories(module) {
-        items.push(Item { symbol: symbol(name), export, kind: Kind::MemoryBase(memory) });
-        items.push(Item { symbol: symbol(&format!("{name}_size")), export, kind: Kind::MemorySize(memory) });
+        let (base, size) = own.add_memory(&escape(name));
+        items.push(Item { symbol: symbol(&base), export, kind: Kind::MemoryBase(memory) });
+        items.push(Item { symbol: symbol(&size), export, kind: Kind::MemorySize(memory) });
     }
-    let own: Vec<String> = items.iter().map(|item| item.symbol.clone()).collect();
     for export in &module.exports {
         let kind = match export.entity {
             EntityIndex::Function(func) => Kind::Function(func),
@@ -68,10 +73,7 @@ pub fn interface<'a>(module: &Module<'a>, naming: Naming) -> Result<Vec<Item<'a>
             EntityIndex::Tag(tag) => Kind::Tag(tag),
             EntityIndex::Memory(_) => continue,
         };
-        let mut symbol = symbol(export.name);
-        if own.contains(&symbol) {
-            symbol = format!("{prefix}_export_{}", identifier_part(export.name));
-        }
+        let mut symbol = symbol(&own.name(escape(export.name)));
         let is_function = matches!(kind, Kind::Function(_)) && !OF_PROGRAMS.contains(&export.name);
         if own_names && is_function && identifier(export.name) == export.name {
             symbol = export.name.to_owned();
@@ -144,7 +146,136 @@ pub fn check_imports(items: &[Item], module: &Module, linkage: &Linkage) -> Resu
     Ok(())
 }
 
-/// As [`identifier`], for text that stands behind something else: a leading digit needs no escape.
-fn identifier_part(name: &str) -> String {
-    identifier(&format!("_{name}"))[1..].to_owned()
+/// What makes an export's symbol differ from those of the library's own.
+const MARK: &str = "export_";
+
+/// The names of the library's own functions, without the prefix.
+#[derive(Default)]
+struct Own(Vec<String>);
+
+impl Own {
+    fn add(&mut self, name: &str) -> String {
+        self.0.push(name.to_owned());
+        name.to_owned()
+    }
+
+    /// Adds the functions of a memory, which the names of other memories may look like: base and size.
+    fn add_memory(&mut self, name: &str) -> (String, String) {
+        let mut base = name.to_owned();
+        let mut size = format!("{name}_size");
+        while self.0.contains(&base) || self.0.contains(&size) {
+            (base, size) = (format!("{MARK}{base}"), format!("{MARK}{size}"));
+        }
+        (self.add(&base), self.add(&size))
+    }
+
+    /// The name of an export. It is marked if it is one of ours without its marks; and more often than any of ours, so that a marked
+    /// name is neither one of ours nor the name of another export.
+    fn name(&self, name: String) -> String {
+        let most = self.0.iter().map(|own| unmarked(own).1).max().unwrap_or(0);
+        match self.0.iter().any(|own| unmarked(own).0 == unmarked(&name).0) {
+            true => format!("{}{name}", MARK.repeat(most.saturating_add(1))),
+            false => name,
+        }
+    }
+}
+
+/// A name without its marks, and how many there are.
+fn unmarked(name: &str) -> (&str, usize) {
+    let mut rest = name;
+    let mut n_marks = 0usize;
+    while let Some(inner) = rest.strip_prefix(MARK) {
+        (rest, n_marks) = (inner, n_marks.saturating_add(1));
+    }
+    (rest, n_marks)
+}
+
+/// A name in characters of C identifiers, as it stands behind something else: other bytes than letters, digits and `_` are `_xHH`. Where
+/// the name itself holds what looks like an escape, the `_` of that is escaped, so that different names stay different.
+fn escape(name: &str) -> String {
+    let mut result = String::new();
+    for (index, byte) in name.bytes().enumerate() {
+        let is_plain = byte.is_ascii_alphanumeric() || byte == b'_' && !begins_with_escape(&name.as_bytes()[index..]);
+        match is_plain {
+            true => result.push(char::from(byte)),
+            false => write!(result, "_x{byte:02x}").expect("a string takes everything"),
+        }
+    }
+    result
+}
+
+/// Whether text begins with what [`escape`] makes of a character. `_x86` is nothing of the kind: no character has that byte alone.
+fn begins_with_escape(text: &[u8]) -> bool {
+    let escaped = |text: &[u8]| match text {
+        [b'_', b'x', digits @ ..] if digits.iter().all(|digit| matches!(digit, b'0'..=b'9' | b'a'..=b'f')) => {
+            u8::from_str_radix(std::str::from_utf8(digits).ok()?, 16).ok()
+        }
+        _ => None,
+    };
+    let bytes: Vec<u8> = text.chunks_exact(4).map_while(escaped).take(4).collect();
+    (1..=bytes.len())
+        .find_map(|length| std::str::from_utf8(&bytes[..length]).ok())
+        .is_some_and(|character| !character.bytes().all(|byte| byte.is_ascii_alphanumeric()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::collections::HashMap;
+
+    #[test]
+    fn escapes_are_told_from_names() {
+        let cases = [
+            ("add", "add"),
+            ("", ""),
+            ("!", "_x21"),
+            ("_x21", "_x5fx21"),
+            ("_x5fx21", "_x5fx5fx21"),
+            ("_x_x21", "_x_x5fx21"),
+            ("__x21", "__x5fx21"),
+            ("ü", "_xc3_xbc"),
+            ("_xc3_xbc", "_x5fxc3_xbc"),
+            ("_xc3ü", "_xc3_xc3_xbc"),
+            ("cpu_x86", "cpu_x86"),
+            ("sk_x509", "sk_x509"),
+            ("_x2A", "_x2A"),
+            ("_x+1", "_x_x2b1"),
+            ("7", "7"),
+        ];
+        for (name, escaped) in cases {
+            assert_eq!(escape(name), escaped, "{name:?}");
+        }
+    }
+
+    /// All names of up to five pieces that escapes are made of, and that could be taken for one.
+    #[test]
+    fn different_names_stay_different() {
+        let pieces = ["_", "x", "2", "1", "5f", "c3", "bc", "!", "ü", "é"];
+        let mut names = vec![String::new()];
+        let mut known: HashMap<String, String> = HashMap::new();
+        for _ in 0..5 {
+            names = names.iter().flat_map(|name| pieces.map(|piece| format!("{name}{piece}"))).collect();
+            names.sort();
+            names.dedup();
+            for name in &names {
+                if let Some(other) = known.insert(escape(name), name.clone()) {
+                    assert_eq!(other, *name, "{}", escape(name));
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn names_of_our_own_are_told_from_exports() {
+        let mut own = Own::default();
+        own.add("init");
+        assert_eq!(own.add_memory("a"), ("a".to_owned(), "a_size".to_owned()));
+        assert_eq!(own.name("init".to_owned()), "export_init");
+        assert_eq!(own.name("export_init".to_owned()), "export_export_init");
+        assert_eq!(own.name("export_b".to_owned()), "export_b");
+        assert_eq!(own.add_memory("a_size"), ("export_a_size".to_owned(), "export_a_size_size".to_owned()));
+        assert_eq!(own.name("a_size".to_owned()), "export_export_a_size");
+        assert_eq!(own.name("export_a_size".to_owned()), "export_export_export_a_size");
+        assert_eq!(own.name("size".to_owned()), "size");
+    }
 }

@@ -62,13 +62,101 @@ fn what_only_programs_can_is_said() {
     assert!(String::from_utf8_lossy(&output.stderr).contains("which only programs can"), "{output:?}");
 }
 
+/// Names that an escape, a name of the library's own, or a language could make equal to another.
+const NAMES: [&str; 38] = [
+    "!",
+    "_x21",
+    "_x5fx21",
+    "_x_x21",
+    "a-b",
+    "a_x2db",
+    "a.b",
+    "a_x2eb",
+    "é",
+    "_xc3_xa9",
+    "_xc3",
+    "cpu_x86",
+    "",
+    "_",
+    "__",
+    "7",
+    "_x37",
+    "init",
+    "export_init",
+    "export_export_init",
+    "memory_size",
+    "export_memory",
+    "export_memory_size",
+    "export_",
+    "other_size_size",
+    "export_other_size",
+    "t",
+    "t_",
+    "t__",
+    "int",
+    "struct",
+    "static",
+    "class",
+    "fn",
+    "match",
+    "self",
+    "crate",
+    "C",
+];
+
+/// The words behind `introduction` in declarations that a comment with the export's name precedes, in the order of [`NAMES`].
+fn declared(text: &str, comment: &str, introduction: &str) -> Vec<String> {
+    let find = |name: &&str| {
+        let comment = format!("{comment}\"{}\": function", name.escape_default());
+        let rest = text.split_once(&comment).unwrap_or_else(|| panic!("{comment} is missing in\n{text}")).1;
+        let (_, declaration) = rest.split_once('\n').expect("a declaration follows");
+        let declaration = declaration.trim_start().strip_prefix(introduction).expect("it is a function");
+        declaration.split_once('(').expect("it is a function").0.to_owned()
+    };
+    NAMES.iter().map(find).collect()
+}
+
 #[test]
-fn exports_that_meet_in_one_symbol_are_refused() {
-    let Some(place) = Place::with("cc", &[]) else { return };
-    place.write("m.wat", r#"(module (func (export "a-b")) (func (export "a_x2db")))"#);
-    let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_wasm2native"));
-    let output = command.arg(place.path("m.wat")).args(["--emit", "header=-"]).output().expect("it starts");
-    let message = String::from_utf8_lossy(&output.stderr).into_owned();
-    assert_eq!(output.status.code(), Some(1));
-    assert!(message.contains("exports `a-b` and `a_x2db` both become the symbol `m_a_x2db`"), "{message}");
+fn different_exports_have_different_symbols() {
+    let Some(place) = Place::with("c++", &[]) else { return };
+    let function =
+        |(number, name): (usize, &&str)| format!("(func (export \"{name}\") (result i32) (i32.const {number}))");
+    let functions: String = NAMES.iter().enumerate().map(function).collect();
+    // The second memory's size is what the third's base is called.
+    let memories = r#"(memory (export "memory") 1) (memory (export "other") 2) (memory (export "other_size") 3)"#;
+    place.write("m.wat", format!("(module {memories} {functions})"));
+    place.wasm2native(&["m.wat", "--prefix", "size", "--emit", "header,rust,staticlib=libm1.a,sharedlib=libm2.so"]);
+    let read = |name: &str| std::fs::read_to_string(place.path(name)).expect("it was made");
+    let in_c = declared(&read("m.h"), "/* ", "int32_t ");
+    let in_rust = declared(&read("m.rs"), "/// ", "pub fn ");
+    for (name, symbol) in [("!", "size__x21"), ("_x21", "size__x5fx21"), ("cpu_x86", "size_cpu_x86"), ("", "size_")] {
+        assert_eq!(in_rust[NAMES.iter().position(|other| *other == name).expect("listed")], symbol);
+    }
+
+    let expected: String = (0..NAMES.len()).map(|number| format!("{number}\n")).collect();
+    let expected = format!("{expected}65536 131072 196608\n");
+    let calls: String = in_c.iter().map(|name| format!("  printf(\"%d\\n\", (int){name}());\n")).collect();
+    let sizes = "size_memory_size(), size_other_size(), size_export_other_size_size()";
+    let sizes = format!("  printf(\"%zu %zu %zu\\n\", {sizes});\n");
+    place.write(
+        "main.c",
+        format!("#include <stdio.h>\n#include \"m.h\"\nint main(void) {{\n{calls}{sizes}  return 0;\n}}\n"),
+    );
+    place.cc(&["main.c", "libm1.a", "-o", "static"]);
+    place.run("static", &[]).prints(&expected);
+    place.cxx(&["-x", "c++", "main.c", "-x", "none", "libm2.so", "-Wl,-rpath,$ORIGIN", "-o", "shared"]);
+    place.run("shared", &[]).prints(&expected);
+
+    let calls: String =
+        in_rust.iter().map(|symbol| format!("    println!(\"{{}}\", unsafe {{ m::{symbol}() }});\n")).collect();
+    let sizes = sizes_in_rust();
+    place.write("main.rs", format!("mod m;\nfn main() {{\n{calls}{sizes}}}\n"));
+    place.succeeds("rustc", &["main.rs", "-L.", "-lstatic=m1", "-o", "rust", "--edition", "2024", "-Adead_code"]);
+    place.run("rust", &[]).prints(&expected);
+}
+
+fn sizes_in_rust() -> String {
+    let size = |name: &str| format!("unsafe {{ m::size_{name}() }}");
+    let sizes = ["memory_size", "other_size", "export_other_size_size"].map(size);
+    format!("    println!(\"{{}} {{}} {{}}\", {});\n", sizes.join(", "))
 }

@@ -136,6 +136,7 @@ fn in_reference(ty: RefType) -> bool {
 }
 
 fn in_heap(ty: HeapType) -> bool {
-    use AbstractHeapType::{Exn, Extern, Func};
-    !matches!(ty, HeapType::Concrete(_) | HeapType::Abstract { shared: false, ty: Func | Extern | Exn })
+    // `noexn` is the exception handling proposal's: the type of the null reference alone.
+    use AbstractHeapType::{Exn, Extern, Func, NoExn};
+    !matches!(ty, HeapType::Concrete(_) | HeapType::Abstract { shared: false, ty: Func | Extern | Exn | NoExn })
 }

@@ -49,7 +49,10 @@ pub fn parse(wasm: &[u8], features: WasmFeatures) -> Result<Module<'_>> {
         n_bodies: 0,
         name_section: None,
     };
-    for payload in Parser::new(0).parse_all(wasm) {
+    let mut parser = Parser::new(0);
+    // Some proposals are known by their encoding alone: the validator would not see them.
+    parser.set_features(features | CONSTANT_GLOBALS);
+    for payload in parser.parse_all(wasm) {
         let payload = payload?;
         let valid = validator.payload(&payload)?;
         if collected::is_used(&payload)? {

@@ -50,6 +50,7 @@ pub fn accepts(module: &Module, ours: ValType, other: &Module, theirs: ValType) 
     };
     let null_fits = our.is_nullable() || !their.is_nullable();
     let heap_fits = our.heap_type() == HeapType::FUNC && is_function(their)
+        || our.heap_type() == RefType::EXN.heap_type() && their.heap_type() == RefType::NOEXN.heap_type()
         || is_same(module, our.as_non_null().into(), other, their.as_non_null().into());
     null_fits && heap_fits
 }
@@ -102,6 +103,7 @@ fn reference_name(names: &Names, ty: RefType) -> String {
         HeapType::FUNC => "r".to_owned(),
         HeapType::EXTERN => "e".to_owned(),
         HeapType::Abstract { ty: AbstractHeapType::Exn, .. } => "x".to_owned(),
+        HeapType::Abstract { ty: AbstractHeapType::NoExn, .. } => "n".to_owned(),
         other => format!("[{other:?}]"),
     };
     if ty.is_nullable() { name } else { format!("!{name}") }

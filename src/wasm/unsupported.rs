@@ -33,7 +33,7 @@ impl Proposal {
 }
 
 /// All that the parser knows. Where rows contain others, those come first.
-pub static PROPOSALS: [Proposal; 16] = {
+pub static PROPOSALS: [Proposal; 17] = {
     use State::{Experimental, Missing, Standard};
     const fn row(name: &'static str, title: &'static str, state: State, features: WasmFeatures) -> Proposal {
         Proposal { name, title, state, features }
@@ -56,6 +56,7 @@ pub static PROPOSALS: [Proposal; 16] = {
         row("gc", "garbage collection", Missing, FUNCTION_REFERENCES.union(WasmFeatures::GC)),
         row("custom-page-sizes", "custom page sizes", Experimental, WasmFeatures::CUSTOM_PAGE_SIZES),
         row("wide-arithmetic", "wide arithmetic", Standard, WasmFeatures::WIDE_ARITHMETIC),
+        row("compact-imports", "the compact import section", Experimental, WasmFeatures::COMPACT_IMPORTS),
         // Only a custom section, which no validator looks at.
         row("branch-hinting", "branch hinting", Standard, WasmFeatures::empty()),
         row("stack-switching", "stack switching", Missing, FUNCTION_REFERENCES.union(WasmFeatures::STACK_SWITCHING)),

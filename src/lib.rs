@@ -9,6 +9,8 @@ pub mod cot;
 #[path = "../wasi-shim/src/abi.rs"]
 pub mod abi;
 
+pub mod number;
+
 pub mod options;
 
 pub mod progress;

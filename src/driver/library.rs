@@ -33,6 +33,9 @@ pub fn build(input: &Input, options: &Options, outputs: &[&Output], observer: &d
     if let Some((name, _)) = options.modules.first() {
         bail!("{}: --module {name}=... adds a module to a program; a library holds one module", input.name);
     }
+    if input.is_script() {
+        bail!("{}: a test script becomes a program, and nothing else", input.name);
+    }
     let target = Target::new(options)?;
     let source = Source::read(MAIN, input, unsupported::features(&options.enable)?, observer)?;
     let instance = source.parse(observer)?;

@@ -15,7 +15,7 @@ use crate::object::{self, ProgramPlan, Role};
 use crate::options::{LinkOptions, Options};
 use crate::progress::{Observer, Silent, stage};
 use crate::resolve::{self, Linkage, Provider, Sizes};
-use crate::script::{self, InstanceSource, Invoke, Script, Step, StepKind};
+use crate::script::{self, Encoded, InstanceSource, Invoke, Script, Step, StepKind};
 use crate::wasm::describe::describe_name;
 use crate::wasm::input::Input;
 use crate::wasm::{EntityIndex, FuncIndex, Module, parse, unsupported};
@@ -33,20 +33,28 @@ pub fn build(input: &Input, options: &Options, file: &Path, observer: &dyn Obser
         bail!("{}: a test script is linked with nothing but the modules in it", input.name);
     }
     let target = Target::new(options)?;
-    let text = std::str::from_utf8(&input.bytes).expect("it was recognised as text");
+    let text = input.script().expect("it was recognised as a script");
     let script = stage(observer, "read", 0, || script::read(text)).with_context(|| input.name.clone())?;
     let features = unsupported::features(&options.enable)?;
     let parsed = stage(observer, "parse", 0, || parse_all(&script, features));
     let empty = parse::parse(EMPTY_MODULE, features)?;
-    let mut program = Linked { modules: Vec::new(), linkages: Vec::new(), refused: HashMap::new() };
-    program.link_all(&script, &parsed, &empty);
-    let commands = program.commands(&script, features);
-    let Linked { mut modules, mut linkages, .. } = program;
-    modules.push(&empty);
-    linkages.push(Linkage::default());
-    let objects = compile_all(commands, &modules, &linkages, &target, options, observer);
+    let mut refused = HashMap::new();
+    let objects = loop {
+        let mut program = Linked { modules: Vec::new(), linkages: Vec::new(), refused };
+        program.link_all(&script, &parsed, &empty);
+        let commands = program.commands(&script, features);
+        let Linked { mut modules, mut linkages, refused: known } = program;
+        modules.push(&empty);
+        linkages.push(Linkage::default());
+        let compiled = compile_all(commands, &modules, &linkages, &target, options, observer);
+        match compiled.with_context(|| input.name.clone())? {
+            Ok(objects) => break objects,
+            // What is beyond a limit fails alone. The next round links the others without it.
+            Err(beyond) => refused = known.into_iter().chain(beyond).collect(),
+        }
+    };
     let request = LinkRequest {
-        objects: objects.with_context(|| input.name.clone())?,
+        objects,
         natives: Natives::default(),
         uses_c: false,
         output: file,
@@ -61,11 +69,17 @@ fn parse_all(script: &Script, features: WasmFeatures) -> Vec<Result<Module<'_>>>
     script.instances.iter().map(|source| parse_one(&source.wasm, features)).collect()
 }
 
-fn parse_one(wasm: &[u8], features: WasmFeatures) -> Result<Module<'_>> {
+fn parse_one(wasm: &Encoded, features: WasmFeatures) -> Result<Module<'_>> {
+    let wasm = wasm.as_ref().map_err(|message| anyhow!("{message}"))?;
     let module = parse::parse(wasm, features).and_then(|module| validate_bodies(&module).map(|()| module));
     module.map_err(|error| explain::explain(error, wasm, features))
 }
 
+/// The objects of all modules, or what is wrong with those that can't be compiled, by their number.
+type Compiled = std::result::Result<Vec<Vec<u8>>, HashMap<usize, String>>;
+
+/// # Errors
+/// When the last module, which holds the program's description, can't be compiled.
 fn compile_all(
     commands: Vec<Command>,
     modules: &[&Module],
@@ -73,7 +87,7 @@ fn compile_all(
     target: &Target,
     options: &Options,
     observer: &dyn Observer,
-) -> Result<Vec<Vec<u8>>> {
+) -> Result<Compiled> {
     let mut entries: Vec<EntitySet<FuncIndex>> = modules.iter().map(|_| EntitySet::new()).collect();
     for command in &commands {
         if let Subject::Function { instance, func } = command.subject {
@@ -81,21 +95,26 @@ fn compile_all(
         }
     }
     let plan = plan(commands, options);
-    let last = modules.len() - 1;
     let mut objects = Vec::with_capacity(modules.len());
+    let mut refused = HashMap::new();
     observer.stage("compile", modules.len() as u64);
     for (index, (module, linkage)) in modules.iter().zip(linkages).enumerate() {
         let entries: Vec<FuncIndex> = entries[index].iter().collect();
-        let role = if index == last { Role::Program(&plan) } else { Role::Member { entries: &entries } };
+        let is_last = index + 1 == modules.len();
+        let role = if is_last { Role::Program(&plan) } else { Role::Member { entries: &entries } };
         let compile = || -> Result<Vec<u8>> {
             let unit = Unit::new(module, linkage, Foreign::default(), World::Closed, None, &Silent)?;
             let code = unit.compile(target, &role, options, &Silent)?;
             object::write(&unit.env(target), index, &code, &role)
         };
-        objects.push(compile().with_context(|| format!("module {index}"))?);
+        match compile() {
+            Ok(object) => objects.push(object),
+            Err(error) if is_last => return Err(error),
+            Err(error) => drop(refused.insert(index, format!("{error:#}"))),
+        }
         observer.advance(1);
     }
-    Ok(objects)
+    Ok(if refused.is_empty() { Ok(objects) } else { Err(refused) })
 }
 
 fn plan(commands: Vec<Command>, options: &Options) -> ProgramPlan {
@@ -127,9 +146,10 @@ struct Linked<'m> {
 impl<'m> Linked<'m> {
     fn link_all(&mut self, script: &Script, parsed: &'m [Result<Module<'m>>], empty: &'m Module<'m>) {
         for (index, (source, module)) in script.instances.iter().zip(parsed).enumerate() {
-            let linked = match module {
-                Ok(module) => self.link(source, module),
-                Err(error) => Err(anyhow!("{error:#}")),
+            let linked = match (self.refused.get(&index), module) {
+                (Some(reason), _) => Err(anyhow!("{reason}")),
+                (None, Ok(module)) => self.link(source, module),
+                (None, Err(error)) => Err(anyhow!("{error:#}")),
             };
             if let Err(error) = linked {
                 self.refused.insert(index, format!("{error:#}"));
@@ -208,7 +228,7 @@ impl<'m> Linked<'m> {
                 command.subject = Subject::Steps(*thread);
                 command.is_assertion = false;
             }
-            StepKind::Unsupported(what) => bail!("{what} are not supported"),
+            StepKind::Impossible(reason) => bail!("{reason}"),
         }
         Ok(command)
     }
@@ -241,7 +261,7 @@ impl<'m> Linked<'m> {
 }
 
 /// What is wrong if the module is not refused as invalid.
-fn check_refused(wasm: &Result<Vec<u8>, String>, features: WasmFeatures) -> Option<String> {
+fn check_refused(wasm: &Encoded, features: WasmFeatures) -> Option<String> {
     let wasm = wasm.as_ref().ok()?;
     match parse::parse(wasm, features).and_then(|module| validate_bodies(&module)) {
         Ok(()) => Some("the module is accepted".to_owned()),

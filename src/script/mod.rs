@@ -3,6 +3,13 @@
 //!
 //! Names are resolved here: `$id`s and registered names become the numbers of instances. Whether modules are valid is the
 //! driver's business.
+// Numbers that a module chooses are checked; see `tests/tidy.rs`.
+#![deny(
+    clippy::arithmetic_side_effects,
+    clippy::cast_possible_truncation,
+    clippy::cast_possible_wrap,
+    clippy::cast_sign_loss
+)]
 
 mod value;
 
@@ -11,7 +18,7 @@ use anyhow::{Context, Error, Result, anyhow, bail};
 use std::collections::HashMap;
 use std::mem;
 use wast::core::WastArgCore;
-use wast::lexer::Lexer;
+use wast::lexer::{Lexer, TokenKind};
 use wast::parser::{self, ParseBuffer};
 use wast::token::{Id, Span};
 use wast::{QuoteWat, Wast, WastArg, WastDirective, WastExecute, WastInvoke, WastRet, WastThread, Wat};
@@ -25,8 +32,11 @@ pub struct Script {
     pub steps: Vec<Step>,
 }
 
+/// A module's binary form, or why there is none.
+pub type Encoded = Result<Vec<u8>, String>;
+
 pub struct InstanceSource {
-    pub wasm: Vec<u8>,
+    pub wasm: Encoded,
     /// Names registered when the instance is made, with the instances they stand for.
     pub registry: HashMap<String, usize>,
 }
@@ -51,7 +61,7 @@ pub enum StepKind {
     },
     /// The module must be refused. `Err`: the text could not even be parsed.
     Refuse {
-        wasm: Result<Vec<u8>, String>,
+        wasm: Encoded,
         message: String,
     },
     /// The module is valid, but its imports don't fit.
@@ -67,8 +77,8 @@ pub enum StepKind {
     Wait {
         thread: usize,
     },
-    /// Something this program can't do.
-    Unsupported(String),
+    /// What can't be done, and why.
+    Impossible(String),
 }
 
 pub struct Invoke {
@@ -82,12 +92,43 @@ pub struct Invoke {
     pub message: String,
 }
 
-/// Whether `text` is a script and not the text of one module.
+/// Whether `text` is a script and not the text of one module: it holds a command, a second module, or a module in a form that
+/// only scripts have. The words behind the outermost parentheses tell; text in comments and strings does not count.
 pub fn is_script(text: &str) -> bool {
-    // Parsing tells, but costs as much as the module itself: first a look at the words.
-    let may_be = text.contains("(assert_") || text.matches("(module").nth(1).is_some();
-    let is_module = |directives: Vec<WastDirective>| Ok(matches!(directives[..], [WastDirective::Module(_)]));
-    may_be && !with_directives(text, is_module).unwrap_or(false)
+    let (mut depth, mut n_modules) = (0u64, 0u64);
+    // Whether the next word is the first of an outermost form, or says what form a module has.
+    let (mut at_head, mut in_module) = (false, false);
+    let lexer = lexer(text);
+    // What is wrong with the text is for the parser to say.
+    for token in lexer.iter(0).map_while(Result::ok) {
+        match token.kind {
+            TokenKind::Whitespace | TokenKind::LineComment | TokenKind::BlockComment => continue,
+            TokenKind::LParen => {
+                depth = depth.saturating_add(1);
+                (at_head, in_module) = (depth == 1, false);
+                continue;
+            }
+            TokenKind::RParen => depth = depth.saturating_sub(1),
+            TokenKind::Keyword => match token.keyword(text) {
+                "invoke" | "register" | "thread" | "wait" if at_head => return true,
+                word if at_head && word.starts_with("assert_") => return true,
+                "module" if at_head => {
+                    n_modules = n_modules.saturating_add(1);
+                    if n_modules > 1 {
+                        return true;
+                    }
+                    in_module = true;
+                }
+                "definition" | "instance" | "quote" if in_module => return true,
+                _ => in_module = false,
+            },
+            // The module's name.
+            TokenKind::Id => {}
+            _ => in_module = false,
+        }
+        at_head = false;
+    }
+    false
 }
 
 /// Reads a script.
@@ -110,11 +151,15 @@ fn with_directives<T>(text: &str, work: impl FnOnce(Vec<WastDirective>) -> Resul
         error.set_text(text);
         anyhow!("{error}")
     };
-    let mut lexer = Lexer::new(text);
-    lexer.allow_confusing_unicode(true);
-    let buffer = ParseBuffer::new_with_lexer(lexer).map_err(explain)?;
+    let buffer = ParseBuffer::new_with_lexer(lexer(text)).map_err(explain)?;
     let wast = parser::parse::<Wast>(&buffer).map_err(explain)?;
     work(wast.directives)
+}
+
+fn lexer(text: &str) -> Lexer<'_> {
+    let mut lexer = Lexer::new(text);
+    lexer.allow_confusing_unicode(true);
+    lexer
 }
 
 struct Reader<'t> {
@@ -125,15 +170,15 @@ struct Reader<'t> {
     /// Instances by `$id`, and the last one.
     named: HashMap<String, usize>,
     current: Option<usize>,
-    definitions: HashMap<String, Vec<u8>>,
+    definitions: HashMap<String, Encoded>,
     /// Steps that begin threads, by the threads' names.
     threads: HashMap<String, usize>,
-    last_definition: Option<Vec<u8>>,
+    last_definition: Option<Encoded>,
 }
 
 impl<'t> Reader<'t> {
     fn new(text: &'t str) -> Result<Reader<'t>> {
-        let spectest = InstanceSource { wasm: wat::parse_str(SPECTEST)?, registry: HashMap::new() };
+        let spectest = InstanceSource { wasm: Ok(wat::parse_str(SPECTEST)?), registry: HashMap::new() };
         let steps = vec![Step { line: 0, kind: StepKind::Instantiate { instance: 0, trap: None } }];
         let registry = HashMap::from([("spectest".to_owned(), 0)]);
         let (named, definitions, threads) = (HashMap::new(), HashMap::new(), HashMap::new());
@@ -152,7 +197,7 @@ impl<'t> Reader<'t> {
     }
 
     fn line(&self, span: Span) -> u32 {
-        span.linecol_in(self.text).0 as u32 + 1
+        u32::try_from(span.linecol_in(self.text).0).unwrap_or(u32::MAX).saturating_add(1)
     }
 
     fn directive(&mut self, directive: WastDirective) -> Result<()> {
@@ -160,12 +205,11 @@ impl<'t> Reader<'t> {
         let kind = match directive {
             WastDirective::Module(mut module) => {
                 let name = module.name();
-                let wasm = module.encode().map_err(|error| anyhow!("{error}"))?;
-                self.instantiate(wasm, name, None)
+                self.instantiate(encode(&mut module), name, None)
             }
             WastDirective::ModuleDefinition(mut module) => {
                 let name = module.name();
-                let wasm = module.encode().map_err(|error| anyhow!("{error}"))?;
+                let wasm = encode(&mut module);
                 if let Some(name) = name {
                     self.definitions.insert(name.name().to_owned(), wasm.clone());
                 }
@@ -186,8 +230,10 @@ impl<'t> Reader<'t> {
             }
             WastDirective::Invoke(call) => self.invoke(call, Outcome::Any, Vec::new(), "")?,
             WastDirective::AssertReturn { exec, results, .. } => {
-                let results = results.iter().map(result).collect::<Result<_>>()?;
-                self.execute(exec, Outcome::Return, results, "")?
+                match results.iter().map(result).collect::<Result<_>>() {
+                    Ok(results) => self.execute(exec, Outcome::Return, results, "")?,
+                    Err(error) => StepKind::Impossible(format!("{error:#}")),
+                }
             }
             WastDirective::AssertTrap { exec, message, .. } => {
                 self.execute(exec, Outcome::Trap, Vec::new(), message)?
@@ -199,7 +245,7 @@ impl<'t> Reader<'t> {
             WastDirective::AssertMalformed { module, message, .. }
             | WastDirective::AssertInvalid { module, message, .. } => refuse(module, message),
             WastDirective::AssertUnlinkable { mut module, message, .. } => {
-                let wasm = module.encode().map_err(|error| anyhow!("{error}"))?;
+                let wasm = module.encode().map_err(|error| error.message());
                 let source = InstanceSource { wasm, registry: self.registry.clone() };
                 StepKind::Unlinkable { source, message: message.to_owned() }
             }
@@ -208,7 +254,7 @@ impl<'t> Reader<'t> {
                 let thread = self.threads.get(thread.name()).copied();
                 StepKind::Wait { thread: thread.context("there is no such thread")? }
             }
-            other => StepKind::Unsupported(directive_name(&other).to_owned()),
+            other => StepKind::Impossible(format!("{} are not supported", directive_name(&other))),
         };
         self.steps.push(Step { line, kind });
         Ok(())
@@ -229,13 +275,13 @@ impl<'t> Reader<'t> {
             self.directive(directive).with_context(|| format!("line {line}"))?;
         }
         (self.named, self.registry, self.current) = outer;
-        let n_steps = self.steps.len() - begin - 1;
+        let n_steps = self.steps.len().saturating_sub(begin).saturating_sub(1);
         self.steps[begin].kind = StepKind::Thread { n_steps };
         self.threads.insert(thread.name.name().to_owned(), begin);
         Ok(())
     }
 
-    fn instantiate(&mut self, wasm: Vec<u8>, name: Option<Id>, trap: Option<String>) -> StepKind {
+    fn instantiate(&mut self, wasm: Encoded, name: Option<Id>, trap: Option<String>) -> StepKind {
         let instance = self.instances.len();
         self.instances.push(InstanceSource { wasm, registry: self.registry.clone() });
         if trap.is_none() {
@@ -271,9 +317,9 @@ impl<'t> Reader<'t> {
             WastExecute::Wat(mut module) => {
                 let name = match &module {
                     Wat::Module(module) => module.id,
-                    Wat::Component(_) => bail!("components are not supported"),
+                    Wat::Component(_) => return Ok(StepKind::Impossible("components are not supported".to_owned())),
                 };
-                let wasm = module.encode().map_err(|error| anyhow!("{error}"))?;
+                let wasm = module.encode().map_err(|error| error.message());
                 self.instantiate(wasm, name, Some(message.to_owned()))
             }
         })
@@ -286,7 +332,10 @@ impl<'t> Reader<'t> {
         results: Vec<Vec<Pattern>>,
         message: &str,
     ) -> Result<StepKind> {
-        let arguments = call.args.iter().map(argument).collect::<Result<_>>()?;
+        let arguments = match call.args.iter().map(argument).collect::<Result<_>>() {
+            Ok(arguments) => arguments,
+            Err(error) => return Ok(StepKind::Impossible(format!("{error:#}"))),
+        };
         Ok(StepKind::Invoke(Invoke {
             instance: self.instance(call.module)?,
             function: call.name.to_owned(),
@@ -299,8 +348,11 @@ impl<'t> Reader<'t> {
 }
 
 fn refuse(mut module: QuoteWat, message: &str) -> StepKind {
-    let wasm = module.encode().map_err(|error| error.to_string());
-    StepKind::Refuse { wasm, message: message.to_owned() }
+    StepKind::Refuse { wasm: encode(&mut module), message: message.to_owned() }
+}
+
+fn encode(module: &mut QuoteWat) -> Encoded {
+    module.encode().map_err(|error| error.message())
 }
 
 fn argument(argument: &WastArg) -> Result<Value> {

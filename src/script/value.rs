@@ -6,7 +6,9 @@ use wast::core::{NanPattern, V128Pattern, WastArgCore, WastRetCore};
 use wast::token::{F32, F64};
 
 /// Host references are their number plus one, so that none is null.
-const HOST_REFERENCE: u64 = 1;
+fn host_reference(number: u32) -> [u8; 8] {
+    u64::from(number).saturating_add(1).to_le_bytes()
+}
 
 /// # Errors
 /// For references of the garbage collection proposal.
@@ -18,7 +20,7 @@ pub fn argument(argument: &WastArgCore) -> Result<Value> {
         WastArgCore::F64(it) => low(&it.bits.to_le_bytes()),
         WastArgCore::V128(it) => it.to_le_bytes(),
         WastArgCore::RefNull(_) => [0; 16],
-        WastArgCore::RefExtern(it) => low(&(u64::from(*it) + HOST_REFERENCE).to_le_bytes()),
+        WastArgCore::RefExtern(it) => low(&host_reference(*it)),
         WastArgCore::RefHost(_) => bail!("garbage collection is not supported"),
     }))
 }
@@ -42,7 +44,7 @@ pub fn patterns(result: &WastRetCore) -> Result<Vec<Pattern>> {
         }
         WastRetCore::V128(it) => one(vector(it)),
         WastRetCore::RefNull(_) => one(exact(&[0; 8])),
-        WastRetCore::RefExtern(Some(it)) => one(exact(&(u64::from(*it) + HOST_REFERENCE).to_le_bytes())),
+        WastRetCore::RefExtern(Some(it)) => one(exact(&host_reference(*it))),
         WastRetCore::RefExtern(None) | WastRetCore::RefFunc(_) => {
             one(Pattern { value: [0; 16], mask: [0; 16], is_not_null: 1, has_alternative: 0 })
         }

@@ -1,8 +1,10 @@
 //! From a file to a binary module: `.wasm` and `.wat` are told apart by content, never by name.
 
+use crate::number::to_usize;
 use crate::script;
 use anyhow::{Context, Result, bail};
 use std::borrow::Cow;
+use std::fs::File;
 use std::io::Read;
 use std::path::Path;
 
@@ -16,18 +18,32 @@ impl Input {
     /// Reads a file; `-` is standard input.
     pub fn read(path: &Path) -> Result<Input> {
         if path == Path::new("-") {
-            let mut bytes = Vec::new();
-            std::io::stdin().lock().read_to_end(&mut bytes).context("can't read standard input")?;
+            let bytes = read_all(std::io::stdin().lock(), 0).context("can't read standard input")?;
             return Ok(Input { name: "<stdin>".to_owned(), bytes });
         }
         let name = path.display().to_string();
-        let bytes = std::fs::read(path).with_context(|| format!("can't read {name}"))?;
+        let read = || {
+            let file = File::open(path)?;
+            let length = file.metadata()?.len();
+            read_all(file, length)
+        };
+        let bytes = read().with_context(|| format!("can't read {name}"))?;
         Ok(Input { name, bytes })
     }
 
     /// Whether this is a test script rather than a module.
     pub fn is_script(&self) -> bool {
-        std::str::from_utf8(&self.bytes).is_ok_and(script::is_script)
+        self.script().is_some()
+    }
+
+    /// The text, if it is a script.
+    pub fn script(&self) -> Option<&str> {
+        self.text().filter(|text| script::is_script(text))
+    }
+
+    /// The contents as text. Some editors begin it with a byte order mark.
+    fn text(&self) -> Option<&str> {
+        std::str::from_utf8(self.bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(&self.bytes)).ok()
     }
 
     /// The module's binary form: the bytes themselves, or the text translated.
@@ -37,8 +53,7 @@ impl Input {
             refuse_component(&self.bytes)?;
             return Ok(Cow::Borrowed(&self.bytes));
         }
-        // Some editors begin a text with a byte order mark.
-        let Ok(text) = std::str::from_utf8(self.bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(&self.bytes)) else {
+        let Some(text) = self.text() else {
             bail!("neither a WebAssembly binary (it does not begin with \"\\0asm\") nor text (it is not UTF-8)");
         };
         if self.bytes.is_empty() {
@@ -51,6 +66,22 @@ impl Input {
         refuse_component(&wasm)?;
         Ok(Cow::Owned(wasm))
     }
+}
+
+/// Reads a file that says how long it is, or 0 where it does not know.
+fn read_all(file: impl Read, length: u64) -> Result<Vec<u8>> {
+    // Offsets in a module have 32 bits.
+    const MOST: u64 = u32::MAX as u64;
+    let mut bytes = Vec::new();
+    if length <= MOST {
+        bytes.try_reserve_exact(to_usize(length))?;
+        // One byte more shows that there are too many.
+        file.take(MOST.saturating_add(1)).read_to_end(&mut bytes)?;
+    }
+    if length.max(bytes.len() as u64) > MOST {
+        bail!("it is larger than the {MOST} bytes that are supported");
+    }
+    Ok(bytes)
 }
 
 /// Components have the magic number of modules and another version (component model, "Binary Format").

@@ -12,6 +12,7 @@ mod link;
 mod link_errors;
 mod print;
 mod run;
+mod script;
 mod usage;
 
 use std::collections::BTreeSet;

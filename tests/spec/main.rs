@@ -78,7 +78,7 @@ fn run(script: &Script, program: &Path) -> Verdict {
     let source = program.with_extension("wast");
     std::fs::write(&source, &script.text).expect("the temporary folder can be written");
     // A file without commands only has to compile: it is the text of a module.
-    let is_module = !script.text.contains("(assert_") && script.text.matches("(module").count() < 2;
+    let is_module = !wasm2native::script::is_script(&script.text);
     let compiler = Command::new(env!("CARGO_BIN_EXE_wasm2native"))
         .arg(&source)
         .args(is_module.then_some("-c"))

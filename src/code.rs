@@ -1,4 +1,11 @@
 //! Machine code of a module's functions, whatever made it: bytes, relocations, sites of traps and calls, frames.
+// Numbers that a module chooses are checked; see `tests/tidy.rs`.
+#![deny(
+    clippy::arithmetic_side_effects,
+    clippy::cast_possible_truncation,
+    clippy::cast_possible_wrap,
+    clippy::cast_sign_loss
+)]
 
 use crate::abi::Trap;
 use crate::layout::Symbol;

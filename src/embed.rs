@@ -3,8 +3,16 @@
 //! Comes in: directories of the host. Goes out: one piece of bytes that depends on names and contents alone, not on times, owners,
 //! the order of the file system or the machine. Links stay links. Equal blocks are stored once, and compressed where that makes
 //! them smaller.
+// Numbers that a module chooses are checked; see `tests/tidy.rs`.
+#![deny(
+    clippy::arithmetic_side_effects,
+    clippy::cast_possible_truncation,
+    clippy::cast_possible_wrap,
+    clippy::cast_sign_loss
+)]
 
 use crate::abi::wasi::embedded::{BLOCK, DIRECTORY, FILE, LINK, NODE_SIZE};
+use crate::number::to_u32;
 use anyhow::{Context, Result, bail, ensure};
 use rustix::fs::{Mode, OFlags};
 use std::collections::HashMap;
@@ -72,11 +80,12 @@ impl Packer {
             let number = u32::try_from(self.nodes.len()).context("there are too many files")?;
             self.nodes.push(node);
             entries.extend((self.bytes.len() as u64).to_le_bytes());
-            entries.extend((name.len() as u32).to_le_bytes());
+            entries.extend(u32::try_from(name.len())?.to_le_bytes());
             entries.extend(number.to_le_bytes());
             self.bytes.extend(name.bytes());
         }
-        Ok(Node { kind: DIRECTORY, count: names.len() as u32, start: self.put(&entries), size: 0 })
+        let count = u32::try_from(names.len()).context("there are too many files")?;
+        Ok(Node { kind: DIRECTORY, count, start: self.put(&entries), size: 0 })
     }
 
     fn node(&mut self, path: &Path) -> Result<Node> {
@@ -88,7 +97,7 @@ impl Packer {
             let length = target.len();
             return Ok(Node {
                 kind: LINK,
-                count: length as u32,
+                count: u32::try_from(length)?,
                 start: self.put(target.as_bytes()),
                 size: length as u64,
             });
@@ -110,7 +119,7 @@ impl Packer {
         ensure!(file.metadata()?.is_file(), "it changed while it was read");
         let mut block = Vec::with_capacity(BLOCK);
         let mut blocks = Vec::new();
-        let (mut count, mut size) = (0u32, 0);
+        let (mut count, mut size) = (0u32, 0u64);
         loop {
             block.clear();
             (&mut file).take(BLOCK as u64).read_to_end(&mut block)?;
@@ -121,9 +130,9 @@ impl Packer {
             ensure!(self.bytes.len() <= MOST_BYTES, "a program can carry {} MiB, when packed", MOST_BYTES >> 20);
             blocks.extend(start.to_le_bytes());
             blocks.extend(length.to_le_bytes());
-            blocks.extend((block.len() as u32).to_le_bytes());
+            blocks.extend(to_u32(block.len()).to_le_bytes());
             count = count.checked_add(1).context("it is too large")?;
-            size += block.len() as u64;
+            size = size.saturating_add(block.len() as u64);
             // Only the last may be shorter: offsets are found by the number of the block.
             if block.len() < BLOCK {
                 break;
@@ -140,8 +149,8 @@ impl Packer {
         }
         let packed = miniz_oxide::deflate::compress_to_vec(block, LEVEL);
         // What saves little is not worth the time to unpack it.
-        let bytes = if packed.len() < block.len() / 8 * 7 { &packed[..] } else { block };
-        let place = (self.bytes.len() as u64, bytes.len() as u32);
+        let bytes = if packed.len() < (block.len() / 8).saturating_mul(7) { &packed[..] } else { block };
+        let place = (self.bytes.len() as u64, to_u32(bytes.len()));
         self.bytes.extend(bytes);
         self.stored.insert(key, place);
         place

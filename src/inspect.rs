@@ -3,9 +3,17 @@
 //! Comes in: an executable. Two things are read from it: the section [`OPTIONS_SECTION`], and the [`Program`] record that the runtime
 //! starts from. A stripped program has no symbol for the record; then it is where the pointer to the section is. Only ELF so far, as the
 //! linker makes nothing else.
+// Numbers that a module chooses are checked; see `tests/tidy.rs`.
+#![deny(
+    clippy::arithmetic_side_effects,
+    clippy::cast_possible_truncation,
+    clippy::cast_possible_wrap,
+    clippy::cast_sign_loss
+)]
 
 use crate::abi::grant::Grant;
 use crate::abi::{EntryKind, Image, Memory, OPTIONS_SECTION, PROGRAM_SYMBOL, Program};
+use crate::number::to_usize;
 use anyhow::{Context, Result, bail};
 use goblin::elf::program_header::{PT_LOAD, ProgramHeader};
 use goblin::elf::{Elf, Reloc};
@@ -125,7 +133,10 @@ impl<'a> Executable<'a> {
         let is = |offset: usize, test: &dyn Fn(u64) -> bool| self.field(program, offset).is_some_and(test);
         let is_code = |address: u64| {
             let mut segments = self.elf.program_headers.iter();
-            segments.any(|header| header.is_executable() && header.vm_range().contains(&(address as usize)))
+            segments.any(|header| {
+                let end = header.p_vaddr.saturating_add(header.p_memsz);
+                header.is_executable() && (header.p_vaddr..end).contains(&address)
+            })
         };
         is(offset_of!(Program, options_length), &|length| length <= options_size)
             && is(offset_of!(Program, images), &|images| self.at(images).is_some())
@@ -136,15 +147,18 @@ impl<'a> Executable<'a> {
 
     /// Addresses of words that hold `target` when the program runs.
     fn pointers_to(&self, target: u64) -> impl Iterator<Item = u64> {
-        let relocated =
-            self.relocations().filter(move |reloc| reloc.r_addend == Some(target as i64)).map(|reloc| reloc.r_offset);
+        let relocated = self
+            .relocations()
+            .filter(move |reloc| reloc.r_addend == Some(target.cast_signed()))
+            .map(|reloc| reloc.r_offset);
         let loaded = self.elf.program_headers.iter().filter(|header| header.p_type == PT_LOAD);
         let stored = loaded.flat_map(move |header| {
             let unaligned = header.p_vaddr.wrapping_neg() % 8;
-            let bytes = self.segment(header).and_then(|bytes| bytes.get(unaligned as usize..)).unwrap_or_default();
+            let bytes = self.segment(header).and_then(|bytes| bytes.get(to_usize(unaligned)..)).unwrap_or_default();
             let start = header.p_vaddr.wrapping_add(unaligned);
-            let words = bytes.chunks_exact(8).enumerate().filter(move |(_, word)| *word == target.to_le_bytes());
-            words.map(move |(nth, _)| start.wrapping_add(8 * nth as u64))
+            let addresses = (0..).map(move |nth: u64| start.wrapping_add(nth.wrapping_mul(8)));
+            let words = bytes.chunks_exact(8).zip(addresses);
+            words.filter(move |(word, _)| *word == target.to_le_bytes()).map(|(_, address)| address)
         });
         relocated.chain(stored)
     }
@@ -217,7 +231,7 @@ impl<'a> Executable<'a> {
     fn field(&self, program: u64, offset: usize) -> Option<u64> {
         let address = program.checked_add(offset as u64)?;
         if let Some(reloc) = self.relocations().find(|reloc| reloc.r_offset == address) {
-            return reloc.r_addend.map(|addend| addend as u64);
+            return reloc.r_addend.map(i64::cast_unsigned);
         }
         Some(u64::from_le_bytes(*self.at(address)?.first_chunk()?))
     }
@@ -232,7 +246,7 @@ impl<'a> Executable<'a> {
             header.p_type == PT_LOAD
                 && (header.p_vaddr..header.p_vaddr.saturating_add(header.p_filesz)).contains(&address)
         })?;
-        self.segment(segment)?.get(usize::try_from(address - segment.p_vaddr).ok()?..)
+        self.segment(segment)?.get(usize::try_from(address.checked_sub(segment.p_vaddr)?).ok()?..)
     }
 
     fn segment(&self, header: &ProgramHeader) -> Option<&'a [u8]> {

@@ -2,10 +2,18 @@
 //!
 //! Requires [`Module`] and [`Facts`]; everything after it (translation, object) asks here and decides nothing of the kind
 //! itself. The representation is explained in `wasi-shim/src/abi.rs`, which compiler and runtime share.
+// Numbers that a module chooses are checked; see `tests/tidy.rs`.
+#![deny(
+    clippy::arithmetic_side_effects,
+    clippy::cast_possible_truncation,
+    clippy::cast_possible_wrap,
+    clippy::cast_sign_loss
+)]
 
 use crate::abi::{self, Builtin};
 use crate::analyze::Facts;
 use crate::foreign::{CallbackIndex, Foreign};
+use crate::number::{low_half, to_u32, to_usize};
 use crate::resolve::Linkage;
 use crate::wasm::constant::{self, Constant};
 use crate::wasm::structure;
@@ -77,7 +85,7 @@ pub enum Symbol {
     MemorySize(MemoryIndex),
 }
 
-/// Namespace of the first slots of function pointers; those of the second follow.
+/// Namespace of the first slots of function pointers; those of the others follow: the number of the slot is in the low bits.
 const FIRST_SLOT: u32 = 1 << 16;
 
 impl Symbol {
@@ -110,7 +118,7 @@ impl Symbol {
             Symbol::Variadic(it) => (30, it.as_u32()),
             Symbol::Callback(it) => (31, it.as_u32()),
             Symbol::CallbackPool(it) => (32, it.as_u32()),
-            Symbol::CallbackSlot(it, slot) => (FIRST_SLOT + u32::from(slot), it.as_u32()),
+            Symbol::CallbackSlot(it, slot) => (FIRST_SLOT | u32::from(slot), it.as_u32()),
         };
         UserExternalName { namespace, index }
     }
@@ -118,12 +126,13 @@ impl Symbol {
     /// The name in one number, for tables that want one: frame information.
     pub fn pack(self) -> usize {
         let name = self.encode();
-        (name.namespace as usize) << 32 | name.index as usize
+        to_usize(u64::from(name.namespace) << 32 | u64::from(name.index))
     }
 
     /// Takes [`Symbol::pack`] back.
     pub fn unpack(number: usize) -> Symbol {
-        Symbol::decode(&UserExternalName { namespace: (number >> 32) as u32, index: number as u32 })
+        let number = number as u64;
+        Symbol::decode(&UserExternalName { namespace: to_u32(number >> 32), index: low_half(number) })
     }
 
     /// # Panics
@@ -158,8 +167,10 @@ impl Symbol {
             30 => Symbol::Variadic(FuncIndex::from_u32(index)),
             31 => Symbol::Callback(CallbackIndex::from_u32(index)),
             32 => Symbol::CallbackPool(CallbackIndex::from_u32(index)),
-            slot @ FIRST_SLOT.. => Symbol::CallbackSlot(CallbackIndex::from_u32(index), (slot - FIRST_SLOT) as u16),
-            other => panic!("no symbol has namespace {other}"),
+            other => match u16::try_from(other ^ FIRST_SLOT) {
+                Ok(slot) => Symbol::CallbackSlot(CallbackIndex::from_u32(index), slot),
+                Err(_) => panic!("no symbol has namespace {other}"),
+            },
         }
     }
 }
@@ -404,7 +415,8 @@ impl Layout {
                 ElementMode::Active { table, offset } => {
                     let ty = &module.tables[*table].ty;
                     let ours = module.tables[*table].definition.local().is_some();
-                    let small = ty.initial * self.tables[*table].entry_size() <= MAX_TABLE_IMAGE;
+                    let bytes = ty.initial.saturating_mul(self.tables[*table].entry_size());
+                    let small = bytes <= MAX_TABLE_IMAGE;
                     let known = element_values(module, element).is_some();
                     let offset = constant::evaluate(module, offset).and_then(Constant::as_offset);
                     match offset.filter(|&offset| fits(offset, element.items.len(), ty.initial)) {
@@ -429,11 +441,13 @@ impl Layout {
             let has_type = |func: &FuncIndex| self.signature(module, *func) == self.signature_of[callback.ty];
             let n_slots = match facts.reachable.iter().any(needs) {
                 true => {
-                    facts.address_taken.iter().filter(has_type).count() + if is_shared { SHARED_CALLBACKS } else { 0 }
+                    let n_taken = facts.address_taken.iter().filter(has_type).count();
+                    n_taken.saturating_add(if is_shared { SHARED_CALLBACKS } else { 0 })
                 }
                 false => 0,
             };
-            self.callbacks.push(n_slots.min(abi::MOST_CALLBACKS) as u16);
+            let n_slots = n_slots.min(abi::MOST_CALLBACKS);
+            self.callbacks.push(u16::try_from(n_slots).expect("the most there can be are fewer than 2^16"));
         }
     }
 
@@ -468,14 +482,18 @@ pub fn starts_threads(module: &Module) -> bool {
 }
 
 fn plan_memory(ty: &MemoryType, fixed: bool) -> Result<MemoryPlan> {
-    let page_size = ty.page_size_log2.map_or(abi::WASM_PAGE, |log2| 1 << log2);
+    let page_size = match ty.page_size_log2 {
+        None => abi::WASM_PAGE,
+        Some(log2) => 1u64.checked_shl(log2).expect("validated: a page has 1 or 65536 bytes"),
+    };
     let bytes = ty.initial.checked_mul(page_size).filter(|bytes| *bytes <= abi::ADDRESS_SPACE - abi::CHECKED_GUARD);
     let Some(bytes) = bytes else {
         bail!("{} pages at the start are more than the address space of a process can hold", ty.initial);
     };
     let limit = match ty.memory64 {
         // The size has to be a number of 32 bits, too.
-        false => (1 << 32) - u64::from(page_size == 1),
+        false if page_size == 1 => u64::from(u32::MAX),
+        false => 1 << 32,
         true => abi::LARGEST_RESERVATION.max(bytes),
     };
     let maximum = ty.maximum.unwrap_or(u64::MAX).saturating_mul(page_size).min(limit);
@@ -486,7 +504,11 @@ fn plan_memory(ty: &MemoryType, fixed: bool) -> Result<MemoryPlan> {
     };
     let (reserved, least) = match bounds {
         Bounds::Guarded => (abi::GUARDED_RESERVATION, abi::GUARDED_RESERVATION),
-        Bounds::Checked => (maximum + abi::CHECKED_GUARD, bytes + abi::CHECKED_GUARD),
+        Bounds::Checked => {
+            let with_guard = |bytes: u64| bytes.checked_add(abi::CHECKED_GUARD);
+            let sizes = with_guard(maximum).zip(with_guard(bytes));
+            sizes.expect("the limit leaves room for the guard in the address space")
+        }
         Bounds::Exact => (maximum, bytes),
     };
     Ok(MemoryPlan { bytes, maximum, reserved, least, fixed, index: index_type(ty.memory64), page_size, bounds })
@@ -500,7 +522,7 @@ fn index_type(is_64: bool) -> Type {
 pub fn initial_entry(module: &Module, table: TableIndex) -> Option<FuncIndex> {
     let table = &module.tables[table];
     let expr = table.definition.local()?.as_ref()?;
-    if table.ty.initial * abi::FUNC_ENTRY_SIZE > MAX_TABLE_IMAGE {
+    if table.ty.initial.saturating_mul(abi::FUNC_ENTRY_SIZE) > MAX_TABLE_IMAGE {
         return None;
     }
     match constant::evaluate(module, expr)? {

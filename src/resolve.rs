@@ -2,6 +2,13 @@
 //!
 //! Requires the modules, parsed. Types are checked here (core specification, 3.2.7 "Import Matching", 4.5.4 "Instantiation"), so that
 //! later stages only ask where an import comes from.
+// Numbers that a module chooses are checked; see `tests/tidy.rs`.
+#![deny(
+    clippy::arithmetic_side_effects,
+    clippy::cast_possible_truncation,
+    clippy::cast_possible_wrap,
+    clippy::cast_sign_loss
+)]
 
 use crate::wasm::describe::{describe_entity, describe_name};
 use crate::wasm::structure;

@@ -1,5 +1,5 @@
 //! The shape of the project as a test: who imports whom, where `unsafe` may stand, how files begin, how long they and their lines may be,
-//! how fixtures are named. Each rule is a function from text to complaints, and is shown to complain.
+//! how fixtures are named, where numbers are checked. Each rule is a function from text to complaints, and is shown to complain.
 
 use std::path::{Path, PathBuf};
 
@@ -9,6 +9,31 @@ const UNSAFE_ALLOWED: [&str; 0] = [];
 /// What fixtures are about; a name is `AREA-what-it-shows.wat`.
 const AREAS: &str = "atomic bench bulk c call cot ctl data emit entry exn foreign fref global import input invalid invoke link mem mem64 \
                      name num page simd table tail thread trap unsupported wasi";
+
+/// Modules that handle numbers which a Wasm module chooses: offsets, sizes, counts, limits.
+const CHECKED_MODULES: [&str; 13] = [
+    "analyze",
+    "code",
+    "codegen",
+    "embed",
+    "foreign",
+    "inspect",
+    "layout",
+    "link",
+    "object",
+    "resolve",
+    "script",
+    "translate",
+    "wasm",
+];
+
+/// What such modules deny: sums that wrap or panic, casts that lose bits or a sign.
+const CHECKED_LINTS: [&str; 4] = [
+    "clippy::arithmetic_side_effects",
+    "clippy::cast_possible_truncation",
+    "clippy::cast_possible_wrap",
+    "clippy::cast_sign_loss",
+];
 
 const LONGEST_FILE: usize = 700;
 const LONGEST_LINE: usize = 140;
@@ -63,6 +88,25 @@ fn fixtures_are_named_by_area() {
 }
 
 #[test]
+fn numbers_of_a_module_are_checked() {
+    let mut complaints = Vec::new();
+    for module in CHECKED_MODULES {
+        let folder = project().join("src").join(module);
+        let root = if folder.is_dir() { folder.join("mod.rs") } else { folder.with_extension("rs") };
+        let missing = missing_lints(&read(&root)).into_iter();
+        complaints.extend(missing.map(|lint| format!("{}: does not deny {lint}", root.display())));
+    }
+    for path in rust_files("src") {
+        let relative = path.strip_prefix(project().join("src")).expect("it was found there");
+        if module_of(relative).is_some_and(|module| CHECKED_MODULES.contains(&module.as_str())) {
+            let lines = silenced_lines(&read(&path)).into_iter();
+            complaints.extend(lines.map(|line| format!("{}:{line}: silences a lint of numbers", relative.display())));
+        }
+    }
+    assert_none(&complaints);
+}
+
+#[test]
 fn rules_complain() {
     let order = declared_modules("pub mod one;\n\n#[path = \"x\"]\npub mod two;\n\nmod three;\n");
     assert_eq!(order, ["one", "two", "three"]);
@@ -84,6 +128,14 @@ fn rules_complain() {
     assert_eq!(file_faults(&format!("//! Head.\n{}", "//\n".repeat(LONGEST_FILE))).len(), 1);
     assert_eq!(file_faults(&format!("//! Head.\n//{}\n", "ü".repeat(LONGEST_LINE - 2))).len(), 0);
     assert_eq!(file_faults(&format!("//! Head.\n//{}\n", "ü".repeat(LONGEST_LINE - 1))).len(), 1);
+
+    let all = format!("//! Head.\n#![deny(\n    {}\n)]\n", CHECKED_LINTS.join(",\n    "));
+    assert_eq!(missing_lints(&all), [""; 0]);
+    assert_eq!(missing_lints(&all.replace("deny", "warn")).len(), 4);
+    assert_eq!(missing_lints(&all.replace("clippy::cast_sign_loss", "")), ["clippy::cast_sign_loss"]);
+    assert_eq!(silenced_lines("fn f() {}\n#[allow(clippy::cast_sign_loss)]\n"), [2]);
+    assert_eq!(silenced_lines("#[expect(\n    clippy::cast_sign_loss,\n    reason = \"x\"\n)]\n"), [2]);
+    assert_eq!(silenced_lines(&all), [0; 0]);
 
     assert_eq!(name_fault("trap-div-zero.wat"), None);
     assert!(name_fault("traps-div-zero.wat").is_some());
@@ -165,6 +217,27 @@ fn code_of(text: &str) -> String {
 fn unsafe_lines(text: &str) -> Vec<usize> {
     let keyword = |line: &str| line.split(|c: char| !c.is_alphanumeric() && c != '_').any(|word| word == "unsafe");
     code_of(text).lines().enumerate().filter(|(_, line)| keyword(line)).map(|(number, _)| number + 1).collect()
+}
+
+/// The lints of numbers that the root of a module does not deny.
+fn missing_lints(text: &str) -> Vec<&'static str> {
+    let code = code_of(text);
+    let denied: String = code.split("#![deny(").skip(1).filter_map(|rest| rest.split(")]").next()).collect();
+    CHECKED_LINTS.into_iter().filter(|lint| !denied.contains(lint)).collect()
+}
+
+/// Lines that name a lint of numbers elsewhere than where it is denied: they switch it off.
+fn silenced_lines(text: &str) -> Vec<usize> {
+    let mut in_denial = false;
+    let mut lines = Vec::new();
+    for (number, line) in code_of(text).lines().enumerate() {
+        in_denial |= line.contains("#![deny(");
+        if !in_denial && CHECKED_LINTS.iter().any(|lint| line.contains(lint)) {
+            lines.push(number + 1);
+        }
+        in_denial &= !line.contains(")]");
+    }
+    lines
 }
 
 fn file_faults(text: &str) -> Vec<String> {

@@ -3,7 +3,7 @@
 //!
 //! Part of the scan, so it trusts nothing: what is wrong with the nesting is for validation to say.
 
-use crate::wasm::TagIndex;
+use crate::wasm::{Module, TagIndex};
 use wasmparser::Operator;
 
 /// What follows the body of a `try`.
@@ -24,7 +24,7 @@ pub struct Collector {
 }
 
 impl Collector {
-    pub fn note(&mut self, operator: &Operator) {
+    pub fn note(&mut self, module: &Module, operator: &Operator) {
         match operator {
             Operator::Try { .. } => {
                 self.open.push(Some(self.tries.len()));
@@ -35,7 +35,8 @@ impl Collector {
             {
                 self.open.push(None);
             }
-            Operator::Catch { tag_index } => self.clause(Some(TagIndex::from_u32(*tag_index))),
+            // A tag that the module does not have stands for any: validation refuses the body.
+            Operator::Catch { tag_index } => self.clause(module.tags.keys().nth(*tag_index as usize)),
             Operator::CatchAll => self.clause(None),
             Operator::Delegate { relative_depth } => {
                 if let Some(Some(innermost)) = self.open.pop() {

@@ -2,6 +2,13 @@
 //!
 //! Bodies are scanned before they are validated, so the scan trusts nothing: an operator that can't be decoded ends the scan of
 //! its body (validation will report it), and indices out of range are passed over.
+// Numbers that a module chooses are checked; see `tests/tidy.rs`.
+#![deny(
+    clippy::arithmetic_side_effects,
+    clippy::cast_possible_truncation,
+    clippy::cast_possible_wrap,
+    clippy::cast_sign_loss
+)]
 
 pub mod legacy;
 mod scan;
@@ -50,7 +57,7 @@ pub struct Roots<'f> {
 /// Collects the facts.
 pub fn facts(module: &Module, roots: &Roots) -> Facts {
     let bodies: Vec<_> = module.bodies().collect();
-    let scanned: Vec<_> = bodies.par_iter().map(|(func, body)| (*func, scan::scan(body))).collect();
+    let scanned: Vec<_> = bodies.par_iter().map(|(func, body)| (*func, scan::scan(module, body))).collect();
     let mut by_function: SecondaryMap<FuncIndex, Option<BodyFacts>> = SecondaryMap::new();
     for (func, facts) in scanned {
         by_function[func] = Some(facts);

@@ -1,7 +1,9 @@
-//! One pass over one function body, collecting what [`super::Facts`] needs. Requires nothing: the body may be invalid.
+//! One pass over one function body, collecting what [`super::Facts`] needs. Requires nothing: the body may be invalid. Indices of what the
+//! module does not have are passed over.
 
 use super::legacy::{Collector, Try};
-use crate::wasm::{ElementIndex, FuncIndex, GlobalIndex, MemoryIndex, TableIndex};
+use crate::wasm::{ElementIndex, FuncIndex, GlobalIndex, MemoryIndex, Module, TableIndex};
+use cranelift_entity::{EntityRef, PrimaryMap};
 use wasmparser::{FunctionBody, Operator};
 
 /// What one body refers to. Lists may hold an index more than once.
@@ -21,15 +23,15 @@ pub struct BodyFacts {
 }
 
 /// Scans `body` up to its end or to the first operator that can't be decoded.
-pub fn scan(body: &FunctionBody) -> BodyFacts {
+pub fn scan(module: &Module, body: &FunctionBody) -> BodyFacts {
     let mut facts = BodyFacts::default();
     let Ok(reader) = body.get_operators_reader() else {
         return facts;
     };
     let mut tries = Collector::default();
     for operator in reader.into_iter().map_while(Result::ok) {
-        facts.note(&operator);
-        tries.note(&operator);
+        facts.note(module, &operator);
+        tries.note(module, &operator);
     }
     facts.tries = tries.tries;
     facts.calls.sort_unstable();
@@ -38,46 +40,47 @@ pub fn scan(body: &FunctionBody) -> BodyFacts {
 }
 
 impl BodyFacts {
-    fn note(&mut self, operator: &Operator) {
+    fn note(&mut self, module: &Module, operator: &Operator) {
         match *operator {
             Operator::Call { function_index } | Operator::ReturnCall { function_index } => {
-                self.calls.push(FuncIndex::from_u32(function_index));
+                note(&mut self.calls, &module.functions, function_index);
             }
-            Operator::RefFunc { function_index } => self.references.push(FuncIndex::from_u32(function_index)),
-            Operator::GlobalSet { global_index } => self.globals_written.push(GlobalIndex::from_u32(global_index)),
+            Operator::RefFunc { function_index } => note(&mut self.references, &module.functions, function_index),
+            Operator::GlobalSet { global_index } => note(&mut self.globals_written, &module.globals, global_index),
             Operator::CallIndirect { table_index, .. }
             | Operator::ReturnCallIndirect { table_index, .. }
             | Operator::TableGet { table: table_index }
-            | Operator::TableSize { table: table_index } => self.use_table(table_index),
+            | Operator::TableSize { table: table_index } => note(&mut self.tables_used, &module.tables, table_index),
             Operator::TableSet { table } | Operator::TableFill { table } => {
-                self.use_table(table);
-                self.tables_written.push(TableIndex::from_u32(table));
+                note(&mut self.tables_used, &module.tables, table);
+                note(&mut self.tables_written, &module.tables, table);
             }
             Operator::TableGrow { table } => {
-                self.use_table(table);
-                self.tables_written.push(TableIndex::from_u32(table));
-                self.tables_grown.push(TableIndex::from_u32(table));
+                note(&mut self.tables_used, &module.tables, table);
+                note(&mut self.tables_written, &module.tables, table);
+                note(&mut self.tables_grown, &module.tables, table);
             }
             Operator::TableCopy { dst_table, src_table } => {
-                self.use_table(dst_table);
-                self.use_table(src_table);
-                self.tables_written.push(TableIndex::from_u32(dst_table));
+                note(&mut self.tables_used, &module.tables, dst_table);
+                note(&mut self.tables_used, &module.tables, src_table);
+                note(&mut self.tables_written, &module.tables, dst_table);
             }
             Operator::TableInit { elem_index, table } => {
-                self.use_table(table);
-                self.tables_written.push(TableIndex::from_u32(table));
-                self.elements_used.push(ElementIndex::from_u32(elem_index));
+                note(&mut self.tables_used, &module.tables, table);
+                note(&mut self.tables_written, &module.tables, table);
+                note(&mut self.elements_used, &module.elements, elem_index);
             }
             Operator::Try { .. } | Operator::TryTable { .. } => self.catches = true,
-            Operator::MemoryGrow { mem } => self.memories_grown.push(MemoryIndex::from_u32(mem)),
+            Operator::MemoryGrow { mem } => note(&mut self.memories_grown, &module.memories, mem),
             _ => {}
         }
     }
+}
 
-    fn use_table(&mut self, table: u32) {
-        let table = TableIndex::from_u32(table);
-        if self.tables_used.last() != Some(&table) {
-            self.tables_used.push(table);
-        }
+/// Adds an index to a list, if the module has such an entity and the list does not end with it.
+fn note<I: EntityRef, T>(list: &mut Vec<I>, entities: &PrimaryMap<I, T>, index: u32) {
+    let known = ((index as usize) < entities.len()).then(|| I::new(index as usize));
+    if let Some(index) = known.filter(|index| list.last() != Some(index)) {
+        list.push(index);
     }
 }

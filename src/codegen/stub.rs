@@ -2,6 +2,7 @@
 
 use crate::code::{CompiledFunction, Relocation, RelocationKind, Target};
 use crate::layout::Symbol;
+use crate::number::to_u32;
 use crate::translate::Env;
 use crate::wasm::FuncIndex;
 
@@ -13,14 +14,16 @@ pub fn variadic(env: &Env, func: FuncIndex) -> CompiledFunction {
     const JUMP: [u8; 5] = [0xe9, 0, 0, 0, 0];
     let declared = env.foreign.function(func).expect("only declared functions are variadic");
     let mut bytes = env.c.variadic_stub(declared).expect("the caller asked");
+    let [jump, field @ ..] = JUMP;
+    bytes.push(jump);
     let relocation = Relocation {
-        offset: bytes.len() as u32 + 1,
+        offset: to_u32(bytes.len()),
         kind: RelocationKind::Call4,
         target: Target::Symbol(Symbol::Import(func)),
         // From the end of the field.
         addend: -4,
     };
-    bytes.extend(JUMP);
+    bytes.extend(field);
     CompiledFunction {
         symbol: Symbol::Variadic(func),
         bytes,

@@ -8,6 +8,7 @@ use super::{
     default_memory,
 };
 use crate::abi;
+use crate::number::to_u32;
 use crate::options::{Origin, Source};
 use crate::resolve::Linkage;
 use crate::wasm::describe::{describe_name, describe_type};
@@ -200,7 +201,7 @@ impl Checker<'_, '_> {
             parse::Variadic::Listed(types) => types.len(),
             parse::Variadic::Buffer(_) | parse::Variadic::Formatted => 1,
         };
-        let n_params = signature.params.len() + n_more;
+        let n_params = signature.params.len().saturating_add(n_more);
         if n_params != ty.params().len() {
             bail!("the declaration has {}, the import {}", count(n_params), count(ty.params().len()));
         }
@@ -225,7 +226,7 @@ impl Checker<'_, '_> {
                 let mut types = Vec::new();
                 for (index, (spec, wasm)) in specs.iter().zip(wasm).enumerate() {
                     let ty = self.variable(spec, *wasm);
-                    types.push(ty.with_context(|| format!("parameter {}", params.len() + index))?);
+                    types.push(ty.with_context(|| format!("parameter {}", params.len().saturating_add(index)))?);
                 }
                 Ok(Variadic::Listed(types))
             }
@@ -403,11 +404,8 @@ impl Checker<'_, '_> {
         match item {
             None => default_memory(self.module).context("the module has no memory that a pointer could point into"),
             Some(Item::Index(index)) => {
-                let memory = MemoryIndex::from_u32(*index);
-                if !memories.is_valid(memory) {
-                    bail!("there is no memory {index}; the module has {}", memories.len());
-                }
-                Ok(memory)
+                let memory = memories.keys().nth(*index as usize);
+                memory.with_context(|| format!("there is no memory {index}; the module has {}", memories.len()))
             }
             Some(Item::Name(name)) => {
                 let imported = |memory: &MemoryIndex| is_called(memories[*memory].definition.import(), name);
@@ -430,8 +428,9 @@ impl Checker<'_, '_> {
                     .find(|table| is_function(*table))
                     .context("the module has no table of functions that a function pointer could stand in")?,
             },
-            Some(Item::Index(index)) => Some(TableIndex::from_u32(*index))
-                .filter(|table| tables.is_valid(*table))
+            Some(Item::Index(index)) => tables
+                .keys()
+                .nth(*index as usize)
                 .with_context(|| format!("there is no table {index}; the module has {}", tables.len()))?,
             Some(Item::Name(name)) => match self.module.export(name) {
                 Some(EntityIndex::Table(table)) => table,
@@ -457,7 +456,7 @@ fn format(signature: &Signature) -> Result<Format> {
     let find = |wanted: &dyn Fn(&Base) -> Option<FormatKind>| {
         let found =
             signature.params.iter().enumerate().rev().find_map(|(index, spec)| Some((index, wanted(&spec.base)?)));
-        found.map(|(index, kind)| Format { param: index as u32, kind })
+        found.map(|(index, kind)| Format { param: to_u32(index), kind })
     };
     let formats = find(&|base| match base {
         Base::Format(kind, _) => Some(*kind),

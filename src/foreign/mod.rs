@@ -62,6 +62,13 @@
 //!   `long` and pointers are as wide as an address.
 //!
 //! To add a type: a word in `parse.rs`, a variant here, its Wasm types in `check.rs`, its way across in `translate::foreign`.
+// Numbers that a module chooses are checked; see `tests/tidy.rs`.
+#![deny(
+    clippy::arithmetic_side_effects,
+    clippy::cast_possible_truncation,
+    clippy::cast_possible_wrap,
+    clippy::cast_sign_loss
+)]
 
 pub mod check;
 pub mod parse;

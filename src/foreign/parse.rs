@@ -82,12 +82,13 @@ pub fn parse(source: &Source) -> Result<Vec<Declaration<'_>>> {
         if parser.is_at_end() {
             continue;
         }
-        let place = place(source, index + 1);
+        let line = index.saturating_add(1);
+        let place = place(source, line);
         let (import, symbol, signature) = parser.declaration().map_err(|error| {
-            let column = text[..parser.at].chars().count() + 1;
+            let column = text[..parser.at].chars().count().saturating_add(1);
             anyhow!("{place}: column {column}: {error:#}")
         })?;
-        declarations.push(Declaration { source, line: index + 1, import, symbol, signature });
+        declarations.push(Declaration { source, line, import, symbol, signature });
     }
     if declarations.is_empty() && source.origin == Origin::Line {
         bail!("--import wants a declaration, such as 'env.write: (i32, ptr[len=2], usize) -> isize'");
@@ -195,8 +196,9 @@ impl<'a> Parser<'a> {
                 break;
             }
             let (name, spec) = self.parameter(depth, &mut names, params.len())?;
+            let index = u32::try_from(params.len())?;
             if let Some(name) = name
-                && names.known.insert(name, params.len() as u32).is_some()
+                && names.known.insert(name, index).is_some()
             {
                 bail!("two parameters are called `{name}`");
             }
@@ -227,12 +229,12 @@ impl<'a> Parser<'a> {
                 if !types.is_empty() {
                     self.want(',', "`,` or `)`")?;
                 }
-                types.push(self.ty(depth, names, n_fixed + types.len())?);
+                types.push(self.ty(depth, names, n_fixed.saturating_add(types.len()))?);
             }
             return Ok(Variadic::Buffer(types));
         }
         while self.got(',') {
-            types.push(self.ty(depth, names, n_fixed + types.len())?);
+            types.push(self.ty(depth, names, n_fixed.saturating_add(types.len()))?);
         }
         Ok(if types.is_empty() { Variadic::Formatted } else { Variadic::Listed(types) })
     }
@@ -264,7 +266,7 @@ impl<'a> Parser<'a> {
             "fmt" => Base::Format(self.format_kind()?, self.item()?),
             "funcptr" => {
                 self.want('(', "`(` and the signature of the function")?;
-                let signature = self.signature(depth + 1)?;
+                let signature = self.signature(depth.saturating_add(1))?;
                 self.want(')', "`)` behind the signature of the function")?;
                 Base::Function(Box::new(signature), self.item()?)
             }
@@ -389,7 +391,8 @@ impl<'a> Parser<'a> {
         while let Some((offset, c)) = chars.next() {
             match c {
                 '"' => {
-                    self.at += offset + 1;
+                    self.advance(offset);
+                    self.advance(c.len_utf8());
                     return Ok(Some(result));
                 }
                 '\\' => result.extend(chars.next().map(|(_, c)| c)),
@@ -404,7 +407,7 @@ impl<'a> Parser<'a> {
         self.blanks();
         let got = self.text[self.at..].starts_with(c);
         if got {
-            self.at += c.len_utf8();
+            self.advance(c.len_utf8());
         }
         got
     }
@@ -413,7 +416,7 @@ impl<'a> Parser<'a> {
         self.blanks();
         let got = self.text[self.at..].starts_with(word);
         if got {
-            self.at += word.len();
+            self.advance(word.len());
         }
         got
     }
@@ -439,8 +442,12 @@ impl<'a> Parser<'a> {
     fn take(&mut self, belongs: impl Fn(char) -> bool) -> &'a str {
         let rest = &self.text[self.at..];
         let end = rest.find(|c| !belongs(c)).unwrap_or(rest.len());
-        self.at += end;
+        self.advance(end);
         &rest[..end]
+    }
+
+    fn advance(&mut self, bytes: usize) {
+        self.at = self.at.checked_add(bytes).expect("it is a place in the text");
     }
 
     fn blanks(&mut self) {

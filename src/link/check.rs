@@ -270,7 +270,7 @@ fn list(names: &[&str]) -> String {
     const SHOWN: usize = 3;
     match names.len() {
         0..=SHOWN => names.join(", "),
-        more => format!("{} and {} more", names[..SHOWN].join(", "), more - SHOWN),
+        more => format!("{} and {} more", names[..SHOWN].join(", "), more.saturating_sub(SHOWN)),
     }
 }
 

@@ -43,6 +43,7 @@ fn check_machine(object: &[u8]) -> Result<()> {
 fn write_archive(members: &[(&str, &[u8])]) -> Result<Vec<u8>> {
     const MAGIC: &[u8] = b"!<arch>\n";
     const HEADER: usize = 60;
+    const TOO_LARGE: &str = "an archive has at most 4 GiB";
     let mut names = Vec::new();
     let mut owners = Vec::new();
     for (number, (_, data)) in members.iter().enumerate() {
@@ -54,14 +55,16 @@ fn write_archive(members: &[(&str, &[u8])]) -> Result<Vec<u8>> {
         }
     }
     let padded = |length: usize| length.next_multiple_of(2);
-    let index_length = padded(4 + 4 * owners.len() + names.len());
-    let mut place = MAGIC.len() + HEADER + index_length;
+    let n_symbols = u32::try_from(owners.len()).context(TOO_LARGE)?;
+    let words = owners.len().checked_add(1).and_then(|n_words| n_words.checked_mul(4)).context(TOO_LARGE)?;
+    let index_length = padded(words.saturating_add(names.len()));
+    let mut place = MAGIC.len().saturating_add(HEADER).saturating_add(index_length);
     let mut places = Vec::new();
     for (_, data) in members {
-        places.push(u32::try_from(place).context("an archive has at most 4 GiB")?);
-        place += HEADER + padded(data.len());
+        places.push(u32::try_from(place).context(TOO_LARGE)?);
+        place = place.saturating_add(HEADER).saturating_add(padded(data.len()));
     }
-    let mut index = (owners.len() as u32).to_be_bytes().to_vec();
+    let mut index = n_symbols.to_be_bytes().to_vec();
     owners.iter().for_each(|&owner| index.extend(places[owner].to_be_bytes()));
     index.extend(names);
     index.resize(index_length, 0);

@@ -4,6 +4,13 @@
 //! place when it is finished. By default the linker is `libwild`, in process, with the runtime and the C library that this program
 //! carries: a static position-independent executable whose bytes depend on the inputs alone, not on the folder or the number of threads.
 //! Where the user's inputs ask for it, a C compiler of the machine links instead ([`native`] decides, [`external`] does it).
+// Numbers that a module chooses are checked; see `tests/tidy.rs`.
+#![deny(
+    clippy::arithmetic_side_effects,
+    clippy::cast_possible_truncation,
+    clippy::cast_possible_wrap,
+    clippy::cast_sign_loss
+)]
 
 pub mod check;
 mod compiler;

@@ -173,7 +173,8 @@ impl Natives {
 
     /// Files that the linker gets by name; libraries follow behind them.
     pub fn n_named(&self) -> usize {
-        self.files.len() - self.libraries.iter().filter(|name| !search::is_embedded(name)).count()
+        let n_libraries = self.libraries.iter().filter(|name| !search::is_embedded(name)).count();
+        self.files.len().checked_sub(n_libraries).expect("each of them was read as a file")
     }
 
     /// Everything that decides about what is linked, but the options: for a hash.

@@ -76,7 +76,7 @@ pub fn object(name: &str, bytes: &[u8]) -> Result<ObjectSymbols> {
     let mut object = ObjectSymbols { intermediate: false, ..intermediate(name) };
     for symbol in elf.syms.iter().filter(|symbol| symbol.st_bind() != sym::STB_LOCAL) {
         let Some(name) = name_of(&symbol) else { continue };
-        if symbol.st_shndx as u32 != SHN_UNDEF {
+        if symbol.st_shndx != SHN_UNDEF as usize {
             object.defined.push(definition(name, &symbol));
         } else if symbol.st_bind() != sym::STB_WEAK {
             object.undefined.push(name.to_owned());
@@ -104,7 +104,7 @@ pub fn shared(name: &str, bytes: &[u8]) -> Result<ObjectSymbols> {
     }
     let mut object = ObjectSymbols { intermediate: false, ..intermediate(name) };
     for symbol in elf.dynsyms.iter() {
-        let is_visible = symbol.st_bind() != sym::STB_LOCAL && symbol.st_shndx as u32 != SHN_UNDEF;
+        let is_visible = symbol.st_bind() != sym::STB_LOCAL && symbol.st_shndx != SHN_UNDEF as usize;
         if let Some(name) = elf.dynstrtab.get_at(symbol.st_name).filter(|_| is_visible) {
             object.defined.push(Definition { weak: true, ..definition(name, &symbol) });
         }
@@ -177,7 +177,7 @@ fn describe_type(e_type: u16) -> &'static str {
 }
 
 fn definition(name: &str, symbol: &Sym) -> Definition {
-    let is_common = symbol.st_shndx as u32 == SHN_COMMON;
+    let is_common = symbol.st_shndx == SHN_COMMON as usize;
     let kind = match symbol.st_type() {
         sym::STT_FUNC | sym::STT_GNU_IFUNC => SymbolKind::Function,
         sym::STT_OBJECT | sym::STT_COMMON => SymbolKind::Data,
@@ -205,7 +205,7 @@ fn fixed_address(elf: &Elf) -> Option<(&'static str, String)> {
                 reloc::R_X86_64_8 => "R_X86_64_8",
                 _ => continue,
             };
-            let is_absolute = elf.syms.get(relocation.r_sym).is_some_and(|it| it.st_shndx as u32 == SHN_ABS);
+            let is_absolute = elf.syms.get(relocation.r_sym).is_some_and(|it| it.st_shndx == SHN_ABS as usize);
             if !is_absolute {
                 let section = elf.shdr_strtab.get_at(target.sh_name).unwrap_or("a section");
                 return Some((name, section.to_owned()));

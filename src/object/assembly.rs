@@ -5,6 +5,7 @@ use crate::abi;
 use crate::code::{Code, CompiledFunction, Relocation, Target};
 use crate::codegen::cranelift::sweep::describe;
 use crate::layout::Symbol;
+use crate::number::to_u32;
 use crate::translate::Env;
 use iced_x86::{Decoder, DecoderOptions, Formatter, GasFormatter, Instruction};
 use std::fmt::Write;
@@ -29,9 +30,9 @@ fn print_function(env: &Env, func: &CompiledFunction, text: &mut String) {
         let mut relocations = func.relocations.iter().peekable();
         let mut try_calls = func.try_calls.iter().peekable();
         while decoder.can_decode() {
-            let start = decoder.position() as u32;
+            let start = to_u32(decoder.position());
             decoder.decode_out(&mut instruction);
-            let end = decoder.position() as u32;
+            let end = to_u32(decoder.position());
             let mut line = String::new();
             formatter.format(&instruction, &mut line);
             write!(text, "  {start:6x}:  {line}")?;

@@ -53,8 +53,8 @@ impl Data {
         let (start, size) = (self.bytes.len(), bytes.len());
         self.bytes.extend_from_slice(bytes);
         match self.numbers.last_mut().filter(|numbers| numbers.end == start && numbers.size == size) {
-            Some(numbers) => numbers.end += size,
-            None => self.numbers.push(Numbers { start, end: start + size, size }),
+            Some(numbers) => numbers.end = self.bytes.len(),
+            None => self.numbers.push(Numbers { start, end: self.bytes.len(), size }),
         }
         self
     }

@@ -5,6 +5,7 @@ use super::writer::Writer;
 use crate::abi;
 use crate::foreign::CallbackIndex;
 use crate::layout::{self, GlobalPlan, SegmentPlan, SignatureIndex, Symbol};
+use crate::number::to_usize;
 use crate::wasm::constant::Constant;
 use crate::wasm::structure;
 use crate::wasm::{
@@ -74,8 +75,8 @@ fn write_global(writer: &mut Writer, index: GlobalIndex) {
     let mut data = Data::default();
     match writer.layout.globals[index] {
         GlobalPlan::Storage(value) | GlobalPlan::Constant(value) => match value {
-            Constant::I32(value) => data.u32(value as u32),
-            Constant::I64(value) => data.u64(value as u64),
+            Constant::I32(value) => data.u32(value.cast_unsigned()),
+            Constant::I64(value) => data.u64(value.cast_unsigned()),
             Constant::F32(bits) => data.u32(bits),
             Constant::F64(bits) => data.u64(bits),
             Constant::V128(bits) => {
@@ -138,23 +139,25 @@ fn write_table_entries(writer: &mut Writer, index: TableIndex) {
     let plan = writer.layout.tables[index];
     let length = writer.module.tables[index].ty.initial;
     let fill = layout::initial_entry(writer.module, index);
-    let mut items: Vec<Option<FuncIndex>> = fill.map_or(Vec::new(), |func| vec![Some(func); length as usize]);
+    let mut items: Vec<Option<FuncIndex>> = fill.map_or(Vec::new(), |func| vec![Some(func); to_usize(length)]);
     for (element_index, element) in &writer.module.elements {
         let SegmentPlan::Placed { offset } = writer.layout.elements[element_index] else { continue };
         if !matches!(element.mode, ElementMode::Active { table, .. } if table == index) {
             continue;
         }
         let values = layout::element_values(writer.module, element).expect("a placed segment is known");
-        let end = offset as usize + values.len();
+        let start = to_usize(offset);
+        let end = start.checked_add(values.len()).expect("a placed segment lies in its table");
         items.resize(items.len().max(end), None);
-        items[offset as usize..end].copy_from_slice(&values);
+        items[start..end].copy_from_slice(&values);
     }
     let id = writer.refer(Symbol::TableEntries(index));
     if items.is_empty() {
-        writer.define_zero(id, (length * plan.entry_size()).max(1), 16);
+        let bytes = length.checked_mul(plan.entry_size()).expect("the layout refused larger tables");
+        writer.define_zero(id, bytes.max(1), 16);
         return;
     }
-    items.resize(length as usize, None);
+    items.resize(to_usize(length), None);
     let data = entries(writer, plan.functions, &items);
     let section = if plan.constant { StandardSection::ReadOnlyDataWithRel } else { StandardSection::Data };
     put(writer, Symbol::TableEntries(index), section, data, 16);
@@ -194,7 +197,10 @@ fn write_callback_pool(writer: &mut Writer, index: CallbackIndex) {
     let mut data = Data::default();
     data.address(slots).u64(n_slots.into());
     assert_eq!(data.bytes.len(), size_of::<abi::CallbackPool>());
-    data.bytes.resize(data.bytes.len() + 8 * usize::from(n_slots), 0);
+    // The functions behind the slots.
+    for _ in 0..n_slots {
+        data.u64(0);
+    }
     put(writer, Symbol::CallbackPool(index), StandardSection::Data, data, 8);
 }
 

@@ -8,8 +8,9 @@ use super::writer::Writer;
 use crate::abi;
 use crate::code::{Code, CompiledFunction, Site};
 use crate::layout::Symbol;
+use crate::number::{low_byte, to_u32};
 use crate::wasm::{EntityIndex, Module};
-use anyhow::{Result, bail};
+use anyhow::{Context, Result};
 use cranelift_entity::EntityRef;
 use object::SectionKind;
 use object::write::{StandardSection, SymbolId};
@@ -88,10 +89,10 @@ fn write_runs(writer: &mut Writer) -> (Option<SymbolId>, u64) {
     for run in &runs {
         let offset = writer.object.append_section_data(section, &run.bytes, abi::HOST_PAGE);
         data.address(writer.refer(Symbol::Memory(run.memory))).u64(run.address);
-        data.addresses.push((data.bytes.len() as u64, pages, offset as i64));
+        data.addresses.push((data.bytes.len() as u64, pages, offset.cast_signed()));
         data.u64(0).u64(run.bytes.len() as u64);
     }
-    assert_eq!(data.bytes.len(), runs.len() * size_of::<abi::DataRun>());
+    assert_eq!(data.bytes.len().checked_div(size_of::<abi::DataRun>()), Some(runs.len()));
     (Some(writer.local("w2n.runs", StandardSection::ReadOnlyDataWithRel, data, 8)), runs.len() as u64)
 }
 
@@ -106,19 +107,16 @@ fn write_functions(writer: &mut Writer, code: &Code, text: &Text) -> Result<Func
     // Offset 0 is the empty name.
     names.byte(0);
     for (func, start) in code.functions.iter().zip(&text.starts) {
-        let name = write_name(&mut names, writer.module, func);
+        let name = write_name(&mut names, writer.module, func)?;
         let index = match func.symbol {
             Symbol::Function(index) => index.as_u32(),
             _ => abi::NO_FUNCTION,
         };
-        table.u32(*start).u32(func.bytes.len() as u32).u32(name);
-        table.u32(sites.bytes.len() as u32).u32(index).u32(u32::from(func.has_frame));
+        table.u32(*start).u32(to_u32(func.bytes.len())).u32(name);
+        table.u32(place_in(&sites)?).u32(index).u32(u32::from(func.has_frame));
         write_sites(&mut sites.bytes, &func.sites);
     }
-    table.u32(text.bytes.len() as u32).u32(0).u32(0).u32(sites.bytes.len() as u32).u32(abi::NO_FUNCTION).u32(0);
-    if names.bytes.len().max(sites.bytes.len()) >= u32::MAX as usize {
-        bail!("the names of functions or the table of traps take more than 4 GiB");
-    }
+    table.u32(to_u32(text.bytes.len())).u32(0).u32(0).u32(place_in(&sites)?).u32(abi::NO_FUNCTION).u32(0);
     Ok(FunctionTables {
         table: writer.local("w2n.functions", StandardSection::ReadOnlyData, table, 4),
         names: writer.local("w2n.names", StandardSection::ReadOnlyData, names, 1),
@@ -126,44 +124,50 @@ fn write_functions(writer: &mut Writer, code: &Code, text: &Text) -> Result<Func
     })
 }
 
-fn write_name(names: &mut Data, module: &Module, func: &CompiledFunction) -> u32 {
-    let Symbol::Function(index) = func.symbol else { return 0 };
+/// The offset of what will be added next.
+fn place_in(data: &Data) -> Result<u32> {
+    u32::try_from(data.bytes.len()).context("the names of functions or the table of traps take more than 4 GiB")
+}
+
+fn write_name(names: &mut Data, module: &Module, func: &CompiledFunction) -> Result<u32> {
+    let Symbol::Function(index) = func.symbol else { return Ok(0) };
     // An import is known by what it is imported as: that is what its user can do something about.
     let name = match module.functions[index].definition.import() {
         Some(import) => Some(format!("{}.{}", import.module, import.name).into()),
         None => module.names.function(index).filter(|name| !name.is_empty()).map(Cow::Borrowed),
     };
-    let Some(name) = name else { return 0 };
-    let offset = names.bytes.len() as u32;
+    let Some(name) = name else { return Ok(0) };
+    let offset = place_in(names)?;
     debug_assert!(index.index() < module.functions.len());
     names.bytes.extend(name.bytes().map(|byte| if byte == 0 { b'?' } else { byte }));
     names.byte(0);
-    offset
+    Ok(offset)
 }
 
 /// The list that [`abi::Function::sites`] describes.
 fn write_sites(bytes: &mut Vec<u8>, sites: &[Site]) {
     let (mut offset, mut wasm_offset) = (0, 0);
     for site in sites {
-        unsigned(bytes, u64::from(site.offset - offset));
+        unsigned(bytes, site.offset.checked_sub(offset).expect("sites are sorted").into());
         unsigned(bytes, site.trap.map_or(0, |trap| trap as u64));
-        signed(bytes, i64::from(site.wasm_offset) - i64::from(wasm_offset));
+        // The difference of two numbers of 32 bits.
+        signed(bytes, i64::from(site.wasm_offset).wrapping_sub(wasm_offset.into()));
         (offset, wasm_offset) = (site.offset, site.wasm_offset);
     }
 }
 
 fn unsigned(bytes: &mut Vec<u8>, mut value: u64) {
     while value >= 0x80 {
-        bytes.push(value as u8 | 0x80);
+        bytes.push(low_byte(value) | 0x80);
         value >>= 7;
     }
-    bytes.push(value as u8);
+    bytes.push(low_byte(value));
 }
 
 fn signed(bytes: &mut Vec<u8>, mut value: i64) {
     while !(-64..64).contains(&value) {
-        bytes.push(value as u8 | 0x80);
+        bytes.push(low_byte(value.cast_unsigned()) | 0x80);
         value >>= 7;
     }
-    bytes.push(value as u8 & 0x7f);
+    bytes.push(low_byte(value.cast_unsigned()) & 0x7f);
 }

@@ -1,10 +1,11 @@
 //! Frame information, so that debuggers and unwinders walk through our frames: `.eh_frame` (DWARF 5, 6.4; LSB "Exception Frames"), by
 //! `gimli`, or `.pdata` and `.xdata` (PE format, "The .pdata Section").
 
-use super::text::Text;
+use super::text::{Text, offset_in_text};
 use super::writer::Writer;
 use crate::code::{Code, Frame, RelocationKind};
 use crate::layout::Symbol;
+use crate::number::to_u32;
 use anyhow::{Context, Result};
 use gimli::RunTimeEndian;
 use gimli::constants::{DW_EH_PE_absptr, DW_EH_PE_pcrel, DW_EH_PE_sdata4, DwEhPe};
@@ -50,7 +51,8 @@ fn write_dwarf(writer: &mut Writer, code: &Code) -> Result<()> {
         let (offset, addend) = (relocation.offset as u64, relocation.addend);
         match section_start {
             Some(start) => {
-                writer.add_difference(section, offset, function, start, relocation.size.into(), addend - offset as i64);
+                let here = addend.checked_sub_unsigned(offset).expect("a section is smaller than the address space");
+                writer.add_difference(section, offset, function, start, relocation.size.into(), here);
             }
             None => writer.add_relocation(section, offset, function, RelocationKind::Relative4, addend),
         }
@@ -61,7 +63,7 @@ fn write_dwarf(writer: &mut Writer, code: &Code) -> Result<()> {
 /// A row of `.pdata` per function: where it begins, on x64 where it ends, and its record, all from the beginning of the image.
 fn write_windows(writer: &mut Writer, code: &Code, text: &Text) {
     let records = code.functions.iter().zip(&text.starts).filter_map(|(func, start)| match &func.frame {
-        Some(Frame::Windows(record)) => Some((*start, func.bytes.len() as u32, record)),
+        Some(Frame::Windows(record)) => Some((*start, to_u32(func.bytes.len()), record)),
         _ => None,
     });
     let records: Vec<_> = records.collect();
@@ -76,7 +78,7 @@ fn write_windows(writer: &mut Writer, code: &Code, text: &Text) {
         let place = writer.object.append_section_data(xdata, record, 4);
         put_image_relative(writer, pdata, text_start, start.into());
         if writer.format.architecture == Architecture::X86_64 {
-            put_image_relative(writer, pdata, text_start, (start + length).into());
+            put_image_relative(writer, pdata, text_start, offset_in_text(start, length).into());
         }
         put_image_relative(writer, pdata, xdata_start, place);
     }
@@ -84,7 +86,7 @@ fn write_windows(writer: &mut Writer, code: &Code, text: &Text) {
 
 fn put_image_relative(writer: &mut Writer, section: SectionId, symbol: SymbolId, addend: u64) {
     let offset = writer.object.append_section_data(section, &[0; 4], 4);
-    writer.add_image_relative(section, offset, symbol, addend as i64);
+    writer.add_image_relative(section, offset, symbol, addend.cast_signed());
 }
 
 #[derive(Clone)]

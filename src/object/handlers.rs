@@ -1,11 +1,12 @@
 //! The tables by which the runtime finds where an exception lands, and where exceptions are kept: see [`abi::TryCall`].
 
 use super::bytes::Data;
-use super::text::Text;
+use super::text::{Text, offset_in_text};
 use super::writer::Writer;
 use crate::abi;
 use crate::code::Code;
 use crate::layout::{GlobalPlan, Symbol, is_exception};
+use crate::number::to_u32;
 use crate::wasm::TagIndex;
 use object::write::{StandardSection, SymbolId};
 use std::collections::HashMap;
@@ -13,6 +14,9 @@ use wasmparser::ValType;
 
 /// An array in the object: null if it is empty.
 pub type Array = (Option<SymbolId>, u64);
+
+const HANDLER: usize = size_of::<abi::Handler>();
+const TRY_CALL: usize = size_of::<abi::TryCall>();
 
 pub struct HandlerTables {
     pub try_calls: Array,
@@ -24,29 +28,28 @@ pub struct HandlerTables {
 pub fn write(writer: &mut Writer, code: &Code, text: &Text) -> HandlerTables {
     let (mut calls, mut handlers, mut tags) = (Data::default(), Data::default(), Data::default());
     let mut numbers: HashMap<TagIndex, u32> = HashMap::new();
-    let mut n_calls = 0;
     for (func, start) in code.functions.iter().zip(&text.starts) {
         let mut previous: (&[_], u32) = (&[], 0);
         for call in &func.try_calls {
             if previous.0 != call.handlers {
-                previous = (&call.handlers, (handlers.bytes.len() / size_of::<abi::Handler>()) as u32);
+                previous = (&call.handlers, to_u32(handlers.bytes.len() / HANDLER));
                 for (i, (tag, landing)) in call.handlers.iter().enumerate() {
                     let number = tag.map_or(abi::ANY_TAG, |tag| {
-                        let next = numbers.len() as u32;
+                        let next = to_u32(numbers.len());
                         *numbers.entry(tag).or_insert_with(|| {
                             tags.address(writer.refer(Symbol::Tag(tag)));
                             next
                         })
                     });
-                    let last = if i + 1 == call.handlers.len() { abi::LAST_HANDLER } else { 0 };
-                    handlers.u32(number | last).u32(start + landing);
+                    let last = if i.saturating_add(1) == call.handlers.len() { abi::LAST_HANDLER } else { 0 };
+                    handlers.u32(number | last).u32(offset_in_text(*start, *landing));
                 }
             }
-            calls.u32(start + call.return_address).u32(call.frame_size).u32(previous.1);
-            n_calls += 1;
+            calls.u32(offset_in_text(*start, call.return_address)).u32(call.frame_size).u32(previous.1);
         }
     }
-    assert_eq!(calls.bytes.len(), n_calls * size_of::<abi::TryCall>());
+    assert!(calls.bytes.len().is_multiple_of(TRY_CALL));
+    let n_calls = calls.bytes.len() / TRY_CALL;
     let mut local = |name, section, data: Data, alignment| {
         (!data.bytes.is_empty()).then(|| writer.local(name, section, data, alignment))
     };

@@ -2,6 +2,7 @@
 
 use crate::abi;
 use crate::layout::{Layout, SegmentPlan};
+use crate::number::to_usize;
 use crate::wasm::{DataMode, MemoryIndex, Module};
 
 /// Page-aligned bytes of a memory.
@@ -28,40 +29,44 @@ pub fn runs(module: &Module, layout: &Layout) -> Vec<Run> {
     }
     let mut runs = extents(&segments);
     for (memory, address, bytes) in segments {
-        let run = runs.partition_point(|run| (run.memory, run.address) <= (memory, address)) - 1;
-        let run = &mut runs[run];
-        let start = (address - run.address) as usize;
-        run.bytes[start..start + bytes.len()].copy_from_slice(bytes);
+        let n_before = runs.partition_point(|run| (run.memory, run.address) <= (memory, address));
+        let run = runs[..n_before].last_mut().expect("every segment lies in a run");
+        let start = address.checked_sub(run.address).expect("the run begins before it");
+        run.bytes[to_usize(start)..][..bytes.len()].copy_from_slice(bytes);
     }
     runs.into_iter().filter_map(without_zero_pages).collect()
 }
 
 /// Memories are zero anyway: pages without anything else at the ends of a run need no place in the file.
 fn without_zero_pages(mut run: Run) -> Option<Run> {
-    let page = abi::HOST_PAGE as usize;
-    let used = |bytes: &&[u8]| bytes.iter().any(|byte| *byte != 0);
-    let first = run.bytes.chunks(page).position(|bytes| used(&bytes))?;
-    let last = run.bytes.chunks(page).rposition(|bytes| used(&bytes))?;
-    run.bytes.truncate((last + 1) * page);
-    run.bytes.drain(..first * page);
-    run.address += (first * page) as u64;
+    let first = run.bytes.iter().position(|byte| *byte != 0)? as u64;
+    let last = run.bytes.iter().rposition(|byte| *byte != 0)? as u64;
+    let start = first.checked_sub(first % abi::HOST_PAGE);
+    let end = last.checked_add(1).and_then(|end| end.checked_next_multiple_of(abi::HOST_PAGE));
+    let (start, end) = start.zip(end).expect("they are places in the run, which consists of pages");
+    run.bytes.truncate(to_usize(end));
+    run.bytes.drain(..to_usize(start));
+    run.address = run.address.checked_add(start).expect("a run lies in its memory");
     Some(run)
 }
 
 /// The pages that the segments touch, zeroed, in order of address.
 fn extents(segments: &[(MemoryIndex, u64, &[u8])]) -> Vec<Run> {
-    let page = abi::HOST_PAGE;
     let mut ranges: Vec<_> = segments
         .iter()
         .map(|(memory, address, bytes)| {
-            (*memory, address / page * page, (address + bytes.len() as u64).next_multiple_of(page))
+            let end = address.checked_add(bytes.len() as u64);
+            let end = end.and_then(|end| end.checked_next_multiple_of(abi::HOST_PAGE));
+            let start = address.checked_sub(address % abi::HOST_PAGE);
+            let (start, end) = start.zip(end).expect("a placed segment lies in its memory");
+            (*memory, start, end)
         })
         .collect();
     ranges.sort_unstable();
     let mut merged: Vec<(MemoryIndex, u64, u64)> = Vec::new();
     for (memory, start, end) in ranges {
         match merged.last_mut() {
-            Some((last, _, last_end)) if *last == memory && start <= *last_end + SMALL_GAP => {
+            Some((last, _, last_end)) if *last == memory && start <= last_end.saturating_add(SMALL_GAP) => {
                 *last_end = end.max(*last_end)
             }
             _ => merged.push((memory, start, end)),
@@ -69,6 +74,9 @@ fn extents(segments: &[(MemoryIndex, u64, &[u8])]) -> Vec<Run> {
     }
     merged
         .into_iter()
-        .map(|(memory, start, end)| Run { memory, address: start, bytes: vec![0; (end - start) as usize] })
+        .map(|(memory, start, end)| {
+            let length = end.checked_sub(start).expect("a range ends behind its start");
+            Run { memory, address: start, bytes: vec![0; to_usize(length)] }
+        })
         .collect()
 }

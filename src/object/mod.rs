@@ -2,6 +2,13 @@
 //!
 //! One text section with all functions, calls between them resolved here; data only for what the code or the description of the
 //! module refers to, so that nothing dead reaches the linker.
+// Numbers that a module chooses are checked; see `tests/tidy.rs`.
+#![deny(
+    clippy::arithmetic_side_effects,
+    clippy::cast_possible_truncation,
+    clippy::cast_possible_wrap,
+    clippy::cast_sign_loss
+)]
 
 pub mod assembly;
 mod bytes;

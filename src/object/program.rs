@@ -36,7 +36,7 @@ pub fn write(writer: &mut Writer, plan: &ProgramPlan, instance: usize, image: Sy
     write_shared(writer);
     let mut data = Data::default();
     data.u32(abi::VERSION).u32(abi::NEW).u64(0);
-    data.address(images).u64(instance as u64 + 1);
+    data.address(images).u64((instance as u64).saturating_add(1));
     data.address(plan.initialize.and_then(|func| writer.defined(Symbol::ArrayEntry(func))));
     data.address(plan.entry.map(|entry| writer.defined(Symbol::ArrayEntry(entry)).expect("the entry is compiled")));
     data.address(name);

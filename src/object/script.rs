@@ -3,6 +3,7 @@
 use super::bytes::Data;
 use super::writer::{Writer, entry_symbol, image_symbol, provided_symbol};
 use crate::abi::{self, Action, Outcome, Pattern, Value};
+use crate::number::to_u32;
 use crate::resolve::Provider;
 use crate::wasm::FuncIndex;
 use object::SymbolKind;
@@ -60,10 +61,10 @@ pub fn write(writer: &mut Writer, commands: &[Command]) -> SymbolId {
     let mut table = Data::default();
     let mut names = HashMap::new();
     for command in commands {
-        let n_results = command.results.len() as u32;
+        let n_results = to_u32(command.results.len());
         table.u32(command.line).byte(command.action as u8).byte(command.outcome as u8);
         table.byte(u8::from(command.is_assertion)).byte(0);
-        table.u32(command.arguments.len() as u32).u32(n_results);
+        table.u32(to_u32(command.arguments.len())).u32(n_results);
         let mut symbol =
             |name: String, kind| *names.entry(name.clone()).or_insert_with(|| writer.undefined(name, kind));
         let (image, entry, global, size) = match command.subject {
@@ -78,15 +79,14 @@ pub fn write(writer: &mut Writer, commands: &[Command]) -> SymbolId {
             }
         };
         table.address(image).address(entry).address(global).u64(size);
-        pools.fixups.push((table.bytes.len() as u64, Pool::Values, pools.values.len() as i64));
+        pools.point(&mut table, Pool::Values);
         pools.values.extend(command.arguments.iter().flat_map(|value| value.0));
-        pools.fixups.push((table.bytes.len() as u64 + 8, Pool::Patterns, pools.patterns.len() as i64));
+        pools.point(&mut table, Pool::Patterns);
         command.results.iter().flatten().for_each(|pattern| write_pattern(&mut pools.patterns, pattern));
-        pools.fixups.push((table.bytes.len() as u64 + 16, Pool::Texts, pools.texts.len() as i64));
+        pools.point(&mut table, Pool::Texts);
         pools.texts.extend(command.message.replace('\0', "?").bytes().chain([0]));
-        table.u64(0).u64(0).u64(0);
     }
-    assert_eq!(table.bytes.len(), commands.len() * size_of::<abi::Command>());
+    assert_eq!(table.bytes.len().checked_div(size_of::<abi::Command>()), Some(commands.len()));
     let values = writer.local("w2n.script.values", StandardSection::ReadOnlyData, Data::from(pools.values), 16);
     let patterns = writer.local("w2n.script.patterns", StandardSection::ReadOnlyData, Data::from(pools.patterns), 16);
     let texts = writer.local("w2n.script.texts", StandardSection::ReadOnlyData, Data::from(pools.texts), 1);
@@ -111,6 +111,19 @@ struct Pools {
     fixups: Vec<(u64, Pool, i64)>,
 }
 
+impl Pools {
+    /// Adds a field to the table that points to what will be added to a pool next.
+    fn point(&mut self, table: &mut Data, pool: Pool) {
+        let length = match pool {
+            Pool::Values => self.values.len(),
+            Pool::Patterns => self.patterns.len(),
+            Pool::Texts => self.texts.len(),
+        };
+        self.fixups.push((table.bytes.len() as u64, pool, (length as u64).cast_signed()));
+        table.u64(0);
+    }
+}
+
 enum Pool {
     Values,
     Patterns,
@@ -118,9 +131,8 @@ enum Pool {
 }
 
 fn write_pattern(bytes: &mut Vec<u8>, pattern: &Pattern) {
-    let start = bytes.len();
     bytes.extend(pattern.value);
     bytes.extend(pattern.mask);
     bytes.extend([pattern.is_not_null, pattern.has_alternative]);
-    bytes.resize(start + size_of::<Pattern>(), 0);
+    bytes.resize(bytes.len().next_multiple_of(size_of::<Pattern>()), 0);
 }

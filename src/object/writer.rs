@@ -4,10 +4,11 @@ use super::Role;
 use super::bytes::Data;
 use super::format::Format;
 use super::imports::ImportSymbols;
-use super::text::Text;
+use super::text::{Text, offset_in_text};
 use crate::abi;
 use crate::code::{Code, Relocation, RelocationKind, Target};
 use crate::layout::{Layout, Symbol};
+use crate::number::low_byte;
 use crate::resolve::{Linkage, Provider};
 use crate::wasm::{Definition, EntityIndex, FuncIndex, Module};
 use cranelift_entity::EntityRef;
@@ -82,7 +83,7 @@ impl<'a> Writer<'a> {
         for relocation in &text.relocations {
             match relocation.kind {
                 RelocationKind::FromNext4 => {
-                    let next = text.starts.binary_search(&(relocation.offset + 4));
+                    let next = text.starts.binary_search(&offset_in_text(relocation.offset, 4));
                     let next = code.functions[next.expect("a function begins there")].symbol;
                     self.relocate_from(section, relocation, self.symbols[&next]);
                 }
@@ -140,7 +141,7 @@ impl<'a> Writer<'a> {
         size: u32,
         addend: i64,
     ) {
-        let flags = self.format.minuend(size.trailing_zeros() as u8);
+        let flags = self.format.minuend(low_byte(size.trailing_zeros().into()));
         let relocation = write::Relocation { offset, symbol: minuend, addend, flags };
         self.object
             .add_relocation_with_subtractor(section, relocation, Some(subtrahend))
@@ -279,7 +280,8 @@ impl<'a> Writer<'a> {
         let size = data.bytes.len() as u64;
         let offset = self.object.append_section_data(section, &data.in_order(self.format.endianness), alignment);
         for (at, target, addend) in data.addresses {
-            self.add_relocation(section, offset + at, target, RelocationKind::Absolute8, addend);
+            let at = offset.checked_add(at).expect("a section is smaller than the address space");
+            self.add_relocation(section, at, target, RelocationKind::Absolute8, addend);
         }
         self.set_place(symbol, section, offset, size);
     }

@@ -142,11 +142,12 @@ impl Translator<'_> {
         if size > 1 {
             // Where the sum wraps, its low bits are still right, and the access will be found to be out of bounds.
             let index = self.widen(index);
-            let address = match memarg.offset as i64 & i64::from(size - 1) {
+            let below = i64::from(size.saturating_sub(1));
+            let address = match memarg.offset.cast_signed() & below {
                 0 => index,
                 low => self.builder.ins().iadd_imm_u(index, low),
             };
-            let low = self.builder.ins().band_imm_u(address, i64::from(size - 1));
+            let low = self.builder.ins().band_imm_u(address, below);
             self.builder.ins().trapnz(low, trap_code(Trap::UnalignedAtomic));
         }
         let Place { address, offset, flags } = self.place(index, memarg, u64::from(size));

@@ -4,6 +4,7 @@ use super::signature::{self, value_type};
 use super::translator::Translator;
 use super::{Env, State, begin, operator};
 use crate::layout::Symbol;
+use crate::number::to_u32;
 use crate::wasm::FuncIndex;
 use anyhow::{Context, Result};
 use cranelift_codegen::ir::{self, SourceLoc, Value};
@@ -39,8 +40,9 @@ pub fn translate(env: &Env, func: FuncIndex, state: &mut State, out: &mut ir::Fu
         let operator = operators.read()?;
         validator.op(offset, &operator)?;
         translator.builder.set_srcloc(location(offset));
-        while hints.next_if(|hint| u64::from(hint.offset) < offset - start).is_some() {}
-        translator.hint = hints.next_if(|hint| u64::from(hint.offset) == offset - start).map(|hint| hint.taken);
+        let inside = offset.checked_sub(start).expect("operators stand behind the locals");
+        while hints.next_if(|hint| u64::from(hint.offset) < inside).is_some() {}
+        translator.hint = hints.next_if(|hint| u64::from(hint.offset) == inside).map(|hint| hint.taken);
         operator::translate(&mut translator, &operator)
             .and_then(|()| translator.check_result())
             .with_context(|| format!("at offset {offset:#x}"))?;
@@ -88,7 +90,7 @@ fn body_of<'a>(env: &Env<'a>, func: FuncIndex) -> &'a FunctionBody<'a> {
     env.module.functions[func].definition.local().expect("an imported function has no body")
 }
 
-/// Offsets fit: the binary format counts in 32 bits.
+/// An offset in a module, which has less than 4 GiB: [`crate::wasm::parse`] refuses others.
 pub fn location(offset: u64) -> SourceLoc {
-    SourceLoc::new(offset as u32)
+    SourceLoc::new(to_u32(offset))
 }

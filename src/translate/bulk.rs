@@ -7,6 +7,7 @@ use super::symbols::Region;
 use super::translator::Translator;
 use crate::abi::{Builtin, Segment, Trap};
 use crate::layout::{SegmentPlan, Symbol};
+use crate::number::{low_half, to_displacement};
 use crate::wasm::{DataIndex, ElementIndex, MemoryIndex, TableIndex};
 use cranelift_codegen::ir::{InstBuilder, MemFlagsData, Type, Value, types};
 use std::mem::offset_of;
@@ -104,13 +105,13 @@ impl Translator<'_> {
         let descriptor = self.address_of(segment);
         let flags = self.trusted(Region::Descriptor);
         let zero = self.iconst(types::I64, 0);
-        self.builder.ins().store(flags, zero, descriptor, offset_of!(Segment, length) as i32);
+        self.builder.ins().store(flags, zero, descriptor, to_displacement(offset_of!(Segment, length)));
     }
 
     pub fn segment_base(&mut self, segment: Symbol) -> Value {
         let descriptor = self.address_of(segment);
         let flags = self.trusted(Region::Descriptor);
-        self.builder.ins().load(POINTER, flags, descriptor, offset_of!(Segment, base) as i32)
+        self.builder.ins().load(POINTER, flags, descriptor, to_displacement(offset_of!(Segment, base)))
     }
 
     /// Traps unless a segment has `n` bytes or entries from `from`.
@@ -121,7 +122,7 @@ impl Translator<'_> {
         } else {
             let descriptor = self.address_of(segment);
             let flags = self.trusted(Region::Descriptor);
-            self.builder.ins().load(types::I64, flags, descriptor, offset_of!(Segment, length) as i32)
+            self.builder.ins().load(types::I64, flags, descriptor, to_displacement(offset_of!(Segment, length)))
         };
         self.trap_if_above(end, length, trap);
     }
@@ -151,7 +152,8 @@ impl Translator<'_> {
 
     fn known_length(&self, n: Value) -> Option<u64> {
         let known = self.known_integer(n)?;
-        let length = if self.type_of(n) == types::I32 { u64::from(known as u32) } else { known as u64 };
+        let length =
+            if self.type_of(n) == types::I32 { low_half(known.cast_unsigned()).into() } else { known.cast_unsigned() };
         (length <= SHORT).then_some(length)
     }
 
@@ -177,8 +179,9 @@ impl Translator<'_> {
                 types::I8X16 => self.builder.ins().splat(types::I8X16, byte),
                 _ => {
                     let byte = self.builder.ins().uextend(ty, byte);
-                    let ones = 0x0101_0101_0101_0101u64 & (u64::MAX >> (64 - ty.bits()));
-                    let ones = self.iconst(ty, ones as i64);
+                    let ones =
+                        0x0101_0101_0101_0101 & u64::MAX.checked_shr(64u32.saturating_sub(ty.bits())).unwrap_or(0);
+                    let ones = self.iconst(ty, ones.cast_signed());
                     self.builder.ins().imul(byte, ones)
                 }
             };
@@ -203,9 +206,9 @@ fn is_empty(plan: SegmentPlan) -> bool {
 
 /// Cuts a length into accesses of at most `widest` bytes, widest first, each with its offset.
 fn pieces(length: u64, widest: u64) -> impl Iterator<Item = (Type, i32)> {
-    let mut offset = 0;
+    let mut offset = 0u64;
     std::iter::from_fn(move || {
-        let ty = match (length - offset).min(widest) {
+        let ty = match length.saturating_sub(offset).min(widest) {
             0 => return None,
             16.. => types::I8X16,
             8.. => types::I64,
@@ -213,8 +216,8 @@ fn pieces(length: u64, widest: u64) -> impl Iterator<Item = (Type, i32)> {
             2.. => types::I16,
             _ => types::I8,
         };
-        let at = offset as i32;
-        offset += u64::from(ty.bytes());
+        let at = to_displacement(offset);
+        offset = offset.saturating_add(ty.bytes().into());
         Some((ty, at))
     })
 }

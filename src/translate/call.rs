@@ -6,6 +6,7 @@ use super::symbols::Region;
 use super::translator::{Translator, trap_code};
 use crate::abi::{FuncEntry, Trap};
 use crate::layout::Symbol;
+use crate::number::to_displacement;
 use crate::wasm::{FuncIndex, TableIndex, TypeIndex};
 use cranelift_codegen::ir::condcodes::IntCC;
 use cranelift_codegen::ir::{InstBuilder, MemFlagsData, StackSlotData, StackSlotKind, Value};
@@ -76,8 +77,8 @@ impl Translator<'_> {
     fn table_function(&mut self, ty: TypeIndex, table: TableIndex, index: Value) -> Value {
         let entry = self.table_entry(table, index, Trap::UndefinedElement);
         let flags = self.trusted(Region::Table(table));
-        let code = self.builder.ins().load(POINTER, flags, entry, offset_of!(FuncEntry, code) as i32);
-        let actual = self.builder.ins().load(POINTER, flags, entry, offset_of!(FuncEntry, signature) as i32);
+        let code = self.builder.ins().load(POINTER, flags, entry, to_displacement(offset_of!(FuncEntry, code)));
+        let actual = self.builder.ins().load(POINTER, flags, entry, to_displacement(offset_of!(FuncEntry, signature)));
         let expected = self.address_of(Symbol::Signature(self.env.layout.signature_of[ty]));
         let right = self.builder.ins().icmp(IntCC::Equal, expected, actual);
 
@@ -112,7 +113,7 @@ impl Translator<'_> {
         let args: Vec<_> = [structure].into_iter().chain(args).collect();
         self.builder.ins().call(callee, &args);
         let load = |(&result, offset): (_, u32)| {
-            self.builder.ins().load(value_type(result), MemFlagsData::trusted(), structure, offset as i32)
+            self.builder.ins().load(value_type(result), MemFlagsData::trusted(), structure, to_displacement(offset))
         };
         ty.results().iter().zip(offsets).map(load).collect()
     }

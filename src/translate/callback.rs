@@ -11,6 +11,7 @@ use super::{Env, begin};
 use crate::abi::CallbackPool;
 use crate::foreign::{CallbackIndex, Type};
 use crate::layout::Symbol;
+use crate::number::to_displacement;
 use cranelift_codegen::ir::{self, AbiParam, InstBuilder, MemFlagsData, Signature};
 use cranelift_codegen::isa::CallConv;
 
@@ -45,7 +46,9 @@ pub fn slot(env: &Env, index: CallbackIndex, slot: u16, out: &mut ir::Function) 
     begin(out, Symbol::CallbackSlot(index, slot), signature);
     thunk(env, out, |it, values| {
         let pool = it.address_of(Symbol::CallbackPool(index));
-        let offset = size_of::<CallbackPool>() as i32 + 8 * i32::from(slot);
+        // The functions stand behind the pool, a word each.
+        let offset = usize::from(slot).checked_mul(8).and_then(|words| words.checked_add(size_of::<CallbackPool>()));
+        let offset = to_displacement(offset.expect("slots have 16 bits"));
         let code = it.builder.ins().load(POINTER, MemFlagsData::trusted(), pool, offset);
         let args: Vec<_> = values.iter().copied().chain([code]).collect();
         let callee = it.callee_with(Symbol::Callback(index), common_signature(env, index));

@@ -122,19 +122,20 @@ impl Translator<'_> {
 
     pub fn open(&mut self, kind: Kind, ty: BlockType, label: Option<Block>) {
         let mut frame = Frame { kind, ty, label, height: 0, outer_scope: self.scratch.scope, is_cold: self.cold };
-        frame.height = self.scratch.stack.len() - frame.params(self.env.module).len();
+        let n_params = frame.params(self.env.module).len();
+        frame.height = self.scratch.stack.len().checked_sub(n_params).expect("validated: enough operands");
         self.scratch.control.push(frame);
     }
 
     pub fn else_(&mut self) {
-        let innermost = self.scratch.control.len() - 1;
-        let frame = &mut self.scratch.control[innermost];
+        let frame = self.scratch.control.last_mut().expect("validated: a frame that `else` belongs to");
         let Kind::If { otherwise } = frame.kind else {
             debug_assert!(frame.kind == Kind::Dead, "validated: `else` belongs to an `if`");
             return;
         };
         frame.kind = Kind::Block;
-        let saved = frame.height + frame.params(self.env.module).len();
+        let n_params = frame.params(self.env.module).len();
+        let saved = frame.height.checked_add(n_params).expect("they are operands");
         if self.reachable {
             self.jump_to_label(0);
         }
@@ -200,7 +201,7 @@ impl Translator<'_> {
         }
         self.builder.seal_block(otherwise);
         self.builder.switch_to_block(otherwise);
-        self.scratch.stack.truncate(height + n);
+        self.scratch.stack.truncate(height.checked_add(n).expect("they are operands"));
         self.jump_to_label(0);
         self.continue_at_label();
     }
@@ -334,14 +335,13 @@ impl Translator<'_> {
     }
 
     pub fn frame(&self, depth: u32) -> &Frame {
-        let control = &self.scratch.control;
-        &control[control.len() - 1 - depth as usize]
+        self.scratch.control.iter().rev().nth(depth as usize).expect("validated: a label")
     }
 
     /// The block of a label, made if need be, and how many operands go there.
     fn label(&mut self, depth: u32) -> (Block, usize) {
-        let at = self.scratch.control.len() - 1 - depth as usize;
-        let frame = &mut self.scratch.control[at];
+        let mut frames = self.scratch.control.iter_mut().rev();
+        let frame = frames.nth(depth as usize).expect("validated: a label");
         let types = frame.label_types(self.env.module);
         let n = types.len();
         let label = frame.label.unwrap_or_else(|| {

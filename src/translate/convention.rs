@@ -68,10 +68,10 @@ fn pieces(env: &Env, types: &[ValType]) -> Vec<Piece> {
 fn riscv64_pieces(types: impl Iterator<Item = (usize, Type)>) -> Vec<Piece> {
     /// `fa0` to `fa7`.
     const FLOAT_REGISTERS: u32 = 8;
-    let mut n_floats = 0;
+    let mut n_floats = 0u32;
     let mut pieces = Vec::new();
     for (i, ty) in types {
-        n_floats += u32::from(ty.is_float());
+        n_floats = n_floats.saturating_add(ty.is_float().into());
         match ty {
             types::F32 if n_floats > FLOAT_REGISTERS => pieces.push(Piece::Bits(i, types::I32)),
             types::F64 if n_floats > FLOAT_REGISTERS => pieces.push(Piece::Bits(i, types::I64)),
@@ -93,8 +93,12 @@ fn s390x_pieces(types: impl Iterator<Item = (usize, Type)>) -> Vec<Piece> {
         let piece = Piece::Whole(i, ty);
         match ty.is_vector().then(|| places.next()).flatten() {
             Some(&place) => {
-                pieces.resize(pieces.len().max(place + 1), Piece::Unused);
-                pieces[place] = piece;
+                if pieces.len() <= place {
+                    pieces.resize(place, Piece::Unused);
+                    pieces.push(piece);
+                } else {
+                    pieces[place] = piece;
+                }
             }
             None => others.push(piece),
         }

@@ -6,6 +6,7 @@ use super::translator::Translator;
 use super::{Env, begin, convention};
 use crate::abi::{Builtin, Memory, Program, READY};
 use crate::layout::Symbol;
+use crate::number::to_displacement;
 use crate::wasm::{FuncIndex, MemoryIndex};
 use cranelift_codegen::ir::condcodes::IntCC;
 use cranelift_codegen::ir::{
@@ -48,7 +49,7 @@ fn memory_field(env: &Env, symbol: Symbol, memory: MemoryIndex, offset: usize, o
     thunk(env, out, |it, _| {
         it.ensure_initialised();
         let descriptor = it.address_of(Symbol::Memory(memory));
-        let value = it.builder.ins().load(POINTER, MemFlagsData::trusted(), descriptor, offset as i32);
+        let value = it.builder.ins().load(POINTER, MemFlagsData::trusted(), descriptor, to_displacement(offset));
         it.builder.ins().return_(&[value]);
     });
 }
@@ -67,7 +68,7 @@ impl Translator<'_> {
         let program = self.address_of(Symbol::Program);
         let slot = StackSlotData::new(StackSlotKind::ExplicitSlot, POINTER.bytes(), 3);
         let slot = self.builder.create_sized_stack_slot(slot);
-        let entered = offset_of!(Program, entered) as i32;
+        let entered = to_displacement(offset_of!(Program, entered));
         let around = self.builder.ins().load(POINTER, MemFlagsData::trusted(), program, entered);
         let word = self.builder.ins().stack_addr(POINTER, slot, 0);
         self.builder.ins().store(MemFlagsData::trusted(), around, word, 0);
@@ -81,7 +82,7 @@ impl Translator<'_> {
     /// A host may call an export before it has initialised the library: then that is done here.
     fn ensure_initialised(&mut self) {
         let program = self.address_of(Symbol::Program);
-        let state = self.iconst(POINTER, offset_of!(Program, state) as i64);
+        let state = self.iconst(POINTER, to_displacement(offset_of!(Program, state)).into());
         let state = self.builder.ins().iadd(program, state);
         // Another thread may have done it.
         let state = self.builder.ins().atomic_load(types::I32, MemFlagsData::trusted(), state);

@@ -11,6 +11,7 @@ use super::signature::{POINTER, value_type};
 use super::translator::{Translator, trap_code};
 use crate::abi::{Builtin, Exception, Trap, Value as Slot};
 use crate::layout::Symbol;
+use crate::number::{to_displacement, to_u32};
 use crate::wasm::TagIndex;
 use cranelift_codegen::ir::{
     Block, BlockArg, ExceptionTableData, ExceptionTableItem, ExceptionTag, FuncRef, Inst, InstBuilder, MemFlagsData,
@@ -67,8 +68,9 @@ impl Translator<'_> {
     }
 
     pub fn add_scope(&mut self, outer: Option<ScopeIndex>, clauses: Vec<Clause>) -> ScopeIndex {
+        let scope = self.scratch.scopes.len();
         self.scratch.scopes.push(Scope { outer, clauses, catches: Vec::new() });
-        self.scratch.scopes.len() - 1
+        scope
     }
 
     /// Calls with the operands from `start`, which stay on the stack.
@@ -91,7 +93,7 @@ impl Translator<'_> {
             let ty = self.builder.func.dfg.signatures[signature].returns[i].value_type;
             self.builder.append_block_param(next, ty);
         }
-        let results: Vec<_> = (0..n_results as u32).map(BlockArg::TryCallRet).collect();
+        let results: Vec<_> = (0..to_u32(n_results)).map(BlockArg::TryCallRet).collect();
         let normal = self.builder.func.dfg.block_call(next, &results);
         let table = ExceptionTableData::new(signature, normal, handlers);
         let table = self.builder.func.dfg.exception_tables.push(table);
@@ -155,7 +157,7 @@ impl Translator<'_> {
                 self.push_typed(exception, ValType::Ref(RefType::EXNREF));
             }
             // Labels are counted from outside of the `try_table`.
-            self.br(label + 1);
+            self.br(label.checked_add(1).expect("validated: a label"));
         }
     }
 
@@ -185,10 +187,10 @@ impl Translator<'_> {
         let n_values = self.env.module.tag_values(tag).len();
         let start = self.canonicalise(n_values);
         let identity = self.address_of(Symbol::Tag(tag));
-        let length = self.iconst(types::I32, n_values as i64);
+        let length = self.iconst(types::I32, to_u32(n_values).into());
         let exception = self.call_builtin(Builtin::ExceptionNew, &[identity, length]).expect("it has a result");
         for i in 0..n_values {
-            let value = self.scratch.stack[start + i];
+            let value = self.scratch.stack[start..][i];
             self.builder.ins().store(value_flags(), value, exception, value_offset(i));
         }
         self.scratch.stack.truncate(start);
@@ -225,5 +227,6 @@ fn value_flags() -> MemFlagsData {
 }
 
 fn value_offset(i: usize) -> i32 {
-    (size_of::<Exception>() + i * size_of::<Slot>()) as i32
+    let offset = i.checked_mul(size_of::<Slot>()).and_then(|values| values.checked_add(size_of::<Exception>()));
+    to_displacement(offset.expect("a type has at most 1000 parameters"))
 }

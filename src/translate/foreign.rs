@@ -8,6 +8,7 @@ use super::variadic::CCall;
 use crate::abi::{Builtin, FORMAT_SCANF, FORMAT_WIDE, FormattedCall, FuncEntry, Trap};
 use crate::foreign::{CallbackIndex, Extent, Format, FormatKind, Function, Handle, Layout, Slot, Type, Variadic};
 use crate::layout::Symbol;
+use crate::number::{to_displacement, to_u32};
 use crate::wasm::{FuncIndex, TableIndex};
 use cranelift_codegen::ir::condcodes::IntCC;
 use cranelift_codegen::ir::{
@@ -109,15 +110,19 @@ impl Translator<'_> {
         layout: Layout,
         buffer: Value,
     ) -> Option<Value> {
-        let header = size_of::<FormattedCall>() as u32;
-        let size = header + 8 * fixed.len() as u32;
+        let header = to_u32(size_of::<FormattedCall>());
+        let word_at = |index: u32| index.checked_mul(8).and_then(|words| words.checked_add(header));
+        let word_at = |index| word_at(index).expect("a function with a format has at most 32 fixed parameters");
+        let n_fixed = to_u32(fixed.len());
+        let size = word_at(n_fixed);
         let slot = self.builder.create_sized_stack_slot(StackSlotData::new(StackSlotKind::ExplicitSlot, size, 3));
         let place = self.builder.ins().stack_addr(POINTER, slot, 0);
         let mut floats = 0;
-        for (index, (ty, value)) in declared.params.iter().zip(fixed).enumerate() {
-            floats |= u32::from(matches!(ty, Type::F32 | Type::F64)) << index;
+        for (index, (ty, value)) in (0..n_fixed).zip(declared.params.iter().zip(fixed)) {
+            let is_float = u32::from(matches!(ty, Type::F32 | Type::F64));
+            floats |= is_float.checked_shl(index).expect("a function with a format has at most 32 fixed parameters");
             let word = self.word(ty, value.expect("all are converted"));
-            self.builder.ins().store(MemFlagsData::trusted(), word, place, header as i32 + 8 * index as i32);
+            self.builder.ins().store(MemFlagsData::trusted(), word, place, to_displacement(word_at(index)));
         }
         let scanf = if format.kind == FormatKind::Scanf { FORMAT_SCANF } else { 0 };
         let flags = scanf | if layout.is_64 { FORMAT_WIDE } else { 0 };
@@ -126,7 +131,7 @@ impl Translator<'_> {
         let buffer = self.widen(buffer);
         let words = self.builder.ins().iadd_imm_u(place, i64::from(header));
         let numbers = [
-            (offset_of!(FormattedCall, n_fixed), fixed.len() as u32),
+            (offset_of!(FormattedCall, n_fixed), n_fixed),
             (offset_of!(FormattedCall, floats), floats),
             (offset_of!(FormattedCall, format), format.param),
             (offset_of!(FormattedCall, flags), flags),
@@ -141,7 +146,7 @@ impl Translator<'_> {
             fields.push((offset, self.iconst(types::I32, i64::from(number))));
         }
         for (offset, value) in fields {
-            self.builder.ins().store(MemFlagsData::trusted(), value, place, offset as i32);
+            self.builder.ins().store(MemFlagsData::trusted(), value, place, to_displacement(offset));
         }
         self.call_builtin(Builtin::FormattedCall, &[place]);
         let ty = declared.result.as_ref()?;
@@ -149,7 +154,7 @@ impl Translator<'_> {
             Type::F32 | Type::F64 => (c_type(ty), offset_of!(FormattedCall, float)),
             _ => (types::I64, offset_of!(FormattedCall, integer)),
         };
-        let value = self.builder.ins().load(ty, MemFlagsData::trusted(), place, offset as i32);
+        let value = self.builder.ins().load(ty, MemFlagsData::trusted(), place, to_displacement(offset));
         let wanted = c_type(declared.result.as_ref()?);
         Some(if ty == wanted { value } else { self.narrow(value, wanted) })
     }
@@ -183,8 +188,8 @@ impl Translator<'_> {
         let mut addresses = Vec::new();
         for slot in slots {
             let bytes = i64::from(value_type(slot.wasm).bytes());
-            let rounded = self.builder.ins().iadd_imm_u(end, bytes - 1);
-            let address = self.builder.ins().band_imm_s(rounded, -bytes);
+            let rounded = self.builder.ins().iadd_imm_u(end, bytes.saturating_sub(1));
+            let address = self.builder.ins().band_imm_s(rounded, bytes.saturating_neg());
             end = self.builder.ins().iadd_imm_u(address, bytes);
             addresses.push(address);
         }
@@ -245,13 +250,13 @@ impl Translator<'_> {
 
     /// The number that stands for a host pointer; 0 for null.
     pub fn handle_number(&mut self, handle: &Handle, pointer: Value) -> Value {
-        let kind = self.iconst(types::I64, handle.kind_number() as i64);
+        let kind = self.iconst(types::I64, handle.kind_number().cast_signed());
         self.call_builtin(Builtin::Handle, &[pointer, kind]).expect("it has a result")
     }
 
     /// The host pointer that a number stands for.
     pub fn handle_pointer(&mut self, handle: &Handle, number: Value) -> Value {
-        let kind = self.iconst(types::I64, handle.kind_number() as i64);
+        let kind = self.iconst(types::I64, handle.kind_number().cast_signed());
         let is_last = self.iconst(types::I32, handle.is_last.into());
         self.call_builtin(Builtin::HandlePointer, &[number, kind, is_last]).expect("it has a result")
     }
@@ -274,8 +279,9 @@ impl Translator<'_> {
         let entry = self.entry_address(table, index);
         let entry = self.guard(is_outside, entry);
         let flags = self.trusted(Region::Table(table));
-        let code = self.builder.ins().load(POINTER, flags, entry, offset_of!(FuncEntry, code) as i32);
-        let signature = self.builder.ins().load(POINTER, flags, entry, offset_of!(FuncEntry, signature) as i32);
+        let code = self.builder.ins().load(POINTER, flags, entry, to_displacement(offset_of!(FuncEntry, code)));
+        let signature =
+            self.builder.ins().load(POINTER, flags, entry, to_displacement(offset_of!(FuncEntry, signature)));
         self.builder.ins().brif(code, found, &[], empty, &[]);
 
         self.open_block(empty);

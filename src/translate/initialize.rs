@@ -11,6 +11,7 @@ use super::translator::Translator;
 use super::{Env, State, begin};
 use crate::abi::{Table, Trap};
 use crate::layout::{self, GlobalPlan, SegmentPlan, Symbol};
+use crate::number::to_displacement;
 use crate::wasm::constant::{self, Constant};
 use crate::wasm::structure;
 use crate::wasm::{
@@ -79,7 +80,7 @@ impl Translator<'_> {
         let (descriptor, entries) =
             (self.address_of(Symbol::Table(table)), self.address_of(Symbol::TableEntries(table)));
         let flags = self.trusted(Region::Descriptor);
-        self.builder.ins().store(flags, entries, descriptor, offset_of!(Table, base) as i32);
+        self.builder.ins().store(flags, entries, descriptor, to_displacement(offset_of!(Table, base)));
     }
 
     fn initialize_table(&mut self, table: TableIndex) {
@@ -104,7 +105,8 @@ impl Translator<'_> {
             }
             let reference = self.evaluate(item);
             let signature = functions.then(|| self.signature_of(reference));
-            let address = self.builder.ins().iadd_imm_u(base, i as i64 * size as i64);
+            let offset = (i as u64).checked_mul(size).expect("a segment has at most 10 million items");
+            let address = self.builder.ins().iadd_imm_u(base, offset.cast_signed());
             self.store_entry(Region::Descriptor, address, Entry { reference, signature });
         }
     }
@@ -131,7 +133,7 @@ impl Translator<'_> {
 
     /// Operands of an initialisation by all of a segment.
     fn whole_segment(&mut self, offset: &ConstExpr, length: usize) -> [Value; 3] {
-        [self.evaluate(offset), self.iconst(types::I64, 0), self.iconst(types::I64, length as i64)]
+        [self.evaluate(offset), self.iconst(types::I64, 0), self.iconst(types::I64, (length as u64).cast_signed())]
     }
 
     /// A constant expression, at run time.
@@ -146,7 +148,7 @@ impl Translator<'_> {
                 Operator::I64Const { value } => self.push_constant(Constant::I64(value)),
                 Operator::F32Const { value } => self.push_constant(Constant::F32(value.bits())),
                 Operator::F64Const { value } => self.push_constant(Constant::F64(value.bits())),
-                Operator::V128Const { value } => self.push_constant(Constant::V128(value.i128() as u128)),
+                Operator::V128Const { value } => self.push_constant(Constant::V128(value.i128().cast_unsigned())),
                 Operator::RefNull { .. } => self.ref_null(),
                 Operator::RefFunc { function_index } => self.ref_func(FuncIndex::from_u32(function_index)),
                 Operator::GlobalGet { global_index } => self.global_get(GlobalIndex::from_u32(global_index)),

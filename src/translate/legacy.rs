@@ -53,7 +53,7 @@ impl<'t> Translator<'t> {
         self.scratch.stack.truncate(height);
         self.reachable = false;
         open.exception = self.open_landing(open.scope, open.n_begun, height);
-        open.n_begun += 1;
+        open.n_begun = open.n_begun.saturating_add(1);
         self.scratch.control.last_mut().expect("looked at above").kind = Kind::Try(open);
     }
 
@@ -69,17 +69,17 @@ impl<'t> Translator<'t> {
         let Kind::Function(func) = self.scratch.control[0].kind else {
             panic!("the outermost frame is the function's");
         };
-        self.scratch.n_tries += 1;
-        self.env.facts.tries[func].get(self.scratch.n_tries - 1)
+        let number = self.scratch.n_tries;
+        self.scratch.n_tries = number.saturating_add(1);
+        self.env.facts.tries[func].get(number)
     }
 
     /// The scope that holds directly inside the construct with that label.
     fn scope_inside(&self, label: u32) -> Option<ScopeIndex> {
-        let control = &self.scratch.control;
-        match (label as usize).checked_sub(1) {
+        match label.checked_sub(1) {
             None => self.scratch.scope,
             // What the next construct inwards found when it began.
-            Some(inner) => control.len().checked_sub(1 + inner).and_then(|at| control[at].outer_scope),
+            Some(inner) => self.scratch.control.iter().rev().nth(inner as usize).and_then(|frame| frame.outer_scope),
         }
     }
 }

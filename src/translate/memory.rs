@@ -9,6 +9,7 @@ use super::symbols::Region;
 use super::translator::Translator;
 use crate::abi::{Builtin, CHECKED_GUARD, Memory, Trap};
 use crate::layout::{Bounds, GlobalPlan, Symbol};
+use crate::number::to_displacement;
 use crate::wasm::constant::Constant;
 use crate::wasm::{GlobalIndex, MemoryIndex};
 use cranelift_codegen::ir::{InstBuilder, MemFlagsData, Opcode, Type, Value, types};
@@ -58,7 +59,8 @@ impl Translator<'_> {
         let (mut index, mut offset) = (index, memarg.offset);
         let outside = match self.env.layout.memories[memory].bounds {
             Bounds::Guarded => None,
-            Bounds::Checked if offset + size <= CHECKED_GUARD => {
+            // The module chooses the offset: a sum that wraps would place the access before the memory.
+            Bounds::Checked if offset.checked_add(size).is_some_and(|end| end <= CHECKED_GUARD) => {
                 let bytes = self.memory_bytes(memory);
                 Some(self.trap_if_above(index, bytes, Trap::MemoryOutOfBounds))
             }
@@ -81,7 +83,7 @@ impl Translator<'_> {
         }
         let offset = i32::try_from(offset).unwrap_or_else(|_| {
             // Too large for an instruction, and part of the address that must not wrap at 32 bits.
-            let offset = self.iconst(POINTER, offset as i64);
+            let offset = self.iconst(POINTER, offset.cast_signed());
             address = self.builder.ins().iadd(address, offset);
             0
         });
@@ -90,7 +92,7 @@ impl Translator<'_> {
 
     /// A 64-bit index and a constant; traps where the sum does not fit.
     pub fn add_offset(&mut self, index: Value, offset: u64) -> Value {
-        let offset = self.iconst(types::I64, offset as i64);
+        let offset = self.iconst(types::I64, offset.cast_signed());
         self.add_or_trap(index, offset, Trap::MemoryOutOfBounds)
     }
 
@@ -105,11 +107,11 @@ impl Translator<'_> {
     pub fn memory_bytes(&mut self, memory: MemoryIndex) -> Value {
         let plan = self.env.layout.memories[memory];
         if plan.fixed {
-            return self.iconst(types::I64, plan.bytes as i64);
+            return self.iconst(types::I64, plan.bytes.cast_signed());
         }
         let descriptor = self.address_of(Symbol::Memory(memory));
         let flags = self.trusted(Region::Descriptor);
-        self.builder.ins().load(types::I64, flags, descriptor, offset_of!(Memory, bytes) as i32)
+        self.builder.ins().load(types::I64, flags, descriptor, to_displacement(offset_of!(Memory, bytes)))
     }
 
     pub fn memory_size(&mut self, memory: MemoryIndex) {

@@ -10,6 +10,13 @@
 //! than registers; `preserve_frame_pointers`, for functions that hold tail calls.
 //!
 //! [`CallConv::Tail`]: cranelift_codegen::isa::CallConv::Tail
+// Numbers that a module chooses are checked; see `tests/tidy.rs`.
+#![deny(
+    clippy::arithmetic_side_effects,
+    clippy::cast_possible_truncation,
+    clippy::cast_possible_wrap,
+    clippy::cast_sign_loss
+)]
 
 mod atomic;
 mod body;

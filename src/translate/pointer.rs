@@ -101,7 +101,7 @@ impl Translator<'_> {
         match (product, size) {
             (Some(product), 1) => product,
             (product, _) => {
-                let size = self.iconst(types::I64, size as i64);
+                let size = self.iconst(types::I64, size.cast_signed());
                 product.map_or(size, |product| self.multiply(product, size))
             }
         }

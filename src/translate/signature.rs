@@ -86,18 +86,19 @@ pub fn returns_structure(ty: &FuncType) -> bool {
 
 /// Byte offset of each result in the structure of results, and the structure's size.
 pub fn results_structure(env: &Env, ty: &FuncType) -> (Vec<u32>, u32) {
+    const FEW: &str = "a type has at most 1000 results";
     let mut size = 0u32;
     let mut alignment = 1;
     let offsets = ty.results().iter().map(|&result| {
         let bytes = value_type(result).bytes();
         let aligned = convention::alignment(env, value_type(result));
         alignment = alignment.max(aligned);
-        let offset = size.next_multiple_of(aligned);
-        size = offset + bytes;
+        let offset = size.checked_next_multiple_of(aligned).expect(FEW);
+        size = offset.checked_add(bytes).expect(FEW);
         offset
     });
     let offsets = offsets.collect();
-    (offsets, size.next_multiple_of(alignment))
+    (offsets, size.checked_next_multiple_of(alignment).expect(FEW))
 }
 
 fn abi_params(types: &[ValType]) -> impl Iterator<Item = AbiParam> {

@@ -7,6 +7,7 @@ use super::signature::{self, POINTER};
 use super::translator::{Translator, trap_code};
 use crate::abi::{Builtin, Memory, Trap};
 use crate::layout::Symbol;
+use crate::number::to_displacement;
 use crate::wasm::{Definition, EntityIndex, FuncIndex, GlobalIndex, MemoryIndex, TableIndex, TypeIndex};
 use cranelift_codegen::ir::{
     AliasRegion, AliasRegionData, Endianness, ExtFuncData, ExternalName, FuncRef, GlobalValueData, InstBuilder,
@@ -26,8 +27,10 @@ pub enum Region {
 }
 
 impl Region {
-    /// Regions per kind: the alias analysis keeps a list of them for each block, so it has to be a short one.
-    const PER_KIND: u32 = 16;
+    /// Bits of a region's number among those of its kind: the alias analysis keeps a list of all for each block, so it has to be short.
+    const BITS: u32 = 4;
+    /// All that come behind this one share it.
+    const LAST: u32 = (1 << Region::BITS) - 1;
 }
 
 impl Translator<'_> {
@@ -77,7 +80,7 @@ impl Translator<'_> {
         let descriptor = self.address_of(Symbol::Memory(memory));
         let flags = MemFlagsData::trusted().with_readonly().with_can_move();
         let flags = flags.with_alias_region(self.region(Region::Descriptor));
-        self.builder.ins().load(POINTER, flags, descriptor, offset_of!(Memory, base) as i32)
+        self.builder.ins().load(POINTER, flags, descriptor, to_displacement(offset_of!(Memory, base)))
     }
 
     /// Flags of accesses that cannot fail, to what is ours and not Wasm's: in the byte order of the machine.
@@ -102,8 +105,8 @@ impl Translator<'_> {
             Region::Table(it) => (2, it.as_u32(), is_import(module.tables.values().next().map(|it| &it.definition))),
             Region::Global(it) => (3, it.as_u32(), is_import(module.globals.values().next().map(|it| &it.definition))),
         };
-        let index = if imported { 0 } else { index.min(Region::PER_KIND - 1) };
-        let user_id = kind * Region::PER_KIND + index;
+        let index = if imported { 0 } else { index.min(Region::LAST) };
+        let user_id = kind << Region::BITS | index;
         let regions = &mut self.builder.func.dfg.alias_regions;
         Some(regions.get(user_id).unwrap_or_else(|| {
             let description = ["descriptors", "memory", "table", "global"][kind as usize].into();

@@ -10,6 +10,7 @@ use super::symbols::Region;
 use super::translator::Translator;
 use crate::abi::{Builtin, FuncEntry, Table, Trap};
 use crate::layout::{Symbol, TablePlan};
+use crate::number::to_displacement;
 use crate::wasm::TableIndex;
 use cranelift_codegen::ir::condcodes::IntCC;
 use cranelift_codegen::ir::{InstBuilder, Value, types};
@@ -28,7 +29,7 @@ impl Translator<'_> {
         let index = self.pop();
         let entry = self.table_entry(table, index, Trap::TableOutOfBounds);
         let flags = self.trusted(Region::Table(table));
-        let reference = self.builder.ins().load(POINTER, flags, entry, offset_of!(FuncEntry, code) as i32);
+        let reference = self.builder.ins().load(POINTER, flags, entry, to_displacement(offset_of!(FuncEntry, code)));
         self.push_typed(reference, self.env.module.tables[table].ty.element_type.into());
     }
 
@@ -76,7 +77,7 @@ impl Translator<'_> {
         self.builder.seal_block(body);
         self.builder.switch_to_block(body);
         self.store_entry(Region::Table(table), place, entry);
-        let next = self.builder.ins().iadd_imm_u(place, size as i64);
+        let next = self.builder.ins().iadd_imm_u(place, size.cast_signed());
         self.builder.ins().jump(head, &[next.into()]);
         self.builder.seal_block(head);
         self.builder.seal_block(done);
@@ -87,7 +88,7 @@ impl Translator<'_> {
     pub fn table_entry(&mut self, table: TableIndex, index: Value, trap: Trap) -> Value {
         let length = match self.table_plan(table).fixed {
             // Compared in 32 bits where the index has no more.
-            Some(length) if length <= u64::from(u32::MAX) => self.iconst(self.type_of(index), length as i64),
+            Some(length) if length <= u64::from(u32::MAX) => self.iconst(self.type_of(index), length.cast_signed()),
             _ => self.table_length(table),
         };
         let index64 = self.widen(index);
@@ -116,17 +117,17 @@ impl Translator<'_> {
         }
         let descriptor = self.address_of(Symbol::Table(table));
         let flags = self.trusted(Region::Descriptor);
-        self.builder.ins().load(POINTER, flags, descriptor, offset_of!(Table, base) as i32)
+        self.builder.ins().load(POINTER, flags, descriptor, to_displacement(offset_of!(Table, base)))
     }
 
     /// Number of entries, as an `i64`.
     pub fn table_length(&mut self, table: TableIndex) -> Value {
         if let Some(length) = self.table_plan(table).fixed {
-            return self.iconst(types::I64, length as i64);
+            return self.iconst(types::I64, length.cast_signed());
         }
         let descriptor = self.address_of(Symbol::Table(table));
         let flags = self.trusted(Region::Descriptor);
-        self.builder.ins().load(types::I64, flags, descriptor, offset_of!(Table, length) as i32)
+        self.builder.ins().load(types::I64, flags, descriptor, to_displacement(offset_of!(Table, length)))
     }
 
     /// What is stored in `table` for `reference`.
@@ -138,9 +139,9 @@ impl Translator<'_> {
 
     pub fn store_entry(&mut self, region: Region, address: Value, entry: Entry) {
         let flags = self.trusted(region);
-        self.builder.ins().store(flags, entry.reference, address, offset_of!(FuncEntry, code) as i32);
+        self.builder.ins().store(flags, entry.reference, address, to_displacement(offset_of!(FuncEntry, code)));
         if let Some(signature) = entry.signature {
-            self.builder.ins().store(flags, signature, address, offset_of!(FuncEntry, signature) as i32);
+            self.builder.ins().store(flags, signature, address, to_displacement(offset_of!(FuncEntry, signature)));
         }
     }
 

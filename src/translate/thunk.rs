@@ -5,6 +5,7 @@ use super::translator::{Translator, little_endian, trap_code};
 use super::{Env, State, begin};
 use crate::abi::{Builtin, Trap, Value as Slot};
 use crate::layout::Symbol;
+use crate::number::to_displacement;
 use crate::wasm::FuncIndex;
 use cranelift_codegen::ir::{self, InstBuilder, MemFlagsData, Value, types};
 
@@ -24,7 +25,7 @@ pub fn export(env: &Env, func: FuncIndex, out: &mut ir::Function) {
         let results = it.call_from_outside(func, &args);
         let (offsets, _) = signature::results_structure(env, ty);
         for (result, offset) in results.into_iter().zip(offsets) {
-            it.builder.ins().store(MemFlagsData::trusted(), result, *structure, offset as i32);
+            it.builder.ins().store(MemFlagsData::trusted(), result, *structure, to_displacement(offset));
         }
         it.builder.ins().return_(&[]);
     });
@@ -98,7 +99,8 @@ impl Translator<'_> {
         let low = self.widen(value);
         self.builder.ins().store(slot_flags(), low, slots, offset);
         let high = self.iconst(types::I64, 0);
-        self.builder.ins().store(slot_flags(), high, slots, offset + 8);
+        let above = offset.checked_add(8).expect("a type has at most 1000 results");
+        self.builder.ins().store(slot_flags(), high, slots, above);
     }
 }
 
@@ -107,5 +109,5 @@ fn slot_flags() -> MemFlagsData {
 }
 
 fn slot_offset(i: usize) -> i32 {
-    (i * size_of::<Slot>()) as i32
+    to_displacement(i.checked_mul(size_of::<Slot>()).expect("a type has at most 1000 parameters"))
 }

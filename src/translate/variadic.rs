@@ -14,6 +14,7 @@
 use super::signature::POINTER;
 use super::translator::Translator;
 use crate::foreign::{Function, Integer, Type, Variadic};
+use crate::number::low_byte;
 use cranelift_codegen::ir::{self, AbiParam, InstBuilder, MemFlagsData, Signature, Value, types};
 use target_lexicon::{Architecture, OperatingSystem, Triple};
 
@@ -78,7 +79,7 @@ impl CAbi {
             CAbi::SystemVX64 => {
                 // mov eax, number of vector registers
                 let n_floats = floats.filter(|is_float| *is_float).count().min(8);
-                Some(vec![0xb8, n_floats as u8, 0, 0, 0])
+                Some(vec![0xb8, low_byte(n_floats as u64), 0, 0, 0])
             }
             CAbi::WindowsX64 => {
                 // movq rcx, xmm0; movq rdx, xmm1; movq r8, xmm2; movq r9, xmm3
@@ -209,6 +210,6 @@ impl CCall {
     }
 
     fn n_floats(&self) -> usize {
-        self.signature.params.len() - self.n_integers()
+        self.signature.params.iter().filter(|param| !param.value_type.is_int()).count()
     }
 }

@@ -21,8 +21,8 @@ impl Constant {
     /// An address or index: `i32` is unsigned there.
     pub fn as_offset(self) -> Option<u64> {
         match self {
-            Constant::I32(value) => Some(u64::from(value as u32)),
-            Constant::I64(value) => Some(value as u64),
+            Constant::I32(value) => Some(u64::from(value.cast_unsigned())),
+            Constant::I64(value) => Some(value.cast_unsigned()),
             _ => None,
         }
     }
@@ -41,7 +41,7 @@ pub fn evaluate(module: &Module, expr: &ConstExpr) -> Option<Constant> {
             Operator::I64Const { value } => Constant::I64(value),
             Operator::F32Const { value } => Constant::F32(value.bits()),
             Operator::F64Const { value } => Constant::F64(value.bits()),
-            Operator::V128Const { value } => Constant::V128(value.i128() as u128),
+            Operator::V128Const { value } => Constant::V128(value.i128().cast_unsigned()),
             Operator::RefNull { hty: HeapType::Abstract { .. } | HeapType::Concrete(_) | HeapType::Exact(_) } => {
                 Constant::RefNull
             }

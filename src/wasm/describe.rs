@@ -35,7 +35,10 @@ pub fn describe_name(import: ImportName) -> String {
     const LONGEST: usize = 200;
     let full = format!("{}.{}", import.module.escape_debug(), import.name.escape_debug());
     match full.char_indices().nth(LONGEST) {
-        Some((end, _)) => format!("`{}…` ({} bytes)", &full[..end], import.module.len() + 1 + import.name.len()),
+        Some((end, _)) => {
+            let length = import.module.len().saturating_add(import.name.len()).saturating_add(1);
+            format!("`{}…` ({length} bytes)", &full[..end])
+        }
         None => format!("`{full}`"),
     }
 }

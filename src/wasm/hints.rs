@@ -11,7 +11,8 @@ use wasmparser::BranchHintSectionReader;
 /// Of each function that has hints: in the order of their places.
 #[derive(Default)]
 pub struct BranchHints {
-    functions: HashMap<FuncIndex, Vec<Hint>>,
+    /// By what the section says are indices: the module need not have such functions.
+    functions: HashMap<u32, Vec<Hint>>,
 }
 
 /// What is likely of one branch.
@@ -30,7 +31,7 @@ impl BranchHints {
 
     /// The hints for the branches of a function, sorted by offset.
     pub fn of(&self, func: FuncIndex) -> &[Hint] {
-        self.functions.get(&func).map_or(&[], Vec::as_slice)
+        self.functions.get(&func.as_u32()).map_or(&[], Vec::as_slice)
     }
 }
 
@@ -44,7 +45,7 @@ fn read(section: BranchHintSectionReader) -> wasmparser::Result<BranchHints> {
             list.push(Hint { offset: hint.func_offset, taken: hint.taken });
         }
         list.sort_by_key(|hint| hint.offset);
-        hints.functions.insert(FuncIndex::from_u32(function.func), list);
+        hints.functions.insert(function.func, list);
     }
     Ok(hints)
 }

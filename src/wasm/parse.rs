@@ -25,6 +25,9 @@ const CONSTANT_GLOBALS: WasmFeatures = WasmFeatures::FUNCTION_REFERENCES.union(W
 /// # Errors
 /// When the module is malformed or invalid outside of function bodies: message with byte offset.
 pub fn parse(wasm: &[u8], features: WasmFeatures) -> Result<Module<'_>> {
+    if u32::try_from(wasm.len()).is_err() {
+        bail!("the module takes {} bytes; {} are the most that are supported", wasm.len(), u32::MAX);
+    }
     let mut validator = Validator::new_with_features(features | CONSTANT_GLOBALS);
     let mut builder = Builder {
         module: Module {
@@ -45,8 +48,7 @@ pub fn parse(wasm: &[u8], features: WasmFeatures) -> Result<Module<'_>> {
             resources: None,
             features,
         },
-        declared: Vec::new(),
-        n_bodies: 0,
+        declared: Vec::new().into_iter(),
         name_section: None,
     };
     let mut parser = Parser::new(0);
@@ -75,8 +77,7 @@ pub fn parse(wasm: &[u8], features: WasmFeatures) -> Result<Module<'_>> {
 struct Builder<'a> {
     module: Module<'a>,
     /// Types of the defined functions, until their bodies come.
-    declared: Vec<TypeIndex>,
-    n_bodies: usize,
+    declared: std::vec::IntoIter<TypeIndex>,
     name_section: Option<wasmparser::BinaryReader<'a>>,
 }
 
@@ -102,9 +103,8 @@ impl<'a> Builder<'a> {
                 }
             }
             Payload::FunctionSection(section) => {
-                for ty in section {
-                    self.declared.push(TypeIndex::from_u32(ty?));
-                }
+                let types = section.into_iter().map(|ty| Ok(TypeIndex::from_u32(ty?)));
+                self.declared = types.collect::<Result<Vec<_>>>()?.into_iter();
             }
             Payload::TableSection(section) => {
                 for table in section {
@@ -231,8 +231,7 @@ impl<'a> Builder<'a> {
     }
 
     fn body(&mut self, body: wasmparser::FunctionBody<'a>) {
-        let ty = self.declared[self.n_bodies];
-        self.n_bodies += 1;
+        let ty = self.declared.next().expect("validated: as many bodies as declarations");
         self.module.functions.push(Function { ty, definition: Definition::Local(body) });
     }
 

@@ -55,6 +55,20 @@ fn one_compilation_makes_several_outputs() {
 }
 
 #[test]
+fn an_input_beyond_the_format_is_refused_unread() {
+    let place = Place::with(&[]);
+    // Offsets in a module have 32 bits. The file has no blocks, and is not read.
+    for (length, message) in
+        [(1 << 32, "larger than the 4294967295 bytes"), (1 << 40, "larger than the 4294967295 bytes")]
+    {
+        let file = std::fs::File::create(place.path("a.wasm")).expect("it can be made");
+        file.set_len(length).expect("it can be long");
+        place.wasm2native(&["a.wasm"]).fails(1, &["can't read a.wasm: it is ", message]);
+    }
+    assert_eq!(place.list(".").len(), 1);
+}
+
+#[test]
 fn text_forms_go_to_standard_output() {
     let place = Place::with(&[("a.wat", ANSWER)]);
     assert!(place.wasm2native(&["a.wat", "--emit", "wat"]).succeeds().stdout.starts_with("(module"));

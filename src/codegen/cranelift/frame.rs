@@ -3,6 +3,7 @@
 use super::grown;
 use crate::code::Frame;
 use crate::layout::Symbol;
+use crate::number::to_u32;
 use anyhow::{Result, anyhow};
 use cranelift_codegen::binemit::CodeOffset;
 use cranelift_codegen::isa::TargetIsa;
@@ -28,7 +29,7 @@ pub fn describe(isa: &dyn TargetIsa, symbol: Symbol, code: &CompiledCode) -> Res
         Some(_) if !is_set_up(code) => None,
         Some(UnwindInfo::WindowsX64(_)) => Some(Frame::Windows(x64_record(&code.buffer.unwind_info))),
         Some(UnwindInfo::WindowsArm64(info)) => {
-            let mut codes = vec![ARM64_END; (usize::from(info.code_words()) + 1) * 4];
+            let mut codes = vec![ARM64_END; usize::from(info.code_words()).saturating_add(1).saturating_mul(4)];
             info.emit(&mut codes);
             arm64_record(code.code_buffer().len(), &codes).map(Frame::Windows)
         }
@@ -59,19 +60,19 @@ fn x64_record(insts: &[(CodeOffset, UnwindInst)]) -> Vec<u8> {
         match *inst {
             UnwindInst::PushFrameRegs { .. } => codes.push(code(PUSH_NONVOL, RBP)),
             UnwindInst::DefineNewFrame { offset_downward_to_clobbers: size, .. } => {
-                assert!(size < 256, "all registers that Windows saves take 224 bytes");
-                frame_offset = (size / 16) as u8;
-                if size > 0 {
-                    codes.push(code(ALLOC_SMALL, ((size - 8) / 8) as u8));
+                let size = u8::try_from(size).expect("all registers that Windows saves take 224 bytes");
+                frame_offset = size / 16;
+                if let Some(above) = size.checked_sub(8) {
+                    codes.push(code(ALLOC_SMALL, above / 8));
                 }
                 codes.push(code(SET_FPREG, 0));
             }
             UnwindInst::SaveReg { clobber_offset, reg } => {
-                let (operation, unit) = match reg.class() {
-                    RegClass::Int => (SAVE_NONVOL, 8),
-                    _ => (SAVE_XMM128, 16),
+                let (operation, place) = match reg.class() {
+                    RegClass::Int => (SAVE_NONVOL, clobber_offset / 8),
+                    _ => (SAVE_XMM128, clobber_offset / 16),
                 };
-                let place = (clobber_offset / unit) as u16;
+                let place = u16::try_from(place).expect("all registers that Windows saves take 224 bytes");
                 codes.push([code(operation, reg.hw_enc()), place.to_le_bytes().to_vec()].concat());
             }
             // What is allocated below the saved registers does not matter: the frame pointer is set.
@@ -79,7 +80,7 @@ fn x64_record(insts: &[(CodeOffset, UnwindInst)]) -> Vec<u8> {
         }
     }
     let mut codes: Vec<u8> = codes.into_iter().rev().flatten().collect();
-    let n_codes = (codes.len() / 2) as u8;
+    let n_codes = u8::try_from(codes.len() / 2).expect("a code for each saved register, and three more");
     codes.resize(codes.len().next_multiple_of(4), 0);
     [vec![1, end, n_codes, frame_offset << 4 | RBP], codes].concat()
 }
@@ -90,7 +91,7 @@ const ARM64_END: u8 = 0xe4;
 /// A full `.xdata` record (Microsoft, "ARM64 exception handling") without epilogues. `None` where the function is too long for
 /// one: nobody walks out of it.
 fn arm64_record(code_length: usize, codes: &[u8]) -> Option<Vec<u8>> {
-    let (length, n_words) = (u32::try_from(code_length / 4).ok()?, (codes.len() / 4) as u32);
+    let (length, n_words) = (u32::try_from(code_length / 4).ok()?, to_u32(codes.len() / 4));
     if length >= 1 << 18 {
         return None;
     }

@@ -89,7 +89,7 @@ fn relocation(function: &Function, bytes: &[u8], reloc: &FinalizedMachReloc) -> 
 fn is_x86_call(bytes: &[u8], offset: u32) -> bool {
     const CALL: u8 = 0xe8;
     const JMP: u8 = 0xe9;
-    matches!(bytes[offset as usize - 1], CALL | JMP)
+    matches!(bytes[..offset as usize].last(), Some(&(CALL | JMP)))
 }
 
 /// Traps and return addresses in code order, with the operators they come from.
@@ -102,7 +102,8 @@ fn sites(code: &CompiledCode) -> Vec<Site> {
     let mut locations = code.buffer.get_srclocs_sorted().iter().peekable();
     for site in &mut sites {
         // A return address lies behind its call: the byte before belongs to the call.
-        let inside = if site.trap.is_some() { site.offset } else { site.offset - 1 };
+        let n_before = u32::from(site.trap.is_none());
+        let inside = site.offset.checked_sub(n_before).expect("a call is not empty");
         while locations.next_if(|location| location.end <= inside).is_some() {}
         if let Some(location) = locations.peek().filter(|location| location.start <= inside) {
             site.wasm_offset = if location.loc.is_default() { 0 } else { location.loc.bits() };

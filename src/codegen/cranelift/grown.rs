@@ -4,6 +4,7 @@
 //! usual, then moves frame pointer and return address down by the difference. Cranelift notes that but forgets it when it writes
 //! DWARF (`isa/unwind/systemv.rs`): the address that all rules start from, and so every saved register, would be wrong by the difference.
 
+use crate::number::to_u32;
 use cranelift_codegen::CompiledCode;
 use cranelift_codegen::isa::TargetIsa;
 use cranelift_codegen::isa::unwind::UnwindInst;
@@ -13,6 +14,10 @@ use target_lexicon::Architecture;
 
 /// Bytes that a usual frame has above the frame pointer: the caller's frame pointer and the return address.
 const SETUP: u32 = 16;
+const SETUP_SIZE: i32 = SETUP.cast_signed();
+
+/// Why distances in a frame have 31 bits.
+const SMALL: &str = "Cranelift refuses frames of 2 GiB";
 
 /// The rules for walking out of the function, from any instruction on that may fault or call, and on x86-64 from all of the prologue;
 /// `None` if its frame is as usual.
@@ -26,29 +31,33 @@ pub fn describe(isa: &dyn TargetIsa, address: Address, code: &CompiledCode) -> O
         return None;
     }
     let (frame_pointer, return_address) = registers(isa.triple().architecture)?;
-    let mut frame = FrameDescriptionEntry::new(address, code.code_buffer().len() as u32);
-    let upward = upward as i32;
-    let mut downward = 0;
+    let mut frame = FrameDescriptionEntry::new(address, to_u32(code.code_buffer().len()));
+    let upward = i32::try_from(upward).expect(SMALL);
+    let mut downward = 0i32;
+    // How far a register lies below the address that all rules start from.
+    let below = |distance: i32, size: i32| size.checked_sub(distance).expect(SMALL);
     for (offset, inst) in insts {
         let mut add = |inst| frame.add_instruction(*offset, inst);
         match *inst {
             UnwindInst::PushFrameRegs { .. } => {
-                add(CallFrameInstruction::CfaOffset(SETUP as i32));
-                add(CallFrameInstruction::Offset(frame_pointer, -(SETUP as i32)));
-                add(CallFrameInstruction::Offset(return_address, 8 - SETUP as i32));
+                add(CallFrameInstruction::CfaOffset(SETUP_SIZE));
+                add(CallFrameInstruction::Offset(frame_pointer, below(SETUP_SIZE, 0)));
+                add(CallFrameInstruction::Offset(return_address, below(SETUP_SIZE, 8)));
                 if frame_pointer == X86_64::RBP {
                     add_prologue(&mut frame, code.code_buffer(), *offset as usize, upward);
                 }
             }
             UnwindInst::DefineNewFrame { offset_downward_to_clobbers, .. } => {
-                downward = offset_downward_to_clobbers as i32;
+                downward = i32::try_from(offset_downward_to_clobbers).expect(SMALL);
                 add(CallFrameInstruction::Cfa(frame_pointer, upward));
-                add(CallFrameInstruction::Offset(frame_pointer, -upward));
-                add(CallFrameInstruction::Offset(return_address, 8 - upward));
+                add(CallFrameInstruction::Offset(frame_pointer, below(upward, 0)));
+                add(CallFrameInstruction::Offset(return_address, below(upward, 8)));
             }
             UnwindInst::SaveReg { clobber_offset, reg } => {
                 let register = isa.map_regalloc_reg_to_dwarf(reg.into()).expect("every saved register has a number");
-                add(CallFrameInstruction::Offset(Register(register), clobber_offset as i32 - downward - upward));
+                let place =
+                    i32::try_from(clobber_offset).ok().and_then(|place| place.checked_sub(downward)).expect(SMALL);
+                add(CallFrameInstruction::Offset(Register(register), below(upward, place)));
             }
             // With a frame pointer, the stack pointer does not matter.
             _ => {}
@@ -74,15 +83,19 @@ fn add_prologue(frame: &mut FrameDescriptionEntry, code: &[u8], start: usize, up
     const MOV_RBP_RSP: [u8; 3] = [0x48, 0x89, 0xe5];
     const SUB_RSP_BYTE: [u8; 3] = [0x48, 0x83, 0xec];
     const SUB_RSP_WORD: [u8; 3] = [0x48, 0x81, 0xec];
-    let first = start + MOV_RBP_RSP.len();
-    let sub = if code[first..].starts_with(&SUB_RSP_BYTE) {
-        SUB_RSP_BYTE.len() + 1
-    } else {
-        assert!(code[first..].starts_with(&SUB_RSP_WORD), "Cranelift moves the stack pointer with sub");
-        SUB_RSP_WORD.len() + 4
+    let prologue = &code[start..];
+    let rest = prologue.strip_prefix(&MOV_RBP_RSP).expect("Cranelift sets the frame pointer");
+    let behind_mov = place_of(code, rest);
+    let rest = match (rest.strip_prefix(&SUB_RSP_BYTE), rest.strip_prefix(&SUB_RSP_WORD)) {
+        (Some([_, rest @ ..]), _) | (_, Some([_, _, _, _, rest @ ..])) => rest,
+        _ => panic!("Cranelift moves the stack pointer with sub"),
     };
-    let second = first + sub;
-    assert!(code[start..].starts_with(&MOV_RBP_RSP) && code[second..].starts_with(&MOV_RBP_RSP));
-    frame.add_instruction(first as u32, CallFrameInstruction::CfaRegister(X86_64::RBP));
-    frame.add_instruction((second + MOV_RBP_RSP.len()) as u32, CallFrameInstruction::CfaOffset(upward));
+    let rest = rest.strip_prefix(&MOV_RBP_RSP).expect("Cranelift sets the frame pointer again");
+    frame.add_instruction(behind_mov, CallFrameInstruction::CfaRegister(X86_64::RBP));
+    frame.add_instruction(place_of(code, rest), CallFrameInstruction::CfaOffset(upward));
+}
+
+/// Where the rest of some code begins in it.
+fn place_of(code: &[u8], rest: &[u8]) -> u32 {
+    to_u32(code.len().checked_sub(rest.len()).expect("it is a part of the code"))
 }

@@ -185,6 +185,38 @@ impl Guest {
         Guest::spawn(command, options, prepare)
     }
 
+    /// Starts a shell that makes mounts, which nobody else sees, and comes to be the driver.
+    ///
+    /// # Errors
+    /// Why the system does not let us.
+    pub fn start_in_namespace(
+        script: &str,
+        folder: &Path,
+        options: &str,
+        on_old_kernel: bool,
+    ) -> Result<Guest, &'static str> {
+        let shell = |script: &str| {
+            let mut command = Command::new("unshare");
+            if !rustix::process::geteuid().is_root() {
+                command.arg("--map-root-user");
+            }
+            command.args(["--mount", "--propagation", "private", "sh", "-ec", script, "sh"]).current_dir(folder);
+            command
+        };
+        if !shell(script).output().is_ok_and(|output| output.status.success()) {
+            return Err("mounts in a namespace are not permitted here");
+        }
+        let mut command = shell(&format!("{script}\nexec \"$@\""));
+        if on_old_kernel {
+            command.arg(old_kernel());
+        }
+        command.arg(program());
+        let path = std::env::var_os("PATH").unwrap_or_default();
+        Ok(Guest::spawn(command, options, &|command| {
+            command.env("PATH", &path);
+        }))
+    }
+
     /// Starts a command that comes to be the driver.
     pub fn spawn(mut command: Command, options: &str, prepare: &dyn Fn(&mut Command)) -> Guest {
         command.env_clear().env("WASM2NATIVE_OPTIONS", options);

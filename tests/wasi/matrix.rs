@@ -8,7 +8,7 @@
 use crate::driver::{FREE, Guest};
 use crate::tree::{self, Node, Snapshot};
 use crate::trial;
-use libtest_mimic::Trial;
+use libtest_mimic::{Completion, Trial};
 use std::fmt::Write as _;
 use std::path::Path;
 use std::process::Command;
@@ -118,9 +118,9 @@ const TARGETS: [Option<Node>; 4] = [None, Some(Node::File(SECRET)), Some(Node::D
 /// One way to use a path.
 pub struct Call {
     /// Name of WASI's function.
-    name: &'static str,
+    pub name: &'static str,
     /// What follows the name in messages.
-    detail: String,
+    pub detail: String,
     arguments: Vec<Argument>,
 }
 
@@ -211,7 +211,27 @@ pub fn trials() -> Vec<Trial> {
             trials.push(trial(name, move || try_path(path, read_only, true, false)));
         }
     }
+    for read_only in [false, true] {
+        let name = format!("inside/without-procfs/{}", grant_name(read_only));
+        trials.push(Trial::ignorable_test(name, move || Ok(without_procfs(read_only))));
+    }
     trials
+}
+
+/// Where procfs is not mounted, all answers are the same.
+fn without_procfs(read_only: bool) -> Completion {
+    const SCRIPT: &str = "mount -t tmpfs tmpfs /proc";
+    if let Err(reason) = Guest::start_in_namespace(SCRIPT, Path::new("/"), "", false) {
+        return Completion::ignored_with(reason);
+    }
+    let start: Start = |options, _| {
+        Guest::start_in_namespace(SCRIPT, Path::new("/"), options, false).expect("it was permitted before")
+    };
+    for (_, path) in INWARDS {
+        let usual = try_target(path, read_only, None, Guest::start_with);
+        assert_eq!(usual, try_target(path, read_only, None, start), "`{path}`");
+    }
+    Completion::Completed
 }
 
 fn plain(name: &str) -> String {

@@ -9,31 +9,47 @@
 //! * [`locate`] opens the directory part so, and leaves a single name. System calls that take it neither follow it if it is a link nor
 //!   go up: [`Place::name`] is never `..`, and calls that would follow a link because of a slash behind it never get the slash.
 //!
+//! Both refuse what gives access to the memory of processes ([`exposed`]), however it was reached.
+//!
 //! No answer depends on anything outside.
 
 use crate::wasi::errno::{Errno, Result};
+use crate::wasi::exposed;
 use cap_primitives::fs::{FollowSymlinks, OpenOptions, OpenOptionsExt};
-use rustix::fs::OFlags;
+use rustix::fs::{OFlags, Stat};
 use std::ffi::{CStr, CString, OsStr};
 use std::fs::File;
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 
 /// Opens what `path` names below `directory`, with flags as of `open(2)`.
-pub fn open(directory: &File, path: &CStr, flags: OFlags) -> Result<File> {
+pub fn open(directory: &File, path: &CStr, flags: OFlags) -> Result<(File, Stat)> {
+    if flags.contains(OFlags::TRUNC) {
+        // Tracefs obeys this flag before anyone could ask what was opened. Other flags have no effect by themselves.
+        let follow = flags & OFlags::NOFOLLOW;
+        if let Ok(found) = enter(directory, path, OFlags::PATH | follow) {
+            exposed::refuse_file_system(&found)?;
+        }
+    }
+    let opened = enter(directory, path, flags)?;
+    let stat = exposed::refuse(&opened)?;
+    Ok((opened, stat))
+}
+
+/// Finds what `path` names without access to its contents: a link itself if it is not followed.
+pub fn find(directory: &File, path: &CStr, follow: bool) -> Result<(File, Stat)> {
+    open(directory, path, OFlags::PATH | if follow { OFlags::empty() } else { OFlags::NOFOLLOW })
+}
+
+fn enter(directory: &File, path: &CStr, flags: OFlags) -> Result<File> {
     let access = flags & OFlags::RWMODE;
     let mut options = OpenOptions::new();
     options.read(access != OFlags::WRONLY).write(access != OFlags::RDONLY);
-    options.custom_flags((flags & !OFlags::RWMODE).bits() as i32);
+    options.custom_flags((flags & !OFlags::RWMODE).bits().cast_signed());
     if flags.contains(OFlags::NOFOLLOW) {
         options._cap_fs_ext_follow(FollowSymlinks::No);
     }
     Ok(cap_primitives::fs::open(directory, Path::new(OsStr::from_bytes(path.to_bytes())), &options)?)
-}
-
-/// Finds what `path` names without access to its contents: a link itself if it is not followed.
-pub fn find(directory: &File, path: &CStr, follow: bool) -> Result<File> {
-    open(directory, path, OFlags::PATH | if follow { OFlags::empty() } else { OFlags::NOFOLLOW })
 }
 
 /// Where a path leads to, all but its last step.
@@ -70,6 +86,7 @@ pub fn locate(directory: &File, path: &CStr) -> Result<Place> {
         name => (&trimmed[..start], name),
     };
     let text = |bytes: &[u8]| CString::new(bytes).expect("a part of a path without zeros");
-    let parent = open(directory, &text(parent), OFlags::PATH | OFlags::DIRECTORY)?;
+    let parent = enter(directory, &text(parent), OFlags::PATH | OFlags::DIRECTORY)?;
+    exposed::refuse_file_system(&parent)?;
     Ok(Place { parent, name: text(name), has_slash })
 }

@@ -11,7 +11,7 @@ use crate::wasi::errno::{Errno, Failure, INVALID, Result};
 use crate::wasi::guest::Guest;
 use crate::wasi::rights::{self, Access};
 use crate::wasi::stat::{self, Filestat};
-use rustix::fs::{self, AtFlags, FileType as SystemType, Mode, OFlags};
+use rustix::fs::{self, AtFlags, FileType as SystemType, Mode, OFlags, Stat};
 use std::ffi::CStr;
 use std::fs::File;
 use std::sync::Mutex;
@@ -70,7 +70,7 @@ pub fn filestat_get<const UNSTABLE: bool>(
 
 fn stat_path(directory: &Directory, path: &CStr, follow: bool) -> Result<Filestat> {
     Ok(match &directory.home {
-        Home::Host(host) => stat::of_system(fs::fstat(beneath::find(host, path, follow)?)?),
+        Home::Host(host) => stat::of_system(beneath::find(host, path, follow)?.1),
         Home::Embedded(place) => place.find(path, follow)?.stat(),
     })
 }
@@ -90,7 +90,7 @@ pub fn filestat_set_times(
     let times = stat::timestamps(accessed, modified, which)?;
     let descriptor = guest.context.descriptors.get(number)?;
     let directory = descriptor.directory_to_change(rights::PATH_FILESTAT_SET_TIMES)?;
-    let found = beneath::find(directory, &path, follow)?;
+    let (found, _) = beneath::find(directory, &path, follow)?;
     stat::set_times_of_path(&found, &times)
 }
 
@@ -226,9 +226,9 @@ pub fn open(
         }
     }
     let opened = match &directory.home {
-        Home::Host(host) if !parent.read_only => describe(beneath::open(host, &path, flags)?, access, false)?,
+        Home::Host(host) if !parent.read_only => describe(beneath::open(host, &path, flags)?, access, false),
         Home::Host(host) => {
-            let open = || describe(open_unnoticed(host, &path, without_changes(flags))?, access, true);
+            let open = || Ok(describe(open_unnoticed(host, &path, without_changes(flags))?, access, true));
             open_read_only(flags, open)?
         }
         Home::Embedded(place) => open_read_only(flags, || open_embedded(place, &path, flags, access))?,
@@ -290,7 +290,7 @@ fn open_embedded(place: &embedded::Place, path: &CStr, flags: OFlags, access: Ac
 }
 
 /// Opens so that reading does not change the time of the last access. That is for the owner to ask; files of others note it.
-fn open_unnoticed(host: &File, path: &CStr, flags: OFlags) -> Result<File> {
+fn open_unnoticed(host: &File, path: &CStr, flags: OFlags) -> Result<(File, Stat)> {
     match beneath::open(host, path, flags | OFlags::NOATIME) {
         Err(Failure::Errno(Errno::Perm)) => beneath::open(host, path, flags),
         result => result,
@@ -304,13 +304,12 @@ fn without_changes(flags: OFlags) -> OFlags {
 }
 
 /// The descriptor of what was opened.
-fn describe(opened: File, access: Access, read_only: bool) -> Result<Descriptor> {
-    let stat = fs::fstat(&opened)?;
-    Ok(match FileType::of(SystemType::from_raw_mode(stat.st_mode)) {
+fn describe((opened, stat): (File, Stat), access: Access, read_only: bool) -> Descriptor {
+    match FileType::of(SystemType::from_raw_mode(stat.st_mode)) {
         FileType::Directory => {
             let directory = Directory { home: Home::Host(opened), preopen: None, listing: Mutex::new(()) };
             Descriptor::directory(directory, read_only)
         }
         file_type => Descriptor::file(Object::File(opened.into()), file_type, access, read_only),
-    })
+    }
 }

@@ -11,6 +11,7 @@ use crate::wasi::context::Context;
 use crate::wasi::descriptor::{Descriptor, Directory, Home};
 use crate::wasi::embedded;
 use crate::wasi::errno::Result;
+use crate::wasi::exposed;
 use crate::wasi::rights::Access;
 use crate::wasi::strings::Strings;
 use std::ffi::OsStr;
@@ -114,14 +115,21 @@ fn open_dir(context: &Context, value: &[u8]) {
         Err(error) if read_only && error.raw_os_error() == Some(libc::EPERM) => open(0),
         opened => opened,
     };
-    let host = opened.unwrap_or_else(|error| {
+    let opened = opened.unwrap_or_else(|error| {
         let mut text = message();
         text.add("cannot open directory `").add_name(host).add("` for --dir: ");
         let _ = write!(text, "{error}");
         fail(text, 1)
     });
+    // In doubt, it is.
+    if exposed::is_exposed(&opened).unwrap_or(true) {
+        let mut text = message();
+        text.add("cannot grant directory `").add_name(host);
+        text.add("` with --dir: its file system (procfs or the like) gives access to the memory of processes");
+        fail(text, 1)
+    }
     let guest = String::from_utf8_lossy(guest).into_owned().into_bytes();
-    let directory = Directory { home: Home::Host(host), preopen: Some(guest), listing: Mutex::new(()) };
+    let directory = Directory { home: Home::Host(opened), preopen: Some(guest), listing: Mutex::new(()) };
     expect_descriptor(context.descriptors.add(Descriptor::directory(directory, read_only)));
 }
 

@@ -310,6 +310,7 @@ pub fn plan(module: &Module, facts: &Facts, linkage: &Linkage, foreign: &Foreign
     }
     layout.plan_tables(module, facts)?;
     layout.plan_elements(module);
+    layout.separate_tables();
     layout.plan_data(module, linkage);
     layout.plan_callbacks(module, facts, foreign, world == World::Open || !linkage.is_alone());
     Ok(layout)
@@ -332,7 +333,7 @@ impl Layout {
         self.has_threads
             && match symbol {
                 Symbol::Global(global) => matches!(self.globals[global], GlobalPlan::Storage(_) | GlobalPlan::Computed),
-                Symbol::Table(table) | Symbol::TableEntries(table) => self.is_table_per_thread(table),
+                Symbol::Table(table) => self.is_table_per_thread(table),
                 // `data.drop` and `elem.drop` are an instance's own.
                 Symbol::Data(_) | Symbol::Element(_) => true,
                 _ => false,
@@ -403,6 +404,15 @@ impl Layout {
             });
         }
         Ok(())
+    }
+
+    /// Tables that each thread has for itself lie where the runtime puts them.
+    fn separate_tables(&mut self) {
+        for plan in self.tables.values_mut() {
+            if self.has_threads && !plan.constant {
+                plan.fixed = None;
+            }
+        }
     }
 
     fn plan_elements(&mut self, module: &Module) {

@@ -11,7 +11,7 @@ use crate::wasm::structure;
 use crate::wasm::{
     DataIndex, ElementIndex, ElementMode, EntityIndex, FuncIndex, GlobalIndex, MemoryIndex, TableIndex, TagIndex,
 };
-use object::write::StandardSection;
+use object::write::{StandardSection, SymbolId};
 use wasmparser::ValType;
 
 /// Defines everything that is referred to, and what that refers to.
@@ -93,7 +93,7 @@ fn write_global(writer: &mut Writer, index: GlobalIndex) {
     };
     if data.addresses.is_empty() && data.bytes.iter().all(|byte| *byte == 0) {
         let id = writer.refer(Symbol::Global(index));
-        writer.define_zero(id, size as u64, size as u64);
+        writer.define_zero(id, size as u64, size as u64, 0);
     } else {
         put(writer, Symbol::Global(index), StandardSection::Data, data, size as u64);
     }
@@ -125,7 +125,7 @@ fn write_table(writer: &mut Writer, index: TableIndex) {
     let ty = &writer.module.tables[index].ty;
     let (length, maximum) = (ty.initial, ty.maximum.unwrap_or(u64::MAX).min(u64::from(u32::MAX)));
     let entry_size = writer.layout.tables[index].entry_size();
-    // Each thread's are elsewhere: `initialize` notes where.
+    // Each thread's are elsewhere: the runtime notes where.
     let is_shared = !writer.layout.is_table_per_thread(index);
     let entries = is_shared.then(|| writer.refer(Symbol::TableEntries(index)));
     let mut data = Data::default();
@@ -152,15 +152,36 @@ fn write_table_entries(writer: &mut Writer, index: TableIndex) {
         items[start..end].copy_from_slice(&values);
     }
     let id = writer.refer(Symbol::TableEntries(index));
+    // What threads copy is not a table, and is not written.
+    let is_template = writer.layout.is_table_per_thread(index);
+    let guard = if is_template { 0 } else { writer.format.table_guard() };
+    let bytes = length.checked_mul(plan.entry_size()).expect("the layout refused larger tables");
     if items.is_empty() {
-        let bytes = length.checked_mul(plan.entry_size()).expect("the layout refused larger tables");
-        writer.define_zero(id, bytes.max(1), 16);
-        return;
+        writer.define_zero(id, bytes.max(1), guard.max(16), guard);
+    } else {
+        items.resize(to_usize(length), None);
+        let data = entries(writer, plan.functions, &items);
+        let is_constant = plan.constant || is_template;
+        let section = if is_constant { StandardSection::ReadOnlyDataWithRel } else { StandardSection::Data };
+        let section = writer.object.section_id(section);
+        writer.define_behind(id, section, data, guard.max(16), guard);
     }
-    items.resize(to_usize(length), None);
-    let data = entries(writer, plan.functions, &items);
-    let section = if plan.constant { StandardSection::ReadOnlyDataWithRel } else { StandardSection::Data };
-    put(writer, Symbol::TableEntries(index), section, data, 16);
+    if guard != 0 {
+        writer.guarded_tables.push((id, bytes));
+    }
+}
+
+/// The list of [`abi::TableEntries`], if there are any.
+///
+/// Requires that everything is defined.
+pub fn write_guarded_tables(writer: &mut Writer, list: SymbolId) {
+    let mut data = Data::default();
+    for (first, bytes) in std::mem::take(&mut writer.guarded_tables) {
+        data.address(first).u64(bytes);
+    }
+    data.address(None).u64(0);
+    let section = writer.object.section_id(StandardSection::ReadOnlyDataWithRel);
+    writer.define(list, section, data, 8);
 }
 
 /// Table entries in the form of [`abi::FuncEntry`], or null pointers.

@@ -20,7 +20,7 @@ use std::borrow::Cow;
 ///
 /// # Errors
 /// When names or sites take 4 GiB or more.
-pub fn write(writer: &mut Writer, code: &Code, text: &Text) -> Result<SymbolId> {
+pub fn write(writer: &mut Writer, code: &Code, text: &Text, table_entries: SymbolId) -> Result<SymbolId> {
     let (memories, n_memories) = write_memories(writer);
     let (runs, n_runs) = write_runs(writer);
     let functions = write_functions(writer, code, text)?;
@@ -31,6 +31,7 @@ pub fn write(writer: &mut Writer, code: &Code, text: &Text) -> Result<SymbolId> 
     let mut data = Data::default();
     data.address(memories).u64(n_memories);
     data.address(runs).u64(n_runs);
+    data.address(table_entries);
     data.address(text_symbol).u64(text.bytes.len() as u64);
     data.address(functions.table).u64(code.functions.len() as u64);
     data.address(functions.names).address(functions.sites);

@@ -54,6 +54,12 @@ impl Format {
         object
     }
 
+    /// Bytes before a table's entries that no one may read, or 0 where programs of the format have no
+    /// runtime that could see to it.
+    pub fn table_guard(self) -> u64 {
+        if self.binary == BinaryFormat::Elf { abi::HOST_PAGE } else { 0 }
+    }
+
     /// How the format says `kind`.
     ///
     /// # Panics

@@ -85,7 +85,8 @@ pub fn write(env: &Env, instance: usize, code: &Code, role: &Role) -> Result<Vec
     let object = (format, format.object(code));
     let mut writer = Writer::new(object, module, layout, linkage, role, imports::symbols(module, linkage, foreign)?);
     writer.define_functions(code, &text);
-    let image = describe::write(&mut writer, code, &text)?;
+    let table_entries = writer.declare("w2n.table_entries");
+    let image = describe::write(&mut writer, code, &text, table_entries)?;
     match role {
         Role::Program(plan) => program::write(&mut writer, plan, instance, image),
         Role::Member { entries } => {
@@ -99,6 +100,7 @@ pub fn write(env: &Env, instance: usize, code: &Code, role: &Role) -> Result<Vec
     }
     exports::write_visible(&mut writer, instance);
     data::write_needed(&mut writer);
+    data::write_guarded_tables(&mut writer, table_entries);
     writer.write_aliases();
     frames::write(&mut writer, code, &text)?;
     writer.mark_stack();

@@ -32,6 +32,8 @@ pub struct Writer<'a> {
     labels: HashMap<u32, SymbolId>,
     /// Symbols that were referred to and have no definition yet.
     pub needed: Vec<Symbol>,
+    /// Entries of tables that have a guard before them, and how many bytes they take.
+    pub guarded_tables: Vec<(SymbolId, u64)>,
     /// Global names for symbols of this object, see [`Writer::write_aliases`].
     pub aliases: Vec<(String, Symbol, SymbolScope)>,
 }
@@ -58,6 +60,7 @@ impl<'a> Writer<'a> {
             text_start: None,
             labels: HashMap::new(),
             needed: Vec::new(),
+            guarded_tables: Vec::new(),
             aliases: Vec::new(),
         }
     }
@@ -102,10 +105,16 @@ impl<'a> Writer<'a> {
         *self.text_start.insert(symbol)
     }
 
-    /// A local symbol at the beginning of a section. Section symbols are nothing that all formats can refer to.
-    pub fn local_label(&mut self, name: &str, section: SectionId) -> SymbolId {
+    /// A local symbol for data that is defined later.
+    pub fn declare(&mut self, name: &str) -> SymbolId {
         let symbol = self.undefined(name.to_owned(), SymbolKind::Data);
         self.object.symbol_mut(symbol).scope = SymbolScope::Compilation;
+        symbol
+    }
+
+    /// A local symbol at the beginning of a section. Section symbols are nothing that all formats can refer to.
+    pub fn local_label(&mut self, name: &str, section: SectionId) -> SymbolId {
+        let symbol = self.declare(name);
         self.set_place(symbol, section, 0, 0);
         symbol
     }
@@ -277,7 +286,16 @@ impl<'a> Writer<'a> {
 
     /// Gives a symbol made by [`Writer::refer`] its place.
     pub fn define(&mut self, symbol: SymbolId, section: SectionId, data: Data, alignment: u64) {
+        self.define_behind(symbol, section, data, alignment, 0);
+    }
+
+    /// As [`Writer::define`], behind `before` bytes that are zero.
+    pub fn define_behind(&mut self, symbol: SymbolId, section: SectionId, data: Data, alignment: u64, before: u64) {
         let size = data.bytes.len() as u64;
+        if before != 0 {
+            let zeros = usize::try_from(before).expect("a page fits into memory");
+            self.object.append_section_data(section, &vec![0; zeros], alignment);
+        }
         let offset = self.object.append_section_data(section, &data.in_order(self.format.endianness), alignment);
         for (at, target, addend) in data.addresses {
             let at = offset.checked_add(at).expect("a section is smaller than the address space");
@@ -286,12 +304,15 @@ impl<'a> Writer<'a> {
         self.set_place(symbol, section, offset, size);
     }
 
-    /// As [`Writer::define`], for data that is all zero.
-    pub fn define_zero(&mut self, symbol: SymbolId, size: u64, alignment: u64) {
+    /// As [`Writer::define_behind`], for data that is all zero.
+    pub fn define_zero(&mut self, symbol: SymbolId, size: u64, alignment: u64, before: u64) {
         let is_per_thread = self.object.symbol(symbol).kind == SymbolKind::Tls;
         let section =
             if is_per_thread { StandardSection::UninitializedTls } else { StandardSection::UninitializedData };
         let section = self.object.section_id(section);
+        if before != 0 {
+            self.object.append_section_bss(section, before, alignment);
+        }
         let offset = self.object.append_section_bss(section, size, alignment);
         self.set_place(symbol, section, offset, size);
     }
@@ -313,8 +334,7 @@ impl<'a> Writer<'a> {
     /// A new local symbol for `data`.
     pub fn local(&mut self, name: &str, section: StandardSection, data: Data, alignment: u64) -> SymbolId {
         let section = self.object.section_id(section);
-        let symbol = self.undefined(name.to_owned(), SymbolKind::Data);
-        self.object.symbol_mut(symbol).scope = SymbolScope::Compilation;
+        let symbol = self.declare(name);
         self.define(symbol, section, data, alignment);
         symbol
     }

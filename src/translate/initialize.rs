@@ -9,16 +9,14 @@ use super::symbols::Region;
 use super::table::Entry;
 use super::translator::Translator;
 use super::{Env, State, begin};
-use crate::abi::{Table, Trap};
+use crate::abi::{Builtin, Trap};
 use crate::layout::{self, GlobalPlan, SegmentPlan, Symbol};
-use crate::number::to_displacement;
 use crate::wasm::constant::{self, Constant};
 use crate::wasm::structure;
 use crate::wasm::{
     DataIndex, DataMode, Definition, ElementIndex, ElementItems, ElementMode, FuncIndex, GlobalIndex, TableIndex,
 };
 use cranelift_codegen::ir::{self, InstBuilder, Signature, Value, types};
-use std::mem::offset_of;
 use wasmparser::{ConstExpr, Operator};
 
 pub fn is_needed(env: &Env) -> bool {
@@ -39,7 +37,7 @@ pub fn translate(env: &Env, out: &mut ir::Function) {
     let (mut translator, _) = Translator::new(env, &mut state, out);
     let it = &mut translator;
     it.open_entry();
-    env.module.tables.keys().for_each(|table| it.point_at_entries(table));
+    env.module.tables.keys().for_each(|table| it.make_table_of_thread(table));
     env.layout.globals.keys().for_each(|global| it.initialize_global(global));
     env.module.tables.keys().for_each(|table| it.initialize_table(table));
     env.module.elements.keys().for_each(|element| it.compute_items(element));
@@ -72,15 +70,14 @@ impl Translator<'_> {
         self.set_global(global, value);
     }
 
-    /// Where a thread's own entries are is not known before there is the thread.
-    fn point_at_entries(&mut self, table: TableIndex) {
+    /// Gives the thread a table of its own.
+    fn make_table_of_thread(&mut self, table: TableIndex) {
         if !self.env.layout.is_table_per_thread(table) {
             return;
         }
-        let (descriptor, entries) =
-            (self.address_of(Symbol::Table(table)), self.address_of(Symbol::TableEntries(table)));
-        let flags = self.trusted(Region::Descriptor);
-        self.builder.ins().store(flags, entries, descriptor, to_displacement(offset_of!(Table, base)));
+        let descriptor = self.address_of(Symbol::Table(table));
+        let entries = self.address_of(Symbol::TableEntries(table));
+        self.call_builtin(Builtin::TableOfThread, &[descriptor, entries]);
     }
 
     fn initialize_table(&mut self, table: TableIndex) {

@@ -4,6 +4,7 @@
 //! has no C compiler, a test says so and passes.
 
 mod dynamic;
+mod guards;
 mod header;
 mod library;
 mod place;

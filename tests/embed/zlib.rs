@@ -13,9 +13,12 @@ const EXPORTS: &str = "compress2 uncompress compressBound crc32 malloc free";
 /// The folder with zlib's sources, which the crate `libz-sys` brings.
 fn sources() -> PathBuf {
     let mut command = Command::new(env!("CARGO"));
-    command.args(["metadata", "--format-version", "1", "--offline", "--manifest-path"]);
-    let output =
-        command.arg(concat!(env!("CARGO_MANIFEST_DIR"), "/Cargo.toml")).output().expect("cargo can be started");
+    command.args(["metadata", "--format-version", "1", "--offline", "--locked", "--manifest-path"]);
+    command.arg(concat!(env!("CARGO_MANIFEST_DIR"), "/Cargo.toml"));
+    // Packages of other platforms may never have been downloaded here.
+    let platform = format!("{}-unknown-linux-gnu", std::env::consts::ARCH);
+    let output = command.args(["--filter-platform", &platform]).output().expect("cargo can be started");
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     let metadata: serde_json::Value = serde_json::from_slice(&output.stdout).expect("cargo writes JSON");
     let packages = metadata["packages"].as_array().expect("it lists packages");
     let package =

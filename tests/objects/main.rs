@@ -245,7 +245,7 @@ fn check_symbols(kind: Kind, picture: &Picture, wasm: &[u8], options: &Options) 
         }
     }
     let undefined = undefined(kind, picture)?;
-    let mut needs = abi::BUILTINS.map(|(name, ..)| name).to_vec();
+    let mut needs: Vec<_> = abi::BUILTINS.iter().map(|(name, ..)| *name).collect();
     needs.push("w2n_wasi_start");
     let unknown = undefined.iter().find(|name| !imports.contains(*name) && !needs.contains(&name.as_str()));
     ensure!(unknown.is_none(), "{unknown:?} is neither an import nor the runtime's");

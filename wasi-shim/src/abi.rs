@@ -39,6 +39,10 @@ pub const GUARDED_RESERVATION: u64 = (8 << 30) + WASM_PAGE;
 /// adds to the index as a displacement stays inside, so that only larger offsets have to be part of the comparison.
 pub const CHECKED_GUARD: u64 = (2 << 30) + WASM_PAGE;
 
+/// Inaccessible address space before every memory and before every table's entries. A whole page on
+/// any machine, and more than the widest access: an address that came out too low faults.
+pub const LEADING_GUARD: u64 = WASM_PAGE;
+
 /// The most that a 64-bit memory may grow to, because that is what is reserved for it: more than a machine has, and little enough that
 /// a hundred of them fit into the address space.
 pub const LARGEST_RESERVATION: u64 = 1 << 40;
@@ -66,7 +70,7 @@ pub const SHARED_SYMBOL: &str = "w2n_shared";
 
 /// Number of this contract, in [`Shared::version`] and [`Program::version`]. To be raised with every change of this file that an
 /// object or a runtime made before would not understand: libraries in one process may come from different compilers.
-pub const VERSION: u32 = 2;
+pub const VERSION: u32 = 3;
 
 /// Name of the section that holds [`Program::options`], where `wasm2native inspect` finds it.
 pub const OPTIONS_SECTION: &str = ".w2n.options";
@@ -171,6 +175,15 @@ pub struct Table {
     pub entry_size: u64,
     /// Entries that fit behind `base` before `table.grow` has to move them.
     pub capacity: u64,
+}
+
+/// The initial entries of a table, as data of the object. They begin a page; the page before them
+/// holds nothing, and the runtime makes it inaccessible.
+#[repr(C)]
+pub struct TableEntries {
+    /// Null in the row that ends the list.
+    pub first: *const u8,
+    pub bytes: u64,
 }
 
 /// A table entry of function type.
@@ -321,6 +334,9 @@ pub struct Image {
     pub n_memories: u64,
     pub runs: *const DataRun,
     pub n_runs: u64,
+    /// The initial entries of tables that this module defines, without tables that every thread has
+    /// for itself. A row with null ends the list.
+    pub table_entries: *const TableEntries,
     /// Machine code of the module.
     pub text: *const u8,
     pub text_length: u64,
@@ -586,107 +602,75 @@ pub struct Start {
     pub envp: *const *const u8,
 }
 
-/// Functions of the runtime that translated code calls, in the platform's C convention: name, parameters, result. Only
-/// [`Builtin::Throw`] counts as a function in the internal convention, see `translate::signature`.
+/// Functions of the runtime that translated code calls, in the platform's C convention: variant of
+/// [`Builtin`], name, parameters, result. Only [`Builtin::Throw`] counts as a function in the internal
+/// convention, see `translate::signature`.
 /// Letters: `p` pointer, `i` i32, `l` i64, `f` f32, `d` f64.
 ///
-/// To add one: a row here, its definition in the runtime, and a [`Builtin`] at the same place.
-pub const BUILTINS: [(&str, &str, &str); 21] = [
+/// To add one: a row here and its definition in the runtime.
+macro_rules! builtins {
+    ($($variant:ident: $name:literal, $parameters:literal, $result:literal;)*) => {
+        /// Index into [`BUILTINS`].
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+        #[repr(u32)]
+        pub enum Builtin {
+            $($variant,)*
+        }
+
+        impl Builtin {
+            pub const ALL: &[Builtin] = &[$(Builtin::$variant,)*];
+        }
+
+        /// Name, parameters and result of each [`Builtin`].
+        pub const BUILTINS: &[(&str, &str, &str)] = &[$(($name, $parameters, $result),)*];
+    };
+}
+
+builtins! {
     // (memory, pages to add) -> previous pages, or -1
-    ("w2n_memory_grow", "pl", "l"),
+    MemoryGrow: "w2n_memory_grow", "pl", "l";
     // (table, entries to add, value, signature of the value) -> previous length, or -1
-    ("w2n_table_grow", "plpp", "l"),
+    TableGrow: "w2n_table_grow", "plpp", "l";
     // (table base + first entry, count, code, signature)
-    ("w2n_table_fill", "plpp", ""),
+    TableFill: "w2n_table_fill", "plpp", "";
     // C library: (destination, source, bytes), (destination, byte, bytes)
-    ("memmove", "ppl", "p"),
-    ("memset", "pil", "p"),
-    ("memcpy", "ppl", "p"),
+    Memmove: "memmove", "ppl", "p";
+    Memset: "memset", "pil", "p";
+    Memcpy: "memcpy", "ppl", "p";
     // (trap number): raises a trap from inside the runtime; does not return
-    ("w2n_raise", "i", ""),
+    RaiseTrap: "w2n_raise", "i", "";
     // (tag, number of values) -> exception; the caller writes the values
-    ("w2n_exception_new", "pi", "p"),
+    ExceptionNew: "w2n_exception_new", "pi", "p";
     // (exception): throws it; does not return here. In the internal convention, which passes it in rdi, x2, a0 or r2
-    ("w2n_throw", "p", ""),
+    Throw: "w2n_throw", "p", "";
     // (memory, address, expected, timeout in nanoseconds or -1) -> 0 notified, 1 not equal, 2 timed out
-    ("w2n_memory_wait32", "plil", "i"),
-    ("w2n_memory_wait64", "plll", "i"),
+    MemoryWait32: "w2n_memory_wait32", "plil", "i";
+    MemoryWait64: "w2n_memory_wait64", "plll", "i";
     // (memory, address, at most so many) -> number of threads
-    ("w2n_memory_notify", "pli", "i"),
+    MemoryNotify: "w2n_memory_notify", "pli", "i";
     // (memory, address) -> the string's first byte; null for 0
-    ("w2n_c_string", "pl", "p"),
+    CString: "w2n_c_string", "pl", "p";
     // (host pointer, kind) -> the number that stands for it
-    ("w2n_handle", "pl", "l"),
+    Handle: "w2n_handle", "pl", "l";
     // (number, kind, whether it is its last use) -> the host pointer
-    ("w2n_handle_pointer", "lli", "p"),
+    HandlePointer: "w2n_handle_pointer", "lli", "p";
     // (pool, entry of a function) -> function pointer
-    ("w2n_callback", "pp", "p"),
+    Callback: "w2n_callback", "pp", "p";
     // (FormattedCall)
-    ("w2n_formatted_call", "p", ""),
+    FormattedCall: "w2n_formatted_call", "p", "";
     // (argc, argv, envp, program) -> exit status
-    ("w2n_main", "ippp", "i"),
+    Main: "w2n_main", "ippp", "i";
     // (program) -> 0, or why the library can't be used
-    ("w2n_library_init", "p", "i"),
+    LibraryInit: "w2n_library_init", "p", "i";
     // (program): as before, but ends the process or the attempt if the library can't be used
-    ("w2n_library_start", "p", ""),
+    LibraryStart: "w2n_library_start", "p", "";
     // (entry of the function that stands for the import): the end of a call of an import that nothing defines
-    ("w2n_undefined_import", "p", ""),
-];
+    UndefinedImport: "w2n_undefined_import", "p", "";
+    // (table, initial entries): gives the calling thread a table of its own
+    TableOfThread: "w2n_table_of_thread", "pp", "";
+}
 
 /// What translated code may call of the C library: some of [`BUILTINS`], and the functions to which Cranelift lowers operations that
 /// the processor lacks (`cranelift_codegen::ir::LibCall`).
 pub const C_FUNCTIONS: &str =
     "memmove memset memcpy memcmp ceil ceilf floor floorf trunc truncf nearbyint nearbyintf fma fmaf __tls_get_addr";
-
-/// Index into [`BUILTINS`].
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-#[repr(u32)]
-pub enum Builtin {
-    MemoryGrow = 0,
-    TableGrow = 1,
-    TableFill = 2,
-    Memmove = 3,
-    Memset = 4,
-    Memcpy = 5,
-    RaiseTrap = 6,
-    ExceptionNew = 7,
-    Throw = 8,
-    MemoryWait32 = 9,
-    MemoryWait64 = 10,
-    MemoryNotify = 11,
-    CString = 12,
-    Handle = 13,
-    HandlePointer = 14,
-    Callback = 15,
-    FormattedCall = 16,
-    Main = 17,
-    LibraryInit = 18,
-    LibraryStart = 19,
-    UndefinedImport = 20,
-}
-
-impl Builtin {
-    pub const ALL: [Builtin; BUILTINS.len()] = [
-        Builtin::MemoryGrow,
-        Builtin::TableGrow,
-        Builtin::TableFill,
-        Builtin::Memmove,
-        Builtin::Memset,
-        Builtin::Memcpy,
-        Builtin::RaiseTrap,
-        Builtin::ExceptionNew,
-        Builtin::Throw,
-        Builtin::MemoryWait32,
-        Builtin::MemoryWait64,
-        Builtin::MemoryNotify,
-        Builtin::CString,
-        Builtin::Handle,
-        Builtin::HandlePointer,
-        Builtin::Callback,
-        Builtin::FormattedCall,
-        Builtin::Main,
-        Builtin::LibraryInit,
-        Builtin::LibraryStart,
-        Builtin::UndefinedImport,
-    ];
-}

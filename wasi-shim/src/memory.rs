@@ -1,12 +1,14 @@
 //! Linear memories: reserved once as address space, committed by `mprotect`, never moved.
 //!
-//! Pages beyond the current size are reserved without access, so that an access beyond the end faults. Data images are
+//! Pages beyond the current size are reserved without access, so that an access beyond the end faults;
+//! so does one just before the start ([`LEADING_GUARD`]). Data images are
 //! not copied: their pages move from the executable's private mapping into the memory, and the kernel reads them from the
 //! file, one by one, when they are first touched.
 
-use crate::abi::{DataRun, HOST_PAGE, Image, Memory, Program};
+use crate::abi::{DataRun, HOST_PAGE, Image, LEADING_GUARD, Memory, Program};
 use crate::attempt::fail;
 use crate::program::{images_of, memories, slice};
+use crate::table;
 use crate::text::message;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
@@ -22,6 +24,7 @@ pub fn create_for(image: &Image, limit: Option<u64>) {
         // SAFETY: the images' memories are distinct variables, and no code runs yet that knows them.
         create(unsafe { &mut *memory }, limit);
     }
+    table::guard_all(image);
     // SAFETY: the image holds `n_runs` rows.
     for run in unsafe { slice(image.runs, image.n_runs) } {
         place(run);
@@ -58,14 +61,17 @@ fn reserve(memory: &mut Memory) -> bool {
     let mut size = memory.reserved;
     loop {
         // A memory of no bytes has an address, too.
-        let length = size.max(1).next_multiple_of(HOST_PAGE) as usize;
-        // SAFETY: maps new address space.
-        let base = unsafe { libc::mmap(std::ptr::null_mut(), length, libc::PROT_NONE, flags, -1, 0) };
-        if base != libc::MAP_FAILED {
-            memory.base = base.cast();
-            memory.maximum -= memory.reserved - size;
-            memory.reserved = size;
-            return true;
+        let length = size.max(1).checked_next_multiple_of(HOST_PAGE).and_then(|n| n.checked_add(LEADING_GUARD));
+        let Some(length) = length else { return false };
+        // SAFETY: maps new address space, which is longer than the guard.
+        unsafe {
+            let start = libc::mmap(std::ptr::null_mut(), length as usize, libc::PROT_NONE, flags, -1, 0);
+            if start != libc::MAP_FAILED {
+                memory.base = start.cast::<u8>().add(LEADING_GUARD as usize);
+                memory.maximum -= memory.reserved - size;
+                memory.reserved = size;
+                return true;
+            }
         }
         if size <= memory.least {
             return false;

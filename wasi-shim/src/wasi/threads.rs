@@ -7,6 +7,7 @@
 use crate::abi::{Program, Value};
 use crate::program;
 use crate::stack;
+use crate::table;
 use crate::wasi::calls::return_address;
 use crate::wasi::errno::Errno;
 use std::sync::atomic::{AtomicI32, Ordering};
@@ -58,4 +59,5 @@ fn run(program: &'static Program, number: i32, argument: i32) {
             entry(values.as_mut_ptr());
         }
     }
+    table::release_of_thread();
 }

@@ -17,6 +17,10 @@ pub struct Run {
 /// costs more.
 const SMALL_GAP: u64 = 16 * abi::HOST_PAGE;
 
+/// All gaps of an image that are filled take at most so many bytes: a module of many tiny segments far
+/// from each other does not become a file of gigabytes.
+const ALL_GAPS: u64 = 16 << 20;
+
 /// Lays the placed data segments over each other, in the module's order.
 pub fn runs(module: &Module, layout: &Layout) -> Vec<Run> {
     let mut segments = Vec::new();
@@ -64,9 +68,12 @@ fn extents(segments: &[(MemoryIndex, u64, &[u8])]) -> Vec<Run> {
         .collect();
     ranges.sort_unstable();
     let mut merged: Vec<(MemoryIndex, u64, u64)> = Vec::new();
+    let mut left = ALL_GAPS;
     for (memory, start, end) in ranges {
+        let gap = |last_end: u64| start.saturating_sub(last_end);
         match merged.last_mut() {
-            Some((last, _, last_end)) if *last == memory && start <= last_end.saturating_add(SMALL_GAP) => {
+            Some((last, _, last_end)) if *last == memory && gap(*last_end) <= SMALL_GAP.min(left) => {
+                left = left.saturating_sub(gap(*last_end));
                 *last_end = end.max(*last_end)
             }
             _ => merged.push((memory, start, end)),

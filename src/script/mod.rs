@@ -162,8 +162,9 @@ fn lexer(text: &str) -> Lexer<'_> {
     lexer
 }
 
-struct Reader<'t> {
-    text: &'t str,
+struct Reader {
+    /// Where each line ends.
+    line_ends: Vec<usize>,
     instances: Vec<InstanceSource>,
     steps: Vec<Step>,
     registry: HashMap<String, usize>,
@@ -176,15 +177,16 @@ struct Reader<'t> {
     last_definition: Option<Encoded>,
 }
 
-impl<'t> Reader<'t> {
-    fn new(text: &'t str) -> Result<Reader<'t>> {
+impl Reader {
+    fn new(text: &str) -> Result<Reader> {
         let spectest = InstanceSource { wasm: Ok(wat::parse_str(SPECTEST)?), registry: HashMap::new() };
         let steps = vec![Step { line: 0, kind: StepKind::Instantiate { instance: 0, trap: None } }];
         let registry = HashMap::from([("spectest".to_owned(), 0)]);
         let (named, definitions, threads) = (HashMap::new(), HashMap::new(), HashMap::new());
         let instances = vec![spectest];
+        let line_ends = text.match_indices('\n').map(|(end, _)| end).collect();
         Ok(Reader {
-            text,
+            line_ends,
             instances,
             steps,
             registry,
@@ -197,7 +199,8 @@ impl<'t> Reader<'t> {
     }
 
     fn line(&self, span: Span) -> u32 {
-        u32::try_from(span.linecol_in(self.text).0).unwrap_or(u32::MAX).saturating_add(1)
+        let n_before = self.line_ends.partition_point(|end| *end < span.offset());
+        u32::try_from(n_before).unwrap_or(u32::MAX).saturating_add(1)
     }
 
     fn directive(&mut self, directive: WastDirective) -> Result<()> {

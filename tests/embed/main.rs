@@ -11,6 +11,7 @@ mod place;
 mod rust;
 mod threads;
 mod traps;
+mod wrap;
 mod zlib;
 
 #[path = "../support/mod.rs"]

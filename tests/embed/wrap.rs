@@ -1,4 +1,5 @@
-//! A 64-bit memory in a library: sums of index and offset that wrap around reach neither the host nor the memory.
+//! A 64-bit memory in a library: sums of index and offset that wrap around reach neither the host
+//! nor the memory.
 
 use crate::place::Place;
 

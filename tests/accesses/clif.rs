@@ -1,0 +1,219 @@
+//! The checks of each access as CLIF, for every processor: what translation makes, and what
+//! Cranelift's optimizer leaves of it.
+
+use super::evaluate::{self, Borders, End, Event, Word};
+use super::form::{Form, Outcome, Place};
+use super::kind::{self, Kind};
+use super::sample::Sample;
+use anyhow::{Context as _, Result, bail, ensure};
+use cranelift_codegen::Context;
+use cranelift_codegen::control::ControlPlane;
+use cranelift_codegen::ir::Function;
+use std::collections::BTreeSet;
+use std::fmt::Write;
+use wasm2native::abi::{Builtin, CHECKED_GUARD, GUARDED_RESERVATION, HOST_PAGE};
+use wasm2native::analyze::{self, Roots};
+use wasm2native::codegen::cranelift::target::{self, Isa};
+use wasm2native::foreign::Foreign;
+use wasm2native::layout::{self, World};
+use wasm2native::options::{Cpu, Options};
+use wasm2native::resolve::{self, Sizes};
+use wasm2native::translate::variadic::CAbi;
+use wasm2native::translate::{self, Env, State};
+use wasm2native::wasm::{EntityIndex, parse, unsupported};
+
+/// A target for each processor, with the name of a model that has vectors.
+pub const PROCESSORS: [Processor; 4] = [
+    Processor { name: "x86-64", target: "x86_64-unknown-linux-gnu", cpu: None },
+    Processor { name: "aarch64", target: "aarch64-unknown-linux-gnu", cpu: None },
+    Processor { name: "riscv64", target: "riscv64gc-unknown-linux-gnu", cpu: Some("rv64gcv") },
+    Processor { name: "s390x", target: "s390x-unknown-linux-gnu", cpu: None },
+];
+
+#[derive(Copy, Clone, Debug)]
+pub struct Processor {
+    pub name: &'static str,
+    target: &'static str,
+    cpu: Option<&'static str>,
+}
+
+/// A function of the module, with the arguments that it is tried with.
+struct Access {
+    kind: Kind,
+    offset: u64,
+    indices: Vec<u64>,
+}
+
+impl Access {
+    fn name(&self) -> String {
+        format!("{} {:#x}", self.kind.name, self.offset)
+    }
+}
+
+/// Evaluates every access with every offset and index; how many times.
+///
+/// # Errors
+/// When one does other than the oracle says.
+pub fn check(form: &Form, processor: Processor, masks: bool, sample: Sample) -> Result<usize> {
+    let accesses = accesses(form, sample);
+    let function = |access: &Access| access.kind.function(&access.name(), form.index(), access.offset);
+    let fields: String = accesses.iter().map(function).collect();
+    let names: Vec<_> = accesses.iter().map(Access::name).collect();
+    let mut findings = Findings::default();
+    translate(form, processor, masks, &fields, &names, &mut |number, func, stage| {
+        let access = &accesses[number];
+        for &index in &access.indices {
+            let what = || format!("{} at {index:#x} ({stage})", access.name());
+            findings.note(check_one(form, access, func, index), what);
+        }
+    })?;
+    findings.result()
+}
+
+/// What came out of many checks.
+#[derive(Default)]
+pub struct Findings {
+    n: usize,
+    complaints: Vec<String>,
+}
+
+impl Findings {
+    pub fn note(&mut self, result: Result<()>, what: impl Fn() -> String) {
+        self.n += 1;
+        self.complaints.extend(result.err().map(|error| format!("{}: {error:#}", what())));
+    }
+
+    pub fn result(self) -> Result<usize> {
+        if self.complaints.is_empty() {
+            return Ok(self.n);
+        }
+        let mut text = format!("{} of {} are wrong:\n", self.complaints.len(), self.n);
+        self.complaints.iter().take(10).try_for_each(|complaint| writeln!(text, "    {complaint}"))?;
+        bail!(text)
+    }
+}
+
+/// Translates a module with the form's memory and more `fields`. Shows each of the exported
+/// functions by its number among `names`, twice: as translated, and as optimized.
+///
+/// # Errors
+/// When the module is refused.
+pub fn translate(
+    form: &Form,
+    processor: Processor,
+    masks: bool,
+    fields: &str,
+    names: &[String],
+    visit: &mut dyn FnMut(usize, &Function, &str),
+) -> Result<()> {
+    let options = Options {
+        target: Some(processor.target.to_owned()),
+        cpu: processor.cpu.map_or(Cpu::Default, |name| Cpu::Named(name.to_owned())),
+        spectre_masks: masks,
+        enable: vec!["custom-page-sizes".to_owned()],
+        ..Options::default()
+    };
+    let isa = Isa::new(&target::triple(&options)?, &options)?;
+    let features = unsupported::features(&options.enable)?;
+    let providers = form.providers();
+    let texts = providers.iter().map(|(_, text)| text.clone()).chain([format!("(module {}\n{fields})", form.fields())]);
+    let binaries = texts.map(|text| Ok(wat::parse_str(text)?)).collect::<Result<Vec<_>>>()?;
+    let modules = binaries.iter().map(|wasm| parse::parse(wasm, features)).collect::<Result<Vec<_>>>()?;
+    let modules: Vec<_> = modules.iter().collect();
+    let lookup = |importer: usize, name: &str| providers[..importer].iter().position(|(other, _)| *other == name);
+    let linkages = resolve::resolve(&modules, Sizes::Initial, lookup)?;
+    let (module, linkage) = (modules[providers.len()], &linkages[providers.len()]);
+    let function = |name: &str| match module.export(name) {
+        Some(EntityIndex::Function(func)) => Ok(func),
+        _ => bail!("there is no function `{name}`"),
+    };
+    let functions = names.iter().map(|name| function(name)).collect::<Result<Vec<_>>>()?;
+    let foreign = Foreign::default();
+    let roots = Roots { functions: functions.clone(), visible: Vec::new(), open: false, foreign: &foreign };
+    let facts = analyze::facts(module, &roots);
+    let layout = layout::plan(module, &facts, linkage, &foreign, World::Closed)?;
+    let env = Env {
+        module,
+        facts: &facts,
+        layout: &layout,
+        linkage,
+        foreign: &foreign,
+        c: CAbi::of(isa.usual.triple()),
+        undefined: &BTreeSet::new(),
+        target: isa.usual.frontend_config(),
+        spectre_masks: masks,
+        machine: isa.machine(),
+    };
+    let (mut state, mut context) = (State::default(), Context::new());
+    for (number, func) in functions.into_iter().enumerate() {
+        context.clear();
+        translate::translate_function(&env, func, &mut state, &mut context.func)?;
+        visit(number, &context.func, "translated");
+        context.optimize(&*isa.usual, &mut ControlPlane::default()).context("optimizing")?;
+        visit(number, &context.func, "optimized");
+    }
+    Ok(())
+}
+
+fn accesses(form: &Form, sample: Sample) -> Vec<Access> {
+    let mut accesses = Vec::new();
+    for kind in kind::all() {
+        for offset in form.offsets().into_iter().filter(|offset| sample.takes(&(form.name, &kind.name, *offset))) {
+            let indices = form.indices(offset, kind.size);
+            accesses.push(Access { kind: kind.clone(), offset, indices });
+        }
+    }
+    accesses
+}
+
+fn check_one(form: &Form, access: &Access, func: &Function, index: u64) -> Result<()> {
+    let Access { kind, offset, .. } = access;
+    let memories = memories(form);
+    let more = kind.more_arguments(0).len();
+    let arguments: Vec<_> = [Word::Known(index)].into_iter().chain((0..more).map(|_| Word::Data)).collect();
+    let (events, end) = evaluate::evaluate(func, &memories, &arguments)?;
+    let memory = memories.len() - 1;
+    if kind.is_call() {
+        return check_call(index, *offset, &events, &end);
+    }
+    let expected = match form.outcome(kind, index, *offset) {
+        Outcome::Reaches(at) => (vec![Event::Access { memory, at, size: kind.size }], End::Returned),
+        Outcome::Traps(cause) => (Vec::new(), End::Trapped(cause)),
+    };
+    ensure!((&events, &end) == (&expected.0, &expected.1), "{events:x?}, then {end:?}; expected: {expected:x?}");
+    Ok(())
+}
+
+/// The runtime checks addresses of wait and notify. It has to get the true one, or there is none.
+fn check_call(index: u64, offset: u64, events: &[Event], end: &End) -> Result<()> {
+    let is_right = match (index.checked_add(offset), events) {
+        (Some(address), [Event::Call { builtin, arguments }]) => {
+            matches!(builtin, Builtin::MemoryWait32 | Builtin::MemoryWait64 | Builtin::MemoryNotify)
+                && arguments.get(1) == Some(&Word::Known(address))
+                && *end == End::Returned
+        }
+        (None, []) => *end == End::Trapped(super::form::Cause::OutOfBounds),
+        _ => false,
+    };
+    ensure!(is_right, "{events:x?}, then {end:?}");
+    Ok(())
+}
+
+/// The module's memories; the last one is `$m`. Behind it is as little as there can be: it is as
+/// large as it may get.
+pub fn memories(form: &Form) -> Vec<Borders> {
+    const BASE: u64 = 0x5555_0000_0000;
+    let bytes = form.bytes();
+    let reserved = match (form.bytewise, form.wide) {
+        (true, _) => bytes.next_multiple_of(HOST_PAGE),
+        (false, false) => GUARDED_RESERVATION,
+        (false, true) => bytes + CHECKED_GUARD,
+    };
+    let tried = Borders { base: BASE, bytes, reserved };
+    match form.place {
+        Place::Second => {
+            vec![Borders { base: BASE << 1, bytes: 65536, reserved: GUARDED_RESERVATION }, tried]
+        }
+        _ => vec![tried],
+    }
+}

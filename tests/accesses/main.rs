@@ -1,0 +1,84 @@
+//! Every kind of access, with hostile offsets and indices, to every form of memory and table: it
+//! reaches what exact arithmetic says, or traps, and nothing else changes.
+//!
+//! A generator (`kind.rs`, `form.rs`) makes the modules, and an oracle in integers of 128 bits says
+//! what they have to do. The cases are tried in two ways:
+//!
+//! * Natively (`native.rs`): a module and its assertions make a test script of the specification,
+//!   which becomes a program. Where a script cannot say where a memory comes from, each case is a
+//!   run of a program (`supplied.rs`).
+//! * As CLIF (`clif.rs`), for each processor: an evaluator follows the instructions of each access
+//!   on a memory of which only the borders exist.
+//!
+//! `cargo test` tries everything at `-O2`, and a part at other levels and as CLIF. `W2N_FULL=1`
+//! tries everything. Each test prints how much that was.
+
+mod bulk;
+mod clif;
+mod clif_bulk;
+mod evaluate;
+mod form;
+mod kind;
+mod native;
+mod sample;
+mod script;
+mod segment;
+mod supplied;
+#[path = "../support/mod.rs"]
+mod support;
+mod table;
+
+use anyhow::Result;
+use form::{FORMS, Place};
+use libtest_mimic::{Arguments, Failed, Trial};
+use sample::Sample;
+use std::time::Instant;
+
+/// One case in so many is a run of a program; and where everything is asked for.
+const RUNS: (u64, u64) = (300, 20);
+
+fn main() {
+    let arguments = Arguments::from_args();
+    let mut trials = Vec::new();
+    for (level, flags, part) in native::LEVELS {
+        let sample = Sample::one_in(part, level);
+        for form in FORMS.iter().filter(|form| form.place != Place::Supplied) {
+            let accesses = move || native::check(&script::accesses(form, sample), flags);
+            trials.push(trial(format!("{}/accesses {level}", form.name), accesses));
+            let bulk = move || native::check(&bulk::operations(form, sample), flags);
+            trials.push(trial(format!("{}/bulk {level}", form.name), bulk));
+        }
+        trials.push(trial(format!("tables/operations {level}"), move || {
+            native::check(&table::operations(sample), flags)
+        }));
+        trials.push(trial(format!("segments/active {level}"), move || native::check(&segment::active(sample), flags)));
+        for form in FORMS.iter().filter(|form| matches!(form.place, Place::Supplied | Place::Imported)) {
+            let runs = if sample::is_full() { RUNS.1 } else { RUNS.0 };
+            let check = move || supplied::check(form, flags, Sample::OneIn(runs, level));
+            trials.push(trial(format!("{}/runs {level}", form.name), check));
+        }
+    }
+    for processor in clif::PROCESSORS {
+        for form in &FORMS {
+            for (name, masks) in [("clif", false), ("clif with masks", true)] {
+                let sample = Sample::one_in(if masks { 50 } else { 10 }, processor.name);
+                let check = move || clif::check(form, processor, masks, sample);
+                trials.push(trial(format!("{}/{name} {}", form.name, processor.name), check));
+                let bulk = move || clif_bulk::check(form, processor, masks);
+                trials.push(trial(format!("{}/bulk {name} {}", form.name, processor.name), bulk));
+            }
+        }
+    }
+    libtest_mimic::run(&arguments, trials).exit();
+}
+
+/// A test that says how many checks it has made.
+fn trial(name: String, check: impl FnOnce() -> Result<usize> + Send + 'static) -> Trial {
+    Trial::test(name.clone(), move || {
+        let start = Instant::now();
+        let n = check().map_err(|error| Failed::from(format!("{error:#}")))?;
+        assert!(n > 0, "nothing was tried");
+        println!("{name}: {n} checks in {:.2} s", start.elapsed().as_secs_f32());
+        Ok(())
+    })
+}

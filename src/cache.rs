@@ -3,18 +3,26 @@
 //! An entry is an executable file named after the module and a hash of everything that its code depends on: the module's bytes, the
 //! options, and this very compiler. An entry never changes once it is there: it is written beside and renamed, so that any number of
 //! processes can use the same folder. A lock per entry keeps two of them from doing the same work; correctness does not need it. Anything
-//! wrong with the folder costs speed only: the program is then built into a file that has no name any more when it runs.
+//! wrong with the folder costs speed only: the program then runs from memory.
+//!
+//! A file system can lose what it was given: a power cut, a full disk, a bad copy. So an entry ends with a [`seal`], which systems do
+//! not look at when they execute it. It is checked each time, and the file that was checked is the one that runs: it stays open, and is
+//! executed by its descriptor. What is damaged is built again. (The check is against damage. Who can write to the folder could seal
+//! anything; that is its owner alone.)
 
 use crate::driver;
 use crate::link::native::Natives;
-use crate::options::{Cpu, Emit, Options, Output};
+use crate::options::{Cpu, Options};
+use crate::output::{Access, Place, Sync};
 use crate::progress::Observer;
 use crate::scratch::Scratch;
 use crate::wasm::input::Input;
 use anyhow::{Context, Result, bail};
-use std::fs::{self, File};
+use rustix::fs::{MemfdFlags, Mode, OFlags};
+use std::fs::{self, File, OpenOptions};
+use std::io::{self, Read, Write};
 use std::os::fd::AsRawFd;
-use std::os::unix::fs::{DirBuilderExt, MetadataExt};
+use std::os::unix::fs::{DirBuilderExt, FileExt, MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
@@ -33,7 +41,9 @@ pub struct Cache {
 /// An executable file.
 pub struct Program {
     pub origin: Origin,
-    file: ProgramFile,
+    file: File,
+    /// Where it is, if it has a name.
+    name: Option<PathBuf>,
 }
 
 /// Where a [`Program`] comes from.
@@ -44,19 +54,19 @@ pub enum Origin {
     Temporary(String),
 }
 
-enum ProgramFile {
-    Named(PathBuf),
-    /// Already deleted; it exists for as long as it is open.
-    Nameless(File),
-}
-
 impl Program {
-    /// What to execute, by this process.
+    /// What to execute, by this process: the file that is open, whatever happens to its name.
     pub fn path(&self) -> PathBuf {
-        match &self.file {
-            ProgramFile::Named(path) => path.clone(),
-            ProgramFile::Nameless(file) => format!("/proc/self/fd/{}", file.as_raw_fd()).into(),
+        let open = PathBuf::from(format!("/proc/self/fd/{}", self.file.as_raw_fd()));
+        match &self.name {
+            Some(name) if open.symlink_metadata().is_err() => name.clone(),
+            _ => open,
         }
+    }
+
+    /// What to call it in messages.
+    pub fn describe(&self) -> String {
+        self.name.as_ref().map_or("the program".to_owned(), |name| name.display().to_string())
     }
 }
 
@@ -96,29 +106,35 @@ impl Cache {
 
     /// The program that `input` is with `options`, built if it is not there.
     pub fn program(&self, input: &Input, options: &Options, observer: &dyn Observer) -> Result<Program> {
+        let build = || driver::program(input, options, None, observer);
         let entry = match &self.folder {
             Ok(folder) => folder.join(entry_name(input, options)?),
-            Err(reason) => return temporary(reason.clone(), input, options, observer),
+            Err(reason) => return temporary(reason.clone(), &build()?),
         };
-        let named = |origin| Ok(Program { origin, file: ProgramFile::Named(entry.clone()) });
-        if use_entry(&entry) {
-            return named(Origin::Found);
+        let in_cache = |origin, file| Program { origin, file, name: Some(entry.clone()) };
+        if let Some(file) = open_entry(&entry) {
+            return Ok(in_cache(Origin::Found, file));
         }
         let lock_path = entry.with_added_extension("lock");
         let lock = match File::create(&lock_path) {
             Ok(lock) => lock,
-            Err(error) => return temporary(format!("{}: {error}", entry.display()), input, options, observer),
+            Err(error) => return temporary(format!("{}: {error}", entry.display()), &build()?),
         };
         // Not every file system has locks. Without, the work is done twice, and the second result replaces the first, its equal.
         let _ = lock.lock();
-        if use_entry(&entry) {
-            return named(Origin::Found);
+        if let Some(file) = open_entry(&entry) {
+            return Ok(in_cache(Origin::Found, file));
         }
-        let built = driver::build(input, options, &program_at(&entry), observer);
+        let built = build().map(|program| (store(&entry, &program), program));
         let _ = fs::remove_file(lock_path);
-        built?;
-        self.remove_oldest();
-        named(Origin::Built)
+        let (stored, program) = built?;
+        match stored {
+            Ok(file) => {
+                self.remove_oldest();
+                Ok(in_cache(Origin::Built, file))
+            }
+            Err(error) => temporary(format!("{error:#}"), &program),
+        }
     }
 
     /// Removes entries that were not used for the longest time until the rest is within the limit. Best effort.
@@ -147,23 +163,69 @@ impl Cache {
     }
 }
 
-/// Whether the entry is there; then it counts as used now. A crash of the machine can leave an empty file.
-fn use_entry(entry: &Path) -> bool {
-    let Ok(file) = File::open(entry) else { return false };
+/// What identifies a sealed file.
+const MAGIC: &[u8; 8] = b"\0w2nseal";
+
+/// [`MAGIC`], the program's length as a little-endian number, and the hash.
+const SEAL_LENGTH: usize = MAGIC.len() + size_of::<u64>() + blake3::OUT_LEN;
+
+/// The last bytes of an entry: they say that the bytes before them are all of this program.
+fn seal(length: u64, hash: &blake3::Hash) -> [u8; SEAL_LENGTH] {
+    let parts = [&MAGIC[..], &length.to_le_bytes(), hash.as_bytes()].concat();
+    parts.try_into().expect("the lengths are constant")
+}
+
+/// The hash of a program: of its entry's name as well, so that a good entry under a wrong name is damage too.
+fn hash(entry: &Path, program: impl Read) -> io::Result<blake3::Hash> {
+    let name = entry.file_name().unwrap_or_default().as_encoded_bytes();
+    let mut hash = blake3::Hasher::new();
+    hash.update(&(name.len() as u64).to_le_bytes()).update(name).update_reader(program)?;
+    Ok(hash.finalize())
+}
+
+/// The entry, if it is there and nothing is wrong with it. Then it counts as used now.
+fn open_entry(entry: &Path) -> Option<File> {
+    // Whatever is there: opening it does not wait.
+    let flags = OFlags::RDONLY | OFlags::CLOEXEC | OFlags::NOFOLLOW | OFlags::NONBLOCK;
+    let file = File::from(rustix::fs::open(entry, flags, Mode::empty()).ok()?);
+    let metadata = file.metadata().ok()?;
+    let is_executable = metadata.is_file() && metadata.mode() & 0o100 != 0;
+    let length = metadata.len().checked_sub(SEAL_LENGTH as u64).filter(|_| is_executable)?;
+    let mut found = [0; SEAL_LENGTH];
+    file.read_exact_at(&mut found, length).ok()?;
+    if found[..MAGIC.len()] != *MAGIC || found != seal(length, &hash(entry, (&file).take(length)).ok()?) {
+        return None;
+    }
     let _ = file.set_modified(SystemTime::now());
-    file.metadata().is_ok_and(|metadata| metadata.len() > 0)
+    Some(file)
 }
 
-fn program_at(file: &Path) -> [Output; 1] {
-    [Output { emit: Emit::Exe, file: file.to_owned() }]
+/// Makes an entry, and reads it as everyone will.
+fn store(entry: &Path, program: &[u8]) -> Result<File> {
+    let seal = seal(program.len() as u64, &hash(entry, program)?);
+    // A crash can damage it; that is found out.
+    let place = Place::replacing(entry, Access::Program)?.with_sync(Sync::Never);
+    place.write(&[program, &seal].concat())?;
+    open_entry(entry).with_context(|| format!("{}: what was written is not there", entry.display()))
 }
 
-fn temporary(reason: String, input: &Input, options: &Options, observer: &dyn Observer) -> Result<Program> {
+/// A program that has no name, and exists while it is open: in memory, or where the system does not allow that, in a file.
+fn temporary(reason: String, program: &[u8]) -> Result<Program> {
+    let file = in_memory(program).or_else(|_| in_file(program)).context("can't keep the program while it runs")?;
+    Ok(Program { origin: Origin::Temporary(reason), file, name: None })
+}
+
+fn in_memory(program: &[u8]) -> io::Result<File> {
+    let mut file = File::from(rustix::fs::memfd_create("wasm2native", MemfdFlags::CLOEXEC)?);
+    file.write_all(program)?;
+    Ok(file)
+}
+
+fn in_file(program: &[u8]) -> Result<File> {
     let dir = Scratch::new()?;
     let path = dir.path().join("program");
-    driver::build(input, options, &program_at(&path), observer)?;
-    let file = File::open(&path).with_context(|| format!("can't read {}", path.display()))?;
-    Ok(Program { origin: Origin::Temporary(reason), file: ProgramFile::Nameless(file) })
+    OpenOptions::new().write(true).create_new(true).mode(0o700).open(&path)?.write_all(program)?;
+    Ok(File::open(&path)?)
 }
 
 /// The module's name, for those who look at the list of processes, and the hash that decides.

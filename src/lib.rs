@@ -15,11 +15,15 @@ pub mod options;
 
 pub mod progress;
 
+pub mod stdio;
+
 pub mod output;
 
 pub mod embed;
 
 pub mod scratch;
+
+pub mod start;
 
 pub mod script;
 

@@ -3,12 +3,12 @@
 //! They are removed when they are no longer used, and also when the process is asked to end by a signal. Only a signal that can't be
 //! seen, SIGKILL, leaves them.
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, bail};
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 use signal_hook::iterator::Signals;
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
-use std::sync::{Mutex, Once};
+use std::sync::{Mutex, OnceLock};
 use tempfile::TempDir;
 
 /// What to remove.
@@ -21,10 +21,12 @@ impl Scratch {
     /// Makes the folder. From the first one on, signals that end the process are taken by a thread.
     ///
     /// # Errors
-    /// When the temporary directory can't be written.
+    /// When the temporary directory can't be written, or no thread started.
     pub fn new() -> Result<Scratch> {
-        static WATCH: Once = Once::new();
-        WATCH.call_once(watch);
+        static WATCH: OnceLock<bool> = OnceLock::new();
+        if !WATCH.get_or_init(watch) {
+            bail!("can't start a thread that waits for signals");
+        }
         // The lock is held, so that a signal comes before the folder or after it is known.
         let mut folders = FOLDERS.lock().expect("nobody panics with the lock");
         let folder = tempfile::tempdir().context("can't make a temporary directory")?;
@@ -46,11 +48,19 @@ impl Drop for Scratch {
     }
 }
 
-fn watch() {
+/// Removes all folders, for a process that ends right now: it waits for nothing.
+pub fn remove_all() {
+    if let Ok(folders) = FOLDERS.try_lock() {
+        folders.iter().for_each(|folder| drop(std::fs::remove_dir_all(folder)));
+    }
+}
+
+/// Whether somebody watches.
+fn watch() -> bool {
     let ignored = ignored_signals();
     let is_taken = |signal: &i32| ignored & 1 << (signal - 1) == 0;
-    let Ok(mut signals) = Signals::new([SIGHUP, SIGINT, SIGTERM].into_iter().filter(is_taken)) else { return };
-    std::thread::spawn(move || {
+    let Ok(mut signals) = Signals::new([SIGHUP, SIGINT, SIGTERM].into_iter().filter(is_taken)) else { return true };
+    let watcher = move || {
         for signal in signals.forever() {
             // Nobody gets the lock back: no folder is made from here on.
             let folders = FOLDERS.lock().expect("nobody panics with the lock");
@@ -58,7 +68,8 @@ fn watch() {
             // Ends the process. If not, the next signal may.
             let _ = signal_hook::low_level::emulate_default_handler(signal);
         }
-    });
+    };
+    std::thread::Builder::new().name("signals".to_owned()).spawn(watcher).is_ok()
 }
 
 /// Removes a folder into which others may still be writing: then it is not empty at the end, and has to be emptied again.

@@ -66,9 +66,22 @@ fn unsafe_stands_in_the_runtime_only() {
     assert_none(&complaints);
 }
 
+/// A macro of Rust's panics when it can't write, and what `io::stdout` buffers can be lost in silence.
+#[test]
+fn one_module_prints() {
+    let files = rust_files("src").into_iter().filter(|path| !path.ends_with("src/stdio.rs"));
+    let complaints: Vec<_> = files
+        .flat_map(|path| {
+            let lines = printing_lines(&read(&path));
+            lines.into_iter().map(move |line| format!("{}:{line}: prints, and not by `stdio`", path.display()))
+        })
+        .collect();
+    assert_none(&complaints);
+}
+
 #[test]
 fn files_say_what_they_are_and_are_short() {
-    let folders = ["src", "wasi-shim/src", "tests", "benches"];
+    let folders = ["src", "wasi-shim/guard/src", "wasi-shim/src", "tests", "benches"];
     let files = folders.into_iter().flat_map(rust_files).chain([project().join("build.rs")]);
     let complaints: Vec<_> = files
         .flat_map(|path| file_faults(&read(&path)).into_iter().map(move |it| format!("{}: {it}", path.display())))
@@ -122,6 +135,13 @@ fn rules_complain() {
     assert_eq!(unsafe_lines("fn f() {\n    unsafe { g() }\n}\n"), [2]);
     assert_eq!(unsafe_lines("unsafe fn f() {}\nunsafe impl Send for X {}\n"), [1, 2]);
     assert_eq!(unsafe_lines("// unsafe is not here\nlet unsafely = 1;\n#![forbid(unsafe_op_in_unsafe_fn)]\n"), [0; 0]);
+
+    assert_eq!(printing_lines("println!(\"x\");\nlet print = 1;\neprint!(\"y\")\n"), [1, 3]);
+    assert_eq!(
+        printing_lines("io::stdout().write_all(b)?;\nlet it = std::io::stderr().lock();\ndbg!(x);\n"),
+        [1, 2, 3]
+    );
+    assert_eq!(printing_lines("// println!(\nif io::stdout().is_terminal() { stdio::print(\"println\") }\n"), [0; 0]);
 
     assert_eq!(file_faults("//! Head.\nfn f() {}\n").len(), 0);
     assert_eq!(file_faults("fn f() {}\n").len(), 1);
@@ -238,6 +258,19 @@ fn silenced_lines(text: &str) -> Vec<usize> {
         in_denial &= !line.contains(")]");
     }
     lines
+}
+
+/// Numbers of the lines that write to standard output or standard error.
+fn printing_lines(text: &str) -> Vec<usize> {
+    let macros = ["print!(", "println!(", "dbg!("];
+    let handles = ["stdout()", "stderr()"];
+    let prints = |line: &str| {
+        macros.iter().any(|it| line.contains(it))
+            || handles
+                .iter()
+                .any(|it| [".write", ".lock", ".flush"].iter().any(|does| line.contains(&format!("{it}{does}"))))
+    };
+    code_of(text).lines().enumerate().filter(|(_, line)| prints(line)).map(|(number, _)| number + 1).collect()
 }
 
 fn file_faults(text: &str) -> Vec<String> {

@@ -1,6 +1,6 @@
 //! The stages of a library and what it looks like on the way, up to the last one that an output needs.
 
-use super::{MAIN, Source, Target, Unit, declared, jobs, outside, validate_bodies};
+use super::{MAIN, Source, Target, Unit, declared, default_file, jobs, outside, validate_bodies};
 use crate::abi::EntryKind;
 use crate::codegen::cranelift::{sweep, target};
 use crate::embed;
@@ -15,11 +15,10 @@ use crate::output;
 use crate::progress::{Observer, stage};
 use crate::resolve::Linkage;
 use crate::translate::Architecture;
-use crate::wasm::input::Input;
+use crate::wasm::input::{Input, STDIN};
 use crate::wasm::{EntityIndex, unsupported};
 use anyhow::{Context, Result, bail};
 use std::collections::HashMap;
-use std::io::Write;
 use std::path::Path;
 
 /// What was made, by its form.
@@ -48,7 +47,7 @@ pub fn build(input: &Input, options: &Options, outputs: &[&Output], observer: &d
         results.insert(Emit::Wat, text.into_bytes());
     }
     if outputs.iter().all(|output| output.emit == Emit::Wat) {
-        return write(outputs, &results);
+        return write(input, outputs, &results, observer);
     }
     if layout::starts_threads(module) && wants(&[Emit::Staticlib, Emit::Sharedlib]) {
         bail!("{}: the module starts threads (`wasi.thread-spawn`), which only programs can", input.name);
@@ -90,15 +89,16 @@ pub fn build(input: &Input, options: &Options, outputs: &[&Output], observer: &d
             let object = || object::write(&env, 0, &code, &role);
             let object = stage(observer, "object", 0, object).with_context(|| input.name.clone())?;
             let imports = imports.into_iter().map(|import| import.symbol).collect();
-            let linking = Linking { outputs, object, interface: &interface, imports, options };
+            let linking = Linking { outputs, object, interface: &interface, input: &input.name, imports, options };
             linking.run(&mut results, observer).with_context(|| input.name.clone())?;
         }
     }
-    write(outputs, &results)
+    write(input, outputs, &results, observer)
 }
 
-fn write(outputs: &[&Output], results: &Results) -> Result<()> {
-    outputs.iter().try_for_each(|Output { emit, file }| put(file, *emit, &results[emit]))
+fn write(input: &Input, outputs: &[&Output], results: &Results, observer: &dyn Observer) -> Result<()> {
+    let put_all = || outputs.iter().try_for_each(|Output { emit, file }| put(file, *emit, &results[emit]));
+    stage(observer, "write", 0, put_all).with_context(|| input.name.clone())
 }
 
 /// From the object to the files that hold it.
@@ -106,6 +106,8 @@ struct Linking<'a> {
     outputs: &'a [&'a Output],
     object: Vec<u8>,
     interface: &'a [Item<'a>],
+    /// The module's name.
+    input: &'a str,
     /// Symbols of the module's imports.
     imports: Vec<String>,
     options: &'a Options,
@@ -113,7 +115,7 @@ struct Linking<'a> {
 
 impl Linking<'_> {
     fn run(self, results: &mut Results, observer: &dyn Observer) -> Result<()> {
-        let Linking { outputs, object, interface, imports, options } = self;
+        let Linking { outputs, object, interface, input, imports, options } = self;
         let find = |emit| outputs.iter().find(|output| output.emit == emit);
         if find(Emit::Staticlib).is_some() {
             let archive = stage(observer, "link", 0, || library::archive(&object))?;
@@ -122,7 +124,7 @@ impl Linking<'_> {
         if let Some(output) = find(Emit::Sharedlib) {
             let library = SharedLibrary {
                 object: object.clone(),
-                soname: soname(&output.file)?,
+                soname: &soname(&output.file, input)?,
                 exports: interface.iter().map(|item| item.symbol.as_str()).collect(),
                 imports: imports.iter().map(String::as_str).collect(),
                 strip: options.strip,
@@ -136,16 +138,17 @@ impl Linking<'_> {
     }
 }
 
-/// As users of `-shared` choose it: the file's own name.
-fn soname(file: &Path) -> Result<&str> {
+/// As users of `-shared` choose it: the file's own name, or the one that it would have.
+fn soname(file: &Path, input: &str) -> Result<String> {
+    let default = default_file(input, "so");
+    let file = if output::is_stream(file) { &default } else { file };
     let name = file.file_name().and_then(|name| name.to_str());
-    name.with_context(|| format!("{}: the name of a shared library has to be UTF-8", file.display()))
+    let name = name.with_context(|| format!("{}: the name of a shared library has to be UTF-8", file.display()))?;
+    Ok(name.to_owned())
 }
 
-/// Writes an output. `-` is standard output.
 fn put(file: &Path, emit: Emit, bytes: &[u8]) -> Result<()> {
     match emit {
-        _ if file == Path::new("-") => std::io::stdout().write_all(bytes).context("can't write to standard output"),
         Emit::Sharedlib => output::write_program(file, bytes),
         _ => output::write(file, bytes),
     }
@@ -187,5 +190,5 @@ fn plan(unit: &Unit, options: &Options, prefix: &str) -> Result<ProgramPlan> {
 /// `PREFIX` of exported symbols where the user gave none: the input's name without folder and extension.
 pub fn default_prefix(name: &str) -> String {
     let stem = Path::new(name).file_stem().and_then(|stem| stem.to_str());
-    imports::identifier(stem.filter(|_| name != "<stdin>").unwrap_or("wasm"))
+    imports::identifier(stem.filter(|_| name != STDIN).unwrap_or("wasm"))
 }

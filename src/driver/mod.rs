@@ -20,19 +20,19 @@ use crate::layout::{self, Layout, World};
 use crate::link::{self, LinkRequest};
 use crate::object::{self, ProgramPlan, Role};
 use crate::options::{Emit, Options, Output};
-use crate::output;
+use crate::output::{self, Access, Place};
 use crate::progress::{Observer, stage};
 use crate::resolve::{self, Instance, Linkage, Sizes};
 use crate::translate::Env;
 use crate::translate::variadic::CAbi;
-use crate::wasm::input::Input;
+use crate::wasm::input::{Input, STDIN};
 use crate::wasm::{FuncIndex, Module, parse, unsupported};
 use anyhow::{Context, Result, bail};
 use foreign::Declarations;
 use outside::Outside;
 use std::borrow::Cow;
 use std::collections::BTreeSet;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use wasmparser::WasmFeatures;
 
 /// Name of the main module among the instances: no module can import from it.
@@ -52,12 +52,23 @@ pub fn build(input: &Input, options: &Options, outputs: &[Output], observer: &dy
         library::build(input, options, &others, observer)?;
     }
     for Output { file, .. } in programs {
-        match input.is_script() {
-            true => script::build(input, options, file, observer)?,
-            false => build_program(input, options, file, observer)?,
-        }
+        let place = Place::new(file, Access::Program).with_context(|| input.name.clone())?;
+        let kept = options.keep.then(|| kept_object(file, &input.name));
+        let program = program(input, options, kept.as_deref(), observer)?;
+        stage(observer, "write", 0, || place.write(&program)).with_context(|| input.name.clone())?;
     }
     Ok(())
+}
+
+/// The bytes of a program. The object of its main module is written to `kept`.
+///
+/// # Errors
+/// As [`build`].
+pub fn program(input: &Input, options: &Options, kept: Option<&Path>, observer: &dyn Observer) -> Result<Vec<u8>> {
+    match input.is_script() {
+        true => script::program(input, options, observer),
+        false => link_modules(input, options, kept, observer),
+    }
 }
 
 /// Whether there is such a target and processor.
@@ -86,7 +97,7 @@ fn check_emit(target: &Target, emit: Emit) -> Result<()> {
 }
 
 /// The stages of a program, which may consist of several modules.
-fn build_program(input: &Input, options: &Options, file: &Path, observer: &dyn Observer) -> Result<()> {
+fn link_modules(input: &Input, options: &Options, kept: Option<&Path>, observer: &dyn Observer) -> Result<Vec<u8>> {
     let target = Target::new(options)?;
     let features = unsupported::features(&options.enable)?;
     let others = read_modules(options)?;
@@ -124,20 +135,36 @@ fn build_program(input: &Input, options: &Options, file: &Path, observer: &dyn O
         let object = || object::write(&unit.env(&target), index, &code, &role);
         objects.push(stage(observer, "object", 0, object).with_context(|| source.file.to_owned())?);
     }
-    if options.keep {
-        // Beside the program, and never in its place.
-        let mut object = file.as_os_str().to_owned();
-        object.push(".o");
-        output::write(Path::new(&object), objects.last().expect("the main module is one of them"))?;
+    if let Some(kept) = kept {
+        output::write(kept, objects.last().expect("the main module is one of them"))?;
     }
     let Outside { natives, uses_c } = outside;
-    let request = LinkRequest { objects, natives, uses_c, output: file, strip: options.strip, options: &options.link };
-    let report = stage(observer, "link", 0, || link::link(request)).with_context(|| input.name.clone())?;
+    let request = LinkRequest { objects, natives, uses_c, strip: options.strip, options: &options.link };
+    let (program, report) = stage(observer, "link", 0, || link::link(request)).with_context(|| input.name.clone())?;
     report.warnings.iter().for_each(|warning| observer.warning(warning));
     if options.keep {
         observer.linked(&report.command);
     }
-    Ok(())
+    Ok(program)
+}
+
+/// Where `--keep` puts the object: beside the program, and never in its place. Nothing lies beside a
+/// device or a pipe; then it is where `-c` would put it.
+pub fn kept_object(program: &Path, input: &str) -> PathBuf {
+    match output::is_stream(program) {
+        true => default_file(input, "o"),
+        false => {
+            let mut object = program.as_os_str().to_owned();
+            object.push(".o");
+            object.into()
+        }
+    }
+}
+
+/// What an output is called in the current directory if it has no name of its own.
+fn default_file(input: &str, extension: &str) -> PathBuf {
+    let stem = Path::new(input).file_stem().filter(|_| input != STDIN).unwrap_or("a".as_ref());
+    Path::new(stem).with_added_extension(extension)
 }
 
 /// The declared imports of a module that stands alone.

@@ -22,13 +22,13 @@ use crate::wasm::{EntityIndex, FuncIndex, Module, parse, unsupported};
 use anyhow::{Context, Result, anyhow, bail};
 use cranelift_entity::EntitySet;
 use std::collections::HashMap;
-use std::path::Path;
 use wasmparser::{ValType, WasmFeatures};
 
 /// The last module of the program, which holds its description: an empty one.
 const EMPTY_MODULE: &[u8] = b"\0asm\x01\0\0\0";
 
-pub fn build(input: &Input, options: &Options, file: &Path, observer: &dyn Observer) -> Result<()> {
+/// The bytes of the program.
+pub fn program(input: &Input, options: &Options, observer: &dyn Observer) -> Result<Vec<u8>> {
     if options.link != LinkOptions::default() {
         bail!("{}: a test script is linked with nothing but the modules in it", input.name);
     }
@@ -57,12 +57,11 @@ pub fn build(input: &Input, options: &Options, file: &Path, observer: &dyn Obser
         objects,
         natives: Natives::default(),
         uses_c: false,
-        output: file,
         strip: options.strip,
         options: &options.link,
     };
-    stage(observer, "link", 0, || link::link(request)).with_context(|| input.name.clone())?;
-    Ok(())
+    let (program, _) = stage(observer, "link", 0, || link::link(request)).with_context(|| input.name.clone())?;
+    Ok(program)
 }
 
 fn parse_all(script: &Script, features: WasmFeatures) -> Vec<Result<Module<'_>>> {

@@ -1,7 +1,7 @@
 //! Objects → executable.
 //!
-//! Comes in: relocatable objects, one of which defines C's `main`, and what the user links with. Goes out: an executable, put into its
-//! place when it is finished. By default the linker is `libwild`, in process, with the runtime and the C library that this program
+//! Comes in: relocatable objects, one of which defines C's `main`, and what the user links with. Goes out: the bytes of an executable.
+//! By default the linker is `libwild`, in process, with the runtime and the C library that this program
 //! carries: a static position-independent executable whose bytes depend on the inputs alone, not on the folder or the number of threads.
 //! Where the user's inputs ask for it, a C compiler of the machine links instead ([`native`] decides, [`external`] does it).
 // Numbers that a module chooses are checked; see `tests/tidy.rs`.
@@ -24,7 +24,6 @@ pub mod suggest;
 mod symbols;
 
 use crate::options::LinkOptions;
-use crate::output::{Access, Place};
 use anyhow::{Result, anyhow, bail};
 use libwild::{Args, Linker};
 use native::{Kind, Native, Natives};
@@ -39,7 +38,6 @@ pub struct LinkRequest<'a> {
     pub natives: Natives,
     /// The program calls C that it does not bring along.
     pub uses_c: bool,
-    pub output: &'a Path,
     /// Leave out the symbol table.
     pub strip: bool,
     pub options: &'a LinkOptions,
@@ -63,19 +61,15 @@ pub struct Report {
     pub command: Vec<String>,
 }
 
-/// Links. Runs in rayon's current thread pool.
+/// Links. Runs in rayon's current thread pool. The first value is the program.
 ///
 /// # Errors
-/// No runtime for this machine, an undefined symbol, or an output that can't be written.
-pub fn link(request: LinkRequest) -> Result<Report> {
-    let mut place = Place::new(request.output, Access::Program)?;
-    let (program, report) = match request.natives.compiler.clone() {
-        Some(compiler) => external::link(&compiler, request)?,
-        None => link_in_process(request)?,
-    };
-    place.write(&program)?;
-    place.commit()?;
-    Ok(report)
+/// No runtime for this machine, or an undefined symbol.
+pub fn link(request: LinkRequest) -> Result<(Vec<u8>, Report)> {
+    match request.natives.compiler.clone() {
+        Some(compiler) => external::link(&compiler, request),
+        None => link_in_process(request),
+    }
 }
 
 fn link_in_process(request: LinkRequest) -> Result<(Vec<u8>, Report)> {

@@ -8,6 +8,9 @@ use std::fs::File;
 use std::io::Read;
 use std::path::Path;
 
+/// What messages call standard input.
+pub const STDIN: &str = "<stdin>";
+
 /// A file's contents with the name that messages use for it.
 pub struct Input {
     pub name: String,
@@ -19,7 +22,7 @@ impl Input {
     pub fn read(path: &Path) -> Result<Input> {
         if path == Path::new("-") {
             let bytes = read_all(std::io::stdin().lock(), 0).context("can't read standard input")?;
-            return Ok(Input { name: "<stdin>".to_owned(), bytes });
+            return Ok(Input { name: STDIN.to_owned(), bytes });
         }
         let name = path.display().to_string();
         let read = || {

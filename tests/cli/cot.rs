@@ -10,7 +10,7 @@ const GREETING: &str = "fn main() i64 {\n    println(\"hi\")\n    return 3\n}\n"
 const FAULTY: &str = "fn main() i64 { return missing }\n";
 
 impl Place {
-    fn cot_command(&self, args: &[&str]) -> Command {
+    pub fn cot_command(&self, args: &[&str]) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_cot"));
         command.args(args).current_dir(self.path(".")).env_clear().env("PATH", "/usr/bin:/bin").stdin(Stdio::null());
         command

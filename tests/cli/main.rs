@@ -5,14 +5,19 @@
 mod build;
 mod cache;
 mod cot;
+mod durable;
+mod ends;
 mod foreign;
 mod grants;
 mod inspect;
 mod link;
 mod link_errors;
+mod memory;
 mod print;
 mod run;
 mod script;
+mod special;
+mod streams;
 mod usage;
 
 use std::collections::BTreeSet;
@@ -100,6 +105,23 @@ impl Place {
     pub fn object(&self, name: &str) {
         self.write("object.wat", r#"(module (func (export "f") (param i32) (result i32) (local.get 0)))"#);
         self.wasm2native(&["-c", "object.wat", "--prefix", name, "-o", &format!("{name}.o")]).succeeds();
+    }
+}
+
+impl Place {
+    /// A device of the folder's own, as `/dev/null` or `/dev/full`. A link to the machine's has to do where the user can't make one,
+    /// and so can't harm that either.
+    pub fn device(&self, name: &str) {
+        let (device, minor) = if name.contains("null") { ("/dev/null", "3") } else { ("/dev/full", "7") };
+        let path = self.path(name);
+        let made = Command::new("mknod").args(["-m", "666"]).arg(&path).args(["c", "1", minor]).output();
+        let opens = || std::fs::OpenOptions::new().write(true).open(&path).is_ok();
+        if made.is_ok_and(|out| out.status.success()) && opens() {
+            return;
+        }
+        assert!(!rustix::process::getuid().is_root(), "root could harm {device}");
+        let _ = std::fs::remove_file(&path);
+        std::os::unix::fs::symlink(device, path).expect("links can be made");
     }
 }
 

@@ -103,3 +103,153 @@ fn the_cache_is_where_the_system_has_caches() {
     run("HOME", "home");
     assert_eq!(place.list("home/.cache/wasm2native").len(), 1);
 }
+
+/// Whatever becomes of an entry: what runs is the module, and never the damage.
+#[test]
+fn damaged_entries_are_built_again() {
+    let place = Place::with(&[("a.wat", ANSWER), ("other.wat", FIB)]);
+    let run = || place.wasm2native(&["run", "-v", "a.wat"]);
+    run().fails(42, &["built into the cache"]);
+    let entry = place.path("cache").join(place.list("cache").pop_first().expect("it was made"));
+    place.wasm2native(&["run", "--invoke", "fib", "other.wat", "3"]).succeeds();
+    let is_other = |name: &String| name.starts_with("other-");
+    let other = place.path("cache").join(place.list("cache").into_iter().find(is_other).expect("it was made"));
+    let good = std::fs::read(&entry).expect("it is there");
+    let length = good.len();
+    let program = good[..length - 48].to_vec();
+    let mut damages: Vec<Vec<u8>> = vec![
+        Vec::new(),
+        b"#!/bin/sh\nexit 7\n".into(),
+        b"exit 9\n".into(),
+        vec![0; length],
+        [&good[..], b"more"].concat(),
+        [&good[..], &good].concat(),
+        [&program[..length / 2], &good[length - 48..]].concat(),
+        std::fs::read(&other).expect("it is there"),
+    ];
+    damages.extend([1, 63, 4096, length / 2, length - 49, length - 48, length - 1].map(|end| good[..end].to_vec()));
+    damages.extend([0, 4, 24, 4096, length / 2, length - 49, length - 48, length - 33, length - 1].map(|at| {
+        let mut bytes = good.clone();
+        bytes[at] ^= 0x10;
+        bytes
+    }));
+    for (number, damage) in damages.iter().enumerate() {
+        std::fs::write(&entry, damage).expect("it can be damaged");
+        run().fails(42, &["built into the cache"]);
+        assert!(std::fs::read(&entry).expect("it is there") == good, "damage {number}");
+        run().fails(42, &["from the cache"]);
+    }
+    std::fs::set_permissions(&entry, PermissionsExt::from_mode(0o600)).expect("it is ours");
+    run().fails(42, &["built into the cache"]);
+    // Things that are no files.
+    std::fs::remove_file(&entry).expect("it is ours");
+    place.write("elsewhere", "not ours");
+    std::os::unix::fs::symlink(place.path("elsewhere"), &entry).expect("links can be made");
+    run().fails(42, &["built into the cache"]);
+    assert_eq!(std::fs::read_to_string(place.path("elsewhere")).expect("it is there"), "not ours");
+    assert!(!std::fs::symlink_metadata(&entry).expect("it is there").is_symlink());
+    std::fs::remove_file(&entry).expect("it is ours");
+    assert_eq!(outcome(std::process::Command::new("mkfifo").arg(&entry)).status, 0);
+    run().fails(42, &["built into the cache"]);
+    std::fs::remove_file(&entry).expect("it is ours");
+    std::fs::create_dir(&entry).expect("folders can be made");
+    run().fails(42, &["built without cache: "]);
+    std::fs::remove_dir(&entry).expect("it is ours");
+    run().fails(42, &["built into the cache"]);
+    assert_eq!(place.list("cache").len(), 2);
+}
+
+#[test]
+fn many_find_a_damaged_entry_at_once() {
+    let place = Place::with(&[("a.wat", ANSWER)]);
+    place.wasm2native(&["run", "a.wat"]).fails(42, &[]);
+    let entry = place.path("cache").join(place.list("cache").pop_first().expect("it was made"));
+    let length = std::fs::metadata(&entry).expect("it is there").len();
+    std::fs::File::options().write(true).open(&entry).and_then(|file| file.set_len(length / 2)).expect("it is ours");
+    let start = |_| place.command(&["run", "a.wat"]).stderr(std::process::Stdio::piped()).spawn();
+    let children: Vec<_> = (0..50).map(start).collect();
+    for child in children {
+        let out = child.expect("the command starts").wait_with_output().expect("the command ends");
+        assert!(out.status.code() == Some(42) && out.stderr.is_empty(), "{out:?}");
+    }
+    assert_eq!(place.list("cache").len(), 1);
+}
+
+/// The file that was checked runs, whatever has its name by then.
+#[test]
+fn an_entry_that_is_exchanged_does_not_run_unchecked() {
+    let place = Place::with(&[("a.wat", ANSWER), ("bad", "#!/bin/sh\nexit 7\n")]);
+    place.wasm2native(&["run", "a.wat"]).fails(42, &[]);
+    let entry = place.path("cache").join(place.list("cache").pop_first().expect("it was made"));
+    let bad = place.path("bad");
+    std::fs::set_permissions(&bad, PermissionsExt::from_mode(0o755)).expect("it is ours");
+    std::fs::copy(&entry, place.path("good")).expect("it is ours");
+    let done = std::sync::atomic::AtomicBool::new(false);
+    std::thread::scope(|scope| {
+        scope.spawn(|| {
+            while !done.load(std::sync::atomic::Ordering::Relaxed) {
+                for source in ["bad", "good"] {
+                    let new = place.path("new");
+                    std::fs::hard_link(place.path(source), &new).expect("links can be made");
+                    std::fs::rename(new, &entry).expect("it is ours");
+                }
+            }
+        });
+        for _ in 0..30 {
+            let out = place.wasm2native(&["run", "a.wat"]);
+            if out.status != 42 {
+                done.store(true, std::sync::atomic::Ordering::Relaxed);
+                panic!("{out:?}");
+            }
+        }
+        done.store(true, std::sync::atomic::Ordering::Relaxed);
+    });
+}
+
+#[test]
+fn a_full_disk_costs_only_time() {
+    let place = Place::with(&[("a.wat", ANSWER), ("cache/keep", ""), ("tmp/keep", "")]);
+    for folder in ["cache", "tmp"] {
+        let options = "size=64k,mode=0700";
+        let mut mount = std::process::Command::new("mount");
+        mount.args(["-t", "tmpfs", "-o", options, "none"]).arg(place.path(folder));
+        if !mount.output().is_ok_and(|out| out.status.success()) {
+            eprintln!("left out: file systems can't be mounted here");
+            return;
+        }
+    }
+    let out = outcome(place.command(&["run", "-v", "a.wat"]).env("TMPDIR", place.path("tmp")));
+    let left = place.list("cache");
+    // Before anything can fail: a folder with a mount can't be removed.
+    for folder in ["cache", "tmp"] {
+        assert_eq!(outcome(std::process::Command::new("umount").arg(place.path(folder))).status, 0);
+    }
+    out.fails(42, &["built without cache: ", "No space left"]);
+    assert!(left.is_empty(), "{left:?}");
+}
+
+/// What `ps` shows.
+#[test]
+fn the_process_is_called_after_the_module() {
+    let place = Place::with(&[(
+        "waits.wat",
+        r#"(module (import "wasi_snapshot_preview1" "fd_read" (func $read (param i32 i32 i32 i32) (result i32)))
+             (memory (export "memory") 1) (data (i32.const 4) "\01")
+             (func (export "_start") (drop (call $read (i32.const 0) (i32.const 0) (i32.const 1) (i32.const 8)))))"#,
+    )]);
+    for flags in [&[][..], &["--argv0", "/some/name"]] {
+        let mut command = place.command(&[&["run"], flags, &["waits.wat"]].concat());
+        let mut child = command.stdin(std::process::Stdio::piped()).spawn().expect("it starts");
+        let expected = if flags.is_empty() { ("waits.wat\n", "waits.wat\0") } else { ("name\n", "/some/name\0") };
+        let read = |what: &str| std::fs::read_to_string(format!("/proc/{}/{what}", child.id())).unwrap_or_default();
+        let is_named = |_: &u32| {
+            std::thread::sleep(std::time::Duration::from_millis(50));
+            read("comm") == expected.0
+        };
+        let found = (0..600).find(is_named);
+        let names = (read("comm"), read("cmdline"));
+        drop(child.stdin.take());
+        assert!(child.wait().expect("it ends").success());
+        assert!(found.is_some() && names.1 == expected.1, "{names:?}");
+    }
+}

@@ -5,6 +5,7 @@ use crate::options::{Options, Setting};
 use crate::program::{self, images_of};
 use crate::{cpu, invoke, memory, stack, text, trap};
 use std::cell::UnsafeCell;
+use std::ffi::CStr;
 
 /// Parameters and results of the entry. Wasm's implementations agree on at most 1000 of either; the type checker enforces it.
 struct Values(UnsafeCell<[Value; 1000]>);
@@ -37,6 +38,7 @@ unsafe extern "C" fn w2n_main(
     };
     if let Some(&name) = arguments.first() {
         text::set_program_name(name);
+        name_process(name);
     }
     let mut max_memory = None;
     let mut max_stack = None;
@@ -60,6 +62,22 @@ unsafe extern "C" fn w2n_main(
         unsafe { start_wasi(&Start { program, argc, argv, envp }) };
     }
     call(program, arguments.get(1..).unwrap_or_default())
+}
+
+/// Lists of processes (`ps`, `top`) call a program after the file that was executed. Of one that was executed by its descriptor,
+/// as `wasm2native run` does it, that is a number; it gets the name that it was given.
+fn name_process(argv0: *const u8) {
+    // SAFETY: the call reads what the kernel passed.
+    let executed = unsafe { libc::getauxval(libc::AT_EXECFN) } as *const libc::c_char;
+    // SAFETY: null, or a string that stays.
+    if executed.is_null() || !unsafe { CStr::from_ptr(executed) }.to_bytes().starts_with(b"/proc/self/fd/") {
+        return;
+    }
+    // SAFETY: a string of `argv`.
+    let name = unsafe { CStr::from_ptr(argv0.cast()) }.to_bytes_with_nul();
+    let start = name.iter().rposition(|&byte| byte == b'/').map_or(0, |slash| slash + 1);
+    // SAFETY: the kernel reads at most 16 bytes, up to the zero at the end.
+    unsafe { libc::prctl(libc::PR_SET_NAME, name[start..].as_ptr()) };
 }
 
 /// Runs the module's own code.

@@ -4,7 +4,7 @@ use crate::flags::{self, Emit, Source};
 use crate::project::{self, Project};
 use anyhow::{Context, Result, anyhow, bail};
 use std::ffi::OsStr;
-use std::io::{IsTerminal, Write};
+use std::io::IsTerminal;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use wasm2native::cot::check::Build;
@@ -14,6 +14,8 @@ use wasm2native::driver;
 use wasm2native::options::{self, LinkOptions, Options, Output};
 use wasm2native::output;
 use wasm2native::progress::Silent;
+use wasm2native::start;
+use wasm2native::stdio::{self, NoReader};
 use wasm2native::wasm::input::Input;
 use wasmparser::{Parser, Payload};
 
@@ -102,6 +104,7 @@ impl Mode {
 /// # Errors
 /// What is wrong with the program, or with the project's `cot.json`.
 pub fn compile(file: &Path, target: Target, mode: Mode, stage: Stage) -> Result<Product> {
+    start::begin(&file.display().to_string());
     let options = cot::Options {
         host: target.host,
         target_os: target.os.to_owned(),
@@ -156,7 +159,7 @@ pub fn build(args: &flags::Build) -> Result<ExitCode> {
 pub fn check(args: &flags::Check) -> Result<ExitCode> {
     let target = Target::parse(&args.source.target)?;
     let file = project::main_file(args.source.file.as_deref())?;
-    eprintln!("Check {}", file.display());
+    stdio::message(format!("Check {}\n", file.display()));
     check_for(&file, target)?;
     Ok(ExitCode::SUCCESS)
 }
@@ -173,14 +176,7 @@ fn check_for(file: &Path, target: Target) -> Result<()> {
 
 /// To a file, or to standard output.
 fn print(bytes: &[u8], output: Option<&Path>) -> Result<ExitCode> {
-    match output.filter(|path| *path != Path::new("-")) {
-        Some(path) => output::write(path, bytes)?,
-        None => match std::io::stdout().write_all(bytes) {
-            // Who read it has seen enough.
-            Err(error) if error.kind() == std::io::ErrorKind::BrokenPipe => {}
-            result => result.context("can't write to standard output")?,
-        },
-    }
+    output::write(output.unwrap_or(Path::new(output::STDOUT)), bytes)?;
     Ok(ExitCode::SUCCESS)
 }
 
@@ -245,7 +241,7 @@ pub fn translate(file: &Path, wasm: Vec<u8>, target: Target, output: &Path) -> R
     };
     let input = Input { name: file.display().to_string(), bytes: wasm };
     let outputs = [Output { emit, file: output.to_owned() }];
-    driver::build(&input, &options, &outputs, &Silent).map_err(|error| with_own_advice(&error))
+    driver::build(&input, &options, &outputs, &Silent).map_err(with_own_advice)
 }
 
 /// Whether there is something to run.
@@ -259,7 +255,10 @@ fn has_start(wasm: &[u8]) -> Result<bool> {
 }
 
 /// Advice in messages of the translator is about the flags of its own command.
-fn with_own_advice(error: &anyhow::Error) -> anyhow::Error {
+fn with_own_advice(error: anyhow::Error) -> anyhow::Error {
+    if error.is::<NoReader>() {
+        return error;
+    }
     let text = format!("{error:#}");
     let (advice, said): (Vec<_>, Vec<_>) = text.lines().partition(|line| line.starts_with("help: "));
     let said = said.join("\n");

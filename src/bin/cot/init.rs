@@ -4,6 +4,8 @@ use crate::flags;
 use anyhow::{Context, Result, bail};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
+use wasm2native::output;
+use wasm2native::stdio;
 
 const PROGRAM: &str = "import \"greeting\"
 
@@ -44,7 +46,8 @@ pub fn init(args: &flags::Init) -> Result<ExitCode> {
         false => files.extend([(main, PROGRAM), ("src/greeting.cot", GREETING), (test, PROGRAM_TEST)]),
     }
     write_new(&folder, &files)?;
-    eprintln!("Made {}: {}", folder.display(), files.iter().map(|(name, _)| *name).collect::<Vec<_>>().join(", "));
+    let names: Vec<_> = files.iter().map(|(name, _)| *name).collect();
+    stdio::message(format!("Made {}: {}\n", folder.display(), names.join(", ")));
     Ok(ExitCode::SUCCESS)
 }
 
@@ -59,7 +62,7 @@ fn write_new(folder: &Path, files: &[(&str, &str)]) -> Result<()> {
             std::fs::create_dir_all(parent).with_context(|| format!("can't make the folder {}", parent.display()))?;
         }
         if !path.exists() {
-            std::fs::write(&path, text).with_context(|| format!("can't write {}", path.display()))?;
+            output::write(&path, text.as_bytes())?;
         }
     }
     Ok(())

@@ -12,18 +12,18 @@ use anyhow::Result;
 use clap::Parser;
 use flags::{Cli, Command};
 use std::process::ExitCode;
+use wasm2native::start;
+use wasm2native::stdio::{self, NoReader};
+
+#[global_allocator]
+static MEMORY: process_guard::memory::Allocator = process_guard::memory::Allocator;
 
 fn main() -> ExitCode {
-    let cli = match Cli::try_parse_from(flags::expand(std::env::args_os())) {
-        Ok(cli) => cli,
-        Err(error) => {
-            // Help and version are no errors; all else has status 1, not clap's 2.
-            let is_error = error.use_stderr();
-            drop(error.print());
-            return if is_error { ExitCode::FAILURE } else { ExitCode::SUCCESS };
-        }
-    };
-    match dispatch(&cli) {
+    start::run(command)
+}
+
+fn command() -> ExitCode {
+    match Cli::try_parse_from(flags::expand(std::env::args_os())).map_or_else(usage, dispatch) {
         Ok(status) => status,
         Err(error) => {
             report(&error);
@@ -32,7 +32,17 @@ fn main() -> ExitCode {
     }
 }
 
-fn dispatch(cli: &Cli) -> Result<ExitCode> {
+/// Help and version are printed; all else that clap says is an error, with status 1 instead of clap's 2.
+fn usage(error: clap::Error) -> Result<ExitCode> {
+    stdio::usage(&error)?;
+    Ok(if error.use_stderr() { ExitCode::FAILURE } else { ExitCode::SUCCESS })
+}
+
+fn dispatch(cli: Cli) -> Result<ExitCode> {
+    start::with_threads(None, || work(&cli))?
+}
+
+fn work(cli: &Cli) -> Result<ExitCode> {
     match &cli.command {
         Command::Build(args) => build::build(args),
         Command::Run(args) => run::run(args),
@@ -45,7 +55,7 @@ fn dispatch(cli: &Cli) -> Result<ExitCode> {
         Command::Task(args) => task::task(args),
         Command::Info => task::info(),
         Command::Version => {
-            println!("cot {}", env!("CARGO_PKG_VERSION"));
+            stdio::print(concat!("cot ", env!("CARGO_PKG_VERSION"), "\n"))?;
             Ok(ExitCode::SUCCESS)
         }
     }
@@ -53,8 +63,11 @@ fn dispatch(cli: &Cli) -> Result<ExitCode> {
 
 /// What is wrong with a program comes as it is to be shown; other errors get a word before them.
 pub fn report(error: &anyhow::Error) {
-    match error.downcast_ref::<wasm2native::cot::Faults>() {
-        Some(faults) => eprintln!("{}", faults.0.trim_end()),
-        None => eprintln!("error: {error:#}"),
+    if error.is::<NoReader>() {
+        return;
     }
+    stdio::message(match error.downcast_ref::<wasm2native::cot::Faults>() {
+        Some(faults) => format!("{}\n", faults.0.trim_end()),
+        None => format!("error: {error:#}\n"),
+    });
 }

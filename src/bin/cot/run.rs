@@ -10,6 +10,8 @@ use std::process::{Command, ExitCode};
 use wasm2native::cot::check::Build;
 use wasm2native::cot::lower::Host;
 use wasm2native::cot::{Product, Stage};
+use wasm2native::scratch::Scratch;
+use wasm2native::stdio;
 
 pub fn run(args: &flags::Run) -> Result<ExitCode> {
     let (file, target) = build::source(&args.source)?;
@@ -23,7 +25,7 @@ pub fn run(args: &flags::Run) -> Result<ExitCode> {
 pub fn test(args: &flags::Test) -> Result<ExitCode> {
     let (file, target) = build::source(&args.source)?;
     if args.verbose {
-        eprintln!("Test {}", file.display());
+        stdio::message(format!("Test {}\n", file.display()));
     }
     let mode = Mode {
         build: Build::Tests,
@@ -53,10 +55,10 @@ fn run_blocks(file: &Path, target: Target, mode: Mode, kind: &str) -> Result<Exi
     match build::compile(file, target, mode, Stage::Wasm)? {
         Product::Wasm(wasm) => execute(file, wasm, target, &[]),
         Product::NoTests => {
-            match filter {
-                Some(filter) => eprintln!("no {kind} has a name with \"{filter}\" in it"),
-                None => eprintln!("there are no {kind} blocks in {}", file.display()),
-            }
+            stdio::message(match filter {
+                Some(filter) => format!("no {kind} has a name with \"{filter}\" in it\n"),
+                None => format!("there are no {kind} blocks in {}\n", file.display()),
+            });
             Ok(ExitCode::SUCCESS)
         }
         Product::Text(_) => unreachable!("tests and benches are built to the end"),
@@ -75,7 +77,7 @@ fn runnable(target: Target) -> Result<Target> {
 }
 
 fn execute(file: &Path, wasm: Vec<u8>, target: Target, args: &[OsString]) -> Result<ExitCode> {
-    let folder = tempfile::tempdir().context("can't make a temporary folder")?;
+    let folder = Scratch::new()?;
     let program = folder.path().join(file.file_stem().unwrap_or("program".as_ref()));
     build::translate(file, wasm, target, &program)?;
     let status = Command::new(&program).args(args).status();

@@ -7,11 +7,12 @@ use anyhow::{Context, Result, bail};
 use std::os::unix::process::ExitStatusExt;
 use std::process::{Command, ExitCode};
 use wasm2native::cot::library;
+use wasm2native::stdio;
 
 pub fn task(args: &flags::Task) -> Result<ExitCode> {
     let tasks = Project::here()?.tasks()?;
     let Some(name) = &args.name else {
-        tasks.iter().for_each(|(name, command)| println!("{name}: {command}"));
+        stdio::print(tasks.iter().map(|(name, command)| format!("{name}: {command}\n")).collect::<String>())?;
         return Ok(ExitCode::SUCCESS);
     };
     let Some((_, command)) = tasks.iter().find(|(known, _)| known == name) else {
@@ -24,15 +25,19 @@ pub fn task(args: &flags::Task) -> Result<ExitCode> {
 }
 
 pub fn info() -> Result<ExitCode> {
-    println!("cot {}", env!("CARGO_PKG_VERSION"));
-    println!("native target: {}", Target::parse("native")?.description());
     let modules = library::MODULES.iter().map(|(name, _)| *name).filter(|name| *name != "prelude");
-    match std::env::var("COT_STDLIB").ok().filter(|folder| !folder.is_empty()) {
-        Some(folder) => println!("standard library: {folder}"),
-        None => println!("standard library: built in ({})", modules.collect::<Vec<_>>().join(" ")),
-    }
+    let library = match std::env::var("COT_STDLIB").ok().filter(|folder| !folder.is_empty()) {
+        Some(folder) => folder,
+        None => format!("built in ({})", modules.collect::<Vec<_>>().join(" ")),
+    };
+    let mut lines = vec![
+        format!("cot {}", env!("CARGO_PKG_VERSION")),
+        format!("native target: {}", Target::parse("native")?.description()),
+        format!("standard library: {library}"),
+    ];
     if let Ok(project) = Project::here() {
-        println!("project: {}", project.title());
+        lines.push(format!("project: {}", project.title()));
     }
+    stdio::print(lines.join("\n") + "\n")?;
     Ok(ExitCode::SUCCESS)
 }

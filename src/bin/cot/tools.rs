@@ -4,7 +4,7 @@ use crate::build;
 use crate::flags;
 use crate::project::{self, Project};
 use anyhow::{Context, Result, bail};
-use std::io::{IsTerminal, Write};
+use std::io::IsTerminal;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use wasm2native::cot::diagnostic;
@@ -12,6 +12,8 @@ use wasm2native::cot::format::{self, Formatted};
 use wasm2native::cot::source::Sources;
 use wasm2native::cot::{Faults, lint, parse, with_large_stack};
 use wasm2native::output;
+use wasm2native::start;
+use wasm2native::stdio;
 
 /// Formats a file, or all of a folder. What is faulty is reported and left alone; the others are formatted nevertheless.
 pub fn fmt(args: &flags::Fmt) -> Result<ExitCode> {
@@ -26,12 +28,10 @@ pub fn fmt(args: &flags::Fmt) -> Result<ExitCode> {
                 crate::report(&error);
                 status = ExitCode::FAILURE;
             }
-            Ok((_, text)) if args.stdout => {
-                std::io::stdout().write_all(&text).context("can't write to standard output")?
-            }
+            Ok((_, text)) if args.stdout => stdio::print(text)?,
             Ok((before, text)) if before == text => {}
             Ok(_) if args.check => {
-                println!("{}", file.display());
+                stdio::print(format!("{}\n", file.display()))?;
                 status = ExitCode::FAILURE;
             }
             Ok((_, text)) => output::write(&file, &text)?,
@@ -42,6 +42,7 @@ pub fn fmt(args: &flags::Fmt) -> Result<ExitCode> {
 
 /// A file's text and what becomes of it.
 fn format_file(file: &Path) -> Result<(Vec<u8>, Vec<u8>)> {
+    start::begin(&file.display().to_string());
     let before = std::fs::read(file).with_context(|| format!("can't read {}", file.display()))?;
     if before.len() > Sources::MAX_BYTES {
         bail!("{} is too long", file.display());
@@ -89,6 +90,6 @@ pub fn lint(args: &flags::Lint) -> Result<ExitCode> {
         let (tree, _) = parse::parse_in(id, sources.get(id), all_safe);
         lint::lint(&tree, sources.get(id))
     });
-    warnings.iter().for_each(|it| eprint!("{}", diagnostic::render_one(&sources, it, is_styled)));
+    warnings.iter().for_each(|it| stdio::message(diagnostic::render_one(&sources, it, is_styled)));
     Ok(if warnings.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }

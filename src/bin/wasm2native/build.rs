@@ -3,13 +3,13 @@
 use crate::Usage;
 use crate::console::Console;
 use crate::flags::{Compile, EmitItem};
-use crate::outputs::{self, STDIO};
+use crate::outputs;
 use anyhow::{Context, Result, bail};
 use std::path::Path;
 use std::process::ExitCode;
 use wasm2native::driver;
 use wasm2native::options::{Emit, LinkOptions, Options, Output};
-use wasm2native::scratch::Scratch;
+use wasm2native::stdio::NoReader;
 use wasm2native::wasm::input::Input;
 
 pub fn run(args: &Compile, console: &Console) -> Result<ExitCode> {
@@ -44,9 +44,8 @@ pub fn run(args: &Compile, console: &Console) -> Result<ExitCode> {
             console.verbose(&format!("{} -> {}", input.display(), output.file.display()));
         }
         if let Err(error) = build(input, &options, outputs, console) {
-            if is_broken_pipe(&error) {
-                // Who read standard output has seen enough: no reason for a message.
-                return Ok(ExitCode::FAILURE);
+            if error.is::<NoReader>() {
+                return Err(error);
             }
             console.error(&error);
             failed.push(input.display().to_string());
@@ -64,26 +63,5 @@ pub fn run(args: &Compile, console: &Console) -> Result<ExitCode> {
 }
 
 fn build(input: &Path, options: &Options, outputs: &[Output], console: &Console) -> Result<()> {
-    let input = Input::read(input)?;
-    // A program is linked in a file; only then it can go down a pipe.
-    let is_piped = |output: &&Output| output.file == Path::new(STDIO) && !output.emit.is_text();
-    let Some(piped) = outputs.iter().find(is_piped) else { return driver::build(&input, options, outputs, console) };
-    let dir = Scratch::new()?;
-    let file = dir.path().join("a.out");
-    let redirect = |output: &Output| match output.emit == piped.emit {
-        true => Output { emit: output.emit, file: file.clone() },
-        false => output.clone(),
-    };
-    let outputs: Vec<Output> = outputs.iter().map(redirect).collect();
-    driver::build(&input, options, &outputs, console)?;
-    std::io::copy(&mut std::fs::File::open(&file)?, &mut std::io::stdout().lock())
-        .context("can't write to standard output")?;
-    Ok(())
-}
-
-fn is_broken_pipe(error: &anyhow::Error) -> bool {
-    let io = |cause: &(dyn std::error::Error + 'static)| {
-        cause.downcast_ref::<std::io::Error>().is_some_and(|error| error.kind() == std::io::ErrorKind::BrokenPipe)
-    };
-    error.chain().any(io)
+    driver::build(&Input::read(input)?, options, outputs, console)
 }

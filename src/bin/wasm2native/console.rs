@@ -12,6 +12,8 @@ use std::io::IsTerminal;
 use std::path::Path;
 use std::time::{Duration, Instant};
 use wasm2native::progress::Observer;
+use wasm2native::start;
+use wasm2native::stdio;
 
 /// A bar for work that is done sooner would only flicker.
 const BAR_AFTER: Duration = Duration::from_secs(1);
@@ -34,7 +36,7 @@ impl Console {
             color: match messages.color {
                 ColorChoice::Always => true,
                 ColorChoice::Never => false,
-                ColorChoice::Auto => terminal_has_color(),
+                ColorChoice::Auto => stdio::has_color(std::io::stderr()),
             },
             started: Instant::now(),
             bar: ProgressBar::with_draw_target(None, ProgressDrawTarget::hidden()),
@@ -58,16 +60,20 @@ impl Console {
     /// A line for `-v`.
     pub fn verbose(&self, message: &str) {
         if self.verbose {
-            self.bar.suspend(|| eprintln!("{message}"));
+            self.tell(message);
         }
     }
 
     fn line(&self, label: &str, color: AnsiColor, message: &str) {
         let style = Style::new().bold().fg_color(Some(Color::Ansi(color)));
-        self.bar.suspend(|| match self.color {
-            true => eprintln!("{style}{label}{style:#}: {message}"),
-            false => eprintln!("{label}: {message}"),
+        self.tell(&match self.color {
+            true => format!("{style}{label}{style:#}: {message}"),
+            false => format!("{label}: {message}"),
         });
+    }
+
+    fn tell(&self, message: &str) {
+        self.bar.suspend(|| stdio::message(format!("{message}\n")));
     }
 
     /// From here on, work that takes long shows a bar on a terminal.
@@ -76,17 +82,20 @@ impl Console {
             return;
         }
         let bar = self.bar.downgrade();
-        std::thread::spawn(move || {
+        let show = move || {
             std::thread::sleep(BAR_AFTER);
             if let Some(bar) = bar.upgrade().filter(|bar| !bar.is_finished()) {
                 bar.set_draw_target(ProgressDrawTarget::stderr());
                 bar.enable_steady_tick(Duration::from_millis(100));
             }
-        });
+        };
+        // Without a thread there is no bar.
+        let _ = std::thread::Builder::new().spawn(show);
     }
 
-    /// What the bar says before the stage: which input is in work.
+    /// Which input is in work, for the bar and for messages about the end of memory and about panics.
     pub fn input(&self, path: &Path) {
+        start::begin(&path.display().to_string());
         // A bar that is longer than its line can't be taken away.
         self.bar.set_prefix(path.file_name().unwrap_or_default().to_string_lossy().into_owned());
     }
@@ -100,7 +109,7 @@ impl Console {
     }
 
     fn time(&self, name: &str, took: Duration) {
-        self.bar.suspend(|| eprintln!("{:>10.3} ms  {name}", took.as_secs_f64() * 1e3));
+        self.tell(&format!("{:>10.3} ms  {name}", took.as_secs_f64() * 1e3));
     }
 }
 
@@ -131,7 +140,7 @@ impl Observer for Console {
 
     fn linked(&self, command: &[String]) {
         let words: Vec<_> = command.iter().map(|word| words::quote(word)).collect();
-        self.bar.suspend(|| eprintln!("{}", words.join(" ")));
+        self.tell(&words.join(" "));
     }
 
     fn done(&self, name: &'static str, took: Duration) {
@@ -154,10 +163,4 @@ fn render(error: &anyhow::Error) -> (String, Vec<String>) {
     // Some errors repeat their cause in their own text.
     message.dedup_by(|cause, error| error.ends_with(cause.as_str()));
     (message.join(": "), help)
-}
-
-fn terminal_has_color() -> bool {
-    let set = |name: &str| std::env::var_os(name).is_some_and(|value| !value.is_empty());
-    let dumb = std::env::var_os("TERM").is_none_or(|term| term == "dumb");
-    std::io::stderr().is_terminal() && !set("NO_COLOR") && !dumb
 }

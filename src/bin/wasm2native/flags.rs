@@ -48,7 +48,8 @@ and in the C library that wasm2native carries, for which no C compiler has to be
 const AFTER_LONG_HELP: &str =
     "Arguments can be read from a file: `@FILE` stands for the words in FILE, which may be quoted as in a shell.
 
-Exit status: 0 when everything was built, 1 when something could not be built, 2 for wrong usage. \
+Exit status: 0 when everything was built, 1 when something could not be built or written, 2 for wrong usage, 101 for a mistake in \
+wasm2native, which please report. Output to a pipe that no one reads any more ends without a message, with 1. \
 `wasm2native run` exits as the program does.";
 
 /// Compiles WebAssembly to native programs.
@@ -96,8 +97,9 @@ pub struct Compile {
 
     /// Write the result to FILE [default: the input's name, in the current directory]
     ///
-    /// `-` is standard output. Without `-o`, `dir/app.wasm` becomes `app` in the current directory, `app.o` with `-c`, and
-    /// `app.s` with `-S`; text forms go to standard output.
+    /// `-` is standard output. What is not a file, such as /dev/stdout or a pipe, is written to; a link to
+    /// a file stays a link. Without `-o`, `dir/app.wasm` becomes `app` in the current directory, `app.o` with
+    /// `-c`, and `app.s` with `-S`; text forms go to standard output.
     #[arg(short, long, value_name = "FILE", help_heading = "Output", conflicts_with = "out_dir")]
     pub output: Option<PathBuf>,
 
@@ -276,7 +278,7 @@ pub struct Code {
 }
 
 /// What goes to standard error.
-#[derive(Args)]
+#[derive(Args, Default)]
 #[command(next_help_heading = "Messages")]
 pub struct Messages {
     /// Say what is being done

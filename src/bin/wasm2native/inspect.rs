@@ -3,10 +3,10 @@
 use crate::console::Console;
 use crate::flags::Inspect;
 use anyhow::Result;
-use std::io::Write;
 use std::process::ExitCode;
 use wasm2native::abi::OPTIONS_VARIABLE;
 use wasm2native::inspect::{self, Foreign, Inspection, LinearMemory};
+use wasm2native::stdio;
 
 pub fn run(args: &Inspect, console: &Console) -> Result<ExitCode> {
     let mut status = ExitCode::SUCCESS;
@@ -14,8 +14,7 @@ pub fn run(args: &Inspect, console: &Console) -> Result<ExitCode> {
         match inspect::read(program) {
             Ok(inspection) => {
                 let text = format!("{}\n{}", program.display(), describe(&inspection));
-                // Nobody is left to tell when standard output is gone.
-                let _ = std::io::stdout().write_all(text.as_bytes());
+                stdio::print(text)?;
             }
             Err(error) => {
                 console.error(&error);

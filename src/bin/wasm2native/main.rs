@@ -11,14 +11,16 @@ mod print;
 mod run;
 mod words;
 
-use anyhow::{Context, Error, Result};
+use anyhow::{Error, Result};
 use clap::Parser;
 use console::Console;
-use flags::{Cli, Command};
+use flags::{Cli, Command, Messages};
 use linking::Linking;
 use std::fmt;
 use std::process::ExitCode;
 use wasm2native::codegen::cranelift::target::TARGETS;
+use wasm2native::start;
+use wasm2native::stdio::{self, NoReader};
 use wasm2native::wasm::unsupported::{PROPOSALS, State};
 
 /// Exit status for a command line that makes no sense, as clap has it.
@@ -36,22 +38,30 @@ impl fmt::Display for Usage {
     }
 }
 
+#[global_allocator]
+static MEMORY: process_guard::memory::Allocator = process_guard::memory::Allocator;
+
 fn main() -> ExitCode {
+    start::run(command)
+}
+
+fn command() -> ExitCode {
     let args = match words::expand(std::env::args_os()) {
         Ok(args) => args,
         Err(error) => {
-            eprintln!("error: {error:#}");
+            stdio::message(format!("error: {error:#}\n"));
             return ExitCode::from(WRONG_USAGE);
         }
     };
-    let mut cli = Cli::parse_from(args);
-    cli.sort_inputs();
-    let console = Console::new(cli.messages());
-    match dispatch(&cli, &console) {
+    let parsed = Cli::try_parse_from(args);
+    let console = Console::new(parsed.as_ref().map_or(&Messages::default(), Cli::messages));
+    match parsed.map_or_else(usage, |cli| dispatch(cli, &console)) {
         Ok(status) => status,
         Err(error) => {
             console.end();
-            console.error(&error);
+            if !error.is::<NoReader>() {
+                console.error(&error);
+            }
             match error.is::<Usage>() {
                 true => ExitCode::from(WRONG_USAGE),
                 false => ExitCode::FAILURE,
@@ -60,24 +70,26 @@ fn main() -> ExitCode {
     }
 }
 
-/// As many threads as asked for, within what makes sense: far more of them than processors only get in each other's way.
-fn n_threads(jobs: Option<usize>) -> usize {
-    const PER_PROCESSOR: usize = 8;
-    let n_processors = std::thread::available_parallelism().map_or(1, usize::from);
-    let variable = || std::env::var("RAYON_NUM_THREADS").ok()?.parse().ok();
-    jobs.or_else(variable).unwrap_or(n_processors).clamp(1, n_processors * PER_PROCESSOR)
+/// Help and version are printed; all else that clap says is an error.
+fn usage(error: clap::Error) -> Result<ExitCode> {
+    stdio::usage(&error)?;
+    Ok(if error.use_stderr() { ExitCode::from(WRONG_USAGE) } else { ExitCode::SUCCESS })
 }
 
-fn dispatch(cli: &Cli, console: &Console) -> Result<ExitCode> {
-    rayon::ThreadPoolBuilder::new().num_threads(n_threads(cli.jobs())).build_global().context("can't start threads")?;
+fn dispatch(mut cli: Cli, console: &Console) -> Result<ExitCode> {
+    cli.sort_inputs();
     if cli.lists_proposals() {
-        print!("{}", proposals());
+        stdio::print(proposals())?;
         return Ok(ExitCode::SUCCESS);
     }
     if cli.lists_targets() {
-        TARGETS.iter().for_each(|(name, note)| println!("{name:30} {note}"));
+        stdio::print(TARGETS.iter().map(|(name, note)| format!("{name:30} {note}\n")).collect::<String>())?;
         return Ok(ExitCode::SUCCESS);
     }
+    start::with_threads(cli.jobs(), || work(&cli, console))?
+}
+
+fn work(cli: &Cli, console: &Console) -> Result<ExitCode> {
     match &cli.command {
         None if let Some(what) = cli.compile.print => print::run(&cli.compile, what),
         None if cli.compile.inputs.is_empty() => Err(missing_input("INPUT", &cli.compile.linking)),

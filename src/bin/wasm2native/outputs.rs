@@ -8,10 +8,13 @@ use std::ffi::{OsStr, OsString};
 use std::io::IsTerminal;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
+use wasm2native::driver;
 use wasm2native::options::{Emit, Output};
+use wasm2native::output::STDOUT;
+use wasm2native::wasm::input;
 
-/// Standard input or standard output.
-pub const STDIO: &str = "-";
+/// As an input's name: standard input.
+const STDIN: &str = "-";
 
 /// The outputs of each input, in order.
 pub fn plan(args: &Compile) -> Result<Vec<Vec<Output>>> {
@@ -31,12 +34,16 @@ pub fn plan(args: &Compile) -> Result<Vec<Vec<Output>>> {
         bail!(Usage(format!("{} inputs, but one output\nhelp: {help}", args.inputs.len())));
     }
     let all: Vec<Vec<Output>> = args.inputs.iter().map(|input| outputs(args, &forms, input)).collect();
-    let mut taken: HashMap<&Path, &Path> = HashMap::new();
+    let mut taken: HashMap<PathBuf, &Path> = HashMap::new();
     for (input, outputs) in args.inputs.iter().zip(&all) {
-        for output in outputs {
+        let is_program = |output: &&Output| args.keep && output.emit == Emit::Exe;
+        let name = if input == Path::new(STDIN) { input::STDIN.to_owned() } else { input.display().to_string() };
+        let kept = outputs.iter().find(is_program).map(|output| driver::kept_object(&output.file, &name));
+        let kept = kept.map(|file| Output { emit: Emit::Obj, file });
+        for output in outputs.iter().chain(&kept) {
             check(args, input, output)?;
             let file = output.file.display();
-            match taken.insert(&output.file, input) {
+            match taken.insert(output.file.clone(), input) {
                 Some(other) if other == input => bail!(Usage(format!("two of the outputs would both become {file}"))),
                 Some(other) => {
                     bail!(Usage(format!("{} and {} would both become {file}", other.display(), input.display())))
@@ -58,7 +65,7 @@ fn check_forms(args: &Compile, forms: &[EmitItem]) -> Result<()> {
             bail!(Usage(format!("{} inputs, but --emit names one file for `{}`", args.inputs.len(), form.name())));
         }
     }
-    if forms.len() > 1 && args.output.as_deref() == Some(Path::new(STDIO)) {
+    if forms.len() > 1 && args.output.as_deref() == Some(Path::new(STDOUT)) {
         bail!(Usage(
             "several outputs can't all go to standard output\nhelp: name the files: --emit obj=FILE".to_owned()
         ));
@@ -72,7 +79,7 @@ fn outputs(args: &Compile, forms: &[EmitItem], input: &Path) -> Vec<Output> {
         (None, Some(output), _) if forms.len() == 1 => output.clone(),
         (None, Some(output), _) => with_ending(args, output, form.emit),
         (None, None, Some(dir)) => dir.join(file_name(args, input, form.emit)),
-        (None, None, None) if matches!(form.emit, Emit::Wat | Emit::Clif) && forms.len() == 1 => STDIO.into(),
+        (None, None, None) if matches!(form.emit, Emit::Wat | Emit::Clif) && forms.len() == 1 => STDOUT.into(),
         (None, None, None) => file_name(args, input, form.emit).into(),
     };
     forms.iter().map(|form| Output { emit: form.emit, file: file(form) }).collect()
@@ -82,11 +89,11 @@ fn outputs(args: &Compile, forms: &[EmitItem], input: &Path) -> Vec<Output> {
 /// has clang's name for a program without one.
 fn file_name(args: &Compile, input: &Path, emit: Emit) -> OsString {
     let mut name = match input.file_stem() {
-        Some(stem) if input != Path::new(STDIO) => stem.to_owned(),
+        Some(stem) if input != Path::new(STDIN) => stem.to_owned(),
         _ => OsStr::new("a").to_owned(),
     };
     name.push(match ending(args, emit) {
-        "" if input == Path::new(STDIO) => ".out",
+        "" if input == Path::new(STDIN) => ".out",
         ending => ending,
     });
     name
@@ -124,7 +131,7 @@ fn ending(args: &Compile, emit: Emit) -> &'static str {
 
 fn check(args: &Compile, input: &Path, Output { emit, file: output }: &Output) -> Result<()> {
     let name = output.display();
-    if output == Path::new(STDIO) {
+    if output == Path::new(STDOUT) {
         if !emit.is_text() && std::io::stdout().is_terminal() {
             bail!(Usage(
                 "standard output is a terminal, and the result is binary\nhelp: name a file: -o FILE".to_owned()
@@ -141,7 +148,7 @@ fn check(args: &Compile, input: &Path, Output { emit, file: output }: &Output) -
     }
     let same = |input: std::fs::Metadata| (input.dev(), input.ino()) == (existing.dev(), existing.ino());
     let inputs = args.linking.files.iter().map(PathBuf::as_path).chain([input]);
-    let is_read = |input: &Path| input != Path::new(STDIO) && std::fs::metadata(input).is_ok_and(same);
+    let is_read = |input: &Path| input != Path::new(STDIN) && std::fs::metadata(input).is_ok_and(same);
     if existing.is_file() && inputs.into_iter().any(is_read) {
         bail!(Usage(format!("{name} is the input, and would be overwritten\nhelp: choose another name: -o FILE")));
     }

@@ -3,13 +3,13 @@
 use crate::Usage;
 use crate::flags::{Compile, PrintWhat};
 use crate::words;
-use anyhow::{Context, Result};
-use std::io::Write;
+use anyhow::Result;
 use std::path::Path;
 use std::process::ExitCode;
 use wasm2native::driver::print;
 use wasm2native::inspect::{self, Foreign};
 use wasm2native::link;
+use wasm2native::stdio;
 use wasm2native::wasm::input::Input;
 
 /// The C functions that a program calls, in the columns that a module's imports have.
@@ -46,6 +46,6 @@ pub fn run(args: &Compile, what: PrintWhat) -> Result<ExitCode> {
             words.join(" ") + "\n"
         }
     };
-    std::io::stdout().write_all(text.as_bytes()).context("can't write to standard output")?;
+    stdio::print(text)?;
     Ok(ExitCode::SUCCESS)
 }

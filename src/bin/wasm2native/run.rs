@@ -20,10 +20,9 @@ pub fn run(args: &Run, console: &Console) -> Result<Infallible> {
     let [module, program_args @ ..] = &args.module_and_args[..] else { unreachable!("clap requires MODULE") };
     let module = Path::new(module);
     args.powers.check()?;
-    let input = Input::read(module)?;
-
     console.begin();
     console.input(module);
+    let input = Input::read(module)?;
     let mut options = Options { link: args.linking.options(), ..args.code.options() };
     if args.code.cpu.is_none() {
         // The program runs here and now, so it may use all that this processor has.
@@ -33,8 +32,8 @@ pub fn run(args: &Run, console: &Console) -> Result<Infallible> {
     console.end();
     let path = program.path();
     match &program.origin {
-        Origin::Found => console.verbose(&format!("from the cache: {}", path.display())),
-        Origin::Built => console.verbose(&format!("built into the cache: {}", path.display())),
+        Origin::Found => console.verbose(&format!("from the cache: {}", program.describe())),
+        Origin::Built => console.verbose(&format!("built into the cache: {}", program.describe())),
         Origin::Temporary(reason) => console.verbose(&format!("built without cache: {reason}")),
     }
 
@@ -52,7 +51,7 @@ pub fn run(args: &Run, console: &Console) -> Result<Infallible> {
         ErrorKind::PermissionDenied => "\nhelp: set WASM2NATIVE_CACHE to a folder where programs may be executed",
         _ => "",
     };
-    Err(Error::new(error).context(format!("can't run {}{help}", path.display())))
+    Err(Error::new(error).context(format!("can't run {}{help}", program.describe())))
 }
 
 /// Powers change no code, so that they need no compilation: the program reads them when it starts, after those that its

@@ -11,6 +11,7 @@ use crate::codegen::stub;
 use crate::foreign::CallbackIndex;
 use crate::layout::Symbol;
 use crate::progress::Observer;
+use crate::stdio;
 use crate::translate::{self, Env, State};
 use crate::wasm::FuncIndex;
 use crate::wasm::describe::describe_type;
@@ -112,6 +113,7 @@ impl Default for Worker {
 impl Worker {
     fn run(&mut self, sweep: &Sweep, number: usize, job: Job) -> Result<Option<CompiledFunction>> {
         let env = &sweep.env;
+        let _in_work = InWork { env, job };
         if let Job::Stub(func) = job {
             return Ok(Some(stub::variadic(env, func)));
         }
@@ -167,6 +169,24 @@ impl Worker {
             other => panic!("{other:?} is no function to make"),
         }
         Ok(Some(symbol))
+    }
+}
+
+/// Says which function was in work when a panic ends the work, after what the panic says.
+struct InWork<'a> {
+    env: &'a Env<'a>,
+    job: Job,
+}
+
+impl Drop for InWork<'_> {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            let function = match self.job {
+                Job::Translate(symbol) => describe(self.env, symbol),
+                Job::Validate(func) | Job::Stub(func) => self.env.module.describe(func),
+            };
+            stdio::message(format!("note: in {function}\n"));
+        }
     }
 }
 

@@ -1,0 +1,110 @@
+//! A compiler without enough memory: status 1 and one message that names the input, or a program
+//! that works. Nothing else stays.
+
+use crate::{Outcome, Place, outcome};
+use std::fmt::Write;
+use std::process::Command;
+
+const COT: &str = env!("CARGO_BIN_EXE_cot");
+const WASM2NATIVE: &str = env!("CARGO_BIN_EXE_wasm2native");
+
+/// A module with enough functions to take some memory, and its twin in Cot. Both end with 42.
+fn place() -> Place {
+    let mut module = "(module\n".to_owned();
+    let mut program = String::new();
+    for number in 0..400 {
+        let body = "(local.set 0 (i32.add (i32.mul (local.get 0) (i32.const 3)) (i32.const 7)))".repeat(40);
+        let previous = number - 1;
+        let call = if number > 0 { format!("(drop (call $f{previous} (local.get 0)))") } else { String::new() };
+        writeln!(module, "(func $f{number} (param i32) (result i32) {body} {call} (local.get 0))").expect("a string");
+        writeln!(program, "fn part{number}(x: i64) i64 {{ {} return x }}", "if (x > 7) { return x * 3 } ".repeat(10))
+            .expect("a string");
+    }
+    let calls: String = (0..400).map(|number| format!("(drop (call $f{number} (i32.const 1)))")).collect();
+    writeln!(module, "(func (export \"main\") (result i32) {calls} (i32.const 42)))").expect("a string");
+    let calls: String = (0..400).map(|number| format!("sum = sum + part{number}(1)\n")).collect();
+    writeln!(program, "fn main() i64 {{ var sum = 0\n{calls}if (sum == 0) {{ return 1 }}\nreturn 42 }}")
+        .expect("a string");
+    Place::with(&[("big.wat", &module), ("big.cot", &program), ("tmp/keep", ""), ("out/keep", "")])
+}
+
+/// Runs a command with so many KiB of address space.
+fn limited(place: &Place, kib: u64, program: &str, args: &[&str]) -> Outcome {
+    let mut command = Command::new("sh");
+    command.args(["-c", "ulimit -v $1 && shift && exec \"$@\"", "sh", &kib.to_string(), program]).args(args);
+    command.current_dir(place.path(".")).env_clear().env("TMPDIR", place.path("tmp"));
+    command.env("PATH", "/usr/bin:/bin").env("WASM2NATIVE_CACHE", place.path("cache"));
+    outcome(&mut command)
+}
+
+/// The least number of KiB with which something works, nearly.
+fn least(low: u64, mut works: impl FnMut(u64) -> bool) -> u64 {
+    let mut low = low;
+    let mut high = low * 2;
+    while !works(high) {
+        (low, high) = (high, high * 2);
+    }
+    while high - low > high / 25 {
+        let middle = (low + high) / 2;
+        if works(middle) { high = middle } else { low = middle }
+    }
+    high
+}
+
+/// Ten sizes from where the command itself starts to where the build works.
+fn check(place: &Place, program: &str, input: &str, args: &[&str]) {
+    let starts = least(4096, |kib| limited(place, kib, program, &["--version"]).status == 0);
+    let enough = least(starts, |kib| {
+        let works = limited(place, kib, program, args).status == 0;
+        let _ = std::fs::remove_file(place.path("out/program"));
+        works
+    });
+    let mut failures = 0;
+    for step in 0..10 {
+        let kib = starts + (enough + enough / 20 - starts) * step / 9;
+        let out = limited(place, kib, program, args);
+        let mut left = place.list("out");
+        if out.status == 0 {
+            assert!(out.stderr.is_empty(), "{kib} KiB: {out:?}");
+            assert_eq!(place.program("out/program", &[]).status, 42, "{kib} KiB");
+            std::fs::remove_file(place.path("out/program")).expect("it was made");
+            left.remove("program");
+        } else {
+            failures += 1;
+            let out = out.fails(1, &["error: ", input]);
+            assert_eq!(out.stderr.lines().count(), 1, "{kib} KiB: {out:?}");
+        }
+        assert_eq!(left, ["keep"].map(String::from).into(), "{kib} KiB");
+        assert_eq!(place.list("tmp"), ["keep"].map(String::from).into(), "{kib} KiB");
+    }
+    assert!((4..10).contains(&failures), "{failures} of 10 failed between {starts} and {enough} KiB");
+}
+
+#[test]
+fn a_program_or_one_message() {
+    check(&place(), WASM2NATIVE, "big.wat", &["big.wat", "-o", "out/program"]);
+}
+
+#[test]
+fn by_a_c_compiler_too() {
+    let place = place();
+    if place.compile(&["--version"]) {
+        let args = ["-q", "--linker", "cc", "big.wat", "-o", "out/program"];
+        let out = limited(&place, 1 << 22, WASM2NATIVE, &args);
+        assert_eq!(out.status, 0, "{out:?}");
+        std::fs::remove_file(place.path("out/program")).expect("it was made");
+    }
+}
+
+#[test]
+fn cot_likewise() {
+    check(&place(), COT, "big.cot", &["build", "big.cot", "-o", "out/program"]);
+}
+
+#[test]
+fn one_thread_is_enough() {
+    let place = place();
+    // Room for the stacks of two threads, but not for those that are asked for.
+    let out = limited(&place, 1 << 19, WASM2NATIVE, &["-j", "16", "big.wat", "-o", "out/program"]);
+    assert!(out.status == 0 || out.stderr.contains("big.wat"), "{out:?}");
+}

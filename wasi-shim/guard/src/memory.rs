@@ -1,0 +1,115 @@
+//! The end of memory as an error: a message that names the work, and exit status 1.
+//!
+//! Rust aborts a process whose allocation fails, so the allocator has to see to it. It reports, has
+//! the process cleaned up, and ends it; whoever asked for memory gets no answer. For a parent
+//! process that reports the end of a child there would be no allocator, but each run would start two
+//! processes, and signals would have to be handed on. Neither can help when the system takes back
+//! memory that it has promised: then it kills a process of its choice (SIGKILL), parent or child.
+
+use std::alloc::{GlobalAlloc, Layout, System};
+use std::ptr::null_mut;
+use std::sync::atomic::{AtomicI32, AtomicPtr, Ordering};
+
+/// The system's allocator, and what follows when it fails.
+pub struct Allocator;
+
+/// What happens when memory runs out.
+struct Work {
+    /// The whole message.
+    message: String,
+    /// Removes what must not stay. It may allocate a little, and must not wait for a lock.
+    clean: fn(),
+}
+
+static WORK: AtomicPtr<Work> = AtomicPtr::new(null_mut());
+
+/// Memory for cleaning up.
+static RESERVE: AtomicPtr<u8> = AtomicPtr::new(null_mut());
+
+// So large that the system's allocator asks the kernel for it, and gives it back there.
+const RESERVE_LAYOUT: Layout = Layout::new::<[u8; 1 << 20]>();
+
+/// The thread that found no memory first; 0 is none.
+static FINDER: AtomicI32 = AtomicI32::new(0);
+
+/// Says what is being done, from now on.
+pub fn begin(work: &str, clean: fn()) {
+    // Kept for good: another thread may be about to read it. It is once for each input.
+    let work = Box::new(Work { message: format!("error: {work}: out of memory\n"), clean });
+    WORK.store(Box::into_raw(work), Ordering::Release);
+    if RESERVE.load(Ordering::Relaxed).is_null() {
+        // SAFETY: the layout has a size.
+        RESERVE.store(unsafe { System.alloc(RESERVE_LAYOUT) }, Ordering::Relaxed);
+    }
+}
+
+// SAFETY: the functions are those of `System`; what it can't do does not return.
+unsafe impl GlobalAlloc for Allocator {
+    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
+        // SAFETY: the caller's promise is the same.
+        found(unsafe { System.alloc(layout) })
+    }
+
+    unsafe fn alloc_zeroed(&self, layout: Layout) -> *mut u8 {
+        // SAFETY: the caller's promise is the same.
+        found(unsafe { System.alloc_zeroed(layout) })
+    }
+
+    unsafe fn realloc(&self, block: *mut u8, layout: Layout, size: usize) -> *mut u8 {
+        // SAFETY: the caller's promise is the same.
+        found(unsafe { System.realloc(block, layout, size) })
+    }
+
+    unsafe fn dealloc(&self, block: *mut u8, layout: Layout) {
+        // SAFETY: the caller's promise is the same.
+        unsafe { System.dealloc(block, layout) }
+    }
+}
+
+#[inline]
+fn found(block: *mut u8) -> *mut u8 {
+    if block.is_null() {
+        end();
+    }
+    block
+}
+
+/// Reports that memory ran out, and ends the process.
+#[cold]
+pub fn end() -> ! {
+    // SAFETY: the call has no arguments and always succeeds.
+    let thread = unsafe { libc::gettid() };
+    match FINDER.compare_exchange(0, thread, Ordering::AcqRel, Ordering::Acquire) {
+        Ok(_) => {}
+        // There was not enough for cleaning up either.
+        Err(finder) if finder == thread => exit(),
+        Err(_) => loop {
+            // SAFETY: the call has no arguments. It returns after a signal was handled.
+            unsafe { libc::pause() };
+        },
+    }
+    // SAFETY: what was stored is never freed.
+    let work = unsafe { WORK.load(Ordering::Acquire).as_ref() };
+    tell(work.map_or("error: out of memory\n", |work| &work.message));
+    let reserve = RESERVE.swap(null_mut(), Ordering::Relaxed);
+    if !reserve.is_null() {
+        // SAFETY: it was allocated with this layout, and the swap gives it to one thread only.
+        unsafe { System.dealloc(reserve, RESERVE_LAYOUT) };
+    }
+    if let Some(work) = work {
+        (work.clean)();
+    }
+    exit()
+}
+
+/// Ends the process without functions that wait, or allocate: a lock may be held.
+fn exit() -> ! {
+    // SAFETY: the call does not return.
+    unsafe { libc::_exit(1) }
+}
+
+/// Writes to standard error; where that can't be written, the status has to do.
+fn tell(message: &str) {
+    // SAFETY: pointer and length are those of a string.
+    unsafe { libc::write(libc::STDERR_FILENO, message.as_ptr().cast(), message.len()) };
+}

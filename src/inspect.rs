@@ -32,6 +32,7 @@ pub struct Inspection {
     /// Bytes that these take.
     pub embedded_size: u64,
     pub max_memory: Option<String>,
+    pub max_table: Option<String>,
     pub max_stack: Option<String>,
     /// Options that this version does not know.
     pub unknown: Vec<String>,
@@ -278,6 +279,7 @@ impl Inspection {
                 "--env" => self.env.push(value()),
                 "--inherit-env" => self.inherit_env = true,
                 "--max-memory" => self.max_memory = Some(value()),
+                "--max-table" => self.max_table = Some(value()),
                 "--max-stack" => self.max_stack = Some(value()),
                 _ => self.unknown.push(word),
             }

@@ -249,6 +249,11 @@ impl TablePlan {
     pub fn entry_size(&self) -> u64 {
         if self.functions { abi::FUNC_ENTRY_SIZE } else { abi::REF_ENTRY_SIZE }
     }
+
+    /// Whether the entries are those of the start for as long as the program runs.
+    pub fn never_changes(&self) -> bool {
+        self.constant && self.fixed.is_some()
+    }
 }
 
 /// What instantiation does with a segment.
@@ -342,8 +347,7 @@ impl Layout {
 
     /// Whether threads could see another's change of a table.
     pub fn is_table_per_thread(&self, table: TableIndex) -> bool {
-        let plan = &self.tables[table];
-        self.has_threads && !(plan.constant && plan.fixed.is_some())
+        self.has_threads && !self.tables[table].never_changes()
     }
 
     fn plan_signatures(&mut self, module: &Module) {

@@ -9,7 +9,7 @@ use crate::abi;
 use crate::code::{Code, CompiledFunction, Site};
 use crate::layout::Symbol;
 use crate::number::{low_byte, to_u32};
-use crate::wasm::{EntityIndex, Module};
+use crate::wasm::{EntityIndex, Module, Table, TableIndex};
 use anyhow::{Context, Result};
 use cranelift_entity::EntityRef;
 use object::SectionKind;
@@ -40,7 +40,7 @@ pub fn write(writer: &mut Writer, code: &Code, text: &Text, table_entries: Symbo
     for (array, length) in [exception_globals, exception_tables] {
         data.address(array).u64(length);
     }
-    data.address(wasi_memory(writer));
+    data.address(wasi_memory(writer)).u64(table_bytes(writer));
     data.address(writer.defined(Symbol::Initialize));
     assert_eq!(data.bytes.len(), size_of::<abi::Image>());
     Ok(writer.local("w2n.image", StandardSection::ReadOnlyDataWithRel, data, 8))
@@ -60,6 +60,23 @@ fn wasi_memory(writer: &mut Writer) -> Option<SymbolId> {
     // What a host has to supply to an object is the host's.
     let is_here = writer.layout.owns_memory(module, writer.linkage, memory) || writer.linkage.memory(memory).is_some();
     is_here.then(|| writer.refer(Symbol::Memory(memory)))
+}
+
+/// [`abi::Image::table_bytes`]. Tables that threads have for themselves take whole pages.
+fn table_bytes(writer: &Writer) -> u64 {
+    let bytes = |(index, table): (TableIndex, &Table)| {
+        let plan = writer.layout.tables[index];
+        let bytes = table.ty.initial.saturating_mul(plan.entry_size());
+        match table.definition.local() {
+            None => 0,
+            Some(_) if plan.never_changes() => 0,
+            Some(_) if writer.layout.is_table_per_thread(index) => {
+                bytes.max(1).checked_next_multiple_of(abi::HOST_PAGE).unwrap_or(u64::MAX)
+            }
+            Some(_) => bytes,
+        }
+    };
+    writer.module.tables.iter().map(bytes).fold(0, u64::saturating_add)
 }
 
 /// Those that the runtime has to create for this module: no other module does.

@@ -11,7 +11,7 @@ fn rows(text: &str) -> Vec<String> {
 fn a_program_tells_what_it_was_given() {
     let place = Place::with(&[("args.wat", ARGS)]);
     let flags = "args.wat -o app --dir .::/data --dir /tmp --dir /usr::/usr::ro --env A=b --env HOME --inherit-env \
-                 --max-memory 16M --max-stack 64K --fixed-powers --cpu x86-64-v3";
+                 --max-memory 16M --max-table 1M --max-stack 64K --fixed-powers --cpu x86-64-v3";
     let flags: Vec<&str> = flags.split_whitespace().collect();
     place.wasm2native(&flags).succeeds();
     let expected = [
@@ -27,6 +27,7 @@ fn a_program_tells_what_it_was_given() {
         "uses C none",
         "memory 65536 bytes at the start, at most 4294967296",
         "at most 16777216 bytes",
+        "tables at most 1048576 bytes",
         "stack at most 65536 bytes",
         "at run time nothing more can be granted (--fixed-powers: WASM2NATIVE_OPTIONS is ignored)",
         "processor x86-64-v3 or later",
@@ -58,6 +59,7 @@ fn a_closed_program_has_nothing() {
         "calls WASI none",
         "uses C none",
         "memory no limit of its own",
+        "tables at most 1073741824 bytes",
         "stack no limit of its own",
         "at run time WASM2NATIVE_OPTIONS in the environment can grant more",
         "processor x86-64-v2 or later",
@@ -66,6 +68,9 @@ fn a_closed_program_has_nothing() {
         place.wasm2native(&[&["a.wat"][..], strip].concat()).succeeds();
         assert_eq!(rows(&place.wasm2native(&["inspect", "a"]).succeeds().stdout), expected, "{strip:?}");
     }
+    place.wasm2native(&["a.wat", "--max-memory", "1M"]).succeeds();
+    let text = rows(&place.wasm2native(&["inspect", "a"]).succeeds().stdout);
+    assert!(text.contains(&"tables as much as memory may".to_owned()), "{text:#?}");
     place.wasm2native(&["--invoke", "fib", "fib.wat"]).succeeds();
     let text = place.wasm2native(&["inspect", "fib"]).succeeds().stdout;
     assert!(text.contains("fib (--invoke: "), "{text}");

@@ -1,9 +1,9 @@
 //! WASI as the outside sees it: real files, pipes and terminals around a translated guest.
 //!
 //! [`matrix`] tries every way out of a granted directory with every call, [`grants`] what a grant allows, [`exposed`]
-//! what no grant allows, [`hostile`] calls with senseless numbers, [`streams`] the standard streams, [`signals`] signals to itself,
-//! [`threads`] threads that share them, [`embed`] trees that a program carries, and [`official`] the WebAssembly group's own tests where a
-//! checkout is named.
+//! what no grant allows, [`hostile`] calls with senseless numbers, [`limits`] how much a module can take, [`streams`] the standard
+//! streams, [`signals`] signals to itself, [`threads`] threads that share them, [`embed`] trees that a program carries, and
+//! [`official`] the WebAssembly group's own tests where a checkout is named.
 
 #[path = "../support/mod.rs"]
 mod support;
@@ -13,6 +13,7 @@ mod embed;
 mod exposed;
 mod grants;
 mod hostile;
+mod limits;
 mod matrix;
 mod official;
 mod signals;
@@ -28,6 +29,7 @@ fn main() {
         matrix::trials(),
         grants::trials(),
         hostile::trials(),
+        limits::trials(),
         streams::trials(),
         signals::trials(),
         exposed::trials(),

@@ -23,7 +23,7 @@ pub mod grant;
 pub mod wasi;
 
 use core::ffi::{c_char, c_void};
-use core::sync::atomic::{AtomicPtr, AtomicU32, AtomicUsize};
+use core::sync::atomic::{AtomicPtr, AtomicU32, AtomicU64, AtomicUsize};
 
 /// Bytes in a Wasm page (core specification, 4.2.8 "Memory Instances").
 pub const WASM_PAGE: u64 = 65536;
@@ -49,6 +49,10 @@ pub const LARGEST_RESERVATION: u64 = 1 << 40;
 
 /// The most that a 64-bit memory may have at the start: the address space of a process.
 pub const ADDRESS_SPACE: u64 = 1 << 47;
+
+/// The most bytes that the tables of a program or a library may take together, where the user sets neither a limit for them nor one for
+/// memory.
+pub const DEFAULT_MAX_TABLE: u64 = 1 << 30;
 
 /// Exit status of a program that trapped: what a shell reports of a process killed by SIGABRT.
 pub const TRAP_EXIT_STATUS: i32 = 134;
@@ -358,6 +362,9 @@ pub struct Image {
     /// Memory that WASI functions read and write when this module calls them: the one exported as `memory`, or else the first; null if
     /// there is none.
     pub wasi_memory: *mut Memory,
+    /// Bytes of the initial entries of this module's tables, but for tables that never change: those are as constant as code.
+    /// A program with threads has as many more for each thread.
+    pub table_bytes: u64,
     /// Segments and globals that can't be laid out in advance, then the start function. Null if there is nothing to do.
     pub initialize: Option<unsafe extern "C" fn()>,
 }
@@ -516,6 +523,17 @@ pub struct Program {
     pub heap: AtomicPtr<c_void>,
     /// What WASI knows of this program.
     pub wasi: AtomicPtr<c_void>,
+    /// What memories, tables and exceptions take together.
+    pub memory: Budget,
+    /// What tables take.
+    pub tables: Budget,
+}
+
+/// Bytes that something takes and may take, see the runtime's `budget.rs`.
+#[repr(C)]
+pub struct Budget {
+    pub limit: AtomicU64,
+    pub used: AtomicU64,
 }
 
 /// A test script (`.wast`) as a program: its commands, in order.

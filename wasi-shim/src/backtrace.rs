@@ -7,6 +7,7 @@ use crate::abi::{NO_FUNCTION, NO_OFFSET, REPORTED_FRAMES, Trap, TrapFrame, TrapR
 use crate::sites::Place;
 use crate::stack;
 use crate::text::Text;
+use crate::width::usize_of;
 
 /// How many frames are looked at before nobody wants to know the number any more.
 const COUNTED_FRAMES: u64 = 1_000_000;
@@ -48,6 +49,14 @@ pub fn frame_pointer() -> usize {
     fp
 }
 
+/// Where the function around returns to: in the code of the module that called it.
+#[inline(always)]
+pub fn return_address() -> usize {
+    // SAFETY: the word above the saved frame pointer (System V ABI, AMD64 supplement, 3.2.2), which is on this stack; the build script
+    // compiles this crate with frame pointers.
+    unsafe { *(frame_pointer().wrapping_add(8) as *const usize) }
+}
+
 /// Collects what there is to tell.
 pub fn report(cause: Cause, registers: Registers) -> TrapReport {
     let mut report = empty();
@@ -57,11 +66,11 @@ pub fn report(cause: Cause, registers: Registers) -> TrapReport {
         if place.function.index == NO_FUNCTION {
             return;
         }
-        if let Some(frame) = report.frames.get_mut(report.n_frames as usize) {
+        if let Some(frame) = report.frames.get_mut(usize_of(report.n_frames)) {
             let offset = place.wasm_offset(code_offset).unwrap_or(NO_OFFSET);
             *frame = TrapFrame { function: place.name().as_ptr().cast(), index: place.function.index, offset };
         }
-        report.n_frames += 1;
+        report.n_frames = report.n_frames.saturating_add(1);
     });
     report
 }
@@ -76,11 +85,12 @@ pub fn empty() -> TrapReport {
 pub fn add_report(text: &mut Text, report: &TrapReport) {
     let message = report.message.split(|&byte| byte == 0).next().unwrap_or_default();
     text.add("wasm trap: ").add(message).add("\nwasm backtrace:\n");
-    for (number, frame) in report.frames.iter().take(report.n_frames as usize).enumerate() {
+    for (number, frame) in report.frames.iter().take(usize_of(report.n_frames)).enumerate() {
         add_frame(text, number as u64, frame);
     }
-    if report.n_frames > REPORTED_FRAMES as u64 {
-        text.add("  ... and ").add_decimal((report.n_frames - REPORTED_FRAMES as u64).into());
+    let n_others = report.n_frames.saturating_sub(REPORTED_FRAMES as u64);
+    if n_others > 0 {
+        text.add("  ... and ").add_decimal(n_others.into());
         text.add(if report.n_frames >= COUNTED_FRAMES { " or more\n" } else { " more\n" });
     }
 }
@@ -110,7 +120,7 @@ fn walk(registers: Registers, mut visit: impl FnMut(Place, u32)) {
         // Before its first instructions `push rbp; mov rbp, rsp`, and in a function without them, rbp is the caller's.
         let return_address = match (place.offset, place.function.has_frame) {
             (0, _) | (_, 0) => Some(sp),
-            (1, _) => Some(sp + 8),
+            (1, _) => Some(sp.saturating_add(8)),
             _ => None,
         };
         if let Some(return_address) = return_address.and_then(|address| read(address, is_known)) {
@@ -124,17 +134,19 @@ fn walk(registers: Registers, mut visit: impl FnMut(Place, u32)) {
         is_known = false;
     }
     let mut floor = sp;
-    let mut n_frames = 0;
+    let mut n_frames: u64 = 0;
     // Frames lie one above the other in one stack, so the walk ends. After an overflow, sp may be below its stack.
     while fp >= floor && stack::end_of_stack(sp).is_none_or(|end| stack::end_of_stack(fp) == Some(end)) {
-        let (Some(next), Some(return_address)) = (read(fp, is_known), read(fp + 8, is_known)) else { return };
+        let (Some(next), Some(return_address)) = (read(fp, is_known), read(fp.saturating_add(8), is_known)) else {
+            return;
+        };
         let caller = caller(return_address);
         is_known = caller.is_some();
         if let Some((place, code_offset)) = caller {
             visit(place, code_offset);
         }
-        (floor, fp) = (fp + 16, next);
-        n_frames += 1;
+        (floor, fp) = (fp.saturating_add(16), next);
+        n_frames = n_frames.saturating_add(1);
         if n_frames == COUNTED_FRAMES {
             return;
         }
@@ -144,14 +156,14 @@ fn walk(registers: Registers, mut visit: impl FnMut(Place, u32)) {
 /// The place of the call that a return address belongs to: a call that never returns may be a function's last instruction.
 fn caller(return_address: usize) -> Option<(Place, u32)> {
     let place = Place::find(return_address.wrapping_sub(1))?;
-    Some((place, place.offset + 1))
+    Some((place, place.offset.saturating_add(1)))
 }
 
 /// A word of a stack, if the address is aligned and not beyond its end. Requires that lower addresses are in use. On a stack
 /// whose end is not known only frames of known code are read: they keep a frame pointer.
 fn read(address: usize, is_known: bool) -> Option<usize> {
     let is_inside = match stack::end_of_stack(address) {
-        Some(end) => address + 8 <= end,
+        Some(end) => address.checked_add(8).is_some_and(|after| after <= end),
         None => is_known && !stack::is_known(),
     };
     // SAFETY: from a live frame to the end of its stack all is mapped; and so is what a live frame pointer points at.

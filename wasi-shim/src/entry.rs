@@ -1,8 +1,10 @@
 //! The program from beginning to end: what must be there before translated code runs, then the code, then the exit status.
 
 use crate::abi::{EntryKind, Program, Start, TYPE_I32, TYPE_I64, Value};
+use crate::budget::Limits;
 use crate::options::{Options, Setting};
 use crate::program::{self, images_of};
+use crate::width::low_u32;
 use crate::{cpu, invoke, memory, stack, text, trap};
 use std::cell::UnsafeCell;
 use std::ffi::CStr;
@@ -30,25 +32,26 @@ unsafe extern "C" fn w2n_main(
     // SAFETY: data of the executable, which only the runtime writes.
     let program = unsafe { &*program };
     program::add_main(program);
-    let arguments = if argc > 0 {
+    let arguments = match usize::try_from(argc) {
         // SAFETY: `argv` holds `argc` strings.
-        unsafe { std::slice::from_raw_parts(argv, argc as usize) }
-    } else {
-        &[]
+        Ok(argc @ 1..) => unsafe { std::slice::from_raw_parts(argv, argc) },
+        _ => &[],
     };
     if let Some(&name) = arguments.first() {
         text::set_program_name(name);
         name_process(name);
     }
-    let mut max_memory = None;
+    let mut limits = Limits::default();
     let mut max_stack = None;
     Options::read(program, envp).each(|setting| match setting {
-        Setting::MaxMemory(bytes) => max_memory = Some(bytes),
+        Setting::MaxMemory(bytes) => limits.memory = Some(bytes),
+        Setting::MaxTable(bytes) => limits.tables = Some(bytes),
         Setting::MaxStack(bytes) => max_stack = Some(bytes),
         // Powers mean nothing to a program without WASI: the variable may be meant for others too.
         Setting::Dir(_) | Setting::Embed(_) | Setting::Env(_) | Setting::InheritEnv => {}
     });
     cpu::check(program.cpu_level);
+    limits.set(program);
     stack::limit_main_stack(max_stack);
     stack::prepare_thread();
     trap::install();
@@ -56,7 +59,7 @@ unsafe extern "C" fn w2n_main(
         // SAFETY: the runtime's own function, with the description that it belongs to.
         return unsafe { run_script(program) };
     }
-    memory::create_all(program, max_memory);
+    memory::create_all(program);
     if let Some(start_wasi) = program.start_wasi {
         // SAFETY: the runtime's own function; the structure lives as long as the call.
         unsafe { start_wasi(&Start { program, argc, argv, envp }) };
@@ -108,7 +111,7 @@ fn call(program: &'static Program, arguments: &[*const u8]) -> i32 {
         return 0;
     }
     match invoke::results(program) {
-        [TYPE_I32 | TYPE_I64] => u128::from_le_bytes(values[0].0) as i32,
+        [TYPE_I32 | TYPE_I64] => low_u32(u128::from_le_bytes(values[0].0)).cast_signed(),
         _ => 0,
     }
 }

@@ -7,7 +7,7 @@
 //! through frames of a host.
 
 use crate::abi::{ANY_TAG, CODE_EXCEPTION, Exception, Handler, Image, LAST_HANDLER, Tag, TryCall};
-use crate::backtrace::{Cause, frame_pointer};
+use crate::backtrace::{Cause, frame_pointer, return_address};
 use crate::heap;
 use crate::program::{self, c_string, slice};
 use crate::sites::Place;
@@ -20,9 +20,7 @@ use crate::trap;
 /// `tag` is a tag of the image.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn w2n_exception_new(tag: *const Tag, length: u32) -> *mut Exception {
-    // SAFETY: this function's frame: the build script compiles this crate with frame pointers.
-    let Frame { return_address, .. } = unsafe { *(frame_pointer() as *const Frame) };
-    heap::allocate(program::at(return_address - 1).0, tag, length)
+    heap::allocate(program::at(return_address()).0, tag, length)
 }
 
 /// [`crate::abi::Builtin::Throw`].
@@ -37,7 +35,7 @@ pub unsafe extern "C" fn w2n_throw(exception: *const Exception) -> ! {
     loop {
         // SAFETY: a frame of this function, or of translated code that made a call: it keeps a frame pointer.
         let Frame { fp, return_address } = unsafe { *frame };
-        let Some(place) = Place::find(return_address - 1) else {
+        let Some(place) = Place::find(return_address.saturating_sub(1)) else {
             // SAFETY: see above.
             uncaught(unsafe { &*tag })
         };
@@ -45,7 +43,7 @@ pub unsafe extern "C" fn w2n_throw(exception: *const Exception) -> ! {
             // SAFETY: the frame is one of translated code, and its table says what the landing expects.
             unsafe {
                 program::leave(&(frame_pointer()..fp));
-                resume(landing, fp - frame_size, fp, exception)
+                resume(landing, fp.saturating_sub(frame_size), fp, exception)
             };
         }
         frame = fp as *const Frame;
@@ -63,7 +61,7 @@ struct Frame {
 
 /// The landing of the first handler around a call that takes the tag, and the size of the frame that it is in.
 fn find_handler(image: &'static Image, return_address: usize, tag: *const Tag) -> Option<(usize, usize)> {
-    let offset = (return_address - image.text as usize) as u32;
+    let offset = u32::try_from(return_address.checked_sub(image.text as usize)?).ok()?;
     // SAFETY: an array of the image.
     let calls = unsafe { slice::<TryCall>(image.try_calls, image.n_try_calls) };
     let call = &calls[calls.binary_search_by_key(&offset, |call| call.return_address).ok()?];
@@ -76,12 +74,12 @@ fn find_handler(image: &'static Image, return_address: usize, tag: *const Tag) -
             (handler, number == ANY_TAG || *image.tags.add(number as usize) == tag)
         };
         if fits {
-            return Some((image.text as usize + *landing as usize, call.frame_size as usize));
+            return Some((image.text.wrapping_add(*landing as usize) as usize, call.frame_size as usize));
         }
         if number & LAST_HANDLER != 0 {
             return None;
         }
-        at += 1;
+        at = at.saturating_add(1);
     }
 }
 

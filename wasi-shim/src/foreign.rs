@@ -6,6 +6,7 @@ use crate::abi::{CODE_FOREIGN, CallbackPool, Memory, Trap};
 use crate::backtrace::Cause;
 use crate::text::Text;
 use crate::trap::raise_here;
+use crate::width::usize_of;
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Mutex, PoisonError};
@@ -30,19 +31,19 @@ impl View {
 
     /// The host pointer to `length` bytes from an address, if all of them are inside.
     pub fn range(self, address: u64, length: u64) -> Option<*mut u8> {
-        let is_inside = address <= self.bytes && length <= self.bytes - address;
-        is_inside.then(|| self.base.wrapping_add(address as usize))
+        let is_inside = address.checked_add(length).is_some_and(|end| end <= self.bytes);
+        is_inside.then(|| self.base.wrapping_add(usize_of(address)))
     }
 
     /// The host pointer to a string of units of 1 or 4 bytes, which has to end inside, or to have as many units as anybody reads.
     pub fn string(self, address: u64, unit: u64, most: Option<u64>) -> Option<*mut u8> {
         let start = self.range(address, 0)?;
-        let n_units = (self.bytes - address) / unit;
+        let n_units = self.bytes.checked_sub(address)?.checked_div(unit)?;
         if most.is_some_and(|most| most <= n_units) {
             return Some(start);
         }
         let is_end = |index: u64| {
-            let place = start.wrapping_add((index * unit) as usize);
+            let place = start.wrapping_add(usize_of(index.saturating_mul(unit)));
             // SAFETY: the unit lies inside of the memory.
             unsafe {
                 match unit {
@@ -68,7 +69,7 @@ pub unsafe extern "C" fn w2n_c_string(memory: *const Memory, address: u64) -> *c
     let view = unsafe { View::new(memory) };
     let Some(start) = view.range(address, 1) else { raise_here(Trap::MemoryOutOfBounds) };
     // SAFETY: from an address inside of the memory up to its end all can be read.
-    let end = unsafe { libc::memchr(start.cast(), 0, (view.bytes - address) as usize) };
+    let end = unsafe { libc::memchr(start.cast(), 0, usize_of(view.bytes.saturating_sub(address))) };
     if end.is_null() {
         raise_here(Trap::MemoryOutOfBounds);
     }
@@ -89,19 +90,36 @@ struct Handles {
 static HANDLES: Mutex<Handles> =
     Mutex::new(Handles { pointers: BTreeMap::new(), numbers: BTreeMap::new(), n_given: 0 });
 
+/// The most host pointers that modules may know at once. Each takes about a hundred bytes here.
+const MOST_HANDLES: usize = 1 << 20;
+
 /// [`crate::abi::Builtin::Handle`].
 #[unsafe(no_mangle)]
 pub extern "C" fn w2n_handle(pointer: usize, kind: u64) -> u64 {
     if pointer == 0 {
         return 0;
     }
+    let Some(number) = number_of((pointer, kind)) else {
+        let mut text = Text::into_buffer(&mut []);
+        raise_foreign(text.add("too many handles: the module holds ").add_decimal(MOST_HANDLES as u128).add(" already"))
+    };
+    number
+}
+
+/// The number that stands for a host pointer: the one that it has, or a new one if there may be more.
+fn number_of(known: Known) -> Option<u64> {
     let mut handles = HANDLES.lock().unwrap_or_else(PoisonError::into_inner);
-    let Handles { pointers, numbers, n_given } = &mut *handles;
-    *numbers.entry((pointer, kind)).or_insert_with(|| {
-        *n_given += 1;
-        pointers.insert(*n_given, (pointer, kind));
-        *n_given
-    })
+    if let Some(&number) = handles.numbers.get(&known) {
+        return Some(number);
+    }
+    if handles.pointers.len() >= MOST_HANDLES {
+        return None;
+    }
+    handles.n_given = handles.n_given.checked_add(1)?;
+    let number = handles.n_given;
+    handles.numbers.insert(known, number);
+    handles.pointers.insert(number, known);
+    Some(number)
 }
 
 /// [`crate::abi::Builtin::HandlePointer`].
@@ -134,7 +152,7 @@ pub extern "C" fn w2n_handle_pointer(number: u64, kind: u64, is_last: u32) -> us
 pub unsafe extern "C" fn w2n_callback(pool: *const CallbackPool, code: usize) -> usize {
     // SAFETY: the compiler writes as many slots, and as many words behind the pool, which only this function writes.
     let (slots, codes) = unsafe {
-        let length = (*pool).length as usize;
+        let length = usize_of((*pool).length);
         let codes = pool.add(1).cast::<AtomicUsize>();
         (std::slice::from_raw_parts((*pool).slots, length), std::slice::from_raw_parts(codes, length))
     };

@@ -11,6 +11,10 @@ use crate::program::c_string;
 use crate::text::Text;
 use crate::trap::raise_here;
 use crate::variadic::{Argument, Call};
+use crate::width::{low_u32, low_u64, usize_of};
+
+/// The longest format: it is copied.
+const LONGEST_FORMAT: usize = 1 << 20;
 
 /// [`crate::abi::Builtin::FormattedCall`].
 ///
@@ -30,17 +34,22 @@ pub unsafe extern "C" fn w2n_formatted_call(call: *mut FormattedCall) {
     }
     // A copy: what C reads has to be what was read here, whatever other threads do, and wherever the output goes.
     // SAFETY: the caller checked that the string ends.
-    let mut copy = unsafe { c_string(text) }.to_vec();
+    let text = unsafe { c_string(text) };
+    if text.len() > LONGEST_FORMAT {
+        raise_foreign(Text::into_buffer(&mut []).add("format string: more than 1 MiB can't be passed to C"));
+    }
+    let mut copy = Vec::with_capacity(text.len().saturating_add(1));
+    copy.extend_from_slice(text);
     copy.push(0);
     *place = copy.as_ptr() as u64;
-    let text = &copy[..copy.len() - 1];
+    let text = &copy[..text.len()];
     let is_scanf = call.flags & FORMAT_SCANF != 0;
     let arguments = if is_scanf { format::scanf(text) } else { format::printf(text) };
     let arguments = arguments.unwrap_or_else(|refused| refuse(&refused));
 
     let mut c = Call::new(call.function);
     for (index, word) in fixed.iter().enumerate() {
-        let is_float = call.floats >> index & 1 != 0;
+        let is_float = u32::try_from(index).ok().and_then(|index| call.floats.checked_shr(index)).unwrap_or(0) & 1 != 0;
         c.push(if is_float { Argument::Float(*word) } else { Argument::Integer(*word) });
     }
     let mut translation = Translation::new(view, call.flags & FORMAT_WIDE != 0, call.arguments);
@@ -123,16 +132,16 @@ impl Translation {
         };
         let start = self.next.checked_next_multiple_of(size)?;
         let place = self.view.range(start, size)?;
-        self.next = start + size;
+        self.next = start.checked_add(size)?;
         let mut bytes = [0; 16];
         // SAFETY: the range lies inside of the memory.
-        unsafe { std::ptr::copy_nonoverlapping(place, bytes.as_mut_ptr(), size as usize) };
+        unsafe { std::ptr::copy_nonoverlapping(place, bytes.as_mut_ptr(), usize_of(size)) };
         let value = u128::from_le_bytes(bytes);
         Some(match kind {
-            Kind::Double => Argument::Float(value as u64),
+            Kind::Double => Argument::Float(low_u64(value)),
             Kind::LongDouble => Argument::LongDouble(long_double_to_c(value)),
-            Kind::Long { signed: true } if !self.wide => Argument::Integer(value as i32 as u64),
-            _ => Argument::Integer(value as u64),
+            Kind::Long { signed: true } if !self.wide => Argument::Integer(extended(value)),
+            _ => Argument::Integer(low_u64(value)),
         })
     }
 
@@ -148,7 +157,7 @@ impl Translation {
                     Most::All => None,
                     Most::Constant(most) => Some(most),
                     // A negative precision is none.
-                    Most::Argument(index) => u64::try_from(self.integers[index] as i32).ok(),
+                    Most::Argument(index) => u64::try_from(low_u32(self.integers[index].into()).cast_signed()).ok(),
                 };
                 self.view.string(value, unit, most)?
             }
@@ -171,15 +180,15 @@ impl Translation {
             u128::from_le_bytes(bytes)
         };
         let bytes = match kind {
-            Kind::StoreLong { signed: true } => read(4) as i32 as u64 as u128,
+            Kind::StoreLong { signed: true } => extended(read(4)).into(),
             Kind::StoreLong { .. } => read(4),
-            Kind::Count(size) => read(size as usize),
-            Kind::CountLong => read(self.long_size() as usize),
+            Kind::Count(size) => read(usize_of(size)),
+            Kind::CountLong => read(usize_of(self.long_size())),
             _ => long_double_to_c(read(16)),
         };
         let place = &mut self.places[self.n_places];
         *place = Place { bytes, before: bytes, kind, target };
-        self.n_places += 1;
+        self.n_places = self.n_places.saturating_add(1);
         (&raw mut place.bytes).cast()
     }
 
@@ -195,8 +204,8 @@ impl Translation {
             let bytes = unsafe { (&raw const place.bytes).read_volatile() };
             let (bytes, size) = match place.kind {
                 Kind::StoreLong { .. } => (bytes, 4),
-                Kind::Count(size) => (bytes, size as usize),
-                Kind::CountLong => (bytes, self.long_size() as usize),
+                Kind::Count(size) => (bytes, usize_of(size)),
+                Kind::CountLong => (bytes, usize_of(self.long_size())),
                 _ if bytes == place.before => continue,
                 _ => (long_double_to_wasm(bytes), 16),
             };
@@ -204,6 +213,11 @@ impl Translation {
             unsafe { std::ptr::copy_nonoverlapping(bytes.to_le_bytes().as_ptr(), place.target, size) };
         }
     }
+}
+
+/// A `long` of 32 bits in 64.
+fn extended(value: u128) -> u64 {
+    i64::from(low_u32(value).cast_signed()).cast_unsigned()
 }
 
 /// A module's `long double`, of IEEE 754's binary128, as this platform's.
@@ -221,24 +235,38 @@ fn long_double_to_wasm(bits: u128) -> u128 {
 #[cfg(target_arch = "x86_64")]
 const FRACTIONS: (u32, u32) = (112, 63);
 
+/// What binary128 has more, and the number that is half of a unit of the x87's.
+#[cfg(target_arch = "x86_64")]
+const DROPPED: u32 = FRACTIONS.0 - FRACTIONS.1;
+#[cfg(target_arch = "x86_64")]
+const HALF: u128 = 1 << (DROPPED - 1);
+
+/// The highest bit of the x87's fraction.
+#[cfg(target_arch = "x86_64")]
+const HIGHEST: u128 = 1 << (FRACTIONS.1 - 1);
+
+/// The low bits of a number.
+#[cfg(target_arch = "x86_64")]
+const fn low_bits(number: u128, n_bits: u32) -> u128 {
+    number & (u128::MAX >> u128::BITS.saturating_sub(n_bits))
+}
+
 /// A module's `long double`, of IEEE 754's binary128, in the x87's format: rounded to nearest, ties to even. Both have the same exponents.
 #[cfg(target_arch = "x86_64")]
 fn long_double_to_c(bits: u128) -> u128 {
     let sign = bits >> 127;
     let mut exponent = (bits >> FRACTIONS.0) & 0x7fff;
-    let fraction = bits & ((1 << FRACTIONS.0) - 1);
-    let dropped = FRACTIONS.0 - FRACTIONS.1;
-    let rest = fraction & ((1 << dropped) - 1);
-    let half = 1 << (dropped - 1);
-    let mut kept = fraction >> dropped;
+    let fraction = low_bits(bits, FRACTIONS.0);
+    let rest = low_bits(fraction, DROPPED);
+    let mut kept = fraction >> DROPPED;
     if exponent == 0x7fff {
         // A payload in the low bits must not become an infinity.
-        kept |= u128::from(fraction != 0) << (FRACTIONS.1 - 1);
-    } else if rest > half || (rest == half && kept & 1 == 1) {
-        kept += 1;
+        kept |= if fraction != 0 { HIGHEST } else { 0 };
+    } else if rest > HALF || (rest == HALF && kept & 1 == 1) {
+        kept = kept.saturating_add(1);
         // A carry out of the fraction is the next exponent, also from below the normal numbers.
-        exponent += kept >> FRACTIONS.1;
-        kept &= (1 << FRACTIONS.1) - 1;
+        exponent = exponent.saturating_add(kept >> FRACTIONS.1);
+        kept = low_bits(kept, FRACTIONS.1);
     }
     let integer = u128::from(exponent != 0) << FRACTIONS.1;
     sign << 79 | exponent << 64 | integer | kept
@@ -249,6 +277,5 @@ fn long_double_to_c(bits: u128) -> u128 {
 fn long_double_to_wasm(bits: u128) -> u128 {
     let sign = bits >> 79 & 1;
     let exponent = bits >> 64 & 0x7fff;
-    let kept = bits & ((1 << FRACTIONS.1) - 1);
-    sign << 127 | exponent << FRACTIONS.0 | kept << (FRACTIONS.0 - FRACTIONS.1)
+    sign << 127 | exponent << FRACTIONS.0 | low_bits(bits, FRACTIONS.1) << DROPPED
 }

@@ -9,9 +9,11 @@
 
 use crate::abi::{Exception, Image, Program, Table, Tag, Value};
 use crate::attempt::fail;
+use crate::budget;
 use crate::program::{images, slice};
 use crate::stack;
 use crate::text::message;
+use crate::width::{saturating_u32, usize_of};
 use std::ffi::c_void;
 use std::sync::atomic::Ordering;
 
@@ -20,8 +22,7 @@ const RESERVED: usize = 1 << 30;
 
 /// Memory is divided into blocks; the cells of a block have one size. The largest exception has 1000 values.
 const BLOCK: usize = 64 << 10;
-const SMALLEST_CELL: usize = 32;
-const N_SIZES: usize = 10;
+const SIZES: [usize; 10] = [32, 64, 128, 256, 512, 1 << 10, 2 << 10, 4 << 10, 8 << 10, 16 << 10];
 
 /// Bytes to allocate before the first collection, and at least before every other.
 const SMALLEST_LIMIT: usize = BLOCK;
@@ -36,7 +37,7 @@ struct Heap {
     /// Bytes of the blocks that are in use.
     used: usize,
     /// First free cell of each size, or zero.
-    free: [usize; N_SIZES],
+    free: [usize; SIZES.len()],
     /// Number of the cell size of each block.
     sizes: [u8; RESERVED / BLOCK],
     /// Bytes allocated since the last collection, and how many are allowed.
@@ -59,16 +60,16 @@ pub fn allocate(program: &Program, tag: *const Tag, length: u32) -> *mut Excepti
     stack::prepare_thread();
     // SAFETY: the threads of a program run its code in turn, and no reference to its heap is alive here.
     let heap = unsafe { &mut *heap_of(program) };
-    let bytes = size_of::<Exception>() + length as usize * size_of::<Value>();
-    let size = (bytes.next_power_of_two() / SMALLEST_CELL).max(1).trailing_zeros() as usize;
+    let bytes = (length as usize).saturating_mul(size_of::<Value>()).saturating_add(size_of::<Exception>());
+    let size = SIZES.iter().position(|&size| bytes <= size).expect("validation limits the values of an exception");
     if heap.free[size] == 0 && heap.allocated >= heap.limit {
         heap.collect();
     }
     if heap.free[size] == 0 {
-        heap.add_block(size);
+        heap.make_room(program, size);
     }
     let cell = heap.free[size] as *mut FreeCell;
-    heap.allocated += SMALLEST_CELL << size;
+    heap.allocated = heap.allocated.saturating_add(SIZES[size]);
     // SAFETY: free cells are ours, and large enough for their size.
     unsafe {
         heap.free[size] = (*cell).next;
@@ -108,21 +109,43 @@ fn map(bytes: usize, flags: i32) -> *mut c_void {
 }
 
 impl Heap {
-    fn add_block(&mut self, size: usize) {
+    /// Makes free cells of a size: new ones, or if there may be no more, those that nothing refers to.
+    #[inline(never)]
+    fn make_room(&mut self, program: &Program, size: usize) {
+        if self.add_block(program, size) {
+            return;
+        }
+        self.collect();
+        if self.free[size] != 0 {
+            return;
+        }
+        let mut text = message();
+        text.add("the program holds ").add_decimal(self.used as u128).add(" bytes of exceptions, the most that ");
+        text.add(if self.used == RESERVED { "a program may hold" } else { "--max-memory allows" });
+        fail(text, 1);
+    }
+
+    /// Divides a new block into cells of a size. Says whether there was one.
+    fn add_block(&mut self, program: &Program, size: usize) -> bool {
         if self.base == 0 {
             self.base = map(RESERVED, libc::MAP_NORESERVE) as usize;
         }
-        if self.used == RESERVED {
-            let mut text = message();
-            text.add("the program holds more than ").add_decimal(RESERVED as u128).add(" bytes of exceptions");
-            fail(text, 1);
+        if self.used == RESERVED || !budget::take(program, BLOCK as u64) {
+            return false;
         }
-        let block = self.base + self.used;
-        self.sizes[self.used / BLOCK] = size as u8;
-        self.used += BLOCK;
-        for cell in (block..block + BLOCK).step_by(SMALLEST_CELL << size) {
+        let block = self.used / BLOCK;
+        self.sizes[block] = u8::try_from(size).expect("there are few sizes");
+        self.used = self.used.saturating_add(BLOCK);
+        for cell in self.cells(block) {
             self.release(cell, size);
         }
+        true
+    }
+
+    /// The addresses of the cells in a block.
+    fn cells(&self, block: usize) -> impl Iterator<Item = usize> + use<> {
+        let start = self.base.saturating_add(block.saturating_mul(BLOCK));
+        (start..start.saturating_add(BLOCK)).step_by(SIZES[usize::from(self.sizes[block])])
     }
 
     fn release(&mut self, cell: usize, size: usize) {
@@ -172,7 +195,7 @@ impl Heap {
             }
             for &table in slice(image.exception_tables, image.n_exception_tables) {
                 let Table { base, length, .. } = *table;
-                for entry in 0..length as usize {
+                for entry in 0..usize_of(length) {
                     self.mark(*base.cast::<usize>().add(entry));
                 }
             }
@@ -185,7 +208,7 @@ impl Heap {
         if offset >= self.used {
             return;
         }
-        let size = SMALLEST_CELL << self.sizes[offset / BLOCK];
+        let size = SIZES[usize::from(self.sizes[offset / BLOCK])];
         if !offset.is_multiple_of(size) {
             return;
         }
@@ -199,7 +222,7 @@ impl Heap {
 
     fn look_into_pending(&mut self) {
         while self.pending != DONE {
-            let address = self.base + offset(self.pending);
+            let address = self.base.saturating_add(offset(self.pending));
             // SAFETY: `mark` found an exception there. Its values follow it; the first word of a value is what can be a reference.
             unsafe {
                 let exception = address as *mut Exception;
@@ -215,16 +238,15 @@ impl Heap {
 
     /// Frees what is not marked, and takes the marks away.
     fn sweep(&mut self) {
-        let mut alive = 0;
+        let mut alive: usize = 0;
         for block in 0..self.used / BLOCK {
             let size = usize::from(self.sizes[block]);
-            let start = self.base + block * BLOCK;
-            for cell in (start..start + BLOCK).step_by(SMALLEST_CELL << size) {
+            for cell in self.cells(block) {
                 // SAFETY: a cell of the heap.
                 let exception = unsafe { &mut *(cell as *mut Exception) };
                 if exception.link != 0 {
                     exception.link = 0;
-                    alive += SMALLEST_CELL << size;
+                    alive = alive.saturating_add(SIZES[size]);
                 } else if !exception.tag.is_null() {
                     self.release(cell, size);
                 }
@@ -235,11 +257,14 @@ impl Heap {
     }
 }
 
+/// What [`number`] counts in.
+const PLACE: usize = align_of::<Exception>();
+
 /// The number of an exception for [`Exception::link`]: never zero, never [`DONE`].
 fn number(offset: usize) -> u32 {
-    (offset / align_of::<Exception>()) as u32 + 1
+    saturating_u32(offset / PLACE).saturating_add(1)
 }
 
 fn offset(number: u32) -> usize {
-    (number - 1) as usize * align_of::<Exception>()
+    (number.saturating_sub(1) as usize).saturating_mul(PLACE)
 }

@@ -10,6 +10,8 @@
 
 pub mod abi;
 
+mod width;
+
 mod program;
 
 mod text;
@@ -29,6 +31,8 @@ mod backtrace;
 mod attempt;
 
 mod trap;
+
+mod budget;
 
 mod memory;
 

@@ -7,6 +7,7 @@
 use crate::abi::{CODE_EXIT, CODE_FAILURE, FAILED, NEW, Program, READY, RUNNING, Start, TrapReport, VERSION, Value};
 use crate::attempt::{self, attempt, fail};
 use crate::backtrace::{self, Cause};
+use crate::budget::Limits;
 use crate::options::{Options, Setting};
 use crate::program::{self, images_of};
 use crate::text::{Text, message};
@@ -67,14 +68,14 @@ pub unsafe extern "C" fn w2n_library_start(program: *const Program) {
 
 /// Why a library that was tried can't be used.
 fn code(program: &Program) -> i32 {
-    (program.state.load(Ordering::Acquire) - FAILED) as i32
+    program.state.load(Ordering::Acquire).saturating_sub(FAILED).cast_signed()
 }
 
 /// What went wrong now, or nothing if it did before.
 fn initialise(program: &'static Program) -> Result<(), Option<Box<TrapReport>>> {
     stack::prepare_thread();
     // SAFETY: only tells a number.
-    let thread = unsafe { libc::gettid() } as u32;
+    let thread = unsafe { libc::gettid() }.cast_unsigned();
     loop {
         match program.state.compare_exchange(NEW, RUNNING, Ordering::AcqRel, Ordering::Acquire) {
             Ok(_) => break,
@@ -94,7 +95,7 @@ fn initialise(program: &'static Program) -> Result<(), Option<Box<TrapReport>>> 
         program.state.store(READY, Ordering::Release);
         return Ok(());
     }
-    program.state.store(FAILED + report.code as u32, Ordering::Release);
+    program.state.store(FAILED.saturating_add(report.code.cast_unsigned()), Ordering::Release);
     if report.code == CODE_EXIT && !attempt::is_active() {
         // SAFETY: does not return.
         unsafe { libc::exit(report.status) }
@@ -110,18 +111,22 @@ fn run(program: &'static Program) {
         text.add("` was built by another version of wasm2native than the runtime that it was linked with");
         fail(text, 1);
     }
-    let mut max_memory = None;
+    let mut limits = Limits::default();
     // SAFETY: the C library keeps the variable; the host does not change its environment while it calls us.
     let environment = unsafe { ENVIRONMENT };
     Options::read(program, environment).each(|setting| {
-        if let Setting::MaxMemory(bytes) = setting {
-            max_memory = Some(bytes);
+        match setting {
+            Setting::MaxMemory(bytes) => limits.memory = Some(bytes),
+            Setting::MaxTable(bytes) => limits.tables = Some(bytes),
+            // The stack is the host's. The others are for WASI.
+            Setting::MaxStack(_) | Setting::Dir(_) | Setting::Embed(_) | Setting::Env(_) | Setting::InheritEnv => {}
         }
     });
     cpu::check(program.cpu_level);
+    limits.set(program);
     program::add(program);
     trap::install();
-    memory::create_all(program, max_memory);
+    memory::create_all(program);
     if let Some(start_wasi) = program.start_wasi {
         // A library's only argument is its name, as a program's first.
         let name = program.entry_name;

@@ -7,22 +7,31 @@
 
 use crate::abi::{DataRun, HOST_PAGE, Image, LEADING_GUARD, Memory, Program};
 use crate::attempt::fail;
-use crate::program::{images_of, memories, slice};
+use crate::backtrace::return_address;
+use crate::budget;
+use crate::program::{self, images_of, memories, slice};
 use crate::table;
 use crate::text::message;
+use crate::width::usize_of;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
 
-/// Creates a program's memories with their initial contents. `limit` is the user's for any one memory, in bytes.
-pub fn create_all(program: &'static Program, limit: Option<u64>) {
-    images_of(program).for_each(|image| create_for(image, limit));
+/// Creates a program's memories with their initial contents.
+pub fn create_all(program: &'static Program) {
+    budget::take_initial(program, images_of(program));
+    images_of(program).for_each(create);
 }
 
-/// Creates the memories of one module.
-pub fn create_for(image: &Image, limit: Option<u64>) {
+/// Creates the memories of one module of a program.
+pub fn create_for(program: &Program, image: &'static Image) {
+    budget::take_initial(program, std::iter::once(image));
+    create(image);
+}
+
+fn create(image: &Image) {
     for &memory in memories(image) {
         // SAFETY: the images' memories are distinct variables, and no code runs yet that knows them.
-        create(unsafe { &mut *memory }, limit);
+        create_memory(unsafe { &mut *memory });
     }
     table::guard_all(image);
     // SAFETY: the image holds `n_runs` rows.
@@ -31,16 +40,7 @@ pub fn create_for(image: &Image, limit: Option<u64>) {
     }
 }
 
-fn create(memory: &mut Memory, limit: Option<u64>) {
-    if let Some(limit) = limit {
-        if memory.bytes > limit {
-            let mut text = message();
-            text.add("the program needs ").add_decimal(memory.bytes.into());
-            text.add(" bytes of memory to start, and --max-memory allows ").add_decimal(limit.into());
-            fail(text, 1);
-        }
-        memory.maximum = memory.maximum.min(limit);
-    }
+fn create_memory(memory: &mut Memory) {
     if !reserve(memory) {
         let mut text = message();
         text.add("cannot reserve ").add_decimal(memory.least.into());
@@ -65,10 +65,10 @@ fn reserve(memory: &mut Memory) -> bool {
         let Some(length) = length else { return false };
         // SAFETY: maps new address space, which is longer than the guard.
         unsafe {
-            let start = libc::mmap(std::ptr::null_mut(), length as usize, libc::PROT_NONE, flags, -1, 0);
+            let start = libc::mmap(std::ptr::null_mut(), usize_of(length), libc::PROT_NONE, flags, -1, 0);
             if start != libc::MAP_FAILED {
-                memory.base = start.cast::<u8>().add(LEADING_GUARD as usize);
-                memory.maximum -= memory.reserved - size;
+                memory.base = start.cast::<u8>().add(usize_of(LEADING_GUARD));
+                memory.maximum = memory.maximum.saturating_sub(memory.reserved.saturating_sub(size));
                 memory.reserved = size;
                 return true;
             }
@@ -82,11 +82,11 @@ fn reserve(memory: &mut Memory) -> bool {
 
 /// Moves the pages of a data image to where they belong.
 fn place(run: &DataRun) {
-    let length = run.length as usize;
+    let length = usize_of(run.length);
     // SAFETY: the compiler checked that the run lies in the initial memory, and both ends are whole pages; nothing refers
     // to the pages at their old place. If they can't be moved, the copy has the same effect.
     unsafe {
-        let target = (*run.memory).base.add(run.address as usize);
+        let target = (*run.memory).base.add(usize_of(run.address));
         let flags = libc::MREMAP_MAYMOVE | libc::MREMAP_FIXED;
         let moved = libc::mremap(run.data.cast(), length, length, flags, target);
         if moved == libc::MAP_FAILED {
@@ -97,12 +97,14 @@ fn place(run: &DataRun) {
 
 /// Makes the bytes from `start` to `end` accessible. The page that `start` lies in already is, unless `start` begins it.
 fn commit(memory: &Memory, start: u64, end: u64) -> bool {
-    let (start, end) = (start.next_multiple_of(HOST_PAGE), end.next_multiple_of(HOST_PAGE));
+    let [start, end, most] = [start, end, memory.reserved].map(|place| place.checked_next_multiple_of(HOST_PAGE));
+    let (Some(start), Some(end)) = (start, end.filter(|_| end <= most)) else { return false };
+    let length = usize_of(end.saturating_sub(start));
     // SAFETY: changes the access to pages of the memory's own reservation, which are fresh and thus zero.
-    end <= start
+    length == 0
         || unsafe {
-            let first = memory.base.add(start as usize).cast();
-            libc::mprotect(first, (end - start) as usize, libc::PROT_READ | libc::PROT_WRITE) == 0
+            let first = memory.base.add(usize_of(start)).cast();
+            libc::mprotect(first, length, libc::PROT_READ | libc::PROT_WRITE) == 0
         }
 }
 
@@ -115,19 +117,32 @@ static GROWING: Mutex<()> = Mutex::new(());
 /// `memory` is a memory of the image.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn w2n_memory_grow(memory: *mut Memory, pages: u64) -> i64 {
+    let caller = return_address();
     let _guard = GROWING.lock().unwrap_or_else(PoisonError::into_inner);
     // SAFETY: only the size changes while code runs, which is why it is not read through the reference.
     let (size, memory) = unsafe { (size(memory), &*memory) };
     let old = size.load(Ordering::Relaxed);
     let new = pages.checked_mul(memory.page_size).and_then(|more| more.checked_add(old));
-    match new.filter(|&new| new <= memory.maximum) {
-        Some(new) if commit(memory, old, new) => {
-            // Who sees the new size may use the new pages.
-            size.store(new, Ordering::Release);
-            (old / memory.page_size) as i64
-        }
-        _ => -1,
+    let Some(new) = new.filter(|&new| new <= memory.maximum) else { return -1 };
+    if new > old && !enlarge(program::at(caller).0, memory, old, new) {
+        return -1;
     }
+    // Who sees the new size may use the new pages.
+    size.store(new, Ordering::Release);
+    old.checked_div(memory.page_size).map_or(-1, u64::cast_signed)
+}
+
+/// Makes the bytes between two sizes accessible, if the program may take so many.
+fn enlarge(program: &Program, memory: &Memory, old: u64, new: u64) -> bool {
+    let more = new.saturating_sub(old);
+    if !budget::take(program, more) {
+        return false;
+    }
+    let is_done = commit(memory, old, new);
+    if !is_done {
+        budget::give_back(program, more);
+    }
+    is_done
 }
 
 /// The size of a memory, which other threads may change if it is shared.

@@ -24,6 +24,8 @@ pub enum Setting {
     InheritEnv,
     /// `--max-memory BYTES`
     MaxMemory(u64),
+    /// `--max-table BYTES`
+    MaxTable(u64),
     /// `--max-stack BYTES`
     MaxStack(u64),
 }
@@ -69,10 +71,8 @@ impl Options {
 impl Setting {
     /// `word` is `--name` or `--name=value`; a value that is not in it is taken from `rest`.
     fn parse(word: &'static [u8], rest: &mut impl Iterator<Item = &'static [u8]>) -> Result<Setting, &'static str> {
-        let (name, inline) = match word.iter().position(|&byte| byte == b'=') {
-            Some(at) => (&word[..at], Some(&word[at + 1..])),
-            None => (word, None),
-        };
+        let mut parts = word.splitn(2, |&byte| byte == b'=');
+        let (name, inline) = (parts.next().unwrap_or_default(), parts.next());
         let mut value = || inline.or_else(|| rest.next()).ok_or("a value is missing after");
         Ok(match name {
             b"--dir" => Setting::Dir(value()?),
@@ -80,6 +80,7 @@ impl Setting {
             b"--env" => Setting::Env(value()?),
             b"--inherit-env" if inline.is_none() => Setting::InheritEnv,
             b"--max-memory" => Setting::MaxMemory(parse_bytes(value()?)?),
+            b"--max-table" => Setting::MaxTable(parse_bytes(value()?)?),
             b"--max-stack" => Setting::MaxStack(parse_bytes(value()?)?),
             _ => return Err("unknown option"),
         })
@@ -128,7 +129,7 @@ fn is_privileged() -> bool {
 /// Splits text into words the way a shell does: at white space, with `'…'`, `"…"` and `\`.
 fn split(text: &[u8]) -> &'static [u8] {
     // One zero byte for each word, and at least one byte of each word is in `text`: twice the length is enough.
-    let words = leak(2 * text.len() + 1);
+    let words = leak(text.len().saturating_mul(2).saturating_add(1));
     let mut used = 0;
     let mut in_word = false;
     let mut quote = 0;
@@ -149,7 +150,7 @@ fn split(text: &[u8]) -> &'static [u8] {
             _ => byte,
         };
         in_word = words[used] != 0;
-        used += 1;
+        used = used.saturating_add(1);
     }
     if quote != 0 {
         let mut text = message();
@@ -157,7 +158,7 @@ fn split(text: &[u8]) -> &'static [u8] {
         fail(text, USAGE_EXIT_STATUS)
     }
     // The array is zeroed: the byte that ends an unended word is there already.
-    &words[..used + usize::from(in_word)]
+    &words[..used.saturating_add(in_word.into())]
 }
 
 /// Zeroed bytes that are never given back.

@@ -4,6 +4,7 @@
 //! handler can walk them without a lock. Libraries that bring a runtime each meet in [`Shared`].
 
 use crate::abi::{Image, Memory, Program, Shared, VERSION};
+use crate::width::usize_of;
 use std::ops::Range;
 use std::sync::atomic::{AtomicPtr, AtomicU32, AtomicUsize, Ordering};
 
@@ -74,7 +75,7 @@ pub fn images() -> impl Iterator<Item = &'static Image> {
 }
 
 /// The images of a program's modules, in the order of their instantiation.
-pub fn images_of(program: &'static Program) -> impl Iterator<Item = &'static Image> {
+pub fn images_of(program: &'static Program) -> impl Iterator<Item = &'static Image> + Clone {
     // SAFETY: the program holds `n_images` pointers to constant data.
     unsafe { slice(program.images, program.n_images).iter().map(|&image| &*image) }
 }
@@ -130,7 +131,7 @@ pub unsafe fn slice<T>(start: *const T, length: u64) -> &'static [T] {
         return &[];
     }
     // SAFETY: see above; the image is never written and never unmapped.
-    unsafe { std::slice::from_raw_parts(start, length as usize) }
+    unsafe { std::slice::from_raw_parts(start, usize_of(length)) }
 }
 
 /// The memories that belong to a module. Raw pointers, because translated code writes the sizes at any time.

@@ -13,6 +13,7 @@ use crate::memory;
 use crate::program::{self, c_string, slice};
 use crate::stack;
 use crate::text::{STDOUT, Text, message};
+use crate::width::{low_u64, usize_of};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::thread::JoinHandle;
@@ -54,11 +55,12 @@ fn run_all(mut next: usize, end: usize) {
     let commands = commands();
     while next < end {
         let command = &commands[next];
-        next += 1;
-        let number = command.size as usize;
+        next = next.saturating_add(1);
+        let number = usize_of(command.size);
         if command.action == Action::StartThread as u8 {
-            start_thread(next, next + number);
-            next += number;
+            let first = next;
+            next = next.saturating_add(number);
+            start_thread(first, next);
         } else if command.action == Action::JoinThread as u8 {
             join_thread(number);
         } else if let Err(failure) = run(command) {
@@ -76,7 +78,7 @@ fn start_thread(first: usize, end: usize) {
         run_all(first, end);
     };
     match std::thread::Builder::new().stack_size(THREAD_STACK).spawn(work) {
-        Ok(thread) => THREADS.lock().unwrap_or_else(PoisonError::into_inner).push((first - 1, thread)),
+        Ok(thread) => THREADS.lock().unwrap_or_else(PoisonError::into_inner).push((first.saturating_sub(1), thread)),
         Err(_) => {
             let mut text = message();
             text.add("cannot start a thread of the script");
@@ -153,12 +155,12 @@ fn perform(command: &Command, values: &mut [Value; 1000]) {
     unsafe {
         if command.action == Action::Instantiate as u8 {
             let image = &*command.image;
-            memory::create_for(image, None);
+            memory::create_for(program::main().expect("a script is an executable"), image);
             if let Some(initialize) = image.initialize {
                 initialize();
             }
         } else if command.action == Action::ReadGlobal as u8 {
-            let size = command.size as usize;
+            let size = usize_of(command.size);
             std::ptr::copy_nonoverlapping(command.global, values[0].0.as_mut_ptr(), size);
         } else if let Some(entry) = command.entry {
             entry(values.as_mut_ptr());
@@ -206,8 +208,8 @@ fn report(command: &Command, failure: Failure) {
         Failure::Returned => text.add("returned instead of: ").add_name(message),
         Failure::Result(index, value) => {
             let bits = u128::from_le_bytes(value.0);
-            text.add("result ").add_decimal(index as u128).add(" is 0x").add_hex((bits >> 64) as u64);
-            text.add("_").add_hex(bits as u64)
+            text.add("result ").add_decimal(index as u128).add(" is 0x").add_hex(low_u64(bits >> 64));
+            text.add("_").add_hex(low_u64(bits))
         }
     };
     text.add("\n");

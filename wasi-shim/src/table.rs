@@ -3,17 +3,27 @@
 //!
 //! What lies before the entries is inaccessible, wherever they are.
 
-use crate::abi::{FUNC_ENTRY_SIZE, FuncEntry, HOST_PAGE, Image, LEADING_GUARD, Table};
+use crate::abi::{FUNC_ENTRY_SIZE, FuncEntry, HOST_PAGE, Image, LEADING_GUARD, Program, Table};
 use crate::attempt::fail;
+use crate::backtrace::return_address;
+use crate::budget;
+use crate::program;
 use crate::text::message;
-use std::cell::RefCell;
+use crate::width::usize_of;
+use std::cell::{Cell, RefCell};
 
 /// Set in [`Table::capacity`], which only this file reads, once the entries lie in memory that was mapped here.
 const MAPPED: u64 = 1 << 63;
 
+/// The two sizes of a guard, in the machine's words.
+const PAGE: usize = usize_of(HOST_PAGE);
+const GUARD: usize = usize_of(LEADING_GUARD);
+
 thread_local! {
     /// The tables that [`w2n_table_of_thread`] has made, which are the thread's own variables.
     static OF_THREAD: RefCell<Vec<*mut Table>> = const { RefCell::new(Vec::new()) };
+    /// Bytes by which tables have grown on this thread.
+    static GROWN: Cell<u64> = const { Cell::new(0) };
 }
 
 /// Takes the access to the page before each table's initial entries away. Where the system has larger
@@ -24,14 +34,15 @@ pub fn guard_all(image: &Image) {
     // holds nothing.
     unsafe {
         while !row.is_null() && !(*row).first.is_null() {
-            let guard = (*row).first.sub(HOST_PAGE as usize);
-            libc::mprotect(guard.cast_mut().cast(), HOST_PAGE as usize, libc::PROT_NONE);
+            let guard = (*row).first.sub(PAGE);
+            libc::mprotect(guard.cast_mut().cast(), PAGE, libc::PROT_NONE);
             row = row.add(1);
         }
     }
 }
 
-/// [`crate::abi::Builtin::TableOfThread`].
+/// [`crate::abi::Builtin::TableOfThread`]. The bytes are among those that were taken for the thread, see
+/// [`Image::table_bytes`].
 ///
 /// # Safety
 /// `table` is a variable of the calling thread, and `entries` are as many as it has at the start.
@@ -40,7 +51,7 @@ pub unsafe extern "C" fn w2n_table_of_thread(table: *mut Table, entries: *mut u8
     // SAFETY: a variable of this thread, which is here.
     let own = unsafe { &mut *table };
     own.base = entries;
-    if !move_entries(own, own.length) {
+    if !size_of_mapping(own, own.length).is_some_and(|bytes| move_entries(own, bytes)) {
         let mut text = message();
         text.add("the system refuses memory for the tables of a thread");
         fail(text, 1);
@@ -48,15 +59,14 @@ pub unsafe extern "C" fn w2n_table_of_thread(table: *mut Table, entries: *mut u8
     OF_THREAD.with_borrow_mut(|tables| tables.push(table));
 }
 
-/// Gives the calling thread's own tables back. No translated code runs on it after that.
-pub fn release_of_thread() {
+/// Gives the calling thread's own tables back, and what they took beyond their initial size. No
+/// translated code runs on it after that.
+pub fn release_of_thread(program: &Program) {
     for table in OF_THREAD.take() {
         // SAFETY: the thread's variables live as long as the thread, and their entries were mapped here.
-        unsafe {
-            let bytes = ((*table).capacity & !MAPPED) * (*table).entry_size;
-            unmap((*table).base, bytes as usize);
-        }
+        unsafe { unmap((*table).base, mapped_bytes(&*table)) };
     }
+    budget::give_back_of_tables(program, GROWN.take());
 }
 
 /// [`crate::abi::Builtin::TableGrow`].
@@ -65,65 +75,103 @@ pub fn release_of_thread() {
 /// `table` is a table of the image.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn w2n_table_grow(table: *mut Table, more: u64, value: usize, signature: usize) -> i64 {
+    let caller = return_address();
     // SAFETY: one thread runs translated code, and it is here.
     let table = unsafe { &mut *table };
     let old = table.length;
     let Some(new) = old.checked_add(more).filter(|&new| new <= table.maximum) else { return -1 };
-    if new > table.capacity & !MAPPED && !move_entries(table, new) {
+    if new > table.capacity & !MAPPED && !make_room(program::at(caller).0, table, new) {
         return -1;
     }
-    // SAFETY: the capacity is at least `new`.
-    unsafe {
-        let first = table.base.add((old * table.entry_size) as usize);
-        if table.entry_size == FUNC_ENTRY_SIZE {
-            w2n_table_fill(first.cast(), more, value, signature);
-        } else {
-            std::slice::from_raw_parts_mut(first.cast::<usize>(), more as usize).fill(value);
+    // What was mapped here and not used yet is null.
+    if value != 0 {
+        // SAFETY: the capacity is at least `new`, so that the size in bytes is that of a part of memory.
+        unsafe {
+            let first = table.base.add(usize_of(old.saturating_mul(table.entry_size)));
+            if table.entry_size == FUNC_ENTRY_SIZE {
+                w2n_table_fill(first.cast(), more, value, signature);
+            } else {
+                std::slice::from_raw_parts_mut(first.cast::<usize>(), usize_of(more)).fill(value);
+            }
         }
     }
     table.length = new;
-    old as i64
+    old.cast_signed()
 }
 
-/// Makes room for `needed` entries, and for half as many again as there were, so that growing one by one is cheap.
-fn move_entries(table: &mut Table, needed: u64) -> bool {
-    let wanted = needed.max(table.length + table.length / 2).min(table.maximum);
-    let bytes = wanted.max(1).checked_mul(table.entry_size).and_then(|b| b.checked_next_multiple_of(HOST_PAGE));
-    let Some(bytes) = bytes else { return false };
-    let Some(base) = map(bytes) else { return false };
-    let old_bytes = ((table.capacity & !MAPPED) * table.entry_size) as usize;
+/// Makes room for `needed` entries, and if possible for half as many again as there were, so that
+/// growing one by one is cheap.
+fn make_room(program: &Program, table: &mut Table, needed: u64) -> bool {
+    let half_more = table.length.saturating_add(table.length / 2).min(table.maximum);
+    needed < half_more && enlarge(program, table, half_more) || enlarge(program, table, needed)
+}
+
+/// Moves the entries to where there is room for `wanted` of them, if the program may take so much.
+fn enlarge(program: &Program, table: &mut Table, wanted: u64) -> bool {
+    let Some(bytes) = size_of_mapping(table, wanted) else { return false };
+    let more = bytes.saturating_sub(mapped_bytes(table) as u64);
+    if !budget::take_for_tables(program, more) {
+        return false;
+    }
+    if !move_entries(table, bytes) {
+        budget::give_back_of_tables(program, more);
+        return false;
+    }
+    GROWN.set(GROWN.get().saturating_add(more));
+    true
+}
+
+/// Bytes to map for so many entries.
+fn size_of_mapping(table: &Table, entries: u64) -> Option<u64> {
+    entries.max(1).checked_mul(table.entry_size)?.checked_next_multiple_of(HOST_PAGE)
+}
+
+/// Bytes that are mapped for the entries now.
+fn mapped_bytes(table: &Table) -> usize {
+    match table.capacity & MAPPED {
+        0 => 0,
+        _ => usize_of((table.capacity & !MAPPED).saturating_mul(table.entry_size)),
+    }
+}
+
+/// Moves the entries to `bytes` of memory, which are enough for them. Says whether the system gave them.
+fn move_entries(table: &mut Table, bytes: u64) -> bool {
+    let Some(capacity) = bytes.checked_div(table.entry_size) else { return false };
+    let size = usize_of(bytes);
+    let Some(base) = map(size) else { return false };
     // SAFETY: `base` is new and large enough. Entries that were mapped here move with their pages;
     // others are copied, and not used again.
     unsafe {
         if table.capacity & MAPPED != 0 {
             let flags = libc::MREMAP_MAYMOVE | libc::MREMAP_FIXED;
-            let moved = libc::mremap(table.base.cast(), old_bytes, bytes as usize, flags, base);
+            let moved = libc::mremap(table.base.cast(), mapped_bytes(table), size, flags, base);
             if moved == libc::MAP_FAILED {
-                unmap(base, bytes as usize);
+                unmap(base, size);
                 return false;
             }
-            libc::munmap(table.base.sub(LEADING_GUARD as usize).cast(), LEADING_GUARD as usize);
+            libc::munmap(table.base.sub(GUARD).cast(), GUARD);
         } else {
-            if libc::mprotect(base.cast(), bytes as usize, libc::PROT_READ | libc::PROT_WRITE) != 0 {
-                unmap(base, bytes as usize);
+            if libc::mprotect(base.cast(), size, libc::PROT_READ | libc::PROT_WRITE) != 0 {
+                unmap(base, size);
                 return false;
             }
-            libc::memcpy(base.cast(), table.base.cast(), (table.length * table.entry_size) as usize);
+            let used = usize_of(table.length.saturating_mul(table.entry_size));
+            libc::memcpy(base.cast(), table.base.cast(), used);
         }
     }
     table.base = base;
-    table.capacity = (bytes / table.entry_size) | MAPPED;
+    table.capacity = capacity | MAPPED;
     true
 }
 
 /// Address space for so many bytes of entries behind their guard, without access.
-fn map(bytes: u64) -> Option<*mut u8> {
-    let length = usize::try_from(bytes.checked_add(LEADING_GUARD)?).ok()?;
+fn map(size: usize) -> Option<*mut u8> {
+    let length = size.checked_add(GUARD)?;
     let flags = libc::MAP_PRIVATE | libc::MAP_ANONYMOUS;
     // SAFETY: maps new address space, which is longer than the guard.
     unsafe {
         let start = libc::mmap(std::ptr::null_mut(), length, libc::PROT_NONE, flags, -1, 0);
-        (start != libc::MAP_FAILED).then(|| start.cast::<u8>().add(LEADING_GUARD as usize))
+        (start != libc::MAP_FAILED).then(|| start.cast::<u8>().add(GUARD))
     }
 }
 
@@ -131,9 +179,9 @@ fn map(bytes: u64) -> Option<*mut u8> {
 ///
 /// # Safety
 /// `base` comes from it, and no one uses the entries any more.
-unsafe fn unmap(base: *mut u8, bytes: usize) {
+unsafe fn unmap(base: *mut u8, size: usize) {
     // SAFETY: as the caller says.
-    unsafe { libc::munmap(base.sub(LEADING_GUARD as usize).cast(), LEADING_GUARD as usize + bytes) };
+    unsafe { libc::munmap(base.sub(GUARD).cast(), size.saturating_add(GUARD)) };
 }
 
 /// [`crate::abi::Builtin::TableFill`].
@@ -142,7 +190,7 @@ unsafe fn unmap(base: *mut u8, bytes: usize) {
 /// `count` entries at `first` lie in one table of functions.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn w2n_table_fill(first: *mut FuncEntry, count: u64, code: usize, signature: usize) {
-    for index in 0..count as usize {
+    for index in 0..usize_of(count) {
         // SAFETY: the caller checked the range.
         unsafe { first.add(index).write(FuncEntry { code, signature }) };
     }

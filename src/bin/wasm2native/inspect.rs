@@ -4,7 +4,7 @@ use crate::console::Console;
 use crate::flags::Inspect;
 use anyhow::Result;
 use std::process::ExitCode;
-use wasm2native::abi::OPTIONS_VARIABLE;
+use wasm2native::abi::{DEFAULT_MAX_TABLE, OPTIONS_VARIABLE};
 use wasm2native::inspect::{self, Foreign, Inspection, LinearMemory};
 use wasm2native::stdio;
 
@@ -69,6 +69,7 @@ fn describe(inspection: &Inspection) -> String {
         format!("{} bytes at the start, at most {}{shared}", it.initial, it.maximum)
     };
     row("memory", inspection.memories.iter().map(memory).chain(limit(&inspection.max_memory)).collect());
+    row("tables", vec![tables(inspection)]);
     row("stack", limit(&inspection.max_stack));
     if !inspection.unknown.is_empty() {
         row("other options", inspection.unknown.clone());
@@ -89,6 +90,15 @@ fn describe(inspection: &Inspection) -> String {
         }],
     );
     text
+}
+
+/// The limit of tables.
+fn tables(inspection: &Inspection) -> String {
+    match (&inspection.max_table, &inspection.max_memory) {
+        (Some(bytes), _) => format!("at most {bytes} bytes"),
+        (None, Some(_)) => "as much as memory may".to_owned(),
+        (None, None) => format!("at most {DEFAULT_MAX_TABLE} bytes"),
+    }
 }
 
 /// A value as it stands, but for what a terminal would obey or not show, and what could be taken for its escape.

@@ -36,9 +36,15 @@ pub struct Powers {
     #[arg(long)]
     pub inherit_env: bool,
 
-    /// Let linear memory grow to at most BYTES: 65536, 64K, 16M, 2G
+    /// Let memories, tables and exceptions take at most BYTES together: 65536, 64K, 16M, 2G
     #[arg(long, value_name = "BYTES", value_parser = bytes)]
     pub max_memory: Option<u64>,
+
+    /// Let tables take at most BYTES together [default: as much as --max-memory, or 1G without it]
+    ///
+    /// An entry takes 16 bytes in a table of functions and 8 in others. Each thread has its own tables.
+    #[arg(long, value_name = "BYTES", value_parser = bytes)]
+    pub max_table: Option<u64>,
 
     /// Let calls nest until they have used BYTES of stack
     #[arg(long, value_name = "BYTES", value_parser = bytes)]
@@ -82,6 +88,9 @@ impl Powers {
         }
         if let Some(bytes) = self.max_memory {
             option("--max-memory", &bytes.to_string());
+        }
+        if let Some(bytes) = self.max_table {
+            option("--max-table", &bytes.to_string());
         }
         if let Some(bytes) = self.max_stack {
             option("--max-stack", &bytes.to_string());

@@ -3,18 +3,10 @@
 //! The rows are those of [`crate::abi::wasi::FUNCTIONS`]. Each function is a symbol of its own, so that the linker keeps
 //! only those that the program imports.
 
-use crate::backtrace::frame_pointer;
+use crate::backtrace::return_address;
 use crate::wasi::errno::finish;
 use crate::wasi::guest::Guest;
 use crate::wasi::{clock, directory, file, path, poll, process, random, sock, stat, strings};
-
-/// Where the function around returns to: in the code of the module that called it.
-#[inline(always)]
-pub fn return_address() -> usize {
-    // SAFETY: the word above the saved frame pointer (System V ABI, AMD64 supplement, 3.2.2); the build script compiles this crate with
-    // frame pointers.
-    unsafe { *((frame_pointer() + 8) as *const usize) }
-}
 
 /// Defines functions of one snapshot: the prefix of the symbols, and rows `name(parameters) = function`.
 macro_rules! snapshot {

@@ -6,11 +6,12 @@
 use crate::wasi::embedded::{OpenFile, Place};
 use crate::wasi::errno::{Errno, Failure, Result};
 use crate::wasi::rights::{self, Access};
+use crate::width::saturating_u32;
 use rustix::fd::{AsFd, BorrowedFd, OwnedFd};
 use rustix::fs::{FileType as SystemType, fstat};
 use std::fs::File;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError, RwLock};
+use std::sync::{Arc, Mutex, PoisonError, RwLock, RwLockWriteGuard};
 
 /// `$filetype` of `typenames.witx`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -182,7 +183,7 @@ impl Descriptor {
 }
 
 /// Every descriptor costs memory of ours, also those of which the system knows nothing; its own limit is mostly lower.
-const MOST_DESCRIPTORS: usize = 1 << 20;
+const MOST_DESCRIPTORS: usize = 1 << 16;
 
 /// As many as the system gives a process (`RLIMIT_NOFILE`), and the numbers below that.
 fn most_descriptors() -> usize {
@@ -192,53 +193,75 @@ fn most_descriptors() -> usize {
 
 /// The descriptors of one program or library by their numbers.
 #[derive(Default)]
-pub struct Table(RwLock<Vec<Option<Arc<Descriptor>>>>);
+pub struct Table(RwLock<Slots>);
+
+#[derive(Default)]
+struct Slots {
+    list: Vec<Option<Arc<Descriptor>>>,
+    /// All numbers below are taken.
+    lowest: usize,
+}
 
 const BADF: Failure = Failure::Errno(Errno::Badf);
 
+impl Slots {
+    fn get_mut(&mut self, number: u32) -> Result<&mut Option<Arc<Descriptor>>> {
+        self.list.get_mut(number as usize).filter(|slot| slot.is_some()).ok_or(BADF)
+    }
+
+    fn take(&mut self, number: u32) -> Result<Option<Arc<Descriptor>>> {
+        let taken = self.get_mut(number)?.take();
+        self.lowest = self.lowest.min(number as usize);
+        Ok(taken)
+    }
+}
+
 impl Table {
+    fn lock(&self) -> RwLockWriteGuard<'_, Slots> {
+        self.0.write().unwrap_or_else(PoisonError::into_inner)
+    }
+
     pub fn get(&self, number: u32) -> Result<Arc<Descriptor>> {
-        let table = self.0.read().unwrap_or_else(PoisonError::into_inner);
-        table.get(number as usize).and_then(|slot| slot.clone()).ok_or(BADF)
+        let slots = self.0.read().unwrap_or_else(PoisonError::into_inner);
+        slots.list.get(number as usize).and_then(|slot| slot.clone()).ok_or(BADF)
     }
 
     /// Gives the descriptor the lowest free number, as POSIX does.
     pub fn add(&self, descriptor: Descriptor) -> Result<u32> {
-        let mut table = self.0.write().unwrap_or_else(PoisonError::into_inner);
-        let descriptor = Some(Arc::new(descriptor));
-        if let Some(number) = table.iter().position(Option::is_none) {
-            table[number] = descriptor;
-            return Ok(number as u32);
+        let mut slots = self.lock();
+        let Slots { list, lowest } = &mut *slots;
+        while list.get(*lowest).is_some_and(Option::is_some) {
+            *lowest = lowest.saturating_add(1);
         }
-        if table.len() >= most_descriptors() {
+        let descriptor = Some(Arc::new(descriptor));
+        if let Some(slot) = list.get_mut(*lowest) {
+            *slot = descriptor;
+        } else if list.len() < most_descriptors() {
+            list.push(descriptor);
+        } else {
             return Err(Errno::Mfile.into());
         }
-        table.push(descriptor);
-        Ok(table.len() as u32 - 1)
+        Ok(saturating_u32(*lowest))
     }
 
     pub fn remove(&self, number: u32) -> Result<()> {
-        let removed = {
-            let mut table = self.0.write().unwrap_or_else(PoisonError::into_inner);
-            table.get_mut(number as usize).and_then(Option::take)
-        };
+        let removed = self.lock().take(number)?;
         // The system closes it here, without the lock, unless another thread still uses it.
-        removed.map(drop).ok_or(BADF)
+        drop(removed);
+        Ok(())
     }
 
     /// Puts the descriptor `from` in the place of `to`, which is closed. Both exist; they may be the same.
     pub fn renumber(&self, from: u32, to: u32) -> Result<()> {
         let replaced = {
-            let mut table = self.0.write().unwrap_or_else(PoisonError::into_inner);
-            let exists = |number: u32| table.get(number as usize).is_some_and(Option::is_some);
-            if !exists(from) || !exists(to) {
-                return Err(BADF);
-            }
+            let mut slots = self.lock();
+            slots.get_mut(from)?;
+            slots.get_mut(to)?;
             if from == to {
                 return Ok(());
             }
-            let moved = table[from as usize].take();
-            std::mem::replace(&mut table[to as usize], moved)
+            let moved = slots.take(from)?;
+            std::mem::replace(slots.get_mut(to)?, moved)
         };
         drop(replaced);
         Ok(())

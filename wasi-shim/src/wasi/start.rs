@@ -47,7 +47,7 @@ pub unsafe extern "C" fn w2n_wasi_start(start: *const Start) {
         expect_descriptor(context.descriptors.add(Descriptor::stream(number, access)));
     }
     let mut arguments = Strings::default();
-    for index in 0..argc.max(0) as usize {
+    for index in 0..usize::try_from(argc).unwrap_or(0) {
         // SAFETY: `argv` holds `argc` strings.
         expect_room(arguments.push(unsafe { c_string(*argv.add(index)) }));
     }
@@ -59,12 +59,12 @@ pub unsafe extern "C" fn w2n_wasi_start(start: *const Start) {
 /// Applies the options; the result is the guest's environment.
 fn grant(program: &Program, envp: *const *const u8, context: &Context) -> Strings {
     let mut environment = Vec::new();
-    let mut n_embedded = 0;
+    let mut n_embedded: u32 = 0;
     Options::read(program, envp).each(|setting| match setting {
         Setting::Dir(value) => open_dir(context, value),
         Setting::Embed(guest) => {
             open_embedded(program, n_embedded, guest, context);
-            n_embedded += 1;
+            n_embedded = n_embedded.saturating_add(1);
         }
         Setting::Env(value) => match split_at(value, b"=") {
             Some((name, value)) => set_variable(&mut environment, name, value),
@@ -85,7 +85,7 @@ fn grant(program: &Program, envp: *const *const u8, context: &Context) -> String
                 }
             }
         }
-        Setting::MaxMemory(_) | Setting::MaxStack(_) => {}
+        Setting::MaxMemory(_) | Setting::MaxTable(_) | Setting::MaxStack(_) => {}
     });
     let mut strings = Strings::default();
     for (name, value) in environment {
@@ -150,7 +150,7 @@ fn open_embedded(program: &Program, index: u32, guest: &[u8], context: &Context)
 
 fn split_at<'a>(text: &'a [u8], separator: &[u8]) -> Option<(&'a [u8], &'a [u8])> {
     let at = text.windows(separator.len()).position(|window| window == separator)?;
-    Some((&text[..at], &text[at + separator.len()..]))
+    Some((&text[..at], text[at..].strip_prefix(separator)?))
 }
 
 fn expect_room(has_room: bool) {

@@ -116,6 +116,15 @@ fn numbers_of_a_module_are_checked() {
             complaints.extend(lines.map(|line| format!("{}:{line}: silences a lint of numbers", relative.display())));
         }
     }
+    // All of the runtime, but for the conversions that it has one file for.
+    let manifest = read(&project().join("wasi-shim/Cargo.toml"));
+    complaints.extend(
+        undenied_lints(&manifest).into_iter().map(|lint| format!("wasi-shim/Cargo.toml: does not deny {lint}")),
+    );
+    for path in rust_files("wasi-shim/src").into_iter().filter(|path| !path.ends_with("wasi-shim/src/width.rs")) {
+        let lines = silenced_lines(&read(&path)).into_iter();
+        complaints.extend(lines.map(|line| format!("{}:{line}: silences a lint of numbers", path.display())));
+    }
     assert_none(&complaints);
 }
 
@@ -153,6 +162,9 @@ fn rules_complain() {
     assert_eq!(missing_lints(&all), [""; 0]);
     assert_eq!(missing_lints(&all.replace("deny", "warn")).len(), 4);
     assert_eq!(missing_lints(&all.replace("clippy::cast_sign_loss", "")), ["clippy::cast_sign_loss"]);
+    let all_of_crate =
+        "arithmetic_side_effects = \"deny\"\ncast_possible_truncation = \"deny\"\ncast_sign_loss = \"warn\"\n";
+    assert_eq!(undenied_lints(all_of_crate), ["clippy::cast_possible_wrap", "clippy::cast_sign_loss"]);
     assert_eq!(silenced_lines("fn f() {}\n#[allow(clippy::cast_sign_loss)]\n"), [2]);
     assert_eq!(silenced_lines("#[expect(\n    clippy::cast_sign_loss,\n    reason = \"x\"\n)]\n"), [2]);
     assert_eq!(silenced_lines(&all), [0; 0]);
@@ -244,6 +256,15 @@ fn missing_lints(text: &str) -> Vec<&'static str> {
     let code = code_of(text);
     let denied: String = code.split("#![deny(").skip(1).filter_map(|rest| rest.split(")]").next()).collect();
     CHECKED_LINTS.into_iter().filter(|lint| !denied.contains(lint)).collect()
+}
+
+/// The lints of numbers that the manifest of a crate does not deny.
+fn undenied_lints(manifest: &str) -> Vec<&'static str> {
+    let is_denied = |lint: &&str| {
+        let name = lint.trim_start_matches("clippy::");
+        manifest.lines().any(|line| line.split('=').map(str::trim).eq([name, "\"deny\""]))
+    };
+    CHECKED_LINTS.into_iter().filter(|lint| !is_denied(lint)).collect()
 }
 
 /// Lines that name a lint of numbers elsewhere than where it is denied: they switch it off.

@@ -320,7 +320,7 @@ fn random() {
 /// More subscriptions than there can be, and wrong ones among right ones: each gets its own answer.
 fn subscriptions() {
     let mut prey = Prey::new();
-    for count in [1 << 31, (1 << 31) + 1, 0xffff_ffff, 1 << 26] {
+    for count in [1 << 31, (1 << 31) + 1, 0xffff_ffff, 1 << 26, (1 << 16) + 1] {
         let answer = prey.guest.call("poll_oneoff", &[0, 0, count, RESULT.into()]);
         assert_eq!(answer, Answer::Errno(48), "{count}");
     }

@@ -11,6 +11,7 @@ use crate::backtrace::{self, Cause};
 use crate::program;
 use crate::stack;
 use crate::text::Text;
+use crate::width::{register, word};
 use std::cell::UnsafeCell;
 use std::ffi::c_void;
 use std::sync::atomic::Ordering;
@@ -151,11 +152,11 @@ pub fn give_up_in(context: &mut libc::ucontext_t, report: &TrapReport) -> bool {
     // SAFETY: the attempt put a live place there.
     unsafe { *place = *report };
     let registers = &mut context.uc_mcontext.gregs;
-    program::leave(&(registers[libc::REG_RSP as usize] as usize..stack));
-    registers[libc::REG_RIP as usize] = resume as *const () as i64;
-    registers[libc::REG_RDI as usize] = stack as i64;
+    program::leave(&(word(registers[libc::REG_RSP as usize])..stack));
+    registers[libc::REG_RIP as usize] = register(resume as *const () as usize);
+    registers[libc::REG_RDI as usize] = register(stack);
     // The handler returns to the attempt's stack, whatever the fault left.
-    registers[libc::REG_RSP as usize] = stack as i64;
+    registers[libc::REG_RSP as usize] = register(stack);
     true
 }
 

@@ -89,7 +89,7 @@ impl Arguments {
             Some(other) if !is_same(*other, kind) => return None,
             _ => *place = Some(kind),
         }
-        self.length = self.length.max(index + 1);
+        self.length = self.length.max(index.checked_add(1)?);
         Some(index)
     }
 }
@@ -109,7 +109,7 @@ fn read<'a>(
         let text = &reader.rest[start..];
         reader.rest = &text[1..];
         if conversion(&mut reader, &mut arguments).is_none() {
-            let length = text.len() - reader.rest.len();
+            let length = text.len().saturating_sub(reader.rest.len());
             return Err(Refused(&text[..length]));
         }
     }
@@ -190,11 +190,11 @@ impl Reader<'_> {
             (b'c', length) => Kind::Store(width.unwrap_or(1).checked_mul(unit(length)?)?),
             (b'C', Length::None) => Kind::Store(width.unwrap_or(1).checked_mul(4)?),
             // Without a width, as far as it goes: C code that does so trusts its input.
-            (b's', length) => Kind::Store(width.map_or(Some(1), |width| (width + 1).checked_mul(unit(length)?))?),
-            (b'S', Length::None) => Kind::Store(width.map_or(1, |width| 4 * (width + 1))),
+            (b's', length) => Kind::Store(width.map_or(Some(1), |width| text_size(width, unit(length)?))?),
+            (b'S', Length::None) => Kind::Store(width.map_or(Some(1), |width| text_size(width, 4))?),
             (b'[', length) => {
                 self.set()?;
-                Kind::Store(width.map_or(Some(1), |width| (width + 1).checked_mul(unit(length)?))?)
+                Kind::Store(width.map_or(Some(1), |width| text_size(width, unit(length)?))?)
             }
             (b'p', Length::None) => Kind::StoreLong { signed: false },
             (b'n', length) => store(length, true)?,
@@ -212,7 +212,8 @@ impl Reader<'_> {
         self.got(b'^');
         self.got(b']');
         let end = self.rest.iter().position(|byte| *byte == b']')?;
-        self.rest = &self.rest[end + 1..];
+        (_, self.rest) = self.rest.split_at(end);
+        self.got(b']');
         Some(())
     }
 
@@ -250,7 +251,7 @@ impl Reader<'_> {
         let (digits, rest) = self.rest.split_at(n_digits);
         self.rest = rest;
         let value =
-            digits.iter().try_fold(0u64, |value, digit| value.checked_mul(10)?.checked_add((digit - b'0').into()));
+            digits.iter().try_fold(0u64, |value, digit| value.checked_mul(10)?.checked_add((digit & 15).into()));
         value.filter(|value| *value <= i32::MAX as u64).map(Some)
     }
 
@@ -310,6 +311,11 @@ fn store(length: Length, signed: bool) -> Option<Kind> {
         Length::LongLong => Some(Kind::Store(8)),
         Length::LongDouble => None,
     }
+}
+
+/// Bytes of a string of so many characters, with the one that ends it.
+fn text_size(width: u64, unit: u64) -> Option<u64> {
+    width.checked_add(1)?.checked_mul(unit)
 }
 
 /// Bytes of a character.

@@ -2,6 +2,7 @@
 
 use crate::abi::{Function, Image};
 use crate::program::{c_string, images, slice};
+use crate::width::usize_of;
 
 /// A code address in a translated function.
 #[derive(Clone, Copy)]
@@ -29,12 +30,12 @@ impl Place {
     pub fn find(address: usize) -> Option<Place> {
         let image = images().find(|image| image.contains(address))?;
         let Image { text, functions, n_functions, .. } = *image;
-        let offset = (address - text as usize) as u32;
+        let offset = u32::try_from(address.checked_sub(text as usize)?).ok()?;
         // SAFETY: one row more than there are functions.
-        let functions = unsafe { slice(functions, n_functions + 1) };
-        let after = functions[..n_functions as usize].partition_point(|function| function.start <= offset);
+        let functions = unsafe { slice(functions, n_functions.checked_add(1)?) };
+        let after = functions[..usize_of(n_functions)].partition_point(|function| function.start <= offset);
         let function = functions.get(after.checked_sub(1)?)?;
-        let offset = offset - function.start;
+        let offset = offset.checked_sub(function.start)?;
         (offset < function.length).then(|| Place {
             image,
             function,
@@ -73,13 +74,14 @@ impl Place {
         // SAFETY: the compiler writes the sites of one function behind those of the other.
         let mut bytes = unsafe {
             let start = self.image.sites.add(self.sites.0 as usize);
-            std::slice::from_raw_parts(start, (self.sites.1 - self.sites.0) as usize)
+            std::slice::from_raw_parts(start, self.sites.1.saturating_sub(self.sites.0) as usize)
         };
         let mut site = Site { code_offset: 0, trap: 0, wasm_offset: 0 };
         std::iter::from_fn(move || {
-            site.code_offset = site.code_offset.wrapping_add(read_leb(&mut bytes, false)? as u32);
-            site.trap = read_leb(&mut bytes, false)? as u8;
-            site.wasm_offset = site.wasm_offset.wrapping_add(read_leb(&mut bytes, true)? as u32);
+            let add = |offset: u32, delta: i64| u32::try_from(i64::from(offset).checked_add(delta)?).ok();
+            site.code_offset = add(site.code_offset, read_leb(&mut bytes, false)?)?;
+            site.trap = u8::try_from(read_leb(&mut bytes, false)?).ok()?;
+            site.wasm_offset = add(site.wasm_offset, read_leb(&mut bytes, true)?)?;
             Some(site)
         })
     }
@@ -93,7 +95,7 @@ fn read_leb(bytes: &mut &[u8], signed: bool) -> Option<i64> {
         let (&byte, rest) = bytes.split_first()?;
         *bytes = rest;
         value |= i64::from(byte & 0x7f).checked_shl(shift).unwrap_or(0);
-        shift += 7;
+        shift = shift.saturating_add(7);
         if byte & 0x80 == 0 {
             let unused = 64u32.saturating_sub(shift);
             return Some(if signed { value << unused >> unused } else { value });

@@ -8,6 +8,7 @@
 
 use crate::attempt::fail;
 use crate::text::message;
+use crate::width::usize_of;
 use std::cell::Cell;
 use std::mem::MaybeUninit;
 use std::ops::Range;
@@ -24,6 +25,7 @@ const LEAST_SIGNAL_STACK: usize = 32 << 10;
 /// Inaccessible bytes below the signal stack, and bytes below a stack in which a fault is an overflow. The kernel's
 /// own gap below the main stack is 256 pages (`stack_guard_gap`); frames of C code, which has no probes, may reach further.
 const SIGNAL_GUARD: usize = 64 << 10;
+const SIGNAL_MAPPING: usize = SIGNAL_GUARD + SIGNAL_STACK;
 const MAIN_GUARD: usize = 2 << 20;
 const THREAD_GUARD: usize = 64 << 10;
 
@@ -77,7 +79,7 @@ fn main_limit() -> libc::rlimit {
 
 /// Bytes of the stack of a new thread: as many as the main stack may have, within reason. The system gives them when they are used.
 pub fn size_of_new() -> usize {
-    default_limit(&main_limit()).clamp(64 << 10, 64 << 20) as usize
+    usize_of(default_limit(&main_limit()).clamp(64 << 10, 64 << 20))
 }
 
 fn default_limit(limit: &libc::rlimit) -> u64 {
@@ -115,10 +117,10 @@ fn prepare_new_thread() {
 fn main_stack() -> Option<Range<usize>> {
     // The kernel puts the program's file name at the very end of the stack.
     // SAFETY: reads a value that the kernel handed over.
-    let near_end = unsafe { libc::getauxval(libc::AT_EXECFN) } as usize;
-    let end = (near_end | 4095) + 1;
+    let near_end = usize_of(unsafe { libc::getauxval(libc::AT_EXECFN) });
+    let end = (near_end | 4095).saturating_add(1);
     // The kernel has given the first pages already.
-    let size = default_limit(&main_limit()).max(256 << 10) as usize;
+    let size = usize_of(default_limit(&main_limit()).max(256 << 10));
     Some(end.saturating_sub(size)..end)
 }
 
@@ -133,7 +135,12 @@ fn thread_stack() -> Option<Range<usize>> {
         libc::pthread_attr_getstack(attributes.as_ptr(), &mut start, &mut size);
         libc::pthread_attr_destroy(attributes.as_mut_ptr());
     }
-    Some(start as usize..start as usize + size)
+    Some(range(start, size))
+}
+
+/// The addresses of so many bytes.
+fn range(start: *mut libc::c_void, size: usize) -> Range<usize> {
+    start as usize..(start as usize).saturating_add(size)
 }
 
 /// The thread's signal stack: the one that it has, or a new one. Whether it is a new one.
@@ -145,14 +152,14 @@ fn signal_stack() -> (Range<usize>, bool) {
         old
     };
     if old.ss_flags & libc::SS_DISABLE == 0 && old.ss_size >= LEAST_SIGNAL_STACK {
-        return (old.ss_sp as usize..old.ss_sp as usize + old.ss_size, false);
+        return (range(old.ss_sp, old.ss_size), false);
     }
     match SignalStack::new() {
         Some(stack) => {
-            let start = stack.0 as usize + SIGNAL_GUARD;
+            let start = stack.start();
             // A thread that is about to end has no place for it any more: then the stack stays.
             let _ = SIGNAL_STACK_OWNER.try_with(|owner| owner.set(Some(stack)));
-            (start..start + SIGNAL_STACK, true)
+            (range(start, SIGNAL_STACK), true)
         }
         None => {
             let mut text = message();
@@ -166,12 +173,18 @@ fn signal_stack() -> (Range<usize>, bool) {
 struct SignalStack(*mut libc::c_void);
 
 impl SignalStack {
+    /// The lowest byte that a handler may use.
+    fn start(&self) -> *mut libc::c_void {
+        // SAFETY: the guard is a part of what was mapped.
+        unsafe { self.0.byte_add(SIGNAL_GUARD) }
+    }
+
     /// Makes a new one that of the calling thread.
     fn new() -> Option<SignalStack> {
         // SAFETY: maps new memory and hands a part of it, which nobody else uses, to the kernel.
         unsafe {
             let flags = libc::MAP_PRIVATE | libc::MAP_ANONYMOUS | libc::MAP_NORESERVE;
-            let guard = libc::mmap(std::ptr::null_mut(), SIGNAL_GUARD + SIGNAL_STACK, libc::PROT_NONE, flags, -1, 0);
+            let guard = libc::mmap(std::ptr::null_mut(), SIGNAL_MAPPING, libc::PROT_NONE, flags, -1, 0);
             if guard == libc::MAP_FAILED {
                 return None;
             }
@@ -180,7 +193,7 @@ impl SignalStack {
             let is_done = libc::mprotect(start, SIGNAL_STACK, libc::PROT_READ | libc::PROT_WRITE) == 0
                 && libc::sigaltstack(&stack, std::ptr::null_mut()) == 0;
             if !is_done {
-                libc::munmap(guard, SIGNAL_GUARD + SIGNAL_STACK);
+                libc::munmap(guard, SIGNAL_MAPPING);
                 return None;
             }
             Some(SignalStack(guard))
@@ -190,19 +203,19 @@ impl SignalStack {
 
 impl Drop for SignalStack {
     fn drop(&mut self) {
-        let start = self.0 as usize + SIGNAL_GUARD;
+        let start = self.start();
         // SAFETY: the stack goes away only if it is not the thread's any more, and nothing runs on it: a thread does not end there.
         unsafe {
             let mut now: libc::stack_t = std::mem::zeroed();
             libc::sigaltstack(std::ptr::null(), &mut now);
-            if now.ss_flags & libc::SS_DISABLE == 0 && now.ss_sp as usize == start {
+            if now.ss_flags & libc::SS_DISABLE == 0 && now.ss_sp == start {
                 let none = libc::stack_t { ss_sp: std::ptr::null_mut(), ss_flags: libc::SS_DISABLE, ss_size: 0 };
                 if libc::sigaltstack(&none, std::ptr::null_mut()) != 0 {
                     return;
                 }
             }
             THREAD.set(UNKNOWN);
-            libc::munmap(self.0, SIGNAL_GUARD + SIGNAL_STACK);
+            libc::munmap(self.0, SIGNAL_MAPPING);
         }
     }
 }
@@ -226,7 +239,7 @@ pub fn is_overflow(address: usize, is_unmapped: bool) -> bool {
         true => is_unmapped && (start.saturating_sub(MAIN_GUARD)..end).contains(&address),
         false => (start.saturating_sub(THREAD_GUARD)..start).contains(&address),
     };
-    is_stack || is_signal_guarded && (signal_start - SIGNAL_GUARD..signal_start).contains(&address)
+    is_stack || is_signal_guarded && (signal_start.saturating_sub(SIGNAL_GUARD)..signal_start).contains(&address)
 }
 
 /// The part of the thread's stack that is in use, or on its signal stack that of it. `sp` may lie below the stack after an overflow.

@@ -2,6 +2,7 @@
 //! `std::fmt`, so that trap handlers may use it.
 
 use crate::program::c_string;
+use crate::width::{low_u64, usize_of};
 use std::sync::atomic::{AtomicPtr, Ordering};
 
 pub const STDOUT: i32 = 1;
@@ -9,6 +10,8 @@ pub const STDERR: i32 = 2;
 
 /// Exit status for faults of the user's: options or arguments of the program that can't be understood.
 pub const USAGE_EXIT_STATUS: i32 = 2;
+
+const DIGITS: [u8; 16] = *b"0123456789abcdef";
 
 /// Collects text and writes it when dropped, in one system call if it fits.
 pub struct Text {
@@ -55,7 +58,7 @@ impl Text {
     /// Length of all the text so far, cut or not, for text that goes to a place in memory.
     pub fn length(&self) -> usize {
         match self.sink {
-            Sink::Place { written, .. } => written + self.used,
+            Sink::Place { written, .. } => written.saturating_add(self.used),
             Sink::Descriptor(_) => self.used,
         }
     }
@@ -66,7 +69,7 @@ impl Text {
                 self.flush();
             }
             self.buffer[self.used] = byte;
-            self.used += 1;
+            self.used = self.used.saturating_add(1);
         }
         self
     }
@@ -88,23 +91,25 @@ impl Text {
     }
 
     pub fn add_decimal(&mut self, mut value: u128) -> &mut Text {
-        let mut digits = [0; 39];
+        let mut digits = [b'0'; 39];
         let mut start = digits.len();
-        loop {
-            start -= 1;
-            digits[start] = b'0' + (value % 10) as u8;
+        for (index, digit) in digits.iter_mut().enumerate().rev() {
+            *digit = DIGITS[usize_of(low_u64(value % 10))];
             value /= 10;
+            start = index;
             if value == 0 {
-                return self.add(&digits[start..]);
+                break;
             }
         }
+        self.add(&digits[start..])
     }
 
     pub fn add_hex(&mut self, value: u64) -> &mut Text {
-        let n_digits = (64 - value.leading_zeros()).div_ceil(4).max(1);
         self.add("0x");
+        let n_digits = u64::BITS.saturating_sub(value.leading_zeros()).div_ceil(4).max(1);
         for digit in (0..n_digits).rev() {
-            self.add([b"0123456789abcdef"[(value >> (4 * digit) & 15) as usize]]);
+            let shift = digit.saturating_mul(4);
+            self.add([DIGITS[usize_of(value.checked_shr(shift).unwrap_or(0) & 15)]]);
         }
         self
     }
@@ -114,15 +119,15 @@ impl Text {
         match &mut self.sink {
             Sink::Descriptor(descriptor) => write(*descriptor, text),
             Sink::Place { start, length, written } => {
-                if let Some(room) = length.checked_sub(*written + 1) {
+                if let Some(room) = length.checked_sub(written.saturating_add(1)) {
                     let n = room.min(text.len());
                     // SAFETY: `n` and one more bytes are left of the place.
                     unsafe {
                         std::ptr::copy_nonoverlapping(text.as_ptr(), start.add(*written), n);
-                        start.add(*written + n).write(0);
+                        start.add(*written).add(n).write(0);
                     }
                 }
-                *written += text.len();
+                *written = written.saturating_add(text.len());
             }
         }
         self.used = 0;
@@ -133,10 +138,10 @@ fn write(descriptor: i32, mut rest: &[u8]) {
     while !rest.is_empty() {
         // SAFETY: writes from a live buffer; a bad descriptor is an error, not a fault.
         let n = unsafe { libc::write(descriptor, rest.as_ptr().cast(), rest.len()) };
-        match n {
-            1.. => rest = &rest[n as usize..],
+        match usize::try_from(n) {
+            Ok(n @ 1..) => rest = &rest[n.min(rest.len())..],
             // SAFETY: errno is a thread-local variable of the C library.
-            -1 if unsafe { *libc::__errno_location() } == libc::EINTR => {}
+            Err(_) if unsafe { *libc::__errno_location() } == libc::EINTR => {}
             _ => break,
         }
     }

@@ -13,6 +13,7 @@ use crate::program;
 use crate::sites::Place;
 use crate::stack;
 use crate::text::{STDERR, Text};
+use crate::width::word;
 use libc::{SA_ONSTACK, SA_SIGINFO, SIGBUS, SIGFPE, SIGILL, SIGSEGV, c_int, c_void, siginfo_t};
 use std::cell::UnsafeCell;
 use std::mem::MaybeUninit;
@@ -81,9 +82,9 @@ unsafe fn take(signal: c_int, info: *mut siginfo_t, context: *mut c_void) -> boo
     // SAFETY: as required of the caller.
     let (code, address, registers, context) = unsafe {
         let context = &mut *context.cast::<libc::ucontext_t>();
-        let register = |number| context.uc_mcontext.gregs[number as usize] as usize;
-        let registers =
-            Registers { pc: register(libc::REG_RIP), sp: register(libc::REG_RSP), fp: register(libc::REG_RBP) };
+        let [pc, sp, fp] = [libc::REG_RIP, libc::REG_RSP, libc::REG_RBP]
+            .map(|number| word(context.uc_mcontext.gregs[number.unsigned_abs() as usize]));
+        let registers = Registers { pc, sp, fp };
         ((*info).si_code, (*info).si_addr() as usize, registers, context)
     };
     // Zero and below: sent by a process, not by the processor.
@@ -116,7 +117,7 @@ fn is_overflow(address: usize, is_unmapped: bool, registers: Registers, in_trans
 /// Whether the thread that overflowed its stack is inside of a library.
 fn is_in_library(sp: usize) -> bool {
     // SAFETY: only tells a number.
-    let thread = unsafe { libc::gettid() } as u32;
+    let thread = unsafe { libc::gettid() }.cast_unsigned();
     let initialises = |program: &Program| {
         program.state.load(Ordering::Relaxed) == RUNNING && program.initializer.load(Ordering::Relaxed) == thread
     };
@@ -161,7 +162,7 @@ unsafe fn block_as(action: &libc::sigaction, signal: c_int, context: *mut c_void
     // SAFETY: reads and writes sets of signals that exist.
     unsafe {
         let mut blocked = (*context.cast::<libc::ucontext_t>()).uc_sigmask;
-        for number in 1..libc::SIGRTMAX() + 1 {
+        for number in 1..=libc::SIGRTMAX() {
             if libc::sigismember(&action.sa_mask, number) == 1 {
                 libc::sigaddset(&mut blocked, number);
             }

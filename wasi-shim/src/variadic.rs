@@ -2,6 +2,7 @@
 //!
 //! Variable arguments go where fixed ones would, on System V x86-64 (AMD64 psABI 3.2.3) as on arm64 (AAPCS64 6.4), but not on Apple's.
 
+use crate::width::low_u64;
 use std::mem::offset_of;
 
 /// Registers for integers and for floating-point numbers.
@@ -60,7 +61,7 @@ impl Call {
         match argument {
             Argument::Integer(value) if self.n_integers < REGISTERS.0 => {
                 self.integers[self.n_integers] = value;
-                self.n_integers += 1;
+                self.n_integers = self.n_integers.saturating_add(1);
             }
             Argument::Float(bits) if self.n_floats < REGISTERS.1 => self.push_float(bits.into()),
             Argument::LongDouble(bits) if cfg!(target_arch = "aarch64") && self.n_floats < REGISTERS.1 => {
@@ -69,20 +70,20 @@ impl Call {
             Argument::Integer(word) | Argument::Float(word) => self.push_stack(word),
             Argument::LongDouble(bits) => {
                 self.n_stack = self.n_stack.next_multiple_of(2);
-                self.push_stack(bits as u64);
-                self.push_stack((bits >> 64) as u64);
+                self.push_stack(low_u64(bits));
+                self.push_stack(low_u64(bits >> 64));
             }
         }
     }
 
     fn push_float(&mut self, bits: u128) {
         self.floats[self.n_floats] = bits;
-        self.n_floats += 1;
+        self.n_floats = self.n_floats.saturating_add(1);
     }
 
     fn push_stack(&mut self, word: u64) {
         self.stack[self.n_stack] = word;
-        self.n_stack += 1;
+        self.n_stack = self.n_stack.saturating_add(1);
     }
 
     /// Makes the call.

@@ -8,9 +8,11 @@
 use crate::abi::{Memory, Trap};
 use crate::memory;
 use crate::trap::raise_here;
+use crate::width::usize_of;
 use std::ptr;
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 const NOTIFIED: i32 = 0;
 const NOT_EQUAL: i32 = 1;
@@ -64,8 +66,12 @@ impl Queue {
 /// Addresses share queues, so that threads which have nothing to do with each other seldom meet at a lock.
 static QUEUES: [Mutex<Queue>; 64] = [const { Mutex::new(Queue { first: ptr::null_mut() }) }; 64];
 
+/// 2^64 divided by the golden ratio (Knuth, The Art of Computer Programming 3, 6.4).
+const HASH: usize = usize_of(0x9e37_79b9_7f4a_7c15);
+
 fn queue(address: usize) -> MutexGuard<'static, Queue> {
-    let number = (address >> 2).wrapping_mul(0x9e37_79b9_7f4a_7c15_u64 as usize) >> (usize::BITS - 6);
+    // Multiplicative hashing: what goes over the top is not wanted.
+    let number = (address >> 2).wrapping_mul(HASH) >> (usize::BITS - 6);
     QUEUES[number].lock().unwrap_or_else(PoisonError::into_inner)
 }
 
@@ -79,7 +85,7 @@ pub unsafe extern "C" fn w2n_memory_wait32(memory: *mut Memory, address: u64, ex
     let place = unsafe { find(memory, address, 4, true) };
     wait(place as usize, timeout, || {
         // SAFETY: four aligned bytes of the memory.
-        unsafe { AtomicU32::from_ptr(place.cast()) }.load(Ordering::SeqCst) == expected as u32
+        unsafe { AtomicU32::from_ptr(place.cast()) }.load(Ordering::SeqCst) == expected.cast_unsigned()
     })
 }
 
@@ -93,7 +99,7 @@ pub unsafe extern "C" fn w2n_memory_wait64(memory: *mut Memory, address: u64, ex
     let place = unsafe { find(memory, address, 8, true) };
     wait(place as usize, timeout, || {
         // SAFETY: eight aligned bytes of the memory.
-        unsafe { AtomicU64::from_ptr(place.cast()) }.load(Ordering::SeqCst) == expected as u64
+        unsafe { AtomicU64::from_ptr(place.cast()) }.load(Ordering::SeqCst) == expected.cast_unsigned()
     })
 }
 
@@ -106,11 +112,11 @@ pub unsafe extern "C" fn w2n_memory_notify(memory: *mut Memory, address: u64, mo
     // SAFETY: as required of the caller.
     let address = unsafe { find(memory, address, 4, false) } as usize;
     let mut queue = queue(address);
-    let mut n_notified = 0;
+    let mut n_notified: u32 = 0;
     queue.remove(|waiter| {
         let is_meant = waiter.address == address && n_notified < most;
         if is_meant {
-            n_notified += 1;
+            n_notified = n_notified.saturating_add(1);
             // The thread needs the lock before it can leave.
             waiter.notified.store(1, Ordering::Release);
             futex(&waiter.notified, libc::FUTEX_WAKE, 1, None);
@@ -138,7 +144,7 @@ unsafe fn find(memory: *mut Memory, address: u64, size: u64, must_be_shared: boo
         if must_be_shared && (*memory).is_shared == 0 {
             raise_here(Trap::ExpectedSharedMemory);
         }
-        (*memory).base.add(address as usize)
+        (*memory).base.add(usize_of(address))
     }
 }
 
@@ -173,12 +179,16 @@ fn wait(address: usize, timeout: i64, is_equal: impl Fn() -> bool) -> i32 {
 
 /// The time on the monotonic clock in so many nanoseconds.
 fn deadline(nanoseconds: i64) -> libc::timespec {
-    const SECOND: i64 = 1_000_000_000;
     let mut time = libc::timespec { tv_sec: 0, tv_nsec: 0 };
     // SAFETY: writes to a live variable.
     unsafe { libc::clock_gettime(libc::CLOCK_MONOTONIC, &mut time) };
-    let nanosecond = time.tv_nsec + nanoseconds % SECOND;
-    libc::timespec { tv_sec: time.tv_sec + nanoseconds / SECOND + nanosecond / SECOND, tv_nsec: nanosecond % SECOND }
+    // The clock starts with the system: the sum ends after centuries.
+    let now = Duration::new(time.tv_sec.unsigned_abs(), u32::try_from(time.tv_nsec).unwrap_or(0));
+    let deadline = now.saturating_add(Duration::from_nanos(nanoseconds.unsigned_abs()));
+    libc::timespec {
+        tv_sec: i64::try_from(deadline.as_secs()).unwrap_or(i64::MAX),
+        tv_nsec: deadline.subsec_nanos().into(),
+    }
 }
 
 /// The system call; 0 or the error.

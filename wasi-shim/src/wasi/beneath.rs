@@ -76,9 +76,9 @@ pub fn locate(directory: &File, path: &CStr) -> Result<Place> {
     if bytes.starts_with(b"/") {
         return Err(Errno::Perm.into());
     }
-    let end = bytes.iter().rposition(|&byte| byte != b'/').map_or(0, |last| last + 1);
+    let end = bytes.iter().rposition(|&byte| byte != b'/').map_or(0, |last| last.saturating_add(1));
     let (trimmed, has_slash) = (&bytes[..end], end < bytes.len());
-    let start = trimmed.iter().rposition(|&byte| byte == b'/').map_or(0, |slash| slash + 1);
+    let start = trimmed.iter().rposition(|&byte| byte == b'/').map_or(0, |slash| slash.saturating_add(1));
     let (parent, name) = match &trimmed[start..] {
         // The directory itself is what the path means.
         b"." | b".." => (trimmed, &b"."[..]),

@@ -5,7 +5,7 @@ use crate::wasi::guest::Guest;
 
 pub const REALTIME: u32 = 0;
 pub const MONOTONIC: u32 = 1;
-const LAST: u32 = 3;
+const LAST: i32 = 3;
 
 pub fn resolution(guest: &Guest, clock: u32, result: u32) -> Result<()> {
     guest.at(result, 8)?;
@@ -24,13 +24,11 @@ pub fn now(clock: u32) -> Result<u64> {
 }
 
 fn read(clock: u32, function: unsafe extern "C" fn(i32, *mut libc::timespec) -> i32) -> Result<u64> {
-    if clock > LAST {
-        return Err(INVALID);
-    }
+    let clock = i32::try_from(clock).ok().filter(|&clock| clock <= LAST).ok_or(INVALID)?;
     let mut time = libc::timespec { tv_sec: 0, tv_nsec: 0 };
     // SAFETY: writes to a live variable.
-    check(unsafe { function(clock as i32, &mut time) } as isize)?;
+    check(unsafe { function(clock, &mut time) } as isize)?;
     // A clock before 1970 has no number in WASI.
     let seconds = u64::try_from(time.tv_sec).map_err(|_| Errno::Overflow)?;
-    Ok(seconds.saturating_mul(1_000_000_000).saturating_add(time.tv_nsec as u64))
+    Ok(seconds.saturating_mul(1_000_000_000).saturating_add(time.tv_nsec.unsigned_abs()))
 }

@@ -6,8 +6,9 @@
 use crate::wasi::descriptor::{FileType, Home};
 use crate::wasi::embedded::Place;
 use crate::wasi::errno::{Errno, Result};
-use crate::wasi::guest::Guest;
+use crate::wasi::guest::{Cursor, Guest};
 use crate::wasi::rights;
+use crate::width::saturating_u32;
 use rustix::fs::{self, AtFlags, FileType as SystemType, RawDir, SeekFrom};
 use std::fs::File;
 use std::mem::MaybeUninit;
@@ -19,7 +20,7 @@ pub fn prestat_get(guest: &Guest, number: u32, result: u32) -> Result<()> {
     let directory = descriptor.as_directory().map_err(|_| Errno::Badf)?;
     let name = directory.preopen.as_ref().ok_or(Errno::Badf)?;
     let mut bytes = [0; 8];
-    bytes[4..].copy_from_slice(&(name.len() as u32).to_le_bytes());
+    bytes[4..].copy_from_slice(&saturating_u32(name.len()).to_le_bytes());
     guest.write(result, &bytes)
 }
 
@@ -40,13 +41,13 @@ pub fn readdir(guest: &Guest, number: u32, buffer: u32, size: u32, cookie: u64, 
     let directory = descriptor.as_directory().map_err(|_| Errno::Badf)?;
     descriptor.require(rights::FD_READDIR)?;
     guest.at(result, 4)?;
-    let mut output = Output { guest, next: buffer, left: size };
+    let mut output = Output { place: guest.cursor(buffer), left: size };
     let _guard = directory.listing.lock().unwrap_or_else(PoisonError::into_inner);
     match &directory.home {
         Home::Host(host) => list(host, cookie, &mut output)?,
         Home::Embedded(place) => list_embedded(place, cookie, &mut output)?,
     }
-    guest.write_u32(result, size - output.left)
+    guest.write_u32(result, size.saturating_sub(output.left))
 }
 
 /// `.`, `..`, and the entries; a cookie is the number of the next.
@@ -58,14 +59,16 @@ fn list_embedded(place: &Place, cookie: u64, output: &mut Output) -> Result<()> 
             break;
         }
         let stat = place.stat();
-        output.entry(nth as u64 + 1, stat.inode, stat.file_type, name)?;
+        output.entry((nth as u64).saturating_add(1), stat.inode, stat.file_type, name)?;
     }
     Ok(())
 }
 
 fn list(host: &File, cookie: u64, output: &mut Output) -> Result<()> {
-    let start = i64::try_from(cookie).map_err(|_| Errno::Inval)?;
-    fs::seek(host, SeekFrom::Start(start as u64))?;
+    if i64::try_from(cookie).is_err() {
+        return Err(Errno::Inval.into());
+    }
+    fs::seek(host, SeekFrom::Start(cookie))?;
     let mut scratch = [MaybeUninit::uninit(); 8192];
     let mut entries = RawDir::new(host, &mut scratch);
     while output.left != 0 {
@@ -89,8 +92,7 @@ fn list(host: &File, cookie: u64, output: &mut Output) -> Result<()> {
 
 /// The guest's buffer: the entry that does not fit is cut, and a full buffer tells the guest that there may be more.
 struct Output<'a> {
-    guest: &'a Guest,
-    next: u32,
+    place: Cursor<'a>,
     left: u32,
 }
 
@@ -100,7 +102,7 @@ impl Output<'_> {
         let mut head = [0; ENTRY_SIZE];
         head[0..8].copy_from_slice(&next.to_le_bytes());
         head[8..16].copy_from_slice(&inode.to_le_bytes());
-        head[16..20].copy_from_slice(&(name.len() as u32).to_le_bytes());
+        head[16..20].copy_from_slice(&saturating_u32(name.len()).to_le_bytes());
         head[20] = file_type as u8;
         self.put(&head)?;
         self.put(name)
@@ -108,9 +110,7 @@ impl Output<'_> {
 
     fn put(&mut self, bytes: &[u8]) -> Result<()> {
         let length = bytes.len().min(self.left as usize);
-        self.guest.write(self.next, &bytes[..length])?;
-        self.next = self.next.wrapping_add(length as u32);
-        self.left -= length as u32;
-        Ok(())
+        self.left = self.left.saturating_sub(saturating_u32(length));
+        self.place.write(&bytes[..length])
     }
 }

@@ -7,6 +7,7 @@ use crate::abi::wasi::embedded::{BLOCK, BLOCK_SIZE, DIRECTORY, ENTRY_SIZE, LINK,
 use crate::wasi::descriptor::FileType;
 use crate::wasi::errno::{Errno, Result};
 use crate::wasi::stat::Filestat;
+use crate::width::usize_of;
 use miniz_oxide::inflate::decompress_slice_iter_to_slice;
 use rustix::fs::SeekFrom;
 use std::ffi::CStr;
@@ -15,6 +16,9 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 /// Links that are followed on one way (`MAXSYMLINKS` of Linux).
 const MOST_LINKS: u32 = 40;
+
+/// Bytes that one call reads (`MAX_RW_COUNT` of Linux): the guest counts in 32 bits.
+const MOST_AT_ONCE: usize = 0x7fff_f000;
 
 /// The device number of embedded files: no device of the system has it.
 const DEVICE: u64 = u64::MAX;
@@ -26,39 +30,49 @@ pub struct Place {
     node: u32,
 }
 
-fn u32_at(bytes: &[u8], at: usize) -> u32 {
-    u32::from_le_bytes(*bytes[at..].first_chunk().expect("the compiler wrote it"))
+/// A number at a place and so many bytes on.
+fn u32_at(bytes: &[u8], at: usize, offset: usize) -> u32 {
+    u32::from_le_bytes(*bytes[at..][offset..].first_chunk().expect("the compiler wrote it"))
 }
 
-fn u64_at(bytes: &[u8], at: usize) -> u64 {
-    u64::from_le_bytes(*bytes[at..].first_chunk().expect("the compiler wrote it"))
+fn u64_at(bytes: &[u8], at: usize, offset: usize) -> u64 {
+    u64::from_le_bytes(*bytes[at..][offset..].first_chunk().expect("the compiler wrote it"))
+}
+
+/// The place of a row of an array.
+fn row(start: u64, number: usize, size: usize) -> usize {
+    usize_of(start).saturating_add(number.saturating_mul(size))
+}
+
+fn piece(bytes: &'static [u8], start: u64, length: usize) -> &'static [u8] {
+    &bytes[usize_of(start)..][..length]
 }
 
 impl Place {
     /// The root of a tree; nothing if there are not so many.
     pub fn root(bytes: &'static [u8], index: u32) -> Option<Place> {
-        (!bytes.is_empty() && u64::from(index) < u64_at(bytes, 8)).then_some(Place { bytes, node: index })
+        (!bytes.is_empty() && u64::from(index) < u64_at(bytes, 0, 8)).then_some(Place { bytes, node: index })
     }
 
     fn at(&self) -> usize {
-        u64_at(self.bytes, 0) as usize + self.node as usize * NODE_SIZE
+        row(u64_at(self.bytes, 0, 0), self.node as usize, NODE_SIZE)
     }
 
     fn kind(&self) -> u32 {
-        u32_at(self.bytes, self.at())
+        u32_at(self.bytes, self.at(), 0)
     }
 
     fn count(&self) -> usize {
-        u32_at(self.bytes, self.at() + 4) as usize
+        u32_at(self.bytes, self.at(), 4) as usize
     }
 
     /// Where the entries, the blocks or the target are.
-    fn start(&self) -> usize {
-        u64_at(self.bytes, self.at() + 8) as usize
+    fn start(&self) -> u64 {
+        u64_at(self.bytes, self.at(), 8)
     }
 
     fn size(&self) -> u64 {
-        u64_at(self.bytes, self.at() + 16)
+        u64_at(self.bytes, self.at(), 16)
     }
 
     pub fn stat(&self) -> Filestat {
@@ -67,7 +81,7 @@ impl Place {
             LINK => FileType::SymbolicLink,
             _ => FileType::RegularFile,
         };
-        let inode = u64::from(self.node) + 1;
+        let inode = u64::from(self.node).saturating_add(1);
         Filestat { device: DEVICE, inode, file_type, links: 1, size: self.size(), times: [0; 3] }
     }
 
@@ -75,7 +89,7 @@ impl Place {
     /// `inval` if it is no link.
     pub fn target(&self) -> Result<&'static [u8]> {
         match self.kind() {
-            LINK => Ok(&self.bytes[self.start()..][..self.count()]),
+            LINK => Ok(piece(self.bytes, self.start(), self.count())),
             _ => Err(Errno::Inval.into()),
         }
     }
@@ -87,18 +101,18 @@ impl Place {
     }
 
     fn entry(&self, nth: usize) -> (&'static [u8], Place) {
-        let at = self.start() + nth * ENTRY_SIZE;
-        let name = &self.bytes[u64_at(self.bytes, at) as usize..][..u32_at(self.bytes, at + 8) as usize];
-        (name, Place { bytes: self.bytes, node: u32_at(self.bytes, at + 12) })
+        let at = row(self.start(), nth, ENTRY_SIZE);
+        let name = piece(self.bytes, u64_at(self.bytes, at, 0), u32_at(self.bytes, at, 8) as usize);
+        (name, Place { bytes: self.bytes, node: u32_at(self.bytes, at, 12) })
     }
 
     fn child(&self, name: &[u8]) -> Result<Place> {
         let (mut low, mut high) = (0, self.count());
         while low < high {
-            let middle = (low + high) / 2;
+            let middle = low.midpoint(high);
             let (found, place) = self.entry(middle);
             match found.cmp(name) {
-                std::cmp::Ordering::Less => low = middle + 1,
+                std::cmp::Ordering::Less => low = middle.saturating_add(1),
                 std::cmp::Ordering::Greater => high = middle,
                 std::cmp::Ordering::Equal => return Ok(place),
             }
@@ -118,7 +132,7 @@ impl Place {
         // The directories on the way here, and the steps to go, the next one last.
         let mut way = vec![self.clone()];
         let mut steps: Vec<&[u8]> = path.rsplit(|&byte| byte == b'/').collect();
-        let mut n_links = 0;
+        let mut n_links: u32 = 0;
         while let Some(step) = steps.pop() {
             let here = way.last().ok_or(Errno::Perm)?;
             if here.kind() != DIRECTORY {
@@ -136,7 +150,7 @@ impl Place {
                         way.push(child);
                         continue;
                     }
-                    n_links += 1;
+                    n_links = n_links.saturating_add(1);
                     let target = child.target()?;
                     if n_links > MOST_LINKS {
                         return Err(Errno::Loop.into());
@@ -225,7 +239,7 @@ impl OpenFile {
     pub fn read(&self, pieces: &[libc::iovec]) -> Result<usize> {
         let mut position = self.position.lock().unwrap_or_else(PoisonError::into_inner);
         let n = self.read_at(pieces, *position)?;
-        *position += n as u64;
+        *position = position.saturating_add(n as u64);
         Ok(n)
     }
 
@@ -233,19 +247,20 @@ impl OpenFile {
         if i64::try_from(offset).is_err() {
             return Err(Errno::Inval.into());
         }
-        let mut done = 0;
+        let mut done: usize = 0;
         for piece in pieces {
-            let mut filled = 0;
-            while filled < piece.iov_len && offset < self.place.size() {
-                let block = self.block(offset as usize / BLOCK)?;
-                let bytes = &block[offset as usize % BLOCK..];
-                let n = bytes.len().min(piece.iov_len - filled);
+            let length = piece.iov_len.min(MOST_AT_ONCE.saturating_sub(done));
+            let mut filled: usize = 0;
+            while filled < length && offset < self.place.size() {
+                let block = self.block(usize_of(offset) / BLOCK)?;
+                let bytes = &block[usize_of(offset) % BLOCK..];
+                let n = bytes.len().min(length.saturating_sub(filled));
                 // SAFETY: the piece lies in the guest's memory, as `Guest::pieces` checked, and the block does not.
                 unsafe { libc::memcpy(piece.iov_base.byte_add(filled), bytes.as_ptr().cast(), n) };
-                filled += n;
-                offset += n as u64;
+                filled = filled.saturating_add(n);
+                offset = offset.saturating_add(n as u64);
             }
-            done += filled;
+            done = done.saturating_add(filled);
         }
         Ok(done)
     }
@@ -253,9 +268,9 @@ impl OpenFile {
     /// The contents of a block.
     fn block(&self, number: usize) -> Result<Block> {
         let bytes = self.place.bytes;
-        let at = self.place.start() + number * BLOCK_SIZE;
-        let stored = &bytes[u64_at(bytes, at) as usize..][..u32_at(bytes, at + 8) as usize];
-        let length = u32_at(bytes, at + 12) as usize;
+        let at = row(self.place.start(), number, BLOCK_SIZE);
+        let stored = piece(bytes, u64_at(bytes, at, 0), u32_at(bytes, at, 8) as usize);
+        let length = u32_at(bytes, at, 12) as usize;
         if stored.len() == length {
             return Ok(Block::Stored(stored));
         }

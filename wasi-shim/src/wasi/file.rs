@@ -8,6 +8,7 @@ use crate::wasi::errno::{Errno, INVALID, Result, check};
 use crate::wasi::guest::Guest;
 use crate::wasi::path::FD_FLAGS;
 use crate::wasi::rights;
+use crate::width::saturating_u32;
 use rustix::fd::AsRawFd;
 use rustix::fs::{self, Advice, FallocateFlags, OFlags, SeekFrom};
 use std::num::NonZeroU64;
@@ -36,15 +37,16 @@ fn transfer(guest: &Guest, [number, pieces, count, result]: [u32; 4], right: u64
     if let Object::Embedded(file) = &descriptor.object {
         descriptor.require(right)?;
         let n = file.read(&guest.pieces(pieces, count)?)?;
-        return guest.write_u32(result, n as u32);
+        return guest.write_u32(result, saturating_u32(n));
     }
     let file = descriptor.as_file()?;
     descriptor.require(right)?;
     let pieces = guest.pieces(pieces, count)?;
+    let n_pieces = i32::try_from(pieces.len()).map_err(|_| Errno::Inval)?;
     guest.at(result, 4)?;
     // SAFETY: every piece lies in the guest's memory, which is mapped, and which nothing refers to as Rust's.
-    let n = retry(|| unsafe { function(file.as_raw_fd(), pieces.as_ptr(), pieces.len() as i32) })?;
-    guest.write_u32(result, n as u32)
+    let n = retry(|| unsafe { function(file.as_raw_fd(), pieces.as_ptr(), n_pieces) })?;
+    guest.write_u32(result, saturating_u32(n))
 }
 
 fn transfer_at(
@@ -58,16 +60,17 @@ fn transfer_at(
     if let Object::Embedded(file) = &descriptor.object {
         descriptor.require(right)?;
         let n = file.read_at(&guest.pieces(pieces, count)?, offset)?;
-        return guest.write_u32(result, n as u32);
+        return guest.write_u32(result, saturating_u32(n));
     }
     let file = descriptor.as_file()?;
     descriptor.require(right)?;
     let pieces = guest.pieces(pieces, count)?;
+    let n_pieces = i32::try_from(pieces.len()).map_err(|_| Errno::Inval)?;
     guest.at(result, 4)?;
     let offset = i64::try_from(offset).map_err(|_| Errno::Inval)?;
     // SAFETY: as in `transfer`.
-    let n = retry(|| unsafe { function(file.as_raw_fd(), pieces.as_ptr(), pieces.len() as i32, offset) })?;
-    guest.write_u32(result, n as u32)
+    let n = retry(|| unsafe { function(file.as_raw_fd(), pieces.as_ptr(), n_pieces, offset) })?;
+    guest.write_u32(result, saturating_u32(n))
 }
 
 /// Again while a signal interrupts: WASI has no handlers that could want to know.
@@ -94,8 +97,8 @@ pub fn seek<const UNSTABLE: bool>(guest: &Guest, number: u32, offset: u64, whenc
             }
             SeekFrom::Start(offset)
         }
-        _ if whence == CURRENT[snapshot] => SeekFrom::Current(offset as i64),
-        _ if whence == END[snapshot] => SeekFrom::End(offset as i64),
+        _ if whence == CURRENT[snapshot] => SeekFrom::Current(offset.cast_signed()),
+        _ if whence == END[snapshot] => SeekFrom::End(offset.cast_signed()),
         _ => return Err(INVALID),
     };
     seek_to(guest, number, position, rights::FD_SEEK, result)
@@ -181,15 +184,16 @@ pub fn datasync(guest: &Guest, number: u32) -> Result<()> {
 /// `$fdstat`: type, flags, base rights, inheriting rights.
 pub fn fdstat_get(guest: &Guest, number: u32, result: u32) -> Result<()> {
     let descriptor = guest.context.descriptors.get(number)?;
-    let mut flags = 0;
+    let mut flags: u32 = 0;
     if let Ok(file) = descriptor.as_file() {
         let system = fs::fcntl_getfl(file)?;
-        flags = FD_FLAGS.iter().filter(|(_, flag)| system.contains(*flag)).fold(0, |flags, (flag, _)| flags | flag);
+        let known = FD_FLAGS.iter().filter(|(_, flag)| system.contains(*flag));
+        flags = known.fold(0, |flags, (flag, _)| flags | flag);
     }
     let [base, inheriting] = descriptor.rights();
     let mut bytes = [0; 24];
     bytes[0] = descriptor.file_type as u8;
-    bytes[2..4].copy_from_slice(&(flags as u16).to_le_bytes());
+    bytes[2..4].copy_from_slice(&flags.to_le_bytes()[..2]);
     bytes[8..16].copy_from_slice(&base.to_le_bytes());
     bytes[16..24].copy_from_slice(&inheriting.to_le_bytes());
     guest.write(result, &bytes)

@@ -7,6 +7,7 @@ use crate::memory;
 use crate::program;
 use crate::wasi::context::Context;
 use crate::wasi::errno::{Errno, OUT_OF_BOUNDS, Result};
+use crate::width::{saturating_u32, usize_of};
 use std::ffi::CString;
 use std::sync::atomic::Ordering;
 
@@ -18,7 +19,7 @@ const LONGEST_PATH: u32 = 4096;
 const MOST_PIECES: usize = 1024;
 
 /// Bytes of an `$iovec`: address and length.
-const PIECE_SIZE: u64 = 8;
+const PIECE_SIZE: usize = 8;
 
 /// What WASI's addresses of 32 bits reach. A larger memory ends there, so that no sum of an address and a size wraps round.
 const LARGEST: u64 = 1 << 32;
@@ -48,7 +49,8 @@ impl Guest {
 
     /// Where `length` bytes at `address` are. No bytes are everywhere.
     pub fn at(&self, address: u32, length: u64) -> Result<*mut u8> {
-        if length != 0 && u64::from(address) + length > self.bytes {
+        let end = u64::from(address).checked_add(length);
+        if length != 0 && end.is_none_or(|end| end > self.bytes) {
             return Err(OUT_OF_BOUNDS);
         }
         Ok(self.base.wrapping_add(address as usize))
@@ -75,12 +77,22 @@ impl Guest {
         self.write(address, &value.to_le_bytes())
     }
 
+    /// The beginning of an array of so many elements of `size` bytes, all of which are in the memory.
+    pub fn array(&self, address: u32, count: u32, size: usize) -> Result<Cursor<'_>> {
+        self.at(address, u64::from(count).checked_mul(size as u64).ok_or(OUT_OF_BOUNDS)?)?;
+        Ok(self.cursor(address))
+    }
+
+    pub fn cursor(&self, address: u32) -> Cursor<'_> {
+        Cursor { guest: self, next: address }
+    }
+
     /// A copy of so many bytes.
     pub fn copy(&self, address: u32, length: u64) -> Result<Vec<u8>> {
         self.at(address, length)?;
         let mut bytes = Vec::new();
-        bytes.try_reserve_exact(length as usize).map_err(|_| Errno::Nomem)?;
-        bytes.resize(length as usize, 0);
+        bytes.try_reserve_exact(usize_of(length)).map_err(|_| Errno::Nomem)?;
+        bytes.resize(usize_of(length), 0);
         self.copy_out(address, &mut bytes)?;
         Ok(bytes)
     }
@@ -111,11 +123,10 @@ impl Guest {
 
     /// The pieces that an array of `$iovec` or `$ciovec` names, without the empty ones, which may claim to lie anywhere.
     pub fn pieces(&self, address: u32, count: u32) -> Result<Vec<libc::iovec>> {
-        self.at(address, u64::from(count) * PIECE_SIZE)?;
+        let mut list = self.array(address, count, PIECE_SIZE)?;
         let mut pieces = Vec::with_capacity(MOST_PIECES.min(count as usize));
-        for index in 0..count {
-            let piece: [u8; PIECE_SIZE as usize] = self.read(address + index * PIECE_SIZE as u32)?;
-            let [address, length] = [0, 4].map(|at| u32::from_le_bytes([0, 1, 2, 3].map(|byte| piece[at + byte])));
+        for _ in 0..count {
+            let [address, length] = [list.read()?, list.read()?].map(u32::from_le_bytes);
             if length == 0 {
                 continue;
             }
@@ -126,5 +137,30 @@ impl Guest {
             pieces.push(libc::iovec { iov_base, iov_len: length as usize });
         }
         Ok(pieces)
+    }
+}
+
+/// A place in the memory that moves on as it is read or written.
+pub struct Cursor<'a> {
+    guest: &'a Guest,
+    next: u32,
+}
+
+impl Cursor<'_> {
+    pub fn read<const N: usize>(&mut self) -> Result<[u8; N]> {
+        let bytes = self.guest.read(self.next)?;
+        self.advance(N);
+        Ok(bytes)
+    }
+
+    pub fn write(&mut self, bytes: &[u8]) -> Result<()> {
+        self.guest.write(self.next, bytes)?;
+        self.advance(bytes.len());
+        Ok(())
+    }
+
+    /// Wraps behind the last byte that 32 bits can name: a place of no bytes, and every access checks its own range.
+    fn advance(&mut self, length: usize) {
+        self.next = self.next.wrapping_add(saturating_u32(length));
     }
 }

@@ -11,6 +11,7 @@ use crate::wasi::errno::{Errno, Failure, INVALID, Result};
 use crate::wasi::guest::Guest;
 use crate::wasi::rights::{self, Access};
 use crate::wasi::stat::{self, Filestat};
+use crate::width::saturating_u32;
 use rustix::fs::{self, AtFlags, FileType as SystemType, Mode, OFlags, Stat};
 use std::ffi::CStr;
 use std::fs::File;
@@ -144,7 +145,7 @@ pub fn readlink(guest: &Guest, number: u32, path: u32, length: u32, buffer: u32,
     // As POSIX has it, what does not fit is left out.
     let target = &target[..target.len().min(size as usize)];
     guest.write(buffer, target)?;
-    guest.write_u32(result, target.len() as u32)
+    guest.write_u32(result, saturating_u32(target.len()))
 }
 
 pub fn remove_directory(guest: &Guest, number: u32, path: u32, length: u32) -> Result<()> {

@@ -8,7 +8,8 @@ use crate::wasi::descriptor::{Descriptor, Object};
 use crate::wasi::errno::{Errno, Failure, INVALID, OUT_OF_BOUNDS, Result};
 use crate::wasi::guest::Guest;
 use crate::wasi::rights;
-use rustix::event::{self, PollFd, PollFlags, Timespec};
+use crate::wasi::stat::timespec;
+use rustix::event::{self, PollFd, PollFlags};
 use rustix::fd::{AsRawFd, BorrowedFd, RawFd};
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -40,7 +41,7 @@ const HANGUP: u16 = 1;
 const EVENT_SIZE: usize = 32;
 
 /// A guest that subscribes to more has lost its way; the list would take memory that nobody granted.
-const MOST_SUBSCRIPTIONS: u32 = 1 << 20;
+const MOST_SUBSCRIPTIONS: u32 = 1 << 16;
 
 /// What a subscription waits for.
 enum Wait {
@@ -74,8 +75,9 @@ pub fn poll<const IS_UNSTABLE: bool>(
     if count > MOST_SUBSCRIPTIONS {
         return Err(Errno::Nomem.into());
     }
-    let theirs = guest.copy(subscriptions, u64::from(count) * layout.size as u64)?;
-    guest.at(events, u64::from(count) * EVENT_SIZE as u64).map_err(|_| OUT_OF_BOUNDS)?;
+    let size = u64::from(count).checked_mul(layout.size as u64).ok_or(OUT_OF_BOUNDS)?;
+    let theirs = guest.copy(subscriptions, size)?;
+    let mut events = guest.array(events, count, EVENT_SIZE)?;
     guest.at(result, 4)?;
     let mut files = Files::default();
     let subscriptions = theirs
@@ -83,11 +85,11 @@ pub fn poll<const IS_UNSTABLE: bool>(
         .map(|bytes| subscribe(guest, layout, bytes, &mut files))
         .collect::<Result<Vec<_>>>()?;
     let happened = wait(&subscriptions, &files)?;
-    let mut n_events = 0;
+    let mut n_events: u32 = 0;
     for subscription in &subscriptions {
         if let Some(event) = describe(subscription, &files, &happened) {
-            guest.write(events + n_events * EVENT_SIZE as u32, &event)?;
-            n_events += 1;
+            events.write(&event)?;
+            n_events = n_events.saturating_add(1);
         }
     }
     guest.write_u32(result, n_events)
@@ -173,8 +175,7 @@ fn wait(subscriptions: &[Subscription], files: &Files) -> Result<Happened> {
     loop {
         // The time goes on while the system looks, so that a deadline that has passed is never missed.
         let left = subscriptions.iter().filter_map(time_left).min();
-        let timeout =
-            left.map(|left| Timespec { tv_sec: (left / 1_000_000_000) as i64, tv_nsec: (left % 1_000_000_000) as i64 });
+        let timeout = left.map(timespec);
         match event::poll(&mut list, timeout.as_ref()) {
             Err(rustix::io::Errno::INTR) => continue,
             result => result?,

@@ -5,16 +5,16 @@ use crate::wasi::file::retry;
 use crate::wasi::guest::Guest;
 
 /// Bytes that one call of the system gives at most; it may give less.
-const LARGEST_PART: u32 = 1 << 20;
+const LARGEST_PART: usize = 1 << 20;
 
 pub fn get(guest: &Guest, buffer: u32, length: u32) -> Result<()> {
-    guest.at(buffer, length.into())?;
-    let mut done = 0;
-    while done < length {
-        let part = (length - done).min(LARGEST_PART);
-        let start = guest.at(buffer + done, part.into())?;
+    let (mut start, mut left) = (guest.at(buffer, length.into())?, length as usize);
+    while left > 0 {
+        let part = left.min(LARGEST_PART);
         // SAFETY: `at` checked that so many bytes of the guest's memory are there.
-        done += retry(|| unsafe { libc::getrandom(start.cast(), part as usize, 0) })? as u32;
+        let n = retry(|| unsafe { libc::getrandom(start.cast(), part, 0) })?.min(part);
+        start = start.wrapping_add(n);
+        left = left.saturating_sub(n);
     }
     Ok(())
 }

@@ -6,6 +6,7 @@ use crate::wasi::file::retry;
 use crate::wasi::guest::Guest;
 use crate::wasi::path::FD_FLAGS;
 use crate::wasi::rights::{self, Access};
+use crate::width::saturating_u32;
 use rustix::fd::{AsRawFd, FromRawFd, OwnedFd};
 
 /// `$fdflags`.
@@ -30,8 +31,9 @@ pub fn accept(guest: &Guest, number: u32, flags: u32, result: u32) -> Result<()>
     let nobody = std::ptr::null_mut();
     // SAFETY: the peer's address is not asked for.
     let accepted = retry(|| unsafe { libc::accept4(file, nobody, std::ptr::null_mut(), flags) as isize })?;
+    let accepted = i32::try_from(accepted).map_err(|_| Errno::Badf)?;
     // SAFETY: a new descriptor that nobody else knows.
-    let accepted = unsafe { OwnedFd::from_raw_fd(accepted as i32) };
+    let accepted = unsafe { OwnedFd::from_raw_fd(accepted) };
     let access = Access { read: true, write: true };
     let accepted = Descriptor::file(Object::File(accepted), FileType::SocketStream, access, false);
     guest.write_u32(result, guest.context.descriptors.add(accepted)?)
@@ -61,7 +63,7 @@ pub fn recv(
     // SAFETY: the pieces lie in the guest's memory, and the structure is a live variable.
     let n = retry(|| unsafe { libc::recvmsg(file, &mut message, flags) })?;
     let truncated = if message.msg_flags & libc::MSG_TRUNC != 0 { TRUNCATED } else { 0 };
-    guest.write_u32(result, n as u32)?;
+    guest.write_u32(result, saturating_u32(n))?;
     guest.write(result_flags, &truncated.to_le_bytes())
 }
 
@@ -77,7 +79,7 @@ pub fn send(guest: &Guest, number: u32, pieces: u32, count: u32, flags: u32, res
     let message = message(&pieces);
     // SAFETY: as for `recv`.
     let n = retry(|| unsafe { libc::sendmsg(file, &message, libc::MSG_NOSIGNAL) })?;
-    guest.write_u32(result, n as u32)
+    guest.write_u32(result, saturating_u32(n))
 }
 
 pub fn shutdown(guest: &Guest, number: u32, how: u32) -> Result<()> {

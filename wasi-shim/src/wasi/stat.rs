@@ -6,8 +6,10 @@ use crate::wasi::descriptor::{Directory, FileType, Home, Object};
 use crate::wasi::errno::{Errno, INVALID, Result};
 use crate::wasi::guest::Guest;
 use crate::wasi::rights;
+use crate::width::saturating_u32;
 use rustix::fd::{AsFd, AsRawFd, BorrowedFd};
 use rustix::fs::{self, AtFlags, FileType as SystemType, Stat, Timespec, Timestamps};
+use std::time::Duration;
 
 pub struct Filestat {
     pub device: u64,
@@ -21,7 +23,7 @@ pub struct Filestat {
 
 pub fn of_system(stat: Stat) -> Filestat {
     let time = |seconds: i64, nanoseconds: u64| {
-        let time = i128::from(seconds) * 1_000_000_000 + i128::from(nanoseconds);
+        let time = i128::from(seconds).saturating_mul(1_000_000_000).saturating_add(nanoseconds.into());
         // WASI has no time before 1970, and none after 2554.
         u64::try_from(time).unwrap_or(0)
     };
@@ -30,7 +32,7 @@ pub fn of_system(stat: Stat) -> Filestat {
         inode: stat.st_ino,
         file_type: FileType::of(SystemType::from_raw_mode(stat.st_mode)),
         links: stat.st_nlink,
-        size: stat.st_size as u64,
+        size: stat.st_size.unsigned_abs(),
         times: [
             time(stat.st_atime, stat.st_atime_nsec),
             time(stat.st_mtime, stat.st_mtime_nsec),
@@ -39,28 +41,24 @@ pub fn of_system(stat: Stat) -> Filestat {
     }
 }
 
+fn write_words(guest: &Guest, result: u32, words: &[u64]) -> Result<()> {
+    let mut place = guest.array(result, saturating_u32(words.len()), size_of::<u64>())?;
+    words.iter().try_for_each(|word| place.write(&word.to_le_bytes()))
+}
+
 pub fn write<const UNSTABLE: bool>(guest: &Guest, result: u32, stat: &Filestat) -> Result<()> {
-    let mut bytes = [0; 64];
-    let mut put = |offset: usize, value: u64| bytes[offset..offset + 8].copy_from_slice(&value.to_le_bytes());
-    put(0, stat.device);
-    put(8, stat.inode);
-    put(16, stat.file_type as u64);
-    let rest = match UNSTABLE {
+    let Filestat { device, inode, file_type, links, size, times: [accessed, modified, changed] } = *stat;
+    let file_type = file_type as u64;
+    if UNSTABLE {
         // The type's word holds the number of links as well.
-        true => {
-            put(16, stat.file_type as u64 | u64::from(u32::try_from(stat.links).unwrap_or(u32::MAX)) << 32);
-            24
-        }
-        false => {
-            put(24, stat.links);
-            32
-        }
-    };
-    put(rest, stat.size);
-    for (index, time) in stat.times.into_iter().enumerate() {
-        put(rest + 8 + 8 * index, time);
+        let links = u64::from(u32::try_from(links).unwrap_or(u32::MAX));
+        return write_words(
+            guest,
+            result,
+            &[device, inode, file_type | links << 32, size, accessed, modified, changed],
+        );
     }
-    guest.write(result, &bytes[..rest + 32])
+    write_words(guest, result, &[device, inode, file_type, links, size, accessed, modified, changed])
 }
 
 pub fn get<const UNSTABLE: bool>(guest: &Guest, number: u32, result: u32) -> Result<()> {
@@ -107,6 +105,12 @@ const ACCESSED_NOW: u32 = 1 << 1;
 const SET_MODIFIED: u32 = 1 << 2;
 const MODIFIED_NOW: u32 = 1 << 3;
 
+/// Nanoseconds as the system counts them. 64 bits of them are less than 600 years.
+pub fn timespec(nanoseconds: u64) -> Timespec {
+    let time = Duration::from_nanos(nanoseconds);
+    Timespec { tv_sec: time.as_secs().cast_signed(), tv_nsec: time.subsec_nanos().into() }
+}
+
 /// # Errors
 /// `inval` if a time shall be both given and now.
 pub fn timestamps(accessed: u64, modified: u64, which: u32) -> Result<Timestamps> {
@@ -115,7 +119,7 @@ pub fn timestamps(accessed: u64, modified: u64, which: u32) -> Result<Timestamps
     }
     let one = |time: u64, set: u32, now: u32| match (which & set != 0, which & now != 0) {
         (true, true) => Err(Errno::Inval),
-        (true, false) => Ok(Timespec { tv_sec: (time / 1_000_000_000) as i64, tv_nsec: (time % 1_000_000_000) as i64 }),
+        (true, false) => Ok(timespec(time)),
         (false, true) => Ok(Timespec { tv_sec: 0, tv_nsec: fs::UTIME_NOW }),
         (false, false) => Ok(Timespec { tv_sec: 0, tv_nsec: fs::UTIME_OMIT }),
     };

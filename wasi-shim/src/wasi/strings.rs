@@ -2,6 +2,7 @@
 
 use crate::wasi::errno::Result;
 use crate::wasi::guest::Guest;
+use crate::width::saturating_u32;
 
 /// A list of strings, each ended by a zero byte.
 #[derive(Default)]
@@ -25,16 +26,17 @@ impl Strings {
     }
 
     fn sizes(&self, guest: &Guest, count: u32, size: u32) -> Result<()> {
-        guest.write_u32(count, self.starts.len() as u32)?;
-        guest.write_u32(size, self.bytes.len() as u32)
+        guest.write_u32(count, saturating_u32(self.starts.len()))?;
+        guest.write_u32(size, saturating_u32(self.bytes.len()))
     }
 
     /// Writes the strings to `buffer`, and where each begins to `pointers`.
     fn get(&self, guest: &Guest, pointers: u32, buffer: u32) -> Result<()> {
         guest.write(buffer, &self.bytes)?;
-        guest.at(pointers, 4 * self.starts.len() as u64)?;
-        for (index, start) in self.starts.iter().enumerate() {
-            guest.write_u32(pointers + 4 * index as u32, buffer + start)?;
+        let mut pointers = guest.array(pointers, saturating_u32(self.starts.len()), 4)?;
+        for start in &self.starts {
+            // In the buffer, all of which is in the memory.
+            pointers.write(&buffer.saturating_add(*start).to_le_bytes())?;
         }
         Ok(())
     }

@@ -78,7 +78,7 @@ fn name_process(argv0: *const u8) {
     }
     // SAFETY: a string of `argv`.
     let name = unsafe { CStr::from_ptr(argv0.cast()) }.to_bytes_with_nul();
-    let start = name.iter().rposition(|&byte| byte == b'/').map_or(0, |slash| slash + 1);
+    let start = name.iter().rposition(|&byte| byte == b'/').map_or(0, |slash| slash.saturating_add(1));
     // SAFETY: the kernel reads at most 16 bytes, up to the zero at the end.
     unsafe { libc::prctl(libc::PR_SET_NAME, name[start..].as_ptr()) };
 }

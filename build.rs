@@ -1,16 +1,19 @@
 //! Builds the runtime that `wasm2native` carries, see `src/link/runtime.rs`.
 //!
-//! Comes in: the crate `wasi-shim`, and the C library of this machine or of Rust's musl target. Goes out, in `OUT_DIR`:
-//! * for programs that call no C: `runtime.o`, the crate as one object, and `libraries.a`, those members of the C library's and
-//!   the compiler's archives that the runtime or translated code can need, both without unwinding tables;
-//! * for the others: `unwinding.o`, the same object with them, `complete0.a` and so on, all of the archives, and `symbols`, a
-//!   line for each name that they define: the letter of its kind, its size, the name;
+//! Comes in: the crate `wasi-shim`, and the C library of this machine or of Rust's musl target.
+//! Goes out, in `OUT_DIR`:
+//! * for programs that call no C: `runtime.o`, the crate as one object, and `libraries.a`, those
+//!   members of the C library's and the compiler's archives that the runtime or translated code can
+//!   need, both without unwinding tables;
+//! * for the others: `unwinding.o`, the same object with them, `complete0.a` and so on, all of the
+//!   archives, and `symbols`, a line for each name that they define: the letter of its kind, its
+//!   size, the name;
 //! * the C library's start files.
 //!
 //! All are stripped of debug sections, and all but the start files are compressed.
 //!
-//! `WASM2NATIVE_RUNTIME_LIBC=glibc|musl` chooses the C library. For a target without either, the files are empty, and
-//! only objects and programs that another linker finishes can be made.
+//! `WASM2NATIVE_RUNTIME_LIBC=glibc|musl` chooses the C library. For a target without either, the
+//! files are empty, and only objects and programs that another linker finishes can be made.
 
 #[path = "wasi-shim/src/abi.rs"]
 mod abi;
@@ -57,7 +60,8 @@ fn main() -> Result<()> {
     write_runtime(&out, runtime, &libraries)
 }
 
-/// What the C library of a machine is when a program is loaded, in the order of the link: a shared library needs it then.
+/// What the C library of a machine is when a program is loaded, in the order of the link: a shared
+/// library needs it then.
 const SHARED_LIBRARIES: [&str; 3] = ["libc.so.6", "libm.so.6", "ld-linux-x86-64.so.2"];
 
 /// Where the C library's files are.
@@ -109,7 +113,8 @@ impl Libraries {
     }
 }
 
-/// The archives themselves if the file is a linker script, `GROUP ( a.a b.a )`, as glibc's `libm.a` is.
+/// The archives themselves if the file is a linker script, `GROUP ( a.a b.a )`, as glibc's `libm.a`
+/// is.
 fn follow_script(path: PathBuf) -> Result<Vec<PathBuf>> {
     let data = std::fs::read(&path)?;
     if data.starts_with(b"!<arch>") {
@@ -169,7 +174,8 @@ fn write_runtime(out: &Path, shim: Vec<u8>, libraries: &Libraries) -> Result<()>
     }
     let symbols = pool.iter().map(|member| Symbols::read(&member.data)).collect::<Result<Vec<_>>>()?;
 
-    // The crate itself is the member that defines what `main` calls; the others that Rust adds are its compiler's helpers.
+    // The crate itself is the member that defines what `main` calls; the others that Rust adds are
+    // its compiler's helpers.
     let main = symbols.iter().position(|symbols| symbols.defined.iter().any(|name| name == "w2n_main"));
     let runtime = main.map_or(Ok(Vec::new()), |main| localise(&redirect(&pool[main].data, &REDIRECTED)?))?;
     if !runtime.is_empty() {
@@ -190,7 +196,8 @@ fn write_runtime(out: &Path, shim: Vec<u8>, libraries: &Libraries) -> Result<()>
     write_complete(out, &pool, &symbols, (n_shim..pool.len()).chain(helpers))
 }
 
-/// How many archives the whole C library becomes, of about the same size: they are decompressed side by side.
+/// How many archives the whole C library becomes, of about the same size: they are decompressed
+/// side by side.
 const N_PARTS: usize = 4;
 
 /// Writes the whole C library: the members with these numbers.
@@ -217,8 +224,8 @@ fn write_complete(
     write_compressed(&out.join("symbols.z"), lines.as_bytes())
 }
 
-/// Whether a member of libgcc computes with decimal floats (`_Decimal64`): hardly anybody needs them, and their tables are
-/// larger than all the rest.
+/// Whether a member of libgcc computes with decimal floats (`_Decimal64`): hardly anybody needs
+/// them, and their tables are larger than all the rest.
 fn is_decimal(name: &str) -> bool {
     let stem = name.trim_end_matches(".o");
     name.starts_with("bid") || (name.starts_with('_') && stem.split('_').any(|it| ["sd", "dd", "td"].contains(&it)))
@@ -239,7 +246,8 @@ fn read_archive(data: &[u8]) -> Result<Vec<Member>> {
     archive.members().map(member).collect()
 }
 
-/// Names that an object defines for others, and names that others must define for it. A weak reference asks for nothing.
+/// Names that an object defines for others, and names that others must define for it. A weak
+/// reference asks for nothing.
 struct Symbols {
     defined: Vec<String>,
     undefined: Vec<String>,
@@ -266,8 +274,8 @@ impl Symbols {
     }
 }
 
-/// `f120 printf`: letter of the kind (function, data, thread-local, other), size, name. Hidden symbols are among them: in an archive
-/// many of the C library's public functions are hidden.
+/// `f120 printf`: letter of the kind (function, data, thread-local, other), size, name. Hidden
+/// symbols are among them: in an archive many of the C library's public functions are hidden.
 fn index_line(symbol: &object::Symbol) -> Result<Option<String>> {
     let SymbolFlags::Elf { st_info, .. } = symbol.flags() else { return Ok(None) };
     let letter = match st_info.st_type() {
@@ -279,7 +287,8 @@ fn index_line(symbol: &object::Symbol) -> Result<Option<String>> {
     Ok(Some(format!("{letter}{} {}\n", symbol.size(), symbol.name()?)))
 }
 
-/// The members that a linker may take to define the roots, without `except`. The first definition counts, as it does for linkers.
+/// The members that a linker may take to define the roots, without `except`. The first definition
+/// counts, as it does for linkers.
 fn closure(pool: &[Symbols], roots: Vec<String>, except: Option<usize>) -> HashSet<usize> {
     let mut definitions = HashMap::new();
     for (index, symbols) in pool.iter().enumerate() {
@@ -303,12 +312,14 @@ fn closure(pool: &[Symbols], roots: Vec<String>, except: Option<usize>) -> HashS
 /// Beginnings of the names of sections that no program uses.
 const DEBUG: [&[u8]; 5] = [b".debug", b".zdebug", b".comment", b".llvm", b".stab"];
 
-/// And those of the unwinding tables: panics abort, and the backtrace of a trap does not need them, but C does.
+/// And those of the unwinding tables: panics abort, and the backtrace of a trap does not need them,
+/// but C does.
 const UNUSED: [&[u8]; 6] = [b".debug", b".zdebug", b".comment", b".llvm", b".stab", b".eh_frame"];
 
 /// The object without the sections whose names begin like these.
 ///
-/// Sections keep their numbers, so that nothing else has to change; what is removed becomes an unused section header.
+/// Sections keep their numbers, so that nothing else has to change; what is removed becomes an
+/// unused section header.
 fn strip(data: &[u8], removed: &[&[u8]]) -> Result<Vec<u8>> {
     let file = object::read::elf::ElfFile64::<LE>::parse(data)?;
     let mut header = *file.elf_header();
@@ -340,8 +351,8 @@ fn strip(data: &[u8], removed: &[&[u8]]) -> Result<Vec<u8>> {
     Ok(result)
 }
 
-/// A shared library with zeros in place of all contents but what a linker reads: symbols, their versions, and its name. Compressed it
-/// is small.
+/// A shared library with zeros in place of all contents but what a linker reads: symbols, their
+/// versions, and its name. Compressed it is small.
 fn hollow(data: &[u8]) -> Result<Vec<u8>> {
     let file = object::read::elf::ElfFile64::<LE>::parse(data)?;
     let mut result = vec![0; data.len()];
@@ -372,8 +383,9 @@ fn hollow(data: &[u8]) -> Result<Vec<u8>> {
 /// What other objects may refer to in the runtime: functions of `abi::BUILTINS` and those of WASI.
 const INTERFACE: [&str; 2] = ["w2n_", "wasi_"];
 
-/// The object with all other symbols than those of [`INTERFACE`] local, so that it can be linked with a program in Rust, which has a
-/// standard library of its own. Local symbols stand before global ones, so that symbols get other numbers.
+/// The object with all other symbols than those of [`INTERFACE`] local, so that it can be linked
+/// with a program in Rust, which has a standard library of its own. Local symbols stand before
+/// global ones, so that symbols get other numbers.
 fn localise(data: &[u8]) -> Result<Vec<u8>> {
     let file = object::read::elf::ElfFile64::<LE>::parse(data)?;
     let headers: Vec<SectionHeader64<LE>> = file.elf_section_table().iter().copied().collect();
@@ -421,7 +433,8 @@ fn localise(data: &[u8]) -> Result<Vec<u8>> {
                     put(at, bytes_of(&relocation));
                 }
             }
-            // Groups are for objects of which some sections may be left out in favour of others: here, all is taken.
+            // Groups are for objects of which some sections may be left out in favour of others:
+            // here, all is taken.
             elf::SHT_GROUP => header = *from_bytes(&[0; size_of::<SectionHeader64<LE>>()]).expect("the right size").0,
             elf::SHT_SYMTAB_SHNDX | elf::SHT_REL => return Err("the runtime has sections of an unknown kind".into()),
             _ => {}
@@ -432,16 +445,16 @@ fn localise(data: &[u8]) -> Result<Vec<u8>> {
     Ok(result)
 }
 
-/// The standard library's ends of a program that went wrong, by the ends of their symbols, and the runtime's own: see
-/// `wasi-shim/src/panic.rs`.
+/// The standard library's ends of a program that went wrong, by the ends of their symbols, and the
+/// runtime's own: see `wasi-shim/src/panic.rs`.
 const REDIRECTED: [(&str, &str); 3] = [
     ("rust_begin_unwind", "w2n_panic"),
     ("9panicking15panic_with_hook", "w2n_panic_unknown"),
     ("5alloc8rust_oom", "w2n_out_of_memory"),
 ];
 
-/// Makes functions that never return jump to others: their code becomes one jump. Where the compiler names them otherwise,
-/// nothing changes but the size of programs.
+/// Makes functions that never return jump to others: their code becomes one jump. Where the
+/// compiler names them otherwise, nothing changes but the size of programs.
 fn redirect(data: &[u8], pairs: &[(&str, &str)]) -> Result<Vec<u8>> {
     let file = object::read::elf::ElfFile64::<LE>::parse(data)?;
     let mut result = data.to_vec();
@@ -455,7 +468,8 @@ fn redirect(data: &[u8], pairs: &[(&str, &str)]) -> Result<Vec<u8>> {
     Ok(result)
 }
 
-/// Overwrites the code of a function that has a section for itself, and its relocations. Says whether it could.
+/// Overwrites the code of a function that has a section for itself, and its relocations. Says
+/// whether it could.
 fn write_jump(result: &mut [u8], file: &Elf, function: &Symbol, target: SymbolIndex) -> Result<bool> {
     let Some(section) = function.section_index() else { return Ok(false) };
     let table = file.elf_section_table();
@@ -482,7 +496,8 @@ fn write_jump(result: &mut [u8], file: &Elf, function: &Symbol, target: SymbolIn
     Ok(true)
 }
 
-/// A member of a Unix archive; names are numbers, because archives may hold two members of one name.
+/// A member of a Unix archive; names are numbers, because archives may hold two members of one
+/// name.
 fn append_member(archive: &mut Vec<u8>, number: usize, data: &[u8]) -> Result<()> {
     writeln!(archive, "{:<16}{:<12}{:<6}{:<6}{:<8}{:<10}`", format!("{number}.o/"), 0, 0, 0, 644, data.len())?;
     archive.extend(data);

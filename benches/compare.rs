@@ -1,11 +1,13 @@
-//! Compile time, run time, size and start-up beside wasmtime, on this machine: `cargo bench --bench compare`.
+//! Compile time, run time, size and start-up beside wasmtime, on this machine: `cargo bench --bench
+//! compare`.
 //!
-//! Programs are the fixtures `bench-*` (those in C where a compiler is found) and, where the environment variable
-//! `W2N_INPUTS` names a
-//! folder with the unpacked packages, real ones (`inputs.rs`). wasmtime is the crate with its default configuration, as
-//! `wasmtime compile` and `wasmtime run` use it, in a process of its own: this program, started again (`reference.rs`). Both take turns;
-//! the table shows medians and ratios (ours by wasmtime's: below 1 is faster). `-- NAME` measures what contains NAME,
-//! `-- --runs 9` more often, `-- --csv FILE` writes the numbers elsewhere than to `target/bench/compare.csv`.
+//! Programs are the fixtures `bench-*` (those in C where a compiler is found) and, where the
+//! environment variable `W2N_INPUTS` names a folder with the unpacked packages, real ones
+//! (`inputs.rs`). wasmtime is the crate with its default configuration, as `wasmtime compile` and
+//! `wasmtime run` use it, in a process of its own: this program, started again (`reference.rs`).
+//! Both take turns; the table shows medians and ratios (ours by wasmtime's: below 1 is faster). `--
+//! NAME` measures what contains NAME, `-- --runs 9` more often, `-- --csv FILE` writes the numbers
+//! elsewhere than to `target/bench/compare.csv`.
 
 mod inputs;
 

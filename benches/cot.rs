@@ -1,7 +1,8 @@
 //! The same algorithms in Cot and in C, on this machine: `cargo bench --bench cot`.
 //!
-//! Each pair in `benches/cot/` prints the same lines. Cot is built with and without `--release` (which drops checks), C by `cc -O2`; the
-//! programs take turns, and the table shows medians and ratios (Cot's by C's: below 1 is faster). `-- NAME` measures what contains NAME.
+//! Each pair in `benches/cot/` prints the same lines. Cot is built with and without `--release`
+//! (which drops checks), C by `cc -O2`; the programs take turns, and the table shows medians and
+//! ratios (Cot's by C's: below 1 is faster). `-- NAME` measures what contains NAME.
 
 #[path = "measure.rs"]
 mod measure;

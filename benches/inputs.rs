@@ -1,6 +1,5 @@
-//! Real programs: the folder `W2N_INPUTS` holds the unpacked npm and PyPI packages, each under its archive's name, and in
-//! `data/` what the
-//! programs read. What is not there is passed over.
+//! Real programs: the folder `W2N_INPUTS` holds the unpacked npm and PyPI packages, each under its
+//! archive's name, and in `data/` what the programs read. What is not there is passed over.
 
 use crate::Program;
 use std::path::Path;

@@ -29,7 +29,8 @@ pub fn alternate(ours: &mut Command, theirs: &mut Command, runs: usize) -> Resul
     Ok(paired)
 }
 
-/// Seconds, and what could be seen of the end: status and standard output. Solvers answer with statuses other than 0.
+/// Seconds, and what could be seen of the end: status and standard output. Solvers answer with
+/// statuses other than 0.
 pub fn time(command: &mut Command) -> Result<(f64, String)> {
     let start = Instant::now();
     let output = command.stdin(Stdio::null()).output()?;

@@ -1,5 +1,5 @@
-//! wasmtime in a process of its own: what `wasmtime compile` and `wasmtime run --allow-precompiled` do, with the default
-//! configuration.
+//! wasmtime in a process of its own: what `wasmtime compile` and `wasmtime run --allow-precompiled`
+//! do, with the default configuration.
 
 use anyhow::{Context, Result, bail};
 use std::path::Path;

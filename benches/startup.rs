@@ -1,4 +1,5 @@
-//! Start-up: hello world of ours beside a static program of C and beside wasmtime with a compiled module.
+//! Start-up: hello world of ours beside a static program of C and beside wasmtime with a compiled
+//! module.
 
 use crate::measure::{median, time};
 use crate::reference;

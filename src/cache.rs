@@ -1,14 +1,16 @@
 //! Programs that `wasm2native run` has built, by content.
 //!
-//! An entry is an executable file named after the module and a hash of everything that its code depends on: the module's bytes, the
-//! options, and this very compiler. An entry never changes once it is there: it is written beside and renamed, so that any number of
-//! processes can use the same folder. A lock per entry keeps two of them from doing the same work; correctness does not need it. Anything
-//! wrong with the folder costs speed only: the program then runs from memory.
+//! An entry is an executable file named after the module and a hash of everything that its code
+//! depends on: the module's bytes, the options, and this very compiler. An entry never changes once
+//! it is there: it is written beside and renamed, so that any number of processes can use the same
+//! folder. A lock per entry keeps two of them from doing the same work; correctness does not need
+//! it. Anything wrong with the folder costs speed only: the program then runs from memory.
 //!
-//! A file system can lose what it was given: a power cut, a full disk, a bad copy. So an entry ends with a [`seal`], which systems do
-//! not look at when they execute it. It is checked each time, and the file that was checked is the one that runs: it stays open, and is
-//! executed by its descriptor. What is damaged is built again. (The check is against damage. Who can write to the folder could seal
-//! anything; that is its owner alone.)
+//! A file system can lose what it was given: a power cut, a full disk, a bad copy. So an entry ends
+//! with a [`seal`], which systems do not look at when they execute it. It is checked each time, and
+//! the file that was checked is the one that runs: it stays open, and is executed by its
+//! descriptor. What is damaged is built again. (The check is against damage. Who can write to the
+//! folder could seal anything; that is its owner alone.)
 
 use crate::driver;
 use crate::link::native::Natives;
@@ -71,8 +73,8 @@ impl Program {
 }
 
 impl Cache {
-    /// The user's cache: `$WASM2NATIVE_CACHE`, else `$XDG_CACHE_HOME/wasm2native`, else `~/.cache/wasm2native`, else a folder of
-    /// the user's in the temporary directory.
+    /// The user's cache: `$WASM2NATIVE_CACHE`, else `$XDG_CACHE_HOME/wasm2native`, else
+    /// `~/.cache/wasm2native`, else a folder of the user's in the temporary directory.
     pub fn open() -> Cache {
         let set = |name: &str| std::env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);
         if let Some(folder) = set("WASM2NATIVE_CACHE") {
@@ -120,7 +122,8 @@ impl Cache {
             Ok(lock) => lock,
             Err(error) => return temporary(format!("{}: {error}", entry.display()), &build()?),
         };
-        // Not every file system has locks. Without, the work is done twice, and the second result replaces the first, its equal.
+        // Not every file system has locks. Without, the work is done twice, and the second result
+        // replaces the first, its equal.
         let _ = lock.lock();
         if let Some(file) = open_entry(&entry) {
             return Ok(in_cache(Origin::Found, file));
@@ -137,7 +140,8 @@ impl Cache {
         }
     }
 
-    /// Removes entries that were not used for the longest time until the rest is within the limit. Best effort.
+    /// Removes entries that were not used for the longest time until the rest is within the limit.
+    /// Best effort.
     fn remove_oldest(&self) {
         let Ok(files) = self.folder.as_ref().map_err(drop).and_then(|folder| fs::read_dir(folder).map_err(drop)) else {
             return;
@@ -175,7 +179,8 @@ fn seal(length: u64, hash: &blake3::Hash) -> [u8; SEAL_LENGTH] {
     parts.try_into().expect("the lengths are constant")
 }
 
-/// The hash of a program: of its entry's name as well, so that a good entry under a wrong name is damage too.
+/// The hash of a program: of its entry's name as well, so that a good entry under a wrong name is
+/// damage too.
 fn hash(entry: &Path, program: impl Read) -> io::Result<blake3::Hash> {
     let name = entry.file_name().unwrap_or_default().as_encoded_bytes();
     let mut hash = blake3::Hasher::new();
@@ -209,7 +214,8 @@ fn store(entry: &Path, program: &[u8]) -> Result<File> {
     open_entry(entry).with_context(|| format!("{}: what was written is not there", entry.display()))
 }
 
-/// A program that has no name, and exists while it is open: in memory, or where the system does not allow that, in a file.
+/// A program that has no name, and exists while it is open: in memory, or where the system does not
+/// allow that, in a file.
 fn temporary(reason: String, program: &[u8]) -> Result<Program> {
     let file = in_memory(program).or_else(|_| in_file(program)).context("can't keep the program while it runs")?;
     Ok(Program { origin: Origin::Temporary(reason), file, name: None })

@@ -1,4 +1,5 @@
-//! Machine code of a module's functions, whatever made it: bytes, relocations, sites of traps and calls, frames.
+//! Machine code of a module's functions, whatever made it: bytes, relocations, sites of traps and
+//! calls, frames.
 // Numbers that a module chooses are checked; see `tests/tidy.rs`.
 #![deny(
     clippy::arithmetic_side_effects,
@@ -42,7 +43,8 @@ pub struct CompiledFunction {
 pub enum Frame {
     /// Call frame instructions with the code offset behind which each holds (DWARF 5, 6.4).
     Dwarf(gimli::write::FrameDescriptionEntry),
-    /// A record for `.xdata` (PE format, "The .pdata Section", and Microsoft's pages on x64 and ARM64 exception handling).
+    /// A record for `.xdata` (PE format, "The .pdata Section", and Microsoft's pages on x64 and
+    /// ARM64 exception handling).
     Windows(Vec<u8>),
 }
 
@@ -54,20 +56,23 @@ pub struct Relocation {
     pub addend: i64,
 }
 
-/// What the field gets, from the target's address plus addend `S`, and the field's own address `P`. Named after what the
-/// processors' ELF documents say, as the object formats have other numbers for the same things.
+/// What the field gets, from the target's address plus addend `S`, and the field's own address `P`.
+/// Named after what the processors' ELF documents say, as the object formats have other numbers for
+/// the same things.
 #[derive(Copy, Clone, Debug, PartialEq, Eq)]
 pub enum RelocationKind {
     /// 8 bytes: `S`.
     Absolute8,
     /// 4 bytes: `S - P`.
     Relative4,
-    /// 4 bytes: `S - P - 4`, the distance from the byte behind the field, at which a function begins.
+    /// 4 bytes: `S - P - 4`, the distance from the byte behind the field, at which a function
+    /// begins.
     FromNext4,
     /// x86-64: 4 bytes of a call, `S - P`; the linker may go through a stub.
     Call4,
-    /// x86-64: 4 bytes, the distance to a slot that tells `__tls_get_addr` where a thread-local variable is. Linkers of programs replace
-    /// the whole sequence by an address relative to the thread pointer.
+    /// x86-64: 4 bytes, the distance to a slot that tells `__tls_get_addr` where a thread-local
+    /// variable is. Linkers of programs replace the whole sequence by an address relative to the
+    /// thread pointer.
     ThreadLocal4,
     /// AArch64: 26 bits of `b` or `bl`, `(S - P) / 4`; the linker may go through a stub.
     Aarch64Call26,
@@ -102,7 +107,8 @@ pub struct TryCall {
     pub return_address: u32,
     /// Distance from the frame pointer down to the stack pointer at the call.
     pub frame_size: u32,
-    /// The tags that are caught, and where each lands; `None` is every tag. The first that fits counts.
+    /// The tags that are caught, and where each lands; `None` is every tag. The first that fits
+    /// counts.
     pub handlers: Vec<(Option<TagIndex>, u32)>,
 }
 

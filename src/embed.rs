@@ -1,8 +1,9 @@
-//! Packs directory trees into the bytes that a program carries (`--embed`); [`crate::abi::wasi::embedded`] describes them.
+//! Packs directory trees into the bytes that a program carries (`--embed`);
+//! [`crate::abi::wasi::embedded`] describes them.
 //!
-//! Comes in: directories of the host. Goes out: one piece of bytes that depends on names and contents alone, not on times, owners,
-//! the order of the file system or the machine. Links stay links. Equal blocks are stored once, and compressed where that makes
-//! them smaller.
+//! Comes in: directories of the host. Goes out: one piece of bytes that depends on names and
+//! contents alone, not on times, owners, the order of the file system or the machine. Links stay
+//! links. Equal blocks are stored once, and compressed where that makes them smaller.
 // Numbers that a module chooses are checked; see `tests/tidy.rs`.
 #![deny(
     clippy::arithmetic_side_effects,
@@ -23,13 +24,15 @@ use std::path::{Path, PathBuf};
 /// As zlib's: a good part of what can be had, in reasonable time.
 const LEVEL: u8 = 6;
 
-/// What a program can carry. Its code reaches its data by distances of 31 bits, and needs room as well.
+/// What a program can carry. Its code reaches its data by distances of 31 bits, and needs room as
+/// well.
 const MOST_BYTES: usize = 3 << 29;
 
 /// Packs the host's directories, the first of each pair; nothing if there are none.
 ///
 /// # Errors
-/// With the path of what can't be read, or is neither file, directory nor link, or has a name that is not UTF-8.
+/// With the path of what can't be read, or is neither file, directory nor link, or has a name that
+/// is not UTF-8.
 pub fn pack(trees: &[(PathBuf, String)]) -> Result<Vec<u8>> {
     if trees.is_empty() {
         return Ok(Vec::new());
@@ -111,8 +114,8 @@ impl Packer {
         self.file(path).with_context(describe)
     }
 
-    /// What the path named a moment ago may have been exchanged for something that is not to be followed, waited for or read to no end:
-    /// what counts is what was opened.
+    /// What the path named a moment ago may have been exchanged for something that is not to be
+    /// followed, waited for or read to no end: what counts is what was opened.
     fn file(&mut self, path: &Path) -> Result<Node> {
         let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
         let mut file = File::from(rustix::fs::open(path, flags, Mode::empty())?);

@@ -1,8 +1,9 @@
 //! Reads a built program back: which powers it was given, what it runs, which processor it wants.
 //!
-//! Comes in: an executable. Two things are read from it: the section [`OPTIONS_SECTION`], and the [`Program`] record that the runtime
-//! starts from. A stripped program has no symbol for the record; then it is where the pointer to the section is. Only ELF so far, as the
-//! linker makes nothing else.
+//! Comes in: an executable. Two things are read from it: the section [`OPTIONS_SECTION`], and the
+//! [`Program`] record that the runtime starts from. A stripped program has no symbol for the
+//! record; then it is where the pointer to the section is. Only ELF so far, as the linker makes
+//! nothing else.
 // Numbers that a module chooses are checked; see `tests/tidy.rs`.
 #![deny(
     clippy::arithmetic_side_effects,
@@ -43,7 +44,8 @@ pub struct Inspection {
     /// The entry takes its arguments from the command line and its results are printed.
     pub invoke: bool,
     pub wasi: bool,
-    /// The WASI functions that its modules call; of other modules than preview 1 with the module's name.
+    /// The WASI functions that its modules call; of other modules than preview 1 with the module's
+    /// name.
     pub wasi_imports: Vec<String>,
     /// The memories that its modules bring.
     pub memories: Vec<LinearMemory>,
@@ -128,8 +130,8 @@ impl<'a> Executable<'a> {
         candidates.find(|&program| self.is_program(program, section.sh_size))
     }
 
-    /// Whether there can be a [`Program`] at an address: other things may point to where the section is, above all if it
-    /// is empty.
+    /// Whether there can be a [`Program`] at an address: other things may point to where the
+    /// section is, above all if it is empty.
     fn is_program(&self, program: u64, options_size: u64) -> bool {
         let is = |offset: usize, test: &dyn Fn(u64) -> bool| self.field(program, offset).is_some_and(test);
         let is_code = |address: u64| {
@@ -228,7 +230,8 @@ impl<'a> Executable<'a> {
         Some(words.strip_suffix(&[0])?.split(|&byte| byte == 0).map(string).collect())
     }
 
-    /// A word of the [`Program`], as it is after relocation; addresses count from where the program is loaded.
+    /// A word of the [`Program`], as it is after relocation; addresses count from where the program
+    /// is loaded.
     fn field(&self, program: u64, offset: usize) -> Option<u64> {
         let address = program.checked_add(offset as u64)?;
         if let Some(reloc) = self.relocations().find(|reloc| reloc.r_offset == address) {

@@ -1,7 +1,9 @@
-//! Where every entity of a module lives in the native program: symbol, representation, initial value.
+//! Where every entity of a module lives in the native program: symbol, representation, initial
+//! value.
 //!
-//! Requires [`Module`] and [`Facts`]; everything after it (translation, object) asks here and decides nothing of the kind
-//! itself. The representation is explained in `wasi-shim/src/abi.rs`, which compiler and runtime share.
+//! Requires [`Module`] and [`Facts`]; everything after it (translation, object) asks here and
+//! decides nothing of the kind itself. The representation is explained in `wasi-shim/src/abi.rs`,
+//! which compiler and runtime share.
 // Numbers that a module chooses are checked; see `tests/tidy.rs`.
 #![deny(
     clippy::arithmetic_side_effects,
@@ -32,12 +34,14 @@ use wasmparser::{AbstractHeapType, ConstExpr, HeapType, MemoryType, RefType};
 pub struct SignatureIndex(u32);
 entity_impl!(SignatureIndex, "sig");
 
-/// Everything that CLIF refers to by name. [`Symbol::encode`] makes it a name of CLIF, [`Symbol::decode`] takes it back.
+/// Everything that CLIF refers to by name. [`Symbol::encode`] makes it a name of CLIF,
+/// [`Symbol::decode`] takes it back.
 ///
 /// To add one: a variant, a line in each of the two, and its place in `object/`.
 #[derive(Copy, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 pub enum Symbol {
-    /// Entry of a function in the internal calling convention. For an imported function: of the thunk that calls its C symbol.
+    /// Entry of a function in the internal calling convention. For an imported function: of the
+    /// thunk that calls its C symbol.
     Function(FuncIndex),
     /// The C symbol of an imported function.
     Import(FuncIndex),
@@ -65,11 +69,14 @@ pub enum Symbol {
     Builtin(Builtin),
     /// An [`abi::Tag`]: the tag's identity.
     Tag(TagIndex),
-    /// A word that holds the address of a global, table or tag that the linker may put anywhere, see `translate::symbols`.
+    /// A word that holds the address of a global, table or tag that the linker may put anywhere,
+    /// see `translate::symbols`.
     Slot(EntityIndex),
-    /// The C symbol of an imported function, entered by code of a few bytes that prepares registers for its variable arguments.
+    /// The C symbol of an imported function, entered by code of a few bytes that prepares registers
+    /// for its variable arguments.
     Variadic(FuncIndex),
-    /// What the slots of a kind of function pointer have in common: C's arguments and the entry of a function, in the internal convention.
+    /// What the slots of a kind of function pointer have in common: C's arguments and the entry of
+    /// a function, in the internal convention.
     Callback(CallbackIndex),
     /// A function pointer as C gets it, and its number among those of its kind.
     CallbackSlot(CallbackIndex, u16),
@@ -85,7 +92,8 @@ pub enum Symbol {
     MemorySize(MemoryIndex),
 }
 
-/// Namespace of the first slots of function pointers; those of the others follow: the number of the slot is in the low bits.
+/// Namespace of the first slots of function pointers; those of the others follow: the number of the
+/// slot is in the low bits.
 const FIRST_SLOT: u32 = 1 << 16;
 
 impl Symbol {
@@ -184,11 +192,13 @@ pub struct Layout {
     pub tables: PrimaryMap<TableIndex, TablePlan>,
     pub data: PrimaryMap<DataIndex, SegmentPlan>,
     pub elements: PrimaryMap<ElementIndex, SegmentPlan>,
-    /// The program starts threads, and each is an instance of its own; see [`Layout::is_per_thread`].
+    /// The program starts threads, and each is an instance of its own; see
+    /// [`Layout::is_per_thread`].
     pub has_threads: bool,
     /// How many different functions C can get pointers to, for each kind.
     pub callbacks: PrimaryMap<CallbackIndex, u16>,
-    /// Globals that a host reaches by their symbol. Where the library is a shared one, the dynamic linker may put them elsewhere.
+    /// Globals that a host reaches by their symbol. Where the library is a shared one, the dynamic
+    /// linker may put them elsewhere.
     pub globals_shown: EntitySet<GlobalIndex>,
 }
 
@@ -259,12 +269,14 @@ impl TablePlan {
 /// What instantiation does with a segment.
 #[derive(Copy, Clone, Debug, PartialEq)]
 pub enum SegmentPlan {
-    /// Active, and part of the initial image: nothing to do at run time. Its [`abi::Segment`] is dropped (length 0).
+    /// Active, and part of the initial image: nothing to do at run time. Its [`abi::Segment`] is
+    /// dropped (length 0).
     Placed {
         /// Byte address or first entry.
         offset: u64,
     },
-    /// Active, but only the running program knows where it goes, or that it does not fit: `initialize` copies it.
+    /// Active, but only the running program knows where it goes, or that it does not fit:
+    /// `initialize` copies it.
     Computed,
     /// Waits for `memory.init` or `table.init`.
     Passive,
@@ -277,14 +289,16 @@ pub enum SegmentPlan {
 pub enum World {
     /// Nobody but the runtime joins.
     Closed,
-    /// An object for others to link with: what is imported is theirs, what is exported they may change.
+    /// An object for others to link with: what is imported is theirs, what is exported they may
+    /// change.
     Open,
 }
 
 /// The most entries a table may have at the start.
 const MAX_TABLE_ENTRIES: u64 = 10_000_000;
 
-/// Tables whose initial entries take more bytes than this are filled when the program starts instead of being data.
+/// Tables whose initial entries take more bytes than this are filled when the program starts
+/// instead of being data.
 const MAX_TABLE_IMAGE: u64 = 16 << 20;
 
 /// Slots for function pointers of a kind to functions that other modules define.
@@ -327,13 +341,14 @@ impl Layout {
         self.signature_of[module.functions[func].ty]
     }
 
-    /// Whether the memory is part of this module's image: it defines it, or imports it and no other module supplies it. Then the
-    /// runtime does.
+    /// Whether the memory is part of this module's image: it defines it, or imports it and no other
+    /// module supplies it. Then the runtime does.
     pub fn owns_memory(&self, module: &Module, linkage: &Linkage, memory: MemoryIndex) -> bool {
         module.memories[memory].definition.local().is_some() || linkage.memory(memory).is_none()
     }
 
-    /// Whether every thread has its own: thread-local storage, with the initial value of the object.
+    /// Whether every thread has its own: thread-local storage, with the initial value of the
+    /// object.
     pub fn is_per_thread(&self, symbol: Symbol) -> bool {
         self.has_threads
             && match symbol {
@@ -420,7 +435,8 @@ impl Layout {
     }
 
     fn plan_elements(&mut self, module: &Module) {
-        // After a segment that has to wait, those behind it wait too: order shows where they overlap.
+        // After a segment that has to wait, those behind it wait too: order shows where they
+        // overlap.
         let mut waiting = false;
         for element in module.elements.values() {
             let plan = match &element.mode {
@@ -447,8 +463,8 @@ impl Layout {
         }
     }
 
-    /// A slot for every function that C can get a pointer to: those of the module that can stand in a table, and some for those
-    /// that others put there.
+    /// A slot for every function that C can get a pointer to: those of the module that can stand in
+    /// a table, and some for those that others put there.
     fn plan_callbacks(&mut self, module: &Module, facts: &Facts, foreign: &Foreign, is_shared: bool) {
         for (index, callback) in &foreign.callbacks {
             let needs = |func| foreign.callbacks_of(func).any(|(other, _)| other == index);
@@ -532,7 +548,8 @@ fn index_type(is_64: bool) -> Type {
     if is_64 { types::I64 } else { types::I32 }
 }
 
-/// The function that all entries of a table begin as, where that is known and not too much to be data.
+/// The function that all entries of a table begin as, where that is known and not too much to be
+/// data.
 pub fn initial_entry(module: &Module, table: TableIndex) -> Option<FuncIndex> {
     let table = &module.tables[table];
     let expr = table.definition.local()?.as_ref()?;

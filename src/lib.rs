@@ -1,7 +1,7 @@
 //! `wasm2native`: WebAssembly to native executables, objects and libraries, ahead of time.
 //!
-//! The modules stand in pipeline order and import only from those above them; `tests/tidy.rs` holds that. [`compile`] is the map:
-//! a line a stage, each a function from earlier values to a new one.
+//! The modules stand in pipeline order and import only from those above them; `tests/tidy.rs` holds
+//! that. [`compile`] is the map: a line a stage, each a function from earlier values to a new one.
 #![forbid(unsafe_op_in_unsafe_fn)]
 
 pub mod cot;

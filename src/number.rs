@@ -1,9 +1,11 @@
-//! Conversions of numbers for code that may not cut them: a module's sizes and counts pass here on their way into fields and instructions.
+//! Conversions of numbers for code that may not cut them: a module's sizes and counts pass here on
+//! their way into fields and instructions.
 //!
-//! Who calls a function that can panic knows the bound: that it fails is our own mistake. What a module can cause is an error of its
-//! stage, by `try_from`.
+//! Who calls a function that can panic knows the bound: that it fails is our own mistake. What a
+//! module can cause is an error of its stage, by `try_from`.
 
-/// The compiler runs on hosts with addresses of 64 bits, so that a `usize` and a `u64` hold the same numbers.
+/// The compiler runs on hosts with addresses of 64 bits, so that a `usize` and a `u64` hold the
+/// same numbers.
 const _: () = assert!(usize::BITS == u64::BITS);
 
 /// A number of bytes or items in our own memory.

@@ -54,18 +54,19 @@ pub struct Output {
 /// Instruction set to compile for.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub enum Cpu {
-    /// What every x86-64 processor since 2009 has: `x86-64-v2` of the psABI. On other architectures the baseline of their Linux
-    /// distributions, and Apple's first processor.
+    /// What every x86-64 processor since 2009 has: `x86-64-v2` of the psABI. On other architectures
+    /// the baseline of their Linux distributions, and Apple's first processor.
     #[default]
     Default,
     /// What this machine has.
     Native,
-    /// A level of the psABI (`x86-64`, `x86-64-v2`, …), a processor, or an instruction set, and features behind a `+` each; see
-    /// `codegen::cranelift::processor`.
+    /// A level of the psABI (`x86-64`, `x86-64-v2`, …), a processor, or an instruction set, and
+    /// features behind a `+` each; see `codegen::cranelift::processor`.
     Named(String),
 }
 
-/// A text with declarations of imported C functions (see `crate::foreign`), and what messages call it.
+/// A text with declarations of imported C functions (see `crate::foreign`), and what messages call
+/// it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Source {
     pub origin: Origin,
@@ -91,20 +92,24 @@ pub struct Options {
     pub target: Option<String>,
     pub cpu: Cpu,
     pub opt_level: OptLevel,
-    /// Addresses that a compare found outside are masked, so that a processor that guesses does not read there either.
+    /// Addresses that a compare found outside are masked, so that a processor that guesses does not
+    /// read there either.
     pub spectre_masks: bool,
     /// Run Cranelift's verifier on every function.
     pub verify: bool,
-    /// Exported function to run instead of `_start` or `main`; its arguments come from the command line.
+    /// Exported function to run instead of `_start` or `main`; its arguments come from the command
+    /// line.
     pub invoke: Option<String>,
-    /// Powers and limits fixed at build time, as on the program's own command line: `["--dir", ".", "--env", "A=B"]`.
+    /// Powers and limits fixed at build time, as on the program's own command line: `["--dir", ".",
+    /// "--env", "A=B"]`.
     pub program_options: Vec<String>,
-    /// Directories whose contents the program carries: the host's, and the guest's name. `program_options` names the latter again, in the
-    /// same order.
+    /// Directories whose contents the program carries: the host's, and the guest's name.
+    /// `program_options` names the latter again, in the same order.
     pub embedded: Vec<(PathBuf, String)>,
     /// The program ignores `WASM2NATIVE_OPTIONS`.
     pub fixed_powers: bool,
-    /// Traps are reported as `fatal error: REASON` with status 2, as programs of other languages than Wasm do.
+    /// Traps are reported as `fatal error: REASON` with status 2, as programs of other languages
+    /// than Wasm do.
     pub fatal_errors: bool,
     /// Other modules of the program: the name under which they are imported, and their files.
     pub modules: Vec<(String, PathBuf)>,
@@ -138,13 +143,15 @@ pub struct LinkOptions {
     pub folders: Vec<PathBuf>,
     /// Words for the C compiler that links: `-Wl,-z,now`.
     pub flags: Vec<String>,
-    /// The C compiler that links, with flags of its own: `zig`, `clang -static`. `None`: no such compiler unless one is needed.
+    /// The C compiler that links, with flags of its own: `zig`, `clang -static`. `None`: no such
+    /// compiler unless one is needed.
     pub linker: Option<String>,
     /// `module.name` of an import, and its C symbol instead of that by the naming rule.
     pub import_symbols: Vec<(String, String)>,
     /// A function import that nothing defines is a trap when it is called.
     pub allow_undefined: bool,
-    /// Patterns over `module.name`. When there is one, C functions that none covers can't be imported.
+    /// Patterns over `module.name`. When there is one, C functions that none covers can't be
+    /// imported.
     pub allowed_imports: Vec<String>,
 }
 

@@ -51,9 +51,10 @@ pub struct Place<'a> {
 
 /// Whether a file is on the disk before it gets its name.
 ///
-/// File systems may write the name first. After a crash or a power cut it would have half a file, or an empty one, in place of a good
-/// old one. The folder is not synced: after a crash the name may still have the old file, or none, as if the command had not run yet.
-/// git does the same with its objects; databases, which must not lose what they confirmed, sync the folder too.
+/// File systems may write the name first. After a crash or a power cut it would have half a file,
+/// or an empty one, in place of a good old one. The folder is not synced: after a crash the name
+/// may still have the old file, or none, as if the command had not run yet. git does the same with
+/// its objects; databases, which must not lose what they confirmed, sync the folder too.
 #[derive(Copy, Clone, Debug, PartialEq, Eq)]
 pub enum Sync {
     Before,
@@ -105,8 +106,8 @@ impl<'a> Place<'a> {
         Place::at(output, name, access)
     }
 
-    /// For a file that is our own, and no output of the user's: whatever has the name, also a link or a pipe, is replaced, and
-    /// nothing that it leads to is touched.
+    /// For a file that is our own, and no output of the user's: whatever has the name, also a link
+    /// or a pipe, is replaced, and nothing that it leads to is touched.
     ///
     /// # Errors
     /// When no file can be made there.
@@ -160,7 +161,8 @@ impl Temporary {
         if sync == Sync::Before {
             write_back(file)?;
         }
-        // A program that is open for writing can't be executed, so it is closed before others can see it.
+        // A program that is open for writing can't be executed, so it is closed before others can
+        // see it.
         match self {
             Temporary::Nameless(writer) => {
                 let file = File::open(path_of(&writer))?;
@@ -194,8 +196,8 @@ pub fn is_stream(output: &Path) -> bool {
     matches!(target(output), Ok(Target::Stream(_)))
 }
 
-/// Follows links, but not those of `/proc` to open files: their text is for people. It names what is
-/// no path (`pipe:[7]`), what is deleted, or a file that must not be replaced while it is open.
+/// Follows links, but not those of `/proc` to open files: their text is for people. It names what
+/// is no path (`pipe:[7]`), what is deleted, or a file that must not be replaced while it is open.
 fn target(output: &Path) -> io::Result<Target> {
     /// As the kernel has it.
     const MOST_LINKS: usize = 40;
@@ -256,8 +258,8 @@ fn path_of(file: &File) -> PathBuf {
     format!("/proc/self/fd/{}", file.as_raw_fd()).into()
 }
 
-/// Gives a nameless file its name. A file that has that name already is replaced in one step, for which the new one needs
-/// another name for a moment.
+/// Gives a nameless file its name. A file that has that name already is replaced in one step, for
+/// which the new one needs another name for a moment.
 fn give_name(file: &File, folder: &Path, output: &Path) -> io::Result<()> {
     let link = |name: &Path| -> io::Result<()> {
         Ok(rustix::fs::linkat(CWD, path_of(file), CWD, name, AtFlags::SYMLINK_FOLLOW)?)

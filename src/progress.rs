@@ -1,6 +1,7 @@
 //! How a compilation tells the outside how far it is, and how long each stage took.
 //!
-//! The library knows no terminal: `src/bin/` implements [`Observer`] with a progress bar and with `--timings`.
+//! The library knows no terminal: `src/bin/` implements [`Observer`] with a progress bar and with
+//! `--timings`.
 
 use std::sync::Mutex;
 use std::time::{Duration, Instant};

@@ -1,7 +1,7 @@
 //! Several modules in one program: which one defines what another imports.
 //!
-//! Requires the modules, parsed. Types are checked here (core specification, 3.2.7 "Import Matching", 4.5.4 "Instantiation"), so that
-//! later stages only ask where an import comes from.
+//! Requires the modules, parsed. Types are checked here (core specification, 3.2.7 "Import
+//! Matching", 4.5.4 "Instantiation"), so that later stages only ask where an import comes from.
 // Numbers that a module chooses are checked; see `tests/tidy.rs`.
 #![deny(
     clippy::arithmetic_side_effects,
@@ -35,7 +35,8 @@ pub struct Provider {
 /// How one module hangs together with the others.
 #[derive(Default)]
 pub struct Linkage {
-    /// Its imports that another module defines. All others come from the runtime or from the linker.
+    /// Its imports that another module defines. All others come from the runtime or from the
+    /// linker.
     providers: HashMap<EntityIndex, Provider>,
     /// Its own entities that other modules import, or that a script uses.
     pub visible: BTreeSet<EntityIndex>,
@@ -88,8 +89,8 @@ pub enum Sizes {
     Possible,
 }
 
-/// Resolves the imports of all modules, each from those before it. `lookup` finds the one that a module, given by its
-/// number, means by a name.
+/// Resolves the imports of all modules, each from those before it. `lookup` finds the one that a
+/// module, given by its number, means by a name.
 ///
 /// # Errors
 /// When a module imports what the named one does not export, or with another type.
@@ -144,7 +145,8 @@ pub fn link(
     Ok(linkage)
 }
 
-/// Puts instances into an order in which each comes after those that it imports from; otherwise they keep theirs.
+/// Puts instances into an order in which each comes after those that it imports from; otherwise
+/// they keep theirs.
 ///
 /// # Errors
 /// When modules import from each other in a circle.

@@ -1,7 +1,8 @@
-//! Folders for files that have to have names for a while: those that another program reads or writes.
+//! Folders for files that have to have names for a while: those that another program reads or
+//! writes.
 //!
-//! They are removed when they are no longer used, and also when the process is asked to end by a signal. Only a signal that can't be
-//! seen, SIGKILL, leaves them.
+//! They are removed when they are no longer used, and also when the process is asked to end by a
+//! signal. Only a signal that can't be seen, SIGKILL, leaves them.
 
 use anyhow::{Context, Result, bail};
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
@@ -72,7 +73,8 @@ fn watch() -> bool {
     std::thread::Builder::new().name("signals".to_owned()).spawn(watcher).is_ok()
 }
 
-/// Removes a folder into which others may still be writing: then it is not empty at the end, and has to be emptied again.
+/// Removes a folder into which others may still be writing: then it is not empty at the end, and
+/// has to be emptied again.
 fn remove(folder: &Path) {
     const ATTEMPTS: usize = 1000;
     let is_gone = |_: &usize| match std::fs::remove_dir_all(folder) {

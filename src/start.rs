@@ -1,7 +1,9 @@
-//! What both commands do around their work, so that each run ends with a result or with one message.
+//! What both commands do around their work, so that each run ends with a result or with one
+//! message.
 //!
 //! * Memory that runs out is an error that names the input ([`process_guard::memory`]). So that no
-//!   stack has to grow then, the work is done by threads, whose stacks are reserved when they start.
+//!   stack has to grow then, the work is done by threads, whose stacks are reserved when they
+//!   start.
 //! * A panic is our mistake, and is reported as one: with the stage and the input.
 //! * A write beyond the limit of file sizes fails, instead of ending the process by a signal.
 //! * Streams that were closed from the start stay closed.

@@ -1,8 +1,9 @@
-//! The same module, arguments, environment and files under wasmtime and under our executable: the same output, exit status,
-//! kind of trap, and files left behind.
+//! The same module, arguments, environment and files under wasmtime and under our executable: the
+//! same output, exit status, kind of trap, and files left behind.
 //!
-//! Inputs: all fixtures that run, and random modules (`W2N_SEEDS=500` or `W2N_SEEDS=1000..2000` for more of them than usual).
-//! A fixture that can't be compared says why in its directive `differential`.
+//! Inputs: all fixtures that run, and random modules (`W2N_SEEDS=500` or `W2N_SEEDS=1000..2000` for
+//! more of them than usual). A fixture that can't be compared says why in its directive
+//! `differential`.
 
 mod support;
 

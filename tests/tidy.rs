@@ -1,5 +1,6 @@
-//! The shape of the project as a test: who imports whom, where `unsafe` may stand, how files begin, how long they and their lines may be,
-//! how fixtures are named, where numbers are checked. Each rule is a function from text to complaints, and is shown to complain.
+//! The shape of the project as a test: who imports whom, where `unsafe` may stand, how files begin,
+//! how long they and their lines may be, how fixtures are named, where numbers are checked. Each
+//! rule is a function from text to complaints, and is shown to complain.
 
 use std::path::{Path, PathBuf};
 
@@ -66,7 +67,8 @@ fn unsafe_stands_in_the_runtime_only() {
     assert_none(&complaints);
 }
 
-/// A macro of Rust's panics when it can't write, and what `io::stdout` buffers can be lost in silence.
+/// A macro of Rust's panics when it can't write, and what `io::stdout` buffers can be lost in
+/// silence.
 #[test]
 fn one_module_prints() {
     let files = rust_files("src").into_iter().filter(|path| !path.ends_with("src/stdio.rs"));

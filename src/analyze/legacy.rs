@@ -1,5 +1,5 @@
-//! The `try`s of the legacy exception handling proposal, read ahead: their clauses stand behind the body, and a call inside has to
-//! know its handlers when it is translated.
+//! The `try`s of the legacy exception handling proposal, read ahead: their clauses stand behind the
+//! body, and a call inside has to know its handlers when it is translated.
 //!
 //! Part of the scan, so it trusts nothing: what is wrong with the nesting is for validation to say.
 
@@ -19,7 +19,8 @@ pub struct Try {
 #[derive(Default)]
 pub struct Collector {
     pub tries: Vec<Try>,
-    /// The constructs that are open, from the first `try` on; for a `try`, where it lies in `tries`.
+    /// The constructs that are open, from the first `try` on; for a `try`, where it lies in
+    /// `tries`.
     open: Vec<Option<usize>>,
 }
 

@@ -1,7 +1,9 @@
-//! Whole-program facts: what the closed world lets us know. Read only; nothing here changes the module.
+//! Whole-program facts: what the closed world lets us know. Read only; nothing here changes the
+//! module.
 //!
-//! Bodies are scanned before they are validated, so the scan trusts nothing: an operator that can't be decoded ends the scan of
-//! its body (validation will report it), and indices out of range are passed over.
+//! Bodies are scanned before they are validated, so the scan trusts nothing: an operator that can't
+//! be decoded ends the scan of its body (validation will report it), and indices out of range are
+//! passed over.
 // Numbers that a module chooses are checked; see `tests/tidy.rs`.
 #![deny(
     clippy::arithmetic_side_effects,
@@ -27,7 +29,8 @@ use scan::BodyFacts;
 pub struct Facts {
     /// Functions that can be called: from a root, directly or through a table that is used.
     pub reachable: EntitySet<FuncIndex>,
-    /// Reachable functions whose reference may be taken: they need a signature field and, if imported, a thunk.
+    /// Reachable functions whose reference may be taken: they need a signature field and, if
+    /// imported, a thunk.
     pub address_taken: EntitySet<FuncIndex>,
     pub globals_written: EntitySet<GlobalIndex>,
     /// Tables read by reachable code or visible outside.

@@ -1,5 +1,5 @@
-//! One pass over one function body, collecting what [`super::Facts`] needs. Requires nothing: the body may be invalid. Indices of what the
-//! module does not have are passed over.
+//! One pass over one function body, collecting what [`super::Facts`] needs. Requires nothing: the
+//! body may be invalid. Indices of what the module does not have are passed over.
 
 use super::legacy::{Collector, Try};
 use crate::wasm::{ElementIndex, FuncIndex, GlobalIndex, MemoryIndex, Module, TableIndex};

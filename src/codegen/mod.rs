@@ -1,5 +1,5 @@
-//! Stages 5 to 7: CLIF to [`crate::code::Code`]. One folder per code generator; nothing outside of it knows how machine
-//! code is made.
+//! Stages 5 to 7: CLIF to [`crate::code::Code`]. One folder per code generator; nothing outside of
+//! it knows how machine code is made.
 // Numbers that a module chooses are checked; see `tests/tidy.rs`.
 #![deny(
     clippy::arithmetic_side_effects,

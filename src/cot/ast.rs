@@ -1,7 +1,8 @@
-//! The tree of a file as it is written (section 2): no names are looked up, no types known. Whatever was accepted in two
-//! spellings is one form here.
+//! The tree of a file as it is written (section 2): no names are looked up, no types known.
+//! Whatever was accepted in two spellings is one form here.
 //!
-//! Expressions and blocks know their height, so that the parser can refuse trees that are too deep for recursion.
+//! Expressions and blocks know their height, so that the parser can refuse trees that are too deep
+//! for recursion.
 
 use std::rc::Rc;
 
@@ -324,7 +325,8 @@ pub enum ExprKind {
     EnumLiteral(Name),
     /// `error.Name`
     ErrorLiteral(Name),
-    /// A type where an expression stands: an argument of a builtin or of a generic, or before `.name`.
+    /// A type where an expression stands: an argument of a builtin or of a generic, or before
+    /// `.name`.
     Type(Box<TypeExpr>),
     Tuple(Vec<Expr>),
     Array(Vec<Expr>),

@@ -93,7 +93,8 @@ impl Diagnostic {
 /// How many errors are shown.
 const MOST_SHOWN: usize = 10;
 
-/// All diagnostics as text for standard error (section 26), by place; at most ten, then "too many errors".
+/// All diagnostics as text for standard error (section 26), by place; at most ten, then "too many
+/// errors".
 pub fn render(sources: &Sources, diagnostics: &[Diagnostic], is_styled: bool) -> String {
     let mut sorted: Vec<&Diagnostic> = diagnostics.iter().collect();
     sorted.sort_by_key(|it| (it.span.file, it.span.start));

@@ -1,4 +1,5 @@
-//! The standard library that is built in: Cot source, by module name; the last place where `import "std/…"` is looked for.
+//! The standard library that is built in: Cot source, by module name; the last place where `import
+//! "std/…"` is looked for.
 
 /// Source of `std/name`, and of `prelude`, which belongs to the runtime and is no module.
 pub fn module(name: &str) -> Option<&'static str> {

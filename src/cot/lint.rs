@@ -1,4 +1,5 @@
-//! Warnings (section 25): what is probably a mistake, though the program means something. Looks at one file's tree, without types.
+//! Warnings (section 25): what is probably a mistake, though the program means something. Looks at
+//! one file's tree, without types.
 
 use std::rc::Rc;
 

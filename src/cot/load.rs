@@ -1,4 +1,5 @@
-//! The files of a program: the one that was named, and all that it imports, each once, parsed, in dependency order (section 18).
+//! The files of a program: the one that was named, and all that it imports, each once, parsed, in
+//! dependency order (section 18).
 
 use std::collections::HashMap;
 use std::path::{Component, Path, PathBuf};
@@ -14,7 +15,8 @@ use crate::cot::source::{FileId, Sources, Span};
 pub struct LoadOptions {
     /// A standard library to be used first (`COT_STDLIB`).
     pub standard_library: Option<PathBuf>,
-    /// Files of the program (not of the standard library) are `@safe`, whether they say so themselves or not.
+    /// Files of the program (not of the standard library) are `@safe`, whether they say so
+    /// themselves or not.
     pub all_safe: bool,
 }
 
@@ -40,7 +42,8 @@ pub struct Loaded {
 /// How long a chain of imports may be.
 const MAX_IMPORT_DEPTH: usize = 200;
 
-/// Loads the file at `path` with all imports. Errors: the file itself can't be read. All else becomes diagnostics.
+/// Loads the file at `path` with all imports. Errors: the file itself can't be read. All else
+/// becomes diagnostics.
 pub fn load(path: &Path, options: &LoadOptions) -> std::io::Result<Loaded> {
     let bytes = std::fs::read(path)?;
     Ok(load_bytes(&path.display().to_string(), Some(path), bytes, options))

@@ -1,4 +1,5 @@
-//! The Cot frontend: source files come in, the bytes of a WebAssembly module go out. It knows nothing of native code.
+//! The Cot frontend: source files come in, the bytes of a WebAssembly module go out. It knows
+//! nothing of native code.
 //!
 //! Modules stand in pipeline order and import only from those above them.
 
@@ -162,7 +163,8 @@ fn compile_loaded(loaded: &load::Loaded, options: &Options, stage: Stage) -> Res
     Ok(Product::Wasm(emit::emit(&module)))
 }
 
-/// Whether the program lacks its beginning. Plain modules, and what exports functions, are for others to begin.
+/// Whether the program lacks its beginning. Plain modules, and what exports functions, are for
+/// others to begin.
 fn needs_main(program: &typed::Program, options: &Options) -> bool {
     let is_program = options.build == check::Build::Program && options.host != lower::Host::Bare;
     is_program && program.main.is_none() && program.functions.iter().all(|function| function.export.is_none())
@@ -181,7 +183,8 @@ fn print_source(loaded: &load::Loaded, stage: Stage) -> Option<String> {
     }
 }
 
-/// Stack for passes that recurse over trees, which are at most [`typed::MAX_DEPTH`] deep. Only what is used of it takes memory.
+/// Stack for passes that recurse over trees, which are at most [`typed::MAX_DEPTH`] deep. Only what
+/// is used of it takes memory.
 const STACK_BYTES: usize = 512 << 20;
 
 /// Runs the frontend, or a part of it, with enough stack for the deepest tree that is accepted.

@@ -1,4 +1,5 @@
-//! Tokens and trees as text: `--emit tokens` and `--emit ast`. Trees come without places, so that equal programs print equal.
+//! Tokens and trees as text: `--emit tokens` and `--emit ast`. Trees come without places, so that
+//! equal programs print equal.
 
 use std::fmt::Write;
 

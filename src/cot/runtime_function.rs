@@ -1,9 +1,10 @@
-//! Functions inside the module that Cot programs call by name (section 23.3): an `extern fn` with one of these names is bound to it,
-//! not imported.
+//! Functions inside the module that Cot programs call by name (section 23.3): an `extern fn` with
+//! one of these names is bound to it, not imported.
 
 macro_rules! runtime_functions {
     ($($variant:ident $name:literal $n_params:literal)*) => {
-        /// Functions of section 23.3, which an `extern fn` of that name binds to; and, with names in `__`, what the prelude is built on.
+        /// Functions of section 23.3, which an `extern fn` of that name binds to; and, with names
+        /// in `__`, what the prelude is built on.
         #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
         pub enum RuntimeFunction {
             $($variant,)*
@@ -67,7 +68,8 @@ runtime_functions! {
     EnvironPtr "environ_ptr" 1
     Time "time" 0
     Random "random" 2
-    // What the prelude alone can call: instructions, the destructor at an index of the table, and what the host gives.
+    // What the prelude alone can call: instructions, the destructor at an index of the table, and
+    // what the host gives.
     MemoryGrow "__memory_grow" 1
     MemorySize "__memory_size" 0
     HeapBase "__heap_base" 0

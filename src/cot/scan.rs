@@ -1,7 +1,8 @@
-//! Bytes to tokens (section 1). Never fails: what is wrong becomes a diagnostic and the nearest token, and scanning goes on.
+//! Bytes to tokens (section 1). Never fails: what is wrong becomes a diagnostic and the nearest
+//! token, and scanning goes on.
 //!
-//! The last token is the end of the file. Literals are checked here, so that reading their values ([`string_value`], …)
-//! can't fail later.
+//! The last token is the end of the file. Literals are checked here, so that reading their values
+//! ([`string_value`], …) can't fail later.
 
 use crate::cot::diagnostic::{Code, Diagnostic};
 use crate::cot::source::{FileId, Source, Span};
@@ -285,8 +286,8 @@ impl Scanner<'_> {
         }
     }
 
-    /// At an opening quote, or at the brace that ends an expression inside a string. `whole` ends it, `part` begins an
-    /// expression.
+    /// At an opening quote, or at the brace that ends an expression inside a string. `whole` ends
+    /// it, `part` begins an expression.
     fn string(&mut self, string_start: usize, whole: TokenKind, part: TokenKind) {
         let start = self.at;
         self.at += 1;
@@ -422,7 +423,8 @@ fn symbol_of_one(byte: u8) -> Option<TokenKind> {
     })
 }
 
-/// The value of an integer token; none if it is larger than 2^64 - 1 or malformed (which the scanner has reported).
+/// The value of an integer token; none if it is larger than 2^64 - 1 or malformed (which the
+/// scanner has reported).
 pub fn integer_value(text: &[u8]) -> Option<u64> {
     let (digits, radix) = match text {
         [b'0', b'x' | b'X', digits @ ..] => (digits, 16),

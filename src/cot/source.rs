@@ -1,7 +1,7 @@
 //! The files of a program and places in them. Bytes come in, positions as people count them go out.
 //!
-//! A [`Span`] is valid for the one [`Sources`] it was made from. Text is kept as bytes: what is not UTF-8 is replaced
-//! when it is shown only.
+//! A [`Span`] is valid for the one [`Sources`] it was made from. Text is kept as bytes: what is not
+//! UTF-8 is replaced when it is shown only.
 
 use std::path::{Path, PathBuf};
 

@@ -1,18 +1,24 @@
-//! The checked program: what the front (scanner to checker) hands to the back (IR to Wasm), and all that the back may ask about.
+//! The checked program: what the front (scanner to checker) hands to the back (IR to Wasm), and all
+//! that the back may ask about.
 //!
-//! * Everything is monomorphic: an instance of a generic function is a function of its own. Names are resolved to indices.
-//! * Every conversion is a node ([`Conversion`]); operands, arguments, initialisers have exactly the type that is wanted. So are automatic
-//!   `&` and
-//!   dereferences, method calls, default values, enum literals. `if` with a constant condition is decided, constants are folded.
-//! * An expression of type [`TypeId::NO_RETURN`] never yields; where a value is wanted it stands below [`Conversion::Never`].
-//! * Operands are evaluated in the order of the fields here, lists from first to last, unless a node says otherwise.
+//! * Everything is monomorphic: an instance of a generic function is a function of its own. Names
+//!   are resolved to indices.
+//! * Every conversion is a node ([`Conversion`]); operands, arguments, initialisers have exactly
+//!   the type that is wanted. So are automatic `&` and dereferences, method calls, default values,
+//!   enum literals. `if` with a constant condition is decided, constants are folded.
+//! * An expression of type [`TypeId::NO_RETURN`] never yields; where a value is wanted it stands
+//!   below [`Conversion::Never`].
+//! * Operands are evaluated in the order of the fields here, lists from first to last, unless a
+//!   node says otherwise.
 //! * The tree of one function is at most [`MAX_DEPTH`] deep.
 //!
 //! Ownership (section 15). The tree does not say retain or release; it says what follows:
-//! * [`Types::is_managed`] of a type decides whether slots of it are strong. Locals may opt out ([`Ownership`]).
-//! * Owned (+1) values of managed type come from calls of Cot functions and function values, [`ExpressionKind::New`],
-//!   [`ExpressionKind::Closure`]; from aggregates such values are loaded from borrowed. `If`, `Switch`, `Block`, `Catch`, `Orelse` yield
-//!   what their branches yield, which may differ. Externs, runtime functions, and casts to pointers yield raw values; loads
+//! * [`Types::is_managed`] of a type decides whether slots of it are strong. Locals may opt out
+//!   ([`Ownership`]).
+//! * Owned (+1) values of managed type come from calls of Cot functions and function values,
+//!   [`ExpressionKind::New`], [`ExpressionKind::Closure`]; from aggregates such values are loaded
+//!   from borrowed. `If`, `Switch`, `Block`, `Catch`, `Orelse` yield what their branches yield,
+//!   which may differ. Externs, runtime functions, and casts to pointers yield raw values; loads
 //!   yield borrowed (+0) ones.
 //! * [`Program::destructors`] says what runs before an object of a type is freed.
 //! * [`Local::destructor`] is what runs when a struct value of that local goes out of scope.
@@ -23,8 +29,8 @@ use crate::cot::runtime_function::RuntimeFunction;
 use crate::cot::source::Span;
 use crate::cot::types::{ErrorId, TypeId, Types};
 
-/// How deep statements and expressions of a program nest at most; a guarantee for recursive passes, which run in
-/// [`crate::cot::with_large_stack`].
+/// How deep statements and expressions of a program nest at most; a guarantee for recursive passes,
+/// which run in [`crate::cot::with_large_stack`].
 pub const MAX_DEPTH: usize = 48_000;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -49,20 +55,24 @@ pub struct Program {
     pub functions: Vec<Function>,
     pub globals: Vec<Global>,
     pub externs: Vec<Extern>,
-    /// Contents of string literals and embedded files, each once. They are static and shared, and may be in any encoding.
+    /// Contents of string literals and embedded files, each once. They are static and shared, and
+    /// may be in any encoding.
     pub strings: Vec<Vec<u8>>,
-    /// Sets the globals that are not constant, in order; runs before `main` and before tests. No parameters, no result.
+    /// Sets the globals that are not constant, in order; runs before `main` and before tests. No
+    /// parameters, no result.
     pub initializer: Option<FunctionId>,
-    /// Its result is an integer, `void`, or an error union of those. Absent when tests or benches are built, or in a program without
-    /// `main`.
+    /// Its result is an integer, `void`, or an error union of those. Absent when tests or benches
+    /// are built, or in a program without `main`.
     pub main: Option<FunctionId>,
     /// In order of files and source; empty unless tests are built.
     pub tests: Vec<Test>,
     /// As `tests`.
     pub benches: Vec<Test>,
-    /// What runs first on the last release of an object of the type: a function with one parameter, the pointer (borrowed).
+    /// What runs first on the last release of an object of the type: a function with one parameter,
+    /// the pointer (borrowed).
     pub destructors: BTreeMap<TypeId, FunctionId>,
-    /// Functions of the prelude (`prelude.cot`, a built-in file that no program sees) by their names, for the back to call.
+    /// Functions of the prelude (`prelude.cot`, a built-in file that no program sees) by their
+    /// names, for the back to call.
     pub prelude: BTreeMap<String, FunctionId>,
 }
 
@@ -75,11 +85,12 @@ pub struct Test {
 
 /// A function with a body.
 ///
-/// Not all are used: what neither `main`, tests, exported functions, destructors of used types nor the initialiser reach need not be
-/// compiled.
+/// Not all are used: what neither `main`, tests, exported functions, destructors of used types nor
+/// the initialiser reach need not be compiled.
 #[derive(Clone, Debug)]
 pub struct Function {
-    /// For people and name sections: `swap(i64)`, `Point.length`, `main`, `main.closure1`, `test "adds"`.
+    /// For people and name sections: `swap(i64)`, `Point.length`, `main`, `main.closure1`, `test
+    /// "adds"`.
     pub name: String,
     /// The name it is exported under (`export fn`).
     pub export: Option<String>,
@@ -89,8 +100,9 @@ pub struct Function {
     pub captures: Vec<Capture>,
     pub locals: Vec<Local>,
     pub result: TypeId,
-    /// Falling off its end is possible only if the result is `void` (returns) or an error union of `void` (returns success). With
-    /// any other result the end is unreachable and traps. Its `value` is none.
+    /// Falling off its end is possible only if the result is `void` (returns) or an error union of
+    /// `void` (returns success). With any other result the end is unreachable and traps. Its
+    /// `value` is none.
     pub body: Block,
     pub span: Span,
 }
@@ -98,10 +110,11 @@ pub struct Function {
 /// A value that a closure copies from the function around it.
 #[derive(Clone, Copy, Debug)]
 pub struct Capture {
-    /// Local of the enclosing function (itself a closure perhaps), whose value is copied into the closure object when
-    /// [`ExpressionKind::Closure`] is evaluated.
+    /// Local of the enclosing function (itself a closure perhaps), whose value is copied into the
+    /// closure object when [`ExpressionKind::Closure`] is evaluated.
     pub outer: LocalId,
-    /// Local of the closure, which is set from the object at each call: a private copy, assignments to it do not reach the object.
+    /// Local of the closure, which is set from the object at each call: a private copy, assignments
+    /// to it do not reach the object.
     pub inner: LocalId,
 }
 
@@ -111,24 +124,27 @@ pub struct Local {
     pub name: String,
     pub ty: TypeId,
     pub ownership: Ownership,
-    /// The local was initialised by a struct literal or `.{}` of a type with a destructor: at the end of its block the function is called
-    /// with its address, in turn with releases and defers, but not by a `return` of exactly this local.
+    /// The local was initialised by a struct literal or `.{}` of a type with a destructor: at the
+    /// end of its block the function is called with its address, in turn with releases and defers,
+    /// but not by a `return` of exactly this local.
     pub destructor: Option<FunctionId>,
-    /// Its address is taken ([`ExpressionKind::AddressOf`], slicing of it or a part), so that it has to live in memory.
+    /// Its address is taken ([`ExpressionKind::AddressOf`], slicing of it or a part), so that it
+    /// has to live in memory.
     pub address_taken: bool,
-    /// It or a part of it is assigned to after its initialisation, or its address is taken. For parameters: the function needs its own
-    /// copy.
+    /// It or a part of it is assigned to after its initialisation, or its address is taken. For
+    /// parameters: the function needs its own copy.
     pub modified: bool,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Ownership {
-    /// As its type says: owns a count if the type is managed. Parameters borrow all the same: the caller keeps the argument alive; a
-    /// parameter is never assigned to as a whole.
+    /// As its type says: owns a count if the type is managed. Parameters borrow all the same: the
+    /// caller keeps the argument alive; a parameter is never assigned to as a whole.
     ByType,
     /// Never counted: a variable of inferred type that got a raw pointer (`@ptrCast`, `@intToPtr`).
     Raw,
-    /// `weak var`, of type `?*T`: does not keep its object alive, and is null once that died. Its address is never taken.
+    /// `weak var`, of type `?*T`: does not keep its object alive, and is null once that died. Its
+    /// address is never taken.
     Weak,
 }
 
@@ -136,9 +152,9 @@ pub enum Ownership {
 pub struct Global {
     pub name: String,
     pub ty: TypeId,
-    /// What it holds at start, if that is known; otherwise it is zero until [`Program::initializer`] sets it by
-    /// [`StatementKind::InitializeGlobal`]. Only
-    /// the kinds `Int`, `Float`, `Bool`, `String`, `Null`, `Zero`.
+    /// What it holds at start, if that is known; otherwise it is zero until
+    /// [`Program::initializer`] sets it by [`StatementKind::InitializeGlobal`]. Only the kinds
+    /// `Int`, `Float`, `Bool`, `String`, `Null`, `Zero`.
     pub value: Option<Expression>,
     pub span: Span,
 }
@@ -147,7 +163,8 @@ pub struct Global {
 #[derive(Clone, Debug)]
 pub struct Extern {
     pub name: String,
-    /// Declared types: integers, floats, bool, enums, pointers, optional pointers, slices (two values: address, length).
+    /// Declared types: integers, floats, bool, enums, pointers, optional pointers, slices (two
+    /// values: address, length).
     pub params: Vec<TypeId>,
     /// As `params` without slices, or `void` or `noreturn`.
     pub result: TypeId,
@@ -158,7 +175,8 @@ pub struct Extern {
 #[derive(Clone, Debug)]
 pub struct Block {
     pub statements: Vec<Statement>,
-    /// The block's value, computed last (before defers run); none for a block of type `void` or `noreturn`.
+    /// The block's value, computed last (before defers run); none for a block of type `void` or
+    /// `noreturn`.
     pub value: Option<Box<Expression>>,
     /// The place of the closing brace, roughly.
     pub end: Span,
@@ -172,7 +190,8 @@ pub struct Statement {
 
 #[derive(Clone, Debug)]
 pub enum StatementKind {
-    /// The value is discarded (an owned temporary is released). `if`, `switch`, `return`, `break` … as statements are expressions.
+    /// The value is discarded (an owned temporary is released). `if`, `switch`, `return`, `break` …
+    /// as statements are expressions.
     Expression(Expression),
     /// The local begins here.
     Local {
@@ -189,16 +208,16 @@ pub enum StatementKind {
         place: Place,
         value: Expression,
     },
-    /// The place is evaluated once, then the value (of the place's type; for [`CompoundOperator::OffsetPointer`] an `i64`), then the old
-    /// content is read.
+    /// The place is evaluated once, then the value (of the place's type; for
+    /// [`CompoundOperator::OffsetPointer`] an `i64`), then the old content is read.
     CompoundAssign {
         place: Place,
         operator: CompoundOperator,
         value: Expression,
     },
-    /// Runs at the end of the enclosing block, on every way out; or only when the function is left with an error: by a `Try` that fails,
-    /// or by a
-    /// `Return` of an error union that holds an error (the value below `Return` may have to be asked at run time).
+    /// Runs at the end of the enclosing block, on every way out; or only when the function is left
+    /// with an error: by a `Try` that fails, or by a `Return` of an error union that holds an error
+    /// (the value below `Return` may have to be asked at run time).
     Defer {
         body: Block,
         only_on_error: bool,
@@ -209,7 +228,8 @@ pub enum StatementKind {
         step: Option<Block>,
         body: Block,
     },
-    /// `local` counts from `start` while less than `end`, in their type (an integer). The local is set anew in each turn.
+    /// `local` counts from `start` while less than `end`, in their type (an integer). The local is
+    /// set anew in each turn.
     ForRange {
         id: LoopId,
         local: LocalId,
@@ -242,7 +262,8 @@ pub enum CompoundOperator {
 #[derive(Clone, Debug)]
 pub enum Condition {
     Bool(Expression),
-    /// `(optional) |v|`: true if there is a value, which `payload` then holds for the branch or body (it ends with it).
+    /// `(optional) |v|`: true if there is a value, which `payload` then holds for the branch or
+    /// body (it ends with it).
     Optional {
         subject: Expression,
         payload: LocalId,
@@ -284,18 +305,21 @@ pub enum PlaceKind {
         base: Box<Place>,
         index: usize,
     },
-    /// An element of an array; `index` is `i64` (bounds are checked unless the checker saw a constant in range: `checked`).
+    /// An element of an array; `index` is `i64` (bounds are checked unless the checker saw a
+    /// constant in range: `checked`).
     ArrayElement {
         base: Box<Place>,
         index: Box<Expression>,
         checked: bool,
     },
-    /// An element of a slice or string; `index` is `i64`. For runtime checks: negative indices are out of bounds.
+    /// An element of a slice or string; `index` is `i64`. For runtime checks: negative indices are
+    /// out of bounds.
     SliceElement {
         slice: Box<Expression>,
         index: Box<Expression>,
     },
-    /// The payload of a variant. `checked`: panics if another variant is active; otherwise a switch has decided it.
+    /// The payload of a variant. `checked`: panics if another variant is active; otherwise a switch
+    /// has decided it.
     UnionPayload {
         base: Box<Place>,
         variant: usize,
@@ -335,21 +359,23 @@ pub enum ExpressionKind {
     AddressOf(Box<Place>),
     /// A function as a value: a static closure object without captures, the same for each use.
     Function(FunctionId),
-    /// A new closure object; what it captures is listed in the function. Functions with captures are never called in another way.
+    /// A new closure object; what it captures is listed in the function. Functions with captures
+    /// are never called in another way.
     Closure(FunctionId),
 
     Negate(Box<Expression>),
     /// Of a bool.
     Not(Box<Expression>),
     BitNot(Box<Expression>),
-    /// Both sides have the type of the result: an integer, for the first five operators also a float. Wraps at its width.
+    /// Both sides have the type of the result: an integer, for the first five operators also a
+    /// float. Wraps at its width.
     Arithmetic {
         operator: ArithmeticOperator,
         left: Box<Expression>,
         right: Box<Expression>,
     },
-    /// Both sides have the same type: integers, floats, bools, enums, pointers, optional pointers, functions, errors; only numbers are
-    /// ordered.
+    /// Both sides have the same type: integers, floats, bools, enums, pointers, optional pointers,
+    /// functions, errors; only numbers are ordered.
     Compare {
         operator: CompareOperator,
         left: Box<Expression>,
@@ -375,7 +401,8 @@ pub enum ExpressionKind {
         offset: Box<Expression>,
         backwards: bool,
     },
-    /// `++` of two slices of the result's type into a new buffer, or of two arrays into a longer one.
+    /// `++` of two slices of the result's type into a new buffer, or of two arrays into a longer
+    /// one.
     Concat {
         left: Box<Expression>,
         right: Box<Expression>,
@@ -404,10 +431,11 @@ pub enum ExpressionKind {
         variant: usize,
         payload: Option<Box<Expression>>,
     },
-    /// A new counted object with this value (a `Struct`, `Union` or `Zero`); the result is the pointer.
+    /// A new counted object with this value (a `Struct`, `Union` or `Zero`); the result is the
+    /// pointer.
     New(Box<Expression>),
-    /// `base[start:end]`, both `i64`; without them the first or the length. Checked: `0 <= start <= end <= length` (of a slice: capacity
-    /// does not count).
+    /// `base[start:end]`, both `i64`; without them the first or the length. Checked: `0 <= start <=
+    /// end <= length` (of a slice: capacity does not count).
     Slice {
         base: Box<Sequence>,
         start: Option<Box<Expression>>,
@@ -419,7 +447,8 @@ pub enum ExpressionKind {
     SlicePointer(Box<Expression>),
 
     Block(Block),
-    /// Without a value (`void`) the else branch may be missing. Otherwise both branches have the type of the whole.
+    /// Without a value (`void`) the else branch may be missing. Otherwise both branches have the
+    /// type of the whole.
     If {
         condition: Box<Condition>,
         then: Block,
@@ -428,24 +457,27 @@ pub enum ExpressionKind {
     Switch(Box<Switch>),
     /// The payload of an optional; debug builds panic on null (`.?`).
     Unwrap(Box<Expression>),
-    /// The payload of an error union; an error leaves the function with the error in its result, whose type is an error union too.
+    /// The payload of an error union; an error leaves the function with the error in its result,
+    /// whose type is an error union too.
     Try(Box<Expression>),
-    /// The payload of `value`, or `fallback`, in which `error` (if any) holds the error. If the node is of type `void`, the payload is
-    /// dropped; if it is an error union of the payload, that is a success.
+    /// The payload of `value`, or `fallback`, in which `error` (if any) holds the error. If the
+    /// node is of type `void`, the payload is dropped; if it is an error union of the payload, that
+    /// is a success.
     Catch {
         value: Box<Expression>,
         error: Option<LocalId>,
         fallback: Block,
     },
-    /// The payload of an optional, or `fallback`. If the node is of type `void`, the payload is dropped.
+    /// The payload of an optional, or `fallback`. If the node is of type `void`, the payload is
+    /// dropped.
     Orelse {
         value: Box<Expression>,
         fallback: Box<Expression>,
     },
 
-    /// The value has the function's result type, and is absent if that is `void`. In a function of an error union of `void`, a bare
-    /// `return`
-    /// has been given its value. Evaluated before defers run. Type `noreturn`.
+    /// The value has the function's result type, and is absent if that is `void`. In a function of
+    /// an error union of `void`, a bare `return` has been given its value. Evaluated before defers
+    /// run. Type `noreturn`.
     Return(Option<Box<Expression>>),
     Break(LoopId),
     Continue(LoopId),
@@ -491,7 +523,8 @@ pub enum CompareOperator {
 pub enum Conversion {
     /// From `noreturn` to anything: control does not get here.
     Never,
-    /// The same bytes with another type: pointer casts, error union or error value of a larger set, enum to or from its backing type.
+    /// The same bytes with another type: pointer casts, error union or error value of a larger set,
+    /// enum to or from its backing type.
     Reinterpret,
     /// Between integer types: drops high bits, or extends by the signedness of the source.
     ResizeInt,
@@ -524,8 +557,8 @@ pub enum Conversion {
 pub enum Callee {
     Function(FunctionId),
     Extern(ExternId),
-    /// Arguments and result are `i64` always (declared pointers and narrower integers are converted around the call), or the
-    /// node's type is `void` or `noreturn`, whatever the function returns.
+    /// Arguments and result are `i64` always (declared pointers and narrower integers are converted
+    /// around the call), or the node's type is `void` or `noreturn`, whatever the function returns.
     Runtime(RuntimeFunction),
     /// A value of function type; evaluated before the arguments.
     Value(Box<Expression>),
@@ -561,21 +594,22 @@ pub enum Builtin {
     CountTrailingZeros,
     CountLeadingZeros,
     PopulationCount,
-    /// Name of an enum's value (empty if it is none of the variants) or of a union's active variant: a string.
+    /// Name of an enum's value (empty if it is none of the variants) or of a union's active
+    /// variant: a string.
     TagName,
     /// Of an error value: a string.
     ErrorName,
     /// One value of any type; nothing if that is not managed.
     ArcRetain,
     ArcRelease,
-    /// A bool. `in_test`: directly in a test block; a failure ends that test as failed (defers run, as for a `return`). Otherwise
-    /// "assertion failed" and a trap.
+    /// A bool. `in_test`: directly in a test block; a failure ends that test as failed (defers run,
+    /// as for a `return`). Otherwise "assertion failed" and a trap.
     Assert {
         in_test: bool,
     },
-    /// Arguments: a bool (whether they are equal), then received and expected value, in this order (already evaluated: loads of
-    /// locals, or constants; of type `void` stands for null). Message when
-    /// not in a test: "assertEq failed".
+    /// Arguments: a bool (whether they are equal), then received and expected value, in this order
+    /// (already evaluated: loads of locals, or constants; of type `void` stands for null). Message
+    /// when not in a test: "assertEq failed".
     AssertEqual {
         in_test: bool,
     },
@@ -592,7 +626,8 @@ pub struct Switch {
     pub subject: SwitchSubject,
     /// Tried in order.
     pub arms: Vec<Arm>,
-    /// What happens if no arm fits: nothing (only where the type is `void`) or, if the arms cover all there should be, a trap.
+    /// What happens if no arm fits: nothing (only where the type is `void`) or, if the arms cover
+    /// all there should be, a trap.
     pub covers_all: bool,
 }
 
@@ -627,8 +662,8 @@ pub struct UnionCapture {
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Pattern {
-    /// From first to last, inclusive: integers; backing values of enums; 0 and 1 of bools; [`ErrorId`] numbers; variant indices of
-    /// unions.
+    /// From first to last, inclusive: integers; backing values of enums; 0 and 1 of bools;
+    /// [`ErrorId`] numbers; variant indices of unions.
     Range(i128, i128),
     String(StringId),
 }

@@ -1,9 +1,9 @@
-//! Types of a checked program, each once: equal types have equal [`TypeId`]s. Sizes, alignments and offsets are those of
-//! section 5.
+//! Types of a checked program, each once: equal types have equal [`TypeId`]s. Sizes, alignments and
+//! offsets are those of section 5.
 //!
-//! Everything here is concrete: an instance of a generic struct is a struct of its own. `string` is `[]u8`. Structs, enums and unions are
-//! told apart by identity; error sets by their members; all others by structure. No type contains itself by value (the checker refuses
-//! it).
+//! Everything here is concrete: an instance of a generic struct is a struct of its own. `string` is
+//! `[]u8`. Structs, enums and unions are told apart by identity; error sets by their members; all
+//! others by structure. No type contains itself by value (the checker refuses it).
 
 use std::collections::HashMap;
 use std::sync::OnceLock;
@@ -28,7 +28,8 @@ impl TypeId {
     pub const F64: TypeId = TypeId(12);
     /// `string`, that is `[]u8`.
     pub const STRING: TypeId = TypeId(13);
-    /// Stands in for the type of what was reported as wrong. Never in a program that was checked without errors.
+    /// Stands in for the type of what was reported as wrong. Never in a program that was checked
+    /// without errors.
     pub const ERRONEOUS: TypeId = TypeId(14);
 }
 
@@ -48,7 +49,8 @@ impl ErrorSetId {
     pub const OPEN: ErrorSetId = ErrorSetId(0);
 }
 
-/// One error by its name, program-wide: the number that error values hold at run time, an index of [`Types::error_names`].
+/// One error by its name, program-wide: the number that error values hold at run time, an index of
+/// [`Types::error_names`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct ErrorId(pub u32);
 
@@ -69,7 +71,8 @@ pub enum Type {
     },
     /// `*T`: may be null at run time, since `null` converts to it.
     Pointer(TypeId),
-    /// `?T`; of a pointer it is one word with 0 as null, otherwise tag (8 bytes, 1 = there is a value) and payload.
+    /// `?T`; of a pointer it is one word with 0 as null, otherwise tag (8 bytes, 1 = there is a
+    /// value) and payload.
     Optional(TypeId),
     /// `E!T`: tag (8 bytes, 0 = value, 1 = error), then payload or error number (8 bytes).
     ErrorUnion {
@@ -305,7 +308,8 @@ impl Types {
         }
     }
 
-    /// Names of a struct's fields, or of the variants of an enum or union, in order; of any other type there are none.
+    /// Names of a struct's fields, or of the variants of an enum or union, in order; of any other
+    /// type there are none.
     pub fn member_names(&self, id: TypeId) -> Vec<&str> {
         match self.get(id) {
             Type::Struct(index) => self.structs[index.0 as usize].fields.iter().map(|it| it.name.as_str()).collect(),
@@ -315,7 +319,8 @@ impl Types {
         }
     }
 
-    /// Index of a field or variant, the first of that name; none while a struct or union has no fields yet.
+    /// Index of a field or variant, the first of that name; none while a struct or union has no
+    /// fields yet.
     pub fn find_member(&self, id: TypeId, name: &str) -> Option<usize> {
         let members = &self.members[id.0 as usize];
         if members.get().is_none() {
@@ -354,7 +359,8 @@ impl Types {
         self.memory(id).offsets[index]
     }
 
-    /// Whether a value of this type is or holds a managed pointer, so that copying it has to retain something.
+    /// Whether a value of this type is or holds a managed pointer, so that copying it has to retain
+    /// something.
     pub fn holds_managed(&self, id: TypeId) -> bool {
         self.memory(id).holds_managed
     }
@@ -441,7 +447,8 @@ impl Types {
         matches!(self.get(id), Type::Float { .. })
     }
 
-    /// Whether a slot of this type is strong (section 15): `*T` or `?*T` of a struct, union or enum, or a function value.
+    /// Whether a slot of this type is strong (section 15): `*T` or `?*T` of a struct, union or
+    /// enum, or a function value.
     pub fn is_managed(&self, id: TypeId) -> bool {
         match self.get(id) {
             Type::Pointer(to) => matches!(self.get(*to), Type::Struct(_) | Type::Union(_) | Type::Enum(_)),

@@ -1,4 +1,5 @@
-//! A module may be refused because it is invalid, or because it needs something that we don't have: says which.
+//! A module may be refused because it is invalid, or because it needs something that we don't have:
+//! says which.
 
 use crate::wasm::unsupported::{self, State};
 use wasmparser::{BinaryReaderError, WasmFeatures};

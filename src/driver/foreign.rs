@@ -1,4 +1,5 @@
-//! The declarations of imported C functions: those of the command line, which hold for all modules of a program, and each module's own.
+//! The declarations of imported C functions: those of the command line, which hold for all modules
+//! of a program, and each module's own.
 
 use crate::foreign::parse::{self, Declaration};
 use crate::foreign::{Foreign, SECTION, check};

@@ -1,4 +1,5 @@
-//! Which functions of a module are wanted: as roots of the analysis, and as work for the code generator.
+//! Which functions of a module are wanted: as roots of the analysis, and as work for the code
+//! generator.
 
 use crate::analyze::Roots;
 use crate::codegen::cranelift::sweep::Job;

@@ -1,4 +1,5 @@
-//! The stages of a library and what it looks like on the way, up to the last one that an output needs.
+//! The stages of a library and what it looks like on the way, up to the last one that an output
+//! needs.
 
 use super::{MAIN, Source, Target, Unit, declared, default_file, jobs, outside, validate_bodies};
 use crate::abi::EntryKind;
@@ -187,7 +188,8 @@ fn plan(unit: &Unit, options: &Options, prefix: &str) -> Result<ProgramPlan> {
     })
 }
 
-/// `PREFIX` of exported symbols where the user gave none: the input's name without folder and extension.
+/// `PREFIX` of exported symbols where the user gave none: the input's name without folder and
+/// extension.
 pub fn default_prefix(name: &str) -> String {
     let stem = Path::new(name).file_stem().and_then(|stem| stem.to_str());
     imports::identifier(stem.filter(|_| name != STDIN).unwrap_or("wasm"))

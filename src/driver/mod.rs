@@ -1,4 +1,5 @@
-//! From inputs to output files. [`build`] leads to the lists of stages: a program's, and a library's with all that is printed.
+//! From inputs to output files. [`build`] leads to the lists of stages: a program's, and a
+//! library's with all that is printed.
 
 mod explain;
 mod foreign;
@@ -38,9 +39,11 @@ use wasmparser::WasmFeatures;
 /// Name of the main module among the instances: no module can import from it.
 const MAIN: &str = "\0main";
 
-/// Compiles `input` and writes `outputs`: each beside its place first, then renamed, so that no half-written file is ever seen.
+/// Compiles `input` and writes `outputs`: each beside its place first, then renamed, so that no
+/// half-written file is ever seen.
 ///
-/// A program is a world of its own and has a compilation of its own; all other outputs come from one.
+/// A program is a world of its own and has a compilation of its own; all other outputs come from
+/// one.
 ///
 /// # Errors
 /// One message that begins with the input's name.
@@ -148,8 +151,8 @@ fn link_modules(input: &Input, options: &Options, kept: Option<&Path>, observer:
     Ok(program)
 }
 
-/// Where `--keep` puts the object: beside the program, and never in its place. Nothing lies beside a
-/// device or a pipe; then it is where `-c` would put it.
+/// Where `--keep` puts the object: beside the program, and never in its place. Nothing lies beside
+/// a device or a pipe; then it is where `-c` would put it.
 pub fn kept_object(program: &Path, input: &str) -> PathBuf {
     match output::is_stream(program) {
         true => default_file(input, "o"),

@@ -1,5 +1,6 @@
-//! What an executable takes from outside of Wasm and the runtime: C functions and data. Each import is looked up before the linker
-//! runs, so that what is missing is named as its author knows it, and what the sandbox does not cover is said.
+//! What an executable takes from outside of Wasm and the runtime: C functions and data. Each import
+//! is looked up before the linker runs, so that what is missing is named as its author knows it,
+//! and what the sandbox does not cover is said.
 
 use super::{Source, Unit};
 use crate::abi;
@@ -28,11 +29,13 @@ pub struct Outside {
     pub uses_c: bool,
 }
 
-/// Reads what the user links with, and looks up the imports of all modules there and in the C library. Notes in `plan` what the
-/// program takes from WASI and from C, and in the units which functions nothing defines, where that is allowed.
+/// Reads what the user links with, and looks up the imports of all modules there and in the C
+/// library. Notes in `plan` what the program takes from WASI and from C, and in the units which
+/// functions nothing defines, where that is allowed.
 ///
 /// # Errors
-/// With a line for each import that nothing defines or that is not what was found, or that the user does not allow.
+/// With a line for each import that nothing defines or that is not what was found, or that the user
+/// does not allow.
 pub fn look_up(
     plan: &mut ProgramPlan,
     units: &mut [Unit],
@@ -157,7 +160,8 @@ fn size_of_value(ty: ValType) -> u64 {
     }
 }
 
-/// Whether C would take a number of the module's for an address, because nobody declared the function.
+/// Whether C would take a number of the module's for an address, because nobody declared the
+/// function.
 fn is_address_lost(unit: &Unit, import: &OpenImport) -> bool {
     match import.entity {
         EntityIndex::Function(func) if unit.foreign.function(func).is_none() => {
@@ -196,7 +200,8 @@ fn is_function(import: &OpenImport) -> bool {
     matches!(import.entity, EntityIndex::Function(_))
 }
 
-/// The functions of WASI that code calls which can be reached, with their module where that is not preview 1.
+/// The functions of WASI that code calls which can be reached, with their module where that is not
+/// preview 1.
 pub fn wasi_functions(unit: &Unit) -> Vec<String> {
     let is_called = |index| {
         unit.linkage.function(index).is_none()
@@ -242,7 +247,8 @@ fn is_named(import: &OpenImport, options: &LinkOptions) -> bool {
     import.declared || options.allowed_imports.iter().any(matches)
 }
 
-/// A line about functions and data of the C library that are used without anybody having named them.
+/// A line about functions and data of the C library that are used without anybody having named
+/// them.
 fn warning<'o>(
     open: impl Iterator<Item = &'o OpenImport<'o>>,
     resolution: &Resolution,

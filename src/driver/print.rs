@@ -1,7 +1,7 @@
 //! `--print`: what a build system asks before it links.
 //!
-//! Comes in: a module, and what it would be linked with. Goes out: a line for each answer, in columns that tabs separate, for programs
-//! to read. `-` stands where there is nothing to say.
+//! Comes in: a module, and what it would be linked with. Goes out: a line for each answer, in
+//! columns that tabs separate, for programs to read. `-` stands where there is nothing to say.
 
 use super::library::default_prefix;
 use super::outside::chosen_symbols;
@@ -20,8 +20,9 @@ use crate::wasm::input::Input;
 use crate::wasm::{EntityIndex, ImportName, Module, unsupported};
 use anyhow::Result;
 
-/// Of each import: module, name, kind, Wasm type, C symbol, C declaration, and who would define it in a program: the name of one of
-/// the user's files, `the C library`, `the runtime`, `module NAME`, or `-` for nobody.
+/// Of each import: module, name, kind, Wasm type, C symbol, C declaration, and who would define it
+/// in a program: the name of one of the user's files, `the C library`, `the runtime`, `module
+/// NAME`, or `-` for nobody.
 ///
 /// # Errors
 /// As for a program, but for imports that nothing defines.
@@ -67,7 +68,8 @@ fn place(symbol: &str, entity: EntityIndex, is_open: bool, resolution: &Resoluti
     }
 }
 
-/// What an object or library has for its host: name of the export, kind, Wasm type, C symbol, C declaration.
+/// What an object or library has for its host: name of the export, kind, Wasm type, C symbol, C
+/// declaration.
 ///
 /// # Errors
 /// When the module is not valid, or two exports get the same symbol.

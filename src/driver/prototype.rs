@@ -1,5 +1,5 @@
-//! Imports and exports as C declares them, each in one line, with the types of `<stdint.h>`, `<stddef.h>` and of the headers that
-//! libraries have.
+//! Imports and exports as C declares them, each in one line, with the types of `<stdint.h>`,
+//! `<stddef.h>` and of the headers that libraries have.
 
 use crate::foreign::{Extent, Foreign, Function, Integer, Type, Variadic};
 use crate::header::c as header;
@@ -38,7 +38,8 @@ fn declared_type(foreign: &Foreign, ty: &Type) -> String {
     }
 }
 
-/// How C sees an entity of which only the Wasm type is known, as the header says it; `-` if it does not.
+/// How C sees an entity of which only the Wasm type is known, as the header says it; `-` if it does
+/// not.
 pub fn of_entity(module: &Module, entity: EntityIndex, symbol: &str) -> String {
     let text = match entity {
         EntityIndex::Function(func) => {

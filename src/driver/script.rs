@@ -1,7 +1,7 @@
 //! The stages of a test script: all its modules and commands become one program.
 //!
-//! What can be checked without running is checked here: modules that must be refused. The program reports the result like
-//! any other's.
+//! What can be checked without running is checked here: modules that must be refused. The program
+//! reports the result like any other's.
 
 use super::{Target, Unit, explain, validate_bodies};
 use crate::abi::{Action, EntryKind, Outcome};
@@ -134,7 +134,8 @@ fn plan(commands: Vec<Command>, options: &Options) -> ProgramPlan {
     }
 }
 
-/// The script's modules, linked with each other. In place of one that can't be used stands an empty one.
+/// The script's modules, linked with each other. In place of one that can't be used stands an empty
+/// one.
 struct Linked<'m> {
     modules: Vec<&'m Module<'m>>,
     linkages: Vec<Linkage>,
@@ -158,8 +159,8 @@ impl<'m> Linked<'m> {
         }
     }
 
-    /// Turns steps into commands. Globals that are read and functions that are called become visible. A step that can't be
-    /// taken fails when the program runs.
+    /// Turns steps into commands. Globals that are read and functions that are called become
+    /// visible. A step that can't be taken fails when the program runs.
     fn commands(&mut self, script: &Script, features: WasmFeatures) -> Vec<Command> {
         let fail = |line, error| Command { action: Action::Fail, message: format!("{error:#}"), ..Command::new(line) };
         let command = |step: &Step| self.command(step, features).unwrap_or_else(|error| fail(step.line, error));
@@ -265,7 +266,8 @@ fn check_refused(wasm: &Encoded, features: WasmFeatures) -> Option<String> {
     match parse::parse(wasm, features).and_then(|module| validate_bodies(&module)) {
         Ok(()) => Some("the module is accepted".to_owned()),
         Err(_) => {
-            // The standard says that it is invalid: what is no part of the standard can't make it valid.
+            // The standard says that it is invalid: what is no part of the standard can't make it
+            // valid.
             let missing = unsupported::missing_proposals(wasm, features);
             let standard = missing.iter().all(|proposal| proposal.is_in_standard());
             let titles: Vec<_> = missing.iter().map(|proposal| proposal.title).collect();

@@ -1,7 +1,8 @@
-//! What a program that starts threads has to be like (wasi-threads: every thread is an instance of its own, with the same imports).
+//! What a program that starts threads has to be like (wasi-threads: every thread is an instance of
+//! its own, with the same imports).
 //!
-//! Comes in: the modules. Goes out: the function that threads begin with. What an instance has for itself is kept per thread by the
-//! layout; what can't be kept so is refused here.
+//! Comes in: the modules. Goes out: the function that threads begin with. What an instance has for
+//! itself is kept per thread by the layout; what can't be kept so is refused here.
 
 use crate::abi;
 use crate::layout;
@@ -13,7 +14,8 @@ use wasmparser::ValType;
 /// The export that a new thread calls; none if the module starts no threads.
 ///
 /// # Errors
-/// When it starts threads but lacks that export, or has something that threads can't have for themselves.
+/// When it starts threads but lacks that export, or has something that threads can't have for
+/// themselves.
 pub fn start(module: &Module) -> Result<Option<FuncIndex>> {
     if !layout::starts_threads(module) {
         return Ok(None);

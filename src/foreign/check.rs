@@ -1,6 +1,8 @@
-//! Declarations and a module → [`Foreign`]: which declaration belongs to which import, and whether it fits its Wasm type.
+//! Declarations and a module → [`Foreign`]: which declaration belongs to which import, and whether
+//! it fits its Wasm type.
 //!
-//! Every name is resolved here: memories, tables, the Wasm types of function pointers. What passes is translated without another check.
+//! Every name is resolved here: memories, tables, the Wasm types of function pointers. What passes
+//! is translated without another check.
 
 use super::parse::{self, Base, Declaration, Import, Item, Signature, Spec};
 use super::{
@@ -22,11 +24,13 @@ use wasmparser::{FuncType, ValType};
 /// Name under which C compilers export the table of functions.
 const FUNCTION_TABLE: &str = "__indirect_function_table";
 
-/// Fixed parameters of a function whose arguments a format string describes: a bit each in [`abi::FormattedCall`].
+/// Fixed parameters of a function whose arguments a format string describes: a bit each in
+/// [`abi::FormattedCall`].
 const MOST_FIXED: usize = 32;
 
-/// Finds the declaration of each imported C function of a module: among those that were `given`, else in the module's own `section`.
-/// Notes in `used` which of the given ones were of use. `long_bits`: width of C's `long`.
+/// Finds the declaration of each imported C function of a module: among those that were `given`,
+/// else in the module's own `section`. Notes in `used` which of the given ones were of use.
+/// `long_bits`: width of C's `long`.
 ///
 /// # Errors
 /// When there are declarations of an import, and none fits it.
@@ -65,7 +69,8 @@ pub fn check(
     Ok(Foreign { functions, callbacks: checker.callbacks })
 }
 
-/// Complains about declarations on the command line that no module has a use for; warns of those in files that look misspelt.
+/// Complains about declarations on the command line that no module has a use for; warns of those in
+/// files that look misspelt.
 ///
 /// # Errors
 /// With the import that was probably meant.
@@ -102,8 +107,8 @@ pub fn check_use(given: &[Declaration], used: &BTreeSet<usize>, modules: &[&Modu
     Ok(warnings)
 }
 
-/// Whether `--imports libc` knows a pointer where an import that nobody declared has an `i32`: C would take a number of the module's for
-/// an address.
+/// Whether `--imports libc` knows a pointer where an import that nobody declared has an `i32`: C
+/// would take a number of the module's for an address.
 pub fn is_address_lost(import: ImportName, ty: &FuncType) -> bool {
     let source = Source { origin: Origin::Library, text: super::LIBRARY.to_owned() };
     let library = parse::parse(&source).expect("a test reads it");
@@ -165,7 +170,8 @@ struct Checker<'m, 'a> {
 }
 
 impl Checker<'_, '_> {
-    /// An import may be declared several times: a variadic function has as many Wasm types as it is called with.
+    /// An import may be declared several times: a variadic function has as many Wasm types as it is
+    /// called with.
     fn first_that_fits(
         &mut self,
         func: FuncIndex,

@@ -1,8 +1,10 @@
-//! Declarations of imported C functions: what a function really takes where the Wasm type only says `i32`.
+//! Declarations of imported C functions: what a function really takes where the Wasm type only says
+//! `i32`.
 //!
-//! Comes in: lines of text, from the command line, from files, and from the module's custom section `wasm2native.imports`. Goes out:
-//! [`Foreign`], which says for every declared import how each value crosses the edge to C. An import without a declaration
-//! is called with its Wasm values as they are.
+//! Comes in: lines of text, from the command line, from files, and from the module's custom section
+//! `wasm2native.imports`. Goes out: [`Foreign`], which says for every declared import how each
+//! value crosses the edge to C. An import without a declaration is called with its Wasm values as
+//! they are.
 //!
 //! # The language of declarations
 //!
@@ -32,36 +34,45 @@
 //!
 //! # What the types mean
 //!
-//! * **Integers** are what C takes and returns. The Wasm value, an `i32` or an `i64`, is cut to their width or extended to it:
-//!   with its sign, or with zeros where the type is unsigned. Results likewise. `isize` and `usize` have 64 bits, `long` and
-//!   `ulong` what the target's `long` has.
-//! * **`ptr`** is an address in a linear memory. 0 is the null pointer and stays it; any other becomes base + address, and has
-//!   to be below the memory's size. With `len=`, as many bytes from there have to be inside as the named parameters say,
-//!   multiplied with each other and with `size`; with `size=` alone, that many. The number that counts is the one that C
-//!   receives. As a result, a host address inside the memory, or its end, becomes its distance from the base, null becomes 0,
-//!   and any other traps.
+//! * **Integers** are what C takes and returns. The Wasm value, an `i32` or an `i64`, is cut to
+//!   their width or extended to it: with its sign, or with zeros where the type is unsigned.
+//!   Results likewise. `isize` and `usize` have 64 bits, `long` and `ulong` what the target's
+//!   `long` has.
+//! * **`ptr`** is an address in a linear memory. 0 is the null pointer and stays it; any other
+//!   becomes base + address, and has to be below the memory's size. With `len=`, as many bytes from
+//!   there have to be inside as the named parameters say, multiplied with each other and with
+//!   `size`; with `size=` alone, that many. The number that counts is the one that C receives. As a
+//!   result, a host address inside the memory, or its end, becomes its distance from the base, null
+//!   becomes 0, and any other traps.
 //! * **`cstr`** is a `ptr` to a string, whose terminating zero has to be inside.
-//! * **`opaque`** is a host pointer that the module may keep, pass on and compare, but not look into: it sees a number that
-//!   stands for it, from 1 upwards, in an `i32` as in an `i64`; null is 0. A number that was never handed out traps, so that a
-//!   module can't forge one. So does one of another `kind`: what `fopen: (cstr, cstr) -> opaque[kind=FILE]` returns is taken by
-//!   `opaque[kind=FILE]` only. With `last` the number stands for nothing from the call on, so that a module can't use what
-//!   `fclose: (opaque[kind=FILE,last]) -> i32` has freed.
-//! * **`anyptr`** is a `ptr` where the pointer lies inside the memory (or at its end), and as `opaque` elsewhere, with a number
-//!   that is no address: 2³² (in an `i64`: 2⁶⁴) less that of `opaque`. A memory that reached up there would hide it.
-//! * **`funcptr`** is an index in a table (or a `funcref`). It becomes a pointer to a C function of that signature, valid until
-//!   the program ends, the same one for the same function. Null is index 0 where the table holds null there, as compilers have
-//!   it. The function must have the Wasm type that the signature stands for: `i64`, `u64`, floats and vectors as they are,
-//!   integers below 64 bits as `i32`, all that has a pointer's size in C as the index type of the memory; `as` says otherwise.
-//!   In the signature a pointer is `ptr` or `opaque`. A `ptr` from C has to point into the memory, as those that `qsort` and
-//!   `bsearch` hand to their comparators do on every system: C (C17, 7.22.5) promises that they are elements of the array.
-//! * **`...`** stands for variable arguments. Types listed behind it are those of the Wasm parameters that follow, passed one
-//!   by one; each list of types needs an import and a declaration: under the same name, or `env.print2=printf: …`. In
-//!   parentheses, or with nothing behind it, the arguments are where clang puts them: one Wasm parameter is the address of a
-//!   buffer in linear memory, in which each argument stands at its natural alignment. Listed types say what it holds; without,
-//!   the format string does: the parameter `fmt`, else the last `cstr`. Buffers are read by the types that C has in a module:
-//!   `long` and pointers are as wide as an address.
+//! * **`opaque`** is a host pointer that the module may keep, pass on and compare, but not look
+//!   into: it sees a number that stands for it, from 1 upwards, in an `i32` as in an `i64`; null is
+//!   0. A number that was never handed out traps, so that a module can't forge one. So does one of
+//!   another `kind`: what `fopen: (cstr, cstr) -> opaque[kind=FILE]` returns is taken by
+//!   `opaque[kind=FILE]` only. With `last` the number stands for nothing from the call on, so that
+//!   a module can't use what `fclose: (opaque[kind=FILE,last]) -> i32` has freed.
+//! * **`anyptr`** is a `ptr` where the pointer lies inside the memory (or at its end), and as
+//!   `opaque` elsewhere, with a number that is no address: 2³² (in an `i64`: 2⁶⁴) less that of
+//!   `opaque`. A memory that reached up there would hide it.
+//! * **`funcptr`** is an index in a table (or a `funcref`). It becomes a pointer to a C function of
+//!   that signature, valid until the program ends, the same one for the same function. Null is
+//!   index 0 where the table holds null there, as compilers have it. The function must have the
+//!   Wasm type that the signature stands for: `i64`, `u64`, floats and vectors as they are,
+//!   integers below 64 bits as `i32`, all that has a pointer's size in C as the index type of the
+//!   memory; `as` says otherwise. In the signature a pointer is `ptr` or `opaque`. A `ptr` from C
+//!   has to point into the memory, as those that `qsort` and `bsearch` hand to their comparators do
+//!   on every system: C (C17, 7.22.5) promises that they are elements of the array.
+//! * **`...`** stands for variable arguments. Types listed behind it are those of the Wasm
+//!   parameters that follow, passed one by one; each list of types needs an import and a
+//!   declaration: under the same name, or `env.print2=printf: …`. In parentheses, or with nothing
+//!   behind it, the arguments are where clang puts them: one Wasm parameter is the address of a
+//!   buffer in linear memory, in which each argument stands at its natural alignment. Listed types
+//!   say what it holds; without, the format string does: the parameter `fmt`, else the last `cstr`.
+//!   Buffers are read by the types that C has in a module: `long` and pointers are as wide as an
+//!   address.
 //!
-//! To add a type: a word in `parse.rs`, a variant here, its Wasm types in `check.rs`, its way across in `translate::foreign`.
+//! To add a type: a word in `parse.rs`, a variant here, its Wasm types in `check.rs`, its way
+//! across in `translate::foreign`.
 // Numbers that a module chooses are checked; see `tests/tidy.rs`.
 #![deny(
     clippy::arithmetic_side_effects,
@@ -217,7 +228,8 @@ impl Foreign {
         self.functions.get(&func)
     }
 
-    /// The kinds of function pointers that a call of `func` hands to C, each with the table that it comes from.
+    /// The kinds of function pointers that a call of `func` hands to C, each with the table that it
+    /// comes from.
     pub fn callbacks_of(&self, func: FuncIndex) -> impl Iterator<Item = (CallbackIndex, Option<TableIndex>)> {
         self.function(func).into_iter().flat_map(Function::types).filter_map(|ty| match ty {
             Type::Function(callback, table) => Some((*callback, *table)),

@@ -1,5 +1,5 @@
-//! Declarations as text → as values, by the grammar at the head of [`super`]. Nothing is known of the module here; of names, only those
-//! of parameters are resolved.
+//! Declarations as text → as values, by the grammar at the head of [`super`]. Nothing is known of
+//! the module here; of names, only those of parameters are resolved.
 
 use super::{Extent, Factor, FormatKind, Handle};
 use crate::options::{Origin, Source};

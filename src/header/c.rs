@@ -1,7 +1,9 @@
-//! The C header. It is C11 and C++17, without warnings; several such headers can be included in one file.
+//! The C header. It is C11 and C++17, without warnings; several such headers can be included in one
+//! file.
 //!
-//! Results: a function with more than one is declared with a pointer to a structure before its parameters. C passes a structure by
-//! value in another way than the library does (System V ABI, AMD64 supplement, 3.2.3), so that this is no matter of taste.
+//! Results: a function with more than one is declared with a pointer to a structure before its
+//! parameters. C passes a structure by value in another way than the library does (System V ABI,
+//! AMD64 supplement, 3.2.3), so that this is no matter of taste.
 
 use super::{Library, Parameter, codes, words};
 use crate::layout::is_exception;
@@ -68,8 +70,9 @@ fn function(library: &Library, symbol: &str, func: FuncIndex) -> String {
     declare_function(ty, &c_name(symbol), Some(&names), |parameters| named(symbol, parameters))
 }
 
-/// The declaration of a function, behind that of the structure of its results, if it has several; a line each. `name`: by which the
-/// structure is called; `names`: of the parameters, if they shall have some; `declarator`: the name with its parameters.
+/// The declaration of a function, behind that of the structure of its results, if it has several; a
+/// line each. `name`: by which the structure is called; `names`: of the parameters, if they shall
+/// have some; `declarator`: the name with its parameters.
 pub fn declare_function(
     ty: &FuncType,
     name: &str,

@@ -1,7 +1,9 @@
-//! Declarations of a library for its host: a C header, which C++ takes as well, and Rust's `extern` block.
+//! Declarations of a library for its host: a C header, which C++ takes as well, and Rust's `extern`
+//! block.
 //!
-//! Comes in: the module and its [`interface`](crate::object::interface). Goes out: text. What both languages need to know stands here:
-//! parameters with names, structures of results, and the runtime's own part, which is the same for all libraries.
+//! Comes in: the module and its [`interface`](crate::object::interface). Goes out: text. What both
+//! languages need to know stands here: parameters with names, structures of results, and the
+//! runtime's own part, which is the same for all libraries.
 
 pub mod c;
 pub mod rust;
@@ -26,14 +28,16 @@ pub struct Library<'a> {
     pub input: &'a str,
 }
 
-/// A parameter and the name that it has in the module's name section, if that is an identifier of the language.
+/// A parameter and the name that it has in the module's name section, if that is an identifier of
+/// the language.
 struct Parameter<'a> {
     ty: ValType,
     name: Option<&'a str>,
 }
 
 impl Library<'_> {
-    /// The parameters of a function. `is_taken` tells which names the language or the declaration has for itself.
+    /// The parameters of a function. `is_taken` tells which names the language or the declaration
+    /// has for itself.
     fn parameters(&self, func: FuncIndex, is_taken: impl Fn(&str) -> bool) -> Vec<Parameter<'_>> {
         let types = self.module.function_type(func).params();
         let names = self.module.names.parameters(func, types.len());
@@ -81,7 +85,8 @@ fn is_number_of_parameter(name: &str) -> bool {
     name.strip_prefix('p').is_some_and(|rest| rest.bytes().all(|byte| byte.is_ascii_digit()))
 }
 
-/// Text that neither ends a comment nor begins one, does not go on in the next line, and is no mark of a template.
+/// Text that neither ends a comment nor begins one, does not go on in the next line, and is no mark
+/// of a template.
 fn comment_text(text: &str) -> String {
     text.escape_default().to_string().replace("*/", "*\\u{2f}").replace("/*", "/\\u{2a}").replace('@', "\\u{40}")
 }

@@ -1,7 +1,9 @@
-//! Who defines what the modules import and what the user's objects need, found out as a linker does, before one runs.
+//! Who defines what the modules import and what the user's objects need, found out as a linker
+//! does, before one runs.
 //!
-//! Objects are part of the program from the start, members of archives when something needs them. The order is that of the
-//! command line, then the C library. The runtime's own symbols belong to nobody else.
+//! Objects are part of the program from the start, members of archives when something needs them.
+//! The order is that of the command line, then the C library. The runtime's own symbols belong to
+//! nobody else.
 
 use super::native::{Kind, Native, Natives};
 use super::runtime::{self, SymbolKind};
@@ -79,13 +81,15 @@ pub fn is_reserved(symbol: &str) -> bool {
 /// Looks for `wanted`, and for what the user's objects need.
 ///
 /// # Errors
-/// Symbols that two objects define, that objects need and nobody defines, or that are the runtime's; objects that need a fixed address.
+/// Symbols that two objects define, that objects need and nobody defines, or that are the
+/// runtime's; objects that need a fixed address.
 pub fn resolve(wanted: &[&str], natives: &Natives) -> Result<Resolution> {
     if wanted.is_empty() && natives.files.is_empty() {
         return Ok(Resolution::default());
     }
     let c_library = natives.c_library()?;
-    // The user's objects may come from this program, too, and then have symbols of such names that the runtime does not have.
+    // The user's objects may come from this program, too, and then have symbols of such names that
+    // the runtime does not have.
     let runtime = if natives.files.is_empty() { HashSet::new() } else { runtime::functions()?.into_iter().collect() };
     let mut search = Search::new(natives, &c_library, &runtime);
     natives.files.iter().filter(|file| file.kind == Kind::Object).for_each(|file| search.load(&file.objects[0]));
@@ -274,7 +278,8 @@ fn list(names: &[&str]) -> String {
     }
 }
 
-/// Whether linkers define a symbol where something asks for it, or change the code that does: static programs have no `__tls_get_addr`.
+/// Whether linkers define a symbol where something asks for it, or change the code that does:
+/// static programs have no `__tls_get_addr`.
 fn is_linkers(symbol: &str) -> bool {
     const NAMES: [&str; 25] = [
         "_GLOBAL_OFFSET_TABLE_",

@@ -18,7 +18,8 @@ pub struct Compiler {
 }
 
 impl Compiler {
-    /// The one that the user names, else that of `$CC`, else one of the usual. `needed_for` says why there has to be one.
+    /// The one that the user names, else that of `$CC`, else one of the usual. `needed_for` says
+    /// why there has to be one.
     ///
     /// # Errors
     /// When there is none.

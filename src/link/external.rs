@@ -1,5 +1,5 @@
-//! Objects → executable by the machine's C compiler, which drives a linker and brings a C library: static or dynamic, as it does by
-//! itself and by the flags it is given.
+//! Objects → executable by the machine's C compiler, which drives a linker and brings a C library:
+//! static or dynamic, as it does by itself and by the flags it is given.
 
 use super::compiler::{Compiler, file_argument, prefixed};
 use super::runtime;

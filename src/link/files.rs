@@ -1,4 +1,5 @@
-//! The linker's view of the world: inputs from memory, and one output that stays there until it is finished.
+//! The linker's view of the world: inputs from memory, and one output that stays there until it is
+//! finished.
 
 use libwild::error::Result;
 use libwild::{FileSystem, FileType, InputFileData, OutputFileData, OutputOptions};

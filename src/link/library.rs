@@ -1,7 +1,9 @@
-//! Objects → a library for another program: an archive for a linker, or a shared library that needs the C library of its host.
+//! Objects → a library for another program: an archive for a linker, or a shared library that needs
+//! the C library of its host.
 //!
-//! Comes in: the module's object. Goes out: the bytes of the file, which depend on the object alone. Both hold the runtime, so that
-//! a host has to be linked with nothing else but a C library ([`HOST_ARGUMENTS`]).
+//! Comes in: the module's object. Goes out: the bytes of the file, which depend on the object
+//! alone. Both hold the runtime, so that a host has to be linked with nothing else but a C library
+//! ([`HOST_ARGUMENTS`]).
 
 use super::files::Files;
 use super::runtime::{self, SHARED_END_FILES, SHARED_START_FILES, Set};
@@ -11,7 +13,8 @@ use object::{Architecture, BinaryFormat, Object, ObjectSymbol};
 use std::fmt::Write as _;
 use std::path::PathBuf;
 
-/// What a C compiler has to be told beside the archive. Since version 2.34 glibc has all of it in `libc`, and these are empty.
+/// What a C compiler has to be told beside the archive. Since version 2.34 glibc has all of it in
+/// `libc`, and these are empty.
 pub const HOST_ARGUMENTS: [&str; 3] = ["-lpthread", "-ldl", "-lm"];
 
 /// Functions of the runtime for a library's host, and what runtimes in one process share.
@@ -23,7 +26,8 @@ pub const PUBLIC: [&str; 4] = ["w2n_try", "w2n_trap_text", "w2n_handle_signal", 
 /// This program was built without a runtime.
 pub fn archive(object: &[u8]) -> Result<Vec<u8>> {
     check_machine(object)?;
-    // Where two such archives are linked into one program, the first runtime is taken, and does for both.
+    // Where two such archives are linked into one program, the first runtime is taken, and does for
+    // both.
     write_archive(&[("module.o", object), ("runtime.o", &runtime::object()?)])
 }
 
@@ -38,8 +42,9 @@ fn check_machine(object: &[u8]) -> Result<()> {
     Ok(())
 }
 
-/// A Unix archive with a symbol index, in GNU's format (`ar.h`; the index is a first member named `/`). Times, owners and modes are
-/// the same for all, so that the bytes depend on the members alone.
+/// A Unix archive with a symbol index, in GNU's format (`ar.h`; the index is a first member named
+/// `/`). Times, owners and modes are the same for all, so that the bytes depend on the members
+/// alone.
 fn write_archive(members: &[(&str, &[u8])]) -> Result<Vec<u8>> {
     const MAGIC: &[u8] = b"!<arch>\n";
     const HEADER: usize = 60;
@@ -95,10 +100,12 @@ pub struct SharedLibrary<'a> {
 const FLAGS: &str = "ld -m elf_x86_64 -shared -z noexecstack -z relro -z now -z nodelete --gc-sections --eh-frame-hdr \
     --build-id=none --no-identity-comment --hash-style=gnu --warn-unresolved-symbols -o library";
 
-/// A shared library that needs `libc.so.6` when it is loaded. The second value are the linker's warnings.
+/// A shared library that needs `libc.so.6` when it is loaded. The second value are the linker's
+/// warnings.
 ///
 /// # Errors
-/// This program was built without a runtime, or for another C library; a symbol that nothing defines.
+/// This program was built without a runtime, or for another C library; a symbol that nothing
+/// defines.
 pub fn shared(library: SharedLibrary) -> Result<(Vec<u8>, Vec<String>)> {
     let SharedLibrary { object, soname, exports, imports, strip } = library;
     check_machine(&object)?;

@@ -1,9 +1,11 @@
 //! Objects → executable.
 //!
-//! Comes in: relocatable objects, one of which defines C's `main`, and what the user links with. Goes out: the bytes of an executable.
-//! By default the linker is `libwild`, in process, with the runtime and the C library that this program
-//! carries: a static position-independent executable whose bytes depend on the inputs alone, not on the folder or the number of threads.
-//! Where the user's inputs ask for it, a C compiler of the machine links instead ([`native`] decides, [`external`] does it).
+//! Comes in: relocatable objects, one of which defines C's `main`, and what the user links with.
+//! Goes out: the bytes of an executable. By default the linker is `libwild`, in process, with the
+//! runtime and the C library that this program carries: a static position-independent executable
+//! whose bytes depend on the inputs alone, not on the folder or the number of threads. Where the
+//! user's inputs ask for it, a C compiler of the machine links instead ([`native`] decides,
+//! [`external`] does it).
 // Numbers that a module chooses are checked; see `tests/tidy.rs`.
 #![deny(
     clippy::arithmetic_side_effects,
@@ -43,8 +45,8 @@ pub struct LinkRequest<'a> {
     pub options: &'a LinkOptions,
 }
 
-/// What a C compiler has to get beside an object or library: the user's files and flags, and the system's libraries that the runtime
-/// needs.
+/// What a C compiler has to get beside an object or library: the user's files and flags, and the
+/// system's libraries that the runtime needs.
 pub fn arguments_for_compiler(options: &LinkOptions) -> Vec<OsString> {
     let files = options.files.iter().map(|file| compiler::file_argument(file));
     let folders = options.folders.iter().map(|folder| compiler::prefixed("-L", folder));
@@ -99,7 +101,8 @@ fn link_in_process(request: LinkRequest) -> Result<(Vec<u8>, Report)> {
     Ok((program, Report { warnings, command }))
 }
 
-/// The name under which the linker finds a file of the user. It stands in messages, and must be none that a flag has.
+/// The name under which the linker finds a file of the user. It stands in messages, and must be
+/// none that a flag has.
 fn add_native(inputs: &mut files::Inputs, index: usize, native: Native) -> String {
     let is_taken = |name: &str| inputs.contains_key(Path::new(name)) || name.starts_with(['-', '@']);
     let mut name = native.name;
@@ -115,7 +118,8 @@ fn add_native(inputs: &mut files::Inputs, index: usize, native: Native) -> Strin
     name
 }
 
-/// Undefined symbols are collected as warnings, so that all are reported. The output stays in memory, and its name means nothing.
+/// Undefined symbols are collected as warnings, so that all are reported. The output stays in
+/// memory, and its name means nothing.
 const FLAGS: &str = "ld -m elf_x86_64 -static -pie --no-dynamic-linker -z noexecstack -z relro -z now \
     -z pack-relative-relocs --gc-sections --eh-frame-hdr --build-id=none --no-identity-comment --warn-unresolved-symbols -o program";
 

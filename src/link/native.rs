@@ -1,7 +1,8 @@
 //! What the user gives to link with, read and told apart, and by whom the program is linked.
 //!
-//! In process where everything is an object or an archive; by a C compiler where the user names one, or where something is there
-//! that the built-in linker does not take: shared libraries, linker scripts, flags for a linker, code in a compiler's own form.
+//! In process where everything is an object or an archive; by a C compiler where the user names
+//! one, or where something is there that the built-in linker does not take: shared libraries,
+//! linker scripts, flags for a linker, code in a compiler's own form.
 
 use super::compiler::Compiler;
 use super::runtime::{self, SymbolKind};
@@ -59,7 +60,8 @@ const SOURCES: [&str; 4] = ["c", "i", "s", "S"];
 /// Sources of other languages, which want another driver and a library of their own.
 const OTHER_SOURCES: [&str; 9] = ["cc", "cpp", "cxx", "c++", "C", "m", "mm", "rs", "h"];
 
-/// Whether an input is something to link with, rather than a module. What is named as a module is one.
+/// Whether an input is something to link with, rather than a module. What is named as a module is
+/// one.
 pub fn is_native(path: &Path) -> bool {
     let ending = path.extension().and_then(|it| it.to_str()).unwrap_or_default();
     if path == Path::new("-") || ["wasm", "wat", "wast"].contains(&ending) {
@@ -91,8 +93,8 @@ impl Natives {
     /// Reads everything, compiles sources, and finds libraries.
     ///
     /// # Errors
-    /// With the name of the file that is not there, is damaged or is made for another machine; when a C compiler is needed, and
-    /// there is none.
+    /// With the name of the file that is not there, is damaged or is made for another machine; when
+    /// a C compiler is needed, and there is none.
     pub fn read(options: &LinkOptions) -> Result<Natives> {
         let mut natives = Natives::default();
         for path in &options.files {
@@ -152,7 +154,8 @@ impl Natives {
         }
     }
 
-    /// From here on a compiler links: it finds libraries its own way, and what is read of them is for messages only.
+    /// From here on a compiler links: it finds libraries its own way, and what is read of them is
+    /// for messages only.
     fn link_by_compiler(&mut self, options: &LinkOptions, reason: &str) -> Result<()> {
         let compiler = Compiler::find(options.linker.as_deref(), reason)?;
         self.files.truncate(options.files.len());
@@ -192,8 +195,8 @@ impl Natives {
         self.files.iter().any(|file| file.kind == Kind::Opaque)
     }
 
-    /// What the C library defines: kind and size of each symbol. Where a compiler links, it is the system's, as far as that can be seen,
-    /// and what C libraries always have.
+    /// What the C library defines: kind and size of each symbol. Where a compiler links, it is the
+    /// system's, as far as that can be seen, and what C libraries always have.
     ///
     /// # Errors
     /// When the table that this program carries is damaged.

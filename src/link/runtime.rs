@@ -1,7 +1,8 @@
 //! The runtime and the C library, as `build.rs` made them and as this program carries them.
 //!
-//! There are two sets: [`Set::Plain`] is what every program needs, without unwinding tables; [`Set::Complete`], for programs that
-//! call C, is the runtime with those tables and the whole C library. Only what is asked for is decompressed.
+//! There are two sets: [`Set::Plain`] is what every program needs, without unwinding tables;
+//! [`Set::Complete`], for programs that call C, is the runtime with those tables and the whole C
+//! library. Only what is asked for is decompressed.
 
 use crate::link::files::Inputs;
 use crate::link::symbols;
@@ -36,7 +37,8 @@ pub static SHARED_START_FILES: [Embedded; 2] =
     [embedded!("crti.o", "<crti.o>"), embedded!("crtbeginS.o", "<crtbeginS.o>")];
 pub static SHARED_END_FILES: [Embedded; 2] = [embedded!("crtendS.o", "<crtendS.o>"), embedded!("crtn.o", "<crtn.o>")];
 
-/// What a linker has to know of the C library that a shared library will meet: all of its symbols, and nothing else.
+/// What a linker has to know of the C library that a shared library will meet: all of its symbols,
+/// and nothing else.
 pub static SHARED_LIBRARIES: [Embedded; 3] = [
     embedded!("libc.so.6.z", "<libc.so.6>"),
     embedded!("libm.so.6.z", "<libm.so.6>"),
@@ -74,7 +76,8 @@ impl Set {
     }
 }
 
-/// The runtime as one object, with unwinding tables, for another linker, which brings its own C library.
+/// The runtime as one object, with unwinding tables, for another linker, which brings its own C
+/// library.
 ///
 /// # Errors
 /// This program was built without a runtime.

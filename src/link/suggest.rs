@@ -1,6 +1,7 @@
 //! "Did you mean": of many names the one that is nearest to a wrong one.
 
-/// The nearest name, if it is near enough to be what was meant: a third of the letters may be wrong.
+/// The nearest name, if it is near enough to be what was meant: a third of the letters may be
+/// wrong.
 pub fn nearest<'a>(wrong: &str, names: impl Iterator<Item = &'a str>) -> Option<&'a str> {
     let limit = wrong.chars().count().max(3) / 3;
     let near = |name: &&str| name.len().abs_diff(wrong.len()) <= limit && **name != *wrong;

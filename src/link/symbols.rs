@@ -1,6 +1,8 @@
-//! What the user's objects, archives and shared libraries define and need, read before any linker sees them.
+//! What the user's objects, archives and shared libraries define and need, read before any linker
+//! sees them.
 //!
-//! Comes in: a file's bytes. Goes out: its objects with their symbols, or what is wrong with the file in words that name it.
+//! Comes in: a file's bytes. Goes out: its objects with their symbols, or what is wrong with the
+//! file in words that name it.
 
 use super::runtime::SymbolKind;
 use anyhow::{Context, Result, bail};
@@ -190,7 +192,8 @@ fn definition(name: &str, symbol: &Sym) -> Definition {
     Definition { name: name.to_owned(), kind, size: symbol.st_size, weak }
 }
 
-/// A relocation by a 32-bit absolute address in what is loaded: it has no room for the address of a position-independent program.
+/// A relocation by a 32-bit absolute address in what is loaded: it has no room for the address of a
+/// position-independent program.
 fn fixed_address(elf: &Elf) -> Option<(&'static str, String)> {
     for (section, relocations) in &elf.shdr_relocs {
         let target = elf.section_headers.get(elf.section_headers.get(*section)?.sh_info as usize)?;

@@ -1,4 +1,5 @@
-//! A piece of data before it has its place: bytes, numbers in whatever order the target has, and addresses.
+//! A piece of data before it has its place: bytes, numbers in whatever order the target has, and
+//! addresses.
 
 use object::Endianness;
 use object::write::SymbolId;

@@ -1,4 +1,5 @@
-//! Data symbols: globals, memories, tables, tags, segments, signature identities. Written when something refers to them.
+//! Data symbols: globals, memories, tables, tags, segments, signature identities. Written when
+//! something refers to them.
 
 use super::bytes::Data;
 use super::writer::Writer;
@@ -42,8 +43,9 @@ fn put(writer: &mut Writer, symbol: Symbol, section: StandardSection, data: Data
     writer.define(id, section, data, alignment);
 }
 
-/// A signature identity is its address and nothing else. It holds its name, so that no two look the same to a linker that folds equal
-/// data, and lies at an even address, which s390x's instructions need.
+/// A signature identity is its address and nothing else. It holds its name, so that no two look the
+/// same to a linker that folds equal data, and lies at an even address, which s390x's instructions
+/// need.
 fn write_signature(writer: &mut Writer, index: SignatureIndex) {
     let symbol = Symbol::Signature(index);
     let name = Data::from(writer.layout.signatures[index].bytes().chain([0]).collect::<Vec<_>>());
@@ -134,7 +136,8 @@ fn write_table(writer: &mut Writer, index: TableIndex) {
     put(writer, Symbol::Table(index), StandardSection::Data, data, 8);
 }
 
-/// The initial entries: null or the table's initial value, with the segments that have their place laid over them.
+/// The initial entries: null or the table's initial value, with the segments that have their place
+/// laid over them.
 fn write_table_entries(writer: &mut Writer, index: TableIndex) {
     let plan = writer.layout.tables[index];
     let length = writer.module.tables[index].ty.initial;

@@ -1,4 +1,5 @@
-//! The module's description for the runtime: [`abi::Image`] with memories, data runs, functions, names, sites and handlers.
+//! The module's description for the runtime: [`abi::Image`] with memories, data runs, functions,
+//! names, sites and handlers.
 
 use super::bytes::Data;
 use super::handlers;
@@ -46,7 +47,8 @@ pub fn write(writer: &mut Writer, code: &Code, text: &Text, table_entries: Symbo
     Ok(writer.local("w2n.image", StandardSection::ReadOnlyDataWithRel, data, 8))
 }
 
-/// The memory that WASI functions work on when this module calls them: the host's function belongs to the instance that calls.
+/// The memory that WASI functions work on when this module calls them: the host's function belongs
+/// to the instance that calls.
 fn wasi_memory(writer: &mut Writer) -> Option<SymbolId> {
     let module = writer.module;
     if !module.functions.values().any(|func| func.definition.import().is_some()) {

@@ -1,4 +1,5 @@
-//! Symbols for what lies outside of the object: the interface of a library, and what modules of one program share.
+//! Symbols for what lies outside of the object: the interface of a library, and what modules of one
+//! program share.
 
 use super::interface::{Item, Kind};
 use super::writer::{Writer, entry_symbol, provided_symbol};
@@ -23,7 +24,8 @@ pub fn write(writer: &mut Writer, interface: &[Item]) {
         };
         let id = writer.refer(symbol);
         match item.kind {
-            // Code has to use the name that the host uses: its own copy of the variable may be the one that counts.
+            // Code has to use the name that the host uses: its own copy of the variable may be the
+            // one that counts.
             Kind::Global(global) if writer.layout.globals_shown.contains(global) && named.insert(global) => {
                 writer.export_symbol(&item.symbol, id, SymbolScope::Dynamic);
             }

@@ -1,6 +1,8 @@
-//! What the object formats and processors differ in: headers, relocations, names of sections, weak symbols, distances.
+//! What the object formats and processors differ in: headers, relocations, names of sections, weak
+//! symbols, distances.
 //!
-//! The rest of the writer speaks of [`RelocationKind`]s and standard sections and asks here. To add a target: its row in each `match`.
+//! The rest of the writer speaks of [`RelocationKind`]s and standard sections and asks here. To add
+//! a target: its row in each `match`.
 
 use crate::abi;
 use crate::code::{Code, RelocationKind};
@@ -42,7 +44,8 @@ impl Format {
         match (self.binary, self.architecture) {
             (BinaryFormat::MachO, _) => object.set_macho_build_version(build_version(&code.triple)),
             (BinaryFormat::Elf, Architecture::Riscv64) => {
-                // Linkers refuse to mix conventions for floating-point numbers (psABI, "File Header").
+                // Linkers refuse to mix conventions for floating-point numbers (psABI, "File
+                // Header").
                 let mut e_flags = elf::EF_RISCV_FLOAT_ABI_DOUBLE;
                 if code.compressed {
                     e_flags |= elf::EF_RISCV_RVC;
@@ -54,8 +57,8 @@ impl Format {
         object
     }
 
-    /// Bytes before a table's entries that no one may read, or 0 where programs of the format have no
-    /// runtime that could see to it.
+    /// Bytes before a table's entries that no one may read, or 0 where programs of the format have
+    /// no runtime that could see to it.
     pub fn table_guard(self) -> u64 {
         if self.binary == BinaryFormat::Elf { abi::HOST_PAGE } else { 0 }
     }
@@ -136,7 +139,8 @@ impl Format {
         RelocationFlags::Coff { typ }
     }
 
-    /// Mach-O: half of the difference of two symbols, in `1 << r_length` bytes; the other half is the subtractor.
+    /// Mach-O: half of the difference of two symbols, in `1 << r_length` bytes; the other half is
+    /// the subtractor.
     pub fn minuend(self, r_length: u8) -> RelocationFlags {
         let r_type = match self.architecture {
             Architecture::X86_64 => macho::X86_64_RELOC_UNSIGNED,
@@ -162,8 +166,8 @@ impl Format {
     }
 }
 
-/// Which system the object is for; without it Apple's linker warns and guesses. The least version is the one that the triple names, or
-/// else that of rustc's targets of the same name.
+/// Which system the object is for; without it Apple's linker warns and guesses. The least version
+/// is the one that the triple names, or else that of rustc's targets of the same name.
 fn build_version(triple: &Triple) -> MachOBuildVersion {
     let named = match triple.operating_system {
         OperatingSystem::MacOSX(version) => version.map(|it| (it.major, it.minor, it.patch)),

@@ -1,5 +1,6 @@
-//! Frame information, so that debuggers and unwinders walk through our frames: `.eh_frame` (DWARF 5, 6.4; LSB "Exception Frames"), by
-//! `gimli`, or `.pdata` and `.xdata` (PE format, "The .pdata Section").
+//! Frame information, so that debuggers and unwinders walk through our frames: `.eh_frame` (DWARF
+//! 5, 6.4; LSB "Exception Frames"), by `gimli`, or `.pdata` and `.xdata` (PE format, "The .pdata
+//! Section").
 
 use super::text::{Text, offset_in_text};
 use super::writer::Writer;
@@ -60,7 +61,8 @@ fn write_dwarf(writer: &mut Writer, code: &Code) -> Result<()> {
     Ok(())
 }
 
-/// A row of `.pdata` per function: where it begins, on x64 where it ends, and its record, all from the beginning of the image.
+/// A row of `.pdata` per function: where it begins, on x64 where it ends, and its record, all from
+/// the beginning of the image.
 fn write_windows(writer: &mut Writer, code: &Code, text: &Text) {
     let records = code.functions.iter().zip(&text.starts).filter_map(|(func, start)| match &func.frame {
         Some(Frame::Windows(record)) => Some((*start, to_u32(func.bytes.len()), record)),

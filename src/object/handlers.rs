@@ -1,4 +1,5 @@
-//! The tables by which the runtime finds where an exception lands, and where exceptions are kept: see [`abi::TryCall`].
+//! The tables by which the runtime finds where an exception lands, and where exceptions are kept:
+//! see [`abi::TryCall`].
 
 use super::bytes::Data;
 use super::text::{Text, offset_in_text};
@@ -24,7 +25,8 @@ pub struct HandlerTables {
     pub tags: Option<SymbolId>,
 }
 
-/// Writes the handlers of all calls. Calls one behind the other that have the same handlers share them.
+/// Writes the handlers of all calls. Calls one behind the other that have the same handlers share
+/// them.
 pub fn write(writer: &mut Writer, code: &Code, text: &Text) -> HandlerTables {
     let (mut calls, mut handlers, mut tags) = (Data::default(), Data::default(), Data::default());
     let mut numbers: HashMap<TagIndex, u32> = HashMap::new();

@@ -13,12 +13,12 @@ pub struct Run {
     pub bytes: Vec<u8>,
 }
 
-/// Gaps of up to this many bytes between segments are filled with zeros rather than starting another run: a system call
-/// costs more.
+/// Gaps of up to this many bytes between segments are filled with zeros rather than starting
+/// another run: a system call costs more.
 const SMALL_GAP: u64 = 16 * abi::HOST_PAGE;
 
-/// All gaps of an image that are filled take at most so many bytes: a module of many tiny segments far
-/// from each other does not become a file of gigabytes.
+/// All gaps of an image that are filled take at most so many bytes: a module of many tiny segments
+/// far from each other does not become a file of gigabytes.
 const ALL_GAPS: u64 = 16 << 20;
 
 /// Lays the placed data segments over each other, in the module's order.
@@ -41,7 +41,8 @@ pub fn runs(module: &Module, layout: &Layout) -> Vec<Run> {
     runs.into_iter().filter_map(without_zero_pages).collect()
 }
 
-/// Memories are zero anyway: pages without anything else at the ends of a run need no place in the file.
+/// Memories are zero anyway: pages without anything else at the ends of a run need no place in the
+/// file.
 fn without_zero_pages(mut run: Run) -> Option<Run> {
     let first = run.bytes.iter().position(|byte| *byte != 0)? as u64;
     let last = run.bytes.iter().rposition(|byte| *byte != 0)? as u64;

@@ -1,4 +1,5 @@
-//! The C symbols of imports: the naming rule of the execution model, and what an executable may import.
+//! The C symbols of imports: the naming rule of the execution model, and what an executable may
+//! import.
 
 use crate::abi;
 use crate::foreign::{Foreign, Function};
@@ -64,7 +65,8 @@ pub fn symbols(module: &Module, linkage: &Linkage, foreign: &Foreign) -> Result<
     Ok(symbols)
 }
 
-/// An import of an executable that neither another module nor the runtime defines: the linker has to.
+/// An import of an executable that neither another module nor the runtime defines: the linker has
+/// to.
 pub struct OpenImport<'a> {
     pub import: ImportName<'a>,
     pub entity: EntityIndex,
@@ -122,7 +124,8 @@ pub fn is_wasi(import: ImportName) -> bool {
     wasi_type(import).is_some()
 }
 
-/// Parameters and results of the WASI function with this name, in the letters of [`abi::wasi::FUNCTIONS`].
+/// Parameters and results of the WASI function with this name, in the letters of
+/// [`abi::wasi::FUNCTIONS`].
 fn wasi_type(import: ImportName) -> Option<(String, String)> {
     let (module, name, params, results) = abi::wasi::THREAD_SPAWN;
     if (import.module, import.name) == (module, name) {
@@ -144,8 +147,8 @@ fn letters(ty: &FuncType) -> (String, String) {
     (ty.params().iter().map(letter).collect(), ty.results().iter().map(letter).collect())
 }
 
-/// The C symbol of an import: that which the user chose, else `foo` for `env.foo`, `module_foo` for any other module; what a C
-/// identifier can't hold is escaped.
+/// The C symbol of an import: that which the user chose, else `foo` for `env.foo`, `module_foo` for
+/// any other module; what a C identifier can't hold is escaped.
 pub fn symbol(linkage: &Linkage, import: ImportName) -> String {
     if let Some(chosen) = linkage.symbols.get(&full_name(import)) {
         return chosen.clone();
@@ -161,7 +164,8 @@ pub fn full_name(import: ImportName) -> String {
     format!("{}.{}", import.module, import.name)
 }
 
-/// `text` as a C identifier: other bytes than letters, digits and `_` are written `_xHH`, and so is a leading digit.
+/// `text` as a C identifier: other bytes than letters, digits and `_` are written `_xHH`, and so is
+/// a leading digit.
 pub fn identifier(text: &str) -> String {
     let mut result = String::new();
     for (index, byte) in text.bytes().enumerate() {
@@ -200,7 +204,8 @@ impl<'a> Namer<'_, 'a> {
         Ok(symbol)
     }
 
-    /// The name of an import; none for a definition, and an empty one, which nobody uses, for what another module defines.
+    /// The name of an import; none for a definition, and an empty one, which nobody uses, for what
+    /// another module defines.
     fn maybe(
         &mut self,
         import: Option<ImportName<'a>>,

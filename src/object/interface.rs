@@ -1,11 +1,13 @@
 //! The C interface of a library: which symbols its host may use, and what each stands for.
 //!
-//! Every export is `PREFIX_NAME`, or a function may keep its own name. Beside them there are functions of the library's own: `PREFIX_init`,
-//! and for each memory that a host may see one for its base and one for its size. An export that would get the name of one of those is
+//! Every export is `PREFIX_NAME`, or a function may keep its own name. Beside them there are
+//! functions of the library's own: `PREFIX_init`, and for each memory that a host may see one for
+//! its base and one for its size. An export that would get the name of one of those is
 //! `PREFIX_export_NAME`.
 //!
-//! Different exports get different symbols: [`escape`] is injective, and so is what [`Own::symbol`] adds. Only functions that keep their
-//! own names can meet what is `PREFIX_NAME`, which is an error.
+//! Different exports get different symbols: [`escape`] is injective, and so is what [`Own::symbol`]
+//! adds. Only functions that keep their own names can meet what is `PREFIX_NAME`, which is an
+//! error.
 
 use super::imports::{self, identifier};
 use crate::abi;
@@ -84,7 +86,8 @@ pub fn interface<'a>(module: &Module<'a>, naming: Naming) -> Result<Vec<Item<'a>
     Ok(items)
 }
 
-/// The memories that a host may see: those that are exported, and under the name `memory` the first if none has that name.
+/// The memories that a host may see: those that are exported, and under the name `memory` the first
+/// if none has that name.
 fn memories<'a>(module: &Module<'a>) -> Vec<(&'a str, Option<&'a str>, MemoryIndex)> {
     let exported = module.exports.iter().filter_map(|export| match export.entity {
         EntityIndex::Memory(memory) => Some((export.name, Some(export.name), memory)),
@@ -159,7 +162,8 @@ impl Own {
         name.to_owned()
     }
 
-    /// Adds the functions of a memory, which the names of other memories may look like: base and size.
+    /// Adds the functions of a memory, which the names of other memories may look like: base and
+    /// size.
     fn add_memory(&mut self, name: &str) -> (String, String) {
         let mut base = name.to_owned();
         let mut size = format!("{name}_size");
@@ -169,8 +173,9 @@ impl Own {
         (self.add(&base), self.add(&size))
     }
 
-    /// The name of an export. It is marked if it is one of ours without its marks; and more often than any of ours, so that a marked
-    /// name is neither one of ours nor the name of another export.
+    /// The name of an export. It is marked if it is one of ours without its marks; and more often
+    /// than any of ours, so that a marked name is neither one of ours nor the name of another
+    /// export.
     fn name(&self, name: String) -> String {
         let most = self.0.iter().map(|own| unmarked(own).1).max().unwrap_or(0);
         match self.0.iter().any(|own| unmarked(own).0 == unmarked(&name).0) {
@@ -190,8 +195,9 @@ fn unmarked(name: &str) -> (&str, usize) {
     (rest, n_marks)
 }
 
-/// A name in characters of C identifiers, as it stands behind something else: other bytes than letters, digits and `_` are `_xHH`. Where
-/// the name itself holds what looks like an escape, the `_` of that is escaped, so that different names stay different.
+/// A name in characters of C identifiers, as it stands behind something else: other bytes than
+/// letters, digits and `_` are `_xHH`. Where the name itself holds what looks like an escape, the
+/// `_` of that is escaped, so that different names stay different.
 fn escape(name: &str) -> String {
     let mut result = String::new();
     for (index, byte) in name.bytes().enumerate() {
@@ -204,7 +210,8 @@ fn escape(name: &str) -> String {
     result
 }
 
-/// Whether text begins with what [`escape`] makes of a character. `_x86` is nothing of the kind: no character has that byte alone.
+/// Whether text begins with what [`escape`] makes of a character. `_x86` is nothing of the kind: no
+/// character has that byte alone.
 fn begins_with_escape(text: &[u8]) -> bool {
     let escaped = |text: &[u8]| match text {
         [b'_', b'x', digits @ ..] if digits.iter().all(|digit| matches!(digit, b'0'..=b'9' | b'a'..=b'f')) => {

@@ -1,7 +1,7 @@
 //! Stage 8: layout and machine code to an object file, by `object`.
 //!
-//! One text section with all functions, calls between them resolved here; data only for what the code or the description of the
-//! module refers to, so that nothing dead reaches the linker.
+//! One text section with all functions, calls between them resolved here; data only for what the
+//! code or the description of the module refers to, so that nothing dead reaches the linker.
 // Numbers that a module chooses are checked; see `tests/tidy.rs`.
 #![deny(
     clippy::arithmetic_side_effects,

@@ -1,4 +1,5 @@
-//! The commands of a test script: [`abi::Script`], in the object that holds the program's description.
+//! The commands of a test script: [`abi::Script`], in the object that holds the program's
+//! description.
 
 use super::bytes::Data;
 use super::writer::{Writer, entry_symbol, image_symbol, provided_symbol};
@@ -102,7 +103,8 @@ pub fn write(writer: &mut Writer, commands: &[Command]) -> SymbolId {
     writer.local("w2n.script", StandardSection::ReadOnlyDataWithRel, script, 8)
 }
 
-/// Data that commands point into, and where they do: offset in the table of commands, pool, offset in the pool.
+/// Data that commands point into, and where they do: offset in the table of commands, pool, offset
+/// in the pool.
 #[derive(Default)]
 struct Pools {
     values: Vec<u8>,

@@ -1,5 +1,5 @@
-//! The text section: functions one behind the other, signature fields before those whose address is taken, calls between
-//! them resolved.
+//! The text section: functions one behind the other, signature fields before those whose address is
+//! taken, calls between them resolved.
 
 use super::format::Format;
 use crate::abi;
@@ -21,11 +21,13 @@ pub struct Text {
     pub starts: Vec<u32>,
     /// Offset by symbol.
     pub offsets: HashMap<Symbol, u32>,
-    /// What the linker has to resolve, sorted by offset. Offsets are in the section, and so is [`Target::Here`].
+    /// What the linker has to resolve, sorted by offset. Offsets are in the section, and so is
+    /// [`Target::Here`].
     pub relocations: Vec<Relocation>,
 }
 
-/// The most bytes of code in one object: every distance in it fits into the 32 bits of an instruction.
+/// The most bytes of code in one object: every distance in it fits into the 32 bits of an
+/// instruction.
 const LARGEST: usize = i32::MAX as usize;
 
 /// Puts the functions together.
@@ -52,7 +54,8 @@ pub fn assemble(module: &Module, layout: &Layout, code: &Code, format: Format) -
     Ok(text)
 }
 
-/// Fills the space between functions, so that a stray jump stops: `int3`; on the other processors, zeros are no instruction.
+/// Fills the space between functions, so that a stray jump stops: `int3`; on the other processors,
+/// zeros are no instruction.
 fn padding(format: Format) -> u8 {
     if format.architecture == Architecture::X86_64 { 0xcc } else { 0 }
 }

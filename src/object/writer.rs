@@ -1,4 +1,5 @@
-//! What all parts of the object writer share: the object, the symbols defined so far, and those that something refers to.
+//! What all parts of the object writer share: the object, the symbols defined so far, and those
+//! that something refers to.
 
 use super::Role;
 use super::bytes::Data;
@@ -112,7 +113,8 @@ impl<'a> Writer<'a> {
         symbol
     }
 
-    /// A local symbol at the beginning of a section. Section symbols are nothing that all formats can refer to.
+    /// A local symbol at the beginning of a section. Section symbols are nothing that all formats
+    /// can refer to.
     pub fn local_label(&mut self, name: &str, section: SectionId) -> SymbolId {
         let symbol = self.declare(name);
         self.set_place(symbol, section, 0, 0);
@@ -128,8 +130,8 @@ impl<'a> Writer<'a> {
         self.add_relocation(section, u64::from(relocation.offset), symbol, relocation.kind, relocation.addend);
     }
 
-    /// The distance of the target from `next`, which stands behind the field. Mach-O has a difference of symbols for it, the other
-    /// formats the distance from the field.
+    /// The distance of the target from `next`, which stands behind the field. Mach-O has a
+    /// difference of symbols for it, the other formats the distance from the field.
     fn relocate_from(&mut self, section: SectionId, relocation: &Relocation, next: SymbolId) {
         let Target::Symbol(symbol) = relocation.target else { panic!("signatures have symbols") };
         let symbol = self.refer(symbol);
@@ -222,9 +224,10 @@ impl<'a> Writer<'a> {
         id
     }
 
-    /// A new symbol of which the linker keeps one among all that objects define, and the section where it has to be defined. COFF has
-    /// sections for that, of which the linker keeps one; the symbols of such a section have to stand in this order, and GNU's linker
-    /// goes by the section's name.
+    /// A new symbol of which the linker keeps one among all that objects define, and the section
+    /// where it has to be defined. COFF has sections for that, of which the linker keeps one; the
+    /// symbols of such a section have to stand in this order, and GNU's linker goes by the
+    /// section's name.
     pub fn mergeable(&mut self, name: &str, scope: SymbolScope, section: StandardSection) -> (SymbolId, SectionId) {
         let is_coff = self.format.binary == BinaryFormat::Coff;
         let section = if is_coff {
@@ -245,7 +248,8 @@ impl<'a> Writer<'a> {
         (symbol, section)
     }
 
-    /// The function's symbol if it has code, here or in another module; functions that nothing reaches have none.
+    /// The function's symbol if it has code, here or in another module; functions that nothing
+    /// reaches have none.
     pub fn code_symbol(&mut self, func: FuncIndex) -> Option<SymbolId> {
         match self.linkage.function(func) {
             Some(_) => Some(self.refer(Symbol::Function(func))),
@@ -347,8 +351,8 @@ impl<'a> Writer<'a> {
         symbol.scope = scope;
     }
 
-    /// Gives the symbols in [`Writer::aliases`] their global names. Requires that everything is defined; what is only imported stays under
-    /// its own name.
+    /// Gives the symbols in [`Writer::aliases`] their global names. Requires that everything is
+    /// defined; what is only imported stays under its own name.
     pub fn write_aliases(&mut self) {
         for (name, symbol, scope) in std::mem::take(&mut self.aliases) {
             let original = self.object.symbol(self.symbols[&symbol]);

@@ -1,8 +1,8 @@
-//! Test scripts of the specification (`.wast`: interpreter/README.md, "Scripts") to plain data: which modules there are,
-//! and what is done with them.
+//! Test scripts of the specification (`.wast`: interpreter/README.md, "Scripts") to plain data:
+//! which modules there are, and what is done with them.
 //!
-//! Names are resolved here: `$id`s and registered names become the numbers of instances. Whether modules are valid is the
-//! driver's business.
+//! Names are resolved here: `$id`s and registered names become the numbers of instances. Whether
+//! modules are valid is the driver's business.
 // Numbers that a module chooses are checked; see `tests/tidy.rs`.
 #![deny(
     clippy::arithmetic_side_effects,
@@ -92,8 +92,9 @@ pub struct Invoke {
     pub message: String,
 }
 
-/// Whether `text` is a script and not the text of one module: it holds a command, a second module, or a module in a form that
-/// only scripts have. The words behind the outermost parentheses tell; text in comments and strings does not count.
+/// Whether `text` is a script and not the text of one module: it holds a command, a second module,
+/// or a module in a form that only scripts have. The words behind the outermost parentheses tell;
+/// text in comments and strings does not count.
 pub fn is_script(text: &str) -> bool {
     let (mut depth, mut n_modules) = (0u64, 0u64);
     // Whether the next word is the first of an outermost form, or says what form a module has.

@@ -82,8 +82,8 @@ fn vector(pattern: &V128Pattern) -> Pattern {
     }
 }
 
-/// Value and mask. Canonical NaNs may have either sign, arithmetic ones also any payload with the first bit set (core
-/// specification, 4.3.3).
+/// Value and mask. Canonical NaNs may have either sign, arithmetic ones also any payload with the
+/// first bit set (core specification, 4.3.3).
 fn f32_pattern(pattern: &NanPattern<F32>) -> (u32, u32) {
     match pattern {
         NanPattern::Value(it) => (it.bits, u32::MAX),

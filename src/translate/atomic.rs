@@ -1,8 +1,8 @@
 //! Atomic operators (threads proposal): loads, stores, read-modify-write, wait and notify.
 //!
-//! All are sequentially consistent, whether the memory is shared or not. Narrow ones work on values of their own width
-//! and extend the result with zeros. An address that is not a multiple of the width traps, before anything is asked of
-//! the memory.
+//! All are sequentially consistent, whether the memory is shared or not. Narrow ones work on values
+//! of their own width and extend the result with zeros. An address that is not a multiple of the
+//! width traps, before anything is asked of the memory.
 
 use super::memory::{Place, memory_of};
 use super::translator::{Translator, trap_code};
@@ -140,7 +140,8 @@ impl Translator<'_> {
     fn atomic_place(&mut self, index: Value, memarg: &MemArg, width: Type) -> (Value, MemFlagsData) {
         let size = width.bytes();
         if size > 1 {
-            // Where the sum wraps, its low bits are still right, and the access will be found to be out of bounds.
+            // Where the sum wraps, its low bits are still right, and the access will be found to be
+            // out of bounds.
             let index = self.widen(index);
             let below = i64::from(size.saturating_sub(1));
             let address = match memarg.offset.cast_signed() & below {

@@ -54,7 +54,8 @@ pub fn translate(env: &Env, func: FuncIndex, state: &mut State, out: &mut ir::Fu
 }
 
 impl Translator<'_> {
-    /// Whether the machine can hold what an operator left: vectors are values that appear on the stack first.
+    /// Whether the machine can hold what an operator left: vectors are values that appear on the
+    /// stack first.
     fn check_result(&self) -> Result<()> {
         if self.env.machine.vectors || !self.reachable {
             return Ok(());

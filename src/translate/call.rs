@@ -17,7 +17,8 @@ impl Translator<'_> {
         let ty = self.env.module.functions[func].ty;
         let start = self.canonicalise(self.env.module.types[ty].params().len());
         let lands = self.scratch.scope.is_some() && self.env.facts.imports_guarded.contains(func);
-        // A call in the C convention can't land: where an exception may come through, it is made by a thunk.
+        // A call in the C convention can't land: where an exception may come through, it is made by
+        // a thunk.
         if self.is_foreign(func) && !lands {
             let args = self.scratch.stack.split_off(start);
             let results = self.call_import(func, &args);
@@ -45,8 +46,9 @@ impl Translator<'_> {
 
     pub fn return_call(&mut self, func: FuncIndex) {
         if self.is_foreign(func) {
-            // The C convention has no tail calls; an import costs one frame however often it is called.
-            // A `try` around it does not count: as a tail call it happens behind the function.
+            // The C convention has no tail calls; an import costs one frame however often it is
+            // called. A `try` around it does not count: as a tail call it happens behind the
+            // function.
             let scope = self.scratch.scope.take();
             self.call(func);
             self.scratch.scope = scope;
@@ -73,7 +75,8 @@ impl Translator<'_> {
 
     /// The entry at `index`, which has to be a function of type `ty`.
     ///
-    /// Null has signature 0, so that one compare finds both null and another type; which of them it was is asked only then.
+    /// Null has signature 0, so that one compare finds both null and another type; which of them it
+    /// was is asked only then.
     fn table_function(&mut self, ty: TypeIndex, table: TableIndex, index: Value) -> Value {
         let entry = self.table_entry(table, index, Trap::UndefinedElement);
         let flags = self.trusted(Region::Table(table));

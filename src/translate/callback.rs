@@ -1,8 +1,9 @@
 //! Functions of the module as C functions that C can hold and call.
 //!
-//! No code is made at run time: the object holds a number of function pointers for each kind, its slots, and the runtime
-//! gives one to each function that C gets to know, for good. A slot knows where its function's entry is kept ([`CallbackPool`]), and
-//! calls what all slots of the kind share: arguments to Wasm, the function, the result to C.
+//! No code is made at run time: the object holds a number of function pointers for each kind, its
+//! slots, and the runtime gives one to each function that C gets to know, for good. A slot knows
+//! where its function's entry is kept ([`CallbackPool`]), and calls what all slots of the kind
+//! share: arguments to Wasm, the function, the result to C.
 
 use super::foreign::c_type;
 use super::signature::{POINTER, value_type};

@@ -1,7 +1,8 @@
 //! Blocks, loops and branches: structured control to a graph of blocks.
 //!
-//! A label's block is made when something first branches to it, so that a block nobody leaves early, and the end of every loop, costs
-//! nothing. Frames are an explicit stack: nesting is as deep as the module likes.
+//! A label's block is made when something first branches to it, so that a block nobody leaves
+//! early, and the end of every loop, costs nothing. Frames are an explicit stack: nesting is as
+//! deep as the module likes.
 
 use super::exception::ScopeIndex;
 use super::legacy;
@@ -18,7 +19,8 @@ use wasmparser::{BlockType, BrTable, ValType};
 pub struct Frame {
     pub kind: Kind,
     ty: BlockType,
-    /// Where a branch to this frame's label goes; a loop's has been made at its beginning, others are made when wanted.
+    /// Where a branch to this frame's label goes; a loop's has been made at its beginning, others
+    /// are made when wanted.
     label: Option<Block>,
     /// Operands below the construct's own parameters.
     pub height: usize,
@@ -34,8 +36,8 @@ pub enum Kind {
     Function(FuncIndex),
     Block,
     Loop,
-    /// An `if` before its `else`. The parameters lie on the stack twice: below, for the block that is entered if the
-    /// condition is zero.
+    /// An `if` before its `else`. The parameters lie on the stack twice: below, for the block that
+    /// is entered if the condition is zero.
     If {
         otherwise: Block,
     },
@@ -264,8 +266,8 @@ impl Translator<'_> {
         self.builder.switch_to_block(next);
     }
 
-    /// Targets that occur more than once get a block in between: arguments are then listed once, not for every entry of
-    /// the table.
+    /// Targets that occur more than once get a block in between: arguments are then listed once,
+    /// not for every entry of the table.
     pub fn br_table(&mut self, targets: &BrTable) -> Result<()> {
         let selector = self.pop();
         let mut depths = std::mem::take(&mut self.scratch.depths);

@@ -1,12 +1,16 @@
-//! Values at the edge to C: what a platform's convention asks for beyond what Cranelift does by itself, for functions of which nothing
-//! but their Wasm type is known. Declared functions are called by `foreign.rs` and `variadic.rs`.
+//! Values at the edge to C: what a platform's convention asks for beyond what Cranelift does by
+//! itself, for functions of which nothing but their Wasm type is known. Declared functions are
+//! called by `foreign.rs` and `variadic.rs`.
 //!
-//! * RISC-V (psABI, "Integer Calling Convention", "Hardware Floating-point Calling Convention") and s390x (ELF ABI supplement,
-//!   "Parameter Passing"): an `i32` fills its register, with its sign: it is C's `int32_t`.
-//! * RISC-V: floating-point arguments behind the eighth are passed as integers, and so are both halves of a `v128`.
+//! * RISC-V (psABI, "Integer Calling Convention", "Hardware Floating-point Calling Convention") and
+//!   s390x (ELF ABI supplement, "Parameter Passing"): an `i32` fills its register, with its sign:
+//!   it is C's `int32_t`.
+//! * RISC-V: floating-point arguments behind the eighth are passed as integers, and so are both
+//!   halves of a `v128`.
 //! * s390x: vectors go to registers in the order 24, 26, 28, 30, 25, 27, 29, 31.
 //!
-//! Everything else is left to Cranelift, which knows System V, Apple's and Microsoft's conventions by name.
+//! Everything else is left to Cranelift, which knows System V, Apple's and Microsoft's conventions
+//! by name.
 
 use super::Env;
 use super::signature::value_type;
@@ -82,8 +86,9 @@ fn riscv64_pieces(types: impl Iterator<Item = (usize, Type)>) -> Vec<Piece> {
     pieces
 }
 
-/// Cranelift takes vector registers from 24 upwards: those parameters that go to registers stand first, each where its register is
-/// taken. The others keep their order, which is that of the stack.
+/// Cranelift takes vector registers from 24 upwards: those parameters that go to registers stand
+/// first, each where its register is taken. The others keep their order, which is that of the
+/// stack.
 fn s390x_pieces(types: impl Iterator<Item = (usize, Type)>) -> Vec<Piece> {
     const PLACES: [usize; 8] = [0, 2, 4, 6, 1, 3, 5, 7];
     let mut pieces = Vec::new();

@@ -1,4 +1,5 @@
-//! Where the outside enters, beside exports: C's `main` of a program, and what a library defines for its host on its own.
+//! Where the outside enters, beside exports: C's `main` of a program, and what a library defines
+//! for its host on its own.
 
 use super::signature::POINTER;
 use super::thunk::thunk;
@@ -14,7 +15,8 @@ use cranelift_codegen::ir::{
 };
 use std::mem::offset_of;
 
-/// `int main(int argc, char **argv, char **envp)`: hands over to the runtime, with the program's description.
+/// `int main(int argc, char **argv, char **envp)`: hands over to the runtime, with the program's
+/// description.
 pub fn main(env: &Env, out: &mut ir::Function) {
     begin(out, Symbol::Main, signature(env, &[types::I32, POINTER, POINTER], types::I32));
     thunk(env, out, |it, params| {

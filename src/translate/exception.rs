@@ -1,10 +1,13 @@
 //! Exceptions: calls inside a `try`, landings, `throw`.
 //!
-//! Nothing is paid where nothing is thrown. Inside the body of a `try` a call becomes CLIF's `try_call`, whose exception table lists
-//! the handlers around it, the innermost first; everything else is translated as ever. The runtime finds the table by the return
-//! address and jumps to the landing, a block that receives the exception's address. Traps are no exceptions: they never land.
+//! Nothing is paid where nothing is thrown. Inside the body of a `try` a call becomes CLIF's
+//! `try_call`, whose exception table lists the handlers around it, the innermost first; everything
+//! else is translated as ever. The runtime finds the table by the return address and jumps to the
+//! landing, a block that receives the exception's address. Traps are no exceptions: they never
+//! land.
 //!
-//! The representation of an exception, [`Exception`] with its values behind it, is known here and in `wasi-shim/src/exception.rs` only.
+//! The representation of an exception, [`Exception`] with its values behind it, is known here and
+//! in `wasi-shim/src/exception.rs` only.
 
 use super::control::Kind;
 use super::signature::{POINTER, value_type};
@@ -19,7 +22,8 @@ use cranelift_codegen::ir::{
 };
 use wasmparser::{Catch, RefType, TryTable, ValType};
 
-/// The handlers of one `try`. They are made while its body is translated, and stay until the function ends.
+/// The handlers of one `try`. They are made while its body is translated, and stay until the
+/// function ends.
 pub struct Scope {
     /// Where an exception goes on if no clause here wants it.
     pub outer: Option<ScopeIndex>,
@@ -34,7 +38,8 @@ pub type ScopeIndex = usize;
 pub struct Clause {
     /// `None` takes every exception.
     pub tag: Option<TagIndex>,
-    /// Receives the exception's address. Made when a call first needs it: without one, nothing lands.
+    /// Receives the exception's address. Made when a call first needs it: without one, nothing
+    /// lands.
     pub landing: Option<Block>,
 }
 
@@ -114,7 +119,8 @@ impl Translator<'_> {
         }
     }
 
-    /// The handlers around the operator at hand, from the innermost to the first that takes everything.
+    /// The handlers around the operator at hand, from the innermost to the first that takes
+    /// everything.
     fn handlers(&mut self) -> Vec<ExceptionTableItem> {
         let mut items = Vec::new();
         let mut seen = Vec::new();
@@ -144,8 +150,8 @@ impl Translator<'_> {
         items
     }
 
-    /// The landings of a `try_table` whose body has ended: each unpacks the exception and branches to its clause's label.
-    /// Requires that the block at hand is closed.
+    /// The landings of a `try_table` whose body has ended: each unpacks the exception and branches
+    /// to its clause's label. Requires that the block at hand is closed.
     pub fn land(&mut self, scope: ScopeIndex, height: usize) {
         for i in 0..self.scratch.scopes[scope].catches.len() {
             let Some(exception) = self.open_landing(scope, i, height) else { continue };
@@ -165,8 +171,8 @@ impl Translator<'_> {
         self.scratch.scopes[scope].clauses.iter().any(|clause| clause.landing.is_some())
     }
 
-    /// Goes on in a clause's landing, with the exception's values on the stack above `height`; the exception's address. `None` if
-    /// nothing lands there.
+    /// Goes on in a clause's landing, with the exception's values on the stack above `height`; the
+    /// exception's address. `None` if nothing lands there.
     pub fn open_landing(&mut self, scope: ScopeIndex, clause: usize, height: usize) -> Option<Value> {
         let Clause { tag, landing } = self.scratch.scopes[scope].clauses[clause];
         let landing = landing?;

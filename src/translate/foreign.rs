@@ -1,5 +1,5 @@
-//! Calls of declared C functions: every value to what C takes, the call, the result back. What the types mean stands in
-//! [`crate::foreign`].
+//! Calls of declared C functions: every value to what C takes, the call, the result back. What the
+//! types mean stands in [`crate::foreign`].
 
 use super::signature::{POINTER, value_type};
 use super::symbols::Region;
@@ -51,7 +51,8 @@ impl Translator<'_> {
         }
     }
 
-    /// The fixed arguments as C takes them. Lengths come before what they are lengths of: integers, then pointers to such.
+    /// The fixed arguments as C takes them. Lengths come before what they are lengths of: integers,
+    /// then pointers to such.
     fn values_to_c(&mut self, params: &[Type], args: &[Value]) -> Vec<Option<Value>> {
         let mut values: Vec<Option<Value>> = vec![None; params.len()];
         let pass = |ty: &Type| match ty {
@@ -172,7 +173,8 @@ impl Translator<'_> {
         }
     }
 
-    /// What a buffer of variable arguments holds; zeros where there is no buffer, as compilers pass none where there are no arguments.
+    /// What a buffer of variable arguments holds; zeros where there is no buffer, as compilers pass
+    /// none where there are no arguments.
     fn read_buffer(&mut self, slots: &[Slot], layout: Layout, buffer: Value) -> Vec<Value> {
         let start = self.widen(buffer);
         let (read, done) = (self.builder.create_block(), self.builder.create_block());
@@ -183,7 +185,8 @@ impl Translator<'_> {
         self.builder.ins().brif(start, read, &[], done, &zeros);
 
         self.open_block(read);
-        // An address is aligned, not its distance from the start: what was read of a `va_list` may have left it anywhere.
+        // An address is aligned, not its distance from the start: what was read of a `va_list` may
+        // have left it anywhere.
         let mut end = start;
         let mut addresses = Vec::new();
         for slot in slots {
@@ -261,7 +264,8 @@ impl Translator<'_> {
         self.call_builtin(Builtin::HandlePointer, &[number, kind, is_last]).expect("it has a result")
     }
 
-    /// The C function that stands for the one at `index`. Null, as compilers have it, is an empty place 0.
+    /// The C function that stands for the one at `index`. Null, as compilers have it, is an empty
+    /// place 0.
     fn function_pointer(&mut self, callback: CallbackIndex, table: TableIndex, index: Value) -> Value {
         let [inside, outside, found, empty, done] = [(); 5].map(|()| self.builder.create_block());
         let pointer = self.builder.append_block_param(done, POINTER);

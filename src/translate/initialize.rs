@@ -1,7 +1,9 @@
-//! Instantiation, as far as the object file does not already hold its result (core specification, 4.5.4 "Instantiation").
+//! Instantiation, as far as the object file does not already hold its result (core specification,
+//! 4.5.4 "Instantiation").
 //!
-//! In the specification's order: globals, tables' initial elements, entries of element segments, active element segments,
-//! active data segments, the start function. Only what depends on an imported global, or does not fit, is left to do here.
+//! In the specification's order: globals, tables' initial elements, entries of element segments,
+//! active element segments, active data segments, the start function. Only what depends on an
+//! imported global, or does not fit, is left to do here.
 
 use super::body::location;
 use super::signature::POINTER;

@@ -1,8 +1,9 @@
 //! Loads, stores, size and growth of linear memories, and globals.
 //!
-//! An access to a 32-bit memory carries no compare: more address space is reserved for it than an index and an offset can reach, and what
-//! is not committed faults. Other memories compare, see [`Bounds`]. The comparison takes the index alone where it can, so that Cranelift
-//! merges those of neighbouring accesses.
+//! An access to a 32-bit memory carries no compare: more address space is reserved for it than an
+//! index and an offset can reach, and what is not committed faults. Other memories compare, see
+//! [`Bounds`]. The comparison takes the index alone where it can, so that Cranelift merges those of
+//! neighbouring accesses.
 
 use super::signature::{POINTER, value_type};
 use super::symbols::Region;
@@ -59,7 +60,8 @@ impl Translator<'_> {
         let (mut index, mut offset) = (index, memarg.offset);
         let outside = match self.env.layout.memories[memory].bounds {
             Bounds::Guarded => None,
-            // The module chooses the offset: a sum that wraps would place the access before the memory.
+            // The module chooses the offset: a sum that wraps would place the access before the
+            // memory.
             Bounds::Checked if offset.checked_add(size).is_some_and(|end| end <= CHECKED_GUARD) => {
                 let bytes = self.memory_bytes(memory);
                 Some(self.trap_if_above(index, bytes, Trap::MemoryOutOfBounds))

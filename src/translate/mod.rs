@@ -1,13 +1,16 @@
 //! Stage 4: from the operators of a function body to CLIF.
 //!
-//! In: a [`Module`] with its [`Facts`] and [`Layout`]. Out: one [`ir::Function`] a call, named by its encoded [`Symbol`], every
-//! instruction carrying the byte offset of its operator in the module file. Bodies are validated here, operator by operator, so
-//! that they are read once. Functions call each other in the convention [`CallConv::Tail`]; the platform's C convention is spoken
-//! to imports, to the runtime and in thunks. No context is passed anywhere: memories, tables and globals are symbols.
+//! In: a [`Module`] with its [`Facts`] and [`Layout`]. Out: one [`ir::Function`] a call, named by
+//! its encoded [`Symbol`], every instruction carrying the byte offset of its operator in the module
+//! file. Bodies are validated here, operator by operator, so that they are read once. Functions
+//! call each other in the convention [`CallConv::Tail`]; the platform's C convention is spoken to
+//! imports, to the runtime and in thunks. No context is passed anywhere: memories, tables and
+//! globals are symbols.
 //!
-//! One file per area of operators; `operator.rs` holds the table that says which is which. To add an operator: an arm there, and a
-//! method in its area. Settings that the code generator must have: `enable_multi_ret_implicit_sret`, for functions with more results
-//! than registers; `preserve_frame_pointers`, for functions that hold tail calls.
+//! One file per area of operators; `operator.rs` holds the table that says which is which. To add
+//! an operator: an arm there, and a method in its area. Settings that the code generator must have:
+//! `enable_multi_ret_implicit_sret`, for functions with more results than registers;
+//! `preserve_frame_pointers`, for functions that hold tail calls.
 //!
 //! [`CallConv::Tail`]: cranelift_codegen::isa::CallConv::Tail
 // Numbers that a module chooses are checked; see `tests/tidy.rs`.
@@ -148,7 +151,8 @@ pub fn translate_entry(env: &Env, symbol: Symbol, out: &mut ir::Function) {
     }
 }
 
-/// [`Symbol::Function`] of an imported function: from the internal convention to its C symbol, or to a trap where nothing defines it.
+/// [`Symbol::Function`] of an imported function: from the internal convention to its C symbol, or
+/// to a trap where nothing defines it.
 pub fn translate_import_thunk(env: &Env, func: FuncIndex, out: &mut ir::Function) {
     thunk::import(env, func, out);
 }

@@ -1,7 +1,8 @@
 //! Numbers: operators on operands of one type, comparisons, conversions.
 //!
-//! Wasm's integer division and conversions from floats trap exactly as Cranelift's instructions do, shift counts are taken modulo the
-//! width by both, and Cranelift's `fmin`, `fmax` and `nearest` are Wasm's: so an operator is an opcode.
+//! Wasm's integer division and conversions from floats trap exactly as Cranelift's instructions do,
+//! shift counts are taken modulo the width by both, and Cranelift's `fmin`, `fmax` and `nearest`
+//! are Wasm's: so an operator is an opcode.
 
 use super::translator::{Translator, little_endian};
 use cranelift_codegen::ir::condcodes::{FloatCC, IntCC};
@@ -38,7 +39,8 @@ impl Translator<'_> {
         dfg.first_result(inst)
     }
 
-    /// A comparison is 8 bits wide in CLIF; see [`Translator::condition`] for how a branch gets rid of the extension.
+    /// A comparison is 8 bits wide in CLIF; see [`Translator::condition`] for how a branch gets rid
+    /// of the extension.
     pub fn compare(&mut self, condition: IntCC) {
         let (a, b) = self.pop2();
         let result = self.builder.ins().icmp(condition, a, b);

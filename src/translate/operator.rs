@@ -1,7 +1,7 @@
 //! The table of operators: each arm names the method that translates a group of one shape.
 //!
-//! To add an operator: an arm here (in `simd/` for vectors), its method in the file of its area, and, if it belongs to a proposal that is
-//! new here, the feature in `wasm/unsupported.rs`.
+//! To add an operator: an arm here (in `simd/` for vectors), its method in the file of its area,
+//! and, if it belongs to a proposal that is new here, the feature in `wasm/unsupported.rs`.
 
 use super::translator::Translator;
 use super::{atomic, simd};

@@ -1,6 +1,7 @@
 //! Addresses in linear memories to host pointers, with their checks, and back.
 //!
-//! Null is 0 on both sides. The checks compare with the memory's size whatever its kind: C code does not know of guards.
+//! Null is 0 on both sides. The checks compare with the memory's size whatever its kind: C code
+//! does not know of guards.
 
 use super::signature::POINTER;
 use super::translator::{Translator, trap_code};
@@ -12,8 +13,8 @@ use cranelift_codegen::ir::condcodes::IntCC;
 use cranelift_codegen::ir::{self, InstBuilder, MemFlagsData, StackSlotData, StackSlotKind, Value, types};
 
 impl Translator<'_> {
-    /// The host pointer to an address, behind which as much has to be inside as `extent` says. `params` and `values`: the
-    /// call's fixed arguments as C gets them, which lengths refer to.
+    /// The host pointer to an address, behind which as much has to be inside as `extent` says.
+    /// `params` and `values`: the call's fixed arguments as C gets them, which lengths refer to.
     pub fn host_pointer(
         &mut self,
         memory: MemoryIndex,
@@ -34,7 +35,8 @@ impl Translator<'_> {
         let outside = match extent {
             Extent::Bytes { factors, size } => {
                 let length = self.length(factors, *size, params, values);
-                // Without an overflow: either the address is beyond the end, or what is left is too little.
+                // Without an overflow: either the address is beyond the end, or what is left is too
+                // little.
                 let left = self.builder.ins().isub(bytes, address);
                 let beyond = self.builder.ins().icmp(IntCC::UnsignedGreaterThan, address, bytes);
                 let short = self.builder.ins().icmp(IntCC::UnsignedGreaterThan, length, left);
@@ -53,7 +55,8 @@ impl Translator<'_> {
         self.builder.ins().select(is_null, address, pointer)
     }
 
-    /// The host pointer to an address, or the one that a handle, negated, stands for. Negated, null stays null.
+    /// The host pointer to an address, or the one that a handle, negated, stands for. Negated, null
+    /// stays null.
     fn host_pointer_anywhere(&mut self, memory: MemoryIndex, value: Value) -> Value {
         let address = self.widen(value);
         let bytes = self.memory_bytes(memory);
@@ -87,7 +90,8 @@ impl Translator<'_> {
         result
     }
 
-    /// The product of arguments and a constant, as an unsigned number; traps where that is no number of 64 bits.
+    /// The product of arguments and a constant, as an unsigned number; traps where that is no
+    /// number of 64 bits.
     fn length(&mut self, factors: &[Factor], size: u64, params: &[Type], values: &[Option<Value>]) -> Value {
         let mut product: Option<Value> = None;
         for factor in factors {
@@ -126,7 +130,8 @@ impl Translator<'_> {
         self.builder.ins().imul(a, b)
     }
 
-    /// The address of what a host pointer points to, as a value of Wasm type `ty`. As in C, it may be the end of the memory.
+    /// The address of what a host pointer points to, as a value of Wasm type `ty`. As in C, it may
+    /// be the end of the memory.
     pub fn wasm_address(&mut self, memory: MemoryIndex, extent: &Extent, pointer: Value, ty: ir::Type) -> Value {
         let base = self.memory_base(memory);
         let mut end = self.memory_bytes(memory);

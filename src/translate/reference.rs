@@ -62,7 +62,8 @@ impl Translator<'_> {
         self.builder.ins().icmp_imm_u(IntCC::Equal, reference, 0)
     }
 
-    /// Signature identity of a function reference, 0 for null: the field before the entry is relative to the entry.
+    /// Signature identity of a function reference, 0 for null: the field before the entry is
+    /// relative to the entry.
     pub fn signature_of(&mut self, reference: Value) -> Value {
         if self.known_integer(reference) == Some(0) {
             return reference;

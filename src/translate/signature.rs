@@ -1,7 +1,8 @@
 //! CLIF types and signatures of Wasm function types.
 //!
-//! In the C convention a function with two or more results returns nothing and takes, before its parameters, a pointer to a structure of
-//! its results in order, each aligned as C aligns it ([`results_structure`]).
+//! In the C convention a function with two or more results returns nothing and takes, before its
+//! parameters, a pointer to a structure of its results in order, each aligned as C aligns it
+//! ([`results_structure`]).
 
 use super::{Env, convention};
 use crate::abi::{BUILTINS, Builtin};
@@ -12,7 +13,8 @@ use wasmparser::{FuncType, ValType};
 /// All supported targets have addresses of 64 bits.
 pub const POINTER: Type = types::I64;
 
-/// The CLIF type of a value. References are addresses; a `v128` is an `i8x16` wherever it crosses a block or a function.
+/// The CLIF type of a value. References are addresses; a `v128` is an `i8x16` wherever it crosses a
+/// block or a function.
 pub fn value_type(ty: ValType) -> Type {
     match ty {
         ValType::I32 => types::I32,
@@ -32,7 +34,8 @@ pub fn internal(ty: &FuncType) -> Signature {
     signature
 }
 
-/// The platform's C convention, for what [`Translator::pass_to_c`] and [`Translator::take_from_c`] convert.
+/// The platform's C convention, for what [`Translator::pass_to_c`] and [`Translator::take_from_c`]
+/// convert.
 ///
 /// [`Translator::pass_to_c`]: super::translator::Translator::pass_to_c
 /// [`Translator::take_from_c`]: super::translator::Translator::take_from_c

@@ -1,6 +1,8 @@
-//! How code reaches what lives outside of it: addresses of symbols, callees, and what loads and stores of them promise.
+//! How code reaches what lives outside of it: addresses of symbols, callees, and what loads and
+//! stores of them promise.
 //!
-//! Symbol addresses are emitted at each use: Cranelift merges equal ones. Declarations are cached for the length of a function.
+//! Symbol addresses are emitted at each use: Cranelift merges equal ones. Declarations are cached
+//! for the length of a function.
 
 use super::Env;
 use super::signature::{self, POINTER};
@@ -15,8 +17,8 @@ use cranelift_codegen::ir::{
 };
 use std::mem::offset_of;
 
-/// Groups of memory that never overlap. Each gets a range of alias regions, so that a store to one leaves what is known of
-/// the others.
+/// Groups of memory that never overlap. Each gets a range of alias regions, so that a store to one
+/// leaves what is known of the others.
 #[derive(Copy, Clone)]
 pub enum Region {
     /// Fields of [`crate::abi::Memory`], [`crate::abi::Table`] and [`crate::abi::Segment`].
@@ -27,7 +29,8 @@ pub enum Region {
 }
 
 impl Region {
-    /// Bits of a region's number among those of its kind: the alias analysis keeps a list of all for each block, so it has to be short.
+    /// Bits of a region's number among those of its kind: the alias analysis keeps a list of all
+    /// for each block, so it has to be short.
     const BITS: u32 = 4;
     /// All that come behind this one share it.
     const LAST: u32 = (1 << Region::BITS) - 1;
@@ -83,7 +86,8 @@ impl Translator<'_> {
         self.builder.ins().load(POINTER, flags, descriptor, to_displacement(offset_of!(Memory, base)))
     }
 
-    /// Flags of accesses that cannot fail, to what is ours and not Wasm's: in the byte order of the machine.
+    /// Flags of accesses that cannot fail, to what is ours and not Wasm's: in the byte order of the
+    /// machine.
     pub fn trusted(&mut self, region: Region) -> MemFlagsData {
         MemFlagsData::trusted().with_alias_region(self.region(region))
     }
@@ -98,7 +102,8 @@ impl Translator<'_> {
 
     fn region(&mut self, region: Region) -> Option<AliasRegion> {
         let module = self.env.module;
-        // Two imports may be the same thing under two names, or come back to one of ours: a kind with imports shares one region.
+        // Two imports may be the same thing under two names, or come back to one of ours: a kind
+        // with imports shares one region.
         let (kind, index, imported) = match region {
             Region::Descriptor => (0, 0, false),
             Region::Memory(it) => (1, it.as_u32(), is_import(module.memories.values().next().map(|it| &it.definition))),
@@ -114,9 +119,10 @@ impl Translator<'_> {
         }))
     }
 
-    /// What `symbol` stands for, if the linker may put it far away, or the loader in a library: others define it, or it is a global that
-    /// a host's own copy may replace. Everything else stands next to the code. So do imported functions: they are called, never
-    /// addressed, and where they are far away, the linker calls through a stub.
+    /// What `symbol` stands for, if the linker may put it far away, or the loader in a library:
+    /// others define it, or it is a global that a host's own copy may replace. Everything else
+    /// stands next to the code. So do imported functions: they are called, never addressed, and
+    /// where they are far away, the linker calls through a stub.
     fn slot_of(&self, symbol: Symbol) -> Option<EntityIndex> {
         let Env { module, linkage, layout, .. } = self.env;
         let (entity, imported) = match symbol {
@@ -184,8 +190,8 @@ impl Translator<'_> {
         self.results(call).first().copied()
     }
 
-    /// Whether the function speaks the platform's C convention: it is imported, and not from another module of the program, and
-    /// something defines it.
+    /// Whether the function speaks the platform's C convention: it is imported, and not from
+    /// another module of the program, and something defines it.
     pub fn is_foreign(&self, func: FuncIndex) -> bool {
         let Env { module, linkage, undefined, .. } = *self.env;
         let is_import = module.functions[func].definition.import().is_some();

@@ -77,7 +77,8 @@ impl Translator<'_> {
         self.results(call).to_vec()
     }
 
-    /// The end of a call of an import that nothing defines. The runtime finds its name by its entry.
+    /// The end of a call of an import that nothing defines. The runtime finds its name by its
+    /// entry.
     fn call_undefined(&mut self, func: FuncIndex) {
         let entry = self.address_of(Symbol::Function(func));
         let callee = self.callee(Symbol::Builtin(Builtin::UndefinedImport));

@@ -1,7 +1,8 @@
 //! The state of one function's translation, and the operand stack.
 //!
-//! Invariant: while [`Translator::reachable`], `stack` holds exactly the operands that the validator's stack holds, and the builder stands
-//! in an open block. In unreachable code nothing is emitted and the stack is not kept.
+//! Invariant: while [`Translator::reachable`], `stack` holds exactly the operands that the
+//! validator's stack holds, and the builder stands in an open block. In unreachable code nothing is
+//! emitted and the stack is not kept.
 
 use super::control::Frame;
 use super::exception::{Scope, ScopeIndex};
@@ -35,7 +36,8 @@ pub struct Translator<'t> {
 pub struct Scratch {
     pub stack: Vec<Value>,
     pub control: Vec<Frame>,
-    /// The `try`s that have begun, and the innermost around the operator at hand; see `exception.rs`.
+    /// The `try`s that have begun, and the innermost around the operator at hand; see
+    /// `exception.rs`.
     pub scopes: Vec<Scope>,
     pub scope: Option<ScopeIndex>,
     /// How many legacy `try`s have begun.
@@ -118,14 +120,15 @@ impl<'t> Translator<'t> {
         self.scratch.stack.push(value);
     }
 
-    /// Pushes a value of which nothing but the type is known: all references come into the function here or by
-    /// [`Translator::define`].
+    /// Pushes a value of which nothing but the type is known: all references come into the function
+    /// here or by [`Translator::define`].
     pub fn push_typed(&mut self, value: Value, ty: ValType) {
         self.define(value, ty);
         self.push(value);
     }
 
-    /// Every value of Wasm type that does not stem from other values passes here: the place to tell a collector about references.
+    /// Every value of Wasm type that does not stem from other values passes here: the place to tell
+    /// a collector about references.
     pub fn define(&mut self, value: Value, ty: ValType) {
         debug_assert_eq!(self.type_of(value), value_type(ty));
     }
@@ -164,7 +167,8 @@ impl<'t> Translator<'t> {
         self.builder.ins().bitcast(ty, little_endian(), value)
     }
 
-    /// Gives vectors among the topmost `n` operands the type they have between blocks; returns where these operands begin.
+    /// Gives vectors among the topmost `n` operands the type they have between blocks; returns
+    /// where these operands begin.
     pub fn canonicalise(&mut self, n: usize) -> usize {
         let start = self.scratch.stack.len().checked_sub(n).expect("validated: enough operands");
         for i in start..self.scratch.stack.len() {
@@ -181,7 +185,8 @@ impl<'t> Translator<'t> {
         self.builder.func.dfg.value_type(value)
     }
 
-    /// The value to branch on: a comparison itself where `value` is one, so that it is never made a number.
+    /// The value to branch on: a comparison itself where `value` is one, so that it is never made a
+    /// number.
     pub fn condition(&self, value: Value) -> Value {
         match self.definition(value) {
             Some(InstructionData::Unary { opcode: Opcode::Uextend, arg }) if self.type_of(arg) == types::I8 => arg,
@@ -248,7 +253,8 @@ impl<'t> Translator<'t> {
         }
     }
 
-    /// Whether an address or a count is known to be a number of 33 bits at most: sums of them don't wrap.
+    /// Whether an address or a count is known to be a number of 33 bits at most: sums of them don't
+    /// wrap.
     fn is_small(&self, value: Value) -> bool {
         self.type_of(value) == types::I32
             || match self.definition(value) {
@@ -266,8 +272,9 @@ impl<'t> Translator<'t> {
         above
     }
 
-    /// `address`, or null where `outside` is not zero: a processor that guesses the check before it wrongly does not go where the
-    /// program may not (Spectre, variant 1). Only if asked for: a program is its own only tenant.
+    /// `address`, or null where `outside` is not zero: a processor that guesses the check before it
+    /// wrongly does not go where the program may not (Spectre, variant 1). Only if asked for: a
+    /// program is its own only tenant.
     pub fn guard(&mut self, outside: Value, address: Value) -> Value {
         if !self.env.spectre_masks {
             return address;

@@ -1,6 +1,8 @@
-//! What C's conventions ask for and Cranelift does not know: narrow integers, and variable arguments.
+//! What C's conventions ask for and Cranelift does not know: narrow integers, and variable
+//! arguments.
 //!
-//! Comes in: C values one after the other. Goes out: a [`CCall`] whose CLIF signature puts each where the platform's ABI document wants it.
+//! Comes in: C values one after the other. Goes out: a [`CCall`] whose CLIF signature puts each
+//! where the platform's ABI document wants it.
 //!
 //! | platform | variable arguments | source |
 //! | --- | --- | --- |
@@ -62,12 +64,14 @@ impl CAbi {
                     param.uext()
                 }
             }
-            // Apple packs them on the stack; in registers they are extended to 32 bits: see `CCall::integer`.
+            // Apple packs them on the stack; in registers they are extended to 32 bits: see
+            // `CCall::integer`.
             _ => param,
         }
     }
 
-    /// The instructions that have to come between a call and a variadic function; none on platforms that need none.
+    /// The instructions that have to come between a call and a variadic function; none on platforms
+    /// that need none.
     pub fn variadic_stub(self, function: &Function) -> Option<Vec<u8>> {
         let listed: Vec<&Type> = match &function.variadic {
             Variadic::Listed(types) => types.iter().collect(),

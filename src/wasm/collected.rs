@@ -1,8 +1,9 @@
 //! What of the garbage collection proposal is refused, although sections are validated with it.
 //!
-//! The proposal also lets constant expressions read globals of the same module, and types of functions refer to themselves and to
-//! each other, which needs no collector. So sections are validated with the proposal and looked through here for all the rest; bodies are
-//! validated without it.
+//! The proposal also lets constant expressions read globals of the same module, and types of
+//! functions refer to themselves and to each other, which needs no collector. So sections are
+//! validated with the proposal and looked through here for all the rest; bodies are validated
+//! without it.
 
 use anyhow::Result;
 use wasmparser::{
@@ -74,7 +75,8 @@ pub fn is_used(payload: &Payload) -> Result<bool> {
     Ok(false)
 }
 
-/// Types of functions without relatives need no collector, even where they refer to themselves and to each other.
+/// Types of functions without relatives need no collector, even where they refer to themselves and
+/// to each other.
 fn in_group(group: &RecGroup) -> bool {
     group.types().any(|ty| {
         let CompositeInnerType::Func(func) = &ty.composite_type.inner else { return true };

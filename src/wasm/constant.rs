@@ -1,5 +1,5 @@
-//! Constant expressions (core specification, 3.3.10 "Constant Expressions", with extended constants), evaluated as far as
-//! can be done before the program runs.
+//! Constant expressions (core specification, 3.3.10 "Constant Expressions", with extended
+//! constants), evaluated as far as can be done before the program runs.
 
 use super::{FuncIndex, GlobalIndex, Module};
 use wasmparser::{ConstExpr, HeapType, Operator};
@@ -28,7 +28,8 @@ impl Constant {
     }
 }
 
-/// Evaluates `expr`; `None` when it depends on an imported global, so that only the running program knows.
+/// Evaluates `expr`; `None` when it depends on an imported global, so that only the running program
+/// knows.
 ///
 /// # Panics
 /// On expressions that the validator refuses.

@@ -1,8 +1,9 @@
-//! Branch hints: the custom section `metadata.code.branch_hint` of the branch hinting proposal, which says of a conditional branch
-//! whether it is likely to be taken.
+//! Branch hints: the custom section `metadata.code.branch_hint` of the branch hinting proposal,
+//! which says of a conditional branch whether it is likely to be taken.
 //!
-//! As with every custom section, what is wrong with it is no error: a damaged section says nothing, and a hint for something else than a
-//! conditional branch is passed over where the body is translated.
+//! As with every custom section, what is wrong with it is no error: a damaged section says nothing,
+//! and a hint for something else than a conditional branch is passed over where the body is
+//! translated.
 
 use super::FuncIndex;
 use std::collections::HashMap;

@@ -87,7 +87,8 @@ fn read_all(file: impl Read, length: u64) -> Result<Vec<u8>> {
     Ok(bytes)
 }
 
-/// Components have the magic number of modules and another version (component model, "Binary Format").
+/// Components have the magic number of modules and another version (component model, "Binary
+/// Format").
 fn refuse_component(wasm: &[u8]) -> Result<()> {
     if wasm.get(4..8) == Some(&[0x0d, 0, 1, 0]) {
         bail!(

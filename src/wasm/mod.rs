@@ -1,7 +1,9 @@
-//! A WebAssembly module as the rest of the compiler sees it: declarations decoded and validated, function bodies still bytes.
+//! A WebAssembly module as the rest of the compiler sees it: declarations decoded and validated,
+//! function bodies still bytes.
 //!
-//! Nothing here knows of native code. Bodies are validated where they are translated (stages 4 to 7 are one parallel sweep); [`Module`]
-//! carries what that needs. Words are those of the core specification, section 2.5 "Modules".
+//! Nothing here knows of native code. Bodies are validated where they are translated (stages 4 to 7
+//! are one parallel sweep); [`Module`] carries what that needs. Words are those of the core
+//! specification, section 2.5 "Modules".
 // Numbers that a module chooses are checked; see `tests/tidy.rs`.
 #![deny(
     clippy::arithmetic_side_effects,

@@ -1,4 +1,5 @@
-//! Names of functions and tags, from the custom section `name` (core specification, appendix "Custom Sections").
+//! Names of functions and tags, from the custom section `name` (core specification, appendix
+//! "Custom Sections").
 //!
 //! A damaged name section is not an error of the module: what was read before the damage is kept.
 

@@ -1,5 +1,5 @@
-//! Stage 3: bytes to [`Module`], by `wasmparser`. Everything but function bodies is validated here; sections that we don't
-//! know are passed over.
+//! Stage 3: bytes to [`Module`], by `wasmparser`. Everything but function bodies is validated here;
+//! sections that we don't know are passed over.
 
 use super::collected;
 use super::constant;
@@ -17,7 +17,8 @@ use wasmparser::{
     WasmFeatures,
 };
 
-/// With it, constant expressions may read globals of the same module; what else it allows is refused, see [`collected`].
+/// With it, constant expressions may read globals of the same module; what else it allows is
+/// refused, see [`collected`].
 const CONSTANT_GLOBALS: WasmFeatures = WasmFeatures::FUNCTION_REFERENCES.union(WasmFeatures::GC);
 
 /// Decodes `wasm`, which may use `features` (see [`super::unsupported::features`]).
@@ -235,7 +236,8 @@ impl<'a> Builder<'a> {
         self.module.functions.push(Function { ty, definition: Definition::Local(body) });
     }
 
-    /// Names functions and tags after the name section, then after their exports, then after what they import.
+    /// Names functions and tags after the name section, then after their exports, then after what
+    /// they import.
     fn finish(mut self) -> Module<'a> {
         let module = &mut self.module;
         if let Some(section) = self.name_section {

@@ -1,10 +1,12 @@
-//! Names of types by their structure: equal exactly where types are the same, in whatever modules they stand.
+//! Names of types by their structure: equal exactly where types are the same, in whatever modules
+//! they stand.
 //!
-//! A value type is a letter; a reference to a function type is that type's name in parentheses. A function type is its
-//! parameters, `.`, its results: `il.d`. Types that refer to each other form a group (core specification, 2.3.8 "Recursive Types"): there
-//! a reference is the position in the group, and a member's name is its position, `:`, and the members' names joined by `;`. Otherwise
-//! references go to earlier types only, so that names are made in order; a long name becomes its hash, so that types nested in types
-//! don't grow without bounds.
+//! A value type is a letter; a reference to a function type is that type's name in parentheses. A
+//! function type is its parameters, `.`, its results: `il.d`. Types that refer to each other form a
+//! group (core specification, 2.3.8 "Recursive Types"): there a reference is the position in the
+//! group, and a member's name is its position, `:`, and the members' names joined by `;`. Otherwise
+//! references go to earlier types only, so that names are made in order; a long name becomes its
+//! hash, so that types nested in types don't grow without bounds.
 
 use super::{Module, TypeIndex};
 use cranelift_entity::PrimaryMap;
@@ -43,7 +45,8 @@ pub fn is_same(module: &Module, ours: ValType, other: &Module, theirs: ValType) 
     name(module, ours) == name(other, theirs)
 }
 
-/// Whether every value of the other module's type `theirs` is one of `ours` (core specification, 3.3.3 "Reference Types").
+/// Whether every value of the other module's type `theirs` is one of `ours` (core specification,
+/// 3.3.3 "Reference Types").
 pub fn accepts(module: &Module, ours: ValType, other: &Module, theirs: ValType) -> bool {
     let (ValType::Ref(our), ValType::Ref(their)) = (ours, theirs) else {
         return is_same(module, ours, other, theirs);

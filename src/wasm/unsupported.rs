@@ -1,6 +1,8 @@
-//! The proposals: which can be used, which only if asked for, and which one a refused module would need.
+//! The proposals: which can be used, which only if asked for, and which one a refused module would
+//! need.
 //!
-//! Unsupported is not invalid, so messages tell the two apart. When a proposal begins to work, its [`State`] changes here.
+//! Unsupported is not invalid, so messages tell the two apart. When a proposal begins to work, its
+//! [`State`] changes here.
 
 use anyhow::{Result, bail};
 use wasmparser::{Validator, WasmFeatures};
@@ -107,7 +109,8 @@ pub fn features(enable: &[String]) -> Result<WasmFeatures> {
     Ok(features)
 }
 
-/// The proposals without which `wasm` is not valid, where `supported` is; empty if no proposal would help.
+/// The proposals without which `wasm` is not valid, where `supported` is; empty if no proposal
+/// would help.
 ///
 /// Tries each alone first, then drops one after the other from all of them.
 pub fn missing_proposals(wasm: &[u8], supported: WasmFeatures) -> Vec<&'static Proposal> {

@@ -53,8 +53,8 @@ impl Batch {
         Batch { number, first_signature, signatures, results: OnceLock::new(), is_reported: AtomicBool::new(false) }
     }
 
-    /// The cases by number and name: each signature in each of [`WAYS`], and once more, in a process of its own, in [`FIRST_WAY`], where
-    /// it is the first call into Wasm.
+    /// The cases by number and name: each signature in each of [`WAYS`], and once more, in a
+    /// process of its own, in [`FIRST_WAY`], where it is the first call into Wasm.
     pub fn names(&self) -> Vec<(usize, String)> {
         let name = |place: usize, way: &str| {
             format!("{:03}-{}-{way}", self.first_signature + place, self.signatures[place].name())

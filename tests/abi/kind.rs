@@ -10,7 +10,8 @@ pub enum Kind {
     F32,
     F64,
     V128,
-    /// Integers of C that are an `i32` in Wasm: only imports with a declaration, and function pointers, have them.
+    /// Integers of C that are an `i32` in Wasm: only imports with a declaration, and function
+    /// pointers, have them.
     I8,
     U8,
     I16,
@@ -132,8 +133,8 @@ const F64: [u64; 8] = [
 ];
 
 impl Value {
-    /// A value unlike all of `others`: of each three, two have random bits, and one stands on an edge. All bytes of a vector
-    /// differ.
+    /// A value unlike all of `others`: of each three, two have random bits, and one stands on an
+    /// edge. All bytes of a vector differ.
     pub fn choose(kind: Kind, others: &[Value], random: &mut Random) -> Value {
         loop {
             let edge = random.below(3) == 0;
@@ -157,7 +158,8 @@ impl Value {
         }
     }
 
-    /// The instruction that pushes it. Of a narrow value all bits above are wrong: they must not arrive.
+    /// The instruction that pushes it. Of a narrow value all bits above are wrong: they must not
+    /// arrive.
     pub fn wasm(self) -> String {
         match self.kind {
             Kind::I8 | Kind::U8 => format!("(i32.const {:#x})", self.bits as u32 ^ 0xffff_ff00),
@@ -201,7 +203,8 @@ fn nan_text(negative: bool, payload: u64) -> String {
     format!("{}nan:{payload:#x}", if negative { "-" } else { "" })
 }
 
-/// The shortest decimal that reads back as the same number; infinities are `inf`, as Wasm's text has them.
+/// The shortest decimal that reads back as the same number; infinities are `inf`, as Wasm's text
+/// has them.
 fn number_text(value: impl std::fmt::Debug) -> String {
     format!("{value:?}")
 }

@@ -1,9 +1,9 @@
-//! The edge to C: calls in both directions, checked by C code that the system's compiler has made, by assembly, and against the
-//! processor's ABI document.
+//! The edge to C: calls in both directions, checked by C code that the system's compiler has made,
+//! by assembly, and against the processor's ABI document.
 //!
-//! Generated: see `signature.rs` for the function types, `module.rs` for the Wasm code, `source.rs` and `support.c` for the C code. A case
-//! is a signature and a way of making a call; many cases make one program. The numbers come from a seed, which is printed;
-//! `W2N_ABI_SEED=N` tries others.
+//! Generated: see `signature.rs` for the function types, `module.rs` for the Wasm code, `source.rs`
+//! and `support.c` for the C code. A case is a signature and a way of making a call; many cases
+//! make one program. The numbers come from a seed, which is printed; `W2N_ABI_SEED=N` tries others.
 
 mod batch;
 mod kind;
@@ -67,7 +67,8 @@ fn calls(processor: &'static Processor, seed: u64) -> Vec<Trial> {
             trials.push((number, Trial::test(name, run)));
         }
     }
-    // The first case of each batch comes first: so the threads make different programs, and do not wait for each other.
+    // The first case of each batch comes first: so the threads make different programs, and do not
+    // wait for each other.
     trials.sort_by_key(|(number, _)| *number);
     trials.into_iter().map(|(_, trial)| trial).collect()
 }

@@ -1,16 +1,17 @@
-//! The Wasm side of a batch: two modules. `m` takes values from C and gives values to C in every way that a call can be made, `n` calls
-//! the exports of `m`.
+//! The Wasm side of a batch: two modules. `m` takes values from C and gives values to C in every
+//! way that a call can be made, `n` calls the exports of `m`.
 //!
-//! Arguments and results that arrive are stored in exported globals, where C finds them bit for bit; what is sent is constants. So
-//! neither direction is checked by means of the other. For the `k`th signature, `m` imports `kK_typed` and `kK_raw`, which C and assembly
-//! define, and `kK_back`, which takes a counter before the parameters; what it exports is said beside each.
+//! Arguments and results that arrive are stored in exported globals, where C finds them bit for
+//! bit; what is sent is constants. So neither direction is checked by means of the other. For the
+//! `k`th signature, `m` imports `kK_typed` and `kK_raw`, which C and assembly define, and
+//! `kK_back`, which takes a counter before the parameters; what it exports is said beside each.
 
 use crate::kind::Kind;
 use crate::signature::Signature;
 use std::fmt::Write;
 
-/// How `m` gives values to the import: name of the export, and its code behind the arguments. `K` stands for the signature's number,
-/// `IMPORTED` and `OWN` for the table's entries.
+/// How `m` gives values to the import: name of the export, and its code behind the arguments. `K`
+/// stands for the signature's number, `IMPORTED` and `OWN` for the table's entries.
 const GIVE: [(&str, &str); 5] = [
     ("give_typed", "(call $kK_typed)"),
     ("give_raw", "(call $kK_raw)"),
@@ -128,8 +129,8 @@ pub fn has_pointer(signature: &Signature) -> bool {
     !signature.returns_structure()
 }
 
-/// The declarations of `kK_keep`, which gets the index of `kK_take` in the table as a function pointer, and of imports with narrow
-/// integers.
+/// The declarations of `kK_keep`, which gets the index of `kK_take` in the table as a function
+/// pointer, and of imports with narrow integers.
 pub fn declarations(signatures: &[Signature]) -> String {
     let mut text = String::new();
     for (number, signature) in signatures.iter().enumerate().filter(|(_, signature)| has_pointer(signature)) {
@@ -144,7 +145,8 @@ pub fn declarations(signatures: &[Signature]) -> String {
     text
 }
 
-/// Gives constants to the import, and then to that of the next signature: two calls share a frame, with all that they need of it.
+/// Gives constants to the import, and then to that of the next signature: two calls share a frame,
+/// with all that they need of it.
 fn pair(signatures: &[Signature], number: usize) -> String {
     let call = |number: usize| {
         let signature = &signatures[number];
@@ -154,7 +156,8 @@ fn pair(signatures: &[Signature], number: usize) -> String {
     format!("(func (export \"k{number}_give_pair\") (local $word i32) {} {})\n", call(number), call(next))
 }
 
-/// The module `n`: for each signature `kK_cross`, which gives constants to `kK_take` of `m` and keeps the results in the globals of `m`.
+/// The module `n`: for each signature `kK_cross`, which gives constants to `kK_take` of `m` and
+/// keeps the results in the globals of `m`.
 pub fn other_module(signatures: &[Signature]) -> String {
     let mut text = "(module\n".to_owned();
     for (number, signature) in signatures.iter().enumerate() {

@@ -1,8 +1,8 @@
 //! What a processor's C convention says, one row each.
 //!
-//! A row is all that another processor needs, with its assembly: `abi_call`, which makes a call with every argument register
-//! and the stack set from memory, and `abi_receive`, which is called and writes all of them down. What they take and leave is
-//! declared in `support.h`.
+//! A row is all that another processor needs, with its assembly: `abi_call`, which makes a call
+//! with every argument register and the stack set from memory, and `abi_receive`, which is called
+//! and writes all of them down. What they take and leave is declared in `support.h`.
 
 use crate::kind::Kind;
 
@@ -14,8 +14,8 @@ pub struct Processor {
     pub vector_registers: usize,
     /// Registers that a callee has to preserve, in the order in which `abi_call` stores them.
     pub saved: &'static [&'static str],
-    /// Control and status words, in the order in which the assembly stores them, and the bits of each that a call has to preserve
-    /// and that have to be what they were when the program began.
+    /// Control and status words, in the order in which the assembly stores them, and the bits of
+    /// each that a call has to preserve and that have to be what they were when the program began.
     pub control: &'static [(&'static str, u64)],
     /// The C type of a `v128`, and the header that declares it.
     pub vector: (&'static str, &'static str),
@@ -28,8 +28,9 @@ pub struct Processor {
 
 /// To add one: a row, and its assembly.
 static PROCESSORS: [Processor; 2] = [
-    // System V ABI, AMD64 supplement: 3.2.1 "Registers", 3.2.3 "Parameter Passing". The direction flag is bit 10 of the flags; of MXCSR
-    // the control bits are callee-saved; the x87 stack has to be empty (tag word all ones).
+    // System V ABI, AMD64 supplement: 3.2.1 "Registers", 3.2.3 "Parameter Passing". The direction
+    // flag is bit 10 of the flags; of MXCSR the control bits are callee-saved; the x87 stack has to
+    // be empty (tag word all ones).
     Processor {
         name: "x86_64",
         integer_registers: 6,
@@ -46,8 +47,8 @@ static PROCESSORS: [Processor; 2] = [
         receiver: "movl $NUMBER, %r11d; jmp abi_receive",
         assembly: include_str!("x86_64.S"),
     },
-    // Procedure Call Standard for the Arm 64-bit Architecture: 6.1 "Machine Registers", 6.8 "Parameter Passing". Of v8 to v15 the low
-    // halves are callee-saved.
+    // Procedure Call Standard for the Arm 64-bit Architecture: 6.1 "Machine Registers", 6.8
+    // "Parameter Passing". Of v8 to v15 the low halves are callee-saved.
     Processor {
         name: "aarch64",
         integer_registers: 8,
@@ -80,8 +81,8 @@ impl Processor {
         PROCESSORS.iter().find(|processor| processor.name == std::env::consts::ARCH)
     }
 
-    /// Where arguments go. Both conventions fill the registers of a class in order, and then the stack in order, in words of eight
-    /// bytes; vectors are aligned to sixteen.
+    /// Where arguments go. Both conventions fill the registers of a class in order, and then the
+    /// stack in order, in words of eight bytes; vectors are aligned to sixteen.
     pub fn slots(&self, kinds: impl IntoIterator<Item = Kind>) -> Vec<Slot> {
         let (mut integers, mut vectors, mut stack) = (0..self.integer_registers, 0..self.vector_registers, 0_usize);
         let slot = |kind: Kind| {

@@ -1,4 +1,5 @@
-//! A deterministic source of numbers: SplitMix64 (Steele, Lea, Flood: "Fast Splittable Pseudorandom Number Generators", 2014).
+//! A deterministic source of numbers: SplitMix64 (Steele, Lea, Flood: "Fast Splittable Pseudorandom
+//! Number Generators", 2014).
 
 pub struct Random(u64);
 

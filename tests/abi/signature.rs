@@ -1,8 +1,9 @@
 //! The function types that the suite tries, with the values that go through them.
 //!
-//! Systematic ones first: every number of parameters of every type, all types in rotation, registers filled exactly, overflowing by one
-//! and by many, vectors behind odd numbers of stack words, every result and every pair of results. Then random ones, and those with
-//! integers narrower than Wasm's.
+//! Systematic ones first: every number of parameters of every type, all types in rotation,
+//! registers filled exactly, overflowing by one and by many, vectors behind odd numbers of stack
+//! words, every result and every pair of results. Then random ones, and those with integers
+//! narrower than Wasm's.
 
 use crate::kind::{Kind, Value, letters};
 use crate::processor::Processor;
@@ -114,7 +115,8 @@ fn rotating() -> Vec<Vec<Kind>> {
     (2..=MOST_PARAMETERS).flat_map(|n| [rotate(n, 1), rotate(n, 2)]).collect()
 }
 
-/// Both classes of registers: one left free, all taken, one argument too many, and many; in random order.
+/// Both classes of registers: one left free, all taken, one argument too many, and many; in random
+/// order.
 fn filling(processor: &Processor, random: &mut Random) -> Vec<Vec<Kind>> {
     const ROUND_A_REGISTER_FILE: [isize; 4] = [-1, 0, 1, 5];
     let mut lists = Vec::new();
@@ -132,7 +134,8 @@ fn filling(processor: &Processor, random: &mut Random) -> Vec<Vec<Kind>> {
     lists
 }
 
-/// All registers taken, then a vector behind `n` words on the stack, and a word behind that, and a vector again.
+/// All registers taken, then a vector behind `n` words on the stack, and a word behind that, and a
+/// vector again.
 fn behind_odd_words(processor: &Processor) -> Vec<Vec<Kind>> {
     let list = |n_words: usize| {
         let mut list = vec![Kind::I64; processor.integer_registers + n_words];

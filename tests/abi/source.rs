@@ -1,4 +1,5 @@
-//! The C side of a batch that depends on its signatures: prototypes and calls as the C compiler makes them, and tables for `support.c`.
+//! The C side of a batch that depends on its signatures: prototypes and calls as the C compiler
+//! makes them, and tables for `support.c`.
 
 use crate::kind::{Kind, Value};
 use crate::module::{global, globals, has_pointer, sizes};
@@ -25,7 +26,8 @@ pub const WAYS: [&str; 16] = [
     "recursion",
 ];
 
-/// Whether a case makes sense: a function pointer needs a declaration, and what an export gives C is never narrow.
+/// Whether a case makes sense: a function pointer needs a declaration, and what an export gives C
+/// is never narrow.
 pub fn can_be(signature: &Signature, way: &str) -> bool {
     match way {
         "pointer" => has_pointer(signature),

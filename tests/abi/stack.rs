@@ -1,9 +1,11 @@
 //! The end of the stack: a clean trap, whoever needs more than there is.
 //!
-//! Wasm functions with frames of more than a page, of more than 64 KiB and of more than a megabyte are entered with less room than
-//! they need, on the main thread and on a host's thread, whose guard is one page; calls go from Wasm to C and back until the stack
-//! ends, in Wasm or in C. Where translated code is on the stack, an overflow in C counts as that of the Wasm that called it: the frames of
-//! either are what filled it. Where there is none, it is the host's own affair, and its process dies as it would without us.
+//! Wasm functions with frames of more than a page, of more than 64 KiB and of more than a megabyte
+//! are entered with less room than they need, on the main thread and on a host's thread, whose
+//! guard is one page; calls go from Wasm to C and back until the stack ends, in Wasm or in C. Where
+//! translated code is on the stack, an overflow in C counts as that of the Wasm that called it: the
+//! frames of either are what filled it. Where there is none, it is the host's own affair, and its
+//! process dies as it would without us.
 
 use crate::batch;
 use crate::support::process::{self, Outcome, describe};
@@ -13,7 +15,8 @@ use std::fmt::Write;
 use std::process::Command;
 use std::sync::{Arc, OnceLock};
 
-/// The trap's message, and its number in the interface of libraries (`wasi-shim/src/abi.rs`, `Trap`).
+/// The trap's message, and its number in the interface of libraries (`wasi-shim/src/abi.rs`,
+/// `Trap`).
 const MESSAGE: &str = "call stack exhausted";
 const NUMBER: i32 = 9;
 
@@ -58,7 +61,8 @@ fn build() -> Result<tempfile::TempDir> {
     let mut command = Command::new(env!("CARGO_BIN_EXE_wasm2native"));
     batch::run(command.args(["m.wat", "--emit", "staticlib=m.a"]).current_dir(place))?;
     let mut command = Command::new("cc");
-    // The compiler's own probes would hide what happens in C. With frame pointers in C the trap's backtrace leads through it.
+    // The compiler's own probes would hide what happens in C. With frame pointers in C the trap's
+    // backtrace leads through it.
     let flags = [
         "-O1",
         "-fno-stack-clash-protection",
@@ -71,7 +75,8 @@ fn build() -> Result<tempfile::TempDir> {
     Ok(folder)
 }
 
-/// The frames of `page` and `hundred` hold vectors that are needed after a call, that of `megabyte` the results of many calls.
+/// The frames of `page` and `hundred` hold vectors that are needed after a call, that of `megabyte`
+/// the results of many calls.
 fn module() -> String {
     let live = |name: &str, n: usize| {
         let make = "(global.set $v (i64x2.add (global.get $v) (v128.const i64x2 3 5))) (global.get $v)\n".repeat(n);

@@ -1,8 +1,10 @@
-//! Walking the stack from a C function through Wasm frames to `main`, and leaving Wasm frames behind: by glibc's unwinder, by frame
-//! pointers, by gdb at every instruction and after a fault, by C++ exceptions, `longjmp` and `pthread_exit`.
+//! Walking the stack from a C function through Wasm frames to `main`, and leaving Wasm frames
+//! behind: by glibc's unwinder, by frame pointers, by gdb at every instruction and after a fault,
+//! by C++ exceptions, `longjmp` and `pthread_exit`.
 //!
-//! A C++ exception passes Wasm frames as it passes those of C code: nothing runs in them, no handler of Wasm catches it, and the
-//! registers that a callee saves are restored. See `unwind.wat` for the calls.
+//! A C++ exception passes Wasm frames as it passes those of C code: nothing runs in them, no
+//! handler of Wasm catches it, and the registers that a callee saves are restored. See `unwind.wat`
+//! for the calls.
 
 use crate::batch;
 use crate::processor::Processor;
@@ -155,7 +157,8 @@ fn stacks(program: &Path, mode: &str) -> Result<Vec<String>> {
     String::from_utf8_lossy(&outcome.stdout).lines().map(stack).collect()
 }
 
-/// What gdb says when it does `commands`, one behind the other; none if there is no gdb, or it must not run programs.
+/// What gdb says when it does `commands`, one behind the other; none if there is no gdb, or it must
+/// not run programs.
 fn debug(program: &Path, argument: &str, commands: &[&str]) -> Result<Option<String>> {
     let mut command = Command::new("gdb");
     command.args(["-nx", "-batch", "-ex", "set width 0", "-ex", "set disable-randomization off"]);
@@ -186,9 +189,10 @@ fn backtraces(text: &str) -> Vec<String> {
     stacks
 }
 
-/// From the first instruction of the export on, gdb shows the whole stack: before a function has its frame, and behind it. But not between
-/// `pop rbp` and the jump of a tail call, where a caller is missing: Cranelift takes notes of prologues alone, and gdb knows only the
-/// epilogues that end with `ret`.
+/// From the first instruction of the export on, gdb shows the whole stack: before a function has
+/// its frame, and behind it. But not between `pop rbp` and the jump of a tail call, where a caller
+/// is missing: Cranelift takes notes of prologues alone, and gdb knows only the epilogues that end
+/// with `ret`.
 fn at_every_instruction(programs: &Programs) -> Result<Completion> {
     const SCRIPT: &str = "break *m_outer\nrun\nset $n = 0\n\
         while $n < 3000 && $pc != (unsigned long)&finished\nx/i $pc\nbt\nstepi\nset $n = $n + 1\nend\n";
@@ -235,8 +239,8 @@ const STATIC: &str = r#"(module (memory 1)
   (func $load (param i32) (result i32) (i32.load (local.get 0)))
   (func $run (export "main") (result i32) (i32.add (call $load (i32.const -5)) (i32.const 1))))"#;
 
-/// As [`after_a_fault`], without another linker, C library or start code than those that wasm2native brings; and again inside of the
-/// handler of the fault.
+/// As [`after_a_fault`], without another linker, C library or start code than those that
+/// wasm2native brings; and again inside of the handler of the fault.
 fn in_a_static_program(programs: &Programs) -> Result<Completion> {
     let mut command = Command::new(env!("CARGO_BIN_EXE_wasm2native"));
     batch::run(command.args(["static.wat", "-o", "static"]).current_dir(programs.folder.path()))?;

@@ -1,5 +1,5 @@
-//! The command line of `cot`: what its users type, what they read, and which files are there afterwards (section 25 of the language
-//! reference).
+//! The command line of `cot`: what its users type, what they read, and which files are there
+//! afterwards (section 25 of the language reference).
 
 use crate::{Outcome, Place, outcome};
 use std::collections::BTreeSet;

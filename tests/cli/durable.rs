@@ -15,7 +15,8 @@ enum Last {
     Synced,
 }
 
-/// A folder with a program that shows what another does with files; none where there is no compiler for it.
+/// A folder with a program that shows what another does with files; none where there is no compiler
+/// for it.
 fn place() -> Option<Place> {
     let place = Place::with(&[
         ("trace.c", include_str!("trace.c")),

@@ -1,5 +1,5 @@
-//! Builds that end before they are done: by a signal, without space, or by a mistake of ours. At the
-//! output's name is then what was there before, or all of the new file.
+//! Builds that end before they are done: by a signal, without space, or by a mistake of ours. At
+//! the output's name is then what was there before, or all of the new file.
 
 use crate::{Outcome, Place, outcome};
 use std::collections::BTreeSet;
@@ -12,7 +12,8 @@ use wasm2native::start;
 const COT: &str = env!("CARGO_BIN_EXE_cot");
 const WASM2NATIVE: &str = env!("CARGO_BIN_EXE_wasm2native");
 
-/// A module that takes a while, and whose forms all have more than a few blocks; and a program in Cot.
+/// A module that takes a while, and whose forms all have more than a few blocks; and a program in
+/// Cot.
 fn place() -> Place {
     let mut module = "(module (func (export \"main\") (result i32) (i32.const 42))\n".to_owned();
     let mut program = "export fn main() i64 { return 42 }\n".to_owned();
@@ -50,7 +51,8 @@ fn a_signal_leaves_the_old_file_or_the_new_one() {
                     true => place.write("out/program", "old"),
                     false => std::fs::remove_file(place.path("out/program")).unwrap_or_default(),
                 }
-                // Where the tests run in the background, signals may be ignored, which would be passed on.
+                // Where the tests run in the background, signals may be ignored, which would be
+                // passed on.
                 let words = ["--default-signal=INT", program];
                 let mut child = command(&place, "env", &[&words, args].concat()).spawn().expect("it starts");
                 // No two runs take the same time.

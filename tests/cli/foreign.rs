@@ -1,4 +1,5 @@
-//! Declarations of imported C functions: what is said of wrong ones, where they may stand, and programs that live on C functions alone.
+//! Declarations of imported C functions: what is said of wrong ones, where they may stand, and
+//! programs that live on C functions alone.
 
 use crate::{Place, outcome};
 use std::fmt::Write as _;
@@ -163,7 +164,8 @@ fn c_gets_pointers_to_so_many_functions_and_no_more() {
     place.program("few", &[]).succeeds();
 }
 
-/// Answers one request after the other, until one asks for `/quit`. It calls nothing but functions of the C library.
+/// Answers one request after the other, until one asks for `/quit`. It calls nothing but functions
+/// of the C library.
 const SERVER: &str = r#"(module
   (import "env" "socket" (func $socket (param i32 i32 i32) (result i32)))
   (import "env" "bind" (func $bind (param i32 i32 i32) (result i32)))

@@ -1,9 +1,10 @@
-//! `--dir HOST[::GUEST[::ro]]`: what a grant means, and what is said of a text that is not one. The command, `run` and the program
-//! itself read the same text.
+//! `--dir HOST[::GUEST[::ro]]`: what a grant means, and what is said of a text that is not one. The
+//! command, `run` and the program itself read the same text.
 
 use crate::{ARGS, DIR, Outcome, Place, outcome};
 
-/// Texts that are not grants. Then all that the message says to write instead, and a part of its other words.
+/// Texts that are not grants. Then all that the message says to write instead, and a part of its
+/// other words.
 const REFUSED: &[(&str, &[&str], &str)] = &[
     ("data::ro", &["data::data::ro", "data::/data::ro", "data::/ro", "data::./ro"], "for a read-only grant"),
     ("data::RO", &["data::data::ro", "data::/data::ro", "data::/RO", "data::./RO"], "for a read-only grant"),
@@ -32,8 +33,8 @@ const REFUSED: &[(&str, &[&str], &str)] = &[
     ("a\u{1b}b::ro", &[r"a\u{1b}b::/a\u{1b}b::ro"], "for a read-only grant"),
 ];
 
-/// A text that is not a grant is an error on both command lines and when a program starts, before anything is opened. What the
-/// message says to write is a grant.
+/// A text that is not a grant is an error on both command lines and when a program starts, before
+/// anything is opened. What the message says to write is a grant.
 #[test]
 fn what_is_not_a_grant_is_told_with_what_to_write() {
     let place = Place::with(&[("args.wat", ARGS)]);

@@ -1,4 +1,5 @@
-//! Programs that are linked with C: the C library that the compiler carries, and what the user brings along.
+//! Programs that are linked with C: the C library that the compiler carries, and what the user
+//! brings along.
 //!
 //! What needs a C compiler is left out, with a message, where there is none.
 
@@ -7,7 +8,8 @@ use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt;
 use std::process::Command;
 
-/// Calls the C library: stdio, whose buffer only an exit empties into a pipe, memory, sockets, mathematics, and data.
+/// Calls the C library: stdio, whose buffer only an exit empties into a pipe, memory, sockets,
+/// mathematics, and data.
 const LIBRARY: &str = r#"(module
   (import "env" "putchar" (func $putchar (param i32) (result i32)))
   (import "env" "malloc" (func $malloc (param i64) (result i64)))
@@ -372,7 +374,8 @@ fn a_signal_takes_away_what_a_compiler_works_with() {
             [&["a.wat", "-o", "a", "--linker", "./slow"][..], &["a.wat", "b.c", "-o", "a", "--linker", "./slow"]]
         {
             let direct = place.command(args);
-            // Where the tests run in the background, signals may be ignored, which would be passed on.
+            // Where the tests run in the background, signals may be ignored, which would be passed
+            // on.
             let mut command = Command::new("env");
             command.arg("--default-signal=INT,TERM,HUP").arg(direct.get_program()).args(direct.get_args());
             command.env_clear().envs(direct.get_envs().filter_map(|(name, value)| Some((name, value?))));

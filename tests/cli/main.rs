@@ -1,6 +1,7 @@
 //! The command line: what users type, what they read, and which files are there afterwards.
 //!
-//! Each test has a folder of its own, an environment without surprises and a cache inside the folder.
+//! Each test has a folder of its own, an environment without surprises and a cache inside the
+//! folder.
 
 mod build;
 mod cache;
@@ -109,8 +110,8 @@ impl Place {
 }
 
 impl Place {
-    /// A device of the folder's own, as `/dev/null` or `/dev/full`. A link to the machine's has to do where the user can't make one,
-    /// and so can't harm that either.
+    /// A device of the folder's own, as `/dev/null` or `/dev/full`. A link to the machine's has to
+    /// do where the user can't make one, and so can't harm that either.
     pub fn device(&self, name: &str) {
         let (device, minor) = if name.contains("null") { ("/dev/null", "3") } else { ("/dev/full", "7") };
         let path = self.path(name);

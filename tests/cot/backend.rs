@@ -1,6 +1,7 @@
-//! The back of the Cot frontend against an interpreter: random functions of the form before SSA are run by a simple loop over their
-//! instructions, and as the WebAssembly that passes and emission make of them. Results and memory must be the same. Each function can call
-//! two others, which are small enough to be inlined.
+//! The back of the Cot frontend against an interpreter: random functions of the form before SSA are
+//! run by a simple loop over their instructions, and as the WebAssembly that passes and emission
+//! make of them. Results and memory must be the same. Each function can call two others, which are
+//! small enough to be inlined.
 
 use std::collections::HashSet;
 
@@ -350,7 +351,8 @@ impl Generator {
         self.b.switch_to(done);
     }
 
-    /// Goes on while a counter is not zero, or while a flag is set, which is known before the first time.
+    /// Goes on while a counter is not zero, or while a flag is set, which is known before the first
+    /// time.
     fn loop_(&mut self, depth: u32) {
         let has_flag = self.choose(2) == 0;
         let [counter, flag] = [Type::I64, Type::I32].map(|ty| self.b.new_variable(ty));

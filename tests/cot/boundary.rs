@@ -1,4 +1,5 @@
-//! The edge to hosts (section 19): types of imports and exports of plain modules, what values become, symbols of objects and libraries.
+//! The edge to hosts (section 19): types of imports and exports of plain modules, what values
+//! become, symbols of objects and libraries.
 
 use anyhow::{Context, Result, ensure};
 use libtest_mimic::{Failed, Trial};
@@ -56,7 +57,8 @@ fn imports_have_natural_types() -> Result<()> {
     Ok(())
 }
 
-/// What the host answers: it looks at its arguments, and gives bits that the results have to be cut from.
+/// What the host answers: it looks at its arguments, and gives bits that the results have to be cut
+/// from.
 fn answer(name: &str, args: &[Val], memory: &[u8]) -> Option<Val> {
     let int = |index: usize| match args[index] {
         Val::I32(value) => i64::from(value),

@@ -1,4 +1,5 @@
-//! How programs end (sections 19 and 20): every form of `main`, and what becomes of its result on all targets.
+//! How programs end (sections 19 and 20): every form of `main`, and what becomes of its result on
+//! all targets.
 
 use libtest_mimic::{Failed, Trial};
 use std::fmt::Write;

@@ -1,5 +1,6 @@
-//! Faulty programs carry `// ERROR: E301 part of the message` on the line that is to be complained about, once for each complaint; others
-//! (`fixtures/cot/check`, the standard library) must be accepted.
+//! Faulty programs carry `// ERROR: E301 part of the message` on the line that is to be complained
+//! about, once for each complaint; others (`fixtures/cot/check`, the standard library) must be
+//! accepted.
 
 use std::fmt::Write;
 use std::path::Path;
@@ -32,7 +33,8 @@ pub fn trials() -> Vec<Trial> {
     faulty.chain(sound).chain(modules).chain([Trial::test("errors-refused", refuse)]).collect()
 }
 
-/// `errors/refused.txt`: a line with code and message, then one with the program that it is the first complaint about.
+/// `errors/refused.txt`: a line with code and message, then one with the program that it is the
+/// first complaint about.
 fn refuse() -> Result<(), Failed> {
     let text = std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/cot/errors/refused.txt"))?;
     let lines: Vec<&str> = text.lines().filter(|line| !line.starts_with('#')).collect();

@@ -1,5 +1,5 @@
-//! Floats are printed as Rust prints them: the shortest decimal that reads back equal, without an exponent. Random bit patterns, made by
-//! the same generator here and in the program.
+//! Floats are printed as Rust prints them: the shortest decimal that reads back equal, without an
+//! exponent. Random bit patterns, made by the same generator here and in the program.
 
 use crate::support::reference::{self, Request};
 use libtest_mimic::{Failed, Trial};

@@ -1,5 +1,6 @@
-//! `cot fmt` over all sources of the repository, and over programs with other spaces: the tree stays the same, no comment is lost, and
-//! what was formatted is not changed again. The standard library is formatted.
+//! `cot fmt` over all sources of the repository, and over programs with other spaces: the tree
+//! stays the same, no comment is lost, and what was formatted is not changed again. The standard
+//! library is formatted.
 
 use libtest_mimic::{Failed, Trial};
 use std::path::{Path, PathBuf};

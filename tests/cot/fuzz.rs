@@ -1,8 +1,9 @@
-//! No input makes the frontend panic: random bytes, random tokens, and sound programs with pieces changed. What is accepted becomes a
-//! valid module.
+//! No input makes the frontend panic: random bytes, random tokens, and sound programs with pieces
+//! changed. What is accepted becomes a valid module.
 //!
-//! Runs for as many seconds as `COT_FUZZ_SECONDS` says (60), from the seed `COT_FUZZ_SEED` (1). An input that makes it panic is
-//! written to the folder of temporary files, and belongs into `fixtures/cot/errors` afterwards.
+//! Runs for as many seconds as `COT_FUZZ_SECONDS` says (60), from the seed `COT_FUZZ_SEED` (1). An
+//! input that makes it panic is written to the folder of temporary files, and belongs into
+//! `fixtures/cot/errors` afterwards.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
@@ -104,7 +105,8 @@ fn check_format(input: &[u8]) {
     }
 }
 
-/// Declarations of a program, with other spaces, line breaks and comments between their tokens, and a few tokens changed.
+/// Declarations of a program, with other spaces, line breaks and comments between their tokens, and
+/// a few tokens changed.
 fn spaces(random: &mut Random, corpus: &[Vec<u8>]) -> Vec<u8> {
     let pieces = pieces_of(&corpus[random.below(corpus.len())]);
     let start = random.below(pieces.len());

@@ -1,4 +1,5 @@
-//! The Cot frontend: what it refuses and where, what it makes of newlines, and that nothing makes it panic.
+//! The Cot frontend: what it refuses and where, what it makes of newlines, and that nothing makes
+//! it panic.
 //!
 //! `cargo test --test cot -- NAME` runs what has NAME in its name.
 

@@ -1,5 +1,5 @@
-//! Where `import "std/…"` looks (section 18): the folder in `COT_STDLIB`, a folder `stdlib` above the importing file, `./stdlib`, what is
-//! built in. Relative imports start from the real file.
+//! Where `import "std/…"` looks (section 18): the folder in `COT_STDLIB`, a folder `stdlib` above
+//! the importing file, `./stdlib`, what is built in. Relative imports start from the real file.
 
 use anyhow::{Result, ensure};
 use libtest_mimic::{Failed, Trial};
@@ -32,7 +32,8 @@ fn search_order() -> Result<()> {
         ensure!(outcome.status == 0, "{}", String::from_utf8_lossy(&outcome.stderr));
         Ok(String::from_utf8(outcome.stdout)?)
     };
-    // From the last place to the first, each hides those behind it; a folder without the module is passed over.
+    // From the last place to the first, each hides those behind it; a folder without the module is
+    // passed over.
     let (near, far) = ("project/src/deep/main.cot", "elsewhere/main.cot");
     ensure!(says(near, ".", None)? == "B", "the built-in module is not found");
     ensure!(says(far, "here", Some("named"))? == "B", "a folder without the module hides the built-in one");

@@ -1,5 +1,6 @@
-//! Diagnostics as people see them: the programs in `fixtures/cot/diagnostics` end with `//= diagnostics` and, in comments, what is printed
-//! about them. `BLESS=1` rewrites it: read the difference.
+//! Diagnostics as people see them: the programs in `fixtures/cot/diagnostics` end with `//=
+//! diagnostics` and, in comments, what is printed about them. `BLESS=1` rewrites it: read the
+//! difference.
 
 use std::path::{Path, PathBuf};
 

@@ -1,10 +1,12 @@
-//! Programs in `fixtures/cot/run` and `fixtures/cot/examples`, on all three targets: an executable, a module for WASI under wasmtime, and
-//! a plain module under wasmtime and, if it is installed, Node. They print the same bytes and end alike.
+//! Programs in `fixtures/cot/run` and `fixtures/cot/examples`, on all three targets: an executable,
+//! a module for WASI under wasmtime, and a plain module under wasmtime and, if it is installed,
+//! Node. They print the same bytes and end alike.
 //!
-//! Fixtures are written as `support/directive.rs` and `support/fixture.rs` say, with `//!` and `//=`. `build = "test"` runs the file's
-//! tests instead of `main`; those in `fixtures/cot/stages` show what a stage makes of them (`emit = "ssa"`); other words are flags of
-//! `cot build` or `cot test`. `hosts = "native"` or `"native wasi"` says where a program can run.
-//! A plain module has no arguments, input or files. `BLESS=1` rewrites the expected texts.
+//! Fixtures are written as `support/directive.rs` and `support/fixture.rs` say, with `//!` and
+//! `//=`. `build = "test"` runs the file's tests instead of `main`; those in `fixtures/cot/stages`
+//! show what a stage makes of them (`emit = "ssa"`); other words are flags of `cot build` or `cot
+//! test`. `hosts = "native"` or `"native wasi"` says where a program can run. A plain module has no
+//! arguments, input or files. `BLESS=1` rewrites the expected texts.
 
 use crate::source;
 use crate::support::directive::Run;
@@ -141,7 +143,8 @@ fn compare(name: &str, native: &Outcome, other: &Outcome, is_test: bool, faults:
     Ok(())
 }
 
-/// What a stage makes of the program for a plain module, to which the prelude adds nothing that is not called.
+/// What a stage makes of the program for a plain module, to which the prelude adds nothing that is
+/// not called.
 fn print_stage(fixture: &Fixture, stage: &str) -> Result<String> {
     let mut command = Command::new(env!("CARGO_BIN_EXE_cot"));
     command.arg("build").arg(&fixture.path).args(["--target=wasm32", "--emit", stage]).args(&fixture.setup.build);

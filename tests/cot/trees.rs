@@ -1,5 +1,6 @@
-//! What the parser makes of a program: fixtures end with `//= ast` and the tree in comments. `BLESS=1` rewrites them: read the difference.
-//! Two files of the same name with `-a` and `-b` are two spellings, and have the same tree.
+//! What the parser makes of a program: fixtures end with `//= ast` and the tree in comments.
+//! `BLESS=1` rewrites them: read the difference. Two files of the same name with `-a` and `-b` are
+//! two spellings, and have the same tree.
 
 use std::path::{Path, PathBuf};
 

@@ -45,8 +45,8 @@ fn what_lies_before_memories_and_tables_is_inaccessible() {
     place.run("guards", &arguments).prints(&format!("memory: 0 0 1\n{entries}table: 0 0 1\n"));
 }
 
-/// Each thread looks at its own table, which has 100,000 entries. The result is 1 if all saw what they should, and the address
-/// space did not grow with the number of threads.
+/// Each thread looks at its own table, which has 100,000 entries. The result is 1 if all saw what
+/// they should, and the address space did not grow with the number of threads.
 const THREADS: &str = r#"(module
     (import "env" "memory" (memory 1 1 shared))
     (import "env" "check" (func $check (result i32)))

@@ -1,4 +1,5 @@
-//! The declarations themselves: names that languages have for themselves, names of parameters, and what is said of imports.
+//! The declarations themselves: names that languages have for themselves, names of parameters, and
+//! what is said of imports.
 
 use crate::place::Place;
 
@@ -104,7 +105,8 @@ const NAMES: [&str; 38] = [
     "C",
 ];
 
-/// The words behind `introduction` in declarations that a comment with the export's name precedes, in the order of [`NAMES`].
+/// The words behind `introduction` in declarations that a comment with the export's name precedes,
+/// in the order of [`NAMES`].
 fn declared(text: &str, comment: &str, introduction: &str) -> Vec<String> {
     let find = |name: &&str| {
         let comment = format!("{comment}\"{}\": function", name.escape_default());

@@ -1,7 +1,8 @@
-//! Libraries in the hands of real compilers: C, C++ and Rust programs are compiled, linked with what wasm2native made, and run.
+//! Libraries in the hands of real compilers: C, C++ and Rust programs are compiled, linked with
+//! what wasm2native made, and run.
 //!
-//! Programs and modules stand in `host/`. Each prints what it saw, and a test compares that with what it ought to see. Where a machine
-//! has no C compiler, a test says so and passes.
+//! Programs and modules stand in `host/`. Each prints what it saw, and a test compares that with
+//! what it ought to see. Where a machine has no C compiler, a test says so and passes.
 
 mod dynamic;
 mod guards;

@@ -16,7 +16,8 @@ pub struct Outcome {
 }
 
 impl Place {
-    /// A folder with these files of `tests/embed/host`. None where there is no compiler of this name.
+    /// A folder with these files of `tests/embed/host`. None where there is no compiler of this
+    /// name.
     pub fn with(compiler: &str, files: &[&str]) -> Option<Place> {
         if Command::new(compiler).arg("--version").output().is_err() {
             eprintln!("skipped: there is no `{compiler}` on this machine");

@@ -24,7 +24,8 @@ thread 7
 fn rust_calls_through_generated_declarations() {
     let Some(place) = Place::with("rustc", &["values.wat", "host.rs"]) else { return };
     place.wasm2native(&["values.wat", "--emit", "rust,staticlib=libvalues.a"]);
-    // The standard library is in the program and in the runtime; neither may get in the other's way.
+    // The standard library is in the program and in the runtime; neither may get in the other's
+    // way.
     for edition in ["2021", "2024"] {
         for flags in [&["-O"][..], &["-Cpanic=abort", "-Copt-level=0"]] {
             let program = ["host.rs", "-Dwarnings", "-L.", "-lstatic=values", "-o", "host", "--edition", edition];

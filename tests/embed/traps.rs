@@ -1,4 +1,5 @@
-//! Traps in a library: caught by `w2n_try`, or the end of the process; and an initialisation that traps.
+//! Traps in a library: caught by `w2n_try`, or the end of the process; and an initialisation that
+//! traps.
 
 use crate::place::Place;
 

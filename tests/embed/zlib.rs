@@ -1,4 +1,5 @@
-//! A real library: zlib, compiled to Wasm by clang, then to an archive, then linked into a C program.
+//! A real library: zlib, compiled to Wasm by clang, then to an archive, then linked into a C
+//! program.
 
 use crate::place::Place;
 use crate::toolchain;

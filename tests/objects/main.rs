@@ -1,8 +1,10 @@
-//! Objects for every target, made from the fixtures and read back: headers, sections, symbols, relocations.
+//! Objects for every target, made from the fixtures and read back: headers, sections, symbols,
+//! relocations.
 //!
-//! Nothing is linked or run here, so that no tool of any target is needed. What the objects say is checked against the module and
-//! against each other: the object for this machine, which `tests/run.rs` links and runs, has the same symbols as all others.
-//! `cargo test --test objects -- mem-grow` makes one fixture's.
+//! Nothing is linked or run here, so that no tool of any target is needed. What the objects say is
+//! checked against the module and against each other: the object for this machine, which
+//! `tests/run.rs` links and runs, has the same symbols as all others. `cargo test --test objects --
+//! mem-grow` makes one fixture's.
 
 mod read;
 mod variadic;
@@ -312,7 +314,8 @@ fn imports_and_exports(kind: Kind) -> Result<()> {
     let functions = ["it_init", "it_memory", "it_memory_size", "it_run", "it_0_x21"];
     ensure!(exported == set(&[&functions[..], &["it_total", "it_entries"]].concat()), "exported: {exported:?}");
     check_form(kind, &picture)?;
-    // Imported data may lie anywhere: its address is read from a word, never computed from the code's.
+    // Imported data may lie anywhere: its address is read from a word, never computed from the
+    // code's.
     for section in picture.sections.iter().filter(|section| section.is_code) {
         for relocation in &section.relocations {
             let symbol = &picture.symbols[relocation.symbol];
@@ -350,7 +353,8 @@ fn byte_order(kind: Kind) -> Result<()> {
     Ok(())
 }
 
-/// A function's signature is merged by the linker, and found from the field before the function's entry.
+/// A function's signature is merged by the linker, and found from the field before the function's
+/// entry.
 fn signatures(kind: Kind) -> Result<()> {
     let source = br#"(module (table (export "t") 1 funcref) (elem (i32.const 0) $f)
         (func $f (param i32 f64) (result i64) (i64.const 1)))"#;
@@ -411,7 +415,8 @@ fn names_of_targets() -> Result<()> {
     Ok(())
 }
 
-/// Registers for vectors are an extension there: who has none can't have `v128`, and everything else does without.
+/// Registers for vectors are an extension there: who has none can't have `v128`, and everything
+/// else does without.
 fn no_vectors_on_riscv64() -> Result<()> {
     let kind = Kind { target: "riscv64gc-unknown-linux-gnu", cpu: None, machine: 243 };
     for source in [

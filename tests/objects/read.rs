@@ -1,4 +1,5 @@
-//! An object as it can be seen from outside, whatever its format: read back by `goblin`, which shares no code with what wrote it.
+//! An object as it can be seen from outside, whatever its format: read back by `goblin`, which
+//! shares no code with what wrote it.
 
 use anyhow::{Context, Result, bail, ensure};
 use goblin::elf::{Elf, reloc, section_header, sym};

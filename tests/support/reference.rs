@@ -1,6 +1,7 @@
 //! The reference: the same module, arguments, environment and files under the `wasmtime` crate.
 //!
-//! What of a program's options wasmtime has a counterpart for is translated ([`Request::of`]); the rest can't be compared.
+//! What of a program's options wasmtime has a counterpart for is translated ([`Request::of`]); the
+//! rest can't be compared.
 
 use super::directive::{self, Run};
 use super::fixture::Fixture;
@@ -166,7 +167,8 @@ fn supply_memories(
     Ok(())
 }
 
-/// Calls what our programs call: the function asked for, `_start`, or `main`, whose integer result is the exit status.
+/// Calls what our programs call: the function asked for, `_start`, or `main`, whose integer result
+/// is the exit status.
 fn enter(
     store: &mut Store<WasiP1Ctx>,
     instance: Instance,

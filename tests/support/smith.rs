@@ -1,8 +1,9 @@
-//! Random modules, from a seed: valid, terminating, full of traps, and with one function more that calls all of it and sums up
-//! what came out.
+//! Random modules, from a seed: valid, terminating, full of traps, and with one function more that
+//! calls all of it and sums up what came out.
 //!
-//! `check(mask)` calls the functions whose bits are set, with arguments made from the seed, and gives a hash of their results, the globals
-//! and the memory. NaNs are made canonical by the generator, since wasm leaves their bits open.
+//! `check(mask)` calls the functions whose bits are set, with arguments made from the seed, and
+//! gives a hash of their results, the globals and the memory. NaNs are made canonical by the
+//! generator, since wasm leaves their bits open.
 
 use anyhow::{Context, Result};
 use wasm_encoder::{

@@ -4,8 +4,8 @@ use std::fmt::Write;
 
 const NO_NEWLINE: &str = "(no newline at end)";
 
-/// `bytes` as lines: what is not printable is written `\xNN`, and so is a blank at the end of a line; a missing last
-/// newline is said.
+/// `bytes` as lines: what is not printable is written `\xNN`, and so is a blank at the end of a
+/// line; a missing last newline is said.
 pub fn render(bytes: &[u8]) -> String {
     let mut out = String::new();
     for chunk in bytes.utf8_chunks() {
@@ -26,7 +26,8 @@ pub fn render(bytes: &[u8]) -> String {
     out.replace(" \n", "\\x20\n").replace("\t\n", "\\x09\n")
 }
 
-/// Whether `actual` is `expected`, where a line `...` stands for any lines and `...` inside of a line for any text.
+/// Whether `actual` is `expected`, where a line `...` stands for any lines and `...` inside of a
+/// line for any text.
 pub fn matches(expected: &str, actual: &str) -> bool {
     let expected: Vec<&str> = expected.lines().collect();
     let actual: Vec<&str> = actual.lines().collect();

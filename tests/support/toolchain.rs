@@ -1,4 +1,5 @@
-//! Finds a C compiler for `wasm32-wasi` and compiles fixtures with it. What was compiled once is kept below `target/`.
+//! Finds a C compiler for `wasm32-wasi` and compiles fixtures with it. What was compiled once is
+//! kept below `target/`.
 
 use super::fixture::Fixture;
 use anyhow::{Context, Result, bail};

@@ -1,4 +1,5 @@
-//! Traps by kind: what our programs and wasmtime say of one, in the words of the specification's test suite.
+//! Traps by kind: what our programs and wasmtime say of one, in the words of the specification's
+//! test suite.
 
 use super::process::Outcome;
 
@@ -46,8 +47,8 @@ pub fn is_known(name: &str) -> bool {
     KINDS.iter().any(|(kind, _)| *kind == name)
 }
 
-/// `trap` as far as wasmtime tells traps apart: it has one message for all accesses beyond the end of a table,
-/// and one for all that is null.
+/// `trap` as far as wasmtime tells traps apart: it has one message for all accesses beyond the end
+/// of a table, and one for all that is null.
 #[allow(dead_code, reason = "not every test compares")]
 pub fn coarse(trap: Option<&'static str>) -> Option<&'static str> {
     trap.map(|trap| match trap {

@@ -1,7 +1,9 @@
-//! A guest that does what the test says: one program with all of WASI's functions, driven over its standard input.
+//! A guest that does what the test says: one program with all of WASI's functions, driven over its
+//! standard input.
 //!
-//! Goes in: records that put bytes into the guest's memory, call a function, or ask for bytes. Comes out: error numbers and bytes. So every
-//! call is made by translated code in a sandbox of its own, and the test can look at the host's files between two calls.
+//! Goes in: records that put bytes into the guest's memory, call a function, or ask for bytes.
+//! Comes out: error numbers and bytes. So every call is made by translated code in a sandbox of its
+//! own, and the test can look at the host's files between two calls.
 
 use crate::support::process;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
@@ -29,7 +31,8 @@ const DUMP: u32 = 2;
 
 const MODULE: &str = "wasi_snapshot_preview1";
 
-/// The driver in text form. Nothing in it depends on what is tested: it reads a record, obeys, and reads the next.
+/// The driver in text form. Nothing in it depends on what is tested: it reads a record, obeys, and
+/// reads the next.
 pub fn text() -> String {
     let mut imports = String::new();
     let mut arms = String::new();
@@ -259,7 +262,8 @@ impl Guest {
         bytes
     }
 
-    /// A call and a dump in one, so that there is more to read while the call is made. Error number and bytes.
+    /// A call and a dump in one, so that there is more to read while the call is made. Error number
+    /// and bytes.
     pub fn call_and_dump(&mut self, name: &str, arguments: &[u64], address: u32, length: u32) -> (u32, Vec<u8>) {
         let mut records = Vec::new();
         records.extend(call_record(name, arguments));

@@ -1,4 +1,5 @@
-//! `--embed`: a tree that the program carries is to the guest what the same tree is as a directory that was granted read-only.
+//! `--embed`: a tree that the program carries is to the guest what the same tree is as a directory
+//! that was granted read-only.
 
 use crate::driver::{self, Answer, Built, FREE, Guest};
 use crate::matrix::{self, INSIDE, INWARDS, OUTWARDS};
@@ -47,7 +48,8 @@ fn temporary() -> tempfile::TempDir {
     tempfile::tempdir().expect("a temporary folder can be made")
 }
 
-/// Every call of the matrix with every path has the same answer, but for the size of directories, which is the file system's.
+/// Every call of the matrix with every path has the same answer, but for the size of directories,
+/// which is the file system's.
 fn as_a_read_only_directory() {
     let folder = temporary();
     let root = folder.path().join("box");
@@ -246,7 +248,8 @@ fn not_unpacked() {
     assert!(guest.peak() < 16 << 20, "the program took {} bytes", guest.peak());
 }
 
-/// The compiler has no need of a file as a whole: here of one that is larger than all memory that it may have.
+/// The compiler has no need of a file as a whole: here of one that is larger than all memory that
+/// it may have.
 fn packed_block_by_block() {
     let folder = temporary();
     tree::make(folder.path(), &[("tree", Node::Dir)]);
@@ -288,8 +291,9 @@ fn many_open_files() {
     assert!(guest.peak() < 16 << 20, "the program took {} bytes", guest.peak());
 }
 
-/// A language whose library of some hundred files is inside of its interpreter: files are read while others are open, of two folders of
-/// which one has the newer version of a file, and through a link.
+/// A language whose library of some hundred files is inside of its interpreter: files are read
+/// while others are open, of two folders of which one has the newer version of a file, and through
+/// a link.
 fn interpreter() {
     if !toolchain::available(false) {
         eprintln!("skipped: {}", toolchain::HINT);

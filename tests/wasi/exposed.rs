@@ -1,7 +1,9 @@
-//! Files through which a process could reach its own memory or another's: procfs, devices of memory, the kernel's probes. No grant
-//! contains them, by whatever path, link, mount or name, in any call, on new and old kernels.
+//! Files through which a process could reach its own memory or another's: procfs, devices of
+//! memory, the kernel's probes. No grant contains them, by whatever path, link, mount or name, in
+//! any call, on new and old kernels.
 //!
-//! What needs mounts runs in a mount namespace of its own. Where that is not permitted, a test counts as ignored and says why.
+//! What needs mounts runs in a mount namespace of its own. Where that is not permitted, a test
+//! counts as ignored and says why.
 
 use crate::driver::{Answer, FREE, Guest};
 use crate::matrix::{calls, describe, prepare};
@@ -66,7 +68,8 @@ const ON_PROCFS: &[&str] = &[
     "proc/../proc/self/mem",
 ];
 
-/// Links to procfs, wherever the system has them; relative ones, and one to a file of another process, are for `mounts`.
+/// Links to procfs, wherever the system has them; relative ones, and one to a file of another
+/// process, are for `mounts`.
 const SYSTEM_LINKS: &[&str] = &["dev/fd", "dev/fd/0", "dev/stdin", "dev/stdout", "dev/core"];
 
 fn start(options: &str, on_old_kernel: bool) -> Guest {
@@ -215,7 +218,8 @@ fn stat(guest: &mut Guest, path: &str) -> u32 {
     guest.call("path_filestat_get", &[3, 1, PATH.into(), path.len() as u64, RESULT.into()]).errno()
 }
 
-/// Nodes of devices by other names: memory, kernel memory, ports, memory of a crashed kernel, registers of a processor.
+/// Nodes of devices by other names: memory, kernel memory, ports, memory of a crashed kernel,
+/// registers of a processor.
 fn devices(on_old_kernel: bool) -> Completion {
     let folder = tempfile::tempdir().expect("a temporary folder can be made");
     let root = folder.path();
@@ -256,12 +260,14 @@ fn devices(on_old_kernel: bool) -> Completion {
     Completion::Completed
 }
 
-/// Debugfs and tracefs, through which a program could have the kernel read memory. Not even what opening alone would do is done.
+/// Debugfs and tracefs, through which a program could have the kernel read memory. Not even what
+/// opening alone would do is done.
 fn probes(on_old_kernel: bool) -> Completion {
     let folder = tempfile::tempdir().expect("a temporary folder can be made");
     let root = folder.path();
     tree::make(root, &[("trace", Node::Dir), ("debug", Node::Dir), ("register", Node::Dir)]);
-    // An instance is a buffer of its own, so that the machine's is left alone. To open it with `TRUNCATE` empties it.
+    // An instance is a buffer of its own, so that the machine's is left alone. To open it with
+    // `TRUNCATE` empties it.
     let instance = format!("trace/instances/w2n-test-{}-{on_old_kernel}", std::process::id());
     let script = format!(
         "mount -t tracefs tracefs trace; mount -t debugfs debugfs debug; mount -t binfmt_misc binfmt register\n\

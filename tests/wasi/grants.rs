@@ -1,5 +1,5 @@
-//! What a grant allows, and what becomes of descriptors: read-only directories, rights, numbers, and links that change while they are
-//! followed.
+//! What a grant allows, and what becomes of descriptors: read-only directories, rights, numbers,
+//! and links that change while they are followed.
 
 use crate::driver::{Answer, FREE, Guest};
 use crate::tree::{self, Node};
@@ -139,7 +139,8 @@ impl World {
     }
 }
 
-/// Every call that would change something, with the answer of a file system that is mounted read-only.
+/// Every call that would change something, with the answer of a file system that is mounted
+/// read-only.
 fn read_only_directory() {
     let mut world = World::new();
     let before = tree::snapshot(&world.root, "");
@@ -180,7 +181,8 @@ fn read_only_directory() {
     assert_eq!(tree::differences(&before, &tree::snapshot(&world.root, "")), [""; 0]);
 }
 
-/// A file below a read-only grant gets no name below the other, and nothing comes into the read-only one.
+/// A file below a read-only grant gets no name below the other, and nothing comes into the
+/// read-only one.
 fn between_grants() {
     let mut world = World::new();
     let before = tree::snapshot(&world.root, "");
@@ -346,7 +348,8 @@ fn closed_directory() {
     assert_eq!(world.guest.end(), Answer::Ended(0, String::new()));
 }
 
-/// A slash behind a link makes the system follow it even where it would not: the escape that cap-primitives 4.0.3 fixed.
+/// A slash behind a link makes the system follow it even where it would not: the escape that
+/// cap-primitives 4.0.3 fixed.
 fn trailing_slash() {
     let mut world = World::new();
     tree::make(&world.root, &[("outside/secret", Node::File("secret"))]);
@@ -376,7 +379,8 @@ fn absolute_link() {
     assert_eq!(std::fs::read_link(world.root.join("rw/new")).expect("it was made"), Path::new("etc"));
 }
 
-/// Someone exchanges a folder and a link out of the directory, again and again, while the guest walks through that name.
+/// Someone exchanges a folder and a link out of the directory, again and again, while the guest
+/// walks through that name.
 fn links_that_change(mut world: World) {
     let root = world.root.clone();
     let entries = [("outside/file", Node::File("secret")), ("rw/way/file", Node::File("fine"))];

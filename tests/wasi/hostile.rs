@@ -1,8 +1,8 @@
-//! Calls with senseless numbers. Whatever a guest passes, it gets an error number or a trap; the runtime neither crashes nor takes
-//! memory that the guest was not given.
+//! Calls with senseless numbers. Whatever a guest passes, it gets an error number or a trap; the
+//! runtime neither crashes nor takes memory that the guest was not given.
 //!
-//! The calls are generated from the table of WASI's functions: each parameter takes each of the values that something could go wrong
-//! with, and then all parameters take some of them at once.
+//! The calls are generated from the table of WASI's functions: each parameter takes each of the
+//! values that something could go wrong with, and then all parameters take some of them at once.
 
 use crate::driver::{Answer, FREE, Guest, MEMORY};
 use crate::matrix::names;
@@ -231,7 +231,8 @@ fn pointers_at_the_end() {
     }
 }
 
-/// Pieces that overlap each other and their own list, that claim all of the address space, and too many of them.
+/// Pieces that overlap each other and their own list, that claim all of the address space, and too
+/// many of them.
 fn pieces() {
     let mut prey = Prey::new();
     // The second piece begins in the middle of the first: what comes later wins.
@@ -252,7 +253,8 @@ fn pieces() {
     prey.guest.load(PIECES, &piece(BUFFER, length).repeat(1500));
     assert_eq!(prey.guest.call("fd_write", &[4, PIECES.into(), 1500, RESULT.into()]), Answer::Errno(0));
     assert_eq!(prey.guest.dump_u32(RESULT), 1024 * length);
-    // All of the memory in each: 300 MB, of which the limit on files lets through a part, or nothing.
+    // All of the memory in each: 300 MB, of which the limit on files lets through a part, or
+    // nothing.
     prey.guest.load(PIECES, &piece(0, MEMORY).repeat(1200));
     let answer = prey.guest.call("fd_write", &[4, PIECES.into(), 1200, RESULT.into()]);
     assert!(matches!(answer, Answer::Errno(0 | 22)), "{answer:?}");
@@ -266,7 +268,8 @@ fn pieces() {
     }
 }
 
-/// Bytes that are no path, and paths that are too long. `$errno`: 25 ilseq, 28 inval, 37 nametoolong, 44 noent.
+/// Bytes that are no path, and paths that are too long. `$errno`: 25 ilseq, 28 inval, 37
+/// nametoolong, 44 noent.
 fn paths() {
     let mut prey = Prey::new();
     let deep = "sub/../".repeat(700);
@@ -324,7 +327,8 @@ fn subscriptions() {
         let answer = prey.guest.call("poll_oneoff", &[0, 0, count, RESULT.into()]);
         assert_eq!(answer, Answer::Errno(48), "{count}");
     }
-    // Clocks, descriptors: a timer of no time, a closed descriptor, the file twice, a timer on a clock that can't wait.
+    // Clocks, descriptors: a timer of no time, a closed descriptor, the file twice, a timer on a
+    // clock that can't wait.
     let subscription = |user_data: u64, tag: u8, number: u32| {
         let mut bytes = vec![0; 48];
         bytes[0..8].copy_from_slice(&user_data.to_le_bytes());
@@ -384,7 +388,8 @@ fn files_too_large() {
     assert_eq!(prey.guest.call("fd_filestat_set_size", &[4, 1 << 19]), Answer::Errno(0));
 }
 
-/// Others make and remove files while the guest goes through the list in small steps: it sees every file that stays exactly once.
+/// Others make and remove files while the guest goes through the list in small steps: it sees every
+/// file that stays exactly once.
 fn directory_that_changes() {
     let mut prey = Prey::new();
     let root = prey.folder.path().join("sub");

@@ -1,8 +1,9 @@
-//! What a module can make grow, and where that ends: each kind of thing is taken until no more is given, and the process stays as small
-//! as it was told to.
+//! What a module can make grow, and where that ends: each kind of thing is taken until no more is
+//! given, and the process stays as small as it was told to.
 //!
-//! The modules report numbers on standard output and then wait for the end of standard input, so that the test can look at the process.
-//! Other rows of the table in SECURITY.md have their tests beside what they limit.
+//! The modules report numbers on standard output and then wait for the end of standard input, so
+//! that the test can look at the process. Other rows of the table in SECURITY.md have their tests
+//! beside what they limit.
 
 use crate::driver::{Built, build};
 use crate::trial;
@@ -119,7 +120,8 @@ fn table_growth() {
     assert!(program.peak() < 16 * MIB);
 }
 
-/// As many entries as there can be, a few at a time: of functions (16 bytes each) and of other references (8 bytes).
+/// As many entries as there can be, a few at a time: of functions (16 bytes each) and of other
+/// references (8 bytes).
 const STEP_BY_STEP: &str = r#"
   (table $f 0 funcref)
   (table $r 0 externref)
@@ -308,8 +310,8 @@ fn descriptors() {
     assert!(program.peak() < 32 * MIB);
 }
 
-/// A memory of 64 bits that got less address space than was planned for it does not grow beyond that, into what lies above, whatever
-/// limit the user has set.
+/// A memory of 64 bits that got less address space than was planned for it does not grow beyond
+/// that, into what lies above, whatever limit the user has set.
 fn wide_memory_in_little_address_space() {
     let program = module(
         r#"

@@ -1,9 +1,10 @@
-//! The escape matrix: every way to write a path that leads out of a granted directory, in every call that takes a path, with
-//! read-write and read-only grants.
+//! The escape matrix: every way to write a path that leads out of a granted directory, in every
+//! call that takes a path, with read-write and read-only grants.
 //!
-//! Each case runs with four different things in the place outside that the path aims at: nothing, a file, a folder, a link to nowhere.
-//! After each call the files outside are as before in every respect, and the answer (error number, metadata, contents) is the same
-//! whatever is there: not even its existence shows. Below a read-only grant nothing has changed inside either.
+//! Each case runs with four different things in the place outside that the path aims at: nothing, a
+//! file, a folder, a link to nowhere. After each call the files outside are as before in every
+//! respect, and the answer (error number, metadata, contents) is the same whatever is there: not
+//! even its existence shows. Below a read-only grant nothing has changed inside either.
 
 use crate::driver::{FREE, Guest};
 use crate::tree::{self, Node, Snapshot};
@@ -91,7 +92,8 @@ pub const OUTWARDS: &[(&str, &str)] = &[
     ("link to a descriptor alone", "process-descriptor"),
 ];
 
-/// Paths that stay inside. They show that the calls do what they are for, and that read-only grants hold for all of them.
+/// Paths that stay inside. They show that the calls do what they are for, and that read-only grants
+/// hold for all of them.
 pub const INWARDS: &[(&str, &str)] = &[
     ("file", "ok.txt"),
     ("file with a slash", "ok.txt/"),
@@ -242,8 +244,8 @@ fn grant_name(read_only: bool) -> &'static str {
     if read_only { "read-only" } else { "read-write" }
 }
 
-/// Tries one path in all calls. Paths that stay inside only have to keep the promises; what they do is for `grants`.
-/// On an old kernel the program has to find the way itself.
+/// Tries one path in all calls. Paths that stay inside only have to keep the promises; what they do
+/// is for `grants`. On an old kernel the program has to find the way itself.
 fn try_path(path: &str, read_only: bool, is_inside: bool, on_old_kernel: bool) {
     let start = if on_old_kernel { Guest::start_on_old_kernel } else { Guest::start_with };
     let mut answers: Vec<Vec<String>> = Vec::new();
@@ -310,7 +312,8 @@ fn try_target(path: &str, read_only: bool, target: Option<Node>, start: Start) -
     answers
 }
 
-/// A file that has names outside and inside is inside, too: it can be read. Below a read-only grant neither it nor its names change.
+/// A file that has names outside and inside is inside, too: it can be read. Below a read-only grant
+/// neither it nor its names change.
 fn hard_link(start: Start) {
     let folder = tempfile::tempdir().expect("a temporary folder can be made");
     let root = folder.path().canonicalize().expect("it is there");

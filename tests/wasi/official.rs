@@ -1,5 +1,6 @@
-//! The WebAssembly group's tests of preview 1 and of threads, where `WASI_TESTSUITE` names a checkout of `WebAssembly/wasi-testsuite`,
-//! branch `prod/testsuite-base`. Nothing of it is part of this project.
+//! The WebAssembly group's tests of preview 1 and of threads, where `WASI_TESTSUITE` names a
+//! checkout of `WebAssembly/wasi-testsuite`, branch `prod/testsuite-base`. Nothing of it is part of
+//! this project.
 
 use crate::driver::build;
 use crate::support::process;

@@ -1,4 +1,5 @@
-//! `proc_raise` with every number: signals that end the program do so, and no other signal reaches the process.
+//! `proc_raise` with every number: signals that end the program do so, and no other signal reaches
+//! the process.
 
 use crate::driver::{Answer, Guest, program};
 use crate::trial;
@@ -13,7 +14,8 @@ const NOTSUP: u32 = 58;
 /// The last number of `$signal`.
 const LAST: u64 = 30;
 
-/// Numbers of `$signal` that end the program, which are Linux's as well: hup, int, quit, abrt, kill, pipe, term.
+/// Numbers of `$signal` that end the program, which are Linux's as well: hup, int, quit, abrt,
+/// kill, pipe, term.
 const ENDING: [u64; 7] = [1, 2, 3, 6, 9, 13, 15];
 
 pub fn trials() -> Vec<Trial> {
@@ -57,8 +59,8 @@ fn all_others() {
     assert_eq!(guest.end(), Answer::Ended(0, String::new()));
 }
 
-/// What the one who started the program ignores stays ignored, as for a native program; for a pipe that breaks it is the runtime that
-/// ignores the signal.
+/// What the one who started the program ignores stays ignored, as for a native program; for a pipe
+/// that breaks it is the runtime that ignores the signal.
 fn ignored() {
     let mut guest = start("--ignore-signal=HUP,PIPE");
     assert_eq!(guest.call("proc_raise", &[1]), Answer::Errno(0));

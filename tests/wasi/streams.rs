@@ -1,4 +1,5 @@
-//! The standard streams, as a native program would find them: terminals, pipes, files, sockets, closed ones.
+//! The standard streams, as a native program would find them: terminals, pipes, files, sockets,
+//! closed ones.
 //!
 //! The driver talks over standard input and output, so most of this looks at standard error.
 
@@ -191,7 +192,8 @@ fn file() {
     assert_eq!(write(&mut guest, b"!"), Answer::Errno(0));
     assert_eq!(fdstat(&mut guest, 2).1, APPEND);
     assert_eq!(guest.call("fd_fdstat_set_flags", &[2, DSYNC]), Answer::Errno(INVAL));
-    // To write is what it was opened for. Not to cut it, to take room, to change its times, or what was written before.
+    // To write is what it was opened for. Not to cut it, to take room, to change its times, or what
+    // was written before.
     for (name, arguments) in
         [("fd_filestat_set_size", &[2, 0][..]), ("fd_allocate", &[2, 0, 100]), ("fd_filestat_set_times", &[2, 1, 2, 5])]
     {
@@ -260,7 +262,8 @@ fn broken_pipe() {
     }
 }
 
-/// What holds once the last end of a pipe is closed. A child that another test has just forked has it, too, until it becomes its program.
+/// What holds once the last end of a pipe is closed. A child that another test has just forked has
+/// it, too, until it becomes its program.
 fn eventually<T: PartialEq + std::fmt::Debug>(mut look: impl FnMut() -> T, wanted: T) {
     for _ in 0..100 {
         if look() == wanted {
@@ -292,7 +295,8 @@ fn non_blocking() {
     assert_eq!(fdstat(&mut guest, 2).1, 0);
 }
 
-/// More than a pipe holds, in one call, to a slow reader: all of it arrives, in order, and the call says so.
+/// More than a pipe holds, in one call, to a slow reader: all of it arrives, in order, and the call
+/// says so.
 fn large_writes() {
     let (mut reader, writer) = std::io::pipe().expect("pipes can be made");
     let mut guest = with_stderr(writer);
@@ -367,7 +371,8 @@ fn poll_pipe() {
     eventually(|| poll(&mut guest, &[writable.clone(), late.clone()]), vec![(1, 0, FD_WRITE, 1)]);
 }
 
-/// Standard input is the driver's, which waits for the answer: there is nothing to read. It is, once more has been sent.
+/// Standard input is the driver's, which waits for the answer: there is nothing to read. It is,
+/// once more has been sent.
 fn poll_input() {
     let mut guest = Guest::start("");
     let readable = subscription(1, FD_READ, 0);
@@ -380,7 +385,8 @@ fn poll_input() {
     assert!(events[16] > 0, "so many bytes can be read");
 }
 
-/// The system's: real time between two looks at it, the monotonic clock after the other clocks' kind.
+/// The system's: real time between two looks at it, the monotonic clock after the other clocks'
+/// kind.
 fn clocks() {
     let mut guest = Guest::start("");
     let mut read = |clock: u64| {

@@ -1,4 +1,5 @@
-//! Threads that share descriptors: one that waits keeps nobody from anything, and the end of the program from nothing.
+//! Threads that share descriptors: one that waits keeps nobody from anything, and the end of the
+//! program from nothing.
 
 use crate::driver::{Built, build};
 use crate::support::fixture::Fixture;
@@ -69,7 +70,8 @@ fn program(rest: &str) -> Built {
     build("threads.wat", format!("(module {IMPORTS} {rest})"), &[])
 }
 
-/// A thread waits in a read. Meanwhile the first writes, and later it gets what the thread has read.
+/// A thread waits in a read. Meanwhile the first writes, and later it gets what the thread has
+/// read.
 fn one_waits_for_input() {
     let program = program(
         r#"
@@ -90,7 +92,8 @@ fn one_waits_for_input() {
     assert_eq!(child.wait().expect("it ends").code(), Some(i32::from(b'A')));
 }
 
-/// The program ends, by the first thread's return and by `proc_exit`, although another thread waits in a read, or the first does.
+/// The program ends, by the first thread's return and by `proc_exit`, although another thread waits
+/// in a read, or the first does.
 fn end_while_one_waits() {
     let waiting_thread = r#"
   (func (export "wasi_thread_start") (param i32 i32) (drop (call $hear)) (unreachable))

@@ -1,7 +1,8 @@
 //! A granted directory as users write it: the value of `--dir`.
 //!
-//! The compiler checks it on its command line, and the runtime reads it when a program starts. Both print the same message about a text
-//! that is not a grant. The message says what to write instead, in the user's own names.
+//! The compiler checks it on its command line, and the runtime reads it when a program starts. Both
+//! print the same message about a text that is not a grant. The message says what to write instead,
+//! in the user's own names.
 
 /// A directory that a program may use: `HOST[::GUEST[::ro]]`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -13,7 +14,8 @@ pub struct Grant<'a> {
     pub read_only: bool,
 }
 
-/// Words that mean a mode in whichever place they are written. They are not taken for a guest's name.
+/// Words that mean a mode in whichever place they are written. They are not taken for a guest's
+/// name.
 const READ_ONLY: [&[u8]; 3] = [b"ro", b"readonly", b"read-only"];
 const READ_WRITE: [&[u8]; 3] = [b"rw", b"readwrite", b"read-write"];
 
@@ -95,7 +97,8 @@ fn wrong_mode(host: &[u8], guest: &[u8], mode: &[u8]) -> String {
     }
 }
 
-/// How to grant a directory whose name for the guest is missing: by the same name, and by the last part of it.
+/// How to grant a directory whose name for the guest is missing: by the same name, and by the last
+/// part of it.
 fn suggest(host: &[u8], read_only: bool) -> String {
     let end = if read_only { "::ro" } else { "" };
     let last = host.split(|&byte| byte == b'/').rfind(|part| !part.is_empty()).unwrap_or_default();

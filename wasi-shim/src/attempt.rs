@@ -1,10 +1,12 @@
 //! Calls that survive a trap: the stack is cut back to where the attempt began.
 //!
-//! Translated code holds nothing that would have to be released, so leaving its frames behind is safe. What a trap had written to
-//! memories, tables and globals stays written, as the specification says. Frames of a host between are left behind as by `longjmp`.
+//! Translated code holds nothing that would have to be released, so leaving its frames behind is
+//! safe. What a trap had written to memories, tables and globals stays written, as the
+//! specification says. Frames of a host between are left behind as by `longjmp`.
 //!
-//! Attempts nest; a trap ends the innermost of its thread. All runtimes of a process use the variables of one of them
-//! ([`Shared::attempt`]), so that an attempt begun in one library survives the trap of another.
+//! Attempts nest; a trap ends the innermost of its thread. All runtimes of a process use the
+//! variables of one of them ([`Shared::attempt`]), so that an attempt begun in one library survives
+//! the trap of another.
 
 use crate::abi::{CODE_FAILURE, Shared, TrapReport};
 use crate::backtrace::{self, Cause};
@@ -16,7 +18,8 @@ use std::cell::UnsafeCell;
 use std::ffi::c_void;
 use std::sync::atomic::Ordering;
 
-/// Where to go back to: the stack pointer inside of [`enter`], 0 outside of an attempt; and where to put what happened.
+/// Where to go back to: the stack pointer inside of [`enter`], 0 outside of an attempt; and where
+/// to put what happened.
 #[derive(Clone, Copy)]
 #[repr(C)]
 struct Attempt {
@@ -55,8 +58,8 @@ pub unsafe fn attempt<F: FnMut()>(report: &mut TrapReport, mut work: F) -> bool 
         unsafe { (*work.cast::<F>())() }
     }
     let current = current();
-    // SAFETY: the variable belongs to this thread. The pointers fit each other, and what `enter` notes stays valid while it is on
-    // the stack.
+    // SAFETY: the variable belongs to this thread. The pointers fit each other, and what `enter`
+    // notes stays valid while it is on the stack.
     unsafe {
         let around = *current;
         (*current).report = report;
@@ -66,7 +69,8 @@ pub unsafe fn attempt<F: FnMut()>(report: &mut TrapReport, mut work: F) -> bool 
     }
 }
 
-/// Calls `function(data)`. Returns 0 after it, or the code of the trap that ended it; then `*report`, if there is one, tells of it.
+/// Calls `function(data)`. Returns 0 after it, or the code of the trap that ended it; then
+/// `*report`, if there is one, tells of it.
 ///
 /// # Safety
 /// `report` is null or points at a `w2n_trap`.
@@ -87,9 +91,9 @@ pub unsafe extern "C" fn w2n_try(
     }
 }
 
-/// Saves the registers that a callee must preserve (System V ABI, AMD64 supplement, 3.2.1), notes the stack pointer in
-/// `*stack`, and
-/// calls `function`. Returns 0 after it, or 1 through [`resume`].
+/// Saves the registers that a callee must preserve (System V ABI, AMD64 supplement, 3.2.1), notes
+/// the stack pointer in `*stack`, and calls `function`. Returns 0 after it, or 1 through
+/// [`resume`].
 #[unsafe(naked)]
 unsafe extern "C" fn enter(function: extern "C" fn(*mut c_void), data: *mut c_void, stack: *mut usize) -> u32 {
     std::arch::naked_asm!(
@@ -129,9 +133,11 @@ pub fn is_active() -> bool {
     unsafe { (*current()).stack != 0 }
 }
 
-/// Ends the current attempt, if there is one. Called from where the trap was raised, not from a signal handler.
+/// Ends the current attempt, if there is one. Called from where the trap was raised, not from a
+/// signal handler.
 pub fn give_up(report: &TrapReport) {
-    // SAFETY: the variable belongs to this thread, and the attempt's frame is below all frames since.
+    // SAFETY: the variable belongs to this thread, and the attempt's frame is below all frames
+    // since.
     unsafe {
         let Attempt { stack, report: place } = *current();
         if stack != 0 {
@@ -142,7 +148,8 @@ pub fn give_up(report: &TrapReport) {
     }
 }
 
-/// As [`give_up`], from a signal handler: changes the interrupted context so that it goes on there. Whether there is an attempt.
+/// As [`give_up`], from a signal handler: changes the interrupted context so that it goes on there.
+/// Whether there is an attempt.
 pub fn give_up_in(context: &mut libc::ucontext_t, report: &TrapReport) -> bool {
     // SAFETY: the variable belongs to this thread, which is interrupted.
     let Attempt { stack, report: place } = unsafe { *current() };
@@ -160,8 +167,8 @@ pub fn give_up_in(context: &mut libc::ucontext_t, report: &TrapReport) -> bool {
     true
 }
 
-/// Ends a message with a line break and writes it. Then ends the attempt, or else the process: something that the code needs can't
-/// be had.
+/// Ends a message with a line break and writes it. Then ends the attempt, or else the process:
+/// something that the code needs can't be had.
 pub fn fail(mut text: Text, status: i32) -> ! {
     if is_active() {
         let report = backtrace::report(Cause { code: CODE_FAILURE, message: text.line() }, backtrace::registers_here());

@@ -1,7 +1,7 @@
 //! What is told of a trap: [`TrapReport`], made where it happened, and its text.
 //!
-//! Everything here may run in a signal handler: it allocates nothing and locks nothing, and reads memory only through
-//! pointers that were checked.
+//! Everything here may run in a signal handler: it allocates nothing and locks nothing, and reads
+//! memory only through pointers that were checked.
 
 use crate::abi::{NO_FUNCTION, NO_OFFSET, REPORTED_FRAMES, Trap, TrapFrame, TrapReport};
 use crate::sites::Place;
@@ -52,8 +52,8 @@ pub fn frame_pointer() -> usize {
 /// Where the function around returns to: in the code of the module that called it.
 #[inline(always)]
 pub fn return_address() -> usize {
-    // SAFETY: the word above the saved frame pointer (System V ABI, AMD64 supplement, 3.2.2), which is on this stack; the build script
-    // compiles this crate with frame pointers.
+    // SAFETY: the word above the saved frame pointer (System V ABI, AMD64 supplement, 3.2.2), which
+    // is on this stack; the build script compiles this crate with frame pointers.
     unsafe { *(frame_pointer().wrapping_add(8) as *const usize) }
 }
 
@@ -109,15 +109,17 @@ fn add_frame(text: &mut Text, number: u64, frame: &TrapFrame) {
     text.add("\n");
 }
 
-/// Visits translated functions from the innermost outwards: the function and the code offset in it, of the fault or of a
-/// return address. Frames of the runtime and of a host between them are passed over if they keep frame pointers.
+/// Visits translated functions from the innermost outwards: the function and the code offset in it,
+/// of the fault or of a return address. Frames of the runtime and of a host between them are passed
+/// over if they keep frame pointers.
 fn walk(registers: Registers, mut visit: impl FnMut(Place, u32)) {
     let Registers { pc, sp, mut fp } = registers;
     // What follows is a frame of translated code or of the runtime.
     let mut is_known = true;
     if let Some(place) = Place::find(pc) {
         visit(place, place.offset);
-        // Before its first instructions `push rbp; mov rbp, rsp`, and in a function without them, rbp is the caller's.
+        // Before its first instructions `push rbp; mov rbp, rsp`, and in a function without them,
+        // rbp is the caller's.
         let return_address = match (place.offset, place.function.has_frame) {
             (0, _) | (_, 0) => Some(sp),
             (1, _) => Some(sp.saturating_add(8)),
@@ -135,7 +137,8 @@ fn walk(registers: Registers, mut visit: impl FnMut(Place, u32)) {
     }
     let mut floor = sp;
     let mut n_frames: u64 = 0;
-    // Frames lie one above the other in one stack, so the walk ends. After an overflow, sp may be below its stack.
+    // Frames lie one above the other in one stack, so the walk ends. After an overflow, sp may be
+    // below its stack.
     while fp >= floor && stack::end_of_stack(sp).is_none_or(|end| stack::end_of_stack(fp) == Some(end)) {
         let (Some(next), Some(return_address)) = (read(fp, is_known), read(fp.saturating_add(8), is_known)) else {
             return;
@@ -153,19 +156,22 @@ fn walk(registers: Registers, mut visit: impl FnMut(Place, u32)) {
     }
 }
 
-/// The place of the call that a return address belongs to: a call that never returns may be a function's last instruction.
+/// The place of the call that a return address belongs to: a call that never returns may be a
+/// function's last instruction.
 fn caller(return_address: usize) -> Option<(Place, u32)> {
     let place = Place::find(return_address.wrapping_sub(1))?;
     Some((place, place.offset.saturating_add(1)))
 }
 
-/// A word of a stack, if the address is aligned and not beyond its end. Requires that lower addresses are in use. On a stack
-/// whose end is not known only frames of known code are read: they keep a frame pointer.
+/// A word of a stack, if the address is aligned and not beyond its end. Requires that lower
+/// addresses are in use. On a stack whose end is not known only frames of known code are read: they
+/// keep a frame pointer.
 fn read(address: usize, is_known: bool) -> Option<usize> {
     let is_inside = match stack::end_of_stack(address) {
         Some(end) => address.checked_add(8).is_some_and(|after| after <= end),
         None => is_known && !stack::is_known(),
     };
-    // SAFETY: from a live frame to the end of its stack all is mapped; and so is what a live frame pointer points at.
+    // SAFETY: from a live frame to the end of its stack all is mapped; and so is what a live frame
+    // pointer points at.
     (address.is_multiple_of(8) && is_inside).then(|| unsafe { *(address as *const usize) })
 }

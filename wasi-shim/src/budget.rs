@@ -1,8 +1,9 @@
-//! How many bytes a program may take: those of its memories, tables and exceptions, by `--max-memory` and `--max-table`.
+//! How many bytes a program may take: those of its memories, tables and exceptions, by
+//! `--max-memory` and `--max-table`.
 //!
-//! Comes in: the user's limits, once, before any code runs. What a module can make grow asks here before it asks the system, and
-//! gives back what it gives up. Threads may ask at the same time. Constant data is not counted: it is a part of the program's file,
-//! as code is.
+//! Comes in: the user's limits, once, before any code runs. What a module can make grow asks here
+//! before it asks the system, and gives back what it gives up. Threads may ask at the same time.
+//! Constant data is not counted: it is a part of the program's file, as code is.
 
 use crate::abi::{Budget, DEFAULT_MAX_TABLE, Image, Program};
 use crate::attempt::fail;

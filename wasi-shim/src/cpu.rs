@@ -1,12 +1,14 @@
 //! Whether the processor has the instructions that the program was compiled for.
 //!
-//! The levels are those of the x86-64 psABI, section 3.1.1 "Processor Architecture"; bits as in Intel's manual, CPUID.
+//! The levels are those of the x86-64 psABI, section 3.1.1 "Processor Architecture"; bits as in
+//! Intel's manual, CPUID.
 
 use crate::attempt::fail;
 use crate::text::message;
 use std::arch::x86_64::{__cpuid, __cpuid_count, _xgetbv};
 
-/// Stops the program with a message if the processor is below `level`. Levels 0 and 1 are every x86-64 processor.
+/// Stops the program with a message if the processor is below `level`. Levels 0 and 1 are every
+/// x86-64 processor.
 pub fn check(level: u8) {
     if level <= 1 || has(level) {
         return;
@@ -43,7 +45,8 @@ fn all<const N: usize>(register: u32, bits: [u32; N]) -> bool {
     bits.iter().all(|bit| register >> bit & 1 == 1)
 }
 
-/// Whether the system saves these parts of the register state at a switch of threads. Requires OSXSAVE.
+/// Whether the system saves these parts of the register state at a switch of threads. Requires
+/// OSXSAVE.
 fn saves(parts: u64) -> bool {
     #[target_feature(enable = "xsave")]
     fn state() -> u64 {

@@ -1,4 +1,5 @@
-//! The program from beginning to end: what must be there before translated code runs, then the code, then the exit status.
+//! The program from beginning to end: what must be there before translated code runs, then the
+//! code, then the exit status.
 
 use crate::abi::{EntryKind, Program, Start, TYPE_I32, TYPE_I64, Value};
 use crate::budget::Limits;
@@ -9,7 +10,8 @@ use crate::{cpu, invoke, memory, stack, text, trap};
 use std::cell::UnsafeCell;
 use std::ffi::CStr;
 
-/// Parameters and results of the entry. Wasm's implementations agree on at most 1000 of either; the type checker enforces it.
+/// Parameters and results of the entry. Wasm's implementations agree on at most 1000 of either; the
+/// type checker enforces it.
 struct Values(UnsafeCell<[Value; 1000]>);
 
 // SAFETY: only `call` uses it, once.
@@ -67,8 +69,9 @@ unsafe extern "C" fn w2n_main(
     call(program, arguments.get(1..).unwrap_or_default())
 }
 
-/// Lists of processes (`ps`, `top`) call a program after the file that was executed. Of one that was executed by its descriptor,
-/// as `wasm2native run` does it, that is a number; it gets the name that it was given.
+/// Lists of processes (`ps`, `top`) call a program after the file that was executed. Of one that
+/// was executed by its descriptor, as `wasm2native run` does it, that is a number; it gets the name
+/// that it was given.
 fn name_process(argv0: *const u8) {
     // SAFETY: the call reads what the kernel passed.
     let executed = unsafe { libc::getauxval(libc::AT_EXECFN) } as *const libc::c_char;
@@ -91,8 +94,9 @@ fn call(program: &'static Program, arguments: &[*const u8]) -> i32 {
     if is_invoke {
         invoke::read_parameters(program, arguments, values);
     }
-    // SAFETY: the compiler's functions, called in the order that the specification and WASI ask for. The reactor's
-    // `_initialize` has neither parameters nor results, so that it leaves the array alone.
+    // SAFETY: the compiler's functions, called in the order that the specification and WASI ask
+    // for. The reactor's `_initialize` has neither parameters nor results, so that it leaves the
+    // array alone.
     unsafe {
         for image in images_of(program) {
             if let Some(initialize) = image.initialize {

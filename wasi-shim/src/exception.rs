@@ -1,10 +1,11 @@
 //! Throwing: from an exception to the landing of the handler that takes it.
 //!
-//! Comes in: an exception made by [`w2n_exception_new`], or one caught before. The frames of translated code are walked outwards by
-//! their frame pointers; what each call lies inside of tells the table of [`TryCall`]s. At the first handler that fits, stack pointer
-//! and frame pointer become what they were at that call, and its landing gets the exception. A call inside a `try` expects no
-//! register to survive, so that nothing else has to be restored. The walk ends where code is not translated: nothing is thrown
-//! through frames of a host.
+//! Comes in: an exception made by [`w2n_exception_new`], or one caught before. The frames of
+//! translated code are walked outwards by their frame pointers; what each call lies inside of tells
+//! the table of [`TryCall`]s. At the first handler that fits, stack pointer and frame pointer
+//! become what they were at that call, and its landing gets the exception. A call inside a `try`
+//! expects no register to survive, so that nothing else has to be restored. The walk ends where
+//! code is not translated: nothing is thrown through frames of a host.
 
 use crate::abi::{ANY_TAG, CODE_EXCEPTION, Exception, Handler, Image, LAST_HANDLER, Tag, TryCall};
 use crate::backtrace::{Cause, frame_pointer, return_address};
@@ -33,14 +34,16 @@ pub unsafe extern "C" fn w2n_throw(exception: *const Exception) -> ! {
     let tag = unsafe { (*exception).tag };
     let mut frame = frame_pointer() as *const Frame;
     loop {
-        // SAFETY: a frame of this function, or of translated code that made a call: it keeps a frame pointer.
+        // SAFETY: a frame of this function, or of translated code that made a call: it keeps a
+        // frame pointer.
         let Frame { fp, return_address } = unsafe { *frame };
         let Some(place) = Place::find(return_address.saturating_sub(1)) else {
             // SAFETY: see above.
             uncaught(unsafe { &*tag })
         };
         if let Some((landing, frame_size)) = find_handler(place.image, return_address, tag) {
-            // SAFETY: the frame is one of translated code, and its table says what the landing expects.
+            // SAFETY: the frame is one of translated code, and its table says what the landing
+            // expects.
             unsafe {
                 program::leave(&(frame_pointer()..fp));
                 resume(landing, fp.saturating_sub(frame_size), fp, exception)
@@ -59,7 +62,8 @@ struct Frame {
     return_address: usize,
 }
 
-/// The landing of the first handler around a call that takes the tag, and the size of the frame that it is in.
+/// The landing of the first handler around a call that takes the tag, and the size of the frame
+/// that it is in.
 fn find_handler(image: &'static Image, return_address: usize, tag: *const Tag) -> Option<(usize, usize)> {
     let offset = u32::try_from(return_address.checked_sub(image.text as usize)?).ok()?;
     // SAFETY: an array of the image.
@@ -88,7 +92,8 @@ fn find_handler(image: &'static Image, return_address: usize, tag: *const Tag) -
 /// # Safety
 /// The addresses are those of a landing and of the live frame that it belongs to.
 unsafe fn resume(landing: usize, sp: usize, fp: usize, exception: *const Exception) -> ! {
-    // SAFETY: see above. The frames below that one are gone; nothing of this crate has to be dropped in them.
+    // SAFETY: see above. The frames below that one are gone; nothing of this crate has to be
+    // dropped in them.
     unsafe {
         std::arch::asm!(
             "mov rsp, rcx",

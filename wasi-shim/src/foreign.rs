@@ -1,6 +1,8 @@
-//! What crosses the edge to C and needs more than a few instructions: strings, handles of host pointers, function pointers.
+//! What crosses the edge to C and needs more than a few instructions: strings, handles of host
+//! pointers, function pointers.
 //!
-//! Comes in: values of the module, trusted in nothing. What is not inside of the memory, or was never handed out, traps.
+//! Comes in: values of the module, trusted in nothing. What is not inside of the memory, or was
+//! never handed out, traps.
 
 use crate::abi::{CODE_FOREIGN, CallbackPool, Memory, Trap};
 use crate::backtrace::Cause;
@@ -35,7 +37,8 @@ impl View {
         is_inside.then(|| self.base.wrapping_add(usize_of(address)))
     }
 
-    /// The host pointer to a string of units of 1 or 4 bytes, which has to end inside, or to have as many units as anybody reads.
+    /// The host pointer to a string of units of 1 or 4 bytes, which has to end inside, or to have
+    /// as many units as anybody reads.
     pub fn string(self, address: u64, unit: u64, most: Option<u64>) -> Option<*mut u8> {
         let start = self.range(address, 0)?;
         let n_units = self.bytes.checked_sub(address)?.checked_div(unit)?;
@@ -79,8 +82,8 @@ pub unsafe extern "C" fn w2n_c_string(memory: *const Memory, address: u64) -> *c
 /// A host pointer, and the kind of what it points to.
 type Known = (usize, u64);
 
-/// The host pointers that the module knows, by the number that stands for each, and back. One that comes again keeps its number, until
-/// its last use. No number is given twice.
+/// The host pointers that the module knows, by the number that stands for each, and back. One that
+/// comes again keeps its number, until its last use. No number is given twice.
 struct Handles {
     pointers: BTreeMap<u64, Known>,
     numbers: BTreeMap<Known, u64>,
@@ -106,7 +109,8 @@ pub extern "C" fn w2n_handle(pointer: usize, kind: u64) -> u64 {
     number
 }
 
-/// The number that stands for a host pointer: the one that it has, or a new one if there may be more.
+/// The number that stands for a host pointer: the one that it has, or a new one if there may be
+/// more.
 fn number_of(known: Known) -> Option<u64> {
     let mut handles = HANDLES.lock().unwrap_or_else(PoisonError::into_inner);
     if let Some(&number) = handles.numbers.get(&known) {
@@ -150,7 +154,8 @@ pub extern "C" fn w2n_handle_pointer(number: u64, kind: u64, is_last: u32) -> us
 /// `pool` is a pool of the image.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn w2n_callback(pool: *const CallbackPool, code: usize) -> usize {
-    // SAFETY: the compiler writes as many slots, and as many words behind the pool, which only this function writes.
+    // SAFETY: the compiler writes as many slots, and as many words behind the pool, which only this
+    // function writes.
     let (slots, codes) = unsafe {
         let length = usize_of((*pool).length);
         let codes = pool.add(1).cast::<AtomicUsize>();

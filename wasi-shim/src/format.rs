@@ -1,7 +1,9 @@
-//! Format strings of `printf` and `scanf`: which arguments a format asks for (C17, 7.21.6.1 and 7.21.6.2; POSIX for `%1$d`).
+//! Format strings of `printf` and `scanf`: which arguments a format asks for (C17, 7.21.6.1 and
+//! 7.21.6.2; POSIX for `%1$d`).
 //!
-//! The C library will read the same string. Where it and this file could understand it differently, types would be confused: so what
-//! is not in the standards is refused, and so is what C libraries disagree about.
+//! The C library will read the same string. Where it and this file could understand it differently,
+//! types would be confused: so what is not in the standards is refused, and so is what C libraries
+//! disagree about.
 
 /// C17, 5.2.4.1: 127 arguments in a function call.
 pub const MOST_ARGUMENTS: usize = 127;
@@ -34,8 +36,8 @@ pub enum Kind {
     },
     /// The address of a `long double` that C writes.
     StoreLongDouble,
-    /// The address of the so many bytes of a count of characters, which is written behind the call: on its way C reads strings, and
-    /// their ends have to stay.
+    /// The address of the so many bytes of a count of characters, which is written behind the call:
+    /// on its way C reads strings, and their ends have to stay.
     Count(u64),
     /// The same, of a `long`.
     CountLong,

@@ -1,8 +1,9 @@
-//! Calls of `printf`, `scanf` and their like from modules that pass variable arguments in a buffer of their memory.
+//! Calls of `printf`, `scanf` and their like from modules that pass variable arguments in a buffer
+//! of their memory.
 //!
-//! The format says what the buffer holds; every value is read from there by the types that C has in the module, checked, and made
-//! what C has here. Where C writes something that has another size here, it writes to a place of ours, and the module's
-//! gets it afterwards.
+//! The format says what the buffer holds; every value is read from there by the types that C has in
+//! the module, checked, and made what C has here. Where C writes something that has another size
+//! here, it writes to a place of ours, and the module's gets it afterwards.
 
 use crate::abi::{FORMAT_SCANF, FORMAT_WIDE, FormattedCall, Trap};
 use crate::foreign::{View, raise_foreign};
@@ -32,8 +33,8 @@ pub unsafe extern "C" fn w2n_formatted_call(call: *mut FormattedCall) {
     if text.is_null() {
         raise_here(Trap::MemoryOutOfBounds);
     }
-    // A copy: what C reads has to be what was read here, whatever other threads do, and wherever the output goes.
-    // SAFETY: the caller checked that the string ends.
+    // A copy: what C reads has to be what was read here, whatever other threads do, and wherever
+    // the output goes. SAFETY: the caller checked that the string ends.
     let text = unsafe { c_string(text) };
     if text.len() > LONGEST_FORMAT {
         raise_foreign(Text::into_buffer(&mut []).add("format string: more than 1 MiB can't be passed to C"));
@@ -102,7 +103,8 @@ impl Translation {
         Translation { view, wide, next, integers, places, n_places: 0 }
     }
 
-    /// Reads all arguments and adds them to the call; `None` if something is not inside of the memory.
+    /// Reads all arguments and adds them to the call; `None` if something is not inside of the
+    /// memory.
     fn translate(&mut self, arguments: &Arguments, c: &mut Call) -> Option<()> {
         let mut values = [Argument::Integer(0); MOST_ARGUMENTS];
         for (index, kind) in arguments.kinds().enumerate() {
@@ -231,7 +233,8 @@ fn long_double_to_wasm(bits: u128) -> u128 {
     bits
 }
 
-/// Bits of the fraction in binary128, and in the x87's format, where the bit before the point stands above them (Intel SDM 1, 4.2.2).
+/// Bits of the fraction in binary128, and in the x87's format, where the bit before the point
+/// stands above them (Intel SDM 1, 4.2.2).
 #[cfg(target_arch = "x86_64")]
 const FRACTIONS: (u32, u32) = (112, 63);
 
@@ -251,7 +254,8 @@ const fn low_bits(number: u128, n_bits: u32) -> u128 {
     number & (u128::MAX >> u128::BITS.saturating_sub(n_bits))
 }
 
-/// A module's `long double`, of IEEE 754's binary128, in the x87's format: rounded to nearest, ties to even. Both have the same exponents.
+/// A module's `long double`, of IEEE 754's binary128, in the x87's format: rounded to nearest, ties
+/// to even. Both have the same exponents.
 #[cfg(target_arch = "x86_64")]
 fn long_double_to_c(bits: u128) -> u128 {
     let sign = bits >> 127;

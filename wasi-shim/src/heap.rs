@@ -1,11 +1,12 @@
-//! Where exceptions live: a piece of address space for each program and library, with cells that are freed
-//! by a collector that marks and sweeps.
+//! Where exceptions live: a piece of address space for each program and library, with cells that
+//! are freed by a collector that marks and sweeps.
 //!
-//! An `exnref` may be kept in locals, globals, tables and other exceptions, so that nobody knows when the last one is gone. The
-//! collector looks everywhere a reference can be, and takes every word of the stack that could be one for one (it is conservative:
-//! addresses never change, and translated code has to say nothing about its frames). It runs only when an exception is made, after
-//! as many bytes as were alive the last time: a program that throws in a loop needs the same few pages forever. What a host keeps
-//! beyond its call is not seen.
+//! An `exnref` may be kept in locals, globals, tables and other exceptions, so that nobody knows
+//! when the last one is gone. The collector looks everywhere a reference can be, and takes every
+//! word of the stack that could be one for one (it is conservative: addresses never change, and
+//! translated code has to say nothing about its frames). It runs only when an exception is made,
+//! after as many bytes as were alive the last time: a program that throws in a loop needs the same
+//! few pages forever. What a host keeps beyond its call is not seen.
 
 use crate::abi::{Exception, Image, Program, Table, Tag, Value};
 use crate::attempt::fail;
@@ -17,18 +18,21 @@ use crate::width::{saturating_u32, usize_of};
 use std::ffi::c_void;
 use std::sync::atomic::Ordering;
 
-/// Address space for exceptions. Their count is bounded by [`Exception::link`]: 2^32 places of 16 bytes.
+/// Address space for exceptions. Their count is bounded by [`Exception::link`]: 2^32 places of 16
+/// bytes.
 const RESERVED: usize = 1 << 30;
 
-/// Memory is divided into blocks; the cells of a block have one size. The largest exception has 1000 values.
+/// Memory is divided into blocks; the cells of a block have one size. The largest exception has
+/// 1000 values.
 const BLOCK: usize = 64 << 10;
 const SIZES: [usize; 10] = [32, 64, 128, 256, 512, 1 << 10, 2 << 10, 4 << 10, 8 << 10, 16 << 10];
 
 /// Bytes to allocate before the first collection, and at least before every other.
 const SMALLEST_LIMIT: usize = BLOCK;
 
-/// [`Exception::link`] of an exception that is reachable and has been looked into. Zero: not known to be reachable; otherwise it is
-/// reachable, and the number of the next that has to be looked into.
+/// [`Exception::link`] of an exception that is reachable and has been looked into. Zero: not known
+/// to be reachable; otherwise it is reachable, and the number of the next that has to be looked
+/// into.
 const DONE: u32 = u32::MAX;
 
 struct Heap {
@@ -47,7 +51,8 @@ struct Heap {
     pending: u32,
 }
 
-/// A free cell: [`Exception::tag`] is null, and behind the header stands the next free cell of the size.
+/// A free cell: [`Exception::tag`] is null, and behind the header stands the next free cell of the
+/// size.
 #[repr(C)]
 struct FreeCell {
     header: Exception,
@@ -58,7 +63,8 @@ struct FreeCell {
 pub fn allocate(program: &Program, tag: *const Tag, length: u32) -> *mut Exception {
     // The collector looks at this thread's stack.
     stack::prepare_thread();
-    // SAFETY: the threads of a program run its code in turn, and no reference to its heap is alive here.
+    // SAFETY: the threads of a program run its code in turn, and no reference to its heap is alive
+    // here.
     let heap = unsafe { &mut *heap_of(program) };
     let bytes = (length as usize).saturating_mul(size_of::<Value>()).saturating_add(size_of::<Exception>());
     let size = SIZES.iter().position(|&size| bytes <= size).expect("validation limits the values of an exception");
@@ -109,7 +115,8 @@ fn map(bytes: usize, flags: i32) -> *mut c_void {
 }
 
 impl Heap {
-    /// Makes free cells of a size: new ones, or if there may be no more, those that nothing refers to.
+    /// Makes free cells of a size: new ones, or if there may be no more, those that nothing refers
+    /// to.
     #[inline(never)]
     fn make_room(&mut self, program: &Program, size: usize) {
         if self.add_block(program, size) {
@@ -159,7 +166,8 @@ impl Heap {
     #[inline(never)]
     fn collect(&mut self) {
         let mut registers = [0usize; 6];
-        // SAFETY: copies the registers that a call preserves: functions up to here need not have saved them.
+        // SAFETY: copies the registers that a call preserves: functions up to here need not have
+        // saved them.
         unsafe {
             std::arch::asm!(
                 "mov [{0}], rbx",
@@ -179,7 +187,8 @@ impl Heap {
             return;
         };
         for word in (sp..end).step_by(size_of::<usize>()) {
-            // SAFETY: from a live variable to the end of its stack all is mapped; words of any value may be read.
+            // SAFETY: from a live variable to the end of its stack all is mapped; words of any
+            // value may be read.
             self.mark(unsafe { (word as *const usize).read_volatile() });
         }
         images().for_each(|image| self.mark_image(image));
@@ -223,7 +232,8 @@ impl Heap {
     fn look_into_pending(&mut self) {
         while self.pending != DONE {
             let address = self.base.saturating_add(offset(self.pending));
-            // SAFETY: `mark` found an exception there. Its values follow it; the first word of a value is what can be a reference.
+            // SAFETY: `mark` found an exception there. Its values follow it; the first word of a
+            // value is what can be a reference.
             unsafe {
                 let exception = address as *mut Exception;
                 self.pending = (*exception).link;

@@ -6,7 +6,8 @@ use crate::number;
 use crate::program::{c_string, slice};
 use crate::text::{STDOUT, Text, USAGE_EXIT_STATUS, message};
 
-/// Fills in the parameters. Stops the program with a usage message if their number or form is wrong.
+/// Fills in the parameters. Stops the program with a usage message if their number or form is
+/// wrong.
 pub fn read_parameters(program: &Program, arguments: &[*const u8], values: &mut [Value]) {
     let types = parameters(program);
     if arguments.len() != types.len() {

@@ -1,8 +1,9 @@
-//! A library from its first call on: what must be there before translated code runs, then its initialisation, once.
+//! A library from its first call on: what must be there before translated code runs, then its
+//! initialisation, once.
 //!
-//! Comes in: the library's [`Program`], from `PREFIX_init` or from an export that is called before it. Goes out: [`Program::state`].
-//! The host's process is not ours: nothing here changes limits, and what goes wrong ends the process only if nobody
-//! could be told.
+//! Comes in: the library's [`Program`], from `PREFIX_init` or from an export that is called before
+//! it. Goes out: [`Program::state`]. The host's process is not ours: nothing here changes limits,
+//! and what goes wrong ends the process only if nobody could be told.
 
 use crate::abi::{CODE_EXIT, CODE_FAILURE, FAILED, NEW, Program, READY, RUNNING, Start, TrapReport, VERSION, Value};
 use crate::attempt::{self, attempt, fail};
@@ -21,7 +22,8 @@ unsafe extern "C" {
 }
 
 /// [`crate::abi::Builtin::LibraryInit`]: initialises the library, if that was not tried before, and prepares the calling thread. Returns
-/// 0, or the code of what went wrong. A trap is reported to the attempt around, or printed if there is none.
+/// 0, or the code of what went wrong. A trap is reported to the attempt around, or printed if there
+/// is none.
 ///
 /// # Safety
 /// `program` is the description of a library.
@@ -89,7 +91,8 @@ fn initialise(program: &'static Program) -> Result<(), Option<Box<TrapReport>>> 
     }
     program.initializer.store(thread, Ordering::Relaxed);
     let mut report = backtrace::empty();
-    // SAFETY: what translated code leaves behind needs no release; what the runtime was about to set up is lost, and small.
+    // SAFETY: what translated code leaves behind needs no release; what the runtime was about to
+    // set up is lost, and small.
     let is_done = unsafe { attempt(&mut report, || run(program)) };
     if is_done {
         program.state.store(READY, Ordering::Release);
@@ -112,7 +115,8 @@ fn run(program: &'static Program) {
         fail(text, 1);
     }
     let mut limits = Limits::default();
-    // SAFETY: the C library keeps the variable; the host does not change its environment while it calls us.
+    // SAFETY: the C library keeps the variable; the host does not change its environment while it
+    // calls us.
     let environment = unsafe { ENVIRONMENT };
     Options::read(program, environment).each(|setting| {
         match setting {
@@ -133,8 +137,9 @@ fn run(program: &'static Program) {
         // SAFETY: the runtime's own function; the structure lives as long as the call.
         unsafe { start_wasi(&Start { program, argc: 1, argv: &name, envp: environment }) };
     }
-    // SAFETY: the compiler's functions, called in the order that the specification and WASI ask for. The reactor's
-    // `_initialize` has neither parameters nor results, so that it leaves the array alone.
+    // SAFETY: the compiler's functions, called in the order that the specification and WASI ask
+    // for. The reactor's `_initialize` has neither parameters nor results, so that it leaves the
+    // array alone.
     unsafe {
         for image in images_of(program) {
             if let Some(initialize) = image.initialize {

@@ -1,9 +1,9 @@
 //! Linear memories: reserved once as address space, committed by `mprotect`, never moved.
 //!
-//! Pages beyond the current size are reserved without access, so that an access beyond the end faults;
-//! so does one just before the start ([`LEADING_GUARD`]). Data images are
-//! not copied: their pages move from the executable's private mapping into the memory, and the kernel reads them from the
-//! file, one by one, when they are first touched.
+//! Pages beyond the current size are reserved without access, so that an access beyond the end
+//! faults; so does one just before the start ([`LEADING_GUARD`]). Data images are not copied: their
+//! pages move from the executable's private mapping into the memory, and the kernel reads them from
+//! the file, one by one, when they are first touched.
 
 use crate::abi::{DataRun, HOST_PAGE, Image, LEADING_GUARD, Memory, Program};
 use crate::attempt::fail;
@@ -30,7 +30,8 @@ pub fn create_for(program: &Program, image: &'static Image) {
 
 fn create(image: &Image) {
     for &memory in memories(image) {
-        // SAFETY: the images' memories are distinct variables, and no code runs yet that knows them.
+        // SAFETY: the images' memories are distinct variables, and no code runs yet that knows
+        // them.
         create_memory(unsafe { &mut *memory });
     }
     table::guard_all(image);
@@ -55,7 +56,8 @@ fn create_memory(memory: &mut Memory) {
     }
 }
 
-/// Finds address space for a memory: as much as was planned, or else as much as can be had and is enough.
+/// Finds address space for a memory: as much as was planned, or else as much as can be had and is
+/// enough.
 fn reserve(memory: &mut Memory) -> bool {
     let flags = libc::MAP_PRIVATE | libc::MAP_ANONYMOUS | libc::MAP_NORESERVE;
     let mut size = memory.reserved;
@@ -83,8 +85,9 @@ fn reserve(memory: &mut Memory) -> bool {
 /// Moves the pages of a data image to where they belong.
 fn place(run: &DataRun) {
     let length = usize_of(run.length);
-    // SAFETY: the compiler checked that the run lies in the initial memory, and both ends are whole pages; nothing refers
-    // to the pages at their old place. If they can't be moved, the copy has the same effect.
+    // SAFETY: the compiler checked that the run lies in the initial memory, and both ends are whole
+    // pages; nothing refers to the pages at their old place. If they can't be moved, the copy has
+    // the same effect.
     unsafe {
         let target = (*run.memory).base.add(usize_of(run.address));
         let flags = libc::MREMAP_MAYMOVE | libc::MREMAP_FIXED;
@@ -95,12 +98,14 @@ fn place(run: &DataRun) {
     }
 }
 
-/// Makes the bytes from `start` to `end` accessible. The page that `start` lies in already is, unless `start` begins it.
+/// Makes the bytes from `start` to `end` accessible. The page that `start` lies in already is,
+/// unless `start` begins it.
 fn commit(memory: &Memory, start: u64, end: u64) -> bool {
     let [start, end, most] = [start, end, memory.reserved].map(|place| place.checked_next_multiple_of(HOST_PAGE));
     let (Some(start), Some(end)) = (start, end.filter(|_| end <= most)) else { return false };
     let length = usize_of(end.saturating_sub(start));
-    // SAFETY: changes the access to pages of the memory's own reservation, which are fresh and thus zero.
+    // SAFETY: changes the access to pages of the memory's own reservation, which are fresh and thus
+    // zero.
     length == 0
         || unsafe {
             let first = memory.base.add(usize_of(start)).cast();
@@ -119,7 +124,8 @@ static GROWING: Mutex<()> = Mutex::new(());
 pub unsafe extern "C" fn w2n_memory_grow(memory: *mut Memory, pages: u64) -> i64 {
     let caller = return_address();
     let _guard = GROWING.lock().unwrap_or_else(PoisonError::into_inner);
-    // SAFETY: only the size changes while code runs, which is why it is not read through the reference.
+    // SAFETY: only the size changes while code runs, which is why it is not read through the
+    // reference.
     let (size, memory) = unsafe { (size(memory), &*memory) };
     let old = size.load(Ordering::Relaxed);
     let new = pages.checked_mul(memory.page_size).and_then(|more| more.checked_add(old));

@@ -1,4 +1,5 @@
-//! Wasm values as text: arguments of `--invoke` in, results out, in the forms that `wasmtime run --invoke` knows.
+//! Wasm values as text: arguments of `--invoke` in, results out, in the forms that `wasmtime run
+//! --invoke` knows.
 
 use crate::abi::{TYPE_EXNREF, TYPE_EXTERNREF, TYPE_F32, TYPE_F64, TYPE_FUNCREF, TYPE_I32, TYPE_I64, TYPE_V128, Value};
 use crate::text::Text;
@@ -21,8 +22,8 @@ pub fn type_name(ty: u8) -> &'static str {
 
 /// A value of a type, or nothing if the text does not denote one.
 ///
-/// Integers are decimal or hexadecimal, signed or unsigned. Floats are those of Rust, hexadecimal ones
-/// (`0x1.8p3`), and `nan:0x…` with a payload.
+/// Integers are decimal or hexadecimal, signed or unsigned. Floats are those of Rust, hexadecimal
+/// ones (`0x1.8p3`), and `nan:0x…` with a payload.
 pub fn parse(ty: u8, text: &[u8]) -> Option<Value> {
     let text = std::str::from_utf8(text).ok()?;
     let bits = match ty {
@@ -70,8 +71,8 @@ fn parse_integer(text: &str, bits: u32) -> Option<u128> {
     }
 }
 
-/// The encoding of `nan:0x…` and of hexadecimal floats (core specification, 6.3.2 "Floating-Point"), rounded to nearest,
-/// ties to even.
+/// The encoding of `nan:0x…` and of hexadecimal floats (core specification, 6.3.2
+/// "Floating-Point"), rounded to nearest, ties to even.
 fn parse_float_bits(text: &str, exponent_bits: u32, fraction_bits: u32) -> Option<u128> {
     let (negative, text) = split_sign(text);
     let sign = u128::from(negative) << exponent_bits.saturating_add(fraction_bits);
@@ -104,7 +105,8 @@ fn parse_float_bits(text: &str, exponent_bits: u32, fraction_bits: u32) -> Optio
     if mantissa == 0 {
         return has_digits.then_some(sign);
     }
-    // The value is mantissa * 2^exponent. `unit` is the exponent of the last bit that the format keeps.
+    // The value is mantissa * 2^exponent. `unit` is the exponent of the last bit that the format
+    // keeps.
     let largest_exponent = ones(exponent_bits.saturating_sub(1));
     let smallest_unit = 1i64.saturating_sub(i64::try_from(largest_exponent).ok()?).saturating_sub(fraction_bits.into());
     let top = exponent.saturating_add(127).saturating_sub(mantissa.leading_zeros().into());

@@ -1,10 +1,13 @@
-//! Options of the running program: those fixed when it was built, then those in `WASM2NATIVE_OPTIONS`.
+//! Options of the running program: those fixed when it was built, then those in
+//! `WASM2NATIVE_OPTIONS`.
 //!
-//! Comes in: [`Program::options`], each option and value ended by a zero byte, and the environment. Goes out: a walk over [`Setting`]s in
-//! order, so that a later one can override an earlier. The variable is ignored in programs with fixed powers and when the system says that
-//! the user who started the program must not steer it (set-user-id).
+//! Comes in: [`Program::options`], each option and value ended by a zero byte, and the environment.
+//! Goes out: a walk over [`Setting`]s in order, so that a later one can override an earlier. The
+//! variable is ignored in programs with fixed powers and when the system says that the user who
+//! started the program must not steer it (set-user-id).
 //!
-//! To add an option: a variant of [`Setting`], a row in [`Setting::parse`], and its use where it matters.
+//! To add an option: a variant of [`Setting`], a row in [`Setting::parse`], and its use where it
+//! matters.
 
 use crate::abi::{OPTIONS_VARIABLE, Program};
 use crate::attempt::fail;
@@ -50,7 +53,8 @@ impl Options {
         }
     }
 
-    /// Calls `take` with each setting in order. Stops the program at the first that can't be understood.
+    /// Calls `take` with each setting in order. Stops the program at the first that can't be
+    /// understood.
     pub fn each(&self, mut take: impl FnMut(Setting)) {
         for (source, text) in [("its built-in options", self.fixed), (OPTIONS_VARIABLE, self.variable)] {
             let mut words = text.split_inclusive(|&byte| byte == 0).map(|word| word.strip_suffix(&[0]).unwrap_or(word));
@@ -108,7 +112,8 @@ pub fn find_variable(envp: *const *const u8, name: &[u8]) -> Option<&'static [u8
 pub fn variables(envp: *const *const u8) -> impl Iterator<Item = &'static [u8]> {
     let mut next = envp;
     std::iter::from_fn(move || {
-        // SAFETY: `envp` is an array of pointers to strings, ended by null, as C's `main` receives it.
+        // SAFETY: `envp` is an array of pointers to strings, ended by null, as C's `main` receives
+        // it.
         unsafe {
             if next.is_null() || (*next).is_null() {
                 return None;
@@ -128,7 +133,8 @@ fn is_privileged() -> bool {
 
 /// Splits text into words the way a shell does: at white space, with `'…'`, `"…"` and `\`.
 fn split(text: &[u8]) -> &'static [u8] {
-    // One zero byte for each word, and at least one byte of each word is in `text`: twice the length is enough.
+    // One zero byte for each word, and at least one byte of each word is in `text`: twice the
+    // length is enough.
     let words = leak(text.len().saturating_mul(2).saturating_add(1));
     let mut used = 0;
     let mut in_word = false;

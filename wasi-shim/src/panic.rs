@@ -1,7 +1,8 @@
 //! What a mistake of ours says before the program stops, and what the end of memory says.
 //!
-//! The build script makes the standard library jump here. Its own functions print a backtrace, for which they bring a
-//! reader of debug information into every program, larger than all of WASI; there is no debug information to read.
+//! The build script makes the standard library jump here. Its own functions print a backtrace, for
+//! which they bring a reader of debug information into every program, larger than all of WASI;
+//! there is no debug information to read.
 
 use crate::text::message;
 use core::panic::PanicInfo;

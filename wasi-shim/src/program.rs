@@ -1,7 +1,9 @@
-//! What the compiler wrote and the runtime knows of: the descriptions of a program and of libraries in this process.
+//! What the compiler wrote and the runtime knows of: the descriptions of a program and of libraries
+//! in this process.
 //!
-//! Comes in: [`Program`]s, each once. They are linked to each other and stay for as long as the process runs, so that a signal
-//! handler can walk them without a lock. Libraries that bring a runtime each meet in [`Shared`].
+//! Comes in: [`Program`]s, each once. They are linked to each other and stay for as long as the
+//! process runs, so that a signal handler can walk them without a lock. Libraries that bring a
+//! runtime each meet in [`Shared`].
 
 use crate::abi::{Image, Memory, Program, Shared, VERSION};
 use crate::width::usize_of;
@@ -23,7 +25,8 @@ static OWN: Shared = Shared {
 };
 
 pub fn shared() -> &'static Shared {
-    // SAFETY: the compiler defines the symbol as data of this layout, or of a later one that begins with the version.
+    // SAFETY: the compiler defines the symbol as data of this layout, or of a later one that begins
+    // with the version.
     unsafe { if SHARED.version.load(Ordering::Relaxed) == VERSION { &SHARED } else { &OWN } }
 }
 
@@ -93,15 +96,18 @@ pub fn leave(stack: &Range<usize>) {
             if !stack.contains(&entered) {
                 break;
             }
-            // SAFETY: an export put the address of a word of its frame there: a place on this stack, in use or not any more.
+            // SAFETY: an export put the address of a word of its frame there: a place on this
+            // stack, in use or not any more.
             let around = unsafe { *(entered as *const usize) };
-            // What a host has cut off in its own way may be anything; but what is around lies above.
+            // What a host has cut off in its own way may be anything; but what is around lies
+            // above.
             program.entered.store(if around > entered { around } else { 0 }, Ordering::Relaxed);
         }
     }
 }
 
-/// Whose code lies at an address, and the module in it; for other code the first program's first module.
+/// Whose code lies at an address, and the module in it; for other code the first program's first
+/// module.
 pub fn at(address: usize) -> (&'static Program, Option<&'static Image>) {
     for program in programs() {
         if let Some(image) = images_of(program).find(|image| image.contains(address)) {
@@ -112,7 +118,8 @@ pub fn at(address: usize) -> (&'static Program, Option<&'static Image>) {
     (first, images_of(first).next())
 }
 
-// SAFETY: what the pointers lead to is constant, or is written by translated code alone; what the runtime changes is atomic.
+// SAFETY: what the pointers lead to is constant, or is written by translated code alone; what the
+// runtime changes is atomic.
 unsafe impl Sync for Program {}
 
 impl Image {
@@ -134,7 +141,8 @@ pub unsafe fn slice<T>(start: *const T, length: u64) -> &'static [T] {
     unsafe { std::slice::from_raw_parts(start, usize_of(length)) }
 }
 
-/// The memories that belong to a module. Raw pointers, because translated code writes the sizes at any time.
+/// The memories that belong to a module. Raw pointers, because translated code writes the sizes at
+/// any time.
 pub fn memories(image: &Image) -> &'static [*mut Memory] {
     // SAFETY: the image holds `n_memories` pointers.
     unsafe { slice(image.memories, image.n_memories) }

@@ -1,7 +1,9 @@
-//! A test script as a program: goes through its commands, tells which assertions do not hold, and counts.
+//! A test script as a program: goes through its commands, tells which assertions do not hold, and
+//! counts.
 //!
-//! Comes in: [`abi::Script`](crate::abi::Script). Goes out: a line per assertion that fails, then the summary, on standard output; exit
-//! status 1 if one failed. The compiler has already checked what it could: modules that must be refused.
+//! Comes in: [`abi::Script`](crate::abi::Script). Goes out: a line per assertion that fails, then
+//! the summary, on standard output; exit status 1 if one failed. The compiler has already checked
+//! what it could: modules that must be refused.
 //!
 //! Threads of the script are real ones.
 
@@ -143,8 +145,8 @@ fn message_of(report: &TrapReport) -> &[u8] {
     report.message.split(|&byte| byte == 0).next().unwrap_or_default()
 }
 
-/// Whether a trap's message is the one that the script means: scripts shorten it (`out of bounds`) or add a name to it
-/// (`uninitialized element 2`).
+/// Whether a trap's message is the one that the script means: scripts shorten it (`out of bounds`)
+/// or add a name to it (`uninitialized element 2`).
 fn agrees(message: &[u8], wanted: &[u8]) -> bool {
     let contains = |text: &[u8], part: &[u8]| !part.is_empty() && text.windows(part.len()).any(|window| window == part);
     contains(message, wanted) || contains(wanted, message)

@@ -49,7 +49,8 @@ impl Place {
         self.sites().find(|site| site.code_offset == self.offset && site.trap != 0)
     }
 
-    /// The Wasm instruction around `code_offset`: that of the site at it, else of the last before it, else of the first.
+    /// The Wasm instruction around `code_offset`: that of the site at it, else of the last before
+    /// it, else of the first.
     pub fn wasm_offset(&self, code_offset: u32) -> Option<u32> {
         let is_return_address = code_offset != self.offset;
         let mut best = None;

@@ -1,10 +1,13 @@
-//! Where stacks end: the stack of each thread that runs translated code, and the one on which its signals are handled.
+//! Where stacks end: the stack of each thread that runs translated code, and the one on which its
+//! signals are handled.
 //!
-//! The kernel lets the main stack grow down to `RLIMIT_STACK` and leaves a gap of unmapped pages below, so that an overflow
-//! faults there; other threads have a guard below theirs. The signal stack gets a guard below it. Functions with large frames touch
-//! every page on their way down (Cranelift's `enable_probestack`), so that none can step over a guard.
+//! The kernel lets the main stack grow down to `RLIMIT_STACK` and leaves a gap of unmapped pages
+//! below, so that an overflow faults there; other threads have a guard below theirs. The signal
+//! stack gets a guard below it. Functions with large frames touch every page on their way down
+//! (Cranelift's `enable_probestack`), so that none can step over a guard.
 //!
-//! What is known of a thread is read by signal handlers: it is written once, by [`prepare_thread`], and its place is there by then.
+//! What is known of a thread is read by signal handlers: it is written once, by [`prepare_thread`],
+//! and its place is there by then.
 
 use crate::attempt::fail;
 use crate::text::message;
@@ -16,14 +19,16 @@ use std::ops::Range;
 /// Limit where the system sets none, so that runaway recursion ends before memory does.
 const LARGEST_DEFAULT: u64 = 256 << 20;
 
-/// The signal stack: enough for the largest register state and a trap message, and for a host's handler that calls Wasm.
+/// The signal stack: enough for the largest register state and a trap message, and for a host's
+/// handler that calls Wasm.
 const SIGNAL_STACK: usize = 64 << 10;
 
 /// A signal stack of the host's that is at least so large does as well.
 const LEAST_SIGNAL_STACK: usize = 32 << 10;
 
-/// Inaccessible bytes below the signal stack, and bytes below a stack in which a fault is an overflow. The kernel's
-/// own gap below the main stack is 256 pages (`stack_guard_gap`); frames of C code, which has no probes, may reach further.
+/// Inaccessible bytes below the signal stack, and bytes below a stack in which a fault is an
+/// overflow. The kernel's own gap below the main stack is 256 pages (`stack_guard_gap`); frames of
+/// C code, which has no probes, may reach further.
 const SIGNAL_GUARD: usize = 64 << 10;
 const SIGNAL_MAPPING: usize = SIGNAL_GUARD + SIGNAL_STACK;
 const MAIN_GUARD: usize = 2 << 20;
@@ -77,7 +82,8 @@ fn main_limit() -> libc::rlimit {
     limit
 }
 
-/// Bytes of the stack of a new thread: as many as the main stack may have, within reason. The system gives them when they are used.
+/// Bytes of the stack of a new thread: as many as the main stack may have, within reason. The
+/// system gives them when they are used.
 pub fn size_of_new() -> usize {
     usize_of(default_limit(&main_limit()).clamp(64 << 10, 64 << 20))
 }
@@ -89,7 +95,8 @@ fn default_limit(limit: &libc::rlimit) -> u64 {
     }
 }
 
-/// Notes where the calling thread's stack is, and gives it a stack for signal handlers. Costs nothing the second time.
+/// Notes where the calling thread's stack is, and gives it a stack for signal handlers. Costs
+/// nothing the second time.
 #[inline]
 pub fn prepare_thread() {
     if !is_known() {
@@ -204,7 +211,8 @@ impl SignalStack {
 impl Drop for SignalStack {
     fn drop(&mut self) {
         let start = self.start();
-        // SAFETY: the stack goes away only if it is not the thread's any more, and nothing runs on it: a thread does not end there.
+        // SAFETY: the stack goes away only if it is not the thread's any more, and nothing runs on
+        // it: a thread does not end there.
         unsafe {
             let mut now: libc::stack_t = std::mem::zeroed();
             libc::sigaltstack(std::ptr::null(), &mut now);
@@ -230,19 +238,22 @@ pub fn is_main() -> bool {
     THREAD.get().is_main
 }
 
-/// Whether a fault at an address is the overflow of the thread's stack. `is_unmapped`: the system has no memory at the address
-/// (`SEGV_MAPERR`), as opposed to memory that may not be used in this way.
+/// Whether a fault at an address is the overflow of the thread's stack. `is_unmapped`: the system
+/// has no memory at the address (`SEGV_MAPERR`), as opposed to memory that may not be used in this
+/// way.
 pub fn is_overflow(address: usize, is_unmapped: bool) -> bool {
     let Thread { start, end, is_main, signal_start, is_signal_guarded, .. } = THREAD.get();
     let is_stack = match is_main {
-        // All of it: the kernel refuses to let it grow also when memory is short or another mapping is near.
+        // All of it: the kernel refuses to let it grow also when memory is short or another mapping
+        // is near.
         true => is_unmapped && (start.saturating_sub(MAIN_GUARD)..end).contains(&address),
         false => (start.saturating_sub(THREAD_GUARD)..start).contains(&address),
     };
     is_stack || is_signal_guarded && (signal_start.saturating_sub(SIGNAL_GUARD)..signal_start).contains(&address)
 }
 
-/// The part of the thread's stack that is in use, or on its signal stack that of it. `sp` may lie below the stack after an overflow.
+/// The part of the thread's stack that is in use, or on its signal stack that of it. `sp` may lie
+/// below the stack after an overflow.
 pub fn used(sp: usize) -> Range<usize> {
     let Thread { end, signal_start, signal_end, .. } = THREAD.get();
     if (signal_start..signal_end).contains(&sp) { sp..signal_end } else { sp..end }

@@ -12,7 +12,8 @@ use crate::text::message;
 use crate::width::usize_of;
 use std::cell::{Cell, RefCell};
 
-/// Set in [`Table::capacity`], which only this file reads, once the entries lie in memory that was mapped here.
+/// Set in [`Table::capacity`], which only this file reads, once the entries lie in memory that was
+/// mapped here.
 const MAPPED: u64 = 1 << 63;
 
 /// The two sizes of a guard, in the machine's words.
@@ -26,12 +27,12 @@ thread_local! {
     static GROWN: Cell<u64> = const { Cell::new(0) };
 }
 
-/// Takes the access to the page before each table's initial entries away. Where the system has larger
-/// pages than the object was made for, they stay as they are.
+/// Takes the access to the page before each table's initial entries away. Where the system has
+/// larger pages than the object was made for, they stay as they are.
 pub fn guard_all(image: &Image) {
     let mut row = image.table_entries;
-    // SAFETY: the list ends with a row of null. The page before the entries belongs to the table, and
-    // holds nothing.
+    // SAFETY: the list ends with a row of null. The page before the entries belongs to the table,
+    // and holds nothing.
     unsafe {
         while !row.is_null() && !(*row).first.is_null() {
             let guard = (*row).first.sub(PAGE);
@@ -41,8 +42,8 @@ pub fn guard_all(image: &Image) {
     }
 }
 
-/// [`crate::abi::Builtin::TableOfThread`]. The bytes are among those that were taken for the thread, see
-/// [`Image::table_bytes`].
+/// [`crate::abi::Builtin::TableOfThread`]. The bytes are among those that were taken for the
+/// thread, see [`Image::table_bytes`].
 ///
 /// # Safety
 /// `table` is a variable of the calling thread, and `entries` are as many as it has at the start.
@@ -63,7 +64,8 @@ pub unsafe extern "C" fn w2n_table_of_thread(table: *mut Table, entries: *mut u8
 /// translated code runs on it after that.
 pub fn release_of_thread(program: &Program) {
     for table in OF_THREAD.take() {
-        // SAFETY: the thread's variables live as long as the thread, and their entries were mapped here.
+        // SAFETY: the thread's variables live as long as the thread, and their entries were mapped
+        // here.
         unsafe { unmap((*table).base, mapped_bytes(&*table)) };
     }
     budget::give_back_of_tables(program, GROWN.take());
@@ -85,7 +87,8 @@ pub unsafe extern "C" fn w2n_table_grow(table: *mut Table, more: u64, value: usi
     }
     // What was mapped here and not used yet is null.
     if value != 0 {
-        // SAFETY: the capacity is at least `new`, so that the size in bytes is that of a part of memory.
+        // SAFETY: the capacity is at least `new`, so that the size in bytes is that of a part of
+        // memory.
         unsafe {
             let first = table.base.add(usize_of(old.saturating_mul(table.entry_size)));
             if table.entry_size == FUNC_ENTRY_SIZE {
@@ -134,7 +137,8 @@ fn mapped_bytes(table: &Table) -> usize {
     }
 }
 
-/// Moves the entries to `bytes` of memory, which are enough for them. Says whether the system gave them.
+/// Moves the entries to `bytes` of memory, which are enough for them. Says whether the system gave
+/// them.
 fn move_entries(table: &mut Table, bytes: u64) -> bool {
     let Some(capacity) = bytes.checked_div(table.entry_size) else { return false };
     let size = usize_of(bytes);

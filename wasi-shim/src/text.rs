@@ -1,5 +1,5 @@
-//! Text to a file descriptor, or to a place in memory, through a buffer on the stack: no allocation, no locks, no
-//! `std::fmt`, so that trap handlers may use it.
+//! Text to a file descriptor, or to a place in memory, through a buffer on the stack: no
+//! allocation, no locks, no `std::fmt`, so that trap handlers may use it.
 
 use crate::program::c_string;
 use crate::width::{low_u64, usize_of};
@@ -8,7 +8,8 @@ use std::sync::atomic::{AtomicPtr, Ordering};
 pub const STDOUT: i32 = 1;
 pub const STDERR: i32 = 2;
 
-/// Exit status for faults of the user's: options or arguments of the program that can't be understood.
+/// Exit status for faults of the user's: options or arguments of the program that can't be
+/// understood.
 pub const USAGE_EXIT_STATUS: i32 = 2;
 
 const DIGITS: [u8; 16] = *b"0123456789abcdef";
@@ -23,7 +24,8 @@ pub struct Text {
 /// Where text goes.
 enum Sink {
     Descriptor(i32),
-    /// A place for `length` bytes, of which one is for the zero byte behind the text; and how many bytes went there or would have.
+    /// A place for `length` bytes, of which one is for the zero byte behind the text; and how many
+    /// bytes went there or would have.
     Place {
         start: *mut u8,
         length: usize,
@@ -36,7 +38,8 @@ impl Text {
         Text { sink: Sink::Descriptor(descriptor), buffer: [0; 1024], used: 0 }
     }
 
-    /// Text that ends up in `place`, cut to its size and ended by a zero byte. To be dropped before `place` is looked at.
+    /// Text that ends up in `place`, cut to its size and ended by a zero byte. To be dropped before
+    /// `place` is looked at.
     pub fn into_buffer(place: &mut [u8]) -> Text {
         // SAFETY: a place of that many bytes.
         unsafe { Text::into_place(place.as_mut_ptr(), place.len()) }
@@ -74,7 +77,8 @@ impl Text {
         self
     }
 
-    /// Text of unknown origin: what could drive a terminal or turn the line around becomes `?`, and a very long text is cut.
+    /// Text of unknown origin: what could drive a terminal or turn the line around becomes `?`, and
+    /// a very long text is cut.
     pub fn add_name(&mut self, name: &[u8]) -> &mut Text {
         const LONGEST: usize = 300;
         let mut rest = &name[..name.len().min(LONGEST)];

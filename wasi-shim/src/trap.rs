@@ -1,10 +1,13 @@
-//! Traps: from a fault or a call to a report, which ends the attempt, or is written and ends the process with status 134.
+//! Traps: from a fault or a call to a report, which ends the attempt, or is written and ends the
+//! process with status 134.
 //!
-//! Comes in: a signal, or a call of [`w2n_raise`]. A fault is a trap if the image's tables say so of the faulting
-//! instruction, or if it is the overflow of a stack on which translated code runs. All other faults go to whoever was there before.
+//! Comes in: a signal, or a call of [`w2n_raise`]. A fault is a trap if the image's tables say so
+//! of the faulting instruction, or if it is the overflow of a stack on which translated code runs.
+//! All other faults go to whoever was there before.
 //!
-//! Everything here may run in a signal handler: it allocates nothing and locks nothing, and a fault in the handler ends the
-//! process, because the handler's mask blocks all signals. So it never loops.
+//! Everything here may run in a signal handler: it allocates nothing and locks nothing, and a fault
+//! in the handler ends the process, because the handler's mask blocks all signals. So it never
+//! loops.
 
 use crate::abi::{CODE_UNDEFINED, CODE_WASI, FATAL_EXIT_STATUS, Program, RUNNING, TRAP_EXIT_STATUS, Trap, TrapReport};
 use crate::attempt;
@@ -38,7 +41,8 @@ pub fn install() {
     static INSTALLED: Once = Once::new();
     INSTALLED.call_once(|| {
         for (index, signal) in SIGNALS.into_iter().enumerate() {
-            // SAFETY: a zeroed `sigaction` is valid; the handler has the type that SA_SIGINFO asks for.
+            // SAFETY: a zeroed `sigaction` is valid; the handler has the type that SA_SIGINFO asks
+            // for.
             unsafe {
                 let mut action: libc::sigaction = std::mem::zeroed();
                 action.sa_sigaction = handle as *const () as usize;
@@ -62,9 +66,10 @@ extern "C" fn handle(signal: c_int, info: *mut siginfo_t, context: *mut c_void) 
     }
 }
 
-/// For a host that handles SIGSEGV, SIGBUS, SIGILL or SIGFPE itself, from a handler installed with SA_SIGINFO: 1 if the signal was a
-/// trap inside of an attempt, which goes on when the handler returns; 0 if it has nothing to do with translated code. Does not return
-/// from a trap outside of attempts.
+/// For a host that handles SIGSEGV, SIGBUS, SIGILL or SIGFPE itself, from a handler installed with
+/// SA_SIGINFO: 1 if the signal was a trap inside of an attempt, which goes on when the handler
+/// returns; 0 if it has nothing to do with translated code. Does not return from a trap outside of
+/// attempts.
 ///
 /// # Safety
 /// The arguments are those of the signal handler.
@@ -124,18 +129,20 @@ fn is_in_library(sp: usize) -> bool {
     program::is_entered(&stack::used(sp)) || program::programs().any(initialises)
 }
 
-/// A signal that is not ours: calls the handler that was there before, or lets the system do what it would have done.
+/// A signal that is not ours: calls the handler that was there before, or lets the system do what
+/// it would have done.
 fn pass_on(signal: c_int, info: *mut siginfo_t, context: *mut c_void) {
     let Some(index) = SIGNALS.iter().position(|&ours| ours == signal) else { return };
-    // SAFETY: `install` wrote the entry before this handler could run. Its handler has the type that its flags tell. The kernel
-    // passes a valid `siginfo_t` and `ucontext_t`.
+    // SAFETY: `install` wrote the entry before this handler could run. Its handler has the type
+    // that its flags tell. The kernel passes a valid `siginfo_t` and `ucontext_t`.
     unsafe {
         let previous = (*PREVIOUS.0.get())[index].assume_init_ref();
         let code = (*info).si_code;
         match previous.sa_sigaction {
             libc::SIG_DFL | libc::SIG_IGN => {
                 libc::sigaction(signal, previous, std::ptr::null_mut());
-                // A fault happens again on return. A signal that was sent does not: it waits until this handler returns.
+                // A fault happens again on return. A signal that was sent does not: it waits until
+                // this handler returns.
                 if code <= 0 {
                     libc::raise(signal);
                 }
@@ -224,11 +231,12 @@ pub fn print(report: &TrapReport) {
     backtrace::add_report(&mut Text::new(STDERR), report);
 }
 
-/// Writes what a program would print of a trap to `buffer`, cut to `size` bytes and ended by a zero byte, as `snprintf` does. Returns
-/// the length of the whole text.
+/// Writes what a program would print of a trap to `buffer`, cut to `size` bytes and ended by a zero
+/// byte, as `snprintf` does. Returns the length of the whole text.
 ///
 /// # Safety
-/// `report` points at what `w2n_try` filled in, and `buffer` at a place for `size` bytes; it may be null if `size` is 0.
+/// `report` points at what `w2n_try` filled in, and `buffer` at a place for `size` bytes; it may be
+/// null if `size` is 0.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn w2n_trap_text(report: *const TrapReport, buffer: *mut u8, size: usize) -> usize {
     // SAFETY: as required of the caller.

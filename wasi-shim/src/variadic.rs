@@ -1,6 +1,8 @@
-//! Calls whose arguments are known only when they are made: values to registers and stack, then the call.
+//! Calls whose arguments are known only when they are made: values to registers and stack, then the
+//! call.
 //!
-//! Variable arguments go where fixed ones would, on System V x86-64 (AMD64 psABI 3.2.3) as on arm64 (AAPCS64 6.4), but not on Apple's.
+//! Variable arguments go where fixed ones would, on System V x86-64 (AMD64 psABI 3.2.3) as on arm64
+//! (AAPCS64 6.4), but not on Apple's.
 
 use crate::width::low_u64;
 use std::mem::offset_of;
@@ -11,7 +13,8 @@ const REGISTERS: (usize, usize) = (6, 8);
 #[cfg(target_arch = "aarch64")]
 const REGISTERS: (usize, usize) = (8, 8);
 
-/// The most arguments of a call, twice over because some take two words: those of the format, and the fixed ones.
+/// The most arguments of a call, twice over because some take two words: those of the format, and
+/// the fixed ones.
 const STACK_WORDS: usize = 2 * (crate::format::MOST_ARGUMENTS + 32);
 
 /// A C value.

@@ -1,9 +1,10 @@
 //! `memory.atomic.wait` and `memory.atomic.notify` (threads proposal, "Wait and Notify operators").
 //!
-//! The kernel's futex compares 32 bits and knows nothing of 64, so the queues of waiting threads are kept here: a thread looks at the
-//! value and joins the queue of its address under one lock, and sleeps on a word of its own, which the kernel watches. A queue links
-//! variables on the stacks of its threads. Invariant: a [`Waiter`] is in a queue exactly while its `notified` is 0 and its thread is in
-//! [`wait`]; both change only under the queue's lock.
+//! The kernel's futex compares 32 bits and knows nothing of 64, so the queues of waiting threads
+//! are kept here: a thread looks at the value and joins the queue of its address under one lock,
+//! and sleeps on a word of its own, which the kernel watches. A queue links variables on the stacks
+//! of its threads. Invariant: a [`Waiter`] is in a queue exactly while its `notified` is 0 and its
+//! thread is in [`wait`]; both change only under the queue's lock.
 
 use crate::abi::{Memory, Trap};
 use crate::memory;
@@ -31,7 +32,8 @@ struct Queue {
     first: *mut Waiter,
 }
 
-// SAFETY: waiters are used only under the lock of their queue, in which they are only while their thread's frame exists.
+// SAFETY: waiters are used only under the lock of their queue, in which they are only while their
+// thread's frame exists.
 unsafe impl Send for Queue {}
 
 impl Queue {
@@ -63,7 +65,8 @@ impl Queue {
     }
 }
 
-/// Addresses share queues, so that threads which have nothing to do with each other seldom meet at a lock.
+/// Addresses share queues, so that threads which have nothing to do with each other seldom meet at
+/// a lock.
 static QUEUES: [Mutex<Queue>; 64] = [const { Mutex::new(Queue { first: ptr::null_mut() }) }; 64];
 
 /// 2^64 divided by the golden ratio (Knuth, The Art of Computer Programming 3, 6.4).
@@ -126,7 +129,8 @@ pub unsafe extern "C" fn w2n_memory_notify(memory: *mut Memory, address: u64, mo
     n_notified
 }
 
-/// The bytes that an instruction names. Traps if they are not there, not aligned, or nobody else could write them.
+/// The bytes that an instruction names. Traps if they are not there, not aligned, or nobody else
+/// could write them.
 ///
 /// # Safety
 /// `memory` is a memory of the image.
@@ -160,7 +164,8 @@ fn wait(address: usize, timeout: i64, is_equal: impl Fn() -> bool) -> i32 {
         queue.append(waiter);
     }
     let deadline = (timeout >= 0).then(|| deadline(timeout));
-    // SAFETY: a variable of this function, of which others change only this field and, under the lock, `next`.
+    // SAFETY: a variable of this function, of which others change only this field and, under the
+    // lock, `next`.
     let notified = unsafe { &(*waiter).notified };
     while notified.load(Ordering::Acquire) == 0 {
         // Signals and late notifications end it early.

@@ -1,8 +1,9 @@
-//! Numbers of one width as numbers of another: the conversions that lose nothing here although their types do not say so, those that
-//! keep the low bits on purpose, and those that end at the largest number.
+//! Numbers of one width as numbers of another: the conversions that lose nothing here although
+//! their types do not say so, those that keep the low bits on purpose, and those that end at the
+//! largest number.
 //!
-//! All other conversions in this crate are `from` and `try_from`, and Clippy holds that. So are sums and products checked, saturating,
-//! or, with the reason, wrapping.
+//! All other conversions in this crate are `from` and `try_from`, and Clippy holds that. So are
+//! sums and products checked, saturating, or, with the reason, wrapping.
 
 // The runtime is for processors of 64 bits. Where addresses have fewer, nothing here compiles.
 const _: () = assert!(usize::BITS == u64::BITS);

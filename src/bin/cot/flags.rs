@@ -44,8 +44,8 @@ pub struct Source {
     /// The file to compile; without it, `main` of ./cot.json
     pub file: Option<PathBuf>,
 
-    /// Where the program will run: native, wasm32 (wasm), wasm32-wasi (wasi), amd64-linux (x86_64-linux), arm64-linux, arm64-macos,
-    /// amd64-macos
+    /// Where the program will run: native, wasm32 (wasm), wasm32-wasi (wasi), amd64-linux
+    /// (x86_64-linux), arm64-linux, arm64-macos, amd64-macos
     #[arg(long, default_value = "native", hide_default_value = true)]
     pub target: String,
 }
@@ -55,8 +55,8 @@ pub struct Build {
     #[command(flatten)]
     pub source: Source,
 
-    /// Name of the output [default: cot-out/<name of the file>]; with the ending .o an object file, .a or .so a library
-    /// of the functions that are `export`ed
+    /// Name of the output [default: cot-out/<name of the file>]; with the ending .o an object file,
+    /// .a or .so a library of the functions that are `export`ed
     #[arg(short)]
     pub output: Option<PathBuf>,
 
@@ -171,7 +171,8 @@ pub struct Task {
     pub name: Option<String>,
 }
 
-/// `cot file.cot …` is `cot build file.cot …`, whatever the file is called, unless that is a command; options may come first.
+/// `cot file.cot …` is `cot build file.cot …`, whatever the file is called, unless that is a
+/// command; options may come first.
 pub fn expand(words: impl Iterator<Item = OsString>) -> Vec<OsString> {
     let mut words: Vec<_> = words.collect();
     let is_source = |word: &OsString| word.to_string_lossy().ends_with(".cot");

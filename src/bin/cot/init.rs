@@ -51,7 +51,8 @@ pub fn init(args: &flags::Init) -> Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-/// All of the files, or none if one is there already. A `.gitignore` that is there is left as it is.
+/// All of the files, or none if one is there already. A `.gitignore` that is there is left as it
+/// is.
 fn write_new(folder: &Path, files: &[(&str, &str)]) -> Result<()> {
     if let Some((name, _)) = files.iter().find(|(name, _)| *name != ".gitignore" && folder.join(name).exists()) {
         bail!("{} is there already", folder.join(name).display());

@@ -1,4 +1,5 @@
-//! The command line of `cot`: words to options, library calls, an exit status. Section 25 of the language reference.
+//! The command line of `cot`: words to options, library calls, an exit status. Section 25 of the
+//! language reference.
 
 mod build;
 mod flags;
@@ -32,7 +33,8 @@ fn command() -> ExitCode {
     }
 }
 
-/// Help and version are printed; all else that clap says is an error, with status 1 instead of clap's 2.
+/// Help and version are printed; all else that clap says is an error, with status 1 instead of
+/// clap's 2.
 fn usage(error: clap::Error) -> Result<ExitCode> {
     stdio::usage(&error)?;
     Ok(if error.use_stderr() { ExitCode::FAILURE } else { ExitCode::SUCCESS })

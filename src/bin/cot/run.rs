@@ -1,4 +1,5 @@
-//! `cot run`, `cot test` and `cot bench`: build in a temporary folder, run, and end as the program did.
+//! `cot run`, `cot test` and `cot bench`: build in a temporary folder, run, and end as the program
+//! did.
 
 use crate::build::{self, Mode, Target};
 use crate::flags;
@@ -65,7 +66,8 @@ fn run_blocks(file: &Path, target: Target, mode: Mode, kind: &str) -> Result<Exi
     }
 }
 
-/// Native programs run as they are, modules for WASI as native programs too; plain Wasm has no host here.
+/// Native programs run as they are, modules for WASI as native programs too; plain Wasm has no host
+/// here.
 fn runnable(target: Target) -> Result<Target> {
     if target.host == Host::Bare {
         bail!("there is no host for plain wasm32 modules here; run it natively or with --target=wasm32-wasi");

@@ -15,7 +15,8 @@ use wasm2native::output;
 use wasm2native::start;
 use wasm2native::stdio;
 
-/// Formats a file, or all of a folder. What is faulty is reported and left alone; the others are formatted nevertheless.
+/// Formats a file, or all of a folder. What is faulty is reported and left alone; the others are
+/// formatted nevertheless.
 pub fn fmt(args: &flags::Fmt) -> Result<ExitCode> {
     let files = match args.path.is_dir() {
         true => sources(&args.path)?,

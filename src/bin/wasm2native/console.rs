@@ -1,7 +1,8 @@
-//! Everything that goes to standard error: errors, warnings, `-v`, `--timings` and the progress bar.
+//! Everything that goes to standard error: errors, warnings, `-v`, `--timings` and the progress
+//! bar.
 //!
-//! An error is its chain of causes on one line, `error: prog.wasm: function 7 (`fib`): ...`. Where a message has a line that
-//! begins with `help: `, that line comes last and says what to do.
+//! An error is its chain of causes on one line, `error: prog.wasm: function 7 (`fib`): ...`. Where
+//! a message has a line that begins with `help: `, that line comes last and says what to do.
 
 use crate::flags::Messages;
 use crate::words;
@@ -93,7 +94,8 @@ impl Console {
         let _ = std::thread::Builder::new().spawn(show);
     }
 
-    /// Which input is in work, for the bar and for messages about the end of memory and about panics.
+    /// Which input is in work, for the bar and for messages about the end of memory and about
+    /// panics.
     pub fn input(&self, path: &Path) {
         start::begin(&path.display().to_string());
         // A bar that is longer than its line can't be taken away.

@@ -1,7 +1,8 @@
-//! The command line as types: what can be written, how help presents it, and the [`Options`] it stands for.
+//! The command line as types: what can be written, how help presents it, and the [`Options`] it
+//! stands for.
 //!
-//! To add a flag: a field here under its heading, its value in [`Compile::options`] or [`Code::options`]. Its help says what the
-//! user gets.
+//! To add a flag: a field here under its heading, its value in [`Compile::options`] or
+//! [`Code::options`]. Its help says what the user gets.
 
 use crate::linking::Linking;
 use crate::powers::Powers;
@@ -84,28 +85,30 @@ pub enum Command {
 /// What follows `wasm2native` when no command does.
 #[derive(Args)]
 pub struct Compile {
-    /// Module to compile: .wasm or .wat, `-` for standard input; and what to link it with: .o, .a, .so, .c
+    /// Module to compile: .wasm or .wat, `-` for standard input; and what to link it with: .o, .a,
+    /// .so, .c
     #[arg(value_name = "INPUT", required_unless_present_any = ["enable", "print", "target"])]
     pub inputs: Vec<PathBuf>,
 
     /// Add the module in FILE to the program: what others import from NAME, it defines
     ///
-    /// May be repeated. Imports are checked by type and become direct calls; each module is instantiated before those that
-    /// import from it.
+    /// May be repeated. Imports are checked by type and become direct calls; each module is
+    /// instantiated before those that import from it.
     #[arg(long = "module", value_name = "NAME=FILE", help_heading = "Program", value_parser = module)]
     pub modules: Vec<(String, PathBuf)>,
 
     /// Write the result to FILE [default: the input's name, in the current directory]
     ///
-    /// `-` is standard output. What is not a file, such as /dev/stdout or a pipe, is written to; a link to
-    /// a file stays a link. Without `-o`, `dir/app.wasm` becomes `app` in the current directory, `app.o` with
-    /// `-c`, and `app.s` with `-S`; text forms go to standard output.
+    /// `-` is standard output. What is not a file, such as /dev/stdout or a pipe, is written to; a
+    /// link to a file stays a link. Without `-o`, `dir/app.wasm` becomes `app` in the current
+    /// directory, `app.o` with `-c`, and `app.s` with `-S`; text forms go to standard output.
     #[arg(short, long, value_name = "FILE", help_heading = "Output", conflicts_with = "out_dir")]
     pub output: Option<PathBuf>,
 
     /// Write one result per input into DIR
     ///
-    /// DIR is made if it does not exist. An input that fails does not stop the others; what failed is listed at the end.
+    /// DIR is made if it does not exist. An input that fails does not stop the others; what failed
+    /// is listed at the end.
     #[arg(long, value_name = "DIR", help_heading = "Output")]
     pub out_dir: Option<PathBuf>,
 
@@ -136,7 +139,8 @@ pub struct Compile {
     #[arg(long, help_heading = "Output")]
     pub keep: bool,
 
-    /// Compile for another machine, named as for rustc and clang; `--target help` lists all [default: this machine]
+    /// Compile for another machine, named as for rustc and clang; `--target help` lists all
+    /// [default: this machine]
     #[arg(long, value_name = "TRIPLE", help_heading = "Code")]
     pub target: Option<String>,
 
@@ -147,14 +151,16 @@ pub struct Compile {
     #[command(flatten)]
     pub code: Code,
 
-    /// Print something about the module instead of compiling it: imports, exports, link-args, runtime-symbols
+    /// Print something about the module instead of compiling it: imports, exports, link-args,
+    /// runtime-symbols
     ///
-    /// Lines for programs to read, with tabs between columns.
-    /// imports: module, name, kind, Wasm type, C symbol, C declaration, and who would define it in a program;
+    /// Lines for programs to read, with tabs between columns. imports: module, name, kind, Wasm
+    /// type, C symbol, C declaration, and who would define it in a program;
     ///   of a built program, the C functions that it calls.
     /// exports: name, kind, Wasm type, C symbol, C declaration, as an object or library has them.
-    /// link-args: what a C compiler gets to link the object or library with the other files and flags given here.
-    /// runtime-symbols: what objects may need of the runtime and of the C library; asks for no module.
+    /// link-args: what a C compiler gets to link the object or library with the other files and
+    /// flags given here. runtime-symbols: what objects may need of the runtime and of the C
+    /// library; asks for no module.
     #[arg(long, value_name = "WHAT", help_heading = "Output", value_parser = print_what, verbatim_doc_comment)]
     pub print: Option<PrintWhat>,
 
@@ -166,7 +172,8 @@ pub struct Compile {
 
     /// The powers given here are all there will be
     ///
-    /// The program ignores the environment variable WASM2NATIVE_OPTIONS, which otherwise can grant more when it runs.
+    /// The program ignores the environment variable WASM2NATIVE_OPTIONS, which otherwise can grant
+    /// more when it runs.
     #[arg(long, help_heading = "Powers")]
     pub fixed_powers: bool,
 
@@ -176,10 +183,12 @@ pub struct Compile {
 
 /// Build a module into a cache and run it
 ///
-/// Flags before MODULE are wasm2native's; everything after it belongs to the program. The exit status is the program's.
+/// Flags before MODULE are wasm2native's; everything after it belongs to the program. The exit
+/// status is the program's.
 ///
-/// Programs are kept in $WASM2NATIVE_CACHE, else $XDG_CACHE_HOME/wasm2native, else ~/.cache/wasm2native. A module is compiled
-/// again only when its bytes, the flags that change code, or wasm2native itself change. The folder may be deleted at any time.
+/// Programs are kept in $WASM2NATIVE_CACHE, else $XDG_CACHE_HOME/wasm2native, else
+/// ~/.cache/wasm2native. A module is compiled again only when its bytes, the flags that change
+/// code, or wasm2native itself change. The folder may be deleted at any time.
 #[derive(Args)]
 #[command(
     override_usage = "wasm2native run [OPTIONS] MODULE [ARGS]...",
@@ -233,19 +242,22 @@ pub struct Code {
 
     /// Processor to compile for: native, x86-64-v2, x86-64-v3, x86-64-v4, or a name as for clang
     ///
-    /// The default on x86-64 is x86-64-v2, which every such processor since 2009 has. `native` is the processor of this
-    /// machine: the fastest code, which may not run elsewhere, and the default of `wasm2native run`. On aarch64: generic,
-    /// armv8.1-a, neoverse-n1, apple-m1; on riscv64 an instruction set: rv64gc, rv64gcv, which SIMD needs, rv64gc_zba_zbb; on s390x: z14
+    /// The default on x86-64 is x86-64-v2, which every such processor since 2009 has. `native` is
+    /// the processor of this machine: the fastest code, which may not run elsewhere, and the
+    /// default of `wasm2native run`. On aarch64: generic, armv8.1-a, neoverse-n1, apple-m1; on
+    /// riscv64 an instruction set: rv64gc, rv64gcv, which SIMD needs, rv64gc_zba_zbb; on s390x: z14
     /// to z17. Single features are added as in generic+lse.
     #[arg(long, value_name = "CPU", help_heading = "Code")]
     pub cpu: Option<String>,
 
     /// Mask addresses that a bounds check refused, against Spectre [default: off]
     ///
-    /// A processor that guesses the outcome of a check reads on for some hundred instructions before it knows better, and leaves
-    /// traces of what it read. A program is the only tenant of its process, so there is nothing that its module may not know; turn this
-    /// on where a module is linked into a host that keeps secrets from it. It concerns tables, 64-bit memories, memories with pages of one
-    /// byte, and bulk operations: other accesses carry no check that could be guessed wrongly.
+    /// A processor that guesses the outcome of a check reads on for some hundred instructions
+    /// before it knows better, and leaves traces of what it read. A program is the only tenant of
+    /// its process, so there is nothing that its module may not know; turn this on where a module
+    /// is linked into a host that keeps secrets from it. It concerns tables, 64-bit memories,
+    /// memories with pages of one byte, and bulk operations: other accesses carry no check that
+    /// could be guessed wrongly.
     #[arg(long, help_heading = "Code")]
     pub spectre_masks: bool,
 
@@ -253,22 +265,26 @@ pub struct Code {
     #[arg(long, value_name = "NAME", help_heading = "Code", value_delimiter = ',', value_parser = proposal)]
     pub enable: Vec<String>,
 
-    /// Run the exported function NAME; its arguments come from the command line, results are printed
+    /// Run the exported function NAME; its arguments come from the command line, results are
+    /// printed
     #[arg(long, value_name = "NAME", help_heading = "Program")]
     pub invoke: Option<String>,
 
     /// Say what an imported C function takes: 'env.write: (i32, ptr[len=2], usize) -> isize'
     ///
-    /// Imports that are not declared get their Wasm values as they are. Types: i8 u8 i16 u16 i32 u32 i64 u64 isize usize long ulong
-    /// f32 f64 v128; ptr, ptr[len=PARAM], cstr (addresses in linear memory, checked), funcptr(SIGNATURE) (an index in a table),
-    /// opaque (a host pointer), `...` (variable arguments), void. `module.name=SYMBOL: …` chooses the C symbol. May be repeated.
+    /// Imports that are not declared get their Wasm values as they are. Types: i8 u8 i16 u16 i32
+    /// u32 i64 u64 isize usize long ulong f32 f64 v128; ptr, ptr[len=PARAM], cstr (addresses in
+    /// linear memory, checked), funcptr(SIGNATURE) (an index in a table), opaque (a host pointer),
+    /// `...` (variable arguments), void. `module.name=SYMBOL: …` chooses the C symbol. May be
+    /// repeated.
     #[arg(long = "import", value_name = "DECLARATION", help_heading = "Program")]
     pub imports: Vec<String>,
 
     /// Read such declarations from FILE, one a line; it may declare more than is imported
     ///
-    /// `libc` stands for the common functions of the C library as clang imports them (a file of that name is `./libc`). A module may bring
-    /// declarations of its own, in a custom section `wasm2native.imports`. The command line takes precedence, lines before files.
+    /// `libc` stands for the common functions of the C library as clang imports them (a file of
+    /// that name is `./libc`). A module may bring declarations of its own, in a custom section
+    /// `wasm2native.imports`. The command line takes precedence, lines before files.
     #[arg(long = "imports", value_name = "FILE", help_heading = "Program", value_parser = declarations)]
     pub import_files: Vec<Source>,
 

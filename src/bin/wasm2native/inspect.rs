@@ -101,7 +101,8 @@ fn tables(inspection: &Inspection) -> String {
     }
 }
 
-/// A value as it stands, but for what a terminal would obey or not show, and what could be taken for its escape.
+/// A value as it stands, but for what a terminal would obey or not show, and what could be taken
+/// for its escape.
 fn visible(value: &str) -> String {
     let mut text = String::new();
     for c in value.chars() {

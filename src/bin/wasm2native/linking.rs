@@ -15,8 +15,9 @@ pub struct Linking {
 
     /// Link with libNAME.a or libNAME.so
     ///
-    /// It is searched in the folders of -L and of the system; `-l:FILE` names the file. The archive is preferred, so that the program
-    /// stays static. A shared library needs a C compiler to link, as does everything with -Wl or --linker; then the compiler chooses.
+    /// It is searched in the folders of -L and of the system; `-l:FILE` names the file. The archive
+    /// is preferred, so that the program stays static. A shared library needs a C compiler to link,
+    /// as does everything with -Wl or --linker; then the compiler chooses.
     #[arg(short = 'l', value_name = "NAME")]
     pub libraries: Vec<String>,
 
@@ -32,19 +33,23 @@ pub struct Linking {
 
     /// Link by a C compiler instead of the built-in linker: cc, clang, zig, or another one's path
     ///
-    /// It may have flags: --linker 'clang -static'. The program then depends on what the compiler links it with, by default the shared
-    /// C library. Without --linker, it is $CC or one of cc, gcc, clang, zig that links where the built-in linker can't.
+    /// It may have flags: --linker 'clang -static'. The program then depends on what the compiler
+    /// links it with, by default the shared C library. Without --linker, it is $CC or one of cc,
+    /// gcc, clang, zig that links where the built-in linker can't.
     #[arg(long, value_name = "CC", value_parser = clap::builder::NonEmptyStringValueParser::new())]
     pub linker: Option<String>,
 
-    /// Use another C symbol for an import than that of the rule (`foo` for env.foo, `module_foo` for module.foo)
+    /// Use another C symbol for an import than that of the rule (`foo` for env.foo, `module_foo`
+    /// for module.foo)
     #[arg(long = "import-symbol", value_name = "MODULE.NAME=SYMBOL", value_parser = import_symbol)]
     pub import_symbols: Vec<(String, String)>,
 
-    /// Allow imports from C whose `module.name` matches PATTERN (with `*`, `?`, `[a-z]`), and no others
+    /// Allow imports from C whose `module.name` matches PATTERN (with `*`, `?`, `[a-z]`), and no
+    /// others
     ///
-    /// C functions are outside of the sandbox: they can do what the process can do. Without this flag they are all allowed, with a
-    /// warning that lists those of the C library. `wasm2native inspect` lists them for a program.
+    /// C functions are outside of the sandbox: they can do what the process can do. Without this
+    /// flag they are all allowed, with a warning that lists those of the C library. `wasm2native
+    /// inspect` lists them for a program.
     #[arg(long = "allow-import", value_name = "PATTERN", value_parser = pattern)]
     pub allowed_imports: Vec<String>,
 

@@ -1,4 +1,5 @@
-//! The command line of `wasm2native`: flags to `Options`, a library call, an exit status. Nothing is compiled here.
+//! The command line of `wasm2native`: flags to `Options`, a library call, an exit status. Nothing
+//! is compiled here.
 
 mod build;
 mod console;

@@ -85,8 +85,8 @@ fn outputs(args: &Compile, forms: &[EmitItem], input: &Path) -> Vec<Output> {
     forms.iter().map(|form| Output { emit: form.emit, file: file(form) }).collect()
 }
 
-/// As clang and rustc do it: the input's name with another ending, in the current directory. What comes from standard input
-/// has clang's name for a program without one.
+/// As clang and rustc do it: the input's name with another ending, in the current directory. What
+/// comes from standard input has clang's name for a program without one.
 fn file_name(args: &Compile, input: &Path, emit: Emit) -> OsString {
     let mut name = match input.file_stem() {
         Some(stem) if input != Path::new(STDIN) => stem.to_owned(),
@@ -99,7 +99,8 @@ fn file_name(args: &Compile, input: &Path, emit: Emit) -> OsString {
     name
 }
 
-/// As rustc does it with `-o` and several outputs: each gets its own ending in place of the one that was given.
+/// As rustc does it with `-o` and several outputs: each gets its own ending in place of the one
+/// that was given.
 fn with_ending(args: &Compile, output: &Path, emit: Emit) -> PathBuf {
     let ending = ending(args, emit);
     let is_known = |given: &OsStr| ENDINGS.iter().any(|known| known[1..] == *given);

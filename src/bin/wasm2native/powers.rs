@@ -1,7 +1,8 @@
-//! Flags that say what a program may do, and their form inside the program: words of a command line.
+//! Flags that say what a program may do, and their form inside the program: words of a command
+//! line.
 //!
-//! The same words are stored at build time (`Options::program_options`) and read by the program from
-//! [`OPTIONS_VARIABLE`](wasm2native::abi::OPTIONS_VARIABLE); the parser is in `wasi-shim`.
+//! The same words are stored at build time (`Options::program_options`) and read by the program
+//! from [`OPTIONS_VARIABLE`](wasm2native::abi::OPTIONS_VARIABLE); the parser is in `wasi-shim`.
 
 use crate::Usage;
 use clap::Args;
@@ -14,19 +15,22 @@ use wasm2native::abi::grant::Grant;
 pub struct Powers {
     /// Let the program use the directory HOST, under the name GUEST [default: the same name]
     ///
-    /// With `::ro` after GUEST it can read what is there, and change nothing: `data::data::ro` or `data::/data::ro`. GUEST can't be left
-    /// out then. A relative HOST is looked up from where the program is started. May be repeated.
+    /// With `::ro` after GUEST it can read what is there, and change nothing: `data::data::ro` or
+    /// `data::/data::ro`. GUEST can't be left out then. A relative HOST is looked up from where the
+    /// program is started. May be repeated.
     #[arg(long, value_name = "HOST[::GUEST[::ro]]", value_parser = dir)]
     pub dir: Vec<String>,
 
     /// Carry the directory HOST inside the program, which sees it as the read-only directory GUEST
     ///
-    /// Files are packed, and unpacked where they are read; the program needs nothing beside it. `wasm2native run` packs nothing: what the
-    /// program would carry it reads where it is. May be repeated.
+    /// Files are packed, and unpacked where they are read; the program needs nothing beside it.
+    /// `wasm2native run` packs nothing: what the program would carry it reads where it is. May be
+    /// repeated.
     #[arg(long, value_name = "HOST::GUEST", value_parser = embed)]
     pub embed: Vec<(PathBuf, String)>,
 
-    /// Give the program the environment variable K with the value V; without `=V`, the value it has when the program runs
+    /// Give the program the environment variable K with the value V; without `=V`, the value it has
+    /// when the program runs
     ///
     /// May be repeated.
     #[arg(long, value_name = "K[=V]", value_parser = env)]
@@ -42,7 +46,8 @@ pub struct Powers {
 
     /// Let tables take at most BYTES together [default: as much as --max-memory, or 1G without it]
     ///
-    /// An entry takes 16 bytes in a table of functions and 8 in others. Each thread has its own tables.
+    /// An entry takes 16 bytes in a table of functions and 8 in others. Each thread has its own
+    /// tables.
     #[arg(long, value_name = "BYTES", value_parser = bytes)]
     pub max_table: Option<u64>,
 

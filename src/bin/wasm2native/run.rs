@@ -54,8 +54,8 @@ pub fn run(args: &Run, console: &Console) -> Result<Infallible> {
     Err(Error::new(error).context(format!("can't run {}{help}", program.describe())))
 }
 
-/// Powers change no code, so that they need no compilation: the program reads them when it starts, after those that its
-/// environment has already.
+/// Powers change no code, so that they need no compilation: the program reads them when it starts,
+/// after those that its environment has already.
 fn program_options(args: &Run) -> Option<OsString> {
     let words = [args.powers.options(), args.powers.embedded_in_place()].concat();
     let words: Vec<String> = words.iter().map(|word| words::quote(word)).collect();

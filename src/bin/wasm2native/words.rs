@@ -1,10 +1,12 @@
-//! Words in a line of text, as a shell separates and quotes them: for response files and for `WASM2NATIVE_OPTIONS`.
+//! Words in a line of text, as a shell separates and quotes them: for response files and for
+//! `WASM2NATIVE_OPTIONS`.
 
 use anyhow::{Context, Result, bail};
 use std::ffi::OsString;
 use std::os::unix::ffi::OsStrExt;
 
-/// Replaces `@FILE` by the words in FILE, up to `--`. What follows `run` is left alone: it may be the program's.
+/// Replaces `@FILE` by the words in FILE, up to `--`. What follows `run` is left alone: it may be
+/// the program's.
 pub fn expand(args: impl Iterator<Item = OsString>) -> Result<Vec<OsString>> {
     let mut expanded = Vec::new();
     let mut literal = false;
@@ -34,8 +36,8 @@ pub fn quote(word: &str) -> String {
     format!("'{}'", word.replace('\'', r"'\''"))
 }
 
-/// Whitespace separates words. Single quotes keep everything, double quotes all but `\` before `"`, `\`; outside, `\` keeps the
-/// next character.
+/// Whitespace separates words. Single quotes keep everything, double quotes all but `\` before `"`,
+/// `\`; outside, `\` keeps the next character.
 fn split(text: &str) -> Result<Vec<OsString>> {
     let mut words = Vec::new();
     let mut word: Option<String> = None;

@@ -1,4 +1,5 @@
-//! `--dump DIR`: every stage's result of every function as a file of its own, `0007-fib.1-clif`, `.2-optimized`, `.3-vcode`.
+//! `--dump DIR`: every stage's result of every function as a file of its own, `0007-fib.1-clif`,
+//! `.2-optimized`, `.3-vcode`.
 //!
 //! Files are numbered in the order of the jobs, so that two runs can be compared folder by folder.
 

@@ -37,11 +37,12 @@ pub fn describe(isa: &dyn TargetIsa, symbol: Symbol, code: &CompiledCode) -> Res
     })
 }
 
-/// `UNWIND_INFO` (Microsoft, "x64 exception handling"). Cranelift's own record is not used: it has no room for where saved registers
-/// lie.
+/// `UNWIND_INFO` (Microsoft, "x64 exception handling"). Cranelift's own record is not used: it has
+/// no room for where saved registers lie.
 ///
-/// The prologue is `push rbp; mov rbp, rsp; sub rsp, N`, then the saved registers are stored behind the frame pointer. The record tells
-/// it as if their area were allocated first and `rbp` then set to its end, so that their places count from its start, as they have to.
+/// The prologue is `push rbp; mov rbp, rsp; sub rsp, N`, then the saved registers are stored behind
+/// the frame pointer. The record tells it as if their area were allocated first and `rbp` then set
+/// to its end, so that their places count from its start, as they have to.
 fn x64_record(insts: &[(CodeOffset, UnwindInst)]) -> Vec<u8> {
     const PUSH_NONVOL: u8 = 0;
     const ALLOC_SMALL: u8 = 2;
@@ -54,7 +55,8 @@ fn x64_record(insts: &[(CodeOffset, UnwindInst)]) -> Vec<u8> {
     // In the order of the prologue; the record has them the other way round.
     let mut codes: Vec<Vec<u8>> = Vec::new();
     for (offset, inst) in insts {
-        // A prologue that probes a large frame may be longer: what comes behind is reached only when all of it is done.
+        // A prologue that probes a large frame may be longer: what comes behind is reached only
+        // when all of it is done.
         end = u8::try_from(*offset).unwrap_or(u8::MAX);
         let code = |operation: u8, info: u8| vec![end, info << 4 | operation];
         match *inst {
@@ -75,7 +77,8 @@ fn x64_record(insts: &[(CodeOffset, UnwindInst)]) -> Vec<u8> {
                 let place = u16::try_from(place).expect("all registers that Windows saves take 224 bytes");
                 codes.push([code(operation, reg.hw_enc()), place.to_le_bytes().to_vec()].concat());
             }
-            // What is allocated below the saved registers does not matter: the frame pointer is set.
+            // What is allocated below the saved registers does not matter: the frame pointer is
+            // set.
             _ => {}
         }
     }
@@ -88,8 +91,8 @@ fn x64_record(insts: &[(CodeOffset, UnwindInst)]) -> Vec<u8> {
 /// The unwind code `end`.
 const ARM64_END: u8 = 0xe4;
 
-/// A full `.xdata` record (Microsoft, "ARM64 exception handling") without epilogues. `None` where the function is too long for
-/// one: nobody walks out of it.
+/// A full `.xdata` record (Microsoft, "ARM64 exception handling") without epilogues. `None` where
+/// the function is too long for one: nobody walks out of it.
 fn arm64_record(code_length: usize, codes: &[u8]) -> Option<Vec<u8>> {
     let (length, n_words) = (u32::try_from(code_length / 4).ok()?, to_u32(codes.len() / 4));
     if length >= 1 << 18 {

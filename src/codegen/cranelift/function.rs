@@ -84,8 +84,9 @@ fn relocation(function: &Function, bytes: &[u8], reloc: &FinalizedMachReloc) -> 
     Relocation { offset: reloc.offset, kind, target, addend: reloc.addend }
 }
 
-/// Whether the field at `offset` belongs to `call` or `jmp`. Cranelift has one kind of relocation for them and for `lea`, whose field
-/// follows the byte that names the register, which is never one of these.
+/// Whether the field at `offset` belongs to `call` or `jmp`. Cranelift has one kind of relocation
+/// for them and for `lea`, whose field follows the byte that names the register, which is never one
+/// of these.
 fn is_x86_call(bytes: &[u8], offset: u32) -> bool {
     const CALL: u8 = 0xe8;
     const JMP: u8 = 0xe9;

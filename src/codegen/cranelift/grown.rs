@@ -1,8 +1,10 @@
 //! Frame information of functions that make room for the arguments of a tail call.
 //!
-//! Such a function gets less stack for arguments from its caller than a function that it ends with needs. Its prologue makes the frame as
-//! usual, then moves frame pointer and return address down by the difference. Cranelift notes that but forgets it when it writes
-//! DWARF (`isa/unwind/systemv.rs`): the address that all rules start from, and so every saved register, would be wrong by the difference.
+//! Such a function gets less stack for arguments from its caller than a function that it ends with
+//! needs. Its prologue makes the frame as usual, then moves frame pointer and return address down
+//! by the difference. Cranelift notes that but forgets it when it writes DWARF
+//! (`isa/unwind/systemv.rs`): the address that all rules start from, and so every saved register,
+//! would be wrong by the difference.
 
 use crate::number::to_u32;
 use cranelift_codegen::CompiledCode;
@@ -12,15 +14,16 @@ use gimli::write::{Address, CallFrameInstruction, FrameDescriptionEntry};
 use gimli::{Register, X86_64};
 use target_lexicon::Architecture;
 
-/// Bytes that a usual frame has above the frame pointer: the caller's frame pointer and the return address.
+/// Bytes that a usual frame has above the frame pointer: the caller's frame pointer and the return
+/// address.
 const SETUP: u32 = 16;
 const SETUP_SIZE: i32 = SETUP.cast_signed();
 
 /// Why distances in a frame have 31 bits.
 const SMALL: &str = "Cranelift refuses frames of 2 GiB";
 
-/// The rules for walking out of the function, from any instruction on that may fault or call, and on x86-64 from all of the prologue;
-/// `None` if its frame is as usual.
+/// The rules for walking out of the function, from any instruction on that may fault or call, and
+/// on x86-64 from all of the prologue; `None` if its frame is as usual.
 pub fn describe(isa: &dyn TargetIsa, address: Address, code: &CompiledCode) -> Option<FrameDescriptionEntry> {
     let insts = &code.buffer.unwind_info;
     let upward = insts.iter().find_map(|(_, inst)| match inst {
@@ -77,8 +80,8 @@ fn registers(architecture: Architecture) -> Option<(Register, Register)> {
     }
 }
 
-/// The instructions between `push rbp`, which ends at `start`, and the new frame: `mov rbp, rsp; sub rsp, N; mov rbp, rsp`, and then
-/// copies, which leave the old places as they are.
+/// The instructions between `push rbp`, which ends at `start`, and the new frame: `mov rbp, rsp;
+/// sub rsp, N; mov rbp, rsp`, and then copies, which leave the old places as they are.
 fn add_prologue(frame: &mut FrameDescriptionEntry, code: &[u8], start: usize, upward: i32) {
     const MOV_RBP_RSP: [u8; 3] = [0x48, 0x89, 0xe5];
     const SUB_RSP_BYTE: [u8; 3] = [0x48, 0x83, 0xec];

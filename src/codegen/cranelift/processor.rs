@@ -1,7 +1,8 @@
 //! Processors by name: what `--cpu` takes on each architecture, as switches of Cranelift's.
 //!
-//! `BASE+FEATURE+FEATURE`: a processor, or an architecture's version, and what it has beyond that by Cranelift's names, without their
-//! `has_`. RISC-V's bases are its own names for instruction sets, `rv64gc_zba_zbb`.
+//! `BASE+FEATURE+FEATURE`: a processor, or an architecture's version, and what it has beyond that
+//! by Cranelift's names, without their `has_`. RISC-V's bases are its own names for instruction
+//! sets, `rv64gc_zba_zbb`.
 
 use anyhow::{Result, anyhow, bail};
 use cranelift_codegen::settings::Configurable;
@@ -64,7 +65,8 @@ fn enable_aarch64(builder: &mut impl Configurable, base: &str) -> Result<()> {
     Ok(())
 }
 
-/// The RISC-V ISA Manual, "ISA Extension Naming Conventions": single letters, then `_` before each longer name.
+/// The RISC-V ISA Manual, "ISA Extension Naming Conventions": single letters, then `_` before each
+/// longer name.
 fn enable_riscv64(builder: &mut impl Configurable, base: &str) -> Result<()> {
     let unknown = || {
         anyhow!(

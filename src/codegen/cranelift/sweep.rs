@@ -1,7 +1,8 @@
-//! The sweep over all functions, in parallel: validate, translate, compile. A function's CLIF lives only while it is in work.
+//! The sweep over all functions, in parallel: validate, translate, compile. A function's CLIF lives
+//! only while it is in work.
 //!
-//! Requires `Module`, `Facts`, `Layout`; leaves `Code` with the functions in the order of [`jobs`], whatever the number of
-//! threads.
+//! Requires `Module`, `Facts`, `Layout`; leaves `Code` with the functions in the order of [`jobs`],
+//! whatever the number of threads.
 
 use super::dump::Dump;
 use super::function;

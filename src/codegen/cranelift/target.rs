@@ -74,7 +74,8 @@ fn check(triple: Triple) -> Result<Triple> {
     bail!("target {triple} is not supported");
 }
 
-/// Whether programs can be made for `triple`, or nothing but objects: the runtime that this compiler carries is for one target.
+/// Whether programs can be made for `triple`, or nothing but objects: the runtime that this
+/// compiler carries is for one target.
 pub fn has_runtime(triple: &Triple) -> bool {
     triple.architecture == target_lexicon::Architecture::X86_64 && triple.operating_system == OperatingSystem::Linux
 }
@@ -92,7 +93,8 @@ impl Isa {
     /// # Errors
     /// When the processor is unknown.
     pub fn new(triple: &Triple, options: &Options) -> Result<Isa> {
-        // There is no frame pointer on s390x. The setting makes every function keep the chain of frames in its place.
+        // There is no frame pointer on s390x. The setting makes every function keep the chain of
+        // frames in its place.
         let usual = if triple.architecture == target_lexicon::Architecture::S390x { "true" } else { "false" };
         let isa = Isa { usual: isa(triple, options, usual)?, framed: isa(triple, options, "true")? };
         // Without it, vectors are compiled wrongly or not at all.
@@ -138,8 +140,8 @@ fn isa(triple: &Triple, options: &Options, preserve_frame_pointers: &str) -> Res
     set("opt_level", opt_level(options.opt_level));
     set("enable_verifier", if options.verify { "true" } else { "false" });
     set("preserve_frame_pointers", preserve_frame_pointers);
-    // Code is position-independent all the same: every symbol that it names is near, and reached by its distance. See
-    // `translate::symbols` for what is not.
+    // Code is position-independent all the same: every symbol that it names is near, and reached by
+    // its distance. See `translate::symbols` for what is not.
     set("is_pic", "false");
     set("use_colocated_libcalls", "true");
     set("unwind_info", "true");
@@ -147,7 +149,8 @@ fn isa(triple: &Triple, options: &Options, preserve_frame_pointers: &str) -> Res
     // The program is its own only tenant: there is nobody to hide its memory from.
     set("enable_heap_access_spectre_mitigation", "false");
     set("enable_table_access_spectre_mitigation", "false");
-    // Frames larger than the guard page touch every page, so that exhaustion faults inside the guard.
+    // Frames larger than the guard page touch every page, so that exhaustion faults inside the
+    // guard.
     set("enable_probestack", "true");
     set("probestack_strategy", "inline");
     set("enable_multi_ret_implicit_sret", "true");
@@ -165,7 +168,8 @@ fn isa(triple: &Triple, options: &Options, preserve_frame_pointers: &str) -> Res
     builder.finish(settings::Flags::new(flags)).context("Cranelift refuses these settings")
 }
 
-/// Level of the x86-64 psABI ("Micro-Architecture Levels") that the program has to check for when it starts: 0 is none.
+/// Level of the x86-64 psABI ("Micro-Architecture Levels") that the program has to check for when
+/// it starts: 0 is none.
 pub fn cpu_level(cpu: &Cpu) -> u8 {
     match cpu {
         Cpu::Default => 2,

@@ -1,4 +1,5 @@
-//! Arithmetic: the type that two numbers have in common, conversions to it, pointers moved by integers (sections 6 and 8.2).
+//! Arithmetic: the type that two numbers have in common, conversions to it, pointers moved by
+//! integers (sections 6 and 8.2).
 
 use crate::cot::ast::{BinaryOperator, Expr};
 use crate::cot::check::Checker;

@@ -43,7 +43,8 @@ impl<'a> Checker<'a> {
         Some(self.call_builtin(builtin, vec![value], TypeId::VOID, span))
     }
 
-    /// Whether there are so many arguments; if not, that is reported and they are checked for other errors.
+    /// Whether there are so many arguments; if not, that is reported and they are checked for other
+    /// errors.
     pub(super) fn has_arguments(&mut self, name: &str, arguments: &'a [Expr], wanted: usize, span: Span) -> bool {
         if arguments.len() == wanted {
             return true;
@@ -86,7 +87,8 @@ impl<'a> Checker<'a> {
         let (slice, element) = match *self.types.get(base.ty) {
             Type::Slice(element) => (base, element),
             Type::Array { element, .. } => {
-                // The array is copied: a slice of it has no spare room, but its capacity is its length.
+                // The array is copied: a slice of it has no spare room, but its capacity is its
+                // length.
                 let ty = self.types.slice(element);
                 (self.whole_slice(base, ty), element)
             }

@@ -1,5 +1,6 @@
-//! `@atomicLoad(p)`, `@atomicStore(p, v)`, and those that give the old value: `@atomicAdd(p, v)`, `@atomicExchange(p, v)`,
-//! `@atomicCAS(p, expected, new)`. Programs have one thread, in which plain loads and stores are atomic.
+//! `@atomicLoad(p)`, `@atomicStore(p, v)`, and those that give the old value: `@atomicAdd(p, v)`,
+//! `@atomicExchange(p, v)`, `@atomicCAS(p, expected, new)`. Programs have one thread, in which
+//! plain loads and stores are atomic.
 
 use crate::cot::ast::Expr;
 use crate::cot::check::Checker;

@@ -176,8 +176,8 @@ impl<'a> Checker<'a> {
         make(ExpressionKind::If { condition, then, otherwise }, ty, span).into()
     }
 
-    /// Gives branches one type, which is returned: the expected one, or one that all convert to. Branches that never end
-    /// don't count.
+    /// Gives branches one type, which is returned: the expected one, or one that all convert to.
+    /// Branches that never end don't count.
     pub(super) fn unify(&mut self, branches: &mut Vec<Value>, want: Want) -> TypeId {
         if branches.iter().all(Value::is_never) {
             return TypeId::NO_RETURN;

@@ -1,4 +1,5 @@
-//! What is known while the body of one function is checked: its locals, the names in scope, the loops around.
+//! What is known while the body of one function is checked: its locals, the names in scope, the
+//! loops around.
 
 use std::collections::HashMap;
 use std::rc::Rc;
@@ -202,7 +203,8 @@ impl<'a> Checker<'a> {
         Expression { kind: ExpressionKind::Load(Box::new(place)), ty, span }
     }
 
-    /// A binding of the function, or of one around it that a closure sees: then the local is captured.
+    /// A binding of the function, or of one around it that a closure sees: then the local is
+    /// captured.
     pub(super) fn find_binding(&mut self, text: &Rc<str>) -> Option<Binding> {
         let last = self.bodies.len().checked_sub(1)?;
         self.find_binding_in(last, text)
@@ -246,7 +248,8 @@ impl<'a> Checker<'a> {
         names
     }
 
-    /// The binding of a local that an assignment to a place changes; none if it goes through a pointer or slice.
+    /// The binding of a local that an assignment to a place changes; none if it goes through a
+    /// pointer or slice.
     pub(super) fn root_local(place: &Place) -> Option<LocalId> {
         match &place.kind {
             PlaceKind::Local(local) => Some(*local),

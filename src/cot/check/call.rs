@@ -1,4 +1,5 @@
-//! Calls: of functions, generic instances, externs, function values, constructors of union variants (sections 13, 14, 19).
+//! Calls: of functions, generic instances, externs, function values, constructors of union variants
+//! (sections 13, 14, 19).
 
 use std::rc::Rc;
 
@@ -347,7 +348,8 @@ impl<'a> Checker<'a> {
         make(ExpressionKind::Union { variant, payload }, ty, span).into()
     }
 
-    /// Whether a method of this name takes type arguments of its own; whose it is, is not known before the base is checked.
+    /// Whether a method of this name takes type arguments of its own; whose it is, is not known
+    /// before the base is checked.
     fn is_generic_method(&self, name: &'a Name) -> bool {
         self.methods.iter().any(|((_, method), id)| {
             *method == name.text && !self.function_decls[id.0 as usize].ast.type_params.is_empty()

@@ -1,6 +1,8 @@
-//! `comptime { … }`: the block is checked like any other, then its checked tree is run (section 21).
+//! `comptime { … }`: the block is checked like any other, then its checked tree is run (section
+//! 21).
 //!
-//! Values are constants, and arrays, structs and tuples of those. What can't be run, or takes too long, is an error at its place.
+//! Values are constants, and arrays, structs and tuples of those. What can't be run, or takes too
+//! long, is an error at its place.
 
 use std::collections::HashMap;
 use std::rc::Rc;

@@ -1,4 +1,5 @@
-//! What builtins, conversions and interpolations make of constants: at compile time, and where operands happen to be known.
+//! What builtins, conversions and interpolations make of constants: at compile time, and where
+//! operands happen to be known.
 
 use crate::cot::check::Checker;
 use crate::cot::check::convert::{make, round_float};
@@ -7,7 +8,8 @@ use crate::cot::typed::{Builtin, Conversion, Expression, ExpressionKind};
 use crate::cot::types::{Type, TypeId};
 
 impl Checker<'_> {
-    /// A builtin of constants that computes something; none if it does something, or if its arguments are not known.
+    /// A builtin of constants that computes something; none if it does something, or if its
+    /// arguments are not known.
     pub(super) fn fold_builtin(
         &mut self,
         builtin: Builtin,
@@ -64,7 +66,8 @@ impl Checker<'_> {
                 ExpressionKind::Float(round_float(*number, bits))
             }
             (Conversion::FloatToInt, ExpressionKind::Float(number), Type::Int { signed, bits }) => {
-                // `as` saturates, and makes 0 of NaN; the bounds of 64 bits are in the range of i128.
+                // `as` saturates, and makes 0 of NaN; the bounds of 64 bits are in the range of
+                // i128.
                 let (low, high) = match signed {
                     true => (-(1i128 << (bits - 1)), (1i128 << (bits - 1)) - 1),
                     false => (0, (1i128 << bits) - 1),

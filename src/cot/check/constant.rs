@@ -18,7 +18,8 @@ impl<'a> Checker<'a> {
         )
     }
 
-    /// Runs something that checks expressions which are no part of the program; only what is found out counts.
+    /// Runs something that checks expressions which are no part of the program; only what is found
+    /// out counts.
     pub(super) fn probe<T>(&mut self, env: &Env, run: impl FnOnce(&mut Self) -> T) -> T {
         // Names of the function are visible where the expression stands in one.
         if env.in_body && !self.bodies.is_empty() {
@@ -54,7 +55,8 @@ impl<'a> Checker<'a> {
         self.probe(env, |it| it.check_settled(expr)).ty
     }
 
-    /// An operator on two constants of one type; none if it has to be left to run time (division by zero).
+    /// An operator on two constants of one type; none if it has to be left to run time (division by
+    /// zero).
     pub(super) fn fold_arithmetic(
         &self,
         operator: BinaryOperator,

@@ -1,5 +1,5 @@
-//! What a program declares: every top-level name, what stands in bodies of types and in `impl`s. Nothing is resolved here
-//! but names of `impl` targets.
+//! What a program declares: every top-level name, what stands in bodies of types and in `impl`s.
+//! Nothing is resolved here but names of `impl` targets.
 
 use std::rc::Rc;
 
@@ -134,8 +134,8 @@ impl<'a> Checker<'a> {
         self.push_diagnostic(diagnostic.note_at(first, "first defined here"));
     }
 
-    /// Whether two declarations of a name may stand beside each other: equal extern functions, a function and its forward
-    /// declaration.
+    /// Whether two declarations of a name may stand beside each other: equal extern functions, a
+    /// function and its forward declaration.
     pub(super) fn merge_declarations(&mut self, first: ItemId, second: ItemId) -> bool {
         let decl = |item: ItemId| match self.items[item.0 as usize].kind {
             ItemKind::Function(id) => Some(self.function_decls[id.0 as usize].ast),

@@ -1,4 +1,5 @@
-//! Expressions: the way from a tree's node to the file that knows about it; names, `orelse`, `catch`, `try`, ways out.
+//! Expressions: the way from a tree's node to the file that knows about it; names, `orelse`,
+//! `catch`, `try`, ways out.
 
 use std::rc::Rc;
 
@@ -386,7 +387,8 @@ impl<'a> Checker<'a> {
         make(ExpressionKind::Orelse { value: Box::new(value), fallback }, payload, span).into()
     }
 
-    /// The right side of `orelse` and `catch`: a block gets the payload's type pushed in, calls and names may be as the left side is.
+    /// The right side of `orelse` and `catch`: a block gets the payload's type pushed in, calls and
+    /// names may be as the left side is.
     fn check_fallback(&mut self, right: &'a Expr, payload: TypeId) -> Value {
         let is_plain = matches!(right.kind, ExprKind::Name(_) | ExprKind::Call { .. } | ExprKind::Member { .. });
         let wanted = (!is_plain && payload != TypeId::ERRONEOUS).then_some(payload);

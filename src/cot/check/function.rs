@@ -257,7 +257,8 @@ impl<'a> Checker<'a> {
         make(kind, ty, span).into()
     }
 
-    /// A function that takes pointers to structs, as one that takes the structs: functions of `@safe` files where others want values.
+    /// A function that takes pointers to structs, as one that takes the structs: functions of
+    /// `@safe` files where others want values.
     pub(super) fn by_value(&mut self, function: FunctionId, ty: TypeId, span: Span) -> Option<Expression> {
         let Type::Function { params: wanted, result } = self.types.get(ty).clone() else { return None };
         let signature = self.signatures[function.0 as usize].clone();

@@ -1,4 +1,5 @@
-//! Functions with their type arguments: signatures, and the list of those whose bodies have to be checked (section 14).
+//! Functions with their type arguments: signatures, and the list of those whose bodies have to be
+//! checked (section 14).
 
 use std::rc::Rc;
 
@@ -258,7 +259,8 @@ impl<'a> Checker<'a> {
         }
     }
 
-    /// The function that runs before an object of the type is freed: a method `deinit`, or a function `T_deinit`.
+    /// The function that runs before an object of the type is freed: a method `deinit`, or a
+    /// function `T_deinit`.
     pub(super) fn declare_destructor(&mut self, ty: TypeId) {
         self.wanted_destructors.push(ty);
     }

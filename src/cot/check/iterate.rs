@@ -1,4 +1,5 @@
-//! `for` loops: over ranges, arrays, slices, and the containers of the standard library (section 9); `inline for`.
+//! `for` loops: over ranges, arrays, slices, and the containers of the standard library (section
+//! 9); `inline for`.
 
 use std::rc::Rc;
 
@@ -164,7 +165,8 @@ impl<'a> Checker<'a> {
         StatementKind::Expression(make(ExpressionKind::Block(block), TypeId::VOID, span))
     }
 
-    /// `List`: `len`, `get`. `Set`: `len`, `at`. `Map`: `len`, `keyAt`, and `valueAt` for a second variable.
+    /// `List`: `len`, `get`. `Set`: `len`, `at`. `Map`: `len`, `keyAt`, and `valueAt` for a second
+    /// variable.
     fn check_for_container(&mut self, it: &'a ast::For, subject: Expression, span: Span) -> Option<StatementKind> {
         let ty = self.behind_pointers(subject.ty);
         let owner = self.owner_of(ty);
@@ -227,7 +229,8 @@ impl<'a> Checker<'a> {
         Some(StatementKind::Expression(make(ExpressionKind::Block(block), TypeId::VOID, span)))
     }
 
-    /// Puts the pointer to the object that a value is part of into a local, which keeps the object alive.
+    /// Puts the pointer to the object that a value is part of into a local, which keeps the object
+    /// alive.
     fn keep_root(&mut self, value: &mut Expression) -> Option<Statement> {
         let ExpressionKind::Load(place) = &mut value.kind else { return None };
         let pointer = root_pointer(place)?;
@@ -241,7 +244,8 @@ impl<'a> Checker<'a> {
         Some(Statement { kind: StatementKind::Local { local, value }, span })
     }
 
-    /// Variables of a loop over a container, and the methods that set them; without one it is the index.
+    /// Variables of a loop over a container, and the methods that set them; without one it is the
+    /// index.
     fn container_variables(it: &'a ast::For, element: &'static str) -> Vec<(&'a Name, Option<&'static str>)> {
         match &it.second {
             None => vec![(&it.first, Some(element))],

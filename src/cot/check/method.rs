@@ -1,4 +1,5 @@
-//! Methods: found by the type of the receiver, which is adapted to what they take (sections 7 and 8.3).
+//! Methods: found by the type of the receiver, which is adapted to what they take (sections 7 and
+//! 8.3).
 
 use std::rc::Rc;
 
@@ -13,7 +14,8 @@ use crate::cot::typed::{Expression, ExpressionKind};
 use crate::cot::types::{Type, TypeId};
 
 impl<'a> Checker<'a> {
-    /// `Type.name(arguments)`: a static function, a method called as a function, or the constructor of a variant.
+    /// `Type.name(arguments)`: a static function, a method called as a function, or the constructor
+    /// of a variant.
     pub(super) fn call_of_type(
         &mut self,
         ty: TypeId,
@@ -189,7 +191,8 @@ impl<'a> Checker<'a> {
         self.push_diagnostic(diagnostic);
     }
 
-    /// A call of a method that the checker makes up, by its name; none if the type has no such method.
+    /// A call of a method that the checker makes up, by its name; none if the type has no such
+    /// method.
     pub(super) fn call_known_method(
         &mut self,
         value: Expression,

@@ -1,8 +1,9 @@
-//! Trees to a checked program: looks up names, infers types, makes conversions explicit, folds constants, instantiates
-//! generics (sections 5 to 21).
+//! Trees to a checked program: looks up names, infers types, makes conversions explicit, folds
+//! constants, instantiates generics (sections 5 to 21).
 //!
-//! Goes on after an error: what is wrong has the type [`TypeId::ERRONEOUS`], about which nothing more is said. Types come first, then
-//! signatures, then bodies, each when it is needed; generic functions once per list of arguments.
+//! Goes on after an error: what is wrong has the type [`TypeId::ERRONEOUS`], about which nothing
+//! more is said. Types come first, then signatures, then bodies, each when it is needed; generic
+//! functions once per list of arguments.
 
 #![allow(clippy::result_large_err, reason = "a value that can't be converted goes back to who asked, whole")]
 

@@ -141,7 +141,8 @@ impl<'a> Checker<'a> {
         self.push_diagnostic(diagnostic);
     }
 
-    /// What an undefined name may have been meant to be; not looked for once there are more errors than anybody reads.
+    /// What an undefined name may have been meant to be; not looked for once there are more errors
+    /// than anybody reads.
     fn hint_for(&self, env: &Env, text: &str) -> Option<String> {
         const MOST_ERRORS: usize = 50;
         if self.diagnostics.len() >= MOST_ERRORS {

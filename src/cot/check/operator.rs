@@ -115,7 +115,8 @@ impl<'a> Checker<'a> {
         (left, right)
     }
 
-    /// A side of a comparison: the name of a union's variant stands for its tag there, whatever its payload.
+    /// A side of a comparison: the name of a union's variant stands for its tag there, whatever its
+    /// payload.
     fn check_side(&mut self, expr: &'a Expr, hint: Option<TypeId>) -> Value {
         let named = match &expr.kind {
             ExprKind::EnumLiteral(name) => hint.map(|ty| (ty, name)),
@@ -228,7 +229,8 @@ impl<'a> Checker<'a> {
         }
     }
 
-    /// `optional == value`: false if there is none. Both sides are evaluated, in the order they are written in.
+    /// `optional == value`: false if there is none. Both sides are evaluated, in the order they are
+    /// written in.
     fn compare_payload(
         &mut self,
         optional: Expression,

@@ -72,7 +72,8 @@ impl<'a> Checker<'a> {
         }
     }
 
-    /// `@typeInfo(T)`: a struct with the name, and an array with name and value of each variant; of fields the value is the index.
+    /// `@typeInfo(T)`: a struct with the name, and an array with name and value of each variant; of
+    /// fields the value is the index.
     fn check_type_info(&mut self, ty: TypeId, argument: Span, span: Span) -> Value {
         let parts: Vec<(String, i128)> = if let Some(of) = self.types.enum_type(ty) {
             of.variants.clone()
@@ -116,8 +117,8 @@ impl<'a> Checker<'a> {
         ty
     }
 
-    /// Whether the name of a constant stands for its value: a number, bool or string, or what `@typeInfo` tells. Fields and elements of
-    /// other constants can be assigned to.
+    /// Whether the name of a constant stands for its value: a number, bool or string, or what
+    /// `@typeInfo` tells. Fields and elements of other constants can be assigned to.
     pub(super) fn is_compile_time(&self, expr: &Expression) -> bool {
         Self::is_constant(expr) || Self::is_known(expr) && self.is_information(expr.ty)
     }

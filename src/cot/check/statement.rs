@@ -173,7 +173,8 @@ impl<'a> Checker<'a> {
         }
     }
 
-    /// A weak variable is also taken for the pointer it holds, where that is wanted: then it has to hold one.
+    /// A weak variable is also taken for the pointer it holds, where that is wanted: then it has to
+    /// hold one.
     pub(super) fn unwrap_weak(&mut self, value: Expression) -> Expression {
         let (Type::Optional(of), ExpressionKind::Load(place)) = (self.types.get(value.ty), &value.kind) else {
             return value;

@@ -1,6 +1,7 @@
 //! "did you mean": names that are spelled alike.
 
-/// The candidate within edit distance 2 of `name`, at most half its length; the nearest one, the first of those in order.
+/// The candidate within edit distance 2 of `name`, at most half its length; the nearest one, the
+/// first of those in order.
 pub(super) fn nearest<'a>(name: &str, candidates: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     let most = (name.len() / 2).min(2);
     let near =

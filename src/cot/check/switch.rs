@@ -1,4 +1,5 @@
-//! `switch` (section 12): patterns to ranges of numbers or strings, captures, and whether everything is covered.
+//! `switch` (section 12): patterns to ranges of numbers or strings, captures, and whether
+//! everything is covered.
 
 use crate::cot::ast::{self, Expr, ExprKind};
 use crate::cot::check::Checker;
@@ -218,7 +219,8 @@ impl<'a> Checker<'a> {
         None
     }
 
-    /// Whether arms without guards cover every value there is; the second of a pair says that an arm is `else`.
+    /// Whether arms without guards cover every value there is; the second of a pair says that an
+    /// arm is `else`.
     fn covers_all(&self, ty: TypeId, arms: &[(Arm, bool)]) -> bool {
         let covered = Covered::by(arms);
         let has = |value: i128| covered.has(value);
@@ -275,7 +277,8 @@ impl<'a> Checker<'a> {
     }
 }
 
-/// Numbers that arms without guards take: first and last of ranges, in order, that neither overlap nor touch.
+/// Numbers that arms without guards take: first and last of ranges, in order, that neither overlap
+/// nor touch.
 struct Covered(Vec<(i128, i128)>);
 
 impl Covered {

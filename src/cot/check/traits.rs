@@ -1,4 +1,5 @@
-//! Traits: bounds of generic functions, and whether implementations have the signatures that are wanted (section 14).
+//! Traits: bounds of generic functions, and whether implementations have the signatures that are
+//! wanted (section 14).
 
 use std::rc::Rc;
 
@@ -46,7 +47,8 @@ impl<'a> Checker<'a> {
         }
     }
 
-    /// Whether a method has the signature that a trait wants, with `Self` and all type parameters replaced.
+    /// Whether a method has the signature that a trait wants, with `Self` and all type parameters
+    /// replaced.
     fn fits_trait(
         &mut self,
         owner: Owner,

@@ -1,4 +1,5 @@
-//! Types as written to types: names, instances of structs, layouts of enums and unions; refuses what contains itself by value.
+//! Types as written to types: names, instances of structs, layouts of enums and unions; refuses
+//! what contains itself by value.
 
 use std::collections::HashMap;
 use std::rc::Rc;
@@ -327,7 +328,8 @@ impl<'a> Checker<'a> {
         }
     }
 
-    /// Refuses a type that contains itself by value; what is wrong then is made erroneous, so that sizes stay finite.
+    /// Refuses a type that contains itself by value; what is wrong then is made erroneous, so that
+    /// sizes stay finite.
     fn check_finite(&mut self, ty: TypeId, span: Span) {
         let mut open = Vec::new();
         if let Some(endless) = self.find_endless(ty, &mut open) {
@@ -338,7 +340,8 @@ impl<'a> Checker<'a> {
         }
     }
 
-    /// A struct or union that contains itself, among what `ty` contains. `open` are those around it.
+    /// A struct or union that contains itself, among what `ty` contains. `open` are those around
+    /// it.
     fn find_endless(&mut self, ty: TypeId, open: &mut Vec<TypeId>) -> Option<TypeId> {
         if self.finite.contains(&ty) {
             return None;

@@ -1,5 +1,5 @@
-//! Variables of the top level and constants of types: what they hold, and the code that sets them before `main` (sections
-//! 7 and 21).
+//! Variables of the top level and constants of types: what they hold, and the code that sets them
+//! before `main` (sections 7 and 21).
 
 use std::rc::Rc;
 

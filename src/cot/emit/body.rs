@@ -1,8 +1,10 @@
-//! One function in SSA form → the body of a WebAssembly function. The control flow graph becomes nested blocks along the dominator tree
-//! (Ramsey: "Beyond Relooper"); it has to be reducible, which lowering guarantees, since the language has no `goto`.
+//! One function in SSA form → the body of a WebAssembly function. The control flow graph becomes
+//! nested blocks along the dominator tree (Ramsey: "Beyond Relooper"); it has to be reducible,
+//! which lowering guarantees, since the language has no `goto`.
 //!
-//! A block that several ways lead to (a merge) follows a `block` whose end is its label; the beginning of a loop is a `loop`; every
-//! other block stands where the only way to it is. Work to do is kept in a list instead of recursion: functions may be long.
+//! A block that several ways lead to (a merge) follows a `block` whose end is its label; the
+//! beginning of a loop is a `loop`; every other block stands where the only way to it is. Work to
+//! do is kept in a list instead of recursion: functions may be long.
 
 use super::locals::Locals;
 use super::stack::{Placement, Stack};
@@ -65,8 +67,8 @@ struct Emitter<'a, N> {
     code: Vec<Instruction<'static>>,
 }
 
-/// Requires SSA form without unreachable blocks and unused parameters of blocks, as `ssa::dead` leaves it: an argument is computed on the
-/// way only if its parameter has a local.
+/// Requires SSA form without unreachable blocks and unused parameters of blocks, as `ssa::dead`
+/// leaves it: an argument is computed on the way only if its parameter has a local.
 pub fn emit(function: &Function, module: &Module, numbering: &impl Numbering) -> wasm_encoder::Function {
     let graph = Graph::new(function);
     let stack = Stack::plan(function);

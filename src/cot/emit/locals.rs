@@ -1,6 +1,6 @@
-//! Gives every value that needs one a local of WebAssembly: two values share a local if they never live at the same time. Linear scan over
-//! the blocks in reverse postorder; a value's interval reaches from its first to its last point of life there, so that the order decides
-//! quality only.
+//! Gives every value that needs one a local of WebAssembly: two values share a local if they never
+//! live at the same time. Linear scan over the blocks in reverse postorder; a value's interval
+//! reaches from its first to its last point of life there, so that the order decides quality only.
 
 use super::stack::{Placement, Stack};
 use crate::cot::ir::{Function, Type, Value};
@@ -74,7 +74,8 @@ fn hints(function: &Function, stack: &Stack) -> HashMap<Value, Vec<Value>> {
     hints
 }
 
-/// First and last points of life. A point is twice a place in the order of all instructions, plus one behind it.
+/// First and last points of life. A point is twice a place in the order of all instructions, plus
+/// one behind it.
 struct Lifetimes<'a> {
     graph: &'a Graph,
     /// Point at which each block starts, and ends.

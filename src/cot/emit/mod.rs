@@ -1,4 +1,5 @@
-//! The module in SSA form → the bytes of a WebAssembly module: sections in the order of the specification, functions by [`body`].
+//! The module in SSA form → the bytes of a WebAssembly module: sections in the order of the
+//! specification, functions by [`body`].
 
 mod body;
 mod locals;

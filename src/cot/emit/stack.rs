@@ -1,8 +1,10 @@
-//! Decides which values never need a local: they are computed where they are used, on the operand stack.
+//! Decides which values never need a local: they are computed where they are used, on the operand
+//! stack.
 //!
-//! A value is computed at its use if it is used once, in its own block, and nothing that matters lies between: for what depends on its
-//! arguments only, nothing does; for a load, no write; for anything else, nothing at all but what is computed there as well. Constants and
-//! addresses in the frame are computed again at each use.
+//! A value is computed at its use if it is used once, in its own block, and nothing that matters
+//! lies between: for what depends on its arguments only, nothing does; for a load, no write; for
+//! anything else, nothing at all but what is computed there as well. Constants and addresses in the
+//! frame are computed again at each use.
 
 use crate::cot::ir::{Effect, End, Function, Inst, Op, Value};
 
@@ -21,8 +23,8 @@ pub enum Placement {
 /// What is computed where.
 pub struct Stack {
     pub placement: Vec<Placement>,
-    /// Per block and instruction: the instruction with which it is computed, itself or a later one; the number of instructions for the
-    /// end.
+    /// Per block and instruction: the instruction with which it is computed, itself or a later one;
+    /// the number of instructions for the end.
     pub root: Vec<Vec<usize>>,
 }
 
@@ -110,8 +112,9 @@ impl Planner<'_> {
         is_cheap(&self.insts[at].op)
     }
 
-    /// Places the arguments of what is computed with `root`, from the last to the first. All from `cursor` on up to the root is computed
-    /// with it or later. With `in_order`, an argument that is computed right before may have any effect. Returns the new cursor.
+    /// Places the arguments of what is computed with `root`, from the last to the first. All from
+    /// `cursor` on up to the root is computed with it or later. With `in_order`, an argument that
+    /// is computed right before may have any effect. Returns the new cursor.
     fn place_args(&mut self, args: &[Value], root: usize, mut cursor: usize, in_order: bool) -> usize {
         for arg in args.iter().rev() {
             let Some(&at) = self.defined.get(arg) else { continue };

@@ -53,7 +53,8 @@ pub fn lay_out(pieces: &[Piece], roles: &Roles) -> Vec<u8> {
     layout.out
 }
 
-/// Offsets of what begins a line in any case: declarations, items and closing braces of bodies that lie on several lines.
+/// Offsets of what begins a line in any case: declarations, items and closing braces of bodies that
+/// lie on several lines.
 fn broken(pieces: &[Piece], roles: &Roles) -> HashSet<u32> {
     let tokens = pieces.iter().enumerate().filter(|(_, piece)| !piece.is_comment() && !piece.is_added);
     let places: HashMap<u32, usize> = tokens.map(|(index, piece)| (piece.start, index)).collect();
@@ -73,7 +74,8 @@ fn broken(pieces: &[Piece], roles: &Roles) -> HashSet<u32> {
         Lines::IfNeeded => false,
     };
     let mut is_broken: Vec<bool> = roles.bodies.iter().map(is_broken).collect();
-    // What holds something broken is broken itself. Bodies are sorted by their beginning: those inside come later.
+    // What holds something broken is broken itself. Bodies are sorted by their beginning: those
+    // inside come later.
     let holders = holders(&roles.bodies);
     for inner in (0..roles.bodies.len()).rev() {
         if let (true, Some(outer)) = (is_broken[inner], holders[inner]) {
@@ -176,7 +178,8 @@ impl Layout<'_> {
         if is_step { Side::Infix } else { Side::Suffix }
     }
 
-    /// Writes what stands between a piece and the one before: line breaks and the indent, a space, or nothing.
+    /// Writes what stands between a piece and the one before: line breaks and the indent, a space,
+    /// or nothing.
     fn separate(&mut self, before: Option<(usize, Side)>, at: usize, side: Side) {
         let Some((previous, previous_side)) = before else { return };
         let n_breaks = self.breaks_between(previous, at);
@@ -256,7 +259,8 @@ impl Layout<'_> {
         if self.pieces[previous].is_comment() || self.pieces[at].is_comment() {
             return !matches!(before, Side::Open) && !matches!(side, Side::Close);
         }
-        // A number and a dot are a float, unless the number is an index directly behind another dot.
+        // A number and a dot are a float, unless the number is an index directly behind another
+        // dot.
         if self.token(previous) == Some(TokenKind::Integer) && self.token(at) == Some(TokenKind::Dot) {
             return !self.out[..self.out.len() - self.pieces[previous].text.len()].ends_with(b".");
         }

@@ -1,8 +1,9 @@
-//! Sources in the standard form (section 25): four spaces a level, one space around operators, at most one blank line, no semicolons,
-//! the first of the spellings of section 4.
+//! Sources in the standard form (section 25): four spaces a level, one space around operators, at
+//! most one blank line, no semicolons, the first of the spellings of section 4.
 //!
-//! Tokens stay in their order, and mostly on their lines: this is a new layout of the tokens, not a print of the tree, so that no comment
-//! is lost. The tree says what tokens alone do not ([`roles`]).
+//! Tokens stay in their order, and mostly on their lines: this is a new layout of the tokens, not a
+//! print of the tree, so that no comment is lost. The tree says what tokens alone do not
+//! ([`roles`]).
 
 mod layout;
 

@@ -1,5 +1,6 @@
-//! Tokens and comments in the order in which they are written, with their texts: the first spelling of each, without semicolons that a
-//! line break replaces, opening braces before comments that stood in front of them.
+//! Tokens and comments in the order in which they are written, with their texts: the first spelling
+//! of each, without semicolons that a line break replaces, opening braces before comments that
+//! stood in front of them.
 
 use crate::cot::format::roles::Roles;
 use crate::cot::scan::Scanned;
@@ -116,7 +117,8 @@ fn add_parentheses(pieces: Vec<Piece>, roles: &Roles) -> Vec<Piece> {
     result
 }
 
-/// A semicolon stays where the next line would continue the statement. Between arms of a `switch` on one line it becomes a comma.
+/// A semicolon stays where the next line would continue the statement. Between arms of a `switch`
+/// on one line it becomes a comma.
 fn drop_semicolons(pieces: Vec<Piece>, roles: &Roles) -> Vec<Piece> {
     let mut result: Vec<Piece> = Vec::with_capacity(pieces.len());
     let mut newlines = 0;

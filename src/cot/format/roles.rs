@@ -1,4 +1,5 @@
-//! What tokens are for, as far as a tree knows it and the tokens alone do not: which `-` has two operands, where statements begin.
+//! What tokens are for, as far as a tree knows it and the tokens alone do not: which `-` has two
+//! operands, where statements begin.
 //!
 //! Places are offsets of tokens' first bytes.
 

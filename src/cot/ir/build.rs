@@ -1,4 +1,5 @@
-//! Builds a function block by block, before SSA form: there is always a current block, and what follows an end goes nowhere.
+//! Builds a function block by block, before SSA form: there is always a current block, and what
+//! follows an end goes nowhere.
 
 use super::numeric::Numeric;
 use super::{Access, Block, BlockId, Const, Edge, End, FuncId, Function, Inst, Op, Signature, Type, Value, Variable};

@@ -1,9 +1,10 @@
-//! The intermediate form: functions of basic blocks over WebAssembly's value types, with everything explicit that the language leaves
-//! implicit (counting of references, checks, copies, defers).
+//! The intermediate form: functions of basic blocks over WebAssembly's value types, with everything
+//! explicit that the language leaves implicit (counting of references, checks, copies, defers).
 //!
-//! One set of types serves two forms. Lowering makes functions with [`Op::Get`] and [`Op::Set`] of mutable variables; `ssa::construct`
-//! turns variables into values and block parameters, and from there on the function is in SSA form (`ssa::verify` says what that means).
-//! In both forms a value is defined once and its definition dominates its uses.
+//! One set of types serves two forms. Lowering makes functions with [`Op::Get`] and [`Op::Set`] of
+//! mutable variables; `ssa::construct` turns variables into values and block parameters, and from
+//! there on the function is in SSA form (`ssa::verify` says what that means). In both forms a value
+//! is defined once and its definition dominates its uses.
 
 pub mod build;
 pub mod module;
@@ -213,7 +214,8 @@ pub enum End {
         then: Edge,
         otherwise: Edge,
     },
-    /// `targets[index]`, or `default` where there is none. The targets take no parameters and have no other predecessor.
+    /// `targets[index]`, or `default` where there is none. The targets take no parameters and have
+    /// no other predecessor.
     Switch {
         index: Value,
         targets: Vec<BlockId>,

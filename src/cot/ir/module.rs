@@ -1,4 +1,5 @@
-//! What lowering makes of a whole program: functions, imports, static data, the table of functions called by reference.
+//! What lowering makes of a whole program: functions, imports, static data, the table of functions
+//! called by reference.
 
 use super::{FuncId, Function, Op, Signature};
 
@@ -15,7 +16,8 @@ pub const UNCHECKED_FRAME: u32 = 4096;
 pub struct Module {
     /// Every function that is called or referred to, by [`FuncId`].
     pub functions: Vec<FuncDecl>,
-    /// Functions whose index in the table is their place here plus one: entry 0 is never a function.
+    /// Functions whose index in the table is their place here plus one: entry 0 is never a
+    /// function.
     pub table: Vec<FuncId>,
     /// Runs of bytes that are not zero, ascending by address.
     pub data: Vec<Data>,
@@ -58,7 +60,8 @@ pub struct Data {
 }
 
 impl Module {
-    /// Below this there is no space for the frames of functions that call others; those that call none may use what is left.
+    /// Below this there is no space for the frames of functions that call others; those that call
+    /// none may use what is left.
     pub fn stack_limit(&self) -> u32 {
         self.data_end + UNCHECKED_FRAME
     }

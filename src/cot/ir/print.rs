@@ -1,4 +1,5 @@
-//! The intermediate form as text, for `--emit ir` and `--emit ssa`, and for messages of the verifier.
+//! The intermediate form as text, for `--emit ir` and `--emit ssa`, and for messages of the
+//! verifier.
 
 use super::module::{FuncKind, Module};
 use super::{BlockId, Const, Edge, End, Function, Inst, Op, Type, Value};

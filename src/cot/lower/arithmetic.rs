@@ -183,7 +183,8 @@ impl<'p> Body<'_, 'p> {
         self.b.numeric(numeric, &[left, right])
     }
 
-    /// Zero panics in debug builds. The one quotient that does not fit traps: by itself at the widths that Wasm has.
+    /// Zero panics in debug builds. The one quotient that does not fit traps: by itself at the
+    /// widths that Wasm has.
     fn check_division(&mut self, operator: ArithmeticOperator, left: Value, right: Value, ty: TypeId, span: Span) {
         let access = scalar(self.types(), ty);
         if self.checks {

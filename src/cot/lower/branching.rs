@@ -1,4 +1,5 @@
-//! Expressions with more than one way: blocks, `if`, `switch`, `orelse`, `catch`; and those that leave: `try`, `return`.
+//! Expressions with more than one way: blocks, `if`, `switch`, `orelse`, `catch`; and those that
+//! leave: `try`, `return`.
 
 use super::function::{Address, Body, Data, Operand};
 use super::scope::{Cleanup, Join, Moved, Outcome};
@@ -8,7 +9,8 @@ use crate::cot::typed::{Block, Condition, Expression, ExpressionKind, LocalId, P
 use crate::cot::types::{Type, TypeId, Types};
 
 impl<'p> Body<'_, 'p> {
-    /// Expressions whose value comes from one of several ways. With a destination, that is where the value is put.
+    /// Expressions whose value comes from one of several ways. With a destination, that is where
+    /// the value is put.
     pub fn branching(&mut self, expression: &'p Expression, to: Option<Address>) -> Operand {
         match &expression.kind {
             ExpressionKind::Block(block) => self.block(block, to),
@@ -289,7 +291,8 @@ impl<'p> Body<'_, 'p> {
         self.b.jump(join.block);
     }
 
-    /// An owned value of a type goes to the join: as it is, as the success that is wanted there, or nowhere if that wants none.
+    /// An owned value of a type goes to the join: as it is, as the success that is wanted there, or
+    /// nowhere if that wants none.
     fn move_to(&mut self, join: &Join, ty: TypeId, operand: Operand) {
         let is_wrapped = ty != join.ty && matches!(self.types().get(join.ty), Type::ErrorUnion { .. });
         match join.destination {
@@ -366,7 +369,8 @@ impl<'p> Body<'_, 'p> {
         Some(Outcome::Code(self.error_code(ty, data).0))
     }
 
-    /// The local whose value is returned as it is. Nobody has to count then, unless a defer may change the local in between.
+    /// The local whose value is returned as it is. Nobody has to count then, unless a defer may
+    /// change the local in between.
     fn moved_local(&self, value: &Expression) -> Option<Moved> {
         let ExpressionKind::Load(place) = &value.kind else { return None };
         let PlaceKind::Local(local) = place.kind else { return None };

@@ -1,4 +1,5 @@
-//! What is written as a call but is none: printing, mathematical instructions, names of variants, assertions.
+//! What is written as a call but is none: printing, mathematical instructions, names of variants,
+//! assertions.
 
 use super::function::{Body, Data, Operand};
 use super::repr::scalar;

@@ -90,7 +90,8 @@ impl<'p> Body<'_, 'p> {
         args
     }
 
-    /// Keeps borrowed references alive until the end of the statement, whatever the callee does to where they came from.
+    /// Keeps borrowed references alive until the end of the statement, whatever the callee does to
+    /// where they came from.
     fn hold(&mut self, ty: TypeId, values: &[Value]) {
         if !self.types().holds_managed(ty) {
             return;
@@ -128,8 +129,8 @@ impl<'p> Body<'_, 'p> {
     }
 }
 
-/// Whether nothing that is called can change what a borrowed value came from: locals whose address nobody has, addresses of places,
-/// constants.
+/// Whether nothing that is called can change what a borrowed value came from: locals whose address
+/// nobody has, addresses of places, constants.
 fn is_stable(body: &Body, expression: &Expression) -> bool {
     match &expression.kind {
         ExpressionKind::Load(place) => is_stable_place(body, place),

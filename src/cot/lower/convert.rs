@@ -137,7 +137,8 @@ impl<'p> Body<'_, 'p> {
         }
     }
 
-    /// An integer (or enum) in another integer type: high bits are dropped, or it is extended by the signedness of its own type.
+    /// An integer (or enum) in another integer type: high bits are dropped, or it is extended by
+    /// the signedness of its own type.
     pub fn resize(&mut self, value: Value, from: TypeId, to: TypeId) -> Value {
         let (from_access, to_access) = (scalar(self.types(), from), scalar(self.types(), to));
         let is_wide = |access: Access| access == Access::I64;

@@ -1,5 +1,5 @@
-//! Retains and releases: of single references, of the leaves of a value, of all that a value in memory holds (by a function per type), and
-//! of what an object holds when it dies.
+//! Retains and releases: of single references, of the leaves of a value, of all that a value in
+//! memory holds (by a function per type), and of what an object holds when it dies.
 
 use super::function::{Address, Body, Data, Operand};
 use super::{FuncKey, Lowering};
@@ -25,7 +25,8 @@ impl Body<'_, '_> {
         self.b.push(Op::Release, vec![value], &[]);
     }
 
-    /// The same value with counts of its own. Of a value in memory the place itself gets them: it must be a copy.
+    /// The same value with counts of its own. Of a value in memory the place itself gets them: it
+    /// must be a copy.
     pub fn own(&mut self, ty: TypeId, operand: Operand) -> Operand {
         if operand.owned || !self.types().holds_managed(ty) {
             return Operand { owned: true, ..operand };

@@ -1,5 +1,5 @@
-//! Static data: strings, globals, closure objects of named functions, type records, places of panics. Addresses are given out in
-//! ascending order.
+//! Static data: strings, globals, closure objects of named functions, type records, places of
+//! panics. Addresses are given out in ascending order.
 
 use crate::cot::ir::module::Data;
 use std::collections::HashMap;

@@ -1,5 +1,6 @@
-//! Which arm of a `switch` takes a value. Arms are tried in order; arms in a row without guards are decided together: numbers by a jump
-//! through a table where they lie close together, by halving where they don't, strings by halving their hashes.
+//! Which arm of a `switch` takes a value. Arms are tried in order; arms in a row without guards are
+//! decided together: numbers by a jump through a table where they lie close together, by halving
+//! where they don't, strings by halving their hashes.
 
 use super::function::Body;
 use super::repr::scalar;

@@ -1,4 +1,5 @@
-//! Where the program begins: `main` or the tests behind the initialisation of globals, exported functions, `_start` of WASI.
+//! Where the program begins: `main` or the tests behind the initialisation of globals, exported
+//! functions, `_start` of WASI.
 
 use super::function::Body;
 use super::{FuncKey, Host, Lowering};

@@ -12,7 +12,8 @@ use crate::cot::typed::{Expression, ExpressionKind, FunctionId, LocalId};
 use crate::cot::types::TypeId;
 
 impl<'p> Body<'_, 'p> {
-    /// The value, as leaves or where it lies. A value in memory that is not owned may be a place of the program.
+    /// The value, as leaves or where it lies. A value in memory that is not owned may be a place of
+    /// the program.
     pub fn expr(&mut self, expression: &'p Expression) -> Operand {
         if self.leaves(expression.ty).is_some() {
             return self.expr_leaves(expression);
@@ -140,7 +141,8 @@ impl<'p> Body<'_, 'p> {
         }
     }
 
-    /// Parts of an aggregate with their offsets, in the order of evaluation. Those that are there are released if a later one leaves.
+    /// Parts of an aggregate with their offsets, in the order of evaluation. Those that are there
+    /// are released if a later one leaves.
     pub fn parts_into(&mut self, parts: impl Iterator<Item = (u32, &'p Expression)>, to: Address) {
         let mut pending = Vec::new();
         for (offset, value) in parts {

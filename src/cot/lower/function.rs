@@ -33,7 +33,8 @@ pub struct Address {
 #[derive(Clone, Debug)]
 pub struct Operand {
     pub data: Data,
-    /// Its strong references belong to whoever has the operand; else to someone who outlives the statement.
+    /// Its strong references belong to whoever has the operand; else to someone who outlives the
+    /// statement.
     pub owned: bool,
 }
 
@@ -230,7 +231,8 @@ impl<'a, 'p> Body<'a, 'p> {
     pub fn store(&mut self, ty: TypeId, to: Address, data: &Data) {
         match (self.leaves(ty), data) {
             (Some(leaves), Data::Leaves(values)) => {
-                // Number and payload of an error union share a place: the number comes last, if there is one.
+                // Number and payload of an error union share a place: the number comes last, if
+                // there is one.
                 for pass in [false, true] {
                     for (leaf, value) in leaves.iter().zip(values) {
                         if (leaf.kind == LeafKind::ErrorCode) == pass {

@@ -1,7 +1,9 @@
-//! The checked program → functions of the intermediate form. What the language leaves implicit becomes instructions here: counting of
-//! references (`counting`), defers and the end of scopes (`scope`), checks (`check`), conversions, copies of aggregates.
+//! The checked program → functions of the intermediate form. What the language leaves implicit
+//! becomes instructions here: counting of references (`counting`), defers and the end of scopes
+//! (`scope`), checks (`check`), conversions, copies of aggregates.
 //!
-//! Only what is reached is lowered: from the entry (`entry`) on, each function that is called or referred to is put on a list.
+//! Only what is reached is lowered: from the entry (`entry`) on, each function that is called or
+//! referred to is put on a list.
 
 mod arithmetic;
 mod branching;
@@ -147,8 +149,8 @@ pub fn lower(program: &Program, sources: &Sources, options: &LowerOptions) -> Re
     Ok(lowering.module)
 }
 
-/// Bytes of the shadow stack: enough for each large frame once, so that a program without recursion never runs out of it, and for
-/// many small ones; but where that is too much, for the largest.
+/// Bytes of the shadow stack: enough for each large frame once, so that a program without recursion
+/// never runs out of it, and for many small ones; but where that is too much, for the largest.
 fn stack_size(module: &Module) -> u64 {
     const SMALL_FRAMES: u64 = 8 << 20;
     const LARGE_FRAME: u64 = 64 << 10;
@@ -234,8 +236,8 @@ impl<'p> Lowering<'p> {
         })
     }
 
-    /// Parameters of a function of the language: the closure object if it captures something, the address for a result in memory, then
-    /// those of the source.
+    /// Parameters of a function of the language: the closure object if it captures something, the
+    /// address for a result in memory, then those of the source.
     fn function_signature(&mut self, id: FunctionId) -> Signature {
         let function = &self.program.functions[id.0 as usize];
         let params: Vec<_> = function.locals[..function.n_params].iter().map(|local| local.ty).collect();
@@ -301,7 +303,8 @@ impl<'p> Lowering<'p> {
         index
     }
 
-    /// The record that the metadata of objects refers to: their destructor, and what releases their parts. 0 if there is neither.
+    /// The record that the metadata of objects refers to: their destructor, and what releases their
+    /// parts. 0 if there is neither.
     fn type_record(&mut self, destructor: Option<FuncId>, release: Option<FuncId>) -> u32 {
         let key = [destructor, release];
         if let Some(address) = self.type_records.get(&key) {

@@ -210,7 +210,8 @@ impl<'p> Body<'_, 'p> {
         Operand { data, owned: false }
     }
 
-    /// A copy of what a place holds. Fields of what a call returns are taken out without a detour over memory.
+    /// A copy of what a place holds. Fields of what a call returns are taken out without a detour
+    /// over memory.
     pub fn read_place(&mut self, place: &'p Place) -> Operand {
         if self.is_weak(place) {
             return self.read_weak(place);
@@ -239,7 +240,8 @@ impl<'p> Body<'_, 'p> {
         matches!(place.kind, PlaceKind::Local(local) if self.local(local).ownership == Ownership::Weak)
     }
 
-    /// A weak variable holds the cell of its object (see the prelude), which knows whether that is alive.
+    /// A weak variable holds the cell of its object (see the prelude), which knows whether that is
+    /// alive.
     fn read_weak(&mut self, place: &'p Place) -> Operand {
         let target = self.place(place);
         let Data::Leaves(values) = self.read(place.ty, &target).data else { unreachable!("pointers have leaves") };
@@ -269,7 +271,8 @@ impl<'p> Body<'_, 'p> {
         }
     }
 
-    /// Whether what is stored there is counted: not behind raw pointers, nor in locals that opted out.
+    /// Whether what is stored there is counted: not behind raw pointers, nor in locals that opted
+    /// out.
     pub fn is_strong(&self, place: &Place) -> bool {
         if !self.types().holds_managed(place.ty) {
             return false;

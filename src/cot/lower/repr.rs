@@ -1,8 +1,9 @@
-//! How values travel: small ones as a few values of WebAssembly ("leaves"), large ones and those with an index into them in memory, by
-//! address.
+//! How values travel: small ones as a few values of WebAssembly ("leaves"), large ones and those
+//! with an index into them in memory, by address.
 //!
-//! Memory layout is the language's (section 5). Leaves are the compiler's own: an error union has a first leaf that is 0 for success and
-//! else the error's number plus one, although memory keeps a tag and shares the place of number and payload.
+//! Memory layout is the language's (section 5). Leaves are the compiler's own: an error union has a
+//! first leaf that is 0 for success and else the error's number plus one, although memory keeps a
+//! tag and shares the place of number and payload.
 
 use crate::cot::ir::{Access, Type as WasmType};
 use crate::cot::types::{Type, TypeId, Types};

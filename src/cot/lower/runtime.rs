@@ -1,4 +1,5 @@
-//! What `std/sys` and the prelude call: functions of the prelude, instructions, and functions of the host.
+//! What `std/sys` and the prelude call: functions of the prelude, instructions, and functions of
+//! the host.
 
 use super::function::Body;
 use super::{FuncKey, Host};

@@ -1,4 +1,5 @@
-//! The ends of scopes: releases of locals and temporaries, destructors and defers, in reverse order of their beginning, on every way out.
+//! The ends of scopes: releases of locals and temporaries, destructors and defers, in reverse order
+//! of their beginning, on every way out.
 
 use super::function::{Address, Body, Operand, Storage};
 use crate::cot::ir::numeric::Numeric;
@@ -68,7 +69,8 @@ impl<'p> Body<'_, 'p> {
         scope.cleanups.push(cleanup);
     }
 
-    /// A cleanup for as long as what it cleans up is not complete. The last one that began settles first.
+    /// A cleanup for as long as what it cleans up is not complete. The last one that began settles
+    /// first.
     pub fn begin_pending(&mut self, cleanup: Cleanup<'p>) -> Pending {
         let scope = self.scopes.len() - 1;
         let index = self.scopes[scope].cleanups.len();
@@ -109,7 +111,8 @@ impl<'p> Body<'_, 'p> {
         self.scopes.truncate(n_scopes - 1);
     }
 
-    /// Code for leaving all scopes but the first `n_kept`; the scopes stay as they are for what comes after in the text.
+    /// Code for leaving all scopes but the first `n_kept`; the scopes stay as they are for what
+    /// comes after in the text.
     pub fn leave_scopes(&mut self, n_kept: usize, outcome: Option<Outcome>) {
         self.leave_scopes_but(n_kept, outcome, None);
     }

@@ -62,7 +62,8 @@ impl<'p> Body<'_, 'p> {
                 body.declare(local);
                 body.initialize(local, operand);
             } else {
-                // The value may mention an outer local of another turn of the loop, but never this one.
+                // The value may mention an outer local of another turn of the loop, but never this
+                // one.
                 body.declare(local);
                 let Target::Memory(address) = body.local_target(local) else {
                     unreachable!("locals without leaves live in the frame")
@@ -95,7 +96,8 @@ impl<'p> Body<'_, 'p> {
         self.assign_memory(place, to, value);
     }
 
-    /// Values without leaves are made elsewhere first, since they may be made of what the place holds.
+    /// Values without leaves are made elsewhere first, since they may be made of what the place
+    /// holds.
     fn assign_memory(&mut self, place: &'p Place, to: Address, value: &'p Expression) {
         let ty = place.ty;
         let size = self.lowering.size(ty);

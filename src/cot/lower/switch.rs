@@ -1,4 +1,5 @@
-//! `switch`: its subject, the bodies of its arms, what they capture. Which arm takes the subject is found out by [`super::decide`].
+//! `switch`: its subject, the bodies of its arms, what they capture. Which arm takes the subject is
+//! found out by [`super::decide`].
 
 use super::branching::after_tag;
 use super::function::{Address, Body, Data, Operand};

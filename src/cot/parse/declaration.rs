@@ -71,8 +71,8 @@ impl Parser<'_> {
         }
     }
 
-    /// `decl = import | fnDecl | varDecl | structDecl | enumDecl | unionDecl | errorDecl | aliasDecl | traitDecl |
-    /// implDecl | implTrait | testDecl | benchDecl`
+    /// `decl = import | fnDecl | varDecl | structDecl | enumDecl | unionDecl | errorDecl |
+    /// aliasDecl | traitDecl | implDecl | implTrait | testDecl | benchDecl`
     pub(super) fn declaration(&mut self) -> Option<Declaration> {
         let column = self.column();
         let outer_column = std::mem::replace(&mut self.outer_column, column);
@@ -111,9 +111,9 @@ impl Parser<'_> {
         })
     }
 
-    /// `fnDecl = [ "extern" | "async" ] "fn" IDENT [ typeParams ] "(" [ params ] ")" [ type ] [ where ] [ block ]`, with
-    /// `export` or `static` before;
-    /// none if the next tokens are something else.
+    /// `fnDecl = [ "extern" | "async" ] "fn" IDENT [ typeParams ] "(" [ params ] ")" [ type ] [
+    /// where ] [ block ]`, with `export` or `static` before; none if the next tokens are something
+    /// else.
     pub(super) fn function_declaration(&mut self, in_type: bool) -> Option<Function> {
         let mut ahead = 0;
         let (mut is_extern, mut is_static, mut is_export, mut is_async) = (false, false, false, false);
@@ -223,8 +223,8 @@ impl Parser<'_> {
         bounds
     }
 
-    /// `varDecl = ( "var" | "let" | "const" ) bindings`
-    /// `bindings = IDENT [ ":" type ] [ "=" expr ] | IDENT [ ":" type ] { "," IDENT [ ":" type ] } "=" expr`
+    /// `varDecl = ( "var" | "let" | "const" ) bindings` `bindings = IDENT [ ":" type ] [ "=" expr ]
+    /// | IDENT [ ":" type ] { "," IDENT [ ":" type ] } "=" expr`
     pub(super) fn variable(&mut self) -> Variable {
         let start = self.token().span;
         let is_weak = self.got(TokenKind::Weak);
@@ -274,8 +274,8 @@ impl Parser<'_> {
         functions
     }
 
-    /// `implDecl = "impl" IDENT [ typeParams ] "{" … "}"`, `implTrait = "impl" IDENT [ typeParams ] "for" ( IDENT |
-    /// primitiveType ) "{" { fnDecl } "}"`
+    /// `implDecl = "impl" IDENT [ typeParams ] "{" … "}"`, `implTrait = "impl" IDENT [ typeParams ]
+    /// "for" ( IDENT | primitiveType ) "{" { fnDecl } "}"`
     fn impl_declaration(&mut self) -> Declaration {
         let start = self.advance().span;
         let first = self.name("the name of a type or trait");

@@ -1,4 +1,5 @@
-//! Doc comments: what stands on lines that begin with `///` belongs to the declaration or field that follows (section 1).
+//! Doc comments: what stands on lines that begin with `///` belongs to the declaration or field
+//! that follows (section 1).
 
 use crate::cot::ast::Doc;
 use crate::cot::scan::Scanned;
@@ -27,7 +28,8 @@ pub(super) fn docs(source: &Source, scanned: &Scanned) -> Vec<Doc> {
     docs.into_iter().map(|(_, doc)| doc).collect()
 }
 
-/// Whether the first of two tokens can be the name of a declaration or field. Nothing like it stands before the name.
+/// Whether the first of two tokens can be the name of a declaration or field. Nothing like it
+/// stands before the name.
 fn is_name(pair: &[Token]) -> bool {
     match pair[0].kind {
         // `export` is no keyword.

@@ -157,8 +157,8 @@ impl Parser<'_> {
         self.deeper(Self::unary).unwrap_or_else(|| Expr::new(ExprKind::Erroneous, span))
     }
 
-    /// `postfix = operand { "." IDENT | "." DIGITS | "?." IDENT | ".*" | ".?" | "(" [ args ] ")" | "[" expr "]" | "[" [
-    /// expr ] ":" [ expr ] "]" | structBody | "as" type }`
+    /// `postfix = operand { "." IDENT | "." DIGITS | "?." IDENT | ".*" | ".?" | "(" [ args ] ")" |
+    /// "[" expr "]" | "[" [ expr ] ":" [ expr ] "]" | structBody | "as" type }`
     fn postfix(&mut self, mut base: Expr) -> Expr {
         loop {
             let starts_line = self.token().newline_before && !self.mode.in_group;
@@ -271,7 +271,8 @@ impl Parser<'_> {
         }
     }
 
-    /// `structBody = "{" [ "." IDENT "=" expr { "," "." IDENT "=" expr } ] "}"`; in `@safe` files also `name: expr` and `name`.
+    /// `structBody = "{" [ "." IDENT "=" expr { "," "." IDENT "=" expr } ] "}"`; in `@safe` files
+    /// also `name: expr` and `name`.
     pub(super) fn struct_body(&mut self) -> Vec<(Name, Expr)> {
         self.advance();
         self.within(Mode::default(), |it| {

@@ -1,5 +1,5 @@
-//! Structs, enums, unions, error sets, aliases: at the top level, in blocks, and in each other; and what stands in the
-//! bodies of types.
+//! Structs, enums, unions, error sets, aliases: at the top level, in blocks, and in each other; and
+//! what stands in the bodies of types.
 
 use crate::cot::ast::{self, Declaration, Members, Name, StructKind};
 use crate::cot::diagnostic::Code;
@@ -58,7 +58,8 @@ impl Parser<'_> {
         }
     }
 
-    /// `structDecl = [ "extern" | "packed" ] "struct" IDENT [ typeParams ] "{" { nested } [ fields ] { nested } "}"`
+    /// `structDecl = [ "extern" | "packed" ] "struct" IDENT [ typeParams ] "{" { nested } [ fields
+    /// ] { nested } "}"`
     fn struct_declaration(&mut self) -> Declaration {
         let start = self.token().span;
         let kind = if self.got(TokenKind::Extern) {
@@ -82,7 +83,8 @@ impl Parser<'_> {
         Declaration::Struct(ast::Struct { name, kind, type_params, fields, members, span: self.span_from(start) })
     }
 
-    /// `enumDecl = … [ "(" type ")" | ":" type ] "{" IDENT [ "=" expr ] { "," IDENT [ "=" expr ] } "}"`
+    /// `enumDecl = … [ "(" type ")" | ":" type ] "{" IDENT [ "=" expr ] { "," IDENT [ "=" expr ] }
+    /// "}"`
     fn enum_rest(&mut self, name: Name, start: crate::cot::source::Span) -> Declaration {
         let backing = if self.got(TokenKind::OpenParenthesis) {
             let ty = self.type_expr();
@@ -194,7 +196,8 @@ impl Parser<'_> {
         keyword && self.token().newline_before
     }
 
-    /// `nested = "const" … | enumDecl | structDecl | aliasDecl | [ "static" ] fnDecl`; false if none follows.
+    /// `nested = "const" … | enumDecl | structDecl | aliasDecl | [ "static" ] fnDecl`; false if
+    /// none follows.
     fn nested(&mut self, members: &mut Members) -> bool {
         if let Some(function) = self.function_declaration(true) {
             members.functions.push(function);

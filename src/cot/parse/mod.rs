@@ -1,8 +1,8 @@
-//! Tokens to a tree (sections 2 to 4). Never fails: what is wrong becomes a diagnostic, a piece is skipped, parsing goes
-//! on. Takes both dialects.
+//! Tokens to a tree (sections 2 to 4). Never fails: what is wrong becomes a diagnostic, a piece is
+//! skipped, parsing goes on. Takes both dialects.
 //!
-//! One method per rule of the grammar, with the rule above it. Trees higher than [`ast::MAX_HEIGHT`] are refused, so that
-//! later passes may recurse.
+//! One method per rule of the grammar, with the rule above it. Trees higher than
+//! [`ast::MAX_HEIGHT`] are refused, so that later passes may recurse.
 
 mod declaration;
 
@@ -61,7 +61,8 @@ pub fn parse_in(file: FileId, source: &Source, is_safe: bool) -> (ast::File, Vec
     (tree, parser.diagnostics)
 }
 
-/// How deep the parser itself goes, in [`crate::cot::with_large_stack`]. Every level of a tree takes at least one.
+/// How deep the parser itself goes, in [`crate::cot::with_large_stack`]. Every level of a tree
+/// takes at least one.
 const MAX_DEPTH: usize = 4_000;
 
 /// Farther to the right all columns are the same.
@@ -92,7 +93,8 @@ struct Parser<'a> {
     diagnostics: Vec<Diagnostic>,
     /// How many errors there were, those included that were not worth a complaint.
     n_errors: usize,
-    /// Something was complained about, and the rest of the statement or declaration may look wrong because of that.
+    /// Something was complained about, and the rest of the statement or declaration may look wrong
+    /// because of that.
     is_recovering: bool,
     /// Index of the token that was complained about last: once is enough.
     last_error: Option<usize>,
@@ -146,7 +148,8 @@ impl<'a> Parser<'a> {
         self.kind() == kind
     }
 
-    /// Whether the next token is an identifier with this text: a word that is a keyword in places only.
+    /// Whether the next token is an identifier with this text: a word that is a keyword in places
+    /// only.
     fn at_word(&self, word: &str) -> bool {
         self.at_kind(TokenKind::Identifier) && self.text(self.token().span) == word.as_bytes()
     }
@@ -175,7 +178,8 @@ impl<'a> Parser<'a> {
         got
     }
 
-    /// After an error in a list whose items began at `before`: takes a token if none was taken, so that the list ends.
+    /// After an error in a list whose items began at `before`: takes a token if none was taken, so
+    /// that the list ends.
     fn make_progress(&mut self, before: usize) {
         if self.at == before && !self.at_kind(TokenKind::CloseBrace) {
             self.advance();
@@ -221,13 +225,15 @@ impl<'a> Parser<'a> {
         self.scan_errors.get(next).is_some_and(|at| *at < end)
     }
 
-    /// How far from the start of its line the next token stands; not counted any further in very long lines.
+    /// How far from the start of its line the next token stands; not counted any further in very
+    /// long lines.
     fn column(&self) -> usize {
         let before = self.bytes[..self.token().span.start as usize].iter().rev().take(MAX_COLUMN);
         before.take_while(|byte| **byte != b'\n').count()
     }
 
-    /// Runs a rule one level deeper; false (and the rest of the file is skipped) if that is too deep.
+    /// Runs a rule one level deeper; false (and the rest of the file is skipped) if that is too
+    /// deep.
     fn deeper<T>(&mut self, rule: impl FnOnce(&mut Self) -> T) -> Option<T> {
         if self.depth >= MAX_DEPTH {
             self.give_up();
@@ -344,7 +350,8 @@ impl<'a> Parser<'a> {
         items
     }
 
-    /// After an error in a list: goes on behind its end, if that is on this line or belongs to brackets.
+    /// After an error in a list: goes on behind its end, if that is on this line or belongs to
+    /// brackets.
     fn skip_to_close(&mut self, close: TokenKind) {
         let mut depth = 0usize;
         let mut at = self.at;

@@ -15,9 +15,9 @@ impl Parser<'_> {
         self.deeper(Self::operand_inner).unwrap_or_else(|| Expr::new(ExprKind::Erroneous, span))
     }
 
-    /// `operand = IDENT | literal | interpolated | "(" expr ")" | "(" expr "," … ")" | "[" … "]" | "." IDENT | "."
-    /// structBody | "error" "." IDENT`
-    /// `| blockExpr | ifExpr | switchExpr | "comptime" blockExpr | newExpr | closure | builtin | primitiveType | "unreachable"`
+    /// `operand = IDENT | literal | interpolated | "(" expr ")" | "(" expr "," … ")" | "[" … "]" |
+    /// "." IDENT | "." structBody | "error" "." IDENT` `| blockExpr | ifExpr | switchExpr |
+    /// "comptime" blockExpr | newExpr | closure | builtin | primitiveType | "unreachable"`
     fn operand_inner(&mut self) -> Expr {
         let token = self.token();
         let start = token.span;
@@ -92,7 +92,8 @@ impl Parser<'_> {
         }
     }
 
-    /// At `[`: whether brackets are followed, on the same line, by what begins a type: `[]T`, `[4]T`, `[2][3]T`.
+    /// At `[`: whether brackets are followed, on the same line, by what begins a type: `[]T`,
+    /// `[4]T`, `[2][3]T`.
     fn array_type_follows(&self) -> bool {
         let mut at = self.at;
         let mut n_brackets = 0;
@@ -144,8 +145,8 @@ impl Parser<'_> {
         ExprKind::EnumLiteral(self.name_or_type("the name of a variant"))
     }
 
-    /// `ifExpr = "if" cond [ capture ] blockExpr [ "else" ( ifExpr | blockExpr ) ]`, and `ifStmt`, whose branches may be
-    /// single statements.
+    /// `ifExpr = "if" cond [ capture ] blockExpr [ "else" ( ifExpr | blockExpr ) ]`, and `ifStmt`,
+    /// whose branches may be single statements.
     fn if_expression(&mut self) -> ExprKind {
         self.advance();
         let (condition, capture) = self.condition();
@@ -272,11 +273,12 @@ impl Parser<'_> {
         self.expr(ExprKind::Unary { operator: UnaryOperator::Negate, operand }, start)
     }
 
-    /// `newExpr = "new" IDENT [ "(" types ")" ] "{" [ IDENT ":" expr { "," IDENT ":" expr } ] "}" | "new" IDENT [ "("
-    /// types ")" ] "(" [ args ] ")"`
+    /// `newExpr = "new" IDENT [ "(" types ")" ] "{" [ IDENT ":" expr { "," IDENT ":" expr } ] "}" |
+    /// "new" IDENT [ "(" types ")" ] "(" [ args ] ")"`
     fn new_expression(&mut self) -> ExprKind {
         self.advance();
-        // Without a body or a second list behind it, the first one holds arguments of the constructor.
+        // Without a body or a second list behind it, the first one holds arguments of the
+        // constructor.
         let is_plain_call = self.kind_ahead(1) == TokenKind::OpenParenthesis
             && !matches!(self.kind_after_list(1), TokenKind::OpenBrace | TokenKind::OpenParenthesis);
         let ty = if is_plain_call { self.plain_type() } else { self.type_expr() };
@@ -299,8 +301,8 @@ impl Parser<'_> {
         TypeExpr { kind: TypeExprKind::Named { path: vec![name], arguments: Vec::new() }, span }
     }
 
-    /// What follows, on its line, the list in parentheses that begins `ahead` tokens from here; the end of the file if
-    /// nothing does.
+    /// What follows, on its line, the list in parentheses that begins `ahead` tokens from here; the
+    /// end of the file if nothing does.
     fn kind_after_list(&self, ahead: usize) -> TokenKind {
         let mut depth = 0usize;
         for token in &self.tokens[(self.at + ahead).min(self.tokens.len())..] {
@@ -318,7 +320,8 @@ impl Parser<'_> {
         TokenKind::EndOfFile
     }
 
-    /// A field of `new`; `.name = value` is taken as well, with an error that says how it is written.
+    /// A field of `new`; `.name = value` is taken as well, with an error that says how it is
+    /// written.
     fn field_of_new(&mut self) -> (Name, Expr) {
         if !self.at_kind(TokenKind::Dot) {
             return self.field_with_colon();

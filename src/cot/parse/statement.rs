@@ -85,8 +85,8 @@ impl Parser<'_> {
         names_function || is_test || keyword || self.at_kind(TokenKind::Extern) && self.kind_ahead(1) == TokenKind::Fn
     }
 
-    /// Statements may follow each other on a line, but a literal begins one there only behind a closing bracket
-    /// (`{ log(e) 0 }`): behind anything else an operator was forgotten.
+    /// Statements may follow each other on a line, but a literal begins one there only behind a
+    /// closing bracket (`{ log(e) 0 }`): behind anything else an operator was forgotten.
     fn check_terminator(&mut self) {
         let literal =
             matches!(self.kind(), TokenKind::Integer | TokenKind::Float | TokenKind::String | TokenKind::Character);

@@ -49,9 +49,9 @@ impl Parser<'_> {
         deeper.unwrap_or(TypeExpr { kind: TypeExprKind::Erroneous, span })
     }
 
-    /// `type = "?" type | "!" type | "*" type | "[" "]" type | "[" expr "]" type | "fn" … | "(" … ")" | primitiveType [
-    /// "!" type ]`
-    /// `| IDENT [ "." IDENT ] [ "(" type { "," type } ")" ] [ "!" type ] | "@" "TypeOf" "(" expr ")"`
+    /// `type = "?" type | "!" type | "*" type | "[" "]" type | "[" expr "]" type | "fn" … | "(" …
+    /// ")" | primitiveType [ "!" type ]` `| IDENT [ "." IDENT ] [ "(" type { "," type } ")" ] [ "!"
+    /// type ] | "@" "TypeOf" "(" expr ")"`
     fn type_expr_inner(&mut self) -> TypeExpr {
         let start = self.token().span;
         let kind = match self.kind() {

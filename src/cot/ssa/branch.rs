@@ -1,12 +1,12 @@
-//! Branches whose way is known: below a branch on the same condition, and where a block that only branches on its parameter is reached
-//! with an argument that is known.
+//! Branches whose way is known: below a branch on the same condition, and where a block that only
+//! branches on its parameter is reached with an argument that is known.
 
 use super::graph::Graph;
 use crate::cot::ir::{BlockId, Const, Edge, End, Function, Inst, Op, Value};
 use std::collections::HashMap;
 
-/// Requires: SSA form without unreachable blocks, no branch on a negation (`fold` turns those around). Leaves: no branch whose way is
-/// known, other than at the beginning of a loop.
+/// Requires: SSA form without unreachable blocks, no branch on a negation (`fold` turns those
+/// around). Leaves: no branch whose way is known, other than at the beginning of a loop.
 pub fn follow(function: &mut Function) {
     let graph = Graph::new(function);
     let facts = Facts::find(function, &graph);
@@ -84,8 +84,8 @@ fn thread(function: &mut Function, graph: &Graph, facts: &Facts) {
     }
 }
 
-/// Blocks that do nothing but branch, with parameters that nobody else uses. To lead past the beginning of a loop would give the loop a
-/// second one.
+/// Blocks that do nothing but branch, with parameters that nobody else uses. To lead past the
+/// beginning of a loop would give the loop a second one.
 fn passable(function: &Function, graph: &Graph) -> Vec<bool> {
     let mut passable: Vec<_> = function.blocks.iter().map(|it| it.insts.is_empty() && is_branch(&it.end)).collect();
     let mut param_of: HashMap<Value, usize> = HashMap::new();

@@ -1,9 +1,10 @@
-//! Into SSA form: variables become values and block parameters. Afterwards `variables` is empty, and no [`Op::Get`] and [`Op::Set`] are
-//! left.
+//! Into SSA form: variables become values and block parameters. Afterwards `variables` is empty,
+//! and no [`Op::Get`] and [`Op::Set`] are left.
 //!
-//! A block gets a parameter for a variable where a read needs it and ways with different definitions may meet there (Braun et al.: "Simple
-//! and efficient construction of static single assignment form", without the incremental part). What turns out to be one value on all ways
-//! is cleaned away by `copy`. A variable that was never set is zero.
+//! A block gets a parameter for a variable where a read needs it and ways with different
+//! definitions may meet there (Braun et al.: "Simple and efficient construction of static single
+//! assignment form", without the incremental part). What turns out to be one value on all ways is
+//! cleaned away by `copy`. A variable that was never set is zero.
 
 use super::graph::Graph;
 use super::rename::Renaming;
@@ -40,7 +41,8 @@ struct Construction<'a> {
     graph: Graph,
     /// The types.
     variables: Vec<Type>,
-    /// Blocks that set a variable, in the order of the walk over the tree of dominators, and what it holds at their end.
+    /// Blocks that set a variable, in the order of the walk over the tree of dominators, and what
+    /// it holds at their end.
     sets: Vec<Vec<(BlockId, Value)>>,
     /// The last block on the only way to a block, itself included, where ways meet; or the entry.
     merge: Vec<BlockId>,
@@ -97,8 +99,8 @@ impl Construction<'_> {
         }
     }
 
-    /// What a variable holds at the start of a block, or at its end: what was set last on the only way from where ways meet, or what
-    /// it holds there.
+    /// What a variable holds at the start of a block, or at its end: what was set last on the only
+    /// way from where ways meet, or what it holds there.
     fn value_before(&mut self, block: BlockId, variable: Variable, at_end: bool) -> Value {
         let merge = self.merge[block.index()];
         let (first, last) = (self.graph.walk_place(merge), self.graph.walk_place(block) + usize::from(at_end));

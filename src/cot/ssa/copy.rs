@@ -4,7 +4,8 @@ use super::graph::Graph;
 use super::rename::Renaming;
 use crate::cot::ir::{Function, Value};
 
-/// Requires: SSA form without unreachable blocks. Leaves: no parameter whose arguments are all one value or the parameter itself.
+/// Requires: SSA form without unreachable blocks. Leaves: no parameter whose arguments are all one
+/// value or the parameter itself.
 pub fn propagate(function: &mut Function) {
     let mut renaming = Renaming::new(function);
     let mut changed = true;

@@ -1,16 +1,18 @@
-//! Redundant reference counting. A retain and the release of the same object behind it cancel each other out if nothing between them can
-//! give up a reference: whoever kept the object alive at the retain still does at the release.
+//! Redundant reference counting. A retain and the release of the same object behind it cancel each
+//! other out if nothing between them can give up a reference: whoever kept the object alive at the
+//! retain still does at the release.
 //!
-//! Which functions can give up references is found for the whole program: at first none is thought to, except for `release` itself; a
-//! function that is left with a release of its own, or calls one that can, loses that, until nothing changes any more.
+//! Which functions can give up references is found for the whole program: at first none is thought
+//! to, except for `release` itself; a function that is left with a release of its own, or calls one
+//! that can, loses that, until nothing changes any more.
 
 use super::graph::Graph;
 use crate::cot::ir::module::{ENV_WRITE, FuncKind, Module, WASI};
 use crate::cot::ir::{Block, BlockId, Const, End, FuncId, Function, Op, Value};
 use std::collections::{HashMap, HashSet};
 
-/// Instructions and blocks that the search for a retain's releases looks at before it gives up, so that long functions take no longer
-/// than their length.
+/// Instructions and blocks that the search for a retain's releases looks at before it gives up, so
+/// that long functions take no longer than their length.
 const FARTHEST: usize = 1000;
 /// How often the retains that are left are tried again, after others have gone.
 const N_ROUNDS: usize = 4;
@@ -48,8 +50,9 @@ pub fn remove_pairs(module: &mut Module) {
     }
 }
 
-/// For every function whether it is known from the start that it can give up references. What is outside can call back; not WASI, nor
-/// what prints without it. `dealloc` frees whatever the count, so that no retain helps against it.
+/// For every function whether it is known from the start that it can give up references. What is
+/// outside can call back; not WASI, nor what prints without it. `dealloc` frees whatever the count,
+/// so that no retain helps against it.
 fn functions_that_free(module: &Module) -> Vec<bool> {
     let calls_back = |kind: &FuncKind| match kind {
         FuncKind::Import { module, name } => module != WASI && (module.as_str(), name.as_str()) != ENV_WRITE,
@@ -134,8 +137,9 @@ impl<'a> Pairs<'a> {
         }
     }
 
-    /// The releases that undo a retain: on every way from it comes exactly one of them, nothing before that gives up a reference, and
-    /// no way leads to one of them that does not come from the retain.
+    /// The releases that undo a retain: on every way from it comes exactly one of them, nothing
+    /// before that gives up a reference, and no way leads to one of them that does not come from
+    /// the retain.
     fn partners(&self, retain: Place) -> Option<HashSet<Place>> {
         let value = self.counted(retain);
         let mut partners = HashSet::new();
@@ -172,7 +176,8 @@ impl<'a> Pairs<'a> {
         inst.op == Op::Release && inst.args[0] == value && !self.redundant[place.0][place.1]
     }
 
-    /// Where the end of a block leads while the value is an object; nothing counts where it is null.
+    /// Where the end of a block leads while the value is an object; nothing counts where it is
+    /// null.
     fn successors_with(&self, value: Value, end: &End) -> Vec<BlockId> {
         match end {
             End::Branch { condition, then, .. } if *condition == value => vec![then.block],

@@ -1,10 +1,12 @@
-//! Dead code: blocks that nothing leads to, computations and parameters that nothing uses, blocks that only follow one other.
+//! Dead code: blocks that nothing leads to, computations and parameters that nothing uses, blocks
+//! that only follow one other.
 
 use super::graph::Graph;
 use super::rename::Renaming;
 use crate::cot::ir::{BlockId, Effect, End, Function, Op};
 
-/// Requires: SSA form. Leaves: no unreachable block, no unused result without effect, no block whose only predecessor only leads to it.
+/// Requires: SSA form. Leaves: no unreachable block, no unused result without effect, no block
+/// whose only predecessor only leads to it.
 pub fn remove(function: &mut Function) {
     remove_unreachable(function);
     forward_empty_blocks(function);
@@ -34,8 +36,9 @@ pub fn remove_unreachable(function: &mut Function) {
     }
 }
 
-/// A way to a block that does nothing but jump on leads to where it jumps. Not for targets of a switch, which must have no other
-/// predecessor, and not where both ways of a branch would carry different arguments to one block for no gain.
+/// A way to a block that does nothing but jump on leads to where it jumps. Not for targets of a
+/// switch, which must have no other predecessor, and not where both ways of a branch would carry
+/// different arguments to one block for no gain.
 fn forward_empty_blocks(function: &mut Function) {
     let next = |function: &Function, block: BlockId| {
         let of = &function.blocks[block.index()];
@@ -90,7 +93,8 @@ fn join_blocks(function: &mut Function) {
     renaming.apply(function);
 }
 
-/// Marks what is used, starting at effects and ends of blocks; arguments of unused parameters are not uses.
+/// Marks what is used, starting at effects and ends of blocks; arguments of unused parameters are
+/// not uses.
 fn remove_unused(function: &mut Function) {
     let mut producers = vec![Producer::None; function.values.len()];
     for (number, block) in function.blocks.iter().enumerate() {

@@ -1,11 +1,12 @@
-//! Constant folding, and simplifications that need no more than one look at the operands: neutral elements, conversions there and back,
-//! comparisons with zero, branches whose way is known.
+//! Constant folding, and simplifications that need no more than one look at the operands: neutral
+//! elements, conversions there and back, comparisons with zero, branches whose way is known.
 
 use super::rename::Renaming;
 use crate::cot::ir::numeric::Numeric;
 use crate::cot::ir::{BlockId, Const, Edge, End, Function, Inst, Op, Value};
 
-/// Requires: SSA form. Leaves: no pure operator with constant operands only, no branch on a constant; dead instructions and blocks.
+/// Requires: SSA form. Leaves: no pure operator with constant operands only, no branch on a
+/// constant; dead instructions and blocks.
 pub fn fold(function: &mut Function) {
     let mut folder = Folder { known: vec![Known::Nothing; function.values.len()], renaming: Renaming::new(function) };
     for block in super::graph::Graph::new(function).order {
@@ -187,8 +188,8 @@ fn opposite(numeric: Numeric) -> Option<Numeric> {
     })
 }
 
-/// The result for constant operands; none where it would trap, and for operators on floats whose result is not worth the risk of
-/// a different rounding or NaN.
+/// The result for constant operands; none where it would trap, and for operators on floats whose
+/// result is not worth the risk of a different rounding or NaN.
 pub fn evaluate(numeric: Numeric, args: &[Const]) -> Option<Const> {
     match *args {
         [Const::I32(value)] => unary_i32(numeric, value),

@@ -1,6 +1,7 @@
-//! The control flow graph of a function: predecessors, reverse postorder, dominators (Semi-NCA; Georgiadis, Tarjan, Werneck: "Finding
-//! dominators in practice", which stays fast on the long chains and wide joins of large switches). Computed anew where needed; valid
-//! until blocks or their ends change.
+//! The control flow graph of a function: predecessors, reverse postorder, dominators (Semi-NCA;
+//! Georgiadis, Tarjan, Werneck: "Finding dominators in practice", which stays fast on the long
+//! chains and wide joins of large switches). Computed anew where needed; valid until blocks or
+//! their ends change.
 
 use crate::cot::ir::{BlockId, Function};
 
@@ -14,7 +15,8 @@ pub struct Graph {
     pub predecessors: Vec<Vec<BlockId>>,
     /// Immediate dominator; of the entry itself.
     dominator: Vec<BlockId>,
-    /// Where a block's part of the dominator tree begins and ends, if the tree is written down from the root.
+    /// Where a block's part of the dominator tree begins and ends, if the tree is written down from
+    /// the root.
     extent: Vec<(usize, usize)>,
 }
 
@@ -58,7 +60,8 @@ impl Graph {
         outer.0 <= inner.0 && inner.1 <= outer.1
     }
 
-    /// Place of a reachable block if the dominator tree is written down from the root: what a block dominates follows it.
+    /// Place of a reachable block if the dominator tree is written down from the root: what a block
+    /// dominates follows it.
     pub fn walk_place(&self, block: BlockId) -> usize {
         self.extent[block.index()].0
     }

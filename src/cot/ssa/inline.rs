@@ -1,5 +1,6 @@
-//! Inlining: a call of a small function becomes the function's body. Callees come before their callers, so that what was inlined into a
-//! function counts as its own; functions that call themselves, directly or not, stay as they are.
+//! Inlining: a call of a small function becomes the function's body. Callees come before their
+//! callers, so that what was inlined into a function counts as its own; functions that call
+//! themselves, directly or not, stay as they are.
 
 use crate::cot::ir::module::{FuncKind, Module};
 use crate::cot::ir::{Block, BlockId, Edge, End, FuncId, Function, Op, Value};
@@ -9,7 +10,8 @@ const SMALL: usize = 20;
 /// Instructions from which on a function grows no more.
 const LARGE: usize = 5000;
 
-/// Requires: SSA form. Leaves: no call of a small function, other than in large functions and around cycles of calls.
+/// Requires: SSA form. Leaves: no call of a small function, other than in large functions and
+/// around cycles of calls.
 pub fn inline(module: &mut Module) {
     let mut is_small = vec![false; module.functions.len()];
     for index in callees_first(module) {
@@ -76,7 +78,8 @@ fn inline_into(function: &mut Function, module: &Module, is_small: &[bool]) {
     }
 }
 
-/// Puts the callee's blocks behind all others; the caller's block is split at the call. Returns the block with what follows it.
+/// Puts the callee's blocks behind all others; the caller's block is split at the call. Returns the
+/// block with what follows it.
 fn splice(function: &mut Function, block: usize, place: usize, callee: &Function) -> usize {
     let of = &mut function.blocks[block];
     let rest = of.insts.split_off(place + 1);

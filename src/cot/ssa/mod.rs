@@ -1,5 +1,6 @@
-//! From the form of lowering to optimised SSA form: [`construct`], then the rows of [`PASSES`], each followed by the verifier in debug
-//! builds and tests. Every pass keeps the meaning; none needs another one before it.
+//! From the form of lowering to optimised SSA form: [`construct`], then the rows of [`PASSES`],
+//! each followed by the verifier in debug builds and tests. Every pass keeps the meaning; none
+//! needs another one before it.
 
 pub mod branch;
 pub mod construct;

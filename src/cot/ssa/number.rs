@@ -1,12 +1,13 @@
-//! Value numbering: what was computed already, on every way to a place, is not computed there again.
+//! Value numbering: what was computed already, on every way to a place, is not computed there
+//! again.
 
 use super::graph::Graph;
 use super::rename::Renaming;
 use crate::cot::ir::{BlockId, Effect, Function, Op, Value};
 use std::collections::HashMap;
 
-/// Requires: SSA form. Leaves: no two instructions without effect, one dominating the other, with the same operator and arguments, of
-/// which both are used.
+/// Requires: SSA form. Leaves: no two instructions without effect, one dominating the other, with
+/// the same operator and arguments, of which both are used.
 pub fn number(function: &mut Function) {
     let graph = Graph::new(function);
     // The last place where something was computed.

@@ -1,8 +1,9 @@
-//! Loop inversion: a loop that tests its condition at the beginning tests it once before and then at the end of each round, which is a
-//! jump less per round, and lets code generators move out of the loop what does not change in it.
+//! Loop inversion: a loop that tests its condition at the beginning tests it once before and then
+//! at the end of each round, which is a jump less per round, and lets code generators move out of
+//! the loop what does not change in it.
 //!
-//! The block that tests is copied. What it defines has two definitions then: outside of it such values go through variables, which
-//! `construct` turns into block parameters.
+//! The block that tests is copied. What it defines has two definitions then: outside of it such
+//! values go through variables, which `construct` turns into block parameters.
 
 use super::graph::Graph;
 use crate::cot::ir::{Block, BlockId, Edge, Effect, End, Function, Inst, Op, Value, Variable};
@@ -11,7 +12,8 @@ use std::collections::{HashMap, HashSet};
 /// Instructions, without constants, that a test may have to be copied.
 const SMALL: usize = 12;
 
-/// Requires: SSA form without unreachable blocks. Leaves: SSA form, where no loop begins with a small test whether to leave it.
+/// Requires: SSA form without unreachable blocks. Leaves: SSA form, where no loop begins with a
+/// small test whether to leave it.
 pub fn rotate(function: &mut Function) {
     let tests = find_tests(function);
     if tests.is_empty() {

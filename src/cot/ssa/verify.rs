@@ -1,12 +1,14 @@
-//! Checks that a function is in SSA form: values are defined once, before and above their uses; types fit operators, calls and parameters;
-//! blocks end properly. It knows nothing of how the form was made.
+//! Checks that a function is in SSA form: values are defined once, before and above their uses;
+//! types fit operators, calls and parameters; blocks end properly. It knows nothing of how the form
+//! was made.
 
 use super::graph::Graph;
 use crate::cot::ir::module::Module;
 use crate::cot::ir::print::Printed;
 use crate::cot::ir::{BlockId, End, Function, Inst, Op, Type, Value};
 
-/// Stops with the function's text where it is not in SSA form, which only a mistake of ours can cause.
+/// Stops with the function's text where it is not in SSA form, which only a mistake of ours can
+/// cause.
 pub fn assert_valid(function: &Function, module: &Module, pass: &str) {
     if let Err(fault) = verify(function, module) {
         panic!("after pass `{pass}`: {fault}\n{}", Printed { function, module });

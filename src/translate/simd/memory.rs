@@ -9,7 +9,8 @@ use wasmparser::{MemArg, Operator as Op};
 pub fn translate(it: &mut Translator, op: &Op) -> bool {
     match op {
         Op::V128Load { memarg } => it.load(Opcode::Load, I8X16, memarg),
-        // The type of these results follows from the opcode; what varies is the type of the address.
+        // The type of these results follows from the opcode; what varies is the type of the
+        // address.
         Op::V128Load8x8S { memarg } => it.load(Opcode::Sload8x8, POINTER, memarg),
         Op::V128Load8x8U { memarg } => it.load(Opcode::Uload8x8, POINTER, memarg),
         Op::V128Load16x4S { memarg } => it.load(Opcode::Sload16x4, POINTER, memarg),

@@ -1,7 +1,8 @@
 //! Vectors of 128 bits, and relaxed SIMD.
 //!
-//! CLIF has a type for each way to cut a vector into lanes, Wasm has one: operands are cast when an operator wants another type than they
-//! have ([`Translator::pop_vector`]), which costs nothing in machine code. Results keep their type until they cross a block.
+//! CLIF has a type for each way to cut a vector into lanes, Wasm has one: operands are cast when an
+//! operator wants another type than they have ([`Translator::pop_vector`]), which costs nothing in
+//! machine code. Results keep their type until they cross a block.
 
 mod lanes;
 mod memory;
@@ -160,7 +161,8 @@ impl Translator<'_> {
         self.push(value);
     }
 
-    /// `b < a ? b : a`, so that NaN and zeros behave as the specification's pseudo-minimum, and as x86's instruction.
+    /// `b < a ? b : a`, so that NaN and zeros behave as the specification's pseudo-minimum, and as
+    /// x86's instruction.
     fn pseudo_minimum(&mut self, ty: Type) {
         let (a, b) = self.pop_vectors(ty);
         let less = self.builder.ins().fcmp(FloatCC::LessThan, b, a);

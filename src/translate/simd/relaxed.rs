@@ -1,4 +1,5 @@
-//! Relaxed SIMD: among the results that the proposal allows, the one that the target has an instruction for.
+//! Relaxed SIMD: among the results that the proposal allows, the one that the target has an
+//! instruction for.
 //!
 //! Without such an instruction: the result of the proposal's deterministic profile.
 
@@ -83,14 +84,16 @@ impl Translator<'_> {
         self.push(value);
     }
 
-    /// Products of bytes, the second operand's of 7 bits, summed by twos. x86 takes the second as unsigned.
+    /// Products of bytes, the second operand's of 7 bits, summed by twos. x86 takes the second as
+    /// unsigned.
     fn relaxed_dot(&mut self) {
         let (a, b) = self.pop_vectors(I8X16);
         let value = if self.is_x86() { self.builder.ins().x86_pmaddubsw(a, b) } else { self.dot(a, b) };
         self.push(value);
     }
 
-    /// The same, summed by fours, and added to a vector of `i32`. Exact without the instruction, whose first sums saturate.
+    /// The same, summed by fours, and added to a vector of `i32`. Exact without the instruction,
+    /// whose first sums saturate.
     fn relaxed_dot_add(&mut self) {
         let addend = self.pop_vector(I32X4);
         let (a, b) = self.pop_vectors(I8X16);

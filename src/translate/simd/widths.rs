@@ -1,4 +1,5 @@
-//! Operators between vectors of different lanes: widening, narrowing, products that need twice the width, conversions.
+//! Operators between vectors of different lanes: widening, narrowing, products that need twice the
+//! width, conversions.
 
 use super::super::translator::Translator;
 use super::shape;

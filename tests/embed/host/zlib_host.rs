@@ -1,4 +1,5 @@
-//! Compresses its text by a zlib that was compiled to Wasm, on four threads that take turns, and checks that it comes back.
+//! Compresses its text by a zlib that was compiled to Wasm, on four threads that take turns, and
+//! checks that it comes back.
 
 mod zlib;
 

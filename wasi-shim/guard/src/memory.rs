@@ -2,9 +2,10 @@
 //!
 //! Rust aborts a process whose allocation fails, so the allocator has to see to it. It reports, has
 //! the process cleaned up, and ends it; whoever asked for memory gets no answer. For a parent
-//! process that reports the end of a child there would be no allocator, but each run would start two
-//! processes, and signals would have to be handed on. Neither can help when the system takes back
-//! memory that it has promised: then it kills a process of its choice (SIGKILL), parent or child.
+//! process that reports the end of a child there would be no allocator, but each run would start
+//! two processes, and signals would have to be handed on. Neither can help when the system takes
+//! back memory that it has promised: then it kills a process of its choice (SIGKILL), parent or
+//! child.
 
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::ptr::null_mut;

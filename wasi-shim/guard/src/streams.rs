@@ -1,8 +1,8 @@
 //! Standard streams that were closed when the process started.
 //!
 //! Before `main`, Rust's standard library opens `/dev/null` in their place, so that no other file
-//! gets their numbers. From then on, what is written there is lost, and every call succeeds. So this
-//! looks earlier, as one of the functions that the loader calls.
+//! gets their numbers. From then on, what is written there is lost, and every call succeeds. So
+//! this looks earlier, as one of the functions that the loader calls.
 
 use std::sync::atomic::{AtomicU8, Ordering};
 

@@ -1,13 +1,15 @@
 //! Paths that can't leave their directory.
 //!
-//! Comes in: an open directory and an untrusted path. Goes out: an open descriptor below it, or the directory that holds the path's
-//! last name, and that name. Two rules keep the guest inside, and every function of WASI that takes a path goes through one of them:
+//! Comes in: an open directory and an untrusted path. Goes out: an open descriptor below it, or the
+//! directory that holds the path's last name, and that name. Two rules keep the guest inside, and
+//! every function of WASI that takes a path goes through one of them:
 //!
-//! * [`open`] lets cap-primitives follow the path. It asks the kernel (`openat2` with `RESOLVE_BENEATH`), which refuses a path
-//!   that is absolute or leads out by `..` or by a link, before it looks at what is there; on kernels without it, it
-//!   goes step by step itself.
-//! * [`locate`] opens the directory part so, and leaves a single name. System calls that take it neither follow it if it is a link nor
-//!   go up: [`Place::name`] is never `..`, and calls that would follow a link because of a slash behind it never get the slash.
+//! * [`open`] lets cap-primitives follow the path. It asks the kernel (`openat2` with
+//!   `RESOLVE_BENEATH`), which refuses a path that is absolute or leads out by `..` or by a link,
+//!   before it looks at what is there; on kernels without it, it goes step by step itself.
+//! * [`locate`] opens the directory part so, and leaves a single name. System calls that take it
+//!   neither follow it if it is a link nor go up: [`Place::name`] is never `..`, and calls that
+//!   would follow a link because of a slash behind it never get the slash.
 //!
 //! Both refuse what gives access to the memory of processes ([`exposed`]), however it was reached.
 //!
@@ -25,7 +27,8 @@ use std::path::Path;
 /// Opens what `path` names below `directory`, with flags as of `open(2)`.
 pub fn open(directory: &File, path: &CStr, flags: OFlags) -> Result<(File, Stat)> {
     if flags.contains(OFlags::TRUNC) {
-        // Tracefs obeys this flag before anyone could ask what was opened. Other flags have no effect by themselves.
+        // Tracefs obeys this flag before anyone could ask what was opened. Other flags have no
+        // effect by themselves.
         let follow = flags & OFlags::NOFOLLOW;
         if let Ok(found) = enter(directory, path, OFlags::PATH | follow) {
             exposed::refuse_file_system(&found)?;
@@ -62,7 +65,8 @@ pub struct Place {
 }
 
 impl Place {
-    /// The name with the slash, for system calls that make or remove a name. Those never follow a link because of it.
+    /// The name with the slash, for system calls that make or remove a name. Those never follow a
+    /// link because of it.
     pub fn name_with_slash(&self) -> CString {
         if !self.has_slash {
             return self.name.clone();

@@ -1,14 +1,16 @@
-//! The functions that translated code calls: `wasi_snapshot_preview1_NAME` and `wasi_unstable_NAME`.
+//! The functions that translated code calls: `wasi_snapshot_preview1_NAME` and
+//! `wasi_unstable_NAME`.
 //!
-//! The rows are those of [`crate::abi::wasi::FUNCTIONS`]. Each function is a symbol of its own, so that the linker keeps
-//! only those that the program imports.
+//! The rows are those of [`crate::abi::wasi::FUNCTIONS`]. Each function is a symbol of its own, so
+//! that the linker keeps only those that the program imports.
 
 use crate::backtrace::return_address;
 use crate::wasi::errno::finish;
 use crate::wasi::guest::Guest;
 use crate::wasi::{clock, directory, file, path, poll, process, random, sock, stat, strings};
 
-/// Defines functions of one snapshot: the prefix of the symbols, and rows `name(parameters) = function`.
+/// Defines functions of one snapshot: the prefix of the symbols, and rows `name(parameters) =
+/// function`.
 macro_rules! snapshot {
     ($prefix:literal: $($name:ident($($parameter:ident: $ty:ty),*) = $own:expr;)*) => {$(
         const _: () = {

@@ -1,4 +1,5 @@
-//! The system's clocks. WASI's numbers of them are Linux's: real time, monotonic, processor time of the process and of the thread.
+//! The system's clocks. WASI's numbers of them are Linux's: real time, monotonic, processor time of
+//! the process and of the thread.
 
 use crate::wasi::errno::{Errno, INVALID, Result, check};
 use crate::wasi::guest::Guest;

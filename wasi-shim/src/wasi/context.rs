@@ -1,4 +1,5 @@
-//! What WASI keeps for each program and each library of the process: what one was granted is nothing to the others.
+//! What WASI keeps for each program and each library of the process: what one was granted is
+//! nothing to the others.
 
 use crate::abi::Program;
 use crate::wasi::descriptor::Table;
@@ -13,7 +14,8 @@ pub struct Context {
 }
 
 impl Context {
-    /// Hands the context to the program, before any code of it runs. It stays as long as the process.
+    /// Hands the context to the program, before any code of it runs. It stays as long as the
+    /// process.
     pub fn start(self, program: &Program) {
         program.wasi.store(Box::into_raw(Box::new(self)).cast(), Ordering::Release);
     }

@@ -1,7 +1,8 @@
 //! Descriptors, and the table in which the guest's numbers find them.
 //!
-//! The table's lock is held only to look something up: calls work on a counted reference, so that a thread that waits in a read
-//! keeps nobody from anything, and a descriptor that is closed meanwhile lives until its last call returns.
+//! The table's lock is held only to look something up: calls work on a counted reference, so that a
+//! thread that waits in a read keeps nobody from anything, and a descriptor that is closed
+//! meanwhile lives until its last call returns.
 
 use crate::wasi::embedded::{OpenFile, Place};
 use crate::wasi::errno::{Errno, Failure, Result};
@@ -47,8 +48,8 @@ impl FileType {
 
 /// What a descriptor stands for.
 pub enum Object {
-    /// Standard input, output or error: the process's own descriptor, which is never closed, so that no other file takes the place
-    /// where messages of traps go.
+    /// Standard input, output or error: the process's own descriptor, which is never closed, so
+    /// that no other file takes the place where messages of traps go.
     Stream(BorrowedFd<'static>),
     File(OwnedFd),
     /// A file that the program carries.
@@ -136,7 +137,8 @@ impl Descriptor {
     }
 
     /// # Errors
-    /// `notcapable` if the descriptor lacks one of these rights; `badf` where that is reading or writing, as the system says.
+    /// `notcapable` if the descriptor lacks one of these rights; `badf` where that is reading or
+    /// writing, as the system says.
     pub fn require(&self, rights: u64) -> Result<()> {
         match rights & !self.base.load(Ordering::Relaxed) {
             0 => Ok(()),
@@ -182,7 +184,8 @@ impl Descriptor {
     }
 }
 
-/// Every descriptor costs memory of ours, also those of which the system knows nothing; its own limit is mostly lower.
+/// Every descriptor costs memory of ours, also those of which the system knows nothing; its own
+/// limit is mostly lower.
 const MOST_DESCRIPTORS: usize = 1 << 16;
 
 /// As many as the system gives a process (`RLIMIT_NOFILE`), and the numbers below that.
@@ -251,7 +254,8 @@ impl Table {
         Ok(())
     }
 
-    /// Puts the descriptor `from` in the place of `to`, which is closed. Both exist; they may be the same.
+    /// Puts the descriptor `from` in the place of `to`, which is closed. Both exist; they may be
+    /// the same.
     pub fn renumber(&self, from: u32, to: u32) -> Result<()> {
         let replaced = {
             let mut slots = self.lock();

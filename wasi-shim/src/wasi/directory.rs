@@ -1,7 +1,8 @@
 //! Granted directories, and the list of what is in a directory.
 //!
-//! A cookie is the system's own position behind an entry. So a list goes on where it stopped even when entries came or went
-//! meanwhile, as far as the file system can do that, and nothing has to be remembered or read twice.
+//! A cookie is the system's own position behind an entry. So a list goes on where it stopped even
+//! when entries came or went meanwhile, as far as the file system can do that, and nothing has to
+//! be remembered or read twice.
 
 use crate::wasi::descriptor::{FileType, Home};
 use crate::wasi::embedded::Place;
@@ -90,7 +91,8 @@ fn list(host: &File, cookie: u64, output: &mut Output) -> Result<()> {
     Ok(())
 }
 
-/// The guest's buffer: the entry that does not fit is cut, and a full buffer tells the guest that there may be more.
+/// The guest's buffer: the entry that does not fit is cut, and a full buffer tells the guest that
+/// there may be more.
 struct Output<'a> {
     place: Cursor<'a>,
     left: u32,

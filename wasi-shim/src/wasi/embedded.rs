@@ -1,7 +1,8 @@
 //! Directory trees that the program carries (`--embed`), read where they lie.
 //!
-//! Comes in: the bytes of [`crate::abi::wasi::embedded`], which the compiler wrote. Nothing is unpacked before it is read, and then
-//! a block at a time; the last few stay, however many files are open. Nothing here can be changed.
+//! Comes in: the bytes of [`crate::abi::wasi::embedded`], which the compiler wrote. Nothing is
+//! unpacked before it is read, and then a block at a time; the last few stay, however many files
+//! are open. Nothing here can be changed.
 
 use crate::abi::wasi::embedded::{BLOCK, BLOCK_SIZE, DIRECTORY, ENTRY_SIZE, LINK, NODE_SIZE};
 use crate::wasi::descriptor::FileType;
@@ -202,7 +203,8 @@ type Unpacked = (usize, Arc<[u8]>);
 /// The blocks that were unpacked, the one that was read last in front.
 static UNPACKED: Mutex<Vec<Unpacked>> = Mutex::new(Vec::new());
 
-/// The contents of a block of `length` bytes. It is unpacked without the lock, so that other threads can read what is there.
+/// The contents of a block of `length` bytes. It is unpacked without the lock, so that other
+/// threads can read what is there.
 fn unpack(stored: &'static [u8], length: usize) -> Result<Arc<[u8]>> {
     let key = stored.as_ptr() as usize;
     let blocks = || UNPACKED.lock().unwrap_or_else(PoisonError::into_inner);
@@ -255,7 +257,8 @@ impl OpenFile {
                 let block = self.block(usize_of(offset) / BLOCK)?;
                 let bytes = &block[usize_of(offset) % BLOCK..];
                 let n = bytes.len().min(length.saturating_sub(filled));
-                // SAFETY: the piece lies in the guest's memory, as `Guest::pieces` checked, and the block does not.
+                // SAFETY: the piece lies in the guest's memory, as `Guest::pieces` checked, and the
+                // block does not.
                 unsafe { libc::memcpy(piece.iov_base.byte_add(filled), bytes.as_ptr().cast(), n) };
                 filled = filled.saturating_add(n);
                 offset = offset.saturating_add(n as u64);

@@ -1,10 +1,12 @@
-//! Files through which the system gives access to the memory of processes. Below every grant they are refused with `acces`.
+//! Files through which the system gives access to the memory of processes. Below every grant they
+//! are refused with `acces`.
 //!
-//! With `/proc/self/mem` a guest could read and write all of its own process, and so leave the sandbox. What was opened is asked itself,
-//! by its descriptor and before anything is read from it: neither the path, nor links, nor mounts of the same files elsewhere matter.
+//! With `/proc/self/mem` a guest could read and write all of its own process, and so leave the
+//! sandbox. What was opened is asked itself, by its descriptor and before anything is read from it:
+//! neither the path, nor links, nor mounts of the same files elsewhere matter.
 //!
-//! What belongs here is what reads or writes memory by plain reading and writing. Devices that need `ioctl` or `mmap` for that are not
-//! dangerous in a guest's hands, because WASI has neither.
+//! What belongs here is what reads or writes memory by plain reading and writing. Devices that need
+//! `ioctl` or `mmap` for that are not dangerous in a guest's hands, because WASI has neither.
 
 use crate::wasi::errno::{Errno, Result};
 use rustix::fs::{self, FileType, Stat};
@@ -44,10 +46,12 @@ pub fn refuse(opened: &File) -> Result<Stat> {
     if is_memory_device(&stat) { Err(Errno::Acces.into()) } else { Ok(stat) }
 }
 
-/// Character devices by their numbers (Linux, `Documentation/admin-guide/devices.txt`), so that a node is known by any name.
+/// Character devices by their numbers (Linux, `Documentation/admin-guide/devices.txt`), so that a
+/// node is known by any name.
 fn is_memory_device(stat: &Stat) -> bool {
     let numbers = (fs::major(stat.st_rdev), fs::minor(stat.st_rdev));
-    // `mem`, `kmem`, `port`, `oldmem`; then `cpu/*/msr`, which tell the processor where the kernel's code is.
+    // `mem`, `kmem`, `port`, `oldmem`; then `cpu/*/msr`, which tell the processor where the
+    // kernel's code is.
     FileType::from_raw_mode(stat.st_mode) == FileType::CharacterDevice
         && matches!(numbers, (1, 1 | 2 | 4 | 12) | (202, _))
 }

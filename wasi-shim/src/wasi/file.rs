@@ -1,7 +1,7 @@
 //! The functions of WASI on a descriptor: reading, writing, positions, flags, rights.
 //!
-//! Bytes go straight between the system and the guest's memory: what a short read or write leaves is for the guest's next call, as in a
-//! native program.
+//! Bytes go straight between the system and the guest's memory: what a short read or write leaves
+//! is for the guest's next call, as in a native program.
 
 use crate::wasi::descriptor::{Descriptor, Object};
 use crate::wasi::errno::{Errno, INVALID, Result, check};
@@ -44,7 +44,8 @@ fn transfer(guest: &Guest, [number, pieces, count, result]: [u32; 4], right: u64
     let pieces = guest.pieces(pieces, count)?;
     let n_pieces = i32::try_from(pieces.len()).map_err(|_| Errno::Inval)?;
     guest.at(result, 4)?;
-    // SAFETY: every piece lies in the guest's memory, which is mapped, and which nothing refers to as Rust's.
+    // SAFETY: every piece lies in the guest's memory, which is mapped, and which nothing refers to
+    // as Rust's.
     let n = retry(|| unsafe { function(file.as_raw_fd(), pieces.as_ptr(), n_pieces) })?;
     guest.write_u32(result, saturating_u32(n))
 }

@@ -1,7 +1,9 @@
-//! The memory of the module that called, as WASI sees it: untrusted numbers come in, checked pointers go out.
+//! The memory of the module that called, as WASI sees it: untrusted numbers come in, checked
+//! pointers go out.
 //!
-//! Nothing here makes a Rust reference to the guest's bytes: other threads of the guest may write them at any time, and the
-//! kernel writes where the guest told it to. Every byte that decides something is copied first, and looked at once.
+//! Nothing here makes a Rust reference to the guest's bytes: other threads of the guest may write
+//! them at any time, and the kernel writes where the guest told it to. Every byte that decides
+//! something is copied first, and looked at once.
 
 use crate::memory;
 use crate::program;
@@ -14,14 +16,15 @@ use std::sync::atomic::Ordering;
 /// Longest path with its ending zero (`PATH_MAX`): the system takes no longer ones.
 const LONGEST_PATH: u32 = 4096;
 
-/// Most pieces that one call of the system takes (`IOV_MAX`). What stands behind them waits for the guest's next call, as after
-/// any other short read or write.
+/// Most pieces that one call of the system takes (`IOV_MAX`). What stands behind them waits for the
+/// guest's next call, as after any other short read or write.
 const MOST_PIECES: usize = 1024;
 
 /// Bytes of an `$iovec`: address and length.
 const PIECE_SIZE: usize = 8;
 
-/// What WASI's addresses of 32 bits reach. A larger memory ends there, so that no sum of an address and a size wraps round.
+/// What WASI's addresses of 32 bits reach. A larger memory ends there, so that no sum of an address
+/// and a size wraps round.
 const LARGEST: u64 = 1 << 32;
 
 /// The bytes below the size that the memory had when the call began; it never shrinks.
@@ -33,7 +36,8 @@ pub struct Guest {
 }
 
 impl Guest {
-    /// The memory of the module in whose code `return_address` lies. Without a memory every pointer is out of bounds.
+    /// The memory of the module in whose code `return_address` lies. Without a memory every pointer
+    /// is out of bounds.
     pub fn of(return_address: usize) -> Guest {
         let (program, image) = program::at(return_address);
         let context = Context::of(program);
@@ -77,7 +81,8 @@ impl Guest {
         self.write(address, &value.to_le_bytes())
     }
 
-    /// The beginning of an array of so many elements of `size` bytes, all of which are in the memory.
+    /// The beginning of an array of so many elements of `size` bytes, all of which are in the
+    /// memory.
     pub fn array(&self, address: u32, count: u32, size: usize) -> Result<Cursor<'_>> {
         self.at(address, u64::from(count).checked_mul(size as u64).ok_or(OUT_OF_BOUNDS)?)?;
         Ok(self.cursor(address))
@@ -107,7 +112,8 @@ impl Guest {
     /// A path, or the text of a link.
     ///
     /// # Errors
-    /// `ilseq` if it is not UTF-8, `inval` with a zero in it, `nametoolong`; `noent` if it is empty.
+    /// `ilseq` if it is not UTF-8, `inval` with a zero in it, `nametoolong`; `noent` if it is
+    /// empty.
     pub fn path(&self, address: u32, length: u32) -> Result<CString> {
         self.at(address, length.into())?;
         if length >= LONGEST_PATH {
@@ -121,7 +127,8 @@ impl Guest {
         Ok(CString::new(text).map_err(|_| Errno::Inval)?)
     }
 
-    /// The pieces that an array of `$iovec` or `$ciovec` names, without the empty ones, which may claim to lie anywhere.
+    /// The pieces that an array of `$iovec` or `$ciovec` names, without the empty ones, which may
+    /// claim to lie anywhere.
     pub fn pieces(&self, address: u32, count: u32) -> Result<Vec<libc::iovec>> {
         let mut list = self.array(address, count, PIECE_SIZE)?;
         let mut pieces = Vec::with_capacity(MOST_PIECES.min(count as usize));
@@ -159,7 +166,8 @@ impl Cursor<'_> {
         Ok(())
     }
 
-    /// Wraps behind the last byte that 32 bits can name: a place of no bytes, and every access checks its own range.
+    /// Wraps behind the last byte that 32 bits can name: a place of no bytes, and every access
+    /// checks its own range.
     fn advance(&mut self, length: usize) {
         self.next = self.next.wrapping_add(saturating_u32(length));
     }

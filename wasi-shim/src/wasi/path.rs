@@ -1,8 +1,10 @@
 //! The functions of WASI that take a path.
 //!
-//! Each looks its directory up, checks the grant and the rights, and hands the path to [`beneath`]. What would change something below a
-//! read-only grant ends before the path is looked at, with `rofs`; only where a program may ask for a change that need not happen (to
-//! make a directory or a file that is there already) it is looked at first, as on a file system that is mounted read-only.
+//! Each looks its directory up, checks the grant and the rights, and hands the path to [`beneath`].
+//! What would change something below a read-only grant ends before the path is looked at, with
+//! `rofs`; only where a program may ask for a change that need not happen (to make a directory or a
+//! file that is there already) it is looked at first, as on a file system that is mounted
+//! read-only.
 
 use crate::wasi::beneath::{self, Place};
 use crate::wasi::descriptor::{Descriptor, Directory, FileType, Home, Object};
@@ -119,8 +121,9 @@ pub fn link(
     Ok(fs::linkat(&old.parent, &old.name, &new.parent, new.name_with_slash(), AtFlags::empty())?)
 }
 
-/// Where a name is that is about to be looked at but not followed. With a slash behind it the system would follow it: then the path
-/// is followed here, and can only end at a directory, which is `wrong` for the caller.
+/// Where a name is that is about to be looked at but not followed. With a slash behind it the
+/// system would follow it: then the path is followed here, and can only end at a directory, which
+/// is `wrong` for the caller.
 fn locate_existing(directory: &File, path: &CStr, wrong: Errno) -> Result<Place> {
     let place = beneath::locate(directory, path)?;
     if place.has_slash {
@@ -181,7 +184,8 @@ pub fn rename(
     Ok(fs::renameat(&old.parent, old.name_with_slash(), &new.parent, new.name_with_slash())?)
 }
 
-/// Links to absolute paths are refused: the guest could not follow them, and others, who are not confined, would.
+/// Links to absolute paths are refused: the guest could not follow them, and others, who are not
+/// confined, would.
 pub fn symlink(guest: &Guest, target: u32, target_length: u32, number: u32, path: u32, length: u32) -> Result<()> {
     let (target, path) = (guest.path(target, target_length)?, guest.path(path, length)?);
     let descriptor = guest.context.descriptors.get(number)?;
@@ -290,7 +294,8 @@ fn open_embedded(place: &embedded::Place, path: &CStr, flags: OFlags, access: Ac
     }
 }
 
-/// Opens so that reading does not change the time of the last access. That is for the owner to ask; files of others note it.
+/// Opens so that reading does not change the time of the last access. That is for the owner to ask;
+/// files of others note it.
 fn open_unnoticed(host: &File, path: &CStr, flags: OFlags) -> Result<(File, Stat)> {
     match beneath::open(host, path, flags | OFlags::NOATIME) {
         Err(Failure::Errno(Errno::Perm)) => beneath::open(host, path, flags),
@@ -298,7 +303,8 @@ fn open_unnoticed(host: &File, path: &CStr, flags: OFlags) -> Result<(File, Stat
     }
 }
 
-/// The flags with all that could change something taken out, and without waiting for the other end of a pipe that may then not be used.
+/// The flags with all that could change something taken out, and without waiting for the other end
+/// of a pipe that may then not be used.
 fn without_changes(flags: OFlags) -> OFlags {
     let harmless = flags & !(OFlags::RWMODE | OFlags::CREATE | OFlags::EXCL | OFlags::TRUNC);
     if harmless == flags { flags } else { harmless | OFlags::NONBLOCK }

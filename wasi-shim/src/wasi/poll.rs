@@ -1,7 +1,8 @@
 //! `poll_oneoff` of both snapshots.
 //!
-//! Comes in: subscriptions of either layout (`typenames.witx`, `$subscription`). Goes out: an event for every subscription that
-//! something happened to, in their order. What is wrong with one subscription is its event, and keeps the others from nothing.
+//! Comes in: subscriptions of either layout (`typenames.witx`, `$subscription`). Goes out: an event
+//! for every subscription that something happened to, in their order. What is wrong with one
+//! subscription is its event, and keeps the others from nothing.
 
 use crate::wasi::clock;
 use crate::wasi::descriptor::{Descriptor, Object};
@@ -40,7 +41,8 @@ const HANGUP: u16 = 1;
 
 const EVENT_SIZE: usize = 32;
 
-/// A guest that subscribes to more has lost its way; the list would take memory that nobody granted.
+/// A guest that subscribes to more has lost its way; the list would take memory that nobody
+/// granted.
 const MOST_SUBSCRIPTIONS: u32 = 1 << 16;
 
 /// What a subscription waits for.
@@ -95,7 +97,8 @@ pub fn poll<const IS_UNSTABLE: bool>(
     guest.write_u32(result, n_events)
 }
 
-/// The descriptors that are waited for, each once: the system takes no more of them than a process may have.
+/// The descriptors that are waited for, each once: the system takes no more of them than a process
+/// may have.
 #[derive(Default)]
 struct Files {
     list: Vec<(Arc<Descriptor>, PollFlags)>,
@@ -173,7 +176,8 @@ fn wait(subscriptions: &[Subscription], files: &Files) -> Result<Happened> {
         .map(|(file, flags)| PollFd::from_borrowed_fd(file.system().expect("as above"), *flags))
         .collect();
     loop {
-        // The time goes on while the system looks, so that a deadline that has passed is never missed.
+        // The time goes on while the system looks, so that a deadline that has passed is never
+        // missed.
         let left = subscriptions.iter().filter_map(time_left).min();
         let timeout = left.map(timespec);
         match event::poll(&mut list, timeout.as_ref()) {
@@ -189,7 +193,8 @@ fn wait(subscriptions: &[Subscription], files: &Files) -> Result<Happened> {
     }
 }
 
-/// Nanoseconds until a subscription has to be looked at again; nothing if no time is near enough to matter.
+/// Nanoseconds until a subscription has to be looked at again; nothing if no time is near enough to
+/// matter.
 fn time_left(subscription: &Subscription) -> Option<u64> {
     match subscription.wait {
         Wait::Time { clock, deadline } => Some(clock::now(clock).map_or(0, |now| deadline.saturating_sub(now))),

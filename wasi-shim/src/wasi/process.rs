@@ -8,7 +8,8 @@ use crate::wasi::errno::{Errno, Result, check};
 use crate::wasi::guest::Guest;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-/// Ends the attempt, or else the program, with the guest's status; the system keeps its lowest eight bits.
+/// Ends the attempt, or else the program, with the guest's status; the system keeps its lowest
+/// eight bits.
 pub fn exit(status: i32) -> ! {
     if attempt::is_active() {
         let cause = Cause { code: CODE_EXIT, message: b"the module has called proc_exit" };
@@ -23,7 +24,8 @@ pub fn exit(status: i32) -> ! {
             unsafe { libc::pause() };
         }
     }
-    // SAFETY: C code that is linked with the program may have asked to be called at exit; it may expect to be here.
+    // SAFETY: C code that is linked with the program may have asked to be called at exit; it may
+    // expect to be here.
     unsafe { libc::exit(status) }
 }
 
@@ -32,11 +34,13 @@ const NONE: u32 = 0;
 /// The last of `$signal`, `sys`.
 const LAST: u32 = 30;
 
-/// The signals that a program may send to itself. The default action of each is to end the process, and nothing else in it uses them.
+/// The signals that a program may send to itself. The default action of each is to end the process,
+/// and nothing else in it uses them.
 ///
-/// The others are refused. The runtime handles those of faults, because they are traps. The rest are between the process and its
-/// parent, its terminal, its timers, or C code that it is linked with, and none of those expects a guest to take part.
-/// `$signal` and Linux have the same numbers up to 15.
+/// The others are refused. The runtime handles those of faults, because they are traps. The rest
+/// are between the process and its parent, its terminal, its timers, or C code that it is linked
+/// with, and none of those expects a guest to take part. `$signal` and Linux have the same numbers
+/// up to 15.
 const ENDING: [(u32, i32); 7] = [
     (1, libc::SIGHUP),
     (2, libc::SIGINT),
@@ -47,7 +51,8 @@ const ENDING: [(u32, i32); 7] = [
     (15, libc::SIGTERM),
 ];
 
-/// A program may end itself by a signal, as it may by `proc_exit`. A library's process is its host's.
+/// A program may end itself by a signal, as it may by `proc_exit`. A library's process is its
+/// host's.
 pub fn raise(_: &Guest, signal: u32) -> Result<()> {
     if signal > LAST {
         return Err(Errno::Inval.into());
@@ -60,8 +65,8 @@ pub fn raise(_: &Guest, signal: u32) -> Result<()> {
     }
     let known = ENDING.iter().find(|(number, _)| *number == signal);
     let &(_, signal) = known.ok_or(Errno::Notsup)?;
-    // SAFETY: the effect is the signal's action: the default one, or a handler of C code in this process. SIGPIPE is ignored only so
-    // that writing returns an error, see `start`.
+    // SAFETY: the effect is the signal's action: the default one, or a handler of C code in this
+    // process. SIGPIPE is ignored only so that writing returns an error, see `start`.
     let result = unsafe {
         if signal == libc::SIGPIPE {
             libc::signal(signal, libc::SIG_DFL);

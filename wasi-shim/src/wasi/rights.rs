@@ -1,8 +1,8 @@
 //! What may be done with a descriptor, in WASI's bits (`typenames.witx`, `$rights`).
 //!
-//! A descriptor begins with all that makes sense for its kind, its access mode and its grant, whatever rights the guest named
-//! beside reading and writing: programs of all toolchains name too few. The guest can give rights up (`fd_fdstat_set_rights`), and
-//! never gets them back.
+//! A descriptor begins with all that makes sense for its kind, its access mode and its grant,
+//! whatever rights the guest named beside reading and writing: programs of all toolchains name too
+//! few. The guest can give rights up (`fd_fdstat_set_rights`), and never gets them back.
 
 pub const FD_DATASYNC: u64 = 1 << 0;
 pub const FD_READ: u64 = 1 << 1;
@@ -43,7 +43,8 @@ const SEEKABLE: u64 = FD_SEEK | FD_TELL | FD_ADVISE;
 
 const WRITABLE: u64 = FD_WRITE | FD_ALLOCATE | FD_FILESTAT_SET_SIZE;
 
-/// What changes more of a file than its contents by writing; the one behind a standard stream was not granted for that.
+/// What changes more of a file than its contents by writing; the one behind a standard stream was
+/// not granted for that.
 const BESIDE_WRITING: u64 = FD_ALLOCATE | FD_FILESTAT_SET_SIZE | FD_FILESTAT_SET_TIMES;
 
 const SOCKET: u64 = SOCK_SHUTDOWN | SOCK_ACCEPT;
@@ -71,8 +72,9 @@ const CHANGES: u64 = PATH_CREATE_DIRECTORY
     | PATH_REMOVE_DIRECTORY
     | PATH_UNLINK_FILE;
 
-/// All that a descriptor opened below a directory can have. Writing stays in it for read-only grants, too: wasi-libc takes away from
-/// its wishes what is missing here, so that an attempt to write would not fail when opening, but later and without a reason.
+/// All that a descriptor opened below a directory can have. Writing stays in it for read-only
+/// grants, too: wasi-libc takes away from its wishes what is missing here, so that an attempt to
+/// write would not fail when opening, but later and without a reason.
 pub const INHERITING: u64 = (1 << 30) - 1;
 
 #[derive(Clone, Copy, PartialEq, Eq)]

@@ -1,4 +1,5 @@
-//! Sockets: the standard streams may be some, and what listens there can be accepted. WASI can't make others.
+//! Sockets: the standard streams may be some, and what listens there can be accepted. WASI can't
+//! make others.
 
 use crate::wasi::descriptor::{Descriptor, FileType, Object};
 use crate::wasi::errno::{Errno, INVALID, Result};
@@ -96,7 +97,8 @@ pub fn shutdown(guest: &Guest, number: u32, how: u32) -> Result<()> {
     retry(|| unsafe { libc::shutdown(file, how) as isize }).map(|_| ())
 }
 
-/// The system's number of what should be a socket. What is none never had the right; the system's `notsock` says more.
+/// The system's number of what should be a socket. What is none never had the right; the system's
+/// `notsock` says more.
 fn socket(descriptor: &Descriptor, right: u64) -> Result<i32> {
     let file = descriptor.as_file().map_err(|_| Errno::Notsock)?;
     if descriptor.file_type == FileType::SocketStream {

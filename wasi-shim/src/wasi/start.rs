@@ -1,5 +1,5 @@
-//! What the guest finds at its start: arguments, and the powers that the options grant. Without options: standard input, output and
-//! error, and nothing else.
+//! What the guest finds at its start: arguments, and the powers that the options grant. Without
+//! options: standard input, output and error, and nothing else.
 
 use crate::abi::grant::Grant;
 use crate::abi::{OPTIONS_VARIABLE, Program, Start};
@@ -32,8 +32,9 @@ pub unsafe extern "C" fn w2n_wasi_start(start: *const Start) {
         let Start { program, argc, argv, envp } = *start;
         (&*program, argc, argv, envp)
     };
-    // To write to a pipe that nobody reads, or beyond the limit on a file's size, is an error for the guest and not the end of the
-    // program: WASI has no signals. In a library that is for the host to decide.
+    // To write to a pipe that nobody reads, or beyond the limit on a file's size, is an error for
+    // the guest and not the end of the program: WASI has no signals. In a library that is for the
+    // host to decide.
     if program::main().is_some() {
         for signal in [libc::SIGPIPE, libc::SIGXFSZ] {
             // SAFETY: no handler is installed.

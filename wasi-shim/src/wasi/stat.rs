@@ -138,7 +138,8 @@ pub fn set_times_of_path(found: &std::fs::File, times: &Timestamps) -> Result<()
     }
 }
 
-/// The name that the system gives a descriptor leads to what it stands for, without another look at any path.
+/// The name that the system gives a descriptor leads to what it stands for, without another look at
+/// any path.
 fn set_times_by_name(found: BorrowedFd, times: &Timestamps) -> Result<()> {
     let name = format!("/proc/self/fd/{}", found.as_raw_fd());
     Ok(fs::utimensat(fs::CWD, name, times, AtFlags::empty())?)

@@ -13,8 +13,8 @@ pub struct Strings {
 }
 
 impl Strings {
-    /// Appends a string. Text that is not UTF-8 gets replacement characters: WASI knows no other text. Whether there was room: the guest
-    /// counts in 32 bits.
+    /// Appends a string. Text that is not UTF-8 gets replacement characters: WASI knows no other
+    /// text. Whether there was room: the guest counts in 32 bits.
     #[must_use]
     pub fn push(&mut self, text: &[u8]) -> bool {
         let text = String::from_utf8_lossy(text);

@@ -1,8 +1,10 @@
-//! Threads of the guest (wasi-threads): each runs [`crate::abi::wasi::THREAD_START`] in an instance of its own, on the shared memory.
+//! Threads of the guest (wasi-threads): each runs [`crate::abi::wasi::THREAD_START`] in an instance
+//! of its own, on the shared memory.
 //!
-//! What an instance has for itself is thread-local data of the program. The initial values are there when the thread begins, and
-//! `initialize` does the rest of the instantiation. A thread that returns has ended; a trap or `proc_exit` in any of them ends the
-//! program, and so does the return of the first.
+//! What an instance has for itself is thread-local data of the program. The initial values are
+//! there when the thread begins, and `initialize` does the rest of the instantiation. A thread that
+//! returns has ended; a trap or `proc_exit` in any of them ends the program, and so does the return
+//! of the first.
 
 use crate::abi::{Program, Value};
 use crate::backtrace::return_address;
@@ -19,7 +21,8 @@ const LAST: i32 = (1 << 29) - 1;
 
 static NEXT: AtomicI32 = AtomicI32::new(1);
 
-/// The most threads at once that the guest has started. Each takes a stack, and what the system keeps for it.
+/// The most threads at once that the guest has started. Each takes a stack, and what the system
+/// keeps for it.
 const MOST_THREADS: u32 = 1024;
 
 /// A thread's place among those that there may be, with room for its tables.
@@ -82,8 +85,8 @@ fn run(place: &Place, number: i32, argument: i32) {
         value
     };
     let mut values = [value(number), value(argument)];
-    // SAFETY: the compiler's functions, in the order of an instantiation. The program was checked to have one module, and a function
-    // that takes these two values and returns none.
+    // SAFETY: the compiler's functions, in the order of an instantiation. The program was checked
+    // to have one module, and a function that takes these two values and returns none.
     unsafe {
         for image in program::images_of(program) {
             if let Some(initialize) = image.initialize {

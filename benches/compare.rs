@@ -1,7 +1,7 @@
 //! Compile time, run time, size and start-up beside wasmtime, on this machine: `cargo bench --bench
 //! compare`.
 //!
-//! Programs are the fixtures `bench-*` (those in C where a compiler is found) and, where the
+//! Programs are the fixtures `bench/*` (those in C where a compiler is found) and, where the
 //! environment variable `W2N_INPUTS` names a folder with the unpacked packages, real ones
 //! (`inputs.rs`). wasmtime is the crate with its default configuration, as `wasmtime compile` and
 //! `wasmtime run` use it, in a process of its own: this program, started again (`reference.rs`).
@@ -119,14 +119,14 @@ fn programs() -> Result<Vec<Program>> {
     for path in fixture::all()? {
         let fixture = Fixture::read(&path)?;
         let Some(args) = &fixture.setup.bench else { continue };
-        if fixture.is_c() && !toolchain::available(fixture.name.ends_with(".cc")) {
+        if fixture.is_c() && !toolchain::available(fixture.is_cxx()) {
             eprintln!("skipped {}: {}", fixture.name, toolchain::HINT);
             continue;
         }
         let input = product::input(&fixture)?;
         let invoke = fixture.setup.build.iter().skip_while(|word| *word != "--invoke").nth(1);
         programs.push(Program {
-            name: fixture.name.trim_start_matches("bench-").split('.').next().unwrap_or_default().to_owned(),
+            name: fixture.name.trim_start_matches("bench/").to_owned(),
             wasm: wat::parse_bytes(&input)?.into_owned(),
             flags: fixture.setup.build.clone(),
             invoke: invoke.cloned(),

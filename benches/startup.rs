@@ -16,7 +16,7 @@ pub struct Start {
 }
 
 pub fn measure(work: &Path, runs: usize) -> Result<Vec<Start>> {
-    let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures/wasi-hello.wat");
+    let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures/wasi/hello.wat");
     let wasm = work.join("hello.wasm");
     std::fs::write(&wasm, wat::parse_file(source)?)?;
     let native = work.join("hello");

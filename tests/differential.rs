@@ -64,7 +64,7 @@ fn check_fixture(fixture: &Fixture) -> Result<Verdict> {
     if let Some(reason) = &fixture.setup.differential {
         return Ok(Verdict::NotCompared(reason.clone()));
     }
-    if fixture.is_c() && !toolchain::available(fixture.name.ends_with(".cc")) {
+    if fixture.is_c() && !toolchain::available(fixture.is_cxx()) {
         return Ok(Verdict::NotCompared(toolchain::HINT.to_owned()));
     }
     let input = product::input(fixture)?;
@@ -78,8 +78,8 @@ fn check_random(seed: u64) -> Result<Verdict> {
     let masks = (0..random.n_functions).map(|number| 1u64 << number).chain([u64::MAX]);
     let run = |mask: u64| Run { args_text: mask.to_string(), args: vec![mask.to_string()], ..Run::default() };
     let fixture = Fixture {
-        path: PathBuf::new(),
-        name: format!("smith-{seed}.wat"),
+        path: PathBuf::from("smith.wat"),
+        name: format!("smith-{seed}"),
         setup: Setup {
             build: flags.map(str::to_owned).collect(),
             input: Some("smith.wasm".to_owned()),

@@ -25,7 +25,7 @@ fn main() {
 fn trial(path: PathBuf) -> Trial {
     let name = fixture::name_of(&path);
     Trial::ignorable_test(name, move || match Fixture::read(&path) {
-        Ok(fixture) if fixture.is_c() && !toolchain::available(fixture.name.ends_with(".cc")) => {
+        Ok(fixture) if fixture.is_c() && !toolchain::available(fixture.is_cxx()) => {
             Ok(Completion::ignored_with(toolchain::HINT))
         }
         Ok(fixture) => check(&fixture).map(|()| Completion::Completed),

@@ -7,8 +7,8 @@ use std::path::{Path, PathBuf};
 /// Files below `src/` that may contain `unsafe`, which otherwise belongs in `wasi-shim` alone.
 const UNSAFE_ALLOWED: [&str; 0] = [];
 
-/// What fixtures are about; a name is `AREA-what-it-shows.wat`.
-const AREAS: &str = "atomic bench bulk c call cot ctl data emit entry exn foreign fref global import input invalid invoke link mem mem64 \
+/// What fixtures are about; a name is `AREA/what-it-shows.wat`.
+const AREAS: &str = "atomic bench bulk c call ctl data emit entry exn foreign fref global import input invalid invoke link mem mem64 \
                      name num page simd table tail thread trap unsupported wasi";
 
 /// Modules that handle numbers which a Wasm module chooses: offsets, sizes, counts, limits.
@@ -93,11 +93,13 @@ fn files_say_what_they_are_and_are_short() {
 
 #[test]
 fn fixtures_are_named_by_area() {
-    let entries = std::fs::read_dir(project().join("fixtures")).expect("the fixtures can be listed");
-    let entries = entries.map(|entry| entry.expect("the fixtures can be listed"));
+    let fixtures = project().join("fixtures");
+    let names = files("fixtures").into_iter().map(|path| {
+        let name = path.strip_prefix(&fixtures).expect("it was found there");
+        name.to_string_lossy().into_owned()
+    });
     // Programs in Cot have folders of their own.
-    let files = entries.filter(|entry| !entry.path().is_dir());
-    let names = files.map(|entry| entry.file_name().to_string_lossy().into_owned());
+    let names = names.filter(|name| !name.starts_with("cot/"));
     let complaints: Vec<_> = names.filter_map(|name| name_fault(&name)).collect();
     assert_none(&complaints);
 }
@@ -171,11 +173,13 @@ fn rules_complain() {
     assert_eq!(silenced_lines("#[expect(\n    clippy::cast_sign_loss,\n    reason = \"x\"\n)]\n"), [2]);
     assert_eq!(silenced_lines(&all), [0; 0]);
 
-    assert_eq!(name_fault("trap-div-zero.wat"), None);
-    assert!(name_fault("traps-div-zero.wat").is_some());
-    assert!(name_fault("trap.wat").is_some());
-    assert!(name_fault("trap-Div.wat").is_some());
-    assert!(name_fault("trap-div-zero.txt").is_some());
+    assert_eq!(name_fault("trap/div-zero.wat"), None);
+    assert_eq!(name_fault("readme.wat"), None);
+    assert!(name_fault("traps/div-zero.wat").is_some());
+    assert!(name_fault("trap/div/zero.wat").is_some());
+    assert!(name_fault("trap-div-zero.wat").is_some());
+    assert!(name_fault("trap/Div.wat").is_some());
+    assert!(name_fault("trap/div-zero.txt").is_some());
 }
 
 /// The modules of `lib.rs`, in order.
@@ -316,10 +320,12 @@ fn file_faults(text: &str) -> Vec<String> {
 
 fn name_fault(name: &str) -> Option<String> {
     let stem = [".wat", ".c", ".cc"].into_iter().find_map(|end| name.strip_suffix(end));
-    let parts = stem.and_then(|stem| stem.split_once('-'));
+    let parts = stem.and_then(|stem| stem.split_once('/'));
     let plain = |rest: &str| rest.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-');
     match parts {
-        None => Some(format!("{name}: not AREA-what-it-shows.wat (or .c, .cc)")),
+        // The manual.
+        _ if name == "readme.wat" => None,
+        None => Some(format!("{name}: not AREA/what-it-shows.wat (or .c, .cc)")),
         Some((area, _)) if !AREAS.split(' ').any(|known| known == area) => {
             Some(format!("{name}: no area is called `{area}`"))
         }
@@ -338,6 +344,13 @@ fn read(path: &Path) -> String {
 
 /// All files that end in `.rs` below a folder of the project.
 fn rust_files(folder: &str) -> Vec<PathBuf> {
+    let mut files = files(folder);
+    files.retain(|path| path.extension().is_some_and(|it| it == "rs"));
+    files
+}
+
+/// All files below a folder of the project.
+fn files(folder: &str) -> Vec<PathBuf> {
     let mut files = Vec::new();
     let mut folders = vec![project().join(folder)];
     while let Some(folder) = folders.pop() {
@@ -347,7 +360,7 @@ fn rust_files(folder: &str) -> Vec<PathBuf> {
             let path = entry.expect("a folder that can be opened can be listed").path();
             if path.is_dir() {
                 folders.push(path);
-            } else if path.extension().is_some_and(|it| it == "rs") {
+            } else {
                 files.push(path);
             }
         }

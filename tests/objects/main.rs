@@ -4,7 +4,7 @@
 //! Nothing is linked or run here, so that no tool of any target is needed. What the objects say is
 //! checked against the module and against each other: the object for this machine, which
 //! `tests/run.rs` links and runs, has the same symbols as all others. `cargo test --test objects --
-//! mem-grow` makes one fixture's.
+//! mem/grow` makes one fixture's.
 
 mod read;
 mod variadic;
@@ -116,7 +116,7 @@ fn object(kind: Kind, name: &str, source: &[u8], options: &Options) -> Result<Ve
 fn check_fixture(path: &Path) -> Result<()> {
     let fixture = Fixture::read(path)?;
     let source = support::product::input(&fixture)?;
-    let script = Input { name: fixture.name.clone(), bytes: source.clone() }.is_script();
+    let script = Input { name: fixture.file_name(), bytes: source.clone() }.is_script();
     // Those that show messages of the compiler have no object.
     if script || fixture.expected("error").is_some() {
         return Ok(());

@@ -20,7 +20,7 @@ use std::path::{Path, PathBuf};
 #[derive(Debug)]
 pub struct Fixture {
     pub path: PathBuf,
-    /// File name: the name of the test.
+    /// The name of the test: `AREA/NAME`.
     pub name: String,
     pub setup: Setup,
     pub runs: Vec<Run>,
@@ -35,22 +35,37 @@ pub struct Section {
     pub text: String,
 }
 
-/// All fixtures of the project, by name.
+/// All fixtures of the project in Wasm, C and C++, by name. Those in Cot are for `tests/cot`.
 pub fn all() -> Result<Vec<PathBuf>> {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures");
     let mut paths = Vec::new();
-    for entry in std::fs::read_dir(&folder).with_context(|| format!("can't read {}", folder.display()))? {
-        let path = entry?.path();
-        if matches!(path.extension().and_then(|it| it.to_str()), Some("wat" | "c" | "cc")) {
-            paths.push(path);
+    let mut folders = vec![root()];
+    while let Some(folder) = folders.pop() {
+        for entry in std::fs::read_dir(&folder).with_context(|| format!("can't read {}", folder.display()))? {
+            let path = entry?.path();
+            if path.is_dir() {
+                if path != root().join("cot") {
+                    folders.push(path);
+                }
+            } else if matches!(extension(&path), Some("wat" | "c" | "cc")) {
+                paths.push(path);
+            }
         }
     }
     paths.sort();
     Ok(paths)
 }
 
+fn root() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures")
+}
+
+fn extension(path: &Path) -> Option<&str> {
+    path.extension().and_then(|it| it.to_str())
+}
+
+/// The path below `fixtures/`, without the extension.
 pub fn name_of(path: &Path) -> String {
-    path.file_name().expect("fixtures have names").to_string_lossy().into_owned()
+    path.strip_prefix(root()).unwrap_or(path).with_extension("").to_string_lossy().into_owned()
 }
 
 impl Fixture {
@@ -83,8 +98,18 @@ impl Fixture {
         })
     }
 
+    /// The file's name without its folder: what the compiler names in messages.
+    pub fn file_name(&self) -> String {
+        self.path.file_name().expect("fixtures have names").to_string_lossy().into_owned()
+    }
+
+    /// Whether a C or C++ compiler makes its module.
     pub fn is_c(&self) -> bool {
-        !self.name.ends_with(".wat")
+        matches!(extension(&self.path), Some("c" | "cc"))
+    }
+
+    pub fn is_cxx(&self) -> bool {
+        extension(&self.path) == Some("cc")
     }
 
     pub fn expected(&self, kind: &str) -> Option<&str> {
@@ -111,7 +136,7 @@ impl Fixture {
 }
 
 fn comment_of(path: &Path) -> &'static str {
-    if path.extension().is_some_and(|it| it == "wat") { ";;" } else { "//" }
+    if extension(path) == Some("wat") { ";;" } else { "//" }
 }
 
 /// Offset of the first expected text.

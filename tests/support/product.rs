@@ -36,9 +36,9 @@ pub fn build(fixture: &Fixture, input: &[u8]) -> Result<Build> {
     std::fs::create_dir(&place)?;
     populate(&place, fixture)?;
     let default_name = if fixture.is_c() || fixture.setup.binary {
-        format!("{}.wasm", fixture.name.split('.').next().unwrap_or_default())
+        Path::new(&fixture.file_name()).with_extension("wasm").to_string_lossy().into_owned()
     } else {
-        fixture.name.clone()
+        fixture.file_name()
     };
     let name = fixture.setup.input.clone().unwrap_or(default_name);
     std::fs::write(place.join(&name), input)?;

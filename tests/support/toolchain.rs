@@ -54,7 +54,7 @@ fn find() -> Option<Compiler> {
 /// # Errors
 /// When there is no compiler, or it does not accept the program.
 pub fn compile(fixture: &Fixture) -> Result<Vec<u8>> {
-    let cxx = fixture.name.ends_with(".cc");
+    let cxx = fixture.is_cxx();
     let compiler = compiler().context(HINT)?;
     let command = if cxx { compiler.cxx.as_ref().context(HINT)? } else { &compiler.c };
     let mut flags = vec!["-O2".to_owned(), "-s".to_owned()];
@@ -91,7 +91,7 @@ pub fn compile_files(files: &[PathBuf], flags: &[String]) -> Result<Vec<u8>> {
 
 fn build(fixture: &Fixture, command: &[&str], flags: &[String], kept: &PathBuf) -> Result<()> {
     let scratch = tempfile::tempdir()?;
-    let source = scratch.path().join(&fixture.name);
+    let source = scratch.path().join(fixture.file_name());
     let product = scratch.path().join("out.wasm");
     std::fs::write(&source, &fixture.source)?;
     let output = Command::new(command[0])

@@ -23,7 +23,7 @@ pub fn trials() -> Vec<Trial> {
 
 /// A race would show in some of the runs.
 fn right_sum_every_time() {
-    let text = include_str!("../../fixtures/thread-sum.wat");
+    let text = include_str!("../../fixtures/thread/sum.wat");
     let program = build("sum.wat", text, &["--invoke", "f"]);
     for run in 0..20 {
         let output = Command::new(&program.path).output().expect("it starts");
@@ -37,7 +37,7 @@ fn right_sum_in_c_every_time() {
         eprintln!("skipped: {}", toolchain::HINT);
         return;
     }
-    let fixture = Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures/c-threads.c");
+    let fixture = Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures/c/threads.c");
     let fixture = Fixture::read(&fixture).expect("it is a fixture");
     let program = build("threads.wasm", toolchain::compile(&fixture).expect("clang compiles it"), &[]);
     let expected = fixture.expected("stdout").expect("it prints something");

@@ -15,8 +15,8 @@
 //! `WASM2NATIVE_RUNTIME_LIBC=glibc|musl` chooses the C library. For a target without either, the
 //! files are empty, and only objects and programs that another linker finishes can be made.
 
-#[path = "wasi-shim/src/abi.rs"]
-mod abi;
+#[path = "wasi-shim/src/abi/c_library.rs"]
+mod c_library;
 
 use object::elf::{self, FileHeader64, SectionHeader64};
 use object::pod::{bytes_of, from_bytes};
@@ -151,7 +151,7 @@ fn build_shim(target: &str, out: &Path) -> Result<Vec<u8>> {
 }
 
 fn write_runtime(out: &Path, shim: Vec<u8>, libraries: &Libraries) -> Result<()> {
-    let mut roots: Vec<String> = abi::C_FUNCTIONS.split(' ').map(str::to_owned).collect();
+    let mut roots: Vec<String> = c_library::C_FUNCTIONS.split(' ').map(str::to_owned).collect();
     for (name, path) in START_FILES.into_iter().zip(&libraries.start_files) {
         let data = if path.as_os_str().is_empty() { Vec::new() } else { strip(&std::fs::read(path)?, &UNUSED)? };
         if !data.is_empty() {
@@ -380,7 +380,7 @@ fn hollow(data: &[u8]) -> Result<Vec<u8>> {
     Ok(result)
 }
 
-/// What other objects may refer to in the runtime: functions of `abi::BUILTINS` and those of WASI.
+/// What other objects may refer to in the runtime: functions of `abi::builtin::BUILTINS` and those of WASI.
 const INTERFACE: [&str; 2] = ["w2n_", "wasi_"];
 
 /// The object with all other symbols than those of [`INTERFACE`] local, so that it can be linked

@@ -8,7 +8,7 @@
     clippy::cast_sign_loss
 )]
 
-use crate::abi::Trap;
+use crate::abi::trap::Trap;
 use crate::layout::Symbol;
 use crate::wasm::TagIndex;
 use target_lexicon::Triple;
@@ -35,7 +35,7 @@ pub struct CompiledFunction {
     /// Sorted by return address.
     pub try_calls: Vec<TryCall>,
     pub frame: Option<Frame>,
-    /// It sets up a frame pointer; see [`crate::abi::Function::has_frame`].
+    /// It sets up a frame pointer; see [`crate::abi::image::Function::has_frame`].
     pub has_frame: bool,
 }
 

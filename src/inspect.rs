@@ -13,7 +13,9 @@
 )]
 
 use crate::abi::grant::Grant;
-use crate::abi::{EntryKind, Image, Memory, OPTIONS_SECTION, PROGRAM_SYMBOL, Program};
+use crate::abi::image::Image;
+use crate::abi::memory::Memory;
+use crate::abi::program::{EntryKind, OPTIONS_SECTION, PROGRAM_SYMBOL, Program};
 use crate::number::to_usize;
 use anyhow::{Context, Result, bail};
 use goblin::elf::program_header::{PT_LOAD, ProgramHeader};

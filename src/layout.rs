@@ -2,7 +2,7 @@
 //! value.
 //!
 //! Requires [`Module`] and [`Facts`]; everything after it (translation, object) asks here and
-//! decides nothing of the kind itself. The representation is explained in `wasi-shim/src/abi.rs`,
+//! decides nothing of the kind itself. The representation is explained in `wasi-shim/src/abi/`,
 //! which compiler and runtime share.
 // Numbers that a module chooses are checked; see `tests/tidy.rs`.
 #![deny(
@@ -12,7 +12,8 @@
     clippy::cast_sign_loss
 )]
 
-use crate::abi::{self, Builtin};
+use crate::abi;
+use crate::abi::builtin::Builtin;
 use crate::analyze::Facts;
 use crate::foreign::{CallbackIndex, Foreign};
 use crate::number::{low_half, to_u32, to_usize};
@@ -47,27 +48,28 @@ pub enum Symbol {
     Import(FuncIndex),
     /// An exported function in the platform's C convention.
     Export(FuncIndex),
-    /// A function called through an array of [`abi::Value`]: `fn(*mut Value)` in the C convention.
+    /// A function called through an array of [`abi::value::Value`]: `fn(*mut Value)` in the C
+    /// convention.
     ArrayEntry(FuncIndex),
     /// `fn()` in the C convention: what instantiation has to do at run time.
     Initialize,
     /// Storage of a global: as many bytes as its type has.
     Global(GlobalIndex),
-    /// An [`abi::Memory`].
+    /// An [`abi::memory::Memory`].
     Memory(MemoryIndex),
-    /// An [`abi::Table`].
+    /// An [`abi::table::Table`].
     Table(TableIndex),
     /// The initial entries of a table that this module defines.
     TableEntries(TableIndex),
     /// Signature identity.
     Signature(SignatureIndex),
-    /// An [`abi::Segment`] of bytes.
+    /// An [`abi::memory::Segment`] of bytes.
     Data(DataIndex),
-    /// An [`abi::Segment`] of table entries.
+    /// An [`abi::memory::Segment`] of table entries.
     Element(ElementIndex),
     /// A function of the runtime.
     Builtin(Builtin),
-    /// An [`abi::Tag`]: the tag's identity.
+    /// An [`abi::exception::Tag`]: the tag's identity.
     Tag(TagIndex),
     /// A word that holds the address of a global, table or tag that the linker may put anywhere,
     /// see `translate::symbols`.
@@ -80,11 +82,11 @@ pub enum Symbol {
     Callback(CallbackIndex),
     /// A function pointer as C gets it, and its number among those of its kind.
     CallbackSlot(CallbackIndex, u16),
-    /// An [`abi::CallbackPool`].
+    /// An [`abi::foreign::CallbackPool`].
     CallbackPool(CallbackIndex),
     /// C's `main`.
     Main,
-    /// The [`abi::Program`].
+    /// The [`abi::program::Program`].
     Program,
     /// Functions for the host of a library: `int init(void)`, and base and size of a memory.
     LibraryInit,
@@ -245,7 +247,7 @@ pub enum GlobalPlan {
 
 #[derive(Copy, Clone, Debug, PartialEq)]
 pub struct TablePlan {
-    /// Entries are [`abi::FuncEntry`]; otherwise they are one pointer wide.
+    /// Entries are [`abi::table::FuncEntry`]; otherwise they are one pointer wide.
     pub functions: bool,
     /// Nobody can grow it and it is ours: the entries are [`Symbol::TableEntries`] and this many.
     pub fixed: Option<u64>,
@@ -257,7 +259,7 @@ pub struct TablePlan {
 
 impl TablePlan {
     pub fn entry_size(&self) -> u64 {
-        if self.functions { abi::FUNC_ENTRY_SIZE } else { abi::REF_ENTRY_SIZE }
+        if self.functions { abi::table::FUNC_ENTRY_SIZE } else { abi::table::REF_ENTRY_SIZE }
     }
 
     /// Whether the entries are those of the start for as long as the program runs.
@@ -269,8 +271,8 @@ impl TablePlan {
 /// What instantiation does with a segment.
 #[derive(Copy, Clone, Debug, PartialEq)]
 pub enum SegmentPlan {
-    /// Active, and part of the initial image: nothing to do at run time. Its [`abi::Segment`] is
-    /// dropped (length 0).
+    /// Active, and part of the initial image: nothing to do at run time. Its
+    /// [`abi::memory::Segment`] is dropped (length 0).
     Placed {
         /// Byte address or first entry.
         offset: u64,
@@ -368,7 +370,7 @@ impl Layout {
     fn plan_signatures(&mut self, module: &Module) {
         let mut known = HashMap::new();
         for (index, name) in &module.type_names {
-            let symbol = || format!("{}{name}", abi::SIGNATURE_PREFIX);
+            let symbol = || format!("{}{name}", abi::table::SIGNATURE_PREFIX);
             let signature = *known.entry(name).or_insert_with(|| self.signatures.push(symbol()));
             self.signature_of[index] = signature;
         }
@@ -476,7 +478,7 @@ impl Layout {
                 }
                 false => 0,
             };
-            let n_slots = n_slots.min(abi::MOST_CALLBACKS);
+            let n_slots = n_slots.min(abi::foreign::MOST_CALLBACKS);
             self.callbacks.push(u16::try_from(n_slots).expect("the most there can be are fewer than 2^16"));
         }
     }
@@ -513,10 +515,13 @@ pub fn starts_threads(module: &Module) -> bool {
 
 fn plan_memory(ty: &MemoryType, fixed: bool) -> Result<MemoryPlan> {
     let page_size = match ty.page_size_log2 {
-        None => abi::WASM_PAGE,
+        None => abi::memory::WASM_PAGE,
         Some(log2) => 1u64.checked_shl(log2).expect("validated: a page has 1 or 65536 bytes"),
     };
-    let bytes = ty.initial.checked_mul(page_size).filter(|bytes| *bytes <= abi::ADDRESS_SPACE - abi::CHECKED_GUARD);
+    let bytes = ty
+        .initial
+        .checked_mul(page_size)
+        .filter(|bytes| *bytes <= abi::memory::ADDRESS_SPACE - abi::memory::CHECKED_GUARD);
     let Some(bytes) = bytes else {
         bail!("{} pages at the start are more than the address space of a process can hold", ty.initial);
     };
@@ -524,18 +529,18 @@ fn plan_memory(ty: &MemoryType, fixed: bool) -> Result<MemoryPlan> {
         // The size has to be a number of 32 bits, too.
         false if page_size == 1 => u64::from(u32::MAX),
         false => 1 << 32,
-        true => abi::LARGEST_RESERVATION.max(bytes),
+        true => abi::memory::LARGEST_RESERVATION.max(bytes),
     };
     let maximum = ty.maximum.unwrap_or(u64::MAX).saturating_mul(page_size).min(limit);
     let bounds = match (page_size, ty.memory64) {
-        (abi::WASM_PAGE, false) => Bounds::Guarded,
-        (abi::WASM_PAGE, true) => Bounds::Checked,
+        (abi::memory::WASM_PAGE, false) => Bounds::Guarded,
+        (abi::memory::WASM_PAGE, true) => Bounds::Checked,
         _ => Bounds::Exact,
     };
     let (reserved, least) = match bounds {
-        Bounds::Guarded => (abi::GUARDED_RESERVATION, abi::GUARDED_RESERVATION),
+        Bounds::Guarded => (abi::memory::GUARDED_RESERVATION, abi::memory::GUARDED_RESERVATION),
         Bounds::Checked => {
-            let with_guard = |bytes: u64| bytes.checked_add(abi::CHECKED_GUARD);
+            let with_guard = |bytes: u64| bytes.checked_add(abi::memory::CHECKED_GUARD);
             let sizes = with_guard(maximum).zip(with_guard(bytes));
             sizes.expect("the limit leaves room for the guard in the address space")
         }
@@ -553,7 +558,7 @@ fn index_type(is_64: bool) -> Type {
 pub fn initial_entry(module: &Module, table: TableIndex) -> Option<FuncIndex> {
     let table = &module.tables[table];
     let expr = table.definition.local()?.as_ref()?;
-    if table.ty.initial.saturating_mul(abi::FUNC_ENTRY_SIZE) > MAX_TABLE_IMAGE {
+    if table.ty.initial.saturating_mul(abi::table::FUNC_ENTRY_SIZE) > MAX_TABLE_IMAGE {
         return None;
     }
     match constant::evaluate(module, expr)? {

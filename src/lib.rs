@@ -6,7 +6,7 @@
 
 pub mod cot;
 
-#[path = "../wasi-shim/src/abi.rs"]
+#[path = "../wasi-shim/src/abi/mod.rs"]
 pub mod abi;
 
 pub mod number;

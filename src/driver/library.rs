@@ -2,7 +2,7 @@
 //! needs.
 
 use super::{MAIN, Source, Target, Unit, declared, default_file, jobs, outside, validate_bodies};
-use crate::abi::EntryKind;
+use crate::abi::program::EntryKind;
 use crate::codegen::cranelift::{sweep, target};
 use crate::embed;
 use crate::header::{self, Library};

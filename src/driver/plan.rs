@@ -1,7 +1,7 @@
 //! What an executable runs.
 
 use super::threads;
-use crate::abi::EntryKind;
+use crate::abi::program::EntryKind;
 use crate::codegen::cranelift::target;
 use crate::embed;
 use crate::object::ProgramPlan;

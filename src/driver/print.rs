@@ -106,7 +106,7 @@ pub fn exports(input: &Input, options: &Options) -> Result<String> {
 pub fn runtime_symbols() -> Result<String> {
     let mut text = String::new();
     runtime::functions()?.iter().for_each(|name| line(&mut text, &[name, "the runtime"]));
-    abi::C_FUNCTIONS.split(' ').for_each(|name| line(&mut text, &[name, "the C library"]));
+    abi::c_library::C_FUNCTIONS.split(' ').for_each(|name| line(&mut text, &[name, "the C library"]));
     Ok(text)
 }
 

@@ -4,7 +4,8 @@
 //! reports the result like any other's.
 
 use super::{Target, Unit, explain, validate_bodies};
-use crate::abi::{Action, EntryKind, Outcome};
+use crate::abi::program::EntryKind;
+use crate::abi::script::{Action, Outcome};
 use crate::codegen::cranelift::target;
 use crate::foreign::Foreign;
 use crate::layout::World;

@@ -25,7 +25,7 @@ use wasmparser::{FuncType, ValType};
 const FUNCTION_TABLE: &str = "__indirect_function_table";
 
 /// Fixed parameters of a function whose arguments a format string describes: a bit each in
-/// [`abi::FormattedCall`].
+/// [`abi::foreign::FormattedCall`].
 const MOST_FIXED: usize = 32;
 
 /// Finds the declaration of each imported C function of a module: among those that were `given`,

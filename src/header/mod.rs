@@ -9,7 +9,8 @@ pub mod c;
 pub mod rust;
 mod words;
 
-use crate::abi::{self, Trap};
+use crate::abi;
+use crate::abi::trap::Trap;
 use crate::object::imports::OpenImport;
 use crate::object::interface::{Item, Kind};
 use crate::wasm::describe::{describe_global, describe_type};
@@ -96,11 +97,11 @@ fn codes() -> Vec<(String, i32, &'static str)> {
     let traps =
         Trap::ALL.map(|trap| (format!("W2N_TRAP_{}", upper_case(&format!("{trap:?}"))), trap as i32, trap.message()));
     let others = [
-        ("W2N_TRAP_EXCEPTION", abi::CODE_EXCEPTION, "uncaught exception"),
-        ("W2N_TRAP_EXIT", abi::CODE_EXIT, "the module has called WASI's proc_exit: see `status`"),
-        ("W2N_TRAP_WASI", abi::CODE_WASI, "a WASI function got a wrong pointer"),
-        ("W2N_TRAP_FAILURE", abi::CODE_FAILURE, "what the library needs can't be had: see standard error"),
-        ("W2N_TRAP_UNDEFINED", abi::CODE_UNDEFINED, "call of an import that nothing defines"),
+        ("W2N_TRAP_EXCEPTION", abi::trap::CODE_EXCEPTION, "uncaught exception"),
+        ("W2N_TRAP_EXIT", abi::trap::CODE_EXIT, "the module has called WASI's proc_exit: see `status`"),
+        ("W2N_TRAP_WASI", abi::trap::CODE_WASI, "a WASI function got a wrong pointer"),
+        ("W2N_TRAP_FAILURE", abi::trap::CODE_FAILURE, "what the library needs can't be had: see standard error"),
+        ("W2N_TRAP_UNDEFINED", abi::trap::CODE_UNDEFINED, "call of an import that nothing defines"),
     ];
     traps.into_iter().chain(others.map(|(name, code, meaning)| (name.to_owned(), code, meaning))).collect()
 }

@@ -76,7 +76,7 @@ fn symbol_name(env: &Env, symbol: Symbol) -> String {
             Some(name) => name.escape_debug().to_string(),
             None => format!("wasm_function_{}", func.as_u32()),
         },
-        Symbol::Builtin(builtin) => abi::BUILTINS[builtin as usize].0.to_owned(),
+        Symbol::Builtin(builtin) => abi::builtin::BUILTINS[builtin as usize].0.to_owned(),
         Symbol::Signature(index) => env.layout.signatures[index].clone(),
         other => format!("{other:?}").to_lowercase(),
     }

@@ -101,7 +101,7 @@ fn write_global(writer: &mut Writer, index: GlobalIndex) {
     }
 }
 
-/// An [`abi::Tag`].
+/// An [`abi::exception::Tag`].
 fn write_tag(writer: &mut Writer, index: TagIndex) {
     let name = writer.module.names.tag(index).unwrap_or_default();
     let bytes: Vec<u8> = name.bytes().map(|byte| if byte == 0 { b'?' } else { byte }).chain([0]).collect();
@@ -109,7 +109,7 @@ fn write_tag(writer: &mut Writer, index: TagIndex) {
     let name = writer.local(&format!("w2n.tag.{}.name", index.as_u32()), StandardSection::ReadOnlyData, contents, 1);
     let mut data = Data::default();
     data.address(name).u32(index.as_u32()).u32(0);
-    assert_eq!(data.bytes.len(), size_of::<abi::Tag>());
+    assert_eq!(data.bytes.len(), size_of::<abi::exception::Tag>());
     put(writer, Symbol::Tag(index), StandardSection::ReadOnlyDataWithRel, data, 8);
 }
 
@@ -119,7 +119,7 @@ fn write_memory(writer: &mut Writer, index: MemoryIndex) {
     let is_shared = u64::from(writer.module.memories[index].ty.shared);
     data.address(None).u64(plan.bytes).u64(plan.maximum).u64(plan.reserved).u64(plan.least);
     data.u64(plan.page_size).u64(is_shared);
-    assert_eq!(data.bytes.len(), size_of::<abi::Memory>());
+    assert_eq!(data.bytes.len(), size_of::<abi::memory::Memory>());
     put(writer, Symbol::Memory(index), StandardSection::Data, data, 8);
 }
 
@@ -132,7 +132,7 @@ fn write_table(writer: &mut Writer, index: TableIndex) {
     let entries = is_shared.then(|| writer.refer(Symbol::TableEntries(index)));
     let mut data = Data::default();
     data.address(entries).u64(length).u64(maximum).u64(entry_size).u64(length);
-    assert_eq!(data.bytes.len(), size_of::<abi::Table>());
+    assert_eq!(data.bytes.len(), size_of::<abi::table::Table>());
     put(writer, Symbol::Table(index), StandardSection::Data, data, 8);
 }
 
@@ -174,7 +174,7 @@ fn write_table_entries(writer: &mut Writer, index: TableIndex) {
     }
 }
 
-/// The list of [`abi::TableEntries`], if there are any.
+/// The list of [`abi::table::TableEntries`], if there are any.
 ///
 /// Requires that everything is defined.
 pub fn write_guarded_tables(writer: &mut Writer, list: SymbolId) {
@@ -187,7 +187,7 @@ pub fn write_guarded_tables(writer: &mut Writer, list: SymbolId) {
     writer.define(list, section, data, 8);
 }
 
-/// Table entries in the form of [`abi::FuncEntry`], or null pointers.
+/// Table entries in the form of [`abi::table::FuncEntry`], or null pointers.
 fn entries(writer: &mut Writer, functions: bool, items: &[Option<FuncIndex>]) -> Data {
     let mut data = Data::default();
     for item in items {
@@ -209,7 +209,7 @@ fn entries(writer: &mut Writer, functions: bool, items: &[Option<FuncIndex>]) ->
     data
 }
 
-/// An [`abi::CallbackPool`] and what lies behind it.
+/// An [`abi::foreign::CallbackPool`] and what lies behind it.
 fn write_callback_pool(writer: &mut Writer, index: CallbackIndex) {
     let n_slots = writer.layout.callbacks[index];
     let mut slots = Data::default();
@@ -220,7 +220,7 @@ fn write_callback_pool(writer: &mut Writer, index: CallbackIndex) {
     let slots = writer.local(&name, StandardSection::ReadOnlyDataWithRel, slots, 8);
     let mut data = Data::default();
     data.address(slots).u64(n_slots.into());
-    assert_eq!(data.bytes.len(), size_of::<abi::CallbackPool>());
+    assert_eq!(data.bytes.len(), size_of::<abi::foreign::CallbackPool>());
     // The functions behind the slots.
     for _ in 0..n_slots {
         data.u64(0);

@@ -1,5 +1,5 @@
-//! The module's description for the runtime: [`abi::Image`] with memories, data runs, functions,
-//! names, sites and handlers.
+//! The module's description for the runtime: [`abi::image::Image`] with memories, data runs,
+//! functions, names, sites and handlers.
 
 use super::bytes::Data;
 use super::handlers;
@@ -43,7 +43,7 @@ pub fn write(writer: &mut Writer, code: &Code, text: &Text, table_entries: Symbo
     }
     data.address(wasi_memory(writer)).u64(table_bytes(writer));
     data.address(writer.defined(Symbol::Initialize));
-    assert_eq!(data.bytes.len(), size_of::<abi::Image>());
+    assert_eq!(data.bytes.len(), size_of::<abi::image::Image>());
     Ok(writer.local("w2n.image", StandardSection::ReadOnlyDataWithRel, data, 8))
 }
 
@@ -64,7 +64,7 @@ fn wasi_memory(writer: &mut Writer) -> Option<SymbolId> {
     is_here.then(|| writer.refer(Symbol::Memory(memory)))
 }
 
-/// [`abi::Image::table_bytes`]. Tables that threads have for themselves take whole pages.
+/// [`abi::image::Image::table_bytes`]. Tables that threads have for themselves take whole pages.
 fn table_bytes(writer: &Writer) -> u64 {
     let bytes = |(index, table): (TableIndex, &Table)| {
         let plan = writer.layout.tables[index];
@@ -73,7 +73,7 @@ fn table_bytes(writer: &Writer) -> u64 {
             None => 0,
             Some(_) if plan.never_changes() => 0,
             Some(_) if writer.layout.is_table_per_thread(index) => {
-                bytes.max(1).checked_next_multiple_of(abi::HOST_PAGE).unwrap_or(u64::MAX)
+                bytes.max(1).checked_next_multiple_of(abi::memory::HOST_PAGE).unwrap_or(u64::MAX)
             }
             Some(_) => bytes,
         }
@@ -107,12 +107,12 @@ fn write_runs(writer: &mut Writer) -> (Option<SymbolId>, u64) {
     let pages = writer.local_label("w2n.pages", section);
     let mut data = Data::default();
     for run in &runs {
-        let offset = writer.object.append_section_data(section, &run.bytes, abi::HOST_PAGE);
+        let offset = writer.object.append_section_data(section, &run.bytes, abi::memory::HOST_PAGE);
         data.address(writer.refer(Symbol::Memory(run.memory))).u64(run.address);
         data.addresses.push((data.bytes.len() as u64, pages, offset.cast_signed()));
         data.u64(0).u64(run.bytes.len() as u64);
     }
-    assert_eq!(data.bytes.len().checked_div(size_of::<abi::DataRun>()), Some(runs.len()));
+    assert_eq!(data.bytes.len().checked_div(size_of::<abi::memory::DataRun>()), Some(runs.len()));
     (Some(writer.local("w2n.runs", StandardSection::ReadOnlyDataWithRel, data, 8)), runs.len() as u64)
 }
 
@@ -130,13 +130,13 @@ fn write_functions(writer: &mut Writer, code: &Code, text: &Text) -> Result<Func
         let name = write_name(&mut names, writer.module, func)?;
         let index = match func.symbol {
             Symbol::Function(index) => index.as_u32(),
-            _ => abi::NO_FUNCTION,
+            _ => abi::image::NO_FUNCTION,
         };
         table.u32(*start).u32(to_u32(func.bytes.len())).u32(name);
         table.u32(place_in(&sites)?).u32(index).u32(u32::from(func.has_frame));
         write_sites(&mut sites.bytes, &func.sites);
     }
-    table.u32(to_u32(text.bytes.len())).u32(0).u32(0).u32(place_in(&sites)?).u32(abi::NO_FUNCTION).u32(0);
+    table.u32(to_u32(text.bytes.len())).u32(0).u32(0).u32(place_in(&sites)?).u32(abi::image::NO_FUNCTION).u32(0);
     Ok(FunctionTables {
         table: writer.local("w2n.functions", StandardSection::ReadOnlyData, table, 4),
         names: writer.local("w2n.names", StandardSection::ReadOnlyData, names, 1),
@@ -164,7 +164,7 @@ fn write_name(names: &mut Data, module: &Module, func: &CompiledFunction) -> Res
     Ok(offset)
 }
 
-/// The list that [`abi::Function::sites`] describes.
+/// The list that [`abi::image::Function::sites`] describes.
 fn write_sites(bytes: &mut Vec<u8>, sites: &[Site]) {
     let (mut offset, mut wasm_offset) = (0, 0);
     for site in sites {

@@ -60,7 +60,7 @@ impl Format {
     /// Bytes before a table's entries that no one may read, or 0 where programs of the format have
     /// no runtime that could see to it.
     pub fn table_guard(self) -> u64 {
-        if self.binary == BinaryFormat::Elf { abi::HOST_PAGE } else { 0 }
+        if self.binary == BinaryFormat::Elf { abi::memory::HOST_PAGE } else { 0 }
     }
 
     /// How the format says `kind`.
@@ -157,11 +157,11 @@ impl Format {
         }
     }
 
-    /// Segment and name of the section of [`abi::Program::options`].
+    /// Segment and name of the section of [`abi::program::Program::options`].
     pub fn options_section(self) -> (&'static str, &'static str) {
         match self.binary {
             BinaryFormat::MachO => ("__TEXT", "__w2n_options"),
-            _ => ("", abi::OPTIONS_SECTION),
+            _ => ("", abi::program::OPTIONS_SECTION),
         }
     }
 }

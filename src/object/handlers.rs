@@ -1,5 +1,5 @@
 //! The tables by which the runtime finds where an exception lands, and where exceptions are kept:
-//! see [`abi::TryCall`].
+//! see [`abi::exception::TryCall`].
 
 use super::bytes::Data;
 use super::text::{Text, offset_in_text};
@@ -16,8 +16,8 @@ use wasmparser::ValType;
 /// An array in the object: null if it is empty.
 pub type Array = (Option<SymbolId>, u64);
 
-const HANDLER: usize = size_of::<abi::Handler>();
-const TRY_CALL: usize = size_of::<abi::TryCall>();
+const HANDLER: usize = size_of::<abi::exception::Handler>();
+const TRY_CALL: usize = size_of::<abi::exception::TryCall>();
 
 pub struct HandlerTables {
     pub try_calls: Array,
@@ -36,14 +36,15 @@ pub fn write(writer: &mut Writer, code: &Code, text: &Text) -> HandlerTables {
             if previous.0 != call.handlers {
                 previous = (&call.handlers, to_u32(handlers.bytes.len() / HANDLER));
                 for (i, (tag, landing)) in call.handlers.iter().enumerate() {
-                    let number = tag.map_or(abi::ANY_TAG, |tag| {
+                    let number = tag.map_or(abi::exception::ANY_TAG, |tag| {
                         let next = to_u32(numbers.len());
                         *numbers.entry(tag).or_insert_with(|| {
                             tags.address(writer.refer(Symbol::Tag(tag)));
                             next
                         })
                     });
-                    let last = if i.saturating_add(1) == call.handlers.len() { abi::LAST_HANDLER } else { 0 };
+                    let last =
+                        if i.saturating_add(1) == call.handlers.len() { abi::exception::LAST_HANDLER } else { 0 };
                     handlers.u32(number | last).u32(offset_in_text(*start, *landing));
                 }
             }

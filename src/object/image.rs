@@ -8,14 +8,14 @@ use crate::wasm::{DataMode, MemoryIndex, Module};
 /// Page-aligned bytes of a memory.
 pub struct Run {
     pub memory: MemoryIndex,
-    /// Address of the first byte; a multiple of [`abi::HOST_PAGE`].
+    /// Address of the first byte; a multiple of [`abi::memory::HOST_PAGE`].
     pub address: u64,
     pub bytes: Vec<u8>,
 }
 
 /// Gaps of up to this many bytes between segments are filled with zeros rather than starting
 /// another run: a system call costs more.
-const SMALL_GAP: u64 = 16 * abi::HOST_PAGE;
+const SMALL_GAP: u64 = 16 * abi::memory::HOST_PAGE;
 
 /// All gaps of an image that are filled take at most so many bytes: a module of many tiny segments
 /// far from each other does not become a file of gigabytes.
@@ -46,8 +46,8 @@ pub fn runs(module: &Module, layout: &Layout) -> Vec<Run> {
 fn without_zero_pages(mut run: Run) -> Option<Run> {
     let first = run.bytes.iter().position(|byte| *byte != 0)? as u64;
     let last = run.bytes.iter().rposition(|byte| *byte != 0)? as u64;
-    let start = first.checked_sub(first % abi::HOST_PAGE);
-    let end = last.checked_add(1).and_then(|end| end.checked_next_multiple_of(abi::HOST_PAGE));
+    let start = first.checked_sub(first % abi::memory::HOST_PAGE);
+    let end = last.checked_add(1).and_then(|end| end.checked_next_multiple_of(abi::memory::HOST_PAGE));
     let (start, end) = start.zip(end).expect("they are places in the run, which consists of pages");
     run.bytes.truncate(to_usize(end));
     run.bytes.drain(..to_usize(start));
@@ -61,8 +61,8 @@ fn extents(segments: &[(MemoryIndex, u64, &[u8])]) -> Vec<Run> {
         .iter()
         .map(|(memory, address, bytes)| {
             let end = address.checked_add(bytes.len() as u64);
-            let end = end.and_then(|end| end.checked_next_multiple_of(abi::HOST_PAGE));
-            let start = address.checked_sub(address % abi::HOST_PAGE);
+            let end = end.and_then(|end| end.checked_next_multiple_of(abi::memory::HOST_PAGE));
+            let start = address.checked_sub(address % abi::memory::HOST_PAGE);
             let (start, end) = start.zip(end).expect("a placed segment lies in its memory");
             (*memory, start, end)
         })

@@ -56,7 +56,7 @@ pub struct ProgramPlan {
     pub script: Option<Vec<script::Command>>,
     /// Name of the exported function, or prefix of the library.
     pub entry_name: String,
-    pub kind: crate::abi::EntryKind,
+    pub kind: crate::abi::program::EntryKind,
     /// A WASI reactor's `_initialize`.
     pub initialize: Option<FuncIndex>,
     /// What a new thread calls, if the module starts some.

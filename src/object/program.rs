@@ -1,5 +1,5 @@
-//! The description of an executable or a library: [`abi::Program`], and the options section that
-//! `wasm2native inspect` reads.
+//! The description of an executable or a library: [`abi::program::Program`], and the options
+//! section that `wasm2native inspect` reads.
 
 use super::bytes::Data;
 use super::writer::{Writer, image_symbol};
@@ -37,7 +37,7 @@ pub fn write(writer: &mut Writer, plan: &ProgramPlan, instance: usize, image: Sy
     let images = writer.local("w2n.images", StandardSection::ReadOnlyDataWithRel, images, 8);
     write_shared(writer);
     let mut data = Data::default();
-    data.u32(abi::VERSION).u32(abi::NEW).u64(0);
+    data.u32(abi::program::VERSION).u32(abi::program::NEW).u64(0);
     data.address(images).u64((instance as u64).saturating_add(1));
     data.address(plan.initialize.and_then(|func| writer.defined(Symbol::ArrayEntry(func))));
     data.address(plan.entry.map(|entry| writer.defined(Symbol::ArrayEntry(entry)).expect("the entry is compiled")));
@@ -55,18 +55,18 @@ pub fn write(writer: &mut Writer, plan: &ProgramPlan, instance: usize, image: Sy
     // Levels are a notion of x86-64.
     let cpu_level = if writer.format.architecture == Architecture::X86_64 { plan.cpu_level } else { 0 };
     data.byte(plan.kind as u8).byte(u8::from(plan.fixed_powers)).byte(cpu_level).byte(u8::from(plan.fatal_errors));
-    data.bytes.resize(size_of::<abi::Program>(), 0);
+    data.bytes.resize(size_of::<abi::program::Program>(), 0);
     let symbol = writer.refer(Symbol::Program);
     let section = writer.object.section_id(StandardSection::Data);
     writer.define(symbol, section, data, 8);
 }
 
-/// The [`abi::Shared`] of the process, unless another object defines it.
+/// The [`abi::program::Shared`] of the process, unless another object defines it.
 fn write_shared(writer: &mut Writer) {
     let mut data = Data::default();
-    data.u32(abi::VERSION);
-    data.bytes.resize(size_of::<abi::Shared>(), 0);
-    let (symbol, section) = writer.mergeable(abi::SHARED_SYMBOL, SymbolScope::Dynamic, StandardSection::Data);
+    data.u32(abi::program::VERSION);
+    data.bytes.resize(size_of::<abi::program::Shared>(), 0);
+    let (symbol, section) = writer.mergeable(abi::program::SHARED_SYMBOL, SymbolScope::Dynamic, StandardSection::Data);
     writer.define(symbol, section, data, 8);
 }
 
@@ -97,13 +97,13 @@ fn write_options(writer: &mut Writer, bytes: Vec<u8>) -> SymbolId {
 
 fn type_code(ty: &ValType) -> u8 {
     match *ty {
-        ValType::I32 => abi::TYPE_I32,
-        ValType::I64 => abi::TYPE_I64,
-        ValType::F32 => abi::TYPE_F32,
-        ValType::F64 => abi::TYPE_F64,
-        ValType::V128 => abi::TYPE_V128,
-        ValType::Ref(ty) if structure::is_function(ty) => abi::TYPE_FUNCREF,
-        ValType::Ref(ty) if is_exception(ty) => abi::TYPE_EXNREF,
-        ValType::Ref(_) => abi::TYPE_EXTERNREF,
+        ValType::I32 => abi::value::TYPE_I32,
+        ValType::I64 => abi::value::TYPE_I64,
+        ValType::F32 => abi::value::TYPE_F32,
+        ValType::F64 => abi::value::TYPE_F64,
+        ValType::V128 => abi::value::TYPE_V128,
+        ValType::Ref(ty) if structure::is_function(ty) => abi::value::TYPE_FUNCREF,
+        ValType::Ref(ty) if is_exception(ty) => abi::value::TYPE_EXNREF,
+        ValType::Ref(_) => abi::value::TYPE_EXTERNREF,
     }
 }

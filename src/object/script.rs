@@ -1,9 +1,11 @@
-//! The commands of a test script: [`abi::Script`], in the object that holds the program's
+//! The commands of a test script: [`abi::script::Script`], in the object that holds the program's
 //! description.
 
 use super::bytes::Data;
 use super::writer::{Writer, entry_symbol, image_symbol, provided_symbol};
-use crate::abi::{self, Action, Outcome, Pattern, Value};
+use crate::abi;
+use crate::abi::script::{Action, Outcome, Pattern};
+use crate::abi::value::Value;
 use crate::number::to_u32;
 use crate::resolve::Provider;
 use crate::wasm::FuncIndex;
@@ -11,7 +13,7 @@ use object::SymbolKind;
 use object::write::{StandardSection, SymbolId};
 use std::collections::HashMap;
 
-/// [`abi::Command`] before it has addresses.
+/// [`abi::script::Command`] before it has addresses.
 pub struct Command {
     pub line: u32,
     pub action: Action,
@@ -87,7 +89,7 @@ pub fn write(writer: &mut Writer, commands: &[Command]) -> SymbolId {
         pools.point(&mut table, Pool::Texts);
         pools.texts.extend(command.message.replace('\0', "?").bytes().chain([0]));
     }
-    assert_eq!(table.bytes.len().checked_div(size_of::<abi::Command>()), Some(commands.len()));
+    assert_eq!(table.bytes.len().checked_div(size_of::<abi::script::Command>()), Some(commands.len()));
     let values = writer.local("w2n.script.values", StandardSection::ReadOnlyData, Data::from(pools.values), 16);
     let patterns = writer.local("w2n.script.patterns", StandardSection::ReadOnlyData, Data::from(pools.patterns), 16);
     let texts = writer.local("w2n.script.texts", StandardSection::ReadOnlyData, Data::from(pools.texts), 1);
@@ -99,7 +101,7 @@ pub fn write(writer: &mut Writer, commands: &[Command]) -> SymbolId {
     let table = writer.local("w2n.script.commands", StandardSection::ReadOnlyDataWithRel, table, 8);
     let mut script = Data::default();
     script.address(table).u64(commands.len() as u64);
-    assert_eq!(script.bytes.len(), size_of::<abi::Script>());
+    assert_eq!(script.bytes.len(), size_of::<abi::script::Script>());
     writer.local("w2n.script", StandardSection::ReadOnlyDataWithRel, script, 8)
 }
 

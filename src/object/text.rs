@@ -11,8 +11,8 @@ use anyhow::{Result, bail};
 use object::Architecture;
 use std::collections::HashMap;
 
-/// Bytes of the field before a function's entry, see [`abi::SIGNATURE_FIELD_BEFORE_ENTRY`].
-const SIGNATURE_FIELD: usize = abi::SIGNATURE_FIELD_BEFORE_ENTRY.unsigned_abs() as usize;
+/// Bytes of the field before a function's entry, see [`abi::table::SIGNATURE_FIELD_BEFORE_ENTRY`].
+const SIGNATURE_FIELD: usize = abi::table::SIGNATURE_FIELD_BEFORE_ENTRY.unsigned_abs() as usize;
 
 pub struct Text {
     pub bytes: Vec<u8>,

@@ -403,7 +403,7 @@ impl<'a> Writer<'a> {
         let data = |names: &[String], index: usize| Some((names[index].clone(), SymbolKind::Data));
         match symbol {
             Symbol::Import(func) => Some((self.imports.functions[&func].clone(), SymbolKind::Text)),
-            Symbol::Builtin(builtin) => Some((abi::BUILTINS[builtin as usize].0.to_owned(), SymbolKind::Text)),
+            Symbol::Builtin(builtin) => Some((abi::builtin::BUILTINS[builtin as usize].0.to_owned(), SymbolKind::Text)),
             Symbol::Global(index) if is_import(&self.module.globals[index].definition) => {
                 data(&self.imports.globals, index.index())
             }
@@ -452,7 +452,7 @@ pub fn entry_symbol(instance: usize, func: FuncIndex) -> String {
     format!("w2n.{instance}.entry.{}", func.as_u32())
 }
 
-/// Name of the symbol of an instance's [`abi::Image`].
+/// Name of the symbol of an instance's [`abi::image::Image`].
 pub fn image_symbol(instance: usize) -> String {
     format!("w2n.{instance}.image")
 }
@@ -477,7 +477,7 @@ fn data_name(layout: &Layout, symbol: Symbol) -> String {
         Symbol::Slot(EntityIndex::Table(index)) => format!("w2n.slot.table.{}", index.as_u32()),
         Symbol::Slot(EntityIndex::Tag(index)) => format!("w2n.slot.tag.{}", index.as_u32()),
         Symbol::CallbackPool(index) => format!("w2n.callbacks.{}.pool", index.as_u32()),
-        Symbol::Program => abi::PROGRAM_SYMBOL.to_owned(),
+        Symbol::Program => abi::program::PROGRAM_SYMBOL.to_owned(),
         other => panic!("{other:?} is no data"),
     }
 }

@@ -13,7 +13,8 @@
 
 mod value;
 
-use crate::abi::{Outcome, Pattern, Value};
+use crate::abi::script::{Outcome, Pattern};
+use crate::abi::value::Value;
 use anyhow::{Context, Error, Result, anyhow, bail};
 use std::collections::HashMap;
 use std::mem;

@@ -1,6 +1,7 @@
 //! Values of scripts: arguments as the runtime takes them, expected results as masks over bits.
 
-use crate::abi::{Pattern, Value};
+use crate::abi::script::Pattern;
+use crate::abi::value::Value;
 use anyhow::{Result, bail};
 use wast::core::{NanPattern, V128Pattern, WastArgCore, WastRetCore};
 use wast::token::{F32, F64};

@@ -6,7 +6,8 @@
 
 use super::memory::{Place, memory_of};
 use super::translator::{Translator, trap_code};
-use crate::abi::{Builtin, Trap};
+use crate::abi::builtin::Builtin;
+use crate::abi::trap::Trap;
 use crate::layout::Symbol;
 use cranelift_codegen::ir::types::{I8, I16, I32, I64};
 use cranelift_codegen::ir::{AtomicRmwOp, InstBuilder, MemFlagsData, Type, Value};

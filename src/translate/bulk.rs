@@ -5,7 +5,9 @@
 use super::signature::POINTER;
 use super::symbols::Region;
 use super::translator::Translator;
-use crate::abi::{Builtin, Segment, Trap};
+use crate::abi::builtin::Builtin;
+use crate::abi::memory::Segment;
+use crate::abi::trap::Trap;
 use crate::layout::{SegmentPlan, Symbol};
 use crate::number::{low_half, to_displacement};
 use crate::wasm::{DataIndex, ElementIndex, MemoryIndex, TableIndex};

@@ -9,7 +9,7 @@ use super::foreign::c_type;
 use super::signature::{POINTER, value_type};
 use super::thunk::thunk;
 use super::{Env, begin};
-use crate::abi::CallbackPool;
+use crate::abi::foreign::CallbackPool;
 use crate::foreign::{CallbackIndex, Type};
 use crate::layout::Symbol;
 use crate::number::to_displacement;

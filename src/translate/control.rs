@@ -8,7 +8,7 @@ use super::exception::ScopeIndex;
 use super::legacy;
 use super::signature::value_type;
 use super::translator::{Translator, trap_code};
-use crate::abi::Trap;
+use crate::abi::trap::Trap;
 use crate::wasm::{FuncIndex, Module, TypeIndex};
 use anyhow::Result;
 use cranelift_codegen::ir::{Block, BlockArg, InstBuilder, JumpTableData, Value};

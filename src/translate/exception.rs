@@ -12,7 +12,10 @@
 use super::control::Kind;
 use super::signature::{POINTER, value_type};
 use super::translator::{Translator, trap_code};
-use crate::abi::{Builtin, Exception, Trap, Value as Slot};
+use crate::abi::builtin::Builtin;
+use crate::abi::exception::Exception;
+use crate::abi::trap::Trap;
+use crate::abi::value::Value as Slot;
 use crate::layout::Symbol;
 use crate::number::{to_displacement, to_u32};
 use crate::wasm::TagIndex;

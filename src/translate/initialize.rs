@@ -11,7 +11,8 @@ use super::symbols::Region;
 use super::table::Entry;
 use super::translator::Translator;
 use super::{Env, State, begin};
-use crate::abi::{Builtin, Trap};
+use crate::abi::builtin::Builtin;
+use crate::abi::trap::Trap;
 use crate::layout::{self, GlobalPlan, SegmentPlan, Symbol};
 use crate::wasm::constant::{self, Constant};
 use crate::wasm::structure;
@@ -96,7 +97,7 @@ impl Translator<'_> {
     fn compute_items(&mut self, element: ElementIndex) {
         let Some(items) = computed_items(self.env, element) else { return };
         let functions = structure::is_function(self.env.module.elements[element].ty);
-        let size = if functions { crate::abi::FUNC_ENTRY_SIZE } else { crate::abi::REF_ENTRY_SIZE };
+        let size = if functions { crate::abi::table::FUNC_ENTRY_SIZE } else { crate::abi::table::REF_ENTRY_SIZE };
         let base = self.segment_base(Symbol::Element(element));
         for (i, item) in items.iter().enumerate() {
             if constant::evaluate(self.env.module, item).is_some() {

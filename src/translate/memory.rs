@@ -8,7 +8,9 @@
 use super::signature::{POINTER, value_type};
 use super::symbols::Region;
 use super::translator::Translator;
-use crate::abi::{Builtin, CHECKED_GUARD, Memory, Trap};
+use crate::abi::builtin::Builtin;
+use crate::abi::memory::{CHECKED_GUARD, Memory};
+use crate::abi::trap::Trap;
 use crate::layout::{Bounds, GlobalPlan, Symbol};
 use crate::number::to_displacement;
 use crate::wasm::constant::Constant;

@@ -132,7 +132,7 @@ pub fn translate_export(env: &Env, func: FuncIndex, out: &mut ir::Function) {
     thunk::export(env, func, out);
 }
 
-/// [`Symbol::ArrayEntry`]: the function as `fn(*mut abi::Value)` in the platform's C convention.
+/// [`Symbol::ArrayEntry`]: the function as `fn(*mut abi::value::Value)` in the platform's C convention.
 pub fn translate_array_entry(env: &Env, func: FuncIndex, out: &mut ir::Function) {
     thunk::array_entry(env, func, out);
 }

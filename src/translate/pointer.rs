@@ -5,7 +5,8 @@
 
 use super::signature::POINTER;
 use super::translator::{Translator, trap_code};
-use crate::abi::{Builtin, Trap};
+use crate::abi::builtin::Builtin;
+use crate::abi::trap::Trap;
 use crate::foreign::{Extent, Factor, Handle, Integer, Type};
 use crate::layout::Symbol;
 use crate::wasm::MemoryIndex;

@@ -2,7 +2,8 @@
 
 use super::signature::POINTER;
 use super::translator::{Translator, trap_code};
-use crate::abi::{SIGNATURE_FIELD_BEFORE_ENTRY, Trap};
+use crate::abi::table::SIGNATURE_FIELD_BEFORE_ENTRY;
+use crate::abi::trap::Trap;
 use crate::layout::Symbol;
 use crate::wasm::{FuncIndex, TypeIndex};
 use cranelift_codegen::ir::condcodes::IntCC;

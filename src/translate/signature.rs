@@ -5,7 +5,7 @@
 //! ([`results_structure`]).
 
 use super::{Env, convention};
-use crate::abi::{BUILTINS, Builtin};
+use crate::abi::builtin::{BUILTINS, Builtin};
 use cranelift_codegen::ir::{AbiParam, Signature, Type, types};
 use cranelift_codegen::isa::{CallConv, TargetFrontendConfig};
 use wasmparser::{FuncType, ValType};
@@ -50,7 +50,7 @@ pub fn c(env: &Env, ty: &FuncType) -> Signature {
     signature
 }
 
-/// `fn(*mut abi::Value)`.
+/// `fn(*mut abi::value::Value)`.
 pub fn array_entry(target: &TargetFrontendConfig) -> Signature {
     let mut signature = Signature::new(target.default_call_conv);
     signature.params.push(AbiParam::new(POINTER));

@@ -7,7 +7,9 @@
 use super::Env;
 use super::signature::{self, POINTER};
 use super::translator::{Translator, trap_code};
-use crate::abi::{Builtin, Memory, Trap};
+use crate::abi::builtin::Builtin;
+use crate::abi::memory::Memory;
+use crate::abi::trap::Trap;
 use crate::layout::Symbol;
 use crate::number::to_displacement;
 use crate::wasm::{Definition, EntityIndex, FuncIndex, GlobalIndex, MemoryIndex, TableIndex, TypeIndex};
@@ -21,7 +23,8 @@ use std::mem::offset_of;
 /// leaves what is known of the others.
 #[derive(Copy, Clone)]
 pub enum Region {
-    /// Fields of [`crate::abi::Memory`], [`crate::abi::Table`] and [`crate::abi::Segment`].
+    /// Fields of [`crate::abi::memory::Memory`], [`crate::abi::table::Table`] and
+    /// [`crate::abi::memory::Segment`].
     Descriptor,
     Memory(MemoryIndex),
     Table(TableIndex),

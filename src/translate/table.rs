@@ -1,15 +1,17 @@
 //! Tables: access to entries, size and growth.
 //!
-//! A table of functions keeps an [`abi::FuncEntry`] for each, so that a call through it need not
-//! touch the callee; other tables keep one reference for each. A table that nobody can grow is
+//! A table of functions keeps an [`abi::table::FuncEntry`] for each, so that a call through it need
+//! not touch the callee; other tables keep one reference for each. A table that nobody can grow is
 //! found at a fixed symbol and has a constant length.
 //!
-//! [`abi::FuncEntry`]: crate::abi::FuncEntry
+//! [`abi::table::FuncEntry`]: crate::abi::table::FuncEntry
 
 use super::signature::POINTER;
 use super::symbols::Region;
 use super::translator::Translator;
-use crate::abi::{Builtin, FuncEntry, Table, Trap};
+use crate::abi::builtin::Builtin;
+use crate::abi::table::{FuncEntry, Table};
+use crate::abi::trap::Trap;
 use crate::layout::{Symbol, TablePlan};
 use crate::number::to_displacement;
 use crate::wasm::TableIndex;

@@ -3,7 +3,9 @@
 use super::signature::{self, value_type};
 use super::translator::{Translator, little_endian, trap_code};
 use super::{Env, State, begin};
-use crate::abi::{Builtin, Trap, Value as Slot};
+use crate::abi::builtin::Builtin;
+use crate::abi::trap::Trap;
+use crate::abi::value::Value as Slot;
 use crate::layout::Symbol;
 use crate::number::to_displacement;
 use crate::wasm::FuncIndex;

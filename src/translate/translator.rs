@@ -244,7 +244,7 @@ impl<'t> Translator<'t> {
     }
 
     /// The sum of two addresses or counts as an `i64`; traps where it does not fit.
-    pub fn add_or_trap(&mut self, a: Value, b: Value, trap: crate::abi::Trap) -> Value {
+    pub fn add_or_trap(&mut self, a: Value, b: Value, trap: crate::abi::trap::Trap) -> Value {
         let cannot_wrap = self.is_small(a) && self.is_small(b);
         let (a, b) = (self.widen(a), self.widen(b));
         match cannot_wrap {
@@ -266,7 +266,7 @@ impl<'t> Translator<'t> {
 
     /// Traps if `a` > `b`, both unsigned.
     /// Returns the comparison, for [`Translator::guard`].
-    pub fn trap_if_above(&mut self, a: Value, b: Value, trap: crate::abi::Trap) -> Value {
+    pub fn trap_if_above(&mut self, a: Value, b: Value, trap: crate::abi::trap::Trap) -> Value {
         let above = self.builder.ins().icmp(IntCC::UnsignedGreaterThan, a, b);
         self.builder.ins().trapnz(above, trap_code(trap));
         above
@@ -284,7 +284,7 @@ impl<'t> Translator<'t> {
     }
 }
 
-pub fn trap_code(trap: crate::abi::Trap) -> TrapCode {
+pub fn trap_code(trap: crate::abi::trap::Trap) -> TrapCode {
     TrapCode::unwrap_user(trap as u8)
 }
 

@@ -15,7 +15,7 @@ use std::fmt::Write;
 use std::process::Command;
 use std::sync::{Arc, OnceLock};
 
-/// The trap's message, and its number in the interface of libraries (`wasi-shim/src/abi.rs`,
+/// The trap's message, and its number in the interface of libraries (`wasi-shim/src/abi/`,
 /// `Trap`).
 const MESSAGE: &str = "call stack exhausted";
 const NUMBER: i32 = 9;

@@ -4,7 +4,7 @@
 use super::form::{Form, Place};
 use super::sample::Sample;
 use super::script::{Call, Script, number};
-use wasm2native::abi::WASM_PAGE;
+use wasm2native::abi::memory::WASM_PAGE;
 
 const OUTSIDE: &str = "out of bounds memory access";
 

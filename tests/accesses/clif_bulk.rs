@@ -7,7 +7,7 @@ use super::evaluate::{End, Event, Word, evaluate};
 use super::form::{Cause, Form};
 use anyhow::{Result, ensure};
 use cranelift_codegen::ir::Function;
-use wasm2native::abi::Builtin;
+use wasm2native::abi::builtin::Builtin;
 
 /// A function of the module.
 #[derive(Copy, Clone)]

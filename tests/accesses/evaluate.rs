@@ -14,7 +14,9 @@ use cranelift_codegen::ir::{
 };
 use std::collections::HashMap;
 use std::mem::offset_of;
-use wasm2native::abi::{Builtin, HOST_PAGE, Memory, Trap};
+use wasm2native::abi::builtin::Builtin;
+use wasm2native::abi::memory::{HOST_PAGE, Memory};
+use wasm2native::abi::trap::Trap;
 use wasm2native::layout::Symbol;
 
 /// A linear memory.

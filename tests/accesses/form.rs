@@ -6,7 +6,7 @@
 
 use super::kind::{Action, Kind};
 use std::fmt::Write;
-use wasm2native::abi::{CHECKED_GUARD, HOST_PAGE};
+use wasm2native::abi::memory::{CHECKED_GUARD, HOST_PAGE};
 
 /// What the name of a memory form promises.
 #[derive(Copy, Clone, Debug)]

@@ -247,7 +247,7 @@ fn check_symbols(kind: Kind, picture: &Picture, wasm: &[u8], options: &Options) 
         }
     }
     let undefined = undefined(kind, picture)?;
-    let mut needs: Vec<_> = abi::BUILTINS.iter().map(|(name, ..)| *name).collect();
+    let mut needs: Vec<_> = abi::builtin::BUILTINS.iter().map(|(name, ..)| *name).collect();
     needs.push("w2n_wasi_start");
     let unknown = undefined.iter().find(|name| !imports.contains(*name) && !needs.contains(&name.as_str()));
     ensure!(unknown.is_none(), "{unknown:?} is neither an import nor the runtime's");
@@ -363,7 +363,7 @@ fn signatures(kind: Kind) -> Result<()> {
         let name = kind.symbol(name);
         picture.symbols.iter().position(|it| it.name == name).with_context(|| format!("no symbol {name}"))
     };
-    let (function, signature) = (find("f")?, find(&format!("{}id.l", abi::SIGNATURE_PREFIX))?);
+    let (function, signature) = (find("f")?, find(&format!("{}id.l", abi::table::SIGNATURE_PREFIX))?);
     let identity = &picture.symbols[signature];
     ensure!(identity.is_merged && identity.is_global && identity.place.is_some(), "{identity:?}");
     if kind.is_coff() {
@@ -373,7 +373,7 @@ fn signatures(kind: Kind) -> Result<()> {
         ensure!(section == Some(&name), "the signature is in section {section:?}, not in {name}");
     }
     let (section, entry) = picture.symbols[function].place.context("the function has code")?;
-    let field = entry - abi::SIGNATURE_FIELD_BEFORE_ENTRY as u64;
+    let field = entry - abi::table::SIGNATURE_FIELD_BEFORE_ENTRY as u64;
     let relocations = picture.sections[section].relocations.iter().filter(|it| it.offset == field);
     let symbols: Vec<_> = relocations.map(|relocation| relocation.symbol).collect();
     // The difference of two symbols, or the distance from the field.

@@ -8,7 +8,8 @@
 //! variables of one of them ([`Shared::attempt`]), so that an attempt begun in one library survives
 //! the trap of another.
 
-use crate::abi::{CODE_FAILURE, Shared, TrapReport};
+use crate::abi::program::Shared;
+use crate::abi::trap::{CODE_FAILURE, TrapReport};
 use crate::backtrace::{self, Cause};
 use crate::program;
 use crate::stack;

@@ -3,7 +3,8 @@
 //! Everything here may run in a signal handler: it allocates nothing and locks nothing, and reads
 //! memory only through pointers that were checked.
 
-use crate::abi::{NO_FUNCTION, NO_OFFSET, REPORTED_FRAMES, Trap, TrapFrame, TrapReport};
+use crate::abi::image::NO_FUNCTION;
+use crate::abi::trap::{NO_OFFSET, REPORTED_FRAMES, Trap, TrapFrame, TrapReport};
 use crate::sites::Place;
 use crate::stack;
 use crate::text::Text;

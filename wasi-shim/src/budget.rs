@@ -5,7 +5,9 @@
 //! before it asks the system, and gives back what it gives up. Threads may ask at the same time.
 //! Constant data is not counted: it is a part of the program's file, as code is.
 
-use crate::abi::{Budget, DEFAULT_MAX_TABLE, Image, Program};
+use crate::abi::image::Image;
+use crate::abi::program::{Budget, Program};
+use crate::abi::table::DEFAULT_MAX_TABLE;
 use crate::attempt::fail;
 use crate::program::memories;
 use crate::text::message;

@@ -1,7 +1,8 @@
 //! The program from beginning to end: what must be there before translated code runs, then the
 //! code, then the exit status.
 
-use crate::abi::{EntryKind, Program, Start, TYPE_I32, TYPE_I64, Value};
+use crate::abi::program::{EntryKind, Program, Start};
+use crate::abi::value::{TYPE_I32, TYPE_I64, Value};
 use crate::budget::Limits;
 use crate::options::{Options, Setting};
 use crate::program::{self, images_of};
@@ -19,7 +20,7 @@ unsafe impl Sync for Values {}
 
 static VALUES: Values = Values(UnsafeCell::new([Value([0; 16]); 1000]));
 
-/// [`crate::abi::Builtin::Main`]: what C's `main` calls. Its result is the exit status, after the C library has done what it does
+/// [`crate::abi::builtin::Builtin::Main`]: what C's `main` calls. Its result is the exit status, after the C library has done what it does
 /// at an exit.
 ///
 /// # Safety

@@ -7,7 +7,9 @@
 //! expects no register to survive, so that nothing else has to be restored. The walk ends where
 //! code is not translated: nothing is thrown through frames of a host.
 
-use crate::abi::{ANY_TAG, CODE_EXCEPTION, Exception, Handler, Image, LAST_HANDLER, Tag, TryCall};
+use crate::abi::exception::{ANY_TAG, Exception, Handler, LAST_HANDLER, Tag, TryCall};
+use crate::abi::image::Image;
+use crate::abi::trap::CODE_EXCEPTION;
 use crate::backtrace::{Cause, frame_pointer, return_address};
 use crate::heap;
 use crate::program::{self, c_string, slice};
@@ -15,7 +17,7 @@ use crate::sites::Place;
 use crate::text::Text;
 use crate::trap;
 
-/// [`crate::abi::Builtin::ExceptionNew`].
+/// [`crate::abi::builtin::Builtin::ExceptionNew`].
 ///
 /// # Safety
 /// `tag` is a tag of the image.
@@ -24,7 +26,7 @@ pub unsafe extern "C" fn w2n_exception_new(tag: *const Tag, length: u32) -> *mut
     heap::allocate(program::at(return_address()).0, tag, length)
 }
 
-/// [`crate::abi::Builtin::Throw`].
+/// [`crate::abi::builtin::Builtin::Throw`].
 ///
 /// # Safety
 /// Translated code calls it, with an exception.

@@ -4,7 +4,9 @@
 //! Comes in: values of the module, trusted in nothing. What is not inside of the memory, or was
 //! never handed out, traps.
 
-use crate::abi::{CODE_FOREIGN, CallbackPool, Memory, Trap};
+use crate::abi::foreign::CallbackPool;
+use crate::abi::memory::Memory;
+use crate::abi::trap::{CODE_FOREIGN, Trap};
 use crate::backtrace::Cause;
 use crate::text::Text;
 use crate::trap::raise_here;
@@ -59,7 +61,7 @@ impl View {
     }
 }
 
-/// [`crate::abi::Builtin::CString`].
+/// [`crate::abi::builtin::Builtin::CString`].
 ///
 /// # Safety
 /// `memory` is a memory of the program.
@@ -96,7 +98,7 @@ static HANDLES: Mutex<Handles> =
 /// The most host pointers that modules may know at once. Each takes about a hundred bytes here.
 const MOST_HANDLES: usize = 1 << 20;
 
-/// [`crate::abi::Builtin::Handle`].
+/// [`crate::abi::builtin::Builtin::Handle`].
 #[unsafe(no_mangle)]
 pub extern "C" fn w2n_handle(pointer: usize, kind: u64) -> u64 {
     if pointer == 0 {
@@ -126,7 +128,7 @@ fn number_of(known: Known) -> Option<u64> {
     Some(number)
 }
 
-/// [`crate::abi::Builtin::HandlePointer`].
+/// [`crate::abi::builtin::Builtin::HandlePointer`].
 #[unsafe(no_mangle)]
 pub extern "C" fn w2n_handle_pointer(number: u64, kind: u64, is_last: u32) -> usize {
     if number == 0 {
@@ -147,7 +149,7 @@ pub extern "C" fn w2n_handle_pointer(number: u64, kind: u64, is_last: u32) -> us
     pointer
 }
 
-/// [`crate::abi::Builtin::Callback`]: the slot that has the function, else the first free one. Slots are never given back, because
+/// [`crate::abi::builtin::Builtin::Callback`]: the slot that has the function, else the first free one. Slots are never given back, because
 /// nobody knows how long C keeps a function pointer.
 ///
 /// # Safety

@@ -5,7 +5,8 @@
 //! the module, checked, and made what C has here. Where C writes something that has another size
 //! here, it writes to a place of ours, and the module's gets it afterwards.
 
-use crate::abi::{FORMAT_SCANF, FORMAT_WIDE, FormattedCall, Trap};
+use crate::abi::foreign::{FORMAT_SCANF, FORMAT_WIDE, FormattedCall};
+use crate::abi::trap::Trap;
 use crate::foreign::{View, raise_foreign};
 use crate::format::{self, Arguments, Kind, MOST_ARGUMENTS, Most, Refused};
 use crate::program::c_string;
@@ -17,7 +18,7 @@ use crate::width::{low_u32, low_u64, usize_of};
 /// The longest format: it is copied.
 const LONGEST_FORMAT: usize = 1 << 20;
 
-/// [`crate::abi::Builtin::FormattedCall`].
+/// [`crate::abi::builtin::Builtin::FormattedCall`].
 ///
 /// # Safety
 /// The compiler filled the structure. The format is null or ends inside of a memory.

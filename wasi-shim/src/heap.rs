@@ -8,7 +8,11 @@
 //! after as many bytes as were alive the last time: a program that throws in a loop needs the same
 //! few pages forever. What a host keeps beyond its call is not seen.
 
-use crate::abi::{Exception, Image, Program, Table, Tag, Value};
+use crate::abi::exception::{Exception, Tag};
+use crate::abi::image::Image;
+use crate::abi::program::Program;
+use crate::abi::table::Table;
+use crate::abi::value::Value;
 use crate::attempt::fail;
 use crate::budget;
 use crate::program::{images, slice};

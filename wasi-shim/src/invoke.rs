@@ -1,6 +1,7 @@
 //! `--invoke`: parameters from the command line, results to standard output, one on each line.
 
-use crate::abi::{Program, Value};
+use crate::abi::program::Program;
+use crate::abi::value::Value;
 use crate::attempt::fail;
 use crate::number;
 use crate::program::{c_string, slice};

@@ -5,7 +5,9 @@
 //! it. Goes out: [`Program::state`]. The host's process is not ours: nothing here changes limits,
 //! and what goes wrong ends the process only if nobody could be told.
 
-use crate::abi::{CODE_EXIT, CODE_FAILURE, FAILED, NEW, Program, READY, RUNNING, Start, TrapReport, VERSION, Value};
+use crate::abi::program::{FAILED, NEW, Program, READY, RUNNING, Start, VERSION};
+use crate::abi::trap::{CODE_EXIT, CODE_FAILURE, TrapReport};
+use crate::abi::value::Value;
 use crate::attempt::{self, attempt, fail};
 use crate::backtrace::{self, Cause};
 use crate::budget::Limits;
@@ -21,7 +23,7 @@ unsafe extern "C" {
     static ENVIRONMENT: *const *const u8;
 }
 
-/// [`crate::abi::Builtin::LibraryInit`]: initialises the library, if that was not tried before, and prepares the calling thread. Returns
+/// [`crate::abi::builtin::Builtin::LibraryInit`]: initialises the library, if that was not tried before, and prepares the calling thread. Returns
 /// 0, or the code of what went wrong. A trap is reported to the attempt around, or printed if there
 /// is none.
 ///
@@ -47,7 +49,7 @@ pub unsafe extern "C" fn w2n_library_init(program: *const Program) -> i32 {
     }
 }
 
-/// [`crate::abi::Builtin::LibraryStart`]: as [`w2n_library_init`], for an export that is called before it.
+/// [`crate::abi::builtin::Builtin::LibraryStart`]: as [`w2n_library_init`], for an export that is called before it.
 ///
 /// # Safety
 /// As for [`w2n_library_init`].

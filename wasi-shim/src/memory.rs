@@ -5,7 +5,9 @@
 //! pages move from the executable's private mapping into the memory, and the kernel reads them from
 //! the file, one by one, when they are first touched.
 
-use crate::abi::{DataRun, HOST_PAGE, Image, LEADING_GUARD, Memory, Program};
+use crate::abi::image::Image;
+use crate::abi::memory::{DataRun, HOST_PAGE, LEADING_GUARD, Memory};
+use crate::abi::program::Program;
 use crate::attempt::fail;
 use crate::backtrace::return_address;
 use crate::budget;
@@ -116,7 +118,7 @@ fn commit(memory: &Memory, start: u64, end: u64) -> bool {
 /// Held while a memory grows: several threads may want a shared one to.
 static GROWING: Mutex<()> = Mutex::new(());
 
-/// [`crate::abi::Builtin::MemoryGrow`].
+/// [`crate::abi::builtin::Builtin::MemoryGrow`].
 ///
 /// # Safety
 /// `memory` is a memory of the image.

@@ -1,7 +1,9 @@
 //! Wasm values as text: arguments of `--invoke` in, results out, in the forms that `wasmtime run
 //! --invoke` knows.
 
-use crate::abi::{TYPE_EXNREF, TYPE_EXTERNREF, TYPE_F32, TYPE_F64, TYPE_FUNCREF, TYPE_I32, TYPE_I64, TYPE_V128, Value};
+use crate::abi::value::{
+    TYPE_EXNREF, TYPE_EXTERNREF, TYPE_F32, TYPE_F64, TYPE_FUNCREF, TYPE_I32, TYPE_I64, TYPE_V128, Value,
+};
 use crate::text::Text;
 use crate::width::{low_u32, low_u64};
 use std::fmt::Write;

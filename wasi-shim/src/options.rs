@@ -9,7 +9,7 @@
 //! To add an option: a variant of [`Setting`], a row in [`Setting::parse`], and its use where it
 //! matters.
 
-use crate::abi::{OPTIONS_VARIABLE, Program};
+use crate::abi::program::{OPTIONS_VARIABLE, Program};
 use crate::attempt::fail;
 use crate::program::{c_string, slice};
 use crate::text::{USAGE_EXIT_STATUS, message};

@@ -5,13 +5,15 @@
 //! process runs, so that a signal handler can walk them without a lock. Libraries that bring a
 //! runtime each meet in [`Shared`].
 
-use crate::abi::{Image, Memory, Program, Shared, VERSION};
+use crate::abi::image::Image;
+use crate::abi::memory::Memory;
+use crate::abi::program::{Program, Shared, VERSION};
 use crate::width::usize_of;
 use std::ops::Range;
 use std::sync::atomic::{AtomicPtr, AtomicU32, AtomicUsize, Ordering};
 
 unsafe extern "C" {
-    // `abi::SHARED_SYMBOL`; an attribute can't name a constant.
+    // `abi::program::SHARED_SYMBOL`; an attribute can't name a constant.
     #[link_name = "w2n_shared"]
     static SHARED: Shared;
 }

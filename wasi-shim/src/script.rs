@@ -1,13 +1,16 @@
 //! A test script as a program: goes through its commands, tells which assertions do not hold, and
 //! counts.
 //!
-//! Comes in: [`abi::Script`](crate::abi::Script). Goes out: a line per assertion that fails, then
-//! the summary, on standard output; exit status 1 if one failed. The compiler has already checked
-//! what it could: modules that must be refused.
+//! Comes in: [`Script`](crate::abi::script::Script). Goes out: a line per assertion that fails,
+//! then the summary, on standard output; exit status 1 if one failed. The compiler has already
+//! checked what it could: modules that must be refused.
 //!
 //! Threads of the script are real ones.
 
-use crate::abi::{Action, CODE_EXCEPTION, CODE_FAILURE, Command, Outcome, Pattern, Program, TrapReport, Value};
+use crate::abi::program::Program;
+use crate::abi::script::{Action, Command, Outcome, Pattern};
+use crate::abi::trap::{CODE_EXCEPTION, CODE_FAILURE, TrapReport};
+use crate::abi::value::Value;
 use crate::attempt::attempt;
 use crate::attempt::fail;
 use crate::backtrace;

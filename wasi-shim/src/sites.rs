@@ -1,6 +1,6 @@
 //! From code addresses to Wasm functions, offsets and traps, by the tables of the image.
 
-use crate::abi::{Function, Image};
+use crate::abi::image::{Function, Image};
 use crate::program::{c_string, images, slice};
 use crate::width::usize_of;
 

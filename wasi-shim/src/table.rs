@@ -3,7 +3,10 @@
 //!
 //! What lies before the entries is inaccessible, wherever they are.
 
-use crate::abi::{FUNC_ENTRY_SIZE, FuncEntry, HOST_PAGE, Image, LEADING_GUARD, Program, Table};
+use crate::abi::image::Image;
+use crate::abi::memory::{HOST_PAGE, LEADING_GUARD};
+use crate::abi::program::Program;
+use crate::abi::table::{FUNC_ENTRY_SIZE, FuncEntry, Table};
 use crate::attempt::fail;
 use crate::backtrace::return_address;
 use crate::budget;
@@ -42,8 +45,8 @@ pub fn guard_all(image: &Image) {
     }
 }
 
-/// [`crate::abi::Builtin::TableOfThread`]. The bytes are among those that were taken for the
-/// thread, see [`Image::table_bytes`].
+/// [`crate::abi::builtin::Builtin::TableOfThread`]. The bytes are among those that were taken for
+/// the thread, see [`Image::table_bytes`].
 ///
 /// # Safety
 /// `table` is a variable of the calling thread, and `entries` are as many as it has at the start.
@@ -71,7 +74,7 @@ pub fn release_of_thread(program: &Program) {
     budget::give_back_of_tables(program, GROWN.take());
 }
 
-/// [`crate::abi::Builtin::TableGrow`].
+/// [`crate::abi::builtin::Builtin::TableGrow`].
 ///
 /// # Safety
 /// `table` is a table of the image.
@@ -188,7 +191,7 @@ unsafe fn unmap(base: *mut u8, size: usize) {
     unsafe { libc::munmap(base.sub(GUARD).cast(), size.saturating_add(GUARD)) };
 }
 
-/// [`crate::abi::Builtin::TableFill`].
+/// [`crate::abi::builtin::Builtin::TableFill`].
 ///
 /// # Safety
 /// `count` entries at `first` lie in one table of functions.

@@ -9,7 +9,8 @@
 //! in the handler ends the process, because the handler's mask blocks all signals. So it never
 //! loops.
 
-use crate::abi::{CODE_UNDEFINED, CODE_WASI, FATAL_EXIT_STATUS, Program, RUNNING, TRAP_EXIT_STATUS, Trap, TrapReport};
+use crate::abi::program::{Program, RUNNING};
+use crate::abi::trap::{CODE_UNDEFINED, CODE_WASI, FATAL_EXIT_STATUS, TRAP_EXIT_STATUS, Trap, TrapReport};
 use crate::attempt;
 use crate::backtrace::{self, Cause, Registers, registers_here};
 use crate::program;
@@ -181,14 +182,14 @@ unsafe fn block_as(action: &libc::sigaction, signal: c_int, context: *mut c_void
     }
 }
 
-/// [`crate::abi::Builtin::RaiseTrap`].
+/// [`crate::abi::builtin::Builtin::RaiseTrap`].
 #[unsafe(no_mangle)]
 pub extern "C" fn w2n_raise(number: i32) -> ! {
     let trap = Trap::ALL.into_iter().find(|&trap| trap as i32 == number);
     raise_here(trap.expect("the compiler knows the same traps"))
 }
 
-/// [`crate::abi::Builtin::UndefinedImport`].
+/// [`crate::abi::builtin::Builtin::UndefinedImport`].
 #[unsafe(no_mangle)]
 pub extern "C" fn w2n_undefined_import(entry: usize) -> ! {
     let mut text = Text::into_buffer(&mut []);

@@ -6,7 +6,8 @@
 //! of its threads. Invariant: a [`Waiter`] is in a queue exactly while its `notified` is 0 and its
 //! thread is in [`wait`]; both change only under the queue's lock.
 
-use crate::abi::{Memory, Trap};
+use crate::abi::memory::Memory;
+use crate::abi::trap::Trap;
 use crate::memory;
 use crate::trap::raise_here;
 use crate::width::usize_of;
@@ -78,7 +79,7 @@ fn queue(address: usize) -> MutexGuard<'static, Queue> {
     QUEUES[number].lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// [`crate::abi::Builtin::MemoryWait32`].
+/// [`crate::abi::builtin::Builtin::MemoryWait32`].
 ///
 /// # Safety
 /// `memory` is a memory of the image.
@@ -92,7 +93,7 @@ pub unsafe extern "C" fn w2n_memory_wait32(memory: *mut Memory, address: u64, ex
     })
 }
 
-/// [`crate::abi::Builtin::MemoryWait64`].
+/// [`crate::abi::builtin::Builtin::MemoryWait64`].
 ///
 /// # Safety
 /// `memory` is a memory of the image.
@@ -106,7 +107,7 @@ pub unsafe extern "C" fn w2n_memory_wait64(memory: *mut Memory, address: u64, ex
     })
 }
 
-/// [`crate::abi::Builtin::MemoryNotify`].
+/// [`crate::abi::builtin::Builtin::MemoryNotify`].
 ///
 /// # Safety
 /// `memory` is a memory of the image.

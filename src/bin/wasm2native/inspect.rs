@@ -4,7 +4,8 @@ use crate::console::Console;
 use crate::flags::Inspect;
 use anyhow::Result;
 use std::process::ExitCode;
-use wasm2native::abi::{DEFAULT_MAX_TABLE, OPTIONS_VARIABLE};
+use wasm2native::abi::program::OPTIONS_VARIABLE;
+use wasm2native::abi::table::DEFAULT_MAX_TABLE;
 use wasm2native::inspect::{self, Foreign, Inspection, LinearMemory};
 use wasm2native::stdio;
 

@@ -2,7 +2,8 @@
 //! line.
 //!
 //! The same words are stored at build time (`Options::program_options`) and read by the program
-//! from [`OPTIONS_VARIABLE`](wasm2native::abi::OPTIONS_VARIABLE); the parser is in `wasi-shim`.
+//! from [`OPTIONS_VARIABLE`](wasm2native::abi::program::OPTIONS_VARIABLE); the parser is in
+//! `wasi-shim`.
 
 use crate::Usage;
 use clap::Args;

@@ -10,7 +10,7 @@ use std::io::ErrorKind;
 use std::os::unix::process::CommandExt;
 use std::path::Path;
 use std::process::Command;
-use wasm2native::abi::OPTIONS_VARIABLE;
+use wasm2native::abi::program::OPTIONS_VARIABLE;
 use wasm2native::cache::{Cache, Origin};
 use wasm2native::options::{Cpu, Options};
 use wasm2native::wasm::input::Input;

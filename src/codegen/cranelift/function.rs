@@ -2,7 +2,7 @@
 
 use super::frame;
 use super::target::Isa;
-use crate::abi::Trap;
+use crate::abi::trap::Trap;
 use crate::code::{CompiledFunction, Relocation, RelocationKind, Site, Target, TryCall};
 use crate::layout::Symbol;
 use crate::wasm::TagIndex;
@@ -145,7 +145,7 @@ fn trap_of(code: TrapCode) -> Trap {
         code => *Trap::ALL
             .iter()
             .find(|trap| **trap as u8 == code.as_raw().get())
-            .expect("translation uses the numbers of abi::Trap"),
+            .expect("translation uses the numbers of abi::trap::Trap"),
     }
 }
 

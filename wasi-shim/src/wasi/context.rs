@@ -1,7 +1,7 @@
 //! What WASI keeps for each program and each library of the process: what one was granted is
 //! nothing to the others.
 
-use crate::abi::Program;
+use crate::abi::program::Program;
 use crate::wasi::descriptor::Table;
 use crate::wasi::strings::Strings;
 use std::sync::atomic::Ordering;

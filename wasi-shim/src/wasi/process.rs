@@ -1,6 +1,6 @@
 //! The process itself: its end, signals to itself, and giving way to others.
 
-use crate::abi::{CODE_EXIT, TrapReport};
+use crate::abi::trap::{CODE_EXIT, TrapReport};
 use crate::attempt;
 use crate::backtrace::{self, Cause};
 use crate::program;

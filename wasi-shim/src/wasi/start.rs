@@ -2,7 +2,7 @@
 //! options: standard input, output and error, and nothing else.
 
 use crate::abi::grant::Grant;
-use crate::abi::{OPTIONS_VARIABLE, Program, Start};
+use crate::abi::program::{OPTIONS_VARIABLE, Program, Start};
 use crate::attempt::fail;
 use crate::options::{Options, Setting, find_variable, variables};
 use crate::program::{self, c_string, slice};

@@ -6,7 +6,8 @@
 //! returns has ended; a trap or `proc_exit` in any of them ends the program, and so does the return
 //! of the first.
 
-use crate::abi::{Program, Value};
+use crate::abi::program::Program;
+use crate::abi::value::Value;
 use crate::backtrace::return_address;
 use crate::budget;
 use crate::program;

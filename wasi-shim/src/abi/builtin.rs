@@ -1,0 +1,72 @@
+//! The functions of the runtime that translated code calls.
+
+/// Functions of the runtime that translated code calls, in the platform's C convention: variant of
+/// [`Builtin`], name, parameters, result. Only [`Builtin::Throw`] counts as a function in the
+/// internal convention, see `translate::signature`. Letters: `p` pointer, `i` i32, `l` i64, `f`
+/// f32, `d` f64.
+///
+/// To add one: a row here and its definition in the runtime.
+macro_rules! builtins {
+    ($($variant:ident: $name:literal, $parameters:literal, $result:literal;)*) => {
+        /// Index into [`BUILTINS`].
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+        #[repr(u32)]
+        pub enum Builtin {
+            $($variant,)*
+        }
+
+        impl Builtin {
+            pub const ALL: &[Builtin] = &[$(Builtin::$variant,)*];
+        }
+
+        /// Name, parameters and result of each [`Builtin`].
+        pub const BUILTINS: &[(&str, &str, &str)] = &[$(($name, $parameters, $result),)*];
+    };
+}
+
+builtins! {
+    // (memory, pages to add) -> previous pages, or -1
+    MemoryGrow: "w2n_memory_grow", "pl", "l";
+    // (table, entries to add, value, signature of the value) -> previous length, or -1
+    TableGrow: "w2n_table_grow", "plpp", "l";
+    // (table base + first entry, count, code, signature)
+    TableFill: "w2n_table_fill", "plpp", "";
+    // C library: (destination, source, bytes), (destination, byte, bytes)
+    Memmove: "memmove", "ppl", "p";
+    Memset: "memset", "pil", "p";
+    Memcpy: "memcpy", "ppl", "p";
+    // (trap number): raises a trap from inside the runtime; does not return
+    RaiseTrap: "w2n_raise", "i", "";
+    // (tag, number of values) -> exception; the caller writes the values
+    ExceptionNew: "w2n_exception_new", "pi", "p";
+    // (exception): throws it; does not return here. In the internal convention, which passes it in
+    // rdi, x2, a0 or r2
+    Throw: "w2n_throw", "p", "";
+    // (memory, address, expected, timeout in nanoseconds or -1) -> 0 notified, 1 not equal, 2 timed
+    // out
+    MemoryWait32: "w2n_memory_wait32", "plil", "i";
+    MemoryWait64: "w2n_memory_wait64", "plll", "i";
+    // (memory, address, at most so many) -> number of threads
+    MemoryNotify: "w2n_memory_notify", "pli", "i";
+    // (memory, address) -> the string's first byte; null for 0
+    CString: "w2n_c_string", "pl", "p";
+    // (host pointer, kind) -> the number that stands for it
+    Handle: "w2n_handle", "pl", "l";
+    // (number, kind, whether it is its last use) -> the host pointer
+    HandlePointer: "w2n_handle_pointer", "lli", "p";
+    // (pool, entry of a function) -> function pointer
+    Callback: "w2n_callback", "pp", "p";
+    // (FormattedCall)
+    FormattedCall: "w2n_formatted_call", "p", "";
+    // (argc, argv, envp, program) -> exit status
+    Main: "w2n_main", "ippp", "i";
+    // (program) -> 0, or why the library can't be used
+    LibraryInit: "w2n_library_init", "p", "i";
+    // (program): as before, but ends the process or the attempt if the library can't be used
+    LibraryStart: "w2n_library_start", "p", "";
+    // (entry of the function that stands for the import): the end of a call of an import that
+    // nothing defines
+    UndefinedImport: "w2n_undefined_import", "p", "";
+    // (table, initial entries): gives the calling thread a table of its own
+    TableOfThread: "w2n_table_of_thread", "pp", "";
+}

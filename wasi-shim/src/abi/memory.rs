@@ -1,0 +1,67 @@
+//! Linear memories: their size and reservation, initial contents and passive segments.
+
+/// Bytes in a Wasm page (core specification, 4.2.8 "Memory Instances").
+pub const WASM_PAGE: u64 = 65536;
+
+/// Alignment of everything that the runtime maps page by page: data images of linear memories.
+pub const HOST_PAGE: u64 = 4096;
+
+/// Address space to reserve for a 32-bit memory whose accesses carry no check: the 32-bit address
+/// plus the 32-bit offset of the instruction reach below 8 GiB, and the widest access is 16 bytes.
+pub const GUARDED_RESERVATION: u64 = (8 << 30) + WASM_PAGE;
+
+/// Inaccessible address space behind a 64-bit memory, whose accesses compare the index with the
+/// memory's size: whatever an instruction adds to the index as a displacement stays inside, so that
+/// only larger offsets have to be part of the comparison.
+pub const CHECKED_GUARD: u64 = (2 << 30) + WASM_PAGE;
+
+/// Inaccessible address space before every memory and before every table's entries. A whole page on
+/// any machine, and more than the widest access: an address that came out too low faults.
+pub const LEADING_GUARD: u64 = WASM_PAGE;
+
+/// The most that a 64-bit memory may grow to, because that is what is reserved for it: more than a
+/// machine has, and little enough that a hundred of them fit into the address space.
+pub const LARGEST_RESERVATION: u64 = 1 << 40;
+
+/// The most that a 64-bit memory may have at the start: the address space of a process.
+pub const ADDRESS_SPACE: u64 = 1 << 47;
+
+/// A linear memory. A data symbol of the module that defines it; the runtime fills `base` before
+/// any code runs.
+#[repr(C)]
+pub struct Memory {
+    /// First byte. Constant once the program runs.
+    pub base: *mut u8,
+    /// Current size in bytes; written as the initial size.
+    pub bytes: u64,
+    /// Largest size in bytes that `memory.grow` may reach.
+    pub maximum: u64,
+    /// Address space to reserve, in bytes, with what must fault behind the memory.
+    pub reserved: u64,
+    /// If that can't be had, less will do, down to this: `maximum` shrinks by as much.
+    pub least: u64,
+    /// Bytes in a page: what `memory.grow` and `memory.size` count in.
+    pub page_size: u64,
+    /// 1: several threads may use it, and grow it at the same time.
+    pub is_shared: u64,
+}
+
+/// A passive segment: of bytes, or of table entries of the kind that its element type asks for.
+#[repr(C)]
+pub struct Segment {
+    pub base: *const u8,
+    /// Number of bytes or entries; zero once dropped.
+    pub length: u64,
+}
+
+/// A run of initialised pages of a memory: whole host pages, page-aligned in the executable as in
+/// the memory.
+#[repr(C)]
+pub struct DataRun {
+    pub memory: *mut Memory,
+    /// Byte address in the memory.
+    pub address: u64,
+    pub data: *mut u8,
+    /// Bytes, a multiple of [`HOST_PAGE`].
+    pub length: u64,
+}

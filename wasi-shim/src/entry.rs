@@ -20,8 +20,8 @@ unsafe impl Sync for Values {}
 
 static VALUES: Values = Values(UnsafeCell::new([Value([0; 16]); 1000]));
 
-/// [`crate::abi::builtin::Builtin::Main`]: what C's `main` calls. Its result is the exit status, after the C library has done what it does
-/// at an exit.
+/// [`crate::abi::builtin::Builtin::Main`]: what C's `main` calls. Its result is the exit status,
+/// after the C library has done what it does at an exit.
 ///
 /// # Safety
 /// Called once, with what `main` received and the program's description.

@@ -149,8 +149,8 @@ pub extern "C" fn w2n_handle_pointer(number: u64, kind: u64, is_last: u32) -> us
     pointer
 }
 
-/// [`crate::abi::builtin::Builtin::Callback`]: the slot that has the function, else the first free one. Slots are never given back, because
-/// nobody knows how long C keeps a function pointer.
+/// [`crate::abi::builtin::Builtin::Callback`]: the slot that has the function, else the first free
+/// one. Slots are never given back, because nobody knows how long C keeps a function pointer.
 ///
 /// # Safety
 /// `pool` is a pool of the image.

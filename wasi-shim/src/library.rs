@@ -23,9 +23,9 @@ unsafe extern "C" {
     static ENVIRONMENT: *const *const u8;
 }
 
-/// [`crate::abi::builtin::Builtin::LibraryInit`]: initialises the library, if that was not tried before, and prepares the calling thread. Returns
-/// 0, or the code of what went wrong. A trap is reported to the attempt around, or printed if there
-/// is none.
+/// [`crate::abi::builtin::Builtin::LibraryInit`]: initialises the library, if that was not tried
+/// before, and prepares the calling thread. Returns 0, or the code of what went wrong. A trap is
+/// reported to the attempt around, or printed if there is none.
 ///
 /// # Safety
 /// `program` is the description of a library.
@@ -49,7 +49,8 @@ pub unsafe extern "C" fn w2n_library_init(program: *const Program) -> i32 {
     }
 }
 
-/// [`crate::abi::builtin::Builtin::LibraryStart`]: as [`w2n_library_init`], for an export that is called before it.
+/// [`crate::abi::builtin::Builtin::LibraryStart`]: as [`w2n_library_init`], for an export that is
+/// called before it.
 ///
 /// # Safety
 /// As for [`w2n_library_init`].

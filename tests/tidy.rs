@@ -36,6 +36,15 @@ const CHECKED_LINTS: [&str; 4] = [
     "clippy::cast_sign_loss",
 ];
 
+/// Words of a processor, which stand in `wasi-shim/src/arch` alone, as do names of registers.
+const PROCESSOR_WORDS: &str = "x86 x86_64 amd64 aarch64 arm64 riscv64 s390x target_arch target_feature asm naked_asm \
+                               global_asm gregs uc_mcontext rax rbx rcx rdx rsi rdi rbp rsp rip eax ebx ecx edx esp \
+                               ebp xmm ymm zmm";
+
+/// Calls of an operating system and what it hands over, which stand in `wasi-shim/src/system` alone.
+const SYSTEM_WORDS: &str = "target_os mmap munmap mprotect mremap madvise getauxval gettid prctl syscall ucontext_t \
+                            pthread_getattr_np __errno_location proc";
+
 const LONGEST_FILE: usize = 700;
 const LONGEST_LINE: usize = 140;
 
@@ -68,6 +77,28 @@ fn unsafe_stands_in_the_runtime_only() {
             unsafe_lines(&read(&path)).into_iter().map(move |line| format!("{}:{line}: `unsafe`", path.display()))
         })
         .collect();
+    assert_none(&complaints);
+}
+
+/// A port of the runtime is a file in `arch` and one in `system`. The contract speaks of all
+/// processors, because objects are made for all.
+#[test]
+fn processor_and_system_are_known_in_one_folder_each() {
+    let source = project().join("wasi-shim/src");
+    let mut complaints = Vec::new();
+    for path in rust_files("wasi-shim/src") {
+        let relative = path.strip_prefix(&source).expect("it was found there");
+        let is_in = |folder: &str| relative.starts_with(folder);
+        let text = read(&path);
+        let mut words = Vec::new();
+        if !is_in("arch") && !is_in("abi") && !is_in("abi.rs") {
+            words.extend(lines_with(&text, is_of_processor));
+        }
+        if !is_in("system") {
+            words.extend(lines_with(&code_of(&text), is_of_system));
+        }
+        complaints.extend(words.into_iter().map(|(line, word)| format!("{}:{line}: `{word}`", relative.display())));
+    }
     assert_none(&complaints);
 }
 
@@ -152,6 +183,13 @@ fn rules_complain() {
     assert_eq!(unsafe_lines("fn f() {\n    unsafe { g() }\n}\n"), [2]);
     assert_eq!(unsafe_lines("unsafe fn f() {}\nunsafe impl Send for X {}\n"), [1, 2]);
     assert_eq!(unsafe_lines("// unsafe is not here\nlet unsafely = 1;\n#![forbid(unsafe_op_in_unsafe_fn)]\n"), [0; 0]);
+
+    let found = |text: &str| lines_with(text, is_of_processor).len();
+    assert_eq!(found("asm!(\"mov {}, rbp\")\n// The result is in rax.\n"), 3);
+    assert_eq!(found("#[cfg(target_arch = \"aarch64\")]\n"), 2);
+    assert_eq!(found("movaps xmm0\nmov r12, 1\nldr x29\nstr d0\n"), 4);
+    assert_eq!(found("let max = relaxed; // 64-bit memory, x or y, r\n"), 0);
+    assert_eq!(lines_with("libc::mmap(a, \"/proc/self\")", is_of_system).len(), 2);
 
     assert_eq!(printing_lines("println!(\"x\");\nlet print = 1;\neprint!(\"y\")\n"), [1, 3]);
     assert_eq!(
@@ -259,6 +297,26 @@ fn code_of(text: &str) -> String {
 fn unsafe_lines(text: &str) -> Vec<usize> {
     let keyword = |line: &str| line.split(|c: char| !c.is_alphanumeric() && c != '_').any(|word| word == "unsafe");
     code_of(text).lines().enumerate().filter(|(_, line)| keyword(line)).map(|(number, _)| number + 1).collect()
+}
+
+/// Whether a word is one of a processor's: listed, perhaps with a number, or a letter that registers
+/// have with a number.
+fn is_of_processor(word: &str) -> bool {
+    let letters = word.trim_end_matches(|c: char| c.is_ascii_digit());
+    let is_numbered = letters.len() < word.len() && ["r", "x", "d", "q"].contains(&letters);
+    is_numbered || PROCESSOR_WORDS.split(' ').any(|listed| listed == word || listed == letters)
+}
+
+fn is_of_system(word: &str) -> bool {
+    SYSTEM_WORDS.split(' ').any(|listed| listed == word)
+}
+
+/// Such words in a text, with the numbers of their lines.
+fn lines_with(text: &str, is_meant: fn(&str) -> bool) -> Vec<(usize, String)> {
+    let words = text.lines().zip(1..).flat_map(|(line, number)| {
+        line.split(|c: char| !c.is_alphanumeric() && c != '_').map(move |word| (number, word))
+    });
+    words.filter(|(_, word)| is_meant(word)).map(|(number, word)| (number, word.to_owned())).collect()
 }
 
 /// The lints of numbers that the root of a module does not deny.

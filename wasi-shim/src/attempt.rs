@@ -10,17 +10,18 @@
 
 use crate::abi::program::Shared;
 use crate::abi::trap::{CODE_FAILURE, TrapReport};
+use crate::arch::processor::{self, Registers};
 use crate::backtrace::{self, Cause};
 use crate::program;
 use crate::stack;
+use crate::system::kernel::Context;
 use crate::text::Text;
-use crate::width::{register, word};
 use std::cell::UnsafeCell;
 use std::ffi::c_void;
 use std::sync::atomic::Ordering;
 
-/// Where to go back to: the stack pointer inside of [`enter`], 0 outside of an attempt; and where
-/// to put what happened.
+/// Where to go back to: the stack pointer inside of [`processor::enter`], 0 outside of an attempt;
+/// and where to put what happened.
 #[derive(Clone, Copy)]
 #[repr(C)]
 struct Attempt {
@@ -64,7 +65,7 @@ pub unsafe fn attempt<F: FnMut()>(report: &mut TrapReport, mut work: F) -> bool 
     unsafe {
         let around = *current;
         (*current).report = report;
-        let trapped = enter(call::<F>, (&raw mut work).cast(), &raw mut (*current).stack);
+        let trapped = processor::enter(call::<F>, (&raw mut work).cast(), &raw mut (*current).stack);
         *current = around;
         trapped == 0
     }
@@ -81,7 +82,7 @@ pub unsafe extern "C" fn w2n_try(
     data: *mut c_void,
     report: *mut TrapReport,
 ) -> i32 {
-    stack::prepare_thread();
+    prepare_thread();
     let mut local = backtrace::empty();
     // SAFETY: as required of the caller. The host knows that its frames are left behind.
     unsafe {
@@ -92,40 +93,12 @@ pub unsafe extern "C" fn w2n_try(
     }
 }
 
-/// Saves the registers that a callee must preserve (System V ABI, AMD64 supplement, 3.2.1), notes
-/// the stack pointer in `*stack`, and calls `function`. Returns 0 after it, or 1 through
-/// [`resume`].
-#[unsafe(naked)]
-unsafe extern "C" fn enter(function: extern "C" fn(*mut c_void), data: *mut c_void, stack: *mut usize) -> u32 {
-    std::arch::naked_asm!(
-        "push rbp",
-        "mov rbp, rsp",
-        "push rbx",
-        "push r12",
-        "push r13",
-        "push r14",
-        "push r15",
-        "sub rsp, 8",
-        "mov [rdx], rsp",
-        "mov rax, rdi",
-        "mov rdi, rsi",
-        "call rax",
-        "xor eax, eax",
-        "jmp {leave}",
-        leave = sym leave,
-    )
-}
-
-/// The end of [`enter`], with its stack pointer and the result in `eax`.
-#[unsafe(naked)]
-unsafe extern "C" fn leave() -> u32 {
-    std::arch::naked_asm!("add rsp, 8", "pop r15", "pop r14", "pop r13", "pop r12", "pop rbx", "pop rbp", "ret")
-}
-
-/// Gives up the attempt: goes to `leave` with the stack pointer `stack` and result 1.
-#[unsafe(naked)]
-unsafe extern "C" fn resume(stack: usize) -> ! {
-    std::arch::naked_asm!("mov rsp, rdi", "mov eax, 1", "jmp {leave}", leave = sym leave)
+/// As [`stack::prepare_thread`]; fails where the system refuses.
+#[inline]
+pub fn prepare_thread() {
+    if let Err(refused) = stack::prepare_thread() {
+        fail(refused.message(), 1)
+    }
 }
 
 /// Whether there is an attempt that a trap would end.
@@ -143,15 +116,15 @@ pub fn give_up(report: &TrapReport) {
         let Attempt { stack, report: place } = *current();
         if stack != 0 {
             *place = *report;
-            program::leave(&(backtrace::frame_pointer()..stack));
-            resume(stack)
+            program::leave(&(processor::frame_pointer()..stack));
+            processor::resume(stack)
         }
     }
 }
 
 /// As [`give_up`], from a signal handler: changes the interrupted context so that it goes on there.
 /// Whether there is an attempt.
-pub fn give_up_in(context: &mut libc::ucontext_t, report: &TrapReport) -> bool {
+pub fn give_up_in(context: &mut Context, report: &TrapReport) -> bool {
     // SAFETY: the variable belongs to this thread, which is interrupted.
     let Attempt { stack, report: place } = unsafe { *current() };
     if stack == 0 {
@@ -159,12 +132,8 @@ pub fn give_up_in(context: &mut libc::ucontext_t, report: &TrapReport) -> bool {
     }
     // SAFETY: the attempt put a live place there.
     unsafe { *place = *report };
-    let registers = &mut context.uc_mcontext.gregs;
-    program::leave(&(word(registers[libc::REG_RSP as usize])..stack));
-    registers[libc::REG_RIP as usize] = register(resume as *const () as usize);
-    registers[libc::REG_RDI as usize] = register(stack);
-    // The handler returns to the attempt's stack, whatever the fault left.
-    registers[libc::REG_RSP as usize] = register(stack);
+    program::leave(&(Registers::of(context).sp..stack));
+    processor::resume_in(context, stack);
     true
 }
 
@@ -172,7 +141,7 @@ pub fn give_up_in(context: &mut libc::ucontext_t, report: &TrapReport) -> bool {
 /// something that the code needs can't be had.
 pub fn fail(mut text: Text, status: i32) -> ! {
     if is_active() {
-        let report = backtrace::report(Cause { code: CODE_FAILURE, message: text.line() }, backtrace::registers_here());
+        let report = backtrace::report(Cause { code: CODE_FAILURE, message: text.line() }, Registers::here());
         text.add("\n");
         drop(text);
         give_up(&report);

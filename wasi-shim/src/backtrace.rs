@@ -5,10 +5,13 @@
 
 use crate::abi::image::NO_FUNCTION;
 use crate::abi::trap::{NO_OFFSET, REPORTED_FRAMES, Trap, TrapFrame, TrapReport};
+use crate::arch::Frame;
+use crate::arch::processor::Registers;
 use crate::sites::Place;
 use crate::stack;
 use crate::text::Text;
 use crate::width::usize_of;
+use std::mem::offset_of;
 
 /// How many frames are looked at before nobody wants to know the number any more.
 const COUNTED_FRAMES: u64 = 1_000_000;
@@ -24,38 +27,6 @@ impl From<Trap> for Cause<'static> {
     fn from(trap: Trap) -> Cause<'static> {
         Cause { code: trap as i32, message: trap.message().as_bytes() }
     }
-}
-
-/// The registers that tell where code is and how it came there.
-#[derive(Clone, Copy)]
-pub struct Registers {
-    pub pc: usize,
-    pub sp: usize,
-    pub fp: usize,
-}
-
-/// Where a backtrace from inside the runtime begins.
-#[inline(always)]
-pub fn registers_here() -> Registers {
-    let fp = frame_pointer();
-    Registers { pc: 0, sp: fp, fp }
-}
-
-/// The frame pointer of the function around.
-#[inline(always)]
-pub fn frame_pointer() -> usize {
-    let fp: usize;
-    // SAFETY: copies a register. The build script compiles this crate with frame pointers.
-    unsafe { std::arch::asm!("mov {}, rbp", out(reg) fp, options(nomem, nostack, preserves_flags)) };
-    fp
-}
-
-/// Where the function around returns to: in the code of the module that called it.
-#[inline(always)]
-pub fn return_address() -> usize {
-    // SAFETY: the word above the saved frame pointer (System V ABI, AMD64 supplement, 3.2.2), which
-    // is on this stack; the build script compiles this crate with frame pointers.
-    unsafe { *(frame_pointer().wrapping_add(8) as *const usize) }
 }
 
 /// Collects what there is to tell.
@@ -114,19 +85,15 @@ fn add_frame(text: &mut Text, number: u64, frame: &TrapFrame) {
 /// of the fault or of a return address. Frames of the runtime and of a host between them are passed
 /// over if they keep frame pointers.
 fn walk(registers: Registers, mut visit: impl FnMut(Place, u32)) {
-    let Registers { pc, sp, mut fp } = registers;
+    let Registers { pc, sp, mut fp, .. } = registers;
     // What follows is a frame of translated code or of the runtime.
     let mut is_known = true;
     if let Some(place) = Place::find(pc) {
         visit(place, place.offset);
-        // Before its first instructions `push rbp; mov rbp, rsp`, and in a function without them,
-        // rbp is the caller's.
-        let return_address = match (place.offset, place.function.has_frame) {
-            (0, _) | (_, 0) => Some(sp),
-            (1, _) => Some(sp.saturating_add(8)),
-            _ => None,
-        };
-        if let Some(return_address) = return_address.and_then(|address| read(address, is_known)) {
+        // Without a frame of its own, the frame pointer is the caller's.
+        let has_frame = place.function.has_frame != 0;
+        let return_address = registers.return_without_frame(place.offset, has_frame, |address| read(address, is_known));
+        if let Some(return_address) = return_address {
             let caller = caller(return_address);
             is_known = caller.is_some();
             if let Some((place, code_offset)) = caller {
@@ -141,15 +108,15 @@ fn walk(registers: Registers, mut visit: impl FnMut(Place, u32)) {
     // Frames lie one above the other in one stack, so the walk ends. After an overflow, sp may be
     // below its stack.
     while fp >= floor && stack::end_of_stack(sp).is_none_or(|end| stack::end_of_stack(fp) == Some(end)) {
-        let (Some(next), Some(return_address)) = (read(fp, is_known), read(fp.saturating_add(8), is_known)) else {
-            return;
-        };
+        let [next, return_address] = [offset_of!(Frame, fp), offset_of!(Frame, return_address)]
+            .map(|field| read(fp.saturating_add(field), is_known));
+        let (Some(next), Some(return_address)) = (next, return_address) else { return };
         let caller = caller(return_address);
         is_known = caller.is_some();
         if let Some((place, code_offset)) = caller {
             visit(place, code_offset);
         }
-        (floor, fp) = (fp.saturating_add(16), next);
+        (floor, fp) = (fp.saturating_add(size_of::<Frame>()), next);
         n_frames = n_frames.saturating_add(1);
         if n_frames == COUNTED_FRAMES {
             return;

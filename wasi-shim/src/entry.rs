@@ -3,9 +3,11 @@
 
 use crate::abi::program::{EntryKind, Program, Start};
 use crate::abi::value::{TYPE_I32, TYPE_I64, Value};
+use crate::attempt::{fail, prepare_thread};
 use crate::budget::Limits;
 use crate::options::{Options, Setting};
 use crate::program::{self, images_of};
+use crate::system::kernel;
 use crate::width::low_u32;
 use crate::{cpu, invoke, memory, stack, text, trap};
 use std::cell::UnsafeCell;
@@ -55,8 +57,10 @@ unsafe extern "C" fn w2n_main(
     });
     cpu::check(program.cpu_level);
     limits.set(program);
-    stack::limit_main_stack(max_stack);
-    stack::prepare_thread();
+    if let Err(refused) = stack::limit_main_stack(max_stack) {
+        fail(refused.message(), 1);
+    }
+    prepare_thread();
     trap::install();
     if let Some(run_script) = program.run_script {
         // SAFETY: the runtime's own function, with the description that it belongs to.
@@ -70,21 +74,12 @@ unsafe extern "C" fn w2n_main(
     call(program, arguments.get(1..).unwrap_or_default())
 }
 
-/// Lists of processes (`ps`, `top`) call a program after the file that was executed. Of one that
-/// was executed by its descriptor, as `wasm2native run` does it, that is a number; it gets the name
-/// that it was given.
+/// The program's name, without its folder, for lists of processes.
 fn name_process(argv0: *const u8) {
-    // SAFETY: the call reads what the kernel passed.
-    let executed = unsafe { libc::getauxval(libc::AT_EXECFN) } as *const libc::c_char;
-    // SAFETY: null, or a string that stays.
-    if executed.is_null() || !unsafe { CStr::from_ptr(executed) }.to_bytes().starts_with(b"/proc/self/fd/") {
-        return;
-    }
     // SAFETY: a string of `argv`.
-    let name = unsafe { CStr::from_ptr(argv0.cast()) }.to_bytes_with_nul();
-    let start = name.iter().rposition(|&byte| byte == b'/').map_or(0, |slash| slash.saturating_add(1));
-    // SAFETY: the kernel reads at most 16 bytes, up to the zero at the end.
-    unsafe { libc::prctl(libc::PR_SET_NAME, name[start..].as_ptr()) };
+    let name = unsafe { CStr::from_ptr(argv0.cast()) };
+    let start = name.to_bytes().iter().rposition(|&byte| byte == b'/').map_or(0, |slash| slash.saturating_add(1));
+    kernel::name_process(&name[start..]);
 }
 
 /// Runs the module's own code.

@@ -10,7 +10,8 @@
 use crate::abi::exception::{ANY_TAG, Exception, Handler, LAST_HANDLER, Tag, TryCall};
 use crate::abi::image::Image;
 use crate::abi::trap::CODE_EXCEPTION;
-use crate::backtrace::{Cause, frame_pointer, return_address};
+use crate::arch::{Frame, processor};
+use crate::backtrace::Cause;
 use crate::heap;
 use crate::program::{self, c_string, slice};
 use crate::sites::Place;
@@ -23,7 +24,7 @@ use crate::trap;
 /// `tag` is a tag of the image.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn w2n_exception_new(tag: *const Tag, length: u32) -> *mut Exception {
-    heap::allocate(program::at(return_address()).0, tag, length)
+    heap::allocate(program::at(processor::return_address()).0, tag, length)
 }
 
 /// [`crate::abi::builtin::Builtin::Throw`].
@@ -34,7 +35,7 @@ pub unsafe extern "C" fn w2n_exception_new(tag: *const Tag, length: u32) -> *mut
 pub unsafe extern "C" fn w2n_throw(exception: *const Exception) -> ! {
     // SAFETY: see above.
     let tag = unsafe { (*exception).tag };
-    let mut frame = frame_pointer() as *const Frame;
+    let mut frame = processor::frame_pointer() as *const Frame;
     loop {
         // SAFETY: a frame of this function, or of translated code that made a call: it keeps a
         // frame pointer.
@@ -47,21 +48,12 @@ pub unsafe extern "C" fn w2n_throw(exception: *const Exception) -> ! {
             // SAFETY: the frame is one of translated code, and its table says what the landing
             // expects.
             unsafe {
-                program::leave(&(frame_pointer()..fp));
-                resume(landing, fp.saturating_sub(frame_size), fp, exception)
+                program::leave(&(processor::frame_pointer()..fp));
+                processor::land(landing, fp.saturating_sub(frame_size), fp, exception)
             };
         }
         frame = fp as *const Frame;
     }
-}
-
-/// What lies where a frame pointer points.
-#[derive(Clone, Copy)]
-#[repr(C)]
-struct Frame {
-    /// The frame pointer of the function that called.
-    fp: usize,
-    return_address: usize,
 }
 
 /// The landing of the first handler around a call that takes the tag, and the size of the frame
@@ -86,28 +78,6 @@ fn find_handler(image: &'static Image, return_address: usize, tag: *const Tag) -
             return None;
         }
         at = at.saturating_add(1);
-    }
-}
-
-/// Goes on at a landing, with the exception in the first payload register.
-///
-/// # Safety
-/// The addresses are those of a landing and of the live frame that it belongs to.
-unsafe fn resume(landing: usize, sp: usize, fp: usize, exception: *const Exception) -> ! {
-    // SAFETY: see above. The frames below that one are gone; nothing of this crate has to be
-    // dropped in them.
-    unsafe {
-        std::arch::asm!(
-            "mov rsp, rcx",
-            "mov rbp, rsi",
-            "jmp rdi",
-            in("rax") exception,
-            in("rdx") 0,
-            in("rcx") sp,
-            in("rsi") fp,
-            in("rdi") landing,
-            options(noreturn),
-        )
     }
 }
 

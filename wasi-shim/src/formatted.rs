@@ -7,6 +7,7 @@
 
 use crate::abi::foreign::{FORMAT_SCANF, FORMAT_WIDE, FormattedCall};
 use crate::abi::trap::Trap;
+use crate::arch::processor;
 use crate::foreign::{View, raise_foreign};
 use crate::format::{self, Arguments, Kind, MOST_ARGUMENTS, Most, Refused};
 use crate::program::c_string;
@@ -57,13 +58,12 @@ pub unsafe extern "C" fn w2n_formatted_call(call: *mut FormattedCall) {
     let mut translation = Translation::new(view, call.flags & FORMAT_WIDE != 0, call.arguments);
     let Some(()) = translation.translate(&arguments, &mut c) else { raise_here(Trap::MemoryOutOfBounds) };
     // SAFETY: the format asks for these arguments.
-    unsafe { c.run() };
+    let result = unsafe { c.run() };
     translation.write_back();
     // SAFETY: see above.
     unsafe {
         let call = (&raw const *call).cast_mut();
-        (*call).integer = c.integer;
-        (*call).float = c.float;
+        ((*call).integer, (*call).float) = result;
     }
 }
 
@@ -142,7 +142,7 @@ impl Translation {
         let value = u128::from_le_bytes(bytes);
         Some(match kind {
             Kind::Double => Argument::Float(low_u64(value)),
-            Kind::LongDouble => Argument::LongDouble(long_double_to_c(value)),
+            Kind::LongDouble => Argument::LongDouble(processor::long_double_to_c(value)),
             Kind::Long { signed: true } if !self.wide => Argument::Integer(extended(value)),
             _ => Argument::Integer(low_u64(value)),
         })
@@ -187,7 +187,7 @@ impl Translation {
             Kind::StoreLong { .. } => read(4),
             Kind::Count(size) => read(usize_of(size)),
             Kind::CountLong => read(usize_of(self.long_size())),
-            _ => long_double_to_c(read(16)),
+            _ => processor::long_double_to_c(read(16)),
         };
         let place = &mut self.places[self.n_places];
         *place = Place { bytes, before: bytes, kind, target };
@@ -210,7 +210,7 @@ impl Translation {
                 Kind::Count(size) => (bytes, usize_of(size)),
                 Kind::CountLong => (bytes, usize_of(self.long_size())),
                 _ if bytes == place.before => continue,
-                _ => (long_double_to_wasm(bytes), 16),
+                _ => (processor::long_double_to_wasm(bytes), 16),
             };
             // SAFETY: the range was checked, and memories do not shrink.
             unsafe { std::ptr::copy_nonoverlapping(bytes.to_le_bytes().as_ptr(), place.target, size) };
@@ -221,66 +221,4 @@ impl Translation {
 /// A `long` of 32 bits in 64.
 fn extended(value: u128) -> u64 {
     i64::from(low_u32(value).cast_signed()).cast_unsigned()
-}
-
-/// A module's `long double`, of IEEE 754's binary128, as this platform's.
-#[cfg(target_arch = "aarch64")]
-fn long_double_to_c(bits: u128) -> u128 {
-    bits
-}
-
-#[cfg(target_arch = "aarch64")]
-fn long_double_to_wasm(bits: u128) -> u128 {
-    bits
-}
-
-/// Bits of the fraction in binary128, and in the x87's format, where the bit before the point
-/// stands above them (Intel SDM 1, 4.2.2).
-#[cfg(target_arch = "x86_64")]
-const FRACTIONS: (u32, u32) = (112, 63);
-
-/// What binary128 has more, and the number that is half of a unit of the x87's.
-#[cfg(target_arch = "x86_64")]
-const DROPPED: u32 = FRACTIONS.0 - FRACTIONS.1;
-#[cfg(target_arch = "x86_64")]
-const HALF: u128 = 1 << (DROPPED - 1);
-
-/// The highest bit of the x87's fraction.
-#[cfg(target_arch = "x86_64")]
-const HIGHEST: u128 = 1 << (FRACTIONS.1 - 1);
-
-/// The low bits of a number.
-#[cfg(target_arch = "x86_64")]
-const fn low_bits(number: u128, n_bits: u32) -> u128 {
-    number & (u128::MAX >> u128::BITS.saturating_sub(n_bits))
-}
-
-/// A module's `long double`, of IEEE 754's binary128, in the x87's format: rounded to nearest, ties
-/// to even. Both have the same exponents.
-#[cfg(target_arch = "x86_64")]
-fn long_double_to_c(bits: u128) -> u128 {
-    let sign = bits >> 127;
-    let mut exponent = (bits >> FRACTIONS.0) & 0x7fff;
-    let fraction = low_bits(bits, FRACTIONS.0);
-    let rest = low_bits(fraction, DROPPED);
-    let mut kept = fraction >> DROPPED;
-    if exponent == 0x7fff {
-        // A payload in the low bits must not become an infinity.
-        kept |= if fraction != 0 { HIGHEST } else { 0 };
-    } else if rest > HALF || (rest == HALF && kept & 1 == 1) {
-        kept = kept.saturating_add(1);
-        // A carry out of the fraction is the next exponent, also from below the normal numbers.
-        exponent = exponent.saturating_add(kept >> FRACTIONS.1);
-        kept = low_bits(kept, FRACTIONS.1);
-    }
-    let integer = u128::from(exponent != 0) << FRACTIONS.1;
-    sign << 79 | exponent << 64 | integer | kept
-}
-
-/// The way back, which is exact.
-#[cfg(target_arch = "x86_64")]
-fn long_double_to_wasm(bits: u128) -> u128 {
-    let sign = bits >> 79 & 1;
-    let exponent = bits >> 64 & 0x7fff;
-    sign << 127 | exponent << FRACTIONS.0 | low_bits(bits, FRACTIONS.1) << DROPPED
 }

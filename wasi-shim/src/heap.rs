@@ -13,13 +13,14 @@ use crate::abi::image::Image;
 use crate::abi::program::Program;
 use crate::abi::table::Table;
 use crate::abi::value::Value;
-use crate::attempt::fail;
+use crate::arch::processor;
+use crate::attempt::{fail, prepare_thread};
 use crate::budget;
 use crate::program::{images, slice};
 use crate::stack;
+use crate::system::{self, Access};
 use crate::text::message;
 use crate::width::{saturating_u32, usize_of};
-use std::ffi::c_void;
 use std::sync::atomic::Ordering;
 
 /// Address space for exceptions. Their count is bounded by [`Exception::link`]: 2^32 places of 16
@@ -66,7 +67,7 @@ struct FreeCell {
 /// A new exception; its values are for the caller to write.
 pub fn allocate(program: &Program, tag: *const Tag, length: u32) -> *mut Exception {
     // The collector looks at this thread's stack.
-    stack::prepare_thread();
+    prepare_thread();
     // SAFETY: the threads of a program run its code in turn, and no reference to its heap is alive
     // here.
     let heap = unsafe { &mut *heap_of(program) };
@@ -94,7 +95,7 @@ fn heap_of(program: &Program) -> *mut Heap {
     if !heap.is_null() {
         return heap;
     }
-    let heap = map(size_of::<Heap>(), 0).cast::<Heap>();
+    let heap = mapped(system::map(size_of::<Heap>(), Access::ReadWrite), size_of::<Heap>()).cast::<Heap>();
     // SAFETY: new memory of this size, all zero, which is a valid heap but for two fields.
     unsafe {
         (*heap).limit = SMALLEST_LIMIT;
@@ -104,18 +105,13 @@ fn heap_of(program: &Program) -> *mut Heap {
     heap
 }
 
-/// New memory, all zero.
-fn map(bytes: usize, flags: i32) -> *mut c_void {
-    let access = libc::PROT_READ | libc::PROT_WRITE;
-    let flags = libc::MAP_PRIVATE | libc::MAP_ANONYMOUS | flags;
-    // SAFETY: maps new memory.
-    let start = unsafe { libc::mmap(std::ptr::null_mut(), bytes, access, flags, -1, 0) };
-    if start == libc::MAP_FAILED {
+/// What the system gave, or the end.
+fn mapped(memory: Option<*mut u8>, bytes: usize) -> *mut u8 {
+    memory.unwrap_or_else(|| {
         let mut text = message();
         text.add("cannot reserve ").add_decimal(bytes as u128).add(" bytes of address space for exceptions");
-        fail(text, 1);
-    }
-    start
+        fail(text, 1)
+    })
 }
 
 impl Heap {
@@ -139,7 +135,7 @@ impl Heap {
     /// Divides a new block into cells of a size. Says whether there was one.
     fn add_block(&mut self, program: &Program, size: usize) -> bool {
         if self.base == 0 {
-            self.base = map(RESERVED, libc::MAP_NORESERVE) as usize;
+            self.base = mapped(system::reserve(RESERVED, Access::ReadWrite), RESERVED) as usize;
         }
         if self.used == RESERVED || !budget::take(program, BLOCK as u64) {
             return false;
@@ -169,21 +165,8 @@ impl Heap {
     /// Frees what nothing refers to.
     #[inline(never)]
     fn collect(&mut self) {
-        let mut registers = [0usize; 6];
-        // SAFETY: copies the registers that a call preserves: functions up to here need not have
-        // saved them.
-        unsafe {
-            std::arch::asm!(
-                "mov [{0}], rbx",
-                "mov [{0} + 8], rbp",
-                "mov [{0} + 16], r12",
-                "mov [{0} + 24], r13",
-                "mov [{0} + 32], r14",
-                "mov [{0} + 40], r15",
-                in(reg) registers.as_mut_ptr(),
-                options(nostack, preserves_flags),
-            );
-        }
+        let mut registers = [0; processor::N_PRESERVED];
+        processor::save_preserved(&mut registers);
         let sp = registers.as_ptr() as usize;
         let Some(end) = stack::end_of_stack(sp) else {
             // A stack of somebody else's, whose end is not known: everything stays.

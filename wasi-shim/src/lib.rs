@@ -14,6 +14,10 @@ pub mod abi;
 
 mod width;
 
+mod system;
+
+mod arch;
+
 mod program;
 
 mod text;
@@ -53,8 +57,6 @@ mod format;
 mod variadic;
 
 mod formatted;
-
-mod simd;
 
 mod number;
 

@@ -8,13 +8,14 @@
 use crate::abi::program::{FAILED, NEW, Program, READY, RUNNING, Start, VERSION};
 use crate::abi::trap::{CODE_EXIT, CODE_FAILURE, TrapReport};
 use crate::abi::value::Value;
-use crate::attempt::{self, attempt, fail};
+use crate::attempt::{self, attempt, fail, prepare_thread};
 use crate::backtrace::{self, Cause};
 use crate::budget::Limits;
 use crate::options::{Options, Setting};
 use crate::program::{self, images_of};
+use crate::system::kernel;
 use crate::text::{Text, message};
-use crate::{cpu, memory, stack, trap};
+use crate::{cpu, memory, trap};
 use std::sync::atomic::Ordering;
 
 unsafe extern "C" {
@@ -23,7 +24,7 @@ unsafe extern "C" {
     static ENVIRONMENT: *const *const u8;
 }
 
-/// [`crate::abi::builtin::Builtin::LibraryInit`]: initialises the library, if that was not tried
+/// [`crate::abi::builtin::Builtin::LibraryInit`]: initializes the library, if that was not tried
 /// before, and prepares the calling thread. Returns 0, or the code of what went wrong. A trap is
 /// reported to the attempt around, or printed if there is none.
 ///
@@ -78,9 +79,8 @@ fn code(program: &Program) -> i32 {
 
 /// What went wrong now, or nothing if it did before.
 fn initialise(program: &'static Program) -> Result<(), Option<Box<TrapReport>>> {
-    stack::prepare_thread();
-    // SAFETY: only tells a number.
-    let thread = unsafe { libc::gettid() }.cast_unsigned();
+    prepare_thread();
+    let thread = kernel::thread();
     loop {
         match program.state.compare_exchange(NEW, RUNNING, Ordering::AcqRel, Ordering::Acquire) {
             Ok(_) => break,

@@ -1,4 +1,4 @@
-//! Linear memories: reserved once as address space, committed by `mprotect`, never moved.
+//! Linear memories: reserved once as address space, made accessible page by page, never moved.
 //!
 //! Pages beyond the current size are reserved without access, so that an access beyond the end
 //! faults; so does one just before the start ([`LEADING_GUARD`]). Data images are not copied: their
@@ -6,17 +6,21 @@
 //! the file, one by one, when they are first touched.
 
 use crate::abi::image::Image;
-use crate::abi::memory::{DataRun, HOST_PAGE, LEADING_GUARD, Memory};
+use crate::abi::memory::{DataRun, LEADING_GUARD, Memory};
 use crate::abi::program::Program;
+use crate::arch::processor::return_address;
 use crate::attempt::fail;
-use crate::backtrace::return_address;
 use crate::budget;
 use crate::program::{self, images_of, memories, slice};
+use crate::system::{self, Access};
 use crate::table;
 use crate::text::message;
 use crate::width::usize_of;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
+
+/// [`LEADING_GUARD`] in the machine's words.
+const GUARD: usize = usize_of(LEADING_GUARD);
 
 /// Creates a program's memories with their initial contents.
 pub fn create_all(program: &'static Program) {
@@ -61,21 +65,15 @@ fn create_memory(memory: &mut Memory) {
 /// Finds address space for a memory: as much as was planned, or else as much as can be had and is
 /// enough.
 fn reserve(memory: &mut Memory) -> bool {
-    let flags = libc::MAP_PRIVATE | libc::MAP_ANONYMOUS | libc::MAP_NORESERVE;
     let mut size = memory.reserved;
     loop {
         // A memory of no bytes has an address, too.
-        let length = size.max(1).checked_next_multiple_of(HOST_PAGE).and_then(|n| n.checked_add(LEADING_GUARD));
-        let Some(length) = length else { return false };
-        // SAFETY: maps new address space, which is longer than the guard.
-        unsafe {
-            let start = libc::mmap(std::ptr::null_mut(), usize_of(length), libc::PROT_NONE, flags, -1, 0);
-            if start != libc::MAP_FAILED {
-                memory.base = start.cast::<u8>().add(usize_of(LEADING_GUARD));
-                memory.maximum = memory.maximum.saturating_sub(memory.reserved.saturating_sub(size));
-                memory.reserved = size;
-                return true;
-            }
+        let Some(length) = usize_of(size).max(1).checked_add(GUARD) else { return false };
+        if let Some(start) = system::reserve(length, Access::None) {
+            memory.base = start.wrapping_add(GUARD);
+            memory.maximum = memory.maximum.saturating_sub(memory.reserved.saturating_sub(size));
+            memory.reserved = size;
+            return true;
         }
         if size <= memory.least {
             return false;
@@ -87,14 +85,11 @@ fn reserve(memory: &mut Memory) -> bool {
 /// Moves the pages of a data image to where they belong.
 fn place(run: &DataRun) {
     let length = usize_of(run.length);
-    // SAFETY: the compiler checked that the run lies in the initial memory, and both ends are whole
-    // pages; nothing refers to the pages at their old place. If they can't be moved, the copy has
-    // the same effect.
+    // SAFETY: the compiler checked that the run lies in the initial memory, and nothing refers to
+    // the pages at their old place. If they can't be moved, the copy has the same effect.
     unsafe {
         let target = (*run.memory).base.add(usize_of(run.address));
-        let flags = libc::MREMAP_MAYMOVE | libc::MREMAP_FIXED;
-        let moved = libc::mremap(run.data.cast(), length, length, flags, target);
-        if moved == libc::MAP_FAILED {
+        if !system::move_pages(run.data, length, target, length) {
             libc::memcpy(target.cast(), run.data.cast(), length);
         }
     }
@@ -103,16 +98,12 @@ fn place(run: &DataRun) {
 /// Makes the bytes from `start` to `end` accessible. The page that `start` lies in already is,
 /// unless `start` begins it.
 fn commit(memory: &Memory, start: u64, end: u64) -> bool {
-    let [start, end, most] = [start, end, memory.reserved].map(|place| place.checked_next_multiple_of(HOST_PAGE));
+    let [start, end, most] = [start, end, memory.reserved].map(|place| system::whole_pages(usize_of(place)));
     let (Some(start), Some(end)) = (start, end.filter(|_| end <= most)) else { return false };
-    let length = usize_of(end.saturating_sub(start));
+    let length = end.saturating_sub(start);
     // SAFETY: changes the access to pages of the memory's own reservation, which are fresh and thus
     // zero.
-    length == 0
-        || unsafe {
-            let first = memory.base.add(usize_of(start)).cast();
-            libc::mprotect(first, length, libc::PROT_READ | libc::PROT_WRITE) == 0
-        }
+    length == 0 || unsafe { system::set_access(memory.base.add(start), length, Access::ReadWrite) }
 }
 
 /// Held while a memory grows: several threads may want a shared one to.

@@ -12,6 +12,7 @@
 use crate::abi::program::{OPTIONS_VARIABLE, Program};
 use crate::attempt::fail;
 use crate::program::{c_string, slice};
+use crate::system::kernel;
 use crate::text::{USAGE_EXIT_STATUS, message};
 
 /// One option with its value.
@@ -47,7 +48,7 @@ impl Options {
             // SAFETY: `options_length` bytes of constant data.
             fixed: unsafe { slice(program.options, program.options_length) },
             variable: match find_variable(envp, OPTIONS_VARIABLE.as_bytes()) {
-                Some(text) if program.fixed_powers == 0 && !is_privileged() => split(text),
+                Some(text) if program.fixed_powers == 0 && !kernel::is_privileged() => split(text),
                 _ => &[],
             },
         }
@@ -123,12 +124,6 @@ pub fn variables(envp: *const *const u8) -> impl Iterator<Item = &'static [u8]> 
             Some(variable)
         }
     })
-}
-
-/// Whether the program has rights that the user who started it lacks.
-fn is_privileged() -> bool {
-    // SAFETY: reads a value that the kernel handed over.
-    unsafe { libc::getauxval(libc::AT_SECURE) != 0 }
 }
 
 /// Splits text into words the way a shell does: at white space, with `'…'`, `"…"` and `\`.

@@ -11,12 +11,10 @@ use crate::abi::program::Program;
 use crate::abi::script::{Action, Command, Outcome, Pattern};
 use crate::abi::trap::{CODE_EXCEPTION, CODE_FAILURE, TrapReport};
 use crate::abi::value::Value;
-use crate::attempt::attempt;
-use crate::attempt::fail;
+use crate::attempt::{attempt, fail, prepare_thread};
 use crate::backtrace;
 use crate::memory;
 use crate::program::{self, c_string, slice};
-use crate::stack;
 use crate::text::{STDOUT, Text, message};
 use crate::width::{low_u64, usize_of};
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -79,7 +77,7 @@ fn run_all(mut next: usize, end: usize) {
 
 fn start_thread(first: usize, end: usize) {
     let work = move || {
-        stack::prepare_thread();
+        prepare_thread();
         run_all(first, end);
     };
     match std::thread::Builder::new().stack_size(THREAD_STACK).spawn(work) {

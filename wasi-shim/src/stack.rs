@@ -9,11 +9,10 @@
 //! What is known of a thread is read by signal handlers: it is written once, by [`prepare_thread`],
 //! and its place is there by then.
 
-use crate::attempt::fail;
-use crate::text::message;
+use crate::system::{self, Access, kernel};
+use crate::text::{Text, message};
 use crate::width::usize_of;
 use std::cell::Cell;
-use std::mem::MaybeUninit;
 use std::ops::Range;
 
 /// Limit where the system sets none, so that runaway recursion ends before memory does.
@@ -58,8 +57,34 @@ thread_local! {
     static SIGNAL_STACK_OWNER: Cell<Option<SignalStack>> = const { Cell::new(None) };
 }
 
+/// What the system refused.
+pub enum Refused {
+    /// Bytes of the main stack, and how many there may be at most.
+    MainStack { wanted: u64, allowed: u64 },
+    /// Memory for a signal stack.
+    SignalStack,
+}
+
+impl Refused {
+    /// The message for the user.
+    pub fn message(&self) -> Text {
+        let mut text = message();
+        match *self {
+            Refused::MainStack { wanted, allowed } => {
+                text.add("cannot set the stack size to ").add_decimal(wanted.into());
+                text.add(" bytes: the system's hard limit is ").add_decimal(allowed.into());
+            }
+            Refused::SignalStack => _ = text.add("cannot create a stack for signals"),
+        }
+        text
+    }
+}
+
 /// Sets the limit of the main stack. `maximum` is the user's wish.
-pub fn limit_main_stack(maximum: Option<u64>) {
+///
+/// # Errors
+/// The limit is above what the system allows.
+pub fn limit_main_stack(maximum: Option<u64>) -> Result<(), Refused> {
     let limit = main_limit();
     let wanted = maximum.unwrap_or(default_limit(&limit));
     if wanted != limit.rlim_cur {
@@ -67,12 +92,10 @@ pub fn limit_main_stack(maximum: Option<u64>) {
         let limit = libc::rlimit { rlim_cur: wanted, ..limit };
         // SAFETY: reads a live variable.
         if unsafe { libc::setrlimit(libc::RLIMIT_STACK, &limit) } != 0 {
-            let mut text = message();
-            text.add("cannot set the stack size to ").add_decimal(wanted.into());
-            text.add(" bytes: the system's hard limit is ").add_decimal(allowed.into());
-            fail(text, 1);
+            return Err(Refused::MainStack { wanted, allowed });
         }
     }
+    Ok(())
 }
 
 fn main_limit() -> libc::rlimit {
@@ -97,20 +120,20 @@ fn default_limit(limit: &libc::rlimit) -> u64 {
 
 /// Notes where the calling thread's stack is, and gives it a stack for signal handlers. Costs
 /// nothing the second time.
+///
+/// # Errors
+/// The system gives no memory for the signal stack.
 #[inline]
-pub fn prepare_thread() {
-    if !is_known() {
-        prepare_new_thread();
-    }
+pub fn prepare_thread() -> Result<(), Refused> {
+    if is_known() { Ok(()) } else { prepare_new_thread() }
 }
 
 #[cold]
-fn prepare_new_thread() {
-    // SAFETY: both calls only tell numbers.
-    let is_main = unsafe { libc::gettid() == libc::getpid() };
-    let stack = if is_main { main_stack() } else { thread_stack() };
-    let (signal, is_signal_guarded) = signal_stack();
-    let Some(stack) = stack else { return };
+fn prepare_new_thread() -> Result<(), Refused> {
+    let is_main = kernel::is_main_thread();
+    let stack = if is_main { Some(main_stack()) } else { kernel::thread_stack() };
+    let (signal, is_signal_guarded) = signal_stack()?;
+    let Some(stack) = stack else { return Ok(()) };
     THREAD.set(Thread {
         start: stack.start,
         end: stack.end,
@@ -119,30 +142,14 @@ fn prepare_new_thread() {
         signal_end: signal.end,
         is_signal_guarded,
     });
+    Ok(())
 }
 
-fn main_stack() -> Option<Range<usize>> {
-    // The kernel puts the program's file name at the very end of the stack.
-    // SAFETY: reads a value that the kernel handed over.
-    let near_end = usize_of(unsafe { libc::getauxval(libc::AT_EXECFN) });
-    let end = (near_end | 4095).saturating_add(1);
+fn main_stack() -> Range<usize> {
+    let end = kernel::end_of_main_stack();
     // The kernel has given the first pages already.
     let size = usize_of(default_limit(&main_limit()).max(256 << 10));
-    Some(end.saturating_sub(size)..end)
-}
-
-fn thread_stack() -> Option<Range<usize>> {
-    let mut attributes = MaybeUninit::uninit();
-    let (mut start, mut size) = (std::ptr::null_mut(), 0);
-    // SAFETY: writes to live variables, and the attributes are used only if they could be had.
-    unsafe {
-        if libc::pthread_getattr_np(libc::pthread_self(), attributes.as_mut_ptr()) != 0 {
-            return None;
-        }
-        libc::pthread_attr_getstack(attributes.as_ptr(), &mut start, &mut size);
-        libc::pthread_attr_destroy(attributes.as_mut_ptr());
-    }
-    Some(range(start, size))
+    end.saturating_sub(size)..end
 }
 
 /// The addresses of so many bytes.
@@ -151,7 +158,7 @@ fn range(start: *mut libc::c_void, size: usize) -> Range<usize> {
 }
 
 /// The thread's signal stack: the one that it has, or a new one. Whether it is a new one.
-fn signal_stack() -> (Range<usize>, bool) {
+fn signal_stack() -> Result<(Range<usize>, bool), Refused> {
     // SAFETY: a zeroed structure is valid, and is written to.
     let old = unsafe {
         let mut old: libc::stack_t = std::mem::zeroed();
@@ -159,52 +166,35 @@ fn signal_stack() -> (Range<usize>, bool) {
         old
     };
     if old.ss_flags & libc::SS_DISABLE == 0 && old.ss_size >= LEAST_SIGNAL_STACK {
-        return (range(old.ss_sp, old.ss_size), false);
+        return Ok((range(old.ss_sp, old.ss_size), false));
     }
-    match SignalStack::new() {
-        Some(stack) => {
-            let start = stack.start();
-            // A thread that is about to end has no place for it any more: then the stack stays.
-            let _ = SIGNAL_STACK_OWNER.try_with(|owner| owner.set(Some(stack)));
-            (range(start, SIGNAL_STACK), true)
-        }
-        None => {
-            let mut text = message();
-            text.add("cannot create a stack for signals");
-            fail(text, 1);
-        }
-    }
+    let stack = SignalStack::new().ok_or(Refused::SignalStack)?;
+    let start = stack.start();
+    // A thread that is about to end has no place for it any more: then the stack stays.
+    let _ = SIGNAL_STACK_OWNER.try_with(|owner| owner.set(Some(stack)));
+    Ok((range(start.cast(), SIGNAL_STACK), true))
 }
 
 /// A stack for signal handlers with the guard below it, which is where it begins.
-struct SignalStack(*mut libc::c_void);
+struct SignalStack(*mut u8);
 
 impl SignalStack {
     /// The lowest byte that a handler may use.
-    fn start(&self) -> *mut libc::c_void {
-        // SAFETY: the guard is a part of what was mapped.
-        unsafe { self.0.byte_add(SIGNAL_GUARD) }
+    fn start(&self) -> *mut u8 {
+        self.0.wrapping_add(SIGNAL_GUARD)
     }
 
     /// Makes a new one that of the calling thread.
     fn new() -> Option<SignalStack> {
-        // SAFETY: maps new memory and hands a part of it, which nobody else uses, to the kernel.
-        unsafe {
-            let flags = libc::MAP_PRIVATE | libc::MAP_ANONYMOUS | libc::MAP_NORESERVE;
-            let guard = libc::mmap(std::ptr::null_mut(), SIGNAL_MAPPING, libc::PROT_NONE, flags, -1, 0);
-            if guard == libc::MAP_FAILED {
-                return None;
-            }
-            let start = guard.byte_add(SIGNAL_GUARD);
-            let stack = libc::stack_t { ss_sp: start, ss_flags: 0, ss_size: SIGNAL_STACK };
-            let is_done = libc::mprotect(start, SIGNAL_STACK, libc::PROT_READ | libc::PROT_WRITE) == 0
-                && libc::sigaltstack(&stack, std::ptr::null_mut()) == 0;
-            if !is_done {
-                libc::munmap(guard, SIGNAL_MAPPING);
-                return None;
-            }
-            Some(SignalStack(guard))
-        }
+        let stack = SignalStack(system::reserve(SIGNAL_MAPPING, Access::None)?);
+        let new = libc::stack_t { ss_sp: stack.start().cast(), ss_flags: 0, ss_size: SIGNAL_STACK };
+        // SAFETY: hands a part of the new memory, which nobody else uses, to the kernel. What it
+        // refused is dropped, which gives the memory back.
+        let is_done = unsafe {
+            system::set_access(stack.start(), SIGNAL_STACK, Access::ReadWrite)
+                && libc::sigaltstack(&new, std::ptr::null_mut()) == 0
+        };
+        is_done.then_some(stack)
     }
 }
 
@@ -216,14 +206,14 @@ impl Drop for SignalStack {
         unsafe {
             let mut now: libc::stack_t = std::mem::zeroed();
             libc::sigaltstack(std::ptr::null(), &mut now);
-            if now.ss_flags & libc::SS_DISABLE == 0 && now.ss_sp == start {
+            if now.ss_flags & libc::SS_DISABLE == 0 && now.ss_sp == start.cast() {
                 let none = libc::stack_t { ss_sp: std::ptr::null_mut(), ss_flags: libc::SS_DISABLE, ss_size: 0 };
                 if libc::sigaltstack(&none, std::ptr::null_mut()) != 0 {
                     return;
                 }
             }
             THREAD.set(UNKNOWN);
-            libc::munmap(self.0, SIGNAL_MAPPING);
+            system::unmap(self.0, SIGNAL_MAPPING);
         }
     }
 }

@@ -7,10 +7,11 @@ use crate::abi::image::Image;
 use crate::abi::memory::{HOST_PAGE, LEADING_GUARD};
 use crate::abi::program::Program;
 use crate::abi::table::{FUNC_ENTRY_SIZE, FuncEntry, Table};
+use crate::arch::processor::return_address;
 use crate::attempt::fail;
-use crate::backtrace::return_address;
 use crate::budget;
 use crate::program;
+use crate::system::{self, Access};
 use crate::text::message;
 use crate::width::usize_of;
 use std::cell::{Cell, RefCell};
@@ -38,8 +39,8 @@ pub fn guard_all(image: &Image) {
     // and holds nothing.
     unsafe {
         while !row.is_null() && !(*row).first.is_null() {
-            let guard = (*row).first.sub(PAGE);
-            libc::mprotect(guard.cast_mut().cast(), PAGE, libc::PROT_NONE);
+            let guard = (*row).first.sub(PAGE).cast_mut();
+            system::set_access(guard, PAGE, Access::None);
             row = row.add(1);
         }
     }
@@ -129,7 +130,8 @@ fn enlarge(program: &Program, table: &mut Table, wanted: u64) -> bool {
 
 /// Bytes to map for so many entries.
 fn size_of_mapping(table: &Table, entries: u64) -> Option<u64> {
-    entries.max(1).checked_mul(table.entry_size)?.checked_next_multiple_of(HOST_PAGE)
+    let bytes = entries.max(1).checked_mul(table.entry_size)?;
+    Some(system::whole_pages(usize_of(bytes))? as u64)
 }
 
 /// Bytes that are mapped for the entries now.
@@ -150,15 +152,13 @@ fn move_entries(table: &mut Table, bytes: u64) -> bool {
     // others are copied, and not used again.
     unsafe {
         if table.capacity & MAPPED != 0 {
-            let flags = libc::MREMAP_MAYMOVE | libc::MREMAP_FIXED;
-            let moved = libc::mremap(table.base.cast(), mapped_bytes(table), size, flags, base);
-            if moved == libc::MAP_FAILED {
+            if !system::move_pages(table.base, mapped_bytes(table), base, size) {
                 unmap(base, size);
                 return false;
             }
-            libc::munmap(table.base.sub(GUARD).cast(), GUARD);
+            system::unmap(table.base.sub(GUARD), GUARD);
         } else {
-            if libc::mprotect(base.cast(), size, libc::PROT_READ | libc::PROT_WRITE) != 0 {
+            if !system::set_access(base, size, Access::ReadWrite) {
                 unmap(base, size);
                 return false;
             }
@@ -173,13 +173,7 @@ fn move_entries(table: &mut Table, bytes: u64) -> bool {
 
 /// Address space for so many bytes of entries behind their guard, without access.
 fn map(size: usize) -> Option<*mut u8> {
-    let length = size.checked_add(GUARD)?;
-    let flags = libc::MAP_PRIVATE | libc::MAP_ANONYMOUS;
-    // SAFETY: maps new address space, which is longer than the guard.
-    unsafe {
-        let start = libc::mmap(std::ptr::null_mut(), length, libc::PROT_NONE, flags, -1, 0);
-        (start != libc::MAP_FAILED).then(|| start.cast::<u8>().add(GUARD))
-    }
+    Some(system::map(size.checked_add(GUARD)?, Access::None)?.wrapping_add(GUARD))
 }
 
 /// Takes [`map`] back.
@@ -188,7 +182,7 @@ fn map(size: usize) -> Option<*mut u8> {
 /// `base` comes from it, and no one uses the entries any more.
 unsafe fn unmap(base: *mut u8, size: usize) {
     // SAFETY: as the caller says.
-    unsafe { libc::munmap(base.sub(GUARD).cast(), size.saturating_add(GUARD)) };
+    unsafe { system::unmap(base.sub(GUARD), size.saturating_add(GUARD)) };
 }
 
 /// [`crate::abi::builtin::Builtin::TableFill`].

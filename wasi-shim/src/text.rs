@@ -3,6 +3,7 @@
 
 use crate::program::c_string;
 use crate::width::{low_u64, usize_of};
+use std::io;
 use std::sync::atomic::{AtomicPtr, Ordering};
 
 pub const STDOUT: i32 = 1;
@@ -144,8 +145,7 @@ fn write(descriptor: i32, mut rest: &[u8]) {
         let n = unsafe { libc::write(descriptor, rest.as_ptr().cast(), rest.len()) };
         match usize::try_from(n) {
             Ok(n @ 1..) => rest = &rest[n.min(rest.len())..],
-            // SAFETY: errno is a thread-local variable of the C library.
-            Err(_) if unsafe { *libc::__errno_location() } == libc::EINTR => {}
+            Err(_) if io::Error::last_os_error().raw_os_error() == Some(libc::EINTR) => {}
             _ => break,
         }
     }

@@ -11,21 +11,19 @@
 
 use crate::abi::program::{Program, RUNNING};
 use crate::abi::trap::{CODE_UNDEFINED, CODE_WASI, FATAL_EXIT_STATUS, TRAP_EXIT_STATUS, Trap, TrapReport};
+use crate::arch::processor::Registers;
 use crate::attempt;
-use crate::backtrace::{self, Cause, Registers, registers_here};
+use crate::backtrace::{self, Cause};
 use crate::program;
 use crate::sites::Place;
 use crate::stack;
+use crate::system::kernel::{self, Context};
 use crate::text::{STDERR, Text};
-use crate::width::word;
 use libc::{SA_ONSTACK, SA_SIGINFO, SIGBUS, SIGFPE, SIGILL, SIGSEGV, c_int, c_void, siginfo_t};
 use std::cell::UnsafeCell;
 use std::mem::MaybeUninit;
 use std::sync::Once;
 use std::sync::atomic::Ordering;
-
-/// `SEGV_MAPERR` of `<asm-generic/siginfo.h>`: no memory at the address.
-const SEGV_MAPERR: c_int = 1;
 
 const SIGNALS: [c_int; 4] = [SIGSEGV, SIGBUS, SIGILL, SIGFPE];
 
@@ -60,7 +58,7 @@ pub fn install() {
 }
 
 extern "C" fn handle(signal: c_int, info: *mut siginfo_t, context: *mut c_void) {
-    // SAFETY: the kernel passes a valid `siginfo_t` and, with SA_SIGINFO, a valid `ucontext_t`.
+    // SAFETY: the kernel passes a valid `siginfo_t` and, with SA_SIGINFO, a valid context.
     let is_taken = unsafe { take(signal, info, context) };
     if !is_taken {
         pass_on(signal, info, context);
@@ -87,10 +85,8 @@ pub unsafe extern "C" fn w2n_handle_signal(signal: c_int, info: *mut siginfo_t, 
 unsafe fn take(signal: c_int, info: *mut siginfo_t, context: *mut c_void) -> bool {
     // SAFETY: as required of the caller.
     let (code, address, registers, context) = unsafe {
-        let context = &mut *context.cast::<libc::ucontext_t>();
-        let [pc, sp, fp] = [libc::REG_RIP, libc::REG_RSP, libc::REG_RBP]
-            .map(|number| word(context.uc_mcontext.gregs[number.unsigned_abs() as usize]));
-        let registers = Registers { pc, sp, fp };
+        let context = &mut *context.cast::<Context>();
+        let registers = Registers::of(context);
         ((*info).si_code, (*info).si_addr() as usize, registers, context)
     };
     // Zero and below: sent by a process, not by the processor.
@@ -98,7 +94,7 @@ unsafe fn take(signal: c_int, info: *mut siginfo_t, context: *mut c_void) -> boo
         return false;
     }
     let place = Place::find(registers.pc);
-    let overflow = signal == SIGSEGV && is_overflow(address, code == SEGV_MAPERR, registers, place.is_some());
+    let overflow = signal == SIGSEGV && is_overflow(address, code == kernel::UNMAPPED, registers, place.is_some());
     let number =
         if overflow { Some(Trap::StackExhausted as u8) } else { place.and_then(|it| it.trap()).map(|it| it.trap) };
     let Some(trap) = Trap::ALL.into_iter().find(|&trap| Some(trap as u8) == number) else { return false };
@@ -122,8 +118,7 @@ fn is_overflow(address: usize, is_unmapped: bool, registers: Registers, in_trans
 
 /// Whether the thread that overflowed its stack is inside of a library.
 fn is_in_library(sp: usize) -> bool {
-    // SAFETY: only tells a number.
-    let thread = unsafe { libc::gettid() }.cast_unsigned();
+    let thread = kernel::thread();
     let initialises = |program: &Program| {
         program.state.load(Ordering::Relaxed) == RUNNING && program.initializer.load(Ordering::Relaxed) == thread
     };
@@ -135,7 +130,7 @@ fn is_in_library(sp: usize) -> bool {
 fn pass_on(signal: c_int, info: *mut siginfo_t, context: *mut c_void) {
     let Some(index) = SIGNALS.iter().position(|&ours| ours == signal) else { return };
     // SAFETY: `install` wrote the entry before this handler could run. Its handler has the type
-    // that its flags tell. The kernel passes a valid `siginfo_t` and `ucontext_t`.
+    // that its flags tell. The kernel passes a valid `siginfo_t` and context.
     unsafe {
         let previous = (*PREVIOUS.0.get())[index].assume_init_ref();
         let code = (*info).si_code;
@@ -169,7 +164,7 @@ fn pass_on(signal: c_int, info: *mut siginfo_t, context: *mut c_void) {
 unsafe fn block_as(action: &libc::sigaction, signal: c_int, context: *mut c_void) {
     // SAFETY: reads and writes sets of signals that exist.
     unsafe {
-        let mut blocked = (*context.cast::<libc::ucontext_t>()).uc_sigmask;
+        let mut blocked = (*context.cast::<Context>()).uc_sigmask;
         for number in 1..=libc::SIGRTMAX() {
             if libc::sigismember(&action.sa_mask, number) == 1 {
                 libc::sigaddset(&mut blocked, number);
@@ -200,7 +195,7 @@ pub extern "C" fn w2n_undefined_import(entry: usize) -> ! {
 /// Raises a trap from a function of the runtime that translated code called.
 #[inline(always)]
 pub fn raise_here<'a>(cause: impl Into<Cause<'a>>) -> ! {
-    raise(&backtrace::report(cause.into(), registers_here()))
+    raise(&backtrace::report(cause.into(), Registers::here()))
 }
 
 /// As [`raise_here`], for a pointer that a WASI function can't follow.

@@ -1,6 +1,6 @@
 //! `memory.atomic.wait` and `memory.atomic.notify` (threads proposal, "Wait and Notify operators").
 //!
-//! The kernel's futex compares 32 bits and knows nothing of 64, so the queues of waiting threads
+//! What systems wait for has 32 bits, not 64, so the queues of waiting threads
 //! are kept here: a thread looks at the value and joins the queue of its address under one lock,
 //! and sleeps on a word of its own, which the kernel watches. A queue links variables on the stacks
 //! of its threads. Invariant: a [`Waiter`] is in a queue exactly while its `notified` is 0 and its
@@ -9,6 +9,7 @@
 use crate::abi::memory::Memory;
 use crate::abi::trap::Trap;
 use crate::memory;
+use crate::system::kernel;
 use crate::trap::raise_here;
 use crate::width::usize_of;
 use std::ptr;
@@ -123,7 +124,7 @@ pub unsafe extern "C" fn w2n_memory_notify(memory: *mut Memory, address: u64, mo
             n_notified = n_notified.saturating_add(1);
             // The thread needs the lock before it can leave.
             waiter.notified.store(1, Ordering::Release);
-            futex(&waiter.notified, libc::FUTEX_WAKE, 1, None);
+            kernel::wake(&waiter.notified);
         }
         is_meant
     });
@@ -170,8 +171,7 @@ fn wait(address: usize, timeout: i64, is_equal: impl Fn() -> bool) -> i32 {
     let notified = unsafe { &(*waiter).notified };
     while notified.load(Ordering::Acquire) == 0 {
         // Signals and late notifications end it early.
-        let error = futex(notified, libc::FUTEX_WAIT_BITSET, 0, deadline.as_ref());
-        if error == libc::ETIMEDOUT {
+        if kernel::sleep(notified, deadline.as_ref()) {
             break;
         }
     }
@@ -195,16 +195,4 @@ fn deadline(nanoseconds: i64) -> libc::timespec {
         tv_sec: i64::try_from(deadline.as_secs()).unwrap_or(i64::MAX),
         tv_nsec: deadline.subsec_nanos().into(),
     }
-}
-
-/// The system call; 0 or the error.
-fn futex(word: &AtomicU32, operation: i32, value: u32, deadline: Option<&libc::timespec>) -> i32 {
-    let deadline = deadline.map_or(ptr::null(), ptr::from_ref);
-    let operation = operation | libc::FUTEX_PRIVATE_FLAG;
-    let any = libc::FUTEX_BITSET_MATCH_ANY;
-    // SAFETY: the word and the time are live variables.
-    let result =
-        unsafe { libc::syscall(libc::SYS_futex, word.as_ptr(), operation, value, deadline, ptr::null::<u32>(), any) };
-    // SAFETY: the C library's variable of this thread.
-    if result < 0 { unsafe { *libc::__errno_location() } } else { 0 }
 }

@@ -4,7 +4,7 @@
 //! The rows are those of [`crate::abi::wasi::FUNCTIONS`]. Each function is a symbol of its own, so
 //! that the linker keeps only those that the program imports.
 
-use crate::backtrace::return_address;
+use crate::arch::processor::return_address;
 use crate::wasi::errno::finish;
 use crate::wasi::guest::Guest;
 use crate::wasi::{clock, directory, file, path, poll, process, random, sock, stat, strings};

@@ -1,6 +1,7 @@
 //! The process itself: its end, signals to itself, and giving way to others.
 
 use crate::abi::trap::{CODE_EXIT, TrapReport};
+use crate::arch::processor::Registers;
 use crate::attempt;
 use crate::backtrace::{self, Cause};
 use crate::program;
@@ -13,7 +14,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 pub fn exit(status: i32) -> ! {
     if attempt::is_active() {
         let cause = Cause { code: CODE_EXIT, message: b"the module has called proc_exit" };
-        let report = TrapReport { status, ..backtrace::report(cause, backtrace::registers_here()) };
+        let report = TrapReport { status, ..backtrace::report(cause, Registers::here()) };
         attempt::give_up(&report);
     }
     static ENDING: AtomicBool = AtomicBool::new(false);

@@ -6,12 +6,12 @@ use crate::abi::program::{OPTIONS_VARIABLE, Program, Start};
 use crate::attempt::fail;
 use crate::options::{Options, Setting, find_variable, variables};
 use crate::program::{self, c_string, slice};
+use crate::system::kernel;
 use crate::text::{USAGE_EXIT_STATUS, message};
 use crate::wasi::context::Context;
 use crate::wasi::descriptor::{Descriptor, Directory, Home};
 use crate::wasi::embedded;
 use crate::wasi::errno::Result;
-use crate::wasi::exposed;
 use crate::wasi::rights::Access;
 use crate::wasi::strings::Strings;
 use std::ffi::OsStr;
@@ -123,7 +123,7 @@ fn open_dir(context: &Context, value: &[u8]) {
         fail(text, 1)
     });
     // In doubt, it is.
-    if exposed::is_exposed(&opened).unwrap_or(true) {
+    if kernel::is_on_memory_file_system(&opened).unwrap_or(true) {
         let mut text = message();
         text.add("cannot grant directory `").add_name(host);
         text.add("` with --dir: its file system (procfs or the like) gives access to the memory of processes");

@@ -2,6 +2,7 @@
 //!
 //! Source: `typenames.witx` of both snapshots. In snapshot 0 the number of links has four bytes.
 
+use crate::system::kernel;
 use crate::wasi::descriptor::{Directory, FileType, Home, Object};
 use crate::wasi::errno::{Errno, INVALID, Result};
 use crate::wasi::guest::Guest;
@@ -138,9 +139,7 @@ pub fn set_times_of_path(found: &std::fs::File, times: &Timestamps) -> Result<()
     }
 }
 
-/// The name that the system gives a descriptor leads to what it stands for, without another look at
-/// any path.
 fn set_times_by_name(found: BorrowedFd, times: &Timestamps) -> Result<()> {
-    let name = format!("/proc/self/fd/{}", found.as_raw_fd());
+    let name = kernel::path_of_descriptor(found.as_raw_fd());
     Ok(fs::utimensat(fs::CWD, name, times, AtFlags::empty())?)
 }

@@ -8,7 +8,8 @@
 
 use crate::abi::program::Program;
 use crate::abi::value::Value;
-use crate::backtrace::return_address;
+use crate::arch::processor::return_address;
+use crate::attempt::prepare_thread;
 use crate::budget;
 use crate::program;
 use crate::stack;
@@ -79,7 +80,7 @@ fn start(program: &'static Program, argument: i32) -> Result<i32, Errno> {
 
 fn run(place: &Place, number: i32, argument: i32) {
     let program = place.program;
-    stack::prepare_thread();
+    prepare_thread();
     let value = |number: i32| {
         let mut value = Value([0; 16]);
         value.0[..4].copy_from_slice(&number.to_le_bytes());

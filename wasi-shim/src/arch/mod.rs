@@ -1,0 +1,35 @@
+//! What knows the processor: registers, assembly, the C convention, the formats of its numbers.
+//!
+//! [`processor`] is the file of the processor that the runtime is built for. A port adds a file
+//! beside it, with the same names as `x86_64.rs`, and a line here; nothing else in the runtime
+//! names a processor, a register or an instruction (`tests/tidy.rs` holds that). What all
+//! processors so far share is defined in this file.
+
+#[cfg_attr(target_arch = "x86_64", path = "x86_64.rs")]
+#[cfg_attr(target_arch = "aarch64", path = "aarch64.rs")]
+pub mod processor;
+
+/// What a frame pointer points at.
+#[derive(Clone, Copy)]
+#[repr(C)]
+pub struct Frame {
+    /// The frame pointer of the function that called.
+    pub fp: usize,
+    pub return_address: usize,
+}
+
+/// Registers and stack at a call of a C function, for [`processor::call_c`].
+#[repr(C, align(16))]
+pub struct CCall {
+    /// The vector registers for arguments, as many as a processor has of them.
+    pub floats: [u128; 8],
+    /// The integer registers for arguments.
+    pub integers: [u64; 8],
+    pub function: usize,
+    /// The words on the stack. Their number is even, which keeps the stack aligned.
+    pub stack: *const u64,
+    pub n_stack: usize,
+    /// The result, in either register.
+    pub integer: u64,
+    pub float: u64,
+}

@@ -1,0 +1,325 @@
+//! x86-64, with the calling convention of the System V ABI, AMD64 supplement (psABI).
+//!
+//! The layout of an interrupted context is Linux's.
+
+use crate::abi::exception::Exception;
+use crate::arch::{CCall, Frame};
+use crate::system::kernel::Context;
+use crate::width::{register, word};
+use std::arch::x86_64::{__cpuid, __cpuid_count, __m128i, _xgetbv};
+use std::ffi::c_void;
+use std::mem::offset_of;
+
+/// The registers that tell where code is and how it came there.
+#[derive(Clone, Copy)]
+pub struct Registers {
+    pub pc: usize,
+    pub sp: usize,
+    pub fp: usize,
+}
+
+impl Registers {
+    /// Those of the function around, which is one of the runtime's.
+    #[inline(always)]
+    pub fn here() -> Registers {
+        let fp = frame_pointer();
+        Registers { pc: 0, sp: fp, fp }
+    }
+
+    /// Those of code that a signal interrupted.
+    pub fn of(context: &Context) -> Registers {
+        let [pc, sp, fp] = [libc::REG_RIP, libc::REG_RSP, libc::REG_RBP]
+            .map(|number| word(context.uc_mcontext.gregs[number.unsigned_abs() as usize]));
+        Registers { pc, sp, fp }
+    }
+
+    /// Where a function returns to that has not set up its frame yet, or never does: `offset` is
+    /// the distance of `pc` from its first instruction, and `read` reads a word of the stack.
+    /// Nothing if its frame is there.
+    pub fn return_without_frame(
+        &self,
+        offset: u32,
+        has_frame: bool,
+        read: impl FnOnce(usize) -> Option<usize>,
+    ) -> Option<usize> {
+        // A frame begins with `push rbp; mov rbp, rsp`, of 1 and 3 bytes.
+        match (offset, has_frame) {
+            (0, _) | (_, false) => read(self.sp),
+            (1, true) => read(self.sp.saturating_add(8)),
+            _ => None,
+        }
+    }
+}
+
+/// The frame pointer of the function around.
+#[inline(always)]
+pub fn frame_pointer() -> usize {
+    let fp: usize;
+    // SAFETY: copies a register. The build script compiles this crate with frame pointers.
+    unsafe { std::arch::asm!("mov {}, rbp", out(reg) fp, options(nomem, nostack, preserves_flags)) };
+    fp
+}
+
+/// Where the function around returns to: in the code of the module that called it.
+#[inline(always)]
+pub fn return_address() -> usize {
+    // SAFETY: the frame pointer points at a frame of this stack (psABI, 3.2.2).
+    unsafe { (*(frame_pointer() as *const Frame)).return_address }
+}
+
+/// The registers that a call preserves (psABI, 3.2.1).
+pub const N_PRESERVED: usize = 6;
+
+/// Copies the registers that a call preserves: functions up to here need not have saved them.
+#[inline(always)]
+pub fn save_preserved(place: &mut [usize; N_PRESERVED]) {
+    // SAFETY: writes to the place alone.
+    unsafe {
+        std::arch::asm!(
+            "mov [{0}], rbx",
+            "mov [{0} + 8], rbp",
+            "mov [{0} + 16], r12",
+            "mov [{0} + 24], r13",
+            "mov [{0} + 32], r14",
+            "mov [{0} + 40], r15",
+            in(reg) place.as_mut_ptr(),
+            options(nostack, preserves_flags),
+        );
+    }
+}
+
+/// Saves the registers that a call preserves, notes the stack pointer in `*stack`, and calls
+/// `function`. Returns 0 after it, or 1 through [`resume`].
+///
+/// # Safety
+/// The function takes the data, and `stack` can be written.
+#[unsafe(naked)]
+pub unsafe extern "C" fn enter(function: extern "C" fn(*mut c_void), data: *mut c_void, stack: *mut usize) -> u32 {
+    std::arch::naked_asm!(
+        "push rbp",
+        "mov rbp, rsp",
+        "push rbx",
+        "push r12",
+        "push r13",
+        "push r14",
+        "push r15",
+        "sub rsp, 8",
+        "mov [rdx], rsp",
+        "mov rax, rdi",
+        "mov rdi, rsi",
+        "call rax",
+        "xor eax, eax",
+        "jmp {leave}",
+        leave = sym leave,
+    )
+}
+
+/// The end of [`enter`], with its stack pointer and the result in `eax`.
+#[unsafe(naked)]
+unsafe extern "C" fn leave() -> u32 {
+    std::arch::naked_asm!("add rsp, 8", "pop r15", "pop r14", "pop r13", "pop r12", "pop rbx", "pop rbp", "ret")
+}
+
+/// Goes on at the end of the [`enter`] that noted this stack pointer, with result 1.
+///
+/// # Safety
+/// That call of [`enter`] has not returned, and nothing in the frames since has to be released.
+#[unsafe(naked)]
+pub unsafe extern "C" fn resume(stack: usize) -> ! {
+    std::arch::naked_asm!("mov rsp, rdi", "mov eax, 1", "jmp {leave}", leave = sym leave)
+}
+
+/// Changes an interrupted context so that it goes on with [`resume`].
+pub fn resume_in(context: &mut Context, stack: usize) {
+    let registers = &mut context.uc_mcontext.gregs;
+    registers[libc::REG_RIP as usize] = register(resume as *const () as usize);
+    registers[libc::REG_RDI as usize] = register(stack);
+    // The handler returns to this stack, whatever the fault left.
+    registers[libc::REG_RSP as usize] = register(stack);
+}
+
+/// Goes on at a landing, with the exception in the first payload register of Cranelift's `Tail`
+/// convention.
+///
+/// # Safety
+/// The addresses are those of a landing and of the live frame that it belongs to, and nothing in
+/// the frames since has to be released.
+pub unsafe fn land(landing: usize, sp: usize, fp: usize, exception: *const Exception) -> ! {
+    // SAFETY: see above.
+    unsafe {
+        std::arch::asm!(
+            "mov rsp, rcx",
+            "mov rbp, rsi",
+            "jmp rdi",
+            in("rax") exception,
+            in("rdx") 0,
+            in("rcx") sp,
+            in("rsi") fp,
+            in("rdi") landing,
+            options(noreturn),
+        )
+    }
+}
+
+/// What the name of a level begins with; its number follows.
+pub const LEVEL: &str = "x86-64-v";
+
+/// Whether the processor and the system have the instructions of a level (psABI, 3.1.1 "Processor
+/// Architecture"; bits as in Intel's manual, CPUID). Levels 0 and 1 are every x86-64 processor.
+pub fn has_level(level: u8) -> bool {
+    if level <= 1 {
+        return true;
+    }
+    let basic = __cpuid(1);
+    let extended = __cpuid(0x8000_0001);
+    // SSE3, SSSE3, CMPXCHG16B, SSE4.1, SSE4.2, POPCNT; LAHF.
+    let v2 = all(basic.ecx, [0, 9, 13, 19, 20, 23]) && all(extended.ecx, [0]);
+    if level == 2 || !v2 {
+        return v2;
+    }
+    if __cpuid(0).eax < 7 {
+        return false;
+    }
+    let features = __cpuid_count(7, 0);
+    // FMA, MOVBE, OSXSAVE, AVX, F16C; LZCNT; BMI1, AVX2, BMI2.
+    let v3 = all(basic.ecx, [12, 22, 27, 28, 29]) && all(extended.ecx, [5]) && all(features.ebx, [3, 5, 8]);
+    // The system saves SSE and AVX registers.
+    if !v3 || !saves(0x06) {
+        return false;
+    }
+    // AVX512F, DQ, CD, BW, VL, and their registers.
+    level == 3 || all(features.ebx, [16, 17, 28, 30, 31]) && saves(0xe6)
+}
+
+fn all<const N: usize>(register: u32, bits: [u32; N]) -> bool {
+    bits.iter().all(|bit| register >> bit & 1 == 1)
+}
+
+/// Whether the system saves these parts of the register state at a switch of threads. Requires
+/// OSXSAVE.
+fn saves(parts: u64) -> bool {
+    #[target_feature(enable = "xsave")]
+    fn state() -> u64 {
+        // SAFETY: register 0 always exists.
+        unsafe { _xgetbv(0) }
+    }
+    // SAFETY: the caller saw OSXSAVE.
+    unsafe { state() & parts == parts }
+}
+
+/// `pshufb` of SSSE3: each byte of `selectors` chooses a byte of `bytes`, or zero if its highest
+/// bit is set. Cranelift calls it on processors of level 1, which lack the instruction.
+#[unsafe(no_mangle)]
+#[expect(improper_ctypes_definitions, reason = "the C convention has a place for it: a vector register")]
+pub extern "C" fn w2n_x86_pshufb(bytes: __m128i, selectors: __m128i) -> __m128i {
+    let [bytes, selectors] = [bytes, selectors].map(|vector| {
+        // SAFETY: sixteen bytes in which every pattern is valid.
+        unsafe { std::mem::transmute::<__m128i, [u8; 16]>(vector) }
+    });
+    let result = selectors.map(|selector| if selector < 0x80 { bytes[usize::from(selector & 15)] } else { 0 });
+    // SAFETY: as above.
+    unsafe { std::mem::transmute::<[u8; 16], __m128i>(result) }
+}
+
+/// How many integers and floating-point numbers a call passes in registers (psABI, 3.2.3). Variable
+/// arguments go where fixed ones would.
+pub const N_INTEGERS: usize = 6;
+pub const N_FLOATS: usize = 8;
+
+/// Whether a `long double` goes into a vector register.
+pub const LONG_DOUBLE_IN_REGISTER: bool = false;
+
+/// Fills registers and stack, calls, and notes the results.
+///
+/// # Safety
+/// The function takes these arguments.
+#[unsafe(naked)]
+pub unsafe extern "C" fn call_c(call: *mut CCall) {
+    std::arch::naked_asm!(
+        "push rbp",
+        "mov rbp, rsp",
+        "push rbx",
+        "sub rsp, 8",
+        "mov rbx, rdi",
+        "mov rcx, [rbx + {n_stack}]",
+        "lea rax, [rcx * 8]",
+        "sub rsp, rax",
+        "mov rsi, [rbx + {stack}]",
+        "mov rdi, rsp",
+        "rep movsq",
+        "movaps xmm0, [rbx + {floats}]",
+        "movaps xmm1, [rbx + {floats} + 16]",
+        "movaps xmm2, [rbx + {floats} + 32]",
+        "movaps xmm3, [rbx + {floats} + 48]",
+        "movaps xmm4, [rbx + {floats} + 64]",
+        "movaps xmm5, [rbx + {floats} + 80]",
+        "movaps xmm6, [rbx + {floats} + 96]",
+        "movaps xmm7, [rbx + {floats} + 112]",
+        "mov rdi, [rbx + {integers}]",
+        "mov rsi, [rbx + {integers} + 8]",
+        "mov rdx, [rbx + {integers} + 16]",
+        "mov rcx, [rbx + {integers} + 24]",
+        "mov r8, [rbx + {integers} + 32]",
+        "mov r9, [rbx + {integers} + 40]",
+        // An upper bound of the vector registers used.
+        "mov eax, 8",
+        "call [rbx + {function}]",
+        "mov [rbx + {integer}], rax",
+        "movsd [rbx + {float}], xmm0",
+        "lea rsp, [rbp - 8]",
+        "pop rbx",
+        "pop rbp",
+        "ret",
+        n_stack = const offset_of!(CCall, n_stack),
+        stack = const offset_of!(CCall, stack),
+        floats = const offset_of!(CCall, floats),
+        integers = const offset_of!(CCall, integers),
+        function = const offset_of!(CCall, function),
+        integer = const offset_of!(CCall, integer),
+        float = const offset_of!(CCall, float),
+    )
+}
+
+/// Bits of the fraction in binary128, and in the x87's format, where the bit before the point
+/// stands above them (Intel SDM 1, 4.2.2).
+const FRACTIONS: (u32, u32) = (112, 63);
+
+/// How many bits more binary128 has, and the number that is half of a unit of the x87's.
+const DROPPED: u32 = FRACTIONS.0 - FRACTIONS.1;
+const HALF: u128 = 1 << (DROPPED - 1);
+
+/// The highest bit of the x87's fraction.
+const HIGHEST: u128 = 1 << (FRACTIONS.1 - 1);
+
+/// The low bits of a number.
+const fn low_bits(number: u128, n_bits: u32) -> u128 {
+    number & (u128::MAX >> u128::BITS.saturating_sub(n_bits))
+}
+
+/// A module's `long double`, of IEEE 754's binary128, in the x87's format: rounded to nearest, ties
+/// to even. Both have the same exponents.
+pub fn long_double_to_c(bits: u128) -> u128 {
+    let sign = bits >> 127;
+    let mut exponent = (bits >> FRACTIONS.0) & 0x7fff;
+    let fraction = low_bits(bits, FRACTIONS.0);
+    let rest = low_bits(fraction, DROPPED);
+    let mut kept = fraction >> DROPPED;
+    if exponent == 0x7fff {
+        // A payload in the low bits must not become an infinity.
+        kept |= if fraction != 0 { HIGHEST } else { 0 };
+    } else if rest > HALF || (rest == HALF && kept & 1 == 1) {
+        kept = kept.saturating_add(1);
+        // A carry out of the fraction is the next exponent, also from below the normal numbers.
+        exponent = exponent.saturating_add(kept >> FRACTIONS.1);
+        kept = low_bits(kept, FRACTIONS.1);
+    }
+    let integer = u128::from(exponent != 0) << FRACTIONS.1;
+    sign << 79 | exponent << 64 | integer | kept
+}
+
+/// The way back, which is exact.
+pub fn long_double_to_wasm(bits: u128) -> u128 {
+    let sign = bits >> 79 & 1;
+    let exponent = bits >> 64 & 0x7fff;
+    sign << 127 | exponent << FRACTIONS.0 | low_bits(bits, FRACTIONS.1) << DROPPED
+}

@@ -1,0 +1,149 @@
+//! Linux: its own calls, what it hands over to a process, and where it shows the memory of
+//! processes as files.
+
+use crate::width::usize_of;
+use rustix::fs::{self, FileType, Stat};
+use std::ffi::{CStr, c_int};
+use std::fs::File;
+use std::mem::MaybeUninit;
+use std::ops::Range;
+use std::os::fd::RawFd;
+use std::ptr;
+use std::sync::atomic::AtomicU32;
+
+/// Bytes of a page of this machine.
+pub fn page_size() -> usize {
+    // SAFETY: reads a value that the kernel handed over.
+    usize_of(unsafe { libc::getauxval(libc::AT_PAGESZ) })
+}
+
+/// A flag of `mmap`: the kernel keeps no memory for the pages before they are used.
+pub const UNRESERVED: c_int = libc::MAP_NORESERVE;
+
+/// Moves whole pages over others.
+///
+/// # Safety
+/// As for [`crate::system::move_pages`].
+pub unsafe fn move_pages(start: *mut u8, bytes: usize, target: *mut u8, target_bytes: usize) -> bool {
+    let flags = libc::MREMAP_MAYMOVE | libc::MREMAP_FIXED;
+    // SAFETY: as required of the caller.
+    unsafe { libc::mremap(start.cast(), bytes, target_bytes, flags, target) != libc::MAP_FAILED }
+}
+
+/// The number of the calling thread.
+pub fn thread() -> u32 {
+    // SAFETY: only tells a number.
+    unsafe { libc::gettid() }.cast_unsigned()
+}
+
+/// Whether this is the thread that the process began with.
+pub fn is_main_thread() -> bool {
+    // SAFETY: only tells a number.
+    thread() == unsafe { libc::getpid() }.cast_unsigned()
+}
+
+/// The first byte after the main stack.
+pub fn end_of_main_stack() -> usize {
+    // The kernel puts the program's file name at the very end of the stack.
+    // SAFETY: reads a value that the kernel handed over.
+    let name = usize_of(unsafe { libc::getauxval(libc::AT_EXECFN) });
+    name.saturating_add(1).checked_next_multiple_of(page_size()).unwrap_or(usize::MAX)
+}
+
+/// The stack of the calling thread, which is not the main one.
+pub fn thread_stack() -> Option<Range<usize>> {
+    let mut attributes = MaybeUninit::uninit();
+    let (mut start, mut size) = (ptr::null_mut(), 0);
+    // SAFETY: writes to live variables, and the attributes are used only if the call succeeded.
+    unsafe {
+        if libc::pthread_getattr_np(libc::pthread_self(), attributes.as_mut_ptr()) != 0 {
+            return None;
+        }
+        libc::pthread_attr_getstack(attributes.as_ptr(), &mut start, &mut size);
+        libc::pthread_attr_destroy(attributes.as_mut_ptr());
+    }
+    Some(start.addr()..start.addr().saturating_add(size))
+}
+
+/// Whether the program has rights that the user who started it lacks.
+pub fn is_privileged() -> bool {
+    // SAFETY: reads a value that the kernel handed over.
+    unsafe { libc::getauxval(libc::AT_SECURE) != 0 }
+}
+
+/// Lists of processes (`ps`, `top`) call a program after the file that was executed. Of one that
+/// was executed by its descriptor, as `wasm2native run` does it, that is a number; it gets `name`
+/// instead.
+pub fn name_process(name: &CStr) {
+    // SAFETY: reads a value that the kernel handed over.
+    let executed = unsafe { libc::getauxval(libc::AT_EXECFN) } as *const libc::c_char;
+    // SAFETY: null, or a string that stays.
+    if executed.is_null() || !unsafe { CStr::from_ptr(executed) }.to_bytes().starts_with(b"/proc/self/fd/") {
+        return;
+    }
+    // SAFETY: the kernel reads at most 16 bytes, up to the zero at the end.
+    unsafe { libc::prctl(libc::PR_SET_NAME, name.as_ptr()) };
+}
+
+/// What a signal interrupted.
+pub type Context = libc::ucontext_t;
+
+/// `si_code` of a SIGSEGV where no memory is, as opposed to memory that may not be used in this way
+/// (`SEGV_MAPERR` of `siginfo.h`).
+pub const UNMAPPED: c_int = 1;
+
+/// Sleeps while the word is 0, up to a time on the monotonic clock; may wake earlier. Says whether
+/// the time has come.
+pub fn sleep(word: &AtomicU32, deadline: Option<&libc::timespec>) -> bool {
+    futex(word, libc::FUTEX_WAIT_BITSET, 0, deadline) == Err(libc::ETIMEDOUT)
+}
+
+/// Wakes a thread that sleeps on the word.
+pub fn wake(word: &AtomicU32) {
+    let _ = futex(word, libc::FUTEX_WAKE, 1, None);
+}
+
+/// The system call, or its error.
+fn futex(word: &AtomicU32, operation: c_int, value: u32, deadline: Option<&libc::timespec>) -> Result<(), c_int> {
+    let deadline = deadline.map_or(ptr::null(), ptr::from_ref);
+    let operation = operation | libc::FUTEX_PRIVATE_FLAG;
+    let any = libc::FUTEX_BITSET_MATCH_ANY;
+    // SAFETY: the word and the time are live variables.
+    let result =
+        unsafe { libc::syscall(libc::SYS_futex, word.as_ptr(), operation, value, deadline, ptr::null::<u32>(), any) };
+    // SAFETY: the C library's variable of this thread.
+    if result < 0 { Err(unsafe { *libc::__errno_location() }) } else { Ok(()) }
+}
+
+/// A path that leads to what a descriptor stands for, without another look at any other path.
+pub fn path_of_descriptor(descriptor: RawFd) -> String {
+    format!("/proc/self/fd/{descriptor}")
+}
+
+/// Magic numbers of file systems (`include/uapi/linux/magic.h`).
+const MEMORY_FILE_SYSTEMS: [u64; 5] = [
+    // procfs: `mem`, `maps`, `fd` of every process, and more.
+    0x9fa0,
+    // binfmt_misc and nfsd: the system mounts them in procfs.
+    0x4249_4e4d,
+    0x6e66_7364,
+    // debugfs and tracefs: probes read memory.
+    0x6462_6720,
+    0x7472_6163,
+];
+
+/// Whether a file lies on a file system that gives access to the memory of processes.
+pub fn is_on_memory_file_system(opened: &File) -> rustix::io::Result<bool> {
+    let magic = fs::fstatfs(opened)?.f_type;
+    Ok(u64::try_from(magic).is_ok_and(|magic| MEMORY_FILE_SYSTEMS.contains(&magic)))
+}
+
+/// Whether a file is a device that reads and writes memory. Character devices have numbers
+/// (`Documentation/admin-guide/devices.txt`), so that a node is known by any name.
+pub fn is_memory_device(stat: &Stat) -> bool {
+    let numbers = (fs::major(stat.st_rdev), fs::minor(stat.st_rdev));
+    // `mem`, `kmem`, `port`, `oldmem`; then `cpu/*/msr`, which tell the processor where the
+    // kernel's code is.
+    FileType::from_raw_mode(stat.st_mode) == FileType::CharacterDevice
+        && matches!(numbers, (1, 1 | 2 | 4 | 12) | (202, _))
+}

@@ -1,0 +1,89 @@
+//! What knows the operating system.
+//!
+//! [`kernel`] is the file of the system that the runtime is built for; a port adds a file beside
+//! `linux.rs` with the same names. This file has the address space, in whole pages of the machine:
+//! no other file maps memory or changes its access. What all systems of POSIX have in common
+//! (reading and writing, clocks, masks of signals) stands where it is used.
+
+#[cfg_attr(target_os = "linux", path = "linux.rs")]
+pub mod kernel;
+
+use std::ffi::c_int;
+
+/// What may be done with pages.
+#[derive(Clone, Copy)]
+pub enum Access {
+    None,
+    ReadWrite,
+}
+
+impl Access {
+    fn flags(self) -> c_int {
+        match self {
+            Access::None => libc::PROT_NONE,
+            Access::ReadWrite => libc::PROT_READ | libc::PROT_WRITE,
+        }
+    }
+}
+
+/// So many bytes and what is missing to whole pages of the machine.
+pub fn whole_pages(bytes: usize) -> Option<usize> {
+    bytes.checked_next_multiple_of(kernel::page_size())
+}
+
+/// Whether addresses and lengths are whole pages of the machine.
+fn are_whole<const N: usize>(numbers: [usize; N]) -> bool {
+    let page = kernel::page_size();
+    numbers.into_iter().all(|number| number.is_multiple_of(page))
+}
+
+/// New memory of at least so many bytes, all zero, for which the system answers.
+pub fn map(bytes: usize, access: Access) -> Option<*mut u8> {
+    map_with(bytes, access, 0)
+}
+
+/// New address space of at least so many bytes, all zero. The system finds memory for it when it is
+/// used.
+pub fn reserve(bytes: usize, access: Access) -> Option<*mut u8> {
+    map_with(bytes, access, kernel::UNRESERVED)
+}
+
+fn map_with(bytes: usize, access: Access, flags: c_int) -> Option<*mut u8> {
+    let length = whole_pages(bytes)?;
+    let flags = libc::MAP_PRIVATE | libc::MAP_ANONYMOUS | flags;
+    // SAFETY: maps new memory.
+    let start = unsafe { libc::mmap(std::ptr::null_mut(), length, access.flags(), flags, -1, 0) };
+    (start != libc::MAP_FAILED).then_some(start.cast())
+}
+
+/// Takes [`map`] or [`reserve`] of so many bytes back.
+///
+/// # Safety
+/// `start` comes from there, or is where a page of it begins, and nobody uses the pages any more.
+pub unsafe fn unmap(start: *mut u8, bytes: usize) {
+    if let Some(length) = whole_pages(bytes).filter(|_| are_whole([start.addr()])) {
+        // SAFETY: as required of the caller.
+        unsafe { libc::munmap(start.cast(), length) };
+    }
+}
+
+/// Changes what may be done with pages. Says whether it could: it can't if the bytes are not whole
+/// pages of the machine.
+///
+/// # Safety
+/// The pages belong to the caller, and who uses them expects the change.
+pub unsafe fn set_access(start: *mut u8, bytes: usize, access: Access) -> bool {
+    // SAFETY: as required of the caller.
+    are_whole([start.addr(), bytes]) && unsafe { libc::mprotect(start.cast(), bytes, access.flags()) == 0 }
+}
+
+/// Moves `bytes` of pages to `target`, where there are `target_bytes`, which they replace: what
+/// they have more is zero. Says whether it could, as [`set_access`] does.
+///
+/// # Safety
+/// Both belong to the caller, and nothing refers to the pages at their old place.
+pub unsafe fn move_pages(start: *mut u8, bytes: usize, target: *mut u8, target_bytes: usize) -> bool {
+    // SAFETY: as required of the caller.
+    are_whole([start.addr(), bytes, target.addr(), target_bytes])
+        && unsafe { kernel::move_pages(start, bytes, target, target_bytes) }
+}

@@ -108,7 +108,7 @@ impl Cache {
 
     /// The program that `input` is with `options`, built if it is not there.
     pub fn program(&self, input: &Input, options: &Options, observer: &dyn Observer) -> Result<Program> {
-        let build = || driver::program(input, options, None, observer);
+        let build = || driver::program(input, options, observer);
         let entry = match &self.folder {
             Ok(folder) => folder.join(entry_name(input, options)?),
             Err(reason) => return temporary(reason.clone(), &build()?),

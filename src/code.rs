@@ -20,8 +20,8 @@ pub struct Code {
     /// Instructions may be 2 bytes long (RISC-V, extension C), which linkers want to know.
     pub compressed: bool,
     pub functions: Vec<CompiledFunction>,
-    /// What the frames have in common; their addresses are [`Symbol::pack`]ed.
-    pub frame_common: Option<gimli::write::CommonInformationEntry>,
+    /// What the frames have in common. `None` where the system has no DWARF.
+    pub frame_conventions: Option<FrameConventions>,
 }
 
 pub struct CompiledFunction {
@@ -40,12 +40,48 @@ pub struct CompiledFunction {
 }
 
 /// How to walk out of a function, for debuggers and for exceptions of other languages.
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Frame {
-    /// Call frame instructions with the code offset behind which each holds (DWARF 5, 6.4).
-    Dwarf(gimli::write::FrameDescriptionEntry),
+    /// Rules with the code offset from which each holds, sorted by offset.
+    Dwarf(Vec<(u32, FrameRule)>),
     /// A record for `.xdata` (PE format, "The .pdata Section", and Microsoft's pages on x64 and
     /// ARM64 exception handling).
     Windows(Vec<u8>),
+}
+
+/// DWARF's number of a register, as the processor's ABI document gives it.
+#[derive(Copy, Clone, Debug, PartialEq, Eq)]
+pub struct Register(pub u16);
+
+/// How to find the caller's frame and registers (DWARF 5, 6.4.2). The canonical frame address, CFA,
+/// is the caller's stack pointer before the call. Offsets are in bytes.
+#[derive(Copy, Clone, Debug, PartialEq, Eq)]
+pub enum FrameRule {
+    /// The CFA is the register plus the offset.
+    Cfa(Register, i32),
+    /// The CFA counts from this register; the offset stays.
+    CfaRegister(Register),
+    /// The CFA has this offset; the register stays.
+    CfaOffset(i32),
+    /// The caller's register is stored at the CFA plus the offset.
+    Stored(Register, i32),
+    /// The caller's register is the CFA plus the offset.
+    Equals(Register, i32),
+    /// AArch64: whether return addresses are signed (pointer authentication).
+    SignedReturn(bool),
+}
+
+/// What holds for all frames of a processor (DWARF 5, 6.4.1, the common information entry).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FrameConventions {
+    /// Code offsets are multiples of this.
+    pub code_alignment: u8,
+    /// Offsets of stored registers are multiples of this.
+    pub data_alignment: i8,
+    /// The register that stands for the return address.
+    pub return_address: Register,
+    /// The rules at the first instruction of every function.
+    pub initial: Vec<FrameRule>,
 }
 
 pub struct Relocation {

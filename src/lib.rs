@@ -1,7 +1,9 @@
 //! `wasm2native`: WebAssembly to native executables, objects and libraries, ahead of time.
 //!
-//! The modules stand in pipeline order and import only from those above them; `tests/tidy.rs` holds
-//! that. [`compile`] is the map: a line a stage, each a function from earlier values to a new one.
+//! The modules stand in pipeline order, and each imports only from those above it; `tests/tidy.rs`
+//! holds that. [`driver::pipeline`] has the stages, a method each, from earlier values to a new one:
+//! read, parse, resolve, declare, analyze, look up, lay out, compile, write, link. A program, a
+//! library and a test script are three lists over them.
 #![forbid(unsafe_op_in_unsafe_fn)]
 
 pub mod cot;
@@ -36,6 +38,8 @@ pub mod foreign;
 pub mod analyze;
 
 pub mod layout;
+
+pub mod unit;
 
 pub mod translate;
 

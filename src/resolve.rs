@@ -11,6 +11,7 @@
 )]
 
 use crate::wasm::describe::{describe_entity, describe_name};
+use crate::wasm::source::Source;
 use crate::wasm::structure;
 use crate::wasm::{
     Definition, EntityIndex, FuncIndex, GlobalIndex, ImportName, MemoryIndex, Module, TableIndex, TagIndex,
@@ -18,26 +19,35 @@ use crate::wasm::{
 use anyhow::{Result, bail};
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
-/// A module with the name under which others import from it.
+/// A module before its imports are resolved.
 pub struct Instance<'a> {
-    pub name: String,
+    pub source: &'a Source<'a>,
     pub module: Module<'a>,
 }
 
 /// An entity of one of the program's modules, where it is defined.
 #[derive(Copy, Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Provider {
-    /// Place of the instance in the program.
+    /// Number of the instance in the program.
     pub instance: usize,
     pub entity: EntityIndex,
 }
 
+/// A module's imports that other modules of the program define.
+#[derive(Clone, Debug, Default)]
+pub struct Providers(HashMap<EntityIndex, Provider>);
+
+impl Providers {
+    pub fn get(&self, entity: EntityIndex) -> Option<Provider> {
+        self.0.get(&entity).copied()
+    }
+}
+
 /// How one module hangs together with the others.
-#[derive(Default)]
+#[derive(Debug, Default)]
 pub struct Linkage {
-    /// Its imports that another module defines. All others come from the runtime or from the
-    /// linker.
-    providers: HashMap<EntityIndex, Provider>,
+    /// All other imports come from the runtime or from the linker.
+    providers: Providers,
     /// Its own entities that other modules import, or that a script uses.
     pub visible: BTreeSet<EntityIndex>,
     /// C symbols that the user chose for imports, by `module.name`.
@@ -72,11 +82,11 @@ impl Linkage {
 
     /// Whether the module shares nothing with others.
     pub fn is_alone(&self) -> bool {
-        self.providers.is_empty() && self.visible.is_empty()
+        self.providers.0.is_empty() && self.visible.is_empty()
     }
 
     pub fn provider(&self, entity: EntityIndex) -> Option<Provider> {
-        self.providers.get(&entity).copied()
+        self.providers.get(entity)
     }
 }
 
@@ -98,30 +108,26 @@ pub fn resolve(
     modules: &[&Module],
     sizes: Sizes,
     lookup: impl Fn(usize, &str) -> Option<usize>,
-) -> Result<Vec<Linkage>> {
-    let mut linkages: Vec<Linkage> = Vec::with_capacity(modules.len());
+) -> Result<Vec<Providers>> {
+    let mut all: Vec<Providers> = Vec::with_capacity(modules.len());
     for (index, module) in modules.iter().enumerate() {
-        let linkage = link(modules, &linkages, module, sizes, |name| lookup(index, name))?;
-        for provider in linkage.providers.values() {
-            linkages[provider.instance].visible.insert(provider.entity);
-        }
-        linkages.push(linkage);
+        all.push(resolve_one(modules, &all, module, sizes, |name| lookup(index, name))?);
     }
-    Ok(linkages)
+    Ok(all)
 }
 
-/// Resolves the imports of one more module from those already linked.
+/// Resolves the imports of one more module from those whose imports are resolved.
 ///
 /// # Errors
 /// As [`resolve`].
-pub fn link(
+pub fn resolve_one(
     modules: &[&Module],
-    linkages: &[Linkage],
+    resolved: &[Providers],
     module: &Module,
     sizes: Sizes,
     lookup: impl Fn(&str) -> Option<usize>,
-) -> Result<Linkage> {
-    let mut linkage = Linkage::default();
+) -> Result<Providers> {
+    let mut providers = Providers::default();
     for (import, entity) in imports(module) {
         let Some(other) = lookup(import.module) else { continue };
         let Some(exported) = modules[other].export(import.name) else {
@@ -129,7 +135,7 @@ pub fn link(
             bail!("import {}: the module `{name}` exports nothing of that name", describe_name(import));
         };
         // What it exports may itself be imported: that module defines it.
-        let provider = linkages[other].provider(exported).unwrap_or(Provider { instance: other, entity: exported });
+        let provider = resolved[other].get(exported).unwrap_or(Provider { instance: other, entity: exported });
         let theirs = modules[provider.instance];
         if !matches(module, entity, theirs, provider.entity, sizes) {
             bail!(
@@ -140,9 +146,24 @@ pub fn link(
                 describe_entity(theirs, provider.entity)
             );
         }
-        linkage.providers.insert(entity, provider);
+        providers.0.insert(entity, provider);
     }
-    Ok(linkage)
+    Ok(providers)
+}
+
+/// How the modules of a closed program hang together. `used` is what a script uses of them, and
+/// `symbols` are the C symbols that the user chose.
+pub fn linkages(
+    resolved: Vec<Providers>,
+    used: impl IntoIterator<Item = Provider>,
+    symbols: &BTreeMap<String, String>,
+) -> Vec<Linkage> {
+    let mut visible = vec![BTreeSet::new(); resolved.len()];
+    for provider in resolved.iter().flat_map(|providers| providers.0.values().copied()).chain(used) {
+        visible[provider.instance].insert(provider.entity);
+    }
+    let linkage = |(providers, visible)| Linkage { providers, visible, symbols: symbols.clone() };
+    resolved.into_iter().zip(visible).map(linkage).collect()
 }
 
 /// Puts instances into an order in which each comes after those that it imports from; otherwise
@@ -155,10 +176,10 @@ pub fn order(instances: Vec<Instance>) -> Result<Vec<Instance>> {
     let mut ordered: Vec<Instance> = Vec::with_capacity(waiting.len());
     while !waiting.is_empty() {
         let ready = waiting.iter().position(|instance| {
-            imports(&instance.module).all(|(import, _)| waiting.iter().all(|other| other.name != import.module))
+            imports(&instance.module).all(|(import, _)| waiting.iter().all(|other| other.source.name != import.module))
         });
         let Some(ready) = ready else {
-            let names: Vec<_> = waiting.iter().map(|instance| format!("`{}`", instance.name)).collect();
+            let names: Vec<_> = waiting.iter().map(|instance| format!("`{}`", instance.source.name)).collect();
             bail!("modules import from each other in a circle: {}", names.join(", "));
         };
         ordered.push(waiting.remove(ready));

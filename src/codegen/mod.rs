@@ -1,5 +1,11 @@
-//! Stages 5 to 7: CLIF to [`crate::code::Code`]. One folder per code generator; nothing outside of
-//! it knows how machine code is made.
+//! From a [`Unit`] to [`Code`]: translation of all functions, and their compilation by a code
+//! generator.
+//!
+//! What is common to all generators stands here: which functions there are to make ([`Job`]), the
+//! sweep over them, dumps, and code that no generator makes. A generator has a folder, takes CLIF,
+//! one function at a time, and gives back [`CompiledFunction`](crate::code::CompiledFunction)s. How
+//! it makes machine code is nobody else's knowledge: outside of this folder, [`Generator`] is all
+//! that is named.
 // Numbers that a module chooses are checked; see `tests/tidy.rs`.
 #![deny(
     clippy::arithmetic_side_effects,
@@ -9,5 +15,96 @@
 )]
 
 pub mod cranelift;
+mod dump;
+mod stub;
+mod sweep;
+pub mod target;
 
-pub mod stub;
+use crate::code::Code;
+use crate::layout::Symbol;
+use crate::options::Options;
+use crate::progress::Observer;
+use crate::translate::Env;
+use crate::translate::variadic::CAbi;
+use crate::unit::Unit;
+use crate::wasm::FuncIndex;
+use anyhow::Result;
+use cranelift::isa::Isa;
+use std::path::PathBuf;
+use sweep::Sweep;
+use target_lexicon::Triple;
+
+/// One function to make.
+#[derive(Copy, Clone, Debug, PartialEq, Eq)]
+pub enum Job {
+    /// A body that nothing reaches: validated, no code.
+    Validate(FuncIndex),
+    Translate(Symbol),
+    /// [`Symbol::Variadic`].
+    Stub(FuncIndex),
+}
+
+/// A code generator, set up for a target and a processor.
+pub struct Generator {
+    isa: Isa,
+    spectre_masks: bool,
+    /// Folder for every stage's result.
+    dump: Option<PathBuf>,
+}
+
+impl Generator {
+    /// The generator that `options` ask for.
+    ///
+    /// # Errors
+    /// When there is no such target or processor.
+    pub fn new(options: &Options) -> Result<Generator> {
+        let isa = Isa::new(&target::triple(options)?, options)?;
+        Ok(Generator { isa, spectre_masks: options.spectre_masks, dump: options.dump.clone() })
+    }
+
+    /// What code is made for.
+    pub fn triple(&self) -> &Triple {
+        self.isa.triple()
+    }
+
+    /// What translation asks for besides the unit.
+    pub fn env<'a>(&self, unit: &'a Unit) -> Env<'a> {
+        Env {
+            module: unit.module,
+            facts: &unit.facts,
+            layout: &unit.layout,
+            linkage: unit.linkage,
+            foreign: &unit.foreign,
+            c: CAbi::of(self.triple()),
+            undefined: &unit.undefined,
+            target: self.isa.frontend_config(),
+            spectre_masks: self.spectre_masks,
+            machine: self.isa.machine(),
+        }
+    }
+
+    /// Machine code of all jobs, in their order.
+    ///
+    /// # Errors
+    /// The first job's that fails, in the order of the jobs: the same on every run.
+    pub fn compile(&self, unit: &Unit, jobs: &[Job], observer: &dyn Observer) -> Result<Code> {
+        Sweep::new(self, unit).compile(jobs, observer)
+    }
+
+    /// CLIF of all jobs as text.
+    ///
+    /// # Errors
+    /// As [`Generator::compile`].
+    pub fn print_clif(&self, unit: &Unit, jobs: &[Job]) -> Result<String> {
+        Sweep::new(self, unit).print_clif(jobs)
+    }
+
+    /// The generator's own listing of its machine code, for processors that
+    /// [`assembly`](crate::object::assembly) doesn't know.
+    ///
+    /// # Errors
+    /// As [`Generator::compile`].
+    pub fn print_listing(&self, unit: &Unit, jobs: &[Job]) -> Result<String> {
+        Sweep::new(self, unit).print_listing(jobs)
+    }
+}

@@ -2,22 +2,21 @@
 //! is looked up before the linker runs, so that what is missing is named as its author knows it,
 //! and what the sandbox does not cover is said.
 
-use super::{Source, Unit};
+use super::pipeline::{Analyzed, Linked};
+use super::plan::Taken;
 use crate::abi;
 use crate::foreign;
 use crate::link::check::{self, Found, Place, Resolution};
 use crate::link::native::Natives;
 use crate::link::runtime::SymbolKind;
 use crate::link::suggest;
-use crate::object::ProgramPlan;
 use crate::object::imports::{self, OpenImport};
 use crate::options::{LinkOptions, Options};
 use crate::progress::Observer;
 use crate::wasm::describe::describe_name;
-use crate::wasm::{EntityIndex, Module};
-use anyhow::{Context, Result, bail};
+use crate::wasm::{EntityIndex, FuncIndex, Module, value_size};
+use anyhow::{Result, bail};
 use std::collections::{BTreeMap, BTreeSet};
-use wasmparser::ValType;
 
 /// How many imports a message lists.
 const SHOWN_IMPORTS: usize = 20;
@@ -27,39 +26,39 @@ pub struct Outside {
     pub natives: Natives,
     /// The program is linked with C.
     pub uses_c: bool,
+    pub taken: Taken,
+    /// Of each module, the function imports that nothing defines, where that is allowed.
+    pub undefined: Vec<BTreeSet<FuncIndex>>,
 }
 
 /// Reads what the user links with, and looks up the imports of all modules there and in the C
-/// library. Notes in `plan` what the program takes from WASI and from C, and in the units which
-/// functions nothing defines, where that is allowed.
+/// library.
 ///
 /// # Errors
 /// With a line for each import that nothing defines or that is not what was found, or that the user
 /// does not allow.
-pub fn look_up(
-    plan: &mut ProgramPlan,
-    units: &mut [Unit],
-    sources: &[&Source],
-    options: &Options,
-    observer: &dyn Observer,
-) -> Result<Outside> {
+pub fn look_up(analyzed: &[Analyzed], options: &Options, observer: &dyn Observer) -> Result<Outside> {
     let natives = Natives::read(&options.link)?;
     natives.warnings.iter().for_each(|warning| observer.warning(warning));
-    let open: Vec<Vec<OpenImport>> = units.iter().map(open_imports).collect();
+    let open: Vec<Vec<OpenImport>> = analyzed.iter().map(open_imports).collect();
     let wanted = open.iter().flatten().filter(|it| it.refusal.is_none()).map(|it| &it.symbol[..]);
     let resolution = check::resolve(&wanted.collect::<Vec<_>>(), &natives)?;
-    for ((unit, source), open) in units.iter_mut().zip(sources).zip(&open) {
-        look_up_module(unit, open, &resolution, options).with_context(|| source.file.to_owned())?;
-        allow(open, &resolution, &options.link).with_context(|| source.file.to_owned())?;
-        plan.wasi.extend(wasi_functions(unit));
+    let mut undefined = Vec::with_capacity(analyzed.len());
+    let mut taken = Taken::default();
+    for (analyzed, open) in analyzed.iter().zip(&open) {
+        let Linked { source, module, .. } = analyzed.linked;
+        undefined.push(source.explain(look_up_module(module, open, &resolution, options))?);
+        source.explain(allow(open, &resolution, &options.link))?;
+        taken.wasi.extend(wasi_functions(analyzed));
     }
     let found = |it: &&OpenImport| resolution.find(&it.symbol).is_some();
     let names = |it: &OpenImport| [it.import.module.to_owned(), it.import.name.to_owned(), it.symbol.clone()];
-    plan.foreign = open.iter().flatten().filter(found).map(names).collect();
-    plan.foreign.sort();
-    plan.foreign.dedup();
+    taken.foreign = open.iter().flatten().filter(found).map(names).collect();
+    taken.foreign.sort();
+    taken.foreign.dedup();
     if let Some(warning) = warning(open.iter().flatten(), &resolution, &options.link) {
-        let lost = units.iter().zip(&open).flat_map(|(unit, open)| open.iter().filter(|it| is_address_lost(unit, it)));
+        let lost = analyzed.iter().zip(&open);
+        let lost = lost.flat_map(|(analyzed, open)| open.iter().filter(|it| is_address_lost(analyzed, it)));
         let lost: BTreeSet<&str> = lost.filter(|it| found(it)).map(|it| &it.symbol[..]).collect();
         let help = match lost.is_empty() {
             true => String::new(),
@@ -71,11 +70,11 @@ pub fn look_up(
         observer.warning(&format!("{warning}{help}"));
     }
     for name in options.link.import_symbols.iter().map(|(name, _)| name) {
-        if !units.iter().any(|unit| imports_name(unit.module, name)) {
+        if !analyzed.iter().any(|it| imports_name(it.linked.module, name)) {
             observer.warning(&format!("--import-symbol {name}: no module imports that"));
         }
     }
-    Ok(Outside { natives, uses_c: resolution.uses_c })
+    Ok(Outside { natives, uses_c: resolution.uses_c, taken, undefined })
 }
 
 /// The symbols that the user chose, by import.
@@ -84,35 +83,43 @@ pub fn chosen_symbols(options: &Options) -> BTreeMap<String, String> {
 }
 
 /// What the unit's code can need of others. Functions that nothing calls ask for nothing.
-fn open_imports<'a>(unit: &Unit<'a>) -> Vec<OpenImport<'a>> {
+fn open_imports<'a>(analyzed: &Analyzed<'a>) -> Vec<OpenImport<'a>> {
+    let Analyzed { linked: Linked { module, linkage, .. }, foreign, facts } = analyzed;
     let is_needed = |open: &OpenImport| match open.entity {
-        EntityIndex::Function(func) => open.refusal.is_some() || unit.facts.reachable.contains(func),
+        EntityIndex::Function(func) => open.refusal.is_some() || facts.reachable.contains(func),
         _ => true,
     };
-    let mut open = imports::open(unit.module, unit.linkage, &unit.foreign);
+    let mut open = imports::open(module, linkage, foreign);
     open.retain(is_needed);
     open
 }
 
-fn look_up_module(unit: &mut Unit, open: &[OpenImport], resolution: &Resolution, options: &Options) -> Result<()> {
+/// The function imports that nothing defines.
+fn look_up_module(
+    module: &Module,
+    open: &[OpenImport],
+    resolution: &Resolution,
+    options: &Options,
+) -> Result<BTreeSet<FuncIndex>> {
+    let mut undefined = BTreeSet::new();
     let mut missing = Vec::new();
     let mut wrong = Vec::new();
     for import in open {
         let found = resolution.find(&import.symbol);
-        let problem = import.refusal.map(str::to_owned).or_else(|| mismatch(unit.module, import, found?));
+        let problem = import.refusal.map(str::to_owned).or_else(|| mismatch(module, import, found?));
         if let Some(problem) = problem {
             wrong.push(format!("{}: {problem}", import.description));
         } else if found.is_none() && !resolution.is_opaque {
             match import.entity {
                 EntityIndex::Function(func) if options.link.allow_undefined => {
-                    unit.undefined.insert(func);
+                    undefined.insert(func);
                 }
                 _ => missing.push(format!("{}{}", import.description, hint(import, resolution))),
             }
         }
     }
     if missing.is_empty() && wrong.is_empty() {
-        return Ok(());
+        return Ok(undefined);
     }
     let count = missing.len() + wrong.len();
     let lines: Vec<_> = missing.into_iter().chain(wrong).take(SHOWN_IMPORTS).collect();
@@ -144,7 +151,7 @@ fn mismatch(module: &Module, import: &OpenImport, found: &Found) -> Option<Strin
             Some(format!("`{symbol}` is thread-local in {place}, which a global can't be"))
         }
         (EntityIndex::Global(global), _) => {
-            let bytes = size_of_value(module.globals[global].ty.content_type);
+            let bytes = value_size(module.globals[global].ty.content_type);
             let differs = *size != 0 && *size != bytes;
             differs.then(|| format!("`{symbol}` has {size} bytes in {place}, and the global has {bytes}"))
         }
@@ -152,20 +159,12 @@ fn mismatch(module: &Module, import: &OpenImport, found: &Found) -> Option<Strin
     }
 }
 
-fn size_of_value(ty: ValType) -> u64 {
-    match ty {
-        ValType::I32 | ValType::F32 => 4,
-        ValType::I64 | ValType::F64 | ValType::Ref(_) => 8,
-        ValType::V128 => 16,
-    }
-}
-
 /// Whether C would take a number of the module's for an address, because nobody declared the
 /// function.
-fn is_address_lost(unit: &Unit, import: &OpenImport) -> bool {
+fn is_address_lost(analyzed: &Analyzed, import: &OpenImport) -> bool {
     match import.entity {
-        EntityIndex::Function(func) if unit.foreign.function(func).is_none() => {
-            foreign::check::is_address_lost(import.import, unit.module.function_type(func))
+        EntityIndex::Function(func) if analyzed.foreign.function(func).is_none() => {
+            foreign::check::is_address_lost(import.import, analyzed.linked.module.function_type(func))
         }
         _ => false,
     }
@@ -202,13 +201,12 @@ fn is_function(import: &OpenImport) -> bool {
 
 /// The functions of WASI that code calls which can be reached, with their module where that is not
 /// preview 1.
-pub fn wasi_functions(unit: &Unit) -> Vec<String> {
+pub fn wasi_functions(analyzed: &Analyzed) -> Vec<String> {
+    let Analyzed { linked: Linked { module, linkage, .. }, foreign, facts } = analyzed;
     let is_called = |index| {
-        unit.linkage.function(index).is_none()
-            && unit.foreign.function(index).is_none()
-            && unit.facts.reachable.contains(index)
+        linkage.function(index).is_none() && foreign.function(index).is_none() && facts.reachable.contains(index)
     };
-    let functions = unit.module.functions.iter().filter(|(index, _)| is_called(*index));
+    let functions = module.functions.iter().filter(|(index, _)| is_called(*index));
     let imports = functions.filter_map(|(_, func)| func.definition.import());
     imports
         .filter(|import| imports::is_wasi(*import))

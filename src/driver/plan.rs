@@ -1,52 +1,138 @@
-//! What an executable runs.
+//! What an executable or a library runs, and with what.
 
 use super::threads;
 use crate::abi::program::EntryKind;
-use crate::codegen::cranelift::target;
+use crate::codegen::target;
 use crate::embed;
 use crate::object::ProgramPlan;
+use crate::object::script::Command;
 use crate::options::Options;
 use crate::wasm::describe::describe_type;
-use crate::wasm::{EntityIndex, Module};
+use crate::wasm::{EntityIndex, FuncIndex, Module};
 use anyhow::{Result, anyhow, bail};
 use std::collections::BTreeSet;
 
-/// Finds out what an executable runs.
-pub fn program(module: &Module, options: &Options) -> Result<ProgramPlan> {
-    let function = |name: &str| match module.export(name) {
-        Some(EntityIndex::Function(func)) => Some((name.to_owned(), func)),
-        _ => None,
-    };
-    let (entry_name, entry) = match &options.invoke {
-        Some(name) => function(name)
-            .ok_or_else(|| anyhow!("the module exports no function `{name}`; it exports {}", list_exports(module)))?,
-        None => function("_start").or_else(|| function("main")).ok_or_else(|| {
-            anyhow!(
-                "the module exports neither `_start` nor `main`, so there is nothing to run; \
-                 choose an export with --invoke NAME (there is {}), or make an object with -c",
-                list_exports(module)
-            )
-        })?,
-    };
-    let ty = module.function_type(entry);
-    if options.invoke.is_none() && !ty.params().is_empty() {
-        bail!(
-            "`{entry_name}` takes parameters {}; --invoke {entry_name} reads them from the program's command line",
-            describe_type(ty)
-        );
+/// What the runtime calls of the main module.
+pub struct Start {
+    pub kind: EntryKind,
+    /// Name of the exported function, or prefix of the library.
+    pub name: String,
+    /// `None` in libraries and scripts.
+    pub entry: Option<FuncIndex>,
+    /// A WASI reactor's `_initialize`.
+    pub initialize: Option<FuncIndex>,
+    /// What a new thread calls, if the module starts some.
+    pub thread_start: Option<FuncIndex>,
+    /// What is run instead of an entry.
+    pub script: Option<Vec<Command>>,
+}
+
+impl Start {
+    /// What an executable calls.
+    ///
+    /// # Errors
+    /// When the module exports nothing that can be called.
+    pub fn of_program(module: &Module, options: &Options) -> Result<Start> {
+        let function = |name: &str| function(module, name).map(|func| (name.to_owned(), func));
+        let (name, entry) = match &options.invoke {
+            Some(name) => function(name).ok_or_else(|| {
+                anyhow!("the module exports no function `{name}`; it exports {}", list_exports(module))
+            })?,
+            None => function("_start").or_else(|| function("main")).ok_or_else(|| {
+                anyhow!(
+                    "the module exports neither `_start` nor `main`, so there is nothing to run; \
+                     choose an export with --invoke NAME (there is {}), or make an object with -c",
+                    list_exports(module)
+                )
+            })?,
+        };
+        let ty = module.function_type(entry);
+        if options.invoke.is_none() && !ty.params().is_empty() {
+            bail!(
+                "`{name}` takes parameters {}; --invoke {name} reads them from the program's command line",
+                describe_type(ty)
+            );
+        }
+        let initialize = function("_initialize").filter(|_| name != "_start" && name != "_initialize");
+        Ok(Start {
+            kind: if options.invoke.is_some() { EntryKind::Invoke } else { EntryKind::Run },
+            name,
+            entry: Some(entry),
+            initialize: initialize.map(|(_, func)| func),
+            thread_start: threads::start(module)?,
+            script: None,
+        })
     }
-    let initialize = function("_initialize").filter(|_| entry_name != "_start" && entry_name != "_initialize");
+
+    /// What a library with this prefix calls before its first export.
+    pub fn of_library(module: &Module, prefix: &str) -> Start {
+        let initialize = function(module, "_initialize").filter(|&func| {
+            let ty = module.function_type(func);
+            ty.params().is_empty() && ty.results().is_empty()
+        });
+        Start {
+            kind: EntryKind::Library,
+            name: prefix.to_owned(),
+            entry: None,
+            initialize,
+            // Threads are the host's business: the function that starts them says that there are
+            // none.
+            thread_start: None,
+            script: None,
+        }
+    }
+
+    /// What a test script runs.
+    pub fn of_script(commands: Vec<Command>) -> Start {
+        Start {
+            kind: EntryKind::Run,
+            name: String::new(),
+            entry: None,
+            initialize: None,
+            thread_start: None,
+            script: Some(commands),
+        }
+    }
+
+    /// All functions that the runtime calls.
+    pub fn functions(&self) -> impl Iterator<Item = FuncIndex> {
+        [self.entry, self.initialize, self.thread_start].into_iter().flatten()
+    }
+}
+
+fn function(module: &Module, name: &str) -> Option<FuncIndex> {
+    match module.export(name) {
+        Some(EntityIndex::Function(func)) => Some(func),
+        _ => None,
+    }
+}
+
+/// What reachable code takes from outside of Wasm.
+#[derive(Debug, Default)]
+pub struct Taken {
+    /// Functions of WASI, with their module where that is not preview 1.
+    pub wasi: BTreeSet<String>,
+    /// C functions: module and name of the import, and the symbol.
+    pub foreign: Vec<[String; 3]>,
+}
+
+/// The description of a program or library for its object.
+///
+/// # Errors
+/// When a directory tree that the program is to carry can't be read.
+pub fn plan(start: Start, taken: Taken, options: &Options) -> Result<ProgramPlan> {
+    let Start { kind, name, entry, initialize, thread_start, script } = start;
     Ok(ProgramPlan {
-        entry: Some(entry),
-        script: None,
-        entry_name,
-        kind: if options.invoke.is_some() { EntryKind::Invoke } else { EntryKind::Run },
-        initialize: initialize.map(|(_, func)| func),
-        thread_start: threads::start(module)?,
-        wasi: BTreeSet::new(),
+        entry,
+        script,
+        entry_name: name,
+        kind,
+        initialize,
+        thread_start,
+        wasi: taken.wasi,
         embedded: embed::pack(&options.embedded)?,
         options: options.program_options.clone(),
-        foreign: Vec::new(),
+        foreign: taken.foreign,
         fixed_powers: options.fixed_powers,
         fatal_errors: options.fatal_errors,
         cpu_level: target::cpu_level(&options.cpu),

@@ -4,9 +4,10 @@
 //! columns that tabs separate, for programs to read. `-` stands where there is nothing to say.
 
 use super::library::default_prefix;
-use super::outside::chosen_symbols;
-use super::{MAIN, Source, Target, declared, prototype};
+use super::pipeline::{Linked, MAIN, Session};
+use super::prototype;
 use crate::abi;
+use crate::codegen::Generator;
 use crate::link::check::{self, Resolution};
 use crate::link::native::Natives;
 use crate::link::runtime;
@@ -14,11 +15,12 @@ use crate::object::imports;
 use crate::object::interface::{self, Item, Kind, Naming};
 use crate::options::Options;
 use crate::progress::Silent;
-use crate::resolve::{self, Linkage};
+use crate::resolve;
 use crate::wasm::describe::describe_type;
 use crate::wasm::input::Input;
-use crate::wasm::{EntityIndex, ImportName, Module, unsupported};
+use crate::wasm::{EntityIndex, ImportName, Module};
 use anyhow::Result;
+use std::slice;
 
 /// Of each import: module, name, kind, Wasm type, C symbol, C declaration, and who would define it
 /// in a program: the name of one of the user's files, `the C library`, `the runtime`, `module
@@ -27,20 +29,22 @@ use anyhow::Result;
 /// # Errors
 /// As for a program, but for imports that nothing defines.
 pub fn imports(input: &Input, options: &Options) -> Result<String> {
-    let source = Source::read(MAIN, input, unsupported::features(&options.enable)?, &Silent)?;
-    let instance = source.parse(&Silent)?;
-    let module = &instance.module;
-    let linkage = Linkage::open(chosen_symbols(options));
-    let foreign = declared(&source, module, &linkage, &Target::new(options)?, options, &Silent)?;
+    let generator = Generator::new(options)?;
+    let session = Session::new(input, options, &generator, &Silent)?;
+    let source = session.read(MAIN, input)?;
+    let instance = session.parse(&source)?;
+    let linked = session.open(&instance);
+    let Linked { module, linkage, .. } = &linked;
+    let foreign = session.declare(slice::from_ref(&linked))?.remove(0);
     let natives = Natives::read(&options.link)?;
-    let open = imports::open(module, &linkage, &foreign);
+    let open = imports::open(module, linkage, &foreign);
     let is_other = |import: ImportName| options.modules.iter().any(|(name, _)| name == import.module);
     let wanted = open.iter().filter(|it| it.refusal.is_none() && !is_other(it.import)).map(|it| &it.symbol[..]);
     let resolution = check::resolve(&wanted.collect::<Vec<_>>(), &natives)?;
     let mut text = String::new();
     for (import, entity) in resolve::imports(module) {
         let open = open.iter().find(|it| it.entity == entity && it.refusal.is_none());
-        let symbol = open.map_or_else(|| imports::symbol(&linkage, import), |it| it.symbol.clone());
+        let symbol = open.map_or_else(|| imports::symbol(linkage, import), |it| it.symbol.clone());
         let place = match is_other(import) {
             true => format!("module {}", import.module.escape_debug()),
             false => place(&symbol, entity, open.is_some(), &resolution),
@@ -74,8 +78,10 @@ fn place(symbol: &str, entity: EntityIndex, is_open: bool, resolution: &Resoluti
 /// # Errors
 /// When the module is not valid, or two exports get the same symbol.
 pub fn exports(input: &Input, options: &Options) -> Result<String> {
-    let source = Source::read(MAIN, input, unsupported::features(&options.enable)?, &Silent)?;
-    let instance = source.parse(&Silent)?;
+    let generator = Generator::new(options)?;
+    let session = Session::new(input, options, &generator, &Silent)?;
+    let source = session.read(MAIN, input)?;
+    let instance = session.parse(&source)?;
     let prefix = options.prefix.clone().unwrap_or_else(|| default_prefix(&input.name));
     let mut text = String::new();
     let module = &instance.module;

@@ -4,6 +4,7 @@
 //! Comes in: the modules. Goes out: the function that threads begin with. What an instance has for
 //! itself is kept per thread by the layout; what can't be kept so is refused here.
 
+use super::pipeline::Linked;
 use crate::abi;
 use crate::layout;
 use crate::wasm::describe::describe_type;
@@ -41,8 +42,8 @@ pub fn start(module: &Module) -> Result<Option<FuncIndex>> {
 
 /// # Errors
 /// When there are several modules and one of them starts threads.
-pub fn check_modules(modules: &[&Module]) -> Result<()> {
-    if modules.len() > 1 && modules.iter().any(|module| layout::starts_threads(module)) {
+pub fn check_modules(linked: &[Linked]) -> Result<()> {
+    if linked.len() > 1 && linked.iter().any(|linked| layout::starts_threads(linked.module)) {
         bail!(
             "a module that starts threads has to be the only one of its program: --module is not supported with threads yet"
         );

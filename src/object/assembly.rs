@@ -4,26 +4,25 @@
 
 use crate::abi;
 use crate::code::{Code, CompiledFunction, Relocation, Target};
-use crate::codegen::cranelift::sweep::describe;
 use crate::layout::Symbol;
 use crate::number::to_u32;
-use crate::translate::Env;
+use crate::unit::Unit;
 use iced_x86::{Decoder, DecoderOptions, Formatter, GasFormatter, Instruction};
 use std::fmt::Write;
 
 /// Prints the functions in their order.
-pub fn print(env: &Env, code: &Code) -> String {
+pub fn print(unit: &Unit, code: &Code) -> String {
     let mut text = String::new();
     for func in &code.functions {
-        print_function(env, func, &mut text);
+        print_function(unit, func, &mut text);
     }
     text
 }
 
-fn print_function(env: &Env, func: &CompiledFunction, text: &mut String) {
+fn print_function(unit: &Unit, func: &CompiledFunction, text: &mut String) {
     let result: std::fmt::Result = (|| {
-        writeln!(text, "# {}, {} bytes", describe(env, func.symbol), func.bytes.len())?;
-        writeln!(text, "{}:", symbol_name(env, func.symbol))?;
+        writeln!(text, "# {}, {} bytes", unit.describe(func.symbol), func.bytes.len())?;
+        writeln!(text, "{}:", symbol_name(unit, func.symbol))?;
         let mut formatter = GasFormatter::new();
         let mut decoder = Decoder::with_ip(64, &func.bytes, 0, DecoderOptions::NONE);
         let mut instruction = Instruction::default();
@@ -38,7 +37,7 @@ fn print_function(env: &Env, func: &CompiledFunction, text: &mut String) {
             formatter.format(&instruction, &mut line);
             write!(text, "  {start:6x}:  {line}")?;
             while let Some(relocation) = relocations.next_if(|relocation| relocation.offset < end) {
-                write!(text, "  # {}", target_name(env, relocation))?;
+                write!(text, "  # {}", target_name(unit, relocation))?;
             }
             while let Some(site) = sites.next_if(|site| match site.trap {
                 Some(_) => site.offset < end,
@@ -62,22 +61,22 @@ fn print_function(env: &Env, func: &CompiledFunction, text: &mut String) {
     result.expect("a string takes everything");
 }
 
-fn target_name(env: &Env, relocation: &Relocation) -> String {
+fn target_name(unit: &Unit, relocation: &Relocation) -> String {
     match relocation.target {
-        Target::Symbol(symbol) => symbol_name(env, symbol),
+        Target::Symbol(symbol) => symbol_name(unit, symbol),
         Target::Runtime(name) => name.to_owned(),
         Target::Here(offset) => format!("+{offset:#x}"),
     }
 }
 
-fn symbol_name(env: &Env, symbol: Symbol) -> String {
+fn symbol_name(unit: &Unit, symbol: Symbol) -> String {
     match symbol {
-        Symbol::Function(func) | Symbol::Import(func) => match env.module.names.function(func) {
+        Symbol::Function(func) | Symbol::Import(func) => match unit.module.names.function(func) {
             Some(name) => name.escape_debug().to_string(),
             None => format!("wasm_function_{}", func.as_u32()),
         },
         Symbol::Builtin(builtin) => abi::builtin::BUILTINS[builtin as usize].0.to_owned(),
-        Symbol::Signature(index) => env.layout.signatures[index].clone(),
+        Symbol::Signature(index) => unit.layout.signatures[index].clone(),
         other => format!("{other:?}").to_lowercase(),
     }
 }

@@ -4,13 +4,16 @@
 
 use super::text::{Text, offset_in_text};
 use super::writer::Writer;
-use crate::code::{Code, Frame, RelocationKind};
+use crate::code::{Code, Frame, FrameConventions, FrameRule, Register, RelocationKind};
 use crate::layout::Symbol;
 use crate::number::to_u32;
 use anyhow::{Context, Result};
-use gimli::RunTimeEndian;
-use gimli::constants::{DW_EH_PE_absptr, DW_EH_PE_pcrel, DW_EH_PE_sdata4, DwEhPe};
-use gimli::write::{EhFrame, EndianVec, FrameTable, RelocateWriter, Relocation, RelocationTarget};
+use gimli::constants::{DW_EH_PE_absptr, DW_EH_PE_pcrel, DW_EH_PE_sdata4, DW_OP_lit0, DW_OP_lit1, DwEhPe};
+use gimli::write::{
+    Address, CallFrameInstruction, CommonInformationEntry, EhFrame, EndianVec, Expression, FrameDescriptionEntry,
+    FrameTable, RelocateWriter, Relocation, RelocationTarget,
+};
+use gimli::{Encoding, RunTimeEndian};
 use object::write::{SectionId, StandardSection, SymbolId};
 use object::{Architecture, BinaryFormat, Endianness, SectionKind};
 
@@ -23,16 +26,20 @@ pub fn write(writer: &mut Writer, code: &Code, text: &Text) -> Result<()> {
 }
 
 fn write_dwarf(writer: &mut Writer, code: &Code) -> Result<()> {
-    let Some(mut common) = code.frame_common.clone() else { return Ok(()) };
+    let Some(conventions) = &code.frame_conventions else { return Ok(()) };
     let is_macho = writer.format.binary == BinaryFormat::MachO;
     // Apple's tools want whole words.
     let size = if is_macho { DW_EH_PE_absptr } else { DW_EH_PE_sdata4 };
+    let mut common = common_entry(conventions);
     common.fde_address_encoding = DwEhPe(DW_EH_PE_pcrel.0 | size.0);
     let mut table = FrameTable::default();
     let common = table.add_cie(common);
     for func in &code.functions {
-        if let Some(Frame::Dwarf(frame)) = &func.frame {
-            table.add_fde(common, frame.clone());
+        if let Some(Frame::Dwarf(rules)) = &func.frame {
+            let address = Address::Symbol { symbol: func.symbol.pack(), addend: 0 };
+            let mut entry = FrameDescriptionEntry::new(address, to_u32(func.bytes.len()));
+            rules.iter().for_each(|(offset, rule)| entry.add_instruction(*offset, instruction(rule)));
+            table.add_fde(common, entry);
         }
     }
     let endian = match writer.format.endianness {
@@ -59,6 +66,36 @@ fn write_dwarf(writer: &mut Writer, code: &Code) -> Result<()> {
         }
     }
     Ok(())
+}
+
+fn common_entry(conventions: &FrameConventions) -> CommonInformationEntry {
+    // Version 1 is that of `.eh_frame` (LSB, "The Common Information Entry Format").
+    let encoding = Encoding { address_size: 8, format: gimli::Format::Dwarf32, version: 1 };
+    let FrameConventions { code_alignment, data_alignment, return_address, initial } = conventions;
+    let mut entry = CommonInformationEntry::new(encoding, *code_alignment, *data_alignment, register(*return_address));
+    initial.iter().for_each(|rule| entry.add_instruction(instruction(rule)));
+    entry
+}
+
+fn register(Register(number): Register) -> gimli::Register {
+    gimli::Register(number)
+}
+
+fn instruction(rule: &FrameRule) -> CallFrameInstruction {
+    match *rule {
+        FrameRule::Cfa(base, offset) => CallFrameInstruction::Cfa(register(base), offset),
+        FrameRule::CfaRegister(base) => CallFrameInstruction::CfaRegister(register(base)),
+        FrameRule::CfaOffset(offset) => CallFrameInstruction::CfaOffset(offset),
+        FrameRule::Stored(stored, offset) => CallFrameInstruction::Offset(register(stored), offset),
+        FrameRule::Equals(known, offset) => CallFrameInstruction::ValOffset(register(known), offset),
+        FrameRule::SignedReturn(is_signed) => {
+            // A register that only unwinders know (DWARF for the Arm 64-bit Architecture, 4.1).
+            const RA_SIGN_STATE: gimli::Register = gimli::Register(34);
+            let mut value = Expression::new();
+            value.op(if is_signed { DW_OP_lit1 } else { DW_OP_lit0 });
+            CallFrameInstruction::ValExpression(RA_SIGN_STATE, value)
+        }
+    }
 }
 
 /// A row of `.pdata` per function: where it begins, on x64 where it ends, and its record, all from

@@ -27,7 +27,7 @@ mod text;
 mod writer;
 
 use crate::code::Code;
-use crate::translate::Env;
+use crate::unit::Unit;
 use crate::wasm::FuncIndex;
 use anyhow::{Context, Result};
 use format::Format;
@@ -78,8 +78,9 @@ pub struct ProgramPlan {
 ///
 /// # Errors
 /// When two imports want the same symbol, or the code is too large for one object.
-pub fn write(env: &Env, instance: usize, code: &Code, role: &Role) -> Result<Vec<u8>> {
-    let Env { module, layout, linkage, foreign, .. } = *env;
+pub fn write(unit: &Unit, code: &Code, role: &Role) -> Result<Vec<u8>> {
+    let Unit { index, module, linkage, foreign, layout, .. } = unit;
+    let instance = *index;
     let format = Format::of(&code.triple);
     let text = text::assemble(module, layout, code, format)?;
     let object = (format, format.object(code));

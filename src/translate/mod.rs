@@ -127,61 +127,47 @@ pub fn validate_function(env: &Env, func: FuncIndex, state: &mut State) -> Resul
     body::validate(env, func, state).with_context(|| env.module.describe(func))
 }
 
-/// [`Symbol::Export`]: the function in the platform's C convention, see [`signature::c`].
-pub fn translate_export(env: &Env, func: FuncIndex, out: &mut ir::Function) {
-    thunk::export(env, func, out);
-}
-
-/// [`Symbol::ArrayEntry`]: the function as `fn(*mut abi::value::Value)` in the platform's C convention.
-pub fn translate_array_entry(env: &Env, func: FuncIndex, out: &mut ir::Function) {
-    thunk::array_entry(env, func, out);
-}
-
-/// [`Symbol::Main`], [`Symbol::LibraryInit`], [`Symbol::MemoryBase`] or [`Symbol::MemorySize`].
+/// Translates the function that `symbol` names, whatever its kind. `false`, and `out` unchanged, if
+/// there is nothing to do: instantiation may have no work at run time.
+///
+/// # Errors
+/// As [`translate_function`].
 ///
 /// # Panics
-/// When it is none of these.
-pub fn translate_entry(env: &Env, symbol: Symbol, out: &mut ir::Function) {
+/// When `symbol` is not a function's, or a function's that is not made of CLIF.
+pub fn translate(env: &Env, symbol: Symbol, state: &mut State, out: &mut ir::Function) -> Result<bool> {
     match symbol {
+        Symbol::Function(func) if env.module.functions[func].definition.import().is_some() => {
+            thunk::import(env, func, out);
+        }
+        Symbol::Function(func) => translate_function(env, func, state, out)?,
+        Symbol::Export(func) => thunk::export(env, func, out),
+        Symbol::ArrayEntry(func) => thunk::array_entry(env, func, out),
+        Symbol::Callback(callback) => callback::common(env, callback, out),
+        Symbol::CallbackSlot(callback, slot) => callback::slot(env, callback, slot, out),
         Symbol::Main => entry::main(env, out),
         Symbol::LibraryInit => entry::library_init(env, out),
         Symbol::MemoryBase(memory) => entry::memory_base(env, memory, out),
         Symbol::MemorySize(memory) => entry::memory_size(env, memory, out),
-        other => panic!("{other:?} is no entry from outside"),
+        Symbol::Initialize if !initialize::is_needed(env) => return Ok(false),
+        Symbol::Initialize => initialize::translate(env, out),
+        other => panic!("{other:?} is not a function to translate"),
     }
+    Ok(true)
 }
 
-/// [`Symbol::Function`] of an imported function: from the internal convention to its C symbol, or
-/// to a trap where nothing defines it.
-pub fn translate_import_thunk(env: &Env, func: FuncIndex, out: &mut ir::Function) {
-    thunk::import(env, func, out);
-}
-
-/// [`Symbol::Callback`] and [`Symbol::CallbackSlot`]: function pointers for C.
-///
-/// # Panics
-/// When `symbol` is another one.
-pub fn translate_callback(env: &Env, symbol: Symbol, out: &mut ir::Function) {
-    match symbol {
-        Symbol::Callback(callback) => callback::common(env, callback, out),
-        Symbol::CallbackSlot(callback, slot) => callback::slot(env, callback, slot, out),
-        other => panic!("{other:?} is no function pointer"),
-    }
-}
-
-/// [`Symbol::Initialize`]: what instantiation has to do at run time. `false`, and `out` unchanged, if that is nothing.
-pub fn translate_initialize(env: &Env, out: &mut ir::Function) -> bool {
-    initialize::is_needed(env) && {
-        initialize::translate(env, out);
-        true
-    }
-}
-
-/// Whether the machine has registers for values of these types.
+/// Whether the machine has registers for the parameters and results of the function that `symbol`
+/// names.
 ///
 /// # Errors
 /// When one is a `v128` and there are no vectors: names the flag that helps.
-pub fn check_vectors(env: &Env, types: &[ValType]) -> Result<()> {
+pub fn check_signature(env: &Env, symbol: Symbol) -> Result<()> {
+    let (Symbol::Function(func) | Symbol::Export(func) | Symbol::ArrayEntry(func)) = symbol else { return Ok(()) };
+    let ty = env.module.function_type(func);
+    check_vectors(env, ty.params()).and_then(|()| check_vectors(env, ty.results()))
+}
+
+fn check_vectors(env: &Env, types: &[ValType]) -> Result<()> {
     if !env.machine.vectors && types.contains(&ValType::V128) {
         bail!(
             "v128 needs vector registers, which riscv64 has with the extension V only\nhelp: --cpu rv64gcv compiles for it"

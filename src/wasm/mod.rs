@@ -19,6 +19,7 @@ pub mod hints;
 pub mod input;
 pub mod names;
 pub mod parse;
+pub mod source;
 pub mod structure;
 pub mod unsupported;
 
@@ -245,5 +246,14 @@ impl<'a> Module<'a> {
             Some(name) => format!("function {} (`{name}`)", func.as_u32()),
             None => format!("function {}", func.as_u32()),
         }
+    }
+}
+
+/// Bytes that a value takes in memory.
+pub fn value_size(ty: ValType) -> u64 {
+    match ty {
+        ValType::I32 | ValType::F32 => 4,
+        ValType::I64 | ValType::F64 | ValType::Ref(_) => 8,
+        ValType::V128 => 16,
     }
 }

@@ -9,12 +9,13 @@ use anyhow::{Context as _, Result, bail, ensure};
 use cranelift_codegen::Context;
 use cranelift_codegen::control::ControlPlane;
 use cranelift_codegen::ir::Function;
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write;
 use wasm2native::abi::builtin::Builtin;
 use wasm2native::abi::memory::{CHECKED_GUARD, GUARDED_RESERVATION, HOST_PAGE};
 use wasm2native::analyze::{self, Roots};
-use wasm2native::codegen::cranelift::target::{self, Isa};
+use wasm2native::codegen::cranelift::isa::Isa;
+use wasm2native::codegen::target;
 use wasm2native::foreign::Foreign;
 use wasm2native::layout::{self, World};
 use wasm2native::options::{Cpu, Options};
@@ -122,7 +123,8 @@ pub fn translate(
     let modules = binaries.iter().map(|wasm| parse::parse(wasm, features)).collect::<Result<Vec<_>>>()?;
     let modules: Vec<_> = modules.iter().collect();
     let lookup = |importer: usize, name: &str| providers[..importer].iter().position(|(other, _)| *other == name);
-    let linkages = resolve::resolve(&modules, Sizes::Initial, lookup)?;
+    let providers_of_all = resolve::resolve(&modules, Sizes::Initial, lookup)?;
+    let linkages = resolve::linkages(providers_of_all, [], &BTreeMap::new());
     let (module, linkage) = (modules[providers.len()], &linkages[providers.len()]);
     let function = |name: &str| match module.export(name) {
         Some(EntityIndex::Function(func)) => Ok(func),

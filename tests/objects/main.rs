@@ -20,7 +20,7 @@ use std::path::Path;
 use support::directive::Entry;
 use support::fixture::{self, Fixture};
 use wasm2native::abi;
-use wasm2native::codegen::cranelift::target::TARGETS;
+use wasm2native::codegen::target::TARGETS;
 use wasm2native::driver;
 use wasm2native::foreign::{LIBRARY, SECTION, parse};
 use wasm2native::options::{Cpu, Emit, Options, Origin, Output, Source};

@@ -19,7 +19,7 @@ use flags::{Cli, Command, Messages};
 use linking::Linking;
 use std::fmt;
 use std::process::ExitCode;
-use wasm2native::codegen::cranelift::target::TARGETS;
+use wasm2native::codegen::target::TARGETS;
 use wasm2native::start;
 use wasm2native::stdio::{self, NoReader};
 use wasm2native::wasm::unsupported::{PROPOSALS, State};

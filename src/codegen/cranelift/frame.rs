@@ -1,14 +1,14 @@
 //! How to walk out of a function: Cranelift's notes on the prologue as DWARF, or as Windows has it.
 
-use super::grown;
+use super::unwind;
 use crate::code::Frame;
-use crate::layout::Symbol;
 use crate::number::to_u32;
 use anyhow::{Result, anyhow};
 use cranelift_codegen::binemit::CodeOffset;
 use cranelift_codegen::isa::TargetIsa;
 use cranelift_codegen::isa::unwind::{UnwindInfo, UnwindInst};
 use cranelift_codegen::{CompiledCode, RegClass};
+use target_lexicon::OperatingSystem;
 
 /// Whether the function has a frame of its own.
 pub fn is_set_up(code: &CompiledCode) -> bool {
@@ -18,15 +18,18 @@ pub fn is_set_up(code: &CompiledCode) -> bool {
 }
 
 /// What the object says of the function's frame; `None` where nothing has to be said.
-pub fn describe(isa: &dyn TargetIsa, symbol: Symbol, code: &CompiledCode) -> Result<Option<Frame>> {
-    let address = gimli::write::Address::Symbol { symbol: symbol.pack(), addend: 0 };
-    let unwind = code.create_unwind_info(isa).map_err(|error| anyhow!("frame information: {error}"))?;
-    Ok(match unwind {
-        Some(UnwindInfo::SystemV(info)) => {
-            Some(Frame::Dwarf(grown::describe(isa, address, code).unwrap_or_else(|| info.to_fde(address))))
-        }
-        // A function that leaves the stack alone needs no record.
-        Some(_) if !is_set_up(code) => None,
+///
+/// # Errors
+/// When Cranelift has no frame information for the function.
+pub fn describe(isa: &dyn TargetIsa, code: &CompiledCode) -> Result<Option<Frame>> {
+    if isa.triple().operating_system != OperatingSystem::Windows {
+        return Ok(unwind::conventions(isa).map(|_| Frame::Dwarf(unwind::rules(isa, code))));
+    }
+    // A function that leaves the stack alone needs no record.
+    if !is_set_up(code) {
+        return Ok(None);
+    }
+    Ok(match code.create_unwind_info(isa).map_err(|error| anyhow!("frame information: {error}"))? {
         Some(UnwindInfo::WindowsX64(_)) => Some(Frame::Windows(x64_record(&code.buffer.unwind_info))),
         Some(UnwindInfo::WindowsArm64(info)) => {
             let mut codes = vec![ARM64_END; usize::from(info.code_words()).saturating_add(1).saturating_mul(4)];

@@ -1,56 +1,36 @@
-//! One CLIF function to one [`CompiledFunction`].
+//! What Cranelift made of a function, as a [`CompiledFunction`].
 
 use super::frame;
-use super::target::Isa;
 use crate::abi::trap::Trap;
 use crate::code::{CompiledFunction, Relocation, RelocationKind, Site, Target, TryCall};
 use crate::layout::Symbol;
 use crate::wasm::TagIndex;
-use anyhow::{Result, anyhow};
+use anyhow::Result;
 use cranelift_codegen::binemit::Reloc;
-use cranelift_codegen::control::ControlPlane;
 use cranelift_codegen::ir::{ExternalName, Function, LibCall, TrapCode, UserFuncName};
-use cranelift_codegen::{
-    CompiledCode, Context, FinalizedMachExceptionHandler, FinalizedMachReloc, FinalizedRelocTarget,
-};
+use cranelift_codegen::isa::TargetIsa;
+use cranelift_codegen::{CompiledCode, FinalizedMachExceptionHandler, FinalizedMachReloc, FinalizedRelocTarget};
 
-/// Compiles the function in `context`.
+/// Everything that the object needs of a compiled function.
 ///
 /// # Errors
-/// When Cranelift refuses it, which for verified CLIF means a limit: a function too large.
-pub fn compile(isa: &Isa, context: &mut Context) -> Result<CompiledFunction> {
-    compile_with_vcode(isa, context).map(|(function, _)| function)
-}
-
-/// As [`compile`], with Cranelift's listing of the machine code where the context asks for it.
-///
-/// # Errors
-/// As [`compile`].
-pub fn compile_with_vcode(isa: &Isa, context: &mut Context) -> Result<(CompiledFunction, String)> {
-    let isa = isa.for_function(&context.func);
-    context
-        .compile(isa, &mut ControlPlane::default())
-        .map_err(|error| anyhow!("{}", cranelift_codegen::print_errors::pretty_error(error.func, error.inner)))?;
-    let mut code = context.take_compiled_code().expect("compile() has just made it");
-    let vcode = code.vcode.take().unwrap_or_default();
-    let function = &context.func;
+/// When there is no frame information for it.
+pub fn read(isa: &dyn TargetIsa, function: &Function, code: &CompiledCode) -> Result<CompiledFunction> {
     let UserFuncName::User(name) = &function.name else {
         panic!("translation names every function by its symbol");
     };
     let symbol = Symbol::decode(name);
     let bytes = code.code_buffer().to_vec();
-    let relocations = code.buffer.relocs().iter().map(|reloc| relocation(function, &bytes, reloc)).collect();
-    let compiled = CompiledFunction {
+    Ok(CompiledFunction {
         symbol,
-        has_frame: frame::is_set_up(&code),
+        has_frame: frame::is_set_up(code),
         alignment: isa.function_alignment().preferred.max(isa.function_alignment().minimum),
-        relocations,
-        sites: sites(&code),
-        try_calls: try_calls(&code),
-        frame: frame::describe(isa, symbol, &code)?,
+        relocations: code.buffer.relocs().iter().map(|reloc| relocation(function, &bytes, reloc)).collect(),
+        sites: sites(code),
+        try_calls: try_calls(code),
+        frame: frame::describe(isa, code)?,
         bytes,
-    };
-    Ok((compiled, vcode))
+    })
 }
 
 fn relocation(function: &Function, bytes: &[u8], reloc: &FinalizedMachReloc) -> Relocation {

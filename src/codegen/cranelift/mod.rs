@@ -1,10 +1,9 @@
-//! Machine code by Cranelift: instruction selection, register allocation, emission.
+//! The code generator Cranelift: instruction selection, register allocation, emission.
 
-pub mod sweep;
-pub mod target;
+pub mod compiler;
+pub mod isa;
 
-mod dump;
 mod frame;
 mod function;
-mod grown;
 mod processor;
+mod unwind;

@@ -1,84 +1,14 @@
 //! From [`Options`] to Cranelift's target and settings.
 
-use super::processor;
+use super::{processor, unwind};
+use crate::code::FrameConventions;
 use crate::options::{Cpu, OptLevel, Options};
 use crate::translate::{Architecture, Machine};
 use anyhow::{Context, Result, anyhow, bail};
 use cranelift_codegen::ir::{Function, Opcode};
-use cranelift_codegen::isa::{self, OwnedTargetIsa, TargetIsa};
+use cranelift_codegen::isa::{self, OwnedTargetIsa, TargetFrontendConfig, TargetIsa};
 use cranelift_codegen::settings::{self, Configurable};
-use std::str::FromStr;
-use target_lexicon::{BinaryFormat, Environment, OperatingSystem, Riscv64Architecture, Triple};
-
-/// What objects are made for, by the names that rustc and clang give them, and what they are.
-pub const TARGETS: [(&str, &str); 13] = [
-    ("x86_64-unknown-linux-gnu", "ELF; programs, too"),
-    ("x86_64-unknown-linux-musl", "ELF; programs, too"),
-    ("aarch64-unknown-linux-gnu", "ELF"),
-    ("aarch64-unknown-linux-musl", "ELF"),
-    ("riscv64gc-unknown-linux-gnu", "ELF; SIMD with --cpu rv64gcv"),
-    ("riscv64gc-unknown-linux-musl", "ELF; SIMD with --cpu rv64gcv"),
-    ("s390x-unknown-linux-gnu", "ELF"),
-    ("s390x-unknown-linux-musl", "ELF"),
-    ("x86_64-apple-darwin", "Mach-O"),
-    ("aarch64-apple-darwin", "Mach-O"),
-    ("x86_64-pc-windows-msvc", "COFF"),
-    ("x86_64-pc-windows-gnu", "COFF"),
-    ("aarch64-pc-windows-msvc", "COFF"),
-];
-
-/// The triple that `options` name.
-///
-/// # Errors
-/// When it is no triple, or one that we can't compile for.
-pub fn triple(options: &Options) -> Result<Triple> {
-    const HELP: &str = "--target help lists what there is";
-    let Some(name) = &options.target else { return check(Triple::host()) };
-    let triple = Triple::from_str(&canonical(name))
-        .map_err(|error| anyhow!("`{name}` is no target triple: {error}\nhelp: {HELP}"))?;
-    check(triple).map_err(|_| anyhow!("target {name} is not supported\nhelp: {HELP}"))
-}
-
-/// Names that clang takes and [`Triple`] does not know.
-fn canonical(name: &str) -> String {
-    if let Some(architecture) = name.strip_suffix("-w64-mingw32") {
-        return format!("{architecture}-pc-windows-gnu");
-    }
-    match name.split_once("-macos") {
-        Some((front, version)) if !version.starts_with('x') => format!("{front}-macosx{version}"),
-        _ => name.to_owned(),
-    }
-}
-
-fn check(triple: Triple) -> Result<Triple> {
-    use target_lexicon::Architecture as A;
-    let is_64 = !matches!(triple.environment, Environment::Gnux32 | Environment::GnuIlp32);
-    let has_floats = match triple.architecture {
-        A::Riscv64(riscv) => !matches!(riscv, Riscv64Architecture::Riscv64imac),
-        _ => true,
-    };
-    let known = match (triple.operating_system, triple.architecture) {
-        (OperatingSystem::Linux, A::X86_64 | A::Aarch64(_) | A::Riscv64(_) | A::S390x) => {
-            triple.binary_format == BinaryFormat::Elf && triple.environment != Environment::Android
-        }
-        (OperatingSystem::Darwin(_) | OperatingSystem::MacOSX(_), A::X86_64 | A::Aarch64(_)) => {
-            triple.binary_format == BinaryFormat::Macho
-        }
-        (OperatingSystem::Windows, A::X86_64 | A::Aarch64(_)) => triple.binary_format == BinaryFormat::Coff,
-        _ => false,
-    };
-    let little = triple.architecture == A::S390x || triple.endianness() == Ok(target_lexicon::Endianness::Little);
-    if known && is_64 && has_floats && little {
-        return Ok(triple);
-    }
-    bail!("target {triple} is not supported");
-}
-
-/// Whether programs can be made for `triple`, or nothing but objects: the runtime that this
-/// compiler carries is for one target.
-pub fn has_runtime(triple: &Triple) -> bool {
-    triple.architecture == target_lexicon::Architecture::X86_64 && triple.operating_system == OperatingSystem::Linux
-}
+use target_lexicon::{OperatingSystem, Triple};
 
 /// Cranelift's back end for a target, in two settings.
 pub struct Isa {
@@ -102,6 +32,21 @@ impl Isa {
             bail!("the processor has no SSE4.1, which is the least that is supported; x86-64-v2 has it");
         }
         Ok(isa)
+    }
+
+    pub fn triple(&self) -> &Triple {
+        self.usual.triple()
+    }
+
+    /// What the builder of CLIF has to know of the target.
+    pub fn frontend_config(&self) -> TargetFrontendConfig {
+        self.usual.frontend_config()
+    }
+
+    /// What holds for all frames; `None` on Windows, which has records of its own.
+    pub fn frame_conventions(&self) -> Option<FrameConventions> {
+        let is_windows = self.triple().operating_system == OperatingSystem::Windows;
+        (!is_windows).then(|| unwind::conventions(&*self.usual)).flatten()
     }
 
     /// The setting that a function has to be compiled with.
@@ -166,21 +111,6 @@ fn isa(triple: &Triple, options: &Options, preserve_frame_pointers: &str) -> Res
         }
     }
     builder.finish(settings::Flags::new(flags)).context("Cranelift refuses these settings")
-}
-
-/// Level of the x86-64 psABI ("Micro-Architecture Levels") that the program has to check for when
-/// it starts: 0 is none.
-pub fn cpu_level(cpu: &Cpu) -> u8 {
-    match cpu {
-        Cpu::Default => 2,
-        Cpu::Native => 0,
-        Cpu::Named(name) => match name.split('+').next().unwrap_or_default() {
-            "x86-64-v2" => 2,
-            "x86-64-v3" => 3,
-            "x86-64-v4" => 4,
-            _ => 1,
-        },
-    }
 }
 
 fn opt_level(level: OptLevel) -> &'static str {

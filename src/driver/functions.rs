@@ -1,14 +1,16 @@
 //! Which functions of a module are wanted: as roots of the analysis, and as work for the code
 //! generator.
 
+use super::plan::Start;
 use crate::analyze::Roots;
-use crate::codegen::cranelift::sweep::Job;
+use crate::codegen::Job;
 use crate::foreign::Foreign;
 use crate::layout::{Symbol, World};
 use crate::object::interface::{Item, Kind};
 use crate::object::{ProgramPlan, Role};
 use crate::resolve::Linkage;
 use crate::translate::Env;
+use crate::unit::Unit;
 use crate::wasm::{Definition, EntityIndex, FuncIndex, Module};
 
 /// What the world outside of the module calls and touches.
@@ -17,9 +19,9 @@ pub fn roots<'f>(
     linkage: &Linkage,
     foreign: &'f Foreign,
     world: World,
-    plan: Option<&ProgramPlan>,
+    start: Option<&Start>,
 ) -> Roots<'f> {
-    let functions = plan.into_iter().flat_map(entries).collect();
+    let functions = start.into_iter().flat_map(Start::functions).collect();
     let visible = match world {
         World::Closed => linkage.visible.iter().copied().collect(),
         World::Open => module.exports.iter().map(|export| export.entity).collect(),
@@ -33,8 +35,8 @@ fn entries(plan: &ProgramPlan) -> impl Iterator<Item = FuncIndex> {
 }
 
 /// Which functions to make, in the order of the text section.
-pub fn list(env: &Env, role: &Role) -> Vec<Job> {
-    let Env { module, facts, linkage, undefined, .. } = *env;
+pub fn list(unit: &Unit, env: &Env, role: &Role) -> Vec<Job> {
+    let Unit { module, facts, linkage, undefined, .. } = unit;
     let mut jobs = Vec::with_capacity(module.functions.len() + 2);
     for (index, func) in &module.functions {
         match &func.definition {
@@ -56,19 +58,19 @@ pub fn list(env: &Env, role: &Role) -> Vec<Job> {
         }
     };
     jobs.extend(edges.into_iter().chain([Symbol::Initialize]).map(Job::Translate));
-    jobs.extend(foreign(env));
+    jobs.extend(foreign(unit, env));
     jobs
 }
 
 /// What calls of variadic functions go through, and the function pointers that C can get.
-fn foreign(env: &Env) -> Vec<Job> {
+fn foreign(unit: &Unit, env: &Env) -> Vec<Job> {
     let is_stub = |func: &FuncIndex| {
-        let declared = env.foreign.function(*func);
-        let is_called = env.facts.reachable.contains(*func) && !env.undefined.contains(func);
+        let declared = unit.foreign.function(*func);
+        let is_called = unit.facts.reachable.contains(*func) && !unit.undefined.contains(func);
         is_called && declared.is_some_and(|it| env.c.variadic_stub(it).is_some())
     };
-    let mut jobs: Vec<_> = env.module.functions.keys().filter(is_stub).map(Job::Stub).collect();
-    for (callback, &n_slots) in env.layout.callbacks.iter().filter(|(_, n_slots)| **n_slots > 0) {
+    let mut jobs: Vec<_> = unit.module.functions.keys().filter(is_stub).map(Job::Stub).collect();
+    for (callback, &n_slots) in unit.layout.callbacks.iter().filter(|(_, n_slots)| **n_slots > 0) {
         jobs.push(Job::Translate(Symbol::Callback(callback)));
         jobs.extend((0..n_slots).map(|slot| Job::Translate(Symbol::CallbackSlot(callback, slot))));
     }

@@ -3,7 +3,7 @@
 //!
 //! Files are numbered in the order of the jobs, so that two runs can be compared folder by folder.
 
-use anyhow::{Context as _, Result};
+use anyhow::{Context, Result};
 use std::fs;
 use std::path::{Path, PathBuf};
 

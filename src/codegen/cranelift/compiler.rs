@@ -1,0 +1,71 @@
+//! Cranelift at work on one function after the other.
+//!
+//! [`Compiler::clif`] lends an empty function to translation; the methods that follow compile or
+//! print what it was filled with.
+
+use super::function;
+use super::isa::Isa;
+use crate::code::CompiledFunction;
+use anyhow::{Result, anyhow};
+use cranelift_codegen::control::ControlPlane;
+use cranelift_codegen::ir::Function;
+use cranelift_codegen::{Context, print_errors};
+
+/// Memory that a thread uses again for each function.
+pub struct Compiler {
+    context: Context,
+}
+
+impl Default for Compiler {
+    fn default() -> Self {
+        Compiler { context: Context::new() }
+    }
+}
+
+impl Compiler {
+    /// A function for translation to fill.
+    pub fn clif(&mut self) -> &mut Function {
+        self.context.clear();
+        &mut self.context.func
+    }
+
+    /// The CLIF as text; once it is compiled, as the optimizer left it.
+    pub fn print(&self) -> String {
+        self.context.func.display().to_string()
+    }
+
+    /// Checks the CLIF, where the settings ask for it.
+    ///
+    /// # Errors
+    /// When translation made an error.
+    pub fn verify(&self, isa: &Isa) -> Result<()> {
+        Ok(self.context.verify_if(&*isa.usual)?)
+    }
+
+    /// Compiles the function.
+    ///
+    /// # Errors
+    /// When Cranelift refuses it, which for verified CLIF means a limit: a function too large.
+    pub fn compile(&mut self, isa: &Isa) -> Result<CompiledFunction> {
+        self.compile_and_list(isa, false).map(|(function, _)| function)
+    }
+
+    /// As [`Compiler::compile`], with Cranelift's listing of the machine code.
+    ///
+    /// # Errors
+    /// As [`Compiler::compile`].
+    pub fn compile_with_listing(&mut self, isa: &Isa) -> Result<(CompiledFunction, String)> {
+        self.compile_and_list(isa, true)
+    }
+
+    fn compile_and_list(&mut self, isa: &Isa, wants_listing: bool) -> Result<(CompiledFunction, String)> {
+        let isa = isa.for_function(&self.context.func);
+        self.context.set_disasm(wants_listing);
+        self.context
+            .compile(isa, &mut ControlPlane::default())
+            .map_err(|error| anyhow!("{}", print_errors::pretty_error(error.func, error.inner)))?;
+        let mut code = self.context.take_compiled_code().expect("compile() has just made it");
+        let listing = code.vcode.take().unwrap_or_default();
+        Ok((function::read(isa, &self.context.func, &code)?, listing))
+    }
+}

@@ -1,0 +1,170 @@
+//! The sweep over all functions, in parallel: validate, translate, compile. A function's CLIF lives
+//! only while the function is compiled.
+//!
+//! Comes in: a [`Unit`] and its jobs. Goes out: [`Code`] with the functions in the order of the
+//! jobs, whatever the number of threads.
+
+use super::cranelift::compiler::Compiler;
+use super::cranelift::isa::Isa;
+use super::dump::Dump;
+use super::{Generator, Job, stub};
+use crate::code::{Code, CompiledFunction};
+use crate::layout::Symbol;
+use crate::progress::Observer;
+use crate::stdio;
+use crate::translate::{self, Env, State};
+use crate::unit::Unit;
+use anyhow::{Context, Result};
+use rayon::prelude::*;
+use std::path::Path;
+
+/// What all functions are compiled with.
+pub struct Sweep<'a> {
+    unit: &'a Unit<'a>,
+    env: Env<'a>,
+    isa: &'a Isa,
+    dump: Option<&'a Path>,
+}
+
+impl<'a> Sweep<'a> {
+    pub fn new(generator: &'a Generator, unit: &'a Unit<'a>) -> Sweep<'a> {
+        Sweep { unit, env: generator.env(unit), isa: &generator.isa, dump: generator.dump.as_deref() }
+    }
+
+    /// See [`Generator::compile`].
+    pub fn compile(&self, jobs: &[Job], observer: &dyn Observer) -> Result<Code> {
+        let results: Vec<Result<Option<CompiledFunction>>> = jobs
+            .par_iter()
+            .enumerate()
+            .map_init(Worker::default, |worker, (number, job)| {
+                let result = worker.run(self, number, *job);
+                observer.advance(1);
+                result
+            })
+            .collect();
+        let functions = results.into_iter().filter_map(Result::transpose).collect::<Result<_>>()?;
+        Ok(Code {
+            triple: self.isa.triple().clone(),
+            compressed: self.isa.has("has_zca"),
+            functions,
+            frame_conventions: self.isa.frame_conventions(),
+        })
+    }
+
+    /// See [`Generator::print_clif`].
+    pub fn print_clif(&self, jobs: &[Job]) -> Result<String> {
+        let mut worker = Worker::default();
+        let mut text = String::new();
+        for job in jobs {
+            if let Some(symbol) = worker.translate(self, *job)? {
+                worker.compiler.verify(self.isa).with_context(|| self.unit.describe(symbol))?;
+                text.push_str(&format!("; {}\n{}\n", self.unit.describe(symbol), worker.compiler.print()));
+            }
+        }
+        Ok(text)
+    }
+
+    /// See [`Generator::print_listing`].
+    pub fn print_listing(&self, jobs: &[Job]) -> Result<String> {
+        let mut worker = Worker::default();
+        let mut text = String::new();
+        for job in jobs {
+            if let Some(symbol) = worker.translate(self, *job)? {
+                let title = self.unit.describe(symbol);
+                let compiled = worker.compiler.compile_with_listing(self.isa);
+                let (code, listing) = compiled.with_context(|| title.clone())?;
+                text.push_str(&format!("# {title}, {} bytes\n{listing}\n", code.bytes.len()));
+            }
+        }
+        Ok(text)
+    }
+}
+
+/// What a thread reuses from one function to the next.
+#[derive(Default)]
+struct Worker {
+    compiler: Compiler,
+    state: State,
+}
+
+impl Worker {
+    fn run(&mut self, sweep: &Sweep, number: usize, job: Job) -> Result<Option<CompiledFunction>> {
+        let _in_work = InWork { unit: sweep.unit, job };
+        if let Job::Stub(func) = job {
+            return Ok(Some(stub::variadic(&sweep.env, func)));
+        }
+        let Some(symbol) = self.translate(sweep, job)? else {
+            return Ok(None);
+        };
+        let compiled = match sweep.dump {
+            None => self.compiler.compile(sweep.isa),
+            Some(folder) => self.compile_and_dump(sweep, symbol, number, folder),
+        };
+        Ok(Some(compiled.with_context(|| sweep.unit.describe(symbol))?))
+    }
+
+    fn compile_and_dump(
+        &mut self,
+        sweep: &Sweep,
+        symbol: Symbol,
+        number: usize,
+        folder: &Path,
+    ) -> Result<CompiledFunction> {
+        let dump = Dump::new(folder, number, sweep.unit.describe(symbol), file_name(sweep.unit, symbol))?;
+        dump.write("1-clif", &self.compiler.print())?;
+        let (code, listing) = self.compiler.compile_with_listing(sweep.isa)?;
+        dump.write("2-optimized", &self.compiler.print())?;
+        dump.write("3-vcode", &listing)?;
+        Ok(code)
+    }
+
+    /// Leaves the CLIF in the compiler. `None` where there is nothing to compile.
+    fn translate(&mut self, sweep: &Sweep, job: Job) -> Result<Option<Symbol>> {
+        let Sweep { unit, env, .. } = sweep;
+        let symbol = match job {
+            Job::Validate(func) => {
+                translate::validate_function(env, func, &mut self.state)?;
+                return Ok(None);
+            }
+            Job::Stub(_) => return Ok(None),
+            Job::Translate(symbol) => symbol,
+        };
+        translate::check_signature(env, symbol).with_context(|| unit.describe(symbol))?;
+        let is_made = translate::translate(env, symbol, &mut self.state, self.compiler.clif())?;
+        Ok(is_made.then_some(symbol))
+    }
+}
+
+/// Says which function was in work when a panic ends the work, after what the panic says.
+struct InWork<'a> {
+    unit: &'a Unit<'a>,
+    job: Job,
+}
+
+impl Drop for InWork<'_> {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            let function = match self.job {
+                Job::Translate(symbol) => self.unit.describe(symbol),
+                Job::Validate(func) | Job::Stub(func) => self.unit.module.describe(func),
+            };
+            stdio::message(format!("note: in {function}\n"));
+        }
+    }
+}
+
+/// The part of a dump's file name that says which function it is.
+fn file_name<'a>(unit: &Unit<'a>, symbol: Symbol) -> &'a str {
+    match symbol {
+        Symbol::Function(func) => unit.module.names.function(func).unwrap_or("function"),
+        Symbol::Export(_) => "export",
+        Symbol::ArrayEntry(_) => "entry",
+        Symbol::Callback(_) => "callback",
+        Symbol::CallbackSlot(..) => "slot",
+        Symbol::Main => "main",
+        Symbol::LibraryInit => "init",
+        Symbol::MemoryBase(_) => "memory_base",
+        Symbol::MemorySize(_) => "memory_size",
+        _ => "initialize",
+    }
+}

@@ -1,0 +1,237 @@
+//! The stages of a compilation, each a method of [`Session`] from earlier values to a new one:
+//!
+//! | stage | comes in | goes out |
+//! | --- | --- | --- |
+//! | read | an input | [`Source`]: a module's binary form |
+//! | parse | a source | [`Instance`]: with its [`Module`] |
+//! | resolve | all instances | [`Linked`]: which module defines what another imports |
+//! | declare | all linked modules | [`Foreign`]: the C types of imported functions |
+//! | analyze | a linked module | [`Analyzed`]: whole-program facts |
+//! | look up | all analyzed modules | [`Outside`]: what the linker takes from outside of Wasm |
+//! | lay out | an analyzed module | [`Unit`]: where every entity lives in the native program |
+//! | compile | a unit | [`Code`]: machine code of its functions |
+//! | write | a unit and its code | an object file |
+//! | link | objects | an executable |
+//!
+//! No stage changes what an earlier one made.
+
+use super::outside::{self, Outside};
+use super::plan::Start;
+use super::{foreign, functions};
+use crate::analyze::{self, Facts};
+use crate::code::Code;
+use crate::codegen::Generator;
+use crate::foreign::Foreign;
+use crate::layout::{self, World};
+use crate::link::native::Natives;
+use crate::link::{self, LinkRequest};
+use crate::object::{self, Role, assembly};
+use crate::options::Options;
+use crate::progress::{Observer, stage};
+use crate::resolve::{self, Instance, Linkage, Sizes};
+use crate::translate::Architecture;
+use crate::unit::Unit;
+use crate::wasm::input::Input;
+use crate::wasm::source::Source;
+use crate::wasm::{FuncIndex, Module, unsupported};
+use anyhow::{Context, Result};
+use std::collections::BTreeSet;
+use wasmparser::WasmFeatures;
+
+/// Name of the main module among the instances: no module can import from it.
+pub const MAIN: &str = "\0main";
+
+/// What all stages of a compilation know.
+#[derive(Copy, Clone)]
+pub struct Session<'a> {
+    /// The main module, or a test script. Messages begin with its name.
+    pub input: &'a Input,
+    pub options: &'a Options,
+    pub generator: &'a Generator,
+    pub features: WasmFeatures,
+    pub observer: &'a dyn Observer,
+}
+
+/// A module with its place among the others.
+pub struct Linked<'a> {
+    /// Number of the module among the program's.
+    pub index: usize,
+    pub source: &'a Source<'a>,
+    pub module: &'a Module<'a>,
+    pub linkage: Linkage,
+}
+
+/// A module of which is known what can be reached.
+pub struct Analyzed<'a> {
+    pub linked: &'a Linked<'a>,
+    pub foreign: Foreign,
+    pub facts: Facts,
+}
+
+impl<'a> Session<'a> {
+    /// # Errors
+    /// When an option names a proposal that does not exist.
+    pub fn new(
+        input: &'a Input,
+        options: &'a Options,
+        generator: &'a Generator,
+        observer: &'a dyn Observer,
+    ) -> Result<Session<'a>> {
+        let features = unsupported::features(&options.enable)?;
+        Ok(Session { input, options, generator, features, observer })
+    }
+
+    /// Adds the input's name to an error.
+    ///
+    /// # Errors
+    /// `result`'s.
+    pub fn name<T>(&self, result: Result<T>) -> Result<T> {
+        result.with_context(|| self.input.name.clone())
+    }
+
+    /// The binary form of a module that others import from as `name`.
+    ///
+    /// # Errors
+    /// When the input is neither a binary nor a text that can be translated.
+    pub fn read<'s>(&self, name: &'s str, input: &'s Input) -> Result<Source<'s>> {
+        let wasm = stage(self.observer, "read", 0, || input.binary()).with_context(|| input.name.clone())?;
+        Ok(Source { name, file: Some(&input.name), wasm, features: self.features })
+    }
+
+    /// # Errors
+    /// When the module is invalid, or needs what is not supported.
+    pub fn parse<'s>(&self, source: &'s Source<'s>) -> Result<Instance<'s>> {
+        let module = stage(self.observer, "parse", 0, || source.parse())?;
+        Ok(Instance { source, module })
+    }
+
+    /// Links the modules of a program. Each comes after those that it imports from.
+    ///
+    /// # Errors
+    /// When an import does not fit what the named module exports.
+    pub fn resolve<'s>(&self, instances: &'s [Instance<'s>]) -> Result<Vec<Linked<'s>>> {
+        let modules: Vec<_> = instances.iter().map(|instance| &instance.module).collect();
+        // The last module of a name hides those before it.
+        let lookup =
+            |importer: usize, name: &str| instances[..importer].iter().rposition(|other| other.source.name == name);
+        let resolved = self.name(resolve::resolve(&modules, Sizes::Initial, lookup))?;
+        let linkages = resolve::linkages(resolved, [], &outside::chosen_symbols(self.options));
+        let linked = |(index, (instance, linkage)): (usize, (&'s Instance<'s>, Linkage))| Linked {
+            index,
+            source: instance.source,
+            module: &instance.module,
+            linkage,
+        };
+        Ok(instances.iter().zip(linkages).enumerate().map(linked).collect())
+    }
+
+    /// A module that is compiled for others to link with.
+    pub fn open<'s>(&self, instance: &'s Instance<'s>) -> Linked<'s> {
+        let linkage = Linkage::open(outside::chosen_symbols(self.options));
+        Linked { index: 0, source: instance.source, module: &instance.module, linkage }
+    }
+
+    /// What imported functions of all modules are in C.
+    ///
+    /// # Errors
+    /// When a declaration can't be understood, does not fit its import, or was of no use.
+    pub fn declare(&self, linked: &[Linked]) -> Result<Vec<Foreign>> {
+        foreign::declare(linked, self.options, self.generator.triple(), self.observer)
+    }
+
+    /// What a module's code does with its entities. `start` is what the runtime calls of it.
+    pub fn analyze<'s>(
+        &self,
+        linked: &'s Linked<'s>,
+        foreign: Foreign,
+        world: World,
+        start: Option<&Start>,
+    ) -> Analyzed<'s> {
+        let Linked { module, linkage, .. } = linked;
+        let roots = functions::roots(module, linkage, &foreign, world, start);
+        let facts = stage(self.observer, "analyze", 0, || analyze::facts(module, &roots));
+        Analyzed { linked, foreign, facts }
+    }
+
+    /// Looks up what the modules import from C.
+    ///
+    /// # Errors
+    /// When nothing defines an import, or the user does not allow it.
+    pub fn look_up(&self, analyzed: &[Analyzed]) -> Result<Outside> {
+        outside::look_up(analyzed, self.options, self.observer)
+    }
+
+    /// Decides where every entity lives. `undefined` are the function imports that nothing defines.
+    ///
+    /// # Errors
+    /// When a memory or table is too large.
+    pub fn lay_out<'s>(
+        &self,
+        analyzed: Analyzed<'s>,
+        world: World,
+        undefined: BTreeSet<FuncIndex>,
+    ) -> Result<Unit<'s>> {
+        let Analyzed { linked: Linked { index, source, module, linkage }, foreign, facts } = analyzed;
+        let layout = || layout::plan(module, &facts, linkage, &foreign, world);
+        let layout = source.explain(stage(self.observer, "layout", 0, layout))?;
+        Ok(Unit { index: *index, source, module, linkage, foreign, facts, layout, undefined })
+    }
+
+    /// Validates, translates and compiles the functions that are needed.
+    ///
+    /// # Errors
+    /// When a body is invalid or not supported, or a function is too large.
+    pub fn compile(&self, unit: &Unit, role: &Role) -> Result<Code> {
+        let jobs = functions::list(unit, &self.generator.env(unit), role);
+        let compile = || self.generator.compile(unit, &jobs, self.observer);
+        unit.source.explain(stage(self.observer, "compile", jobs.len() as u64, compile))
+    }
+
+    /// The CLIF of the functions that are needed, as text.
+    ///
+    /// # Errors
+    /// As [`Session::compile`].
+    pub fn print_clif(&self, unit: &Unit, role: &Role) -> Result<String> {
+        let jobs = functions::list(unit, &self.generator.env(unit), role);
+        unit.source.explain(self.generator.print_clif(unit, &jobs))
+    }
+
+    /// Machine code as text.
+    ///
+    /// # Errors
+    /// As [`Session::compile`].
+    pub fn print_assembly(&self, unit: &Unit, code: &Code, role: &Role) -> Result<String> {
+        let env = self.generator.env(unit);
+        match env.machine.architecture {
+            Architecture::X86_64 => Ok(assembly::print(unit, code)),
+            // Of other processors the code generator's own listing is all there is.
+            _ => {
+                let jobs = functions::list(unit, &env, role);
+                unit.source.explain(self.generator.print_listing(unit, &jobs))
+            }
+        }
+    }
+
+    /// The object of a unit.
+    ///
+    /// # Errors
+    /// When two imports want the same symbol, or the code is too large for one object.
+    pub fn write(&self, unit: &Unit, code: &Code, role: &Role) -> Result<Vec<u8>> {
+        unit.source.explain(stage(self.observer, "object", 0, || object::write(unit, code, role)))
+    }
+
+    /// The executable.
+    ///
+    /// # Errors
+    /// When the linker fails.
+    pub fn link(&self, objects: Vec<Vec<u8>>, natives: Natives, uses_c: bool) -> Result<Vec<u8>> {
+        let Options { strip, keep, link, .. } = self.options;
+        let request = LinkRequest { objects, natives, uses_c, strip: *strip, options: link };
+        let (program, report) = self.name(stage(self.observer, "link", 0, || link::link(request)))?;
+        report.warnings.iter().for_each(|warning| self.observer.warning(warning));
+        if *keep {
+            self.observer.linked(&report.command);
+        }
+        Ok(program)
+    }
+}

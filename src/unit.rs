@@ -1,0 +1,67 @@
+//! One module of a program with everything that is known of it before code is made.
+//!
+//! Each field is the result of a stage, and none changes once it is here: translation, code
+//! generators and the object writer read it.
+// Numbers that a module chooses are checked; see `tests/tidy.rs`.
+#![deny(
+    clippy::arithmetic_side_effects,
+    clippy::cast_possible_truncation,
+    clippy::cast_possible_wrap,
+    clippy::cast_sign_loss
+)]
+
+use crate::analyze::Facts;
+use crate::foreign::{CallbackIndex, Foreign};
+use crate::layout::{Layout, Symbol};
+use crate::resolve::Linkage;
+use crate::wasm::describe::describe_type;
+use crate::wasm::source::Source;
+use crate::wasm::{FuncIndex, Module};
+use std::collections::BTreeSet;
+
+/// A module that is ready for translation.
+pub struct Unit<'a> {
+    /// Number of the module among the program's, in the order of instantiation.
+    pub index: usize,
+    pub source: &'a Source<'a>,
+    pub module: &'a Module<'a>,
+    /// Which imports other modules of the program define, and what others use of this one.
+    pub linkage: &'a Linkage,
+    /// The declared types of imported C functions.
+    pub foreign: Foreign,
+    pub facts: Facts,
+    pub layout: Layout,
+    /// Function imports that nothing defines: a call is a trap.
+    pub undefined: BTreeSet<FuncIndex>,
+}
+
+impl Unit<'_> {
+    /// How messages and dumps call a function.
+    ///
+    /// # Panics
+    /// When `symbol` is not that of a function.
+    pub fn describe(&self, symbol: Symbol) -> String {
+        let function = |func| self.module.describe(func);
+        match symbol {
+            Symbol::Function(func) => function(func),
+            Symbol::Export(func) => format!("export of {}", function(func)),
+            Symbol::ArrayEntry(func) => format!("entry to {}", function(func)),
+            Symbol::Initialize => "initialization of the module".to_owned(),
+            Symbol::Variadic(func) => format!("variable arguments for {}", function(func)),
+            Symbol::Callback(callback) => format!("function pointers to {}", self.describe_callback(callback)),
+            Symbol::CallbackSlot(callback, slot) => {
+                format!("function pointer {slot} to {}", self.describe_callback(callback))
+            }
+            Symbol::Main => "main".to_owned(),
+            Symbol::LibraryInit => "initialization of the library".to_owned(),
+            Symbol::MemoryBase(memory) => format!("base of memory {}", memory.as_u32()),
+            Symbol::MemorySize(memory) => format!("size of memory {}", memory.as_u32()),
+            other => panic!("{other:?} is not a function"),
+        }
+    }
+
+    fn describe_callback(&self, callback: CallbackIndex) -> String {
+        let ty = self.foreign.callbacks[callback].ty;
+        format!("functions of type {}", describe_type(&self.module.types[ty]))
+    }
+}

@@ -1,0 +1,83 @@
+//! A module before it is parsed, and how its errors are told.
+//!
+//! Comes in: a module's binary form with the names that others and messages know it by. Goes out:
+//! the parsed module. An error names the file, and says whether the module is invalid or needs
+//! something that is not supported.
+
+use super::parse;
+use super::unsupported::{self, State};
+use crate::wasm::Module;
+use anyhow::{Context, Error, Result};
+use std::borrow::Cow;
+use wasmparser::{BinaryReaderError, FuncValidatorAllocations, WasmFeatures};
+
+/// A module's binary form.
+pub struct Source<'a> {
+    /// The name that other modules import from.
+    pub name: &'a str,
+    /// What messages begin with. `None` where the caller says which module it is.
+    pub file: Option<&'a str>,
+    pub wasm: Cow<'a, [u8]>,
+    pub features: WasmFeatures,
+}
+
+impl Source<'_> {
+    /// The module. Bodies of functions are not looked at.
+    ///
+    /// # Errors
+    /// When the module is invalid or not supported.
+    pub fn parse(&self) -> Result<Module<'_>> {
+        self.explain(parse::parse(&self.wasm, self.features))
+    }
+
+    /// Validates the bodies of all functions.
+    ///
+    /// # Errors
+    /// For the first body that is invalid or not supported.
+    pub fn validate_bodies(&self, module: &Module) -> Result<()> {
+        self.explain(validate_bodies(module))
+    }
+
+    /// Adds to an error what the user needs to understand it: the file, and for errors of the parser
+    /// and the validator the proposals that the module needs.
+    ///
+    /// # Errors
+    /// `result`'s.
+    pub fn explain<T>(&self, result: Result<T>) -> Result<T> {
+        let explained = result.map_err(|error| explain(error, &self.wasm, self.features));
+        match self.file {
+            Some(file) => explained.with_context(|| file.to_owned()),
+            None => explained,
+        }
+    }
+}
+
+fn validate_bodies(module: &Module) -> Result<()> {
+    let mut allocations = FuncValidatorAllocations::default();
+    for (func, body) in module.bodies() {
+        let mut validator = module.validator(func).into_validator(allocations);
+        validator.validate(body).with_context(|| module.describe(func))?;
+        allocations = validator.into_allocations();
+    }
+    Ok(())
+}
+
+fn explain(error: Error, wasm: &[u8], features: WasmFeatures) -> Error {
+    if error.downcast_ref::<BinaryReaderError>().is_none() {
+        return error;
+    }
+    let needed = unsupported::missing_proposals(wasm, features);
+    if needed.is_empty() {
+        return error.context("invalid module");
+    }
+    let titles: Vec<_> = needed.iter().map(|proposal| proposal.title).collect();
+    let names: Vec<_> = needed.iter().map(|proposal| proposal.name).collect();
+    match needed.iter().all(|proposal| proposal.state == State::Experimental) {
+        true => error.context(format!(
+            "the module needs {}, which is experimental: --enable {}",
+            titles.join(", "),
+            names.join(",")
+        )),
+        false => error.context(format!("the module needs what is not supported yet: {}", titles.join(", "))),
+    }
+}

@@ -13,13 +13,15 @@
 )]
 
 use crate::abi::grant::Grant;
-use crate::abi::image::Image;
-use crate::abi::memory::Memory;
-use crate::abi::program::{EntryKind, OPTIONS_SECTION, PROGRAM_SYMBOL, Program};
+use crate::abi::image::ImageFields;
+use crate::abi::memory::MemoryFields;
+use crate::abi::program::{EntryKind, OPTIONS_SECTION, PROGRAM_SYMBOL, Program, ProgramFields};
+use crate::abi::record::Fields;
 use crate::number::to_usize;
 use anyhow::{Context, Result, bail};
+use goblin::elf::Elf;
 use goblin::elf::program_header::{PT_LOAD, ProgramHeader};
-use goblin::elf::{Elf, Reloc};
+use std::collections::HashMap;
 use std::mem::offset_of;
 use std::path::Path;
 
@@ -102,22 +104,34 @@ fn inspect(bytes: &[u8]) -> Result<Inspection> {
     if elf.header.e_type == goblin::elf::header::ET_REL {
         bail!("this is an object; powers are given to programs only");
     }
-    let executable = Executable { bytes, elf };
+    let executable = Executable::new(bytes, elf);
     let program = executable.program().with_context(|| format!("{not_ours}: it has no options"))?;
-    let mut inspection = executable.facts(program).context("the record of its options is damaged")?;
-    inspection.take_options(executable.options(program).context("its options are damaged")?);
-    inspection.foreign = executable.foreign(program).context("its list of imports is damaged")?;
-    inspection.wasi_imports = executable.wasi_imports(program).context("its list of imports is damaged")?;
-    inspection.memories = executable.memories(program).context("the record of its memories is damaged")?;
+    let program = executable.record(program).context("the record of its options is damaged")?;
+    let mut inspection = executable.facts(&program).context("the record of its options is damaged")?;
+    inspection.take_options(executable.options(&program).context("its options are damaged")?);
+    inspection.foreign = executable.foreign(&program).context("its list of imports is damaged")?;
+    inspection.wasi_imports = executable.wasi_imports(&program).context("its list of imports is damaged")?;
+    inspection.memories = executable.memories(&program).context("the record of its memories is damaged")?;
     Ok(inspection)
 }
 
 struct Executable<'a> {
     bytes: &'a [u8],
     elf: Elf<'a>,
+    /// What words hold after relocation, by their address; nothing where the file does not say.
+    /// Addresses count from where the program is loaded.
+    relocated: HashMap<u64, Option<i64>>,
 }
 
 impl<'a> Executable<'a> {
+    fn new(bytes: &'a [u8], elf: Elf<'a>) -> Executable<'a> {
+        let mut relocated = HashMap::new();
+        for relocation in elf.dynrelas.iter() {
+            relocated.entry(relocation.r_offset).or_insert(relocation.r_addend);
+        }
+        Executable { bytes, elf, relocated }
+    }
+
     /// Address of the [`Program`].
     fn program(&self) -> Option<u64> {
         let symbol = |symbol: &goblin::elf::Sym| self.elf.strtab.get_at(symbol.st_name) == Some(PROGRAM_SYMBOL);
@@ -134,8 +148,9 @@ impl<'a> Executable<'a> {
 
     /// Whether there can be a [`Program`] at an address: other things may point to where the
     /// section is, above all if it is empty.
-    fn is_program(&self, program: u64, options_size: u64) -> bool {
-        let is = |offset: usize, test: &dyn Fn(u64) -> bool| self.field(program, offset).is_some_and(test);
+    fn is_program(&self, address: u64, options_size: u64) -> bool {
+        let Some(program) = self.record::<ProgramFields<u64>>(address) else { return false };
+        let Some(facts) = self.facts(&program) else { return false };
         let is_code = |address: u64| {
             let mut segments = self.elf.program_headers.iter();
             segments.any(|header| {
@@ -143,19 +158,16 @@ impl<'a> Executable<'a> {
                 header.is_executable() && (header.p_vaddr..end).contains(&address)
             })
         };
-        is(offset_of!(Program, options_length), &|length| length <= options_size)
-            && is(offset_of!(Program, images), &|images| self.at(images).is_some())
-            && self.facts(program).is_some_and(|facts| {
-                is(offset_of!(Program, entry), &|entry| if facts.library { entry == 0 } else { is_code(entry) })
-            })
+        program.options_length <= options_size
+            && program.images.is_some_and(|images| self.at(images).is_some())
+            && if facts.library { program.entry.is_none() } else { program.entry.is_some_and(is_code) }
     }
 
     /// Addresses of words that hold `target` when the program runs.
     fn pointers_to(&self, target: u64) -> impl Iterator<Item = u64> {
-        let relocated = self
-            .relocations()
-            .filter(move |reloc| reloc.r_addend == Some(target.cast_signed()))
-            .map(|reloc| reloc.r_offset);
+        let relocations = self.elf.dynrelas.iter();
+        let relocated =
+            relocations.filter(move |reloc| reloc.r_addend == Some(target.cast_signed())).map(|reloc| reloc.r_offset);
         let loaded = self.elf.program_headers.iter().filter(|header| header.p_type == PT_LOAD);
         let stored = loaded.flat_map(move |header| {
             let unaligned = header.p_vaddr.wrapping_neg() % 8;
@@ -168,82 +180,85 @@ impl<'a> Executable<'a> {
         relocated.chain(stored)
     }
 
-    fn facts(&self, program: u64) -> Option<Inspection> {
-        let byte = |field: usize| self.at(program.checked_add(field as u64)?)?.first().copied();
-        let entry = self.field(program, offset_of!(Program, entry_name))?;
+    fn facts(&self, program: &ProgramFields<u64>) -> Option<Inspection> {
         Some(Inspection {
-            entry: string(self.at(entry)?.split(|&byte| byte == 0).next()?),
-            library: byte(offset_of!(Program, kind))? == EntryKind::Library as u8,
-            invoke: byte(offset_of!(Program, kind))? == EntryKind::Invoke as u8,
-            wasi: self.field(program, offset_of!(Program, start_wasi))? != 0,
-            fixed_powers: byte(offset_of!(Program, fixed_powers))? != 0,
-            cpu_level: byte(offset_of!(Program, cpu_level))?,
-            embedded_size: self.field(program, offset_of!(Program, embedded_length))?,
+            entry: string(self.at(program.entry_name?)?.split(|&byte| byte == 0).next()?),
+            library: program.kind == EntryKind::Library as u8,
+            invoke: program.kind == EntryKind::Invoke as u8,
+            wasi: program.start_wasi.is_some(),
+            fixed_powers: program.fixed_powers != 0,
+            cpu_level: program.cpu_level,
+            embedded_size: program.embedded_length,
             ..Inspection::default()
         })
     }
 
     /// The words fixed at build time.
-    fn options(&self, program: u64) -> Option<Vec<String>> {
-        self.words(program, offset_of!(Program, options), offset_of!(Program, options_length))
+    fn options(&self, program: &ProgramFields<u64>) -> Option<Vec<String>> {
+        self.words(program.options, program.options_length)
     }
 
-    fn foreign(&self, program: u64) -> Option<Vec<Foreign>> {
-        let words = self.words(program, offset_of!(Program, foreign), offset_of!(Program, foreign_length))?;
+    fn foreign(&self, program: &ProgramFields<u64>) -> Option<Vec<Foreign>> {
+        let words = self.words(program.foreign, program.foreign_length)?;
         let words = words.chunks_exact(3);
         let import = |it: &[String]| Foreign { module: it[0].clone(), name: it[1].clone(), symbol: it[2].clone() };
         words.remainder().is_empty().then(|| words.map(import).collect())
     }
 
-    fn wasi_imports(&self, program: u64) -> Option<Vec<String>> {
-        self.words(program, offset_of!(Program, wasi_imports), offset_of!(Program, wasi_imports_length))
+    fn wasi_imports(&self, program: &ProgramFields<u64>) -> Option<Vec<String>> {
+        self.words(program.wasi_imports, program.wasi_imports_length)
     }
 
-    fn memories(&self, program: u64) -> Option<Vec<LinearMemory>> {
-        let images = self.array(program, offset_of!(Program, images), offset_of!(Program, n_images))?;
+    fn memories(&self, program: &ProgramFields<u64>) -> Option<Vec<LinearMemory>> {
         let mut memories = Vec::new();
-        for image in images {
-            for memory in self.array(image, offset_of!(Image, memories), offset_of!(Image, n_memories))? {
+        for image in self.array(program.images, program.n_images)? {
+            let image: ImageFields<u64> = self.record(image)?;
+            for memory in self.array(image.memories, image.n_memories)? {
+                let memory: MemoryFields<u64> = self.record(memory)?;
                 memories.push(LinearMemory {
-                    initial: self.field(memory, offset_of!(Memory, bytes))?,
-                    maximum: self.field(memory, offset_of!(Memory, maximum))?,
-                    is_shared: self.field(memory, offset_of!(Memory, is_shared))? != 0,
+                    initial: memory.bytes,
+                    maximum: memory.maximum,
+                    is_shared: memory.is_shared != 0,
                 });
             }
         }
         Some(memories)
     }
 
-    /// The addresses in an array, by the fields of its address and of its length.
-    fn array(&self, structure: u64, start: usize, length: usize) -> Option<Vec<u64>> {
-        let length = self.field(structure, length)?;
-        let start = self.field(structure, start)?;
-        (0..length).map(|nth| self.field(start, usize::try_from(nth.checked_mul(8)?).ok()?)).collect()
+    /// The addresses in an array.
+    fn array(&self, start: Option<u64>, length: u64) -> Option<Vec<u64>> {
+        let word = |nth: u64| self.word(start?.checked_add(nth.checked_mul(8)?)?);
+        (0..length).map(word).collect()
     }
 
-    /// Texts ended by zero bytes, by the fields of their address and of their length.
-    fn words(&self, program: u64, start: usize, length: usize) -> Option<Vec<String>> {
-        let length = self.field(program, length)?;
+    /// Texts ended by zero bytes.
+    fn words(&self, start: Option<u64>, length: u64) -> Option<Vec<String>> {
         if length == 0 {
             return Some(Vec::new());
         }
-        let start = self.field(program, start)?;
-        let words = self.at(start)?.get(..usize::try_from(length).ok()?)?;
+        let words = self.at(start?)?.get(..usize::try_from(length).ok()?)?;
         Some(words.strip_suffix(&[0])?.split(|&byte| byte == 0).map(string).collect())
     }
 
-    /// A word of the [`Program`], as it is after relocation; addresses count from where the program
-    /// is loaded.
-    fn field(&self, program: u64, offset: usize) -> Option<u64> {
-        let address = program.checked_add(offset as u64)?;
-        if let Some(reloc) = self.relocations().find(|reloc| reloc.r_offset == address) {
-            return reloc.r_addend.map(i64::cast_unsigned);
-        }
-        Some(u64::from_le_bytes(*self.at(address)?.first_chunk()?))
+    /// The record at an address.
+    fn record<R: Fields<u64>>(&self, address: u64) -> Option<R> {
+        let number = |at: usize, size: usize| {
+            let bytes = self.at(address.checked_add(at as u64)?)?.get(..size)?;
+            Some(bytes.iter().rev().fold(0, |number, &byte| number << 8 | u64::from(byte)))
+        };
+        let pointer = |at: usize| {
+            let target = self.word(address.checked_add(at as u64)?)?;
+            Some((target != 0).then_some(target))
+        };
+        R::read(&number, &pointer)
     }
 
-    fn relocations(&self) -> impl Iterator<Item = Reloc> {
-        self.elf.dynrelas.iter()
+    /// A word, as it is after relocation.
+    fn word(&self, address: u64) -> Option<u64> {
+        match self.relocated.get(&address) {
+            Some(addend) => addend.map(i64::cast_unsigned),
+            None => Some(u64::from_le_bytes(*self.at(address)?.first_chunk()?)),
+        }
     }
 
     /// The file's bytes from an address to the end of its segment.

@@ -1,6 +1,7 @@
 //! A piece of data before it has its place: bytes, numbers in whatever order the target has, and
 //! addresses.
 
+use crate::abi::record::{Fields, Part};
 use object::Endianness;
 use object::write::SymbolId;
 use std::borrow::Cow;
@@ -40,6 +41,32 @@ impl Data {
     pub fn byte(&mut self, value: u8) -> &mut Data {
         self.bytes.push(value);
         self
+    }
+
+    /// A record of the contract, whose addresses are those of symbols.
+    pub fn record(&mut self, fields: impl Fields<SymbolId>) -> &mut Data {
+        self.record_at(fields, |symbol| (symbol, 0))
+    }
+
+    /// A record of the contract. `place` turns its addresses into symbols and offsets from them.
+    pub fn record_at<P>(&mut self, fields: impl Fields<P>, place: impl Fn(P) -> (SymbolId, i64)) -> &mut Data {
+        fields.write(&mut |part| match part {
+            Part::Byte(value) => _ = self.byte(value),
+            Part::Number32(value) => _ = self.u32(value),
+            Part::Number64(value) => _ = self.u64(value),
+            Part::Address(None) => _ = self.u64(0),
+            Part::Address(Some(address)) => {
+                let (symbol, offset) = place(address);
+                self.addresses.push((self.bytes.len() as u64, symbol, offset));
+                self.u64(0);
+            }
+            Part::Zero(length) => self.zeros(length),
+        });
+        self
+    }
+
+    pub fn zeros(&mut self, length: usize) {
+        self.bytes.extend(std::iter::repeat_n(0, length));
     }
 
     /// The address of `symbol`, or null.

@@ -3,7 +3,11 @@
 
 use super::bytes::Data;
 use super::writer::Writer;
-use crate::abi;
+use crate::abi::exception::TagFields;
+use crate::abi::foreign::CallbackPoolFields;
+use crate::abi::memory::{MemoryFields, SegmentFields};
+use crate::abi::record::Zero;
+use crate::abi::table::{FuncEntryFields, TableEntriesFields, TableFields};
 use crate::foreign::CallbackIndex;
 use crate::layout::{self, GlobalPlan, SegmentPlan, SignatureIndex, Symbol};
 use crate::number::to_usize;
@@ -101,25 +105,29 @@ fn write_global(writer: &mut Writer, index: GlobalIndex) {
     }
 }
 
-/// An [`abi::exception::Tag`].
+/// An [`Tag`](crate::abi::exception::Tag).
 fn write_tag(writer: &mut Writer, index: TagIndex) {
     let name = writer.module.names.tag(index).unwrap_or_default();
     let bytes: Vec<u8> = name.bytes().map(|byte| if byte == 0 { b'?' } else { byte }).chain([0]).collect();
     let contents = Data::from(bytes);
     let name = writer.local(&format!("w2n.tag.{}.name", index.as_u32()), StandardSection::ReadOnlyData, contents, 1);
     let mut data = Data::default();
-    data.address(name).u32(index.as_u32()).u32(0);
-    assert_eq!(data.bytes.len(), size_of::<abi::exception::Tag>());
+    data.record(TagFields { name: Some(name), index: index.as_u32(), padding: Zero });
     put(writer, Symbol::Tag(index), StandardSection::ReadOnlyDataWithRel, data, 8);
 }
 
 fn write_memory(writer: &mut Writer, index: MemoryIndex) {
     let plan = writer.layout.memories[index];
     let mut data = Data::default();
-    let is_shared = u64::from(writer.module.memories[index].ty.shared);
-    data.address(None).u64(plan.bytes).u64(plan.maximum).u64(plan.reserved).u64(plan.least);
-    data.u64(plan.page_size).u64(is_shared);
-    assert_eq!(data.bytes.len(), size_of::<abi::memory::Memory>());
+    data.record(MemoryFields {
+        base: None,
+        bytes: plan.bytes,
+        maximum: plan.maximum,
+        reserved: plan.reserved,
+        least: plan.least,
+        page_size: plan.page_size,
+        is_shared: u64::from(writer.module.memories[index].ty.shared),
+    });
     put(writer, Symbol::Memory(index), StandardSection::Data, data, 8);
 }
 
@@ -131,8 +139,7 @@ fn write_table(writer: &mut Writer, index: TableIndex) {
     let is_shared = !writer.layout.is_table_per_thread(index);
     let entries = is_shared.then(|| writer.refer(Symbol::TableEntries(index)));
     let mut data = Data::default();
-    data.address(entries).u64(length).u64(maximum).u64(entry_size).u64(length);
-    assert_eq!(data.bytes.len(), size_of::<abi::table::Table>());
+    data.record(TableFields { base: entries, length, maximum, entry_size, capacity: length });
     put(writer, Symbol::Table(index), StandardSection::Data, data, 8);
 }
 
@@ -174,20 +181,20 @@ fn write_table_entries(writer: &mut Writer, index: TableIndex) {
     }
 }
 
-/// The list of [`abi::table::TableEntries`], if there are any.
+/// The list of [`TableEntries`](crate::abi::table::TableEntries), if there are any.
 ///
 /// Requires that everything is defined.
 pub fn write_guarded_tables(writer: &mut Writer, list: SymbolId) {
     let mut data = Data::default();
     for (first, bytes) in std::mem::take(&mut writer.guarded_tables) {
-        data.address(first).u64(bytes);
+        data.record(TableEntriesFields { first: Some(first), bytes });
     }
-    data.address(None).u64(0);
+    data.record(TableEntriesFields { first: None, bytes: 0 });
     let section = writer.object.section_id(StandardSection::ReadOnlyDataWithRel);
     writer.define(list, section, data, 8);
 }
 
-/// Table entries in the form of [`abi::table::FuncEntry`], or null pointers.
+/// Table entries in the form of [`FuncEntry`](crate::abi::table::FuncEntry), or null pointers.
 fn entries(writer: &mut Writer, functions: bool, items: &[Option<FuncIndex>]) -> Data {
     let mut data = Data::default();
     for item in items {
@@ -196,20 +203,20 @@ fn entries(writer: &mut Writer, functions: bool, items: &[Option<FuncIndex>]) ->
             Some((func, symbol)) if functions => {
                 let signature = writer.layout.signature(writer.module, func);
                 let signature = writer.refer(Symbol::Signature(signature));
-                data.address(symbol).address(signature);
+                data.record(FuncEntryFields { code: Some(symbol), signature: Some(signature) });
             }
             _ if functions => {
-                data.u64(0).u64(0);
+                data.record(FuncEntryFields { code: None, signature: None });
             }
             _ => {
-                data.u64(0);
+                data.address(None);
             }
         }
     }
     data
 }
 
-/// An [`abi::foreign::CallbackPool`] and what lies behind it.
+/// An [`CallbackPool`](crate::abi::foreign::CallbackPool) and what lies behind it.
 fn write_callback_pool(writer: &mut Writer, index: CallbackIndex) {
     let n_slots = writer.layout.callbacks[index];
     let mut slots = Data::default();
@@ -219,43 +226,44 @@ fn write_callback_pool(writer: &mut Writer, index: CallbackIndex) {
     let name = format!("w2n.callbacks.{}.slots", index.as_u32());
     let slots = writer.local(&name, StandardSection::ReadOnlyDataWithRel, slots, 8);
     let mut data = Data::default();
-    data.address(slots).u64(n_slots.into());
-    assert_eq!(data.bytes.len(), size_of::<abi::foreign::CallbackPool>());
+    data.record(CallbackPoolFields { slots: Some(slots), length: n_slots.into() });
     // The functions behind the slots.
     for _ in 0..n_slots {
-        data.u64(0);
+        data.address(None);
     }
     put(writer, Symbol::CallbackPool(index), StandardSection::Data, data, 8);
 }
 
 fn write_data_segment(writer: &mut Writer, index: DataIndex) {
     let bytes = writer.module.data[index].bytes;
-    let mut data = Data::default();
-    match writer.layout.data[index] {
-        SegmentPlan::Placed { .. } | SegmentPlan::Declared => data.u64(0).u64(0),
+    let fields = match writer.layout.data[index] {
+        SegmentPlan::Placed { .. } | SegmentPlan::Declared => SegmentFields { base: None, length: 0 },
         SegmentPlan::Computed | SegmentPlan::Passive => {
             let contents = Data::from(bytes.to_vec());
             let name = format!("w2n.data.{}.bytes", index.as_u32());
             let contents = writer.local(&name, StandardSection::ReadOnlyData, contents, 16);
-            data.address(contents).u64(bytes.len() as u64)
+            SegmentFields { base: Some(contents), length: bytes.len() as u64 }
         }
     };
+    let mut data = Data::default();
+    data.record(fields);
     put(writer, Symbol::Data(index), StandardSection::Data, data, 8);
 }
 
 fn write_element_segment(writer: &mut Writer, index: ElementIndex) {
     let element = &writer.module.elements[index];
-    let mut data = Data::default();
-    match (writer.layout.elements[index], layout::element_values(writer.module, element)) {
+    let fields = match (writer.layout.elements[index], layout::element_values(writer.module, element)) {
         (SegmentPlan::Computed | SegmentPlan::Passive, values) => {
             // What depends on an import is null here; `initialize` fills it in.
             let values = values.unwrap_or_else(|| vec![None; element.items.len()]);
             let contents = entries(writer, structure::is_function(element.ty), &values);
             let name = format!("w2n.elem.{}.entries", index.as_u32());
             let contents = writer.local(&name, StandardSection::Data, contents, 16);
-            data.address(contents).u64(values.len() as u64)
+            SegmentFields { base: Some(contents), length: values.len() as u64 }
         }
-        _ => data.u64(0).u64(0),
+        _ => SegmentFields { base: None, length: 0 },
     };
+    let mut data = Data::default();
+    data.record(fields);
     put(writer, Symbol::Element(index), StandardSection::Data, data, 8);
 }

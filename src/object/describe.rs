@@ -1,12 +1,13 @@
-//! The module's description for the runtime: [`abi::image::Image`] with memories, data runs,
-//! functions, names, sites and handlers.
+//! The module's description for the runtime: [`Image`](crate::abi::image::Image) with memories,
+//! data runs, functions, names, sites and handlers.
 
 use super::bytes::Data;
 use super::handlers;
 use super::image;
 use super::text::Text;
 use super::writer::Writer;
-use crate::abi;
+use crate::abi::image::{FunctionFields, ImageFields, NO_FUNCTION};
+use crate::abi::memory::{DataRunFields, HOST_PAGE};
 use crate::code::{Code, CompiledFunction, Site};
 use crate::layout::Symbol;
 use crate::number::{low_byte, to_u32};
@@ -29,21 +30,34 @@ pub fn write(writer: &mut Writer, code: &Code, text: &Text, table_entries: Symbo
     let exception_globals = handlers::write_globals(writer);
     let exception_tables = handlers::write_tables(writer);
     let text_symbol = writer.text_start();
-    let mut data = Data::default();
-    data.address(memories).u64(n_memories);
-    data.address(runs).u64(n_runs);
-    data.address(table_entries);
-    data.address(text_symbol).u64(text.bytes.len() as u64);
-    data.address(functions.table).u64(code.functions.len() as u64);
-    data.address(functions.names).address(functions.sites);
     let (try_calls, n_try_calls) = handlers.try_calls;
-    data.address(try_calls).u64(n_try_calls).address(handlers.handlers).address(handlers.tags);
-    for (array, length) in [exception_globals, exception_tables] {
-        data.address(array).u64(length);
-    }
-    data.address(wasi_memory(writer)).u64(table_bytes(writer));
-    data.address(writer.defined(Symbol::Initialize));
-    assert_eq!(data.bytes.len(), size_of::<abi::image::Image>());
+    let (exception_globals, n_exception_globals) = exception_globals;
+    let (exception_tables, n_exception_tables) = exception_tables;
+    let mut data = Data::default();
+    data.record(ImageFields {
+        memories,
+        n_memories,
+        runs,
+        n_runs,
+        table_entries: Some(table_entries),
+        text: Some(text_symbol),
+        text_length: text.bytes.len() as u64,
+        functions: Some(functions.table),
+        n_functions: code.functions.len() as u64,
+        names: Some(functions.names),
+        sites: Some(functions.sites),
+        try_calls,
+        n_try_calls,
+        handlers: handlers.handlers,
+        tags: handlers.tags,
+        exception_globals,
+        n_exception_globals,
+        exception_tables,
+        n_exception_tables,
+        wasi_memory: wasi_memory(writer),
+        table_bytes: table_bytes(writer),
+        initialize: writer.defined(Symbol::Initialize),
+    });
     Ok(writer.local("w2n.image", StandardSection::ReadOnlyDataWithRel, data, 8))
 }
 
@@ -64,7 +78,8 @@ fn wasi_memory(writer: &mut Writer) -> Option<SymbolId> {
     is_here.then(|| writer.refer(Symbol::Memory(memory)))
 }
 
-/// [`abi::image::Image::table_bytes`]. Tables that threads have for themselves take whole pages.
+/// [`Image::table_bytes`](crate::abi::image::Image::table_bytes). Tables that threads have for
+/// themselves take whole pages.
 fn table_bytes(writer: &Writer) -> u64 {
     let bytes = |(index, table): (TableIndex, &Table)| {
         let plan = writer.layout.tables[index];
@@ -73,7 +88,7 @@ fn table_bytes(writer: &Writer) -> u64 {
             None => 0,
             Some(_) if plan.never_changes() => 0,
             Some(_) if writer.layout.is_table_per_thread(index) => {
-                bytes.max(1).checked_next_multiple_of(abi::memory::HOST_PAGE).unwrap_or(u64::MAX)
+                bytes.max(1).checked_next_multiple_of(HOST_PAGE).unwrap_or(u64::MAX)
             }
             Some(_) => bytes,
         }
@@ -107,12 +122,16 @@ fn write_runs(writer: &mut Writer) -> (Option<SymbolId>, u64) {
     let pages = writer.local_label("w2n.pages", section);
     let mut data = Data::default();
     for run in &runs {
-        let offset = writer.object.append_section_data(section, &run.bytes, abi::memory::HOST_PAGE);
-        data.address(writer.refer(Symbol::Memory(run.memory))).u64(run.address);
-        data.addresses.push((data.bytes.len() as u64, pages, offset.cast_signed()));
-        data.u64(0).u64(run.bytes.len() as u64);
+        let offset = writer.object.append_section_data(section, &run.bytes, HOST_PAGE);
+        let memory = (writer.refer(Symbol::Memory(run.memory)), 0);
+        let fields = DataRunFields {
+            memory: Some(memory),
+            address: run.address,
+            data: Some((pages, offset.cast_signed())),
+            length: run.bytes.len() as u64,
+        };
+        data.record_at(fields, |place| place);
     }
-    assert_eq!(data.bytes.len().checked_div(size_of::<abi::memory::DataRun>()), Some(runs.len()));
     (Some(writer.local("w2n.runs", StandardSection::ReadOnlyDataWithRel, data, 8)), runs.len() as u64)
 }
 
@@ -130,13 +149,26 @@ fn write_functions(writer: &mut Writer, code: &Code, text: &Text) -> Result<Func
         let name = write_name(&mut names, writer.module, func)?;
         let index = match func.symbol {
             Symbol::Function(index) => index.as_u32(),
-            _ => abi::image::NO_FUNCTION,
+            _ => NO_FUNCTION,
         };
-        table.u32(*start).u32(to_u32(func.bytes.len())).u32(name);
-        table.u32(place_in(&sites)?).u32(index).u32(u32::from(func.has_frame));
+        table.record(FunctionFields {
+            start: *start,
+            length: to_u32(func.bytes.len()),
+            name,
+            sites: place_in(&sites)?,
+            index,
+            has_frame: u32::from(func.has_frame),
+        });
         write_sites(&mut sites.bytes, &func.sites);
     }
-    table.u32(to_u32(text.bytes.len())).u32(0).u32(0).u32(place_in(&sites)?).u32(abi::image::NO_FUNCTION).u32(0);
+    table.record(FunctionFields {
+        start: to_u32(text.bytes.len()),
+        length: 0,
+        name: 0,
+        sites: place_in(&sites)?,
+        index: NO_FUNCTION,
+        has_frame: 0,
+    });
     Ok(FunctionTables {
         table: writer.local("w2n.functions", StandardSection::ReadOnlyData, table, 4),
         names: writer.local("w2n.names", StandardSection::ReadOnlyData, names, 1),
@@ -164,7 +196,7 @@ fn write_name(names: &mut Data, module: &Module, func: &CompiledFunction) -> Res
     Ok(offset)
 }
 
-/// The list that [`abi::image::Function::sites`] describes.
+/// The list that [`Function::sites`](crate::abi::image::Function::sites) describes.
 fn write_sites(bytes: &mut Vec<u8>, sites: &[Site]) {
     let (mut offset, mut wasm_offset) = (0, 0);
     for site in sites {

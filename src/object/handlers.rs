@@ -1,10 +1,10 @@
 //! The tables by which the runtime finds where an exception lands, and where exceptions are kept:
-//! see [`abi::exception::TryCall`].
+//! see [`TryCall`].
 
 use super::bytes::Data;
 use super::text::{Text, offset_in_text};
 use super::writer::Writer;
-use crate::abi;
+use crate::abi::exception::{ANY_TAG, Handler, HandlerFields, LAST_HANDLER, TryCall, TryCallFields};
 use crate::code::Code;
 use crate::layout::{GlobalPlan, Symbol, is_exception};
 use crate::number::to_u32;
@@ -16,8 +16,8 @@ use wasmparser::ValType;
 /// An array in the object: null if it is empty.
 pub type Array = (Option<SymbolId>, u64);
 
-const HANDLER: usize = size_of::<abi::exception::Handler>();
-const TRY_CALL: usize = size_of::<abi::exception::TryCall>();
+const HANDLER: usize = size_of::<Handler>();
+const TRY_CALL: usize = size_of::<TryCall>();
 
 pub struct HandlerTables {
     pub try_calls: Array,
@@ -36,22 +36,24 @@ pub fn write(writer: &mut Writer, code: &Code, text: &Text) -> HandlerTables {
             if previous.0 != call.handlers {
                 previous = (&call.handlers, to_u32(handlers.bytes.len() / HANDLER));
                 for (i, (tag, landing)) in call.handlers.iter().enumerate() {
-                    let number = tag.map_or(abi::exception::ANY_TAG, |tag| {
+                    let number = tag.map_or(ANY_TAG, |tag| {
                         let next = to_u32(numbers.len());
                         *numbers.entry(tag).or_insert_with(|| {
                             tags.address(writer.refer(Symbol::Tag(tag)));
                             next
                         })
                     });
-                    let last =
-                        if i.saturating_add(1) == call.handlers.len() { abi::exception::LAST_HANDLER } else { 0 };
-                    handlers.u32(number | last).u32(offset_in_text(*start, *landing));
+                    let last = if i.saturating_add(1) == call.handlers.len() { LAST_HANDLER } else { 0 };
+                    handlers.record(HandlerFields { tag: number | last, landing: offset_in_text(*start, *landing) });
                 }
             }
-            calls.u32(offset_in_text(*start, call.return_address)).u32(call.frame_size).u32(previous.1);
+            calls.record(TryCallFields {
+                return_address: offset_in_text(*start, call.return_address),
+                frame_size: call.frame_size,
+                handlers: previous.1,
+            });
         }
     }
-    assert!(calls.bytes.len().is_multiple_of(TRY_CALL));
     let n_calls = calls.bytes.len() / TRY_CALL;
     let mut local = |name, section, data: Data, alignment| {
         (!data.bytes.is_empty()).then(|| writer.local(name, section, data, alignment))

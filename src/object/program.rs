@@ -1,10 +1,12 @@
-//! The description of an executable or a library: [`abi::program::Program`], and the options
-//! section that `wasm2native inspect` reads.
+//! The description of an executable or a library: [`Program`](crate::abi::program::Program), and
+//! the options section that `wasm2native inspect` reads.
 
 use super::bytes::Data;
 use super::writer::{Writer, image_symbol};
 use super::{ProgramPlan, script};
-use crate::abi;
+use crate::abi::program::{ProgramFields, SHARED_SYMBOL, SharedFields, VERSION};
+use crate::abi::record::Zero;
+use crate::abi::value::{TYPE_EXNREF, TYPE_EXTERNREF, TYPE_F32, TYPE_F64, TYPE_FUNCREF, TYPE_I32, TYPE_I64, TYPE_V128};
 use crate::layout::{Symbol, is_exception};
 use crate::wasm::structure;
 use object::write::{StandardSection, SymbolId};
@@ -23,7 +25,8 @@ pub fn write(writer: &mut Writer, plan: &ProgramPlan, instance: usize, image: Sy
     let options = write_options(writer, options);
     let (foreign, foreign_length) = write_words(writer, "w2n.foreign", plan.foreign.iter().flatten());
     let (wasi_imports, wasi_imports_length) = write_words(writer, "w2n.wasi_imports", &plan.wasi);
-    let name = read_only(writer, "w2n.entry_name", plan.entry_name.replace('\0', "?").bytes().chain([0]).collect());
+    let entry_name =
+        read_only(writer, "w2n.entry_name", plan.entry_name.replace('\0', "?").bytes().chain([0]).collect());
     let parameters = read_only(writer, "w2n.parameters", parameters.iter().map(type_code).collect());
     let results = read_only(writer, "w2n.results", results.iter().map(type_code).collect());
     let start_wasi = (!plan.wasi.is_empty()).then(|| writer.runtime_symbol("w2n_wasi_start"));
@@ -36,37 +39,56 @@ pub fn write(writer: &mut Writer, plan: &ProgramPlan, instance: usize, image: Sy
     images.address(image);
     let images = writer.local("w2n.images", StandardSection::ReadOnlyDataWithRel, images, 8);
     write_shared(writer);
-    let mut data = Data::default();
-    data.u32(abi::program::VERSION).u32(abi::program::NEW).u64(0);
-    data.address(images).u64((instance as u64).saturating_add(1));
-    data.address(plan.initialize.and_then(|func| writer.defined(Symbol::ArrayEntry(func))));
-    data.address(plan.entry.map(|entry| writer.defined(Symbol::ArrayEntry(entry)).expect("the entry is compiled")));
-    data.address(name);
-    data.address(parameters).u64(n_parameters);
-    data.address(results).u64(n_results);
-    data.address(options).u64(options_length);
-    data.address(foreign).u64(foreign_length);
-    data.address(wasi_imports).u64(wasi_imports_length);
     let trees = &plan.embedded;
-    data.address((!trees.is_empty()).then(|| read_only(writer, "w2n.embedded", trees.clone()))).u64(trees.len() as u64);
-    data.address(script).address(run_script);
-    data.address(plan.thread_start.and_then(|func| writer.defined(Symbol::ArrayEntry(func))));
-    data.address(start_wasi);
-    // Levels are a notion of x86-64.
-    let cpu_level = if writer.format.architecture == Architecture::X86_64 { plan.cpu_level } else { 0 };
-    data.byte(plan.kind as u8).byte(u8::from(plan.fixed_powers)).byte(cpu_level).byte(u8::from(plan.fatal_errors));
-    data.bytes.resize(size_of::<abi::program::Program>(), 0);
+    let embedded = (!trees.is_empty()).then(|| read_only(writer, "w2n.embedded", trees.clone()));
+    let mut data = Data::default();
+    data.record(ProgramFields {
+        version: VERSION,
+        state: Zero,
+        entered: Zero,
+        images: Some(images),
+        n_images: (instance as u64).saturating_add(1),
+        initialize: plan.initialize.and_then(|func| writer.defined(Symbol::ArrayEntry(func))),
+        entry: plan.entry.map(|func| writer.defined(Symbol::ArrayEntry(func)).expect("the entry is compiled")),
+        entry_name: Some(entry_name),
+        parameters: Some(parameters),
+        n_parameters,
+        results: Some(results),
+        n_results,
+        options: Some(options),
+        options_length,
+        foreign,
+        foreign_length,
+        wasi_imports,
+        wasi_imports_length,
+        embedded,
+        embedded_length: trees.len() as u64,
+        script,
+        run_script,
+        thread_start: plan.thread_start.and_then(|func| writer.defined(Symbol::ArrayEntry(func))),
+        start_wasi,
+        kind: plan.kind as u8,
+        fixed_powers: u8::from(plan.fixed_powers),
+        // Levels are a notion of x86-64.
+        cpu_level: if writer.format.architecture == Architecture::X86_64 { plan.cpu_level } else { 0 },
+        fatal_errors: u8::from(plan.fatal_errors),
+        initializer: Zero,
+        next: Zero,
+        heap: Zero,
+        wasi: Zero,
+        memory: Zero,
+        tables: Zero,
+    });
     let symbol = writer.refer(Symbol::Program);
     let section = writer.object.section_id(StandardSection::Data);
     writer.define(symbol, section, data, 8);
 }
 
-/// The [`abi::program::Shared`] of the process, unless another object defines it.
+/// The [`Shared`](crate::abi::program::Shared) of the process, unless another object defines it.
 fn write_shared(writer: &mut Writer) {
     let mut data = Data::default();
-    data.u32(abi::program::VERSION);
-    data.bytes.resize(size_of::<abi::program::Shared>(), 0);
-    let (symbol, section) = writer.mergeable(abi::program::SHARED_SYMBOL, SymbolScope::Dynamic, StandardSection::Data);
+    data.record(SharedFields { version: VERSION, padding: Zero, programs: Zero, main: Zero, attempt: Zero });
+    let (symbol, section) = writer.mergeable(SHARED_SYMBOL, SymbolScope::Dynamic, StandardSection::Data);
     writer.define(symbol, section, data, 8);
 }
 
@@ -97,13 +119,13 @@ fn write_options(writer: &mut Writer, bytes: Vec<u8>) -> SymbolId {
 
 fn type_code(ty: &ValType) -> u8 {
     match *ty {
-        ValType::I32 => abi::value::TYPE_I32,
-        ValType::I64 => abi::value::TYPE_I64,
-        ValType::F32 => abi::value::TYPE_F32,
-        ValType::F64 => abi::value::TYPE_F64,
-        ValType::V128 => abi::value::TYPE_V128,
-        ValType::Ref(ty) if structure::is_function(ty) => abi::value::TYPE_FUNCREF,
-        ValType::Ref(ty) if is_exception(ty) => abi::value::TYPE_EXNREF,
-        ValType::Ref(_) => abi::value::TYPE_EXTERNREF,
+        ValType::I32 => TYPE_I32,
+        ValType::I64 => TYPE_I64,
+        ValType::F32 => TYPE_F32,
+        ValType::F64 => TYPE_F64,
+        ValType::V128 => TYPE_V128,
+        ValType::Ref(ty) if structure::is_function(ty) => TYPE_FUNCREF,
+        ValType::Ref(ty) if is_exception(ty) => TYPE_EXNREF,
+        ValType::Ref(_) => TYPE_EXTERNREF,
     }
 }

@@ -1,10 +1,10 @@
-//! The commands of a test script: [`abi::script::Script`], in the object that holds the program's
-//! description.
+//! The commands of a test script: [`Script`](crate::abi::script::Script), in the object that holds
+//! the program's description.
 
 use super::bytes::Data;
 use super::writer::{Writer, entry_symbol, image_symbol, provided_symbol};
-use crate::abi;
-use crate::abi::script::{Action, Outcome, Pattern};
+use crate::abi::record::Zero;
+use crate::abi::script::{Action, CommandFields, Outcome, Pattern, PatternFields, ScriptFields};
 use crate::abi::value::Value;
 use crate::number::to_u32;
 use crate::resolve::Provider;
@@ -13,7 +13,7 @@ use object::SymbolKind;
 use object::write::{StandardSection, SymbolId};
 use std::collections::HashMap;
 
-/// [`abi::script::Command`] before it has addresses.
+/// [`Command`](crate::abi::script::Command) before it has addresses.
 pub struct Command {
     pub line: u32,
     pub action: Action,
@@ -61,82 +61,88 @@ pub enum Subject {
 /// Writes the script; its symbol.
 pub fn write(writer: &mut Writer, commands: &[Command]) -> SymbolId {
     let mut pools = Pools::default();
-    let mut table = Data::default();
     let mut names = HashMap::new();
-    for command in commands {
-        let n_results = to_u32(command.results.len());
-        table.u32(command.line).byte(command.action as u8).byte(command.outcome as u8);
-        table.byte(u8::from(command.is_assertion)).byte(0);
-        table.u32(to_u32(command.arguments.len())).u32(n_results);
-        let mut symbol =
-            |name: String, kind| *names.entry(name.clone()).or_insert_with(|| writer.undefined(name, kind));
-        let (image, entry, global, size) = match command.subject {
-            Subject::Nothing => (None, None, None, 0),
-            Subject::Steps(number) => (None, None, None, number as u64),
-            Subject::Instance(instance) => (Some(symbol(image_symbol(instance), SymbolKind::Data)), None, None, 0),
-            Subject::Function { instance, func } => {
-                (None, Some(symbol(entry_symbol(instance, func), SymbolKind::Text)), None, 0)
-            }
-            Subject::Global { provider, size } => {
-                (None, None, Some(symbol(provided_symbol(provider), SymbolKind::Data)), size)
-            }
-        };
-        table.address(image).address(entry).address(global).u64(size);
-        pools.point(&mut table, Pool::Values);
-        pools.values.extend(command.arguments.iter().flat_map(|value| value.0));
-        pools.point(&mut table, Pool::Patterns);
-        command.results.iter().flatten().for_each(|pattern| write_pattern(&mut pools.patterns, pattern));
-        pools.point(&mut table, Pool::Texts);
-        pools.texts.extend(command.message.replace('\0', "?").bytes().chain([0]));
+    let rows: Vec<_> = commands.iter().map(|command| row(writer, &mut names, &mut pools, command)).collect();
+    let mut local = |name, data, alignment| writer.local(name, StandardSection::ReadOnlyData, data, alignment);
+    let values = local("w2n.script.values", pools.values, 16);
+    let patterns = local("w2n.script.patterns", pools.patterns, 16);
+    let texts = local("w2n.script.texts", pools.texts, 1);
+    let mut table = Data::default();
+    for row in rows {
+        table.record_at(row, |pointee| match pointee {
+            Pointee::Symbol(symbol) => (symbol, 0),
+            Pointee::Value(offset) => (values, offset),
+            Pointee::Pattern(offset) => (patterns, offset),
+            Pointee::Text(offset) => (texts, offset),
+        });
     }
-    assert_eq!(table.bytes.len().checked_div(size_of::<abi::script::Command>()), Some(commands.len()));
-    let values = writer.local("w2n.script.values", StandardSection::ReadOnlyData, Data::from(pools.values), 16);
-    let patterns = writer.local("w2n.script.patterns", StandardSection::ReadOnlyData, Data::from(pools.patterns), 16);
-    let texts = writer.local("w2n.script.texts", StandardSection::ReadOnlyData, Data::from(pools.texts), 1);
-    table.addresses.extend(pools.fixups.into_iter().map(|(at, pool, offset)| match pool {
-        Pool::Values => (at, values, offset),
-        Pool::Patterns => (at, patterns, offset),
-        Pool::Texts => (at, texts, offset),
-    }));
     let table = writer.local("w2n.script.commands", StandardSection::ReadOnlyDataWithRel, table, 8);
     let mut script = Data::default();
-    script.address(table).u64(commands.len() as u64);
-    assert_eq!(script.bytes.len(), size_of::<abi::script::Script>());
+    script.record(ScriptFields { commands: Some(table), n_commands: commands.len() as u64 });
     writer.local("w2n.script", StandardSection::ReadOnlyDataWithRel, script, 8)
 }
 
-/// Data that commands point into, and where they do: offset in the table of commands, pool, offset
-/// in the pool.
+/// What a command points to: a symbol, or an offset in one of the [`Pools`].
+enum Pointee {
+    Symbol(SymbolId),
+    Value(i64),
+    Pattern(i64),
+    Text(i64),
+}
+
+/// Data that commands point into.
 #[derive(Default)]
 struct Pools {
-    values: Vec<u8>,
-    patterns: Vec<u8>,
-    texts: Vec<u8>,
-    fixups: Vec<(u64, Pool, i64)>,
+    values: Data,
+    patterns: Data,
+    texts: Data,
 }
 
-impl Pools {
-    /// Adds a field to the table that points to what will be added to a pool next.
-    fn point(&mut self, table: &mut Data, pool: Pool) {
-        let length = match pool {
-            Pool::Values => self.values.len(),
-            Pool::Patterns => self.patterns.len(),
-            Pool::Texts => self.texts.len(),
-        };
-        self.fixups.push((table.bytes.len() as u64, pool, (length as u64).cast_signed()));
-        table.u64(0);
-    }
+/// A command as the runtime reads it. What it points to is added to the pools.
+fn row(
+    writer: &mut Writer,
+    names: &mut HashMap<String, SymbolId>,
+    pools: &mut Pools,
+    command: &Command,
+) -> CommandFields<Pointee> {
+    let mut symbol = |name: String, kind| {
+        Some(Pointee::Symbol(*names.entry(name.clone()).or_insert_with(|| writer.undefined(name, kind))))
+    };
+    let (image, entry, global, size) = match command.subject {
+        Subject::Nothing => (None, None, None, 0),
+        Subject::Steps(number) => (None, None, None, number as u64),
+        Subject::Instance(instance) => (symbol(image_symbol(instance), SymbolKind::Data), None, None, 0),
+        Subject::Function { instance, func } => (None, symbol(entry_symbol(instance, func), SymbolKind::Text), None, 0),
+        Subject::Global { provider, size } => (None, None, symbol(provided_symbol(provider), SymbolKind::Data), size),
+    };
+    let row = CommandFields {
+        line: command.line,
+        action: command.action as u8,
+        outcome: command.outcome as u8,
+        is_assertion: u8::from(command.is_assertion),
+        padding: Zero,
+        n_arguments: to_u32(command.arguments.len()),
+        n_results: to_u32(command.results.len()),
+        image,
+        entry,
+        global,
+        size,
+        arguments: Some(Pointee::Value(end(&pools.values))),
+        results: Some(Pointee::Pattern(end(&pools.patterns))),
+        message: Some(Pointee::Text(end(&pools.texts))),
+    };
+    pools.values.bytes.extend(command.arguments.iter().flat_map(|value| value.0));
+    command.results.iter().flatten().for_each(|pattern| write_pattern(&mut pools.patterns, pattern));
+    pools.texts.bytes.extend(command.message.replace('\0', "?").bytes().chain([0]));
+    row
 }
 
-enum Pool {
-    Values,
-    Patterns,
-    Texts,
+/// The offset of what will be added next.
+fn end(data: &Data) -> i64 {
+    (data.bytes.len() as u64).cast_signed()
 }
 
-fn write_pattern(bytes: &mut Vec<u8>, pattern: &Pattern) {
-    bytes.extend(pattern.value);
-    bytes.extend(pattern.mask);
-    bytes.extend([pattern.is_not_null, pattern.has_alternative]);
-    bytes.resize(bytes.len().next_multiple_of(size_of::<Pattern>()), 0);
+fn write_pattern(data: &mut Data, pattern: &Pattern) {
+    let Pattern { value, mask, is_not_null, has_alternative, padding: _ } = *pattern;
+    data.record(PatternFields { value, mask, is_not_null, has_alternative, padding: Zero });
 }

@@ -452,7 +452,7 @@ pub fn entry_symbol(instance: usize, func: FuncIndex) -> String {
     format!("w2n.{instance}.entry.{}", func.as_u32())
 }
 
-/// Name of the symbol of an instance's [`abi::image::Image`].
+/// Name of the symbol of an instance's [`Image`](crate::abi::image::Image).
 pub fn image_symbol(instance: usize) -> String {
     format!("w2n.{instance}.image")
 }

@@ -1,5 +1,6 @@
 //! Values of scripts: arguments as the runtime takes them, expected results as masks over bits.
 
+use crate::abi::record::Padding;
 use crate::abi::script::Pattern;
 use crate::abi::value::Value;
 use anyhow::{Result, bail};
@@ -47,7 +48,7 @@ pub fn patterns(result: &WastRetCore) -> Result<Vec<Pattern>> {
         WastRetCore::RefNull(_) => one(exact(&[0; 8])),
         WastRetCore::RefExtern(Some(it)) => one(exact(&host_reference(*it))),
         WastRetCore::RefExtern(None) | WastRetCore::RefFunc(_) => {
-            one(Pattern { value: [0; 16], mask: [0; 16], is_not_null: 1, has_alternative: 0 })
+            one(Pattern { value: [0; 16], mask: [0; 16], is_not_null: 1, has_alternative: 0, padding: Padding::ZERO })
         }
         WastRetCore::Either(cases) => {
             let mut all = Vec::new();
@@ -106,7 +107,7 @@ fn exact(bytes: &[u8]) -> Pattern {
 }
 
 fn masked(value: &[u8], mask: &[u8]) -> Pattern {
-    Pattern { value: low(value), mask: low(mask), is_not_null: 0, has_alternative: 0 }
+    Pattern { value: low(value), mask: low(mask), is_not_null: 0, has_alternative: 0, padding: Padding::ZERO }
 }
 
 /// `bytes` in the low bytes of a value, zero above.

@@ -8,9 +8,10 @@
 use crate::abi::image::Image;
 use crate::abi::memory::Memory;
 use crate::abi::program::{Program, Shared, VERSION};
+use crate::abi::record::Padding;
 use crate::width::usize_of;
 use std::ops::Range;
-use std::sync::atomic::{AtomicPtr, AtomicU32, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicPtr, AtomicUsize, Ordering};
 
 unsafe extern "C" {
     // `abi::program::SHARED_SYMBOL`; an attribute can't name a constant.
@@ -20,7 +21,8 @@ unsafe extern "C" {
 
 /// In place of [`SHARED`], if that is of another version.
 static OWN: Shared = Shared {
-    version: AtomicU32::new(VERSION),
+    version: VERSION,
+    padding: Padding::ZERO,
     programs: AtomicPtr::new(std::ptr::null_mut()),
     main: AtomicPtr::new(std::ptr::null_mut()),
     attempt: AtomicUsize::new(0),
@@ -29,7 +31,7 @@ static OWN: Shared = Shared {
 pub fn shared() -> &'static Shared {
     // SAFETY: the compiler defines the symbol as data of this layout, or of a later one that begins
     // with the version.
-    unsafe { if SHARED.version.load(Ordering::Relaxed) == VERSION { &SHARED } else { &OWN } }
+    unsafe { if SHARED.version == VERSION { &SHARED } else { &OWN } }
 }
 
 /// Notes a description: from now on its code is known as translated.

@@ -5,13 +5,14 @@ use super::memory::Memory;
 /// The most different functions of one type that C can get pointers to.
 pub const MOST_CALLBACKS: usize = 1024;
 
-/// Function pointers of one kind that C can hold. Behind it lies, for each, the entry of the Wasm
-/// function that it calls, or 0 if it is free.
-#[repr(C)]
-pub struct CallbackPool {
-    /// The function pointers.
-    pub slots: *const usize,
-    pub length: u64,
+record! {
+    /// Function pointers of one kind that C can hold. Behind it lies, for each, the entry of the
+    /// Wasm function that it calls, or 0 if it is free.
+    pub struct CallbackPool from CallbackPoolFields {
+        /// The function pointers.
+        pub slots: *const usize,
+        pub length: u64,
+    }
 }
 
 /// A call of a variadic C function whose variable arguments lie in a linear memory as a format

@@ -4,73 +4,75 @@ use super::exception::{Exception, Handler, Tag, TryCall};
 use super::memory::{DataRun, Memory};
 use super::table::{Table, TableEntries};
 
-/// What the trap handler knows of one function. The array is sorted by `start`.
-#[repr(C)]
-pub struct Function {
-    /// Offset of the first instruction from [`Image::text`].
-    pub start: u32,
-    /// Length of the code in bytes.
-    pub length: u32,
-    /// Offset of the name in [`Image::names`]: UTF-8, ended by a zero byte (a zero byte in a name
-    /// is written as `?`).
-    pub name: u32,
-    /// Offset in [`Image::sites`] of the function's sites.
-    ///
-    /// A function's sites are a list sorted by code offset, each three ULEB128/SLEB128 numbers:
-    /// code offset minus that of the site before (unsigned), trap number or 0 for the return
-    /// address of a call (unsigned), Wasm byte offset minus that of the site before (signed).
-    /// Starting values are 0 and 0. The next function's offset ends the list. A trap's offset is
-    /// that of the instruction's first byte; on s390x, of the last byte of an instruction that
-    /// traps by itself, not by an access.
-    pub sites: u32,
-    /// Function index in the Wasm module, for functions without a name.
-    pub index: u32,
-    /// 1 if the function sets up a frame: the frame pointer points at the caller's, with the return
-    /// address behind it; on s390x the stack pointer points at the caller's. 0 if it is a leaf
-    /// without one.
-    pub has_frame: u32,
+record! {
+    /// What the trap handler knows of one function. The array is sorted by `start`.
+    pub struct Function from FunctionFields {
+        /// Offset of the first instruction from [`Image::text`].
+        pub start: u32,
+        /// Length of the code in bytes.
+        pub length: u32,
+        /// Offset of the name in [`Image::names`]: UTF-8, ended by a zero byte (a zero byte in a
+        /// name is written as `?`).
+        pub name: u32,
+        /// Offset in [`Image::sites`] of the function's sites.
+        ///
+        /// A function's sites are a list sorted by code offset, each three ULEB128/SLEB128 numbers:
+        /// code offset minus that of the site before (unsigned), trap number or 0 for the return
+        /// address of a call (unsigned), Wasm byte offset minus that of the site before (signed).
+        /// Starting values are 0 and 0. The next function's offset ends the list. A trap's offset
+        /// is that of the instruction's first byte; on s390x, of the last byte of an instruction
+        /// that traps by itself, not by an access.
+        pub sites: u32,
+        /// Function index in the Wasm module, for functions without a name.
+        pub index: u32,
+        /// 1 if the function sets up a frame: the frame pointer points at the caller's, with the
+        /// return address behind it; on s390x the stack pointer points at the caller's. 0 if it is
+        /// a leaf without one.
+        pub has_frame: u32,
+    }
 }
 
 /// [`Function::index`] of code that is no function of the module: the entry's thunk, for instance.
 /// Backtraces leave it out.
 pub const NO_FUNCTION: u32 = u32::MAX;
 
-/// Everything the runtime has to know of one compiled module.
-#[repr(C)]
-pub struct Image {
-    /// Memories that this module defines (or that an executable supplies to it).
-    pub memories: *const *mut Memory,
-    pub n_memories: u64,
-    pub runs: *const DataRun,
-    pub n_runs: u64,
-    /// The initial entries of tables that this module defines, without tables that every thread has
-    /// for itself. A row with null ends the list.
-    pub table_entries: *const TableEntries,
-    /// Machine code of the module.
-    pub text: *const u8,
-    pub text_length: u64,
-    /// `n_functions` rows, then one more whose `start` and `sites` are the ends.
-    pub functions: *const Function,
-    pub n_functions: u64,
-    pub names: *const u8,
-    pub sites: *const u8,
-    pub try_calls: *const TryCall,
-    pub n_try_calls: u64,
-    pub handlers: *const Handler,
-    pub tags: *const *const Tag,
-    /// Variables of this module that hold an `exnref`.
-    pub exception_globals: *const *const *const Exception,
-    pub n_exception_globals: u64,
-    /// Tables of this module that hold `exnref`s.
-    pub exception_tables: *const *const Table,
-    pub n_exception_tables: u64,
-    /// Memory that WASI functions read and write when this module calls them: the one exported as
-    /// `memory`, or else the first; null if there is none.
-    pub wasi_memory: *mut Memory,
-    /// Bytes of the initial entries of this module's tables, but for tables that never change:
-    /// those are as constant as code. A program with threads has as many more for each thread.
-    pub table_bytes: u64,
-    /// Segments and globals that can't be laid out in advance, then the start function. Null if
-    /// there is nothing to do.
-    pub initialize: Option<unsafe extern "C" fn()>,
+record! {
+    /// Everything the runtime has to know of one compiled module.
+    pub struct Image from ImageFields {
+        /// Memories that this module defines (or that an executable supplies to it).
+        pub memories: *const *mut Memory,
+        pub n_memories: u64,
+        pub runs: *const DataRun,
+        pub n_runs: u64,
+        /// The initial entries of tables that this module defines, without tables that every thread
+        /// has for itself. A row with null ends the list.
+        pub table_entries: *const TableEntries,
+        /// Machine code of the module.
+        pub text: *const u8,
+        pub text_length: u64,
+        /// `n_functions` rows, then one more whose `start` and `sites` are the ends.
+        pub functions: *const Function,
+        pub n_functions: u64,
+        pub names: *const u8,
+        pub sites: *const u8,
+        pub try_calls: *const TryCall,
+        pub n_try_calls: u64,
+        pub handlers: *const Handler,
+        pub tags: *const *const Tag,
+        /// Variables of this module that hold an `exnref`.
+        pub exception_globals: *const *const *const Exception,
+        pub n_exception_globals: u64,
+        /// Tables of this module that hold `exnref`s.
+        pub exception_tables: *const *const Table,
+        pub n_exception_tables: u64,
+        /// Memory that WASI functions read and write when this module calls them: the one exported
+        /// as `memory`, or else the first; null if there is none.
+        pub wasi_memory: *mut Memory,
+        /// Bytes of the initial entries of this module's tables, but for tables that never change:
+        /// those are as constant as code. A program with threads has as many more for each thread.
+        pub table_bytes: u64,
+        /// Segments and globals that can't be laid out in advance, then the start function. Null if
+        /// there is nothing to do.
+        pub initialize: Option<unsafe extern "C" fn()>,
+    }
 }

@@ -26,42 +26,45 @@ pub const LARGEST_RESERVATION: u64 = 1 << 40;
 /// The most that a 64-bit memory may have at the start: the address space of a process.
 pub const ADDRESS_SPACE: u64 = 1 << 47;
 
-/// A linear memory. A data symbol of the module that defines it; the runtime fills `base` before
-/// any code runs.
-#[repr(C)]
-pub struct Memory {
-    /// First byte. Constant once the program runs.
-    pub base: *mut u8,
-    /// Current size in bytes; written as the initial size.
-    pub bytes: u64,
-    /// Largest size in bytes that `memory.grow` may reach.
-    pub maximum: u64,
-    /// Address space to reserve, in bytes, with what must fault behind the memory.
-    pub reserved: u64,
-    /// If that can't be had, less will do, down to this: `maximum` shrinks by as much.
-    pub least: u64,
-    /// Bytes in a page: what `memory.grow` and `memory.size` count in.
-    pub page_size: u64,
-    /// 1: several threads may use it, and grow it at the same time.
-    pub is_shared: u64,
+record! {
+    /// A linear memory. A data symbol of the module that defines it; the runtime fills `base`
+    /// before any code runs.
+    pub struct Memory from MemoryFields {
+        /// First byte. Constant once the program runs.
+        pub base: *mut u8,
+        /// Current size in bytes; written as the initial size.
+        pub bytes: u64,
+        /// Largest size in bytes that `memory.grow` may reach.
+        pub maximum: u64,
+        /// Address space to reserve, in bytes, with what must fault behind the memory.
+        pub reserved: u64,
+        /// If that can't be had, less will do, down to this: `maximum` shrinks by as much.
+        pub least: u64,
+        /// Bytes in a page: what `memory.grow` and `memory.size` count in.
+        pub page_size: u64,
+        /// 1: several threads may use it, and grow it at the same time.
+        pub is_shared: u64,
+    }
 }
 
-/// A passive segment: of bytes, or of table entries of the kind that its element type asks for.
-#[repr(C)]
-pub struct Segment {
-    pub base: *const u8,
-    /// Number of bytes or entries; zero once dropped.
-    pub length: u64,
+record! {
+    /// A passive segment: of bytes, or of table entries of the kind that its element type asks for.
+    pub struct Segment from SegmentFields {
+        pub base: *const u8,
+        /// Number of bytes or entries; zero once dropped.
+        pub length: u64,
+    }
 }
 
-/// A run of initialised pages of a memory: whole host pages, page-aligned in the executable as in
-/// the memory.
-#[repr(C)]
-pub struct DataRun {
-    pub memory: *mut Memory,
-    /// Byte address in the memory.
-    pub address: u64,
-    pub data: *mut u8,
-    /// Bytes, a multiple of [`HOST_PAGE`].
-    pub length: u64,
+record! {
+    /// A run of initialised pages of a memory: whole host pages, page-aligned in the executable as
+    /// in the memory.
+    pub struct DataRun from DataRunFields {
+        pub memory: *mut Memory,
+        /// Byte address in the memory.
+        pub address: u64,
+        pub data: *mut u8,
+        /// Bytes, a multiple of [`HOST_PAGE`].
+        pub length: u64,
+    }
 }

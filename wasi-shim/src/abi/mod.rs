@@ -18,6 +18,9 @@
 //!   [`value::Value`]s are little-endian.
 //! * Addresses of Wasm memories never move: a memory is reserved once and grows in place.
 
+#[macro_use]
+pub mod record;
+
 pub mod c_library;
 
 pub mod builtin;

@@ -1,6 +1,7 @@
 //! An executable or a library: its modules, its entry, its options and its state.
 
 use super::image::Image;
+use super::record::Padding;
 use super::script::Script;
 use super::value::Value;
 use core::ffi::c_void;
@@ -44,101 +45,112 @@ pub const RUNNING: u32 = 1;
 pub const READY: u32 = 2;
 pub const FAILED: u32 = 1 << 16;
 
-/// What all runtimes in a process share: each library may bring one. The linker, and the dynamic
-/// linker after it, make one of the definitions that there are. Written with its version,
-/// everything else zero.
-#[repr(C)]
-pub struct Shared {
-    /// [`VERSION`] of the object that defines it. A runtime of another version keeps to itself.
-    pub version: AtomicU32,
-    /// The description that was noted last; each refers to the one before it.
-    pub programs: AtomicPtr<Program>,
-    /// The description of the executable, if it is one of ours.
-    pub main: AtomicPtr<Program>,
-    /// `extern "C" fn() -> *mut c_void`, where the calling thread keeps its attempt: of the runtime
-    /// that came first. 0: of none yet.
-    pub attempt: AtomicUsize,
-}
-
-/// What an executable or a library is: the modules, what to run, and which powers it was given. One
-/// for each, see [`PROGRAM_SYMBOL`]. Writable data.
-#[repr(C)]
-pub struct Program {
-    /// [`VERSION`].
-    pub version: u32,
-    /// [`NEW`], [`RUNNING`], [`READY`] or [`FAILED`]; the runtime's own.
-    pub state: AtomicU32,
-    /// The innermost call of an export that has not returned: address of a word in its frame, which
-    /// holds the address of the one around it. 0: no code of the library is active. One thread at a
-    /// time may be in a library.
-    pub entered: AtomicUsize,
-    /// The modules, in the order of their instantiation; the last is the one whose entry is run.
-    pub images: *const *const Image,
-    pub n_images: u64,
-    /// Exported `_initialize` of a WASI reactor, called before the entry; null if there is none.
-    pub initialize: Option<unsafe extern "C" fn(*mut Value)>,
-    /// Arguments are read from the array, results are written to it. Null when there is a script
-    /// instead.
-    pub entry: Option<unsafe extern "C" fn(*mut Value)>,
-    /// Name of the exported function, or prefix of the library, zero-terminated.
-    pub entry_name: *const u8,
-    pub parameters: *const u8,
-    pub n_parameters: u64,
-    pub results: *const u8,
-    pub n_results: u64,
-    /// Options fixed at build time, each ended by a zero byte, in the syntax of the command line
-    /// (`--dir`, `/tmp::/data`).
-    pub options: *const u8,
-    pub options_length: u64,
-    /// C functions that the modules call directly, for `wasm2native inspect`: of each the import's
-    /// module and name and the symbol, all ended by a zero byte.
-    pub foreign: *const u8,
-    pub foreign_length: u64,
-    /// The WASI functions that can be called, for `wasm2native inspect`, each ended by a zero byte.
-    pub wasi_imports: *const u8,
-    pub wasi_imports_length: u64,
-    /// Embedded directory trees, see [`embedded`](super::wasi::embedded).
-    pub embedded: *const u8,
-    pub embedded_length: u64,
-    /// A script to go through instead of running an entry; null if there is none.
-    pub script: *const Script,
-    /// `w2n_script_run` when there is a script, else null: so that other programs link none of it.
-    pub run_script: Option<unsafe extern "C" fn(*const Program) -> i32>,
-    /// [`THREAD_START`](super::wasi::THREAD_START) of a program that starts threads, else null.
-    pub thread_start: Option<unsafe extern "C" fn(*mut Value)>,
-    /// `w2n_wasi_start` when the program imports WASI, else null: so that a program without WASI
-    /// links none of it.
-    pub start_wasi: Option<unsafe extern "C" fn(*const Start)>,
-    /// An [`EntryKind`].
-    pub kind: u8,
-    /// 1: [`OPTIONS_VARIABLE`] is ignored.
-    pub fixed_powers: u8,
-    /// Micro-architecture level the code was compiled for: 1 to 4 as in the x86-64 psABI, 0 if not
-    /// checked.
-    pub cpu_level: u8,
-    /// 1: the program was not written as Wasm, and a trap says so: `fatal error: REASON`, no
-    /// backtrace, [`FATAL_EXIT_STATUS`](super::trap::FATAL_EXIT_STATUS).
-    pub fatal_errors: u8,
-    /// The rest is the runtime's own and zero at the start. The thread that initialises the
-    /// library.
-    pub initializer: AtomicU32,
-    /// The description that was noted before this one.
-    pub next: AtomicPtr<Program>,
-    /// Exceptions, see the runtime's `heap.rs`.
-    pub heap: AtomicPtr<c_void>,
-    /// What WASI knows of this program.
-    pub wasi: AtomicPtr<c_void>,
-    /// What memories, tables and exceptions take together.
-    pub memory: Budget,
-    /// What tables take.
-    pub tables: Budget,
-}
-
 /// Bytes that something takes and may take, see the runtime's `budget.rs`.
 #[repr(C)]
 pub struct Budget {
     pub limit: AtomicU64,
     pub used: AtomicU64,
+}
+
+zeros! {
+    () Budget;
+}
+
+record! {
+    /// What all runtimes in a process share: each library may bring one. The linker, and the
+    /// dynamic linker after it, make one of the definitions that there are. Written with its
+    /// version, everything else zero.
+    pub struct Shared from SharedFields {
+        /// [`VERSION`] of the object that defines it. A runtime of another version keeps to itself.
+        pub version: u32,
+        pub padding: Padding<4>,
+        /// The description that was noted last; each refers to the one before it.
+        pub programs: AtomicPtr<Program>,
+        /// The description of the executable, if it is one of ours.
+        pub main: AtomicPtr<Program>,
+        /// `extern "C" fn() -> *mut c_void`, where the calling thread keeps its attempt: of the
+        /// runtime that came first. 0: of none yet.
+        pub attempt: AtomicUsize,
+    }
+}
+
+record! {
+    /// What an executable or a library is: the modules, what to run, and which powers it was given.
+    /// One for each, see [`PROGRAM_SYMBOL`]. Writable data.
+    pub struct Program from ProgramFields {
+        /// [`VERSION`].
+        pub version: u32,
+        /// [`NEW`], [`RUNNING`], [`READY`] or [`FAILED`]; the runtime's own.
+        pub state: AtomicU32,
+        /// The innermost call of an export that has not returned: address of a word in its frame,
+        /// which holds the address of the one around it. 0: no code of the library is active. One
+        /// thread at a time may be in a library.
+        pub entered: AtomicUsize,
+        /// The modules, in the order of their instantiation; the last is the one whose entry is
+        /// run.
+        pub images: *const *const Image,
+        pub n_images: u64,
+        /// Exported `_initialize` of a WASI reactor, called before the entry; null if there is
+        /// none.
+        pub initialize: Option<unsafe extern "C" fn(*mut Value)>,
+        /// Arguments are read from the array, results are written to it. Null when there is a
+        /// script instead.
+        pub entry: Option<unsafe extern "C" fn(*mut Value)>,
+        /// Name of the exported function, or prefix of the library, zero-terminated.
+        pub entry_name: *const u8,
+        pub parameters: *const u8,
+        pub n_parameters: u64,
+        pub results: *const u8,
+        pub n_results: u64,
+        /// Options fixed at build time, each ended by a zero byte, in the syntax of the command
+        /// line (`--dir`, `/tmp::/data`).
+        pub options: *const u8,
+        pub options_length: u64,
+        /// C functions that the modules call directly, for `wasm2native inspect`: of each the
+        /// import's module and name and the symbol, all ended by a zero byte.
+        pub foreign: *const u8,
+        pub foreign_length: u64,
+        /// The WASI functions that can be called, for `wasm2native inspect`, each ended by a zero
+        /// byte.
+        pub wasi_imports: *const u8,
+        pub wasi_imports_length: u64,
+        /// Embedded directory trees, see [`embedded`](super::wasi::embedded).
+        pub embedded: *const u8,
+        pub embedded_length: u64,
+        /// A script to go through instead of running an entry; null if there is none.
+        pub script: *const Script,
+        /// `w2n_script_run` when there is a script, else null: so that other programs link none of
+        /// it.
+        pub run_script: Option<unsafe extern "C" fn(*const Program) -> i32>,
+        /// [`THREAD_START`](super::wasi::THREAD_START) of a program that starts threads, else null.
+        pub thread_start: Option<unsafe extern "C" fn(*mut Value)>,
+        /// `w2n_wasi_start` when the program imports WASI, else null: so that a program without
+        /// WASI links none of it.
+        pub start_wasi: Option<unsafe extern "C" fn(*const Start)>,
+        /// An [`EntryKind`].
+        pub kind: u8,
+        /// 1: [`OPTIONS_VARIABLE`] is ignored.
+        pub fixed_powers: u8,
+        /// Micro-architecture level the code was compiled for: 1 to 4 as in the x86-64 psABI, 0 if
+        /// not checked.
+        pub cpu_level: u8,
+        /// 1: the program was not written as Wasm, and a trap says so: `fatal error: REASON`, no
+        /// backtrace, [`FATAL_EXIT_STATUS`](super::trap::FATAL_EXIT_STATUS).
+        pub fatal_errors: u8,
+        /// The rest is the runtime's own and zero at the start. The thread that initialises the
+        /// library.
+        pub initializer: AtomicU32,
+        /// The description that was noted before this one.
+        pub next: AtomicPtr<Program>,
+        /// Exceptions, see the runtime's `heap.rs`.
+        pub heap: AtomicPtr<c_void>,
+        /// What WASI knows of this program.
+        pub wasi: AtomicPtr<c_void>,
+        /// What memories, tables and exceptions take together.
+        pub memory: Budget,
+        /// What tables take.
+        pub tables: Budget,
+    }
 }
 
 /// What the entry hands to the WASI half.

@@ -1,43 +1,47 @@
 //! A test script (`.wast`) as data: the commands that the runtime goes through.
 
 use super::image::Image;
+use super::record::Padding;
 use super::value::Value;
 
-/// A test script (`.wast`) as a program: its commands, in order.
-#[repr(C)]
-pub struct Script {
-    pub commands: *const Command,
-    pub n_commands: u64,
+record! {
+    /// A test script (`.wast`) as a program: its commands, in order.
+    pub struct Script from ScriptFields {
+        pub commands: *const Command,
+        pub n_commands: u64,
+    }
 }
 
-/// One command of a script.
-#[repr(C)]
-pub struct Command {
-    /// Line in the script, counted from 1.
-    pub line: u32,
-    /// An [`Action`].
-    pub action: u8,
-    /// An [`Outcome`].
-    pub outcome: u8,
-    /// 1: an assertion, counted in the summary.
-    pub is_assertion: u8,
-    pub n_arguments: u32,
-    pub n_results: u32,
-    /// The instance, for [`Action::Instantiate`].
-    pub image: *const Image,
-    /// The function, for [`Action::Call`].
-    pub entry: Option<unsafe extern "C" fn(*mut Value)>,
-    /// Storage of the global, for [`Action::ReadGlobal`].
-    pub global: *const u8,
-    /// Bytes of the global; for [`Action::StartThread`] the number of commands behind this one that
-    /// belong to the thread; for [`Action::JoinThread`] the number of the command that has started
-    /// it.
-    pub size: u64,
-    pub arguments: *const Value,
-    pub results: *const Pattern,
-    /// The message that a trap has to begin with or contain, or what was wrong when compiling;
-    /// zero-terminated.
-    pub message: *const u8,
+record! {
+    /// One command of a script.
+    pub struct Command from CommandFields {
+        /// Line in the script, counted from 1.
+        pub line: u32,
+        /// An [`Action`].
+        pub action: u8,
+        /// An [`Outcome`].
+        pub outcome: u8,
+        /// 1: an assertion, counted in the summary.
+        pub is_assertion: u8,
+        pub padding: Padding<1>,
+        pub n_arguments: u32,
+        pub n_results: u32,
+        /// The instance, for [`Action::Instantiate`].
+        pub image: *const Image,
+        /// The function, for [`Action::Call`].
+        pub entry: Option<unsafe extern "C" fn(*mut Value)>,
+        /// Storage of the global, for [`Action::ReadGlobal`].
+        pub global: *const u8,
+        /// Bytes of the global; for [`Action::StartThread`] the number of commands behind this one
+        /// that belong to the thread; for [`Action::JoinThread`] the number of the command that has
+        /// started it.
+        pub size: u64,
+        pub arguments: *const Value,
+        pub results: *const Pattern,
+        /// The message that a trap has to begin with or contain, or what was wrong when compiling;
+        /// zero-terminated.
+        pub message: *const u8,
+    }
 }
 
 /// What a command does.
@@ -68,15 +72,18 @@ pub enum Outcome {
     Exception = 3,
 }
 
-/// A set of values that a result may have: those equal to `value` where `mask` has ones, or all but
-/// null.
-#[derive(Clone, Copy, Debug)]
-#[repr(C, align(16))]
-pub struct Pattern {
-    pub value: [u8; 16],
-    pub mask: [u8; 16],
-    /// 1: any value but zero; the other fields don't count.
-    pub is_not_null: u8,
-    /// 1: the next pattern is an alternative for the same result.
-    pub has_alternative: u8,
+record! {
+    /// A set of values that a result may have: those equal to `value` where `mask` has ones, or all
+    /// but null.
+    #[derive(Clone, Copy, Debug)]
+    #[repr(align(16))]
+    pub struct Pattern from PatternFields {
+        pub value: [u8; 16],
+        pub mask: [u8; 16],
+        /// 1: any value but zero; the other fields don't count.
+        pub is_not_null: u8,
+        /// 1: the next pattern is an alternative for the same result.
+        pub has_alternative: u8,
+        pub padding: Padding<14>,
+    }
 }

@@ -11,37 +11,40 @@ pub const SIGNATURE_PREFIX: &str = "w2n.sig.";
 /// Distance from a function's entry back to the 32-bit offset of its signature identity.
 pub const SIGNATURE_FIELD_BEFORE_ENTRY: i32 = 4;
 
-/// A table. `base` points at the initial entries, which are data of the object; `table.grow` moves
-/// them.
-#[repr(C)]
-pub struct Table {
-    pub base: *mut u8,
-    /// Number of entries now.
-    pub length: u64,
-    /// Largest number of entries that `table.grow` may reach.
-    pub maximum: u64,
-    /// Bytes per entry: [`FUNC_ENTRY_SIZE`] or [`REF_ENTRY_SIZE`].
-    pub entry_size: u64,
-    /// Entries that fit behind `base` before `table.grow` has to move them.
-    pub capacity: u64,
+record! {
+    /// A table. `base` points at the initial entries, which are data of the object; `table.grow`
+    /// moves them.
+    pub struct Table from TableFields {
+        pub base: *mut u8,
+        /// Number of entries now.
+        pub length: u64,
+        /// Largest number of entries that `table.grow` may reach.
+        pub maximum: u64,
+        /// Bytes per entry: [`FUNC_ENTRY_SIZE`] or [`REF_ENTRY_SIZE`].
+        pub entry_size: u64,
+        /// Entries that fit behind `base` before `table.grow` has to move them.
+        pub capacity: u64,
+    }
 }
 
-/// The initial entries of a table, as data of the object. They begin a page; the page before them
-/// holds nothing, and the runtime makes it inaccessible.
-#[repr(C)]
-pub struct TableEntries {
-    /// Null in the row that ends the list.
-    pub first: *const u8,
-    pub bytes: u64,
+record! {
+    /// The initial entries of a table, as data of the object. They begin a page; the page before
+    /// them holds nothing, and the runtime makes it inaccessible.
+    pub struct TableEntries from TableEntriesFields {
+        /// Null in the row that ends the list.
+        pub first: *const u8,
+        pub bytes: u64,
+    }
 }
 
-/// A table entry of function type.
-#[repr(C)]
-pub struct FuncEntry {
-    /// Entry of the function; 0 is null.
-    pub code: usize,
-    /// Signature identity of the function; 0 where `code` is 0.
-    pub signature: usize,
+record! {
+    /// A table entry of function type.
+    pub struct FuncEntry from FuncEntryFields {
+        /// Entry of the function; 0 is null.
+        pub code: usize,
+        /// Signature identity of the function; 0 where `code` is 0.
+        pub signature: usize,
+    }
 }
 
 pub const FUNC_ENTRY_SIZE: u64 = 16;

@@ -15,7 +15,7 @@
 use crate::driver;
 use crate::link::native::Natives;
 use crate::options::{Cpu, Options};
-use crate::output::{Access, Place, Sync};
+use crate::output::{Access, OutputFile, Sync};
 use crate::progress::Observer;
 use crate::scratch::Scratch;
 use crate::wasm::input::Input;
@@ -209,8 +209,8 @@ fn open_entry(entry: &Path) -> Option<File> {
 fn store(entry: &Path, program: &[u8]) -> Result<File> {
     let seal = seal(program.len() as u64, &hash(entry, program)?);
     // A crash can damage it; that is found out.
-    let place = Place::replacing(entry, Access::Program)?.with_sync(Sync::Never);
-    place.write(&[program, &seal].concat())?;
+    let output_file = OutputFile::replacing(entry, Access::Program)?.with_sync(Sync::Never);
+    output_file.write(&[program, &seal].concat())?;
     open_entry(entry).with_context(|| format!("{}: what was written is not there", entry.display()))
 }
 

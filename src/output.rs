@@ -1,15 +1,14 @@
-//! Output files: written where nobody sees them and then put in their place, so that nobody ever
-//! sees a half-written one. What is not a file, such as a device or a pipe, is written through.
+//! Output files. A file gets its name when it is complete, so no reader ever sees half of it.
+//! Devices, pipes and sockets are written to directly.
 //!
-//! The file has no name until it is finished (`O_TMPFILE`), so that nothing stays behind even when
-//! the process is killed. Only where a file system can't do that, it has a name of its own beside
-//! its place until then.
+//! The file has no name until it is complete (`O_TMPFILE`), so nothing is left even if the process
+//! is killed. On a file system without `O_TMPFILE`, it has a temporary name in the same folder.
 //!
-//! A link stands for what it leads to, as for a shell's `>`. A link to a file stays a link, and the
-//! file is replaced where it is; a dangling link gets its file. (clang and rustc replace the link,
-//! because a linker removes its output first. Then a link to a device is lost with it, and the
-//! user's output goes where nobody looks.) The kernel's protection of links in folders that all may
-//! write to (`fs.protected_symlinks`) holds, because the link is followed by the kernel first.
+//! Symbolic links are followed, as by a shell's `>`. A link to a file stays a link, and the file it
+//! leads to is replaced; a dangling link gets its file. (clang and rustc replace the link, because a
+//! linker removes its output first. That would also replace a link to a device with a file.) The
+//! kernel follows the link first, so its protection of links in folders that everyone may write to
+//! (`fs.protected_symlinks`) applies.
 
 use crate::stdio;
 use anyhow::{Context, Result, bail};
@@ -22,10 +21,10 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use tempfile::NamedTempFile;
 
-/// As an output's name: standard output.
+/// The name that means standard output.
 pub const STDOUT: &str = "-";
 
-/// What a new file may be used for; the umask takes its part away.
+/// What a new file is for, which decides its permissions; the umask applies.
 #[derive(Copy, Clone, Debug, PartialEq, Eq)]
 pub enum Access {
     Data,
@@ -41,9 +40,9 @@ impl Access {
     }
 }
 
-/// Where an output will be. Dropped before [`Place::write`], it leaves nothing behind.
-pub struct Place<'a> {
-    /// As the user calls it.
+/// An output that is not written yet. Dropping it before [`OutputFile::write`] leaves no file.
+pub struct OutputFile<'a> {
+    /// The name that the user gave.
     output: &'a Path,
     destination: Destination,
     sync: Sync,
@@ -51,14 +50,14 @@ pub struct Place<'a> {
 
 /// Whether a file is on the disk before it gets its name.
 ///
-/// File systems may write the name first. After a crash or a power cut it would have half a file,
-/// or an empty one, in place of a good old one. The folder is not synced: after a crash the name
-/// may still have the old file, or none, as if the command had not run yet. git does the same with
-/// its objects; databases, which must not lose what they confirmed, sync the folder too.
+/// A file system may write the name first. After a crash or a power cut, the name would then lead
+/// to half a file, or an empty one, instead of the old one. The folder is not synced: after a crash
+/// the name may still lead to the old file, or to none, as if the command had not run. git treats
+/// its objects the same way; databases, which must not lose what they confirmed, sync the folder.
 #[derive(Copy, Clone, Debug, PartialEq, Eq)]
 pub enum Sync {
     Before,
-    /// For what is checked before it is used, and made again if need be.
+    /// For files that are checked before use, and can be made again.
     Never,
 }
 
@@ -77,45 +76,45 @@ enum Temporary {
     Named(NamedTempFile),
 }
 
-/// What is written through, because it can't be replaced.
+/// An output that is written to directly, because it can't be replaced.
 enum Stream {
-    /// Ours already. Another descriptor of the same file would begin at its start.
+    /// Used through our own descriptor; a new one of the same file would begin at its start.
     Stdout,
     Stderr,
-    /// A device, a pipe, a socket, or what another descriptor has open.
+    /// A device, a pipe, a socket, or a file that another descriptor has open.
     Named,
 }
 
 /// Where a name leads.
-enum Target {
+enum Resolved {
     Stream(Stream),
     /// A file, or a name for one.
     File(PathBuf),
 }
 
-impl<'a> Place<'a> {
+impl<'a> OutputFile<'a> {
     /// # Errors
-    /// When there is no such place, or no file can be made there.
-    pub fn new(output: &'a Path, access: Access) -> Result<Place<'a>> {
-        let name = match target(output).with_context(|| cannot_write(output))? {
-            Target::Stream(stream) => {
-                return Ok(Place { output, destination: Destination::Stream(stream), sync: Sync::Before });
+    /// When the folder does not exist, or no file can be made in it.
+    pub fn new(output: &'a Path, access: Access) -> Result<OutputFile<'a>> {
+        let name = match resolve(output).with_context(|| cannot_write(output))? {
+            Resolved::Stream(stream) => {
+                return Ok(OutputFile { output, destination: Destination::Stream(stream), sync: Sync::Before });
             }
-            Target::File(name) => name,
+            Resolved::File(name) => name,
         };
-        Place::at(output, name, access)
+        OutputFile::at(output, name, access)
     }
 
-    /// For a file that is our own, and no output of the user's: whatever has the name, also a link
-    /// or a pipe, is replaced, and nothing that it leads to is touched.
+    /// For a file of our own, which the user did not name. It replaces whatever has the name, even
+    /// a link or a pipe; the file that a link leads to is not touched.
     ///
     /// # Errors
-    /// When no file can be made there.
-    pub fn replacing(name: &'a Path, access: Access) -> Result<Place<'a>> {
-        Place::at(name, name.to_owned(), access)
+    /// When no file can be made in the folder.
+    pub fn replacing(name: &'a Path, access: Access) -> Result<OutputFile<'a>> {
+        OutputFile::at(name, name.to_owned(), access)
     }
 
-    fn at(output: &'a Path, name: PathBuf, access: Access) -> Result<Place<'a>> {
+    fn at(output: &'a Path, name: PathBuf, access: Access) -> Result<OutputFile<'a>> {
         let folder = folder_of(&name).to_owned();
         if !folder.is_dir() {
             bail!("{}: there is no folder {}", cannot_write(output), folder.display());
@@ -128,19 +127,19 @@ impl<'a> Place<'a> {
                 Temporary::Named(file.with_context(|| cannot_write(output))?)
             }
         };
-        Ok(Place { output, destination: Destination::File { file, folder, name }, sync: Sync::Before })
+        Ok(OutputFile { output, destination: Destination::File { file, folder, name }, sync: Sync::Before })
     }
 
-    pub fn with_sync(self, sync: Sync) -> Place<'a> {
-        Place { sync, ..self }
+    pub fn with_sync(self, sync: Sync) -> OutputFile<'a> {
+        OutputFile { sync, ..self }
     }
 
-    /// Writes all of the output and puts it in its place.
+    /// Writes the whole output and gives it its name.
     ///
     /// # Errors
-    /// With the output's name. Nothing is left of a file then.
+    /// With the output's name. No file is left.
     pub fn write(self, bytes: &[u8]) -> Result<()> {
-        let Place { output, destination, sync } = self;
+        let OutputFile { output, destination, sync } = self;
         let written = match destination {
             Destination::Stream(Stream::Stdout) => return stdio::print(bytes),
             Destination::Stream(Stream::Stderr) => stdio::write_to(io::stderr(), bytes),
@@ -174,7 +173,7 @@ impl Temporary {
     }
 }
 
-/// A file that is open elsewhere is cut, as by a shell; all else can't be.
+/// Truncates a file that is open elsewhere, as a shell does, and writes to it.
 fn write_through(output: &Path, bytes: &[u8]) -> io::Result<()> {
     let mut file = OpenOptions::new().write(true).truncate(true).open(output)?;
     file.write_all(bytes)?;
@@ -182,27 +181,27 @@ fn write_through(output: &Path, bytes: &[u8]) -> io::Result<()> {
     write_back(&file)
 }
 
-/// Waits until the contents are on the disk, where there is one.
+/// Waits until the contents are on the disk, if there is a disk.
 fn write_back(file: &File) -> io::Result<()> {
     match rustix::fs::fdatasync(file) {
-        // There is none: a pipe, a terminal, a file system that can't.
+        // A pipe, a terminal, or a file system without it.
         Err(Errno::INVAL | Errno::NOTSUP | Errno::ROFS) => Ok(()),
         result => Ok(result?),
     }
 }
 
-/// Whether an output is written through, so that nothing can lie beside it.
+/// Whether an output is written to directly, so it has no folder for other files.
 pub fn is_stream(output: &Path) -> bool {
-    matches!(target(output), Ok(Target::Stream(_)))
+    matches!(resolve(output), Ok(Resolved::Stream(_)))
 }
 
-/// Follows links, but not those of `/proc` to open files: their text is for people. It names what
-/// is no path (`pipe:[7]`), what is deleted, or a file that must not be replaced while it is open.
-fn target(output: &Path) -> io::Result<Target> {
-    /// As the kernel has it.
+/// Follows links, except those of `/proc` to open files. Their text is for people: it may not be a
+/// path (`pipe:[7]`), or name a deleted file, or a file that must not be replaced while it is open.
+fn resolve(output: &Path) -> io::Result<Resolved> {
+    /// The kernel's limit.
     const MOST_LINKS: usize = 40;
     if output == Path::new(STDOUT) {
-        return Ok(Target::Stream(Stream::Stdout));
+        return Ok(Resolved::Stream(Stream::Stdout));
     }
     let metadata = match fs::metadata(output) {
         Ok(metadata) => Some(metadata),
@@ -213,17 +212,17 @@ fn target(output: &Path) -> io::Result<Target> {
     for _ in 0..=MOST_LINKS {
         let Ok(link) = fs::read_link(&name) else {
             let is_file = metadata.is_none_or(|metadata| metadata.is_file() || metadata.is_dir());
-            return Ok(if is_file { Target::File(name) } else { Target::Stream(Stream::Named) });
+            return Ok(if is_file { Resolved::File(name) } else { Resolved::Stream(Stream::Named) });
         };
         if rustix::fs::statfs(folder_of(&name))?.f_type == PROC_SUPER_MAGIC {
-            return Ok(Target::Stream(descriptor(&name)));
+            return Ok(Resolved::Stream(descriptor(&name)));
         }
         name = name.parent().unwrap_or(Path::new("")).join(link);
     }
     Err(Errno::LOOP.into())
 }
 
-/// What a link in `/proc` is open as.
+/// The open file that a link in `/proc` stands for.
 fn descriptor(link: &Path) -> Stream {
     let is_ours = || Some(folder_of(link).canonicalize().ok()? == Path::new("/proc/self/fd").canonicalize().ok()?);
     match link.file_name().and_then(|name| name.to_str()) {
@@ -246,7 +245,7 @@ fn builder() -> tempfile::Builder<'static, 'static> {
     builder
 }
 
-/// A file without a name, if there can be one here that is given a name later.
+/// A file without a name, if the file system can give it one later.
 fn nameless(folder: &Path, access: Access) -> Option<File> {
     let flags = OFlags::TMPFILE | OFlags::RDWR | OFlags::CLOEXEC;
     let file = File::from(rustix::fs::open(folder, flags, Mode::from_raw_mode(access.mode())).ok()?);
@@ -258,8 +257,8 @@ fn path_of(file: &File) -> PathBuf {
     format!("/proc/self/fd/{}", file.as_raw_fd()).into()
 }
 
-/// Gives a nameless file its name. A file that has that name already is replaced in one step, for
-/// which the new one needs another name for a moment.
+/// Gives a nameless file its name. Replacing an existing file in one step takes a temporary name for
+/// the new one between two system calls.
 fn give_name(file: &File, folder: &Path, output: &Path) -> io::Result<()> {
     let link = |name: &Path| -> io::Result<()> {
         Ok(rustix::fs::linkat(CWD, path_of(file), CWD, name, AtFlags::SYMLINK_FOLLOW)?)
@@ -277,7 +276,7 @@ fn give_name(file: &File, folder: &Path, output: &Path) -> io::Result<()> {
 /// # Errors
 /// With the file's name.
 pub fn write(output: &Path, bytes: &[u8]) -> Result<()> {
-    Place::new(output, Access::Data)?.write(bytes)
+    OutputFile::new(output, Access::Data)?.write(bytes)
 }
 
 /// Writes a file that can be executed or loaded.
@@ -285,7 +284,7 @@ pub fn write(output: &Path, bytes: &[u8]) -> Result<()> {
 /// # Errors
 /// With the file's name.
 pub fn write_program(output: &Path, bytes: &[u8]) -> Result<()> {
-    Place::new(output, Access::Program)?.write(bytes)
+    OutputFile::new(output, Access::Program)?.write(bytes)
 }
 
 fn cannot_write(output: &Path) -> String {

@@ -19,7 +19,7 @@ mod threads;
 use crate::codegen::Generator;
 use crate::codegen::target;
 use crate::options::{Emit, Options, Output};
-use crate::output::{self, Access, Place};
+use crate::output::{self, Access, OutputFile};
 use crate::progress::{Observer, stage};
 use crate::wasm::input::{Input, STDIN};
 use anyhow::{Context, Result, bail};
@@ -42,11 +42,11 @@ pub fn build(input: &Input, options: &Options, outputs: &[Output], observer: &dy
         library::build(&Session::new(input, options, &generator, observer)?, &others)?;
     }
     for Output { file, .. } in programs {
-        let place = Place::new(file, Access::Program).with_context(|| input.name.clone())?;
+        let output_file = OutputFile::new(file, Access::Program).with_context(|| input.name.clone())?;
         let kept = options.keep.then(|| kept_object(file, &input.name));
         let session = Session::new(input, options, &generator, observer)?;
         let program = link_program(&session, kept.as_deref())?;
-        stage(observer, "write", 0, || place.write(&program)).with_context(|| input.name.clone())?;
+        stage(observer, "write", 0, || output_file.write(&program)).with_context(|| input.name.clone())?;
     }
     Ok(())
 }

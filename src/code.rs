@@ -1,6 +1,6 @@
 //! Machine code of a module's functions, whatever made it: bytes, relocations, sites of traps and
 //! calls, frames.
-// Numbers that a module chooses are checked; see `tests/tidy.rs`.
+// Numbers that a module chooses are checked; see `tests/tidy`.
 #![deny(
     clippy::arithmetic_side_effects,
     clippy::cast_possible_truncation,

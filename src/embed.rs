@@ -4,7 +4,7 @@
 //! Comes in: directories of the host. Goes out: one piece of bytes that depends on names and
 //! contents alone, not on times, owners, the order of the file system or the machine. Links stay
 //! links. Equal blocks are stored once, and compressed where that makes them smaller.
-// Numbers that a module chooses are checked; see `tests/tidy.rs`.
+// Numbers that a module chooses are checked; see `tests/tidy`.
 #![deny(
     clippy::arithmetic_side_effects,
     clippy::cast_possible_truncation,

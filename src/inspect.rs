@@ -4,7 +4,7 @@
 //! [`Program`] record that the runtime starts from. A stripped program has no symbol for the
 //! record; then it is where the pointer to the section is. Only ELF so far, as the linker makes
 //! nothing else.
-// Numbers that a module chooses are checked; see `tests/tidy.rs`.
+// Numbers that a module chooses are checked; see `tests/tidy`.
 #![deny(
     clippy::arithmetic_side_effects,
     clippy::cast_possible_truncation,

@@ -4,7 +4,7 @@
 //! Requires [`Module`] and [`Facts`]; everything after it (translation, object) asks here and
 //! decides nothing of the kind itself. The representation is explained in `wasi-shim/src/abi/`,
 //! which compiler and runtime share.
-// Numbers that a module chooses are checked; see `tests/tidy.rs`.
+// Numbers that a module chooses are checked; see `tests/tidy`.
 #![deny(
     clippy::arithmetic_side_effects,
     clippy::cast_possible_truncation,

@@ -1,9 +1,9 @@
 //! `wasm2native`: WebAssembly to native executables, objects and libraries, ahead of time.
 //!
-//! The modules stand in pipeline order, and each imports only from those above it; `tests/tidy.rs`
-//! holds that. [`driver::pipeline`] has the stages, a method each, from earlier values to a new one:
-//! read, parse, resolve, declare, analyze, look up, lay out, compile, write, link. A program, a
-//! library and a test script are three lists over them.
+//! The modules stand in pipeline order, and each imports only from those above it; `tests/tidy`
+//! holds that. [`driver::pipeline`] has the stages, a method each, from earlier values to a new
+//! one: read, parse, resolve, declare, analyze, look up, lay out, compile, write, link. A program,
+//! a library and a test script are three lists over them.
 #![forbid(unsafe_op_in_unsafe_fn)]
 
 pub mod cot;

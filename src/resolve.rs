@@ -2,7 +2,7 @@
 //!
 //! Requires the modules, parsed. Types are checked here (core specification, 3.2.7 "Import
 //! Matching", 4.5.4 "Instantiation"), so that later stages only ask where an import comes from.
-// Numbers that a module chooses are checked; see `tests/tidy.rs`.
+// Numbers that a module chooses are checked; see `tests/tidy`.
 #![deny(
     clippy::arithmetic_side_effects,
     clippy::cast_possible_truncation,

@@ -2,7 +2,7 @@
 //!
 //! Each field is the result of a stage, and none changes once it is here: translation, code
 //! generators and the object writer read it.
-// Numbers that a module chooses are checked; see `tests/tidy.rs`.
+// Numbers that a module chooses are checked; see `tests/tidy`.
 #![deny(
     clippy::arithmetic_side_effects,
     clippy::cast_possible_truncation,

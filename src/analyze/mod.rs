@@ -4,7 +4,7 @@
 //! Bodies are scanned before they are validated, so the scan trusts nothing: an operator that can't
 //! be decoded ends the scan of its body (validation will report it), and indices out of range are
 //! passed over.
-// Numbers that a module chooses are checked; see `tests/tidy.rs`.
+// Numbers that a module chooses are checked; see `tests/tidy`.
 #![deny(
     clippy::arithmetic_side_effects,
     clippy::cast_possible_truncation,

@@ -6,7 +6,7 @@
 //! one function at a time, and gives back [`CompiledFunction`](crate::code::CompiledFunction)s. How
 //! it makes machine code is nobody else's knowledge: outside of this folder, [`Generator`] is all
 //! that is named.
-// Numbers that a module chooses are checked; see `tests/tidy.rs`.
+// Numbers that a module chooses are checked; see `tests/tidy`.
 #![deny(
     clippy::arithmetic_side_effects,
     clippy::cast_possible_truncation,

@@ -1,7 +1,8 @@
 //! The Cot frontend: source files come in, the bytes of a WebAssembly module go out. It knows
 //! nothing of native code.
 //!
-//! Modules stand in pipeline order and import only from those above them.
+//! The modules are in pipeline order and import only from those above them; `tests/tidy` checks
+//! that.
 
 pub mod source;
 
@@ -35,11 +36,11 @@ pub mod check;
 
 pub mod ir;
 
+pub mod lower;
+
 pub mod ssa;
 
 pub mod emit;
-
-pub mod lower;
 
 use std::path::{Path, PathBuf};
 

@@ -73,7 +73,7 @@
 //!
 //! To add a type: a word in `parse.rs`, a variant here, its Wasm types in `check.rs`, its way
 //! across in `translate::foreign`.
-// Numbers that a module chooses are checked; see `tests/tidy.rs`.
+// Numbers that a module chooses are checked; see `tests/tidy`.
 #![deny(
     clippy::arithmetic_side_effects,
     clippy::cast_possible_truncation,

@@ -6,7 +6,7 @@
 //! whose bytes depend on the inputs alone, not on the folder or the number of threads. Where the
 //! user's inputs ask for it, a C compiler of the machine links instead ([`native`] decides,
 //! [`external`] does it).
-// Numbers that a module chooses are checked; see `tests/tidy.rs`.
+// Numbers that a module chooses are checked; see `tests/tidy`.
 #![deny(
     clippy::arithmetic_side_effects,
     clippy::cast_possible_truncation,

@@ -2,7 +2,7 @@
 //!
 //! One text section with all functions, calls between them resolved here; data only for what the
 //! code or the description of the module refers to, so that nothing dead reaches the linker.
-// Numbers that a module chooses are checked; see `tests/tidy.rs`.
+// Numbers that a module chooses are checked; see `tests/tidy`.
 #![deny(
     clippy::arithmetic_side_effects,
     clippy::cast_possible_truncation,

@@ -3,7 +3,7 @@
 //!
 //! Names are resolved here: `$id`s and registered names become the numbers of instances. Whether
 //! modules are valid is the driver's business.
-// Numbers that a module chooses are checked; see `tests/tidy.rs`.
+// Numbers that a module chooses are checked; see `tests/tidy`.
 #![deny(
     clippy::arithmetic_side_effects,
     clippy::cast_possible_truncation,

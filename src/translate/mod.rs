@@ -13,7 +13,7 @@
 //! `preserve_frame_pointers`, for functions that hold tail calls.
 //!
 //! [`CallConv::Tail`]: cranelift_codegen::isa::CallConv::Tail
-// Numbers that a module chooses are checked; see `tests/tidy.rs`.
+// Numbers that a module chooses are checked; see `tests/tidy`.
 #![deny(
     clippy::arithmetic_side_effects,
     clippy::cast_possible_truncation,

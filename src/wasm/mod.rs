@@ -4,7 +4,7 @@
 //! Nothing here knows of native code. Bodies are validated where they are translated (stages 4 to 7
 //! are one parallel sweep); [`Module`] carries what that needs. Words are those of the core
 //! specification, section 2.5 "Modules".
-// Numbers that a module chooses are checked; see `tests/tidy.rs`.
+// Numbers that a module chooses are checked; see `tests/tidy`.
 #![deny(
     clippy::arithmetic_side_effects,
     clippy::cast_possible_truncation,

@@ -9,6 +9,8 @@
 //! This is the only crate of the project with `unsafe` code. Where threads meet, in shared
 //! memories, there are locks; of WASI, of tables and of the program's description they know that
 //! one thread alone uses them.
+//!
+//! The modules import only from those above them; `tests/tidy` checks that.
 
 pub mod abi;
 
@@ -24,10 +26,6 @@ mod text;
 
 mod panic;
 
-mod options;
-
-mod cpu;
-
 mod stack;
 
 mod sites;
@@ -36,15 +34,19 @@ mod backtrace;
 
 mod attempt;
 
+mod options;
+
+mod cpu;
+
 mod trap;
 
 mod budget;
 
-mod memory;
-
 mod wait;
 
 mod table;
+
+mod memory;
 
 mod heap;
 

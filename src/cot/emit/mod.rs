@@ -1,9 +1,11 @@
 //! The module in SSA form → the bytes of a WebAssembly module: sections in the order of the
-//! specification, functions by [`body`].
+//! specification, functions by [`body`]. The modules import only from those above them.
+
+mod stack;
+
+mod locals;
 
 mod body;
-mod locals;
-mod stack;
 
 use crate::cot::ir::module::{FuncKind, Module};
 use crate::cot::ir::{FuncId, Op, Signature};

@@ -3,13 +3,13 @@
 //!
 //! Tokens stay in their order, and mostly on their lines: this is a new layout of the tokens, not a
 //! print of the tree, so that no comment is lost. The tree says what tokens alone do not
-//! ([`roles`]).
+//! ([`roles`]). The modules import only from those above them.
 
-mod layout;
+mod roles;
 
 mod pieces;
 
-mod roles;
+mod layout;
 
 use crate::cot::ast;
 use crate::cot::diagnostic::Diagnostic;

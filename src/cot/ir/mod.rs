@@ -5,10 +5,15 @@
 //! mutable variables; `ssa::construct` turns variables into values and block parameters, and from
 //! there on the function is in SSA form (`ssa::verify` says what that means). In both forms a value
 //! is defined once and its definition dominates its uses.
+//!
+//! The modules import only from those above them.
+
+pub mod numeric;
 
 pub mod build;
+
 pub mod module;
-pub mod numeric;
+
 pub mod print;
 
 use numeric::Numeric;

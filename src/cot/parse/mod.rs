@@ -2,23 +2,24 @@
 //! skipped, parsing goes on. Takes both dialects.
 //!
 //! One method per rule of the grammar, with the rule above it. Trees higher than
-//! [`ast::MAX_HEIGHT`] are refused, so that later passes may recurse.
-
-mod declaration;
+//! [`ast::MAX_HEIGHT`] are refused, so that later passes may recurse. The modules
+//! import only from those above them.
 
 mod docs;
 
-mod expression;
+mod types;
 
 mod literal;
 
-mod member;
+mod expression;
 
 mod operand;
 
-mod statement;
+mod declaration;
 
-mod types;
+mod member;
+
+mod statement;
 
 use std::collections::HashSet;
 use std::rc::Rc;

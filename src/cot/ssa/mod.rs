@@ -1,18 +1,29 @@
 //! From the form of lowering to optimised SSA form: [`construct`], then the rows of [`PASSES`],
 //! each followed by the verifier in debug builds and tests. Every pass keeps the meaning; none
-//! needs another one before it.
+//! needs another one before it. The modules import only from those above them.
+
+pub mod graph;
+
+pub mod rename;
+
+pub mod dead;
 
 pub mod branch;
+
 pub mod construct;
+
 pub mod copy;
-pub mod count;
-pub mod dead;
-pub mod fold;
-pub mod graph;
+
 pub mod inline;
+
+pub mod count;
+
+pub mod fold;
+
 pub mod number;
-pub mod rename;
+
 pub mod rotate;
+
 pub mod verify;
 
 use crate::cot::ir::Function;

@@ -2,7 +2,7 @@
 //!
 //! [`processor`] is the file of the processor that the runtime is built for. A port adds a file
 //! beside it, with the same names as `x86_64.rs`, and a line here; nothing else in the runtime
-//! names a processor, a register or an instruction (`tests/tidy.rs` holds that). What all
+//! names a processor, a register or an instruction (`tests/tidy` holds that). What all
 //! processors so far share is defined in this file.
 
 #[cfg_attr(target_arch = "x86_64", path = "x86_64.rs")]

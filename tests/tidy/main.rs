@@ -2,6 +2,8 @@
 //! how long they and their lines may be, how fixtures are named, where numbers are checked. Each
 //! rule is a function from text to complaints, and is shown to complain.
 
+mod order;
+
 use std::path::{Path, PathBuf};
 
 /// Files below `src/` that may contain `unsafe`, which otherwise belongs in `wasi-shim` alone.
@@ -41,32 +43,13 @@ const PROCESSOR_WORDS: &str = "x86 x86_64 amd64 aarch64 arm64 riscv64 s390x targ
                                global_asm gregs uc_mcontext rax rbx rcx rdx rsi rdi rbp rsp rip eax ebx ecx edx esp \
                                ebp xmm ymm zmm";
 
-/// Calls of an operating system and what it hands over, which stand in `wasi-shim/src/system` alone.
+/// Calls of an operating system and what it hands over, which stand in `wasi-shim/src/system`
+/// alone.
 const SYSTEM_WORDS: &str = "target_os mmap munmap mprotect mremap madvise getauxval gettid prctl syscall ucontext_t \
                             pthread_getattr_np __errno_location proc";
 
 const LONGEST_FILE: usize = 700;
 const LONGEST_LINE: usize = 140;
-
-#[test]
-fn modules_import_only_from_above() {
-    let root = std::fs::read_to_string(project().join("src/lib.rs")).expect("src/lib.rs can be read");
-    let order = declared_modules(&root);
-    let mut complaints = Vec::new();
-    for path in rust_files("src") {
-        let relative = path.strip_prefix(project().join("src")).expect("it was found there");
-        let Some(module) = module_of(relative) else { continue };
-        complaints.extend(
-            wrong_imports(&order, &module, &read(&path)).into_iter().map(|it| format!("{}: {it}", relative.display())),
-        );
-    }
-    for path in rust_files("wasi-shim/src/abi") {
-        complaints.extend(
-            wrong_imports(&order, "abi", &read(&path)).into_iter().map(|it| format!("{}: {it}", path.display())),
-        );
-    }
-    assert_none(&complaints);
-}
 
 #[test]
 fn unsafe_stands_in_the_runtime_only() {
@@ -169,17 +152,6 @@ fn numbers_of_a_module_are_checked() {
 
 #[test]
 fn rules_complain() {
-    let order = declared_modules("pub mod one;\n\n#[path = \"x\"]\npub mod two;\n\nmod three;\n");
-    assert_eq!(order, ["one", "two", "three"]);
-    let found = |text: &str| wrong_imports(&order, "two", text).len();
-    assert_eq!(found("use crate::one::Thing;\nuse crate::two::part;\n"), 0);
-    assert_eq!(found("use crate::three::Thing;\n"), 1);
-    assert_eq!(found("fn f() { crate::three::g() }\n"), 1);
-    assert_eq!(found("use crate::{one, three::{self, Thing}};\n"), 1);
-    assert_eq!(found("use crate::{\n    one,\n    three,\n};\n"), 1);
-    assert_eq!(found("/// See [`crate::three::Thing`].\n"), 0);
-    assert_eq!(found("use crate::Thing;\n"), 1);
-
     assert_eq!(unsafe_lines("fn f() {\n    unsafe { g() }\n}\n"), [2]);
     assert_eq!(unsafe_lines("unsafe fn f() {}\nunsafe impl Send for X {}\n"), [1, 2]);
     assert_eq!(unsafe_lines("// unsafe is not here\nlet unsafely = 1;\n#![forbid(unsafe_op_in_unsafe_fn)]\n"), [0; 0]);
@@ -224,12 +196,6 @@ fn rules_complain() {
     assert!(name_fault("trap/div-zero.txt").is_some());
 }
 
-/// The modules of `lib.rs`, in order.
-fn declared_modules(root: &str) -> Vec<String> {
-    let declared = root.lines().filter_map(|line| line.strip_prefix("pub mod ").or_else(|| line.strip_prefix("mod ")));
-    declared.filter_map(|rest| rest.strip_suffix(';')).map(str::to_owned).collect()
-}
-
 /// The module that a file below `src/` belongs to; none for `lib.rs` and the programs.
 fn module_of(relative: &Path) -> Option<String> {
     let first = relative.components().next()?.as_os_str().to_str()?;
@@ -237,54 +203,6 @@ fn module_of(relative: &Path) -> Option<String> {
         "lib" | "bin" => None,
         name => Some(name.to_owned()),
     }
-}
-
-/// What `text`, a file of `module`, takes from modules that are not above it.
-fn wrong_imports(order: &[String], module: &str, text: &str) -> Vec<String> {
-    let place = |name: &str| order.iter().position(|other| other == name);
-    let Some(own) = place(module) else { return vec![format!("`{module}` is not declared in lib.rs")] };
-    let mut complaints = Vec::new();
-    for name in crate_paths(&code_of(text)) {
-        match place(&name) {
-            Some(other) if other <= own => {}
-            Some(_) => complaints.push(format!("`{module}` imports from `{name}`, which is declared below it")),
-            None => complaints.push(format!("`crate::{name}` is not a module of lib.rs")),
-        }
-    }
-    complaints
-}
-
-/// The first names of all paths that begin with `crate::`, those in braces too.
-fn crate_paths(code: &str) -> Vec<String> {
-    let word = |text: &str| text.chars().take_while(|c| c.is_alphanumeric() || *c == '_').collect::<String>();
-    let mut names = Vec::new();
-    for (at, found) in code.match_indices("crate::") {
-        let inside_word = code[..at].ends_with(|c: char| c.is_alphanumeric() || c == '_' || c == '$');
-        let rest = &code[at + found.len()..];
-        if inside_word {
-            continue;
-        }
-        let Some(group) = rest.strip_prefix('{') else {
-            names.push(word(rest));
-            continue;
-        };
-        let mut depth = 0;
-        let mut at_start = true;
-        for (at, c) in group.char_indices() {
-            match c {
-                '{' => depth += 1,
-                '}' if depth == 0 => break,
-                '}' => depth -= 1,
-                ',' if depth == 0 => at_start = true,
-                c if depth == 0 && at_start && !c.is_whitespace() => {
-                    names.push(word(&group[at..]));
-                    at_start = false;
-                }
-                _ => {}
-            }
-        }
-    }
-    names
 }
 
 /// Without comments that take a whole line.
@@ -299,8 +217,8 @@ fn unsafe_lines(text: &str) -> Vec<usize> {
     code_of(text).lines().enumerate().filter(|(_, line)| keyword(line)).map(|(number, _)| number + 1).collect()
 }
 
-/// Whether a word is one of a processor's: listed, perhaps with a number, or a letter that registers
-/// have with a number.
+/// Whether a word is one of a processor's: listed, perhaps with a number, or a letter that
+/// registers have with a number.
 fn is_of_processor(word: &str) -> bool {
     let letters = word.trim_end_matches(|c: char| c.is_ascii_digit());
     let is_numbered = letters.len() < word.len() && ["r", "x", "d", "q"].contains(&letters);

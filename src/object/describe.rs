@@ -7,7 +7,7 @@ use super::image;
 use super::text::Text;
 use super::writer::Writer;
 use crate::abi::image::{FunctionFields, ImageFields, NO_FUNCTION};
-use crate::abi::memory::{DataRunFields, HOST_PAGE};
+use crate::abi::memory::DataRunFields;
 use crate::code::{Code, CompiledFunction, Site};
 use crate::layout::Symbol;
 use crate::number::{low_byte, to_u32};
@@ -88,7 +88,7 @@ fn table_bytes(writer: &Writer) -> u64 {
             None => 0,
             Some(_) if plan.never_changes() => 0,
             Some(_) if writer.layout.is_table_per_thread(index) => {
-                bytes.max(1).checked_next_multiple_of(HOST_PAGE).unwrap_or(u64::MAX)
+                bytes.max(1).checked_next_multiple_of(writer.format.page_size()).unwrap_or(u64::MAX)
             }
             Some(_) => bytes,
         }
@@ -113,7 +113,7 @@ fn write_memories(writer: &mut Writer) -> (Option<SymbolId>, u64) {
 
 /// The pages lie in a writable section of their own, so that the runtime can move them away.
 fn write_runs(writer: &mut Writer) -> (Option<SymbolId>, u64) {
-    let runs = image::runs(writer.module, writer.layout);
+    let runs = image::runs(writer.module, writer.layout, writer.format.page_size());
     if runs.is_empty() {
         return (None, 0);
     }
@@ -122,7 +122,7 @@ fn write_runs(writer: &mut Writer) -> (Option<SymbolId>, u64) {
     let pages = writer.local_label("w2n.pages", section);
     let mut data = Data::default();
     for run in &runs {
-        let offset = writer.object.append_section_data(section, &run.bytes, HOST_PAGE);
+        let offset = writer.object.append_section_data(section, &run.bytes, writer.format.page_size());
         let memory = (writer.refer(Symbol::Memory(run.memory)), 0);
         let fields = DataRunFields {
             memory: Some(memory),

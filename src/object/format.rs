@@ -57,10 +57,21 @@ impl Format {
         object
     }
 
+    /// The largest page that a system has where programs of the format run: what the runtime moves
+    /// or protects page by page is aligned to it.
+    pub fn page_size(self) -> u64 {
+        match (self.binary, self.architecture) {
+            (BinaryFormat::Elf, Architecture::Aarch64) => abi::memory::AARCH64_PAGE,
+            // Apple's processors have pages of 16 KiB.
+            (BinaryFormat::MachO, Architecture::Aarch64) => 16 << 10,
+            _ => abi::memory::X86_64_PAGE,
+        }
+    }
+
     /// Bytes before a table's entries that no one may read, or 0 where programs of the format have
     /// no runtime that could see to it.
     pub fn table_guard(self) -> u64 {
-        if self.binary == BinaryFormat::Elf { abi::memory::HOST_PAGE } else { 0 }
+        if self.binary == BinaryFormat::Elf { self.page_size() } else { 0 }
     }
 
     /// How the format says `kind`.

@@ -12,7 +12,7 @@ use cranelift_codegen::ir::Function;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write;
 use wasm2native::abi::builtin::Builtin;
-use wasm2native::abi::memory::{CHECKED_GUARD, GUARDED_RESERVATION, HOST_PAGE};
+use wasm2native::abi::memory::{CHECKED_GUARD, GUARDED_RESERVATION, X86_64_PAGE};
 use wasm2native::analyze::{self, Roots};
 use wasm2native::codegen::cranelift::isa::Isa;
 use wasm2native::codegen::target;
@@ -208,7 +208,7 @@ pub fn memories(form: &Form) -> Vec<Borders> {
     const BASE: u64 = 0x5555_0000_0000;
     let bytes = form.bytes();
     let reserved = match (form.bytewise, form.wide) {
-        (true, _) => bytes.next_multiple_of(HOST_PAGE),
+        (true, _) => bytes.next_multiple_of(X86_64_PAGE),
         (false, false) => GUARDED_RESERVATION,
         (false, true) => bytes + CHECKED_GUARD,
     };

@@ -15,7 +15,7 @@ use cranelift_codegen::ir::{
 use std::collections::HashMap;
 use std::mem::offset_of;
 use wasm2native::abi::builtin::Builtin;
-use wasm2native::abi::memory::{HOST_PAGE, Memory};
+use wasm2native::abi::memory::{Memory, X86_64_PAGE};
 use wasm2native::abi::trap::Trap;
 use wasm2native::layout::Symbol;
 
@@ -135,7 +135,7 @@ impl Evaluator<'_> {
                     bail!("not a symbol");
                 };
                 match Symbol::decode(&self.func.params.user_named_funcs()[name]) {
-                    Symbol::Memory(memory) => Word::Known(DESCRIPTORS + HOST_PAGE * u64::from(memory.as_u32())),
+                    Symbol::Memory(memory) => Word::Known(DESCRIPTORS + X86_64_PAGE * u64::from(memory.as_u32())),
                     other => bail!("unknown symbol {other:?}"),
                 }
             }
@@ -221,8 +221,8 @@ impl Evaluator<'_> {
         const BASE: u64 = offset_of!(Memory, base) as u64;
         const BYTES: u64 = offset_of!(Memory, bytes) as u64;
         let distance = address.checked_sub(DESCRIPTORS)?;
-        let memory = self.memories.get(usize::try_from(distance / HOST_PAGE).ok()?)?;
-        match (distance % HOST_PAGE, size) {
+        let memory = self.memories.get(usize::try_from(distance / X86_64_PAGE).ok()?)?;
+        match (distance % X86_64_PAGE, size) {
             (BASE, 8) => Some(memory.base),
             (BYTES, 8) => Some(memory.bytes),
             _ => None,
@@ -239,7 +239,7 @@ impl Evaluator<'_> {
                 return Ok(true);
             }
             // Bytes up to the end of the machine's page can be accessed.
-            if end > borders.bytes.next_multiple_of(HOST_PAGE) && end <= borders.reserved {
+            if end > borders.bytes.next_multiple_of(X86_64_PAGE) && end <= borders.reserved {
                 let code = self.func.dfg.mem_flags[flags].trap_code().context("it faults, and must not")?;
                 ensure!(cause(code)? == Cause::OutOfBounds, "it faults with {code}");
                 return Ok(false);

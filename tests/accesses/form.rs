@@ -6,7 +6,7 @@
 
 use super::kind::{Action, Kind};
 use std::fmt::Write;
-use wasm2native::abi::memory::{CHECKED_GUARD, HOST_PAGE};
+use wasm2native::abi::memory::{CHECKED_GUARD, X86_64_PAGE};
 
 /// What the name of a memory form promises.
 #[derive(Copy, Clone, Debug)]
@@ -91,7 +91,7 @@ impl Form {
     /// of the machine.
     pub fn bytes(&self) -> u64 {
         match (self.bytewise, self.grown) {
-            (true, _) => 2 * HOST_PAGE + 13,
+            (true, _) => 2 * X86_64_PAGE + 13,
             (false, true) => 2 * WASM_PAGE,
             (false, false) => WASM_PAGE,
         }

@@ -27,16 +27,17 @@ use wasm2native::options::{Cpu, Emit, Options, Origin, Output, Source};
 use wasm2native::progress::Silent;
 use wasm2native::wasm::input::Input;
 
-/// One target of each kind, with the number by which its header names the processor.
+/// One target of each kind, with the number by which its header names the processor, and the
+/// largest page that its systems have.
 const KINDS: [Kind; 8] = [
-    Kind { target: HERE, cpu: None, machine: 62 },
-    Kind { target: "aarch64-unknown-linux-gnu", cpu: None, machine: 183 },
-    Kind { target: "riscv64gc-unknown-linux-gnu", cpu: Some("rv64gcv"), machine: 243 },
-    Kind { target: "s390x-unknown-linux-gnu", cpu: None, machine: 22 },
-    Kind { target: "x86_64-apple-darwin", cpu: None, machine: 0x0100_0007 },
-    Kind { target: "aarch64-apple-darwin", cpu: None, machine: 0x0100_000c },
-    Kind { target: "x86_64-pc-windows-msvc", cpu: None, machine: 0x8664 },
-    Kind { target: "aarch64-pc-windows-msvc", cpu: None, machine: 0xaa64 },
+    Kind { target: HERE, cpu: None, machine: 62, page: 4 << 10 },
+    Kind { target: "aarch64-unknown-linux-gnu", cpu: None, machine: 183, page: 64 << 10 },
+    Kind { target: "riscv64gc-unknown-linux-gnu", cpu: Some("rv64gcv"), machine: 243, page: 4 << 10 },
+    Kind { target: "s390x-unknown-linux-gnu", cpu: None, machine: 22, page: 4 << 10 },
+    Kind { target: "x86_64-apple-darwin", cpu: None, machine: 0x0100_0007, page: 4 << 10 },
+    Kind { target: "aarch64-apple-darwin", cpu: None, machine: 0x0100_000c, page: 16 << 10 },
+    Kind { target: "x86_64-pc-windows-msvc", cpu: None, machine: 0x8664, page: 4 << 10 },
+    Kind { target: "aarch64-pc-windows-msvc", cpu: None, machine: 0xaa64, page: 4 << 10 },
 ];
 
 /// The target whose objects other tests link and run.
@@ -49,6 +50,7 @@ struct Kind {
     target: &'static str,
     cpu: Option<&'static str>,
     machine: u32,
+    page: u64,
 }
 
 impl Kind {
@@ -169,6 +171,10 @@ fn check_form(kind: Kind, picture: &Picture) -> Result<()> {
     ensure!(picture.machine == kind.machine, "the header says machine {:#x}", picture.machine);
     for section in &picture.sections {
         check_relocations(picture, section).with_context(|| format!("section {}", section.name))?;
+        if section.name.ends_with("w2n.pages") || section.name.ends_with("w2n_pages") {
+            let is_whole = section.size % kind.page == 0 && section.alignment % kind.page == 0;
+            ensure!(is_whole, "pages of memories: {} bytes, aligned to {}", section.size, section.alignment);
+        }
     }
     for symbol in &picture.symbols {
         let Some((section, offset)) = symbol.place else { continue };
@@ -418,7 +424,7 @@ fn names_of_targets() -> Result<()> {
 /// Registers for vectors are an extension there: who has none can't have `v128`, and everything
 /// else does without.
 fn no_vectors_on_riscv64() -> Result<()> {
-    let kind = Kind { target: "riscv64gc-unknown-linux-gnu", cpu: None, machine: 243 };
+    let kind = Kind { target: "riscv64gc-unknown-linux-gnu", cpu: None, machine: 243, page: 4 << 10 };
     for source in [
         "(module (func (export \"f\") (result i64) (i64x2.extract_lane 0 (v128.const i64x2 1 2))))",
         "(module (func (export \"f\") (param v128)))",

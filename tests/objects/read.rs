@@ -16,6 +16,7 @@ pub struct Picture {
 pub struct Section {
     pub name: String,
     pub size: u64,
+    pub alignment: u64,
     /// Offset of its bytes in the file; `None` if they are zeros that the file does not hold.
     pub file_offset: Option<u64>,
     pub is_code: bool,
@@ -64,6 +65,7 @@ fn read_elf(bytes: &[u8]) -> Result<Picture> {
         sections.push(Section {
             name: elf.shdr_strtab.get_at(header.sh_name).context("a section without a name")?.to_owned(),
             size: header.sh_size,
+            alignment: header.sh_addralign,
             file_offset: (header.sh_type != section_header::SHT_NOBITS).then_some(header.sh_offset),
             is_code: header.is_executable(),
             is_writable: header.is_writable(),
@@ -155,6 +157,7 @@ fn read_macho(bytes: &[u8]) -> Result<Picture> {
         sections.push(Section {
             name: format!("{segment},{}", section.name()?),
             size: section.size,
+            alignment: 1 << section.align,
             file_offset: (section.flags & 0xff != S_ZEROFILL).then_some(section.offset.into()),
             is_code: section.flags & S_ATTR_PURE_INSTRUCTIONS != 0,
             is_writable: segment == "__DATA",
@@ -217,6 +220,7 @@ fn read_coff(bytes: &[u8]) -> Result<Picture> {
         sections.push(Section {
             name: header.real_name.clone().map_or_else(|| header.name().map(str::to_owned), Ok)?,
             size: header.size_of_raw_data.into(),
+            alignment: (1 << (header.characteristics >> 20 & 0xf)) >> 1,
             file_offset: (header.pointer_to_raw_data != 0).then_some(header.pointer_to_raw_data.into()),
             is_code: header.characteristics & section_table::IMAGE_SCN_MEM_EXECUTE != 0,
             is_writable: header.characteristics & section_table::IMAGE_SCN_MEM_WRITE != 0,

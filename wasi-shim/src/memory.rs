@@ -82,9 +82,13 @@ fn reserve(memory: &mut Memory) -> bool {
     }
 }
 
-/// Moves the pages of a data image to where they belong.
+/// Moves the pages of a data image to where they belong. If the machine's pages are smaller than
+/// those of the image, the last ones may lie behind the memory, and hold nothing.
 fn place(run: &DataRun) {
-    let length = usize_of(run.length);
+    // SAFETY: a memory of the program, which has been created.
+    let bytes = unsafe { (*run.memory).bytes };
+    let Some(end) = system::whole_pages(usize_of(bytes)) else { return };
+    let length = usize_of(run.length).min(end.saturating_sub(usize_of(run.address)));
     // SAFETY: the compiler checked that the run lies in the initial memory, and nothing refers to
     // the pages at their old place. If they can't be moved, the copy has the same effect.
     unsafe {

@@ -4,10 +4,10 @@
 //! What lies before the entries is inaccessible, wherever they are.
 
 use crate::abi::image::Image;
-use crate::abi::memory::{HOST_PAGE, LEADING_GUARD};
+use crate::abi::memory::LEADING_GUARD;
 use crate::abi::program::Program;
 use crate::abi::table::{FUNC_ENTRY_SIZE, FuncEntry, Table};
-use crate::arch::processor::return_address;
+use crate::arch::processor::{self, return_address};
 use crate::attempt::fail;
 use crate::budget;
 use crate::program;
@@ -20,8 +20,8 @@ use std::cell::{Cell, RefCell};
 /// mapped here.
 const MAPPED: u64 = 1 << 63;
 
-/// The two sizes of a guard, in the machine's words.
-const PAGE: usize = usize_of(HOST_PAGE);
+/// The guard of initial entries, in the object, and that of entries which were mapped here.
+const OBJECT_GUARD: usize = usize_of(processor::OBJECT_PAGE);
 const GUARD: usize = usize_of(LEADING_GUARD);
 
 thread_local! {
@@ -32,15 +32,15 @@ thread_local! {
 }
 
 /// Takes the access to the page before each table's initial entries away. Where the system has
-/// larger pages than the object was made for, they stay as they are.
+/// larger pages than the object was made for, it stays as it is.
 pub fn guard_all(image: &Image) {
     let mut row = image.table_entries;
     // SAFETY: the list ends with a row of null. The page before the entries belongs to the table,
     // and holds nothing.
     unsafe {
         while !row.is_null() && !(*row).first.is_null() {
-            let guard = (*row).first.sub(PAGE).cast_mut();
-            system::set_access(guard, PAGE, Access::None);
+            let guard = (*row).first.sub(OBJECT_GUARD).cast_mut();
+            system::set_access(guard, OBJECT_GUARD, Access::None);
             row = row.add(1);
         }
     }

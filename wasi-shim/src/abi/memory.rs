@@ -3,8 +3,12 @@
 /// Bytes in a Wasm page (core specification, 4.2.8 "Memory Instances").
 pub const WASM_PAGE: u64 = 65536;
 
-/// Alignment of everything that the runtime maps page by page: data images of linear memories.
-pub const HOST_PAGE: u64 = 4096;
+/// The largest page of a kernel for x86-64, and the alignment in its objects of everything that the
+/// runtime handles page by page: data images of memories, and the guards of tables.
+pub const X86_64_PAGE: u64 = 4 << 10;
+
+/// The same for aarch64, where kernels have pages of 4, 16 or 64 KiB.
+pub const AARCH64_PAGE: u64 = 64 << 10;
 
 /// Address space to reserve for a 32-bit memory whose accesses carry no check: the 32-bit address
 /// plus the 32-bit offset of the instruction reach below 8 GiB, and the widest access is 16 bytes.
@@ -57,14 +61,15 @@ record! {
 }
 
 record! {
-    /// A run of initialised pages of a memory: whole host pages, page-aligned in the executable as
-    /// in the memory.
+    /// A run of initialized pages of a memory: whole pages of the largest size that the processor's
+    /// kernels have ([`X86_64_PAGE`]), in the executable as in the memory. What of it lies behind the
+    /// memory's initial size is zero.
     pub struct DataRun from DataRunFields {
         pub memory: *mut Memory,
         /// Byte address in the memory.
         pub address: u64,
         pub data: *mut u8,
-        /// Bytes, a multiple of [`HOST_PAGE`].
+        /// Bytes, a multiple of the page.
         pub length: u64,
     }
 }

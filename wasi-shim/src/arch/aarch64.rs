@@ -1,10 +1,14 @@
 //! aarch64, with the calling convention of AAPCS64, but not of Apple's variant of it.
 //!
-//! Only the calls of C are here yet. The runtime does not compile for this processor until the
+//! Only the calls of C and the size of pages are here yet. The runtime does not compile for this processor until the
 //! other names of `x86_64.rs` are here as well.
 
+use crate::abi::memory::AARCH64_PAGE;
 use crate::arch::CCall;
 use std::mem::offset_of;
+
+/// The page that objects for the processor are aligned to.
+pub const OBJECT_PAGE: u64 = AARCH64_PAGE;
 
 /// How many integers and floating-point numbers a call passes in registers (AAPCS64, 6.4). Variable
 /// arguments go where fixed ones would.

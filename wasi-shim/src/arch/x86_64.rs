@@ -3,12 +3,16 @@
 //! The layout of an interrupted context is Linux's.
 
 use crate::abi::exception::Exception;
+use crate::abi::memory::X86_64_PAGE;
 use crate::arch::{CCall, Frame};
 use crate::system::kernel::Context;
 use crate::width::{register, word};
 use std::arch::x86_64::{__cpuid, __cpuid_count, __m128i, _xgetbv};
 use std::ffi::c_void;
 use std::mem::offset_of;
+
+/// The page that objects for the processor are aligned to.
+pub const OBJECT_PAGE: u64 = X86_64_PAGE;
 
 /// The registers that tell where code is and how it came there.
 #[derive(Clone, Copy)]

@@ -42,11 +42,11 @@ mod trap;
 
 mod budget;
 
-mod wait;
-
 mod table;
 
 mod memory;
+
+mod wait;
 
 mod heap;
 

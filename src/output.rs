@@ -5,8 +5,8 @@
 //! is killed. On a file system without `O_TMPFILE`, it has a temporary name in the same folder.
 //!
 //! Symbolic links are followed, as by a shell's `>`. A link to a file stays a link, and the file it
-//! leads to is replaced; a dangling link gets its file. (clang and rustc replace the link, because a
-//! linker removes its output first. That would also replace a link to a device with a file.) The
+//! leads to is replaced; a dangling link gets its file. (clang and rustc replace the link, because
+//! a linker removes its output first. That would also replace a link to a device with a file.) The
 //! kernel follows the link first, so its protection of links in folders that everyone may write to
 //! (`fs.protected_symlinks`) applies.
 
@@ -257,8 +257,8 @@ fn path_of(file: &File) -> PathBuf {
     format!("/proc/self/fd/{}", file.as_raw_fd()).into()
 }
 
-/// Gives a nameless file its name. Replacing an existing file in one step takes a temporary name for
-/// the new one between two system calls.
+/// Gives a nameless file its name. Replacing an existing file in one step takes a temporary name
+/// for the new one between two system calls.
 fn give_name(file: &File, folder: &Path, output: &Path) -> io::Result<()> {
     let link = |name: &Path| -> io::Result<()> {
         Ok(rustix::fs::linkat(CWD, path_of(file), CWD, name, AtFlags::SYMLINK_FOLLOW)?)

@@ -38,8 +38,8 @@ impl Source<'_> {
         self.explain(validate_bodies(module))
     }
 
-    /// Adds to an error what the user needs to understand it: the file, and for errors of the parser
-    /// and the validator the proposals that the module needs.
+    /// Adds to an error what the user needs to understand it: the file, and for errors of the
+    /// parser and the validator the proposals that the module needs.
     ///
     /// # Errors
     /// `result`'s.

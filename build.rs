@@ -380,7 +380,7 @@ fn hollow(data: &[u8]) -> Result<Vec<u8>> {
     Ok(result)
 }
 
-/// What other objects may refer to in the runtime: functions of `abi::builtin::BUILTINS` and those of WASI.
+/// What other objects may refer to in the runtime: functions of `abi/builtin.rs` and those of WASI.
 const INTERFACE: [&str; 2] = ["w2n_", "wasi_"];
 
 /// The object with all other symbols than those of [`INTERFACE`] local, so that it can be linked

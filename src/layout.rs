@@ -26,7 +26,7 @@ use crate::wasm::{
 };
 use anyhow::{Context, Result, bail};
 use cranelift_codegen::ir::{Type, UserExternalName, types};
-use cranelift_entity::{EntitySet, PrimaryMap, SecondaryMap, entity_impl};
+use cranelift_entity::{EntityRef, EntitySet, PrimaryMap, SecondaryMap, entity_impl};
 use std::collections::HashMap;
 use wasmparser::{AbstractHeapType, ConstExpr, HeapType, MemoryType, RefType};
 
@@ -35,104 +35,116 @@ use wasmparser::{AbstractHeapType, ConstExpr, HeapType, MemoryType, RefType};
 pub struct SignatureIndex(u32);
 entity_impl!(SignatureIndex, "sig");
 
-/// Everything that CLIF refers to by name. [`Symbol::encode`] makes it a name of CLIF,
-/// [`Symbol::decode`] takes it back.
-///
-/// To add one: a variant, a line in each of the two, and its place in `object/`.
-#[derive(Copy, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
-pub enum Symbol {
-    /// Entry of a function in the internal calling convention. For an imported function: of the
-    /// thunk that calls its C symbol.
-    Function(FuncIndex),
-    /// The C symbol of an imported function.
-    Import(FuncIndex),
-    /// An exported function in the platform's C convention.
-    Export(FuncIndex),
-    /// A function called through an array of [`abi::value::Value`]: `fn(*mut Value)` in the C
-    /// convention.
-    ArrayEntry(FuncIndex),
-    /// `fn()` in the C convention: what instantiation has to do at run time.
-    Initialize,
-    /// Storage of a global: as many bytes as its type has.
-    Global(GlobalIndex),
-    /// An [`abi::memory::Memory`].
-    Memory(MemoryIndex),
-    /// An [`abi::table::Table`].
-    Table(TableIndex),
-    /// The initial entries of a table that this module defines.
-    TableEntries(TableIndex),
-    /// Signature identity.
-    Signature(SignatureIndex),
-    /// An [`abi::memory::Segment`] of bytes.
-    Data(DataIndex),
-    /// An [`abi::memory::Segment`] of table entries.
-    Element(ElementIndex),
-    /// A function of the runtime.
-    Builtin(Builtin),
-    /// An [`abi::exception::Tag`]: the tag's identity.
-    Tag(TagIndex),
-    /// A word that holds the address of a global, table or tag that the linker may put anywhere,
-    /// see `translate::symbols`.
-    Slot(EntityIndex),
-    /// The C symbol of an imported function, entered by code of a few bytes that prepares registers
-    /// for its variable arguments.
-    Variadic(FuncIndex),
-    /// What the slots of a kind of function pointer have in common: C's arguments and the entry of
-    /// a function, in the internal convention.
-    Callback(CallbackIndex),
-    /// A function pointer as C gets it, and its number among those of its kind.
-    CallbackSlot(CallbackIndex, u16),
-    /// An [`abi::foreign::CallbackPool`].
-    CallbackPool(CallbackIndex),
-    /// C's `main`.
-    Main,
-    /// The [`abi::program::Program`].
-    Program,
-    /// Functions for the host of a library: `int init(void)`, and base and size of a memory.
-    LibraryInit,
-    MemoryBase(MemoryIndex),
-    MemorySize(MemoryIndex),
+/// Declares [`Symbol`]: a row for each variant, with the first of the numbers that CLIF knows it by.
+/// A variant has as many numbers as its [`Payload`] needs; the rest of the payload is the index of
+/// CLIF's name. Rows stand in the order of their numbers.
+macro_rules! symbols {
+    ($($(#[$attribute:meta])* $number:literal: $name:ident $(($($payload:ident: $ty:ty),+))?;)*) => {
+        /// Everything that CLIF refers to by name. [`Symbol::encode`] makes it a name of CLIF,
+        /// [`Symbol::decode`] takes it back.
+        ///
+        /// To add one: a row, and its place in `object/`.
+        #[derive(Copy, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+        pub enum Symbol {
+            $($(#[$attribute])* $name $(($($ty),+))?,)*
+        }
+
+        /// First number of each row, and how many numbers the row has.
+        const NUMBERS: &[(u32, u32)] = &[$(($number, <($($($ty,)+)?) as Payload>::NUMBERS),)*];
+
+        impl Symbol {
+            pub fn encode(self) -> UserExternalName {
+                let (first, (number, index)) = match self {
+                    $(Symbol::$name $(($($payload),+))? => ($number, ($($($payload,)+)?).encode()),)*
+                };
+                UserExternalName { namespace: number.checked_add(first).expect("see `NUMBERS`"), index }
+            }
+
+            /// # Panics
+            /// On names that [`Symbol::encode`] did not make.
+            pub fn decode(name: &UserExternalName) -> Symbol {
+                let UserExternalName { namespace, index } = *name;
+                $(
+                    let number = namespace.wrapping_sub($number);
+                    if number < <($($($ty,)+)?) as Payload>::NUMBERS {
+                        let ($($($payload,)+)?) = Payload::decode(number, index);
+                        return Symbol::$name $(($($payload),+))?;
+                    }
+                )*
+                panic!("no symbol has namespace {namespace}")
+            }
+        }
+    };
 }
 
-/// Namespace of the first slots of function pointers; those of the others follow: the number of the
-/// slot is in the low bits.
-const FIRST_SLOT: u32 = 1 << 16;
+symbols! {
+    /// Entry of a function in the internal calling convention. For an imported function: of the
+    /// thunk that calls its C symbol.
+    0: Function(func: FuncIndex);
+    /// The C symbol of an imported function.
+    1: Import(func: FuncIndex);
+    /// An exported function in the platform's C convention.
+    2: Export(func: FuncIndex);
+    /// A function called through an array of [`abi::value::Value`]: `fn(*mut Value)` in the C
+    /// convention.
+    3: ArrayEntry(func: FuncIndex);
+    /// `fn()` in the C convention: what instantiation has to do at run time.
+    4: Initialize;
+    /// Storage of a global: as many bytes as its type has.
+    5: Global(global: GlobalIndex);
+    /// An [`abi::memory::Memory`].
+    6: Memory(memory: MemoryIndex);
+    /// An [`abi::table::Table`].
+    7: Table(table: TableIndex);
+    /// The initial entries of a table that this module defines.
+    8: TableEntries(table: TableIndex);
+    /// Signature identity.
+    9: Signature(signature: SignatureIndex);
+    /// An [`abi::memory::Segment`] of bytes.
+    10: Data(data: DataIndex);
+    /// An [`abi::memory::Segment`] of table entries.
+    11: Element(element: ElementIndex);
+    /// A function of the runtime.
+    12: Builtin(builtin: Builtin);
+    /// An [`abi::exception::Tag`]: the tag's identity.
+    13: Tag(tag: TagIndex);
+    /// A word that holds the address of a global, table or tag that the linker may put anywhere,
+    /// see `translate::symbols`.
+    14: Slot(entity: EntityIndex);
+    /// C's `main`.
+    20: Main;
+    /// The [`abi::program::Program`].
+    21: Program;
+    /// A function for the host of a library: `int init(void)`.
+    22: LibraryInit;
+    /// A function for the host of a library: the first byte of a memory.
+    23: MemoryBase(memory: MemoryIndex);
+    /// A function for the host of a library: the size of a memory.
+    24: MemorySize(memory: MemoryIndex);
+    /// The C symbol of an imported function, entered by code of a few bytes that prepares registers
+    /// for its variable arguments.
+    30: Variadic(func: FuncIndex);
+    /// What the slots of a kind of function pointer have in common: C's arguments and the entry of
+    /// a function, in the internal convention.
+    31: Callback(callback: CallbackIndex);
+    /// An [`abi::foreign::CallbackPool`].
+    32: CallbackPool(callback: CallbackIndex);
+    /// A function pointer as C gets it, and its number among those of its kind.
+    0x1_0000: CallbackSlot(callback: CallbackIndex, slot: u16);
+}
+
+// No number belongs to two rows.
+const _: () = {
+    let (mut row, mut next) = (0, 0);
+    while row < NUMBERS.len() {
+        let (first, count) = NUMBERS[row];
+        assert!(first >= next, "the numbers of two symbols overlap, or the rows are not in order");
+        next = first.strict_add(count);
+        row = row.strict_add(1);
+    }
+};
 
 impl Symbol {
-    pub fn encode(self) -> UserExternalName {
-        let (namespace, index) = match self {
-            Symbol::Function(it) => (0, it.as_u32()),
-            Symbol::Import(it) => (1, it.as_u32()),
-            Symbol::Export(it) => (2, it.as_u32()),
-            Symbol::ArrayEntry(it) => (3, it.as_u32()),
-            Symbol::Initialize => (4, 0),
-            Symbol::Global(it) => (5, it.as_u32()),
-            Symbol::Memory(it) => (6, it.as_u32()),
-            Symbol::Table(it) => (7, it.as_u32()),
-            Symbol::TableEntries(it) => (8, it.as_u32()),
-            Symbol::Signature(it) => (9, it.as_u32()),
-            Symbol::Data(it) => (10, it.as_u32()),
-            Symbol::Element(it) => (11, it.as_u32()),
-            Symbol::Builtin(it) => (12, it as u32),
-            Symbol::Tag(it) => (13, it.as_u32()),
-            Symbol::Slot(EntityIndex::Function(it)) => (14, it.as_u32()),
-            Symbol::Slot(EntityIndex::Global(it)) => (15, it.as_u32()),
-            Symbol::Slot(EntityIndex::Memory(it)) => (16, it.as_u32()),
-            Symbol::Slot(EntityIndex::Table(it)) => (17, it.as_u32()),
-            Symbol::Slot(EntityIndex::Tag(it)) => (18, it.as_u32()),
-            Symbol::Main => (20, 0),
-            Symbol::Program => (21, 0),
-            Symbol::LibraryInit => (22, 0),
-            Symbol::MemoryBase(it) => (23, it.as_u32()),
-            Symbol::MemorySize(it) => (24, it.as_u32()),
-            Symbol::Variadic(it) => (30, it.as_u32()),
-            Symbol::Callback(it) => (31, it.as_u32()),
-            Symbol::CallbackPool(it) => (32, it.as_u32()),
-            Symbol::CallbackSlot(it, slot) => (FIRST_SLOT | u32::from(slot), it.as_u32()),
-        };
-        UserExternalName { namespace, index }
-    }
-
     /// The name in one number, for tables that want one: frame information.
     pub fn pack(self) -> usize {
         let name = self.encode();
@@ -144,44 +156,85 @@ impl Symbol {
         let number = number as u64;
         Symbol::decode(&UserExternalName { namespace: to_u32(number >> 32), index: low_half(number) })
     }
+}
 
-    /// # Panics
-    /// On names that [`Symbol::encode`] did not make.
-    pub fn decode(name: &UserExternalName) -> Symbol {
-        let index = name.index;
-        match name.namespace {
-            0 => Symbol::Function(FuncIndex::from_u32(index)),
-            1 => Symbol::Import(FuncIndex::from_u32(index)),
-            2 => Symbol::Export(FuncIndex::from_u32(index)),
-            3 => Symbol::ArrayEntry(FuncIndex::from_u32(index)),
-            4 => Symbol::Initialize,
-            5 => Symbol::Global(GlobalIndex::from_u32(index)),
-            6 => Symbol::Memory(MemoryIndex::from_u32(index)),
-            7 => Symbol::Table(TableIndex::from_u32(index)),
-            8 => Symbol::TableEntries(TableIndex::from_u32(index)),
-            9 => Symbol::Signature(SignatureIndex::from_u32(index)),
-            10 => Symbol::Data(DataIndex::from_u32(index)),
-            11 => Symbol::Element(ElementIndex::from_u32(index)),
-            12 => Symbol::Builtin(Builtin::ALL[index as usize]),
-            13 => Symbol::Tag(TagIndex::from_u32(index)),
-            14 => Symbol::Slot(EntityIndex::Function(FuncIndex::from_u32(index))),
-            15 => Symbol::Slot(EntityIndex::Global(GlobalIndex::from_u32(index))),
-            16 => Symbol::Slot(EntityIndex::Memory(MemoryIndex::from_u32(index))),
-            17 => Symbol::Slot(EntityIndex::Table(TableIndex::from_u32(index))),
-            18 => Symbol::Slot(EntityIndex::Tag(TagIndex::from_u32(index))),
-            20 => Symbol::Main,
-            21 => Symbol::Program,
-            22 => Symbol::LibraryInit,
-            23 => Symbol::MemoryBase(MemoryIndex::from_u32(index)),
-            24 => Symbol::MemorySize(MemoryIndex::from_u32(index)),
-            30 => Symbol::Variadic(FuncIndex::from_u32(index)),
-            31 => Symbol::Callback(CallbackIndex::from_u32(index)),
-            32 => Symbol::CallbackPool(CallbackIndex::from_u32(index)),
-            other => match u16::try_from(other ^ FIRST_SLOT) {
-                Ok(slot) => Symbol::CallbackSlot(CallbackIndex::from_u32(index), slot),
-                Err(_) => panic!("no symbol has namespace {other}"),
-            },
+/// What a variant of [`Symbol`] holds, as two numbers: one below [`Payload::NUMBERS`], and an index.
+trait Payload {
+    const NUMBERS: u32;
+
+    fn encode(self) -> (u32, u32);
+
+    fn decode(number: u32, index: u32) -> Self;
+}
+
+impl Payload for () {
+    const NUMBERS: u32 = 1;
+
+    fn encode(self) -> (u32, u32) {
+        (0, 0)
+    }
+
+    fn decode(_: u32, _: u32) {}
+}
+
+impl<I: EntityRef> Payload for (I,) {
+    const NUMBERS: u32 = 1;
+
+    fn encode(self) -> (u32, u32) {
+        (0, to_u32(self.0.index()))
+    }
+
+    fn decode(_: u32, index: u32) -> (I,) {
+        (I::new(to_usize(index.into())),)
+    }
+}
+
+impl Payload for (Builtin,) {
+    const NUMBERS: u32 = 1;
+
+    fn encode(self) -> (u32, u32) {
+        (0, self.0 as u32)
+    }
+
+    fn decode(_: u32, index: u32) -> (Builtin,) {
+        (Builtin::ALL[to_usize(index.into())],)
+    }
+}
+
+impl Payload for (EntityIndex,) {
+    const NUMBERS: u32 = 5;
+
+    fn encode(self) -> (u32, u32) {
+        match self.0 {
+            EntityIndex::Function(it) => (0, it.as_u32()),
+            EntityIndex::Global(it) => (1, it.as_u32()),
+            EntityIndex::Memory(it) => (2, it.as_u32()),
+            EntityIndex::Table(it) => (3, it.as_u32()),
+            EntityIndex::Tag(it) => (4, it.as_u32()),
         }
+    }
+
+    fn decode(number: u32, index: u32) -> (EntityIndex,) {
+        let entity = match number {
+            0 => EntityIndex::Function(FuncIndex::from_u32(index)),
+            1 => EntityIndex::Global(GlobalIndex::from_u32(index)),
+            2 => EntityIndex::Memory(MemoryIndex::from_u32(index)),
+            3 => EntityIndex::Table(TableIndex::from_u32(index)),
+            _ => EntityIndex::Tag(TagIndex::from_u32(index)),
+        };
+        (entity,)
+    }
+}
+
+impl Payload for (CallbackIndex, u16) {
+    const NUMBERS: u32 = 1 << 16;
+
+    fn encode(self) -> (u32, u32) {
+        (self.1.into(), self.0.as_u32())
+    }
+
+    fn decode(number: u32, index: u32) -> (CallbackIndex, u16) {
+        (CallbackIndex::from_u32(index), u16::try_from(number).expect("a number of this row has 16 bits"))
     }
 }
 
@@ -595,4 +648,46 @@ fn fits(offset: u64, length: usize, size: u64) -> bool {
 /// Whether values of the type are exceptions or null.
 pub fn is_exception(ty: RefType) -> bool {
     matches!(ty.heap_type(), HeapType::Abstract { ty: AbstractHeapType::Exn | AbstractHeapType::NoExn, .. })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The numbers stand in dumps of CLIF, and decide the order of what is sorted by them.
+    #[test]
+    fn symbols_keep_their_numbers() {
+        let func = FuncIndex::from_u32(7);
+        let callback = CallbackIndex::from_u32(7);
+        let slot = |entity| Symbol::Slot(entity);
+        let symbols = [
+            (0, 7, Symbol::Function(func)),
+            (3, 7, Symbol::ArrayEntry(func)),
+            (4, 0, Symbol::Initialize),
+            (9, 7, Symbol::Signature(SignatureIndex(7))),
+            (12, 6, Symbol::Builtin(Builtin::RaiseTrap)),
+            (14, 7, slot(EntityIndex::Function(func))),
+            (15, 7, slot(EntityIndex::Global(GlobalIndex::from_u32(7)))),
+            (16, 7, slot(EntityIndex::Memory(MemoryIndex::from_u32(7)))),
+            (17, 7, slot(EntityIndex::Table(TableIndex::from_u32(7)))),
+            (18, 7, slot(EntityIndex::Tag(TagIndex::from_u32(7)))),
+            (20, 0, Symbol::Main),
+            (24, 7, Symbol::MemorySize(MemoryIndex::from_u32(7))),
+            (30, 7, Symbol::Variadic(func)),
+            (32, 7, Symbol::CallbackPool(callback)),
+            (65536, 7, Symbol::CallbackSlot(callback, 0)),
+            (131_071, 7, Symbol::CallbackSlot(callback, u16::MAX)),
+        ];
+        for (namespace, index, symbol) in symbols {
+            let name = UserExternalName { namespace, index };
+            assert_eq!((symbol.encode(), Symbol::decode(&name)), (name, symbol));
+            assert_eq!(Symbol::unpack(symbol.pack()), symbol);
+        }
+    }
+
+    #[test]
+    #[should_panic(expected = "no symbol has namespace 19")]
+    fn a_gap_holds_no_symbol() {
+        Symbol::decode(&UserExternalName { namespace: 19, index: 0 });
+    }
 }

@@ -174,7 +174,7 @@ fn is_address_lost(analyzed: &Analyzed, import: &OpenImport) -> bool {
 fn hint(import: &OpenImport, resolution: &Resolution) -> String {
     let symbol = &import.symbol;
     if abi::wasi::MODULES.contains(&import.import.module) {
-        let near = suggest::nearest(import.import.name, abi::wasi::FUNCTIONS.iter().map(|(name, ..)| *name));
+        let near = suggest::nearest(import.import.name, abi::wasi::FUNCTIONS.iter().map(|it| it.name));
         let near = near.map(|near| format!(" (did you mean `{near}`?)")).unwrap_or_default();
         return format!(": WASI preview 1 has no such function{near}");
     }

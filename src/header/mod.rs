@@ -9,8 +9,7 @@ pub mod c;
 pub mod rust;
 mod words;
 
-use crate::abi;
-use crate::abi::trap::Trap;
+use crate::abi::trap::{CODES, Trap};
 use crate::object::imports::OpenImport;
 use crate::object::interface::{Item, Kind};
 use crate::wasm::describe::{describe_global, describe_type};
@@ -94,16 +93,11 @@ fn comment_text(text: &str) -> String {
 
 /// Constants for the codes of a trap: name, number, meaning.
 fn codes() -> Vec<(String, i32, &'static str)> {
-    let traps =
-        Trap::ALL.map(|trap| (format!("W2N_TRAP_{}", upper_case(&format!("{trap:?}"))), trap as i32, trap.message()));
-    let others = [
-        ("W2N_TRAP_EXCEPTION", abi::trap::CODE_EXCEPTION, "uncaught exception"),
-        ("W2N_TRAP_EXIT", abi::trap::CODE_EXIT, "the module has called WASI's proc_exit: see `status`"),
-        ("W2N_TRAP_WASI", abi::trap::CODE_WASI, "a WASI function got a wrong pointer"),
-        ("W2N_TRAP_FAILURE", abi::trap::CODE_FAILURE, "what the library needs can't be had: see standard error"),
-        ("W2N_TRAP_UNDEFINED", abi::trap::CODE_UNDEFINED, "call of an import that nothing defines"),
-    ];
-    traps.into_iter().chain(others.map(|(name, code, meaning)| (name.to_owned(), code, meaning))).collect()
+    let name = |name: &str| format!("W2N_TRAP_{name}");
+    let traps = Trap::ALL.iter();
+    let traps = traps.map(|&trap| (name(&upper_case(&format!("{trap:?}"))), trap as i32, trap.message()));
+    let others = CODES.iter().map(|&(code, number, meaning)| (name(code.trim_start_matches("CODE_")), number, meaning));
+    traps.chain(others).collect()
 }
 
 /// `MemoryOutOfBounds` as `MEMORY_OUT_OF_BOUNDS`.

@@ -2,7 +2,6 @@
 //! what the linker fills in, and the Wasm offset of every place that can trap or be returned to,
 //! and where exceptions land.
 
-use crate::abi;
 use crate::code::{Code, CompiledFunction, Relocation, Target};
 use crate::layout::Symbol;
 use crate::number::to_u32;
@@ -75,7 +74,7 @@ fn symbol_name(unit: &Unit, symbol: Symbol) -> String {
             Some(name) => name.escape_debug().to_string(),
             None => format!("wasm_function_{}", func.as_u32()),
         },
-        Symbol::Builtin(builtin) => abi::builtin::BUILTINS[builtin as usize].0.to_owned(),
+        Symbol::Builtin(builtin) => builtin.symbol().to_owned(),
         Symbol::Signature(index) => unit.layout.signatures[index].clone(),
         other => format!("{other:?}").to_lowercase(),
     }

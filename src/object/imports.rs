@@ -132,10 +132,9 @@ fn wasi_type(import: ImportName) -> Option<(String, String)> {
         return Some((params.to_owned(), results.to_owned()));
     }
     let [preview1, unstable] = abi::wasi::MODULES;
-    // Snapshot 0 is older than `sock_accept`.
-    let known = import.module == preview1 || (import.module == unstable && import.name != "sock_accept");
-    let (_, params, results) = abi::wasi::FUNCTIONS.iter().find(|(name, ..)| known && *name == import.name)?;
-    Some((params.to_string(), results.to_string()))
+    let function = abi::wasi::FUNCTIONS.iter().find(|function| function.name == import.name)?;
+    let is_known = import.module == preview1 || import.module == unstable && function.is_unstable;
+    is_known.then(|| (function.parameters.to_owned(), function.result.to_owned()))
 }
 
 fn letters(ty: &FuncType) -> (String, String) {

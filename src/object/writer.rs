@@ -403,7 +403,7 @@ impl<'a> Writer<'a> {
         let data = |names: &[String], index: usize| Some((names[index].clone(), SymbolKind::Data));
         match symbol {
             Symbol::Import(func) => Some((self.imports.functions[&func].clone(), SymbolKind::Text)),
-            Symbol::Builtin(builtin) => Some((abi::builtin::BUILTINS[builtin as usize].0.to_owned(), SymbolKind::Text)),
+            Symbol::Builtin(builtin) => Some((builtin.symbol().to_owned(), SymbolKind::Text)),
             Symbol::Global(index) if is_import(&self.module.globals[index].definition) => {
                 data(&self.imports.globals, index.index())
             }

@@ -5,7 +5,7 @@
 //! ([`results_structure`]).
 
 use super::{Env, convention};
-use crate::abi::builtin::{BUILTINS, Builtin};
+use crate::abi::builtin::Builtin;
 use cranelift_codegen::ir::{AbiParam, Signature, Type, types};
 use cranelift_codegen::isa::{CallConv, TargetFrontendConfig};
 use wasmparser::{FuncType, ValType};
@@ -57,9 +57,8 @@ pub fn array_entry(target: &TargetFrontendConfig) -> Signature {
     signature
 }
 
-/// A function of the runtime, from the letters of [`BUILTINS`].
+/// A function of the runtime, from the letters of its row.
 pub fn builtin(env: &Env, builtin: Builtin) -> Signature {
-    let (_, params, results) = BUILTINS[builtin as usize];
     let letter = |letter| {
         let ty = match letter {
             b'p' => POINTER,
@@ -77,8 +76,8 @@ pub fn builtin(env: &Env, builtin: Builtin) -> Signature {
         _ => env.target.default_call_conv,
     };
     let mut signature = Signature::new(convention);
-    signature.params.extend(params.bytes().map(letter));
-    signature.returns.extend(results.bytes().map(letter));
+    signature.params.extend(builtin.parameters().bytes().map(letter));
+    signature.returns.extend(builtin.result().bytes().map(letter));
     signature
 }
 

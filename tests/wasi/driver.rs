@@ -37,10 +37,10 @@ pub fn text() -> String {
     let mut imports = String::new();
     let mut arms = String::new();
     let mut blocks = String::new();
-    for (index, (name, params, results)) in wasi::FUNCTIONS.iter().enumerate() {
-        let types: Vec<_> = params.chars().map(|letter| if letter == 'l' { "i64" } else { "i32" }).collect();
-        let result = if results.is_empty() { "" } else { "(result i32)" };
-        writeln!(imports, "(import {MODULE:?} {name:?} (func ${name} (param {}) {result}))", types.join(" "))
+    for (index, wasi::Function { name, parameters, result, .. }) in wasi::FUNCTIONS.iter().enumerate() {
+        let types: Vec<_> = parameters.chars().map(|letter| if letter == 'l' { "i64" } else { "i32" }).collect();
+        let result_type = if result.is_empty() { "" } else { "(result i32)" };
+        writeln!(imports, "(import {MODULE:?} {name:?} (func ${name} (param {}) {result_type}))", types.join(" "))
             .expect("a string takes everything");
         let arguments: Vec<_> = types
             .iter()
@@ -48,7 +48,7 @@ pub fn text() -> String {
             .map(|(nth, ty)| format!("({ty}.load (i32.const {}))", HEAD + HEAD_SIZE + 8 * nth as u32))
             .collect();
         let call = format!("(call ${name} {})", arguments.join(" "));
-        let call = if results.is_empty() { format!("{call} (unreachable)") } else { format!("(return {call})") };
+        let call = if result.is_empty() { format!("{call} (unreachable)") } else { format!("(return {call})") };
         writeln!(arms, ") {call}").expect("a string takes everything");
         blocks.insert_str(0, &format!("(block $b{index} "));
     }
@@ -318,7 +318,7 @@ fn record(kind: u32, first: u32, second: u32, bytes: &[u8]) -> Vec<u8> {
 }
 
 fn call_record(name: &str, arguments: &[u64]) -> Vec<u8> {
-    let index = wasi::FUNCTIONS.iter().position(|(known, ..)| *known == name).expect("a function of WASI");
+    let index = wasi::FUNCTIONS.iter().position(|it| it.name == name).expect("a function of WASI");
     let argument = |nth: usize| arguments.get(nth).copied().unwrap_or(0);
     let bytes: Vec<u8> = (0..MOST_ARGUMENTS).flat_map(|nth| argument(nth).to_le_bytes()).collect();
     record(CALL, index as u32, 0, &bytes)

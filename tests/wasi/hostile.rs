@@ -52,9 +52,9 @@ const LONG_NUMBERS: [u64; 7] = [0, 1, MEMORY as u64, 1 << 31, i64::MAX as u64, i
 const DESCRIPTORS: [u64; 8] = [2, 3, 4, 5, 6, 1 << 20, 0x7fff_ffff, 0xffff_ffff];
 
 pub fn trials() -> Vec<Trial> {
-    let functions = wasi::FUNCTIONS.iter().filter(|(name, ..)| !LAST_CALLS.contains(name));
+    let functions = wasi::FUNCTIONS.iter().filter(|it| !LAST_CALLS.contains(&it.name));
     let mut trials: Vec<_> = functions
-        .map(|(name, params, _)| trial(format!("hostile/{name}"), move || try_function(name, params)))
+        .map(|it| trial(format!("hostile/{}", it.name), move || try_function(it.name, it.parameters)))
         .collect();
     trials.extend([
         trial("hostile/pointers-at-the-end", pointers_at_the_end),

@@ -1,7 +1,7 @@
 //! The runtime: everything of a program that is not its own code.
 //!
 //! Comes in: [`abi::program::Program`], data that the compiler wrote. Goes out: the functions of
-//! [`abi::builtin::BUILTINS`], and `wasi_snapshot_preview1_*` and `wasi_unstable_*`. The core knows
+//! [`abi::builtin::Builtin`], and `wasi_snapshot_preview1_*` and `wasi_unstable_*`. The core knows
 //! nothing of WASI: [`entry`] reaches it through [`abi::program::Program::start_wasi`], so that a
 //! program without WASI links none of it. The core does not allocate, and nothing in [`trap`] may,
 //! because it runs in signal handlers.
@@ -12,6 +12,7 @@
 //!
 //! The modules import only from those above them; `tests/tidy` checks that.
 
+#[macro_use]
 pub mod abi;
 
 mod width;

@@ -95,9 +95,12 @@ unsafe fn take(signal: c_int, info: *mut siginfo_t, context: *mut c_void) -> boo
     }
     let place = Place::find(registers.pc);
     let overflow = signal == SIGSEGV && is_overflow(address, code == kernel::UNMAPPED, registers, place.is_some());
-    let number =
-        if overflow { Some(Trap::StackExhausted as u8) } else { place.and_then(|it| it.trap()).map(|it| it.trap) };
-    let Some(trap) = Trap::ALL.into_iter().find(|&trap| Some(trap as u8) == number) else { return false };
+    let trap = if overflow {
+        Some(Trap::StackExhausted)
+    } else {
+        place.and_then(|it| it.trap()).and_then(|it| Trap::of(it.trap))
+    };
+    let Some(trap) = trap else { return false };
     let report = backtrace::report(trap.into(), registers);
     if !attempt::give_up_in(context, &report) {
         end(&report);
@@ -180,7 +183,7 @@ unsafe fn block_as(action: &libc::sigaction, signal: c_int, context: *mut c_void
 /// [`crate::abi::builtin::Builtin::RaiseTrap`].
 #[unsafe(no_mangle)]
 pub extern "C" fn w2n_raise(number: i32) -> ! {
-    let trap = Trap::ALL.into_iter().find(|&trap| trap as i32 == number);
+    let trap = u8::try_from(number).ok().and_then(Trap::of);
     raise_here(trap.expect("the compiler knows the same traps"))
 }
 

@@ -122,10 +122,7 @@ fn trap_of(code: TrapCode) -> Trap {
         TrapCode::HEAP_OUT_OF_BOUNDS => Trap::MemoryOutOfBounds,
         TrapCode::INTEGER_DIVISION_BY_ZERO => Trap::IntegerDivideByZero,
         TrapCode::BAD_CONVERSION_TO_INTEGER => Trap::InvalidConversionToInteger,
-        code => *Trap::ALL
-            .iter()
-            .find(|trap| **trap as u8 == code.as_raw().get())
-            .expect("translation uses the numbers of abi::trap::Trap"),
+        code => Trap::of(code.as_raw().get()).expect("translation uses the numbers of abi::trap::Trap"),
     }
 }
 

@@ -1,14 +1,14 @@
 //! The functions of the runtime that translated code calls.
 
-/// Functions of the runtime that translated code calls, in the platform's C convention: variant of
-/// [`Builtin`], name, parameters, result. Only [`Builtin::Throw`] counts as a function in the
-/// internal convention, see `translate::signature`. Letters: `p` pointer, `i` i32, `l` i64, `f`
-/// f32, `d` f64.
+/// Declares [`Builtin`]: a row for each, variant, symbol, parameters, result. The letters are `p`
+/// pointer, `i` i32, `l` i64, `f` f32, `d` f64.
 ///
 /// To add one: a row here and its definition in the runtime.
 macro_rules! builtins {
-    ($($variant:ident: $name:literal, $parameters:literal, $result:literal;)*) => {
-        /// Index into [`BUILTINS`].
+    ($($variant:ident: $symbol:literal, $parameters:literal, $result:literal;)*) => {
+        /// A function of the runtime that translated code calls, in the platform's C convention.
+        /// Only [`Builtin::Throw`] counts as a function in the internal convention, see
+        /// `translate::signature`.
         #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
         #[repr(u32)]
         pub enum Builtin {
@@ -16,11 +16,29 @@ macro_rules! builtins {
         }
 
         impl Builtin {
+            /// In the order of their numbers.
             pub const ALL: &[Builtin] = &[$(Builtin::$variant,)*];
-        }
 
-        /// Name, parameters and result of each [`Builtin`].
-        pub const BUILTINS: &[(&str, &str, &str)] = &[$(($name, $parameters, $result),)*];
+            pub const fn symbol(self) -> &'static str {
+                match self {
+                    $(Builtin::$variant => $symbol,)*
+                }
+            }
+
+            /// A letter for each parameter.
+            pub const fn parameters(self) -> &'static str {
+                match self {
+                    $(Builtin::$variant => $parameters,)*
+                }
+            }
+
+            /// The letter of the result; empty if there is none.
+            pub const fn result(self) -> &'static str {
+                match self {
+                    $(Builtin::$variant => $result,)*
+                }
+            }
+        }
     };
 }
 

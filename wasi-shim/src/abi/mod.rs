@@ -45,4 +45,5 @@ pub mod program;
 
 pub mod grant;
 
+#[macro_use]
 pub mod wasi;

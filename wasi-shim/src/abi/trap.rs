@@ -9,86 +9,86 @@ pub const TRAP_EXIT_STATUS: i32 = 134;
 /// language.
 pub const FATAL_EXIT_STATUS: i32 = 2;
 
-/// Why a program stopped. Zero is not a trap: in a site table it marks the return address of a
-/// call. The messages are those of the specification's test suite, so that users find them.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[repr(u8)]
-pub enum Trap {
-    Unreachable = 1,
-    MemoryOutOfBounds = 2,
-    TableOutOfBounds = 3,
-    UninitializedElement = 4,
-    IndirectCallTypeMismatch = 5,
-    IntegerOverflow = 6,
-    IntegerDivideByZero = 7,
-    InvalidConversionToInteger = 8,
-    StackExhausted = 9,
-    NullReference = 10,
-    UnalignedAtomic = 11,
-    /// `call_indirect` beyond the end of the table.
-    UndefinedElement = 12,
-    /// `memory.atomic.wait` on a memory that no other thread can notify.
-    ExpectedSharedMemory = 13,
-    /// `call_ref` of null.
-    NullFunctionReference = 14,
-    /// C returned or passed a pointer that is no address of the module's.
-    HostAddress = 15,
-}
-
-impl Trap {
-    pub const ALL: [Trap; 15] = [
-        Trap::Unreachable,
-        Trap::MemoryOutOfBounds,
-        Trap::TableOutOfBounds,
-        Trap::UninitializedElement,
-        Trap::IndirectCallTypeMismatch,
-        Trap::IntegerOverflow,
-        Trap::IntegerDivideByZero,
-        Trap::InvalidConversionToInteger,
-        Trap::StackExhausted,
-        Trap::NullReference,
-        Trap::UnalignedAtomic,
-        Trap::UndefinedElement,
-        Trap::ExpectedSharedMemory,
-        Trap::NullFunctionReference,
-        Trap::HostAddress,
-    ];
-
-    pub const fn message(self) -> &'static str {
-        match self {
-            Trap::Unreachable => "unreachable",
-            Trap::MemoryOutOfBounds => "out of bounds memory access",
-            Trap::TableOutOfBounds => "out of bounds table access",
-            Trap::UninitializedElement => "uninitialized element",
-            Trap::IndirectCallTypeMismatch => "indirect call type mismatch",
-            Trap::IntegerOverflow => "integer overflow",
-            Trap::IntegerDivideByZero => "integer divide by zero",
-            Trap::InvalidConversionToInteger => "invalid conversion to integer",
-            Trap::StackExhausted => "call stack exhausted",
-            Trap::NullReference => "null reference",
-            Trap::UnalignedAtomic => "unaligned atomic",
-            Trap::UndefinedElement => "undefined element: out of bounds table access",
-            Trap::ExpectedSharedMemory => "expected shared memory",
-            Trap::NullFunctionReference => "null function reference",
-            Trap::HostAddress => "host address outside of linear memory",
+/// Declares [`Trap`]: a row for each, `VARIANT = NUMBER: MESSAGE`. Its name in the generated header
+/// follows from the variant's.
+macro_rules! traps {
+    ($($(#[$attribute:meta])* $variant:ident = $number:literal: $message:literal;)*) => {
+        /// Why a program stopped. Zero is not a trap: in a site table it marks the return address of
+        /// a call. The messages are those of the specification's test suite, so that users find
+        /// them.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+        #[repr(u8)]
+        pub enum Trap {
+            $($(#[$attribute])* $variant = $number,)*
         }
-    }
+
+        impl Trap {
+            pub const ALL: &[Trap] = &[$(Trap::$variant,)*];
+
+            pub const fn message(self) -> &'static str {
+                match self {
+                    $(Trap::$variant => $message,)*
+                }
+            }
+
+            /// The trap of a number.
+            pub const fn of(number: u8) -> Option<Trap> {
+                match number {
+                    $($number => Some(Trap::$variant),)*
+                    _ => None,
+                }
+            }
+        }
+    };
 }
 
-/// [`TrapReport::code`] of what is no [`Trap`].
-pub const CODE_EXCEPTION: i32 = 100;
-/// WASI's `proc_exit`, see [`TrapReport::status`].
-pub const CODE_EXIT: i32 = 101;
-/// A WASI function got a pointer that it can't follow.
-pub const CODE_WASI: i32 = 102;
-/// What the library needs can't be had: memory, a directory, a processor. The reason is on standard
-/// error.
-pub const CODE_FAILURE: i32 = 103;
-/// The module called an import that nothing defines.
-pub const CODE_UNDEFINED: i32 = 104;
-/// What the module passed to a declared C function can't be passed on: a handle, a function, a
-/// format string.
-pub const CODE_FOREIGN: i32 = 105;
+traps! {
+    Unreachable = 1: "unreachable";
+    MemoryOutOfBounds = 2: "out of bounds memory access";
+    TableOutOfBounds = 3: "out of bounds table access";
+    UninitializedElement = 4: "uninitialized element";
+    IndirectCallTypeMismatch = 5: "indirect call type mismatch";
+    IntegerOverflow = 6: "integer overflow";
+    IntegerDivideByZero = 7: "integer divide by zero";
+    InvalidConversionToInteger = 8: "invalid conversion to integer";
+    StackExhausted = 9: "call stack exhausted";
+    NullReference = 10: "null reference";
+    UnalignedAtomic = 11: "unaligned atomic";
+    /// `call_indirect` beyond the end of the table.
+    UndefinedElement = 12: "undefined element: out of bounds table access";
+    /// `memory.atomic.wait` on a memory that no other thread can notify.
+    ExpectedSharedMemory = 13: "expected shared memory";
+    /// `call_ref` of null.
+    NullFunctionReference = 14: "null function reference";
+    /// C returned or passed a pointer that is not an address in the module's memory.
+    HostAddress = 15: "host address outside of linear memory";
+}
+
+/// Declares the codes of what is reported like a trap and is not one: a row for each,
+/// `NAME = CODE: MEANING`, and [`CODES`], the list of them for the generated header.
+macro_rules! codes {
+    ($($(#[$attribute:meta])* $name:ident = $code:literal: $meaning:literal;)*) => {
+        $(
+            $(#[$attribute])*
+            #[doc = concat!("[`TrapReport::code`]: ", $meaning, ".")]
+            pub const $name: i32 = $code;
+        )*
+
+        /// Name, code and meaning of each.
+        pub const CODES: &[(&str, i32, &str)] = &[$((stringify!($name), $name, $meaning),)*];
+    };
+}
+
+codes! {
+    CODE_EXCEPTION = 100: "uncaught exception";
+    CODE_EXIT = 101: "the module has called WASI's proc_exit: see `status`";
+    CODE_WASI = 102: "a WASI function got a wrong pointer";
+    /// Memory, a directory, a processor: the reason is on standard error.
+    CODE_FAILURE = 103: "what the library needs can't be had: see standard error";
+    CODE_UNDEFINED = 104: "call of an import that nothing defines";
+    /// A handle, a function, a format string.
+    CODE_FOREIGN = 105: "what the module passed to a C function can't be passed on";
+}
 
 /// [`TrapFrame::offset`] where it is not known.
 pub const NO_OFFSET: u32 = u32::MAX;

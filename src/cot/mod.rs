@@ -2,7 +2,7 @@
 //! nothing of native code.
 //!
 //! The modules are in pipeline order and import only from those above them; `tests/tidy` checks
-//! that.
+//! that. Comments cite sections of the language reference, `docs/cot-language.md`.
 
 pub mod source;
 

@@ -4,6 +4,8 @@
 
 mod order;
 
+mod sections;
+
 use std::path::{Path, PathBuf};
 
 /// Files below `src/` that may contain `unsafe`, which otherwise belongs in `wasi-shim` alone.

@@ -35,9 +35,9 @@ use wasmparser::{AbstractHeapType, ConstExpr, HeapType, MemoryType, RefType};
 pub struct SignatureIndex(u32);
 entity_impl!(SignatureIndex, "sig");
 
-/// Declares [`Symbol`]: a row for each variant, with the first of the numbers that CLIF knows it by.
-/// A variant has as many numbers as its [`Payload`] needs; the rest of the payload is the index of
-/// CLIF's name. Rows stand in the order of their numbers.
+/// Declares [`Symbol`]: a row for each variant, with the first of the numbers that CLIF knows it
+/// by. A variant has as many numbers as its [`Payload`] needs; the rest of the payload is the index
+/// of CLIF's name. Rows stand in the order of their numbers.
 macro_rules! symbols {
     ($($(#[$attribute:meta])* $number:literal: $name:ident $(($($payload:ident: $ty:ty),+))?;)*) => {
         /// Everything that CLIF refers to by name. [`Symbol::encode`] makes it a name of CLIF,
@@ -158,7 +158,8 @@ impl Symbol {
     }
 }
 
-/// What a variant of [`Symbol`] holds, as two numbers: one below [`Payload::NUMBERS`], and an index.
+/// What a variant of [`Symbol`] holds, as two numbers: one below [`Payload::NUMBERS`], and an
+/// index.
 trait Payload {
     const NUMBERS: u32;
 

@@ -6,7 +6,8 @@ use crate::number::to_u32;
 use crate::translate::Env;
 use crate::wasm::FuncIndex;
 
-/// [`Symbol::Variadic`]: what the platform asks of a call with variable arguments, then the function itself.
+/// [`Symbol::Variadic`]: what the platform asks of a call with variable arguments, then the
+/// function itself.
 ///
 /// # Panics
 /// When the platform asks for nothing.

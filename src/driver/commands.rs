@@ -1,7 +1,8 @@
 //! A test script's modules, linked with each other, and its steps as commands.
 //!
 //! What can be checked without running is checked here: modules that must be refused, and imports
-//! that must not fit. A step that can't be taken becomes a command that fails when the program runs.
+//! that must not fit. A step that can't be taken becomes a command that fails when the program
+//! runs.
 
 use super::pipeline::Linked;
 use crate::abi::script::{Action, Outcome};
@@ -25,7 +26,8 @@ pub struct Resolved<'m> {
     pub refused: HashMap<usize, String>,
 }
 
-/// Links the modules of a script. `empty` stands in place of one that is `refused` or can't be used.
+/// Links the modules of a script. `empty` stands in place of one that is `refused` or can't be
+/// used.
 pub fn resolve<'m>(
     script: &Script,
     parsed: &'m [Result<Instance<'m>>],

@@ -15,7 +15,8 @@ use target_lexicon::Triple;
 /// What the imports of each module are in C.
 ///
 /// # Errors
-/// When a declaration can't be understood or does not fit, or one of the command line was of no use.
+/// When a declaration can't be understood or does not fit, or one of the command line was of no
+/// use.
 pub fn declare(linked: &[Linked], options: &Options, triple: &Triple, observer: &dyn Observer) -> Result<Vec<Foreign>> {
     let mut given: Vec<Declaration> = Vec::new();
     for source in &options.imports {

@@ -92,8 +92,8 @@ fn check_emit(triple: &Triple, emit: Emit) -> Result<()> {
     Ok(())
 }
 
-/// Where `--keep` puts the object: beside the program, and never in its place. Nothing lies beside a
-/// device or a pipe; then it is where `-c` would put it.
+/// Where `--keep` puts the object: beside the program, and never in its place. Nothing lies beside
+/// a device or a pipe; then it is where `-c` would put it.
 pub fn kept_object(program: &Path, input: &str) -> PathBuf {
     match output::is_stream(program) {
         true => default_file(input, "o"),

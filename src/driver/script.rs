@@ -1,5 +1,5 @@
-//! The stages of a test script: all its modules and commands become one program. The program reports
-//! the result like any other's.
+//! The stages of a test script: all its modules and commands become one program. The program
+//! reports the result like any other's.
 
 use super::commands::{self, Resolved};
 use super::pipeline::{Linked, Session};

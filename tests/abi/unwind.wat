@@ -28,7 +28,8 @@
   (func $tail (param i32) (result i32)
     (return_call $inner (local.get 0)))
 
-  ;; Its parameters need more stack than those of its caller, and than those of the function that it ends with.
+  ;; Its parameters need more stack than those of its caller, and than those of the function that it
+  ;; ends with.
   (func $wide (type $wide)
     (return_call $tail (i32.add (local.get 0) (i32.wrap_i64 (local.get 12)))))
   (func $grow (param i32) (result i32)

@@ -1,4 +1,5 @@
-;; Uses one import of every kind, and functions of the runtime; exports one entity of every kind that has a symbol.
+;; Uses one import of every kind, and functions of the runtime; exports one entity of every kind
+;; that has a symbol.
 (module
   (type $t (func (param i32) (result i32)))
   (import "env" "puts" (func $puts (type $t)))

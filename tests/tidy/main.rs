@@ -3,6 +3,7 @@
 //! rule is a function from text to complaints, and is shown to complain.
 
 mod order;
+mod prose;
 
 mod sections;
 

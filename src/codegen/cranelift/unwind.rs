@@ -1,11 +1,11 @@
 //! How to walk out of a function, from Cranelift's notes on its prologue.
 //!
-//! Cranelift can write DWARF of its own accord, but of functions that make room for the arguments of
-//! a tail call it writes what is wrong. Such a function gets less stack for arguments from its caller
-//! than a function that it ends with needs. Its prologue makes the frame as usual, then moves frame
-//! pointer and return address down by the difference. Cranelift notes that but forgets it in its
-//! DWARF: the address that all rules start from, and so every saved register, would be wrong by the
-//! difference.
+//! Cranelift can write DWARF of its own accord, but of functions that make room for the arguments
+//! of a tail call it writes what is wrong. Such a function gets less stack for arguments from its
+//! caller than a function that it ends with needs. Its prologue makes the frame as usual, then
+//! moves frame pointer and return address down by the difference. Cranelift notes that but forgets
+//! it in its DWARF: the address that all rules start from, and so every saved register, would be
+//! wrong by the difference.
 
 use crate::code::{FrameConventions, FrameRule, Register};
 use crate::number::to_u32;
@@ -174,8 +174,8 @@ impl Rules {
         below(self.upward, from_frame_pointer)
     }
 
-    /// The instructions between `push rbp`, which ends at `start`, and the new frame: `mov rbp, rsp;
-    /// sub rsp, N; mov rbp, rsp`, and then copies, which leave the old places as they are.
+    /// The instructions between `push rbp`, which ends at `start`, and the new frame: `mov rbp,
+    /// rsp; sub rsp, N; mov rbp, rsp`, and then copies, which leave the old places as they are.
     fn add_grown_prologue(&mut self, code: &[u8], start: usize) {
         const MOV_RBP_RSP: [u8; 3] = [0x48, 0x89, 0xe5];
         const SUB_RSP_BYTE: [u8; 3] = [0x48, 0x83, 0xec];

@@ -62,8 +62,8 @@ record! {
 
 record! {
     /// A run of initialized pages of a memory: whole pages of the largest size that the processor's
-    /// kernels have ([`X86_64_PAGE`]), in the executable as in the memory. What of it lies behind the
-    /// memory's initial size is zero.
+    /// kernels have ([`X86_64_PAGE`]), in the executable as in the memory. What of it lies behind
+    /// the memory's initial size is zero.
     pub struct DataRun from DataRunFields {
         pub memory: *mut Memory,
         /// Byte address in the memory.

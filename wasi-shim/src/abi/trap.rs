@@ -13,8 +13,8 @@ pub const FATAL_EXIT_STATUS: i32 = 2;
 /// follows from the variant's.
 macro_rules! traps {
     ($($(#[$attribute:meta])* $variant:ident = $number:literal: $message:literal;)*) => {
-        /// Why a program stopped. Zero is not a trap: in a site table it marks the return address of
-        /// a call. The messages are those of the specification's test suite, so that users find
+        /// Why a program stopped. Zero is not a trap: in a site table it marks the return address
+        /// of a call. The messages are those of the specification's test suite, so that users find
         /// them.
         #[derive(Clone, Copy, Debug, PartialEq, Eq)]
         #[repr(u8)]

@@ -1,7 +1,7 @@
 //! aarch64, with the calling convention of AAPCS64, but not of Apple's variant of it.
 //!
-//! Only the calls of C and the size of pages are here yet. The runtime does not compile for this processor until the
-//! other names of `x86_64.rs` are here as well.
+//! Only the calls of C and the size of pages are here yet. The runtime does not compile for this
+//! processor until the other names of `x86_64.rs` are here as well.
 
 use crate::abi::memory::AARCH64_PAGE;
 use crate::arch::CCall;

@@ -10,7 +10,8 @@ use crate::wasi::errno::finish;
 use crate::wasi::guest::Guest;
 use crate::wasi::{clock, directory, file, path, poll, process, random, sock, stat, strings};
 
-/// Defines the function of one snapshot: prefix of the symbol, name, parameters, what does the work.
+/// Defines the function of one snapshot: prefix of the symbol, name, parameters, what does the
+/// work.
 macro_rules! call {
     ($prefix:literal $name:ident($($parameter:ident: $ty:ident),*) $own:expr) => {
         const _: () = {

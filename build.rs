@@ -38,7 +38,7 @@ const MUSL: &str = "x86_64-unknown-linux-musl";
 const START_FILES: [&str; 5] = ["rcrt1.o", "crti.o", "crtbeginS.o", "crtendS.o", "crtn.o"];
 
 fn main() -> Result<()> {
-    for path in ["build.rs", "Cargo.toml", "Cargo.lock", "wasi-shim"] {
+    for path in ["build.rs", "wasi-shim"] {
         println!("cargo::rerun-if-changed={path}");
     }
     for variable in ["WASM2NATIVE_RUNTIME_LIBC", "CC"] {
@@ -124,30 +124,64 @@ fn follow_script(path: PathBuf) -> Result<Vec<PathBuf>> {
     Ok(text.split_whitespace().filter(|word| word.ends_with(".a")).map(PathBuf::from).collect())
 }
 
+/// The workspace that the runtime is built in, and its settings.
+const WORKSPACE: &str = r#"[workspace]
+members = ["crate"]
+resolver = "3"
+
+[profile.runtime]
+inherits = "release"
+opt-level = 3
+lto = "fat"
+codegen-units = 1
+panic = "abort"
+debug = false
+overflow-checks = true
+"#;
+
+/// Where the manifest of the runtime says that its source is.
+const SOURCE: &str = "../src/lib.rs";
+
 /// Builds `wasi-shim` and returns its archive.
+///
+/// It is built in a workspace that is written here, with a lock file of its own, so that nothing
+/// depends on whether this is a checkout or a package from a registry: that has the source of the
+/// runtime, but no workspace.
 fn build_shim(target: &str, out: &Path) -> Result<Vec<u8>> {
-    let mut cargo = Command::new(std::env::var("CARGO")?);
-    cargo.args(["build", "--package", "wasi-shim", "--profile", "runtime", "--target", target, "--target-dir"]);
-    // A directory of its own: the outer cargo holds the lock of the usual one.
-    cargo.arg(out.join("wasi-shim"));
-    if Path::new("Cargo.lock").exists() {
-        cargo.arg("--locked");
+    let root = std::env::var("CARGO_MANIFEST_DIR")?;
+    let workspace = out.join("runtime");
+    let manifest = std::fs::read_to_string("wasi-shim/manifest.toml")?;
+    if !manifest.contains(SOURCE) {
+        return Err(format!("wasi-shim/manifest.toml does not name {SOURCE}").into());
     }
+    std::fs::create_dir_all(workspace.join("crate"))?;
+    std::fs::write(workspace.join("Cargo.toml"), WORKSPACE)?;
+    std::fs::write(
+        workspace.join("crate/Cargo.toml"),
+        manifest.replace(SOURCE, &format!("{root}/wasi-shim/src/lib.rs")),
+    )?;
+    std::fs::copy("wasi-shim/manifest.lock", workspace.join("Cargo.lock"))?;
+
+    let mut cargo = Command::new(std::env::var("CARGO")?);
+    cargo.args(["build", "--locked", "--package", "wasi-shim", "--profile", "runtime", "--target", target]);
+    cargo.arg("--manifest-path").arg(workspace.join("Cargo.toml"));
+    // A directory of its own: the outer cargo holds the lock of the usual one.
+    cargo.arg("--target-dir").arg(workspace.join("target"));
     // The runtime is the same whatever flags, checkers and wrappers this crate is built with.
     for variable in ["RUSTFLAGS", "RUSTC_WRAPPER", "RUSTC_WORKSPACE_WRAPPER", "CARGO_BUILD_TARGET", "CARGO_TARGET_DIR"]
     {
         cargo.env_remove(variable);
     }
     let home = std::env::var("CARGO_HOME").ok().or_else(|| Some(format!("{}/.cargo", std::env::var("HOME").ok()?)));
-    let mut flags = vec!["-Cforce-frame-pointers=yes".to_owned()];
     // No folder of this machine in the programs.
+    let mut flags = vec!["-Cforce-frame-pointers=yes".to_owned(), format!("--remap-path-prefix={root}/=")];
     flags.extend(home.map(|home| format!("--remap-path-prefix={home}=cargo")));
     cargo.env("CARGO_ENCODED_RUSTFLAGS", flags.join("\x1f"));
     let status = cargo.status()?;
     if !status.success() {
         return Err(format!("building the runtime failed: {status}").into());
     }
-    Ok(std::fs::read(out.join("wasi-shim").join(target).join("runtime/libwasi_shim.a"))?)
+    Ok(std::fs::read(workspace.join("target").join(target).join("runtime/libwasi_shim.a"))?)
 }
 
 fn write_runtime(out: &Path, shim: Vec<u8>, libraries: &Libraries) -> Result<()> {

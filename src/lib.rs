@@ -6,6 +6,9 @@
 //! a library and a test script are three lists over them.
 #![forbid(unsafe_op_in_unsafe_fn)]
 
+#[path = "../wasi-shim/guard/mod.rs"]
+pub mod guard;
+
 pub mod cot;
 
 #[path = "../wasi-shim/src/abi/mod.rs"]

@@ -1,18 +1,18 @@
 //! What both commands do around their work, so that each run ends with a result or with one
 //! message.
 //!
-//! * Memory that runs out is an error that names the input ([`process_guard::memory`]). So that no
+//! * Memory that runs out is an error that names the input ([`crate::guard::memory`]). So that no
 //!   stack has to grow then, the work is done by threads, whose stacks are reserved when they
 //!   start.
 //! * A panic is our mistake, and is reported as one: with the stage and the input.
 //! * A write beyond the limit of file sizes fails, instead of ending the process by a signal.
 //! * Streams that were closed from the start stay closed.
 
+use crate::guard::memory;
 use crate::progress;
 use crate::scratch;
 use crate::stdio;
 use anyhow::{Context, Result};
-use process_guard::memory;
 use rayon::ThreadPoolBuilder;
 use signal_hook::consts::SIGXFSZ;
 use std::backtrace::{Backtrace, BacktraceStatus};

@@ -4,8 +4,8 @@
 //! can't write. The buffer of `io::stdout` is written at exit, where a failure goes unnoticed.
 //! A closed descriptor counts as written to. Here each call writes at once and says how it went.
 
+use crate::guard::streams;
 use anyhow::{Context, Result};
-use process_guard::streams;
 use rustix::event::{PollFd, PollFlags, poll};
 use rustix::io::{Errno, FdFlags};
 use std::fmt;

@@ -193,7 +193,7 @@ pub fn with_large_stack<T: Send>(run: impl FnOnce() -> T + Send) -> T {
     let thread = std::thread::Builder::new().name("cot".to_owned()).stack_size(STACK_BYTES);
     std::thread::scope(|scope| {
         // Too little address space for the stack is too little memory, and ends in the same way.
-        let thread = thread.spawn_scoped(scope, run).unwrap_or_else(|_| process_guard::memory::end());
+        let thread = thread.spawn_scoped(scope, run).unwrap_or_else(|_| crate::guard::memory::end());
         thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
     })
 }

@@ -13,11 +13,12 @@ use anyhow::Result;
 use clap::Parser;
 use flags::{Cli, Command};
 use std::process::ExitCode;
+use wasm2native::guard::memory;
 use wasm2native::start;
 use wasm2native::stdio::{self, NoReader};
 
 #[global_allocator]
-static MEMORY: process_guard::memory::Allocator = process_guard::memory::Allocator;
+static MEMORY: memory::Allocator = memory::Allocator;
 
 fn main() -> ExitCode {
     start::run(command)

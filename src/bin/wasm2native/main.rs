@@ -20,6 +20,7 @@ use linking::Linking;
 use std::fmt;
 use std::process::ExitCode;
 use wasm2native::codegen::target::TARGETS;
+use wasm2native::guard::memory;
 use wasm2native::start;
 use wasm2native::stdio::{self, NoReader};
 use wasm2native::wasm::unsupported::{PROPOSALS, State};
@@ -40,7 +41,7 @@ impl fmt::Display for Usage {
 }
 
 #[global_allocator]
-static MEMORY: process_guard::memory::Allocator = process_guard::memory::Allocator;
+static MEMORY: memory::Allocator = memory::Allocator;
 
 fn main() -> ExitCode {
     start::run(command)

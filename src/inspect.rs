@@ -17,6 +17,7 @@ use crate::abi::image::ImageFields;
 use crate::abi::memory::MemoryFields;
 use crate::abi::program::{EntryKind, OPTIONS_SECTION, PROGRAM_SYMBOL, Program, ProgramFields};
 use crate::abi::record::Fields;
+use crate::abi::setting::Setting;
 use crate::number::to_usize;
 use anyhow::{Context, Result, bail};
 use goblin::elf::Elf;
@@ -36,9 +37,9 @@ pub struct Inspection {
     pub embedded: Vec<String>,
     /// Bytes that these take.
     pub embedded_size: u64,
-    pub max_memory: Option<String>,
-    pub max_table: Option<String>,
-    pub max_stack: Option<String>,
+    pub max_memory: Option<u64>,
+    pub max_table: Option<u64>,
+    pub max_stack: Option<u64>,
     /// Options that this version does not know.
     pub unknown: Vec<String>,
     /// Name of the exported function that runs, or a library's prefix.
@@ -108,7 +109,7 @@ fn inspect(bytes: &[u8]) -> Result<Inspection> {
     let program = executable.program().with_context(|| format!("{not_ours}: it has no options"))?;
     let program = executable.record(program).context("the record of its options is damaged")?;
     let mut inspection = executable.facts(&program).context("the record of its options is damaged")?;
-    inspection.take_options(executable.options(&program).context("its options are damaged")?);
+    inspection.take_options(&executable.options(&program).context("its options are damaged")?);
     inspection.foreign = executable.foreign(&program).context("its list of imports is damaged")?;
     inspection.wasi_imports = executable.wasi_imports(&program).context("its list of imports is damaged")?;
     inspection.memories = executable.memories(&program).context("the record of its memories is damaged")?;
@@ -277,31 +278,23 @@ impl<'a> Executable<'a> {
 }
 
 impl Inspection {
-    fn take_options(&mut self, words: Vec<String>) {
-        let mut words = words.into_iter();
-        while let Some(word) = words.next() {
-            let (name, value) = match word.split_once('=') {
-                Some((name, value)) => (name, Some(value.to_owned())),
-                None => (&word[..], None),
-            };
-            let mut value = || value.clone().or_else(|| words.next()).unwrap_or_default();
-            match name {
-                "--dir" => {
-                    let value = value();
-                    match Grant::parse(value.as_bytes()) {
-                        Ok(Grant { host, guest, read_only }) => {
-                            self.dirs.push(Dir { host: string(host), guest: string(guest), read_only });
-                        }
-                        Err(_) => self.unknown.push(format!("--dir {value}")),
+    fn take_options(&mut self, words: &[String]) {
+        let mut rest = words.iter().map(String::as_bytes);
+        while let Some(word) = rest.next() {
+            match Setting::parse(word, &mut rest) {
+                Ok(Setting::Dir(text)) => match Grant::parse(text) {
+                    Ok(Grant { host, guest, read_only }) => {
+                        self.dirs.push(Dir { host: string(host), guest: string(guest), read_only });
                     }
-                }
-                "--embed" => self.embedded.push(value()),
-                "--env" => self.env.push(value()),
-                "--inherit-env" => self.inherit_env = true,
-                "--max-memory" => self.max_memory = Some(value()),
-                "--max-table" => self.max_table = Some(value()),
-                "--max-stack" => self.max_stack = Some(value()),
-                _ => self.unknown.push(word),
+                    Err(_) => self.unknown.push(format!("--dir {}", string(text))),
+                },
+                Ok(Setting::Embed(guest)) => self.embedded.push(string(guest)),
+                Ok(Setting::Env(variable)) => self.env.push(string(variable)),
+                Ok(Setting::InheritEnv) => self.inherit_env = true,
+                Ok(Setting::MaxMemory(bytes)) => self.max_memory = Some(bytes),
+                Ok(Setting::MaxTable(bytes)) => self.max_table = Some(bytes),
+                Ok(Setting::MaxStack(bytes)) => self.max_stack = Some(bytes),
+                Err(_) => self.unknown.push(string(word)),
             }
         }
     }

@@ -103,7 +103,7 @@ impl Walk<'_, '_> {
             }
         }
         let visible = roots.visible.iter().copied();
-        let imported = self.module.tables.iter().filter(|(_, table)| table.definition.import().is_some());
+        let imported = self.module.tables.iter().filter(|(_, table)| table.definition.is_import());
         let imported = imported.map(|(table, _)| EntityIndex::Table(table));
         for entity in visible.chain(imported).collect::<Vec<_>>() {
             match entity {
@@ -143,9 +143,8 @@ impl Walk<'_, '_> {
             self.facts.tables_grown.extend(body.tables_grown.iter().copied());
             self.facts.memories_grown.extend(body.memories_grown.iter().copied());
             if self.open && body.catches {
-                let imported = |func: &FuncIndex| {
-                    self.module.functions.get(*func).is_some_and(|func| func.definition.import().is_some())
-                };
+                let imported =
+                    |func: &FuncIndex| self.module.functions.get(*func).is_some_and(|func| func.definition.is_import());
                 self.facts.imports_guarded.extend(body.calls.iter().copied().filter(imported));
             }
             if !body.tries.is_empty() {

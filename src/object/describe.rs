@@ -65,7 +65,7 @@ pub fn write(writer: &mut Writer, code: &Code, text: &Text, table_entries: Symbo
 /// to the instance that calls.
 fn wasi_memory(writer: &mut Writer) -> Option<SymbolId> {
     let module = writer.module;
-    if !module.functions.values().any(|func| func.definition.import().is_some()) {
+    if !module.functions.values().any(|func| func.definition.is_import()) {
         return None;
     }
     let exported = module.export("memory").and_then(|entity| match entity {

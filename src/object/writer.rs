@@ -11,7 +11,7 @@ use crate::code::{Code, Relocation, RelocationKind, Target};
 use crate::layout::{Layout, Symbol};
 use crate::number::low_byte;
 use crate::resolve::{Linkage, Provider};
-use crate::wasm::{Definition, EntityIndex, FuncIndex, Module};
+use crate::wasm::{EntityIndex, FuncIndex, Module};
 use cranelift_entity::EntityRef;
 use object::write::{self, Object, SectionId, StandardSection, SymbolId, SymbolSection};
 use object::{BinaryFormat, ComdatKind, SectionKind, SymbolFlags, SymbolKind, SymbolScope};
@@ -404,16 +404,16 @@ impl<'a> Writer<'a> {
         match symbol {
             Symbol::Import(func) => Some((self.imports.functions[&func].clone(), SymbolKind::Text)),
             Symbol::Builtin(builtin) => Some((builtin.symbol().to_owned(), SymbolKind::Text)),
-            Symbol::Global(index) if is_import(&self.module.globals[index].definition) => {
+            Symbol::Global(index) if self.module.globals[index].definition.is_import() => {
                 data(&self.imports.globals, index.index())
             }
-            Symbol::Table(index) if is_import(&self.module.tables[index].definition) => {
+            Symbol::Table(index) if self.module.tables[index].definition.is_import() => {
                 data(&self.imports.tables, index.index())
             }
             Symbol::Memory(index) if !self.layout.owns_memory(self.module, self.linkage, index) => {
                 data(&self.imports.memories, index.index())
             }
-            Symbol::Tag(index) if is_import(&self.module.tags[index].definition) => {
+            Symbol::Tag(index) if self.module.tags[index].definition.is_import() => {
                 data(&self.imports.tags, index.index())
             }
             _ => None,
@@ -455,10 +455,6 @@ pub fn entry_symbol(instance: usize, func: FuncIndex) -> String {
 /// Name of the symbol of an instance's [`Image`](crate::abi::image::Image).
 pub fn image_symbol(instance: usize) -> String {
     format!("w2n.{instance}.image")
-}
-
-fn is_import<T>(definition: &Definition<T>) -> bool {
-    definition.import().is_some()
 }
 
 fn data_name(layout: &Layout, symbol: Symbol) -> String {

@@ -137,7 +137,7 @@ pub fn validate_function(env: &Env, func: FuncIndex, state: &mut State) -> Resul
 /// When `symbol` is not a function's, or a function's that is not made of CLIF.
 pub fn translate(env: &Env, symbol: Symbol, state: &mut State, out: &mut ir::Function) -> Result<bool> {
     match symbol {
-        Symbol::Function(func) if env.module.functions[func].definition.import().is_some() => {
+        Symbol::Function(func) if env.module.functions[func].definition.is_import() => {
             thunk::import(env, func, out);
         }
         Symbol::Function(func) => translate_function(env, func, state, out)?,

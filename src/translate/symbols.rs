@@ -12,7 +12,7 @@ use crate::abi::memory::Memory;
 use crate::abi::trap::Trap;
 use crate::layout::Symbol;
 use crate::number::to_displacement;
-use crate::wasm::{Definition, EntityIndex, FuncIndex, GlobalIndex, MemoryIndex, TableIndex, TypeIndex};
+use crate::wasm::{EntityIndex, FuncIndex, GlobalIndex, MemoryIndex, TableIndex, TypeIndex};
 use cranelift_codegen::ir::{
     AliasRegion, AliasRegionData, Endianness, ExtFuncData, ExternalName, FuncRef, GlobalValueData, InstBuilder,
     MemFlagsData, SigRef, Signature, Value,
@@ -109,9 +109,15 @@ impl Translator<'_> {
         // with imports shares one region.
         let (kind, index, imported) = match region {
             Region::Descriptor => (0, 0, false),
-            Region::Memory(it) => (1, it.as_u32(), is_import(module.memories.values().next().map(|it| &it.definition))),
-            Region::Table(it) => (2, it.as_u32(), is_import(module.tables.values().next().map(|it| &it.definition))),
-            Region::Global(it) => (3, it.as_u32(), is_import(module.globals.values().next().map(|it| &it.definition))),
+            Region::Memory(it) => {
+                (1, it.as_u32(), module.memories.values().next().is_some_and(|it| it.definition.is_import()))
+            }
+            Region::Table(it) => {
+                (2, it.as_u32(), module.tables.values().next().is_some_and(|it| it.definition.is_import()))
+            }
+            Region::Global(it) => {
+                (3, it.as_u32(), module.globals.values().next().is_some_and(|it| it.definition.is_import()))
+            }
         };
         let index = if imported { 0 } else { index.min(Region::LAST) };
         let user_id = kind << Region::BITS | index;
@@ -130,9 +136,9 @@ impl Translator<'_> {
         let Env { module, linkage, layout, .. } = self.env;
         let (entity, imported) = match symbol {
             Symbol::Global(it) if layout.globals_shown.contains(it) => return Some(EntityIndex::Global(it)),
-            Symbol::Global(it) => (EntityIndex::Global(it), is_import(Some(&module.globals[it].definition))),
-            Symbol::Table(it) => (EntityIndex::Table(it), is_import(Some(&module.tables[it].definition))),
-            Symbol::Tag(it) => (EntityIndex::Tag(it), is_import(Some(&module.tags[it].definition))),
+            Symbol::Global(it) => (EntityIndex::Global(it), module.globals[it].definition.is_import()),
+            Symbol::Table(it) => (EntityIndex::Table(it), module.tables[it].definition.is_import()),
+            Symbol::Tag(it) => (EntityIndex::Tag(it), module.tags[it].definition.is_import()),
             _ => return None,
         };
         (imported && linkage.provider(entity).is_none()).then_some(entity)
@@ -197,11 +203,7 @@ impl Translator<'_> {
     /// another module of the program, and something defines it.
     pub fn is_foreign(&self, func: FuncIndex) -> bool {
         let Env { module, linkage, undefined, .. } = *self.env;
-        let is_import = module.functions[func].definition.import().is_some();
+        let is_import = module.functions[func].definition.is_import();
         is_import && linkage.function(func).is_none() && !undefined.contains(&func)
     }
-}
-
-fn is_import<T>(definition: Option<&Definition<T>>) -> bool {
-    matches!(definition, Some(Definition::Import(_)))
 }

@@ -144,6 +144,10 @@ impl<'a, T> Definition<'a, T> {
         }
     }
 
+    pub fn is_import(&self) -> bool {
+        self.import().is_some()
+    }
+
     pub fn local(&self) -> Option<&T> {
         match self {
             Definition::Import(_) => None,

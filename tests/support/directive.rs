@@ -19,6 +19,7 @@
 use anyhow::{Context, Result, bail};
 use std::iter::Peekable;
 use std::str::Chars;
+use wasm2native::abi::words;
 
 /// What holds for the whole fixture.
 #[derive(Clone, Debug, Default)]
@@ -82,7 +83,7 @@ pub fn parse<'a>(lines: impl Iterator<Item = &'a str>, marker: &str) -> Result<(
     let mut expanded = Vec::new();
     for run in runs {
         for args_text in braces(&run.args_text)? {
-            expanded.push(Run { args: split(&args_text)?, args_text, ..run.clone() });
+            expanded.push(Run { args: words::list(&args_text)?, args_text, ..run.clone() });
         }
     }
     Ok((setup, expanded))
@@ -127,14 +128,14 @@ fn apply(mut tokens: &[Token], setup: &mut Setup, defaults: &mut Run, runs: &mut
 /// Sets what belongs to the fixture; false if `key` does not.
 fn setting(setup: &mut Setup, key: &str, value: &str) -> Result<bool> {
     match key {
-        "build" => setup.build = split(value)?,
+        "build" => setup.build = words::list(value)?,
         "build-env" => setup.build_env = variables(value)?,
         "input" => setup.input = Some(value.to_owned()),
         "form" if value == "binary" => setup.binary = true,
         "emit" => setup.emit = Some(value.to_owned()),
-        "cc" => setup.cc = split(value)?,
-        "bench" => setup.bench = Some(split(value)?),
-        "hosts" => setup.hosts = Some(split(value)?),
+        "cc" => setup.cc = words::list(value)?,
+        "bench" => setup.bench = Some(words::list(value)?),
+        "hosts" => setup.hosts = Some(words::list(value)?),
         "differential" => setup.differential = Some(value.to_owned()),
         _ => return Ok(false),
     }
@@ -162,7 +163,7 @@ fn variables(text: &str) -> Result<Vec<(String, String)>> {
         let (name, value) = word.split_once('=').with_context(|| format!("`{word}` is not NAME=VALUE"))?;
         Ok((name.to_owned(), value.to_owned()))
     };
-    split(text)?.into_iter().map(pair).collect()
+    words::list(text)?.into_iter().map(pair).collect()
 }
 
 /// Writes out `{a,b}` and `{0..9}`, the first group varying slowest.
@@ -176,30 +177,6 @@ fn braces(text: &str) -> Result<Vec<String>> {
     let after = braces(after)?;
     let with = |choice: String| after.iter().map(move |after| format!("{before}{choice}{after}")).collect::<Vec<_>>();
     Ok(choices.into_iter().flat_map(with).collect())
-}
-
-/// Splits as a shell does: at blanks; quotes of either kind keep blanks and may be empty.
-pub fn split(text: &str) -> Result<Vec<String>> {
-    let mut words = Vec::new();
-    let mut word: Option<String> = None;
-    let mut quote = None;
-    for c in text.chars() {
-        match quote {
-            Some(open) if c == open => quote = None,
-            Some(_) => word.get_or_insert_default().push(c),
-            None if c == '\'' || c == '"' => {
-                quote = Some(c);
-                word.get_or_insert_default();
-            }
-            None if c.is_ascii_whitespace() => words.extend(word.take()),
-            None => word.get_or_insert_default().push(c),
-        }
-    }
-    if quote.is_some() {
-        bail!("a quote is not closed");
-    }
-    words.extend(word);
-    Ok(words)
 }
 
 fn tokens(line: &str, marker: &str) -> Result<Vec<Token>> {

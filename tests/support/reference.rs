@@ -3,12 +3,13 @@
 //! What of a program's options wasmtime has a counterpart for is translated ([`Request::of`]); the
 //! rest can't be compared.
 
-use super::directive::{self, Run};
+use super::directive::Run;
 use super::fixture::Fixture;
 use super::process::Outcome;
 use super::trap;
 use anyhow::{Context, Result, bail};
 use std::path::{Path, PathBuf};
+use wasm2native::abi::words;
 use wasmtime::{Engine, ExternType, Instance, Linker, Memory, Module, Store, Val, ValType};
 use wasmtime_wasi::p1::WasiP1Ctx;
 use wasmtime_wasi::p2::pipe::{MemoryInputPipe, MemoryOutputPipe};
@@ -41,7 +42,7 @@ impl Request {
         let fixed = fixture.setup.build.iter().any(|word| word == "--fixed-powers");
         let mut words = fixture.setup.build.clone();
         if let Some(options) = run.options.as_ref().filter(|_| !fixed) {
-            words.extend(directive::split(options)?);
+            words.extend(words::list(options)?);
         }
         let mut words = words.iter().flat_map(|word| match word.split_once('=') {
             Some((name, value)) if name.starts_with("--") => vec![name.to_owned(), value.to_owned()],

@@ -2,10 +2,11 @@
 //! code, then the exit status.
 
 use crate::abi::program::{EntryKind, Program, Start};
+use crate::abi::setting::Setting;
 use crate::abi::value::{TYPE_I32, TYPE_I64, Value};
 use crate::attempt::{fail, prepare_thread};
 use crate::budget::Limits;
-use crate::options::{Options, Setting};
+use crate::options::Options;
 use crate::program::{self, images_of};
 use crate::system::kernel;
 use crate::width::low_u32;

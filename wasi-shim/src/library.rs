@@ -6,12 +6,13 @@
 //! and what goes wrong ends the process only if nobody could be told.
 
 use crate::abi::program::{FAILED, NEW, Program, READY, RUNNING, Start, VERSION};
+use crate::abi::setting::Setting;
 use crate::abi::trap::{CODE_EXIT, CODE_FAILURE, TrapReport};
 use crate::abi::value::Value;
 use crate::attempt::{self, attempt, fail, prepare_thread};
 use crate::backtrace::{self, Cause};
 use crate::budget::Limits;
-use crate::options::{Options, Setting};
+use crate::options::Options;
 use crate::program::{self, images_of};
 use crate::system::kernel;
 use crate::text::{Text, message};

@@ -62,16 +62,16 @@ fn describe(inspection: &Inspection) -> String {
         false => format!("{} as {}.{}", it.symbol, it.module, it.name),
     };
     row("uses C", inspection.foreign.iter().map(foreign).collect());
-    let limit = |bytes: &Option<String>| {
-        vec![bytes.as_ref().map_or("no limit of its own".to_owned(), |bytes| format!("at most {bytes} bytes"))]
+    let limit = |bytes: Option<u64>| {
+        vec![bytes.map_or("no limit of its own".to_owned(), |bytes| format!("at most {bytes} bytes"))]
     };
     let memory = |it: &LinearMemory| {
         let shared = if it.is_shared { ", shared" } else { "" };
         format!("{} bytes at the start, at most {}{shared}", it.initial, it.maximum)
     };
-    row("memory", inspection.memories.iter().map(memory).chain(limit(&inspection.max_memory)).collect());
+    row("memory", inspection.memories.iter().map(memory).chain(limit(inspection.max_memory)).collect());
     row("tables", vec![tables(inspection)]);
-    row("stack", limit(&inspection.max_stack));
+    row("stack", limit(inspection.max_stack));
     if !inspection.unknown.is_empty() {
         row("other options", inspection.unknown.clone());
     }

@@ -1,15 +1,16 @@
 //! Flags that say what a program may do, and their form inside the program: words of a command
 //! line.
 //!
-//! The same words are stored at build time (`Options::program_options`) and read by the program
-//! from [`OPTIONS_VARIABLE`](wasm2native::abi::program::OPTIONS_VARIABLE); the parser is in
-//! `wasi-shim`.
+//! The words are those of [`Setting`]. They are stored at build time (`Options::program_options`),
+//! and the program reads more of them from
+//! [`OPTIONS_VARIABLE`](wasm2native::abi::program::OPTIONS_VARIABLE).
 
 use crate::Usage;
 use clap::Args;
 use std::collections::BTreeSet;
 use std::path::PathBuf;
 use wasm2native::abi::grant::Grant;
+use wasm2native::abi::setting::{Setting, WrongBytes, parse_bytes};
 
 #[derive(Args)]
 #[command(next_help_heading = "Powers")]
@@ -74,37 +75,25 @@ impl Powers {
 
     /// Words for what the program carries; the order is that of the trees.
     pub fn embedded(&self) -> Vec<String> {
-        self.embed.iter().flat_map(|(_, guest)| ["--embed".to_owned(), guest.clone()]).collect()
+        self.embed.iter().flat_map(|(_, guest)| Setting::Embed(guest.as_bytes()).words()).collect()
     }
 
     /// Words for a program that runs where these directories are, and need not carry them.
     pub fn embedded_in_place(&self) -> Vec<String> {
         let word = |(host, guest): &(PathBuf, String)| format!("{}::{guest}::ro", host.display());
-        self.embed.iter().flat_map(|tree| ["--dir".to_owned(), word(tree)]).collect()
+        self.embed.iter().map(word).flat_map(|dir| Setting::Dir(dir.as_bytes()).words()).collect()
     }
 
     pub fn options(&self) -> Vec<String> {
-        let mut words = Vec::new();
-        let mut option = |name: &str, value: &str| words.extend([name.to_owned(), value.to_owned()]);
-        for dir in &self.dir {
-            option("--dir", dir);
-        }
-        for env in &self.env {
-            option("--env", env);
-        }
-        if let Some(bytes) = self.max_memory {
-            option("--max-memory", &bytes.to_string());
-        }
-        if let Some(bytes) = self.max_table {
-            option("--max-table", &bytes.to_string());
-        }
-        if let Some(bytes) = self.max_stack {
-            option("--max-stack", &bytes.to_string());
-        }
-        if self.inherit_env {
-            words.push("--inherit-env".to_owned());
-        }
-        words
+        let dirs = self.dir.iter().map(|dir| Setting::Dir(dir.as_bytes()));
+        let variables = self.env.iter().map(|variable| Setting::Env(variable.as_bytes()));
+        let limits = [
+            self.max_memory.map(Setting::MaxMemory),
+            self.max_table.map(Setting::MaxTable),
+            self.max_stack.map(Setting::MaxStack),
+            self.inherit_env.then_some(Setting::InheritEnv),
+        ];
+        dirs.chain(variables).chain(limits.into_iter().flatten()).flat_map(Setting::words).collect()
     }
 }
 
@@ -127,14 +116,10 @@ fn env(text: &str) -> Result<String, String> {
     Ok(text.to_owned())
 }
 
-/// A number of bytes: `65536`, `64K`, `16M`, `2G`, powers of 1024.
+/// A number of bytes: `65536`, `64K`, `16M`, `2G`.
 fn bytes(text: &str) -> Result<u64, String> {
-    let (digits, unit) = match text.char_indices().next_back() {
-        Some((end, 'k' | 'K')) => (&text[..end], 1 << 10),
-        Some((end, 'm' | 'M')) => (&text[..end], 1 << 20),
-        Some((end, 'g' | 'G')) => (&text[..end], 1 << 30),
-        _ => (text, 1),
-    };
-    let number: u64 = digits.parse().map_err(|_| "expected a number of bytes, such as 65536, 64K, 16M or 2G")?;
-    number.checked_mul(unit).ok_or_else(|| "the number is too large".to_owned())
+    parse_bytes(text.as_bytes()).map_err(|wrong| match wrong {
+        WrongBytes::NotANumber => "expected a number of bytes, such as 65536, 64K, 16M or 2G".to_owned(),
+        WrongBytes::TooLarge => "the number is too large".to_owned(),
+    })
 }

@@ -43,7 +43,11 @@ pub mod script;
 
 pub mod program;
 
+pub mod words;
+
 pub mod grant;
+
+pub mod setting;
 
 #[macro_use]
 pub mod wasi;

@@ -3,8 +3,9 @@
 
 use crate::abi::grant::Grant;
 use crate::abi::program::{OPTIONS_VARIABLE, Program, Start};
+use crate::abi::setting::Setting;
 use crate::attempt::fail;
-use crate::options::{Options, Setting, find_variable, variables};
+use crate::options::{Options, find_variable, variables};
 use crate::program::{self, c_string, slice};
 use crate::system::kernel;
 use crate::text::{USAGE_EXIT_STATUS, message};

@@ -1,0 +1,186 @@
+//! Options of a program: words that grant it powers and set its limits.
+//!
+//! The compiler stores them in the program ([`Program::options`]), the user adds some in
+//! [`OPTIONS_VARIABLE`], the runtime reads both, and `wasm2native inspect` reads the first.
+//!
+//! To add an option: a row of `settings!`, and its use wherever a match then lacks it.
+//!
+//! [`Program::options`]: super::program::Program::options
+//! [`OPTIONS_VARIABLE`]: super::program::OPTIONS_VARIABLE
+
+/// Declares [`Setting`]: a row for each option, with the value that follows it, if any.
+macro_rules! settings {
+    ($($(#[$attribute:meta])* $variant:ident $(($value:ident: $ty:ty))? = $name:literal;)*) => {
+        /// One option with its value.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+        pub enum Setting<'a> {
+            $($(#[$attribute])* $variant $(($ty))?,)*
+        }
+
+        impl<'a> Setting<'a> {
+            /// `word` is `--name` or `--name=value`. A value that is not in it is taken from
+            /// `rest`.
+            ///
+            /// # Errors
+            /// What is wrong, as the beginning of a message that ends with the word.
+            pub fn parse(
+                word: &'a [u8],
+                rest: &mut impl Iterator<Item = &'a [u8]>,
+            ) -> Result<Setting<'a>, &'static str> {
+                let mut parts = word.splitn(2, |&byte| byte == b'=');
+                let (name, inline) = (parts.next().unwrap_or_default(), parts.next());
+                $(
+                    if name == $name.as_bytes() {
+                        let ($($value,)?) = Value::read(inline, rest)?;
+                        return Ok(Setting::$variant $(($value))?);
+                    }
+                )*
+                Err(UNKNOWN)
+            }
+
+            /// The words that [`Setting::parse`] makes this setting of.
+            pub fn words(self) -> Vec<String> {
+                match self {
+                    $(Setting::$variant $(($value))? => {
+                        let value = ($($value,)?).write();
+                        [$name.to_owned()].into_iter().chain(value).collect()
+                    })*
+                }
+            }
+        }
+    };
+}
+
+settings! {
+    /// A directory, as [`Grant`](super::grant::Grant) describes it.
+    Dir(grant: &'a [u8]) = "--dir";
+    /// The guest's name of the next of the trees that the program carries.
+    Embed(guest: &'a [u8]) = "--embed";
+    /// `NAME=VALUE`, or `NAME` for a variable whose value is that at run time.
+    Env(variable: &'a [u8]) = "--env";
+    InheritEnv = "--inherit-env";
+    /// Most bytes that memories, tables and exceptions take together.
+    MaxMemory(bytes: u64) = "--max-memory";
+    /// Most bytes that tables take.
+    MaxTable(bytes: u64) = "--max-table";
+    /// Most bytes of stack.
+    MaxStack(bytes: u64) = "--max-stack";
+}
+
+const UNKNOWN: &str = "unknown option";
+
+/// What follows an option: nothing, text, or a number of bytes.
+trait Value<'a>: Sized {
+    fn read(inline: Option<&'a [u8]>, rest: &mut impl Iterator<Item = &'a [u8]>) -> Result<Self, &'static str>;
+
+    fn write(self) -> Option<String>;
+}
+
+impl<'a> Value<'a> for () {
+    fn read(inline: Option<&'a [u8]>, _: &mut impl Iterator<Item = &'a [u8]>) -> Result<(), &'static str> {
+        inline.map_or(Ok(()), |_| Err(UNKNOWN))
+    }
+
+    fn write(self) -> Option<String> {
+        None
+    }
+}
+
+impl<'a> Value<'a> for (&'a [u8],) {
+    fn read(inline: Option<&'a [u8]>, rest: &mut impl Iterator<Item = &'a [u8]>) -> Result<Self, &'static str> {
+        Ok((inline.or_else(|| rest.next()).ok_or("a value is missing after")?,))
+    }
+
+    fn write(self) -> Option<String> {
+        Some(String::from_utf8_lossy(self.0).into_owned())
+    }
+}
+
+impl<'a> Value<'a> for (u64,) {
+    fn read(inline: Option<&'a [u8]>, rest: &mut impl Iterator<Item = &'a [u8]>) -> Result<Self, &'static str> {
+        let (text,): (&[u8],) = Value::read(inline, rest)?;
+        Ok((parse_bytes(text).map_err(|_| "not a number of bytes in")?,))
+    }
+
+    fn write(self) -> Option<String> {
+        Some(self.0.to_string())
+    }
+}
+
+/// What is wrong with a number of bytes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum WrongBytes {
+    NotANumber,
+    TooLarge,
+}
+
+/// A number of bytes: `65536`, `64K`, `16M`, `2G`, the units being powers of 1024.
+///
+/// # Errors
+/// When the text is not one.
+pub fn parse_bytes(text: &[u8]) -> Result<u64, WrongBytes> {
+    let (digits, unit) = match text {
+        [digits @ .., b'k' | b'K'] => (digits, 1 << 10),
+        [digits @ .., b'm' | b'M'] => (digits, 1 << 20),
+        [digits @ .., b'g' | b'G'] => (digits, 1 << 30),
+        _ => (text, 1),
+    };
+    let number = core::str::from_utf8(digits).ok().and_then(|digits| digits.parse::<u64>().ok());
+    number.ok_or(WrongBytes::NotANumber)?.checked_mul(unit).ok_or(WrongBytes::TooLarge)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Setting, WrongBytes, parse_bytes};
+
+    #[test]
+    fn settings_are_read_as_they_were_written() {
+        let settings = [
+            Setting::Dir(b"a::b::ro"),
+            Setting::Embed(b"/data"),
+            Setting::Env(b"A=1=2"),
+            Setting::InheritEnv,
+            Setting::MaxMemory(1 << 20),
+            Setting::MaxTable(0),
+            Setting::MaxStack(u64::MAX),
+        ];
+        let words: Vec<String> = settings.into_iter().flat_map(Setting::words).collect();
+        let mut rest = words.iter().map(String::as_bytes);
+        for setting in settings {
+            let word = rest.next().expect("there are words for each");
+            assert_eq!(Setting::parse(word, &mut rest), Ok(setting));
+        }
+        assert_eq!(rest.next(), None);
+    }
+
+    #[test]
+    fn what_is_wrong_with_a_setting_is_said() {
+        let parse = |words: &[&'static str]| {
+            let mut rest = words.iter().map(|word| word.as_bytes());
+            Setting::parse(rest.next().unwrap_or_default(), &mut rest)
+        };
+        assert_eq!(parse(&["--env=A=1"]), Ok(Setting::Env(b"A=1")));
+        assert_eq!(parse(&["--max-stack", "64k"]), Ok(Setting::MaxStack(65536)));
+        assert_eq!(parse(&["--env"]), Err("a value is missing after"));
+        assert_eq!(parse(&["--max-table", "x"]), Err("not a number of bytes in"));
+        assert_eq!(parse(&["--inherit-env=1"]), Err("unknown option"));
+        assert_eq!(parse(&["--other"]), Err("unknown option"));
+    }
+
+    #[test]
+    fn bytes_have_units() {
+        let cases: [(&str, Result<u64, WrongBytes>); 8] = [
+            ("65536", Ok(65536)),
+            ("64K", Ok(65536)),
+            ("1m", Ok(1 << 20)),
+            ("2G", Ok(2 << 30)),
+            ("", Err(WrongBytes::NotANumber)),
+            ("K", Err(WrongBytes::NotANumber)),
+            ("-1", Err(WrongBytes::NotANumber)),
+            ("17179869184G", Err(WrongBytes::TooLarge)),
+        ];
+        for (text, number) in cases {
+            assert_eq!(parse_bytes(text.as_bytes()), number, "{text}");
+        }
+    }
+}

@@ -211,7 +211,7 @@ fn store(entry: &Path, program: &[u8]) -> Result<File> {
     // A crash can damage it; that is found out.
     let output_file = OutputFile::replacing(entry, Access::Program)?.with_sync(Sync::Never);
     output_file.write(&[program, &seal].concat())?;
-    open_entry(entry).with_context(|| format!("{}: what was written is not there", entry.display()))
+    open_entry(entry).with_context(|| format!("{}: the file that was just written is damaged", entry.display()))
 }
 
 /// A program that has no name, and exists while it is open: in memory, or where the system does not

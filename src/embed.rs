@@ -42,7 +42,7 @@ pub fn pack(trees: &[(PathBuf, String)]) -> Result<Vec<u8>> {
     let mut packer = Packer { bytes, nodes: vec![Node::default(); trees.len()], stored: HashMap::new() };
     for (index, (host, _)) in trees.iter().enumerate() {
         let mut pack = || {
-            ensure!(fs::metadata(host)?.is_dir(), "it is no directory");
+            ensure!(fs::metadata(host)?.is_dir(), "it is not a directory");
             packer.directory(host)
         };
         packer.nodes[index] = pack().with_context(|| format!("--embed {}", host.display()))?;

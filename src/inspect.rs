@@ -99,7 +99,7 @@ fn inspect(bytes: &[u8]) -> Result<Inspection> {
     }
     let not_ours = "this is not a program built by wasm2native";
     if !bytes.starts_with(b"\x7fELF") {
-        bail!("{not_ours}: it is no ELF file");
+        bail!("{not_ours}: it is not an ELF file");
     }
     let elf = Elf::parse(bytes).context(not_ours)?;
     if elf.header.e_type == goblin::elf::header::ET_REL {

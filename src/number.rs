@@ -28,7 +28,7 @@ pub fn to_displacement(distance: impl TryInto<i32>) -> i32 {
 /// When it has more than 32 bits.
 #[track_caller]
 pub fn to_u32(count: impl TryInto<u32>) -> u32 {
-    count.try_into().ok().expect("what the object holds is counted in 32 bits")
+    count.try_into().ok().expect("counts in the object have 32 bits")
 }
 
 /// The low byte: what is above it is dropped on purpose.

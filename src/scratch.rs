@@ -29,7 +29,7 @@ impl Scratch {
             bail!("can't start a thread that waits for signals");
         }
         // The lock is held, so that a signal comes before the folder or after it is known.
-        let mut folders = FOLDERS.lock().expect("nobody panics with the lock");
+        let mut folders = FOLDERS.lock().expect("no thread panics while it holds the lock");
         let folder = tempfile::tempdir().context("can't make a temporary directory")?;
         folders.insert(folder.path().to_owned());
         Ok(Scratch(Some(folder)))
@@ -42,7 +42,7 @@ impl Scratch {
 
 impl Drop for Scratch {
     fn drop(&mut self) {
-        let mut folders = FOLDERS.lock().expect("nobody panics with the lock");
+        let mut folders = FOLDERS.lock().expect("no thread panics while it holds the lock");
         if let Some(folder) = self.0.take() {
             folders.remove(folder.path());
         }
@@ -64,7 +64,7 @@ fn watch() -> bool {
     let watcher = move || {
         for signal in signals.forever() {
             // Nobody gets the lock back: no folder is made from here on.
-            let folders = FOLDERS.lock().expect("nobody panics with the lock");
+            let folders = FOLDERS.lock().expect("no thread panics while it holds the lock");
             folders.iter().for_each(|folder| remove(folder));
             // Ends the process. If not, the next signal may.
             let _ = signal_hook::low_level::emulate_default_handler(signal);

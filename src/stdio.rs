@@ -21,7 +21,7 @@ impl std::error::Error for NoReader {}
 
 impl fmt::Display for NoReader {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("standard output has no reader any more")
+        f.write_str("standard output has no reader anymore")
     }
 }
 

@@ -31,7 +31,7 @@ pub fn triple(options: &Options) -> Result<Triple> {
     const HELP: &str = "--target help lists what there is";
     let Some(name) = &options.target else { return check(Triple::host()) };
     let triple = Triple::from_str(&canonical(name))
-        .map_err(|error| anyhow!("`{name}` is no target triple: {error}\nhelp: {HELP}"))?;
+        .map_err(|error| anyhow!("`{name}` is not a target triple: {error}\nhelp: {HELP}"))?;
     check(triple).map_err(|_| anyhow!("target {name} is not supported\nhelp: {HELP}"))
 }
 

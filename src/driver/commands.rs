@@ -124,7 +124,7 @@ impl<'m> Linker<'m> {
             }
             StepKind::Invoke(Invoke { instance, function, arguments, outcome, results, message }) => {
                 let Provider { instance, entity } = self.export(*instance, function)?;
-                let EntityIndex::Function(func) = entity else { bail!("`{function}` is no function") };
+                let EntityIndex::Function(func) = entity else { bail!("`{function}` is not a function") };
                 self.used.push(Provider { instance, entity });
                 command.action = Action::Call;
                 command.subject = Subject::Function { instance, func };
@@ -136,7 +136,7 @@ impl<'m> Linker<'m> {
             }
             StepKind::Get { instance, global, results } => {
                 let provider = self.export(*instance, global)?;
-                let EntityIndex::Global(index) = provider.entity else { bail!("`{global}` is no global") };
+                let EntityIndex::Global(index) = provider.entity else { bail!("`{global}` is not a global") };
                 self.used.push(provider);
                 let content = self.modules[provider.instance].globals[index].ty.content_type;
                 let size = value_size(content);

@@ -144,7 +144,7 @@ fn soname(file: &Path, input: &str) -> Result<String> {
     let default = default_file(input, "so");
     let file = if output::is_stream(file) { &default } else { file };
     let name = file.file_name().and_then(|name| name.to_str());
-    let name = name.with_context(|| format!("{}: the name of a shared library has to be UTF-8", file.display()))?;
+    let name = name.with_context(|| format!("{}: the name of a shared library must be UTF-8", file.display()))?;
     Ok(name.to_owned())
 }
 

@@ -87,7 +87,7 @@ fn check_emit(triple: &Triple, emit: Emit) -> Result<()> {
         _ => return Ok(()),
     };
     if !target::has_runtime(triple) {
-        bail!("there is no runtime for {triple}, so that no {what} can be made\nhelp: -c makes an object");
+        bail!("there is no runtime for {triple}, so no {what} can be made\nhelp: -c makes an object");
     }
     Ok(())
 }

@@ -31,7 +31,7 @@ pub fn start(module: &Module) -> Result<Option<FuncIndex>> {
     }
     if module.memories.values().any(|memory| !memory.ty.shared) {
         bail!(
-            "the module starts threads, so its memories have to be shared; link it with --shared-memory --import-memory"
+            "the module starts threads, so its memories must be shared; link it with --shared-memory --import-memory"
         );
     }
     if !module.tags.is_empty() {
@@ -45,7 +45,7 @@ pub fn start(module: &Module) -> Result<Option<FuncIndex>> {
 pub fn check_modules(linked: &[Linked]) -> Result<()> {
     if linked.len() > 1 && linked.iter().any(|linked| layout::starts_threads(linked.module)) {
         bail!(
-            "a module that starts threads has to be the only one of its program: --module is not supported with threads yet"
+            "a module that starts threads must be the only one in its program: --module is not supported with threads yet"
         );
     }
     Ok(())

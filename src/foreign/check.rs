@@ -251,7 +251,7 @@ impl Checker<'_, '_> {
                     bail!("more than {MOST_FIXED} parameters before `...`");
                 }
                 if params.iter().any(|ty| matches!(ty, Type::V128 | Type::Reference)) {
-                    bail!("vectors and references can't stand before `...`");
+                    bail!("vectors and references can't precede `...`");
                 }
                 Ok(Variadic::Formatted(format, layout))
             }
@@ -328,7 +328,7 @@ impl Checker<'_, '_> {
     /// A value that comes from C: a result, or a parameter of a function pointer.
     fn returned(&mut self, spec: &Spec, wasm: ValType) -> Result<Type> {
         if matches!(spec.base, Base::Function(..)) {
-            bail!("a C function is no table index; declare it `opaque`");
+            bail!("a C function is not a table index; declare it `opaque`");
         }
         let ty = self.ty(spec, wasm)?;
         match &ty {
@@ -371,7 +371,7 @@ impl Checker<'_, '_> {
         let wanted = FuncType::new(wasm_params, wasm_results);
         let Some((ty, _)) = self.module.types.iter().find(|(_, ty)| **ty == wanted) else {
             bail!(
-                "the function pointer stands for Wasm functions of type {}, and the module has none; `as i32` or `as i64` behind a \
+                "the function pointer stands for Wasm functions of type {}, and the module has none; `as i32` or `as i64` after a \
                  type changes that",
                 describe_type(&wanted)
             );
@@ -432,7 +432,7 @@ impl Checker<'_, '_> {
                 _ => tables
                     .keys()
                     .find(|table| is_function(*table))
-                    .context("the module has no table of functions that a function pointer could stand in")?,
+                    .context("the module has no table of functions for a function pointer")?,
             },
             Some(Item::Index(index)) => tables
                 .keys()
@@ -475,7 +475,7 @@ fn format(signature: &Signature) -> Result<Format> {
         })
     };
     formats.or_else(strings).context(
-        "nothing says of what types the variable arguments are: a format has to be among the parameters (`fmt`), or types behind `...`",
+        "the types of the variable arguments are unknown: declare a format parameter (`fmt`), or types after `...`",
     )
 }
 

@@ -173,14 +173,14 @@ impl<'a> Parser<'a> {
     fn symbol(&mut self) -> Result<String> {
         let symbol = self.take(|c| c.is_ascii_alphanumeric() || "_$.@".contains(c));
         match symbol.is_empty() {
-            true => bail!("expected a symbol behind `=`"),
+            true => bail!("expected a symbol after `=`"),
             false => Ok(symbol.to_owned()),
         }
     }
 
     fn signature(&mut self, depth: usize) -> Result<Signature> {
         if depth > DEEPEST {
-            bail!("signatures stand in signatures too deep");
+            bail!("signatures are nested too deeply");
         }
         self.want('(', "`(` and the parameters")?;
         let mut names = Names::default();
@@ -192,7 +192,7 @@ impl<'a> Parser<'a> {
             }
             if self.got_word("...") {
                 variadic = self.variadic(depth, &mut names, params.len())?;
-                self.want(')', "`)`: nothing can stand behind variable arguments")?;
+                self.want(')', "`)`: nothing can follow variable arguments")?;
                 break;
             }
             let (name, spec) = self.parameter(depth, &mut names, params.len())?;
@@ -267,7 +267,7 @@ impl<'a> Parser<'a> {
             "funcptr" => {
                 self.want('(', "`(` and the signature of the function")?;
                 let signature = self.signature(depth.saturating_add(1))?;
-                self.want(')', "`)` behind the signature of the function")?;
+                self.want(')', "`)` after the signature of the function")?;
                 Base::Function(Box::new(signature), self.item()?)
             }
             other => {
@@ -279,7 +279,7 @@ impl<'a> Parser<'a> {
             false => None,
             true if self.got_keyword("i32") => Some(ValType::I32),
             true if self.got_keyword("i64") => Some(ValType::I64),
-            true => bail!("expected `i32` or `i64` behind `as`"),
+            true => bail!("expected `i32` or `i64` after `as`"),
         };
         Ok(Some(Spec { base, wasm }))
     }
@@ -340,7 +340,7 @@ impl<'a> Parser<'a> {
                 self.blanks();
                 handle.kind = self.take(is_word).to_owned();
                 if handle.kind.is_empty() {
-                    bail!("expected a word that says what the pointer points to");
+                    bail!("expected a word for what the pointer points to");
                 }
             } else {
                 bail!("expected `kind=` or `last`");
@@ -376,7 +376,7 @@ impl<'a> Parser<'a> {
         let word = self.take(is_word);
         match word.parse() {
             Ok(index) => Ok(Some(Item::Index(index))),
-            Err(_) if word.is_empty() => bail!("expected a name or a number behind `@`"),
+            Err(_) if word.is_empty() => bail!("expected a name or a number after `@`"),
             Err(_) => Ok(Some(Item::Name(word.to_owned()))),
         }
     }
@@ -489,7 +489,7 @@ impl Names<'_> {
                     Some(_) if indirect => {
                         bail!("parameter {index} is no `ptr[size=4]`, which `len=*{index}` asks for")
                     }
-                    Some(_) => bail!("parameter {index}, which `len=` names, is no integer"),
+                    Some(_) => bail!("parameter {index}, which `len=` names, is not an integer"),
                     None => {
                         bail!("there is no parameter {index} for `len=`; a constant is written `size={index}`")
                     }
@@ -522,9 +522,9 @@ fn unknown_type(word: &str) -> anyhow::Error {
         return anyhow!("expected a type");
     }
     match FOREIGN_WORDS.iter().find(|(theirs, _)| *theirs == word) {
-        Some((_, ours)) => anyhow!("`{word}` is no type here; it is written `{ours}`"),
+        Some((_, ours)) => anyhow!("`{word}` is not a type here; it is written `{ours}`"),
         None => anyhow!(
-            "`{word}` is no type; there are i8 u8 i16 u16 i32 u32 i64 u64 isize usize long ulong f32 f64 v128 ref ptr anyptr cstr \
+            "`{word}` is not a type; the types are i8 u8 i16 u16 i32 u32 i64 u64 isize usize long ulong f32 f64 v128 ref ptr anyptr cstr \
              fmt funcptr opaque void"
         ),
     }
@@ -582,7 +582,7 @@ mod tests {
 
     #[test]
     fn errors_have_a_place() {
-        assert!(error("a.b: (i32, int)").contains("column 12: `int` is no type here; it is written `i32`"));
+        assert!(error("a.b: (i32, int)").contains("column 12: `int` is not a type here; it is written `i32`"));
         assert!(error("ab: ()").contains("column 3: expected an import"));
         assert!(error("a.b (i32)").contains("column 5: expected `:`"));
         assert!(

@@ -19,7 +19,7 @@ pub fn header(library: &Library) -> String {
     let imported: String = library.imported().iter().map(|line| format!("\n     {line}")).collect();
     if !imported.is_empty() {
         interface.push_str(&format!(
-            "\n/* The library needs these symbols of its host, or of what is linked with it:{imported} */\n"
+            "\n/* The host, or a library that is linked with it, must define these symbols:{imported} */\n"
         ));
     }
     for item in library.interface {

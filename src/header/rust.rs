@@ -21,7 +21,7 @@ pub fn declarations(library: &Library) -> String {
     let imported: String = library.imported().iter().map(|line| format!("// {line}\n")).collect();
     let imports = match imported.is_empty() {
         true => String::new(),
-        false => format!("// The library needs these symbols of its host, or of what is linked with it:\n{imported}"),
+        false => format!("// The host, or a library that is linked with it, must define these symbols:\n{imported}"),
     };
     let code = |(name, code, meaning): &(String, i32, &str)| {
         format!("/// {meaning}\n#[allow(dead_code)]\npub const {name}: core::ffi::c_int = {code};\n")

@@ -58,7 +58,7 @@ impl OutputFileData for Output {
     }
 
     fn finish(self) -> Result {
-        *self.finished.lock().expect("nobody panics with the lock") = self.bytes;
+        *self.finished.lock().expect("no thread panics while it holds the lock") = self.bytes;
         Ok(())
     }
 }

@@ -133,7 +133,7 @@ pub fn shared(library: SharedLibrary) -> Result<(Vec<u8>, Vec<String>)> {
     if !undefined.is_empty() {
         bail!("symbols that nothing defines:\n  {}", list_undefined(&undefined));
     }
-    let bytes = std::mem::take(&mut *output.lock().expect("nobody panics with the lock"));
+    let bytes = std::mem::take(&mut *output.lock().expect("no thread panics while it holds the lock"));
     Ok((bytes, warnings))
 }
 

@@ -97,7 +97,7 @@ fn link_in_process(request: LinkRequest) -> Result<(Vec<u8>, Report)> {
     if !undefined.is_empty() {
         bail!("symbols that nothing defines:\n  {}", list_undefined(&undefined));
     }
-    let program = std::mem::take(&mut *output.lock().expect("nobody panics with the lock"));
+    let program = std::mem::take(&mut *output.lock().expect("no thread panics while it holds the lock"));
     Ok((program, Report { warnings, command }))
 }
 
@@ -137,12 +137,12 @@ fn run(arguments: &[String], files: files::Files) -> Result<Vec<String>> {
     let mut args = Args::new(|| arguments.iter()).map_err(linker_error)?;
     let sink = Arc::clone(&warnings);
     args.on_warning(Box::new(move |warning| {
-        sink.lock().expect("nobody panics with the lock").push(warning.warning().to_owned());
+        sink.lock().expect("no thread panics while it holds the lock").push(warning.warning().to_owned());
     }));
     args.parse(|| arguments.iter()).map_err(linker_error)?;
     let linker = Linker::with_file_system(files);
     linker.run(&args).map_err(linker_error)?;
-    Ok(std::mem::take(&mut warnings.lock().expect("nobody panics with the lock")))
+    Ok(std::mem::take(&mut warnings.lock().expect("no thread panics while it holds the lock")))
 }
 
 /// How the linker's message about symbols that two objects define begins.

@@ -68,7 +68,7 @@ pub fn object(name: &str, bytes: &[u8]) -> Result<ObjectSymbols> {
         Format::Elf => {}
         Format::Bitcode => return Ok(intermediate(name)),
         Format::Foreign(system) => bail!("this is an object for {system}; a program for Linux needs ELF objects"),
-        _ => bail!("this is no object"),
+        _ => bail!("this is not an object"),
     }
     let elf = parse(bytes)?;
     if elf.header.e_type != header::ET_REL {

@@ -35,7 +35,7 @@ pub fn write_needed(writer: &mut Writer) {
             Symbol::CallbackPool(index) => write_callback_pool(writer, index),
             // Its place is known already.
             Symbol::Program => {}
-            other => panic!("{other:?} is referred to, but nobody compiled it"),
+            other => panic!("{other:?} is referred to, but was not compiled"),
         }
     }
 }

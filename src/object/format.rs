@@ -84,7 +84,7 @@ impl Format {
             BinaryFormat::MachO => self.macho(kind),
             _ => self.coff(kind).map(|typ| RelocationFlags::Coff { typ }),
         };
-        flags.unwrap_or_else(|| panic!("{kind:?} is no relocation of {self:?}"))
+        flags.unwrap_or_else(|| panic!("{kind:?} is not a relocation of {self:?}"))
     }
 
     fn elf(self, kind: RelocationKind) -> Option<elf::RelocationType> {

@@ -82,7 +82,7 @@ fn extents(segments: &[(MemoryIndex, u64, &[u8])], page: u64) -> Vec<Run> {
     merged
         .into_iter()
         .map(|(memory, start, end)| {
-            let length = end.checked_sub(start).expect("a range ends behind its start");
+            let length = end.checked_sub(start).expect("a range ends after its start");
             Run { memory, address: start, bytes: vec![0; to_usize(length)] }
         })
         .collect()

@@ -118,7 +118,7 @@ fn check(items: &[Item]) -> Result<()> {
 /// The prefix is the beginning of an identifier of C, and of none of the runtime.
 fn check_prefix(prefix: &str) -> Result<()> {
     if identifier(prefix) != prefix {
-        bail!("the prefix `{}` is no identifier of C; choose another with --prefix NAME", prefix.escape_debug());
+        bail!("the prefix `{}` is not a C identifier; choose another with --prefix NAME", prefix.escape_debug());
     }
     if prefix == "w2n" || prefix.starts_with("w2n_") || abi::wasi::MODULES.contains(&prefix) {
         bail!("names with the prefix `{prefix}` are the runtime's own; choose another with --prefix NAME");

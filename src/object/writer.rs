@@ -391,7 +391,7 @@ impl<'a> Writer<'a> {
             Symbol::LibraryInit => local("w2n.init".to_owned()),
             Symbol::MemoryBase(memory) => local(format!("w2n.memory_base.{}", memory.as_u32())),
             Symbol::MemorySize(memory) => local(format!("w2n.memory_size.{}", memory.as_u32())),
-            other => panic!("{other:?} is no function of the module"),
+            other => panic!("{other:?} is not a function of the module"),
         }
     }
 
@@ -474,6 +474,6 @@ fn data_name(layout: &Layout, symbol: Symbol) -> String {
         Symbol::Slot(EntityIndex::Tag(index)) => format!("w2n.slot.tag.{}", index.as_u32()),
         Symbol::CallbackPool(index) => format!("w2n.callbacks.{}.pool", index.as_u32()),
         Symbol::Program => abi::program::PROGRAM_SYMBOL.to_owned(),
-        other => panic!("{other:?} is no data"),
+        other => panic!("{other:?} is not data"),
     }
 }

@@ -40,7 +40,7 @@ pub fn translate(env: &Env, func: FuncIndex, state: &mut State, out: &mut ir::Fu
         let operator = operators.read()?;
         validator.op(offset, &operator)?;
         translator.builder.set_srcloc(location(offset));
-        let inside = offset.checked_sub(start).expect("operators stand behind the locals");
+        let inside = offset.checked_sub(start).expect("operators follow the locals");
         while hints.next_if(|hint| u64::from(hint.offset) < inside).is_some() {}
         translator.hint = hints.next_if(|hint| u64::from(hint.offset) == inside).map(|hint| hint.taken);
         operator::translate(&mut translator, &operator)

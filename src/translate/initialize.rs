@@ -156,7 +156,7 @@ impl Translator<'_> {
                 Operator::I32Sub | Operator::I64Sub => self.binary(ir::Opcode::Isub),
                 Operator::I32Mul | Operator::I64Mul => self.binary(ir::Opcode::Imul),
                 Operator::End => break,
-                other => panic!("{other:?} is no constant operator: the validator should have refused it"),
+                other => panic!("{other:?} is not a constant operator: the validator should have refused it"),
             }
         }
         self.pop()

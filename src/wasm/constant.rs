@@ -69,6 +69,6 @@ fn binary(operator: &Operator, left: Constant, right: Constant) -> Constant {
         (Operator::I64Add, I64(a), I64(b)) => I64(a.wrapping_add(b)),
         (Operator::I64Sub, I64(a), I64(b)) => I64(a.wrapping_sub(b)),
         (Operator::I64Mul, I64(a), I64(b)) => I64(a.wrapping_mul(b)),
-        _ => panic!("{operator:?} is no constant operator: the validator should have refused it"),
+        _ => panic!("{operator:?} is not a constant operator: the validator should have refused it"),
     }
 }

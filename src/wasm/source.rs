@@ -78,6 +78,6 @@ fn explain(error: Error, wasm: &[u8], features: WasmFeatures) -> Error {
             titles.join(", "),
             names.join(",")
         )),
-        false => error.context(format!("the module needs what is not supported yet: {}", titles.join(", "))),
+        false => error.context(format!("the module needs proposals that are not supported yet: {}", titles.join(", "))),
     }
 }

@@ -39,10 +39,10 @@ fn declarations_that_do_not_fit_say_why() {
         ("env.write: (i32, ptr[size=18446744073709551616], i64) -> i64", &["expected a number of bytes"]),
         ("env.write: (i32, funcptr(()), i64) -> i64", &["no table of functions"]),
         ("env.write: (i32, ptr, i64) -> cstr", &["what comes from C is a plain `ptr`"]),
-        ("env.write: (i32, ptr, ...) -> i64", &["nothing says of what types the variable arguments are"]),
+        ("env.write: (i32, ptr, ...) -> i64", &["the types of the variable arguments are unknown"]),
         ("env.write: (i32, cstr, ..., v128) -> i64", &["vectors and references can't be variable arguments"]),
         ("env.write: (i32, opaque[size=1], i64) -> i64", &["column 25: expected `kind=` or `last`"]),
-        ("env.write: (i32, opaque[kind=], i64) -> i64", &["expected a word that says what the pointer points to"]),
+        ("env.write: (i32, opaque[kind=], i64) -> i64", &["expected a word for what the pointer points to"]),
         ("env.write: (i32, ptr, i64) -> opaque[last]", &["the result: only what goes to C can be the last use"]),
         ("env.f: (ptr)", &["parameter 0: an integer or a pointer can't be an f32"]),
         ("env.f: (f32) -> i32, i32", &["column 20: expected the end of the line"]),
@@ -79,7 +79,7 @@ fn addresses_that_c_would_take_for_its_own_are_told() {
     assert_eq!(place.wasm2native(&["p.wat", "--imports", "libc"]).succeeds().stderr, "");
     assert_eq!(place.program("p", &[]).succeeds().stdout, "hi\n");
     std::fs::write(place.path("bad.o"), b"\x7fELF\xff").expect("files can be written");
-    place.wasm2native(&["p.wat", "--imports", "bad.o"]).fails(2, &["it is no text; declarations are lines such as"]);
+    place.wasm2native(&["p.wat", "--imports", "bad.o"]).fails(2, &["it is not text; declarations are lines such as"]);
 }
 
 #[test]
@@ -108,7 +108,7 @@ fn declarations_stand_on_the_command_line_in_files_and_in_the_module() {
     assert_eq!(place.program("w", &[]).succeeds().stdout, "hello\n");
     place
         .wasm2native(&["w.wat", "--imports", "bad.imports"])
-        .fails(1, &["bad.imports:3: column 13: `int` is no type here; it is written `i32`"]);
+        .fails(1, &["bad.imports:3: column 13: `int` is not a type here; it is written `i32`"]);
     place.wasm2native(&["w.wat", "--imports", "none.imports"]).fails(2, &["none.imports", "can't read it"]);
     // A file may declare more than is imported; what looks misspelt is worth a line.
     place.write("near.imports", "env.wite: (i32, ptr[len=2], u64) -> isize\n");

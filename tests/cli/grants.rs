@@ -9,7 +9,7 @@ const REFUSED: &[(&str, &[&str], &str)] = &[
     ("data::ro", &["data::data::ro", "data::/data::ro", "data::/ro", "data::./ro"], "for a read-only grant"),
     ("data::RO", &["data::data::ro", "data::/data::ro", "data::/RO", "data::./RO"], "for a read-only grant"),
     ("data:::ro", &["data::data::ro", "data::/data::ro", "data::/ro", "data::./ro"], "for a read-only grant"),
-    ("data::read-only", &["data::data::ro", "data::/data::ro"], "`read-only` stands in the place of the guest's name"),
+    ("data::read-only", &["data::data::ro", "data::/data::ro"], "`read-only` is in the place of the guest's name"),
     ("/srv/data/::ro", &["/srv/data/::/srv/data/::ro", "/srv/data/::/data::ro"], "for a read-only grant"),
     ("/data::ro", &["/data::/data::ro"], "for a read-only grant"),
     ("..::ro", &["..::..::ro", "..::/::ro"], "for a read-only grant"),
@@ -86,7 +86,7 @@ fn two_directories_have_two_names() {
     for twice in
         [["--dir=a::/x", "--dir=b::/x::ro"], ["--dir=a::/x", "--embed=b::/x"], ["--embed=b::/x", "--embed=a::/x"]]
     {
-        let message = "two directories get the name /x";
+        let message = "two directories have the name /x";
         place.wasm2native(&[&["args.wat"], &twice[..]].concat()).fails(2, &[message]);
         place.wasm2native(&[&["run"], &twice[..], &["args.wat"]].concat()).fails(2, &[message]);
     }

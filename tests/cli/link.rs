@@ -247,7 +247,7 @@ fn several_modules_are_linked_with_the_same_objects() {
     place.object("x");
     place.wasm2native(&["a.wat", "x.o", "b.wat", "--out-dir", "out"]).succeeds();
     assert_eq!((place.program("out/a", &[]).status, place.program("out/b", &[]).status), (3, 4));
-    place.wasm2native(&["x.o"]).fails(2, &["<INPUT> is missing: x.o is no module"]);
+    place.wasm2native(&["x.o"]).fails(2, &["<INPUT> is missing: x.o is not a module"]);
     place.wasm2native(&["-c", "a.wat", "x.o"]).fails(2, &["x.o: objects and libraries are linked into programs only"]);
     let object = place.wasm2native(&["-c", "a.wat", "--allow-undefined"]).succeeds();
     assert!(object.stderr.starts_with("warning: -l, -L, ") && object.stderr.contains("have no effect"), "{object:?}");

@@ -113,7 +113,7 @@ fn files_that_can_not_be_linked() {
         ("macos.o", "macos.o: this is an object for macOS; a program for Linux needs ELF objects"),
         ("windows.o", "windows.o: this is an object for Windows; a program for Linux needs ELF objects"),
         ("libarm.a", "libarm.a: member arm.o: this is for aarch64, and the program is for x86_64"),
-        ("libtext.a", "libtext.a: member text.o: this is no object"),
+        ("libtext.a", "libtext.a: member text.o: this is not an object"),
         (
             "helper.cpp",
             "helper.cpp: only C and assembly are compiled\nhelp: compile it to an object first, and give that",

@@ -126,8 +126,8 @@ fn link_args_and_runtime_symbols() {
 #[test]
 fn questions_without_a_module_and_with_two() {
     let place = Place::with(&[("a.wat", ANSWER), ("b.wat", ANSWER)]);
-    place.wasm2native(&["--print", "exports"]).fails(2, &["there is none"]);
-    place.wasm2native(&["--print", "imports", "a.wat", "b.wat"]).fails(2, &["about one module; b.wat is another"]);
+    place.wasm2native(&["--print", "exports"]).fails(2, &["need a module"]);
+    place.wasm2native(&["--print", "imports", "a.wat", "b.wat"]).fails(2, &["takes one module; b.wat is another"]);
     place.wasm2native(&["--print", "what", "a.wat"]).fails(2, &["imports, exports, link-args, runtime-symbols"]);
     place
         .wasm2native(&["--print", "imports,exports", "a.wat"])

@@ -95,7 +95,7 @@ fn wrong_usage_is_status_2() {
     let cases: &[(&[&str], &str)] = &[
         (&["--bogus", "a.wat"], "unexpected argument '--bogus'"),
         (&["a.wat", "b.wat"], "--out-dir DIR"),
-        (&["-v", "run", "a.wat"], "the command `run` stands before all flags"),
+        (&["-v", "run", "a.wat"], "the command `run` must precede all flags"),
         (&["compile", "a.wat"], "compiling needs no command: wasm2native a.wat"),
         (&["a.wat", "--out-dir", "out", "-o", "b"], "cannot be used with"),
         (&["-c", "-S", "a.wat"], "cannot be used with"),

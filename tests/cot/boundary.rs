@@ -44,7 +44,7 @@ fn imports_have_natural_types() -> Result<()> {
     let mut found = Vec::new();
     for import in module.imports() {
         ensure!(import.module() == "env", "an import from {}", import.module());
-        let ExternType::Func(ty) = import.ty() else { anyhow::bail!("{} is no function", import.name()) };
+        let ExternType::Func(ty) = import.ty() else { anyhow::bail!("{} is not a function", import.name()) };
         found.push((import.name().to_owned(), describe(&ty)));
     }
     let mut expected: Vec<_> = IMPORTS.iter().map(|(name, ty)| ((*name).to_owned(), (*ty).to_owned())).collect();

@@ -188,7 +188,7 @@ fn check_form(kind: Kind, picture: &Picture) -> Result<()> {
         ensure!(bare.is_none(), "no underscore: {bare:?}");
     }
     let text = section(picture, if kind.is_macho() { "__TEXT,__text" } else { ".text" })?;
-    ensure!(text.is_code && !text.is_writable && text.size > 0, "the code is no code");
+    ensure!(text.is_code && !text.is_writable && text.size > 0, "the text section is not code");
     let frames = match kind {
         _ if kind.is_macho() => "__TEXT,__eh_frame",
         // A module of leaf functions needs none.

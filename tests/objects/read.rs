@@ -57,7 +57,7 @@ pub fn read(bytes: &[u8]) -> Result<Picture> {
 
 fn read_elf(bytes: &[u8]) -> Result<Picture> {
     let elf = Elf::parse(bytes)?;
-    ensure!(elf.header.e_type == goblin::elf::header::ET_REL, "it is no relocatable object");
+    ensure!(elf.header.e_type == goblin::elf::header::ET_REL, "it is not a relocatable object");
     let big = elf.header.e_machine == goblin::elf::header::EM_S390;
     ensure!(elf.is_64 && elf.little_endian != big, "class or byte order is wrong");
     let mut sections = Vec::new();
@@ -125,7 +125,7 @@ fn elf_kind(machine: u16, kind: u32) -> Result<(u64, bool)> {
 
 fn read_macho(bytes: &[u8]) -> Result<Picture> {
     let macho = MachO::parse(bytes, 0)?;
-    ensure!(macho.header.filetype == macho_header::MH_OBJECT, "it is no relocatable object");
+    ensure!(macho.header.filetype == macho_header::MH_OBJECT, "it is not a relocatable object");
     ensure!(
         macho.header.flags & macho_header::MH_SUBSECTIONS_VIA_SYMBOLS == 0,
         "functions can't be moved apart: what stands before an entry belongs to it"

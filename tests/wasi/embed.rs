@@ -338,7 +338,7 @@ fn errors() {
     let _socket = std::os::unix::net::UnixListener::bind(root.join("odd/socket")).expect("sockets can be made");
     let cases = [
         ("nowhere::/data", 1, "--embed nowhere: "),
-        ("file::/data", 1, "--embed file: it is no directory"),
+        ("file::/data", 1, "--embed file: it is not a directory"),
         ("odd::/data", 1, "socket: neither a file, nor a directory, nor a link"),
         ("tree", 2, "expected HOST::GUEST"),
         ("tree::", 2, "expected HOST::GUEST"),
@@ -355,7 +355,7 @@ fn errors() {
     let outcome = process::run(Command::new(&program.path).env("WASM2NATIVE_OPTIONS", "--embed /more"), b"");
     let outcome = outcome.expect("it runs");
     assert_eq!(outcome.status, 2);
-    assert!(String::from_utf8_lossy(&outcome.stderr).contains("carries what it was built with"));
+    assert!(String::from_utf8_lossy(&outcome.stderr).contains("has only the trees that it was built with"));
     let mut inspect = Command::new(env!("CARGO_BIN_EXE_wasm2native"));
     let outcome = process::run(inspect.arg("inspect").arg(&program.path), b"").expect("it runs");
     assert!(String::from_utf8_lossy(&outcome.stdout).contains("  embedded      /data\n"), "{outcome:?}");

@@ -184,7 +184,7 @@ fn print(bytes: &[u8], output: Option<&Path>) -> Result<ExitCode> {
 const OUTPUT_FOLDER: &str = "cot-out";
 
 fn default_output(file: &Path, target: Target) -> Result<PathBuf> {
-    let mut name = file.file_stem().with_context(|| format!("{} is no file", file.display()))?.to_owned();
+    let mut name = file.file_stem().with_context(|| format!("{} is not a file", file.display()))?.to_owned();
     if target.host != Host::Native {
         name.push(".wasm");
     }

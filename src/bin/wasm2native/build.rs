@@ -1,4 +1,4 @@
-//! `wasm2native INPUT...`: builds each input, and goes on after one that fails.
+//! `wasm2native INPUT...`: builds each input, and continues after one that fails.
 
 use crate::Usage;
 use crate::console::Console;
@@ -33,7 +33,7 @@ pub fn run(args: &Compile, console: &Console) -> Result<ExitCode> {
         );
     }
     if let Some(dir) = &args.out_dir {
-        std::fs::create_dir_all(dir).with_context(|| format!("can't make the directory {}", dir.display()))?;
+        std::fs::create_dir_all(dir).with_context(|| format!("can't create the directory {}", dir.display()))?;
     }
 
     console.begin();

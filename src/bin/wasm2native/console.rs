@@ -1,8 +1,8 @@
-//! Everything that goes to standard error: errors, warnings, `-v`, `--timings` and the progress
-//! bar.
+//! Everything that is printed to standard error: errors, warnings, `-v`, `--timings` and the
+//! progress bar.
 //!
 //! An error is its chain of causes on one line, `error: prog.wasm: function 7 (`fib`): ...`. Where
-//! a message has a line that begins with `help: `, that line comes last and says what to do.
+//! a message has a line that begins with `help: `, that line is printed last.
 
 use crate::flags::Messages;
 use crate::words;
@@ -16,7 +16,7 @@ use wasm2native::progress::Observer;
 use wasm2native::start;
 use wasm2native::stdio;
 
-/// A bar for work that is done sooner would only flicker.
+/// A bar for shorter work would only flicker.
 const BAR_AFTER: Duration = Duration::from_secs(1);
 
 pub struct Console {
@@ -77,7 +77,7 @@ impl Console {
         self.bar.suspend(|| stdio::message(format!("{message}\n")));
     }
 
-    /// From here on, work that takes long shows a bar on a terminal.
+    /// From now on, long work shows a progress bar if standard error is a terminal.
     pub fn begin(&self) {
         if self.quiet || self.verbose || !std::io::stderr().is_terminal() {
             return;
@@ -94,15 +94,14 @@ impl Console {
         let _ = std::thread::Builder::new().spawn(show);
     }
 
-    /// Which input is in work, for the bar and for messages about the end of memory and about
-    /// panics.
+    /// Names the current input, for the bar and for messages about the end of memory and panics.
     pub fn input(&self, path: &Path) {
         start::begin(&path.display().to_string());
-        // A bar that is longer than its line can't be taken away.
+        // A bar that is longer than its line can't be erased.
         self.bar.set_prefix(path.file_name().unwrap_or_default().to_string_lossy().into_owned());
     }
 
-    /// The work is over: takes the bar away and prints the total of `--timings`.
+    /// Erases the bar and prints the total of `--timings`.
     pub fn end(&self) {
         self.bar.finish_and_clear();
         if self.timings {
@@ -152,7 +151,7 @@ impl Observer for Console {
     }
 }
 
-/// The causes joined by colons, and the lines of help among them.
+/// The message, with causes joined by colons, and its lines of help.
 fn render(error: &anyhow::Error) -> (String, Vec<String>) {
     let mut message = Vec::new();
     let mut help = Vec::new();

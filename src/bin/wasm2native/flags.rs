@@ -1,5 +1,4 @@
-//! The command line as types: what can be written, how help presents it, and the [`Options`] it
-//! stands for.
+//! The command line as types: flags, their help, and the [`Options`] that they yield.
 //!
 //! To add a flag: a field here under its heading, its value in [`Compile::options`] or
 //! [`Code::options`]. Its help says what the user gets.
@@ -37,21 +36,21 @@ Runner for cargo:
 
 const LONG_ABOUT: &str = "Compiles WebAssembly to native programs, ahead of time.
 
-INPUT is a module (.wasm) or its text (.wat); the result needs nothing else to run: no engine, no library. \
-A program built from a WASI module sees its arguments and its standard streams and nothing more: files and environment \
-variables have to be granted, when building (--dir, --env) or when running (environment variable WASM2NATIVE_OPTIONS=\"--dir .\").
+INPUT is a module (.wasm) or its text (.wat). The result runs by itself: it needs no engine and no library. \
+A program built from a WASI module sees only its arguments and its standard streams. Grant it files and environment \
+variables when building (--dir, --env) or when running (environment variable WASM2NATIVE_OPTIONS=\"--dir .\").
 
-What a module imports beyond WASI is C: `env.puts` is the function `puts`, other modules' names come first (`zlib_inflate` for \
-zlib.inflate). It is looked for in other modules (--module), in the objects, archives, libraries and C sources beside INPUT, \
-and in the C library that wasm2native carries, for which no C compiler has to be there. C functions are outside of the sandbox: \
+An import that is not part of WASI is a C function: `env.puts` is `puts`, and `zlib.inflate` is `zlib_inflate`. \
+wasm2native looks for it in other modules (--module), in the objects, archives, libraries and C sources on the command line, \
+and in the C library that it carries, which needs no C compiler. C functions are outside of the sandbox: \
 --allow-import says which may be called.";
 
 const AFTER_LONG_HELP: &str =
-    "Arguments can be read from a file: `@FILE` stands for the words in FILE, which may be quoted as in a shell.
+    "`@FILE` is replaced by the words in FILE, which may be quoted as in a shell.
 
-Exit status: 0 when everything was built, 1 when something could not be built or written, 2 for wrong usage, 101 for a mistake in \
-wasm2native, which please report. Output to a pipe that no one reads any more ends without a message, with 1. \
-`wasm2native run` exits as the program does.";
+Exit status: 0 if everything was built, 1 if something could not be built or written, 2 for wrong usage, 101 for a bug in \
+wasm2native, which you should report. If the reader of a pipe closes it, the command ends with 1 and without a message. \
+`wasm2native run` exits with the program's status.";
 
 /// Compiles WebAssembly to native programs.
 #[derive(Parser)]
@@ -82,15 +81,15 @@ pub enum Command {
     Inspect(Inspect),
 }
 
-/// What follows `wasm2native` when no command does.
+/// Arguments of `wasm2native` without a command.
 #[derive(Args)]
 pub struct Compile {
-    /// Module to compile: .wasm or .wat, `-` for standard input; and what to link it with: .o, .a,
-    /// .so, .c
+    /// Module to compile (.wasm, .wat, or `-` for standard input), and files to link it with (.o,
+    /// .a, .so, .c)
     #[arg(value_name = "INPUT", required_unless_present_any = ["enable", "print", "target"])]
     pub inputs: Vec<PathBuf>,
 
-    /// Add the module in FILE to the program: what others import from NAME, it defines
+    /// Add the module in FILE to the program; it defines what other modules import from NAME
     ///
     /// May be repeated. Imports are checked by type and become direct calls; each module is
     /// instantiated before those that import from it.
@@ -99,7 +98,7 @@ pub struct Compile {
 
     /// Write the result to FILE [default: the input's name, in the current directory]
     ///
-    /// `-` is standard output. What is not a file, such as /dev/stdout or a pipe, is written to; a
+    /// `-` is standard output. A device or a pipe, such as /dev/stdout, is written to directly; a
     /// link to a file stays a link. Without `-o`, `dir/app.wasm` becomes `app` in the current
     /// directory, `app.o` with `-c`, and `app.s` with `-S`; text forms go to standard output.
     #[arg(short, long, value_name = "FILE", help_heading = "Output", conflicts_with = "out_dir")]
@@ -107,8 +106,8 @@ pub struct Compile {
 
     /// Write one result per input into DIR
     ///
-    /// DIR is made if it does not exist. An input that fails does not stop the others; what failed
-    /// is listed at the end.
+    /// DIR is created if it does not exist. An input that fails does not stop the others; the
+    /// inputs that failed are listed at the end.
     #[arg(long, value_name = "DIR", help_heading = "Output")]
     pub out_dir: Option<PathBuf>,
 
@@ -120,7 +119,7 @@ pub struct Compile {
     #[arg(short = 'S', help_heading = "Output", conflicts_with = "emit")]
     pub assembly: bool,
 
-    /// What to produce, in a list with commas; FORM=FILE names the file [default: exe]
+    /// What to produce, separated by commas; FORM=FILE names the file [default: exe]
     #[arg(long, value_name = "FORM[=FILE]", help_heading = "Output", value_delimiter = ',', value_parser = emit_item,
         long_help = emit_help())]
     pub emit: Vec<EmitItem>,
@@ -139,12 +138,12 @@ pub struct Compile {
     #[arg(long, help_heading = "Output")]
     pub keep: bool,
 
-    /// Compile for another machine, named as for rustc and clang; `--target help` lists all
+    /// Compile for another machine, with the names of rustc and clang; `--target help` lists all
     /// [default: this machine]
     #[arg(long, value_name = "TRIPLE", help_heading = "Code")]
     pub target: Option<String>,
 
-    /// Begin the names of a library's symbols with NAME_ [default: from the input's name]
+    /// Prefix the names of a library's symbols with NAME_ [default: from the input's name]
     #[arg(long, value_name = "NAME", help_heading = "Code")]
     pub prefix: Option<String>,
 
@@ -154,13 +153,14 @@ pub struct Compile {
     /// Print something about the module instead of compiling it: imports, exports, link-args,
     /// runtime-symbols
     ///
-    /// Lines for programs to read, with tabs between columns. imports: module, name, kind, Wasm
-    /// type, C symbol, C declaration, and who would define it in a program;
-    ///   of a built program, the C functions that it calls.
-    /// exports: name, kind, Wasm type, C symbol, C declaration, as an object or library has them.
-    /// link-args: what a C compiler gets to link the object or library with the other files and
-    /// flags given here. runtime-symbols: what objects may need of the runtime and of the C
-    /// library; asks for no module.
+    /// The output has lines for programs to read, with tabs between columns.
+    /// imports: module, name, kind, Wasm type, C symbol, C declaration, and what would define it in
+    ///   a program; for a built program, the C functions that it calls.
+    /// exports: name, kind, Wasm type, C symbol, C declaration, as in an object or library.
+    /// link-args: the arguments with which a C compiler links the object or library with the other
+    ///   files and flags given here.
+    /// runtime-symbols: the symbols that objects may need from the runtime and the C library; needs
+    ///   no module.
     #[arg(long, value_name = "WHAT", help_heading = "Output", value_parser = print_what, verbatim_doc_comment)]
     pub print: Option<PrintWhat>,
 
@@ -170,7 +170,7 @@ pub struct Compile {
     #[command(flatten)]
     pub powers: Powers,
 
-    /// The powers given here are all there will be
+    /// Allow no powers at run time beyond those given here
     ///
     /// The program ignores the environment variable WASM2NATIVE_OPTIONS, which otherwise can grant
     /// more when it runs.
@@ -196,7 +196,7 @@ pub struct Compile {
   wasm2native run app.wasm --verbose         `--verbose` is for the program
   wasm2native run --dir . app.wasm           it may use the files of the current directory
   wasm2native run --invoke fib fib.wat 30    call the exported function `fib`, print its result
-  wasm2native run helper.c -lz app.wasm x    link it with C: objects, libraries and sources stand before the module",
+  wasm2native run helper.c -lz app.wasm x    link it with C: objects, libraries and sources precede the module",
     args_override_self = true
 )]
 pub struct Run {
@@ -233,7 +233,7 @@ pub struct Inspect {
     pub messages: Messages,
 }
 
-/// Flags that change the code of a program, and the work of making it.
+/// Flags that change a program's code or how it is compiled.
 #[derive(Args)]
 pub struct Code {
     /// Effort: -O0 compiles fast, -O1 -O2 -O3 give speed, -Os -Oz small code [default: -O2]
@@ -252,12 +252,11 @@ pub struct Code {
 
     /// Mask addresses that a bounds check refused, against Spectre [default: off]
     ///
-    /// A processor that guesses the outcome of a check reads on for some hundred instructions
-    /// before it knows better, and leaves traces of what it read. A program is the only tenant of
-    /// its process, so there is nothing that its module may not know; turn this on where a module
-    /// is linked into a host that keeps secrets from it. It concerns tables, 64-bit memories,
-    /// memories with pages of one byte, and bulk operations: other accesses carry no check that
-    /// could be guessed wrongly.
+    /// A processor that mispredicts a check executes some hundred instructions before it notices,
+    /// and leaves traces of what it read. A program is the only tenant of its process, so its
+    /// module may read everything in it. Turn this on if a module is linked into a host that keeps
+    /// secrets from it. It affects tables, 64-bit memories, memories with pages of one byte, and
+    /// bulk operations; other accesses have no check that could be mispredicted.
     #[arg(long, help_heading = "Code")]
     pub spectre_masks: bool,
 
@@ -270,21 +269,21 @@ pub struct Code {
     #[arg(long, value_name = "NAME", help_heading = "Program")]
     pub invoke: Option<String>,
 
-    /// Say what an imported C function takes: 'env.write: (i32, ptr[len=2], usize) -> isize'
+    /// Declare what an imported C function takes: 'env.write: (i32, ptr[len=2], usize) -> isize'
     ///
-    /// Imports that are not declared get their Wasm values as they are. Types: i8 u8 i16 u16 i32
-    /// u32 i64 u64 isize usize long ulong f32 f64 v128; ptr, ptr[len=PARAM], cstr (addresses in
-    /// linear memory, checked), funcptr(SIGNATURE) (an index in a table), opaque (a host pointer),
-    /// `...` (variable arguments), void. `module.name=SYMBOL: …` chooses the C symbol. May be
-    /// repeated.
+    /// Imports without a declaration get their Wasm values unchanged. Types: i8 u8 i16 u16 i32 u32
+    /// i64 u64 isize usize long ulong f32 f64 v128; ptr, ptr[len=PARAM], cstr (addresses in linear
+    /// memory, checked), funcptr(SIGNATURE) (an index in a table), opaque (a host pointer), `...`
+    /// (variable arguments), void. `module.name=SYMBOL: …` chooses the C symbol. May be repeated.
     #[arg(long = "import", value_name = "DECLARATION", help_heading = "Program")]
     pub imports: Vec<String>,
 
     /// Read such declarations from FILE, one a line; it may declare more than is imported
     ///
-    /// `libc` stands for the common functions of the C library as clang imports them (a file of
-    /// that name is `./libc`). A module may bring declarations of its own, in a custom section
-    /// `wasm2native.imports`. The command line takes precedence, lines before files.
+    /// `libc` means the common functions of the C library as clang imports them (for a file of that
+    /// name write `./libc`). A module may contain declarations in a custom section
+    /// `wasm2native.imports`. `--import` takes precedence over `--imports`, and both over the
+    /// module.
     #[arg(long = "imports", value_name = "FILE", help_heading = "Program", value_parser = declarations)]
     pub import_files: Vec<Source>,
 
@@ -293,15 +292,15 @@ pub struct Code {
     pub jobs: Option<usize>,
 }
 
-/// What goes to standard error.
+/// Flags for what is printed to standard error.
 #[derive(Args, Default)]
 #[command(next_help_heading = "Messages")]
 pub struct Messages {
-    /// Say what is being done
+    /// Print what is being done
     #[arg(short, long, action = ArgAction::Count)]
     pub verbose: u8,
 
-    /// Print nothing but errors
+    /// Print only errors
     #[arg(short, long, conflicts_with = "verbose")]
     pub quiet: bool,
 
@@ -309,7 +308,7 @@ pub struct Messages {
     #[arg(long)]
     pub timings: bool,
 
-    /// Colour messages: auto, always or never; NO_COLOR in the environment turns `auto` off
+    /// Color messages: auto, always or never; NO_COLOR in the environment turns `auto` off
     #[arg(long, value_name = "WHEN", default_value = "auto", hide_possible_values = true, hide_default_value = true)]
     pub color: ColorChoice,
 }
@@ -321,7 +320,7 @@ pub struct EmitItem {
     pub file: Option<PathBuf>,
 }
 
-/// What can be produced: the name in `--emit`, and what help says of it.
+/// The forms of output: name in `--emit`, and description in help.
 const FORMS: [(&str, Emit, &str); 9] = [
     ("exe", Emit::Exe, "a program"),
     ("obj", Emit::Obj, "a relocatable object, as -c"),
@@ -359,7 +358,7 @@ pub enum Level {
 }
 
 impl EmitItem {
-    /// As it is written on the command line.
+    /// The name on the command line.
     pub fn name(&self) -> &'static str {
         FORMS.iter().find(|(_, emit, _)| *emit == self.emit).expect("every form has a row").0
     }
@@ -418,7 +417,7 @@ impl Code {
 }
 
 impl Code {
-    /// Lines before files: they are more particular.
+    /// Lines before files, because they are more specific.
     fn imports(&self) -> Vec<Source> {
         let lines = self.imports.iter().map(|line| Source { origin: Origin::Line, text: line.clone() });
         lines.chain(self.import_files.iter().cloned()).collect()
@@ -426,12 +425,12 @@ impl Code {
 }
 
 impl Cli {
-    /// Whether all that is wanted is the list of targets.
+    /// Whether the user asked for the list of targets only.
     pub fn lists_targets(&self) -> bool {
         self.command.is_none() && self.compile.target.as_deref() == Some("help")
     }
 
-    /// Tells modules from what they are linked with.
+    /// Separates modules from the files that they are linked with.
     pub fn sort_inputs(&mut self) {
         match &mut self.command {
             None => self.compile.linking.take_files(&mut self.compile.inputs),
@@ -440,7 +439,7 @@ impl Cli {
         }
     }
 
-    /// Whether all that is wanted is the list of proposals.
+    /// Whether the user asked for the list of proposals only.
     pub fn lists_proposals(&self) -> bool {
         let code = match &self.command {
             None => &self.compile.code,
@@ -468,7 +467,7 @@ impl Cli {
     }
 }
 
-/// In place of a proposal's name: list them.
+/// Given as a proposal's name: list the proposals.
 const LIST_PROPOSALS: &str = "help";
 
 fn proposal(text: &str) -> Result<String, String> {
@@ -479,7 +478,7 @@ fn proposal(text: &str) -> Result<String, String> {
 /// `FORM` or `FORM=FILE`.
 fn emit_item(text: &str) -> Result<EmitItem, String> {
     let (name, file) = match text.split_once('=') {
-        Some((_, "")) => return Err("the file's name is missing behind `=`".to_owned()),
+        Some((_, "")) => return Err("the file's name is missing after `=`".to_owned()),
         Some((name, file)) => (name, Some(PathBuf::from(file))),
         None => (text, None),
     };
@@ -492,8 +491,8 @@ fn emit_item(text: &str) -> Result<EmitItem, String> {
 fn emit_help() -> String {
     let forms = FORMS.map(|(name, _, what)| format!("  {name:10} {what}"));
     format!(
-        "What to produce, in a list with commas; FORM=FILE names the file [default: exe]\n\n{}\n\n\
-         Several forms come from one compilation. Their files have the input's name, or that of -o, each with its own ending.",
+        "What to produce, separated by commas; FORM=FILE names the file [default: exe]\n\n{}\n\n\
+         Several forms come from one compilation. Their files have the name of the input or of -o, each with its own extension.",
         forms.join("\n")
     )
 }
@@ -526,7 +525,7 @@ fn declarations(file: &str) -> Result<Source, String> {
         return Ok(Source { origin: Origin::Library, text: foreign::LIBRARY.to_owned() });
     }
     let text = std::fs::read_to_string(file).map_err(|error| match error.kind() {
-        ErrorKind::InvalidData => "it is no text; declarations are lines such as 'env.puts: (cstr) -> i32'".to_owned(),
+        ErrorKind::InvalidData => "it is not text; declarations are lines such as 'env.puts: (cstr) -> i32'".to_owned(),
         _ => format!("can't read it: {error}"),
     })?;
     Ok(Source { origin: Origin::File(file.to_owned()), text })

@@ -1,4 +1,4 @@
-//! `wasm2native inspect`: what the library read from a program, for people.
+//! `wasm2native inspect`: prints what a program may do.
 
 use crate::console::Console;
 use crate::flags::Inspect;
@@ -102,8 +102,8 @@ fn tables(inspection: &Inspection) -> String {
     }
 }
 
-/// A value as it stands, but for what a terminal would obey or not show, and what could be taken
-/// for its escape.
+/// The value, with an escape for each character that a terminal would obey or not show, and for the
+/// characters of such an escape.
 fn visible(value: &str) -> String {
     let mut text = String::new();
     for c in value.chars() {
@@ -115,7 +115,7 @@ fn visible(value: &str) -> String {
     text
 }
 
-/// Names in lines of a length that can be read.
+/// Joins names into lines of a readable length.
 fn wrap<'a>(names: impl Iterator<Item = &'a String>) -> Vec<String> {
     const LONGEST: usize = 90;
     let mut lines: Vec<String> = Vec::new();

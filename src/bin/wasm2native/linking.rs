@@ -1,4 +1,4 @@
-//! Flags about what a program is linked with, and the sorting of inputs into modules and the rest.
+//! Flags for linking, and the separation of inputs into modules and files to link with.
 
 use clap::Args;
 use std::ffi::OsString;
@@ -9,15 +9,16 @@ use wasm2native::options::LinkOptions;
 #[derive(Args)]
 #[command(next_help_heading = "Linking")]
 pub struct Linking {
-    /// Inputs that are no modules: objects, archives, shared libraries, C sources.
+    /// Inputs that are not modules: objects, archives, shared libraries, C sources.
     #[arg(skip)]
     pub files: Vec<PathBuf>,
 
     /// Link with libNAME.a or libNAME.so
     ///
-    /// It is searched in the folders of -L and of the system; `-l:FILE` names the file. The archive
-    /// is preferred, so that the program stays static. A shared library needs a C compiler to link,
-    /// as does everything with -Wl or --linker; then the compiler chooses.
+    /// The library is searched in the folders of -L and of the system; `-l:FILE` names the file.
+    /// The archive is preferred, so that the program stays static. A shared library, -Wl and
+    /// --linker need a C compiler to link; the compiler then chooses between archive and shared
+    /// library.
     #[arg(short = 'l', value_name = "NAME")]
     pub libraries: Vec<String>,
 
@@ -27,33 +28,31 @@ pub struct Linking {
 
     /// Pass words to the linker: -Wl,-rpath,DIR
     ///
-    /// The words are for a C compiler that drives a linker, see --linker.
+    /// A C compiler passes them on to its linker; see --linker.
     #[arg(short = 'W', value_name = "l,WORDS", value_parser = linker_words, allow_hyphen_values = true)]
     pub flags: Vec<String>,
 
-    /// Link by a C compiler instead of the built-in linker: cc, clang, zig, or another one's path
+    /// Link with a C compiler instead of the built-in linker: cc, clang, zig, or a path
     ///
-    /// It may have flags: --linker 'clang -static'. The program then depends on what the compiler
-    /// links it with, by default the shared C library. Without --linker, it is $CC or one of cc,
-    /// gcc, clang, zig that links where the built-in linker can't.
+    /// Flags may follow: --linker 'clang -static'. The program then depends on what the compiler
+    /// links it with, by default the shared C library. Without --linker, $CC or else one of cc,
+    /// gcc, clang, zig links what the built-in linker does not support.
     #[arg(long, value_name = "CC", value_parser = clap::builder::NonEmptyStringValueParser::new())]
     pub linker: Option<String>,
 
-    /// Use another C symbol for an import than that of the rule (`foo` for env.foo, `module_foo`
-    /// for module.foo)
+    /// Use SYMBOL for an import, instead of `foo` for env.foo and `module_foo` for module.foo
     #[arg(long = "import-symbol", value_name = "MODULE.NAME=SYMBOL", value_parser = import_symbol)]
     pub import_symbols: Vec<(String, String)>,
 
-    /// Allow imports from C whose `module.name` matches PATTERN (with `*`, `?`, `[a-z]`), and no
-    /// others
+    /// Allow only imports from C whose `module.name` matches PATTERN (with `*`, `?`, `[a-z]`)
     ///
-    /// C functions are outside of the sandbox: they can do what the process can do. Without this
-    /// flag they are all allowed, with a warning that lists those of the C library. `wasm2native
-    /// inspect` lists them for a program.
+    /// C functions are outside of the sandbox: they can do whatever the process can do. Without
+    /// this flag all are allowed, with a warning that lists those of the C library. `wasm2native
+    /// inspect` lists the C functions of a program. May be repeated.
     #[arg(long = "allow-import", value_name = "PATTERN", value_parser = pattern)]
     pub allowed_imports: Vec<String>,
 
-    /// Build the program though nothing defines an imported function; a call of it is a trap
+    /// Build the program even if nothing defines an imported function; calling it is a trap
     #[arg(long)]
     pub allow_undefined: bool,
 }
@@ -73,13 +72,13 @@ impl Linking {
         }
     }
 
-    /// Takes what is no module out of the inputs.
+    /// Moves files that are not modules out of the inputs.
     pub fn take_files(&mut self, inputs: &mut Vec<PathBuf>) {
         let (files, modules) = std::mem::take(inputs).into_iter().partition(|input| native::is_native(input));
         (self.files, *inputs) = (files, modules);
     }
 
-    /// Takes what stands before the module of `run`. What follows it is the program's.
+    /// Takes the files that precede the module of `run`. The words after it belong to the program.
     pub fn take_leading_files(&mut self, words: &mut Vec<OsString>) {
         let n_files = words.iter().take_while(|word| native::is_native(Path::new(word))).count();
         self.files = words.drain(..n_files).map(PathBuf::from).collect();
@@ -97,11 +96,11 @@ fn import_symbol(text: &str) -> Result<(String, String), String> {
     let (name, symbol) = text.rsplit_once('=').ok_or("expected MODULE.NAME=SYMBOL")?;
     let is_letter = |c: char| c.is_ascii_alphanumeric() || "_.$".contains(c);
     if symbol.is_empty() || !symbol.chars().all(is_letter) || symbol.starts_with(|c: char| c.is_ascii_digit()) {
-        return Err(format!("`{symbol}` is no C symbol"));
+        return Err(format!("`{symbol}` is not a C symbol"));
     }
     match name.contains('.') {
         true => Ok((name.to_owned(), symbol.to_owned())),
-        false => Err(format!("`{name}` is no MODULE.NAME")),
+        false => Err(format!("`{name}` is not MODULE.NAME")),
     }
 }
 

@@ -1,5 +1,4 @@
-//! The command line of `wasm2native`: flags to `Options`, a library call, an exit status. Nothing
-//! is compiled here.
+//! The command `wasm2native`: flags become `Options`, a call of the library, and an exit status.
 
 mod build;
 mod console;
@@ -25,10 +24,10 @@ use wasm2native::start;
 use wasm2native::stdio::{self, NoReader};
 use wasm2native::wasm::unsupported::{PROPOSALS, State};
 
-/// Exit status for a command line that makes no sense, as clap has it.
+/// Exit status for a wrong command line; clap uses the same.
 const WRONG_USAGE: u8 = 2;
 
-/// What is wrong with the command line, beyond what clap sees.
+/// An error in the command line that clap does not detect.
 #[derive(Debug)]
 pub struct Usage(pub String);
 
@@ -72,7 +71,7 @@ fn command() -> ExitCode {
     }
 }
 
-/// Help and version are printed; all else that clap says is an error.
+/// Prints help and version; any other message of clap is an error.
 fn usage(error: clap::Error) -> Result<ExitCode> {
     stdio::usage(&error)?;
     Ok(if error.use_stderr() { ExitCode::from(WRONG_USAGE) } else { ExitCode::SUCCESS })
@@ -104,13 +103,13 @@ fn work(cli: &Cli, console: &Console) -> Result<ExitCode> {
 
 fn missing_input(name: &str, linking: &Linking) -> Error {
     let given = match linking.files.first() {
-        Some(file) => format!(": {} is no module, but something to link one with", file.display()),
+        Some(file) => format!(": {} is not a module, but a file to link one with", file.display()),
         None => String::new(),
     };
     Usage(format!("the required argument <{name}> is missing{given}")).into()
 }
 
-/// All proposals, a line each, by what can be had of them.
+/// All proposals, a line each, grouped by their state.
 fn proposals() -> String {
     let mut text = String::new();
     for (state, heading) in [

@@ -1,4 +1,4 @@
-//! Which file each input becomes, and everything that is wrong with that before any work is done.
+//! Which files each input becomes, with all checks of them that are possible before the work.
 
 use crate::Usage;
 use crate::flags::{Compile, EmitItem};
@@ -13,7 +13,7 @@ use wasm2native::options::{Emit, Output};
 use wasm2native::output::STDOUT;
 use wasm2native::wasm::input;
 
-/// As an input's name: standard input.
+/// The name that means standard input.
 const STDIN: &str = "-";
 
 /// The outputs of each input, in order.
@@ -24,7 +24,7 @@ pub fn plan(args: &Compile) -> Result<Vec<Vec<Output>>> {
         let first = args.inputs[0].display();
         let help = match args.inputs[0].to_str() {
             Some("run" | "inspect") => {
-                format!("the command `{first}` stands before all flags: wasm2native {first} ...")
+                format!("the command `{first}` must precede all flags: wasm2native {first} ...")
             }
             Some("compile" | "build") if !args.inputs[0].exists() => {
                 format!("compiling needs no command: wasm2native {}", args.inputs[1].display())
@@ -44,7 +44,7 @@ pub fn plan(args: &Compile) -> Result<Vec<Vec<Output>>> {
             check(args, input, output)?;
             let file = output.file.display();
             match taken.insert(output.file.clone(), input) {
-                Some(other) if other == input => bail!(Usage(format!("two of the outputs would both become {file}"))),
+                Some(other) if other == input => bail!(Usage(format!("two outputs would both become {file}"))),
                 Some(other) => {
                     bail!(Usage(format!("{} and {} would both become {file}", other.display(), input.display())))
                 }
@@ -55,7 +55,7 @@ pub fn plan(args: &Compile) -> Result<Vec<Vec<Output>>> {
     Ok(all)
 }
 
-/// What is wrong with the list of forms, whatever the inputs are.
+/// Checks the list of forms, independent of the inputs.
 fn check_forms(args: &Compile, forms: &[EmitItem]) -> Result<()> {
     for (index, form) in forms.iter().enumerate() {
         if forms[..index].iter().any(|other| other.emit == form.emit) {
@@ -85,8 +85,8 @@ fn outputs(args: &Compile, forms: &[EmitItem], input: &Path) -> Vec<Output> {
     forms.iter().map(|form| Output { emit: form.emit, file: file(form) }).collect()
 }
 
-/// As clang and rustc do it: the input's name with another ending, in the current directory. What
-/// comes from standard input has clang's name for a program without one.
+/// The input's name with another extension, in the current directory, as clang and rustc do. For
+/// standard input, the name is clang's default.
 fn file_name(args: &Compile, input: &Path, emit: Emit) -> OsString {
     let mut name = match input.file_stem() {
         Some(stem) if input != Path::new(STDIN) => stem.to_owned(),
@@ -99,8 +99,7 @@ fn file_name(args: &Compile, input: &Path, emit: Emit) -> OsString {
     name
 }
 
-/// As rustc does it with `-o` and several outputs: each gets its own ending in place of the one
-/// that was given.
+/// For several outputs and `-o`, each output replaces the extension by its own, as rustc does.
 fn with_ending(args: &Compile, output: &Path, emit: Emit) -> PathBuf {
     let ending = ending(args, emit);
     let is_known = |given: &OsStr| ENDINGS.iter().any(|known| known[1..] == *given);
@@ -111,7 +110,7 @@ fn with_ending(args: &Compile, output: &Path, emit: Emit) -> PathBuf {
     }
 }
 
-/// Endings that stand for a form.
+/// Extensions that belong to a form.
 const ENDINGS: [&str; 9] = [".a", ".so", ".h", ".rs", ".wat", ".clif", ".s", ".o", ".exe"];
 
 fn ending(args: &Compile, emit: Emit) -> &'static str {

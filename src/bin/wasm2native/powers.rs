@@ -1,4 +1,4 @@
-//! Flags that say what a program may do, and their form inside the program: words of a command
+//! Flags that grant powers to a program, and their form inside the program: words of a command
 //! line.
 //!
 //! The words are those of [`Setting`]. They are stored at build time (`Options::program_options`),
@@ -17,68 +17,67 @@ use wasm2native::abi::setting::{Setting, WrongBytes, parse_bytes};
 pub struct Powers {
     /// Let the program use the directory HOST, under the name GUEST [default: the same name]
     ///
-    /// With `::ro` after GUEST it can read what is there, and change nothing: `data::data::ro` or
-    /// `data::/data::ro`. GUEST can't be left out then. A relative HOST is looked up from where the
-    /// program is started. May be repeated.
+    /// With `::ro` after GUEST the directory is read-only: `data::data::ro` or `data::/data::ro`.
+    /// GUEST is required then. A relative HOST is relative to the directory in which the program is
+    /// started. May be repeated.
     #[arg(long, value_name = "HOST[::GUEST[::ro]]", value_parser = dir)]
     pub dir: Vec<String>,
 
-    /// Carry the directory HOST inside the program, which sees it as the read-only directory GUEST
+    /// Embed the directory HOST in the program, which sees it as the read-only directory GUEST
     ///
-    /// Files are packed, and unpacked where they are read; the program needs nothing beside it.
-    /// `wasm2native run` packs nothing: what the program would carry it reads where it is. May be
-    /// repeated.
+    /// Files are compressed, and unpacked when they are read. `wasm2native run` embeds nothing: the
+    /// program reads HOST itself. May be repeated.
     #[arg(long, value_name = "HOST::GUEST", value_parser = embed)]
     pub embed: Vec<(PathBuf, String)>,
 
-    /// Give the program the environment variable K with the value V; without `=V`, the value it has
-    /// when the program runs
+    /// Give the program the environment variable K with the value V, or without `=V` with the value
+    /// at run time
     ///
     /// May be repeated.
     #[arg(long, value_name = "K[=V]", value_parser = env)]
     pub env: Vec<String>,
 
-    /// Let the program see the whole environment it is started in
+    /// Give the program the whole environment at run time
     #[arg(long)]
     pub inherit_env: bool,
 
-    /// Let memories, tables and exceptions take at most BYTES together: 65536, 64K, 16M, 2G
+    /// Limit memories, tables and exceptions to BYTES together: 65536, 64K, 16M, 2G
     #[arg(long, value_name = "BYTES", value_parser = bytes)]
     pub max_memory: Option<u64>,
 
-    /// Let tables take at most BYTES together [default: as much as --max-memory, or 1G without it]
+    /// Limit tables to BYTES together [default: as much as --max-memory, or 1G without it]
     ///
     /// An entry takes 16 bytes in a table of functions and 8 in others. Each thread has its own
     /// tables.
     #[arg(long, value_name = "BYTES", value_parser = bytes)]
     pub max_table: Option<u64>,
 
-    /// Let calls nest until they have used BYTES of stack
+    /// Limit the stack to BYTES
     #[arg(long, value_name = "BYTES", value_parser = bytes)]
     pub max_stack: Option<u64>,
 }
 
 impl Powers {
     /// # Errors
-    /// When two directories have one name: the program could not tell them apart.
+    /// When two directories have the same name.
     pub fn check(&self) -> Result<(), Usage> {
         let grants = self.dir.iter().map(|dir| Grant::parse(dir.as_bytes()).expect("it was parsed before").guest);
         let mut names = BTreeSet::new();
         for guest in grants.chain(self.embed.iter().map(|(_, guest)| guest.as_bytes())) {
             if !names.insert(guest) {
                 let name = String::from_utf8_lossy(guest);
-                return Err(Usage(format!("two directories get the name {}", name.escape_debug())));
+                return Err(Usage(format!("two directories have the name {}", name.escape_debug())));
             }
         }
         Ok(())
     }
 
-    /// Words for what the program carries; the order is that of the trees.
+    /// Words for embedded trees, in the order of the trees.
     pub fn embedded(&self) -> Vec<String> {
         self.embed.iter().flat_map(|(_, guest)| Setting::Embed(guest.as_bytes()).words()).collect()
     }
 
-    /// Words for a program that runs where these directories are, and need not carry them.
+    /// Words for a program that runs where these directories exist, and needs no copies of them.
     pub fn embedded_in_place(&self) -> Vec<String> {
         let word = |(host, guest): &(PathBuf, String)| format!("{}::{guest}::ro", host.display());
         self.embed.iter().map(word).flat_map(|dir| Setting::Dir(dir.as_bytes()).words()).collect()
@@ -103,7 +102,7 @@ fn dir(text: &str) -> Result<String, String> {
 }
 
 fn embed(text: &str) -> Result<(PathBuf, String), String> {
-    let message = "expected HOST::GUEST, two names of directories; the program can read what it carries, and no more";
+    let message = "expected HOST::GUEST, two names of directories; embedded directories are always read-only";
     let (host, guest) = text.split_once("::").ok_or(message)?;
     let is_name = |name: &str| !name.is_empty() && !name.starts_with(':') && !name.contains("::");
     if is_name(host) && is_name(guest) { Ok((host.into(), guest.to_owned())) } else { Err(message.to_owned()) }

@@ -12,7 +12,7 @@ use wasm2native::link;
 use wasm2native::stdio;
 use wasm2native::wasm::input::Input;
 
-/// The C functions that a program calls, in the columns that a module's imports have.
+/// The C functions that a program calls, in the columns of a module's imports.
 fn imports_of_program(program: &Path) -> Result<String> {
     let line = |it: &Foreign| {
         let [module, name] = [&it.module, &it.name].map(|text| text.escape_debug().to_string());
@@ -26,11 +26,8 @@ pub fn run(args: &Compile, what: PrintWhat) -> Result<ExitCode> {
     let input = || -> Result<Input> {
         match &args.inputs[..] {
             [one] => Input::read(one),
-            [] => {
-                Err(Usage("--print imports and --print exports are about a module, and there is none".to_owned())
-                    .into())
-            }
-            [_, more, ..] => Err(Usage(format!("--print is about one module; {} is another", more.display())).into()),
+            [] => Err(Usage("--print imports and --print exports need a module".to_owned()).into()),
+            [_, more, ..] => Err(Usage(format!("--print takes one module; {} is another", more.display())).into()),
         }
     };
     let text = match what {

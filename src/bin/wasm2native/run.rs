@@ -15,7 +15,7 @@ use wasm2native::cache::{Cache, Origin};
 use wasm2native::options::{Cpu, Options};
 use wasm2native::wasm::input::Input;
 
-/// Returns only when the program can't be built or started.
+/// Returns only if the program can't be built or started.
 pub fn run(args: &Run, console: &Console) -> Result<Infallible> {
     let [module, program_args @ ..] = &args.module_and_args[..] else { unreachable!("clap requires MODULE") };
     let module = Path::new(module);
@@ -25,7 +25,7 @@ pub fn run(args: &Run, console: &Console) -> Result<Infallible> {
     let input = Input::read(module)?;
     let mut options = Options { link: args.linking.options(), ..args.code.options() };
     if args.code.cpu.is_none() {
-        // The program runs here and now, so it may use all that this processor has.
+        // The program runs on this machine, so it may use all features of the processor.
         options.cpu = Cpu::Native;
     }
     let program = Cache::open().program(&input, &options, console)?;
@@ -40,7 +40,7 @@ pub fn run(args: &Run, console: &Console) -> Result<Infallible> {
     let mut command = Command::new(&path);
     command.args(program_args).arg0(match &args.argv0 {
         Some(name) => name,
-        // As wasmtime: the path is nothing that a sandboxed program needs to know.
+        // As in wasmtime: a sandboxed program need not know the path.
         None => module.file_name().unwrap_or(OsStr::new("wasm")),
     });
     if let Some(options) = program_options(args) {
@@ -54,8 +54,8 @@ pub fn run(args: &Run, console: &Console) -> Result<Infallible> {
     Err(Error::new(error).context(format!("can't run {}{help}", program.describe())))
 }
 
-/// Powers change no code, so that they need no compilation: the program reads them when it starts,
-/// after those that its environment has already.
+/// Powers change no code, so they need no compilation: the program reads them when it starts, after
+/// those in its environment.
 fn program_options(args: &Run) -> Option<OsString> {
     let words = [args.powers.options(), args.powers.embedded_in_place()].concat();
     let words: Vec<String> = words.iter().map(|word| words::quote(word)).collect();

@@ -5,8 +5,8 @@ use std::ffi::OsString;
 use std::os::unix::ffi::OsStrExt;
 use wasm2native::abi::words;
 
-/// Replaces `@FILE` by the words in FILE, up to `--`. What follows `run` is left alone: it may be
-/// the program's.
+/// Replaces `@FILE` by the words in FILE, up to `--`. Words after `run` are left unchanged, because
+/// they may belong to the program.
 pub fn expand(args: impl Iterator<Item = OsString>) -> Result<Vec<OsString>> {
     let mut expanded = Vec::new();
     let mut literal = false;
@@ -28,7 +28,7 @@ pub fn expand(args: impl Iterator<Item = OsString>) -> Result<Vec<OsString>> {
     Ok(expanded)
 }
 
-/// `word` so that [`words::split`] and a shell give it back as one word.
+/// Quotes `word` so that [`words::split`] and a shell read it back as one word.
 pub fn quote(word: &str) -> String {
     let plain = |c: char| c.is_ascii_alphanumeric() || "-_=+./:,@%".contains(c);
     if !word.is_empty() && word.chars().all(plain) {

@@ -35,7 +35,7 @@ pub fn enable(builder: &mut impl Configurable, triple: &Triple, name: &str) -> R
     }
     for feature in parts {
         builder.enable(&format!("has_{feature}")).map_err(|_| {
-            anyhow!("`{feature}` in `--cpu {name}` is no feature that Cranelift knows on {}", triple.architecture)
+            anyhow!("`{feature}` in `--cpu {name}` is not a feature that Cranelift knows on {}", triple.architecture)
         })?;
     }
     Ok(())
@@ -44,9 +44,9 @@ pub fn enable(builder: &mut impl Configurable, triple: &Triple, name: &str) -> R
 fn enable_x86_64(builder: &mut impl Configurable, base: &str) -> Result<()> {
     match base {
         "x86-64" => Ok(()),
-        _ => builder
-            .enable(base)
-            .map_err(|_| anyhow!("`{base}` is no processor that Cranelift knows; try native, x86-64-v2 or x86-64-v3")),
+        _ => builder.enable(base).map_err(|_| {
+            anyhow!("`{base}` is not a processor that Cranelift knows; try native, x86-64-v2 or x86-64-v3")
+        }),
     }
 }
 
@@ -57,7 +57,7 @@ fn enable_aarch64(builder: &mut impl Configurable, base: &str) -> Result<()> {
         "neoverse-n1" | "armv8.2-a" => &["has_lse", "has_fp16", "has_dotprod"],
         "apple-m1" | "armv8.4-a" => &["has_lse", "has_fp16", "has_dotprod", "has_pauth"],
         _ => bail!(
-            "`{base}` is no processor that is known on aarch64; try generic, armv8.1-a, neoverse-n1, apple-m1, \
+            "`{base}` is not a known processor on aarch64; try generic, armv8.1-a, neoverse-n1, apple-m1, \
              or features as in generic+lse"
         ),
     };
@@ -70,7 +70,7 @@ fn enable_aarch64(builder: &mut impl Configurable, base: &str) -> Result<()> {
 fn enable_riscv64(builder: &mut impl Configurable, base: &str) -> Result<()> {
     let unknown = || {
         anyhow!(
-            "`{base}` is no instruction set that is known on riscv64; try rv64gc, rv64gcv, or extensions as in rv64gc_zba_zbb"
+            "`{base}` is not a known instruction set on riscv64; try rv64gc, rv64gcv, or extensions as in rv64gc_zba_zbb"
         )
     };
     let mut parts = base.strip_prefix("rv64").ok_or_else(unknown)?.split('_');
@@ -90,7 +90,9 @@ fn enable_riscv64(builder: &mut impl Configurable, base: &str) -> Result<()> {
     }
     for extension in parts {
         let name = if extension.starts_with("zvl") { extension.to_owned() } else { format!("has_{extension}") };
-        builder.enable(&name).map_err(|_| anyhow!("`{extension}` in `{base}` is no extension that Cranelift knows"))?;
+        builder
+            .enable(&name)
+            .map_err(|_| anyhow!("`{extension}` in `{base}` is not an extension that Cranelift knows"))?;
     }
     Ok(())
 }
@@ -98,8 +100,8 @@ fn enable_riscv64(builder: &mut impl Configurable, base: &str) -> Result<()> {
 fn enable_s390x(builder: &mut impl Configurable, base: &str) -> Result<()> {
     match base {
         "z14" | "arch12" => Ok(()),
-        _ => builder
-            .enable(base)
-            .map_err(|_| anyhow!("`{base}` is no processor that Cranelift knows on s390x; try z14, z15, z16 or z17")),
+        _ => builder.enable(base).map_err(|_| {
+            anyhow!("`{base}` is not a processor that Cranelift knows on s390x; try z14, z15, z16 or z17")
+        }),
     }
 }

@@ -58,7 +58,7 @@ fn check_name(host: &[u8], guest: &[u8]) -> Result<(), String> {
         let kind = if is_read_only { "read-only" } else { "read-write" };
         let (suggestion, host, word) = (suggest(host, is_read_only), show(host), show(word));
         return Err(format!(
-            "`{word}` stands in the place of the guest's name; for a {kind} grant {suggestion}; \
+            "`{word}` is in the place of the guest's name; for a {kind} grant {suggestion}; \
              for a read-write grant with that name write `{host}::/{word}` or `{host}::./{word}`"
         ));
     }

@@ -84,10 +84,10 @@ codes! {
     CODE_EXIT = 101: "the module has called WASI's proc_exit: see `status`";
     CODE_WASI = 102: "a WASI function got a wrong pointer";
     /// Memory, a directory, a processor: the reason is on standard error.
-    CODE_FAILURE = 103: "what the library needs can't be had: see standard error";
+    CODE_FAILURE = 103: "the library can't get a resource that it needs: see standard error";
     CODE_UNDEFINED = 104: "call of an import that nothing defines";
     /// A handle, a function, a format string.
-    CODE_FOREIGN = 105: "what the module passed to a C function can't be passed on";
+    CODE_FOREIGN = 105: "a value that the module passed to a C function can't be passed on";
 }
 
 /// [`TrapFrame::offset`] where it is not known.

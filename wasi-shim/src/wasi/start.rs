@@ -141,7 +141,7 @@ fn open_embedded(program: &Program, index: u32, guest: &[u8], context: &Context)
     let bytes = unsafe { slice(program.embedded, program.embedded_length) };
     let Some(place) = embedded::Place::root(bytes, index) else {
         let mut text = message();
-        text.add("--embed is for wasm2native: a program carries what it was built with, and nothing more as `");
+        text.add("--embed is an option of wasm2native: a program has only the trees that it was built with, and none named `");
         text.add_name(guest).add("`");
         fail(text, USAGE_EXIT_STATUS)
     };

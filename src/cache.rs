@@ -1,16 +1,16 @@
-//! Programs that `wasm2native run` has built, by content.
+//! The cache of `wasm2native run`: programs that were built, by content.
 //!
-//! An entry is an executable file named after the module and a hash of everything that its code
-//! depends on: the module's bytes, the options, and this very compiler. An entry never changes once
-//! it is there: it is written beside and renamed, so that any number of processes can use the same
-//! folder. A lock per entry keeps two of them from doing the same work; correctness does not need
-//! it. Anything wrong with the folder costs speed only: the program then runs from memory.
+//! An entry is an executable file. Its name is the module's and a hash of everything that its code
+//! depends on: the module's bytes, the options, and this build of the compiler. An entry never
+//! changes: it is written under another name and renamed, so any number of processes can use the
+//! same folder. A lock per entry avoids doing the same work twice; correctness does not need it. If
+//! the folder can't be used, the program runs from memory: that costs speed only.
 //!
-//! A file system can lose what it was given: a power cut, a full disk, a bad copy. So an entry ends
-//! with a [`seal`], which systems do not look at when they execute it. It is checked each time, and
-//! the file that was checked is the one that runs: it stays open, and is executed by its
-//! descriptor. What is damaged is built again. (The check is against damage. Who can write to the
-//! folder could seal anything; that is its owner alone.)
+//! A file can be damaged by a power cut, a full disk or a bad copy. So an entry ends with a
+//! [`seal`], which the system ignores when it executes the file. The seal is checked each time, and
+//! the file that was checked is the one that runs: it stays open and is executed by its descriptor.
+//! A damaged entry is built again. (The seal detects damage only. Whoever can write to the folder
+//! could seal any file; only its owner can.)
 
 use crate::driver;
 use crate::link::native::Natives;
@@ -28,14 +28,14 @@ use std::os::unix::fs::{DirBuilderExt, FileExt, MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
-/// Bytes that all entries together may have.
+/// The most bytes of all entries together.
 const LIMIT: u64 = 1 << 30;
 
-/// An entry that was used so recently may be about to be executed by another process.
+/// Another process may be about to execute an entry that was used within this time.
 const IN_USE: Duration = Duration::from_secs(600);
 
 pub struct Cache {
-    /// The folder, or why there is none.
+    /// The folder, or the reason why it can't be used.
     folder: Result<PathBuf, String>,
     limit: u64,
 }
@@ -44,7 +44,7 @@ pub struct Cache {
 pub struct Program {
     pub origin: Origin,
     file: File,
-    /// Where it is, if it has a name.
+    /// Its path, if it has one.
     name: Option<PathBuf>,
 }
 
@@ -57,7 +57,7 @@ pub enum Origin {
 }
 
 impl Program {
-    /// What to execute, by this process: the file that is open, whatever happens to its name.
+    /// The path that this process executes: it leads to the open file, even if its name changes.
     pub fn path(&self) -> PathBuf {
         let open = PathBuf::from(format!("/proc/self/fd/{}", self.file.as_raw_fd()));
         match &self.name {
@@ -66,7 +66,7 @@ impl Program {
         }
     }
 
-    /// What to call it in messages.
+    /// Its name in messages.
     pub fn describe(&self) -> String {
         self.name.as_ref().map_or("the program".to_owned(), |name| name.display().to_string())
     }
@@ -91,12 +91,12 @@ impl Cache {
         }
     }
 
-    /// A cache in `folder`, which is made if it does not exist, of at most `limit` bytes.
+    /// A cache of at most `limit` bytes in `folder`, which is created if it does not exist.
     pub fn at(folder: &Path, limit: u64) -> Cache {
         let prepare = || -> Result<PathBuf> {
             fs::DirBuilder::new().recursive(true).mode(0o700).create(folder)?;
             let metadata = fs::metadata(folder)?;
-            // Who can write here decides what we execute.
+            // Whoever can write to the folder decides what we execute.
             if metadata.uid() != rustix::process::geteuid().as_raw() || metadata.mode() & 0o002 != 0 {
                 bail!("others can write to it");
             }
@@ -106,7 +106,7 @@ impl Cache {
         Cache { folder, limit }
     }
 
-    /// The program that `input` is with `options`, built if it is not there.
+    /// The program for `input` and `options`, from the cache or built.
     pub fn program(&self, input: &Input, options: &Options, observer: &dyn Observer) -> Result<Program> {
         let build = || driver::program(input, options, observer);
         let entry = match &self.folder {
@@ -122,8 +122,8 @@ impl Cache {
             Ok(lock) => lock,
             Err(error) => return temporary(format!("{}: {error}", entry.display()), &build()?),
         };
-        // Not every file system has locks. Without, the work is done twice, and the second result
-        // replaces the first, its equal.
+        // Not every file system has locks. Without one, two processes do the same work, and the
+        // second result replaces the first, which is equal.
         let _ = lock.lock();
         if let Some(file) = open_entry(&entry) {
             return Ok(in_cache(Origin::Found, file));
@@ -140,8 +140,8 @@ impl Cache {
         }
     }
 
-    /// Removes entries that were not used for the longest time until the rest is within the limit.
-    /// Best effort.
+    /// Removes the least recently used entries until the rest is within the limit. Errors are
+    /// ignored.
     fn remove_oldest(&self) {
         let Ok(files) = self.folder.as_ref().map_err(drop).and_then(|folder| fs::read_dir(folder).map_err(drop)) else {
             return;
@@ -167,20 +167,20 @@ impl Cache {
     }
 }
 
-/// What identifies a sealed file.
+/// The mark of a sealed file.
 const MAGIC: &[u8; 8] = b"\0w2nseal";
 
 /// [`MAGIC`], the program's length as a little-endian number, and the hash.
 const SEAL_LENGTH: usize = MAGIC.len() + size_of::<u64>() + blake3::OUT_LEN;
 
-/// The last bytes of an entry: they say that the bytes before them are all of this program.
+/// The last bytes of an entry, which identify the program that precedes them.
 fn seal(length: u64, hash: &blake3::Hash) -> [u8; SEAL_LENGTH] {
     let parts = [&MAGIC[..], &length.to_le_bytes(), hash.as_bytes()].concat();
     parts.try_into().expect("the lengths are constant")
 }
 
-/// The hash of a program: of its entry's name as well, so that a good entry under a wrong name is
-/// damage too.
+/// The hash of a program and of its entry's name, so an intact entry with a wrong name counts as
+/// damaged.
 fn hash(entry: &Path, program: impl Read) -> io::Result<blake3::Hash> {
     let name = entry.file_name().unwrap_or_default().as_encoded_bytes();
     let mut hash = blake3::Hasher::new();
@@ -188,9 +188,9 @@ fn hash(entry: &Path, program: impl Read) -> io::Result<blake3::Hash> {
     Ok(hash.finalize())
 }
 
-/// The entry, if it is there and nothing is wrong with it. Then it counts as used now.
+/// The entry, if it exists and is intact. It counts as used now.
 fn open_entry(entry: &Path) -> Option<File> {
-    // Whatever is there: opening it does not wait.
+    // Opening a pipe or device must not wait.
     let flags = OFlags::RDONLY | OFlags::CLOEXEC | OFlags::NOFOLLOW | OFlags::NONBLOCK;
     let file = File::from(rustix::fs::open(entry, flags, Mode::empty()).ok()?);
     let metadata = file.metadata().ok()?;
@@ -205,17 +205,17 @@ fn open_entry(entry: &Path) -> Option<File> {
     Some(file)
 }
 
-/// Makes an entry, and reads it as everyone will.
+/// Writes an entry, and opens it like any other.
 fn store(entry: &Path, program: &[u8]) -> Result<File> {
     let seal = seal(program.len() as u64, &hash(entry, program)?);
-    // A crash can damage it; that is found out.
+    // A crash can damage the entry; the seal detects that.
     let output_file = OutputFile::replacing(entry, Access::Program)?.with_sync(Sync::Never);
     output_file.write(&[program, &seal].concat())?;
     open_entry(entry).with_context(|| format!("{}: the file that was just written is damaged", entry.display()))
 }
 
-/// A program that has no name, and exists while it is open: in memory, or where the system does not
-/// allow that, in a file.
+/// A program without a name, which exists while it is open: in memory, or in a file if the system
+/// does not allow that.
 fn temporary(reason: String, program: &[u8]) -> Result<Program> {
     let file = in_memory(program).or_else(|_| in_file(program)).context("can't keep the program while it runs")?;
     Ok(Program { origin: Origin::Temporary(reason), file, name: None })
@@ -234,7 +234,7 @@ fn in_file(program: &[u8]) -> Result<File> {
     Ok(File::open(&path)?)
 }
 
-/// The module's name, for those who look at the list of processes, and the hash that decides.
+/// The module's name, which helps in a list of processes, and the hash that identifies the entry.
 fn entry_name(input: &Input, options: &Options) -> Result<String> {
     let stem = Path::new(&input.name).file_stem().unwrap_or_default().to_string_lossy();
     let name: String =
@@ -253,7 +253,7 @@ fn entry_name(input: &Input, options: &Options) -> Result<String> {
     }
     part(name.as_bytes());
     part(&input.bytes);
-    // Sources are compiled for this: what they include counts, too.
+    // C sources are compiled for this, because the files that they include count as well.
     Natives::read(&options.link)?.contents().for_each(part);
     Ok(format!("{name}-{}", &hash.finalize().to_hex()[..32]))
 }
@@ -264,7 +264,7 @@ fn this_compiler() -> Option<String> {
     Some(format!("{} {}.{}", metadata.len(), metadata.mtime(), metadata.mtime_nsec()))
 }
 
-/// What Linux says of the first processor: several machines may share a home directory.
+/// Linux's description of the first processor: several machines may share a home directory.
 fn this_processor() -> String {
     let text = fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
     let names_features =

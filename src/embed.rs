@@ -1,9 +1,9 @@
-//! Packs directory trees into the bytes that a program carries (`--embed`);
-//! [`crate::abi::wasi::embedded`] describes them.
+//! Packs directory trees into the bytes that a program embeds (`--embed`).
+//! [`crate::abi::wasi::embedded`] describes their format.
 //!
-//! Comes in: directories of the host. Goes out: one piece of bytes that depends on names and
-//! contents alone, not on times, owners, the order of the file system or the machine. Links stay
-//! links. Equal blocks are stored once, and compressed where that makes them smaller.
+//! Comes in: directories of the host. Goes out: bytes that depend only on names and contents, not
+//! on times, owners, the order of the file system or the machine. Links stay links. Equal blocks
+//! are stored once, and compressed if that makes them smaller.
 // Numbers that a module chooses are checked; see `tests/tidy`.
 #![deny(
     clippy::arithmetic_side_effects,
@@ -21,23 +21,23 @@ use std::fs::{self, File};
 use std::io::Read;
 use std::path::{Path, PathBuf};
 
-/// As zlib's: a good part of what can be had, in reasonable time.
+/// The level of compression, zlib's default: good compression in reasonable time.
 const LEVEL: u8 = 6;
 
-/// What a program can carry. Its code reaches its data by distances of 31 bits, and needs room as
-/// well.
+/// The largest size of all trees, in bytes. Code reaches data by distances of 31 bits, and needs
+/// space itself.
 const MOST_BYTES: usize = 3 << 29;
 
-/// Packs the host's directories, the first of each pair; nothing if there are none.
+/// Packs the host's directories, the first of each pair. Without directories, the result is empty.
 ///
 /// # Errors
-/// With the path of what can't be read, or is neither file, directory nor link, or has a name that
+/// With the path of a file that can't be read, that is not a file, directory or link, or whose name
 /// is not UTF-8.
 pub fn pack(trees: &[(PathBuf, String)]) -> Result<Vec<u8>> {
     if trees.is_empty() {
         return Ok(Vec::new());
     }
-    // The place of the nodes comes first, and is known last; then how many trees there are.
+    // The header: the offset of the nodes, which is filled in last, and the number of trees.
     let bytes = [[0; 8], (trees.len() as u64).to_le_bytes()].concat();
     let mut packer = Packer { bytes, nodes: vec![Node::default(); trees.len()], stored: HashMap::new() };
     for (index, (host, _)) in trees.iter().enumerate() {
@@ -61,7 +61,7 @@ struct Node {
 struct Packer {
     bytes: Vec<u8>,
     nodes: Vec<Node>,
-    /// Where blocks are, by the hash of their contents: place and stored length.
+    /// Offset and stored length of each block, by the hash of its contents.
     stored: HashMap<blake3::Hash, (u64, u32)>,
 }
 
@@ -114,8 +114,8 @@ impl Packer {
         self.file(path).with_context(describe)
     }
 
-    /// What the path named a moment ago may have been exchanged for something that is not to be
-    /// followed, waited for or read to no end: what counts is what was opened.
+    /// Packs the file that is opened here. The path may lead elsewhere than it did before: to a
+    /// link that must not be followed, or to a pipe or device that must not be waited for or read.
     fn file(&mut self, path: &Path) -> Result<Node> {
         let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
         let mut file = File::from(rustix::fs::open(path, flags, Mode::empty())?);
@@ -130,13 +130,14 @@ impl Packer {
                 break;
             }
             let (start, length) = self.block(&block);
-            ensure!(self.bytes.len() <= MOST_BYTES, "a program can carry {} MiB, when packed", MOST_BYTES >> 20);
+            ensure!(self.bytes.len() <= MOST_BYTES, "a program can embed at most {} MiB, compressed", MOST_BYTES >> 20);
             blocks.extend(start.to_le_bytes());
             blocks.extend(length.to_le_bytes());
             blocks.extend(to_u32(block.len()).to_le_bytes());
             count = count.checked_add(1).context("it is too large")?;
             size = size.saturating_add(block.len() as u64);
-            // Only the last may be shorter: offsets are found by the number of the block.
+            // Only the last block may be shorter: the reader computes a block's number from an
+            // offset.
             if block.len() < BLOCK {
                 break;
             }
@@ -144,14 +145,14 @@ impl Packer {
         Ok(Node { kind: FILE, count, start: self.put(&blocks), size })
     }
 
-    /// Stores a block, if none like it is there: its place and stored length.
+    /// Stores a block unless an equal one exists. Returns its offset and stored length.
     fn block(&mut self, block: &[u8]) -> (u64, u32) {
         let key = blake3::hash(block);
         if let Some(known) = self.stored.get(&key) {
             return *known;
         }
         let packed = miniz_oxide::deflate::compress_to_vec(block, LEVEL);
-        // What saves little is not worth the time to unpack it.
+        // A small saving is not worth the time to unpack.
         let bytes = if packed.len() < (block.len() / 8).saturating_mul(7) { &packed[..] } else { block };
         let place = (self.bytes.len() as u64, to_u32(bytes.len()));
         self.bytes.extend(bytes);

@@ -1,6 +1,6 @@
-//! How a compilation tells the outside how far it is, and how long each stage took.
+//! Progress of a compilation, and the time that each stage took.
 //!
-//! The library knows no terminal: `src/bin/` implements [`Observer`] with a progress bar and with
+//! The library does not print: `src/bin/` implements [`Observer`] with a progress bar and with
 //! `--timings`.
 
 use std::sync::Mutex;
@@ -8,16 +8,16 @@ use std::time::{Duration, Instant};
 
 /// Watches a compilation. Called from several threads.
 pub trait Observer: Sync {
-    /// A stage begins; `total` is its number of functions, 0 where work is not counted.
+    /// A stage begins; `total` is its number of functions, 0 if work is not counted.
     fn stage(&self, _name: &'static str, _total: u64) {}
 
     /// `n` more functions are done.
     fn advance(&self, _n: u64) {}
 
-    /// Something that the user may want to know, though the output is made.
+    /// A warning: the output is made, but the user may want to know this.
     fn warning(&self, _text: &str) {}
 
-    /// The command line of the linker, where the user asked to be told.
+    /// The command line of the linker, if the user asked for it.
     fn linked(&self, _command: &[String]) {}
 
     /// A stage ended.
@@ -27,7 +27,7 @@ pub trait Observer: Sync {
 /// The stage that began last.
 static CURRENT: Mutex<Option<&str>> = Mutex::new(None);
 
-/// The stage that is in work.
+/// The current stage.
 pub fn current() -> Option<&'static str> {
     CURRENT.try_lock().ok().and_then(|current| *current)
 }

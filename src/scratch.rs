@@ -1,8 +1,8 @@
-//! Folders for files that have to have names for a while: those that another program reads or
-//! writes.
+//! Temporary folders for files that another program reads or writes, and which therefore need
+//! names.
 //!
-//! They are removed when they are no longer used, and also when the process is asked to end by a
-//! signal. Only a signal that can't be seen, SIGKILL, leaves them.
+//! A folder is removed when it is dropped, and also when a signal ends the process. Only SIGKILL,
+//! which can't be handled, leaves it.
 
 use anyhow::{Context, Result, bail};
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
@@ -12,23 +12,23 @@ use std::path::{Path, PathBuf};
 use std::sync::{Mutex, OnceLock};
 use tempfile::TempDir;
 
-/// What to remove.
+/// The folders to remove.
 static FOLDERS: Mutex<BTreeSet<PathBuf>> = Mutex::new(BTreeSet::new());
 
 /// A new folder in the temporary directory.
 pub struct Scratch(Option<TempDir>);
 
 impl Scratch {
-    /// Makes the folder. From the first one on, signals that end the process are taken by a thread.
+    /// Creates the folder. The first one also starts a thread that handles signals.
     ///
     /// # Errors
-    /// When the temporary directory can't be written, or no thread started.
+    /// When the temporary directory can't be written, or the thread can't be started.
     pub fn new() -> Result<Scratch> {
         static WATCH: OnceLock<bool> = OnceLock::new();
         if !WATCH.get_or_init(watch) {
             bail!("can't start a thread that waits for signals");
         }
-        // The lock is held, so that a signal comes before the folder or after it is known.
+        // The lock is held until the folder is in the list, so that a signal can't miss it.
         let mut folders = FOLDERS.lock().expect("no thread panics while it holds the lock");
         let folder = tempfile::tempdir().context("can't make a temporary directory")?;
         folders.insert(folder.path().to_owned());
@@ -49,32 +49,32 @@ impl Drop for Scratch {
     }
 }
 
-/// Removes all folders, for a process that ends right now: it waits for nothing.
+/// Removes all folders, for a process that ends now. It does not wait for the lock.
 pub fn remove_all() {
     if let Ok(folders) = FOLDERS.try_lock() {
         folders.iter().for_each(|folder| drop(std::fs::remove_dir_all(folder)));
     }
 }
 
-/// Whether somebody watches.
+/// Starts the thread that handles signals. Returns false if it can't be started.
 fn watch() -> bool {
     let ignored = ignored_signals();
     let is_taken = |signal: &i32| ignored & 1 << (signal - 1) == 0;
     let Ok(mut signals) = Signals::new([SIGHUP, SIGINT, SIGTERM].into_iter().filter(is_taken)) else { return true };
     let watcher = move || {
         for signal in signals.forever() {
-            // Nobody gets the lock back: no folder is made from here on.
+            // The lock is held to the end, so no folder is created from now on.
             let folders = FOLDERS.lock().expect("no thread panics while it holds the lock");
             folders.iter().for_each(|folder| remove(folder));
-            // Ends the process. If not, the next signal may.
+            // Ends the process. If that fails, the next signal tries again.
             let _ = signal_hook::low_level::emulate_default_handler(signal);
         }
     };
     std::thread::Builder::new().name("signals".to_owned()).spawn(watcher).is_ok()
 }
 
-/// Removes a folder into which others may still be writing: then it is not empty at the end, and
-/// has to be emptied again.
+/// Removes a folder into which other processes may still be writing. A new file makes the removal
+/// fail, and it is tried again.
 fn remove(folder: &Path) {
     const ATTEMPTS: usize = 1000;
     let is_gone = |_: &usize| match std::fs::remove_dir_all(folder) {
@@ -84,7 +84,7 @@ fn remove(folder: &Path) {
     (0..ATTEMPTS).find(is_gone);
 }
 
-/// A bit for each signal that whoever started the process does not want it to see, as `nohup` does.
+/// A bit for each signal that was ignored when the process started, as by `nohup`.
 fn ignored_signals() -> u64 {
     let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
     let line = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));

@@ -1,12 +1,10 @@
-//! What both commands do around their work, so that each run ends with a result or with one
-//! message.
+//! The start and the end of both commands. Each run ends with a result or with one message.
 //!
-//! * Memory that runs out is an error that names the input ([`crate::guard::memory`]). So that no
-//!   stack has to grow then, the work is done by threads, whose stacks are reserved when they
-//!   start.
-//! * A panic is our mistake, and is reported as one: with the stage and the input.
+//! * When memory runs out, the error names the input ([`crate::guard::memory`]). All work is done
+//!   by threads, whose stacks are reserved when they start, so no stack must grow then.
+//! * A panic is reported as our mistake, with the stage and the input.
 //! * A write beyond the limit of file sizes fails, instead of ending the process by a signal.
-//! * Streams that were closed from the start stay closed.
+//! * Standard streams that were closed at the start stay closed.
 
 use crate::guard::memory;
 use crate::progress;
@@ -21,22 +19,22 @@ use std::process::ExitCode;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 
-/// As that of a main thread usually is.
+/// The usual size of a main thread's stack.
 const STACK_BYTES: usize = 8 << 20;
 
-/// Exit status for a mistake of ours, as Rust has it.
+/// Exit status for a mistake of ours; a panic of Rust has the same.
 const MISTAKE: u8 = 101;
 
-/// What is in work: the command line at first, then an input's name.
+/// The current work: the command line at first, then an input's name.
 static WORK: Mutex<String> = Mutex::new(String::new());
 
-/// Runs all that a command does, and ends as it says.
+/// Runs a command and returns its status.
 pub fn run(main: impl FnOnce() -> ExitCode + Send) -> ExitCode {
     let words: Vec<_> = std::env::args_os().map(|word| word.to_string_lossy().into_owned()).collect();
     begin(&words.join(" "));
     panic::set_hook(Box::new(report));
     stdio::keep_closed();
-    // A handler that does nothing of note; unlike an ignored signal, it is not inherited.
+    // The handler has no effect; unlike an ignored signal, it is not inherited.
     let _ = signal_hook::flag::register(SIGXFSZ, Arc::default());
     let thread = std::thread::Builder::new().name("main".to_owned()).stack_size(STACK_BYTES);
     std::thread::scope(|scope| match thread.spawn_scoped(scope, main) {
@@ -48,7 +46,7 @@ pub fn run(main: impl FnOnce() -> ExitCode + Send) -> ExitCode {
     })
 }
 
-/// Says what is in work from here on.
+/// Sets the current work, which messages name.
 pub fn begin(work: &str) {
     memory::begin(work, scratch::remove_all);
     if let Ok(mut place) = WORK.lock() {
@@ -56,11 +54,11 @@ pub fn begin(work: &str) {
     }
 }
 
-/// Does the work with as many threads as asked for, within what makes sense: far more of them than
-/// processors only get in each other's way. Where the system does not give so many, one has to do.
+/// Does the work with `jobs` threads, but with at most eight per processor. If the system does not
+/// provide that many, one thread does it.
 ///
 /// # Errors
-/// When not even one can be started.
+/// When no thread can be started.
 pub fn with_threads<T: Send>(jobs: Option<usize>, work: impl FnOnce() -> T + Send) -> Result<T> {
     const PER_PROCESSOR: usize = 8;
     let n_processors = std::thread::available_parallelism().map_or(1, usize::from);
@@ -72,14 +70,14 @@ pub fn with_threads<T: Send>(jobs: Option<usize>, work: impl FnOnce() -> T + Sen
 }
 
 fn work() -> String {
-    // The text is whole even if a thread panicked meanwhile.
+    // The text is complete even if a thread panicked while it held the lock.
     WORK.lock().unwrap_or_else(|poisoned| poisoned.into_inner()).clone()
 }
 
-/// What Rust's standard library panics with when there is no memory for a thread.
+/// Panic messages of Rust's standard library when there is no memory for a thread.
 const OUT_OF_MEMORY: [&str; 2] = ["failed to allocate an alternative stack", "failed to spawn thread"];
 
-/// Reports the first panic; others may follow from it.
+/// Reports the first panic. Later ones may be its consequences.
 fn report(panic: &PanicHookInfo) {
     static REPORTED: AtomicBool = AtomicBool::new(false);
     if REPORTED.swap(true, Ordering::Relaxed) {

@@ -1,8 +1,8 @@
 //! Standard output and standard error, for everything that the two commands print.
 //!
-//! Rust's own macros and handles are not used for it. `println!` and `eprintln!` panic when they
-//! can't write. The buffer of `io::stdout` is written at exit, where a failure goes unnoticed.
-//! A closed descriptor counts as written to. Here each call writes at once and says how it went.
+//! Rust's own macros and handles are not used. `println!` and `eprintln!` panic when they can't
+//! write. The buffer of `io::stdout` is written at exit, where a failure goes unnoticed. Writing to
+//! a closed descriptor succeeds. Here each call writes at once and returns the result.
 
 use crate::guard::streams;
 use anyhow::{Context, Result};
@@ -12,8 +12,8 @@ use std::fmt;
 use std::io::{self, IsTerminal};
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd};
 
-/// Who reads standard output has closed it: a pipe's reader has seen enough. The commands end
-/// without a message, and with status 1, because not everything was written.
+/// The reader of standard output has closed its pipe. The commands end without a message, and with
+/// status 1, because not everything was written.
 #[derive(Debug)]
 pub struct NoReader;
 
@@ -28,7 +28,7 @@ impl fmt::Display for NoReader {
 /// Writes to standard output.
 ///
 /// # Errors
-/// Not everything could be written; [`NoReader`] where no message should say so.
+/// When not everything could be written; [`NoReader`] if no message should say so.
 pub fn print(bytes: impl AsRef<[u8]>) -> Result<()> {
     match write_to(io::stdout(), bytes.as_ref()) {
         Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Err(NoReader.into()),
@@ -37,7 +37,7 @@ pub fn print(bytes: impl AsRef<[u8]>) -> Result<()> {
 }
 
 /// Writes text to standard error, in one piece, so that messages of several processes do not mix
-/// within a line. A message that can't be written is lost: there is no other place for it.
+/// within a line. A message that can't be written is lost.
 pub fn message(text: impl AsRef<[u8]>) {
     let _ = write_to(io::stderr(), text.as_ref());
 }
@@ -55,7 +55,8 @@ pub fn write_to(stream: impl AsFd, bytes: &[u8]) -> io::Result<()> {
     }
 }
 
-/// Closes such streams in programs that this process starts or becomes, so that they too can tell.
+/// Closes these streams in programs that this process starts or becomes, so that they can detect it
+/// as well.
 pub fn keep_closed() {
     for stream in [io::stdin().as_fd(), io::stdout().as_fd(), io::stderr().as_fd()] {
         if streams::was_closed(stream.as_raw_fd()) {
@@ -65,7 +66,7 @@ pub fn keep_closed() {
     }
 }
 
-/// Prints what clap says: help and the version to standard output, errors to standard error.
+/// Prints a message of clap: help and the version to standard output, errors to standard error.
 ///
 /// # Errors
 /// As [`print`].
@@ -92,7 +93,7 @@ fn write_all(fd: BorrowedFd, mut bytes: &[u8]) -> io::Result<()> {
             Ok(0) => return Err(io::ErrorKind::WriteZero.into()),
             Ok(n_written) => bytes = &bytes[n_written..],
             Err(Errno::INTR) => {}
-            // Another process has made it non-blocking, which holds for all that share it.
+            // Another process made the stream non-blocking, which affects all that share it.
             Err(Errno::AGAIN) => match poll(&mut [PollFd::from_borrowed_fd(fd, PollFlags::OUT)], None) {
                 Ok(_) | Err(Errno::INTR) => {}
                 Err(error) => return Err(error.into()),

@@ -1,8 +1,8 @@
-//! Test scripts of the specification (`.wast`: interpreter/README.md, "Scripts") to plain data:
-//! which modules there are, and what is done with them.
+//! Test scripts of the specification (`.wast`: interpreter/README.md, "Scripts") as plain data: the
+//! modules and the steps.
 //!
-//! Names are resolved here: `$id`s and registered names become the numbers of instances. Whether
-//! modules are valid is the driver's business.
+//! Names are resolved here: `$id`s and registered names become the numbers of instances. Modules
+//! are validated later, by the driver.
 // Numbers that a module chooses are checked; see `tests/tidy`.
 #![deny(
     clippy::arithmetic_side_effects,
@@ -33,7 +33,7 @@ pub struct Script {
     pub steps: Vec<Step>,
 }
 
-/// A module's binary form, or why there is none.
+/// A module's binary form, or the reason why it has none.
 pub type Encoded = Result<Vec<u8>, String>;
 
 pub struct InstanceSource {
@@ -49,7 +49,7 @@ pub struct Step {
 }
 
 pub enum StepKind {
-    /// The instance is made; `message` is the trap's that has to end it.
+    /// The instance is created, which must end with a trap whose text is `message`.
     Instantiate {
         instance: usize,
         trap: Option<String>,
@@ -70,15 +70,15 @@ pub enum StepKind {
         source: InstanceSource,
         message: String,
     },
-    /// The steps that follow, so many, are a thread's.
+    /// The given number of next steps belongs to a thread.
     Thread {
         n_steps: usize,
     },
-    /// Waits for the thread that this step has begun.
+    /// Waits for the thread that the step with this number started.
     Wait {
         thread: usize,
     },
-    /// What can't be done, and why.
+    /// A step that can't be executed, with the reason.
     Impossible(String),
 }
 
@@ -93,15 +93,15 @@ pub struct Invoke {
     pub message: String,
 }
 
-/// Whether `text` is a script and not the text of one module: it holds a command, a second module,
-/// or a module in a form that only scripts have. The words behind the outermost parentheses tell;
+/// Whether `text` is a script and not the text of one module: it has a command, a second module, or
+/// a module in a form that only scripts have. The words after the outermost parentheses decide;
 /// text in comments and strings does not count.
 pub fn is_script(text: &str) -> bool {
     let (mut depth, mut n_modules) = (0u64, 0u64);
-    // Whether the next word is the first of an outermost form, or says what form a module has.
+    // Whether the next word is the first of an outermost form, or names the form of a module.
     let (mut at_head, mut in_module) = (false, false);
     let lexer = lexer(text);
-    // What is wrong with the text is for the parser to say.
+    // The parser reports mistakes in the text.
     for token in lexer.iter(0).map_while(Result::ok) {
         match token.kind {
             TokenKind::Whitespace | TokenKind::LineComment | TokenKind::BlockComment => continue,
@@ -136,7 +136,7 @@ pub fn is_script(text: &str) -> bool {
 /// Reads a script.
 ///
 /// # Errors
-/// When it is no script, or refers to what it does not define.
+/// When it is not a script, or uses a name that it does not define.
 pub fn read(text: &str) -> Result<Script> {
     with_directives(text, |directives| {
         let mut reader = Reader::new(text)?;
@@ -165,7 +165,7 @@ fn lexer(text: &str) -> Lexer<'_> {
 }
 
 struct Reader {
-    /// Where each line ends.
+    /// The offset of each line's end.
     line_ends: Vec<usize>,
     instances: Vec<InstanceSource>,
     steps: Vec<Step>,
@@ -174,7 +174,7 @@ struct Reader {
     named: HashMap<String, usize>,
     current: Option<usize>,
     definitions: HashMap<String, Encoded>,
-    /// Steps that begin threads, by the threads' names.
+    /// Steps that start threads, by the threads' names.
     threads: HashMap<String, usize>,
     last_definition: Option<Encoded>,
 }
@@ -265,7 +265,7 @@ impl Reader {
         Ok(())
     }
 
-    /// A thread has names of its own, and knows no instance but the one that is shared with it.
+    /// A thread has its own names, and sees only the instance that is shared with it.
     fn thread(&mut self, line: u32, thread: WastThread) -> Result<()> {
         let begin = self.steps.len();
         self.steps.push(Step { line, kind: StepKind::Thread { n_steps: 0 } });

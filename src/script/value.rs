@@ -27,7 +27,7 @@ pub fn argument(argument: &WastArgCore) -> Result<Value> {
     }))
 }
 
-/// What a result may be, one pattern per alternative.
+/// The expected result, one pattern per alternative.
 ///
 /// # Errors
 /// For references of the garbage collection proposal.

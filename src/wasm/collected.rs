@@ -1,9 +1,9 @@
-//! What of the garbage collection proposal is refused, although sections are validated with it.
+//! Refuses the parts of the garbage collection proposal that are not supported.
 //!
 //! The proposal also lets constant expressions read globals of the same module, and types of
-//! functions refer to themselves and to each other, which needs no collector. So sections are
-//! validated with the proposal and looked through here for all the rest; bodies are validated
-//! without it.
+//! functions refer to themselves and to each other. These parts need no collector. So sections are
+//! validated with the proposal, and this module finds the other parts; bodies are validated without
+//! the proposal.
 
 use anyhow::Result;
 use wasmparser::{
@@ -11,7 +11,7 @@ use wasmparser::{
     RecGroup, RefType, TableInit, TypeRef, ValType,
 };
 
-/// Whether a section uses what the proposal adds and what needs more than we have.
+/// Whether a section uses a part of the proposal that is not supported.
 pub fn is_used(payload: &Payload) -> Result<bool> {
     match payload {
         Payload::TypeSection(section) => {
@@ -75,8 +75,8 @@ pub fn is_used(payload: &Payload) -> Result<bool> {
     Ok(false)
 }
 
-/// Types of functions without relatives need no collector, even where they refer to themselves and
-/// to each other.
+/// Function types without supertypes need no collector, even if they refer to themselves and to
+/// each other.
 fn in_group(group: &RecGroup) -> bool {
     group.types().any(|ty| {
         let CompositeInnerType::Func(func) = &ty.composite_type.inner else { return true };

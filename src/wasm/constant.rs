@@ -1,5 +1,5 @@
 //! Constant expressions (core specification, 3.3.10 "Constant Expressions", with extended
-//! constants), evaluated as far as can be done before the program runs.
+//! constants), evaluated as far as possible before the program runs.
 
 use super::{FuncIndex, GlobalIndex, Module};
 use wasmparser::{ConstExpr, HeapType, Operator};
@@ -18,7 +18,7 @@ pub enum Constant {
 }
 
 impl Constant {
-    /// An address or index: `i32` is unsigned there.
+    /// The constant as an address or index, for which `i32` is unsigned.
     pub fn as_offset(self) -> Option<u64> {
         match self {
             Constant::I32(value) => Some(u64::from(value.cast_unsigned())),
@@ -28,8 +28,8 @@ impl Constant {
     }
 }
 
-/// Evaluates `expr`; `None` when it depends on an imported global, so that only the running program
-/// knows.
+/// Evaluates `expr`. `None` if it depends on an imported global, whose value only the running
+/// program knows.
 ///
 /// # Panics
 /// On expressions that the validator refuses.

@@ -1,4 +1,4 @@
-//! How messages speak of imports and types.
+//! Imports and types as messages write them.
 
 use super::{EntityIndex, ImportName, Module};
 use wasmparser::{FuncType, GlobalType, MemoryType, TableType, ValType};
@@ -30,7 +30,7 @@ fn describe_limits(initial: u64, maximum: Option<u64>, unit: &str) -> String {
     }
 }
 
-/// `` `env.foo` ``, with what a terminal should not see escaped, and cut where it is very long.
+/// `` `env.foo` ``, with control characters escaped; a very long name is truncated.
 pub fn describe_name(import: ImportName) -> String {
     const LONGEST: usize = 200;
     let full = format!("{}.{}", import.module.escape_debug(), import.name.escape_debug());
@@ -43,7 +43,7 @@ pub fn describe_name(import: ImportName) -> String {
     }
 }
 
-/// `(i32, i64) -> f32`; several results stand in parentheses.
+/// `(i32, i64) -> f32`; several results are in parentheses.
 pub fn describe_type(ty: &FuncType) -> String {
     let list = |types: &[ValType]| types.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
     match ty.results() {

@@ -1,9 +1,8 @@
 //! Branch hints: the custom section `metadata.code.branch_hint` of the branch hinting proposal,
 //! which says of a conditional branch whether it is likely to be taken.
 //!
-//! As with every custom section, what is wrong with it is no error: a damaged section says nothing,
-//! and a hint for something else than a conditional branch is passed over where the body is
-//! translated.
+//! As in every custom section, a mistake is not an error: a damaged section has no hints, and
+//! translation ignores a hint for anything but a conditional branch.
 
 use super::FuncIndex;
 use std::collections::HashMap;
@@ -12,11 +11,11 @@ use wasmparser::BranchHintSectionReader;
 /// Of each function that has hints: in the order of their places.
 #[derive(Default)]
 pub struct BranchHints {
-    /// By what the section says are indices: the module need not have such functions.
+    /// By the indices in the section. The module may not have such functions.
     functions: HashMap<u32, Vec<Hint>>,
 }
 
-/// What is likely of one branch.
+/// The hint for one branch.
 #[derive(Copy, Clone, Debug, PartialEq, Eq)]
 pub struct Hint {
     /// Byte offset of the instruction from the first byte of the function's locals.

@@ -1,4 +1,4 @@
-//! From a file to a binary module: `.wasm` and `.wat` are told apart by content, never by name.
+//! From a file to a binary module. `.wasm` and `.wat` are distinguished by content, never by name.
 
 use crate::number::to_usize;
 use crate::script;
@@ -8,7 +8,7 @@ use std::fs::File;
 use std::io::Read;
 use std::path::Path;
 
-/// What messages call standard input.
+/// The name of standard input in messages.
 pub const STDIN: &str = "<stdin>";
 
 /// A file's contents with the name that messages use for it.
@@ -71,7 +71,7 @@ impl Input {
     }
 }
 
-/// Reads a file that says how long it is, or 0 where it does not know.
+/// Reads a file; `length` is its size in bytes, or 0 if that is unknown.
 fn read_all(file: impl Read, length: u64) -> Result<Vec<u8>> {
     // Offsets in a module have 32 bits.
     const MOST: u64 = u32::MAX as u64;

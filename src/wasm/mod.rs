@@ -1,9 +1,9 @@
-//! A WebAssembly module as the rest of the compiler sees it: declarations decoded and validated,
-//! function bodies still bytes.
+//! A WebAssembly module as the rest of the compiler sees it: declarations are decoded and
+//! validated, function bodies are still bytes.
 //!
-//! Nothing here knows of native code. Bodies are validated where they are translated (stages 4 to 7
-//! are one parallel sweep); [`Module`] carries what that needs. Words are those of the core
-//! specification, section 2.5 "Modules".
+//! Nothing here depends on native code. Bodies are validated when they are translated, in the sweep
+//! that compiles all functions; [`Module`] has the validator's state for that. Words are those of
+//! the core specification, section 2.5 "Modules".
 // Numbers that a module chooses are checked; see `tests/tidy`.
 #![deny(
     clippy::arithmetic_side_effects,
@@ -69,10 +69,10 @@ entity_impl!(DataIndex, "data");
 pub struct ElementIndex(u32);
 entity_impl!(ElementIndex, "elem");
 
-/// A decoded module. `'a` is the life of the binary.
+/// A decoded module. `'a` is the lifetime of the binary.
 pub struct Module<'a> {
     pub types: PrimaryMap<TypeIndex, FuncType>,
-    /// What tells types apart, see [`structure`].
+    /// Structural names of the types, see [`structure`].
     pub type_names: PrimaryMap<TypeIndex, String>,
     pub functions: PrimaryMap<FuncIndex, Function<'a>>,
     pub tables: PrimaryMap<TableIndex, Table<'a>>,
@@ -89,7 +89,7 @@ pub struct Module<'a> {
     pub custom: Vec<(&'a str, &'a [u8])>,
     /// Which branches are likely to be taken.
     pub hints: hints::BranchHints,
-    /// What validating a body needs; shared by all bodies.
+    /// The validator's state for bodies, shared by all of them.
     pub resources: Option<ValidatorResources>,
     pub features: WasmFeatures,
 }
@@ -124,7 +124,7 @@ pub struct Global<'a> {
     pub definition: Definition<'a, ConstExpr<'a>>,
 }
 
-/// What kind of exception is thrown: the parameters of its type are the values that travel with it.
+/// A kind of exception. The parameters of its type are the values that an exception holds.
 pub struct Tag<'a> {
     pub ty: TypeIndex,
     pub definition: Definition<'a, ()>,
@@ -217,7 +217,7 @@ impl<'a> Module<'a> {
         &self.types[self.functions[func].ty]
     }
 
-    /// The values that travel with an exception.
+    /// The values that an exception holds.
     pub fn tag_values(&self, tag: TagIndex) -> &[ValType] {
         self.types[self.tags[tag].ty].params()
     }
@@ -230,7 +230,7 @@ impl<'a> Module<'a> {
     /// A fresh validator for the body of `func`.
     ///
     /// # Panics
-    /// When `func` is imported: there is nothing to validate.
+    /// When `func` is imported, and so has no body.
     pub fn validator(&self, func: FuncIndex) -> FuncToValidate<ValidatorResources> {
         FuncToValidate {
             resources: self.resources.clone().expect("a module with a body has validator resources"),
@@ -244,7 +244,7 @@ impl<'a> Module<'a> {
         self.exports.iter().find(|export| export.name == name).map(|export| export.entity)
     }
 
-    /// How messages call a function: ``function 7 (`fib`)``.
+    /// The name of a function in messages: ``function 7 (`fib`)``.
     pub fn describe(&self, func: FuncIndex) -> String {
         match self.names.function(func) {
             Some(name) => format!("function {} (`{name}`)", func.as_u32()),

@@ -12,12 +12,12 @@ pub struct Names<'a> {
     module: Option<&'a str>,
     functions: SecondaryMap<FuncIndex, Option<&'a str>>,
     tags: SecondaryMap<TagIndex, Option<&'a str>>,
-    /// Of parameters and other locals: read when somebody asks.
+    /// Names of parameters and other locals, which are decoded on demand.
     locals: Option<IndirectNameMap<'a>>,
 }
 
 impl<'a> Names<'a> {
-    /// Reads the section's contents. Indices of `n_functions`, `n_tags` and above are passed over.
+    /// Reads the section's contents. Indices from `n_functions` or `n_tags` on are ignored.
     pub fn read(&mut self, reader: BinaryReader<'a>, n_functions: usize, n_tags: usize) {
         for subsection in NameSectionReader::new(reader) {
             match subsection {
@@ -69,12 +69,12 @@ impl<'a> Names<'a> {
         names
     }
 
-    /// Gives a tag a name where it has none.
+    /// Names a tag that has no name.
     pub fn suggest_tag(&mut self, tag: TagIndex, name: &'a str) {
         self.tags[tag].get_or_insert(name);
     }
 
-    /// Gives a function a name where it has none.
+    /// Names a function that has no name.
     pub fn suggest(&mut self, func: FuncIndex, name: &'a str) {
         debug_assert!(func.index() < u32::MAX as usize);
         self.functions[func].get_or_insert(name);

@@ -1,5 +1,5 @@
-//! Stage 3: bytes to [`Module`], by `wasmparser`. Everything but function bodies is validated here;
-//! sections that we don't know are passed over.
+//! Parsing: bytes to [`Module`], with `wasmparser`. Everything except function bodies is validated
+//! here. Unknown custom sections are ignored.
 
 use super::collected;
 use super::constant;
@@ -17,8 +17,8 @@ use wasmparser::{
     WasmFeatures,
 };
 
-/// With it, constant expressions may read globals of the same module; what else it allows is
-/// refused, see [`collected`].
+/// It lets constant expressions read globals of the same module. [`collected`] refuses its other
+/// parts.
 const CONSTANT_GLOBALS: WasmFeatures = WasmFeatures::FUNCTION_REFERENCES.union(WasmFeatures::GC);
 
 /// Decodes `wasm`, which may use `features` (see [`super::unsupported::features`]).
@@ -27,7 +27,7 @@ const CONSTANT_GLOBALS: WasmFeatures = WasmFeatures::FUNCTION_REFERENCES.union(W
 /// When the module is malformed or invalid outside of function bodies: message with byte offset.
 pub fn parse(wasm: &[u8], features: WasmFeatures) -> Result<Module<'_>> {
     if u32::try_from(wasm.len()).is_err() {
-        bail!("the module takes {} bytes; {} are the most that are supported", wasm.len(), u32::MAX);
+        bail!("the module has {} bytes; at most {} are supported", wasm.len(), u32::MAX);
     }
     let mut validator = Validator::new_with_features(features | CONSTANT_GLOBALS);
     let mut builder = Builder {
@@ -53,13 +53,13 @@ pub fn parse(wasm: &[u8], features: WasmFeatures) -> Result<Module<'_>> {
         name_section: None,
     };
     let mut parser = Parser::new(0);
-    // Some proposals are known by their encoding alone: the validator would not see them.
+    // Some proposals show in the encoding only, so the validator does not detect them.
     parser.set_features(features | CONSTANT_GLOBALS);
     for payload in parser.parse_all(wasm) {
         let payload = payload?;
         let valid = validator.payload(&payload)?;
         if collected::is_used(&payload)? {
-            // The validator without the proposal says it best.
+            // The validator without the proposal has the best message.
             Validator::new_with_features(features).validate_all(wasm)?;
             bail!("types of the garbage collection proposal are not supported");
         }
@@ -77,7 +77,7 @@ pub fn parse(wasm: &[u8], features: WasmFeatures) -> Result<Module<'_>> {
 
 struct Builder<'a> {
     module: Module<'a>,
-    /// Types of the defined functions, until their bodies come.
+    /// Types of the defined functions whose bodies have not been read yet.
     declared: std::vec::IntoIter<TypeIndex>,
     name_section: Option<wasmparser::BinaryReader<'a>>,
 }
@@ -236,8 +236,7 @@ impl<'a> Builder<'a> {
         self.module.functions.push(Function { ty, definition: Definition::Local(body) });
     }
 
-    /// Names functions and tags after the name section, then after their exports, then after what
-    /// they import.
+    /// Names functions and tags by the name section, then by their exports, then by their imports.
     fn finish(mut self) -> Module<'a> {
         let module = &mut self.module;
         if let Some(section) = self.name_section {

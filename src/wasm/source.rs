@@ -1,8 +1,8 @@
-//! A module before it is parsed, and how its errors are told.
+//! A module before it is parsed, and its errors.
 //!
-//! Comes in: a module's binary form with the names that others and messages know it by. Goes out:
-//! the parsed module. An error names the file, and says whether the module is invalid or needs
-//! something that is not supported.
+//! Comes in: a module's binary form with its names for other modules and for messages. Goes out:
+//! the parsed module. An error names the file, and says whether the module is invalid or needs a
+//! proposal that is not supported.
 
 use super::parse;
 use super::unsupported::{self, State};
@@ -15,14 +15,14 @@ use wasmparser::{BinaryReaderError, FuncValidatorAllocations, WasmFeatures};
 pub struct Source<'a> {
     /// The name that other modules import from.
     pub name: &'a str,
-    /// What messages begin with. `None` where the caller says which module it is.
+    /// The beginning of messages. `None` if the caller names the module.
     pub file: Option<&'a str>,
     pub wasm: Cow<'a, [u8]>,
     pub features: WasmFeatures,
 }
 
 impl Source<'_> {
-    /// The module. Bodies of functions are not looked at.
+    /// The module. Function bodies are not validated.
     ///
     /// # Errors
     /// When the module is invalid or not supported.
@@ -38,8 +38,8 @@ impl Source<'_> {
         self.explain(validate_bodies(module))
     }
 
-    /// Adds to an error what the user needs to understand it: the file, and for errors of the
-    /// parser and the validator the proposals that the module needs.
+    /// Adds the file to an error and, for errors of the parser and the validator, the proposals
+    /// that the module needs.
     ///
     /// # Errors
     /// `result`'s.

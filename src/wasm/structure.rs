@@ -1,12 +1,12 @@
-//! Names of types by their structure: equal exactly where types are the same, in whatever modules
-//! they stand.
+//! Names of types by their structure. Two types, even of different modules, have the same name
+//! exactly if they are the same.
 //!
 //! A value type is a letter; a reference to a function type is that type's name in parentheses. A
 //! function type is its parameters, `.`, its results: `il.d`. Types that refer to each other form a
 //! group (core specification, 2.3.8 "Recursive Types"): there a reference is the position in the
-//! group, and a member's name is its position, `:`, and the members' names joined by `;`. Otherwise
-//! references go to earlier types only, so that names are made in order; a long name becomes its
-//! hash, so that types nested in types don't grow without bounds.
+//! group, and a member's name is its position, `:`, and the members' names joined by `;`. All other
+//! references are to earlier types, so names are made in order. A long name is replaced by its
+//! hash, so names of nested types don't grow without bounds.
 
 use super::{Module, TypeIndex};
 use cranelift_entity::PrimaryMap;
@@ -63,7 +63,7 @@ pub fn is_function(ty: RefType) -> bool {
     ty.heap_type() == HeapType::FUNC || ty.is_concrete_type_ref()
 }
 
-/// What a reference to a type is called while the members of a group are named.
+/// Names of references while the members of a group are named.
 struct Names<'a> {
     known: &'a PrimaryMap<TypeIndex, String>,
     /// Index of the group's first type.
@@ -94,7 +94,7 @@ fn value_name(names: &Names, ty: ValType) -> String {
     name.to_owned()
 }
 
-/// What is not null begins with `!`.
+/// The name of a reference that can't be null begins with `!`.
 fn reference_name(names: &Names, ty: RefType) -> String {
     let name = match ty.heap_type() {
         HeapType::Concrete(UnpackedIndex::Module(index)) | HeapType::Exact(UnpackedIndex::Module(index)) => {

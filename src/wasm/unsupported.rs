@@ -1,29 +1,29 @@
-//! The proposals: which can be used, which only if asked for, and which one a refused module would
-//! need.
+//! The proposals: which are always on, which can be enabled, which are not supported, and which of
+//! them a refused module needs.
 //!
-//! Unsupported is not invalid, so messages tell the two apart. When a proposal begins to work, its
-//! [`State`] changes here.
+//! Unsupported is not invalid, and messages distinguish the two. When a proposal becomes supported,
+//! its [`State`] changes here.
 
 use anyhow::{Result, bail};
 use wasmparser::{Validator, WasmFeatures};
 
-/// What can be had of a proposal.
+/// Whether a proposal is supported.
 #[derive(Copy, Clone, Debug, PartialEq, Eq)]
 pub enum State {
-    /// Part of the standard, or about to be: always on.
+    /// Part of the standard, or soon to be: always on.
     Standard,
-    /// Works, but may still change: on if asked for.
+    /// Supported, but may still change: on with `--enable`.
     Experimental,
     Missing,
 }
 
 pub struct Proposal {
-    /// As in `--enable NAME`.
+    /// The name in `--enable NAME`.
     pub name: &'static str,
-    /// What messages call it.
+    /// The name in messages.
     pub title: &'static str,
     pub state: State,
-    /// What it needs, besides itself, to be valid.
+    /// The features of the validator that it needs.
     features: WasmFeatures,
 }
 
@@ -34,7 +34,7 @@ impl Proposal {
     }
 }
 
-/// All that the parser knows. Where rows contain others, those come first.
+/// All proposals that the parser knows. A row follows the rows whose features it contains.
 pub static PROPOSALS: [Proposal; 17] = {
     use State::{Experimental, Missing, Standard};
     const fn row(name: &'static str, title: &'static str, state: State, features: WasmFeatures) -> Proposal {
@@ -59,7 +59,7 @@ pub static PROPOSALS: [Proposal; 17] = {
         row("custom-page-sizes", "custom page sizes", Experimental, WasmFeatures::CUSTOM_PAGE_SIZES),
         row("wide-arithmetic", "wide arithmetic", Standard, WasmFeatures::WIDE_ARITHMETIC),
         row("compact-imports", "the compact import section", Experimental, WasmFeatures::COMPACT_IMPORTS),
-        // Only a custom section, which no validator looks at.
+        // Only a custom section, which the validator ignores.
         row("branch-hinting", "branch hinting", Standard, WasmFeatures::empty()),
         row("stack-switching", "stack switching", Missing, FUNCTION_REFERENCES.union(WasmFeatures::STACK_SWITCHING)),
         row(
@@ -78,7 +78,7 @@ pub static PROPOSALS: [Proposal; 17] = {
     ]
 };
 
-/// What was standard before proposals had names of their own here.
+/// Features that were standard before proposals had rows here.
 const BASE: WasmFeatures = WasmFeatures::MUTABLE_GLOBAL
     .union(WasmFeatures::SIGN_EXTENSION)
     .union(WasmFeatures::SATURATING_FLOAT_TO_INT)
@@ -90,10 +90,10 @@ const BASE: WasmFeatures = WasmFeatures::MUTABLE_GLOBAL
     .union(WasmFeatures::FLOATS)
     .union(WasmFeatures::GC_TYPES);
 
-/// What [`super::parse::parse`] is to accept when the proposals named in `enable` are asked for.
+/// The features for [`super::parse::parse`] with the proposals named in `enable`.
 ///
 /// # Errors
-/// When a name is none, or its proposal can't be had.
+/// When a name is unknown, or its proposal is not supported.
 pub fn features(enable: &[String]) -> Result<WasmFeatures> {
     let standard = PROPOSALS.iter().filter(|proposal| proposal.state == State::Standard);
     let mut features = standard.fold(BASE, |features, proposal| features | proposal.features);
@@ -109,10 +109,9 @@ pub fn features(enable: &[String]) -> Result<WasmFeatures> {
     Ok(features)
 }
 
-/// The proposals without which `wasm` is not valid, where `supported` is; empty if no proposal
-/// would help.
+/// The proposals that `wasm` needs beyond `supported`; empty if no proposal would make it valid.
 ///
-/// Tries each alone first, then drops one after the other from all of them.
+/// Tries each alone first, then removes one after the other from all of them.
 pub fn missing_proposals(wasm: &[u8], supported: WasmFeatures) -> Vec<&'static Proposal> {
     let valid = |features| Validator::new_with_features(features).validate_all(wasm).is_ok();
     if let Some(proposal) = PROPOSALS.iter().find(|proposal| valid(supported | proposal.features)) {
@@ -123,7 +122,7 @@ pub fn missing_proposals(wasm: &[u8], supported: WasmFeatures) -> Vec<&'static P
     if !valid(all(&needed)) {
         return Vec::new();
     }
-    // The rarest first: some rows contain others.
+    // From the last row on: some rows contain earlier ones.
     for row in PROPOSALS.iter().rev() {
         let without: Vec<_> = needed.iter().copied().filter(|proposal| proposal.name != row.name).collect();
         if valid(all(&without)) {

@@ -1,24 +1,23 @@
 //! The end of memory as an error: a message that names the work, and exit status 1.
 //!
-//! Rust aborts a process whose allocation fails, so the allocator has to see to it. It reports, has
-//! the process cleaned up, and ends it; whoever asked for memory gets no answer. For a parent
-//! process that reports the end of a child there would be no allocator, but each run would start
-//! two processes, and signals would have to be handed on. Neither can help when the system takes
-//! back memory that it has promised: then it kills a process of its choice (SIGKILL), parent or
-//! child.
+//! Rust aborts a process whose allocation fails, so the allocator handles the failure. It reports,
+//! cleans up, and ends the process; a failed allocation does not return. A parent process that
+//! reports the end of a child would need no allocator, but each run would start two processes, and
+//! signals would have to be passed on. Neither design helps when the system takes back memory that
+//! it promised: then it kills a process of its choice (SIGKILL), parent or child.
 
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::ptr::null_mut;
 use std::sync::atomic::{AtomicI32, AtomicPtr, Ordering};
 
-/// The system's allocator, and what follows when it fails.
+/// The system's allocator, with a handler for its failure.
 pub struct Allocator;
 
-/// What happens when memory runs out.
+/// The action when memory runs out.
 struct Work {
     /// The whole message.
     message: String,
-    /// Removes what must not stay. It may allocate a little, and must not wait for a lock.
+    /// Removes temporary files. It may allocate a little, and must not wait for a lock.
     clean: fn(),
 }
 
@@ -33,9 +32,9 @@ const RESERVE_LAYOUT: Layout = Layout::new::<[u8; 1 << 20]>();
 /// The thread that found no memory first; 0 is none.
 static FINDER: AtomicI32 = AtomicI32::new(0);
 
-/// Says what is being done, from now on.
+/// Sets the current work, which the message names.
 pub fn begin(work: &str, clean: fn()) {
-    // Kept for good: another thread may be about to read it. It is once for each input.
+    // Never freed, because another thread may be about to read it. There is one for each input.
     let work = Box::new(Work { message: format!("error: {work}: out of memory\n"), clean });
     WORK.store(Box::into_raw(work), Ordering::Release);
     if RESERVE.load(Ordering::Relaxed).is_null() {
@@ -109,7 +108,7 @@ fn exit() -> ! {
     unsafe { libc::_exit(1) }
 }
 
-/// Writes to standard error; where that can't be written, the status has to do.
+/// Writes to standard error. If that fails, only the exit status reports the error.
 fn tell(message: &str) {
     // SAFETY: pointer and length are those of a string.
     unsafe { libc::write(libc::STDERR_FILENO, message.as_ptr().cast(), message.len()) };

@@ -1,12 +1,12 @@
 //! Standard streams that were closed when the process started.
 //!
 //! Before `main`, Rust's standard library opens `/dev/null` in their place, so that no other file
-//! gets their numbers. From then on, what is written there is lost, and every call succeeds. So
-//! this looks earlier, as one of the functions that the loader calls.
+//! gets their numbers. After that, every write succeeds and its bytes are lost. So this checks
+//! earlier, in a function that the loader calls.
 
 use std::sync::atomic::{AtomicU8, Ordering};
 
-/// A bit for each.
+/// A bit for each closed stream.
 static CLOSED: AtomicU8 = AtomicU8::new(0);
 
 const N_STREAMS: i32 = 3;

@@ -1,4 +1,4 @@
-//! Stage 8: layout and machine code to an object file, by `object`.
+//! Writing: layout and machine code to an object file, with the crate `object`.
 //!
 //! One text section with all functions, calls between them resolved here; data only for what the
 //! code or the description of the module refers to, so that nothing dead reaches the linker.

@@ -1,4 +1,4 @@
-//! Stage 4: from the operators of a function body to CLIF.
+//! Translation: from the operators of a function body to CLIF.
 //!
 //! In: a [`Module`] with its [`Facts`] and [`Layout`]. Out: one [`ir::Function`] a call, named by
 //! its encoded [`Symbol`], every instruction carrying the byte offset of its operator in the module

@@ -6,7 +6,7 @@ use crate::analyze::Roots;
 use crate::codegen::Job;
 use crate::foreign::Foreign;
 use crate::layout::{Symbol, World};
-use crate::object::interface::{Item, Kind};
+use crate::object::interface::{Item, ItemKind};
 use crate::object::{ProgramPlan, Role};
 use crate::resolve::Linkage;
 use crate::translate::Env;
@@ -80,9 +80,9 @@ fn foreign(unit: &Unit, env: &Env) -> Vec<Job> {
 /// What a library adds to its exports, each once.
 fn own_functions(interface: &[Item]) -> Vec<Symbol> {
     let symbol = |item: &Item| match item.kind {
-        Kind::Init => Some(Symbol::LibraryInit),
-        Kind::MemoryBase(memory) => Some(Symbol::MemoryBase(memory)),
-        Kind::MemorySize(memory) => Some(Symbol::MemorySize(memory)),
+        ItemKind::Init => Some(Symbol::LibraryInit),
+        ItemKind::MemoryBase(memory) => Some(Symbol::MemoryBase(memory)),
+        ItemKind::MemorySize(memory) => Some(Symbol::MemorySize(memory)),
         _ => None,
     };
     let mut own: Vec<_> = interface.iter().filter_map(symbol).collect();

@@ -12,7 +12,7 @@ use crate::link::check::{self, Resolution};
 use crate::link::native::Natives;
 use crate::link::runtime;
 use crate::object::imports;
-use crate::object::interface::{self, Item, Kind, Naming};
+use crate::object::interface::{self, Item, ItemKind, Naming};
 use crate::options::Options;
 use crate::progress::Silent;
 use crate::resolve;
@@ -91,13 +91,13 @@ pub fn exports(input: &Input, options: &Options) -> Result<String> {
         let memory = |memory| ("memory", describe(module, EntityIndex::Memory(memory)).1);
         let entity = |entity| (describe(module, entity), prototype::of_entity(module, entity, &symbol));
         let ((kind, ty), declaration) = match kind {
-            Kind::Init => (("function", "-".to_owned()), format!("int {symbol}(void);")),
-            Kind::MemoryBase(index) => (memory(index), format!("void *{symbol}(void);")),
-            Kind::MemorySize(index) => (memory(index), format!("size_t {symbol}(void);")),
-            Kind::Function(func) => entity(EntityIndex::Function(func)),
-            Kind::Global(global) => entity(EntityIndex::Global(global)),
-            Kind::Table(table) => entity(EntityIndex::Table(table)),
-            Kind::Tag(tag) => entity(EntityIndex::Tag(tag)),
+            ItemKind::Init => (("function", "-".to_owned()), format!("int {symbol}(void);")),
+            ItemKind::MemoryBase(index) => (memory(index), format!("void *{symbol}(void);")),
+            ItemKind::MemorySize(index) => (memory(index), format!("size_t {symbol}(void);")),
+            ItemKind::Function(func) => entity(EntityIndex::Function(func)),
+            ItemKind::Global(global) => entity(EntityIndex::Global(global)),
+            ItemKind::Table(table) => entity(EntityIndex::Table(table)),
+            ItemKind::Tag(tag) => entity(EntityIndex::Tag(tag)),
         };
         let name = export.map_or("-".to_owned(), |name| name.escape_debug().to_string());
         line(&mut text, &[&name, kind, &ty, &symbol, &declaration]);

@@ -1,12 +1,12 @@
 //! Imports and exports as C declares them, each in one line, with the types of `<stdint.h>`,
 //! `<stddef.h>` and of the headers that libraries have.
 
-use crate::foreign::{Extent, Foreign, Function, Integer, Type, Variadic};
+use crate::foreign::{Extent, Foreign, ForeignFunction, Integer, Type, Variadic};
 use crate::header::c as header;
 use crate::wasm::{EntityIndex, Module};
 
 /// A function that is declared.
-pub fn declared(foreign: &Foreign, function: &Function, symbol: &str) -> String {
+pub fn declared(foreign: &Foreign, function: &ForeignFunction, symbol: &str) -> String {
     let mut params: Vec<String> = function.params.iter().map(|ty| declared_type(foreign, ty)).collect();
     if function.variadic != Variadic::None {
         params.push("...".to_owned());

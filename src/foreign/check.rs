@@ -6,8 +6,8 @@
 
 use super::parse::{self, Base, Declaration, Import, Item, Signature, Spec};
 use super::{
-    Callback, CallbackIndex, Extent, Foreign, Format, FormatKind, Function, Integer, Layout, Slot, Type, Variadic,
-    default_memory,
+    Callback, CallbackIndex, Extent, Foreign, ForeignFunction, FormatKind, FormatString, Integer, Type, VaBuffer,
+    VaSlot, Variadic, default_memory,
 };
 use crate::abi;
 use crate::number::to_u32;
@@ -107,7 +107,7 @@ pub fn check_use(given: &[Declaration], used: &BTreeSet<usize>, modules: &[&Modu
     Ok(warnings)
 }
 
-/// Whether `--imports libc` knows a pointer where an import that nobody declared has an `i32`: C
+/// Whether `--imports libc` knows a pointer where an import without a declaration has an `i32`: C
 /// would take a number of the module's for an address.
 pub fn is_address_lost(import: ImportName, ty: &FuncType) -> bool {
     let source = Source { origin: Origin::Library, text: super::LIBRARY.to_owned() };
@@ -177,7 +177,7 @@ impl Checker<'_, '_> {
         func: FuncIndex,
         import: ImportName,
         declarations: &[(usize, &Declaration)],
-    ) -> Result<(usize, Function)> {
+    ) -> Result<(usize, ForeignFunction)> {
         let ty = self.module.function_type(func);
         let mut reasons = Vec::new();
         for (index, declaration) in declarations {
@@ -193,7 +193,7 @@ impl Checker<'_, '_> {
         bail!("{}\nthe import {name} has the Wasm type {}", reasons.join("\n"), describe_type(ty))
     }
 
-    fn function(&mut self, import: ImportName, declaration: &Declaration, ty: &FuncType) -> Result<Function> {
+    fn function(&mut self, import: ImportName, declaration: &Declaration, ty: &FuncType) -> Result<ForeignFunction> {
         let Declaration { symbol, signature, .. } = declaration;
         if abi::wasi::MODULES.contains(&import.module) && symbol.is_none() {
             bail!(
@@ -222,7 +222,7 @@ impl Checker<'_, '_> {
             bail!("the result: a function with a format can't return a vector");
         }
         let by_user = declaration.source.origin != Origin::Section;
-        Ok(Function { by_user, symbol: symbol.clone(), params, variadic, result })
+        Ok(ForeignFunction { by_user, symbol: symbol.clone(), params, variadic, result })
     }
 
     fn variadic(&mut self, signature: &Signature, params: &[Type], wasm: &[ValType]) -> Result<Variadic> {
@@ -258,12 +258,12 @@ impl Checker<'_, '_> {
         }
     }
 
-    fn buffer(&self, wasm: ValType) -> Result<Layout> {
+    fn buffer(&self, wasm: ValType) -> Result<VaBuffer> {
         if !is_integer(wasm) {
             bail!("the address of the buffer of variable arguments can't be an {wasm}");
         }
         let memory = self.memory(None)?;
-        Ok(Layout { memory, is_64: self.is_64(memory) })
+        Ok(VaBuffer { memory, is_64: self.is_64(memory) })
     }
 
     /// A variable argument: not everything can be one on every platform.
@@ -275,10 +275,10 @@ impl Checker<'_, '_> {
     }
 
     /// A value in a buffer, by the default argument promotions of C.
-    fn slot(&mut self, spec: &Spec) -> Result<Slot> {
+    fn slot(&mut self, spec: &Spec) -> Result<VaSlot> {
         let promoted = if spec.base == Base::F32 { ValType::F64 } else { self.wasm_type(spec)? };
         let ty = if spec.base == Base::F32 { Type::F64 } else { self.variable(spec, promoted)? };
-        Ok(Slot { ty, wasm: promoted })
+        Ok(VaSlot { ty, wasm: promoted })
     }
 
     /// A parameter whose Wasm type is known.
@@ -381,7 +381,7 @@ impl Checker<'_, '_> {
         Ok(known.map(|(index, _)| index).unwrap_or_else(|| self.callbacks.push(callback.clone())))
     }
 
-    /// The Wasm type that a declared type stands for where nothing else says it.
+    /// The Wasm type that a declared type stands for where nothing else determines it.
     fn wasm_type(&self, spec: &Spec) -> Result<ValType> {
         if let Some(wasm) = spec.wasm {
             return Ok(wasm);
@@ -458,11 +458,11 @@ impl Checker<'_, '_> {
 }
 
 /// The parameter that says what a buffer holds.
-fn format(signature: &Signature) -> Result<Format> {
+fn format(signature: &Signature) -> Result<FormatString> {
     let find = |wanted: &dyn Fn(&Base) -> Option<FormatKind>| {
         let found =
             signature.params.iter().enumerate().rev().find_map(|(index, spec)| Some((index, wanted(&spec.base)?)));
-        found.map(|(index, kind)| Format { param: to_u32(index), kind })
+        found.map(|(index, kind)| FormatString { param: to_u32(index), kind })
     };
     let formats = find(&|base| match base {
         Base::Format(kind, _) => Some(*kind),

@@ -20,7 +20,7 @@
 //! type        = base [ "as" ( "i32" | "i64" ) ] ;
 //! base        = "i8" | "u8" | "i16" | "u16" | "i32" | "u32" | "i64" | "u64" | "isize" | "usize" | "long" | "ulong"
 //!             | "f32" | "f64" | "v128" | "ref" | "void"
-//!             | "opaque" [ "[" mark { "," mark } "]" ]   (* what it points to; the function makes an end of it *)
+//!             | "opaque" [ "[" mark { "," mark } "]" ]   (* what it points to; the function frees it *)
 //!             | "ptr" [ "[" extent "]" ] [ "@" item ]        (* item: which memory, by name or number *)
 //!             | "anyptr" [ "@" item ]
 //!             | "cstr" [ "@" item ]
@@ -39,20 +39,20 @@
 //!   Results likewise. `isize` and `usize` have 64 bits, `long` and `ulong` what the target's
 //!   `long` has.
 //! * **`ptr`** is an address in a linear memory. 0 is the null pointer and stays it; any other
-//!   becomes base + address, and has to be below the memory's size. With `len=`, as many bytes from
-//!   there have to be inside as the named parameters say, multiplied with each other and with
-//!   `size`; with `size=` alone, that many. The number that counts is the one that C receives. As a
+//!   becomes base + address, and must be below the memory's size. With `len=`, the bytes from there
+//!   must be inside: as many as the product of the named parameters and `size`; with `size=`
+//!   alone, that many. The number that counts is the one that C receives. As a
 //!   result, a host address inside the memory, or its end, becomes its distance from the base, null
 //!   becomes 0, and any other traps.
-//! * **`cstr`** is a `ptr` to a string, whose terminating zero has to be inside.
+//! * **`cstr`** is a `ptr` to a string, whose terminating zero must be inside.
 //! * **`opaque`** is a host pointer that the module may keep, pass on and compare, but not look
 //!   into: it sees a number that stands for it, from 1 upwards, in an `i32` as in an `i64`; null is
 //!   0. A number that was never handed out traps, so that a module can't forge one. So does one of
 //!   another `kind`: what `fopen: (cstr, cstr) -> opaque[kind=FILE]` returns is taken by
-//!   `opaque[kind=FILE]` only. With `last` the number stands for nothing from the call on, so that
+//!   `opaque[kind=FILE]` only. With `last` the number is invalid from the call on, so that
 //!   a module can't use what `fclose: (opaque[kind=FILE,last]) -> i32` has freed.
 //! * **`anyptr`** is a `ptr` where the pointer lies inside the memory (or at its end), and as
-//!   `opaque` elsewhere, with a number that is no address: 2³² (in an `i64`: 2⁶⁴) less that of
+//!   `opaque` elsewhere, with a number that is not an address: 2³² (in an `i64`: 2⁶⁴) less that of
 //!   `opaque`. A memory that reached up there would hide it.
 //! * **`funcptr`** is an index in a table (or a `funcref`). It becomes a pointer to a C function of
 //!   that signature, valid until the program ends, the same one for the same function. Null is
@@ -60,12 +60,12 @@
 //!   Wasm type that the signature stands for: `i64`, `u64`, floats and vectors as they are,
 //!   integers below 64 bits as `i32`, all that has a pointer's size in C as the index type of the
 //!   memory; `as` says otherwise. In the signature a pointer is `ptr` or `opaque`. A `ptr` from C
-//!   has to point into the memory, as those that `qsort` and `bsearch` hand to their comparators do
+//!   must point into the memory, as those that `qsort` and `bsearch` hand to their comparators do
 //!   on every system: C (C17, 7.22.5) promises that they are elements of the array.
-//! * **`...`** stands for variable arguments. Types listed behind it are those of the Wasm
+//! * **`...`** stands for variable arguments. Types listed after it are those of the Wasm
 //!   parameters that follow, passed one by one; each list of types needs an import and a
 //!   declaration: under the same name, or `env.print2=printf: …`. In parentheses, or with nothing
-//!   behind it, the arguments are where clang puts them: one Wasm parameter is the address of a
+//!   after it, the arguments are where clang puts them: one Wasm parameter is the address of a
 //!   buffer in linear memory, in which each argument stands at its natural alignment. Listed types
 //!   say what it holds; without, the format string does: the parameter `fmt`, else the last `cstr`.
 //!   Buffers are read by the types that C has in a module: `long` and pointers are as wide as an
@@ -103,13 +103,13 @@ entity_impl!(CallbackIndex, "callback");
 /// How values cross the edge to C, for all imports of a module that are declared.
 #[derive(Default)]
 pub struct Foreign {
-    pub functions: HashMap<FuncIndex, Function>,
+    pub functions: HashMap<FuncIndex, ForeignFunction>,
     pub callbacks: PrimaryMap<CallbackIndex, Callback>,
 }
 
 /// A declared import.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Function {
+pub struct ForeignFunction {
     /// It was declared by the user, not by the module.
     pub by_user: bool,
     /// The C symbol, where the declaration names one.
@@ -120,7 +120,7 @@ pub struct Function {
     pub result: Option<Type>,
 }
 
-/// A C function that C code calls, and the Wasm function behind it.
+/// A C function that C code calls, and the Wasm function that it calls.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Callback {
     pub ty: TypeIndex,
@@ -143,12 +143,12 @@ pub enum Type {
     Function(CallbackIndex, Option<TableIndex>),
 }
 
-/// A host pointer that stands behind a number.
+/// A host pointer that the module knows by a number.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 pub struct Handle {
     /// What it points to; empty where nothing is said.
     pub kind: String,
-    /// The function makes an end of what it points to.
+    /// The function frees what it points to.
     pub is_last: bool,
 }
 
@@ -159,7 +159,7 @@ pub struct Integer {
     pub signed: bool,
 }
 
-/// How much behind a pointer has to lie inside of the memory.
+/// How many bytes from a pointer on must be inside of the memory.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum Extent {
     Byte,
@@ -189,21 +189,21 @@ pub enum Variadic {
     /// A Wasm parameter each.
     Listed(Vec<Type>),
     /// One Wasm parameter is the address of a buffer with these values.
-    Buffer(Vec<Slot>, Layout),
+    Buffer(Vec<VaSlot>, VaBuffer),
     /// One Wasm parameter is the address of a buffer, and a format string says what it holds.
-    Formatted(Format, Layout),
+    Formatted(FormatString, VaBuffer),
 }
 
 /// A value in a buffer of variable arguments, and the Wasm type in which it lies there.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Slot {
+pub struct VaSlot {
     pub ty: Type,
     pub wasm: ValType,
 }
 
 /// Which parameter is the format string, and of what kind.
 #[derive(Copy, Clone, Debug, PartialEq, Eq)]
-pub struct Format {
+pub struct FormatString {
     pub param: u32,
     pub kind: FormatKind,
 }
@@ -216,7 +216,7 @@ pub enum FormatKind {
 
 /// A buffer of variable arguments.
 #[derive(Copy, Clone, Debug, PartialEq, Eq)]
-pub struct Layout {
+pub struct VaBuffer {
     pub memory: MemoryIndex,
     /// Addresses, and so `long`, have 64 bits.
     pub is_64: bool,
@@ -224,14 +224,14 @@ pub struct Layout {
 
 impl Foreign {
     /// The declaration of an imported function.
-    pub fn function(&self, func: FuncIndex) -> Option<&Function> {
+    pub fn function(&self, func: FuncIndex) -> Option<&ForeignFunction> {
         self.functions.get(&func)
     }
 
     /// The kinds of function pointers that a call of `func` hands to C, each with the table that it
     /// comes from.
     pub fn callbacks_of(&self, func: FuncIndex) -> impl Iterator<Item = (CallbackIndex, Option<TableIndex>)> {
-        self.function(func).into_iter().flat_map(Function::types).filter_map(|ty| match ty {
+        self.function(func).into_iter().flat_map(ForeignFunction::types).filter_map(|ty| match ty {
             Type::Function(callback, table) => Some((*callback, *table)),
             _ => None,
         })
@@ -247,7 +247,7 @@ impl Handle {
     }
 }
 
-impl Function {
+impl ForeignFunction {
     fn types(&self) -> impl Iterator<Item = &Type> {
         let (listed, slots) = match &self.variadic {
             Variadic::Listed(types) => (types.as_slice(), &[][..]),

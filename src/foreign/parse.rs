@@ -41,7 +41,7 @@ pub enum Variadic {
     Formatted,
 }
 
-/// A type, with the Wasm type behind `as`.
+/// A type, with the Wasm type after `as`.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Spec {
     pub base: Base,
@@ -124,7 +124,7 @@ const FOREIGN_WORDS: [(&str, &str); 14] = [
     ("function", "funcptr(…)"),
 ];
 
-/// How deep signatures may stand in signatures.
+/// How deeply signatures may be nested.
 const DEEPEST: usize = 8;
 
 struct Parser<'a> {
@@ -487,7 +487,7 @@ impl Names<'_> {
                     Some((true, _)) if !indirect => factors.push(Factor { param: index, indirect }),
                     Some((_, true)) if indirect => factors.push(Factor { param: index, indirect }),
                     Some(_) if indirect => {
-                        bail!("parameter {index} is no `ptr[size=4]`, which `len=*{index}` asks for")
+                        bail!("parameter {index} is not a `ptr[size=4]`, which `len=*{index}` asks for")
                     }
                     Some(_) => bail!("parameter {index}, which `len=` names, is not an integer"),
                     None => {
@@ -559,14 +559,14 @@ mod tests {
         assert_eq!(extent("a.b: (anyptr)"), Extent::Anywhere);
         let factors = vec![Factor { param: 1, indirect: true }];
         assert_eq!(extent("a.b: (ptr[len=*1], ptr[size=4])"), Extent::Bytes { factors, size: 1 });
-        assert!(error("a.b: (ptr[len=*1], ptr)").contains("no `ptr[size=4]`"));
-        assert!(error("a.b: (ptr[len=*1], i32)").contains("no `ptr[size=4]`"));
+        assert!(error("a.b: (ptr[len=*1], ptr)").contains("not a `ptr[size=4]`"));
+        assert!(error("a.b: (ptr[len=*1], i32)").contains("not a `ptr[size=4]`"));
         assert_eq!(extent("a.b: (ptr[len=1], i32)"), bytes(&[1], 1));
         assert_eq!(extent("a.b: (ptr[len=n*1, size=4], i32, n: u8)"), bytes(&[2, 1], 4));
         assert_eq!(extent("a.b: (ptr[size=16])"), bytes(&[], 16));
         assert!(error("a.b: (ptr[len=7], i32)").contains("`size=7`"));
         assert!(error("a.b: (ptr[len=n], i32)").contains("no parameter is called `n`"));
-        assert!(error("a.b: (ptr[len=1], f32)").contains("no integer"));
+        assert!(error("a.b: (ptr[len=1], f32)").contains("not an integer"));
     }
 
     #[test]
@@ -591,7 +591,7 @@ mod tests {
         assert!(error("a.b: (cstr) -> i32)").contains("column 19: expected the end of the line"));
         assert!(error("a.b: (..., i32, ...)").contains("column 17: expected a type"));
         assert!(error("a.b: (void)").contains("only a result"));
-        assert!(error(&format!("a.b: ({}", "funcptr((".repeat(99))).contains("too deep"));
+        assert!(error(&format!("a.b: ({}", "funcptr((".repeat(99))).contains("too deeply"));
     }
 
     #[test]

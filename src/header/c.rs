@@ -3,11 +3,11 @@
 //!
 //! Results: a function with more than one is declared with a pointer to a structure before its
 //! parameters. C passes a structure by value in another way than the library does (System V ABI,
-//! AMD64 supplement, 3.2.3), so that this is no matter of taste.
+//! AMD64 supplement, 3.2.3), so this is not a matter of taste.
 
 use super::{Library, Parameter, codes, words};
 use crate::layout::is_exception;
-use crate::object::interface::{Item, Kind};
+use crate::object::interface::{Item, ItemKind};
 use crate::wasm::structure;
 use crate::wasm::{FuncIndex, GlobalIndex};
 use std::fmt::Write as _;
@@ -43,22 +43,22 @@ fn declaration(library: &Library, item: &Item) -> String {
     let comment = format!("/* {} */\n", library.describe(item));
     let symbol = &item.symbol;
     let declaration = match item.kind {
-        Kind::Init => {
+        ItemKind::Init => {
             return format!(
-                "/* Initialises the library, once, and prepares the calling thread. Returns 0, or the code of a trap. Exports do it\n   \
+                "/* Initializes the library, once, and prepares the calling thread. Returns 0, or the code of a trap. Exports do it\n   \
                  on their own; a thread that calls them outside of w2n_try should call it first. One thread at a time may be\n   \
                  in the library. */\nint {};\n",
                 named(symbol, "(void)")
             );
         }
-        Kind::MemoryBase(_) => format!("void *{};\n", named(symbol, "(void)")),
-        Kind::MemorySize(_) => format!("size_t {};\n", named(symbol, "(void)")),
-        Kind::Function(func) => function(library, symbol, func),
-        Kind::Global(global) => match global_declaration(library, symbol, global) {
+        ItemKind::MemoryBase(_) => format!("void *{};\n", named(symbol, "(void)")),
+        ItemKind::MemorySize(_) => format!("size_t {};\n", named(symbol, "(void)")),
+        ItemKind::Function(func) => function(library, symbol, func),
+        ItemKind::Global(global) => match global_declaration(library, symbol, global) {
             Some(declaration) => declaration,
             None => return format!("/* {}, which is imported */\n", library.describe(item)),
         },
-        Kind::Table(_) | Kind::Tag(_) => return format!("/* {}, not for C */\n", library.describe(item)),
+        ItemKind::Table(_) | ItemKind::Tag(_) => return format!("/* {}, not for C */\n", library.describe(item)),
     };
     comment + &declaration
 }
@@ -70,8 +70,8 @@ fn function(library: &Library, symbol: &str, func: FuncIndex) -> String {
     declare_function(ty, &c_name(symbol), Some(&names), |parameters| named(symbol, parameters))
 }
 
-/// The declaration of a function, behind that of the structure of its results, if it has several; a
-/// line each. `name`: by which the structure is called; `names`: of the parameters, if they shall
+/// The declaration of a function, after that of the structure of its results, if it has several; a
+/// line each. `name`: by which the structure is called; `names`: of the parameters, if they
 /// have some; `declarator`: the name with its parameters.
 pub fn declare_function(
     ty: &FuncType,
@@ -145,7 +145,7 @@ fn named(symbol: &str, parameters: &str) -> String {
     }
 }
 
-/// Underscores behind such a word count as well, so that different symbols have different names.
+/// Underscores after such a word count as well, so that different symbols have different names.
 fn c_name(symbol: &str) -> String {
     if words::is_reserved_symbol(symbol.trim_end_matches('_')) { format!("{symbol}_") } else { symbol.to_owned() }
 }

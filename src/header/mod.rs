@@ -11,7 +11,7 @@ mod words;
 
 use crate::abi::trap::{CODES, Trap};
 use crate::object::imports::OpenImport;
-use crate::object::interface::{Item, Kind};
+use crate::object::interface::{Item, ItemKind};
 use crate::wasm::describe::{describe_global, describe_type};
 use crate::wasm::{FuncIndex, Module};
 use wasmparser::ValType;
@@ -54,13 +54,13 @@ impl Library<'_> {
     fn describe(&self, item: &Item) -> String {
         let module = self.module;
         let what = match item.kind {
-            Kind::Init => "initialises the library".to_owned(),
-            Kind::MemoryBase(_) => "first byte of the memory".to_owned(),
-            Kind::MemorySize(_) => "size of the memory in bytes, now".to_owned(),
-            Kind::Function(func) => format!("function {}", describe_type(module.function_type(func))),
-            Kind::Global(global) => describe_global(&module.globals[global].ty),
-            Kind::Table(_) => "table".to_owned(),
-            Kind::Tag(tag) => format!("tag {}", describe_type(&module.types[module.tags[tag].ty])),
+            ItemKind::Init => "initializes the library".to_owned(),
+            ItemKind::MemoryBase(_) => "first byte of the memory".to_owned(),
+            ItemKind::MemorySize(_) => "size of the memory in bytes, now".to_owned(),
+            ItemKind::Function(func) => format!("function {}", describe_type(module.function_type(func))),
+            ItemKind::Global(global) => describe_global(&module.globals[global].ty),
+            ItemKind::Table(_) => "table".to_owned(),
+            ItemKind::Tag(tag) => format!("tag {}", describe_type(&module.types[module.tags[tag].ty])),
         };
         match item.export {
             Some(name) => format!("\"{}\": {what}", comment_text(name)),
@@ -85,8 +85,8 @@ fn is_number_of_parameter(name: &str) -> bool {
     name.strip_prefix('p').is_some_and(|rest| rest.bytes().all(|byte| byte.is_ascii_digit()))
 }
 
-/// Text that neither ends a comment nor begins one, does not go on in the next line, and is no mark
-/// of a template.
+/// Text that neither ends a comment nor begins one, does not go on in the next line, and is not a
+/// mark of a template.
 fn comment_text(text: &str) -> String {
     text.escape_default().to_string().replace("*/", "*\\u{2f}").replace("/*", "/\\u{2a}").replace('@', "\\u{40}")
 }

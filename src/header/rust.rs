@@ -3,7 +3,7 @@
 //! What stable Rust can't pass to C, a `v128`, is left out with a comment.
 
 use super::{Library, Parameter, codes, words};
-use crate::object::interface::{Item, Kind};
+use crate::object::interface::{Item, ItemKind};
 use crate::wasm::FuncIndex;
 use wasmparser::ValType;
 
@@ -38,17 +38,17 @@ pub fn declarations(library: &Library) -> String {
 fn declaration(library: &Library, item: &Item, types: &mut String) -> Result<String, &'static str> {
     let symbol = &item.symbol;
     Ok(match item.kind {
-        Kind::Init => format!("pub fn {symbol}() -> core::ffi::c_int;"),
-        Kind::MemoryBase(_) => format!("pub fn {symbol}() -> *mut u8;"),
-        Kind::MemorySize(_) => format!("pub fn {symbol}() -> usize;"),
-        Kind::Function(func) => function(library, symbol, func, types)?,
-        Kind::Global(global) => {
+        ItemKind::Init => format!("pub fn {symbol}() -> core::ffi::c_int;"),
+        ItemKind::MemoryBase(_) => format!("pub fn {symbol}() -> *mut u8;"),
+        ItemKind::MemorySize(_) => format!("pub fn {symbol}() -> usize;"),
+        ItemKind::Function(func) => function(library, symbol, func, types)?,
+        ItemKind::Global(global) => {
             let global = &library.module.globals[global];
             global.definition.local().ok_or("imported")?;
             let mutable = if global.ty.mutable { "mut " } else { "" };
             format!("pub static {mutable}{symbol}: {};", type_name(global.ty.content_type)?)
         }
-        Kind::Table(_) | Kind::Tag(_) => return Err("not for Rust"),
+        ItemKind::Table(_) | ItemKind::Tag(_) => return Err("not for Rust"),
     })
 }
 

@@ -1,4 +1,4 @@
-//! A piece of data before it has its place: bytes, numbers in whatever order the target has, and
+//! A piece of data before it has its place: bytes, numbers in the byte order of the target, and
 //! addresses.
 
 use crate::abi::record::{Fields, Part};

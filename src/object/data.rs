@@ -216,7 +216,7 @@ fn entries(writer: &mut Writer, functions: bool, items: &[Option<FuncIndex>]) ->
     data
 }
 
-/// An [`CallbackPool`](crate::abi::foreign::CallbackPool) and what lies behind it.
+/// An [`CallbackPool`](crate::abi::foreign::CallbackPool) and the functions that follow it.
 fn write_callback_pool(writer: &mut Writer, index: CallbackIndex) {
     let n_slots = writer.layout.callbacks[index];
     let mut slots = Data::default();
@@ -227,7 +227,7 @@ fn write_callback_pool(writer: &mut Writer, index: CallbackIndex) {
     let slots = writer.local(&name, StandardSection::ReadOnlyDataWithRel, slots, 8);
     let mut data = Data::default();
     data.record(CallbackPoolFields { slots: Some(slots), length: n_slots.into() });
-    // The functions behind the slots.
+    // The functions that the slots call.
     for _ in 0..n_slots {
         data.address(None);
     }

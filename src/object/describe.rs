@@ -73,7 +73,7 @@ fn wasi_memory(writer: &mut Writer) -> Option<SymbolId> {
         _ => None,
     });
     let memory = exported.or_else(|| module.memories.keys().next())?;
-    // What a host has to supply to an object is the host's.
+    // A memory that the host supplies to an object is the host's.
     let is_here = writer.layout.owns_memory(module, writer.linkage, memory) || writer.linkage.memory(memory).is_some();
     is_here.then(|| writer.refer(Symbol::Memory(memory)))
 }
@@ -96,7 +96,7 @@ fn table_bytes(writer: &Writer) -> u64 {
     writer.module.tables.iter().map(bytes).fold(0, u64::saturating_add)
 }
 
-/// Those that the runtime has to create for this module: no other module does.
+/// The memories that the runtime creates for this module: no other module defines them.
 fn write_memories(writer: &mut Writer) -> (Option<SymbolId>, u64) {
     let owned = |index: &_| writer.layout.owns_memory(writer.module, writer.linkage, *index);
     let owned: Vec<_> = writer.module.memories.keys().filter(owned).collect();

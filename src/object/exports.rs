@@ -1,7 +1,7 @@
 //! Symbols for what lies outside of the object: the interface of a library, and what modules of one
 //! program share.
 
-use super::interface::{Item, Kind};
+use super::interface::{Item, ItemKind};
 use super::writer::{Writer, entry_symbol, provided_symbol};
 use crate::layout::Symbol;
 use crate::resolve::Provider;
@@ -14,19 +14,19 @@ pub fn write(writer: &mut Writer, interface: &[Item]) {
     let mut named = EntitySet::new();
     for item in interface {
         let symbol = match item.kind {
-            Kind::Init => Symbol::LibraryInit,
-            Kind::MemoryBase(memory) => Symbol::MemoryBase(memory),
-            Kind::MemorySize(memory) => Symbol::MemorySize(memory),
-            Kind::Function(func) => Symbol::Export(func),
-            Kind::Global(global) => Symbol::Global(global),
-            Kind::Table(table) => Symbol::Table(table),
-            Kind::Tag(tag) => Symbol::Tag(tag),
+            ItemKind::Init => Symbol::LibraryInit,
+            ItemKind::MemoryBase(memory) => Symbol::MemoryBase(memory),
+            ItemKind::MemorySize(memory) => Symbol::MemorySize(memory),
+            ItemKind::Function(func) => Symbol::Export(func),
+            ItemKind::Global(global) => Symbol::Global(global),
+            ItemKind::Table(table) => Symbol::Table(table),
+            ItemKind::Tag(tag) => Symbol::Tag(tag),
         };
         let id = writer.refer(symbol);
         match item.kind {
             // Code has to use the name that the host uses: its own copy of the variable may be the
             // one that counts.
-            Kind::Global(global) if writer.layout.globals_shown.contains(global) && named.insert(global) => {
+            ItemKind::Global(global) if writer.layout.globals_shown.contains(global) && named.insert(global) => {
                 writer.export_symbol(&item.symbol, id, SymbolScope::Dynamic);
             }
             _ => writer.aliases.push((item.symbol.clone(), symbol, SymbolScope::Dynamic)),

@@ -12,16 +12,16 @@ use target_lexicon::{OperatingSystem, Triple};
 
 /// Where an object goes.
 #[derive(Copy, Clone, Debug, PartialEq, Eq)]
-pub struct Format {
+pub struct ObjectFormat {
     pub binary: BinaryFormat,
     pub architecture: Architecture,
     pub endianness: Endianness,
 }
 
-impl Format {
+impl ObjectFormat {
     /// # Panics
-    /// For a triple that there is no code for.
-    pub fn of(triple: &Triple) -> Format {
+    /// For a triple that no code is generated for.
+    pub fn of(triple: &Triple) -> ObjectFormat {
         let binary = match triple.binary_format {
             target_lexicon::BinaryFormat::Elf => BinaryFormat::Elf,
             target_lexicon::BinaryFormat::Macho => BinaryFormat::MachO,
@@ -35,7 +35,7 @@ impl Format {
             target_lexicon::Architecture::S390x => (Architecture::S390x, Endianness::Big),
             other => panic!("no target has the architecture {other}"),
         };
-        Format { binary, architecture, endianness }
+        ObjectFormat { binary, architecture, endianness }
     }
 
     /// An empty object with what its header says.

@@ -25,8 +25,7 @@ pub struct HandlerTables {
     pub tags: Option<SymbolId>,
 }
 
-/// Writes the handlers of all calls. Calls one behind the other that have the same handlers share
-/// them.
+/// Writes the handlers of all calls. Consecutive calls with the same handlers share them.
 pub fn write(writer: &mut Writer, code: &Code, text: &Text) -> HandlerTables {
     let (mut calls, mut handlers, mut tags) = (Data::default(), Data::default(), Data::default());
     let mut numbers: HashMap<TagIndex, u32> = HashMap::new();

@@ -5,7 +5,7 @@ use crate::number::to_usize;
 use crate::wasm::{DataMode, MemoryIndex, Module};
 
 /// Page-aligned bytes of a memory.
-pub struct Run {
+pub struct PageRun {
     pub memory: MemoryIndex,
     /// Address of the first byte; a multiple of the page.
     pub address: u64,
@@ -16,12 +16,12 @@ pub struct Run {
 /// another run: a system call costs more.
 const SMALL_GAP: u64 = 64 << 10;
 
-/// All gaps of an image that are filled take at most so many bytes: a module of many tiny segments
-/// far from each other does not become a file of gigabytes.
+/// All gaps of an image that are filled take at most this many bytes: a module of many tiny
+/// segments far from each other does not become a file of gigabytes.
 const ALL_GAPS: u64 = 16 << 20;
 
-/// Lays the placed data segments over each other, in the module's order, in pages of so many bytes.
-pub fn runs(module: &Module, layout: &Layout, page: u64) -> Vec<Run> {
+/// Lays the placed data segments over each other, in the module's order, in pages of `page` bytes.
+pub fn runs(module: &Module, layout: &Layout, page: u64) -> Vec<PageRun> {
     let mut segments = Vec::new();
     for (index, data) in &module.data {
         if let (SegmentPlan::Placed { offset }, DataMode::Active { memory, .. }) = (layout.data[index], &data.mode)
@@ -42,7 +42,7 @@ pub fn runs(module: &Module, layout: &Layout, page: u64) -> Vec<Run> {
 
 /// Memories are zero anyway: pages without anything else at the ends of a run need no place in the
 /// file.
-fn without_zero_pages(mut run: Run, page: u64) -> Option<Run> {
+fn without_zero_pages(mut run: PageRun, page: u64) -> Option<PageRun> {
     let first = run.bytes.iter().position(|byte| *byte != 0)? as u64;
     let last = run.bytes.iter().rposition(|byte| *byte != 0)? as u64;
     let start = first.checked_rem(page).and_then(|rest| first.checked_sub(rest));
@@ -55,7 +55,7 @@ fn without_zero_pages(mut run: Run, page: u64) -> Option<Run> {
 }
 
 /// The pages that the segments touch, zeroed, in order of address.
-fn extents(segments: &[(MemoryIndex, u64, &[u8])], page: u64) -> Vec<Run> {
+fn extents(segments: &[(MemoryIndex, u64, &[u8])], page: u64) -> Vec<PageRun> {
     let mut ranges: Vec<_> = segments
         .iter()
         .map(|(memory, address, bytes)| {
@@ -83,7 +83,7 @@ fn extents(segments: &[(MemoryIndex, u64, &[u8])], page: u64) -> Vec<Run> {
         .into_iter()
         .map(|(memory, start, end)| {
             let length = end.checked_sub(start).expect("a range ends after its start");
-            Run { memory, address: start, bytes: vec![0; to_usize(length)] }
+            PageRun { memory, address: start, bytes: vec![0; to_usize(length)] }
         })
         .collect()
 }

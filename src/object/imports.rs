@@ -2,7 +2,7 @@
 //! import.
 
 use crate::abi;
-use crate::foreign::{Foreign, Function};
+use crate::foreign::{Foreign, ForeignFunction};
 use crate::resolve::{self, Linkage};
 use crate::wasm::describe::{describe_global, describe_name, describe_table, describe_tag, describe_type};
 use crate::wasm::{Definition, EntityIndex, FuncIndex, ImportName, Module};
@@ -39,7 +39,7 @@ pub fn symbols(module: &Module, linkage: &Linkage, foreign: &Foreign) -> Result<
         {
             let symbol = match foreign.function(index) {
                 // Whoever names the symbol means it: several imports may be one C function.
-                Some(Function { symbol: Some(symbol), .. }) => symbol.clone(),
+                Some(ForeignFunction { symbol: Some(symbol), .. }) => symbol.clone(),
                 Some(_) => names.name(import, "declared function".to_owned())?,
                 None => names.name(import, format!("function {}", describe_type(&module.types[func.ty])))?,
             };
@@ -203,8 +203,8 @@ impl<'a> Namer<'_, 'a> {
         Ok(symbol)
     }
 
-    /// The name of an import; none for a definition, and an empty one, which nobody uses, for what
-    /// another module defines.
+    /// The name of an import; none for a definition, and an empty one, which is never used, for
+    /// what another module defines.
     fn maybe(
         &mut self,
         import: Option<ImportName<'a>>,

@@ -1,4 +1,4 @@
-//! The C interface of a library: which symbols its host may use, and what each stands for.
+//! The C interface of a library: which symbols its host may use, and what each is.
 //!
 //! Every export is `PREFIX_NAME`, or a function may keep its own name. Beside them there are
 //! functions of the library's own: `PREFIX_init`, and for each memory that a host may see one for
@@ -25,7 +25,8 @@ const OF_PROGRAMS: [&str; 3] = ["main", "_start", "_initialize"];
 #[derive(Copy, Clone, Debug)]
 pub struct Naming<'n> {
     pub prefix: &'n str,
-    /// Functions keep their names where C can spell them, but those that programs begin with.
+    /// Functions keep their names where C can spell them, except for names that programs begin
+    /// with.
     pub own_names: bool,
 }
 
@@ -35,11 +36,11 @@ pub struct Item<'a> {
     pub symbol: String,
     /// Name of the export; none for what the library adds.
     pub export: Option<&'a str>,
-    pub kind: Kind,
+    pub kind: ItemKind,
 }
 
 #[derive(Copy, Clone, Debug, PartialEq)]
-pub enum Kind {
+pub enum ItemKind {
     /// `int PREFIX_init(void)`
     Init,
     /// `void *PREFIX_memory(void)`
@@ -61,22 +62,22 @@ pub fn interface<'a>(module: &Module<'a>, naming: Naming) -> Result<Vec<Item<'a>
     check_prefix(prefix)?;
     let symbol = |name: &str| format!("{prefix}_{name}");
     let mut own = Own::default();
-    let mut items = vec![Item { symbol: symbol(&own.add("init")), export: None, kind: Kind::Init }];
+    let mut items = vec![Item { symbol: symbol(&own.add("init")), export: None, kind: ItemKind::Init }];
     for (name, export, memory) in memories(module) {
         let (base, size) = own.add_memory(&escape(name));
-        items.push(Item { symbol: symbol(&base), export, kind: Kind::MemoryBase(memory) });
-        items.push(Item { symbol: symbol(&size), export, kind: Kind::MemorySize(memory) });
+        items.push(Item { symbol: symbol(&base), export, kind: ItemKind::MemoryBase(memory) });
+        items.push(Item { symbol: symbol(&size), export, kind: ItemKind::MemorySize(memory) });
     }
     for export in &module.exports {
         let kind = match export.entity {
-            EntityIndex::Function(func) => Kind::Function(func),
-            EntityIndex::Global(global) => Kind::Global(global),
-            EntityIndex::Table(table) => Kind::Table(table),
-            EntityIndex::Tag(tag) => Kind::Tag(tag),
+            EntityIndex::Function(func) => ItemKind::Function(func),
+            EntityIndex::Global(global) => ItemKind::Global(global),
+            EntityIndex::Table(table) => ItemKind::Table(table),
+            EntityIndex::Tag(tag) => ItemKind::Tag(tag),
             EntityIndex::Memory(_) => continue,
         };
         let mut symbol = symbol(&own.name(escape(export.name)));
-        let is_function = matches!(kind, Kind::Function(_)) && !OF_PROGRAMS.contains(&export.name);
+        let is_function = matches!(kind, ItemKind::Function(_)) && !OF_PROGRAMS.contains(&export.name);
         if own_names && is_function && identifier(export.name) == export.name {
             symbol = export.name.to_owned();
         }
@@ -195,7 +196,7 @@ fn unmarked(name: &str) -> (&str, usize) {
     (rest, n_marks)
 }
 
-/// A name in characters of C identifiers, as it stands behind something else: other bytes than
+/// A name in characters of C identifiers, as it follows a prefix: other bytes than
 /// letters, digits and `_` are `_xHH`. Where the name itself holds what looks like an escape, the
 /// `_` of that is escaped, so that different names stay different.
 fn escape(name: &str) -> String {
@@ -210,7 +211,7 @@ fn escape(name: &str) -> String {
     result
 }
 
-/// Whether text begins with what [`escape`] makes of a character. `_x86` is nothing of the kind: no
+/// Whether text begins with what [`escape`] makes of a character. `_x86` is not an escape: no
 /// character has that byte alone.
 fn begins_with_escape(text: &[u8]) -> bool {
     let escaped = |text: &[u8]| match text {

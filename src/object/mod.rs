@@ -30,7 +30,7 @@ use crate::code::Code;
 use crate::unit::Unit;
 use crate::wasm::FuncIndex;
 use anyhow::{Context, Result};
-use format::Format;
+use format::ObjectFormat;
 use interface::Item;
 use object::SymbolScope;
 use std::collections::BTreeSet;
@@ -81,7 +81,7 @@ pub struct ProgramPlan {
 pub fn write(unit: &Unit, code: &Code, role: &Role) -> Result<Vec<u8>> {
     let Unit { index, module, linkage, foreign, layout, .. } = unit;
     let instance = *index;
-    let format = Format::of(&code.triple);
+    let format = ObjectFormat::of(&code.triple);
     let text = text::assemble(module, layout, code, format)?;
     let object = (format, format.object(code));
     let mut writer = Writer::new(object, module, layout, linkage, role, imports::symbols(module, linkage, foreign)?);

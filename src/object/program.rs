@@ -13,8 +13,8 @@ use object::write::{StandardSection, SymbolId};
 use object::{Architecture, SectionKind, SymbolKind, SymbolScope};
 use wasmparser::ValType;
 
-/// Writes the description. It stands in the object of the last instance, `instance`, whose image is
-/// `image`.
+/// Writes the description. It belongs to the object of the last instance, `instance`, whose image
+/// is `image`.
 pub fn write(writer: &mut Writer, plan: &ProgramPlan, instance: usize, image: SymbolId) {
     let module = writer.module;
     let ty = plan.entry.map(|entry| module.function_type(entry));

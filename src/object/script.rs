@@ -54,7 +54,7 @@ pub enum Subject {
         provider: Provider,
         size: u64,
     },
-    /// So many commands behind this one, or the one of that number.
+    /// The next commands, as a count, or one command, by its number.
     Steps(usize),
 }
 

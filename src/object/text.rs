@@ -1,7 +1,7 @@
-//! The text section: functions one behind the other, signature fields before those whose address is
+//! The text section: functions one after the other, signature fields before those whose address is
 //! taken, calls between them resolved.
 
-use super::format::Format;
+use super::format::ObjectFormat;
 use crate::abi;
 use crate::code::{Code, CompiledFunction, Relocation, RelocationKind, Target};
 use crate::layout::{Layout, Symbol};
@@ -34,7 +34,7 @@ const LARGEST: usize = i32::MAX as usize;
 ///
 /// # Errors
 /// When they are so large that calls would not reach.
-pub fn assemble(module: &Module, layout: &Layout, code: &Code, format: Format) -> Result<Text> {
+pub fn assemble(module: &Module, layout: &Layout, code: &Code, format: ObjectFormat) -> Result<Text> {
     let size =
         code.functions.iter().fold(0usize, |size, func| size.saturating_add(func.bytes.len()).saturating_add(32));
     let mut text = Text {
@@ -55,8 +55,8 @@ pub fn assemble(module: &Module, layout: &Layout, code: &Code, format: Format) -
 }
 
 /// Fills the space between functions, so that a stray jump stops: `int3`; on the other processors,
-/// zeros are no instruction.
-fn padding(format: Format) -> u8 {
+/// zeros are not an instruction.
+fn padding(format: ObjectFormat) -> u8 {
     if format.architecture == Architecture::X86_64 { 0xcc } else { 0 }
 }
 

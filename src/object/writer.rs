@@ -3,7 +3,7 @@
 
 use super::Role;
 use super::bytes::Data;
-use super::format::Format;
+use super::format::ObjectFormat;
 use super::imports::ImportSymbols;
 use super::text::{Text, offset_in_text};
 use crate::abi;
@@ -19,7 +19,7 @@ use std::collections::HashMap;
 
 pub struct Writer<'a> {
     pub object: Object<'static>,
-    pub format: Format,
+    pub format: ObjectFormat,
     pub module: &'a Module<'a>,
     pub layout: &'a Layout,
     pub linkage: &'a Linkage,
@@ -41,7 +41,7 @@ pub struct Writer<'a> {
 
 impl<'a> Writer<'a> {
     pub fn new(
-        (format, object): (Format, Object<'static>),
+        (format, object): (ObjectFormat, Object<'static>),
         module: &'a Module<'a>,
         layout: &'a Layout,
         linkage: &'a Linkage,
@@ -113,8 +113,8 @@ impl<'a> Writer<'a> {
         symbol
     }
 
-    /// A local symbol at the beginning of a section. Section symbols are nothing that all formats
-    /// can refer to.
+    /// A local symbol at the beginning of a section. Not all formats can refer
+    /// to section symbols.
     pub fn local_label(&mut self, name: &str, section: SectionId) -> SymbolId {
         let symbol = self.declare(name);
         self.set_place(symbol, section, 0, 0);
@@ -130,7 +130,7 @@ impl<'a> Writer<'a> {
         self.add_relocation(section, u64::from(relocation.offset), symbol, relocation.kind, relocation.addend);
     }
 
-    /// The distance of the target from `next`, which stands behind the field. Mach-O has a
+    /// The distance of the target from `next`, which follows the field. Mach-O has a
     /// difference of symbols for it, the other formats the distance from the field.
     fn relocate_from(&mut self, section: SectionId, relocation: &Relocation, next: SymbolId) {
         let Target::Symbol(symbol) = relocation.target else { panic!("signatures have symbols") };
@@ -225,8 +225,8 @@ impl<'a> Writer<'a> {
     }
 
     /// A new symbol of which the linker keeps one among all that objects define, and the section
-    /// where it has to be defined. COFF has sections for that, of which the linker keeps one; the
-    /// symbols of such a section have to stand in this order, and GNU's linker goes by the
+    /// where it must be defined. COFF has sections for that, of which the linker keeps one; the
+    /// symbols of such a section must be in this order, and GNU's linker goes by the
     /// section's name.
     pub fn mergeable(&mut self, name: &str, scope: SymbolScope, section: StandardSection) -> (SymbolId, SectionId) {
         let is_coff = self.format.binary == BinaryFormat::Coff;
@@ -293,7 +293,7 @@ impl<'a> Writer<'a> {
         self.define_behind(symbol, section, data, alignment, 0);
     }
 
-    /// As [`Writer::define`], behind `before` bytes that are zero.
+    /// As [`Writer::define`], after `before` bytes that are zero.
     pub fn define_behind(&mut self, symbol: SymbolId, section: SectionId, data: Data, alignment: u64, before: u64) {
         let size = data.bytes.len() as u64;
         if before != 0 {

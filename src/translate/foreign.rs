@@ -9,7 +9,9 @@ use crate::abi::builtin::Builtin;
 use crate::abi::foreign::{FORMAT_SCANF, FORMAT_WIDE, FormattedCall};
 use crate::abi::table::FuncEntry;
 use crate::abi::trap::Trap;
-use crate::foreign::{CallbackIndex, Extent, Format, FormatKind, Function, Handle, Layout, Slot, Type, Variadic};
+use crate::foreign::{
+    CallbackIndex, Extent, ForeignFunction, FormatKind, FormatString, Handle, Type, VaBuffer, VaSlot, Variadic,
+};
 use crate::layout::Symbol;
 use crate::number::{to_displacement, to_u32};
 use crate::wasm::{FuncIndex, TableIndex};
@@ -22,7 +24,7 @@ use wasmparser::ValType;
 
 impl Translator<'_> {
     /// Calls an imported function as its declaration says.
-    pub fn call_declared(&mut self, func: FuncIndex, declared: &Function, args: &[Value]) -> Vec<Value> {
+    pub fn call_declared(&mut self, func: FuncIndex, declared: &ForeignFunction, args: &[Value]) -> Vec<Value> {
         let params = &declared.params;
         let (fixed, more) = args.split_at(params.len());
         let fixed = self.values_to_c(params, fixed);
@@ -84,7 +86,7 @@ impl Translator<'_> {
     fn call_variadic(
         &mut self,
         func: FuncIndex,
-        declared: &Function,
+        declared: &ForeignFunction,
         fixed: &[Option<Value>],
         types: &[&Type],
         values: &[Value],
@@ -96,7 +98,7 @@ impl Translator<'_> {
         self.finish_c_call(symbol, declared, call)
     }
 
-    fn finish_c_call(&mut self, symbol: Symbol, declared: &Function, mut call: CCall) -> Option<Value> {
+    fn finish_c_call(&mut self, symbol: Symbol, declared: &ForeignFunction, mut call: CCall) -> Option<Value> {
         let result = declared.result.as_ref().map(|ty| AbiParam::new(c_type(ty)));
         call.signature.returns.extend(result);
         let callee = self.callee_with(symbol, call.signature);
@@ -108,10 +110,10 @@ impl Translator<'_> {
     fn call_formatted(
         &mut self,
         func: FuncIndex,
-        declared: &Function,
+        declared: &ForeignFunction,
         fixed: &[Option<Value>],
-        format: Format,
-        layout: Layout,
+        format: FormatString,
+        layout: VaBuffer,
         buffer: Value,
     ) -> Option<Value> {
         let header = to_u32(size_of::<FormattedCall>());
@@ -178,7 +180,7 @@ impl Translator<'_> {
 
     /// What a buffer of variable arguments holds; zeros where there is no buffer, as compilers pass
     /// none where there are no arguments.
-    fn read_buffer(&mut self, slots: &[Slot], layout: Layout, buffer: Value) -> Vec<Value> {
+    fn read_buffer(&mut self, slots: &[VaSlot], layout: VaBuffer, buffer: Value) -> Vec<Value> {
         let start = self.widen(buffer);
         let (read, done) = (self.builder.create_block(), self.builder.create_block());
         let zeros: Vec<BlockArg> = slots.iter().map(|slot| self.zero(value_type(slot.wasm)).into()).collect();

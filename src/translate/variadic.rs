@@ -15,7 +15,7 @@
 
 use super::signature::POINTER;
 use super::translator::Translator;
-use crate::foreign::{Function, Integer, Type, Variadic};
+use crate::foreign::{ForeignFunction, Integer, Type, Variadic};
 use crate::number::low_byte;
 use cranelift_codegen::ir::{self, AbiParam, InstBuilder, MemFlagsData, Signature, Value, types};
 use target_lexicon::{Architecture, OperatingSystem, Triple};
@@ -72,7 +72,7 @@ impl CAbi {
 
     /// The instructions that have to come between a call and a variadic function; none on platforms
     /// that need none.
-    pub fn variadic_stub(self, function: &Function) -> Option<Vec<u8>> {
+    pub fn variadic_stub(self, function: &ForeignFunction) -> Option<Vec<u8>> {
         let listed: Vec<&Type> = match &function.variadic {
             Variadic::Listed(types) => types.iter().collect(),
             Variadic::Buffer(slots, _) => slots.iter().map(|slot| &slot.ty).collect(),

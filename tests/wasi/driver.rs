@@ -37,7 +37,7 @@ pub fn text() -> String {
     let mut imports = String::new();
     let mut arms = String::new();
     let mut blocks = String::new();
-    for (index, wasi::Function { name, parameters, result, .. }) in wasi::FUNCTIONS.iter().enumerate() {
+    for (index, wasi::WasiFunction { name, parameters, result, .. }) in wasi::FUNCTIONS.iter().enumerate() {
         let types: Vec<_> = parameters.chars().map(|letter| if letter == 'l' { "i64" } else { "i32" }).collect();
         let result_type = if result.is_empty() { "" } else { "(result i32)" };
         writeln!(imports, "(import {MODULE:?} {name:?} (func ${name} (param {}) {result_type}))", types.join(" "))

@@ -64,7 +64,7 @@ builtins! {
     // out
     MemoryWait32: "w2n_memory_wait32", "plil", "i";
     MemoryWait64: "w2n_memory_wait64", "plll", "i";
-    // (memory, address, at most so many) -> number of threads
+    // (memory, address, most threads to wake) -> number of threads
     MemoryNotify: "w2n_memory_notify", "pli", "i";
     // (memory, address) -> the string's first byte; null for 0
     CString: "w2n_c_string", "pl", "p";

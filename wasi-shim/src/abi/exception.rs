@@ -6,7 +6,7 @@ record! {
     /// An exception tag. Its address is its identity: one per tag that a module defines, and
     /// importers refer to that one.
     pub struct Tag from TagFields {
-        /// UTF-8, ended by a zero byte; empty if nobody named it.
+        /// UTF-8, ended by a zero byte; empty if it has no name.
         pub name: *const u8,
         /// Index in the module that defines it.
         pub index: u32,

@@ -25,19 +25,19 @@ record! {
         pub sites: u32,
         /// Function index in the Wasm module, for functions without a name.
         pub index: u32,
-        /// 1 if the function sets up a frame: the frame pointer points at the caller's, with the
-        /// return address behind it; on s390x the stack pointer points at the caller's. 0 if it is
-        /// a leaf without one.
+        /// 1 if the function sets up a frame: the frame pointer points at the caller's, followed by
+        /// the return address; on s390x the stack pointer points at the caller's. 0 if it is a leaf
+        /// without one.
         pub has_frame: u32,
     }
 }
 
-/// [`Function::index`] of code that is no function of the module: the entry's thunk, for instance.
-/// Backtraces leave it out.
+/// [`Function::index`] of code that is not a function of the module: the entry's thunk, for
+/// instance. Backtraces leave it out.
 pub const NO_FUNCTION: u32 = u32::MAX;
 
 record! {
-    /// Everything the runtime has to know of one compiled module.
+    /// Everything the runtime must know about one compiled module.
     pub struct Image from ImageFields {
         /// Memories that this module defines (or that an executable supplies to it).
         pub memories: *const *mut Memory,

@@ -14,9 +14,9 @@ pub const AARCH64_PAGE: u64 = 64 << 10;
 /// plus the 32-bit offset of the instruction reach below 8 GiB, and the widest access is 16 bytes.
 pub const GUARDED_RESERVATION: u64 = (8 << 30) + WASM_PAGE;
 
-/// Inaccessible address space behind a 64-bit memory, whose accesses compare the index with the
+/// Inaccessible address space after a 64-bit memory, whose accesses compare the index with the
 /// memory's size: whatever an instruction adds to the index as a displacement stays inside, so that
-/// only larger offsets have to be part of the comparison.
+/// only larger offsets must be part of the comparison.
 pub const CHECKED_GUARD: u64 = (2 << 30) + WASM_PAGE;
 
 /// Inaccessible address space before every memory and before every table's entries. A whole page on
@@ -40,9 +40,9 @@ record! {
         pub bytes: u64,
         /// Largest size in bytes that `memory.grow` may reach.
         pub maximum: u64,
-        /// Address space to reserve, in bytes, with what must fault behind the memory.
+        /// Address space to reserve, in bytes, with what must fault after the memory.
         pub reserved: u64,
-        /// If that can't be had, less will do, down to this: `maximum` shrinks by as much.
+        /// If that is not available, less will do, down to this: `maximum` shrinks by as much.
         pub least: u64,
         /// Bytes in a page: what `memory.grow` and `memory.size` count in.
         pub page_size: u64,
@@ -62,8 +62,8 @@ record! {
 
 record! {
     /// A run of initialized pages of a memory: whole pages of the largest size that the processor's
-    /// kernels have ([`X86_64_PAGE`]), in the executable as in the memory. What of it lies behind
-    /// the memory's initial size is zero.
+    /// kernels have ([`X86_64_PAGE`]), in the executable as in the memory. The part after the
+    /// memory's initial size is zero.
     pub struct DataRun from DataRunFields {
         pub memory: *mut Memory,
         /// Byte address in the memory.

@@ -37,7 +37,7 @@ pub enum EntryKind {
     Library = 2,
 }
 
-/// How far a library's initialisation is, in [`Program::state`]. [`READY`] is what exports wait
+/// How far a library's initialization is, in [`Program::state`]. [`READY`] is what exports wait
 /// for; the number of a trap or another code of [`TrapReport`](super::trap::TrapReport) with
 /// [`FAILED`] added says that it ended there.
 pub const NEW: u32 = 0;
@@ -137,7 +137,7 @@ record! {
         /// 1: the program was not written as Wasm, and a trap says so: `fatal error: REASON`, no
         /// backtrace, [`FATAL_EXIT_STATUS`](super::trap::FATAL_EXIT_STATUS).
         pub fatal_errors: u8,
-        /// The rest is the runtime's own and zero at the start. The thread that initialises the
+        /// The rest is the runtime's own and zero at the start. The thread that initializes the
         /// library.
         pub initializer: AtomicU32,
         /// The description that was noted before this one.

@@ -4,7 +4,7 @@
 //! declaration yields three things:
 //! * the `repr(C)` type, which the runtime reads and whose offsets translated code uses;
 //! * a second struct of the same fields, from which the compiler writes the record: numbers are
-//!   numbers, and an address is whatever the compiler calls one;
+//!   numbers, and an address has the compiler's own type for it;
 //! * the reader, by which `wasm2native inspect` fills that second struct from a program's file.
 //!
 //! A record has no hidden padding: where the layout needs some, a field says so, or the declaration
@@ -67,7 +67,7 @@ pub enum Part<P> {
     Number64(u64),
     /// `None` is null.
     Address(Option<P>),
-    /// So many bytes, all zero.
+    /// This many bytes, all zero.
     Zero(usize),
 }
 
@@ -92,8 +92,8 @@ pub trait Field {
 
     fn write<P>(source: Self::Source<P>, put: &mut impl FnMut(Part<P>));
 
-    /// Reads the field at an offset in its record. `number` reads a number of so many bytes,
-    /// `address` an address; `None` is what can't be read.
+    /// Reads the field at an offset in its record. `number` reads a number at an offset, of a size,
+    /// `address` an address; `None` means that it can't be read.
     fn read<P>(
         at: usize,
         number: &impl Fn(usize, usize) -> Option<u64>,
@@ -129,7 +129,7 @@ macro_rules! record {
 
         const _: () = assert!(
             size_of::<$name>() == 0 $(+ size_of::<$ty>())*,
-            concat!("`", stringify!($name), "` has padding that no field stands for"),
+            concat!("`", stringify!($name), "` has padding without a field"),
         );
 
         #[doc = concat!("The fields of a [`", stringify!($name), "`], to write or read one.")]

@@ -32,13 +32,13 @@ record! {
         pub entry: Option<unsafe extern "C" fn(*mut Value)>,
         /// Storage of the global, for [`Action::ReadGlobal`].
         pub global: *const u8,
-        /// Bytes of the global; for [`Action::StartThread`] the number of commands behind this one
+        /// Bytes of the global; for [`Action::StartThread`] the number of commands after this one
         /// that belong to the thread; for [`Action::JoinThread`] the number of the command that has
         /// started it.
         pub size: u64,
         pub arguments: *const Value,
         pub results: *const Pattern,
-        /// The message that a trap has to begin with or contain, or what was wrong when compiling;
+        /// The message that a trap must begin with or contain, or what was wrong when compiling;
         /// zero-terminated.
         pub message: *const u8,
     }
@@ -60,13 +60,13 @@ pub enum Action {
     JoinThread = 6,
 }
 
-/// What has to come of a command.
+/// The required outcome of a command.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(u8)]
 pub enum Outcome {
     /// It returns, with results that match the patterns.
     Return = 0,
-    /// It returns, with whatever results.
+    /// It returns, with any results.
     Any = 1,
     Trap = 2,
     Exception = 3,

@@ -22,7 +22,7 @@ record! {
         pub maximum: u64,
         /// Bytes per entry: [`FUNC_ENTRY_SIZE`] or [`REF_ENTRY_SIZE`].
         pub entry_size: u64,
-        /// Entries that fit behind `base` before `table.grow` has to move them.
+        /// Entries that fit at `base` before `table.grow` must move them.
         pub capacity: u64,
     }
 }

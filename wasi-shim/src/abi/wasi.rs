@@ -102,7 +102,7 @@ macro_rules! wasi_functions {
 }
 
 /// A function of WASI, as modules import it.
-pub struct Function {
+pub struct WasiFunction {
     pub name: &'static str,
     /// A letter for each parameter: `i` i32, `l` i64.
     pub parameters: &'static str,
@@ -125,7 +125,7 @@ macro_rules! list {
     ($($snapshots:ident $name:ident($($parameter:ident: $ty:ident),*) = $own:path;)*) => {
         /// The functions of WASI. The runtime defines `wasi_snapshot_preview1_NAME` and
         /// `wasi_unstable_NAME`.
-        pub const FUNCTIONS: &[Function] = &[$(Function {
+        pub const FUNCTIONS: &[WasiFunction] = &[$(WasiFunction {
             name: stringify!($name),
             parameters: concat!($(letter!($ty)),*),
             result: if matches!(stringify!($snapshots).as_bytes(), b"exit") { "" } else { "i" },

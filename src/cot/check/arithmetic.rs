@@ -3,7 +3,8 @@
 
 use crate::cot::ast::{BinaryOperator, Expr};
 use crate::cot::check::Checker;
-use crate::cot::check::convert::{Untyped, Value, convert, make, round_float};
+use crate::cot::check::convert::round_float;
+use crate::cot::check::model::{Untyped, Value, convert, make};
 use crate::cot::diagnostic::{Code, Diagnostic};
 use crate::cot::print;
 use crate::cot::source::Span;

@@ -4,7 +4,7 @@ use std::rc::Rc;
 
 use crate::cot::ast::{BinaryOperator, Expr};
 use crate::cot::check::Checker;
-use crate::cot::check::convert::{Untyped, Value, make};
+use crate::cot::check::model::{Untyped, Value, make};
 use crate::cot::diagnostic::Code;
 use crate::cot::source::Span;
 use crate::cot::typed::{Builtin, Expression, ExpressionKind};
@@ -162,7 +162,7 @@ impl<'a> Checker<'a> {
             ExpressionKind::Union { variant, payload: None } => {
                 let of = self.types.union_type(value.ty).expect("the value is of a union");
                 let name: Rc<[u8]> = of.variants[variant].name.as_bytes().into();
-                make(ExpressionKind::String(self.string(&name)), TypeId::STRING, span)
+                make(ExpressionKind::String(self.output.string(&name)), TypeId::STRING, span)
             }
             _ => self.call_builtin(Builtin::TagName, vec![value], TypeId::STRING, span).expr,
         }

@@ -4,7 +4,7 @@
 
 use crate::cot::ast::Expr;
 use crate::cot::check::Checker;
-use crate::cot::check::convert::{Value, as_block, make};
+use crate::cot::check::model::{Value, as_block, make};
 use crate::cot::source::Span;
 use crate::cot::typed::{
     ArithmeticOperator, Block, CompareOperator, Condition, Expression, ExpressionKind, LocalId, Place, PlaceKind,

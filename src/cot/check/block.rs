@@ -2,9 +2,7 @@
 
 use crate::cot::ast::{self, Capture, Declaration, Expr, StatementKind as Ast};
 use crate::cot::check::Checker;
-use crate::cot::check::body::{Binding, Mutability};
-use crate::cot::check::convert::{Untyped, Value, as_block, make};
-use crate::cot::check::declare::Env;
+use crate::cot::check::model::{Binding, Env, Mutability, Untyped, Value, as_block, make};
 use crate::cot::source::Span;
 use crate::cot::typed::{Block, Condition, Expression, ExpressionKind, LocalId, Statement, StatementKind};
 use crate::cot::types::{Type, TypeId};
@@ -99,9 +97,8 @@ impl<'a> Checker<'a> {
             let declaration: &'a Declaration = declaration;
             let env = self.env();
             if let Some(item) = self.declare_item(declaration, &Env { outer: env.outer, ..env.clone() }, env.outer) {
-                let declared = &mut self.items[item.0 as usize];
-                declared.full_name = declared.name.text.to_string();
-                let name = declared.name;
+                let name = self.declared[item].name;
+                self.declared.rename(item, name.text.to_string());
                 self.bind(name, Binding::Item(item));
             }
         }

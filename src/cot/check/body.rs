@@ -6,32 +6,11 @@ use std::rc::Rc;
 
 use crate::cot::ast::Name;
 use crate::cot::check::Checker;
-use crate::cot::check::convert::Value;
-use crate::cot::check::declare::{Env, ItemId};
+use crate::cot::check::model::{Binding, Env, Mutability};
 use crate::cot::diagnostic::{Code, Diagnostic};
 use crate::cot::source::Span;
 use crate::cot::typed::{Expression, ExpressionKind, FunctionId, Local, LocalId, LoopId, Ownership, Place, PlaceKind};
 use crate::cot::types::TypeId;
-
-/// What a name in a function means.
-#[derive(Clone)]
-pub(super) enum Binding {
-    Local {
-        local: LocalId,
-        mutability: Mutability,
-    },
-    /// A `const` that is known: its value stands wherever it is named.
-    Constant(Rc<Value>),
-    /// A type of the block.
-    Item(ItemId),
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Mutability {
-    Variable,
-    Constant,
-    Parameter,
-}
 
 struct ScopeName {
     text: Rc<str>,
@@ -50,7 +29,7 @@ pub(super) struct LoopFrame {
     pub is_continued: bool,
 }
 
-pub(super) struct Body<'a> {
+pub(super) struct Body {
     pub function: FunctionId,
     pub name: String,
     pub env: Env,
@@ -75,11 +54,10 @@ pub(super) struct Body<'a> {
     pub n_closures: u32,
     /// Not part of the program: only types or constants are wanted.
     pub is_probe: bool,
-    marker: std::marker::PhantomData<&'a ()>,
 }
 
-impl<'a> Body<'a> {
-    pub fn new(function: FunctionId, name: String, env: Env, result: TypeId) -> Body<'a> {
+impl Body {
+    pub fn new(function: FunctionId, name: String, env: Env, result: TypeId) -> Body {
         Body {
             function,
             name,
@@ -98,7 +76,6 @@ impl<'a> Body<'a> {
             captures: Vec::new(),
             n_closures: 0,
             is_probe: false,
-            marker: std::marker::PhantomData,
         }
     }
 
@@ -110,7 +87,7 @@ impl<'a> Body<'a> {
 
 impl<'a> Checker<'a> {
     /// The function that is being checked.
-    pub(super) fn body(&mut self) -> &mut Body<'a> {
+    pub(super) fn body(&mut self) -> &mut Body {
         self.bodies.last_mut().expect("expressions are checked in a body only")
     }
 

@@ -4,7 +4,7 @@ use std::rc::Rc;
 
 use crate::cot::ast::{Expr, ExprKind, Name};
 use crate::cot::check::Checker;
-use crate::cot::check::convert::{Untyped, Value, convert, make};
+use crate::cot::check::model::{Untyped, Value, convert, make};
 use crate::cot::check::suggest::nearest;
 use crate::cot::diagnostic::{Code, Diagnostic};
 use crate::cot::source::Span;
@@ -187,7 +187,7 @@ impl<'a> Checker<'a> {
     }
 
     pub(super) fn text(&mut self, text: &str, span: Span) -> Value {
-        let id = self.string(&Rc::from(text.as_bytes()));
+        let id = self.output.string(&Rc::from(text.as_bytes()));
         make(ExpressionKind::String(id), TypeId::STRING, span).into()
     }
 
@@ -199,7 +199,7 @@ impl<'a> Checker<'a> {
     pub(super) fn constant_text(&mut self, expr: &'a Expr) -> Option<String> {
         let value = self.check_as(expr, TypeId::STRING);
         if let ExpressionKind::String(id) = value.kind {
-            return Some(String::from_utf8_lossy(&self.strings[id.0 as usize]).into_owned());
+            return Some(String::from_utf8_lossy(&self.output[id]).into_owned());
         }
         if !matches!(value.kind, ExpressionKind::Zero) {
             self.type_error(expr.span, "this has to be a constant string");
@@ -532,7 +532,7 @@ impl<'a> Checker<'a> {
         let full = source.folder().join(&wanted);
         match std::fs::read(&full) {
             Ok(bytes) => {
-                let id = self.string(&bytes.into());
+                let id = self.output.string(&bytes.into());
                 make(ExpressionKind::String(id), TypeId::STRING, span).into()
             }
             Err(error) => {

@@ -6,11 +6,10 @@ use std::rc::Rc;
 use crate::cot::ast::{Expr, ExprKind, Name};
 use crate::cot::check::Checker;
 use crate::cot::check::assertion::is_builtin_function;
-use crate::cot::check::body::{Binding, Body};
-use crate::cot::check::convert::{Value, convert, make};
-use crate::cot::check::declare::{FunctionDeclId, ItemKind};
-use crate::cot::check::instance::{ExternBinding, ExternTarget, Signature};
-use crate::cot::check::name::Meaning;
+use crate::cot::check::body::Body;
+use crate::cot::check::model::{
+    Binding, ExternBinding, ExternTarget, FunctionDeclId, ItemKind, Meaning, Signature, Value, convert, make,
+};
 use crate::cot::diagnostic::{Code, Diagnostic};
 use crate::cot::source::Span;
 use crate::cot::typed::{
@@ -73,9 +72,9 @@ impl<'a> Checker<'a> {
                     self.erroneous(span)
                 }
             },
-            Some(Meaning::Item(item)) => match self.items[item.0 as usize].kind {
+            Some(Meaning::Item(item)) => match self.declared[item].kind {
                 ItemKind::Function(id) => {
-                    if !self.function_decls[id.0 as usize].ast.type_params.is_empty() {
+                    if !self.declared[id].ast.type_params.is_empty() {
                         let is_type = |it: &mut Self, argument| it.expr_as_type(argument, &env).is_some();
                         if !arguments.is_empty() && arguments.iter().all(|argument| is_type(self, argument)) {
                             return self.instance_value(id, arguments, span);
@@ -114,8 +113,8 @@ impl<'a> Checker<'a> {
     fn generic_function(&mut self, text: &Rc<str>, span: Span) -> Option<FunctionDeclId> {
         let env = self.env();
         let Some(Meaning::Item(item)) = self.find_quietly(&env, text, span) else { return None };
-        match self.items[item.0 as usize].kind {
-            ItemKind::Function(id) if !self.function_decls[id.0 as usize].ast.type_params.is_empty() => Some(id),
+        match self.declared[item].kind {
+            ItemKind::Function(id) if !self.declared[id].ast.type_params.is_empty() => Some(id),
             _ => None,
         }
     }
@@ -140,7 +139,7 @@ impl<'a> Checker<'a> {
     /// Type arguments of a function, checked against its parameters and bounds.
     pub(super) fn type_arguments(&mut self, id: FunctionDeclId, types: &'a [Expr], span: Span) -> Option<Vec<TypeId>> {
         let env = self.env();
-        let ast = self.function_decls[id.0 as usize].ast;
+        let ast = self.declared[id].ast;
         let found: Vec<TypeId> = types.iter().map(|ty| self.type_argument(ty, &env)).collect();
         if found.len() != ast.type_params.len() {
             let message =
@@ -163,19 +162,19 @@ impl<'a> Checker<'a> {
         arguments: &'a [Expr],
         span: Span,
     ) -> Value {
-        if self.function_decls[id.0 as usize].ast.is_extern {
+        if self.declared[id].ast.is_extern {
             let binding = self.extern_binding(id);
             let arguments = self.bind_arguments(&binding.signature, receiver, arguments, span);
             return self.call_extern(&binding, arguments, span).into();
         }
         let function = self.instance(id, types, span);
-        let signature = self.signatures[function.0 as usize].clone();
+        let signature = self.instances.signature(function).clone();
         let arguments = self.bind_arguments(&signature, receiver, arguments, span);
         self.call_function(function, arguments, span)
     }
 
     pub(super) fn call_function(&mut self, function: FunctionId, arguments: Vec<Expression>, span: Span) -> Value {
-        let ty = self.signatures[function.0 as usize].result;
+        let ty = self.instances.signature(function).result;
         make(ExpressionKind::Call { callee: Callee::Function(function), arguments }, ty, span).into()
     }
 
@@ -288,12 +287,9 @@ impl<'a> Checker<'a> {
 
     /// A declared function as a value.
     pub(super) fn function_value(&mut self, id: FunctionDeclId, types: Vec<TypeId>, span: Span) -> Value {
-        let function = if self.function_decls[id.0 as usize].ast.is_extern {
-            self.extern_value(id)
-        } else {
-            self.instance(id, types, span)
-        };
-        let signature = self.signatures[function.0 as usize].clone();
+        let function =
+            if self.declared[id].ast.is_extern { self.extern_value(id) } else { self.instance(id, types, span) };
+        let signature = self.instances.signature(function).clone();
         let params = signature.params.iter().map(|param| param.ty).collect();
         let ty = self.types.intern(Type::Function { params, result: signature.result });
         make(ExpressionKind::Function(function), ty, span).into()
@@ -301,11 +297,11 @@ impl<'a> Checker<'a> {
 
     /// A function that calls an extern function.
     fn extern_value(&mut self, id: FunctionDeclId) -> FunctionId {
-        if let Some(known) = self.extern_values.get(&id) {
-            return *known;
+        if let Some(known) = self.instances.extern_value(id) {
+            return known;
         }
         let binding = self.extern_binding(id);
-        let span = self.function_decls[id.0 as usize].ast.span;
+        let span = self.declared[id].ast.span;
         let signature = binding.signature.clone();
         let function = self.new_function(&signature, span);
         let body = Body::new(function, signature.name.clone(), signature.env.clone(), signature.result);
@@ -324,7 +320,7 @@ impl<'a> Checker<'a> {
         };
         let statements = vec![Statement { kind, span }];
         self.close_body(crate::cot::typed::Block { statements, value: None, end: span.end_point() });
-        self.extern_values.insert(id, function);
+        self.instances.set_extern_value(id, function);
         function
     }
 
@@ -351,9 +347,8 @@ impl<'a> Checker<'a> {
     /// Whether a method of this name takes type arguments of its own; whose it is, is not known
     /// before the base is checked.
     fn is_generic_method(&self, name: &'a Name) -> bool {
-        self.methods.iter().any(|((_, method), id)| {
-            *method == name.text && !self.function_decls[id.0 as usize].ast.type_params.is_empty()
-        })
+        let mut methods = self.declared.methods();
+        methods.any(|(_, method, id)| *method == name.text && !self.declared[id].ast.type_params.is_empty())
     }
 
     /// `base.name(arguments)`, where the base is a type or a value.

@@ -11,7 +11,7 @@ use crate::cot::ast;
 use crate::cot::ast::BinaryOperator;
 use crate::cot::check::Checker;
 use crate::cot::check::block::Want;
-use crate::cot::check::convert::{Value, make};
+use crate::cot::check::model::{Untyped, Value, make};
 use crate::cot::check::operator::compare_operator;
 use crate::cot::source::Span;
 use crate::cot::typed::{
@@ -216,7 +216,7 @@ impl<'a> Checker<'a> {
         let (ExpressionKind::String(id), ExpressionKind::Int(index)) = (text.kind, index.kind) else {
             return fail(place.span, "this element is not known");
         };
-        let text = &self.strings[id.0 as usize];
+        let text = &self.output[id];
         match usize::try_from(index).ok().and_then(|index| text.get(index)) {
             Some(byte) => Ok(make(ExpressionKind::Int((*byte).into()), place.ty, place.span)),
             None => fail(place.span, &format!("index {index} is out of range with length {}", text.len())),
@@ -235,7 +235,7 @@ impl<'a> Checker<'a> {
         let ExpressionKind::String(id) = self.evaluate(base, frame)?.kind else {
             return fail(whole.span, "this slice is not known");
         };
-        let text = self.strings[id.0 as usize].clone();
+        let text = self.output[id].clone();
         let mut bound = |it: &mut Self, bound: Option<&Expression>, default: usize| match bound {
             None => Ok(default),
             Some(bound) => match it.evaluate(bound, frame)?.kind {
@@ -246,7 +246,7 @@ impl<'a> Checker<'a> {
         let (start, end) = (bound(self, start, 0)?, bound(self, end, text.len())?);
         match text.get(start..end) {
             Some(part) => {
-                let part = self.string(&Rc::from(part));
+                let part = self.output.string(&Rc::from(part));
                 Ok(make(ExpressionKind::String(part), whole.ty, whole.span))
             }
             None => fail(whole.span, &format!("the bounds are out of range with length {}", text.len())),
@@ -263,7 +263,7 @@ impl<'a> Checker<'a> {
         let mut bytes = Vec::new();
         for part in parts {
             match part {
-                InterpolationPart::Text(id) => bytes.extend(&*self.strings[id.0 as usize]),
+                InterpolationPart::Text(id) => bytes.extend(&self.output[*id]),
                 InterpolationPart::Value(value) => {
                     let value = self.evaluate(value, frame)?;
                     let shown = self.append_shown(&value, &mut bytes);
@@ -271,7 +271,7 @@ impl<'a> Checker<'a> {
                 }
             }
         }
-        let id = self.string(&bytes.into());
+        let id = self.output.string(&bytes.into());
         Ok(make(ExpressionKind::String(id), ty, span))
     }
 
@@ -390,7 +390,7 @@ impl<'a> Checker<'a> {
         match value.kind {
             ExpressionKind::Array(items) => Ok(items),
             ExpressionKind::String(id) => {
-                let bytes = self.strings[id.0 as usize].iter();
+                let bytes = self.output[id].iter();
                 Ok(bytes.map(|byte| make(ExpressionKind::Int((*byte).into()), TypeId::U8, span)).collect())
             }
             _ => fail(span, "what is looped over is not known"),
@@ -440,15 +440,15 @@ impl<'a> Checker<'a> {
             ArithmeticOperator::ShiftLeft => BinaryOperator::ShiftLeft,
             ArithmeticOperator::ShiftRight => BinaryOperator::ShiftRight,
         };
-        let folded = self.fold_arithmetic(operator, left, right, super::convert::Untyped::No, span);
+        let folded = self.fold_arithmetic(operator, left, right, Untyped::No, span);
         folded.map(|value| value.expr).ok_or(Stop::Failed(span, "division by zero or overflow".to_owned()))
     }
 
     fn run_concat(&mut self, left: Expression, right: Expression, ty: TypeId, span: Span) -> Run<Expression> {
         match (left.kind, right.kind) {
             (ExpressionKind::String(a), ExpressionKind::String(b)) => {
-                let joined = [&self.strings[a.0 as usize][..], &self.strings[b.0 as usize][..]].concat();
-                Ok(make(ExpressionKind::String(self.string(&joined.into())), ty, span))
+                let joined = [&self.output[a][..], &self.output[b][..]].concat();
+                Ok(make(ExpressionKind::String(self.output.string(&joined.into())), ty, span))
             }
             (ExpressionKind::Array(mut a), ExpressionKind::Array(b)) => {
                 a.extend(b);

@@ -2,7 +2,8 @@
 //! operands happen to be known.
 
 use crate::cot::check::Checker;
-use crate::cot::check::convert::{make, round_float};
+use crate::cot::check::convert::round_float;
+use crate::cot::check::model::make;
 use crate::cot::source::Span;
 use crate::cot::typed::{Builtin, Conversion, Expression, ExpressionKind};
 use crate::cot::types::{Type, TypeId};
@@ -94,7 +95,7 @@ impl Checker<'_> {
     /// A constant as an interpolation shows it.
     pub(super) fn append_shown(&self, value: &Expression, to: &mut Vec<u8>) -> Option<()> {
         match &value.kind {
-            ExpressionKind::String(id) => to.extend(&*self.strings[id.0 as usize]),
+            ExpressionKind::String(id) => to.extend(&self.output[*id]),
             ExpressionKind::Int(number) => to.extend(number.to_string().bytes()),
             ExpressionKind::Bool(value) => to.extend(value.to_string().bytes()),
             ExpressionKind::Float(number) if number.is_nan() => to.extend(b"nan"),

@@ -3,8 +3,8 @@
 use crate::cot::ast::{BinaryOperator, Expr};
 use crate::cot::check::Checker;
 use crate::cot::check::body::Body;
-use crate::cot::check::convert::{Untyped, Value, make, round_float};
-use crate::cot::check::declare::Env;
+use crate::cot::check::convert::round_float;
+use crate::cot::check::model::{Env, Untyped, Value, make};
 use crate::cot::source::Span;
 use crate::cot::typed::{CompareOperator, Expression, ExpressionKind, FunctionId};
 use crate::cot::types::{Type, TypeId};
@@ -97,9 +97,7 @@ impl<'a> Checker<'a> {
             (ExpressionKind::Int(a), ExpressionKind::Int(b)) => Some(a.cmp(b)),
             (ExpressionKind::Float(a), ExpressionKind::Float(b)) => a.partial_cmp(b),
             (ExpressionKind::Bool(a), ExpressionKind::Bool(b)) => Some(a.cmp(b)),
-            (ExpressionKind::String(a), ExpressionKind::String(b)) => {
-                Some(self.strings[a.0 as usize].cmp(&self.strings[b.0 as usize]))
-            }
+            (ExpressionKind::String(a), ExpressionKind::String(b)) => Some(self.output[*a].cmp(&self.output[*b])),
             _ => return None,
         };
         // NaN is unequal to everything, and not in order with anything.

@@ -1,69 +1,11 @@
 //! Implicit conversions (section 6): which there are, and the nodes they become.
 
 use crate::cot::check::Checker;
-use crate::cot::check::body::Mutability;
+use crate::cot::check::model::{Mutability, Untyped, Value, convert, make};
 use crate::cot::diagnostic::{Code, Diagnostic};
 use crate::cot::source::Span;
-use crate::cot::typed::{Block, Conversion, Expression, ExpressionKind, Place, PlaceKind, Sequence};
+use crate::cot::typed::{Conversion, Expression, ExpressionKind, Place, PlaceKind, Sequence};
 use crate::cot::types::{Type, TypeId};
-
-/// A checked expression that may still adopt a type.
-#[derive(Clone, Debug)]
-pub(super) struct Value {
-    pub expr: Expression,
-    pub untyped: Untyped,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Untyped {
-    /// It has the type it says.
-    No,
-    /// A constant that adopts any number type. Its type is `i64` or `f64` for now.
-    Int,
-    Float,
-    Null,
-    Undefined,
-}
-
-impl Value {
-    pub fn is_never(&self) -> bool {
-        self.expr.ty == TypeId::NO_RETURN
-    }
-
-    /// Has no value at all; `null` has one, whose type is open.
-    pub fn is_void(&self) -> bool {
-        self.untyped == Untyped::No && self.expr.ty == TypeId::VOID
-    }
-
-    pub fn is_erroneous(&self) -> bool {
-        self.expr.ty == TypeId::ERRONEOUS
-    }
-}
-
-impl From<Expression> for Value {
-    fn from(expr: Expression) -> Value {
-        Value { expr, untyped: Untyped::No }
-    }
-}
-
-pub(super) fn make(kind: ExpressionKind, ty: TypeId, span: Span) -> Expression {
-    Expression { kind, ty, span }
-}
-
-pub(super) fn convert(conversion: Conversion, value: Expression, ty: TypeId) -> Expression {
-    let span = value.span;
-    make(ExpressionKind::Convert { conversion, value: Box::new(value) }, ty, span)
-}
-
-/// A block with just a value, or the block that an expression is.
-pub(super) fn as_block(expr: Expression) -> Block {
-    let end = expr.span.end_point();
-    match expr.kind {
-        ExpressionKind::Block(block) => block,
-        ExpressionKind::Void => Block { statements: Vec::new(), value: None, end },
-        _ => Block { statements: Vec::new(), value: Some(Box::new(expr)), end },
-    }
-}
 
 impl<'a> Checker<'a> {
     pub(super) fn erroneous(&self, span: Span) -> Value {

@@ -6,10 +6,9 @@ use std::rc::Rc;
 use crate::cot::ast::{BinaryOperator, Expr, ExprKind, Name, Part, UnaryOperator};
 use crate::cot::check::Checker;
 use crate::cot::check::block::Want;
-use crate::cot::check::body::{Binding, Mutability};
-use crate::cot::check::convert::{Untyped, Value, as_block, convert, make};
-use crate::cot::check::declare::{ItemId, ItemKind};
-use crate::cot::check::name::Meaning;
+use crate::cot::check::model::{
+    Binding, ItemId, ItemKind, Meaning, Mutability, Untyped, Value, as_block, convert, make,
+};
 use crate::cot::diagnostic::{Code, Diagnostic};
 use crate::cot::source::Span;
 use crate::cot::typed::{
@@ -46,7 +45,9 @@ impl<'a> Checker<'a> {
             ExprKind::Null => untyped(ExpressionKind::Null, Untyped::Null, span),
             ExprKind::Undefined => untyped(ExpressionKind::Zero, Untyped::Undefined, span),
             ExprKind::Unreachable => self.call_builtin(Builtin::Unreachable, Vec::new(), TypeId::NO_RETURN, span),
-            ExprKind::String(bytes) => make(ExpressionKind::String(self.string(bytes)), TypeId::STRING, span).into(),
+            ExprKind::String(bytes) => {
+                make(ExpressionKind::String(self.output.string(bytes)), TypeId::STRING, span).into()
+            }
             ExprKind::Interpolation(parts) => self.check_interpolation(parts, span),
             ExprKind::Name(text) => self.check_name(text, span),
             ExprKind::EnumLiteral(name) => self.check_enum_literal(name, expected, span),
@@ -111,7 +112,7 @@ impl<'a> Checker<'a> {
         let mut checked = Vec::new();
         for part in parts {
             match part {
-                Part::Text(text) => checked.push(InterpolationPart::Text(self.string(text))),
+                Part::Text(text) => checked.push(InterpolationPart::Text(self.output.string(text))),
                 Part::Expr(expr) => {
                     let value = self.check_settled(expr);
                     if !self.is_printable(value.ty) {
@@ -152,11 +153,11 @@ impl<'a> Checker<'a> {
     }
 
     fn item_value(&mut self, item: ItemId, span: Span) -> Value {
-        let name = self.items[item.0 as usize].full_name.clone();
-        match self.items[item.0 as usize].kind {
+        let name = self.declared[item].full_name.clone();
+        match self.declared[item].kind {
             ItemKind::Variable(id) => self.variable_value(id, span),
             ItemKind::Function(id) => {
-                if !self.function_decls[id.0 as usize].ast.type_params.is_empty() {
+                if !self.declared[id].ast.type_params.is_empty() {
                     let message = format!("'{name}' is generic: its type arguments are missing");
                     self.type_error(span, message);
                     return self.erroneous(span);

@@ -5,10 +5,10 @@ use std::rc::Rc;
 
 use crate::cot::ast::{self, Declaration, Name};
 use crate::cot::check::block::Want;
-use crate::cot::check::body::{Body, Mutability};
-use crate::cot::check::convert::{Value, as_block, make};
-use crate::cot::check::declare::{Env, FunctionDeclId, ItemId, ItemKind, VariableId};
-use crate::cot::check::instance::{Signature, SignatureParam};
+use crate::cot::check::body::Body;
+use crate::cot::check::model::{
+    Env, FunctionDeclId, ItemId, ItemKind, Mutability, Signature, SignatureParam, Value, as_block, make,
+};
 use crate::cot::check::{Build, Checker};
 use crate::cot::diagnostic::{Code, Diagnostic};
 use crate::cot::source::Span;
@@ -21,10 +21,9 @@ use crate::cot::types::{Type, TypeId};
 impl<'a> Checker<'a> {
     /// Types, variables and signatures of everything that is not generic.
     pub(super) fn check_declarations(&mut self) {
-        for index in 0..self.items.len() {
-            let item = ItemId(index as u32);
-            let kind = self.items[index].kind;
-            let span = self.items[index].name.span;
+        for item in self.declared.items() {
+            let kind = self.declared[item].kind;
+            let span = self.declared[item].name.span;
             let is_generic = matches!(kind, ItemKind::Struct(of) if !of.type_params.is_empty());
             match kind {
                 ItemKind::Struct(of) => self.report_duplicates(of.type_params.iter()),
@@ -32,7 +31,7 @@ impl<'a> Checker<'a> {
                 _ => {}
             }
             match kind {
-                _ if is_generic || !self.items[index].env.params.is_empty() => {}
+                _ if is_generic || !self.declared[item].env.params.is_empty() => {}
                 ItemKind::Function(_) | ItemKind::Variable(_) => {}
                 ItemKind::Trait(of) => self.check_trait(of),
                 _ => {
@@ -40,15 +39,15 @@ impl<'a> Checker<'a> {
                 }
             }
         }
-        for index in 0..self.items.len() {
-            self.check_field_defaults(ItemId(index as u32));
+        for item in self.declared.items() {
+            self.check_field_defaults(item);
         }
         self.check_trait_impls();
-        for index in 0..self.variable_decls.len() {
-            self.variable_state(VariableId(index as u32));
+        for variable in self.declared.variables() {
+            self.variable_state(variable);
         }
-        for index in 0..self.function_decls.len() {
-            self.check_function_declaration(FunctionDeclId(index as u32));
+        for function in self.declared.functions() {
+            self.check_function_declaration(function);
         }
         for (file, loaded) in self.loaded.files.iter().enumerate() {
             for declaration in &loaded.tree.declarations {
@@ -58,7 +57,7 @@ impl<'a> Checker<'a> {
     }
 
     fn check_function_declaration(&mut self, id: FunctionDeclId) {
-        let decl = &self.function_decls[id.0 as usize];
+        let decl = &self.declared[id];
         let ast = decl.ast;
         let owner_params = decl.owner_params;
         let is_generic = !owner_params.is_empty() || !ast.type_params.is_empty();
@@ -76,14 +75,14 @@ impl<'a> Checker<'a> {
             return;
         }
         if ast.body.is_none() {
-            let known = self.function_named(&self.function_decls[id.0 as usize].env, &ast.name.text);
-            let is_defined = known.is_some_and(|known| self.function_decls[known.0 as usize].ast.body.is_some());
+            let known = self.function_named(&self.declared[id].env, &ast.name.text);
+            let is_defined = known.is_some_and(|known| self.declared[known].ast.body.is_some());
             if !is_defined {
                 self.type_error(ast.name.span, format!("function '{}' has no body", ast.name.text));
             }
         } else if !is_generic {
             let function = self.instance(id, Vec::new(), ast.span);
-            let signature = self.signatures[function.0 as usize].clone();
+            let signature = self.instances.signature(function).clone();
             for param in &signature.params {
                 self.check_default(param.default, param.ty, &signature.env);
             }
@@ -94,8 +93,8 @@ impl<'a> Checker<'a> {
 
     /// Defaults of a struct without type parameters, which nobody may need.
     fn check_field_defaults(&mut self, item: ItemId) {
-        let ItemKind::Struct(of) = self.items[item.0 as usize].kind else { return };
-        let Some(ty) = self.type_instances.get(&(item, Vec::new())).copied() else { return };
+        let ItemKind::Struct(of) = self.declared[item].kind else { return };
+        let Some(ty) = self.named.get(&(item, Vec::new())) else { return };
         let env = self.env_of_instance(item, &[], &[], Some(ty));
         for field in of.fields.iter().filter(|field| field.default.is_some()) {
             let Some(index) = self.types.find_member(ty, &field.name.text) else { continue };
@@ -148,17 +147,17 @@ impl<'a> Checker<'a> {
         self.body().is_test = is_test;
         let block = self.check_block(&test.body, Want::Discard);
         self.close_body(as_block(block.expr));
-        let list = if is_test { &mut self.tests } else { &mut self.benches };
-        list.push(Test { name, function });
+        let test = Test { name, function };
+        if is_test { self.output.add_test(test) } else { self.output.add_bench(test) }
     }
 
     /// Bodies of all instances, until no new ones come up.
     pub(super) fn check_queue(&mut self) {
         loop {
             self.find_destructors();
-            let Some((function, id)) = self.queue.pop_front() else { break };
-            self.instance_depth = self.depths.get(&function).copied().unwrap_or(0);
-            let ast = self.function_decls[id.0 as usize].ast;
+            let Some((function, id)) = self.instances.next() else { break };
+            self.instance_depth = self.instances.depth(function);
+            let ast = self.declared[id].ast;
             if let Some(body) = &ast.body {
                 self.check_function(function, id, body);
             }
@@ -166,9 +165,9 @@ impl<'a> Checker<'a> {
     }
 
     fn check_function(&mut self, function: FunctionId, id: FunctionDeclId, body: &'a ast::Block) {
-        let decl = &self.function_decls[id.0 as usize];
+        let decl = &self.declared[id];
         let (ast, implicit_self) = (decl.ast, decl.implicit_self);
-        let signature = self.signatures[function.0 as usize].clone();
+        let signature = self.instances.signature(function).clone();
         let own = Name { text: Rc::from("self"), span: ast.name.span };
         let mut names: Vec<&Name> = ast.params.iter().map(|param| &param.name).collect();
         if implicit_self {
@@ -213,7 +212,7 @@ impl<'a> Checker<'a> {
     /// Puts what has been checked into the function.
     pub(super) fn close_body(&mut self, block: Block) {
         let body = self.bodies.pop().expect("a body that is closed was opened");
-        let function = &mut self.functions[body.function.0 as usize];
+        let function = &mut self.output[body.function];
         function.locals = body.locals;
         function.captures = body.captures.into_iter().map(|(outer, inner)| Capture { outer, inner }).collect();
         function.body = block;
@@ -252,7 +251,7 @@ impl<'a> Checker<'a> {
         let block = self.check_block(&it.body, Want::Discard);
         self.finish_function(block, result, it.body.span);
         let ty = self.types.intern(Type::Function { params: types, result });
-        let has_captures = !self.functions[function.0 as usize].captures.is_empty();
+        let has_captures = !self.output[function].captures.is_empty();
         let kind = if has_captures { ExpressionKind::Closure(function) } else { ExpressionKind::Function(function) };
         make(kind, ty, span).into()
     }
@@ -261,7 +260,7 @@ impl<'a> Checker<'a> {
     /// `@safe` files where others want values.
     pub(super) fn by_value(&mut self, function: FunctionId, ty: TypeId, span: Span) -> Option<Expression> {
         let Type::Function { params: wanted, result } = self.types.get(ty).clone() else { return None };
-        let signature = self.signatures[function.0 as usize].clone();
+        let signature = self.instances.signature(function).clone();
         if signature.params.len() != wanted.len() || signature.result != result {
             return None;
         }
@@ -300,7 +299,7 @@ impl<'a> Checker<'a> {
         let body = if value.is_some() { ExpressionKind::Return(value) } else { call.kind };
         let body = make(body, if result == TypeId::VOID { result } else { TypeId::NO_RETURN }, span);
         let statement = Statement { kind: StatementKind::Expression(body), span };
-        let of = &mut self.functions[id.0 as usize];
+        let of = &mut self.output[id];
         (of.locals, of.body) = (locals, Block { statements: vec![statement], value: None, end: span.end_point() });
         Some(make(ExpressionKind::Function(id), ty, span))
     }
@@ -312,13 +311,13 @@ impl<'a> Checker<'a> {
         }
         let file = self.loaded.files.len().checked_sub(1)?;
         let id = self.function_named(&Env::of_file(file), &Rc::from("main"))?;
-        let ast = self.function_decls[id.0 as usize].ast;
+        let ast = self.declared[id].ast;
         if !ast.type_params.is_empty() || ast.is_extern || ast.body.is_none() {
             self.type_error(ast.name.span, "'main' has to be an ordinary function");
             return None;
         }
         let function = self.instance(id, Vec::new(), ast.span);
-        let signature = self.signatures[function.0 as usize].clone();
+        let signature = self.instances.signature(function).clone();
         let payload = match self.types.get(signature.result) {
             Type::ErrorUnion { payload, .. } => *payload,
             _ => signature.result,
@@ -338,13 +337,10 @@ impl<'a> Checker<'a> {
     /// Functions of the prelude by name.
     pub(super) fn prelude_functions(&self) -> BTreeMap<String, FunctionId> {
         let Some(file) = self.loaded.prelude else { return BTreeMap::new() };
-        let instances = self.instances.iter().filter(|((_, arguments), _)| arguments.is_empty());
-        let of_prelude = instances.filter(|((id, _), _)| {
-            let decl = &self.function_decls[id.0 as usize];
+        let of_prelude = self.instances.plain().filter(|(id, _)| {
+            let decl = &self.declared[*id];
             decl.env.file == file && decl.owner.is_none()
         });
-        of_prelude
-            .map(|((id, _), function)| (self.function_decls[id.0 as usize].ast.name.text.to_string(), *function))
-            .collect()
+        of_prelude.map(|(id, function)| (self.declared[id].ast.name.text.to_string(), function)).collect()
     }
 }

@@ -3,8 +3,11 @@
 
 use std::rc::Rc;
 
-use crate::cot::ast::{self, Expr};
-use crate::cot::check::declare::{Env, FunctionDeclId, Owner};
+use crate::cot::ast;
+use crate::cot::check::instances::Origin;
+use crate::cot::check::model::{
+    Env, ExternBinding, ExternTarget, FunctionDeclId, ItemKind, Owner, Signature, SignatureParam, Visible,
+};
 use crate::cot::check::{Checker, MAX_INSTANCE_DEPTH};
 use crate::cot::diagnostic::{Code, Diagnostic};
 use crate::cot::runtime_function::RuntimeFunction;
@@ -12,40 +15,12 @@ use crate::cot::source::Span;
 use crate::cot::typed::{Block, Extern, ExternId, Function, FunctionId};
 use crate::cot::types::{Type, TypeId};
 
-/// What a caller has to know.
-pub(super) struct Signature<'a> {
-    pub name: String,
-    pub params: Vec<SignatureParam<'a>>,
-    pub result: TypeId,
-    /// Where the defaults of parameters are looked up.
-    pub env: Env,
-}
-
-pub(super) struct SignatureParam<'a> {
-    pub name: Rc<str>,
-    pub ty: TypeId,
-    pub default: Option<&'a Expr>,
-}
-
-/// What an `extern fn` is bound to.
-#[derive(Clone)]
-pub(super) struct ExternBinding<'a> {
-    pub signature: Rc<Signature<'a>>,
-    pub target: ExternTarget,
-}
-
-#[derive(Clone, Copy)]
-pub(super) enum ExternTarget {
-    Runtime(RuntimeFunction),
-    Extern(ExternId),
-}
-
 impl<'a> Checker<'a> {
     /// A function with type arguments: those of its owner first.
     pub(super) fn instance(&mut self, id: FunctionDeclId, arguments: Vec<TypeId>, span: Span) -> FunctionId {
         let key = (id, arguments);
         if let Some(function) = self.instances.get(&key) {
-            return *function;
+            return function;
         }
         let arguments = &key.1;
         let depth = if arguments.is_empty() { 0 } else { self.instance_depth + 1 };
@@ -54,26 +29,24 @@ impl<'a> Checker<'a> {
         }
         let env = self.function_env(id, arguments);
         let signature = self.signature(id, &env, arguments);
-        let ast = self.function_decls[id.0 as usize].ast;
+        let ast = self.declared[id].ast;
         let function = self.new_function(&signature, ast.span);
         if ast.is_export {
-            self.functions[function.0 as usize].export = self.export_name(&ast.name);
+            self.output[function].export = self.export_name(&ast.name);
         }
-        self.depths.insert(function, depth);
+        self.instances.add(key, function, depth);
         if depth > 0 {
-            self.origins.insert(function, (self.open_function(), span));
+            self.instances.set_origin(function, Origin { function: self.open_function(), span });
         }
-        self.instances.insert(key, function);
         if depth <= MAX_INSTANCE_DEPTH {
-            self.queue.push_back((function, id));
+            self.instances.enqueue(function, id);
         }
         function
     }
 
     /// The name under which a function is exported; `main` is so in any case.
     fn export_name(&mut self, name: &ast::Name) -> Option<String> {
-        let known = self.functions.iter().find(|it| it.export.as_deref() == Some(&name.text)).map(|it| it.span);
-        if let Some(first) = known {
+        if let Some(first) = self.output.exported(&name.text) {
             let diagnostic = Diagnostic::new(Code::Redefined, name.span, format!("'{}' is exported twice", name.text));
             self.push_diagnostic(diagnostic.note_at(first, "first exported here"));
             return None;
@@ -86,7 +59,7 @@ impl<'a> Checker<'a> {
     }
 
     pub(super) fn new_function(&mut self, signature: &Rc<Signature<'a>>, span: Span) -> FunctionId {
-        self.functions.push(Function {
+        let id = self.output.add_function(Function {
             name: signature.name.clone(),
             export: None,
             n_params: signature.params.len(),
@@ -96,13 +69,13 @@ impl<'a> Checker<'a> {
             body: Block { statements: Vec::new(), value: None, end: span.end_point() },
             span,
         });
-        self.signatures.push(signature.clone());
-        FunctionId(self.functions.len() as u32 - 1)
+        self.instances.add_signature(signature.clone());
+        id
     }
 
     /// Names in a function with type arguments.
     pub(super) fn function_env(&mut self, id: FunctionDeclId, arguments: &[TypeId]) -> Env {
-        let decl = &self.function_decls[id.0 as usize];
+        let decl = &self.declared[id];
         let (env, ast, owner, owner_params) = (decl.env.clone(), decl.ast, decl.owner, decl.owner_params);
         let (of_owner, own) = arguments.split_at(owner_params.len().min(arguments.len()));
         let self_type = match owner {
@@ -119,7 +92,7 @@ impl<'a> Checker<'a> {
     }
 
     pub(super) fn signature(&mut self, id: FunctionDeclId, env: &Env, arguments: &[TypeId]) -> Rc<Signature<'a>> {
-        let decl = &self.function_decls[id.0 as usize];
+        let decl = &self.declared[id];
         let (ast, owner, implicit_self) = (decl.ast, decl.owner, decl.implicit_self);
         let n_owner = decl.owner_params.len().min(arguments.len());
         let is_safe = self.is_safe(env.file);
@@ -171,12 +144,12 @@ impl<'a> Checker<'a> {
 
     /// What a declaration without a body is bound to.
     pub(super) fn extern_binding(&mut self, id: FunctionDeclId) -> ExternBinding<'a> {
-        if let Some(binding) = self.extern_bindings.get(&id) {
+        if let Some(binding) = self.instances.extern_binding(id) {
             return binding.clone();
         }
         let env = self.function_env(id, &[]);
         let signature = self.signature(id, &env, &[]);
-        let ast = self.function_decls[id.0 as usize].ast;
+        let ast = self.declared[id].ast;
         let runtime = RuntimeFunction::by_name(&ast.name.text);
         let target = match runtime {
             Some(function) => {
@@ -186,7 +159,7 @@ impl<'a> Checker<'a> {
             None => ExternTarget::Extern(self.extern_id(&signature, ast)),
         };
         let binding = ExternBinding { signature, target };
-        self.extern_bindings.insert(id, binding.clone());
+        self.instances.bind_extern(id, binding.clone());
         binding
     }
 
@@ -229,24 +202,21 @@ impl<'a> Checker<'a> {
             let span = ast.result.as_ref().map_or(ast.span, |ty| ty.span);
             self.type_error(span, format!("'{name}' can't be the result of an extern function"));
         }
-        let known = self.externs.iter().position(|it| *it.name == *ast.name.text);
-        if let Some(index) = known {
-            let known = &self.externs[index];
+        if let Some((id, known)) = self.output.extern_named(&ast.name.text) {
             if known.params != params || known.result != signature.result {
                 let message = format!("extern function '{}' is declared with another type elsewhere", ast.name.text);
                 let diagnostic = Diagnostic::new(Code::Redefined, ast.name.span, message);
                 let first = known.span;
                 self.push_diagnostic(diagnostic.note_at(first, "first declared here"));
             }
-            return ExternId(index as u32);
+            return id;
         }
-        self.externs.push(Extern {
+        self.output.add_extern(Extern {
             name: ast.name.text.to_string(),
             params,
             result: signature.result,
             span: ast.name.span,
-        });
-        ExternId(self.externs.len() as u32 - 1)
+        })
     }
 
     fn can_cross(&self, ty: TypeId, is_param: bool) -> bool {
@@ -269,35 +239,35 @@ impl<'a> Checker<'a> {
     pub(super) fn find_destructors(&mut self) {
         for ty in std::mem::take(&mut self.wanted_destructors) {
             if let Some(function) = self.destructor_of(ty) {
-                self.destructors.insert(ty, function);
+                self.output.set_destructor(ty, function);
             }
         }
     }
 
     pub(super) fn destructor_of(&mut self, ty: TypeId) -> Option<FunctionId> {
-        if let Some(known) = self.destructors.get(&ty) {
-            return Some(*known);
+        if let Some(known) = self.output.destructor(ty) {
+            return Some(known);
         }
-        let (item, arguments) = self.type_items.get(&ty)?.clone();
-        let method = self.methods.get(&(Owner::Item(item), Rc::from("deinit"))).copied();
+        let (item, arguments) = self.named.item(ty)?.clone();
+        let method = self.declared.method(Owner::Item(item), &Rc::from("deinit"));
         let pointer = self.types.pointer(ty);
         let takes_pointer = |it: &Self, function: FunctionId| {
-            let signature = &it.signatures[function.0 as usize];
+            let signature = &it.instances.signature(function);
             signature.params.len() == 1 && signature.params[0].ty == pointer
         };
         if let Some(id) = method {
-            let span = self.function_decls[id.0 as usize].ast.span;
-            if !self.function_decls[id.0 as usize].ast.type_params.is_empty() {
+            let span = self.declared[id].ast.span;
+            if !self.declared[id].ast.type_params.is_empty() {
                 return None;
             }
             let function = self.instance(id, arguments, span);
             return takes_pointer(self, function).then_some(function);
         }
-        let name: Rc<str> = format!("{}_deinit", self.items[item.0 as usize].name.text).into();
-        let env = Env::of_file(self.items[item.0 as usize].env.file);
+        let name: Rc<str> = format!("{}_deinit", self.declared[item].name.text).into();
+        let env = Env::of_file(self.declared[item].env.file);
         let id = self.function_named(&env, &name)?;
-        let n_params = self.function_decls[id.0 as usize].ast.type_params.len();
-        if n_params != arguments.len() || self.function_decls[id.0 as usize].ast.body.is_none() {
+        let n_params = self.declared[id].ast.type_params.len();
+        if n_params != arguments.len() || self.declared[id].ast.body.is_none() {
             return None;
         }
         let function = self.instance(id, arguments, Span::default());
@@ -305,10 +275,8 @@ impl<'a> Checker<'a> {
     }
 
     pub(super) fn function_named(&self, env: &Env, name: &Rc<str>) -> Option<FunctionDeclId> {
-        use crate::cot::check::declare::ItemKind;
-        use crate::cot::check::name::Visible;
-        match self.visible[env.file].get(name)? {
-            Visible::One(item) => match self.items[item.0 as usize].kind {
+        match self.declared.visible(env.file, name)? {
+            Visible::One(item) => match self.declared[item].kind {
                 ItemKind::Function(id) => Some(id),
                 _ => None,
             },

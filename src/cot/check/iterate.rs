@@ -6,8 +6,7 @@ use std::rc::Rc;
 use crate::cot::ast::{self, Name};
 use crate::cot::check::Checker;
 use crate::cot::check::block::Want;
-use crate::cot::check::body::{Binding, Mutability};
-use crate::cot::check::convert::{Untyped, as_block, make};
+use crate::cot::check::model::{Binding, Mutability, Untyped, Value, as_block, make};
 use crate::cot::diagnostic::Code;
 use crate::cot::source::Span;
 use crate::cot::typed::{
@@ -74,7 +73,7 @@ impl<'a> Checker<'a> {
             Some((start, end, untyped)) if self.types.is_int(start.ty) => {
                 let settle = |it: &mut Self, expr: Expression| {
                     let untyped = if untyped == Untyped::Int { Untyped::Int } else { Untyped::No };
-                    it.settle(crate::cot::check::convert::Value { expr, untyped })
+                    it.settle(Value { expr, untyped })
                 };
                 Some((settle(self, start), settle(self, end)))
             }
@@ -170,7 +169,7 @@ impl<'a> Checker<'a> {
     fn check_for_container(&mut self, it: &'a ast::For, subject: Expression, span: Span) -> Option<StatementKind> {
         let ty = self.behind_pointers(subject.ty);
         let owner = self.owner_of(ty);
-        let has = |it: &Self, name: &str| it.methods.contains_key(&(owner, Rc::from(name)));
+        let has = |it: &Self, name: &str| it.declared.method(owner, &Rc::from(name)).is_some();
         let element = ["keyAt", "get", "at"].into_iter().find(|name| has(self, name));
         let element = element.filter(|_| ty != TypeId::ERRONEOUS && has(self, "len"));
         let Some(element) = element else {

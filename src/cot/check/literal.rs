@@ -5,8 +5,7 @@ use std::collections::HashMap;
 use crate::cot::ast::{Expr, Name, TypeExpr};
 use crate::cot::check::Checker;
 use crate::cot::check::block::Want;
-use crate::cot::check::convert::{Value, make};
-use crate::cot::check::declare::{ItemKind, Owner};
+use crate::cot::check::model::{ItemKind, Owner, Untyped, Value, make};
 use crate::cot::check::suggest::nearest;
 use crate::cot::diagnostic::{Code, Diagnostic};
 use crate::cot::source::Span;
@@ -58,7 +57,7 @@ impl<'a> Checker<'a> {
         let mut values: Vec<Value> = items.iter().map(|item| self.check(item, wanted)).collect();
         let element = self.unify(&mut values, Want::Value(wanted));
         if matches!(element, TypeId::ERRONEOUS | TypeId::VOID | TypeId::NO_RETURN) {
-            if element != TypeId::ERRONEOUS || values.iter().all(|value| value.untyped != super::convert::Untyped::No) {
+            if element != TypeId::ERRONEOUS || values.iter().all(|value| value.untyped != Untyped::No) {
                 self.type_error(span, "the type of the elements is not known");
             }
             return self.erroneous(span);
@@ -138,8 +137,8 @@ impl<'a> Checker<'a> {
     }
 
     fn add_defaults(&mut self, ty: TypeId, is_set: &[bool], values: &mut Vec<(usize, Expression)>, span: Span) {
-        let Some((item, arguments)) = self.type_items.get(&ty).cloned() else { return };
-        let ItemKind::Struct(of) = self.items[item.0 as usize].kind else { return };
+        let Some((item, arguments)) = self.named.item(ty).cloned() else { return };
+        let ItemKind::Struct(of) = self.declared[item].kind else { return };
         let env = self.env_of_instance(item, &of.type_params, &arguments, Some(ty));
         let declared = self.types.struct_type(ty).map(|of| of.fields.clone()).unwrap_or_default();
         let defaults: HashMap<&str, &'a Expr> =
@@ -185,7 +184,7 @@ impl<'a> Checker<'a> {
         if !self.is_safe(env.file) {
             self.type_error(span, "'new T(…)' is for @safe files; write 'new T { field: value }'");
         }
-        let Some((item, types)) = self.type_items.get(&resolved).cloned() else {
+        let Some((item, types)) = self.named.item(resolved).cloned() else {
             if resolved != TypeId::ERRONEOUS {
                 self.type_error(ty.span, format!("'{}' can't be constructed", self.types.name(resolved)));
             }
@@ -195,7 +194,7 @@ impl<'a> Checker<'a> {
         let pointer = self.types.pointer(resolved);
         let zero = Box::new(make(ExpressionKind::Zero, resolved, span));
         let object = make(ExpressionKind::New(zero), pointer, span);
-        let init = self.methods.get(&(Owner::Item(item), "init".into())).copied();
+        let init = self.declared.method(Owner::Item(item), &"init".into());
         let Some(init) = init else {
             if !arguments.is_empty() {
                 let message = format!("'{}' has no function 'init'", self.types.name(resolved));

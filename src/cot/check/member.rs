@@ -5,7 +5,7 @@ use std::rc::Rc;
 
 use crate::cot::ast::{Expr, Name};
 use crate::cot::check::Checker;
-use crate::cot::check::convert::{Untyped, Value, as_block, convert, make};
+use crate::cot::check::model::{Untyped, Value, as_block, convert, make};
 use crate::cot::check::suggest::nearest;
 use crate::cot::diagnostic::{Code, Diagnostic};
 use crate::cot::source::Span;
@@ -28,7 +28,7 @@ impl<'a> Checker<'a> {
             return self.erroneous(span);
         }
         let owner = self.owner_of(ty);
-        if let Some(id) = self.constants.get(&(owner, name.text.clone())).copied() {
+        if let Some(id) = self.declared.constant(owner, &name.text) {
             return self.variable_value(id, span);
         }
         if let Type::Error(set) = *self.types.get(ty) {
@@ -41,10 +41,10 @@ impl<'a> Checker<'a> {
         }
         let is_variant = self.types.struct_type(ty).is_none() && self.types.find_member(ty, &name.text).is_some();
         if !is_variant
-            && let Some(id) = self.methods.get(&(owner, name.text.clone())).copied()
-            && self.function_decls[id.0 as usize].ast.type_params.is_empty()
+            && let Some(id) = self.declared.method(owner, &name.text)
+            && self.declared[id].ast.type_params.is_empty()
         {
-            let arguments = self.type_items.get(&ty).map_or_else(Vec::new, |(_, arguments)| arguments.clone());
+            let arguments = self.named.arguments(ty);
             return self.function_value(id, arguments, span);
         }
         match self.types.get(ty) {
@@ -121,7 +121,7 @@ impl<'a> Checker<'a> {
                 let near =
                     nearest(&name.text, self.types.member_names(base.ty)).map(|near| format!("did you mean '{near}'?"));
                 let owner = self.owner_of(base.ty);
-                let is_method = self.methods.contains_key(&(owner, name.text.clone()));
+                let is_method = self.declared.method(owner, &name.text).is_some();
                 near.or_else(|| is_method.then(|| format!("'{}' is a function: call it", name.text)))
             }
         };
@@ -175,7 +175,7 @@ impl<'a> Checker<'a> {
             return make(ExpressionKind::Int(i128::from(*length)), TypeId::I64, span).into();
         }
         if let ExpressionKind::String(id) = base.kind {
-            let length = self.strings[id.0 as usize].len();
+            let length = self.output[id].len();
             return make(ExpressionKind::Int(length as i128), TypeId::I64, span).into();
         }
         make(ExpressionKind::SliceLength(Box::new(base)), TypeId::I64, span).into()
@@ -261,7 +261,7 @@ impl<'a> Checker<'a> {
         let index = usize::try_from(index).ok()?;
         match &base.kind {
             ExpressionKind::String(id) => {
-                let byte = *self.strings[id.0 as usize].get(index)?;
+                let byte = *self.output[*id].get(index)?;
                 Some(make(ExpressionKind::Int(byte.into()), TypeId::U8, span))
             }
             ExpressionKind::Array(items) if Self::is_known(base) => {

@@ -5,8 +5,7 @@ use std::rc::Rc;
 
 use crate::cot::ast::{Expr, Name};
 use crate::cot::check::Checker;
-use crate::cot::check::convert::{Value, make};
-use crate::cot::check::declare::FunctionDeclId;
+use crate::cot::check::model::{FunctionDeclId, Value, make};
 use crate::cot::check::suggest::nearest;
 use crate::cot::diagnostic::{Code, Diagnostic};
 use crate::cot::source::Span;
@@ -28,7 +27,7 @@ impl<'a> Checker<'a> {
             self.check_all(arguments);
             return self.erroneous(span);
         }
-        let method = self.methods.get(&(self.owner_of(ty), name.text.clone())).copied();
+        let method = self.declared.method(self.owner_of(ty), &name.text);
         if let Some(id) = method {
             let Some(all) = self.method_arguments(id, ty, types, span) else {
                 self.check_all(arguments);
@@ -40,7 +39,7 @@ impl<'a> Checker<'a> {
             return self.construct_variant(ty, name, arguments, span);
         }
         let owner = self.owner_of(ty);
-        if let Some(id) = self.constants.get(&(owner, name.text.clone())).copied() {
+        if let Some(id) = self.declared.constant(owner, &name.text) {
             let callee = self.variable_value(id, span);
             return self.call_value(callee.expr, arguments, span);
         }
@@ -59,7 +58,7 @@ impl<'a> Checker<'a> {
         span: Span,
     ) -> Option<Vec<TypeId>> {
         let own = self.type_arguments(id, types, span)?;
-        let of_owner = self.type_items.get(&ty).map_or_else(Vec::new, |(_, arguments)| arguments.clone());
+        let of_owner = self.named.arguments(ty);
         Some([of_owner, own].concat())
     }
 
@@ -90,7 +89,7 @@ impl<'a> Checker<'a> {
             self.check_all(arguments);
             return self.erroneous(span);
         }
-        if let Some(id) = self.methods.get(&(self.owner_of(ty), name.text.clone())).copied() {
+        if let Some(id) = self.declared.method(self.owner_of(ty), &name.text) {
             let Some(all) = self.method_arguments(id, ty, types, span) else {
                 self.check_all(arguments);
                 return self.erroneous(span);
@@ -106,7 +105,7 @@ impl<'a> Checker<'a> {
         }
         // An enum is an integer as well.
         if let Some(backing) = self.types.enum_type(ty).map(|it| it.backing)
-            && self.methods.contains_key(&(self.owner_of(backing), name.text.clone()))
+            && self.declared.method(self.owner_of(backing), &name.text).is_some()
         {
             let value = self.enum_to_backing(base, backing);
             return self.call_method_on(value, name, types, arguments, span);
@@ -127,7 +126,7 @@ impl<'a> Checker<'a> {
     /// A free function whose first parameter is named `self`.
     fn free_method(&self, name: &Rc<str>) -> Option<FunctionDeclId> {
         let id = self.function_named(&self.env(), name)?;
-        let ast = self.function_decls[id.0 as usize].ast;
+        let ast = self.declared[id].ast;
         let takes_self = ast.params.first().is_some_and(|param| &*param.name.text == "self");
         (takes_self && ast.type_params.is_empty()).then_some(id)
     }
@@ -141,7 +140,7 @@ impl<'a> Checker<'a> {
         name: &Name,
         span: Span,
     ) -> Value {
-        let decl = &self.function_decls[id.0 as usize];
+        let decl = &self.declared[id];
         let takes_self = decl.implicit_self || decl.ast.params.first().is_some_and(|param| &*param.name.text == "self");
         if decl.ast.is_static || !takes_self {
             let owner = self.behind_pointers(value.ty);
@@ -155,7 +154,7 @@ impl<'a> Checker<'a> {
             self.extern_binding(id).signature.params[0].ty
         } else {
             let function = self.instance(id, types.clone(), span);
-            self.signatures[function.0 as usize].params[0].ty
+            self.instances.signature(function).params[0].ty
         };
         let receiver = self.adapt_receiver(value, wanted);
         self.call_declared(id, types, Some(receiver), arguments, span)
@@ -180,7 +179,7 @@ impl<'a> Checker<'a> {
     fn report_no_method(&mut self, ty: TypeId, name: &Name, message: String) {
         let owner = self.owner_of(ty);
         let mut names: Vec<Rc<str>> =
-            self.methods.keys().filter(|(of, _)| *of == owner).map(|(_, name)| name.clone()).collect();
+            self.declared.methods().filter(|(of, ..)| *of == owner).map(|(_, name, _)| name.clone()).collect();
         names.sort();
         let mut diagnostic = Diagnostic::new(Code::NoSuchField, name.span, message);
         if let Some(near) = nearest(&name.text, names.iter().map(|name| &**name)) {
@@ -201,10 +200,10 @@ impl<'a> Checker<'a> {
         span: Span,
     ) -> Option<Expression> {
         let ty = self.behind_pointers(value.ty);
-        let id = self.methods.get(&(self.owner_of(ty), Rc::from(name))).copied()?;
-        let types = self.type_items.get(&ty).map_or_else(Vec::new, |(_, arguments)| arguments.clone());
+        let id = self.declared.method(self.owner_of(ty), &Rc::from(name))?;
+        let types = self.named.arguments(ty);
         let function = self.instance(id, types, span);
-        let signature = self.signatures[function.0 as usize].clone();
+        let signature = self.instances.signature(function).clone();
         if signature.params.len() != arguments.len() + 1 {
             return None;
         }

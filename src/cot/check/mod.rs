@@ -4,8 +4,29 @@
 //! Goes on after an error: what is wrong has the type [`TypeId::ERRONEOUS`], about which nothing
 //! more is said. Types come first, then signatures, then bodies, each when it is needed; generic
 //! functions once per list of arguments.
+//!
+//! [`model`] to [`output`] are data, behind methods of their own; the modules after them are rules:
+//! methods of [`Checker`]. The modules import only from those above them.
 
 #![allow(clippy::result_large_err, reason = "a value that can't be converted goes back to who asked, whole")]
+
+mod suggest;
+
+mod model;
+
+mod declarations;
+
+mod named_types;
+
+mod instances;
+
+mod reports;
+
+mod output;
+
+mod convert;
+
+mod body;
 
 mod arithmetic;
 
@@ -15,19 +36,17 @@ mod atomic;
 
 mod block;
 
-mod body;
-
 mod builtin;
 
 mod call;
+
+mod operator;
 
 mod comptime;
 
 mod compute;
 
 mod constant;
-
-mod convert;
 
 mod declare;
 
@@ -47,13 +66,9 @@ mod method;
 
 mod name;
 
-mod operator;
-
 mod reflect;
 
 mod statement;
-
-mod suggest;
 
 mod switch;
 
@@ -63,17 +78,18 @@ mod types;
 
 mod variable;
 
-use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
-use std::rc::Rc;
+use std::collections::HashMap;
 
 use crate::cot::check::body::Body;
-use crate::cot::check::declare::{FunctionDecl, FunctionDeclId, Item, ItemId, Owner, VariableDecl, VariableId};
-use crate::cot::check::instance::{ExternBinding, Signature};
-use crate::cot::check::name::Visible;
+use crate::cot::check::declarations::Declarations;
+use crate::cot::check::instances::Instances;
+use crate::cot::check::named_types::NamedTypes;
+use crate::cot::check::output::{Output, Whole};
+use crate::cot::check::reports::Reports;
 use crate::cot::diagnostic::{Code, Diagnostic};
 use crate::cot::load::Loaded;
 use crate::cot::source::Span;
-use crate::cot::typed::{Extern, Function, FunctionId, Global, Program, StringId, Test};
+use crate::cot::typed::{FunctionId, Program};
 use crate::cot::types::{TypeId, Types};
 
 /// What a program is checked for.
@@ -115,64 +131,22 @@ const MAX_INSTANCE_DEPTH: u32 = 64;
 struct Checker<'a> {
     loaded: &'a Loaded,
     options: &'a CheckOptions,
-    diagnostics: Vec<Diagnostic>,
-    reported: HashSet<(Span, Code)>,
+    reports: Reports,
     types: Types,
-
-    items: Vec<Item<'a>>,
-    /// Per file, by name.
-    visible: Vec<HashMap<Rc<str>, Visible>>,
-    function_decls: Vec<FunctionDecl<'a>>,
-    variable_decls: Vec<VariableDecl<'a>>,
-    methods: HashMap<(Owner, Rc<str>), FunctionDeclId>,
-    constants: HashMap<(Owner, Rc<str>), VariableId>,
-    nested: HashMap<(ItemId, Rc<str>), ItemId>,
-    trait_impls: HashSet<(ItemId, Owner)>,
-
-    /// Types of structs with their arguments, and of other items.
-    type_instances: HashMap<(ItemId, Vec<TypeId>), TypeId>,
-    /// The way back.
-    type_items: HashMap<TypeId, (ItemId, Vec<TypeId>)>,
-    /// Types of items that are being resolved.
-    open_types: Vec<ItemId>,
-    /// Structs whose fields are not known yet.
-    incomplete: HashSet<TypeId>,
-    /// Types that may contain themselves, with the places of their names.
-    unproven: Vec<(TypeId, Span)>,
-    /// Types that are known to have a finite size.
-    finite: HashSet<TypeId>,
-
-    instances: HashMap<(FunctionDeclId, Vec<TypeId>), FunctionId>,
-    /// Of functions, at the same index.
-    signatures: Vec<Rc<Signature<'a>>>,
-    extern_bindings: HashMap<FunctionDeclId, ExternBinding<'a>>,
+    declared: Declarations<'a>,
+    named: NamedTypes,
     /// Types of what `@typeInfo` tells, by name and last field.
     informations: HashMap<(String, TypeId), TypeId>,
-    /// Functions whose bodies are still to be checked.
-    queue: VecDeque<(FunctionId, FunctionDeclId)>,
+    instances: Instances<'a>,
     /// Of what is being checked.
     instance_depth: u32,
     gave_up_instances: bool,
     /// How many default values of fields are being checked within each other.
     default_depth: u32,
-    /// Depth of a function instance.
-    depths: HashMap<FunctionId, u32>,
-    /// Of instances: the function that needed them first, if it was one, and where.
-    origins: HashMap<FunctionId, (Option<FunctionId>, Span)>,
-    bodies: Vec<Body<'a>>,
-    /// Functions around an extern function, made to have it as a value.
-    extern_values: HashMap<FunctionDeclId, FunctionId>,
-
-    functions: Vec<Function>,
-    globals: Vec<Global>,
-    externs: Vec<Extern>,
-    strings: Vec<Vec<u8>>,
-    string_ids: HashMap<Rc<[u8]>, StringId>,
-    destructors: BTreeMap<TypeId, FunctionId>,
+    bodies: Vec<Body>,
     /// Types whose destructors have not been looked for.
     wanted_destructors: Vec<TypeId>,
-    tests: Vec<Test>,
-    benches: Vec<Test>,
+    output: Output,
 }
 
 impl<'a> Checker<'a> {
@@ -180,44 +154,18 @@ impl<'a> Checker<'a> {
         Checker {
             loaded,
             options,
-            diagnostics: Vec::new(),
-            reported: HashSet::new(),
+            reports: Reports::default(),
             types: Types::default(),
-            items: Vec::new(),
-            visible: Vec::new(),
-            function_decls: Vec::new(),
-            variable_decls: Vec::new(),
-            methods: HashMap::new(),
-            constants: HashMap::new(),
-            nested: HashMap::new(),
-            trait_impls: HashSet::new(),
-            type_instances: HashMap::new(),
-            type_items: HashMap::new(),
-            open_types: Vec::new(),
-            incomplete: HashSet::new(),
-            unproven: Vec::new(),
-            finite: HashSet::new(),
-            instances: HashMap::new(),
-            signatures: Vec::new(),
-            extern_bindings: HashMap::new(),
+            declared: Declarations::default(),
+            named: NamedTypes::default(),
             informations: HashMap::new(),
-            queue: VecDeque::new(),
+            instances: Instances::default(),
             instance_depth: 0,
             gave_up_instances: false,
             default_depth: 0,
-            depths: HashMap::new(),
-            origins: HashMap::new(),
             bodies: Vec::new(),
-            extern_values: HashMap::new(),
-            functions: Vec::new(),
-            globals: Vec::new(),
-            externs: Vec::new(),
-            strings: Vec::new(),
-            string_ids: HashMap::new(),
-            destructors: BTreeMap::new(),
             wanted_destructors: Vec::new(),
-            tests: Vec::new(),
-            benches: Vec::new(),
+            output: Output::default(),
         }
     }
 
@@ -227,9 +175,9 @@ impl<'a> Checker<'a> {
 
     /// The same error at the same place is said once: instances of a generic repeat it.
     fn push_diagnostic(&mut self, diagnostic: Diagnostic) {
-        if self.reported.insert((diagnostic.span, diagnostic.code)) {
+        if self.reports.is_new(&diagnostic) {
             let diagnostic = self.with_origin(diagnostic);
-            self.diagnostics.push(diagnostic);
+            self.reports.push(diagnostic);
         }
     }
 
@@ -238,12 +186,12 @@ impl<'a> Checker<'a> {
         const MOST_SHOWN: usize = 3;
         let mut within = self.open_function();
         for _ in 0..MOST_SHOWN {
-            let Some((function, (from, span))) = within.and_then(|it| Some((it, self.origins.get(&it)?))) else {
+            let Some((function, origin)) = within.and_then(|it| Some((it, self.instances.origin(it)?))) else {
                 break;
             };
-            let name = &self.functions[function.0 as usize].name;
-            diagnostic = diagnostic.note_at(*span, format!("in '{name}', which is needed here"));
-            within = *from;
+            let name = &self.output[function].name;
+            diagnostic = diagnostic.note_at(origin.span, format!("in '{name}', which is needed here"));
+            within = origin.function;
         }
         diagnostic
     }
@@ -257,16 +205,6 @@ impl<'a> Checker<'a> {
         self.report(Code::Type, span, message);
     }
 
-    fn string(&mut self, bytes: &Rc<[u8]>) -> StringId {
-        if let Some(id) = self.string_ids.get(bytes) {
-            return *id;
-        }
-        let id = StringId(self.strings.len() as u32);
-        self.strings.push(bytes.to_vec());
-        self.string_ids.insert(bytes.clone(), id);
-        id
-    }
-
     fn is_safe(&self, file: usize) -> bool {
         self.loaded.files[file].tree.is_safe
     }
@@ -276,21 +214,7 @@ impl<'a> Checker<'a> {
         let main = self.find_main();
         let initializer = self.make_initializer();
         let prelude = self.prelude_functions();
-        if !self.diagnostics.is_empty() {
-            return Err(self.diagnostics);
-        }
-        Ok(Program {
-            types: self.types,
-            functions: self.functions,
-            globals: self.globals,
-            externs: self.externs,
-            strings: self.strings,
-            initializer,
-            main,
-            tests: self.tests,
-            benches: self.benches,
-            destructors: self.destructors,
-            prelude,
-        })
+        let whole = Whole { types: self.types, initializer, main, prelude };
+        self.reports.result(|| self.output.into_program(whole))
     }
 }

@@ -5,34 +5,16 @@ use std::rc::Rc;
 
 use crate::cot::ast::Name;
 use crate::cot::check::Checker;
-use crate::cot::check::body::Binding;
-use crate::cot::check::declare::{Env, ItemId, ItemKind};
+use crate::cot::check::model::{Env, ItemId, ItemKind, Meaning, Visible};
 use crate::cot::check::suggest::nearest;
 use crate::cot::diagnostic::{Code, Diagnostic};
 use crate::cot::library;
 use crate::cot::source::Span;
-use crate::cot::types::TypeId;
-
-/// What a name of the top level stands for in a file.
-#[derive(Clone, Copy)]
-pub(super) enum Visible {
-    One(ItemId),
-    /// Two imported files define it, and this one does not.
-    Ambiguous(ItemId, ItemId),
-}
-
-/// What a name means.
-#[derive(Clone)]
-pub(super) enum Meaning {
-    Binding(Binding),
-    Type(TypeId),
-    Item(ItemId),
-}
 
 impl<'a> Checker<'a> {
     /// Adds names of imported files to those of each file. Its own come first.
     pub(super) fn make_visible(&mut self) {
-        let own = self.visible.clone();
+        let own = self.declared.visible_names().to_vec();
         for file in 0..own.len() {
             let mut all: HashMap<Rc<str>, Visible> = HashMap::new();
             for other in self.imported_by(file) {
@@ -41,7 +23,7 @@ impl<'a> Checker<'a> {
                 }
             }
             all.extend(own[file].iter().map(|(name, visible)| (name.clone(), *visible)));
-            self.visible[file] = all;
+            self.declared.set_visible_names(file, all);
         }
     }
 
@@ -60,8 +42,8 @@ impl<'a> Checker<'a> {
 
     /// Of two declarations of a function: whether the first is the one with a body.
     fn is_better(&self, first: ItemId, second: ItemId) -> bool {
-        let has_body = |item: ItemId| match self.items[item.0 as usize].kind {
-            ItemKind::Function(id) => self.function_decls[id.0 as usize].ast.body.is_some(),
+        let has_body = |item: ItemId| match self.declared[item].kind {
+            ItemKind::Function(id) => self.declared[id].ast.body.is_some(),
             _ => false,
         };
         has_body(first) && !has_body(second)
@@ -105,16 +87,16 @@ impl<'a> Checker<'a> {
         }
         let mut outer = env.outer;
         while let Some(item) = outer {
-            if let Some(found) = self.nested.get(&(item, text.clone())) {
-                return Some(Meaning::Item(*found));
+            if let Some(found) = self.declared.nested(item, text) {
+                return Some(Meaning::Item(found));
             }
-            outer = self.items[item.0 as usize].env.outer;
+            outer = self.declared[item].env.outer;
         }
-        match self.visible[env.file].get(text).copied()? {
+        match self.declared.visible(env.file, text)? {
             Visible::One(item) => Some(Meaning::Item(item)),
             Visible::Ambiguous(first, second) => {
                 let message = format!("'{text}' is defined in two imported files");
-                let places = [first, second].map(|item| self.items[item.0 as usize].name.span);
+                let places = [first, second].map(|item| self.declared[item].name.span);
                 let diagnostic = Diagnostic::new(Code::Redefined, span, message);
                 self.push_diagnostic(diagnostic.note_at(places[0], "here").note_at(places[1], "and here"));
                 Some(Meaning::Item(first))
@@ -145,10 +127,10 @@ impl<'a> Checker<'a> {
     /// than anybody reads.
     fn hint_for(&self, env: &Env, text: &str) -> Option<String> {
         const MOST_ERRORS: usize = 50;
-        if self.diagnostics.len() >= MOST_ERRORS {
+        if self.reports.len() >= MOST_ERRORS {
             return None;
         }
-        let mut names: Vec<Rc<str>> = self.visible[env.file].keys().cloned().collect();
+        let mut names: Vec<Rc<str>> = self.declared.visible_names()[env.file].keys().cloned().collect();
         if env.in_body {
             names.extend(self.binding_names());
         }

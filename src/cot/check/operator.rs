@@ -2,7 +2,7 @@
 
 use crate::cot::ast::{BinaryOperator, Expr, ExprKind};
 use crate::cot::check::Checker;
-use crate::cot::check::convert::{Untyped, Value, as_block, convert, make};
+use crate::cot::check::model::{Untyped, Value, as_block, convert, make};
 use crate::cot::diagnostic::{Code, Diagnostic};
 use crate::cot::source::Span;
 use crate::cot::typed::{CompareOperator, Condition, Conversion, Expression, ExpressionKind};
@@ -60,8 +60,8 @@ impl<'a> Checker<'a> {
             return self.erroneous(span);
         }
         if let (ExpressionKind::String(a), ExpressionKind::String(b)) = (&left.kind, &right.kind) {
-            let joined = [&self.strings[a.0 as usize][..], &self.strings[b.0 as usize][..]].concat();
-            return make(ExpressionKind::String(self.string(&joined.into())), TypeId::STRING, span).into();
+            let joined = [&self.output[*a][..], &self.output[*b][..]].concat();
+            return make(ExpressionKind::String(self.output.string(&joined.into())), TypeId::STRING, span).into();
         }
         let ty = match (self.types.get(left.ty).clone(), self.types.get(right.ty).clone()) {
             (Type::Slice(a), Type::Slice(b)) if a == b => left.ty,

@@ -2,7 +2,7 @@
 
 use crate::cot::ast::Expr;
 use crate::cot::check::Checker;
-use crate::cot::check::convert::{Value, make};
+use crate::cot::check::model::{Value, make};
 use crate::cot::diagnostic::Code;
 use crate::cot::source::Span;
 use crate::cot::typed::{Expression, ExpressionKind};

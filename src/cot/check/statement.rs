@@ -5,11 +5,7 @@ use std::rc::Rc;
 use crate::cot::ast::{self, BinaryOperator, Expr, ExprKind, Name, StatementKind as Ast, TypeExpr};
 use crate::cot::check::Checker;
 use crate::cot::check::block::Want;
-use crate::cot::check::body::{Binding, Mutability};
-use crate::cot::check::convert::{Value, as_block, make};
-use crate::cot::check::declare::ItemKind;
-use crate::cot::check::name::Meaning;
-use crate::cot::check::variable::VariableState;
+use crate::cot::check::model::{Binding, ItemKind, Meaning, Mutability, Untyped, Value, VariableState, as_block, make};
 use crate::cot::diagnostic::Code;
 use crate::cot::source::Span;
 use crate::cot::typed::{
@@ -26,7 +22,7 @@ impl<'a> Checker<'a> {
         match &statement.kind {
             Ast::Expr(expr) => {
                 let mut value = self.check_wanted(expr, Want::Discard);
-                if value.untyped != crate::cot::check::convert::Untyped::No {
+                if value.untyped != Untyped::No {
                     self.discard(&mut value);
                 }
                 let is_left = value.is_never();
@@ -314,7 +310,7 @@ impl<'a> Checker<'a> {
             Meaning::Binding(Binding::Local { mutability, .. }) => Some(Self::mutability_message(mutability, text)),
             Meaning::Binding(Binding::Constant(_)) => Some(Self::mutability_message(Mutability::Constant, text)),
             Meaning::Binding(Binding::Item(_)) | Meaning::Type(_) => Some(format!("'{text}' is a type")),
-            Meaning::Item(item) => match self.items[item.0 as usize].kind {
+            Meaning::Item(item) => match self.declared[item].kind {
                 ItemKind::Variable(id) => match self.variable_state(id) {
                     VariableState::Global { is_const: true, .. } | VariableState::Constant(_) => {
                         Some(Self::mutability_message(Mutability::Constant, text))
@@ -374,10 +370,7 @@ impl<'a> Checker<'a> {
 
     /// An integer that is combined with a float becomes one.
     pub(super) fn float_operand(&mut self, value: Value, ty: TypeId) -> Value {
-        if self.types.is_float(ty)
-            && self.types.is_int(value.expr.ty)
-            && value.untyped == crate::cot::check::convert::Untyped::No
-        {
+        if self.types.is_float(ty) && self.types.is_int(value.expr.ty) && value.untyped == Untyped::No {
             return self.int_to_float(value.expr, ty).into();
         }
         if let (Type::Float { bits: 64 }, Type::Float { bits: 32 }) =

@@ -4,8 +4,7 @@
 use crate::cot::ast::{self, Expr, ExprKind};
 use crate::cot::check::Checker;
 use crate::cot::check::block::Want;
-use crate::cot::check::body::Mutability;
-use crate::cot::check::convert::{Value, make};
+use crate::cot::check::model::{Mutability, Value, make};
 use crate::cot::diagnostic::Code;
 use crate::cot::source::Span;
 use crate::cot::typed::{Arm, Expression, ExpressionKind, Pattern, Switch, SwitchSubject, UnionCapture};

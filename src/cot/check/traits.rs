@@ -5,7 +5,7 @@ use std::rc::Rc;
 
 use crate::cot::ast;
 use crate::cot::check::Checker;
-use crate::cot::check::declare::{Env, FunctionDeclId, ItemId, ItemKind, Owner};
+use crate::cot::check::model::{Env, FunctionDeclId, ItemKind, Owner};
 use crate::cot::diagnostic::{Code, Diagnostic};
 use crate::cot::source::Span;
 use crate::cot::types::TypeId;
@@ -24,13 +24,11 @@ impl<'a> Checker<'a> {
 
     /// Signatures of methods against those of the traits they are for.
     pub(super) fn check_trait_impls(&mut self) {
-        let mut impls: Vec<(ItemId, Owner)> = self.trait_impls.iter().copied().collect();
-        impls.sort_by_key(|(item, owner)| (*item, format!("{owner:?}")));
-        for (item, owner) in impls {
-            let ItemKind::Trait(of) = self.items[item.0 as usize].kind else { continue };
-            let env = self.items[item.0 as usize].env.clone();
+        for (item, owner) in self.declared.trait_impls() {
+            let ItemKind::Trait(of) = self.declared[item].kind else { continue };
+            let env = self.declared[item].env.clone();
             for wanted in &of.functions {
-                if let Some(id) = self.methods.get(&(owner, wanted.name.text.clone())).copied() {
+                if let Some(id) = self.declared.method(owner, &wanted.name.text) {
                     self.check_trait_method(owner, id, wanted, &env);
                 }
             }
@@ -38,7 +36,7 @@ impl<'a> Checker<'a> {
     }
 
     fn check_trait_method(&mut self, owner: Owner, id: FunctionDeclId, wanted: &'a ast::Function, env: &Env) {
-        let decl = &self.function_decls[id.0 as usize];
+        let decl = &self.declared[id];
         let (ast, owner_params) = (decl.ast, decl.owner_params);
         if !self.fits_trait(owner, id, owner_params, wanted, env) {
             let message = format!("'{}' has another signature than its trait wants", ast.name.text);
@@ -57,7 +55,7 @@ impl<'a> Checker<'a> {
         wanted: &'a ast::Function,
         env: &Env,
     ) -> bool {
-        let ast = self.function_decls[id.0 as usize].ast;
+        let ast = self.declared[id].ast;
         if ast.type_params.len() != wanted.type_params.len() || ast.is_static != wanted.is_static {
             return false;
         }
@@ -91,7 +89,7 @@ impl<'a> Checker<'a> {
 
     /// Whether type arguments have the traits that `where` asks for; what is missing is reported.
     pub(super) fn meets_bounds(&mut self, id: FunctionDeclId, arguments: &[TypeId], span: Span) -> bool {
-        let decl = &self.function_decls[id.0 as usize];
+        let decl = &self.declared[id];
         let (ast, env) = (decl.ast, decl.env.clone());
         let mut meets = true;
         for (param, name) in &ast.bounds {
@@ -100,14 +98,14 @@ impl<'a> Checker<'a> {
                 continue;
             };
             let Some(item) = self.find_item(&env, name) else { continue };
-            if !matches!(self.items[item.0 as usize].kind, ItemKind::Trait(_)) {
+            if !matches!(self.declared[item].kind, ItemKind::Trait(_)) {
                 self.type_error(name.span, format!("'{}' is not a trait", name.text));
                 continue;
             }
             // An enum has the traits of its integers too.
             let backing = self.types.enum_type(arguments[index]).map(|it| it.backing);
             let mut types = [arguments[index]].into_iter().chain(backing);
-            if !types.any(|ty| self.trait_impls.contains(&(item, self.owner_of(ty)))) {
+            if !types.any(|ty| self.declared.has_trait(self.owner_of(ty), item)) {
                 let found = self.types.name(arguments[index]);
                 let diagnostic =
                     Diagnostic::new(Code::Type, span, format!("'{found}' does not have trait '{}'", name.text));

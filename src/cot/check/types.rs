@@ -5,10 +5,7 @@ use std::collections::HashMap;
 use std::rc::Rc;
 
 use crate::cot::ast::{self, Expr, ExprKind, Name, TypeExpr, TypeExprKind, UnaryOperator};
-use crate::cot::check::body::Binding;
-use crate::cot::check::declare::{Env, ItemId, ItemKind, Owner};
-use crate::cot::check::name::Meaning;
-use crate::cot::check::variable::VariableState;
+use crate::cot::check::model::{Binding, Env, ItemId, ItemKind, Meaning, Owner, VariableState};
 use crate::cot::check::{Checker, MAX_INSTANCE_DEPTH};
 use crate::cot::diagnostic::Code;
 use crate::cot::source::Span;
@@ -100,7 +97,7 @@ impl<'a> Checker<'a> {
         };
         for name in &path[1..] {
             let nested = match &meaning {
-                Meaning::Item(item) => self.nested.get(&(*item, name.text.clone())).copied(),
+                Meaning::Item(item) => self.declared.nested(*item, &name.text),
                 Meaning::Type(ty) => self.nested_of_type(*ty, &name.text),
                 Meaning::Binding(_) => None,
             };
@@ -122,19 +119,19 @@ impl<'a> Checker<'a> {
     }
 
     pub(super) fn nested_of_type(&self, ty: TypeId, name: &Rc<str>) -> Option<ItemId> {
-        let (item, _) = self.type_items.get(&ty)?;
-        self.nested.get(&(*item, name.clone())).copied()
+        let (item, _) = self.named.item(ty)?;
+        self.declared.nested(*item, name)
     }
 
     /// The type that an item is, with arguments if it is generic.
     pub(super) fn item_type(&mut self, item: ItemId, arguments: Vec<TypeId>, span: Span) -> TypeId {
         let key = (item, arguments);
-        if let Some(ty) = self.type_instances.get(&key) {
-            return *ty;
+        if let Some(ty) = self.named.get(&key) {
+            return ty;
         }
         let arguments = key.1;
-        let full_name = self.items[item.0 as usize].full_name.clone();
-        let kind = self.items[item.0 as usize].kind;
+        let full_name = self.declared[item].full_name.clone();
+        let kind = self.declared[item].kind;
         let n_params = if let ItemKind::Struct(of) = kind { of.type_params.len() } else { 0 };
         if !matches!(kind, ItemKind::Function(_) | ItemKind::Variable(_) | ItemKind::Trait(_))
             && n_params != arguments.len()
@@ -151,19 +148,18 @@ impl<'a> Checker<'a> {
                 let members = of.members.iter().map(|name| self.types.error(&name.text)).collect();
                 let set = self.types.error_set(&full_name, members);
                 let ty = self.types.intern(Type::Error(set));
-                self.type_instances.insert((item, arguments), ty);
+                self.named.add_alias(item, arguments, ty);
                 ty
             }
             ItemKind::Alias(of) => {
-                if self.open_types.contains(&item) {
+                if !self.named.open(item) {
                     self.type_error(of.span, format!("type '{full_name}' stands for itself"));
                     return TypeId::ERRONEOUS;
                 }
-                self.open_types.push(item);
-                let env = self.items[item.0 as usize].env.clone();
+                let env = self.declared[item].env.clone();
                 let ty = self.resolve_type(&of.ty, &env);
-                self.open_types.pop();
-                self.type_instances.insert((item, arguments), ty);
+                self.named.close();
+                self.named.add_alias(item, arguments, ty);
                 ty
             }
             ItemKind::Variable(id) => match self.variable_state(id) {
@@ -192,13 +188,12 @@ impl<'a> Checker<'a> {
             ast::StructKind::Extern => StructLayout::Extern,
             ast::StructKind::Packed => StructLayout::Packed,
         };
-        let name = self.instance_name(&self.items[item.0 as usize].full_name, &arguments);
+        let name = self.instance_name(&self.declared[item].full_name, &arguments);
         let id = StructId(self.types.structs.len() as u32);
         self.types.structs.push(StructType { name, layout, fields: Vec::new() });
         let ty = self.types.intern(Type::Struct(id));
-        self.type_instances.insert((item, arguments.clone()), ty);
-        self.type_items.insert(ty, (item, arguments.clone()));
-        self.incomplete.insert(ty);
+        self.named.add(item, &arguments, ty);
+        self.named.begin(ty);
         let env = self.env_of_instance(item, &of.type_params, &arguments, Some(ty));
         let outer_depth = std::mem::replace(&mut self.instance_depth, depth);
         let mut first_places: HashMap<&str, Span> = HashMap::new();
@@ -213,7 +208,6 @@ impl<'a> Checker<'a> {
         }
         self.instance_depth = outer_depth;
         self.types.structs[id.0 as usize].fields = fields;
-        self.incomplete.remove(&ty);
         self.completed(ty, of.name.span);
         self.declare_destructor(ty);
         ty
@@ -227,7 +221,7 @@ impl<'a> Checker<'a> {
         arguments: &[TypeId],
         self_type: Option<TypeId>,
     ) -> Env {
-        let env = &self.items[item.0 as usize].env;
+        let env = &self.declared[item].env;
         let bound = params.iter().zip(arguments).map(|(name, ty)| (name.text.clone(), *ty));
         let own = self_type.map(|ty| (Rc::from("Self"), ty));
         let params = env.params.iter().cloned().chain(own).chain(bound).collect();
@@ -251,12 +245,11 @@ impl<'a> Checker<'a> {
     }
 
     fn make_enum(&mut self, item: ItemId, of: &'a ast::Enum) -> TypeId {
-        if self.open_types.contains(&item) {
+        if !self.named.open(item) {
             self.type_error(of.span, format!("enum '{}' depends on itself", of.name.text));
             return TypeId::ERRONEOUS;
         }
-        self.open_types.push(item);
-        let env = self.items[item.0 as usize].env.clone();
+        let env = self.declared[item].env.clone();
         let mut backing = of.backing.as_ref().map_or(TypeId::I32, |ty| self.resolve_type(ty, &env));
         if !self.types.is_int(backing) {
             if backing != TypeId::ERRONEOUS {
@@ -282,25 +275,23 @@ impl<'a> Checker<'a> {
             variants.push((name.text.to_string(), next));
             next += 1;
         }
-        self.open_types.pop();
+        self.named.close();
         let id = EnumId(self.types.enums.len() as u32);
-        let name = self.items[item.0 as usize].full_name.clone();
+        let name = self.declared[item].full_name.clone();
         self.types.enums.push(EnumType { name, backing, variants });
         let ty = self.types.intern(Type::Enum(id));
-        self.type_instances.insert((item, Vec::new()), ty);
-        self.type_items.insert(ty, (item, Vec::new()));
+        self.named.add(item, &[], ty);
         self.declare_destructor(ty);
         ty
     }
 
     fn make_union(&mut self, item: ItemId, of: &'a ast::Union) -> TypeId {
         let id = UnionId(self.types.unions.len() as u32);
-        let name = self.items[item.0 as usize].full_name.clone();
+        let name = self.declared[item].full_name.clone();
         self.types.unions.push(UnionType { name, variants: Vec::new() });
         let ty = self.types.intern(Type::Union(id));
-        self.type_instances.insert((item, Vec::new()), ty);
-        self.type_items.insert(ty, (item, Vec::new()));
-        self.incomplete.insert(ty);
+        self.named.add(item, &[], ty);
+        self.named.begin(ty);
         let env = self.env_of_instance(item, &[], &[], Some(ty));
         let mut first_places: HashMap<&str, Span> = HashMap::new();
         let mut variants: Vec<Variant> = Vec::new();
@@ -312,7 +303,6 @@ impl<'a> Checker<'a> {
             variants.push(Variant { name: name.text.to_string(), payload });
         }
         self.types.unions[id.0 as usize].variants = variants;
-        self.incomplete.remove(&ty);
         self.completed(ty, of.name.span);
         self.declare_destructor(ty);
         ty
@@ -320,11 +310,8 @@ impl<'a> Checker<'a> {
 
     /// Once all fields of all types are known, refuses those that contain themselves by value.
     fn completed(&mut self, ty: TypeId, span: Span) {
-        self.unproven.push((ty, span));
-        if self.incomplete.is_empty() {
-            for (ty, span) in std::mem::take(&mut self.unproven) {
-                self.check_finite(ty, span);
-            }
+        for (ty, span) in self.named.complete(ty, span) {
+            self.check_finite(ty, span);
         }
     }
 
@@ -343,7 +330,7 @@ impl<'a> Checker<'a> {
     /// A struct or union that contains itself, among what `ty` contains. `open` are those around
     /// it.
     fn find_endless(&mut self, ty: TypeId, open: &mut Vec<TypeId>) -> Option<TypeId> {
-        if self.finite.contains(&ty) {
+        if self.named.is_finite(ty) {
             return None;
         }
         if open.contains(&ty) {
@@ -360,24 +347,24 @@ impl<'a> Checker<'a> {
         let found = parts.into_iter().find_map(|part| self.find_endless(part, open));
         open.pop();
         if found.is_none() {
-            self.finite.insert(ty);
+            self.named.set_finite(ty);
         }
         found
     }
 
     /// Whether the size of a type is known by now.
     pub(super) fn has_size(&self, ty: TypeId) -> bool {
-        if self.incomplete.is_empty() || self.finite.contains(&ty) {
+        if self.named.are_all_complete() || self.named.is_finite(ty) {
             return true;
         }
         match self.types.get(ty) {
             Type::Struct(id) => {
                 let fields = &self.types.structs[id.0 as usize].fields;
-                !self.incomplete.contains(&ty) && fields.iter().all(|field| self.has_size(field.ty))
+                self.named.is_complete(ty) && fields.iter().all(|field| self.has_size(field.ty))
             }
             Type::Union(id) => {
                 let variants = &self.types.unions[id.0 as usize].variants;
-                !self.incomplete.contains(&ty) && variants.iter().all(|it| self.has_size(it.payload))
+                self.named.is_complete(ty) && variants.iter().all(|it| self.has_size(it.payload))
             }
             Type::Optional(of) | Type::ErrorUnion { payload: of, .. } | Type::Array { element: of, .. } => {
                 self.has_size(*of)
@@ -389,7 +376,7 @@ impl<'a> Checker<'a> {
 
     /// Whose methods a type has.
     pub(super) fn owner_of(&self, ty: TypeId) -> Owner {
-        self.type_items.get(&ty).map_or(Owner::Type(ty), |(item, _)| Owner::Item(*item))
+        self.named.owner(ty)
     }
 
     /// An expression that has to be a type: an argument of a builtin or of a generic.
@@ -428,7 +415,7 @@ impl<'a> Checker<'a> {
             },
             ExprKind::Member { base, name } => {
                 let item = self.expr_as_type_item(base, env)?;
-                let nested = self.nested.get(&(item, name.text.clone())).copied()?;
+                let nested = self.declared.nested(item, &name.text)?;
                 Some(self.item_type(nested, Vec::new(), expr.span))
             }
             ExprKind::Call { callee, arguments } => {
@@ -437,7 +424,7 @@ impl<'a> Checker<'a> {
                     Meaning::Item(item) | Meaning::Binding(Binding::Item(item)) => item,
                     _ => return None,
                 };
-                if !matches!(self.items[item.0 as usize].kind, ItemKind::Struct(_)) {
+                if !matches!(self.declared[item].kind, ItemKind::Struct(_)) {
                     return None;
                 }
                 let arguments = arguments.iter().map(|argument| self.type_argument(argument, env)).collect();
@@ -462,23 +449,23 @@ impl<'a> Checker<'a> {
         match &expr.kind {
             ExprKind::Name(text) => match self.find_quietly(env, text, expr.span)? {
                 Meaning::Item(item) | Meaning::Binding(Binding::Item(item)) => Some(item),
-                Meaning::Type(ty) => self.type_items.get(&ty).map(|(item, _)| *item),
+                Meaning::Type(ty) => self.named.item(ty).map(|(item, _)| *item),
                 Meaning::Binding(_) => None,
             },
             ExprKind::Member { base, name } => {
                 let item = self.expr_as_type_item(base, env)?;
-                self.nested.get(&(item, name.text.clone())).copied()
+                self.declared.nested(item, &name.text)
             }
             _ => None,
         }
     }
 
     fn is_generic(&self, item: ItemId) -> bool {
-        matches!(self.items[item.0 as usize].kind, ItemKind::Struct(of) if !of.type_params.is_empty())
+        matches!(self.declared[item].kind, ItemKind::Struct(of) if !of.type_params.is_empty())
     }
 
     fn is_type_item(&mut self, item: ItemId) -> bool {
-        match self.items[item.0 as usize].kind {
+        match self.declared[item].kind {
             ItemKind::Function(_) | ItemKind::Trait(_) => false,
             ItemKind::Variable(id) => matches!(self.variable_state(id), VariableState::ErrorSet(_)),
             _ => true,

@@ -6,38 +6,18 @@ use std::rc::Rc;
 use crate::cot::ast::{BinaryOperator, Expr, ExprKind};
 use crate::cot::check::Checker;
 use crate::cot::check::body::Body;
-use crate::cot::check::convert::{Value, as_block, make};
-use crate::cot::check::declare::{Env, VariableId};
-use crate::cot::check::instance::Signature;
+use crate::cot::check::model::{Env, Signature, Value, VariableDecl, VariableId, VariableState, as_block, make};
 use crate::cot::diagnostic::Code;
 use crate::cot::source::Span;
 use crate::cot::typed::{
-    Block, Callee, Expression, ExpressionKind, FunctionId, Global, GlobalId, Place, PlaceKind, Statement, StatementKind,
+    Block, Callee, Expression, ExpressionKind, FunctionId, Global, Place, PlaceKind, Statement, StatementKind,
 };
 use crate::cot::types::{Type, TypeId};
-
-#[derive(Clone)]
-pub(super) enum VariableState {
-    Unchecked,
-    /// Its initialiser is being looked at.
-    Open,
-    /// A constant that is known.
-    Constant(Rc<Value>),
-    Global {
-        id: GlobalId,
-        is_const: bool,
-        /// Computes its first value, if that is not constant.
-        initializer: Option<FunctionId>,
-    },
-    /// `const All = A || B`
-    ErrorSet(TypeId),
-    Erroneous,
-}
 
 impl<'a> Checker<'a> {
     /// The state of a variable, which is checked now if it was not before.
     pub(super) fn variable_state(&mut self, id: VariableId) -> VariableState {
-        let decl = &mut self.variable_decls[id.0 as usize];
+        let decl = &mut self.declared[id];
         let (ast, env) = (decl.ast, decl.env.clone());
         match &decl.state {
             VariableState::Unchecked => {}
@@ -54,12 +34,12 @@ impl<'a> Checker<'a> {
                 Some(ty) => VariableState::ErrorSet(ty),
                 None => self.check_variable(id, &env),
             };
-        self.variable_decls[id.0 as usize].state = state.clone();
+        self.declared[id].state = state.clone();
         state
     }
 
     fn check_variable(&mut self, id: VariableId, env: &Env) -> VariableState {
-        let ast = self.variable_decls[id.0 as usize].ast;
+        let ast = self.declared[id].ast;
         let (name, annotation) = &ast.bindings[0];
         if ast.is_const && ast.value.is_none() {
             self.report(Code::ExpectedExpression, ast.span, format!("the constant '{}' needs a value", name.text));
@@ -104,17 +84,16 @@ impl<'a> Checker<'a> {
             self.bodies.pop();
             return VariableState::Erroneous;
         }
-        let id = GlobalId(self.globals.len() as u32);
         let is_known = Self::is_constant(&expr) || matches!(expr.kind, ExpressionKind::Null | ExpressionKind::Zero);
         if is_known {
             self.bodies.pop();
-            self.globals.push(Global { name: name.to_owned(), ty, value: Some(expr), span });
+            let id = self.output.add_global(Global { name: name.to_owned(), ty, value: Some(expr), span });
             return VariableState::Global { id, is_const, initializer: None };
         }
-        self.globals.push(Global { name: name.to_owned(), ty, value: None, span });
+        let id = self.output.add_global(Global { name: name.to_owned(), ty, value: None, span });
         let kind = ExpressionKind::Return(Some(Box::new(expr)));
         let value = make(kind, TypeId::NO_RETURN, span);
-        self.functions[function.0 as usize].result = ty;
+        self.output[function].result = ty;
         let statement = Statement { kind: StatementKind::Expression(value), span };
         self.close_body(Block { statements: vec![statement], value: None, end: span.end_point() });
         VariableState::Global { id, is_const, initializer: Some(function) }
@@ -155,7 +134,7 @@ impl<'a> Checker<'a> {
                 value
             }
             VariableState::Global { id, .. } => {
-                let ty = self.globals[id.0 as usize].ty;
+                let ty = self.output[id].ty;
                 let place = Place { kind: PlaceKind::Global(id), ty, span };
                 make(ExpressionKind::Load(Box::new(place)), ty, span).into()
             }
@@ -170,13 +149,14 @@ impl<'a> Checker<'a> {
     /// The function that sets all variables, in the order of files and source.
     pub(super) fn make_initializer(&mut self) -> Option<FunctionId> {
         let mut statements = Vec::new();
-        for index in 0..self.variable_decls.len() {
-            let span = self.variable_decls[index].ast.span;
-            let VariableState::Global { id, initializer: Some(function), .. } = self.variable_decls[index].state else {
+        for variable in self.declared.variables() {
+            let VariableDecl { ast, state, .. } = &self.declared[variable];
+            let span = ast.span;
+            let VariableState::Global { id, initializer: Some(function), .. } = *state else {
                 continue;
             };
             let kind = ExpressionKind::Call { callee: Callee::Function(function), arguments: Vec::new() };
-            let value = make(kind, self.globals[id.0 as usize].ty, span);
+            let value = make(kind, self.output[id].ty, span);
             statements.push(Statement { kind: StatementKind::InitializeGlobal { global: id, value }, span });
         }
         let span = statements.first()?.span;
@@ -185,7 +165,7 @@ impl<'a> Checker<'a> {
         let function = self.new_function(&Rc::new(signature), span);
         let mut body = as_block(make(ExpressionKind::Void, TypeId::VOID, span));
         body.statements = statements;
-        self.functions[function.0 as usize].body = body;
+        self.output[function].body = body;
         Some(function)
     }
 }

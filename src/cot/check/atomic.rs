@@ -2,8 +2,9 @@
 //! `@atomicExchange(p, v)`, `@atomicCAS(p, expected, new)`. Programs have one thread, in which
 //! plain loads and stores are atomic.
 
-use crate::cot::ast::Expr;
 use crate::cot::check::Checker;
+use crate::cot::check::builtin::BuiltinCall;
+use crate::cot::check::builtins::Atomic;
 use crate::cot::check::model::{Value, as_block, make};
 use crate::cot::source::Span;
 use crate::cot::typed::{
@@ -13,7 +14,8 @@ use crate::cot::typed::{
 use crate::cot::types::{Type, TypeId};
 
 impl<'a> Checker<'a> {
-    pub(super) fn check_atomic(&mut self, name: &str, arguments: &'a [Expr], span: Span) -> Value {
+    pub(super) fn check_atomic(&mut self, atomic: Atomic, call: &BuiltinCall<'a>) -> Value {
+        let BuiltinCall { name, arguments, span } = *call;
         let pointer = self.check_settled(&arguments[0]);
         let ty = match *self.types.get(pointer.ty) {
             Type::Pointer(to) if self.types.is_int(to) || to == TypeId::BOOL => to,
@@ -40,18 +42,18 @@ impl<'a> Checker<'a> {
             .collect();
         let load = self.target(pointer, ty, span);
         let load = make(ExpressionKind::Load(Box::new(load)), ty, span);
-        if name == "atomicLoad" {
+        if atomic == Atomic::Load {
             return self.with_locals(locals, load).into();
         }
         let old = keep(self, load);
         let new = self.load_local(operands[operands.len() - 1], span);
-        let new = match name {
-            "atomicAdd" => {
+        let new = match atomic {
+            Atomic::Add => {
                 let (left, right) = (Box::new(self.load_local(old, span)), Box::new(new));
                 let operator = ArithmeticOperator::Add;
                 make(ExpressionKind::Arithmetic { operator, left, right }, ty, span)
             }
-            "atomicCAS" => {
+            Atomic::CompareExchange => {
                 let left = Box::new(self.load_local(old, span));
                 let right = Box::new(self.load_local(operands[0], span));
                 let operator = CompareOperator::Equal;
@@ -60,11 +62,11 @@ impl<'a> Checker<'a> {
                 let otherwise = Some(as_block(self.load_local(old, span)));
                 make(ExpressionKind::If { condition, then: as_block(new), otherwise }, ty, span)
             }
-            _ => new,
+            Atomic::Load | Atomic::Store | Atomic::Exchange => new,
         };
         let place = self.target(pointer, ty, span);
         let store = Statement { kind: StatementKind::Assign { place, value: new }, span };
-        let result = if name == "atomicStore" { TypeId::VOID } else { ty };
+        let result = if atomic == Atomic::Store { TypeId::VOID } else { ty };
         let value = (result != TypeId::VOID).then(|| Box::new(self.load_local(old, span)));
         let block = Block { statements: vec![store], value, end: span.end_point() };
         let block = make(ExpressionKind::Block(block), result, span);

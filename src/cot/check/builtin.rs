@@ -4,78 +4,22 @@ use std::rc::Rc;
 
 use crate::cot::ast::{Expr, ExprKind, Name};
 use crate::cot::check::Checker;
+use crate::cot::check::builtins::{BUILTINS, BuiltinFunction, Cast, Extreme, OfValue};
 use crate::cot::check::model::{Untyped, Value, convert, make};
 use crate::cot::check::suggest::nearest;
 use crate::cot::diagnostic::{Code, Diagnostic};
+use crate::cot::runtime_function::RuntimeFunction;
 use crate::cot::source::Span;
-use crate::cot::typed::{Builtin, Conversion, Expression, ExpressionKind};
+use crate::cot::typed::{Builtin, Callee, Conversion, Expression, ExpressionKind};
 use crate::cot::types::{Type, TypeId};
 
-/// Names and numbers of arguments; 99 stands for one or two.
-const BUILTINS: &[(&str, usize)] = &[
-    ("sizeOf", 1),
-    ("alignOf", 1),
-    ("offsetOf", 2),
-    ("intCast", 2),
-    ("truncate", 2),
-    ("floatCast", 2),
-    ("floatFromInt", 2),
-    ("intFromFloat", 1),
-    ("as", 2),
-    ("bitCast", 2),
-    ("ptrCast", 2),
-    ("intToPtr", 2),
-    ("ptrToInt", 1),
-    ("constCast", 1),
-    ("alignCast", 2),
-    ("string", 2),
-    ("ptrOf", 1),
-    ("lenOf", 1),
-    ("abs", 1),
-    ("ceil", 1),
-    ("floor", 1),
-    ("trunc", 1),
-    ("round", 1),
-    ("sqrt", 1),
-    ("fmin", 2),
-    ("fmax", 2),
-    ("min", 2),
-    ("max", 2),
-    ("ctz", 1),
-    ("clz", 1),
-    ("popCount", 1),
-    ("intFromEnum", 1),
-    ("enumFromInt", 99),
-    ("intFromBool", 1),
-    ("tagName", 1),
-    ("errorName", 1),
-    ("enumLen", 1),
-    ("enumName", 2),
-    ("typeName", 1),
-    ("typeInfo", 1),
-    ("hasField", 2),
-    ("field", 2),
-    ("targetOs", 0),
-    ("targetArch", 0),
-    ("target", 0),
-    ("embedFile", 1),
-    ("compileError", 1),
-    ("assert", 1),
-    ("assertEq", 2),
-    ("panic", 1),
-    ("trap", 0),
-    ("arcRetain", 1),
-    ("arcRelease", 1),
-    ("alloc", 1),
-    ("dealloc", 1),
-    ("realloc", 2),
-    ("memcpy", 3),
-    ("atomicLoad", 1),
-    ("atomicStore", 2),
-    ("atomicAdd", 2),
-    ("atomicExchange", 2),
-    ("atomicCAS", 3),
-];
+/// A call of a builtin with as many arguments as it takes.
+pub(super) struct BuiltinCall<'a> {
+    /// Without its `@`.
+    pub name: &'static str,
+    pub arguments: &'a [Expr],
+    pub span: Span,
+}
 
 impl<'a> Checker<'a> {
     pub(super) fn check_builtin(
@@ -89,100 +33,102 @@ impl<'a> Checker<'a> {
             self.type_error(span, "'@TypeOf' is a type; it has no value");
             return self.erroneous(span);
         }
-        let Some((_, wanted)) = BUILTINS.iter().find(|(known, _)| *known == &*name.text) else {
+        let Some(row) = BUILTINS.iter().find(|row| *row.name == *name.text) else {
             let mut diagnostic =
                 Diagnostic::new(Code::Undefined, name.span, format!("there is no builtin '@{}'", name.text));
-            if let Some(near) = nearest(&name.text, BUILTINS.iter().map(|(known, _)| *known)) {
+            if let Some(near) = nearest(&name.text, BUILTINS.iter().map(|row| row.name)) {
                 diagnostic = diagnostic.note(format!("did you mean '@{near}'?"));
             }
             self.push_diagnostic(diagnostic);
             return self.erroneous(span);
         };
-        let fits = if *wanted == 99 { matches!(arguments.len(), 1 | 2) } else { arguments.len() == *wanted };
-        if !fits {
-            let wanted = match wanted {
-                1 => "1 argument".to_owned(),
-                99 => "1 or 2 arguments".to_owned(),
-                _ => format!("{wanted} arguments"),
+        if !row.n_arguments.contains(&arguments.len()) {
+            let (least, most) = (row.n_arguments.start(), row.n_arguments.end());
+            let wanted = match (least, most) {
+                (1, 1) => "1 argument".to_owned(),
+                _ if least == most => format!("{least} arguments"),
+                _ => format!("{least} or {most} arguments"),
             };
             let message = format!("'@{}' takes {wanted}, not {}", name.text, arguments.len());
             self.report(Code::ArgumentCount, span, message);
             return self.erroneous(span);
         }
-        self.check_known_builtin(&name.text, arguments, expected, span)
+        self.check_known_builtin(row.function, &BuiltinCall { name: row.name, arguments, span }, expected)
     }
 
     fn check_known_builtin(
         &mut self,
-        name: &str,
-        arguments: &'a [Expr],
+        function: BuiltinFunction,
+        call: &BuiltinCall<'a>,
         expected: Option<TypeId>,
-        span: Span,
     ) -> Value {
-        match name {
-            "sizeOf" | "alignOf" | "offsetOf" | "enumLen" | "enumName" | "typeName" | "typeInfo" | "hasField" => {
-                self.check_reflection(name, arguments, span)
-            }
-            "intCast" | "truncate" | "floatCast" | "floatFromInt" | "as" | "bitCast" | "ptrCast" | "intToPtr"
-            | "alignCast" => {
+        let BuiltinCall { arguments, span, .. } = *call;
+        match function {
+            BuiltinFunction::Reflection(reflection) => self.check_reflection(reflection, arguments, span),
+            BuiltinFunction::Cast(cast) => {
                 let env = self.env();
                 let ty = self.type_argument(&arguments[0], &env);
-                self.check_conversion(name, ty, &arguments[1], span)
+                self.check_conversion(cast, ty, &arguments[1], span)
             }
-            "ptrToInt" => {
+            BuiltinFunction::PointerToInt => {
                 let value = self.check_settled(&arguments[0]);
                 self.pointer_to_int(value, span)
             }
-            "constCast" => self.check(&arguments[0], expected),
-            "string" => self.check_string_from_parts(arguments, span),
-            "ptrOf" | "lenOf" => {
+            BuiltinFunction::ConstCast => self.check(&arguments[0], expected),
+            BuiltinFunction::String => self.check_string_from_parts(arguments, span),
+            BuiltinFunction::LengthOf => {
                 let value = self.check_as(&arguments[0], TypeId::STRING);
-                if name == "lenOf" {
-                    return self.length_of(value, span);
-                }
+                self.length_of(value, span)
+            }
+            BuiltinFunction::PointerOf => {
+                let value = self.check_as(&arguments[0], TypeId::STRING);
                 let pointer = self.types.pointer(TypeId::U8);
                 let pointer = make(ExpressionKind::SlicePointer(Box::new(value)), pointer, span);
                 convert(Conversion::PointerToInt, pointer, TypeId::I64).into()
             }
-            "intFromFloat" => {
+            BuiltinFunction::IntFromFloat => {
                 let value = self.check_float(&arguments[0]);
                 self.float_to_int(value, TypeId::I64, span).into()
             }
-            "abs" | "ceil" | "floor" | "trunc" | "round" | "sqrt" => self.check_float_function(name, arguments, span),
-            "fmin" | "fmax" | "min" | "max" => self.check_min_max(name, arguments, span),
-            "ctz" | "clz" | "popCount" => self.check_bit_count(name, arguments, span),
-            "intFromEnum" | "enumFromInt" | "intFromBool" | "tagName" | "errorName" => {
-                self.check_enum_builtin(name, arguments, expected, span)
+            BuiltinFunction::OfFloat(builtin) => {
+                let value = self.check_float(&arguments[0]);
+                let ty = value.ty;
+                self.call_builtin(builtin, vec![value], ty, span)
             }
-            "field" => self.check_field_builtin(arguments, span),
-            "targetOs" => self.text(&self.options.target_os.clone(), span),
-            "targetArch" => self.text(&self.options.target_arch.clone(), span),
-            "target" => {
+            BuiltinFunction::OfFloats(extreme) => self.check_extreme_of_floats(extreme, arguments, span),
+            BuiltinFunction::OfNumbers(extreme) => self.check_extreme(extreme, call),
+            BuiltinFunction::BitCount(builtin) => {
+                let value = self.check_index_value(&arguments[0]);
+                self.call_builtin(builtin, vec![value], TypeId::I64, span)
+            }
+            BuiltinFunction::OfValue(of_value) => self.check_of_value(of_value, call),
+            BuiltinFunction::EnumFromInt => self.check_enum_from_int(arguments, expected, span),
+            BuiltinFunction::Field => self.check_field_builtin(arguments, span),
+            BuiltinFunction::TargetOs => self.text(&self.options.target_os.clone(), span),
+            BuiltinFunction::TargetArch => self.text(&self.options.target_arch.clone(), span),
+            BuiltinFunction::Target => {
                 let target = format!("{}-{}", self.options.target_arch, self.options.target_os);
                 self.text(&target, span)
             }
-            "embedFile" => self.check_embed_file(&arguments[0], span),
-            "compileError" => {
+            BuiltinFunction::EmbedFile => self.check_embed_file(&arguments[0], span),
+            BuiltinFunction::CompileError => {
                 let message = self.constant_text(&arguments[0]).unwrap_or_default();
                 self.type_error(span, message);
                 self.erroneous(span)
             }
-            "assert" => self.check_assert(arguments, span),
-            "assertEq" => self.check_assert_eq(arguments, span),
-            "panic" => {
+            BuiltinFunction::Assert => self.check_assert(arguments, span),
+            BuiltinFunction::AssertEqual => self.check_assert_eq(arguments, span),
+            BuiltinFunction::Panic => {
                 let message = self.check_as(&arguments[0], TypeId::STRING);
                 self.call_builtin(Builtin::Panic, vec![message], TypeId::NO_RETURN, span)
             }
-            "trap" => self.call_builtin(Builtin::Trap, Vec::new(), TypeId::NO_RETURN, span),
-            "arcRetain" | "arcRelease" => {
+            BuiltinFunction::Trap => self.call_builtin(Builtin::Trap, Vec::new(), TypeId::NO_RETURN, span),
+            BuiltinFunction::Arc(builtin) => {
                 let value = self.check_settled(&arguments[0]);
-                let builtin = if name == "arcRetain" { Builtin::ArcRetain } else { Builtin::ArcRelease };
                 self.call_builtin(builtin, vec![value], TypeId::VOID, span)
             }
-            "atomicLoad" | "atomicStore" | "atomicAdd" | "atomicExchange" | "atomicCAS" => {
-                self.check_atomic(name, arguments, span)
-            }
-            _ => self.check_memory_builtin(name, arguments, span),
+            BuiltinFunction::Atomic(atomic) => self.check_atomic(atomic, call),
+            BuiltinFunction::Memory(function) => self.check_memory_builtin(function, arguments, span),
         }
     }
 
@@ -209,43 +155,44 @@ impl<'a> Checker<'a> {
 
     /// `x as T`
     pub(super) fn check_cast(&mut self, value: &'a Expr, ty: TypeId, span: Span) -> Value {
-        self.check_conversion("as", ty, value, span)
+        self.check_conversion(Cast::As, ty, value, span)
     }
 
-    fn check_conversion(&mut self, name: &str, ty: TypeId, value: &'a Expr, span: Span) -> Value {
-        let hint = matches!(name, "as" | "alignCast").then_some(ty);
+    fn check_conversion(&mut self, cast: Cast, ty: TypeId, value: &'a Expr, span: Span) -> Value {
+        let hint = matches!(cast, Cast::As | Cast::Align).then_some(ty);
         let value = self.check(value, hint);
         if ty == TypeId::ERRONEOUS || value.is_erroneous() {
             return self.erroneous(span);
         }
-        let value = match self.convert_value(name, value, ty) {
+        let value = match self.convert_value(cast, value, ty) {
             Ok(expr) => Expression { span, ..expr },
             Err(value) => {
                 let (found, wanted) = (self.name_of_value(&value), self.types.name(ty));
-                let name = if name == "as" { "as" } else { &format!("@{name}") };
-                self.type_error(span, format!("'{name}' can't make '{wanted}' of '{found}'"));
+                self.type_error(span, format!("'{}' can't make '{wanted}' of '{found}'", cast.shown()));
                 return self.erroneous(span);
             }
         };
         value.into()
     }
 
-    fn convert_value(&mut self, name: &str, value: Value, ty: TypeId) -> Result<Expression, Value> {
+    fn convert_value(&mut self, cast: Cast, value: Value, ty: TypeId) -> Result<Expression, Value> {
         let target = self.types.get(ty).clone();
         let is_int_like = |it: &Self, value: &Value| {
             value.untyped == Untyped::Int || value.untyped == Untyped::No && it.is_int_or_enum(value.expr.ty)
         };
-        match (name, &target) {
-            ("intCast" | "truncate", Type::Int { .. }) if is_int_like(self, &value) => Ok(self.cast_to_int(value, ty)),
-            ("floatFromInt", Type::Float { .. }) if is_int_like(self, &value) => {
+        match (cast, &target) {
+            (Cast::Int | Cast::Truncate, Type::Int { .. }) if is_int_like(self, &value) => {
+                Ok(self.cast_to_int(value, ty))
+            }
+            (Cast::FloatFromInt, Type::Float { .. }) if is_int_like(self, &value) => {
                 let value = self.cast_to_int_own(value);
                 Ok(self.int_to_float(value, ty))
             }
-            ("floatCast", Type::Float { .. }) if self.types.is_float(value.expr.ty) => {
+            (Cast::Float, Type::Float { .. }) if self.types.is_float(value.expr.ty) => {
                 Ok(self.resize_float(value.expr, ty))
             }
-            ("bitCast", _) => self.bit_cast(value, ty),
-            ("ptrCast", Type::Pointer(_)) => {
+            (Cast::Bits, _) => self.bit_cast(value, ty),
+            (Cast::Pointer, Type::Pointer(_)) => {
                 let value = self.settle(value);
                 match self.types.get(value.ty) {
                     Type::Pointer(_) => Ok(convert(Conversion::Reinterpret, value, ty)),
@@ -256,12 +203,12 @@ impl<'a> Checker<'a> {
                     _ => Err(value.into()),
                 }
             }
-            ("intToPtr", Type::Pointer(_)) if is_int_like(self, &value) => {
+            (Cast::IntToPointer, Type::Pointer(_)) if is_int_like(self, &value) => {
                 let value = self.cast_to_int(value, TypeId::I64);
                 Ok(convert(Conversion::IntToPointer, value, ty))
             }
-            ("alignCast", _) => self.coerce_quietly(value, ty),
-            ("as", _) => self.cast(value, ty),
+            (Cast::Align, _) => self.coerce_quietly(value, ty),
+            (Cast::As, _) => self.cast(value, ty),
             _ => Err(value),
         }
     }
@@ -392,33 +339,23 @@ impl<'a> Checker<'a> {
         }
     }
 
-    fn check_float_function(&mut self, name: &str, arguments: &'a [Expr], span: Span) -> Value {
-        let value = self.check_float(&arguments[0]);
-        let ty = value.ty;
-        let builtin = match name {
-            "abs" => Builtin::Abs,
-            "ceil" => Builtin::Ceil,
-            "floor" => Builtin::Floor,
-            "trunc" => Builtin::Trunc,
-            "round" => Builtin::Round,
-            _ => Builtin::Sqrt,
+    fn check_extreme_of_floats(&mut self, extreme: Extreme, arguments: &'a [Expr], span: Span) -> Value {
+        let left = self.check_float(&arguments[0]);
+        let right = self.check_float(&arguments[1]);
+        let ty = self.peer_type(left.ty, right.ty);
+        if !self.types.is_float(ty) {
+            return self.erroneous(span);
+        }
+        let arguments = vec![self.resize_float(left, ty), self.resize_float(right, ty)];
+        let builtin = match extreme {
+            Extreme::Min => Builtin::FloatMin,
+            Extreme::Max => Builtin::FloatMax,
         };
-        self.call_builtin(builtin, vec![value], ty, span)
+        self.call_builtin(builtin, arguments, ty, span)
     }
 
-    fn check_min_max(&mut self, name: &str, arguments: &'a [Expr], span: Span) -> Value {
-        let is_min = name.ends_with("min");
-        if name.starts_with('f') {
-            let left = self.check_float(&arguments[0]);
-            let right = self.check_float(&arguments[1]);
-            let ty = self.peer_type(left.ty, right.ty);
-            if !self.types.is_float(ty) {
-                return self.erroneous(span);
-            }
-            let arguments = vec![self.resize_float(left, ty), self.resize_float(right, ty)];
-            let builtin = if is_min { Builtin::FloatMin } else { Builtin::FloatMax };
-            return self.call_builtin(builtin, arguments, ty, span);
-        }
+    fn check_extreme(&mut self, extreme: Extreme, call: &BuiltinCall<'a>) -> Value {
+        let BuiltinCall { name, arguments, span } = *call;
         let left = self.check(&arguments[0], None);
         let right = self.check(&arguments[1], None);
         if left.is_erroneous() || right.is_erroneous() {
@@ -430,48 +367,38 @@ impl<'a> Checker<'a> {
             return self.erroneous(span);
         };
         if let (ExpressionKind::Int(a), ExpressionKind::Int(b)) = (&left.kind, &right.kind) {
-            let number = if is_min { *a.min(b) } else { *a.max(b) };
+            let number = if extreme == Extreme::Min { *a.min(b) } else { *a.max(b) };
             return Value { expr: make(ExpressionKind::Int(number), left.ty, span), untyped };
         }
         let ty = left.ty;
-        let builtin = match (self.types.is_float(ty), is_min) {
-            (true, true) => Builtin::FloatMin,
-            (true, false) => Builtin::FloatMax,
-            (false, true) => Builtin::IntMin,
-            (false, false) => Builtin::IntMax,
+        let builtin = match (self.types.is_float(ty), extreme) {
+            (true, Extreme::Min) => Builtin::FloatMin,
+            (true, Extreme::Max) => Builtin::FloatMax,
+            (false, Extreme::Min) => Builtin::IntMin,
+            (false, Extreme::Max) => Builtin::IntMax,
         };
         self.call_builtin(builtin, vec![left, right], ty, span)
     }
 
-    fn check_bit_count(&mut self, name: &str, arguments: &'a [Expr], span: Span) -> Value {
-        let value = self.check_index_value(&arguments[0]);
-        let builtin = match name {
-            "ctz" => Builtin::CountTrailingZeros,
-            "clz" => Builtin::CountLeadingZeros,
-            _ => Builtin::PopulationCount,
-        };
-        self.call_builtin(builtin, vec![value], TypeId::I64, span)
-    }
-
-    fn check_enum_builtin(&mut self, name: &str, arguments: &'a [Expr], expected: Option<TypeId>, span: Span) -> Value {
-        if name == "enumFromInt" {
-            return self.check_enum_from_int(arguments, expected, span);
-        }
+    fn check_of_value(&mut self, of_value: OfValue, call: &BuiltinCall<'a>) -> Value {
+        let BuiltinCall { name, arguments, span } = *call;
         let value = self.check_settled(&arguments[0]);
         let ty = self.types.get(value.ty).clone();
-        match (name, ty) {
+        match (of_value, ty) {
             (_, Type::Erroneous) => self.erroneous(span),
-            ("intFromEnum", Type::Enum(id)) => {
+            (OfValue::IntFromEnum, Type::Enum(id)) => {
                 let backing = self.types.enums[id.0 as usize].backing;
                 let number = self.enum_to_backing(value, backing);
                 self.resize(number, TypeId::I64).into()
             }
-            ("intFromEnum", Type::Union(_)) => convert(Conversion::UnionTag, value, TypeId::I64).into(),
-            ("intFromBool", Type::Bool) => self.int_from_bool(value).into(),
-            ("tagName", Type::Enum(_) | Type::Union(_)) => {
+            (OfValue::IntFromEnum, Type::Union(_)) => convert(Conversion::UnionTag, value, TypeId::I64).into(),
+            (OfValue::IntFromBool, Type::Bool) => self.int_from_bool(value).into(),
+            (OfValue::TagName, Type::Enum(_) | Type::Union(_)) => {
                 self.call_builtin(Builtin::TagName, vec![value], TypeId::STRING, span)
             }
-            ("errorName", Type::Error(_)) => self.call_builtin(Builtin::ErrorName, vec![value], TypeId::STRING, span),
+            (OfValue::ErrorName, Type::Error(_)) => {
+                self.call_builtin(Builtin::ErrorName, vec![value], TypeId::STRING, span)
+            }
             _ => {
                 let found = self.types.name(value.ty);
                 self.type_error(span, format!("'@{name}' does not take '{found}'"));
@@ -543,9 +470,7 @@ impl<'a> Checker<'a> {
     }
 
     /// `@alloc(n)` and its like of the January dialect.
-    fn check_memory_builtin(&mut self, name: &str, arguments: &'a [Expr], span: Span) -> Value {
-        use crate::cot::runtime_function::RuntimeFunction;
-        use crate::cot::typed::Callee;
+    fn check_memory_builtin(&mut self, function: RuntimeFunction, arguments: &'a [Expr], span: Span) -> Value {
         let mut words = Vec::new();
         for argument in arguments {
             let is_pointer_text = matches!(argument.kind, ExprKind::String(_));
@@ -557,14 +482,13 @@ impl<'a> Checker<'a> {
                 _ => self.coerce(value, TypeId::I64),
             });
         }
-        let (function, ty) = match name {
-            "alloc" => {
-                words.insert(0, make(ExpressionKind::Int(0), TypeId::I64, span));
-                (RuntimeFunction::Alloc, TypeId::I64)
-            }
-            "realloc" => (RuntimeFunction::Realloc, TypeId::I64),
-            "dealloc" => (RuntimeFunction::Dealloc, TypeId::VOID),
-            _ => (RuntimeFunction::Memcpy, TypeId::VOID),
+        // `@alloc(n)` is `alloc(0, n)`.
+        if function == RuntimeFunction::Alloc {
+            words.insert(0, make(ExpressionKind::Int(0), TypeId::I64, span));
+        }
+        let ty = match function {
+            RuntimeFunction::Alloc | RuntimeFunction::Realloc => TypeId::I64,
+            _ => TypeId::VOID,
         };
         make(ExpressionKind::Call { callee: Callee::Runtime(function), arguments: words }, ty, span).into()
     }

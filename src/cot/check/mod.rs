@@ -14,6 +14,8 @@ mod suggest;
 
 mod model;
 
+mod builtins;
+
 mod declarations;
 
 mod named_types;
@@ -32,11 +34,11 @@ mod arithmetic;
 
 mod assertion;
 
-mod atomic;
-
 mod block;
 
 mod builtin;
+
+mod atomic;
 
 mod call;
 

@@ -2,6 +2,7 @@
 
 use crate::cot::ast::Expr;
 use crate::cot::check::Checker;
+use crate::cot::check::builtins::Reflection;
 use crate::cot::check::model::{Value, make};
 use crate::cot::diagnostic::Code;
 use crate::cot::source::Span;
@@ -9,30 +10,30 @@ use crate::cot::typed::{Expression, ExpressionKind};
 use crate::cot::types::{Field, StructId, StructLayout, StructType, Type, TypeId};
 
 impl<'a> Checker<'a> {
-    pub(super) fn check_reflection(&mut self, name: &str, arguments: &'a [Expr], span: Span) -> Value {
+    pub(super) fn check_reflection(&mut self, reflection: Reflection, arguments: &'a [Expr], span: Span) -> Value {
         let env = self.env();
         let ty = self.type_argument(&arguments[0], &env);
         if ty == TypeId::ERRONEOUS {
             return self.erroneous(span);
         }
-        if matches!(name, "sizeOf" | "alignOf" | "offsetOf") && !self.has_size(ty) {
+        if matches!(reflection, Reflection::SizeOf | Reflection::AlignOf | Reflection::OffsetOf) && !self.has_size(ty) {
             let message = format!("the size of '{}' is not known yet: it depends on this", self.types.name(ty));
             self.type_error(span, message);
             return self.erroneous(span);
         }
-        match name {
-            "sizeOf" => self.integer(i128::from(self.types.size(ty)), span),
-            "alignOf" => self.integer(i128::from(self.types.align(ty)), span),
-            "typeName" => {
+        match reflection {
+            Reflection::SizeOf => self.integer(i128::from(self.types.size(ty)), span),
+            Reflection::AlignOf => self.integer(i128::from(self.types.align(ty)), span),
+            Reflection::TypeName => {
                 let name = self.types.name(ty);
                 self.text(&name, span)
             }
-            "typeInfo" => self.check_type_info(ty, arguments[0].span, span),
-            "enumLen" | "enumName" => self.check_enum_reflection(name, ty, arguments, span),
-            _ => {
+            Reflection::TypeInfo => self.check_type_info(ty, arguments[0].span, span),
+            Reflection::EnumLen | Reflection::EnumName => self.check_enum_reflection(reflection, ty, arguments, span),
+            Reflection::OffsetOf | Reflection::HasField => {
                 let Some(field) = self.constant_text(&arguments[1]) else { return self.erroneous(span) };
                 let index = self.types.find_member(ty, &field);
-                if name == "hasField" {
+                if reflection == Reflection::HasField {
                     return make(ExpressionKind::Bool(index.is_some()), TypeId::BOOL, span).into();
                 }
                 let Some(index) = index.filter(|_| self.types.struct_type(ty).is_some()) else {
@@ -45,7 +46,13 @@ impl<'a> Checker<'a> {
         }
     }
 
-    fn check_enum_reflection(&mut self, name: &str, ty: TypeId, arguments: &'a [Expr], span: Span) -> Value {
+    fn check_enum_reflection(
+        &mut self,
+        reflection: Reflection,
+        ty: TypeId,
+        arguments: &'a [Expr],
+        span: Span,
+    ) -> Value {
         let names: Vec<String> = match (self.types.enum_type(ty), self.types.union_type(ty)) {
             (Some(of), _) => of.variants.iter().map(|(name, _)| name.clone()).collect(),
             (_, Some(of)) => of.variants.iter().map(|variant| variant.name.clone()).collect(),
@@ -55,7 +62,7 @@ impl<'a> Checker<'a> {
                 return self.erroneous(span);
             }
         };
-        if name == "enumLen" {
+        if reflection == Reflection::EnumLen {
             return self.integer(names.len() as i128, span);
         }
         let env = self.env();

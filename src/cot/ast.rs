@@ -1,7 +1,7 @@
 //! The tree of a file as it is written (section 2): no names are looked up, no types known.
 //! Whatever was accepted in two spellings is one form here.
 //!
-//! Expressions and blocks know their height, so that the parser can refuse trees that are too deep
+//! Expressions and blocks know their height, so the parser can refuse trees that are too deep
 //! for recursion.
 
 use std::rc::Rc;
@@ -108,7 +108,7 @@ pub struct Struct {
     pub span: Span,
 }
 
-/// What stands in a body beside data.
+/// What a body has besides data.
 #[derive(Debug, Default)]
 pub struct Members {
     pub functions: Vec<Function>,
@@ -325,7 +325,7 @@ pub enum ExprKind {
     EnumLiteral(Name),
     /// `error.Name`
     ErrorLiteral(Name),
-    /// A type where an expression stands: an argument of a builtin or of a generic, or before
+    /// A type in place of an expression: an argument of a builtin or of a generic, or before
     /// `.name`.
     Type(Box<TypeExpr>),
     Tuple(Vec<Expr>),

@@ -1,7 +1,7 @@
 //! The standard library that is built in: Cot source, by module name; the last place where `import
 //! "std/…"` is looked for.
 
-/// Source of `std/name`, and of `prelude`, which belongs to the runtime and is no module.
+/// Source of `std/name`, and of `prelude`, which belongs to the runtime and is not a module.
 pub fn module(name: &str) -> Option<&'static str> {
     MODULES.iter().find(|(known, _)| *known == name).map(|(_, source)| *source)
 }

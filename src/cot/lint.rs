@@ -15,7 +15,7 @@ pub fn lint(file: &File, source: &Source) -> Vec<Diagnostic> {
     let mut linter = Linter { source, scopes: vec![Vec::new()], warnings: Vec::new() };
     for declaration in &file.declarations {
         if let Declaration::Variable(it) = declaration {
-            it.bindings.iter().for_each(|(name, _)| linter.declare(name, Kind::Other));
+            it.bindings.iter().for_each(|(name, _)| linter.declare(name, BindingKind::Other));
         }
     }
     file.declarations.iter().for_each(|it| linter.declaration(it));
@@ -24,17 +24,17 @@ pub fn lint(file: &File, source: &Source) -> Vec<Diagnostic> {
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Kind {
+enum BindingKind {
     Variable,
     Parameter,
-    /// Whether it is used is nobody's business: captures, variables of loops, of the file.
+    /// Its uses are not counted: captures, variables of loops, of the file.
     Other,
 }
 
 struct Known {
     name: Rc<str>,
     span: Span,
-    kind: Kind,
+    kind: BindingKind,
     is_used: bool,
 }
 
@@ -50,7 +50,7 @@ impl Linter<'_> {
         self.warnings.push(Diagnostic::new(code, span, message));
     }
 
-    fn declare(&mut self, name: &Name, kind: Kind) {
+    fn declare(&mut self, name: &Name, kind: BindingKind) {
         let n_outer = self.scopes.len() - 1;
         let mut outer = self.scopes[..n_outer].iter().rev().flatten();
         if let Some(known) = outer.find(|it| it.name == name.text && !name.text.starts_with('_')) {
@@ -68,13 +68,13 @@ impl Linter<'_> {
         inside(self);
         for known in self.scopes.pop().into_iter().flatten().filter(|it| !it.is_used) {
             match known.kind {
-                Kind::Variable => {
+                BindingKind::Variable => {
                     self.warn(Code::UnusedVariable, known.span, format!("unused variable '{}'", known.name));
                 }
-                Kind::Parameter => {
+                BindingKind::Parameter => {
                     self.warn(Code::UnusedParameter, known.span, format!("unused parameter '{}'", known.name));
                 }
-                Kind::Other => {}
+                BindingKind::Other => {}
             }
         }
     }
@@ -89,17 +89,17 @@ impl Linter<'_> {
 
     fn declaration(&mut self, declaration: &Declaration) {
         match declaration {
-            Declaration::Function(it) => self.function(it, Kind::Parameter),
+            Declaration::Function(it) => self.function(it, BindingKind::Parameter),
             Declaration::Variable(it) => it.value.iter().for_each(|value| self.expr(value)),
             Declaration::Struct(it) => {
                 it.fields.iter().flat_map(|field| &field.default).for_each(|value| self.expr(value));
-                self.members(&it.members, Kind::Parameter);
+                self.members(&it.members, BindingKind::Parameter);
             }
-            Declaration::Enum(it) => self.members(&it.members, Kind::Parameter),
-            Declaration::Union(it) => self.members(&it.members, Kind::Parameter),
+            Declaration::Enum(it) => self.members(&it.members, BindingKind::Parameter),
+            Declaration::Union(it) => self.members(&it.members, BindingKind::Parameter),
             Declaration::Impl(it) => {
                 // What a trait wants has the parameters that it wants.
-                let kind = if it.of_trait.is_some() { Kind::Other } else { Kind::Parameter };
+                let kind = if it.of_trait.is_some() { BindingKind::Other } else { BindingKind::Parameter };
                 self.members(&it.members, kind);
             }
             Declaration::Test(it) | Declaration::Bench(it) => self.block(&it.body),
@@ -107,23 +107,23 @@ impl Linter<'_> {
         }
     }
 
-    fn members(&mut self, members: &Members, kind: Kind) {
+    fn members(&mut self, members: &Members, kind: BindingKind) {
         members.functions.iter().for_each(|it| self.function(it, kind));
         members.constants.iter().flat_map(|it| &it.value).for_each(|value| self.expr(value));
         members.types.iter().for_each(|it| self.declaration(it));
     }
 
-    fn function(&mut self, function: &Function, kind: Kind) {
+    fn function(&mut self, function: &Function, kind: BindingKind) {
         let Some(body) = &function.body else { return };
         self.parameters(&function.params, kind, body);
     }
 
-    fn parameters(&mut self, params: &[Param], kind: Kind, body: &Block) {
+    fn parameters(&mut self, params: &[Param], kind: BindingKind, body: &Block) {
         params.iter().flat_map(|param| &param.default).for_each(|value| self.expr(value));
         params.iter().for_each(|param| self.type_expr(&param.ty));
         self.scope(|it| {
             for param in params {
-                it.declare(&param.name, if &*param.name.text == "self" { Kind::Other } else { kind });
+                it.declare(&param.name, if &*param.name.text == "self" { BindingKind::Other } else { kind });
             }
             it.block(body);
         });
@@ -154,7 +154,7 @@ impl Linter<'_> {
     /// A body with a name of its own.
     fn captured(&mut self, capture: Option<&Capture>, inside: impl FnOnce(&mut Self)) {
         self.scope(|it| {
-            capture.iter().for_each(|capture| it.declare(&capture.name, Kind::Other));
+            capture.iter().for_each(|capture| it.declare(&capture.name, BindingKind::Other));
             inside(it);
         });
     }
@@ -162,7 +162,7 @@ impl Linter<'_> {
     fn variable(&mut self, it: &Variable) {
         it.value.iter().for_each(|value| self.expr(value));
         it.bindings.iter().flat_map(|(_, ty)| ty).for_each(|ty| self.type_expr(ty));
-        it.bindings.iter().for_each(|(name, _)| self.declare(name, Kind::Variable));
+        it.bindings.iter().for_each(|(name, _)| self.declare(name, BindingKind::Variable));
     }
 
     fn statement(&mut self, statement: &Statement) {
@@ -192,7 +192,7 @@ impl Linter<'_> {
                     [Some(&of.first), of.second.as_ref()]
                         .into_iter()
                         .flatten()
-                        .for_each(|name| it.declare(name, Kind::Other));
+                        .for_each(|name| it.declare(name, BindingKind::Other));
                     it.body(&of.body);
                 });
             }
@@ -230,7 +230,7 @@ impl Linter<'_> {
             ExprKind::Catch { value, capture, fallback } => {
                 self.expr(value);
                 self.scope(|it| {
-                    capture.iter().for_each(|name| it.declare(name, Kind::Other));
+                    capture.iter().for_each(|name| it.declare(name, BindingKind::Other));
                     it.expr(fallback);
                 });
             }
@@ -267,7 +267,7 @@ impl Linter<'_> {
                 }
             }
             // Who calls it decides what it takes.
-            ExprKind::Closure(it) => self.parameters(&it.params, Kind::Other, &it.body),
+            ExprKind::Closure(it) => self.parameters(&it.params, BindingKind::Other, &it.body),
             ExprKind::Return(value) => value.iter().for_each(|it| self.expr(it)),
             ExprKind::Integer(_)
             | ExprKind::Float(_)
@@ -285,7 +285,7 @@ impl Linter<'_> {
         }
     }
 
-    /// Constants may be lengths of arrays; types of a block are no variables.
+    /// Constants may be lengths of arrays; types of a block are not variables.
     fn type_expr(&mut self, ty: &TypeExpr) {
         match &ty.kind {
             TypeExprKind::Primitive(_) | TypeExprKind::Erroneous => {}
@@ -310,7 +310,7 @@ impl Linter<'_> {
     }
 }
 
-/// Whether nothing behind a statement is reached.
+/// Whether nothing after a statement is reached.
 fn leaves(statement: &Statement) -> bool {
     let StatementKind::Expr(expr) = &statement.kind else { return false };
     match &expr.kind {

@@ -32,7 +32,7 @@ pub struct LoadedFile {
 #[derive(Debug, Default)]
 pub struct Loaded {
     pub sources: Sources,
-    /// A file stands behind those it imports; the one that was named is the last.
+    /// A file follows those it imports; the one that was named is the last.
     pub files: Vec<LoadedFile>,
     /// Index of the runtime's own file, if there is one.
     pub prelude: Option<usize>,
@@ -53,22 +53,22 @@ pub fn load(path: &Path, options: &LoadOptions) -> std::io::Result<Loaded> {
 pub fn load_bytes(name: &str, path: Option<&Path>, bytes: Vec<u8>, options: &LoadOptions) -> Loaded {
     let mut loader = Loader { options, loaded: Loaded::default(), known: HashMap::new(), chain: Vec::new() };
     if let Some(source) = library::module("prelude") {
-        let place = Place {
+        let found = FoundFile {
             key: Key::BuiltIn("prelude".to_owned()),
             name: "std/prelude.cot".to_owned(),
             path: None,
             is_library: true,
         };
-        loader.loaded.prelude = loader.file(place, source.as_bytes().to_vec(), None);
+        loader.loaded.prelude = loader.file(found, source.as_bytes().to_vec(), None);
     }
     let real = path.map(|path| path.canonicalize().unwrap_or(path.to_owned()));
-    let place = Place {
+    let found = FoundFile {
         key: Key::Path(real.clone().unwrap_or_default()),
         name: name.to_owned(),
         path: real,
         is_library: false,
     };
-    loader.file(place, bytes, None);
+    loader.file(found, bytes, None);
     loader.loaded
 }
 
@@ -80,7 +80,7 @@ enum Key {
 }
 
 /// A file that was found.
-struct Place {
+struct FoundFile {
     key: Key,
     /// For diagnostics.
     name: String,
@@ -107,46 +107,46 @@ struct Loader<'a> {
 
 impl Loader<'_> {
     /// Index of a file, which is loaded now if it was not before; none if it could not be.
-    fn file(&mut self, place: Place, bytes: Vec<u8>, import: Option<Span>) -> Option<usize> {
+    fn file(&mut self, found: FoundFile, bytes: Vec<u8>, import: Option<Span>) -> Option<usize> {
         if bytes.len() > Sources::MAX_BYTES {
-            self.report(import?, format!("'{}' is too long", place.name));
+            self.report(import?, format!("'{}' is too long", found.name));
             return None;
         }
-        self.known.insert(place.key.clone(), State::Open);
-        self.chain.push(place.name.clone());
-        let id = self.loaded.sources.add(place.name.clone(), place.path.clone(), bytes);
+        self.known.insert(found.key.clone(), State::Open);
+        self.chain.push(found.name.clone());
+        let id = self.loaded.sources.add(found.name.clone(), found.path.clone(), bytes);
         let (tree, diagnostics) =
-            parse::parse_in(id, self.loaded.sources.get(id), self.options.all_safe && !place.is_library);
+            parse::parse_in(id, self.loaded.sources.get(id), self.options.all_safe && !found.is_library);
         self.loaded.diagnostics.extend(diagnostics);
         let mut imports = Vec::new();
         for declaration in &tree.declarations {
             if let Declaration::Import(text) = declaration {
-                imports.extend(self.import(&place, text));
+                imports.extend(self.import(&found, text));
             }
         }
         self.chain.pop();
         self.loaded.files.push(LoadedFile { id, tree, imports });
         let index = self.loaded.files.len() - 1;
-        self.known.insert(place.key, State::Done(index));
+        self.known.insert(found.key, State::Done(index));
         Some(index)
     }
 
-    fn import(&mut self, from: &Place, text: &Text) -> Option<usize> {
+    fn import(&mut self, from: &FoundFile, text: &Text) -> Option<usize> {
         let wanted = String::from_utf8_lossy(&text.value).into_owned();
         if wanted.is_empty() && self.loaded.diagnostics.iter().any(|it| it.span == text.span) {
             return None;
         }
-        let Some(mut place) = self.find(from, &wanted) else {
+        let Some(mut found) = self.find(from, &wanted) else {
             self.report(text.span, format!("can't find '{wanted}' to import"));
             return None;
         };
-        place.is_library |= from.is_library || wanted.starts_with("std/");
-        match self.known.get(&place.key) {
+        found.is_library |= from.is_library || wanted.starts_with("std/");
+        match self.known.get(&found.key) {
             Some(State::Done(index)) => return Some(*index),
             Some(State::Open) => {
-                let start = self.chain.iter().position(|name| *name == place.name).unwrap_or(0);
+                let start = self.chain.iter().position(|name| *name == found.name).unwrap_or(0);
                 let chain = self.chain[start..].join(" imports ");
-                self.report(text.span, format!("import cycle: {chain} imports {}", place.name));
+                self.report(text.span, format!("import cycle: {chain} imports {}", found.name));
                 return None;
             }
             None => {}
@@ -155,7 +155,7 @@ impl Loader<'_> {
             self.report(text.span, "imports are nested too deep");
             return None;
         }
-        let bytes = match (&place.path, &place.key) {
+        let bytes = match (&found.path, &found.key) {
             (Some(path), _) => match std::fs::read(path) {
                 Ok(bytes) => bytes,
                 Err(error) => {
@@ -166,14 +166,14 @@ impl Loader<'_> {
             (None, Key::BuiltIn(name)) => library::module(name)?.as_bytes().to_vec(),
             (None, Key::Path(_)) => return None,
         };
-        self.file(place, bytes, Some(text.span))
+        self.file(found, bytes, Some(text.span))
     }
 
     fn report(&mut self, span: Span, message: impl Into<String>) {
         self.loaded.diagnostics.push(Diagnostic::new(Code::Type, span, message));
     }
 
-    fn find(&self, from: &Place, wanted: &str) -> Option<Place> {
+    fn find(&self, from: &FoundFile, wanted: &str) -> Option<FoundFile> {
         let folder = from.path.as_deref().map(|path| path.parent().unwrap_or(Path::new("")).to_owned());
         let file = if wanted.ends_with(".cot") { wanted.to_owned() } else { format!("{wanted}.cot") };
         let Some(module) = file.strip_prefix("std/") else {
@@ -196,11 +196,16 @@ impl Loader<'_> {
 }
 
 /// A file, and the path that people know it by.
-fn on_disk(path: PathBuf, shown: PathBuf) -> Option<Place> {
+fn on_disk(path: PathBuf, shown: PathBuf) -> Option<FoundFile> {
     let real = path.canonicalize().ok().filter(|path| path.is_file())?;
     let is_it = |shown: &PathBuf| shown.canonicalize().is_ok_and(|it| it == real);
     let shown = [shortened(&shown), shown, path].into_iter().find(is_it)?;
-    Some(Place { key: Key::Path(real.clone()), name: shown.display().to_string(), path: Some(real), is_library: false })
+    Some(FoundFile {
+        key: Key::Path(real.clone()),
+        name: shown.display().to_string(),
+        path: Some(real),
+        is_library: false,
+    })
 }
 
 /// The path without `.` and `x/..`; where links are on the way, it may be that of another file.
@@ -218,8 +223,13 @@ fn shortened(path: &Path) -> PathBuf {
     short
 }
 
-fn built_in(file: &str) -> Option<Place> {
+fn built_in(file: &str) -> Option<FoundFile> {
     let name = file.strip_suffix(".cot").unwrap_or(file);
     library::module(name)?;
-    Some(Place { key: Key::BuiltIn(name.to_owned()), name: format!("std/{name}.cot"), path: None, is_library: true })
+    Some(FoundFile {
+        key: Key::BuiltIn(name.to_owned()),
+        name: format!("std/{name}.cot"),
+        path: None,
+        is_library: true,
+    })
 }

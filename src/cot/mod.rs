@@ -166,7 +166,7 @@ fn compile_loaded(loaded: &load::Loaded, options: &Options, stage: Stage) -> Res
 
 /// Whether the program lacks its beginning. Plain modules, and what exports functions, are for
 /// others to begin.
-fn needs_main(program: &typed::Program, options: &Options) -> bool {
+fn needs_main(program: &typed::CheckedProgram, options: &Options) -> bool {
     let is_program = options.build == check::Build::Program && options.host != lower::Host::Bare;
     is_program && program.main.is_none() && program.functions.iter().all(|function| function.export.is_none())
 }

@@ -24,7 +24,7 @@ pub fn tokens(source: &Source, scanned: &Scanned) -> String {
     text
 }
 
-/// A file as nested lists; doc comments stand at the end, with the names of what they describe.
+/// A file as nested lists; doc comments are at the end, with the names of what they describe.
 pub fn tree(file: &File, source: &Source) -> String {
     let mut items: Vec<Node> = Vec::new();
     if file.is_safe {
@@ -85,7 +85,7 @@ impl Node {
         out.push_str(&pad);
         out.push('(');
         let mut rest = &items[..];
-        // The name of a list, and what is short behind it, stay on its first line.
+        // The name of a list, and what is short after it, stay on its first line.
         while let Some((Node::Atom(text), after)) = rest.split_first() {
             if rest.len() < items.len() {
                 out.push(' ');

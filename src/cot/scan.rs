@@ -1,7 +1,7 @@
 //! Bytes to tokens (section 1). Never fails: what is wrong becomes a diagnostic and the nearest
 //! token, and scanning goes on.
 //!
-//! The last token is the end of the file. Literals are checked here, so that reading their values
+//! The last token is the end of the file. Literals are checked here, so reading their values
 //! ([`string_value`], …) can't fail later.
 
 use crate::cot::diagnostic::{Code, Diagnostic};
@@ -171,7 +171,7 @@ impl Scanner<'_> {
                 self.push(TokenKind::Builtin, start);
             }
             _ => {
-                self.report(Code::UnexpectedCharacter, start, "'@' has to be followed by a name");
+                self.report(Code::UnexpectedCharacter, start, "'@' must be followed by a name");
                 self.push(TokenKind::At, start);
             }
         }
@@ -279,7 +279,7 @@ impl Scanner<'_> {
                     (0..2).take_while(|at| self.peek(*at).is_some_and(|byte| byte.is_ascii_hexdigit())).count();
                 self.at += digits;
                 if digits < 2 {
-                    self.report(Code::Escape, start, "'\\x' has to be followed by two hexadecimal digits");
+                    self.report(Code::Escape, start, "'\\x' must be followed by two hexadecimal digits");
                 }
             }
             Some(_) => self.at += 1,

@@ -23,7 +23,7 @@ impl Span {
         Span { file, start: 0, end: 0 }
     }
 
-    /// From the start of `self` to the end of `other`, which lies behind it in the same file.
+    /// From the start of `self` to the end of `other`, which follows in the same file.
     pub fn to(self, other: Span) -> Span {
         Span { end: other.end.max(self.end), ..self }
     }
@@ -33,7 +33,7 @@ impl Span {
         Span { end: self.start, ..self }
     }
 
-    /// The empty range behind this one.
+    /// The empty range after this one.
     pub fn end_point(self) -> Span {
         Span { start: self.end, ..self }
     }

@@ -3,10 +3,10 @@
 //!
 //! * Everything is monomorphic: an instance of a generic function is a function of its own. Names
 //!   are resolved to indices.
-//! * Every conversion is a node ([`Conversion`]); operands, arguments, initialisers have exactly
+//! * Every conversion is a node ([`Conversion`]); operands, arguments, initializers have exactly
 //!   the type that is wanted. So are automatic `&` and dereferences, method calls, default values,
 //!   enum literals. `if` with a constant condition is decided, constants are folded.
-//! * An expression of type [`TypeId::NO_RETURN`] never yields; where a value is wanted it stands
+//! * An expression of type [`TypeId::NO_RETURN`] never yields; where a value is wanted it is used
 //!   below [`Conversion::Never`].
 //! * Operands are evaluated in the order of the fields here, lists from first to last, unless a
 //!   node says otherwise.
@@ -20,7 +20,7 @@
 //!   from borrowed. `If`, `Switch`, `Block`, `Catch`, `Orelse` yield what their branches yield,
 //!   which may differ. Externs, runtime functions, and casts to pointers yield raw values; loads
 //!   yield borrowed (+0) ones.
-//! * [`Program::destructors`] says what runs before an object of a type is freed.
+//! * [`CheckedProgram::destructors`] says what runs before an object of a type is freed.
 //! * [`Local::destructor`] is what runs when a struct value of that local goes out of scope.
 
 use std::collections::BTreeMap;
@@ -39,7 +39,7 @@ pub struct FunctionId(pub u32);
 pub struct ExternId(pub u32);
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct GlobalId(pub u32);
-/// Bytes of [`Program::strings`].
+/// Bytes of [`CheckedProgram::strings`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct StringId(pub u32);
 /// A local of one function.
@@ -50,7 +50,7 @@ pub struct LocalId(pub u32);
 pub struct LoopId(pub u32);
 
 #[derive(Clone, Debug)]
-pub struct Program {
+pub struct CheckedProgram {
     pub types: Types,
     pub functions: Vec<Function>,
     pub globals: Vec<Global>,
@@ -86,7 +86,7 @@ pub struct Test {
 /// A function with a body.
 ///
 /// Not all are used: what neither `main`, tests, exported functions, destructors of used types nor
-/// the initialiser reach need not be compiled.
+/// the initializer reach need not be compiled.
 #[derive(Clone, Debug)]
 pub struct Function {
     /// For people and name sections: `swap(i64)`, `Point.length`, `main`, `main.closure1`, `test
@@ -124,14 +124,14 @@ pub struct Local {
     pub name: String,
     pub ty: TypeId,
     pub ownership: Ownership,
-    /// The local was initialised by a struct literal or `.{}` of a type with a destructor: at the
+    /// The local was initialized by a struct literal or `.{}` of a type with a destructor: at the
     /// end of its block the function is called with its address, in turn with releases and defers,
     /// but not by a `return` of exactly this local.
     pub destructor: Option<FunctionId>,
-    /// Its address is taken ([`ExpressionKind::AddressOf`], slicing of it or a part), so that it
-    /// has to live in memory.
+    /// Its address is taken ([`ExpressionKind::AddressOf`], slicing of it or a part), so it
+    /// must live in memory.
     pub address_taken: bool,
-    /// It or a part of it is assigned to after its initialisation, or its address is taken. For
+    /// It or a part of it is assigned to after its initialization, or its address is taken. For
     /// parameters: the function needs its own copy.
     pub modified: bool,
 }
@@ -153,13 +153,13 @@ pub struct Global {
     pub name: String,
     pub ty: TypeId,
     /// What it holds at start, if that is known; otherwise it is zero until
-    /// [`Program::initializer`] sets it by [`StatementKind::InitializeGlobal`]. Only the kinds
-    /// `Int`, `Float`, `Bool`, `String`, `Null`, `Zero`.
+    /// [`CheckedProgram::initializer`] sets it by [`StatementKind::InitializeGlobal`]. Only the
+    /// kinds `Int`, `Float`, `Bool`, `String`, `Null`, `Zero`.
     pub value: Option<Expression>,
     pub span: Span,
 }
 
-/// An `extern fn` that is no runtime function (section 19).
+/// An `extern fn` that is not a runtime function (section 19).
 #[derive(Clone, Debug)]
 pub struct Extern {
     pub name: String,
@@ -250,7 +250,7 @@ pub enum StatementKind {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum CompoundOperator {
     Arithmetic(ArithmeticOperator),
-    /// The pointer moves by so many elements of its target type.
+    /// The pointer moves by that number of elements of its target type.
     OffsetPointer {
         backwards: bool,
     },
@@ -348,7 +348,7 @@ pub enum ExpressionKind {
     String(StringId),
     /// Of a pointer or optional type.
     Null,
-    /// All bytes zero: `.{}`, `undefined`, variables without initialiser; any type.
+    /// All bytes zero: `.{}`, `undefined`, variables without initializer; any type.
     Zero,
     /// The value of type `void`.
     Void,
@@ -622,7 +622,7 @@ pub enum Builtin {
 
 #[derive(Clone, Debug)]
 pub struct Switch {
-    /// Of a union: a place, so that captures can refer to it; evaluated once.
+    /// Of a union: a place, so captures can refer to it; evaluated once.
     pub subject: SwitchSubject,
     /// Tried in order.
     pub arms: Vec<Arm>,
@@ -641,7 +641,7 @@ pub enum SwitchSubject {
 
 #[derive(Clone, Debug)]
 pub struct Arm {
-    /// One of them has to fit; an empty list fits always (`else`).
+    /// One of them must fit; an empty list always fits (`else`).
     pub patterns: Vec<Pattern>,
     /// Set when a pattern fits, before the guard.
     pub capture: Option<UnionCapture>,

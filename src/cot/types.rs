@@ -359,7 +359,7 @@ impl Types {
         self.memory(id).offsets[index]
     }
 
-    /// Whether a value of this type is or holds a managed pointer, so that copying it has to retain
+    /// Whether a value of this type is or holds a managed pointer, so copying it must retain
     /// something.
     pub fn holds_managed(&self, id: TypeId) -> bool {
         self.memory(id).holds_managed

@@ -21,7 +21,7 @@ use wasmparser::{Parser, Payload};
 
 /// Where a program will run.
 #[derive(Copy, Clone, Debug, PartialEq, Eq)]
-pub struct Target {
+pub struct BuildTarget {
     pub host: Host,
     /// As the user calls it.
     name: &'static str,
@@ -31,14 +31,16 @@ pub struct Target {
     triple: Option<&'static str>,
 }
 
-impl Target {
+impl BuildTarget {
     /// # Errors
     /// A name that is none of section 25.
-    pub fn parse(name: &str) -> Result<Target> {
-        let native = |name, os, arch, triple| Target { host: Host::Native, name, os, arch, triple: Some(triple) };
-        let module = |host, name, os| Target { host, name, os, arch: "wasm32", triple: None };
+    pub fn parse(name: &str) -> Result<BuildTarget> {
+        let native = |name, os, arch, triple| BuildTarget { host: Host::Native, name, os, arch, triple: Some(triple) };
+        let module = |host, name, os| BuildTarget { host, name, os, arch: "wasm32", triple: None };
         let target = match name {
-            "native" => Target { host: Host::Native, name: "native", os: host_os(), arch: host_arch(), triple: None },
+            "native" => {
+                BuildTarget { host: Host::Native, name: "native", os: host_os(), arch: host_arch(), triple: None }
+            }
             "wasm32" | "wasm" => module(Host::Bare, "wasm32", "freestanding"),
             "wasm32-wasi" | "wasi" => module(Host::Wasi, "wasm32-wasi", "wasi"),
             "amd64-linux" | "x86_64-linux" => native("amd64-linux", "linux", "amd64", "x86_64-unknown-linux-gnu"),
@@ -48,7 +50,7 @@ impl Target {
             _ => bail!("unknown target `{name}`; there are {}", TARGETS.join(", ")),
         };
         let is_this_machine = target.os == host_os() && target.arch == host_arch();
-        Ok(Target { triple: target.triple.filter(|_| !is_this_machine), ..target })
+        Ok(BuildTarget { triple: target.triple.filter(|_| !is_this_machine), ..target })
     }
 
     /// Whether this machine can run its programs.
@@ -103,7 +105,7 @@ impl Mode {
 ///
 /// # Errors
 /// What is wrong with the program, or with the project's `cot.json`.
-pub fn compile(file: &Path, target: Target, mode: Mode, stage: Stage) -> Result<Product> {
+pub fn compile(file: &Path, target: BuildTarget, mode: Mode, stage: Stage) -> Result<Product> {
     start::begin(&file.display().to_string());
     let options = cot::Options {
         host: target.host,
@@ -122,7 +124,7 @@ pub fn compile(file: &Path, target: Target, mode: Mode, stage: Stage) -> Result<
 }
 
 pub fn build(args: &flags::Build) -> Result<ExitCode> {
-    let target = Target::parse(&args.source.target)?;
+    let target = BuildTarget::parse(&args.source.target)?;
     let file = project::main_file(args.source.file.as_deref())?;
     let stage = match args.emit {
         Some(Emit::Tokens) => Stage::Tokens,
@@ -157,7 +159,7 @@ pub fn build(args: &flags::Build) -> Result<ExitCode> {
 }
 
 pub fn check(args: &flags::Check) -> Result<ExitCode> {
-    let target = Target::parse(&args.source.target)?;
+    let target = BuildTarget::parse(&args.source.target)?;
     let file = project::main_file(args.source.file.as_deref())?;
     stdio::message(format!("Check {}\n", file.display()));
     check_for(&file, target)?;
@@ -166,10 +168,10 @@ pub fn check(args: &flags::Check) -> Result<ExitCode> {
 
 /// Checks a file for this machine.
 pub fn check_file(file: &Path) -> Result<()> {
-    check_for(file, Target::parse("native")?)
+    check_for(file, BuildTarget::parse("native")?)
 }
 
-fn check_for(file: &Path, target: Target) -> Result<()> {
+fn check_for(file: &Path, target: BuildTarget) -> Result<()> {
     let mode = Mode { build: Build::Check, ..Mode::program(false) };
     compile(file, target, mode, Stage::Check).map(drop)
 }
@@ -183,7 +185,7 @@ fn print(bytes: &[u8], output: Option<&Path>) -> Result<ExitCode> {
 /// Where outputs go that are not named.
 const OUTPUT_FOLDER: &str = "cot-out";
 
-fn default_output(file: &Path, target: Target) -> Result<PathBuf> {
+fn default_output(file: &Path, target: BuildTarget) -> Result<PathBuf> {
     let mut name = file.file_stem().with_context(|| format!("{} is not a file", file.display()))?.to_owned();
     if target.host != Host::Native {
         name.push(".wasm");
@@ -201,7 +203,7 @@ fn refuse_input(file: &Path, output: &Path) -> Result<()> {
 }
 
 /// From a module to an executable or object.
-pub fn translate(file: &Path, wasm: Vec<u8>, target: Target, output: &Path) -> Result<()> {
+pub fn translate(file: &Path, wasm: Vec<u8>, target: BuildTarget, output: &Path) -> Result<()> {
     let emit = match output.extension().and_then(OsStr::to_str) {
         Some("o") => options::Emit::Obj,
         Some("a") => options::Emit::Staticlib,
@@ -221,7 +223,7 @@ pub fn translate(file: &Path, wasm: Vec<u8>, target: Target, output: &Path) -> R
             file.display()
         );
     }
-    // A native program may do what any other may, and steers nobody by an environment variable.
+    // A native program may do what any other may, and no environment variable steers it.
     let powers = ["--dir", ".", "--dir", "/", "--inherit-env"].map(str::to_owned).to_vec();
     let project = Project::of(file)?;
     let link = LinkOptions {
@@ -271,6 +273,6 @@ fn with_own_advice(error: anyhow::Error) -> anyhow::Error {
 }
 
 /// Sources and where they are for.
-pub fn source(source: &Source) -> Result<(PathBuf, Target)> {
-    Ok((project::main_file(source.file.as_deref())?, Target::parse(&source.target)?))
+pub fn source(source: &Source) -> Result<(PathBuf, BuildTarget)> {
+    Ok((project::main_file(source.file.as_deref())?, BuildTarget::parse(&source.target)?))
 }

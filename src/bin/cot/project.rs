@@ -90,7 +90,7 @@ impl Project {
     /// Libraries that native programs are linked with.
     ///
     /// # Errors
-    /// `libs` is no list of strings; so it is with the others.
+    /// `libs` is not a list of strings; likewise for the others.
     pub fn libraries(&self) -> Result<Vec<String>> {
         self.strings("libs")
     }

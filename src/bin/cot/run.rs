@@ -1,7 +1,7 @@
 //! `cot run`, `cot test` and `cot bench`: build in a temporary folder, run, and end as the program
 //! did.
 
-use crate::build::{self, Mode, Target};
+use crate::build::{self, BuildTarget, Mode};
 use crate::flags;
 use anyhow::{Context, Result, bail};
 use std::ffi::OsString;
@@ -50,7 +50,7 @@ pub fn bench(args: &flags::Bench) -> Result<ExitCode> {
 }
 
 /// Runs the tests or benches of a file.
-fn run_blocks(file: &Path, target: Target, mode: Mode, kind: &str) -> Result<ExitCode> {
+fn run_blocks(file: &Path, target: BuildTarget, mode: Mode, kind: &str) -> Result<ExitCode> {
     let target = runnable(target)?;
     let filter = mode.filter.clone();
     match build::compile(file, target, mode, Stage::Wasm)? {
@@ -68,7 +68,7 @@ fn run_blocks(file: &Path, target: Target, mode: Mode, kind: &str) -> Result<Exi
 
 /// Native programs run as they are, modules for WASI as native programs too; plain Wasm has no host
 /// here.
-fn runnable(target: Target) -> Result<Target> {
+fn runnable(target: BuildTarget) -> Result<BuildTarget> {
     if target.host == Host::Bare {
         bail!("there is no host for plain wasm32 modules here; run it natively or with --target=wasm32-wasi");
     }
@@ -78,7 +78,7 @@ fn runnable(target: Target) -> Result<Target> {
     Ok(target)
 }
 
-fn execute(file: &Path, wasm: Vec<u8>, target: Target, args: &[OsString]) -> Result<ExitCode> {
+fn execute(file: &Path, wasm: Vec<u8>, target: BuildTarget, args: &[OsString]) -> Result<ExitCode> {
     let folder = Scratch::new()?;
     let program = folder.path().join(file.file_stem().unwrap_or("program".as_ref()));
     build::translate(file, wasm, target, &program)?;

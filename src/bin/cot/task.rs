@@ -1,6 +1,6 @@
 //! `cot task` and `cot info`: what the project here says of itself.
 
-use crate::build::Target;
+use crate::build::BuildTarget;
 use crate::flags;
 use crate::project::Project;
 use anyhow::{Context, Result, bail};
@@ -32,7 +32,7 @@ pub fn info() -> Result<ExitCode> {
     };
     let mut lines = vec![
         format!("cot {}", env!("CARGO_PKG_VERSION")),
-        format!("native target: {}", Target::parse("native")?.description()),
+        format!("native target: {}", BuildTarget::parse("native")?.description()),
         format!("standard library: {library}"),
     ];
     if let Ok(project) = Project::here() {

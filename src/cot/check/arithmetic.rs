@@ -113,7 +113,7 @@ impl<'a> Checker<'a> {
         Some(make(kind, ty, span).into())
     }
 
-    /// Two numbers in the type they have in common; none if one is no number.
+    /// Two numbers in the type they have in common; none if one is not a number.
     pub(super) fn peers(&mut self, left: Value, right: Value) -> Option<(Expression, Expression, Untyped)> {
         let (left, right) = (self.enum_as_number(left), self.enum_as_number(right));
         let is_number = |value: &Value| {

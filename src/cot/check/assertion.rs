@@ -43,8 +43,8 @@ impl<'a> Checker<'a> {
         Some(self.call_builtin(builtin, vec![value], TypeId::VOID, span))
     }
 
-    /// Whether there are so many arguments; if not, that is reported and they are checked for other
-    /// errors.
+    /// Whether there are `wanted` arguments; if not, that is reported and they are checked for
+    /// other errors.
     pub(super) fn has_arguments(&mut self, name: &str, arguments: &'a [Expr], wanted: usize, span: Span) -> bool {
         if arguments.len() == wanted {
             return true;
@@ -128,7 +128,7 @@ impl<'a> Checker<'a> {
         }
         let mut locals = Vec::new();
         let mut keep = |it: &mut Self, value: Value| {
-            // The name of a union's variant is no value of its type.
+            // The name of a union's variant is not a value of its type.
             if value.untyped != Untyped::No || matches!(value.expr.kind, ExpressionKind::Union { payload: None, .. }) {
                 return value;
             }

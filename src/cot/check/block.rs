@@ -10,7 +10,7 @@ use crate::cot::types::{Type, TypeId};
 /// What is expected of an expression.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Want {
-    /// It stands as a statement.
+    /// It is a statement.
     Discard,
     /// A value, which will be converted to the type, if there is one.
     Value(Option<TypeId>),
@@ -109,7 +109,7 @@ impl<'a> Checker<'a> {
         }
     }
 
-    /// Resolves a type of a block, so that it is checked even if nothing uses it.
+    /// Resolves a type of a block, so it is checked even if nothing uses it.
     fn check_block_type(&mut self, declaration: &'a Declaration) {
         let name = match declaration {
             Declaration::Struct(it) if it.type_params.is_empty() => &it.name,

@@ -148,7 +148,7 @@ impl<'a> Checker<'a> {
             return Some(String::from_utf8_lossy(&self.output[id]).into_owned());
         }
         if !matches!(value.kind, ExpressionKind::Zero) {
-            self.type_error(expr.span, "this has to be a constant string");
+            self.type_error(expr.span, "this must be a constant string");
         }
         None
     }
@@ -320,7 +320,7 @@ impl<'a> Checker<'a> {
         self.call_builtin(Builtin::StringFromParts, vec![address, length], TypeId::STRING, span)
     }
 
-    /// An argument that has to be a float; integers are taken as well.
+    /// An argument that must be a float; integers are taken as well.
     fn check_float(&mut self, expr: &'a Expr) -> Expression {
         let value = self.check(expr, None);
         if self.types.is_float(value.expr.ty) && matches!(value.untyped, Untyped::No | Untyped::Float) {

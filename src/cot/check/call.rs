@@ -53,7 +53,7 @@ impl<'a> Checker<'a> {
     fn call_name(&mut self, text: &Rc<str>, callee: &'a Expr, arguments: &'a [Expr], span: Span) -> Value {
         let env = self.env();
         let found = self.find_quietly(&env, text, callee.span);
-        // A variable that is no function does not hide `len` and its like.
+        // A variable that is not a function does not hide `len` and its like.
         let is_function = match &found {
             Some(Meaning::Binding(Binding::Local { local, .. })) => {
                 let ty = self.local_type(*local);

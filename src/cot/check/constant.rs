@@ -18,10 +18,10 @@ impl<'a> Checker<'a> {
         )
     }
 
-    /// Runs something that checks expressions which are no part of the program; only what is found
+    /// Runs something that checks expressions that are not part of the program; only what is found
     /// out counts.
     pub(super) fn probe<T>(&mut self, env: &Env, run: impl FnOnce(&mut Self) -> T) -> T {
-        // Names of the function are visible where the expression stands in one.
+        // Names of the function are visible where the expression is in one.
         if env.in_body && !self.bodies.is_empty() {
             return run(self);
         }
@@ -34,7 +34,7 @@ impl<'a> Checker<'a> {
         result
     }
 
-    /// The value of an expression that has to be a constant integer.
+    /// The value of an expression that must be a constant integer.
     pub(super) fn constant_integer(&mut self, expr: &'a Expr, env: &Env, what: &str) -> Option<i128> {
         let value = self.probe(env, |it| it.check(expr, None));
         if value.is_erroneous() {
@@ -43,7 +43,7 @@ impl<'a> Checker<'a> {
         if let (ExpressionKind::Int(number), false) = (&value.expr.kind, value.expr.ty == TypeId::BOOL) {
             return Some(*number);
         }
-        self.type_error(expr.span, format!("{what} has to be a constant integer"));
+        self.type_error(expr.span, format!("{what} must be a constant integer"));
         None
     }
 
@@ -55,7 +55,7 @@ impl<'a> Checker<'a> {
         self.probe(env, |it| it.check_settled(expr)).ty
     }
 
-    /// An operator on two constants of one type; none if it has to be left to run time (division by
+    /// An operator on two constants of one type; none if it must be left to run time (division by
     /// zero).
     pub(super) fn fold_arithmetic(
         &self,
@@ -112,7 +112,7 @@ impl<'a> Checker<'a> {
     }
 }
 
-/// Both numbers lie between -2^63 and 2^64, so that nothing overflows.
+/// Both numbers lie between -2^63 and 2^64, so nothing overflows.
 fn fold_ints(operator: BinaryOperator, a: i128, b: i128, bits: u32) -> Option<i128> {
     let low = |value: i128| value & ((1i128 << bits) - 1);
     let count = (b.rem_euclid(i128::from(bits))) as u32;

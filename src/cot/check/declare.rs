@@ -1,4 +1,4 @@
-//! What a program declares: every top-level name, what stands in bodies of types and in `impl`s.
+//! What a program declares: every top-level name, members in bodies of types and in `impl`s.
 //! Nothing is resolved here but names of `impl` targets.
 
 use crate::cot::ast::{self, Declaration, Name};
@@ -63,7 +63,7 @@ impl<'a> Checker<'a> {
         self.push_diagnostic(diagnostic.note_at(first, "first defined here"));
     }
 
-    /// Whether two declarations of a name may stand beside each other: equal extern functions, a
+    /// Whether two declarations of a name may coexist: equal extern functions, a
     /// function and its forward declaration.
     pub(super) fn merge_declarations(&mut self, first: ItemId, second: ItemId) -> bool {
         let decl = |item: ItemId| match self.declared[item].kind {

@@ -459,7 +459,7 @@ impl<'a> Checker<'a> {
                 }
                 _ => {
                     let name = self.types.name(result);
-                    self.report(Code::ReturnType, span, format!("this has to return a value of type '{name}'"));
+                    self.report(Code::ReturnType, span, format!("this must return a value of type '{name}'"));
                     None
                 }
             },

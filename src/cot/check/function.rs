@@ -91,7 +91,7 @@ impl<'a> Checker<'a> {
         }
     }
 
-    /// Defaults of a struct without type parameters, which nobody may need.
+    /// Defaults of a struct without type parameters, which may never be needed.
     fn check_field_defaults(&mut self, item: ItemId) {
         let ItemKind::Struct(of) = self.declared[item].kind else { return };
         let Some(ty) = self.named.get(&(item, Vec::new())) else { return };
@@ -109,7 +109,7 @@ impl<'a> Checker<'a> {
         }
     }
 
-    /// Each name that stands twice in a list.
+    /// Reports each name that is in a list twice.
     pub(super) fn report_duplicates<'n>(&mut self, names: impl Iterator<Item = &'n Name>) {
         let mut first_places: HashMap<&str, Span> = HashMap::new();
         for name in names.filter(|name| &*name.text != "_") {
@@ -185,7 +185,7 @@ impl<'a> Checker<'a> {
             let message = if result == TypeId::NO_RETURN {
                 "a function of type noreturn can't reach its end".to_owned()
             } else {
-                format!("missing return: the function has to return '{}'", self.types.name(result))
+                format!("missing return: the function must return '{}'", self.types.name(result))
             };
             self.report(Code::MissingReturn, end, message);
         }
@@ -313,7 +313,7 @@ impl<'a> Checker<'a> {
         let id = self.function_named(&Env::of_file(file), &Rc::from("main"))?;
         let ast = self.declared[id].ast;
         if !ast.type_params.is_empty() || ast.is_extern || ast.body.is_none() {
-            self.type_error(ast.name.span, "'main' has to be an ordinary function");
+            self.type_error(ast.name.span, "'main' must be an ordinary function");
             return None;
         }
         let function = self.instance(id, Vec::new(), ast.span);

@@ -1,4 +1,4 @@
-//! Functions with their type arguments: signatures, and the list of those whose bodies have to be
+//! Functions with their type arguments: signatures, and the list of those whose bodies must be
 //! checked (section 14).
 
 use std::rc::Rc;

@@ -22,7 +22,7 @@ impl<'a> Checker<'a> {
         self.tuple_of(items, &wanted, span)
     }
 
-    /// A tuple, some of whose elements have to have a type.
+    /// A tuple, some of whose elements must have a type.
     pub(super) fn tuple_of(&mut self, items: &'a [Expr], wanted: &[Option<TypeId>], span: Span) -> Value {
         let mut elements = Vec::new();
         for (item, wanted) in items.iter().zip(wanted) {
@@ -207,7 +207,7 @@ impl<'a> Checker<'a> {
         let receiver = self.load_local(local, span);
         let call = self.call_declared(init, types, Some(receiver), arguments, span);
         if call.expr.ty != TypeId::VOID && !call.is_erroneous() {
-            self.type_error(span, "'init' has to return nothing");
+            self.type_error(span, "'init' must return nothing");
         }
         let statements = vec![
             Statement { kind: StatementKind::Local { local, value: object }, span },

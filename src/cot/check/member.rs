@@ -1,4 +1,4 @@
-//! What stands behind a dot or in brackets: fields, variants, constants of types, elements, slices
+//! After a dot or in brackets: fields, variants, constants of types, elements, slices
 //! (sections 8.3, 11, 12, 16).
 
 use std::rc::Rc;

@@ -2,13 +2,13 @@
 //! constants, instantiates generics (sections 5 to 21).
 //!
 //! Goes on after an error: what is wrong has the type [`TypeId::ERRONEOUS`], about which nothing
-//! more is said. Types come first, then signatures, then bodies, each when it is needed; generic
-//! functions once per list of arguments.
+//! more is reported. Types come first, then signatures, then bodies, each when it is needed;
+//! generic functions once per list of arguments.
 //!
-//! [`model`] to [`output`] are data, behind methods of their own; the modules after them are rules:
-//! methods of [`Checker`]. The modules import only from those above them.
+//! [`model`] to [`output`] are data, reached through methods of their own; the modules after them
+//! are rules: methods of [`Checker`]. The modules import only from those above them.
 
-#![allow(clippy::result_large_err, reason = "a value that can't be converted goes back to who asked, whole")]
+#![allow(clippy::result_large_err, reason = "a value that can't be converted is returned unchanged to the caller")]
 
 mod suggest;
 
@@ -91,7 +91,7 @@ use crate::cot::check::reports::Reports;
 use crate::cot::diagnostic::{Code, Diagnostic};
 use crate::cot::load::Loaded;
 use crate::cot::source::Span;
-use crate::cot::typed::{FunctionId, Program};
+use crate::cot::typed::{CheckedProgram, FunctionId};
 use crate::cot::types::{TypeId, Types};
 
 /// What a program is checked for.
@@ -115,7 +115,7 @@ pub enum Build {
 }
 
 /// The checked program, or all that is wrong with it (what loading found included).
-pub fn check(loaded: &Loaded, options: &CheckOptions) -> Result<Program, Vec<Diagnostic>> {
+pub fn check(loaded: &Loaded, options: &CheckOptions) -> Result<CheckedProgram, Vec<Diagnostic>> {
     // A tree with holes would be complained about twice.
     if !loaded.diagnostics.is_empty() {
         return Err(loaded.diagnostics.clone());
@@ -212,7 +212,7 @@ impl<'a> Checker<'a> {
     }
 
     /// The program, if nothing is wrong.
-    fn finish(mut self) -> Result<Program, Vec<Diagnostic>> {
+    fn finish(mut self) -> Result<CheckedProgram, Vec<Diagnostic>> {
         let main = self.find_main();
         let initializer = self.make_initializer();
         let prelude = self.prelude_functions();

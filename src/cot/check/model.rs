@@ -90,7 +90,7 @@ pub(super) enum Visible {
 #[derive(Clone)]
 pub(super) enum VariableState {
     Unchecked,
-    /// Its initialiser is being looked at.
+    /// Its initializer is being looked at.
     Open,
     /// A constant that is known.
     Constant(Rc<Value>),
@@ -112,7 +112,7 @@ pub(super) enum Binding {
         local: LocalId,
         mutability: Mutability,
     },
-    /// A `const` that is known: its value stands wherever it is named.
+    /// A `const` that is known: its value is used wherever it is named.
     Constant(Rc<Value>),
     /// A type of the block.
     Item(ItemId),
@@ -133,7 +133,7 @@ pub(super) enum Meaning {
     Item(ItemId),
 }
 
-/// What a caller has to know.
+/// What a caller needs to know.
 pub(super) struct Signature<'a> {
     pub name: String,
     pub params: Vec<SignatureParam<'a>>,

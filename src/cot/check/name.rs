@@ -124,7 +124,7 @@ impl<'a> Checker<'a> {
     }
 
     /// What an undefined name may have been meant to be; not looked for once there are more errors
-    /// than anybody reads.
+    /// than will be read.
     fn hint_for(&self, env: &Env, text: &str) -> Option<String> {
         const MOST_ERRORS: usize = 50;
         if self.reports.len() >= MOST_ERRORS {

@@ -1,4 +1,4 @@
-//! Binary operators that are no arithmetic: comparisons, `and`, `or`, `++` (section 8.2).
+//! Binary operators other than arithmetic: comparisons, `and`, `or`, `++` (section 8.2).
 
 use crate::cot::ast::{BinaryOperator, Expr, ExprKind};
 use crate::cot::check::Checker;

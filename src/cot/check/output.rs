@@ -5,7 +5,7 @@ use std::ops::{Index, IndexMut};
 use std::rc::Rc;
 
 use crate::cot::source::Span;
-use crate::cot::typed::{Extern, ExternId, Function, FunctionId, Global, GlobalId, Program, StringId, Test};
+use crate::cot::typed::{CheckedProgram, Extern, ExternId, Function, FunctionId, Global, GlobalId, StringId, Test};
 use crate::cot::types::{TypeId, Types};
 
 #[derive(Default)]
@@ -34,7 +34,7 @@ impl Output {
         FunctionId(self.functions.len() as u32 - 1)
     }
 
-    /// Where the function stands that is exported under a name.
+    /// The function that is exported under a name.
     pub fn exported(&self, name: &str) -> Option<Span> {
         self.functions.iter().find(|it| it.export.as_deref() == Some(name)).map(|it| it.span)
     }
@@ -81,8 +81,8 @@ impl Output {
         self.benches.push(bench);
     }
 
-    pub fn into_program(self, whole: Whole) -> Program {
-        Program {
+    pub fn into_program(self, whole: Whole) -> CheckedProgram {
+        CheckedProgram {
             types: whole.types,
             functions: self.functions,
             globals: self.globals,

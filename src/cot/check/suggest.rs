@@ -10,7 +10,7 @@ pub(super) fn nearest<'a>(name: &str, candidates: impl IntoIterator<Item = &'a s
     rated.filter(|(distance, _)| *distance <= most).min().map(|(_, it)| it)
 }
 
-/// Insertions, deletions, replacements, and swaps of neighbours that turn one into the other.
+/// Insertions, deletions, replacements, and swaps of neighbors that turn one into the other.
 fn distance(from: &[u8], to: &[u8]) -> usize {
     let mut before = vec![0; to.len() + 1];
     let mut previous: Vec<usize> = (0..=to.len()).collect();

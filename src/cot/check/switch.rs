@@ -124,7 +124,7 @@ impl<'a> Checker<'a> {
     }
 
     fn not_constant(&mut self, expr: &'a Expr) -> Option<Pattern> {
-        self.type_error(expr.span, "a pattern has to be a constant");
+        self.type_error(expr.span, "a pattern must be a constant");
         None
     }
 

@@ -253,7 +253,7 @@ impl<'a> Checker<'a> {
         let mut backing = of.backing.as_ref().map_or(TypeId::I32, |ty| self.resolve_type(ty, &env));
         if !self.types.is_int(backing) {
             if backing != TypeId::ERRONEOUS {
-                self.type_error(of.span, "the backing type of an enum has to be an integer type");
+                self.type_error(of.span, "the backing type of an enum must be an integer type");
             }
             backing = TypeId::I32;
         }
@@ -379,7 +379,7 @@ impl<'a> Checker<'a> {
         self.named.owner(ty)
     }
 
-    /// An expression that has to be a type: an argument of a builtin or of a generic.
+    /// An expression that must be a type: an argument of a builtin or of a generic.
     pub(super) fn type_argument(&mut self, expr: &'a Expr, env: &Env) -> TypeId {
         if let Some(ty) = self.expr_as_type(expr, env) {
             return ty;

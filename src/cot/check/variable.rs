@@ -99,7 +99,7 @@ impl<'a> Checker<'a> {
         VariableState::Global { id, is_const, initializer: Some(function) }
     }
 
-    /// A function of its own for the initialiser of a variable.
+    /// A function of its own for the initializer of a variable.
     pub(super) fn open_initializer(&mut self, name: &str, env: &Env, span: Span) -> FunctionId {
         let name = format!("initial {name}");
         let signature = Signature { name: name.clone(), params: Vec::new(), result: TypeId::VOID, env: env.clone() };

@@ -1,9 +1,9 @@
 //! One function in SSA form → the body of a WebAssembly function. The control flow graph becomes
-//! nested blocks along the dominator tree (Ramsey: "Beyond Relooper"); it has to be reducible,
+//! nested blocks along the dominator tree (Ramsey: "Beyond Relooper"); it must be reducible,
 //! which lowering guarantees, since the language has no `goto`.
 //!
 //! A block that several ways lead to (a merge) follows a `block` whose end is its label; the
-//! beginning of a loop is a `loop`; every other block stands where the only way to it is. Work to
+//! beginning of a loop is a `loop`; every other block is where the only way to it is. Work to
 //! do is kept in a list instead of recursion: functions may be long.
 
 use super::locals::Locals;
@@ -297,7 +297,7 @@ impl<N: Numbering> Emitter<'_, N> {
         self.stack.placement[value.index()] == Placement::Local
     }
 
-    /// Whether what is emitted next is behind that label anyway.
+    /// Whether what is emitted next follows that label anyway.
     fn falls_to(&self, label: Label) -> bool {
         let mut tasks = self.tasks.iter().rev();
         loop {
@@ -333,7 +333,7 @@ impl<N: Numbering> Emitter<'_, N> {
         self.inst(&function.blocks[block].insts[index]);
     }
 
-    /// Puts the results of an instruction that stands alone where they belong.
+    /// Puts the results of a single instruction where they belong.
     fn set_results(&mut self, inst: &Inst) {
         for result in inst.results.iter().rev() {
             self.code.push(if self.has_local(*result) {
@@ -438,7 +438,7 @@ impl<N: Numbering> Emitter<'_, N> {
             // Falling off the end returns.
             Some(Instruction::Return) => drop(self.code.pop()),
             Some(Instruction::Unreachable | Instruction::Br(_) | Instruction::BrTable(..)) => {}
-            // The validator does not see that nobody gets here.
+            // The validator does not see that this is never reached.
             _ => self.code.push(Instruction::Unreachable),
         }
         self.code.push(Instruction::End);

@@ -1,6 +1,6 @@
 //! Gives every value that needs one a local of WebAssembly: two values share a local if they never
 //! live at the same time. Linear scan over the blocks in reverse postorder; a value's interval
-//! reaches from its first to its last point of life there, so that the order decides quality only.
+//! reaches from its first to its last point of life there, so the order decides quality only.
 
 use super::stack::{Placement, Stack};
 use crate::cot::ir::{Function, Type, Value};
@@ -11,7 +11,7 @@ use std::collections::HashMap;
 pub struct Locals {
     /// By value; meaningless for values without a local.
     pub of: Vec<u32>,
-    /// Types of the locals behind the parameters.
+    /// Types of the locals after the parameters.
     pub declared: Vec<Type>,
 }
 
@@ -75,7 +75,7 @@ fn hints(function: &Function, stack: &Stack) -> HashMap<Value, Vec<Value>> {
 }
 
 /// First and last points of life. A point is twice a place in the order of all instructions, plus
-/// one behind it.
+/// one after it.
 struct Lifetimes<'a> {
     graph: &'a Graph,
     /// Point at which each block starts, and ends.

@@ -11,7 +11,7 @@ use crate::cot::ir::{Effect, End, Function, Inst, Op, Value};
 /// What becomes of a value.
 #[derive(Copy, Clone, Debug, PartialEq, Eq)]
 pub enum Placement {
-    /// Nobody asks.
+    /// It is not known.
     Unused,
     /// Computed at its only use: instruction of the block that uses it.
     Stack,
@@ -143,7 +143,7 @@ impl Planner<'_> {
         (0..cursor).rev().find(|at| !self.is_again(*at) && self.root[*at] == *at)
     }
 
-    /// Whether an instruction may be computed behind all up to the cursor.
+    /// Whether an instruction may be computed after all up to the cursor.
     fn can_move(&self, at: usize, cursor: usize) -> bool {
         match self.insts[at].op.effect() {
             Effect::None => true,

@@ -1,4 +1,4 @@
-//! Where lines break, how far they are indented, and where spaces stand.
+//! Where lines break, how far they are indented, and where spaces are.
 
 use std::collections::{HashMap, HashSet};
 
@@ -8,7 +8,7 @@ use crate::cot::token::TokenKind;
 
 const INDENT: &str = "    ";
 
-/// How something stands beside its neighbours.
+/// How something is placed beside its neighbors.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Side {
     /// Names, literals, keywords.
@@ -17,9 +17,9 @@ enum Side {
     Infix,
     /// Directly before its operand.
     Prefix,
-    /// Directly between its neighbours.
+    /// Directly between its neighbors.
     Tight,
-    /// Directly behind what is before, a space behind it.
+    /// Directly after the piece before it; a space follows.
     Suffix,
     Open,
     Close,
@@ -38,7 +38,7 @@ struct Level {
 pub fn lay_out(pieces: &[Piece], roles: &Roles) -> Vec<u8> {
     let breaks = broken(pieces, roles);
     let mut layout =
-        Layout { pieces, roles, breaks, levels: Vec::new(), indent: 0, in_capture: false, out: Vec::new() };
+        Formatter { pieces, roles, breaks, levels: Vec::new(), indent: 0, in_capture: false, out: Vec::new() };
     let mut before: Option<(usize, Side)> = None;
     for (at, piece) in pieces.iter().enumerate() {
         let side = layout.side(at);
@@ -101,7 +101,7 @@ fn holders(bodies: &[Body]) -> Vec<Option<usize>> {
     holders
 }
 
-struct Layout<'a> {
+struct Formatter<'a> {
     pieces: &'a [Piece],
     roles: &'a Roles,
     breaks: HashSet<u32>,
@@ -113,7 +113,7 @@ struct Layout<'a> {
     out: Vec<u8>,
 }
 
-impl Layout<'_> {
+impl Formatter<'_> {
     fn token(&self, at: usize) -> Option<TokenKind> {
         match self.pieces.get(at)?.kind {
             PieceKind::Token(kind) => Some(kind),
@@ -259,7 +259,7 @@ impl Layout<'_> {
         if self.pieces[previous].is_comment() || self.pieces[at].is_comment() {
             return !matches!(before, Side::Open) && !matches!(side, Side::Close);
         }
-        // A number and a dot are a float, unless the number is an index directly behind another
+        // A number and a dot are a float, unless the number is an index directly after another
         // dot.
         if self.token(previous) == Some(TokenKind::Integer) && self.token(at) == Some(TokenKind::Dot) {
             return !self.out[..self.out.len() - self.pieces[previous].text.len()].ends_with(b".");
@@ -282,7 +282,7 @@ impl Layout<'_> {
         }
     }
 
-    /// Whether a bracket behind this belongs to it: a call, an index, parameters.
+    /// Whether a bracket after this belongs to it: a call, an index, parameters.
     fn takes_brackets(&self, at: usize) -> bool {
         let Some(kind) = self.token(at) else { return false };
         match kind {

@@ -2,7 +2,7 @@
 //! most one blank line, no semicolons, the first of the spellings of section 4.
 //!
 //! Tokens stay in their order, and mostly on their lines: this is a new layout of the tokens, not a
-//! print of the tree, so that no comment is lost. The tree says what tokens alone do not
+//! print of the tree, so no comment is lost. The tree says what tokens alone do not
 //! ([`roles`]). The modules import only from those above them.
 
 mod roles;

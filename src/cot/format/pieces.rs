@@ -152,7 +152,7 @@ fn continues(piece: &Piece) -> bool {
     ) || kind == TokenKind::Identifier && piece.text == b"as"
 }
 
-/// Whether an opening brace belongs to what is before it, so that it stands on its line.
+/// Whether an opening brace belongs to what is before it, so it is on that line.
 pub fn is_attached(pieces: &[Piece], at: usize, roles: &Roles) -> bool {
     let before = pieces[..at].iter().rev().find(|piece| !piece.is_comment());
     let ends = |piece: &Piece| {
@@ -171,7 +171,7 @@ pub fn is_attached(pieces: &[Piece], at: usize, roles: &Roles) -> bool {
     pieces[at].is_token(TokenKind::OpenBrace) && !roles.starts.contains(&pieces[at].start) && before.is_some_and(ends)
 }
 
-/// An opening brace or comma behind a comment and on another line goes in front of the comment.
+/// An opening brace or comma after a comment and on another line goes in front of the comment.
 fn move_behind_comments(pieces: &mut [Piece], roles: &Roles) {
     for at in 1..pieces.len() {
         let is_mover = pieces[at].is_token(TokenKind::Comma) || is_attached(pieces, at, roles);

@@ -12,7 +12,7 @@ use crate::cot::ast::{
 use crate::cot::source::Span;
 use crate::cot::token::{Token, TokenKind};
 
-/// Something in braces whose items can stand on lines of their own.
+/// Something in braces whose items can be on lines of their own.
 #[derive(Debug)]
 pub struct Body {
     pub open: u32,
@@ -21,7 +21,7 @@ pub struct Body {
     pub lines: Lines,
 }
 
-/// When items of a body stand on lines of their own.
+/// When items of a body are on lines of their own.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Lines {
     Always,
@@ -39,7 +39,7 @@ pub struct Roles {
     pub prefix_dots: HashSet<u32>,
     /// Types with a space before them, whatever comes before.
     pub spaced: HashSet<u32>,
-    /// Types of elements, directly behind brackets.
+    /// Types of elements, directly after brackets.
     pub elements: HashSet<u32>,
     /// `!` between the set and the payload.
     pub set_bangs: HashSet<u32>,
@@ -63,7 +63,7 @@ pub fn roles(file: &File, tokens: &[Token]) -> Roles {
     file.declarations.iter().for_each(|it| finder.declaration(it));
     let imports = tokens.iter().filter(|token| token.kind == TokenKind::Import).map(|token| token.span.start);
     let others = file.declarations.iter().filter_map(start_of);
-    // The first one is behind `@safe`.
+    // The first one follows `@safe`.
     finder.roles.declarations = imports.chain(others).collect();
     finder.roles.starts.extend(&finder.roles.declarations);
     finder.roles.bodies.sort_by_key(|body| body.open);
@@ -96,7 +96,7 @@ fn partners(tokens: &[Token]) -> Vec<usize> {
 }
 
 impl Finder<'_> {
-    /// Index of the first token at or behind an offset.
+    /// Index of the first token at or after an offset.
     fn token_from(&self, offset: u32) -> usize {
         self.tokens.partition_point(|token| token.span.start < offset).min(self.tokens.len() - 1)
     }
@@ -106,7 +106,7 @@ impl Finder<'_> {
         self.tokens[self.token_from(offset)].span.start
     }
 
-    /// The braces that open first behind an offset.
+    /// The braces that open first after an offset.
     fn body_from(&mut self, offset: u32, items: Vec<u32>, lines: Lines) {
         let first = self.token_from(offset);
         let open = self.tokens[first..].iter().position(|token| token.kind == TokenKind::OpenBrace);
@@ -151,7 +151,7 @@ impl Finder<'_> {
         }
     }
 
-    /// What stands in the braces behind a name. Data alone may stay on its line.
+    /// The content of the braces after a name. Data alone may stay on its line.
     fn members(&mut self, members: &Members, data: impl Iterator<Item = Span>, name: Span) {
         members.functions.iter().for_each(|it| self.function(it));
         members.constants.iter().for_each(|it| self.variable(it));
@@ -228,7 +228,7 @@ impl Finder<'_> {
 
     fn block(&mut self, block: &Block) {
         block.statements.iter().for_each(|it| self.statement(it));
-        // A statement without braces may stand behind its condition, or on the next line.
+        // A statement without braces may follow its condition, or on the next line.
         if self.tokens[self.token_from(block.span.start)].kind == TokenKind::OpenBrace {
             let items: Vec<_> = block.statements.iter().map(|it| it.span.start).collect();
             let lines = if items.len() > 1 { Lines::Always } else { Lines::AsWritten };

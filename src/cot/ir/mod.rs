@@ -53,7 +53,7 @@ impl Value {
     }
 }
 
-/// A constant; floats by their bits, so that every NaN is kept and equality is simple.
+/// A constant; floats by their bits, so every NaN is kept and equality is simple.
 #[derive(Copy, Clone, Debug, PartialEq, Eq, Hash)]
 pub enum Const {
     I32(i32),
@@ -159,12 +159,12 @@ pub enum Op {
     MemorySize,
     /// The address of a byte of the function's frame on the shadow stack.
     Frame(u32),
-    /// The address behind all static data.
+    /// The address after all static data.
     HeapBase,
     Call(FuncId),
     /// The arguments, then the index in the table.
     CallIndirect(Signature),
-    /// One more reference to the object at an address; nothing where it is no object.
+    /// One more reference to the object at an address; nothing where it is not an object.
     Retain,
     /// One reference less.
     Release,

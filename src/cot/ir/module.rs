@@ -71,7 +71,7 @@ impl Module {
         self.data_end + self.stack_size
     }
 
-    /// Whether a function has to look for space on the shadow stack.
+    /// Whether a function must look for space on the shadow stack.
     pub fn checks_stack(&self, function: &Function) -> bool {
         let is_call = |op: &Op| matches!(op, Op::Call(_) | Op::CallIndirect(_) | Op::Retain | Op::Release);
         function.frame_size > UNCHECKED_FRAME

@@ -1,6 +1,6 @@
 //! The numeric operators of the intermediate form: exactly those of WebAssembly that the frontend
-//! uses, each with its name, its types and its encoding in one row. [`Numeric::fold`] is in
-//! `ssa/fold.rs`'s care.
+//! uses, each with its name, its types and its encoding in one row. [`crate::cot::ssa::fold`]
+//! computes those whose operands are constants.
 
 use super::Type;
 use wasm_encoder::Instruction;

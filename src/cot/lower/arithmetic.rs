@@ -57,7 +57,7 @@ impl<'p> Body<'_, 'p> {
                 let offset = self.scalar(offset);
                 self.offset_pointer(pointer, offset, of, *backwards)
             }
-            _ => unreachable!("the other expressions are no computations"),
+            _ => unreachable!("the other expressions are not computations"),
         }
     }
 

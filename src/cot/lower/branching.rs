@@ -189,7 +189,7 @@ impl<'p> Body<'_, 'p> {
         self.initialize(local, operand);
         if is_counted {
             if !was_owned {
-                let target = self.local_target(local);
+                let target = self.resolved_local(local);
                 let ty = self.local(local).ty;
                 let operand = self.read(ty, &target);
                 self.own(ty, operand);
@@ -340,7 +340,7 @@ impl<'p> Body<'_, 'p> {
             let to = Address { base: to, offset: 0 };
             match moved {
                 Some(Moved { local, .. }) if with_counts => {
-                    let target = self.local_target(local);
+                    let target = self.resolved_local(local);
                     let operand = self.read(value.ty, &target);
                     self.store(value.ty, to, &operand.data);
                 }
@@ -369,7 +369,7 @@ impl<'p> Body<'_, 'p> {
         Some(Outcome::Code(self.error_code(ty, data).0))
     }
 
-    /// The local whose value is returned as it is. Nobody has to count then, unless a defer may
+    /// The local whose value is returned as it is. Nothing is counted then, unless a defer may
     /// change the local in between.
     fn moved_local(&self, value: &Expression) -> Option<Moved> {
         let ExpressionKind::Load(place) = &value.kind else { return None };

@@ -99,7 +99,7 @@ impl<'p> Body<'_, 'p> {
         Vec::new()
     }
 
-    /// An owned operand that nobody takes.
+    /// An owned operand that nothing takes.
     fn give_up(&mut self, ty: TypeId, operand: Operand) {
         if !operand.owned || !self.types().holds_managed(ty) {
             return;
@@ -291,6 +291,6 @@ fn instruction(builtin: Builtin, ty: WasmType) -> Numeric {
         Builtin::CountTrailingZeros => I64Ctz,
         Builtin::CountLeadingZeros => I64Clz,
         Builtin::PopulationCount => I64Popcnt,
-        _ => unreachable!("the other builtins are no instructions"),
+        _ => unreachable!("the other builtins are not instructions"),
     }
 }

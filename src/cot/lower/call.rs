@@ -101,7 +101,7 @@ impl<'p> Body<'_, 'p> {
         self.keep_until_end(ty, values);
     }
 
-    /// A copy that nobody else can change.
+    /// A copy that nothing else can change.
     fn copy_argument(&mut self, ty: TypeId, from: Value) -> Value {
         let offset = self.frame_slot(ty);
         let base = self.b.frame(offset);
@@ -130,7 +130,7 @@ impl<'p> Body<'_, 'p> {
 }
 
 /// Whether nothing that is called can change what a borrowed value came from: locals whose address
-/// nobody has, addresses of places, constants.
+/// nothing else has, addresses of places, constants.
 fn is_stable(body: &Body, expression: &Expression) -> bool {
     match &expression.kind {
         ExpressionKind::Load(place) => is_stable_place(body, place),

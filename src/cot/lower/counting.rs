@@ -196,7 +196,7 @@ impl Lowering<'_> {
         body.b.finish()
     }
 
-    /// Where the captures of a closure lie in its object, behind the index of its function.
+    /// Where the captures of a closure lie in its object, after the index of its function.
     pub fn capture_offsets(&self, function: &typed::Function) -> Vec<u32> {
         let mut next = 8;
         let captured = function.captures.iter().map(|capture| &function.locals[capture.inner.0 as usize]);

@@ -4,7 +4,7 @@
 use crate::cot::ir::module::Data;
 use std::collections::HashMap;
 
-/// Nothing lies below: what null pointers are taken to refer to where nobody checks.
+/// Nothing lies below: null pointers refer to it where they are not checked.
 const FIRST: u32 = 1024;
 
 /// Runs of bytes are joined over gaps up to this size: a segment of its own would take more.

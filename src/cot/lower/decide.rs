@@ -16,7 +16,7 @@ const MAX_COMPARED: usize = 3;
 const MAX_COMPARED_STRINGS: usize = 6;
 /// Tables up to this size need not be full,
 const MAX_SPARSE_TABLE: i128 = 512;
-/// larger ones up to this size need an entry in so many,
+/// larger ones up to this size need one entry in this many,
 const MAX_TABLE: i128 = 4096;
 const TABLE_ENTRIES_EACH: i128 = 8;
 
@@ -81,7 +81,7 @@ impl<'p> Body<'_, 'p> {
         }
     }
 
-    /// Goes on behind a comparison that failed.
+    /// Continues after a comparison that failed.
     fn compare_pattern(&mut self, pattern: Pattern, subject: &Subject, fits: BlockId) {
         let is_fit = self.fits(&pattern, subject);
         let other = self.b.new_block();

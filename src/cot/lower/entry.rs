@@ -1,4 +1,4 @@
-//! Where the program begins: `main` or the tests behind the initialisation of globals, exported
+//! Where the program begins: `main` or the tests after the initialization of globals, exported
 //! functions, `_start` of WASI.
 
 use super::function::Body;

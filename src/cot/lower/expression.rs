@@ -4,7 +4,7 @@ use super::FuncKey;
 use super::branching::after_tag;
 use super::counting::is_counted_capture;
 use super::function::{Address, Body, Data, Operand};
-use super::place::{Root, Target};
+use super::place::{ResolvedPlace, Root};
 use super::repr::scalar;
 use super::scope::Cleanup;
 use crate::cot::ir::{Access, Const, Value};
@@ -303,7 +303,7 @@ impl<'p> Body<'_, 'p> {
         self.b.store(Access::Pointer, base, 0, index);
         for (number, (capture, offset)) in function.captures.iter().zip(offsets).enumerate() {
             let ty = self.local(capture.outer).ty;
-            let target = self.local_target(capture.outer);
+            let target = self.resolved_local(capture.outer);
             let operand = self.read(ty, &target);
             self.store(ty, Address { base, offset }, &operand.data);
             if is_counted(number) {
@@ -313,12 +313,12 @@ impl<'p> Body<'_, 'p> {
         base
     }
 
-    pub fn local_target(&mut self, local: LocalId) -> Target {
+    pub fn resolved_local(&mut self, local: LocalId) -> ResolvedPlace {
         use super::function::Storage;
         match self.storage[local.0 as usize].clone().expect("locals are used after their declaration") {
-            Storage::Variables(variables) => Target::Variables(variables),
-            Storage::Frame(offset) => Target::Memory(Address { base: self.b.frame(offset), offset: 0 }),
-            Storage::Address(base) => Target::Memory(Address { base, offset: 0 }),
+            Storage::Variables(variables) => ResolvedPlace::Variables(variables),
+            Storage::Frame(offset) => ResolvedPlace::Memory(Address { base: self.b.frame(offset), offset: 0 }),
+            Storage::Address(base) => ResolvedPlace::Memory(Address { base, offset: 0 }),
         }
     }
 }

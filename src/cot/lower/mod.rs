@@ -28,7 +28,7 @@ mod switch;
 use crate::cot::ir::module::{FuncDecl, FuncKind, Module};
 use crate::cot::ir::{FuncId, Signature, Type as WasmType};
 use crate::cot::source::{Sources, Span};
-use crate::cot::typed::{ExternId, FunctionId, GlobalId, Program, StringId};
+use crate::cot::typed::{CheckedProgram, ExternId, FunctionId, GlobalId, StringId};
 use crate::cot::types::{Type, TypeId};
 use data::Statics;
 use repr::Leaf;
@@ -80,7 +80,7 @@ enum FuncKey {
 }
 
 struct Lowering<'p> {
-    program: &'p Program,
+    program: &'p CheckedProgram,
     sources: &'p Sources,
     options: &'p LowerOptions,
     module: Module,
@@ -109,7 +109,7 @@ pub struct LowerError {
 
 /// # Errors
 /// A program whose static data does not fit into memory.
-pub fn lower(program: &Program, sources: &Sources, options: &LowerOptions) -> Result<Module, LowerError> {
+pub fn lower(program: &CheckedProgram, sources: &Sources, options: &LowerOptions) -> Result<Module, LowerError> {
     let mut lowering = Lowering {
         program,
         sources,
@@ -149,7 +149,7 @@ pub fn lower(program: &Program, sources: &Sources, options: &LowerOptions) -> Re
     Ok(lowering.module)
 }
 
-/// Bytes of the shadow stack: enough for each large frame once, so that a program without recursion
+/// Bytes of the shadow stack: enough for each large frame once, so a program without recursion
 /// never runs out of it, and for many small ones; but where that is too much, for the largest.
 fn stack_size(module: &Module) -> u64 {
     const SMALL_FRAMES: u64 = 8 << 20;

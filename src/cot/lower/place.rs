@@ -11,7 +11,7 @@ use crate::cot::types::{Type, TypeId, Types};
 
 /// Where a place is, its operands evaluated.
 #[derive(Clone, Debug)]
-pub enum Target {
+pub enum ResolvedPlace {
     Variables(Vec<Variable>),
     Memory(Address),
 }
@@ -26,25 +26,25 @@ pub enum Root {
 }
 
 impl<'p> Body<'_, 'p> {
-    pub fn place(&mut self, place: &'p Place) -> Target {
+    pub fn place(&mut self, place: &'p Place) -> ResolvedPlace {
         self.place_in(place, Root::Borrowed)
     }
 
     /// A place that is used after something else was evaluated.
-    pub fn place_before(&mut self, place: &'p Place, later: &'p Expression) -> Target {
+    pub fn place_before(&mut self, place: &'p Place, later: &'p Expression) -> ResolvedPlace {
         self.place_in(place, if is_simple(later) { Root::Borrowed } else { Root::Held })
     }
 
-    fn place_in(&mut self, place: &'p Place, root: Root) -> Target {
+    fn place_in(&mut self, place: &'p Place, root: Root) -> ResolvedPlace {
         match &place.kind {
             PlaceKind::Local(local) => {
                 match self.storage[local.0 as usize].clone().expect("locals are used after their declaration") {
-                    Storage::Variables(variables) => Target::Variables(variables),
-                    Storage::Frame(offset) => Target::Memory(Address { base: self.b.frame(offset), offset: 0 }),
-                    Storage::Address(base) => Target::Memory(Address { base, offset: 0 }),
+                    Storage::Variables(variables) => ResolvedPlace::Variables(variables),
+                    Storage::Frame(offset) => ResolvedPlace::Memory(Address { base: self.b.frame(offset), offset: 0 }),
+                    Storage::Address(base) => ResolvedPlace::Memory(Address { base, offset: 0 }),
                 }
             }
-            PlaceKind::Global(global) => Target::Memory(self.global(*global)),
+            PlaceKind::Global(global) => ResolvedPlace::Memory(self.global(*global)),
             PlaceKind::Temporary(value) => {
                 let offset = self.frame_slot(place.ty);
                 let base = self.b.frame(offset);
@@ -52,7 +52,7 @@ impl<'p> Body<'_, 'p> {
                 if self.types().holds_managed(place.ty) {
                     self.add_block_cleanup(Cleanup::ReleaseFrame(place.ty, offset));
                 }
-                Target::Memory(Address { base, offset: 0 })
+                ResolvedPlace::Memory(Address { base, offset: 0 })
             }
             PlaceKind::Dereference(pointer) => {
                 let base = match root {
@@ -62,7 +62,7 @@ impl<'p> Body<'_, 'p> {
                 if self.checks && !matches!(pointer.kind, ExpressionKind::AddressOf(_) | ExpressionKind::New(_)) {
                     self.check_null(base, place.span);
                 }
-                Target::Memory(Address { base, offset: 0 })
+                ResolvedPlace::Memory(Address { base, offset: 0 })
             }
             PlaceKind::Field { base, index } => self.field(base, *index, root),
             PlaceKind::ArrayElement { .. } => self.array_element(place, root),
@@ -72,23 +72,24 @@ impl<'p> Body<'_, 'p> {
                 if self.checks {
                     self.check_index(index, leaves[1], place.span);
                 }
-                Target::Memory(self.element(leaves[0], index, place.ty))
+                ResolvedPlace::Memory(self.element(leaves[0], index, place.ty))
             }
             PlaceKind::UnionPayload { base, variant, checked } => {
                 let address = self.memory_place_in(base, root);
                 if *checked && self.checks {
                     self.check_variant(base.ty, address, *variant, place.span);
                 }
-                Target::Memory(Address { offset: address.offset + Types::PAYLOAD_OFFSET as u32, ..address })
+                ResolvedPlace::Memory(Address { offset: address.offset + Types::PAYLOAD_OFFSET as u32, ..address })
             }
             PlaceKind::OptionalPayload { base } => {
                 let is_word = self.is_word_optional(base.ty);
                 match self.place_in(base, root) {
                     target if is_word => target,
-                    Target::Variables(variables) => Target::Variables(variables[1..].to_vec()),
-                    Target::Memory(address) => {
-                        Target::Memory(Address { offset: address.offset + Types::PAYLOAD_OFFSET as u32, ..address })
-                    }
+                    ResolvedPlace::Variables(variables) => ResolvedPlace::Variables(variables[1..].to_vec()),
+                    ResolvedPlace::Memory(address) => ResolvedPlace::Memory(Address {
+                        offset: address.offset + Types::PAYLOAD_OFFSET as u32,
+                        ..address
+                    }),
                 }
             }
         }
@@ -106,8 +107,8 @@ impl<'p> Body<'_, 'p> {
 
     pub fn memory_place_in(&mut self, place: &'p Place, root: Root) -> Address {
         match self.place_in(place, root) {
-            Target::Memory(address) => address,
-            Target::Variables(variables) => {
+            ResolvedPlace::Memory(address) => address,
+            ResolvedPlace::Variables(variables) => {
                 // What is only read may be a copy.
                 let offset = self.frame_slot(place.ty);
                 let base = self.b.frame(offset);
@@ -133,13 +134,15 @@ impl<'p> Body<'_, 'p> {
         values[0]
     }
 
-    fn field(&mut self, base: &'p Place, index: usize, root: Root) -> Target {
+    fn field(&mut self, base: &'p Place, index: usize, root: Root) -> ResolvedPlace {
         let offset = self.types().field_offset(base.ty, index) as u32;
         match self.place_in(base, root) {
-            Target::Memory(address) => Target::Memory(Address { offset: address.offset + offset, ..address }),
-            Target::Variables(variables) => {
+            ResolvedPlace::Memory(address) => {
+                ResolvedPlace::Memory(Address { offset: address.offset + offset, ..address })
+            }
+            ResolvedPlace::Variables(variables) => {
                 let range = self.leaves_of_field(base.ty, index);
-                Target::Variables(variables[range].to_vec())
+                ResolvedPlace::Variables(variables[range].to_vec())
             }
         }
     }
@@ -157,7 +160,7 @@ impl<'p> Body<'_, 'p> {
         start..start + n_leaves(fields[index])
     }
 
-    fn array_element(&mut self, place: &'p Place, root: Root) -> Target {
+    fn array_element(&mut self, place: &'p Place, root: Root) -> ResolvedPlace {
         let PlaceKind::ArrayElement { base, index, checked } = &place.kind else { unreachable!("it is an element") };
         let root = if is_simple(index) { root } else { Root::Held };
         let address = self.memory_place_in(base, root);
@@ -166,7 +169,7 @@ impl<'p> Body<'_, 'p> {
             && !*checked
         {
             let offset = index as u32 * self.lowering.size(place.ty);
-            return Target::Memory(Address { offset: address.offset + offset, ..address });
+            return ResolvedPlace::Memory(Address { offset: address.offset + offset, ..address });
         }
         let index = self.scalar(index);
         if *checked && self.checks {
@@ -174,10 +177,10 @@ impl<'p> Body<'_, 'p> {
             self.check_index(index, length, place.span);
         }
         let element = self.element(address.base, index, place.ty);
-        Target::Memory(Address { offset: element.offset + address.offset, ..element })
+        ResolvedPlace::Memory(Address { offset: element.offset + address.offset, ..element })
     }
 
-    /// The place of an element behind an address.
+    /// The place of an element after an address.
     pub fn element(&mut self, base: Value, index: Value, ty: TypeId) -> Address {
         let size = self.lowering.size(ty);
         let index = self.narrow(index);
@@ -202,10 +205,10 @@ impl<'p> Body<'_, 'p> {
     }
 
     /// What a place holds; its owner is the place.
-    pub fn read(&mut self, ty: TypeId, target: &Target) -> Operand {
+    pub fn read(&mut self, ty: TypeId, target: &ResolvedPlace) -> Operand {
         let data = match target {
-            Target::Variables(variables) => Data::Leaves(variables.iter().map(|it| self.b.get(*it)).collect()),
-            Target::Memory(address) => self.load(ty, *address),
+            ResolvedPlace::Variables(variables) => Data::Leaves(variables.iter().map(|it| self.b.get(*it)).collect()),
+            ResolvedPlace::Memory(address) => self.load(ty, *address),
         };
         Operand { data, owned: false }
     }
@@ -259,15 +262,15 @@ impl<'p> Body<'_, 'p> {
     }
 
     /// Writes to a place without counting.
-    pub fn write(&mut self, ty: TypeId, target: &Target, data: &Data) {
+    pub fn write(&mut self, ty: TypeId, target: &ResolvedPlace, data: &Data) {
         match (target, data) {
-            (Target::Variables(variables), Data::Leaves(values)) => {
+            (ResolvedPlace::Variables(variables), Data::Leaves(values)) => {
                 for (variable, value) in variables.iter().zip(values) {
                     self.b.set(*variable, *value);
                 }
             }
-            (Target::Memory(address), data) => self.store(ty, *address, data),
-            (Target::Variables(_), Data::Memory(_)) => unreachable!("variables hold leaves"),
+            (ResolvedPlace::Memory(address), data) => self.store(ty, *address, data),
+            (ResolvedPlace::Variables(_), Data::Memory(_)) => unreachable!("variables hold leaves"),
         }
     }
 

@@ -7,7 +7,7 @@ use crate::cot::ir::{BlockId, Value};
 use crate::cot::typed::{Block, FunctionId, LocalId};
 use crate::cot::types::TypeId;
 
-/// What has to be done when a scope is left.
+/// What must be done when a scope is left.
 #[derive(Clone, Debug)]
 pub enum Cleanup<'p> {
     /// Release the references that these leaves are.
@@ -27,7 +27,7 @@ pub enum Cleanup<'p> {
     },
 }
 
-/// What was begun and has to be ended, in order.
+/// What was begun and must be ended, in order.
 #[derive(Clone, Debug, Default)]
 pub struct Scope<'p> {
     pub cleanups: Vec<Cleanup<'p>>,

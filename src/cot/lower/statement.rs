@@ -2,7 +2,7 @@
 
 use super::branching::Payload;
 use super::function::{Address, Body, Data, Loop, Operand};
-use super::place::{Root, Target};
+use super::place::{ResolvedPlace, Root};
 use super::scope::Cleanup;
 use crate::cot::ir::numeric::Numeric;
 use crate::cot::ir::{Const, Type as WasmType, Value};
@@ -65,7 +65,7 @@ impl<'p> Body<'_, 'p> {
                 // The value may mention an outer local of another turn of the loop, but never this
                 // one.
                 body.declare(local);
-                let Target::Memory(address) = body.local_target(local) else {
+                let ResolvedPlace::Memory(address) = body.resolved_local(local) else {
                     unreachable!("locals without leaves live in the frame")
                 };
                 body.expr_into(value, address);
@@ -92,7 +92,7 @@ impl<'p> Body<'_, 'p> {
             }
             return;
         }
-        let Target::Memory(to) = target else { unreachable!("variables have leaves") };
+        let ResolvedPlace::Memory(to) = target else { unreachable!("variables have leaves") };
         self.assign_memory(place, to, value);
     }
 

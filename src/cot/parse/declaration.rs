@@ -1,4 +1,4 @@
-//! Declarations of the top level, and functions wherever they stand.
+//! Declarations of the top level, and functions wherever they are.
 
 use crate::cot::ast::{self, Declaration, Function, Name, Param, Variable};
 use crate::cot::diagnostic::Code;
@@ -63,7 +63,7 @@ impl Parser<'_> {
             match self.kind() {
                 TokenKind::OpenBrace => depth += 1,
                 TokenKind::CloseBrace => depth = depth.saturating_sub(1),
-                // Something is not closed; functions don't stand inside of functions.
+                // Something is not closed; functions are not declared inside functions.
                 TokenKind::Fn if self.token().newline_before && self.kind_ahead(1) == TokenKind::Identifier => return,
                 _ => {}
             }
@@ -132,7 +132,7 @@ impl Parser<'_> {
             self.report(
                 Code::UnexpectedToken,
                 self.token().span,
-                "only one of 'extern', 'export', 'static' can stand before 'fn'",
+                "only one of 'extern', 'export', 'static' can precede 'fn'",
             );
         }
         let column = self.column();
@@ -159,10 +159,14 @@ impl Parser<'_> {
         Some(Function { name, is_extern, is_export, is_static, type_params, params, result, bounds, body, span })
     }
 
-    /// The type behind the parentheses, on the same line.
+    /// The type after the parentheses, on the same line.
     pub(super) fn result_type(&mut self) -> Option<ast::TypeExpr> {
         if self.at_kind(TokenKind::Arrow) {
-            self.report(Code::UnexpectedToken, self.token().span, "the result type of a function stands without '->'");
+            self.report(
+                Code::UnexpectedToken,
+                self.token().span,
+                "the result type of a function is written without '->'",
+            );
             self.advance();
         }
         (!self.token().newline_before && self.at_type()).then(|| self.type_expr())

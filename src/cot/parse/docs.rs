@@ -1,4 +1,4 @@
-//! Doc comments: what stands on lines that begin with `///` belongs to the declaration or field
+//! Doc comments: text on lines that begin with `///` belongs to the declaration or field
 //! that follows (section 1).
 
 use crate::cot::ast::Doc;
@@ -29,10 +29,10 @@ pub(super) fn docs(source: &Source, scanned: &Scanned) -> Vec<Doc> {
 }
 
 /// Whether the first of two tokens can be the name of a declaration or field. Nothing like it
-/// stands before the name.
+/// is before the name.
 fn is_name(pair: &[Token]) -> bool {
     match pair[0].kind {
-        // `export` is no keyword.
+        // `export` is not a keyword.
         TokenKind::Identifier => pair[1].kind != TokenKind::Fn,
         TokenKind::String => true,
         // A field can be called so; an alias begins with it.

@@ -61,7 +61,7 @@ impl Parser<'_> {
         left
     }
 
-    /// Behind an operator: complains about `<<=`, `>>=` and `i++`, which other languages have.
+    /// After an operator: complains about `<<=`, `>>=` and `i++`, which other languages have.
     fn check_operator(&mut self, left: Span) {
         let operator = self.tokens[self.at - 1];
         let note = match operator.kind {
@@ -79,7 +79,7 @@ impl Parser<'_> {
         self.push_diagnostic(Diagnostic::new(Code::ExpectedExpression, span, message).note(note));
     }
 
-    /// Whether the next token can only stand behind an expression.
+    /// Whether the next token can only follow an expression.
     fn ends_expression(&self) -> bool {
         use TokenKind::{CloseBrace, CloseBracket, CloseParenthesis, Comma, EndOfFile, Semicolon};
         matches!(self.kind(), CloseBrace | CloseBracket | CloseParenthesis | Comma | EndOfFile | Semicolon)
@@ -255,7 +255,7 @@ impl Parser<'_> {
         kind
     }
 
-    /// Whether the `{` behind `base` begins a struct value (section 8.3).
+    /// Whether the `{` after `base` begins a struct value (section 8.3).
     fn struct_body_follows(&self, base: &Expr) -> bool {
         if self.mode.no_struct || !begins_upper(base) {
             return false;
@@ -304,7 +304,7 @@ impl Parser<'_> {
         (name, self.expression())
     }
 
-    /// At `!` behind a name: whether it makes an error union type, as `E!T` in an argument list.
+    /// At `!` after a name: whether it makes an error union type, as `E!T` in an argument list.
     fn error_union_follows(&self) -> bool {
         let next = self.kind_ahead(1);
         let symbols =

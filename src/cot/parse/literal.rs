@@ -77,6 +77,6 @@ impl Parser<'_> {
 /// Without the closing quote, which is missing from a string that was reported as open.
 fn strip_quote(text: &[u8]) -> &[u8] {
     let before = text.strip_suffix(b"\"");
-    // A quote behind an odd number of backslashes does not close.
+    // A quote after an odd number of backslashes does not close.
     before.filter(|it| it.iter().rev().take_while(|byte| **byte == b'\\').count() % 2 == 0).unwrap_or(text)
 }

@@ -1,5 +1,5 @@
 //! Structs, enums, unions, error sets, aliases: at the top level, in blocks, and in each other; and
-//! what stands in the bodies of types.
+//! the content of the bodies of types.
 
 use crate::cot::ast::{self, Declaration, Members, Name, StructKind};
 use crate::cot::diagnostic::Code;
@@ -164,7 +164,7 @@ impl Parser<'_> {
         members
     }
 
-    /// After an error in a body: behind the comma or in front of the brace that ends the item.
+    /// After an error in a body: after the comma or before the brace that ends the item.
     fn skip_item(&mut self) {
         let mut depth = 0usize;
         loop {
@@ -190,7 +190,7 @@ impl Parser<'_> {
         keyword || self.at_type_declaration()
     }
 
-    /// What can't stand inside of a type, so that the type has not been closed.
+    /// What can't be inside a type: the type has not been closed.
     fn at_outer_declaration(&self) -> bool {
         let keyword = matches!(self.kind(), TokenKind::Impl | TokenKind::Import | TokenKind::Trait);
         keyword && self.token().newline_before

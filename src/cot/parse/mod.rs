@@ -2,7 +2,7 @@
 //! skipped, parsing goes on. Takes both dialects.
 //!
 //! One method per rule of the grammar, with the rule above it. Trees higher than
-//! [`ast::MAX_HEIGHT`] are refused, so that later passes may recurse. The modules
+//! [`ast::MAX_HEIGHT`] are refused, so later passes may recurse. The modules
 //! import only from those above them.
 
 mod docs;
@@ -226,7 +226,7 @@ impl<'a> Parser<'a> {
         self.scan_errors.get(next).is_some_and(|at| *at < end)
     }
 
-    /// How far from the start of its line the next token stands; not counted any further in very
+    /// How far from the start of its line the next token is; not counted any further in very
     /// long lines.
     fn column(&self) -> usize {
         let before = self.bytes[..self.token().span.start as usize].iter().rev().take(MAX_COLUMN);
@@ -351,7 +351,7 @@ impl<'a> Parser<'a> {
         items
     }
 
-    /// After an error in a list: goes on behind its end, if that is on this line or belongs to
+    /// After an error in a list: continues after its end, if that is on this line or belongs to
     /// brackets.
     fn skip_to_close(&mut self, close: TokenKind) {
         let mut depth = 0usize;

@@ -1,4 +1,4 @@
-//! Operands: names, literals, what stands in brackets and braces, closures, `if`, `switch`, `new`.
+//! Operands: names, literals, brackets and braces, closures, `if`, `switch`, `new`.
 
 use crate::cot::ast::{
     Arm, Block, Closure, Expr, ExprKind, If, Name, Pattern, Statement, StatementKind, Switch, TypeExpr, TypeExprKind,
@@ -277,7 +277,7 @@ impl Parser<'_> {
     /// "new" IDENT [ "(" types ")" ] "(" [ args ] ")"`
     fn new_expression(&mut self) -> ExprKind {
         self.advance();
-        // Without a body or a second list behind it, the first one holds arguments of the
+        // Without a body or a second list after it, the first one holds arguments of the
         // constructor.
         let is_plain_call = self.kind_ahead(1) == TokenKind::OpenParenthesis
             && !matches!(self.kind_after_list(1), TokenKind::OpenBrace | TokenKind::OpenParenthesis);

@@ -19,7 +19,7 @@ impl Parser<'_> {
         Block::new(statements, self.span_from(start))
     }
 
-    /// `{ stmt } "}"`, behind the brace at `open`
+    /// `{ stmt } "}"`, after the brace at `open`
     fn statements(&mut self, open: Span) -> Vec<Statement> {
         let mut statements = Vec::new();
         loop {
@@ -56,7 +56,7 @@ impl Parser<'_> {
         statements
     }
 
-    /// What only stands outside of functions, but here is indented as a part of one.
+    /// What is allowed only outside functions, but here is indented as a part of one.
     fn misplaced_declaration(&mut self) {
         let start = self.token().span;
         let is_function = self.at_kind(TokenKind::Fn);
@@ -67,7 +67,7 @@ impl Parser<'_> {
             let note = format!("move it out, or make it a closure: const {name} = fn(…) … {{ … }}");
             Diagnostic::new(Code::UnexpectedToken, span, message).note(note)
         } else {
-            let message = format!("{} stands outside of functions only", self.kind().describe());
+            let message = format!("{} is allowed only outside functions", self.kind().describe());
             Diagnostic::new(Code::UnexpectedToken, start, message)
         };
         self.push_diagnostic(diagnostic);
@@ -77,7 +77,7 @@ impl Parser<'_> {
         self.make_progress(before);
     }
 
-    /// Declarations that only stand outside of functions: a brace is missing.
+    /// Declarations that are allowed only outside functions: a brace is missing.
     fn at_file_level(&self) -> bool {
         let names_function = self.kind_ahead(1) == TokenKind::Identifier && self.at_kind(TokenKind::Fn);
         let is_test = matches!(self.kind(), TokenKind::Test | TokenKind::Bench);
@@ -85,8 +85,8 @@ impl Parser<'_> {
         names_function || is_test || keyword || self.at_kind(TokenKind::Extern) && self.kind_ahead(1) == TokenKind::Fn
     }
 
-    /// Statements may follow each other on a line, but a literal begins one there only behind a
-    /// closing bracket (`{ log(e) 0 }`): behind anything else an operator was forgotten.
+    /// Statements may follow each other on a line, but a literal begins one there only after a
+    /// closing bracket (`{ log(e) 0 }`): after anything else an operator was forgotten.
     fn check_terminator(&mut self) {
         let literal =
             matches!(self.kind(), TokenKind::Integer | TokenKind::Float | TokenKind::String | TokenKind::Character);
@@ -138,7 +138,7 @@ impl Parser<'_> {
             TokenKind::Var | TokenKind::Let | TokenKind::Const => StatementKind::Variable(self.variable()),
             TokenKind::Weak => {
                 if !matches!(self.kind_ahead(1), TokenKind::Var | TokenKind::Let) {
-                    self.report(Code::UnexpectedToken, self.token().span, "'weak' has to be followed by 'var'");
+                    self.report(Code::UnexpectedToken, self.token().span, "'weak' must be followed by 'var'");
                 }
                 StatementKind::Variable(self.variable())
             }
@@ -250,7 +250,7 @@ impl Parser<'_> {
         Block::new(vec![statement], span)
     }
 
-    /// `cond = "(" expr ")" | exprNoBrace`, and the capture behind it (section 4).
+    /// `cond = "(" expr ")" | exprNoBrace`, and the capture after it (section 4).
     pub(super) fn condition(&mut self) -> (Expr, Option<Capture>) {
         let outer = std::mem::replace(&mut self.mode, CONDITION);
         let condition = if self.at_kind(TokenKind::OpenParenthesis) {

@@ -97,7 +97,7 @@ impl Parser<'_> {
         ty
     }
 
-    /// At the `!` behind the set.
+    /// At the `!` after the set.
     pub(super) fn error_union_type(&mut self, set: TypeExpr) -> TypeExpr {
         let start = set.span;
         self.advance();

@@ -84,7 +84,7 @@ fn thread(function: &mut Function, graph: &Graph, facts: &Facts) {
     }
 }
 
-/// Blocks that do nothing but branch, with parameters that nobody else uses. To lead past the
+/// Blocks that do nothing but branch, with parameters that nothing else uses. To lead past the
 /// beginning of a loop would give the loop a second one.
 fn passable(function: &Function, graph: &Graph) -> Vec<bool> {
     let mut passable: Vec<_> = function.blocks.iter().map(|it| it.insts.is_empty() && is_branch(&it.end)).collect();

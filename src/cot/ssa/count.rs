@@ -1,4 +1,4 @@
-//! Redundant reference counting. A retain and the release of the same object behind it cancel each
+//! Redundant reference counting. A retain and the release of the same object after it cancel each
 //! other out if nothing between them can give up a reference: whoever kept the object alive at the
 //! retain still does at the release.
 //!
@@ -18,7 +18,7 @@ const FARTHEST: usize = 1000;
 const N_ROUNDS: usize = 4;
 
 /// An instruction: its block and its place there.
-type Place = (usize, usize);
+type OpPosition = (usize, usize);
 
 /// A flag for each instruction of each block.
 type Flags = Vec<Vec<bool>>;
@@ -69,7 +69,7 @@ struct Pairs<'a> {
     /// By [`FuncId`]
     releases: &'a [bool],
     predecessors: Vec<Vec<BlockId>>,
-    /// What is known to be no object.
+    /// What is known not to be an object.
     nulls: HashSet<Value>,
     redundant: Flags,
 }
@@ -86,12 +86,12 @@ impl<'a> Pairs<'a> {
 
     /// A pair that is gone may be what stood between two others.
     fn find(&mut self) {
-        let retains = self.places(|op| *op == Op::Retain);
-        let releases = self.places(|op| *op == Op::Release);
+        let retains = self.positions(|op| *op == Op::Retain);
+        let releases = self.positions(|op| *op == Op::Release);
         for (block, index) in retains.iter().chain(&releases).copied() {
             self.redundant[block][index] = self.nulls.contains(&self.counted((block, index)));
         }
-        // Later ones stand between earlier ones and their releases.
+        // Later ones are between earlier ones and their releases.
         for _ in 0..N_ROUNDS {
             let mut changed = false;
             for (block, index) in retains.iter().rev().copied() {
@@ -109,28 +109,28 @@ impl<'a> Pairs<'a> {
         }
     }
 
-    fn places(&self, is_wanted: impl Fn(&Op) -> bool) -> Vec<Place> {
+    fn positions(&self, is_wanted: impl Fn(&Op) -> bool) -> Vec<OpPosition> {
         let blocks = self.function.blocks.iter().enumerate();
-        let places = blocks.flat_map(|(number, block)| {
+        let positions = blocks.flat_map(|(number, block)| {
             block.insts.iter().enumerate().map(move |(index, inst)| ((number, index), &inst.op))
         });
-        places.filter(|(_, op)| is_wanted(op)).map(|(place, _)| place).collect()
+        positions.filter(|(_, op)| is_wanted(op)).map(|(position, _)| position).collect()
     }
 
-    fn counted(&self, (block, index): Place) -> Value {
+    fn counted(&self, (block, index): OpPosition) -> Value {
         self.function.blocks[block].insts[index].args[0]
     }
 
     /// Whether the function can give up a reference that it has not taken itself.
     fn something_is_left(&self) -> bool {
         let blocks = self.function.blocks.iter().enumerate();
-        let mut places = blocks.flat_map(|(number, block)| (0..block.insts.len()).map(move |index| (number, index)));
-        places.any(|place| self.gives_up(place))
+        let mut positions = blocks.flat_map(|(number, block)| (0..block.insts.len()).map(move |index| (number, index)));
+        positions.any(|position| self.gives_up(position))
     }
 
-    fn gives_up(&self, place: Place) -> bool {
-        match self.function.blocks[place.0].insts[place.1].op {
-            Op::Release => !self.redundant[place.0][place.1],
+    fn gives_up(&self, position: OpPosition) -> bool {
+        match self.function.blocks[position.0].insts[position.1].op {
+            Op::Release => !self.redundant[position.0][position.1],
             Op::Call(FuncId(callee)) => self.releases[callee as usize],
             Op::CallIndirect(_) => true,
             _ => false,
@@ -140,7 +140,7 @@ impl<'a> Pairs<'a> {
     /// The releases that undo a retain: on every way from it comes exactly one of them, nothing
     /// before that gives up a reference, and no way leads to one of them that does not come from
     /// the retain.
-    fn partners(&self, retain: Place) -> Option<HashSet<Place>> {
+    fn partners(&self, retain: OpPosition) -> Option<HashSet<OpPosition>> {
         let value = self.counted(retain);
         let mut partners = HashSet::new();
         let mut seen = HashSet::new();
@@ -149,13 +149,13 @@ impl<'a> Pairs<'a> {
         while let Some((block, start)) = work.pop() {
             let Block { insts, end, .. } = &self.function.blocks[block];
             left = left.checked_sub(1)?;
-            let mut places = (start..insts.len()).map(|index| (block, index)).take(left + 1);
-            let stop = places.find(|place| {
+            let mut positions = (start..insts.len()).map(|index| (block, index)).take(left + 1);
+            let stop = positions.find(|position| {
                 left = left.saturating_sub(1);
-                *place == retain || self.is_release_of(value, *place) || self.gives_up(*place)
+                *position == retain || self.is_release_of(value, *position) || self.gives_up(*position)
             });
             match stop {
-                Some(place) if self.is_release_of(value, place) => drop(partners.insert(place)),
+                Some(position) if self.is_release_of(value, position) => drop(partners.insert(position)),
                 Some(_) => return None,
                 None if left == 0 => return None,
                 None => {
@@ -171,9 +171,9 @@ impl<'a> Pairs<'a> {
         ways.all(|release| self.comes_from(retain, release, &partners)).then_some(partners)
     }
 
-    fn is_release_of(&self, value: Value, place: Place) -> bool {
-        let inst = &self.function.blocks[place.0].insts[place.1];
-        inst.op == Op::Release && inst.args[0] == value && !self.redundant[place.0][place.1]
+    fn is_release_of(&self, value: Value, position: OpPosition) -> bool {
+        let inst = &self.function.blocks[position.0].insts[position.1];
+        inst.op == Op::Release && inst.args[0] == value && !self.redundant[position.0][position.1]
     }
 
     /// Where the end of a block leads while the value is an object; nothing counts where it is
@@ -186,19 +186,19 @@ impl<'a> Pairs<'a> {
     }
 
     /// Whether every way to a release comes from the retain, without another of the releases on it.
-    fn comes_from(&self, retain: Place, release: Place, partners: &HashSet<Place>) -> bool {
+    fn comes_from(&self, retain: OpPosition, release: OpPosition, partners: &HashSet<OpPosition>) -> bool {
         let mut seen = HashSet::new();
         let mut work = vec![release];
         let mut left = FARTHEST;
         while let Some((block, end)) = work.pop() {
             left = left.saturating_sub(1);
-            let mut places = (0..end).rev().map(|index| (block, index)).take(left + 1);
-            let last = places.find(|it| {
+            let mut positions = (0..end).rev().map(|index| (block, index)).take(left + 1);
+            let last = positions.find(|it| {
                 left = left.saturating_sub(1);
                 *it == retain || partners.contains(it)
             });
             match last {
-                Some(place) if place == retain => {}
+                Some(position) if position == retain => {}
                 Some(_) => return false,
                 None if left == 0 => return false,
                 None if block == BlockId::ENTRY.index() => return false,

@@ -25,7 +25,7 @@ pub fn remove_unreachable(function: &mut Function) {
     let mut blocks: Vec<_> = std::mem::take(&mut function.blocks).into_iter().map(Some).collect();
     let number = |block: BlockId| numbers[block.index()].expect("a successor of a reachable block is reachable");
     for block in order {
-        let mut block = blocks[block.index()].take().expect("each block stands in the order once");
+        let mut block = blocks[block.index()].take().expect("each block is in the order once");
         match &mut block.end {
             End::Switch { targets, default, .. } => {
                 targets.iter_mut().chain([default]).for_each(|target| *target = number(*target));

@@ -5,7 +5,7 @@
 
 use crate::cot::ir::{BlockId, Function};
 
-/// What cannot be reached from the entry has no order, no dominator, and is nobody's predecessor.
+/// What cannot be reached from the entry has no order, no dominator, and is not a predecessor.
 pub struct Graph {
     /// Reachable blocks, each after those that dominate it.
     pub order: Vec<BlockId>,

@@ -1,5 +1,5 @@
 //! Inlining: a call of a small function becomes the function's body. Callees come before their
-//! callers, so that what was inlined into a function counts as its own; functions that call
+//! callers, so what was inlined into a function counts as its own; functions that call
 //! themselves, directly or not, stay as they are.
 
 use crate::cot::ir::module::{FuncKind, Module};
@@ -23,7 +23,7 @@ pub fn inline(module: &mut Module) {
     }
 }
 
-/// Functions with a body, each behind those that it calls, as far as there is such an order.
+/// Functions with a body, each after those that it calls, as far as there is such an order.
 pub fn callees_first(module: &Module) -> Vec<usize> {
     let mut order = Vec::new();
     let mut seen = vec![false; module.functions.len()];
@@ -65,7 +65,7 @@ fn is_small_function(function: &Function, id: FuncId) -> bool {
 
 fn inline_into(function: &mut Function, module: &Module, is_small: &[bool]) {
     let mut size = n_insts(function);
-    // Blocks behind an inlined call are looked at as well, inlined ones are not.
+    // Blocks after an inlined call are looked at as well, inlined ones are not.
     let mut work: Vec<usize> = (0..function.blocks.len()).collect();
     while let Some(block) = work.pop() {
         let small_call = |op: &Op| matches!(op, Op::Call(FuncId(callee)) if is_small[*callee as usize]);
@@ -78,12 +78,12 @@ fn inline_into(function: &mut Function, module: &Module, is_small: &[bool]) {
     }
 }
 
-/// Puts the callee's blocks behind all others; the caller's block is split at the call. Returns the
+/// Puts the callee's blocks after all others; the caller's block is split at the call. Returns the
 /// block with what follows it.
 fn splice(function: &mut Function, block: usize, place: usize, callee: &Function) -> usize {
     let of = &mut function.blocks[block];
     let rest = of.insts.split_off(place + 1);
-    let call = of.insts.pop().expect("the call stands there");
+    let call = of.insts.pop().expect("the call is there");
     let end = std::mem::replace(&mut of.end, End::Unreachable);
     let behind = BlockId(function.blocks.len() as u32);
     function.blocks.push(Block { params: call.results, insts: rest, end });

@@ -1,4 +1,4 @@
-//! From the form of lowering to optimised SSA form: [`construct`], then the rows of [`PASSES`],
+//! From the form of lowering to optimized SSA form: [`construct`], then the rows of [`PASSES`],
 //! each followed by the verifier in debug builds and tests. Every pass keeps the meaning; none
 //! needs another one before it. The modules import only from those above them.
 
@@ -69,7 +69,7 @@ pub const PASSES: [Pass; 18] = [
     of_functions("dead", dead::remove),
 ];
 
-/// Brings every function of the module into optimised SSA form; what is not needed any more goes.
+/// Brings every function of the module into optimized SSA form; what is not needed any more goes.
 pub fn build(module: &mut Module) {
     for pass in &PASSES {
         match pass.run {

@@ -2,7 +2,7 @@
 //! at the end of each round, which is a jump less per round, and lets code generators move out of
 //! the loop what does not change in it.
 //!
-//! The block that tests is copied. What it defines has two definitions then: outside of it such
+//! The block that tests is copied. What it defines has two definitions then: outside it such
 //! values go through variables, which `construct` turns into block parameters.
 
 use super::graph::Graph;

@@ -117,14 +117,14 @@ impl Verifier<'_> {
         }
         match end {
             End::Branch { condition, .. } => {
-                ensure(ty(condition) == Type::I32, || "the condition is no i32".to_owned())
+                ensure(ty(condition) == Type::I32, || "the condition is not an i32".to_owned())
             }
             End::Switch { index, .. } => {
-                ensure(ty(index) == Type::I32, || "the index is no i32".to_owned())?;
+                ensure(ty(index) == Type::I32, || "the index is not an i32".to_owned())?;
                 end.successors().try_for_each(|target| {
                     let alone = self.graph.predecessors[target.index()] == [id];
                     let plain = self.function.blocks[target.index()].params.is_empty();
-                    ensure(alone && plain, || format!("{target} is no proper target of a switch"))
+                    ensure(alone && plain, || format!("{target} is not a proper target of a switch"))
                 })
             }
             End::Return(values) => {

@@ -6,9 +6,9 @@
 //! nobody else.
 
 use super::native::{Kind, Native, Natives};
-use super::runtime::{self, SymbolKind};
+use super::runtime;
 use super::suggest;
-use super::symbols::{Definition, ObjectSymbols};
+use super::symbols::{Definition, ObjectSymbols, SymbolKind};
 use anyhow::{Result, bail};
 use std::collections::{BTreeMap, HashMap, HashSet};
 

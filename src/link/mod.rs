@@ -23,7 +23,7 @@ pub mod native;
 pub mod runtime;
 mod search;
 pub mod suggest;
-mod symbols;
+pub mod symbols;
 
 use crate::options::LinkOptions;
 use anyhow::{Result, anyhow, bail};

@@ -5,9 +5,9 @@
 //! linker scripts, flags for a linker, code in a compiler's own form.
 
 use super::compiler::Compiler;
-use super::runtime::{self, SymbolKind};
+use super::runtime;
 use super::search::{self, Prefer};
-use super::symbols::{self, Format, ObjectSymbols};
+use super::symbols::{self, Format, ObjectSymbols, SymbolKind};
 use crate::options::LinkOptions;
 use anyhow::{Context, Result, bail};
 use std::borrow::Cow;

@@ -5,7 +5,7 @@
 //! library. Only what is asked for is decompressed.
 
 use crate::link::files::Inputs;
-use crate::link::symbols;
+use crate::link::symbols::{self, SymbolKind};
 use anyhow::{Context, Result, bail};
 use flate2::read::ZlibDecoder;
 use rayon::prelude::*;
@@ -134,16 +134,6 @@ fn have_runtime() -> Result<()> {
         bail!("this build of wasm2native carries no runtime: it can make objects, not programs");
     }
     Ok(())
-}
-
-/// What a symbol stands for, as far as linkers know.
-#[derive(Copy, Clone, Debug, PartialEq, Eq)]
-pub enum SymbolKind {
-    Function,
-    Data,
-    ThreadLocal,
-    /// Code or data: assembly often does not say.
-    Unknown,
 }
 
 /// What the C library that this program carries defines: kind and size in bytes of every symbol.

@@ -4,7 +4,6 @@
 //! Comes in: a file's bytes. Goes out: its objects with their symbols, or what is wrong with the
 //! file in words that name it.
 
-use super::runtime::SymbolKind;
 use anyhow::{Context, Result, bail};
 use goblin::elf::section_header::{SHF_ALLOC, SHN_ABS, SHN_COMMON, SHN_UNDEF};
 use goblin::elf::{Elf, Sym, header, reloc, sym};
@@ -23,6 +22,16 @@ pub struct ObjectSymbols {
     pub fixed_address: Option<(&'static str, String)>,
     /// Code that only the compiler's own linker plugin understands (`-flto`).
     pub intermediate: bool,
+}
+
+/// What a symbol stands for, as far as linkers know.
+#[derive(Copy, Clone, Debug, PartialEq, Eq)]
+pub enum SymbolKind {
+    Function,
+    Data,
+    ThreadLocal,
+    /// Code or data: assembly often does not say.
+    Unknown,
 }
 
 #[derive(Debug)]

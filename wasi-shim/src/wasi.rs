@@ -7,6 +7,8 @@
 
 mod errno;
 
+mod types;
+
 mod rights;
 
 mod embedded;
@@ -17,11 +19,11 @@ mod exposed;
 
 mod beneath;
 
-mod strings;
-
 mod context;
 
 mod guest;
+
+mod args;
 
 mod clock;
 

@@ -17,14 +17,14 @@
 macro_rules! wasi_functions {
     ($rows:ident) => {
         $rows! {
-            both args_get(argv: u32, argv_buf: u32) = strings::args_get;
-            both args_sizes_get(argc: u32, argv_buf_size: u32) = strings::args_sizes_get;
+            both args_get(argv: u32, argv_buf: u32) = args::args_get;
+            both args_sizes_get(argc: u32, argv_buf_size: u32) = args::args_sizes_get;
             both clock_res_get(id: u32, resolution: u32) = clock::resolution;
             both clock_time_get(id: u32, precision: u64, time: u32) = clock::time;
-            both environ_get(environ: u32, environ_buf: u32) = strings::environ_get;
+            both environ_get(environ: u32, environ_buf: u32) = args::environ_get;
             both environ_sizes_get(
                 environc: u32, environ_buf_size: u32
-            ) = strings::environ_sizes_get;
+            ) = args::environ_sizes_get;
             both fd_advise(fd: u32, offset: u64, len: u64, advice: u32) = file::advise;
             both fd_allocate(fd: u32, offset: u64, len: u64) = file::allocate;
             both fd_close(fd: u32) = file::close;

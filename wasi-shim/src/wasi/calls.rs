@@ -8,7 +8,7 @@
 use crate::arch::processor::return_address;
 use crate::wasi::errno::finish;
 use crate::wasi::guest::Guest;
-use crate::wasi::{clock, directory, file, path, poll, process, random, sock, stat, strings};
+use crate::wasi::{args, clock, directory, file, path, poll, process, random, sock, stat};
 
 /// Defines the function of one snapshot: prefix of the symbol, name, parameters, what does the
 /// work.

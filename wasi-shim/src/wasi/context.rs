@@ -3,7 +3,6 @@
 
 use crate::abi::program::Program;
 use crate::wasi::descriptor::Table;
-use crate::wasi::strings::Strings;
 use std::sync::atomic::Ordering;
 
 #[derive(Default)]
@@ -25,5 +24,37 @@ impl Context {
         // SAFETY: null, or what `start` put there, which nobody removes or changes.
         unsafe { program.wasi.load(Ordering::Acquire).cast::<Context>().as_ref() }
             .expect("WASI starts before any code that could call it")
+    }
+}
+
+/// A list of strings, each ended by a zero byte.
+#[derive(Default)]
+pub struct Strings {
+    bytes: Vec<u8>,
+    /// Where each begins.
+    starts: Vec<u32>,
+}
+
+impl Strings {
+    /// Appends a string. Text that is not UTF-8 gets replacement characters: WASI knows no other
+    /// text. Whether there was room: the guest counts in 32 bits.
+    #[must_use]
+    pub fn push(&mut self, text: &[u8]) -> bool {
+        let text = String::from_utf8_lossy(text);
+        let Ok(start) = u32::try_from(self.bytes.len()) else { return false };
+        self.bytes.extend_from_slice(text.as_bytes());
+        self.bytes.push(0);
+        self.starts.push(start);
+        u32::try_from(self.bytes.len()).is_ok()
+    }
+
+    /// The strings, one after the other.
+    pub fn bytes(&self) -> &[u8] {
+        &self.bytes
+    }
+
+    /// Where each begins.
+    pub fn starts(&self) -> &[u32] {
+        &self.starts
     }
 }

@@ -7,44 +7,13 @@
 use crate::wasi::embedded::{OpenFile, Place};
 use crate::wasi::errno::{Errno, Failure, Result};
 use crate::wasi::rights::{self, Access};
+use crate::wasi::types::FileType;
 use crate::width::saturating_u32;
 use rustix::fd::{AsFd, BorrowedFd, OwnedFd};
 use rustix::fs::{FileType as SystemType, fstat};
 use std::fs::File;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, RwLock, RwLockWriteGuard};
-
-/// `$filetype` of `typenames.witx`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[repr(u8)]
-pub enum FileType {
-    Unknown = 0,
-    BlockDevice = 1,
-    CharacterDevice = 2,
-    Directory = 3,
-    RegularFile = 4,
-    SocketStream = 6,
-    SymbolicLink = 7,
-}
-
-impl FileType {
-    pub fn of(system: SystemType) -> FileType {
-        match system {
-            SystemType::BlockDevice => FileType::BlockDevice,
-            SystemType::CharacterDevice => FileType::CharacterDevice,
-            SystemType::Directory => FileType::Directory,
-            SystemType::RegularFile => FileType::RegularFile,
-            SystemType::Socket => FileType::SocketStream,
-            SystemType::Symlink => FileType::SymbolicLink,
-            _ => FileType::Unknown,
-        }
-    }
-
-    /// Whether it has a position.
-    pub fn is_seekable(self) -> bool {
-        matches!(self, FileType::RegularFile | FileType::BlockDevice)
-    }
-}
 
 /// What a descriptor stands for.
 pub enum Object {

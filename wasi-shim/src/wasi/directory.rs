@@ -4,11 +4,12 @@
 //! when entries came or went meanwhile, as far as the file system can do that, and nothing has to
 //! be remembered or read twice.
 
-use crate::wasi::descriptor::{FileType, Home};
+use crate::wasi::descriptor::Home;
 use crate::wasi::embedded::Place;
 use crate::wasi::errno::{Errno, Result};
 use crate::wasi::guest::{Cursor, Guest};
 use crate::wasi::rights;
+use crate::wasi::types::FileType;
 use crate::width::saturating_u32;
 use rustix::fs::{self, AtFlags, FileType as SystemType, RawDir, SeekFrom};
 use std::fs::File;

@@ -5,9 +5,8 @@
 //! are open. Nothing here can be changed.
 
 use crate::abi::wasi::embedded::{BLOCK, BLOCK_SIZE, DIRECTORY, ENTRY_SIZE, LINK, NODE_SIZE};
-use crate::wasi::descriptor::FileType;
 use crate::wasi::errno::{Errno, Result};
-use crate::wasi::stat::Filestat;
+use crate::wasi::types::{FileType, Filestat};
 use crate::width::usize_of;
 use miniz_oxide::inflate::decompress_slice_iter_to_slice;
 use rustix::fs::SeekFrom;

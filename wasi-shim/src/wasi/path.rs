@@ -7,12 +7,13 @@
 //! read-only.
 
 use crate::wasi::beneath::{self, Place};
-use crate::wasi::descriptor::{Descriptor, Directory, FileType, Home, Object};
+use crate::wasi::descriptor::{Descriptor, Directory, Home, Object};
 use crate::wasi::embedded;
 use crate::wasi::errno::{Errno, Failure, INVALID, Result};
 use crate::wasi::guest::Guest;
 use crate::wasi::rights::{self, Access};
-use crate::wasi::stat::{self, Filestat};
+use crate::wasi::stat;
+use crate::wasi::types::{FileType, Filestat};
 use crate::width::saturating_u32;
 use rustix::fs::{self, AtFlags, FileType as SystemType, Mode, OFlags, Stat};
 use std::ffi::CStr;
@@ -73,7 +74,7 @@ pub fn filestat_get<const UNSTABLE: bool>(
 
 fn stat_path(directory: &Directory, path: &CStr, follow: bool) -> Result<Filestat> {
     Ok(match &directory.home {
-        Home::Host(host) => stat::of_system(beneath::find(host, path, follow)?.1),
+        Home::Host(host) => Filestat::of(beneath::find(host, path, follow)?.1),
         Home::Embedded(place) => place.find(path, follow)?.stat(),
     })
 }

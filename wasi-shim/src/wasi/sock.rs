@@ -1,12 +1,13 @@
 //! Sockets: the standard streams may be some, and what listens there can be accepted. WASI can't
 //! make others.
 
-use crate::wasi::descriptor::{Descriptor, FileType, Object};
+use crate::wasi::descriptor::{Descriptor, Object};
 use crate::wasi::errno::{Errno, INVALID, Result};
 use crate::wasi::file::retry;
 use crate::wasi::guest::Guest;
 use crate::wasi::path::FD_FLAGS;
 use crate::wasi::rights::{self, Access};
+use crate::wasi::types::FileType;
 use crate::width::saturating_u32;
 use rustix::fd::{AsRawFd, FromRawFd, OwnedFd};
 

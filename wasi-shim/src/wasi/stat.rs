@@ -1,46 +1,17 @@
-//! `$filestat` in both layouts, and the times of files.
+//! What is known of files, in the layout of either snapshot, and their times.
 //!
-//! Source: `typenames.witx` of both snapshots. In snapshot 0 the number of links has four bytes.
+//! In snapshot 0 the number of links has four bytes.
 
 use crate::system::kernel;
-use crate::wasi::descriptor::{Directory, FileType, Home, Object};
+use crate::wasi::descriptor::{Directory, Home, Object};
 use crate::wasi::errno::{Errno, INVALID, Result};
 use crate::wasi::guest::Guest;
 use crate::wasi::rights;
+use crate::wasi::types::Filestat;
 use crate::width::saturating_u32;
 use rustix::fd::{AsFd, AsRawFd, BorrowedFd};
-use rustix::fs::{self, AtFlags, FileType as SystemType, Stat, Timespec, Timestamps};
+use rustix::fs::{self, AtFlags, Timespec, Timestamps};
 use std::time::Duration;
-
-pub struct Filestat {
-    pub device: u64,
-    pub inode: u64,
-    pub file_type: FileType,
-    pub links: u64,
-    pub size: u64,
-    /// Nanoseconds: accessed, modified, changed.
-    pub times: [u64; 3],
-}
-
-pub fn of_system(stat: Stat) -> Filestat {
-    let time = |seconds: i64, nanoseconds: u64| {
-        let time = i128::from(seconds).saturating_mul(1_000_000_000).saturating_add(nanoseconds.into());
-        // WASI has no time before 1970, and none after 2554.
-        u64::try_from(time).unwrap_or(0)
-    };
-    Filestat {
-        device: stat.st_dev,
-        inode: stat.st_ino,
-        file_type: FileType::of(SystemType::from_raw_mode(stat.st_mode)),
-        links: stat.st_nlink,
-        size: stat.st_size.unsigned_abs(),
-        times: [
-            time(stat.st_atime, stat.st_atime_nsec),
-            time(stat.st_mtime, stat.st_mtime_nsec),
-            time(stat.st_ctime, stat.st_ctime_nsec),
-        ],
-    }
-}
 
 fn write_words(guest: &Guest, result: u32, words: &[u64]) -> Result<()> {
     let mut place = guest.array(result, saturating_u32(words.len()), size_of::<u64>())?;
@@ -66,7 +37,7 @@ pub fn get<const UNSTABLE: bool>(guest: &Guest, number: u32, result: u32) -> Res
     let descriptor = guest.context.descriptors.get(number)?;
     descriptor.require(rights::FD_FILESTAT_GET)?;
     let mut stat = match (&descriptor.object, descriptor.system()) {
-        (_, Some(system)) => of_system(fs::fstat(system)?),
+        (_, Some(system)) => Filestat::of(fs::fstat(system)?),
         (Object::Embedded(file), None) => file.place.stat(),
         (Object::Directory(Directory { home: Home::Embedded(place), .. }), None) => place.stat(),
         _ => return Err(Errno::Badf.into()),

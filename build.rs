@@ -18,9 +18,13 @@
 #[path = "wasi-shim/src/abi/c_library.rs"]
 mod c_library;
 
+#[path = "src/runtime_target.rs"]
+mod runtime_target;
+
 use object::elf::{self, FileHeader64, SectionHeader64};
 use object::pod::{bytes_of, from_bytes};
 use object::{LittleEndian as LE, Object, ObjectSymbol, SymbolFlags, SymbolIndex};
+use runtime_target::{Jump, Origin, RUNTIME_TARGETS, RuntimeTarget, START_FILES};
 use std::collections::{HashMap, HashSet};
 use std::error::Error;
 use std::io::Write;
@@ -31,12 +35,6 @@ type Elf<'data> = object::read::elf::ElfFile64<'data, LE>;
 type Symbol<'data, 'file> = object::read::elf::ElfSymbol64<'data, 'file, LE>;
 type Result<T> = std::result::Result<T, Box<dyn Error>>;
 
-const GLIBC: &str = "x86_64-unknown-linux-gnu";
-const MUSL: &str = "x86_64-unknown-linux-musl";
-
-/// In the order of the link: the first three stand before all else, the others at the end.
-const START_FILES: [&str; 5] = ["rcrt1.o", "crti.o", "crtbeginS.o", "crtendS.o", "crtn.o"];
-
 fn main() -> Result<()> {
     for path in ["build.rs", "wasi-shim"] {
         println!("cargo::rerun-if-changed={path}");
@@ -45,35 +43,45 @@ fn main() -> Result<()> {
         println!("cargo::rerun-if-env-changed={variable}");
     }
     let out = PathBuf::from(std::env::var("OUT_DIR")?);
-    let target = match std::env::var("WASM2NATIVE_RUNTIME_LIBC").as_deref() {
-        Ok("glibc") => GLIBC.to_owned(),
-        Ok("musl") => MUSL.to_owned(),
-        Ok(other) => return Err(format!("WASM2NATIVE_RUNTIME_LIBC is `{other}`, not `glibc` or `musl`").into()),
-        Err(_) => std::env::var("TARGET")?,
-    };
-    let libraries = match target.as_str() {
-        GLIBC => Libraries::of_glibc()?,
-        MUSL => Libraries::of_musl()?,
-        _ => Libraries { start_files: Default::default(), archives: Vec::new(), shared: Default::default() },
-    };
-    let runtime = if libraries.archives.is_empty() { Vec::new() } else { build_shim(&target, &out)? };
-    write_runtime(&out, runtime, &libraries)
+    let target = target()?;
+    let libraries = target.map(Libraries::find).transpose()?;
+    let runtime = target.map(|target| build_shim(target.triple, &out)).transpose()?;
+    println!("cargo::rustc-env=WASM2NATIVE_RUNTIME_TARGET={}", target.map_or("", |target| target.triple));
+    write_runtime(&out, target, runtime.unwrap_or_default(), &libraries.unwrap_or_default())
 }
 
-/// What the C library of a machine is when a program is loaded, in the order of the link: a shared
-/// library needs it then.
-const SHARED_LIBRARIES: [&str; 3] = ["libc.so.6", "libm.so.6", "ld-linux-x86-64.so.2"];
+/// The target of the runtime: that of the C library which the user names, or that of the compiler.
+/// Nothing if there is no runtime for it.
+fn target() -> Result<Option<&'static RuntimeTarget>> {
+    let compiler = std::env::var("TARGET")?;
+    let Ok(name) = std::env::var("WASM2NATIVE_RUNTIME_LIBC") else {
+        return Ok(RUNTIME_TARGETS.iter().find(|target| target.triple == compiler));
+    };
+    let named = RUNTIME_TARGETS.iter().filter(|target| target.c_library == name);
+    let processor = compiler.split('-').next().unwrap_or_default();
+    let own = named.clone().find(|target| target.triple.split('-').next() == Some(processor));
+    let found = own.or(named.clone().next());
+    Ok(Some(found.ok_or_else(|| format!("WASM2NATIVE_RUNTIME_LIBC is `{name}`, not `glibc` or `musl`"))?))
+}
 
-/// Where the C library's files are.
+/// Where the C library's files are: nowhere if there is no runtime.
+#[derive(Default)]
 struct Libraries {
-    start_files: [PathBuf; START_FILES.len()],
+    start_files: Vec<PathBuf>,
     archives: Vec<PathBuf>,
     /// None where only static programs are made.
-    shared: [PathBuf; SHARED_LIBRARIES.len()],
+    shared: Vec<PathBuf>,
 }
 
 impl Libraries {
-    fn of_glibc() -> Result<Libraries> {
+    fn find(target: &RuntimeTarget) -> Result<Libraries> {
+        match target.origin {
+            Origin::Compiler => Libraries::of_compiler(target),
+            Origin::Rust => Libraries::of_rust(target),
+        }
+    }
+
+    fn of_compiler(target: &RuntimeTarget) -> Result<Libraries> {
         let find = |name: &str| -> Result<PathBuf> {
             let compiler = std::env::var("CC").unwrap_or("cc".into());
             let output = Command::new(&compiler).arg(format!("-print-file-name={name}")).output()?;
@@ -85,30 +93,27 @@ impl Libraries {
             Ok(path)
         };
         let mut archives = Vec::new();
-        for name in ["libc.a", "libm.a", "libgcc.a", "libgcc_eh.a"] {
+        for name in target.archives {
             archives.extend(follow_script(find(name)?)?);
         }
-        let start_files = START_FILES.map(find).into_iter().collect::<Result<Vec<_>>>()?;
-        let shared = SHARED_LIBRARIES.map(find).into_iter().collect::<Result<Vec<_>>>()?;
-        Ok(Libraries {
-            start_files: start_files.try_into().expect("one for each"),
-            archives,
-            shared: shared.try_into().expect("one for each"),
-        })
+        let start_files = START_FILES.map(find).into_iter().collect::<Result<_>>()?;
+        let shared = target.machine.shared_libraries.map(find).into_iter().collect::<Result<_>>()?;
+        Ok(Libraries { start_files, archives, shared })
     }
 
-    /// Rust brings musl with its target.
-    fn of_musl() -> Result<Libraries> {
+    fn of_rust(target: &RuntimeTarget) -> Result<Libraries> {
         let rustc = std::env::var("RUSTC")?;
-        let output = Command::new(rustc).args(["--print", "target-libdir", "--target", MUSL]).output()?;
+        let arguments = ["--print", "target-libdir", "--target", target.triple];
+        let output = Command::new(rustc).args(arguments).output()?;
         let directory = Path::new(String::from_utf8(output.stdout)?.trim()).join("self-contained");
         if !directory.exists() {
-            return Err(format!("{} does not exist: run `rustup target add {MUSL}`", directory.display()).into());
+            let (directory, target) = (directory.display(), target.triple);
+            return Err(format!("{directory} does not exist: run `rustup target add {target}`").into());
         }
         Ok(Libraries {
-            start_files: START_FILES.map(|name| directory.join(name)),
-            archives: ["libc.a", "libunwind.a"].map(|name| directory.join(name)).into(),
-            shared: Default::default(),
+            start_files: START_FILES.map(|name| directory.join(name)).into(),
+            archives: target.archives.iter().map(|name| directory.join(name)).collect(),
+            shared: Vec::new(),
         })
     }
 }
@@ -184,18 +189,20 @@ fn build_shim(target: &str, out: &Path) -> Result<Vec<u8>> {
     Ok(std::fs::read(workspace.join("target").join(target).join("runtime/libwasi_shim.a"))?)
 }
 
-fn write_runtime(out: &Path, shim: Vec<u8>, libraries: &Libraries) -> Result<()> {
+fn write_runtime(out: &Path, target: Option<&RuntimeTarget>, shim: Vec<u8>, libraries: &Libraries) -> Result<()> {
     let mut roots: Vec<String> = c_library::C_FUNCTIONS.split(' ').map(str::to_owned).collect();
-    for (name, path) in START_FILES.into_iter().zip(&libraries.start_files) {
-        let data = if path.as_os_str().is_empty() { Vec::new() } else { strip(&std::fs::read(path)?, &UNUSED)? };
+    for (index, name) in START_FILES.into_iter().enumerate() {
+        let path = libraries.start_files.get(index);
+        let data = path.map(|path| strip(&std::fs::read(path)?, &UNUSED)).transpose()?.unwrap_or_default();
         if !data.is_empty() {
             roots.extend(Symbols::read(&data)?.undefined);
         }
         std::fs::write(out.join(name), data)?;
     }
-    for (name, path) in SHARED_LIBRARIES.into_iter().zip(&libraries.shared) {
-        let data = if path.as_os_str().is_empty() { Vec::new() } else { hollow(&std::fs::read(path)?)? };
-        write_compressed(&out.join(format!("{name}.z")), &data)?;
+    for index in 0..N_SHARED {
+        let path = libraries.shared.get(index);
+        let data = path.map(|path| hollow(&std::fs::read(path)?)).transpose()?.unwrap_or_default();
+        write_compressed(&out.join(format!("shared{index}.z")), &data)?;
     }
     let mut pool = Vec::new();
     if !shim.is_empty() {
@@ -211,7 +218,10 @@ fn write_runtime(out: &Path, shim: Vec<u8>, libraries: &Libraries) -> Result<()>
     // The crate itself is the member that defines what `main` calls; the others that Rust adds are
     // its compiler's helpers.
     let main = symbols.iter().position(|symbols| symbols.defined.iter().any(|name| name == "w2n_main"));
-    let runtime = main.map_or(Ok(Vec::new()), |main| localise(&redirect(&pool[main].data, &REDIRECTED)?))?;
+    let runtime = match main.zip(target) {
+        Some((main, target)) => localize(&redirect(&pool[main].data, &REDIRECTED, &target.machine.jump)?)?,
+        None => Vec::new(),
+    };
     if !runtime.is_empty() {
         roots.extend(Symbols::read(&runtime)?.undefined);
     }
@@ -229,6 +239,9 @@ fn write_runtime(out: &Path, shim: Vec<u8>, libraries: &Libraries) -> Result<()>
     let helpers = (0..n_shim).filter(|index| Some(*index) != main);
     write_complete(out, &pool, &symbols, (n_shim..pool.len()).chain(helpers))
 }
+
+/// How many shared libraries of the C library there are at most.
+const N_SHARED: usize = 3;
 
 /// How many archives the whole C library becomes, of about the same size: they are decompressed
 /// side by side.
@@ -420,7 +433,7 @@ const INTERFACE: [&str; 2] = ["w2n_", "wasi_"];
 /// The object with all other symbols than those of [`INTERFACE`] local, so that it can be linked
 /// with a program in Rust, which has a standard library of its own. Local symbols stand before
 /// global ones, so that symbols get other numbers.
-fn localise(data: &[u8]) -> Result<Vec<u8>> {
+fn localize(data: &[u8]) -> Result<Vec<u8>> {
     let file = object::read::elf::ElfFile64::<LE>::parse(data)?;
     let headers: Vec<SectionHeader64<LE>> = file.elf_section_table().iter().copied().collect();
     let end =
@@ -489,13 +502,13 @@ const REDIRECTED: [(&str, &str); 3] = [
 
 /// Makes functions that never return jump to others: their code becomes one jump. Where the
 /// compiler names them otherwise, nothing changes but the size of programs.
-fn redirect(data: &[u8], pairs: &[(&str, &str)]) -> Result<Vec<u8>> {
+fn redirect(data: &[u8], pairs: &[(&str, &str)], jump: &Jump) -> Result<Vec<u8>> {
     let file = object::read::elf::ElfFile64::<LE>::parse(data)?;
     let mut result = data.to_vec();
     for &(from, to) in pairs {
         let find = |end: &str| file.symbols().find(|symbol| symbol.name().is_ok_and(|name| name.ends_with(end)));
         match (find(from), find(to)) {
-            (Some(from), Some(to)) if write_jump(&mut result, &file, &from, to.index())? => {}
+            (Some(from), Some(to)) if write_jump(&mut result, jump, &file, (&from, to.index()))? => {}
             _ => println!("cargo::warning=the runtime is larger than it should be: no function `{from}`"),
         }
     }
@@ -504,7 +517,8 @@ fn redirect(data: &[u8], pairs: &[(&str, &str)]) -> Result<Vec<u8>> {
 
 /// Overwrites the code of a function that has a section for itself, and its relocations. Says
 /// whether it could.
-fn write_jump(result: &mut [u8], file: &Elf, function: &Symbol, target: SymbolIndex) -> Result<bool> {
+fn write_jump(result: &mut [u8], jump: &Jump, file: &Elf, ends: (&Symbol, SymbolIndex)) -> Result<bool> {
+    let (function, target) = ends;
     let Some(section) = function.section_index() else { return Ok(false) };
     let table = file.elf_section_table();
     let code = table.section(section)?;
@@ -512,21 +526,22 @@ fn write_jump(result: &mut [u8], file: &Elf, function: &Symbol, target: SymbolIn
         .iter()
         .filter(|header| header.sh_type.get(LE) == elf::SHT_RELA && header.sh_info.get(LE) as usize == section.0);
     let Some(relocations) = relocations.next() else { return Ok(false) };
-    if function.address() != 0 || function.size() != code.sh_size.get(LE) || function.size() < 5 {
+    let is_alone = function.address() == 0 && function.size() == code.sh_size.get(LE);
+    if !is_alone || function.size() < jump.code.len() as u64 {
         return Ok(false);
     }
-    // `jmp rel32`
     let start = code.sh_offset.get(LE) as usize;
-    result[start..start + 5].copy_from_slice(&[0xe9, 0, 0, 0, 0]);
+    result[start..start + jump.code.len()].copy_from_slice(jump.code);
     // A relocation of type 0 does nothing.
     let start = relocations.sh_offset.get(LE) as usize;
     result[start..start + relocations.sh_size.get(LE) as usize].fill(0);
     let size = size_of::<elf::Rela64<LE>>();
-    let mut jump = *from_bytes::<elf::Rela64<LE>>(&result[start..start + size]).map_err(|()| "misaligned section")?.0;
-    jump.r_offset.set(LE, 1);
-    jump.set_r_info(LE, false, target.0 as u32, elf::R_X86_64_PLT32);
-    jump.r_addend.set(LE, -4);
-    result[start..start + size].copy_from_slice(bytes_of(&jump));
+    let mut relocation =
+        *from_bytes::<elf::Rela64<LE>>(&result[start..start + size]).map_err(|()| "misaligned section")?.0;
+    relocation.r_offset.set(LE, jump.offset);
+    relocation.set_r_info(LE, false, target.0 as u32, elf::RelocationType(jump.relocation));
+    relocation.r_addend.set(LE, jump.addend);
+    result[start..start + size].copy_from_slice(bytes_of(&relocation));
     Ok(true)
 }
 

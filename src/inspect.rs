@@ -19,6 +19,7 @@ use crate::abi::program::{EntryKind, OPTIONS_SECTION, PROGRAM_SYMBOL, Program, P
 use crate::abi::record::Fields;
 use crate::abi::setting::Setting;
 use crate::number::to_usize;
+use crate::runtime_target::{RUNTIME_TARGETS, RuntimeTarget};
 use anyhow::{Context, Result, bail};
 use goblin::elf::Elf;
 use goblin::elf::program_header::{PT_LOAD, ProgramHeader};
@@ -59,6 +60,8 @@ pub struct Inspection {
     pub foreign: Vec<Foreign>,
     /// Level of the x86-64 psABI that the program asks for; 0 if it asks for none.
     pub cpu_level: u8,
+    /// The processor's name, which the level follows.
+    pub processor: &'static str,
 }
 
 /// A directory of the host and the name that the program knows it by.
@@ -105,10 +108,14 @@ fn inspect(bytes: &[u8]) -> Result<Inspection> {
     if elf.header.e_type == goblin::elf::header::ET_REL {
         bail!("this is an object; powers are given to programs only");
     }
+    let is_for = |target: &&RuntimeTarget| target.machine.number == elf.header.e_machine;
+    let target =
+        RUNTIME_TARGETS.iter().find(is_for).with_context(|| format!("{not_ours}: no runtime is for its processor"))?;
     let executable = Executable::new(bytes, elf);
     let program = executable.program().with_context(|| format!("{not_ours}: it has no options"))?;
     let program = executable.record(program).context("the record of its options is damaged")?;
     let mut inspection = executable.facts(&program).context("the record of its options is damaged")?;
+    inspection.processor = target.machine.name;
     inspection.take_options(&executable.options(&program).context("its options are damaged")?);
     inspection.foreign = executable.foreign(&program).context("its list of imports is damaged")?;
     inspection.wasi_imports = executable.wasi_imports(&program).context("its list of imports is damaged")?;

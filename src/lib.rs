@@ -14,6 +14,8 @@ pub mod cot;
 #[path = "../wasi-shim/src/abi/mod.rs"]
 pub mod abi;
 
+pub mod runtime_target;
+
 pub mod number;
 
 pub mod options;

@@ -2,14 +2,15 @@
 //! checks for.
 
 use crate::options::{Cpu, Options};
+use crate::runtime_target::{RUNTIME_TARGETS, RuntimeTarget};
 use anyhow::{Result, anyhow, bail};
 use std::str::FromStr;
 use target_lexicon::{BinaryFormat, Environment, OperatingSystem, Riscv64Architecture, Triple};
 
 /// What objects are made for, by the names that rustc and clang give them, and what they are.
 pub const TARGETS: [(&str, &str); 13] = [
-    ("x86_64-unknown-linux-gnu", "ELF; programs, too"),
-    ("x86_64-unknown-linux-musl", "ELF; programs, too"),
+    ("x86_64-unknown-linux-gnu", "ELF"),
+    ("x86_64-unknown-linux-musl", "ELF"),
     ("aarch64-unknown-linux-gnu", "ELF"),
     ("aarch64-unknown-linux-musl", "ELF"),
     ("riscv64gc-unknown-linux-gnu", "ELF; SIMD with --cpu rv64gcv"),
@@ -70,10 +71,22 @@ fn check(triple: Triple) -> Result<Triple> {
     bail!("target {triple} is not supported");
 }
 
-/// Whether programs can be made for `triple`, or nothing but objects: the runtime that this
-/// compiler carries is for one target.
+/// Whether programs can be made for `triple`, or nothing but objects: whether there is a runtime
+/// for its processor and system.
 pub fn has_runtime(triple: &Triple) -> bool {
-    triple.architecture == target_lexicon::Architecture::X86_64 && triple.operating_system == OperatingSystem::Linux
+    let is_for = |target: &RuntimeTarget| {
+        let target = Triple::from_str(target.triple).expect("the table has triples");
+        (target.architecture, target.operating_system) == (triple.architecture, triple.operating_system)
+    };
+    RUNTIME_TARGETS.iter().any(is_for)
+}
+
+/// The lines of `--target help`.
+pub fn list() -> impl Iterator<Item = String> {
+    TARGETS.iter().map(|(name, note)| {
+        let has_programs = RUNTIME_TARGETS.iter().any(|target| target.triple == *name);
+        format!("{name:30} {note}{}", if has_programs { "; programs, too" } else { "" })
+    })
 }
 
 /// Level of the x86-64 psABI ("Micro-Architecture Levels") that the program has to check for when

@@ -7,9 +7,9 @@
 
 use super::files::Files;
 use super::runtime::{self, SHARED_END_FILES, SHARED_START_FILES, Set};
-use super::{UNDEFINED, list_undefined, run};
+use super::{UNDEFINED, command, list_undefined, run, symbols, target};
 use anyhow::{Context, Result, bail};
-use object::{Architecture, BinaryFormat, Object, ObjectSymbol};
+use object::{Object, ObjectSymbol};
 use std::fmt::Write as _;
 use std::path::PathBuf;
 
@@ -33,10 +33,11 @@ pub fn archive(object: &[u8]) -> Result<Vec<u8>> {
 
 /// Whether the object is for the machine that the runtime is for.
 fn check_machine(object: &[u8]) -> Result<()> {
-    let file = object::File::parse(object).context("can't read the module's object")?;
-    if (file.format(), file.architecture()) != (BinaryFormat::Elf, Architecture::X86_64) {
+    let machine = target::machine();
+    if symbols::machine_number(object) != Some(machine.number) {
         bail!(
-            "libraries can be made for x86-64 Linux, for which there is a runtime; for others --emit obj makes an object"
+            "libraries can be made for {} Linux, for which there is a runtime; for others --emit obj makes an object",
+            machine.name
         );
     }
     Ok(())
@@ -97,7 +98,7 @@ pub struct SharedLibrary<'a> {
 }
 
 /// It is never unloaded: signal handlers and what runtimes share point into it.
-const FLAGS: &str = "ld -m elf_x86_64 -shared -z noexecstack -z relro -z now -z nodelete --gc-sections --eh-frame-hdr \
+const FLAGS: &str = "-shared -z noexecstack -z relro -z now -z nodelete --gc-sections --eh-frame-hdr \
     --build-id=none --no-identity-comment --hash-style=gnu --warn-unresolved-symbols -o library";
 
 /// A shared library that needs `libc.so.6` when it is loaded. The second value are the linker's
@@ -113,7 +114,7 @@ pub fn shared(library: SharedLibrary) -> Result<(Vec<u8>, Vec<String>)> {
     let script = version_script(exports.iter().copied().chain(PUBLIC));
     inputs.insert(PathBuf::from("<exports>"), script.into_bytes().into());
     inputs.insert(PathBuf::from("<module>"), object.into());
-    let mut arguments: Vec<String> = FLAGS.split_whitespace().map(str::to_owned).collect();
+    let mut arguments = command(FLAGS);
     arguments.extend(strip.then(|| "--strip-all".to_owned()));
     arguments.extend(["-soname", soname, "--version-script", "<exports>"].map(str::to_owned));
     arguments.extend(SHARED_START_FILES.iter().map(|file| file.name.to_owned()));

@@ -24,6 +24,7 @@ pub mod runtime;
 mod search;
 pub mod suggest;
 pub mod symbols;
+mod target;
 
 use crate::options::LinkOptions;
 use anyhow::{Result, anyhow, bail};
@@ -120,12 +121,18 @@ fn add_native(inputs: &mut files::Inputs, index: usize, native: Native) -> Strin
 
 /// Undefined symbols are collected as warnings, so that all are reported. The output stays in
 /// memory, and its name means nothing.
-const FLAGS: &str = "ld -m elf_x86_64 -static -pie --no-dynamic-linker -z noexecstack -z relro -z now \
+const FLAGS: &str = "-static -pie --no-dynamic-linker -z noexecstack -z relro -z now \
     -z pack-relative-relocs --gc-sections --eh-frame-hdr --build-id=none --no-identity-comment --warn-unresolved-symbols -o program";
+
+/// The beginning of a linker's command line.
+fn command(flags: &str) -> Vec<String> {
+    let words = ["ld", "-m", target::machine().emulation].into_iter().chain(flags.split_whitespace());
+    words.map(str::to_owned).collect()
+}
 
 /// The command line that an `ld` would get.
 fn arguments(inputs: &[String], strip: bool) -> Vec<String> {
-    let mut arguments: Vec<String> = FLAGS.split_whitespace().map(str::to_owned).collect();
+    let mut arguments = command(FLAGS);
     arguments.extend(strip.then(|| "--strip-all".to_owned()));
     arguments.extend_from_slice(inputs);
     arguments

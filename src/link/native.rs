@@ -8,6 +8,7 @@ use super::compiler::Compiler;
 use super::runtime;
 use super::search::{self, Prefer};
 use super::symbols::{self, Format, ObjectSymbols, SymbolKind};
+use super::target;
 use crate::options::LinkOptions;
 use anyhow::{Context, Result, bail};
 use std::borrow::Cow;
@@ -202,7 +203,8 @@ impl Natives {
     /// When the table that this program carries is damaged.
     pub fn c_library(&self) -> Result<HashMap<String, (SymbolKind, u64)>> {
         let mut all = runtime::symbols()?;
-        for name in ["libc.so.6", "libm.so.6"] {
+        let [libc, libm, _] = target::machine().shared_libraries;
+        for name in [libc, libm] {
             let Some(path) = self.compiler.as_ref().and_then(|compiler| compiler.library(name)) else { continue };
             let library = std::fs::read(path).ok().and_then(|bytes| symbols::shared(name, &bytes).ok());
             let definitions = library.into_iter().flat_map(|library| library.defined);

@@ -39,11 +39,8 @@ pub static SHARED_END_FILES: [Embedded; 2] = [embedded!("crtendS.o", "<crtendS.o
 
 /// What a linker has to know of the C library that a shared library will meet: all of its symbols,
 /// and nothing else.
-pub static SHARED_LIBRARIES: [Embedded; 3] = [
-    embedded!("libc.so.6.z", "<libc.so.6>"),
-    embedded!("libm.so.6.z", "<libm.so.6>"),
-    embedded!("ld-linux-x86-64.so.2.z", "<ld-linux-x86-64.so.2>"),
-];
+pub static SHARED_LIBRARIES: [Embedded; 3] =
+    [embedded!("shared0.z", "<libc>"), embedded!("shared1.z", "<libm>"), embedded!("shared2.z", "<dynamic linker>")];
 
 static PLAIN: [Embedded; 2] =
     [embedded!("runtime.o.z", "<runtime>"), embedded!("libraries.a.z", "<the C library, in part>")];

@@ -1,20 +1,8 @@
 //! Where `-l NAME` is found: the user's folders, then the system's, as `ld` goes through them.
 
+use super::target;
 use anyhow::{Result, bail};
 use std::path::{Path, PathBuf};
-
-/// Where Linux distributions keep libraries, in the order of GNU ld's `SEARCH_DIR` for x86-64.
-const SYSTEM_FOLDERS: [&str; 9] = [
-    "/usr/local/lib/x86_64-linux-gnu",
-    "/lib/x86_64-linux-gnu",
-    "/usr/lib/x86_64-linux-gnu",
-    "/usr/local/lib64",
-    "/lib64",
-    "/usr/lib64",
-    "/usr/local/lib",
-    "/lib",
-    "/usr/lib",
-];
 
 /// Libraries that the embedded C library stands for: its own parts, and the compiler's helpers.
 const EMBEDDED: [&str; 10] = ["c", "m", "mvec", "pthread", "dl", "rt", "util", "gcc", "gcc_eh", "gcc_s"];
@@ -38,7 +26,7 @@ pub fn is_embedded(name: &str) -> bool {
 /// # Errors
 /// When there is none, with the folders that were searched.
 pub fn find(name: &str, folders: &[PathBuf], prefer: Prefer) -> Result<PathBuf> {
-    let system = SYSTEM_FOLDERS.map(Path::new);
+    let system = target::machine().library_folders.iter().map(Path::new);
     let searched: Vec<&Path> = folders.iter().map(PathBuf::as_path).chain(system).collect();
     let first = |names: &[String]| {
         let files = searched.iter().flat_map(|folder| names.iter().map(|name| folder.join(name)));

@@ -4,9 +4,10 @@
 //! Comes in: a file's bytes. Goes out: its objects with their symbols, or what is wrong with the
 //! file in words that name it.
 
+use super::target;
 use anyhow::{Context, Result, bail};
 use goblin::elf::section_header::{SHF_ALLOC, SHN_ABS, SHN_COMMON, SHN_UNDEF};
-use goblin::elf::{Elf, Sym, header, reloc, sym};
+use goblin::elf::{Elf, Sym, header, sym};
 use object::read::archive::ArchiveFile;
 use std::path::Path;
 
@@ -71,7 +72,7 @@ pub fn format(bytes: &[u8]) -> Format {
 /// The one object of a file `.o`.
 ///
 /// # Errors
-/// Damaged, or not for x86-64.
+/// Damaged, or not for the machine of the runtime.
 pub fn object(name: &str, bytes: &[u8]) -> Result<ObjectSymbols> {
     match format(bytes) {
         Format::Elf => {}
@@ -126,7 +127,8 @@ pub fn shared(name: &str, bytes: &[u8]) -> Result<ObjectSymbols> {
 /// The objects in an archive. Those of a thin one are files beside it: `read` reads them.
 ///
 /// # Errors
-/// Damaged, or a member that is no object for x86-64; the message names the member.
+/// Damaged, or a member that is no object for the machine of the runtime; the message names the
+/// member.
 pub fn archive(name: &str, bytes: &[u8], mut read: impl FnMut(&Path) -> Result<Vec<u8>>) -> Result<Vec<ObjectSymbols>> {
     const DAMAGED: &str = "the archive is damaged";
     let archive = ArchiveFile::parse(bytes).context(DAMAGED)?;
@@ -158,17 +160,24 @@ pub fn is_shared(bytes: &[u8]) -> bool {
     format(bytes) == Format::Elf && bytes.get(16..18) == Some(&header::ET_DYN.to_le_bytes())
 }
 
+/// The machine that an ELF file is for, in the byte order of all that there is a runtime for.
+pub fn machine_number(bytes: &[u8]) -> Option<u16> {
+    let number = bytes.get(18..20).filter(|_| format(bytes) == Format::Elf)?;
+    Some(u16::from_le_bytes([number[0], number[1]]))
+}
+
 fn parse(bytes: &[u8]) -> Result<Elf<'_>> {
     let elf = Elf::parse(bytes).context("the file is damaged")?;
-    if elf.header.e_machine != header::EM_X86_64 {
+    let own = target::machine();
+    if elf.header.e_machine != own.number {
         let machine = match elf.header.e_machine {
             header::EM_386 => "i386".to_owned(),
             machine => header::machine_to_str(machine).to_lowercase(),
         };
-        bail!("this is for {machine}, and the program is for x86_64");
+        bail!("this is for {machine}, and the program is for {}", own.elf_name);
     }
     if !elf.is_64 {
-        bail!("this is for the x32 ABI, and the program is for x86_64");
+        bail!("this is for the {} ABI, and the program is for {}", own.narrow_abi, own.elf_name);
     }
     let length = bytes.len() as u64;
     let ends = elf.section_headers.iter().filter(|it| it.sh_type != goblin::elf::section_header::SHT_NOBITS);
@@ -210,13 +219,8 @@ fn fixed_address(elf: &Elf) -> Option<(&'static str, String)> {
             continue;
         }
         for relocation in relocations.iter() {
-            let name = match relocation.r_type {
-                reloc::R_X86_64_32 => "R_X86_64_32",
-                reloc::R_X86_64_32S => "R_X86_64_32S",
-                reloc::R_X86_64_16 => "R_X86_64_16",
-                reloc::R_X86_64_8 => "R_X86_64_8",
-                _ => continue,
-            };
+            let fixed = target::machine().fixed_relocations;
+            let Some(&(_, name)) = fixed.iter().find(|(number, _)| *number == relocation.r_type) else { continue };
             let is_absolute = elf.syms.get(relocation.r_sym).is_some_and(|it| it.st_shndx == SHN_ABS as usize);
             if !is_absolute {
                 let section = elf.shdr_strtab.get_at(target.sh_name).unwrap_or("a section");

@@ -91,6 +91,19 @@ fn processor_and_system_are_known_in_one_folder_each() {
     assert_none(&complaints);
 }
 
+/// What the build and the linker know of a target is its row in `src/runtime_target.rs`.
+#[test]
+fn runtime_targets_are_known_in_one_table() {
+    let files = rust_files("src/link").into_iter().chain(["build.rs", "src/inspect.rs"].map(|it| project().join(it)));
+    let complaints: Vec<_> = files
+        .flat_map(|path| {
+            let words = lines_with(&code_of(&read(&path)), is_of_processor);
+            words.into_iter().map(move |(line, word)| format!("{}:{line}: `{word}`", path.display()))
+        })
+        .collect();
+    assert_none(&complaints);
+}
+
 /// A macro of Rust's panics when it can't write, and what `io::stdout` buffers can be lost in
 /// silence.
 #[test]

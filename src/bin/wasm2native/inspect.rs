@@ -86,8 +86,8 @@ fn describe(inspection: &Inspection) -> String {
         "processor",
         vec![match inspection.cpu_level {
             0 => "any of its architecture".to_owned(),
-            1 => "x86-64".to_owned(),
-            level => format!("x86-64-v{level} or later"),
+            1 => inspection.processor.to_owned(),
+            level => format!("{}-v{level} or later", inspection.processor),
         }],
     );
     text

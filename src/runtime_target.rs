@@ -1,0 +1,101 @@
+//! The targets that programs and libraries can be made for: those of the runtime that `build.rs`
+//! embeds. All that the build, the linker and the messages have to know of one is its row here.
+//!
+//! Objects are made for more targets (`codegen::target::TARGETS`), and what their formats differ in
+//! is in `object::format`, the size of pages among it. The build script includes this file.
+// The build script uses one part of it, and this crate the other.
+#![allow(dead_code)]
+
+/// A target with a runtime.
+pub struct RuntimeTarget {
+    /// As rustc names it.
+    pub triple: &'static str,
+    /// As `WASM2NATIVE_RUNTIME_LIBC` names its C library.
+    pub c_library: &'static str,
+    pub origin: Origin,
+    /// The archives of the C library, and of what it and the runtime need of the compiler, in the
+    /// order of the link.
+    pub archives: &'static [&'static str],
+    pub machine: &'static Machine,
+}
+
+/// Where the files of a C library come from.
+#[derive(Copy, Clone, PartialEq, Eq)]
+pub enum Origin {
+    /// The C compiler of the machine knows their places. There is a shared C library, too.
+    Compiler,
+    /// Rust brings them with its target.
+    Rust,
+}
+
+/// What targets of one processor have in common.
+pub struct Machine {
+    /// In messages.
+    pub name: &'static str,
+    /// `e_machine` of the ELF header, and how tools name it.
+    pub number: u16,
+    pub elf_name: &'static str,
+    /// The ABI of the same machine number with addresses of 32 bits.
+    pub narrow_abi: &'static str,
+    /// `-m` of linkers.
+    pub emulation: &'static str,
+    /// What the C library is when a program is loaded: libc, libm, and the dynamic linker.
+    pub shared_libraries: [&'static str; 3],
+    /// Where distributions keep libraries, in the order of GNU ld's `SEARCH_DIR`.
+    pub library_folders: &'static [&'static str],
+    /// Relocations by an absolute address that is too short for a position-independent program.
+    pub fixed_relocations: &'static [(u32, &'static str)],
+    pub jump: Jump,
+}
+
+/// A jump to a symbol: its code, and the relocation that completes it.
+pub struct Jump {
+    pub code: &'static [u8],
+    pub offset: u64,
+    pub relocation: u32,
+    pub addend: i64,
+}
+
+/// The start files of a static position-independent program, in the order of the link: the first
+/// three precede everything else, the others follow it.
+pub const START_FILES: [&str; 5] = ["rcrt1.o", "crti.o", "crtbeginS.o", "crtendS.o", "crtn.o"];
+
+pub static RUNTIME_TARGETS: [RuntimeTarget; 2] = [
+    RuntimeTarget {
+        triple: "x86_64-unknown-linux-gnu",
+        c_library: "glibc",
+        origin: Origin::Compiler,
+        archives: &["libc.a", "libm.a", "libgcc.a", "libgcc_eh.a"],
+        machine: &X86_64,
+    },
+    RuntimeTarget {
+        triple: "x86_64-unknown-linux-musl",
+        c_library: "musl",
+        origin: Origin::Rust,
+        archives: &["libc.a", "libunwind.a"],
+        machine: &X86_64,
+    },
+];
+
+static X86_64: Machine = Machine {
+    name: "x86-64",
+    number: 62,
+    elf_name: "x86_64",
+    narrow_abi: "x32",
+    emulation: "elf_x86_64",
+    shared_libraries: ["libc.so.6", "libm.so.6", "ld-linux-x86-64.so.2"],
+    library_folders: &[
+        "/usr/local/lib/x86_64-linux-gnu",
+        "/lib/x86_64-linux-gnu",
+        "/usr/lib/x86_64-linux-gnu",
+        "/usr/local/lib64",
+        "/lib64",
+        "/usr/lib64",
+        "/usr/local/lib",
+        "/lib",
+        "/usr/lib",
+    ],
+    fixed_relocations: &[(10, "R_X86_64_32"), (11, "R_X86_64_32S"), (12, "R_X86_64_16"), (14, "R_X86_64_8")],
+    // `jmp rel32` with R_X86_64_PLT32, which counts from the end of its field.
+    jump: Jump { code: &[0xe9, 0, 0, 0, 0], offset: 1, relocation: 4, addend: -4 },
+};

@@ -1,6 +1,6 @@
 //! The contract between the compiler and the runtime.
 //!
-//! The compiler (`src/layout.rs`, `src/object/`) writes these records as data of the object file;
+//! The compiler (`src/layout/`, `src/object/`) writes these records as data of the object file;
 //! the runtime reads them. Both crates compile the same files, so no symbol name, offset or trap
 //! number is written twice. Every record is `#[repr(C)]`.
 //!

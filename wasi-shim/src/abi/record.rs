@@ -1,6 +1,6 @@
 //! Records: declared once for everyone who knows them.
 //!
-//! [`record!`] declares a record that the compiler writes into an object and the runtime reads. One
+//! `record!` declares a record that the compiler writes into an object and the runtime reads. One
 //! declaration yields three things:
 //! * the `repr(C)` type, which the runtime reads and whose offsets translated code uses;
 //! * a second struct of the same fields, from which the compiler writes the record: numbers are
@@ -101,7 +101,7 @@ pub trait Field {
     ) -> Option<Self::Source<P>>;
 }
 
-/// The fields of a record, by name. [`record!`] implements it.
+/// The fields of a record, by name. `record!` implements it.
 pub trait Fields<P>: Sized {
     /// Hands the parts of the record over, in order and without gaps.
     fn write(self, put: &mut impl FnMut(Part<P>));

@@ -151,15 +151,16 @@ pub const THREAD_START: (&str, &str, &str) = ("wasi_thread_start", "ii", "");
 /// the nodes, and how many trees there are. The first nodes are their roots, in the order of the
 /// options.
 ///
-/// * A node has [`NODE_SIZE`] bytes: kind (`u32`, a `$filetype`), count (`u32`), place (`u64`),
-///   size (`u64`), and eight spare bytes. A directory's place is that of `count` entries, sorted by
-///   name; a file's that of `count` blocks, of [`BLOCK`] bytes each but for the last; a link's that
-///   of the `count` bytes of its target.
-/// * An entry has [`ENTRY_SIZE`] bytes: place of the name (`u64`), its length (`u32`), number of
-///   the node (`u32`).
-/// * A block has [`BLOCK_SIZE`] bytes: place (`u64`) and length (`u32`) of what is stored, and its
-///   length when unpacked (`u32`). If the two are equal, it is stored as it is; else compressed
-///   (DEFLATE, RFC 1951). Equal blocks are stored once.
+/// * A node has [`embedded::NODE_SIZE`] bytes: kind (`u32`, a `$filetype`), count
+///   (`u32`), place (`u64`), size (`u64`), and eight spare bytes. A directory's place is that of
+///   `count` entries, sorted by name; a file's that of `count` blocks, of
+///   [`embedded::BLOCK`] bytes each but for the last; a link's that of the `count` bytes of
+///   its target.
+/// * An entry has [`embedded::ENTRY_SIZE`] bytes: place of the name (`u64`), its length
+///   (`u32`), number of the node (`u32`).
+/// * A block has [`embedded::BLOCK_SIZE`] bytes: place (`u64`) and length (`u32`) of
+///   what is stored, and its length when unpacked (`u32`). If the two are equal, it is stored as it
+///   is; else compressed (DEFLATE, RFC 1951). Equal blocks are stored once.
 pub mod embedded {
     pub const NODE_SIZE: usize = 32;
     pub const ENTRY_SIZE: usize = 16;

@@ -5,7 +5,7 @@
 //! its base and one for its size. An export that would get the name of one of those is
 //! `PREFIX_export_NAME`.
 //!
-//! Different exports get different symbols: [`escape`] is injective, and so is what [`Own::symbol`]
+//! Different exports get different symbols: `escape` is injective, and so is what `Own::name`
 //! adds. Only functions that keep their own names can meet what is `PREFIX_NAME`, which is an
 //! error.
 

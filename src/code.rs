@@ -101,7 +101,7 @@ pub enum RelocationKind {
     Absolute8,
     /// 4 bytes: `S - P`.
     Relative4,
-    /// 4 bytes: `S - P - 4`, the distance from the byte behind the field, at which a function
+    /// 4 bytes: `S - P - 4`, the distance from the byte after the field, at which a function
     /// begins.
     FromNext4,
     /// x86-64: 4 bytes of a call, `S - P`; the linker may go through a stub.

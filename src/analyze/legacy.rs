@@ -1,5 +1,5 @@
-//! The `try`s of the legacy exception handling proposal, read ahead: their clauses stand behind the
-//! body, and a call inside has to know its handlers when it is translated.
+//! The `try`s of the legacy exception handling proposal, read ahead: their clauses follow the
+//! body, and a call inside must know its handlers when it is translated.
 //!
 //! Part of the scan, so it trusts nothing: what is wrong with the nesting is for validation to say.
 

@@ -173,7 +173,7 @@ impl<'m> Linker<'m> {
         Ok(command)
     }
 
-    /// Which modules before it define what a module imports. All of that has to be there.
+    /// Which modules before it define what a module imports. All of that must be there.
     fn find_imports(&self, source: &InstanceSource, module: &Module, sizes: Sizes) -> Result<Providers> {
         let lookup = |name: &str| source.registry.get(name).copied();
         let providers = resolve::resolve_one(&self.modules, &self.providers, module, sizes, lookup)?;
@@ -195,7 +195,7 @@ fn check_refused(wasm: &Encoded, features: WasmFeatures) -> Option<String> {
     match parse(&source) {
         Ok(_) => Some("the module is accepted".to_owned()),
         Err(_) => {
-            // The standard says that it is invalid: what is no part of the standard can't make it
+            // The standard says that it is invalid: what is not part of the standard can't make it
             // valid.
             let missing = unsupported::missing_proposals(&source.wasm, features);
             let standard = missing.iter().all(|proposal| proposal.is_in_standard());

@@ -1,4 +1,4 @@
-//! What a program that starts threads has to be like (wasi-threads: every thread is an instance of
+//! What a program that starts threads must be like (wasi-threads: every thread is an instance of
 //! its own, with the same imports).
 //!
 //! Comes in: the modules. Goes out: the function that threads begin with. What an instance has for

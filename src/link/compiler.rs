@@ -7,7 +7,7 @@ use std::ffi::{OsStr, OsString};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
-/// Which to use when nobody names one, in this order.
+/// The compilers to try if the user names none, in this order.
 const USUAL: [&str; 4] = ["cc", "gcc", "clang", "zig"];
 
 /// A C compiler by its command, with flags that every use of it gets.
@@ -19,7 +19,7 @@ pub struct Compiler {
 
 impl Compiler {
     /// The one that the user names, else that of `$CC`, else one of the usual. `needed_for` says
-    /// why there has to be one.
+    /// why there must be one.
     ///
     /// # Errors
     /// When there is none.
@@ -137,7 +137,7 @@ fn said(output: &Output) -> String {
     }
 }
 
-/// A file's name as a word that is no flag.
+/// A file's name as a word that can't be taken for a flag.
 pub fn file_argument(file: &Path) -> OsString {
     match file.as_os_str().as_encoded_bytes().first() {
         Some(b'-' | b'@') => Path::new(".").join(file).into_os_string(),

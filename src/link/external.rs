@@ -24,7 +24,7 @@ pub fn link(compiler: &Compiler, request: LinkRequest) -> Result<(Vec<u8>, Repor
         arguments.push(write(folder.path(), &format!("module{index}.o"), object)?);
     }
     arguments.push(write(folder.path(), "runtime.o", &runtime::object()?)?);
-    // In which order archives need each other is nothing that users should have to know.
+    // Users should not have to know in which order archives need each other.
     arguments.push("-Wl,--gc-sections".into());
     arguments.extend(options.folders.iter().map(|folder| prefixed("-L", folder)));
     arguments.push("-Wl,--start-group".into());

@@ -48,7 +48,7 @@ impl Translator<'_> {
     pub fn return_call(&mut self, func: FuncIndex) {
         if self.is_foreign(func) {
             // The C convention has no tail calls; an import costs one frame however often it is
-            // called. A `try` around it does not count: as a tail call it happens behind the
+            // called. A `try` around it does not count: as a tail call it happens after the
             // function.
             let scope = self.scratch.scope.take();
             self.call(func);
@@ -74,7 +74,7 @@ impl Translator<'_> {
         self.reachable = false;
     }
 
-    /// The entry at `index`, which has to be a function of type `ty`.
+    /// The entry at `index`, which must be a function of type `ty`.
     ///
     /// Null has signature 0, so that one compare finds both null and another type; which of them it
     /// was is asked only then.

@@ -47,7 +47,7 @@ pub fn slot(env: &Env, index: CallbackIndex, slot: u16, out: &mut ir::Function) 
     begin(out, Symbol::CallbackSlot(index, slot), signature);
     thunk(env, out, |it, values| {
         let pool = it.address_of(Symbol::CallbackPool(index));
-        // The functions stand behind the pool, a word each.
+        // The functions follow the pool, a word each.
         let offset = usize::from(slot).checked_mul(8).and_then(|words| words.checked_add(size_of::<CallbackPool>()));
         let offset = to_displacement(offset.expect("slots have 16 bits"));
         let code = it.builder.ins().load(POINTER, MemFlagsData::trusted(), pool, offset);

@@ -1,6 +1,6 @@
 //! Blocks, loops and branches: structured control to a graph of blocks.
 //!
-//! A label's block is made when something first branches to it, so that a block nobody leaves
+//! A label's block is made when something first branches to it, so that a block nothing leaves
 //! early, and the end of every loop, costs nothing. Frames are an explicit stack: nesting is as
 //! deep as the module likes.
 

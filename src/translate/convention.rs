@@ -5,7 +5,7 @@
 //! * RISC-V (psABI, "Integer Calling Convention", "Hardware Floating-point Calling Convention") and
 //!   s390x (ELF ABI supplement, "Parameter Passing"): an `i32` fills its register, with its sign:
 //!   it is C's `int32_t`.
-//! * RISC-V: floating-point arguments behind the eighth are passed as integers, and so are both
+//! * RISC-V: floating-point arguments after the eighth are passed as integers, and so are both
 //!   halves of a `v128`.
 //! * s390x: vectors go to registers in the order 24, 26, 28, 30, 25, 27, 29, 31.
 //!

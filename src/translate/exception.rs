@@ -3,10 +3,10 @@
 //! Nothing is paid where nothing is thrown. Inside the body of a `try` a call becomes CLIF's
 //! `try_call`, whose exception table lists the handlers around it, the innermost first; everything
 //! else is translated as ever. The runtime finds the table by the return address and jumps to the
-//! landing, a block that receives the exception's address. Traps are no exceptions: they never
+//! landing, a block that receives the exception's address. Traps are not exceptions: they never
 //! land.
 //!
-//! The representation of an exception, [`Exception`] with its values behind it, is known here and
+//! The representation of an exception, [`Exception`] with its values after it, is known here and
 //! in `wasi-shim/src/exception.rs` only.
 
 use super::control::Kind;
@@ -62,7 +62,7 @@ pub enum Callee {
 #[derive(Copy, Clone)]
 pub enum Returned {
     By(Inst),
-    /// The results are the parameters of the block behind the call.
+    /// The results are the parameters of the block after the call.
     To(Block),
 }
 

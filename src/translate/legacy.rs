@@ -1,7 +1,7 @@
 //! The `try` of the legacy exception handling proposal: `catch`, `catch_all`, `delegate`,
 //! `rethrow`.
 //!
-//! Its clauses stand behind the body; [`crate::analyze::legacy`] has read them ahead, so that calls
+//! Its clauses follow the body; [`crate::analyze::legacy`] has read them ahead, so that calls
 //! in the body know their handlers. A clause's code begins in its landing; if nothing lands there,
 //! it is dead.
 

@@ -79,11 +79,11 @@ pub struct Env<'a> {
     pub machine: Machine,
 }
 
-/// What translation has to know of the processor.
+/// What translation must know of the processor.
 #[derive(Copy, Clone, Debug, PartialEq, Eq)]
 pub struct Machine {
     pub architecture: Architecture,
-    /// It has registers of 128 bits; without them a `v128` can't be had.
+    /// It has registers of 128 bits; without them `v128` is not supported.
     pub vectors: bool,
     /// Relaxed SIMD may multiply and add in one instruction.
     pub fused_multiply_add: bool,
@@ -119,7 +119,7 @@ pub fn translate_function(env: &Env, func: FuncIndex, state: &mut State, out: &m
     result.with_context(|| env.module.describe(func))
 }
 
-/// Validates the body of `func` without translating it: for functions that nobody can call.
+/// Validates the body of `func` without translating it: for functions that nothing can call.
 ///
 /// # Panics
 /// When `func` is imported.

@@ -14,7 +14,7 @@ use cranelift_codegen::ir::condcodes::IntCC;
 use cranelift_codegen::ir::{self, InstBuilder, MemFlagsData, StackSlotData, StackSlotKind, Value, types};
 
 impl Translator<'_> {
-    /// The host pointer to an address, behind which as much has to be inside as `extent` says.
+    /// The host pointer to an address, from which `extent` must be inside of the memory.
     /// `params` and `values`: the call's fixed arguments as C gets them, which lengths refer to.
     pub fn host_pointer(
         &mut self,
@@ -137,7 +137,7 @@ impl Translator<'_> {
         let base = self.memory_base(memory);
         let mut end = self.memory_bytes(memory);
         if ty == types::I32 {
-            // The end of 4 GiB is no address.
+            // The end of 4 GiB is not an address.
             let largest = self.iconst(types::I64, u32::MAX.into());
             end = self.builder.ins().umin(end, largest);
         }

@@ -33,9 +33,9 @@ pub enum Region {
 
 impl Region {
     /// Bits of a region's number among those of its kind: the alias analysis keeps a list of all
-    /// for each block, so it has to be short.
+    /// for each block, so it must be short.
     const BITS: u32 = 4;
-    /// All that come behind this one share it.
+    /// All that come after this one share it.
     const LAST: u32 = (1 << Region::BITS) - 1;
 }
 
@@ -95,7 +95,7 @@ impl Translator<'_> {
         MemFlagsData::trusted().with_alias_region(self.region(region))
     }
 
-    /// Flags of accesses to a Wasm address, which the guard behind the memory checks.
+    /// Flags of accesses to a Wasm address, which the guard after the memory checks.
     pub fn checked(&mut self, memory: MemoryIndex) -> MemFlagsData {
         MemFlagsData::new()
             .with_endianness(Endianness::Little)

@@ -1,7 +1,7 @@
 //! Tables: access to entries, size and growth.
 //!
 //! A table of functions keeps an [`abi::table::FuncEntry`] for each, so that a call through it need
-//! not touch the callee; other tables keep one reference for each. A table that nobody can grow is
+//! not touch the callee; other tables keep one reference for each. A table that nothing can grow is
 //! found at a fixed symbol and has a constant length.
 //!
 //! [`abi::table::FuncEntry`]: crate::abi::table::FuncEntry

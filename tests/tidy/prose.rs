@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 /// Columns of a line of prose.
 const WIDEST_PROSE: usize = 100;
 
-const FOLDERS: [&str; 8] = [".ci", "benches", "docs", "fixtures", "src", "tests", "wasi-shim/guard", "wasi-shim/src"];
+const FOLDERS: [&str; 7] = [".ci", "benches", "docs", "fixtures", "src", "tests", "wasi-shim"];
 
 /// How a kind of file marks its prose.
 #[derive(Copy, Clone, PartialEq)]

@@ -138,7 +138,7 @@ pub fn give_up_in(context: &mut Context, report: &TrapReport) -> bool {
 }
 
 /// Ends a message with a line break and writes it. Then ends the attempt, or else the process:
-/// something that the code needs can't be had.
+/// something that the code needs is not available.
 pub fn fail(mut text: Text, status: i32) -> ! {
     if is_active() {
         let report = backtrace::report(Cause { code: CODE_FAILURE, message: text.line() }, Registers::here());

@@ -1,4 +1,4 @@
-//! What is told of a trap: [`TrapReport`], made where it happened, and its text.
+//! The report of a trap: [`TrapReport`], which is made where the trap happened, and its text.
 //!
 //! Everything here may run in a signal handler: it allocates nothing and locks nothing, and reads
 //! memory only through pointers that were checked.
@@ -13,7 +13,7 @@ use crate::text::Text;
 use crate::width::usize_of;
 use std::mem::offset_of;
 
-/// How many frames are looked at before nobody wants to know the number any more.
+/// The most frames that are counted.
 const COUNTED_FRAMES: u64 = 1_000_000;
 
 /// Why translated code can't go on.

@@ -4,7 +4,7 @@
 //! translated code are walked outwards by their frame pointers; what each call lies inside of tells
 //! the table of [`TryCall`]s. At the first handler that fits, stack pointer and frame pointer
 //! become what they were at that call, and its landing gets the exception. A call inside a `try`
-//! expects no register to survive, so that nothing else has to be restored. The walk ends where
+//! expects no register to survive, so that nothing else needs to be restored. The walk ends where
 //! code is not translated: nothing is thrown through frames of a host.
 
 use crate::abi::exception::{ANY_TAG, Exception, Handler, LAST_HANDLER, Tag, TryCall};

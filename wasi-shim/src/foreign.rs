@@ -39,8 +39,8 @@ impl View {
         is_inside.then(|| self.base.wrapping_add(usize_of(address)))
     }
 
-    /// The host pointer to a string of units of 1 or 4 bytes, which has to end inside, or to have
-    /// as many units as anybody reads.
+    /// The host pointer to a string of units of 1 or 4 bytes, which must end inside, or have
+    /// as many units as anyone reads.
     pub fn string(self, address: u64, unit: u64, most: Option<u64>) -> Option<*mut u8> {
         let start = self.range(address, 0)?;
         let n_units = self.bytes.checked_sub(address)?.checked_div(unit)?;
@@ -150,13 +150,13 @@ pub extern "C" fn w2n_handle_pointer(number: u64, kind: u64, is_last: u32) -> us
 }
 
 /// [`crate::abi::builtin::Builtin::Callback`]: the slot that has the function, else the first free
-/// one. Slots are never given back, because nobody knows how long C keeps a function pointer.
+/// one. Slots are never given back, because no one knows how long C keeps a function pointer.
 ///
 /// # Safety
 /// `pool` is a pool of the image.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn w2n_callback(pool: *const CallbackPool, code: usize) -> usize {
-    // SAFETY: the compiler writes as many slots, and as many words behind the pool, which only this
+    // SAFETY: the compiler writes as many slots, and as many words after the pool, which only this
     // function writes.
     let (slots, codes) = unsafe {
         let length = usize_of((*pool).length);

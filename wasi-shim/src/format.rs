@@ -36,8 +36,8 @@ pub enum Kind {
     },
     /// The address of a `long double` that C writes.
     StoreLongDouble,
-    /// The address of the so many bytes of a count of characters, which is written behind the call:
-    /// on its way C reads strings, and their ends have to stay.
+    /// The address of the so many bytes of a count of characters, which is written after the call:
+    /// on its way C reads strings, and their ends must stay.
     Count(u64),
     /// The same, of a `long`.
     CountLong,
@@ -136,7 +136,7 @@ enum Length {
 }
 
 impl Reader<'_> {
-    /// `% [n$] [flags] [width] [.precision] [length] conversion`, behind the `%`.
+    /// `% [n$] [flags] [width] [.precision] [length] conversion`, after the `%`.
     fn printf(&mut self, arguments: &mut Arguments) -> Option<()> {
         if self.got(b'%') {
             return Some(());
@@ -168,7 +168,7 @@ impl Reader<'_> {
         arguments.add(number, kind).map(drop)
     }
 
-    /// `% [n$] [*] [width] [length] conversion`, behind the `%`.
+    /// `% [n$] [*] [width] [length] conversion`, after the `%`.
     fn scanf(&mut self, arguments: &mut Arguments) -> Option<()> {
         if self.got(b'%') {
             return Some(());
@@ -209,7 +209,7 @@ impl Reader<'_> {
         }
     }
 
-    /// The set behind `[`, up to its end: a `]` that comes first belongs to it.
+    /// The set after `[`, up to its end: a `]` that comes first belongs to it.
     fn set(&mut self) -> Option<()> {
         self.got(b'^');
         self.got(b']');

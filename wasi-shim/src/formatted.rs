@@ -25,7 +25,7 @@ const LONGEST_FORMAT: usize = 1 << 20;
 /// The compiler filled the structure. The format is null or ends inside of a memory.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn w2n_formatted_call(call: *mut FormattedCall) {
-    // SAFETY: see above; nobody else knows the structure, and it holds as many fixed arguments.
+    // SAFETY: see above; no one else knows the structure, and it holds as many fixed arguments.
     let (call, fixed, view) = unsafe {
         let call = &mut *call;
         (&*call, std::slice::from_raw_parts_mut(call.fixed, call.n_fixed as usize), View::new(call.memory))
@@ -35,7 +35,7 @@ pub unsafe extern "C" fn w2n_formatted_call(call: *mut FormattedCall) {
     if text.is_null() {
         raise_here(Trap::MemoryOutOfBounds);
     }
-    // A copy: what C reads has to be what was read here, whatever other threads do, and wherever
+    // A copy: what C reads must be what was read here, whatever other threads do, and wherever
     // the output goes. SAFETY: the caller checked that the string ends.
     let text = unsafe { c_string(text) };
     if text.len() > LONGEST_FORMAT {
@@ -114,7 +114,7 @@ impl Translation {
                 self.integers[index] = value;
             }
         }
-        // How long a string is may be said behind it.
+        // The length of a string may follow it.
         for (index, kind) in arguments.kinds().enumerate() {
             c.push(match values[index] {
                 Argument::Integer(value) => Argument::Integer(self.pointer(kind, value)?),

@@ -1,7 +1,7 @@
 //! Where exceptions live: a piece of address space for each program and library, with cells that
 //! are freed by a collector that marks and sweeps.
 //!
-//! An `exnref` may be kept in locals, globals, tables and other exceptions, so that nobody knows
+//! An `exnref` may be kept in locals, globals, tables and other exceptions, so it is not known
 //! when the last one is gone. The collector looks everywhere a reference can be, and takes every
 //! word of the stack that could be one for one (it is conservative: addresses never change, and
 //! translated code has to say nothing about its frames). It runs only when an exception is made,
@@ -36,7 +36,7 @@ const SIZES: [usize; 10] = [32, 64, 128, 256, 512, 1 << 10, 2 << 10, 4 << 10, 8 
 const SMALLEST_LIMIT: usize = BLOCK;
 
 /// [`Exception::link`] of an exception that is reachable and has been looked into. Zero: not known
-/// to be reachable; otherwise it is reachable, and the number of the next that has to be looked
+/// to be reachable; otherwise it is reachable, and the number of the next that must be looked
 /// into.
 const DONE: u32 = u32::MAX;
 
@@ -52,12 +52,12 @@ struct Heap {
     /// Bytes allocated since the last collection, and how many are allowed.
     allocated: usize,
     limit: usize,
-    /// First of the exceptions that have to be looked into, see [`DONE`].
+    /// First of the exceptions that must be looked into, see [`DONE`].
     pending: u32,
 }
 
-/// A free cell: [`Exception::tag`] is null, and behind the header stands the next free cell of the
-/// size.
+/// A free cell: [`Exception::tag`] is null, and the next free cell of the size
+/// follows the header.
 #[repr(C)]
 struct FreeCell {
     header: Exception,
@@ -157,7 +157,7 @@ impl Heap {
 
     fn release(&mut self, cell: usize, size: usize) {
         let header = Exception { tag: std::ptr::null(), length: 0, link: 0 };
-        // SAFETY: a cell of the heap that nobody uses.
+        // SAFETY: a cell of the heap that nothing uses.
         unsafe { (cell as *mut FreeCell).write(FreeCell { header, next: self.free[size] }) };
         self.free[size] = cell;
     }

@@ -3,7 +3,7 @@
 //!
 //! Comes in: the library's [`Program`], from `PREFIX_init` or from an export that is called before
 //! it. Goes out: [`Program::state`]. The host's process is not ours: nothing here changes limits,
-//! and what goes wrong ends the process only if nobody could be told.
+//! and a failure ends the process only if it can't be reported to a caller.
 
 use crate::abi::program::{FAILED, NEW, Program, READY, RUNNING, Start, VERSION};
 use crate::abi::setting::Setting;

@@ -62,7 +62,7 @@ fn create_memory(memory: &mut Memory) {
     }
 }
 
-/// Finds address space for a memory: as much as was planned, or else as much as can be had and is
+/// Finds address space for a memory: as much as was planned, or else as much as is available and is
 /// enough.
 fn reserve(memory: &mut Memory) -> bool {
     let mut size = memory.reserved;
@@ -83,7 +83,7 @@ fn reserve(memory: &mut Memory) -> bool {
 }
 
 /// Moves the pages of a data image to where they belong. If the machine's pages are smaller than
-/// those of the image, the last ones may lie behind the memory, and hold nothing.
+/// those of the image, the last ones may follow the memory, and hold nothing.
 fn place(run: &DataRun) {
     // SAFETY: a memory of the program, which has been created.
     let bytes = unsafe { (*run.memory).bytes };

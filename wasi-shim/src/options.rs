@@ -96,7 +96,7 @@ fn split(text: &[u8]) -> &'static [u8] {
 
 /// Zeroed bytes that are never given back.
 fn leak(size: usize) -> &'static mut [u8] {
-    // SAFETY: a new allocation of `size` bytes, zeroed, that nobody else knows.
+    // SAFETY: a new allocation of `size` bytes, zeroed, that no one else knows.
     unsafe {
         let start = libc::calloc(size, 1).cast::<u8>();
         if start.is_null() {

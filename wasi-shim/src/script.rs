@@ -47,7 +47,7 @@ fn commands() -> &'static [Command] {
 static N_PASSED: AtomicU64 = AtomicU64::new(0);
 static N_FAILED: AtomicU64 = AtomicU64::new(0);
 
-/// Threads that nobody has waited for yet, with the number of the command that has started each.
+/// Threads that nothing has waited for yet, with the number of the command that has started each.
 static THREADS: Mutex<Vec<(usize, JoinHandle<()>)>> = Mutex::new(Vec::new());
 
 /// Stack of a thread of the script.

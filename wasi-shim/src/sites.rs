@@ -72,7 +72,7 @@ impl Place {
 
     /// In order of the code offset.
     fn sites(&self) -> impl Iterator<Item = Site> {
-        // SAFETY: the compiler writes the sites of one function behind those of the other.
+        // SAFETY: the compiler writes the sites of one function after those of the other.
         let mut bytes = unsafe {
             let start = self.image.sites.add(self.sites.0 as usize);
             std::slice::from_raw_parts(start, self.sites.1.saturating_sub(self.sites.0) as usize)

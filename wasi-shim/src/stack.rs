@@ -188,7 +188,7 @@ impl SignalStack {
     fn new() -> Option<SignalStack> {
         let stack = SignalStack(system::reserve(SIGNAL_MAPPING, Access::None)?);
         let new = libc::stack_t { ss_sp: stack.start().cast(), ss_flags: 0, ss_size: SIGNAL_STACK };
-        // SAFETY: hands a part of the new memory, which nobody else uses, to the kernel. What it
+        // SAFETY: hands a part of the new memory, which nothing else uses, to the kernel. What it
         // refused is dropped, which gives the memory back.
         let is_done = unsafe {
             system::set_access(stack.start(), SIGNAL_STACK, Access::ReadWrite)

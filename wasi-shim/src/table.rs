@@ -171,7 +171,7 @@ fn move_entries(table: &mut Table, bytes: u64) -> bool {
     true
 }
 
-/// Address space for so many bytes of entries behind their guard, without access.
+/// Address space for so many bytes of entries after their guard, without access.
 fn map(size: usize) -> Option<*mut u8> {
     Some(system::map(size.checked_add(GUARD)?, Access::None)?.wrapping_add(GUARD))
 }

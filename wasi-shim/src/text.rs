@@ -25,7 +25,7 @@ pub struct Text {
 /// Where text goes.
 enum Sink {
     Descriptor(i32),
-    /// A place for `length` bytes, of which one is for the zero byte behind the text; and how many
+    /// A place for `length` bytes, of which one is for the zero byte after the text; and how many
     /// bytes went there or would have.
     Place {
         start: *mut u8,
@@ -176,7 +176,7 @@ pub fn message() -> Text {
     let mut text = Text::new(STDERR);
     let name = PROGRAM_NAME.load(Ordering::Relaxed);
     if !name.is_null() {
-        // SAFETY: `argv[0]`, which the system ended with a zero and nobody changes.
+        // SAFETY: `argv[0]`, which the system ended with a zero and nothing changes.
         text.add_name(unsafe { c_string(name) }).add(": ");
     }
     text

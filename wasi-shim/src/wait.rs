@@ -131,7 +131,7 @@ pub unsafe extern "C" fn w2n_memory_notify(memory: *mut Memory, address: u64, mo
     n_notified
 }
 
-/// The bytes that an instruction names. Traps if they are not there, not aligned, or nobody else
+/// The bytes that an instruction names. Traps if they are not there, not aligned, or nothing else
 /// could write them.
 ///
 /// # Safety

@@ -17,7 +17,7 @@ pub fn is_set_up(code: &CompiledCode) -> bool {
     code.buffer.unwind_info.iter().any(|(_, inst)| is_set_up(inst))
 }
 
-/// What the object says of the function's frame; `None` where nothing has to be said.
+/// The object's record of the function's frame; `None` if it needs none.
 ///
 /// # Errors
 /// When Cranelift has no frame information for the function.
@@ -43,9 +43,9 @@ pub fn describe(isa: &dyn TargetIsa, code: &CompiledCode) -> Result<Option<Frame
 /// `UNWIND_INFO` (Microsoft, "x64 exception handling"). Cranelift's own record is not used: it has
 /// no room for where saved registers lie.
 ///
-/// The prologue is `push rbp; mov rbp, rsp; sub rsp, N`, then the saved registers are stored behind
+/// The prologue is `push rbp; mov rbp, rsp; sub rsp, N`, then the saved registers are stored after
 /// the frame pointer. The record tells it as if their area were allocated first and `rbp` then set
-/// to its end, so that their places count from its start, as they have to.
+/// to its end, so that their places count from its start, as they must.
 fn x64_record(insts: &[(CodeOffset, UnwindInst)]) -> Vec<u8> {
     const PUSH_NONVOL: u8 = 0;
     const ALLOC_SMALL: u8 = 2;
@@ -58,7 +58,7 @@ fn x64_record(insts: &[(CodeOffset, UnwindInst)]) -> Vec<u8> {
     // In the order of the prologue; the record has them the other way round.
     let mut codes: Vec<Vec<u8>> = Vec::new();
     for (offset, inst) in insts {
-        // A prologue that probes a large frame may be longer: what comes behind is reached only
+        // A prologue that probes a large frame may be longer: the rest is reached only
         // when all of it is done.
         end = u8::try_from(*offset).unwrap_or(u8::MAX);
         let code = |operation: u8, info: u8| vec![end, info << 4 | operation];
@@ -95,7 +95,7 @@ fn x64_record(insts: &[(CodeOffset, UnwindInst)]) -> Vec<u8> {
 const ARM64_END: u8 = 0xe4;
 
 /// A full `.xdata` record (Microsoft, "ARM64 exception handling") without epilogues. `None` where
-/// the function is too long for one: nobody walks out of it.
+/// the function is too long for one; then unwinders can't walk out of it.
 fn arm64_record(code_length: usize, codes: &[u8]) -> Option<Vec<u8>> {
     let (length, n_words) = (u32::try_from(code_length / 4).ok()?, to_u32(codes.len() / 4));
     if length >= 1 << 18 {

@@ -82,7 +82,7 @@ fn sites(code: &CompiledCode) -> Vec<Site> {
     sites.sort_by_key(|site| (site.offset, site.trap.is_some()));
     let mut locations = code.buffer.get_srclocs_sorted().iter().peekable();
     for site in &mut sites {
-        // A return address lies behind its call: the byte before belongs to the call.
+        // A return address follows its call: the byte before belongs to the call.
         let n_before = u32::from(site.trap.is_none());
         let inside = site.offset.checked_sub(n_before).expect("a call is not empty");
         while locations.next_if(|location| location.end <= inside).is_some() {}

@@ -38,7 +38,7 @@ impl Isa {
         self.usual.triple()
     }
 
-    /// What the builder of CLIF has to know of the target.
+    /// What the builder of CLIF must know of the target.
     pub fn frontend_config(&self) -> TargetFrontendConfig {
         self.usual.frontend_config()
     }
@@ -49,7 +49,7 @@ impl Isa {
         (!is_windows).then(|| unwind::conventions(&*self.usual)).flatten()
     }
 
-    /// The setting that a function has to be compiled with.
+    /// The setting that a function must be compiled with.
     pub fn for_function(&self, func: &Function) -> &dyn TargetIsa {
         let is_tail_call =
             |inst| matches!(func.dfg.insts[inst].opcode(), Opcode::ReturnCall | Opcode::ReturnCallIndirect);
@@ -57,7 +57,7 @@ impl Isa {
         if last_insts.any(is_tail_call) { &*self.framed } else { &*self.usual }
     }
 
-    /// What translation has to know of the processor.
+    /// What translation must know of the processor.
     pub fn machine(&self) -> Machine {
         let architecture = match self.usual.triple().architecture {
             target_lexicon::Architecture::X86_64 => Architecture::X86_64,
@@ -91,7 +91,7 @@ fn isa(triple: &Triple, options: &Options, preserve_frame_pointers: &str) -> Res
     set("use_colocated_libcalls", "true");
     set("unwind_info", "true");
     set("tls_model", "elf_gd");
-    // The program is its own only tenant: there is nobody to hide its memory from.
+    // The program is its own only tenant: there is nothing to hide its memory from.
     set("enable_heap_access_spectre_mitigation", "false");
     set("enable_table_access_spectre_mitigation", "false");
     // Frames larger than the guard page touch every page, so that exhaustion faults inside the

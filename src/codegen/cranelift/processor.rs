@@ -23,7 +23,7 @@ pub fn enable_default(builder: &mut impl Configurable, triple: &Triple) {
 /// What `name` says.
 ///
 /// # Errors
-/// When it is no processor of the architecture.
+/// When the architecture has no such processor.
 pub fn enable(builder: &mut impl Configurable, triple: &Triple, name: &str) -> Result<()> {
     let mut parts = name.split('+');
     let base = parts.next().expect("splitting gives at least one part");

@@ -1,8 +1,8 @@
 //! How to walk out of a function, from Cranelift's notes on its prologue.
 //!
-//! Cranelift can write DWARF of its own accord, but of functions that make room for the arguments
-//! of a tail call it writes what is wrong. Such a function gets less stack for arguments from its
-//! caller than a function that it ends with needs. Its prologue makes the frame as usual, then
+//! Cranelift can write DWARF itself, but its DWARF is wrong for functions that make room for the
+//! arguments of a tail call. Such a function gets less stack for arguments from its caller than the
+//! function that it ends with needs. Its prologue makes the frame as usual, then
 //! moves frame pointer and return address down by the difference. Cranelift notes that but forgets
 //! it in its DWARF: the address that all rules start from, and so every saved register, would be
 //! wrong by the difference.

@@ -6,7 +6,7 @@ use super::memory::Memory;
 pub const MOST_CALLBACKS: usize = 1024;
 
 record! {
-    /// Function pointers of one kind that C can hold. Behind it lies, for each, the entry of the
+    /// Function pointers of one kind that C can hold. It is followed, for each, by the entry of the
     /// Wasm function that it calls, or 0 if it is free.
     pub struct CallbackPool from CallbackPoolFields {
         /// The function pointers.

@@ -127,7 +127,7 @@ unsafe extern "C" fn leave() -> u32 {
 /// Goes on at the end of the [`enter`] that noted this stack pointer, with result 1.
 ///
 /// # Safety
-/// That call of [`enter`] has not returned, and nothing in the frames since has to be released.
+/// That call of [`enter`] has not returned, and nothing in the frames since needs to be released.
 #[unsafe(naked)]
 pub unsafe extern "C" fn resume(stack: usize) -> ! {
     std::arch::naked_asm!("mov rsp, rdi", "mov eax, 1", "jmp {leave}", leave = sym leave)
@@ -147,7 +147,7 @@ pub fn resume_in(context: &mut Context, stack: usize) {
 ///
 /// # Safety
 /// The addresses are those of a landing and of the live frame that it belongs to, and nothing in
-/// the frames since has to be released.
+/// the frames since needs to be released.
 pub unsafe fn land(landing: usize, sp: usize, fp: usize, exception: *const Exception) -> ! {
     // SAFETY: see above.
     unsafe {

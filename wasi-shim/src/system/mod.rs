@@ -59,7 +59,7 @@ fn map_with(bytes: usize, access: Access, flags: c_int) -> Option<*mut u8> {
 /// Takes [`map`] or [`reserve`] of so many bytes back.
 ///
 /// # Safety
-/// `start` comes from there, or is where a page of it begins, and nobody uses the pages any more.
+/// `start` comes from there, or is where a page of it begins, and nothing uses the pages any more.
 pub unsafe fn unmap(start: *mut u8, bytes: usize) {
     if let Some(length) = whole_pages(bytes).filter(|_| are_whole([start.addr()])) {
         // SAFETY: as required of the caller.

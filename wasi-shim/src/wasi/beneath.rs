@@ -9,7 +9,7 @@
 //!   before it looks at what is there; on kernels without it, it goes step by step itself.
 //! * [`locate`] opens the directory part so, and leaves a single name. System calls that take it
 //!   neither follow it if it is a link nor go up: [`Place::name`] is never `..`, and calls that
-//!   would follow a link because of a slash behind it never get the slash.
+//!   would follow a link because of a slash after it never get the slash.
 //!
 //! Both refuse what gives access to the memory of processes ([`exposed`]), however it was reached.
 //!

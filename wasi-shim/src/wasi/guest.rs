@@ -16,7 +16,7 @@ use std::sync::atomic::Ordering;
 /// Longest path with its ending zero (`PATH_MAX`): the system takes no longer ones.
 const LONGEST_PATH: u32 = 4096;
 
-/// Most pieces that one call of the system takes (`IOV_MAX`). What stands behind them waits for the
+/// Most pieces that one call of the system takes (`IOV_MAX`). What follows them waits for the
 /// guest's next call, as after any other short read or write.
 const MOST_PIECES: usize = 1024;
 
@@ -166,7 +166,7 @@ impl Cursor<'_> {
         Ok(())
     }
 
-    /// Wraps behind the last byte that 32 bits can name: a place of no bytes, and every access
+    /// Wraps after the last byte that 32 bits can name: a place of no bytes, and every access
     /// checks its own range.
     fn advance(&mut self, length: usize) {
         self.next = self.next.wrapping_add(saturating_u32(length));

@@ -41,7 +41,7 @@ const HANGUP: u16 = 1;
 
 const EVENT_SIZE: usize = 32;
 
-/// A guest that subscribes to more has lost its way; the list would take memory that nobody
+/// A guest that subscribes to more has lost its way; the list would take memory that nothing
 /// granted.
 const MOST_SUBSCRIPTIONS: u32 = 1 << 16;
 
@@ -49,7 +49,7 @@ const MOST_SUBSCRIPTIONS: u32 = 1 << 16;
 enum Wait {
     /// The time on a clock, in nanoseconds.
     Time { clock: u32, deadline: u64 },
-    /// The descriptor's place in the list for the system, and what shall happen to it.
+    /// The descriptor's place in the list for the system, and the events to wait for.
     File { place: usize, flag: PollFlags },
     /// Nothing: a file that the program carries can always be read.
     Ready,
@@ -193,7 +193,7 @@ fn wait(subscriptions: &[Subscription], files: &Files) -> Result<Happened> {
     }
 }
 
-/// Nanoseconds until a subscription has to be looked at again; nothing if no time is near enough to
+/// Nanoseconds until a subscription must be looked at again; nothing if no time is near enough to
 /// matter.
 fn time_left(subscription: &Subscription) -> Option<u64> {
     match subscription.wait {

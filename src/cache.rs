@@ -7,7 +7,7 @@
 //! the folder can't be used, the program runs from memory: that costs speed only.
 //!
 //! A file can be damaged by a power cut, a full disk or a bad copy. So an entry ends with a
-//! [`seal`], which the system ignores when it executes the file. The seal is checked each time, and
+//! `seal`, which the system ignores when it executes the file. The seal is checked each time, and
 //! the file that was checked is the one that runs: it stays open and is executed by its descriptor.
 //! A damaged entry is built again. (The seal detects damage only. Whoever can write to the folder
 //! could seal any file; only its owner can.)

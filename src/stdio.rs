@@ -69,7 +69,7 @@ pub fn keep_closed() {
 /// Prints a message of clap: help and the version to standard output, errors to standard error.
 ///
 /// # Errors
-/// As [`print`].
+/// As [`print()`].
 pub fn usage(error: &clap::Error) -> Result<()> {
     let text = error.render();
     let render = |has_color| if has_color { text.ansi().to_string() } else { text.to_string() };

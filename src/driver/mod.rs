@@ -1,6 +1,6 @@
 //! From inputs to output files.
 //!
-//! [`pipeline`] has the stages; [`program`], [`library`] and [`script`] are the lists of those that
+//! [`pipeline`] has the stages; [`program`], `library` and `script` are the lists of those that
 //! each kind of output goes through.
 
 mod commands;

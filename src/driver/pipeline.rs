@@ -7,7 +7,7 @@
 //! | resolve | all instances | [`Linked`]: which module defines what another imports |
 //! | declare | all linked modules | [`Foreign`]: the C types of imported functions |
 //! | analyze | a linked module | [`Analyzed`]: whole-program facts |
-//! | look up | all analyzed modules | [`Outside`]: what the linker takes from outside of Wasm |
+//! | look up | all analyzed modules | `Outside`: what the linker takes from outside of Wasm |
 //! | lay out | an analyzed module | [`Unit`]: where every entity lives in the native program |
 //! | compile | a unit | [`Code`]: machine code of its functions |
 //! | write | a unit and its code | an object file |

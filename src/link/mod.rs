@@ -5,7 +5,7 @@
 //! runtime and the C library that this program carries: a static position-independent executable
 //! whose bytes depend on the inputs alone, not on the folder or the number of threads. Where the
 //! user's inputs ask for it, a C compiler of the machine links instead ([`native`] decides,
-//! [`external`] does it).
+//! `external` does it).
 // Numbers that a module chooses are checked; see `tests/tidy`.
 #![deny(
     clippy::arithmetic_side_effects,

@@ -74,7 +74,7 @@ pub struct Env<'a> {
     /// Function imports that nothing defines: a call is a trap.
     pub undefined: &'a BTreeSet<FuncIndex>,
     pub target: TargetFrontendConfig,
-    /// Mask what a compare found outside; see [`Translator::guard`](translator::Translator::guard).
+    /// Mask what a compare found outside; see `Translator::guard`.
     pub spectre_masks: bool,
     pub machine: Machine,
 }

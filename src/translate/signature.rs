@@ -34,11 +34,8 @@ pub fn internal(ty: &FuncType) -> Signature {
     signature
 }
 
-/// The platform's C convention, for what [`Translator::pass_to_c`] and [`Translator::take_from_c`]
-/// convert.
-///
-/// [`Translator::pass_to_c`]: super::translator::Translator::pass_to_c
-/// [`Translator::take_from_c`]: super::translator::Translator::take_from_c
+/// The platform's C convention, for the values that `Translator::pass_to_c` and
+/// `Translator::take_from_c` convert.
 pub fn c(env: &Env, ty: &FuncType) -> Signature {
     let mut signature = Signature::new(env.target.default_call_conv);
     if returns_structure(ty) {

@@ -2,8 +2,8 @@
 //!
 //! Comes in: [`abi::program::Program`], data that the compiler wrote. Goes out: the functions of
 //! [`abi::builtin::Builtin`], and `wasi_snapshot_preview1_*` and `wasi_unstable_*`. The core knows
-//! nothing of WASI: [`entry`] reaches it through [`abi::program::Program::start_wasi`], so that a
-//! program without WASI links none of it. The core does not allocate, and nothing in [`trap`] may,
+//! nothing of WASI: `entry` reaches it through [`abi::program::Program::start_wasi`], so that a
+//! program without WASI links none of it. The core does not allocate, and nothing in `trap` may,
 //! because it runs in signal handlers.
 //!
 //! This is the only crate of the project with `unsafe` code. Where threads meet, in shared

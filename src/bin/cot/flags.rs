@@ -55,8 +55,8 @@ pub struct Build {
     #[command(flatten)]
     pub source: Source,
 
-    /// Name of the output [default: cot-out/<name of the file>]; with the ending .o an object file,
-    /// .a or .so a library of the functions that are `export`ed
+    /// Name of the output [default: cot-out/ and the name of the file]; with the ending .o an
+    /// object file, .a or .so a library of the functions that are `export`ed
     #[arg(short)]
     pub output: Option<PathBuf>,
 

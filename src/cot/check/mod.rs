@@ -5,8 +5,8 @@
 //! more is reported. Types come first, then signatures, then bodies, each when it is needed;
 //! generic functions once per list of arguments.
 //!
-//! [`model`] to [`output`] are data, reached through methods of their own; the modules after them
-//! are rules: methods of [`Checker`]. The modules import only from those above them.
+//! `model` to `output` are data, reached through methods of their own; the modules after them
+//! are rules: methods of `Checker`. The modules import only from those above them.
 
 #![allow(clippy::result_large_err, reason = "a value that can't be converted is returned unchanged to the caller")]
 

@@ -1,5 +1,5 @@
 //! The module in SSA form → the bytes of a WebAssembly module: sections in the order of the
-//! specification, functions by [`body`]. The modules import only from those above them.
+//! specification, functions by `body`. The modules import only from those above them.
 
 mod stack;
 

@@ -3,7 +3,7 @@
 //!
 //! Tokens stay in their order, and mostly on their lines: this is a new layout of the tokens, not a
 //! print of the tree, so no comment is lost. The tree says what tokens alone do not
-//! ([`roles`]). The modules import only from those above them.
+//! (`roles`). The modules import only from those above them.
 
 mod roles;
 

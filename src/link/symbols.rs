@@ -107,7 +107,7 @@ const DF_1_PIE: u64 = 0x0800_0000;
 /// What a shared library defines for others.
 ///
 /// # Errors
-/// As [`object`].
+/// As [`object()`].
 pub fn shared(name: &str, bytes: &[u8]) -> Result<ObjectSymbols> {
     let elf = parse(bytes)?;
     let flags = elf.dynamic.as_ref().map_or(0, |dynamic| dynamic.info.flags_1);

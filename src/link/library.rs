@@ -13,7 +13,7 @@ use object::{Object, ObjectSymbol};
 use std::fmt::Write as _;
 use std::path::PathBuf;
 
-/// What a C compiler has to be told beside the archive. Since version 2.34 glibc has all of it in
+/// What a C compiler needs beside the archive. Since version 2.34 glibc has all of it in
 /// `libc`, and these are empty.
 pub const HOST_ARGUMENTS: [&str; 3] = ["-lpthread", "-ldl", "-lm"];
 

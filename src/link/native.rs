@@ -1,4 +1,4 @@
-//! What the user gives to link with, read and told apart, and by whom the program is linked.
+//! The files that the user gives to link with, their kinds, and who links the program.
 //!
 //! In process where everything is an object or an archive; by a C compiler where the user names
 //! one, or where something is there that the built-in linker does not take: shared libraries,

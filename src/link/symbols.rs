@@ -127,7 +127,7 @@ pub fn shared(name: &str, bytes: &[u8]) -> Result<ObjectSymbols> {
 /// The objects in an archive. Those of a thin one are files beside it: `read` reads them.
 ///
 /// # Errors
-/// Damaged, or a member that is no object for the machine of the runtime; the message names the
+/// Damaged, or a member that is not an object for the machine of the runtime; the message names the
 /// member.
 pub fn archive(name: &str, bytes: &[u8], mut read: impl FnMut(&Path) -> Result<Vec<u8>>) -> Result<Vec<ObjectSymbols>> {
     const DAMAGED: &str = "the archive is damaged";

@@ -51,7 +51,7 @@ pub fn memory_size(env: &Env, memory: MemoryIndex, out: &mut ir::Function) {
 fn memory_field(env: &Env, symbol: Symbol, memory: MemoryIndex, offset: usize, out: &mut ir::Function) {
     begin(out, symbol, signature(env, &[], POINTER));
     thunk(env, out, |it, _| {
-        it.ensure_initialised();
+        it.ensure_initialized();
         let descriptor = it.address_of(Symbol::Memory(memory));
         let value = it.builder.ins().load(POINTER, MemFlagsData::trusted(), descriptor, to_displacement(offset));
         it.builder.ins().return_(&[value]);
@@ -68,7 +68,7 @@ fn signature(env: &Env, params: &[Type], result: Type) -> Signature {
 impl Translator<'_> {
     /// Calls a function for an export, and keeps [`Program::entered`] meanwhile.
     pub fn call_from_outside(&mut self, func: FuncIndex, args: &[Value]) -> Vec<Value> {
-        self.ensure_initialised();
+        self.ensure_initialized();
         let program = self.address_of(Symbol::Program);
         let slot = StackSlotData::new(StackSlotKind::ExplicitSlot, POINTER.bytes(), 3);
         let slot = self.builder.create_sized_stack_slot(slot);
@@ -83,8 +83,8 @@ impl Translator<'_> {
         results
     }
 
-    /// A host may call an export before it has initialised the library: then that is done here.
-    fn ensure_initialised(&mut self) {
+    /// A host may call an export before it has initialized the library: then this does it.
+    fn ensure_initialized(&mut self) {
         let program = self.address_of(Symbol::Program);
         let state = self.iconst(POINTER, to_displacement(offset_of!(Program, state)).into());
         let state = self.builder.ins().iadd(program, state);

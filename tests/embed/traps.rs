@@ -94,7 +94,7 @@ fn an_initialisation_that_traps_is_told_and_remembered() {
     assert_eq!(out.stdout, "init 2\ninit 2\n");
     assert!(out.status == 0 && out.stderr.starts_with("wasm trap: out of bounds memory access\n"), "{out:#?}");
     let out = place.run("start", &["try"]);
-    out.prints("try 2 out of bounds memory access\ntry again 103 initialisation has failed\n");
+    out.prints("try 2 out of bounds memory access\ntry again 103 initialization has failed\n");
     let out = place.run("start", &["export"]);
     assert!(out.status == 134 && out.stderr.starts_with("wasm trap: out of bounds memory access\n"), "{out:#?}");
 }

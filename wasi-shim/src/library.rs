@@ -1,5 +1,5 @@
 //! A library from its first call on: what must be there before translated code runs, then its
-//! initialisation, once.
+//! initialization, once.
 //!
 //! Comes in: the library's [`Program`], from `PREFIX_init` or from an export that is called before
 //! it. Goes out: [`Program::state`]. The host's process is not ours: nothing here changes limits,
@@ -35,7 +35,7 @@ unsafe extern "C" {
 pub unsafe extern "C" fn w2n_library_init(program: *const Program) -> i32 {
     // SAFETY: data of the library, which only the runtime writes.
     let program = unsafe { &*program };
-    match initialise(program) {
+    match initialize(program) {
         Ok(()) => 0,
         Err(report) => {
             // Out of the box: what is left behind is not released.
@@ -60,14 +60,14 @@ pub unsafe extern "C" fn w2n_library_init(program: *const Program) -> i32 {
 pub unsafe extern "C" fn w2n_library_start(program: *const Program) {
     // SAFETY: data of the library, which only the runtime writes.
     let program = unsafe { &*program };
-    match initialise(program) {
+    match initialize(program) {
         Ok(()) => {}
         Err(Some(report)) if report.code != CODE_FAILURE => trap::raise(&{ *report }),
         Err(_) => {
             let mut text = Text::into_buffer(&mut []);
             // SAFETY: a zero-terminated prefix.
             text.add("library `").add_name(unsafe { program::c_string(program.entry_name) });
-            text.add("` was called, but its initialisation has failed");
+            text.add("` was called, but its initialization has failed");
             trap::raise_here(Cause { code: CODE_FAILURE, message: text.line() })
         }
     }
@@ -79,14 +79,14 @@ fn code(program: &Program) -> i32 {
 }
 
 /// What went wrong now, or nothing if it did before.
-fn initialise(program: &'static Program) -> Result<(), Option<Box<TrapReport>>> {
+fn initialize(program: &'static Program) -> Result<(), Option<Box<TrapReport>>> {
     prepare_thread();
     let thread = kernel::thread();
     loop {
         match program.state.compare_exchange(NEW, RUNNING, Ordering::AcqRel, Ordering::Acquire) {
             Ok(_) => break,
             Err(READY) => return Ok(()),
-            // The initialisation calls out, and the host calls back.
+            // The initialization calls out, and the host calls back.
             Err(RUNNING) if program.initializer.load(Ordering::Relaxed) == thread => return Ok(()),
             // SAFETY: only waits.
             Err(RUNNING) => unsafe { _ = libc::usleep(100) },

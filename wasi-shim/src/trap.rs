@@ -122,10 +122,10 @@ fn is_overflow(address: usize, is_unmapped: bool, registers: Registers, in_trans
 /// Whether the thread that overflowed its stack is inside of a library.
 fn is_in_library(sp: usize) -> bool {
     let thread = kernel::thread();
-    let initialises = |program: &Program| {
+    let initializes = |program: &Program| {
         program.state.load(Ordering::Relaxed) == RUNNING && program.initializer.load(Ordering::Relaxed) == thread
     };
-    program::is_entered(&stack::used(sp)) || program::programs().any(initialises)
+    program::is_entered(&stack::used(sp)) || program::programs().any(initializes)
 }
 
 /// A signal that is not ours: calls the handler that was there before, or lets the system do what

@@ -23,7 +23,7 @@ int main(int argc, char **argv) {
     w2n_try(init, 0, &trap);
     printf("try %d %s\n", trap.code, trap.message);
     w2n_try(add, 0, &trap);
-    printf("try again %d %s\n", trap.code, strstr(trap.message, "initialisation"));
+    printf("try again %d %s\n", trap.code, strstr(trap.message, "initialization"));
   } else {
     add(0);
   }

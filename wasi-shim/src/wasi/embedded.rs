@@ -86,7 +86,7 @@ impl Place {
     }
 
     /// # Errors
-    /// `inval` if it is no link.
+    /// `inval` if it is not a link.
     pub fn target(&self) -> Result<&'static [u8]> {
         match self.kind() {
             LINK => Ok(piece(self.bytes, self.start(), self.count())),

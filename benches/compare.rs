@@ -19,16 +19,13 @@ mod report;
 
 mod startup;
 
-#[path = "../tests/support/mod.rs"]
-mod support;
-
 use anyhow::{Context, Result};
 use measure::{Paired, median};
 use report::{Row, Table};
 use std::path::{Path, PathBuf};
 use std::process::Command;
-use support::fixture::{self, Fixture};
-use support::{product, toolchain};
+use test_kit::fixture::{self, Fixture};
+use test_kit::{product, toolchain};
 
 /// A module, and how to run it.
 pub struct Program {
@@ -119,8 +116,8 @@ fn programs() -> Result<Vec<Program>> {
     for path in fixture::all()? {
         let fixture = Fixture::read(&path)?;
         let Some(args) = &fixture.setup.bench else { continue };
-        if fixture.is_c() && !toolchain::available(fixture.is_cxx()) {
-            eprintln!("skipped {}: {}", fixture.name, toolchain::HINT);
+        if let Err(skip) = toolchain::require_for(&fixture) {
+            eprintln!("skipped {}: {skip}", fixture.name);
             continue;
         }
         let input = product::input(&fixture)?;

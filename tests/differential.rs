@@ -5,20 +5,19 @@
 //! more of them than usual). A fixture that can't be compared says why in its directive
 //! `differential`.
 
-mod support;
-
 use anyhow::{Context, Result, bail};
-use libtest_mimic::{Arguments, Completion, Failed, Trial};
+use libtest_mimic::Arguments;
 use std::collections::BTreeMap;
 use std::fmt::Write;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
-use support::directive::{Run, Setup};
-use support::fixture::{self, Fixture};
-use support::process::{Outcome, describe};
-use support::reference::{self, Request};
-use support::{product, smith, text, toolchain, trap};
+use test_kit::directive::{Run, Setup};
+use test_kit::fixture::{self, Fixture};
+use test_kit::process::{Outcome, describe};
+use test_kit::reference::{self, Request};
+use test_kit::trial::{Skip, trial};
+use test_kit::{command, product, smith, text, toolchain, trap};
 
 fn main() {
     let arguments = Arguments::from_args();
@@ -27,10 +26,9 @@ fn main() {
         let name = fixture::name_of(&path);
         let fixture = Fixture::read(&path).ok()?;
         let runs = fixture.setup.emit.is_none() && fixture.expected("error").is_none();
-        runs.then(|| Trial::ignorable_test(name, move || complete(check_fixture(&fixture))))
+        runs.then(|| trial(name, move || check_fixture(&fixture)))
     });
-    let random =
-        seeds().map(|seed| Trial::ignorable_test(format!("smith-{seed:05}"), move || complete(check_random(seed))));
+    let random = seeds().map(|seed| trial(format!("smith-{seed:05}"), move || check_random(seed)));
     libtest_mimic::run(&arguments, fixtures.chain(random).collect()).exit();
 }
 
@@ -44,34 +42,16 @@ fn seeds() -> Range<u64> {
     }
 }
 
-/// What is to be said of a comparison that could be made: nothing, or the differences.
-enum Verdict {
-    Same,
-    Differs(String),
-    NotCompared(String),
-}
-
-fn complete(verdict: Result<Verdict>) -> Result<Completion, Failed> {
-    match verdict {
-        Ok(Verdict::Same) => Ok(Completion::Completed),
-        Ok(Verdict::NotCompared(reason)) => Ok(Completion::ignored_with(reason)),
-        Ok(Verdict::Differs(text)) => Err(text.into()),
-        Err(error) => Err(format!("{error:#}").into()),
-    }
-}
-
-fn check_fixture(fixture: &Fixture) -> Result<Verdict> {
+fn check_fixture(fixture: &Fixture) -> Result<()> {
     if let Some(reason) = &fixture.setup.differential {
-        return Ok(Verdict::NotCompared(reason.clone()));
+        bail!(Skip::Reason(reason.clone()));
     }
-    if fixture.is_c() && !toolchain::available(fixture.is_cxx()) {
-        return Ok(Verdict::NotCompared(toolchain::HINT.to_owned()));
-    }
+    toolchain::require_for(fixture)?;
     let input = product::input(fixture)?;
     compare(fixture, &input)
 }
 
-fn check_random(seed: u64) -> Result<Verdict> {
+fn check_random(seed: u64) -> Result<()> {
     const FLAGS: [&[&str]; 5] = [&[], &["-O0"], &[], &["-Os"], &["--cpu", "native"]];
     let random = smith::module(seed)?;
     let flags = ["--invoke", smith::CHECK].into_iter().chain(FLAGS[seed as usize % FLAGS.len()].iter().copied());
@@ -89,17 +69,14 @@ fn check_random(seed: u64) -> Result<Verdict> {
         source: String::new(),
         expected: Vec::new(),
     };
-    let verdict = compare(&fixture, &random.wasm);
-    if matches!(verdict, Ok(Verdict::Same | Verdict::NotCompared(_))) {
-        return verdict;
+    let result = compare(&fixture, &random.wasm);
+    if result.is_ok() {
+        return result;
     }
-    let kept = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("smith-{seed}.wasm"));
+    let kept = command::scratch().join(format!("smith-{seed}.wasm"));
+    std::fs::create_dir_all(command::scratch())?;
     std::fs::write(&kept, &random.wasm)?;
-    let kept = format!("the module is kept as {}", kept.display());
-    Ok(match verdict.context(kept.clone())? {
-        Verdict::Differs(text) => Verdict::Differs(format!("{kept}\n{text}")),
-        same => same,
-    })
+    result.with_context(|| format!("the module is kept as {}", kept.display()))
 }
 
 fn engine() -> &'static wasmtime::Engine {
@@ -108,11 +85,15 @@ fn engine() -> &'static wasmtime::Engine {
 }
 
 /// All of the fixture's runs, under both.
-fn compare(fixture: &Fixture, input: &[u8]) -> Result<Verdict> {
+fn compare(fixture: &Fixture, input: &[u8]) -> Result<()> {
     let wasm = wat::parse_bytes(input)?;
     let build = product::build(fixture, input)?;
     if build.outcome.status != 0 {
-        bail!("the compiler ended with {}:\n{}", describe(build.outcome.status), text::render(&build.outcome.stderr));
+        bail!(
+            "the compiler ended with {}:\n{}",
+            describe(build.outcome.status),
+            text::render(build.outcome.stderr.as_bytes())
+        );
     }
     let mut differences = String::new();
     for (number, run) in fixture.runs.iter().enumerate() {
@@ -131,7 +112,10 @@ fn compare(fixture: &Fixture, input: &[u8]) -> Result<Verdict> {
             writeln!(differences, "run `{}`:\n{found}", run.args_text)?;
         }
     }
-    Ok(if differences.is_empty() { Verdict::Same } else { Verdict::Differs(differences) })
+    if !differences.is_empty() {
+        bail!(differences);
+    }
+    Ok(())
 }
 
 /// Differences, those of wasmtime with a minus.
@@ -139,7 +123,7 @@ fn differs(ours: &Outcome, theirs: &Outcome) -> String {
     let mut out = String::new();
     if ours.status != theirs.status {
         out += &format!("wasmtime: {}, ours: {}\n", describe(theirs.status), describe(ours.status));
-        out += &format!("standard error of ours:\n{}", text::render(&ours.stderr));
+        out += &format!("standard error of ours:\n{}", text::render(ours.stderr.as_bytes()));
     } else if ours.status == 134 {
         let (our_trap, their_trap) = (trap::coarse(trap::of_program(ours)), trap::coarse(trap::of_program(theirs)));
         if our_trap != their_trap {
@@ -147,11 +131,11 @@ fn differs(ours: &Outcome, theirs: &Outcome) -> String {
         }
     } else if ours.stderr != theirs.stderr {
         out += "standard error:\n";
-        out += &text::difference(&text::render(&theirs.stderr), &text::render(&ours.stderr));
+        out += &text::difference(&text::render(theirs.stderr.as_bytes()), &text::render(ours.stderr.as_bytes()));
     }
     if ours.stdout != theirs.stdout {
         out += "standard output:\n";
-        out += &text::difference(&text::render(&theirs.stdout), &text::render(&ours.stdout));
+        out += &text::difference(&text::render(theirs.stdout.as_bytes()), &text::render(ours.stdout.as_bytes()));
     }
     out
 }

@@ -1,20 +1,19 @@
 //! Every file in `fixtures/` is a test: compiled by the command `wasm2native`, run, and compared
 //! with the texts at its end.
 //!
-//! How a fixture is written stands in `support/directive.rs` and `support/fixture.rs`. `cargo test
+//! How a fixture is written stands in `tests/kit/src/directive.rs` and `tests/kit/src/fixture.rs`. `cargo test
 //! --test run -- NAME` runs those whose name contains NAME; `BLESS=1` rewrites the expected texts
 //! (never the exit status): read the diff before committing it.
 
-mod support;
-
-use libtest_mimic::{Arguments, Completion, Failed, Trial};
+use anyhow::{Result, bail};
+use libtest_mimic::{Arguments, Trial};
 use std::collections::BTreeSet;
 use std::fmt::Write;
 use std::path::{Path, PathBuf};
-use support::directive::Run;
-use support::fixture::{self, Fixture, Section};
-use support::process::{self, Outcome};
-use support::{product, text, toolchain, trap};
+use test_kit::directive::Run;
+use test_kit::fixture::{self, Fixture, Section};
+use test_kit::process::{self, Outcome};
+use test_kit::{product, text, toolchain, trap};
 
 fn main() {
     let arguments = Arguments::from_args();
@@ -23,13 +22,10 @@ fn main() {
 }
 
 fn trial(path: PathBuf) -> Trial {
-    let name = fixture::name_of(&path);
-    Trial::ignorable_test(name, move || match Fixture::read(&path) {
-        Ok(fixture) if fixture.is_c() && !toolchain::available(fixture.is_cxx()) => {
-            Ok(Completion::ignored_with(toolchain::HINT))
-        }
-        Ok(fixture) => check(&fixture).map(|()| Completion::Completed),
-        Err(error) => Err(Failed::from(format!("{error:#}"))),
+    test_kit::trial::trial(fixture::name_of(&path), move || {
+        let fixture = Fixture::read(&path)?;
+        toolchain::require_for(&fixture)?;
+        check(&fixture)
     })
 }
 
@@ -42,9 +38,9 @@ struct Findings {
     faults: String,
 }
 
-fn check(fixture: &Fixture) -> Result<(), Failed> {
+fn check(fixture: &Fixture) -> Result<()> {
     let mut findings = Findings::default();
-    observe(fixture, &mut findings).map_err(|error| Failed::from(format!("{error:#}")))?;
+    observe(fixture, &mut findings)?;
     let mut faults = findings.faults;
     let bless = std::env::var_os("BLESS").is_some_and(|value| value != "0");
     let mut sections = Vec::new();
@@ -69,7 +65,10 @@ fn check(fixture: &Fixture) -> Result<(), Failed> {
         sections.retain(|section| !section.text.is_empty());
         fixture.bless(&sections)?;
     }
-    if faults.is_empty() { Ok(()) } else { Err(faults.into()) }
+    if !faults.is_empty() {
+        bail!(faults);
+    }
+    Ok(())
 }
 
 /// Messages of the system and addresses in backtraces differ from one machine to the next.
@@ -78,12 +77,16 @@ fn has_wildcards(kind: &str) -> bool {
 }
 
 /// Compiles and runs.
-fn observe(fixture: &Fixture, findings: &mut Findings) -> anyhow::Result<()> {
+fn observe(fixture: &Fixture, findings: &mut Findings) -> Result<()> {
     let input = product::input(fixture)?;
     let build = product::build(fixture, &input)?;
-    let said = text::render(&build.outcome.stderr);
+    let said = text::render(build.outcome.stderr.as_bytes());
     if !build.outcome.stdout.is_empty() {
-        writeln!(findings.faults, "the compiler wrote to standard output:\n{}", text::render(&build.outcome.stdout))?;
+        writeln!(
+            findings.faults,
+            "the compiler wrote to standard output:\n{}",
+            text::render(build.outcome.stdout.as_bytes())
+        )?;
     }
     if fixture.expected("error").is_some() {
         findings.sections.push(Section { kind: "error".to_owned(), text: said });
@@ -116,15 +119,9 @@ fn observe(fixture: &Fixture, findings: &mut Findings) -> anyhow::Result<()> {
     Ok(())
 }
 
-fn observe_run(
-    fixture: &Fixture,
-    run: &Run,
-    outcome: &Outcome,
-    place: &Path,
-    findings: &mut Findings,
-) -> anyhow::Result<()> {
+fn observe_run(fixture: &Fixture, run: &Run, outcome: &Outcome, place: &Path, findings: &mut Findings) -> Result<()> {
     let which = if fixture.runs.len() > 1 { format!("run `{}`: ", run.args_text) } else { String::new() };
-    let stderr = text::render(&outcome.stderr);
+    let stderr = text::render(outcome.stderr.as_bytes());
     let faults = &mut findings.faults;
     if outcome.status != run.exit {
         let got = process::describe(outcome.status);
@@ -151,7 +148,7 @@ fn observe_run(
             None => findings.sections.push(Section { kind: kind.to_owned(), text }),
         }
     };
-    add("stdout", &text::render(&outcome.stdout));
+    add("stdout", &text::render(outcome.stdout.as_bytes()));
     // A program that fails may say why in its own words, unless the fixture quotes them.
     if fixture.expected("stderr").is_some() || run.exit == 0 {
         add("stderr", &stderr);

@@ -4,12 +4,13 @@ use crate::module;
 use crate::processor::Processor;
 use crate::signature::Signature;
 use crate::source::{self, WAYS};
-use crate::support::process::{self, describe};
-use anyhow::{Context, Result, bail};
+use anyhow::{Result, bail};
 use std::path::Path;
 use std::process::Command;
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicBool, Ordering};
+use test_kit::process::{self, describe};
+use test_kit::{command, tool};
 
 /// How the program is made, batch by batch.
 struct Making {
@@ -119,7 +120,7 @@ impl Batch {
             std::fs::write(folder.join(name), text)?;
         }
         for name in ["m", "n"] {
-            let mut command = Command::new(env!("CARGO_BIN_EXE_wasm2native"));
+            let mut command = command::for_programs();
             let output = format!("{form}=lib{name}2.{ending}");
             let input = format!("{name}.wat");
             if name == "m" {
@@ -127,7 +128,7 @@ impl Batch {
             }
             run(command.args(*flags).args(["--prefix", name, "--emit", &output, &input]).current_dir(folder))?;
         }
-        let mut command = Command::new("cc");
+        let mut command = tool::cc();
         command.args([c, "-std=gnu11", "-Wall", "-Wextra", "-Werror", "-rdynamic", "-o", "program"]);
         command.args(["support.c", "batch.c", "processor.S", "-L.", "-ln2", "-lm2", "-Wl,-rpath,$ORIGIN"]);
         run(command.current_dir(folder))
@@ -136,14 +137,14 @@ impl Batch {
 
 /// Runs `n` cases from `first` on, or those before the program's end; the number of the last.
 fn run_from(folder: &Path, first: usize, n: usize, cases: &mut [Case]) -> Result<usize> {
-    let mut program = Command::new(folder.join("program"));
+    let mut program = process::program(folder.join("program"));
     let outcome = process::run(program.args([first.to_string(), n.to_string()]), b"")?;
-    let last = read(&String::from_utf8_lossy(&outcome.stdout), cases).filter(|&last| last >= first);
+    let last = read(&outcome.stdout, cases).filter(|&last| last >= first);
     let Some(last) = last else {
         bail!("the program ended with {} before its first case", describe(outcome.status));
     };
     if outcome.status != 0 {
-        let text = format!("{}\n{}", describe(outcome.status), String::from_utf8_lossy(&outcome.stderr));
+        let text = format!("{}\n{}", describe(outcome.status), outcome.stderr);
         cases[last].get_or_insert_default().push(format!("the program ended with {text}"));
     }
     Ok(last)
@@ -151,11 +152,16 @@ fn run_from(folder: &Path, first: usize, n: usize, cases: &mut [Case]) -> Result
 
 /// Runs a command that has to succeed and to say nothing.
 pub fn run(command: &mut Command) -> Result<()> {
-    let output = command.output().with_context(|| format!("can't start {command:?}"))?;
-    if !output.status.success() || !output.stderr.is_empty() {
-        bail!("{command:?}: {}\n{}", output.status, String::from_utf8_lossy(&output.stderr));
+    let outcome = process::run(command, b"")?;
+    if outcome.status != 0 || !outcome.stderr.is_empty() {
+        bail!("{command:?}: {}\n{}", describe(outcome.status), outcome.stderr);
     }
     Ok(())
+}
+
+/// Compiles a module in `folder`, without a word.
+pub fn compile(folder: impl AsRef<Path>, args: &[&str]) -> Result<()> {
+    run(command::for_programs().args(args).current_dir(folder))
 }
 
 /// Reads what the program printed; the number of the last case that began.

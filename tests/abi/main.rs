@@ -13,16 +13,16 @@ mod random;
 mod signature;
 mod source;
 mod stack;
-#[path = "../support/mod.rs"]
-mod support;
 mod unwind;
 
+use anyhow::{Result, anyhow, bail};
 use batch::Batch;
-use libtest_mimic::{Arguments, Completion, Failed, Trial};
+use libtest_mimic::{Arguments, Trial};
 use processor::Processor;
 use random::Random;
-use std::process::Command;
 use std::sync::Arc;
+use test_kit::tool;
+use test_kit::trial::{Skip, trial};
 
 /// How many signatures make one program.
 const BATCH: usize = 24;
@@ -36,22 +36,20 @@ fn main() {
         Err(_) => SEED,
     };
     eprintln!("seed {seed}");
-    let trials = match (missing(), Processor::host()) {
-        (None, Some(processor)) => {
-            calls(processor, seed).into_iter().chain(unwind::trials()).chain(stack::trials()).collect()
-        }
-        (reason, _) => {
-            let reason = reason.unwrap_or("the processor has no row in tests/abi/processor.rs");
-            vec![Trial::ignorable_test("calls", move || Ok(Completion::ignored_with(reason)))]
-        }
+    let trials = match processor() {
+        Ok(processor) => calls(processor, seed).into_iter().chain(unwind::trials()).chain(stack::trials()).collect(),
+        Err(skip) => vec![trial("calls", move || Err(skip))],
     };
     libtest_mimic::run(&arguments, trials).exit();
 }
 
-/// Why nothing can be tried here.
-fn missing() -> Option<&'static str> {
-    let answers = Command::new("cc").arg("--version").output().is_ok_and(|output| output.status.success());
-    (!answers).then_some("no C compiler `cc`: install gcc or clang")
+/// The processor on which calls can be tried here.
+fn processor() -> Result<&'static Processor> {
+    tool::require("cc")?;
+    let Some(processor) = Processor::host() else {
+        bail!(Skip::Reason("the processor has no row in tests/abi/processor.rs".to_owned()));
+    };
+    Ok(processor)
 }
 
 /// A trial for each signature and way.
@@ -63,8 +61,8 @@ fn calls(processor: &'static Processor, seed: u64) -> Vec<Trial> {
     for batch in batches {
         for (number, name) in batch.names() {
             let batch = Arc::clone(&batch);
-            let run = move || batch.case(number, processor).map_err(Failed::from);
-            trials.push((number, Trial::test(name, run)));
+            let run = move || batch.case(number, processor).map_err(|error| anyhow!(error));
+            trials.push((number, trial(name, run)));
         }
     }
     // The first case of each batch comes first: so the threads make different programs, and do not

@@ -8,12 +8,14 @@
 //! process dies as it would without us.
 
 use crate::batch;
-use crate::support::process::{self, Outcome, describe};
-use anyhow::{Result, bail, ensure};
-use libtest_mimic::{Failed, Trial};
+use anyhow::{Result, anyhow, bail, ensure};
+use libtest_mimic::Trial;
 use std::fmt::Write;
-use std::process::Command;
 use std::sync::{Arc, OnceLock};
+use test_kit::folder::Folder;
+use test_kit::process::{self, Outcome, describe};
+use test_kit::tool;
+use test_kit::trial::trial;
 
 /// The trap's message, and its number in the interface of libraries (`wasi-shim/src/abi/`,
 /// `Trap`).
@@ -32,11 +34,10 @@ pub fn trials() -> Vec<Trial> {
     let folder = Arc::new(OnceLock::new());
     let mut trials = Vec::new();
     let mut add = |name: String, check: Check| {
-        let folder: Arc<OnceLock<Result<tempfile::TempDir, String>>> = Arc::clone(&folder);
-        trials.push(Trial::test(format!("stack-{name}"), move || {
+        let folder: Arc<OnceLock<Result<Folder, String>>> = Arc::clone(&folder);
+        trials.push(trial(format!("stack-{name}"), move || {
             let folder = folder.get_or_init(|| build().map_err(|error| format!("{error:#}")));
-            let program = Program(folder.as_ref().map_err(|error| Failed::from(error.clone()))?);
-            check(&program).map_err(|error| Failed::from(format!("{error:#}")))
+            check(&Program(folder.as_ref().map_err(|error| anyhow!(error.clone()))?))
         }));
     };
     for place in ["main", "thread"] {
@@ -51,16 +52,11 @@ pub fn trials() -> Vec<Trial> {
     trials
 }
 
-struct Program<'a>(&'a tempfile::TempDir);
+struct Program<'a>(&'a Folder);
 
-fn build() -> Result<tempfile::TempDir> {
-    let folder = tempfile::tempdir()?;
-    let place = folder.path();
-    std::fs::write(place.join("m.wat"), module())?;
-    std::fs::write(place.join("stack.c"), include_str!("stack.c"))?;
-    let mut command = Command::new(env!("CARGO_BIN_EXE_wasm2native"));
-    batch::run(command.args(["m.wat", "--emit", "staticlib=m.a"]).current_dir(place))?;
-    let mut command = Command::new("cc");
+fn build() -> Result<Folder> {
+    let folder = Folder::with(&[("m.wat", &module()), ("stack.c", include_str!("stack.c"))]);
+    batch::compile(folder.path("."), &["m.wat", "--emit", "staticlib=m.a"])?;
     // The compiler's own probes would hide what happens in C. With frame pointers in C the trap's
     // backtrace leads through it.
     let flags = [
@@ -71,7 +67,7 @@ fn build() -> Result<tempfile::TempDir> {
         "-pthread",
         "-w",
     ];
-    batch::run(command.args(flags).args(["stack.c", "m.a", "-o", "stack"]).current_dir(place))?;
+    batch::run(tool::cc().args(flags).args(["stack.c", "m.a", "-o", "stack"]).current_dir(folder.path(".")))?;
     Ok(folder)
 }
 
@@ -112,14 +108,14 @@ fn module() -> String {
 impl Program<'_> {
     /// `task` is `trap` or `attempt`.
     fn run(&self, what: &str, place: &str, room: u64, task: &str) -> Result<Outcome> {
-        let mut command = Command::new(self.0.path().join("stack"));
+        let mut command = process::program(self.0.path("stack"));
         process::run(command.args([what, place, &room.to_string(), task]), b"")
     }
 }
 
 /// Ends with the trap, in the function `innermost` or in C that it has called.
 fn traps(outcome: &Outcome, innermost: &str) -> Result<()> {
-    let stderr = String::from_utf8_lossy(&outcome.stderr);
+    let stderr = &outcome.stderr;
     let first = stderr.lines().next().unwrap_or_default();
     let frame = stderr.lines().nth(2).unwrap_or_default();
     let is_right = outcome.status == 134 && first == format!("wasm trap: {MESSAGE}") && frame.ends_with(innermost);
@@ -129,16 +125,16 @@ fn traps(outcome: &Outcome, innermost: &str) -> Result<()> {
 
 /// Ten attempts all end with the trap, and nothing is written beyond the stack's end.
 fn attempts_end(outcome: &Outcome) -> Result<()> {
-    let stdout = String::from_utf8_lossy(&outcome.stdout);
+    let stdout = &outcome.stdout;
     let expected = format!("trap {NUMBER}\n").repeat(10);
-    ensure!(outcome.status == 0 && stdout == expected, "{}, and it said:\n{stdout}", describe(outcome.status));
+    ensure!(outcome.status == 0 && *stdout == expected, "{}, and it said:\n{stdout}", describe(outcome.status));
     Ok(())
 }
 
 fn frame(program: &Program, name: &str, bytes: u64, place: &str) -> Result<()> {
     // Enough room: it returns, and says how large the frame is.
     let outcome = program.run(name, place, 2 * bytes + (128 << 10), "trap")?;
-    let stdout = String::from_utf8_lossy(&outcome.stdout);
+    let stdout = &outcome.stdout;
     let size = stdout.lines().find_map(|line| line.strip_prefix("frame ")?.parse::<u64>().ok());
     let Some(size) = size.filter(|_| outcome.status == 0 && stdout.ends_with("returned\n")) else {
         bail!("{}, and it said:\n{stdout}", describe(outcome.status));
@@ -162,7 +158,7 @@ fn only_c(program: &Program, place: &str) -> Result<()> {
     const SIGSEGV: i32 = 11;
     for task in ["trap", "attempt"] {
         let outcome = program.run("c", place, 0, task)?;
-        let stderr = String::from_utf8_lossy(&outcome.stderr);
+        let stderr = &outcome.stderr;
         ensure!(outcome.status == -SIGSEGV && stderr.is_empty(), "{task}: {}: {stderr}", describe(outcome.status));
     }
     Ok(())

@@ -8,14 +8,16 @@
 
 use crate::batch;
 use crate::processor::Processor;
-use crate::support::process;
-use anyhow::{Context, Result, bail, ensure};
-use libtest_mimic::{Completion, Failed, Trial};
+use anyhow::{Context, Result, anyhow, bail, ensure};
+use libtest_mimic::Trial;
 use object::{Object, ObjectSymbol};
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::{Arc, OnceLock};
+use test_kit::folder::Folder;
+use test_kit::trial::{Skip, trial};
+use test_kit::{process, tool};
 
 /// The stacks at the seven calls of `bottom`.
 const AT_BOTTOM: [&str; 7] = [
@@ -49,22 +51,16 @@ const ON_THE_WAY: [&str; 17] = [
     "main",
 ];
 
-const NO_DEBUGGER: &str = "no gdb that can run a program: apt-get install gdb, or allow ptrace";
-
-/// The program, in C and in C++.
-struct Programs {
-    folder: tempfile::TempDir,
-    has_cxx: bool,
-}
+/// The program, in C and, where there is a compiler, in C++.
+struct Programs(Folder);
 
 pub fn trials() -> Vec<Trial> {
     let programs = Arc::new(OnceLock::new());
-    let trial = |name: &str, check: fn(&Programs) -> Result<Completion>| {
+    let trial = |name: &str, check: fn(&Programs) -> Result<()>| {
         let programs: Arc<OnceLock<Result<Programs, String>>> = Arc::clone(&programs);
-        Trial::ignorable_test(format!("unwind-{name}"), move || {
+        trial(format!("unwind-{name}"), move || {
             let programs = programs.get_or_init(|| build().map_err(|error| format!("{error:#}")));
-            let programs = programs.as_ref().map_err(|error| Failed::from(error.clone()))?;
-            check(programs).map_err(|error| Failed::from(format!("{error:#}")))
+            check(programs.as_ref().map_err(|error| anyhow!(error.clone()))?)
         })
     };
     vec![
@@ -83,53 +79,51 @@ pub fn trials() -> Vec<Trial> {
 }
 
 fn build() -> Result<Programs> {
-    let folder = tempfile::tempdir()?;
-    let place = folder.path();
-    std::fs::write(place.join("unwind.wat"), include_str!("unwind.wat"))?;
-    std::fs::write(place.join("unwind.c"), include_str!("unwind.c"))?;
-    std::fs::write(place.join("static.wat"), STATIC)?;
-    let mut command = Command::new(env!("CARGO_BIN_EXE_wasm2native"));
-    batch::run(command.args(["--emit", "staticlib", "unwind.wat", "--prefix", "m"]).current_dir(place))?;
-    let has_cxx = Command::new("c++").arg("--version").output().is_ok_and(|output| output.status.success());
+    let folder = Folder::with(&[
+        ("unwind.wat", include_str!("unwind.wat")),
+        ("unwind.c", include_str!("unwind.c")),
+        ("static.wat", STATIC),
+    ]);
+    batch::compile(folder.path("."), &["--emit", "staticlib", "unwind.wat", "--prefix", "m"])?;
     let flags = ["-O2", "-g", "-fno-omit-frame-pointer", "-Wall", "-Wextra", "-Werror", "-pthread", "-Wl,-z,now"];
     let c: &[&str] = &["unwind.c", "unwind.a", "-o", "c"];
     let cxx: &[&str] = &["-x", "c++", "unwind.c", "-x", "none", "unwind.a", "-o", "cxx"];
-    batch::run(Command::new("cc").args(flags).args(c).current_dir(place))?;
-    if has_cxx {
-        batch::run(Command::new("c++").args(flags).args(cxx).current_dir(place))?;
+    batch::run(tool::cc().args(flags).args(c).current_dir(folder.path(".")))?;
+    if tool::is_available("c++") {
+        batch::run(Command::new("c++").args(flags).args(cxx).current_dir(folder.path(".")))?;
     }
-    Ok(Programs { folder, has_cxx })
+    Ok(Programs(folder))
 }
 
 impl Programs {
     fn path(&self, name: &str) -> PathBuf {
-        self.folder.path().join(name)
+        self.0.path(name)
     }
 }
 
 /// Runs a program that has to succeed and to print `expected`.
-fn says(programs: &Programs, name: &str, mode: &str, expected: &str) -> Result<Completion> {
-    if name == "cxx" && !programs.has_cxx {
-        return Ok(Completion::ignored_with("no C++ compiler `c++`"));
+fn says(programs: &Programs, name: &str, mode: &str, expected: &str) -> Result<()> {
+    if name == "cxx" {
+        tool::require("c++")?;
     }
-    let outcome = process::run(Command::new(programs.path(name)).arg(mode), b"")?;
-    let stdout = String::from_utf8_lossy(&outcome.stdout);
+    let outcome = process::run(process::program(programs.path(name)).arg(mode), b"")?;
+    let stdout = &outcome.stdout;
     ensure!(outcome.status == 0 && stdout == expected, "{}, and it said:\n{stdout}", process::describe(outcome.status));
-    Ok(Completion::Completed)
+    Ok(())
 }
 
-fn by_unwinder(programs: &Programs) -> Result<Completion> {
+fn by_unwinder(programs: &Programs) -> Result<()> {
     compare_stacks(&stacks(&programs.path("c"), "unwinder")?)
 }
 
-fn by_frame_pointers(programs: &Programs) -> Result<Completion> {
+fn by_frame_pointers(programs: &Programs) -> Result<()> {
     compare_stacks(&stacks(&programs.path("c"), "frame-pointers")?)
 }
 
-fn compare_stacks(stacks: &[String]) -> Result<Completion> {
+fn compare_stacks(stacks: &[String]) -> Result<()> {
     let stacks: Vec<_> = stacks.iter().map(|stack| to_main(stack)).collect();
     ensure!(stacks == AT_BOTTOM, "these are the stacks:\n  {}", stacks.join("\n  "));
-    Ok(Completion::Completed)
+    Ok(())
 }
 
 /// Without what is outside of `main`.
@@ -139,7 +133,7 @@ fn to_main(stack: &str) -> &str {
 
 /// The stacks that the program prints, as names.
 fn stacks(program: &Path, mode: &str) -> Result<Vec<String>> {
-    let outcome = process::run(Command::new(program).arg(mode), b"")?;
+    let outcome = process::run(process::program(program).arg(mode), b"")?;
     ensure!(outcome.status == 0, "{}", process::describe(outcome.status));
     let bytes = std::fs::read(program)?;
     let file = object::File::parse(&*bytes)?;
@@ -154,21 +148,27 @@ fn stacks(program: &Path, mode: &str) -> Result<Vec<String>> {
         Ok(named.map_or(Ok("?"), |symbol| symbol.name())?.to_owned())
     };
     let stack = |line: &str| Ok(line.split_whitespace().map(name).collect::<Result<Vec<_>>>()?.join(" "));
-    String::from_utf8_lossy(&outcome.stdout).lines().map(stack).collect()
+    outcome.stdout.lines().map(stack).collect()
 }
 
-/// What gdb says when it does `commands`, one behind the other; none if there is no gdb, or it must
-/// not run programs.
-fn debug(program: &Path, argument: &str, commands: &[&str]) -> Result<Option<String>> {
+/// What gdb says when it does `commands`, one after the other.
+///
+/// # Errors
+/// [`Skip`], if there is no gdb, or it must not run programs.
+fn debug(program: &Path, argument: &str, commands: &[&str]) -> Result<String> {
+    tool::require("gdb")?;
     let mut command = Command::new("gdb");
     command.args(["-nx", "-batch", "-ex", "set width 0", "-ex", "set disable-randomization off"]);
     command.env("DEBUGINFOD_URLS", "").env("LC_ALL", "C");
     for text in commands {
         command.args(["-ex", text]);
     }
-    let Ok(outcome) = process::run(command.arg("--args").arg(program).arg(argument), b"") else { return Ok(None) };
-    let text = String::from_utf8_lossy(&[outcome.stdout, outcome.stderr].concat()).into_owned();
-    Ok(if text.contains("ptrace") { None } else { Some(text) })
+    let outcome = process::run(command.arg("--args").arg(program).arg(argument), b"")?;
+    let text = format!("{}{}", outcome.stdout, outcome.stderr);
+    if text.contains("ptrace") {
+        bail!(Skip::Reason("gdb can't run a program here: allow ptrace".to_owned()));
+    }
+    Ok(text)
 }
 
 /// The backtraces in what gdb said, as names.
@@ -193,15 +193,13 @@ fn backtraces(text: &str) -> Vec<String> {
 /// its frame, and behind it. But not between `pop rbp` and the jump of a tail call, where a caller
 /// is missing: Cranelift takes notes of prologues alone, and gdb knows only the epilogues that end
 /// with `ret`.
-fn at_every_instruction(programs: &Programs) -> Result<Completion> {
+fn at_every_instruction(programs: &Programs) -> Result<()> {
     const SCRIPT: &str = "break *m_outer\nrun\nset $n = 0\n\
         while $n < 3000 && $pc != (unsigned long)&finished\nx/i $pc\nbt\nstepi\nset $n = $n + 1\nend\n";
     let script = programs.path("script.gdb");
     std::fs::write(&script, SCRIPT)?;
     let source = format!("source {}", script.display());
-    let Some(text) = debug(&programs.path("c"), "", &[&source])? else {
-        return Ok(Completion::ignored_with(NO_DEBUGGER));
-    };
+    let text = debug(&programs.path("c"), "", &[&source])?;
     let processor = Processor::host().context("there is a row for this processor")?;
     let instructions = text.lines().filter(|line| line.starts_with("=> "));
     let mut seen = BTreeSet::new();
@@ -219,19 +217,17 @@ fn at_every_instruction(programs: &Programs) -> Result<Completion> {
     let list = |set: BTreeSet<&String>| set.into_iter().map(|it| format!("\n  {it}")).collect::<String>();
     let (wrong, missing) = (list(seen.difference(&expected).collect()), list(expected.difference(&seen).collect()));
     ensure!(wrong.is_empty() && missing.is_empty(), "wrong stacks:{wrong}\nstacks that were never seen:{missing}");
-    Ok(Completion::Completed)
+    Ok(())
 }
 
-fn after_a_fault(programs: &Programs) -> Result<Completion> {
+fn after_a_fault(programs: &Programs) -> Result<()> {
     let cases = [("divide", "SIGFPE", "divide divider m_divider main"), ("stop", "SIGILL", "stopper m_stopper main")];
     for (mode, signal, expected) in cases {
-        let Some(text) = debug(&programs.path("c"), mode, &["run", "bt"])? else {
-            return Ok(Completion::ignored_with(NO_DEBUGGER));
-        };
+        let text = debug(&programs.path("c"), mode, &["run", "bt"])?;
         let stacks = backtraces(&text);
         ensure!(text.contains(signal) && stacks == [expected], "{mode}: {stacks:?}; gdb said:\n{text}");
     }
-    Ok(Completion::Completed)
+    Ok(())
 }
 
 /// The address is outside of the memory.
@@ -241,17 +237,14 @@ const STATIC: &str = r#"(module (memory 1)
 
 /// As [`after_a_fault`], without another linker, C library or start code than those that
 /// wasm2native brings; and again inside of the handler of the fault.
-fn in_a_static_program(programs: &Programs) -> Result<Completion> {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_wasm2native"));
-    batch::run(command.args(["static.wat", "-o", "static"]).current_dir(programs.folder.path()))?;
+fn in_a_static_program(programs: &Programs) -> Result<()> {
+    batch::compile(programs.path("."), &["static.wat", "-o", "static"])?;
     let commands = ["run", "bt", "break write", "continue", "bt"];
-    let Some(text) = debug(&programs.path("static"), "", &commands)? else {
-        return Ok(Completion::ignored_with(NO_DEBUGGER));
-    };
+    let text = debug(&programs.path("static"), "", &commands)?;
     let stacks = backtraces(&text);
     let [fault, handler] = &stacks[..] else { bail!("gdb shows no two stacks:\n{text}") };
     let fault_names: Vec<_> = fault.split(' ').collect();
     let is_whole = matches!(fault_names[..], ["load", "run", .., "main"]) && handler.ends_with(fault);
     ensure!(is_whole && handler.contains("<signal handler called> "), "{stacks:?}; gdb said:\n{text}");
-    Ok(Completion::Completed)
+    Ok(())
 }

@@ -24,13 +24,11 @@ mod sample;
 mod script;
 mod segment;
 mod supplied;
-#[path = "../support/mod.rs"]
-mod support;
 mod table;
 
 use anyhow::Result;
 use form::{FORMS, Place};
-use libtest_mimic::{Arguments, Failed, Trial};
+use libtest_mimic::{Arguments, Trial};
 use sample::Sample;
 use std::time::Instant;
 
@@ -74,9 +72,9 @@ fn main() {
 
 /// A test that says how many checks it has made.
 fn trial(name: String, check: impl FnOnce() -> Result<usize> + Send + 'static) -> Trial {
-    Trial::test(name.clone(), move || {
+    test_kit::trial::trial(name.clone(), move || {
         let start = Instant::now();
-        let n = check().map_err(|error| Failed::from(format!("{error:#}")))?;
+        let n = check()?;
         assert!(n > 0, "nothing was tried");
         println!("{name}: {n} checks in {:.2} s", start.elapsed().as_secs_f32());
         Ok(())

@@ -1,10 +1,9 @@
 //! Scripts through the compiler and the machine.
 
 use super::script::Script;
-use super::support::process;
 use anyhow::{Context, Result, bail, ensure};
 use std::path::Path;
-use std::process::Command;
+use test_kit::{command, process};
 
 /// Flags for each way of compiling, and how many of the cases are tried with it: one in so many.
 pub const LEVELS: [(&str, &[&str], u64); 4] =
@@ -19,13 +18,15 @@ pub fn check(script: &Script, flags: &[&str]) -> Result<usize> {
     let (source, program) = (folder.path().join("accesses.wast"), folder.path().join("accesses"));
     std::fs::write(&source, &script.text)?;
     compile(&source, &program, flags)?;
-    let outcome = process::run(&mut Command::new(&program), b"")?;
-    let output = String::from_utf8_lossy(&outcome.stdout);
-    let summary = output.lines().last().and_then(|line| line.split_once(" passed, ")).with_context(|| {
-        format!("the program ended with {}: {}", outcome.status, String::from_utf8_lossy(&outcome.stderr))
-    })?;
+    let outcome = process::run(&mut process::program(&program), b"")?;
+    let output = &outcome.stdout;
+    let summary = output
+        .lines()
+        .last()
+        .and_then(|line| line.split_once(" passed, "))
+        .with_context(|| format!("the program ended with {}: {}", outcome.status, outcome.stderr))?;
     if summary != (script.n_assertions.to_string().as_str(), "0 failed") {
-        bail!("{} passed, {}, of {}:\n{}", summary.0, summary.1, script.n_assertions, failures(&output, &script.text));
+        bail!("{} passed, {}, of {}:\n{}", summary.0, summary.1, script.n_assertions, failures(output, &script.text));
     }
     Ok(script.n_assertions)
 }
@@ -35,10 +36,10 @@ pub fn check(script: &Script, flags: &[&str]) -> Result<usize> {
 /// # Errors
 /// When the compiler refuses it.
 pub fn compile(source: &Path, program: &Path, flags: &[&str]) -> Result<()> {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_wasm2native"));
+    let mut command = command::for_programs();
     command.arg(source).args(flags).args(["-q", "--enable", "custom-page-sizes", "-o"]).arg(program);
     let outcome = process::run(&mut command, b"")?;
-    ensure!(outcome.status == 0, "the compiler refused it:\n{}", String::from_utf8_lossy(&outcome.stderr));
+    ensure!(outcome.status == 0, "the compiler refused it:\n{}", outcome.stderr);
     Ok(())
 }
 

@@ -6,11 +6,10 @@ use super::kind::{self, Kind, Type};
 use super::native;
 use super::sample::Sample;
 use super::script::number;
-use super::support::process;
-use super::support::trap;
 use anyhow::{Result, bail};
 use std::fmt::Write;
-use std::process::Command;
+use test_kit::process;
+use test_kit::trap;
 
 struct Case {
     kind: Kind,
@@ -39,9 +38,9 @@ pub fn check(form: &Form, flags: &[&str], sample: Sample) -> Result<usize> {
     let mut complaints = Vec::new();
     for (number, case) in cases.iter().enumerate() {
         let run =
-            process::run(Command::new(&program).arg(number.to_string()).arg((case.index as i64).to_string()), b"")?;
+            process::run(process::program(&program).arg(number.to_string()).arg((case.index as i64).to_string()), b"")?;
         let is_right = match case.outcome {
-            Outcome::Reaches(_) => run.status == 0 && run.stdout == b"0\n",
+            Outcome::Reaches(_) => run.status == 0 && run.stdout == "0\n",
             Outcome::Traps(cause) => trap::of_program(&run) == Some(cause.message()),
         };
         if !is_right {

@@ -1,8 +1,34 @@
 //! `wasm2native INPUT`: names of outputs, several inputs, errors.
 
-use crate::{ANSWER, ARGS, DIR, FIB, INVALID, Place, env, outcome, outcome_with_input};
+use crate::{ANSWER, ARGS, DIR, FIB, INVALID, env};
+use libtest_mimic::Trial;
+use test_kit::folder::Folder;
+use test_kit::process::{self, outcome, outcome_with_input};
+use test_kit::trials;
 
-#[test]
+pub fn trials() -> Vec<Trial> {
+    trials!["build":
+        output_names_come_from_the_input,
+        one_compilation_makes_several_outputs,
+        an_input_beyond_the_format_is_refused_unread,
+        text_forms_go_to_standard_output,
+        binary_goes_down_a_pipe,
+        programs_are_executable_and_run,
+        every_level_gives_a_program,
+        standard_input_is_a_dash,
+        broken_input_is_status_1_and_leaves_nothing,
+        a_failure_keeps_the_last_good_output,
+        many_inputs_one_bad,
+        two_inputs_with_one_output_are_refused,
+        the_input_is_never_overwritten,
+        files_named_like_commands_and_flags,
+        outputs_that_are_no_files_are_written_to,
+        powers_are_closed_unless_given,
+        the_same_input_gives_the_same_bytes,
+        tiny_segments_far_apart_do_not_become_a_large_file,
+    ]
+}
+
 fn output_names_come_from_the_input() {
     let cases: &[(&[&str], &str)] = &[
         (&["in/a.wat"], "a"),
@@ -17,14 +43,13 @@ fn output_names_come_from_the_input() {
         (&["in/a.wat", "--out-dir", ".", "--emit", "clif"], "a.clif"),
     ];
     for (args, name) in cases {
-        let place = Place::with(&[("in/a.wat", ANSWER), ("in/a.b.wat", ANSWER)]);
-        place.wasm2native(args).succeeds();
-        assert_eq!(place.list("."), ["in", name].map(String::from).into(), "{args:?}");
-        assert_eq!(place.list("in").len(), 2, "{args:?}");
+        let folder = Folder::with(&[("in/a.wat", ANSWER), ("in/a.b.wat", ANSWER)]);
+        folder.wasm2native(args).succeeds();
+        assert_eq!(folder.list("."), ["in", name].map(String::from).into(), "{args:?}");
+        assert_eq!(folder.list("in").len(), 2, "{args:?}");
     }
 }
 
-#[test]
 fn one_compilation_makes_several_outputs() {
     let cases: &[(&[&str], &[&str])] = &[
         (&["--emit", "exe,obj"], &["a", "a.o"]),
@@ -35,91 +60,84 @@ fn one_compilation_makes_several_outputs() {
         (&["--emit", "asm,obj=c", "-o", "b"], &["b.s", "c"]),
     ];
     for (args, names) in cases {
-        let place = Place::with(&[("a.wat", ANSWER), ("x/keep", "")]);
-        place.wasm2native(&[&["-q"], *args, &["--", "a.wat"]].concat()).succeeds();
+        let folder = Folder::with(&[("a.wat", ANSWER), ("x/keep", "")]);
+        folder.wasm2native(&[&["-q"], *args, &["--", "a.wat"]].concat()).succeeds();
         let expected: std::collections::BTreeSet<_> =
             ["a.wat", "x"].iter().chain(*names).map(|name| name.to_string()).collect();
-        assert_eq!(place.list("."), expected, "{args:?}");
+        assert_eq!(folder.list("."), expected, "{args:?}");
     }
-    let place = Place::with(&[("a.wat", ANSWER), ("b.wat", ANSWER)]);
-    let out = place.wasm2native(&["a.wat", "--emit", "wat=-,obj"]).succeeds();
-    assert!(out.stdout.starts_with("(module") && place.path("a.o").exists());
-    place.wasm2native(&["a.wat", "--emit", "obj,obj=x"]).fails(2, &["`obj` twice"]);
-    place.wasm2native(&["a.wat", "--emit", "obj=x,asm=x"]).fails(2, &["would both become x"]);
-    place.wasm2native(&["a.wat", "--emit", "obj,asm", "-o", "-"]).fails(2, &["several outputs", "help: "]);
-    place.wasm2native(&["a.wat", "--emit", "obj="]).fails(2, &["file's name is missing"]);
-    place.wasm2native(&["a.wat", "b.wat", "--emit", "obj=x", "--out-dir", "."]).fails(2, &["one file for `obj`"]);
-    place.wasm2native(&["a.wat", "--emit", "obj=no/x"]).fails(1, &["can't write no/x"]);
-    place.wasm2native(&["a.wat", "b.wat", "--emit", "exe,obj", "--out-dir", "out"]).succeeds();
-    assert_eq!(place.list("out"), ["a", "a.o", "b", "b.o"].map(String::from).into());
+    let folder = Folder::with(&[("a.wat", ANSWER), ("b.wat", ANSWER)]);
+    let out = folder.wasm2native(&["a.wat", "--emit", "wat=-,obj"]).succeeds();
+    assert!(out.stdout.starts_with("(module") && folder.path("a.o").exists());
+    folder.wasm2native(&["a.wat", "--emit", "obj,obj=x"]).fails(2, &["`obj` twice"]);
+    folder.wasm2native(&["a.wat", "--emit", "obj=x,asm=x"]).fails(2, &["would both become x"]);
+    folder.wasm2native(&["a.wat", "--emit", "obj,asm", "-o", "-"]).fails(2, &["several outputs", "help: "]);
+    folder.wasm2native(&["a.wat", "--emit", "obj="]).fails(2, &["file's name is missing"]);
+    folder.wasm2native(&["a.wat", "b.wat", "--emit", "obj=x", "--out-dir", "."]).fails(2, &["one file for `obj`"]);
+    folder.wasm2native(&["a.wat", "--emit", "obj=no/x"]).fails(1, &["can't write no/x"]);
+    folder.wasm2native(&["a.wat", "b.wat", "--emit", "exe,obj", "--out-dir", "out"]).succeeds();
+    assert_eq!(folder.list("out"), ["a", "a.o", "b", "b.o"].map(String::from).into());
 }
 
-#[test]
 fn an_input_beyond_the_format_is_refused_unread() {
-    let place = Place::with(&[]);
+    let folder = Folder::with(&[]);
     // Offsets in a module have 32 bits. The file has no blocks, and is not read.
     for (length, message) in
         [(1 << 32, "larger than the 4294967295 bytes"), (1 << 40, "larger than the 4294967295 bytes")]
     {
-        let file = std::fs::File::create(place.path("a.wasm")).expect("it can be made");
+        let file = std::fs::File::create(folder.path("a.wasm")).expect("it can be made");
         file.set_len(length).expect("it can be long");
-        place.wasm2native(&["a.wasm"]).fails(1, &["can't read a.wasm: it is ", message]);
+        folder.wasm2native(&["a.wasm"]).fails(1, &["can't read a.wasm: it is ", message]);
     }
-    assert_eq!(place.list(".").len(), 1);
+    assert_eq!(folder.list(".").len(), 1);
 }
 
-#[test]
 fn text_forms_go_to_standard_output() {
-    let place = Place::with(&[("a.wat", ANSWER)]);
-    assert!(place.wasm2native(&["a.wat", "--emit", "wat"]).succeeds().stdout.starts_with("(module"));
-    assert!(place.wasm2native(&["a.wat", "--emit", "clif"]).succeeds().stdout.contains("function "));
-    assert!(place.wasm2native(&["a.wat", "-S", "-o", "-"]).succeeds().stdout.contains("ret"));
-    assert_eq!(place.list(".").len(), 1);
+    let folder = Folder::with(&[("a.wat", ANSWER)]);
+    assert!(folder.wasm2native(&["a.wat", "--emit", "wat"]).succeeds().stdout.starts_with("(module"));
+    assert!(folder.wasm2native(&["a.wat", "--emit", "clif"]).succeeds().stdout.contains("function "));
+    assert!(folder.wasm2native(&["a.wat", "-S", "-o", "-"]).succeeds().stdout.contains("ret"));
+    assert_eq!(folder.list(".").len(), 1);
 }
 
-#[test]
 fn binary_goes_down_a_pipe() {
-    let place = Place::with(&[("a.wat", ANSWER)]);
-    let object = place.wasm2native(&["-c", "a.wat", "-o", "-"]).succeeds();
+    let folder = Folder::with(&[("a.wat", ANSWER)]);
+    let object = folder.wasm2native(&["-c", "a.wat", "-o", "-"]).succeeds();
     assert!(object.stdout.starts_with("\x7fELF"));
-    assert_eq!(place.list(".").len(), 1);
+    assert_eq!(folder.list(".").len(), 1);
 }
 
-#[test]
 fn programs_are_executable_and_run() {
-    let place = Place::with(&[("a.wat", ANSWER), ("args.wat", ARGS), ("fib.wat", FIB)]);
-    place.wasm2native(&["a.wat"]).succeeds();
-    assert_eq!(place.program("a", &[]).status, 42);
-    place.wasm2native(&["args.wat", "-s"]).succeeds();
-    let out = place.program("args", &["--help", "x y"]);
+    let folder = Folder::with(&[("a.wat", ANSWER), ("args.wat", ARGS), ("fib.wat", FIB)]);
+    folder.wasm2native(&["a.wat"]).succeeds();
+    assert_eq!(folder.program("a", &[]).status, 42);
+    folder.wasm2native(&["args.wat", "-s"]).succeeds();
+    let out = folder.program("args", &["--help", "x y"]);
     assert!(out.status == 3 && out.stdout.ends_with("args\0--help\0x y\0"), "{out:?}");
-    place.wasm2native(&["fib.wat", "--invoke", "fib"]).succeeds();
-    assert_eq!(place.program("fib", &["20"]).stdout, "6765\n");
+    folder.wasm2native(&["fib.wat", "--invoke", "fib"]).succeeds();
+    assert_eq!(folder.program("fib", &["20"]).stdout, "6765\n");
 }
 
-#[test]
 fn every_level_gives_a_program() {
-    let place = Place::with(&[("a.wat", ANSWER)]);
+    let folder = Folder::with(&[("a.wat", ANSWER)]);
     for level in ["-O0", "-O1", "-O2", "-O3", "-Os", "-Oz", "-O"] {
-        place.wasm2native(&[level, "-j2", "a.wat", "-o", "app"]).succeeds();
-        assert_eq!(place.program("app", &[]).status, 42, "{level}");
+        folder.wasm2native(&[level, "-j2", "a.wat", "-o", "app"]).succeeds();
+        assert_eq!(folder.program("app", &[]).status, 42, "{level}");
     }
     // As with clang, the last one counts.
-    place.wasm2native(&["-O0", "-O2", "a.wat", "-o", "app", "-o", "last"]).succeeds();
-    assert!(place.path("last").exists());
+    folder.wasm2native(&["-O0", "-O2", "a.wat", "-o", "app", "-o", "last"]).succeeds();
+    assert!(folder.path("last").exists());
 }
 
-#[test]
 fn standard_input_is_a_dash() {
-    let place = Place::empty();
-    assert_eq!(outcome_with_input(&mut place.command(&["-", "-o", "app"]), ANSWER).status, 0);
-    assert_eq!(place.program("app", &[]).status, 42);
-    assert_eq!(outcome_with_input(&mut place.command(&["-"]), ANSWER).status, 0);
-    assert_eq!(place.program("a.out", &[]).status, 42);
-    outcome_with_input(&mut place.command(&["-"]), INVALID).fails(1, &["error: <stdin>: "]);
+    let folder = Folder::empty();
+    assert_eq!(outcome_with_input(&mut folder.command(&["-", "-o", "app"]), ANSWER).status, 0);
+    assert_eq!(folder.program("app", &[]).status, 42);
+    assert_eq!(outcome_with_input(&mut folder.command(&["-"]), ANSWER).status, 0);
+    assert_eq!(folder.program("a.out", &[]).status, 42);
+    outcome_with_input(&mut folder.command(&["-"]), INVALID).fails(1, &["error: <stdin>: "]);
 }
 
-#[test]
 fn broken_input_is_status_1_and_leaves_nothing() {
     let cases: &[(&str, &[&str])] = &[
         (INVALID, &["error: in.wat: ", "half", "offset 0x"]),
@@ -134,50 +152,46 @@ fn broken_input_is_status_1_and_leaves_nothing() {
         ),
     ];
     for (text, messages) in cases {
-        let place = Place::with(&[("in.wat", text)]);
-        let out = place.wasm2native(&["in.wat"]).fails(1, messages);
+        let folder = Folder::with(&[("in.wat", text)]);
+        let out = folder.wasm2native(&["in.wat"]).fails(1, messages);
         assert!(out.stderr.starts_with("error: ") && out.stdout.is_empty(), "{out:?}");
-        assert_eq!(place.list("."), ["in.wat"].map(String::from).into());
+        assert_eq!(folder.list("."), ["in.wat"].map(String::from).into());
     }
-    let place = Place::with(&[("a.wat", ANSWER)]);
-    place
+    let folder = Folder::with(&[("a.wat", ANSWER)]);
+    folder
         .wasm2native(&["a.wat", "-o", "no/app"])
         .fails(1, &["error: can't write no/app: no: No such file or directory"]);
-    Place::empty().wasm2native(&["nothing.wasm"]).fails(1, &["error: can't read nothing.wasm: No such file"]);
+    Folder::empty().wasm2native(&["nothing.wasm"]).fails(1, &["error: can't read nothing.wasm: No such file"]);
 }
 
-#[test]
 fn a_failure_keeps_the_last_good_output() {
-    let place = Place::with(&[("a.wat", ANSWER)]);
-    place.wasm2native(&["a.wat"]).succeeds();
-    place.write("a.wat", INVALID);
-    place.wasm2native(&["a.wat"]).fails(1, &[]);
-    assert_eq!(place.program("a", &[]).status, 42);
+    let folder = Folder::with(&[("a.wat", ANSWER)]);
+    folder.wasm2native(&["a.wat"]).succeeds();
+    folder.write("a.wat", INVALID);
+    folder.wasm2native(&["a.wat"]).fails(1, &[]);
+    assert_eq!(folder.program("a", &[]).status, 42);
 }
 
-#[test]
 fn many_inputs_one_bad() {
-    let place = Place::with(&[("a.wat", ANSWER), ("bad.wat", INVALID), ("c.wat", ANSWER)]);
-    let out = place.wasm2native(&["a.wat", "bad.wat", "nothing.wat", "c.wat", "--out-dir", "x/out"]);
+    let folder = Folder::with(&[("a.wat", ANSWER), ("bad.wat", INVALID), ("c.wat", ANSWER)]);
+    let out = folder.wasm2native(&["a.wat", "bad.wat", "nothing.wat", "c.wat", "--out-dir", "x/out"]);
     let out = out.fails(1, &["error: bad.wat: ", "can't read nothing.wat"]);
     assert!(out.stderr.ends_with("error: 2 of 4 inputs failed:\n  bad.wat\n  nothing.wat\n"), "{}", out.stderr);
-    assert_eq!(place.list("x/out"), ["a", "c"].map(String::from).into());
-    assert_eq!(place.program("x/out/c", &[]).status, 42);
+    assert_eq!(folder.list("x/out"), ["a", "c"].map(String::from).into());
+    assert_eq!(folder.program("x/out/c", &[]).status, 42);
 }
 
-#[test]
 fn two_inputs_with_one_output_are_refused() {
-    let place = Place::with(&[("a.wat", ANSWER), ("b/a.wat", ANSWER)]);
-    place
+    let folder = Folder::with(&[("a.wat", ANSWER), ("b/a.wat", ANSWER)]);
+    folder
         .wasm2native(&["a.wat", "b/a.wat", "--out-dir", "out"])
         .fails(2, &["a.wat and b/a.wat would both become out/a"]);
-    assert!(!place.path("out").exists());
+    assert!(!folder.path("out").exists());
 }
 
-#[test]
 fn the_input_is_never_overwritten() {
-    let place = Place::with(&[("app", ANSWER), ("a.wat", ANSWER), ("dir/a.wat", ANSWER)]);
-    std::os::unix::fs::symlink("a.wat", place.path("link")).expect("links can be made");
+    let folder = Folder::with(&[("app", ANSWER), ("a.wat", ANSWER), ("dir/a.wat", ANSWER)]);
+    std::os::unix::fs::symlink("a.wat", folder.path("link")).expect("links can be made");
     let cases: &[&[&str]] = &[
         &["app"],
         &["a.wat", "-o", "a.wat"],
@@ -186,82 +200,77 @@ fn the_input_is_never_overwritten() {
         &["dir/a.wat", "--out-dir", "dir", "--emit", "wat"],
     ];
     for args in cases {
-        place.wasm2native(args).fails(2, &["is the input", "help: ", "-o FILE"]);
+        folder.wasm2native(args).fails(2, &["is the input", "help: ", "-o FILE"]);
     }
-    place.wasm2native(&["a.wat", "-o", "dir"]).fails(2, &["dir is a directory"]);
+    folder.wasm2native(&["a.wat", "-o", "dir"]).fails(2, &["dir is a directory"]);
     for name in ["app", "a.wat", "dir/a.wat", "link"] {
-        assert_eq!(std::fs::read_to_string(place.path(name)).expect("it is still there"), ANSWER);
+        assert_eq!(std::fs::read_to_string(folder.path(name)).expect("it is still there"), ANSWER);
     }
 }
 
-#[test]
 fn files_named_like_commands_and_flags() {
-    let place = Place::with(&[("run", ANSWER), ("-x.wat", ANSWER)]);
+    let folder = Folder::with(&[("run", ANSWER), ("-x.wat", ANSWER)]);
     for args in [&["./run", "-o", "app"][..], &["-o", "app", "--", "run"], &["-o", "app", "--", "-x.wat"]] {
-        place.wasm2native(args).succeeds();
-        assert_eq!(place.program("app", &[]).status, 42);
-        std::fs::remove_file(place.path("app")).expect("it was built");
+        folder.wasm2native(args).succeeds();
+        assert_eq!(folder.program("app", &[]).status, 42);
+        std::fs::remove_file(folder.path("app")).expect("it was built");
     }
 }
 
-#[test]
 fn outputs_that_are_no_files_are_written_to() {
-    let place = Place::with(&[("a.wat", ANSWER)]);
-    assert!(outcome(std::process::Command::new("mkfifo").arg(place.path("pipe"))).status == 0);
+    let folder = Folder::with(&[("a.wat", ANSWER)]);
+    assert!(outcome(std::process::Command::new("mkfifo").arg(folder.path("pipe"))).status == 0);
     let reader = std::thread::spawn({
-        let pipe = place.path("pipe");
+        let pipe = folder.path("pipe");
         move || std::fs::read(pipe).expect("it can be read")
     });
-    place.wasm2native(&["-c", "a.wat", "-o", "pipe"]).succeeds();
+    folder.wasm2native(&["-c", "a.wat", "-o", "pipe"]).succeeds();
     use std::os::unix::fs::FileTypeExt;
-    assert!(std::fs::symlink_metadata(place.path("pipe")).expect("it is there").file_type().is_fifo());
+    assert!(std::fs::symlink_metadata(folder.path("pipe")).expect("it is there").file_type().is_fifo());
     assert!(reader.join().expect("it reads").starts_with(b"\x7fELF"));
 }
 
-#[test]
 fn powers_are_closed_unless_given() {
-    let place = Place::with(&[("dir.wat", DIR), ("env.wat", &env())]);
-    place.wasm2native(&["dir.wat", "env.wat", "--out-dir", "closed"]).succeeds();
+    let folder = Folder::with(&[("dir.wat", DIR), ("env.wat", &env())]);
+    folder.wasm2native(&["dir.wat", "env.wat", "--out-dir", "closed"]).succeeds();
     let flags = ["--dir", ".::/data", "--env", "A=b c", "--env", "B"];
-    place.wasm2native(&[&["dir.wat", "env.wat", "--out-dir", "open"][..], &flags].concat()).succeeds();
-    place.wasm2native(&["dir.wat", "-o", "fixed", "--fixed-powers"]).succeeds();
+    folder.wasm2native(&[&["dir.wat", "env.wat", "--out-dir", "open"][..], &flags].concat()).succeeds();
+    folder.wasm2native(&["dir.wat", "-o", "fixed", "--fixed-powers"]).succeeds();
     let run = |program: &str| {
-        let mut command = std::process::Command::new(place.path(program));
-        let out = outcome(command.current_dir(place.path(".")).env_clear().env("B", "2").env("C", "3"));
-        (out.status, out.stdout)
+        let mut command = process::program(folder.path(program));
+        let out = outcome(command.current_dir(folder.path(".")).env_clear().env("B", "2").env("C", "3"));
+        (out.status, out.stdout.to_string())
     };
     assert_eq!(run("closed/dir"), (8, String::new()));
     assert_eq!(run("closed/env"), (0, String::new()));
     assert_eq!(run("open/dir"), (0, "/data".to_owned()));
     assert_eq!(run("open/env"), (2, "A=b c\0B=2\0".to_owned()));
     let granted = |program: &str| {
-        let mut command = std::process::Command::new(place.path(program));
-        outcome(command.current_dir(place.path(".")).env_clear().env("WASM2NATIVE_OPTIONS", "--dir '.::/late'")).stdout
+        let mut command = process::program(folder.path(program));
+        outcome(command.current_dir(folder.path(".")).env_clear().env("WASM2NATIVE_OPTIONS", "--dir '.::/late'")).stdout
     };
     assert_eq!(granted("closed/dir"), "/late");
     assert_eq!(granted("fixed"), "");
 }
 
-#[test]
 fn the_same_input_gives_the_same_bytes() {
-    let place = Place::with(&[("fib.wat", FIB)]);
-    place.wasm2native(&["fib.wat", "--invoke", "fib", "-o", "one", "-j1"]).succeeds();
-    place.wasm2native(&["fib.wat", "--invoke", "fib", "-o", "two", "-j2"]).succeeds();
-    let read = |name: &str| std::fs::read(place.path(name)).expect("it was built");
+    let folder = Folder::with(&[("fib.wat", FIB)]);
+    folder.wasm2native(&["fib.wat", "--invoke", "fib", "-o", "one", "-j1"]).succeeds();
+    folder.wasm2native(&["fib.wat", "--invoke", "fib", "-o", "two", "-j2"]).succeeds();
+    let read = |name: &str| std::fs::read(folder.path(name)).expect("it was built");
     assert!(read("one") == read("two"));
 }
 
-#[test]
 fn tiny_segments_far_apart_do_not_become_a_large_file() {
     let segments: String = (0..4000).map(|nth| format!("(data (i32.const {}) \"x\")", nth * 65_000)).collect();
     let look = "(i32.load8_u (i32.const 259935000))";
-    let place = Place::with(&[(
+    let folder = Folder::with(&[(
         "m.wat",
         &format!("(module (memory 4000) {segments} (func (export \"f\") (result i32) {look}))"),
     )]);
-    place.wasm2native(&["m.wat", "--invoke", "f", "-o", "m"]).succeeds();
-    let size = place.path("m").metadata().expect("it was built").len();
+    folder.wasm2native(&["m.wat", "--invoke", "f", "-o", "m"]).succeeds();
+    let size = folder.path("m").metadata().expect("it was built").len();
     // A page for each, the gaps that are filled, and the runtime: not 260 MB.
     assert!(size < (4000 << 12) + (16 << 20) + (4 << 20), "{size}");
-    assert_eq!(place.program("m", &[]).stdout, "120\n");
+    assert_eq!(folder.program("m", &[]).stdout, "120\n");
 }

@@ -1,9 +1,23 @@
 //! After a crash of the machine a name has its old file or the new one, and never half a file: what
 //! is given a name was written to the disk before.
 
-use crate::{ANSWER, Outcome, Place, outcome};
+use crate::ANSWER;
+use anyhow::{Result, bail};
+use libtest_mimic::Trial;
 use std::collections::HashMap;
 use std::process::Command;
+use test_kit::folder::Folder;
+use test_kit::process::{Outcome, outcome};
+use test_kit::tool;
+use test_kit::trial::Skip;
+use test_kit::trials;
+
+pub fn trials() -> Vec<Trial> {
+    trials!["durable":
+        what_gets_a_name_is_on_the_disk,
+        what_is_checked_before_use_is_not_waited_for,
+    ]
+}
 
 const COT: &str = env!("CARGO_BIN_EXE_cot");
 const WASM2NATIVE: &str = env!("CARGO_BIN_EXE_wasm2native");
@@ -15,35 +29,35 @@ enum Last {
     Synced,
 }
 
-/// A folder with a program that shows what another does with files; none where there is no compiler
-/// for it.
-fn place() -> Option<Place> {
-    let place = Place::with(&[
+/// A folder with a program that shows what another does with files.
+fn folder() -> Result<Folder> {
+    if cfg!(not(all(target_arch = "x86_64", target_os = "linux"))) {
+        bail!(Skip::Reason("the tracer knows Linux on x86-64 alone".to_owned()));
+    }
+    tool::require("cc")?;
+    let folder = Folder::with(&[
         ("trace.c", include_str!("trace.c")),
         ("a.wat", ANSWER),
         ("a.cot", "fn main() i64   { return 42 }\n"),
     ]);
-    if cfg!(not(all(target_arch = "x86_64", target_os = "linux"))) || !place.compile(&["trace.c", "-o", "trace"]) {
-        return None;
-    }
-    let out = trace(&place, "/bin/true", &[]);
+    folder.tool("cc", &["trace.c", "-o", "trace"]);
+    let out = trace(&folder, "/bin/true", &[]);
     if out.status != 0 {
-        eprintln!("left out: processes can't be traced here");
-        return None;
+        bail!(Skip::Reason("processes can't be traced here".to_owned()));
     }
-    Some(place)
+    Ok(folder)
 }
 
-fn trace(place: &Place, program: &str, args: &[&str]) -> Outcome {
+fn trace(folder: &Folder, program: &str, args: &[&str]) -> Outcome {
     let script = "exec ./trace \"$@\" 3>trace.txt";
     let mut command = Command::new("sh");
-    command.args(["-c", script, "sh", program]).args(args).current_dir(place.path(".")).env_clear();
-    outcome(command.env("PATH", "/usr/bin:/bin").env("WASM2NATIVE_CACHE", place.path("cache")))
+    command.args(["-c", script, "sh", program]).args(args).current_dir(folder.path(".")).env_clear();
+    outcome(command.env("PATH", "/usr/bin:/bin").env("WASM2NATIVE_CACHE", folder.path("cache")))
 }
 
 /// What files with names were when they got them.
-fn named(place: &Place) -> Vec<(String, Option<Last>)> {
-    let text = std::fs::read_to_string(place.path("trace.txt")).expect("the tracer writes it");
+fn named(folder: &Folder) -> Vec<(String, Option<Last>)> {
+    let text = std::fs::read_to_string(folder.path("trace.txt")).expect("the tracer writes it");
     let mut last = HashMap::new();
     let mut named = Vec::new();
     for line in text.lines() {
@@ -58,9 +72,8 @@ fn named(place: &Place) -> Vec<(String, Option<Last>)> {
     named
 }
 
-#[test]
-fn what_gets_a_name_is_on_the_disk() {
-    let Some(place) = place() else { return };
+fn what_gets_a_name_is_on_the_disk() -> Result<()> {
+    let folder = folder()?;
     let forms = "exe=x,obj=x.o,asm=x.s,clif=x.clif,wat=x.wat,header=x.h,rust=x.rs,staticlib=x.a,sharedlib=x.so";
     let all: Vec<&str> = forms.split(',').map(|form| form.split_once('=').expect("it has a file").1).collect();
     let cases: [(&str, &[&str], &[&str]); 5] = [
@@ -73,10 +86,10 @@ fn what_gets_a_name_is_on_the_disk() {
     for (program, args, files) in cases {
         // The second time they are there already.
         for _ in 0..2 {
-            place.write("a.cot", "fn main() i64   { return 42 }\n");
-            let out = trace(&place, program, args);
+            folder.write("a.cot", "fn main() i64   { return 42 }\n");
+            let out = trace(&folder, program, args);
             assert_eq!(out.status, 0, "{args:?}: {out:?}");
-            let named = named(&place);
+            let named = named(&folder);
             for file in files {
                 let is_it = |name: &str| name.rsplit('/').next() == Some(file);
                 let states: Vec<_> = named.iter().filter(|(name, _)| is_it(name)).map(|(_, state)| *state).collect();
@@ -85,13 +98,14 @@ fn what_gets_a_name_is_on_the_disk() {
             assert!(named.iter().all(|(_, state)| *state == Some(Last::Synced)), "{args:?}: {named:?}");
         }
     }
+    Ok(())
 }
 
-#[test]
-fn what_is_checked_before_use_is_not_waited_for() {
-    let Some(place) = place() else { return };
-    let out = trace(&place, WASM2NATIVE, &["run", "a.wat"]);
+fn what_is_checked_before_use_is_not_waited_for() -> Result<()> {
+    let folder = folder()?;
+    let out = trace(&folder, WASM2NATIVE, &["run", "a.wat"]);
     assert_eq!(out.status, 42, "{out:?}");
-    let text = std::fs::read_to_string(place.path("trace.txt")).expect("the tracer writes it");
+    let text = std::fs::read_to_string(folder.path("trace.txt")).expect("the tracer writes it");
     assert!(text.contains("name ") && !text.contains("sync "), "{text}");
+    Ok(())
 }

@@ -1,20 +1,35 @@
 //! Builds that end before they are done: by a signal, without space, or by a mistake of ours. At
 //! the output's name is then what was there before, or all of the new file.
 
-use crate::{Outcome, Place, outcome};
+use crate::{mount, unmount};
+use anyhow::Result;
+use libtest_mimic::Trial;
 use std::collections::BTreeSet;
 use std::fmt::Write;
 use std::process::{Command, ExitCode};
 use std::time::{Duration, Instant};
+use test_kit::folder::Folder;
+use test_kit::process::{self, Outcome, outcome};
+use test_kit::trials;
 use wasm2native::progress::{self, Silent};
 use wasm2native::start;
+
+pub fn trials() -> Vec<Trial> {
+    trials!["ends":
+        a_signal_leaves_the_old_file_or_the_new_one,
+        files_that_are_too_large_are_an_error,
+        a_full_disk_is_an_error,
+        child,
+        a_panic_is_reported_as_our_mistake,
+    ]
+}
 
 const COT: &str = env!("CARGO_BIN_EXE_cot");
 const WASM2NATIVE: &str = env!("CARGO_BIN_EXE_wasm2native");
 
 /// A module that takes a while, and whose forms all have more than a few blocks; and a program in
 /// Cot.
-fn place() -> Place {
+fn folder() -> Folder {
     let mut module = "(module (func (export \"main\") (result i32) (i32.const 42))\n".to_owned();
     let mut program = "export fn main() i64 { return 42 }\n".to_owned();
     for number in 0..500 {
@@ -24,45 +39,44 @@ fn place() -> Place {
         writeln!(program, "export fn part{number}(x: i64) i64 {{ return x * 3 }}").expect("a string");
     }
     module.push(')');
-    Place::with(&[("big.wat", &module), ("big.cot", &program), ("tmp/keep", ""), ("out/keep", "")])
+    Folder::with(&[("big.wat", &module), ("big.cot", &program), ("tmp/keep", ""), ("out/keep", "")])
 }
 
-fn command(place: &Place, program: &str, args: &[&str]) -> Command {
+fn command(folder: &Folder, program: &str, args: &[&str]) -> Command {
     let mut command = Command::new(program);
-    command.args(args).current_dir(place.path(".")).env_clear().env("TMPDIR", place.path("tmp"));
+    command.args(args).current_dir(folder.path(".")).env_clear().env("TMPDIR", folder.path("tmp"));
     command.env("PATH", "/usr/bin:/bin");
     command
 }
 
-#[test]
 fn a_signal_leaves_the_old_file_or_the_new_one() {
     const N_MOMENTS: u32 = 10;
-    let place = place();
+    let folder = folder();
     let cases: [(&str, &[&str]); 2] =
         [(WASM2NATIVE, &["big.wat", "-o", "out/program"]), (COT, &["build", "big.cot", "-o", "out/program"])];
     for (program, args) in cases {
         let begin = Instant::now();
-        outcome(&mut command(&place, program, args)).succeeds();
+        outcome(&mut command(&folder, program, args)).succeeds();
         let took = begin.elapsed();
-        let new = std::fs::read(place.path("out/program")).expect("it was made");
+        let new = std::fs::read(folder.path("out/program")).expect("it was made");
         for moment in 0..N_MOMENTS {
             for (signal, has_old) in [("KILL", false), ("INT", true)] {
                 match has_old {
-                    true => place.write("out/program", "old"),
-                    false => std::fs::remove_file(place.path("out/program")).unwrap_or_default(),
+                    true => folder.write("out/program", "old"),
+                    false => std::fs::remove_file(folder.path("out/program")).unwrap_or_default(),
                 }
                 // Where the tests run in the background, signals may be ignored, which would be
                 // passed on.
                 let words = ["--default-signal=INT", program];
-                let mut child = command(&place, "env", &[&words, args].concat()).spawn().expect("it starts");
+                let mut child = command(&folder, "env", &[&words, args].concat()).spawn().expect("it starts");
                 // No two runs take the same time.
                 let spread = Duration::from_micros(u64::from(std::process::id() % 97) * u64::from(moment));
                 std::thread::sleep(took * moment / (N_MOMENTS - 2) + spread);
                 let id = child.id().to_string();
                 // It may be done already.
                 outcome(Command::new("kill").args(["-s", signal, &id]));
-                child.wait().expect("it ends");
-                match std::fs::read(place.path("out/program")) {
+                process::finish(&mut child).expect("it ends");
+                match std::fs::read(folder.path("out/program")) {
                     Ok(found) => assert!(
                         found == new || has_old && found == b"old",
                         "{signal} at {moment}: {} bytes",
@@ -70,12 +84,12 @@ fn a_signal_leaves_the_old_file_or_the_new_one() {
                     ),
                     Err(_) => assert!(!has_old, "{signal} at {moment}: the old file is gone"),
                 }
-                let _ = std::fs::remove_file(place.path("out/program"));
-                assert_eq!(place.list("out"), ["keep"].map(String::from).into(), "{signal} at {moment}");
-                assert_eq!(place.list("tmp"), ["keep"].map(String::from).into(), "{signal} at {moment}");
+                let _ = std::fs::remove_file(folder.path("out/program"));
+                assert_eq!(folder.list("out"), ["keep"].map(String::from).into(), "{signal} at {moment}");
+                assert_eq!(folder.list("tmp"), ["keep"].map(String::from).into(), "{signal} at {moment}");
             }
         }
-        outcome(&mut command(&place, program, args)).succeeds();
+        outcome(&mut command(&folder, program, args)).succeeds();
     }
 }
 
@@ -98,8 +112,8 @@ const WRITING: [(&str, &[&str]); 14] = [
 ];
 
 /// What a failed build leaves: the object that `--keep` asks for, and nothing else.
-fn left(place: &Place, args: &[&str]) -> BTreeSet<String> {
-    let mut names = place.list("out");
+fn left(folder: &Folder, args: &[&str]) -> BTreeSet<String> {
+    let mut names = folder.list("out");
     if args.contains(&"--keep") {
         names.remove("x.o");
     }
@@ -107,54 +121,47 @@ fn left(place: &Place, args: &[&str]) -> BTreeSet<String> {
 }
 
 #[track_caller]
-fn one_message_and_no_file(place: &Place, out: Outcome, text: &str) {
+fn one_message_and_no_file(folder: &Folder, out: Outcome, text: &str) {
     let out = out.fails(1, &["error: ", "can't write out/x", text]);
     // `--keep` prints how the program was linked.
     let messages = out.stderr.lines().filter(|line| !line.starts_with("ld -m "));
     assert_eq!(messages.count(), 1, "{out:?}");
-    assert_eq!(place.list("tmp"), ["keep"].map(String::from).into());
+    assert_eq!(folder.list("tmp"), ["keep"].map(String::from).into());
 }
 
-#[test]
 fn files_that_are_too_large_are_an_error() {
-    let place = place();
+    let folder = folder();
     for (program, args) in WRITING {
         let script = "ulimit -f 8 && exec \"$0\" \"$@\"";
-        let mut command = command(&place, "sh", &[&["-c", script, program], args].concat());
-        one_message_and_no_file(&place, outcome(&mut command), "File too large");
-        assert_eq!(left(&place, args), ["keep"].map(String::from).into(), "{args:?}");
-        let _ = std::fs::remove_file(place.path("out/x.o"));
+        let mut command = command(&folder, "sh", &[&["-c", script, program], args].concat());
+        one_message_and_no_file(&folder, outcome(&mut command), "File too large");
+        assert_eq!(left(&folder, args), ["keep"].map(String::from).into(), "{args:?}");
+        let _ = std::fs::remove_file(folder.path("out/x.o"));
     }
 }
 
-#[test]
-fn a_full_disk_is_an_error() {
-    let place = place();
-    let mut mount = Command::new("mount");
-    mount.args(["-t", "tmpfs", "-o", "size=16k", "none"]).arg(place.path("out"));
-    if !mount.output().is_ok_and(|out| out.status.success()) {
-        eprintln!("left out: file systems can't be mounted here");
-        return;
-    }
+fn a_full_disk_is_an_error() -> Result<()> {
+    let folder = folder();
+    mount(&folder.path("out"), "size=16k")?;
     let outcomes = WRITING.map(|(program, args)| {
-        let out = outcome(&mut command(&place, program, args));
-        let left = left(&place, args);
-        let _ = std::fs::remove_file(place.path("out/x.o"));
+        let out = outcome(&mut command(&folder, program, args));
+        let left = left(&folder, args);
+        let _ = std::fs::remove_file(folder.path("out/x.o"));
         (out, left)
     });
     // Before anything can fail: a folder with a mount can't be removed.
-    assert_eq!(outcome(Command::new("umount").arg(place.path("out"))).status, 0);
+    unmount(&folder.path("out"));
     for (out, left) in outcomes {
-        one_message_and_no_file(&place, out, "No space left");
+        one_message_and_no_file(&folder, out, "No space left");
         assert!(left.is_empty(), "{left:?}");
     }
+    Ok(())
 }
 
 /// Set for [`child`].
 const IS_CHILD: &str = "W2N_TEST_PANIC";
 
 /// Does what both commands do, with a mistake in a thread of the work.
-#[test]
 fn child() {
     let Ok(text) = std::env::var(IS_CHILD) else { return };
     let status = start::run(|| {
@@ -166,13 +173,10 @@ fn child() {
     assert_eq!(format!("{status:?}"), format!("{:?}", ExitCode::from(101)));
 }
 
-#[test]
 fn a_panic_is_reported_as_our_mistake() {
     let run = |text: &str| {
         let mut command = Command::new(std::env::current_exe().expect("it runs"));
-        outcome(
-            command.args(["--exact", "ends::child", "--nocapture"]).env(IS_CHILD, text).env_remove("RUST_BACKTRACE"),
-        )
+        outcome(command.args(["--exact", "ends/child"]).env(IS_CHILD, text).env_remove("RUST_BACKTRACE"))
     };
     let out = run("the sum is odd").succeeds();
     let lines: Vec<_> = out.stderr.lines().collect();

@@ -1,11 +1,31 @@
 //! Declarations of imported C functions: what is said of wrong ones, where they may stand, and
 //! programs that live on C functions alone.
 
-use crate::{Place, outcome};
+use anyhow::Result;
+use libtest_mimic::Trial;
 use std::fmt::Write as _;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpStream;
-use std::process::{Command, Stdio};
+use std::process::Stdio;
+use test_kit::folder::Folder;
+use test_kit::process::{self};
+use test_kit::tool;
+use test_kit::trials;
+
+pub fn trials() -> Vec<Trial> {
+    trials!["foreign":
+        declarations_that_do_not_fit_say_why,
+        addresses_that_c_would_take_for_its_own_are_told,
+        a_format_does_not_make_vectors,
+        declarations_stand_on_the_command_line_in_files_and_in_the_module,
+        the_cache_knows_what_was_declared,
+        c_gets_pointers_to_so_many_functions_and_no_more,
+        a_module_serves_http_by_calls_of_the_c_library,
+        build_systems_are_told_what_c_has_to_define,
+        a_host_calls_back_into_a_library,
+        objects_are_linked_by_others,
+    ]
+}
 
 const WRITE: &str = r#"(module
   (import "env" "write" (func $write (param i32 i32 i64) (result i64)))
@@ -19,7 +39,6 @@ const WRITE: &str = r#"(module
   (func (export "_start")
     (drop (call $write (i32.const 1) (i32.const 16) (i64.const 6)))))"#;
 
-#[test]
 fn declarations_that_do_not_fit_say_why() {
     let wasm_type = "the import `env.write` has the Wasm type (i32, i32, i64) -> i64";
     let cases: &[(&str, &[&str])] = &[
@@ -52,15 +71,14 @@ fn declarations_that_do_not_fit_say_why() {
         ("", &["--import wants a declaration"]),
         ("wasi_snapshot_preview1.sched_yield: () -> i32", &["WASI functions are the runtime's"]),
     ];
-    let place = Place::with(&[("w.wat", WRITE)]);
+    let folder = Folder::with(&[("w.wat", WRITE)]);
     for (declaration, texts) in cases {
-        let said = place.wasm2native(&["w.wat", "--import", declaration, "-o", "w"]);
+        let said = folder.wasm2native(&["w.wat", "--import", declaration, "-o", "w"]);
         said.fails(1, texts);
     }
-    assert_eq!(place.list("."), [String::from("w.wat")].into());
+    assert_eq!(folder.list("."), [String::from("w.wat")].into());
 }
 
-#[test]
 fn addresses_that_c_would_take_for_its_own_are_told() {
     let module = |ty: &str| {
         format!(
@@ -69,78 +87,74 @@ fn addresses_that_c_would_take_for_its_own_are_told() {
              (drop (call $abs (i32.const 1)))))"
         )
     };
-    let place = Place::with(&[("p.wat", &module("i32")), ("q.wat", &module("i64"))]);
+    let folder = Folder::with(&[("p.wat", &module("i32")), ("q.wat", &module("i64"))]);
     let help = "\nhelp: --imports libc says which numbers are addresses of the module; C would take them for its own in puts\n";
-    let said = place.wasm2native(&["p.wat"]).succeeds().stderr;
+    let said = folder.wasm2native(&["p.wat"]).succeeds().stderr;
     assert!(said.contains("outside of the sandbox: abs, puts (") && said.ends_with(help), "{said}");
     // Numbers of 64 bits may be addresses of C's.
-    let said = place.wasm2native(&["q.wat"]).succeeds().stderr;
+    let said = folder.wasm2native(&["q.wat"]).succeeds().stderr;
     assert!(said.contains("outside of the sandbox: abs, puts (") && !said.contains("help"), "{said}");
-    assert_eq!(place.wasm2native(&["p.wat", "--imports", "libc"]).succeeds().stderr, "");
-    assert_eq!(place.program("p", &[]).succeeds().stdout, "hi\n");
-    std::fs::write(place.path("bad.o"), b"\x7fELF\xff").expect("files can be written");
-    place.wasm2native(&["p.wat", "--imports", "bad.o"]).fails(2, &["it is not text; declarations are lines such as"]);
+    assert_eq!(folder.wasm2native(&["p.wat", "--imports", "libc"]).succeeds().stderr, "");
+    assert_eq!(folder.program("p", &[]).succeeds().stdout, "hi\n");
+    std::fs::write(folder.path("bad.o"), b"\x7fELF\xff").expect("files can be written");
+    folder.wasm2native(&["p.wat", "--imports", "bad.o"]).fails(2, &["it is not text; declarations are lines such as"]);
 }
 
-#[test]
 fn a_format_does_not_make_vectors() {
     let module =
         "(module (import \"env\" \"f\" (func (param i32 i32) (result v128))) (memory 1) (func (export \"_start\")))";
-    let place = Place::with(&[("v.wat", module)]);
-    let said = place.wasm2native(&["v.wat", "-c", "--import", "env.f: (cstr, ...) -> v128"]);
+    let folder = Folder::with(&[("v.wat", module)]);
+    let said = folder.wasm2native(&["v.wat", "-c", "--import", "env.f: (cstr, ...) -> v128"]);
     said.fails(1, &["the result: a function with a format can't return a vector"]);
 }
 
-#[test]
 fn declarations_stand_on_the_command_line_in_files_and_in_the_module() {
     let good = "env.write: (i32, ptr[len=2], u64) -> isize";
     let file = format!(
         "# the C library\n\n{good}  # POSIX\nenv.read: (i32, ptr[len=2], usize) -> isize\n\"a b\".\"c:d\"=odd: ()\n"
     );
-    let place = Place::with(&[
+    let folder = Folder::with(&[
         ("w.wat", WRITE),
         ("libc.imports", &file),
         ("bad.imports", "\nenv.f: (f32)\nenv.write: (int)\n"),
     ]);
-    let said = place.wasm2native(&["w.wat", "--imports", "libc.imports"]).succeeds();
+    let said = folder.wasm2native(&["w.wat", "--imports", "libc.imports"]).succeeds();
     // Who declares a function means it; of others the user is told.
     assert_eq!(said.stderr, "");
-    assert_eq!(place.program("w", &[]).succeeds().stdout, "hello\n");
-    place
+    assert_eq!(folder.program("w", &[]).succeeds().stdout, "hello\n");
+    folder
         .wasm2native(&["w.wat", "--imports", "bad.imports"])
         .fails(1, &["bad.imports:3: column 13: `int` is not a type here; it is written `i32`"]);
-    place.wasm2native(&["w.wat", "--imports", "none.imports"]).fails(2, &["none.imports", "can't read it"]);
+    folder.wasm2native(&["w.wat", "--imports", "none.imports"]).fails(2, &["none.imports", "can't read it"]);
     // A file may declare more than is imported; what looks misspelt is worth a line.
-    place.write("near.imports", "env.wite: (i32, ptr[len=2], u64) -> isize\n");
-    let said = place.wasm2native(&["w.wat", "--imports", "near.imports", "-c"]).succeeds();
+    folder.write("near.imports", "env.wite: (i32, ptr[len=2], u64) -> isize\n");
+    let said = folder.wasm2native(&["w.wat", "--imports", "near.imports", "-c"]).succeeds();
     assert!(
         said.stderr.contains("near.imports:1: no function is imported as `env.wite`; did you mean `env.write`?"),
         "{said:#?}"
     );
     // A line is more particular than a file.
     let line = "env.write=nobody_defines_this: (i32, ptr, i64) -> i64";
-    place.wasm2native(&["w.wat", "--imports", "libc.imports", "--import", line]).fails(1, &["`env.write`"]);
+    folder.wasm2native(&["w.wat", "--imports", "libc.imports", "--import", line]).fails(1, &["`env.write`"]);
     // Unlike a file, a line has to be of use.
-    place.wasm2native(&["w.wat", "--import", good, "--import", good]).fails(1, &["an earlier declaration"]);
-    place.write(
+    folder.wasm2native(&["w.wat", "--import", good, "--import", good]).fails(1, &["an earlier declaration"]);
+    folder.write(
         "s.wat",
-        &WRITE.replace("(module\n", "(module (@custom \"wasm2native.imports\" \"\\nenv.write: (i32)\\n\")\n"),
+        WRITE.replace("(module\n", "(module (@custom \"wasm2native.imports\" \"\\nenv.write: (i32)\\n\")\n"),
     );
-    place
+    folder
         .wasm2native(&["s.wat"])
         .fails(1, &["s.wat: custom section wasm2native.imports, line 2: the declaration has 1 parameter"]);
 }
 
-#[test]
 fn the_cache_knows_what_was_declared() {
-    let place = Place::with(&[("w.wat", WRITE), ("a.imports", "env.write: (i32, ptr[len=2], u64) -> isize\n")]);
-    let run = || place.wasm2native(&["run", "-q", "--imports", "a.imports", "w.wat"]);
+    let folder = Folder::with(&[("w.wat", WRITE), ("a.imports", "env.write: (i32, ptr[len=2], u64) -> isize\n")]);
+    let run = || folder.wasm2native(&["run", "-q", "--imports", "a.imports", "w.wat"]);
     assert_eq!(run().succeeds().stdout, "hello\n");
-    place.write("a.imports", "env.write: (i32, ptr[size=65536], u64) -> isize\n");
+    folder.write("a.imports", "env.write: (i32, ptr[size=65536], u64) -> isize\n");
     run().fails(134, &["out of bounds memory access"]);
 }
 
-#[test]
 fn c_gets_pointers_to_so_many_functions_and_no_more() {
     let mut module = r#"(module
       (import "env" "atexit" (func $atexit (param i32) (result i32)))
@@ -156,12 +170,12 @@ fn c_gets_pointers_to_so_many_functions_and_no_more() {
         write!(module, "(func $f{index}) (elem (i32.const {index}) $f{index})").expect("a string takes everything");
     }
     module.push(')');
-    let place = Place::with(&[("many.wat", &module), ("few.wat", &module.replace("1025", "1024"))]);
+    let folder = Folder::with(&[("many.wat", &module), ("few.wat", &module.replace("1025", "1024"))]);
     let declaration = "env.atexit: (funcptr(())) -> i32";
-    place.wasm2native(&["many.wat", "--import", declaration]).succeeds();
-    place.program("many", &[]).fails(134, &["too many function pointers: C holds 1024 to different functions"]);
-    place.wasm2native(&["few.wat", "--import", declaration]).succeeds();
-    place.program("few", &[]).succeeds();
+    folder.wasm2native(&["many.wat", "--import", declaration]).succeeds();
+    folder.program("many", &[]).fails(134, &["too many function pointers: C holds 1024 to different functions"]);
+    folder.wasm2native(&["few.wat", "--import", declaration]).succeeds();
+    folder.program("few", &[]).succeeds();
 }
 
 /// Answers one request after the other, until one asks for `/quit`. It calls nothing but functions
@@ -226,11 +240,11 @@ env.strncmp: (cstr, cstr, usize) -> i32
 env.memmem: (ptr[len=1], usize, ptr[len=3], usize) -> ptr
 ";
 
-#[test]
 fn a_module_serves_http_by_calls_of_the_c_library() {
-    let place = Place::with(&[("server.wat", SERVER), ("libc.imports", SERVER_IMPORTS)]);
-    place.wasm2native(&["server.wat", "--imports", "libc.imports"]).succeeds();
-    let mut server = Command::new(place.path("server")).stdout(Stdio::piped()).spawn().expect("the server starts");
+    let folder = Folder::with(&[("server.wat", SERVER), ("libc.imports", SERVER_IMPORTS)]);
+    folder.wasm2native(&["server.wat", "--imports", "libc.imports"]).succeeds();
+    let mut command = process::program(folder.path("server"));
+    let mut server = process::spawn(command.stdout(Stdio::piped())).expect("the server starts");
     let mut line = String::new();
     BufReader::new(server.stdout.as_mut().expect("it is piped")).read_line(&mut line).expect("it prints its port");
     let port: u16 = line.trim().parse().expect("the port is a number");
@@ -246,26 +260,25 @@ fn a_module_serves_http_by_calls_of_the_c_library() {
         assert!(head.starts_with("HTTP/1.1 200 OK\r\n") && head.contains("Content-Length: 23\r\n"), "{head}");
         assert_eq!(body, "Hello from WebAssembly\n");
     }
-    assert_eq!(server.wait().expect("it ends").code(), Some(0));
+    assert_eq!(process::finish(&mut server).expect("it ends").status, 0);
 }
 
-#[test]
 fn build_systems_are_told_what_c_has_to_define() {
-    let place = Place::with(&[("server.wat", SERVER), ("libc.imports", SERVER_IMPORTS)]);
+    let folder = Folder::with(&[("server.wat", SERVER), ("libc.imports", SERVER_IMPORTS)]);
     let printed =
-        place.wasm2native(&["server.wat", "--imports", "libc.imports", "--print", "imports"]).succeeds().stdout;
+        folder.wasm2native(&["server.wat", "--imports", "libc.imports", "--print", "imports"]).succeeds().stdout;
     for line in [
         "env\tread\tfunction\t(i32, i32, i32) -> i32\tread\tint64_t read(int32_t, void *, uint64_t);\tthe C library\n",
         "env\tdprintf\tfunction\t(i32, i32, i32) -> i32\tdprintf\tint32_t dprintf(int32_t, const char *, ...);\tthe C library\n",
     ] {
         assert!(printed.contains(line), "{printed}");
     }
-    place.write(
+    folder.write(
         "sort.wat",
         "(module (import \"env\" \"qsort\" (func (param i32 i32 i32 i32))) (memory 1) (table 0 funcref)
         (type (func (param i32 i32) (result i32))) (func (export \"_start\")))",
     );
-    let printed = place.wasm2native(&["sort.wat", "--imports", "libc", "--print", "imports"]).succeeds().stdout;
+    let printed = folder.wasm2native(&["sort.wat", "--imports", "libc", "--print", "imports"]).succeeds().stdout;
     assert!(printed.contains("void qsort(void *, uint64_t, uint64_t, int32_t (*)(void *, void *));"), "{printed}");
 }
 
@@ -294,21 +307,22 @@ int main(void) {
 }
 ";
 
-#[test]
-fn a_host_calls_back_into_a_library() {
-    let place = Place::with(&[("lib.wat", LIBRARY), ("host.c", HOST)]);
+fn a_host_calls_back_into_a_library() -> Result<()> {
+    tool::require("cc")?;
+    let folder = Folder::with(&[("lib.wat", LIBRARY), ("host.c", HOST)]);
     let declaration = "env.keep: (funcptr((ptr, i32) -> i32))";
-    place.wasm2native(&["lib.wat", "--import", declaration, "--emit", "staticlib=lib.a"]).succeeds();
-    let cc = outcome(Command::new("cc").current_dir(place.path(".")).args(["host.c", "lib.a", "-o", "host", "-lm"]));
-    cc.succeeds();
-    assert_eq!(place.program("host", &[]).succeeds().stdout, "42\n15\n");
+    folder.wasm2native(&["lib.wat", "--import", declaration, "--emit", "staticlib=lib.a"]).succeeds();
+    folder.tool("cc", &["host.c", "lib.a", "-o", "host", "-lm"]);
+    assert_eq!(folder.program("host", &[]).succeeds().stdout, "42\n15\n");
+    Ok(())
 }
 
-#[test]
-fn objects_are_linked_by_others() {
+fn objects_are_linked_by_others() -> Result<()> {
     // The C compiler links the same declarations, and finds the same symbols.
-    let place = Place::with(&[("w.wat", WRITE)]);
+    tool::require("cc")?;
+    let folder = Folder::with(&[("w.wat", WRITE)]);
     let declaration = "env.write: (i32, ptr[len=2], u64) -> isize";
-    place.wasm2native(&["w.wat", "--import", declaration, "--linker", "cc", "-o", "w"]).succeeds();
-    assert_eq!(outcome(&mut Command::new(place.path("w"))).succeeds().stdout, "hello\n");
+    folder.wasm2native(&["w.wat", "--import", declaration, "--linker", "cc", "-o", "w"]).succeeds();
+    assert_eq!(folder.program("w", &[]).succeeds().stdout, "hello\n");
+    Ok(())
 }

@@ -1,7 +1,20 @@
 //! `--dir HOST[::GUEST[::ro]]`: what a grant means, and what is said of a text that is not one. The
 //! command, `run` and the program itself read the same text.
 
-use crate::{ARGS, DIR, Outcome, Place, outcome};
+use crate::{ARGS, DIR};
+use libtest_mimic::Trial;
+use test_kit::folder::Folder;
+use test_kit::process::{self, Outcome, outcome};
+use test_kit::trials;
+
+pub fn trials() -> Vec<Trial> {
+    trials!["grants":
+        what_is_not_a_grant_is_told_with_what_to_write,
+        names_that_look_like_modes,
+        two_directories_have_two_names,
+        embedded_trees_have_no_mode,
+    ]
+}
 
 /// Texts that are not grants. Then all that the message says to write instead, and a part of its
 /// other words.
@@ -35,35 +48,33 @@ const REFUSED: &[(&str, &[&str], &str)] = &[
 
 /// A text that is not a grant is an error on both command lines and when a program starts, before
 /// anything is opened. What the message says to write is a grant.
-#[test]
 fn what_is_not_a_grant_is_told_with_what_to_write() {
-    let place = Place::with(&[("args.wat", ARGS)]);
-    place.wasm2native(&["args.wat", "-o", "app"]).succeeds();
+    let folder = Folder::with(&[("args.wat", ARGS)]);
+    folder.wasm2native(&["args.wat", "-o", "app"]).succeeds();
     for (text, instead, words) in REFUSED {
         let quoted: Vec<_> = instead.iter().map(|it| format!("`{it}`")).collect();
         let expected: Vec<&str> = quoted.iter().map(String::as_str).chain([*words]).collect();
-        place.wasm2native(&["args.wat", "-o", "refused", "--dir", text]).fails(2, &expected);
-        place.wasm2native(&["run", "--dir", text, "args.wat"]).fails(2, &expected);
-        start(&place, &format!("--dir={text}")).fails(2, &expected);
+        folder.wasm2native(&["args.wat", "-o", "refused", "--dir", text]).fails(2, &expected);
+        folder.wasm2native(&["run", "--dir", text, "args.wat"]).fails(2, &expected);
+        start(&folder, &format!("--dir={text}")).fails(2, &expected);
         for grant in instead.iter().filter(|grant| !grant.contains('\\')) {
-            place.wasm2native(&["args.wat", "-o", "granted", "--dir", grant]).succeeds();
+            folder.wasm2native(&["args.wat", "-o", "granted", "--dir", grant]).succeeds();
         }
     }
-    place.wasm2native(&["args.wat", "--dir", ""]).fails(2, &["the directory's name is empty"]);
-    assert!(!place.list(".").contains("refused"));
+    folder.wasm2native(&["args.wat", "--dir", ""]).fails(2, &["the directory's name is empty"]);
+    assert!(!folder.list(".").contains("refused"));
 }
 
 /// Starts `app` with options.
-fn start(place: &Place, options: &str) -> Outcome {
-    let mut command = std::process::Command::new(place.path("app"));
-    outcome(command.current_dir(place.path(".")).env_clear().env("WASM2NATIVE_OPTIONS", options))
+fn start(folder: &Folder, options: &str) -> Outcome {
+    let mut command = process::program(folder.path("app"));
+    outcome(command.current_dir(folder.path(".")).env_clear().env("WASM2NATIVE_OPTIONS", options))
 }
 
 /// Names that look like a mode can be given where they can't be taken for one.
-#[test]
 fn names_that_look_like_modes() {
-    let place = Place::with(&[("app.wat", DIR), ("ro/file", ""), ("data/file", "")]);
-    place.wasm2native(&["app.wat", "-o", "app"]).succeeds();
+    let folder = Folder::with(&[("app.wat", DIR), ("ro/file", ""), ("data/file", "")]);
+    folder.wasm2native(&["app.wat", "-o", "app"]).succeeds();
     for (text, name) in [
         ("data::/ro", "/ro"),
         ("data::./ro", "./ro"),
@@ -74,34 +85,32 @@ fn names_that_look_like_modes() {
         ("data::ro/", "ro/"),
         ("data::x:y", "x:y"),
     ] {
-        assert_eq!(start(&place, &format!("--dir {text}")).succeeds().stdout, name, "{text}");
-        assert_eq!(place.wasm2native(&["run", "--dir", text, "app.wat"]).succeeds().stdout, name, "{text}");
+        assert_eq!(start(&folder, &format!("--dir {text}")).succeeds().stdout, name, "{text}");
+        assert_eq!(folder.wasm2native(&["run", "--dir", text, "app.wat"]).succeeds().stdout, name, "{text}");
     }
-    start(&place, "--dir /nowhere-at-all::b::ro").fails(1, &["cannot open directory `/nowhere-at-all`"]);
+    start(&folder, "--dir /nowhere-at-all::b::ro").fails(1, &["cannot open directory `/nowhere-at-all`"]);
 }
 
-#[test]
 fn two_directories_have_two_names() {
-    let place = Place::with(&[("args.wat", ARGS)]);
+    let folder = Folder::with(&[("args.wat", ARGS)]);
     for twice in
         [["--dir=a::/x", "--dir=b::/x::ro"], ["--dir=a::/x", "--embed=b::/x"], ["--embed=b::/x", "--embed=a::/x"]]
     {
         let message = "two directories have the name /x";
-        place.wasm2native(&[&["args.wat"], &twice[..]].concat()).fails(2, &[message]);
-        place.wasm2native(&[&["run"], &twice[..], &["args.wat"]].concat()).fails(2, &[message]);
+        folder.wasm2native(&[&["args.wat"], &twice[..]].concat()).fails(2, &[message]);
+        folder.wasm2native(&[&["run"], &twice[..], &["args.wat"]].concat()).fails(2, &[message]);
     }
 }
 
 /// What a program carries is read-only without a word for it.
-#[test]
 fn embedded_trees_have_no_mode() {
-    let place = Place::with(&[("app.wat", DIR), ("data/file", "")]);
+    let folder = Folder::with(&[("app.wat", DIR), ("data/file", "")]);
     for text in ["data::/x::ro", "data:::x", "data::", "::x", "data"] {
         let message = "expected HOST::GUEST, two names of directories";
-        place.wasm2native(&["app.wat", "--embed", text]).fails(2, &[message]);
-        place.wasm2native(&["run", "--embed", text, "app.wat"]).fails(2, &[message]);
+        folder.wasm2native(&["app.wat", "--embed", text]).fails(2, &[message]);
+        folder.wasm2native(&["run", "--embed", text, "app.wat"]).fails(2, &[message]);
     }
-    place.wasm2native(&["app.wat", "-o", "app", "--embed", "data::ro"]).succeeds();
-    assert_eq!(start(&place, "").succeeds().stdout, "ro");
-    assert_eq!(place.wasm2native(&["run", "--embed", "data::ro", "app.wat"]).succeeds().stdout, "ro");
+    folder.wasm2native(&["app.wat", "-o", "app", "--embed", "data::ro"]).succeeds();
+    assert_eq!(start(&folder, "").succeeds().stdout, "ro");
+    assert_eq!(folder.wasm2native(&["run", "--embed", "data::ro", "app.wat"]).succeeds().stdout, "ro");
 }

@@ -1,19 +1,30 @@
 //! `wasm2native inspect`: what a program was given can be read from the program.
 
-use crate::{ANSWER, ARGS, FIB, Place};
+use crate::{ANSWER, ARGS, FIB};
+use libtest_mimic::Trial;
+use test_kit::folder::Folder;
+use test_kit::trials;
+
+pub fn trials() -> Vec<Trial> {
+    trials!["inspect":
+        a_program_tells_what_it_was_given,
+        values_are_shown_and_not_obeyed,
+        a_closed_program_has_nothing,
+        other_files_get_a_clear_answer,
+    ]
+}
 
 /// The rows of a description, without their alignment.
 fn rows(text: &str) -> Vec<String> {
     text.lines().map(|line| line.split_whitespace().collect::<Vec<_>>().join(" ")).collect()
 }
 
-#[test]
 fn a_program_tells_what_it_was_given() {
-    let place = Place::with(&[("args.wat", ARGS)]);
+    let folder = Folder::with(&[("args.wat", ARGS)]);
     let flags = "args.wat -o app --dir .::/data --dir /tmp --dir /usr::/usr::ro --env A=b --env HOME --inherit-env \
                  --max-memory 16M --max-table 1M --max-stack 64K --fixed-powers --cpu x86-64-v3";
     let flags: Vec<&str> = flags.split_whitespace().collect();
-    place.wasm2native(&flags).succeeds();
+    folder.wasm2native(&flags).succeeds();
     let expected = [
         "app",
         "runs _start (WASI)",
@@ -32,25 +43,23 @@ fn a_program_tells_what_it_was_given() {
         "at run time nothing more can be granted (--fixed-powers: WASM2NATIVE_OPTIONS is ignored)",
         "processor x86-64-v3 or later",
     ];
-    assert_eq!(rows(&place.wasm2native(&["inspect", "app"]).succeeds().stdout), expected);
-    place.wasm2native(&[&flags[..], &["--strip"]].concat()).succeeds();
-    assert_eq!(rows(&place.wasm2native(&["inspect", "app"]).succeeds().stdout), expected);
+    assert_eq!(rows(&folder.wasm2native(&["inspect", "app"]).succeeds().stdout), expected);
+    folder.wasm2native(&[&flags[..], &["--strip"]].concat()).succeeds();
+    assert_eq!(rows(&folder.wasm2native(&["inspect", "app"]).succeeds().stdout), expected);
 }
 
 /// Who looks at a program does not obey it.
-#[test]
 fn values_are_shown_and_not_obeyed() {
-    let place = Place::with(&[("args.wat", ARGS)]);
+    let folder = Folder::with(&[("args.wat", ARGS)]);
     let value = "A=\"b\" \x1b[2J\n  runs main\u{202e}\\";
-    place.wasm2native(&["args.wat", "-o", "app", "--env", value, "--dir", ".::/d\x07::ro"]).succeeds();
-    let text = rows(&place.wasm2native(&["inspect", "app"]).succeeds().stdout);
+    folder.wasm2native(&["args.wat", "-o", "app", "--env", value, "--dir", ".::/d\x07::ro"]).succeeds();
+    let text = rows(&folder.wasm2native(&["inspect", "app"]).succeeds().stdout);
     assert!(text.contains(&r#"environment A="b" \u{1b}[2J\n runs main\u{202e}\\"#.to_owned()), "{text:#?}");
     assert!(text.contains(&r"directories . as /d\u{7} (read-only)".to_owned()), "{text:#?}");
 }
 
-#[test]
 fn a_closed_program_has_nothing() {
-    let place = Place::with(&[("a.wat", ANSWER), ("fib.wat", FIB)]);
+    let folder = Folder::with(&[("a.wat", ANSWER), ("fib.wat", FIB)]);
     let expected = [
         "a",
         "runs main",
@@ -65,26 +74,26 @@ fn a_closed_program_has_nothing() {
         "processor x86-64-v2 or later",
     ];
     for strip in [&[][..], &["-s"]] {
-        place.wasm2native(&[&["a.wat"][..], strip].concat()).succeeds();
-        assert_eq!(rows(&place.wasm2native(&["inspect", "a"]).succeeds().stdout), expected, "{strip:?}");
+        folder.wasm2native(&[&["a.wat"][..], strip].concat()).succeeds();
+        assert_eq!(rows(&folder.wasm2native(&["inspect", "a"]).succeeds().stdout), expected, "{strip:?}");
     }
-    place.wasm2native(&["a.wat", "--max-memory", "1M"]).succeeds();
-    let text = rows(&place.wasm2native(&["inspect", "a"]).succeeds().stdout);
+    folder.wasm2native(&["a.wat", "--max-memory", "1M"]).succeeds();
+    let text = rows(&folder.wasm2native(&["inspect", "a"]).succeeds().stdout);
     assert!(text.contains(&"tables as much as memory may".to_owned()), "{text:#?}");
-    place.wasm2native(&["--invoke", "fib", "fib.wat"]).succeeds();
-    let text = place.wasm2native(&["inspect", "fib"]).succeeds().stdout;
+    folder.wasm2native(&["--invoke", "fib", "fib.wat"]).succeeds();
+    let text = folder.wasm2native(&["inspect", "fib"]).succeeds().stdout;
     assert!(text.contains("fib (--invoke: "), "{text}");
 }
 
-#[test]
 fn other_files_get_a_clear_answer() {
-    let place = Place::with(&[("a.wat", ANSWER), ("text", "text"), ("a.wasm", "\0asm\u{1}\0\0\0"), ("elf", "\x7fELF")]);
-    place.wasm2native(&["-c", "a.wat"]).succeeds();
+    let folder =
+        Folder::with(&[("a.wat", ANSWER), ("text", "text"), ("a.wasm", "\0asm\u{1}\0\0\0"), ("elf", "\x7fELF")]);
+    folder.wasm2native(&["-c", "a.wat"]).succeeds();
     let not_ours = "not a program built by wasm2native";
-    place.wasm2native(&["inspect", "text"]).fails(1, &["error: text: ", not_ours]);
-    place.wasm2native(&["inspect", "elf"]).fails(1, &["error: elf: ", not_ours]);
-    place.wasm2native(&["inspect", env!("CARGO_BIN_EXE_wasm2native")]).fails(1, &[not_ours]);
-    place.wasm2native(&["inspect", "a.wasm"]).fails(1, &["a WebAssembly module", "help: "]);
-    place.wasm2native(&["inspect", "a.o"]).fails(1, &["this is an object"]);
-    place.wasm2native(&["inspect", "nothing"]).fails(1, &["error: can't read nothing: No such file"]);
+    folder.wasm2native(&["inspect", "text"]).fails(1, &["error: text: ", not_ours]);
+    folder.wasm2native(&["inspect", "elf"]).fails(1, &["error: elf: ", not_ours]);
+    folder.wasm2native(&["inspect", env!("CARGO_BIN_EXE_wasm2native")]).fails(1, &[not_ours]);
+    folder.wasm2native(&["inspect", "a.wasm"]).fails(1, &["a WebAssembly module", "help: "]);
+    folder.wasm2native(&["inspect", "a.o"]).fails(1, &["this is an object"]);
+    folder.wasm2native(&["inspect", "nothing"]).fails(1, &["error: can't read nothing: No such file"]);
 }

@@ -1,7 +1,20 @@
 //! What is said when a program can't be linked: whole messages, so that they stay readable.
 
-use crate::Place;
 use crate::link::HELP;
+use anyhow::Result;
+use libtest_mimic::Trial;
+use test_kit::folder::Folder;
+use test_kit::tool;
+use test_kit::trials;
+
+pub fn trials() -> Vec<Trial> {
+    trials!["link_errors":
+        imports_that_nothing_defines,
+        imports_that_are_something_else,
+        files_that_can_not_be_linked,
+        objects_that_do_not_fit_together,
+    ]
+}
 
 /// Calls two functions of C objects, and counts in one of their variables.
 const CALLER: &str = r#"(module
@@ -10,23 +23,22 @@ const CALLER: &str = r#"(module
   (func (export "main") (result i32) (call $helper (global.get $counter))))"#;
 
 /// The whole of standard error when [`CALLER`] is built with `args`, and nothing is written.
-fn error(place: &Place, args: &[&str]) -> String {
-    let out = place.wasm2native(&[&["caller.wat", "-o", "app"], args].concat());
-    assert_eq!((out.status, &out.stdout[..], place.path("app").exists()), (1, "", false), "{out:?}");
-    out.stderr
+fn error(folder: &Folder, args: &[&str]) -> String {
+    let out = folder.wasm2native(&[&["caller.wat", "-o", "app"], args].concat());
+    assert_eq!((out.status, &out.stdout[..], folder.path("app").exists()), (1, "", false), "{out:?}");
+    out.stderr.to_string()
 }
 
 /// An object without a C compiler: bytes that say what a test wants to hear something about.
-fn patched_object(place: &Place, name: &str, patch: impl FnOnce(&mut Vec<u8>)) {
-    place.object("x");
-    let mut bytes = std::fs::read(place.path("x.o")).expect("it was made");
+fn patched_object(folder: &Folder, name: &str, patch: impl FnOnce(&mut Vec<u8>)) {
+    folder.object("x");
+    let mut bytes = std::fs::read(folder.path("x.o")).expect("it was made");
     patch(&mut bytes);
-    std::fs::write(place.path(name), bytes).expect("files can be written");
+    std::fs::write(folder.path(name), bytes).expect("files can be written");
 }
 
-#[test]
 fn imports_that_nothing_defines() {
-    let place = Place::with(&[(
+    let folder = Folder::with(&[(
         "caller.wat",
         r#"(module
           (import "env" "helpr" (func $a (param i32) (result i32)))
@@ -39,9 +51,9 @@ fn imports_that_nothing_defines() {
             (drop (call $a (i32.const 0))) (drop (call $b (i64.const 0) (global.get $e))) (drop (call $c (i64.const 0)))
             (call $d) (call $f)))"#,
     )]);
-    place.object("x");
+    folder.object("x");
     assert_eq!(
-        error(&place, &["x.o"]),
+        error(&folder, &["x.o"]),
         format!(
             "error: caller.wat: nothing defines what the module imports:\n\
              \x20 function `env.helpr` of type (i32) -> i32\n\
@@ -55,9 +67,8 @@ fn imports_that_nothing_defines() {
     );
 }
 
-#[test]
 fn imports_that_are_something_else() {
-    let place = Place::with(&[(
+    let folder = Folder::with(&[(
         "caller.wat",
         r#"(module
           (import "env" "environ" (func $a))
@@ -67,7 +78,7 @@ fn imports_that_are_something_else() {
           (func (export "main") (result i32) (call $a) (i32.add (global.get $b) (i32.add (global.get $c) (global.get $d)))))"#,
     )]);
     assert_eq!(
-        error(&place, &[]),
+        error(&folder, &[]),
         format!(
             "error: caller.wat: nothing defines what the module imports:\n\
              \x20 function `env.environ` of type (): `environ` is data in the C library, not a function\n\
@@ -79,27 +90,26 @@ fn imports_that_are_something_else() {
     );
 }
 
-#[test]
 fn files_that_can_not_be_linked() {
-    let place = Place::with(&[
+    let folder = Folder::with(&[
         ("caller.wat", CALLER),
         ("empty.o", ""),
         ("text.o", "hello\n"),
         ("helper.cpp", "int helper(int x) { return x; }\n"),
     ]);
     // `e_machine`, `e_type`, class, the offset of the section headers.
-    patched_object(&place, "arm.o", |bytes| bytes[18] = 183);
-    patched_object(&place, "program.o", |bytes| bytes[16] = 2);
-    patched_object(&place, "cut.o", |bytes| bytes.truncate(bytes.len() - 100));
-    patched_object(&place, "headless.o", |bytes| bytes.truncate(60));
-    patched_object(&place, "macos.o", |bytes| bytes[..4].copy_from_slice(&0xfeed_facf_u32.to_le_bytes()));
-    patched_object(&place, "windows.o", |bytes| bytes[..4].copy_from_slice(&[0x64, 0x86, 1, 0]));
+    patched_object(&folder, "arm.o", |bytes| bytes[18] = 183);
+    patched_object(&folder, "program.o", |bytes| bytes[16] = 2);
+    patched_object(&folder, "cut.o", |bytes| bytes.truncate(bytes.len() - 100));
+    patched_object(&folder, "headless.o", |bytes| bytes.truncate(60));
+    patched_object(&folder, "macos.o", |bytes| bytes[..4].copy_from_slice(&0xfeed_facf_u32.to_le_bytes()));
+    patched_object(&folder, "windows.o", |bytes| bytes[..4].copy_from_slice(&[0x64, 0x86, 1, 0]));
     let archive = |name: &str, member: &str, missing: usize| {
-        let data = std::fs::read(place.path(member)).expect("it was made");
+        let data = std::fs::read(folder.path(member)).expect("it was made");
         let header =
             format!("!<arch>\n{:<16}{:<12}{:<6}{:<6}{:<8}{:<10}`\n", format!("{member}/"), 0, 0, 0, 644, data.len());
         let bytes = [header.as_bytes(), &data, b"\n"].concat();
-        std::fs::write(place.path(name), &bytes[..bytes.len() - missing]).expect("files can be written");
+        std::fs::write(folder.path(name), &bytes[..bytes.len() - missing]).expect("files can be written");
     };
     archive("libarm.a", "arm.o", 0);
     archive("libtext.a", "text.o", 0);
@@ -120,15 +130,15 @@ fn files_that_can_not_be_linked() {
         ),
     ];
     for (file, message) in cases {
-        assert_eq!(error(&place, &[file]), format!("error: {message}\n"));
+        assert_eq!(error(&folder, &[file]), format!("error: {message}\n"));
     }
     for (file, message) in
         [("cut.o", "the file is damaged"), ("headless.o", "the file is damaged"), ("cut.a", "the archive is damaged")]
     {
-        let text = error(&place, &[file]);
+        let text = error(&folder, &[file]);
         assert!(text.starts_with(&format!("error: {file}: {message}: ")), "{text}");
     }
-    let text = error(&place, &["-L", "some where", "-lnosuch"]);
+    let text = error(&folder, &["-L", "some where", "-lnosuch"]);
     assert!(
         text.starts_with("error: -lnosuch: there is no libnosuch.a or libnosuch.so in ")
             && text.contains("help: -L DIR"),
@@ -136,9 +146,8 @@ fn files_that_can_not_be_linked() {
     );
 }
 
-#[test]
-fn objects_that_do_not_fit_together() {
-    let place = Place::with(&[
+fn objects_that_do_not_fit_together() -> Result<()> {
+    let folder = Folder::with(&[
         ("caller.wat", CALLER),
         ("one.c", "int counter; int helper(int x) { return x; }\n"),
         ("two.c", "int helper(int x) { return x + 1; }\n"),
@@ -151,17 +160,16 @@ fn objects_that_do_not_fit_together() {
         ("broken.c", "int helper(int x) { return y; }\n"),
         ("weak.c", "__attribute__((weak)) int helper(int x) { return x + 2; }\n"),
     ]);
-    if !place.compile(&["-c", "-fPIC", "one.c", "two.c", "needy.c", "main.c", "weak.c"]) {
-        return;
-    }
-    place.compile(&["-c", "-O2", "-fno-pic", "-fno-pie", "fixed.c"]);
-    place.archive("rcs", "libtwo.a", "two.o");
+    tool::require("cc")?;
+    folder.tool("cc", &["-c", "-fPIC", "one.c", "two.c", "needy.c", "main.c", "weak.c"]);
+    folder.tool("cc", &["-c", "-O2", "-fno-pic", "-fno-pie", "fixed.c"]);
+    folder.tool("ar", &["rcs", "libtwo.a", "two.o"]);
     assert_eq!(
-        error(&place, &["one.o", "two.o"]),
+        error(&folder, &["one.o", "two.o"]),
         "error: symbols that are defined twice:\n  `helper` in one.o and in two.o\n"
     );
     assert_eq!(
-        error(&place, &["needy.o"]),
+        error(&folder, &["needy.o"]),
         "error: nothing defines what objects need:\n\
          \x20 `getpidd`, needed by needy.o (did you mean `getpid`?)\n\
          \x20 `missing`, needed by needy.o\n\
@@ -169,38 +177,39 @@ fn objects_that_do_not_fit_together() {
          help: add the object or the archive that does, or -lNAME for a library\n"
     );
     assert_eq!(
-        error(&place, &["one.o", "main.o"]),
+        error(&folder, &["one.o", "main.o"]),
         "error: symbols that only the runtime may define:\n  `main` in main.o\n  `w2n_main` in main.o\n\
          help: rename them; a program begins with the module's `_start` or `main`, not with C's\n"
     );
-    let fixed = error(&place, &["fixed.o"]);
+    let fixed = error(&folder, &["fixed.o"]);
     assert!(
         fixed.starts_with("error: objects that are made for a program at a fixed address:\n")
             && fixed.contains(":\n  fixed.o: relocation R_X86_64_32S in .text\nhelp: "),
         "{fixed}"
     );
-    let broken = error(&place, &["broken.c"]);
+    let broken = error(&folder, &["broken.c"]);
     assert!(
         broken.starts_with("error: broken.c: `/")
             && broken.contains("can't compile it:\nbroken.c:")
             && broken.contains("'y'"),
         "{broken}"
     );
-    place.write(
+    folder.write(
         "alloc.c",
         "int counter; void *malloc(unsigned long n) { return 0; } int helper(int x) { return malloc(x) != 0; }\n",
     );
-    place.compile(&["-c", "-fPIC", "-fno-builtin", "alloc.c"]);
-    let alloc = error(&place, &["alloc.o"]);
+    folder.tool("cc", &["-c", "-fPIC", "-fno-builtin", "alloc.c"]);
+    let alloc = error(&folder, &["alloc.o"]);
     let expected =
         "error: caller.wat: symbols that are defined twice:\n  malloc, defined in alloc.o and <the C library, ";
     assert!(alloc.starts_with(expected) && alloc.contains("\nhelp: "), "{alloc}");
     // What may stand twice: weak definitions, and a member that nothing needs.
     for files in [&["one.o", "libtwo.a"][..], &["one.o", "weak.o"], &["weak.o", "one.o"]] {
-        place.wasm2native(&[&["caller.wat", "-o", "app"], files].concat()).succeeds();
-        assert_eq!(place.program("app", &[]).status, 0, "{files:?}");
+        folder.wasm2native(&[&["caller.wat", "-o", "app"], files].concat()).succeeds();
+        assert_eq!(folder.program("app", &[]).status, 0, "{files:?}");
     }
     // With a fixed address, a C compiler links it.
-    place.wasm2native(&["caller.wat", "-o", "app", "fixed.o", "--linker", "cc -no-pie"]).succeeds();
-    assert_eq!(place.program("app", &[]).status, 0);
+    folder.wasm2native(&["caller.wat", "-o", "app", "fixed.o", "--linker", "cc -no-pie"]).succeeds();
+    assert_eq!(folder.program("app", &[]).status, 0);
+    Ok(())
 }

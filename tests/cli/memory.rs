@@ -1,15 +1,29 @@
 //! A compiler without enough memory: status 1 and one message that names the input, or a program
 //! that works. Nothing else stays.
 
-use crate::{Outcome, Place, outcome};
+use anyhow::Result;
+use libtest_mimic::Trial;
 use std::fmt::Write;
 use std::process::Command;
+use test_kit::folder::Folder;
+use test_kit::process::{Outcome, outcome};
+use test_kit::tool;
+use test_kit::trials;
+
+pub fn trials() -> Vec<Trial> {
+    trials!["memory":
+        a_program_or_one_message,
+        by_a_c_compiler_too,
+        cot_likewise,
+        one_thread_is_enough,
+    ]
+}
 
 const COT: &str = env!("CARGO_BIN_EXE_cot");
 const WASM2NATIVE: &str = env!("CARGO_BIN_EXE_wasm2native");
 
 /// A module with enough functions to take some memory, and its twin in Cot. Both end with 42.
-fn place() -> Place {
+fn folder() -> Folder {
     let mut module = "(module\n".to_owned();
     let mut program = String::new();
     for number in 0..400 {
@@ -25,15 +39,15 @@ fn place() -> Place {
     let calls: String = (0..400).map(|number| format!("sum = sum + part{number}(1)\n")).collect();
     writeln!(program, "fn main() i64 {{ var sum = 0\n{calls}if (sum == 0) {{ return 1 }}\nreturn 42 }}")
         .expect("a string");
-    Place::with(&[("big.wat", &module), ("big.cot", &program), ("tmp/keep", ""), ("out/keep", "")])
+    Folder::with(&[("big.wat", &module), ("big.cot", &program), ("tmp/keep", ""), ("out/keep", "")])
 }
 
 /// Runs a command with so many KiB of address space.
-fn limited(place: &Place, kib: u64, program: &str, args: &[&str]) -> Outcome {
+fn limited(folder: &Folder, kib: u64, program: &str, args: &[&str]) -> Outcome {
     let mut command = Command::new("sh");
     command.args(["-c", "ulimit -v $1 && shift && exec \"$@\"", "sh", &kib.to_string(), program]).args(args);
-    command.current_dir(place.path(".")).env_clear().env("TMPDIR", place.path("tmp"));
-    command.env("PATH", "/usr/bin:/bin").env("WASM2NATIVE_CACHE", place.path("cache"));
+    command.current_dir(folder.path(".")).env_clear().env("TMPDIR", folder.path("tmp"));
+    command.env("PATH", "/usr/bin:/bin").env("WASM2NATIVE_CACHE", folder.path("cache"));
     outcome(&mut command)
 }
 
@@ -52,22 +66,22 @@ fn least(low: u64, mut works: impl FnMut(u64) -> bool) -> u64 {
 }
 
 /// Ten sizes from where the command itself starts to where the build works.
-fn check(place: &Place, program: &str, input: &str, args: &[&str]) {
-    let starts = least(4096, |kib| limited(place, kib, program, &["--version"]).status == 0);
+fn check(folder: &Folder, program: &str, input: &str, args: &[&str]) {
+    let starts = least(4096, |kib| limited(folder, kib, program, &["--version"]).status == 0);
     let enough = least(starts, |kib| {
-        let works = limited(place, kib, program, args).status == 0;
-        let _ = std::fs::remove_file(place.path("out/program"));
+        let works = limited(folder, kib, program, args).status == 0;
+        let _ = std::fs::remove_file(folder.path("out/program"));
         works
     });
     let mut failures = 0;
     for step in 0..10 {
         let kib = starts + (enough + enough / 20 - starts) * step / 9;
-        let out = limited(place, kib, program, args);
-        let mut left = place.list("out");
+        let out = limited(folder, kib, program, args);
+        let mut left = folder.list("out");
         if out.status == 0 {
             assert!(out.stderr.is_empty(), "{kib} KiB: {out:?}");
-            assert_eq!(place.program("out/program", &[]).status, 42, "{kib} KiB");
-            std::fs::remove_file(place.path("out/program")).expect("it was made");
+            assert_eq!(folder.program("out/program", &[]).status, 42, "{kib} KiB");
+            std::fs::remove_file(folder.path("out/program")).expect("it was made");
             left.remove("program");
         } else {
             failures += 1;
@@ -75,36 +89,32 @@ fn check(place: &Place, program: &str, input: &str, args: &[&str]) {
             assert_eq!(out.stderr.lines().count(), 1, "{kib} KiB: {out:?}");
         }
         assert_eq!(left, ["keep"].map(String::from).into(), "{kib} KiB");
-        assert_eq!(place.list("tmp"), ["keep"].map(String::from).into(), "{kib} KiB");
+        assert_eq!(folder.list("tmp"), ["keep"].map(String::from).into(), "{kib} KiB");
     }
     assert!((4..10).contains(&failures), "{failures} of 10 failed between {starts} and {enough} KiB");
 }
 
-#[test]
 fn a_program_or_one_message() {
-    check(&place(), WASM2NATIVE, "big.wat", &["big.wat", "-o", "out/program"]);
+    check(&folder(), WASM2NATIVE, "big.wat", &["big.wat", "-o", "out/program"]);
 }
 
-#[test]
-fn by_a_c_compiler_too() {
-    let place = place();
-    if place.compile(&["--version"]) {
-        let args = ["-q", "--linker", "cc", "big.wat", "-o", "out/program"];
-        let out = limited(&place, 1 << 22, WASM2NATIVE, &args);
-        assert_eq!(out.status, 0, "{out:?}");
-        std::fs::remove_file(place.path("out/program")).expect("it was made");
-    }
+fn by_a_c_compiler_too() -> Result<()> {
+    let folder = folder();
+    tool::require("cc")?;
+    let args = ["-q", "--linker", "cc", "big.wat", "-o", "out/program"];
+    let out = limited(&folder, 1 << 22, WASM2NATIVE, &args);
+    assert_eq!(out.status, 0, "{out:?}");
+    std::fs::remove_file(folder.path("out/program")).expect("it was made");
+    Ok(())
 }
 
-#[test]
 fn cot_likewise() {
-    check(&place(), COT, "big.cot", &["build", "big.cot", "-o", "out/program"]);
+    check(&folder(), COT, "big.cot", &["build", "big.cot", "-o", "out/program"]);
 }
 
-#[test]
 fn one_thread_is_enough() {
-    let place = place();
+    let folder = folder();
     // Room for the stacks of two threads, but not for those that are asked for.
-    let out = limited(&place, 1 << 19, WASM2NATIVE, &["-j", "16", "big.wat", "-o", "out/program"]);
+    let out = limited(&folder, 1 << 19, WASM2NATIVE, &["-j", "16", "big.wat", "-o", "out/program"]);
     assert!(out.status == 0 || out.stderr.contains("big.wat"), "{out:?}");
 }

@@ -1,18 +1,30 @@
 //! Test scripts: what is recognized as one, and what fails in it without the rest.
 
-use crate::Place;
+use libtest_mimic::Trial;
+use test_kit::folder::Folder;
+use test_kit::trials;
+
+pub fn trials() -> Vec<Trial> {
+    trials!["script":
+        commands_make_a_script,
+        text_that_looks_like_commands_is_a_module,
+        a_script_without_a_module_says_so,
+        a_script_becomes_a_program_and_nothing_else,
+        what_is_beyond_a_limit_fails_alone,
+        values_that_are_not_supported_fail_alone,
+    ]
+}
 
 const MODULE: &str = r#"(module (func (export "f")) (func (export "fails") unreachable))"#;
 
 /// What a script's program says at its end, if the text is recognized as a script.
 fn summary(text: &str) -> String {
-    let place = Place::with(&[("a.wast", text)]);
-    place.wasm2native(&["a.wast"]).succeeds();
-    let out = place.program("a", &[]);
+    let folder = Folder::with(&[("a.wast", text)]);
+    folder.wasm2native(&["a.wast"]).succeeds();
+    let out = folder.program("a", &[]);
     out.stdout.lines().last().unwrap_or_default().to_owned()
 }
 
-#[test]
 fn commands_make_a_script() {
     let cases = [
         (r#"MODULE (invoke "f")"#, 0),
@@ -46,7 +58,6 @@ fn commands_make_a_script() {
     }
 }
 
-#[test]
 fn text_that_looks_like_commands_is_a_module() {
     let cases = [
         r#";; (module) (module) (invoke "f") (assert_return)
@@ -58,29 +69,26 @@ fn text_that_looks_like_commands_is_a_module() {
         r#"(func (export "_start"))"#,
     ];
     for text in cases {
-        let place = Place::with(&[("a.wat", text)]);
-        place.wasm2native(&["a.wat"]).succeeds();
-        let out = place.program("a", &[]);
+        let folder = Folder::with(&[("a.wat", text)]);
+        folder.wasm2native(&["a.wat"]).succeeds();
+        let out = folder.program("a", &[]);
         assert!(out.status == 0 && out.stdout.is_empty(), "{text}\n{out:?}");
     }
 }
 
-#[test]
 fn a_script_without_a_module_says_so() {
-    let place = Place::with(&[("a.wast", r#"(invoke "f") (module)"#)]);
-    place.wasm2native(&["a.wast"]).fails(1, &["a.wast: line 1: there is no module yet"]);
-    place.write("b.wast", r#"(module (func (export "f"))) (invoke $other "f")"#);
-    place.wasm2native(&["b.wast"]).fails(1, &["b.wast: line 1: there is no module $other"]);
+    let folder = Folder::with(&[("a.wast", r#"(invoke "f") (module)"#)]);
+    folder.wasm2native(&["a.wast"]).fails(1, &["a.wast: line 1: there is no module yet"]);
+    folder.write("b.wast", r#"(module (func (export "f"))) (invoke $other "f")"#);
+    folder.wasm2native(&["b.wast"]).fails(1, &["b.wast: line 1: there is no module $other"]);
 }
 
-#[test]
 fn a_script_becomes_a_program_and_nothing_else() {
-    let place = Place::with(&[("a.wast", &format!("{MODULE} (invoke \"f\")"))]);
-    place.wasm2native(&["a.wast", "-c"]).fails(1, &["a.wast: a test script becomes a program"]);
+    let folder = Folder::with(&[("a.wast", &format!("{MODULE} (invoke \"f\")"))]);
+    folder.wasm2native(&["a.wast", "-c"]).fails(1, &["a.wast: a test script becomes a program"]);
 }
 
 /// Each with what the message says.
-#[test]
 fn what_is_beyond_a_limit_fails_alone() {
     let cases = [
         ("(memory i64 0x8000_0000)", "address space"),
@@ -101,9 +109,9 @@ fn what_is_beyond_a_limit_fails_alone() {
                (module $last (func (export "f") (result i32) (i32.const 2)))
                (assert_return (invoke "f") (i32.const 2))"#
         );
-        let place = Place::with(&[("a.wast", &text)]);
-        place.wasm2native(&["a.wast"]).succeeds();
-        let out = place.program("a", &[]);
+        let folder = Folder::with(&[("a.wast", &text)]);
+        folder.wasm2native(&["a.wast"]).succeeds();
+        let out = folder.program("a", &[]);
         let lines: Vec<_> = out.stdout.lines().collect();
         assert_eq!(lines.len(), 3, "{field}: {out:?}");
         assert!(lines[0].starts_with("line 2: ") && lines[0].contains(message), "{field}: {out:?}");
@@ -112,16 +120,15 @@ fn what_is_beyond_a_limit_fails_alone() {
     }
 }
 
-#[test]
 fn values_that_are_not_supported_fail_alone() {
     let text = r#"(module (func (export "f") (param anyref)) (func (export "g") (result i32) (i32.const 1)))
         (module (func (export "f") (param externref)) (func (export "g") (result i32) (i32.const 1)))
         (assert_return (invoke "f" (ref.host 1)))
         (assert_return (invoke "g") (ref.struct))
         (assert_return (invoke "g") (i32.const 1))"#;
-    let place = Place::with(&[("a.wast", text)]);
-    place.wasm2native(&["a.wast"]).succeeds();
-    let out = place.program("a", &[]);
+    let folder = Folder::with(&[("a.wast", text)]);
+    folder.wasm2native(&["a.wast"]).succeeds();
+    let out = folder.program("a", &[]);
     let begins: Vec<_> = out.stdout.lines().map(|line| line.split(':').next().unwrap_or_default()).collect();
     assert_eq!(begins, ["line 1", "line 3", "line 4", "1 passed, 3 failed"], "{out:?}");
 }

@@ -1,9 +1,21 @@
 //! Standard output and standard error that can't be written. Output that does not arrive is never
 //! success; a message that does not arrive changes nothing.
 
-use crate::{ANSWER, INVALID, Place, outcome};
+use crate::{ANSWER, INVALID};
+use libtest_mimic::Trial;
 use std::os::fd::OwnedFd;
 use std::process::{Command, Stdio};
+use test_kit::folder::Folder;
+use test_kit::process::{outcome, run_as_is};
+use test_kit::trials;
+
+pub fn trials() -> Vec<Trial> {
+    trials!["streams":
+        output_that_does_not_arrive_is_not_success,
+        messages_that_do_not_arrive_change_nothing,
+        a_program_gets_closed_streams_as_they_are,
+    ]
+}
 
 const COT: &str = env!("CARGO_BIN_EXE_cot");
 const WASM2NATIVE: &str = env!("CARGO_BIN_EXE_wasm2native");
@@ -41,8 +53,8 @@ const PRINTING: [(&str, &[&str]); 29] = [
     (COT, &["build", "--emit", "ast", "a.cot"]),
 ];
 
-fn place() -> Place {
-    let place = Place::with(&[
+fn folder() -> Folder {
+    let folder = Folder::with(&[
         ("a.wat", r#"(module (import "env" "puts" (func)) (func (export "main") (call 0)))"#),
         ("invalid.wat", INVALID),
         ("answer.wat", ANSWER),
@@ -52,17 +64,17 @@ fn place() -> Place {
         ("broken.cot", "fn main( {\n"),
         ("cot.json", "{ \"main\": \"a.cot\", \"tasks\": { \"say\": \"echo said\" } }"),
     ]);
-    place.device("full");
-    place.wasm2native(&["-q", "a.wat", "-o", "program"]).succeeds();
-    place
+    folder.device("full");
+    folder.wasm2native(&["-q", "a.wat", "-o", "program"]).succeeds();
+    folder
 }
 
 /// A command in the folder, with its streams as the shell's words say.
-fn command(place: &Place, program: &str, args: &[&str], redirections: &str) -> Command {
+fn command(folder: &Folder, program: &str, args: &[&str], redirections: &str) -> Command {
     let script = format!("exec \"$0\" \"$@\" {redirections}");
     let mut command = Command::new("sh");
-    command.args(["-c", &script, program]).args(args).current_dir(place.path(".")).env_clear();
-    command.env("WASM2NATIVE_CACHE", place.path("cache")).env("PATH", "/usr/bin:/bin");
+    command.args(["-c", &script, program]).args(args).current_dir(folder.path(".")).env_clear();
+    command.stdin(Stdio::null()).env("WASM2NATIVE_CACHE", folder.path("cache")).env("PATH", "/usr/bin:/bin");
     command
 }
 
@@ -71,30 +83,28 @@ fn broken_pipe() -> OwnedFd {
     rustix::pipe::pipe().expect("pipes can be made").1
 }
 
-#[test]
 fn output_that_does_not_arrive_is_not_success() {
-    let place = place();
+    let folder = folder();
     for (program, args) in PRINTING {
         let args: Vec<&str> = args.iter().copied().filter(|it| *it != "b.wat").collect();
-        let open = outcome(&mut command(&place, program, &args, ""));
+        let open = outcome(&mut command(&folder, program, &args, ""));
         assert!(!open.stdout.is_empty() && !open.stderr.contains("error"), "{args:?}: {open:?}");
         let plain = open.stderr.lines().count();
         for (redirection, text) in [(">full", "No space left on device"), (">&-", "Bad file descriptor")] {
-            let out = outcome(&mut command(&place, program, &args, redirection));
+            let out = outcome(&mut command(&folder, program, &args, redirection));
             let message = format!("can't write to standard output: {text} (os error ");
             assert!(out.status == 1 && out.stderr.contains(&message), "{args:?} {redirection}: {out:?}");
             assert!(out.stderr.lines().count() <= plain + 1, "{args:?} {redirection}: {out:?}");
         }
-        let out = command(&place, program, &args, "").stdout(broken_pipe()).stderr(Stdio::piped()).output();
-        let out = out.expect("it starts");
-        let stderr = String::from_utf8_lossy(&out.stderr);
-        assert_eq!(out.status.code(), Some(1), "{args:?}: {stderr}");
+        let mut command = command(&folder, program, &args, "");
+        let out = run_as_is(command.stdout(broken_pipe()).stderr(Stdio::piped()));
+        let stderr = out.stderr;
+        assert_eq!(out.status, 1, "{args:?}: {stderr}");
         assert!(stderr.lines().all(|line| line.ends_with("compile") || line.contains(" ms  ")), "{args:?}: {stderr}");
     }
-    assert!(!place.list(".").contains("a") && !place.list(".").contains("-"));
+    assert!(!folder.list(".").contains("a") && !folder.list(".").contains("-"));
 }
 
-#[test]
 fn messages_that_do_not_arrive_change_nothing() {
     let cases: [(&str, &[&str], i32); 20] = [
         (WASM2NATIVE, &["invalid.wat"], 1),
@@ -118,26 +128,26 @@ fn messages_that_do_not_arrive_change_nothing() {
         (COT, &["--no-such-flag"], 1),
         (COT, &[], 1),
     ];
-    let place = place();
+    let folder = folder();
     for (program, args, status) in cases {
         for redirection in ["2>&-", "2>full", "2>&- >&-"] {
             if args[..].first() == Some(&"init") {
-                let _ = std::fs::remove_dir_all(place.path("project"));
+                let _ = std::fs::remove_dir_all(folder.path("project"));
             }
-            let out = outcome(&mut command(&place, program, args, redirection));
+            let out = outcome(&mut command(&folder, program, args, redirection));
             assert_eq!(out.status, status, "{args:?} {redirection}: {out:?}");
         }
         if args.first() != Some(&"init") {
-            let out = command(&place, program, args, "").stderr(broken_pipe()).output().expect("it starts");
-            assert_eq!(out.status.code(), Some(status), "{args:?}");
+            let mut command = command(&folder, program, args, "");
+            let out = run_as_is(command.stdout(Stdio::piped()).stderr(broken_pipe()));
+            assert_eq!(out.status, status, "{args:?}");
         }
     }
 }
 
 /// A program that `run` starts has the streams that its user gave: closed ones as well.
-#[test]
 fn a_program_gets_closed_streams_as_they_are() {
-    let place = Place::with(&[
+    let folder = Folder::with(&[
         (
             "write.wat",
             r#"(module (import "wasi_snapshot_preview1" "fd_write" (func $write (param i32 i32 i32 i32) (result i32)))
@@ -150,8 +160,8 @@ fn a_program_gets_closed_streams_as_they_are() {
         ("cot.json", "{ \"tasks\": { \"say\": \"echo said\" } }"),
     ]);
     const BADF: i32 = 8;
-    assert_eq!(outcome(&mut command(&place, WASM2NATIVE, &["run", "write.wat"], "")).status, 0);
-    assert_eq!(outcome(&mut command(&place, WASM2NATIVE, &["run", "write.wat"], ">&-")).status, BADF);
-    assert_eq!(outcome(&mut command(&place, COT, &["run", "write.cot"], "")).status, 0);
-    assert_ne!(outcome(&mut command(&place, COT, &["task", "say"], ">&-")).status, 0);
+    assert_eq!(outcome(&mut command(&folder, WASM2NATIVE, &["run", "write.wat"], "")).status, 0);
+    assert_eq!(outcome(&mut command(&folder, WASM2NATIVE, &["run", "write.wat"], ">&-")).status, BADF);
+    assert_eq!(outcome(&mut command(&folder, COT, &["run", "write.cot"], "")).status, 0);
+    assert_ne!(outcome(&mut command(&folder, COT, &["task", "say"], ">&-")).status, 0);
 }

@@ -2,18 +2,16 @@
 //! become, symbols of objects and libraries.
 
 use anyhow::{Context, Result, ensure};
-use libtest_mimic::{Failed, Trial};
+use libtest_mimic::Trial;
 use object::{Object, ObjectSymbol};
 use std::path::{Path, PathBuf};
-use std::process::Command;
 use wasmtime::{Caller, Engine, ExternType, FuncType, Linker, Module, Store, Val, ValType};
 
-use crate::support::process;
+use test_kit::trial::trial;
+use test_kit::{command, process, tool};
 
 pub fn trials() -> Vec<Trial> {
-    let trial = |name: &str, test: fn() -> Result<()>| {
-        Trial::test(format!("boundary/{name}"), move || test().map_err(|error| Failed::from(format!("{error:#}"))))
-    };
+    let trial = |name: &str, test: fn() -> Result<()>| trial(format!("boundary/{name}"), test);
     vec![
         trial("imports", imports_have_natural_types),
         trial("values", values_cross_to_the_host_and_back),
@@ -166,17 +164,18 @@ fn objects_have_the_names_of_the_source() -> Result<()> {
 }
 
 fn a_host_in_c_calls_a_library() -> Result<()> {
+    tool::require("cc")?;
     let folder = tempfile::tempdir()?;
     for library in ["exports.a", "libexports.so"] {
         let (library, host) = (folder.path().join(library), folder.path().join("host"));
         build("exports.cot", &library, &[])?;
-        let mut command = Command::new("cc");
+        let mut command = tool::cc();
         command.arg(fixture("host.c")).arg(library).arg("-o").arg(&host);
         let linked = process::run(&mut command, b"")?;
-        ensure!(linked.status == 0, "{}", String::from_utf8_lossy(&linked.stderr));
-        let outcome = process::run(Command::new(host).env("LD_LIBRARY_PATH", folder.path()), b"")?;
+        ensure!(linked.status == 0, "{}", linked.stderr);
+        let outcome = process::run(process::program(host).env("LD_LIBRARY_PATH", folder.path()), b"")?;
         ensure!(outcome.status == 0, "the host ends with {}", process::describe(outcome.status));
-        let text = String::from_utf8(outcome.stdout)?;
+        let text = outcome.stdout;
         ensure!(text == "5 3 0 0\n5 7\n4 3\n41 42\n", "the host says {text}");
     }
     Ok(())
@@ -196,10 +195,10 @@ fn module(file: &str) -> Result<Module> {
 }
 
 fn build(file: &str, output: &Path, flags: &[&str]) -> Result<()> {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_cot"));
+    let mut command = command::cot();
     command.arg("build").arg(fixture(file)).arg("-o").arg(output).args(flags);
     let outcome = process::run(&mut command, b"").context("the compiler")?;
-    ensure!(outcome.status == 0, "{}", String::from_utf8_lossy(&outcome.stderr));
+    ensure!(outcome.status == 0, "{}", outcome.stderr);
     Ok(())
 }
 

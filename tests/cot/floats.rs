@@ -1,9 +1,9 @@
 //! Floats are printed as Rust prints them: the shortest decimal that reads back equal, without an
 //! exponent. Random bit patterns, made by the same generator here and in the program.
 
-use crate::support::reference::{self, Request};
 use libtest_mimic::{Failed, Trial};
 use std::fmt::Write;
+use test_kit::reference::{self, Request};
 use wasm2native::cot::check::Build;
 use wasm2native::cot::lower::Host;
 use wasm2native::cot::{Options, Product, Stage, compile};
@@ -51,7 +51,7 @@ fn floats_are_printed_as_rust_prints_them() -> Result<(), Failed> {
     let Product::Wasm(wasm) = compile(&path, &options, Stage::Wasm)? else { return Err("no module".into()) };
     let engine = reference::engine().map_err(|error| anyhow::anyhow!("{error:#}"))?;
     let outcome = reference::run(&engine, &wasm, &Request::default()).map_err(|error| anyhow::anyhow!("{error:#}"))?;
-    let printed = String::from_utf8(outcome.stdout)?;
+    let printed = outcome.stdout;
     let expected = expected()?;
     for (number, (got, wanted)) in printed.lines().zip(expected.lines()).enumerate() {
         if got != wanted {

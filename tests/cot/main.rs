@@ -15,8 +15,6 @@ mod rendered;
 mod run;
 mod server;
 mod source;
-#[path = "../support/mod.rs"]
-mod support;
 mod trees;
 
 use libtest_mimic::Arguments;

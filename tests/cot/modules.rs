@@ -2,17 +2,15 @@
 //! the importing file, `./stdlib`, what is built in. Relative imports start from the real file.
 
 use anyhow::{Result, ensure};
-use libtest_mimic::{Failed, Trial};
+use libtest_mimic::Trial;
 use std::fs;
 use std::path::Path;
-use std::process::Command;
 
-use crate::support::process;
+use test_kit::trial::trial;
+use test_kit::{command, process};
 
 pub fn trials() -> Vec<Trial> {
-    let trial = |name: &str, test: fn() -> Result<()>| {
-        Trial::test(format!("modules/{name}"), move || test().map_err(|error| Failed::from(format!("{error:#}"))))
-    };
+    let trial = |name: &str, test: fn() -> Result<()>| trial(format!("modules/{name}"), test);
     vec![trial("search-order", search_order), trial("links", files_behind_links)]
 }
 
@@ -25,12 +23,12 @@ fn search_order() -> Result<()> {
     fs::write(place("project/src/deep/main.cot"), "import \"std/string\"\nfn main() void { print(toUpper(\"b\")) }\n")?;
     fs::copy(place("project/src/deep/main.cot"), place("elsewhere/main.cot"))?;
     let says = |file: &str, from: &str, library: Option<&str>| -> Result<String> {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_cot"));
+        let mut command = command::cot();
         command.arg("run").arg(place(file)).current_dir(place(from)).env_remove("COT_STDLIB");
         command.envs(library.map(|folder| ("COT_STDLIB", place(folder))));
         let outcome = process::run(&mut command, b"")?;
-        ensure!(outcome.status == 0, "{}", String::from_utf8_lossy(&outcome.stderr));
-        Ok(String::from_utf8(outcome.stdout)?)
+        ensure!(outcome.status == 0, "{}", outcome.stderr);
+        Ok(outcome.stdout.to_string())
     };
     // From the last place to the first, each hides those behind it; a folder without the module is
     // passed over.
@@ -62,9 +60,9 @@ fn files_behind_links() -> Result<()> {
     fs::write(place("real/neighbour.cot"), "fn again() i64 {\n    print(\"once \")\n    return 1\n}\n")?;
     fs::write(place("main.cot"), "import \"real/module\"\nimport \"link\"\nfn main() void { print(times) }\n")?;
     std::os::unix::fs::symlink(Path::new("real/module.cot"), place("link.cot"))?;
-    let mut command = Command::new(env!("CARGO_BIN_EXE_cot"));
+    let mut command = command::cot();
     let outcome = process::run(command.args(["run", "main.cot"]).current_dir(folder.path()), b"")?;
-    let (said, complaints) = (String::from_utf8(outcome.stdout)?, String::from_utf8(outcome.stderr)?);
+    let (said, complaints) = (outcome.stdout, outcome.stderr);
     ensure!(said == "once 1", "{said}{complaints}");
     Ok(())
 }

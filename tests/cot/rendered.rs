@@ -10,7 +10,7 @@ use wasm2native::cot::load::load_bytes;
 use wasm2native::cot::{diagnostic, with_large_stack};
 
 use crate::source::{fixtures, name_of, options};
-use crate::support::text;
+use test_kit::text;
 
 const MARK: &str = "//= diagnostics\n";
 

@@ -2,24 +2,24 @@
 //! a module for WASI under wasmtime, and a plain module under wasmtime and, if it is installed,
 //! Node. They print the same bytes and end alike.
 //!
-//! Fixtures are written as `support/directive.rs` and `support/fixture.rs` say, with `//!` and
+//! Fixtures are written as `tests/kit/src/directive.rs` and `tests/kit/src/fixture.rs` say, with `//!` and
 //! `//=`. `build = "test"` runs the file's tests instead of `main`; those in `fixtures/cot/stages`
 //! show what a stage makes of them (`emit = "ssa"`); other words are flags of `cot build` or `cot
 //! test`. `hosts = "native"` or `"native wasi"` says where a program can run. A plain module has no
 //! arguments, input or files. `BLESS=1` rewrites the expected texts.
 
 use crate::source;
-use crate::support::directive::Run;
-use crate::support::fixture::{Fixture, Section};
-use crate::support::process::{self, Outcome};
-use crate::support::reference::{self, Request};
-use crate::support::{product, text};
 use anyhow::{Context, Result};
-use libtest_mimic::{Failed, Trial};
+use libtest_mimic::Trial;
 use std::fmt::Write;
 use std::path::{Path, PathBuf};
 use std::process::Command;
-use std::sync::LazyLock;
+use test_kit::directive::Run;
+use test_kit::fixture::{Fixture, Section};
+use test_kit::process::{self, Outcome};
+use test_kit::reference::{self, Request};
+use test_kit::trial::trial;
+use test_kit::{command, product, text, tool};
 use wasm2native::cot::check::Build;
 use wasm2native::cot::lower::Host;
 use wasm2native::cot::{Options, Product, Stage, compile};
@@ -33,31 +33,23 @@ const EFAULT: i64 = 14;
 /// Status that the reference gives to traps.
 const TRAPPED: i32 = 134;
 
-/// Whether there is a Node to run modules.
-static HAS_NODE: LazyLock<bool> = LazyLock::new(|| {
-    let has_node = Command::new("node").arg("--version").output().is_ok_and(|it| it.status.success());
-    if !has_node {
-        eprintln!("node is not installed: plain modules run under wasmtime only");
-    }
-    has_node
-});
-
 pub fn trials() -> Vec<Trial> {
     let folders = ["run", "examples", "stages", "std"];
     let paths = folders.into_iter().flat_map(|folder| source::fixtures(folder).into_iter().map(move |it| (folder, it)));
-    paths
-        .map(|(folder, path)| Trial::test(format!("{folder}/{}", source::name_of(&path)), move || check(&path)))
-        .collect()
+    paths.map(|(folder, path)| trial(format!("{folder}/{}", source::name_of(&path)), move || check(&path))).collect()
 }
 
 /// Runs a fixture on all its targets.
-pub fn check(path: &Path) -> Result<(), Failed> {
-    let fixture = Fixture::read(path).map_err(|error| Failed::from(format!("{error:#}")))?;
+///
+/// # Errors
+/// What is wrong; [`Skip`], if all was right, but Node was missing.
+pub fn check(path: &Path) -> Result<()> {
+    let fixture = Fixture::read(path)?;
     let mut faults = String::new();
-    let sections = observe(&fixture, &mut faults).map_err(|error| Failed::from(format!("{error:#}")))?;
+    let (sections, needs_node) = observe(&fixture, &mut faults)?;
     if std::env::var_os("BLESS").is_some_and(|value| value != "0") {
         let shown = sections.into_iter().filter(|it| !it.text.is_empty()).collect::<Vec<_>>();
-        fixture.bless(&shown).map_err(|error| Failed::from(format!("{error:#}")))?;
+        fixture.bless(&shown)?;
     } else {
         for kind in ["stdout", "stderr", "ir", "ssa", "wat"] {
             let actual = sections.iter().find(|it| it.kind == kind).map_or("", |it| it.text.as_str());
@@ -68,13 +60,18 @@ pub fn check(path: &Path) -> Result<(), Failed> {
             }
         }
     }
-    if faults.is_empty() { Ok(()) } else { Err(faults.into()) }
+    anyhow::ensure!(faults.is_empty(), faults);
+    if needs_node {
+        tool::require("node")?;
+    }
+    Ok(())
 }
 
-/// What the native program said; everything else is compared with it here.
-fn observe(fixture: &Fixture, faults: &mut String) -> Result<Vec<Section>> {
+/// What the native program said, with which everything else is compared here; and whether Node is
+/// to run it as well.
+fn observe(fixture: &Fixture, faults: &mut String) -> Result<(Vec<Section>, bool)> {
     if let Some(stage) = &fixture.setup.emit {
-        return Ok(vec![Section { kind: stage.clone(), text: print_stage(fixture, stage)? }]);
+        return Ok((vec![Section { kind: stage.clone(), text: print_stage(fixture, stage)? }], false));
     }
     let is_test = fixture.setup.build.first().is_some_and(|word| word == "test");
     let hosts = fixture.setup.hosts.clone().unwrap_or_else(|| ["native", "wasi", "bare"].map(str::to_owned).to_vec());
@@ -82,18 +79,19 @@ fn observe(fixture: &Fixture, faults: &mut String) -> Result<Vec<Section>> {
     let native = if is_test { None } else { Some(build_native(fixture, folder.path())?) };
     if hosts.is_empty() {
         // It waits for somebody else: building it is all that is done here.
-        return Ok(Vec::new());
+        return Ok((Vec::new(), false));
     }
     let engine = reference::engine().map_err(|error| anyhow::anyhow!("{error:#}"))?;
     let mut stdout = String::new();
     let mut stderr = String::new();
+    let mut needs_node = false;
     for (number, run) in fixture.runs.iter().enumerate() {
         let place = folder.path().join(format!("run{number}"));
         std::fs::create_dir(&place)?;
         product::populate(&place, fixture)?;
         let outcome = run_native(fixture, native.as_deref(), run, &place)?;
         if outcome.status != run.exit {
-            let said = text::render(&outcome.stderr);
+            let said = text::render(outcome.stderr.as_bytes());
             writeln!(faults, "native: {} instead of {}\n{said}", process::describe(outcome.status), run.exit)?;
         }
         let is_plain = run.args.is_empty() && run.stdin.is_empty() && fixture.setup.entries.is_empty();
@@ -103,7 +101,8 @@ fn observe(fixture: &Fixture, faults: &mut String) -> Result<Vec<Section>> {
                 let other = run_wasm(&engine, &wasm, host, run, &place);
                 let other = other.map_err(|error| anyhow::anyhow!("{error:#}")).with_context(|| name.to_owned())?;
                 compare(name, &outcome, &other, is_test, faults)?;
-                if host == Host::Bare && *HAS_NODE {
+                needs_node |= host == Host::Bare;
+                if host == Host::Bare && tool::is_available("node") {
                     compare("node", &outcome, &run_node(&wasm, &place)?, is_test, faults)?;
                 }
             }
@@ -112,26 +111,28 @@ fn observe(fixture: &Fixture, faults: &mut String) -> Result<Vec<Section>> {
             let header = format!("{}\n", format!("$ {}", run.args_text).trim_end());
             [&mut stdout, &mut stderr].into_iter().for_each(|text| text.push_str(&header));
         }
-        stdout.push_str(&text::render(&outcome.stdout));
-        stderr.push_str(&text::render(&outcome.stderr));
+        stdout.push_str(&text::render(outcome.stdout.as_bytes()));
+        stderr.push_str(&text::render(outcome.stderr.as_bytes()));
     }
     // Without any error the headers say nothing.
     if !stderr.lines().any(|line| !line.starts_with('$')) {
         stderr.clear();
     }
     let section = |kind: &str, text| Section { kind: kind.to_owned(), text };
-    Ok(vec![section("stdout", stdout), section("stderr", stderr)])
+    Ok((vec![section("stdout", stdout), section("stderr", stderr)], needs_node))
 }
 
 /// A trap's message is the host's; times differ.
 fn compare(name: &str, native: &Outcome, other: &Outcome, is_test: bool, faults: &mut String) -> Result<()> {
     let has_trapped = other.status == TRAPPED;
     if other.stdout != native.stdout {
-        let difference = text::difference(&text::render(&native.stdout), &text::render(&other.stdout));
+        let difference =
+            text::difference(&text::render(native.stdout.as_bytes()), &text::render(other.stdout.as_bytes()));
         writeln!(faults, "{name}: other standard output than the native program:\n{difference}")?;
     }
     if !has_trapped && !is_test && other.stderr != native.stderr {
-        let difference = text::difference(&text::render(&native.stderr), &text::render(&other.stderr));
+        let difference =
+            text::difference(&text::render(native.stderr.as_bytes()), &text::render(other.stderr.as_bytes()));
         writeln!(faults, "{name}: other standard error than the native program:\n{difference}")?;
     }
     // Where there is no `exit`, a program that wants to end otherwise traps.
@@ -146,32 +147,32 @@ fn compare(name: &str, native: &Outcome, other: &Outcome, is_test: bool, faults:
 /// What a stage makes of the program for a plain module, to which the prelude adds nothing that is
 /// not called.
 fn print_stage(fixture: &Fixture, stage: &str) -> Result<String> {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_cot"));
+    let mut command = command::cot();
     command.arg("build").arg(&fixture.path).args(["--target=wasm32", "--emit", stage]).args(&fixture.setup.build);
     let outcome = process::run(&mut command, b"")?;
-    anyhow::ensure!(outcome.status == 0, "{}", text::render(&outcome.stderr));
-    Ok(String::from_utf8(outcome.stdout)?)
+    anyhow::ensure!(outcome.status == 0, "{}", text::render(outcome.stderr.as_bytes()));
+    Ok(outcome.stdout.to_string())
 }
 
 fn build_native(fixture: &Fixture, folder: &Path) -> Result<PathBuf> {
     let output = folder.join("app");
-    let mut command = Command::new(env!("CARGO_BIN_EXE_cot"));
+    let mut command = command::cot();
     command.arg("build").arg(&fixture.path).arg("-o").arg(&output).args(&fixture.setup.build);
     let outcome = process::run(&mut command, b"")?;
     anyhow::ensure!(
         outcome.status == 0 && outcome.stderr.is_empty(),
         "the compiler ended with {}:\n{}",
         process::describe(outcome.status),
-        text::render(&outcome.stderr)
+        text::render(outcome.stderr.as_bytes())
     );
     Ok(output)
 }
 
 fn run_native(fixture: &Fixture, program: Option<&Path>, run: &Run, place: &Path) -> Result<Outcome> {
     let mut command = match program {
-        Some(program) => Command::new(program),
+        Some(program) => process::program(program),
         None => {
-            let mut command = Command::new(env!("CARGO_BIN_EXE_cot"));
+            let mut command = command::cot();
             command.arg("test").arg(&fixture.path).args(&fixture.setup.build[1..]);
             command
         }
@@ -254,5 +255,5 @@ fn run_bare(engine: &Engine, wasm: &[u8]) -> wasmtime::Result<Outcome> {
         (Ok(()), _) => 0,
     };
     let [stdout, stderr] = store.into_data();
-    Ok(Outcome { stdout, stderr, status })
+    Ok(Outcome { status, stdout: stdout.into(), stderr: stderr.into() })
 }

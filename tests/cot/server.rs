@@ -1,18 +1,18 @@
 //! The HTTP server of the examples, with a real client on loopback: 10,000 requests, none lost.
 
 use anyhow::{Context, Result, ensure};
-use libtest_mimic::{Failed, Trial};
+use libtest_mimic::Trial;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpStream;
 use std::path::Path;
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, Stdio};
+use test_kit::trial::trial;
+use test_kit::{command, process};
 
 const REQUESTS: usize = 10_000;
 
 pub fn trials() -> Vec<Trial> {
-    vec![Trial::test("server/answers-every-request", || {
-        answers_every_request().map_err(|error| Failed::from(format!("{error:#}")))
-    })]
+    vec![trial("server/answers-every-request", answers_every_request)]
 }
 
 /// A server that is ended when the test is, whatever comes.
@@ -30,10 +30,10 @@ fn answers_every_request() -> Result<()> {
     let folder = tempfile::tempdir()?;
     let program = folder.path().join("server");
     let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures/cot/examples/http-server.cot");
-    let built = Command::new(env!("CARGO_BIN_EXE_cot")).arg("build").arg(source).arg("-o").arg(&program).output()?;
-    ensure!(built.status.success(), "{}", String::from_utf8_lossy(&built.stderr));
+    let built = process::run(command::cot().arg("build").arg(source).arg("-o").arg(&program), b"")?;
+    ensure!(built.status == 0, "{}", built.stderr);
 
-    let mut server = Server(Command::new(&program).stdout(Stdio::piped()).spawn()?);
+    let mut server = Server(process::spawn(process::program(&program).stdout(Stdio::piped()))?);
     let mut output = BufReader::new(server.0.stdout.take().context("its output is a pipe")?);
     let mut line = String::new();
     output.read_line(&mut line)?;
@@ -57,7 +57,7 @@ fn answers_every_request() -> Result<()> {
     let mut rest = String::new();
     output.read_to_string(&mut rest)?;
     ensure!(rest == format!("answered {}\n", REQUESTS + 1), "at its end it says {rest:?}");
-    ensure!(server.0.wait()?.success(), "it does not end with 0");
+    ensure!(process::finish(&mut server.0)?.status == 0, "it does not end with 0");
     Ok(())
 }
 

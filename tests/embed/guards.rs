@@ -1,7 +1,17 @@
 //! The page before a memory and before a table's entries: no one can access it, wherever they lie.
 
-use crate::place::Place;
+use crate::host;
+use anyhow::Result;
 use goblin::elf::Elf;
+use libtest_mimic::Trial;
+use test_kit::trials;
+
+pub fn trials() -> Vec<Trial> {
+    trials!["guards":
+        what_lies_before_memories_and_tables_is_inaccessible,
+        tables_of_threads_are_guarded_and_given_back,
+    ]
+}
 
 /// Tables of every kind: constant, written, without entries at the start, and one that grows.
 const MODULE: &str = r#"(module
@@ -25,13 +35,12 @@ const MODULE: &str = r#"(module
         (i32.add (call_indirect $grown (type $f) (i32.const 1001))
                  (call_indirect $grown (type $f) (i32.const 101001)))))"#;
 
-#[test]
-fn what_lies_before_memories_and_tables_is_inaccessible() {
-    let Some(place) = Place::with("cc", &["guards.c"]) else { return };
-    place.write("m.wat", MODULE);
-    place.wasm2native(&["m.wat", "--emit", "staticlib,header"]);
-    place.cc(&["guards.c", "m.a", "-o", "guards"]);
-    let bytes = std::fs::read(place.path("guards")).expect("it was built");
+fn what_lies_before_memories_and_tables_is_inaccessible() -> Result<()> {
+    let folder = host("cc", &["guards.c"])?;
+    folder.write("m.wat", MODULE);
+    folder.builds(&["m.wat", "--emit", "staticlib,header"]);
+    folder.cc(&["guards.c", "m.a", "-o", "guards"]);
+    let bytes = std::fs::read(folder.path("guards")).expect("it was built");
     let elf = Elf::parse(&bytes).expect("it is ELF");
     let value = |name: &str| {
         let symbol = elf.syms.iter().find(|symbol| elf.strtab.get_at(symbol.st_name) == Some(name));
@@ -42,7 +51,8 @@ fn what_lies_before_memories_and_tables_is_inaccessible() {
     arguments.push(format!("*{}", value("w2n.table.3")));
     let arguments: Vec<_> = arguments.iter().map(String::as_str).collect();
     let entries = "entries: 0 0 1\n".repeat(4);
-    place.run("guards", &arguments).prints(&format!("memory: 0 0 1\n{entries}table: 0 0 1\n"));
+    folder.program("guards", &arguments).prints(&format!("memory: 0 0 1\n{entries}table: 0 0 1\n"));
+    Ok(())
 }
 
 /// Each thread looks at its own table, which has 100,000 entries. The result is 1 if all saw what
@@ -100,19 +110,19 @@ int pages(void) {
 }
 "#;
 
-#[test]
-fn tables_of_threads_are_guarded_and_given_back() {
-    let Some(place) = Place::with("cc", &[]) else { return };
-    place.write("t.wat", THREADS);
-    place.write("check.c", CHECK);
-    place.cc(&["-c", "-fPIC", "-Wno-unused-result", "check.c"]);
-    place.wasm2native(&["t.wat", "check.o", "--invoke", "f", "--allow-import", "env.*", "-o", "t"]);
-    let bytes = std::fs::read(place.path("t")).expect("it was built");
+fn tables_of_threads_are_guarded_and_given_back() -> Result<()> {
+    let folder = host("cc", &[])?;
+    folder.write("t.wat", THREADS);
+    folder.write("check.c", CHECK);
+    folder.cc(&["-c", "-fPIC", "-Wno-unused-result", "check.c"]);
+    folder.builds(&["t.wat", "check.o", "--invoke", "f", "--allow-import", "env.*", "-o", "t"]);
+    let bytes = std::fs::read(folder.path("t")).expect("it was built");
     let elf = Elf::parse(&bytes).expect("it is ELF");
     let is_table = |symbol: &goblin::elf::Sym| elf.strtab.get_at(symbol.st_name) == Some("w2n.table.0");
     let table = elf.syms.iter().find(is_table).expect("the table has a symbol").st_value;
     let is_tls = |header: &&goblin::elf::ProgramHeader| header.p_type == goblin::elf::program_header::PT_TLS;
     let tls = elf.program_headers.iter().find(is_tls).expect("threads have variables");
     let delta = tls.p_memsz.next_multiple_of(tls.p_align) - table;
-    place.run_with("t", &[], &[("DELTA", &delta.to_string())]).prints("451\n1\n");
+    folder.program_with("t", &[], &[("DELTA", &delta.to_string())]).prints("451\n1\n");
+    Ok(())
 }

@@ -1,44 +1,55 @@
 //! The declarations themselves: names that languages have for themselves, names of parameters, and
 //! what is said of imports.
 
-use crate::place::Place;
+use crate::host;
+use anyhow::Result;
+use libtest_mimic::Trial;
+use test_kit::trials;
 
-#[test]
-fn symbols_with_a_meaning_in_c_get_another_name() {
-    let Some(place) = Place::with("c++", &[]) else { return };
-    place.write(
+pub fn trials() -> Vec<Trial> {
+    trials!["header":
+        symbols_with_a_meaning_in_c_get_another_name,
+        parameters_have_the_names_of_the_module,
+        what_only_programs_can_is_said,
+        different_exports_have_different_symbols,
+    ]
+}
+
+fn symbols_with_a_meaning_in_c_get_another_name() -> Result<()> {
+    let folder = host("c++", &[])?;
+    folder.write(
         "m.wat",
         r#"(module (func (export "assert") (result i32) (i32.const 1)) (func (export "cast") (result i32) (i32.const 2))
              (global (export "t") (mut i32) (i32.const 3)))"#,
     );
     let main = "#include <stdio.h>\nint main(void) { printf(\"%d %d\\n\", (int)ONE, (int)TWO); return 0; }\n";
-    place.write("static.c", format!("#include \"static.h\"\n{main}"));
-    place.write("size.c", format!("#include \"size.h\"\n{main}"));
-    place.write("INT32.c", format!("#include \"INT32.h\"\n{main}"));
+    folder.write("static.c", format!("#include \"static.h\"\n{main}"));
+    folder.write("size.c", format!("#include \"size.h\"\n{main}"));
+    folder.write("INT32.c", format!("#include \"INT32.h\"\n{main}"));
     let max =
         r#"(module (func (export "MAX") (result i32) (i32.const 4)) (func (export "C") (result i32) (i32.const 5)))"#;
-    place.write("max.wat", max);
+    folder.write("max.wat", max);
     for (module, prefix, one, two, expected) in [
         ("m.wat", "static", "static_assert_()", "static_cast_()", "1 2\n"),
         ("m.wat", "size", "size_t_", "size_cast()", "3 2\n"),
         ("max.wat", "INT32", "INT32_MAX_()", "INT32_C_()", "4 5\n"),
     ] {
         let (library, header) = (format!("staticlib={prefix}.a"), format!("header={prefix}.h"));
-        place.wasm2native(&[module, "--prefix", prefix, "--emit", &library, "--emit", &header]);
+        folder.builds(&[module, "--prefix", prefix, "--emit", &library, "--emit", &header]);
         let flags = [&format!("-DONE={one}")[..], &format!("-DTWO={two}")];
         let (source, archive) = (format!("{prefix}.c"), format!("{prefix}.a"));
-        place.cc(&[&flags[..], &[&source, &archive, "-o", "c"]].concat());
-        place.run("c", &[]).prints(expected);
-        place.cxx(&[&flags[..], &["-x", "c++", &source, "-x", "none", &archive, "-o", "cxx"]].concat());
-        place.run("cxx", &[]).prints(expected);
+        folder.cc(&[&flags[..], &[&source, &archive, "-o", "c"]].concat());
+        folder.program("c", &[]).prints(expected);
+        folder.cxx(&[&flags[..], &["-x", "c++", &source, "-x", "none", &archive, "-o", "cxx"]].concat());
+        folder.program("cxx", &[]).prints(expected);
     }
+    Ok(())
 }
 
-#[test]
-fn parameters_have_the_names_of_the_module() {
-    let Some(place) = Place::with("cc", &["values.wat"]) else { return };
-    place.wasm2native(&["values.wat", "--emit", "header,rust"]);
-    let read = |name: &str| std::fs::read_to_string(place.path(name)).expect("it was made");
+fn parameters_have_the_names_of_the_module() -> Result<()> {
+    let folder = host("cc", &["values.wat"])?;
+    folder.builds(&["values.wat", "--emit", "header,rust"]);
+    let read = |name: &str| std::fs::read_to_string(folder.path(name)).expect("it was made");
     let (header, rust) = (read("values.h"), read("values.rs"));
     assert!(header.contains("int32_t values_add(int32_t left, int32_t right);"), "{header}");
     let words = "void values_words(struct values_words_result *result, int32_t p0, int32_t p1, int32_t p2, int32_t p3, int32_t p4, \
@@ -47,20 +58,18 @@ fn parameters_have_the_names_of_the_module() {
     assert!(rust.contains("class: i32, size_t: i32, NULL: i32, p4: i32, same: i32, p6: i32, p7: i32);"), "{rust}");
     assert!(header.contains("host_mix: function `env.host_mix` of type (i64, f32, f64) -> f64"), "{header}");
     assert!(header.contains("extern const int64_t values_limit;") && header.contains("extern float values_origin;"));
+    Ok(())
 }
 
-#[test]
-fn what_only_programs_can_is_said() {
-    let Some(place) = Place::with("cc", &[]) else { return };
-    place.write(
+fn what_only_programs_can_is_said() -> Result<()> {
+    let folder = host("cc", &[])?;
+    folder.write(
         "t.wat",
         r#"(module (import "wasi" "thread-spawn" (func $spawn (param i32) (result i32))) (memory (export "memory") 1 1 shared)
              (func (export "wasi_thread_start") (param i32 i32)) (func (export "f") (drop (call $spawn (i32.const 0)))))"#,
     );
-    let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_wasm2native"));
-    let output = command.arg(place.path("t.wat")).args(["--emit", "staticlib=-"]).output().expect("it starts");
-    assert_eq!(output.status.code(), Some(1));
-    assert!(String::from_utf8_lossy(&output.stderr).contains("which only programs can"), "{output:?}");
+    folder.wasm2native(&["t.wat", "--emit", "staticlib=-"]).fails(1, &["which only programs can"]);
+    Ok(())
 }
 
 /// Names that an escape, a name of the library's own, or a language could make equal to another.
@@ -118,17 +127,16 @@ fn declared(text: &str, comment: &str, introduction: &str) -> Vec<String> {
     NAMES.iter().map(find).collect()
 }
 
-#[test]
-fn different_exports_have_different_symbols() {
-    let Some(place) = Place::with("c++", &[]) else { return };
+fn different_exports_have_different_symbols() -> Result<()> {
+    let folder = host("c++", &[])?;
     let function =
         |(number, name): (usize, &&str)| format!("(func (export \"{name}\") (result i32) (i32.const {number}))");
     let functions: String = NAMES.iter().enumerate().map(function).collect();
     // The second memory's size is what the third's base is called.
     let memories = r#"(memory (export "memory") 1) (memory (export "other") 2) (memory (export "other_size") 3)"#;
-    place.write("m.wat", format!("(module {memories} {functions})"));
-    place.wasm2native(&["m.wat", "--prefix", "size", "--emit", "header,rust,staticlib=libm1.a,sharedlib=libm2.so"]);
-    let read = |name: &str| std::fs::read_to_string(place.path(name)).expect("it was made");
+    folder.write("m.wat", format!("(module {memories} {functions})"));
+    folder.builds(&["m.wat", "--prefix", "size", "--emit", "header,rust,staticlib=libm1.a,sharedlib=libm2.so"]);
+    let read = |name: &str| std::fs::read_to_string(folder.path(name)).expect("it was made");
     let in_c = declared(&read("m.h"), "/* ", "int32_t ");
     let in_rust = declared(&read("m.rs"), "/// ", "pub fn ");
     for (name, symbol) in [("!", "size__x21"), ("_x21", "size__x5fx21"), ("cpu_x86", "size_cpu_x86"), ("", "size_")] {
@@ -140,21 +148,22 @@ fn different_exports_have_different_symbols() {
     let calls: String = in_c.iter().map(|name| format!("  printf(\"%d\\n\", (int){name}());\n")).collect();
     let sizes = "size_memory_size(), size_other_size(), size_export_other_size_size()";
     let sizes = format!("  printf(\"%zu %zu %zu\\n\", {sizes});\n");
-    place.write(
+    folder.write(
         "main.c",
         format!("#include <stdio.h>\n#include \"m.h\"\nint main(void) {{\n{calls}{sizes}  return 0;\n}}\n"),
     );
-    place.cc(&["main.c", "libm1.a", "-o", "static"]);
-    place.run("static", &[]).prints(&expected);
-    place.cxx(&["-x", "c++", "main.c", "-x", "none", "libm2.so", "-Wl,-rpath,$ORIGIN", "-o", "shared"]);
-    place.run("shared", &[]).prints(&expected);
+    folder.cc(&["main.c", "libm1.a", "-o", "static"]);
+    folder.program("static", &[]).prints(&expected);
+    folder.cxx(&["-x", "c++", "main.c", "-x", "none", "libm2.so", "-Wl,-rpath,$ORIGIN", "-o", "shared"]);
+    folder.program("shared", &[]).prints(&expected);
 
     let calls: String =
         in_rust.iter().map(|symbol| format!("    println!(\"{{}}\", unsafe {{ m::{symbol}() }});\n")).collect();
     let sizes = sizes_in_rust();
-    place.write("main.rs", format!("mod m;\nfn main() {{\n{calls}{sizes}}}\n"));
-    place.succeeds("rustc", &["main.rs", "-L.", "-lstatic=m1", "-o", "rust", "--edition", "2024", "-Adead_code"]);
-    place.run("rust", &[]).prints(&expected);
+    folder.write("main.rs", format!("mod m;\nfn main() {{\n{calls}{sizes}}}\n"));
+    folder.silent_tool("rustc", &["main.rs", "-L.", "-lstatic=m1", "-o", "rust", "--edition", "2024", "-Adead_code"]);
+    folder.program("rust", &[]).prints(&expected);
+    Ok(())
 }
 
 fn sizes_in_rust() -> String {

@@ -1,6 +1,22 @@
 //! Static and shared libraries in C and C++, and two of them in one process.
 
-use crate::place::Place;
+use crate::host;
+use anyhow::Result;
+use libtest_mimic::Trial;
+use test_kit::trials;
+
+pub fn trials() -> Vec<Trial> {
+    trials!["library":
+        a_static_library_serves_c,
+        a_shared_library_serves_c,
+        both_serve_cxx,
+        libraries_are_the_same_bytes_every_time,
+        two_libraries_live_in_one_process,
+        powers_are_fixed_when_building,
+        signals_are_the_hosts,
+        memory_that_is_imported_is_made,
+    ]
+}
 
 const VALUES: &str = "\
 add before init 5
@@ -27,53 +43,59 @@ words 1 8
 eight 1
 ";
 
-#[test]
-fn a_static_library_serves_c() {
-    let Some(place) = Place::with("cc", &["values.wat", "values.c"]) else { return };
-    place.wasm2native(&["values.wat", "--emit", "staticlib,header"]);
+fn a_static_library_serves_c() -> Result<()> {
+    let folder = host("cc", &["values.wat", "values.c"])?;
+    folder.builds(&["values.wat", "--emit", "staticlib,header"]);
     for flags in [&["-O0"][..], &["-O2"], &["-O2", "-static"], &["-no-pie"], &["-Wl,--gc-sections"]] {
-        place.cc(&[flags, &["values.c", "values.a", "-o", "values"]].concat());
-        place.run("values", &[]).prints(VALUES);
+        folder.cc(&[flags, &["values.c", "values.a", "-o", "values"]].concat());
+        folder.program("values", &[]).prints(VALUES);
     }
+    Ok(())
 }
 
-#[test]
-fn a_shared_library_serves_c() {
-    let Some(place) = Place::with("cc", &["values.wat", "values.c"]) else { return };
-    place.wasm2native(&["values.wat", "--emit", "sharedlib=libvalues.so,header"]);
+fn a_shared_library_serves_c() -> Result<()> {
+    let folder = host("cc", &["values.wat", "values.c"])?;
+    folder.builds(&["values.wat", "--emit", "sharedlib=libvalues.so,header"]);
     // The library calls functions of the program.
     for flags in [&["-O0"][..], &["-O2"], &["-no-pie"]] {
-        place
+        folder
             .cc(&[flags, &["values.c", "-rdynamic", "-L.", "-lvalues", "-Wl,-rpath,$ORIGIN", "-o", "values"]].concat());
-        place.run("values", &[]).prints(VALUES);
+        folder.program("values", &[]).prints(VALUES);
     }
+    Ok(())
 }
 
-#[test]
-fn both_serve_cxx() {
-    let Some(place) = Place::with("c++", &["values.wat", "values.c"]) else { return };
-    place.wasm2native(&["values.wat", "--emit", "staticlib,sharedlib,header"]);
-    place.cxx(&["-x", "c++", "values.c", "-x", "none", "values.a", "-o", "static"]);
-    place.run("static", &[]).prints(VALUES);
-    place.cxx(&["-x", "c++", "values.c", "-x", "none", "-rdynamic", "values.so", "-Wl,-rpath,$ORIGIN", "-o", "shared"]);
-    place.run("shared", &[]).prints(VALUES);
-}
-
-#[test]
-fn libraries_are_the_same_bytes_every_time() {
-    let Some(place) = Place::with("cc", &["values.wat"]) else { return };
-    place.wasm2native(&["values.wat", "-j1", "--emit", "staticlib=1.a,sharedlib=1.so,header=1.h,rust=1.rs"]);
-    std::fs::create_dir(place.path("other")).expect("a folder can be made");
-    place.wasm2native(&[
-        "values.wat",
-        "-j2",
-        "--emit",
-        "staticlib=other/2.a,sharedlib=other/1.so,header=2.h,rust=2.rs",
+fn both_serve_cxx() -> Result<()> {
+    let folder = host("c++", &["values.wat", "values.c"])?;
+    folder.builds(&["values.wat", "--emit", "staticlib,sharedlib,header"]);
+    folder.cxx(&["-x", "c++", "values.c", "-x", "none", "values.a", "-o", "static"]);
+    folder.program("static", &[]).prints(VALUES);
+    folder.cxx(&[
+        "-x",
+        "c++",
+        "values.c",
+        "-x",
+        "none",
+        "-rdynamic",
+        "values.so",
+        "-Wl,-rpath,$ORIGIN",
+        "-o",
+        "shared",
     ]);
+    folder.program("shared", &[]).prints(VALUES);
+    Ok(())
+}
+
+fn libraries_are_the_same_bytes_every_time() -> Result<()> {
+    let folder = host("cc", &["values.wat"])?;
+    folder.builds(&["values.wat", "-j1", "--emit", "staticlib=1.a,sharedlib=1.so,header=1.h,rust=1.rs"]);
+    std::fs::create_dir(folder.path("other")).expect("a folder can be made");
+    folder.builds(&["values.wat", "-j2", "--emit", "staticlib=other/2.a,sharedlib=other/1.so,header=2.h,rust=2.rs"]);
     for (one, two) in [("1.a", "other/2.a"), ("1.so", "other/1.so"), ("1.h", "2.h"), ("1.rs", "2.rs")] {
-        let read = |name: &str| std::fs::read(place.path(name)).expect("it was built");
+        let read = |name: &str| std::fs::read(folder.path(name)).expect("it was built");
         assert!(read(one) == read(two), "{one}");
     }
+    Ok(())
 }
 
 /// A library whose memory belongs to it alone.
@@ -86,25 +108,24 @@ fn counter(step: u32) -> String {
     )
 }
 
-#[test]
-fn two_libraries_live_in_one_process() {
-    let Some(place) = Place::with("cc", &["two.c"]) else { return };
-    place.write("one.wat", counter(1));
-    place.write("ten.wat", counter(10));
+fn two_libraries_live_in_one_process() -> Result<()> {
+    let folder = host("cc", &["two.c"])?;
+    folder.write("one.wat", counter(1));
+    folder.write("ten.wat", counter(10));
     for module in ["one.wat", "ten.wat"] {
-        place.wasm2native(&[module, "--emit", "staticlib,sharedlib,header"]);
+        folder.builds(&[module, "--emit", "staticlib,sharedlib,header"]);
     }
     let rpath = "-Wl,-rpath,$ORIGIN";
     for libraries in [["one.a", "ten.a"], ["one.so", "ten.so"], ["one.a", "ten.so"], ["one.so", "ten.a"]] {
-        place.cc(&[&["two.c", "-o", "two", rpath][..], &libraries].concat());
-        place.run("two", &[]).prints("1 10 2 20\n1: unreachable\n1: unreachable\n3 30\n1 1\n");
+        folder.cc(&[&["two.c", "-o", "two", rpath][..], &libraries].concat());
+        folder.program("two", &[]).prints("1 10 2 20\n1: unreachable\n1: unreachable\n3 30\n1 1\n");
     }
+    Ok(())
 }
 
-#[test]
-fn powers_are_fixed_when_building() {
-    let Some(place) = Place::with("cc", &["environ.c"]) else { return };
-    place.write(
+fn powers_are_fixed_when_building() -> Result<()> {
+    let folder = host("cc", &["environ.c"])?;
+    folder.write(
         "guest.wat",
         r#"(module
              (import "wasi_snapshot_preview1" "environ_sizes_get" (func $sizes (param i32 i32) (result i32)))
@@ -119,8 +140,8 @@ fn powers_are_fixed_when_building() {
              (func (export "arguments") (result i32) (drop (call $args (i32.const 0) (i32.const 4))) (i32.load (i32.const 0)))
              (func (export "leave") (param i32) (call $exit (local.get 0))))"#,
     );
-    place.wasm2native(&["guest.wat", "--env", "A=b", "--emit", "staticlib=guest.a,header"]);
-    place.wasm2native(&[
+    folder.builds(&["guest.wat", "--env", "A=b", "--emit", "staticlib=guest.a,header"]);
+    folder.builds(&[
         "guest.wat",
         "--fixed-powers",
         "--prefix",
@@ -128,25 +149,25 @@ fn powers_are_fixed_when_building() {
         "--emit",
         "staticlib=closed.a,header=closed.h",
     ]);
-    place.cc(&["environ.c", "guest.a", "closed.a", "-o", "environ"]);
-    let run = |options| place.run_with("environ", &[], &[("WASM2NATIVE_OPTIONS", options), ("HOSTS", "secret")]);
+    folder.cc(&["environ.c", "guest.a", "closed.a", "-o", "environ"]);
+    let run = |options| folder.program_with("environ", &[], &[("WASM2NATIVE_OPTIONS", options), ("HOSTS", "secret")]);
     run("").prints("1 A=b\n0\n1 argument\nexit 101 5\n");
     run("--env C=d").prints("2 A=b\n0\n1 argument\nexit 101 5\n");
     let out = run("--frobnicate");
     assert!(out.stdout.starts_with("init 103\n") && out.stderr.contains("unknown option `--frobnicate`"), "{out:#?}");
+    Ok(())
 }
 
-#[test]
-fn signals_are_the_hosts() {
-    let Some(place) = Place::with("cc", &[]) else { return };
-    place.write(
+fn signals_are_the_hosts() -> Result<()> {
+    let folder = host("cc", &[])?;
+    folder.write(
         "guest.wat",
         r#"(module
              (import "wasi_snapshot_preview1" "proc_raise" (func $raise (param i32) (result i32)))
              (memory (export "memory") 1)
              (func (export "raise") (param i32) (result i32) (call $raise (local.get 0))))"#,
     );
-    place.write(
+    folder.write(
         "main.c",
         "#include \"guest.h\"\n#include <signal.h>\n#include <stdio.h>\n\
          static volatile int n_caught;\n\
@@ -162,22 +183,23 @@ fn signals_are_the_hosts() {
            return 0;\n\
          }\n",
     );
-    place.wasm2native(&["guest.wat", "--emit", "staticlib,header"]);
-    place.cc(&["main.c", "guest.a", "-o", "main"]);
+    folder.builds(&["guest.wat", "--emit", "staticlib,header"]);
+    folder.cc(&["main.c", "guest.a", "-o", "main"]);
     // 58 is `notsup`, 28 is `inval`.
-    place.run("main", &[]).prints("0 1\n");
+    folder.program("main", &[]).prints("0 1\n");
+    Ok(())
 }
 
-#[test]
-fn memory_that_is_imported_is_made() {
-    let Some(place) = Place::with("cc", &[]) else { return };
-    place.write("m.wat", r#"(module (import "env" "memory" (memory 2)) (data (i32.const 3) "x"))"#);
-    place.write(
+fn memory_that_is_imported_is_made() -> Result<()> {
+    let folder = host("cc", &[])?;
+    folder.write("m.wat", r#"(module (import "env" "memory" (memory 2)) (data (i32.const 3) "x"))"#);
+    folder.write(
         "main.c",
         "#include \"m.h\"\n#include <stdio.h>\n\
          int main(void) { printf(\"%zu %c\\n\", m_memory_size(), ((char *)m_memory())[3]); return 0; }\n",
     );
-    place.wasm2native(&["m.wat", "--emit", "staticlib,header"]);
-    place.cc(&["main.c", "m.a", "-o", "main"]);
-    place.run("main", &[]).prints("131072 x\n");
+    folder.builds(&["m.wat", "--emit", "staticlib,header"]);
+    folder.cc(&["main.c", "m.a", "-o", "main"]);
+    folder.program("main", &[]).prints("131072 x\n");
+    Ok(())
 }

@@ -1,6 +1,16 @@
 //! Libraries in Rust programs, through the generated declarations.
 
-use crate::place::Place;
+use crate::host;
+use anyhow::Result;
+use libtest_mimic::Trial;
+use test_kit::trials;
+
+pub fn trials() -> Vec<Trial> {
+    trials!["rust":
+        rust_calls_through_generated_declarations,
+        a_shared_library_serves_rust,
+    ]
+}
 
 const LINES: &str = "\
 init 0
@@ -20,21 +30,20 @@ panic true
 thread 7
 ";
 
-#[test]
-fn rust_calls_through_generated_declarations() {
-    let Some(place) = Place::with("rustc", &["values.wat", "host.rs"]) else { return };
-    place.wasm2native(&["values.wat", "--emit", "rust,staticlib=libvalues.a"]);
+fn rust_calls_through_generated_declarations() -> Result<()> {
+    let folder = host("rustc", &["values.wat", "host.rs"])?;
+    folder.builds(&["values.wat", "--emit", "rust,staticlib=libvalues.a"]);
     // The standard library is in the program and in the runtime; neither may get in the other's
     // way.
     for edition in ["2021", "2024"] {
         for flags in [&["-O"][..], &["-Cpanic=abort", "-Copt-level=0"]] {
             let program = ["host.rs", "-Dwarnings", "-L.", "-lstatic=values", "-o", "host", "--edition", edition];
-            place.succeeds("rustc", &[&program[..], flags].concat());
-            let out = place.run("host", &[]);
+            folder.silent_tool("rustc", &[&program[..], flags].concat());
+            let out = folder.program("host", &[]);
             let aborts = flags.len() > 1;
             match aborts {
                 // The host's panic ends it.
-                true => assert!(LINES.starts_with(&out.stdout) && out.stdout.ends_with("frames 1 true\n"), "{out:#?}"),
+                true => assert!(LINES.starts_with(&*out.stdout) && out.stdout.ends_with("frames 1 true\n"), "{out:#?}"),
                 false => {
                     assert_eq!(out.stdout, LINES);
                     assert!(out.stderr.contains("of the host"), "{out:#?}");
@@ -42,14 +51,15 @@ fn rust_calls_through_generated_declarations() {
             }
         }
     }
+    Ok(())
 }
 
-#[test]
-fn a_shared_library_serves_rust() {
-    let Some(place) = Place::with("rustc", &["values.wat", "host.rs"]) else { return };
-    place.wasm2native(&["values.wat", "--emit", "rust,sharedlib=libvalues.so"]);
+fn a_shared_library_serves_rust() -> Result<()> {
+    let folder = host("rustc", &["values.wat", "host.rs"])?;
+    folder.builds(&["values.wat", "--emit", "rust,sharedlib=libvalues.so"]);
     let link = ["-Clink-arg=-Wl,-rpath,$ORIGIN", "-Clink-arg=-rdynamic", "-L.", "-ldylib=values", "--edition", "2024"];
-    place.succeeds("rustc", &[&["host.rs", "-Dwarnings", "-o", "host"][..], &link].concat());
-    let out = place.run("host", &[]);
+    folder.silent_tool("rustc", &[&["host.rs", "-Dwarnings", "-o", "host"][..], &link].concat());
+    let out = folder.program("host", &[]);
     assert_eq!(out.stdout, LINES);
+    Ok(())
 }

@@ -1,7 +1,20 @@
 //! Traps in a library: caught by `w2n_try`, or the end of the process; and an initialisation that
 //! traps.
 
-use crate::place::Place;
+use crate::host;
+use anyhow::Result;
+use libtest_mimic::Trial;
+use test_kit::folder::Folder;
+use test_kit::trials;
+
+pub fn trials() -> Vec<Trial> {
+    trials!["traps":
+        traps_are_caught_and_the_process_goes_on,
+        a_trap_outside_of_a_try_ends_the_process,
+        an_initialisation_that_traps_is_told_and_remembered,
+        handlers_of_the_host_keep_their_faults,
+    ]
+}
 
 const ALL: &str = "\
 divide: 0 1 
@@ -37,10 +50,10 @@ usable 5 1
 ";
 
 /// Builds the host with the library in both forms.
-fn hosts(place: &Place, source: &str, flags: &[&str]) -> [&'static str; 2] {
-    place.wasm2native(&["trap.wat", "--emit", "staticlib,sharedlib,header"]);
-    place.cc(&[flags, &[source, "trap.a", "-o", "static"]].concat());
-    place.cc(&[flags, &[source, "-rdynamic", "trap.so", "-Wl,-rpath,$ORIGIN", "-o", "shared"]].concat());
+fn hosts(folder: &Folder, source: &str, flags: &[&str]) -> [&'static str; 2] {
+    folder.builds(&["trap.wat", "--emit", "staticlib,sharedlib,header"]);
+    folder.cc(&[flags, &[source, "trap.a", "-o", "static"]].concat());
+    folder.cc(&[flags, &[source, "-rdynamic", "trap.so", "-Wl,-rpath,$ORIGIN", "-o", "shared"]].concat());
     ["static", "shared"]
 }
 
@@ -50,12 +63,11 @@ fn without_offsets(text: &str) -> String {
     text.split(' ').map(word).collect::<Vec<_>>().join(" ")
 }
 
-#[test]
-fn traps_are_caught_and_the_process_goes_on() {
-    let Some(place) = Place::with("cc", &["trap.wat", "traps.c"]) else { return };
+fn traps_are_caught_and_the_process_goes_on() -> Result<()> {
+    let folder = host("cc", &["trap.wat", "traps.c"])?;
     for flags in [&["-O0"][..], &["-O2", "-fomit-frame-pointer"]] {
-        for host in hosts(&place, "traps.c", flags) {
-            let out = place.run(host, &["all"]);
+        for host in hosts(&folder, "traps.c", flags) {
+            let out = folder.program(host, &["all"]);
             assert!(out.status == 0 && out.stderr.is_empty(), "{host} {flags:?} {out:#?}");
             // From a fault in C without frame pointers no backtrace leads to Wasm.
             let end = "both deep: 9 1 call stack exhausted";
@@ -64,58 +76,58 @@ fn traps_are_caught_and_the_process_goes_on() {
             assert_eq!(without_offsets(&out.stdout), expected, "{host} {flags:?}");
         }
     }
+    Ok(())
 }
 
-#[test]
-fn a_trap_outside_of_a_try_ends_the_process() {
-    let Some(place) = Place::with("cc", &["trap.wat", "traps.c"]) else { return };
-    for host in hosts(&place, "traps.c", &[]) {
+fn a_trap_outside_of_a_try_ends_the_process() -> Result<()> {
+    let folder = host("cc", &["trap.wat", "traps.c"])?;
+    for host in hosts(&folder, "traps.c", &[]) {
         for what in ["outside", "after"] {
-            let out = place.run(host, &[what]);
+            let out = folder.program(host, &[what]);
             let message = "wasm trap: unreachable\nwasm backtrace:\n    0: OFFSET - stop\n    1: OFFSET - outer\n";
             assert!(out.status == 134 && without_offsets(&out.stderr) == message, "{out:#?}");
         }
-        let out = place.run(host, &["outside deep"]);
+        let out = folder.program(host, &["outside deep"]);
         assert!(out.status == 134 && out.stderr.starts_with("wasm trap: call stack exhausted\n"), "{out:#?}");
     }
+    Ok(())
 }
 
-#[test]
-fn an_initialisation_that_traps_is_told_and_remembered() {
-    let Some(place) = Place::with("cc", &["start.c"]) else { return };
-    place.write(
+fn an_initialisation_that_traps_is_told_and_remembered() -> Result<()> {
+    let folder = host("cc", &["start.c"])?;
+    folder.write(
         "start.wat",
         r#"(module (memory (export "memory") 1) (func $begin (drop (i32.load (i32.const -1)))) (start $begin)
              (func (export "add") (param i32 i32) (result i32) (i32.add (local.get 0) (local.get 1))))"#,
     );
-    place.wasm2native(&["start.wat", "--emit", "staticlib,header"]);
-    place.cc(&["start.c", "start.a", "-o", "start"]);
-    let out = place.run("start", &["init"]);
+    folder.builds(&["start.wat", "--emit", "staticlib,header"]);
+    folder.cc(&["start.c", "start.a", "-o", "start"]);
+    let out = folder.program("start", &["init"]);
     assert_eq!(out.stdout, "init 2\ninit 2\n");
     assert!(out.status == 0 && out.stderr.starts_with("wasm trap: out of bounds memory access\n"), "{out:#?}");
-    let out = place.run("start", &["try"]);
+    let out = folder.program("start", &["try"]);
     out.prints("try 2 out of bounds memory access\ntry again 103 initialization has failed\n");
-    let out = place.run("start", &["export"]);
+    let out = folder.program("start", &["export"]);
     assert!(out.status == 134 && out.stderr.starts_with("wasm trap: out of bounds memory access\n"), "{out:#?}");
+    Ok(())
 }
 
-#[test]
-fn handlers_of_the_host_keep_their_faults() {
-    let Some(place) = Place::with("cc", &["trap.wat", "signals.c"]) else { return };
-    for host in hosts(&place, "signals.c", &["-O1"]) {
-        let signal = |number: i32| 128 + number;
+fn handlers_of_the_host_keep_their_faults() -> Result<()> {
+    let folder = host("cc", &["trap.wat", "signals.c"])?;
+    for host in hosts(&folder, "signals.c", &["-O1"]) {
         for (order, lines) in [
             ("before", "trap 2\nhost handles 11\nback\ntrap 9\ntrap 7\nhost handles 11\nback\n"),
             ("after", "trap 2\nhost handles 11\nback\ntrap 9\ntrap 7\nhost handles 11\nback\n"),
             ("chain", "trap 2\nhost handles 11\nback\ntrap 9\ntrap 7\nhost handles 11\nback\n"),
         ] {
-            place.run(host, &[order]).prints(lines);
+            folder.program(host, &[order]).prints(lines);
         }
         // Nobody handles it: the system does what it does without the library.
-        assert_eq!(place.run(host, &["none"]).status, signal(11));
-        assert_eq!(place.run(host, &["sent"]).status, signal(11));
-        assert_eq!(place.run(host, &["host overflow"]).status, signal(11));
-        place.run(host, &["overflow in handler"]).prints("host handles 11\nback\n");
-        place.run(host, &["masks"]).prints("host handles 11 blocked 1 0 1\nback\nafter 0 0\n");
+        assert_eq!(folder.program(host, &["none"]).status, -11);
+        assert_eq!(folder.program(host, &["sent"]).status, -11);
+        assert_eq!(folder.program(host, &["host overflow"]).status, -11);
+        folder.program(host, &["overflow in handler"]).prints("host handles 11\nback\n");
+        folder.program(host, &["masks"]).prints("host handles 11 blocked 1 0 1\nback\nafter 0 0\n");
     }
+    Ok(())
 }

@@ -9,16 +9,14 @@
 mod read;
 mod variadic;
 
-#[path = "../support/mod.rs"]
-mod support;
-
 use anyhow::{Context, Result, bail, ensure};
-use libtest_mimic::{Arguments, Failed, Trial};
+use libtest_mimic::Arguments;
 use read::{Picture, Section, Symbol};
 use std::collections::BTreeSet;
 use std::path::Path;
-use support::directive::Entry;
-use support::fixture::{self, Fixture};
+use test_kit::directive::Entry;
+use test_kit::fixture::{self, Fixture};
+use test_kit::trial::trial;
 use wasm2native::abi;
 use wasm2native::codegen::target::TARGETS;
 use wasm2native::driver;
@@ -76,9 +74,7 @@ fn main() {
     let arguments = Arguments::from_args();
     let mut trials = Vec::new();
     for kind in KINDS {
-        let test = |name, check: fn(Kind) -> Result<()>| {
-            Trial::test(format!("{}/{name}", kind.target), move || check(kind).map_err(failed))
-        };
+        let test = |name, check: fn(Kind) -> Result<()>| trial(format!("{}/{name}", kind.target), move || check(kind));
         trials.push(test("imports and exports", imports_and_exports));
         trials.push(test("byte order", byte_order));
         trials.push(test("signatures", signatures));
@@ -86,16 +82,12 @@ fn main() {
     }
     for path in fixture::all().expect("the fixtures can be listed") {
         if path.extension().is_some_and(|it| it == "wat") {
-            trials.push(Trial::test(fixture::name_of(&path), move || check_fixture(&path).map_err(failed)));
+            trials.push(trial(fixture::name_of(&path), move || check_fixture(&path)));
         }
     }
-    trials.push(Trial::test("names of targets", || names_of_targets().map_err(failed)));
-    trials.push(Trial::test("no vectors on riscv64", || no_vectors_on_riscv64().map_err(failed)));
+    trials.push(trial("names of targets", names_of_targets));
+    trials.push(trial("no vectors on riscv64", no_vectors_on_riscv64));
     libtest_mimic::run(&arguments, trials).exit();
-}
-
-fn failed(error: anyhow::Error) -> Failed {
-    Failed::from(format!("{error:#}"))
 }
 
 /// An object of the module, for `kind`.
@@ -117,7 +109,7 @@ fn object(kind: Kind, name: &str, source: &[u8], options: &Options) -> Result<Ve
 
 fn check_fixture(path: &Path) -> Result<()> {
     let fixture = Fixture::read(path)?;
-    let source = support::product::input(&fixture)?;
+    let source = test_kit::product::input(&fixture)?;
     let script = Input { name: fixture.file_name(), bytes: source.clone() }.is_script();
     // Those that show messages of the compiler have no object.
     if script || fixture.expected("error").is_some() {

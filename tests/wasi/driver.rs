@@ -5,13 +5,15 @@
 //! Comes out: error numbers and bytes. So every call is made by translated code in a sandbox of its
 //! own, and the test can look at the host's files between two calls.
 
-use crate::support::process;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use std::fmt::Write as _;
 use std::io::{Read, Write};
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 use std::sync::OnceLock;
+use test_kit::command;
+use test_kit::process::{self, outcome};
+use test_kit::trial::Skip;
 use wasm2native::abi::wasi;
 
 /// Bytes of the guest's memory.
@@ -117,9 +119,8 @@ pub fn build(name: &str, text: impl AsRef<[u8]>, flags: &[&str]) -> Built {
     let input = folder.path().join(name);
     std::fs::write(&input, text).expect("files can be written");
     let path = folder.path().join("app");
-    let mut command = Command::new(env!("CARGO_BIN_EXE_wasm2native"));
-    let outcome = process::run(command.arg(&input).args(flags).arg("-o").arg(&path), b"").expect("the compiler runs");
-    assert_eq!(outcome.status, 0, "{}", String::from_utf8_lossy(&outcome.stderr));
+    let mut command = command::for_programs();
+    outcome(command.arg(&input).args(flags).arg("-o").arg(&path)).succeeds();
     Built { _folder: folder, path }
 }
 
@@ -136,8 +137,7 @@ fn old_kernel() -> &'static Path {
         let folder = tempfile::tempdir().expect("a temporary folder can be made");
         let path = folder.path().join("old_kernel");
         let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/wasi/old_kernel.c");
-        let outcome = process::run(Command::new("cc").arg(source).arg("-o").arg(&path), b"").expect("cc runs");
-        assert_eq!(outcome.status, 0, "{}", String::from_utf8_lossy(&outcome.stderr));
+        outcome(Command::new("cc").arg(source).arg("-o").arg(&path)).succeeds();
         (folder, path)
     });
     path
@@ -178,13 +178,13 @@ impl Guest {
     }
 
     pub fn start_with(options: &str, prepare: &dyn Fn(&mut Command)) -> Guest {
-        Guest::spawn(Command::new(program()), options, prepare)
+        Guest::spawn(process::program(program()), options, prepare)
     }
 
     /// As on a kernel without `openat2`.
     pub fn start_on_old_kernel(options: &str, prepare: &dyn Fn(&mut Command)) -> Guest {
         let mut command = Command::new(old_kernel());
-        command.arg(program());
+        command.args(process::program_words(program()));
         Guest::spawn(command, options, prepare)
     }
 
@@ -192,12 +192,7 @@ impl Guest {
     ///
     /// # Errors
     /// Why the system does not let us.
-    pub fn start_in_namespace(
-        script: &str,
-        folder: &Path,
-        options: &str,
-        on_old_kernel: bool,
-    ) -> Result<Guest, &'static str> {
+    pub fn start_in_namespace(script: &str, folder: &Path, options: &str, on_old_kernel: bool) -> Result<Guest, Skip> {
         let shell = |script: &str| {
             let mut command = Command::new("unshare");
             if !rustix::process::geteuid().is_root() {
@@ -206,14 +201,14 @@ impl Guest {
             command.args(["--mount", "--propagation", "private", "sh", "-ec", script, "sh"]).current_dir(folder);
             command
         };
-        if !shell(script).output().is_ok_and(|output| output.status.success()) {
-            return Err("mounts in a namespace are not permitted here");
+        if !process::run(&mut shell(script), b"").is_ok_and(|outcome| outcome.status == 0) {
+            return Err(Skip::Reason("mounts in a namespace are not permitted here".to_owned()));
         }
         let mut command = shell(&format!("{script}\nexec \"$@\""));
         if on_old_kernel {
             command.arg(old_kernel());
         }
-        command.arg(program());
+        command.args(process::program_words(program()));
         let path = std::env::var_os("PATH").unwrap_or_default();
         Ok(Guest::spawn(command, options, &|command| {
             command.env("PATH", &path);
@@ -225,7 +220,7 @@ impl Guest {
         command.env_clear().env("WASM2NATIVE_OPTIONS", options);
         command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
         prepare(&mut command);
-        let mut child = command.spawn().expect("the driver starts");
+        let mut child = process::spawn(&mut command).expect("the driver starts");
         let (input, output) = (child.stdin.take().expect("piped"), child.stdout.take().expect("piped"));
         Guest { child, input, output }
     }
@@ -325,10 +320,7 @@ fn call_record(name: &str, arguments: &[u64]) -> Vec<u8> {
 }
 
 fn finish(child: &mut Child) -> Answer {
-    let mut text = String::new();
-    // The test may have given it another.
-    if let Some(mut stderr) = child.stderr.take() {
-        stderr.read_to_string(&mut text).expect("messages are UTF-8");
-    }
-    Answer::Ended(process::status_number(child.wait().expect("it ends")), text)
+    // The test may have given it another standard error: then nothing of it comes here.
+    let outcome = process::finish(child).expect("it ends");
+    Answer::Ended(outcome.status, outcome.stderr.to_string())
 }

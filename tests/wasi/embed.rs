@@ -3,13 +3,15 @@
 
 use crate::driver::{self, Answer, Built, FREE, Guest};
 use crate::matrix::{self, INSIDE, INWARDS, OUTWARDS};
-use crate::support::{process, toolchain};
 use crate::tree::{self, Node};
-use crate::trial;
+use anyhow::Result;
 use libtest_mimic::Trial;
 use rustix::process::{Pid, Resource, Rlimit, prlimit};
 use std::path::Path;
 use std::process::Command;
+use test_kit::command;
+use test_kit::trial::trial;
+use test_kit::{process, toolchain};
 
 const RESULT: u32 = FREE;
 const PIECES: u32 = FREE + 16;
@@ -41,7 +43,7 @@ fn build(trees: &[(&Path, &str)]) -> Built {
 }
 
 fn start(program: &Built, options: &str) -> Guest {
-    Guest::spawn(Command::new(&program.path), options, &|_| {})
+    Guest::spawn(process::program(&program.path), options, &|_| {})
 }
 
 fn temporary() -> tempfile::TempDir {
@@ -260,8 +262,8 @@ fn packed_block_by_block() {
     let compiler = env!("CARGO_BIN_EXE_wasm2native");
     shell.arg("-c").arg(format!("ulimit -v 1000000; exec {compiler} -j1 driver.wat --embed tree::/data -o app"));
     let outcome = process::run(shell.current_dir(folder.path()), b"").expect("it runs");
-    assert_eq!(outcome.status, 0, "{}", String::from_utf8_lossy(&outcome.stderr));
-    let mut guest = Guest::spawn(Command::new(folder.path().join("app")), "", &|_| {});
+    assert_eq!(outcome.status, 0, "{}", outcome.stderr);
+    let mut guest = Guest::spawn(process::program(folder.path().join("app")), "", &|_| {});
     let file = open(&mut guest, "zeros");
     assert_eq!(guest.call("fd_seek", &[file, 0, 2, RESULT.into()]), Answer::Errno(0));
     assert_eq!(guest.dump_u32(RESULT), 1 << 30);
@@ -294,11 +296,8 @@ fn many_open_files() {
 /// A language whose library of some hundred files is inside of its interpreter: files are read
 /// while others are open, of two folders of which one has the newer version of a file, and through
 /// a link.
-fn interpreter() {
-    if !toolchain::available(false) {
-        eprintln!("skipped: {}", toolchain::HINT);
-        return;
-    }
+fn interpreter() -> Result<()> {
+    toolchain::require()?;
     const N_FILES: usize = 300;
     let folder = temporary();
     let library: Vec<(String, String)> = (0..N_FILES)
@@ -321,13 +320,14 @@ fn interpreter() {
     let program = driver::build("it.wasm", module, &[&format!("--embed={}::/usr/lib", folder.path().display())]);
     folder.close().expect("the folder can be removed");
     let text = b"0 use begin use old use m5 print count print";
-    let outcome = process::run(&mut Command::new(&program.path), text).expect("it runs");
+    let outcome = process::run(&mut process::program(&program.path), text)?;
     let sum = (0..N_FILES).sum::<usize>() + 2000;
     // One file more than those.
     let expected = format!("{sum}\n{}\n", N_FILES + 1);
-    assert_eq!((outcome.status, String::from_utf8_lossy(&outcome.stdout)), (0, expected.into()), "{outcome:?}");
-    let outcome = process::run(&mut Command::new(&program.path), b"use nothing").expect("it runs");
-    assert_eq!((outcome.status, &outcome.stdout[..]), (4, &b"nobody knows nothing\n"[..]));
+    outcome.prints(&expected);
+    let outcome = process::run(&mut process::program(&program.path), b"use nothing")?;
+    assert_eq!((outcome.status, outcome.stdout.as_str()), (4, "nobody knows nothing\n"));
+    Ok(())
 }
 
 fn errors() {
@@ -344,19 +344,19 @@ fn errors() {
         ("tree::", 2, "expected HOST::GUEST"),
     ];
     for (value, status, message) in cases {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_wasm2native"));
+        let mut command = command::wasm2native();
         command.current_dir(root).args(["driver.wat", "-o", "app", "--embed", value]);
         let outcome = process::run(&mut command, b"").expect("it runs");
-        let said = String::from_utf8_lossy(&outcome.stderr);
+        let said = &outcome.stderr;
         assert!(outcome.status == status && said.contains(message), "{value}: {} {said}", outcome.status);
     }
     // What a program carries can't be had by asking for it when it runs.
     let program = build(&[(&root.join("tree"), "/data")]);
-    let outcome = process::run(Command::new(&program.path).env("WASM2NATIVE_OPTIONS", "--embed /more"), b"");
+    let outcome = process::run(process::program(&program.path).env("WASM2NATIVE_OPTIONS", "--embed /more"), b"");
     let outcome = outcome.expect("it runs");
     assert_eq!(outcome.status, 2);
-    assert!(String::from_utf8_lossy(&outcome.stderr).contains("has only the trees that it was built with"));
-    let mut inspect = Command::new(env!("CARGO_BIN_EXE_wasm2native"));
+    assert!(outcome.stderr.contains("has only the trees that it was built with"));
+    let mut inspect = command::wasm2native();
     let outcome = process::run(inspect.arg("inspect").arg(&program.path), b"").expect("it runs");
-    assert!(String::from_utf8_lossy(&outcome.stdout).contains("  embedded      /data\n"), "{outcome:?}");
+    assert!(outcome.stdout.contains("  embedded      /data\n"), "{outcome:?}");
 }

@@ -8,10 +8,12 @@
 use crate::driver::{Answer, FREE, Guest};
 use crate::matrix::{calls, describe, prepare};
 use crate::tree::{self, Node};
-use crate::trial;
-use libtest_mimic::{Completion, Trial};
+use anyhow::{Result, bail};
+use libtest_mimic::Trial;
 use rustix::fs::{CWD, FileType, Mode, makedev, mknodat};
 use std::path::Path;
+use test_kit::trial::Skip;
+use test_kit::trial::trial;
 
 /// `$errno`.
 const ACCES: u32 = 2;
@@ -31,12 +33,12 @@ pub fn trials() -> Vec<Trial> {
     let mut trials = vec![trial("exposed/granted-itself", granted_itself)];
     for on_old_kernel in [false, true] {
         let end = if on_old_kernel { "/old-kernel" } else { "" };
-        trials.push(Trial::ignorable_test(format!("exposed/devices{end}"), move || Ok(devices(on_old_kernel))));
-        trials.push(Trial::ignorable_test(format!("exposed/probes{end}"), move || Ok(probes(on_old_kernel))));
+        trials.push(trial(format!("exposed/devices{end}"), move || devices(on_old_kernel)));
+        trials.push(trial(format!("exposed/probes{end}"), move || probes(on_old_kernel)));
         for mode in ["", "::ro"] {
             let end = format!("{}{end}", if mode.is_empty() { "/read-write" } else { "/read-only" });
             trials.push(trial(format!("exposed/root{end}"), move || root(mode, on_old_kernel)));
-            trials.push(Trial::ignorable_test(format!("exposed/mounts{end}"), move || Ok(mounts(mode, on_old_kernel))));
+            trials.push(trial(format!("exposed/mounts{end}"), move || mounts(mode, on_old_kernel)));
         }
     }
     trials
@@ -160,7 +162,7 @@ const LINKS: &[(&str, &str)] = &[
 ];
 
 /// Procfs mounted below a grant, a second time by a bind mount, and parts of it.
-fn mounts(mode: &str, on_old_kernel: bool) -> Completion {
+fn mounts(mode: &str, on_old_kernel: bool) -> Result<()> {
     let folder = tempfile::tempdir().expect("a temporary folder can be made");
     let root = folder.path();
     let entries = [
@@ -178,10 +180,7 @@ fn mounts(mode: &str, on_old_kernel: bool) -> Completion {
                   mount --rbind /proc bound; mount --rbind /proc/sys sys; mount --bind /proc/version version\n\
                   test -r proc/self/mem; test -r bound/self/mem; test -r sys/kernel/hostname; grep -q Linux version";
     let options = format!("--dir .::/{mode}");
-    let mut guest = match Guest::start_in_namespace(script, root, &options, on_old_kernel) {
-        Ok(guest) => guest,
-        Err(reason) => return Completion::ignored_with(reason),
-    };
+    let mut guest = Guest::start_in_namespace(script, root, &options, on_old_kernel)?;
     for path in ON_PROCFS {
         try_on_procfs(&mut guest, path, !mode.is_empty());
         let elsewhere = path.replace("proc", "bound");
@@ -204,7 +203,7 @@ fn mounts(mode: &str, on_old_kernel: bool) -> Completion {
     // The file system around them is granted.
     assert_eq!(open(&mut guest, "sub/../ok.txt", 0, READ), 0);
     assert_eq!(guest.end(), Answer::Ended(0, String::new()));
-    Completion::Completed
+    Ok(())
 }
 
 fn open(guest: &mut Guest, path: &str, oflags: u64, rights: u64) -> u32 {
@@ -220,7 +219,7 @@ fn stat(guest: &mut Guest, path: &str) -> u32 {
 
 /// Nodes of devices by other names: memory, kernel memory, ports, memory of a crashed kernel,
 /// registers of a processor.
-fn devices(on_old_kernel: bool) -> Completion {
+fn devices(on_old_kernel: bool) -> Result<()> {
     let folder = tempfile::tempdir().expect("a temporary folder can be made");
     let root = folder.path();
     let node = |name: &str, major, minor| {
@@ -228,7 +227,7 @@ fn devices(on_old_kernel: bool) -> Completion {
         mknodat(CWD, root.join(name), FileType::CharacterDevice, mode, makedev(major, minor)).is_ok()
     };
     if !node("null", 1, 3) {
-        return Completion::ignored_with("device nodes can't be made here");
+        bail!(Skip::Reason("device nodes can't be made here".to_owned()));
     }
     // Memory, and neighbors of it.
     let refused = [("a", 1, 1), ("b", 1, 2), ("c", 1, 4), ("d", 1, 12), ("e", 202, 0), ("f", 202, 1)];
@@ -257,12 +256,12 @@ fn devices(on_old_kernel: bool) -> Completion {
         let native = std::fs::File::open(root.join("null")).is_ok();
         assert_eq!(open(&mut guest, "null", 0, READ) == 0, native);
     }
-    Completion::Completed
+    Ok(())
 }
 
 /// Debugfs and tracefs, through which a program could have the kernel read memory. Not even what
 /// opening alone would do is done.
-fn probes(on_old_kernel: bool) -> Completion {
+fn probes(on_old_kernel: bool) -> Result<()> {
     let folder = tempfile::tempdir().expect("a temporary folder can be made");
     let root = folder.path();
     tree::make(root, &[("trace", Node::Dir), ("debug", Node::Dir), ("register", Node::Dir)]);
@@ -273,9 +272,8 @@ fn probes(on_old_kernel: bool) -> Completion {
         "mount -t tracefs tracefs trace; mount -t debugfs debugfs debug; mount -t binfmt_misc binfmt register\n\
          mkdir -p {instance}; echo kept > {instance}/trace_marker"
     );
-    let mut guest = match Guest::start_in_namespace(&script, root, "--dir .::/", on_old_kernel) {
-        Ok(guest) => guest,
-        Err(_) => return Completion::ignored_with("tracefs and debugfs can't be mounted here"),
+    let Ok(mut guest) = Guest::start_in_namespace(&script, root, "--dir .::/", on_old_kernel) else {
+        bail!(Skip::Reason("tracefs and debugfs can't be mounted here".to_owned()));
     };
     assert_eq!(guest.call("sched_yield", &[]), Answer::Errno(0));
     // The guest's folder, with what is mounted for the guest alone.
@@ -296,5 +294,5 @@ fn probes(on_old_kernel: bool) -> Completion {
     let text = std::fs::read_to_string(place(&guest, &lines)).expect("the guest runs");
     std::fs::remove_dir(place(&guest, &instance)).expect("the test made it");
     assert!(text.contains("kept"), "{text}");
-    Completion::Completed
+    Ok(())
 }

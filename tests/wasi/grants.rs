@@ -3,13 +3,13 @@
 
 use crate::driver::{Answer, FREE, Guest};
 use crate::tree::{self, Node};
-use crate::trial;
 use libtest_mimic::Trial;
 use rustix::fs::{CWD, RenameFlags, renameat_with};
 use std::fs::FileTimes;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, SystemTime};
+use test_kit::trial::trial;
 
 const RESULT: u32 = FREE;
 const PIECE: u32 = FREE + 16;

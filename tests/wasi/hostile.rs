@@ -7,12 +7,12 @@
 use crate::driver::{Answer, FREE, Guest, MEMORY};
 use crate::matrix::names;
 use crate::tree::{self, Node};
-use crate::trial;
 use libtest_mimic::Trial;
 use rustix::process::{Pid, Resource, Rlimit, prlimit};
 use std::collections::BTreeSet;
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
+use test_kit::trial::trial;
 use wasm2native::abi::wasi;
 
 const RESULT: u32 = FREE;

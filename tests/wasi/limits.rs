@@ -6,10 +6,11 @@
 //! beside what they limit.
 
 use crate::driver::{Built, build};
-use crate::trial;
 use libtest_mimic::Trial;
 use std::io::Read;
 use std::process::{Child, Command, Stdio};
+use test_kit::process;
+use test_kit::trial::trial;
 
 pub fn trials() -> Vec<Trial> {
     vec![
@@ -73,7 +74,7 @@ impl Waiting {
     /// Starts the program and takes so many reports.
     fn start(mut command: Command, options: &str, n_reports: usize) -> Waiting {
         let command = command.env("WASM2NATIVE_OPTIONS", options).stdin(Stdio::piped()).stdout(Stdio::piped());
-        let mut child = command.spawn().expect("it starts");
+        let mut child = process::spawn(command).expect("it starts");
         let mut bytes = vec![0; 4 * n_reports];
         child.stdout.as_mut().expect("piped").read_exact(&mut bytes).expect("it reports");
         let reported = bytes.chunks_exact(4).map(|it| i32::from_le_bytes(it.try_into().expect("four bytes"))).collect();
@@ -85,14 +86,13 @@ impl Waiting {
         let status = std::fs::read_to_string(format!("/proc/{}/status", self.child.id())).expect("it runs");
         let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).expect("the system tells");
         let peak = line.trim().trim_end_matches(" kB").parse::<u64>().expect("a number") << 10;
-        drop(self.child.stdin.take());
-        assert_eq!(self.child.wait().expect("it ends").code(), Some(0));
+        assert_eq!(process::finish(&mut self.child).expect("it ends").status, 0);
         peak
     }
 }
 
 fn start(program: &Built, options: &str, n_reports: usize) -> Waiting {
-    Waiting::start(Command::new(&program.path), options, n_reports)
+    Waiting::start(process::program(&program.path), options, n_reports)
 }
 
 const MIB: u64 = 1 << 20;
@@ -301,7 +301,8 @@ fn descriptors() {
     let program = build("limits.wat", text, &[&format!("--embed={}::/data", folder.path().display())]);
     // As many as there may be for this test: only the system's administrator raises the hard limit.
     let mut shell = Command::new("sh");
-    shell.arg("-c").arg("ulimit -n 131072 2>/dev/null || ulimit -n $(ulimit -Hn); exec \"$0\"").arg(&program.path);
+    shell.args(["-c", "ulimit -n 131072 2>/dev/null || ulimit -n $(ulimit -Hn); exec \"$@\"", "sh"]);
+    shell.args(process::program_words(&program.path));
     let program = Waiting::start(shell, "", 2);
     let limits = std::fs::read_to_string(format!("/proc/{}/limits", program.child.id())).expect("it runs");
     let line = limits.lines().find_map(|line| line.strip_prefix("Max open files")).expect("the system tells");
@@ -326,7 +327,8 @@ fn wide_memory_in_little_address_space() {
     (call $wait))"#,
     );
     let mut shell = Command::new("sh");
-    shell.arg("-c").arg(format!("ulimit -v {}; exec \"$0\"", 1700 << 20)).arg(&program.path);
+    shell.args(["-c", &format!("ulimit -v {}; exec \"$@\"", 1700 << 20), "sh"]);
+    shell.args(process::program_words(&program.path));
     let program = Waiting::start(shell, "--max-memory 1M", 2);
     assert_eq!(program.reported, [-1, 1]);
     assert!(program.peak() < 16 * MIB);

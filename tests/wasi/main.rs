@@ -6,9 +6,6 @@
 //! [`threads`] threads that share them, [`embed`] trees that a program carries, and [`official`]
 //! the WebAssembly group's own tests where a checkout is named.
 
-#[path = "../support/mod.rs"]
-mod support;
-
 mod driver;
 mod embed;
 mod exposed;
@@ -22,7 +19,7 @@ mod streams;
 mod threads;
 mod tree;
 
-use libtest_mimic::{Arguments, Failed, Trial};
+use libtest_mimic::Arguments;
 
 fn main() {
     let arguments = Arguments::from_args();
@@ -39,12 +36,4 @@ fn main() {
         official::trials(),
     ];
     libtest_mimic::run(&arguments, groups.into_iter().flatten().collect()).exit();
-}
-
-/// A test that fails by a panic.
-fn trial(name: impl Into<String>, test: impl FnOnce() + Send + 'static) -> Trial {
-    Trial::test(name, move || {
-        test();
-        Ok::<(), Failed>(())
-    })
 }

@@ -3,12 +3,12 @@
 //! this project.
 
 use crate::driver::build;
-use crate::support::process;
 use anyhow::{Context, Result, ensure};
-use libtest_mimic::{Completion, Failed, Trial};
+use libtest_mimic::Trial;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
-use std::process::Command;
+use test_kit::process;
+use test_kit::trial::{Skip, trial};
 
 const VARIABLE: &str = "WASI_TESTSUITE";
 
@@ -27,19 +27,18 @@ const FOLDERS: [&str; 6] = [
 
 pub fn trials() -> Vec<Trial> {
     let Some(checkout) = std::env::var_os(VARIABLE) else {
-        let skipped =
-            || Ok(Completion::ignored_with(format!("{VARIABLE} names no checkout of WebAssembly/wasi-testsuite")));
-        return vec![Trial::ignorable_test("official", skipped)];
+        let skip = Skip::Reason(format!("{VARIABLE} names no checkout of WebAssembly/wasi-testsuite"));
+        return vec![trial("official", || Err(skip.into()))];
     };
     let modules: Vec<_> = FOLDERS.iter().flat_map(|folder| modules(&Path::new(&checkout).join(folder))).collect();
     let (n_modules, checkout) = (modules.len(), checkout.display().to_string());
-    let complete = Trial::test("official", move || match n_modules {
-        LEAST.. => Ok(()),
-        fewer => Err(Failed::from(format!("{VARIABLE}: there are {fewer} tests in {checkout}, not {LEAST} and more"))),
+    let complete = trial("official", move || {
+        ensure!(n_modules >= LEAST, "{VARIABLE}: there are {n_modules} tests in {checkout}, not {LEAST} and more");
+        Ok(())
     });
     let trials = modules.into_iter().map(|path| {
         let name = path.file_stem().expect("it has a name").to_string_lossy().into_owned();
-        Trial::test(format!("official/{name}"), move || check(&path).map_err(|it| format!("{it:#}").into()))
+        trial(format!("official/{name}"), move || check(&path))
     });
     trials.chain([complete]).collect()
 }
@@ -71,14 +70,14 @@ fn check(module: &Path) -> Result<()> {
         copy(&module.with_file_name(root), &fresh.path().join("root"))?;
         options.push(format!("--dir {}/root::/", fresh.path().display()));
     }
-    let mut command = Command::new(&program.path);
+    let mut command = process::program(&program.path);
     command.args(&expected.args).env_clear().env("WASM2NATIVE_OPTIONS", options.join(" "));
     // Some of the tests of threads wait in a read for the end of the program.
     let outcome = process::run_without_input(&mut command)?;
-    let said = String::from_utf8_lossy(&outcome.stderr);
+    let said = &outcome.stderr;
     ensure!(outcome.status == expected.exit_code, "{}:\n{said}", process::describe(outcome.status));
     if let Some(stdout) = &expected.stdout {
-        ensure!(outcome.stdout == stdout.as_bytes(), "it wrote {:?}", String::from_utf8_lossy(&outcome.stdout));
+        ensure!(outcome.stdout == *stdout, "it wrote {:?}", outcome.stdout);
     }
     Ok(())
 }

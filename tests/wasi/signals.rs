@@ -2,10 +2,11 @@
 //! the process.
 
 use crate::driver::{Answer, Guest, program};
-use crate::trial;
 use libtest_mimic::Trial;
 use rustix::process::{Pid, Resource, Rlimit, prlimit};
 use std::process::Command;
+use test_kit::process;
+use test_kit::trial::trial;
 
 /// `$errno`.
 const INVAL: u32 = 28;
@@ -29,7 +30,7 @@ pub fn trials() -> Vec<Trial> {
 /// Starts a guest through `env`, because the tests may run where some signals are ignored.
 fn start(flag: &str) -> Guest {
     let mut command = Command::new("env");
-    command.arg(flag).arg(program());
+    command.arg(flag).args(process::program_words(program()));
     let mut guest = Guest::spawn(command, "", &|_| {});
     assert_eq!(guest.call("sched_yield", &[]), Answer::Errno(0));
     let none = Rlimit { current: Some(0), maximum: Some(0) };

@@ -4,7 +4,6 @@
 //! The driver talks over standard input and output, so most of this looks at standard error.
 
 use crate::driver::{Answer, FREE, Guest};
-use crate::trial;
 use libtest_mimic::Trial;
 use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
 use std::fs::{File, OpenOptions};
@@ -13,6 +12,8 @@ use std::os::unix::net::UnixStream;
 use std::process::{Command, Stdio};
 use std::sync::Mutex;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use test_kit::process;
+use test_kit::trial::trial;
 
 const RESULT: u32 = FREE;
 const PIECE: u32 = FREE + 16;
@@ -147,7 +148,8 @@ fn terminal_as_input() {
         &[],
     );
     let (mut outside, inside) = open_terminal();
-    let mut child = Command::new(&program.path).stdin(inside).stdout(Stdio::piped()).spawn().expect("it starts");
+    let mut command = process::program(&program.path);
+    let mut child = process::spawn(command.stdin(inside).stdout(Stdio::piped())).expect("it starts");
     let mut output = child.stdout.take().expect("piped");
     outside.write_all(b"one\n").expect("the terminal takes it");
     let mut line = [0; 4];
@@ -156,7 +158,8 @@ fn terminal_as_input() {
     outside.write_all(b"two\n\x04").expect("the terminal takes it");
     output.read_exact(&mut line).expect("a line came");
     assert_eq!(&line, b"two\n");
-    assert_eq!(child.wait().expect("it ends").code(), Some(CHARACTER_DEVICE.into()));
+    drop(output);
+    assert_eq!(process::finish(&mut child).expect("it ends").status, i32::from(CHARACTER_DEVICE));
 }
 
 fn pipe() {
@@ -239,7 +242,7 @@ fn closed() {
     std::fs::write(folder.path().join("file"), "fine").expect("files can be written");
     let program = crate::driver::build("driver.wat", crate::driver::text(), &[]);
     let mut shell = Command::new("sh");
-    shell.arg("-c").arg(format!("exec {} 2>&-", program.path.display()));
+    shell.args(["-c", "exec \"$@\" 2>&-", "sh"]).args(process::program_words(&program.path));
     let options = format!("--dir {}::/", folder.path().display());
     let mut guest = Guest::spawn(shell, &options, &|_| {});
     assert_eq!(write(&mut guest, b"hello"), Answer::Errno(BADF));

@@ -2,13 +2,16 @@
 //! program from nothing.
 
 use crate::driver::{Built, build};
-use crate::support::fixture::Fixture;
-use crate::support::toolchain;
-use crate::trial;
+use anyhow::Result;
 use libtest_mimic::Trial;
 use std::io::{Read, Write};
 use std::path::Path;
-use std::process::{Command, Stdio};
+use std::process::Stdio;
+use test_kit::fixture::Fixture;
+use test_kit::process;
+use test_kit::process::outcome;
+use test_kit::toolchain;
+use test_kit::trial::trial;
 
 pub fn trials() -> Vec<Trial> {
     vec![
@@ -26,25 +29,23 @@ fn right_sum_every_time() {
     let text = include_str!("../../fixtures/thread/sum.wat");
     let program = build("sum.wat", text, &["--invoke", "f"]);
     for run in 0..20 {
-        let output = Command::new(&program.path).output().expect("it starts");
-        assert_eq!(output.stdout, b"10000000\n8000\n0\n7\n", "run {run}: {output:?}");
+        let outcome = outcome(&mut process::program(&program.path));
+        assert_eq!(outcome.stdout, "10000000\n8000\n0\n7\n", "run {run}: {outcome:?}");
     }
 }
 
 /// The same by what clang makes of C: locks, conditions and thread-local variables.
-fn right_sum_in_c_every_time() {
-    if !toolchain::available(false) {
-        eprintln!("skipped: {}", toolchain::HINT);
-        return;
-    }
+fn right_sum_in_c_every_time() -> Result<()> {
+    toolchain::require()?;
     let fixture = Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures/c/threads.c");
     let fixture = Fixture::read(&fixture).expect("it is a fixture");
     let program = build("threads.wasm", toolchain::compile(&fixture).expect("clang compiles it"), &[]);
     let expected = fixture.expected("stdout").expect("it prints something");
     for run in 0..20 {
-        let output = Command::new(&program.path).output().expect("it starts");
-        assert_eq!(String::from_utf8_lossy(&output.stdout), expected, "run {run}: {output:?}");
+        let outcome = outcome(&mut process::program(&program.path));
+        assert_eq!(outcome.stdout, expected, "run {run}: {outcome:?}");
     }
+    Ok(())
 }
 
 const IMPORTS: &str = r#"
@@ -89,7 +90,7 @@ fn one_waits_for_input() {
     let mut child = start(&program);
     expect_ready(&mut child);
     child.stdin.take().expect("piped").write_all(b"A").expect("it reads");
-    assert_eq!(child.wait().expect("it ends").code(), Some(i32::from(b'A')));
+    assert_eq!(process::finish(&mut child).expect("it ends").status, i32::from(b'A'));
 }
 
 /// The program ends, by the first thread's return and by `proc_exit`, although another thread waits
@@ -108,7 +109,7 @@ fn end_while_one_waits() {
         expect_ready(&mut child);
         // Waiting closes what it finds here, and a read would end.
         let _input = child.stdin.take();
-        assert_eq!(child.wait().expect("it ends").code(), Some(status), "{text}");
+        assert_eq!(process::finish(&mut child).expect("it ends").status, status, "{text}");
     }
 }
 
@@ -131,7 +132,7 @@ fn closed_under_a_reader() {
     let mut child = start(&program);
     expect_ready(&mut child);
     child.stdin.take().expect("piped").write_all(b"B").expect("it reads");
-    assert_eq!(child.wait().expect("it ends").code(), Some(i32::from(b'B')));
+    assert_eq!(process::finish(&mut child).expect("it ends").status, i32::from(b'B'));
 }
 
 /// A thousand threads, one after the other and many at once: what has ended leaves nothing behind.
@@ -159,12 +160,12 @@ fn many() {
           (drop (memory.atomic.wait32 (i32.const 4) (local.get $seen) (i64.const -1)))
           (br $rest)))))"#,
     );
-    let output = Command::new(&program.path).output().expect("it starts");
-    assert_eq!(output.status.code(), Some(0), "{output:?}");
+    outcome(&mut process::program(&program.path)).succeeds();
 }
 
 fn start(program: &Built) -> std::process::Child {
-    Command::new(&program.path).stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().expect("it starts")
+    let mut command = process::program(&program.path);
+    process::spawn(command.stdin(Stdio::piped()).stdout(Stdio::piped())).expect("it starts")
 }
 
 fn expect_ready(child: &mut std::process::Child) {

@@ -3,10 +3,10 @@
 //! What of a program's options wasmtime has a counterpart for is translated ([`Request::of`]); the
 //! rest can't be compared.
 
-use super::directive::Run;
-use super::fixture::Fixture;
-use super::process::Outcome;
-use super::trap;
+use crate::directive::Run;
+use crate::fixture::Fixture;
+use crate::process::Outcome;
+use crate::trap;
 use anyhow::{Context, Result, bail};
 use std::path::{Path, PathBuf};
 use wasm2native::abi::words;
@@ -132,7 +132,7 @@ fn run_here(engine: &Engine, module: &Module, request: &Request) -> wasmtime::Re
             }
         },
     };
-    Ok(Outcome { stdout, stderr, status })
+    Ok(Outcome { status, stdout: stdout.into(), stderr: stderr.into() })
 }
 
 /// The modules before the program, then the program.

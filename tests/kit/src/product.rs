@@ -1,17 +1,17 @@
-//! The product as users have it: the command `wasm2native`, and the programs that it makes.
+//! A fixture through the command `wasm2native`, and the programs that come of it.
 
-use super::directive::{Entry, Run};
-use super::fixture::Fixture;
-use super::process::{self, Outcome};
-use super::toolchain;
+use crate::command;
+use crate::directive::{Entry, Run};
+use crate::fixture::Fixture;
+use crate::folder::Folder;
+use crate::process::{self, Outcome};
+use crate::toolchain;
 use anyhow::Result;
-use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
-use std::process::Command;
 
 /// A fixture's compilation, in a folder of its own.
 pub struct Build {
-    folder: tempfile::TempDir,
+    folder: Folder,
     /// What the compiler said.
     pub outcome: Outcome,
     /// What it was told to write.
@@ -31,8 +31,8 @@ pub fn input(fixture: &Fixture) -> Result<Vec<u8>> {
 
 /// Compiles `input` as the fixture asks for.
 pub fn build(fixture: &Fixture, input: &[u8]) -> Result<Build> {
-    let folder = tempfile::tempdir()?;
-    let place = folder.path().join("build");
+    let folder = Folder::empty();
+    let place = folder.path("build");
     std::fs::create_dir(&place)?;
     populate(&place, fixture)?;
     let default_name = if fixture.is_c() || fixture.setup.binary {
@@ -42,8 +42,8 @@ pub fn build(fixture: &Fixture, input: &[u8]) -> Result<Build> {
     };
     let name = fixture.setup.input.clone().unwrap_or(default_name);
     std::fs::write(place.join(&name), input)?;
-    let output = folder.path().join("app");
-    let mut command = Command::new(env!("CARGO_BIN_EXE_wasm2native"));
+    let output = folder.path("app");
+    let mut command = command::for_programs();
     command.current_dir(&place).envs(fixture.setup.build_env.iter().cloned());
     command.args(&fixture.setup.build).arg("-o").arg(&output);
     if let Some(emit) = &fixture.setup.emit {
@@ -58,11 +58,11 @@ pub fn build(fixture: &Fixture, input: &[u8]) -> Result<Build> {
 impl Build {
     /// Runs the program, as the `number`th, in a fresh folder; returns that too.
     pub fn run(&self, fixture: &Fixture, run: &Run, number: usize) -> Result<(Outcome, PathBuf)> {
-        let place = self.folder.path().join(format!("run{number}"));
+        let place = self.folder.path(format!("run{number}"));
         std::fs::create_dir(&place)?;
         populate(&place, fixture)?;
-        let mut command = Command::new(&self.output);
-        command.arg0("app").args(&run.args).current_dir(&place);
+        let mut command = process::program_as("app", &self.output);
+        command.args(&run.args).current_dir(&place);
         command.env_clear().envs(run.env.iter().cloned());
         if let Some(options) = &run.options {
             command.env("WASM2NATIVE_OPTIONS", options);

@@ -12,7 +12,7 @@
 //! `error` (of the compiler), `clif`, `asm`, `wat`, `ir` and `ssa` (of Cot), and `file NAME` for
 //! what a run leaves behind. With several runs, each one's text follows a line `$ ARGS`.
 
-use super::directive::{self, Run, Setup};
+use crate::directive::{self, Run, Setup};
 use anyhow::{Context, Result, bail};
 use std::fmt::Write;
 use std::path::{Path, PathBuf};
@@ -56,7 +56,7 @@ pub fn all() -> Result<Vec<PathBuf>> {
 }
 
 fn root() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures")
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../../fixtures")
 }
 
 fn extension(path: &Path) -> Option<&str> {

@@ -1,14 +1,17 @@
 //! Finds a C compiler for `wasm32-wasi` and compiles fixtures with it. What was compiled once is
 //! kept below `target/`.
 
-use super::fixture::Fixture;
+use crate::command;
+use crate::fixture::Fixture;
+use crate::process;
+use crate::trial::Skip;
 use anyhow::{Context, Result, bail};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::OnceLock;
 
 /// What to install where none is found.
-pub const HINT: &str = "no C compiler for wasm32-wasi: `pip install ziglang`, \
+const HINT: &str = "no C compiler for wasm32-wasi: `pip install ziglang`, \
                         or `apt-get install clang-19 lld-19 wasi-libc libclang-rt-19-dev-wasm32`";
 
 /// A compiler by its command; for C++ another one.
@@ -18,9 +21,24 @@ struct Compiler {
     cxx: Option<Vec<&'static str>>,
 }
 
-/// Whether C (or C++) fixtures can be compiled here.
-pub fn available(cxx: bool) -> bool {
-    compiler().is_some_and(|it| !cxx || it.cxx.is_some())
+/// Requires a compiler for this fixture, if it is in C or C++.
+///
+/// # Errors
+/// [`Skip`], which says what to install.
+pub fn require_for(fixture: &Fixture) -> Result<(), Skip> {
+    let is_enough = |it: &Compiler| !fixture.is_cxx() || it.cxx.is_some();
+    if fixture.is_c() && !compiler().is_some_and(is_enough) {
+        return Err(Skip::Tool(HINT.to_owned()));
+    }
+    Ok(())
+}
+
+/// Requires a compiler for C.
+///
+/// # Errors
+/// [`Skip`], which says what to install.
+pub fn require() -> Result<(), Skip> {
+    compiler().map(|_| ()).ok_or_else(|| Skip::Tool(HINT.to_owned()))
 }
 
 fn compiler() -> Option<&'static Compiler> {
@@ -31,7 +49,7 @@ fn compiler() -> Option<&'static Compiler> {
 fn find() -> Option<Compiler> {
     const TARGET: &str = "--target=wasm32-wasi";
     let answers = |command: &[&str]| {
-        Command::new(command[0]).args(&command[1..]).output().is_ok_and(|output| output.status.success())
+        process::run(Command::new(command[0]).args(&command[1..]), b"").is_ok_and(|outcome| outcome.status == 0)
     };
     let zig: [&[&str]; 3] = [&["zig"], &["python3", "-m", "ziglang"], &["python", "-m", "ziglang"]];
     for zig in zig {
@@ -63,7 +81,7 @@ pub fn compile(fixture: &Fixture) -> Result<Vec<u8>> {
         flags.push("-fno-exceptions".to_owned());
     }
     let key = blake3::hash(format!("{command:?} {flags:?}\n{}", fixture.source).as_bytes());
-    let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("c");
+    let folder = command::scratch().join("c");
     std::fs::create_dir_all(&folder)?;
     let kept = folder.join(format!("{}.wasm", key.to_hex()));
     if !kept.exists() {
@@ -82,9 +100,9 @@ pub fn compile_files(files: &[PathBuf], flags: &[String]) -> Result<Vec<u8>> {
     let product = scratch.path().join("out.wasm");
     let mut command = Command::new(compiler.c[0]);
     command.args(&compiler.c[1..]).args(["-O2", "-s"]).args(flags).args(files).arg("-o").arg(&product);
-    let output = command.output().context("can't start the C compiler")?;
-    if !output.status.success() {
-        bail!("the C compiler refused them:\n{}", String::from_utf8_lossy(&output.stderr));
+    let outcome = process::run(&mut command, b"")?;
+    if outcome.status != 0 {
+        bail!("the C compiler refused them:\n{}", outcome.stderr);
     }
     Ok(std::fs::read(product)?)
 }
@@ -94,16 +112,11 @@ fn build(fixture: &Fixture, command: &[&str], flags: &[String], kept: &PathBuf) 
     let source = scratch.path().join(fixture.file_name());
     let product = scratch.path().join("out.wasm");
     std::fs::write(&source, &fixture.source)?;
-    let output = Command::new(command[0])
-        .args(&command[1..])
-        .args(flags)
-        .arg(&source)
-        .arg("-o")
-        .arg(&product)
-        .output()
-        .context("can't start the C compiler")?;
-    if !output.status.success() {
-        bail!("the C compiler refused it:\n{}", String::from_utf8_lossy(&output.stderr));
+    let mut compiler = Command::new(command[0]);
+    compiler.args(&command[1..]).args(flags).arg(&source).arg("-o").arg(&product);
+    let outcome = process::run(&mut compiler, b"")?;
+    if outcome.status != 0 {
+        bail!("the C compiler refused it:\n{}", outcome.stderr);
     }
     // Two tests may compile the same: the last rename wins, and both are right.
     let unique = kept.with_extension(format!("{}.tmp", std::process::id()));

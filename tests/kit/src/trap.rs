@@ -1,7 +1,7 @@
 //! Traps by kind: what our programs and wasmtime say of one, in the words of the specification's
 //! test suite.
 
-use super::process::Outcome;
+use crate::process::Outcome;
 
 /// The messages of `wasi-shim`, each with what wasmtime says instead.
 const KINDS: [(&str, &[&str]); 18] = [
@@ -39,7 +39,7 @@ pub fn of_program(outcome: &Outcome) -> Option<&'static str> {
     if outcome.status != 134 {
         return None;
     }
-    kind(&String::from_utf8_lossy(&outcome.stderr))
+    kind(&outcome.stderr)
 }
 
 /// Whether `name` is the message of a trap.
@@ -49,7 +49,6 @@ pub fn is_known(name: &str) -> bool {
 
 /// `trap` as far as wasmtime tells traps apart: it has one message for all accesses beyond the end
 /// of a table, and one for all that is null.
-#[allow(dead_code, reason = "not every test compares")]
 pub fn coarse(trap: Option<&'static str>) -> Option<&'static str> {
     trap.map(|trap| match trap {
         "null function reference" => "null reference",

@@ -1,0 +1,30 @@
+//! The parts that the test suites and benchmarks share.
+//!
+//! A crate and not a module: it is compiled once for all of them, and what one of them does not
+//! use is no dead code. Modules are in order: each uses those above it.
+
+pub mod trial;
+
+pub mod tool;
+
+pub mod process;
+
+pub mod command;
+
+pub mod folder;
+
+pub mod text;
+
+pub mod directive;
+
+pub mod fixture;
+
+pub mod toolchain;
+
+pub mod product;
+
+pub mod trap;
+
+pub mod reference;
+
+pub mod smith;

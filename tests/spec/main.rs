@@ -1,33 +1,25 @@
 //! The specification's test suite, through machine code: every script becomes a program
-//! (`wasm2native script.wast -o program`), and the program checks its assertions. Prints a table:
-//! files, assertions passed and failed, skipped files with the reason.
+//! (`wasm2native script.wast -o program`), and the program checks its assertions. Prints a table of
+//! files, assertions that passed and failed, and skips, each with its reason.
 //!
-//! `cargo test --test spec -- WORD` runs the files whose path contains the word.
+//! What can't work yet stands in `manifest.txt`: the lines of a script whose commands fail. A
+//! command that fails without standing there is a failure, and so is one that stands there and
+//! works. `cargo test --test spec -- WORD` runs the files whose path contains the word. `BLESS=1`
+//! rewrites the lists of all files: read the difference before committing it.
 
 mod suite;
 
 use std::collections::BTreeMap;
 use std::path::Path;
-use std::process::{Command, ExitCode, Stdio};
+use std::process::ExitCode;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::time::{Duration, Instant};
-use suite::Script;
+use suite::{Script, Skip};
+use test_kit::folder::Folder;
+use test_kit::{command, process};
 
-/// A program that runs longer hangs.
-const TIME_LIMIT: Duration = Duration::from_secs(120);
-
-/// What the compiler says of a script that needs a proposal which is not there yet. What fails with
-/// them is skipped, and named.
-const MISSING_PROPOSAL: &str = "not supported";
-
-/// What commands say whose module was skipped for that: they find the module before it.
-const CONSEQUENCE: &str = "the module exports no";
-
-/// What we say of assertions that the standard has overtaken: proposals are written against its
-/// first version.
-const OVERTAKEN: [&str; 2] =
-    ["the module is accepted, instead of: multiple memories", "the module is accepted, instead of: multiple tables"];
+/// How many differences of a script are shown.
+const MOST_SHOWN: usize = 20;
 
 #[derive(Default)]
 struct Row {
@@ -37,92 +29,94 @@ struct Row {
     skipped: Vec<String>,
 }
 
+/// What a script did.
 enum Verdict {
-    Ran { passed: usize, failed: usize, output: String },
-    Skipped(String),
+    /// Assertions that passed, and the commands that failed: lines and messages, in order.
+    Ran {
+        passed: usize,
+        failures: Vec<(usize, String)>,
+    },
+    /// The compiler refused the whole script.
+    Refused(String),
     Broken(String),
 }
 
 fn main() -> ExitCode {
     let filter = std::env::args().skip(1).find(|arg| !arg.starts_with('-'));
     let scripts = suite::scripts();
-    let scripts: Vec<_> = scripts
+    let wanted: Vec<_> = scripts
         .iter()
         .filter(|script| filter.as_ref().is_none_or(|word| script.path.contains(word.as_str())))
         .collect();
-    let place = tempfile::tempdir().expect("a temporary folder");
+    let folder = Folder::empty();
     let next = AtomicUsize::new(0);
-    let rows: Mutex<BTreeMap<&str, Row>> = Mutex::default();
+    let verdicts: Mutex<BTreeMap<usize, Verdict>> = Mutex::default();
     let n_threads = std::thread::available_parallelism().map_or(1, usize::from);
     std::thread::scope(|scope| {
         for _ in 0..n_threads {
             scope.spawn(|| {
-                while let Some((number, script)) =
-                    scripts.get(next.fetch_add(1, Ordering::Relaxed)).map(|it| (it.number, it))
-                {
-                    let verdict = run(script, &place.path().join(number.to_string()));
-                    note(&mut rows.lock().expect("no test panics"), script, verdict);
+                while let Some(script) = wanted.get(next.fetch_add(1, Ordering::Relaxed)) {
+                    let verdict = run(script, &folder.path(script.number.to_string()));
+                    verdicts.lock().expect("no test panics").insert(script.number, verdict);
                 }
             });
         }
     });
-    print_table(&rows.into_inner().expect("no test panics"))
+    let verdicts = verdicts.into_inner().expect("no test panics");
+    let bless = std::env::var_os("BLESS").is_some_and(|value| value != "0");
+    if bless && filter.is_none() {
+        let skips = |script: &Script| skip_of(&verdicts[&script.number], script.skip.as_ref());
+        suite::write(scripts.iter().map(|script| (script, skips(script))));
+    }
+    let mut rows: BTreeMap<&str, Row> = BTreeMap::new();
+    for script in wanted {
+        note(rows.entry(script.folder()).or_default(), script, &verdicts[&script.number]);
+    }
+    print_table(&rows)
 }
-
-/// A proposal whose scripts are not run at all.
-const UNSUPPORTED_SUITE: &str = "proposals/custom-descriptors/";
 
 /// Compiles the script and runs the program.
 fn run(script: &Script, program: &Path) -> Verdict {
-    if script.path.starts_with(UNSUPPORTED_SUITE) {
-        return Verdict::Skipped("the proposal builds on garbage collection, which is not supported".to_owned());
-    }
     let source = program.with_extension("wast");
     std::fs::write(&source, &script.text).expect("the temporary folder can be written");
     // A file without commands only has to compile: it is the text of a module.
     let is_module = !wasm2native::script::is_script(&script.text);
-    let compiler = Command::new(env!("CARGO_BIN_EXE_wasm2native"))
-        .arg(&source)
-        .args(is_module.then_some("-c"))
-        .args(script.flags)
-        .arg("-q")
-        .arg("-o")
-        .arg(program)
-        .output()
-        .expect("the compiler can be started");
-    let message = String::from_utf8_lossy(&compiler.stderr).trim().replace(&source.display().to_string(), &script.path);
-    if !compiler.status.success() {
-        return if message.contains(MISSING_PROPOSAL) { Verdict::Skipped(message) } else { Verdict::Broken(message) };
+    let mut compiler = if is_module { command::wasm2native() } else { command::for_programs() };
+    compiler.arg(&source).args(is_module.then_some("-c")).args(script.flags).arg("-q").arg("-o").arg(program);
+    let compiled = match process::run(&mut compiler, b"") {
+        Ok(outcome) => outcome,
+        Err(error) => return Verdict::Broken(format!("{error:#}")),
+    };
+    if compiled.status != 0 {
+        return Verdict::Refused(compiled.stderr.trim().replace(&source.display().to_string(), &script.path));
     }
     if is_module {
-        return Verdict::Ran { passed: 0, failed: 0, output: String::new() };
+        return Verdict::Ran { passed: 0, failures: Vec::new() };
     }
-    let child = Command::new(program).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn();
-    let mut child = child.expect("the program can be started");
-    let start = Instant::now();
-    let (stdout, stderr) = (child.stdout.take(), child.stderr.take());
-    let reader = std::thread::spawn(move || std::io::read_to_string(stdout.expect("piped")).unwrap_or_default());
-    let errors = std::thread::spawn(move || std::io::read_to_string(stderr.expect("piped")).unwrap_or_default());
-    let status = loop {
-        if let Some(status) = child.try_wait().expect("the child is ours") {
-            break status;
-        }
-        if start.elapsed() > TIME_LIMIT {
-            child.kill().expect("the child is ours");
-            return Verdict::Broken(format!("the program ran for more than {} s", TIME_LIMIT.as_secs()));
-        }
-        std::thread::sleep(Duration::from_millis(2));
-    };
-    let output = reader.join().expect("reading does not panic");
-    let errors = errors.join().expect("reading does not panic");
+    let outcome = process::run(&mut process::program(program), b"");
     let _ = std::fs::remove_file(program);
-    match summary(&output) {
-        // The status agrees with the summary, or the program is broken.
-        Some((passed, failed)) if status.code() == Some(i32::from(failed > 0)) => {
-            Verdict::Ran { passed, failed, output }
+    let outcome = match outcome {
+        Ok(outcome) => outcome,
+        Err(error) => return Verdict::Broken(format!("{error:#}")),
+    };
+    let (status, output) = (outcome.status, &outcome.stdout);
+    let failures: Option<Vec<(usize, String)>> = output.lines().rev().skip(1).map(failure).collect();
+    match (summary(output), failures) {
+        // The status and the messages agree with the summary, or the program is broken.
+        (Some((passed, failed)), Some(mut failures)) if status == i32::from(failed > 0) && failures.len() == failed => {
+            failures.sort();
+            Verdict::Ran { passed, failures }
         }
-        _ => Verdict::Broken(format!("the program ended with {status}; it wrote: {output}{errors}")),
+        _ => {
+            Verdict::Broken(format!("the program: {}; it wrote: {output}{}", process::describe(status), outcome.stderr))
+        }
     }
+}
+
+/// Line and message of `line N: message`.
+fn failure(line: &str) -> Option<(usize, String)> {
+    let (number, message) = line.strip_prefix("line ")?.split_once(": ")?;
+    Some((number.parse().ok()?, message.to_owned()))
 }
 
 /// The numbers in the program's last line, `N passed, M failed`.
@@ -131,47 +125,66 @@ fn summary(output: &str) -> Option<(usize, usize)> {
     Some((passed.parse().ok()?, failed.strip_suffix(" failed")?.parse().ok()?))
 }
 
-fn note<'s>(rows: &mut BTreeMap<&'s str, Row>, script: &'s Script, verdict: Verdict) {
-    let row = rows.entry(script.folder()).or_default();
+/// What the manifest has to say of a script that did this.
+fn skip_of(verdict: &Verdict, old: Option<&Skip>) -> Option<Skip> {
+    let (lines, message) = match verdict {
+        Verdict::Ran { failures, .. } => {
+            (failures.iter().map(|(line, _)| *line).collect(), failures.first().map(|(_, message)| message)?)
+        }
+        Verdict::Refused(message) => (Vec::new(), message),
+        Verdict::Broken(_) => return old.cloned(),
+    };
+    let reason = old.map_or(message, |old| &old.reason);
+    Some(Skip { reason: reason.clone(), lines })
+}
+
+/// Counts what the script did, and prints what the manifest does not expect.
+fn note(row: &mut Row, script: &Script, verdict: &Verdict) {
     row.files += 1;
-    match verdict {
-        Verdict::Ran { passed, failed, output } => {
+    let mut faults = Vec::new();
+    match (verdict, &script.skip) {
+        (Verdict::Ran { passed, failures }, skip) => {
             row.passed += passed;
-            let is_proposal = script.path.starts_with("proposals/");
-            let is_excused = |line: &str| {
-                is_proposal && OVERTAKEN.iter().any(|message| line.ends_with(message))
-                    || line.contains(MISSING_PROPOSAL)
-                    || output.contains(MISSING_PROPOSAL) && line.contains(CONSEQUENCE)
-            };
-            let excused: Vec<_> = output.lines().filter(|line| line.starts_with("line ") && is_excused(line)).collect();
-            if let [first, ..] = excused[..] {
-                let reason = if first.contains(MISSING_PROPOSAL) { first } else { "overtaken by the standard" };
-                row.skipped.push(format!(
-                    "{}: {} of {} commands: {reason}",
-                    script.path,
-                    excused.len(),
-                    passed + failed
-                ));
+            // A line with two commands stands there twice.
+            let mut expected = skip.as_ref().map(|skip| skip.lines.clone()).unwrap_or_default();
+            for (line, message) in failures {
+                match expected.iter().position(|other| other == line) {
+                    Some(place) => drop(expected.remove(place)),
+                    None => faults.push(format!("line {line}: {message}")),
+                }
             }
-            let failed = failed - excused.len();
-            row.failed += failed;
-            // A script without assertions passes by getting to its end.
-            if failed > 0 {
-                println!("{}: {failed} of {} assertions failed", script.path, passed + failed);
-                output.lines().filter(|line| !excused.contains(line)).take(20).for_each(|line| println!("    {line}"));
+            for line in expected {
+                faults.push(format!("line {line} works, and stands in the manifest as skipped"));
+            }
+            if let Some(skip) = skip {
+                if skip.lines.is_empty() {
+                    faults.push("the script can run, and stands in the manifest as skipped".to_owned());
+                }
+                if !failures.iter().any(|(_, message)| message.contains(&skip.reason)) {
+                    faults.push(format!("no message says `{}`, as the manifest does", skip.reason));
+                }
+                let n_commands = passed + failures.len();
+                let (n, reason) = (skip.lines.len(), &skip.reason);
+                row.skipped.push(format!("{}: {n} of {n_commands} commands: {reason}", script.path));
             }
         }
-        Verdict::Skipped(reason) => row.skipped.push(format!("{}: {reason}", script.path)),
-        Verdict::Broken(reason) => {
-            row.failed += 1;
-            println!("{}: {reason}", script.path);
+        (Verdict::Refused(message), Some(skip)) if skip.lines.is_empty() && message.contains(&skip.reason) => {
+            row.skipped.push(format!("{}: {}", script.path, skip.reason));
         }
+        (Verdict::Refused(message) | Verdict::Broken(message), _) => faults.push(message.clone()),
+    }
+    row.failed += faults.len();
+    for fault in faults.iter().take(MOST_SHOWN) {
+        println!("{}: {fault}", script.path);
+    }
+    if faults.len() > MOST_SHOWN {
+        println!("{}: and {} more", script.path, faults.len() - MOST_SHOWN);
     }
 }
 
 fn print_table(rows: &BTreeMap<&str, Row>) -> ExitCode {
     let mut total = Row::default();
-    println!("\n| suite | files | passed | failed | skipped files |\n| --- | --: | --: | --: | --: |");
+    println!("\n| suite | files | passed | failed | files with skips |\n| --- | --: | --: | --: | --: |");
     for (folder, row) in rows {
         println!("| {folder} | {} | {} | {} | {} |", row.files, row.passed, row.failed, row.skipped.len());
         total.files += row.files;

@@ -1,9 +1,9 @@
 //! Every file in `fixtures/` is a test: compiled by the command `wasm2native`, run, and compared
 //! with the texts at its end.
 //!
-//! How a fixture is written stands in `tests/kit/src/directive.rs` and `tests/kit/src/fixture.rs`. `cargo test
-//! --test run -- NAME` runs those whose name contains NAME; `BLESS=1` rewrites the expected texts
-//! (never the exit status): read the diff before committing it.
+//! How a fixture is written stands in `tests/kit/src/directive.rs` and `tests/kit/src/fixture.rs`.
+//! `cargo test --test run -- NAME` runs those whose name contains NAME; `BLESS=1` rewrites the
+//! expected texts (never the exit status): read the diff before committing it.
 
 use anyhow::{Result, bail};
 use libtest_mimic::{Arguments, Trial};

@@ -2,11 +2,11 @@
 //! a module for WASI under wasmtime, and a plain module under wasmtime and, if it is installed,
 //! Node. They print the same bytes and end alike.
 //!
-//! Fixtures are written as `tests/kit/src/directive.rs` and `tests/kit/src/fixture.rs` say, with `//!` and
-//! `//=`. `build = "test"` runs the file's tests instead of `main`; those in `fixtures/cot/stages`
-//! show what a stage makes of them (`emit = "ssa"`); other words are flags of `cot build` or `cot
-//! test`. `hosts = "native"` or `"native wasi"` says where a program can run. A plain module has no
-//! arguments, input or files. `BLESS=1` rewrites the expected texts.
+//! Fixtures are written as `tests/kit/src/directive.rs` and `tests/kit/src/fixture.rs` say, with
+//! `//!` and `//=`. `build = "test"` runs the file's tests instead of `main`; those in
+//! `fixtures/cot/stages` show what a stage makes of them (`emit = "ssa"`); other words are flags of
+//! `cot build` or `cot test`. `hosts = "native"` or `"native wasi"` says where a program can run. A
+//! plain module has no arguments, input or files. `BLESS=1` rewrites the expected texts.
 
 use crate::source;
 use anyhow::{Context, Result};

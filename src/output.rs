@@ -164,7 +164,9 @@ impl Temporary {
         // see it.
         match self {
             Temporary::Nameless(writer) => {
-                let file = File::open(path_of(&writer))?;
+                // The user's umask may forbid reading; to give the file a name takes no permission.
+                let file =
+                    File::from(rustix::fs::open(path_of(&writer), OFlags::PATH | OFlags::CLOEXEC, Mode::empty())?);
                 drop(writer);
                 give_name(&file, folder, name)
             }

@@ -1,10 +1,15 @@
 //! `wasm2native INPUT`: names of outputs, several inputs, errors.
 
 use crate::{ANSWER, ARGS, DIR, FIB, INVALID, env};
+use anyhow::Result;
 use libtest_mimic::Trial;
+use std::fs::Permissions;
+use std::os::unix::fs::PermissionsExt;
+use std::process::Command;
 use test_kit::folder::Folder;
 use test_kit::process::{self, outcome, outcome_with_input};
 use test_kit::trials;
+use test_kit::{command, tool};
 
 pub fn trials() -> Vec<Trial> {
     trials!["build":
@@ -18,6 +23,7 @@ pub fn trials() -> Vec<Trial> {
         standard_input_is_a_dash,
         broken_input_is_status_1_and_leaves_nothing,
         a_failure_keeps_the_last_good_output,
+        the_umask_may_forbid_to_read_the_output,
         many_inputs_one_bad,
         two_inputs_with_one_output_are_refused,
         the_input_is_never_overwritten,
@@ -170,6 +176,36 @@ fn a_failure_keeps_the_last_good_output() {
     folder.write("a.wat", INVALID);
     folder.wasm2native(&["a.wat"]).fails(1, &[]);
     assert_eq!(folder.program("a", &[]).status, 42);
+}
+
+/// Only others than root notice that they may not read a file.
+fn the_umask_may_forbid_to_read_the_output() -> Result<()> {
+    let folder = Folder::with(&[("a.wat", ANSWER)]);
+    // The folders above the compiler may be closed to others.
+    std::fs::copy(command::wasm2native().get_program(), folder.path("compiler"))?;
+    std::fs::set_permissions(folder.path("."), Permissions::from_mode(0o777))?;
+    let nobody: &[&str] = match rustix::process::getuid().is_root() {
+        true => &["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups"],
+        false => &["env"],
+    };
+    if nobody.len() > 1 {
+        tool::require("setpriv")?;
+    }
+    for (umask, status) in [("0444", 42), ("0777", 126)] {
+        for number in 0..2 {
+            let script = format!("umask {umask}; ./compiler a.wat -o out || exit 9; ./out 2>/dev/null");
+            let mut command = Command::new(nobody[0]);
+            command.args(&nobody[1..]).args(["sh", "-c", &script]).current_dir(folder.path("."));
+            outcome(&mut command).fails(status, &[]);
+            assert_eq!(
+                folder.list("."),
+                ["a.wat", "compiler", "out"].map(String::from).into(),
+                "{umask}, time {number}"
+            );
+        }
+        std::fs::remove_file(folder.path("out"))?;
+    }
+    Ok(())
 }
 
 fn many_inputs_one_bad() {

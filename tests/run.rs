@@ -5,12 +5,12 @@
 //! `cargo test --test run -- NAME` runs those whose name contains NAME; `BLESS=1` rewrites the
 //! expected texts (never the exit status): read the diff before committing it.
 
-use anyhow::{Result, bail};
+use anyhow::{Result, bail, ensure};
 use libtest_mimic::{Arguments, Trial};
 use std::collections::BTreeSet;
 use std::fmt::Write;
 use std::path::{Path, PathBuf};
-use test_kit::directive::Run;
+use test_kit::directive::{self, Run};
 use test_kit::fixture::{self, Fixture, Section};
 use test_kit::process::{self, Outcome};
 use test_kit::{product, text, toolchain, trap};
@@ -18,7 +18,24 @@ use test_kit::{product, text, toolchain, trap};
 fn main() {
     let arguments = Arguments::from_args();
     let paths = fixture::all().expect("the fixtures can be listed");
-    libtest_mimic::run(&arguments, paths.into_iter().map(trial).collect()).exit();
+    let manual = test_kit::trial::trial("readme-explains-every-directive", manual);
+    libtest_mimic::run(&arguments, paths.into_iter().map(trial).chain([manual]).collect()).exit();
+}
+
+/// The manual uses or explains each directive and each kind of section.
+fn manual() -> Result<()> {
+    let text = include_str!("../fixtures/readme.wat");
+    let (comments, directives): (Vec<_>, Vec<_>) =
+        text.lines().filter(|line| line.starts_with(";;")).partition(|line| !line.starts_with(";;!"));
+    let (comments, directives) = (comments.concat(), directives.concat());
+    for key in directive::KEYS {
+        let is_explained = comments.contains(&format!("`{key}")) || directives.contains(&format!(";;! {key} "));
+        ensure!(is_explained, "fixtures/readme.wat does not explain the directive `{key}`");
+    }
+    for kind in fixture::SECTIONS {
+        ensure!(comments.contains(&format!("`{kind}")), "fixtures/readme.wat does not explain the section `{kind}`");
+    }
+    Ok(())
 }
 
 fn trial(path: PathBuf) -> Trial {

@@ -21,6 +21,29 @@ use std::iter::Peekable;
 use std::str::Chars;
 use wasm2native::abi::words;
 
+/// The directives. `fixtures/readme.wat` explains each.
+pub const KEYS: [&str; 19] = [
+    "args",
+    "bench",
+    "build",
+    "build-env",
+    "cc",
+    "differential",
+    "dir",
+    "emit",
+    "env",
+    "exit",
+    "file",
+    "form",
+    "hosts",
+    "input",
+    "link",
+    "options",
+    "run",
+    "stdin",
+    "trap",
+];
+
 /// What holds for the whole fixture.
 #[derive(Clone, Debug, Default)]
 pub struct Setup {
@@ -116,6 +139,9 @@ fn apply(mut tokens: &[Token], setup: &mut Setup, defaults: &mut Run, runs: &mut
                 "a directive is `key = value`, `run key=value ...`, `file NAME = \"text\"`, `link NAME = \"target\"` or `dir NAME`"
             );
         };
+        if !KEYS.contains(&key.as_str()) {
+            bail!("unknown directive `{key}`; there are {}", KEYS.join(", "));
+        }
         if !setting(setup, key, value)? {
             let run = runs.last_mut().unwrap_or(defaults);
             run_setting(run, key, value)?;

@@ -35,6 +35,9 @@ pub struct Section {
     pub text: String,
 }
 
+/// Kinds of sections, beside `file NAME`.
+pub const SECTIONS: [&str; 8] = ["stdout", "stderr", "error", "clif", "asm", "wat", "ir", "ssa"];
+
 /// All fixtures of the project in Wasm, C and C++, by name. Those in Cot are for `tests/cot`.
 pub fn all() -> Result<Vec<PathBuf>> {
     let mut paths = Vec::new();
@@ -160,8 +163,7 @@ fn sections(text: &str, comment: &str) -> Result<Vec<Section>> {
         };
         if let Some(kind) = line.strip_prefix("= ") {
             let kind = kind.trim().to_owned();
-            let known = ["stdout", "stderr", "error", "clif", "asm", "wat", "ir", "ssa"];
-            if !known.contains(&kind.as_str()) && !kind.starts_with("file ") {
+            if !SECTIONS.contains(&kind.as_str()) && !kind.starts_with("file ") {
                 bail!("unknown section `{kind}`");
             }
             if sections.iter().any(|section| section.kind == kind) {

@@ -10,11 +10,12 @@
     clippy::cast_sign_loss
 )]
 
+use crate::abi;
 use crate::analyze::Facts;
 use crate::foreign::{CallbackIndex, Foreign};
 use crate::layout::{Layout, Symbol};
 use crate::resolve::Linkage;
-use crate::wasm::describe::describe_type;
+use crate::wasm::describe::{describe_index, describe_type};
 use crate::wasm::source::Source;
 use crate::wasm::{FuncIndex, Module};
 use std::collections::BTreeSet;
@@ -36,27 +37,38 @@ pub struct Unit<'a> {
 }
 
 impl Unit<'_> {
-    /// How messages and dumps call a function.
-    ///
-    /// # Panics
-    /// When `symbol` is not that of a function.
+    /// How messages and dumps call what a symbol stands for.
     pub fn describe(&self, symbol: Symbol) -> String {
         let function = |func| self.module.describe(func);
         match symbol {
             Symbol::Function(func) => function(func),
+            Symbol::Import(func) => format!("C symbol of {}", function(func)),
             Symbol::Export(func) => format!("export of {}", function(func)),
             Symbol::ArrayEntry(func) => format!("entry to {}", function(func)),
             Symbol::Initialize => "initialization of the module".to_owned(),
+            Symbol::Global(global) => format!("global {}", global.as_u32()),
+            Symbol::Memory(memory) => format!("memory {}", memory.as_u32()),
+            Symbol::Table(table) => format!("table {}", table.as_u32()),
+            Symbol::TableEntries(table) => format!("entries of table {}", table.as_u32()),
+            Symbol::Signature(signature) => format!("signature {}", self.layout.signatures[signature]),
+            Symbol::Data(data) => format!("data segment {}", data.as_u32()),
+            Symbol::Element(element) => format!("element segment {}", element.as_u32()),
+            Symbol::Builtin(builtin) => abi::builtin::BUILTINS[builtin as usize].0.to_owned(),
+            Symbol::Tag(tag) => format!("tag {}", tag.as_u32()),
+            Symbol::Slot(entity) => format!("address of {}", describe_index(entity)),
             Symbol::Variadic(func) => format!("variable arguments for {}", function(func)),
             Symbol::Callback(callback) => format!("function pointers to {}", self.describe_callback(callback)),
             Symbol::CallbackSlot(callback, slot) => {
                 format!("function pointer {slot} to {}", self.describe_callback(callback))
             }
+            Symbol::CallbackPool(callback) => {
+                format!("pool of function pointers to {}", self.describe_callback(callback))
+            }
             Symbol::Main => "main".to_owned(),
+            Symbol::Program => "description of the program".to_owned(),
             Symbol::LibraryInit => "initialization of the library".to_owned(),
             Symbol::MemoryBase(memory) => format!("base of memory {}", memory.as_u32()),
             Symbol::MemorySize(memory) => format!("size of memory {}", memory.as_u32()),
-            other => panic!("{other:?} is not a function"),
         }
     }
 

@@ -14,9 +14,11 @@ use crate::progress::Observer;
 use crate::stdio;
 use crate::translate::{self, Env, State};
 use crate::unit::Unit;
+use crate::wasm::operators::Operators;
 use anyhow::{Context, Result};
 use rayon::prelude::*;
 use std::path::Path;
+use std::sync::OnceLock;
 
 /// What all functions are compiled with.
 pub struct Sweep<'a> {
@@ -24,11 +26,23 @@ pub struct Sweep<'a> {
     env: Env<'a>,
     isa: &'a Isa,
     dump: Option<&'a Path>,
+    /// The operators of the module, once a dump asked for them.
+    operators: OnceLock<Operators>,
 }
 
 impl<'a> Sweep<'a> {
     pub fn new(generator: &'a Generator, unit: &'a Unit<'a>) -> Sweep<'a> {
-        Sweep { unit, env: generator.env(unit), isa: &generator.isa, dump: generator.dump.as_deref() }
+        Sweep {
+            unit,
+            env: generator.env(unit),
+            isa: &generator.isa,
+            dump: generator.dump.as_deref(),
+            operators: OnceLock::new(),
+        }
+    }
+
+    fn operators(&self) -> &Operators {
+        self.operators.get_or_init(|| Operators::read(&self.unit.source.wasm))
     }
 
     /// See [`Generator::compile`].
@@ -58,7 +72,8 @@ impl<'a> Sweep<'a> {
         for job in jobs {
             if let Some(symbol) = worker.translate(self, *job)? {
                 worker.compiler.verify(self.isa).with_context(|| self.unit.describe(symbol))?;
-                text.push_str(&format!("; {}\n{}\n", self.unit.describe(symbol), worker.compiler.print()));
+                let clif = worker.compiler.print(self.unit, self.operators());
+                text.push_str(&format!("; {}\n{clif}\n", self.unit.describe(symbol)));
             }
         }
         Ok(text)
@@ -111,9 +126,9 @@ impl Worker {
         folder: &Path,
     ) -> Result<CompiledFunction> {
         let dump = Dump::new(folder, number, sweep.unit.describe(symbol), file_name(sweep.unit, symbol))?;
-        dump.write("1-clif", &self.compiler.print())?;
+        dump.write("1-clif", &self.compiler.print(sweep.unit, sweep.operators()))?;
         let (code, listing) = self.compiler.compile_with_listing(sweep.isa)?;
-        dump.write("2-optimized", &self.compiler.print())?;
+        dump.write("2-optimized", &self.compiler.print(sweep.unit, sweep.operators()))?;
         dump.write("3-vcode", &listing)?;
         Ok(code)
     }

@@ -43,6 +43,17 @@ pub fn describe_name(import: ImportName) -> String {
     }
 }
 
+/// Kind and index of an entity: `memory 0`.
+pub fn describe_index(entity: EntityIndex) -> String {
+    match entity {
+        EntityIndex::Function(func) => format!("function {}", func.as_u32()),
+        EntityIndex::Table(table) => format!("table {}", table.as_u32()),
+        EntityIndex::Memory(memory) => format!("memory {}", memory.as_u32()),
+        EntityIndex::Global(global) => format!("global {}", global.as_u32()),
+        EntityIndex::Tag(tag) => format!("tag {}", tag.as_u32()),
+    }
+}
+
 /// `(i32, i64) -> f32`; several results are in parentheses.
 pub fn describe_type(ty: &FuncType) -> String {
     let list = |types: &[ValType]| types.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");

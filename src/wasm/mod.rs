@@ -18,6 +18,7 @@ pub mod describe;
 pub mod hints;
 pub mod input;
 pub mod names;
+pub mod operators;
 pub mod parse;
 pub mod source;
 pub mod structure;

@@ -3,9 +3,11 @@
 //! [`Compiler::clif`] lends an empty function to translation; the methods that follow compile or
 //! print what it was filled with.
 
-use super::function;
 use super::isa::Isa;
+use super::{clif, function};
 use crate::code::CompiledFunction;
+use crate::unit::Unit;
+use crate::wasm::operators::Operators;
 use anyhow::{Result, anyhow};
 use cranelift_codegen::control::ControlPlane;
 use cranelift_codegen::ir::Function;
@@ -30,8 +32,8 @@ impl Compiler {
     }
 
     /// The CLIF as text; once it is compiled, as the optimizer left it.
-    pub fn print(&self) -> String {
-        self.context.func.display().to_string()
+    pub fn print(&self, unit: &Unit, operators: &Operators) -> String {
+        clif::print(&self.context.func, unit, operators)
     }
 
     /// Checks the CLIF, where the settings ask for it.

@@ -3,6 +3,7 @@
 pub mod compiler;
 pub mod isa;
 
+mod clif;
 mod frame;
 mod function;
 mod processor;

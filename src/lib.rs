@@ -54,6 +54,8 @@ pub mod codegen;
 
 pub mod object;
 
+pub mod listing;
+
 pub mod header;
 
 pub mod link;

@@ -18,6 +18,14 @@ pub enum OptLevel {
 pub enum Emit {
     /// The module as text.
     Wat,
+    /// How the module hangs together with others and with its host.
+    Linkage,
+    /// What analysis found out about the module's entities.
+    Facts,
+    /// Where the module's entities live in the native program.
+    Layout,
+    /// What memories and tables hold at the start.
+    Image,
     /// Cranelift's intermediate form, one function after the other.
     Clif,
     /// Assembly with the Wasm offsets as comments.
@@ -32,6 +40,8 @@ pub enum Emit {
     Header,
     /// Declarations of a library for Rust.
     Rust,
+    /// Sections and symbols of the program, by address.
+    LinkMap,
     #[default]
     Exe,
 }
@@ -39,7 +49,12 @@ pub enum Emit {
 impl Emit {
     /// Whether the form is text, which may go to a terminal.
     pub fn is_text(self) -> bool {
-        matches!(self, Emit::Wat | Emit::Clif | Emit::Asm | Emit::Header | Emit::Rust)
+        !matches!(self, Emit::Obj | Emit::Staticlib | Emit::Sharedlib | Emit::Exe)
+    }
+
+    /// Whether the form is made of a whole program: of all its modules and the runtime.
+    pub fn is_of_program(self) -> bool {
+        matches!(self, Emit::Exe | Emit::LinkMap)
     }
 }
 

@@ -10,15 +10,15 @@
     clippy::cast_sign_loss
 )]
 
-use crate::abi;
 use crate::analyze::Facts;
 use crate::foreign::{CallbackIndex, Foreign};
 use crate::layout::{Layout, Symbol};
 use crate::resolve::Linkage;
 use crate::wasm::describe::{describe_index, describe_type};
-use crate::wasm::source::Source;
+use crate::wasm::source::{MAIN, Source};
 use crate::wasm::{FuncIndex, Module};
 use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
 
 /// A module that is ready for translation.
 pub struct Unit<'a> {
@@ -37,6 +37,15 @@ pub struct Unit<'a> {
 }
 
 impl Unit<'_> {
+    /// Where the stages of this module are dumped, below the folder that the user named: there, if
+    /// it is the main module.
+    pub fn dump_folder(&self, folder: &Path) -> PathBuf {
+        match self.source.name {
+            MAIN => folder.to_owned(),
+            _ => folder.join(format!("module-{}", self.index)),
+        }
+    }
+
     /// How messages and dumps call what a symbol stands for.
     pub fn describe(&self, symbol: Symbol) -> String {
         let function = |func| self.module.describe(func);
@@ -53,7 +62,7 @@ impl Unit<'_> {
             Symbol::Signature(signature) => format!("signature {}", self.layout.signatures[signature]),
             Symbol::Data(data) => format!("data segment {}", data.as_u32()),
             Symbol::Element(element) => format!("element segment {}", element.as_u32()),
-            Symbol::Builtin(builtin) => abi::builtin::BUILTINS[builtin as usize].0.to_owned(),
+            Symbol::Builtin(builtin) => builtin.symbol().to_owned(),
             Symbol::Tag(tag) => format!("tag {}", tag.as_u32()),
             Symbol::Slot(entity) => format!("address of {}", describe_index(entity)),
             Symbol::Variadic(func) => format!("variable arguments for {}", function(func)),

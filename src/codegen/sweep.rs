@@ -17,7 +17,7 @@ use crate::unit::Unit;
 use crate::wasm::operators::Operators;
 use anyhow::{Context, Result};
 use rayon::prelude::*;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 
 /// What all functions are compiled with.
@@ -25,7 +25,7 @@ pub struct Sweep<'a> {
     unit: &'a Unit<'a>,
     env: Env<'a>,
     isa: &'a Isa,
-    dump: Option<&'a Path>,
+    dump: Option<PathBuf>,
     /// The operators of the module, once a dump asked for them.
     operators: OnceLock<Operators>,
 }
@@ -36,7 +36,7 @@ impl<'a> Sweep<'a> {
             unit,
             env: generator.env(unit),
             isa: &generator.isa,
-            dump: generator.dump.as_deref(),
+            dump: generator.dump.as_deref().map(|folder| unit.dump_folder(folder)),
             operators: OnceLock::new(),
         }
     }
@@ -111,7 +111,7 @@ impl Worker {
         let Some(symbol) = self.translate(sweep, job)? else {
             return Ok(None);
         };
-        let compiled = match sweep.dump {
+        let compiled = match &sweep.dump {
             None => self.compiler.compile(sweep.isa),
             Some(folder) => self.compile_and_dump(sweep, symbol, number, folder),
         };

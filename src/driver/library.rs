@@ -1,20 +1,23 @@
 //! The stages of a library and what it looks like on the way, up to the last one that an output
 //! needs.
 
-use super::pipeline::{Analyzed, MAIN, Session};
+use super::pipeline::{Analyzed, Session};
 use super::plan::{self, Start, Taken};
 use super::{default_file, outside};
 use crate::header::{self, Library};
 use crate::layout::{self, World};
 use crate::link::library::{self, SharedLibrary};
+use crate::listing;
 use crate::object::Role;
 use crate::object::imports::{self, OpenImport};
 use crate::object::interface::{self, Item, Naming};
 use crate::options::{Emit, Options, Output};
 use crate::output;
 use crate::progress::{Observer, stage};
+use crate::unit::Unit;
 use crate::wasm::EntityIndex;
 use crate::wasm::input::STDIN;
+use crate::wasm::source::MAIN;
 use anyhow::{Context, Result, bail};
 use std::collections::{BTreeSet, HashMap};
 use std::path::Path;
@@ -64,12 +67,17 @@ pub fn build(session: &Session, outputs: &[&Output]) -> Result<()> {
         results.insert(Emit::Header, header::c::header(&library).into_bytes());
         results.insert(Emit::Rust, header::rust::declarations(&library).into_bytes());
     }
-    if wants(&[Emit::Clif, Emit::Asm, Emit::Obj, Emit::Staticlib, Emit::Sharedlib]) {
+    if outputs.iter().any(|output| needs_unit(output.emit)) {
         let analyzed = session.analyze(&linked, foreign, World::Open, None);
         let taken = taken(&analyzed, &imports);
         let unit = session.lay_out(analyzed, World::Open, BTreeSet::new())?;
         let plan = session.name(plan::plan(Start::of_library(module, &prefix), taken, options))?;
         let role = Role::Library { plan: &plan, interface: &interface };
+        for Output { emit, .. } in outputs {
+            if let Some(text) = print_stage(*emit, &unit) {
+                results.insert(*emit, text.into_bytes());
+            }
+        }
         if wants(&[Emit::Clif]) {
             results.insert(Emit::Clif, session.print_clif(&unit, &role)?.into_bytes());
         }
@@ -85,6 +93,22 @@ pub fn build(session: &Session, outputs: &[&Output]) -> Result<()> {
         }
     }
     write(session, outputs, &results)
+}
+
+/// The result of a stage before code, for the forms that are one.
+fn print_stage(emit: Emit, unit: &Unit) -> Option<String> {
+    match emit {
+        Emit::Linkage => Some(listing::linkage::print(unit)),
+        Emit::Facts => Some(listing::facts::print(unit)),
+        Emit::Layout => Some(listing::layout::print(unit)),
+        Emit::Image => Some(listing::image::print(unit)),
+        _ => None,
+    }
+}
+
+/// Whether a form comes from a module that is laid out.
+fn needs_unit(emit: Emit) -> bool {
+    !matches!(emit, Emit::Wat | Emit::Header | Emit::Rust)
 }
 
 /// What the code takes from its host.

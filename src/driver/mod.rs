@@ -18,6 +18,7 @@ mod threads;
 
 use crate::codegen::Generator;
 use crate::codegen::target;
+use crate::listing::link_map;
 use crate::options::{Emit, Options, Output};
 use crate::output::{self, Access, OutputFile};
 use crate::progress::{Observer, stage};
@@ -37,11 +38,15 @@ use target_lexicon::Triple;
 pub fn build(input: &Input, options: &Options, outputs: &[Output], observer: &dyn Observer) -> Result<()> {
     let generator = Generator::new(options)?;
     outputs.iter().try_for_each(|output| check_emit(generator.triple(), output.emit))?;
-    let (programs, others): (Vec<_>, Vec<_>) = outputs.iter().partition(|output| output.emit == Emit::Exe);
+    let (programs, others): (Vec<_>, Vec<_>) = outputs.iter().partition(|output| output.emit.is_of_program());
     if !others.is_empty() {
         library::build(&Session::new(input, options, &generator, observer)?, &others)?;
     }
-    for Output { file, .. } in programs {
+    for Output { file, emit } in programs {
+        if *emit == Emit::LinkMap {
+            write_link_map(input, options, &generator, file, observer)?;
+            continue;
+        }
         let output_file = OutputFile::new(file, Access::Program).with_context(|| input.name.clone())?;
         let kept = options.keep.then(|| kept_object(file, &input.name));
         let session = Session::new(input, options, &generator, observer)?;
@@ -49,6 +54,20 @@ pub fn build(input: &Input, options: &Options, outputs: &[Output], observer: &dy
         stage(observer, "write", 0, || output_file.write(&program)).with_context(|| input.name.clone())?;
     }
     Ok(())
+}
+
+/// Names and addresses are those of the program with its symbols; `--strip` moves nothing.
+fn write_link_map(
+    input: &Input,
+    options: &Options,
+    generator: &Generator,
+    file: &Path,
+    observer: &dyn Observer,
+) -> Result<()> {
+    let options = Options { strip: false, keep: false, ..options.clone() };
+    let program = link_program(&Session::new(input, &options, generator, observer)?, None)?;
+    let write = || output::write(file, link_map::print(&program)?.as_bytes());
+    stage(observer, "write", 0, write).with_context(|| input.name.clone())
 }
 
 /// The bytes of a program.
@@ -82,7 +101,7 @@ pub fn check_target(options: &Options) -> Result<()> {
 /// When it can't: says what can.
 fn check_emit(triple: &Triple, emit: Emit) -> Result<()> {
     let what = match emit {
-        Emit::Exe => "program",
+        Emit::Exe | Emit::LinkMap => "program",
         Emit::Staticlib | Emit::Sharedlib => "library",
         _ => return Ok(()),
     };

@@ -25,6 +25,7 @@ use crate::foreign::Foreign;
 use crate::layout::{self, World};
 use crate::link::native::Natives;
 use crate::link::{self, LinkRequest};
+use crate::listing;
 use crate::object::{self, Role, assembly};
 use crate::options::Options;
 use crate::progress::{Observer, stage};
@@ -37,9 +38,6 @@ use crate::wasm::{FuncIndex, Module, unsupported};
 use anyhow::{Context, Result};
 use std::collections::BTreeSet;
 use wasmparser::WasmFeatures;
-
-/// Name of the main module among the instances: no module can import from it.
-pub const MAIN: &str = "\0main";
 
 /// What all stages of a compilation know.
 #[derive(Copy, Clone)]
@@ -182,6 +180,9 @@ impl<'a> Session<'a> {
     /// # Errors
     /// When a body is invalid or not supported, or a function is too large.
     pub fn compile(&self, unit: &Unit, role: &Role) -> Result<Code> {
+        if let Some(folder) = &self.options.dump {
+            listing::dump(unit, &unit.dump_folder(folder))?;
+        }
         let jobs = functions::list(unit, &self.generator.env(unit), role);
         let compile = || self.generator.compile(unit, &jobs, self.observer);
         unit.source.explain(stage(self.observer, "compile", jobs.len() as u64, compile))

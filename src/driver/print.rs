@@ -4,7 +4,7 @@
 //! columns that tabs separate, for programs to read. `-` stands where there is nothing to say.
 
 use super::library::default_prefix;
-use super::pipeline::{Linked, MAIN, Session};
+use super::pipeline::{Linked, Session};
 use super::prototype;
 use crate::abi;
 use crate::codegen::Generator;
@@ -18,6 +18,7 @@ use crate::progress::Silent;
 use crate::resolve;
 use crate::wasm::describe::describe_type;
 use crate::wasm::input::Input;
+use crate::wasm::source::MAIN;
 use crate::wasm::{EntityIndex, ImportName, Module};
 use anyhow::Result;
 use std::slice;

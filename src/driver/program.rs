@@ -1,7 +1,7 @@
 //! The stages of a program, which may consist of several modules.
 
 use super::outside::Outside;
-use super::pipeline::{MAIN, Session};
+use super::pipeline::Session;
 use super::plan::{self, Start};
 use super::threads;
 use crate::layout::World;
@@ -9,6 +9,7 @@ use crate::object::Role;
 use crate::output;
 use crate::resolve;
 use crate::wasm::input::Input;
+use crate::wasm::source::MAIN;
 use anyhow::Result;
 use std::path::Path;
 

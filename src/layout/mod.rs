@@ -564,6 +564,26 @@ pub fn element_values(module: &Module, element: &Element) -> Option<Vec<Option<F
     }
 }
 
+/// The functions in a table at the start, as far as they are known: the table's initial value, with
+/// the segments that have their place laid over it. What is missing at the end is null.
+pub fn initial_items(module: &Module, layout: &Layout, table: TableIndex) -> Vec<Option<FuncIndex>> {
+    let length = to_usize(module.tables[table].ty.initial);
+    let fill = initial_entry(module, table);
+    let mut items: Vec<Option<FuncIndex>> = fill.map_or(Vec::new(), |func| vec![Some(func); length]);
+    for (index, element) in &module.elements {
+        let SegmentPlan::Placed { offset } = layout.elements[index] else { continue };
+        if !matches!(element.mode, ElementMode::Active { table: other, .. } if other == table) {
+            continue;
+        }
+        let values = element_values(module, element).expect("a placed segment is known");
+        let start = to_usize(offset);
+        let end = start.checked_add(values.len()).expect("a placed segment lies in its table");
+        items.resize(items.len().max(end), None);
+        items[start..end].copy_from_slice(&values);
+    }
+    items
+}
+
 fn fits(offset: u64, length: usize, size: u64) -> bool {
     offset.checked_add(length as u64).is_some_and(|end| end <= size)
 }

@@ -13,9 +13,7 @@ use crate::layout::{self, GlobalPlan, SegmentPlan, SignatureIndex, Symbol};
 use crate::number::to_usize;
 use crate::wasm::constant::Constant;
 use crate::wasm::structure;
-use crate::wasm::{
-    DataIndex, ElementIndex, ElementMode, EntityIndex, FuncIndex, GlobalIndex, MemoryIndex, TableIndex, TagIndex,
-};
+use crate::wasm::{DataIndex, ElementIndex, EntityIndex, FuncIndex, GlobalIndex, MemoryIndex, TableIndex, TagIndex};
 use object::write::{StandardSection, SymbolId};
 use wasmparser::ValType;
 
@@ -148,19 +146,7 @@ fn write_table(writer: &mut Writer, index: TableIndex) {
 fn write_table_entries(writer: &mut Writer, index: TableIndex) {
     let plan = writer.layout.tables[index];
     let length = writer.module.tables[index].ty.initial;
-    let fill = layout::initial_entry(writer.module, index);
-    let mut items: Vec<Option<FuncIndex>> = fill.map_or(Vec::new(), |func| vec![Some(func); to_usize(length)]);
-    for (element_index, element) in &writer.module.elements {
-        let SegmentPlan::Placed { offset } = writer.layout.elements[element_index] else { continue };
-        if !matches!(element.mode, ElementMode::Active { table, .. } if table == index) {
-            continue;
-        }
-        let values = layout::element_values(writer.module, element).expect("a placed segment is known");
-        let start = to_usize(offset);
-        let end = start.checked_add(values.len()).expect("a placed segment lies in its table");
-        items.resize(items.len().max(end), None);
-        items[start..end].copy_from_slice(&values);
-    }
+    let mut items = layout::initial_items(writer.module, writer.layout, index);
     let id = writer.refer(Symbol::TableEntries(index));
     // What threads copy is not a table, and is not written.
     let is_template = writer.layout.is_table_per_thread(index);

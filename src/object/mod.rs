@@ -18,7 +18,7 @@ mod exports;
 mod format;
 mod frames;
 mod handlers;
-mod image;
+pub mod image;
 pub mod imports;
 pub mod interface;
 mod program;

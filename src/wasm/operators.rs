@@ -13,8 +13,11 @@ impl Operators {
         let mut storage = String::new();
         let lines = wasmprinter::Config::new().offsets_and_lines(wasm, &mut storage);
         let lines = lines.into_iter().flatten();
-        let operator =
-            |(offset, line): (Option<u64>, &str)| Some((u32::try_from(offset?).ok()?, line.trim().to_owned()));
+        let operator = |(offset, line): (Option<u64>, &str)| {
+            // The text format closes a function with a parenthesis in place of its last `end`.
+            let text = if line.trim() == ")" { "end" } else { line.trim() };
+            Some((u32::try_from(offset?).ok()?, text.to_owned()))
+        };
         Operators(lines.filter_map(operator).collect())
     }
 

@@ -11,6 +11,9 @@ use anyhow::{Context, Error, Result};
 use std::borrow::Cow;
 use wasmparser::{BinaryReaderError, FuncValidatorAllocations, WasmFeatures};
 
+/// Name of a program's main module: no module can import from it.
+pub const MAIN: &str = "\0main";
+
 /// A module's binary form.
 pub struct Source<'a> {
     /// The name that other modules import from.

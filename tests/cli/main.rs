@@ -18,6 +18,7 @@ mod print;
 mod run;
 mod script;
 mod special;
+mod stages;
 mod streams;
 mod usage;
 
@@ -46,6 +47,7 @@ fn main() {
         run::trials(),
         script::trials(),
         special::trials(),
+        stages::trials(),
         streams::trials(),
         usage::trials(),
     ];

@@ -8,7 +8,7 @@ use anyhow::{Context, Result, bail};
 use std::path::Path;
 use std::process::ExitCode;
 use wasm2native::driver;
-use wasm2native::options::{Emit, LinkOptions, Options, Output};
+use wasm2native::options::{LinkOptions, Options, Output};
 use wasm2native::stdio::NoReader;
 use wasm2native::wasm::input::Input;
 
@@ -17,8 +17,8 @@ pub fn run(args: &Compile, console: &Console) -> Result<ExitCode> {
     args.powers.check()?;
     let options = args.options();
     driver::check_target(&options).map_err(|error| Usage(format!("{error:#}")))?;
-    let makes_program = args.emit().iter().any(|form| form.emit == Emit::Exe);
-    let makes_code = |form: &EmitItem| !form.emit.is_text();
+    let makes_program = args.emit().iter().any(|form| form.emit.is_of_program());
+    let makes_code = |form: &EmitItem| form.emit.is_of_program() || !form.emit.is_text();
     if !args.emit().iter().any(makes_code) && !options.program_options.is_empty() {
         console.warning("--dir, --env and limits have no effect: only programs and libraries have powers");
     }

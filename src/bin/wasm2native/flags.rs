@@ -321,7 +321,7 @@ pub struct EmitItem {
 }
 
 /// The forms of output: name in `--emit`, and description in help.
-const FORMS: [(&str, Emit, &str); 9] = [
+const FORMS: [(&str, Emit, &str); 14] = [
     ("exe", Emit::Exe, "a program"),
     ("obj", Emit::Obj, "a relocatable object, as -c"),
     ("staticlib", Emit::Staticlib, "an archive for C, C++ or Rust programs, with the runtime"),
@@ -331,6 +331,11 @@ const FORMS: [(&str, Emit, &str); 9] = [
     ("asm", Emit::Asm, "assembly, as -S"),
     ("clif", Emit::Clif, "Cranelift's intermediate form"),
     ("wat", Emit::Wat, "the module as text"),
+    ("linkage", Emit::Linkage, "who defines what the module imports, as text"),
+    ("facts", Emit::Facts, "what analysis found out: what is reachable, written, grown"),
+    ("layout", Emit::Layout, "where memories, tables and globals live in the native program"),
+    ("image", Emit::Image, "what memories and tables hold at the start"),
+    ("link-map", Emit::LinkMap, "sections and symbols of the program, by address"),
 ];
 
 #[derive(Copy, Clone, ValueEnum)]

@@ -79,10 +79,16 @@ fn outputs(args: &Compile, forms: &[EmitItem], input: &Path) -> Vec<Output> {
         (None, Some(output), _) if forms.len() == 1 => output.clone(),
         (None, Some(output), _) => with_ending(args, output, form.emit),
         (None, None, Some(dir)) => dir.join(file_name(args, input, form.emit)),
-        (None, None, None) if matches!(form.emit, Emit::Wat | Emit::Clif) && forms.len() == 1 => STDOUT.into(),
+        (None, None, None) if is_for_people(form.emit) && forms.len() == 1 => STDOUT.into(),
         (None, None, None) => file_name(args, input, form.emit).into(),
     };
     forms.iter().map(|form| Output { emit: form.emit, file: file(form) }).collect()
+}
+
+/// Forms that are read rather than compiled: standard output is their place unless they have
+/// another.
+fn is_for_people(emit: Emit) -> bool {
+    emit.is_text() && !matches!(emit, Emit::Asm | Emit::Header | Emit::Rust)
 }
 
 /// The input's name with another extension, in the current directory, as clang and rustc do. For
@@ -111,12 +117,18 @@ fn with_ending(args: &Compile, output: &Path, emit: Emit) -> PathBuf {
 }
 
 /// Extensions that belong to a form.
-const ENDINGS: [&str; 9] = [".a", ".so", ".h", ".rs", ".wat", ".clif", ".s", ".o", ".exe"];
+const ENDINGS: [&str; 14] =
+    [".a", ".so", ".h", ".rs", ".wat", ".clif", ".s", ".o", ".exe", ".linkage", ".facts", ".layout", ".image", ".map"];
 
 fn ending(args: &Compile, emit: Emit) -> &'static str {
     let windows = args.target.as_ref().is_some_and(|target| target.contains("windows"));
     match emit {
         Emit::Wat => ".wat",
+        Emit::Linkage => ".linkage",
+        Emit::Facts => ".facts",
+        Emit::Layout => ".layout",
+        Emit::Image => ".image",
+        Emit::LinkMap => ".map",
         Emit::Clif => ".clif",
         Emit::Asm => ".s",
         Emit::Obj => ".o",

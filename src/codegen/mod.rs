@@ -34,6 +34,9 @@ use std::path::PathBuf;
 use sweep::Sweep;
 use target_lexicon::Triple;
 
+/// The generators, and their versions.
+pub const GENERATORS: [(&str, &str); 1] = [("cranelift", cranelift::VERSION)];
+
 /// One function to make.
 #[derive(Copy, Clone, Debug, PartialEq, Eq)]
 pub enum Job {

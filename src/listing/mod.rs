@@ -22,8 +22,11 @@ use anyhow::{Context, Result};
 use std::fs;
 use std::path::Path;
 
-/// The stages before code, in their order: the name of each, and what prints it.
-pub const STAGES: [(&str, fn(&Unit) -> String); 4] =
+/// The name of a stage, and what prints its result.
+type Stage = (&'static str, fn(&Unit) -> String);
+
+/// The stages before code, in their order.
+const STAGES: [Stage; 4] =
     [("linkage", linkage::print), ("facts", facts::print), ("layout", layout::print), ("image", image::print)];
 
 /// Writes the stages before code to files of a folder: `0-linkage`, `0-facts`, and so on. Their

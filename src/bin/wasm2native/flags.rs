@@ -9,6 +9,7 @@ use clap::{ArgAction, Args, ColorChoice, Parser, Subcommand, ValueEnum};
 use std::ffi::OsString;
 use std::io::ErrorKind;
 use std::path::PathBuf;
+use wasm2native::codegen::GENERATORS;
 use wasm2native::foreign;
 use wasm2native::options::{Cpu, Emit, OptLevel, Options, Origin, Source};
 use wasm2native::wasm::unsupported;
@@ -511,7 +512,8 @@ fn threads(text: &str) -> Result<usize, String> {
 
 /// The first line is that of `-V`; the rest is what a bug report needs.
 fn long_version() -> String {
-    format!("{}\nhost: {}\ncranelift: {}", env!("CARGO_PKG_VERSION"), target_lexicon::HOST, cranelift_codegen::VERSION)
+    let generators = GENERATORS.map(|(name, version)| format!("\n{name}: {version}")).concat();
+    format!("{}\nhost: {}{generators}", env!("CARGO_PKG_VERSION"), target_lexicon::HOST)
 }
 
 fn print_what(text: &str) -> Result<PrintWhat, String> {

@@ -8,3 +8,6 @@ mod frame;
 mod function;
 mod processor;
 mod unwind;
+
+/// Of Cranelift.
+pub const VERSION: &str = cranelift_codegen::VERSION;

@@ -3,6 +3,8 @@
 
 use crate::driver::{self, Answer, Built, FREE, Guest};
 use crate::matrix::{self, INSIDE, INWARDS, OUTWARDS};
+use crate::numbers::errno::MFILE;
+use crate::numbers::rights::READ;
 use crate::tree::{self, Node};
 use anyhow::Result;
 use libtest_mimic::Trial;
@@ -17,8 +19,6 @@ const RESULT: u32 = FREE;
 const PIECES: u32 = FREE + 16;
 const PATH: u32 = FREE + 64;
 const BUFFER: u32 = FREE + 4096;
-
-const READ: u64 = 1 << 1;
 
 pub fn trials() -> Vec<Trial> {
     vec![
@@ -289,7 +289,7 @@ fn many_open_files() {
     }
     // `mfile`
     let arguments = [3, 1, PATH.into(), 4, 0, READ, READ, 0, RESULT.into()];
-    assert_eq!(guest.call("path_open", &arguments), Answer::Errno(33));
+    assert_eq!(guest.call("path_open", &arguments), Answer::Errno(MFILE));
     assert!(guest.peak() < 16 << 20, "the program took {} bytes", guest.peak());
 }
 

@@ -7,6 +7,9 @@
 
 use crate::driver::{Answer, FREE, Guest};
 use crate::matrix::{calls, describe, prepare};
+use crate::numbers::errno::ACCES;
+use crate::numbers::oflags::TRUNCATE;
+use crate::numbers::rights::{READ, WRITE};
 use crate::tree::{self, Node};
 use anyhow::{Result, bail};
 use libtest_mimic::Trial;
@@ -14,15 +17,6 @@ use rustix::fs::{CWD, FileType, Mode, makedev, mknodat};
 use std::path::Path;
 use test_kit::trial::Skip;
 use test_kit::trial::trial;
-
-/// `$errno`.
-const ACCES: u32 = 2;
-
-/// `$rights`.
-const READ: u64 = 1 << 1;
-const WRITE: u64 = 1 << 6;
-/// `$oflags`.
-const TRUNCATE: u64 = 8;
 
 const PATH: u32 = FREE;
 const RESULT: u32 = FREE + 4096;

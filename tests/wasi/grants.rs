@@ -2,6 +2,9 @@
 //! and links that change while they are followed.
 
 use crate::driver::{Answer, FREE, Guest};
+use crate::numbers::errno::{BADF, EXIST, ISDIR, NOENT, NOTCAPABLE, NOTDIR, PERM, ROFS};
+use crate::numbers::oflags::{CREATE, DIRECTORY, EXCLUSIVE, TRUNCATE};
+use crate::numbers::rights::{READ, SEEK, WRITE};
 use crate::tree::{self, Node};
 use libtest_mimic::Trial;
 use rustix::fs::{CWD, RenameFlags, renameat_with};
@@ -16,25 +19,6 @@ const PIECE: u32 = FREE + 16;
 const BUFFER: u32 = FREE + 64;
 const OLD: u32 = FREE + 4096;
 const NEW: u32 = OLD + 4096;
-
-const READ: u64 = 1 << 1;
-const SEEK: u64 = 1 << 2;
-const WRITE: u64 = 1 << 6;
-
-/// `$errno`.
-const BADF: u32 = 8;
-const EXIST: u32 = 20;
-const ISDIR: u32 = 31;
-const NOENT: u32 = 44;
-const PERM: u32 = 63;
-const ROFS: u32 = 69;
-const NOTCAPABLE: u32 = 76;
-
-/// `$oflags`.
-const CREATE: u64 = 1;
-const DIRECTORY: u64 = 2;
-const EXCLUSIVE: u64 = 4;
-const TRUNCATE: u64 = 8;
 
 pub fn trials() -> Vec<Trial> {
     vec![
@@ -303,7 +287,7 @@ fn renumber() {
     assert_eq!(world.call("fd_renumber", &[0xffff_ffff, file]), BADF);
     // Onto a granted directory: it is gone, and no other power has come.
     assert_eq!(world.call("fd_renumber", &[file, 4]), 0);
-    assert_eq!(world.open(4, "file", 0, READ), Err(54));
+    assert_eq!(world.open(4, "file", 0, READ), Err(NOTDIR));
     assert_eq!(world.call("fd_prestat_get", &[4, BUFFER.into()]), BADF);
     assert_eq!(world.call("fd_tell", &[4, RESULT.into()]), 0);
     assert_eq!(world.call("fd_close", &[file]), BADF);

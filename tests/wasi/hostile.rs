@@ -6,6 +6,9 @@
 
 use crate::driver::{Answer, FREE, Guest, MEMORY};
 use crate::matrix::names;
+use crate::numbers;
+use crate::numbers::errno::MFILE;
+use crate::numbers::rights::{READ, WRITE};
 use crate::tree::{self, Node};
 use libtest_mimic::Trial;
 use rustix::process::{Pid, Resource, Rlimit, prlimit};
@@ -20,11 +23,6 @@ const PIECES: u32 = FREE + 64;
 const PATH: u32 = PIECES + 16384;
 const BUFFER: u32 = PATH + 8192;
 
-const READ: u64 = 1 << 1;
-const WRITE: u64 = 1 << 6;
-
-/// The largest number of `$errno`.
-const LAST_ERRNO: u32 = 76;
 /// These end the guest.
 const LAST_CALLS: [&str; 2] = ["proc_exit", "proc_raise"];
 
@@ -126,7 +124,7 @@ fn piece(address: u32, length: u32) -> Vec<u8> {
 #[track_caller]
 fn assert_survived(answer: &Answer, what: &str) {
     match answer {
-        Answer::Errno(errno) => assert!(*errno <= LAST_ERRNO, "{what}: error number {errno}"),
+        Answer::Errno(errno) => assert!(*errno <= numbers::errno::LAST, "{what}: error number {errno}"),
         Answer::Ended(status, text) => {
             let message = ["out of bounds memory access in a WASI call", "invalid argument of a WASI call"];
             let is_trap = message.iter().any(|message| text.contains(&format!("wasm trap: {message}\n")));
@@ -357,7 +355,7 @@ fn subscriptions() {
     assert_eq!(prey.guest.dump_u32(RESULT), count as u32);
 }
 
-/// `$errno` 33 is mfile. Whoever gives one back can open another.
+/// Whoever gives one back can open another.
 fn descriptors_exhausted() {
     let mut prey = Prey::new();
     let limit = Rlimit { current: Some(40), maximum: Some(40) };
@@ -367,10 +365,10 @@ fn descriptors_exhausted() {
         opened.push(prey.guest.dump_u32(RESULT));
         assert!(opened.len() < 40, "the limit is not kept");
     }
-    assert_eq!(prey.open("file", 0), Answer::Errno(33));
-    assert_eq!(prey.open("sub/file", 0), Answer::Errno(33));
+    assert_eq!(prey.open("file", 0), Answer::Errno(MFILE));
+    assert_eq!(prey.open("sub/file", 0), Answer::Errno(MFILE));
     prey.guest.load(PATH, b"sub/new");
-    assert_eq!(prey.guest.call("path_create_directory", &[3, PATH.into(), 7]), Answer::Errno(33));
+    assert_eq!(prey.guest.call("path_create_directory", &[3, PATH.into(), 7]), Answer::Errno(MFILE));
     for descriptor in opened {
         assert_eq!(prey.guest.call("fd_close", &[descriptor.into()]), Answer::Errno(0));
     }

@@ -6,6 +6,7 @@
 //! beside what they limit.
 
 use crate::driver::{Built, build};
+use crate::numbers::errno::MFILE;
 use libtest_mimic::Trial;
 use std::io::Read;
 use std::process::{Child, Command, Stdio};
@@ -278,7 +279,7 @@ fn threads() {
     assert!(program.peak() < 64 * MIB);
 }
 
-/// However many the system would give; those of embedded files cost it nothing. 33 is `mfile`.
+/// However many the system would give; those of embedded files cost it nothing.
 fn descriptors() {
     let folder = tempfile::tempdir().expect("a temporary folder can be made");
     std::fs::write(folder.path().join("file"), "contents").expect("files can be written");
@@ -307,7 +308,7 @@ fn descriptors() {
     let limits = std::fs::read_to_string(format!("/proc/{}/limits", program.child.id())).expect("it runs");
     let line = limits.lines().find_map(|line| line.strip_prefix("Max open files")).expect("the system tells");
     let limit: i32 = line.split_whitespace().next().and_then(|limit| limit.parse().ok()).expect("a number");
-    assert_eq!(program.reported, [limit.min(1 << 16) - 1, 33]);
+    assert_eq!(program.reported, [limit.min(1 << 16) - 1, MFILE as i32]);
     assert!(program.peak() < 32 * MIB);
 }
 

@@ -13,6 +13,7 @@ mod grants;
 mod hostile;
 mod limits;
 mod matrix;
+mod numbers;
 mod official;
 mod signals;
 mod streams;

@@ -7,6 +7,7 @@
 //! even its existence shows. Below a read-only grant nothing has changed inside either.
 
 use crate::driver::{FREE, Guest};
+use crate::numbers::rights::{READ, WRITE};
 use crate::tree::{self, Node, Snapshot};
 use anyhow::Result;
 use libtest_mimic::Trial;
@@ -153,10 +154,6 @@ const PIECE: u32 = BUFFER + BUFFER_SIZE;
 
 /// Descriptor of the granted directory.
 const DIRECTORY: u64 = 3;
-
-/// `$rights`: reading, writing.
-const READ: u64 = 1 << 1;
-const WRITE: u64 = 1 << 6;
 
 pub fn calls() -> Vec<Call> {
     use Argument::{File, Folder, New, Number, Path, Result};

@@ -2,15 +2,12 @@
 //! the process.
 
 use crate::driver::{Answer, Guest, program};
+use crate::numbers::errno::{INVAL, NOTSUP};
 use libtest_mimic::Trial;
 use rustix::process::{Pid, Resource, Rlimit, prlimit};
 use std::process::Command;
 use test_kit::process;
 use test_kit::trial::trial;
-
-/// `$errno`.
-const INVAL: u32 = 28;
-const NOTSUP: u32 = 58;
 
 /// The last number of `$signal`.
 const LAST: u64 = 30;

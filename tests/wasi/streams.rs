@@ -4,6 +4,11 @@
 //! The driver talks over standard input and output, so most of this looks at standard error.
 
 use crate::driver::{Answer, FREE, Guest};
+use crate::numbers::errno::{AGAIN, BADF, INVAL, NOTCAPABLE, NOTSOCK, PERM, PIPE, SPIPE};
+use crate::numbers::eventtype::{CLOCK, FD_READ, FD_WRITE};
+use crate::numbers::fdflags::{APPEND, DSYNC, NONBLOCK};
+use crate::numbers::filetype::{CHARACTER_DEVICE, REGULAR_FILE, SOCKET, UNKNOWN};
+use crate::numbers::rights::{READ, SEEK, TELL, WRITE};
 use libtest_mimic::Trial;
 use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
 use std::fs::{File, OpenOptions};
@@ -20,37 +25,6 @@ const PIECE: u32 = FREE + 16;
 const SUBSCRIPTIONS: u32 = FREE + 64;
 const EVENTS: u32 = SUBSCRIPTIONS + 256;
 const BUFFER: u32 = FREE + 4096;
-
-/// `$errno`.
-const AGAIN: u32 = 6;
-const BADF: u32 = 8;
-const INVAL: u32 = 28;
-const PIPE: u32 = 64;
-const PERM: u32 = 63;
-const SPIPE: u32 = 70;
-const NOTCAPABLE: u32 = 76;
-
-/// `$filetype`.
-const UNKNOWN: u8 = 0;
-const CHARACTER_DEVICE: u8 = 2;
-const REGULAR_FILE: u8 = 4;
-const SOCKET: u8 = 6;
-
-/// `$rights`: reading, seeking, telling, writing.
-const READ: u64 = 1 << 1;
-const SEEK: u64 = 1 << 2;
-const TELL: u64 = 1 << 5;
-const WRITE: u64 = 1 << 6;
-
-/// `$fdflags`.
-const APPEND: u64 = 1;
-const DSYNC: u64 = 2;
-const NONBLOCK: u64 = 4;
-
-/// `$eventtype`.
-const CLOCK: u8 = 0;
-const FD_READ: u8 = 1;
-const FD_WRITE: u8 = 2;
 
 pub fn trials() -> Vec<Trial> {
     vec![
@@ -232,8 +206,8 @@ fn socket() {
     outside.read_to_string(&mut text).expect("it was shut down");
     assert_eq!(text, "hellohello");
     assert_eq!(write(&mut guest, b"hello"), Answer::Errno(PIPE));
-    // A pipe is no socket: 57.
-    assert_eq!(guest.call("sock_shutdown", &[0, 1]), Answer::Errno(57));
+    // A pipe is not a socket.
+    assert_eq!(guest.call("sock_shutdown", &[0, 1]), Answer::Errno(NOTSOCK));
 }
 
 /// A process that was started without standard error: nothing else takes its place.

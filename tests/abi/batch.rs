@@ -41,7 +41,7 @@ pub struct Batch {
     first_signature: usize,
     signatures: Vec<Signature>,
     results: OnceLock<Result<Vec<Case>, String>>,
-    /// Whether somebody was told why there are no results.
+    /// Whether a case has already said why there are no results.
     is_reported: AtomicBool,
 }
 
@@ -150,7 +150,7 @@ fn run_from(folder: &Path, first: usize, n: usize, cases: &mut [Case]) -> Result
     Ok(last)
 }
 
-/// Runs a command that has to succeed and to say nothing.
+/// Runs a command that must succeed and say nothing.
 pub fn run(command: &mut Command) -> Result<()> {
     let outcome = process::run(command, b"")?;
     if outcome.status != 0 || !outcome.stderr.is_empty() {

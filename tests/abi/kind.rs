@@ -172,7 +172,7 @@ impl Value {
         }
     }
 
-    /// The initialiser of a C `struct value`.
+    /// The initializer of a C `struct value`.
     pub fn c(self) -> String {
         let mut text = "{{".to_owned();
         for byte in self.bits.to_le_bytes() {

@@ -10,7 +10,7 @@ use crate::kind::Kind;
 use crate::signature::Signature;
 use std::fmt::Write;
 
-/// How `m` gives values to the import: name of the export, and its code behind the arguments. `K`
+/// How `m` gives values to the import: name of the export, and its code after the arguments. `K`
 /// stands for the signature's number, `IMPORTED` and `OWN` for the table's entries.
 const GIVE: [(&str, &str); 5] = [
     ("give_typed", "(call $kK_typed)"),

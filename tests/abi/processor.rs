@@ -12,10 +12,10 @@ pub struct Processor {
     /// Argument registers for integers and addresses, for floating-point numbers and vectors.
     pub integer_registers: usize,
     pub vector_registers: usize,
-    /// Registers that a callee has to preserve, in the order in which `abi_call` stores them.
+    /// Registers that a callee must preserve, in the order in which `abi_call` stores them.
     pub saved: &'static [&'static str],
     /// Control and status words, in the order in which the assembly stores them, and the bits of
-    /// each that a call has to preserve and that have to be what they were when the program began.
+    /// each that a call must preserve and that must be what they were when the program began.
     pub control: &'static [(&'static str, u64)],
     /// The C type of a `v128`, and the header that declares it.
     pub vector: (&'static str, &'static str),
@@ -29,7 +29,7 @@ pub struct Processor {
 /// To add one: a row, and its assembly.
 static PROCESSORS: [Processor; 2] = [
     // System V ABI, AMD64 supplement: 3.2.1 "Registers", 3.2.3 "Parameter Passing". The direction
-    // flag is bit 10 of the flags; of MXCSR the control bits are callee-saved; the x87 stack has to
+    // flag is bit 10 of the flags; of MXCSR the control bits are callee-saved; the x87 stack must
     // be empty (tag word all ones).
     Processor {
         name: "x86_64",

@@ -1,7 +1,7 @@
 //! The function types that the suite tries, with the values that go through them.
 //!
 //! Systematic ones first: every number of parameters of every type, all types in rotation,
-//! registers filled exactly, overflowing by one and by many, vectors behind odd numbers of stack
+//! registers filled exactly, overflowing by one and by many, vectors after odd numbers of stack
 //! words, every result and every pair of results. Then random ones, and those with integers
 //! narrower than Wasm's.
 
@@ -13,7 +13,7 @@ use crate::random::Random;
 pub const MOST_PARAMETERS: usize = 12;
 pub const MOST_RESULTS: usize = 6;
 
-/// Random signatures behind the systematic ones.
+/// Random signatures after the systematic ones.
 const N_RANDOM: usize = 100;
 
 /// A function type with values for its parameters and results.
@@ -134,7 +134,7 @@ fn filling(processor: &Processor, random: &mut Random) -> Vec<Vec<Kind>> {
     lists
 }
 
-/// All registers taken, then a vector behind `n` words on the stack, and a word behind that, and a
+/// All registers taken, then a vector after `n` words on the stack, and a word after that, and a
 /// vector again.
 fn behind_odd_words(processor: &Processor) -> Vec<Vec<Kind>> {
     let list = |n_words: usize| {

@@ -112,8 +112,8 @@ fn function(processor: &Processor, signature: &Signature) -> String {
         let offsets = (0..signature.replies.len()).map(|at| format!("offsetof(struct kK_results, r{at}),"));
         text += &format!("static const unsigned kK_offsets[] = {{{}}};\n", offsets.collect::<String>());
     }
-    text += &format!("static const struct value kK_arguments[] = {{{}}};\n", initialisers(&signature.arguments));
-    text += &format!("static const struct value kK_replies[] = {{{}}};\n", initialisers(&signature.replies));
+    text += &format!("static const struct value kK_arguments[] = {{{}}};\n", initializers(&signature.arguments));
+    text += &format!("static const struct value kK_replies[] = {{{}}};\n", initializers(&signature.replies));
     for (name, before) in [("slots", 0), ("behind", 1)] {
         text += &format!("static const struct slot kK_{name}[] = {{{}}};\n", slots(processor, signature, before));
     }
@@ -139,12 +139,12 @@ fn function(processor: &Processor, signature: &Signature) -> String {
     text
 }
 
-fn initialisers(values: &[Value]) -> String {
+fn initializers(values: &[Value]) -> String {
     // C has no empty arrays.
     if values.is_empty() { "{{0}}".to_owned() } else { values.iter().map(|value| value.c() + ",").collect() }
 }
 
-/// Where the arguments are, behind as many counters.
+/// Where the arguments are, after as many counters.
 fn slots(processor: &Processor, signature: &Signature, n_counters: usize) -> String {
     let n_before = n_counters + usize::from(signature.returns_structure());
     let before = [Kind::I64; 2].into_iter().take(n_before);

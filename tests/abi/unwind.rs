@@ -101,7 +101,7 @@ impl Programs {
     }
 }
 
-/// Runs a program that has to succeed and to print `expected`.
+/// Runs a program that must succeed and print `expected`.
 fn says(programs: &Programs, name: &str, mode: &str, expected: &str) -> Result<()> {
     if name == "cxx" {
         tool::require("c++")?;
@@ -140,7 +140,7 @@ fn stacks(program: &Path, mode: &str) -> Result<Vec<String>> {
     let symbols: Vec<_> = file.symbols().filter(|symbol| symbol.kind() == object::SymbolKind::Text).collect();
     let main = symbols.iter().find(|symbol| symbol.name() == Ok("main")).context("there is a `main`")?.address();
     let name = |word: &str| -> Result<String> {
-        // A return address stands behind its call, which may be a function's last instruction.
+        // A return address follows its call, which may be a function's last instruction.
         let inside = main.wrapping_add_signed(word.parse::<i64>()? - 1);
         let mut around = symbols.iter().filter(|it| (it.address()..it.address() + it.size()).contains(&inside));
         // Exports have a name for others and one for themselves.
@@ -190,7 +190,7 @@ fn backtraces(text: &str) -> Vec<String> {
 }
 
 /// From the first instruction of the export on, gdb shows the whole stack: before a function has
-/// its frame, and behind it. But not between `pop rbp` and the jump of a tail call, where a caller
+/// its frame, and after it. But not between `pop rbp` and the jump of a tail call, where a caller
 /// is missing: Cranelift takes notes of prologues alone, and gdb knows only the epilogues that end
 /// with `ret`.
 fn at_every_instruction(programs: &Programs) -> Result<()> {

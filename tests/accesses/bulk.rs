@@ -117,7 +117,7 @@ impl Bulk<'_> {
         addresses.iter().map(|address| self.form.constant(*address)).collect()
     }
 
-    /// Makes the call, and looks at the memory behind it: by `check` where all is inside.
+    /// Makes the call, and looks at the memory after it: by `check` where all is inside.
     fn try_call(&mut self, call: &Call, is_inside: bool, check: &Call) {
         match is_inside {
             true => {

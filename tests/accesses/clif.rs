@@ -187,7 +187,7 @@ fn check_one(form: &Form, access: &Access, func: &Function, index: u64) -> Resul
     Ok(())
 }
 
-/// The runtime checks addresses of wait and notify. It has to get the true one, or there is none.
+/// The runtime checks addresses of wait and notify. It must get the true one, or there is none.
 fn check_call(index: u64, offset: u64, events: &[Event], end: &End) -> Result<()> {
     let is_right = match (index.checked_add(offset), events) {
         (Some(address), [Event::Call { builtin, arguments }]) => {

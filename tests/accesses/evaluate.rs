@@ -2,7 +2,7 @@
 //! everything else not at all.
 //!
 //! Of a memory only the borders exist: where it begins, how many bytes it has, and how far the
-//! address space behind it faults. An access inside is noted, one behind the memory is the trap of
+//! address space after it faults. An access inside is noted, one after the memory is the trap of
 //! its flags, and anything else is an error. So is an instruction that is not known here, and an
 //! address that depends on what a memory holds.
 
@@ -24,7 +24,7 @@ use wasm2native::layout::Symbol;
 pub struct Borders {
     pub base: u64,
     pub bytes: u64,
-    /// Distance from the base to the end of what faults behind it.
+    /// Distance from the base to the end of what faults after it.
     pub reserved: u64,
 }
 
@@ -229,7 +229,7 @@ impl Evaluator<'_> {
         }
     }
 
-    /// Notes an access inside a memory; false if it faults behind one.
+    /// Notes an access inside a memory; false if it faults after one.
     fn reach(&mut self, address: u64, size: u64, flags: MemFlags) -> Result<bool> {
         for (memory, borders) in self.memories.iter().enumerate() {
             let Some(at) = address.checked_sub(borders.base) else { continue };

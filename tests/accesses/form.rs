@@ -1,5 +1,5 @@
 //! The memories that accesses are tried on, and the oracle: exact arithmetic that says what each
-//! access has to do.
+//! access must do.
 //!
 //! A memory begins with a pattern in which no word repeats. The pattern of an address is a function
 //! of the address, so that neither the modules nor the tests keep a copy of it.
@@ -58,7 +58,7 @@ pub static FORMS: [Form; 16] = [
     Form { name: "supplied-bytewise64", place: Place::Supplied, bytewise: true, ..WIDE },
 ];
 
-/// What an access has to do.
+/// What an access must do.
 #[derive(Copy, Clone, Debug, PartialEq, Eq)]
 pub enum Outcome {
     /// It reaches this address.
@@ -112,7 +112,7 @@ impl Form {
         format!("({}.const {address:#x})", self.index())
     }
 
-    /// What is behind `(memory $m`.
+    /// What follows `(memory $m`.
     pub fn memory_type(&self) -> String {
         let pages = if self.bytewise { self.bytes() } else { 1 };
         let maximum = if self.grown { 2 } else { pages };
@@ -159,7 +159,7 @@ impl Form {
         indices
     }
 
-    /// What `kind` has to do at `index` and `offset`.
+    /// What `kind` must do at `index` and `offset`.
     ///
     /// An atomic access that is neither aligned nor inside is reported as unaligned; the
     /// specification leaves the order open, and this is wasmtime's. Wait and notify need a sum of
@@ -177,7 +177,7 @@ impl Form {
         }
     }
 
-    /// Modules that have to be there first, by the names under which they are imported.
+    /// Modules that must be there first, by the names under which they are imported.
     pub fn providers(&self) -> Vec<(&'static str, String)> {
         match self.place {
             Place::Imported => {

@@ -67,7 +67,7 @@ pub enum Action {
     Load {
         signed: bool,
     },
-    /// Lanes of so many bytes, each extended to twice its width.
+    /// Lanes of this many bytes, each extended to twice its width.
     LoadLanes {
         lane: u64,
         signed: bool,
@@ -103,7 +103,7 @@ pub struct Kind {
     /// Number of bytes reached.
     pub size: u64,
     pub action: Action,
-    /// The address has to be a multiple of the size.
+    /// The address must be a multiple of the size.
     pub atomic: bool,
 }
 
@@ -250,7 +250,7 @@ impl Kind {
         }
     }
 
-    /// The arguments behind the index, for bytes that hold `old`.
+    /// The arguments after the index, for bytes that hold `old`.
     pub fn more_arguments(&self, old: u128) -> Vec<(Type, u128)> {
         match self.action {
             Action::CompareExchange => vec![(self.ty, old)],
@@ -298,7 +298,7 @@ impl Kind {
     }
 }
 
-/// All bits of so many bytes.
+/// All bits of this many bytes.
 fn mask(size: u64) -> u128 {
     u128::MAX >> (128 - size * 8)
 }

@@ -9,7 +9,7 @@ use test_kit::{command, process};
 pub const LEVELS: [(&str, &[&str], u64); 4] =
     [("-O2", &[], 1), ("-O0", &["-O0"], 10), ("-Os", &["-Os"], 10), ("--spectre-masks", &["--spectre-masks"], 10)];
 
-/// Compiles the script and runs it: every assertion has to pass. Returns how many there are.
+/// Compiles the script and runs it: every assertion must pass. Returns how many there are.
 ///
 /// # Errors
 /// With the lines of the script that fail.

@@ -58,13 +58,13 @@ impl Script {
         self.n_assertions += 1;
     }
 
-    /// An assertion that stands for itself, behind what is written so far.
+    /// An assertion that stands alone, after what is written so far.
     pub fn assert_module(&mut self, text: &str) {
         self.line(text);
         self.n_assertions += 1;
     }
 
-    /// Ends the module, and puts the commands behind it.
+    /// Ends the module, and puts the commands after it.
     pub fn end_module(&mut self) {
         let (fields, commands) = (std::mem::take(&mut self.fields), std::mem::take(&mut self.commands));
         write!(self.text, "(module\n{fields})\n{commands}").expect("strings can be written");

@@ -119,7 +119,7 @@ fn declarations_stand_on_the_command_line_in_files_and_in_the_module() {
         ("bad.imports", "\nenv.f: (f32)\nenv.write: (int)\n"),
     ]);
     let said = folder.wasm2native(&["w.wat", "--imports", "libc.imports"]).succeeds();
-    // Who declares a function means it; of others the user is told.
+    // Declared functions are meant; the user is told of others.
     assert_eq!(said.stderr, "");
     assert_eq!(folder.program("w", &[]).succeeds().stdout, "hello\n");
     folder
@@ -136,7 +136,7 @@ fn declarations_stand_on_the_command_line_in_files_and_in_the_module() {
     // A line is more particular than a file.
     let line = "env.write=nobody_defines_this: (i32, ptr, i64) -> i64";
     folder.wasm2native(&["w.wat", "--imports", "libc.imports", "--import", line]).fails(1, &["`env.write`"]);
-    // Unlike a file, a line has to be of use.
+    // Unlike a file, a line must be of use.
     folder.wasm2native(&["w.wat", "--import", good, "--import", good]).fails(1, &["an earlier declaration"]);
     folder.write(
         "s.wat",

@@ -42,7 +42,7 @@ fn folder() -> Folder {
     Folder::with(&[("big.wat", &module), ("big.cot", &program), ("tmp/keep", ""), ("out/keep", "")])
 }
 
-/// Runs a command with so many KiB of address space.
+/// Runs a command with `kib` KiB of address space.
 fn limited(folder: &Folder, kib: u64, program: &str, args: &[&str]) -> Outcome {
     let mut command = Command::new("sh");
     command.args(["-c", "ulimit -v $1 && shift && exec \"$@\"", "sh", &kib.to_string(), program]).args(args);

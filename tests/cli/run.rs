@@ -1,4 +1,4 @@
-//! `wasm2native run`: the program's behaviour shows through, and the cache saves work.
+//! `wasm2native run`: the program's behavior shows through, and the cache saves work.
 
 use crate::{ANSWER, ARGS, DIR, FIB, INVALID, env, mount, unmount};
 use anyhow::Result;
@@ -156,7 +156,7 @@ fn damaged_entries_are_built_again() {
     }
     std::fs::set_permissions(&entry, PermissionsExt::from_mode(0o600)).expect("it is ours");
     run().fails(42, &["built into the cache"]);
-    // Things that are no files.
+    // Things that are not files.
     std::fs::remove_file(&entry).expect("it is ours");
     folder.write("elsewhere", "not ours");
     std::os::unix::fs::symlink(folder.path("elsewhere"), &entry).expect("links can be made");

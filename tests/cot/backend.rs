@@ -404,7 +404,7 @@ impl Generator {
         self.b.switch_to(done);
     }
 
-    /// `break`, `continue` or `return`, with dead code behind it.
+    /// `break`, `continue` or `return`, with dead code after it.
     fn leave(&mut self) {
         let Some([on_break, on_continue]) = self.loops.last().copied() else { return };
         match self.choose(5) {

@@ -70,7 +70,7 @@ fn format_once(text: &[u8]) -> Result<Vec<u8>, String> {
     }
 }
 
-/// The tree, and the comments without space behind them.
+/// The tree, and the comments without space after them.
 fn seen(text: &[u8]) -> (String, Vec<Vec<u8>>) {
     let mut sources = Sources::default();
     let id = sources.add("source.cot".to_owned(), None, text.to_vec());

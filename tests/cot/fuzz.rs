@@ -2,7 +2,7 @@
 //! changed. What is accepted becomes a valid module.
 //!
 //! Runs for as many seconds as `COT_FUZZ_SECONDS` says (60), from the seed `COT_FUZZ_SEED` (1). An
-//! input that makes it panic is written to the folder of temporary files, and belongs into
+//! input that makes it panic is written to the folder of temporary files, and belongs in
 //! `fixtures/cot/errors` afterwards.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};

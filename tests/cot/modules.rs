@@ -30,7 +30,7 @@ fn search_order() -> Result<()> {
         ensure!(outcome.status == 0, "{}", outcome.stderr);
         Ok(outcome.stdout.to_string())
     };
-    // From the last place to the first, each hides those behind it; a folder without the module is
+    // From the last place to the first, each hides those after it; a folder without the module is
     // passed over.
     let (near, far) = ("project/src/deep/main.cot", "elsewhere/main.cot");
     ensure!(says(near, ".", None)? == "B", "the built-in module is not found");

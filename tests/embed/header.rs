@@ -114,7 +114,7 @@ const NAMES: [&str; 38] = [
     "C",
 ];
 
-/// The words behind `introduction` in declarations that a comment with the export's name precedes,
+/// The words after `introduction` in declarations that a comment with the export's name precedes,
 /// in the order of [`NAMES`].
 fn declared(text: &str, comment: &str, introduction: &str) -> Vec<String> {
     let find = |name: &&str| {

@@ -1,4 +1,4 @@
-//! Traps in a library: caught by `w2n_try`, or the end of the process; and an initialisation that
+//! Traps in a library: caught by `w2n_try`, or the end of the process; and an initialization that
 //! traps.
 
 use crate::host;
@@ -57,7 +57,7 @@ fn hosts(folder: &Folder, source: &str, flags: &[&str]) -> [&'static str; 2] {
     ["static", "shared"]
 }
 
-/// Offsets in the module, which are no matter here.
+/// The text without offsets in the module, which do not matter here.
 fn without_offsets(text: &str) -> String {
     let word = |word: &str| if word.starts_with("0x") { "OFFSET".to_owned() } else { word.to_owned() };
     text.split(' ').map(word).collect::<Vec<_>>().join(" ")

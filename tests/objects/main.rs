@@ -270,7 +270,7 @@ fn declarations_inside(wasm: &[u8]) -> Result<String> {
     Ok(text)
 }
 
-/// Names as C has them of the symbols that somebody else has to define.
+/// Names in C of the symbols that other objects must define.
 fn undefined(kind: Kind, picture: &Picture) -> Result<BTreeSet<String>> {
     names(kind, picture, |symbol| symbol.place.is_none() && symbol.is_global)
 }

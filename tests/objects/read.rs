@@ -143,7 +143,7 @@ fn read_macho(bytes: &[u8]) -> Result<Picture> {
             let relocation = relocation?;
             let width = 1 << relocation.r_length();
             ensure!(relocation.is_extern(), "relocations are to name symbols");
-            // The second half of a difference is no address.
+            // The second half of a difference is not an address.
             let is_absolute = width == 8 && !is_second;
             is_second = matches!((macho.header.cputype, relocation.r_type()), (X86_64, 5) | (ARM64, 1));
             relocations.push(Relocation {

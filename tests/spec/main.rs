@@ -79,7 +79,7 @@ fn main() -> ExitCode {
 fn run(script: &Script, program: &Path) -> Verdict {
     let source = program.with_extension("wast");
     std::fs::write(&source, &script.text).expect("the temporary folder can be written");
-    // A file without commands only has to compile: it is the text of a module.
+    // A file without commands need only compile: it is the text of a module.
     let is_module = !wasm2native::script::is_script(&script.text);
     let mut compiler = if is_module { command::wasm2native() } else { command::for_programs() };
     compiler.arg(&source).args(is_module.then_some("-c")).args(script.flags).arg("-q").arg("-o").arg(program);
@@ -125,7 +125,7 @@ fn summary(output: &str) -> Option<(usize, usize)> {
     Some((passed.parse().ok()?, failed.strip_suffix(" failed")?.parse().ok()?))
 }
 
-/// What the manifest has to say of a script that did this.
+/// What the manifest must say of a script that did this.
 fn skip_of(verdict: &Verdict, old: Option<&Skip>) -> Option<Skip> {
     let (lines, message) = match verdict {
         Verdict::Ran { failures, .. } => {

@@ -97,7 +97,7 @@ fn folder() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/spec")
 }
 
-/// Proposals that are not standard have to be asked for.
+/// Proposals that are not standard must be enabled by name.
 fn flags(path: &str) -> &'static [&'static str] {
     if path.contains("custom-page-sizes") { &["--enable=custom-page-sizes"] } else { &[] }
 }

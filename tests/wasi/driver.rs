@@ -168,7 +168,7 @@ impl Answer {
     }
 }
 
-/// No call of a test takes long; a hang shall fail.
+/// No call of a test takes long; a hang must fail.
 const LIMIT: Timespec = Timespec { tv_sec: 60, tv_nsec: 0 };
 
 impl Guest {
@@ -188,7 +188,7 @@ impl Guest {
         Guest::spawn(command, options, prepare)
     }
 
-    /// Starts a shell that makes mounts, which nobody else sees, and comes to be the driver.
+    /// Starts a shell that makes mounts, which no other process sees, and becomes the driver.
     ///
     /// # Errors
     /// Why the system does not let us.
@@ -215,7 +215,7 @@ impl Guest {
         }))
     }
 
-    /// Starts a command that comes to be the driver.
+    /// Starts a command that becomes the driver.
     pub fn spawn(mut command: Command, options: &str, prepare: &dyn Fn(&mut Command)) -> Guest {
         command.env_clear().env("WASM2NATIVE_OPTIONS", options);
         command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
@@ -289,7 +289,7 @@ impl Guest {
         let _ = self.input.write_all(records);
     }
 
-    /// Whether so many bytes came.
+    /// Whether that many bytes came.
     fn receive(&mut self, bytes: &mut [u8]) -> bool {
         let mut done = 0;
         while done < bytes.len() {

@@ -350,7 +350,7 @@ fn errors() {
         let said = &outcome.stderr;
         assert!(outcome.status == status && said.contains(message), "{value}: {} {said}", outcome.status);
     }
-    // What a program carries can't be had by asking for it when it runs.
+    // A program gets no more trees when it runs.
     let program = build(&[(&root.join("tree"), "/data")]);
     let outcome = process::run(process::program(&program.path).env("WASM2NATIVE_OPTIONS", "--embed /more"), b"");
     let outcome = outcome.expect("it runs");

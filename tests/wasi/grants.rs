@@ -332,7 +332,7 @@ fn closed_directory() {
     assert_eq!(world.guest.end(), Answer::Ended(0, String::new()));
 }
 
-/// A slash behind a link makes the system follow it even where it would not: the escape that
+/// A slash after a link makes the system follow it even where it would not: the escape that
 /// cap-primitives 4.0.3 fixed.
 fn trailing_slash() {
     let mut world = World::new();

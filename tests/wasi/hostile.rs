@@ -1,4 +1,4 @@
-//! Calls with senseless numbers. Whatever a guest passes, it gets an error number or a trap; the
+//! Calls with dangerous numbers. Whatever a guest passes, it gets an error number or a trap; the
 //! runtime neither crashes nor takes memory that the guest was not given.
 //!
 //! The calls are generated from the table of WASI's functions: each parameter takes each of the
@@ -110,7 +110,7 @@ impl Prey {
 
 fn start(folder: &Path) -> Guest {
     let guest = Guest::start(&format!("--dir {}::/", folder.display()));
-    // No test shall fill the disk.
+    // No test may fill the disk.
     let limit = Rlimit { current: Some(1 << 20), maximum: Some(1 << 20) };
     prlimit(Pid::from_raw(guest.id() as i32), Resource::Fsize, limit).expect("limits can be lowered");
     guest
@@ -266,7 +266,7 @@ fn pieces() {
     }
 }
 
-/// Bytes that are no path, and paths that are too long. `$errno`: 25 ilseq, 28 inval, 37
+/// Bytes that are not a path, and paths that are too long. `$errno`: 25 ilseq, 28 inval, 37
 /// nametoolong, 44 noent.
 fn paths() {
     let mut prey = Prey::new();

@@ -72,7 +72,7 @@ struct Waiting {
 }
 
 impl Waiting {
-    /// Starts the program and takes so many reports.
+    /// Starts the program and takes `n_reports` reports.
     fn start(mut command: Command, options: &str, n_reports: usize) -> Waiting {
         let command = command.env("WASM2NATIVE_OPTIONS", options).stdin(Stdio::piped()).stdout(Stdio::piped());
         let mut child = process::spawn(command).expect("it starts");
@@ -197,7 +197,7 @@ fn memories_and_tables_together() {
     assert!(program.peak() < MIB + OWN);
 }
 
-/// Every thread has its own tables. What one leaves behind is there for the next.
+/// Every thread has its own tables. What one thread leaves there, the next one finds.
 fn tables_of_threads() {
     let program = module_with_threads(
         r#"

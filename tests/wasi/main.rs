@@ -1,7 +1,7 @@
 //! WASI as the outside sees it: real files, pipes and terminals around a translated guest.
 //!
 //! [`matrix`] tries every way out of a granted directory with every call, [`grants`] what a grant
-//! allows, [`exposed`] what no grant allows, [`hostile`] calls with senseless numbers, [`limits`]
+//! allows, [`exposed`] what no grant allows, [`hostile`] calls with dangerous numbers, [`limits`]
 //! how much a module can take, [`streams`] the standard streams, [`signals`] signals to itself,
 //! [`threads`] threads that share them, [`embed`] trees that a program carries, and [`official`]
 //! the WebAssembly group's own tests where a checkout is named.

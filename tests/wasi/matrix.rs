@@ -240,8 +240,8 @@ fn grant_name(read_only: bool) -> &'static str {
     if read_only { "read-only" } else { "read-write" }
 }
 
-/// Tries one path in all calls. Paths that stay inside only have to keep the promises; what they do
-/// is for `grants`. On an old kernel the program has to find the way itself.
+/// Tries one path in all calls. Paths that stay inside need only keep the promises; what they do
+/// is for `grants`. On an old kernel the program must find the way itself.
 fn try_path(path: &str, read_only: bool, is_inside: bool, on_old_kernel: bool) {
     let start = if on_old_kernel { Guest::start_on_old_kernel } else { Guest::start_with };
     let mut answers: Vec<Vec<String>> = Vec::new();

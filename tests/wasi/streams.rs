@@ -296,7 +296,7 @@ fn large_writes() {
     });
 }
 
-/// `$subscription` to a descriptor, or to so many nanoseconds.
+/// `$subscription` to a descriptor, or to a number of nanoseconds.
 fn subscription(user_data: u64, tag: u8, value: u64) -> Vec<u8> {
     let mut bytes = vec![0; 48];
     bytes[0..8].copy_from_slice(&user_data.to_le_bytes());

@@ -1,4 +1,4 @@
-//! Threads that share descriptors: one that waits keeps nobody from anything, and the end of the
+//! Threads that share descriptors: one that waits does not stop the others, and the end of the
 //! program from nothing.
 
 use crate::driver::{Built, build};

@@ -21,7 +21,7 @@ impl Zlib {
     }
 
     fn bytes(&mut self, piece: &Piece) -> &mut [u8] {
-        // SAFETY: the memory never moves, and the library allocated so many bytes.
+        // SAFETY: the memory never moves, and the library allocated that many bytes.
         unsafe { std::slice::from_raw_parts_mut(zlib_memory().add(piece.0 as u32 as usize), piece.1) }
     }
 
@@ -56,7 +56,7 @@ impl Zlib {
 }
 
 fn main() {
-    // SAFETY: nobody else calls it yet.
+    // SAFETY: no other thread calls it yet.
     assert_eq!(unsafe { zlib_init() }, 0);
     let zlib = Mutex::new(Zlib);
     let results: Vec<_> = std::thread::scope(|scope| {

@@ -9,7 +9,7 @@
 //! ```
 //!
 //! `«x *5000»` in the program stands for 5000 times `x `. Sections: `stdout`, `stderr` (programs),
-//! `error` (of the compiler), `clif`, `asm`, `wat`, `ir` and `ssa` (of Cot), and `file NAME` for
+//! `error` (of the compiler), one for each stage in `SECTIONS`, and `file NAME` for
 //! what a run leaves behind. With several runs, each one's text follows a line `$ ARGS`.
 
 use crate::directive::{self, Run, Setup};
@@ -36,7 +36,8 @@ pub struct Section {
 }
 
 /// Kinds of sections, beside `file NAME`.
-pub const SECTIONS: [&str; 8] = ["stdout", "stderr", "error", "clif", "asm", "wat", "ir", "ssa"];
+pub const SECTIONS: [&str; 12] =
+    ["stdout", "stderr", "error", "facts", "linkage", "layout", "image", "clif", "asm", "wat", "ir", "ssa"];
 
 /// All fixtures of the project in Wasm, C and C++, by name. Those in Cot are for `tests/cot`.
 pub fn all() -> Result<Vec<PathBuf>> {

@@ -72,7 +72,7 @@ impl Folder {
         outcome(&mut self.command(args))
     }
 
-    /// Runs `wasm2native`, which has to succeed without a word.
+    /// Runs `wasm2native`, which must succeed without a word.
     #[track_caller]
     pub fn builds(&self, args: &[&str]) {
         let outcome = self.wasm2native(args);
@@ -110,7 +110,7 @@ impl Folder {
 
 /// Tools of the system.
 impl Folder {
-    /// Runs a tool here, which has to succeed; warnings are its own affair.
+    /// Runs a tool here, which must succeed; it may print warnings.
     #[track_caller]
     pub fn tool(&self, name: &str, args: &[&str]) -> Outcome {
         let outcome = outcome(Command::new(name).args(args).current_dir(self.0.path()).env("LC_ALL", "C"));
@@ -118,7 +118,7 @@ impl Folder {
         outcome
     }
 
-    /// Runs a tool here, which has to succeed without a word on standard error.
+    /// Runs a tool here, which must succeed without a word on standard error.
     #[track_caller]
     pub fn silent_tool(&self, name: &str, args: &[&str]) {
         let outcome = self.tool(name, args);

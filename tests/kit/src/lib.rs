@@ -1,7 +1,7 @@
 //! The parts that the test suites and benchmarks share.
 //!
 //! A crate and not a module: it is compiled once for all of them, and what one of them does not
-//! use is no dead code. Modules are in order: each uses those above it.
+//! use is not dead code. Modules are in order: each uses those above it.
 
 pub mod trial;
 

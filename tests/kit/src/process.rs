@@ -14,7 +14,7 @@ use std::sync::LazyLock;
 use std::thread;
 use std::time::{Duration, Instant};
 
-/// Nothing that a test starts needs more than some seconds. What hangs has to fail.
+/// Nothing that a test starts needs more than some seconds. What hangs must fail.
 const LIMIT: Duration = Duration::from_secs(120);
 
 /// The emulator's name and flags; empty where programs run by themselves.
@@ -195,7 +195,7 @@ fn run_with(command: &mut Command, stdin: Option<&[u8]>) -> Result<Outcome> {
     thread::scope(|scope| {
         let _open = match stdin {
             Some(stdin) => {
-                // A program that does not read its input is no error.
+                // A program that does not read its input is not an error.
                 scope.spawn(move || input.write_all(stdin));
                 None
             }

@@ -15,7 +15,7 @@ use wasmtime_wasi::p1::WasiP1Ctx;
 use wasmtime_wasi::p2::pipe::{MemoryInputPipe, MemoryOutputPipe};
 use wasmtime_wasi::{FsPerms, I32Exit, WasiCtxBuilder};
 
-/// As much stack as Linux gives a program where nobody asked for more.
+/// The stack that Linux gives a program by default.
 const STACK: usize = 8 << 20;
 const OUTPUT_LIMIT: usize = 64 << 20;
 
@@ -152,7 +152,7 @@ fn instantiate(
     linker.instantiate(store, module)
 }
 
-/// Memories that nobody defines come from the runtime.
+/// Memories that no module defines come from the runtime.
 fn supply_memories(
     store: &mut Store<WasiP1Ctx>,
     linker: &mut Linker<WasiP1Ctx>,

@@ -41,14 +41,14 @@ pub struct Cache {
 }
 
 /// An executable file.
-pub struct Program {
+pub struct CachedProgram {
     pub origin: Origin,
     file: File,
     /// Its path, if it has one.
     name: Option<PathBuf>,
 }
 
-/// Where a [`Program`] comes from.
+/// Where a [`CachedProgram`] comes from.
 pub enum Origin {
     Found,
     Built,
@@ -56,7 +56,7 @@ pub enum Origin {
     Temporary(String),
 }
 
-impl Program {
+impl CachedProgram {
     /// The path that this process executes: it leads to the open file, even if its name changes.
     pub fn path(&self) -> PathBuf {
         let open = PathBuf::from(format!("/proc/self/fd/{}", self.file.as_raw_fd()));
@@ -107,13 +107,13 @@ impl Cache {
     }
 
     /// The program for `input` and `options`, from the cache or built.
-    pub fn program(&self, input: &Input, options: &Options, observer: &dyn Observer) -> Result<Program> {
+    pub fn program(&self, input: &Input, options: &Options, observer: &dyn Observer) -> Result<CachedProgram> {
         let build = || driver::program(input, options, observer);
         let entry = match &self.folder {
             Ok(folder) => folder.join(entry_name(input, options)?),
             Err(reason) => return temporary(reason.clone(), &build()?),
         };
-        let in_cache = |origin, file| Program { origin, file, name: Some(entry.clone()) };
+        let in_cache = |origin, file| CachedProgram { origin, file, name: Some(entry.clone()) };
         if let Some(file) = open_entry(&entry) {
             return Ok(in_cache(Origin::Found, file));
         }
@@ -216,9 +216,9 @@ fn store(entry: &Path, program: &[u8]) -> Result<File> {
 
 /// A program without a name, which exists while it is open: in memory, or in a file if the system
 /// does not allow that.
-fn temporary(reason: String, program: &[u8]) -> Result<Program> {
+fn temporary(reason: String, program: &[u8]) -> Result<CachedProgram> {
     let file = in_memory(program).or_else(|_| in_file(program)).context("can't keep the program while it runs")?;
-    Ok(Program { origin: Origin::Temporary(reason), file, name: None })
+    Ok(CachedProgram { origin: Origin::Temporary(reason), file, name: None })
 }
 
 fn in_memory(program: &[u8]) -> io::Result<File> {

@@ -88,7 +88,7 @@ pub struct Relocation {
     /// Byte offset in the function.
     pub offset: u32,
     pub kind: RelocationKind,
-    pub target: Target,
+    pub target: RelocationTarget,
     pub addend: i64,
 }
 
@@ -129,7 +129,7 @@ pub enum RelocationKind {
 }
 
 #[derive(Copy, Clone, Debug, PartialEq, Eq, Hash)]
-pub enum Target {
+pub enum RelocationTarget {
     Symbol(Symbol),
     /// A C symbol that the code generator brought in: `floorf`, `memcpy`.
     Runtime(&'static str),

@@ -1,6 +1,6 @@
 //! Code that no compiler makes: a few instructions before a jump to a C function.
 
-use crate::code::{CompiledFunction, Relocation, RelocationKind, Target};
+use crate::code::{CompiledFunction, Relocation, RelocationKind, RelocationTarget};
 use crate::layout::Symbol;
 use crate::number::to_u32;
 use crate::translate::Env;
@@ -20,7 +20,7 @@ pub fn variadic(env: &Env, func: FuncIndex) -> CompiledFunction {
     let relocation = Relocation {
         offset: to_u32(bytes.len()),
         kind: RelocationKind::Call4,
-        target: Target::Symbol(Symbol::Import(func)),
+        target: RelocationTarget::Symbol(Symbol::Import(func)),
         // From the end of the field.
         addend: -4,
     };

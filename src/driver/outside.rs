@@ -6,7 +6,7 @@ use super::pipeline::{Analyzed, Linked};
 use super::plan::Taken;
 use crate::abi;
 use crate::foreign;
-use crate::link::check::{self, Found, Place, Resolution};
+use crate::link::check::{self, Definer, Found, Resolution};
 use crate::link::native::Natives;
 use crate::link::suggest;
 use crate::link::symbols::SymbolKind;
@@ -138,22 +138,22 @@ fn look_up_module(
 
 /// What is wrong with a definition that has the right name.
 fn mismatch(module: &Module, import: &OpenImport, found: &Found) -> Option<String> {
-    let Found { place, kind, size } = found;
+    let Found { definer, kind, size } = found;
     let symbol = &import.symbol;
     match (import.entity, kind) {
         (EntityIndex::Function(_), SymbolKind::Data | SymbolKind::ThreadLocal) => {
-            Some(format!("`{symbol}` is data in {place}, not a function"))
+            Some(format!("`{symbol}` is data in {definer}, not a function"))
         }
         (EntityIndex::Global(_), SymbolKind::Function) => {
-            Some(format!("`{symbol}` is a function in {place}, not data"))
+            Some(format!("`{symbol}` is a function in {definer}, not data"))
         }
         (EntityIndex::Global(_), SymbolKind::ThreadLocal) => {
-            Some(format!("`{symbol}` is thread-local in {place}, which a global can't be"))
+            Some(format!("`{symbol}` is thread-local in {definer}, which a global can't be"))
         }
         (EntityIndex::Global(global), _) => {
             let bytes = value_size(module.globals[global].ty.content_type);
             let differs = *size != 0 && *size != bytes;
-            differs.then(|| format!("`{symbol}` has {size} bytes in {place}, and the global has {bytes}"))
+            differs.then(|| format!("`{symbol}` has {size} bytes in {definer}, and the global has {bytes}"))
         }
         _ => None,
     }
@@ -252,7 +252,8 @@ fn warning<'o>(
     resolution: &Resolution,
     options: &LinkOptions,
 ) -> Option<String> {
-    let is_library = |it: &&OpenImport| resolution.find(&it.symbol).is_some_and(|found| found.place == Place::CLibrary);
+    let is_library =
+        |it: &&OpenImport| resolution.find(&it.symbol).is_some_and(|found| found.definer == Definer::CLibrary);
     let mut names: Vec<_> =
         open.filter(is_library).filter(|it| !is_named(it, options)).map(|it| it.symbol.clone()).collect();
     names.sort();

@@ -46,9 +46,9 @@ pub fn imports(input: &Input, options: &Options) -> Result<String> {
     for (import, entity) in resolve::imports(module) {
         let open = open.iter().find(|it| it.entity == entity && it.refusal.is_none());
         let symbol = open.map_or_else(|| imports::symbol(linkage, import), |it| it.symbol.clone());
-        let place = match is_other(import) {
+        let definer = match is_other(import) {
             true => format!("module {}", import.module.escape_debug()),
-            false => place(&symbol, entity, open.is_some(), &resolution),
+            false => definer(&symbol, entity, open.is_some(), &resolution),
         };
         let (kind, ty) = describe(module, entity);
         let name = [import.module, import.name].map(|it| it.escape_debug().to_string());
@@ -60,14 +60,14 @@ pub fn imports(input: &Input, options: &Options) -> Result<String> {
             Some(function) => prototype::declared(&foreign, function, &symbol),
             None => prototype::of_entity(module, entity, &symbol),
         };
-        line(&mut text, &[&name[0], &name[1], kind, &ty, &symbol, &declaration, &place]);
+        line(&mut text, &[&name[0], &name[1], kind, &ty, &symbol, &declaration, &definer]);
     }
     Ok(text)
 }
 
-fn place(symbol: &str, entity: EntityIndex, is_open: bool, resolution: &Resolution) -> String {
+fn definer(symbol: &str, entity: EntityIndex, is_open: bool, resolution: &Resolution) -> String {
     match (resolution.find(symbol), entity) {
-        (Some(found), _) if is_open => found.place.to_string(),
+        (Some(found), _) if is_open => found.definer.to_string(),
         (_, EntityIndex::Function(_) | EntityIndex::Memory(_)) if !is_open => "the runtime".to_owned(),
         _ => "-".to_owned(),
     }

@@ -14,17 +14,17 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 
 /// Who defines a symbol.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Place {
+pub enum Definer {
     /// One of the user's files: its name.
     Native(String),
     CLibrary,
 }
 
-impl std::fmt::Display for Place {
+impl std::fmt::Display for Definer {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
-            Place::Native(name) => f.write_str(name),
-            Place::CLibrary => f.write_str("the C library"),
+            Definer::Native(name) => f.write_str(name),
+            Definer::CLibrary => f.write_str("the C library"),
         }
     }
 }
@@ -32,7 +32,7 @@ impl std::fmt::Display for Place {
 /// A symbol that was found.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Found {
-    pub place: Place,
+    pub definer: Definer,
     pub kind: SymbolKind,
     /// In bytes.
     pub size: u64,
@@ -238,7 +238,7 @@ impl<'a> Search<'a> {
 
     fn searched(&self) -> Vec<String> {
         let files = self.natives.files.iter().map(|file| file.name.clone());
-        files.chain([Place::CLibrary.to_string()]).collect()
+        files.chain([Definer::CLibrary.to_string()]).collect()
     }
 
     fn finish(self, wanted: &[&str]) -> Resolution {
@@ -252,8 +252,8 @@ impl<'a> Search<'a> {
             let native = self.defined.get(symbol).map(|(object, definition)| (&object.name, *definition));
             let lazy = || self.available.get(symbol).map(|(object, definition, _)| (&object.name, *definition));
             let found = match (native.or_else(lazy), self.c_library.get(*symbol)) {
-                (Some((name, it)), _) => Found { place: Place::Native(name.clone()), kind: it.kind, size: it.size },
-                (None, Some(&(kind, size))) => Found { place: Place::CLibrary, kind, size },
+                (Some((name, it)), _) => Found { definer: Definer::Native(name.clone()), kind: it.kind, size: it.size },
+                (None, Some(&(kind, size))) => Found { definer: Definer::CLibrary, kind, size },
                 (None, None) => continue,
             };
             resolution.found.insert((*symbol).to_owned(), found);

@@ -2,7 +2,7 @@
 //! what the linker fills in, and the Wasm offset of every place that can trap or be returned to,
 //! and where exceptions land.
 
-use crate::code::{Code, CompiledFunction, Relocation, Target};
+use crate::code::{Code, CompiledFunction, Relocation, RelocationTarget};
 use crate::layout::Symbol;
 use crate::number::to_u32;
 use crate::unit::Unit;
@@ -62,9 +62,9 @@ fn print_function(unit: &Unit, func: &CompiledFunction, text: &mut String) {
 
 fn target_name(unit: &Unit, relocation: &Relocation) -> String {
     match relocation.target {
-        Target::Symbol(symbol) => symbol_name(unit, symbol),
-        Target::Runtime(name) => name.to_owned(),
-        Target::Here(offset) => format!("+{offset:#x}"),
+        RelocationTarget::Symbol(symbol) => symbol_name(unit, symbol),
+        RelocationTarget::Runtime(name) => name.to_owned(),
+        RelocationTarget::Here(offset) => format!("+{offset:#x}"),
     }
 }
 

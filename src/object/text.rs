@@ -3,7 +3,7 @@
 
 use super::format::ObjectFormat;
 use crate::abi;
-use crate::code::{Code, CompiledFunction, Relocation, RelocationKind, Target};
+use crate::code::{Code, CompiledFunction, Relocation, RelocationKind, RelocationTarget};
 use crate::layout::{Layout, Symbol};
 use crate::number::to_u32;
 use crate::wasm::Module;
@@ -22,7 +22,7 @@ pub struct Text {
     /// Offset by symbol.
     pub offsets: HashMap<Symbol, u32>,
     /// What the linker has to resolve, sorted by offset. Offsets are in the section, and so is
-    /// [`Target::Here`].
+    /// [`RelocationTarget::Here`].
     pub relocations: Vec<Relocation>,
 }
 
@@ -80,7 +80,7 @@ impl Text {
             self.relocations.push(Relocation {
                 offset: before_entry(start),
                 kind: RelocationKind::FromNext4,
-                target: Target::Symbol(Symbol::Signature(layout.signature(module, index))),
+                target: RelocationTarget::Symbol(Symbol::Signature(layout.signature(module, index))),
                 addend: 0,
             });
         }
@@ -95,9 +95,9 @@ impl Text {
         for relocation in &func.relocations {
             let offset = offset_in_text(start, relocation.offset);
             let target = match relocation.target {
-                Target::Here(inside) => Some(offset_in_text(start, inside)),
-                Target::Symbol(symbol) => self.offsets.get(&symbol).copied(),
-                Target::Runtime(_) => None,
+                RelocationTarget::Here(inside) => Some(offset_in_text(start, inside)),
+                RelocationTarget::Symbol(symbol) => self.offsets.get(&symbol).copied(),
+                RelocationTarget::Runtime(_) => None,
             };
             if let Some(target) = target {
                 let distance = i64::from(target).checked_add(relocation.addend);
@@ -108,7 +108,7 @@ impl Text {
                 }
             }
             let target = match relocation.target {
-                Target::Here(inside) => Target::Here(offset_in_text(start, inside)),
+                RelocationTarget::Here(inside) => RelocationTarget::Here(offset_in_text(start, inside)),
                 other => other,
             };
             self.relocations.push(Relocation { offset, target, ..*relocation });

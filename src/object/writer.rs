@@ -7,7 +7,7 @@ use super::format::ObjectFormat;
 use super::imports::ImportSymbols;
 use super::text::{Text, offset_in_text};
 use crate::abi;
-use crate::code::{Code, Relocation, RelocationKind, Target};
+use crate::code::{Code, Relocation, RelocationKind, RelocationTarget};
 use crate::layout::{Layout, Symbol};
 use crate::number::low_byte;
 use crate::resolve::{Linkage, Provider};
@@ -123,9 +123,9 @@ impl<'a> Writer<'a> {
 
     fn relocate_code(&mut self, section: SectionId, relocation: &Relocation) {
         let symbol = match relocation.target {
-            Target::Symbol(symbol) => self.refer(symbol),
-            Target::Runtime(name) => self.runtime_symbol(name),
-            Target::Here(offset) => self.code_label(section, offset),
+            RelocationTarget::Symbol(symbol) => self.refer(symbol),
+            RelocationTarget::Runtime(name) => self.runtime_symbol(name),
+            RelocationTarget::Here(offset) => self.code_label(section, offset),
         };
         self.add_relocation(section, u64::from(relocation.offset), symbol, relocation.kind, relocation.addend);
     }
@@ -133,7 +133,7 @@ impl<'a> Writer<'a> {
     /// The distance of the target from `next`, which follows the field. Mach-O has a
     /// difference of symbols for it, the other formats the distance from the field.
     fn relocate_from(&mut self, section: SectionId, relocation: &Relocation, next: SymbolId) {
-        let Target::Symbol(symbol) = relocation.target else { panic!("signatures have symbols") };
+        let RelocationTarget::Symbol(symbol) = relocation.target else { panic!("signatures have symbols") };
         let symbol = self.refer(symbol);
         let offset = u64::from(relocation.offset);
         match self.format.binary {

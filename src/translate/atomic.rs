@@ -4,7 +4,7 @@
 //! of their own width and extend the result with zeros. An address that is not a multiple of the
 //! width traps, before anything is asked of the memory.
 
-use super::memory::{Place, memory_of};
+use super::memory::{MemoryOperand, memory_of};
 use super::translator::{Translator, trap_code};
 use crate::abi::builtin::Builtin;
 use crate::abi::trap::Trap;
@@ -152,7 +152,7 @@ impl Translator<'_> {
             let low = self.builder.ins().band_imm_u(address, below);
             self.builder.ins().trapnz(low, trap_code(Trap::UnalignedAtomic));
         }
-        let Place { address, offset, flags } = self.place(index, memarg, u64::from(size));
+        let MemoryOperand { address, offset, flags } = self.place(index, memarg, u64::from(size));
         let address = if offset == 0 { address } else { self.builder.ins().iadd_imm_s(address, i64::from(offset)) };
         (address, flags)
     }

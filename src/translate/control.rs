@@ -17,7 +17,7 @@ use wasmparser::{BlockType, BrTable, ValType};
 
 /// A control construct that has begun and not ended.
 pub struct Frame {
-    pub kind: Kind,
+    pub kind: FrameKind,
     ty: BlockType,
     /// Where a branch to this frame's label goes; a loop's has been made at its beginning, others
     /// are made when wanted.
@@ -31,7 +31,7 @@ pub struct Frame {
 }
 
 #[derive(Copy, Clone, PartialEq)]
-pub enum Kind {
+pub enum FrameKind {
     /// The body of the function: its label is the return.
     Function(FuncIndex),
     Block,
@@ -51,7 +51,7 @@ pub enum Kind {
 impl Frame {
     fn params<'a>(&'a self, module: &'a Module) -> &'a [ValType] {
         match (&self.ty, self.kind) {
-            (_, Kind::Function(_)) => &[],
+            (_, FrameKind::Function(_)) => &[],
             (BlockType::FuncType(ty), _) => module.types[TypeIndex::from_u32(*ty)].params(),
             (BlockType::Empty | BlockType::Type(_), _) => &[],
         }
@@ -59,7 +59,7 @@ impl Frame {
 
     fn results<'a>(&'a self, module: &'a Module) -> &'a [ValType] {
         match (&self.ty, self.kind) {
-            (_, Kind::Function(func)) => module.function_type(func).results(),
+            (_, FrameKind::Function(func)) => module.function_type(func).results(),
             (BlockType::FuncType(ty), _) => module.types[TypeIndex::from_u32(*ty)].results(),
             (BlockType::Type(ty), _) => slice::from_ref(ty),
             (BlockType::Empty, _) => &[],
@@ -68,24 +68,24 @@ impl Frame {
 
     /// What a branch to the label carries.
     fn label_types<'a>(&'a self, module: &'a Module) -> &'a [ValType] {
-        if self.kind == Kind::Loop { self.params(module) } else { self.results(module) }
+        if self.kind == FrameKind::Loop { self.params(module) } else { self.results(module) }
     }
 }
 
 impl Translator<'_> {
     pub fn open_function(&mut self, func: FuncIndex) {
-        let kind = Kind::Function(func);
+        let kind = FrameKind::Function(func);
         let frame = Frame { kind, ty: BlockType::Empty, label: None, height: 0, outer_scope: None, is_cold: false };
         self.scratch.control.push(frame);
     }
 
     pub fn block(&mut self, ty: BlockType) {
-        self.open(Kind::Block, ty, None);
+        self.open(FrameKind::Block, ty, None);
     }
 
     pub fn loop_(&mut self, ty: BlockType) {
         let header = self.create_block();
-        self.open(Kind::Loop, ty, Some(header));
+        self.open(FrameKind::Loop, ty, Some(header));
         let frame = self.scratch.control.last().expect("just opened");
         let params = frame.params(self.env.module);
         for &param in params {
@@ -102,7 +102,7 @@ impl Translator<'_> {
         let condition = self.pop();
         let condition = self.condition(condition);
         // Both ways use the parameters, so what they need is made before the ways part.
-        let frame = Frame { kind: Kind::Block, ty, label: None, height: 0, outer_scope: None, is_cold: false };
+        let frame = Frame { kind: FrameKind::Block, ty, label: None, height: 0, outer_scope: None, is_cold: false };
         let start = self.canonicalise(frame.params(self.env.module).len());
         let then_is_cold = self.cold || self.hint == Some(false);
         let then = self.create_block_that(then_is_cold);
@@ -110,7 +110,7 @@ impl Translator<'_> {
         self.builder.ins().brif(condition, then, &[], otherwise, &[]);
         self.builder.seal_block(then);
         self.builder.switch_to_block(then);
-        self.open(Kind::If { otherwise }, ty, None);
+        self.open(FrameKind::If { otherwise }, ty, None);
         self.cold = then_is_cold;
         self.scratch.stack.extend_from_within(start..);
     }
@@ -119,10 +119,10 @@ impl Translator<'_> {
     pub fn dead(&mut self, ty: BlockType) {
         let outer_scope = self.scratch.scope;
         let is_cold = self.cold;
-        self.scratch.control.push(Frame { kind: Kind::Dead, ty, label: None, height: 0, outer_scope, is_cold });
+        self.scratch.control.push(Frame { kind: FrameKind::Dead, ty, label: None, height: 0, outer_scope, is_cold });
     }
 
-    pub fn open(&mut self, kind: Kind, ty: BlockType, label: Option<Block>) {
+    pub fn open(&mut self, kind: FrameKind, ty: BlockType, label: Option<Block>) {
         let mut frame = Frame { kind, ty, label, height: 0, outer_scope: self.scratch.scope, is_cold: self.cold };
         let n_params = frame.params(self.env.module).len();
         frame.height = self.scratch.stack.len().checked_sub(n_params).expect("validated: enough operands");
@@ -131,11 +131,11 @@ impl Translator<'_> {
 
     pub fn else_(&mut self) {
         let frame = self.scratch.control.last_mut().expect("validated: a frame that `else` belongs to");
-        let Kind::If { otherwise } = frame.kind else {
-            debug_assert!(frame.kind == Kind::Dead, "validated: `else` belongs to an `if`");
+        let FrameKind::If { otherwise } = frame.kind else {
+            debug_assert!(frame.kind == FrameKind::Dead, "validated: `else` belongs to an `if`");
             return;
         };
-        frame.kind = Kind::Block;
+        frame.kind = FrameKind::Block;
         let n_params = frame.params(self.env.module).len();
         let saved = frame.height.checked_add(n_params).expect("they are operands");
         if self.reachable {
@@ -151,14 +151,14 @@ impl Translator<'_> {
     pub fn end(&mut self) {
         let kind = self.scratch.control.last().expect("validated: a frame to end").kind;
         match kind {
-            Kind::Dead => {}
-            Kind::Function(_) => return self.end_function(),
-            Kind::Loop => {
+            FrameKind::Dead => {}
+            FrameKind::Function(_) => return self.end_function(),
+            FrameKind::Loop => {
                 let header = self.scratch.control.last().and_then(|frame| frame.label).expect("a loop has a header");
                 self.builder.seal_block(header);
             }
-            Kind::If { otherwise } => self.end_without_else(otherwise),
-            Kind::TryTable(scope) => {
+            FrameKind::If { otherwise } => self.end_without_else(otherwise),
+            FrameKind::TryTable(scope) => {
                 let (is_label, height) = (self.innermost().label.is_some(), self.innermost().height);
                 let landed = self.has_landing(scope);
                 if self.reachable && (is_label || landed) {
@@ -167,7 +167,7 @@ impl Translator<'_> {
                 self.land(scope, height);
                 self.continue_at_label();
             }
-            Kind::Block | Kind::Try(_) => {
+            FrameKind::Block | FrameKind::Try(_) => {
                 if self.reachable && self.scratch.control.last().is_some_and(|frame| frame.label.is_some()) {
                     self.jump_to_label(0);
                 }
@@ -177,7 +177,7 @@ impl Translator<'_> {
         let frame = self.scratch.control.pop().expect("looked at above");
         self.scratch.scope = frame.outer_scope;
         self.cold = frame.is_cold;
-        if !self.reachable && kind != Kind::Dead {
+        if !self.reachable && kind != FrameKind::Dead {
             self.scratch.stack.truncate(frame.height);
         }
     }
@@ -232,7 +232,7 @@ impl Translator<'_> {
     }
 
     pub fn br(&mut self, depth: u32) {
-        if matches!(self.frame(depth).kind, Kind::Function(_)) {
+        if matches!(self.frame(depth).kind, FrameKind::Function(_)) {
             return self.return_();
         }
         self.jump_to_label(depth);

@@ -9,7 +9,7 @@
 //! The representation of an exception, [`Exception`] with its values after it, is known here and
 //! in `wasi-shim/src/exception.rs` only.
 
-use super::control::Kind;
+use super::control::FrameKind;
 use super::signature::{POINTER, value_type};
 use super::translator::{Translator, trap_code};
 use crate::abi::builtin::Builtin;
@@ -70,7 +70,7 @@ impl Translator<'_> {
     pub fn try_table(&mut self, try_table: &TryTable) {
         let clauses = try_table.catches.iter().map(|catch| Clause::new(tag_of(catch))).collect();
         let scope = self.add_scope(self.scratch.scope, clauses);
-        self.open(Kind::TryTable(scope), try_table.ty, None);
+        self.open(FrameKind::TryTable(scope), try_table.ty, None);
         self.scratch.scopes[scope].catches.clone_from(&try_table.catches);
         self.scratch.scope = Some(scope);
     }

@@ -5,7 +5,7 @@
 //! in the body know their handlers. A clause's code begins in its landing; if nothing lands there,
 //! it is dead.
 
-use super::control::Kind;
+use super::control::FrameKind;
 use super::exception::{Clause, ScopeIndex};
 use super::translator::Translator;
 use crate::analyze::legacy::Try;
@@ -35,7 +35,7 @@ impl<'t> Translator<'t> {
         };
         let clauses = ahead.clauses.iter().map(|&tag| Clause::new(tag)).collect();
         let scope = self.add_scope(outer, clauses);
-        self.open(Kind::Try(Open { scope, n_begun: 0, exception: None }), ty, None);
+        self.open(FrameKind::Try(Open { scope, n_begun: 0, exception: None }), ty, None);
         self.scratch.scope = Some(scope);
     }
 
@@ -46,7 +46,7 @@ impl<'t> Translator<'t> {
 
     /// Ends the body or a clause, and begins the next clause.
     pub fn catch(&mut self) {
-        let Kind::Try(mut open) = self.innermost().kind else { return };
+        let FrameKind::Try(mut open) = self.innermost().kind else { return };
         if self.reachable {
             self.jump_to_label(0);
         }
@@ -56,11 +56,11 @@ impl<'t> Translator<'t> {
         self.reachable = false;
         open.exception = self.open_landing(open.scope, open.n_begun, height);
         open.n_begun = open.n_begun.saturating_add(1);
-        self.scratch.control.last_mut().expect("looked at above").kind = Kind::Try(open);
+        self.scratch.control.last_mut().expect("looked at above").kind = FrameKind::Try(open);
     }
 
     pub fn rethrow(&mut self, depth: u32) {
-        let Kind::Try(Open { exception: Some(exception), .. }) = self.frame(depth).kind else {
+        let FrameKind::Try(Open { exception: Some(exception), .. }) = self.frame(depth).kind else {
             panic!("validated: `rethrow` stands in a clause, and its code can be reached");
         };
         self.throw_exception(exception);
@@ -68,7 +68,7 @@ impl<'t> Translator<'t> {
 
     /// What is known of the `try` that begins here.
     fn next_try(&mut self) -> Option<&'t Try> {
-        let Kind::Function(func) = self.scratch.control[0].kind else {
+        let FrameKind::Function(func) = self.scratch.control[0].kind else {
             panic!("the outermost frame is the function's");
         };
         let number = self.scratch.n_tries;

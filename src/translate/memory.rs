@@ -20,7 +20,7 @@ use std::mem::offset_of;
 use wasmparser::{MemArg, MemArgTarget};
 
 /// Where an access goes: address, offset, flags.
-pub struct Place {
+pub struct MemoryOperand {
     pub address: Value,
     pub offset: i32,
     pub flags: MemFlagsData,
@@ -35,7 +35,7 @@ impl Translator<'_> {
 
     pub fn load_value(&mut self, opcode: Opcode, ty: Type, memarg: &MemArg) -> Value {
         let index = self.pop();
-        let Place { address, offset, flags } = self.place(index, memarg, access_size(opcode, ty));
+        let MemoryOperand { address, offset, flags } = self.place(index, memarg, access_size(opcode, ty));
         let flags = self.builder.func.dfg.mem_flags.insert_unchecked(flags);
         let (load, dfg) = self.builder.ins().Load(opcode, ty, flags, offset.into(), address);
         dfg.first_result(load)
@@ -51,13 +51,13 @@ impl Translator<'_> {
     pub fn store_value(&mut self, opcode: Opcode, value: Value, memarg: &MemArg) {
         let index = self.pop();
         let ty = self.type_of(value);
-        let Place { address, offset, flags } = self.place(index, memarg, access_size(opcode, ty));
+        let MemoryOperand { address, offset, flags } = self.place(index, memarg, access_size(opcode, ty));
         let flags = self.builder.func.dfg.mem_flags.insert_unchecked(flags);
         self.builder.ins().Store(opcode, ty, flags, offset.into(), value, address);
     }
 
     /// Where `size` bytes are accessed, after the checks that the memory needs.
-    pub fn place(&mut self, index: Value, memarg: &MemArg, size: u64) -> Place {
+    pub fn place(&mut self, index: Value, memarg: &MemArg, size: u64) -> MemoryOperand {
         let memory = memory_of(memarg);
         let (mut index, mut offset) = (index, memarg.offset);
         let outside = match self.env.layout.memories[memory].bounds {
@@ -91,7 +91,7 @@ impl Translator<'_> {
             address = self.builder.ins().iadd(address, offset);
             0
         });
-        Place { address, offset, flags: self.checked(memory) }
+        MemoryOperand { address, offset, flags: self.checked(memory) }
     }
 
     /// A 64-bit index and a constant; traps where the sum does not fit.

@@ -1,7 +1,7 @@
 //! Bulk operations and growth of memories: ranges at the borders, lengths that wrap, lengths of
 //! zero, lengths that are known.
 
-use super::form::{Form, Place};
+use super::form::{Form, MemoryOrigin};
 use super::sample::Sample;
 use super::script::{Call, Script, number};
 use wasm2native::abi::memory::WASM_PAGE;
@@ -98,7 +98,7 @@ impl Bulk<'_> {
     fn fields(&mut self) {
         let ty = self.form.index();
         let mut fields = functions(self.form);
-        if self.form.place == Place::Second {
+        if self.form.place == MemoryOrigin::Second {
             fields.push_str(&format!(
                 "(func (export \"copy from other\") (param $to {ty}) (param $from i32) (param $n i32)
                    (memory.copy $m $other (local.get $to) (local.get $from) (local.get $n)))
@@ -150,7 +150,7 @@ impl Bulk<'_> {
                     }
                 }
             }
-            if self.form.place == Place::Second {
+            if self.form.place == MemoryOrigin::Second {
                 self.copies_between(to);
             }
         }

@@ -2,7 +2,7 @@
 //! Cranelift's optimizer leaves of it.
 
 use super::evaluate::{self, Borders, End, Event, Word};
-use super::form::{Form, Outcome, Place};
+use super::form::{Form, MemoryOrigin, Outcome};
 use super::kind::{self, Kind};
 use super::sample::Sample;
 use anyhow::{Context as _, Result, bail, ensure};
@@ -214,7 +214,7 @@ pub fn memories(form: &Form) -> Vec<Borders> {
     };
     let tried = Borders { base: BASE, bytes, reserved };
     match form.place {
-        Place::Second => {
+        MemoryOrigin::Second => {
             vec![Borders { base: BASE << 1, bytes: 65536, reserved: GUARDED_RESERVATION }, tried]
         }
         _ => vec![tried],

@@ -19,12 +19,12 @@ pub struct Form {
     pub bytewise: bool,
     /// It had half of its size at the start.
     pub grown: bool,
-    pub place: Place,
+    pub place: MemoryOrigin,
 }
 
 /// Where a memory comes from.
 #[derive(Copy, Clone, Debug, PartialEq, Eq)]
-pub enum Place {
+pub enum MemoryOrigin {
     /// The module's only one.
     Own,
     /// Another memory precedes it.
@@ -35,7 +35,8 @@ pub enum Place {
     Supplied,
 }
 
-const PLAIN: Form = Form { name: "", wide: false, shared: false, bytewise: false, grown: false, place: Place::Own };
+const PLAIN: Form =
+    Form { name: "", wide: false, shared: false, bytewise: false, grown: false, place: MemoryOrigin::Own };
 const WIDE: Form = Form { wide: true, ..PLAIN };
 
 /// All forms.
@@ -48,14 +49,14 @@ pub static FORMS: [Form; 16] = [
     Form { name: "shared64", shared: true, ..WIDE },
     Form { name: "bytewise32", bytewise: true, ..PLAIN },
     Form { name: "bytewise64", bytewise: true, ..WIDE },
-    Form { name: "imported32", place: Place::Imported, ..PLAIN },
-    Form { name: "imported64", place: Place::Imported, ..WIDE },
-    Form { name: "second32", place: Place::Second, ..PLAIN },
-    Form { name: "second64", place: Place::Second, ..WIDE },
-    Form { name: "second-bytewise64", place: Place::Second, bytewise: true, ..WIDE },
-    Form { name: "supplied32", place: Place::Supplied, ..PLAIN },
-    Form { name: "supplied64", place: Place::Supplied, ..WIDE },
-    Form { name: "supplied-bytewise64", place: Place::Supplied, bytewise: true, ..WIDE },
+    Form { name: "imported32", place: MemoryOrigin::Imported, ..PLAIN },
+    Form { name: "imported64", place: MemoryOrigin::Imported, ..WIDE },
+    Form { name: "second32", place: MemoryOrigin::Second, ..PLAIN },
+    Form { name: "second64", place: MemoryOrigin::Second, ..WIDE },
+    Form { name: "second-bytewise64", place: MemoryOrigin::Second, bytewise: true, ..WIDE },
+    Form { name: "supplied32", place: MemoryOrigin::Supplied, ..PLAIN },
+    Form { name: "supplied64", place: MemoryOrigin::Supplied, ..WIDE },
+    Form { name: "supplied-bytewise64", place: MemoryOrigin::Supplied, bytewise: true, ..WIDE },
 ];
 
 /// What an access must do.
@@ -180,7 +181,7 @@ impl Form {
     /// Modules that must be there first, by the names under which they are imported.
     pub fn providers(&self) -> Vec<(&'static str, String)> {
         match self.place {
-            Place::Imported => {
+            MemoryOrigin::Imported => {
                 vec![("env", format!("(module (memory (export \"memory\") {}))", self.memory_type()))]
             }
             _ => Vec::new(),
@@ -197,9 +198,11 @@ impl Form {
     pub fn fields(&self) -> String {
         let (ty, bytes) = (self.memory_type(), self.bytes());
         let mut fields = match self.place {
-            Place::Own => format!("(memory $m {ty})\n"),
-            Place::Second => format!("(memory $other 1) (memory $m {ty})\n"),
-            Place::Imported | Place::Supplied => format!("(import \"env\" \"memory\" (memory $m {ty}))\n"),
+            MemoryOrigin::Own => format!("(memory $m {ty})\n"),
+            MemoryOrigin::Second => format!("(memory $other 1) (memory $m {ty})\n"),
+            MemoryOrigin::Imported | MemoryOrigin::Supplied => {
+                format!("(import \"env\" \"memory\" (memory $m {ty}))\n")
+            }
         };
         let grow = match self.grown {
             true => format!("(drop (memory.grow $m {}))", self.constant(1)),
@@ -210,7 +213,7 @@ impl Form {
             false => ("(i32.wrap_i64 (local.get $a))", "(i32.wrap_i64 (local.get $to))"),
         };
         let other = match self.place {
-            Place::Second => {
+            MemoryOrigin::Second => {
                 "(local.set $a (i64.const 0))
                  (loop $next
                    (if (i64.ne (i64.load $other (i32.wrap_i64 (local.get $a))) (i64.const 0))

@@ -27,7 +27,7 @@ mod supplied;
 mod table;
 
 use anyhow::Result;
-use form::{FORMS, Place};
+use form::{FORMS, MemoryOrigin};
 use libtest_mimic::{Arguments, Trial};
 use sample::Sample;
 use std::time::Instant;
@@ -40,7 +40,7 @@ fn main() {
     let mut trials = Vec::new();
     for (level, flags, part) in native::LEVELS {
         let sample = Sample::one_in(part, level);
-        for form in FORMS.iter().filter(|form| form.place != Place::Supplied) {
+        for form in FORMS.iter().filter(|form| form.place != MemoryOrigin::Supplied) {
             let accesses = move || native::check(&script::accesses(form, sample), flags);
             trials.push(trial(format!("{}/accesses {level}", form.name), accesses));
             let bulk = move || native::check(&bulk::operations(form, sample), flags);
@@ -50,7 +50,7 @@ fn main() {
             native::check(&table::operations(sample), flags)
         }));
         trials.push(trial(format!("segments/active {level}"), move || native::check(&segment::active(sample), flags)));
-        for form in FORMS.iter().filter(|form| matches!(form.place, Place::Supplied | Place::Imported)) {
+        for form in FORMS.iter().filter(|form| matches!(form.place, MemoryOrigin::Supplied | MemoryOrigin::Imported)) {
             let runs = if sample::is_full() { RUNS.1 } else { RUNS.0 };
             let check = move || supplied::check(form, flags, Sample::OneIn(runs, level));
             trials.push(trial(format!("{}/runs {level}", form.name), check));

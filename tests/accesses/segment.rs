@@ -1,7 +1,7 @@
 //! Active segments of data and elements: offsets at the borders, and those whose sum with the
 //! length wraps. A module for each.
 
-use super::form::{FORMS, Form, Place};
+use super::form::{FORMS, Form, MemoryOrigin};
 use super::sample::Sample;
 use super::script::Script;
 
@@ -25,7 +25,7 @@ const OFFSETS: [Offset; 3] = [Offset::Constant, Offset::Sum, Offset::Imported];
 /// A script of many modules.
 pub fn active(sample: Sample) -> Script {
     let mut script = Script::default();
-    for form in FORMS.iter().filter(|form| !form.grown && form.place != Place::Supplied) {
+    for form in FORMS.iter().filter(|form| !form.grown && form.place != MemoryOrigin::Supplied) {
         for (number, at) in numbers(form.wide, form.bytes(), DATA.len() as u64).into_iter().enumerate() {
             for length in [DATA.len(), 0] {
                 for offset in OFFSETS {
@@ -85,9 +85,9 @@ fn data(script: &mut Script, form: &Form, at: u64, data: &str, offset: Offset) {
     }
     let ty = form.memory_type();
     let memory = match form.place {
-        Place::Own => format!("(memory $m {ty})"),
-        Place::Second => format!("(memory $other 1) (memory $m {ty})"),
-        Place::Imported | Place::Supplied => format!("(import \"env\" \"memory\" (memory $m {ty}))"),
+        MemoryOrigin::Own => format!("(memory $m {ty})"),
+        MemoryOrigin::Second => format!("(memory $other 1) (memory $m {ty})"),
+        MemoryOrigin::Imported | MemoryOrigin::Supplied => format!("(import \"env\" \"memory\" (memory $m {ty}))"),
     };
     // The sum of all bytes, each with its place.
     let index = form.index();
@@ -114,7 +114,7 @@ fn data(script: &mut Script, form: &Form, at: u64, data: &str, offset: Offset) {
         }
         false => script.assert_module(&format!("(assert_trap {module} \"out of bounds memory access\")")),
     }
-    if form.place == Place::Imported {
+    if form.place == MemoryOrigin::Imported {
         // What another module sees of it, whether or not this one came to be.
         script.line(&format!("(module {memory} {look})"));
         script.assert_module(&format!("(assert_return (invoke \"sum\") (i64.const {sum}))"));

@@ -7,7 +7,7 @@ use crate::abi::image::NO_FUNCTION;
 use crate::abi::trap::{NO_OFFSET, REPORTED_FRAMES, Trap, TrapFrame, TrapReport};
 use crate::arch::Frame;
 use crate::arch::processor::Registers;
-use crate::sites::Place;
+use crate::sites::CodePlace;
 use crate::stack;
 use crate::text::Text;
 use crate::width::usize_of;
@@ -84,11 +84,11 @@ fn add_frame(text: &mut Text, number: u64, frame: &TrapFrame) {
 /// Visits translated functions from the innermost outwards: the function and the code offset in it,
 /// of the fault or of a return address. Frames of the runtime and of a host between them are passed
 /// over if they keep frame pointers.
-fn walk(registers: Registers, mut visit: impl FnMut(Place, u32)) {
+fn walk(registers: Registers, mut visit: impl FnMut(CodePlace, u32)) {
     let Registers { pc, sp, mut fp, .. } = registers;
     // What follows is a frame of translated code or of the runtime.
     let mut is_known = true;
-    if let Some(place) = Place::find(pc) {
+    if let Some(place) = CodePlace::find(pc) {
         visit(place, place.offset);
         // Without a frame of its own, the frame pointer is the caller's.
         let has_frame = place.function.has_frame != 0;
@@ -126,8 +126,8 @@ fn walk(registers: Registers, mut visit: impl FnMut(Place, u32)) {
 
 /// The place of the call that a return address belongs to: a call that never returns may be a
 /// function's last instruction.
-fn caller(return_address: usize) -> Option<(Place, u32)> {
-    let place = Place::find(return_address.wrapping_sub(1))?;
+fn caller(return_address: usize) -> Option<(CodePlace, u32)> {
+    let place = CodePlace::find(return_address.wrapping_sub(1))?;
     Some((place, place.offset.saturating_add(1)))
 }
 

@@ -14,7 +14,7 @@ use crate::arch::{Frame, processor};
 use crate::backtrace::Cause;
 use crate::heap;
 use crate::program::{self, c_string, slice};
-use crate::sites::Place;
+use crate::sites::CodePlace;
 use crate::text::Text;
 use crate::trap;
 
@@ -40,7 +40,7 @@ pub unsafe extern "C" fn w2n_throw(exception: *const Exception) -> ! {
         // SAFETY: a frame of this function, or of translated code that made a call: it keeps a
         // frame pointer.
         let Frame { fp, return_address } = unsafe { *frame };
-        let Some(place) = Place::find(return_address.saturating_sub(1)) else {
+        let Some(place) = CodePlace::find(return_address.saturating_sub(1)) else {
             // SAFETY: see above.
             uncaught(unsafe { &*tag })
         };

@@ -83,13 +83,13 @@ struct Translation {
     /// The integers among the arguments so far, and what stands in their place until all are known.
     integers: [u64; MOST_ARGUMENTS],
     /// What C writes for the module.
-    places: [Place; MOST_ARGUMENTS],
+    places: [OutParameter; MOST_ARGUMENTS],
     n_places: usize,
 }
 
 /// A place that C writes to.
 #[derive(Clone, Copy)]
-struct Place {
+struct OutParameter {
     bytes: u128,
     before: u128,
     kind: Kind,
@@ -99,7 +99,7 @@ struct Place {
 
 impl Translation {
     fn new(view: View, wide: bool, next: u64) -> Translation {
-        let nowhere = Place { bytes: 0, before: 0, kind: Kind::Int, target: std::ptr::null_mut() };
+        let nowhere = OutParameter { bytes: 0, before: 0, kind: Kind::Int, target: std::ptr::null_mut() };
         let (integers, places) = ([0; MOST_ARGUMENTS], [nowhere; MOST_ARGUMENTS]);
         Translation { view, wide, next, integers, places, n_places: 0 }
     }
@@ -190,7 +190,7 @@ impl Translation {
             _ => processor::long_double_to_c(read(16)),
         };
         let place = &mut self.places[self.n_places];
-        *place = Place { bytes, before: bytes, kind, target };
+        *place = OutParameter { bytes, before: bytes, kind, target };
         self.n_places = self.n_places.saturating_add(1);
         (&raw mut place.bytes).cast()
     }

@@ -6,7 +6,7 @@ use crate::width::usize_of;
 
 /// A code address in a translated function.
 #[derive(Clone, Copy)]
-pub struct Place {
+pub struct CodePlace {
     pub image: &'static Image,
     pub function: &'static Function,
     /// Distance from the function's first instruction.
@@ -25,9 +25,9 @@ pub struct Site {
     pub wasm_offset: u32,
 }
 
-impl Place {
+impl CodePlace {
     /// The place of an instruction; nothing if it is not translated code.
-    pub fn find(address: usize) -> Option<Place> {
+    pub fn find(address: usize) -> Option<CodePlace> {
         let image = images().find(|image| image.contains(address))?;
         let Image { text, functions, n_functions, .. } = *image;
         let offset = u32::try_from(address.checked_sub(text as usize)?).ok()?;
@@ -36,7 +36,7 @@ impl Place {
         let after = functions[..usize_of(n_functions)].partition_point(|function| function.start <= offset);
         let function = functions.get(after.checked_sub(1)?)?;
         let offset = offset.checked_sub(function.start)?;
-        (offset < function.length).then(|| Place {
+        (offset < function.length).then(|| CodePlace {
             image,
             function,
             offset,

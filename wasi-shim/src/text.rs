@@ -27,7 +27,7 @@ enum Sink {
     Descriptor(i32),
     /// A place for `length` bytes, of which one is for the zero byte after the text; and how many
     /// bytes went there or would have.
-    Place {
+    Slice {
         start: *mut u8,
         length: usize,
         written: usize,
@@ -51,7 +51,7 @@ impl Text {
     /// # Safety
     /// From `start` on `length` bytes can be written until the text is dropped.
     pub unsafe fn into_place(start: *mut u8, length: usize) -> Text {
-        Text { sink: Sink::Place { start, length, written: 0 }, buffer: [0; 1024], used: 0 }
+        Text { sink: Sink::Slice { start, length, written: 0 }, buffer: [0; 1024], used: 0 }
     }
 
     /// What was not written yet: all of a short message.
@@ -62,7 +62,7 @@ impl Text {
     /// Length of all the text so far, cut or not, for text that goes to a place in memory.
     pub fn length(&self) -> usize {
         match self.sink {
-            Sink::Place { written, .. } => written.saturating_add(self.used),
+            Sink::Slice { written, .. } => written.saturating_add(self.used),
             Sink::Descriptor(_) => self.used,
         }
     }
@@ -123,7 +123,7 @@ impl Text {
         let text = &self.buffer[..self.used];
         match &mut self.sink {
             Sink::Descriptor(descriptor) => write(*descriptor, text),
-            Sink::Place { start, length, written } => {
+            Sink::Slice { start, length, written } => {
                 if let Some(room) = length.checked_sub(written.saturating_add(1)) {
                     let n = room.min(text.len());
                     // SAFETY: `n` and one more bytes are left of the place.

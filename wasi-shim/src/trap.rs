@@ -15,7 +15,7 @@ use crate::arch::processor::Registers;
 use crate::attempt;
 use crate::backtrace::{self, Cause};
 use crate::program;
-use crate::sites::Place;
+use crate::sites::CodePlace;
 use crate::stack;
 use crate::system::kernel::{self, Context};
 use crate::text::{STDERR, Text};
@@ -93,7 +93,7 @@ unsafe fn take(signal: c_int, info: *mut siginfo_t, context: *mut c_void) -> boo
     if code <= 0 || !SIGNALS.contains(&signal) {
         return false;
     }
-    let place = Place::find(registers.pc);
+    let place = CodePlace::find(registers.pc);
     let overflow = signal == SIGSEGV && is_overflow(address, code == kernel::UNMAPPED, registers, place.is_some());
     let trap = if overflow {
         Some(Trap::StackExhausted)
@@ -191,7 +191,9 @@ pub extern "C" fn w2n_raise(number: i32) -> ! {
 #[unsafe(no_mangle)]
 pub extern "C" fn w2n_undefined_import(entry: usize) -> ! {
     let mut text = Text::into_buffer(&mut []);
-    text.add("undefined import ").add_name(Place::find(entry).map_or(&b""[..], |place| place.name())).add(" called");
+    text.add("undefined import ")
+        .add_name(CodePlace::find(entry).map_or(&b""[..], |place| place.name()))
+        .add(" called");
     raise_here(Cause { code: CODE_UNDEFINED, message: text.line() })
 }
 

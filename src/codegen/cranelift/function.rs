@@ -2,7 +2,7 @@
 
 use super::frame;
 use crate::abi::trap::Trap;
-use crate::code::{CompiledFunction, Relocation, RelocationKind, Site, Target, TryCall};
+use crate::code::{CompiledFunction, Relocation, RelocationKind, RelocationTarget, Site, TryCall};
 use crate::layout::Symbol;
 use crate::wasm::TagIndex;
 use anyhow::Result;
@@ -35,11 +35,13 @@ pub fn read(isa: &dyn TargetIsa, function: &Function, code: &CompiledCode) -> Re
 
 fn relocation(function: &Function, bytes: &[u8], reloc: &FinalizedMachReloc) -> Relocation {
     let target = match &reloc.target {
-        FinalizedRelocTarget::Func(offset) => Target::Here(*offset),
+        FinalizedRelocTarget::Func(offset) => RelocationTarget::Here(*offset),
         FinalizedRelocTarget::ExternalName(ExternalName::User(name)) => {
-            Target::Symbol(Symbol::decode(&function.params.user_named_funcs()[*name]))
+            RelocationTarget::Symbol(Symbol::decode(&function.params.user_named_funcs()[*name]))
         }
-        FinalizedRelocTarget::ExternalName(ExternalName::LibCall(libcall)) => Target::Runtime(libcall_symbol(*libcall)),
+        FinalizedRelocTarget::ExternalName(ExternalName::LibCall(libcall)) => {
+            RelocationTarget::Runtime(libcall_symbol(*libcall))
+        }
         other => panic!("translation makes no such name: {other:?}"),
     };
     let kind = match reloc.kind {

@@ -8,7 +8,7 @@
 //!   `RESOLVE_BENEATH`), which refuses a path that is absolute or leads out by `..` or by a link,
 //!   before it looks at what is there; on kernels without it, it goes step by step itself.
 //! * [`locate`] opens the directory part so, and leaves a single name. System calls that take it
-//!   neither follow it if it is a link nor go up: [`Place::name`] is never `..`, and calls that
+//!   neither follow it if it is a link nor go up: [`GuestPath::name`] is never `..`, and calls that
 //!   would follow a link because of a slash after it never get the slash.
 //!
 //! Both refuse what gives access to the memory of processes ([`exposed`]), however it was reached.
@@ -56,7 +56,7 @@ fn enter(directory: &File, path: &CStr, flags: OFlags) -> Result<File> {
 }
 
 /// Where a path leads to, all but its last step.
-pub struct Place {
+pub struct GuestPath {
     pub parent: File,
     /// One name, or `.`; without slashes.
     pub name: CString,
@@ -64,7 +64,7 @@ pub struct Place {
     pub has_slash: bool,
 }
 
-impl Place {
+impl GuestPath {
     /// The name with the slash, for system calls that make or remove a name. Those never follow a
     /// link because of it.
     pub fn name_with_slash(&self) -> CString {
@@ -75,7 +75,7 @@ impl Place {
     }
 }
 
-pub fn locate(directory: &File, path: &CStr) -> Result<Place> {
+pub fn locate(directory: &File, path: &CStr) -> Result<GuestPath> {
     let bytes = path.to_bytes();
     if bytes.starts_with(b"/") {
         return Err(Errno::Perm.into());
@@ -92,5 +92,5 @@ pub fn locate(directory: &File, path: &CStr) -> Result<Place> {
     let text = |bytes: &[u8]| CString::new(bytes).expect("a part of a path without zeros");
     let parent = enter(directory, &text(parent), OFlags::PATH | OFlags::DIRECTORY)?;
     exposed::refuse_file_system(&parent)?;
-    Ok(Place { parent, name: text(name), has_slash })
+    Ok(GuestPath { parent, name: text(name), has_slash })
 }

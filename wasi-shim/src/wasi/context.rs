@@ -2,12 +2,12 @@
 //! nothing to the others.
 
 use crate::abi::program::Program;
-use crate::wasi::descriptor::Table;
+use crate::wasi::descriptor::DescriptorTable;
 use std::sync::atomic::Ordering;
 
 #[derive(Default)]
 pub struct Context {
-    pub descriptors: Table,
+    pub descriptors: DescriptorTable,
     pub arguments: Strings,
     pub environment: Strings,
 }

@@ -4,7 +4,7 @@
 //! thread that waits in a read keeps nobody from anything, and a descriptor that is closed
 //! meanwhile lives until its last call returns.
 
-use crate::wasi::embedded::{OpenFile, Place};
+use crate::wasi::embedded::{EmbeddedNode, OpenFile};
 use crate::wasi::errno::{Errno, Failure, Result};
 use crate::wasi::rights::{self, Access};
 use crate::wasi::types::FileType;
@@ -39,7 +39,7 @@ pub enum Home {
     /// The host's, open for reading.
     Host(File),
     /// One that the program carries.
-    Embedded(Place),
+    Embedded(EmbeddedNode),
 }
 
 pub struct Descriptor {
@@ -165,7 +165,7 @@ fn most_descriptors() -> usize {
 
 /// The descriptors of one program or library by their numbers.
 #[derive(Default)]
-pub struct Table(RwLock<Slots>);
+pub struct DescriptorTable(RwLock<Slots>);
 
 #[derive(Default)]
 struct Slots {
@@ -188,7 +188,7 @@ impl Slots {
     }
 }
 
-impl Table {
+impl DescriptorTable {
     fn lock(&self) -> RwLockWriteGuard<'_, Slots> {
         self.0.write().unwrap_or_else(PoisonError::into_inner)
     }

@@ -5,7 +5,7 @@
 //! be remembered or read twice.
 
 use crate::wasi::descriptor::Home;
-use crate::wasi::embedded::Place;
+use crate::wasi::embedded::EmbeddedNode;
 use crate::wasi::errno::{Errno, Result};
 use crate::wasi::guest::{Cursor, Guest};
 use crate::wasi::rights;
@@ -53,7 +53,7 @@ pub fn readdir(guest: &Guest, number: u32, buffer: u32, size: u32, cookie: u64, 
 }
 
 /// `.`, `..`, and the entries; a cookie is the number of the next.
-fn list_embedded(place: &Place, cookie: u64, output: &mut Output) -> Result<()> {
+fn list_embedded(place: &EmbeddedNode, cookie: u64, output: &mut Output) -> Result<()> {
     let own = [(&b"."[..], place.clone()), (b"..", place.clone())];
     let all = own.into_iter().chain(place.entries());
     for (nth, (name, place)) in all.enumerate().skip(usize::try_from(cookie).unwrap_or(usize::MAX)) {

@@ -25,7 +25,7 @@ const DEVICE: u64 = u64::MAX;
 
 /// A node.
 #[derive(Clone)]
-pub struct Place {
+pub struct EmbeddedNode {
     bytes: &'static [u8],
     node: u32,
 }
@@ -48,10 +48,10 @@ fn piece(bytes: &'static [u8], start: u64, length: usize) -> &'static [u8] {
     &bytes[usize_of(start)..][..length]
 }
 
-impl Place {
+impl EmbeddedNode {
     /// The root of a tree; nothing if there are not so many.
-    pub fn root(bytes: &'static [u8], index: u32) -> Option<Place> {
-        (!bytes.is_empty() && u64::from(index) < u64_at(bytes, 0, 8)).then_some(Place { bytes, node: index })
+    pub fn root(bytes: &'static [u8], index: u32) -> Option<EmbeddedNode> {
+        (!bytes.is_empty() && u64::from(index) < u64_at(bytes, 0, 8)).then_some(EmbeddedNode { bytes, node: index })
     }
 
     fn at(&self) -> usize {
@@ -95,18 +95,18 @@ impl Place {
     }
 
     /// What is in a directory, by name.
-    pub fn entries(&self) -> impl Iterator<Item = (&'static [u8], Place)> {
+    pub fn entries(&self) -> impl Iterator<Item = (&'static [u8], EmbeddedNode)> {
         let directory = self.clone();
         (0..self.count()).map(move |nth| directory.entry(nth))
     }
 
-    fn entry(&self, nth: usize) -> (&'static [u8], Place) {
+    fn entry(&self, nth: usize) -> (&'static [u8], EmbeddedNode) {
         let at = row(self.start(), nth, ENTRY_SIZE);
         let name = piece(self.bytes, u64_at(self.bytes, at, 0), u32_at(self.bytes, at, 8) as usize);
-        (name, Place { bytes: self.bytes, node: u32_at(self.bytes, at, 12) })
+        (name, EmbeddedNode { bytes: self.bytes, node: u32_at(self.bytes, at, 12) })
     }
 
-    fn child(&self, name: &[u8]) -> Result<Place> {
+    fn child(&self, name: &[u8]) -> Result<EmbeddedNode> {
         let (mut low, mut high) = (0, self.count());
         while low < high {
             let middle = low.midpoint(high);
@@ -124,7 +124,7 @@ impl Place {
     ///
     /// # Errors
     /// As the system's: `noent`, `notdir`, `loop`; `perm` for a way out.
-    pub fn find(&self, path: &CStr, follow: bool) -> Result<Place> {
+    pub fn find(&self, path: &CStr, follow: bool) -> Result<EmbeddedNode> {
         let path = path.to_bytes();
         if path.starts_with(b"/") {
             return Err(Errno::Perm.into());
@@ -172,7 +172,7 @@ impl Place {
 
 /// A file that the guest has opened.
 pub struct OpenFile {
-    pub place: Place,
+    pub place: EmbeddedNode,
     position: Mutex<u64>,
 }
 

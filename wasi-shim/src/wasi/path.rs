@@ -6,7 +6,7 @@
 //! file that is there already) it is looked at first, as on a file system that is mounted
 //! read-only.
 
-use crate::wasi::beneath::{self, Place};
+use crate::wasi::beneath::{self, GuestPath};
 use crate::wasi::descriptor::{Descriptor, Directory, Home, Object};
 use crate::wasi::embedded;
 use crate::wasi::errno::{Errno, Failure, INVALID, Result};
@@ -125,7 +125,7 @@ pub fn link(
 /// Where a name is that is about to be looked at but not followed. With a slash behind it the
 /// system would follow it: then the path is followed here, and can only end at a directory, which
 /// is `wrong` for the caller.
-fn locate_existing(directory: &File, path: &CStr, wrong: Errno) -> Result<Place> {
+fn locate_existing(directory: &File, path: &CStr, wrong: Errno) -> Result<GuestPath> {
     let place = beneath::locate(directory, path)?;
     if place.has_slash {
         beneath::find(directory, path, true)?;
@@ -282,7 +282,7 @@ fn open_read_only(flags: OFlags, open: impl FnOnce() -> Result<Descriptor>) -> R
     Ok(opened)
 }
 
-fn open_embedded(place: &embedded::Place, path: &CStr, flags: OFlags, access: Access) -> Result<Descriptor> {
+fn open_embedded(place: &embedded::EmbeddedNode, path: &CStr, flags: OFlags, access: Access) -> Result<Descriptor> {
     let found = place.find(path, !flags.contains(OFlags::NOFOLLOW))?;
     match found.stat().file_type {
         FileType::Directory => {

@@ -16,7 +16,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 /// Offsets in a `$subscription`.
-struct Layout {
+struct SubscriptionLayout {
     size: usize,
     clock_id: usize,
     timeout: usize,
@@ -25,9 +25,9 @@ struct Layout {
 
 const TAG: usize = 8;
 const DESCRIPTOR: usize = 16;
-const PREVIEW_1: Layout = Layout { size: 48, clock_id: 16, timeout: 24, flags: 40 };
+const PREVIEW_1: SubscriptionLayout = SubscriptionLayout { size: 48, clock_id: 16, timeout: 24, flags: 40 };
 /// Has an identifier before the clock's number.
-const UNSTABLE: Layout = Layout { size: 56, clock_id: 24, timeout: 32, flags: 48 };
+const UNSTABLE: SubscriptionLayout = SubscriptionLayout { size: 56, clock_id: 24, timeout: 32, flags: 48 };
 
 /// `$eventtype`.
 const CLOCK: u8 = 0;
@@ -121,7 +121,7 @@ impl Files {
     }
 }
 
-fn subscribe(guest: &Guest, layout: &Layout, bytes: &[u8], files: &mut Files) -> Result<Subscription> {
+fn subscribe(guest: &Guest, layout: &SubscriptionLayout, bytes: &[u8], files: &mut Files) -> Result<Subscription> {
     let tag = bytes[TAG];
     let wait = match tag {
         CLOCK => subscribe_clock(layout, bytes),
@@ -143,7 +143,7 @@ fn subscribe(guest: &Guest, layout: &Layout, bytes: &[u8], files: &mut Files) ->
     Ok(Subscription { user_data: field(bytes, 0), tag, wait })
 }
 
-fn subscribe_clock(layout: &Layout, bytes: &[u8]) -> Result<Wait> {
+fn subscribe_clock(layout: &SubscriptionLayout, bytes: &[u8]) -> Result<Wait> {
     let clock = u32::from_le_bytes(field(bytes, layout.clock_id));
     let timeout = u64::from_le_bytes(field(bytes, layout.timeout));
     match u16::from_le_bytes(field(bytes, layout.flags)) {

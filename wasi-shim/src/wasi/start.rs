@@ -138,7 +138,7 @@ fn open_dir(context: &Context, value: &[u8]) {
 fn open_embedded(program: &Program, index: u32, guest: &[u8], context: &Context) {
     // SAFETY: `embedded_length` bytes of constant data.
     let bytes = unsafe { slice(program.embedded, program.embedded_length) };
-    let Some(place) = embedded::Place::root(bytes, index) else {
+    let Some(place) = embedded::EmbeddedNode::root(bytes, index) else {
         let mut text = message();
         text.add("--embed is an option of wasm2native: a program has only the trees that it was built with, and none named `");
         text.add_name(guest).add("`");

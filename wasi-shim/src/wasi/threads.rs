@@ -28,28 +28,28 @@ static NEXT: AtomicI32 = AtomicI32::new(1);
 const MOST_THREADS: u32 = 1024;
 
 /// A thread's place among those that there may be, with room for its tables.
-struct Place {
+struct ThreadSlot {
     program: &'static Program,
     table_bytes: u64,
 }
 
 static N_THREADS: AtomicU32 = AtomicU32::new(0);
 
-impl Place {
+impl ThreadSlot {
     /// Nothing if there are too many threads, or if their tables take too much.
-    fn take(program: &'static Program) -> Option<Place> {
+    fn take(program: &'static Program) -> Option<ThreadSlot> {
         let table_bytes = budget::table_bytes(program::images_of(program));
         let one_more = |n_threads: u32| n_threads.checked_add(1).filter(|&n_threads| n_threads <= MOST_THREADS);
         N_THREADS.fetch_update(Ordering::Relaxed, Ordering::Relaxed, one_more).ok()?;
         // From here on, what is dropped is given back.
-        let mut place = Place { program, table_bytes: 0 };
+        let mut place = ThreadSlot { program, table_bytes: 0 };
         let has_room = budget::take_for_tables(program, table_bytes);
         place.table_bytes = if has_room { table_bytes } else { 0 };
         has_room.then_some(place)
     }
 }
 
-impl Drop for Place {
+impl Drop for ThreadSlot {
     fn drop(&mut self) {
         budget::give_back_of_tables(self.program, self.table_bytes);
         N_THREADS.fetch_sub(1, Ordering::Relaxed);
@@ -70,7 +70,7 @@ fn start(program: &'static Program, argument: i32) -> Result<i32, Errno> {
     if program.thread_start.is_none() {
         return Err(Errno::Nosys);
     }
-    let place = Place::take(program).ok_or(Errno::Again)?;
+    let place = ThreadSlot::take(program).ok_or(Errno::Again)?;
     let next = |number: i32| number.checked_add(1).filter(|_| number <= LAST);
     let number = NEXT.fetch_update(Ordering::Relaxed, Ordering::Relaxed, next).map_err(|_| Errno::Again)?;
     let builder = Builder::new().stack_size(stack::size_of_new());
@@ -78,7 +78,7 @@ fn start(program: &'static Program, argument: i32) -> Result<i32, Errno> {
     Ok(number)
 }
 
-fn run(place: &Place, number: i32, argument: i32) {
+fn run(place: &ThreadSlot, number: i32, argument: i32) {
     let program = place.program;
     prepare_thread();
     let value = |number: i32| {

@@ -90,6 +90,15 @@ impl Linkage {
     }
 }
 
+/// A module whose imports are resolved.
+pub struct Linked<'a> {
+    /// Number of the module among the program's.
+    pub index: usize,
+    pub source: &'a Source<'a>,
+    pub module: &'a Module<'a>,
+    pub linkage: Linkage,
+}
+
 /// With which size of a table or memory an import's smallest size is compared.
 #[derive(Copy, Clone, Debug, PartialEq, Eq)]
 pub enum Sizes {

@@ -13,12 +13,19 @@
 use crate::analyze::Facts;
 use crate::foreign::{CallbackIndex, Foreign};
 use crate::layout::{Layout, Symbol};
-use crate::resolve::Linkage;
+use crate::resolve::{Linkage, Linked};
 use crate::wasm::describe::{describe_index, describe_type};
 use crate::wasm::source::{MAIN, Source};
 use crate::wasm::{FuncIndex, Module};
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
+
+/// A module of which is known what can be reached.
+pub struct Analyzed<'a> {
+    pub linked: &'a Linked<'a>,
+    pub foreign: Foreign,
+    pub facts: Facts,
+}
 
 /// A module that is ready for translation.
 pub struct Unit<'a> {

@@ -25,7 +25,7 @@ use crate::layout::Symbol;
 use crate::options::Options;
 use crate::progress::Observer;
 use crate::translate::Env;
-use crate::translate::variadic::CAbi;
+use crate::translate::c_abi::CAbi;
 use crate::unit::Unit;
 use crate::wasm::FuncIndex;
 use anyhow::Result;

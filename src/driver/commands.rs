@@ -4,10 +4,9 @@
 //! that must not fit. A step that can't be taken becomes a command that fails when the program
 //! runs.
 
-use super::pipeline::Linked;
 use crate::abi::script::{Action, Outcome};
 use crate::object::script::{Command, Subject};
-use crate::resolve::{self, Instance, Provider, Providers, Sizes};
+use crate::resolve::{self, Instance, Linked, Provider, Providers, Sizes};
 use crate::script::{Encoded, InstanceSource, Invoke, Script, Step, StepKind};
 use crate::wasm::describe::describe_name;
 use crate::wasm::source::Source;

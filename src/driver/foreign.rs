@@ -1,12 +1,12 @@
 //! The declarations of imported C functions: those of the command line, which hold for all modules
 //! of a program, and each module's own.
 
-use super::pipeline::Linked;
 use crate::foreign::parse::{self, Declaration};
 use crate::foreign::{Foreign, SECTION, check};
 use crate::options::{Options, Origin, Source};
 use crate::progress::Observer;
-use crate::translate::variadic::long_bits;
+use crate::resolve::Linked;
+use crate::translate::c_abi::long_bits;
 use crate::wasm::Module;
 use anyhow::{Context, Result};
 use std::collections::BTreeSet;

@@ -1,9 +1,10 @@
 //! The stages of a library and what it looks like on the way, up to the last one that an output
 //! needs.
 
-use super::pipeline::{Analyzed, Session};
+use super::files::default_file;
+use super::outside;
+use super::pipeline::Session;
 use super::plan::{self, Start, Taken};
-use super::{default_file, outside};
 use crate::header::{self, Library};
 use crate::layout::{self, World};
 use crate::link::library::{self, SharedLibrary};
@@ -14,7 +15,7 @@ use crate::object::interface::{self, Item, Naming};
 use crate::options::{Emit, Options, Output};
 use crate::output;
 use crate::progress::{Observer, stage};
-use crate::unit::Unit;
+use crate::unit::{Analyzed, Unit};
 use crate::wasm::EntityIndex;
 use crate::wasm::input::STDIN;
 use crate::wasm::source::MAIN;

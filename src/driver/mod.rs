@@ -1,20 +1,33 @@
 //! From inputs to output files.
 //!
 //! [`pipeline`] has the stages; [`program`], `library` and `script` are the lists of those that
-//! each kind of output goes through.
+//! each kind of output goes through. The modules import only from those above them.
+
+pub mod files;
+
+mod threads;
+
+mod plan;
+
+mod functions;
+
+mod foreign;
+
+mod outside;
+
+pub mod pipeline;
+
+mod program;
+
+mod prototype;
+
+mod library;
 
 mod commands;
-mod foreign;
-mod functions;
-mod library;
-mod outside;
-pub mod pipeline;
-mod plan;
-pub mod print;
-mod program;
-mod prototype;
+
 mod script;
-mod threads;
+
+pub mod print;
 
 use crate::codegen::Generator;
 use crate::codegen::target;
@@ -22,10 +35,11 @@ use crate::listing::link_map;
 use crate::options::{Emit, Options, Output};
 use crate::output::{self, Access, OutputFile};
 use crate::progress::{Observer, stage};
-use crate::wasm::input::{Input, STDIN};
+use crate::wasm::input::Input;
 use anyhow::{Context, Result, bail};
+use files::kept_object;
 use pipeline::Session;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use target_lexicon::Triple;
 
 /// Compiles `input` and writes `outputs`: each beside its place first, then renamed, so that no
@@ -109,23 +123,4 @@ fn check_emit(triple: &Triple, emit: Emit) -> Result<()> {
         bail!("there is no runtime for {triple}, so no {what} can be made\nhelp: -c makes an object");
     }
     Ok(())
-}
-
-/// Where `--keep` puts the object: beside the program, and never in its place. Nothing lies beside
-/// a device or a pipe; then it is where `-c` would put it.
-pub fn kept_object(program: &Path, input: &str) -> PathBuf {
-    match output::is_stream(program) {
-        true => default_file(input, "o"),
-        false => {
-            let mut object = program.as_os_str().to_owned();
-            object.push(".o");
-            object.into()
-        }
-    }
-}
-
-/// What an output is called in the current directory if it has no name of its own.
-fn default_file(input: &str, extension: &str) -> PathBuf {
-    let stem = Path::new(input).file_stem().filter(|_| input != STDIN).unwrap_or("a".as_ref());
-    Path::new(stem).with_added_extension(extension)
 }

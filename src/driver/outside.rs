@@ -2,7 +2,6 @@
 //! is looked up before the linker runs, so that what is missing is named as its author knows it,
 //! and what the sandbox does not cover is said.
 
-use super::pipeline::{Analyzed, Linked};
 use super::plan::Taken;
 use crate::abi;
 use crate::foreign;
@@ -13,6 +12,8 @@ use crate::link::symbols::SymbolKind;
 use crate::object::imports::{self, OpenImport};
 use crate::options::{LinkOptions, Options};
 use crate::progress::Observer;
+use crate::resolve::Linked;
+use crate::unit::Analyzed;
 use crate::wasm::describe::describe_name;
 use crate::wasm::{EntityIndex, FuncIndex, Module, value_size};
 use anyhow::{Result, bail};

@@ -3,7 +3,7 @@
 //! | stage | comes in | goes out |
 //! | --- | --- | --- |
 //! | read | an input | [`Source`]: a module's binary form |
-//! | parse | a source | [`Instance`]: with its [`Module`] |
+//! | parse | a source | [`Instance`]: with its [`Module`](crate::wasm::Module) |
 //! | resolve | all instances | [`Linked`]: which module defines what another imports |
 //! | declare | all linked modules | [`Foreign`]: the C types of imported functions |
 //! | analyze | a linked module | [`Analyzed`]: whole-program facts |
@@ -18,7 +18,7 @@
 use super::outside::{self, Outside};
 use super::plan::Start;
 use super::{foreign, functions};
-use crate::analyze::{self, Facts};
+use crate::analyze;
 use crate::code::Code;
 use crate::codegen::Generator;
 use crate::foreign::Foreign;
@@ -29,12 +29,12 @@ use crate::listing;
 use crate::object::{self, Role, assembly};
 use crate::options::Options;
 use crate::progress::{Observer, stage};
-use crate::resolve::{self, Instance, Linkage, Sizes};
+use crate::resolve::{self, Instance, Linkage, Linked, Sizes};
 use crate::translate::Architecture;
-use crate::unit::Unit;
+use crate::unit::{Analyzed, Unit};
 use crate::wasm::input::Input;
 use crate::wasm::source::Source;
-use crate::wasm::{FuncIndex, Module, unsupported};
+use crate::wasm::{FuncIndex, unsupported};
 use anyhow::{Context, Result};
 use std::collections::BTreeSet;
 use wasmparser::WasmFeatures;
@@ -48,22 +48,6 @@ pub struct Session<'a> {
     pub generator: &'a Generator,
     pub features: WasmFeatures,
     pub observer: &'a dyn Observer,
-}
-
-/// A module with its place among the others.
-pub struct Linked<'a> {
-    /// Number of the module among the program's.
-    pub index: usize,
-    pub source: &'a Source<'a>,
-    pub module: &'a Module<'a>,
-    pub linkage: Linkage,
-}
-
-/// A module of which is known what can be reached.
-pub struct Analyzed<'a> {
-    pub linked: &'a Linked<'a>,
-    pub foreign: Foreign,
-    pub facts: Facts,
 }
 
 impl<'a> Session<'a> {

@@ -4,7 +4,7 @@
 //! columns that tabs separate, for programs to read. `-` stands where there is nothing to say.
 
 use super::library::default_prefix;
-use super::pipeline::{Linked, Session};
+use super::pipeline::Session;
 use super::prototype;
 use crate::abi;
 use crate::codegen::Generator;
@@ -15,7 +15,7 @@ use crate::object::imports;
 use crate::object::interface::{self, Item, ItemKind, Naming};
 use crate::options::Options;
 use crate::progress::Silent;
-use crate::resolve;
+use crate::resolve::{self, Linked};
 use crate::wasm::describe::describe_type;
 use crate::wasm::input::Input;
 use crate::wasm::source::MAIN;

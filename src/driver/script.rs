@@ -2,7 +2,7 @@
 //! reports the result like any other's.
 
 use super::commands::{self, Resolved};
-use super::pipeline::{Linked, Session};
+use super::pipeline::Session;
 use super::plan::{self, Start, Taken};
 use crate::foreign::Foreign;
 use crate::layout::World;
@@ -11,7 +11,7 @@ use crate::object::script::{Command, Subject};
 use crate::object::{ProgramPlan, Role};
 use crate::options::LinkOptions;
 use crate::progress::{Silent, stage};
-use crate::resolve::Instance;
+use crate::resolve::{Instance, Linked};
 use crate::script;
 use crate::wasm::FuncIndex;
 use crate::wasm::source::Source;

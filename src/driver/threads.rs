@@ -4,9 +4,9 @@
 //! Comes in: the modules. Goes out: the function that threads begin with. What an instance has for
 //! itself is kept per thread by the layout; what can't be kept so is refused here.
 
-use super::pipeline::Linked;
 use crate::abi;
 use crate::layout;
+use crate::resolve::Linked;
 use crate::wasm::describe::describe_type;
 use crate::wasm::{EntityIndex, FuncIndex, Module};
 use anyhow::{Result, bail};

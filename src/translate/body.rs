@@ -1,7 +1,8 @@
 //! A function body: locals, operators, end.
 
-use super::signature::{self, value_type};
+use super::signature;
 use super::translator::Translator;
+use super::types::value_type;
 use super::{Env, State, begin, operator};
 use crate::layout::Symbol;
 use crate::number::to_u32;

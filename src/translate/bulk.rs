@@ -2,9 +2,9 @@
 //!
 //! All bounds are checked before the first byte is written, in 64 bits.
 
-use super::signature::POINTER;
 use super::symbols::Region;
 use super::translator::Translator;
+use super::types::POINTER;
 use crate::abi::builtin::Builtin;
 use crate::abi::memory::Segment;
 use crate::abi::trap::Trap;

@@ -1,9 +1,10 @@
 //! Calls: of functions, of imports, through tables, and in tail position.
 
 use super::exception::{Callee, Returned};
-use super::signature::{self, POINTER, value_type};
+use super::signature;
 use super::symbols::Region;
 use super::translator::{Translator, trap_code};
+use super::types::{POINTER, value_type};
 use crate::abi::table::FuncEntry;
 use crate::abi::trap::Trap;
 use crate::layout::Symbol;

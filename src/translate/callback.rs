@@ -6,8 +6,8 @@
 //! share: arguments to Wasm, the function, the result to C.
 
 use super::foreign::c_type;
-use super::signature::{POINTER, value_type};
 use super::thunk::thunk;
+use super::types::{POINTER, value_type};
 use super::{Env, begin};
 use crate::abi::foreign::CallbackPool;
 use crate::foreign::{CallbackIndex, Type};

@@ -4,73 +4,14 @@
 //! early, and the end of every loop, costs nothing. Frames are an explicit stack: nesting is as
 //! deep as the module likes.
 
-use super::exception::ScopeIndex;
-use super::legacy;
-use super::signature::value_type;
+use super::frames::{Frame, FrameKind};
 use super::translator::{Translator, trap_code};
+use super::types::value_type;
 use crate::abi::trap::Trap;
-use crate::wasm::{FuncIndex, Module, TypeIndex};
+use crate::wasm::FuncIndex;
 use anyhow::Result;
 use cranelift_codegen::ir::{Block, BlockArg, InstBuilder, JumpTableData, Value};
-use std::slice;
-use wasmparser::{BlockType, BrTable, ValType};
-
-/// A control construct that has begun and not ended.
-pub struct Frame {
-    pub kind: FrameKind,
-    ty: BlockType,
-    /// Where a branch to this frame's label goes; a loop's has been made at its beginning, others
-    /// are made when wanted.
-    label: Option<Block>,
-    /// Operands below the construct's own parameters.
-    pub height: usize,
-    /// The handlers around the construct.
-    pub outer_scope: Option<ScopeIndex>,
-    /// Whether the construct, and so what follows it, is unlikely to be reached.
-    pub is_cold: bool,
-}
-
-#[derive(Copy, Clone, PartialEq)]
-pub enum FrameKind {
-    /// The body of the function: its label is the return.
-    Function(FuncIndex),
-    Block,
-    Loop,
-    /// An `if` before its `else`. The parameters lie on the stack twice: below, for the block that
-    /// is entered if the condition is zero.
-    If {
-        otherwise: Block,
-    },
-    TryTable(ScopeIndex),
-    /// The `try` of legacy exception handling, or a clause of it.
-    Try(legacy::Open),
-    /// Begun in unreachable code: nothing of it is translated.
-    Dead,
-}
-
-impl Frame {
-    fn params<'a>(&'a self, module: &'a Module) -> &'a [ValType] {
-        match (&self.ty, self.kind) {
-            (_, FrameKind::Function(_)) => &[],
-            (BlockType::FuncType(ty), _) => module.types[TypeIndex::from_u32(*ty)].params(),
-            (BlockType::Empty | BlockType::Type(_), _) => &[],
-        }
-    }
-
-    fn results<'a>(&'a self, module: &'a Module) -> &'a [ValType] {
-        match (&self.ty, self.kind) {
-            (_, FrameKind::Function(func)) => module.function_type(func).results(),
-            (BlockType::FuncType(ty), _) => module.types[TypeIndex::from_u32(*ty)].results(),
-            (BlockType::Type(ty), _) => slice::from_ref(ty),
-            (BlockType::Empty, _) => &[],
-        }
-    }
-
-    /// What a branch to the label carries.
-    fn label_types<'a>(&'a self, module: &'a Module) -> &'a [ValType] {
-        if self.kind == FrameKind::Loop { self.params(module) } else { self.results(module) }
-    }
-}
+use wasmparser::{BlockType, BrTable};
 
 impl Translator<'_> {
     pub fn open_function(&mut self, func: FuncIndex) {

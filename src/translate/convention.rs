@@ -13,9 +13,9 @@
 //! by name.
 
 use super::Env;
-use super::signature::value_type;
+use super::c_abi::CAbi;
 use super::translator::{Translator, little_endian};
-use super::variadic::CAbi;
+use super::types::value_type;
 use crate::foreign::Integer;
 use cranelift_codegen::ir::{AbiParam, InstBuilder, Type, Value, types};
 use wasmparser::ValType;

@@ -1,9 +1,9 @@
 //! Where the outside enters, beside exports: C's `main` of a program, and what a library defines
 //! for its host on its own.
 
-use super::signature::POINTER;
 use super::thunk::thunk;
 use super::translator::Translator;
+use super::types::POINTER;
 use super::{Env, begin, convention};
 use crate::abi::builtin::Builtin;
 use crate::abi::memory::Memory;

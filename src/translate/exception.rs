@@ -9,9 +9,9 @@
 //! The representation of an exception, [`Exception`] with its values after it, is known here and
 //! in `wasi-shim/src/exception.rs` only.
 
-use super::control::FrameKind;
-use super::signature::{POINTER, value_type};
+use super::frames::{Clause, FrameKind, Scope, ScopeIndex};
 use super::translator::{Translator, trap_code};
+use super::types::{POINTER, value_type};
 use crate::abi::builtin::Builtin;
 use crate::abi::exception::Exception;
 use crate::abi::trap::Trap;
@@ -24,33 +24,6 @@ use cranelift_codegen::ir::{
     SigRef, Value, types,
 };
 use wasmparser::{Catch, RefType, TryTable, ValType};
-
-/// The handlers of one `try`. They are made while its body is translated, and stay until the
-/// function ends.
-pub struct Scope {
-    /// Where an exception goes on if no clause here wants it.
-    pub outer: Option<ScopeIndex>,
-    pub clauses: Vec<Clause>,
-    /// The clauses as they stand in a `try_table`; a legacy `try` has none.
-    catches: Vec<Catch>,
-}
-
-/// Index in [`super::translator::Scratch::scopes`].
-pub type ScopeIndex = usize;
-
-pub struct Clause {
-    /// `None` takes every exception.
-    pub tag: Option<TagIndex>,
-    /// Receives the exception's address. Made when a call first needs it: without one, nothing
-    /// lands.
-    pub landing: Option<Block>,
-}
-
-impl Clause {
-    pub fn new(tag: Option<TagIndex>) -> Clause {
-        Clause { tag, landing: None }
-    }
-}
 
 #[derive(Copy, Clone)]
 pub enum Callee {

@@ -1,9 +1,9 @@
 //! Calls of declared C functions: every value to what C takes, the call, the result back. What the
 //! types mean stands in [`crate::foreign`].
 
-use super::signature::{POINTER, value_type};
 use super::symbols::Region;
 use super::translator::{Translator, little_endian, trap_code};
+use super::types::{POINTER, value_type};
 use super::variadic::CCall;
 use crate::abi::builtin::Builtin;
 use crate::abi::foreign::{FORMAT_SCANF, FORMAT_WIDE, FormattedCall};

@@ -6,10 +6,10 @@
 //! imported global, or does not fit, is left to do here.
 
 use super::body::location;
-use super::signature::POINTER;
 use super::symbols::Region;
 use super::table::Entry;
 use super::translator::Translator;
+use super::types::POINTER;
 use super::{Env, State, begin};
 use crate::abi::builtin::Builtin;
 use crate::abi::trap::Trap;

@@ -5,22 +5,10 @@
 //! in the body know their handlers. A clause's code begins in its landing; if nothing lands there,
 //! it is dead.
 
-use super::control::FrameKind;
-use super::exception::{Clause, ScopeIndex};
+use super::frames::{Clause, FrameKind, OpenTry, ScopeIndex};
 use super::translator::Translator;
 use crate::analyze::legacy::Try;
-use cranelift_codegen::ir::Value;
 use wasmparser::BlockType;
-
-/// A `try` that has begun and not ended.
-#[derive(Copy, Clone, PartialEq)]
-pub struct Open {
-    scope: ScopeIndex,
-    /// How many of its clauses have begun.
-    n_begun: usize,
-    /// What the clause at hand caught.
-    exception: Option<Value>,
-}
 
 impl<'t> Translator<'t> {
     pub fn try_(&mut self, ty: BlockType) {
@@ -35,7 +23,7 @@ impl<'t> Translator<'t> {
         };
         let clauses = ahead.clauses.iter().map(|&tag| Clause::new(tag)).collect();
         let scope = self.add_scope(outer, clauses);
-        self.open(FrameKind::Try(Open { scope, n_begun: 0, exception: None }), ty, None);
+        self.open(FrameKind::Try(OpenTry { scope, n_begun: 0, exception: None }), ty, None);
         self.scratch.scope = Some(scope);
     }
 
@@ -60,7 +48,7 @@ impl<'t> Translator<'t> {
     }
 
     pub fn rethrow(&mut self, depth: u32) {
-        let FrameKind::Try(Open { exception: Some(exception), .. }) = self.frame(depth).kind else {
+        let FrameKind::Try(OpenTry { exception: Some(exception), .. }) = self.frame(depth).kind else {
             panic!("validated: `rethrow` stands in a clause, and its code can be reached");
         };
         self.throw_exception(exception);

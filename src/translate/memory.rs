@@ -5,9 +5,9 @@
 //! [`Bounds`]. The comparison takes the index alone where it can, so that Cranelift merges those of
 //! neighbouring accesses.
 
-use super::signature::{POINTER, value_type};
 use super::symbols::Region;
 use super::translator::Translator;
+use super::types::{POINTER, value_type};
 use crate::abi::builtin::Builtin;
 use crate::abi::memory::{CHECKED_GUARD, Memory};
 use crate::abi::trap::Trap;

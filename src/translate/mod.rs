@@ -24,6 +24,7 @@
 mod atomic;
 mod body;
 mod bulk;
+pub mod c_abi;
 mod call;
 mod callback;
 mod control;
@@ -31,6 +32,7 @@ mod convention;
 mod entry;
 mod exception;
 mod foreign;
+mod frames;
 mod initialize;
 mod legacy;
 mod memory;
@@ -44,7 +46,8 @@ mod symbols;
 mod table;
 mod thunk;
 mod translator;
-pub mod variadic;
+mod types;
+mod variadic;
 
 use crate::analyze::Facts;
 use crate::foreign::Foreign;
@@ -52,11 +55,11 @@ use crate::layout::{Layout, Symbol};
 use crate::resolve::Linkage;
 use crate::wasm::{FuncIndex, Module};
 use anyhow::{Context, Result, bail};
+use c_abi::CAbi;
 use cranelift_codegen::ir;
 use cranelift_codegen::isa::TargetFrontendConfig;
 use cranelift_frontend::FunctionBuilderContext;
 use std::collections::BTreeSet;
-use variadic::CAbi;
 use wasmparser::{FuncValidatorAllocations, ValType};
 
 /// What every function of a module is translated with.

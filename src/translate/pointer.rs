@@ -3,8 +3,8 @@
 //! Null is 0 on both sides. The checks compare with the memory's size whatever its kind: C code
 //! does not know of guards.
 
-use super::signature::POINTER;
 use super::translator::{Translator, trap_code};
+use super::types::POINTER;
 use crate::abi::builtin::Builtin;
 use crate::abi::trap::Trap;
 use crate::foreign::{Extent, Factor, Handle, Integer, Type};

@@ -1,7 +1,7 @@
 //! References: null, functions, and where a function's signature is found.
 
-use super::signature::POINTER;
 use super::translator::{Translator, trap_code};
+use super::types::POINTER;
 use crate::abi::table::SIGNATURE_FIELD_BEFORE_ENTRY;
 use crate::abi::trap::Trap;
 use crate::layout::Symbol;

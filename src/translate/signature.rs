@@ -1,30 +1,15 @@
-//! CLIF types and signatures of Wasm function types.
+//! Signatures of Wasm function types in CLIF.
 //!
 //! In the C convention a function with two or more results returns nothing and takes, before its
 //! parameters, a pointer to a structure of its results in order, each aligned as C aligns it
 //! ([`results_structure`]).
 
+use super::types::{POINTER, value_type};
 use super::{Env, convention};
 use crate::abi::builtin::Builtin;
-use cranelift_codegen::ir::{AbiParam, Signature, Type, types};
+use cranelift_codegen::ir::{AbiParam, Signature, types};
 use cranelift_codegen::isa::{CallConv, TargetFrontendConfig};
 use wasmparser::{FuncType, ValType};
-
-/// All supported targets have addresses of 64 bits.
-pub const POINTER: Type = types::I64;
-
-/// The CLIF type of a value. References are addresses; a `v128` is an `i8x16` wherever it crosses a
-/// block or a function.
-pub fn value_type(ty: ValType) -> Type {
-    match ty {
-        ValType::I32 => types::I32,
-        ValType::I64 => types::I64,
-        ValType::F32 => types::F32,
-        ValType::F64 => types::F64,
-        ValType::V128 => types::I8X16,
-        ValType::Ref(_) => POINTER,
-    }
-}
 
 /// The convention of calls inside the program.
 pub fn internal(ty: &FuncType) -> Signature {

@@ -5,8 +5,9 @@
 //! for the length of a function.
 
 use super::Env;
-use super::signature::{self, POINTER};
+use super::signature;
 use super::translator::{Translator, trap_code};
+use super::types::POINTER;
 use crate::abi::builtin::Builtin;
 use crate::abi::memory::Memory;
 use crate::abi::trap::Trap;

@@ -6,9 +6,9 @@
 //!
 //! [`abi::table::FuncEntry`]: crate::abi::table::FuncEntry
 
-use super::signature::POINTER;
 use super::symbols::Region;
 use super::translator::Translator;
+use super::types::POINTER;
 use crate::abi::builtin::Builtin;
 use crate::abi::table::{FuncEntry, Table};
 use crate::abi::trap::Trap;

@@ -1,7 +1,8 @@
 //! Functions at the edge: from the C convention to the internal one, and back.
 
-use super::signature::{self, value_type};
+use super::signature;
 use super::translator::{Translator, little_endian, trap_code};
+use super::types::value_type;
 use super::{Env, State, begin};
 use crate::abi::builtin::Builtin;
 use crate::abi::trap::Trap;

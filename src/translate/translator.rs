@@ -4,9 +4,8 @@
 //! validator's stack holds, and the builder stands in an open block. In unreachable code nothing is
 //! emitted and the stack is not kept.
 
-use super::control::Frame;
-use super::exception::{Scope, ScopeIndex};
-use super::signature::value_type;
+use super::frames::{Frame, Scope, ScopeIndex};
+use super::types::value_type;
 use super::{Env, State};
 use crate::layout::Symbol;
 use crate::wasm::TypeIndex;

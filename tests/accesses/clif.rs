@@ -20,7 +20,7 @@ use wasm2native::foreign::Foreign;
 use wasm2native::layout::{self, World};
 use wasm2native::options::{Cpu, Options};
 use wasm2native::resolve::{self, Sizes};
-use wasm2native::translate::variadic::CAbi;
+use wasm2native::translate::c_abi::CAbi;
 use wasm2native::translate::{self, Env, State};
 use wasm2native::wasm::{EntityIndex, parse, unsupported};
 

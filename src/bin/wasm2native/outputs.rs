@@ -8,7 +8,7 @@ use std::ffi::{OsStr, OsString};
 use std::io::IsTerminal;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
-use wasm2native::driver;
+use wasm2native::driver::files;
 use wasm2native::options::{Emit, Output};
 use wasm2native::output::STDOUT;
 use wasm2native::wasm::input;
@@ -38,7 +38,7 @@ pub fn plan(args: &Compile) -> Result<Vec<Vec<Output>>> {
     for (input, outputs) in args.inputs.iter().zip(&all) {
         let is_program = |output: &&Output| args.keep && output.emit == Emit::Exe;
         let name = if input == Path::new(STDIN) { input::STDIN.to_owned() } else { input.display().to_string() };
-        let kept = outputs.iter().find(is_program).map(|output| driver::kept_object(&output.file, &name));
+        let kept = outputs.iter().find(is_program).map(|output| files::kept_object(&output.file, &name));
         let kept = kept.map(|file| Output { emit: Emit::Obj, file });
         for output in outputs.iter().chain(&kept) {
             check(args, input, output)?;

@@ -1,7 +1,7 @@
 //! Loads and stores of vectors and of single lanes.
 
-use super::super::signature::POINTER;
 use super::super::translator::Translator;
+use super::super::types::POINTER;
 use cranelift_codegen::ir::types::{I8X16, I16X8, I32X4, I64X2};
 use cranelift_codegen::ir::{InstBuilder, Opcode, Type};
 use wasmparser::{MemArg, Operator as Op};

@@ -8,8 +8,8 @@ pub fn wasm2native() -> Command {
     command("wasm2native")
 }
 
-/// As [`wasm2native`], for a program that is run here. The environment variable `W2N_TARGET` names
-/// its target, if it is not this machine; `W2N_EMULATOR` says what runs it (see
+/// As [`wasm2native`](fn@wasm2native), for a program that is run here. The environment variable
+/// `W2N_TARGET` names its target, if it is not this machine; `W2N_EMULATOR` says what runs it (see
 /// `process::program`).
 pub fn for_programs() -> Command {
     let mut command = wasm2native();

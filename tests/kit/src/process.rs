@@ -157,7 +157,7 @@ pub fn program_words(path: impl AsRef<OsStr>) -> Vec<OsString> {
 /// Runs `command` with `stdin`, collecting its output.
 ///
 /// # Errors
-/// When it can't be started or takes longer than [`LIMIT`]; then it has been killed.
+/// When it can't be started or takes longer than `LIMIT`; then it has been killed.
 pub fn run(command: &mut Command, stdin: &[u8]) -> Result<Outcome> {
     run_with(command, Some(stdin))
 }
@@ -225,7 +225,7 @@ pub fn spawn(command: &mut Command) -> Result<Child> {
 /// Closes the input of a process and waits for its end; its outcome has what came by its pipes.
 ///
 /// # Errors
-/// When it takes longer than [`LIMIT`]; then it has been killed.
+/// When it takes longer than `LIMIT`; then it has been killed.
 pub fn finish(child: &mut Child) -> Result<Outcome> {
     drop(child.stdin.take());
     let (stdout, stderr) = (child.stdout.take(), child.stderr.take());

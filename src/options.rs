@@ -76,7 +76,7 @@ pub enum Cpu {
     /// What this machine has.
     Native,
     /// A level of the psABI (`x86-64`, `x86-64-v2`, …), a processor, or an instruction set, and
-    /// features behind a `+` each; see `codegen::cranelift::processor`.
+    /// features after a `+` each; see `codegen::cranelift::processor`.
     Named(String),
 }
 
@@ -90,7 +90,7 @@ pub struct Source {
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Origin {
-    /// Given on the command line: it has to be of use.
+    /// Given on the command line: it must be of use.
     Line,
     /// A file, which may declare more than a program imports.
     File(String),

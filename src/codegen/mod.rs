@@ -4,7 +4,7 @@
 //! What is common to all generators stands here: which functions there are to make ([`Job`]), the
 //! sweep over them, dumps, and code that no generator makes. A generator has a folder, takes CLIF,
 //! one function at a time, and gives back [`CompiledFunction`](crate::code::CompiledFunction)s. How
-//! it makes machine code is nobody else's knowledge: outside of this folder, [`Generator`] is all
+//! it makes machine code is not known elsewhere: outside of this folder, [`Generator`] is all
 //! that is named.
 // Numbers that a module chooses are checked; see `tests/tidy`.
 #![deny(

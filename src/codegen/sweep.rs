@@ -150,7 +150,8 @@ impl Worker {
     }
 }
 
-/// Says which function was in work when a panic ends the work, after what the panic says.
+/// Names the function that was being compiled when a panic ended the work, after the panic's
+/// message.
 struct InWork<'a> {
     unit: &'a Unit<'a>,
     job: Job,

@@ -27,7 +27,7 @@ pub const TARGETS: [(&str, &str); 13] = [
 /// The triple that `options` name.
 ///
 /// # Errors
-/// When it is no triple, or one that we can't compile for.
+/// When it is not a triple, or is one that we can't compile for.
 pub fn triple(options: &Options) -> Result<Triple> {
     const HELP: &str = "--target help lists what there is";
     let Some(name) = &options.target else { return check(Triple::host()) };
@@ -89,7 +89,7 @@ pub fn list() -> impl Iterator<Item = String> {
     })
 }
 
-/// Level of the x86-64 psABI ("Micro-Architecture Levels") that the program has to check for when
+/// Level of the x86-64 psABI ("Micro-Architecture Levels") that the program checks for when
 /// it starts: 0 is none.
 pub fn cpu_level(cpu: &Cpu) -> u8 {
     match cpu {

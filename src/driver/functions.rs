@@ -40,7 +40,7 @@ pub fn list(unit: &Unit, env: &Env, role: &Role) -> Vec<Job> {
     let mut jobs = Vec::with_capacity(module.functions.len() + 2);
     for (index, func) in &module.functions {
         match &func.definition {
-            // Another module has its code, or nobody wants its address or a thunk to call it by.
+            // Another module has its code, or nothing wants its address or a thunk to call it by.
             Definition::Import(_) if linkage.function(index).is_some() => {}
             Definition::Import(_) if undefined.contains(&index) => jobs.push(Job::Translate(Symbol::Function(index))),
             Definition::Import(_) if !facts.address_taken.contains(index) && !facts.imports_guarded.contains(index) => {

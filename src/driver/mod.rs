@@ -109,7 +109,7 @@ pub fn check_target(options: &Options) -> Result<()> {
     Generator::new(options).map(|_| ())
 }
 
-/// Whether `emit` can be had for the target: what holds the runtime is for one only.
+/// Whether `emit` is available for the target: only some targets have a runtime.
 ///
 /// # Errors
 /// When it can't: says what can.

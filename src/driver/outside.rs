@@ -160,7 +160,7 @@ fn mismatch(module: &Module, import: &OpenImport, found: &Found) -> Option<Strin
     }
 }
 
-/// Whether C would take a number of the module's for an address, because nobody declared the
+/// Whether C would take a number of the module's for an address, because no one declared the
 /// function.
 fn is_address_lost(analyzed: &Analyzed, import: &OpenImport) -> bool {
     match import.entity {

@@ -25,7 +25,7 @@ use std::slice;
 
 /// Of each import: module, name, kind, Wasm type, C symbol, C declaration, and who would define it
 /// in a program: the name of one of the user's files, `the C library`, `the runtime`, `module
-/// NAME`, or `-` for nobody.
+/// NAME`, or `-` for no one.
 ///
 /// # Errors
 /// As for a program, but for imports that nothing defines.

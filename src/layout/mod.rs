@@ -91,7 +91,7 @@ symbols! {
     /// A function called through an array of [`abi::value::Value`]: `fn(*mut Value)` in the C
     /// convention.
     3: ArrayEntry(func: FuncIndex);
-    /// `fn()` in the C convention: what instantiation has to do at run time.
+    /// `fn()` in the C convention: the work of instantiation at run time.
     4: Initialize;
     /// Storage of a global: as many bytes as its type has.
     5: Global(global: GlobalIndex);
@@ -285,7 +285,7 @@ const SHARED_CALLBACKS: usize = 64;
 /// Lays out the module.
 ///
 /// # Errors
-/// When a memory or table is too large to be had.
+/// When a memory or table is too large to reserve.
 pub fn plan(module: &Module, facts: &Facts, linkage: &Linkage, foreign: &Foreign, world: World) -> Result<Layout> {
     let mut layout = Layout {
         signatures: PrimaryMap::new(),
@@ -413,7 +413,7 @@ impl Layout {
     }
 
     fn plan_elements(&mut self, module: &Module) {
-        // After a segment that has to wait, those behind it wait too: order shows where they
+        // After a segment that must wait, the following ones wait too: order shows where they
         // overlap.
         let mut waiting = false;
         for element in module.elements.values() {
@@ -502,7 +502,7 @@ fn plan_memory(ty: &MemoryType, fixed: bool) -> Result<MemoryPlan> {
         bail!("{} pages at the start are more than the address space of a process can hold", ty.initial);
     };
     let limit = match ty.memory64 {
-        // The size has to be a number of 32 bits, too.
+        // The size must be a number of 32 bits, too.
         false if page_size == 1 => u64::from(u32::MAX),
         false => 1 << 32,
         true => abi::memory::LARGEST_RESERVATION.max(bytes),
@@ -543,7 +543,7 @@ pub fn initial_entry(module: &Module, table: TableIndex) -> Option<FuncIndex> {
     }
 }
 
-/// The initial value of a table's entries, where it has to be written by the running program.
+/// The initial value of a table's entries, where the running program must write it.
 pub fn computed_fill<'a>(module: &'a Module, table: TableIndex) -> Option<&'a ConstExpr<'a>> {
     let expr = module.tables[table].definition.local()?.as_ref()?;
     let is_null = constant::evaluate(module, expr) == Some(Constant::RefNull);

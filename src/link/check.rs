@@ -81,7 +81,7 @@ pub fn is_reserved(symbol: &str) -> bool {
 /// Looks for `wanted`, and for what the user's objects need.
 ///
 /// # Errors
-/// Symbols that two objects define, that objects need and nobody defines, or that are the
+/// Symbols that two objects define, that objects need and nothing defines, or that are the
 /// runtime's; objects that need a fixed address.
 pub fn resolve(wanted: &[&str], natives: &Natives) -> Result<Resolution> {
     if wanted.is_empty() && natives.files.is_empty() {
@@ -112,7 +112,7 @@ struct Search<'a> {
     queue: Vec<(String, Option<&'a str>)>,
     seen: HashSet<String>,
     uses_c: bool,
-    /// Symbols that nobody defines, and the objects that need them.
+    /// Symbols that nothing defines, and the objects that need them.
     missing: BTreeMap<String, Vec<&'a str>>,
     twice: Vec<String>,
     reserved: Vec<String>,
@@ -224,7 +224,7 @@ impl<'a> Search<'a> {
             (!by.is_empty()).then(|| format!("`{symbol}`, needed by {}{}", list(by), hint.unwrap_or_default()))
         };
         let missing: Vec<_> = self.missing.iter().filter_map(needed).collect();
-        // A compiler links libraries that nobody names.
+        // A compiler links libraries that no one names.
         if !missing.is_empty() && self.natives.compiler.is_none() {
             bail!(
                 "nothing defines what objects need:\n  {}\nsearched: {}\nhelp: add the object or the archive that does, or -lNAME for \

@@ -50,7 +50,7 @@ impl Compiler {
         Compiler { program, flags: tool.into_iter().chain(flags).collect() }
     }
 
-    /// What the runtime needs beside libc and does not get by itself.
+    /// What the runtime needs besides libc and does not get by itself.
     pub fn libraries(&self) -> &'static [&'static str] {
         let words = self.flags.iter().map(OsString::as_os_str);
         let is_zig = is_zig(&self.program) || words.into_iter().any(|word| word == "ziglang");

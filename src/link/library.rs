@@ -2,7 +2,7 @@
 //! the C library of its host.
 //!
 //! Comes in: the module's object. Goes out: the bytes of the file, which depend on the object
-//! alone. Both hold the runtime, so that a host has to be linked with nothing else but a C library
+//! alone. Both hold the runtime, so a host is linked with nothing else but a C library
 //! ([`HOST_ARGUMENTS`]).
 
 use super::files::Files;
@@ -13,7 +13,7 @@ use object::{Object, ObjectSymbol};
 use std::fmt::Write as _;
 use std::path::PathBuf;
 
-/// What a C compiler needs beside the archive. Since version 2.34 glibc has all of it in
+/// What a C compiler needs besides the archive. Since version 2.34 glibc has all of it in
 /// `libc`, and these are empty.
 pub const HOST_ARGUMENTS: [&str; 3] = ["-lpthread", "-ldl", "-lm"];
 

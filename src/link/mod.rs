@@ -46,7 +46,7 @@ pub struct LinkRequest<'a> {
     pub options: &'a LinkOptions,
 }
 
-/// What a C compiler has to get beside an object or library: the user's files and flags, and the
+/// What a C compiler must get besides an object or library: the user's files and flags, and the
 /// system's libraries that the runtime needs.
 pub fn arguments_for_compiler(options: &LinkOptions) -> Vec<OsString> {
     let files = options.files.iter().map(|file| compiler::file_argument(file));

@@ -40,7 +40,7 @@ pub enum Kind {
     Opaque,
 }
 
-/// Everything that a program is linked with beside its own objects and the runtime.
+/// Everything that a program is linked with besides its own objects and the runtime.
 #[derive(Default)]
 pub struct Natives {
     pub files: Vec<Native>,
@@ -175,7 +175,7 @@ impl Natives {
         Ok(())
     }
 
-    /// Files that the linker gets by name; libraries follow behind them.
+    /// Files that the linker gets by name; libraries follow them.
     pub fn n_named(&self) -> usize {
         let n_libraries = self.libraries.iter().filter(|name| !search::is_embedded(name)).count();
         self.files.len().checked_sub(n_libraries).expect("each of them was read as a file")
@@ -191,7 +191,7 @@ impl Natives {
         files.chain(compiler)
     }
 
-    /// Whether something may define symbols that nobody but a compiler's linker can see.
+    /// Whether something may define symbols that only a compiler's linker can see.
     pub fn is_opaque(&self) -> bool {
         self.files.iter().any(|file| file.kind == Kind::Opaque)
     }

@@ -37,7 +37,7 @@ pub static SHARED_START_FILES: [Embedded; 2] =
     [embedded!("crti.o", "<crti.o>"), embedded!("crtbeginS.o", "<crtbeginS.o>")];
 pub static SHARED_END_FILES: [Embedded; 2] = [embedded!("crtendS.o", "<crtendS.o>"), embedded!("crtn.o", "<crtn.o>")];
 
-/// What a linker has to know of the C library that a shared library will meet: all of its symbols,
+/// What a linker must know of the C library that a shared library will meet: all of its symbols,
 /// and nothing else.
 pub static SHARED_LIBRARIES: [Embedded; 3] =
     [embedded!("shared0.z", "<libc>"), embedded!("shared1.z", "<libm>"), embedded!("shared2.z", "<dynamic linker>")];

@@ -94,7 +94,7 @@ pub fn object(name: &str, bytes: &[u8]) -> Result<ObjectSymbols> {
             object.undefined.push(name.to_owned());
         }
     }
-    // Also where machine code is there beside it: the built-in linker refuses both.
+    // Also where there is machine code besides it: the built-in linker refuses both.
     let section_names = elf.section_headers.iter().filter_map(|it| elf.shdr_strtab.get_at(it.sh_name));
     object.intermediate = section_names.into_iter().any(|name| name.starts_with(".gnu.lto_"));
     object.fixed_address = fixed_address(&elf);

@@ -24,7 +24,7 @@ pub fn write(writer: &mut Writer, interface: &[Item]) {
         };
         let id = writer.refer(symbol);
         match item.kind {
-            // Code has to use the name that the host uses: its own copy of the variable may be the
+            // Code must use the name that the host uses: its own copy of the variable may be the
             // one that counts.
             ItemKind::Global(global) if writer.layout.globals_shown.contains(global) && named.insert(global) => {
                 writer.export_symbol(&item.symbol, id, SymbolScope::Dynamic);

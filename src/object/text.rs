@@ -21,7 +21,7 @@ pub struct Text {
     pub starts: Vec<u32>,
     /// Offset by symbol.
     pub offsets: HashMap<Symbol, u32>,
-    /// What the linker has to resolve, sorted by offset. Offsets are in the section, and so is
+    /// What the linker must resolve, sorted by offset. Offsets are in the section, and so is
     /// [`RelocationTarget::Here`].
     pub relocations: Vec<Relocation>,
 }

@@ -49,7 +49,7 @@ impl CAbi {
         }
     }
 
-    /// The instructions that have to come between a call and a variadic function; none on platforms
+    /// The instructions that must come between a call and a variadic function; none on platforms
     /// that need none.
     pub fn variadic_stub(self, function: &ForeignFunction) -> Option<Vec<u8>> {
         let listed: Vec<&Type> = match &function.variadic {

@@ -1,4 +1,4 @@
-//! Where the outside enters, beside exports: C's `main` of a program, and what a library defines
+//! Where the outside enters, besides exports: C's `main` of a program, and what a library defines
 //! for its host on its own.
 
 use super::thunk::thunk;

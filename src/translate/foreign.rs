@@ -303,7 +303,7 @@ impl Translator<'_> {
         pointer
     }
 
-    /// Jumps to `done` with the C function that calls `code`, which has to be of the right type.
+    /// Jumps to `done` with the C function that calls `code`, which must be of the right type.
     fn callback(&mut self, callback: CallbackIndex, code: Value, signature: Value, done: ir::Block) {
         let ty = self.env.foreign.callbacks[callback].ty;
         let expected = self.address_of(Symbol::Signature(self.env.layout.signature_of[ty]));

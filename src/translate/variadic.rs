@@ -91,7 +91,7 @@ impl Translator<'_> {
         }
     }
 
-    /// Leaves no register free, so that everything behind goes to the stack.
+    /// Leaves no register free, so everything after it goes to the stack.
     fn fill_registers(&mut self, call: &mut CCall) {
         for _ in call.n_integers()..ARM_REGISTERS {
             let zero = self.iconst(POINTER, 0);

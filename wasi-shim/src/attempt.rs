@@ -1,6 +1,6 @@
 //! Calls that survive a trap: the stack is cut back to where the attempt began.
 //!
-//! Translated code holds nothing that would have to be released, so leaving its frames behind is
+//! Translated code holds nothing that needs to be released, so leaving its frames behind is
 //! safe. What a trap had written to memories, tables and globals stays written, as the
 //! specification says. Frames of a host between are left behind as by `longjmp`.
 //!

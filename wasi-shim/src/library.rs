@@ -38,7 +38,7 @@ pub unsafe extern "C" fn w2n_library_init(program: *const Program) -> i32 {
     match initialize(program) {
         Ok(()) => 0,
         Err(report) => {
-            // Out of the box: what is left behind is not released.
+            // Moved out of its `Box`: what is left behind is not released.
             if let Some(report) = report.map(|report| *report) {
                 attempt::give_up(&report);
                 // Of a failure all was said already.

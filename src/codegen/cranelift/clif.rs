@@ -1,5 +1,5 @@
 //! CLIF as text: Cranelift's own form, with the Wasm operators as comments between the
-//! instructions, and what each symbol stands for behind its declaration.
+//! instructions, and after each declaration what the symbol stands for.
 
 use crate::layout::Symbol;
 use crate::unit::Unit;

@@ -1,6 +1,6 @@
 //! Granted directories, and the list of what is in a directory.
 //!
-//! A cookie is the system's own position behind an entry. So a list goes on where it stopped even
+//! A cookie is the system's own position after an entry. So a list goes on where it stopped even
 //! when entries came or went meanwhile, as far as the file system can do that, and nothing has to
 //! be remembered or read twice.
 

@@ -122,7 +122,7 @@ pub fn link(
     Ok(fs::linkat(&old.parent, &old.name, &new.parent, new.name_with_slash(), AtFlags::empty())?)
 }
 
-/// Where a name is that is about to be looked at but not followed. With a slash behind it the
+/// Where a name is that is about to be looked at but not followed. With a slash after it the
 /// system would follow it: then the path is followed here, and can only end at a directory, which
 /// is `wrong` for the caller.
 fn locate_existing(directory: &File, path: &CStr, wrong: Errno) -> Result<GuestPath> {

@@ -1,4 +1,4 @@
-//! Randomness: the system's, without a generator in between that would have to be seeded.
+//! Randomness: the system's, without a generator in between that would need a seed.
 
 use crate::wasi::errno::Result;
 use crate::wasi::file::retry;

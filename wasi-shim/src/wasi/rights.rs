@@ -1,7 +1,7 @@
 //! What may be done with a descriptor, in WASI's bits (`typenames.witx`, `$rights`).
 //!
 //! A descriptor begins with all that makes sense for its kind, its access mode and its grant,
-//! whatever rights the guest named beside reading and writing: programs of all toolchains name too
+//! whatever rights the guest named besides reading and writing: programs of all toolchains name too
 //! few. The guest can give rights up (`fd_fdstat_set_rights`), and never gets them back.
 
 pub const FD_DATASYNC: u64 = 1 << 0;

@@ -34,7 +34,7 @@ pub fn accept(guest: &Guest, number: u32, flags: u32, result: u32) -> Result<()>
     // SAFETY: the peer's address is not asked for.
     let accepted = retry(|| unsafe { libc::accept4(file, nobody, std::ptr::null_mut(), flags) as isize })?;
     let accepted = i32::try_from(accepted).map_err(|_| Errno::Badf)?;
-    // SAFETY: a new descriptor that nobody else knows.
+    // SAFETY: a new descriptor that no one else knows.
     let accepted = unsafe { OwnedFd::from_raw_fd(accepted) };
     let access = Access { read: true, write: true };
     let accepted = Descriptor::file(Object::File(accepted), FileType::SocketStream, access, false);

@@ -32,7 +32,7 @@ pub unsafe extern "C" fn w2n_wasi_start(start: *const Start) {
         let Start { program, argc, argv, envp } = *start;
         (&*program, argc, argv, envp)
     };
-    // To write to a pipe that nobody reads, or beyond the limit on a file's size, is an error for
+    // To write to a pipe that no one reads, or beyond the limit on a file's size, is an error for
     // the guest and not the end of the program: WASI has no signals. In a library that is for the
     // host to decide.
     if program::main().is_some() {

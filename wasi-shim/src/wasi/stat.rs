@@ -84,7 +84,7 @@ pub fn timespec(nanoseconds: u64) -> Timespec {
 }
 
 /// # Errors
-/// `inval` if a time shall be both given and now.
+/// `inval` if a time is to be both given and now.
 pub fn timestamps(accessed: u64, modified: u64, which: u32) -> Result<Timestamps> {
     if which & !(SET_ACCESSED | ACCESSED_NOW | SET_MODIFIED | MODIFIED_NOW) != 0 {
         return Err(INVALID);

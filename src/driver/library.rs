@@ -62,8 +62,11 @@ pub fn build(session: &Session, outputs: &[&Output]) -> Result<()> {
     let foreign = session.declare(slice::from_ref(&linked))?.remove(0);
     let imports = imports::open(module, &linked.linkage, &foreign);
     session.name(interface::check_imports(&interface, module, &linked.linkage))?;
-    if wants(&[Emit::Header, Emit::Rust]) {
+    // Compilation validates bodies; what is made without it must not accept an invalid module.
+    if wants(&[Emit::Header, Emit::Rust, Emit::Linkage, Emit::Facts, Emit::Layout, Emit::Image]) {
         source.validate_bodies(module)?;
+    }
+    if wants(&[Emit::Header, Emit::Rust]) {
         let library = Library { module, interface: &interface, imports: &imports, prefix: &prefix, input: &input.name };
         results.insert(Emit::Header, header::c::header(&library).into_bytes());
         results.insert(Emit::Rust, header::rust::declarations(&library).into_bytes());

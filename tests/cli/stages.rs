@@ -1,6 +1,6 @@
 //! The results of stages as text: `--emit facts` and the like, `--dump`, the map of a program.
 
-use crate::{ANSWER, FIB};
+use crate::{ANSWER, FIB, INVALID};
 use libtest_mimic::Trial;
 use test_kit::folder::Folder;
 use test_kit::trials;
@@ -8,6 +8,7 @@ use test_kit::trials;
 pub fn trials() -> Vec<Trial> {
     trials!["stages":
         each_stage_has_an_ending_of_its_own,
+        an_invalid_body_is_refused_by_every_stage,
         the_link_map_shows_where_functions_are,
         dumps_begin_with_the_stages_before_code,
     ]
@@ -21,6 +22,14 @@ fn each_stage_has_an_ending_of_its_own() {
     for form in ["linkage", "facts", "layout", "image", "link-map"] {
         let out = folder.wasm2native(&["a.wat", "--emit", form]).succeeds();
         assert!(!out.stdout.is_empty(), "{form}");
+    }
+}
+
+fn an_invalid_body_is_refused_by_every_stage() {
+    let folder = Folder::with(&[("bad.wat", INVALID)]);
+    for form in ["linkage", "facts", "layout", "image"] {
+        folder.wasm2native(&["bad.wat", "--emit", form, "-o", "out"]).fails(1, &["bad.wat: ", "invalid module"]);
+        assert_eq!(folder.list("."), ["bad.wat".to_owned()].into(), "{form}");
     }
 }
 

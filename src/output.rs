@@ -267,7 +267,10 @@ fn give_name(file: &File, folder: &Path, output: &Path) -> io::Result<()> {
     };
     match link(output) {
         Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
-            Ok(builder().make_in(folder, link)?.into_temp_path().persist(output)?)
+            // `tempfile` names files from the root on. A folder on the way may be closed to the
+            // user, so the name begins at the open folder.
+            let folder = File::from(rustix::fs::open(folder, OFlags::PATH | OFlags::CLOEXEC, Mode::empty())?);
+            Ok(builder().make_in(path_of(&folder), link)?.into_temp_path().persist(output)?)
         }
         result => result,
     }

@@ -178,12 +178,12 @@ fn a_failure_keeps_the_last_good_output() {
     assert_eq!(folder.program("a", &[]).status, 42);
 }
 
-/// Only others than root notice that they may not read a file.
+/// Only others than root notice that they may not read a file, or not pass the folder above.
 fn the_umask_may_forbid_to_read_the_output() -> Result<()> {
-    let folder = Folder::with(&[("a.wat", ANSWER)]);
-    // The folders above the compiler may be closed to others.
-    std::fs::copy(command::wasm2native().get_program(), folder.path("compiler"))?;
-    std::fs::set_permissions(folder.path("."), Permissions::from_mode(0o777))?;
+    let folder = Folder::with(&[("open/a.wat", ANSWER)]);
+    std::fs::copy(command::wasm2native().get_program(), folder.path("open/compiler"))?;
+    std::fs::set_permissions(folder.path("."), Permissions::from_mode(0o700))?;
+    std::fs::set_permissions(folder.path("open"), Permissions::from_mode(0o777))?;
     let nobody: &[&str] = match rustix::process::getuid().is_root() {
         true => &["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups"],
         false => &["env"],
@@ -195,15 +195,15 @@ fn the_umask_may_forbid_to_read_the_output() -> Result<()> {
         for number in 0..2 {
             let script = format!("umask {umask}; ./compiler a.wat -o out || exit 9; ./out 2>/dev/null");
             let mut command = Command::new(nobody[0]);
-            command.args(&nobody[1..]).args(["sh", "-c", &script]).current_dir(folder.path("."));
+            command.args(&nobody[1..]).args(["sh", "-c", &script]).current_dir(folder.path("open"));
             outcome(&mut command).fails(status, &[]);
             assert_eq!(
-                folder.list("."),
+                folder.list("open"),
                 ["a.wat", "compiler", "out"].map(String::from).into(),
                 "{umask}, time {number}"
             );
         }
-        std::fs::remove_file(folder.path("out"))?;
+        std::fs::remove_file(folder.path("open/out"))?;
     }
     Ok(())
 }

@@ -1,4 +1,4 @@
-//! The targets that programs and libraries can be made for: those of the runtime that `build.rs`
+//! The targets that programs and libraries can be made for: those of the runtime that `build/`
 //! embeds. All that the build, the linker and the messages have to know of one is its row here.
 //!
 //! Objects are made for more targets (`codegen::target::TARGETS`), and what their formats differ in

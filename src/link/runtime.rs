@@ -1,4 +1,4 @@
-//! The runtime and the C library, as `build.rs` made them and as this program carries them.
+//! The runtime and the C library, as the build script made them and as this program carries them.
 //!
 //! There are two sets: [`Set::Plain`] is what every program needs, without unwinding tables;
 //! [`Set::Complete`], for programs that call C, is the runtime with those tables and the whole C

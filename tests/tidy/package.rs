@@ -21,10 +21,10 @@ fn a_package_has_all_that_a_build_reads() {
 fn read_by_a_build() -> Vec<String> {
     let relative =
         |path: &PathBuf| path.strip_prefix(project()).expect("it was found there").to_string_lossy().into_owned();
-    let source = ["src", "wasi-shim"].into_iter().flat_map(files).map(|path| relative(&path));
+    let source = ["build", "src", "wasi-shim"].into_iter().flat_map(files).map(|path| relative(&path));
     // What makes the runtime a member of the workspace; a package has none.
     let source = source.filter(|path| path != "wasi-shim/crate/Cargo.toml");
-    let others = ["Cargo.toml", "Cargo.lock", "build.rs", "LICENSE", "README.md", "fixtures/wasi/hello.wat"];
+    let others = ["Cargo.toml", "Cargo.lock", "LICENSE", "README.md", "fixtures/wasi/hello.wat"];
     source.chain(others.map(str::to_owned)).collect()
 }
 
@@ -86,7 +86,7 @@ fn cargo() -> String {
 #[test]
 fn rules_of_the_package_complain() {
     let needed = ["src/lib.rs".to_owned(), "wasi-shim/src/lib.rs".to_owned()];
-    assert_eq!(missing("src/lib.rs\nbuild.rs\n", &needed), ["wasi-shim/src/lib.rs is not in the package"]);
+    assert_eq!(missing("src/lib.rs\nbuild/main.rs\n", &needed), ["wasi-shim/src/lib.rs is not in the package"]);
 
     let package = |version: &str| {
         format!("\n[[package]]\nname = \"it\"\nversion = \"{version}\"\ndependencies = [\n \"x\",\n]\n")

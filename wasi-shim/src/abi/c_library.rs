@@ -1,4 +1,4 @@
-//! The C library's functions that translated code calls. `build.rs` reads this list too.
+//! The C library's functions that translated code calls. The build script reads this list too.
 
 /// What translated code may call of the C library: some of the
 /// [`Builtin`](super::builtin::Builtin)s, and the functions to which Cranelift lowers operations

@@ -1,0 +1,65 @@
+//! The runtime's archive, from the crate `wasi-shim`, by a cargo run of its own.
+
+use crate::Result;
+use std::path::Path;
+use std::process::Command;
+
+/// The workspace that the runtime is built in, and its settings.
+const WORKSPACE: &str = r#"[workspace]
+members = ["crate"]
+resolver = "3"
+
+[profile.runtime]
+inherits = "release"
+opt-level = 3
+lto = "fat"
+codegen-units = 1
+panic = "abort"
+debug = false
+overflow-checks = true
+"#;
+
+/// Where the manifest of the runtime says that its source is.
+const SOURCE: &str = "../src/lib.rs";
+
+/// Builds `wasi-shim` and returns its archive.
+///
+/// It is built in a workspace that is written here, with a lock file of its own, so that nothing
+/// depends on whether this is a checkout or a package from a registry: that has the source of the
+/// runtime, but no workspace.
+pub fn build(target: &str, out: &Path) -> Result<Vec<u8>> {
+    let root = std::env::var("CARGO_MANIFEST_DIR")?;
+    let workspace = out.join("runtime");
+    let manifest = std::fs::read_to_string("wasi-shim/manifest.toml")?;
+    if !manifest.contains(SOURCE) {
+        return Err(format!("wasi-shim/manifest.toml does not name {SOURCE}").into());
+    }
+    std::fs::create_dir_all(workspace.join("crate"))?;
+    std::fs::write(workspace.join("Cargo.toml"), WORKSPACE)?;
+    std::fs::write(
+        workspace.join("crate/Cargo.toml"),
+        manifest.replace(SOURCE, &format!("{root}/wasi-shim/src/lib.rs")),
+    )?;
+    std::fs::copy("wasi-shim/manifest.lock", workspace.join("Cargo.lock"))?;
+
+    let mut cargo = Command::new(std::env::var("CARGO")?);
+    cargo.args(["build", "--locked", "--package", "wasi-shim", "--profile", "runtime", "--target", target]);
+    cargo.arg("--manifest-path").arg(workspace.join("Cargo.toml"));
+    // A directory of its own: the outer cargo holds the lock of the usual one.
+    cargo.arg("--target-dir").arg(workspace.join("target"));
+    // The runtime is the same whatever flags, checkers and wrappers this crate is built with.
+    for variable in ["RUSTFLAGS", "RUSTC_WRAPPER", "RUSTC_WORKSPACE_WRAPPER", "CARGO_BUILD_TARGET", "CARGO_TARGET_DIR"]
+    {
+        cargo.env_remove(variable);
+    }
+    let home = std::env::var("CARGO_HOME").ok().or_else(|| Some(format!("{}/.cargo", std::env::var("HOME").ok()?)));
+    // No folder of this machine in the programs.
+    let mut flags = vec!["-Cforce-frame-pointers=yes".to_owned(), format!("--remap-path-prefix={root}/=")];
+    flags.extend(home.map(|home| format!("--remap-path-prefix={home}=cargo")));
+    cargo.env("CARGO_ENCODED_RUSTFLAGS", flags.join("\x1f"));
+    let status = cargo.status()?;
+    if !status.success() {
+        return Err(format!("building the runtime failed: {status}").into());
+    }
+    Ok(std::fs::read(workspace.join("target").join(target).join("runtime/libwasi_shim.a"))?)
+}

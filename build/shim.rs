@@ -6,7 +6,7 @@ use std::process::Command;
 
 /// The workspace that the runtime is built in, and its settings.
 const WORKSPACE: &str = r#"[workspace]
-members = ["crate"]
+members = ["crate", "libc/crate"]
 resolver = "3"
 
 [profile.runtime]
@@ -19,7 +19,7 @@ debug = false
 overflow-checks = true
 "#;
 
-/// Where the manifest of the runtime says that its source is.
+/// Where the manifests of the runtime and of its C library say that their sources are.
 const SOURCE: &str = "../src/lib.rs";
 
 /// Builds `wasi-shim` and returns its archive.
@@ -30,16 +30,18 @@ const SOURCE: &str = "../src/lib.rs";
 pub fn build(target: &str, out: &Path) -> Result<Vec<u8>> {
     let root = std::env::var("CARGO_MANIFEST_DIR")?;
     let workspace = out.join("runtime");
-    let manifest = std::fs::read_to_string("wasi-shim/manifest.toml")?;
-    if !manifest.contains(SOURCE) {
-        return Err(format!("wasi-shim/manifest.toml does not name {SOURCE}").into());
-    }
-    std::fs::create_dir_all(workspace.join("crate"))?;
+    std::fs::create_dir_all(&workspace)?;
     std::fs::write(workspace.join("Cargo.toml"), WORKSPACE)?;
-    std::fs::write(
-        workspace.join("crate/Cargo.toml"),
-        manifest.replace(SOURCE, &format!("{root}/wasi-shim/src/lib.rs")),
-    )?;
+    for part in ["", "libc/"] {
+        let manifest = std::fs::read_to_string(format!("wasi-shim/{part}manifest.toml"))?;
+        if !manifest.contains(SOURCE) {
+            return Err(format!("wasi-shim/{part}manifest.toml does not name {SOURCE}").into());
+        }
+        let folder = workspace.join(part).join("crate");
+        std::fs::create_dir_all(&folder)?;
+        let source = format!("{root}/wasi-shim/{part}src/lib.rs");
+        std::fs::write(folder.join("Cargo.toml"), manifest.replace(SOURCE, &source))?;
+    }
     std::fs::copy("wasi-shim/manifest.lock", workspace.join("Cargo.lock"))?;
 
     let mut cargo = Command::new(std::env::var("CARGO")?);

@@ -16,6 +16,9 @@ use std::path::{Path, PathBuf};
 /// Files below `src/` that may contain `unsafe`, which otherwise belongs in `wasi-shim` alone.
 const UNSAFE_ALLOWED: [&str; 0] = [];
 
+/// The sources of the runtime, and of its C library.
+const RUNTIME: [&str; 2] = ["wasi-shim/src", "wasi-shim/libc/src"];
+
 /// What fixtures are about; a name is `AREA/what-it-shows.wat`.
 const AREAS: &str = "atomic bench bulk c call ctl data emit entry exn foreign fref global import input invalid invoke link mem mem64 \
                      name num page simd table tail thread trap unsupported wasi";
@@ -76,17 +79,19 @@ fn unsafe_stands_in_the_runtime_only() {
 /// processors, because objects are made for all.
 #[test]
 fn processor_and_system_are_known_in_one_folder_each() {
-    let source = project().join("wasi-shim/src");
     let mut complaints = Vec::new();
-    for path in rust_files("wasi-shim/src") {
-        let relative = path.strip_prefix(&source).expect("it was found there");
+    for (source, path) in
+        RUNTIME.into_iter().flat_map(|source| rust_files(source).into_iter().map(move |it| (source, it)))
+    {
+        let relative = path.strip_prefix(project().join(source)).expect("it was found there");
         let is_in = |folder: &str| relative.starts_with(folder);
         let text = read(&path);
         let mut words = Vec::new();
         if !is_in("arch") && !is_in("abi") && !is_in("abi.rs") {
             words.extend(lines_with(&text, is_of_processor));
         }
-        if !is_in("system") {
+        // A C library is nothing but the system's calls.
+        if !is_in("system") && source == RUNTIME[0] {
             words.extend(lines_with(&code_of(&text), is_of_system));
         }
         complaints.extend(words.into_iter().map(|(line, word)| format!("{}:{line}: `{word}`", relative.display())));
@@ -123,7 +128,7 @@ fn one_module_prints() {
 
 #[test]
 fn files_say_what_they_are_and_are_short() {
-    let folders = ["build", "src", "wasi-shim/guard", "wasi-shim/src", "tests", "benches"];
+    let folders = ["build", "src", "wasi-shim/guard", RUNTIME[0], RUNTIME[1], "tests", "benches"];
     let files = folders.into_iter().flat_map(rust_files);
     let complaints: Vec<_> = files
         .flat_map(|path| file_faults(&read(&path)).into_iter().map(move |it| format!("{}: {it}", path.display())))
@@ -161,11 +166,11 @@ fn numbers_of_a_module_are_checked() {
         }
     }
     // All of the runtime, but for the conversions that it has one file for.
-    let manifest = read(&project().join("wasi-shim/manifest.toml"));
-    complaints.extend(
-        undenied_lints(&manifest).into_iter().map(|lint| format!("wasi-shim/manifest.toml: does not deny {lint}")),
-    );
-    for path in rust_files("wasi-shim/src").into_iter().filter(|path| !path.ends_with("wasi-shim/src/width.rs")) {
+    for manifest in ["wasi-shim/manifest.toml", "wasi-shim/libc/manifest.toml"] {
+        let missing = undenied_lints(&read(&project().join(manifest)));
+        complaints.extend(missing.into_iter().map(|lint| format!("{manifest}: does not deny {lint}")));
+    }
+    for path in RUNTIME.into_iter().flat_map(rust_files).filter(|path| !path.ends_with("wasi-shim/src/width.rs")) {
         let lines = silenced_lines(&read(&path)).into_iter();
         complaints.extend(lines.map(|line| format!("{}:{line}: silences a lint of numbers", path.display())));
     }

@@ -3,13 +3,13 @@
 
 use std::path::{Path, PathBuf};
 
-use crate::{assert_none, code_of, project, read, rust_files};
+use crate::{RUNTIME, assert_none, code_of, project, read, rust_files};
 
 #[test]
 fn modules_import_only_from_above() {
     let mut complaints = Vec::new();
     let mut n_orders = 0;
-    for source in ["src", "wasi-shim/src"] {
+    for source in ["src", RUNTIME[0], RUNTIME[1]] {
         for root in rust_files(source).into_iter().filter(|path| path.ends_with("mod.rs") || path.ends_with("lib.rs")) {
             let text = read(&root);
             if !declares_order(&text) {

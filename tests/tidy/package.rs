@@ -23,7 +23,7 @@ fn read_by_a_build() -> Vec<String> {
         |path: &PathBuf| path.strip_prefix(project()).expect("it was found there").to_string_lossy().into_owned();
     let source = ["build", "src", "wasi-shim"].into_iter().flat_map(files).map(|path| relative(&path));
     // What makes the runtime a member of the workspace; a package has none.
-    let source = source.filter(|path| path != "wasi-shim/crate/Cargo.toml");
+    let source = source.filter(|path| !path.ends_with("/crate/Cargo.toml"));
     let others = ["Cargo.toml", "Cargo.lock", "LICENSE", "README.md", "fixtures/wasi/hello.wat"];
     source.chain(others.map(str::to_owned)).collect()
 }
@@ -64,14 +64,17 @@ fn foreign_versions(all: &str, own: &str) -> Vec<String> {
 fn write_lock_file(all: &Path, own: &Path) {
     let folder = tempfile::tempdir().expect("there is a place for temporary files");
     let place = |name: &str| folder.path().join(name);
-    for name in ["crate", "src"] {
-        std::fs::create_dir(place(name)).expect("the folder is ours");
+    // The runtime, and its C library.
+    for part in ["", "libc/"] {
+        for name in ["crate", "src"] {
+            std::fs::create_dir_all(place(&format!("{part}{name}"))).expect("the folder is ours");
+        }
+        let manifest = project().join("wasi-shim").join(part).join("manifest.toml");
+        std::fs::write(place(&format!("{part}src/lib.rs")), "").expect("the folder is ours");
+        std::fs::copy(manifest, place(&format!("{part}crate/Cargo.toml"))).expect("the manifest can be copied");
     }
-    let manifest = project().join("wasi-shim/manifest.toml");
-    std::fs::write(place("src/lib.rs"), "").expect("the folder is ours");
-    std::fs::write(place("Cargo.toml"), "[workspace]\nmembers = [\"crate\"]\nresolver = \"3\"\n")
-        .expect("the folder is ours");
-    std::fs::copy(manifest, place("crate/Cargo.toml")).expect("the manifest can be copied");
+    let workspace = "[workspace]\nmembers = [\"crate\", \"libc/crate\"]\nresolver = \"3\"\n";
+    std::fs::write(place("Cargo.toml"), workspace).expect("the folder is ours");
     std::fs::copy(all, place("Cargo.lock")).expect("the lock file can be copied");
     let arguments = ["update", "--workspace", "--offline"];
     let status = Command::new(cargo()).args(arguments).current_dir(folder.path()).status();

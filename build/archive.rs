@@ -64,7 +64,7 @@ fn index_line(symbol: &object::Symbol) -> Result<Option<String>> {
 
 /// The members that a linker may take to define the roots, without `except`. The first definition
 /// counts, as it does for linkers.
-pub fn closure(pool: &[Symbols], roots: Vec<String>, except: Option<usize>) -> HashSet<usize> {
+pub fn closure(pool: &[Symbols], roots: Vec<String>, except: usize) -> HashSet<usize> {
     let mut definitions = HashMap::new();
     for (index, symbols) in pool.iter().enumerate() {
         for name in &symbols.defined {
@@ -75,7 +75,7 @@ pub fn closure(pool: &[Symbols], roots: Vec<String>, except: Option<usize>) -> H
     let mut wanted: Vec<&str> = roots.iter().map(String::as_str).collect();
     while let Some(name) = wanted.pop() {
         match definitions.get(name) {
-            Some(&index) if Some(index) != except && needed.insert(index) => {
+            Some(&index) if index != except && needed.insert(index) => {
                 wanted.extend(pool[index].undefined.iter().map(String::as_str));
             }
             _ => {}

@@ -1,13 +1,12 @@
-//! Where the files of a C library are: those of this machine's, which the C compiler knows, or of
-//! Rust's musl target.
+//! Where the files of a C library are: those of a C compiler, or of Rust's musl target.
 
 use crate::Result;
 use crate::runtime_target::{Origin, RuntimeTarget, START_FILES};
-use std::path::{Path, PathBuf};
+use crate::targets;
+use std::path::PathBuf;
 use std::process::Command;
 
-/// Where the C library's files are: nowhere if there is no runtime.
-#[derive(Default)]
+/// Where the C library's files are.
 pub struct Libraries {
     pub start_files: Vec<PathBuf>,
     pub archives: Vec<PathBuf>,
@@ -24,13 +23,17 @@ impl Libraries {
     }
 
     fn of_compiler(target: &RuntimeTarget) -> Result<Libraries> {
+        let compiler = targets::c_compiler(target)?;
         let find = |name: &str| -> Result<PathBuf> {
-            let compiler = std::env::var("CC").unwrap_or("cc".into());
-            let output = Command::new(&compiler).arg(format!("-print-file-name={name}")).output()?;
+            let lacks = |what: &str| {
+                format!("`{compiler}` {what}: the runtime for {} needs it; {}", target.triple, targets::advice(target))
+            };
+            let output = Command::new(&compiler).arg(format!("-print-file-name={name}")).output();
+            let output = output.map_err(|error| lacks(&format!("can't be run ({error})")))?;
             let path = PathBuf::from(String::from_utf8(output.stdout)?.trim());
             // A compiler that does not know the file prints its bare name.
             if !path.is_absolute() {
-                return Err(format!("`{compiler}` knows no file `{name}`; it belongs to the C library").into());
+                return Err(lacks(&format!("knows no file `{name}` of the C library")).into());
             }
             Ok(path)
         };
@@ -44,17 +47,16 @@ impl Libraries {
     }
 
     fn of_rust(target: &RuntimeTarget) -> Result<Libraries> {
-        let rustc = std::env::var("RUSTC")?;
-        let arguments = ["--print", "target-libdir", "--target", target.triple];
-        let output = Command::new(rustc).args(arguments).output()?;
-        let directory = Path::new(String::from_utf8(output.stdout)?.trim()).join("self-contained");
-        if !directory.exists() {
-            let (directory, target) = (directory.display(), target.triple);
-            return Err(format!("{directory} does not exist: run `rustup target add {target}`").into());
+        let rustc = targets::rustc(target)?;
+        let folder = targets::library_folder(&rustc, target).ok_or("a rustc lost its standard library")?;
+        let folder = folder.join("self-contained");
+        if !folder.exists() {
+            let (rustc, folder) = (rustc.display(), folder.display());
+            return Err(format!("{rustc} brings no C library for {}: there is no {folder}", target.triple).into());
         }
         Ok(Libraries {
-            start_files: START_FILES.map(|name| directory.join(name)).into(),
-            archives: target.archives.iter().map(|name| directory.join(name)).collect(),
+            start_files: START_FILES.map(|name| folder.join(name)).into(),
+            archives: target.archives.iter().map(|name| folder.join(name)).collect(),
             shared: Vec::new(),
         })
     }

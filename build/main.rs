@@ -1,10 +1,19 @@
-//! Builds the runtime that `wasm2native` carries, see `src/link/runtime.rs`.
+//! Builds the runtimes that `wasm2native` carries, see `src/link/runtime.rs`.
 //!
-//! Comes in: the crate `wasi-shim`, and the C library of this machine or of Rust's musl target.
-//! Goes out, in `OUT_DIR`: the files that [`pack`] writes.
+//! Comes in: the crate `wasi-shim`, and for each target a rustc that has its standard library, and
+//! its C library: that of a C compiler, or of Rust's musl target. Goes out, in `OUT_DIR`: a file
+//! for each target (`src/runtime_file.rs`) with the parts that [`pack`] writes, and `carried.rs`, a
+//! list of them for the crate.
 //!
-//! `WASM2NATIVE_RUNTIME_LIBC=glibc|musl` chooses the C library. For a target without either, the
-//! files are empty, and only objects and programs that another linker finishes can be made.
+//! These environment variables have a say; [`targets`] reads them:
+//!
+//! | variable | meaning |
+//! | --- | --- |
+//! | `WASM2NATIVE_RUNTIMES` | targets, besides the one that the compiler is built for |
+//! | `WASM2NATIVE_RUNTIME_LIBC` | `glibc` or `musl`: the C library of the latter |
+//! | `WASM2NATIVE_RUSTC_<target>` | the rustc for a target, for instance |
+//! | | `WASM2NATIVE_RUSTC_aarch64_unknown_linux_gnu` |
+//! | `CC_<target>` | the C compiler that knows the C library of a target; `CC` on this machine |
 
 mod archive;
 #[path = "../wasi-shim/src/abi/c_library.rs"]
@@ -12,43 +21,50 @@ mod c_library;
 mod libraries;
 mod localize;
 mod pack;
+#[path = "../src/runtime_file.rs"]
+mod runtime_file;
 #[path = "../src/runtime_target.rs"]
 mod runtime_target;
 mod shim;
 mod strip;
+mod targets;
 
+use flate2::Crc;
 use libraries::Libraries;
-use runtime_target::{RUNTIME_TARGETS, RuntimeTarget};
 use std::error::Error;
-use std::path::PathBuf;
+use std::fmt::Write as _;
+use std::path::{Path, PathBuf};
 
 type Result<T> = std::result::Result<T, Box<dyn Error>>;
 
 fn main() -> Result<()> {
-    for path in ["build", "src/runtime_target.rs", "wasi-shim"] {
+    for path in ["build", "src/runtime_file.rs", "src/runtime_target.rs", "wasi-shim"] {
         println!("cargo::rerun-if-changed={path}");
     }
-    for variable in ["WASM2NATIVE_RUNTIME_LIBC", "CC"] {
-        println!("cargo::rerun-if-env-changed={variable}");
-    }
     let out = PathBuf::from(std::env::var("OUT_DIR")?);
-    let target = target()?;
-    let libraries = target.map(Libraries::find).transpose()?;
-    let runtime = target.map(|target| shim::build(target.triple, &out)).transpose()?;
-    println!("cargo::rustc-env=WASM2NATIVE_RUNTIME_TARGET={}", target.map_or("", |target| target.triple));
-    pack::write(&out, target, runtime.unwrap_or_default(), &libraries.unwrap_or_default())
+    let interface = interface()?;
+    let mut carried = "[\n".to_owned();
+    for target in targets::chosen()? {
+        let libraries = Libraries::find(target)?;
+        let shim = shim::build(target.triple, &targets::rustc(target)?, &out)?;
+        let parts = pack::parts(target, &shim, &libraries)?;
+        let file = out.join(format!("{}.runtime", target.triple));
+        std::fs::write(&file, runtime_file::write(target.triple, &interface, &parts))?;
+        writeln!(carried, "    include_bytes!({:?}),", file.to_str().ok_or("OUT_DIR is not UTF-8")?)?;
+    }
+    std::fs::write(out.join("carried.rs"), carried + "]\n")?;
+    println!("cargo::rustc-env=WASM2NATIVE_RUNTIME_INTERFACE={interface}");
+    Ok(())
 }
 
-/// The target of the runtime: that of the C library which the user names, or that of the compiler.
-/// Nothing if there is no runtime for it.
-fn target() -> Result<Option<&'static RuntimeTarget>> {
-    let compiler = std::env::var("TARGET")?;
-    let Ok(name) = std::env::var("WASM2NATIVE_RUNTIME_LIBC") else {
-        return Ok(RUNTIME_TARGETS.iter().find(|target| target.triple == compiler));
-    };
-    let named = RUNTIME_TARGETS.iter().filter(|target| target.c_library == name);
-    let processor = compiler.split('-').next().unwrap_or_default();
-    let own = named.clone().find(|target| target.triple.split('-').next() == Some(processor));
-    let found = own.or(named.clone().next());
-    Ok(Some(found.ok_or_else(|| format!("WASM2NATIVE_RUNTIME_LIBC is `{name}`, not `glibc` or `musl`"))?))
+/// Which objects and runtimes fit: see `src/runtime_file.rs`.
+fn interface() -> Result<String> {
+    let mut files: Vec<_> =
+        std::fs::read_dir(Path::new("wasi-shim/src/abi"))?.map(|entry| Ok(entry?.path())).collect::<Result<_>>()?;
+    files.sort();
+    let mut checksum = Crc::new();
+    for file in files {
+        checksum.update(&std::fs::read(file)?);
+    }
+    Ok(format!("{} {:08x}", std::env::var("CARGO_PKG_VERSION")?, checksum.sum()))
 }

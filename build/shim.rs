@@ -22,12 +22,12 @@ overflow-checks = true
 /// Where the manifests of the runtime and of its C library say that their sources are.
 const SOURCE: &str = "../src/lib.rs";
 
-/// Builds `wasi-shim` and returns its archive.
+/// Builds `wasi-shim` with `rustc` and returns its archive.
 ///
 /// It is built in a workspace that is written here, with a lock file of its own, so that nothing
 /// depends on whether this is a checkout or a package from a registry: that has the source of the
 /// runtime, but no workspace.
-pub fn build(target: &str, out: &Path) -> Result<Vec<u8>> {
+pub fn build(target: &str, rustc: &Path, out: &Path) -> Result<Vec<u8>> {
     let root = std::env::var("CARGO_MANIFEST_DIR")?;
     let workspace = out.join("runtime");
     std::fs::create_dir_all(&workspace)?;
@@ -49,6 +49,7 @@ pub fn build(target: &str, out: &Path) -> Result<Vec<u8>> {
     cargo.arg("--manifest-path").arg(workspace.join("Cargo.toml"));
     // A directory of its own: the outer cargo holds the lock of the usual one.
     cargo.arg("--target-dir").arg(workspace.join("target"));
+    cargo.env("RUSTC", rustc);
     // The runtime is the same whatever flags, checkers and wrappers this crate is built with.
     for variable in ["RUSTFLAGS", "RUSTC_WRAPPER", "RUSTC_WORKSPACE_WRAPPER", "CARGO_BUILD_TARGET", "CARGO_TARGET_DIR"]
     {

@@ -12,8 +12,10 @@
 //! A damaged entry is built again. (The seal detects damage only. Whoever can write to the folder
 //! could seal any file; only its owner can.)
 
+use crate::codegen::target;
 use crate::driver;
 use crate::link::native::Natives;
+use crate::link::runtime;
 use crate::options::{Cpu, Options};
 use crate::output::{Access, OutputFile, Sync};
 use crate::progress::Observer;
@@ -254,7 +256,9 @@ fn entry_name(input: &Input, options: &Options) -> Result<String> {
     part(name.as_bytes());
     part(&input.bytes);
     // C sources are compiled for this, because the files that they include count as well.
-    Natives::read(&options.link)?.contents().for_each(part);
+    if let Some(runtime) = runtime::of(&target::triple(options)?) {
+        Natives::read(&options.link, runtime.machine())?.contents().for_each(part);
+    }
     Ok(format!("{name}-{}", &hash.finalize().to_hex()[..32]))
 }
 

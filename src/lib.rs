@@ -16,6 +16,8 @@ pub mod abi;
 
 pub mod runtime_target;
 
+pub mod runtime_file;
+
 pub mod number;
 
 pub mod options;

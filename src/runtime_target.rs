@@ -32,6 +32,10 @@ pub enum Origin {
 pub struct Machine {
     /// In messages.
     pub name: &'static str,
+    /// The C compiler that other machines have for it, and the Debian packages of it and of the C
+    /// library.
+    pub cross_compiler: &'static str,
+    pub packages: &'static str,
     /// `e_machine` of the ELF header, and how tools name it.
     pub number: u16,
     pub elf_name: &'static str,
@@ -41,7 +45,8 @@ pub struct Machine {
     pub emulation: &'static str,
     /// What the C library is when a program is loaded: libc, libm, and the dynamic linker.
     pub shared_libraries: [&'static str; 3],
-    /// Where distributions keep libraries, in the order of GNU ld's `SEARCH_DIR`.
+    /// Where distributions keep libraries of this machine alone, in the order of GNU ld's
+    /// `SEARCH_DIR`.
     pub library_folders: &'static [&'static str],
     /// Relocations by an absolute address that is too short for a position-independent program.
     pub fixed_relocations: &'static [(u32, &'static str)],
@@ -56,11 +61,16 @@ pub struct Jump {
     pub addend: i64,
 }
 
+/// Where distributions keep libraries of the machine that they run on; after the folders of
+/// [`Machine::library_folders`].
+pub const OWN_LIBRARY_FOLDERS: [&str; 6] =
+    ["/usr/local/lib64", "/lib64", "/usr/lib64", "/usr/local/lib", "/lib", "/usr/lib"];
+
 /// The start files of a static position-independent program, in the order of the link: the first
 /// three precede everything else, the others follow it.
 pub const START_FILES: [&str; 5] = ["rcrt1.o", "crti.o", "crtbeginS.o", "crtendS.o", "crtn.o"];
 
-pub static RUNTIME_TARGETS: [RuntimeTarget; 2] = [
+pub static RUNTIME_TARGETS: [RuntimeTarget; 3] = [
     RuntimeTarget {
         triple: "x86_64-unknown-linux-gnu",
         c_library: "glibc",
@@ -75,10 +85,19 @@ pub static RUNTIME_TARGETS: [RuntimeTarget; 2] = [
         archives: &["libc.a", "libunwind.a"],
         machine: &X86_64,
     },
+    RuntimeTarget {
+        triple: "aarch64-unknown-linux-gnu",
+        c_library: "glibc",
+        origin: Origin::Compiler,
+        archives: &["libc.a", "libm.a", "libgcc.a", "libgcc_eh.a"],
+        machine: &AARCH64,
+    },
 ];
 
 static X86_64: Machine = Machine {
     name: "x86-64",
+    cross_compiler: "x86_64-linux-gnu-gcc",
+    packages: "gcc-x86-64-linux-gnu with libc6-dev-amd64-cross",
     number: 62,
     elf_name: "x86_64",
     narrow_abi: "x32",
@@ -88,14 +107,40 @@ static X86_64: Machine = Machine {
         "/usr/local/lib/x86_64-linux-gnu",
         "/lib/x86_64-linux-gnu",
         "/usr/lib/x86_64-linux-gnu",
-        "/usr/local/lib64",
-        "/lib64",
-        "/usr/lib64",
-        "/usr/local/lib",
-        "/lib",
-        "/usr/lib",
+        "/usr/x86_64-linux-gnu/lib",
     ],
     fixed_relocations: &[(10, "R_X86_64_32"), (11, "R_X86_64_32S"), (12, "R_X86_64_16"), (14, "R_X86_64_8")],
     // `jmp rel32` with R_X86_64_PLT32, which counts from the end of its field.
     jump: Jump { code: &[0xe9, 0, 0, 0, 0], offset: 1, relocation: 4, addend: -4 },
+};
+
+static AARCH64: Machine = Machine {
+    name: "aarch64",
+    cross_compiler: "aarch64-linux-gnu-gcc",
+    packages: "gcc-aarch64-linux-gnu with libc6-dev-arm64-cross",
+    number: 183,
+    elf_name: "aarch64",
+    narrow_abi: "ILP32",
+    emulation: "aarch64linux",
+    shared_libraries: ["libc.so.6", "libm.so.6", "ld-linux-aarch64.so.1"],
+    library_folders: &[
+        "/usr/local/lib/aarch64-linux-gnu",
+        "/lib/aarch64-linux-gnu",
+        "/usr/lib/aarch64-linux-gnu",
+        "/usr/aarch64-linux-gnu/lib",
+    ],
+    // Of 32 and of 16 bits, and the parts of an address that `movz` and `movk` put together.
+    fixed_relocations: &[
+        (258, "R_AARCH64_ABS32"),
+        (259, "R_AARCH64_ABS16"),
+        (263, "R_AARCH64_MOVW_UABS_G0"),
+        (264, "R_AARCH64_MOVW_UABS_G0_NC"),
+        (265, "R_AARCH64_MOVW_UABS_G1"),
+        (266, "R_AARCH64_MOVW_UABS_G1_NC"),
+        (267, "R_AARCH64_MOVW_UABS_G2"),
+        (268, "R_AARCH64_MOVW_UABS_G2_NC"),
+        (269, "R_AARCH64_MOVW_UABS_G3"),
+    ],
+    // `b` with R_AARCH64_JUMP26.
+    jump: Jump { code: &[0, 0, 0, 0x14], offset: 0, relocation: 282, addend: 0 },
 };

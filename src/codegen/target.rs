@@ -2,7 +2,6 @@
 //! checks for.
 
 use crate::options::{Cpu, Options};
-use crate::runtime_target::{RUNTIME_TARGETS, RuntimeTarget};
 use anyhow::{Result, anyhow, bail};
 use std::str::FromStr;
 use target_lexicon::{BinaryFormat, Environment, OperatingSystem, Riscv64Architecture, Triple};
@@ -69,24 +68,6 @@ fn check(triple: Triple) -> Result<Triple> {
         return Ok(triple);
     }
     bail!("target {triple} is not supported");
-}
-
-/// Whether programs can be made for `triple`, or nothing but objects: whether there is a runtime
-/// for its processor and system.
-pub fn has_runtime(triple: &Triple) -> bool {
-    let is_for = |target: &RuntimeTarget| {
-        let target = Triple::from_str(target.triple).expect("the table has triples");
-        (target.architecture, target.operating_system) == (triple.architecture, triple.operating_system)
-    };
-    RUNTIME_TARGETS.iter().any(is_for)
-}
-
-/// The lines of `--target help`.
-pub fn list() -> impl Iterator<Item = String> {
-    TARGETS.iter().map(|(name, note)| {
-        let has_programs = RUNTIME_TARGETS.iter().any(|target| target.triple == *name);
-        format!("{name:30} {note}{}", if has_programs { "; programs, too" } else { "" })
-    })
 }
 
 /// Level of the x86-64 psABI ("Micro-Architecture Levels") that the program checks for when

@@ -8,6 +8,7 @@ use super::plan::{self, Start, Taken};
 use crate::header::{self, Library};
 use crate::layout::{self, World};
 use crate::link::library::{self, SharedLibrary};
+use crate::link::runtime::Runtime;
 use crate::listing;
 use crate::object::Role;
 use crate::object::imports::{self, OpenImport};
@@ -92,7 +93,15 @@ pub fn build(session: &Session, outputs: &[&Output]) -> Result<()> {
             }
             let object = session.write(&unit, &code, &role)?;
             let imports = imports.into_iter().map(|import| import.symbol).collect();
-            let linking = Linking { outputs, object, interface: &interface, input: &input.name, imports, options };
+            let linking = Linking {
+                outputs,
+                object,
+                interface: &interface,
+                input: &input.name,
+                imports,
+                options,
+                runtime: session.runtime,
+            };
             session.name(linking.run(&mut results, session.observer))?;
         }
     }
@@ -140,18 +149,21 @@ struct Linking<'a> {
     /// Symbols of the module's imports.
     imports: Vec<String>,
     options: &'a Options,
+    runtime: Option<&'a Runtime>,
 }
 
 impl Linking<'_> {
     fn run(self, results: &mut Results, observer: &dyn Observer) -> Result<()> {
-        let Linking { outputs, object, interface, input, imports, options } = self;
+        let Linking { outputs, object, interface, input, imports, options, runtime } = self;
+        let runtime = || runtime.context("there is no runtime for the target");
         let find = |emit| outputs.iter().find(|output| output.emit == emit);
         if find(Emit::Staticlib).is_some() {
-            let archive = stage(observer, "link", 0, || library::archive(&object))?;
+            let archive = stage(observer, "link", 0, || library::archive(runtime()?, &object))?;
             results.insert(Emit::Staticlib, archive);
         }
         if let Some(output) = find(Emit::Sharedlib) {
             let library = SharedLibrary {
+                runtime: runtime()?,
                 object: object.clone(),
                 soname: &soname(&output.file, input)?,
                 exports: interface.iter().map(|item| item.symbol.as_str()).collect(),

@@ -30,7 +30,8 @@ mod script;
 pub mod print;
 
 use crate::codegen::Generator;
-use crate::codegen::target;
+use crate::codegen::target::TARGETS;
+use crate::link::runtime::{self, Runtime};
 use crate::listing::link_map;
 use crate::options::{Emit, Options, Output};
 use crate::output::{self, Access, OutputFile};
@@ -51,19 +52,21 @@ use target_lexicon::Triple;
 /// One message that begins with the input's name.
 pub fn build(input: &Input, options: &Options, outputs: &[Output], observer: &dyn Observer) -> Result<()> {
     let generator = Generator::new(options)?;
-    outputs.iter().try_for_each(|output| check_emit(generator.triple(), output.emit))?;
+    let runtime = runtime::of(generator.triple());
+    outputs.iter().try_for_each(|output| check_emit(generator.triple(), runtime.as_ref(), output.emit))?;
+    let runtime = runtime.as_ref();
     let (programs, others): (Vec<_>, Vec<_>) = outputs.iter().partition(|output| output.emit.is_of_program());
     if !others.is_empty() {
-        library::build(&Session::new(input, options, &generator, observer)?, &others)?;
+        library::build(&Session::new(input, options, &generator, runtime, observer)?, &others)?;
     }
     for Output { file, emit } in programs {
         if *emit == Emit::LinkMap {
-            write_link_map(input, options, &generator, file, observer)?;
+            write_link_map(input, options, (&generator, runtime), file, observer)?;
             continue;
         }
         let output_file = OutputFile::new(file, Access::Program).with_context(|| input.name.clone())?;
         let kept = options.keep.then(|| kept_object(file, &input.name));
-        let session = Session::new(input, options, &generator, observer)?;
+        let session = Session::new(input, options, &generator, runtime, observer)?;
         let program = link_program(&session, kept.as_deref())?;
         stage(observer, "write", 0, || output_file.write(&program)).with_context(|| input.name.clone())?;
     }
@@ -74,12 +77,12 @@ pub fn build(input: &Input, options: &Options, outputs: &[Output], observer: &dy
 fn write_link_map(
     input: &Input,
     options: &Options,
-    generator: &Generator,
+    (generator, runtime): (&Generator, Option<&Runtime>),
     file: &Path,
     observer: &dyn Observer,
 ) -> Result<()> {
     let options = Options { strip: false, keep: false, ..options.clone() };
-    let program = link_program(&Session::new(input, &options, generator, observer)?, None)?;
+    let program = link_program(&Session::new(input, &options, generator, runtime, observer)?, None)?;
     let write = || output::write(file, link_map::print(&program)?.as_bytes());
     stage(observer, "write", 0, write).with_context(|| input.name.clone())
 }
@@ -90,7 +93,8 @@ fn write_link_map(
 /// As [`build`].
 pub fn program(input: &Input, options: &Options, observer: &dyn Observer) -> Result<Vec<u8>> {
     let generator = Generator::new(options)?;
-    link_program(&Session::new(input, options, &generator, observer)?, None)
+    let runtime = runtime::of(generator.triple());
+    link_program(&Session::new(input, options, &generator, runtime.as_ref(), observer)?, None)
 }
 
 /// The bytes of a program. The object of its main module is written to `kept`.
@@ -113,14 +117,22 @@ pub fn check_target(options: &Options) -> Result<()> {
 ///
 /// # Errors
 /// When it can't: says what can.
-fn check_emit(triple: &Triple, emit: Emit) -> Result<()> {
+fn check_emit(triple: &Triple, runtime: Option<&Runtime>, emit: Emit) -> Result<()> {
     let what = match emit {
         Emit::Exe | Emit::LinkMap => "program",
         Emit::Staticlib | Emit::Sharedlib => "library",
         _ => return Ok(()),
     };
-    if !target::has_runtime(triple) {
+    if runtime.is_none() {
         bail!("there is no runtime for {triple}, so no {what} can be made\nhelp: -c makes an object");
     }
     Ok(())
+}
+
+/// The lines of `--target help`: what there is, and what of it this program carries a runtime for.
+pub fn targets() -> impl Iterator<Item = String> {
+    TARGETS.iter().map(|(name, note)| {
+        let has_programs = runtime::carried().any(|runtime| runtime.target.triple == *name);
+        format!("{name:30} {note}{}", if has_programs { "; programs, too" } else { "" })
+    })
 }

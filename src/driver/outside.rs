@@ -7,6 +7,7 @@ use crate::abi;
 use crate::foreign;
 use crate::link::check::{self, Definer, Found, Resolution};
 use crate::link::native::Natives;
+use crate::link::runtime::Runtime;
 use crate::link::suggest;
 use crate::link::symbols::SymbolKind;
 use crate::object::imports::{self, OpenImport};
@@ -38,12 +39,17 @@ pub struct Outside {
 /// # Errors
 /// With a line for each import that nothing defines or that is not what was found, or that the user
 /// does not allow.
-pub fn look_up(analyzed: &[Analyzed], options: &Options, observer: &dyn Observer) -> Result<Outside> {
-    let natives = Natives::read(&options.link)?;
+pub fn look_up(
+    analyzed: &[Analyzed],
+    runtime: &Runtime,
+    options: &Options,
+    observer: &dyn Observer,
+) -> Result<Outside> {
+    let natives = Natives::read(&options.link, runtime.machine())?;
     natives.warnings.iter().for_each(|warning| observer.warning(warning));
     let open: Vec<Vec<OpenImport>> = analyzed.iter().map(open_imports).collect();
     let wanted = open.iter().flatten().filter(|it| it.refusal.is_none()).map(|it| &it.symbol[..]);
-    let resolution = check::resolve(&wanted.collect::<Vec<_>>(), &natives)?;
+    let resolution = check::resolve(&wanted.collect::<Vec<_>>(), &natives, runtime)?;
     let mut undefined = Vec::with_capacity(analyzed.len());
     let mut taken = Taken::default();
     for (analyzed, open) in analyzed.iter().zip(&open) {

@@ -24,6 +24,7 @@ use crate::codegen::Generator;
 use crate::foreign::Foreign;
 use crate::layout::{self, World};
 use crate::link::native::Natives;
+use crate::link::runtime::Runtime;
 use crate::link::{self, LinkRequest};
 use crate::listing;
 use crate::object::{self, Role, assembly};
@@ -46,6 +47,8 @@ pub struct Session<'a> {
     pub input: &'a Input,
     pub options: &'a Options,
     pub generator: &'a Generator,
+    /// For programs and libraries, if there is one for the target.
+    pub runtime: Option<&'a Runtime>,
     pub features: WasmFeatures,
     pub observer: &'a dyn Observer,
 }
@@ -57,10 +60,17 @@ impl<'a> Session<'a> {
         input: &'a Input,
         options: &'a Options,
         generator: &'a Generator,
+        runtime: Option<&'a Runtime>,
         observer: &'a dyn Observer,
     ) -> Result<Session<'a>> {
         let features = unsupported::features(&options.enable)?;
-        Ok(Session { input, options, generator, features, observer })
+        Ok(Session { input, options, generator, runtime, features, observer })
+    }
+
+    /// # Errors
+    /// When there is none.
+    pub fn runtime(&self) -> Result<&'a Runtime> {
+        self.runtime.with_context(|| format!("there is no runtime for {}", self.generator.triple()))
     }
 
     /// Adds the input's name to an error.
@@ -140,7 +150,7 @@ impl<'a> Session<'a> {
     /// # Errors
     /// When nothing defines an import, or the user does not allow it.
     pub fn look_up(&self, analyzed: &[Analyzed]) -> Result<Outside> {
-        outside::look_up(analyzed, self.options, self.observer)
+        outside::look_up(analyzed, self.runtime()?, self.options, self.observer)
     }
 
     /// Decides where every entity lives. `undefined` are the function imports that nothing defines.
@@ -211,7 +221,7 @@ impl<'a> Session<'a> {
     /// When the linker fails.
     pub fn link(&self, objects: Vec<Vec<u8>>, natives: Natives, uses_c: bool) -> Result<Vec<u8>> {
         let Options { strip, keep, link, .. } = self.options;
-        let request = LinkRequest { objects, natives, uses_c, strip: *strip, options: link };
+        let request = LinkRequest { runtime: self.runtime()?, objects, natives, uses_c, strip: *strip, options: link };
         let (program, report) = self.name(stage(self.observer, "link", 0, || link::link(request)))?;
         report.warnings.iter().for_each(|warning| self.observer.warning(warning));
         if *keep {

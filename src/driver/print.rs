@@ -7,10 +7,10 @@ use super::library::default_prefix;
 use super::pipeline::Session;
 use super::prototype;
 use crate::abi;
-use crate::codegen::Generator;
+use crate::codegen::{Generator, target};
 use crate::link::check::{self, Resolution};
 use crate::link::native::Natives;
-use crate::link::runtime;
+use crate::link::runtime::{self, Runtime};
 use crate::object::imports;
 use crate::object::interface::{self, Item, ItemKind, Naming};
 use crate::options::Options;
@@ -20,8 +20,9 @@ use crate::wasm::describe::describe_type;
 use crate::wasm::input::Input;
 use crate::wasm::source::MAIN;
 use crate::wasm::{EntityIndex, ImportName, Module};
-use anyhow::Result;
+use anyhow::{Context, Result};
 use std::slice;
+use target_lexicon::Triple;
 
 /// Of each import: module, name, kind, Wasm type, C symbol, C declaration, and who would define it
 /// in a program: the name of one of the user's files, `the C library`, `the runtime`, `module
@@ -31,17 +32,18 @@ use std::slice;
 /// As for a program, but for imports that nothing defines.
 pub fn imports(input: &Input, options: &Options) -> Result<String> {
     let generator = Generator::new(options)?;
-    let session = Session::new(input, options, &generator, &Silent)?;
+    let runtime = any_runtime(generator.triple())?;
+    let session = Session::new(input, options, &generator, Some(&runtime), &Silent)?;
     let source = session.read(MAIN, input)?;
     let instance = session.parse(&source)?;
     let linked = session.open(&instance);
     let Linked { module, linkage, .. } = &linked;
     let foreign = session.declare(slice::from_ref(&linked))?.remove(0);
-    let natives = Natives::read(&options.link)?;
+    let natives = Natives::read(&options.link, runtime.machine())?;
     let open = imports::open(module, linkage, &foreign);
     let is_other = |import: ImportName| options.modules.iter().any(|(name, _)| name == import.module);
     let wanted = open.iter().filter(|it| it.refusal.is_none() && !is_other(it.import)).map(|it| &it.symbol[..]);
-    let resolution = check::resolve(&wanted.collect::<Vec<_>>(), &natives)?;
+    let resolution = check::resolve(&wanted.collect::<Vec<_>>(), &natives, &runtime)?;
     let mut text = String::new();
     for (import, entity) in resolve::imports(module) {
         let open = open.iter().find(|it| it.entity == entity && it.refusal.is_none());
@@ -80,7 +82,7 @@ fn definer(symbol: &str, entity: EntityIndex, is_open: bool, resolution: &Resolu
 /// When the module is not valid, or two exports get the same symbol.
 pub fn exports(input: &Input, options: &Options) -> Result<String> {
     let generator = Generator::new(options)?;
-    let session = Session::new(input, options, &generator, &Silent)?;
+    let session = Session::new(input, options, &generator, None, &Silent)?;
     let source = session.read(MAIN, input)?;
     let instance = session.parse(&source)?;
     let prefix = options.prefix.clone().unwrap_or_else(|| default_prefix(&input.name));
@@ -110,11 +112,20 @@ pub fn exports(input: &Input, options: &Options) -> Result<String> {
 ///
 /// # Errors
 /// When this program carries no runtime.
-pub fn runtime_symbols() -> Result<String> {
+pub fn runtime_symbols(options: &Options) -> Result<String> {
     let mut text = String::new();
-    runtime::functions()?.iter().for_each(|name| line(&mut text, &[name, "the runtime"]));
+    any_runtime(&target::triple(options)?)?
+        .functions()?
+        .iter()
+        .for_each(|name| line(&mut text, &[name, "the runtime"]));
     abi::c_library::C_FUNCTIONS.split(' ').for_each(|name| line(&mut text, &[name, "the C library"]));
     Ok(text)
+}
+
+/// The runtime for a target; else that for another, which knows the same C functions.
+fn any_runtime(triple: &Triple) -> Result<Runtime> {
+    let found = runtime::of(triple).or_else(|| runtime::carried().next());
+    found.context("this build of wasm2native carries no runtime, so it does not know who defines what")
 }
 
 fn line(text: &mut String, columns: &[&str]) {

@@ -6,7 +6,7 @@
 //! nobody else.
 
 use super::native::{Kind, Native, Natives};
-use super::runtime;
+use super::runtime::Runtime;
 use super::suggest;
 use super::symbols::{Definition, ObjectSymbols, SymbolKind};
 use anyhow::{Result, bail};
@@ -83,14 +83,14 @@ pub fn is_reserved(symbol: &str) -> bool {
 /// # Errors
 /// Symbols that two objects define, that objects need and nothing defines, or that are the
 /// runtime's; objects that need a fixed address.
-pub fn resolve(wanted: &[&str], natives: &Natives) -> Result<Resolution> {
+pub fn resolve(wanted: &[&str], natives: &Natives, runtime: &Runtime) -> Result<Resolution> {
     if wanted.is_empty() && natives.files.is_empty() {
         return Ok(Resolution::default());
     }
-    let c_library = natives.c_library()?;
+    let c_library = natives.c_library(runtime)?;
     // The user's objects may come from this program, too, and then have symbols of such names that
     // the runtime does not have.
-    let runtime = if natives.files.is_empty() { HashSet::new() } else { runtime::functions()?.into_iter().collect() };
+    let runtime = if natives.files.is_empty() { HashSet::new() } else { runtime.functions()?.into_iter().collect() };
     let mut search = Search::new(natives, &c_library, &runtime);
     natives.files.iter().filter(|file| file.kind == Kind::Object).for_each(|file| search.load(&file.objects[0]));
     wanted.iter().filter(|symbol| !is_reserved(symbol)).for_each(|symbol| search.want(symbol, None));

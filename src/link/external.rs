@@ -2,7 +2,6 @@
 //! static or dynamic, as it does by itself and by the flags it is given.
 
 use super::compiler::{Compiler, file_argument, prefixed};
-use super::runtime;
 use super::symbols::{self, Format};
 use super::{LinkRequest, Report};
 use crate::scratch::Scratch;
@@ -15,7 +14,7 @@ use std::path::Path;
 /// # Errors
 /// With what the compiler said.
 pub fn link(compiler: &Compiler, request: LinkRequest) -> Result<(Vec<u8>, Report)> {
-    let LinkRequest { objects, natives, strip, options, .. } = request;
+    let LinkRequest { runtime, objects, natives, strip, options, .. } = request;
     // Linkers remove an output first, and clean up by its name: they work in a folder of their own.
     let folder = Scratch::new()?;
     let output = folder.path().join("program");
@@ -23,7 +22,7 @@ pub fn link(compiler: &Compiler, request: LinkRequest) -> Result<(Vec<u8>, Repor
     for (index, object) in objects.iter().enumerate() {
         arguments.push(write(folder.path(), &format!("module{index}.o"), object)?);
     }
-    arguments.push(write(folder.path(), "runtime.o", &runtime::object()?)?);
+    arguments.push(write(folder.path(), "runtime.o", &runtime.object()?)?);
     // Users should not have to know in which order archives need each other.
     arguments.push("-Wl,--gc-sections".into());
     arguments.extend(options.folders.iter().map(|folder| prefixed("-L", folder)));

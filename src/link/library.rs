@@ -6,8 +6,8 @@
 //! ([`HOST_ARGUMENTS`]).
 
 use super::files::Files;
-use super::runtime::{self, SHARED_END_FILES, SHARED_START_FILES, Set};
-use super::{UNDEFINED, command, list_undefined, run, symbols, target};
+use super::runtime::{Runtime, SHARED_END_FILES, SHARED_LIBRARIES, SHARED_START_FILES, Set};
+use super::{UNDEFINED, command, list_undefined, run};
 use anyhow::{Context, Result, bail};
 use object::{Object, ObjectSymbol};
 use std::fmt::Write as _;
@@ -23,24 +23,11 @@ pub const PUBLIC: [&str; 4] = ["w2n_try", "w2n_trap_text", "w2n_handle_signal", 
 /// An archive with the object and the runtime.
 ///
 /// # Errors
-/// This program was built without a runtime.
-pub fn archive(object: &[u8]) -> Result<Vec<u8>> {
-    check_machine(object)?;
+/// The archive would be too large.
+pub fn archive(runtime: &Runtime, object: &[u8]) -> Result<Vec<u8>> {
     // Where two such archives are linked into one program, the first runtime is taken, and does for
     // both.
-    write_archive(&[("module.o", object), ("runtime.o", &runtime::object()?)])
-}
-
-/// Whether the object is for the machine that the runtime is for.
-fn check_machine(object: &[u8]) -> Result<()> {
-    let machine = target::machine();
-    if symbols::machine_number(object) != Some(machine.number) {
-        bail!(
-            "libraries can be made for {} Linux, for which there is a runtime; for others --emit obj makes an object",
-            machine.name
-        );
-    }
-    Ok(())
+    write_archive(&[("module.o", object), ("runtime.o", &runtime.object()?)])
 }
 
 /// A Unix archive with a symbol index, in GNU's format (`ar.h`; the index is a first member named
@@ -87,6 +74,7 @@ fn write_archive(members: &[(&str, &[u8])]) -> Result<Vec<u8>> {
 }
 
 pub struct SharedLibrary<'a> {
+    pub runtime: &'a Runtime,
     pub object: Vec<u8>,
     /// The name under which programs that were linked with it look for it.
     pub soname: &'a str,
@@ -105,21 +93,19 @@ const FLAGS: &str = "-shared -z noexecstack -z relro -z now -z nodelete --gc-sec
 /// warnings.
 ///
 /// # Errors
-/// This program was built without a runtime, or for another C library; a symbol that nothing
-/// defines.
+/// The runtime has no shared C library; a symbol that nothing defines.
 pub fn shared(library: SharedLibrary) -> Result<(Vec<u8>, Vec<String>)> {
-    let SharedLibrary { object, soname, exports, imports, strip } = library;
-    check_machine(&object)?;
-    let mut inputs = runtime::shared_files()?;
+    let SharedLibrary { runtime, object, soname, exports, imports, strip } = library;
+    let mut inputs = runtime.shared_files()?;
     let script = version_script(exports.iter().copied().chain(PUBLIC));
     inputs.insert(PathBuf::from("<exports>"), script.into_bytes().into());
     inputs.insert(PathBuf::from("<module>"), object.into());
-    let mut arguments = command(FLAGS);
+    let mut arguments = command(runtime, FLAGS);
     arguments.extend(strip.then(|| "--strip-all".to_owned()));
     arguments.extend(["-soname", soname, "--version-script", "<exports>"].map(str::to_owned));
     arguments.extend(SHARED_START_FILES.iter().map(|file| file.name.to_owned()));
-    arguments.extend(["<module>", Set::Complete.files()[0].name, "--as-needed"].map(str::to_owned));
-    arguments.extend(runtime::SHARED_LIBRARIES.iter().map(|file| file.name.to_owned()));
+    arguments.extend(["<module>", Set::Complete.parts()[0].name, "--as-needed"].map(str::to_owned));
+    arguments.extend(SHARED_LIBRARIES.iter().map(|file| file.name.to_owned()));
     arguments.extend(SHARED_END_FILES.iter().map(|file| file.name.to_owned()));
 
     let (files, output) = Files::new(inputs);

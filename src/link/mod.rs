@@ -24,18 +24,18 @@ pub mod runtime;
 mod search;
 pub mod suggest;
 pub mod symbols;
-mod target;
 
 use crate::options::LinkOptions;
 use anyhow::{Result, anyhow, bail};
 use libwild::{Args, Linker};
 use native::{Kind, Native, Natives};
-use runtime::{END_FILES, START_FILES, Set};
+use runtime::{END_FILES, Runtime, START_FILES, Set};
 use std::ffi::OsString;
 use std::path::Path;
 use std::sync::{Arc, Mutex};
 
 pub struct LinkRequest<'a> {
+    pub runtime: &'a Runtime,
     /// Taken whole, because they may be large.
     pub objects: Vec<Vec<u8>>,
     pub natives: Natives,
@@ -67,7 +67,7 @@ pub struct Report {
 /// Links. Runs in rayon's current thread pool. The first value is the program.
 ///
 /// # Errors
-/// No runtime for this machine, or an undefined symbol.
+/// An undefined symbol, or a message of the linker.
 pub fn link(request: LinkRequest) -> Result<(Vec<u8>, Report)> {
     match request.natives.compiler.clone() {
         Some(compiler) => external::link(&compiler, request),
@@ -76,10 +76,10 @@ pub fn link(request: LinkRequest) -> Result<(Vec<u8>, Report)> {
 }
 
 fn link_in_process(request: LinkRequest) -> Result<(Vec<u8>, Report)> {
-    let LinkRequest { objects, natives, uses_c, strip, .. } = request;
+    let LinkRequest { runtime, objects, natives, uses_c, strip, .. } = request;
     let set = if uses_c { Set::Complete } else { Set::Plain };
     let mut names: Vec<String> = START_FILES.iter().map(|file| file.name.to_owned()).collect();
-    let mut inputs = runtime::files(set)?;
+    let mut inputs = runtime.files(set)?;
     for (index, object) in objects.into_iter().enumerate() {
         let name = format!("<module {index}>");
         inputs.insert(name.clone().into(), object.into());
@@ -88,10 +88,10 @@ fn link_in_process(request: LinkRequest) -> Result<(Vec<u8>, Report)> {
     for (index, native) in natives.files.into_iter().enumerate() {
         names.push(add_native(&mut inputs, index, native));
     }
-    names.extend(set.files().iter().chain(&END_FILES).map(|file| file.name.to_owned()));
+    names.extend(set.parts().iter().chain(&END_FILES).map(|file| file.name.to_owned()));
 
     let (files, output) = files::Files::new(inputs);
-    let command = arguments(&names, strip);
+    let command = arguments(runtime, &names, strip);
     let warnings = run(&command, files)?;
     let (undefined, warnings): (Vec<_>, Vec<_>) =
         warnings.into_iter().partition(|warning| warning.starts_with(UNDEFINED));
@@ -125,14 +125,14 @@ const FLAGS: &str = "-static -pie --no-dynamic-linker -z noexecstack -z relro -z
     -z pack-relative-relocs --gc-sections --eh-frame-hdr --build-id=none --no-identity-comment --warn-unresolved-symbols -o program";
 
 /// The beginning of a linker's command line.
-fn command(flags: &str) -> Vec<String> {
-    let words = ["ld", "-m", target::machine().emulation].into_iter().chain(flags.split_whitespace());
+fn command(runtime: &Runtime, flags: &str) -> Vec<String> {
+    let words = ["ld", "-m", runtime.machine().emulation].into_iter().chain(flags.split_whitespace());
     words.map(str::to_owned).collect()
 }
 
 /// The command line that an `ld` would get.
-fn arguments(inputs: &[String], strip: bool) -> Vec<String> {
-    let mut arguments = command(FLAGS);
+fn arguments(runtime: &Runtime, inputs: &[String], strip: bool) -> Vec<String> {
+    let mut arguments = command(runtime, FLAGS);
     arguments.extend(strip.then(|| "--strip-all".to_owned()));
     arguments.extend_from_slice(inputs);
     arguments

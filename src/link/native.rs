@@ -5,11 +5,11 @@
 //! linker scripts, flags for a linker, code in a compiler's own form.
 
 use super::compiler::Compiler;
-use super::runtime;
+use super::runtime::Runtime;
 use super::search::{self, Prefer};
 use super::symbols::{self, Format, ObjectSymbols, SymbolKind};
-use super::target;
 use crate::options::LinkOptions;
+use crate::runtime_target::Machine;
 use anyhow::{Context, Result, bail};
 use std::borrow::Cow;
 use std::collections::HashMap;
@@ -41,8 +41,9 @@ pub enum Kind {
 }
 
 /// Everything that a program is linked with besides its own objects and the runtime.
-#[derive(Default)]
 pub struct Natives {
+    /// All of it is for this machine.
+    pub machine: &'static Machine,
     pub files: Vec<Native>,
     /// Names for `-l`, where a compiler links.
     pub libraries: Vec<String>,
@@ -91,21 +92,26 @@ fn first_bytes(path: &Path) -> Option<Vec<u8>> {
 }
 
 impl Natives {
+    /// Nothing.
+    pub fn none(machine: &'static Machine) -> Natives {
+        Natives { machine, files: Vec::new(), libraries: Vec::new(), compiler: None, warnings: Vec::new() }
+    }
+
     /// Reads everything, compiles sources, and finds libraries.
     ///
     /// # Errors
     /// With the name of the file that is not there, is damaged or is made for another machine; when
     /// a C compiler is needed, and there is none.
-    pub fn read(options: &LinkOptions) -> Result<Natives> {
-        let mut natives = Natives::default();
+    pub fn read(options: &LinkOptions, machine: &'static Machine) -> Result<Natives> {
+        let mut natives = Natives::none(machine);
         for path in &options.files {
             natives.add_file(path, options).with_context(|| path.display().to_string())?;
         }
         let mut reason = natives.reason(options);
         for name in options.libraries.iter().filter(|name| !search::is_embedded(name)) {
-            match search::find(name, &options.folders, Prefer::Archive) {
+            match search::find(name, &options.folders, Prefer::Archive, machine) {
                 Ok(path) => {
-                    let native = read_library(&path)?;
+                    let native = read_library(&path, machine)?;
                     if native.kind != Kind::Archive {
                         reason.get_or_insert(format!("{} is a shared library, which", path.display()));
                     }
@@ -134,7 +140,7 @@ impl Natives {
         } else if OTHER_SOURCES.contains(&ending) && symbols::format(&bytes) == Format::Other {
             bail!("only C and assembly are compiled\nhelp: compile it to an object first, and give that");
         }
-        let native = identify(&path.display().to_string(), Some(path), bytes)?;
+        let native = identify(&path.display().to_string(), Some(path), bytes, self.machine)?;
         self.files.push(Native { path: native.path.filter(|_| !is_source), ..native });
         Ok(())
     }
@@ -165,11 +171,11 @@ impl Natives {
             if search::is_embedded(name) {
                 continue;
             }
-            let found = search::find(name, &options.folders, Prefer::Shared).or_else(|error| {
+            let found = search::find(name, &options.folders, Prefer::Shared, self.machine).or_else(|error| {
                 let asked = [format!("lib{name}.so"), format!("lib{name}.a")];
                 asked.iter().find_map(|file| compiler.library(file)).ok_or(error)
             });
-            self.files.push(read_library(&found?)?);
+            self.files.push(read_library(&found?, self.machine)?);
         }
         self.compiler = Some(compiler);
         Ok(())
@@ -200,13 +206,13 @@ impl Natives {
     /// system's, as far as that can be seen, and what C libraries always have.
     ///
     /// # Errors
-    /// When the table that this program carries is damaged.
-    pub fn c_library(&self) -> Result<HashMap<String, (SymbolKind, u64)>> {
-        let mut all = runtime::symbols()?;
-        let [libc, libm, _] = target::machine().shared_libraries;
+    /// When the runtime is damaged.
+    pub fn c_library(&self, runtime: &Runtime) -> Result<HashMap<String, (SymbolKind, u64)>> {
+        let mut all = runtime.symbols()?;
+        let [libc, libm, _] = self.machine.shared_libraries;
         for name in [libc, libm] {
             let Some(path) = self.compiler.as_ref().and_then(|compiler| compiler.library(name)) else { continue };
-            let library = std::fs::read(path).ok().and_then(|bytes| symbols::shared(name, &bytes).ok());
+            let library = std::fs::read(path).ok().and_then(|bytes| symbols::shared(name, &bytes, self.machine).ok());
             let definitions = library.into_iter().flat_map(|library| library.defined);
             all.extend(definitions.map(|it| (it.name, (it.kind, it.size))));
         }
@@ -214,14 +220,14 @@ impl Natives {
     }
 }
 
-fn read_library(path: &Path) -> Result<Native> {
+fn read_library(path: &Path, machine: &Machine) -> Result<Native> {
     let name = path.display().to_string();
     let bytes = std::fs::read(path).with_context(|| format!("can't read {name}"))?;
-    identify(&name, Some(path), bytes).with_context(|| name.clone())
+    identify(&name, Some(path), bytes, machine).with_context(|| name.clone())
 }
 
 /// Finds out what a file is, and reads its symbols.
-fn identify(name: &str, path: Option<&Path>, bytes: Vec<u8>) -> Result<Native> {
+fn identify(name: &str, path: Option<&Path>, bytes: Vec<u8>, machine: &Machine) -> Result<Native> {
     let mut members = Vec::new();
     let beside = |member: &Path| {
         let file = path.and_then(Path::parent).map_or(Cow::Borrowed(member), |folder| folder.join(member).into());
@@ -230,9 +236,11 @@ fn identify(name: &str, path: Option<&Path>, bytes: Vec<u8>) -> Result<Native> {
         Ok(bytes)
     };
     let (kind, objects) = match symbols::format(&bytes) {
-        Format::Elf if symbols::is_shared(&bytes) => (Kind::Shared, vec![symbols::shared(name, &bytes)?]),
-        Format::Elf | Format::Bitcode | Format::Foreign(_) => (Kind::Object, vec![symbols::object(name, &bytes)?]),
-        Format::Archive | Format::ThinArchive => (Kind::Archive, symbols::archive(name, &bytes, beside)?),
+        Format::Elf if symbols::is_shared(&bytes) => (Kind::Shared, vec![symbols::shared(name, &bytes, machine)?]),
+        Format::Elf | Format::Bitcode | Format::Foreign(_) => {
+            (Kind::Object, vec![symbols::object(name, &bytes, machine)?])
+        }
+        Format::Archive | Format::ThinArchive => (Kind::Archive, symbols::archive(name, &bytes, machine, beside)?),
         Format::Other if bytes.is_empty() => bail!("the file is empty"),
         Format::Other if is_linker_script(&bytes) => (Kind::Opaque, Vec::new()),
         Format::Other => bail!("this is neither an object, nor an archive, nor a shared library"),

@@ -1,59 +1,62 @@
-//! The runtime and the C library, as the build script made them and as this program carries them.
+//! The runtime of a target, with its C library, as the build script made it: one that this program
+//! carries, or one that the user has in a file.
 //!
 //! There are two sets: [`Set::Plain`] is what every program needs, without unwinding tables;
 //! [`Set::Complete`], for programs that call C, is the runtime with those tables and the whole C
 //! library. Only what is asked for is decompressed.
 
+use super::symbols::{self, SymbolKind};
 use crate::link::files::Inputs;
-use crate::link::symbols::{self, SymbolKind};
+use crate::runtime_file::RuntimeFile;
+use crate::runtime_target::{Machine, RUNTIME_TARGETS, RuntimeTarget};
 use anyhow::{Context, Result, bail};
 use flate2::read::ZlibDecoder;
 use rayon::prelude::*;
 use std::collections::HashMap;
 use std::io::Read;
-use std::path::Path;
+use target_lexicon::{OperatingSystem, Triple};
 
-/// A file that this program carries. The name is for messages, and such as no file of a user has.
-pub struct Embedded {
+/// A part of a runtime: how the file calls it, and the linker. The latter is for messages, and such
+/// as no file of a user has.
+pub struct Part {
+    file: &'static str,
     pub name: &'static str,
-    data: &'static [u8],
 }
 
-macro_rules! embedded {
-    ($file:literal, $name:literal) => {
-        Embedded { name: $name, data: include_bytes!(concat!(env!("OUT_DIR"), "/", $file)) }
-    };
+const fn part(file: &'static str, name: &'static str) -> Part {
+    Part { file, name }
 }
 
 /// Before all other objects.
-pub static START_FILES: [Embedded; 3] =
-    [embedded!("rcrt1.o", "<rcrt1.o>"), embedded!("crti.o", "<crti.o>"), embedded!("crtbeginS.o", "<crtbeginS.o>")];
+pub static START_FILES: [Part; 3] =
+    [part("rcrt1.o", "<rcrt1.o>"), part("crti.o", "<crti.o>"), part("crtbeginS.o", "<crtbeginS.o>")];
 
 /// After all other objects.
-pub static END_FILES: [Embedded; 2] = [embedded!("crtendS.o", "<crtendS.o>"), embedded!("crtn.o", "<crtn.o>")];
+pub static END_FILES: [Part; 2] = [part("crtendS.o", "<crtendS.o>"), part("crtn.o", "<crtn.o>")];
 
 /// The same of a shared library.
-pub static SHARED_START_FILES: [Embedded; 2] =
-    [embedded!("crti.o", "<crti.o>"), embedded!("crtbeginS.o", "<crtbeginS.o>")];
-pub static SHARED_END_FILES: [Embedded; 2] = [embedded!("crtendS.o", "<crtendS.o>"), embedded!("crtn.o", "<crtn.o>")];
+pub static SHARED_START_FILES: [Part; 2] = [part("crti.o", "<crti.o>"), part("crtbeginS.o", "<crtbeginS.o>")];
+pub static SHARED_END_FILES: [Part; 2] = [part("crtendS.o", "<crtendS.o>"), part("crtn.o", "<crtn.o>")];
 
 /// What a linker must know of the C library that a shared library will meet: all of its symbols,
 /// and nothing else.
-pub static SHARED_LIBRARIES: [Embedded; 3] =
-    [embedded!("shared0.z", "<libc>"), embedded!("shared1.z", "<libm>"), embedded!("shared2.z", "<dynamic linker>")];
+pub static SHARED_LIBRARIES: [Part; 3] =
+    [part("shared0", "<libc>"), part("shared1", "<libm>"), part("shared2", "<dynamic linker>")];
 
-static PLAIN: [Embedded; 2] =
-    [embedded!("runtime.o.z", "<runtime>"), embedded!("libraries.a.z", "<the C library, in part>")];
+static PLAIN: [Part; 2] = [part("runtime.o", "<runtime>"), part("libraries.a", "<the C library, in part>")];
 
-static COMPLETE: [Embedded; 5] = [
-    embedded!("unwinding.o.z", "<runtime>"),
-    embedded!("complete0.a.z", "<the C library, 1 of 4>"),
-    embedded!("complete1.a.z", "<the C library, 2 of 4>"),
-    embedded!("complete2.a.z", "<the C library, 3 of 4>"),
-    embedded!("complete3.a.z", "<the C library, 4 of 4>"),
+static COMPLETE: [Part; 5] = [
+    part("unwinding.o", "<runtime>"),
+    part("complete0.a", "<the C library, 1 of 4>"),
+    part("complete1.a", "<the C library, 2 of 4>"),
+    part("complete2.a", "<the C library, 3 of 4>"),
+    part("complete3.a", "<the C library, 4 of 4>"),
 ];
 
-static SYMBOLS: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/symbols.z"));
+const SYMBOLS: &str = "symbols";
+
+/// The files that this program carries.
+static CARRIED: &[&[u8]] = &include!(concat!(env!("OUT_DIR"), "/carried.rs"));
 
 /// What a program is linked with.
 #[derive(Copy, Clone, Debug, Default, PartialEq, Eq)]
@@ -65,7 +68,7 @@ pub enum Set {
 
 impl Set {
     /// The runtime first.
-    pub fn files(self) -> &'static [Embedded] {
+    pub fn parts(self) -> &'static [Part] {
         match self {
             Set::Plain => &PLAIN,
             Set::Complete => &COMPLETE,
@@ -73,90 +76,109 @@ impl Set {
     }
 }
 
-/// The runtime as one object, with unwinding tables, for another linker, which brings its own C
-/// library.
-///
-/// # Errors
-/// This program was built without a runtime.
-pub fn object() -> Result<Vec<u8>> {
-    have_runtime()?;
-    decompress(COMPLETE[0].data)
+/// The runtime of one target.
+pub struct Runtime {
+    pub target: &'static RuntimeTarget,
+    file: RuntimeFile,
 }
 
-/// Everything of a program but its own objects, by name.
-///
-/// # Errors
-/// This program was built without a runtime.
-pub(super) fn files(set: Set) -> Result<Inputs> {
-    have_runtime()?;
-    let read = |file: &Embedded| Ok((file.name.into(), decompress(file.data)?.into()));
-    let mut files = set.files().par_iter().map(read).collect::<Result<Inputs>>()?;
-    for file in START_FILES.iter().chain(&END_FILES) {
-        files.insert(file.name.into(), file.data.into());
+/// All that this program carries.
+pub fn carried() -> impl Iterator<Item = Runtime> {
+    CARRIED.iter().map(|bytes| {
+        let file = RuntimeFile::read((*bytes).into()).expect("the build script wrote it");
+        let target = RUNTIME_TARGETS.iter().find(|target| target.triple == file.target);
+        Runtime { target: target.expect("the build script has the same table"), file }
+    })
+}
+
+/// The one for a target, if there is one: of the same name, or else for the same processor and
+/// system.
+pub fn of(triple: &Triple) -> Option<Runtime> {
+    let name = triple.to_string();
+    let is_for = |runtime: &Runtime| {
+        triple.operating_system == OperatingSystem::Linux
+            && runtime.target.machine.elf_name == triple.architecture.into_str()
+    };
+    carried().find(|runtime| runtime.target.triple == name).or_else(|| carried().find(is_for))
+}
+
+impl Runtime {
+    pub fn machine(&self) -> &'static Machine {
+        self.target.machine
     }
-    Ok(files)
-}
 
-/// The functions that the runtime defines for objects.
-///
-/// # Errors
-/// This program was built without a runtime.
-pub fn functions() -> Result<Vec<String>> {
-    let runtime = symbols::object(COMPLETE[0].name, &object()?)?;
-    let mut names: Vec<String> = runtime.defined.into_iter().map(|definition| definition.name).collect();
-    names.sort();
-    Ok(names)
-}
-
-/// Everything of a shared library but its own object, by name.
-///
-/// # Errors
-/// This program was built without a runtime, or with one that has no shared C library.
-pub(super) fn shared_files() -> Result<Inputs> {
-    have_runtime()?;
-    let read = |file: &Embedded| Ok((file.name.into(), decompress(file.data)?.into()));
-    let compressed = [&COMPLETE[0]].into_iter().chain(&SHARED_LIBRARIES);
-    let mut files = compressed.map(read).collect::<Result<Inputs>>()?;
-    if files[Path::new(SHARED_LIBRARIES[0].name)].is_empty() {
-        bail!("this build of wasm2native carries a static C library only: it can't link shared libraries");
+    /// The runtime as one object, with unwinding tables, for another linker, which brings its own C
+    /// library.
+    ///
+    /// # Errors
+    /// The file is damaged.
+    pub fn object(&self) -> Result<Vec<u8>> {
+        self.read(&COMPLETE[0])
     }
-    for file in SHARED_START_FILES.iter().chain(&SHARED_END_FILES) {
-        files.insert(file.name.into(), file.data.into());
-    }
-    Ok(files)
-}
 
-fn have_runtime() -> Result<()> {
-    if START_FILES[0].data.is_empty() {
-        bail!("this build of wasm2native carries no runtime: it can make objects, not programs");
+    /// Everything of a program but its own objects, by name.
+    ///
+    /// # Errors
+    /// The file is damaged.
+    pub(super) fn files(&self, set: Set) -> Result<Inputs> {
+        let parts: Vec<_> = set.parts().iter().chain(&START_FILES).chain(&END_FILES).collect();
+        let read = |part: &&Part| Ok((part.name.into(), self.read(part)?.into()));
+        parts.par_iter().map(read).collect()
     }
-    Ok(())
-}
 
-/// What the C library that this program carries defines: kind and size in bytes of every symbol.
-///
-/// # Errors
-/// When the table is damaged.
-pub fn symbols() -> Result<HashMap<String, (SymbolKind, u64)>> {
-    let damaged = "the C library's table of symbols, which this program carries, is damaged";
-    let text = String::from_utf8(decompress(SYMBOLS)?).context(damaged)?;
-    let mut symbols = HashMap::new();
-    for line in text.lines() {
-        let (facts, name) = line.split_once(' ').context(damaged)?;
-        let kind = match facts.as_bytes().first().context(damaged)? {
-            b'f' => SymbolKind::Function,
-            b'd' => SymbolKind::Data,
-            b't' => SymbolKind::ThreadLocal,
-            _ => SymbolKind::Unknown,
-        };
-        // The first definition counts, as for linkers.
-        symbols.entry(name.to_owned()).or_insert((kind, facts[1..].parse().context(damaged)?));
+    /// Everything of a shared library but its own object, by name.
+    ///
+    /// # Errors
+    /// The runtime has no shared C library.
+    pub(super) fn shared_files(&self) -> Result<Inputs> {
+        if self.file.part(SHARED_LIBRARIES[0].file).is_none() {
+            bail!("this build of wasm2native carries a static C library only: it can't link shared libraries");
+        }
+        let parts = COMPLETE[..1].iter().chain(&SHARED_START_FILES).chain(&SHARED_END_FILES).chain(&SHARED_LIBRARIES);
+        parts.map(|part| Ok((part.name.into(), self.read(part)?.into()))).collect()
     }
-    Ok(symbols)
-}
 
-fn decompress(data: &[u8]) -> Result<Vec<u8>> {
-    let mut result = Vec::new();
-    ZlibDecoder::new(data).read_to_end(&mut result).context("the runtime that this program carries is damaged")?;
-    Ok(result)
+    /// The functions that the runtime defines for objects.
+    ///
+    /// # Errors
+    /// The file is damaged.
+    pub fn functions(&self) -> Result<Vec<String>> {
+        let runtime = symbols::object(COMPLETE[0].name, &self.object()?, self.machine())?;
+        let mut names: Vec<String> = runtime.defined.into_iter().map(|definition| definition.name).collect();
+        names.sort();
+        Ok(names)
+    }
+
+    /// What the C library defines: kind and size in bytes of every symbol.
+    ///
+    /// # Errors
+    /// The file is damaged.
+    pub fn symbols(&self) -> Result<HashMap<String, (SymbolKind, u64)>> {
+        let damaged = "the table of the C library's symbols in the runtime is damaged";
+        let text = String::from_utf8(self.read(&part(SYMBOLS, "<symbols>"))?).context(damaged)?;
+        let mut symbols = HashMap::new();
+        for line in text.lines() {
+            let (facts, name) = line.split_once(' ').context(damaged)?;
+            let kind = match facts.as_bytes().first().context(damaged)? {
+                b'f' => SymbolKind::Function,
+                b'd' => SymbolKind::Data,
+                b't' => SymbolKind::ThreadLocal,
+                _ => SymbolKind::Unknown,
+            };
+            let size = facts.get(1..).and_then(|size| size.parse().ok()).context(damaged)?;
+            // The first definition counts, as for linkers.
+            symbols.entry(name.to_owned()).or_insert((kind, size));
+        }
+        Ok(symbols)
+    }
+
+    fn read(&self, part: &Part) -> Result<Vec<u8>> {
+        let triple = self.target.triple;
+        let data =
+            self.file.part(part.file).with_context(|| format!("the runtime for {triple} lacks {}", part.file))?;
+        let mut result = Vec::new();
+        let decompressed = ZlibDecoder::new(data).read_to_end(&mut result);
+        decompressed.with_context(|| format!("the runtime for {triple} is damaged: {}", part.file))?;
+        Ok(result)
+    }
 }

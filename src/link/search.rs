@@ -1,6 +1,6 @@
 //! Where `-l NAME` is found: the user's folders, then the system's, as `ld` goes through them.
 
-use super::target;
+use crate::runtime_target::{Machine, OWN_LIBRARY_FOLDERS};
 use anyhow::{Result, bail};
 use std::path::{Path, PathBuf};
 
@@ -25,8 +25,10 @@ pub fn is_embedded(name: &str) -> bool {
 ///
 /// # Errors
 /// When there is none, with the folders that were searched.
-pub fn find(name: &str, folders: &[PathBuf], prefer: Prefer) -> Result<PathBuf> {
-    let system = target::machine().library_folders.iter().map(Path::new);
+pub fn find(name: &str, folders: &[PathBuf], prefer: Prefer, machine: &Machine) -> Result<PathBuf> {
+    let is_here = machine.elf_name == std::env::consts::ARCH;
+    let own = OWN_LIBRARY_FOLDERS.iter().filter(|_| is_here);
+    let system = machine.library_folders.iter().chain(own).map(Path::new);
     let searched: Vec<&Path> = folders.iter().map(PathBuf::as_path).chain(system).collect();
     let first = |names: &[String]| {
         let files = searched.iter().flat_map(|folder| names.iter().map(|name| folder.join(name)));

@@ -4,7 +4,7 @@
 //! Comes in: a file's bytes. Goes out: its objects with their symbols, or what is wrong with the
 //! file in words that name it.
 
-use super::target;
+use crate::runtime_target::Machine;
 use anyhow::{Context, Result, bail};
 use goblin::elf::section_header::{SHF_ALLOC, SHN_ABS, SHN_COMMON, SHN_UNDEF};
 use goblin::elf::{Elf, Sym, header, sym};
@@ -73,14 +73,14 @@ pub fn format(bytes: &[u8]) -> Format {
 ///
 /// # Errors
 /// Damaged, or not for the machine of the runtime.
-pub fn object(name: &str, bytes: &[u8]) -> Result<ObjectSymbols> {
+pub fn object(name: &str, bytes: &[u8], machine: &Machine) -> Result<ObjectSymbols> {
     match format(bytes) {
         Format::Elf => {}
         Format::Bitcode => return Ok(intermediate(name)),
         Format::Foreign(system) => bail!("this is an object for {system}; a program for Linux needs ELF objects"),
         _ => bail!("this is not an object"),
     }
-    let elf = parse(bytes)?;
+    let elf = parse(bytes, machine)?;
     if elf.header.e_type != header::ET_REL {
         bail!("this is {}, not an object", describe_type(elf.header.e_type));
     }
@@ -97,7 +97,7 @@ pub fn object(name: &str, bytes: &[u8]) -> Result<ObjectSymbols> {
     // Also where there is machine code besides it: the built-in linker refuses both.
     let section_names = elf.section_headers.iter().filter_map(|it| elf.shdr_strtab.get_at(it.sh_name));
     object.intermediate = section_names.into_iter().any(|name| name.starts_with(".gnu.lto_"));
-    object.fixed_address = fixed_address(&elf);
+    object.fixed_address = fixed_address(&elf, machine);
     Ok(object)
 }
 
@@ -108,8 +108,8 @@ const DF_1_PIE: u64 = 0x0800_0000;
 ///
 /// # Errors
 /// As [`object()`].
-pub fn shared(name: &str, bytes: &[u8]) -> Result<ObjectSymbols> {
-    let elf = parse(bytes)?;
+pub fn shared(name: &str, bytes: &[u8], machine: &Machine) -> Result<ObjectSymbols> {
+    let elf = parse(bytes, machine)?;
     let flags = elf.dynamic.as_ref().map_or(0, |dynamic| dynamic.info.flags_1);
     if flags & DF_1_PIE != 0 || (elf.interpreter.is_some() && elf.soname.is_none()) {
         bail!("this is a program, not a shared library");
@@ -129,7 +129,12 @@ pub fn shared(name: &str, bytes: &[u8]) -> Result<ObjectSymbols> {
 /// # Errors
 /// Damaged, or a member that is not an object for the machine of the runtime; the message names the
 /// member.
-pub fn archive(name: &str, bytes: &[u8], mut read: impl FnMut(&Path) -> Result<Vec<u8>>) -> Result<Vec<ObjectSymbols>> {
+pub fn archive(
+    name: &str,
+    bytes: &[u8],
+    machine: &Machine,
+    mut read: impl FnMut(&Path) -> Result<Vec<u8>>,
+) -> Result<Vec<ObjectSymbols>> {
     const DAMAGED: &str = "the archive is damaged";
     let archive = ArchiveFile::parse(bytes).context(DAMAGED)?;
     let mut objects = Vec::new();
@@ -144,7 +149,7 @@ pub fn archive(name: &str, bytes: &[u8], mut read: impl FnMut(&Path) -> Result<V
         } else {
             member.data(bytes).context(DAMAGED)?
         };
-        objects.push(object(&full_name, data).with_context(|| format!("member {member_name}"))?);
+        objects.push(object(&full_name, data, machine).with_context(|| format!("member {member_name}"))?);
     }
     Ok(objects)
 }
@@ -160,15 +165,8 @@ pub fn is_shared(bytes: &[u8]) -> bool {
     format(bytes) == Format::Elf && bytes.get(16..18) == Some(&header::ET_DYN.to_le_bytes())
 }
 
-/// The machine that an ELF file is for, in the byte order of all that there is a runtime for.
-pub fn machine_number(bytes: &[u8]) -> Option<u16> {
-    let number = bytes.get(18..20).filter(|_| format(bytes) == Format::Elf)?;
-    Some(u16::from_le_bytes([number[0], number[1]]))
-}
-
-fn parse(bytes: &[u8]) -> Result<Elf<'_>> {
+fn parse<'a>(bytes: &'a [u8], own: &Machine) -> Result<Elf<'a>> {
     let elf = Elf::parse(bytes).context("the file is damaged")?;
-    let own = target::machine();
     if elf.header.e_machine != own.number {
         let machine = match elf.header.e_machine {
             header::EM_386 => "i386".to_owned(),
@@ -212,14 +210,14 @@ fn definition(name: &str, symbol: &Sym) -> Definition {
 
 /// A relocation by a 32-bit absolute address in what is loaded: it has no room for the address of a
 /// position-independent program.
-fn fixed_address(elf: &Elf) -> Option<(&'static str, String)> {
+fn fixed_address(elf: &Elf, machine: &Machine) -> Option<(&'static str, String)> {
     for (section, relocations) in &elf.shdr_relocs {
         let target = elf.section_headers.get(elf.section_headers.get(*section)?.sh_info as usize)?;
         if target.sh_flags & u64::from(SHF_ALLOC) == 0 {
             continue;
         }
         for relocation in relocations.iter() {
-            let fixed = target::machine().fixed_relocations;
+            let fixed = machine.fixed_relocations;
             let Some(&(_, name)) = fixed.iter().find(|(number, _)| *number == relocation.r_type) else { continue };
             let is_absolute = elf.syms.get(relocation.r_sym).is_some_and(|it| it.st_shndx == SHN_ABS as usize);
             if !is_absolute {

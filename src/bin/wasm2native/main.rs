@@ -18,7 +18,7 @@ use flags::{Cli, Command, Messages};
 use linking::Linking;
 use std::fmt;
 use std::process::ExitCode;
-use wasm2native::codegen::target;
+use wasm2native::driver;
 use wasm2native::guard::memory;
 use wasm2native::start;
 use wasm2native::stdio::{self, NoReader};
@@ -84,7 +84,7 @@ fn dispatch(mut cli: Cli, console: &Console) -> Result<ExitCode> {
         return Ok(ExitCode::SUCCESS);
     }
     if cli.lists_targets() {
-        stdio::print(target::list().map(|line| line + "\n").collect::<String>())?;
+        stdio::print(driver::targets().map(|line| line + "\n").collect::<String>())?;
         return Ok(ExitCode::SUCCESS);
     }
     start::with_threads(cli.jobs(), || work(&cli, console))?

@@ -36,7 +36,7 @@ pub fn run(args: &Compile, what: PrintWhat) -> Result<ExitCode> {
             _ => print::imports(&input()?, &options)?,
         },
         PrintWhat::Exports => print::exports(&input()?, &options)?,
-        PrintWhat::RuntimeSymbols => print::runtime_symbols()?,
+        PrintWhat::RuntimeSymbols => print::runtime_symbols(&options)?,
         PrintWhat::LinkArgs => {
             let words = link::arguments_for_compiler(&options.link);
             let words: Vec<_> = words.iter().map(|word| words::quote(&word.to_string_lossy())).collect();

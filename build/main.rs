@@ -9,7 +9,8 @@
 //!
 //! | variable | meaning |
 //! | --- | --- |
-//! | `WASM2NATIVE_RUNTIMES` | targets, besides the one that the compiler is built for |
+//! | `WASM2NATIVE_RUNTIMES` | targets, besides the one that the compiler is built for; unset, those |
+//! | | of other processors for which all is here |
 //! | `WASM2NATIVE_RUNTIME_LIBC` | `glibc` or `musl`: the C library of the latter |
 //! | `WASM2NATIVE_RUSTC_<target>` | the rustc for a target, for instance |
 //! | | `WASM2NATIVE_RUSTC_aarch64_unknown_linux_gnu` |

@@ -1,6 +1,7 @@
 //! Which runtimes are built, and with which rustc and C compiler.
 
 use crate::Result;
+use crate::libraries::Libraries;
 use crate::runtime_target::{Origin, RUNTIME_TARGETS, RuntimeTarget};
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -8,15 +9,20 @@ use std::process::Command;
 /// The value of an environment variable on which the result depends.
 fn variable(name: &str) -> Option<String> {
     println!("cargo::rerun-if-env-changed={name}");
-    std::env::var(name).ok().filter(|value| !value.is_empty())
+    std::env::var(name).ok()
 }
 
 /// The target that the compiler is built for, if there is a runtime for it, and those that the user
-/// names.
+/// names. A user who names none gets those of other processors that can be built here.
 pub fn chosen() -> Result<Vec<&'static RuntimeTarget>> {
     const LIST: &str = "WASM2NATIVE_RUNTIMES";
     let mut chosen: Vec<_> = own()?.into_iter().collect();
-    let named = variable(LIST).unwrap_or_default();
+    let Some(named) = variable(LIST) else {
+        let compiler = std::env::var("TARGET")?;
+        let is_other = |target: &&RuntimeTarget| processor(target.triple) != processor(&compiler);
+        chosen.extend(RUNTIME_TARGETS.iter().filter(is_other).filter(|target| is_at_hand(target)));
+        return Ok(chosen);
+    };
     for name in named.split([',', ' ']).filter(|name| !name.is_empty()) {
         let Some(target) = RUNTIME_TARGETS.iter().find(|target| target.triple == name) else {
             let known: Vec<_> = RUNTIME_TARGETS.iter().map(|target| target.triple).collect();
@@ -27,6 +33,11 @@ pub fn chosen() -> Result<Vec<&'static RuntimeTarget>> {
         }
     }
     Ok(chosen)
+}
+
+/// Whether all is here that the runtime of a target needs.
+fn is_at_hand(target: &RuntimeTarget) -> bool {
+    rustc(target).is_ok() && Libraries::find(target).is_ok()
 }
 
 /// That of the compiler, with the C library that the user wants.
@@ -92,7 +103,11 @@ pub fn c_compiler(target: &RuntimeTarget) -> Result<String> {
         return Ok(named);
     }
     let is_here = processor(target.triple) == processor(&std::env::var("HOST")?);
-    Ok(if is_here { variable("CC").unwrap_or("cc".into()) } else { target.machine.cross_compiler.into() })
+    Ok(if is_here {
+        variable("CC").filter(|cc| !cc.is_empty()).unwrap_or("cc".into())
+    } else {
+        target.machine.cross_compiler.into()
+    })
 }
 
 /// How the user gets what [`c_compiler`] did not have.

@@ -14,6 +14,11 @@ pub const fn usize_of(number: u64) -> usize {
     number as usize
 }
 
+/// A number whose width depends on the processor.
+pub fn wide(number: impl Into<u64>) -> u64 {
+    number.into()
+}
+
 /// As much of a number as 32 bits can say.
 pub fn saturating_u32(number: usize) -> u32 {
     u32::try_from(number).unwrap_or(u32::MAX)
@@ -29,14 +34,4 @@ pub const fn low_u32(number: u128) -> u32 {
 #[expect(clippy::cast_possible_truncation, reason = "it is meant")]
 pub const fn low_u64(number: u128) -> u64 {
     number as u64
-}
-
-/// The contents of a register, as the system hands it to signal handlers.
-pub const fn word(register: i64) -> usize {
-    usize_of(register.cast_unsigned())
-}
-
-/// The way back.
-pub const fn register(word: usize) -> i64 {
-    (word as u64).cast_signed()
 }

@@ -1,14 +1,200 @@
 //! aarch64, with the calling convention of AAPCS64, but not of Apple's variant of it.
 //!
-//! Only the calls of C and the size of pages are here yet. The runtime does not compile for this
-//! processor until the other names of `x86_64.rs` are here as well.
+//! The layout of an interrupted context is Linux's.
 
+use crate::abi::exception::Exception;
 use crate::abi::memory::AARCH64_PAGE;
-use crate::arch::CCall;
+use crate::arch::{CCall, Frame};
+use crate::system::kernel::Context;
+use crate::width::usize_of;
+use std::ffi::c_void;
 use std::mem::offset_of;
 
 /// The page that objects for the processor are aligned to.
 pub const OBJECT_PAGE: u64 = AARCH64_PAGE;
+
+/// The registers that tell where code is and how it came there.
+#[derive(Clone, Copy)]
+pub struct Registers {
+    pub pc: usize,
+    pub sp: usize,
+    pub fp: usize,
+    /// The link register, where a call leaves the address to return to.
+    lr: usize,
+}
+
+/// Their numbers.
+const FP: usize = 29;
+const LR: usize = 30;
+
+impl Registers {
+    /// Those of the function around, which is one of the runtime's.
+    #[inline(always)]
+    pub fn here() -> Registers {
+        let fp = frame_pointer();
+        Registers { pc: 0, sp: fp, fp, lr: 0 }
+    }
+
+    /// Those of code that a signal interrupted.
+    pub fn of(context: &Context) -> Registers {
+        let machine = &context.uc_mcontext;
+        let [pc, sp, fp, lr] = [machine.pc, machine.sp, machine.regs[FP], machine.regs[LR]].map(usize_of);
+        Registers { pc, sp, fp, lr }
+    }
+
+    /// Where a function returns to that has not set up its frame yet, or never does: `offset` is
+    /// the distance of `pc` from its first instruction, and `read` reads a word of the stack.
+    /// Nothing if its frame is there.
+    pub fn return_without_frame(
+        &self,
+        offset: u32,
+        has_frame: bool,
+        read: impl FnOnce(usize) -> Option<usize>,
+    ) -> Option<usize> {
+        // A frame begins with `stp x29, x30, [sp, #-16]!; mov x29, sp`. A function without one
+        // calls no other, so that the link register still holds what it got.
+        match (offset, has_frame) {
+            (0, _) | (_, false) => Some(self.lr),
+            (4, true) => read(self.sp.saturating_add(offset_of!(Frame, return_address))),
+            _ => None,
+        }
+    }
+}
+
+/// The frame pointer of the function around.
+#[inline(always)]
+pub fn frame_pointer() -> usize {
+    let fp: usize;
+    // SAFETY: copies a register. The build script compiles this crate with frame pointers.
+    unsafe { std::arch::asm!("mov {}, x29", out(reg) fp, options(nomem, nostack, preserves_flags)) };
+    fp
+}
+
+/// Where the function around returns to: in the code of the module that called it.
+#[inline(always)]
+pub fn return_address() -> usize {
+    // SAFETY: the frame pointer points at a frame record of this stack (AAPCS64, 6.4.6).
+    unsafe { (*(frame_pointer() as *const Frame)).return_address }
+}
+
+/// The integer registers that a call preserves (AAPCS64, 6.1.1).
+pub const N_PRESERVED: usize = 11;
+
+/// Copies the registers that a call preserves: functions up to here need not have saved them.
+#[inline(always)]
+pub fn save_preserved(place: &mut [usize; N_PRESERVED]) {
+    // SAFETY: writes to the place alone.
+    unsafe {
+        std::arch::asm!(
+            "stp x19, x20, [{0}]",
+            "stp x21, x22, [{0}, #16]",
+            "stp x23, x24, [{0}, #32]",
+            "stp x25, x26, [{0}, #48]",
+            "stp x27, x28, [{0}, #64]",
+            "str x29, [{0}, #80]",
+            in(reg) place.as_mut_ptr(),
+            options(nostack, preserves_flags),
+        );
+    }
+}
+
+/// Saves the registers that a call preserves, notes the stack pointer in `*stack`, and calls
+/// `function`. Returns 0 after it, or 1 through [`resume`].
+///
+/// # Safety
+/// The function takes the data, and `stack` can be written.
+#[unsafe(naked)]
+pub unsafe extern "C" fn enter(function: extern "C" fn(*mut c_void), data: *mut c_void, stack: *mut usize) -> u32 {
+    std::arch::naked_asm!(
+        "stp x29, x30, [sp, #-160]!",
+        "mov x29, sp",
+        "stp x19, x20, [sp, #16]",
+        "stp x21, x22, [sp, #32]",
+        "stp x23, x24, [sp, #48]",
+        "stp x25, x26, [sp, #64]",
+        "stp x27, x28, [sp, #80]",
+        // Of vector registers, the lower halves of some (AAPCS64, 6.1.2).
+        "stp d8, d9, [sp, #96]",
+        "stp d10, d11, [sp, #112]",
+        "stp d12, d13, [sp, #128]",
+        "stp d14, d15, [sp, #144]",
+        "mov x9, sp",
+        "str x9, [x2]",
+        "mov x9, x0",
+        "mov x0, x1",
+        "blr x9",
+        "mov w0, #0",
+        "b {leave}",
+        leave = sym leave,
+    )
+}
+
+/// The end of [`enter`], with its stack pointer and the result in `w0`.
+#[unsafe(naked)]
+unsafe extern "C" fn leave() -> u32 {
+    std::arch::naked_asm!(
+        "ldp x19, x20, [sp, #16]",
+        "ldp x21, x22, [sp, #32]",
+        "ldp x23, x24, [sp, #48]",
+        "ldp x25, x26, [sp, #64]",
+        "ldp x27, x28, [sp, #80]",
+        "ldp d8, d9, [sp, #96]",
+        "ldp d10, d11, [sp, #112]",
+        "ldp d12, d13, [sp, #128]",
+        "ldp d14, d15, [sp, #144]",
+        "ldp x29, x30, [sp], #160",
+        "ret",
+    )
+}
+
+/// Goes on at the end of the [`enter`] that noted this stack pointer, with result 1.
+///
+/// # Safety
+/// That call of [`enter`] has not returned, and nothing in the frames since needs to be released.
+#[unsafe(naked)]
+pub unsafe extern "C" fn resume(stack: usize) -> ! {
+    std::arch::naked_asm!("mov sp, x0", "mov w0, #1", "b {leave}", leave = sym leave)
+}
+
+/// Changes an interrupted context so that it goes on with [`resume`].
+pub fn resume_in(context: &mut Context, stack: usize) {
+    let machine = &mut context.uc_mcontext;
+    machine.pc = resume as *const () as u64;
+    machine.regs[0] = stack as u64;
+    // The handler returns to this stack, whatever the fault left.
+    machine.sp = stack as u64;
+}
+
+/// Goes on at a landing, with the exception in the first payload register of Cranelift's `Tail`
+/// convention.
+///
+/// # Safety
+/// The addresses are those of a landing and of the live frame that it belongs to, and nothing in
+/// the frames since needs to be released.
+pub unsafe fn land(landing: usize, sp: usize, fp: usize, exception: *const Exception) -> ! {
+    // SAFETY: see above.
+    unsafe {
+        std::arch::asm!(
+            "mov sp, x2",
+            "mov x29, x3",
+            "br x4",
+            in("x0") exception,
+            in("x1") 0,
+            in("x2") sp,
+            in("x3") fp,
+            in("x4") landing,
+            options(noreturn),
+        )
+    }
+}
+
+/// What the name of a level begins with; its number follows.
+pub const LEVEL: &str = "aarch64 level ";
+
+/// Whether the processor has the instructions of a level. Programs ask for none so far.
+pub fn has_level(level: u8) -> bool {
+    level == 0
+}
 
 /// How many integers and floating-point numbers a call passes in registers (AAPCS64, 6.4). Variable
 /// arguments go where fixed ones would.

@@ -6,7 +6,7 @@ use crate::abi::exception::Exception;
 use crate::abi::memory::X86_64_PAGE;
 use crate::arch::{CCall, Frame};
 use crate::system::kernel::Context;
-use crate::width::{register, word};
+use crate::width::usize_of;
 use std::arch::x86_64::{__cpuid, __cpuid_count, __m128i, _xgetbv};
 use std::ffi::c_void;
 use std::mem::offset_of;
@@ -53,6 +53,16 @@ impl Registers {
             _ => None,
         }
     }
+}
+
+/// The contents of a register, as the system hands it to signal handlers.
+const fn word(register: i64) -> usize {
+    usize_of(register.cast_unsigned())
+}
+
+/// The way back.
+const fn register(word: usize) -> i64 {
+    (word as u64).cast_signed()
 }
 
 /// The frame pointer of the function around.

@@ -1,5 +1,6 @@
 //! Words of WASI's `typenames.witx` that several modules speak, and what they are for the system.
 
+use crate::width::wide;
 use rustix::fs::{FileType as SystemType, Stat};
 
 /// `$filetype` of `typenames.witx`.
@@ -57,7 +58,7 @@ impl Filestat {
             device: stat.st_dev,
             inode: stat.st_ino,
             file_type: FileType::of(SystemType::from_raw_mode(stat.st_mode)),
-            links: stat.st_nlink,
+            links: wide(stat.st_nlink),
             size: stat.st_size.unsigned_abs(),
             times: [
                 time(stat.st_atime, stat.st_atime_nsec),

@@ -80,6 +80,16 @@ pub enum Cpu {
     Named(String),
 }
 
+/// Where a program's first 32-bit memory lies. The memories of libraries lie anywhere.
+#[derive(Copy, Clone, Debug, Default, PartialEq, Eq)]
+pub enum MemoryBase {
+    /// At [`crate::abi::memory::FIXED_BASE`]: accesses need no register for the address.
+    #[default]
+    Fixed,
+    /// Where the system finds room for it.
+    Any,
+}
+
 /// A text with declarations of imported C functions (see `crate::foreign`), and what messages call
 /// it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -110,6 +120,7 @@ pub struct Options {
     /// Addresses that a compare found outside are masked, so that a processor that guesses does not
     /// read there either.
     pub spectre_masks: bool,
+    pub memory_base: MemoryBase,
     /// Run Cranelift's verifier on every function.
     pub verify: bool,
     /// Exported function to run instead of `_start` or `main`; its arguments come from the command
@@ -177,6 +188,7 @@ impl Default for Options {
             cpu: Cpu::default(),
             opt_level: OptLevel::default(),
             spectre_masks: false,
+            memory_base: MemoryBase::default(),
             verify: cfg!(debug_assertions),
             invoke: None,
             program_options: Vec::new(),

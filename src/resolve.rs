@@ -18,6 +18,7 @@ use crate::wasm::{
 };
 use anyhow::{Result, bail};
 use std::collections::{BTreeMap, BTreeSet, HashMap};
+use wasmparser::MemoryType;
 
 /// A module before its imports are resolved.
 pub struct Instance<'a> {
@@ -52,6 +53,8 @@ pub struct Linkage {
     pub visible: BTreeSet<EntityIndex>,
     /// C symbols that the user chose for imports, by `module.name`.
     pub symbols: BTreeMap<String, String>,
+    /// Its names for the memory of the program that lies at the fixed address.
+    pub placed: BTreeSet<MemoryIndex>,
 }
 
 impl Linkage {
@@ -160,19 +163,42 @@ pub fn resolve_one(
     Ok(providers)
 }
 
-/// How the modules of a closed program hang together. `used` is what a script uses of them, and
-/// `symbols` are the C symbols that the user chose.
+/// How the modules of a closed program hang together. `used` is what a script uses of them,
+/// `symbols` are the C symbols that the user chose, and `placed` is the memory at the fixed
+/// address.
 pub fn linkages(
     resolved: Vec<Providers>,
     used: impl IntoIterator<Item = Provider>,
     symbols: &BTreeMap<String, String>,
+    placed: Option<Provider>,
 ) -> Vec<Linkage> {
     let mut visible = vec![BTreeSet::new(); resolved.len()];
     for provider in resolved.iter().flat_map(|providers| providers.0.values().copied()).chain(used) {
         visible[provider.instance].insert(provider.entity);
     }
-    let linkage = |(providers, visible)| Linkage { providers, visible, symbols: symbols.clone() };
-    resolved.into_iter().zip(visible).map(linkage).collect()
+    let linkage = |(instance, (providers, visible)): (usize, (Providers, _))| {
+        let own = placed.filter(|placed| placed.instance == instance).map(|placed| placed.entity);
+        let imported = providers.0.iter().filter(|(_, provider)| Some(**provider) == placed).map(|(entity, _)| *entity);
+        let memory = |entity| match entity {
+            EntityIndex::Memory(memory) => Some(memory),
+            _ => None,
+        };
+        let placed = imported.chain(own).filter_map(memory).collect();
+        Linkage { providers, visible, symbols: symbols.clone(), placed }
+    };
+    resolved.into_iter().zip(visible).enumerate().map(linkage).collect()
+}
+
+/// The memory of a program that may lie at a fixed address: the first one with 32-bit addresses and
+/// whole pages of the last module that has one. That is the main module, where it has a memory.
+pub fn main_memory(modules: &[&Module], resolved: &[Providers]) -> Option<Provider> {
+    let first = |(instance, module): (usize, &&Module)| {
+        let is_guarded = |ty: &MemoryType| !ty.memory64 && ty.page_size_log2.is_none_or(|log2| log2 == 16);
+        let (memory, _) = module.memories.iter().find(|(_, memory)| is_guarded(&memory.ty))?;
+        let entity = EntityIndex::Memory(memory);
+        Some(resolved[instance].get(entity).unwrap_or(Provider { instance, entity }))
+    };
+    modules.iter().enumerate().rev().find_map(first)
 }
 
 /// Puts instances into an order in which each comes after those that it imports from; otherwise

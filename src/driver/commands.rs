@@ -4,6 +4,7 @@
 //! that must not fit. A step that can't be taken becomes a command that fails when the program
 //! runs.
 
+use super::pipeline::Session;
 use crate::abi::script::{Action, Outcome};
 use crate::object::script::{Command, Subject};
 use crate::resolve::{self, Instance, Linked, Provider, Providers, Sizes};
@@ -32,15 +33,16 @@ pub fn resolve<'m>(
     parsed: &'m [Result<Instance<'m>>],
     empty: &'m Instance<'m>,
     refused: HashMap<usize, String>,
-    features: WasmFeatures,
+    session: &Session,
 ) -> Resolved<'m> {
     let mut linker =
         Linker { sources: Vec::new(), modules: Vec::new(), providers: Vec::new(), used: Vec::new(), refused };
     linker.link_all(script, parsed, empty);
-    let commands = linker.commands(script, features);
+    let commands = linker.commands(script, session.features);
     linker.push(empty, Providers::default());
     let Linker { sources, modules, providers, used, refused } = linker;
-    let linkages = resolve::linkages(providers, used, &BTreeMap::new());
+    let placed = session.placed(&modules, &providers);
+    let linkages = resolve::linkages(providers, used, &BTreeMap::new(), placed);
     let modules = sources.into_iter().zip(modules).zip(linkages).enumerate();
     let linked = modules.map(|(index, ((source, module), linkage))| Linked { index, source, module, linkage });
     Resolved { linked: linked.collect(), commands, refused }

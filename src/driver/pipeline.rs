@@ -28,14 +28,14 @@ use crate::link::runtime::Runtime;
 use crate::link::{self, LinkRequest};
 use crate::listing;
 use crate::object::{self, Role, assembly};
-use crate::options::Options;
+use crate::options::{MemoryBase, Options};
 use crate::progress::{Observer, stage};
-use crate::resolve::{self, Instance, Linkage, Linked, Sizes};
+use crate::resolve::{self, Instance, Linkage, Linked, Provider, Providers, Sizes};
 use crate::translate::Architecture;
 use crate::unit::{Analyzed, Unit};
 use crate::wasm::input::Input;
 use crate::wasm::source::Source;
-use crate::wasm::{FuncIndex, unsupported};
+use crate::wasm::{FuncIndex, Module, unsupported};
 use anyhow::{Context, Result};
 use std::collections::BTreeSet;
 use wasmparser::WasmFeatures;
@@ -107,7 +107,8 @@ impl<'a> Session<'a> {
         let lookup =
             |importer: usize, name: &str| instances[..importer].iter().rposition(|other| other.source.name == name);
         let resolved = self.name(resolve::resolve(&modules, Sizes::Initial, lookup))?;
-        let linkages = resolve::linkages(resolved, [], &outside::chosen_symbols(self.options));
+        let placed = self.placed(&modules, &resolved);
+        let linkages = resolve::linkages(resolved, [], &outside::chosen_symbols(self.options), placed);
         let linked = |(index, (instance, linkage)): (usize, (&'s Instance<'s>, Linkage))| Linked {
             index,
             source: instance.source,
@@ -115,6 +116,14 @@ impl<'a> Session<'a> {
             linkage,
         };
         Ok(instances.iter().zip(linkages).enumerate().map(linked).collect())
+    }
+
+    /// The memory of a closed program that lies at the fixed address.
+    pub fn placed(&self, modules: &[&Module], resolved: &[Providers]) -> Option<Provider> {
+        match self.options.memory_base {
+            MemoryBase::Fixed => resolve::main_memory(modules, resolved),
+            MemoryBase::Any => None,
+        }
     }
 
     /// A module that is compiled for others to link with.

@@ -42,7 +42,7 @@ pub fn program(session: &Session) -> Result<Vec<u8>> {
     let mut refused = HashMap::new();
     let objects = loop {
         let Resolved { linked, commands, refused: known } =
-            commands::resolve(&script, &parsed, &empty, refused, features);
+            commands::resolve(&script, &parsed, &empty, refused, session);
         let entries = entries(&linked, &commands);
         let plan = session.name(plan::plan(Start::of_script(commands), Taken::default(), options))?;
         match session.name(compile_all(session, &linked, &entries, &plan))? {

@@ -190,6 +190,8 @@ pub struct MemoryPlan {
     /// Address space that it takes, and the least that will do.
     pub reserved: u64,
     pub least: u64,
+    /// The address of its first byte, where that is known before the program runs.
+    pub place: Option<u64>,
     /// The size never changes: `memory.size` is a constant.
     pub fixed: bool,
     /// Type of addresses and sizes.
@@ -357,7 +359,8 @@ impl Layout {
             let ours = self.owns_memory(module, linkage, index);
             let fixed = ours && !facts.memories_grown.contains(index);
             let plan = plan_memory(&memory.ty, fixed).with_context(|| format!("memory {}", index.as_u32()))?;
-            self.memories.push(plan);
+            let place = linkage.placed.contains(&index).then_some(abi::memory::FIXED_BASE);
+            self.memories.push(MemoryPlan { place, ..plan });
         }
         Ok(())
     }
@@ -522,7 +525,8 @@ fn plan_memory(ty: &MemoryType, fixed: bool) -> Result<MemoryPlan> {
         }
         Bounds::Exact => (maximum, bytes),
     };
-    Ok(MemoryPlan { bytes, maximum, reserved, least, fixed, index: index_type(ty.memory64), page_size, bounds })
+    let index = index_type(ty.memory64);
+    Ok(MemoryPlan { bytes, maximum, reserved, least, place: None, fixed, index, page_size, bounds })
 }
 
 fn index_type(is_64: bool) -> Type {

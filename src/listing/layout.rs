@@ -57,7 +57,8 @@ fn describe_memory(plan: &MemoryPlan) -> String {
         Bounds::Checked => "indices are compared with the size",
         Bounds::Exact => "ends of accesses are compared with the size",
     };
-    format!("{size}, {reserved} reserved, {index} addresses, {bounds}")
+    let place = plan.place.map_or(String::new(), |place| format!(" at {place:#x}"));
+    format!("{size}, {reserved} reserved{place}, {index} addresses, {bounds}")
 }
 
 fn describe_table(plan: &TablePlan, is_per_thread: bool) -> String {

@@ -123,6 +123,7 @@ fn write_memory(writer: &mut Writer, index: MemoryIndex) {
         maximum: plan.maximum,
         reserved: plan.reserved,
         least: plan.least,
+        place: plan.place.unwrap_or(0),
         page_size: plan.page_size,
         is_shared: u64::from(writer.module.memories[index].ty.shared),
     });

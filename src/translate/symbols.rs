@@ -84,6 +84,9 @@ impl Translator<'_> {
 
     /// The first byte of a memory. The one place that knows how it is found.
     pub fn memory_base(&mut self, memory: MemoryIndex) -> Value {
+        if let Some(place) = self.env.layout.memories[memory].place {
+            return self.iconst(POINTER, place.cast_signed());
+        }
         let descriptor = self.address_of(Symbol::Memory(memory));
         let flags = MemFlagsData::trusted().with_readonly().with_can_move();
         let flags = flags.with_alias_region(self.region(Region::Descriptor));

@@ -12,13 +12,13 @@ use cranelift_codegen::ir::Function;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write;
 use wasm2native::abi::builtin::Builtin;
-use wasm2native::abi::memory::{CHECKED_GUARD, GUARDED_RESERVATION, X86_64_PAGE};
+use wasm2native::abi::memory::{CHECKED_GUARD, FIXED_BASE, GUARDED_RESERVATION, X86_64_PAGE};
 use wasm2native::analyze::{self, Roots};
 use wasm2native::codegen::cranelift::isa::Isa;
 use wasm2native::codegen::target;
 use wasm2native::foreign::Foreign;
 use wasm2native::layout::{self, World};
-use wasm2native::options::{Cpu, Options};
+use wasm2native::options::{Cpu, MemoryBase, Options};
 use wasm2native::resolve::{self, Sizes};
 use wasm2native::translate::c_abi::CAbi;
 use wasm2native::translate::{self, Env, State};
@@ -39,6 +39,22 @@ pub struct Processor {
     cpu: Option<&'static str>,
 }
 
+/// How code is made.
+#[derive(Copy, Clone, Debug)]
+pub struct Manner {
+    pub name: &'static str,
+    /// One case in so many is tried.
+    pub part: u64,
+    pub masks: bool,
+    pub base: MemoryBase,
+}
+
+pub const MANNERS: [Manner; 3] = [
+    Manner { name: "clif", part: 10, masks: false, base: MemoryBase::Any },
+    Manner { name: "clif with masks", part: 50, masks: true, base: MemoryBase::Any },
+    Manner { name: "clif at a fixed address", part: 50, masks: false, base: MemoryBase::Fixed },
+];
+
 /// A function of the module, with the arguments that it is tried with.
 struct Access {
     kind: Kind,
@@ -56,17 +72,17 @@ impl Access {
 ///
 /// # Errors
 /// When one does other than the oracle says.
-pub fn check(form: &Form, processor: Processor, masks: bool, sample: Sample) -> Result<usize> {
+pub fn check(form: &Form, processor: Processor, manner: Manner, sample: Sample) -> Result<usize> {
     let accesses = accesses(form, sample);
     let function = |access: &Access| access.kind.function(&access.name(), form.index(), access.offset);
     let fields: String = accesses.iter().map(function).collect();
     let names: Vec<_> = accesses.iter().map(Access::name).collect();
     let mut findings = Findings::default();
-    translate(form, processor, masks, &fields, &names, &mut |number, func, stage| {
+    translate(form, processor, manner, &fields, &names, &mut |number, func, stage| {
         let access = &accesses[number];
         for &index in &access.indices {
             let what = || format!("{} at {index:#x} ({stage})", access.name());
-            findings.note(check_one(form, access, func, index), what);
+            findings.note(check_one(form, manner, access, func, index), what);
         }
     })?;
     findings.result()
@@ -103,7 +119,7 @@ impl Findings {
 pub fn translate(
     form: &Form,
     processor: Processor,
-    masks: bool,
+    manner: Manner,
     fields: &str,
     names: &[String],
     visit: &mut dyn FnMut(usize, &Function, &str),
@@ -111,7 +127,7 @@ pub fn translate(
     let options = Options {
         target: Some(processor.target.to_owned()),
         cpu: processor.cpu.map_or(Cpu::Default, |name| Cpu::Named(name.to_owned())),
-        spectre_masks: masks,
+        spectre_masks: manner.masks,
         enable: vec!["custom-page-sizes".to_owned()],
         ..Options::default()
     };
@@ -124,7 +140,9 @@ pub fn translate(
     let modules: Vec<_> = modules.iter().collect();
     let lookup = |importer: usize, name: &str| providers[..importer].iter().position(|(other, _)| *other == name);
     let providers_of_all = resolve::resolve(&modules, Sizes::Initial, lookup)?;
-    let linkages = resolve::linkages(providers_of_all, [], &BTreeMap::new());
+    let placed =
+        (manner.base == MemoryBase::Fixed).then(|| resolve::main_memory(&modules, &providers_of_all)).flatten();
+    let linkages = resolve::linkages(providers_of_all, [], &BTreeMap::new(), placed);
     let (module, linkage) = (modules[providers.len()], &linkages[providers.len()]);
     let function = |name: &str| match module.export(name) {
         Some(EntityIndex::Function(func)) => Ok(func),
@@ -144,7 +162,7 @@ pub fn translate(
         c: CAbi::of(isa.usual.triple()),
         undefined: &BTreeSet::new(),
         target: isa.usual.frontend_config(),
-        spectre_masks: masks,
+        spectre_masks: manner.masks,
         machine: isa.machine(),
     };
     let (mut state, mut context) = (State::default(), Context::new());
@@ -169,9 +187,9 @@ fn accesses(form: &Form, sample: Sample) -> Vec<Access> {
     accesses
 }
 
-fn check_one(form: &Form, access: &Access, func: &Function, index: u64) -> Result<()> {
+fn check_one(form: &Form, manner: Manner, access: &Access, func: &Function, index: u64) -> Result<()> {
     let Access { kind, offset, .. } = access;
-    let memories = memories(form);
+    let memories = memories(form, manner.base);
     let more = kind.more_arguments(0).len();
     let arguments: Vec<_> = [Word::Known(index)].into_iter().chain((0..more).map(|_| Word::Data)).collect();
     let (events, end) = evaluate::evaluate(func, &memories, &arguments)?;
@@ -204,19 +222,24 @@ fn check_call(index: u64, offset: u64, events: &[Event], end: &End) -> Result<()
 
 /// The module's memories; the last one is `$m`. Behind it is as little as there can be: it is as
 /// large as it may get.
-pub fn memories(form: &Form) -> Vec<Borders> {
+pub fn memories(form: &Form, base: MemoryBase) -> Vec<Borders> {
     const BASE: u64 = 0x5555_0000_0000;
+    let first = match base {
+        MemoryBase::Fixed if !form.wide && !form.bytewise => FIXED_BASE,
+        _ => BASE,
+    };
     let bytes = form.bytes();
     let reserved = match (form.bytewise, form.wide) {
         (true, _) => bytes.next_multiple_of(X86_64_PAGE),
         (false, false) => GUARDED_RESERVATION,
         (false, true) => bytes + CHECKED_GUARD,
     };
-    let tried = Borders { base: BASE, bytes, reserved };
     match form.place {
         MemoryOrigin::Second => {
-            vec![Borders { base: BASE << 1, bytes: 65536, reserved: GUARDED_RESERVATION }, tried]
+            let other = if base == MemoryBase::Fixed { FIXED_BASE } else { BASE << 1 };
+            let other = Borders { base: other, bytes: 65536, reserved: GUARDED_RESERVATION };
+            vec![other, Borders { base: BASE, bytes, reserved }]
         }
-        _ => vec![tried],
+        _ => vec![Borders { base: first, bytes, reserved }],
     }
 }

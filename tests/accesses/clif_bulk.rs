@@ -2,8 +2,8 @@
 //! reach.
 
 use super::bulk::{BYTE, KNOWN, addresses, fits, functions, lengths};
-use super::clif::{Findings, Processor, memories, translate};
-use super::evaluate::{End, Event, Word, evaluate};
+use super::clif::{Findings, Manner, Processor, memories, translate};
+use super::evaluate::{Borders, End, Event, Word, evaluate};
 use super::form::{Cause, Form};
 use anyhow::{Result, ensure};
 use cranelift_codegen::ir::Function;
@@ -28,39 +28,46 @@ impl Operation {
 ///
 /// # Errors
 /// When one does other than the oracle says.
-pub fn check(form: &Form, processor: Processor, masks: bool) -> Result<usize> {
+pub fn check(form: &Form, processor: Processor, manner: Manner) -> Result<usize> {
     let lengths = || KNOWN.into_iter().map(Some).chain([None]);
     let operations = |copies| lengths().map(move |known| Operation { copies, known });
     let operations: Vec<_> = operations(true).chain(operations(false)).collect();
     let names: Vec<_> = operations.iter().map(|operation| operation.name()).collect();
+    let memories = memories(form, manner.base);
     let mut findings = Findings::default();
-    translate(form, processor, masks, &functions(form), &names, &mut |number, func, stage| {
-        check_all(form, operations[number], func, stage, &mut findings);
+    translate(form, processor, manner, &functions(form), &names, &mut |number, func, stage| {
+        check_all(form, &memories, operations[number], func, stage, &mut findings);
     })?;
     findings.result()
 }
 
-fn check_all(form: &Form, operation: Operation, func: &Function, stage: &str, findings: &mut Findings) {
+fn check_all(
+    form: &Form,
+    memories: &[Borders],
+    operation: Operation,
+    func: &Function,
+    stage: &str,
+    findings: &mut Findings,
+) {
     for to in addresses(form) {
         let sources = if operation.copies { addresses(form) } else { vec![to] };
         for from in sources {
             let lengths = operation.known.map_or_else(|| lengths(form, &[to, from]), |n| vec![n]);
             for n in lengths {
                 let what = || format!("{} of {n:#x} bytes from {from:#x} to {to:#x} ({stage})", operation.name());
-                findings.note(check_one(form, operation, func, [to, from, n]), what);
+                findings.note(check_one(memories, operation, func, [to, from, n]), what);
             }
         }
     }
 }
 
-fn check_one(form: &Form, operation: Operation, func: &Function, [to, from, n]: [u64; 3]) -> Result<()> {
-    let memories = memories(form);
+fn check_one(memories: &[Borders], operation: Operation, func: &Function, [to, from, n]: [u64; 3]) -> Result<()> {
     let number = memories.len() - 1;
     let mut arguments = vec![Word::Known(to)];
     arguments.extend(operation.copies.then_some(Word::Known(from)));
     arguments.extend(operation.known.is_none().then_some(Word::Known(n)));
-    let (events, end) = evaluate(func, &memories, &arguments)?;
-    if !fits(to, n, form.bytes()) || !fits(from, n, form.bytes()) {
+    let (events, end) = evaluate(func, memories, &arguments)?;
+    if !fits(to, n, memories[number].bytes) || !fits(from, n, memories[number].bytes) {
         ensure!(events.is_empty() && end == End::Trapped(Cause::OutOfBounds), "{events:x?}, then {end:?}");
         return Ok(());
     }

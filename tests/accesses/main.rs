@@ -58,12 +58,12 @@ fn main() {
     }
     for processor in clif::PROCESSORS {
         for form in &FORMS {
-            for (name, masks) in [("clif", false), ("clif with masks", true)] {
-                let sample = Sample::one_in(if masks { 50 } else { 10 }, processor.name);
-                let check = move || clif::check(form, processor, masks, sample);
-                trials.push(trial(format!("{}/{name} {}", form.name, processor.name), check));
-                let bulk = move || clif_bulk::check(form, processor, masks);
-                trials.push(trial(format!("{}/bulk {name} {}", form.name, processor.name), bulk));
+            for manner in clif::MANNERS {
+                let sample = Sample::one_in(manner.part, processor.name);
+                let check = move || clif::check(form, processor, manner, sample);
+                trials.push(trial(format!("{}/{} {}", form.name, manner.name, processor.name), check));
+                let bulk = move || clif_bulk::check(form, processor, manner);
+                trials.push(trial(format!("{}/bulk {} {}", form.name, manner.name, processor.name), bulk));
             }
         }
     }

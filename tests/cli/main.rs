@@ -3,6 +3,7 @@
 //! Each test has a folder of its own, an environment without surprises and a cache inside the
 //! folder. `cargo test --test cli -- GROUP` runs the tests of a file.
 
+mod address;
 mod build;
 mod cache;
 mod cot;
@@ -32,6 +33,7 @@ use test_kit::trial::Skip;
 fn main() {
     let arguments = Arguments::from_args();
     let groups = [
+        address::trials(),
         build::trials(),
         cache::trials(),
         cot::trials(),

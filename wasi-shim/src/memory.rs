@@ -50,6 +50,11 @@ fn create(image: &Image) {
 fn create_memory(memory: &mut Memory) {
     if !reserve(memory) {
         let mut text = message();
+        if memory.place != 0 && system::reserve(usize_of(memory.least), Access::None).is_some() {
+            text.add("something else lies at the address of the program's memory, ").add_hex(memory.place);
+            text.add(", or soon after it: build the program with --memory-base any");
+            fail(text, 1);
+        }
         text.add("cannot reserve ").add_decimal(memory.least.into());
         text.add(" bytes of address space for the program's memory (see `ulimit -v`)");
         fail(text, 1);
@@ -69,7 +74,11 @@ fn reserve(memory: &mut Memory) -> bool {
     loop {
         // A memory of no bytes has an address, too.
         let Some(length) = usize_of(size).max(1).checked_add(GUARD) else { return false };
-        if let Some(start) = system::reserve(length, Access::None) {
+        let start = match usize_of(memory.place) {
+            0 => system::reserve(length, Access::None),
+            place => system::reserve_at(place.saturating_sub(GUARD), length, Access::None),
+        };
+        if let Some(start) = start {
             memory.base = start.wrapping_add(GUARD);
             memory.maximum = memory.maximum.saturating_sub(memory.reserved.saturating_sub(size));
             memory.reserved = size;

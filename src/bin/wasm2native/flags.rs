@@ -11,7 +11,7 @@ use std::io::ErrorKind;
 use std::path::PathBuf;
 use wasm2native::codegen::GENERATORS;
 use wasm2native::foreign;
-use wasm2native::options::{Cpu, Emit, OptLevel, Options, Origin, Source};
+use wasm2native::options::{Cpu, Emit, MemoryBase, OptLevel, Options, Origin, Source};
 use wasm2native::wasm::unsupported;
 
 const USAGE: &str = "wasm2native [OPTIONS] INPUT [-o OUTPUT]
@@ -261,6 +261,14 @@ pub struct Code {
     #[arg(long, help_heading = "Code")]
     pub spectre_masks: bool,
 
+    /// Where the first 32-bit memory of a program lies: fixed or any [default: fixed]
+    ///
+    /// At a fixed address (0x1000_0000) an access takes one instruction without a register for
+    /// the address. Tools that keep that part of the address space for themselves, such as
+    /// AddressSanitizer and Valgrind, need `any`. Memories of libraries lie anywhere.
+    #[arg(long, value_name = "WHERE", help_heading = "Code", hide_possible_values = true)]
+    pub memory_base: Option<Base>,
+
     /// Allow modules to use experimental proposals; `--enable help` lists all
     #[arg(long, value_name = "NAME", help_heading = "Code", value_delimiter = ',', value_parser = proposal)]
     pub enable: Vec<String>,
@@ -348,6 +356,12 @@ pub enum PrintWhat {
 }
 
 #[derive(Copy, Clone, ValueEnum)]
+pub enum Base {
+    Fixed,
+    Any,
+}
+
+#[derive(Copy, Clone, ValueEnum)]
 pub enum Level {
     #[value(name = "0")]
     O0,
@@ -414,6 +428,10 @@ impl Code {
                 Some(Level::Os | Level::Oz) => OptLevel::Size,
             },
             spectre_masks: self.spectre_masks,
+            memory_base: match self.memory_base {
+                None | Some(Base::Fixed) => MemoryBase::Fixed,
+                Some(Base::Any) => MemoryBase::Any,
+            },
             enable: self.enable.clone(),
             invoke: self.invoke.clone(),
             imports: self.imports(),

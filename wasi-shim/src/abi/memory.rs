@@ -23,6 +23,11 @@ pub const CHECKED_GUARD: u64 = (2 << 30) + WASM_PAGE;
 /// any machine, and more than the widest access: an address that came out too low faults.
 pub const LEADING_GUARD: u64 = WASM_PAGE;
 
+/// Where the first 32-bit memory of a program lies: code has the address as a constant. Static
+/// programs that can be loaded anywhere are loaded far above, and their heaps follow them, so that
+/// nothing of Linux's address space lies here.
+pub const FIXED_BASE: u64 = 0x1000_0000;
+
 /// The most that a 64-bit memory may grow to, because that is what is reserved for it: more than a
 /// machine has, and little enough that a hundred of them fit into the address space.
 pub const LARGEST_RESERVATION: u64 = 1 << 40;
@@ -44,6 +49,8 @@ record! {
         pub reserved: u64,
         /// If that is not available, less will do, down to this: `maximum` shrinks by as much.
         pub least: u64,
+        /// Where it must lie, because code has the address as a constant; 0 is anywhere.
+        pub place: u64,
         /// Bytes in a page: what `memory.grow` and `memory.size` count in.
         pub page_size: u64,
         /// 1: several threads may use it, and grow it at the same time.

@@ -20,6 +20,10 @@ pub fn page_size() -> usize {
 /// A flag of `mmap`: the kernel keeps no memory for the pages before they are used.
 pub const UNRESERVED: c_int = libc::MAP_NORESERVE;
 
+/// A flag of `mmap`: the memory lies at the address that is given, and replaces nothing there
+/// (since Linux 4.17).
+pub const NOT_OVER_OTHERS: c_int = libc::MAP_FIXED_NOREPLACE;
+
 /// Moves whole pages over others.
 ///
 /// # Safety

@@ -39,20 +39,33 @@ fn are_whole<const N: usize>(numbers: [usize; N]) -> bool {
 
 /// New memory of at least so many bytes, all zero, for which the system answers.
 pub fn map(bytes: usize, access: Access) -> Option<*mut u8> {
-    map_with(bytes, access, 0)
+    map_with(std::ptr::null_mut(), bytes, access, 0)
 }
 
 /// New address space of at least so many bytes, all zero. The system finds memory for it when it is
 /// used.
 pub fn reserve(bytes: usize, access: Access) -> Option<*mut u8> {
-    map_with(bytes, access, kernel::UNRESERVED)
+    map_with(std::ptr::null_mut(), bytes, access, kernel::UNRESERVED)
 }
 
-fn map_with(bytes: usize, access: Access, flags: c_int) -> Option<*mut u8> {
+/// The same at this address, of a whole page; nothing where something else already lies in it.
+pub fn reserve_at(address: usize, bytes: usize, access: Access) -> Option<*mut u8> {
+    let start = std::ptr::without_provenance_mut(address);
+    let found = map_with(start, bytes, access, kernel::UNRESERVED | kernel::NOT_OVER_OTHERS)?;
+    if found != start {
+        // A system that does not know the flag takes the address for a wish.
+        // SAFETY: nobody knows the memory yet.
+        unsafe { unmap(found, bytes) };
+        return None;
+    }
+    Some(found)
+}
+
+fn map_with(start: *mut u8, bytes: usize, access: Access, flags: c_int) -> Option<*mut u8> {
     let length = whole_pages(bytes)?;
     let flags = libc::MAP_PRIVATE | libc::MAP_ANONYMOUS | flags;
     // SAFETY: maps new memory.
-    let start = unsafe { libc::mmap(std::ptr::null_mut(), length, access.flags(), flags, -1, 0) };
+    let start = unsafe { libc::mmap(start.cast(), length, access.flags(), flags, -1, 0) };
     (start != libc::MAP_FAILED).then_some(start.cast())
 }
 

@@ -6,6 +6,8 @@
 //! own, and the test can look at the host's files between two calls.
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::io::Errno;
+use std::ffi::OsString;
 use std::fmt::Write as _;
 use std::io::{Read, Write};
 use std::path::{Path, PathBuf};
@@ -130,17 +132,56 @@ pub fn program() -> &'static Path {
     &PROGRAM.get_or_init(|| build("driver.wat", text(), &[])).path
 }
 
-/// The command of `old_kernel.c`. Whoever can link Rust has a C compiler.
-fn old_kernel() -> &'static Path {
-    static COMMAND: OnceLock<(tempfile::TempDir, PathBuf)> = OnceLock::new();
-    let (_, path) = COMMAND.get_or_init(|| {
-        let folder = tempfile::tempdir().expect("a temporary folder can be made");
-        let path = folder.path().join("old_kernel");
-        let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/wasi/old_kernel.c");
-        outcome(Command::new("cc").arg(source).arg("-o").arg(&path)).succeeds();
-        (folder, path)
-    });
-    path
+/// What the kernel's `openat2` does, by which paths are followed; where it fails, the program goes
+/// step by step.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Openat2 {
+    /// What this machine has.
+    Native,
+    /// Fails with ENOSYS, as before Linux 5.6.
+    Missing,
+    /// Fails with EPERM, as some containers have it.
+    Forbidden,
+}
+
+impl Openat2 {
+    pub const ALL: [Openat2; 3] = [Openat2::Native, Openat2::Missing, Openat2::Forbidden];
+
+    /// The end of a test's name.
+    pub fn suffix(self) -> &'static str {
+        match self {
+            Openat2::Native => "",
+            Openat2::Missing => "/openat2-missing",
+            Openat2::Forbidden => "/openat2-forbidden",
+        }
+    }
+
+    /// The command of `without_openat2.c` with its error, or nothing. Whoever can link Rust has a C
+    /// compiler.
+    fn launcher(self) -> Vec<OsString> {
+        static COMMAND: OnceLock<(tempfile::TempDir, PathBuf)> = OnceLock::new();
+        let error = match self {
+            Openat2::Native => return Vec::new(),
+            Openat2::Missing => Errno::NOSYS,
+            Openat2::Forbidden => Errno::PERM,
+        };
+        let (_, path) = COMMAND.get_or_init(|| {
+            let folder = tempfile::tempdir().expect("a temporary folder can be made");
+            let path = folder.path().join("without_openat2");
+            let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/wasi/without_openat2.c");
+            outcome(Command::new("cc").arg(source).arg("-o").arg(&path)).succeeds();
+            (folder, path)
+        });
+        vec![path.into(), error.raw_os_error().to_string().into()]
+    }
+
+    /// The command that runs a program of ours.
+    pub fn program(self, path: &Path) -> Command {
+        let words = [self.launcher(), process::program_words(path)].concat();
+        let mut command = Command::new(&words[0]);
+        command.args(&words[1..]);
+        command
+    }
 }
 
 /// A running driver.
@@ -178,21 +219,18 @@ impl Guest {
     }
 
     pub fn start_with(options: &str, prepare: &dyn Fn(&mut Command)) -> Guest {
-        Guest::spawn(process::program(program()), options, prepare)
+        Guest::start_on(Openat2::Native, options, prepare)
     }
 
-    /// As on a kernel without `openat2`.
-    pub fn start_on_old_kernel(options: &str, prepare: &dyn Fn(&mut Command)) -> Guest {
-        let mut command = Command::new(old_kernel());
-        command.args(process::program_words(program()));
-        Guest::spawn(command, options, prepare)
+    pub fn start_on(openat2: Openat2, options: &str, prepare: &dyn Fn(&mut Command)) -> Guest {
+        Guest::spawn(openat2.program(program()), options, prepare)
     }
 
     /// Starts a shell that makes mounts, which no other process sees, and becomes the driver.
     ///
     /// # Errors
     /// Why the system does not let us.
-    pub fn start_in_namespace(script: &str, folder: &Path, options: &str, on_old_kernel: bool) -> Result<Guest, Skip> {
+    pub fn start_in_namespace(openat2: Openat2, script: &str, folder: &Path, options: &str) -> Result<Guest, Skip> {
         let shell = |script: &str| {
             let mut command = Command::new("unshare");
             if !rustix::process::geteuid().is_root() {
@@ -205,10 +243,7 @@ impl Guest {
             return Err(Skip::Reason("mounts in a namespace are not permitted here".to_owned()));
         }
         let mut command = shell(&format!("{script}\nexec \"$@\""));
-        if on_old_kernel {
-            command.arg(old_kernel());
-        }
-        command.args(process::program_words(program()));
+        command.args(openat2.launcher()).args(process::program_words(program()));
         let path = std::env::var_os("PATH").unwrap_or_default();
         Ok(Guest::spawn(command, options, &|command| {
             command.env("PATH", &path);

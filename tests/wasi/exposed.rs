@@ -1,11 +1,11 @@
 //! Files through which a process could reach its own memory or another's: procfs, devices of
 //! memory, the kernel's probes. No grant contains them, by whatever path, link, mount or name, in
-//! any call, on new and old kernels.
+//! any call, with and without `openat2`.
 //!
 //! What needs mounts runs in a mount namespace of its own. Where that is not permitted, a test
 //! counts as ignored and says why.
 
-use crate::driver::{Answer, FREE, Guest};
+use crate::driver::{Answer, FREE, Guest, Openat2};
 use crate::matrix::{calls, describe, prepare};
 use crate::numbers::errno::ACCES;
 use crate::numbers::oflags::TRUNCATE;
@@ -25,14 +25,14 @@ const MESSAGE: &str = "gives access to the memory of processes";
 
 pub fn trials() -> Vec<Trial> {
     let mut trials = vec![trial("exposed/granted-itself", granted_itself)];
-    for on_old_kernel in [false, true] {
-        let end = if on_old_kernel { "/old-kernel" } else { "" };
-        trials.push(trial(format!("exposed/devices{end}"), move || devices(on_old_kernel)));
-        trials.push(trial(format!("exposed/probes{end}"), move || probes(on_old_kernel)));
+    for openat2 in Openat2::ALL {
+        let end = openat2.suffix();
+        trials.push(trial(format!("exposed/devices{end}"), move || devices(openat2)));
+        trials.push(trial(format!("exposed/probes{end}"), move || probes(openat2)));
         for mode in ["", "::ro"] {
             let end = format!("{}{end}", if mode.is_empty() { "/read-write" } else { "/read-only" });
-            trials.push(trial(format!("exposed/root{end}"), move || root(mode, on_old_kernel)));
-            trials.push(trial(format!("exposed/mounts{end}"), move || mounts(mode, on_old_kernel)));
+            trials.push(trial(format!("exposed/root{end}"), move || root(mode, openat2)));
+            trials.push(trial(format!("exposed/mounts{end}"), move || mounts(mode, openat2)));
         }
     }
     trials
@@ -68,8 +68,8 @@ const ON_PROCFS: &[&str] = &[
 /// process, are for `mounts`.
 const SYSTEM_LINKS: &[&str] = &["dev/fd", "dev/fd/0", "dev/stdin", "dev/stdout", "dev/core"];
 
-fn start(options: &str, on_old_kernel: bool) -> Guest {
-    if on_old_kernel { Guest::start_on_old_kernel(options, &|_| {}) } else { Guest::start(options) }
+fn start(options: &str, openat2: Openat2) -> Guest {
+    Guest::start_on(openat2, options, &|_| {})
 }
 
 /// Whether the call looks at what a link leads to.
@@ -105,8 +105,8 @@ fn try_link(guest: &mut Guest, path: &str) {
 }
 
 /// A grant of everything. Calls that could change the machine are made with paths on procfs alone.
-fn root(mode: &str, on_old_kernel: bool) {
-    let mut guest = start(&format!("--dir /::/{mode}"), on_old_kernel);
+fn root(mode: &str, openat2: Openat2) {
+    let mut guest = start(&format!("--dir /::/{mode}"), openat2);
     for path in ON_PROCFS {
         try_on_procfs(&mut guest, path, !mode.is_empty());
     }
@@ -156,7 +156,7 @@ const LINKS: &[(&str, &str)] = &[
 ];
 
 /// Procfs mounted below a grant, a second time by a bind mount, and parts of it.
-fn mounts(mode: &str, on_old_kernel: bool) -> Result<()> {
+fn mounts(mode: &str, openat2: Openat2) -> Result<()> {
     let folder = tempfile::tempdir().expect("a temporary folder can be made");
     let root = folder.path();
     let entries = [
@@ -174,7 +174,7 @@ fn mounts(mode: &str, on_old_kernel: bool) -> Result<()> {
                   mount --rbind /proc bound; mount --rbind /proc/sys sys; mount --bind /proc/version version\n\
                   test -r proc/self/mem; test -r bound/self/mem; test -r sys/kernel/hostname; grep -q Linux version";
     let options = format!("--dir .::/{mode}");
-    let mut guest = Guest::start_in_namespace(script, root, &options, on_old_kernel)?;
+    let mut guest = Guest::start_in_namespace(openat2, script, root, &options)?;
     for path in ON_PROCFS {
         try_on_procfs(&mut guest, path, !mode.is_empty());
         let elsewhere = path.replace("proc", "bound");
@@ -213,7 +213,7 @@ fn stat(guest: &mut Guest, path: &str) -> u32 {
 
 /// Nodes of devices by other names: memory, kernel memory, ports, memory of a crashed kernel,
 /// registers of a processor.
-fn devices(on_old_kernel: bool) -> Result<()> {
+fn devices(openat2: Openat2) -> Result<()> {
     let folder = tempfile::tempdir().expect("a temporary folder can be made");
     let root = folder.path();
     let node = |name: &str, major, minor| {
@@ -231,7 +231,7 @@ fn devices(on_old_kernel: bool) -> Result<()> {
         std::os::unix::fs::symlink(name, root.join(format!("link-{name}"))).expect("links can be made");
     }
     for mode in ["", "::ro"] {
-        let mut guest = start(&format!("--dir {}::/{mode}", root.display()), on_old_kernel);
+        let mut guest = start(&format!("--dir {}::/{mode}", root.display()), openat2);
         for (name, ..) in refused {
             for path in [name.to_owned(), format!("link-{name}")] {
                 assert_eq!(stat(&mut guest, &path), ACCES, "{path}");
@@ -255,18 +255,18 @@ fn devices(on_old_kernel: bool) -> Result<()> {
 
 /// Debugfs and tracefs, through which a program could have the kernel read memory. Not even what
 /// opening alone would do is done.
-fn probes(on_old_kernel: bool) -> Result<()> {
+fn probes(openat2: Openat2) -> Result<()> {
     let folder = tempfile::tempdir().expect("a temporary folder can be made");
     let root = folder.path();
     tree::make(root, &[("trace", Node::Dir), ("debug", Node::Dir), ("register", Node::Dir)]);
     // An instance is a buffer of its own, so that the machine's is left alone. To open it with
     // `TRUNCATE` empties it.
-    let instance = format!("trace/instances/w2n-test-{}-{on_old_kernel}", std::process::id());
+    let instance = format!("trace/instances/w2n-test-{}-{openat2:?}", std::process::id());
     let script = format!(
         "mount -t tracefs tracefs trace; mount -t debugfs debugfs debug; mount -t binfmt_misc binfmt register\n\
          mkdir -p {instance}; echo kept > {instance}/trace_marker"
     );
-    let Ok(mut guest) = Guest::start_in_namespace(&script, root, "--dir .::/", on_old_kernel) else {
+    let Ok(mut guest) = Guest::start_in_namespace(openat2, &script, root, "--dir .::/") else {
         bail!(Skip::Reason("tracefs and debugfs can't be mounted here".to_owned()));
     };
     assert_eq!(guest.call("sched_yield", &[]), Answer::Errno(0));

@@ -1,8 +1,8 @@
 //! What a grant allows, and what becomes of descriptors: read-only directories, rights, numbers,
 //! and links that change while they are followed.
 
-use crate::driver::{Answer, FREE, Guest};
-use crate::numbers::errno::{BADF, EXIST, ISDIR, NOENT, NOTCAPABLE, NOTDIR, PERM, ROFS};
+use crate::driver::{Answer, FREE, Guest, Openat2};
+use crate::numbers::errno::{BADF, EXIST, ISDIR, LOOP, NAMETOOLONG, NOENT, NOTCAPABLE, NOTDIR, PERM, ROFS};
 use crate::numbers::oflags::{CREATE, DIRECTORY, EXCLUSIVE, TRUNCATE};
 use crate::numbers::rights::{READ, SEEK, WRITE};
 use crate::tree::{self, Node};
@@ -21,7 +21,7 @@ const OLD: u32 = FREE + 4096;
 const NEW: u32 = OLD + 4096;
 
 pub fn trials() -> Vec<Trial> {
-    vec![
+    let mut trials = vec![
         trial("grants/read-only-directory", read_only_directory),
         trial("grants/read-only-and-read-write", between_grants),
         trial("grants/read-only-below", below_read_only),
@@ -34,9 +34,13 @@ pub fn trials() -> Vec<Trial> {
         trial("grants/closed-directory", closed_directory),
         trial("grants/trailing-slash", trailing_slash),
         trial("grants/absolute-link", absolute_link),
-        trial("grants/links-that-change", || links_that_change(World::new())),
-        trial("grants/links-that-change/old-kernel", || links_that_change(World::on_old_kernel())),
-    ]
+    ];
+    for openat2 in Openat2::ALL {
+        let end = openat2.suffix();
+        trials.push(trial(format!("grants/links-that-change{end}"), move || links_that_change(openat2)));
+        trials.push(trial(format!("grants/long-ways{end}"), move || long_ways(openat2)));
+    }
+    trials
 }
 
 /// `ro` and `rw`, granted as descriptors 3 and 4, and a guest.
@@ -48,14 +52,10 @@ struct World {
 
 impl World {
     fn new() -> World {
-        World::start(Guest::start)
+        World::on(Openat2::Native)
     }
 
-    fn on_old_kernel() -> World {
-        World::start(|options| Guest::start_on_old_kernel(options, &|_| {}))
-    }
-
-    fn start(start: fn(&str) -> Guest) -> World {
+    fn on(openat2: Openat2) -> World {
         let folder = tempfile::tempdir().expect("a temporary folder can be made");
         let root = folder.path().to_owned();
         for name in ["ro", "rw"] {
@@ -64,7 +64,7 @@ impl World {
             tree::make(&root.join(name), &entries);
         }
         let place = root.display();
-        let mut guest = start(&format!("--dir {place}/ro::/ro::ro --dir {place}/rw::/rw"));
+        let mut guest = Guest::start_on(openat2, &format!("--dir {place}/ro::/ro::ro --dir {place}/rw::/rw"), &|_| {});
         guest.load(PIECE, &[BUFFER.to_le_bytes(), 4u32.to_le_bytes()].concat());
         // An answer means that it has opened what it was granted.
         assert_eq!(guest.call("sched_yield", &[]).errno(), 0);
@@ -363,9 +363,28 @@ fn absolute_link() {
     assert_eq!(std::fs::read_link(world.root.join("rw/new")).expect("it was made"), Path::new("etc"));
 }
 
+/// As many links as the kernel follows and one more, names and paths of the greatest length.
+fn long_ways(openat2: Openat2) {
+    let mut world = World::on(openat2);
+    for n in 1..=41 {
+        let target = if n == 1 { "sub".to_owned() } else { (n - 1).to_string() };
+        std::os::unix::fs::symlink(target, world.root.join(format!("ro/{n}"))).expect("links can be made");
+    }
+    for (path, expected) in [("40", 0), ("41", LOOP), ("40/file", 0), ("41/file", LOOP), ("41/", LOOP)] {
+        let oflags = if path.contains("file") { 0 } else { DIRECTORY };
+        assert_eq!(world.open(3, path, oflags, READ).err().unwrap_or(0), expected, "{path}");
+    }
+    let name = "n".repeat(256);
+    for path in [name.clone(), format!("sub/{name}"), format!("{name}/file")] {
+        assert_eq!(world.open(3, &path, 0, READ), Err(NAMETOOLONG), "{path}");
+    }
+    assert!(world.open(3, &format!("{}file", "sub/../".repeat(500)), 0, READ).is_ok());
+}
+
 /// Someone exchanges a folder and a link out of the directory, again and again, while the guest
 /// walks through that name.
-fn links_that_change(mut world: World) {
+fn links_that_change(openat2: Openat2) {
+    let mut world = World::on(openat2);
     let root = world.root.clone();
     let entries = [("outside/file", Node::File("secret")), ("rw/way/file", Node::File("fine"))];
     tree::make(&root, &entries);

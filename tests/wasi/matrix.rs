@@ -6,7 +6,7 @@
 //! respect, and the answer (error number, metadata, contents) is the same whatever is there: not
 //! even its existence shows. Below a read-only grant nothing has changed inside either.
 
-use crate::driver::{FREE, Guest};
+use crate::driver::{FREE, Guest, Openat2};
 use crate::numbers::rights::{READ, WRITE};
 use crate::tree::{self, Node, Snapshot};
 use anyhow::Result;
@@ -26,6 +26,8 @@ pub const INSIDE: &[(&str, Node)] = &[
     ("empty", Node::Dir),
     ("inner", Node::Link("ok.txt")),
     ("inner-slash", Node::Link("sub/")),
+    ("folder", Node::Link("sub")),
+    ("sub/deep/back", Node::Link("../..")),
     ("missing", Node::Link("nothing")),
     ("loop", Node::Link("loop")),
     ("out", Node::Link("../outside")),
@@ -112,6 +114,16 @@ pub const INWARDS: &[(&str, &str)] = &[
     ("new name in a folder", "sub/new"),
     ("link inside", "inner"),
     ("link inside with a slash", "inner-slash/"),
+    ("link inside with a slash in its target", "inner-slash"),
+    ("link inside with a dot", "inner-slash/."),
+    ("link inside first", "inner-slash/deep/ok.txt"),
+    ("link inside to a folder", "folder"),
+    ("links up and down", "sub/deep/back/sub/deep/ok.txt"),
+    ("new name in a link", "inner-slash/new"),
+    ("folder that is a file", "ok.txt/new"),
+    ("folder that is missing", "new/new"),
+    ("dot below a file", "ok.txt/."),
+    ("dot with a slash", "./"),
     ("dangling link inside", "missing"),
     ("link to itself", "loop"),
 ];
@@ -163,7 +175,7 @@ pub fn calls() -> Vec<Call> {
         calls.push(Call { name, detail, arguments: arguments.to_vec() });
     };
     // `$oflags`: 1 create, 2 directory, 4 exclusive, 8 truncate.
-    for oflags in [0, 1, 2, 5, 8, 9] {
+    for oflags in [0, 1, 2, 3, 5, 8, 9, 10] {
         for rights in [READ, WRITE, READ | WRITE] {
             for follow in [0, 1] {
                 let numbers = [Number(oflags), Number(rights), Number(READ | WRITE), Number(0), Result];
@@ -194,21 +206,20 @@ pub fn calls() -> Vec<Call> {
 }
 
 pub fn trials() -> Vec<Trial> {
-    let mut trials = vec![
-        trial("escape/hard-link/read-only", || hard_link(Guest::start_with)),
-        trial("escape/hard-link/read-only/old-kernel", || hard_link(Guest::start_on_old_kernel)),
-    ];
-    for (name, path) in OUTWARDS {
+    let mut trials = Vec::new();
+    for openat2 in Openat2::ALL {
+        let end = openat2.suffix();
+        trials.push(trial(format!("escape/hard-link/read-only{end}"), move || hard_link(openat2)));
         for read_only in [false, true] {
-            let name = format!("escape/{}/{}", plain(name), grant_name(read_only));
-            trials.push(trial(name.clone(), move || try_path(path, read_only, false, false)));
-            trials.push(trial(format!("{name}/old-kernel"), move || try_path(path, read_only, false, true)));
-        }
-    }
-    for (name, path) in INWARDS {
-        for read_only in [false, true] {
-            let name = format!("inside/{}/{}", plain(name), grant_name(read_only));
-            trials.push(trial(name, move || try_path(path, read_only, true, false)));
+            let end = format!("{}{end}", grant_name(read_only));
+            for (name, path) in OUTWARDS {
+                let case = Case { path, read_only, is_inside: false };
+                trials.push(trial(format!("escape/{}/{end}", plain(name)), move || case.check(openat2)));
+            }
+            for (name, path) in INWARDS {
+                let case = Case { path, read_only, is_inside: true };
+                trials.push(trial(format!("inside/{}/{end}", plain(name)), move || case.check(openat2)));
+            }
         }
     }
     for read_only in [false, true] {
@@ -221,13 +232,12 @@ pub fn trials() -> Vec<Trial> {
 /// Where procfs is not mounted, all answers are the same.
 fn without_procfs(read_only: bool) -> Result<()> {
     const SCRIPT: &str = "mount -t tmpfs tmpfs /proc";
-    Guest::start_in_namespace(SCRIPT, Path::new("/"), "", false)?;
-    let start: Start = |options, _| {
-        Guest::start_in_namespace(SCRIPT, Path::new("/"), options, false).expect("it was permitted before")
-    };
+    let start = |options: &str| Guest::start_in_namespace(Openat2::Native, SCRIPT, Path::new("/"), options);
+    start("")?;
     for (_, path) in INWARDS {
-        let usual = try_target(path, read_only, None, Guest::start_with);
-        assert_eq!(usual, try_target(path, read_only, None, start), "`{path}`");
+        let case = Case { path, read_only, is_inside: true };
+        let answers = case.answers(None, &|options, _| start(options).expect("it was permitted before"));
+        assert_eq!(answers, case.answers(None, &native), "`{path}`");
     }
     Ok(())
 }
@@ -240,25 +250,48 @@ fn grant_name(read_only: bool) -> &'static str {
     if read_only { "read-only" } else { "read-write" }
 }
 
-/// Tries one path in all calls. Paths that stay inside need only keep the promises; what they do
-/// is for `grants`. On an old kernel the program must find the way itself.
-fn try_path(path: &str, read_only: bool, is_inside: bool, on_old_kernel: bool) {
-    let start = if on_old_kernel { Guest::start_on_old_kernel } else { Guest::start_with };
-    let mut answers: Vec<Vec<String>> = Vec::new();
-    for target in TARGETS {
-        answers.push(try_target(path, read_only, target, start));
-    }
-    for (other, target) in answers[1..].iter().zip(&TARGETS[1..]) {
-        for (first, other) in answers[0].iter().zip(other) {
-            assert_eq!(first, other, "`{path}`: the answer tells that outside there is {target:?}");
+/// How a guest is started, with its options.
+type Start<'a> = &'a dyn Fn(&str, &dyn Fn(&mut Command)) -> Guest;
+
+fn native(options: &str, prepare: &dyn Fn(&mut Command)) -> Guest {
+    Guest::start_with(options, prepare)
+}
+
+/// One path and one kind of grant, to be tried in all calls.
+#[derive(Clone, Copy)]
+struct Case {
+    path: &'static str,
+    read_only: bool,
+    /// Paths that stay inside need only keep the promises; what they do is for `grants`.
+    is_inside: bool,
+}
+
+impl Case {
+    fn check(self, openat2: Openat2) {
+        let start = |options: &str, prepare: &dyn Fn(&mut Command)| Guest::start_on(openat2, options, prepare);
+        // Inside, the way alone makes a difference.
+        let targets = if self.is_inside && openat2 != Openat2::Native { &TARGETS[..1] } else { &TARGETS };
+        let answers: Vec<_> = targets.iter().map(|target| self.answers(*target, &start)).collect();
+        for (other, target) in answers[1..].iter().zip(&TARGETS[1..]) {
+            let what = format!("`{}`: the answer tells that outside there is {target:?}", self.path);
+            assert_same(&answers[0], other, &what);
+        }
+        if !self.is_inside && !is_a_name(self.path) {
+            for answer in &answers[0] {
+                let succeeded = answer.contains(": errno 0") && !answer.starts_with("path_symlink (to)");
+                assert!(!succeeded, "`{}` leads out: {answer}", self.path);
+            }
+        }
+        if openat2 != Openat2::Native {
+            let what = format!("`{}`: the answer tells how the path was followed", self.path);
+            assert_same(&self.answers(None, &native), &answers[0], &what);
         }
     }
-    if !is_inside && !is_a_name(path) {
-        for answer in &answers[0] {
-            let succeeded = answer.contains(": errno 0") && !answer.starts_with("path_symlink (to)");
-            assert!(!succeeded, "`{path}` leads out: {answer}");
-        }
-    }
+}
+
+fn assert_same(first: &[String], second: &[String], what: &str) {
+    let differences: Vec<_> = first.iter().zip(second).filter(|(first, second)| first != second).collect();
+    assert!(differences.is_empty(), "{what}\n{differences:#?}");
 }
 
 /// Whether the path names something inside, if its last step is not followed.
@@ -266,58 +299,62 @@ fn is_a_name(path: &str) -> bool {
     !path.contains('/') && path != ".."
 }
 
-type Start = fn(&str, &dyn Fn(&mut Command)) -> Guest;
-
-/// All calls with one thing outside: a line for each answer.
-fn try_target(path: &str, read_only: bool, target: Option<Node>, start: Start) -> Vec<String> {
-    let folder = tempfile::tempdir().expect("a temporary folder can be made");
-    // A link may lead to the temporary folder.
-    let root = folder.path().canonicalize().expect("it is there");
-    let place = |text: &str| text.replace('@', root.to_str().expect("temporary folders have plain names"));
-    tree::make(&root, &[("box", Node::Dir), ("outside/neighbour.txt", Node::File(SECRET))]);
-    if let Some(target) = target {
-        tree::make(&root, &[("outside/target", target)]);
-    }
-    if target == Some(Node::Dir) {
-        tree::make(&root, &[("outside/target/inner.txt", Node::File(SECRET))]);
-    }
-    let granted = root.join("box");
-    fill(&granted, &place);
-    let (outside, mut inside) = (tree::snapshot(&root, "box"), tree::snapshot(&granted, ""));
-    let options = format!("--dir {}::/data{}", granted.display(), if read_only { "::ro" } else { "" });
-    let mut guest = start(&options, &|command| {
-        command.current_dir(&root);
-    });
-    prepare(&mut guest, &place(path));
-    let mut answers = Vec::new();
-    for call in calls() {
-        let answer = describe(&mut guest, &call, &place(path));
-        let after = tree::snapshot(&root, "box");
-        assert_unchanged(&outside, &after, &format!("`{path}`, outside: {answer}"));
-        assert!(!answer.contains(SECRET) && !answer.contains("neighbour"), "`{path}` shows what is outside: {answer}");
-        let after = tree::snapshot(&granted, "");
-        if read_only {
-            assert_unchanged(&inside, &after, &format!("`{path}`, inside: {answer}"));
-        } else if inside != after {
-            tree::clear(&granted);
-            fill(&granted, &place);
-            inside = tree::snapshot(&granted, "");
+impl Case {
+    /// All calls with one thing outside: a line for each answer.
+    fn answers(self, target: Option<Node>, start: Start) -> Vec<String> {
+        let Case { path, read_only, .. } = self;
+        let folder = tempfile::tempdir().expect("a temporary folder can be made");
+        // A link may lead to the temporary folder.
+        let root = folder.path().canonicalize().expect("it is there");
+        let place = |text: &str| text.replace('@', root.to_str().expect("temporary folders have plain names"));
+        tree::make(&root, &[("box", Node::Dir), ("outside/neighbour.txt", Node::File(SECRET))]);
+        if let Some(target) = target {
+            tree::make(&root, &[("outside/target", target)]);
         }
-        answers.push(answer);
+        if target == Some(Node::Dir) {
+            tree::make(&root, &[("outside/target/inner.txt", Node::File(SECRET))]);
+        }
+        let granted = root.join("box");
+        fill(&granted, &place);
+        let (outside, mut inside) = (tree::snapshot(&root, "box"), tree::snapshot(&granted, ""));
+        let options = format!("--dir {}::/data{}", granted.display(), if read_only { "::ro" } else { "" });
+        let mut guest = start(&options, &|command| {
+            command.current_dir(&root);
+        });
+        prepare(&mut guest, &place(path));
+        let mut answers = Vec::new();
+        for call in calls() {
+            let answer = describe(&mut guest, &call, &place(path));
+            let after = tree::snapshot(&root, "box");
+            assert_unchanged(&outside, &after, &format!("`{path}`, outside: {answer}"));
+            assert!(
+                !answer.contains(SECRET) && !answer.contains("neighbour"),
+                "`{path}` shows what is outside: {answer}"
+            );
+            let after = tree::snapshot(&granted, "");
+            if read_only {
+                assert_unchanged(&inside, &after, &format!("`{path}`, inside: {answer}"));
+            } else if inside != after {
+                tree::clear(&granted);
+                fill(&granted, &place);
+                inside = tree::snapshot(&granted, "");
+            }
+            answers.push(answer);
+        }
+        answers
     }
-    answers
 }
 
 /// A file that has names outside and inside is inside, too: it can be read. Below a read-only grant
 /// neither it nor its names change.
-fn hard_link(start: Start) {
+fn hard_link(openat2: Openat2) {
     let folder = tempfile::tempdir().expect("a temporary folder can be made");
     let root = folder.path().canonicalize().expect("it is there");
     tree::make(&root, &[("box/ok.txt", Node::File("fine")), ("box/sub", Node::Dir), ("outside", Node::File("shared"))]);
     std::fs::hard_link(root.join("outside"), root.join("box/hard")).expect("links can be made");
     let before = tree::snapshot(&root, "");
     let options = format!("--dir {}::/data::ro", root.join("box").display());
-    let mut guest = start(&options, &|_| {});
+    let mut guest = Guest::start_on(openat2, &options, &|_| {});
     for path in ["hard", "sub/../hard"] {
         prepare(&mut guest, path);
         let mut n_read = 0;

@@ -9,7 +9,9 @@ pub mod errno {
     pub const EXIST: u32 = 20;
     pub const INVAL: u32 = 28;
     pub const ISDIR: u32 = 31;
+    pub const LOOP: u32 = 32;
     pub const MFILE: u32 = 33;
+    pub const NAMETOOLONG: u32 = 37;
     pub const NOENT: u32 = 44;
     pub const NOTDIR: u32 = 54;
     pub const NOTSOCK: u32 = 57;

@@ -2,11 +2,12 @@
 //! checkout of `WebAssembly/wasi-testsuite`, branch `prod/testsuite-base`. Nothing of it is part of
 //! this project.
 
-use crate::driver::build;
+use crate::driver::{Openat2, build};
 use anyhow::{Context, Result, ensure};
 use libtest_mimic::Trial;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
+use std::process::Command;
 use test_kit::process;
 use test_kit::trial::{Skip, trial};
 
@@ -64,13 +65,20 @@ struct Expectation {
 fn check(module: &Path) -> Result<()> {
     let expected = read_expectation(&module.with_extension("json"))?;
     let program = build("test.wasm", std::fs::read(module)?, &[]);
+    for openat2 in Openat2::ALL {
+        run(module, &expected, openat2.program(&program.path)).with_context(|| format!("openat2: {openat2:?}"))?;
+    }
+    Ok(())
+}
+
+/// Runs the test with a fresh copy of its folder.
+fn run(module: &Path, expected: &Expectation, mut command: Command) -> Result<()> {
     let mut options: Vec<_> = expected.env.iter().map(|(name, value)| format!("--env '{name}={value}'")).collect();
     let fresh = tempfile::tempdir()?;
     if let Some(root) = &expected.root {
         copy(&module.with_file_name(root), &fresh.path().join("root"))?;
         options.push(format!("--dir {}/root::/", fresh.path().display()));
     }
-    let mut command = process::program(&program.path);
     command.args(&expected.args).env_clear().env("WASM2NATIVE_OPTIONS", options.join(" "));
     // Some of the tests of threads wait in a read for the end of the program.
     let outcome = process::run_without_input(&mut command)?;

@@ -109,17 +109,32 @@ pub fn link(
     new_path: u32,
     new_length: u32,
 ) -> Result<()> {
-    let (old_path, new_path) = (guest.path(old_path, old_length)?, guest.path(new_path, new_length)?);
-    let (old, new) = (guest.context.descriptors.get(old_number)?, guest.context.descriptors.get(new_number)?);
     // A new name of a file below a read-only grant could be one that may be written.
-    let old = old.directory_to_change(rights::PATH_LINK_SOURCE)?;
-    let new = new.directory_to_change(rights::PATH_LINK_TARGET)?;
-    if follows(old_flags)? {
-        return Err(Errno::Inval.into());
-    }
-    let old = locate_existing(old, &old_path, Errno::Perm)?;
-    let new = beneath::locate(new, &new_path)?;
-    Ok(fs::linkat(&old.parent, &old.name, &new.parent, new.name_with_slash(), AtFlags::empty())?)
+    let rights = [rights::PATH_LINK_SOURCE, rights::PATH_LINK_TARGET];
+    let arguments = [[old_number, old_path, old_length], [new_number, new_path, new_length]];
+    change_two(guest, arguments, rights, |[old, new]| {
+        if follows(old_flags)? {
+            return Err(Errno::Inval.into());
+        }
+        let old = locate_existing(old.0, old.1, Errno::Perm)?;
+        let new = beneath::locate(new.0, new.1)?;
+        Ok(fs::linkat(&old.parent, &old.name, &new.parent, new.name_with_slash(), AtFlags::empty())?)
+    })
+}
+
+/// Two paths, each with its directory, which grants its right.
+fn change_two(
+    guest: &Guest,
+    [old, new]: [[u32; 3]; 2],
+    [old_right, new_right]: [u64; 2],
+    change: impl FnOnce([(&File, &CStr); 2]) -> Result<()>,
+) -> Result<()> {
+    let path = |[_, path, length]: [u32; 3]| guest.path(path, length);
+    let (old_path, new_path) = (path(old)?, path(new)?);
+    let descriptors = &guest.context.descriptors;
+    let (old, new) = (descriptors.get(old[0])?, descriptors.get(new[0])?);
+    let (old, new) = (old.directory_to_change(old_right)?, new.directory_to_change(new_right)?);
+    change([(old, &old_path), (new, &new_path)])
 }
 
 /// Where a name is that is about to be looked at but not followed. With a slash after it the
@@ -177,12 +192,12 @@ pub fn rename(
     new_path: u32,
     new_length: u32,
 ) -> Result<()> {
-    let (old_path, new_path) = (guest.path(old_path, old_length)?, guest.path(new_path, new_length)?);
-    let (old, new) = (guest.context.descriptors.get(old_number)?, guest.context.descriptors.get(new_number)?);
-    let old = old.directory_to_change(rights::PATH_RENAME_SOURCE)?;
-    let new = new.directory_to_change(rights::PATH_RENAME_TARGET)?;
-    let (old, new) = (beneath::locate(old, &old_path)?, beneath::locate(new, &new_path)?);
-    Ok(fs::renameat(&old.parent, old.name_with_slash(), &new.parent, new.name_with_slash())?)
+    let rights = [rights::PATH_RENAME_SOURCE, rights::PATH_RENAME_TARGET];
+    let arguments = [[old_number, old_path, old_length], [new_number, new_path, new_length]];
+    change_two(guest, arguments, rights, |[old, new]| {
+        let (old, new) = (beneath::locate(old.0, old.1)?, beneath::locate(new.0, new.1)?);
+        Ok(fs::renameat(&old.parent, old.name_with_slash(), &new.parent, new.name_with_slash())?)
+    })
 }
 
 /// Links to absolute paths are refused: the guest could not follow them, and others, who are not

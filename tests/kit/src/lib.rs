@@ -9,6 +9,8 @@ pub mod tool;
 
 pub mod process;
 
+pub mod rust;
+
 pub mod command;
 
 pub mod folder;

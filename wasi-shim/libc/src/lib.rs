@@ -14,7 +14,9 @@
 // and of those that run before the program is relocated.
 #![no_builtins]
 
-mod memory;
+mod arch;
+
+pub mod memory;
 
 /// A mistake of ours.
 #[panic_handler]

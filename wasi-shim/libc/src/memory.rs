@@ -1,74 +1,72 @@
-//! The functions of C that copy, fill and compare memory.
+//! `memcpy`, `memmove`, `memset`, `memcmp`, `bcmp` and `strlen`.
+//!
+//! Blocks of 64 bytes or more are moved by the widest registers there are, which [`choose`] asks
+//! for at the start; until then by those that each processor has. The crate is `no_builtins`: the
+//! compiler would make calls of `memcpy` of the very loops that `memcpy` consists of.
+
+mod vector;
+
+mod copy;
+
+mod fill;
+
+#[path = "arch/registers/mod.rs"]
+mod registers;
+
+mod block;
+
+mod compare;
+
+pub use registers::processor::choose;
 
 /// # Safety
-/// As C's: `count` bytes of both, which do not overlap.
+/// As in C; and the places may overlap.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn memcpy(target: *mut u8, source: *const u8, count: usize) -> *mut u8 {
-    for at in 0..count {
-        // SAFETY: as required of the caller.
-        unsafe { *target.wrapping_add(at) = *source.wrapping_add(at) };
-    }
-    target
+#[unsafe(link_section = ".text.memory.copy")]
+pub unsafe extern "C" fn memcpy(to: *mut u8, from: *const u8, n: usize) -> *mut u8 {
+    // SAFETY: the caller's.
+    unsafe { block::copy(to, from, n) }
 }
 
 /// # Safety
-/// As C's: `count` bytes of both.
+/// As in C.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn memmove(target: *mut u8, source: *const u8, count: usize) -> *mut u8 {
-    // The target begins in the source: the bytes behind it are copied first.
-    if target.addr().wrapping_sub(source.addr()) < count {
-        for at in (0..count).rev() {
-            // SAFETY: as required of the caller.
-            unsafe { *target.wrapping_add(at) = *source.wrapping_add(at) };
-        }
-        return target;
-    }
-    // SAFETY: as required of the caller.
-    unsafe { memcpy(target, source, count) }
+#[unsafe(link_section = ".text.memory.copy")]
+pub unsafe extern "C" fn memmove(to: *mut u8, from: *const u8, n: usize) -> *mut u8 {
+    // SAFETY: the caller's.
+    unsafe { block::copy(to, from, n) }
 }
 
 /// # Safety
-/// As C's: `count` bytes.
+/// As in C.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn memset(target: *mut u8, value: i32, count: usize) -> *mut u8 {
+#[unsafe(link_section = ".text.memory.fill")]
+pub unsafe extern "C" fn memset(to: *mut u8, value: i32, n: usize) -> *mut u8 {
     let [byte, ..] = value.to_le_bytes();
-    for at in 0..count {
-        // SAFETY: as required of the caller.
-        unsafe { *target.wrapping_add(at) = byte };
-    }
-    target
+    // SAFETY: the caller's.
+    unsafe { block::fill(to, byte, n) }
 }
 
 /// # Safety
-/// As C's: `count` bytes of both.
+/// As in C.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn memcmp(left: *const u8, right: *const u8, count: usize) -> i32 {
-    for at in 0..count {
-        // SAFETY: as required of the caller.
-        let (left, right) = unsafe { (*left.wrapping_add(at), *right.wrapping_add(at)) };
-        if left != right {
-            return if left < right { -1 } else { 1 };
-        }
-    }
-    0
+pub unsafe extern "C" fn memcmp(left: *const u8, right: *const u8, n: usize) -> i32 {
+    // SAFETY: the caller's.
+    unsafe { compare::compare(left, right, n) as i32 }
 }
 
 /// # Safety
-/// As C's: `count` bytes of both.
+/// As in C.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn bcmp(left: *const u8, right: *const u8, count: usize) -> i32 {
-    // SAFETY: as required of the caller.
-    unsafe { memcmp(left, right, count) }
+pub unsafe extern "C" fn bcmp(left: *const u8, right: *const u8, n: usize) -> i32 {
+    // SAFETY: the caller's.
+    unsafe { compare::compare(left, right, n) as i32 }
 }
 
 /// # Safety
-/// As C's: a string that ends with a zero byte.
+/// As in C.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn strlen(text: *const u8) -> usize {
-    let mut length: usize = 0;
-    // SAFETY: as required of the caller.
-    while unsafe { *text.wrapping_add(length) } != 0 {
-        length = length.wrapping_add(1);
-    }
-    length
+    // SAFETY: the caller's.
+    unsafe { compare::length(text) }
 }

@@ -13,6 +13,7 @@ use std::path::{Path, PathBuf};
 use test_kit::directive::{self, Run};
 use test_kit::fixture::{self, Fixture, Section};
 use test_kit::process::{self, Outcome};
+use test_kit::trial::Skip;
 use test_kit::{product, text, toolchain, trap};
 
 fn main() {
@@ -42,6 +43,9 @@ fn trial(path: PathBuf) -> Trial {
     test_kit::trial::trial(fixture::name_of(&path), move || {
         let fixture = Fixture::read(&path)?;
         toolchain::require_for(&fixture)?;
+        if let Some(reason) = fixture.setup.native.clone().filter(|_| process::is_emulated()) {
+            return Err(Skip::Reason(reason).into());
+        }
         check(&fixture)
     })
 }

@@ -230,13 +230,16 @@ pub fn is_main() -> bool {
 
 /// Whether a fault at an address is the overflow of the thread's stack. `is_unmapped`: the system
 /// has no memory at the address (`SEGV_MAPERR`), as opposed to memory that may not be used in this
-/// way.
+/// way; or the code uses no other memory where it faulted.
 pub fn is_overflow(address: usize, is_unmapped: bool) -> bool {
     let Thread { start, end, is_main, signal_start, is_signal_guarded, .. } = THREAD.get();
     let is_stack = match is_main {
         // All of it: the kernel refuses to let it grow also when memory is short or another mapping
-        // is near.
-        true => is_unmapped && (start.saturating_sub(MAIN_GUARD)..end).contains(&address),
+        // is near. Emulators map the whole stack, and a guard below.
+        true => {
+            (start.saturating_sub(MAIN_GUARD)..start).contains(&address)
+                || is_unmapped && (start..end).contains(&address)
+        }
         false => (start.saturating_sub(THREAD_GUARD)..start).contains(&address),
     };
     is_stack || is_signal_guarded && (signal_start.saturating_sub(SIGNAL_GUARD)..signal_start).contains(&address)

@@ -11,7 +11,8 @@
 
 use crate::abi::program::{Program, RUNNING};
 use crate::abi::trap::{CODE_UNDEFINED, CODE_WASI, FATAL_EXIT_STATUS, TRAP_EXIT_STATUS, Trap, TrapReport};
-use crate::arch::processor::Registers;
+use crate::arch::OnSignal;
+use crate::arch::processor::{Registers, signal_entry};
 use crate::attempt;
 use crate::backtrace::{self, Cause};
 use crate::program;
@@ -24,6 +25,9 @@ use std::cell::UnsafeCell;
 use std::mem::MaybeUninit;
 use std::sync::Once;
 use std::sync::atomic::Ordering;
+
+/// Bytes that a call pushes at most.
+const WORD: usize = size_of::<usize>();
 
 const SIGNALS: [c_int; 4] = [SIGSEGV, SIGBUS, SIGILL, SIGFPE];
 
@@ -44,7 +48,7 @@ pub fn install() {
             // for.
             unsafe {
                 let mut action: libc::sigaction = std::mem::zeroed();
-                action.sa_sigaction = handle as *const () as usize;
+                action.sa_sigaction = signal_entry::<Traps> as *const () as usize;
                 // ONSTACK: the stack may be what faulted. All signals are blocked, see above.
                 action.sa_flags = SA_SIGINFO | SA_ONSTACK;
                 libc::sigfillset(&mut action.sa_mask);
@@ -57,11 +61,17 @@ pub fn install() {
     });
 }
 
-extern "C" fn handle(signal: c_int, info: *mut siginfo_t, context: *mut c_void) {
-    // SAFETY: the kernel passes a valid `siginfo_t` and, with SA_SIGINFO, a valid context.
-    let is_taken = unsafe { take(signal, info, context) };
-    if !is_taken {
-        pass_on(signal, info, context);
+/// What handles [`SIGNALS`].
+struct Traps;
+
+impl OnSignal for Traps {
+    extern "C" fn on_signal(signal: c_int, info: *mut c_void, context: *mut c_void) {
+        let info = info.cast();
+        // SAFETY: the kernel passes a valid `siginfo_t` and, with SA_SIGINFO, a valid context.
+        let is_taken = unsafe { take(signal, info, context) };
+        if !is_taken {
+            pass_on(signal, info, context);
+        }
     }
 }
 
@@ -94,13 +104,16 @@ unsafe fn take(signal: c_int, info: *mut siginfo_t, context: *mut c_void) -> boo
         return false;
     }
     let place = CodePlace::find(registers.pc);
-    let overflow = signal == SIGSEGV && is_overflow(address, code == kernel::UNMAPPED, registers, place.is_some());
-    let trap = if overflow {
-        Some(Trap::StackExhausted)
-    } else {
-        place.and_then(|it| it.trap()).and_then(|it| Trap::of(it.trap))
+    // A call may read its target from memory, which is a trap of its own, and pushes a word.
+    let is_push = (1..=WORD).contains(&registers.sp.wrapping_sub(address));
+    let own = place.and_then(|it| it.trap()).and_then(|it| Trap::of(it.trap));
+    let is_overflow = || is_overflow(address, code == kernel::UNMAPPED, registers, place.is_some());
+    let trap = match own {
+        Some(trap) if !is_push => trap,
+        _ if signal == SIGSEGV && is_overflow() => Trap::StackExhausted,
+        Some(trap) => trap,
+        None => return false,
     };
-    let Some(trap) = trap else { return false };
     let report = backtrace::report(trap.into(), registers);
     if !attempt::give_up_in(context, &report) {
         end(&report);
@@ -115,7 +128,7 @@ fn is_overflow(address: usize, is_unmapped: bool, registers: Registers, in_trans
     if in_translated && address.abs_diff(registers.sp) <= NEAR && !stack::is_known() {
         return true;
     }
-    stack::is_overflow(address, is_unmapped)
+    stack::is_overflow(address, is_unmapped || in_translated)
         && (in_translated || program::main().is_some() && stack::is_main() || is_in_library(registers.sp))
 }
 

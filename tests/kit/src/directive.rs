@@ -12,9 +12,9 @@
 //! all runs; `run args="{0..9} {a,b}"` stands for the twenty runs that a shell's braces would make
 //! of it. Of the fixture: `build`, `build-env`, `input` (name of the input file), `form` (`binary`:
 //! hand over the binary form), `emit` (`clif`, `asm`, `wat`: compare that text, run nothing), `cc`
-//! (flags of the C compiler), `differential` (why it is not compared with wasmtime), `bench`
-//! (arguments for `benches/`, where it runs longer), `hosts` (where a program in Cot can run:
-//! `native`, `wasi`, `bare`). Anything else is an error.
+//! (flags of the C compiler), `differential` (why it is not compared with wasmtime), `native` (why
+//! no emulator can run it), `bench` (arguments for `benches/`, where it runs longer), `hosts`
+//! (where a program in Cot can run: `native`, `wasi`, `bare`). Anything else is an error.
 
 use anyhow::{Context, Result, bail};
 use std::iter::Peekable;
@@ -22,7 +22,7 @@ use std::str::Chars;
 use wasm2native::abi::words;
 
 /// The directives. `fixtures/readme.wat` explains each.
-pub const KEYS: [&str; 19] = [
+pub const KEYS: [&str; 20] = [
     "args",
     "bench",
     "build",
@@ -38,6 +38,7 @@ pub const KEYS: [&str; 19] = [
     "hosts",
     "input",
     "link",
+    "native",
     "options",
     "run",
     "stdin",
@@ -54,6 +55,7 @@ pub struct Setup {
     pub emit: Option<String>,
     pub cc: Vec<String>,
     pub differential: Option<String>,
+    pub native: Option<String>,
     pub bench: Option<Vec<String>>,
     pub hosts: Option<Vec<String>>,
     pub entries: Vec<Entry>,
@@ -162,6 +164,7 @@ fn setting(setup: &mut Setup, key: &str, value: &str) -> Result<bool> {
         "cc" => setup.cc = words::list(value)?,
         "bench" => setup.bench = Some(words::list(value)?),
         "hosts" => setup.hosts = Some(words::list(value)?),
+        "native" => setup.native = Some(value.to_owned()),
         "differential" => setup.differential = Some(value.to_owned()),
         _ => return Ok(false),
     }

@@ -125,6 +125,11 @@ impl Outcome {
     }
 }
 
+/// Whether an emulator runs the programs that we make.
+pub fn is_emulated() -> bool {
+    !EMULATOR.is_empty()
+}
+
 /// The command that runs a program of ours.
 pub fn program(path: impl AsRef<OsStr>) -> Command {
     program_called(None, path)

@@ -4,10 +4,10 @@
 
 use crate::abi::exception::Exception;
 use crate::abi::memory::AARCH64_PAGE;
-use crate::arch::{CCall, Frame};
+use crate::arch::{CCall, Frame, OnSignal};
 use crate::system::kernel::Context;
 use crate::width::usize_of;
-use std::ffi::c_void;
+use std::ffi::{c_int, c_void};
 use std::mem::offset_of;
 
 /// The page that objects for the processor are aligned to.
@@ -163,6 +163,24 @@ pub fn resume_in(context: &mut Context, stack: usize) {
     machine.regs[0] = stack as u64;
     // The handler returns to this stack, whatever the fault left.
     machine.sp = stack as u64;
+}
+
+/// The handler that the system calls: aligns the stack, and calls that of `T`, as on x86-64.
+///
+/// # Safety
+/// The system calls it for a signal, with the arguments of [`OnSignal::on_signal`].
+#[unsafe(naked)]
+pub unsafe extern "C" fn signal_entry<T: OnSignal>(signal: c_int, info: *mut c_void, context: *mut c_void) {
+    std::arch::naked_asm!(
+        "stp x29, x30, [sp, #-16]!",
+        "mov x29, sp",
+        "and sp, x29, #-16",
+        "bl {on_signal}",
+        "mov sp, x29",
+        "ldp x29, x30, [sp], #16",
+        "ret",
+        on_signal = sym T::on_signal,
+    )
 }
 
 /// Goes on at a landing, with the exception in the first payload register of Cranelift's `Tail`

@@ -9,6 +9,14 @@
 #[cfg_attr(target_arch = "aarch64", path = "aarch64.rs")]
 pub mod processor;
 
+use std::ffi::{c_int, c_void};
+
+/// What is called for a signal, by way of [`processor::signal_entry`].
+pub trait OnSignal {
+    /// Takes what the system hands to a handler that was installed with `SA_SIGINFO`.
+    extern "C" fn on_signal(signal: c_int, info: *mut c_void, context: *mut c_void);
+}
+
 /// What a frame pointer points at.
 #[derive(Clone, Copy)]
 #[repr(C)]

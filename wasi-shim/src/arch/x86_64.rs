@@ -4,11 +4,11 @@
 
 use crate::abi::exception::Exception;
 use crate::abi::memory::X86_64_PAGE;
-use crate::arch::{CCall, Frame};
+use crate::arch::{CCall, Frame, OnSignal};
 use crate::system::kernel::Context;
 use crate::width::usize_of;
 use std::arch::x86_64::{__cpuid, __cpuid_count, __m128i, _xgetbv};
-use std::ffi::c_void;
+use std::ffi::{c_int, c_void};
 use std::mem::offset_of;
 
 /// The page that objects for the processor are aligned to.
@@ -150,6 +150,24 @@ pub fn resume_in(context: &mut Context, stack: usize) {
     registers[libc::REG_RDI as usize] = register(stack);
     // The handler returns to this stack, whatever the fault left.
     registers[libc::REG_RSP as usize] = register(stack);
+}
+
+/// The handler that the system calls: aligns the stack, and calls that of `T`. Emulators enter
+/// handlers with a stack that is not aligned as the psABI asks (QEMU before 8.1 is 8 off).
+///
+/// # Safety
+/// The system calls it for a signal, with the arguments of [`OnSignal::on_signal`].
+#[unsafe(naked)]
+pub unsafe extern "C" fn signal_entry<T: OnSignal>(signal: c_int, info: *mut c_void, context: *mut c_void) {
+    std::arch::naked_asm!(
+        "push rbp",
+        "mov rbp, rsp",
+        "and rsp, -16",
+        "call {on_signal}",
+        "leave",
+        "ret",
+        on_signal = sym T::on_signal,
+    )
 }
 
 /// Goes on at a landing, with the exception in the first payload register of Cranelift's `Tail`

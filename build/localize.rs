@@ -2,10 +2,10 @@
 //! own names are local, and the ends of that library lead to its own.
 
 use crate::Result;
-use crate::runtime_target::Jump;
 use object::elf::{self, SectionHeader64};
 use object::pod::{bytes_of, from_bytes};
-use object::{LittleEndian as LE, Object, ObjectSymbol, SymbolIndex};
+use object::{LittleEndian as LE, Object, ObjectSection, ObjectSymbol, SectionIndex, SymbolKind};
+use std::collections::HashMap;
 
 type Elf<'data> = object::read::elf::ElfFile64<'data, LE>;
 type Symbol<'data, 'file> = object::read::elf::ElfSymbol64<'data, 'file, LE>;
@@ -15,7 +15,8 @@ const INTERFACE: [&str; 2] = ["w2n_", "wasi_"];
 
 /// The object with all other symbols than those of [`INTERFACE`] local, so that it can be linked
 /// with a program in Rust, which has a standard library of its own. Local symbols stand before
-/// global ones, so that symbols get other numbers.
+/// global ones, so that symbols get other numbers. And with the relocations to an end of the
+/// standard library leading to the runtime's, see [`REDIRECTED`].
 pub fn localize(data: &[u8]) -> Result<Vec<u8>> {
     let file = object::read::elf::ElfFile64::<LE>::parse(data)?;
     let headers: Vec<SectionHeader64<LE>> = file.elf_section_table().iter().copied().collect();
@@ -44,6 +45,7 @@ pub fn localize(data: &[u8]) -> Result<Vec<u8>> {
     let mut numbers = vec![0; symbols.len()];
     symbols.iter().enumerate().for_each(|(new, (old, _))| numbers[old.0] = new as u32);
 
+    let redirected = redirected(&file)?;
     let mut result = data.to_vec();
     let mut put = |at: usize, bytes: &[u8]| result[at..at + bytes.len()].copy_from_slice(bytes);
     for (number, mut header) in headers.into_iter().enumerate() {
@@ -55,10 +57,14 @@ pub fn localize(data: &[u8]) -> Result<Vec<u8>> {
                 symbols.iter().enumerate().for_each(|(index, (_, symbol))| put(place(index), bytes_of(symbol)));
             }
             elf::SHT_RELA => {
+                // Unwinding tables go on to describe the function that they were written for.
+                let subject = file.elf_section_table().section(SectionIndex(header.sh_info.get(LE) as usize))?;
+                let is_table = file.elf_section_table().section_name(LE, subject)?.starts_with(b".eh_frame");
                 let size = size_of::<elf::Rela64<LE>>();
                 for at in (start..start + header.sh_size.get(LE) as usize).step_by(size) {
                     let mut relocation = *from_bytes::<elf::Rela64<LE>>(&data[at..]).map_err(|()| "misaligned")?.0;
-                    let symbol = numbers[relocation.r_sym(LE, false) as usize];
+                    let old = relocation.r_sym(LE, false) as usize;
+                    let symbol = numbers[redirected.get(&old).copied().filter(|_| !is_table).unwrap_or(old)];
                     relocation.set_r_info(LE, false, symbol, relocation.r_type(LE, false));
                     put(at, bytes_of(&relocation));
                 }
@@ -77,53 +83,35 @@ pub fn localize(data: &[u8]) -> Result<Vec<u8>> {
 
 /// The standard library's ends of a program that went wrong, by the ends of their symbols, and the
 /// runtime's own: see `wasi-shim/src/panic.rs`.
-pub const REDIRECTED: [(&str, &str); 3] = [
+const REDIRECTED: [(&str, &str); 3] = [
     ("rust_begin_unwind", "w2n_panic"),
     ("9panicking15panic_with_hook", "w2n_panic_unknown"),
     ("5alloc8rust_oom", "w2n_out_of_memory"),
 ];
 
-/// Makes functions that never return jump to others: their code becomes one jump. Where the
-/// compiler names them otherwise, nothing changes but the size of programs.
-pub fn redirect(data: &[u8], pairs: &[(&str, &str)], jump: &Jump) -> Result<Vec<u8>> {
-    let file = object::read::elf::ElfFile64::<LE>::parse(data)?;
-    let mut result = data.to_vec();
-    for &(from, to) in pairs {
+/// The numbers of symbols that stand for an end of the standard library, with those of the symbols
+/// to take for them: a function's own symbol and its section's. What is only called from there is
+/// then called by nobody, so that no linker takes it into a program. Where the compiler names or
+/// places the functions otherwise, nothing changes but the size of programs.
+fn redirected(file: &Elf) -> Result<HashMap<usize, usize>> {
+    let mut numbers = HashMap::new();
+    for (from, to) in REDIRECTED {
         let find = |end: &str| file.symbols().find(|symbol| symbol.name().is_ok_and(|name| name.ends_with(end)));
-        match (find(from), find(to)) {
-            (Some(from), Some(to)) if write_jump(&mut result, jump, &file, (&from, to.index()))? => {}
-            _ => println!("cargo::warning=the runtime is larger than it should be: no function `{from}`"),
-        }
+        let alone = find(from).and_then(|function| Some((function.index(), section_of_its_own(file, &function)?)));
+        let (Some((function, section)), Some(to)) = (alone, find(to)) else {
+            println!("cargo::warning=the runtime is larger than it should be: no function `{from}`");
+            continue;
+        };
+        let of_section = file
+            .symbols()
+            .filter(|symbol| symbol.kind() == SymbolKind::Section && symbol.section_index() == Some(section));
+        numbers.extend(of_section.map(|symbol| symbol.index()).chain([function]).map(|it| (it.0, to.index().0)));
     }
-    Ok(result)
+    Ok(numbers)
 }
 
-/// Overwrites the code of a function that has a section for itself, and its relocations. Says
-/// whether it could.
-fn write_jump(result: &mut [u8], jump: &Jump, file: &Elf, ends: (&Symbol, SymbolIndex)) -> Result<bool> {
-    let (function, target) = ends;
-    let Some(section) = function.section_index() else { return Ok(false) };
-    let table = file.elf_section_table();
-    let code = table.section(section)?;
-    let mut relocations = table
-        .iter()
-        .filter(|header| header.sh_type.get(LE) == elf::SHT_RELA && header.sh_info.get(LE) as usize == section.0);
-    let Some(relocations) = relocations.next() else { return Ok(false) };
-    let is_alone = function.address() == 0 && function.size() == code.sh_size.get(LE);
-    if !is_alone || function.size() < jump.code.len() as u64 {
-        return Ok(false);
-    }
-    let start = code.sh_offset.get(LE) as usize;
-    result[start..start + jump.code.len()].copy_from_slice(jump.code);
-    // A relocation of type 0 does nothing.
-    let start = relocations.sh_offset.get(LE) as usize;
-    result[start..start + relocations.sh_size.get(LE) as usize].fill(0);
-    let size = size_of::<elf::Rela64<LE>>();
-    let mut relocation =
-        *from_bytes::<elf::Rela64<LE>>(&result[start..start + size]).map_err(|()| "misaligned section")?.0;
-    relocation.r_offset.set(LE, jump.offset);
-    relocation.set_r_info(LE, false, target.0 as u32, elf::RelocationType(jump.relocation));
-    relocation.r_addend.set(LE, jump.addend);
-    result[start..start + size].copy_from_slice(bytes_of(&relocation));
-    Ok(true)
+/// The section of a function that nothing else is in.
+fn section_of_its_own(file: &Elf, function: &Symbol) -> Option<SectionIndex> {
+    let section = file.section_by_index(function.section_index()?).ok()?;
+    (function.address() == 0 && function.size() == section.size()).then(|| section.index())
 }

@@ -48,7 +48,7 @@ fn main() -> Result<()> {
     for target in targets::chosen()? {
         let libraries = Libraries::find(target)?;
         let shim = shim::build(target.triple, &targets::rustc(target)?, &out)?;
-        let parts = pack::parts(target, &shim, &libraries)?;
+        let parts = pack::parts(&shim, &libraries)?;
         let file = out.join(format!("{}.runtime", target.triple));
         std::fs::write(&file, runtime_file::write(target.triple, &interface, &parts))?;
         writeln!(carried, "    include_bytes!({:?}),", file.to_str().ok_or("OUT_DIR is not UTF-8")?)?;

@@ -11,16 +11,16 @@
 
 use crate::archive::{Member, Symbols, append_member, closure, read_archive};
 use crate::libraries::Libraries;
-use crate::localize::{REDIRECTED, localize, redirect};
-use crate::runtime_target::{RuntimeTarget, START_FILES};
+use crate::localize::localize;
+use crate::runtime_target::START_FILES;
 use crate::strip::{DEBUG, UNUSED, hollow, strip};
 use crate::{Result, c_library};
 use flate2::Compression;
 use flate2::write::ZlibEncoder;
 use std::io::Write;
 
-/// The parts of a target's runtime, compressed. `shim` is the archive of the crate.
-pub fn parts(target: &RuntimeTarget, shim: &[u8], libraries: &Libraries) -> Result<Vec<(String, Vec<u8>)>> {
+/// The parts of a runtime, compressed. `shim` is the archive of the crate.
+pub fn parts(shim: &[u8], libraries: &Libraries) -> Result<Vec<(String, Vec<u8>)>> {
     let mut parts = Vec::new();
     let mut add = |name: String, data: Vec<u8>| parts.push((name, data));
     let mut roots: Vec<String> = c_library::C_FUNCTIONS.split(' ').map(str::to_owned).collect();
@@ -44,7 +44,7 @@ pub fn parts(target: &RuntimeTarget, shim: &[u8], libraries: &Libraries) -> Resu
     // its compiler's helpers.
     let is_main = |symbols: &Symbols| symbols.defined.iter().any(|name| name == "w2n_main");
     let main = symbols.iter().position(is_main).ok_or("the archive of the runtime has no `w2n_main`")?;
-    let runtime = localize(&redirect(&pool[main].data, &REDIRECTED, &target.machine.jump)?)?;
+    let runtime = localize(&pool[main].data)?;
     roots.extend(Symbols::read(&runtime)?.undefined);
     let needed = closure(&symbols, roots, main);
     let mut needed_members = b"!<arch>\n".to_vec();

@@ -50,15 +50,6 @@ pub struct Machine {
     pub library_folders: &'static [&'static str],
     /// Relocations by an absolute address that is too short for a position-independent program.
     pub fixed_relocations: &'static [(u32, &'static str)],
-    pub jump: Jump,
-}
-
-/// A jump to a symbol: its code, and the relocation that completes it.
-pub struct Jump {
-    pub code: &'static [u8],
-    pub offset: u64,
-    pub relocation: u32,
-    pub addend: i64,
 }
 
 /// Where distributions keep libraries of the machine that they run on; after the folders of
@@ -110,8 +101,6 @@ static X86_64: Machine = Machine {
         "/usr/x86_64-linux-gnu/lib",
     ],
     fixed_relocations: &[(10, "R_X86_64_32"), (11, "R_X86_64_32S"), (12, "R_X86_64_16"), (14, "R_X86_64_8")],
-    // `jmp rel32` with R_X86_64_PLT32, which counts from the end of its field.
-    jump: Jump { code: &[0xe9, 0, 0, 0, 0], offset: 1, relocation: 4, addend: -4 },
 };
 
 static AARCH64: Machine = Machine {
@@ -141,6 +130,4 @@ static AARCH64: Machine = Machine {
         (268, "R_AARCH64_MOVW_UABS_G2_NC"),
         (269, "R_AARCH64_MOVW_UABS_G3"),
     ],
-    // `b` with R_AARCH64_JUMP26.
-    jump: Jump { code: &[0, 0, 0, 0x14], offset: 0, relocation: 282, addend: 0 },
 };

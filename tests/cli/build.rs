@@ -3,6 +3,7 @@
 use crate::{ANSWER, ARGS, DIR, FIB, INVALID, env};
 use anyhow::Result;
 use libtest_mimic::Trial;
+use object::{Object, ObjectSymbol};
 use std::fs::Permissions;
 use std::os::unix::fs::PermissionsExt;
 use std::process::Command;
@@ -32,6 +33,7 @@ pub fn trials() -> Vec<Trial> {
         powers_are_closed_unless_given,
         the_same_input_gives_the_same_bytes,
         tiny_segments_far_apart_do_not_become_a_large_file,
+        no_reader_of_debug_information_is_in_a_program,
     ]
 }
 
@@ -309,4 +311,20 @@ fn tiny_segments_far_apart_do_not_become_a_large_file() {
     // A page for each, the gaps that are filled, and the runtime: not 260 MB.
     assert!(size < (4000 << 12) + (16 << 20) + (4 << 20), "{size}");
     assert_eq!(folder.program("m", &[]).stdout, "120\n");
+}
+
+/// The standard library's own panics read debug information, larger than all of WASI. The build
+/// script of the runtime leads them elsewhere.
+fn no_reader_of_debug_information_is_in_a_program() -> Result<()> {
+    let folder = Folder::with(&[("hello.wat", include_str!("../../fixtures/wasi/hello.wat"))]);
+    folder.wasm2native(&["hello.wat", "-o", "hello"]).succeeds();
+    let data = std::fs::read(folder.path("hello"))?;
+    let file = object::File::parse(&*data)?;
+    let names: Vec<_> = file.symbols().filter_map(|symbol| symbol.name().ok()).collect();
+    assert!(names.contains(&"w2n_panic"), "the program has no symbols of the runtime");
+    for word in ["gimli", "addr2line", "backtrace_rs", "panic_with_hook", "rust_oom"] {
+        let found: Vec<_> = names.iter().filter(|name| name.contains(word)).collect();
+        assert!(found.is_empty(), "{found:?}");
+    }
+    Ok(())
 }

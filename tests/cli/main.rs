@@ -18,6 +18,7 @@ mod memory;
 mod print;
 mod run;
 mod script;
+mod segments;
 mod special;
 mod stages;
 mod streams;
@@ -48,6 +49,7 @@ fn main() {
         print::trials(),
         run::trials(),
         script::trials(),
+        segments::trials(),
         special::trials(),
         stages::trials(),
         streams::trials(),

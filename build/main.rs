@@ -1,9 +1,9 @@
 //! Builds the runtimes that `wasm2native` carries, see `src/link/runtime.rs`.
 //!
-//! Comes in: the crate `wasi-shim`, and for each target a rustc that has its standard library, and
-//! its C library: that of a C compiler, or of Rust's musl target. Goes out, in `OUT_DIR`: a file
-//! for each target (`src/runtime_file.rs`) with the parts that [`pack`] writes, and `carried.rs`, a
-//! list of them for the crate.
+//! Comes in: the crates `wasi-shim` and `wasi-shim-libc`, and for each target a rustc that has its
+//! standard library, and its C library: that of a C compiler, or of Rust's musl target. Goes out,
+//! in `OUT_DIR`: a file for each target (`src/runtime_file.rs`) with the parts that [`pack`]
+//! writes, and `carried.rs`, a list of them for the crate.
 //!
 //! These environment variables have a say; [`targets`] reads them:
 //!
@@ -47,8 +47,10 @@ fn main() -> Result<()> {
     let mut carried = "[\n".to_owned();
     for target in targets::chosen()? {
         let libraries = Libraries::find(target)?;
-        let shim = shim::build(target.triple, &targets::rustc(target)?, &out)?;
-        let parts = pack::parts(&shim, &libraries)?;
+        let rustc = targets::rustc(target)?;
+        let shim = shim::build(shim::RUNTIME, target.triple, &rustc, &out)?;
+        let own = target.has_own_library.then(|| shim::build(shim::LIBRARY, target.triple, &rustc, &out));
+        let parts = pack::parts(&shim, own.transpose()?.as_deref(), &libraries)?;
         let file = out.join(format!("{}.runtime", target.triple));
         std::fs::write(&file, runtime_file::write(target.triple, &interface, &parts))?;
         writeln!(carried, "    include_bytes!({:?}),", file.to_str().ok_or("OUT_DIR is not UTF-8")?)?;

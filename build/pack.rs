@@ -1,7 +1,8 @@
 //! The parts of a runtime:
-//! * for programs that call no C: `runtime.o`, the crate as one object, and `libraries.a`, those
-//!   members of the C library's and the compiler's archives that the runtime or translated code can
-//!   need, both without unwinding tables;
+//! * for programs that call no C: `runtime.o`, the crate as one object; `libc.o`, the own C library
+//!   as another; and `libraries.a`, those members of the compiler's archives that they and
+//!   translated code can need, all without unwinding tables. Without an own library, the members
+//!   come from the C library as well;
 //! * for the others: `unwinding.o`, the same object with them, `complete0.a` and so on, all of the
 //!   archives, and `symbols`, a line for each name that they define: the letter of its kind, its
 //!   size, the name;
@@ -11,7 +12,7 @@
 
 use crate::archive::{Member, Symbols, append_member, closure, read_archive};
 use crate::libraries::Libraries;
-use crate::localize::localize;
+use crate::localize::{localize, weaken};
 use crate::runtime_target::START_FILES;
 use crate::strip::{DEBUG, UNUSED, hollow, strip};
 use crate::{Result, c_library};
@@ -19,14 +20,14 @@ use flate2::Compression;
 use flate2::write::ZlibEncoder;
 use std::io::Write;
 
-/// The parts of a runtime, compressed. `shim` is the archive of the crate.
-pub fn parts(shim: &[u8], libraries: &Libraries) -> Result<Vec<(String, Vec<u8>)>> {
+/// The parts of a runtime, compressed. `shim` and `own` are the archives of the crates.
+pub fn parts(shim: &[u8], own: Option<&[u8]>, libraries: &Libraries) -> Result<Vec<(String, Vec<u8>)>> {
     let mut parts = Vec::new();
     let mut add = |name: String, data: Vec<u8>| parts.push((name, data));
-    let mut roots: Vec<String> = c_library::C_FUNCTIONS.split(' ').map(str::to_owned).collect();
+    let mut start_roots = Vec::new();
     for (name, path) in START_FILES.into_iter().zip(&libraries.start_files) {
         let data = strip(&std::fs::read(path)?, &UNUSED)?;
-        roots.extend(Symbols::read(&data)?.undefined);
+        start_roots.extend(Symbols::read(&data)?.undefined);
         add(name.to_owned(), data);
     }
     for (index, path) in libraries.shared.iter().enumerate() {
@@ -45,14 +46,17 @@ pub fn parts(shim: &[u8], libraries: &Libraries) -> Result<Vec<(String, Vec<u8>)
     let is_main = |symbols: &Symbols| symbols.defined.iter().any(|name| name == "w2n_main");
     let main = symbols.iter().position(is_main).ok_or("the archive of the runtime has no `w2n_main`")?;
     let runtime = localize(&pool[main].data)?;
-    roots.extend(Symbols::read(&runtime)?.undefined);
-    let needed = closure(&symbols, roots, main);
-    let mut needed_members = b"!<arch>\n".to_vec();
-    for (index, member) in pool.iter().enumerate().filter(|(index, _)| needed.contains(index)) {
-        append_member(&mut needed_members, index, &strip(&member.data, &UNUSED)?)?;
-    }
     add("runtime.o".to_owned(), strip(&runtime, &UNUSED)?);
-    add("libraries.a".to_owned(), needed_members);
+    let mut roots: Vec<String> = c_library::C_FUNCTIONS.split(' ').map(str::to_owned).collect();
+    roots.extend(Symbols::read(&runtime)?.undefined);
+    if let Some(own) = own {
+        let (library, helpers) = own_library(own, roots)?;
+        add("libc.o".to_owned(), library);
+        add("libraries.a".to_owned(), helpers);
+    } else {
+        roots.extend(start_roots);
+        add("libraries.a".to_owned(), needed_members(&pool, &symbols, roots, main)?);
+    }
     add("unwinding.o".to_owned(), strip(&runtime, &DEBUG)?);
     // The C library's definitions come before those of the crate's helpers.
     let helpers = (0..n_shim).filter(|index| *index != main);
@@ -63,6 +67,27 @@ pub fn parts(shim: &[u8], libraries: &Libraries) -> Result<Vec<(String, Vec<u8>)
     let lines: String = members.flat_map(|index| &symbols[index].index_lines).map(String::as_str).collect();
     add("symbols".to_owned(), lines.into_bytes());
     compress(parts)
+}
+
+/// The own C library as an object, and the members of its archive besides that it and `roots` need.
+fn own_library(archive: &[u8], mut roots: Vec<String>) -> Result<(Vec<u8>, Vec<u8>)> {
+    let pool = read_archive(archive)?;
+    let symbols = pool.iter().map(|member| Symbols::read(&member.data)).collect::<Result<Vec<_>>>()?;
+    let is_main = |symbols: &Symbols| symbols.defined.iter().any(|name| name == "_start");
+    let main = symbols.iter().position(is_main).ok_or("the archive of the C library has no `_start`")?;
+    roots.extend(symbols[main].undefined.iter().cloned());
+    let object = weaken(&strip(&pool[main].data, &UNUSED)?)?;
+    Ok((object, needed_members(&pool, &symbols, roots, main)?))
+}
+
+/// An archive of those members that the roots need, without the one with the number `except`.
+fn needed_members(pool: &[Member], symbols: &[Symbols], roots: Vec<String>, except: usize) -> Result<Vec<u8>> {
+    let needed = closure(symbols, roots, except);
+    let mut archive = b"!<arch>\n".to_vec();
+    for (index, member) in pool.iter().enumerate().filter(|(index, _)| needed.contains(index)) {
+        append_member(&mut archive, index, &strip(&member.data, &UNUSED)?)?;
+    }
+    Ok(archive)
 }
 
 /// How many archives the whole C library becomes, of about the same size: they are decompressed

@@ -1,4 +1,5 @@
-//! The runtime's archive, from the crate `wasi-shim`, by a cargo run of its own.
+//! The archives of the runtime and of its C library, from the crates `wasi-shim` and
+//! `wasi-shim-libc`, by cargo runs of their own.
 
 use crate::Result;
 use std::path::Path;
@@ -22,12 +23,16 @@ overflow-checks = true
 /// Where the manifests of the runtime and of its C library say that their sources are.
 const SOURCE: &str = "../src/lib.rs";
 
-/// Builds `wasi-shim` with `rustc` and returns its archive.
+/// The crates.
+pub const RUNTIME: &str = "wasi-shim";
+pub const LIBRARY: &str = "wasi-shim-libc";
+
+/// Builds a crate with `rustc` and returns its archive.
 ///
 /// It is built in a workspace that is written here, with a lock file of its own, so that nothing
 /// depends on whether this is a checkout or a package from a registry: that has the source of the
 /// runtime, but no workspace.
-pub fn build(target: &str, rustc: &Path, out: &Path) -> Result<Vec<u8>> {
+pub fn build(package: &str, target: &str, rustc: &Path, out: &Path) -> Result<Vec<u8>> {
     let root = std::env::var("CARGO_MANIFEST_DIR")?;
     let workspace = out.join("runtime");
     std::fs::create_dir_all(&workspace)?;
@@ -45,7 +50,8 @@ pub fn build(target: &str, rustc: &Path, out: &Path) -> Result<Vec<u8>> {
     std::fs::copy("wasi-shim/manifest.lock", workspace.join("Cargo.lock"))?;
 
     let mut cargo = Command::new(std::env::var("CARGO")?);
-    cargo.args(["build", "--locked", "--package", "wasi-shim", "--profile", "runtime", "--target", target]);
+    cargo.args(["rustc", "--locked", "--package", package, "--lib", "--crate-type", "staticlib"]);
+    cargo.args(["--profile", "runtime", "--target", target]);
     cargo.arg("--manifest-path").arg(workspace.join("Cargo.toml"));
     // A directory of its own: the outer cargo holds the lock of the usual one.
     cargo.arg("--target-dir").arg(workspace.join("target"));
@@ -62,7 +68,8 @@ pub fn build(target: &str, rustc: &Path, out: &Path) -> Result<Vec<u8>> {
     cargo.env("CARGO_ENCODED_RUSTFLAGS", flags.join("\x1f"));
     let status = cargo.status()?;
     if !status.success() {
-        return Err(format!("building the runtime failed: {status}").into());
+        return Err(format!("building {package} failed: {status}").into());
     }
-    Ok(std::fs::read(workspace.join("target").join(target).join("runtime/libwasi_shim.a"))?)
+    let name = format!("lib{}.a", package.replace('-', "_"));
+    Ok(std::fs::read(workspace.join("target").join(target).join("runtime").join(name))?)
 }

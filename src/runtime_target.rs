@@ -13,6 +13,8 @@ pub struct RuntimeTarget {
     /// As `WASM2NATIVE_RUNTIME_LIBC` names its C library.
     pub c_library: &'static str,
     pub origin: Origin,
+    /// Programs that call no C have the library of `wasi-shim/libc` in place of that one.
+    pub has_own_library: bool,
     /// The archives of the C library, and of what it and the runtime need of the compiler, in the
     /// order of the link.
     pub archives: &'static [&'static str],
@@ -66,6 +68,7 @@ pub static RUNTIME_TARGETS: [RuntimeTarget; 3] = [
         triple: "x86_64-unknown-linux-gnu",
         c_library: "glibc",
         origin: Origin::Compiler,
+        has_own_library: true,
         archives: &["libc.a", "libm.a", "libgcc.a", "libgcc_eh.a"],
         machine: &X86_64,
     },
@@ -73,6 +76,7 @@ pub static RUNTIME_TARGETS: [RuntimeTarget; 3] = [
         triple: "x86_64-unknown-linux-musl",
         c_library: "musl",
         origin: Origin::Rust,
+        has_own_library: false,
         archives: &["libc.a", "libunwind.a"],
         machine: &X86_64,
     },
@@ -80,6 +84,7 @@ pub static RUNTIME_TARGETS: [RuntimeTarget; 3] = [
         triple: "aarch64-unknown-linux-gnu",
         c_library: "glibc",
         origin: Origin::Compiler,
+        has_own_library: false,
         archives: &["libc.a", "libm.a", "libgcc.a", "libgcc_eh.a"],
         machine: &AARCH64,
     },

@@ -104,7 +104,7 @@ pub fn shared(library: SharedLibrary) -> Result<(Vec<u8>, Vec<String>)> {
     arguments.extend(strip.then(|| "--strip-all".to_owned()));
     arguments.extend(["-soname", soname, "--version-script", "<exports>"].map(str::to_owned));
     arguments.extend(SHARED_START_FILES.iter().map(|file| file.name.to_owned()));
-    arguments.extend(["<module>", Set::Complete.parts()[0].name, "--as-needed"].map(str::to_owned));
+    arguments.extend(["<module>", runtime.parts(Set::Complete)[0].name, "--as-needed"].map(str::to_owned));
     arguments.extend(SHARED_LIBRARIES.iter().map(|file| file.name.to_owned()));
     arguments.extend(SHARED_END_FILES.iter().map(|file| file.name.to_owned()));
 

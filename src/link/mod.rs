@@ -29,7 +29,7 @@ use crate::options::LinkOptions;
 use anyhow::{Result, anyhow, bail};
 use libwild::{Args, Linker};
 use native::{Kind, Native, Natives};
-use runtime::{END_FILES, Runtime, START_FILES, Set};
+use runtime::{Runtime, Set};
 use std::ffi::OsString;
 use std::path::Path;
 use std::sync::{Arc, Mutex};
@@ -78,7 +78,8 @@ pub fn link(request: LinkRequest) -> Result<(Vec<u8>, Report)> {
 fn link_in_process(request: LinkRequest) -> Result<(Vec<u8>, Report)> {
     let LinkRequest { runtime, objects, natives, uses_c, strip, .. } = request;
     let set = if uses_c { Set::Complete } else { Set::Plain };
-    let mut names: Vec<String> = START_FILES.iter().map(|file| file.name.to_owned()).collect();
+    let (first, last) = runtime.start_files(set);
+    let mut names: Vec<String> = first.iter().map(|file| file.name.to_owned()).collect();
     let mut inputs = runtime.files(set)?;
     for (index, object) in objects.into_iter().enumerate() {
         let name = format!("<module {index}>");
@@ -88,7 +89,7 @@ fn link_in_process(request: LinkRequest) -> Result<(Vec<u8>, Report)> {
     for (index, native) in natives.files.into_iter().enumerate() {
         names.push(add_native(&mut inputs, index, native));
     }
-    names.extend(set.parts().iter().chain(&END_FILES).map(|file| file.name.to_owned()));
+    names.extend(runtime.parts(set).iter().chain(last).map(|file| file.name.to_owned()));
 
     let (files, output) = files::Files::new(inputs);
     let command = arguments(runtime, &names, strip);

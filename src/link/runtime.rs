@@ -1,7 +1,8 @@
 //! The runtime of a target, with its C library, as the build script made it: one that this program
 //! carries, or one that the user has in a file.
 //!
-//! There are two sets: [`Set::Plain`] is what every program needs, without unwinding tables;
+//! There are two sets: [`Set::Plain`] is what every program needs, without unwinding tables, and
+//! with a small C library of our own (`wasi-shim/libc`) where the target has it;
 //! [`Set::Complete`], for programs that call C, is the runtime with those tables and the whole C
 //! library. Only what is asked for is decompressed.
 
@@ -28,11 +29,11 @@ const fn part(file: &'static str, name: &'static str) -> Part {
 }
 
 /// Before all other objects.
-pub static START_FILES: [Part; 3] =
+static START_FILES: [Part; 3] =
     [part("rcrt1.o", "<rcrt1.o>"), part("crti.o", "<crti.o>"), part("crtbeginS.o", "<crtbeginS.o>")];
 
 /// After all other objects.
-pub static END_FILES: [Part; 2] = [part("crtendS.o", "<crtendS.o>"), part("crtn.o", "<crtn.o>")];
+static END_FILES: [Part; 2] = [part("crtendS.o", "<crtendS.o>"), part("crtn.o", "<crtn.o>")];
 
 /// The same of a shared library.
 pub static SHARED_START_FILES: [Part; 2] = [part("crti.o", "<crti.o>"), part("crtbeginS.o", "<crtbeginS.o>")];
@@ -42,6 +43,12 @@ pub static SHARED_END_FILES: [Part; 2] = [part("crtendS.o", "<crtendS.o>"), part
 /// and nothing else.
 pub static SHARED_LIBRARIES: [Part; 3] =
     [part("shared0", "<libc>"), part("shared1", "<libm>"), part("shared2", "<dynamic linker>")];
+
+static OWN: [Part; 3] = [
+    part("runtime.o", "<runtime>"),
+    part("libc.o", "<the C library>"),
+    part("libraries.a", "<the compiler's library>"),
+];
 
 static PLAIN: [Part; 2] = [part("runtime.o", "<runtime>"), part("libraries.a", "<the C library, in part>")];
 
@@ -64,16 +71,6 @@ pub enum Set {
     #[default]
     Plain,
     Complete,
-}
-
-impl Set {
-    /// The runtime first.
-    pub fn parts(self) -> &'static [Part] {
-        match self {
-            Set::Plain => &PLAIN,
-            Set::Complete => &COMPLETE,
-        }
-    }
 }
 
 /// The runtime of one target.
@@ -107,6 +104,23 @@ impl Runtime {
         self.target.machine
     }
 
+    /// The runtime first.
+    pub fn parts(&self, set: Set) -> &'static [Part] {
+        match set {
+            Set::Plain if self.target.has_own_library => &OWN,
+            Set::Plain => &PLAIN,
+            Set::Complete => &COMPLETE,
+        }
+    }
+
+    /// What stands before all other objects, and after them. The own library needs nothing there.
+    pub fn start_files(&self, set: Set) -> (&'static [Part], &'static [Part]) {
+        match set {
+            Set::Plain if self.target.has_own_library => (&[], &[]),
+            _ => (&START_FILES, &END_FILES),
+        }
+    }
+
     /// The runtime as one object, with unwinding tables, for another linker, which brings its own C
     /// library.
     ///
@@ -121,7 +135,8 @@ impl Runtime {
     /// # Errors
     /// The file is damaged.
     pub(super) fn files(&self, set: Set) -> Result<Inputs> {
-        let parts: Vec<_> = set.parts().iter().chain(&START_FILES).chain(&END_FILES).collect();
+        let (first, last) = self.start_files(set);
+        let parts: Vec<_> = self.parts(set).iter().chain(first).chain(last).collect();
         let read = |part: &&Part| Ok((part.name.into(), self.read(part)?.into()));
         parts.par_iter().map(read).collect()
     }

@@ -6,6 +6,8 @@
 //! the link. `docs/runtime.md` tells what is here and what is not.
 //!
 //! Everything is built as one object, of which a link takes the functions that are called.
+//! Functions with variable arguments (`syscall`, `open64`, `mremap`, `prctl`) have fixed ones here:
+//! both processors pass integers of either kind in the same registers.
 //!
 //! The modules import only from those above them; `tests/tidy` checks that.
 
@@ -14,12 +16,47 @@
 // and of those that run before the program is relocated.
 #![no_builtins]
 
+mod word;
+
+mod memory;
+
+mod math;
+
+#[macro_use]
 mod arch;
 
-pub mod memory;
+mod control;
+
+mod errno;
+
+mod number;
+
+mod auxiliary;
+
+mod lock;
+
+mod pages;
+
+mod allocate;
+
+mod signal;
+
+mod process;
+
+mod attribute;
+
+mod key;
+
+mod thread;
+
+mod clock;
+
+mod file;
+
+mod start;
 
 /// A mistake of ours.
 #[panic_handler]
 fn panic(_: &core::panic::PanicInfo<'_>) -> ! {
-    loop {}
+    process::abort()
 }

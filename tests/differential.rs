@@ -6,7 +6,6 @@
 //! `differential`.
 
 use anyhow::{Context, Result, bail};
-use libtest_mimic::Arguments;
 use std::collections::BTreeMap;
 use std::fmt::Write;
 use std::ops::Range;
@@ -16,11 +15,11 @@ use test_kit::directive::{Run, Setup};
 use test_kit::fixture::{self, Fixture};
 use test_kit::process::{Outcome, describe};
 use test_kit::reference::{self, Request};
+use test_kit::target::{self, CPU};
 use test_kit::trial::{Skip, trial};
 use test_kit::{command, product, smith, text, toolchain, trap};
 
 fn main() {
-    let arguments = Arguments::from_args();
     let paths = fixture::all().expect("the fixtures can be listed");
     let fixtures = paths.into_iter().filter_map(|path| {
         let name = fixture::name_of(&path);
@@ -29,7 +28,7 @@ fn main() {
         runs.then(|| trial(name, move || check_fixture(&fixture)))
     });
     let random = seeds().map(|seed| trial(format!("smith-{seed:05}"), move || check_random(seed)));
-    libtest_mimic::run(&arguments, fixtures.chain(random).collect()).exit();
+    test_kit::trial::run(fixtures.chain(random));
 }
 
 fn seeds() -> Range<u64> {
@@ -52,9 +51,9 @@ fn check_fixture(fixture: &Fixture) -> Result<()> {
 }
 
 fn check_random(seed: u64) -> Result<()> {
-    const FLAGS: [&[&str]; 5] = [&[], &["-O0"], &[], &["-Os"], &["--cpu", "native"]];
+    const FLAGS: [&[&str]; 5] = [&[], &["-O0"], &[], &["-Os"], &["--cpu", CPU]];
     let random = smith::module(seed)?;
-    let flags = ["--invoke", smith::CHECK].into_iter().chain(FLAGS[seed as usize % FLAGS.len()].iter().copied());
+    let flags = ["--invoke", smith::CHECK].into_iter().chain(target::with_cpu(FLAGS[seed as usize % FLAGS.len()]));
     let masks = (0..random.n_functions).map(|number| 1u64 << number).chain([u64::MAX]);
     let run = |mask: u64| Run { args_text: mask.to_string(), args: vec![mask.to_string()], ..Run::default() };
     let fixture = Fixture {

@@ -10,6 +10,7 @@ use std::process::Command;
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicBool, Ordering};
 use test_kit::process::{self, describe};
+use test_kit::target::{self, CPU};
 use test_kit::{command, tool};
 
 /// How the program is made, batch by batch.
@@ -27,7 +28,7 @@ const SHARED: (&str, &str) = ("sharedlib", "so");
 const MAKING: [Making; 5] = [
     Making { c: "-O2", flags: &[], library: STATIC },
     Making { c: "-O0", flags: &["-O0"], library: STATIC },
-    Making { c: "-O1", flags: &["--cpu", "native"], library: STATIC },
+    Making { c: "-O1", flags: &["--cpu", CPU], library: STATIC },
     Making { c: "-O2", flags: &[], library: SHARED },
     Making { c: "-O3", flags: &["-Os"], library: STATIC },
 ];
@@ -126,7 +127,10 @@ impl Batch {
             if name == "m" {
                 command.args(["--imports", "m.imports"]);
             }
-            run(command.args(*flags).args(["--prefix", name, "--emit", &output, &input]).current_dir(folder))?;
+            run(command
+                .args(target::with_cpu(flags))
+                .args(["--prefix", name, "--emit", &output, &input])
+                .current_dir(folder))?;
         }
         let mut command = tool::cc();
         command.args([c, "-std=gnu11", "-Wall", "-Wextra", "-Werror", "-rdynamic", "-o", "program"]);

@@ -17,7 +17,7 @@ mod unwind;
 
 use anyhow::{Result, anyhow, bail};
 use batch::Batch;
-use libtest_mimic::{Arguments, Trial};
+use libtest_mimic::Trial;
 use processor::Processor;
 use random::Random;
 use std::sync::Arc;
@@ -30,7 +30,6 @@ const BATCH: usize = 24;
 const SEED: u64 = 2026;
 
 fn main() {
-    let arguments = Arguments::from_args();
     let seed = match std::env::var("W2N_ABI_SEED") {
         Ok(text) => text.parse().expect("W2N_ABI_SEED is a number"),
         Err(_) => SEED,
@@ -40,13 +39,13 @@ fn main() {
         Ok(processor) => calls(processor, seed).into_iter().chain(unwind::trials()).chain(stack::trials()).collect(),
         Err(skip) => vec![trial("calls", move || Err(skip))],
     };
-    libtest_mimic::run(&arguments, trials).exit();
+    test_kit::trial::run(trials);
 }
 
 /// The processor on which calls can be tried here.
 fn processor() -> Result<&'static Processor> {
     tool::require("cc")?;
-    let Some(processor) = Processor::host() else {
+    let Some(processor) = Processor::of_target() else {
         bail!(Skip::Reason("the processor has no row in tests/abi/processor.rs".to_owned()));
     };
     Ok(processor)

@@ -5,6 +5,7 @@
 //! and writes all of them down. What they take and leave is declared in `support.h`.
 
 use crate::kind::Kind;
+use test_kit::target;
 
 pub struct Processor {
     /// As Rust calls it.
@@ -21,6 +22,12 @@ pub struct Processor {
     pub vector: (&'static str, &'static str),
     /// The instruction that takes a frame down, as gdb prints it.
     pub frame_end: &'static str,
+    /// The instruction of a tail call, likewise.
+    pub jump: &'static str,
+    /// Whether gdb finds the caller of a function whose frame is down by its instructions.
+    pub knows_epilogues: bool,
+    /// The signal of a division by zero.
+    pub division: &'static str,
     /// Assembly that goes to `abi_receive` with a number: `NUMBER` stands for it.
     pub receiver: &'static str,
     pub assembly: &'static str,
@@ -44,6 +51,9 @@ static PROCESSORS: [Processor; 2] = [
         ],
         vector: ("__m128i", "emmintrin.h"),
         frame_end: "\tpop    %rbp",
+        jump: "\tjmp",
+        knows_epilogues: true,
+        division: "SIGFPE",
         receiver: "movl $NUMBER, %r11d; jmp abi_receive",
         assembly: include_str!("x86_64.S"),
     },
@@ -60,6 +70,9 @@ static PROCESSORS: [Processor; 2] = [
         control: &[("fpcr", u64::MAX)],
         vector: ("int8x16_t", "arm_neon.h"),
         frame_end: "\tldp\tx29, x30, [sp]",
+        jump: "\tb",
+        knows_epilogues: false,
+        division: "SIGILL",
         receiver: "mov x16, #NUMBER; b abi_receive",
         assembly: include_str!("aarch64.S"),
     },
@@ -76,9 +89,9 @@ pub enum Slot {
 }
 
 impl Processor {
-    /// That of this machine.
-    pub fn host() -> Option<&'static Processor> {
-        PROCESSORS.iter().find(|processor| processor.name == std::env::consts::ARCH)
+    /// That of the tests' target.
+    pub fn of_target() -> Option<&'static Processor> {
+        PROCESSORS.iter().find(|processor| processor.name == target::processor())
     }
 
     /// Where arguments go. Both conventions fill the registers of a class in order, and then the

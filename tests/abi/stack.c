@@ -3,7 +3,6 @@
  * stack WHAT WHERE ROOM: WHAT is the first letter of a function below, WHERE is `main` or `thread`, ROOM the bytes that are left. */
 #define _GNU_SOURCE
 #include <alloca.h>
-#include <emmintrin.h>
 #include <pthread.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -41,7 +40,7 @@ void leaf(void)
 }
 
 struct many {
-    __m128i values[1000];
+    _Alignas(16) long long values[1000][2];
 };
 
 void many(struct many *results)

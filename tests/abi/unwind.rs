@@ -13,11 +13,12 @@ use libtest_mimic::Trial;
 use object::{Object, ObjectSymbol};
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::process::{Child, Stdio};
 use std::sync::{Arc, OnceLock};
+use std::time::Duration;
 use test_kit::folder::Folder;
 use test_kit::trial::{Skip, trial};
-use test_kit::{process, tool};
+use test_kit::{process, target, tool};
 
 /// The stacks at the seven calls of `bottom`.
 const AT_BOTTOM: [&str; 7] = [
@@ -89,8 +90,8 @@ fn build() -> Result<Programs> {
     let c: &[&str] = &["unwind.c", "unwind.a", "-o", "c"];
     let cxx: &[&str] = &["-x", "c++", "unwind.c", "-x", "none", "unwind.a", "-o", "cxx"];
     batch::run(tool::cc().args(flags).args(c).current_dir(folder.path(".")))?;
-    if tool::is_available("c++") {
-        batch::run(Command::new("c++").args(flags).args(cxx).current_dir(folder.path(".")))?;
+    if tool::require("c++").is_ok() {
+        batch::run(tool::command("c++").args(flags).args(cxx).current_dir(folder.path(".")))?;
     }
     Ok(Programs(folder))
 }
@@ -151,15 +152,29 @@ fn stacks(program: &Path, mode: &str) -> Result<Vec<String>> {
     outcome.stdout.lines().map(stack).collect()
 }
 
-/// What gdb says when it does `commands`, one after the other.
+/// What gdb says when it does `commands`, one after the other. A program of another processor runs
+/// in QEMU, to which gdb speaks by a socket: it is there already when it would be started.
 ///
 /// # Errors
 /// [`Skip`], if there is no gdb, or it must not run programs.
 fn debug(program: &Path, argument: &str, commands: &[&str]) -> Result<String> {
     tool::require("gdb")?;
-    let mut command = Command::new("gdb");
+    let mut command = tool::command("gdb");
     command.args(["-nx", "-batch", "-ex", "set width 0", "-ex", "set disable-randomization off"]);
     command.env("DEBUGINFOD_URLS", "").env("LC_ALL", "C");
+    let _emulator = if target::is_foreign() {
+        let folder = Folder::empty();
+        let socket = folder.path("gdb");
+        let mut emulator = process::program_with_flags(&["-g".as_ref(), socket.as_ref()], program);
+        let emulator = Emulator(process::spawn(emulator.arg(argument).stdout(Stdio::null()).stderr(Stdio::null()))?);
+        while !socket.exists() {
+            std::thread::sleep(Duration::from_millis(5));
+        }
+        command.arg("-ex").arg(format!("target remote {}", socket.display()));
+        Some((emulator, folder))
+    } else {
+        None
+    };
     for text in commands {
         command.args(["-ex", text]);
     }
@@ -169,6 +184,21 @@ fn debug(program: &Path, argument: &str, commands: &[&str]) -> Result<String> {
         bail!(Skip::Reason("gdb can't run a program here: allow ptrace".to_owned()));
     }
     Ok(text)
+}
+
+/// An emulator that waits for gdb; it ends with the value.
+struct Emulator(Child);
+
+impl Drop for Emulator {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+/// What makes the program go on from its first instruction.
+fn start() -> &'static str {
+    if target::is_foreign() { "continue" } else { "run" }
 }
 
 /// The backtraces in what gdb said, as names.
@@ -194,23 +224,24 @@ fn backtraces(text: &str) -> Vec<String> {
 /// is missing: Cranelift takes notes of prologues alone, and gdb knows only the epilogues that end
 /// with `ret`.
 fn at_every_instruction(programs: &Programs) -> Result<()> {
-    const SCRIPT: &str = "break *m_outer\nrun\nset $n = 0\n\
+    let head = format!("break *m_outer\n{}\nset $n = 0\n", start());
+    const LOOP: &str = "\
         while $n < 3000 && $pc != (unsigned long)&finished\nx/i $pc\nbt\nstepi\nset $n = $n + 1\nend\n";
     let script = programs.path("script.gdb");
-    std::fs::write(&script, SCRIPT)?;
+    std::fs::write(&script, head + LOOP)?;
     let source = format!("source {}", script.display());
     let text = debug(&programs.path("c"), "", &[&source])?;
-    let processor = Processor::host().context("there is a row for this processor")?;
+    let processor = Processor::of_target().context("there is a row for this processor")?;
     let instructions = text.lines().filter(|line| line.starts_with("=> "));
     let mut seen = BTreeSet::new();
     let mut has_frame = true;
     for (instruction, stack) in instructions.zip(backtraces(&text)) {
-        if has_frame || instruction.contains("\tret") {
+        if has_frame || processor.knows_epilogues && instruction.contains("\tret") {
             seen.insert(stack);
         }
         has_frame = match has_frame {
             true => !instruction.contains(processor.frame_end),
-            false => instruction.contains("\tjmp") || instruction.contains("\tret"),
+            false => instruction.contains(processor.jump) || instruction.contains("\tret"),
         };
     }
     let expected: BTreeSet<String> = AT_BOTTOM.into_iter().chain(ON_THE_WAY).map(str::to_owned).collect();
@@ -221,9 +252,11 @@ fn at_every_instruction(programs: &Programs) -> Result<()> {
 }
 
 fn after_a_fault(programs: &Programs) -> Result<()> {
-    let cases = [("divide", "SIGFPE", "divide divider m_divider main"), ("stop", "SIGILL", "stopper m_stopper main")];
+    let processor = Processor::of_target().context("there is a row for this processor")?;
+    let cases =
+        [("divide", processor.division, "divide divider m_divider main"), ("stop", "SIGILL", "stopper m_stopper main")];
     for (mode, signal, expected) in cases {
-        let text = debug(&programs.path("c"), mode, &["run", "bt"])?;
+        let text = debug(&programs.path("c"), mode, &[start(), "bt"])?;
         let stacks = backtraces(&text);
         ensure!(text.contains(signal) && stacks == [expected], "{mode}: {stacks:?}; gdb said:\n{text}");
     }
@@ -239,7 +272,7 @@ const STATIC: &str = r#"(module (memory 1)
 /// wasm2native brings; and again inside of the handler of the fault.
 fn in_a_static_program(programs: &Programs) -> Result<()> {
     batch::compile(programs.path("."), &["static.wat", "-o", "static"])?;
-    let commands = ["run", "bt", "break write", "continue", "bt"];
+    let commands = [start(), "bt", "break write", "continue", "bt"];
     let text = debug(&programs.path("static"), "", &commands)?;
     let stacks = backtraces(&text);
     let [fault, handler] = &stacks[..] else { bail!("gdb shows no two stacks:\n{text}") };

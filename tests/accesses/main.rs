@@ -28,7 +28,7 @@ mod table;
 
 use anyhow::Result;
 use form::{FORMS, MemoryOrigin};
-use libtest_mimic::{Arguments, Trial};
+use libtest_mimic::Trial;
 use sample::Sample;
 use std::time::Instant;
 
@@ -36,7 +36,6 @@ use std::time::Instant;
 const RUNS: (u64, u64) = (300, 20);
 
 fn main() {
-    let arguments = Arguments::from_args();
     let mut trials = Vec::new();
     for (level, flags, part) in native::LEVELS {
         let sample = Sample::one_in(part, level);
@@ -67,7 +66,7 @@ fn main() {
             }
         }
     }
-    libtest_mimic::run(&arguments, trials).exit();
+    test_kit::trial::run(trials);
 }
 
 /// A test that says how many checks it has made.

@@ -25,14 +25,12 @@ mod streams;
 mod usage;
 
 use anyhow::{Result, bail};
-use libtest_mimic::Arguments;
 use std::path::Path;
 use std::process::Command;
 use test_kit::process::outcome;
 use test_kit::trial::Skip;
 
 fn main() {
-    let arguments = Arguments::from_args();
     let groups = [
         address::trials(),
         build::trials(),
@@ -55,7 +53,7 @@ fn main() {
         streams::trials(),
         usage::trials(),
     ];
-    libtest_mimic::run(&arguments, groups.into_iter().flatten().collect()).exit();
+    test_kit::trial::run(groups.into_iter().flatten());
 }
 
 /// Mounts an empty file system in memory.

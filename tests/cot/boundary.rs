@@ -195,8 +195,8 @@ fn module(file: &str) -> Result<Module> {
 }
 
 fn build(file: &str, output: &Path, flags: &[&str]) -> Result<()> {
-    let mut command = command::cot();
-    command.arg("build").arg(fixture(file)).arg("-o").arg(output).args(flags);
+    let mut command = command::cot_build();
+    command.arg(fixture(file)).arg("-o").arg(output).args(flags);
     let outcome = process::run(&mut command, b"").context("the compiler")?;
     ensure!(outcome.status == 0, "{}", outcome.stderr);
     Ok(())

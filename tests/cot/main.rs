@@ -17,10 +17,7 @@ mod server;
 mod source;
 mod trees;
 
-use libtest_mimic::Arguments;
-
 fn main() {
-    let arguments = Arguments::from_args();
     let trials = errors::trials()
         .into_iter()
         .chain(rendered::trials())
@@ -34,5 +31,5 @@ fn main() {
         .chain(floats::trials())
         .chain(format::trials())
         .chain(server::trials());
-    libtest_mimic::run(&arguments, trials.collect()).exit();
+    test_kit::trial::run(trials);
 }

@@ -156,8 +156,8 @@ fn print_stage(fixture: &Fixture, stage: &str) -> Result<String> {
 
 fn build_native(fixture: &Fixture, folder: &Path) -> Result<PathBuf> {
     let output = folder.join("app");
-    let mut command = command::cot();
-    command.arg("build").arg(&fixture.path).arg("-o").arg(&output).args(&fixture.setup.build);
+    let mut command = command::cot_build();
+    command.arg(&fixture.path).arg("-o").arg(&output).args(&fixture.setup.build);
     let outcome = process::run(&mut command, b"")?;
     anyhow::ensure!(
         outcome.status == 0 && outcome.stderr.is_empty(),

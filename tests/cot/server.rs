@@ -30,7 +30,7 @@ fn answers_every_request() -> Result<()> {
     let folder = tempfile::tempdir()?;
     let program = folder.path().join("server");
     let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures/cot/examples/http-server.cot");
-    let built = process::run(command::cot().arg("build").arg(source).arg("-o").arg(&program), b"")?;
+    let built = process::run(command::cot_build().arg(source).arg("-o").arg(&program), b"")?;
     ensure!(built.status == 0, "{}", built.stderr);
 
     let mut server = Server(process::spawn(process::program(&program).stdout(Stdio::piped()))?);

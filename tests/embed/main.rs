@@ -15,13 +15,11 @@ mod wrap;
 mod zlib;
 
 use anyhow::Result;
-use libtest_mimic::Arguments;
 use std::path::Path;
 use test_kit::folder::Folder;
 use test_kit::tool;
 
 fn main() {
-    let arguments = Arguments::from_args();
     let groups = [
         dynamic::trials(),
         guards::trials(),
@@ -33,7 +31,7 @@ fn main() {
         wrap::trials(),
         zlib::trials(),
     ];
-    libtest_mimic::run(&arguments, groups.into_iter().flatten().collect()).exit();
+    test_kit::trial::run(groups.into_iter().flatten());
 }
 
 /// A folder with these files of `host/`, for a test that needs this compiler.

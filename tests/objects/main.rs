@@ -10,7 +10,6 @@ mod read;
 mod variadic;
 
 use anyhow::{Context, Result, bail, ensure};
-use libtest_mimic::Arguments;
 use read::{Picture, Section, Symbol};
 use std::collections::BTreeSet;
 use std::path::Path;
@@ -71,7 +70,6 @@ impl Kind {
 }
 
 fn main() {
-    let arguments = Arguments::from_args();
     let mut trials = Vec::new();
     for kind in KINDS {
         let test = |name, check: fn(Kind) -> Result<()>| trial(format!("{}/{name}", kind.target), move || check(kind));
@@ -87,7 +85,7 @@ fn main() {
     }
     trials.push(trial("names of targets", names_of_targets));
     trials.push(trial("no vectors on riscv64", no_vectors_on_riscv64));
-    libtest_mimic::run(&arguments, trials).exit();
+    test_kit::trial::run(trials);
 }
 
 /// An object of the module, for `kind`.

@@ -4,8 +4,9 @@
 //!
 //! What can't work yet stands in `manifest.txt`: the lines of a script whose commands fail. A
 //! command that fails without standing there is a failure, and so is one that stands there and
-//! works. `cargo test --test spec -- WORD` runs the files whose path contains the word. `BLESS=1`
-//! rewrites the lists of all files: read the difference before committing it.
+//! works. `cargo test --test spec -- WORD` runs the files whose path contains the word,
+//! `W2N_PART=1` those of the core without vectors and later additions. `BLESS=1` rewrites the lists
+//! of all files: read the difference before committing it.
 
 mod suite;
 
@@ -16,7 +17,10 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use suite::{Script, Skip};
 use test_kit::folder::Folder;
-use test_kit::{command, process};
+use test_kit::{command, process, target};
+
+/// The folder of what `W2N_PART=1` runs.
+const CORE: &str = "spec";
 
 /// How many differences of a script are shown.
 const MOST_SHOWN: usize = 20;
@@ -47,6 +51,7 @@ fn main() -> ExitCode {
     let wanted: Vec<_> = scripts
         .iter()
         .filter(|script| filter.as_ref().is_none_or(|word| script.path.contains(word.as_str())))
+        .filter(|script| !target::is_part() || script.folder() == CORE)
         .collect();
     let folder = Folder::empty();
     let next = AtomicUsize::new(0);
@@ -64,7 +69,7 @@ fn main() -> ExitCode {
     });
     let verdicts = verdicts.into_inner().expect("no test panics");
     let bless = std::env::var_os("BLESS").is_some_and(|value| value != "0");
-    if bless && filter.is_none() {
+    if bless && wanted.len() == scripts.len() {
         let skips = |script: &Script| skip_of(&verdicts[&script.number], script.skip.as_ref());
         suite::write(scripts.iter().map(|script| (script, skips(script))));
     }
@@ -81,7 +86,7 @@ fn run(script: &Script, program: &Path) -> Verdict {
     std::fs::write(&source, &script.text).expect("the temporary folder can be written");
     // A file without commands need only compile: it is the text of a module.
     let is_module = !wasm2native::script::is_script(&script.text);
-    let mut compiler = if is_module { command::wasm2native() } else { command::for_programs() };
+    let mut compiler = command::for_programs();
     compiler.arg(&source).args(is_module.then_some("-c")).args(script.flags).arg("-q").arg("-o").arg(program);
     let compiled = match process::run(&mut compiler, b"") {
         Ok(outcome) => outcome,

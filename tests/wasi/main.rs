@@ -20,10 +20,7 @@ mod streams;
 mod threads;
 mod tree;
 
-use libtest_mimic::Arguments;
-
 fn main() {
-    let arguments = Arguments::from_args();
     let groups = [
         matrix::trials(),
         grants::trials(),
@@ -36,5 +33,5 @@ fn main() {
         embed::trials(),
         official::trials(),
     ];
-    libtest_mimic::run(&arguments, groups.into_iter().flatten().collect()).exit();
+    test_kit::trial::run(groups.into_iter().flatten());
 }

@@ -1,5 +1,6 @@
 //! The product as users have it: the commands `wasm2native` and `cot`.
 
+use crate::target;
 use std::path::PathBuf;
 use std::process::Command;
 
@@ -8,20 +9,24 @@ pub fn wasm2native() -> Command {
     command("wasm2native")
 }
 
-/// As [`wasm2native`](fn@wasm2native), for a program that is run here. The environment variable
-/// `W2N_TARGET` names its target, if it is not this machine; `W2N_EMULATOR` says what runs it (see
-/// `process::program`).
+/// As [`wasm2native`](fn@wasm2native), for a program that is run here, on the tests'
+/// [target](crate::target).
 pub fn for_programs() -> Command {
     let mut command = wasm2native();
-    if let Some(target) = std::env::var_os("W2N_TARGET") {
-        command.arg("--target").arg(target);
-    }
+    command.args(target::words());
     command
 }
 
 /// The command `cot`.
 pub fn cot() -> Command {
     command("cot")
+}
+
+/// `cot build`, for a program that is run here, likewise.
+pub fn cot_build() -> Command {
+    let mut command = cot();
+    command.arg("build").args(target::cot_words());
+    command
 }
 
 /// Cargo says where its commands are. A suite that was started without Cargo finds them above

@@ -2,6 +2,7 @@
 
 use crate::command;
 use crate::process::{self, Outcome, outcome};
+use crate::{target, tool};
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
@@ -60,9 +61,14 @@ impl Folder {
 /// The product, and programs that it made.
 impl Folder {
     /// The command `wasm2native`, here: in an environment without surprises, with a cache inside
-    /// the folder.
+    /// the folder. What it builds is for the tests' [target], unless `args` say otherwise or start
+    /// another command.
     pub fn command(&self, args: &[&str]) -> Command {
         let mut command = command::wasm2native();
+        let builds = !args.first().is_some_and(|first| ["help", "inspect", "run"].contains(first));
+        if builds && !args.iter().any(|arg| arg.starts_with("--target")) {
+            command.args(target::words());
+        }
         command.args(args).current_dir(self.0.path()).env_clear().stdin(Stdio::null());
         command.env("WASM2NATIVE_CACHE", self.path("cache")).env("PATH", "/usr/bin:/bin");
         command
@@ -82,7 +88,13 @@ impl Folder {
     /// The command `cot`, here, likewise.
     pub fn cot_command(&self, args: &[&str]) -> Command {
         let mut command = command::cot();
-        command.args(args).current_dir(self.0.path()).env_clear().env("PATH", "/usr/bin:/bin").stdin(Stdio::null());
+        match args {
+            ["build", rest @ ..] if !rest.iter().any(|arg| arg.starts_with("--target")) => {
+                command.arg("build").args(target::cot_words()).args(rest)
+            }
+            _ => command.args(args),
+        };
+        command.current_dir(self.0.path()).env_clear().env("PATH", "/usr/bin:/bin").stdin(Stdio::null());
         command
     }
 
@@ -113,7 +125,7 @@ impl Folder {
     /// Runs a tool here, which must succeed; it may print warnings.
     #[track_caller]
     pub fn tool(&self, name: &str, args: &[&str]) -> Outcome {
-        let outcome = outcome(Command::new(name).args(args).current_dir(self.0.path()).env("LC_ALL", "C"));
+        let outcome = outcome(tool::command(name).args(args).current_dir(self.0.path()).env("LC_ALL", "C"));
         assert_eq!(outcome.status, 0, "{name} {args:?}: {outcome:#?}");
         outcome
     }

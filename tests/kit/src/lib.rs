@@ -3,6 +3,10 @@
 //! A crate and not a module: it is compiled once for all of them, and what one of them does not
 //! use is not dead code. Modules are in order: each uses those above it.
 
+pub mod target;
+
+pub mod manifest;
+
 pub mod trial;
 
 pub mod tool;

@@ -1,8 +1,10 @@
 //! Runs programs to their end, or to a time limit.
 //!
-//! Programs that we make are started by [`program`]: the environment variable `W2N_EMULATOR`
-//! puts an emulator before them (`qemu-aarch64 -L /usr/aarch64-linux-gnu`).
+//! Programs that we make are started by [`program`]: before those of another processor stands
+//! QEMU's emulator (`qemu-aarch64 -L /usr/aarch64-linux-gnu`), or what the environment variable
+//! `W2N_EMULATOR` names.
 
+use crate::target;
 use anyhow::{Context, Result, bail};
 use std::ffi::{OsStr, OsString};
 use std::fmt;
@@ -19,7 +21,12 @@ const LIMIT: Duration = Duration::from_secs(120);
 
 /// The emulator's name and flags; empty where programs run by themselves.
 static EMULATOR: LazyLock<Vec<String>> = LazyLock::new(|| {
-    let text = std::env::var("W2N_EMULATOR").unwrap_or_default();
+    let text = std::env::var("W2N_EMULATOR").unwrap_or_else(|_| {
+        let processor = target::processor();
+        // The folder has the libraries of programs that are not static.
+        let emulator = || format!("qemu-{processor} -L /usr/{processor}-linux-gnu");
+        target::is_foreign().then(emulator).unwrap_or_default()
+    });
     text.split_ascii_whitespace().map(str::to_owned).collect()
 });
 
@@ -138,6 +145,17 @@ pub fn program(path: impl AsRef<OsStr>) -> Command {
 /// As [`program`], with `argv[0]`.
 pub fn program_as(name: &str, path: impl AsRef<OsStr>) -> Command {
     program_called(Some(name), path)
+}
+
+/// As [`program`], with flags for the emulator.
+///
+/// # Panics
+/// When there is none.
+pub fn program_with_flags(flags: &[&OsStr], path: impl AsRef<OsStr>) -> Command {
+    let [emulator, usual @ ..] = &EMULATOR[..] else { panic!("programs run by themselves") };
+    let mut command = Command::new(emulator);
+    command.args(usual).args(flags).arg(path);
+    command
 }
 
 fn program_called(name: Option<&str>, path: impl AsRef<OsStr>) -> Command {

@@ -43,7 +43,9 @@ pub fn build(fixture: &Fixture, input: &[u8]) -> Result<Build> {
     let name = fixture.setup.input.clone().unwrap_or(default_name);
     std::fs::write(place.join(&name), input)?;
     let output = folder.path("app");
-    let mut command = command::for_programs();
+    // A text may be that of one target.
+    let has_target = fixture.setup.build.iter().any(|word| word.starts_with("--target"));
+    let mut command = if has_target { command::wasm2native() } else { command::for_programs() };
     command.current_dir(&place).envs(fixture.setup.build_env.iter().cloned());
     command.args(&fixture.setup.build).arg("-o").arg(&output);
     if let Some(emit) = &fixture.setup.emit {

@@ -3,9 +3,11 @@
 //! A test is a function that returns nothing and fails by a panic, or one that returns
 //! `anyhow::Result<()>`. The latter is ignored when its error is [`Skip`].
 
+use crate::manifest;
 use anyhow::Result;
-use libtest_mimic::{Completion, Failed, Trial};
+use libtest_mimic::{Arguments, Completion, Failed, Trial};
 use std::fmt;
+use std::panic::{self, AssertUnwindSafe};
 
 /// Set by `.ci/run`: a tool that is missing fails the tests that need it.
 const REQUIRE_TOOLS: &str = "W2N_REQUIRE_TOOLS";
@@ -46,9 +48,32 @@ impl Verdict for Result<()> {
     }
 }
 
-/// A test.
+/// A test. One that the target's [`manifest`] lists is to fail.
 pub fn trial<V: Verdict>(name: impl Into<String>, test: impl FnOnce() -> V + Send + 'static) -> Trial {
-    Trial::ignorable_test(name, move || completion(test().into_result()))
+    let name = name.into();
+    let Some(reason) = manifest::reason(&name) else {
+        return Trial::ignorable_test(name, move || completion(test().into_result()));
+    };
+    Trial::ignorable_test(name, move || {
+        let ended = panic::catch_unwind(AssertUnwindSafe(|| test().into_result()));
+        match ended.map(completion) {
+            Ok(Ok(Completion::Completed)) => Err("it passes, and stands in the target's manifest".into()),
+            Ok(Ok(ignored)) => Ok(ignored),
+            Ok(Err(_)) | Err(_) => Ok(Completion::ignored_with(reason)),
+        }
+    })
+}
+
+/// Runs the tests of a suite as its arguments ask for, and ends.
+pub fn run(trials: impl IntoIterator<Item = Trial>) -> ! {
+    let arguments = Arguments::from_args();
+    let mut trials: Vec<_> = trials.into_iter().collect();
+    let stale = manifest::stale(trials.iter().map(Trial::name));
+    if !stale.is_empty() {
+        let message = format!("the target's manifest lists tests that there are not: {}", stale.join(", "));
+        trials.push(Trial::test("manifest", || Err(message.into())));
+    }
+    libtest_mimic::run(&arguments, trials).exit()
 }
 
 fn completion(result: Result<()>) -> Result<Completion, Failed> {

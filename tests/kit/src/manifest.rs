@@ -1,0 +1,62 @@
+//! What a target lacks: tests that can't pass there, each with its reason.
+//!
+//! A target's manifest is `tests/targets/TRIPLE.txt`: lines `SUITE TEST: REASON`, where TEST may
+//! end with `*`. Such a test is run like all others. If it fails it is ignored, with the reason; if
+//! it passes it fails, so that nothing stays in the list that could run.
+
+use crate::target;
+use std::path::Path;
+use std::sync::LazyLock;
+
+struct Entry {
+    test: String,
+    reason: String,
+}
+
+impl Entry {
+    fn matches(&self, name: &str) -> bool {
+        match self.test.strip_suffix('*') {
+            Some(start) => name.starts_with(start),
+            None => name == self.test,
+        }
+    }
+}
+
+/// The entries of this suite.
+static ENTRIES: LazyLock<Vec<Entry>> = LazyLock::new(|| {
+    let Some(triple) = target::triple() else { return Vec::new() };
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("../targets/{triple}.txt"));
+    // A target without differences needs no file.
+    let text = std::fs::read_to_string(path).unwrap_or_default();
+    parse(&text, &suite()).unwrap_or_else(|line| panic!("`{line}` of {triple}.txt is not `SUITE TEST: REASON`"))
+});
+
+/// The entries of one suite, or the line that is none.
+fn parse(text: &str, suite: &str) -> Result<Vec<Entry>, String> {
+    let lines = text.lines().filter(|line| !line.is_empty() && !line.starts_with('#'));
+    let entry = |line: &str| {
+        let (head, reason) = line.split_once(": ")?;
+        let (suite, test) = head.split_once(' ')?;
+        Some((suite.to_owned(), Entry { test: test.to_owned(), reason: reason.to_owned() }))
+    };
+    let all: Result<Vec<_>, _> = lines.map(|line| entry(line).ok_or_else(|| line.to_owned())).collect();
+    Ok(all?.into_iter().filter(|(name, _)| name == suite).map(|(_, entry)| entry).collect())
+}
+
+/// The name of the running suite: that of its program, without Cargo's checksum.
+fn suite() -> String {
+    let program = std::env::current_exe().expect("the system knows what runs");
+    let name = program.file_stem().expect("a program has a name").to_string_lossy();
+    name.rsplit_once('-').map_or(&*name, |(name, _)| name).to_owned()
+}
+
+/// Why a test can't pass on the target.
+pub fn reason(name: &str) -> Option<&'static str> {
+    ENTRIES.iter().find(|entry| entry.matches(name)).map(|entry| &*entry.reason)
+}
+
+/// The entries that none of these tests matches.
+pub fn stale<'a>(names: impl Iterator<Item = &'a str> + Clone) -> Vec<&'static str> {
+    let is_stale = |entry: &&Entry| !names.clone().any(|name| entry.matches(name));
+    ENTRIES.iter().filter(is_stale).map(|entry| &*entry.test).collect()
+}

@@ -1,11 +1,12 @@
 //! Objects for every target, made from the fixtures and read back: headers, sections, symbols,
 //! relocations.
 //!
-//! Nothing is linked or run here, so that no tool of any target is needed. What the objects say is
-//! checked against the module and against each other: the object for this machine, which
-//! `tests/run.rs` links and runs, has the same symbols as all others. `cargo test --test objects --
-//! mem/grow` makes one fixture's.
+//! What the objects say is checked against the module and against each other: the object for this
+//! machine, which `tests/run.rs` links and runs, has the same symbols as all others. Nothing is run
+//! here, and only Mach-O objects are linked, where the machine has their linkers (`macho.rs`).
+//! `cargo test --test objects -- mem/grow` makes one fixture's.
 
+mod macho;
 mod read;
 mod variadic;
 
@@ -77,6 +78,10 @@ fn main() {
         trials.push(test("byte order", byte_order));
         trials.push(test("signatures", signatures));
         trials.push(test("variable arguments", variadic::check));
+        if kind.is_macho() {
+            trials.push(test("library of ld64.lld", macho::becomes_a_library));
+            trials.push(test("program of zig cc", macho::becomes_a_program));
+        }
     }
     for path in fixture::all().expect("the fixtures can be listed") {
         if path.extension().is_some_and(|it| it == "wat") {
@@ -118,9 +123,13 @@ fn check_fixture(path: &Path) -> Result<()> {
     let mut here = None;
     for kind in KINDS {
         let check = || {
-            let picture = read::read(&object(kind, "it.wat", &source, &options)?)?;
+            let bytes = object(kind, "it.wat", &source, &options)?;
+            let picture = read::read(&bytes)?;
             check_form(kind, &picture)?;
             check_symbols(kind, &picture, &wasm, &options)?;
+            if kind.is_macho() {
+                macho::link_where_possible(kind, &picture, &bytes)?;
+            }
             anyhow::Ok((undefined(kind, &picture)?, exported(kind, &picture)?))
         };
         let symbols = check().with_context(|| kind.target)?;

@@ -7,7 +7,7 @@ use std::process::{Command, Stdio};
 use std::sync::Mutex;
 
 /// Tools and the Debian packages that have them.
-const PACKAGES: [(&str, &str); 14] = [
+const PACKAGES: [(&str, &str); 15] = [
     ("aarch64-linux-gnu-g++", "g++-aarch64-linux-gnu"),
     ("aarch64-linux-gnu-gcc", "gcc-aarch64-linux-gnu"),
     ("aarch64-linux-gnu-objdump", "binutils-aarch64-linux-gnu"),
@@ -17,6 +17,7 @@ const PACKAGES: [(&str, &str); 14] = [
     ("cc", "gcc"),
     ("gdb", "gdb"),
     ("gdb-multiarch", "gdb-multiarch"),
+    ("ld64.lld-19", "lld-19"),
     ("mount", "mount"),
     ("node", "nodejs"),
     ("qemu-aarch64", "qemu-user"),

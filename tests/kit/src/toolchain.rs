@@ -48,15 +48,9 @@ fn compiler() -> Option<&'static Compiler> {
 
 fn find() -> Option<Compiler> {
     const TARGET: &str = "--target=wasm32-wasi";
-    let answers = |command: &[&str]| {
-        process::run(Command::new(command[0]).args(&command[1..]), b"").is_ok_and(|outcome| outcome.status == 0)
-    };
-    let zig: [&[&str]; 3] = [&["zig"], &["python3", "-m", "ziglang"], &["python", "-m", "ziglang"]];
-    for zig in zig {
-        if answers(&[zig, &["version"]].concat()) {
-            let with = |language| [zig, &[language, TARGET]].concat();
-            return Some(Compiler { c: with("cc"), cxx: Some(with("c++")) });
-        }
+    if let Some(zig) = find_zig() {
+        let with = |language| [zig, &[language, TARGET]].concat();
+        return Some(Compiler { c: with("cc"), cxx: Some(with("c++")) });
     }
     let has_library = Path::new("/usr/lib/wasm32-wasi/libc.a").exists();
     for clang in ["clang-19", "clang"] {
@@ -65,6 +59,23 @@ fn find() -> Option<Compiler> {
         }
     }
     None
+}
+
+/// The command `zig`, which has the C library's headers and symbols of many targets.
+///
+/// # Errors
+/// [`Skip`], which says what to install.
+pub fn zig() -> Result<&'static [&'static str], Skip> {
+    find_zig().ok_or_else(|| Skip::Tool("there is no `zig` on this machine: `pip install ziglang`".to_owned()))
+}
+
+fn find_zig() -> Option<&'static [&'static str]> {
+    const COMMANDS: [&[&str]; 3] = [&["zig"], &["python3", "-m", "ziglang"], &["python", "-m", "ziglang"]];
+    COMMANDS.into_iter().find(|zig| answers(&[*zig, &["version"]].concat()))
+}
+
+fn answers(command: &[&str]) -> bool {
+    process::run(Command::new(command[0]).args(&command[1..]), b"").is_ok_and(|outcome| outcome.status == 0)
 }
 
 /// The fixture's module.

@@ -4,16 +4,17 @@
 //! Symbol addresses are emitted at each use: Cranelift merges equal ones. Declarations are cached
 //! for the length of a function.
 
-use super::Env;
 use super::signature;
 use super::translator::{Translator, trap_code};
 use super::types::POINTER;
+use super::{Architecture, Env};
 use crate::abi::builtin::Builtin;
 use crate::abi::memory::Memory;
 use crate::abi::trap::Trap;
 use crate::layout::Symbol;
 use crate::number::to_displacement;
 use crate::wasm::{EntityIndex, FuncIndex, GlobalIndex, MemoryIndex, TableIndex, TypeIndex};
+use cranelift_codegen::ir::types::I64;
 use cranelift_codegen::ir::{
     AliasRegion, AliasRegionData, Endianness, ExtFuncData, ExternalName, FuncRef, GlobalValueData, InstBuilder,
     MemFlagsData, SigRef, Signature, Value,
@@ -85,12 +86,29 @@ impl Translator<'_> {
     /// The first byte of a memory. The one place that knows how it is found.
     pub fn memory_base(&mut self, memory: MemoryIndex) -> Value {
         if let Some(place) = self.env.layout.memories[memory].place {
-            return self.iconst(POINTER, place.cast_signed());
+            return self.fixed_base(place);
         }
         let descriptor = self.address_of(Symbol::Memory(memory));
         let flags = MemFlagsData::trusted().with_readonly().with_can_move();
         let flags = flags.with_alias_region(self.region(Region::Descriptor));
         self.builder.ins().load(POINTER, flags, descriptor, to_displacement(offset_of!(Memory, base)))
+    }
+
+    /// A base that is a constant: on x86-64 it becomes a part of instructions. On aarch64 an
+    /// instruction adds a 32-bit index to a register, so the constant should stay in one; Cranelift
+    /// makes constants that it sees anew where they are used, and adds offsets to them.
+    fn fixed_base(&mut self, place: u64) -> Value {
+        match self.env.machine.architecture {
+            Architecture::Aarch64 => self.hidden_constant(place),
+            _ => self.iconst(POINTER, place.cast_signed()),
+        }
+    }
+
+    /// A constant of 64 bits that Cranelift does not see: it computes nothing with it in advance.
+    /// On aarch64 these are two instructions, before a loop if the use is in one.
+    pub fn hidden_constant(&mut self, value: u64) -> Value {
+        let reversed = self.iconst(I64, value.reverse_bits().cast_signed());
+        self.builder.ins().bitrev(reversed)
     }
 
     /// Flags of accesses that cannot fail, to what is ours and not Wasm's: in the byte order of the

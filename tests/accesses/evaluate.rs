@@ -155,6 +155,10 @@ impl Evaluator<'_> {
     fn unary(&self, opcode: Opcode, arg: Value) -> Result<Word> {
         Ok(match opcode {
             Opcode::Uextend | Opcode::Ireduce => self.value(arg)?,
+            Opcode::Bitrev if self.type_of(arg).bits() == 64 => match self.value(arg)? {
+                Word::Known(value) => Word::Known(value.reverse_bits()),
+                Word::Data => Word::Data,
+            },
             Opcode::Sextend => match self.value(arg)? {
                 Word::Known(value) => {
                     let unused = 64 - self.type_of(arg).bits();

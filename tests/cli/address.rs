@@ -4,6 +4,7 @@ use anyhow::Result;
 use libtest_mimic::Trial;
 use test_kit::folder::Folder;
 use test_kit::tool;
+use test_kit::trial::Skip;
 use test_kit::trials;
 
 pub fn trials() -> Vec<Trial> {
@@ -11,6 +12,7 @@ pub fn trials() -> Vec<Trial> {
         it_is_a_constant_of_the_code,
         only_the_first_32_bit_memory_lies_there,
         what_lies_there_is_named,
+        on_aarch64_an_access_is_one_instruction,
     ]
 }
 
@@ -81,5 +83,42 @@ fn what_lies_there_is_named() -> Result<()> {
     folder.program("m", &[]).fails(1, &lines);
     folder.wasm2native(&["m.wat", "taker.o", "-o", "m", "--memory-base", "any"]).succeeds();
     assert_eq!(folder.program("m", &[]).status, 0);
+    Ok(())
+}
+
+/// A loop with accesses at two indices, and at an offset.
+const LOOP: &str = r#"(module
+    (memory 1)
+    (func $move (param $from i32) (param $to i32) (param $n i32)
+        (loop $again
+            (i64.store (local.get $to) (i64.load8_u (local.get $from)))
+            (i32.store8 offset=4096 (local.get $to) (local.get $n))
+            (local.set $from (i32.add (local.get $from) (i32.const 1)))
+            (local.set $to (i32.add (local.get $to) (i32.const 8)))
+            (br_if $again (local.tee $n (i32.sub (local.get $n) (i32.const 1))))))
+    (func (export "main") (result i32) (call $move (i32.const 0) (i32.const 8) (i32.const 3)) (i32.const 0)))"#;
+
+/// The base is in a register before the loop, and the instruction widens the index.
+fn on_aarch64_an_access_is_one_instruction() -> Result<()> {
+    const TARGET: &str = "aarch64-unknown-linux-gnu";
+    let folder = Folder::with(&[("m.wat", LOOP)]);
+    let targets = folder.wasm2native(&["--target", "help"]).succeeds().stdout;
+    if !targets.lines().any(|line| line.starts_with(TARGET) && line.contains("programs")) {
+        return Err(Skip::Reason(format!("the compiler has no runtime for {TARGET}")).into());
+    }
+    for base in ["fixed", "any"] {
+        let dump = format!("dump-{base}");
+        let flags = ["-O2", "--target", TARGET, "--memory-base", base, "-o", "m", "--dump", &dump];
+        folder.wasm2native(&[&["m.wat"], &flags[..]].concat()).succeeds();
+        let code = text(&folder, &format!("{dump}/00000-move.3-vcode"));
+        let start = code.find("block1:").expect("the loop");
+        let (before, code) = code.split_at(start);
+        let lines: Vec<_> = code.lines().take_while(|line| !line.contains("cbnz")).skip(1).map(str::trim).collect();
+        let loads = lines.iter().filter(|line| line.starts_with("ldr")).collect::<Vec<_>>();
+        let widening = lines.iter().filter(|line| line.contains(", UXTW")).count();
+        assert!(loads.len() == 1 && loads[0].ends_with(", UXTW]"), "{base}: {lines:#?}");
+        assert!(lines.len() == 7 && widening == 3, "{base}: {lines:#?}");
+        assert_eq!(before.contains("rbit"), base == "fixed", "{before}");
+    }
     Ok(())
 }

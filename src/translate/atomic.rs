@@ -4,6 +4,7 @@
 //! of their own width and extend the result with zeros. An address that is not a multiple of the
 //! width traps, before anything is asked of the memory.
 
+use super::Architecture;
 use super::memory::{MemoryOperand, memory_of};
 use super::translator::{Translator, trap_code};
 use crate::abi::builtin::Builtin;
@@ -109,8 +110,24 @@ impl Translator<'_> {
         let (address, flags) = self.atomic_place(index, memarg, width);
         let narrow = self.narrow_to(expected, width);
         let replacement = self.narrow_to(replacement, width);
+        let narrow = self.clean(narrow);
         let old = self.builder.ins().atomic_cas(flags, address, narrow, replacement);
         self.push_extended(old, ty);
+    }
+
+    /// The same number, with zeros in the other half of its register.
+    ///
+    /// On aarch64 without LSE, Cranelift compares whole registers to see whether 32 bits are as
+    /// expected (0.135, `AtomicCASLoop`), and the other half may be anything. An instruction of 32
+    /// bits clears it, if Cranelift does not see that it is of no other use.
+    fn clean(&mut self, value: Value) -> Value {
+        let is_affected = self.type_of(value) == I32 && self.known_integer(value).is_none();
+        if self.env.machine.architecture != Architecture::Aarch64 || !is_affected {
+            return value;
+        }
+        let zero = self.hidden_constant(0);
+        let zero = self.builder.ins().ireduce(I32, zero);
+        self.builder.ins().bor(value, zero)
     }
 
     fn wait(&mut self, builtin: Builtin, memarg: &MemArg) {

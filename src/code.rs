@@ -116,6 +116,13 @@ pub enum RelocationKind {
     Aarch64Page21,
     /// AArch64: 12 bits of `add`, the place in the page.
     Aarch64PageOffset12,
+    /// AArch64: the four instructions that ask a descriptor how far from the thread pointer a
+    /// thread-local variable lies: `adrp`, `ldr`, `add`, `blr`. Linkers of programs replace each by
+    /// one that loads a part of the number.
+    Aarch64ThreadLocalPage21,
+    Aarch64ThreadLocalLoad12,
+    Aarch64ThreadLocalAdd12,
+    Aarch64ThreadLocalCall,
     /// RISC-V: `auipc` and `jalr`, `S - P`; the linker may go through a stub.
     RiscvCall,
     /// RISC-V: 20 bits of `auipc`, the upper part of `S - P`.

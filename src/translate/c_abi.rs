@@ -36,15 +36,14 @@ impl CAbi {
             (_, 64) => param,
             // All 32-bit integers are sign-extended there, those without a sign as well.
             (CAbi::RiscV64, 32) => param.sext(),
-            (CAbi::S390x, _) | (CAbi::RiscV64 | CAbi::SystemVX64 | CAbi::WindowsX64 | CAbi::Aapcs64, 8 | 16) => {
+            (CAbi::S390x, _) | (CAbi::RiscV64 | CAbi::SystemVX64 | CAbi::WindowsX64, 8 | 16) => {
                 if signed {
                     param.sext()
                 } else {
                     param.uext()
                 }
             }
-            // Apple packs them on the stack; in registers they are extended to 32 bits: see
-            // `CCall::integer`.
+            // On arm64 arguments are extended by instructions of their own: see `pass_integer`.
             _ => param,
         }
     }

@@ -51,8 +51,14 @@ impl Translator<'_> {
     }
 
     fn pass_integer(&mut self, call: &mut CCall, integer: Integer, value: Value) {
-        let in_register = call.n_integers() < ARM_REGISTERS;
-        if self.env.c == CAbi::AppleArm64 && integer.bits < 32 && in_register {
+        // Cranelift leaves the bits above as they are. C often takes an `int` for what is declared
+        // as a byte: `isalpha`.
+        let is_extended = match self.env.c {
+            CAbi::Aapcs64 => true,
+            CAbi::AppleArm64 => call.n_integers() < ARM_REGISTERS,
+            _ => false,
+        };
+        if is_extended && integer.bits < 32 {
             let value = self.extend(integer, value, types::I32);
             return call.push(AbiParam::new(types::I32), value);
         }

@@ -30,9 +30,16 @@ pub unsafe extern "C" fn w2n_exception_new(tag: *const Tag, length: u32) -> *mut
 /// [`crate::abi::builtin::Builtin::Throw`].
 ///
 /// # Safety
-/// Translated code calls it, with an exception.
+/// Translated code calls it, with an exception, in the convention `Tail`.
 #[unsafe(no_mangle)]
+#[unsafe(naked)]
 pub unsafe extern "C" fn w2n_throw(exception: *const Exception) -> ! {
+    go_on_with_tail_argument!(throw)
+}
+
+/// # Safety
+/// As for [`w2n_throw`], but in the C convention.
+unsafe extern "C" fn throw(exception: *const Exception) -> ! {
     // SAFETY: see above.
     let tag = unsafe { (*exception).tag };
     let mut frame = processor::frame_pointer() as *const Frame;

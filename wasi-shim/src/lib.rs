@@ -19,6 +19,7 @@ mod width;
 
 mod system;
 
+#[macro_use]
 mod arch;
 
 mod program;

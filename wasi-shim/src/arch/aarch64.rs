@@ -183,6 +183,14 @@ pub unsafe extern "C" fn signal_entry<T: OnSignal>(signal: c_int, info: *mut c_v
     )
 }
 
+/// The body of a naked function that is called in Cranelift's `Tail` convention: it goes on in
+/// another, of the C convention, with the one argument. It arrives in `x2`.
+macro_rules! go_on_with_tail_argument {
+    ($function:ident) => {
+        std::arch::naked_asm!("mov x0, x2", "b {function}", function = sym $function)
+    };
+}
+
 /// Goes on at a landing, with the exception in the first payload register of Cranelift's `Tail`
 /// convention.
 ///

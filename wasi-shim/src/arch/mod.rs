@@ -5,6 +5,7 @@
 //! names a processor, a register or an instruction (`tests/tidy` holds that). What all
 //! processors so far share is defined in this file.
 
+#[macro_use]
 #[cfg_attr(target_arch = "x86_64", path = "x86_64.rs")]
 #[cfg_attr(target_arch = "aarch64", path = "aarch64.rs")]
 pub mod processor;

@@ -170,6 +170,14 @@ pub unsafe extern "C" fn signal_entry<T: OnSignal>(signal: c_int, info: *mut c_v
     )
 }
 
+/// The body of a naked function that is called in Cranelift's `Tail` convention: it goes on in
+/// another, of the C convention, with the one argument. It arrives in `rdi`, as in that convention.
+macro_rules! go_on_with_tail_argument {
+    ($function:ident) => {
+        std::arch::naked_asm!("jmp {function}", function = sym $function)
+    };
+}
+
 /// Goes on at a landing, with the exception in the first payload register of Cranelift's `Tail`
 /// convention.
 ///

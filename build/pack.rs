@@ -6,6 +6,8 @@
 //! * for the others: `unwinding.o`, the same object with them, `complete0.a` and so on, all of the
 //!   archives, and `symbols`, a line for each name that they define: the letter of its kind, its
 //!   size, the name;
+//! * for shared libraries: `helpers.a`, what the object needs of the compiler, which the shared C
+//!   library has not;
 //! * the C library's start files, and what linkers read of its shared form.
 //!
 //! All are stripped of debug sections, and compressed.
@@ -47,6 +49,8 @@ pub fn parts(shim: &[u8], own: Option<&[u8]>, libraries: &Libraries) -> Result<V
     let main = symbols.iter().position(is_main).ok_or("the archive of the runtime has no `w2n_main`")?;
     let runtime = localize(&pool[main].data)?;
     add("runtime.o".to_owned(), strip(&runtime, &UNUSED)?);
+    let undefined = Symbols::read(&runtime)?.undefined;
+    add("helpers.a".to_owned(), needed_members(&pool[..n_shim], &symbols[..n_shim], undefined, main)?);
     let mut roots: Vec<String> = c_library::C_FUNCTIONS.split(' ').map(str::to_owned).collect();
     roots.extend(Symbols::read(&runtime)?.undefined);
     if let Some(own) = own {

@@ -256,8 +256,8 @@ fn entry_name(input: &Input, options: &Options) -> Result<String> {
     part(name.as_bytes());
     part(&input.bytes);
     // C sources are compiled for this, because the files that they include count as well.
-    if let Some(runtime) = runtime::of(&target::triple(options)?) {
-        Natives::read(&options.link, runtime.machine())?.contents().for_each(part);
+    if let Some(runtime) = runtime::of(&target::triple(options)?, None)? {
+        Natives::read(&options.link, runtime.target)?.contents().for_each(part);
     }
     Ok(format!("{name}-{}", &hash.finalize().to_hex()[..32]))
 }

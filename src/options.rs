@@ -42,6 +42,8 @@ pub enum Emit {
     Rust,
     /// Sections and symbols of the program, by address.
     LinkMap,
+    /// The runtime for the target, as an archive: of no module.
+    Runtime,
     #[default]
     Exe,
 }
@@ -49,7 +51,7 @@ pub enum Emit {
 impl Emit {
     /// Whether the form is text, which may go to a terminal.
     pub fn is_text(self) -> bool {
-        !matches!(self, Emit::Obj | Emit::Staticlib | Emit::Sharedlib | Emit::Exe)
+        !matches!(self, Emit::Obj | Emit::Staticlib | Emit::Sharedlib | Emit::Runtime | Emit::Exe)
     }
 
     /// Whether the form is made of a whole program: of all its modules and the runtime.
@@ -115,6 +117,8 @@ pub enum Origin {
 pub struct Options {
     /// Target triple; `None` is the machine that compiles.
     pub target: Option<String>,
+    /// A file with the runtime for it; `None`: the one that this program carries.
+    pub runtime: Option<PathBuf>,
     pub cpu: Cpu,
     pub opt_level: OptLevel,
     /// Addresses that a compare found outside are masked, so that a processor that guesses does not
@@ -185,6 +189,7 @@ impl Default for Options {
     fn default() -> Self {
         Options {
             target: None,
+            runtime: None,
             cpu: Cpu::default(),
             opt_level: OptLevel::default(),
             spectre_masks: false,

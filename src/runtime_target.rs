@@ -7,6 +7,7 @@
 #![allow(dead_code)]
 
 /// A target with a runtime.
+#[derive(Debug)]
 pub struct RuntimeTarget {
     /// As rustc names it.
     pub triple: &'static str,
@@ -22,7 +23,7 @@ pub struct RuntimeTarget {
 }
 
 /// Where the files of a C library come from.
-#[derive(Copy, Clone, PartialEq, Eq)]
+#[derive(Copy, Clone, Debug, PartialEq, Eq)]
 pub enum Origin {
     /// The C compiler of the machine knows their places. There is a shared C library, too.
     Compiler,
@@ -31,9 +32,12 @@ pub enum Origin {
 }
 
 /// What targets of one processor have in common.
+#[derive(Debug)]
 pub struct Machine {
     /// In messages.
     pub name: &'static str,
+    /// What compilers for many machines call it, for instance clang after `--target`.
+    pub gnu_triple: &'static str,
     /// The C compiler that other machines have for it, and the Debian packages of it and of the C
     /// library.
     pub cross_compiler: &'static str,
@@ -52,6 +56,13 @@ pub struct Machine {
     pub library_folders: &'static [&'static str],
     /// Relocations by an absolute address that is too short for a position-independent program.
     pub fixed_relocations: &'static [(u32, &'static str)],
+}
+
+impl Machine {
+    /// Whether programs for it run here.
+    pub fn is_here(&self) -> bool {
+        self.elf_name == std::env::consts::ARCH && std::env::consts::OS == "linux"
+    }
 }
 
 /// Where distributions keep libraries of the machine that they run on; after the folders of
@@ -92,6 +103,7 @@ pub static RUNTIME_TARGETS: [RuntimeTarget; 3] = [
 
 static X86_64: Machine = Machine {
     name: "x86-64",
+    gnu_triple: "x86_64-linux-gnu",
     cross_compiler: "x86_64-linux-gnu-gcc",
     packages: "gcc-x86-64-linux-gnu with libc6-dev-amd64-cross",
     number: 62,
@@ -110,6 +122,7 @@ static X86_64: Machine = Machine {
 
 static AARCH64: Machine = Machine {
     name: "aarch64",
+    gnu_triple: "aarch64-linux-gnu",
     cross_compiler: "aarch64-linux-gnu-gcc",
     packages: "gcc-aarch64-linux-gnu with libc6-dev-arm64-cross",
     number: 183,

@@ -30,7 +30,7 @@ mod script;
 pub mod print;
 
 use crate::codegen::Generator;
-use crate::codegen::target::TARGETS;
+use crate::codegen::target::{self, TARGETS};
 use crate::link::runtime::{self, Runtime};
 use crate::listing::link_map;
 use crate::options::{Emit, Options, Output};
@@ -52,7 +52,7 @@ use target_lexicon::Triple;
 /// One message that begins with the input's name.
 pub fn build(input: &Input, options: &Options, outputs: &[Output], observer: &dyn Observer) -> Result<()> {
     let generator = Generator::new(options)?;
-    let runtime = runtime::of(generator.triple());
+    let runtime = runtime::of(generator.triple(), options.runtime.as_deref())?;
     outputs.iter().try_for_each(|output| check_emit(generator.triple(), runtime.as_ref(), output.emit))?;
     let runtime = runtime.as_ref();
     let (programs, others): (Vec<_>, Vec<_>) = outputs.iter().partition(|output| output.emit.is_of_program());
@@ -93,7 +93,7 @@ fn write_link_map(
 /// As [`build`].
 pub fn program(input: &Input, options: &Options, observer: &dyn Observer) -> Result<Vec<u8>> {
     let generator = Generator::new(options)?;
-    let runtime = runtime::of(generator.triple());
+    let runtime = runtime::of(generator.triple(), options.runtime.as_deref())?;
     link_program(&Session::new(input, options, &generator, runtime.as_ref(), observer)?, None)
 }
 
@@ -124,15 +124,31 @@ fn check_emit(triple: &Triple, runtime: Option<&Runtime>, emit: Emit) -> Result<
         _ => return Ok(()),
     };
     if runtime.is_none() {
-        bail!("there is no runtime for {triple}, so no {what} can be made\nhelp: -c makes an object");
+        bail!("there is no runtime for {triple}, so no {what} can be made\n{}", runtime::advice(triple));
     }
     Ok(())
+}
+
+/// Writes the runtime for the target, as an archive.
+///
+/// # Errors
+/// There is none, or it can't be written.
+pub fn write_runtime(options: &Options, file: &Path) -> Result<()> {
+    let triple = target::triple(options)?;
+    let runtime = runtime::of(&triple, options.runtime.as_deref())?;
+    let runtime = runtime.with_context(|| format!("there is no runtime for {triple}\n{}", runtime::advice(&triple)))?;
+    output::write(file, &runtime.archive()?)
+}
+
+/// Whether programs can be made for a target, by its name, with what this program carries.
+pub fn makes_programs(target: &str) -> bool {
+    runtime::carried().any(|runtime| runtime.target.triple == target)
 }
 
 /// The lines of `--target help`: what there is, and what of it this program carries a runtime for.
 pub fn targets() -> impl Iterator<Item = String> {
     TARGETS.iter().map(|(name, note)| {
-        let has_programs = runtime::carried().any(|runtime| runtime.target.triple == *name);
+        let has_programs = makes_programs(name);
         format!("{name:30} {note}{}", if has_programs { "; programs, too" } else { "" })
     })
 }

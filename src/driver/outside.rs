@@ -45,7 +45,7 @@ pub fn look_up(
     options: &Options,
     observer: &dyn Observer,
 ) -> Result<Outside> {
-    let natives = Natives::read(&options.link, runtime.machine())?;
+    let natives = Natives::read(&options.link, runtime.target)?;
     natives.warnings.iter().for_each(|warning| observer.warning(warning));
     let open: Vec<Vec<OpenImport>> = analyzed.iter().map(open_imports).collect();
     let wanted = open.iter().flatten().filter(|it| it.refusal.is_none()).map(|it| &it.symbol[..]);

@@ -32,14 +32,14 @@ use target_lexicon::Triple;
 /// As for a program, but for imports that nothing defines.
 pub fn imports(input: &Input, options: &Options) -> Result<String> {
     let generator = Generator::new(options)?;
-    let runtime = any_runtime(generator.triple())?;
+    let runtime = any_runtime(generator.triple(), options)?;
     let session = Session::new(input, options, &generator, Some(&runtime), &Silent)?;
     let source = session.read(MAIN, input)?;
     let instance = session.parse(&source)?;
     let linked = session.open(&instance);
     let Linked { module, linkage, .. } = &linked;
     let foreign = session.declare(slice::from_ref(&linked))?.remove(0);
-    let natives = Natives::read(&options.link, runtime.machine())?;
+    let natives = Natives::read(&options.link, runtime.target)?;
     let open = imports::open(module, linkage, &foreign);
     let is_other = |import: ImportName| options.modules.iter().any(|(name, _)| name == import.module);
     let wanted = open.iter().filter(|it| it.refusal.is_none() && !is_other(it.import)).map(|it| &it.symbol[..]);
@@ -114,7 +114,7 @@ pub fn exports(input: &Input, options: &Options) -> Result<String> {
 /// When this program carries no runtime.
 pub fn runtime_symbols(options: &Options) -> Result<String> {
     let mut text = String::new();
-    any_runtime(&target::triple(options)?)?
+    any_runtime(&target::triple(options)?, options)?
         .functions()?
         .iter()
         .for_each(|name| line(&mut text, &[name, "the runtime"]));
@@ -123,8 +123,8 @@ pub fn runtime_symbols(options: &Options) -> Result<String> {
 }
 
 /// The runtime for a target; else that for another, which knows the same C functions.
-fn any_runtime(triple: &Triple) -> Result<Runtime> {
-    let found = runtime::of(triple).or_else(|| runtime::carried().next());
+fn any_runtime(triple: &Triple, options: &Options) -> Result<Runtime> {
+    let found = runtime::of(triple, options.runtime.as_deref())?.or_else(|| runtime::carried().next());
     found.context("this build of wasm2native carries no runtime, so it does not know who defines what")
 }
 

@@ -51,7 +51,7 @@ pub fn program(session: &Session) -> Result<Vec<u8>> {
             Err(beyond) => refused = known.into_iter().chain(beyond).collect(),
         }
     };
-    session.link(objects, Natives::none(session.runtime()?.machine()), false)
+    session.link(objects, Natives::none(session.runtime()?.target), false)
 }
 
 fn parse<'s>(source: &'s Result<Source<'s>>) -> Result<Instance<'s>> {

@@ -1,53 +1,80 @@
 //! The C compiler of this machine, as a compiler of `.c` files and as the driver of a linker.
 
 use super::library::HOST_ARGUMENTS;
+use crate::runtime_target::RuntimeTarget;
 use crate::scratch::Scratch;
 use anyhow::{Context, Result, anyhow, bail};
 use std::ffi::{OsStr, OsString};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
-/// The compilers to try if the user names none, in this order.
+/// The compilers to try if the user names none, in this order: for this machine, and, after the
+/// cross compiler of the other, those that can make programs for many.
 const USUAL: [&str; 4] = ["cc", "gcc", "clang", "zig"];
+const FOR_MANY: [&str; 2] = ["zig", "clang"];
 
 /// A C compiler by its command, with flags that every use of it gets.
 #[derive(Clone, Debug)]
 pub struct Compiler {
     program: PathBuf,
     flags: Vec<OsString>,
+    target: &'static RuntimeTarget,
 }
 
 impl Compiler {
-    /// The one that the user names, else that of `$CC`, else one of the usual. `needed_for` says
-    /// why there must be one.
+    /// The one that the user names, else that of `$CC`, or of `$CC_<target>` where that is not this
+    /// machine, else one of the usual. `needed_for` says why there must be one.
     ///
     /// # Errors
     /// When there is none.
-    pub fn find(named: Option<&str>, needed_for: &str) -> Result<Compiler> {
-        let variable = std::env::var("CC").ok().filter(|cc| !cc.trim().is_empty());
-        if let Some(command) = named.map(str::to_owned).or(variable) {
+    pub fn find(named: Option<&str>, needed_for: &str, target: &'static RuntimeTarget) -> Result<Compiler> {
+        let variable = match target.machine.is_here() {
+            true => "CC".to_owned(),
+            false => format!("CC_{}", target.triple.replace('-', "_")),
+        };
+        let value = std::env::var(&variable).ok().filter(|cc| !cc.trim().is_empty());
+        if let Some(command) = named.map(str::to_owned).or(value) {
             let (program, flags) = split(&command);
-            let from = if named.is_some() { "--linker" } else { "the environment variable CC" };
+            let from = if named.is_some() { "--linker" } else { &format!("the environment variable {variable}") };
             let found = locate(&program)
                 .ok_or_else(|| anyhow!("{from} names `{}`, and there is no such program", program.display()))?;
-            return Ok(Compiler::new(found, flags));
+            return Ok(Compiler::new(found, flags, target));
         }
-        let Some(found) = USUAL.iter().find_map(|name| locate(Path::new(name))) else {
+        let (usual, kind): (Vec<&str>, _) = match target.machine.is_here() {
+            true => (USUAL.into(), "C compiler".to_owned()),
+            false => {
+                let all = [target.machine.cross_compiler].into_iter().chain(FOR_MANY);
+                (all.collect(), format!("C compiler for {}", target.machine.name))
+            }
+        };
+        let Some(found) = usual.iter().find_map(|name| locate(Path::new(name))) else {
             bail!(
-                "{needed_for} needs a C compiler, and there is none of {} on the PATH\nhelp: install one, or name one with --linker; \
+                "{needed_for} needs a {kind}, and there is none of {} on the PATH\nhelp: install one, or name one with --linker; \
                  objects (.o) and archives (.a) need none",
-                USUAL.join(", ")
+                usual.join(", ")
             );
         };
-        Ok(Compiler::new(found, Vec::new()))
+        Ok(Compiler::new(found, Vec::new(), target))
     }
 
-    fn new(program: PathBuf, flags: Vec<OsString>) -> Compiler {
+    fn new(program: PathBuf, mut flags: Vec<OsString>, target: &'static RuntimeTarget) -> Compiler {
         // zig is many tools in one program.
         let is_zig = is_zig(&program);
         let has_tool = flags.first().is_some_and(|flag| flag == "cc" || flag == "c++");
-        let tool = (is_zig && !has_tool).then(|| OsString::from("cc"));
-        Compiler { program, flags: tool.into_iter().chain(flags).collect() }
+        if is_zig && !has_tool {
+            flags.insert(0, "cc".into());
+        }
+        let names_target =
+            flags.iter().any(|flag| flag.to_string_lossy().trim_start_matches('-').starts_with("target"));
+        if !target.machine.is_here() && !names_target {
+            let triple = target.machine.gnu_triple;
+            if is_zig {
+                flags.extend(["-target", triple].map(OsString::from));
+            } else if is_clang(&program) {
+                flags.push(format!("--target={triple}").into());
+            }
+        }
+        Compiler { program, flags, target }
     }
 
     /// What the runtime needs besides libc and does not get by itself.
@@ -100,7 +127,7 @@ impl Compiler {
     pub fn link(&self, arguments: &[OsString]) -> Result<String> {
         let output = self.run(self.command().args(arguments))?;
         if !output.status.success() {
-            bail!("`{}` can't link the program:\n{}", self.name(), said(&output));
+            bail!("`{}` can't link the program:\n{}{}", self.name(), said(&output), self.advice());
         }
         Ok(String::from_utf8_lossy(&output.stderr).trim_end().to_owned())
     }
@@ -111,6 +138,15 @@ impl Compiler {
         let path = PathBuf::from(String::from_utf8(output.stdout).ok()?.trim());
         // One that it does not know keeps its bare name.
         (output.status.success() && path.is_absolute() && path.is_file()).then_some(path)
+    }
+
+    /// What may be wrong with a compiler that does not do its work.
+    fn advice(&self) -> String {
+        let RuntimeTarget { machine, .. } = self.target;
+        if machine.is_here() {
+            return String::new();
+        }
+        format!("\nhelp: the program is for {}, as is what `{}` makes", machine.name, machine.cross_compiler)
     }
 
     fn command(&self) -> Command {
@@ -127,6 +163,10 @@ impl Compiler {
 
 fn is_zig(program: &Path) -> bool {
     program.file_stem() == Some(OsStr::new("zig"))
+}
+
+fn is_clang(program: &Path) -> bool {
+    program.file_stem().is_some_and(|name| name.to_string_lossy().starts_with("clang"))
 }
 
 fn said(output: &Output) -> String {

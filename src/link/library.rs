@@ -5,11 +5,11 @@
 //! alone. Both hold the runtime, so a host is linked with nothing else but a C library
 //! ([`HOST_ARGUMENTS`]).
 
+use super::archive::write_archive;
 use super::files::Files;
-use super::runtime::{Runtime, SHARED_END_FILES, SHARED_LIBRARIES, SHARED_START_FILES, Set};
+use super::runtime::{Runtime, SHARED_END_FILES, SHARED_HELPERS, SHARED_LIBRARIES, SHARED_START_FILES, Set};
 use super::{UNDEFINED, command, list_undefined, run};
-use anyhow::{Context, Result, bail};
-use object::{Object, ObjectSymbol};
+use anyhow::{Result, bail};
 use std::fmt::Write as _;
 use std::path::PathBuf;
 
@@ -28,49 +28,6 @@ pub fn archive(runtime: &Runtime, object: &[u8]) -> Result<Vec<u8>> {
     // Where two such archives are linked into one program, the first runtime is taken, and does for
     // both.
     write_archive(&[("module.o", object), ("runtime.o", &runtime.object()?)])
-}
-
-/// A Unix archive with a symbol index, in GNU's format (`ar.h`; the index is a first member named
-/// `/`). Times, owners and modes are the same for all, so that the bytes depend on the members
-/// alone.
-fn write_archive(members: &[(&str, &[u8])]) -> Result<Vec<u8>> {
-    const MAGIC: &[u8] = b"!<arch>\n";
-    const HEADER: usize = 60;
-    const TOO_LARGE: &str = "an archive has at most 4 GiB";
-    let mut names = Vec::new();
-    let mut owners = Vec::new();
-    for (number, (_, data)) in members.iter().enumerate() {
-        let file = object::File::parse(*data).context("can't read an object that belongs into the archive")?;
-        for symbol in file.symbols().filter(|symbol| symbol.is_global() && !symbol.is_undefined()) {
-            names.extend(symbol.name_bytes()?);
-            names.push(0);
-            owners.push(number);
-        }
-    }
-    let padded = |length: usize| length.next_multiple_of(2);
-    let n_symbols = u32::try_from(owners.len()).context(TOO_LARGE)?;
-    let words = owners.len().checked_add(1).and_then(|n_words| n_words.checked_mul(4)).context(TOO_LARGE)?;
-    let index_length = padded(words.saturating_add(names.len()));
-    let mut place = MAGIC.len().saturating_add(HEADER).saturating_add(index_length);
-    let mut places = Vec::new();
-    for (_, data) in members {
-        places.push(u32::try_from(place).context(TOO_LARGE)?);
-        place = place.saturating_add(HEADER).saturating_add(padded(data.len()));
-    }
-    let mut index = n_symbols.to_be_bytes().to_vec();
-    owners.iter().for_each(|&owner| index.extend(places[owner].to_be_bytes()));
-    index.extend(names);
-    index.resize(index_length, 0);
-
-    let mut archive = MAGIC.to_vec();
-    let all = [("", &index[..])].into_iter().chain(members.iter().copied());
-    for (name, data) in all {
-        let header = format!("{:<16}{:<12}{:<6}{:<6}{:<8}{:<10}`\n", format!("{name}/"), 0, 0, 0, 644, data.len());
-        archive.extend(header.as_bytes());
-        archive.extend(data);
-        archive.resize(padded(archive.len()), b'\n');
-    }
-    Ok(archive)
 }
 
 pub struct SharedLibrary<'a> {
@@ -105,7 +62,7 @@ pub fn shared(library: SharedLibrary) -> Result<(Vec<u8>, Vec<String>)> {
     arguments.extend(["-soname", soname, "--version-script", "<exports>"].map(str::to_owned));
     arguments.extend(SHARED_START_FILES.iter().map(|file| file.name.to_owned()));
     arguments.extend(["<module>", runtime.parts(Set::Complete)[0].name, "--as-needed"].map(str::to_owned));
-    arguments.extend(SHARED_LIBRARIES.iter().map(|file| file.name.to_owned()));
+    arguments.extend(SHARED_LIBRARIES.iter().chain([&SHARED_HELPERS]).map(|file| file.name.to_owned()));
     arguments.extend(SHARED_END_FILES.iter().map(|file| file.name.to_owned()));
 
     let (files, output) = Files::new(inputs);

@@ -14,6 +14,7 @@
     clippy::cast_sign_loss
 )]
 
+mod archive;
 pub mod check;
 mod compiler;
 mod external;

@@ -9,7 +9,7 @@ use super::runtime::Runtime;
 use super::search::{self, Prefer};
 use super::symbols::{self, Format, ObjectSymbols, SymbolKind};
 use crate::options::LinkOptions;
-use crate::runtime_target::Machine;
+use crate::runtime_target::{Machine, RuntimeTarget};
 use anyhow::{Context, Result, bail};
 use std::borrow::Cow;
 use std::collections::HashMap;
@@ -42,8 +42,8 @@ pub enum Kind {
 
 /// Everything that a program is linked with besides its own objects and the runtime.
 pub struct Natives {
-    /// All of it is for this machine.
-    pub machine: &'static Machine,
+    /// All of it is for this target.
+    pub target: &'static RuntimeTarget,
     pub files: Vec<Native>,
     /// Names for `-l`, where a compiler links.
     pub libraries: Vec<String>,
@@ -93,8 +93,8 @@ fn first_bytes(path: &Path) -> Option<Vec<u8>> {
 
 impl Natives {
     /// Nothing.
-    pub fn none(machine: &'static Machine) -> Natives {
-        Natives { machine, files: Vec::new(), libraries: Vec::new(), compiler: None, warnings: Vec::new() }
+    pub fn none(target: &'static RuntimeTarget) -> Natives {
+        Natives { target, files: Vec::new(), libraries: Vec::new(), compiler: None, warnings: Vec::new() }
     }
 
     /// Reads everything, compiles sources, and finds libraries.
@@ -102,16 +102,16 @@ impl Natives {
     /// # Errors
     /// With the name of the file that is not there, is damaged or is made for another machine; when
     /// a C compiler is needed, and there is none.
-    pub fn read(options: &LinkOptions, machine: &'static Machine) -> Result<Natives> {
-        let mut natives = Natives::none(machine);
+    pub fn read(options: &LinkOptions, target: &'static RuntimeTarget) -> Result<Natives> {
+        let mut natives = Natives::none(target);
         for path in &options.files {
             natives.add_file(path, options).with_context(|| path.display().to_string())?;
         }
         let mut reason = natives.reason(options);
         for name in options.libraries.iter().filter(|name| !search::is_embedded(name)) {
-            match search::find(name, &options.folders, Prefer::Archive, machine) {
+            match search::find(name, &options.folders, Prefer::Archive, target.machine) {
                 Ok(path) => {
-                    let native = read_library(&path, machine)?;
+                    let native = read_library(&path, target.machine)?;
                     if native.kind != Kind::Archive {
                         reason.get_or_insert(format!("{} is a shared library, which", path.display()));
                     }
@@ -133,14 +133,14 @@ impl Natives {
         let mut bytes = std::fs::read(path).context("can't read it")?;
         let is_source = symbols::format(&bytes) == Format::Other && SOURCES.contains(&ending);
         if is_source {
-            let compiler = Compiler::find(options.linker.as_deref(), "a C source")?;
+            let compiler = Compiler::find(options.linker.as_deref(), "a C source", self.target)?;
             let warnings;
             (bytes, warnings) = compiler.compile(path, &options.source_flags)?;
             self.warnings.extend(Some(warnings).filter(|it| !it.is_empty()));
         } else if OTHER_SOURCES.contains(&ending) && symbols::format(&bytes) == Format::Other {
             bail!("only C and assembly are compiled\nhelp: compile it to an object first, and give that");
         }
-        let native = identify(&path.display().to_string(), Some(path), bytes, self.machine)?;
+        let native = identify(&path.display().to_string(), Some(path), bytes, self.target.machine)?;
         self.files.push(Native { path: native.path.filter(|_| !is_source), ..native });
         Ok(())
     }
@@ -164,18 +164,18 @@ impl Natives {
     /// From here on a compiler links: it finds libraries its own way, and what is read of them is
     /// for messages only.
     fn link_by_compiler(&mut self, options: &LinkOptions, reason: &str) -> Result<()> {
-        let compiler = Compiler::find(options.linker.as_deref(), reason)?;
+        let compiler = Compiler::find(options.linker.as_deref(), reason, self.target)?;
         self.files.truncate(options.files.len());
         for name in &options.libraries {
             self.libraries.push(name.clone());
             if search::is_embedded(name) {
                 continue;
             }
-            let found = search::find(name, &options.folders, Prefer::Shared, self.machine).or_else(|error| {
+            let found = search::find(name, &options.folders, Prefer::Shared, self.target.machine).or_else(|error| {
                 let asked = [format!("lib{name}.so"), format!("lib{name}.a")];
                 asked.iter().find_map(|file| compiler.library(file)).ok_or(error)
             });
-            self.files.push(read_library(&found?, self.machine)?);
+            self.files.push(read_library(&found?, self.target.machine)?);
         }
         self.compiler = Some(compiler);
         Ok(())
@@ -209,10 +209,11 @@ impl Natives {
     /// When the runtime is damaged.
     pub fn c_library(&self, runtime: &Runtime) -> Result<HashMap<String, (SymbolKind, u64)>> {
         let mut all = runtime.symbols()?;
-        let [libc, libm, _] = self.machine.shared_libraries;
+        let [libc, libm, _] = self.target.machine.shared_libraries;
         for name in [libc, libm] {
             let Some(path) = self.compiler.as_ref().and_then(|compiler| compiler.library(name)) else { continue };
-            let library = std::fs::read(path).ok().and_then(|bytes| symbols::shared(name, &bytes, self.machine).ok());
+            let library =
+                std::fs::read(path).ok().and_then(|bytes| symbols::shared(name, &bytes, self.target.machine).ok());
             let definitions = library.into_iter().flat_map(|library| library.defined);
             all.extend(definitions.map(|it| (it.name, (it.kind, it.size))));
         }

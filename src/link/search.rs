@@ -26,8 +26,7 @@ pub fn is_embedded(name: &str) -> bool {
 /// # Errors
 /// When there is none, with the folders that were searched.
 pub fn find(name: &str, folders: &[PathBuf], prefer: Prefer, machine: &Machine) -> Result<PathBuf> {
-    let is_here = machine.elf_name == std::env::consts::ARCH;
-    let own = OWN_LIBRARY_FOLDERS.iter().filter(|_| is_here);
+    let own = OWN_LIBRARY_FOLDERS.iter().filter(|_| machine.is_here());
     let system = machine.library_folders.iter().chain(own).map(Path::new);
     let searched: Vec<&Path> = folders.iter().map(PathBuf::as_path).chain(system).collect();
     let first = |names: &[String]| {
@@ -50,9 +49,10 @@ pub fn find(name: &str, folders: &[PathBuf], prefer: Prefer, machine: &Machine) 
         None => format!("{archive} or {shared}"),
     };
     let list = |folders: &[&Path]| folders.iter().map(|it| it.display().to_string()).collect::<Vec<_>>().join(", ");
+    let compiler = if machine.is_here() { "cc" } else { machine.cross_compiler };
     bail!(
         "-l{name}: there is no {wanted} in {}\nhelp: -L DIR names a folder to search before these; a C compiler may know more of \
-         them: --linker cc",
+         them: --linker {compiler}",
         list(&searched.into_iter().filter(|folder| folder.is_dir()).collect::<Vec<_>>())
     )
 }

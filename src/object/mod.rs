@@ -15,7 +15,7 @@ mod bytes;
 mod data;
 mod describe;
 mod exports;
-mod format;
+pub mod format;
 mod frames;
 mod handlers;
 pub mod image;

@@ -22,6 +22,7 @@ mod segments;
 mod special;
 mod stages;
 mod streams;
+mod target;
 mod usage;
 
 use anyhow::{Result, bail};
@@ -51,6 +52,7 @@ fn main() {
         special::trials(),
         stages::trials(),
         streams::trials(),
+        target::trials(),
         usage::trials(),
     ];
     test_kit::trial::run(groups.into_iter().flatten());

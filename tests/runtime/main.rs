@@ -52,7 +52,7 @@ fn build(source: &str) -> Result<Folder> {
     let flags = ["--edition", "2024", "--crate-type", "staticlib", "-Cpanic=abort", "-Copt-level=2", "-Clto=fat"];
     folder.silent_tool(&rustc, &[&flags[..], &["--target", &triple, "-o", "library.a", source]].concat());
     let options = LinkOptions { files: vec![folder.path("library.a")], ..LinkOptions::default() };
-    let natives = Natives::read(&options, runtime.machine())?;
+    let natives = Natives::read(&options, runtime.target)?;
     let request =
         LinkRequest { runtime: &runtime, objects: Vec::new(), natives, uses_c: false, strip: false, options: &options };
     let (program, _) = link(request)?;
@@ -64,6 +64,6 @@ fn build(source: &str) -> Result<Folder> {
 /// The runtime of a target that has the own library.
 fn own_runtime(triple: &str) -> Result<Runtime> {
     let parsed = triple.parse().map_err(|error| anyhow!("{triple}: {error}"))?;
-    let runtime = runtime::of(&parsed).filter(|runtime| runtime.target.has_own_library);
+    let runtime = runtime::of(&parsed, None)?.filter(|runtime| runtime.target.has_own_library);
     runtime.ok_or_else(|| Skip::Reason(format!("there is no own C library for {triple}")).into())
 }

@@ -211,9 +211,9 @@ pub fn translate(file: &Path, wasm: Vec<u8>, target: BuildTarget, output: &Path)
         _ => options::Emit::Exe,
     };
     let is_program = emit == options::Emit::Exe;
-    if is_program && !target.is_native_here() && target.host == Host::Native {
+    if is_program && target.triple.is_some_and(|triple| !driver::makes_programs(triple)) {
         bail!(
-            "programs for {} can't be linked on this machine; with -o NAME.o it is an object for a linker there",
+            "there is no runtime for {}, so no program can be made for it here; with -o NAME.o it is an object for a linker there",
             target.name()
         );
     }

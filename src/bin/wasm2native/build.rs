@@ -62,6 +62,25 @@ pub fn run(args: &Compile, console: &Console) -> Result<ExitCode> {
     Ok(ExitCode::FAILURE)
 }
 
+/// `--emit runtime`
+pub fn runtime(args: &Compile) -> Result<ExitCode> {
+    let [form] = &args.emit[..] else {
+        return Err(Usage("--emit runtime makes nothing else beside it".to_owned()).into());
+    };
+    if let Some(input) = args.inputs.iter().chain(&args.linking.files).next() {
+        return Err(Usage(format!(
+            "{}: the runtime is the same for all modules: --emit runtime takes none",
+            input.display()
+        ))
+        .into());
+    }
+    let Some(file) = form.file.as_ref().or(args.output.as_ref()) else {
+        return Err(Usage("name a file for the runtime: --emit runtime=FILE".to_owned()).into());
+    };
+    driver::write_runtime(&args.options(), file)?;
+    Ok(ExitCode::SUCCESS)
+}
+
 fn build(input: &Path, options: &Options, outputs: &[Output], console: &Console) -> Result<()> {
     driver::build(&Input::read(input)?, options, outputs, console)
 }

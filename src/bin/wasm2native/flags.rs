@@ -87,7 +87,7 @@ pub enum Command {
 pub struct Compile {
     /// Module to compile (.wasm, .wat, or `-` for standard input), and files to link it with (.o,
     /// .a, .so, .c)
-    #[arg(value_name = "INPUT", required_unless_present_any = ["enable", "print", "target"])]
+    #[arg(value_name = "INPUT", required_unless_present_any = ["emit", "enable", "print", "target"])]
     pub inputs: Vec<PathBuf>,
 
     /// Add the module in FILE to the program; it defines what other modules import from NAME
@@ -143,6 +143,13 @@ pub struct Compile {
     /// [default: this machine]
     #[arg(long, value_name = "TRIPLE", help_heading = "Code")]
     pub target: Option<String>,
+
+    /// Take the runtime for the target from FILE, which --emit runtime wrote, perhaps elsewhere
+    ///
+    /// Programs and libraries contain a runtime. This program carries that of each target of which
+    /// `--target help` says so.
+    #[arg(long, value_name = "FILE", help_heading = "Code")]
+    pub runtime: Option<PathBuf>,
 
     /// Prefix the names of a library's symbols with NAME_ [default: from the input's name]
     #[arg(long, value_name = "NAME", help_heading = "Code")]
@@ -204,6 +211,10 @@ pub struct Run {
     /// Module to run (.wasm or .wat, `-` for standard input), then the program's arguments
     #[arg(value_names = ["MODULE", "ARGS"], num_args = 1.., trailing_var_arg = true, required_unless_present = "enable")]
     pub module_and_args: Vec<OsString>,
+
+    /// Programs that are run are for this machine: this is here for its message.
+    #[arg(long, hide = true)]
+    pub target: Option<String>,
 
     /// Name that the program sees as its own [default: the module's file name]
     #[arg(long, value_name = "NAME", help_heading = "Program")]
@@ -330,7 +341,7 @@ pub struct EmitItem {
 }
 
 /// The forms of output: name in `--emit`, and description in help.
-const FORMS: [(&str, Emit, &str); 14] = [
+const FORMS: [(&str, Emit, &str); 15] = [
     ("exe", Emit::Exe, "a program"),
     ("obj", Emit::Obj, "a relocatable object, as -c"),
     ("staticlib", Emit::Staticlib, "an archive for C, C++ or Rust programs, with the runtime"),
@@ -345,6 +356,11 @@ const FORMS: [(&str, Emit, &str); 14] = [
     ("layout", Emit::Layout, "where memories, tables and globals live in the native program"),
     ("image", Emit::Image, "what memories and tables hold at the start"),
     ("link-map", Emit::LinkMap, "sections and symbols of the program, by address"),
+    (
+        "runtime",
+        Emit::Runtime,
+        "an archive with the runtime alone: to link objects with, and for --runtime; takes no INPUT",
+    ),
 ];
 
 #[derive(Copy, Clone, ValueEnum)]
@@ -396,9 +412,15 @@ impl Compile {
         }
     }
 
+    /// Whether the user asked for the runtime.
+    pub fn emits_runtime(&self) -> bool {
+        self.emit.iter().any(|item| item.emit == Emit::Runtime)
+    }
+
     pub fn options(&self) -> Options {
         Options {
             target: self.target.clone(),
+            runtime: self.runtime.clone(),
             program_options: [self.powers.options(), self.powers.embedded()].concat(),
             embedded: self.powers.embed.clone(),
             fixed_powers: self.fixed_powers,

@@ -93,6 +93,7 @@ fn dispatch(mut cli: Cli, console: &Console) -> Result<ExitCode> {
 fn work(cli: &Cli, console: &Console) -> Result<ExitCode> {
     match &cli.command {
         None if let Some(what) = cli.compile.print => print::run(&cli.compile, what),
+        None if cli.compile.emits_runtime() => build::runtime(&cli.compile),
         None if cli.compile.inputs.is_empty() => Err(missing_input("INPUT", &cli.compile.linking)),
         Some(Command::Run(run)) if run.module_and_args.is_empty() => Err(missing_input("MODULE", &run.linking)),
         None => build::run(&cli.compile, console),

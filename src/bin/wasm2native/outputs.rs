@@ -132,7 +132,7 @@ fn ending(args: &Compile, emit: Emit) -> &'static str {
         Emit::Clif => ".clif",
         Emit::Asm => ".s",
         Emit::Obj => ".o",
-        Emit::Staticlib => ".a",
+        Emit::Staticlib | Emit::Runtime => ".a",
         Emit::Sharedlib => ".so",
         Emit::Header => ".h",
         Emit::Rust => ".rs",

@@ -1,5 +1,6 @@
 //! `wasm2native run`: builds into the cache and becomes the program.
 
+use crate::Usage;
 use crate::console::Console;
 use crate::flags::Run;
 use crate::words;
@@ -20,6 +21,10 @@ pub fn run(args: &Run, console: &Console) -> Result<Infallible> {
     let [module, program_args @ ..] = &args.module_and_args[..] else { unreachable!("clap requires MODULE") };
     let module = Path::new(module);
     args.powers.check()?;
+    if args.target.is_some() {
+        let here = "`wasm2native run` runs programs on this machine";
+        return Err(Usage(format!("{here}; `wasm2native --target TRIPLE` builds one for another")).into());
+    }
     console.begin();
     console.input(module);
     let input = Input::read(module)?;

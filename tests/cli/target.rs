@@ -1,0 +1,243 @@
+//! Programs and libraries for another machine, and runtimes that come in a file.
+//!
+//! The other machine is aarch64 Linux, where this build carries a runtime for it. What is made is
+//! run where QEMU is installed.
+
+use crate::ANSWER;
+use anyhow::{Result, bail};
+use libtest_mimic::Trial;
+use std::process::Command;
+use test_kit::folder::Folder;
+use test_kit::process::outcome;
+use test_kit::trial::Skip;
+use test_kit::{tool, trials};
+
+pub fn trials() -> Vec<Trial> {
+    trials!["target":
+        a_runtime_in_a_file_is_the_one_that_is_carried,
+        a_file_that_is_no_runtime_is_refused,
+        a_target_without_a_runtime_has_no_programs,
+        the_archive_of_the_runtime_links_objects,
+        programs_are_made_for_another_machine,
+        c_is_that_of_the_other_machine,
+        cot_makes_programs_for_another_machine,
+        programs_that_run_here_are_for_this_machine,
+    ]
+}
+
+const OTHER: &str = "aarch64-unknown-linux-gnu";
+
+/// # Errors
+/// [`Skip`], where there is no runtime for [`OTHER`].
+fn require_other(folder: &Folder) -> Result<()> {
+    let targets = folder.wasm2native(&["--target", "help"]).succeeds();
+    let is_carried = |line: &str| line.starts_with(OTHER) && line.ends_with("; programs, too");
+    if !targets.stdout.lines().any(is_carried) {
+        bail!(Skip::Reason(format!("this build carries no runtime for {OTHER}")));
+    }
+    Ok(())
+}
+
+/// The exit status of a program for [`OTHER`].
+fn run(folder: &Folder, program: &str) -> Result<i32> {
+    tool::require("qemu-aarch64")?;
+    Ok(outcome(Command::new("qemu-aarch64").arg(folder.path(program)).env_clear()).status)
+}
+
+/// The processor that an ELF file is for.
+fn machine(folder: &Folder, file: &str) -> u16 {
+    let bytes = std::fs::read(folder.path(file)).expect("it was made");
+    assert!(bytes.starts_with(b"\x7fELF"), "{file} is an ELF file");
+    u16::from_le_bytes([bytes[18], bytes[19]])
+}
+
+const AARCH64: u16 = 183;
+
+fn a_runtime_in_a_file_is_the_one_that_is_carried() {
+    let folder = Folder::with(&[("answer.wat", ANSWER)]);
+    folder.builds(&["--emit", "runtime=runtime.a"]);
+    for (name, more) in [("carried", &[][..]), ("supplied", &["--runtime", "runtime.a"])] {
+        folder.builds(&[&["answer.wat", "-o", name], more].concat());
+    }
+    assert_eq!(std::fs::read(folder.path("carried")).unwrap(), std::fs::read(folder.path("supplied")).unwrap());
+    assert_eq!(outcome(&mut Command::new(folder.path("supplied"))).status, 42);
+
+    // A runtime from a file can be written again.
+    folder.builds(&["--emit", "runtime", "-o", "again.a", "--runtime", "runtime.a"]);
+    assert_eq!(std::fs::read(folder.path("runtime.a")).unwrap(), std::fs::read(folder.path("again.a")).unwrap());
+}
+
+fn a_file_that_is_no_runtime_is_refused() {
+    let folder = Folder::with(&[("answer.wat", ANSWER), ("text", "wasm2native runtime\n\n")]);
+    folder.builds(&["--emit", "runtime=runtime.a"]);
+    folder.object("x");
+    folder.tool("ar", &["rcs", "other.a", "x.o"]);
+    let error = |file: &str| {
+        let out = folder.wasm2native(&["answer.wat", "-o", "app", "--runtime", file]);
+        assert_eq!((out.status, folder.path("app").exists()), (1, false), "{out:?}");
+        out.stderr.to_string()
+    };
+    let bytes = std::fs::read(folder.path("runtime.a")).unwrap();
+    let write = |name: &str, bytes: &[u8]| std::fs::write(folder.path(name), bytes).expect("files can be written");
+    write("half.a", &bytes[..bytes.len() / 2]);
+    for file in ["text", "x.o", "other.a", "half.a"] {
+        let expected = format!("error: {file}: this is not a runtime: wasm2native --emit runtime=FILE writes one\n");
+        assert_eq!(error(file), expected);
+    }
+    assert!(error("none.a").starts_with("error: none.a: can't read it: "));
+
+    let find = |text: &[u8]| bytes.windows(text.len()).position(|it| it == text).expect("it is there");
+    let patched = |name: &str, at: usize, patch: &[u8]| {
+        let mut bytes = bytes.clone();
+        bytes[at..][..patch.len()].copy_from_slice(patch);
+        write(name, &bytes);
+        error(name)
+    };
+    let version = find(b"\ninterface ") + "\ninterface ".len();
+    let said = patched("version.a", version, b"9");
+    assert!(said.starts_with("error: version.a: this runtime is of another version of wasm2native (9."), "{said}");
+    let said = patched("target.a", find(b"\ntarget ") + "\ntarget ".len(), b"z\x1b");
+    assert!(said.starts_with("error: target.a: this is a runtime for z\\u{1b}"), "{said}");
+    // Parts follow the empty line, each in a form that has a checksum. The last kilobytes are the
+    // object's that they lie in.
+    let mut damaged = bytes.clone();
+    let parts = find(b"\n\n\x78") + 1000..bytes.len() - 5000;
+    damaged[parts].iter_mut().step_by(100).for_each(|byte| *byte ^= 1);
+    write("damaged.a", &damaged);
+    let said = error("damaged.a");
+    assert!(said.contains(" is damaged: "), "{said}");
+}
+
+fn a_target_without_a_runtime_has_no_programs() {
+    let folder = Folder::with(&[("answer.wat", ANSWER)]);
+    folder.builds(&["--emit", "runtime=here.a", "--target", "x86_64-unknown-linux-gnu"]);
+    let error = |args: &[&str]| {
+        let out = folder.wasm2native(args);
+        assert_eq!(out.status, 1, "{out:?}");
+        out.stderr.to_string()
+    };
+    let riscv = ["--target", "riscv64gc-unknown-linux-gnu"];
+    let none = "error: there is no runtime for riscv64gc-unknown-linux-gnu";
+    assert_eq!(
+        error(&[&["answer.wat"], &riscv[..]].concat()),
+        format!("{none}, so no program can be made\nhelp: -c makes an object\n")
+    );
+    assert_eq!(error(&[&["--emit", "runtime=x"], &riscv[..]].concat()), format!("{none}\nhelp: -c makes an object\n"));
+    assert_eq!(
+        error(&["answer.wat", "--target", OTHER, "--runtime", "here.a"]),
+        format!("error: here.a: this is a runtime for x86_64-unknown-linux-gnu, and the target is {OTHER}\n")
+    );
+    for (args, expected) in [
+        (&["answer.wat", "--emit", "runtime=x"][..], "answer.wat: the runtime is the same for all modules"),
+        (&["--emit", "runtime=x,obj=y"], "--emit runtime makes nothing else beside it"),
+        (&["--emit", "runtime"], "name a file for the runtime: --emit runtime=FILE"),
+        (&["--emit", "obj"], "the required argument <INPUT> is missing"),
+    ] {
+        let out = folder.wasm2native(args);
+        assert_eq!(out.status, 2, "{out:?}");
+        assert!(out.stderr.starts_with(&format!("error: {expected}")), "{out:?}");
+    }
+}
+
+/// Objects of `-c` have no `main`: a program in C brings it.
+fn the_archive_of_the_runtime_links_objects() -> Result<()> {
+    tool::require("cc")?;
+    let folder = Folder::with(&[
+        (
+            "module.wat",
+            r#"(module (memory 1) (func (export "load") (param i32) (result i32) (i32.load (local.get 0))))"#,
+        ),
+        (
+            "main.c",
+            "#include \"module.h\"\n\
+             static void load(void *address) { *(int *)address = module_load(*(int *)address); }\n\
+             int main(void) {\n\
+               int good = 0, bad = 65536;\n\
+               return module_init() || w2n_try(load, &good, 0) || w2n_try(load, &bad, 0) != W2N_TRAP_MEMORY_OUT_OF_BOUNDS;\n\
+             }\n",
+        ),
+    ]);
+    folder.builds(&["--emit", "runtime=runtime.a"]);
+    folder.builds(&["module.wat", "--emit", "obj=module.o,header=module.h"]);
+    for flags in [&["runtime.a"][..], &["-Wl,--whole-archive", "runtime.a", "-Wl,--no-whole-archive", "-static"]] {
+        folder.cc(&[&["main.c", "module.o", "-o", "app"], flags].concat());
+        assert_eq!(outcome(&mut Command::new(folder.path("app"))).status, 0);
+        let size = std::fs::metadata(folder.path("app")).expect("it was made").len();
+        assert!(size < 3_000_000, "no linker copies the whole runtime into the program");
+    }
+    Ok(())
+}
+
+fn programs_are_made_for_another_machine() -> Result<()> {
+    let folder = Folder::with(&[("answer.wat", ANSWER)]);
+    require_other(&folder)?;
+    folder.builds(&["answer.wat", "-o", "app", "--target", OTHER]);
+    assert_eq!(machine(&folder, "app"), AARCH64);
+    let inspected = folder.wasm2native(&["inspect", "app"]).succeeds();
+    assert!(inspected.stdout.contains("main"), "{inspected:?}");
+    folder.builds(&["answer.wat", "--emit", "staticlib,sharedlib,header,rust", "--target", OTHER]);
+    assert_eq!(machine(&folder, "answer.so"), AARCH64);
+    assert_eq!(run(&folder, "app")?, 42);
+    Ok(())
+}
+
+fn c_is_that_of_the_other_machine() -> Result<()> {
+    let folder = Folder::with(&[
+        (
+            "caller.wat",
+            r#"(module (import "env" "half" (func $half (param i32) (result i32)))
+                 (func (export "main") (result i32) (call $half (i32.const 84))))"#,
+        ),
+        ("half.c", "int half(int x) { return x / 2; }\n"),
+    ]);
+    require_other(&folder)?;
+    tool::require("aarch64-linux-gnu-gcc")?;
+    folder.tool("aarch64-linux-gnu-gcc", &["-c", "half.c", "-o", "half.o"]);
+    folder.object("here");
+    let error = |args: &[&str]| {
+        let out = folder.wasm2native(&[&["caller.wat", "-o", "app"], args].concat());
+        assert_eq!((out.status, folder.path("app").exists()), (1, false), "{out:?}");
+        out.stderr.to_string()
+    };
+    assert_eq!(error(&["half.o"]), "error: half.o: this is for aarch64, and the program is for x86_64\n");
+    assert_eq!(
+        error(&["here.o", "--target", OTHER]),
+        "error: here.o: this is for x86_64, and the program is for aarch64\n"
+    );
+    // Wherever this machine's are.
+    let said = error(&["half.o", "-lz", "--target", OTHER]);
+    assert!(said.starts_with("error: -lz: there is no libz.a or libz.so in "), "{said}");
+    assert!(!said.contains("x86_64-linux-gnu") && said.ends_with("--linker aarch64-linux-gnu-gcc\n"), "{said}");
+    for args in [&["half.o"][..], &["half.c"], &["half.o", "--linker", "aarch64-linux-gnu-gcc -static"]] {
+        folder.builds(&[&["caller.wat", "-o", "app", "--target", OTHER], args].concat());
+        assert_eq!(run(&folder, "app")?, 42, "{args:?}");
+    }
+    let out = folder.wasm2native(&["caller.wat", "half.o", "--linker", "cc", "--target", OTHER]);
+    let help = "\nhelp: the program is for aarch64, as is what `aarch64-linux-gnu-gcc` makes\n";
+    assert!(out.status == 1 && out.stderr.ends_with(help), "{out:?}");
+    Ok(())
+}
+
+fn cot_makes_programs_for_another_machine() -> Result<()> {
+    let folder = Folder::with(&[("app.cot", "fn main() {\n    println(\"far away\")\n}\n")]);
+    require_other(&folder)?;
+    let built = folder.cot(&["build", "app.cot", "--target=arm64-linux", "-o", "app"]);
+    assert_eq!(built.status, 0, "{built:?}");
+    assert_eq!(machine(&folder, "app"), AARCH64);
+    tool::require("qemu-aarch64")?;
+    assert_eq!(outcome(Command::new("qemu-aarch64").arg(folder.path("app"))).stdout.to_string(), "far away\n");
+    Ok(())
+}
+
+fn programs_that_run_here_are_for_this_machine() {
+    let folder = Folder::with(&[("answer.wat", ANSWER)]);
+    let out = folder.wasm2native(&["run", "--target", OTHER, "answer.wat"]);
+    assert_eq!(
+        (out.status, &out.stderr[..]),
+        (
+            2,
+            "error: `wasm2native run` runs programs on this machine; \
+             `wasm2native --target TRIPLE` builds one for another\n"
+        )
+    );
+}

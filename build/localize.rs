@@ -81,26 +81,6 @@ pub fn localize(data: &[u8]) -> Result<Vec<u8>> {
     Ok(result)
 }
 
-/// The object with all of its definitions weak: a symbol that the user's objects define as well is
-/// theirs, as if this were an archive with a member for each.
-pub fn weaken(data: &[u8]) -> Result<Vec<u8>> {
-    let file = object::read::elf::ElfFile64::<LE>::parse(data)?;
-    let table = file.elf_section_table();
-    let Some(header) = table.iter().find(|header| header.sh_type.get(LE) == elf::SHT_SYMTAB) else {
-        return Err("an object has no symbols".into());
-    };
-    let mut result = data.to_vec();
-    for (index, symbol) in file.elf_symbol_table().iter().enumerate() {
-        let mut symbol = *symbol;
-        if symbol.st_bind() == elf::STB_GLOBAL && symbol.st_shndx.get(LE) != elf::SHN_UNDEF {
-            symbol.set_st_info(elf::STB_WEAK, symbol.st_type());
-        }
-        let at = header.sh_offset.get(LE) as usize + index * size_of_val(&symbol);
-        result[at..at + size_of_val(&symbol)].copy_from_slice(bytes_of(&symbol));
-    }
-    Ok(result)
-}
-
 /// The standard library's ends of a program that went wrong, by the ends of their symbols, and the
 /// runtime's own: see `wasi-shim/src/panic.rs`.
 const REDIRECTED: [(&str, &str); 3] = [

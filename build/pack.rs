@@ -14,7 +14,7 @@
 
 use crate::archive::{Member, Symbols, append_member, closure, read_archive};
 use crate::libraries::Libraries;
-use crate::localize::{localize, weaken};
+use crate::localize::localize;
 use crate::runtime_target::START_FILES;
 use crate::strip::{DEBUG, UNUSED, hollow, strip};
 use crate::{Result, c_library};
@@ -80,7 +80,7 @@ fn own_library(archive: &[u8], mut roots: Vec<String>) -> Result<(Vec<u8>, Vec<u
     let is_main = |symbols: &Symbols| symbols.defined.iter().any(|name| name == "_start");
     let main = symbols.iter().position(is_main).ok_or("the archive of the C library has no `_start`")?;
     roots.extend(symbols[main].undefined.iter().cloned());
-    let object = weaken(&strip(&pool[main].data, &UNUSED)?)?;
+    let object = strip(&pool[main].data, &UNUSED)?;
     Ok((object, needed_members(&pool, &symbols, roots, main)?))
 }
 

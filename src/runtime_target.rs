@@ -95,7 +95,7 @@ pub static RUNTIME_TARGETS: [RuntimeTarget; 3] = [
         triple: "aarch64-unknown-linux-gnu",
         c_library: "glibc",
         origin: Origin::Compiler,
-        has_own_library: false,
+        has_own_library: true,
         archives: &["libc.a", "libm.a", "libgcc.a", "libgcc_eh.a"],
         machine: &AARCH64,
     },

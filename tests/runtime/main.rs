@@ -7,9 +7,9 @@ use anyhow::{Result, anyhow};
 use libtest_mimic::{Arguments, Trial};
 use std::fs::Permissions;
 use std::os::unix::fs::PermissionsExt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
+use std::process::Command;
 use test_kit::folder::Folder;
-use test_kit::tool;
 use test_kit::trial::{Skip, trial};
 use wasm2native::link::native::Natives;
 use wasm2native::link::runtime::{self, Runtime};
@@ -23,6 +23,7 @@ fn main() {
 
 /// What `stress.rs` prints. It fails with a message if something else is wrong.
 const STRESS: &str = "\
+first
 joined: 1000 dropped, sum 100000
 detached: 2000 dropped, few mappings: true
 turns: 4000
@@ -33,6 +34,7 @@ errors: -1 Bad file descriptor (os error 9)
 errors: No such file or directory (os error 2)
 errors: Unknown error (os error 4000)
 arguments: [\"one\", \"two words\"] Some((\"STRESS\", \"it is\"))
+last
 ";
 
 fn stress() -> Result<()> {
@@ -41,14 +43,22 @@ fn stress() -> Result<()> {
     Ok(())
 }
 
+/// Where the programs that run here are made for.
+fn target() -> String {
+    std::env::var("W2N_TARGET").unwrap_or_else(|_| target_lexicon::HOST.to_string())
+}
+
+/// The folder of this file.
+fn sources() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/runtime")
+}
+
 /// A folder with `program`, made of a source of this folder.
 fn build(source: &str) -> Result<Folder> {
-    tool::require("rustc")?;
-    let triple = std::env::var("W2N_TARGET").unwrap_or_else(|_| target_lexicon::HOST.to_string());
+    let triple = target();
     let runtime = own_runtime(&triple)?;
-    let folder = Folder::with_copies(&Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/runtime"), &[source]);
-    // As for the build script: another rustc may have the target's standard library.
-    let rustc = std::env::var(format!("WASM2NATIVE_RUSTC_{}", triple.replace('-', "_"))).unwrap_or("rustc".to_owned());
+    let folder = Folder::with_copies(&sources(), &[source]);
+    let rustc = rustc(&triple)?;
     let flags = ["--edition", "2024", "--crate-type", "staticlib", "-Cpanic=abort", "-Copt-level=2", "-Clto=fat"];
     folder.silent_tool(&rustc, &[&flags[..], &["--target", &triple, "-o", "library.a", source]].concat());
     let options = LinkOptions { files: vec![folder.path("library.a")], ..LinkOptions::default() };
@@ -59,6 +69,20 @@ fn build(source: &str) -> Result<Folder> {
     folder.write("program", program);
     std::fs::set_permissions(folder.path("program"), Permissions::from_mode(0o755))?;
     Ok(folder)
+}
+
+/// A rustc on the PATH that has the standard library of a target.
+fn rustc(triple: &str) -> Result<String> {
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    let has_library = |rustc: &String| {
+        let output = Command::new(rustc).args(["--print", "target-libdir", "--target", triple]).output();
+        let folder = output.map(|output| String::from_utf8_lossy(&output.stdout).trim().to_owned());
+        let files = folder.and_then(std::fs::read_dir).into_iter().flatten().flatten();
+        files.map(|file| file.file_name()).any(|name| name.to_string_lossy().starts_with("libstd-"))
+    };
+    let mut all = std::env::split_paths(&path).map(|folder| folder.join("rustc").display().to_string());
+    let found = all.find(has_library);
+    found.ok_or_else(|| Skip::Reason(format!("no rustc here has the standard library of {triple}")).into())
 }
 
 /// The runtime of a target that has the own library.

@@ -45,6 +45,25 @@ thread_local! {
     static ALIGNED: Cell<Aligned> = const { Cell::new(Aligned([7; 3000])) };
 }
 
+/// Before `main`, and after it.
+#[used]
+#[unsafe(link_section = ".init_array")]
+static FIRST: extern "C" fn() = {
+    extern "C" fn first() {
+        println!("first");
+    }
+    first
+};
+
+#[used]
+#[unsafe(link_section = ".fini_array")]
+static LAST: extern "C" fn() = {
+    extern "C" fn last() {
+        println!("last");
+    }
+    last
+};
+
 #[unsafe(no_mangle)]
 extern "C" fn main() -> i32 {
     joined();
@@ -200,6 +219,9 @@ fn memory() {
             let sender = sender.clone();
             let work = move || {
                 for round in 0..500usize {
+                    // Small ones, which take no call of the system, so that threads meet.
+                    let small: Vec<Box<[u8]>> = (0..300).map(|size| vec![name; 1 + size].into()).collect();
+                    assert!(small.iter().all(|it| it.iter().all(|&byte| byte == name)));
                     let mut block = vec![name; 1 + round * round % 70_000];
                     block.extend_from_slice(&[name; 100]);
                     assert!(Box::new(Page([name; 5000])).0.as_ptr().addr().is_multiple_of(4096));

@@ -3,16 +3,35 @@
 use crate::auxiliary::page_size;
 use crate::lock::Lock;
 use crate::pages::{map, mremap, munmap};
+use core::cell::{Cell, UnsafeCell};
 use core::ffi::{c_int, c_void};
 use core::ptr;
 use dlmalloc::{Allocator, Dlmalloc};
 
-/// Where it has its memory from.
-struct Pages;
+/// Where it has its memory from: first a piece of the program's own data, which costs no call of
+/// the system and no page before it is used.
+struct Pages {
+    is_first_used: Cell<bool>,
+}
+
+/// As much as the allocator asks for at least.
+#[repr(align(16))]
+struct First(UnsafeCell<[u8; 64 << 10]>);
+
+// SAFETY: handed out once.
+unsafe impl Sync for First {}
+
+static FIRST: First = First(UnsafeCell::new([0; _]));
+
+/// The flag of memory that is not given back.
+const STAYS: u32 = 1;
 
 // SAFETY: what it gives is new memory, and it takes nothing else back.
 unsafe impl Allocator for Pages {
     fn alloc(&self, size: usize) -> (*mut u8, usize, u32) {
+        if size <= size_of::<First>() && !self.is_first_used.replace(true) {
+            return (FIRST.0.get().cast(), size_of::<First>(), STAYS);
+        }
         (map(size, 0).unwrap_or(ptr::null_mut()), size, 0)
     }
 
@@ -46,7 +65,8 @@ unsafe impl Allocator for Pages {
     }
 }
 
-static MEMORY: Lock<Dlmalloc<Pages>> = Lock::new(Dlmalloc::new_with_allocator(Pages));
+static MEMORY: Lock<Dlmalloc<Pages>> =
+    Lock::new(Dlmalloc::new_with_allocator(Pages { is_first_used: Cell::new(false) }));
 
 /// What every block is aligned to.
 const ALIGN: usize = 2 * size_of::<usize>();

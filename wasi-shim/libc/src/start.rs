@@ -3,7 +3,7 @@
 //! The program is position-independent, and nothing has relocated it: until [`relocate`] is done,
 //! code must not read an address from data, nor call anything.
 
-use crate::arch::processor::{self, IRELATIVE, RELATIVE};
+use crate::arch::processor::{self, RELATIVE};
 use crate::auxiliary;
 use crate::control::{Block, Tls, block, set_tls, thread_pointer_of};
 use crate::errno::call;
@@ -60,9 +60,11 @@ unsafe extern "C" fn relocate(stack: *mut usize, dynamic: *const [usize; 2], bas
         let mut place = rela;
         while place != rela_end {
             let Rela { offset, kind, addend, .. } = *(place as *const Rela);
-            if kind == RELATIVE {
-                *(base.wrapping_add(offset) as *mut usize) = base.wrapping_add(addend);
+            if kind != RELATIVE {
+                // The build has no other.
+                processor::trap();
             }
+            *(base.wrapping_add(offset) as *mut usize) = base.wrapping_add(addend);
             place = place.wrapping_add(size_of::<Rela>());
         }
         // An even entry is an address; an odd one tells by its bits, from the second on, which of
@@ -90,7 +92,7 @@ unsafe extern "C" fn relocate(stack: *mut usize, dynamic: *const [usize; 2], bas
             }
             relr = relr.wrapping_add(size_of::<usize>());
         }
-        start(stack, base, rela as *const Rela, rela_end as *const Rela)
+        start(stack, base)
     }
 }
 
@@ -117,9 +119,9 @@ unsafe fn entry(mut dynamic: *const [usize; 2], wanted: usize) -> usize {
 /// What comes after that: from here on, this is a program like others.
 ///
 /// # Safety
-/// As for [`relocate`], and its entries of DT_RELA.
+/// As for [`relocate`].
 #[inline(never)]
-unsafe extern "C" fn start(stack: *mut usize, base: usize, rela: *const Rela, rela_end: *const Rela) -> ! {
+unsafe extern "C" fn start(stack: *mut usize, base: usize) -> ! {
     // SAFETY: the kernel's stack begins with the number of arguments and their addresses, followed
     // by those of the environment, each with a null pointer at the end.
     unsafe {
@@ -133,7 +135,6 @@ unsafe extern "C" fn start(stack: *mut usize, base: usize, rela: *const Rela, re
         let relro = segments(base);
         begin_thread();
         memory::choose();
-        resolve(base, rela, rela_end);
         protect(relro);
         let argc = c_int::of(argc);
         let mut place = (&raw const __init_array_start).cast::<Initializer>();
@@ -208,26 +209,6 @@ fn map_early(size: usize) -> Option<*mut u8> {
     // SAFETY: new memory.
     let start = unsafe { call(libc::SYS_mmap, [0, size, access.word(), flags.word(), usize::MAX, 0]) };
     start.ok().map(|start| start as *mut u8)
-}
-
-/// Calls the functions that choose a function for this processor.
-///
-/// # Safety
-/// As for [`start`].
-unsafe fn resolve(base: usize, mut rela: *const Rela, rela_end: *const Rela) {
-    while rela != rela_end {
-        // SAFETY: the linker wrote the table. A resolver takes the processor's features.
-        unsafe {
-            let Rela { offset, kind, addend, .. } = *rela;
-            if kind == IRELATIVE {
-                let resolver = core::mem::transmute::<usize, extern "C" fn(usize) -> usize>(base.wrapping_add(addend));
-                *(base.wrapping_add(offset) as *mut usize) = resolver(auxiliary::value(libc::AT_HWCAP).unwrap_or(0));
-            } else if kind != RELATIVE {
-                fail("the program has a relocation of an unknown kind\n");
-            }
-        }
-        rela = rela.wrapping_add(1);
-    }
 }
 
 /// Whole pages can't be written any more.

@@ -7,10 +7,8 @@ use core::sync::atomic::{AtomicUsize, Ordering};
 
 pub const TLS: TlsVariant = TlsVariant::One;
 
-/// Relocations of a static position-independent program: an address of the program itself, and the
-/// result of a function.
+/// The relocation of an address in a static position-independent program.
 pub const RELATIVE: u32 = 1027;
-pub const IRELATIVE: u32 = 1032;
 
 /// The name of the clock in the kernel's own library.
 pub const CLOCK_GETTIME: &[u8] = b"__kernel_clock_gettime\0";
@@ -158,6 +156,7 @@ pub fn set_stack_guard(random: usize) {
 }
 
 /// Ends the process, whatever it does about signals.
+#[inline(always)]
 pub fn trap() -> ! {
     // SAFETY: does not return.
     unsafe { asm!("udf #0", options(noreturn, nomem, nostack)) }

@@ -7,10 +7,8 @@ use core::mem::offset_of;
 
 pub const TLS: TlsVariant = TlsVariant::Two;
 
-/// Relocations of a static position-independent program: an address of the program itself, and the
-/// result of a function.
+/// The relocation of an address in a static position-independent program.
 pub const RELATIVE: u32 = 8;
-pub const IRELATIVE: u32 = 37;
 
 /// The name of the clock in the kernel's own library.
 pub const CLOCK_GETTIME: &[u8] = b"__vdso_clock_gettime\0";
@@ -157,6 +155,7 @@ unsafe extern "C" fn __restore_rt() {
 pub fn set_stack_guard(_random: usize) {}
 
 /// Ends the process, whatever it does about signals.
+#[inline(always)]
 pub fn trap() -> ! {
     // SAFETY: does not return.
     unsafe { asm!("ud2", options(noreturn, nomem, nostack)) }

@@ -28,6 +28,8 @@ pub struct Processor {
     pub knows_epilogues: bool,
     /// The signal of a division by zero.
     pub division: &'static str,
+    /// Whether a function extends the narrow integer that it returns; otherwise its caller does.
+    pub extends_results: bool,
     /// Assembly that goes to `abi_receive` with a number: `NUMBER` stands for it.
     pub receiver: &'static str,
     pub assembly: &'static str,
@@ -54,6 +56,7 @@ static PROCESSORS: [Processor; 2] = [
         jump: "\tjmp",
         knows_epilogues: true,
         division: "SIGFPE",
+        extends_results: true,
         receiver: "movl $NUMBER, %r11d; jmp abi_receive",
         assembly: include_str!("x86_64.S"),
     },
@@ -73,6 +76,7 @@ static PROCESSORS: [Processor; 2] = [
         jump: "\tb",
         knows_epilogues: false,
         division: "SIGILL",
+        extends_results: false,
         receiver: "mov x16, #NUMBER; b abi_receive",
         assembly: include_str!("aarch64.S"),
     },
@@ -118,10 +122,11 @@ impl Processor {
         let control: Vec<_> = self.control.iter().map(|(name, mask)| format!("{{\"{name}\", {mask:#x}u}}")).collect();
         format!(
             "#define INTEGER_REGISTERS {}\n#define VECTOR_REGISTERS {}\n\
-             #define N_SAVED {}\n#define SAVED_NAMES {{{}}}\n#define N_CONTROL {}\n#define CONTROL {{{}}}\n\
+             #define EXTENDS_RESULTS {}\n#define N_SAVED {}\n#define SAVED_NAMES {{{}}}\n#define N_CONTROL {}\n#define CONTROL {{{}}}\n\
              #ifndef __ASSEMBLER__\n#include <{include}>\ntypedef {vector} vector;\n#endif\n",
             self.integer_registers,
             self.vector_registers,
+            u8::from(self.extends_results),
             saved.len(),
             saved.join(", "),
             control.len(),

@@ -241,7 +241,10 @@ static void call(const struct signature *signature, void (*function)(void), cons
         const void *bytes = with_structure                 ? (void *)(structure.bytes + signature->offsets[place])
                             : is_integer(results[place]) ? (void *)&outcome.integer
                                                          : (void *)&outcome.vector;
-        check_reply(place, bytes, size_of(results[place]), &signature->replies[place]);
+        /* Where callers extend what is narrow, more is in the register than the result. */
+        int is_whole = function != pointer_under_way || EXTENDS_RESULTS;
+        unsigned size = is_whole ? size_of(results[place]) : size_in_c(results[place]);
+        check_reply(place, bytes, size, &signature->replies[place]);
     }
     unsigned size = with_structure ? signature->size : 0;
     if (memcmp(structure.before, untouched.before, sizeof structure.before) != 0

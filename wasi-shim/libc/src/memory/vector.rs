@@ -42,8 +42,11 @@ pub unsafe fn load<V: Vector, const N: usize>(from: *const u8) -> [V; N] {
 /// As for `N` stores side by side.
 #[inline(always)]
 pub unsafe fn store<V: Vector, const N: usize>(vectors: [V; N], to: *mut u8) {
-    for (index, vector) in vectors.into_iter().enumerate() {
+    let mut to = to;
+    // A count would be checked for overflow, by a function that is not always inlined.
+    for vector in vectors {
         // SAFETY: the caller says so.
-        unsafe { vector.store(to.add(index.wrapping_mul(V::SIZE))) }
+        unsafe { vector.store(to) };
+        to = to.wrapping_add(V::SIZE);
     }
 }

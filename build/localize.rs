@@ -83,10 +83,12 @@ pub fn localize(data: &[u8]) -> Result<Vec<u8>> {
 
 /// The standard library's ends of a program that went wrong, by the ends of their symbols, and the
 /// runtime's own: see `wasi-shim/src/panic.rs`.
-const REDIRECTED: [(&str, &str); 3] = [
+const REDIRECTED: [(&str, &str); 4] = [
     ("rust_begin_unwind", "w2n_panic"),
     ("9panicking15panic_with_hook", "w2n_panic_unknown"),
     ("5alloc8rust_oom", "w2n_out_of_memory"),
+    // It would print the text that was cut, for which it knows what of Unicode is printable.
+    ("3str19slice_error_fail_rt", "w2n_panic_unknown"),
 ];
 
 /// The numbers of symbols that stand for an end of the standard library, with those of the symbols

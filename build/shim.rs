@@ -12,12 +12,16 @@ resolver = "3"
 
 [profile.runtime]
 inherits = "release"
-opt-level = 3
+opt-level = "s"
 lto = "fat"
 codegen-units = 1
 panic = "abort"
 debug = false
 overflow-checks = true
+
+# Its loops over vectors are all that it does.
+[profile.runtime.package.wasi-shim-libc]
+opt-level = 3
 "#;
 
 /// Where the manifests of the runtime and of its C library say that their sources are.

@@ -4,7 +4,7 @@
 use super::bytes::Data;
 use super::writer::{Writer, image_symbol};
 use super::{ProgramPlan, script};
-use crate::abi::program::{ProgramFields, SHARED_SYMBOL, SharedFields, VERSION};
+use crate::abi::program::{EntryKind, ProgramFields, SHARED_SYMBOL, SharedFields, VERSION};
 use crate::abi::record::Zero;
 use crate::abi::value::{TYPE_EXNREF, TYPE_EXTERNREF, TYPE_F32, TYPE_F64, TYPE_FUNCREF, TYPE_I32, TYPE_I64, TYPE_V128};
 use crate::layout::{Symbol, is_exception};
@@ -67,6 +67,8 @@ pub fn write(writer: &mut Writer, plan: &ProgramPlan, instance: usize, image: Sy
         run_script,
         thread_start: plan.thread_start.and_then(|func| writer.defined(Symbol::ArrayEntry(func))),
         start_wasi,
+        invoke: (plan.kind == EntryKind::Invoke).then(|| writer.runtime_symbol("w2n_invoke")),
+        unpack: (!trees.is_empty()).then(|| writer.runtime_symbol("w2n_unpack")),
         kind: plan.kind as u8,
         fixed_powers: u8::from(plan.fixed_powers),
         // Levels are a notion of x86-64.

@@ -222,7 +222,7 @@ fn an_entry_that_is_exchanged_does_not_run_unchecked() {
 fn a_full_disk_costs_only_time() -> Result<()> {
     let folder = Folder::with(&[("a.wat", ANSWER), ("cache/keep", ""), ("tmp/keep", "")]);
     for name in ["cache", "tmp"] {
-        mount(&folder.path(name), "size=64k,mode=0700")?;
+        mount(&folder.path(name), "size=16k,mode=0700")?;
     }
     let out = outcome(folder.command(&["run", "-v", "a.wat"]).env("TMPDIR", folder.path("tmp")));
     let left = folder.list("cache");

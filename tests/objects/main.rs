@@ -253,7 +253,7 @@ fn check_symbols(kind: Kind, picture: &Picture, wasm: &[u8], options: &Options) 
     }
     let undefined = undefined(kind, picture)?;
     let mut needs: Vec<_> = abi::builtin::Builtin::ALL.iter().map(|builtin| builtin.symbol()).collect();
-    needs.push("w2n_wasi_start");
+    needs.extend(["w2n_wasi_start", "w2n_invoke", "w2n_unpack"]);
     let unknown = undefined.iter().find(|name| !imports.contains(*name) && !needs.contains(&name.as_str()));
     ensure!(unknown.is_none(), "{unknown:?} is neither an import nor the runtime's");
     let exported = exported(kind, picture)?;

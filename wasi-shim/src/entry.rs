@@ -1,16 +1,16 @@
 //! The program from beginning to end: what must be there before translated code runs, then the
 //! code, then the exit status.
 
-use crate::abi::program::{EntryKind, Program, Start};
+use crate::abi::program::{Invocation, Program, Start};
 use crate::abi::setting::Setting;
 use crate::abi::value::{TYPE_I32, TYPE_I64, Value};
-use crate::attempt::{fail, prepare_thread};
+use crate::attempt::fail;
 use crate::budget::Limits;
 use crate::options::Options;
-use crate::program::{self, images_of};
+use crate::program::{self, images_of, slice};
 use crate::system::kernel;
 use crate::width::low_u32;
-use crate::{cpu, invoke, memory, stack, text, trap};
+use crate::{cpu, memory, stack, text, trap};
 use std::cell::UnsafeCell;
 use std::ffi::CStr;
 
@@ -18,7 +18,7 @@ use std::ffi::CStr;
 /// type checker enforces it.
 struct Values(UnsafeCell<[Value; 1000]>);
 
-// SAFETY: only `call` uses it, once.
+// SAFETY: only [`values`] hands it out, once.
 unsafe impl Sync for Values {}
 
 static VALUES: Values = Values(UnsafeCell::new([Value([0; 16]); 1000]));
@@ -58,10 +58,9 @@ unsafe extern "C" fn w2n_main(
     });
     cpu::check(program.cpu_level);
     limits.set(program);
-    if let Err(refused) = stack::limit_main_stack(max_stack) {
+    if let Err(refused) = stack::prepare_main_thread(max_stack) {
         fail(refused.message(), 1);
     }
-    prepare_thread();
     trap::install();
     if let Some(run_script) = program.run_script {
         // SAFETY: the runtime's own function, with the description that it belongs to.
@@ -83,14 +82,36 @@ fn name_process(argv0: *const u8) {
     kernel::name_process(&name[start..]);
 }
 
-/// Runs the module's own code.
+/// Runs the module's own code; the exit status.
 fn call(program: &'static Program, arguments: &[*const u8]) -> i32 {
-    // SAFETY: called once, and translated code gets the array only for the time of a call.
-    let values = unsafe { &mut *VALUES.0.get() };
-    let is_invoke = program.kind == EntryKind::Invoke as u8;
-    if is_invoke {
-        invoke::read_parameters(program, arguments, values);
+    if let Some(invoke) = program.invoke {
+        let (arguments, n_arguments) = (arguments.as_ptr(), arguments.len());
+        // SAFETY: the runtime's own function; the structure lives as long as the call.
+        unsafe { invoke(&Invocation { program, arguments, n_arguments }) };
+        return 0;
     }
+    // SAFETY: called once.
+    let values = unsafe { values() };
+    run(program, values);
+    match results(program) {
+        [TYPE_I32 | TYPE_I64] => low_u32(u128::from_le_bytes(values[0].0)).cast_signed(),
+        _ => 0,
+    }
+}
+
+/// The array for the entry.
+///
+/// # Safety
+/// Called once.
+pub unsafe fn values() -> &'static mut [Value] {
+    // SAFETY: as required of the caller. Translated code gets the array only for the time of a
+    // call.
+    unsafe { &mut *VALUES.0.get() }
+}
+
+/// Initializes the modules and calls the entry, with its parameters in `values`, which its results
+/// replace.
+pub fn run(program: &'static Program, values: &mut [Value]) {
     // SAFETY: the compiler's functions, called in the order that the specification and WASI ask
     // for. The reactor's `_initialize` has neither parameters nor results, so that it leaves the
     // array alone.
@@ -107,12 +128,10 @@ fn call(program: &'static Program, arguments: &[*const u8]) -> i32 {
             entry(values.as_mut_ptr());
         }
     }
-    if is_invoke {
-        invoke::print_results(program, values);
-        return 0;
-    }
-    match invoke::results(program) {
-        [TYPE_I32 | TYPE_I64] => low_u32(u128::from_le_bytes(values[0].0)).cast_signed(),
-        _ => 0,
-    }
+}
+
+/// The types of the entry's results.
+pub fn results(program: &Program) -> &'static [u8] {
+    // SAFETY: `n_results` type codes of constant data.
+    unsafe { slice(program.results, program.n_results) }
 }

@@ -1,15 +1,35 @@
 //! `--invoke`: parameters from the command line, results to standard output, one on each line.
+//! Linked into programs with such an entry, which reach it through [`Program::invoke`].
 
-use crate::abi::program::Program;
+use crate::abi::program::{Invocation, Program};
 use crate::abi::value::Value;
 use crate::attempt::fail;
+use crate::entry::{self, results};
 use crate::number;
 use crate::program::{c_string, slice};
 use crate::text::{STDOUT, Text, USAGE_EXIT_STATUS, message};
 
+/// [`Program::invoke`].
+///
+/// # Safety
+/// Called once, with a live structure, whose arguments are strings.
+#[unsafe(no_mangle)]
+unsafe extern "C" fn w2n_invoke(invocation: *const Invocation) {
+    // SAFETY: as required of the caller.
+    let (program, arguments) = unsafe {
+        let Invocation { program, arguments, n_arguments } = *invocation;
+        (&*program, slice(arguments, n_arguments as u64))
+    };
+    // SAFETY: called once.
+    let values = unsafe { entry::values() };
+    read_parameters(program, arguments, values);
+    entry::run(program, values);
+    print_results(program, values);
+}
+
 /// Fills in the parameters. Stops the program with a usage message if their number or form is
 /// wrong.
-pub fn read_parameters(program: &Program, arguments: &[*const u8], values: &mut [Value]) {
+fn read_parameters(program: &Program, arguments: &[*const u8], values: &mut [Value]) {
     let types = parameters(program);
     if arguments.len() != types.len() {
         let mut text = message();
@@ -28,7 +48,7 @@ pub fn read_parameters(program: &Program, arguments: &[*const u8], values: &mut 
     }
 }
 
-pub fn print_results(program: &Program, values: &[Value]) {
+fn print_results(program: &Program, values: &[Value]) {
     let mut text = Text::new(STDOUT);
     for (&ty, &value) in results(program).iter().zip(values) {
         number::print(&mut text, ty, value);
@@ -36,14 +56,9 @@ pub fn print_results(program: &Program, values: &[Value]) {
     }
 }
 
-pub fn parameters(program: &Program) -> &'static [u8] {
+fn parameters(program: &Program) -> &'static [u8] {
     // SAFETY: `n_parameters` type codes of constant data.
     unsafe { slice(program.parameters, program.n_parameters) }
-}
-
-pub fn results(program: &Program) -> &'static [u8] {
-    // SAFETY: `n_results` type codes of constant data.
-    unsafe { slice(program.results, program.n_results) }
 }
 
 fn fail_with_usage(mut text: Text, program: &Program) -> ! {

@@ -64,11 +64,11 @@ mod formatted;
 
 mod number;
 
-mod invoke;
-
 mod script;
 
 mod entry;
+
+mod invoke;
 
 mod library;
 

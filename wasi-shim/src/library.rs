@@ -133,7 +133,7 @@ fn run(program: &'static Program) {
     cpu::check(program.cpu_level);
     limits.set(program);
     program::add(program);
-    trap::install();
+    trap::install_once();
     memory::create_all(program);
     if let Some(start_wasi) = program.start_wasi {
         // A library's only argument is its name, as a program's first.

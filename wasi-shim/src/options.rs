@@ -11,7 +11,7 @@ use crate::abi::setting::Setting;
 use crate::abi::words::{self, Piece};
 use crate::attempt::fail;
 use crate::program::{c_string, slice};
-use crate::system::kernel;
+use crate::system::{self, Access, kernel};
 use crate::text::{USAGE_EXIT_STATUS, message};
 
 /// Both sources, ready to be walked any number of times.
@@ -94,16 +94,14 @@ fn split(text: &[u8]) -> &'static [u8] {
     &words[..used]
 }
 
-/// Zeroed bytes that are never given back.
+/// Zeroed bytes that are never given back. They are mapped, so that a program that allocates
+/// nothing else has no allocator.
 fn leak(size: usize) -> &'static mut [u8] {
-    // SAFETY: a new allocation of `size` bytes, zeroed, that no one else knows.
-    unsafe {
-        let start = libc::calloc(size, 1).cast::<u8>();
-        if start.is_null() {
-            let mut text = message();
-            text.add("out of memory");
-            fail(text, 1);
-        }
-        std::slice::from_raw_parts_mut(start, size)
-    }
+    let Some(start) = system::map(size, Access::ReadWrite) else {
+        let mut text = message();
+        text.add("out of memory");
+        fail(text, 1)
+    };
+    // SAFETY: new memory of `size` bytes that no one else knows.
+    unsafe { std::slice::from_raw_parts_mut(start, size) }
 }

@@ -13,6 +13,7 @@ use crate::system::{self, Access, kernel};
 use crate::text::{Text, message};
 use crate::width::usize_of;
 use std::cell::Cell;
+use std::mem::ManuallyDrop;
 use std::ops::Range;
 
 /// Limit where the system sets none, so that runaway recursion ends before memory does.
@@ -80,21 +81,27 @@ impl Refused {
     }
 }
 
-/// Sets the limit of the main stack. `maximum` is the user's wish.
+/// Sets the limit of the main stack, which the calling thread is on, and gives the thread a stack
+/// for signal handlers. `maximum` is the user's wish. For the start of a program.
 ///
 /// # Errors
-/// The limit is above what the system allows.
-pub fn limit_main_stack(maximum: Option<u64>) -> Result<(), Refused> {
-    let limit = main_limit();
+/// The limit is above what the system allows, or there is no memory for the signal stack.
+pub fn prepare_main_thread(maximum: Option<u64>) -> Result<(), Refused> {
+    let mut limit = main_limit();
     let wanted = maximum.unwrap_or(default_limit(&limit));
     if wanted != limit.rlim_cur {
         let allowed = limit.rlim_max;
-        let limit = libc::rlimit { rlim_cur: wanted, ..limit };
+        let new = libc::rlimit { rlim_cur: wanted, ..limit };
         // SAFETY: reads a live variable.
-        if unsafe { libc::setrlimit(libc::RLIMIT_STACK, &limit) } != 0 {
+        if unsafe { libc::setrlimit(libc::RLIMIT_STACK, &new) } != 0 {
             return Err(Refused::MainStack { wanted, allowed });
         }
+        // Emulators accept a limit that they do not set.
+        limit = main_limit();
     }
+    // The thread lives as long as the program: its signal stack needs no owner.
+    let (signal, _) = signal_stack()?;
+    note(main_stack(&limit), true, signal);
     Ok(())
 }
 
@@ -131,9 +138,19 @@ pub fn prepare_thread() -> Result<(), Refused> {
 #[cold]
 fn prepare_new_thread() -> Result<(), Refused> {
     let is_main = kernel::is_main_thread();
-    let stack = if is_main { Some(main_stack()) } else { kernel::thread_stack() };
-    let (signal, is_signal_guarded) = signal_stack()?;
-    let Some(stack) = stack else { return Ok(()) };
+    let stack = if is_main { Some(main_stack(&main_limit())) } else { kernel::thread_stack() };
+    let (signal, owner) = signal_stack()?;
+    // A thread that is about to end has no place for it any more: then the stack stays.
+    let _ = SIGNAL_STACK_OWNER.try_with(|place| place.set(owner.map(ManuallyDrop::into_inner)));
+    if let Some(stack) = stack {
+        note(stack, is_main, signal);
+    }
+    Ok(())
+}
+
+/// Notes where the calling thread's stacks are.
+fn note(stack: Range<usize>, is_main: bool, signal: SignalRange) {
+    let SignalRange { addresses: signal, is_guarded: is_signal_guarded } = signal;
     THREAD.set(Thread {
         start: stack.start,
         end: stack.end,
@@ -142,13 +159,12 @@ fn prepare_new_thread() -> Result<(), Refused> {
         signal_end: signal.end,
         is_signal_guarded,
     });
-    Ok(())
 }
 
-fn main_stack() -> Range<usize> {
+fn main_stack(limit: &libc::rlimit) -> Range<usize> {
     let end = kernel::end_of_main_stack();
     // The kernel has given the first pages already.
-    let size = usize_of(default_limit(&main_limit()).max(256 << 10));
+    let size = usize_of(default_limit(limit).max(256 << 10));
     end.saturating_sub(size)..end
 }
 
@@ -157,22 +173,26 @@ fn range(start: *mut libc::c_void, size: usize) -> Range<usize> {
     start as usize..(start as usize).saturating_add(size)
 }
 
-/// The thread's signal stack: the one that it has, or a new one. Whether it is a new one.
-fn signal_stack() -> Result<(Range<usize>, bool), Refused> {
-    // SAFETY: a zeroed structure is valid, and is written to.
-    let old = unsafe {
-        let mut old: libc::stack_t = std::mem::zeroed();
-        libc::sigaltstack(std::ptr::null(), &mut old);
-        old
-    };
-    if old.ss_flags & libc::SS_DISABLE == 0 && old.ss_size >= LEAST_SIGNAL_STACK {
-        return Ok((range(old.ss_sp, old.ss_size), false));
-    }
-    let stack = SignalStack::new().ok_or(Refused::SignalStack)?;
+/// Where a signal stack is.
+struct SignalRange {
+    addresses: Range<usize>,
+    /// The guard below is ours.
+    is_guarded: bool,
+}
+
+/// The thread's signal stack: the one that it has, or a new one, which stays if nobody drops it.
+fn signal_stack() -> Result<(SignalRange, Option<ManuallyDrop<SignalStack>>), Refused> {
+    let (stack, old) = SignalStack::new().ok_or(Refused::SignalStack)?;
     let start = stack.start();
-    // A thread that is about to end has no place for it any more: then the stack stays.
-    let _ = SIGNAL_STACK_OWNER.try_with(|owner| owner.set(Some(stack)));
-    Ok((range(start.cast(), SIGNAL_STACK), true))
+    if old.ss_flags & libc::SS_DISABLE == 0 && old.ss_size >= LEAST_SIGNAL_STACK {
+        // SAFETY: gives the thread the stack back that it had.
+        let is_back = unsafe { libc::sigaltstack(&old, std::ptr::null_mut()) } == 0;
+        if is_back {
+            return Ok((SignalRange { addresses: range(old.ss_sp, old.ss_size), is_guarded: false }, None));
+        }
+    }
+    let signal = SignalRange { addresses: range(start.cast(), SIGNAL_STACK), is_guarded: true };
+    Ok((signal, Some(ManuallyDrop::new(stack))))
 }
 
 /// A stack for signal handlers with the guard below it, which is where it begins.
@@ -184,17 +204,18 @@ impl SignalStack {
         self.0.wrapping_add(SIGNAL_GUARD)
     }
 
-    /// Makes a new one that of the calling thread.
-    fn new() -> Option<SignalStack> {
+    /// Makes a new one that of the calling thread. The one that it had before comes with it.
+    fn new() -> Option<(SignalStack, libc::stack_t)> {
         let stack = SignalStack(system::reserve(SIGNAL_MAPPING, Access::None)?);
         let new = libc::stack_t { ss_sp: stack.start().cast(), ss_flags: 0, ss_size: SIGNAL_STACK };
-        // SAFETY: hands a part of the new memory, which nothing else uses, to the kernel. What it
-        // refused is dropped, which gives the memory back.
-        let is_done = unsafe {
-            system::set_access(stack.start(), SIGNAL_STACK, Access::ReadWrite)
-                && libc::sigaltstack(&new, std::ptr::null_mut()) == 0
-        };
-        is_done.then_some(stack)
+        // SAFETY: a zeroed structure is valid. This hands a part of the new memory, which nothing
+        // else uses, to the kernel. What it refused is dropped, which gives the memory back.
+        unsafe {
+            let mut old: libc::stack_t = std::mem::zeroed();
+            let is_done = system::set_access(stack.start(), SIGNAL_STACK, Access::ReadWrite)
+                && libc::sigaltstack(&new, &mut old) == 0;
+            is_done.then_some((stack, old))
+        }
     }
 }
 

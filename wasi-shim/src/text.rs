@@ -2,8 +2,8 @@
 //! allocation, no locks, no `std::fmt`, so that trap handlers may use it.
 
 use crate::program::c_string;
+use crate::system::kernel;
 use crate::width::{low_u64, usize_of};
-use std::io;
 use std::sync::atomic::{AtomicPtr, Ordering};
 
 pub const STDOUT: i32 = 1;
@@ -67,8 +67,14 @@ impl Text {
         }
     }
 
+    #[inline]
     pub fn add(&mut self, text: impl AsRef<[u8]>) -> &mut Text {
-        for &byte in text.as_ref() {
+        self.add_bytes(text.as_ref())
+    }
+
+    #[inline(never)]
+    fn add_bytes(&mut self, text: &[u8]) -> &mut Text {
+        for &byte in text {
             if self.used == self.buffer.len() {
                 self.flush();
             }
@@ -80,6 +86,7 @@ impl Text {
 
     /// Text of unknown origin: what could drive a terminal or turn the line around becomes `?`, and
     /// a very long text is cut.
+    #[inline(never)]
     pub fn add_name(&mut self, name: &[u8]) -> &mut Text {
         const LONGEST: usize = 300;
         let mut rest = &name[..name.len().min(LONGEST)];
@@ -95,20 +102,29 @@ impl Text {
         if name.len() > LONGEST { self.add("...") } else { self }
     }
 
-    pub fn add_decimal(&mut self, mut value: u128) -> &mut Text {
+    #[inline(never)]
+    pub fn add_decimal(&mut self, value: u128) -> &mut Text {
         let mut digits = [b'0'; 39];
         let mut start = digits.len();
+        // By quarters: a division of 128 bits would be a call of the compiler's library, which a
+        // host may lack.
+        let mut quarters = [96, 64, 32, 0].map(|shift| low_u64(value >> shift) & 0xffff_ffff);
         for (index, digit) in digits.iter_mut().enumerate().rev() {
-            *digit = DIGITS[usize_of(low_u64(value % 10))];
-            value /= 10;
+            let mut rest = 0;
+            for quarter in &mut quarters {
+                let part = rest << 32 | *quarter;
+                (*quarter, rest) = (part / 10, part % 10);
+            }
+            *digit = DIGITS[usize_of(rest)];
             start = index;
-            if value == 0 {
+            if quarters == [0; 4] {
                 break;
             }
         }
         self.add(&digits[start..])
     }
 
+    #[inline(never)]
     pub fn add_hex(&mut self, value: u64) -> &mut Text {
         self.add("0x");
         let n_digits = u64::BITS.saturating_sub(value.leading_zeros()).div_ceil(4).max(1);
@@ -119,6 +135,7 @@ impl Text {
         self
     }
 
+    #[inline(never)]
     fn flush(&mut self) {
         let text = &self.buffer[..self.used];
         match &mut self.sink {
@@ -145,7 +162,7 @@ fn write(descriptor: i32, mut rest: &[u8]) {
         let n = unsafe { libc::write(descriptor, rest.as_ptr().cast(), rest.len()) };
         match usize::try_from(n) {
             Ok(n @ 1..) => rest = &rest[n.min(rest.len())..],
-            Err(_) if io::Error::last_os_error().raw_os_error() == Some(libc::EINTR) => {}
+            Err(_) if kernel::last_error() == libc::EINTR => {}
             _ => break,
         }
     }

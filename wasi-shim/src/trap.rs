@@ -33,32 +33,41 @@ const SIGNALS: [c_int; 4] = [SIGSEGV, SIGBUS, SIGILL, SIGFPE];
 
 struct Previous(UnsafeCell<[MaybeUninit<libc::sigaction>; SIGNALS.len()]>);
 
-// SAFETY: written once, before any handler runs.
+// SAFETY: written once, before any handler runs. All zero is the default action: what a handler of
+// another thread may find while a program starts.
 unsafe impl Sync for Previous {}
 
 /// What happened at each of [`SIGNALS`] before [`install`].
-static PREVIOUS: Previous = Previous(UnsafeCell::new([MaybeUninit::uninit(); SIGNALS.len()]));
+static PREVIOUS: Previous = Previous(UnsafeCell::new([MaybeUninit::zeroed(); SIGNALS.len()]));
+
+/// As [`install`], of the first library in this process.
+pub fn install_once() {
+    static INSTALLED: Once = Once::new();
+    INSTALLED.call_once(install);
+}
 
 /// Makes faults of translated code traps. Whoever handles these signals now keeps what is not ours.
+/// Called once.
 pub fn install() {
-    static INSTALLED: Once = Once::new();
-    INSTALLED.call_once(|| {
-        for (index, signal) in SIGNALS.into_iter().enumerate() {
-            // SAFETY: a zeroed `sigaction` is valid; the handler has the type that SA_SIGINFO asks
-            // for.
-            unsafe {
-                let mut action: libc::sigaction = std::mem::zeroed();
-                action.sa_sigaction = signal_entry::<Traps> as *const () as usize;
-                // ONSTACK: the stack may be what faulted. All signals are blocked, see above.
-                action.sa_flags = SA_SIGINFO | SA_ONSTACK;
-                libc::sigfillset(&mut action.sa_mask);
-                // Before ours can run.
-                let previous = (*PREVIOUS.0.get())[index].as_mut_ptr();
+    for (index, signal) in SIGNALS.into_iter().enumerate() {
+        // SAFETY: a zeroed `sigaction` is valid; the handler has the type that SA_SIGINFO asks
+        // for.
+        unsafe {
+            let mut action: libc::sigaction = std::mem::zeroed();
+            action.sa_sigaction = signal_entry::<Traps> as *const () as usize;
+            // ONSTACK: the stack may be what faulted. All signals are blocked, see above.
+            action.sa_flags = SA_SIGINFO | SA_ONSTACK;
+            libc::sigfillset(&mut action.sa_mask);
+            let previous = (*PREVIOUS.0.get())[index].as_mut_ptr();
+            if program::main().is_some() {
+                libc::sigaction(signal, &action, previous);
+            } else {
+                // Other threads of the host may fault at any time: before ours can run.
                 libc::sigaction(signal, std::ptr::null(), previous);
                 libc::sigaction(signal, &action, std::ptr::null_mut());
             }
         }
-    });
+    }
 }
 
 /// What handles [`SIGNALS`].

@@ -51,6 +51,7 @@ impl Queue {
     }
 
     /// Takes out those that `is_meant` says.
+    #[inline(always)]
     fn remove(&mut self, mut is_meant: impl FnMut(&Waiter) -> bool) {
         let mut link = &raw mut self.first;
         // SAFETY: as above.
@@ -74,6 +75,7 @@ static QUEUES: [Mutex<Queue>; 64] = [const { Mutex::new(Queue { first: ptr::null
 /// 2^64 divided by the golden ratio (Knuth, The Art of Computer Programming 3, 6.4).
 const HASH: usize = usize_of(0x9e37_79b9_7f4a_7c15);
 
+#[inline(always)]
 fn queue(address: usize) -> MutexGuard<'static, Queue> {
     // Multiplicative hashing: what goes over the top is not wanted.
     let number = (address >> 2).wrapping_mul(HASH) >> (usize::BITS - 6);
@@ -136,6 +138,7 @@ pub unsafe extern "C" fn w2n_memory_notify(memory: *mut Memory, address: u64, mo
 ///
 /// # Safety
 /// `memory` is a memory of the image.
+#[inline(always)]
 unsafe fn find(memory: *mut Memory, address: u64, size: u64, must_be_shared: bool) -> *mut u8 {
     // SAFETY: as required of the caller.
     let bytes = unsafe { memory::size(memory) }.load(Ordering::Acquire);
@@ -155,6 +158,7 @@ unsafe fn find(memory: *mut Memory, address: u64, size: u64, must_be_shared: boo
 }
 
 /// Waits for up to `timeout` nanoseconds, forever if it is negative.
+#[inline(always)]
 fn wait(address: usize, timeout: i64, is_equal: impl Fn() -> bool) -> i32 {
     let mut waiter = Waiter { address, notified: AtomicU32::new(0), next: ptr::null_mut() };
     let waiter = &raw mut waiter;

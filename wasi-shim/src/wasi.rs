@@ -11,6 +11,8 @@ mod types;
 
 mod rights;
 
+mod unpack;
+
 mod embedded;
 
 mod descriptor;

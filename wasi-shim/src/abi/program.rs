@@ -17,7 +17,7 @@ pub const SHARED_SYMBOL: &str = "w2n_shared";
 /// Number of this contract, in [`Shared::version`] and [`Program::version`]. To be raised with
 /// every change of this file that an object or a runtime made before would not understand:
 /// libraries in one process may come from different compilers.
-pub const VERSION: u32 = 3;
+pub const VERSION: u32 = 4;
 
 /// Name of the section that holds [`Program::options`], where `wasm2native inspect` finds it.
 pub const OPTIONS_SECTION: &str = ".w2n.options";
@@ -127,6 +127,12 @@ record! {
         /// `w2n_wasi_start` when the program imports WASI, else null: so that a program without
         /// WASI links none of it.
         pub start_wasi: Option<unsafe extern "C" fn(*const Start)>,
+        /// `w2n_invoke` when the entry is one that `--invoke` names, else null: so that programs
+        /// without it read and print no numbers.
+        pub invoke: Option<unsafe extern "C" fn(*const Invocation)>,
+        /// `w2n_unpack` when there are embedded trees, else null: so that other programs link none
+        /// of it. Returns 0 if it could unpack a block.
+        pub unpack: Option<unsafe extern "C" fn(*const Packed) -> i32>,
         /// An [`EntryKind`].
         pub kind: u8,
         /// 1: [`OPTIONS_VARIABLE`] is ignored.
@@ -151,6 +157,24 @@ record! {
         /// What tables take.
         pub tables: Budget,
     }
+}
+
+/// What the entry hands to [`Program::invoke`]: a program of [`EntryKind::Invoke`], and its
+/// arguments without its name.
+#[repr(C)]
+pub struct Invocation {
+    pub program: *const Program,
+    pub arguments: *const *const u8,
+    pub n_arguments: usize,
+}
+
+/// A block of an embedded file, for [`Program::unpack`], and a place for its contents.
+#[repr(C)]
+pub struct Packed {
+    pub stored: *const u8,
+    pub stored_length: usize,
+    pub place: *mut u8,
+    pub length: usize,
 }
 
 /// What the entry hands to the WASI half.

@@ -115,8 +115,13 @@ fn futex(word: &AtomicU32, operation: c_int, value: u32, deadline: Option<&libc:
     // SAFETY: the word and the time are live variables.
     let result =
         unsafe { libc::syscall(libc::SYS_futex, word.as_ptr(), operation, value, deadline, ptr::null::<u32>(), any) };
+    if result < 0 { Err(last_error()) } else { Ok(()) }
+}
+
+/// The error of the thread's last system call.
+pub fn last_error() -> c_int {
     // SAFETY: the C library's variable of this thread.
-    if result < 0 { Err(unsafe { *libc::__errno_location() }) } else { Ok(()) }
+    unsafe { *libc::__errno_location() }
 }
 
 /// A path that leads to what a descriptor stands for, without another look at any other path.

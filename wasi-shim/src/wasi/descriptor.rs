@@ -56,12 +56,8 @@ impl Descriptor {
     pub fn stream(number: i32, access: Access) -> Descriptor {
         // SAFETY: 0, 1 and 2 are the process's for as long as it runs: nothing here closes them.
         let descriptor = unsafe { BorrowedFd::borrow_raw(number) };
-        let file_type = match fstat(descriptor).map(|stat| SystemType::from_raw_mode(stat.st_mode)) {
-            // Guests take a character device for a terminal, so `/dev/null` must not be one.
-            Ok(SystemType::CharacterDevice) if !rustix::termios::isatty(descriptor) => FileType::Unknown,
-            Ok(system) => FileType::of(system),
-            Err(_) => FileType::Unknown,
-        };
+        let stat = fstat(descriptor);
+        let file_type = stat.map_or(FileType::Unknown, |stat| FileType::of(SystemType::from_raw_mode(stat.st_mode)));
         let rights = rights::of_stream(access, file_type.is_seekable(), file_type == FileType::SocketStream);
         Descriptor::new(Object::Stream(descriptor), file_type, false, rights)
     }
@@ -83,6 +79,19 @@ impl Descriptor {
             read_only,
             base: rights::of_directory(!read_only).into(),
             inheriting: rights::INHERITING.into(),
+        }
+    }
+
+    /// The type that guests see. They take a character device for a terminal, so a stream to
+    /// `/dev/null` must not be one.
+    pub fn shown_type(&self) -> FileType {
+        match self.object {
+            Object::Stream(descriptor)
+                if self.file_type == FileType::CharacterDevice && !rustix::termios::isatty(descriptor) =>
+            {
+                FileType::Unknown
+            }
+            _ => self.file_type,
         }
     }
 
@@ -157,6 +166,9 @@ impl Descriptor {
 /// limit is mostly lower.
 const MOST_DESCRIPTORS: usize = 1 << 16;
 
+/// The limit is not asked for as long as there are no more than the standard streams.
+const FEWEST_DESCRIPTORS: usize = 3;
+
 /// As many as the system gives a process (`RLIMIT_NOFILE`), and the numbers below that.
 fn most_descriptors() -> usize {
     let limit = rustix::process::getrlimit(rustix::process::Resource::Nofile).current;
@@ -208,7 +220,7 @@ impl DescriptorTable {
         let descriptor = Some(Arc::new(descriptor));
         if let Some(slot) = list.get_mut(*lowest) {
             *slot = descriptor;
-        } else if list.len() < most_descriptors() {
+        } else if list.len() < FEWEST_DESCRIPTORS || list.len() < most_descriptors() {
             list.push(descriptor);
         } else {
             return Err(Errno::Mfile.into());

@@ -4,11 +4,13 @@
 //! unpacked before it is read, and then a block at a time; the last few stay, however many files
 //! are open. Nothing here can be changed.
 
+use crate::abi::program::{Packed, Program};
 use crate::abi::wasi::embedded::{BLOCK, BLOCK_SIZE, DIRECTORY, ENTRY_SIZE, LINK, NODE_SIZE};
+use crate::program::slice;
 use crate::wasi::errno::{Errno, Result};
 use crate::wasi::types::{FileType, Filestat};
+use crate::wasi::unpack::Unpack;
 use crate::width::usize_of;
-use miniz_oxide::inflate::decompress_slice_iter_to_slice;
 use rustix::fs::SeekFrom;
 use std::ffi::CStr;
 use std::ops::Deref;
@@ -28,6 +30,7 @@ const DEVICE: u64 = u64::MAX;
 pub struct EmbeddedNode {
     bytes: &'static [u8],
     node: u32,
+    unpack: Option<Unpack>,
 }
 
 /// A number at a place and so many bytes on.
@@ -50,8 +53,11 @@ fn piece(bytes: &'static [u8], start: u64, length: usize) -> &'static [u8] {
 
 impl EmbeddedNode {
     /// The root of a tree; nothing if there are not so many.
-    pub fn root(bytes: &'static [u8], index: u32) -> Option<EmbeddedNode> {
-        (!bytes.is_empty() && u64::from(index) < u64_at(bytes, 0, 8)).then_some(EmbeddedNode { bytes, node: index })
+    pub fn root(program: &Program, index: u32) -> Option<EmbeddedNode> {
+        // SAFETY: `embedded_length` bytes of constant data.
+        let bytes = unsafe { slice(program.embedded, program.embedded_length) };
+        let exists = !bytes.is_empty() && u64::from(index) < u64_at(bytes, 0, 8);
+        exists.then_some(EmbeddedNode { bytes, node: index, unpack: program.unpack })
     }
 
     fn at(&self) -> usize {
@@ -103,7 +109,7 @@ impl EmbeddedNode {
     fn entry(&self, nth: usize) -> (&'static [u8], EmbeddedNode) {
         let at = row(self.start(), nth, ENTRY_SIZE);
         let name = piece(self.bytes, u64_at(self.bytes, at, 0), u32_at(self.bytes, at, 8) as usize);
-        (name, EmbeddedNode { bytes: self.bytes, node: u32_at(self.bytes, at, 12) })
+        (name, EmbeddedNode { bytes: self.bytes, node: u32_at(self.bytes, at, 12), unpack: self.unpack })
     }
 
     fn child(&self, name: &[u8]) -> Result<EmbeddedNode> {
@@ -204,7 +210,7 @@ static UNPACKED: Mutex<Vec<Unpacked>> = Mutex::new(Vec::new());
 
 /// The contents of a block of `length` bytes. It is unpacked without the lock, so that other
 /// threads can read what is there.
-fn unpack(stored: &'static [u8], length: usize) -> Result<Arc<[u8]>> {
+fn unpack(function: Unpack, stored: &'static [u8], length: usize) -> Result<Arc<[u8]>> {
     let key = stored.as_ptr() as usize;
     let blocks = || UNPACKED.lock().unwrap_or_else(PoisonError::into_inner);
     {
@@ -215,7 +221,11 @@ fn unpack(stored: &'static [u8], length: usize) -> Result<Arc<[u8]>> {
         }
     }
     let mut bytes = vec![0; length];
-    decompress_slice_iter_to_slice(&mut bytes, std::iter::once(stored), false, true).map_err(|_| Errno::Io)?;
+    let packed = Packed { stored: stored.as_ptr(), stored_length: stored.len(), place: bytes.as_mut_ptr(), length };
+    // SAFETY: both places have so many bytes.
+    if unsafe { function(&packed) } != 0 {
+        return Err(Errno::Io.into());
+    }
     let block: Arc<[u8]> = bytes.into();
     let mut blocks = blocks();
     blocks.truncate(MOST_UNPACKED - 1);
@@ -276,6 +286,6 @@ impl OpenFile {
         if stored.len() == length {
             return Ok(Block::Stored(stored));
         }
-        unpack(stored, length).map(Block::Unpacked)
+        unpack(self.place.unpack.ok_or(Errno::Io)?, stored, length).map(Block::Unpacked)
     }
 }

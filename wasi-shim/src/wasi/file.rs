@@ -193,7 +193,7 @@ pub fn fdstat_get(guest: &Guest, number: u32, result: u32) -> Result<()> {
     }
     let [base, inheriting] = descriptor.rights();
     let mut bytes = [0; 24];
-    bytes[0] = descriptor.file_type as u8;
+    bytes[0] = descriptor.shown_type() as u8;
     bytes[2..4].copy_from_slice(&flags.to_le_bytes()[..2]);
     bytes[8..16].copy_from_slice(&base.to_le_bytes());
     bytes[16..24].copy_from_slice(&inheriting.to_le_bytes());

@@ -6,7 +6,7 @@ use crate::abi::program::{OPTIONS_VARIABLE, Program, Start};
 use crate::abi::setting::Setting;
 use crate::attempt::fail;
 use crate::options::{Options, find_variable, variables};
-use crate::program::{self, c_string, slice};
+use crate::program::{self, c_string};
 use crate::system::kernel;
 use crate::text::{USAGE_EXIT_STATUS, message};
 use crate::wasi::context::{Context, Strings};
@@ -136,9 +136,7 @@ fn open_dir(context: &Context, value: &[u8]) {
 
 /// Trees are found by their order among the options fixed at build time; there are none for others.
 fn open_embedded(program: &Program, index: u32, guest: &[u8], context: &Context) {
-    // SAFETY: `embedded_length` bytes of constant data.
-    let bytes = unsafe { slice(program.embedded, program.embedded_length) };
-    let Some(place) = embedded::EmbeddedNode::root(bytes, index) else {
+    let Some(place) = embedded::EmbeddedNode::root(program, index) else {
         let mut text = message();
         text.add("--embed is an option of wasm2native: a program has only the trees that it was built with, and none named `");
         text.add_name(guest).add("`");

@@ -80,9 +80,12 @@ fn wide_registers() -> Result<()> {
 /// On a processor of x86-64 that an emulator has.
 fn emulated(processor: &str, width: &str) -> Result<()> {
     const EMULATOR: &str = "qemu-x86_64";
+    if std::env::consts::ARCH != "x86_64" {
+        return Err(Skip::Reason("the program is made for another processor".to_owned()).into());
+    }
     tool::require(EMULATOR)?;
     let mut command = Command::new(EMULATOR);
-    command.args(["-cpu", processor]).arg(check("x86_64-unknown-linux-gnu")?).args(["chosen", "few"]);
+    command.args(["-cpu", processor]).arg(native()?).args(["chosen", "few"]);
     passes(command, Some(width))
 }
 

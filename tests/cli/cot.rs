@@ -122,7 +122,10 @@ fn programs_for_other_machines_are_refused_with_a_way_out() {
         if cfg!(target_arch = "aarch64") && target == "arm64-linux" {
             continue;
         }
-        folder.cot(&["hi.cot", "--target", target]).fails(1, &[target, "-o NAME.o"]);
+        // Programs for arm64 Linux are made where the compiler has a runtime: see `target.rs`.
+        if target != "arm64-linux" {
+            folder.cot(&["hi.cot", "--target", target]).fails(1, &[target, "-o NAME.o"]);
+        }
         folder.cot(&["run", "hi.cot", "--target", target]).fails(1, &["can't run"]);
         folder.cot(&["check", "hi.cot", "--target", target]).succeeds();
     }

@@ -3,11 +3,11 @@
 
 use super::bytes::Data;
 use super::handlers;
-use super::image;
+use super::image::{self, PageRun};
 use super::text::Text;
 use super::writer::Writer;
 use crate::abi::image::{FunctionFields, ImageFields, NO_FUNCTION};
-use crate::abi::memory::DataRunFields;
+use crate::abi::memory::{DataRunFields, X86_64_PAGE};
 use crate::code::{Code, CompiledFunction, Site};
 use crate::layout::Symbol;
 use crate::number::{low_byte, to_u32};
@@ -111,24 +111,52 @@ fn write_memories(writer: &mut Writer) -> (Option<SymbolId>, u64) {
     (Some(symbol), owned.len() as u64)
 }
 
-/// The pages lie in a writable section of their own, so that the runtime can move them away.
+/// Up to so many bytes are copied where pages are larger than 4 KiB: a page of 64 KiB would take
+/// its place in the file, and as much again in front of it.
+const COPIED: usize = 16 << 10;
+
+/// The bytes of a run that is to be copied, from the first to the last that is not zero, and the
+/// place of the first.
+fn copied(run: &PageRun, page: u64) -> Option<(u64, &[u8])> {
+    let first = run.bytes.iter().position(|byte| *byte != 0)?;
+    let last = run.bytes.iter().rposition(|byte| *byte != 0)?;
+    let bytes = &run.bytes[first..=last];
+    (page > X86_64_PAGE && bytes.len() <= COPIED).then_some((first as u64, bytes))
+}
+
+/// The pages lie in a writable section of their own, so that the runtime can move them away. What
+/// is copied lies among the constants, at an odd address: no system moves that, whatever its pages.
 fn write_runs(writer: &mut Writer) -> (Option<SymbolId>, u64) {
-    let runs = image::runs(writer.module, writer.layout, writer.format.page_size());
+    let page = writer.format.page_size();
+    let runs = image::runs(writer.module, writer.layout, page);
     if runs.is_empty() {
         return (None, 0);
     }
-    let (segment, name) = writer.format.pages_section();
-    let section = writer.object.add_section(segment.into(), name.into(), SectionKind::Data);
-    let pages = writer.local_label("w2n.pages", section);
+    let mut section = None;
     let mut data = Data::default();
     for run in &runs {
-        let offset = writer.object.append_section_data(section, &run.bytes, writer.format.page_size());
+        let (first, place, length) = match copied(run, page) {
+            Some((first, bytes)) => {
+                let contents = Data::from([&[0], bytes].concat());
+                let symbol = writer.local("w2n.bytes", StandardSection::ReadOnlyData, contents, 2);
+                (first, (symbol, 1), bytes.len())
+            }
+            None => {
+                let (section, pages) = *section.get_or_insert_with(|| {
+                    let (segment, name) = writer.format.pages_section();
+                    let section = writer.object.add_section(segment.into(), name.into(), SectionKind::Data);
+                    (section, writer.local_label("w2n.pages", section))
+                });
+                let offset = writer.object.append_section_data(section, &run.bytes, page);
+                (0, (pages, offset.cast_signed()), run.bytes.len())
+            }
+        };
         let memory = (writer.refer(Symbol::Memory(run.memory)), 0);
         let fields = DataRunFields {
             memory: Some(memory),
-            address: run.address,
-            data: Some((pages, offset.cast_signed())),
-            length: run.bytes.len() as u64,
+            address: run.address.checked_add(first).expect("a run lies in its memory"),
+            data: Some(place),
+            length: length as u64,
         };
         data.record_at(fields, |place| place);
     }

@@ -19,6 +19,7 @@ mod print;
 mod run;
 mod script;
 mod segments;
+mod small;
 mod special;
 mod stages;
 mod streams;
@@ -49,6 +50,7 @@ fn main() {
         run::trials(),
         script::trials(),
         segments::trials(),
+        small::trials(),
         special::trials(),
         stages::trials(),
         streams::trials(),

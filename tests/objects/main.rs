@@ -354,7 +354,9 @@ fn byte_order(kind: Kind) -> Result<()> {
     ensure!(bytes[place("it_narrow")?..].starts_with(&narrow), "an i32 is in the wrong order");
     ensure!(bytes[place("it_wide")?..].starts_with(&wide), "an f64 is in the wrong order");
     ensure!(bytes[place("w2n.memory.0")? + 8..].starts_with(&page), "the size of a memory is in the wrong order");
-    ensure!(bytes[place("w2n.pages")?..].starts_with(&[1, 2, 3, 4]), "the pages of a memory are changed");
+    // Where pages are larger than 4 KiB, so few bytes are copied, from an odd address.
+    let image = place("w2n.pages").or_else(|_| place("w2n.bytes").map(|place| place + 1))?;
+    ensure!(bytes[image..].starts_with(&[1, 2, 3, 4]), "the pages of a memory are changed");
     Ok(())
 }
 

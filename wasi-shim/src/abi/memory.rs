@@ -70,13 +70,14 @@ record! {
 record! {
     /// A run of initialized pages of a memory: whole pages of the largest size that the processor's
     /// kernels have ([`X86_64_PAGE`]), in the executable as in the memory. The part after the
-    /// memory's initial size is zero.
+    /// memory's initial size is zero. Or, where pages are larger than 4 KiB, a few bytes at an odd
+    /// address, which are copied.
     pub struct DataRun from DataRunFields {
         pub memory: *mut Memory,
         /// Byte address in the memory.
         pub address: u64,
         pub data: *mut u8,
-        /// Bytes, a multiple of the page.
+        /// Bytes: a multiple of the page, if they are moved.
         pub length: u64,
     }
 }

@@ -39,7 +39,7 @@ fn a_shared_library_shows_its_interface_and_no_more() -> Result<()> {
     let elf = Elf::parse(&bytes).expect("it is ELF");
     assert_eq!(elf.soname, Some("libm1.so"));
     let needed: BTreeSet<_> = elf.libraries.iter().copied().collect();
-    assert!(needed.is_subset(&["libc.so.6", "ld-linux-x86-64.so.2"].into()), "{needed:?}");
+    assert!(needed.is_subset(&["libc.so.6", "ld-linux-x86-64.so.2", "ld-linux-aarch64.so.1"].into()), "{needed:?}");
     assert!(needed.contains("libc.so.6"));
     let name = |symbol: &goblin::elf::Sym| elf.dynstrtab.get_at(symbol.st_name).expect("it has a name").to_owned();
     let defined: BTreeSet<_> = elf.dynsyms.iter().filter(|symbol| symbol.st_shndx != 0).map(|it| name(&it)).collect();

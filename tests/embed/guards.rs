@@ -4,7 +4,7 @@ use crate::host;
 use anyhow::Result;
 use goblin::elf::Elf;
 use libtest_mimic::Trial;
-use test_kit::trials;
+use test_kit::{target, trials};
 
 pub fn trials() -> Vec<Trial> {
     trials!["guards":
@@ -85,7 +85,7 @@ const THREADS: &str = r#"(module
         (i32.atomic.load (i32.const 4))
         (i32.lt_s (i32.sub (call $pages) (local.get $before)) (i32.const 40000))))"#;
 
-/// `DELTA` is the distance from the thread pointer down to the table: of the ABI's variant II.
+/// `DELTA` is the distance from the table up to the thread pointer.
 const CHECK: &str = r#"
 #include <stdio.h>
 #include <stdlib.h>
@@ -122,7 +122,12 @@ fn tables_of_threads_are_guarded_and_given_back() -> Result<()> {
     let table = elf.syms.iter().find(is_table).expect("the table has a symbol").st_value;
     let is_tls = |header: &&goblin::elf::ProgramHeader| header.p_type == goblin::elf::program_header::PT_TLS;
     let tls = elf.program_headers.iter().find(is_tls).expect("threads have variables");
-    let delta = tls.p_memsz.next_multiple_of(tls.p_align) - table;
+    let delta = match target::processor() {
+        // Variables begin after two words of the thread pointer (variant I of ELF's TLS).
+        "aarch64" => -((16u64.next_multiple_of(tls.p_align) + table).cast_signed()),
+        // Variables end at the thread pointer (variant II).
+        _ => (tls.p_memsz.next_multiple_of(tls.p_align) - table).cast_signed(),
+    };
     folder.program_with("t", &[], &[("DELTA", &delta.to_string())]).prints("451\n1\n");
     Ok(())
 }

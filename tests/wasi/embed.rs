@@ -13,7 +13,7 @@ use std::path::Path;
 use std::process::Command;
 use test_kit::command;
 use test_kit::trial::trial;
-use test_kit::{process, toolchain};
+use test_kit::{process, target, toolchain};
 
 const RESULT: u32 = FREE;
 const PIECES: u32 = FREE + 16;
@@ -59,7 +59,8 @@ fn as_a_read_only_directory() {
     tree::make(&root, INSIDE);
     let program = build(&[(&root, "/data")]);
     let mut embedded = start(&program, "");
-    let mut granted = start(&build(&[]), &format!("--dir {}::/data::ro", root.display()));
+    let plain = build(&[]);
+    let mut granted = start(&plain, &format!("--dir {}::/data::ro", root.display()));
     for (_, path) in INWARDS.iter().chain(OUTWARDS) {
         for guest in [&mut embedded, &mut granted] {
             matrix::prepare(guest, path);
@@ -179,7 +180,8 @@ fn lists() {
 fn descriptors() {
     let folder = temporary();
     tree::make(folder.path(), &[("file", Node::File("fine"))]);
-    let mut guest = start(&build(&[(folder.path(), "/data")]), "");
+    let program = build(&[(folder.path(), "/data")]);
+    let mut guest = start(&program, "");
     let file = open(&mut guest, "file");
     guest.load(PIECES, &[BUFFER, 4].map(u32::to_le_bytes).concat());
     let piece = [file, PIECES.into(), 1, RESULT.into()];
@@ -259,7 +261,7 @@ fn packed_block_by_block() {
     let file = std::fs::File::create(folder.path().join("tree/zeros")).expect("files can be made");
     file.set_len(1 << 30).expect("a hole needs no room");
     let mut shell = Command::new("sh");
-    let compiler = env!("CARGO_BIN_EXE_wasm2native");
+    let compiler = [&[env!("CARGO_BIN_EXE_wasm2native")], &target::words()[..]].concat().join(" ");
     shell.arg("-c").arg(format!("ulimit -v 1000000; exec {compiler} -j1 driver.wat --embed tree::/data -o app"));
     let outcome = process::run(shell.current_dir(folder.path()), b"").expect("it runs");
     assert_eq!(outcome.status, 0, "{}", outcome.stderr);
@@ -275,7 +277,8 @@ fn many_open_files() {
     // No two blocks are alike.
     let bytes: Vec<u8> = (0..500u32).flat_map(|block| block.to_le_bytes().repeat(1 << 14)).collect();
     std::fs::write(folder.path().join("file"), bytes).expect("files can be written");
-    let mut guest = start(&build(&[(folder.path(), "/data")]), "");
+    let program = build(&[(folder.path(), "/data")]);
+    let mut guest = start(&program, "");
     assert_eq!(guest.call("sched_yield", &[]), Answer::Errno(0));
     let limit = Rlimit { current: Some(500), maximum: Some(500) };
     prlimit(Pid::from_raw(guest.id() as i32), Resource::Nofile, limit).expect("limits can be lowered");

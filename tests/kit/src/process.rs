@@ -1,7 +1,7 @@
 //! Runs programs to their end, or to a time limit.
 //!
 //! Programs that we make are started by [`program`]: before those of another processor stands
-//! QEMU's emulator (`qemu-aarch64 -L /usr/aarch64-linux-gnu`), or what the environment variable
+//! QEMU's emulator (`qemu-aarch64`), or what the environment variable
 //! `W2N_EMULATOR` names.
 
 use crate::target;
@@ -22,13 +22,31 @@ const LIMIT: Duration = Duration::from_secs(120);
 /// The emulator's name and flags; empty where programs run by themselves.
 static EMULATOR: LazyLock<Vec<String>> = LazyLock::new(|| {
     let text = std::env::var("W2N_EMULATOR").unwrap_or_else(|_| {
-        let processor = target::processor();
-        // The folder has the libraries of programs that are not static.
-        let emulator = || format!("qemu-{processor} -L /usr/{processor}-linux-gnu");
+        let emulator = || format!("qemu-{}", target::processor());
         target::is_foreign().then(emulator).unwrap_or_default()
     });
     text.split_ascii_whitespace().map(str::to_owned).collect()
 });
+
+/// QEMU's flags for programs that are not static: where the libraries of their machine are. For
+/// others it would change what absolute paths mean, `/` among them.
+fn library_flags(path: &OsStr) -> Vec<String> {
+    let is_dynamic = || std::fs::read(path).is_ok_and(|file| has_interpreter(&file).unwrap_or(false));
+    match target::is_foreign() && std::env::var_os("W2N_EMULATOR").is_none() && is_dynamic() {
+        true => vec!["-L".to_owned(), format!("/usr/{}-linux-gnu", target::processor())],
+        false => Vec::new(),
+    }
+}
+
+/// Whether an ELF file of 64 bits names a program that loads it.
+fn has_interpreter(file: &[u8]) -> Option<bool> {
+    const PT_INTERP: u32 = 3;
+    let start = usize::try_from(u64::from_le_bytes(*file.get(32..)?.first_chunk()?)).ok()?;
+    let [size, number] = [54, 56].map(|at| Some(usize::from(u16::from_le_bytes(*file.get(at..)?.first_chunk()?))));
+    let headers = file.get(start..)?.chunks(size.filter(|&size| size > 0)?).take(number?);
+    let ty = |header: &[u8]| header.first_chunk().map(|bytes| u32::from_le_bytes(*bytes));
+    Some(headers.into_iter().any(|header| ty(header) == Some(PT_INTERP)))
+}
 
 /// How a process ended, and what it wrote.
 #[derive(Clone, Debug, PartialEq)]
@@ -154,7 +172,7 @@ pub fn program_as(name: &str, path: impl AsRef<OsStr>) -> Command {
 pub fn program_with_flags(flags: &[&OsStr], path: impl AsRef<OsStr>) -> Command {
     let [emulator, usual @ ..] = &EMULATOR[..] else { panic!("programs run by themselves") };
     let mut command = Command::new(emulator);
-    command.args(usual).args(flags).arg(path);
+    command.args(usual).args(library_flags(path.as_ref())).args(flags).arg(path);
     command
 }
 
@@ -167,7 +185,11 @@ fn program_called(name: Option<&str>, path: impl AsRef<OsStr>) -> Command {
     };
     let mut command = Command::new(emulator);
     // The flag of QEMU's user mode.
-    command.args(flags).args(name.map(|name| ["-0", name]).into_iter().flatten()).arg(path);
+    command
+        .args(flags)
+        .args(library_flags(path.as_ref()))
+        .args(name.map(|name| ["-0", name]).into_iter().flatten())
+        .arg(path);
     command
 }
 

@@ -3,7 +3,7 @@
 //! | stage | comes in | goes out |
 //! | --- | --- | --- |
 //! | read | an input | [`Source`]: a module's binary form |
-//! | parse | a source | [`Instance`]: with its [`Module`](crate::wasm::Module) |
+//! | parse | a source | [`Instance`]: with its [`Module`] |
 //! | resolve | all instances | [`Linked`]: which module defines what another imports |
 //! | declare | all linked modules | [`Foreign`]: the C types of imported functions |
 //! | analyze | a linked module | [`Analyzed`]: whole-program facts |

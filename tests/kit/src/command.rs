@@ -10,7 +10,7 @@ pub fn wasm2native() -> Command {
 }
 
 /// As [`wasm2native`](fn@wasm2native), for a program that is run here, on the tests'
-/// [target](crate::target).
+/// [`target`].
 pub fn for_programs() -> Command {
     let mut command = wasm2native();
     command.args(target::words());

@@ -42,11 +42,13 @@ pub mod ssa;
 
 pub mod emit;
 
+use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
 
 use crate::cot::diagnostic::{Code, Diagnostic};
+use crate::cot::ir::module::Module;
 
 /// What is made of a program, and for whom.
 #[derive(Clone, Debug)]
@@ -105,24 +107,34 @@ impl std::fmt::Display for Faults {
     }
 }
 
-/// All stages from a file to the bytes of a module, or up to the stage that is asked for.
+/// All stages from a file to the bytes of a module, or up to the stage that is asked for. Passes
+/// over functions run in rayon's current thread pool.
 ///
 /// # Errors
 /// [`Faults`] of the program, or a file that can't be read.
 pub fn compile(path: &Path, options: &Options, stage: Stage) -> Result<Product> {
-    let run = || {
+    let lowered = with_large_stack(|| {
         let loading =
             load::LoadOptions { standard_library: options.standard_library.clone(), all_safe: options.all_safe };
         let loaded = load::load(path, &loading).with_context(|| format!("can't read {}", path.display()))?;
-        compile_loaded(&loaded, options, stage)
+        lower_loaded(&loaded, options, stage)
+    })?;
+    let mut module = match lowered {
+        ControlFlow::Continue(module) => module,
+        ControlFlow::Break(product) => return Ok(product),
     };
-    with_large_stack(run)
+    // Not in the thread with the large stack, which belongs to no pool.
+    ssa::build(&mut module);
+    if stage == Stage::Ssa {
+        return Ok(Product::Text(ir::print::print(&module)));
+    }
+    Ok(Product::Wasm(with_large_stack(|| emit::emit(&module))))
 }
 
-/// The map of the frontend.
-fn compile_loaded(loaded: &load::Loaded, options: &Options, stage: Stage) -> Result<Product> {
+/// The map of the frontend up to the module before its passes, or a product that comes earlier.
+fn lower_loaded(loaded: &load::Loaded, options: &Options, stage: Stage) -> Result<ControlFlow<Product, Module>> {
     if let Some(text) = print_source(loaded, stage) {
-        return Ok(Product::Text(text));
+        return Ok(ControlFlow::Break(Product::Text(text)));
     }
     let faults = |found: &[_]| Faults(diagnostic::render(&loaded.sources, found, options.is_styled));
     let checking = check::CheckOptions {
@@ -132,14 +144,14 @@ fn compile_loaded(loaded: &load::Loaded, options: &Options, stage: Stage) -> Res
     };
     let mut program = check::check(loaded, &checking).map_err(|found| faults(&found))?;
     if stage == Stage::Check {
-        return Ok(Product::Text(String::new()));
+        return Ok(ControlFlow::Break(Product::Text(String::new())));
     }
     if matches!(options.build, check::Build::Tests | check::Build::Benches) {
         let is_wanted = |test: &typed::Test| options.filter.as_ref().is_none_or(|part| test.name.contains(part));
         program.tests.retain(is_wanted);
         program.benches.retain(is_wanted);
         if program.tests.is_empty() && program.benches.is_empty() {
-            return Ok(Product::NoTests);
+            return Ok(ControlFlow::Break(Product::NoTests));
         }
     }
     if needs_main(&program, options) {
@@ -153,15 +165,11 @@ fn compile_loaded(loaded: &load::Loaded, options: &Options, stage: Stage) -> Res
         fail_fast: options.fail_fast,
         iterations: options.iterations,
     };
-    let mut module = lower::lower(&program, &loaded.sources, &lowering).map_err(|error| Faults(error.message))?;
-    if stage == Stage::Ir {
-        return Ok(Product::Text(ir::print::print(&module)));
-    }
-    ssa::build(&mut module);
-    if stage == Stage::Ssa {
-        return Ok(Product::Text(ir::print::print(&module)));
-    }
-    Ok(Product::Wasm(emit::emit(&module)))
+    let module = lower::lower(&program, &loaded.sources, &lowering).map_err(|error| Faults(error.message))?;
+    Ok(match stage {
+        Stage::Ir => ControlFlow::Break(Product::Text(ir::print::print(&module))),
+        _ => ControlFlow::Continue(module),
+    })
 }
 
 /// Whether the program lacks its beginning. Plain modules, and what exports functions, are for

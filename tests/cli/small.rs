@@ -61,13 +61,33 @@ const PAGES: &str = r#"(module
         (drop (table.grow $t (ref.null func) (i32.const 100000)))
         (block $caught (result i32) (try_table (catch $e $caught) (throw $e (i32.const 0))) (unreachable))))"#;
 
+/// Three threads after each other, with a shared memory that grows: each stack is mapped, guarded and
+/// given back.
+const THREADS: &str = r#"(module
+    (import "env" "memory" (memory 1 9 shared))
+    (import "wasi" "thread-spawn" (func $spawn (param i32) (result i32)))
+    (global $mine (mut i32) (i32.const 7))
+    (func (export "wasi_thread_start") (param i32 i32)
+        (drop (memory.grow (i32.const 1)))
+        (global.set $mine (local.get 1))
+        (drop (i32.atomic.rmw.add (i32.const 0) (i32.const 1)))
+        (drop (memory.atomic.notify (i32.const 0) (i32.const 1))))
+    (func (export "_start") (local $n i32)
+        (loop $next
+            (if (i32.le_s (call $spawn (local.get $n)) (i32.const 0)) (then (unreachable)))
+            (drop (memory.atomic.wait32 (i32.const 0) (local.get $n) (i64.const -1)))
+            (local.set $n (i32.add (local.get $n) (i32.const 1)))
+            (br_if $next (i32.lt_u (local.get $n) (i32.const 3))))
+        (if (i32.ne (memory.size) (i32.const 4)) (then (unreachable)))
+        (if (i32.ne (i32.atomic.load (i32.const 0)) (i32.const 3)) (then (unreachable)))))"#;
+
 /// QEMU tells a program for aarch64 that pages have 64 KiB, and lets it map smaller ones all the
 /// same: what it asks for is what counts.
 fn pages_may_be_larger() -> Result<()> {
     const PAGE: u64 = 64 << 10;
     const TARGET: &str = "aarch64-unknown-linux-gnu";
     tool::require("qemu-aarch64")?;
-    let fixtures = [("all", PAGES), ("hello", HELLO)];
+    let fixtures = [("all", PAGES), ("hello", HELLO), ("threads", THREADS)];
     let folder = Folder::empty();
     let list = folder.wasm2native(&["--target", "help"]).succeeds().stdout;
     if !list.lines().any(|line| line.starts_with(TARGET) && line.contains("programs")) {
@@ -90,7 +110,7 @@ fn pages_may_be_larger() -> Result<()> {
             }
         }
     }
-    ensure!(n_checked >= 15, "only {n_checked} calls were seen");
+    ensure!(n_checked >= 30, "only {n_checked} calls were seen");
     Ok(())
 }
 

@@ -4,7 +4,7 @@
 use crate::options::{Cpu, Options};
 use anyhow::{Result, anyhow, bail};
 use std::str::FromStr;
-use target_lexicon::{BinaryFormat, Environment, OperatingSystem, Riscv64Architecture, Triple};
+use target_lexicon::{Architecture as A, BinaryFormat, Environment, OperatingSystem, Riscv64Architecture, Triple};
 
 /// What objects are made for, by the names that rustc and clang give them, and what they are.
 pub const TARGETS: [(&str, &str); 13] = [
@@ -47,7 +47,6 @@ fn canonical(name: &str) -> String {
 }
 
 fn check(triple: Triple) -> Result<Triple> {
-    use target_lexicon::Architecture as A;
     let is_64 = !matches!(triple.environment, Environment::Gnux32 | Environment::GnuIlp32);
     let has_floats = match triple.architecture {
         A::Riscv64(riscv) => !matches!(riscv, Riscv64Architecture::Riscv64imac),
@@ -70,17 +69,42 @@ fn check(triple: Triple) -> Result<Triple> {
     bail!("target {triple} is not supported");
 }
 
-/// Level of the x86-64 psABI ("Micro-Architecture Levels") that the program checks for when
-/// it starts: 0 is none.
-pub fn cpu_level(cpu: &Cpu) -> u8 {
-    match cpu {
-        Cpu::Default => 2,
-        Cpu::Native => 0,
-        Cpu::Named(name) => match name.split('+').next().unwrap_or_default() {
+/// Level of the architecture that the program checks for when it starts: 0 is none. On x86-64 it is
+/// that of the psABI ("Micro-Architecture Levels"); on aarch64, N of ARMv8.N.
+pub fn cpu_level(triple: &Triple, cpu: &Cpu) -> u8 {
+    match (triple.architecture, cpu) {
+        (A::X86_64, Cpu::Default) => 2,
+        (A::X86_64, Cpu::Named(name)) => match name.split('+').next().unwrap_or_default() {
             "x86-64-v2" => 2,
             "x86-64-v3" => 3,
             "x86-64-v4" => 4,
             _ => 1,
         },
+        (A::Aarch64(_), Cpu::Named(name)) => arm_level(name),
+        _ => 0,
     }
+}
+
+/// What ARMv8.N has beyond its predecessor, by Cranelift's names: N, and features that code may use.
+const ARM_LEVELS: [(u8, &[&str]); 3] = [(1, &["lse"]), (2, &["fp16", "dotprod"]), (4, &["pauth"])];
+
+/// The features of a processor, or of a version of the architecture.
+pub fn arm_features(base: &str) -> Option<impl Iterator<Item = &'static str>> {
+    let level = match base {
+        "generic" | "armv8-a" => 0,
+        "armv8.1-a" => 1,
+        "neoverse-n1" | "armv8.2-a" => 2,
+        "apple-m1" | "armv8.4-a" => 4,
+        _ => return None,
+    };
+    Some(ARM_LEVELS.iter().filter(move |row| row.0 <= level).flat_map(|row| row.1).copied())
+}
+
+/// The highest level whose features `name` asks for.
+fn arm_level(name: &str) -> u8 {
+    let mut parts = name.split('+');
+    let base: Vec<_> = parts.next().and_then(arm_features).into_iter().flatten().collect();
+    let asked: Vec<_> = parts.chain(base).collect();
+    let is_asked = |row: &&(u8, &[&str])| row.1.iter().any(|feature| asked.contains(feature));
+    ARM_LEVELS.iter().filter(is_asked).map(|row| row.0).max().unwrap_or(0)
 }

@@ -135,7 +135,7 @@ pub fn plan(start: Start, taken: Taken, options: &Options) -> Result<ProgramPlan
         foreign: taken.foreign,
         fixed_powers: options.fixed_powers,
         fatal_errors: options.fatal_errors,
-        cpu_level: target::cpu_level(&options.cpu),
+        cpu_level: target::cpu_level(&target::triple(options)?, &options.cpu),
     })
 }
 

@@ -10,7 +10,7 @@ use crate::abi::value::{TYPE_EXNREF, TYPE_EXTERNREF, TYPE_F32, TYPE_F64, TYPE_FU
 use crate::layout::{Symbol, is_exception};
 use crate::wasm::structure;
 use object::write::{StandardSection, SymbolId};
-use object::{Architecture, SectionKind, SymbolKind, SymbolScope};
+use object::{SectionKind, SymbolKind, SymbolScope};
 use wasmparser::ValType;
 
 /// Writes the description. It belongs to the object of the last instance, `instance`, whose image
@@ -71,8 +71,7 @@ pub fn write(writer: &mut Writer, plan: &ProgramPlan, instance: usize, image: Sy
         unpack: (!trees.is_empty()).then(|| writer.runtime_symbol("w2n_unpack")),
         kind: plan.kind as u8,
         fixed_powers: u8::from(plan.fixed_powers),
-        // Levels are a notion of x86-64.
-        cpu_level: if writer.format.architecture == Architecture::X86_64 { plan.cpu_level } else { 0 },
+        cpu_level: plan.cpu_level,
         fatal_errors: u8::from(plan.fatal_errors),
         initializer: Zero,
         next: Zero,

@@ -61,8 +61,8 @@ const PAGES: &str = r#"(module
         (drop (table.grow $t (ref.null func) (i32.const 100000)))
         (block $caught (result i32) (try_table (catch $e $caught) (throw $e (i32.const 0))) (unreachable))))"#;
 
-/// Three threads after each other, with a shared memory that grows: each stack is mapped, guarded and
-/// given back.
+/// Three threads after each other, with a shared memory that grows: each stack is mapped, guarded
+/// and given back.
 const THREADS: &str = r#"(module
     (import "env" "memory" (memory 1 9 shared))
     (import "wasi" "thread-spawn" (func $spawn (param i32) (result i32)))

@@ -22,6 +22,7 @@ pub fn trials() -> Vec<Trial> {
         c_is_that_of_the_other_machine,
         cot_makes_programs_for_another_machine,
         programs_that_run_here_are_for_this_machine,
+        a_processor_below_the_level_of_a_program_is_refused,
     ]
 }
 
@@ -240,4 +241,35 @@ fn programs_that_run_here_are_for_this_machine() {
              `wasm2native --target TRIPLE` builds one for another\n"
         )
     );
+}
+
+/// QEMU has processors with and without the instructions of later versions of the architecture.
+fn a_processor_below_the_level_of_a_program_is_refused() -> Result<()> {
+    let folder = Folder::with(&[("answer.wat", ANSWER)]);
+    require_other(&folder)?;
+    tool::require("qemu-aarch64")?;
+    for (cpu, level, runs_on, fails_on) in [
+        ("generic", "any of its architecture", "cortex-a57", None),
+        ("generic+lse", "ARMv8.1-A or later", "neoverse-n1", Some("cortex-a57")),
+        ("armv8.2-a", "ARMv8.2-A or later", "neoverse-n1", Some("cortex-a57")),
+        ("generic+dotprod", "ARMv8.2-A or later", "neoverse-n1", Some("cortex-a57")),
+        ("apple-m1", "ARMv8.4-A or later", "max", Some("neoverse-n1")),
+    ] {
+        folder.builds(&["answer.wat", "--target", OTHER, "--cpu", cpu, "-o", "answer"]);
+        let told = folder.wasm2native(&["inspect", "answer"]).succeeds().stdout;
+        assert!(
+            told.lines().any(|line| line.trim_start().starts_with("processor") && line.ends_with(level)),
+            "{cpu}: {told}"
+        );
+        let run = |processor: &str| {
+            outcome(Command::new("qemu-aarch64").args(["-cpu", processor]).arg(folder.path("answer")).env_clear())
+        };
+        assert_eq!(run(runs_on).status, 42, "{cpu} on {runs_on}");
+        if let Some(processor) = fails_on {
+            let out = run(processor);
+            assert_eq!(out.status, 1, "{cpu} on {processor}: {out:?}");
+            assert!(out.stderr.contains("this program was compiled for ARMv8."), "{out:?}");
+        }
+    }
+    Ok(())
 }

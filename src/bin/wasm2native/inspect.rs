@@ -86,6 +86,7 @@ fn describe(inspection: &Inspection) -> String {
         "processor",
         vec![match inspection.cpu_level {
             0 => "any of its architecture".to_owned(),
+            level if inspection.processor == "aarch64" => format!("ARMv8.{level}-A or later"),
             1 => inspection.processor.to_owned(),
             level => format!("{}-v{level} or later", inspection.processor),
         }],

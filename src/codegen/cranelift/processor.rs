@@ -4,6 +4,7 @@
 //! by Cranelift's names, without their `has_`. RISC-V's bases are its own names for instruction
 //! sets, `rv64gc_zba_zbb`.
 
+use crate::codegen::target;
 use anyhow::{Result, anyhow, bail};
 use cranelift_codegen::settings::Configurable;
 use target_lexicon::{Architecture, OperatingSystem, Triple};
@@ -51,17 +52,15 @@ fn enable_x86_64(builder: &mut impl Configurable, base: &str) -> Result<()> {
 }
 
 fn enable_aarch64(builder: &mut impl Configurable, base: &str) -> Result<()> {
-    let features: &[&str] = match base {
-        "generic" | "armv8-a" => &[],
-        "armv8.1-a" => &["has_lse"],
-        "neoverse-n1" | "armv8.2-a" => &["has_lse", "has_fp16", "has_dotprod"],
-        "apple-m1" | "armv8.4-a" => &["has_lse", "has_fp16", "has_dotprod", "has_pauth"],
-        _ => bail!(
+    let features = target::arm_features(base).ok_or_else(|| {
+        anyhow!(
             "`{base}` is not a known processor on aarch64; try generic, armv8.1-a, neoverse-n1, apple-m1, \
              or features as in generic+lse"
-        ),
-    };
-    features.iter().for_each(|feature| builder.enable(feature).expect("Cranelift has this feature"));
+        )
+    })?;
+    for feature in features {
+        builder.enable(&format!("has_{feature}")).expect("Cranelift has this feature");
+    }
     Ok(())
 }
 

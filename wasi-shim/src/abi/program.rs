@@ -137,8 +137,8 @@ record! {
         pub kind: u8,
         /// 1: [`OPTIONS_VARIABLE`] is ignored.
         pub fixed_powers: u8,
-        /// Micro-architecture level the code was compiled for: 1 to 4 as in the x86-64 psABI, 0 if
-        /// not checked.
+        /// Level of the architecture the code was compiled for: 1 to 4 as in the x86-64 psABI, N of
+        /// ARMv8.N; 0 if not checked.
         pub cpu_level: u8,
         /// 1: the program was not written as Wasm, and a trap says so: `fatal error: REASON`, no
         /// backtrace, [`FATAL_EXIT_STATUS`](super::trap::FATAL_EXIT_STATUS).

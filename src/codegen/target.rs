@@ -85,7 +85,8 @@ pub fn cpu_level(triple: &Triple, cpu: &Cpu) -> u8 {
     }
 }
 
-/// What ARMv8.N has beyond its predecessor, by Cranelift's names: N, and features that code may use.
+/// What ARMv8.N has beyond its predecessor: N, and the features that code may use, by Cranelift's
+/// names.
 const ARM_LEVELS: [(u8, &[&str]); 3] = [(1, &["lse"]), (2, &["fp16", "dotprod"]), (4, &["pauth"])];
 
 /// The features of a processor, or of a version of the architecture.

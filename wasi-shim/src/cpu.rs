@@ -2,11 +2,12 @@
 
 use crate::arch::processor;
 use crate::attempt::fail;
+use crate::system::kernel;
 use crate::text::message;
 
 /// Stops the program with a message if the processor is below `level`.
 pub fn check(level: u8) {
-    if processor::has_level(level) {
+    if processor::has_level(level, kernel::processor_features()) {
         return;
     }
     let mut text = message();

@@ -217,17 +217,17 @@ pub unsafe fn land(landing: usize, sp: usize, fp: usize, exception: *const Excep
 /// What the name of a level begins with; its number follows.
 pub const LEVEL: &str = "ARMv8.";
 
-/// Whether the processor has the instructions of a level that code may use (Linux,
-/// `arch/arm64/elf_hwcaps.rst`): LSE; half precision and dot products; authentication of pointers.
-pub fn has_level(level: u8) -> bool {
+/// Whether the processor has the instructions of a level that code may use: LSE; half precision and
+/// dot products; authentication of pointers. `features` are bits as the kernel hands them over
+/// (Linux, `arch/arm64/elf_hwcaps.rst`).
+pub fn has_level(level: u8, features: u64) -> bool {
     let wanted = match level {
         0 => 0,
         1 => libc::HWCAP_ATOMICS,
         2 | 3 => libc::HWCAP_ATOMICS | libc::HWCAP_ASIMDHP | libc::HWCAP_ASIMDDP,
         _ => libc::HWCAP_ATOMICS | libc::HWCAP_ASIMDHP | libc::HWCAP_ASIMDDP | libc::HWCAP_PACA,
     };
-    // SAFETY: reads a value that the kernel handed over.
-    unsafe { libc::getauxval(libc::AT_HWCAP) & wanted == wanted }
+    features & wanted == wanted
 }
 
 /// How many integers and floating-point numbers a call passes in registers (AAPCS64, 6.4). Variable

@@ -206,7 +206,8 @@ pub const LEVEL: &str = "x86-64-v";
 
 /// Whether the processor and the system have the instructions of a level (psABI, 3.1.1 "Processor
 /// Architecture"; bits as in Intel's manual, CPUID). Levels 0 and 1 are every x86-64 processor.
-pub fn has_level(level: u8) -> bool {
+/// The processor itself tells; what the kernel hands over is not needed.
+pub fn has_level(level: u8, _features: u64) -> bool {
     if level <= 1 {
         return true;
     }

@@ -17,6 +17,12 @@ pub fn page_size() -> usize {
     usize_of(unsafe { libc::getauxval(libc::AT_PAGESZ) })
 }
 
+/// The processor's features, as bits whose meaning depends on the processor.
+pub fn processor_features() -> u64 {
+    // SAFETY: reads a value that the kernel handed over.
+    unsafe { libc::getauxval(libc::AT_HWCAP) }
+}
+
 /// A flag of `mmap`: the kernel keeps no memory for the pages before they are used.
 pub const UNRESERVED: c_int = libc::MAP_NORESERVE;
 

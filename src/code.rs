@@ -22,6 +22,8 @@ pub struct Code {
     pub functions: Vec<CompiledFunction>,
     /// What the frames have in common. `None` where the system has no DWARF.
     pub frame_conventions: Option<FrameConventions>,
+    /// The program outside of this one that made the code, and its version.
+    pub compiler: Option<String>,
 }
 
 pub struct CompiledFunction {

@@ -28,6 +28,8 @@ pub enum Emit {
     Image,
     /// Cranelift's intermediate form, one function after the other.
     Clif,
+    /// What clang gets, with the generator LLVM.
+    LlvmIr,
     /// Assembly with the Wasm offsets as comments.
     Asm,
     /// A relocatable object: imports are undefined symbols, exports are global ones.
@@ -82,6 +84,16 @@ pub enum Cpu {
     Named(String),
 }
 
+/// What makes machine code.
+#[derive(Copy, Clone, Debug, Default, PartialEq, Eq)]
+pub enum GeneratorName {
+    /// Part of this program.
+    #[default]
+    Cranelift,
+    /// A clang on the machine.
+    Llvm,
+}
+
 /// Where a program's first 32-bit memory lies. The memories of libraries lie anywhere.
 #[derive(Copy, Clone, Debug, Default, PartialEq, Eq)]
 pub enum MemoryBase {
@@ -125,6 +137,9 @@ pub struct Options {
     /// read there either.
     pub spectre_masks: bool,
     pub memory_base: MemoryBase,
+    pub generator: GeneratorName,
+    /// The clang that LLVM's text form goes to; `None` is one on PATH.
+    pub clang: Option<PathBuf>,
     /// Run Cranelift's verifier on every function.
     pub verify: bool,
     /// Exported function to run instead of `_start` or `main`; its arguments come from the command
@@ -194,6 +209,8 @@ impl Default for Options {
             opt_level: OptLevel::default(),
             spectre_masks: false,
             memory_base: MemoryBase::default(),
+            generator: GeneratorName::default(),
+            clang: None,
             verify: cfg!(debug_assertions),
             invoke: None,
             program_options: Vec::new(),

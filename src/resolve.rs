@@ -63,6 +63,11 @@ impl Linkage {
         Linkage { symbols, ..Linkage::default() }
     }
 
+    /// Whether other modules may call its functions, or it theirs.
+    pub fn is_linked(&self) -> bool {
+        !self.providers.0.is_empty() || !self.visible.is_empty()
+    }
+
     pub fn function(&self, func: FuncIndex) -> Option<Provider> {
         self.provider(EntityIndex::Function(func))
     }

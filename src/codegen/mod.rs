@@ -16,13 +16,14 @@
 
 pub mod cranelift;
 mod dump;
+pub mod llvm;
 mod stub;
 mod sweep;
 pub mod target;
 
 use crate::code::Code;
 use crate::layout::Symbol;
-use crate::options::Options;
+use crate::options::{Cpu, GeneratorName, OptLevel, Options};
 use crate::progress::Observer;
 use crate::translate::Env;
 use crate::translate::c_abi::CAbi;
@@ -30,12 +31,13 @@ use crate::unit::Unit;
 use crate::wasm::FuncIndex;
 use anyhow::Result;
 use cranelift::isa::Isa;
+use llvm::clang::Clang;
 use std::path::PathBuf;
 use sweep::Sweep;
 use target_lexicon::Triple;
 
 /// The generators, and their versions.
-pub const GENERATORS: [(&str, &str); 1] = [("cranelift", cranelift::VERSION)];
+pub const GENERATORS: [(&str, &str); 2] = [("cranelift", cranelift::VERSION), ("llvm", llvm::VERSION)];
 
 /// One function to make.
 #[derive(Copy, Clone, Debug, PartialEq, Eq)]
@@ -50,6 +52,10 @@ pub enum Job {
 /// A code generator, set up for a target and a processor.
 pub struct Generator {
     isa: Isa,
+    /// Where LLVM makes the code.
+    clang: Option<Clang>,
+    level: OptLevel,
+    cpu: Cpu,
     spectre_masks: bool,
     /// Folder for every stage's result.
     dump: Option<PathBuf>,
@@ -62,7 +68,35 @@ impl Generator {
     /// When there is no such target or processor.
     pub fn new(options: &Options) -> Result<Generator> {
         let isa = Isa::new(&target::triple(options)?, options)?;
-        Ok(Generator { isa, spectre_masks: options.spectre_masks, dump: options.dump.clone() })
+        let clang = match options.generator {
+            GeneratorName::Cranelift => None,
+            GeneratorName::Llvm => {
+                llvm::check_target(isa.triple())?;
+                Some(Clang::find(options.clang.as_deref())?)
+            }
+        };
+        Ok(Generator {
+            isa,
+            clang,
+            level: options.opt_level,
+            cpu: options.cpu.clone(),
+            spectre_masks: options.spectre_masks,
+            dump: options.dump.clone(),
+        })
+    }
+
+    /// The target and the processor for clang.
+    fn clang_flags(&self) -> Vec<String> {
+        let march = match &self.cpu {
+            Cpu::Default => "x86-64-v2",
+            Cpu::Native => "native",
+            Cpu::Named(name) => name,
+        };
+        vec![format!("--target={}", self.triple()), format!("-march={march}")]
+    }
+
+    pub fn name(&self) -> GeneratorName {
+        if self.clang.is_some() { GeneratorName::Llvm } else { GeneratorName::Cranelift }
     }
 
     /// What code is made for.
@@ -100,6 +134,14 @@ impl Generator {
     /// As [`Generator::compile`].
     pub fn print_clif(&self, unit: &Unit, jobs: &[Job]) -> Result<String> {
         Sweep::new(self, unit).print_clif(jobs)
+    }
+
+    /// What LLVM gets, as text.
+    ///
+    /// # Errors
+    /// As [`Generator::compile`].
+    pub fn print_llvm(&self, unit: &Unit, jobs: &[Job], observer: &dyn Observer) -> Result<String> {
+        Sweep::new(self, unit).print_llvm(jobs, observer)
     }
 
     /// The generator's own listing of its machine code, for processors that

@@ -7,9 +7,12 @@
 use super::cranelift::compiler::Compiler;
 use super::cranelift::isa::Isa;
 use super::dump::Dump;
+use super::llvm::clang::Clang;
+use super::llvm::{self, Definition};
 use super::{Generator, Job, stub};
 use crate::code::{Code, CompiledFunction};
 use crate::layout::Symbol;
+use crate::options::OptLevel;
 use crate::progress::Observer;
 use crate::stdio;
 use crate::translate::{self, Env, State};
@@ -25,6 +28,11 @@ pub struct Sweep<'a> {
     unit: &'a Unit<'a>,
     env: Env<'a>,
     isa: &'a Isa,
+    /// Where LLVM makes the code.
+    clang: Option<&'a Clang>,
+    level: OptLevel,
+    /// For clang: the processor.
+    flags: Vec<String>,
     dump: Option<PathBuf>,
     /// The operators of the module, once a dump asked for them.
     operators: OnceLock<Operators>,
@@ -36,6 +44,9 @@ impl<'a> Sweep<'a> {
             unit,
             env: generator.env(unit),
             isa: &generator.isa,
+            clang: generator.clang.as_ref(),
+            level: generator.level,
+            flags: generator.clang_flags(),
             dump: generator.dump.as_deref().map(|folder| unit.dump_folder(folder)),
             operators: OnceLock::new(),
         }
@@ -47,22 +58,67 @@ impl<'a> Sweep<'a> {
 
     /// See [`Generator::compile`].
     pub fn compile(&self, jobs: &[Job], observer: &dyn Observer) -> Result<Code> {
-        let results: Vec<Result<Option<CompiledFunction>>> = jobs
-            .par_iter()
-            .enumerate()
-            .map_init(Worker::default, |worker, (number, job)| {
-                let result = worker.run(self, number, *job);
+        let functions = match self.clang {
+            None => self.each(jobs, |worker, number, job| {
+                let result = worker.run(self, number, job);
                 observer.advance(1);
                 result
-            })
-            .collect();
-        let functions = results.into_iter().filter_map(Result::transpose).collect::<Result<_>>()?;
+            })?,
+            Some(clang) => self.compile_by_llvm(clang, jobs, observer)?,
+        };
         Ok(Code {
             triple: self.isa.triple().clone(),
             compressed: self.isa.has("has_zca"),
             functions,
             frame_conventions: self.isa.frame_conventions(),
+            compiler: self.clang.map(|clang| clang.version.clone()),
         })
+    }
+
+    /// What `make` makes of each job, where it makes something; in the order of the jobs, as is the
+    /// error.
+    fn each<T: Send>(
+        &self,
+        jobs: &[Job],
+        make: impl Fn(&mut Worker, usize, Job) -> Result<Option<T>> + Sync,
+    ) -> Result<Vec<T>> {
+        let jobs = jobs.par_iter().enumerate();
+        let results: Vec<_> =
+            jobs.map_init(Worker::default, |worker, (number, job)| make(worker, number, *job)).collect();
+        results.into_iter().filter_map(Result::transpose).collect()
+    }
+
+    /// The functions by LLVM, and those that no generator makes.
+    fn compile_by_llvm(&self, clang: &Clang, jobs: &[Job], observer: &dyn Observer) -> Result<Vec<CompiledFunction>> {
+        let definitions = self.definitions(jobs, observer)?;
+        let mut functions = llvm::compile(clang, &definitions, &self.target(), self.level, &self.flags)?;
+        functions.extend(self.each(jobs, |_, _, job| match job {
+            Job::Stub(func) => Ok(Some(stub::variadic(&self.env, func))),
+            _ => Ok(None),
+        })?);
+        Ok(functions)
+    }
+
+    /// The definitions of all functions for LLVM, with the numbers of their jobs.
+    fn definitions(&self, jobs: &[Job], observer: &dyn Observer) -> Result<Vec<(usize, Definition)>> {
+        self.each(jobs, |worker, number, job| {
+            let _in_work = InWork { unit: self.unit, job };
+            let symbol = worker.translate(self, job)?;
+            observer.advance(1);
+            let Some(symbol) = symbol else { return Ok(None) };
+            let definition = llvm::define(worker.compiler.function(), number);
+            Ok(Some((number, definition.with_context(|| self.unit.describe(symbol))?)))
+        })
+    }
+
+    /// See [`Generator::print_llvm`].
+    pub fn print_llvm(&self, jobs: &[Job], observer: &dyn Observer) -> Result<String> {
+        let definitions = self.definitions(jobs, observer)?;
+        Ok(llvm::print(&definitions, &self.target()).join("\n"))
+    }
+
+    fn target(&self) -> llvm::Target {
+        llvm::Target { triple: self.isa.triple().to_string(), is_linked: self.unit.linkage.is_linked() }
     }
 
     /// See [`Generator::print_clif`].

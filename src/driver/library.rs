@@ -86,6 +86,9 @@ pub fn build(session: &Session, outputs: &[&Output]) -> Result<()> {
         if wants(&[Emit::Clif]) {
             results.insert(Emit::Clif, session.print_clif(&unit, &role)?.into_bytes());
         }
+        if wants(&[Emit::LlvmIr]) {
+            results.insert(Emit::LlvmIr, session.print_llvm(&unit, &role)?.into_bytes());
+        }
         if wants(&[Emit::Asm, Emit::Obj, Emit::Staticlib, Emit::Sharedlib]) {
             let code = session.compile(&unit, &role)?;
             if wants(&[Emit::Asm]) {

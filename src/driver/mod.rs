@@ -33,7 +33,7 @@ use crate::codegen::Generator;
 use crate::codegen::target::{self, TARGETS};
 use crate::link::runtime::{self, Runtime};
 use crate::listing::link_map;
-use crate::options::{Emit, Options, Output};
+use crate::options::{Emit, GeneratorName, Options, Output};
 use crate::output::{self, Access, OutputFile};
 use crate::progress::{Observer, stage};
 use crate::wasm::input::Input;
@@ -41,7 +41,6 @@ use anyhow::{Context, Result, bail};
 use files::kept_object;
 use pipeline::Session;
 use std::path::Path;
-use target_lexicon::Triple;
 
 /// Compiles `input` and writes `outputs`: each beside its place first, then renamed, so that no
 /// half-written file is ever seen.
@@ -53,7 +52,7 @@ use target_lexicon::Triple;
 pub fn build(input: &Input, options: &Options, outputs: &[Output], observer: &dyn Observer) -> Result<()> {
     let generator = Generator::new(options)?;
     let runtime = runtime::of(generator.triple(), options.runtime.as_deref())?;
-    outputs.iter().try_for_each(|output| check_emit(generator.triple(), runtime.as_ref(), output.emit))?;
+    outputs.iter().try_for_each(|output| check_emit(&generator, runtime.as_ref(), output.emit))?;
     let runtime = runtime.as_ref();
     let (programs, others): (Vec<_>, Vec<_>) = outputs.iter().partition(|output| output.emit.is_of_program());
     if !others.is_empty() {
@@ -117,13 +116,15 @@ pub fn check_target(options: &Options) -> Result<()> {
 ///
 /// # Errors
 /// When it can't: says what can.
-fn check_emit(triple: &Triple, runtime: Option<&Runtime>, emit: Emit) -> Result<()> {
+fn check_emit(generator: &Generator, runtime: Option<&Runtime>, emit: Emit) -> Result<()> {
     let what = match emit {
         Emit::Exe | Emit::LinkMap => "program",
         Emit::Staticlib | Emit::Sharedlib => "library",
+        Emit::LlvmIr if generator.name() != GeneratorName::Llvm => bail!("--emit llvm-ir needs --generator llvm"),
         _ => return Ok(()),
     };
     if runtime.is_none() {
+        let triple = generator.triple();
         bail!("there is no runtime for {triple}, so no {what} can be made\n{}", runtime::advice(triple));
     }
     Ok(())

@@ -200,6 +200,15 @@ impl<'a> Session<'a> {
         unit.source.explain(self.generator.print_clif(unit, &jobs))
     }
 
+    /// What clang gets of the functions that are needed, as text.
+    ///
+    /// # Errors
+    /// As [`Session::compile`].
+    pub fn print_llvm(&self, unit: &Unit, role: &Role) -> Result<String> {
+        let jobs = functions::list(unit, &self.generator.env(unit), role);
+        unit.source.explain(self.generator.print_llvm(unit, &jobs, self.observer))
+    }
+
     /// Machine code as text.
     ///
     /// # Errors

@@ -228,11 +228,13 @@ fn write_name(names: &mut Data, module: &Module, func: &CompiledFunction) -> Res
 fn write_sites(bytes: &mut Vec<u8>, sites: &[Site]) {
     let (mut offset, mut wasm_offset) = (0, 0);
     for site in sites {
-        unsigned(bytes, site.offset.checked_sub(offset).expect("sites are sorted").into());
+        // A call is found by its last byte.
+        let place = site.offset.checked_sub(u32::from(site.trap.is_none())).expect("a call is not empty");
+        unsigned(bytes, place.checked_sub(offset).expect("sites are sorted").into());
         unsigned(bytes, site.trap.map_or(0, |trap| trap as u64));
         // The difference of two numbers of 32 bits.
         signed(bytes, i64::from(site.wasm_offset).wrapping_sub(wasm_offset.into()));
-        (offset, wasm_offset) = (site.offset, site.wasm_offset);
+        (offset, wasm_offset) = (place, site.wasm_offset);
     }
 }
 

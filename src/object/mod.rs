@@ -104,6 +104,9 @@ pub fn write(unit: &Unit, code: &Code, role: &Role) -> Result<Vec<u8>> {
     data::write_guarded_tables(&mut writer, table_entries);
     writer.write_aliases();
     frames::write(&mut writer, code, &text)?;
+    if let Some(compiler) = &code.compiler {
+        writer.name_compiler(compiler);
+    }
     writer.mark_stack();
     writer.object.write().context("can't write the object")
 }

@@ -335,6 +335,14 @@ impl<'a> Writer<'a> {
         }
     }
 
+    /// ELF: says which program made the code.
+    pub fn name_compiler(&mut self, version: &str) {
+        let section = self.object.add_section(Vec::new(), b".comment".to_vec(), SectionKind::OtherString);
+        let mut text = version.as_bytes().to_vec();
+        text.push(0);
+        self.object.append_section_data(section, &text, 1);
+    }
+
     /// A new local symbol for `data`.
     pub fn local(&mut self, name: &str, section: StandardSection, data: Data, alignment: u64) -> SymbolId {
         let section = self.object.section_id(section);

@@ -49,6 +49,7 @@ mod translator;
 mod types;
 mod variadic;
 
+use crate::abi::trap::Trap;
 use crate::analyze::Facts;
 use crate::foreign::Foreign;
 use crate::layout::{Layout, Symbol};
@@ -57,6 +58,7 @@ use crate::wasm::{FuncIndex, Module};
 use anyhow::{Context, Result, bail};
 use c_abi::CAbi;
 use cranelift_codegen::ir;
+use cranelift_codegen::ir::TrapCode;
 use cranelift_codegen::isa::TargetFrontendConfig;
 use cranelift_frontend::FunctionBuilderContext;
 use std::collections::BTreeSet;
@@ -177,6 +179,18 @@ fn check_vectors(env: &Env, types: &[ValType]) -> Result<()> {
         );
     }
     Ok(())
+}
+
+/// The trap of a code in CLIF, ours or Cranelift's own.
+pub fn trap_of(code: TrapCode) -> Trap {
+    match code {
+        TrapCode::STACK_OVERFLOW => Trap::StackExhausted,
+        TrapCode::INTEGER_OVERFLOW => Trap::IntegerOverflow,
+        TrapCode::HEAP_OUT_OF_BOUNDS => Trap::MemoryOutOfBounds,
+        TrapCode::INTEGER_DIVISION_BY_ZERO => Trap::IntegerDivideByZero,
+        TrapCode::BAD_CONVERSION_TO_INTEGER => Trap::InvalidConversionToInteger,
+        code => Trap::of(code.as_raw().get()).expect("translation uses the numbers of abi::trap::Trap"),
+    }
 }
 
 /// Makes `out` an empty function of that name and signature.

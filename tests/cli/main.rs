@@ -10,6 +10,7 @@ mod cot;
 mod durable;
 mod ends;
 mod foreign;
+mod generator;
 mod grants;
 mod inspect;
 mod link;
@@ -41,6 +42,7 @@ fn main() {
         durable::trials(),
         ends::trials(),
         foreign::trials(),
+        generator::trials(),
         grants::trials(),
         inspect::trials(),
         link::trials(),

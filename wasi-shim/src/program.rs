@@ -6,7 +6,7 @@
 //! runtime each meet in [`Shared`].
 
 use crate::abi::image::Image;
-use crate::abi::memory::Memory;
+use crate::abi::memory::{LEADING_GUARD, Memory};
 use crate::abi::program::{Program, Shared, VERSION};
 use crate::abi::record::Padding;
 use crate::width::usize_of;
@@ -150,6 +150,16 @@ pub unsafe fn slice<T>(start: *const T, length: u64) -> &'static [T] {
 pub fn memories(image: &Image) -> &'static [*mut Memory] {
     // SAFETY: the image holds `n_memories` pointers.
     unsafe { slice(image.memories, image.n_memories) }
+}
+
+/// Whether an address lies in the reservation of a memory, or just before it.
+pub fn is_of_memory(address: usize) -> bool {
+    images().flat_map(memories).any(|&memory| {
+        // SAFETY: the images' memories stay, and once there is code to run these fields don't
+        // change.
+        let (base, reserved) = unsafe { ((*memory).base.addr(), usize_of((*memory).reserved)) };
+        address >= base.saturating_sub(usize_of(LEADING_GUARD)) && address < base.saturating_add(reserved)
+    })
 }
 
 /// The text of a zero-terminated string of the system or the image.

@@ -19,7 +19,7 @@ pub struct CodePlace {
 #[derive(Clone, Copy)]
 pub struct Site {
     pub code_offset: u32,
-    /// Trap number, or 0 for the return address of a call.
+    /// Trap number, or 0 for a place in a call, or at the start of other instructions.
     pub trap: u8,
     /// Byte offset in the module's file.
     pub wasm_offset: u32,
@@ -49,15 +49,15 @@ impl CodePlace {
         self.sites().find(|site| site.code_offset == self.offset && site.trap != 0)
     }
 
-    /// The Wasm instruction around `code_offset`: that of the site at it, else of the last before
-    /// it, else of the first.
+    /// The Wasm instruction around `code_offset`: that of the last site at it or before it, else of
+    /// the first. What a call returns to may belong to another instruction than the call, whose
+    /// last byte counts.
     pub fn wasm_offset(&self, code_offset: u32) -> Option<u32> {
         let is_return_address = code_offset != self.offset;
+        let byte = code_offset.saturating_sub(u32::from(is_return_address));
         let mut best = None;
         for site in self.sites() {
-            // Where a call returns to, another instruction may trap: that one has not been reached.
-            let ahead = is_return_address && site.trap != 0 && site.code_offset == code_offset;
-            if (site.code_offset <= code_offset && !ahead) || best.is_none() {
+            if site.code_offset <= byte || best.is_none() {
                 best = Some(site.wasm_offset);
             }
         }

@@ -115,7 +115,10 @@ unsafe fn take(signal: c_int, info: *mut siginfo_t, context: *mut c_void) -> boo
     let place = CodePlace::find(registers.pc);
     // A call may read its target from memory, which is a trap of its own, and pushes a word.
     let is_push = (1..=WORD).contains(&registers.sp.wrapping_sub(address));
-    let own = place.and_then(|it| it.trap()).and_then(|it| Trap::of(it.trap));
+    let noted = place.and_then(|it| it.trap()).and_then(|it| Trap::of(it.trap));
+    // Not every generator notes each access: what code does where a memory may be is one.
+    let is_access = || place.is_some() && signal == SIGSEGV && program::is_of_memory(address);
+    let own = noted.or_else(|| is_access().then_some(Trap::MemoryOutOfBounds));
     let is_overflow = || is_overflow(address, code == kernel::UNMAPPED, registers, place.is_some());
     let trap = match own {
         Some(trap) if !is_push => trap,

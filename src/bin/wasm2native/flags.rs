@@ -11,7 +11,7 @@ use std::io::ErrorKind;
 use std::path::PathBuf;
 use wasm2native::codegen::GENERATORS;
 use wasm2native::foreign;
-use wasm2native::options::{Cpu, Emit, MemoryBase, OptLevel, Options, Origin, Source};
+use wasm2native::options::{Cpu, Emit, GeneratorName, MemoryBase, OptLevel, Options, Origin, Source};
 use wasm2native::wasm::unsupported;
 
 const USAGE: &str = "wasm2native [OPTIONS] INPUT [-o OUTPUT]
@@ -272,6 +272,17 @@ pub struct Code {
     #[arg(long, help_heading = "Code")]
     pub spectre_masks: bool,
 
+    /// What makes machine code: cranelift, or llvm, which needs a clang [default: cranelift]
+    ///
+    /// LLVM compiles ten times as long and makes faster code. It is reached by clang 15 or newer,
+    /// or by `zig cc`.
+    #[arg(long, value_name = "NAME", help_heading = "Code", hide_possible_values = true)]
+    pub generator: Option<GeneratorChoice>,
+
+    /// The clang, or zig, for --generator llvm [default: the newest on PATH]
+    #[arg(long, value_name = "PATH", help_heading = "Code")]
+    pub clang: Option<PathBuf>,
+
     /// Where the first 32-bit memory of a program lies: fixed or any [default: fixed]
     ///
     /// At a fixed address (0x1000_0000) an access takes one instruction without a register for
@@ -341,7 +352,7 @@ pub struct EmitItem {
 }
 
 /// The forms of output: name in `--emit`, and description in help.
-const FORMS: [(&str, Emit, &str); 15] = [
+const FORMS: [(&str, Emit, &str); 16] = [
     ("exe", Emit::Exe, "a program"),
     ("obj", Emit::Obj, "a relocatable object, as -c"),
     ("staticlib", Emit::Staticlib, "an archive for C, C++ or Rust programs, with the runtime"),
@@ -350,6 +361,7 @@ const FORMS: [(&str, Emit, &str); 15] = [
     ("rust", Emit::Rust, "the same for Rust"),
     ("asm", Emit::Asm, "assembly, as -S"),
     ("clif", Emit::Clif, "Cranelift's intermediate form"),
+    ("llvm-ir", Emit::LlvmIr, "what clang gets, with --generator llvm"),
     ("wat", Emit::Wat, "the module as text"),
     ("linkage", Emit::Linkage, "who defines what the module imports, as text"),
     ("facts", Emit::Facts, "what analysis found out: what is reachable, written, grown"),
@@ -369,6 +381,12 @@ pub enum PrintWhat {
     Exports,
     LinkArgs,
     RuntimeSymbols,
+}
+
+#[derive(Copy, Clone, ValueEnum)]
+pub enum GeneratorChoice {
+    Cranelift,
+    Llvm,
 }
 
 #[derive(Copy, Clone, ValueEnum)]
@@ -450,6 +468,11 @@ impl Code {
                 Some(Level::Os | Level::Oz) => OptLevel::Size,
             },
             spectre_masks: self.spectre_masks,
+            generator: match self.generator {
+                None | Some(GeneratorChoice::Cranelift) => GeneratorName::Cranelift,
+                Some(GeneratorChoice::Llvm) => GeneratorName::Llvm,
+            },
+            clang: self.clang.clone(),
             memory_base: match self.memory_base {
                 None | Some(Base::Fixed) => MemoryBase::Fixed,
                 Some(Base::Any) => MemoryBase::Any,

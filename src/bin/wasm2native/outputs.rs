@@ -117,8 +117,10 @@ fn with_ending(args: &Compile, output: &Path, emit: Emit) -> PathBuf {
 }
 
 /// Extensions that belong to a form.
-const ENDINGS: [&str; 14] =
-    [".a", ".so", ".h", ".rs", ".wat", ".clif", ".s", ".o", ".exe", ".linkage", ".facts", ".layout", ".image", ".map"];
+const ENDINGS: [&str; 15] = [
+    ".a", ".so", ".h", ".rs", ".wat", ".clif", ".ll", ".s", ".o", ".exe", ".linkage", ".facts", ".layout", ".image",
+    ".map",
+];
 
 fn ending(args: &Compile, emit: Emit) -> &'static str {
     let windows = args.target.as_ref().is_some_and(|target| target.contains("windows"));
@@ -130,6 +132,7 @@ fn ending(args: &Compile, emit: Emit) -> &'static str {
         Emit::Image => ".image",
         Emit::LinkMap => ".map",
         Emit::Clif => ".clif",
+        Emit::LlvmIr => ".ll",
         Emit::Asm => ".s",
         Emit::Obj => ".o",
         Emit::Staticlib | Emit::Runtime => ".a",

@@ -31,6 +31,11 @@ impl Compiler {
         &mut self.context.func
     }
 
+    /// The CLIF as translation left it.
+    pub fn function(&self) -> &Function {
+        &self.context.func
+    }
+
     /// The CLIF as text; once it is compiled, as the optimizer left it.
     pub fn print(&self, unit: &Unit, operators: &Operators) -> String {
         clif::print(&self.context.func, unit, operators)

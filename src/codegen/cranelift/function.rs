@@ -1,13 +1,13 @@
 //! What Cranelift made of a function, as a [`CompiledFunction`].
 
 use super::frame;
-use crate::abi::trap::Trap;
 use crate::code::{CompiledFunction, Relocation, RelocationKind, RelocationTarget, Site, TryCall};
 use crate::layout::Symbol;
+use crate::translate::trap_of;
 use crate::wasm::TagIndex;
 use anyhow::Result;
 use cranelift_codegen::binemit::Reloc;
-use cranelift_codegen::ir::{ExternalName, Function, LibCall, TrapCode, UserFuncName};
+use cranelift_codegen::ir::{ExternalName, Function, LibCall, UserFuncName};
 use cranelift_codegen::isa::TargetIsa;
 use cranelift_codegen::{CompiledCode, FinalizedMachExceptionHandler, FinalizedMachReloc, FinalizedRelocTarget};
 
@@ -121,18 +121,8 @@ fn handler(handler: &FinalizedMachExceptionHandler) -> (Option<TagIndex>, u32) {
     }
 }
 
-fn trap_of(code: TrapCode) -> Trap {
-    match code {
-        TrapCode::STACK_OVERFLOW => Trap::StackExhausted,
-        TrapCode::INTEGER_OVERFLOW => Trap::IntegerOverflow,
-        TrapCode::HEAP_OUT_OF_BOUNDS => Trap::MemoryOutOfBounds,
-        TrapCode::INTEGER_DIVISION_BY_ZERO => Trap::IntegerDivideByZero,
-        TrapCode::BAD_CONVERSION_TO_INTEGER => Trap::InvalidConversionToInteger,
-        code => Trap::of(code.as_raw().get()).expect("translation uses the numbers of abi::trap::Trap"),
-    }
-}
-
-fn libcall_symbol(libcall: LibCall) -> &'static str {
+/// The C symbol of a function that Cranelift knows.
+pub fn libcall_symbol(libcall: LibCall) -> &'static str {
     match libcall {
         LibCall::CeilF32 => "ceilf",
         LibCall::CeilF64 => "ceil",

@@ -5,7 +5,7 @@ pub mod isa;
 
 mod clif;
 mod frame;
-mod function;
+pub mod function;
 mod processor;
 mod unwind;
 

@@ -1,6 +1,6 @@
 //! The product as users have it: the commands `wasm2native` and `cot`.
 
-use crate::target;
+use crate::{generator, target};
 use std::path::PathBuf;
 use std::process::Command;
 
@@ -10,10 +10,11 @@ pub fn wasm2native() -> Command {
 }
 
 /// As [`wasm2native`](fn@wasm2native), for a program that is run here, on the tests'
-/// [`target`].
+/// [`target`] and by their [`generator`].
 pub fn for_programs() -> Command {
     let mut command = wasm2native();
     command.args(target::words());
+    command.args(generator::words());
     command
 }
 

@@ -5,6 +5,8 @@
 
 pub mod target;
 
+pub mod generator;
+
 pub mod manifest;
 
 pub mod trial;

@@ -1,10 +1,11 @@
-//! What a target lacks: tests that can't pass there, each with its reason.
+//! What a target or a code generator lacks: tests that can't pass there, each with its reason.
 //!
-//! A target's manifest is `tests/targets/TRIPLE.txt`: lines `SUITE TEST: REASON`, where TEST may
-//! end with `*`. Such a test is run like all others. If it fails it is ignored, with the reason; if
-//! it passes it fails, so that nothing stays in the list that could run.
+//! Manifests are `tests/targets/TRIPLE.txt` and `tests/generators/NAME.txt`: lines
+//! `SUITE TEST: REASON`, where TEST may end with `*`. Such a test is run like all others. If it
+//! fails it is ignored, with the reason; if it passes it fails, so that nothing stays in the list
+//! that could run.
 
-use crate::target;
+use crate::{generator, target};
 use std::path::Path;
 use std::sync::LazyLock;
 
@@ -24,11 +25,14 @@ impl Entry {
 
 /// The entries of this suite.
 static ENTRIES: LazyLock<Vec<Entry>> = LazyLock::new(|| {
-    let Some(triple) = target::triple() else { return Vec::new() };
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("../targets/{triple}.txt"));
-    // A target without differences needs no file.
-    let text = std::fs::read_to_string(path).unwrap_or_default();
-    parse(&text, &suite()).unwrap_or_else(|line| panic!("`{line}` of {triple}.txt is not `SUITE TEST: REASON`"))
+    let target = target::triple().map(|triple| format!("../targets/{triple}.txt"));
+    let generator = generator::name().map(|name| format!("../generators/{name}.txt"));
+    let entries = |path: String| {
+        // What has no differences needs no file.
+        let text = std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join(&path)).unwrap_or_default();
+        parse(&text, &suite()).unwrap_or_else(|line| panic!("`{line}` of {path} is not `SUITE TEST: REASON`"))
+    };
+    target.into_iter().chain(generator).flat_map(entries).collect()
 });
 
 /// The entries of one suite, or the line that is none.
@@ -50,7 +54,7 @@ fn suite() -> String {
     name.rsplit_once('-').map_or(&*name, |(name, _)| name).to_owned()
 }
 
-/// Why a test can't pass on the target.
+/// Why a test can't pass on the target or by the generator.
 pub fn reason(name: &str) -> Option<&'static str> {
     ENTRIES.iter().find(|entry| entry.matches(name)).map(|entry| &*entry.reason)
 }

@@ -48,7 +48,7 @@ impl Verdict for Result<()> {
     }
 }
 
-/// A test. One that the target's [`manifest`] lists is to fail.
+/// A test. One that a [`manifest`] lists is to fail.
 pub fn trial<V: Verdict>(name: impl Into<String>, test: impl FnOnce() -> V + Send + 'static) -> Trial {
     let name = name.into();
     let Some(reason) = manifest::reason(&name) else {
@@ -57,7 +57,7 @@ pub fn trial<V: Verdict>(name: impl Into<String>, test: impl FnOnce() -> V + Sen
     Trial::ignorable_test(name, move || {
         let ended = panic::catch_unwind(AssertUnwindSafe(|| test().into_result()));
         match ended.map(completion) {
-            Ok(Ok(Completion::Completed)) => Err("it passes, and stands in the target's manifest".into()),
+            Ok(Ok(Completion::Completed)) => Err("it passes, and stands in a manifest".into()),
             Ok(Ok(ignored)) => Ok(ignored),
             Ok(Err(_)) | Err(_) => Ok(Completion::ignored_with(reason)),
         }
@@ -69,9 +69,9 @@ pub fn run(trials: impl IntoIterator<Item = Trial>) -> ! {
     let arguments = Arguments::from_args();
     let mut trials: Vec<_> = trials.into_iter().collect();
     let stale = manifest::stale(trials.iter().map(Trial::name));
-    // A part has fewer tests than the manifest is about.
+    // A part has fewer tests than the manifests are about.
     if !stale.is_empty() && !target::is_part() {
-        let message = format!("the target's manifest lists tests that there are not: {}", stale.join(", "));
+        let message = format!("a manifest lists tests that there are not: {}", stale.join(", "));
         trials.push(Trial::test("manifest", || Err(message.into())));
     }
     libtest_mimic::run(&arguments, trials).exit()

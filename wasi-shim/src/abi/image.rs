@@ -17,11 +17,11 @@ record! {
         /// Offset in [`Image::sites`] of the function's sites.
         ///
         /// A function's sites are a list sorted by code offset, each three ULEB128/SLEB128 numbers:
-        /// code offset minus that of the site before (unsigned), trap number or 0 for the return
-        /// address of a call (unsigned), Wasm byte offset minus that of the site before (signed).
-        /// Starting values are 0 and 0. The next function's offset ends the list. A trap's offset
-        /// is that of the instruction's first byte; on s390x, of the last byte of an instruction
-        /// that traps by itself, not by an access.
+        /// code offset minus that of the site before (unsigned), trap number or 0 for the last byte
+        /// of a call or the start of another instruction (unsigned), Wasm byte offset minus that of
+        /// the site before (signed). Starting values are 0 and 0. The next function's offset ends
+        /// the list. A trap's offset is that of the instruction's first byte; on s390x, of the last
+        /// byte of an instruction that traps by itself, not by an access.
         pub sites: u32,
         /// Function index in the Wasm module, for functions without a name.
         pub index: u32,

@@ -1,0 +1,222 @@
+//! An object of LLVM taken apart: its functions become [`CompiledFunction`]s, like those of any
+//! generator.
+//!
+//! A function brings the constants and jump tables that it uses: they follow its code. Distances
+//! within a function are thus known here; what is left are relocations to other symbols.
+
+use super::{frames, lines, types};
+use crate::abi::trap::Trap;
+use crate::code::{CompiledFunction, Relocation, RelocationKind, RelocationTarget, Site};
+use crate::layout::Symbol;
+use crate::number::{to_u32, to_usize};
+use anyhow::{Context, Result, bail};
+use object::elf;
+use object::read::elf::ElfFile64;
+use object::{
+    LittleEndian, Object, ObjectSection, ObjectSymbol, RelocationFlags, RelocationTarget as ObjectTarget, SectionFlags,
+    SectionIndex, SymbolIndex,
+};
+use std::collections::HashMap;
+
+pub type Elf<'data> = ElfFile64<'data, LittleEndian>;
+
+/// The functions of an object in the order of its symbols.
+///
+/// # Errors
+/// When the object has what this generator does not ask for.
+pub fn functions(object: &[u8]) -> Result<Vec<CompiledFunction>> {
+    let file = Elf::parse(object)?;
+    let mut sections = Vec::new();
+    let mut numbers = HashMap::new();
+    for symbol in file.symbols().filter(|symbol| symbol.is_definition()) {
+        let Some(name) = types::of_symbol(symbol.name()?) else { continue };
+        let section = symbol.section_index().context("a function without a section")?;
+        numbers.insert(section, sections.len());
+        sections.push((Symbol::decode(&name), section, to_u32(symbol.size())));
+    }
+    let mut sites = sites(&file, &numbers)?;
+    for (number, row) in lines::rows(&file, &numbers)? {
+        sites[number].push(row);
+    }
+    let mut frames = frames::read(&file, &numbers)?;
+    let mut functions = Vec::with_capacity(sections.len());
+    for (number, &(symbol, section, size)) in sections.iter().enumerate() {
+        let mut sites = std::mem::take(&mut sites[number]);
+        sites.retain(|site| site.offset <= size);
+        // Calls first, as in Cranelift's: a trap may stand where a call before it returns to.
+        sites.sort_by_key(|site| (site.offset, site.trap.is_some()));
+        let mut taking = Taking { file: &file, own: section, bytes: Vec::new(), pieces: HashMap::new(), alignment: 16 };
+        let relocations = taking.take_all(to_usize(size.into()))?;
+        functions.push(CompiledFunction {
+            symbol,
+            alignment: taking.alignment,
+            bytes: taking.bytes,
+            relocations,
+            sites,
+            try_calls: Vec::new(),
+            frame: frames[number].take(),
+            has_frame: true,
+        });
+    }
+    Ok(functions)
+}
+
+/// What inline assembly noted of the traps, per function: 8 bytes of address, 4 of the reason, 4 of
+/// the offset in the module.
+fn sites(file: &Elf, numbers: &HashMap<SectionIndex, usize>) -> Result<Vec<Vec<Site>>> {
+    const RECORD: usize = 16;
+    let mut sites = vec![Vec::new(); numbers.len()];
+    let Some(section) = file.section_by_name(".w2n.sites") else { return Ok(sites) };
+    let data = section.data()?;
+    for (at, relocation) in section.relocations() {
+        let (target, place) = resolve(file, relocation.target(), relocation.addend())?;
+        let number =
+            *numbers.get(&target.context("a trap outside of the object")?).context("a trap without a function")?;
+        let at = to_usize(at);
+        let record = data.get(at..at.saturating_add(RECORD)).context("a trap's record is cut off")?;
+        let word = |at: usize| u32::from_le_bytes(record[at..at.saturating_add(4)].try_into().expect("four bytes"));
+        let reason = u8::try_from(word(8)).ok().and_then(Trap::of).context("a trap without a reason")?;
+        let offset = u32::try_from(place).context("a trap before its function")?;
+        sites[number].push(Site { offset, trap: Some(reason), wasm_offset: word(12) });
+    }
+    Ok(sites)
+}
+
+/// The section of a relocation's target, where it is of this object, and the place in it.
+pub fn resolve(file: &Elf, target: ObjectTarget, addend: i64) -> Result<(Option<SectionIndex>, i64)> {
+    let ObjectTarget::Symbol(symbol) = target else { bail!("a relocation without a symbol") };
+    let symbol = file.symbol_by_index(symbol)?;
+    let place = symbol.address().cast_signed().checked_add(addend).context("a relocation wraps")?;
+    Ok((symbol.section_index(), place))
+}
+
+/// A function that is being taken over.
+struct Taking<'f, 'data> {
+    file: &'f Elf<'data>,
+    own: SectionIndex,
+    bytes: Vec<u8>,
+    /// Where pieces of other sections lie in `bytes`.
+    pieces: HashMap<(SectionIndex, u64), usize>,
+    alignment: u32,
+}
+
+impl Taking<'_, '_> {
+    fn take_all(&mut self, size: usize) -> Result<Vec<Relocation>> {
+        let mut relocations = Vec::new();
+        let own = self.file.section_by_index(self.own)?;
+        self.bytes = own.data()?.get(..size).context("a function is cut off")?.to_vec();
+        self.alignment = self.alignment.max(to_u32(own.align()));
+        for (at, relocation) in own.relocations() {
+            relocations.extend(self.relocate(to_usize(at), &relocation)?);
+        }
+        // Tables of jumps refer to the code; nothing refers to further pieces.
+        let pieces: Vec<_> = self.pieces.iter().map(|(key, place)| (*key, *place)).collect();
+        for ((section, start), place) in pieces {
+            let section = self.file.section_by_index(section)?;
+            let length = piece_size(&section);
+            for (at, relocation) in section.relocations() {
+                let inside = at.checked_sub(start).filter(|inside| *inside < length);
+                let Some(inside) = inside else { continue };
+                let kept = self.relocate(place.saturating_add(to_usize(inside)), &relocation)?;
+                if kept.is_some() {
+                    bail!("a constant of clang's refers to another symbol");
+                }
+            }
+        }
+        relocations.sort_by_key(|relocation| relocation.offset);
+        Ok(relocations)
+    }
+
+    /// Applies a relocation at a place of `bytes`, or returns it for the linker.
+    fn relocate(&mut self, at: usize, relocation: &object::Relocation) -> Result<Option<Relocation>> {
+        let RelocationFlags::Elf { r_type } = relocation.flags() else { bail!("a relocation that is not ELF's") };
+        let addend = relocation.addend();
+        let ObjectTarget::Symbol(index) = relocation.target() else { bail!("a relocation without a symbol") };
+        let symbol = self.file.symbol_by_index(index)?;
+        let name = symbol.name()?;
+        let is_call = at.checked_sub(1).is_some_and(|before| matches!(self.bytes[before], 0xe8 | 0xe9));
+        let kind = match r_type {
+            elf::R_X86_64_PLT32 if is_call => RelocationKind::Call4,
+            // What is called there is `__tls_get_addr`, with a prefix.
+            elf::R_X86_64_PLT32 if name == "__tls_get_addr" => RelocationKind::Call4,
+            elf::R_X86_64_PLT32 | elf::R_X86_64_PC32 => RelocationKind::Relative4,
+            elf::R_X86_64_TLSGD => RelocationKind::ThreadLocal4,
+            other => bail!("clang made a relocation of type {other:?} to `{name}`, which is not known here"),
+        };
+        let target = match (types::of_symbol(name), symbol.section_index()) {
+            (Some(name), _) => RelocationTarget::Symbol(Symbol::decode(&name)),
+            (None, None) => RelocationTarget::Runtime(runtime_function(name)?),
+            (None, Some(section)) => {
+                self.point(at, section, (index, symbol.address()), addend)?;
+                return Ok(None);
+            }
+        };
+        Ok(Some(Relocation { offset: to_u32(at), kind, target, addend }))
+    }
+
+    /// Writes the distance to a place of this object.
+    fn point(&mut self, at: usize, section: SectionIndex, symbol: (SymbolIndex, u64), addend: i64) -> Result<()> {
+        let target = symbol.1.cast_signed().checked_add(addend).context("a relocation wraps")?;
+        let place = if section == self.own {
+            target
+        } else {
+            let start = self.start_of_piece(section, symbol.1)?;
+            let place = self.piece(section, start)?;
+            let inside = target.checked_sub(start.cast_signed()).context("a relocation wraps")?;
+            i64::try_from(place)?.checked_add(inside).context("a relocation wraps")?
+        };
+        let distance = place.checked_sub(i64::try_from(at)?).context("a relocation wraps")?;
+        let distance = i32::try_from(distance).context("a function is too large")?;
+        let field = self.bytes.get_mut(at..at.saturating_add(4)).context("a relocation outside of its section")?;
+        field.copy_from_slice(&distance.to_le_bytes());
+        Ok(())
+    }
+
+    /// Constants that may be merged are taken one by one, other sections whole.
+    fn start_of_piece(&self, section: SectionIndex, address: u64) -> Result<u64> {
+        let section = self.file.section_by_index(section)?;
+        Ok(if merges(&section) { address } else { 0 })
+    }
+
+    /// Where a piece lies, after it has been copied.
+    fn piece(&mut self, section: SectionIndex, start: u64) -> Result<usize> {
+        if let Some(place) = self.pieces.get(&(section, start)) {
+            return Ok(*place);
+        }
+        let key = (section, start);
+        let section = self.file.section_by_index(section)?;
+        let name = section.name()?;
+        if !name.starts_with(".rodata") {
+            bail!("clang put something into the section {name}, which is not known here");
+        }
+        let alignment = section.align().max(1);
+        self.alignment = self.alignment.max(to_u32(alignment));
+        let place = self.bytes.len().next_multiple_of(to_usize(alignment));
+        self.bytes.resize(place, 0);
+        let (start, length) = (to_usize(start), to_usize(piece_size(&section)));
+        let data = section.data()?.get(start..).context("a constant is cut off")?;
+        self.bytes.extend(&data[..length.min(data.len())]);
+        self.pieces.insert(key, place);
+        Ok(place)
+    }
+}
+
+type Section<'data, 'file> = object::read::elf::ElfSection64<'data, 'file, LittleEndian>;
+
+fn merges(section: &Section) -> bool {
+    matches!(section.flags(), SectionFlags::Elf { sh_flags, .. } if sh_flags.0 & elf::SHF_MERGE.0 != 0)
+}
+
+/// Bytes of a constant, or of the whole section.
+fn piece_size(section: &Section) -> u64 {
+    match merges(section) {
+        true => section.elf_section_header().sh_entsize.get(LittleEndian),
+        false => section.size(),
+    }
+}
+
+/// What LLVM calls of the C library: a name of `abi/c_library.rs`.
+fn runtime_function(name: &str) -> Result<&'static str> {
+    let known = crate::abi::c_library::C_FUNCTIONS.split(' ').find(|known| *known == name);
+    known.with_context(|| format!("clang calls `{name}`, which the runtime does not have"))
+}

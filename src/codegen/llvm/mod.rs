@@ -1,0 +1,92 @@
+//! The code generator LLVM: CLIF becomes LLVM's text form, which a `clang` on the machine compiles
+//! to objects; their functions are adopted as if they had been made here.
+//!
+//! | file | what |
+//! | --- | --- |
+//! | `function` | a function's blocks, branches and calls |
+//! | `operation`, `vector`, `access` | the form of each instruction |
+//! | `types` | types, constants, conventions |
+//! | `unit` | definitions as a unit of text |
+//! | `clang` | the compiler |
+//! | `adopt`, `lines`, `frames` | an object taken apart |
+
+pub mod clang;
+
+mod access;
+mod adopt;
+mod frames;
+mod function;
+mod lines;
+mod operation;
+mod types;
+mod unit;
+mod vector;
+
+use crate::code::CompiledFunction;
+use crate::options::OptLevel;
+use anyhow::{Result, bail};
+use clang::Clang;
+use cranelift_codegen::ir::Function;
+pub use function::Definition;
+use rayon::prelude::*;
+use std::collections::HashMap;
+use target_lexicon::{Architecture, BinaryFormat, Triple};
+
+/// What is taken.
+pub const VERSION: &str = "by clang 15 or newer";
+
+/// Whether there is code for a target.
+///
+/// # Errors
+/// When there is none yet.
+pub fn check_target(triple: &Triple) -> Result<()> {
+    let is_known = triple.architecture == Architecture::X86_64 && triple.binary_format == BinaryFormat::Elf;
+    if !is_known {
+        bail!("--generator llvm makes code for x86-64 Linux only: use --generator cranelift for {triple}");
+    }
+    Ok(())
+}
+
+/// The definition of a function in LLVM's text form. `number` is the job's.
+///
+/// # Errors
+/// When there is no form for what it has.
+pub fn define(func: &Function, number: usize) -> Result<Definition> {
+    function::define(func, number)
+}
+
+/// What code is made for.
+pub struct Target {
+    pub triple: String,
+    /// Functions of other modules call those of this one, or it theirs.
+    pub is_linked: bool,
+}
+
+/// All units as text.
+pub fn print(definitions: &[(usize, Definition)], target: &Target) -> Vec<String> {
+    // Modules that call each other have one convention, whether or not they have tail calls.
+    let has_tail_calls = target.is_linked || definitions.iter().any(|(_, definition)| definition.has_tail_calls);
+    let units = unit::divide(definitions).into_iter();
+    units.map(|range| unit::text(&definitions[range], &target.triple, has_tail_calls)).collect()
+}
+
+/// Compiles definitions; the functions are in their order.
+///
+/// # Errors
+/// When clang fails, or makes what is not known here.
+pub fn compile(
+    clang: &Clang,
+    definitions: &[(usize, Definition)],
+    target: &Target,
+    level: OptLevel,
+    flags: &[String],
+) -> Result<Vec<CompiledFunction>> {
+    let texts = print(definitions, target);
+    let objects = texts.par_iter().map(|text| adopt::functions(&clang.compile(text, level, flags)?));
+    let objects: Vec<Vec<CompiledFunction>> = objects.collect::<Result<_>>()?;
+    let mut functions: HashMap<_, _> = objects.into_iter().flatten().map(|it| (it.symbol, it)).collect();
+    let take = |(_, definition): &(usize, Definition)| {
+        functions.remove(&definition.symbol).expect("LLVM keeps functions that are not its own")
+    };
+    Ok(definitions.iter().map(take).collect())
+}

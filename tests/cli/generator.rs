@@ -1,0 +1,140 @@
+//! The code generator LLVM: which clang it is, what is recorded of it, and what it refuses.
+
+use crate::{ANSWER, FIB};
+use anyhow::Result;
+use libtest_mimic::Trial;
+use std::os::unix::fs::PermissionsExt;
+use test_kit::folder::Folder;
+use test_kit::process::outcome;
+use test_kit::{tool, trials};
+
+pub fn trials() -> Vec<Trial> {
+    trials!["generator":
+        without_clang_there_is_advice,
+        an_old_clang_is_named,
+        what_is_not_clang_is_refused,
+        messages_of_clang_are_passed_on,
+        the_program_names_its_compiler,
+        the_bytes_do_not_depend_on_threads,
+        the_text_for_clang_is_a_form_of_output,
+        other_targets_are_refused,
+        exceptions_are_refused,
+    ]
+}
+
+const LLVM: [&str; 2] = ["--generator", "llvm"];
+
+/// A folder with a module, and a clang that is a script.
+fn with_clang(script: &str) -> Folder {
+    let folder = Folder::with(&[("a.wat", ANSWER), ("clang", &format!("#!/bin/sh\n{script}\n"))]);
+    let executable = std::fs::Permissions::from_mode(0o755);
+    std::fs::set_permissions(folder.path("clang"), executable).expect("the file is ours");
+    folder
+}
+
+/// Nothing is left behind but the inputs.
+fn assert_untouched(folder: &Folder, inputs: &[&str]) {
+    let mut list = folder.list(".");
+    list.remove("cache");
+    assert_eq!(list, inputs.iter().map(|&name| name.to_owned()).collect());
+}
+
+fn without_clang_there_is_advice() {
+    let folder = Folder::with(&[("a.wat", ANSWER)]);
+    let mut command = folder.command(&["a.wat", "--generator", "llvm"]);
+    let texts = ["needs clang 15 or newer on PATH, and there is none", "apt install clang-19", "--generator cranelift"];
+    outcome(command.env("PATH", folder.path("."))).fails(2, &texts);
+    assert_untouched(&folder, &["a.wat"]);
+}
+
+fn an_old_clang_is_named() {
+    let folder = with_clang("echo Some clang version 14.0.6");
+    let args = ["a.wat", "--generator", "llvm", "--clang", "./clang"];
+    folder.wasm2native(&args).fails(2, &["Some clang version 14.0.6", "needs version 15 or newer"]);
+    let mut command = folder.command(&args[..3]);
+    outcome(command.env("PATH", folder.path("."))).fails(2, &["there is only Some clang version 14.0.6"]);
+    assert_untouched(&folder, &["a.wat", "clang"]);
+}
+
+fn what_is_not_clang_is_refused() {
+    let folder = with_clang("echo gcc 14");
+    for path in ["./clang", "./nothing", "a.wat"] {
+        let args = ["a.wat", "--generator", "llvm", "--clang", path];
+        folder.wasm2native(&args).fails(2, &["--clang names", "is not a clang that runs"]);
+    }
+    folder.wasm2native(&["a.wat", "--generator", "gcc"]).fails(2, &["invalid value 'gcc'", "llvm"]);
+    assert_untouched(&folder, &["a.wat", "clang"]);
+}
+
+fn messages_of_clang_are_passed_on() {
+    let folder = with_clang("[ $1 = --version ] && echo clang version 19.9 && exit\necho out of registers >&2; exit 3");
+    let args = ["a.wat", "--generator", "llvm", "--clang", "./clang"];
+    folder.wasm2native(&args).fails(1, &["a.wat: clang version 19.9 failed: out of registers"]);
+    assert_untouched(&folder, &["a.wat", "clang"]);
+}
+
+fn the_program_names_its_compiler() -> Result<()> {
+    tool::require("clang-19")?;
+    let folder = Folder::with(&[("a.wat", ANSWER)]);
+    folder.builds(&["a.wat", "-o", "usual"]);
+    folder.builds(&[&["a.wat", "-o", "a"], &LLVM[..]].concat());
+    assert_eq!(folder.program("a", &[]).status, 42);
+    let names_clang = |program: &str| {
+        let bytes = folder.read(program);
+        bytes.windows(14).any(|bytes| bytes == b"clang version ")
+    };
+    assert!(names_clang("a") && !names_clang("usual"));
+    Ok(())
+}
+
+/// Enough functions for several units.
+fn the_bytes_do_not_depend_on_threads() -> Result<()> {
+    tool::require("clang-19")?;
+    let body = "(i32.rotl (i32.add (local.get 0) (i32.const 77)) (local.get 0))".repeat(20);
+    let adds = "i32.xor ".repeat(19);
+    let function = |number: usize| {
+        format!("(func (export \"f{number}\") (param i32) (result i32) {body} {adds} i32.const {number} i32.add)")
+    };
+    let functions: String = (0..300).map(function).collect();
+    let folder = Folder::with(&[("a.wat", &format!("(module {functions})"))]);
+    folder.wasm2native(&[&["a.wat", "-O0", "--emit", "llvm-ir", "-o", "a.ll"], &LLVM[..]].concat()).succeeds();
+    let text = String::from_utf8(folder.read("a.ll")).expect("it is text");
+    assert!(text.matches("target triple").count() > 1, "one unit of {} bytes", text.len());
+    for threads in ["1", "16"] {
+        let name = format!("a{threads}.o");
+        folder.builds(&[&["a.wat", "-O0", "-c", "-o", &name, "-j", threads], &LLVM[..]].concat());
+    }
+    assert!(folder.read("a1.o") == folder.read("a16.o"));
+    Ok(())
+}
+
+fn the_text_for_clang_is_a_form_of_output() -> Result<()> {
+    tool::require("clang-19")?;
+    let folder = Folder::with(&[("fib.wat", FIB)]);
+    let text =
+        folder.wasm2native(&["fib.wat", "--generator", "llvm", "--emit", "llvm-ir", "-o", "-"]).succeeds().stdout;
+    assert!(text.contains("define hidden ") && text.contains("!DILocation("), "{text}");
+    folder.wasm2native(&["fib.wat", "--emit", "llvm-ir"]).fails(1, &["needs --generator llvm"]);
+    Ok(())
+}
+
+fn other_targets_are_refused() {
+    let folder = Folder::with(&[("a.wat", ANSWER)]);
+    for target in ["aarch64-unknown-linux-gnu", "x86_64-pc-windows-msvc"] {
+        let args = ["a.wat", "-c", "--generator", "llvm", "--target", target];
+        folder.wasm2native(&args).fails(2, &["for x86-64 Linux only", "--generator cranelift", target]);
+    }
+    assert_untouched(&folder, &["a.wat"]);
+}
+
+fn exceptions_are_refused() -> Result<()> {
+    tool::require("clang-19")?;
+    let module = r#"(module (tag $t)
+        (func $thrower (throw $t))
+        (func $catcher (export "main") (block $done (try_table (catch $t $done) (call $thrower)))))"#;
+    let folder = Folder::with(&[("a.wat", module)]);
+    let texts = ["function 1 (`catcher`)", "offset 0x", "has no exceptions yet", "--generator cranelift"];
+    folder.wasm2native(&["a.wat", "--generator", "llvm"]).fails(1, &texts);
+    assert_untouched(&folder, &["a.wat"]);
+    Ok(())
+}

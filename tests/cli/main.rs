@@ -8,6 +8,7 @@ mod build;
 mod cache;
 mod cot;
 mod durable;
+mod effort;
 mod ends;
 mod foreign;
 mod generator;
@@ -40,6 +41,7 @@ fn main() {
         cache::trials(),
         cot::trials(),
         durable::trials(),
+        effort::trials(),
         ends::trials(),
         foreign::trials(),
         generator::trials(),

@@ -87,6 +87,7 @@ fn run(script: &Script, program: &Path) -> Verdict {
     // A file without commands need only compile: it is the text of a module.
     let is_module = !wasm2native::script::is_script(&script.text);
     let mut compiler = command::for_programs();
+    compiler.args(command::flags());
     compiler.arg(&source).args(is_module.then_some("-c")).args(script.flags).arg("-q").arg("-o").arg(program);
     let compiled = match process::run(&mut compiler, b"") {
         Ok(outcome) => outcome,

@@ -83,6 +83,7 @@ fn isa(triple: &Triple, options: &Options, preserve_frame_pointers: &str) -> Res
     let mut flags = settings::builder();
     let mut set = |name, value| flags.set(name, value).expect("Cranelift has this setting");
     set("opt_level", opt_level(options.opt_level));
+    set("regalloc_algorithm", regalloc_algorithm(options.opt_level));
     set("enable_verifier", if options.verify { "true" } else { "false" });
     set("preserve_frame_pointers", preserve_frame_pointers);
     // Code is position-independent all the same: every symbol that it names is near, and reached by
@@ -118,5 +119,15 @@ fn opt_level(level: OptLevel) -> &'static str {
         OptLevel::None => "none",
         OptLevel::Speed => "speed",
         OptLevel::Size => "speed_and_size",
+    }
+}
+
+/// How registers are given out. A single pass takes time in proportion to the function's length,
+/// and spills every value that lives longer than a block or a call; the other way is slower than
+/// that, with the square of a function's calls in the worst case.
+fn regalloc_algorithm(level: OptLevel) -> &'static str {
+    match level {
+        OptLevel::None => "single_pass",
+        OptLevel::Speed | OptLevel::Size => "backtracking",
     }
 }

@@ -3,6 +3,7 @@
 use crate::{generator, target};
 use std::path::PathBuf;
 use std::process::Command;
+use wasm2native::abi::words;
 
 /// The command `wasm2native`.
 pub fn wasm2native() -> Command {
@@ -16,6 +17,13 @@ pub fn for_programs() -> Command {
     command.args(target::words());
     command.args(generator::words());
     command
+}
+
+/// Flags that fixtures and the specification's suite are compiled with besides their own, which
+/// prevail: `W2N_FLAGS="-O0"`.
+pub fn flags() -> Vec<String> {
+    let text = std::env::var("W2N_FLAGS").unwrap_or_default();
+    words::list(&text).expect("W2N_FLAGS is quoted as in a shell")
 }
 
 /// The command `cot`.

@@ -47,6 +47,10 @@ pub fn build(fixture: &Fixture, input: &[u8]) -> Result<Build> {
     let has_target = fixture.setup.build.iter().any(|word| word.starts_with("--target"));
     let mut command = if has_target { command::wasm2native() } else { command::for_programs() };
     command.current_dir(&place).envs(fixture.setup.build_env.iter().cloned());
+    // A text is that of the usual flags.
+    if fixture.setup.emit.is_none() {
+        command.args(command::flags());
+    }
     command.args(&fixture.setup.build).arg("-o").arg(&output);
     if let Some(emit) = &fixture.setup.emit {
         command.arg("--emit").arg(emit);

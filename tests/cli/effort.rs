@@ -1,0 +1,56 @@
+//! `-O`: what compiling costs.
+
+use libtest_mimic::Trial;
+use std::fmt::Write;
+use std::process::Command;
+use test_kit::folder::Folder;
+use test_kit::process::outcome;
+use test_kit::{command, trials};
+
+pub fn trials() -> Vec<Trial> {
+    trials!["effort": unoptimized_code_is_made_twice_as_fast_and_in_proportion_to_its_calls]
+}
+
+/// A function that calls another `n` times; its value is in use all the time.
+fn calls(n: u32) -> String {
+    let mut text = "(module (func $g (param i32 i32 i32) (result i32)
+        (i32.add (local.get 0) (i32.mul (local.get 1) (local.get 2))))
+        (func (export \"f\") (param i32) (result i32)"
+        .to_owned();
+    for i in 0..n {
+        let call = format!("(call $g (local.get 0) (i32.const {i}) (i32.const 3))");
+        write!(text, "(if (i32.eq (local.get 0) (i32.const {i})) (then (local.set 0 {call})))")
+            .expect("a string takes everything");
+    }
+    text + "(local.get 0)))"
+}
+
+/// The CPU time of a compilation, in milliseconds: the least of three, since other work on the
+/// machine can only add to it.
+fn cost(folder: &Folder, args: &[&str]) -> u64 {
+    let once = || {
+        let mut shell = Command::new("sh");
+        shell.args(["-c", "\"$0\" \"$@\" && times"]).arg(command::wasm2native().get_program());
+        let said = outcome(shell.args(args).arg("-j1").current_dir(folder.path("."))).succeeds();
+        let times = said.stdout.lines().nth(1).expect("`times` prints those of children in its second line");
+        times.split_whitespace().map(milliseconds).sum()
+    };
+    (0..3).map(|_| once()).min().expect("there are three")
+}
+
+/// `1m2.345s`.
+fn milliseconds(time: &str) -> u64 {
+    let (minutes, seconds) = time.trim_end_matches('s').split_once('m').expect("`times` prints minutes");
+    let seconds: f64 = seconds.parse().expect("`times` prints seconds");
+    minutes.parse::<u64>().expect("`times` prints numbers") * 60_000 + (seconds * 1000.0) as u64
+}
+
+/// The allocator of registers that makes good code takes time that grows with the square.
+fn unoptimized_code_is_made_twice_as_fast_and_in_proportion_to_its_calls() {
+    let folder = Folder::with(&[("small.wat", &calls(2000)), ("large.wat", &calls(8000))]);
+    let small = cost(&folder, &["-O0", "-c", "small.wat"]);
+    let large = cost(&folder, &["-O0", "-c", "large.wat"]);
+    let optimized = cost(&folder, &["-O2", "-c", "large.wat"]);
+    assert!(large < 7 * small, "four times as many calls: {small} ms, {large} ms");
+    assert!(2 * large < optimized, "{large} ms at -O0, {optimized} ms at -O2");
+}

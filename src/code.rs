@@ -37,8 +37,11 @@ pub struct CompiledFunction {
     /// Sorted by return address.
     pub try_calls: Vec<TryCall>,
     pub frame: Option<Frame>,
-    /// It sets up a frame pointer; see [`crate::abi::image::Function::has_frame`].
+    /// It sets up a frame pointer.
     pub has_frame: bool,
+    /// The registers that it stores below its frame pointer, as bits of
+    /// [`Function::frame`](crate::abi::image::Function::frame).
+    pub stored: u32,
 }
 
 /// How to walk out of a function, for debuggers and for exceptions of other languages.
@@ -150,7 +153,7 @@ pub enum RelocationTarget {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct TryCall {
     pub return_address: u32,
-    /// Distance from the frame pointer down to the stack pointer at the call.
+    /// See [`TryCall::frame_size`](crate::abi::exception::TryCall::frame_size).
     pub frame_size: u32,
     /// The tags that are caught, and where each lands; `None` is every tag. The first that fits
     /// counts.

@@ -34,5 +34,6 @@ pub fn variadic(env: &Env, func: FuncIndex) -> CompiledFunction {
         try_calls: Vec::new(),
         frame: None,
         has_frame: false,
+        stored: 0,
     }
 }

@@ -185,7 +185,7 @@ fn write_functions(writer: &mut Writer, code: &Code, text: &Text) -> Result<Func
             name,
             sites: place_in(&sites)?,
             index,
-            has_frame: u32::from(func.has_frame),
+            frame: u32::from(func.has_frame) | func.stored,
         });
         write_sites(&mut sites.bytes, &func.sites);
     }
@@ -195,7 +195,7 @@ fn write_functions(writer: &mut Writer, code: &Code, text: &Text) -> Result<Func
         name: 0,
         sites: place_in(&sites)?,
         index: NO_FUNCTION,
-        has_frame: 0,
+        frame: 0,
     });
     Ok(FunctionTables {
         table: writer.local("w2n.functions", StandardSection::ReadOnlyData, table, 4),

@@ -18,7 +18,6 @@ pub fn trials() -> Vec<Trial> {
         the_bytes_do_not_depend_on_threads,
         the_text_for_clang_is_a_form_of_output,
         other_targets_are_refused,
-        exceptions_are_refused,
     ]
 }
 
@@ -125,16 +124,4 @@ fn other_targets_are_refused() {
         folder.wasm2native(&args).fails(2, &["for x86-64 Linux only", "--generator cranelift", target]);
     }
     assert_untouched(&folder, &["a.wat"]);
-}
-
-fn exceptions_are_refused() -> Result<()> {
-    tool::require("clang-19")?;
-    let module = r#"(module (tag $t)
-        (func $thrower (throw $t))
-        (func $catcher (export "main") (block $done (try_table (catch $t $done) (call $thrower)))))"#;
-    let folder = Folder::with(&[("a.wat", module)]);
-    let texts = ["function 1 (`catcher`)", "offset 0x", "has no exceptions yet", "--generator cranelift"];
-    folder.wasm2native(&["a.wat", "--generator", "llvm"]).fails(1, &texts);
-    assert_untouched(&folder, &["a.wat"]);
-    Ok(())
 }

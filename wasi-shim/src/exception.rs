@@ -3,20 +3,23 @@
 //! Comes in: an exception made by [`w2n_exception_new`], or one caught before. The frames of
 //! translated code are walked outwards by their frame pointers; what each call lies inside of tells
 //! the table of [`TryCall`]s. At the first handler that fits, stack pointer and frame pointer
-//! become what they were at that call, and its landing gets the exception. A call inside a `try`
-//! expects no register to survive, so that nothing else needs to be restored. The walk ends where
-//! code is not translated: nothing is thrown through frames of a host.
+//! become what they were at that call, and its landing gets the exception. So do the registers that
+//! calls preserve: each frame that is left has those that it stored. (Cranelift's functions store
+//! none, and expect none at a landing.) The walk ends where code is not translated: nothing is
+//! thrown through frames of a host.
 
-use crate::abi::exception::{ANY_TAG, Exception, Handler, LAST_HANDLER, Tag, TryCall};
+use crate::abi::exception::{ANY_TAG, AS_AT_CALL, Exception, Handler, LAST_HANDLER, Tag, TryCall};
 use crate::abi::image::Image;
 use crate::abi::trap::CODE_EXCEPTION;
-use crate::arch::{Frame, processor};
+use crate::arch::Frame;
+use crate::arch::processor::{self, Preserved};
 use crate::backtrace::Cause;
 use crate::heap;
 use crate::program::{self, c_string, slice};
 use crate::sites::CodePlace;
 use crate::text::Text;
 use crate::trap;
+use crate::width::usize_of;
 
 /// [`crate::abi::builtin::Builtin::ExceptionNew`].
 ///
@@ -30,21 +33,21 @@ pub unsafe extern "C" fn w2n_exception_new(tag: *const Tag, length: u32) -> *mut
 /// [`crate::abi::builtin::Builtin::Throw`].
 ///
 /// # Safety
-/// Translated code calls it, with an exception, in the convention `Tail`.
+/// Translated code calls it, with an exception, in the convention `Tail` or that of C.
 #[unsafe(no_mangle)]
 #[unsafe(naked)]
 pub unsafe extern "C" fn w2n_throw(exception: *const Exception) -> ! {
-    go_on_with_tail_argument!(throw)
+    throw_by!(throw)
 }
 
 /// # Safety
-/// As for [`w2n_throw`], but in the C convention.
-unsafe extern "C" fn throw(exception: *const Exception) -> ! {
+/// As for [`w2n_throw`], whose frame has the preserved registers.
+unsafe extern "C" fn throw(exception: *const Exception, preserved: &mut Preserved, frame: *const Frame) -> ! {
     // SAFETY: see above.
     let tag = unsafe { (*exception).tag };
-    let mut frame = processor::frame_pointer() as *const Frame;
+    let mut frame = frame;
     loop {
-        // SAFETY: a frame of this function, or of translated code that made a call: it keeps a
+        // SAFETY: the frame of `w2n_throw`, or of translated code that made a call: it keeps a
         // frame pointer.
         let Frame { fp, return_address } = unsafe { *frame };
         let Some(place) = CodePlace::find(return_address.saturating_sub(1)) else {
@@ -52,20 +55,25 @@ unsafe extern "C" fn throw(exception: *const Exception) -> ! {
             uncaught(unsafe { &*tag })
         };
         if let Some((landing, frame_size)) = find_handler(place.image, return_address, tag) {
+            program::leave(&(processor::frame_pointer()..fp));
+            let sp = match frame_size {
+                // The frame that is left lies below it.
+                AS_AT_CALL => frame.addr().saturating_add(size_of::<Frame>()),
+                frame_size => fp.saturating_sub(usize_of(frame_size.into())),
+            };
             // SAFETY: the frame is one of translated code, and its table says what the landing
             // expects.
-            unsafe {
-                program::leave(&(processor::frame_pointer()..fp));
-                processor::land(landing, fp.saturating_sub(frame_size), fp, exception)
-            };
+            unsafe { processor::land(landing, sp, fp, exception, preserved) };
         }
+        // SAFETY: the frame is one of that function, which says what it stored there.
+        unsafe { preserved.restore(place.function.frame, fp) };
         frame = fp as *const Frame;
     }
 }
 
 /// The landing of the first handler around a call that takes the tag, and the size of the frame
 /// that it is in.
-fn find_handler(image: &'static Image, return_address: usize, tag: *const Tag) -> Option<(usize, usize)> {
+fn find_handler(image: &'static Image, return_address: usize, tag: *const Tag) -> Option<(usize, u32)> {
     let offset = u32::try_from(return_address.checked_sub(image.text as usize)?).ok()?;
     // SAFETY: an array of the image.
     let calls = unsafe { slice::<TryCall>(image.try_calls, image.n_try_calls) };
@@ -79,7 +87,7 @@ fn find_handler(image: &'static Image, return_address: usize, tag: *const Tag) -
             (handler, number == ANY_TAG || *image.tags.add(number as usize) == tag)
         };
         if fits {
-            return Some((image.text.wrapping_add(*landing as usize) as usize, call.frame_size as usize));
+            return Some((image.text.wrapping_add(*landing as usize) as usize, call.frame_size));
         }
         if number & LAST_HANDLER != 0 {
             return None;

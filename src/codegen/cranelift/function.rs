@@ -24,6 +24,8 @@ pub fn read(isa: &dyn TargetIsa, function: &Function, code: &CompiledCode) -> Re
     Ok(CompiledFunction {
         symbol,
         has_frame: frame::is_set_up(code),
+        // Its convention `Tail` preserves none.
+        stored: 0,
         alignment: isa.function_alignment().preferred.max(isa.function_alignment().minimum),
         relocations: code.buffer.relocs().iter().map(|reloc| relocation(function, &bytes, reloc)).collect(),
         sites: sites(code),

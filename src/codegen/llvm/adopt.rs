@@ -4,7 +4,8 @@
 //! A function brings the constants and jump tables that it uses: they follow its code. Distances
 //! within a function are thus known here; what is left are relocations to other symbols.
 
-use super::{frames, lines, types};
+use super::{frames, landings, lines, types};
+use crate::abi::builtin::Builtin;
 use crate::abi::trap::Trap;
 use crate::code::{CompiledFunction, Relocation, RelocationKind, RelocationTarget, Site};
 use crate::layout::Symbol;
@@ -47,13 +48,17 @@ pub fn functions(object: &[u8]) -> Result<Vec<CompiledFunction>> {
         sites.sort_by_key(|site| (site.offset, site.trap.is_some()));
         let mut taking = Taking { file: &file, own: section, bytes: Vec::new(), pieces: HashMap::new(), alignment: 16 };
         let relocations = taking.take_all(to_usize(size.into()))?;
+        let name = types::symbol(&symbol.encode());
+        let code = &taking.bytes[..to_usize(size.into())];
+        let try_calls = landings::read(&file, &name, code)?;
         functions.push(CompiledFunction {
             symbol,
             alignment: taking.alignment,
             bytes: taking.bytes,
             relocations,
             sites,
-            try_calls: Vec::new(),
+            try_calls,
+            stored: frames[number].as_ref().map_or(Ok(0), frames::stored)?,
             frame: frames[number].take(),
             has_frame: true,
         });
@@ -145,6 +150,8 @@ impl Taking<'_, '_> {
         };
         let target = match (types::of_symbol(name), symbol.section_index()) {
             (Some(name), _) => RelocationTarget::Symbol(Symbol::decode(&name)),
+            // After a landing pad that takes nothing, which is never reached.
+            (None, None) if name == "_Unwind_Resume" => RelocationTarget::Symbol(Symbol::Builtin(Builtin::Throw)),
             (None, None) => RelocationTarget::Runtime(runtime_function(name)?),
             (None, Some(section)) => {
                 self.point(at, section, (index, symbol.address()), addend)?;

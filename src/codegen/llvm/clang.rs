@@ -84,6 +84,9 @@ impl Clang {
         command.args([
             "-mllvm",
             "-enable-shrink-wrap=false",
+            // The stack pointer is the same at all calls, and at landings.
+            "-mllvm",
+            "-no-x86-call-frame-opt",
             "-Wno-override-module",
             "-Wno-unused-command-line-argument",
         ]);

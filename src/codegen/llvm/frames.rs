@@ -1,6 +1,7 @@
 //! How to walk out of functions, from LLVM's `.eh_frame`.
 
 use super::adopt::{Elf, resolve};
+use crate::abi::image::{HAS_FRAME, STORED};
 use crate::code::{Frame, FrameRule, Register};
 use crate::number::to_usize;
 use anyhow::{Context, Result, bail};
@@ -47,6 +48,37 @@ pub fn read(file: &Elf, numbers: &HashMap<SectionIndex, usize>) -> Result<Vec<Op
         *frames.get_mut(number).context("a frame without a function")? = Some(Frame::Dwarf(rules));
     }
     Ok(frames)
+}
+
+/// The registers that a function preserves by storing them below its frame pointer, as bits of
+/// [`Function::frame`](crate::abi::image::Function::frame).
+///
+/// # Errors
+/// When they lie elsewhere.
+pub fn stored(frame: &Frame) -> Result<u32> {
+    /// DWARF's number of the frame pointer. It and the return address lie between the stored
+    /// registers and the CFA.
+    const FRAME_POINTER: Register = Register(6);
+    let Frame::Dwarf(rules) = frame else { bail!("clang wrote frames that are not DWARF's") };
+    let places: Vec<(Register, i32)> = rules
+        .iter()
+        .filter_map(|(_, rule)| match rule {
+            FrameRule::Stored(register, place) if *register != FRAME_POINTER => Some((*register, *place)),
+            _ => None,
+        })
+        .collect();
+    let (mut stored, mut bit, mut place) = (0, HAS_FRAME, -16i32);
+    for number in STORED {
+        bit <<= 1;
+        if places.iter().any(|(register, _)| *register == Register(number)) {
+            place = place.saturating_sub(8);
+            if !places.contains(&(Register(number), place)) {
+                bail!("clang stored register {number} at a place that is not known here");
+            }
+            stored |= bit;
+        }
+    }
+    Ok(stored)
 }
 
 struct Reader {

@@ -4,11 +4,12 @@
 //! arguments goes through a block of its own, so that each `phi` has one entry for each branch.
 //! Checks split a block of CLIF into several of LLVM.
 
+use super::exception::PERSONALITY;
 use super::types;
 use crate::abi::trap::Trap;
 use crate::layout::Symbol;
 use crate::translate::trap_of;
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result};
 use cranelift_codegen::entity::{EntityRef, EntitySet};
 use cranelift_codegen::ir::{
     Block, BlockArg, BlockCall, ExternalName, FuncRef, Function, GlobalValueData, Inst, InstructionData, JumpTable,
@@ -27,6 +28,8 @@ pub struct Definition {
     pub line: u32,
     /// It makes tail calls.
     pub has_tail_calls: bool,
+    /// Exceptions land in it.
+    pub has_landings: bool,
 }
 
 /// Metadata that all units have; see `unit.rs`.
@@ -58,6 +61,7 @@ pub fn define(func: &Function, number: usize) -> Result<Definition> {
         },
         incoming: HashMap::new(),
         has_tail_calls: false,
+        has_landings: false,
         used: EntitySet::new(),
     };
     writer.find_branches();
@@ -78,11 +82,12 @@ pub fn define(func: &Function, number: usize) -> Result<Definition> {
     let parameters: Vec<_> =
         parameters.map(|(it, value)| format!("{} %a{}", types::parameter(it), value.index())).collect();
     let mut text = format!(
-        "define hidden {} {} @{}({}) #0 !dbg !{} {{\nentry:\n",
+        "define hidden {} {} @{}({}) #0{} !dbg !{} {{\nentry:\n",
         types::convention(&func.signature),
         types::result(&func.signature),
         types::symbol(name),
         parameters.join(", "),
+        if writer.has_landings { format!(" personality ptr @{PERSONALITY}") } else { String::new() },
         writer.scope
     );
     for (it, value) in func.signature.params.iter().zip(func.dfg.block_params(entry)) {
@@ -99,13 +104,13 @@ pub fn define(func: &Function, number: usize) -> Result<Definition> {
     writeln!(text, "  br label %b{}\n{}}}", entry.index(), writer.text).expect("a string");
     let mut locations = func.layout.blocks().flat_map(|block| func.layout.block_insts(block)).map(|it| func.srcloc(it));
     let line = locations.find(|it| !it.is_default()).map_or(0, |it| it.bits());
-    let Writer { mut declarations, has_tail_calls, .. } = writer;
+    let Writer { mut declarations, has_tail_calls, has_landings, .. } = writer;
     declarations.remove(&types::symbol(name));
-    Ok(Definition { symbol: Symbol::decode(name), text, declarations, line, has_tail_calls })
+    Ok(Definition { symbol: Symbol::decode(name), text, declarations, line, has_tail_calls, has_landings })
 }
 
-/// One way into a block: the label it comes from, and the values of the parameters.
-type Edge = (String, Vec<Value>);
+/// One way into a block: the branch, the label it comes from, and the values of the parameters.
+type Edge = (Inst, String, Vec<BlockArg>);
 
 pub struct Writer<'f> {
     pub func: &'f Function,
@@ -118,9 +123,10 @@ pub struct Writer<'f> {
     line: u32,
     scope: usize,
     /// Attributes of calls. What a thunk calls stays a call, or backtraces would lose the function.
-    attributes: &'static str,
+    pub attributes: &'static str,
     incoming: HashMap<Block, Vec<Edge>>,
     has_tail_calls: bool,
+    pub has_landings: bool,
     /// Values that instructions use.
     pub used: EntitySet<Value>,
 }
@@ -133,12 +139,9 @@ impl Writer<'_> {
             let calls = self.func.dfg.insts[last]
                 .branch_destination(&self.func.dfg.jump_tables, &self.func.dfg.exception_tables);
             for (nth, call) in calls.iter().enumerate() {
-                let arguments: Vec<Value> = call
-                    .args(&self.func.dfg.value_lists)
-                    .filter_map(|argument: BlockArg| argument.as_value())
-                    .collect();
+                let arguments = call.args(&self.func.dfg.value_lists).collect();
                 let target = call.block(&self.func.dfg.value_lists);
-                self.incoming.entry(target).or_default().push((edge(last, nth), arguments));
+                self.incoming.entry(target).or_default().push((last, edge(last, nth), arguments));
             }
         }
     }
@@ -151,13 +154,24 @@ impl Writer<'_> {
         }
         let edges = self.incoming.remove(&block).unwrap_or_default();
         for (nth, &parameter) in self.func.dfg.block_params(block).iter().enumerate() {
-            let from: Vec<_> =
-                edges.iter().map(|(label, values)| format!("[ {}, %{label} ]", self.operand(values[nth]))).collect();
+            let from: Vec<_> = edges
+                .iter()
+                .map(|(branch, label, it)| format!("[ {}, %{label} ]", self.given(*branch, it[nth])))
+                .collect();
             let ty = types::name(self.type_of(parameter));
             // A block that nothing reaches.
             let phi =
                 if from.is_empty() { format!("freeze {ty} poison") } else { format!("phi {ty} {}", from.join(", ")) };
             self.push(format!("  %v{} = {phi}", parameter.index()));
+        }
+    }
+
+    /// What a branch hands over.
+    fn given(&self, branch: Inst, argument: BlockArg) -> String {
+        match argument {
+            BlockArg::Value(value) => self.operand(value),
+            BlockArg::TryCallRet(nth) => format!("%r{}.{nth}", branch.index()),
+            BlockArg::TryCallExn(_) => format!("%x{}", branch.index()),
         }
     }
 
@@ -189,7 +203,7 @@ impl Writer<'_> {
         format!("%{name}")
     }
 
-    fn name(&mut self) -> String {
+    pub fn name(&mut self) -> String {
         self.n_names = self.n_names.saturating_add(1);
         format!("t{}", self.n_names)
     }
@@ -327,8 +341,15 @@ impl Writer<'_> {
                     *opcode == Opcode::ReturnCallIndirect,
                 );
             }
-            InstructionData::TryCall { .. } | InstructionData::TryCallIndirect { .. } => {
-                bail!("--generator llvm has no exceptions yet: use --generator cranelift");
+            InstructionData::TryCall { func_ref, args, exception, .. } => {
+                let values: Vec<Value> = args.as_slice(&func.dfg.value_lists).to_vec();
+                let callee = self.callee(*func_ref);
+                self.try_call(inst, &callee, &values, *exception);
+            }
+            InstructionData::TryCallIndirect { args, exception, .. } => {
+                let values: Vec<Value> = args.as_slice(&func.dfg.value_lists).to_vec();
+                let callee = self.pointer(values[0]);
+                self.try_call(inst, &callee, &values[1..], *exception);
             }
             _ => self.operation(inst)?,
         }
@@ -336,7 +357,7 @@ impl Writer<'_> {
     }
 
     /// The blocks between a branch and its targets.
-    fn edges(&mut self, inst: Inst, calls: &[BlockCall]) {
+    pub fn edges(&mut self, inst: Inst, calls: &[BlockCall]) {
         for (nth, call) in calls.iter().enumerate() {
             let target = call.block(&self.func.dfg.value_lists).index();
             self.push(format!("{}:", edge(inst, nth)));
@@ -385,19 +406,10 @@ impl Writer<'_> {
     }
 
     fn call(&mut self, inst: Inst, signature: &Signature, callee: &str, arguments: &[Value], is_tail: bool) {
-        let mut words = Vec::new();
-        for (parameter, &value) in signature.params.iter().zip(arguments) {
-            let operand = if types::is_pointer(parameter) { self.pointer(value) } else { self.operand(value) };
-            words.push(format!("{} {operand}", types::parameter(parameter)));
-        }
+        let words = self.arguments(signature, arguments);
         let result = types::result(signature);
         let kind = if is_tail { "musttail call" } else { "call" };
-        let call = format!(
-            "{kind} {} {result} {callee}({}) {}",
-            types::convention(signature),
-            words.join(", "),
-            self.attributes
-        );
+        let call = format!("{kind} {} {result} {callee}({}) {}", types::convention(signature), words, self.attributes);
         if is_tail {
             self.has_tail_calls = true;
             if result == "void" {
@@ -419,6 +431,15 @@ impl Writer<'_> {
                 }
             }
         }
+    }
+
+    pub fn arguments(&mut self, signature: &Signature, arguments: &[Value]) -> String {
+        let mut words = Vec::new();
+        for (parameter, &value) in signature.params.iter().zip(arguments) {
+            let operand = if types::is_pointer(parameter) { self.pointer(value) } else { self.operand(value) };
+            words.push(format!("{} {operand}", types::parameter(parameter)));
+        }
+        words.join(", ")
     }
 
     /// A value of CLIF as a pointer.
@@ -444,7 +465,7 @@ impl Writer<'_> {
         let signature = &self.func.dfg.signatures[signature];
         let symbol = types::symbol(name);
         let (convention, result) = (types::convention(signature), types::result(signature));
-        let text = format!("declare hidden {convention} {result} @{symbol}({}) #3", types::parameters(signature));
+        let text = format!("declare hidden {convention} {result} @{symbol}({}) #5", types::parameters(signature));
         self.declare(&symbol, text);
         format!("@{symbol}")
     }
@@ -531,7 +552,7 @@ fn used_values(func: &Function, incoming: &HashMap<Block, Vec<Edge>>) -> EntityS
             ValueDef::Result(inst, _) => waiting.extend(func.dfg.inst_values(inst)),
             ValueDef::Param(block, nth) => {
                 let edges = incoming.get(&block).into_iter().flatten();
-                waiting.extend(edges.filter_map(|(_, values)| values.get(nth)));
+                waiting.extend(edges.filter_map(|(_, _, given)| given.get(nth)?.as_value()));
             }
             ValueDef::Union(..) => {}
         }
@@ -540,6 +561,6 @@ fn used_values(func: &Function, incoming: &HashMap<Block, Vec<Edge>>) -> EntityS
 }
 
 /// The label of a way out of a block.
-fn edge(inst: Inst, nth: usize) -> String {
+pub fn edge(inst: Inst, nth: usize) -> String {
     format!("e{}.{nth}", inst.index())
 }

@@ -8,14 +8,17 @@
 //! | `types` | types, constants, conventions |
 //! | `unit` | definitions as a unit of text |
 //! | `clang` | the compiler |
-//! | `adopt`, `lines`, `frames` | an object taken apart |
+//! | `exception` | calls that an exception may end |
+//! | `adopt`, `lines`, `frames`, `landings` | an object taken apart |
 
 pub mod clang;
 
 mod access;
 mod adopt;
+mod exception;
 mod frames;
 mod function;
+mod landings;
 mod lines;
 mod operation;
 mod types;
@@ -67,7 +70,9 @@ pub fn print(definitions: &[(usize, Definition)], target: &Target) -> Vec<String
     // Modules that call each other have one convention, whether or not they have tail calls.
     let has_tail_calls = target.is_linked || definitions.iter().any(|(_, definition)| definition.has_tail_calls);
     let units = unit::divide(definitions).into_iter();
-    units.map(|range| unit::text(&definitions[range], &target.triple, has_tail_calls)).collect()
+    let has_landings = definitions.iter().any(|(_, definition)| definition.has_landings);
+    let module = unit::ModuleForm { triple: &target.triple, has_tail_calls, has_landings };
+    units.map(|range| unit::text(&definitions[range], &module)).collect()
 }
 
 /// Compiles definitions; the functions are in their order.

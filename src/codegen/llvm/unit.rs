@@ -35,8 +35,17 @@ pub fn divide(definitions: &[(usize, Definition)]) -> Vec<Range<usize>> {
     units
 }
 
+/// What the units of a module have in common.
+pub struct ModuleForm<'a> {
+    pub triple: &'a str,
+    pub has_tail_calls: bool,
+    /// Calls may end with an exception that lands somewhere.
+    pub has_landings: bool,
+}
+
 /// The text of a unit. Each definition has the number of its job.
-pub fn text(definitions: &[(usize, Definition)], triple: &str, has_tail_calls: bool) -> String {
+pub fn text(definitions: &[(usize, Definition)], module: &ModuleForm) -> String {
+    let ModuleForm { triple, has_tail_calls, has_landings } = *module;
     let mut text = format!("target triple = \"{triple}\"\n\n");
     let defined: BTreeSet<String> =
         definitions.iter().map(|(_, it)| super::types::symbol(&it.symbol.encode())).collect();
@@ -54,14 +63,21 @@ pub fn text(definitions: &[(usize, Definition)], triple: &str, has_tail_calls: b
     }
     let convention = if has_tail_calls { "tailcc" } else { "" };
     let mut text = text.replace(CONVENTION, convention);
+    let nounwind = if has_landings { "" } else { "nounwind " };
+    // A call of the module's own functions may end with an exception.
+    write!(
+        text,
+        "\nattributes #0 = {{ {nounwind}uwtable null_pointer_is_valid \"frame-pointer\"=\"all\" \
+         \"probe-stack\"=\"inline-asm\" \"no-builtins\" \"disable-tail-calls\"=\"true\" }}\n\
+         attributes #1 = {{ noreturn cold nounwind }}\n\
+         attributes #2 = {{ {nounwind}nomerge }}\n\
+         attributes #3 = {{ nounwind }}\n\
+         attributes #4 = {{ {nounwind}nomerge noinline }}\n\
+         attributes #5 = {{ {nounwind}uwtable }}\n"
+    )
+    .expect("a string");
     text.push_str(
-        "\nattributes #0 = { nounwind uwtable null_pointer_is_valid \"frame-pointer\"=\"all\" \"probe-stack\"=\"inline-asm\" \
-         \"no-builtins\" \"disable-tail-calls\"=\"true\" }\n\
-         attributes #1 = { noreturn cold nounwind }\n\
-         attributes #2 = { nounwind nomerge }\n\
-         attributes #3 = { nounwind }\n\
-         attributes #4 = { nounwind nomerge noinline }\n\n\
-         !llvm.module.flags = !{!6, !7, !8}\n\
+        "\n!llvm.module.flags = !{!6, !7, !8}\n\
          !llvm.dbg.cu = !{!0}\n\
          !0 = distinct !DICompileUnit(language: DW_LANG_C99, file: !1, producer: \"wasm2native\", \
          isOptimized: true, runtimeVersion: 0, emissionKind: LineTablesOnly)\n\

@@ -183,11 +183,33 @@ pub unsafe extern "C" fn signal_entry<T: OnSignal>(signal: c_int, info: *mut c_v
     )
 }
 
-/// The body of a naked function that is called in Cranelift's `Tail` convention: it goes on in
-/// another, of the C convention, with the one argument. It arrives in `x2`.
-macro_rules! go_on_with_tail_argument {
+/// Registers that functions preserve for their callers: none in Cranelift's `Tail` convention.
+#[repr(C)]
+pub struct Preserved([usize; 0]);
+
+impl Preserved {
+    /// Takes back what a function stored in its frame.
+    ///
+    /// # Safety
+    /// None is needed here; see the other processors.
+    pub unsafe fn restore(&mut self, _frame: u32, _fp: usize) {}
+}
+
+/// The body of a naked function that is called with an exception, in Cranelift's `Tail` convention,
+/// in which it arrives in `x2`. The function gets it, the registers that calls preserve, and the
+/// frame of the naked function.
+macro_rules! throw_by {
     ($function:ident) => {
-        std::arch::naked_asm!("mov x0, x2", "b {function}", function = sym $function)
+        std::arch::naked_asm!(
+            "stp x29, x30, [sp, #-16]!",
+            "mov x29, sp",
+            "mov x0, x2",
+            "mov x1, sp",
+            "mov x2, sp",
+            "bl {function}",
+            "udf #0",
+            function = sym $function,
+        )
     };
 }
 
@@ -197,7 +219,7 @@ macro_rules! go_on_with_tail_argument {
 /// # Safety
 /// The addresses are those of a landing and of the live frame that it belongs to, and nothing in
 /// the frames since needs to be released.
-pub unsafe fn land(landing: usize, sp: usize, fp: usize, exception: *const Exception) -> ! {
+pub unsafe fn land(landing: usize, sp: usize, fp: usize, exception: *const Exception, _preserved: &Preserved) -> ! {
     // SAFETY: see above.
     unsafe {
         std::arch::asm!(

@@ -3,6 +3,7 @@
 //! The layout of an interrupted context is Linux's.
 
 use crate::abi::exception::Exception;
+use crate::abi::image::{HAS_FRAME, STORED};
 use crate::abi::memory::X86_64_PAGE;
 use crate::arch::{CCall, Frame, OnSignal};
 use crate::system::kernel::Context;
@@ -170,24 +171,70 @@ pub unsafe extern "C" fn signal_entry<T: OnSignal>(signal: c_int, info: *mut c_v
     )
 }
 
-/// The body of a naked function that is called in Cranelift's `Tail` convention: it goes on in
-/// another, of the C convention, with the one argument. It arrives in `rdi`, as in that convention.
-macro_rules! go_on_with_tail_argument {
+/// Registers that functions preserve for their callers, in the order of [`STORED`].
+#[repr(C)]
+pub struct Preserved([usize; STORED.len()]);
+
+impl Preserved {
+    /// Takes back what a function stored in its frame.
+    ///
+    /// # Safety
+    /// `fp` is the frame pointer of a live frame, and `frame` is its function's
+    /// [`crate::abi::image::Function::frame`].
+    pub unsafe fn restore(&mut self, frame: u32, fp: usize) {
+        let mut place = fp as *const usize;
+        let mut stored = frame / HAS_FRAME;
+        for register in &mut self.0 {
+            stored >>= 1;
+            if stored & 1 != 0 {
+                // SAFETY: see above.
+                unsafe {
+                    place = place.sub(1);
+                    *register = *place;
+                }
+            }
+        }
+    }
+}
+
+/// The body of a naked function that is called with an exception, in Cranelift's `Tail` convention
+/// or that of C, in which it arrives in `rdi`. The function gets it, the registers that calls
+/// preserve, and the frame of the naked function.
+macro_rules! throw_by {
     ($function:ident) => {
-        std::arch::naked_asm!("jmp {function}", function = sym $function)
+        std::arch::naked_asm!(
+            "push rbp",
+            "mov rbp, rsp",
+            "push rbx",
+            "push r12",
+            "push r13",
+            "push r14",
+            "push r15",
+            "mov rsi, rsp",
+            "mov rdx, rbp",
+            "sub rsp, 8",
+            "call {function}",
+            "ud2",
+            function = sym $function,
+        )
     };
 }
 
 /// Goes on at a landing, with the exception in the first payload register of Cranelift's `Tail`
-/// convention.
+/// convention, which is LLVM's, too. The second one would say which clause takes it.
 ///
 /// # Safety
 /// The addresses are those of a landing and of the live frame that it belongs to, and nothing in
 /// the frames since needs to be released.
-pub unsafe fn land(landing: usize, sp: usize, fp: usize, exception: *const Exception) -> ! {
+pub unsafe fn land(landing: usize, sp: usize, fp: usize, exception: *const Exception, preserved: &Preserved) -> ! {
     // SAFETY: see above.
     unsafe {
         std::arch::asm!(
+            "mov r15, [r8]",
+            "mov r14, [r8 + 8]",
+            "mov r13, [r8 + 16]",
+            "mov r12, [r8 + 24]",
+            "mov rbx, [r8 + 32]",
             "mov rsp, rcx",
             "mov rbp, rsi",
             "jmp rdi",
@@ -196,6 +243,7 @@ pub unsafe fn land(landing: usize, sp: usize, fp: usize, exception: *const Excep
             in("rcx") sp,
             in("rsi") fp,
             in("rdi") landing,
+            in("r8") preserved,
             options(noreturn),
         )
     }

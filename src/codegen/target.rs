@@ -75,9 +75,12 @@ pub fn cpu_level(triple: &Triple, cpu: &Cpu) -> u8 {
     match (triple.architecture, cpu) {
         (A::X86_64, Cpu::Default) => 2,
         (A::X86_64, Cpu::Named(name)) => match name.split('+').next().unwrap_or_default() {
-            "x86-64-v2" => 2,
-            "x86-64-v3" => 3,
-            "x86-64-v4" => 4,
+            "x86-64-v2" | "nehalem" | "corei7" | "westmere" | "sandybridge" | "corei7-avx" | "ivybridge"
+            | "core-avx-i" | "bdver1" | "bdver2" | "bdver3" | "bdver4" => 2,
+            "x86-64-v3" | "haswell" | "core-avx2" | "broadwell" | "skylake" | "znver1" | "znver2" | "znver3"
+            | "alderlake" | "raptorlake" | "meteorlake" | "sierraforest" | "grandridge" => 3,
+            "x86-64-v4" | "skylake-avx512" | "skx" | "cascadelake" | "cooperlake" | "cannonlake" | "icelake"
+            | "icelake-client" | "icelake-server" | "tigerlake" | "sapphirerapids" | "graniterapids" | "znver4" => 4,
             _ => 1,
         },
         (A::Aarch64(_), Cpu::Named(name)) => arm_level(name),

@@ -23,6 +23,7 @@ pub fn trials() -> Vec<Trial> {
         cot_makes_programs_for_another_machine,
         programs_that_run_here_are_for_this_machine,
         a_processor_below_the_level_of_a_program_is_refused,
+        processors_with_avx_get_code_with_avx,
     ]
 }
 
@@ -272,4 +273,36 @@ fn a_processor_below_the_level_of_a_program_is_refused() -> Result<()> {
         }
     }
     Ok(())
+}
+
+/// An instruction of AVX has three operands, so that no copy is needed; AVX-512 has one for what
+/// takes several otherwise.
+fn processors_with_avx_get_code_with_avx() {
+    let vectors = r#"(module
+        (func (export "add") (param f64 f64) (result f64) (f64.add (local.get 1) (local.get 0)))
+        (func (export "abs") (param v128) (result v128) (i64x2.abs (local.get 0))))"#;
+    let folder = Folder::with(&[("v.wat", vectors), ("answer.wat", ANSWER)]);
+    let code = |cpu: &str| {
+        let args = ["v.wat", "--target", "x86_64-unknown-linux-gnu", "--cpu", cpu, "-S", "-o", "-"];
+        folder.wasm2native(&args).succeeds().stdout
+    };
+    for (cpu, level, add, abs) in [
+        ("x86-64-v2", "x86-64-v2", " addsd ", "pxor"),
+        ("x86-64-v3", "x86-64-v3", " vaddsd ", " vpxor"),
+        ("x86-64-v4", "x86-64-v4", " vaddsd ", " vpabsq "),
+        ("znver1", "x86-64-v3", " vaddsd ", " vpxor"),
+        ("znver2", "x86-64-v3", " vaddsd ", " vpxor"),
+        ("znver3", "x86-64-v3", " vaddsd ", " vpxor"),
+        ("znver4", "x86-64-v4", " vaddsd ", " vpabsq "),
+        ("haswell", "x86-64-v3", " vaddsd ", " vpxor"),
+        ("alderlake", "x86-64-v3", " vaddsd ", " vpxor"),
+        ("bdver2", "x86-64-v2", " vaddsd ", " vpxor"),
+    ] {
+        let code = code(cpu);
+        assert!(code.contains(add) && code.contains(abs), "{cpu}: no {add} or no {abs} in {code}");
+        folder.builds(&["answer.wat", "--target", "x86_64-unknown-linux-gnu", "--cpu", cpu, "-o", "answer"]);
+        let told = folder.wasm2native(&["inspect", "answer"]).succeeds().stdout;
+        let is_level = |line: &str| line.trim_start().starts_with("processor") && line.contains(level);
+        assert!(told.lines().any(is_level), "{cpu}: {told}");
+    }
 }

@@ -43,11 +43,28 @@ pub fn enable(builder: &mut impl Configurable, triple: &Triple, name: &str) -> R
 }
 
 fn enable_x86_64(builder: &mut impl Configurable, base: &str) -> Result<()> {
-    match base {
-        "x86-64" => Ok(()),
-        _ => builder.enable(base).map_err(|_| {
+    if base != "x86-64" {
+        builder.enable(base).map_err(|_| {
             anyhow!("`{base}` is not a processor that Cranelift knows; try native, x86-64-v2 or x86-64-v3")
-        }),
+        })?;
+    }
+    for feature in forgotten_by_cranelift(base) {
+        builder.enable(feature).expect("Cranelift has this feature");
+    }
+    Ok(())
+}
+
+/// What processors have beyond Cranelift's lists of their features. Without `has_avx` it uses no
+/// instruction of AVX at all, whatever else is there.
+fn forgotten_by_cranelift(processor: &str) -> &'static [&'static str] {
+    match processor {
+        "x86-64-v3" => &["has_avx"],
+        "x86-64-v4" => &["has_avx", "has_avx512f"],
+        "znver1" | "znver2" | "znver3" => &["has_avx", "has_avx2"],
+        "znver4" => &["has_avx", "has_avx2", "has_avx512vnni"],
+        "alderlake" | "raptorlake" | "meteorlake" | "sierraforest" | "grandridge" => &["has_avx", "has_avx2"],
+        "bdver1" | "bdver2" | "bdver3" | "bdver4" => &["sse42", "has_avx"],
+        _ => &[],
     }
 }
 

@@ -17,6 +17,7 @@
 pub mod cranelift;
 mod dump;
 pub mod llvm;
+mod order;
 mod stub;
 mod sweep;
 pub mod target;

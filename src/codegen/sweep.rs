@@ -9,7 +9,7 @@ use super::cranelift::isa::Isa;
 use super::dump::Dump;
 use super::llvm::clang::Clang;
 use super::llvm::{self, Definition};
-use super::{Generator, Job, stub};
+use super::{Generator, Job, order, stub};
 use crate::code::{Code, CompiledFunction};
 use crate::layout::Symbol;
 use crate::options::OptLevel;
@@ -19,7 +19,6 @@ use crate::translate::{self, Env, State};
 use crate::unit::Unit;
 use crate::wasm::operators::Operators;
 use anyhow::{Context, Result};
-use rayon::prelude::*;
 use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 
@@ -82,10 +81,7 @@ impl<'a> Sweep<'a> {
         jobs: &[Job],
         make: impl Fn(&mut Worker, usize, Job) -> Result<Option<T>> + Sync,
     ) -> Result<Vec<T>> {
-        let jobs = jobs.par_iter().enumerate();
-        let results: Vec<_> =
-            jobs.map_init(Worker::default, |worker, (number, job)| make(worker, number, *job)).collect();
-        results.into_iter().filter_map(Result::transpose).collect()
+        order::each(self.unit.module, jobs, make).into_iter().filter_map(Result::transpose).collect()
     }
 
     /// The functions by LLVM, and those that no generator makes.

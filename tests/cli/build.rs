@@ -292,11 +292,28 @@ fn powers_are_closed_unless_given() {
 }
 
 fn the_same_input_gives_the_same_bytes() {
-    let folder = Folder::with(&[("fib.wat", FIB)]);
-    folder.wasm2native(&["fib.wat", "--invoke", "fib", "-o", "one", "-j1"]).succeeds();
-    folder.wasm2native(&["fib.wat", "--invoke", "fib", "-o", "two", "-j2"]).succeeds();
-    let read = |name: &str| std::fs::read(folder.path(name)).expect("it was built");
-    assert!(read("one") == read("two"));
+    // Short and long functions take turns: the long ones are compiled first.
+    let function = |nth: usize| {
+        let rest = "(local.set 0 (i32.mul (local.get 0) (local.get 0)))".repeat(nth % 7 * 20);
+        format!("(func (export \"f{nth}\") (param i32) (result i32) {rest} (local.get 0))")
+    };
+    let functions: String = (0..100).map(function).collect();
+    let folder = Folder::with(&[("many.wat", &format!("(module {functions})"))]);
+    let build = |jobs| {
+        folder.builds(&["many.wat", "-c", "-o", "out.o", jobs]);
+        folder.read("out.o")
+    };
+    let one = build("-j1");
+    for jobs in ["-j2", "-j5", "-j16"] {
+        assert!(build(jobs) == one, "{jobs}");
+    }
+    let symbols = object::File::parse(&*one).expect("an object");
+    let address = |nth| {
+        let name = format!("many_f{nth}");
+        symbols.symbol_by_name(&name).unwrap_or_else(|| panic!("no {name}")).address()
+    };
+    // In the order of the module.
+    assert!((1..100).all(|nth| address(nth - 1) < address(nth)));
 }
 
 fn tiny_segments_far_apart_do_not_become_a_large_file() {

@@ -22,9 +22,10 @@ impl Writer<'_> {
         let normal = items.len();
         let branches = table.all_branches().to_vec();
         let (number, result) = (inst.index(), types::result(signature));
-        let words = self.arguments(signature, arguments);
+        let place = self.place_of_results(inst, signature, false);
+        let words = self.arguments(signature, place.as_deref(), arguments);
         let attributes = self.attributes;
-        let named = if signature.returns.is_empty() { String::new() } else { format!("%r{number} = ") };
+        let named = if result == "void" { String::new() } else { format!("%r{number} = ") };
         self.has_landings = true;
         self.declare(PERSONALITY, format!("declare i32 @{PERSONALITY}(...)"));
         self.effect(format!(
@@ -33,6 +34,11 @@ impl Writer<'_> {
         ));
         self.push(format!("n{number}:"));
         for (nth, it) in signature.returns.iter().enumerate() {
+            if let Some(place) = &place {
+                let load = self.result_at(place, nth, it.value_type);
+                self.effect(format!("%r{number}.{nth} = {load}"));
+                continue;
+            }
             let ty = types::name(it.value_type);
             self.effect(match signature.returns.len() {
                 1 => format!("%r{number}.0 = bitcast {ty} %r{number} to {ty}"),

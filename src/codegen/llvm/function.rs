@@ -79,8 +79,9 @@ pub fn define(func: &Function, number: usize) -> Result<Definition> {
         }
     }
     let parameters = func.signature.params.iter().zip(func.dfg.block_params(entry));
-    let parameters: Vec<_> =
-        parameters.map(|(it, value)| format!("{} %a{}", types::parameter(it), value.index())).collect();
+    let by_pointer = types::returns_by_pointer(&func.signature).then(|| "ptr %ret".to_owned());
+    let parameters = parameters.map(|(it, value)| format!("{} %a{}", types::parameter(it), value.index()));
+    let parameters: Vec<_> = by_pointer.into_iter().chain(parameters).collect();
     let mut text = format!(
         "define hidden {} {} @{}({}) #0{} !dbg !{} {{\nentry:\n",
         types::convention(&func.signature),
@@ -387,6 +388,15 @@ impl Writer<'_> {
     }
 
     fn return_values(&mut self, values: &[Value]) {
+        if types::returns_by_pointer(&self.func.signature) {
+            for (nth, value) in values.iter().enumerate() {
+                let place =
+                    self.named(format!("getelementptr i8, ptr %ret, i64 {}", types::RESULT.saturating_mul(nth)));
+                let value = self.typed(*value);
+                self.effect(format!("store {value}, ptr {place}, align 16"));
+            }
+            return self.effect("ret void");
+        }
         match values {
             [] => self.effect("ret void"),
             [one] => {
@@ -406,7 +416,8 @@ impl Writer<'_> {
     }
 
     fn call(&mut self, inst: Inst, signature: &Signature, callee: &str, arguments: &[Value], is_tail: bool) {
-        let words = self.arguments(signature, arguments);
+        let place = self.place_of_results(inst, signature, is_tail);
+        let words = self.arguments(signature, place.as_deref(), arguments);
         let result = types::result(signature);
         let kind = if is_tail { "musttail call" } else { "call" };
         let call = format!("{kind} {} {result} {callee}({}) {}", types::convention(signature), words, self.attributes);
@@ -418,6 +429,14 @@ impl Writer<'_> {
             } else {
                 let value = self.named(call);
                 self.effect(format!("ret {result} {value}"));
+            }
+            return;
+        }
+        if let Some(place) = place {
+            self.effect(call);
+            for (nth, value) in self.func.dfg.inst_results(inst).iter().enumerate() {
+                let load = self.result_at(&place, nth, self.type_of(*value));
+                self.effect(format!("%v{} = {load}", value.index()));
             }
             return;
         }
@@ -433,8 +452,29 @@ impl Writer<'_> {
         }
     }
 
-    pub fn arguments(&mut self, signature: &Signature, arguments: &[Value]) -> String {
-        let mut words = Vec::new();
+    /// Where a call is to write its results, if it does. A tail call does for its caller.
+    pub fn place_of_results(&mut self, inst: Inst, signature: &Signature, is_tail: bool) -> Option<String> {
+        if !types::returns_by_pointer(signature) {
+            return None;
+        }
+        if is_tail {
+            return Some("%ret".to_owned());
+        }
+        let name = format!("%o{}", inst.index());
+        let size = types::RESULT.saturating_mul(signature.returns.len());
+        writeln!(self.slots, "  {name} = alloca [{size} x i8], align 16").expect("a string");
+        Some(name)
+    }
+
+    /// The load of a result that a call has written.
+    pub fn result_at(&mut self, place: &str, nth: usize, ty: Type) -> String {
+        let place = self.named(format!("getelementptr i8, ptr {place}, i64 {}", types::RESULT.saturating_mul(nth)));
+        format!("load {}, ptr {place}, align 16", types::name(ty))
+    }
+
+    /// The arguments of a call, after where it is to write its results.
+    pub fn arguments(&mut self, signature: &Signature, place: Option<&str>, arguments: &[Value]) -> String {
+        let mut words: Vec<_> = place.map(|place| format!("ptr {place}")).into_iter().collect();
         for (parameter, &value) in signature.params.iter().zip(arguments) {
             let operand = if types::is_pointer(parameter) { self.pointer(value) } else { self.operand(value) };
             words.push(format!("{} {operand}", types::parameter(parameter)));

@@ -242,8 +242,8 @@ impl Writer<'_> {
                 let (left, right) = (self.float_operand(a), self.float_operand(b));
                 format!("{name} {word} {left}, {right}")
             }
-            Opcode::Fmin => self.overloaded("minimum", &[a, b]),
-            Opcode::Fmax => self.overloaded("maximum", &[a, b]),
+            Opcode::Fmin => self.least_or_greatest("minimum", a, b),
+            Opcode::Fmax => self.least_or_greatest("maximum", a, b),
             Opcode::Fcopysign => self.overloaded("copysign", &[a, b]),
             Opcode::Umulhi | Opcode::Smulhi => {
                 let extend = if opcode == Opcode::Umulhi { "zext" } else { "sext" };
@@ -381,6 +381,18 @@ impl Writer<'_> {
             _ => false,
         };
         if neutral { self.fenced(value) } else { self.operand(value) }
+    }
+
+    /// LLVM's instructions hand a NaN on as it is, which a sum makes quiet.
+    fn least_or_greatest(&mut self, name: &str, a: Value, b: Value) -> String {
+        let ty = self.type_of(a);
+        let call = self.overloaded(name, &[a, b]).replacen("call ", "call nnan ", 1);
+        let chosen = self.named(call);
+        let (typed, right, word) = (self.typed(a), self.operand(b), types::name(ty));
+        let has_nan = self.named(format!("fcmp uno {typed}, {right}"));
+        let sum = self.named(format!("fadd {typed}, {right}"));
+        let lanes = if ty.is_vector() { format!("<{} x i1>", ty.lane_count()) } else { "i1".to_owned() };
+        format!("select {lanes} {has_nan}, {word} {sum}, {word} {chosen}")
     }
 
     fn fenced(&mut self, value: Value) -> String {

@@ -75,8 +75,24 @@ pub fn convention(signature: &Signature) -> String {
     if signature.call_conv == CallConv::Tail { CONVENTION.to_string() } else { String::new() }
 }
 
+/// Whether a function writes its results to where a pointer leads that it gets before all
+/// arguments. LLVM would do so by itself where registers don't suffice, but then without tail calls;
+/// and floating-point numbers beyond the second in registers that change them.
+pub fn returns_by_pointer(signature: &Signature) -> bool {
+    let count = |is_of: fn(Type) -> bool| signature.returns.iter().filter(|it| is_of(it.value_type)).count();
+    let (n_integers, n_floats, n_vectors) = (count(Type::is_int), count(Type::is_float), count(Type::is_vector));
+    let n_most = if n_floats > 0 { 2 } else { 4 };
+    signature.call_conv == CallConv::Tail && (n_integers > 3 || n_floats.saturating_add(n_vectors) > n_most)
+}
+
+/// Bytes of a result that is written: as many as the widest has.
+pub const RESULT: usize = 16;
+
 /// The type of what a function returns.
 pub fn result(signature: &Signature) -> String {
+    if returns_by_pointer(signature) {
+        return "void".to_owned();
+    }
     let types: Vec<_> = signature.returns.iter().map(|result| name(result.value_type)).collect();
     match &types[..] {
         [] => "void".to_owned(),
@@ -110,6 +126,9 @@ fn extension(parameter: &AbiParam) -> &'static str {
 /// A function's type, for declarations.
 pub fn parameters(signature: &Signature) -> String {
     let mut text = String::new();
+    if returns_by_pointer(signature) {
+        text.push_str(if signature.params.is_empty() { "ptr" } else { "ptr, " });
+    }
     for (nth, it) in signature.params.iter().enumerate() {
         let comma = if nth > 0 { ", " } else { "" };
         write!(text, "{comma}{}", parameter(it)).expect("a string");

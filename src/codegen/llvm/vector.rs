@@ -65,8 +65,12 @@ impl Writer<'_> {
                 format!("zext i1 {any} to {to}")
             }
             Opcode::X86Cvtt2dq => {
-                let value = self.operand(arg);
-                self.intrinsic("llvm.x86.sse2.cvttps2dq", result, &[("<4 x float>", value)])
+                // The lanes beyond two numbers are zero.
+                let name = if ty == clif::F64X2 { "pd" } else { "ps" };
+                let (name, value) = (format!("llvm.x86.sse2.cvtt{name}2dq"), self.operand(arg));
+                let call = self.intrinsic(&name, clif::I32X4, &[(&types::name(ty), value)]);
+                let lanes = self.named(call);
+                format!("bitcast <4 x i32> {lanes} to {to}")
             }
             other => bail!("--generator llvm has no form for {other}: use --generator cranelift"),
         };

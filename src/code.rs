@@ -34,6 +34,8 @@ pub struct CompiledFunction {
     pub relocations: Vec<Relocation>,
     /// Sorted by offset.
     pub sites: Vec<Site>,
+    /// The functions that were inlined in this one, each after the one around it.
+    pub inlined: Vec<Inlined>,
     /// Sorted by return address.
     pub try_calls: Vec<TryCall>,
     pub frame: Option<Frame>,
@@ -160,6 +162,23 @@ pub struct TryCall {
     pub handlers: Vec<(Option<TagIndex>, u32)>,
 }
 
+impl Site {
+    /// Whether a site after this one says the same.
+    pub fn says(&self, next: &Site) -> bool {
+        self.trap == next.trap && (self.wasm_offset, self.scope) == (next.wasm_offset, next.scope)
+    }
+}
+
+/// A call in whose place there is a copy of the function.
+#[derive(Copy, Clone, Debug, PartialEq, Eq)]
+pub struct Inlined {
+    pub symbol: Symbol,
+    /// What the call is in: see [`Site::scope`].
+    pub parent: u32,
+    /// Byte offset of the call in the module.
+    pub wasm_offset: u32,
+}
+
 /// A place in the code where the program may stop, or that a backtrace may show.
 #[derive(Copy, Clone, Debug, PartialEq, Eq)]
 pub struct Site {
@@ -169,4 +188,7 @@ pub struct Site {
     pub trap: Option<Trap>,
     /// Byte offset of the operator in the module.
     pub wasm_offset: u32,
+    /// The innermost function: its place in [`CompiledFunction::inlined`] plus 1, or 0 for the
+    /// function itself.
+    pub scope: u32,
 }

@@ -33,6 +33,7 @@ pub fn variadic(env: &Env, func: FuncIndex) -> CompiledFunction {
         sites: Vec::new(),
         try_calls: Vec::new(),
         frame: None,
+        inlined: Vec::new(),
         has_frame: false,
         stored: 0,
     }

@@ -6,9 +6,9 @@ use super::handlers;
 use super::image::{self, PageRun};
 use super::text::Text;
 use super::writer::Writer;
-use crate::abi::image::{FunctionFields, ImageFields, NO_FUNCTION};
+use crate::abi::image::{FunctionFields, INLINED, ImageFields, NO_FUNCTION, SCOPES};
 use crate::abi::memory::{DataRunFields, X86_64_PAGE};
-use crate::code::{Code, CompiledFunction, Site};
+use crate::code::{Code, CompiledFunction, Inlined, Site};
 use crate::layout::Symbol;
 use crate::number::{low_byte, to_u32};
 use crate::wasm::{EntityIndex, Module, Table, TableIndex};
@@ -17,6 +17,7 @@ use cranelift_entity::EntityRef;
 use object::SectionKind;
 use object::write::{StandardSection, SymbolId};
 use std::borrow::Cow;
+use std::collections::HashMap;
 
 /// Writes the description; its symbol.
 ///
@@ -173,6 +174,11 @@ fn write_functions(writer: &mut Writer, code: &Code, text: &Text) -> Result<Func
     let (mut table, mut names, mut sites) = (Data::default(), Data::default(), Data::default());
     // Offset 0 is the empty name.
     names.byte(0);
+    let has_inlined = code.functions.iter().any(|func| !func.inlined.is_empty());
+    let rows: HashMap<Symbol, u64> = match has_inlined {
+        true => code.functions.iter().map(|func| func.symbol).zip(0..).collect(),
+        false => HashMap::new(),
+    };
     for (func, start) in code.functions.iter().zip(&text.starts) {
         let name = write_name(&mut names, writer.module, func)?;
         let index = match func.symbol {
@@ -187,6 +193,7 @@ fn write_functions(writer: &mut Writer, code: &Code, text: &Text) -> Result<Func
             index,
             frame: u32::from(func.has_frame) | func.stored,
         });
+        write_inlined(&mut sites.bytes, &func.inlined, &rows);
         write_sites(&mut sites.bytes, &func.sites);
     }
     table.record(FunctionFields {
@@ -224,6 +231,16 @@ fn write_name(names: &mut Data, module: &Module, func: &CompiledFunction) -> Res
     Ok(offset)
 }
 
+/// The beginning of the list that [`Function::sites`](crate::abi::image::Function::sites)
+/// describes.
+fn write_inlined(bytes: &mut Vec<u8>, inlined: &[Inlined], rows: &HashMap<Symbol, u64>) {
+    for Inlined { symbol, parent, wasm_offset } in inlined {
+        unsigned(bytes, rows[symbol]);
+        unsigned(bytes, u64::from(*parent).wrapping_mul(SCOPES).wrapping_add(INLINED));
+        signed(bytes, (*wasm_offset).into());
+    }
+}
+
 /// The list that [`Function::sites`](crate::abi::image::Function::sites) describes.
 fn write_sites(bytes: &mut Vec<u8>, sites: &[Site]) {
     let (mut offset, mut wasm_offset) = (0, 0);
@@ -231,7 +248,8 @@ fn write_sites(bytes: &mut Vec<u8>, sites: &[Site]) {
         // A call is found by its last byte.
         let place = site.offset.checked_sub(u32::from(site.trap.is_none())).expect("a call is not empty");
         unsigned(bytes, place.checked_sub(offset).expect("sites are sorted").into());
-        unsigned(bytes, site.trap.map_or(0, |trap| trap as u64));
+        let trap = site.trap.map_or(0, |trap| trap as u64);
+        unsigned(bytes, u64::from(site.scope).wrapping_mul(SCOPES).wrapping_add(trap));
         // The difference of two numbers of 32 bits.
         signed(bytes, i64::from(site.wasm_offset).wrapping_sub(wasm_offset.into()));
         (offset, wasm_offset) = (place, site.wasm_offset);

@@ -35,14 +35,16 @@ pub fn report(cause: Cause, registers: Registers) -> TrapReport {
     report.code = cause.code;
     Text::into_buffer(&mut report.message).add(cause.message);
     walk(registers, |place, code_offset| {
-        if place.function.index == NO_FUNCTION {
-            return;
-        }
-        if let Some(frame) = report.frames.get_mut(usize_of(report.n_frames)) {
-            let offset = place.wasm_offset(code_offset).unwrap_or(NO_OFFSET);
-            *frame = TrapFrame { function: place.name().as_ptr().cast(), index: place.function.index, offset };
-        }
-        report.n_frames = report.n_frames.saturating_add(1);
+        place.functions(code_offset, |function, offset| {
+            if function.index == NO_FUNCTION {
+                return;
+            }
+            if let Some(frame) = report.frames.get_mut(usize_of(report.n_frames)) {
+                let name = place.name_of(function).as_ptr().cast();
+                *frame = TrapFrame { function: name, index: function.index, offset: offset.unwrap_or(NO_OFFSET) };
+            }
+            report.n_frames = report.n_frames.saturating_add(1);
+        });
     });
     report
 }

@@ -217,7 +217,7 @@ pub extern "C" fn w2n_raise(number: i32) -> ! {
 pub extern "C" fn w2n_undefined_import(entry: usize) -> ! {
     let mut text = Text::into_buffer(&mut []);
     text.add("undefined import ")
-        .add_name(CodePlace::find(entry).map_or(&b""[..], |place| place.name()))
+        .add_name(CodePlace::find(entry).map_or(&b""[..], |place| place.name_of(place.function)))
         .add(" called");
     raise_here(Cause { code: CODE_UNDEFINED, message: text.line() })
 }

@@ -24,6 +24,8 @@ pub fn read(isa: &dyn TargetIsa, function: &Function, code: &CompiledCode) -> Re
     Ok(CompiledFunction {
         symbol,
         has_frame: frame::is_set_up(code),
+        // Inlining is LLVM's.
+        inlined: Vec::new(),
         // Its convention `Tail` preserves none.
         stored: 0,
         alignment: isa.function_alignment().preferred.max(isa.function_alignment().minimum),
@@ -85,7 +87,8 @@ fn is_x86_call(bytes: &[u8], offset: u32) -> bool {
 fn sites(code: &CompiledCode) -> Vec<Site> {
     let traps = code.buffer.traps().iter().map(|trap| (trap.offset, Some(trap_of(trap.code))));
     let calls = code.buffer.call_sites().map(|call| (call.ret_addr, None));
-    let mut sites: Vec<Site> = traps.chain(calls).map(|(offset, trap)| Site { offset, trap, wasm_offset: 0 }).collect();
+    let mut sites: Vec<Site> =
+        traps.chain(calls).map(|(offset, trap)| Site { offset, trap, wasm_offset: 0, scope: 0 }).collect();
     // Calls first: a trap may stand where a call before it returns to.
     sites.sort_by_key(|site| (site.offset, site.trap.is_some()));
     let mut locations = code.buffer.get_srclocs_sorted().iter().peekable();

@@ -4,7 +4,7 @@
 //! A function brings the constants and jump tables that it uses: they follow its code. Distances
 //! within a function are thus known here; what is left are relocations to other symbols.
 
-use super::{frames, landings, lines, types};
+use super::{frames, inlined, landings, lines, types};
 use crate::abi::builtin::Builtin;
 use crate::abi::trap::Trap;
 use crate::code::{CompiledFunction, Relocation, RelocationKind, RelocationTarget, Site};
@@ -36,6 +36,7 @@ pub fn functions(object: &[u8]) -> Result<Vec<CompiledFunction>> {
         sections.push((Symbol::decode(&name), section, to_u32(symbol.size())));
     }
     let mut sites = sites(&file, &numbers)?;
+    let mut inlined = inlined::read(&file, &numbers)?;
     for (number, row) in lines::rows(&file, &numbers)? {
         sites[number].push(row);
     }
@@ -46,6 +47,12 @@ pub fn functions(object: &[u8]) -> Result<Vec<CompiledFunction>> {
         sites.retain(|site| site.offset <= size);
         // Calls first, as in Cranelift's: a trap may stand where a call before it returns to.
         sites.sort_by_key(|site| (site.offset, site.trap.is_some()));
+        let scopes = std::mem::take(&mut inlined[number]);
+        for site in &mut sites {
+            site.scope = scopes.around(site);
+        }
+        // Of rows that say the same the first is enough.
+        sites.dedup_by(|next, last| next.trap.is_none() && last.says(next));
         let mut taking = Taking { file: &file, own: section, bytes: Vec::new(), pieces: HashMap::new(), alignment: 16 };
         let relocations = taking.take_all(to_usize(size.into()))?;
         let name = types::symbol(&symbol.encode());
@@ -58,6 +65,7 @@ pub fn functions(object: &[u8]) -> Result<Vec<CompiledFunction>> {
             relocations,
             sites,
             try_calls,
+            inlined: scopes.functions,
             stored: frames[number].as_ref().map_or(Ok(0), frames::stored)?,
             frame: frames[number].take(),
             has_frame: true,
@@ -82,9 +90,29 @@ fn sites(file: &Elf, numbers: &HashMap<SectionIndex, usize>) -> Result<Vec<Vec<S
         let word = |at: usize| u32::from_le_bytes(record[at..at.saturating_add(4)].try_into().expect("four bytes"));
         let reason = u8::try_from(word(8)).ok().and_then(Trap::of).context("a trap without a reason")?;
         let offset = u32::try_from(place).context("a trap before its function")?;
-        sites[number].push(Site { offset, trap: Some(reason), wasm_offset: word(12) });
+        sites[number].push(Site { offset, trap: Some(reason), wasm_offset: word(12), scope: 0 });
     }
     Ok(sites)
+}
+
+/// A section of debug information, in which the address of code becomes the number of its function,
+/// and the place there in the lower 32 bits.
+///
+/// # Errors
+/// When it has relocations of another form.
+pub fn relocated(file: &Elf, name: &str, numbers: &HashMap<SectionIndex, usize>) -> Result<Vec<u8>> {
+    let Some(section) = file.section_by_name(name) else { return Ok(Vec::new()) };
+    let mut data = section.data()?.to_vec();
+    for (at, relocation) in section.relocations() {
+        let (target, place) = resolve(file, relocation.target(), relocation.addend())?;
+        let function = target.and_then(|target| numbers.get(&target)).copied().unwrap_or(0);
+        let address = u64::try_from(function)?.checked_shl(32).context("too many functions")? | u64::try_from(place)?;
+        let at = to_usize(at);
+        let size = usize::from(relocation.size() / 8);
+        let field = data.get_mut(at..at.saturating_add(size)).context("an address is cut off")?;
+        field.copy_from_slice(address.to_le_bytes().get(..size).context("an address of another size")?);
+    }
+    Ok(data)
 }
 
 /// The section of a relocation's target, where it is of this object, and the place in it.

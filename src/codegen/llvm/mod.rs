@@ -9,7 +9,7 @@
 //! | `unit` | definitions as a unit of text |
 //! | `clang` | the compiler |
 //! | `exception` | calls that an exception may end |
-//! | `adopt`, `lines`, `frames`, `landings` | an object taken apart |
+//! | `adopt`, `lines`, `inlined`, `frames`, `landings` | an object taken apart |
 
 pub mod clang;
 
@@ -18,6 +18,7 @@ mod adopt;
 mod exception;
 mod frames;
 mod function;
+mod inlined;
 mod landings;
 mod lines;
 mod operation;

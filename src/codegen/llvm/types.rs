@@ -76,8 +76,8 @@ pub fn convention(signature: &Signature) -> String {
 }
 
 /// Whether a function writes its results to where a pointer leads that it gets before all
-/// arguments. LLVM would do so by itself where registers don't suffice, but then without tail calls;
-/// and floating-point numbers beyond the second in registers that change them.
+/// arguments. LLVM would do so by itself where registers don't suffice, but then without tail
+/// calls; and floating-point numbers beyond the second in registers that change them.
 pub fn returns_by_pointer(signature: &Signature) -> bool {
     let count = |is_of: fn(Type) -> bool| signature.returns.iter().filter(|it| is_of(it.value_type)).count();
     let (n_integers, n_floats, n_vectors) = (count(Type::is_int), count(Type::is_float), count(Type::is_vector));

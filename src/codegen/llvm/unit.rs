@@ -104,10 +104,11 @@ pub fn text(definitions: &[(usize, Definition)], module: &ModuleForm) -> String 
             .expect("a string");
     }
     for (number, definition) in definitions {
+        let name = super::types::symbol(&definition.symbol.encode());
         let (scope, line) = (number.saturating_add(FIRST_SCOPE), definition.line);
         writeln!(
             text,
-            "!{scope} = distinct !DISubprogram(name: \"f\", scope: !1, file: !1, line: 0, scopeLine: {line}, type: !2, \
+            "!{scope} = distinct !DISubprogram(name: \"{name}\", scope: !1, file: !1, line: 0, scopeLine: {line}, type: !2, \
              spFlags: DISPFlagDefinition | DISPFlagOptimized, unit: !0)"
         )
         .expect("a string");

@@ -18,10 +18,14 @@ record! {
         ///
         /// A function's sites are a list sorted by code offset, each three ULEB128/SLEB128 numbers:
         /// code offset minus that of the site before (unsigned), trap number or 0 for the last byte
-        /// of a call or the start of another instruction (unsigned), Wasm byte offset minus that of
-        /// the site before (signed). Starting values are 0 and 0. The next function's offset ends
-        /// the list. A trap's offset is that of the instruction's first byte; on s390x, of the last
-        /// byte of an instruction that traps by itself, not by an access.
+        /// of a call or the start of another instruction, plus [`SCOPES`] times the number of the
+        /// inlined function that it belongs to (unsigned), Wasm byte offset minus that of the site
+        /// before (signed). Before the sites stand the functions that are inlined, which are
+        /// numbered from 1: the row in [`Image::functions`] (unsigned), [`INLINED`] plus [`SCOPES`]
+        /// times the number of the inlined function that the call is in, or 0 (unsigned), and the
+        /// Wasm byte offset of the call (signed). Starting values are 0 and 0. The next function's
+        /// offset ends the list. A trap's offset is that of the instruction's first byte; on s390x,
+        /// of the last byte of an instruction that traps by itself, not by an access.
         pub sites: u32,
         /// Function index in the Wasm module, for functions without a name.
         pub index: u32,
@@ -30,6 +34,11 @@ record! {
         pub frame: u32,
     }
 }
+
+/// See [`Function::sites`].
+pub const SCOPES: u64 = 32;
+/// In place of a trap number.
+pub const INLINED: u64 = 31;
 
 /// The function sets up a frame: the frame pointer points at the caller's, followed by the return
 /// address; on s390x the stack pointer points at the caller's.

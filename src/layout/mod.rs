@@ -12,6 +12,7 @@
     clippy::cast_sign_loss
 )]
 
+mod closed;
 mod payload;
 
 use crate::abi;
@@ -27,6 +28,7 @@ use crate::wasm::{
     MemoryIndex, Module, TableIndex, TagIndex, TypeIndex,
 };
 use anyhow::{Context, Result, bail};
+use closed::ClosedTable;
 use cranelift_codegen::ir::{Type, UserExternalName, types};
 use cranelift_entity::{EntitySet, PrimaryMap, SecondaryMap, entity_impl};
 use payload::Payload;
@@ -168,6 +170,8 @@ pub struct Layout {
     pub memories: PrimaryMap<MemoryIndex, MemoryPlan>,
     pub globals: PrimaryMap<GlobalIndex, GlobalPlan>,
     pub tables: PrimaryMap<TableIndex, TablePlan>,
+    /// The entries of the tables that never change.
+    pub closed_tables: SecondaryMap<TableIndex, Option<ClosedTable>>,
     pub data: PrimaryMap<DataIndex, SegmentPlan>,
     pub elements: PrimaryMap<ElementIndex, SegmentPlan>,
     /// The program starts threads, and each is an instance of its own; see
@@ -295,6 +299,7 @@ pub fn plan(module: &Module, facts: &Facts, linkage: &Linkage, foreign: &Foreign
         memories: PrimaryMap::new(),
         globals: PrimaryMap::new(),
         tables: PrimaryMap::new(),
+        closed_tables: SecondaryMap::new(),
         data: PrimaryMap::new(),
         elements: PrimaryMap::new(),
         has_threads: world == World::Closed && starts_threads(module),
@@ -310,6 +315,9 @@ pub fn plan(module: &Module, facts: &Facts, linkage: &Linkage, foreign: &Foreign
     layout.plan_tables(module, facts)?;
     layout.plan_elements(module);
     layout.separate_tables();
+    for table in module.tables.keys() {
+        layout.closed_tables[table] = ClosedTable::of(module, &layout, table);
+    }
     layout.plan_data(module, linkage);
     layout.plan_callbacks(module, facts, foreign, world == World::Open || !linkage.is_alone());
     Ok(layout)

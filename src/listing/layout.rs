@@ -28,7 +28,10 @@ pub fn print(unit: &Unit) -> String {
         put(format!("memory {}: {}{owner}", memory.index(), describe_memory(plan)));
     }
     for (table, plan) in &layout.tables {
-        put(format!("table {}: {}", table.index(), describe_table(plan, layout.is_per_thread(Symbol::Table(table)))));
+        let is_checked = layout.closed_tables[table].as_ref().is_none_or(|entries| entries.signature.is_none());
+        let signature = if is_checked { "" } else { ", functions of one type" };
+        let description = describe_table(plan, layout.is_per_thread(Symbol::Table(table)));
+        put(format!("table {}: {description}{signature}", table.index()));
     }
     for (global, plan) in &layout.globals {
         let shown = if layout.globals_shown.contains(global) { ", a symbol for the host" } else { "" };

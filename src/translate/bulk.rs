@@ -9,7 +9,7 @@ use crate::abi::builtin::Builtin;
 use crate::abi::memory::Segment;
 use crate::abi::trap::Trap;
 use crate::layout::{SegmentPlan, Symbol};
-use crate::number::{low_half, to_displacement};
+use crate::number::to_displacement;
 use crate::wasm::{DataIndex, ElementIndex, MemoryIndex, TableIndex};
 use cranelift_codegen::ir::{InstBuilder, MemFlagsData, Type, Value, types};
 use std::mem::offset_of;
@@ -153,10 +153,7 @@ impl Translator<'_> {
     }
 
     fn known_length(&self, n: Value) -> Option<u64> {
-        let known = self.known_integer(n)?;
-        let length =
-            if self.type_of(n) == types::I32 { low_half(known.cast_unsigned()).into() } else { known.cast_unsigned() };
-        (length <= SHORT).then_some(length)
+        self.known_unsigned(n).filter(|length| *length <= SHORT)
     }
 
     /// Everything is loaded before anything is stored, so that the ranges may overlap.

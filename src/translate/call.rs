@@ -1,5 +1,6 @@
 //! Calls: of functions, of imports, through tables, and in tail position.
 
+use super::Env;
 use super::exception::{Callee, Returned};
 use super::signature;
 use super::symbols::Region;
@@ -26,14 +27,24 @@ impl Translator<'_> {
             let results = self.call_import(func, &args);
             self.push_results(ty, &results);
         } else {
-            let callee = self.callee(Symbol::Function(func));
-            let call = self.call_operands(Callee::Function(callee), start);
-            self.replace_by_results(start, ty, call);
+            self.call_internal(func);
         }
+    }
+
+    /// Calls a function in our own convention: an imported one by its thunk.
+    fn call_internal(&mut self, func: FuncIndex) {
+        let ty = self.env.module.functions[func].ty;
+        let start = self.canonicalise(self.env.module.types[ty].params().len());
+        let callee = self.callee(Symbol::Function(func));
+        let call = self.call_operands(Callee::Function(callee), start);
+        self.replace_by_results(start, ty, call);
     }
 
     pub fn call_indirect(&mut self, ty: TypeIndex, table: TableIndex) {
         let index = self.pop();
+        if let Some(func) = self.known_function(ty, table, index) {
+            return self.call_internal(func);
+        }
         let code = self.table_function(ty, table, index);
         self.call_code(ty, code);
     }
@@ -56,6 +67,10 @@ impl Translator<'_> {
             self.scratch.scope = scope;
             return self.return_();
         }
+        self.return_call_internal(func);
+    }
+
+    fn return_call_internal(&mut self, func: FuncIndex) {
         let start = self.canonicalise(self.env.module.function_type(func).params().len());
         let callee = self.callee(Symbol::Function(func));
         self.builder.ins().return_call(callee, &self.scratch.stack[start..]);
@@ -64,6 +79,9 @@ impl Translator<'_> {
 
     pub fn return_call_indirect(&mut self, ty: TypeIndex, table: TableIndex) {
         let index = self.pop();
+        if let Some(func) = self.known_function(ty, table, index) {
+            return self.return_call_internal(func);
+        }
         let code = self.table_function(ty, table, index);
         self.return_call_code(ty, code);
     }
@@ -75,7 +93,18 @@ impl Translator<'_> {
         self.reachable = false;
     }
 
+    /// The function of type `ty` at a constant index of a table that never changes. `None` where
+    /// that is not known, and where the call traps.
+    fn known_function(&self, ty: TypeIndex, table: TableIndex, index: Value) -> Option<FuncIndex> {
+        let Env { module, layout, .. } = self.env;
+        let func = layout.closed_tables[table].as_ref()?.function(self.known_unsigned(index)?)?;
+        (layout.signature(module, func) == layout.signature_of[ty]).then_some(func)
+    }
+
     /// The entry at `index`, which must be a function of type `ty`.
+    ///
+    /// Where all functions of a table that never changes have that type, the signature is not
+    /// compared, and null is looked for only where there is one.
     ///
     /// Null has signature 0, so that one compare finds both null and another type; which of them it
     /// was is asked only then.
@@ -83,8 +112,17 @@ impl Translator<'_> {
         let entry = self.table_entry(table, index, Trap::UndefinedElement);
         let flags = self.trusted(Region::Table(table));
         let code = self.builder.ins().load(POINTER, flags, entry, to_displacement(offset_of!(FuncEntry, code)));
+        let expected = self.env.layout.signature_of[ty];
+        if let Some(entries) = &self.env.layout.closed_tables[table]
+            && entries.signature == Some(expected)
+        {
+            if entries.has_null {
+                self.builder.ins().trapz(code, trap_code(Trap::UninitializedElement));
+            }
+            return code;
+        }
         let actual = self.builder.ins().load(POINTER, flags, entry, to_displacement(offset_of!(FuncEntry, signature)));
-        let expected = self.address_of(Symbol::Signature(self.env.layout.signature_of[ty]));
+        let expected = self.address_of(Symbol::Signature(expected));
         let right = self.builder.ins().icmp(IntCC::Equal, expected, actual);
 
         let call = self.create_block();

@@ -8,6 +8,7 @@ use super::frames::{Frame, Scope, ScopeIndex};
 use super::types::value_type;
 use super::{Env, State};
 use crate::layout::Symbol;
+use crate::number::low_half;
 use crate::wasm::TypeIndex;
 use cranelift_codegen::ir::condcodes::IntCC;
 use cranelift_codegen::ir::{
@@ -199,6 +200,12 @@ impl<'t> Translator<'t> {
             InstructionData::UnaryImm { opcode: Opcode::Iconst, imm } => Some(imm.bits()),
             _ => None,
         }
+    }
+
+    /// The length or index that `value` is known to be.
+    pub fn known_unsigned(&self, value: Value) -> Option<u64> {
+        let known = self.known_integer(value)?.cast_unsigned();
+        Some(if self.type_of(value) == types::I32 { low_half(known).into() } else { known })
     }
 
     fn definition(&self, value: Value) -> Option<InstructionData> {

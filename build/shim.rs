@@ -12,7 +12,7 @@ resolver = "3"
 
 [profile.runtime]
 inherits = "release"
-opt-level = "s"
+opt-level = 2
 lto = "fat"
 codegen-units = 1
 panic = "abort"
@@ -66,8 +66,10 @@ pub fn build(package: &str, target: &str, rustc: &Path, out: &Path) -> Result<Ve
         cargo.env_remove(variable);
     }
     let home = std::env::var("CARGO_HOME").ok().or_else(|| Some(format!("{}/.cargo", std::env::var("HOME").ok()?)));
+    // A function is copied into its callers only if it is short: most of the runtime runs once.
+    let mut flags = vec!["-Cforce-frame-pointers=yes".to_owned(), "-Cllvm-args=-inline-threshold=60".to_owned()];
     // No folder of this machine in the programs.
-    let mut flags = vec!["-Cforce-frame-pointers=yes".to_owned(), format!("--remap-path-prefix={root}/=")];
+    flags.push(format!("--remap-path-prefix={root}/="));
     flags.extend(home.map(|home| format!("--remap-path-prefix={home}=cargo")));
     cargo.env("CARGO_ENCODED_RUSTFLAGS", flags.join("\x1f"));
     let status = cargo.status()?;

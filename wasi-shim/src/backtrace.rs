@@ -30,6 +30,7 @@ impl From<Trap> for Cause<'static> {
 }
 
 /// Collects what there is to tell.
+#[cold]
 pub fn report(cause: Cause, registers: Registers) -> TrapReport {
     let mut report = empty();
     report.code = cause.code;
@@ -56,6 +57,7 @@ pub fn empty() -> TrapReport {
 }
 
 /// The message and the backtrace, as a program writes them.
+#[cold]
 pub fn add_report(text: &mut Text, report: &TrapReport) {
     let message = report.message.split(|&byte| byte == 0).next().unwrap_or_default();
     text.add("wasm trap: ").add(message).add("\nwasm backtrace:\n");

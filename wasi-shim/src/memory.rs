@@ -23,6 +23,7 @@ use std::sync::{Mutex, PoisonError};
 const GUARD: usize = usize_of(LEADING_GUARD);
 
 /// Creates a program's memories with their initial contents.
+#[cold]
 pub fn create_all(program: &'static Program) {
     budget::take_initial(program, images_of(program));
     images_of(program).for_each(create);
@@ -34,6 +35,7 @@ pub fn create_for(program: &Program, image: &'static Image) {
     create(image);
 }
 
+#[cold]
 fn create(image: &Image) {
     for &memory in memories(image) {
         // SAFETY: the images' memories are distinct variables, and no code runs yet that knows

@@ -23,6 +23,7 @@ pub struct Options {
 }
 
 impl Options {
+    #[cold]
     pub fn read(program: &Program, envp: *const *const u8) -> Options {
         Options {
             // SAFETY: `options_length` bytes of constant data.

@@ -241,6 +241,7 @@ pub fn raise(report: &TrapReport) -> ! {
 }
 
 /// Writes the report, and stops the process.
+#[cold]
 fn end(report: &TrapReport) -> ! {
     if program::has_fatal_errors() {
         let length = report.message.iter().position(|&byte| byte == 0).unwrap_or(report.message.len());

@@ -51,6 +51,7 @@ fn is_one_of(word: &[u8], words: &[&[u8]]) -> bool {
 }
 
 /// Refuses a guest's name, given without a mode, that looks like one.
+#[cold]
 fn check_name(host: &[u8], guest: &[u8]) -> Result<(), String> {
     let word = without_colons(guest);
     let is_read_only = is_one_of(word, &READ_ONLY);

@@ -118,6 +118,7 @@ pub enum WrongBytes {
 ///
 /// # Errors
 /// When the text is not one.
+#[cold]
 pub fn parse_bytes(text: &[u8]) -> Result<u64, WrongBytes> {
     let (digits, unit) = match text {
         [digits @ .., b'k' | b'K'] => (digits, 1 << 10),

@@ -58,6 +58,7 @@ pub unsafe extern "C" fn w2n_wasi_start(start: *const Start) {
 }
 
 /// Applies the options; the result is the guest's environment.
+#[cold]
 fn grant(program: &Program, envp: *const *const u8, context: &Context) -> Strings {
     let mut environment = Vec::new();
     let mut n_embedded: u32 = 0;
@@ -96,6 +97,7 @@ fn grant(program: &Program, envp: *const *const u8, context: &Context) -> String
 }
 
 /// A later value replaces an earlier one.
+#[cold]
 fn set_variable<'a>(environment: &mut Vec<(&'a [u8], &'a [u8])>, name: &'a [u8], value: &'a [u8]) {
     match environment.iter_mut().find(|(known, _)| *known == name) {
         Some(known) => known.1 = value,
@@ -103,6 +105,7 @@ fn set_variable<'a>(environment: &mut Vec<(&'a [u8], &'a [u8])>, name: &'a [u8],
     }
 }
 
+#[cold]
 fn open_dir(context: &Context, value: &[u8]) {
     let Grant { host, guest, read_only } = Grant::parse(value).unwrap_or_else(|problem| {
         let mut text = message();
@@ -135,6 +138,7 @@ fn open_dir(context: &Context, value: &[u8]) {
 }
 
 /// Trees are found by their order among the options fixed at build time; there are none for others.
+#[cold]
 fn open_embedded(program: &Program, index: u32, guest: &[u8], context: &Context) {
     let Some(place) = embedded::EmbeddedNode::root(program, index) else {
         let mut text = message();
@@ -152,6 +156,7 @@ fn split_at<'a>(text: &'a [u8], separator: &[u8]) -> Option<(&'a [u8], &'a [u8])
     Some((&text[..at], text[at..].strip_prefix(separator)?))
 }
 
+#[cold]
 fn expect_room(has_room: bool) {
     if !has_room {
         let mut text = message();
@@ -160,6 +165,7 @@ fn expect_room(has_room: bool) {
     }
 }
 
+#[cold]
 fn expect_descriptor(result: Result<u32>) {
     if result.is_err() {
         let mut text = message();

@@ -87,7 +87,8 @@ impl<'a> Sweep<'a> {
     /// The functions by LLVM, and those that no generator makes.
     fn compile_by_llvm(&self, clang: &Clang, jobs: &[Job], observer: &dyn Observer) -> Result<Vec<CompiledFunction>> {
         let definitions = self.definitions(jobs, observer)?;
-        let mut functions = llvm::compile(clang, &definitions, &self.target(), self.level, &self.flags)?;
+        let describe = |symbol| self.unit.describe(symbol);
+        let mut functions = llvm::compile(clang, &definitions, &self.target(), self.level, &self.flags, &describe)?;
         functions.extend(self.each(jobs, |_, _, job| match job {
             Job::Stub(func) => Ok(Some(stub::variadic(&self.env, func))),
             _ => Ok(None),

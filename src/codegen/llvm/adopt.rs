@@ -21,11 +21,15 @@ use std::collections::HashMap;
 
 pub type Elf<'data> = ElfFile64<'data, LittleEndian>;
 
+/// What a message calls a function.
+pub type Describe<'a> = dyn Fn(Symbol) -> String + Sync + 'a;
+
 /// The functions of an object in the order of its symbols.
 ///
 /// # Errors
-/// When the object has what this generator does not ask for.
-pub fn functions(object: &[u8]) -> Result<Vec<CompiledFunction>> {
+/// When the object has what this generator does not ask for, or a function's frame is one that the
+/// runtime can't walk.
+pub fn functions(object: &[u8], describe: &Describe) -> Result<Vec<CompiledFunction>> {
     let file = Elf::parse(object)?;
     let mut sections = Vec::new();
     let mut numbers = HashMap::new();
@@ -58,6 +62,7 @@ pub fn functions(object: &[u8]) -> Result<Vec<CompiledFunction>> {
         let name = types::symbol(&symbol.encode());
         let code = &taking.bytes[..to_usize(size.into())];
         let try_calls = landings::read(&file, &name, code)?;
+        let stored = frames[number].as_ref().map_or(Ok(0), frames::stored).with_context(|| describe(symbol))?;
         functions.push(CompiledFunction {
             symbol,
             alignment: taking.alignment,
@@ -66,7 +71,7 @@ pub fn functions(object: &[u8]) -> Result<Vec<CompiledFunction>> {
             sites,
             try_calls,
             inlined: scopes.functions,
-            stored: frames[number].as_ref().map_or(Ok(0), frames::stored)?,
+            stored,
             frame: frames[number].take(),
             has_frame: true,
         });

@@ -60,6 +60,14 @@ pub fn stored(frame: &Frame) -> Result<u32> {
     /// registers and the CFA.
     const FRAME_POINTER: Register = Register(6);
     let Frame::Dwarf(rules) = frame else { bail!("clang wrote frames that are not DWARF's") };
+    // A tail call with more arguments on the stack than its caller has makes room above the frame,
+    // which the runtime's walk knows nothing of.
+    if rules.iter().any(|(_, rule)| matches!(rule, FrameRule::Stored(FRAME_POINTER, place) if *place != -16)) {
+        bail!(
+            "it makes a tail call with more arguments on the stack than it has itself, which --generator llvm \
+             can't do yet: use --generator cranelift"
+        );
+    }
     let places: Vec<(Register, i32)> = rules
         .iter()
         .filter_map(|(_, rule)| match rule {

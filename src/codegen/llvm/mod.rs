@@ -26,6 +26,7 @@ mod types;
 mod unit;
 mod vector;
 
+use self::adopt::Describe;
 use crate::code::CompiledFunction;
 use crate::options::OptLevel;
 use anyhow::{Result, bail};
@@ -86,9 +87,10 @@ pub fn compile(
     target: &Target,
     level: OptLevel,
     flags: &[String],
+    describe: &Describe,
 ) -> Result<Vec<CompiledFunction>> {
     let texts = print(definitions, target);
-    let objects = texts.par_iter().map(|text| adopt::functions(&clang.compile(text, level, flags)?));
+    let objects = texts.par_iter().map(|text| adopt::functions(&clang.compile(text, level, flags)?, describe));
     let objects: Vec<Vec<CompiledFunction>> = objects.collect::<Result<_>>()?;
     let mut functions: HashMap<_, _> = objects.into_iter().flatten().map(|it| (it.symbol, it)).collect();
     let take = |(_, definition): &(usize, Definition)| {

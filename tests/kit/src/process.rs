@@ -16,8 +16,9 @@ use std::sync::LazyLock;
 use std::thread;
 use std::time::{Duration, Instant};
 
-/// Nothing that a test starts needs more than some seconds. What hangs must fail.
-const LIMIT: Duration = Duration::from_secs(120);
+/// Nothing that a test starts needs more than some seconds, or minutes where an emulator maps large
+/// reservations. What hangs must fail.
+const LIMIT: Duration = Duration::from_secs(600);
 
 /// The emulator's name and flags; empty where programs run by themselves.
 static EMULATOR: LazyLock<Vec<String>> = LazyLock::new(|| {

@@ -98,12 +98,13 @@ impl<'a> Sweep<'a> {
 
     /// The definitions of all functions for LLVM, with the numbers of their jobs.
     fn definitions(&self, jobs: &[Job], observer: &dyn Observer) -> Result<Vec<(usize, Definition)>> {
+        let is_shared = self.unit.module.memories.values().any(|memory| memory.ty.shared);
         self.each(jobs, |worker, number, job| {
             let _in_work = InWork { unit: self.unit, job };
             let symbol = worker.translate(self, job)?;
             observer.advance(1);
             let Some(symbol) = symbol else { return Ok(None) };
-            let definition = llvm::define(worker.compiler.function(), number);
+            let definition = llvm::define(worker.compiler.function(), number, is_shared);
             Ok(Some((number, definition.with_context(|| self.unit.describe(symbol))?)))
         })
     }

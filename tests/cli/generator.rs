@@ -18,6 +18,8 @@ pub fn trials() -> Vec<Trial> {
         the_bytes_do_not_depend_on_threads,
         the_text_for_clang_is_a_form_of_output,
         other_targets_are_refused,
+        what_threads_may_change_is_read_once,
+        frames_that_the_runtime_cannot_walk_are_refused,
     ]
 }
 
@@ -124,4 +126,43 @@ fn other_targets_are_refused() {
         folder.wasm2native(&args).fails(2, &["for x86-64 Linux only", "--generator cranelift", target]);
     }
     assert_untouched(&folder, &["a.wat"]);
+}
+
+/// To LLVM, a value that another thread may be writing is another one at each use, unless it is
+/// frozen: a check and the access after it must agree.
+fn what_threads_may_change_is_read_once() -> Result<()> {
+    tool::require("clang-19")?;
+    let folder = Folder::empty();
+    for (memory, is_frozen) in [("(memory 1 1 shared)", true), ("(memory 1 1)", false)] {
+        let load = "(i32.add (i32.load (i32.const 0)) (i32.load8_u (i32.const 4)))";
+        folder.write("a.wat", format!("(module {memory} (func (export \"main\") (result i32) {load}))"));
+        let args = ["a.wat", "--generator", "llvm", "--emit", "llvm-ir", "-o", "-"];
+        let text = folder.wasm2native(&args).succeeds().stdout;
+        let count = |word: &str| text.lines().filter(|line| line.contains(word)).count();
+        // What is atomic has one value.
+        let n_loads = count(" = load ") - count(" = load atomic ");
+        assert!(n_loads >= 2, "{text}");
+        assert_eq!(count(" = freeze "), if is_frozen { n_loads } else { 0 }, "{text}");
+    }
+    Ok(())
+}
+
+fn frames_that_the_runtime_cannot_walk_are_refused() -> Result<()> {
+    tool::require("clang-19")?;
+    let wide = format!("(param {}) (result i64)", "i64 ".repeat(10));
+    let arguments = "(local.get 0) ".repeat(10);
+    let module = format!(
+        r#"(module
+        (func $wide {wide}
+            (if (result i64) (i64.eqz (local.get 9)) (then (i64.const 42)) (else (return_call $narrow (local.get 8)))))
+        (func $narrow (param i64) (result i64) (return_call $wide {arguments}))
+        (func (export "main") (result i32) (i32.wrap_i64 (call $narrow (i64.const 0)))))"#
+    );
+    let folder = Folder::with(&[("tail.wat", &module)]);
+    let texts = ["tail.wat: function 1 (`narrow`): ", "use --generator cranelift"];
+    folder.wasm2native(&["tail.wat", "--generator", "llvm"]).fails(1, &texts);
+    assert_untouched(&folder, &["tail.wat"]);
+    folder.wasm2native(&["tail.wat"]).succeeds();
+    assert_eq!(folder.program("tail", &[]).status, 42);
+    Ok(())
 }

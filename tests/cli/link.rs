@@ -383,14 +383,20 @@ fn keep_shows_how_it_was_linked() -> Result<()> {
 }
 
 fn a_signal_takes_away_what_a_compiler_works_with() {
-    let folder = Folder::with(&[("a.wat", ANSWER), ("b.c", ""), ("slow", "#!/bin/sh\nexec sleep 3\n")]);
+    const CLANG: &str = "#!/bin/sh\n[ $1 = --version ] && echo clang version 19.0 && exit\nexec sleep 3\n";
+    let folder =
+        Folder::with(&[("a.wat", ANSWER), ("b.c", ""), ("slow", "#!/bin/sh\nexec sleep 3\n"), ("clang", CLANG)]);
     std::fs::create_dir(folder.path("tmp")).expect("folders can be made");
-    let mode = std::os::unix::fs::PermissionsExt::from_mode(0o755);
-    std::fs::set_permissions(folder.path("slow"), mode).expect("it is ours");
+    for script in ["slow", "clang"] {
+        let mode = std::os::unix::fs::PermissionsExt::from_mode(0o755);
+        std::fs::set_permissions(folder.path(script), mode).expect("it is ours");
+    }
     for (signal, status) in [("INT", -2), ("TERM", -15), ("HUP", -1)] {
-        for args in
-            [&["a.wat", "-o", "a", "--linker", "./slow"][..], &["a.wat", "b.c", "-o", "a", "--linker", "./slow"]]
-        {
+        for args in [
+            &["a.wat", "-o", "a", "--linker", "./slow"][..],
+            &["a.wat", "b.c", "-o", "a", "--linker", "./slow"],
+            &["a.wat", "-o", "a", "--generator", "llvm", "--clang", "./clang"],
+        ] {
             let direct = folder.command(args);
             // Where the tests run in the background, signals may be ignored, which would be passed
             // on.

@@ -274,8 +274,8 @@ pub struct Code {
 
     /// What makes machine code: cranelift, or llvm, which needs a clang [default: cranelift]
     ///
-    /// LLVM compiles ten times as long and makes faster code. It is reached by clang 15 or newer,
-    /// or by `zig cc`.
+    /// LLVM compiles about twenty times as long and makes faster code. It is reached by clang 15 or
+    /// newer, or by `zig cc`.
     #[arg(long, value_name = "NAME", help_heading = "Code", hide_possible_values = true)]
     pub generator: Option<GeneratorChoice>,
 

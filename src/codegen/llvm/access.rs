@@ -79,10 +79,19 @@ impl Writer<'_> {
         let (volatile, metadata) = (self.volatile(inst, flags), self.metadata(flags));
         let name = types::name(loaded);
         let load = format!("load {volatile}{name}, ptr {place}, align 1{metadata}");
-        if loaded == ty {
+        if loaded == ty && !self.is_shared {
             return self.result(inst, load);
         }
-        let value = self.named(load);
+        let mut value = self.named(load);
+        if self.is_shared {
+            // To LLVM, what is read while another thread writes is undefined, and each use might
+            // see another value: that which is checked must be that which is used.
+            let frozen = format!("freeze {name} {value}");
+            if loaded == ty {
+                return self.result(inst, frozen);
+            }
+            value = self.named(frozen);
+        }
         let is_signed = matches!(
             opcode,
             Opcode::Sload8

@@ -1,6 +1,7 @@
 //! The compiler that turns LLVM's text form into objects: found on the machine, run as a process.
 
 use crate::options::OptLevel;
+use crate::scratch::Scratch;
 use anyhow::{Context, Result, bail};
 use std::io::Write;
 use std::path::{Path, PathBuf};
@@ -71,7 +72,7 @@ impl Clang {
     /// # Errors
     /// When the compiler fails: with what it printed.
     pub fn compile(&self, text: &str, level: OptLevel, flags: &[String]) -> Result<Vec<u8>> {
-        let folder = tempfile::tempdir().context("a temporary folder for clang")?;
+        let folder = Scratch::new()?;
         let output = folder.path().join("unit.o");
         let level = match level {
             OptLevel::None => "-O0",

@@ -59,6 +59,8 @@ pub fn stored(frame: &Frame) -> Result<u32> {
     /// DWARF's number of the frame pointer. It and the return address lie between the stored
     /// registers and the CFA.
     const FRAME_POINTER: Register = Register(6);
+    /// Where the frame pointer of the caller lies, from the CFA.
+    const OWN: i32 = -16;
     let Frame::Dwarf(rules) = frame else { bail!("clang wrote frames that are not DWARF's") };
     let places: Vec<(Register, i32)> = rules
         .iter()
@@ -67,16 +69,21 @@ pub fn stored(frame: &Frame) -> Result<u32> {
             _ => None,
         })
         .collect();
-    let (mut stored, mut bit, mut place) = (0, HAS_FRAME, -16i32);
+    // Such a tail call makes room between the frame pointer and the return address, which the
+    // runtime's walk, and so what is thrown, would take from the wrong place.
+    if rules.iter().any(|(_, rule)| matches!(rule, FrameRule::Stored(FRAME_POINTER, place) if *place != OWN)) {
+        bail!(
+            "it makes a tail call with more arguments on the stack than it has itself, which --generator llvm \
+             can't do: use --generator cranelift"
+        );
+    }
+    let (mut stored, mut bit, mut place) = (0, HAS_FRAME, OWN);
     for number in STORED {
         bit <<= 1;
         if places.iter().any(|(register, _)| *register == Register(number)) {
             place = place.saturating_sub(8);
             if !places.contains(&(Register(number), place)) {
-                bail!(
-                    "clang stores a register where the runtime does not look for it, as where a tail call has more \
-                     arguments on the stack than its caller: use --generator cranelift"
-                );
+                bail!("clang stored register {number} at a place that is not known here");
             }
             stored |= bit;
         }

@@ -41,14 +41,16 @@ pub fn region_tag(region: u32) -> u32 {
     region.saturating_mul(2).saturating_add(17)
 }
 
-/// The definition of a function, which is the job of that number.
+/// The definition of a function, which is the job of that number. `is_shared`: other threads may
+/// write a memory while it is read.
 ///
 /// # Errors
 /// When it has what this generator does not know yet.
-pub fn define(func: &Function, number: usize) -> Result<Definition> {
+pub fn define(func: &Function, number: usize, is_shared: bool) -> Result<Definition> {
     let UserFuncName::User(name) = &func.name else { panic!("translation names every function by its symbol") };
     let mut writer = Writer {
         func,
+        is_shared,
         text: String::new(),
         slots: String::new(),
         declarations: BTreeMap::new(),
@@ -115,6 +117,7 @@ type Edge = (Inst, String, Vec<BlockArg>);
 
 pub struct Writer<'f> {
     pub func: &'f Function,
+    pub is_shared: bool,
     text: String,
     /// Allocations of stack slots.
     slots: String,

@@ -52,12 +52,13 @@ pub fn check_target(triple: &Triple) -> Result<()> {
     Ok(())
 }
 
-/// The definition of a function in LLVM's text form. `number` is the job's.
+/// The definition of a function in LLVM's text form. `number` is the job's; `is_shared`: other
+/// threads may write a memory while it is read.
 ///
 /// # Errors
 /// When there is no form for what it has.
-pub fn define(func: &Function, number: usize) -> Result<Definition> {
-    function::define(func, number)
+pub fn define(func: &Function, number: usize, is_shared: bool) -> Result<Definition> {
+    function::define(func, number, is_shared)
 }
 
 /// What code is made for.

@@ -19,9 +19,12 @@ mod report;
 
 mod startup;
 
+mod statistics;
+
 use anyhow::{Context, Result};
-use measure::{Paired, median};
+use measure::Paired;
 use report::{Row, Table};
+use statistics::median;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use test_kit::fixture::{self, Fixture};

@@ -7,8 +7,11 @@
 #[path = "measure.rs"]
 mod measure;
 
+#[path = "statistics.rs"]
+mod statistics;
+
 use anyhow::{Context, Result, ensure};
-use measure::median;
+use statistics::{geometric_mean, median};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
@@ -23,6 +26,7 @@ fn main() -> Result<()> {
     names.sort();
     let work = tempfile::tempdir()?;
     println!("| program | C ms | Cot ms | ratio | Cot --release ms | ratio |\n| --- | --: | --: | --: | --: | --: |");
+    let mut ratios = Vec::new();
     for cot in names.iter().filter(|path| path.to_string_lossy().contains(&filter)) {
         let name = cot.file_stem().unwrap_or_default().to_string_lossy();
         let built = |suffix: &str| work.path().join(format!("{name}-{suffix}"));
@@ -38,6 +42,7 @@ fn main() -> Result<()> {
         let fast = measure::alternate(&mut Command::new(&release), &mut Command::new(&c), RUNS)?;
         let reference = median(&safe.theirs);
         let (safe, fast, second) = (median(&safe.ours), median(&fast.ours), median(&fast.theirs));
+        ratios.push((safe / reference, fast / second));
         println!(
             "| {name} | {:.0} | {:.0} | {:.2} | {:.0} | {:.2} |",
             reference * 1e3,
@@ -46,6 +51,11 @@ fn main() -> Result<()> {
             fast * 1e3,
             fast / second
         );
+    }
+    if !ratios.is_empty() {
+        let safe = geometric_mean(ratios.iter().map(|(safe, _)| *safe));
+        let fast = geometric_mean(ratios.iter().map(|(_, fast)| *fast));
+        println!("| geometric mean | | | {safe:.2} | | {fast:.2} |");
     }
     Ok(())
 }

@@ -46,10 +46,3 @@ pub fn time(command: &mut Command) -> Result<(f64, String)> {
     };
     Ok((seconds, format!("status {status} and {said:.300}")))
 }
-
-pub fn median(numbers: &[f64]) -> f64 {
-    let mut sorted = numbers.to_vec();
-    sorted.sort_by(f64::total_cmp);
-    let middle = sorted.len() / 2;
-    if sorted.len() % 2 == 1 { sorted[middle] } else { (sorted[middle - 1] + sorted[middle]) / 2.0 }
-}

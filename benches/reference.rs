@@ -33,7 +33,7 @@ pub fn main(words: &[String]) -> Result<()> {
     let done = match words {
         [verb, wasm, output] if verb == "compile" => compile_here(wasm, output),
         [verb, compiled, entry, dir, args @ ..] if verb == "run" => run_here(compiled, entry, dir, args),
-        _ => bail!("what `compare` starts itself with"),
+        _ => bail!("what this program starts itself with"),
     };
     let Err(error) = done else { return Ok(()) };
     if let Some(exit) = error.downcast_ref::<I32Exit>() {

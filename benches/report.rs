@@ -1,5 +1,6 @@
 //! The measurements as a table for people and as CSV.
 
+use crate::statistics::geometric_mean;
 use std::fmt::Write;
 
 pub struct Row {
@@ -40,8 +41,9 @@ impl Table {
             ));
         }
         if !self.rows.is_empty() {
-            let (compile, run) =
-                (mean(self.rows.iter().map(|row| row.compile)), mean(self.rows.iter().filter_map(|row| row.run)));
+            let ratio = |(ours, theirs): (f64, f64)| ours / theirs;
+            let compile = geometric_mean(self.rows.iter().map(|row| ratio(row.compile)));
+            let run = geometric_mean(self.rows.iter().filter_map(|row| row.run.map(ratio)));
             line(format!("{:width$} {:>9} | {:>26.3} | {:>26.3} |", "geometric mean", "", compile, run));
         }
         for failure in &self.failures {
@@ -72,10 +74,4 @@ fn pair(seconds: Option<(f64, f64)>) -> String {
         Some((ours, theirs)) => format!("{:>8.1} {:>8.1} {:>8.3}", ours * 1e3, theirs * 1e3, ours / theirs),
         None => format!("{:>8} {:>8} {:>8}", "-", "-", "-"),
     }
-}
-
-/// Geometric mean of the ratios.
-fn mean(pairs: impl Iterator<Item = (f64, f64)>) -> f64 {
-    let logarithms: Vec<f64> = pairs.map(|(ours, theirs)| (ours / theirs).ln()).collect();
-    (logarithms.iter().sum::<f64>() / logarithms.len() as f64).exp()
 }

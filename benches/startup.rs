@@ -1,8 +1,9 @@
 //! Start-up: hello world of ours beside a static program of C and beside wasmtime with a compiled
 //! module.
 
-use crate::measure::{median, time};
+use crate::measure::time;
 use crate::reference;
+use crate::statistics::median;
 use anyhow::Result;
 use std::fmt::Write;
 use std::path::Path;

@@ -22,6 +22,9 @@ pub struct Code {
     pub functions: Vec<CompiledFunction>,
     /// What the frames have in common. `None` where the system has no DWARF.
     pub frame_conventions: Option<FrameConventions>,
+    /// The generator, and how its functions call each other: where two names differ, references to
+    /// functions of the one can't be called by the other.
+    pub convention: &'static str,
     /// The program outside of this one that made the code, and its version.
     pub compiler: Option<String>,
 }

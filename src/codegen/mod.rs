@@ -30,7 +30,7 @@ use crate::translate::Env;
 use crate::translate::c_abi::CAbi;
 use crate::unit::Unit;
 use crate::wasm::FuncIndex;
-use anyhow::Result;
+use anyhow::{Result, bail};
 use cranelift::isa::Isa;
 use llvm::clang::Clang;
 use std::path::PathBuf;
@@ -70,6 +70,7 @@ impl Generator {
     pub fn new(options: &Options) -> Result<Generator> {
         let isa = Isa::new(&target::triple(options)?, options)?;
         let clang = match options.generator {
+            GeneratorName::Cranelift if options.clang.is_some() => bail!("--clang needs --generator llvm"),
             GeneratorName::Cranelift => None,
             GeneratorName::Llvm => {
                 llvm::check_target(isa.triple())?;

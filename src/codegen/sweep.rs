@@ -57,18 +57,22 @@ impl<'a> Sweep<'a> {
 
     /// See [`Generator::compile`].
     pub fn compile(&self, jobs: &[Job], observer: &dyn Observer) -> Result<Code> {
-        let functions = match self.clang {
-            None => self.each(jobs, |worker, number, job| {
-                let result = worker.run(self, number, job);
-                observer.advance(1);
-                result
-            })?,
+        let (functions, convention) = match self.clang {
+            None => {
+                let run = |worker: &mut Worker, number, job| {
+                    let result = worker.run(self, number, job);
+                    observer.advance(1);
+                    result
+                };
+                (self.each(jobs, run)?, "cranelift")
+            }
             Some(clang) => self.compile_by_llvm(clang, jobs, observer)?,
         };
         Ok(Code {
             triple: self.isa.triple().clone(),
             compressed: self.isa.has("has_zca"),
             functions,
+            convention,
             frame_conventions: self.isa.frame_conventions(),
             compiler: self.clang.map(|clang| clang.version.clone()),
         })
@@ -84,16 +88,22 @@ impl<'a> Sweep<'a> {
         order::each(self.unit.module, jobs, make).into_iter().filter_map(Result::transpose).collect()
     }
 
-    /// The functions by LLVM, and those that no generator makes.
-    fn compile_by_llvm(&self, clang: &Clang, jobs: &[Job], observer: &dyn Observer) -> Result<Vec<CompiledFunction>> {
+    /// The functions by LLVM, and those that no generator makes; and their convention.
+    fn compile_by_llvm(
+        &self,
+        clang: &Clang,
+        jobs: &[Job],
+        observer: &dyn Observer,
+    ) -> Result<(Vec<CompiledFunction>, &'static str)> {
         let definitions = self.definitions(jobs, observer)?;
         let describe = |symbol| self.unit.describe(symbol);
-        let mut functions = llvm::compile(clang, &definitions, &self.target(), self.level, &self.flags, &describe)?;
+        let target = self.target();
+        let mut functions = llvm::compile(clang, &definitions, &target, self.level, &self.flags, &describe)?;
         functions.extend(self.each(jobs, |_, _, job| match job {
             Job::Stub(func) => Ok(Some(stub::variadic(&self.env, func))),
             _ => Ok(None),
         })?);
-        Ok(functions)
+        Ok((functions, llvm::convention(&definitions, &target)))
     }
 
     /// The definitions of all functions for LLVM, with the numbers of their jobs.

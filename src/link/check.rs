@@ -9,6 +9,7 @@ use super::native::{Kind, Native, Natives};
 use super::runtime::Runtime;
 use super::suggest;
 use super::symbols::{Definition, ObjectSymbols, SymbolKind};
+use crate::object::conventions::{GENERATOR, ONE_GENERATOR};
 use anyhow::{Result, bail};
 use std::collections::{BTreeMap, HashMap, HashSet};
 
@@ -169,7 +170,7 @@ impl<'a> Search<'a> {
                 continue;
             }
             match self.defined.get(&definition.name[..]) {
-                Some((other, first)) if !first.weak && !definition.weak => {
+                Some((other, first)) if !first.weak && !definition.weak && !is_mark(&definition.name) => {
                     self.twice.push(format!("`{}` in {} and in {}", definition.name, other.name, object.name));
                 }
                 Some((_, first)) if !first.weak || definition.weak => {}
@@ -267,6 +268,11 @@ impl<'a> Search<'a> {
         }
         resolution
     }
+}
+
+/// Objects may define it twice: see [`super::conventions`].
+fn is_mark(symbol: &str) -> bool {
+    symbol.ends_with(ONE_GENERATOR) || symbol.contains(GENERATOR)
 }
 
 /// The first few of a list.

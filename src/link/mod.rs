@@ -17,6 +17,7 @@
 mod archive;
 pub mod check;
 mod compiler;
+mod conventions;
 mod external;
 mod files;
 pub mod library;
@@ -68,8 +69,9 @@ pub struct Report {
 /// Links. Runs in rayon's current thread pool. The first value is the program.
 ///
 /// # Errors
-/// An undefined symbol, or a message of the linker.
+/// An undefined symbol, objects that don't fit each other, or a message of the linker.
 pub fn link(request: LinkRequest) -> Result<(Vec<u8>, Report)> {
+    conventions::check(&request.objects, &request.natives)?;
     match request.natives.compiler.clone() {
         Some(compiler) => external::link(&compiler, request),
         None => link_in_process(request),

@@ -12,6 +12,7 @@
 
 pub mod assembly;
 mod bytes;
+pub mod conventions;
 mod data;
 mod describe;
 mod exports;
@@ -101,6 +102,7 @@ pub fn write(unit: &Unit, code: &Code, role: &Role) -> Result<Vec<u8>> {
     }
     exports::write_visible(&mut writer, instance);
     data::write_needed(&mut writer);
+    conventions::write(&mut writer, code.convention);
     data::write_guarded_tables(&mut writer, table_entries);
     writer.write_aliases();
     frames::write(&mut writer, code, &text)?;

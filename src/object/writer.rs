@@ -428,6 +428,12 @@ impl<'a> Writer<'a> {
         }
     }
 
+    /// The symbol of an import that no other module of the program provides.
+    pub fn import_name(&self, symbol: Symbol) -> Option<String> {
+        let name = || self.external_name(symbol).map(|(name, _)| name);
+        if self.provider(symbol).is_some() { None } else { name() }
+    }
+
     /// The other module's entity that `symbol` stands for.
     fn provider(&self, symbol: Symbol) -> Option<(Provider, SymbolKind)> {
         let code = |provider| (provider, SymbolKind::Text);

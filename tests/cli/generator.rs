@@ -20,6 +20,9 @@ pub fn trials() -> Vec<Trial> {
         other_targets_are_refused,
         what_threads_may_change_is_read_once,
         frames_that_the_runtime_cannot_walk_are_refused,
+        references_do_not_cross_generators,
+        linkers_see_that_tables_cross_generators,
+        a_path_to_clang_is_for_llvm,
     ]
 }
 
@@ -165,4 +168,87 @@ fn frames_that_the_runtime_cannot_walk_are_refused() -> Result<()> {
     folder.wasm2native(&["tail.wat"]).succeeds();
     assert_eq!(folder.program("tail", &[]).status, 42);
     Ok(())
+}
+
+/// A library of which others get functions.
+const REFERENCES: &str = r#"(module
+    (table (export "t") 2 funcref)
+    (elem (i32.const 0) $add $multiply)
+    (func $add (param i32) (result i32) (i32.add (local.get 0) (i32.const 1)))
+    (func $multiply (param i32) (result i32) (i32.mul (local.get 0) (i32.const 3)))
+    (func (export "get") (param i32) (result funcref) (table.get (local.get 0))))"#;
+
+/// Calls a function of the library, by `call_indirect` or `return_call_indirect`.
+fn caller(call: &str) -> String {
+    format!(
+        r#"(module
+            (import "lib" "get" (func $get (param i32) (result funcref)))
+            (type $f (func (param i32) (result i32)))
+            (table $t 1 funcref)
+            (func (export "answer") (result i32)
+                (table.set (i32.const 0) (call $get (i32.const 1)))
+                ({call} (type $f) (i32.const 14) (i32.const 0))))"#
+    )
+}
+
+fn references_do_not_cross_generators() {
+    let files =
+        [("lib.wat", REFERENCES), ("a.wat", &caller("call_indirect")), ("tail.wat", &caller("return_call_indirect"))];
+    let folder = Folder::with(&files);
+    folder.builds(&["-c", "lib.wat", "-o", "c.o"]);
+    folder.builds(&["-c", "lib.wat", "-o", "l.o", "--generator", "llvm"]);
+    let answers = |module: &str, object: &str, generator: &str| {
+        folder.builds(&[module, object, "--invoke", "answer", "--generator", generator, "-o", "app"]);
+        folder.program("app", &[]).prints("42\n");
+    };
+    answers("a.wat", "c.o", "cranelift");
+    answers("tail.wat", "c.o", "cranelift");
+    answers("a.wat", "l.o", "llvm");
+    let differ = |module: &str, object: &str, generator: &str, ours: &str, theirs: &str| {
+        let args = [module, object, "--invoke", "answer", "--generator", generator, "-o", "no"];
+        let place = format!("`lib_get`: the module was made by {ours}, {object} by {theirs}");
+        folder.wasm2native(&args).fails(1, &[&place, "help: make all of them with the same --generator"]);
+        assert!(!folder.path("no").exists());
+    };
+    differ("a.wat", "l.o", "cranelift", "cranelift", "llvm");
+    differ("a.wat", "c.o", "llvm", "llvm", "cranelift");
+    differ("tail.wat", "c.o", "llvm", "llvm-tailcc", "cranelift");
+    differ("tail.wat", "l.o", "llvm", "llvm-tailcc", "llvm");
+}
+
+/// Objects with a table in common are linked by others.
+fn linkers_see_that_tables_cross_generators() {
+    let user = r#"(module
+        (import "lib" "t" (table 2 funcref))
+        (type $f (func (param i32) (result i32)))
+        (func (export "answer") (result i32) (call_indirect (type $f) (i32.const 14) (i32.const 1))))"#;
+    let host = "int user_init(void); int user_answer(void); int main(void) { return user_init() ? 1 : user_answer(); }";
+    let folder = Folder::with(&[("lib.wat", REFERENCES), ("user.wat", user), ("host.c", host)]);
+    folder.builds(&["--emit", "runtime=rt.o"]);
+    for generator in ["cranelift", "llvm"] {
+        for module in ["lib", "user"] {
+            let (input, output) = (format!("{module}.wat"), format!("{module}-{generator}.o"));
+            folder.builds(&["-c", &input, "-o", &output, "--generator", generator]);
+        }
+    }
+    for user in ["cranelift", "llvm"] {
+        for lib in ["cranelift", "llvm"] {
+            let objects = [format!("user-{user}.o"), format!("lib-{lib}.o")];
+            let mut command = tool::command("cc");
+            command.args(["host.c", &objects[0], &objects[1], "rt.o", "-lm", "-o", "app"]);
+            command.current_dir(folder.path("."));
+            if user == lib {
+                outcome(&mut command).succeeds();
+                assert_eq!(folder.program("app", &[]).status, 42);
+            } else {
+                outcome(&mut command).fails(1, &["lib_t.w2n_one_generator"]);
+            }
+        }
+    }
+}
+
+fn a_path_to_clang_is_for_llvm() {
+    let folder = Folder::with(&[("a.wat", ANSWER)]);
+    folder.wasm2native(&["a.wat", "--clang", "clang-19"]).fails(2, &["--clang", "--generator llvm"]);
+    assert_untouched(&folder, &["a.wat"]);
 }

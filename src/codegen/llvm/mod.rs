@@ -68,10 +68,19 @@ pub struct Target {
     pub is_linked: bool,
 }
 
+/// The name of the convention by which definitions call each other, with the generator's.
+pub fn convention(definitions: &[(usize, Definition)], target: &Target) -> &'static str {
+    if has_tail_calls(definitions, target) { "llvm-tailcc" } else { "llvm" }
+}
+
+/// Modules that call each other have one convention, whether or not they have tail calls.
+fn has_tail_calls(definitions: &[(usize, Definition)], target: &Target) -> bool {
+    target.is_linked || definitions.iter().any(|(_, definition)| definition.has_tail_calls)
+}
+
 /// All units as text.
 pub fn print(definitions: &[(usize, Definition)], target: &Target) -> Vec<String> {
-    // Modules that call each other have one convention, whether or not they have tail calls.
-    let has_tail_calls = target.is_linked || definitions.iter().any(|(_, definition)| definition.has_tail_calls);
+    let has_tail_calls = has_tail_calls(definitions, target);
     let units = unit::divide(definitions).into_iter();
     let has_landings = definitions.iter().any(|(_, definition)| definition.has_landings);
     let module = unit::ModuleForm { triple: &target.triple, has_tail_calls, has_landings };

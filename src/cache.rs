@@ -249,7 +249,8 @@ fn entry_name(input: &Input, options: &Options) -> Result<String> {
     };
     part(env!("CARGO_PKG_VERSION").as_bytes());
     part(this_compiler().unwrap_or_default().as_bytes());
-    part(format!("{options:?}").as_bytes());
+    // A cache of functions changes no byte.
+    part(format!("{:?}", Options { cache: None, ..options.clone() }).as_bytes());
     if options.cpu == Cpu::Native {
         part(this_processor().as_bytes());
     }

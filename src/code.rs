@@ -11,6 +11,7 @@
 use crate::abi::trap::Trap;
 use crate::layout::Symbol;
 use crate::wasm::TagIndex;
+use serde::{Deserialize, Serialize};
 use target_lexicon::Triple;
 
 /// The functions in the order in which they will stand in the text section.
@@ -50,7 +51,7 @@ pub struct CompiledFunction {
 }
 
 /// How to walk out of a function, for debuggers and for exceptions of other languages.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Frame {
     /// Rules with the code offset from which each holds, sorted by offset.
     Dwarf(Vec<(u32, FrameRule)>),
@@ -60,12 +61,12 @@ pub enum Frame {
 }
 
 /// DWARF's number of a register, as the processor's ABI document gives it.
-#[derive(Copy, Clone, Debug, PartialEq, Eq)]
+#[derive(Copy, Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Register(pub u16);
 
 /// How to find the caller's frame and registers (DWARF 5, 6.4.2). The canonical frame address, CFA,
 /// is the caller's stack pointer before the call. Offsets are in bytes.
-#[derive(Copy, Clone, Debug, PartialEq, Eq)]
+#[derive(Copy, Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum FrameRule {
     /// The CFA is the register plus the offset.
     Cfa(Register, i32),
@@ -105,7 +106,7 @@ pub struct Relocation {
 /// What the field gets, from the target's address plus addend `S`, and the field's own address `P`.
 /// Named after what the processors' ELF documents say, as the object formats have other numbers for
 /// the same things.
-#[derive(Copy, Clone, Debug, PartialEq, Eq)]
+#[derive(Copy, Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum RelocationKind {
     /// 8 bytes: `S`.
     Absolute8,

@@ -124,6 +124,22 @@ pub enum Origin {
     Section,
 }
 
+/// A cache of compiled functions.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CacheOptions {
+    /// A directory.
+    pub place: String,
+    /// A file with the secret that entries are sealed with.
+    pub key: Option<PathBuf>,
+    /// The most bytes in the directory.
+    pub limit: u64,
+}
+
+impl CacheOptions {
+    /// The limit that users get.
+    pub const LIMIT: u64 = 4 << 30;
+}
+
 /// Everything a compilation depends on besides the input's bytes.
 #[derive(Clone, Debug)]
 pub struct Options {
@@ -168,6 +184,8 @@ pub struct Options {
     pub own_names: bool,
     /// Leave symbols out of the executable; traps still name functions.
     pub strip: bool,
+    /// Where functions that were compiled before are taken from. It decides about nothing but time.
+    pub cache: Option<CacheOptions>,
     /// Folder for every stage's result per function.
     pub dump: Option<PathBuf>,
     /// Keep the object beside the output and print how it was linked.
@@ -223,6 +241,7 @@ impl Default for Options {
             prefix: None,
             own_names: false,
             strip: false,
+            cache: None,
             dump: None,
             keep: false,
             link: LinkOptions::default(),

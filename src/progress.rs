@@ -17,6 +17,9 @@ pub trait Observer: Sync {
     /// A warning: the output is made, but the user may want to know this.
     fn warning(&self, _text: &str) {}
 
+    /// How many functions a cache had, and how many were compiled in its sight.
+    fn cached(&self, _n_found: u64, _n_made: u64) {}
+
     /// The command line of the linker, if the user asked for it.
     fn linked(&self, _command: &[String]) {}
 

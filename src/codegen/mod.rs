@@ -14,6 +14,7 @@
     clippy::cast_sign_loss
 )]
 
+mod cache;
 pub mod cranelift;
 mod dump;
 pub mod llvm;
@@ -31,6 +32,7 @@ use crate::translate::c_abi::CAbi;
 use crate::unit::Unit;
 use crate::wasm::FuncIndex;
 use anyhow::{Result, bail};
+use cache::Cache;
 use cranelift::isa::Isa;
 use llvm::clang::Clang;
 use std::path::PathBuf;
@@ -60,13 +62,14 @@ pub struct Generator {
     spectre_masks: bool,
     /// Folder for every stage's result.
     dump: Option<PathBuf>,
+    cache: Option<Cache>,
 }
 
 impl Generator {
     /// The generator that `options` ask for.
     ///
     /// # Errors
-    /// When there is no such target or processor.
+    /// When there is no such target or processor, or the cache can't be trusted.
     pub fn new(options: &Options) -> Result<Generator> {
         let isa = Isa::new(&target::triple(options)?, options)?;
         let clang = match options.generator {
@@ -77,6 +80,9 @@ impl Generator {
                 Some(Clang::find(options.clang.as_deref())?)
             }
         };
+        if options.cache.is_some() && clang.is_some() {
+            bail!("--cache keeps functions of Cranelift; --generator llvm compiles many at once");
+        }
         Ok(Generator {
             isa,
             clang,
@@ -84,6 +90,7 @@ impl Generator {
             cpu: options.cpu.clone(),
             spectre_masks: options.spectre_masks,
             dump: options.dump.clone(),
+            cache: options.cache.as_ref().map(Cache::new).transpose()?,
         })
     }
 

@@ -4,6 +4,7 @@
 //! Comes in: a [`Unit`] and its jobs. Goes out: [`Code`] with the functions in the order of the
 //! jobs, whatever the number of threads.
 
+use super::cache::{Cache, Shard};
 use super::cranelift::compiler::Compiler;
 use super::cranelift::isa::Isa;
 use super::dump::Dump;
@@ -33,6 +34,8 @@ pub struct Sweep<'a> {
     /// For clang: the processor.
     flags: Vec<String>,
     dump: Option<PathBuf>,
+    /// Where functions may be that were compiled before.
+    cache: Option<&'a Cache>,
     /// The operators of the module, once a dump asked for them.
     operators: OnceLock<Operators>,
 }
@@ -47,6 +50,8 @@ impl<'a> Sweep<'a> {
             level: generator.level,
             flags: generator.clang_flags(),
             dump: generator.dump.as_deref().map(|folder| unit.dump_folder(folder)),
+            // A dump shows how each function is made.
+            cache: generator.cache.as_ref().filter(|_| generator.dump.is_none()),
             operators: OnceLock::new(),
         }
     }
@@ -58,14 +63,7 @@ impl<'a> Sweep<'a> {
     /// See [`Generator::compile`].
     pub fn compile(&self, jobs: &[Job], observer: &dyn Observer) -> Result<Code> {
         let (functions, convention) = match self.clang {
-            None => {
-                let run = |worker: &mut Worker, number, job| {
-                    let result = worker.run(self, number, job);
-                    observer.advance(1);
-                    result
-                };
-                (self.each(jobs, run)?, "cranelift")
-            }
+            None => (self.compile_by_cranelift(jobs, observer)?, "cranelift"),
             Some(clang) => self.compile_by_llvm(clang, jobs, observer)?,
         };
         Ok(Code {
@@ -86,6 +84,22 @@ impl<'a> Sweep<'a> {
         make: impl Fn(&mut Worker, usize, Job) -> Result<Option<T>> + Sync,
     ) -> Result<Vec<T>> {
         order::each(self.unit.module, jobs, make).into_iter().filter_map(Result::transpose).collect()
+    }
+
+    fn compile_by_cranelift(&self, jobs: &[Job], observer: &dyn Observer) -> Result<Vec<CompiledFunction>> {
+        let shard = self.cache.map(|cache| cache.open(self.unit, self.isa, &self.env));
+        let functions = self.each(jobs, |worker, number, job| {
+            let result = match &shard {
+                None => worker.run(self, number, job),
+                Some(shard) => worker.find_or_run(self, shard, number, job),
+            };
+            observer.advance(1);
+            result
+        });
+        if let Some(shard) = shard {
+            shard.close(observer);
+        }
+        functions
     }
 
     /// The functions by LLVM, and those that no generator makes; and their convention.
@@ -180,6 +194,26 @@ impl Worker {
             Some(folder) => self.compile_and_dump(sweep, symbol, number, folder),
         };
         Ok(Some(compiled.with_context(|| sweep.unit.describe(symbol))?))
+    }
+
+    /// As [`Worker::run`], for what the cache does not have.
+    fn find_or_run(
+        &mut self,
+        sweep: &Sweep,
+        shard: &Shard,
+        number: usize,
+        job: Job,
+    ) -> Result<Option<CompiledFunction>> {
+        let Job::Translate(Symbol::Function(func)) = job else { return self.run(sweep, number, job) };
+        let Some(wanted) = shard.want(&sweep.env, func, &mut self.state) else { return self.run(sweep, number, job) };
+        if let Some(function) = shard.find(func, &wanted) {
+            return Ok(Some(function));
+        }
+        let made = self.run(sweep, number, job)?;
+        if let Some(function) = made.as_ref().filter(|_| !self.state.knows_entries()) {
+            shard.keep(&wanted, function);
+        }
+        Ok(made)
     }
 
     fn compile_and_dump(

@@ -95,9 +95,11 @@ impl Translator<'_> {
 
     /// The function of type `ty` at a constant index of a table that never changes. `None` where
     /// that is not known, and where the call traps.
-    fn known_function(&self, ty: TypeIndex, table: TableIndex, index: Value) -> Option<FuncIndex> {
+    fn known_function(&mut self, ty: TypeIndex, table: TableIndex, index: Value) -> Option<FuncIndex> {
         let Env { module, layout, .. } = self.env;
-        let func = layout.closed_tables[table].as_ref()?.function(self.known_unsigned(index)?)?;
+        let (entries, index) = layout.closed_tables[table].as_ref().zip(self.known_unsigned(index))?;
+        self.scratch.knows_entries = true;
+        let func = entries.function(index)?;
         (layout.signature(module, func) == layout.signature_of[ty]).then_some(func)
     }
 

@@ -111,6 +111,14 @@ pub struct State {
     scratch: translator::Scratch,
 }
 
+impl State {
+    /// Whether the function that was translated last depends on an entry of a table that never
+    /// changes.
+    pub fn knows_entries(&self) -> bool {
+        self.scratch.knows_entries
+    }
+}
+
 /// Validates and translates the body of `func`.
 ///
 /// # Panics

@@ -42,6 +42,8 @@ pub struct Scratch {
     pub scope: Option<ScopeIndex>,
     /// How many legacy `try`s have begun.
     pub n_tries: usize,
+    /// Whether the code depends on an entry of a table that never changes.
+    pub knows_entries: bool,
     /// What the function refers to so far; see `symbols.rs`.
     pub functions: HashMap<Symbol, FuncRef>,
     pub signatures: HashMap<TypeIndex, SigRef>,
@@ -68,12 +70,23 @@ impl<'t> Translator<'t> {
         scratch: &'t mut Scratch,
         out: &'t mut ir::Function,
     ) -> Translator<'t> {
-        let Scratch { stack, control, scopes, scope, n_tries, functions, signatures, symbols, jump_args, depths } =
-            scratch;
+        let Scratch {
+            stack,
+            control,
+            scopes,
+            scope,
+            n_tries,
+            knows_entries,
+            functions,
+            signatures,
+            symbols,
+            jump_args,
+            depths,
+        } = scratch;
         stack.clear();
         control.clear();
         scopes.clear();
-        (*scope, *n_tries) = (None, 0);
+        (*scope, *n_tries, *knows_entries) = (None, 0, false);
         functions.clear();
         signatures.clear();
         symbols.clear();

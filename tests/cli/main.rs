@@ -11,6 +11,7 @@ mod durable;
 mod effort;
 mod ends;
 mod foreign;
+mod function_cache;
 mod generator;
 mod grants;
 mod inspect;
@@ -44,6 +45,7 @@ fn main() {
         effort::trials(),
         ends::trials(),
         foreign::trials(),
+        function_cache::trials(),
         generator::trials(),
         grants::trials(),
         inspect::trials(),

@@ -139,6 +139,10 @@ impl Observer for Console {
         Console::warning(self, text);
     }
 
+    fn cached(&self, n_found: u64, n_made: u64) {
+        self.verbose(&format!("cache: {n_found} functions found, {n_made} compiled"));
+    }
+
     fn linked(&self, command: &[String]) {
         let words: Vec<_> = command.iter().map(|word| words::quote(word)).collect();
         self.tell(&words.join(" "));

@@ -11,7 +11,7 @@ use std::io::ErrorKind;
 use std::path::PathBuf;
 use wasm2native::codegen::GENERATORS;
 use wasm2native::foreign;
-use wasm2native::options::{Cpu, Emit, GeneratorName, MemoryBase, OptLevel, Options, Origin, Source};
+use wasm2native::options::{CacheOptions, Cpu, Emit, GeneratorName, MemoryBase, OptLevel, Options, Origin, Source};
 use wasm2native::wasm::unsupported;
 
 const USAGE: &str = "wasm2native [OPTIONS] INPUT [-o OUTPUT]
@@ -283,6 +283,22 @@ pub struct Code {
     #[arg(long, value_name = "PATH", help_heading = "Code")]
     pub clang: Option<PathBuf>,
 
+    /// Keep compiled functions in DIR, and compile only those that changed since
+    ///
+    /// The result is the same with and without. DIR is created if it does not exist, may be deleted
+    /// at any time, and takes 4 GiB at most: then what was not used for the longest time makes
+    /// room. What is in DIR becomes code of programs: it must be a directory of your own,
+    /// unless you have a --cache-key.
+    #[arg(long, value_name = "DIR", help_heading = "Code")]
+    pub cache: Option<String>,
+
+    /// Trust only what was put into the --cache by those who have this key
+    ///
+    /// FILE holds at least 16 bytes that nobody can guess:
+    /// `(umask 077; head -c 32 /dev/urandom >FILE)`. Other users must not be able to read it.
+    #[arg(long, value_name = "FILE", help_heading = "Code", requires = "cache")]
+    pub cache_key: Option<PathBuf>,
+
     /// Where the first 32-bit memory of a program lies: fixed or any [default: fixed]
     ///
     /// At a fixed address (0x1000_0000) an access takes one instruction without a register for
@@ -473,6 +489,7 @@ impl Code {
                 Some(GeneratorChoice::Llvm) => GeneratorName::Llvm,
             },
             clang: self.clang.clone(),
+            cache: self.cache(),
             memory_base: match self.memory_base {
                 None | Some(Base::Fixed) => MemoryBase::Fixed,
                 Some(Base::Any) => MemoryBase::Any,
@@ -486,6 +503,11 @@ impl Code {
 }
 
 impl Code {
+    fn cache(&self) -> Option<CacheOptions> {
+        let place = self.cache.clone()?;
+        Some(CacheOptions { place, key: self.cache_key.clone(), limit: CacheOptions::LIMIT })
+    }
+
     /// Lines before files, because they are more specific.
     fn imports(&self) -> Vec<Source> {
         let lines = self.imports.iter().map(|line| Source { origin: Origin::Line, text: line.clone() });

@@ -126,25 +126,33 @@ fn handler(handler: &FinalizedMachExceptionHandler) -> (Option<TagIndex>, u32) {
     }
 }
 
+/// The functions that Cranelift knows and calls, and their C symbols.
+const LIBCALLS: [(LibCall, &str); 16] = [
+    (LibCall::CeilF32, "ceilf"),
+    (LibCall::CeilF64, "ceil"),
+    (LibCall::FloorF32, "floorf"),
+    (LibCall::FloorF64, "floor"),
+    (LibCall::TruncF32, "truncf"),
+    (LibCall::TruncF64, "trunc"),
+    (LibCall::NearestF32, "nearbyintf"),
+    (LibCall::NearestF64, "nearbyint"),
+    (LibCall::FmaF32, "fmaf"),
+    (LibCall::FmaF64, "fma"),
+    (LibCall::Memcpy, "memcpy"),
+    (LibCall::Memset, "memset"),
+    (LibCall::Memmove, "memmove"),
+    (LibCall::Memcmp, "memcmp"),
+    (LibCall::X86Pshufb, "w2n_x86_pshufb"),
+    (LibCall::ElfTlsGetAddr, "__tls_get_addr"),
+];
+
 /// The C symbol of a function that Cranelift knows.
 pub fn libcall_symbol(libcall: LibCall) -> &'static str {
-    match libcall {
-        LibCall::CeilF32 => "ceilf",
-        LibCall::CeilF64 => "ceil",
-        LibCall::FloorF32 => "floorf",
-        LibCall::FloorF64 => "floor",
-        LibCall::TruncF32 => "truncf",
-        LibCall::TruncF64 => "trunc",
-        LibCall::NearestF32 => "nearbyintf",
-        LibCall::NearestF64 => "nearbyint",
-        LibCall::FmaF32 => "fmaf",
-        LibCall::FmaF64 => "fma",
-        LibCall::Memcpy => "memcpy",
-        LibCall::Memset => "memset",
-        LibCall::Memmove => "memmove",
-        LibCall::Memcmp => "memcmp",
-        LibCall::X86Pshufb => "w2n_x86_pshufb",
-        LibCall::ElfTlsGetAddr => "__tls_get_addr",
-        other => panic!("code has no call to {other}"),
-    }
+    let row = LIBCALLS.iter().find(|(known, _)| *known == libcall);
+    row.unwrap_or_else(|| panic!("code has no call to {libcall}")).1
+}
+
+/// The C symbol of that name, if [`libcall_symbol`] knows it.
+pub fn known_symbol(name: &str) -> Option<&'static str> {
+    LIBCALLS.iter().find(|(_, known)| *known == name).map(|(_, known)| *known)
 }

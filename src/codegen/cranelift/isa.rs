@@ -43,6 +43,19 @@ impl Isa {
         self.usual.frontend_config()
     }
 
+    /// All that decides about the code for a CLIF function, as text. What [`Isa::for_function`]
+    /// adds follows from the function.
+    pub fn settings(&self) -> String {
+        let TargetFrontendConfig { default_call_conv, pointer_width, page_size_align_log2 } = self.frontend_config();
+        let features: Vec<_> = self.usual.isa_flags().iter().map(ToString::to_string).collect();
+        format!(
+            "{} {default_call_conv:?} {pointer_width:?} {page_size_align_log2}\n{}\n{}",
+            self.triple(),
+            self.usual.flags(),
+            features.join("\n")
+        )
+    }
+
     /// What holds for all frames; `None` on Windows, which has records of its own.
     pub fn frame_conventions(&self) -> Option<FrameConventions> {
         let is_windows = self.triple().operating_system == OperatingSystem::Windows;

@@ -1,0 +1,187 @@
+//! The contents of an entry: a compiled function without what depends on the rest of the module.
+//!
+//! Offsets in the module count from the body's first byte, and functions are numbered by their
+//! first mention in the body. All other indices are part of the key.
+
+use crate::abi::trap::Trap;
+use crate::code::{CompiledFunction, Frame, Relocation, RelocationKind, RelocationTarget, Site, TryCall};
+use crate::codegen::cranelift::function::known_symbol;
+use crate::layout::Symbol;
+use crate::number::to_usize;
+use crate::wasm::{EntityIndex, FuncIndex, TagIndex};
+use serde::{Deserialize, Serialize};
+use std::collections::HashMap;
+
+/// Where a body lies, and what it names.
+pub struct Place {
+    /// Byte offset of the body in the module.
+    pub start: u32,
+    /// The functions that the body names, each once, in the order of their first mention.
+    pub functions: Vec<FuncIndex>,
+    /// Where each stands in that list.
+    pub numbers: HashMap<FuncIndex, u32>,
+}
+
+/// Everything but the bytes of the code, which precede it.
+#[derive(Serialize, Deserialize)]
+struct Rest {
+    alignment: u32,
+    has_frame: bool,
+    stored: u32,
+    relocations: Vec<(u32, RelocationKind, Target, i64)>,
+    sites: Vec<EntrySite>,
+    try_calls: Vec<EntryTryCall>,
+    frame: Option<Frame>,
+}
+
+#[derive(Serialize, Deserialize)]
+enum Target {
+    /// As [`Symbol::pack`] has it.
+    Symbol(usize),
+    Runtime(String),
+    Here(u32),
+}
+
+/// Distance from the site before, trap, place of the operator.
+#[derive(Serialize, Deserialize)]
+struct EntrySite(u32, u8, u32);
+
+/// Return address, frame size, handlers.
+#[derive(Serialize, Deserialize)]
+struct EntryTryCall(u32, u32, Vec<(Option<u32>, u32)>);
+
+/// The trap of a site that is a call.
+const CALL: u8 = 0;
+
+/// `None` where the code names what the body doesn't.
+pub fn encode(function: &CompiledFunction, place: &Place) -> Option<Vec<u8>> {
+    let CompiledFunction {
+        symbol: _,
+        bytes,
+        alignment,
+        relocations,
+        sites,
+        inlined,
+        try_calls,
+        frame,
+        has_frame,
+        stored,
+    } = function;
+    if !inlined.is_empty() {
+        return None;
+    }
+    let relocation = |Relocation { offset, kind, target, addend }: &Relocation| {
+        let target = match target {
+            RelocationTarget::Symbol(symbol) => Target::Symbol(place.leave(*symbol)?.pack()),
+            RelocationTarget::Runtime(name) => Target::Runtime((*name).to_owned()),
+            RelocationTarget::Here(offset) => Target::Here(*offset),
+        };
+        Some((*offset, *kind, target, *addend))
+    };
+    let rest = Rest {
+        alignment: *alignment,
+        has_frame: *has_frame,
+        stored: *stored,
+        relocations: relocations.iter().map(relocation).collect::<Option<_>>()?,
+        sites: encode_sites(sites, place)?,
+        try_calls: try_calls.iter().map(encode_try_call).collect(),
+        frame: frame.clone(),
+    };
+    let length = u32::try_from(bytes.len()).ok()?.to_le_bytes();
+    postcard::to_extend(&rest, [&length, &bytes[..]].concat()).ok()
+}
+
+/// The function `func`, whose body lies at `place`. `None` if this is not an entry.
+pub fn decode(contents: &[u8], func: FuncIndex, place: &Place) -> Option<CompiledFunction> {
+    let (length, rest) = contents.split_first_chunk()?;
+    let (bytes, rest) = rest.split_at_checked(to_usize(u32::from_le_bytes(*length).into()))?;
+    let Rest { alignment, has_frame, stored, relocations, sites, try_calls, frame } =
+        postcard::from_bytes(rest).ok()?;
+    let relocation = |(offset, kind, target, addend)| {
+        let target = match target {
+            Target::Symbol(number) => RelocationTarget::Symbol(place.enter(Symbol::unpack(number))?),
+            Target::Runtime(name) => RelocationTarget::Runtime(known_symbol(&name)?),
+            Target::Here(offset) => RelocationTarget::Here(offset),
+        };
+        Some(Relocation { offset, kind, target, addend })
+    };
+    Some(CompiledFunction {
+        symbol: Symbol::Function(func),
+        bytes: bytes.to_vec(),
+        alignment,
+        relocations: relocations.into_iter().map(relocation).collect::<Option<_>>()?,
+        sites: decode_sites(&sites, place)?,
+        inlined: Vec::new(),
+        try_calls: try_calls.into_iter().map(decode_try_call).collect(),
+        frame,
+        has_frame,
+        stored,
+    })
+}
+
+impl Place {
+    /// The symbol with a function's number in the body.
+    fn leave(&self, symbol: Symbol) -> Option<Symbol> {
+        with_function(symbol, |func| self.numbers.get(&func).map(|number| FuncIndex::from_u32(*number)))
+    }
+
+    /// Takes [`Place::leave`] back.
+    fn enter(&self, symbol: Symbol) -> Option<Symbol> {
+        with_function(symbol, |number| self.functions.get(to_usize(number.as_u32().into())).copied())
+    }
+}
+
+/// The symbol, for another function if it is one of a function.
+fn with_function(symbol: Symbol, other: impl Fn(FuncIndex) -> Option<FuncIndex>) -> Option<Symbol> {
+    Some(match symbol {
+        Symbol::Function(func) => Symbol::Function(other(func)?),
+        Symbol::Import(func) => Symbol::Import(other(func)?),
+        Symbol::Variadic(func) => Symbol::Variadic(other(func)?),
+        Symbol::Slot(EntityIndex::Function(func)) => Symbol::Slot(EntityIndex::Function(other(func)?)),
+        Symbol::Export(_) | Symbol::ArrayEntry(_) => return None,
+        symbol => symbol,
+    })
+}
+
+fn encode_sites(sites: &[Site], place: &Place) -> Option<Vec<EntrySite>> {
+    let mut before = 0;
+    let site = |site: &Site| {
+        let Site { offset, trap, wasm_offset, scope } = *site;
+        let distance = offset.checked_sub(before)?;
+        before = offset;
+        // 0 says that no operator is known.
+        let operator = match wasm_offset {
+            0 => 0,
+            offset => offset.checked_sub(place.start)?.checked_add(1)?,
+        };
+        (scope == 0).then_some(EntrySite(distance, trap.map_or(CALL, |trap| trap as u8), operator))
+    };
+    sites.iter().map(site).collect()
+}
+
+fn decode_sites(sites: &[EntrySite], place: &Place) -> Option<Vec<Site>> {
+    let mut offset = 0u32;
+    let site = |EntrySite(distance, trap, operator): &EntrySite| {
+        offset = offset.checked_add(*distance)?;
+        let wasm_offset = match operator.checked_sub(1) {
+            None => 0,
+            Some(inside) => place.start.checked_add(inside)?,
+        };
+        let trap = match *trap {
+            CALL => None,
+            number => Some(Trap::of(number)?),
+        };
+        Some(Site { offset, trap, wasm_offset, scope: 0 })
+    };
+    sites.iter().map(site).collect()
+}
+
+fn encode_try_call(call: &TryCall) -> EntryTryCall {
+    let handlers = call.handlers.iter().map(|(tag, landing)| (tag.map(TagIndex::as_u32), *landing));
+    EntryTryCall(call.return_address, call.frame_size, handlers.collect())
+}
+
+fn decode_try_call(EntryTryCall(return_address, frame_size, handlers): EntryTryCall) -> TryCall {
+    let handlers = handlers.into_iter().map(|(tag, landing)| (tag.map(TagIndex::from_u32), landing));
+    TryCall { return_address, frame_size, handlers: handlers.collect() }
+}

@@ -1,0 +1,202 @@
+//! A cache of compiled functions, for builds of a module that changed little.
+//!
+//! Comes in: a function's body and what its translation reads of the rest of the module. Goes out:
+//! the [`CompiledFunction`] that was made of the same before. The key ([`key`]) covers everything
+//! that decides about the code, so code is the same with and without a cache. An entry ([`entry`])
+//! speaks of places within the body and of callees by their order, so it survives changes
+//! elsewhere. Entries lie in packs ([`pack`]), files that never change ([`place`]).
+//!
+//! An entry is code that will run. It counts only if its seal is right: a hash of key and contents,
+//! with the user's secret if there is one ([`seal`]). Everything that is damaged, foreign or
+//! missing is compiled again.
+
+pub mod seal;
+
+mod entry;
+
+mod key;
+
+mod pack;
+
+mod place;
+
+use crate::code::CompiledFunction;
+use crate::codegen::cranelift::isa::Isa;
+use crate::options::CacheOptions;
+use crate::progress::Observer;
+use crate::translate::{self, Env, State};
+use crate::unit::Unit;
+use crate::wasm::FuncIndex;
+use anyhow::{Context, Result};
+use key::FunctionKey;
+use pack::{Entry, Pack, PackWriter};
+use place::Place;
+use seal::Seal;
+use std::collections::HashMap;
+use std::path::Path;
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+/// A module's entries lie in at most this many packs: then they are written anew as one.
+const MOST_PACKS: usize = 16;
+
+/// The cache that the user named.
+pub struct Cache {
+    place: Place,
+    seal: Seal,
+    /// Identifies this compiler: see [`seal::compiler`].
+    compiler: blake3::Hash,
+}
+
+/// The part of the cache for one module, with one set of options.
+pub struct Shard<'a> {
+    cache: &'a Cache,
+    /// Begins the names of its packs.
+    name: String,
+    context: key::Context,
+    packs: Vec<Pack>,
+    /// Of one key there may be several: damaged ones, and those with other seals.
+    entries: HashMap<blake3::Hash, Vec<Entry>>,
+    n_found: AtomicU64,
+    n_made: AtomicU64,
+    output: Mutex<Output>,
+}
+
+/// What a build adds to a shard.
+#[derive(Default)]
+struct Output {
+    writer: Option<PackWriter>,
+    /// Why there is no pack. Nothing is written after that.
+    error: Option<anyhow::Error>,
+}
+
+/// A function that is to be made: its key, and where its body lies.
+pub struct Wanted {
+    key: blake3::Hash,
+    place: entry::Place,
+}
+
+impl Cache {
+    /// # Errors
+    /// When others could write to the cache, there is no such place, or the key can't be read.
+    pub fn new(options: &CacheOptions) -> Result<Cache> {
+        let seal = Seal::new(options.key.as_deref())?;
+        let compiler = seal::compiler().context("--cache: can't identify this compiler")?;
+        Ok(Cache { place: Place::new(&options.place, options.limit, options.key.is_some())?, seal, compiler })
+    }
+
+    /// The entries for a module.
+    pub fn open(&self, unit: &Unit, isa: &Isa, env: &Env) -> Shard<'_> {
+        let context = key::Context::of(&self.compiler, isa, env);
+        let file = unit.source.file.unwrap_or("module");
+        let stem = Path::new(file).file_stem().unwrap_or_default().to_string_lossy();
+        let plain = |c: char| if c.is_ascii_alphanumeric() || c == '_' { c } else { '-' };
+        let stem: String = stem.chars().take(40).map(plain).collect();
+        let name = format!("{stem}-{}-", &context.hash().to_hex()[..16]);
+        let (packs, error) = match self.place.packs(&name) {
+            Ok(files) => (files.into_iter().filter_map(Pack::open).collect(), None),
+            Err(error) => (Vec::new(), Some(error)),
+        };
+        let mut entries = HashMap::<_, Vec<_>>::new();
+        for (number, pack) in packs.iter().enumerate() {
+            pack.entries(number).for_each(|(key, entry)| entries.entry(key).or_default().push(entry));
+        }
+        Shard {
+            cache: self,
+            name,
+            context,
+            packs,
+            entries,
+            n_found: AtomicU64::new(0),
+            n_made: AtomicU64::new(0),
+            output: Mutex::new(Output { writer: None, error }),
+        }
+    }
+}
+
+impl Shard<'_> {
+    /// Asks for a function. `None` where it has no body, or is invalid, which its translation will
+    /// say.
+    pub fn want(&self, env: &Env, func: FuncIndex, state: &mut State) -> Option<Wanted> {
+        env.module.functions[func].definition.local()?;
+        translate::validate_function(env, func, state).ok()?;
+        let FunctionKey { hash, place } = self.context.function(env, func)?;
+        Some(Wanted { key: hash, place })
+    }
+
+    /// The function, if there is a sound entry.
+    pub fn find(&self, func: FuncIndex, wanted: &Wanted) -> Option<CompiledFunction> {
+        let mut entries = self.entries.get(&wanted.key)?.iter();
+        let function = entries.find_map(|entry| {
+            let function = entry::decode(&self.contents(&wanted.key, entry)?, func, &wanted.place)?;
+            entry.is_found.store(true, Ordering::Relaxed);
+            Some(function)
+        })?;
+        self.n_found.fetch_add(1, Ordering::Relaxed);
+        Some(function)
+    }
+
+    /// The contents of an entry whose seal is right.
+    fn contents(&self, key: &blake3::Hash, entry: &Entry) -> Option<Vec<u8>> {
+        self.cache.seal.open(key, self.packs[entry.pack].read(entry)?)
+    }
+
+    /// Adds a function that was made, if it is one that an entry can describe.
+    pub fn keep(&self, wanted: &Wanted, function: &CompiledFunction) {
+        self.n_made.fetch_add(1, Ordering::Relaxed);
+        if let Some(contents) = entry::encode(function, &wanted.place) {
+            self.add(&wanted.key, &contents);
+        }
+    }
+
+    fn add(&self, key: &blake3::Hash, contents: &[u8]) {
+        let sealed = self.cache.seal.close(key, contents);
+        let output = &mut *self.output.lock().expect("no thread panics while it holds the lock");
+        if output.error.is_some() {
+            return;
+        }
+        let written = match &mut output.writer {
+            Some(writer) => writer.add(key, &sealed),
+            None => {
+                self.cache.place.writer().and_then(|file| output.writer.insert(PackWriter::new(file)).add(key, &sealed))
+            }
+        };
+        if let Err(error) = written {
+            *output = Output { writer: None, error: Some(error) };
+        }
+    }
+
+    /// Ends the build: what it made is there for the next one.
+    pub fn close(self, observer: &dyn Observer) {
+        let count = |number: &AtomicU64| number.load(Ordering::Relaxed);
+        observer.cached(count(&self.n_found), count(&self.n_made));
+        let has_new = self.output.lock().expect("all threads are done").writer.is_some();
+        let merges = has_new && self.cache.place.merges(self.packs.len(), MOST_PACKS);
+        if merges {
+            self.add_found();
+        }
+        let Output { writer, error } = self.output.into_inner().expect("all threads are done");
+        self.packs.iter().for_each(Pack::mark_used);
+        let written = match (writer, error) {
+            (_, Some(error)) => Err(error),
+            (None, None) => Ok(()),
+            (Some(writer), None) => writer
+                .finish()
+                .and_then(|file| self.cache.place.add(&self.name, file, merges.then_some(&self.packs[..]))),
+        };
+        if let Err(error) = written {
+            observer.warning(&format!("functions of this build are not in the cache: {error:#}"));
+        }
+    }
+
+    /// Adds the entries that this build found to those that it made. The others are of functions
+    /// as they once were.
+    fn add_found(&self) {
+        let all = self.entries.iter().flat_map(|(key, entries)| entries.iter().map(move |entry| (key, entry)));
+        for (key, entry) in all.filter(|(_, entry)| entry.is_found.load(Ordering::Relaxed)) {
+            if let Some(contents) = self.contents(key, entry) {
+                self.add(key, &contents);
+            }
+        }
+    }
+}

@@ -1,0 +1,151 @@
+//! Where packs lie: a folder of the user's.
+//!
+//! A pack is written under another name and renamed, so that any number of builds can use the
+//! folder at once. Whoever can write to the folder decides what a program does, unless entries are
+//! sealed with a secret; so without one the folder must be the user's alone.
+
+use super::pack::Pack;
+use anyhow::{Context, Result, bail};
+use rustix::fs::{Mode, OFlags};
+use std::fs::{self, File, Permissions};
+use std::os::unix::fs::{DirBuilderExt, MetadataExt, PermissionsExt};
+use std::path::{Path, PathBuf};
+use std::time::{Duration, SystemTime};
+use tempfile::NamedTempFile;
+
+/// How a pack's name ends.
+const EXTENSION: &str = "pack";
+
+/// How the name of a pack begins that is being written.
+const UNFINISHED: &str = ".unfinished-";
+
+/// A build that was killed leaves an unfinished pack.
+const ABANDONED: Duration = Duration::from_hours(24);
+
+/// A folder with packs.
+pub struct Place {
+    folder: PathBuf,
+    /// The most bytes of all packs together.
+    limit: u64,
+    /// Entries are sealed with a secret.
+    is_secret: bool,
+}
+
+impl Place {
+    /// The folder of that name, which is created if it does not exist.
+    ///
+    /// # Errors
+    /// When it is not a folder, or others can write to it and entries are not sealed with a secret.
+    pub fn new(name: &str, limit: u64, is_secret: bool) -> Result<Place> {
+        let folder = PathBuf::from(name);
+        // What is wrong shows when a pack is written.
+        let _ = fs::DirBuilder::new().recursive(true).mode(0o700).create(&folder);
+        match folder.metadata() {
+            Ok(metadata) if !metadata.is_dir() => bail!("--cache {name}: not a directory"),
+            Ok(metadata) if !is_secret => check_owner(&folder, metadata.uid(), metadata.mode())?,
+            _ => {}
+        }
+        Ok(Place { folder, limit, is_secret })
+    }
+
+    /// The packs whose names begin like that, in the order of their names.
+    ///
+    /// # Errors
+    /// When the folder can't be read.
+    pub fn packs(&self, name: &str) -> Result<Vec<(PathBuf, File)>> {
+        let mut paths: Vec<_> = self.list()?.into_iter().filter(|path| begins(path, name) && is_pack(path)).collect();
+        paths.sort();
+        Ok(paths.into_iter().filter_map(|path| Some((open(&path)?, path))).map(|(file, path)| (path, file)).collect())
+    }
+
+    fn list(&self) -> Result<Vec<PathBuf>> {
+        let entries = fs::read_dir(&self.folder).with_context(|| self.folder.display().to_string())?;
+        Ok(entries.filter_map(|entry| Some(entry.ok()?.path())).collect())
+    }
+
+    /// A file for a new pack.
+    ///
+    /// # Errors
+    /// When the folder can't be written.
+    pub fn writer(&self) -> Result<NamedTempFile> {
+        let mode = if self.is_secret { 0o666 } else { 0o600 };
+        let mut builder = tempfile::Builder::new();
+        builder.prefix(UNFINISHED).permissions(Permissions::from_mode(mode));
+        builder.tempfile_in(&self.folder).with_context(|| self.folder.display().to_string())
+    }
+
+    /// Whether a shard with so many packs gets one for all.
+    pub fn merges(&self, n_packs: usize, most: usize) -> bool {
+        n_packs >= most
+    }
+
+    /// Adds a pack, which replaces `old` ones. Then the least recently used packs make room.
+    ///
+    /// # Errors
+    /// When the folder can't be written.
+    pub fn add(&self, name: &str, file: NamedTempFile, old: Option<&[Pack]>) -> Result<()> {
+        let written = file.path().file_name().unwrap_or_default().to_string_lossy().into_owned();
+        let number = written.strip_prefix(UNFINISHED).unwrap_or(&written);
+        let path = self.folder.join(format!("{name}{number}.{EXTENSION}"));
+        file.persist(&path).with_context(|| path.display().to_string())?;
+        for pack in old.unwrap_or_default() {
+            let _ = fs::remove_file(&pack.path);
+        }
+        self.make_room();
+        Ok(())
+    }
+
+    /// Removes the least recently used packs until the rest is within the limit. Errors are
+    /// ignored: another build may do the same.
+    fn make_room(&self) {
+        let mut packs: Vec<(SystemTime, u64, PathBuf)> = Vec::new();
+        for path in self.list().unwrap_or_default() {
+            let Ok(metadata) = path.symlink_metadata() else { continue };
+            let Ok(used) = metadata.modified() else { continue };
+            if is_pack(&path) {
+                packs.push((used, metadata.len(), path));
+            } else if begins(&path, UNFINISHED) && used.elapsed().is_ok_and(|age| age > ABANDONED) {
+                let _ = fs::remove_file(path);
+            }
+        }
+        packs.sort();
+        let mut total = packs.iter().fold(0u64, |total, (_, length, _)| total.saturating_add(*length));
+        for (_, length, path) in packs {
+            if total <= self.limit {
+                break;
+            }
+            if fs::remove_file(path).is_ok() {
+                total = total.saturating_sub(length);
+            }
+        }
+    }
+}
+
+fn check_owner(folder: &Path, owner: u32, mode: u32) -> Result<()> {
+    let name = folder.display();
+    let help = "help: use a directory of your own, or seal the entries with --cache-key FILE";
+    if owner != rustix::process::geteuid().as_raw() {
+        bail!("--cache {name}: the directory belongs to another user, who could put code there\n{help}");
+    }
+    if mode & 0o022 != 0 {
+        bail!(
+            "--cache {name}: others may write to the directory, and could put code there\n{help}, or chmod go-w {name}"
+        );
+    }
+    Ok(())
+}
+
+fn begins(path: &Path, name: &str) -> bool {
+    path.file_name().unwrap_or_default().as_encoded_bytes().starts_with(name.as_bytes())
+}
+
+fn is_pack(path: &Path) -> bool {
+    path.extension().is_some_and(|extension| extension == EXTENSION)
+}
+
+fn open(path: &Path) -> Option<File> {
+    // Opening a pipe or device must not wait.
+    let flags = OFlags::RDONLY | OFlags::CLOEXEC | OFlags::NOFOLLOW | OFlags::NONBLOCK;
+    let file = File::from(rustix::fs::open(path, flags, Mode::empty()).ok()?);
+    file.metadata().ok()?.is_file().then_some(file)
+}

@@ -68,18 +68,16 @@ fn main() -> Result<()> {
         });
         runs.push(Runs::new(program.name, commands));
     }
-    for run in &mut runs {
-        failures.extend(run.check());
-    }
     for round in 1..=arguments.rounds {
         eprintln!("round {round} of {}", arguments.rounds);
         for run in &mut runs {
-            run.round()?;
+            failures.extend(run.round());
         }
+        // Whoever interrupts the next round has the figures of these.
+        write(&arguments.csv, &table::csv(&runs))?;
+        plot::draw(&runs, &arguments.plot)?;
     }
     print!("{}", table::markdown(&runs));
-    write(&arguments.csv, &table::csv(&runs))?;
-    plot::draw(&runs, &arguments.plot)?;
     println!("\nfigures in {}, plot in {}", arguments.csv.display(), arguments.plot.display());
     for failure in &failures {
         println!("no figure: {failure}");

@@ -2,7 +2,7 @@
 
 use crate::candidate::{CANDIDATES, is_simd};
 use crate::statistics::median;
-use anyhow::{Context, Result, ensure};
+use anyhow::{Result, ensure};
 use nix::sys::resource::{UsageWho, getrusage};
 use nix::sys::time::TimeValLike;
 use std::process::{Command, Stdio};
@@ -14,42 +14,38 @@ pub struct Runs {
     pub name: String,
     commands: [Option<Command>; COUNT],
     seconds: [Vec<f64>; COUNT],
+    /// What all have to print.
+    expected: Option<String>,
 }
 
 impl Runs {
     pub fn new(name: String, commands: [Option<Command>; COUNT]) -> Runs {
-        Runs { name, commands, seconds: [const { Vec::new() }; COUNT] }
+        Runs { name, commands, seconds: [const { Vec::new() }; COUNT], expected: None }
     }
 
     pub fn is_simd(&self) -> bool {
         is_simd(&self.name)
     }
 
-    /// Runs each once, and drops those that fail or print something else than the first one that
-    /// runs.
-    pub fn check(&mut self) -> Vec<String> {
-        let mut expected: Option<String> = None;
+    /// Runs each once. One that fails, or prints something else than the first one of the first
+    /// round, is dropped with its figures, and the answer says so.
+    pub fn round(&mut self) -> Vec<String> {
         let mut failures = Vec::new();
-        for (command, candidate) in self.commands.iter_mut().zip(&CANDIDATES) {
-            let Some(running) = command else { continue };
-            let complaint = match run(running) {
-                Ok((_, said)) if *expected.get_or_insert_with(|| said.clone()) == said => continue,
+        for (index, candidate) in CANDIDATES.iter().enumerate() {
+            let Some(command) = &mut self.commands[index] else { continue };
+            let complaint = match run(command) {
+                Ok((seconds, said)) if *self.expected.get_or_insert_with(|| said.clone()) == said => {
+                    self.seconds[index].push(seconds);
+                    continue;
+                }
                 Ok((_, said)) => format!("it prints another result: {}", said.trim()),
                 Err(error) => format!("{error:#}"),
             };
             failures.push(format!("{} by {}: {complaint}", self.name, candidate.title));
-            *command = None;
+            self.commands[index] = None;
+            self.seconds[index].clear();
         }
         failures
-    }
-
-    pub fn round(&mut self) -> Result<()> {
-        for (command, seconds) in self.commands.iter_mut().zip(&mut self.seconds) {
-            if let Some(command) = command {
-                seconds.push(run(command).with_context(|| self.name.clone())?.0);
-            }
-        }
-        Ok(())
     }
 
     /// Seconds of the rounds; none where the candidate has no figures.

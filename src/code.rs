@@ -45,8 +45,7 @@ pub struct CompiledFunction {
     pub frame: Option<Frame>,
     /// It sets up a frame pointer.
     pub has_frame: bool,
-    /// The registers that it stores below its frame pointer, as bits of
-    /// [`Function::frame`](crate::abi::image::Function::frame).
+    /// What else [`frame`](crate::abi::frame) says of it: the registers that it stores.
     pub stored: u32,
 }
 
@@ -127,6 +126,8 @@ pub enum RelocationKind {
     Aarch64Page21,
     /// AArch64: 12 bits of `add`, the place in the page.
     Aarch64PageOffset12,
+    /// AArch64: 12 bits of an access to 2^N bytes, the place in the page divided by their number.
+    Aarch64Access12(u8),
     /// AArch64: the four instructions that ask a descriptor how far from the thread pointer a
     /// thread-local variable lies: `adrp`, `ldr`, `add`, `blr`. Linkers of programs replace each by
     /// one that loads a part of the number.

@@ -25,7 +25,7 @@ pub mod target;
 
 use crate::code::Code;
 use crate::layout::Symbol;
-use crate::options::{Cpu, GeneratorName, OptLevel, Options};
+use crate::options::{GeneratorName, OptLevel, Options};
 use crate::progress::Observer;
 use crate::translate::Env;
 use crate::translate::c_abi::CAbi;
@@ -57,8 +57,9 @@ pub struct Generator {
     isa: Isa,
     /// Where LLVM makes the code.
     clang: Option<Clang>,
+    /// For clang: the target and the processor.
+    flags: Vec<String>,
     level: OptLevel,
-    cpu: Cpu,
     spectre_masks: bool,
     /// Folder for every stage's result.
     dump: Option<PathBuf>,
@@ -72,12 +73,13 @@ impl Generator {
     /// When there is no such target or processor, or the cache can't be trusted.
     pub fn new(options: &Options) -> Result<Generator> {
         let isa = Isa::new(&target::triple(options)?, options)?;
-        let clang = match options.generator {
+        let (clang, flags) = match options.generator {
             GeneratorName::Cranelift if options.clang.is_some() => bail!("--clang needs --generator llvm"),
-            GeneratorName::Cranelift => None,
+            GeneratorName::Cranelift => (None, Vec::new()),
             GeneratorName::Llvm => {
-                llvm::check_target(isa.triple())?;
-                Some(Clang::find(options.clang.as_deref())?)
+                let processor = llvm::processor(isa.triple())?;
+                let clang = Clang::find(options.clang.as_deref(), processor.oldest_clang)?;
+                (Some(clang), processor.flags(isa.triple(), &options.cpu))
             }
         };
         if options.cache.is_some() && clang.is_some() {
@@ -86,22 +88,12 @@ impl Generator {
         Ok(Generator {
             isa,
             clang,
+            flags,
             level: options.opt_level,
-            cpu: options.cpu.clone(),
             spectre_masks: options.spectre_masks,
             dump: options.dump.clone(),
             cache: options.cache.as_ref().map(Cache::new).transpose()?,
         })
-    }
-
-    /// The target and the processor for clang.
-    fn clang_flags(&self) -> Vec<String> {
-        let march = match &self.cpu {
-            Cpu::Default => "x86-64-v2",
-            Cpu::Native => "native",
-            Cpu::Named(name) => name,
-        };
-        vec![format!("--target={}", self.triple()), format!("-march={march}")]
     }
 
     pub fn name(&self) -> GeneratorName {

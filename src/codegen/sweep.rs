@@ -31,8 +31,7 @@ pub struct Sweep<'a> {
     /// Where LLVM makes the code.
     clang: Option<&'a Clang>,
     level: OptLevel,
-    /// For clang: the processor.
-    flags: Vec<String>,
+    flags: &'a [String],
     dump: Option<PathBuf>,
     /// Where functions may be that were compiled before.
     cache: Option<&'a Cache>,
@@ -48,7 +47,7 @@ impl<'a> Sweep<'a> {
             isa: &generator.isa,
             clang: generator.clang.as_ref(),
             level: generator.level,
-            flags: generator.clang_flags(),
+            flags: &generator.flags,
             dump: generator.dump.as_deref().map(|folder| unit.dump_folder(folder)),
             // A dump shows how each function is made.
             cache: generator.cache.as_ref().filter(|_| generator.dump.is_none()),
@@ -111,8 +110,8 @@ impl<'a> Sweep<'a> {
     ) -> Result<(Vec<CompiledFunction>, &'static str)> {
         let definitions = self.definitions(jobs, observer)?;
         let describe = |symbol| self.unit.describe(symbol);
-        let target = self.target();
-        let mut functions = llvm::compile(clang, &definitions, &target, self.level, &self.flags, &describe)?;
+        let target = self.target()?;
+        let mut functions = llvm::compile(clang, &definitions, &target, self.level, self.flags, &describe)?;
         functions.extend(self.each(jobs, |_, _, job| match job {
             Job::Stub(func) => Ok(Some(stub::variadic(&self.env, func))),
             _ => Ok(None),
@@ -122,13 +121,13 @@ impl<'a> Sweep<'a> {
 
     /// The definitions of all functions for LLVM, with the numbers of their jobs.
     fn definitions(&self, jobs: &[Job], observer: &dyn Observer) -> Result<Vec<(usize, Definition)>> {
-        let is_shared = self.unit.module.memories.values().any(|memory| memory.ty.shared);
+        let target = self.target()?;
         self.each(jobs, |worker, number, job| {
             let _in_work = InWork { unit: self.unit, job };
             let symbol = worker.translate(self, job)?;
             observer.advance(1);
             let Some(symbol) = symbol else { return Ok(None) };
-            let definition = llvm::define(worker.compiler.function(), number, is_shared);
+            let definition = llvm::define(worker.compiler.function(), number, &target);
             Ok(Some((number, definition.with_context(|| self.unit.describe(symbol))?)))
         })
     }
@@ -136,11 +135,16 @@ impl<'a> Sweep<'a> {
     /// See [`Generator::print_llvm`].
     pub fn print_llvm(&self, jobs: &[Job], observer: &dyn Observer) -> Result<String> {
         let definitions = self.definitions(jobs, observer)?;
-        Ok(llvm::print(&definitions, &self.target()).join("\n"))
+        Ok(llvm::print(&definitions, &self.target()?).join("\n"))
     }
 
-    fn target(&self) -> llvm::Target {
-        llvm::Target { triple: self.isa.triple().to_string(), is_linked: self.unit.linkage.is_linked() }
+    fn target(&self) -> Result<llvm::Target> {
+        Ok(llvm::Target {
+            processor: llvm::processor(self.isa.triple())?,
+            triple: self.isa.triple().to_string(),
+            is_linked: self.unit.linkage.is_linked(),
+            is_shared: self.unit.module.memories.values().any(|memory| memory.ty.shared),
+        })
     }
 
     /// See [`Generator::print_clif`].

@@ -3,7 +3,7 @@
 //! Everything here may run in a signal handler: it allocates nothing and locks nothing, and reads
 //! memory only through pointers that were checked.
 
-use crate::abi::image::{HAS_FRAME, NO_FUNCTION};
+use crate::abi::image::NO_FUNCTION;
 use crate::abi::trap::{NO_OFFSET, REPORTED_FRAMES, Trap, TrapFrame, TrapReport};
 use crate::arch::Frame;
 use crate::arch::processor::Registers;
@@ -95,8 +95,8 @@ fn walk(registers: Registers, mut visit: impl FnMut(CodePlace, u32)) {
     if let Some(place) = CodePlace::find(pc) {
         visit(place, place.offset);
         // Without a frame of its own, the frame pointer is the caller's.
-        let has_frame = place.function.frame & HAS_FRAME != 0;
-        let return_address = registers.return_without_frame(place.offset, has_frame, |address| read(address, is_known));
+        let frame = place.function.frame;
+        let return_address = registers.return_without_frame(place.offset, frame, |address| read(address, is_known));
         if let Some(return_address) = return_address {
             let caller = caller(return_address);
             is_known = caller.is_some();

@@ -4,18 +4,20 @@
 //! A function brings the constants and jump tables that it uses: they follow its code. Distances
 //! within a function are thus known here; what is left are relocations to other symbols.
 
+use super::processor::Processor;
 use super::{frames, inlined, landings, lines, types};
 use crate::abi::builtin::Builtin;
 use crate::abi::trap::Trap;
-use crate::code::{CompiledFunction, Relocation, RelocationKind, RelocationTarget, Site};
+use crate::code::{CompiledFunction, Frame, FrameRule, Register, Relocation, RelocationKind, RelocationTarget, Site};
 use crate::layout::Symbol;
 use crate::number::{to_u32, to_usize};
 use anyhow::{Context, Result, bail};
+use gimli::read::{EndianSlice, Reader};
 use object::elf;
 use object::read::elf::ElfFile64;
 use object::{
     LittleEndian, Object, ObjectSection, ObjectSymbol, RelocationFlags, RelocationTarget as ObjectTarget, SectionFlags,
-    SectionIndex, SymbolIndex,
+    SectionIndex, SymbolKind,
 };
 use std::collections::HashMap;
 
@@ -29,7 +31,7 @@ pub type Describe<'a> = dyn Fn(Symbol) -> String + Sync + 'a;
 /// # Errors
 /// When the object has what this generator does not ask for, or a function's frame is one that the
 /// runtime can't walk.
-pub fn functions(object: &[u8], describe: &Describe) -> Result<Vec<CompiledFunction>> {
+pub fn functions(object: &[u8], processor: &Processor, describe: &Describe) -> Result<Vec<CompiledFunction>> {
     let file = Elf::parse(object)?;
     let mut sections = Vec::new();
     let mut numbers = HashMap::new();
@@ -45,6 +47,7 @@ pub fn functions(object: &[u8], describe: &Describe) -> Result<Vec<CompiledFunct
         sites[number].push(row);
     }
     let mut frames = frames::read(&file, &numbers)?;
+    let sizes = if processor.frame.lands_by_size { sizes(&file, &numbers)? } else { HashMap::new() };
     let mut functions = Vec::with_capacity(sections.len());
     for (number, &(symbol, section, size)) in sections.iter().enumerate() {
         let mut sites = std::mem::take(&mut sites[number]);
@@ -57,12 +60,16 @@ pub fn functions(object: &[u8], describe: &Describe) -> Result<Vec<CompiledFunct
         }
         // Of rows that say the same the first is enough.
         sites.dedup_by(|next, last| next.trap.is_none() && last.says(next));
-        let mut taking = Taking { file: &file, own: section, bytes: Vec::new(), pieces: HashMap::new(), alignment: 16 };
+        let mut taking =
+            Taking { file: &file, processor, own: section, bytes: Vec::new(), pieces: HashMap::new(), alignment: 16 };
         let relocations = taking.take_all(to_usize(size.into()))?;
         let name = types::symbol(&symbol.encode());
         let code = &taking.bytes[..to_usize(size.into())];
-        let try_calls = landings::read(&file, &name, code)?;
-        let stored = frames[number].as_ref().map_or(Ok(0), frames::stored).with_context(|| describe(symbol))?;
+        let frame = frames[number].as_ref();
+        let frame_size = sizes.get(&number).and_then(|size| below(frame?, *size, processor));
+        let try_calls = landings::read(&file, &name, code, frame_size, processor)?;
+        let stored = frame.map_or(Ok(0), |frame| frames::stored(frame, &processor.frame));
+        let stored = stored.with_context(|| describe(symbol))?;
         functions.push(CompiledFunction {
             symbol,
             alignment: taking.alignment,
@@ -77,6 +84,38 @@ pub fn functions(object: &[u8], describe: &Describe) -> Result<Vec<CompiledFunct
         });
     }
     Ok(functions)
+}
+
+/// The sizes of frames, by the numbers of functions: 8 bytes of address, then the size.
+fn sizes(file: &Elf, numbers: &HashMap<SectionIndex, usize>) -> Result<HashMap<usize, u64>> {
+    let mut sizes = HashMap::new();
+    for section in file.sections().filter(|section| section.name() == Ok(".stack_sizes")) {
+        let mut data = EndianSlice::new(section.data()?, gimli::LittleEndian);
+        let length = data.len();
+        let mut relocations: HashMap<_, _> = section.relocations().collect();
+        while !data.is_empty() {
+            let at = u64::try_from(length.saturating_sub(data.len()))?;
+            data.skip(size_of::<u64>())?;
+            let size = data.read_uleb128()?;
+            let relocation = relocations.remove(&at).context("the size of a frame without a function")?;
+            let (target, _) = resolve(file, relocation.target(), relocation.addend())?;
+            if let Some(number) = target.and_then(|target| numbers.get(&target)) {
+                sizes.insert(*number, size);
+            }
+        }
+    }
+    Ok(sizes)
+}
+
+/// How much of a frame of that size lies below its frame pointer.
+fn below(frame: &Frame, size: u64, processor: &Processor) -> Option<u32> {
+    let Frame::Dwarf(rules) = frame else { return None };
+    let frame_pointer = Register(processor.frame.frame_pointer);
+    let from_end = rules.iter().find_map(|(_, rule)| match rule {
+        FrameRule::Stored(register, place) if *register == frame_pointer => Some(place.unsigned_abs()),
+        _ => None,
+    })?;
+    u32::try_from(size.checked_sub(from_end.into())?).ok()
 }
 
 /// What inline assembly noted of the traps, per function: 8 bytes of address, 4 of the reason, 4 of
@@ -131,6 +170,7 @@ pub fn resolve(file: &Elf, target: ObjectTarget, addend: i64) -> Result<(Option<
 /// A function that is being taken over.
 struct Taking<'f, 'data> {
     file: &'f Elf<'data>,
+    processor: &'f Processor,
     own: SectionIndex,
     bytes: Vec<u8>,
     /// Where pieces of other sections lie in `bytes`.
@@ -172,14 +212,9 @@ impl Taking<'_, '_> {
         let ObjectTarget::Symbol(index) = relocation.target() else { bail!("a relocation without a symbol") };
         let symbol = self.file.symbol_by_index(index)?;
         let name = symbol.name()?;
-        let is_call = at.checked_sub(1).is_some_and(|before| matches!(self.bytes[before], 0xe8 | 0xe9));
-        let kind = match r_type {
-            elf::R_X86_64_PLT32 if is_call => RelocationKind::Call4,
-            // What is called there is `__tls_get_addr`, with a prefix.
-            elf::R_X86_64_PLT32 if name == "__tls_get_addr" => RelocationKind::Call4,
-            elf::R_X86_64_PLT32 | elf::R_X86_64_PC32 => RelocationKind::Relative4,
-            elf::R_X86_64_TLSGD => RelocationKind::ThreadLocal4,
-            other => bail!("clang made a relocation of type {other:?} to `{name}`, which is not known here"),
+        let before = self.bytes.get(..at).context("a relocation outside of its section")?;
+        let Some(kind) = (self.processor.relocation)(before, r_type, name) else {
+            bail!("clang made a relocation of type {r_type:?} to `{name}`, which is not known here");
         };
         let target = match (types::of_symbol(name), symbol.section_index()) {
             (Some(name), _) => RelocationTarget::Symbol(Symbol::decode(&name)),
@@ -187,25 +222,38 @@ impl Taking<'_, '_> {
             (None, None) if name == "_Unwind_Resume" => RelocationTarget::Symbol(Symbol::Builtin(Builtin::Throw)),
             (None, None) => RelocationTarget::Runtime(runtime_function(name)?),
             (None, Some(section)) => {
-                self.point(at, section, (index, symbol.address()), addend)?;
-                return Ok(None);
+                let target = self.here(section, &symbol, addend)?;
+                if kind == RelocationKind::Relative4 {
+                    self.point(at, target)?;
+                    return Ok(None);
+                }
+                // Only where the function lies says more.
+                return Ok(Some(Relocation {
+                    offset: to_u32(at),
+                    kind,
+                    target: RelocationTarget::Here(u32::try_from(target).context("a relocation wraps")?),
+                    addend: 0,
+                }));
             }
         };
         Ok(Some(Relocation { offset: to_u32(at), kind, target, addend }))
     }
 
-    /// Writes the distance to a place of this object.
-    fn point(&mut self, at: usize, section: SectionIndex, symbol: (SymbolIndex, u64), addend: i64) -> Result<()> {
-        let target = symbol.1.cast_signed().checked_add(addend).context("a relocation wraps")?;
-        let place = if section == self.own {
-            target
-        } else {
-            let start = self.start_of_piece(section, symbol.1)?;
-            let place = self.piece(section, start)?;
-            let inside = target.checked_sub(start.cast_signed()).context("a relocation wraps")?;
-            i64::try_from(place)?.checked_add(inside).context("a relocation wraps")?
-        };
-        let distance = place.checked_sub(i64::try_from(at)?).context("a relocation wraps")?;
+    /// The place in `bytes` of one of this object.
+    fn here<'a>(&mut self, section: SectionIndex, symbol: &impl ObjectSymbol<'a>, addend: i64) -> Result<i64> {
+        let target = symbol.address().cast_signed().checked_add(addend).context("a relocation wraps")?;
+        if section == self.own {
+            return Ok(target);
+        }
+        let start = self.start_of_piece(section, symbol, target)?;
+        let place = self.piece(section, start)?;
+        let inside = target.checked_sub(start.cast_signed()).context("a relocation wraps")?;
+        i64::try_from(place)?.checked_add(inside).context("a relocation wraps")
+    }
+
+    /// Writes the distance to a place of `bytes`.
+    fn point(&mut self, at: usize, target: i64) -> Result<()> {
+        let distance = target.checked_sub(i64::try_from(at)?).context("a relocation wraps")?;
         let distance = i32::try_from(distance).context("a function is too large")?;
         let field = self.bytes.get_mut(at..at.saturating_add(4)).context("a relocation outside of its section")?;
         field.copy_from_slice(&distance.to_le_bytes());
@@ -213,9 +261,18 @@ impl Taking<'_, '_> {
     }
 
     /// Constants that may be merged are taken one by one, other sections whole.
-    fn start_of_piece(&self, section: SectionIndex, address: u64) -> Result<u64> {
+    fn start_of_piece<'a>(&self, section: SectionIndex, symbol: &impl ObjectSymbol<'a>, target: i64) -> Result<u64> {
         let section = self.file.section_by_index(section)?;
-        Ok(if merges(&section) { address } else { 0 })
+        if !merges(&section) {
+            return Ok(0);
+        }
+        if symbol.kind() != SymbolKind::Section {
+            return Ok(symbol.address());
+        }
+        let target = u64::try_from(target).context("a relocation wraps")?;
+        let size = section.elf_section_header().sh_entsize.get(LittleEndian);
+        let rest = target.checked_rem(size).context("a section of constants without a size")?;
+        Ok(target.saturating_sub(rest))
     }
 
     /// Where a piece lies, after it has been copied.

@@ -7,8 +7,6 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
-/// The oldest version whose text form is the one that is written here: opaque pointers.
-const OLDEST: u32 = 15;
 /// The newest version whose name is looked for.
 const NEWEST: u32 = 40;
 
@@ -23,35 +21,35 @@ pub struct Clang {
 
 impl Clang {
     /// The compiler that the user names, else the first of `clang`, `clang-N` from the highest N,
-    /// and `zig cc` that is new enough.
+    /// and `zig cc` that is as new as the oldest that will do.
     ///
     /// # Errors
     /// When there is none, or it is too old.
-    pub fn find(named: Option<&Path>) -> Result<Clang> {
+    pub fn find(named: Option<&Path>, oldest: u32) -> Result<Clang> {
         if let Some(path) = named {
             let is_zig = path.file_stem().is_some_and(|name| name == "zig");
             let words = if is_zig { vec![path.to_owned(), "cc".into()] } else { vec![path.to_owned()] };
             return match Clang::ask(words) {
-                Some((clang, major)) if major >= OLDEST => Ok(clang),
+                Some((clang, major)) if major >= oldest => Ok(clang),
                 Some((clang, _)) => {
-                    bail!("--clang names {}, and --generator llvm needs version {OLDEST} or newer", clang.version)
+                    bail!("--clang names {}, and --generator llvm needs version {oldest} or newer", clang.version)
                 }
                 None => bail!("--clang names `{}`, which is not a clang that runs", path.display()),
             };
         }
-        let numbered = (OLDEST..=NEWEST).rev().map(|number| vec![format!("clang-{number}").into()]);
+        let numbered = (oldest..=NEWEST).rev().map(|number| vec![format!("clang-{number}").into()]);
         let names = std::iter::once(vec!["clang".into()]).chain(numbered).chain([vec!["zig".into(), "cc".into()]]);
         let mut old = None;
         for words in names {
             match Clang::ask(words) {
-                Some((clang, major)) if major >= OLDEST => return Ok(clang),
+                Some((clang, major)) if major >= oldest => return Ok(clang),
                 Some((clang, _)) => old = old.or(Some(clang.version)),
                 None => {}
             }
         }
         let found = old.map_or("there is none".to_owned(), |version| format!("there is only {version}"));
         bail!(
-            "--generator llvm needs clang {OLDEST} or newer on PATH, and {found}\n\
+            "--generator llvm needs clang {oldest} or newer on PATH, and {found}\n\
              help: install one, as by `apt install clang-19` or `pip install ziglang`, and name it by --clang PATH \
              if it is not on PATH; --generator cranelift needs none"
         );
@@ -85,9 +83,6 @@ impl Clang {
         command.args([
             "-mllvm",
             "-enable-shrink-wrap=false",
-            // The stack pointer is the same at all calls, and at landings.
-            "-mllvm",
-            "-no-x86-call-frame-opt",
             "-Wno-override-module",
             "-Wno-unused-command-line-argument",
         ]);

@@ -4,24 +4,24 @@
 //! out by itself which it is. `resume` is what is left: LLVM makes it a branch to the landing pad
 //! around, once a function is inlined there, and otherwise it is never reached.
 
-use super::function::{Writer, edge};
+use super::function::{Callee, Writer, edge};
 use super::types;
 use crate::layout::Symbol;
 use crate::wasm::TagIndex;
 use cranelift_codegen::entity::EntityRef;
-use cranelift_codegen::ir::{ExceptionTable, ExceptionTableItem, Inst, Value};
+use cranelift_codegen::ir::{ExceptionTable, ExceptionTableItem, Inst};
 
 /// A name for clang alone: nothing calls it.
 pub const PERSONALITY: &str = "w2n_personality";
 
 impl Writer<'_> {
-    pub fn try_call(&mut self, inst: Inst, callee: &str, arguments: &[Value], table: ExceptionTable) {
+    pub fn try_call(&mut self, inst: Inst, callee: &Callee, table: ExceptionTable) {
         let table = &self.func.dfg.exception_tables[table];
-        let signature = &self.func.dfg.signatures[table.signature()];
+        let Callee { name: callee, signature, arguments } = callee;
         let items: Vec<_> = table.items().collect();
         let normal = items.len();
         let branches = table.all_branches().to_vec();
-        let (number, result) = (inst.index(), types::result(signature));
+        let (number, result) = (inst.index(), types::result(self.processor, signature));
         let place = self.place_of_results(inst, signature, false);
         let words = self.arguments(signature, place.as_deref(), arguments);
         let attributes = self.attributes;

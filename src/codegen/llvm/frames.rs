@@ -1,13 +1,18 @@
 //! How to walk out of functions, from LLVM's `.eh_frame`.
 
 use super::adopt::{Elf, resolve};
-use crate::abi::image::{HAS_FRAME, STORED};
+use super::processor;
+use crate::abi::frame::{HAS_FRAME, N_BEFORE, places};
 use crate::code::{Frame, FrameRule, Register};
 use crate::number::to_usize;
 use anyhow::{Context, Result, bail};
 use gimli::read::{BaseAddresses, CallFrameInstruction, CieOrFde, EhFrame, UnwindSection};
 use object::{Object, ObjectSection, SectionIndex};
 use std::collections::HashMap;
+
+/// Where the frame pointer of the caller lies, from the CFA, if nothing is between them but the
+/// return address.
+const FRAME_RECORD: i32 = -16;
 
 /// The frames of the functions, by their numbers.
 ///
@@ -50,45 +55,59 @@ pub fn read(file: &Elf, numbers: &HashMap<SectionIndex, usize>) -> Result<Vec<Op
     Ok(frames)
 }
 
-/// The registers that a function preserves by storing them below its frame pointer, as bits of
-/// [`Function::frame`](crate::abi::image::Function::frame).
+/// What [`frame`](crate::abi::frame) says of a function: the registers that it stores, and when its
+/// frame is there.
 ///
 /// # Errors
 /// When they lie elsewhere.
-pub fn stored(frame: &Frame) -> Result<u32> {
-    /// DWARF's number of the frame pointer. It and the return address lie between the stored
-    /// registers and the CFA.
-    const FRAME_POINTER: Register = Register(6);
-    /// Where the frame pointer of the caller lies, from the CFA.
-    const OWN: i32 = -16;
+pub fn stored(frame: &Frame, processor: &processor::Frame) -> Result<u32> {
+    let frame_pointer = Register(processor.frame_pointer);
     let Frame::Dwarf(rules) = frame else { bail!("clang wrote frames that are not DWARF's") };
-    let places: Vec<(Register, i32)> = rules
+    let stored: Vec<(Register, i32)> = rules
         .iter()
         .filter_map(|(_, rule)| match rule {
-            FrameRule::Stored(register, place) if *register != FRAME_POINTER => Some((*register, *place)),
+            FrameRule::Stored(register, place) if register.0 != processor.return_address => Some((*register, *place)),
             _ => None,
         })
         .collect();
-    // Such a tail call makes room between the frame pointer and the return address, which the
-    // runtime's walk, and so what is thrown, would take from the wrong place.
-    if rules.iter().any(|(_, rule)| matches!(rule, FrameRule::Stored(FRAME_POINTER, place) if *place != OWN)) {
+    let Some((_, own)) = stored.iter().find(|(register, _)| *register == frame_pointer) else {
+        bail!("clang made a function without a frame pointer");
+    };
+    // Where a return address lies that the call itself stores, a tail call with more arguments
+    // makes room between it and the frame pointer. The runtime's walk, and so what is thrown, would
+    // take it from the wrong place.
+    if processor.return_is_stored && *own != FRAME_RECORD {
         bail!(
             "it makes a tail call with more arguments on the stack than it has itself, which --generator llvm \
              can't do: use --generator cranelift"
         );
     }
-    let (mut stored, mut bit, mut place) = (0, HAS_FRAME, OWN);
-    for number in STORED {
+    let n_before = n_before(rules, processor).context("clang set up a frame in a way that is not known here")?;
+    let mut word = HAS_FRAME | n_before;
+    let mut bit = HAS_FRAME;
+    for number in processor.groups.iter().flat_map(|group| group.registers) {
         bit <<= 1;
-        if places.iter().any(|(register, _)| *register == Register(number)) {
-            place = place.saturating_sub(8);
-            if !places.contains(&(Register(number), place)) {
-                bail!("clang stored register {number} at a place that is not known here");
-            }
-            stored |= bit;
+        if stored.iter().any(|(register, _)| register.0 == *number) {
+            word |= bit;
         }
     }
-    Ok(stored)
+    let numbers: Vec<u16> = processor.groups.iter().flat_map(|group| group.registers).copied().collect();
+    let mut known = vec![(frame_pointer, *own)];
+    places(processor.groups, word, |nth, place| known.push((Register(numbers[nth]), own.saturating_add(place))));
+    match stored.iter().find(|it| !known.contains(it)) {
+        Some((register, _)) => bail!("clang stored register {} at a place that is not known here", register.0),
+        None => Ok(word),
+    }
+}
+
+/// How many instructions precede the frame, where the table of functions says it.
+fn n_before(rules: &[(u32, FrameRule)], processor: &processor::Frame) -> Option<u32> {
+    const MOST: u32 = u32::MAX / N_BEFORE;
+    let Some(instruction) = processor.instruction else { return Some(0) };
+    let is_set = |rule: &FrameRule| matches!(rule, FrameRule::Cfa(it, _) | FrameRule::CfaRegister(it) if it.0 == processor.frame_pointer);
+    let (offset, _) = rules.iter().find(|(_, rule)| is_set(rule))?;
+    let number = offset.checked_div(instruction)?;
+    (number <= MOST).then_some(number.checked_mul(N_BEFORE)?)
 }
 
 struct Reader {
@@ -100,7 +119,8 @@ struct Reader {
 
 impl Reader {
     fn read(&mut self, instruction: &CallFrameInstruction<usize>, factor: i64) -> Result<()> {
-        let signed = |offset: u64| i32::try_from(offset).context("a frame is too large");
+        // It is below zero where a tail call has let go of arguments.
+        let signed = |offset: u64| i32::try_from(offset.cast_signed()).context("a frame is too large");
         let rule = match *instruction {
             CallFrameInstruction::AdvanceLoc { delta } => {
                 self.offset = self.offset.checked_add(delta).context("a function is too large")?;

@@ -5,7 +5,9 @@
 //! Checks split a block of CLIF into several of LLVM.
 
 use super::exception::PERSONALITY;
-use super::types;
+use super::processor::Processor;
+use super::{Target, types};
+use crate::abi::builtin::Builtin;
 use crate::abi::trap::Trap;
 use crate::layout::Symbol;
 use crate::translate::trap_of;
@@ -13,7 +15,7 @@ use anyhow::{Context, Result};
 use cranelift_codegen::entity::{EntityRef, EntitySet};
 use cranelift_codegen::ir::{
     Block, BlockArg, BlockCall, ExternalName, FuncRef, Function, GlobalValueData, Inst, InstructionData, JumpTable,
-    LibCall, Opcode, SigRef, Signature, TrapCode, Type, UserExternalName, UserFuncName, Value, ValueDef,
+    LibCall, Opcode, SigRef, Signature, TrapCode, Type, UserExternalName, UserFuncName, Value, ValueDef, types as clif,
 };
 use std::collections::{BTreeMap, HashMap};
 use std::fmt::Write;
@@ -41,16 +43,16 @@ pub fn region_tag(region: u32) -> u32 {
     region.saturating_mul(2).saturating_add(17)
 }
 
-/// The definition of a function, which is the job of that number. `is_shared`: other threads may
-/// write a memory while it is read.
+/// The definition of a function, which is the job of that number.
 ///
 /// # Errors
 /// When it has what this generator does not know yet.
-pub fn define(func: &Function, number: usize, is_shared: bool) -> Result<Definition> {
+pub fn define(func: &Function, number: usize, target: &Target) -> Result<Definition> {
     let UserFuncName::User(name) = &func.name else { panic!("translation names every function by its symbol") };
     let mut writer = Writer {
         func,
-        is_shared,
+        processor: target.processor,
+        is_shared: target.is_shared,
         text: String::new(),
         slots: String::new(),
         declarations: BTreeMap::new(),
@@ -81,13 +83,13 @@ pub fn define(func: &Function, number: usize, is_shared: bool) -> Result<Definit
         }
     }
     let parameters = func.signature.params.iter().zip(func.dfg.block_params(entry));
-    let by_pointer = types::returns_by_pointer(&func.signature).then(|| "ptr %ret".to_owned());
+    let by_pointer = types::returns_by_pointer(target.processor, &func.signature).then(|| "ptr %ret".to_owned());
     let parameters = parameters.map(|(it, value)| format!("{} %a{}", types::parameter(it), value.index()));
     let parameters: Vec<_> = by_pointer.into_iter().chain(parameters).collect();
     let mut text = format!(
         "define hidden {} {} @{}({}) #0{} !dbg !{} {{\nentry:\n",
         types::convention(&func.signature),
-        types::result(&func.signature),
+        types::result(target.processor, &func.signature),
         types::symbol(name),
         parameters.join(", "),
         if writer.has_landings { format!(" personality ptr @{PERSONALITY}") } else { String::new() },
@@ -112,11 +114,19 @@ pub fn define(func: &Function, number: usize, is_shared: bool) -> Result<Definit
     Ok(Definition { symbol: Symbol::decode(name), text, declarations, line, has_tail_calls, has_landings })
 }
 
+/// What is called, and with what.
+pub struct Callee {
+    pub name: String,
+    pub signature: Signature,
+    pub arguments: Vec<Value>,
+}
+
 /// One way into a block: the branch, the label it comes from, and the values of the parameters.
 type Edge = (Inst, String, Vec<BlockArg>);
 
 pub struct Writer<'f> {
     pub func: &'f Function,
+    pub processor: &'static Processor,
     pub is_shared: bool,
     text: String,
     /// Allocations of stack slots.
@@ -227,6 +237,10 @@ impl Writer<'_> {
     pub fn constant(&self, value: Value) -> Option<i64> {
         match self.definition(value) {
             Some(InstructionData::UnaryImm { opcode: Opcode::Iconst, imm }) => Some(imm.bits()),
+            // Translation hides it from Cranelift alone.
+            Some(&InstructionData::Unary { opcode: Opcode::Bitrev, arg }) if self.type_of(value) == clif::I64 => {
+                self.constant(arg).map(i64::reverse_bits)
+            }
             _ => None,
         }
     }
@@ -297,10 +311,12 @@ impl Writer<'_> {
 
     /// The end of a block: a trap with a record of its own, which says what it is and where.
     pub fn trap(&mut self, trap: Trap) {
-        const CODE: &str = "1: ud2\\0A\\09.pushsection .w2n.sites,\\22\\22,@progbits\\0A\\09.quad 1b\\0A\\09\
+        const RECORD: &str = "\\0A\\09.pushsection .w2n.sites,\\22\\22,@progbits\\0A\\09.quad 1b\\0A\\09\
              .long ${0:c}, ${1:c}\\0A\\09.popsection";
-        let (reason, offset) = (trap as u8, self.line);
-        self.effect(format!("call void asm sideeffect \"{CODE}\", \"i,i,~{{memory}}\"(i32 {reason}, i32 {offset}) #1"));
+        let (reason, offset, code) = (trap as u8, self.line, self.processor.trap);
+        self.effect(format!(
+            "call void asm sideeffect \"1: {code}{RECORD}\", \"i,i,~{{memory}}\"(i32 {reason}, i32 {offset}) #1"
+        ));
         self.effect("unreachable");
     }
 
@@ -329,31 +345,21 @@ impl Writer<'_> {
                 self.return_values(&values);
             }
             InstructionData::Call { opcode, func_ref, args } => {
-                let values: Vec<Value> = args.as_slice(&func.dfg.value_lists).to_vec();
-                let callee = self.callee(*func_ref);
-                let signature = &func.dfg.signatures[func.dfg.ext_funcs[*func_ref].signature];
-                self.call(inst, signature, &callee, &values, *opcode == Opcode::ReturnCall);
+                let callee = self.direct(*func_ref, args.as_slice(&func.dfg.value_lists));
+                self.call(inst, &callee, *opcode == Opcode::ReturnCall);
             }
             InstructionData::CallIndirect { opcode, sig_ref, args } => {
-                let values: Vec<Value> = args.as_slice(&func.dfg.value_lists).to_vec();
-                let callee = self.pointer(values[0]);
-                self.call(
-                    inst,
-                    &func.dfg.signatures[*sig_ref],
-                    &callee,
-                    &values[1..],
-                    *opcode == Opcode::ReturnCallIndirect,
-                );
+                let callee = self.indirect(*sig_ref, args.as_slice(&func.dfg.value_lists));
+                self.call(inst, &callee, *opcode == Opcode::ReturnCallIndirect);
             }
             InstructionData::TryCall { func_ref, args, exception, .. } => {
-                let values: Vec<Value> = args.as_slice(&func.dfg.value_lists).to_vec();
-                let callee = self.callee(*func_ref);
-                self.try_call(inst, &callee, &values, *exception);
+                let callee = self.direct(*func_ref, args.as_slice(&func.dfg.value_lists));
+                self.try_call(inst, &callee, *exception);
             }
             InstructionData::TryCallIndirect { args, exception, .. } => {
-                let values: Vec<Value> = args.as_slice(&func.dfg.value_lists).to_vec();
-                let callee = self.pointer(values[0]);
-                self.try_call(inst, &callee, &values[1..], *exception);
+                let signature = func.dfg.exception_tables[*exception].signature();
+                let callee = self.indirect(signature, args.as_slice(&func.dfg.value_lists));
+                self.try_call(inst, &callee, *exception);
             }
             _ => self.operation(inst)?,
         }
@@ -391,7 +397,7 @@ impl Writer<'_> {
     }
 
     fn return_values(&mut self, values: &[Value]) {
-        if types::returns_by_pointer(&self.func.signature) {
+        if types::returns_by_pointer(self.processor, &self.func.signature) {
             for (nth, value) in values.iter().enumerate() {
                 let place =
                     self.named(format!("getelementptr i8, ptr %ret, i64 {}", types::RESULT.saturating_mul(nth)));
@@ -407,7 +413,7 @@ impl Writer<'_> {
                 self.effect(format!("ret {one}"));
             }
             more => {
-                let ty = types::result(&self.func.signature);
+                let ty = types::result(self.processor, &self.func.signature);
                 let mut all = "poison".to_owned();
                 for (nth, value) in more.iter().enumerate() {
                     let value = self.typed(*value);
@@ -418,10 +424,11 @@ impl Writer<'_> {
         }
     }
 
-    fn call(&mut self, inst: Inst, signature: &Signature, callee: &str, arguments: &[Value], is_tail: bool) {
+    fn call(&mut self, inst: Inst, callee: &Callee, is_tail: bool) {
+        let Callee { name: callee, signature, arguments } = callee;
         let place = self.place_of_results(inst, signature, is_tail);
         let words = self.arguments(signature, place.as_deref(), arguments);
-        let result = types::result(signature);
+        let result = types::result(self.processor, signature);
         let kind = if is_tail { "musttail call" } else { "call" };
         let call = format!("{kind} {} {result} {callee}({}) {}", types::convention(signature), words, self.attributes);
         if is_tail {
@@ -457,7 +464,7 @@ impl Writer<'_> {
 
     /// Where a call is to write its results, if it does. A tail call does for its caller.
     pub fn place_of_results(&mut self, inst: Inst, signature: &Signature, is_tail: bool) -> Option<String> {
-        if !types::returns_by_pointer(signature) {
+        if !types::returns_by_pointer(self.processor, signature) {
             return None;
         }
         if is_tail {
@@ -491,33 +498,53 @@ impl Writer<'_> {
         self.named(format!("inttoptr {typed} to ptr"))
     }
 
-    fn callee(&mut self, func_ref: FuncRef) -> String {
+    /// A call of a function by its name.
+    fn direct(&mut self, func_ref: FuncRef, arguments: &[Value]) -> Callee {
         let data = &self.func.dfg.ext_funcs[func_ref];
-        let signature = data.signature;
-        match &data.name {
+        let mut signature = self.func.dfg.signatures[data.signature].clone();
+        let mut arguments = arguments.to_vec();
+        let name = match &data.name {
             ExternalName::User(name) => {
                 let name = self.func.params.user_named_funcs()[*name].clone();
-                self.function(&name, signature)
+                if Symbol::decode(&name) == Symbol::Builtin(Builtin::Throw) {
+                    // The runtime expects it where Cranelift's convention has it.
+                    let n_copies = self.processor.first_argument.saturating_add(1);
+                    signature.params = vec![signature.params[0]; n_copies];
+                    arguments = vec![arguments[0]; n_copies];
+                }
+                self.function(&name, &signature)
             }
-            ExternalName::LibCall(libcall) => self.library_function(*libcall, signature),
+            ExternalName::LibCall(libcall) => self.library_function(*libcall, &signature),
             other => panic!("translation makes no such name: {other:?}"),
-        }
+        };
+        Callee { name, signature, arguments }
     }
 
-    fn function(&mut self, name: &UserExternalName, signature: SigRef) -> String {
-        let signature = &self.func.dfg.signatures[signature];
+    /// A call of a function by its address, which precedes the arguments.
+    fn indirect(&mut self, signature: SigRef, arguments: &[Value]) -> Callee {
+        let (address, arguments) = arguments.split_first().expect("there is what is called");
+        let name = self.pointer(*address);
+        Callee { name, signature: self.func.dfg.signatures[signature].clone(), arguments: arguments.to_vec() }
+    }
+
+    fn function(&mut self, name: &UserExternalName, signature: &Signature) -> String {
         let symbol = types::symbol(name);
-        let (convention, result) = (types::convention(signature), types::result(signature));
-        let text = format!("declare hidden {convention} {result} @{symbol}({}) #5", types::parameters(signature));
+        let (convention, result) = (types::convention(signature), types::result(self.processor, signature));
+        let text = format!(
+            "declare hidden {convention} {result} @{symbol}({}) #5",
+            types::parameters(self.processor, signature)
+        );
         self.declare(&symbol, text);
         format!("@{symbol}")
     }
 
-    fn library_function(&mut self, libcall: LibCall, signature: SigRef) -> String {
-        let signature = &self.func.dfg.signatures[signature];
+    fn library_function(&mut self, libcall: LibCall, signature: &Signature) -> String {
         let symbol = crate::codegen::cranelift::function::libcall_symbol(libcall);
-        let result = types::result(signature);
-        self.declare(symbol, format!("declare hidden {result} @{symbol}({}) #3", types::parameters(signature)));
+        let result = types::result(self.processor, signature);
+        self.declare(
+            symbol,
+            format!("declare hidden {result} @{symbol}({}) #3", types::parameters(self.processor, signature)),
+        );
         format!("@{symbol}")
     }
 
@@ -525,7 +552,7 @@ impl Writer<'_> {
     pub fn address(&mut self, inst: Inst, value: &InstructionData) {
         match value {
             InstructionData::FuncAddr { func_ref, .. } => {
-                let name = self.callee(*func_ref);
+                let name = self.direct(*func_ref, &[]).name;
                 self.result(inst, format!("ptrtoint ptr {name} to i64"));
             }
             InstructionData::UnaryGlobalValue { opcode, global_value } => {

@@ -6,6 +6,7 @@
 //! | `function` | a function's blocks, branches and calls |
 //! | `operation`, `vector`, `access` | the form of each instruction |
 //! | `types` | types, constants, conventions |
+//! | `processor` | what the processors differ in |
 //! | `unit` | definitions as a unit of text |
 //! | `clang` | the compiler |
 //! | `exception` | calls that an exception may end |
@@ -22,6 +23,7 @@ mod inlined;
 mod landings;
 mod lines;
 mod operation;
+mod processor;
 mod types;
 mod unit;
 mod vector;
@@ -29,43 +31,45 @@ mod vector;
 use self::adopt::Describe;
 use crate::code::CompiledFunction;
 use crate::options::OptLevel;
-use anyhow::{Result, bail};
+use anyhow::{Context, Result};
 use clang::Clang;
 use cranelift_codegen::ir::Function;
 pub use function::Definition;
+use processor::Processor;
 use rayon::prelude::*;
 use std::collections::HashMap;
-use target_lexicon::{Architecture, BinaryFormat, Triple};
+use target_lexicon::{BinaryFormat, Triple};
 
 /// What is taken.
 pub const VERSION: &str = "by clang 15 or newer";
 
-/// Whether there is code for a target.
+/// The processor of a target that there is code for.
 ///
 /// # Errors
 /// When there is none yet.
-pub fn check_target(triple: &Triple) -> Result<()> {
-    let is_known = triple.architecture == Architecture::X86_64 && triple.binary_format == BinaryFormat::Elf;
-    if !is_known {
-        bail!("--generator llvm makes code for x86-64 Linux only: use --generator cranelift for {triple}");
-    }
-    Ok(())
+pub fn processor(triple: &Triple) -> Result<&'static Processor> {
+    let processor = Processor::of(triple).filter(|_| triple.binary_format == BinaryFormat::Elf);
+    processor.with_context(|| {
+        format!("--generator llvm makes code for x86-64 and aarch64 Linux only: use --generator cranelift for {triple}")
+    })
 }
 
-/// The definition of a function in LLVM's text form. `number` is the job's; `is_shared`: other
-/// threads may write a memory while it is read.
+/// The definition of a function in LLVM's text form. `number` is the job's.
 ///
 /// # Errors
 /// When there is no form for what it has.
-pub fn define(func: &Function, number: usize, is_shared: bool) -> Result<Definition> {
-    function::define(func, number, is_shared)
+pub fn define(func: &Function, number: usize, target: &Target) -> Result<Definition> {
+    function::define(func, number, target)
 }
 
 /// What code is made for.
 pub struct Target {
+    pub processor: &'static Processor,
     pub triple: String,
     /// Functions of other modules call those of this one, or it theirs.
     pub is_linked: bool,
+    /// Other threads may write a memory while it is read.
+    pub is_shared: bool,
 }
 
 /// The name of the convention by which definitions call each other, with the generator's.
@@ -100,7 +104,8 @@ pub fn compile(
     describe: &Describe,
 ) -> Result<Vec<CompiledFunction>> {
     let texts = print(definitions, target);
-    let objects = texts.par_iter().map(|text| adopt::functions(&clang.compile(text, level, flags)?, describe));
+    let objects =
+        texts.par_iter().map(|text| adopt::functions(&clang.compile(text, level, flags)?, target.processor, describe));
     let objects: Vec<Vec<CompiledFunction>> = objects.collect::<Result<_>>()?;
     let mut functions: HashMap<_, _> = objects.into_iter().flatten().map(|it| (it.symbol, it)).collect();
     let take = |(_, definition): &(usize, Definition)| {

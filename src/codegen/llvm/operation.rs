@@ -122,6 +122,7 @@ impl Writer<'_> {
                 )
             }
             Opcode::Popcnt => self.overloaded("ctpop", &[arg]),
+            Opcode::Bitrev => self.overloaded("bitreverse", &[arg]),
             Opcode::Fneg => format!("fneg {from} {value}"),
             Opcode::Fabs => self.overloaded("fabs", &[arg]),
             Opcode::Sqrt => self.overloaded("sqrt", &[arg]),
@@ -242,8 +243,8 @@ impl Writer<'_> {
                 let (left, right) = (self.float_operand(a), self.float_operand(b));
                 format!("{name} {word} {left}, {right}")
             }
-            Opcode::Fmin => self.least_or_greatest("minimum", a, b),
-            Opcode::Fmax => self.least_or_greatest("maximum", a, b),
+            Opcode::Fmin => self.least_or_greatest(0, a, b),
+            Opcode::Fmax => self.least_or_greatest(1, a, b),
             Opcode::Fcopysign => self.overloaded("copysign", &[a, b]),
             Opcode::Umulhi | Opcode::Smulhi => {
                 let extend = if opcode == Opcode::Umulhi { "zext" } else { "sext" };
@@ -383,9 +384,17 @@ impl Writer<'_> {
         if neutral { self.fenced(value) } else { self.operand(value) }
     }
 
-    /// LLVM's instructions hand a NaN on as it is, which a sum makes quiet.
-    fn least_or_greatest(&mut self, name: &str, a: Value, b: Value) -> String {
+    /// The least or the greatest number. LLVM's instructions hand a NaN on as it is, which a sum
+    /// makes quiet.
+    fn least_or_greatest(&mut self, nth: usize, a: Value, b: Value) -> String {
         let ty = self.type_of(a);
+        if let Some(bounds) = self.processor.bounds {
+            // Nothing is computed in advance.
+            let (left, right) = (self.hidden(a), self.hidden(b));
+            let (name, word) = (format!("{}.{}", bounds[nth], types::suffix(ty)), types::name(ty));
+            return self.intrinsic(&name, ty, &[(&word, left), (&word, right)]);
+        }
+        let name = ["minimum", "maximum"][nth];
         let call = self.overloaded(name, &[a, b]).replacen("call ", "call nnan ", 1);
         let chosen = self.named(call);
         let (typed, right, word) = (self.typed(a), self.operand(b), types::name(ty));
@@ -393,6 +402,20 @@ impl Writer<'_> {
         let sum = self.named(format!("fadd {typed}, {right}"));
         let lanes = if ty.is_vector() { format!("<{} x i1>", ty.lane_count()) } else { "i1".to_owned() };
         format!("select {lanes} {has_nan}, {word} {sum}, {word} {chosen}")
+    }
+
+    /// An operand that LLVM does not know if it is a constant.
+    fn hidden(&mut self, value: Value) -> String {
+        let is_splat = matches!(self.definition(value), Some(InstructionData::Unary { opcode: Opcode::Splat, .. }));
+        let is_constant = matches!(
+            self.definition(value),
+            Some(
+                InstructionData::UnaryIeee32 { .. }
+                    | InstructionData::UnaryIeee64 { .. }
+                    | InstructionData::UnaryConst { .. }
+            )
+        );
+        if is_constant || is_splat { self.fenced(value) } else { self.operand(value) }
     }
 
     fn fenced(&mut self, value: Value) -> String {

@@ -1,5 +1,6 @@
 //! CLIF's types, constants and conventions in LLVM's words.
 
+use super::processor::Processor;
 use crate::number::to_usize;
 use cranelift_codegen::ir::condcodes::{FloatCC, IntCC};
 use cranelift_codegen::ir::{AbiParam, ArgumentExtension, ArgumentPurpose, Signature, Type, UserExternalName, types};
@@ -77,20 +78,21 @@ pub fn convention(signature: &Signature) -> String {
 
 /// Whether a function writes its results to where a pointer leads that it gets before all
 /// arguments. LLVM would do so by itself where registers don't suffice, but then without tail
-/// calls; and floating-point numbers beyond the second in registers that change them.
-pub fn returns_by_pointer(signature: &Signature) -> bool {
+/// calls; and on x86-64 floating-point numbers beyond the second in registers that change them.
+pub fn returns_by_pointer(processor: &Processor, signature: &Signature) -> bool {
     let count = |is_of: fn(Type) -> bool| signature.returns.iter().filter(|it| is_of(it.value_type)).count();
     let (n_integers, n_floats, n_vectors) = (count(Type::is_int), count(Type::is_float), count(Type::is_vector));
-    let n_most = if n_floats > 0 { 2 } else { 4 };
-    signature.call_conv == CallConv::Tail && (n_integers > 3 || n_floats.saturating_add(n_vectors) > n_most)
+    let n_most = if n_floats > 0 { processor.n_floats } else { processor.n_vectors };
+    signature.call_conv == CallConv::Tail
+        && (n_integers > processor.n_integers || n_floats.saturating_add(n_vectors) > n_most)
 }
 
 /// Bytes of a result that is written: as many as the widest has.
 pub const RESULT: usize = 16;
 
 /// The type of what a function returns.
-pub fn result(signature: &Signature) -> String {
-    if returns_by_pointer(signature) {
+pub fn result(processor: &Processor, signature: &Signature) -> String {
+    if returns_by_pointer(processor, signature) {
         return "void".to_owned();
     }
     let types: Vec<_> = signature.returns.iter().map(|result| name(result.value_type)).collect();
@@ -124,9 +126,9 @@ fn extension(parameter: &AbiParam) -> &'static str {
 }
 
 /// A function's type, for declarations.
-pub fn parameters(signature: &Signature) -> String {
+pub fn parameters(processor: &Processor, signature: &Signature) -> String {
     let mut text = String::new();
-    if returns_by_pointer(signature) {
+    if returns_by_pointer(processor, signature) {
         text.push_str(if signature.params.is_empty() { "ptr" } else { "ptr, " });
     }
     for (nth, it) in signature.params.iter().enumerate() {

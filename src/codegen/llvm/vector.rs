@@ -101,6 +101,16 @@ impl Writer<'_> {
         let (word, to) = (types::name(ty), types::name(result));
         let (left, right) = (self.operand(a), self.operand(b));
         let text = match opcode {
+            Opcode::Unarrow if let Some(name) = self.processor.unsigned_halves => {
+                let half = half_of(result);
+                let name = format!("{name}.{}", types::suffix(half));
+                let low = self.intrinsic(&name, half, &[(&word, left)]);
+                let low = self.named(low);
+                let high = self.intrinsic(&name, half, &[(&word, right)]);
+                let high = self.named(high);
+                let half = types::name(half);
+                format!("shufflevector {half} {low}, {half} {high}, {}", types::mask(0..result.lane_count()))
+            }
             Opcode::Snarrow | Opcode::Unarrow | Opcode::Uunarrow => self.narrowed(opcode, [a, b], result),
             Opcode::IaddPairwise => {
                 let count = ty.lane_count().saturating_mul(2);
@@ -121,6 +131,10 @@ impl Writer<'_> {
                 let half = self.named(format!("lshr {wide} {sum}, {ones}"));
                 format!("trunc {wide} {half} to {to}")
             }
+            Opcode::SqmulRoundSat if let Some(name) = self.processor.rounded_products => {
+                let name = format!("{name}.{}", types::suffix(ty));
+                self.intrinsic(&name, ty, &[(&word, left), (&word, right)])
+            }
             Opcode::SqmulRoundSat => {
                 let wide = wider(ty);
                 let left = self.named(format!("sext {word} {left} to {wide}"));
@@ -137,11 +151,15 @@ impl Writer<'_> {
                 format!("trunc {wide} {bounded} to {to}")
             }
             Opcode::Swizzle => {
-                // Lanes beyond the vector are zero: numbers above 15 get their highest bit.
-                let most = types::repeated(clif::I8X16, 112);
-                let lanes =
-                    self.intrinsic("llvm.uadd.sat.v16i8", clif::I8X16, &[("<16 x i8>", right), ("<16 x i8>", most)]);
-                let lanes = self.named(lanes);
+                // Lanes beyond the vector are zero: numbers above 15 become such as are too large.
+                let difference = self.processor.choose.1.saturating_sub(16);
+                let mut lanes = right;
+                if difference > 0 {
+                    let more = types::repeated(clif::I8X16, difference.into());
+                    let arguments = [("<16 x i8>", lanes), ("<16 x i8>", more)];
+                    let sum = self.intrinsic("llvm.uadd.sat.v16i8", clif::I8X16, &arguments);
+                    lanes = self.named(sum);
+                }
                 self.shuffled(left, lanes)
             }
             Opcode::X86Pshufb => self.shuffled(left, right),
@@ -164,7 +182,7 @@ impl Writer<'_> {
 
     fn shuffled(&mut self, vector: String, lanes: String) -> String {
         let arguments = [("<16 x i8>", vector), ("<16 x i8>", lanes)];
-        self.intrinsic("llvm.x86.ssse3.pshuf.b.128", clif::I8X16, &arguments)
+        self.intrinsic(self.processor.choose.0, clif::I8X16, &arguments)
     }
 
     /// Two vectors as one with lanes of half the size, each at the nearest number that it can be.

@@ -1,9 +1,10 @@
 //! What a target or a code generator lacks: tests that can't pass there, each with its reason.
 //!
-//! Manifests are `tests/targets/TRIPLE.txt` and `tests/generators/NAME.txt`: lines
-//! `SUITE TEST: REASON`, where TEST may end with `*`. Such a test is run like all others. If it
-//! fails it is ignored, with the reason; if it passes it fails, so that nothing stays in the list
-//! that could run.
+//! Manifests are `tests/targets/TRIPLE.txt`, `tests/generators/NAME.txt`, and
+//! `tests/generators/NAME-PROCESSOR.txt` for what a generator lacks on one: lines `SUITE TEST:
+//! REASON`, where TEST may end with `*`. Such a test is run like all others. If it fails it is
+//! ignored, with the reason; if it passes it fails, so that nothing stays in the list that could
+//! run.
 
 use crate::{generator, target};
 use std::path::Path;
@@ -26,7 +27,10 @@ impl Entry {
 /// The entries of this suite.
 static ENTRIES: LazyLock<Vec<Entry>> = LazyLock::new(|| {
     let target = target::triple().map(|triple| format!("../targets/{triple}.txt"));
-    let generator = generator::name().map(|name| format!("../generators/{name}.txt"));
+    let processor = target::triple().and_then(|triple| triple.split('-').next()).unwrap_or(std::env::consts::ARCH);
+    let generator = generator::name()
+        .into_iter()
+        .flat_map(|name| [format!("../generators/{name}.txt"), format!("../generators/{name}-{processor}.txt")]);
     let entries = |path: String| {
         // What has no differences needs no file.
         let text = std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join(&path)).unwrap_or_default();

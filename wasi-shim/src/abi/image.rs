@@ -29,8 +29,7 @@ record! {
         pub sites: u32,
         /// Function index in the Wasm module, for functions without a name.
         pub index: u32,
-        /// [`HAS_FRAME`], and the registers of [`STORED`] that the function stores below its frame
-        /// pointer. 0 if it is a leaf without a frame.
+        /// What [`frame`](super::frame) says. 0 if it is a leaf without a frame.
         pub frame: u32,
     }
 }
@@ -39,15 +38,6 @@ record! {
 pub const SCOPES: u64 = 32;
 /// In place of a trap number.
 pub const INLINED: u64 = 31;
-
-/// The function sets up a frame: the frame pointer points at the caller's, followed by the return
-/// address; on s390x the stack pointer points at the caller's.
-pub const HAS_FRAME: u32 = 1;
-
-/// Registers that a function preserves for its caller, on x86-64, by their numbers in DWARF: r15,
-/// r14, r13, r12, rbx. In a function's frame those that it stores follow each other downwards from
-/// the frame pointer, in this order. The first is the bit above [`HAS_FRAME`], and so on.
-pub const STORED: [u16; 5] = [15, 14, 13, 12, 3];
 
 /// [`Function::index`] of code that is not a function of the module: the entry's thunk, for
 /// instance. Backtraces leave it out.

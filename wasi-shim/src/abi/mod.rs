@@ -37,6 +37,8 @@ pub mod exception;
 
 pub mod foreign;
 
+pub mod frame;
+
 pub mod image;
 
 pub mod script;

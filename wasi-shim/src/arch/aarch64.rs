@@ -3,6 +3,7 @@
 //! The layout of an interrupted context is Linux's.
 
 use crate::abi::exception::Exception;
+use crate::abi::frame::{self, HAS_FRAME, N_BEFORE};
 use crate::abi::memory::AARCH64_PAGE;
 use crate::arch::{CCall, Frame, OnSignal};
 use crate::system::kernel::Context;
@@ -43,21 +44,25 @@ impl Registers {
     }
 
     /// Where a function returns to that has not set up its frame yet, or never does: `offset` is
-    /// the distance of `pc` from its first instruction, and `read` reads a word of the stack.
+    /// the distance of `pc` from its first instruction, and `frame` what [`frame`] says of it.
     /// Nothing if its frame is there.
     pub fn return_without_frame(
         &self,
         offset: u32,
-        has_frame: bool,
-        read: impl FnOnce(usize) -> Option<usize>,
+        frame: u32,
+        _read: impl FnOnce(usize) -> Option<usize>,
     ) -> Option<usize> {
-        // A frame begins with `stp x29, x30, [sp, #-16]!; mov x29, sp`. A function without one
-        // calls no other, so that the link register still holds what it got.
-        match (offset, has_frame) {
-            (0, _) | (_, false) => Some(self.lr),
-            (4, true) => read(self.sp.saturating_add(offset_of!(Frame, return_address))),
-            _ => None,
-        }
+        /// `stp x29, x30, [sp, #-16]!; mov x29, sp`.
+        const USUAL: u32 = 2;
+        const INSTRUCTION: u32 = 4;
+        let n_before = match frame / N_BEFORE {
+            0 => USUAL,
+            n_before => n_before,
+        };
+        // Until then the link register holds what it got; a function without a frame calls no
+        // other.
+        let is_set = frame & HAS_FRAME != 0 && offset / INSTRUCTION >= n_before;
+        (!is_set).then_some(self.lr)
     }
 }
 
@@ -183,16 +188,22 @@ pub unsafe extern "C" fn signal_entry<T: OnSignal>(signal: c_int, info: *mut c_v
     )
 }
 
-/// Registers that functions preserve for their callers: none in Cranelift's `Tail` convention.
+/// Registers that functions preserve for their callers, in the order of [`frame::AARCH64`].
 #[repr(C)]
-pub struct Preserved([usize; 0]);
+pub struct Preserved([usize; 18]);
 
 impl Preserved {
     /// Takes back what a function stored in its frame.
     ///
     /// # Safety
-    /// None is needed here; see the other processors.
-    pub unsafe fn restore(&mut self, _frame: u32, _fp: usize) {}
+    /// `fp` is the frame pointer of a live frame, and `frame` is its function's
+    /// [`crate::abi::image::Function::frame`].
+    pub unsafe fn restore(&mut self, frame: u32, fp: usize) {
+        // SAFETY: see above.
+        frame::places(&frame::AARCH64, frame, |number, place| unsafe {
+            self.0[number] = *(fp as *const usize).byte_offset(place as isize);
+        });
+    }
 }
 
 /// The body of a naked function that is called with an exception, in Cranelift's `Tail` convention,
@@ -201,10 +212,19 @@ impl Preserved {
 macro_rules! throw_by {
     ($function:ident) => {
         std::arch::naked_asm!(
-            "stp x29, x30, [sp, #-16]!",
+            "stp x29, x30, [sp, #-160]!",
             "mov x29, sp",
+            "stp x19, x20, [sp, #16]",
+            "stp x21, x22, [sp, #32]",
+            "stp x23, x24, [sp, #48]",
+            "stp x25, x26, [sp, #64]",
+            "stp x27, x28, [sp, #80]",
+            "stp d8, d9, [sp, #96]",
+            "stp d10, d11, [sp, #112]",
+            "stp d12, d13, [sp, #128]",
+            "stp d14, d15, [sp, #144]",
             "mov x0, x2",
-            "mov x1, sp",
+            "add x1, sp, #16",
             "mov x2, sp",
             "bl {function}",
             "udf #0",
@@ -214,15 +234,24 @@ macro_rules! throw_by {
 }
 
 /// Goes on at a landing, with the exception in the first payload register of Cranelift's `Tail`
-/// convention.
+/// convention, which is LLVM's, too. The second one would say which clause takes it.
 ///
 /// # Safety
 /// The addresses are those of a landing and of the live frame that it belongs to, and nothing in
 /// the frames since needs to be released.
-pub unsafe fn land(landing: usize, sp: usize, fp: usize, exception: *const Exception, _preserved: &Preserved) -> ! {
+pub unsafe fn land(landing: usize, sp: usize, fp: usize, exception: *const Exception, preserved: &Preserved) -> ! {
     // SAFETY: see above.
     unsafe {
         std::arch::asm!(
+            "ldp x19, x20, [x5]",
+            "ldp x21, x22, [x5, #16]",
+            "ldp x23, x24, [x5, #32]",
+            "ldp x25, x26, [x5, #48]",
+            "ldp x27, x28, [x5, #64]",
+            "ldp d8, d9, [x5, #80]",
+            "ldp d10, d11, [x5, #96]",
+            "ldp d12, d13, [x5, #112]",
+            "ldp d14, d15, [x5, #128]",
             "mov sp, x2",
             "mov x29, x3",
             "br x4",
@@ -231,6 +260,7 @@ pub unsafe fn land(landing: usize, sp: usize, fp: usize, exception: *const Excep
             in("x2") sp,
             in("x3") fp,
             in("x4") landing,
+            in("x5") preserved,
             options(noreturn),
         )
     }

@@ -3,7 +3,7 @@
 //! The layout of an interrupted context is Linux's.
 
 use crate::abi::exception::Exception;
-use crate::abi::image::{HAS_FRAME, STORED};
+use crate::abi::frame::{self, HAS_FRAME};
 use crate::abi::memory::X86_64_PAGE;
 use crate::arch::{CCall, Frame, OnSignal};
 use crate::system::kernel::Context;
@@ -39,16 +39,16 @@ impl Registers {
     }
 
     /// Where a function returns to that has not set up its frame yet, or never does: `offset` is
-    /// the distance of `pc` from its first instruction, and `read` reads a word of the stack.
-    /// Nothing if its frame is there.
+    /// the distance of `pc` from its first instruction, `frame` what [`frame`] says of it, and
+    /// `read` reads a word of the stack. Nothing if its frame is there.
     pub fn return_without_frame(
         &self,
         offset: u32,
-        has_frame: bool,
+        frame: u32,
         read: impl FnOnce(usize) -> Option<usize>,
     ) -> Option<usize> {
         // A frame begins with `push rbp; mov rbp, rsp`, of 1 and 3 bytes.
-        match (offset, has_frame) {
+        match (offset, frame & HAS_FRAME != 0) {
             (0, _) | (_, false) => read(self.sp),
             (1, true) => read(self.sp.saturating_add(8)),
             _ => None,
@@ -171,9 +171,9 @@ pub unsafe extern "C" fn signal_entry<T: OnSignal>(signal: c_int, info: *mut c_v
     )
 }
 
-/// Registers that functions preserve for their callers, in the order of [`STORED`].
+/// Registers that functions preserve for their callers, in the order of [`frame::X86_64`].
 #[repr(C)]
-pub struct Preserved([usize; STORED.len()]);
+pub struct Preserved([usize; 5]);
 
 impl Preserved {
     /// Takes back what a function stored in its frame.
@@ -182,18 +182,10 @@ impl Preserved {
     /// `fp` is the frame pointer of a live frame, and `frame` is its function's
     /// [`crate::abi::image::Function::frame`].
     pub unsafe fn restore(&mut self, frame: u32, fp: usize) {
-        let mut place = fp as *const usize;
-        let mut stored = frame / HAS_FRAME;
-        for register in &mut self.0 {
-            stored >>= 1;
-            if stored & 1 != 0 {
-                // SAFETY: see above.
-                unsafe {
-                    place = place.sub(1);
-                    *register = *place;
-                }
-            }
-        }
+        // SAFETY: see above.
+        frame::places(&frame::X86_64, frame, |number, place| unsafe {
+            self.0[number] = *(fp as *const usize).byte_offset(place as isize);
+        });
     }
 }
 

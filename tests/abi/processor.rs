@@ -5,7 +5,7 @@
 //! and writes all of them down. What they take and leave is declared in `support.h`.
 
 use crate::kind::Kind;
-use test_kit::target;
+use test_kit::{generator, target};
 
 pub struct Processor {
     /// As Rust calls it.
@@ -28,7 +28,8 @@ pub struct Processor {
     pub knows_epilogues: bool,
     /// The signal of a division by zero.
     pub division: &'static str,
-    /// Whether a function extends the narrow integer that it returns; otherwise its caller does.
+    /// Whether a function of Cranelift's extends the narrow integer that it returns; otherwise its
+    /// caller does. The System V ABI for x86-64 leaves it open, and LLVM does not.
     pub extends_results: bool,
     /// Assembly that goes to `abi_receive` with a number: `NUMBER` stands for it.
     pub receiver: &'static str,
@@ -126,7 +127,7 @@ impl Processor {
              #ifndef __ASSEMBLER__\n#include <{include}>\ntypedef {vector} vector;\n#endif\n",
             self.integer_registers,
             self.vector_registers,
-            u8::from(self.extends_results),
+            u8::from(self.extends_results && generator::name().is_none()),
             saved.len(),
             saved.join(", "),
             control.len(),

@@ -406,6 +406,8 @@ fn others_must_not_write() {
         folder.builds(&[&args[..], &["--cache-key", "key"]].concat());
     }
     folder.wasm2native(&["m.wat", "-c", "--cache", "key"]).fails(2, &["--cache key: not a directory"]);
+    folder.wasm2native(&["m.wat", "-c", "--cache", "s3://b/c"]).fails(2, &["--cache s3://b/c: not a directory"]);
+    assert!(!folder.path("s3:").exists());
 }
 
 const ANY: &str = "(module (func (export \"f\") (result i32) (i32.const 1)))";

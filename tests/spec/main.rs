@@ -17,7 +17,7 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use suite::{Script, Skip};
 use test_kit::folder::Folder;
-use test_kit::{command, process, target};
+use test_kit::{command, manifest, process, target};
 
 /// The folder of what `W2N_PART=1` runs.
 const CORE: &str = "spec";
@@ -43,6 +43,8 @@ enum Verdict {
     /// The compiler refused the whole script.
     Refused(String),
     Broken(String),
+    /// A manifest says why it can't run here.
+    Left(&'static str),
 }
 
 fn main() -> ExitCode {
@@ -82,6 +84,10 @@ fn main() -> ExitCode {
 
 /// Compiles the script and runs the program.
 fn run(script: &Script, program: &Path) -> Verdict {
+    // Not even tried: where an emulator runs out of memory, the system ends other programs, too.
+    if let Some(reason) = manifest::reason(&script.path) {
+        return Verdict::Left(reason);
+    }
     let source = program.with_extension("wast");
     std::fs::write(&source, &script.text).expect("the temporary folder can be written");
     // A file without commands need only compile: it is the text of a module.
@@ -138,7 +144,7 @@ fn skip_of(verdict: &Verdict, old: Option<&Skip>) -> Option<Skip> {
             (failures.iter().map(|(line, _)| *line).collect(), failures.first().map(|(_, message)| message)?)
         }
         Verdict::Refused(message) => (Vec::new(), message),
-        Verdict::Broken(_) => return old.cloned(),
+        Verdict::Broken(_) | Verdict::Left(_) => return old.cloned(),
     };
     let reason = old.map_or(message, |old| &old.reason);
     Some(Skip { reason: reason.clone(), lines })
@@ -174,6 +180,7 @@ fn note(row: &mut Row, script: &Script, verdict: &Verdict) {
                 row.skipped.push(format!("{}: {n} of {n_commands} commands: {reason}", script.path));
             }
         }
+        (Verdict::Left(reason), _) => row.skipped.push(format!("{}: {reason}", script.path)),
         (Verdict::Refused(message), Some(skip)) if skip.lines.is_empty() && message.contains(&skip.reason) => {
             row.skipped.push(format!("{}: {}", script.path, skip.reason));
         }

@@ -37,6 +37,9 @@ impl Place {
     /// # Errors
     /// When it is not a folder, or others can write to it and entries are not sealed with a secret.
     pub fn new(name: &str, limit: u64, is_secret: bool) -> Result<Place> {
+        if name.contains("://") {
+            bail!("--cache {name}: not a directory; a cache at another place must be mounted as one");
+        }
         let folder = PathBuf::from(name);
         // What is wrong shows when a pack is written.
         let _ = fs::DirBuilder::new().recursive(true).mode(0o700).create(&folder);

@@ -85,7 +85,8 @@ pub fn define(func: &Function, number: usize, target: &Target) -> Result<Definit
     let parameters = func.signature.params.iter().zip(func.dfg.block_params(entry));
     let by_pointer = types::returns_by_pointer(target.processor, &func.signature).then(|| "ptr %ret".to_owned());
     let parameters = parameters.map(|(it, value)| format!("{} %a{}", types::parameter(it), value.index()));
-    let parameters: Vec<_> = by_pointer.into_iter().chain(parameters).collect();
+    let padding = types::is_padded(target.processor, &func.signature).then(|| types::PADDING.to_owned());
+    let parameters: Vec<_> = by_pointer.into_iter().chain(parameters).chain(padding).collect();
     let mut text = format!(
         "define hidden {} {} @{}({}) #0{} !dbg !{} {{\nentry:\n",
         types::convention(&func.signature),
@@ -489,6 +490,7 @@ impl Writer<'_> {
             let operand = if types::is_pointer(parameter) { self.pointer(value) } else { self.operand(value) };
             words.push(format!("{} {operand}", types::parameter(parameter)));
         }
+        words.extend(types::is_padded(self.processor, signature).then(|| format!("{} poison", types::PADDING)));
         words.join(", ")
     }
 

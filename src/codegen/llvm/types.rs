@@ -87,6 +87,32 @@ pub fn returns_by_pointer(processor: &Processor, signature: &Signature) -> bool 
         && (n_integers > processor.n_integers || n_floats.saturating_add(n_vectors) > n_most)
 }
 
+/// A parameter that stands at the end of a list and means nothing, see [`is_padded`].
+pub const PADDING: &str = "double";
+
+/// Whether the last parameter is [`PADDING`]. With `tailcc`, LLVM 19 counts the bytes of a
+/// function's arguments on the stack differently for the function and for a tail call of it, where
+/// there is a vector among them and they are not a multiple of 16 bytes: each such call would move
+/// the stack pointer. Then there are more than eight floating-point and vector arguments, and one
+/// more lies on the stack. On aarch64 it costs nothing.
+pub fn is_padded(processor: &Processor, signature: &Signature) -> bool {
+    /// Registers for arguments (System V ABI for x86-64, 3.2.3).
+    const N_INTEGERS: usize = 6;
+    const N_VECTORS: usize = 8;
+    let (mut n_integers, mut n_vectors) = (usize::from(returns_by_pointer(processor, signature)), 0_usize);
+    let (mut n_bytes, mut has_vector) = (0_usize, false);
+    for ty in signature.params.iter().map(|it| it.value_type) {
+        let (count, most) = if ty.is_int() { (&mut n_integers, N_INTEGERS) } else { (&mut n_vectors, N_VECTORS) };
+        *count = count.saturating_add(1);
+        if *count > most {
+            let size = if ty.is_vector() { 16 } else { 8 };
+            n_bytes = n_bytes.next_multiple_of(size).saturating_add(size);
+            has_vector |= ty.is_vector();
+        }
+    }
+    signature.call_conv == CallConv::Tail && has_vector && !n_bytes.is_multiple_of(16)
+}
+
 /// Bytes of a result that is written: as many as the widest has.
 pub const RESULT: usize = 16;
 
@@ -134,6 +160,9 @@ pub fn parameters(processor: &Processor, signature: &Signature) -> String {
     for (nth, it) in signature.params.iter().enumerate() {
         let comma = if nth > 0 { ", " } else { "" };
         write!(text, "{comma}{}", parameter(it)).expect("a string");
+    }
+    if is_padded(processor, signature) {
+        write!(text, ", {PADDING}").expect("a string");
     }
     text
 }

@@ -17,7 +17,8 @@ pub struct Group {
     pub registers: &'static [u16],
     /// They lie above frame pointer and return address, else below.
     pub is_above: bool,
-    /// They are stored in pairs: a single one leaves the other half of its pair free.
+    /// They are stored in pairs. A single one leaves the other half of its pair free if the number
+    /// of all that are stored is odd.
     pub in_pairs: bool,
 }
 
@@ -38,6 +39,10 @@ const RECORD: i32 = 2 * WORD;
 /// from the frame pointer. In a group, the first lies highest.
 pub fn places(groups: &[Group], frame: u32, mut visit: impl FnMut(usize, i32)) {
     let mut bits = frame / HAS_FRAME;
+    let mut is_odd = false;
+    for nth in 1..=groups.iter().map(|group| group.registers.len()).sum() {
+        is_odd ^= bits >> nth & 1 == 1;
+    }
     let mut first = 0usize;
     for group in groups {
         let mut n_stored = 0i32;
@@ -45,7 +50,7 @@ pub fn places(groups: &[Group], frame: u32, mut visit: impl FnMut(usize, i32)) {
             n_stored = n_stored.saturating_add((bits >> nth & 1).cast_signed());
         }
         let size = n_stored.saturating_mul(WORD);
-        let size = if group.in_pairs && n_stored & 1 == 1 { size.saturating_add(WORD) } else { size };
+        let size = if group.in_pairs && is_odd && n_stored & 1 == 1 { size.saturating_add(WORD) } else { size };
         let bottom = if group.is_above { RECORD } else { size.saturating_neg() };
         let mut place = bottom.saturating_add(size);
         for nth in 0..group.registers.len() {

@@ -5,6 +5,7 @@ use anyhow::{Context, Result, ensure};
 use libtest_mimic::Trial;
 use object::{Object, ObjectSymbol};
 use std::path::{Path, PathBuf};
+use std::process::Command;
 use wasmtime::{Caller, Engine, ExternType, FuncType, Linker, Module, Store, Val, ValType};
 
 use test_kit::trial::trial;
@@ -152,7 +153,7 @@ fn exports_are_what_is_said() -> Result<()> {
 fn objects_have_the_names_of_the_source() -> Result<()> {
     let folder = tempfile::tempdir()?;
     let object = folder.path().join("exports.o");
-    build("exports.cot", &object, &[])?;
+    build(command::cot_build(), "exports.cot", &object)?;
     let bytes = std::fs::read(object)?;
     let file = object::File::parse(&*bytes)?;
     let is_shown = |name: &str| file.symbols().any(|it| it.is_global() && it.is_definition() && it.name() == Ok(name));
@@ -168,7 +169,7 @@ fn a_host_in_c_calls_a_library() -> Result<()> {
     let folder = tempfile::tempdir()?;
     for library in ["exports.a", "libexports.so"] {
         let (library, host) = (folder.path().join(library), folder.path().join("host"));
-        build("exports.cot", &library, &[])?;
+        build(command::cot_build(), "exports.cot", &library)?;
         let mut command = tool::cc();
         command.arg(fixture("host.c")).arg(library).arg("-o").arg(&host);
         let linked = process::run(&mut command, b"")?;
@@ -190,13 +191,15 @@ fn describe(ty: &FuncType) -> String {
 fn module(file: &str) -> Result<Module> {
     let folder = tempfile::tempdir()?;
     let output = folder.path().join("module.wasm");
-    build(file, &output, &["--target=wasm32"])?;
+    let mut command = command::cot();
+    command.args(["build", "--target=wasm32"]);
+    build(command, file, &output)?;
     Ok(Module::from_file(&Engine::default(), output)?)
 }
 
-fn build(file: &str, output: &Path, flags: &[&str]) -> Result<()> {
-    let mut command = command::cot_build();
-    command.arg(fixture(file)).arg("-o").arg(output).args(flags);
+/// Runs the command `cot build`, to which the files are added.
+fn build(mut command: Command, file: &str, output: &Path) -> Result<()> {
+    command.arg(fixture(file)).arg("-o").arg(output);
     let outcome = process::run(&mut command, b"").context("the compiler")?;
     ensure!(outcome.status == 0, "{}", outcome.stderr);
     Ok(())

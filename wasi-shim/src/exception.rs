@@ -8,7 +8,7 @@
 //! none, and expect none at a landing.) The walk ends where code is not translated: nothing is
 //! thrown through frames of a host.
 
-use crate::abi::exception::{ANY_TAG, AS_AT_CALL, Exception, Handler, LAST_HANDLER, Tag, TryCall};
+use crate::abi::exception::{ANY_TAG, Exception, Handler, LAST_HANDLER, Tag, TryCall};
 use crate::abi::image::Image;
 use crate::abi::trap::CODE_EXCEPTION;
 use crate::arch::Frame;
@@ -56,11 +56,7 @@ unsafe extern "C" fn throw(exception: *const Exception, preserved: &mut Preserve
         };
         if let Some((landing, frame_size)) = find_handler(place.image, return_address, tag) {
             program::leave(&(processor::frame_pointer()..fp));
-            let sp = match frame_size {
-                // The frame that is left lies below it.
-                AS_AT_CALL => frame.addr().saturating_add(size_of::<Frame>()),
-                frame_size => fp.saturating_sub(usize_of(frame_size.into())),
-            };
+            let sp = fp.saturating_sub(usize_of(frame_size.into()));
             // SAFETY: the frame is one of translated code, and its table says what the landing
             // expects.
             unsafe { processor::land(landing, sp, fp, exception, preserved) };

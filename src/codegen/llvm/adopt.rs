@@ -47,7 +47,7 @@ pub fn functions(object: &[u8], processor: &Processor, describe: &Describe) -> R
         sites[number].push(row);
     }
     let mut frames = frames::read(&file, &numbers)?;
-    let sizes = if processor.frame.lands_by_size { sizes(&file, &numbers)? } else { HashMap::new() };
+    let sizes = sizes(&file, &numbers)?;
     let mut functions = Vec::with_capacity(sections.len());
     for (number, &(symbol, section, size)) in sections.iter().enumerate() {
         let mut sites = std::mem::take(&mut sites[number]);
@@ -115,7 +115,10 @@ fn below(frame: &Frame, size: u64, processor: &Processor) -> Option<u32> {
         FrameRule::Stored(register, place) if *register == frame_pointer => Some(place.unsigned_abs()),
         _ => None,
     })?;
-    u32::try_from(size.checked_sub(from_end.into())?).ok()
+    // The size does not count what a call stores.
+    let stored = if processor.frame.return_is_stored { size_of::<u64>() } else { 0 };
+    let above = u64::from(from_end).checked_sub(u64::try_from(stored).ok()?)?;
+    u32::try_from(size.checked_sub(above)?).ok()
 }
 
 /// What inline assembly noted of the traps, per function: 8 bytes of address, 4 of the reason, 4 of

@@ -4,7 +4,6 @@
 use super::adopt::{Elf, resolve};
 use super::processor::Processor;
 use super::types;
-use crate::abi::exception::AS_AT_CALL;
 use crate::code::TryCall;
 use crate::layout::Symbol;
 use crate::number::{to_u32, to_usize};
@@ -26,11 +25,10 @@ struct Row {
 }
 
 /// The calls of a function that an exception may land after, by its code. `frame_size` is the
-/// distance from the frame pointer to the stack pointer at a landing; without it, the stack pointer
-/// is the one at the call.
+/// distance from the frame pointer to the stack pointer at a landing.
 ///
 /// # Errors
-/// When the table is not of the form that clang writes.
+/// When the table is not of the form that clang writes, or there is no such distance.
 pub fn read(
     file: &Elf,
     function: &str,
@@ -43,7 +41,7 @@ pub fn read(
     };
     let table = Table::parse(section.data()?)?;
     let tags = tags(file, &section)?;
-    let frame_size = frame_size.unwrap_or(AS_AT_CALL);
+    let frame_size = frame_size.context("clang did not say how large a frame is")?;
     let mut calls = Vec::new();
     let returns = (processor.returns)(code);
     for row in table.rows.iter().filter(|row| row.landing != 0) {

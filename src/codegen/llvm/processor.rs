@@ -54,9 +54,6 @@ pub struct Frame {
     /// Bytes of an instruction, by which the table of functions counts those before the frame
     /// pointer is set. Nothing where it need not know.
     pub instruction: Option<u32>,
-    /// The stack pointer at a landing is told from the frame pointer, not from the frame that is
-    /// left.
-    pub lands_by_size: bool,
 }
 
 impl Processor {
@@ -85,7 +82,7 @@ impl Processor {
 static X86_64: Processor = Processor {
     oldest_clang: 15,
     // The stack pointer is the same at all calls, and at landings.
-    options: &["-mllvm", "-no-x86-call-frame-opt"],
+    options: &["-mllvm", "-no-x86-call-frame-opt", "-fstack-size-section"],
     default_cpu: "x86-64-v2",
     has_versions: false,
     trap: "ud2",
@@ -103,7 +100,6 @@ static X86_64: Processor = Processor {
         groups: &frame::X86_64,
         return_is_stored: true,
         instruction: None,
-        lands_by_size: false,
     },
     returns: super::landings::x86_64_returns,
     relocation: |code, kind, name| {
@@ -142,7 +138,6 @@ static AARCH64: Processor = Processor {
         groups: &frame::AARCH64,
         return_is_stored: false,
         instruction: Some(4),
-        lands_by_size: true,
     },
     returns: super::landings::aarch64_returns,
     relocation: |_, kind, _| {

@@ -31,16 +31,12 @@ record! {
     pub struct TryCall from TryCallFields {
         /// Offset of the return address from [`Image::text`](super::image::Image::text).
         pub return_address: u32,
-        /// Distance from the frame pointer down to the stack pointer that the handlers expect, or
-        /// [`AS_AT_CALL`].
+        /// Distance from the frame pointer down to the stack pointer that the handlers expect.
         pub frame_size: u32,
         /// Index of the first handler in [`Image::handlers`](super::image::Image::handlers).
         pub handlers: u32,
     }
 }
-
-/// The handlers expect the stack pointer as it was at the call.
-pub const AS_AT_CALL: u32 = u32::MAX;
 
 record! {
     /// Where an exception lands. Its address is handed over in the first payload register of

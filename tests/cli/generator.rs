@@ -24,6 +24,7 @@ pub fn trials() -> Vec<Trial> {
         references_do_not_cross_generators,
         linkers_see_that_tables_cross_generators,
         a_path_to_clang_is_for_llvm,
+        features_of_the_processor_are_passed_on,
     ]
 }
 
@@ -260,4 +261,17 @@ fn a_path_to_clang_is_for_llvm() {
     let folder = Folder::with(&[("a.wat", ANSWER)]);
     folder.wasm2native(&["a.wat", "--clang", "clang-19"]).fails(2, &["--clang", "--generator llvm"]);
     assert_untouched(&folder, &["a.wat"]);
+}
+
+fn features_of_the_processor_are_passed_on() {
+    let module = r#"(module (func (export "f") (param i64 i64) (result i64)
+        (i64.and (local.get 0) (i64.xor (local.get 1) (i64.const -1)))))"#;
+    let folder = Folder::with(&[("a.wat", module)]);
+    let listing =
+        |cpu: &str| folder.wasm2native(&["-S", "a.wat", "--generator", "llvm", "--cpu", cpu, "-o", "-"]).succeeds();
+    assert!(!listing("x86-64-v2").stdout.contains("andn"));
+    assert!(listing("x86-64-v2+bmi1+bmi2").stdout.contains("andn"));
+    // Each is known to clang.
+    listing("x86-64+sse41+sse42+cmpxchg16b+popcnt+lzcnt+avx+avx2+fma+avx512f");
+    folder.wasm2native(&["-c", "a.wat", "--generator", "llvm", "--cpu", "x86-64+nothing"]).fails(2, &["`nothing`"]);
 }

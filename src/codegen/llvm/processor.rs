@@ -14,7 +14,8 @@ pub struct Processor {
     pub options: &'static [&'static str],
     /// What `-march` names by default.
     default_cpu: &'static str,
-    /// `-march` takes versions of the architecture, and `-mcpu` all other names.
+    /// `-march` takes versions of the architecture, and `-mcpu` all other names; both with features
+    /// (`generic+lse`).
     has_versions: bool,
     /// An instruction that is not one.
     pub trap: &'static str,
@@ -74,9 +75,26 @@ impl Processor {
             Cpu::Named(name) => name,
         };
         let option = if self.has_versions && !name.starts_with("armv") { "-mcpu" } else { "-march" };
+        let (name, features) = match name.split_once('+') {
+            Some((name, features)) if !self.has_versions => (name, features),
+            _ => (name, ""),
+        };
+        let features = features.split('+').filter(|feature| !feature.is_empty()).map(feature_option);
         let own = self.options.iter().map(|option| (*option).to_owned());
-        [format!("--target={triple}"), format!("{option}={name}")].into_iter().chain(own).collect()
+        [format!("--target={triple}"), format!("{option}={name}")].into_iter().chain(features).chain(own).collect()
     }
+}
+
+/// Clang's option for a feature of x86-64 by Cranelift's name.
+fn feature_option(feature: &str) -> String {
+    let name = match feature {
+        "bmi1" => "bmi",
+        "sse41" => "sse4.1",
+        "sse42" => "sse4.2",
+        "cmpxchg16b" => "cx16",
+        other => other,
+    };
+    format!("-m{name}")
 }
 
 static X86_64: Processor = Processor {

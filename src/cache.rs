@@ -12,11 +12,11 @@
 //! A damaged entry is built again. (The seal detects damage only. Whoever can write to the folder
 //! could seal any file; only its owner can.)
 
-use crate::codegen::target;
+use crate::codegen::{Generator, target};
 use crate::driver;
 use crate::link::native::Natives;
 use crate::link::runtime;
-use crate::options::{Cpu, Options};
+use crate::options::{Cpu, GeneratorName, Options};
 use crate::output::{Access, OutputFile, Sync};
 use crate::progress::Observer;
 use crate::scratch::Scratch;
@@ -253,6 +253,10 @@ fn entry_name(input: &Input, options: &Options) -> Result<String> {
     part(format!("{:?}", Options { cache: None, ..options.clone() }).as_bytes());
     if options.cpu == Cpu::Native {
         part(this_processor().as_bytes());
+    }
+    // Another clang may have come.
+    if options.generator == GeneratorName::Llvm {
+        part(Generator::new(options)?.compiler().unwrap_or_default().as_bytes());
     }
     part(name.as_bytes());
     part(&input.bytes);

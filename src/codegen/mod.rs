@@ -100,6 +100,11 @@ impl Generator {
         if self.clang.is_some() { GeneratorName::Llvm } else { GeneratorName::Cranelift }
     }
 
+    /// The program outside of this one that makes the code, and its version.
+    pub fn compiler(&self) -> Option<&str> {
+        self.clang.as_ref().map(|clang| &clang.version[..])
+    }
+
     /// What code is made for.
     pub fn triple(&self) -> &Triple {
         self.isa.triple()

@@ -25,6 +25,7 @@ pub fn trials() -> Vec<Trial> {
         linkers_see_that_tables_cross_generators,
         a_path_to_clang_is_for_llvm,
         features_of_the_processor_are_passed_on,
+        another_clang_builds_again,
     ]
 }
 
@@ -274,4 +275,19 @@ fn features_of_the_processor_are_passed_on() {
     // Each is known to clang.
     listing("x86-64+sse41+sse42+cmpxchg16b+popcnt+lzcnt+avx+avx2+fma+avx512f");
     folder.wasm2native(&["-c", "a.wat", "--generator", "llvm", "--cpu", "x86-64+nothing"]).fails(2, &["`nothing`"]);
+}
+
+/// `run` keeps programs, and the clang that made one counts.
+fn another_clang_builds_again() {
+    let folder = with_clang("echo $* >> log; test $1 = --version && cat version || exec clang-19 \"$@\"");
+    let n_compiled = |version: &str| {
+        folder.write("version", format!("Some clang version {version}\n"));
+        let args = ["run", "--generator", "llvm", "--clang", "./clang", "a.wat"];
+        assert_eq!(folder.wasm2native(&args).status, 42);
+        let log = String::from_utf8(folder.read("log")).expect("words");
+        log.lines().filter(|line| !line.contains("--version")).count()
+    };
+    assert_eq!(n_compiled("19.0.0"), 1);
+    assert_eq!(n_compiled("19.0.0"), 1);
+    assert_eq!(n_compiled("19.0.1"), 2);
 }

@@ -152,6 +152,8 @@ pub struct Options {
     /// Addresses that a compare found outside are masked, so that a processor that guesses does not
     /// read there either.
     pub spectre_masks: bool,
+    /// Memories and globals are exact when a trap has ended a call. With Cranelift they always are.
+    pub exact_traps: bool,
     pub memory_base: MemoryBase,
     pub generator: GeneratorName,
     /// The clang that LLVM's text form goes to; `None` is one on PATH.
@@ -226,6 +228,7 @@ impl Default for Options {
             cpu: Cpu::default(),
             opt_level: OptLevel::default(),
             spectre_masks: false,
+            exact_traps: false,
             memory_base: MemoryBase::default(),
             generator: GeneratorName::default(),
             clang: None,

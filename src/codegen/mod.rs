@@ -61,6 +61,7 @@ pub struct Generator {
     flags: Vec<String>,
     level: OptLevel,
     spectre_masks: bool,
+    exact_traps: bool,
     /// Folder for every stage's result.
     dump: Option<PathBuf>,
     cache: Option<Cache>,
@@ -91,6 +92,7 @@ impl Generator {
             flags,
             level: options.opt_level,
             spectre_masks: options.spectre_masks,
+            exact_traps: options.exact_traps,
             dump: options.dump.clone(),
             cache: options.cache.as_ref().map(Cache::new).transpose()?,
         })

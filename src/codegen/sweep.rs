@@ -32,6 +32,7 @@ pub struct Sweep<'a> {
     clang: Option<&'a Clang>,
     level: OptLevel,
     flags: &'a [String],
+    exact_traps: bool,
     dump: Option<PathBuf>,
     /// Where functions may be that were compiled before.
     cache: Option<&'a Cache>,
@@ -48,6 +49,7 @@ impl<'a> Sweep<'a> {
             clang: generator.clang.as_ref(),
             level: generator.level,
             flags: &generator.flags,
+            exact_traps: generator.exact_traps,
             dump: generator.dump.as_deref().map(|folder| unit.dump_folder(folder)),
             // A dump shows how each function is made.
             cache: generator.cache.as_ref().filter(|_| generator.dump.is_none()),
@@ -144,6 +146,7 @@ impl<'a> Sweep<'a> {
             triple: self.isa.triple().to_string(),
             is_linked: self.unit.linkage.is_linked(),
             is_shared: self.unit.module.memories.values().any(|memory| memory.ty.shared),
+            exact_traps: self.exact_traps,
         })
     }
 

@@ -26,6 +26,7 @@ pub fn trials() -> Vec<Trial> {
         a_path_to_clang_is_for_llvm,
         features_of_the_processor_are_passed_on,
         another_clang_builds_again,
+        traps_can_be_exact,
     ]
 }
 
@@ -290,4 +291,42 @@ fn another_clang_builds_again() {
     assert_eq!(n_compiled("19.0.0"), 1);
     assert_eq!(n_compiled("19.0.0"), 1);
     assert_eq!(n_compiled("19.0.1"), 2);
+}
+
+/// What a host sees after a trap: the store before it is done, and the one after it is not.
+fn traps_can_be_exact() {
+    let module = r#"(module
+        (memory 1)
+        (global $state (export "state") (mut i32) (i32.const 0))
+        (func (export "load") (param i32) (result i32)
+            (local $loaded i32)
+            (global.set $state (i32.const 1))
+            (local.set $loaded (i32.load (local.get 0)))
+            (global.set $state (i32.const 2))
+            (local.get $loaded))
+        (func (export "drop") (param i32)
+            (drop (i32.mul (i32.load (local.get 0)) (i32.const 0)))
+            (global.set $state (i32.const 3))))"#;
+    let host = r#"
+        #include "m.h"
+        #include <stdio.h>
+        static void load(void *at) { m_load(*(int *)at); }
+        static void drop(void *at) { m_drop(*(int *)at); }
+        int main(void) {
+            int outside = 1 << 20;
+            int first = w2n_try(load, &outside, 0), after_first = m_state;
+            int second = w2n_try(drop, &outside, 0), after_second = m_state;
+            printf("%d %d %d %d\n", first != 0, after_first, second != 0, after_second);
+        }"#;
+    let folder = Folder::with(&[("m.wat", module), ("host.c", host)]);
+    let printed = |flags: &[&str]| {
+        folder.builds(&[&["m.wat", "--emit", "staticlib,header"], flags].concat());
+        folder.cc(&["host.c", "m.a", "-lm", "-lpthread", "-o", "host"]);
+        folder.program("host", &[]).succeeds().stdout
+    };
+    assert_eq!(printed(&[]), "1 1 1 1\n");
+    assert_eq!(printed(&["--exact-traps"]), "1 1 1 1\n");
+    assert_eq!(printed(&["--generator", "llvm", "--exact-traps"]), "1 1 1 1\n");
+    // Otherwise the flag would be of no use.
+    assert_ne!(printed(&LLVM), "1 1 1 1\n");
 }

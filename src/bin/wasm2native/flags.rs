@@ -272,6 +272,15 @@ pub struct Code {
     #[arg(long, help_heading = "Code")]
     pub spectre_masks: bool,
 
+    /// With --generator llvm, leave memory and globals after a trap as the standard says
+    ///
+    /// LLVM assumes that accesses do not trap, so it may drop one that is of no use, and move
+    /// stores past it. A host that goes on after a trap (`w2n_try`) sees that. With this flag
+    /// nothing of the kind happens, and code is slower: loops are not vectorized. Cranelift's code
+    /// is always exact.
+    #[arg(long, help_heading = "Code")]
+    pub exact_traps: bool,
+
     /// What makes machine code: cranelift, or llvm, which needs a clang [default: cranelift]
     ///
     /// LLVM compiles about twenty times as long and makes faster code. It is reached by clang 15 or
@@ -484,6 +493,7 @@ impl Code {
                 Some(Level::Os | Level::Oz) => OptLevel::Size,
             },
             spectre_masks: self.spectre_masks,
+            exact_traps: self.exact_traps,
             generator: match self.generator {
                 None | Some(GeneratorChoice::Cranelift) => GeneratorName::Cranelift,
                 Some(GeneratorChoice::Llvm) => GeneratorName::Llvm,

@@ -56,11 +56,13 @@ impl Writer<'_> {
         format!("{region}{constant}")
     }
 
-    /// A load whose result nobody uses must trap all the same.
+    /// A load whose result nobody uses must trap all the same. Where traps are exact, each that can
+    /// trap stays, between the stores before and after it.
     fn volatile(&self, inst: Inst, flags: MemFlags) -> &'static str {
         let result = self.func.dfg.first_result(inst);
         let is_used = self.is_used(result);
-        if is_used || self.flags(flags).trap_code().is_none() { "" } else { "volatile " }
+        let may_go = is_used && !self.exact_traps;
+        if may_go || self.flags(flags).trap_code().is_none() { "" } else { "volatile " }
     }
 
     pub fn load(&mut self, inst: Inst, opcode: Opcode, address: Value, offset: i32, flags: MemFlags) {
@@ -122,7 +124,8 @@ impl Writer<'_> {
             false => format!("{name} {}", self.named(format!("trunc {typed} to {name}"))),
         };
         let metadata = self.metadata(flags);
-        self.effect(format!("store {value}, ptr {place}, align 1{metadata}"));
+        let volatile = if self.exact_traps { "volatile " } else { "" };
+        self.effect(format!("store {volatile}{value}, ptr {place}, align 1{metadata}"));
     }
 
     pub fn atomic_load(&mut self, inst: Inst, address: Value) {

@@ -53,6 +53,7 @@ pub fn define(func: &Function, number: usize, target: &Target) -> Result<Definit
         func,
         processor: target.processor,
         is_shared: target.is_shared,
+        exact_traps: target.exact_traps,
         text: String::new(),
         slots: String::new(),
         declarations: BTreeMap::new(),
@@ -129,6 +130,7 @@ pub struct Writer<'f> {
     pub func: &'f Function,
     pub processor: &'static Processor,
     pub is_shared: bool,
+    pub exact_traps: bool,
     text: String,
     /// Allocations of stack slots.
     slots: String,

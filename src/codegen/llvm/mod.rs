@@ -70,6 +70,8 @@ pub struct Target {
     pub is_linked: bool,
     /// Other threads may write a memory while it is read.
     pub is_shared: bool,
+    /// Accesses that trap, and stores, stay in their order.
+    pub exact_traps: bool,
 }
 
 /// The name of the convention by which definitions call each other, with the generator's.

@@ -6,6 +6,7 @@
 
 use crate::target;
 use anyhow::{Context, Result, bail};
+use std::cell::Cell;
 use std::ffi::{OsStr, OsString};
 use std::fmt;
 use std::io::{Read, Write};
@@ -19,6 +20,21 @@ use std::time::{Duration, Instant};
 /// Nothing that a test starts needs more than some seconds, or minutes where an emulator maps large
 /// reservations. What hangs must fail.
 const LIMIT: Duration = Duration::from_secs(600);
+
+/// The same where a test is to fail: what hangs is known to.
+const SHORT_LIMIT: Duration = Duration::from_secs(30);
+
+thread_local! {
+    static IS_TO_FAIL: Cell<bool> = const { Cell::new(false) };
+}
+
+/// Runs a test that is to fail: what it starts gets little time.
+pub fn with_little_time<T>(test: impl FnOnce() -> T) -> T {
+    IS_TO_FAIL.set(true);
+    let result = test();
+    IS_TO_FAIL.set(false);
+    result
+}
 
 /// The emulator's name and flags; empty where programs run by themselves.
 static EMULATOR: LazyLock<Vec<String>> = LazyLock::new(|| {
@@ -278,7 +294,8 @@ pub fn finish(child: &mut Child) -> Result<Outcome> {
     thread::scope(|scope| {
         let stdout = scope.spawn(move || read_all(stdout));
         let stderr = scope.spawn(move || read_all(stderr));
-        let deadline = Instant::now() + LIMIT;
+        let limit = if IS_TO_FAIL.get() { SHORT_LIMIT } else { LIMIT };
+        let deadline = Instant::now() + limit;
         let mut pause = Duration::from_micros(200);
         let status = loop {
             if let Some(status) = child.try_wait()? {
@@ -287,7 +304,7 @@ pub fn finish(child: &mut Child) -> Result<Outcome> {
             if Instant::now() > deadline {
                 child.kill()?;
                 child.wait()?;
-                bail!("it still ran after {} seconds and was killed", LIMIT.as_secs());
+                bail!("it still ran after {} seconds and was killed", limit.as_secs());
             }
             thread::sleep(pause);
             pause = (pause * 2).min(Duration::from_millis(20));

@@ -3,6 +3,7 @@
 //! A test is a function that returns nothing and fails by a panic, or one that returns
 //! `anyhow::Result<()>`. The latter is ignored when its error is [`Skip`].
 
+use crate::process::with_little_time;
 use crate::{manifest, target};
 use anyhow::Result;
 use libtest_mimic::{Arguments, Completion, Failed, Trial};
@@ -55,7 +56,7 @@ pub fn trial<V: Verdict>(name: impl Into<String>, test: impl FnOnce() -> V + Sen
         return Trial::ignorable_test(name, move || completion(test().into_result()));
     };
     Trial::ignorable_test(name, move || {
-        let ended = panic::catch_unwind(AssertUnwindSafe(|| test().into_result()));
+        let ended = with_little_time(|| panic::catch_unwind(AssertUnwindSafe(|| test().into_result())));
         match ended.map(completion) {
             Ok(Ok(Completion::Completed)) => Err("it passes, and stands in a manifest".into()),
             Ok(Ok(ignored)) => Ok(ignored),

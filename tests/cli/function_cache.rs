@@ -1,16 +1,19 @@
 //! `--cache`: what is compiled again, and that it changes no byte.
 
 use crate::{mount, unmount};
-use anyhow::{Context, Result, ensure};
+use anyhow::{Context, Result, bail, ensure};
 use libtest_mimic::Trial;
 use std::fmt::Write;
 use std::fs::{self, Permissions};
 use std::os::unix::fs::{PermissionsExt, chown};
 use std::path::PathBuf;
+use std::process::Command;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, SystemTime};
 use test_kit::fixture::{self, Fixture};
 use test_kit::folder::Folder;
+use test_kit::process::outcome;
+use test_kit::trial::Skip;
 use test_kit::trials;
 use wasm2native::driver;
 use wasm2native::options::{CacheOptions, Emit, Options, Output};
@@ -33,6 +36,7 @@ pub fn trials() -> Vec<Trial> {
         many_packs_become_one,
         builds_may_run_at_once,
         llvm_has_no_cache,
+        without_proc_there_is_a_message,
     ]
 }
 
@@ -500,4 +504,27 @@ fn llvm_has_no_cache() {
     let folder = Folder::with(&[("m.wat", ANY)]);
     let args = ["m.wat", "-c", "--cache", "cache", "--generator", "llvm"];
     folder.wasm2native(&args).fails(2, &["--cache keeps functions of Cranelift"]);
+}
+
+/// Without it the compiler does not know which one it is.
+fn without_proc_there_is_a_message() -> Result<()> {
+    let folder = Folder::with(&[("m.wat", ANY)]);
+    let hidden = |args: &[&str]| {
+        let mut command = Command::new("unshare");
+        if !rustix::process::geteuid().is_root() {
+            command.arg("--map-root-user");
+        }
+        let script = "mount -t tmpfs none /proc && exec \"$@\"";
+        command.args(["--mount", "--propagation", "private", "sh", "-c", script, "sh"]).args(args);
+        outcome(command.current_dir(folder.path(".")))
+    };
+    if hidden(&["true"]).status != 0 {
+        bail!(Skip::Reason("mounts in a namespace are not permitted here".to_owned()));
+    }
+    let program = env!("CARGO_BIN_EXE_wasm2native");
+    hidden(&[program, "m.wat", "-c", "-o", "m.o"]).succeeds();
+    hidden(&[program, "m.wat", "-c", "-o", "n.o", "--cache", "cache"])
+        .fails(2, &["help: mount /proc, or leave out --cache"]);
+    assert!(!folder.path("n.o").exists());
+    Ok(())
 }

@@ -70,6 +70,8 @@ fn main() -> ExitCode {
         }
     });
     let verdicts = verdicts.into_inner().expect("no test panics");
+    let stale = manifest::stale(scripts.iter().map(|script| &*script.path));
+    assert!(stale.is_empty(), "a manifest lists scripts that there are not: {}", stale.join(", "));
     let bless = std::env::var_os("BLESS").is_some_and(|value| value != "0");
     if bless && wanted.len() == scripts.len() {
         let skips = |script: &Script| skip_of(&verdicts[&script.number], script.skip.as_ref());

@@ -27,7 +27,7 @@ use crate::progress::Observer;
 use crate::translate::{self, Env, State};
 use crate::unit::Unit;
 use crate::wasm::FuncIndex;
-use anyhow::{Context, Result};
+use anyhow::Result;
 use key::FunctionKey;
 use pack::{Entry, Pack, PackWriter};
 use place::Place;
@@ -81,7 +81,7 @@ impl Cache {
     /// When others could write to the cache, there is no such place, or the key can't be read.
     pub fn new(options: &CacheOptions) -> Result<Cache> {
         let seal = Seal::new(options.key.as_deref())?;
-        let compiler = seal::compiler().context("--cache: can't identify this compiler")?;
+        let compiler = seal::compiler()?;
         Ok(Cache { place: Place::new(&options.place, options.limit, options.key.is_some())?, seal, compiler })
     }
 
@@ -171,7 +171,7 @@ impl Shard<'_> {
         let count = |number: &AtomicU64| number.load(Ordering::Relaxed);
         observer.cached(count(&self.n_found), count(&self.n_made));
         let has_new = self.output.lock().expect("all threads are done").writer.is_some();
-        let merges = has_new && self.cache.place.merges(self.packs.len(), MOST_PACKS);
+        let merges = has_new && self.packs.len() >= MOST_PACKS;
         if merges {
             self.add_found();
         }

@@ -77,11 +77,6 @@ impl Place {
         builder.tempfile_in(&self.folder).with_context(|| self.folder.display().to_string())
     }
 
-    /// Whether a shard with so many packs gets one for all.
-    pub fn merges(&self, n_packs: usize, most: usize) -> bool {
-        n_packs >= most
-    }
-
     /// Adds a pack, which replaces `old` ones. Then the least recently used packs make room.
     ///
     /// # Errors

@@ -85,6 +85,11 @@ pub fn compiler() -> Result<blake3::Hash> {
         return Ok(hash);
     }
     // On Linux this is the file that is running, even if another has taken its name.
-    let program = File::open("/proc/self/exe").or_else(|_| File::open(std::env::current_exe()?))?;
+    let Ok(program) = File::open("/proc/self/exe").or_else(|_| File::open(std::env::current_exe()?)) else {
+        bail!(
+            "--cache identifies this compiler by /proc/self/exe, which can't be read\n\
+             help: mount /proc, or leave out --cache"
+        );
+    };
     Ok(*hash.insert(blake3::Hasher::new().update_reader(program)?.finalize()))
 }

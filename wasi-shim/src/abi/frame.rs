@@ -31,6 +31,14 @@ pub const AARCH64: [Group; 2] = [
     Group { registers: &[72, 73, 74, 75, 76, 77, 78, 79], is_above: false, in_pairs: true },
 ];
 
+/// How many registers there are in all groups.
+pub const fn n_registers(groups: &[Group]) -> usize {
+    match groups {
+        [] => 0,
+        [first, rest @ ..] => first.registers.len().saturating_add(n_registers(rest)),
+    }
+}
+
 const WORD: i32 = 8;
 /// Frame pointer and return address.
 const RECORD: i32 = 2 * WORD;
@@ -40,7 +48,7 @@ const RECORD: i32 = 2 * WORD;
 pub fn places(groups: &[Group], frame: u32, mut visit: impl FnMut(usize, i32)) {
     let mut bits = frame / HAS_FRAME;
     let mut is_odd = false;
-    for nth in 1..=groups.iter().map(|group| group.registers.len()).sum() {
+    for nth in 1..=n_registers(groups) {
         is_odd ^= bits >> nth & 1 == 1;
     }
     let mut first = 0usize;

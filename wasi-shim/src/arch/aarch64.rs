@@ -103,6 +103,27 @@ pub fn save_preserved(place: &mut [usize; N_PRESERVED]) {
     }
 }
 
+/// The beginning of a naked function: a frame with the registers that calls preserve. They lie 16
+/// bytes after the stack pointer, in the order of [`frame::AARCH64`].
+macro_rules! store_preserved {
+    () => {
+        concat!(
+            "stp x29, x30, [sp, #-160]!\n",
+            "mov x29, sp\n",
+            "stp x19, x20, [sp, #16]\n",
+            "stp x21, x22, [sp, #32]\n",
+            "stp x23, x24, [sp, #48]\n",
+            "stp x25, x26, [sp, #64]\n",
+            "stp x27, x28, [sp, #80]\n",
+            // Of vector registers, the lower halves of some (AAPCS64, 6.1.2).
+            "stp d8, d9, [sp, #96]\n",
+            "stp d10, d11, [sp, #112]\n",
+            "stp d12, d13, [sp, #128]\n",
+            "stp d14, d15, [sp, #144]",
+        )
+    };
+}
+
 /// Saves the registers that a call preserves, notes the stack pointer in `*stack`, and calls
 /// `function`. Returns 0 after it, or 1 through [`resume`].
 ///
@@ -111,18 +132,7 @@ pub fn save_preserved(place: &mut [usize; N_PRESERVED]) {
 #[unsafe(naked)]
 pub unsafe extern "C" fn enter(function: extern "C" fn(*mut c_void), data: *mut c_void, stack: *mut usize) -> u32 {
     std::arch::naked_asm!(
-        "stp x29, x30, [sp, #-160]!",
-        "mov x29, sp",
-        "stp x19, x20, [sp, #16]",
-        "stp x21, x22, [sp, #32]",
-        "stp x23, x24, [sp, #48]",
-        "stp x25, x26, [sp, #64]",
-        "stp x27, x28, [sp, #80]",
-        // Of vector registers, the lower halves of some (AAPCS64, 6.1.2).
-        "stp d8, d9, [sp, #96]",
-        "stp d10, d11, [sp, #112]",
-        "stp d12, d13, [sp, #128]",
-        "stp d14, d15, [sp, #144]",
+        store_preserved!(),
         "mov x9, sp",
         "str x9, [x2]",
         "mov x9, x0",
@@ -190,7 +200,7 @@ pub unsafe extern "C" fn signal_entry<T: OnSignal>(signal: c_int, info: *mut c_v
 
 /// Registers that functions preserve for their callers, in the order of [`frame::AARCH64`].
 #[repr(C)]
-pub struct Preserved([usize; 18]);
+pub struct Preserved([usize; frame::n_registers(&frame::AARCH64)]);
 
 impl Preserved {
     /// Takes back what a function stored in its frame.
@@ -212,17 +222,7 @@ impl Preserved {
 macro_rules! throw_by {
     ($function:ident) => {
         std::arch::naked_asm!(
-            "stp x29, x30, [sp, #-160]!",
-            "mov x29, sp",
-            "stp x19, x20, [sp, #16]",
-            "stp x21, x22, [sp, #32]",
-            "stp x23, x24, [sp, #48]",
-            "stp x25, x26, [sp, #64]",
-            "stp x27, x28, [sp, #80]",
-            "stp d8, d9, [sp, #96]",
-            "stp d10, d11, [sp, #112]",
-            "stp d12, d13, [sp, #128]",
-            "stp d14, d15, [sp, #144]",
+            store_preserved!(),
             "mov x0, x2",
             "add x1, sp, #16",
             "mov x2, sp",

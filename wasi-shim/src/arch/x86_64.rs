@@ -173,7 +173,7 @@ pub unsafe extern "C" fn signal_entry<T: OnSignal>(signal: c_int, info: *mut c_v
 
 /// Registers that functions preserve for their callers, in the order of [`frame::X86_64`].
 #[repr(C)]
-pub struct Preserved([usize; 5]);
+pub struct Preserved([usize; frame::n_registers(&frame::X86_64)]);
 
 impl Preserved {
     /// Takes back what a function stored in its frame.

@@ -44,6 +44,8 @@ pub mod foreign;
 
 pub mod analyze;
 
+pub mod profile;
+
 pub mod layout;
 
 pub mod unit;

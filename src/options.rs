@@ -140,6 +140,21 @@ impl CacheOptions {
     pub const LIMIT: u64 = 4 << 30;
 }
 
+/// Where an instrumented program adds its profile to, unless its user says otherwise.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum ProfileOutput {
+    /// `NAME.profile` in the current directory, after the module's name.
+    ByName,
+    File(String),
+}
+
+/// A profile that code is made with: the text, and what messages call it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ProfileText {
+    pub file: String,
+    pub text: Vec<u8>,
+}
+
 /// Everything a compilation depends on besides the input's bytes.
 #[derive(Clone, Debug)]
 pub struct Options {
@@ -158,6 +173,10 @@ pub struct Options {
     pub generator: GeneratorName,
     /// The clang that LLVM's text form goes to; `None` is one on PATH.
     pub clang: Option<PathBuf>,
+    /// The program counts how often its blocks run.
+    pub profile_generate: Option<ProfileOutput>,
+    /// How often they ran; several profiles are added.
+    pub profile_use: Vec<ProfileText>,
     /// Run Cranelift's verifier on every function.
     pub verify: bool,
     /// Exported function to run instead of `_start` or `main`; its arguments come from the command
@@ -232,6 +251,8 @@ impl Default for Options {
             memory_base: MemoryBase::default(),
             generator: GeneratorName::default(),
             clang: None,
+            profile_generate: None,
+            profile_use: Vec::new(),
             verify: cfg!(debug_assertions),
             invoke: None,
             program_options: Vec::new(),

@@ -13,6 +13,7 @@
 use crate::analyze::Facts;
 use crate::foreign::{CallbackIndex, Foreign};
 use crate::layout::{Layout, Symbol};
+use crate::profile::Profiling;
 use crate::resolve::{Linkage, Linked};
 use crate::wasm::describe::{describe_index, describe_type};
 use crate::wasm::source::{MAIN, Source};
@@ -41,6 +42,7 @@ pub struct Unit<'a> {
     pub layout: Layout,
     /// Function imports that nothing defines: a call is a trap.
     pub undefined: BTreeSet<FuncIndex>,
+    pub profiling: Profiling,
 }
 
 impl Unit<'_> {
@@ -80,6 +82,7 @@ impl Unit<'_> {
             Symbol::CallbackPool(callback) => {
                 format!("pool of function pointers to {}", self.describe_callback(callback))
             }
+            Symbol::Counters(func) => format!("counters of {}", function(func)),
             Symbol::Main => "main".to_owned(),
             Symbol::Program => "description of the program".to_owned(),
             Symbol::LibraryInit => "initialization of the library".to_owned(),

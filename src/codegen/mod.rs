@@ -23,21 +23,25 @@ mod stub;
 mod sweep;
 pub mod target;
 
+use crate::analyze::Facts;
 use crate::code::Code;
 use crate::layout::Symbol;
 use crate::options::{GeneratorName, OptLevel, Options};
+use crate::profile::Profiling;
+use crate::profile::read::Profile;
 use crate::progress::Observer;
 use crate::translate::Env;
 use crate::translate::c_abi::CAbi;
 use crate::unit::Unit;
-use crate::wasm::FuncIndex;
+use crate::wasm::source::Source;
+use crate::wasm::{FuncIndex, Module};
 use anyhow::{Result, bail};
 use cache::Cache;
 use cranelift::isa::Isa;
 use llvm::clang::Clang;
 use std::path::PathBuf;
 use sweep::Sweep;
-use target_lexicon::Triple;
+use target_lexicon::{BinaryFormat, Triple};
 
 /// The generators, and their versions.
 pub const GENERATORS: [(&str, &str); 2] = [("cranelift", cranelift::VERSION), ("llvm", llvm::VERSION)];
@@ -62,6 +66,10 @@ pub struct Generator {
     level: OptLevel,
     spectre_masks: bool,
     exact_traps: bool,
+    /// The functions count how often their blocks run.
+    counts: bool,
+    /// How often they ran.
+    profile: Option<Profile>,
     /// Folder for every stage's result.
     dump: Option<PathBuf>,
     cache: Option<Cache>,
@@ -71,7 +79,8 @@ impl Generator {
     /// The generator that `options` ask for.
     ///
     /// # Errors
-    /// When there is no such target or processor, or the cache can't be trusted.
+    /// When there is no such target or processor, the cache can't be trusted, or a profile is
+    /// damaged.
     pub fn new(options: &Options) -> Result<Generator> {
         let isa = Isa::new(&target::triple(options)?, options)?;
         let (clang, flags) = match options.generator {
@@ -86,6 +95,10 @@ impl Generator {
         if options.cache.is_some() && clang.is_some() {
             bail!("--cache keeps functions of Cranelift; --generator llvm compiles many at once");
         }
+        if options.profile_generate.is_some() && isa.triple().binary_format != BinaryFormat::Elf {
+            bail!("--profile-generate needs a runtime, which there is for Linux only, not for {}", isa.triple());
+        }
+        let has_profile = !options.profile_use.is_empty();
         Ok(Generator {
             isa,
             clang,
@@ -93,6 +106,8 @@ impl Generator {
             level: options.opt_level,
             spectre_masks: options.spectre_masks,
             exact_traps: options.exact_traps,
+            counts: options.profile_generate.is_some(),
+            profile: has_profile.then(|| Profile::read(&options.profile_use)).transpose()?,
             dump: options.dump.clone(),
             cache: options.cache.as_ref().map(Cache::new).transpose()?,
         })
@@ -112,6 +127,15 @@ impl Generator {
         self.isa.triple()
     }
 
+    /// What the functions of a module count, or what is known of how often they ran.
+    pub fn profiling(&self, source: &Source, module: &Module, facts: &Facts) -> Profiling {
+        match &self.profile {
+            _ if self.counts => Profiling::generate(module, &facts.reachable),
+            Some(profile) => Profiling::of(profile, source.name, module, &facts.reachable),
+            None => Profiling::Off,
+        }
+    }
+
     /// What translation asks for besides the unit.
     pub fn env<'a>(&self, unit: &'a Unit) -> Env<'a> {
         Env {
@@ -124,6 +148,7 @@ impl Generator {
             undefined: &unit.undefined,
             target: self.isa.frontend_config(),
             spectre_masks: self.spectre_masks,
+            profiling: &unit.profiling,
             machine: self.isa.machine(),
         }
     }

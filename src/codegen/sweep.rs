@@ -51,8 +51,8 @@ impl<'a> Sweep<'a> {
             flags: &generator.flags,
             exact_traps: generator.exact_traps,
             dump: generator.dump.as_deref().map(|folder| unit.dump_folder(folder)),
-            // A dump shows how each function is made.
-            cache: generator.cache.as_ref().filter(|_| generator.dump.is_none()),
+            // A dump shows how each function is made. Code that counts is for a single build.
+            cache: generator.cache.as_ref().filter(|_| generator.dump.is_none() && !generator.counts),
             operators: OnceLock::new(),
         }
     }
@@ -63,10 +63,13 @@ impl<'a> Sweep<'a> {
 
     /// See [`Generator::compile`].
     pub fn compile(&self, jobs: &[Job], observer: &dyn Observer) -> Result<Code> {
-        let (functions, convention) = match self.clang {
+        let (mut functions, convention) = match self.clang {
             None => (self.compile_by_cranelift(jobs, observer)?, "cranelift"),
             Some(clang) => self.compile_by_llvm(clang, jobs, observer)?,
         };
+        if let Some(counts) = self.unit.profiling.counts() {
+            functions.sort_by_key(|function| order::heat(counts, function.symbol));
+        }
         Ok(Code {
             triple: self.isa.triple().clone(),
             compressed: self.isa.has("has_zca"),
@@ -129,7 +132,8 @@ impl<'a> Sweep<'a> {
             let symbol = worker.translate(self, job)?;
             observer.advance(1);
             let Some(symbol) = symbol else { return Ok(None) };
-            let definition = llvm::define(worker.compiler.function(), number, &target);
+            let counts = worker.state.block_counts();
+            let definition = llvm::define(worker.compiler.function(), number, &target, counts);
             Ok(Some((number, definition.with_context(|| self.unit.describe(symbol))?)))
         })
     }
@@ -140,13 +144,14 @@ impl<'a> Sweep<'a> {
         Ok(llvm::print(&definitions, &self.target()?).join("\n"))
     }
 
-    fn target(&self) -> Result<llvm::Target> {
+    fn target(&self) -> Result<llvm::Target<'_>> {
         Ok(llvm::Target {
             processor: llvm::processor(self.isa.triple())?,
             triple: self.isa.triple().to_string(),
             is_linked: self.unit.linkage.is_linked(),
             is_shared: self.unit.module.memories.values().any(|memory| memory.ty.shared),
             exact_traps: self.exact_traps,
+            counts: self.unit.profiling.counts(),
         })
     }
 

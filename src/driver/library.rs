@@ -76,7 +76,7 @@ pub fn build(session: &Session, outputs: &[&Output]) -> Result<()> {
         let analyzed = session.analyze(&linked, foreign, World::Open, None);
         let taken = taken(&analyzed, &imports);
         let unit = session.lay_out(analyzed, World::Open, BTreeSet::new())?;
-        let plan = session.name(plan::plan(Start::of_library(module, &prefix), taken, options))?;
+        let plan = session.name(plan::plan(Start::of_library(module, &prefix), taken, input, options))?;
         let role = Role::Library { plan: &plan, interface: &interface };
         for Output { emit, .. } in outputs {
             if let Some(text) = print_stage(*emit, &unit) {

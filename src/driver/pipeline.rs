@@ -29,6 +29,7 @@ use crate::link::{self, LinkRequest};
 use crate::listing;
 use crate::object::{self, Role, assembly};
 use crate::options::{MemoryBase, Options};
+use crate::profile::Counts;
 use crate::progress::{Observer, stage};
 use crate::resolve::{self, Instance, Linkage, Linked, Provider, Providers, Sizes};
 use crate::translate::Architecture;
@@ -175,7 +176,15 @@ impl<'a> Session<'a> {
         let Analyzed { linked: Linked { index, source, module, linkage }, foreign, facts } = analyzed;
         let layout = || layout::plan(module, &facts, linkage, &foreign, world);
         let layout = source.explain(stage(self.observer, "layout", 0, layout))?;
-        Ok(Unit { index: *index, source, module, linkage, foreign, facts, layout, undefined })
+        let profiling = self.generator.profiling(source, module, &facts);
+        if let Some(Counts { n_functions, n_unknown: n_unknown @ 1.., .. }) = profiling.counts() {
+            self.observer.warning(&format!(
+                "{}: the profile has no counts for {n_unknown} of {n_functions} functions: they have changed since, or it is \
+                 that of another module",
+                source.file.unwrap_or(&self.input.name)
+            ));
+        }
+        Ok(Unit { index: *index, source, module, linkage, foreign, facts, layout, undefined, profiling })
     }
 
     /// Validates, translates and compiles the functions that are needed.

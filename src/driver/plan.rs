@@ -6,11 +6,13 @@ use crate::codegen::target;
 use crate::embed;
 use crate::object::ProgramPlan;
 use crate::object::script::Command;
-use crate::options::Options;
+use crate::options::{Options, ProfileOutput};
 use crate::wasm::describe::describe_type;
+use crate::wasm::input::{Input, STDIN};
 use crate::wasm::{EntityIndex, FuncIndex, Module};
 use anyhow::{Result, anyhow, bail};
 use std::collections::BTreeSet;
+use std::path::Path;
 
 /// What the runtime calls of the main module.
 pub struct Start {
@@ -120,7 +122,7 @@ pub struct Taken {
 ///
 /// # Errors
 /// When a directory tree that the program is to carry can't be read.
-pub fn plan(start: Start, taken: Taken, options: &Options) -> Result<ProgramPlan> {
+pub fn plan(start: Start, taken: Taken, input: &Input, options: &Options) -> Result<ProgramPlan> {
     let Start { kind, name, entry, initialize, thread_start, script } = start;
     Ok(ProgramPlan {
         entry,
@@ -136,7 +138,17 @@ pub fn plan(start: Start, taken: Taken, options: &Options) -> Result<ProgramPlan
         fixed_powers: options.fixed_powers,
         fatal_errors: options.fatal_errors,
         cpu_level: target::cpu_level(&target::triple(options)?, &options.cpu),
+        profile: options.profile_generate.as_ref().map(|output| match output {
+            ProfileOutput::ByName => format!("{}.profile", stem(input)),
+            ProfileOutput::File(file) => file.clone(),
+        }),
     })
+}
+
+/// The input's name without folder and extension.
+fn stem(input: &Input) -> &str {
+    let stem = Path::new(&input.name).file_stem().and_then(|stem| stem.to_str());
+    stem.filter(|_| input.name != STDIN).unwrap_or("wasm")
 }
 
 fn list_exports(module: &Module) -> String {

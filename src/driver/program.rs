@@ -34,7 +34,7 @@ pub fn program(session: &Session, kept: Option<&Path>) -> Result<Vec<u8>> {
     let Outside { natives, uses_c, taken, undefined } = session.look_up(&analyzed)?;
     let lay_out = |(analyzed, undefined)| session.lay_out(analyzed, World::Closed, undefined);
     let units = analyzed.into_iter().zip(undefined).map(lay_out).collect::<Result<Vec<_>>>()?;
-    let plan = session.name(plan::plan(start, taken, session.options))?;
+    let plan = session.name(plan::plan(start, taken, session.input, session.options))?;
     let mut objects = Vec::with_capacity(units.len());
     for unit in &units {
         let role = if unit.index == main { Role::Program(&plan) } else { Role::Member { entries: &[] } };

@@ -33,6 +33,9 @@ pub fn program(session: &Session) -> Result<Vec<u8>> {
     if options.link != LinkOptions::default() {
         bail!("{}: a test script is linked with nothing but the modules in it", input.name);
     }
+    if options.profile_generate.is_some() {
+        bail!("{}: a test script is not profiled: --profile-generate is for modules", input.name);
+    }
     let text = input.script().expect("it was recognised as a script");
     let script = session.name(stage(observer, "read", 0, || script::read(text)))?;
     let sources: Vec<_> = script.instances.iter().map(|it| commands::source(&it.wasm, features)).collect();
@@ -44,7 +47,7 @@ pub fn program(session: &Session) -> Result<Vec<u8>> {
         let Resolved { linked, commands, refused: known } =
             commands::resolve(&script, &parsed, &empty, refused, session);
         let entries = entries(&linked, &commands);
-        let plan = session.name(plan::plan(Start::of_script(commands), Taken::default(), options))?;
+        let plan = session.name(plan::plan(Start::of_script(commands), Taken::default(), input, options))?;
         match session.name(compile_all(session, &linked, &entries, &plan))? {
             Ok(objects) => break objects,
             // What is beyond a limit fails alone. The next round links the others without it.

@@ -116,6 +116,8 @@ symbols! {
     /// A word that holds the address of a global, table or tag that the linker may put anywhere,
     /// see `translate::symbols`.
     14: Slot(entity: EntityIndex);
+    /// Counters of a function's points, each a [`u64`]; see [`profile`](crate::profile).
+    19: Counters(func: FuncIndex);
     /// C's `main`.
     20: Main;
     /// The [`abi::program::Program`].

@@ -31,8 +31,8 @@ pub fn write_needed(writer: &mut Writer) {
             Symbol::Data(index) => write_data_segment(writer, index),
             Symbol::Element(index) => write_element_segment(writer, index),
             Symbol::CallbackPool(index) => write_callback_pool(writer, index),
-            // Its place is known already.
-            Symbol::Program => {}
+            // Their places are known already.
+            Symbol::Program | Symbol::Counters(_) => {}
             other => panic!("{other:?} is referred to, but was not compiled"),
         }
     }

@@ -22,6 +22,7 @@ mod handlers;
 pub mod image;
 pub mod imports;
 pub mod interface;
+mod profile;
 mod program;
 pub mod script;
 mod text;
@@ -34,6 +35,7 @@ use anyhow::{Context, Result};
 use format::ObjectFormat;
 use interface::Item;
 use object::SymbolScope;
+use program::Own;
 use std::collections::BTreeSet;
 use writer::Writer;
 
@@ -73,6 +75,8 @@ pub struct ProgramPlan {
     /// See [`crate::options::Options::fatal_errors`].
     pub fatal_errors: bool,
     pub cpu_level: u8,
+    /// The file of the profile, if the program counts.
+    pub profile: Option<String>,
 }
 
 /// Writes the object.
@@ -89,14 +93,18 @@ pub fn write(unit: &Unit, code: &Code, role: &Role) -> Result<Vec<u8>> {
     writer.define_functions(code, &text);
     let table_entries = writer.declare("w2n.table_entries");
     let image = describe::write(&mut writer, code, &text, table_entries)?;
+    let counted = profile::write(&mut writer, unit, code);
     match role {
-        Role::Program(plan) => program::write(&mut writer, plan, instance, image),
+        Role::Program(plan) => program::write(&mut writer, plan, instance, Own { image, counted }),
         Role::Member { entries } => {
+            if let Some(counted) = counted {
+                writer.export_symbol(&writer::counted_symbol(instance), counted, SymbolScope::Linkage);
+            }
             writer.export_symbol(&writer::image_symbol(instance), image, SymbolScope::Linkage);
             exports::write_entries(&mut writer, instance, entries);
         }
         Role::Library { plan, interface } => {
-            program::write(&mut writer, plan, instance, image);
+            program::write(&mut writer, plan, instance, Own { image, counted });
             exports::write(&mut writer, interface);
         }
     }

@@ -3,7 +3,7 @@
 
 use super::bytes::Data;
 use super::writer::{Writer, image_symbol};
-use super::{ProgramPlan, script};
+use super::{ProgramPlan, profile, script};
 use crate::abi::program::{EntryKind, ProgramFields, SHARED_SYMBOL, SharedFields, VERSION};
 use crate::abi::record::Zero;
 use crate::abi::value::{TYPE_EXNREF, TYPE_EXTERNREF, TYPE_F32, TYPE_F64, TYPE_FUNCREF, TYPE_I32, TYPE_I64, TYPE_V128};
@@ -13,9 +13,16 @@ use object::write::{StandardSection, SymbolId};
 use object::{SectionKind, SymbolKind, SymbolScope};
 use wasmparser::ValType;
 
-/// Writes the description. It belongs to the object of the last instance, `instance`, whose image
-/// is `image`.
-pub fn write(writer: &mut Writer, plan: &ProgramPlan, instance: usize, image: SymbolId) {
+/// What the object describes of its own module.
+pub struct Own {
+    pub image: SymbolId,
+    /// Its counted functions, if it counts.
+    pub counted: Option<SymbolId>,
+}
+
+/// Writes the description. It belongs to the object of the last instance, `instance`.
+pub fn write(writer: &mut Writer, plan: &ProgramPlan, instance: usize, own: Own) {
+    let Own { image, counted } = own;
     let module = writer.module;
     let ty = plan.entry.map(|entry| module.function_type(entry));
     let (parameters, results) = ty.map_or((&[][..], &[][..]), |ty| (ty.params(), ty.results()));
@@ -38,6 +45,8 @@ pub fn write(writer: &mut Writer, plan: &ProgramPlan, instance: usize, image: Sy
     }
     images.address(image);
     let images = writer.local("w2n.images", StandardSection::ReadOnlyDataWithRel, images, 8);
+    let file = plan.profile.as_deref().zip(counted);
+    let profile = file.map(|(file, counted)| profile::write_program(writer, file, instance, counted));
     write_shared(writer);
     let trees = &plan.embedded;
     let embedded = (!trees.is_empty()).then(|| read_only(writer, "w2n.embedded", trees.clone()));
@@ -69,6 +78,7 @@ pub fn write(writer: &mut Writer, plan: &ProgramPlan, instance: usize, image: Sy
         start_wasi,
         invoke: (plan.kind == EntryKind::Invoke).then(|| writer.runtime_symbol("w2n_invoke")),
         unpack: (!trees.is_empty()).then(|| writer.runtime_symbol("w2n_unpack")),
+        profile,
         kind: plan.kind as u8,
         fixed_powers: u8::from(plan.fixed_powers),
         cpu_level: plan.cpu_level,

@@ -35,6 +35,8 @@ pub struct Writer<'a> {
     pub needed: Vec<Symbol>,
     /// Entries of tables that have a guard before them, and how many bytes they take.
     pub guarded_tables: Vec<(SymbolId, u64)>,
+    /// The section of counters, once there are some.
+    counters: Option<SectionId>,
     /// Global names for symbols of this object, see [`Writer::write_aliases`].
     pub aliases: Vec<(String, Symbol, SymbolScope)>,
 }
@@ -62,6 +64,7 @@ impl<'a> Writer<'a> {
             labels: HashMap::new(),
             needed: Vec::new(),
             guarded_tables: Vec::new(),
+            counters: None,
             aliases: Vec::new(),
         }
     }
@@ -321,6 +324,17 @@ impl<'a> Writer<'a> {
         self.set_place(symbol, section, offset, size);
     }
 
+    /// As [`Writer::define_zero`], for counters, which have a section of their own.
+    pub fn define_counters(&mut self, symbol: SymbolId, n_counters: u64) {
+        let object = &mut self.object;
+        let section = *self.counters.get_or_insert_with(|| {
+            object.add_section(Vec::new(), b".bss.w2n.counters".to_vec(), SectionKind::UninitializedData)
+        });
+        let size = n_counters.checked_mul(8).expect("a body has some million points at most");
+        let offset = self.object.append_section_bss(section, size, 8);
+        self.set_place(symbol, section, offset, size);
+    }
+
     fn set_place(&mut self, symbol: SymbolId, section: SectionId, offset: u64, size: u64) {
         let symbol = self.object.symbol_mut(symbol);
         symbol.section = SymbolSection::Section(section);
@@ -471,6 +485,11 @@ pub fn image_symbol(instance: usize) -> String {
     format!("w2n.{instance}.image")
 }
 
+/// Name of the symbol of an instance's [`ProfileModule`](crate::abi::profile::ProfileModule).
+pub fn counted_symbol(instance: usize) -> String {
+    format!("w2n.{instance}.counted")
+}
+
 fn data_name(layout: &Layout, symbol: Symbol) -> String {
     match symbol {
         Symbol::Global(index) => format!("w2n.global.{}", index.as_u32()),
@@ -487,6 +506,7 @@ fn data_name(layout: &Layout, symbol: Symbol) -> String {
         Symbol::Slot(EntityIndex::Table(index)) => format!("w2n.slot.table.{}", index.as_u32()),
         Symbol::Slot(EntityIndex::Tag(index)) => format!("w2n.slot.tag.{}", index.as_u32()),
         Symbol::CallbackPool(index) => format!("w2n.callbacks.{}.pool", index.as_u32()),
+        Symbol::Counters(index) => format!("w2n.counters.{}", index.as_u32()),
         Symbol::Program => abi::program::PROGRAM_SYMBOL.to_owned(),
         other => panic!("{other:?} is not data"),
     }

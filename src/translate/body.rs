@@ -6,6 +6,7 @@ use super::types::value_type;
 use super::{Env, State, begin, operator};
 use crate::layout::Symbol;
 use crate::number::to_u32;
+use crate::profile::points;
 use crate::wasm::FuncIndex;
 use anyhow::{Context, Result};
 use cranelift_codegen::ir::{self, SourceLoc, Value};
@@ -33,6 +34,7 @@ pub fn translate(env: &Env, func: FuncIndex, state: &mut State, out: &mut ir::Fu
     let params = translator.open_entry();
     translator.declare_locals(func, &params, body)?;
     translator.open_function(func);
+    translator.begin_counting(func);
 
     reader.set_features(env.module.features);
     let mut operators = OperatorsReader::new(reader);
@@ -43,10 +45,13 @@ pub fn translate(env: &Env, func: FuncIndex, state: &mut State, out: &mut ir::Fu
         translator.builder.set_srcloc(location(offset));
         let inside = offset.checked_sub(start).expect("operators follow the locals");
         while hints.next_if(|hint| u64::from(hint.offset) < inside).is_some() {}
-        translator.hint = hints.next_if(|hint| u64::from(hint.offset) == inside).map(|hint| hint.taken);
+        let hint = hints.next_if(|hint| u64::from(hint.offset) == inside).map(|hint| hint.taken);
+        // Counts know better.
+        translator.hint = hint.filter(|_| !translator.uses_counts());
         operator::translate(&mut translator, &operator)
             .and_then(|()| translator.check_result())
             .with_context(|| format!("at offset {offset:#x}"))?;
+        translator.point = translator.point.saturating_add(points::points(&operator));
     }
     operators.finish()?;
     translator.finish();

@@ -25,7 +25,7 @@ impl Translator<'_> {
     }
 
     pub fn loop_(&mut self, ty: BlockType) {
-        let header = self.create_block();
+        let header = self.create_counted(self.cold);
         self.open(FrameKind::Loop, ty, Some(header));
         let frame = self.scratch.control.last().expect("just opened");
         let params = frame.params(self.env.module);
@@ -35,6 +35,7 @@ impl Translator<'_> {
         let (n, height) = (params.len(), frame.height);
         self.jump(header, n);
         self.builder.switch_to_block(header);
+        self.count(self.point);
         self.scratch.stack.truncate(height);
         self.push_block_params(header);
     }
@@ -46,13 +47,14 @@ impl Translator<'_> {
         let frame = Frame { kind: FrameKind::Block, ty, label: None, height: 0, outer_scope: None, is_cold: false };
         let start = self.canonicalise(frame.params(self.env.module).len());
         let then_is_cold = self.cold || self.hint == Some(false);
-        let then = self.create_block_that(then_is_cold);
-        let otherwise = self.create_block_that(self.cold || self.hint == Some(true));
+        let then = self.create_counted(then_is_cold);
+        let otherwise = self.create_counted(self.cold || self.hint == Some(true));
         self.builder.ins().brif(condition, then, &[], otherwise, &[]);
         self.builder.seal_block(then);
         self.builder.switch_to_block(then);
-        self.open(FrameKind::If { otherwise }, ty, None);
+        self.open(FrameKind::If { otherwise, point: self.point.saturating_add(1) }, ty, None);
         self.cold = then_is_cold;
+        self.count(self.point);
         self.scratch.stack.extend_from_within(start..);
     }
 
@@ -72,7 +74,7 @@ impl Translator<'_> {
 
     pub fn else_(&mut self) {
         let frame = self.scratch.control.last_mut().expect("validated: a frame that `else` belongs to");
-        let FrameKind::If { otherwise } = frame.kind else {
+        let FrameKind::If { otherwise, point } = frame.kind else {
             debug_assert!(frame.kind == FrameKind::Dead, "validated: `else` belongs to an `if`");
             return;
         };
@@ -85,6 +87,7 @@ impl Translator<'_> {
         self.builder.seal_block(otherwise);
         self.builder.switch_to_block(otherwise);
         self.cold = self.builder.func.layout.is_cold(otherwise);
+        self.count(point);
         self.scratch.stack.truncate(saved);
         self.reachable = true;
     }
@@ -98,7 +101,7 @@ impl Translator<'_> {
                 let header = self.scratch.control.last().and_then(|frame| frame.label).expect("a loop has a header");
                 self.builder.seal_block(header);
             }
-            FrameKind::If { otherwise } => self.end_without_else(otherwise),
+            FrameKind::If { otherwise, point } => self.end_without_else(otherwise, point),
             FrameKind::TryTable(scope) => {
                 let (is_label, height) = (self.innermost().label.is_some(), self.innermost().height);
                 let landed = self.has_landing(scope);
@@ -117,18 +120,20 @@ impl Translator<'_> {
         }
         let frame = self.scratch.control.pop().expect("looked at above");
         self.scratch.scope = frame.outer_scope;
-        self.cold = frame.is_cold;
+        if !self.uses_counts() {
+            self.cold = frame.is_cold;
+        }
         if !self.reachable && kind != FrameKind::Dead {
             self.scratch.stack.truncate(frame.height);
         }
     }
 
     /// An `if` that ends without `else`: its results are its parameters.
-    fn end_without_else(&mut self, otherwise: Block) {
+    fn end_without_else(&mut self, otherwise: Block, point: u32) {
         let frame = self.scratch.control.last().expect("called at the end of a frame");
         let (n, height) = (frame.results(self.env.module).len(), frame.height);
         let is_laid_aside = self.builder.func.layout.is_cold(otherwise) != frame.is_cold;
-        if n == 0 && frame.label.is_none() && !is_laid_aside {
+        if n == 0 && frame.label.is_none() && !is_laid_aside && !self.has_points() {
             // Both ways meet in the block that was waiting for an `else`.
             if self.reachable {
                 self.builder.ins().jump(otherwise, &[]);
@@ -144,6 +149,7 @@ impl Translator<'_> {
         }
         self.builder.seal_block(otherwise);
         self.builder.switch_to_block(otherwise);
+        self.count(point);
         self.scratch.stack.truncate(height.checked_add(n).expect("they are operands"));
         self.jump_to_label(0);
         self.continue_at_label();
@@ -156,6 +162,7 @@ impl Translator<'_> {
         let height = frame.height;
         self.builder.seal_block(label);
         self.builder.switch_to_block(label);
+        self.count(self.point);
         self.scratch.stack.truncate(height);
         self.push_block_params(label);
         self.reachable = true;
@@ -191,13 +198,15 @@ impl Translator<'_> {
         let (label, n) = self.label(depth);
         // What follows an unlikely fall through stays unlikely until its construct ends.
         self.cold |= self.hint == Some(true);
-        let next = self.create_block();
-        if self.hint == Some(false) && !self.cold {
-            // The label may be reached on likely ways too, so only the way there is laid aside.
-            let way = self.create_block_that(true);
+        let next = self.create_counted(self.cold);
+        let is_unlikely = self.hint == Some(false) && !self.cold;
+        if is_unlikely || self.has_points() {
+            // The label may be reached on other ways too: only this one is laid aside, or counted.
+            let way = self.create_counted(is_unlikely || self.cold);
             self.builder.ins().brif(condition, way, &[], next, &[]);
             self.builder.seal_block(way);
             self.builder.switch_to_block(way);
+            self.count(self.point);
             self.jump(label, n);
         } else {
             self.set_jump_args(n);
@@ -205,10 +214,11 @@ impl Translator<'_> {
         }
         self.builder.seal_block(next);
         self.builder.switch_to_block(next);
+        self.count(self.point.saturating_add(1));
     }
 
     /// Targets that occur more than once get a block in between: arguments are then listed once,
-    /// not for every entry of the table.
+    /// not for every entry of the table. So do all that are counted.
     pub fn br_table(&mut self, targets: &BrTable) -> Result<()> {
         let selector = self.pop();
         let mut depths = std::mem::take(&mut self.scratch.depths);
@@ -225,11 +235,11 @@ impl Translator<'_> {
         for run in distinct.chunk_by(|a, b| a == b) {
             let depth = run[0];
             let (label, n) = self.label(depth);
-            if run.len() == 1 {
+            if run.len() == 1 && !self.has_points() {
                 self.set_jump_args(n);
                 calls.push((depth, self.builder.func.dfg.block_call(label, &self.scratch.jump_args)));
             } else {
-                let block = self.create_block();
+                let block = self.create_counted(self.cold);
                 between.push((depth, block));
                 calls.push((depth, self.builder.func.dfg.block_call(block, &[])));
             }
@@ -243,9 +253,10 @@ impl Translator<'_> {
         let table = self.builder.create_jump_table(JumpTableData::new(default, &entries));
         self.builder.ins().br_table(selector, table);
 
-        for (depth, block) in between {
+        for ((depth, block), point) in between.into_iter().zip(self.point..) {
             self.builder.seal_block(block);
             self.builder.switch_to_block(block);
+            self.count(point);
             self.jump_to_label(depth);
         }
         self.scratch.depths = depths;
@@ -283,13 +294,14 @@ impl Translator<'_> {
 
     /// The block of a label, made if need be, and how many operands go there.
     fn label(&mut self, depth: u32) -> (Block, usize) {
+        let uses_counts = self.uses_counts();
         let mut frames = self.scratch.control.iter_mut().rev();
         let frame = frames.nth(depth as usize).expect("validated: a label");
         let types = frame.label_types(self.env.module);
         let n = types.len();
         let label = frame.label.unwrap_or_else(|| {
             let label = self.builder.create_block();
-            if frame.is_cold {
+            if frame.is_cold && !uses_counts {
                 self.builder.set_cold_block(label);
             }
             for &ty in types {

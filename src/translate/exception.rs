@@ -50,7 +50,8 @@ impl Translator<'_> {
 
     pub fn add_scope(&mut self, outer: Option<ScopeIndex>, clauses: Vec<Clause>) -> ScopeIndex {
         let scope = self.scratch.scopes.len();
-        self.scratch.scopes.push(Scope { outer, clauses, catches: Vec::new() });
+        let point = self.point;
+        self.scratch.scopes.push(Scope { outer, clauses, point, catches: Vec::new() });
         scope
     }
 
@@ -130,7 +131,8 @@ impl Translator<'_> {
     /// to its clause's label. Requires that the block at hand is closed.
     pub fn land(&mut self, scope: ScopeIndex, height: usize) {
         for i in 0..self.scratch.scopes[scope].catches.len() {
-            let Some(exception) = self.open_landing(scope, i, height) else { continue };
+            let point = self.scratch.scopes[scope].point.saturating_add(to_u32(i));
+            let Some(exception) = self.open_landing(scope, i, height, point) else { continue };
             let (label, with_reference) = match self.scratch.scopes[scope].catches[i] {
                 Catch::One { label, .. } | Catch::All { label } => (label, false),
                 Catch::OneRef { label, .. } | Catch::AllRef { label } => (label, true),
@@ -149,11 +151,12 @@ impl Translator<'_> {
 
     /// Goes on in a clause's landing, with the exception's values on the stack above `height`; the
     /// exception's address. `None` if nothing lands there.
-    pub fn open_landing(&mut self, scope: ScopeIndex, clause: usize, height: usize) -> Option<Value> {
+    pub fn open_landing(&mut self, scope: ScopeIndex, clause: usize, height: usize, point: u32) -> Option<Value> {
         let Clause { tag, landing } = self.scratch.scopes[scope].clauses[clause];
         let landing = landing?;
         self.builder.seal_block(landing);
         self.builder.switch_to_block(landing);
+        self.count(point);
         self.reachable = true;
         self.scratch.stack.truncate(height);
         let exception = self.builder.block_params(landing)[0];

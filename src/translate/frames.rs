@@ -30,6 +30,8 @@ pub enum FrameKind {
     /// is entered if the condition is zero.
     If {
         otherwise: Block,
+        /// The point of the way there.
+        point: u32,
     },
     TryTable(ScopeIndex),
     /// The `try` of legacy exception handling, or a clause of it.
@@ -78,6 +80,8 @@ pub struct Scope {
     /// Where an exception goes on if no clause here wants it.
     pub outer: Option<ScopeIndex>,
     pub clauses: Vec<Clause>,
+    /// The point of the first clause of a `try_table`.
+    pub point: u32,
     /// The clauses as they stand in a `try_table`; a legacy `try` has none.
     pub catches: Vec<Catch>,
 }

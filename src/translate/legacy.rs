@@ -42,7 +42,7 @@ impl<'t> Translator<'t> {
         self.scratch.scope = outer_scope;
         self.scratch.stack.truncate(height);
         self.reachable = false;
-        open.exception = self.open_landing(open.scope, open.n_begun, height);
+        open.exception = self.open_landing(open.scope, open.n_begun, height, self.point);
         open.n_begun = open.n_begun.saturating_add(1);
         self.scratch.control.last_mut().expect("looked at above").kind = FrameKind::Try(open);
     }

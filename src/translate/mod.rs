@@ -39,6 +39,7 @@ mod memory;
 mod numeric;
 mod operator;
 mod pointer;
+mod profile;
 mod reference;
 pub mod signature;
 mod simd;
@@ -53,12 +54,13 @@ use crate::abi::trap::Trap;
 use crate::analyze::Facts;
 use crate::foreign::Foreign;
 use crate::layout::{Layout, Symbol};
+use crate::profile::Profiling;
 use crate::resolve::Linkage;
 use crate::wasm::{FuncIndex, Module};
 use anyhow::{Context, Result, bail};
 use c_abi::CAbi;
 use cranelift_codegen::ir;
-use cranelift_codegen::ir::TrapCode;
+use cranelift_codegen::ir::{Block, TrapCode};
 use cranelift_codegen::isa::TargetFrontendConfig;
 use cranelift_frontend::FunctionBuilderContext;
 use std::collections::BTreeSet;
@@ -81,6 +83,7 @@ pub struct Env<'a> {
     pub target: TargetFrontendConfig,
     /// Mask what a compare found outside; see `Translator::guard`.
     pub spectre_masks: bool,
+    pub profiling: &'a Profiling,
     pub machine: Machine,
 }
 
@@ -117,6 +120,12 @@ impl State {
     pub fn knows_entries(&self) -> bool {
         self.scratch.knows_entries
     }
+
+    /// How often the blocks of the function that was translated last ran, as far as that is known;
+    /// the entry first.
+    pub fn block_counts(&self) -> &[(Block, u64)] {
+        &self.scratch.block_counts
+    }
 }
 
 /// Validates and translates the body of `func`.
@@ -149,6 +158,8 @@ pub fn validate_function(env: &Env, func: FuncIndex, state: &mut State) -> Resul
 /// # Panics
 /// When `symbol` is not a function's, or a function's that is not made of CLIF.
 pub fn translate(env: &Env, symbol: Symbol, state: &mut State, out: &mut ir::Function) -> Result<bool> {
+    // Only bodies have counts.
+    state.scratch.block_counts.clear();
     match symbol {
         Symbol::Function(func) if env.module.functions[func].definition.is_import() => {
             thunk::import(env, func, out);

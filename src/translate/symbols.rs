@@ -31,6 +31,8 @@ pub enum Region {
     Memory(MemoryIndex),
     Table(TableIndex),
     Global(GlobalIndex),
+    /// Counters of a profile.
+    Counters,
 }
 
 impl Region {
@@ -131,6 +133,7 @@ impl Translator<'_> {
         // with imports shares one region.
         let (kind, index, imported) = match region {
             Region::Descriptor => (0, 0, false),
+            Region::Counters => (0, 1, false),
             Region::Memory(it) => {
                 (1, it.as_u32(), module.memories.values().next().is_some_and(|it| it.definition.is_import()))
             }
@@ -145,7 +148,14 @@ impl Translator<'_> {
         let user_id = kind << Region::BITS | index;
         let regions = &mut self.builder.func.dfg.alias_regions;
         Some(regions.get(user_id).unwrap_or_else(|| {
-            let description = ["descriptors", "memory", "table", "global"][kind as usize].into();
+            let description = match region {
+                Region::Descriptor => "descriptors",
+                Region::Memory(_) => "memory",
+                Region::Table(_) => "table",
+                Region::Global(_) => "global",
+                Region::Counters => "counters",
+            };
+            let description = description.into();
             regions.insert(AliasRegionData { user_id, description })
         }))
     }

@@ -5,6 +5,7 @@
 //! emitted and the stack is not kept.
 
 use super::frames::{Frame, Scope, ScopeIndex};
+use super::profile::Counting;
 use super::types::value_type;
 use super::{Env, State};
 use crate::layout::Symbol;
@@ -29,6 +30,9 @@ pub struct Translator<'t> {
     pub cold: bool,
     /// What the module says of the branch at hand: whether it is likely to be taken.
     pub hint: Option<bool>,
+    pub counting: Counting<'t>,
+    /// The first point of the operator at hand, see `profile.rs`.
+    pub point: u32,
 }
 
 /// Collections that are reused from function to function.
@@ -44,6 +48,8 @@ pub struct Scratch {
     pub n_tries: usize,
     /// Whether the code depends on an entry of a table that never changes.
     pub knows_entries: bool,
+    /// How often blocks ran, see `profile.rs`.
+    pub block_counts: Vec<(ir::Block, u64)>,
     /// What the function refers to so far; see `symbols.rs`.
     pub functions: HashMap<Symbol, FuncRef>,
     pub signatures: HashMap<TypeIndex, SigRef>,
@@ -77,6 +83,7 @@ impl<'t> Translator<'t> {
             scope,
             n_tries,
             knows_entries,
+            block_counts,
             functions,
             signatures,
             symbols,
@@ -87,6 +94,7 @@ impl<'t> Translator<'t> {
         control.clear();
         scopes.clear();
         (*scope, *n_tries, *knows_entries) = (None, 0, false);
+        block_counts.clear();
         functions.clear();
         signatures.clear();
         symbols.clear();
@@ -99,6 +107,8 @@ impl<'t> Translator<'t> {
             reachable: true,
             cold: false,
             hint: None,
+            counting: Counting::Off,
+            point: 0,
         }
     }
 

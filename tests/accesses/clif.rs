@@ -19,6 +19,7 @@ use wasm2native::codegen::target;
 use wasm2native::foreign::Foreign;
 use wasm2native::layout::{self, World};
 use wasm2native::options::{Cpu, MemoryBase, Options};
+use wasm2native::profile::Profiling;
 use wasm2native::resolve::{self, Sizes};
 use wasm2native::translate::c_abi::CAbi;
 use wasm2native::translate::{self, Env, State};
@@ -163,6 +164,7 @@ pub fn translate(
         undefined: &BTreeSet::new(),
         target: isa.usual.frontend_config(),
         spectre_masks: manner.masks,
+        profiling: &Profiling::Off,
         machine: isa.machine(),
     };
     let (mut state, mut context) = (State::default(), Context::new());

@@ -19,6 +19,7 @@ mod link;
 mod link_errors;
 mod memory;
 mod print;
+mod profile;
 mod run;
 mod script;
 mod segments;
@@ -53,6 +54,7 @@ fn main() {
         link_errors::trials(),
         memory::trials(),
         print::trials(),
+        profile::trials(),
         run::trials(),
         script::trials(),
         segments::trials(),

@@ -149,6 +149,7 @@ pub fn fail(mut text: Text, status: i32) -> ! {
     }
     text.add("\n");
     drop(text);
-    // SAFETY: does not return; nothing of this program waits to be written.
+    program::write_profiles();
+    // SAFETY: does not return; nothing else of this program waits to be written.
     unsafe { libc::_exit(status) }
 }

@@ -40,6 +40,8 @@ mod options;
 
 mod cpu;
 
+mod profile;
+
 mod trap;
 
 mod budget;

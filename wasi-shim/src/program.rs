@@ -76,6 +76,20 @@ pub fn has_fatal_errors() -> bool {
     programs().any(|program| program.fatal_errors != 0)
 }
 
+/// Writes the profiles of programs that count, before the process ends in a way that skips what
+/// objects have for its exit.
+pub fn write_profiles() {
+    for program in programs() {
+        // SAFETY: null, or data of the program.
+        if let Some(profile) = unsafe { program.profile.as_ref() }
+            && let Some(write) = profile.write
+        {
+            // SAFETY: the runtime's own function, with the profile that it belongs to.
+            unsafe { write(profile) };
+        }
+    }
+}
+
 /// The images of all modules that there are.
 pub fn images() -> impl Iterator<Item = &'static Image> {
     programs().flat_map(images_of)

@@ -246,10 +246,12 @@ fn end(report: &TrapReport) -> ! {
     if program::has_fatal_errors() {
         let length = report.message.iter().position(|&byte| byte == 0).unwrap_or(report.message.len());
         Text::new(STDERR).add("fatal error: ").add_name(&report.message[..length]).add("\n");
+        program::write_profiles();
         // SAFETY: does not return.
         unsafe { libc::_exit(FATAL_EXIT_STATUS) }
     }
     print(report);
+    program::write_profiles();
     // SAFETY: does not return.
     unsafe { libc::_exit(TRAP_EXIT_STATUS) }
 }

@@ -11,7 +11,9 @@ use std::io::ErrorKind;
 use std::path::PathBuf;
 use wasm2native::codegen::GENERATORS;
 use wasm2native::foreign;
-use wasm2native::options::{CacheOptions, Cpu, Emit, GeneratorName, MemoryBase, OptLevel, Options, Origin, Source};
+use wasm2native::options::{
+    CacheOptions, Cpu, Emit, GeneratorName, MemoryBase, OptLevel, Options, Origin, ProfileOutput, ProfileText, Source,
+};
 use wasm2native::wasm::unsupported;
 
 const USAGE: &str = "wasm2native [OPTIONS] INPUT [-o OUTPUT]
@@ -292,6 +294,24 @@ pub struct Code {
     #[arg(long, value_name = "PATH", help_heading = "Code")]
     pub clang: Option<PathBuf>,
 
+    /// Make a program that counts how often its blocks run, and adds that to a profile when it ends
+    ///
+    /// Without FILE, the profile of `app.wasm` is `app.profile` in the directory in which the
+    /// program runs; the environment variable WASM2NATIVE_PROFILE_FILE names another. Any number of
+    /// runs, also at the same time, add to one file, which --profile-use takes. The program is
+    /// slower. Libraries write when their host exits.
+    #[arg(long, value_name = "FILE", help_heading = "Code", num_args = 0..=1, require_equals = true,
+        default_missing_value = "", conflicts_with = "profile_use")]
+    pub profile_generate: Option<String>,
+
+    /// Lay out and optimize code by the profile in FILE
+    ///
+    /// Blocks that hardly ever run are laid aside, functions that run are laid together, and LLVM
+    /// chooses by it what to inline and how to branch. Functions that have changed since are
+    /// compiled without, and a warning says how many. May be repeated: then profiles are added.
+    #[arg(long, value_name = "FILE", help_heading = "Code", value_parser = profile)]
+    pub profile_use: Vec<ProfileText>,
+
     /// Keep compiled functions in DIR, and compile only those that changed since
     ///
     /// The result is the same with and without. DIR is created if it does not exist, may be deleted
@@ -499,6 +519,11 @@ impl Code {
                 Some(GeneratorChoice::Llvm) => GeneratorName::Llvm,
             },
             clang: self.clang.clone(),
+            profile_generate: self.profile_generate.as_ref().map(|file| match &file[..] {
+                "" => ProfileOutput::ByName,
+                file => ProfileOutput::File(file.to_owned()),
+            }),
+            profile_use: self.profile_use.clone(),
             cache: self.cache(),
             memory_base: match self.memory_base {
                 None | Some(Base::Fixed) => MemoryBase::Fixed,
@@ -620,6 +645,11 @@ fn print_what(text: &str) -> Result<PrintWhat, String> {
 fn module(text: &str) -> Result<(String, PathBuf), String> {
     let (name, file) = text.split_once('=').ok_or("expected NAME=FILE")?;
     Ok((name.to_owned(), PathBuf::from(file)))
+}
+
+fn profile(file: &str) -> Result<ProfileText, String> {
+    let text = std::fs::read(file).map_err(|error| format!("can't read it: {error}"))?;
+    Ok(ProfileText { file: file.to_owned(), text })
 }
 
 fn declarations(file: &str) -> Result<Source, String> {

@@ -59,6 +59,8 @@ impl Context {
             // The settings say it too.
             target: _,
             spectre_masks,
+            // What is known of a function is in its key. Code that counts is not kept.
+            profiling: _,
             machine,
         } = env;
         let mut parts = Parts(blake3::Hasher::new());
@@ -86,6 +88,7 @@ impl Context {
         parts.bytes(env.module.type_names[*ty].as_bytes());
         parts.value(env.module.hints.of(func));
         parts.value(&env.facts.tries[func]);
+        parts.value(env.profiling.counts().and_then(|counts| counts.cold_points(func)));
         let Names { bytes, functions, numbers, globals } = Names::of(env, body).ok()?;
         parts.bytes(&bytes);
         functions.iter().for_each(|func| add_function(&mut parts, env, *func));

@@ -6,7 +6,7 @@
 
 use super::exception::PERSONALITY;
 use super::processor::Processor;
-use super::{Target, types};
+use super::{Target, profile, types};
 use crate::abi::builtin::Builtin;
 use crate::abi::trap::Trap;
 use crate::layout::Symbol;
@@ -47,7 +47,7 @@ pub fn region_tag(region: u32) -> u32 {
 ///
 /// # Errors
 /// When it has what this generator does not know yet.
-pub fn define(func: &Function, number: usize, target: &Target) -> Result<Definition> {
+pub fn define(func: &Function, number: usize, target: &Target, counts: &[(Block, u64)]) -> Result<Definition> {
     let UserFuncName::User(name) = &func.name else { panic!("translation names every function by its symbol") };
     let mut writer = Writer {
         func,
@@ -68,6 +68,7 @@ pub fn define(func: &Function, number: usize, target: &Target) -> Result<Definit
         has_tail_calls: false,
         has_landings: false,
         used: EntitySet::new(),
+        counts: counts.iter().copied().collect(),
     };
     writer.find_branches();
     writer.used = used_values(func, &writer.incoming);
@@ -89,13 +90,15 @@ pub fn define(func: &Function, number: usize, target: &Target) -> Result<Definit
     let padding = types::is_padded(target.processor, &func.signature).then(|| types::PADDING.to_owned());
     let parameters: Vec<_> = by_pointer.into_iter().chain(parameters).chain(padding).collect();
     let mut text = format!(
-        "define hidden {} {} @{}({}) #0{} !dbg !{} {{\nentry:\n",
+        "define hidden {} {} @{}({}) #0{}{} !dbg !{}{} {{\nentry:\n",
         types::convention(&func.signature),
         types::result(target.processor, &func.signature),
         types::symbol(name),
         parameters.join(", "),
+        profile::attributes(target, Symbol::decode(name)),
         if writer.has_landings { format!(" personality ptr @{PERSONALITY}") } else { String::new() },
-        writer.scope
+        writer.scope,
+        profile::entry_count(counts)
     );
     for (it, value) in func.signature.params.iter().zip(func.dfg.block_params(entry)) {
         let number = value.index();
@@ -146,6 +149,8 @@ pub struct Writer<'f> {
     pub has_landings: bool,
     /// Values that instructions use.
     pub used: EntitySet<Value>,
+    /// How often blocks ran, where that is known.
+    counts: HashMap<Block, u64>,
 }
 
 impl Writer<'_> {
@@ -332,11 +337,13 @@ impl Writer<'_> {
             }
             InstructionData::Brif { arg, blocks, .. } => {
                 let condition = self.condition(*arg);
+                let known = profile::weights(&blocks.map(|call| self.passes(call)));
                 let weights = match blocks.map(|call| func.layout.is_cold(call.block(&func.dfg.value_lists))) {
                     [true, false] => format!(", !prof !{UNLIKELY}"),
                     [false, true] => format!(", !prof !{}", UNLIKELY.saturating_add(1)),
                     _ => String::new(),
                 };
+                let weights = known.unwrap_or(weights);
                 self.effect(format!("br i1 {condition}, label %{}, label %{}{weights}", edge(inst, 0), edge(inst, 1)));
                 self.edges(inst, blocks);
             }
@@ -369,6 +376,11 @@ impl Writer<'_> {
         Ok(())
     }
 
+    /// How often a way was gone, if its target is a block of its own.
+    fn passes(&self, call: BlockCall) -> Option<u64> {
+        self.counts.get(&call.block(&self.func.dfg.value_lists)).copied()
+    }
+
     /// The blocks between a branch and its targets.
     pub fn edges(&mut self, inst: Inst, calls: &[BlockCall]) {
         for (nth, call) in calls.iter().enumerate() {
@@ -386,8 +398,15 @@ impl Writer<'_> {
         let cases: Vec<_> = (1..calls.len())
             .map(|nth| format!("{index_type} {}, label %{}", nth.saturating_sub(1), edge(inst, nth)))
             .collect();
+        // A way that several entries share has its passes in equal parts.
+        let targets: Vec<_> = calls.iter().map(|call| call.block(&self.func.dfg.value_lists)).collect();
+        let share = |target: &Block| {
+            let n_entries = targets.iter().filter(|other| *other == target).count() as u64;
+            self.counts.get(target).and_then(|count| count.checked_div(n_entries))
+        };
+        let weights = profile::weights(&targets.iter().map(share).collect::<Vec<_>>()).unwrap_or_default();
         let typed = self.typed(index);
-        self.effect(format!("switch {typed}, label %{} [ {} ]", edge(inst, 0), cases.join(" ")));
+        self.effect(format!("switch {typed}, label %{} [ {} ]{weights}", edge(inst, 0), cases.join(" ")));
         self.edges(inst, &calls);
     }
 

@@ -9,6 +9,7 @@
 //! | `processor` | what the processors differ in |
 //! | `unit` | definitions as a unit of text |
 //! | `clang` | the compiler |
+//! | `profile` | what is known of how often blocks ran |
 //! | `exception` | calls that an exception may end |
 //! | `adopt`, `lines`, `inlined`, `frames`, `landings` | an object taken apart |
 
@@ -24,6 +25,7 @@ mod landings;
 mod lines;
 mod operation;
 mod processor;
+mod profile;
 mod types;
 mod unit;
 mod vector;
@@ -31,9 +33,10 @@ mod vector;
 use self::adopt::Describe;
 use crate::code::CompiledFunction;
 use crate::options::OptLevel;
+use crate::profile::Counts;
 use anyhow::{Context, Result};
 use clang::Clang;
-use cranelift_codegen::ir::Function;
+use cranelift_codegen::ir::{Block, Function};
 pub use function::Definition;
 use processor::Processor;
 use rayon::prelude::*;
@@ -54,16 +57,17 @@ pub fn processor(triple: &Triple) -> Result<&'static Processor> {
     })
 }
 
-/// The definition of a function in LLVM's text form. `number` is the job's.
+/// The definition of a function in LLVM's text form. `number` is the job's; `counts` say how often
+/// blocks ran, the entry first.
 ///
 /// # Errors
 /// When there is no form for what it has.
-pub fn define(func: &Function, number: usize, target: &Target) -> Result<Definition> {
-    function::define(func, number, target)
+pub fn define(func: &Function, number: usize, target: &Target, counts: &[(Block, u64)]) -> Result<Definition> {
+    function::define(func, number, target, counts)
 }
 
 /// What code is made for.
-pub struct Target {
+pub struct Target<'a> {
     pub processor: &'static Processor,
     pub triple: String,
     /// Functions of other modules call those of this one, or it theirs.
@@ -72,6 +76,8 @@ pub struct Target {
     pub is_shared: bool,
     /// Accesses that trap, and stores, stay in their order.
     pub exact_traps: bool,
+    /// How often the module's blocks ran.
+    pub counts: Option<&'a Counts>,
 }
 
 /// The name of the convention by which definitions call each other, with the generator's.
@@ -89,7 +95,8 @@ pub fn print(definitions: &[(usize, Definition)], target: &Target) -> Vec<String
     let has_tail_calls = has_tail_calls(definitions, target);
     let units = unit::divide(definitions).into_iter();
     let has_landings = definitions.iter().any(|(_, definition)| definition.has_landings);
-    let module = unit::ModuleForm { triple: &target.triple, has_tail_calls, has_landings };
+    let summary = target.counts.map_or(String::new(), |counts| profile::summary(&counts.summary));
+    let module = unit::ModuleForm { triple: &target.triple, has_tail_calls, has_landings, summary: &summary };
     units.map(|range| unit::text(&definitions[range], &module)).collect()
 }
 

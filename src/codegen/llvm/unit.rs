@@ -4,6 +4,7 @@
 //! of the program do not depend on the machine that compiles.
 
 use super::function::{Definition, FIRST_SCOPE, UNLIKELY, region_tag};
+use super::profile::SUMMARY;
 use super::types::CONVENTION;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write;
@@ -41,11 +42,14 @@ pub struct ModuleForm<'a> {
     pub has_tail_calls: bool,
     /// Calls may end with an exception that lands somewhere.
     pub has_landings: bool,
+    /// What a profile says of the whole program, as metadata from [`SUMMARY`] on; empty if there is
+    /// none.
+    pub summary: &'a str,
 }
 
 /// The text of a unit. Each definition has the number of its job.
 pub fn text(definitions: &[(usize, Definition)], module: &ModuleForm) -> String {
-    let ModuleForm { triple, has_tail_calls, has_landings } = *module;
+    let ModuleForm { triple, has_tail_calls, has_landings, summary } = *module;
     let mut text = format!("target triple = \"{triple}\"\n\n");
     let defined: BTreeSet<String> =
         definitions.iter().map(|(_, it)| super::types::symbol(&it.symbol.encode())).collect();
@@ -76,9 +80,10 @@ pub fn text(definitions: &[(usize, Definition)], module: &ModuleForm) -> String 
          attributes #5 = {{ {nounwind}uwtable }}\n"
     )
     .expect("a string");
+    let flags = if summary.is_empty() { String::new() } else { format!(", !{SUMMARY}") };
+    write!(text, "\n!llvm.module.flags = !{{!6, !7, !8{flags}}}\n{summary}").expect("a string");
     text.push_str(
-        "\n!llvm.module.flags = !{!6, !7, !8}\n\
-         !llvm.dbg.cu = !{!0}\n\
+        "!llvm.dbg.cu = !{!0}\n\
          !0 = distinct !DICompileUnit(language: DW_LANG_C99, file: !1, producer: \"wasm2native\", \
          isOptimized: true, runtimeVersion: 0, emissionKind: LineTablesOnly)\n\
          !1 = !DIFile(filename: \"module\", directory: \"\")\n\

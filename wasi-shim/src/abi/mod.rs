@@ -43,6 +43,8 @@ pub mod image;
 
 pub mod script;
 
+pub mod profile;
+
 pub mod program;
 
 pub mod words;

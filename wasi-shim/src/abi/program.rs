@@ -1,6 +1,7 @@
 //! An executable or a library: its modules, its entry, its options and its state.
 
 use super::image::Image;
+use super::profile::Profile;
 use super::record::Padding;
 use super::script::Script;
 use super::value::Value;
@@ -17,7 +18,7 @@ pub const SHARED_SYMBOL: &str = "w2n_shared";
 /// Number of this contract, in [`Shared::version`] and [`Program::version`]. To be raised with
 /// every change of what is in this folder that an object or a runtime made before would not
 /// understand: libraries in one process may come from different compilers.
-pub const VERSION: u32 = 6;
+pub const VERSION: u32 = 7;
 
 /// Name of the section that holds [`Program::options`], where `wasm2native inspect` finds it.
 pub const OPTIONS_SECTION: &str = ".w2n.options";
@@ -133,6 +134,8 @@ record! {
         /// `w2n_unpack` when there are embedded trees, else null: so that other programs link none
         /// of it. Returns 0 if it could unpack a block.
         pub unpack: Option<unsafe extern "C" fn(*const Packed) -> i32>,
+        /// What counts how often blocks run; null in programs that don't.
+        pub profile: *const Profile,
         /// An [`EntryKind`].
         pub kind: u8,
         /// 1: [`OPTIONS_VARIABLE`] is ignored.

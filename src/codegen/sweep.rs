@@ -132,8 +132,8 @@ impl<'a> Sweep<'a> {
             let symbol = worker.translate(self, job)?;
             observer.advance(1);
             let Some(symbol) = symbol else { return Ok(None) };
-            let counts = worker.state.block_counts();
-            let definition = llvm::define(worker.compiler.function(), number, &target, counts);
+            let passes = worker.state.passes();
+            let definition = llvm::define(worker.compiler.function(), number, &target, passes);
             Ok(Some((number, definition.with_context(|| self.unit.describe(symbol))?)))
         })
     }

@@ -8,6 +8,7 @@ use super::frames::{Frame, FrameKind};
 use super::translator::{Translator, trap_code};
 use super::types::value_type;
 use crate::abi::trap::Trap;
+use crate::number::to_u32;
 use crate::wasm::FuncIndex;
 use anyhow::Result;
 use cranelift_codegen::ir::{Block, BlockArg, InstBuilder, JumpTableData, Value};
@@ -46,13 +47,16 @@ impl Translator<'_> {
         // Both ways use the parameters, so what they need is made before the ways part.
         let frame = Frame { kind: FrameKind::Block, ty, label: None, height: 0, outer_scope: None, is_cold: false };
         let start = self.canonicalise(frame.params(self.env.module).len());
-        let then_is_cold = self.cold || self.hint == Some(false);
-        let then = self.create_counted(then_is_cold);
-        let otherwise = self.create_counted(self.cold || self.hint == Some(true));
-        self.builder.ins().brif(condition, then, &[], otherwise, &[]);
+        let points = [self.point, self.point.saturating_add(1)];
+        let then_is_cold = self.is_way_cold(points[0], self.hint == Some(false));
+        let then = self.create_block_that(then_is_cold);
+        let otherwise_is_cold = self.is_way_cold(points[1], self.hint == Some(true));
+        let otherwise = self.create_block_that(otherwise_is_cold);
+        let branch = self.builder.ins().brif(condition, then, &[], otherwise, &[]);
+        self.note_ways(branch, &points);
         self.builder.seal_block(then);
         self.builder.switch_to_block(then);
-        self.open(FrameKind::If { otherwise, point: self.point.saturating_add(1) }, ty, None);
+        self.open(FrameKind::If { otherwise, point: points[1] }, ty, None);
         self.cold = then_is_cold;
         self.count(self.point);
         self.scratch.stack.extend_from_within(start..);
@@ -132,14 +136,16 @@ impl Translator<'_> {
     fn end_without_else(&mut self, otherwise: Block, point: u32) {
         let frame = self.scratch.control.last().expect("called at the end of a frame");
         let (n, height) = (frame.results(self.env.module).len(), frame.height);
-        let is_laid_aside = self.builder.func.layout.is_cold(otherwise) != frame.is_cold;
-        if n == 0 && frame.label.is_none() && !is_laid_aside && !self.has_points() {
+        let is_cold = frame.is_cold;
+        let is_laid_aside = self.builder.func.layout.is_cold(otherwise) != is_cold;
+        if n == 0 && frame.label.is_none() && !is_laid_aside && !self.counts_ways() {
             // Both ways meet in the block that was waiting for an `else`.
             if self.reachable {
                 self.builder.ins().jump(otherwise, &[]);
             }
             self.builder.seal_block(otherwise);
             self.builder.switch_to_block(otherwise);
+            self.cold = is_cold;
             self.scratch.stack.truncate(height);
             self.reachable = true;
             return;
@@ -196,25 +202,28 @@ impl Translator<'_> {
     pub fn br_on(&mut self, condition: Value, depth: u32) {
         let condition = self.condition(condition);
         let (label, n) = self.label(depth);
+        let points = [self.point, self.point.saturating_add(1)];
+        let is_unlikely = self.is_way_cold(points[0], self.hint == Some(false)) && !self.cold;
         // What follows an unlikely fall through stays unlikely until its construct ends.
-        self.cold |= self.hint == Some(true);
-        let next = self.create_counted(self.cold);
-        let is_unlikely = self.hint == Some(false) && !self.cold;
-        if is_unlikely || self.has_points() {
+        self.cold = self.is_way_cold(points[1], self.hint == Some(true));
+        let next = self.create_block();
+        let branch = if is_unlikely || self.counts_ways() {
             // The label may be reached on other ways too: only this one is laid aside, or counted.
-            let way = self.create_counted(is_unlikely || self.cold);
-            self.builder.ins().brif(condition, way, &[], next, &[]);
+            let way = self.create_block_that(is_unlikely || self.cold);
+            let branch = self.builder.ins().brif(condition, way, &[], next, &[]);
             self.builder.seal_block(way);
             self.builder.switch_to_block(way);
-            self.count(self.point);
+            self.count(points[0]);
             self.jump(label, n);
+            branch
         } else {
             self.set_jump_args(n);
-            self.builder.ins().brif(condition, label, &self.scratch.jump_args, next, &[]);
-        }
+            self.builder.ins().brif(condition, label, &self.scratch.jump_args, next, &[])
+        };
+        self.note_ways(branch, &points);
         self.builder.seal_block(next);
         self.builder.switch_to_block(next);
-        self.count(self.point.saturating_add(1));
+        self.count(points[1]);
     }
 
     /// Targets that occur more than once get a block in between: arguments are then listed once,
@@ -235,7 +244,7 @@ impl Translator<'_> {
         for run in distinct.chunk_by(|a, b| a == b) {
             let depth = run[0];
             let (label, n) = self.label(depth);
-            if run.len() == 1 && !self.has_points() {
+            if run.len() == 1 && !self.counts_ways() {
                 self.set_jump_args(n);
                 calls.push((depth, self.builder.func.dfg.block_call(label, &self.scratch.jump_args)));
             } else {
@@ -244,16 +253,18 @@ impl Translator<'_> {
                 calls.push((depth, self.builder.func.dfg.block_call(block, &[])));
             }
         }
-        let entries = depths.iter().map(|depth| {
-            let at = calls.binary_search_by_key(depth, |call| call.0).expect("every depth has a call");
-            calls[at].1
-        });
-        let mut entries: Vec<_> = entries.collect();
+        let place = |depth: &u32| calls.binary_search_by_key(depth, |call| call.0).expect("every depth has a call");
+        let point = |depth: &u32| self.point.saturating_add(to_u32(place(depth)));
+        let mut entries: Vec<_> = depths.iter().map(|depth| calls[place(depth)].1).collect();
+        // The default comes first.
+        let points: Vec<_> =
+            depths.last().into_iter().chain(&depths[..depths.len().saturating_sub(1)]).map(point).collect();
+        let between: Vec<_> = between.into_iter().map(|(depth, block)| (depth, block, point(&depth))).collect();
         let default = entries.pop().expect("the default is the last");
         let table = self.builder.create_jump_table(JumpTableData::new(default, &entries));
-        self.builder.ins().br_table(selector, table);
-
-        for ((depth, block), point) in between.into_iter().zip(self.point..) {
+        let branch = self.builder.ins().br_table(selector, table);
+        self.note_ways(branch, &points);
+        for (depth, block, point) in between {
             self.builder.seal_block(block);
             self.builder.switch_to_block(block);
             self.count(point);

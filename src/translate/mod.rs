@@ -39,7 +39,7 @@ mod memory;
 mod numeric;
 mod operator;
 mod pointer;
-mod profile;
+pub mod profile;
 mod reference;
 pub mod signature;
 mod simd;
@@ -60,9 +60,10 @@ use crate::wasm::{FuncIndex, Module};
 use anyhow::{Context, Result, bail};
 use c_abi::CAbi;
 use cranelift_codegen::ir;
-use cranelift_codegen::ir::{Block, TrapCode};
+use cranelift_codegen::ir::TrapCode;
 use cranelift_codegen::isa::TargetFrontendConfig;
 use cranelift_frontend::FunctionBuilderContext;
+use profile::Passes;
 use std::collections::BTreeSet;
 use wasmparser::{FuncValidatorAllocations, ValType};
 
@@ -121,10 +122,10 @@ impl State {
         self.scratch.knows_entries
     }
 
-    /// How often the blocks of the function that was translated last ran, as far as that is known;
-    /// the entry first.
-    pub fn block_counts(&self) -> &[(Block, u64)] {
-        &self.scratch.block_counts
+    /// How often the function that was translated last was entered, and its branches went which
+    /// way, as far as that is known.
+    pub fn passes(&self) -> &Passes {
+        &self.scratch.passes
     }
 }
 
@@ -159,7 +160,7 @@ pub fn validate_function(env: &Env, func: FuncIndex, state: &mut State) -> Resul
 /// When `symbol` is not a function's, or a function's that is not made of CLIF.
 pub fn translate(env: &Env, symbol: Symbol, state: &mut State, out: &mut ir::Function) -> Result<bool> {
     // Only bodies have counts.
-    state.scratch.block_counts.clear();
+    state.scratch.passes.clear();
     match symbol {
         Symbol::Function(func) if env.module.functions[func].definition.is_import() => {
             thunk::import(env, func, out);

@@ -5,7 +5,7 @@
 //! emitted and the stack is not kept.
 
 use super::frames::{Frame, Scope, ScopeIndex};
-use super::profile::Counting;
+use super::profile::{Counting, Passes};
 use super::types::value_type;
 use super::{Env, State};
 use crate::layout::Symbol;
@@ -48,8 +48,8 @@ pub struct Scratch {
     pub n_tries: usize,
     /// Whether the code depends on an entry of a table that never changes.
     pub knows_entries: bool,
-    /// How often blocks ran, see `profile.rs`.
-    pub block_counts: Vec<(ir::Block, u64)>,
+    /// How often branches went which way, see `profile.rs`.
+    pub passes: Passes,
     /// What the function refers to so far; see `symbols.rs`.
     pub functions: HashMap<Symbol, FuncRef>,
     pub signatures: HashMap<TypeIndex, SigRef>,
@@ -83,7 +83,7 @@ impl<'t> Translator<'t> {
             scope,
             n_tries,
             knows_entries,
-            block_counts,
+            passes,
             functions,
             signatures,
             symbols,
@@ -94,7 +94,7 @@ impl<'t> Translator<'t> {
         control.clear();
         scopes.clear();
         (*scope, *n_tries, *knows_entries) = (None, 0, false);
-        block_counts.clear();
+        passes.clear();
         functions.clear();
         signatures.clear();
         symbols.clear();

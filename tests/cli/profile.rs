@@ -28,6 +28,7 @@ pub fn trials() -> Vec<Trial> {
         several_profiles_are_added,
         damaged_profiles_are_refused,
         cold_blocks_and_functions_are_laid_aside,
+        without_cold_blocks_code_is_the_same,
         llvm_gets_weights,
         the_same_profile_gives_the_same_bytes,
         the_cache_of_functions_knows_profiles,
@@ -406,6 +407,27 @@ fn cold_blocks_and_functions_are_laid_aside() {
     }
     folder.builds(&["a.wat", "--profile-use", "a.profile", "-o", "b"]);
     assert_eq!(folder.program("b", &[]).status, 42);
+}
+
+/// What is counted has blocks of its own. Code that uses the counts has not.
+fn without_cold_blocks_code_is_the_same() {
+    let folder = profiled(
+        r#"(module (func (export "main") (result i32) (local $i i32) (local $n i32)
+          (loop $next
+            (block $b (block $a (br_table $a $b $b (i32.rem_u (local.get $i) (i32.const 4))))
+              (local.set $n (i32.add (local.get $n) (i32.const 1))))
+            (if (i32.and (local.get $i) (i32.const 1)) (then (local.set $n (i32.mul (local.get $n) (i32.const 3)))))
+            (block $c (br_if $c (i32.and (local.get $i) (i32.const 2))) (local.set $n (i32.const 5)))
+            (local.set $i (i32.add (local.get $i) (i32.const 1)))
+            (br_if $next (i32.lt_u (local.get $i) (i32.const 40))))
+          (local.get $n)))"#,
+    );
+    let clif = |flags: &[&str]| {
+        folder.builds(&[&["a.wat", "--emit", "clif", "-o", "a.clif"], flags].concat());
+        folder.read("a.clif")
+    };
+    assert_eq!(clif(&[]), clif(&["--profile-use", "a.profile"]));
+    assert_ne!(clif(&[]), clif(&["--profile-generate"]));
 }
 
 fn llvm_gets_weights() -> Result<()> {

@@ -10,6 +10,7 @@ use super::{Target, profile, types};
 use crate::abi::builtin::Builtin;
 use crate::abi::trap::Trap;
 use crate::layout::Symbol;
+use crate::translate::profile::Passes;
 use crate::translate::trap_of;
 use anyhow::{Context, Result};
 use cranelift_codegen::entity::{EntityRef, EntitySet};
@@ -47,7 +48,7 @@ pub fn region_tag(region: u32) -> u32 {
 ///
 /// # Errors
 /// When it has what this generator does not know yet.
-pub fn define(func: &Function, number: usize, target: &Target, counts: &[(Block, u64)]) -> Result<Definition> {
+pub fn define(func: &Function, number: usize, target: &Target, passes: &Passes) -> Result<Definition> {
     let UserFuncName::User(name) = &func.name else { panic!("translation names every function by its symbol") };
     let mut writer = Writer {
         func,
@@ -68,7 +69,7 @@ pub fn define(func: &Function, number: usize, target: &Target, counts: &[(Block,
         has_tail_calls: false,
         has_landings: false,
         used: EntitySet::new(),
-        counts: counts.iter().copied().collect(),
+        passes,
     };
     writer.find_branches();
     writer.used = used_values(func, &writer.incoming);
@@ -98,7 +99,7 @@ pub fn define(func: &Function, number: usize, target: &Target, counts: &[(Block,
         profile::attributes(target, Symbol::decode(name)),
         if writer.has_landings { format!(" personality ptr @{PERSONALITY}") } else { String::new() },
         writer.scope,
-        profile::entry_count(counts)
+        profile::entry_count(passes)
     );
     for (it, value) in func.signature.params.iter().zip(func.dfg.block_params(entry)) {
         let number = value.index();
@@ -149,8 +150,8 @@ pub struct Writer<'f> {
     pub has_landings: bool,
     /// Values that instructions use.
     pub used: EntitySet<Value>,
-    /// How often blocks ran, where that is known.
-    counts: HashMap<Block, u64>,
+    /// How often branches went which way, where that is known.
+    passes: &'f Passes,
 }
 
 impl Writer<'_> {
@@ -337,7 +338,7 @@ impl Writer<'_> {
             }
             InstructionData::Brif { arg, blocks, .. } => {
                 let condition = self.condition(*arg);
-                let known = profile::weights(&blocks.map(|call| self.passes(call)));
+                let known = self.weights(inst);
                 let weights = match blocks.map(|call| func.layout.is_cold(call.block(&func.dfg.value_lists))) {
                     [true, false] => format!(", !prof !{UNLIKELY}"),
                     [false, true] => format!(", !prof !{}", UNLIKELY.saturating_add(1)),
@@ -376,9 +377,9 @@ impl Writer<'_> {
         Ok(())
     }
 
-    /// How often a way was gone, if its target is a block of its own.
-    fn passes(&self, call: BlockCall) -> Option<u64> {
-        self.counts.get(&call.block(&self.func.dfg.value_lists)).copied()
+    /// The weights of a branch that is counted.
+    fn weights(&self, branch: Inst) -> Option<String> {
+        profile::weights(self.passes.ways.get(&branch)?)
     }
 
     /// The blocks between a branch and its targets.
@@ -398,13 +399,7 @@ impl Writer<'_> {
         let cases: Vec<_> = (1..calls.len())
             .map(|nth| format!("{index_type} {}, label %{}", nth.saturating_sub(1), edge(inst, nth)))
             .collect();
-        // A way that several entries share has its passes in equal parts.
-        let targets: Vec<_> = calls.iter().map(|call| call.block(&self.func.dfg.value_lists)).collect();
-        let share = |target: &Block| {
-            let n_entries = targets.iter().filter(|other| *other == target).count() as u64;
-            self.counts.get(target).and_then(|count| count.checked_div(n_entries))
-        };
-        let weights = profile::weights(&targets.iter().map(share).collect::<Vec<_>>()).unwrap_or_default();
+        let weights = self.weights(inst).unwrap_or_default();
         let typed = self.typed(index);
         self.effect(format!("switch {typed}, label %{} [ {} ]{weights}", edge(inst, 0), cases.join(" ")));
         self.edges(inst, &calls);

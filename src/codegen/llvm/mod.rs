@@ -34,9 +34,10 @@ use self::adopt::Describe;
 use crate::code::CompiledFunction;
 use crate::options::OptLevel;
 use crate::profile::Counts;
+use crate::translate::profile::Passes;
 use anyhow::{Context, Result};
 use clang::Clang;
-use cranelift_codegen::ir::{Block, Function};
+use cranelift_codegen::ir::Function;
 pub use function::Definition;
 use processor::Processor;
 use rayon::prelude::*;
@@ -57,13 +58,13 @@ pub fn processor(triple: &Triple) -> Result<&'static Processor> {
     })
 }
 
-/// The definition of a function in LLVM's text form. `number` is the job's; `counts` say how often
-/// blocks ran, the entry first.
+/// The definition of a function in LLVM's text form. `number` is the job's; `passes` say how often
+/// its branches went which way.
 ///
 /// # Errors
 /// When there is no form for what it has.
-pub fn define(func: &Function, number: usize, target: &Target, counts: &[(Block, u64)]) -> Result<Definition> {
-    function::define(func, number, target, counts)
+pub fn define(func: &Function, number: usize, target: &Target, passes: &Passes) -> Result<Definition> {
+    function::define(func, number, target, passes)
 }
 
 /// What code is made for.

@@ -5,14 +5,13 @@ use super::Target;
 use crate::layout::Symbol;
 use crate::profile::Heat;
 use crate::profile::summary::Summary;
-use cranelift_codegen::ir::Block;
+use crate::translate::profile::Passes;
 
 /// The number of the summary among the metadata. Its parts follow.
 pub const SUMMARY: u32 = 500;
 
-/// Weights of a branch's ways, in their order. `None` where one is not known, or none was gone.
-pub fn weights(passes: &[Option<u64>]) -> Option<String> {
-    let passes: Vec<u64> = passes.iter().copied().collect::<Option<_>>()?;
+/// Weights of a branch's ways, in their order. `None` where none was gone.
+pub fn weights(passes: &[u64]) -> Option<String> {
     let most = passes.iter().max().copied().filter(|most| *most > 0)?;
     // A weight has 32 bits, and should not be zero.
     let scale = (most >> 32).saturating_add(1);
@@ -23,9 +22,8 @@ pub fn weights(passes: &[Option<u64>]) -> Option<String> {
 }
 
 /// How often a function was entered, after its scope.
-pub fn entry_count(counts: &[(Block, u64)]) -> String {
-    let entry = counts.first();
-    entry.map_or(String::new(), |(_, count)| format!(" !prof !{{!\"function_entry_count\", i64 {count}}}"))
+pub fn entry_count(passes: &Passes) -> String {
+    passes.entry.map_or(String::new(), |count| format!(" !prof !{{!\"function_entry_count\", i64 {count}}}"))
 }
 
 /// What the counts say of a whole function, after its other attributes.

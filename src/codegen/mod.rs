@@ -18,6 +18,7 @@ mod cache;
 pub mod cranelift;
 mod dump;
 pub mod llvm;
+mod loops;
 mod order;
 mod stub;
 mod sweep;

@@ -10,7 +10,7 @@ use super::cranelift::isa::Isa;
 use super::dump::Dump;
 use super::llvm::clang::Clang;
 use super::llvm::{self, Definition};
-use super::{Generator, Job, order, stub};
+use super::{Generator, Job, loops, order, stub};
 use crate::code::{Code, CompiledFunction};
 use crate::layout::Symbol;
 use crate::options::OptLevel;
@@ -255,8 +255,14 @@ impl Worker {
             Job::Translate(symbol) => symbol,
         };
         translate::check_signature(env, symbol).with_context(|| unit.describe(symbol))?;
-        let is_made = translate::translate(env, symbol, &mut self.state, self.compiler.clif())?;
-        Ok(is_made.then_some(symbol))
+        if !translate::translate(env, symbol, &mut self.state, self.compiler.clif())? {
+            return Ok(None);
+        }
+        // Stores of a vector are no longer in order with what traps.
+        if sweep.level == OptLevel::Speed && !sweep.exact_traps {
+            loops::make_over(self.compiler.function_mut(), sweep.clang.is_some());
+        }
+        Ok(Some(symbol))
     }
 }
 

@@ -36,6 +36,11 @@ impl Compiler {
         &self.context.func
     }
 
+    /// The same, to change it.
+    pub fn function_mut(&mut self) -> &mut Function {
+        &mut self.context.func
+    }
+
     /// The CLIF as text; once it is compiled, as the optimizer left it.
     pub fn print(&self, unit: &Unit, operators: &Operators) -> String {
         clif::print(&self.context.func, unit, operators)

@@ -33,6 +33,7 @@ pub mod product;
 
 pub mod trap;
 
+pub mod loops;
 pub mod reference;
 
 pub mod smith;

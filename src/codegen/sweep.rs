@@ -258,9 +258,10 @@ impl Worker {
         if !translate::translate(env, symbol, &mut self.state, self.compiler.clif())? {
             return Ok(None);
         }
-        // Stores of a vector are no longer in order with what traps.
-        if sweep.level == OptLevel::Speed && !sweep.exact_traps {
-            loops::make_over(self.compiler.function_mut(), sweep.clang.is_some());
+        // LLVM's vectors store what a trap between two stores would have prevented.
+        let vectorizes = sweep.clang.is_some();
+        if sweep.level == OptLevel::Speed && !(vectorizes && sweep.exact_traps) {
+            loops::make_over(self.compiler.function_mut(), vectorizes);
         }
         Ok(Some(symbol))
     }

@@ -27,6 +27,7 @@ pub fn trials() -> Vec<Trial> {
         features_of_the_processor_are_passed_on,
         another_clang_builds_again,
         traps_can_be_exact,
+        unrolled_loops_are_rolled_up,
     ]
 }
 
@@ -329,4 +330,36 @@ fn traps_can_be_exact() {
     assert_eq!(printed(&["--generator", "llvm", "--exact-traps"]), "1 1 1 1\n");
     // Otherwise the flag would be of no use.
     assert_ne!(printed(&LLVM), "1 1 1 1\n");
+}
+
+/// A body twice, as producers unroll it: the fast version has it once for LLVM, and twice for
+/// Cranelift, beside the loop as it was.
+fn unrolled_loops_are_rolled_up() -> Result<()> {
+    tool::require("clang-19")?;
+    let copy = |at: u32| {
+        format!("(f64.store offset={at} (local.get $p) (f64.add (f64.load offset={at} (local.get $p)) (f64.const 1)))")
+    };
+    let module = format!(
+        "(module (memory 1) (func (export \"f\") (param $p i32) (param $end i32)
+           (loop {} {}
+             (br_if 0 (i32.ne (local.tee $p (i32.add (local.get $p) (i32.const 16))) (local.get $end))))))",
+        copy(0),
+        copy(8)
+    );
+    let folder = Folder::with(&[("a.wat", &module)]);
+    let stores = |args: &[&str]| {
+        let args = [&["a.wat", "-o", "-"], args].concat();
+        let text = folder.wasm2native(&args).succeeds().stdout;
+        let is_store =
+            |line: &&str| ["store double", "store volatile double", "store user2"].iter().any(|it| line.contains(it));
+        text.lines().filter(is_store).count()
+    };
+    const IR: [&str; 4] = ["--generator", "llvm", "--emit", "llvm-ir"];
+    assert_eq!(stores(&IR), 3);
+    assert_eq!(stores(&[&IR[..], &["-Os"]].concat()), 2);
+    assert_eq!(stores(&[&IR[..], &["--exact-traps"]].concat()), 2);
+    const CLIF: [&str; 2] = ["--emit", "clif"];
+    let in_clif = |flags: &[&str]| stores(&[&CLIF[..], flags].concat());
+    assert_eq!((in_clif(&[]), in_clif(&["-O0"]), in_clif(&["-Os"])), (4, 2, 2));
+    Ok(())
 }

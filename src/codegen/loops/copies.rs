@@ -8,7 +8,7 @@ use super::access::Accesses;
 use super::body::Body;
 use super::sum::Sum;
 use cranelift_codegen::ir::{Inst, InstructionData, Value, ValueDef, ValueListPool};
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 /// Producers unroll by less.
 const MAX_COPIES: u32 = 16;
@@ -147,9 +147,9 @@ impl<'a> Matcher<'a> {
     /// Notes what each copy gets for a parameter, where it goes through all copies in one line.
     fn follow(&mut self, parameter: Value) {
         let (mut line, mut last) = (Vec::new(), parameter);
+        let mut on_line = HashSet::from([parameter]);
         for &inst in &self.body.insts {
-            let uses =
-                self.body.func.dfg.inst_args(inst).iter().filter(|&&it| it == parameter || line.contains(&it)).count();
+            let uses = self.body.func.dfg.inst_args(inst).iter().filter(|it| on_line.contains(it)).count();
             if uses == 0 {
                 continue;
             }
@@ -159,6 +159,7 @@ impl<'a> Matcher<'a> {
             }
             last = results[0];
             line.push(last);
+            on_line.insert(last);
         }
         let n = self.n as usize;
         let Some(length) = line.len().checked_div(n).filter(|&it| it > 0 && line.len().is_multiple_of(n)) else {
@@ -243,7 +244,9 @@ impl<'a> Matcher<'a> {
 
     /// Whether loads are before and after the same stores in the rolled loop.
     fn is_in_order(&self, stored: &[(Inst, u32, Inst)]) -> bool {
-        let place = |inst: Inst| self.body.insts.iter().position(|&it| it == inst);
+        let places: HashMap<Inst, usize> =
+            self.body.insts.iter().zip(0..).map(|(&inst, place)| (inst, place)).collect();
+        let place = |inst: Inst| places[&inst];
         self.loads.iter().all(|(&load, &(of_load, first_load))| {
             stored.iter().all(|&(store, of_store, first_store)| {
                 let is_before = place(load) < place(store);

@@ -29,8 +29,8 @@ use cranelift_codegen::ir::{Block, Function, Value, ValueDef};
 use plan::Plan;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
-/// Gives loops a fast version. `may_roll`: the generator vectorizes and unrolls by itself.
-pub fn make_over(func: &mut Function, may_roll: bool) {
+/// Gives loops a fast version. `vectorizes`: the generator does, and unrolls by itself.
+pub fn make_over(func: &mut Function, vectorizes: bool) {
     let loops: BTreeSet<Block> = func.layout.blocks().filter(|&it| body::is_loop(func, it)).collect();
     if loops.is_empty() {
         return;
@@ -38,7 +38,7 @@ pub fn make_over(func: &mut Function, may_roll: bool) {
     func.dfg.resolve_all_aliases();
     let outside = used_outside(func, &loops);
     let none = BTreeSet::new();
-    let plan = |&block| plan::make(&Body::read(func, block)?, outside.get(&block).unwrap_or(&none), may_roll);
+    let plan = |&block| plan::make(&Body::read(func, block)?, outside.get(&block).unwrap_or(&none), vectorizes);
     let plans: Vec<Plan> = loops.iter().filter_map(plan).collect();
     if plans.is_empty() {
         return;

@@ -42,16 +42,16 @@ pub enum Leaving {
 
 /// The plan for a loop, some of whose values are used outside; `None` where a fast version is not
 /// possible or would not be faster.
-pub fn make(body: &Body, used_outside: &BTreeSet<Value>, may_roll: bool) -> Option<Plan> {
+pub fn make(body: &Body, used_outside: &BTreeSet<Value>, vectorizes: bool) -> Option<Plan> {
     let rounds = rounds::read(body)?;
     let accesses = access::find(body)?;
     // What does not vectorize gains where accesses share an address.
-    if !may_roll && accesses.by_inst.len() < MIN_ACCESSES {
+    if !vectorizes && accesses.by_inst.len() < MIN_ACCESSES {
         return None;
     }
     let made = body.exit_arguments.iter().copied().filter(|&it| body.makes(it));
     let outside: BTreeSet<Value> = used_outside.iter().copied().chain(made).collect();
-    let copies = if may_roll { copies::find(body, &accesses) } else { None };
+    let copies = if vectorizes { copies::find(body, &accesses) } else { None };
     let rolled = copies.and_then(|copies| select(body, &accesses, &outside, &copies));
     let (copies, selection) = match rolled {
         Some(rolled) => rolled,

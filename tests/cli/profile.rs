@@ -6,6 +6,7 @@ use anyhow::{Result, ensure};
 use libtest_mimic::Trial;
 use std::fs::Permissions;
 use std::os::unix::fs::PermissionsExt;
+use std::process::Command;
 use test_kit::folder::Folder;
 use test_kit::process::{Outcome, outcome, program};
 use test_kit::{tool, trials};
@@ -284,6 +285,11 @@ fn what_cannot_be_written_is_one_line() -> Result<()> {
     assert!(!folder.list(".").iter().any(|name| name.contains("new")), "{:?}", folder.list("."));
     std::fs::create_dir(folder.path("locked"))?;
     std::fs::set_permissions(folder.path("locked"), Permissions::from_mode(0o500))?;
+    if !test_kit::target::is_foreign() {
+        let mut limited = Command::new("sh");
+        limited.args(["-c", "ulimit -f 0 && exec ./a"]).env("WASM2NATIVE_PROFILE_FILE", "large");
+        complains(outcome(limited.current_dir(folder.path("."))), "large`: File too large");
+    }
     if !rustix::process::getuid().is_root() {
         complains(to("locked/a"), "locked/a`: Permission denied");
     }

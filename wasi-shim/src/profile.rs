@@ -73,7 +73,7 @@ pub unsafe extern "C" fn w2n_profile_write(profile: *const Profile) {
     let file = named_by_environment().unwrap_or(fixed);
     // Where nothing ran, there is nothing to add.
     let has_run = modules(profile).iter().flat_map(|it| functions(it)).flat_map(counters).any(|it| count(it) != 0);
-    if has_run && let Err(problem) = add(profile, file) {
+    if has_run && let Err(problem) = without_signals(|| add(profile, file)) {
         let mut text = message();
         text.add("can't write the profile `").add_name(file).add("`: ");
         match problem {
@@ -83,6 +83,20 @@ pub unsafe extern "C" fn w2n_profile_write(profile: *const Profile) {
         .add("\n");
     }
     profile.state.store(WRITTEN, Order::Release);
+}
+
+/// Does what may write to a pipe that nobody reads, or more than a file may have: both are errors,
+/// and not the end of the process by a signal.
+fn without_signals<T>(work: impl FnOnce() -> T) -> T {
+    // SAFETY: no handler is installed.
+    let ignore = |signal| unsafe { libc::signal(signal, libc::SIG_IGN) };
+    let before = [libc::SIGPIPE, libc::SIGXFSZ].map(|signal| (signal, ignore(signal)));
+    let result = work();
+    for (signal, handler) in before {
+        // SAFETY: what was there before.
+        unsafe { libc::signal(signal, handler) };
+    }
+    result
 }
 
 /// The file that the user of the program wants, unless the program has rights that he lacks.

@@ -116,8 +116,6 @@ symbols! {
     /// A word that holds the address of a global, table or tag that the linker may put anywhere,
     /// see `translate::symbols`.
     14: Slot(entity: EntityIndex);
-    /// Counters of a function's points, each a [`u64`]; see [`profile`](crate::profile).
-    19: Counters(func: FuncIndex);
     /// C's `main`.
     20: Main;
     /// The [`abi::program::Program`].
@@ -128,6 +126,8 @@ symbols! {
     23: MemoryBase(memory: MemoryIndex);
     /// A function for the host of a library: the size of a memory.
     24: MemorySize(memory: MemoryIndex);
+    /// Counters of a function's points, each a [`u64`]; see [`profile`](crate::profile).
+    25: Counters(func: FuncIndex);
     /// The C symbol of an imported function, entered by code of a few bytes that prepares registers
     /// for its variable arguments.
     30: Variadic(func: FuncIndex);

@@ -22,7 +22,7 @@ pub struct Range {
 }
 
 /// Copies and fills of a known length up to this are done in place, without a call.
-const SHORT: u64 = 32;
+const SHORT: u64 = 64;
 
 impl Translator<'_> {
     pub fn memory_copy(&mut self, destination: MemoryIndex, source: MemoryIndex) {
@@ -159,10 +159,8 @@ impl Translator<'_> {
     /// Everything is loaded before anything is stored, so that the ranges may overlap.
     fn copy_short(&mut self, destination: MemoryIndex, source: MemoryIndex, to: Value, from: Value, length: u64) {
         let flags = self.short_flags(source);
-        let widest = self.widest_access();
-        let pieces: Vec<_> = pieces(length, widest)
-            .map(|(ty, offset)| (self.builder.ins().load(ty, flags, from, offset), offset))
-            .collect();
+        let (ty, offsets) = pieces(length, self.widest_access());
+        let pieces: Vec<_> = offsets.map(|offset| (self.builder.ins().load(ty, flags, from, offset), offset)).collect();
         let flags = self.short_flags(destination);
         for (piece, offset) in pieces {
             self.builder.ins().store(flags, piece, to, offset);
@@ -171,19 +169,19 @@ impl Translator<'_> {
 
     fn fill_short(&mut self, memory: MemoryIndex, to: Value, byte: Value, length: u64) {
         let flags = self.short_flags(memory);
+        let (ty, offsets) = pieces(length, self.widest_access());
         let byte = self.builder.ins().ireduce(types::I8, byte);
-        for (ty, offset) in pieces(length, self.widest_access()) {
-            let value = match ty {
-                types::I8 => byte,
-                types::I8X16 => self.builder.ins().splat(types::I8X16, byte),
-                _ => {
-                    let byte = self.builder.ins().uextend(ty, byte);
-                    let ones =
-                        0x0101_0101_0101_0101 & u64::MAX.checked_shr(64u32.saturating_sub(ty.bits())).unwrap_or(0);
-                    let ones = self.iconst(ty, ones.cast_signed());
-                    self.builder.ins().imul(byte, ones)
-                }
-            };
+        let value = match ty {
+            types::I8 => byte,
+            types::I8X16 => self.builder.ins().splat(types::I8X16, byte),
+            _ => {
+                let byte = self.builder.ins().uextend(ty, byte);
+                let ones = 0x0101_0101_0101_0101 & u64::MAX.checked_shr(64u32.saturating_sub(ty.bits())).unwrap_or(0);
+                let ones = self.iconst(ty, ones.cast_signed());
+                self.builder.ins().imul(byte, ones)
+            }
+        };
+        for offset in offsets {
             self.builder.ins().store(flags, value, to, offset);
         }
     }
@@ -203,20 +201,17 @@ fn is_empty(plan: SegmentPlan) -> bool {
     matches!(plan, SegmentPlan::Placed { .. } | SegmentPlan::Declared)
 }
 
-/// Cuts a length into accesses of at most `widest` bytes, widest first, each with its offset.
-fn pieces(length: u64, widest: u64) -> impl Iterator<Item = (Type, i32)> {
-    let mut offset = 0u64;
-    std::iter::from_fn(move || {
-        let ty = match length.saturating_sub(offset).min(widest) {
-            0 => return None,
-            16.. => types::I8X16,
-            8.. => types::I64,
-            4.. => types::I32,
-            2.. => types::I16,
-            _ => types::I8,
-        };
-        let at = to_displacement(offset);
-        offset = offset.saturating_add(ty.bytes().into());
-        Some((ty, at))
-    })
+/// Covers a length with accesses of one size, at most `widest` bytes: their type and offsets. The
+/// last one overlaps the one before it where the size does not divide the length.
+fn pieces(length: u64, widest: u64) -> (Type, impl Iterator<Item = i32>) {
+    let ty = match length.min(widest) {
+        16.. => types::I8X16,
+        8.. => types::I64,
+        4.. => types::I32,
+        2.. => types::I16,
+        _ => types::I8,
+    };
+    let bytes = u64::from(ty.bytes());
+    let last = length.saturating_sub(bytes);
+    (ty, (0..length.div_ceil(bytes)).map(move |number| to_displacement(number.saturating_mul(bytes).min(last))))
 }

@@ -11,8 +11,8 @@ const OUTSIDE: &str = "out of bounds memory access";
 /// Bytes of the passive segment: those of the pattern's first addresses.
 const SEGMENT: u64 = 64;
 
-/// Lengths that the compiler gets to know. Those up to 32 make no call.
-pub const KNOWN: [u64; 12] = [0, 1, 2, 3, 7, 8, 15, 16, 17, 31, 32, 33];
+/// Lengths that the compiler gets to know. Those up to 64 make no call.
+pub const KNOWN: [u64; 16] = [0, 1, 2, 3, 5, 7, 8, 15, 16, 17, 31, 32, 33, 63, 64, 65];
 
 pub const BYTE: u8 = 0xa5;
 

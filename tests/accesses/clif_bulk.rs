@@ -89,12 +89,13 @@ fn check_one(memories: &[Borders], operation: Operation, func: &Function, [to, f
     Ok(())
 }
 
-/// Whether the accesses reach `n` bytes of a memory from `start`, each once, in order.
+/// Whether the accesses reach `n` bytes of a memory from `start`, all of them, in order, and nothing
+/// else. They may overlap.
 fn are_a_range(accesses: &[Event], number: usize, start: u64, n: u64) -> bool {
     let mut next = start;
     let in_order = accesses.iter().all(|access| match access {
-        Event::Access { memory, at, size } if *memory == number && *at == next => {
-            next += size;
+        Event::Access { memory, at, size } if *memory == number && (start..=next).contains(at) => {
+            next = at + size;
             true
         }
         _ => false,

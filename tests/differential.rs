@@ -17,7 +17,7 @@ use test_kit::process::{Outcome, describe};
 use test_kit::reference::{self, Request};
 use test_kit::target::{self, CPU};
 use test_kit::trial::{Skip, trial};
-use test_kit::{command, generator, loops, product, smith, text, toolchain, trap};
+use test_kit::{command, generator, globals, loops, product, smith, text, toolchain, trap};
 
 fn main() {
     let paths = fixture::all().expect("the fixtures can be listed");
@@ -29,7 +29,8 @@ fn main() {
     });
     let smith = seeds().map(|seed| trial(format!("smith-{seed:05}"), move || check_smith(seed)));
     let loops = seeds().map(|seed| trial(format!("loops-{seed:05}"), move || check_loops(seed)));
-    test_kit::trial::run(fixtures.chain(smith).chain(loops));
+    let globals = seeds().map(|seed| trial(format!("globals-{seed:05}"), move || check_globals(seed)));
+    test_kit::trial::run(fixtures.chain(smith).chain(loops).chain(globals));
 }
 
 const LOOPS: &str = "loops";
@@ -65,6 +66,10 @@ fn check_loops(seed: u64) -> Result<()> {
         bail!(Skip::Reason("LLVM drops loads without influence, and their traps; see docs/generators.md".to_owned()));
     }
     check_random(LOOPS, seed, &loops::module(seed)?, loops::CHECK, (0..loops::N_CALLS).map(u64::from))
+}
+
+fn check_globals(seed: u64) -> Result<()> {
+    check_random("globals", seed, &globals::module(seed)?, globals::CHECK, (0..globals::N_CALLS).map(u64::from))
 }
 
 /// Calls an export with each of the arguments.

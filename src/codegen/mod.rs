@@ -17,6 +17,7 @@
 mod cache;
 pub mod cranelift;
 mod dump;
+mod globals;
 pub mod llvm;
 mod loops;
 mod order;

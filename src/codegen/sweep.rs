@@ -10,7 +10,7 @@ use super::cranelift::isa::Isa;
 use super::dump::Dump;
 use super::llvm::clang::Clang;
 use super::llvm::{self, Definition};
-use super::{Generator, Job, loops, order, stub};
+use super::{Generator, Job, globals, loops, order, stub};
 use crate::code::{Code, CompiledFunction};
 use crate::layout::Symbol;
 use crate::options::OptLevel;
@@ -257,6 +257,9 @@ impl Worker {
         translate::check_signature(env, symbol).with_context(|| unit.describe(symbol))?;
         if !translate::translate(env, symbol, &mut self.state, self.compiler.clif())? {
             return Ok(None);
+        }
+        if sweep.level != OptLevel::None && !sweep.exact_traps {
+            globals::delay_stores(self.compiler.function_mut(), unit.module, &unit.layout);
         }
         // LLVM's vectors store what a trap between two stores would have prevented.
         let vectorizes = sweep.clang.is_some();

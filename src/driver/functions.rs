@@ -23,7 +23,7 @@ pub fn roots<'f>(
 ) -> Roots<'f> {
     let functions = start.into_iter().flat_map(Start::functions).collect();
     let visible = match world {
-        World::Closed => linkage.visible.iter().copied().collect(),
+        World::Closed | World::Tried => linkage.visible.iter().copied().collect(),
         World::Open => module.exports.iter().map(|export| export.entity).collect(),
     };
     Roots { functions, visible, open: world == World::Open, foreign }

@@ -94,8 +94,8 @@ fn compile_all(
         let is_last = linked.index == last;
         let role = if is_last { Role::Program(plan) } else { Role::Member { entries } };
         let compile = || -> Result<Vec<u8>> {
-            let analyzed = quiet.analyze(linked, Foreign::default(), World::Closed, None);
-            let unit = quiet.lay_out(analyzed, World::Closed, BTreeSet::new())?;
+            let analyzed = quiet.analyze(linked, Foreign::default(), World::Tried, None);
+            let unit = quiet.lay_out(analyzed, World::Tried, BTreeSet::new())?;
             let code = quiet.compile(&unit, &role)?;
             quiet.write(&unit, &code, &role)
         };

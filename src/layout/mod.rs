@@ -184,6 +184,8 @@ pub struct Layout {
     /// Globals that a host reaches by their symbol. Where the library is a shared one, the dynamic
     /// linker may put them elsewhere.
     pub globals_shown: EntitySet<GlobalIndex>,
+    /// A trap ends the program: nobody sees what it left in globals.
+    pub ends_at_trap: bool,
 }
 
 /// A linear memory.
@@ -275,6 +277,8 @@ pub enum SegmentPlan {
 pub enum World {
     /// Nobody but the runtime joins.
     Closed,
+    /// As [`World::Closed`], but a trap ends one call, and others follow: a test script.
+    Tried,
     /// An object for others to link with: what is imported is theirs, what is exported they may
     /// change.
     Open,
@@ -304,9 +308,10 @@ pub fn plan(module: &Module, facts: &Facts, linkage: &Linkage, foreign: &Foreign
         closed_tables: SecondaryMap::new(),
         data: PrimaryMap::new(),
         elements: PrimaryMap::new(),
-        has_threads: world == World::Closed && starts_threads(module),
+        has_threads: world != World::Open && starts_threads(module),
         callbacks: PrimaryMap::new(),
         globals_shown: EntitySet::new(),
+        ends_at_trap: world == World::Closed,
     };
     layout.plan_signatures(module);
     layout.plan_memories(module, facts, linkage)?;

@@ -89,7 +89,7 @@ fn check_one(memories: &[Borders], operation: Operation, func: &Function, [to, f
     Ok(())
 }
 
-/// Whether the accesses reach `n` bytes of a memory from `start`, all of them, in order, and nothing
+/// Whether the accesses reach `n` bytes of a memory from `start`, all of them in order, and nothing
 /// else. They may overlap.
 fn are_a_range(accesses: &[Event], number: usize, start: u64, n: u64) -> bool {
     let mut next = start;

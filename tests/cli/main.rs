@@ -13,6 +13,7 @@ mod ends;
 mod foreign;
 mod function_cache;
 mod generator;
+mod globals;
 mod grants;
 mod inspect;
 mod link;
@@ -48,6 +49,7 @@ fn main() {
         foreign::trials(),
         function_cache::trials(),
         generator::trials(),
+        globals::trials(),
         grants::trials(),
         inspect::trials(),
         link::trials(),

@@ -166,6 +166,7 @@ fn add_layout(parts: &mut Parts, layout: &Layout) {
         has_threads,
         callbacks,
         globals_shown: _,
+        ends_at_trap,
     } = layout;
     parts.value(memories.values().collect::<Vec<_>>());
     parts.value(tables.values().collect::<Vec<_>>());
@@ -174,7 +175,7 @@ fn add_layout(parts: &mut Parts, layout: &Layout) {
         parts.value(closed_tables[table].as_ref().map(|closed| (closed.signature, closed.has_null)));
     }
     parts.value(data.values().chain(elements.values()).map(segment).collect::<Vec<_>>());
-    parts.value((has_threads, callbacks.values().collect::<Vec<_>>()));
+    parts.value((has_threads, ends_at_trap, callbacks.values().collect::<Vec<_>>()));
 }
 
 /// Code does not depend on where a segment is placed.

@@ -33,6 +33,9 @@ pub mod product;
 
 pub mod trap;
 
+pub mod dice;
+
+pub mod globals;
 pub mod loops;
 pub mod reference;
 

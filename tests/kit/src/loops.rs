@@ -3,6 +3,7 @@
 //!
 //! `check(n)` makes the call of number `n`; it gives a hash of what the loop left behind.
 
+use crate::dice::Dice;
 use anyhow::Result;
 use std::fmt::Write;
 
@@ -19,7 +20,7 @@ const WINDOW: u32 = 4096;
 /// # Errors
 /// When it is not valid, which is an error of this file.
 pub fn module(seed: u64) -> Result<Vec<u8>> {
-    let mut dice = Dice(blake3::Hasher::new().update(b"loops").update(&seed.to_le_bytes()).finalize_xof());
+    let mut dice = Dice::new("loops", seed);
     // All of 4 GiB, where no index is outside, or a page, where most are.
     let is_whole = seldom_traps(seed);
     let pages = if is_whole { 0x1_0000 } else { 1 };
@@ -64,20 +65,6 @@ pub fn module(seed: u64) -> Result<Vec<u8>> {
 /// Whether the memory of the module of `seed` ends where addresses do: few accesses are outside.
 pub fn seldom_traps(seed: u64) -> bool {
     !seed.is_multiple_of(2)
-}
-
-struct Dice(blake3::OutputReader);
-
-impl Dice {
-    fn below(&mut self, n: usize) -> usize {
-        let mut bytes = [0; 4];
-        self.0.fill(&mut bytes);
-        u32::from_le_bytes(bytes) as usize % n
-    }
-
-    fn one_of<T: Copy>(&mut self, choices: &[T]) -> T {
-        choices[self.below(choices.len())]
-    }
 }
 
 /// A loop of one block.

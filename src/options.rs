@@ -1,5 +1,6 @@
 //! What a user can ask for. Plain data: flags exist only in `src/bin/`.
 
+use std::fmt;
 use std::path::PathBuf;
 
 /// How much work goes into the code.
@@ -125,14 +126,31 @@ pub enum Origin {
 }
 
 /// A cache of compiled functions.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub struct CacheOptions {
-    /// A directory.
+    /// A directory, or the address of a remote end, which may have a password in it.
     pub place: String,
     /// A file with the secret that entries are sealed with.
     pub key: Option<PathBuf>,
-    /// The most bytes in the directory.
+    /// The most bytes in the directory. Remote ends have limits of their own.
     pub limit: u64,
+}
+
+/// Without a password.
+impl fmt::Debug for CacheOptions {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let CacheOptions { place, key, limit } = self;
+        let place = without_password(place);
+        f.debug_struct("CacheOptions").field("place", &place).field("key", key).field("limit", limit).finish()
+    }
+}
+
+/// A text for messages: an address in it, as of a cache, has neither user nor password.
+pub fn without_password(text: &str) -> String {
+    match text.split_once("://").and_then(|(scheme, rest)| Some((scheme, rest.rsplit_once('@')?))) {
+        Some((scheme, (_, rest))) => format!("{scheme}://***@{rest}"),
+        None => text.to_owned(),
+    }
 }
 
 impl CacheOptions {

@@ -7,6 +7,7 @@
 //! * Standard streams that were closed at the start stay closed.
 
 use crate::guard::memory;
+use crate::options::without_password;
 use crate::progress;
 use crate::scratch;
 use crate::stdio;
@@ -30,7 +31,7 @@ static WORK: Mutex<String> = Mutex::new(String::new());
 
 /// Runs a command and returns its status.
 pub fn run(main: impl FnOnce() -> ExitCode + Send) -> ExitCode {
-    let words: Vec<_> = std::env::args_os().map(|word| word.to_string_lossy().into_owned()).collect();
+    let words: Vec<_> = std::env::args_os().map(|word| without_password(&word.to_string_lossy())).collect();
     begin(&words.join(" "));
     panic::set_hook(Box::new(report));
     stdio::keep_closed();

@@ -31,6 +31,7 @@ pub fn trials() -> Vec<Trial> {
         a_key_seals_entries,
         a_key_must_be_secret,
         others_must_not_write,
+        remote_ends_need_a_feature,
         a_full_or_read_only_directory_is_a_warning,
         the_oldest_packs_make_room,
         many_packs_become_one,
@@ -123,7 +124,7 @@ impl Builder {
 /// Function `i` calls itself, the next one and an import, loads, and divides: it has sites,
 /// relocations and traps. `changed` gets another constant, and before `inserted` there is another
 /// function.
-fn functions(n: u32, changed: Option<u32>, inserted: Option<u32>) -> String {
+pub fn functions(n: u32, changed: Option<u32>, inserted: Option<u32>) -> String {
     let mut text = "(module (import \"env\" \"f\" (func $import (param i32) (result i32))) (memory 1)
         (global $g (mut i32) (i32.const 7))"
         .to_owned();
@@ -410,8 +411,23 @@ fn others_must_not_write() {
         folder.builds(&[&args[..], &["--cache-key", "key"]].concat());
     }
     folder.wasm2native(&["m.wat", "-c", "--cache", "key"]).fails(2, &["--cache key: not a directory"]);
-    folder.wasm2native(&["m.wat", "-c", "--cache", "s3://b/c"]).fails(2, &["--cache s3://b/c: not a directory"]);
-    assert!(!folder.path("s3:").exists());
+}
+
+/// Other files test what happens with the feature.
+fn remote_ends_need_a_feature() {
+    let folder = Folder::with(&[("m.wat", ANY)]);
+    let fails = |address: &str, texts: &[&str]| {
+        folder.wasm2native(&["m.wat", "-c", "--cache", address]).fails(2, texts);
+    };
+    let kinds = "help: a cache is a directory, or one of redis://, rediss://, s3://";
+    fails("ftp://u:secret@host", &["--cache ftp://***@host: there is no kind of cache `ftp`", kinds]);
+    if !cfg!(feature = "remote-cache") {
+        for address in ["redis://host", "rediss://host/0/team", "s3://bucket/prefix"] {
+            let text = format!("--cache {address}: this wasm2native was built without remote caches");
+            fails(address, &[&text, "cargo build --release --features remote-cache"]);
+        }
+    }
+    assert_eq!(folder.list("."), ["m.wat".to_owned()].into());
 }
 
 const ANY: &str = "(module (func (export \"f\") (result i32) (i32.const 1)))";

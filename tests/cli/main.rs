@@ -21,6 +21,8 @@ mod link_errors;
 mod memory;
 mod print;
 mod profile;
+#[cfg(feature = "remote-cache")]
+mod remote_cache;
 mod run;
 mod script;
 mod segments;
@@ -57,6 +59,8 @@ fn main() {
         memory::trials(),
         print::trials(),
         profile::trials(),
+        #[cfg(feature = "remote-cache")]
+        remote_cache::trials(),
         run::trials(),
         script::trials(),
         segments::trials(),

@@ -318,6 +318,9 @@ pub struct Code {
     /// at any time, and takes 4 GiB at most: then what was not used for the longest time makes
     /// room. What is in DIR becomes code of programs: it must be a directory of your own,
     /// unless you have a --cache-key.
+    ///
+    /// With the cargo feature `remote-cache`, DIR can be redis://HOST, rediss://HOST (with TLS) or
+    /// s3://BUCKET. These need a --cache-key. docs/cache.md has more.
     #[arg(long, value_name = "DIR", help_heading = "Code")]
     pub cache: Option<String>,
 

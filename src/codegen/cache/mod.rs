@@ -4,7 +4,8 @@
 //! the [`CompiledFunction`] that was made of the same before. The key ([`key`]) covers everything
 //! that decides about the code, so code is the same with and without a cache. An entry ([`entry`])
 //! speaks of places within the body and of callees by their order, so it survives changes
-//! elsewhere. Entries lie in packs ([`pack`]), files that never change ([`place`]).
+//! elsewhere. Entries lie in packs ([`pack`]), which never change, and packs lie in a [`storage`]:
+//! a [`folder`], or a remote end with the feature `remote-cache`.
 //!
 //! An entry is code that will run. It counts only if its seal is right: a hash of key and contents,
 //! with the user's secret if there is one ([`seal`]). Everything that is damaged, foreign or
@@ -14,11 +15,16 @@ pub mod seal;
 
 mod entry;
 
+mod folder;
+
 mod key;
 
 mod pack;
 
-mod place;
+#[cfg(feature = "remote-cache")]
+mod remote;
+
+mod storage;
 
 use crate::code::CompiledFunction;
 use crate::codegen::cranelift::isa::Isa;
@@ -29,21 +35,20 @@ use crate::unit::Unit;
 use crate::wasm::FuncIndex;
 use anyhow::Result;
 use key::FunctionKey;
-use pack::{Entry, Pack, PackWriter};
-use place::Place;
+use pack::{Entry, Pack};
 use seal::Seal;
 use std::collections::HashMap;
 use std::path::Path;
 use std::sync::Mutex;
-use std::sync::atomic::{AtomicU64, Ordering};
-
-/// A module's entries lie in at most this many packs: then they are written anew as one.
-const MOST_PACKS: usize = 16;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use storage::{Addition, Found, Renewal, ShardName, Storage};
 
 /// The cache that the user named.
 pub struct Cache {
-    place: Place,
+    storage: Box<dyn Storage>,
     seal: Seal,
+    /// A build has one warning, however many modules it has.
+    has_warned: AtomicBool,
     /// Identifies this compiler: see [`seal::compiler`].
     compiler: blake3::Hash,
 }
@@ -51,22 +56,26 @@ pub struct Cache {
 /// The part of the cache for one module, with one set of options.
 pub struct Shard<'a> {
     cache: &'a Cache,
-    /// Begins the names of its packs.
-    name: String,
+    name: ShardName,
     context: key::Context,
     packs: Vec<Pack>,
+    renewal: Renewal,
+    /// Something else lies where the shard should be.
+    damage: Option<String>,
     /// Of one key there may be several: damaged ones, and those with other seals.
     entries: HashMap<blake3::Hash, Vec<Entry>>,
     n_found: AtomicU64,
     n_made: AtomicU64,
-    output: Mutex<Output>,
+    /// Entries whose seals are wrong.
+    n_damaged: AtomicU64,
+    output: Mutex<Output<'a>>,
 }
 
 /// What a build adds to a shard.
 #[derive(Default)]
-struct Output {
-    writer: Option<PackWriter>,
-    /// Why there is no pack. Nothing is written after that.
+struct Output<'a> {
+    addition: Option<Box<dyn Addition + 'a>>,
+    /// Why nothing is added.
     error: Option<anyhow::Error>,
 }
 
@@ -82,7 +91,7 @@ impl Cache {
     pub fn new(options: &CacheOptions) -> Result<Cache> {
         let seal = Seal::new(options.key.as_deref())?;
         let compiler = seal::compiler()?;
-        Ok(Cache { place: Place::new(&options.place, options.limit, options.key.is_some())?, seal, compiler })
+        Ok(Cache { storage: storage::open(options, &seal)?, seal, has_warned: AtomicBool::new(false), compiler })
     }
 
     /// The entries for a module.
@@ -92,11 +101,12 @@ impl Cache {
         let stem = Path::new(file).file_stem().unwrap_or_default().to_string_lossy();
         let plain = |c: char| if c.is_ascii_alphanumeric() || c == '_' { c } else { '-' };
         let stem: String = stem.chars().take(40).map(plain).collect();
-        let name = format!("{stem}-{}-", &context.hash().to_hex()[..16]);
-        let (packs, error) = match self.place.packs(&name) {
-            Ok(files) => (files.into_iter().filter_map(Pack::open).collect(), None),
-            Err(error) => (Vec::new(), Some(error)),
+        let name = ShardName { stem, context: context.hash() };
+        let (found, error) = match self.storage.packs(&name) {
+            Ok(found) => (found, None),
+            Err(error) => (Found { packs: Vec::new(), renewal: Renewal::None, damage: None }, Some(error)),
         };
+        let Found { packs, renewal, damage } = found;
         let mut entries = HashMap::<_, Vec<_>>::new();
         for (number, pack) in packs.iter().enumerate() {
             pack.entries(number).for_each(|(key, entry)| entries.entry(key).or_default().push(entry));
@@ -106,15 +116,18 @@ impl Cache {
             name,
             context,
             packs,
+            renewal,
+            damage,
             entries,
             n_found: AtomicU64::new(0),
             n_made: AtomicU64::new(0),
-            output: Mutex::new(Output { writer: None, error }),
+            n_damaged: AtomicU64::new(0),
+            output: Mutex::new(Output { addition: None, error }),
         }
     }
 }
 
-impl Shard<'_> {
+impl<'a> Shard<'a> {
     /// Asks for a function. `None` where it has no body, or is invalid, which its translation will
     /// say.
     pub fn want(&self, env: &Env, func: FuncIndex, state: &mut State) -> Option<Wanted> {
@@ -138,7 +151,11 @@ impl Shard<'_> {
 
     /// The contents of an entry whose seal is right.
     fn contents(&self, key: &blake3::Hash, entry: &Entry) -> Option<Vec<u8>> {
-        self.cache.seal.open(key, self.packs[entry.pack].read(entry)?)
+        let contents = self.packs[entry.pack].read(entry).and_then(|sealed| self.cache.seal.open(key, sealed));
+        if contents.is_none() {
+            self.n_damaged.fetch_add(1, Ordering::Relaxed);
+        }
+        contents
     }
 
     /// Adds a function that was made, if it is one that an entry can describe.
@@ -155,37 +172,41 @@ impl Shard<'_> {
         if output.error.is_some() {
             return;
         }
-        let written = match &mut output.writer {
-            Some(writer) => writer.add(key, &sealed),
-            None => {
-                self.cache.place.writer().and_then(|file| output.writer.insert(PackWriter::new(file)).add(key, &sealed))
-            }
-        };
-        if let Err(error) = written {
-            *output = Output { writer: None, error: Some(error) };
+        if let Err(error) = self.add_to(&mut output.addition, key, &sealed) {
+            *output = Output { addition: None, error: Some(error) };
+        }
+    }
+
+    fn add_to(&self, addition: &mut Option<Box<dyn Addition + 'a>>, key: &blake3::Hash, sealed: &[u8]) -> Result<()> {
+        match addition {
+            Some(addition) => addition.add(key, sealed),
+            none => none.insert(self.cache.storage.addition(&self.name)?).add(key, sealed),
         }
     }
 
     /// Ends the build: what it made is there for the next one.
-    pub fn close(self, observer: &dyn Observer) {
+    pub fn close(mut self, observer: &dyn Observer) {
         let count = |number: &AtomicU64| number.load(Ordering::Relaxed);
         observer.cached(count(&self.n_found), count(&self.n_made));
-        let has_new = self.output.lock().expect("all threads are done").writer.is_some();
-        let merges = has_new && self.packs.len() >= MOST_PACKS;
-        if merges {
+        let damage = self.damage.take().or_else(|| self.cache.storage.damage(count(&self.n_damaged)));
+        let has_new = self.output.lock().expect("all threads are done").addition.is_some();
+        let renews = damage.is_some() || self.renewal == Renewal::Now || (self.renewal == Renewal::WithNew && has_new);
+        if renews {
             self.add_found();
         }
-        let Output { writer, error } = self.output.into_inner().expect("all threads are done");
+        let Output { addition, error } = self.output.into_inner().expect("all threads are done");
         self.packs.iter().for_each(Pack::mark_used);
-        let written = match (writer, error) {
+        let old = if renews { &self.packs[..] } else { &[] };
+        let written = match (addition, error) {
             (_, Some(error)) => Err(error),
             (None, None) => Ok(()),
-            (Some(writer), None) => writer
-                .finish()
-                .and_then(|file| self.cache.place.add(&self.name, file, merges.then_some(&self.packs[..]))),
+            (Some(addition), None) => addition.finish(old),
         };
-        if let Err(error) = written {
-            observer.warning(&format!("functions of this build are not in the cache: {error:#}"));
+        let failure = written.err().map(|error| format!("functions of this build are not in the cache: {error:#}"));
+        if let Some(warning) = failure.or(damage)
+            && !self.cache.has_warned.swap(true, Ordering::Relaxed)
+        {
+            observer.warning(&warning);
         }
     }
 

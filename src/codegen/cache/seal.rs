@@ -1,7 +1,7 @@
 //! Seals: which bytes are an entry that this compiler, and a holder of the user's secret, made.
 //!
 //! A seal is BLAKE3 with a key, over the entry's key and its contents. Without a secret it detects
-//! damage only; then the folder is the user's alone (see [`place`](super::place)).
+//! damage only; then the folder is the user's alone (see [`storage`](super::storage)).
 
 use anyhow::{Context, Result, bail};
 use std::fs::File;
@@ -16,13 +16,15 @@ const LEAST_SECRET: usize = 16;
 /// Nobody has a secret that is longer.
 const MOST_SECRET: u64 = 1 << 20;
 
-const LENGTH: usize = blake3::OUT_LEN;
-
+#[derive(Clone)]
 pub struct Seal {
     key: [u8; blake3::KEY_LEN],
 }
 
 impl Seal {
+    /// How many bytes a seal has.
+    pub const LENGTH: usize = blake3::OUT_LEN;
+
     /// `file` holds the secret.
     ///
     /// # Errors
@@ -39,6 +41,13 @@ impl Seal {
         blake3::Hasher::new_keyed(&self.key).update(key.as_bytes()).update(contents).finalize()
     }
 
+    /// A name that holders of the secret alone can tell, so that those with other secrets use other
+    /// names.
+    #[cfg(feature = "remote-cache")]
+    pub fn name(&self, of: &blake3::Hash) -> blake3::Hash {
+        self.of(of, b"name")
+    }
+
     /// Contents with their seal.
     pub fn close(&self, key: &blake3::Hash, contents: &[u8]) -> Vec<u8> {
         [contents, self.of(key, contents).as_bytes()].concat()
@@ -46,7 +55,7 @@ impl Seal {
 
     /// The contents, if the seal is right.
     pub fn open(&self, key: &blake3::Hash, mut sealed: Vec<u8>) -> Option<Vec<u8>> {
-        let (contents, seal) = sealed.split_last_chunk::<LENGTH>()?;
+        let (contents, seal) = sealed.split_last_chunk::<{ Seal::LENGTH }>()?;
         // Hashes are compared in constant time.
         if self.of(key, contents) != *seal {
             return None;

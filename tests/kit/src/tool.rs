@@ -7,7 +7,7 @@ use std::process::{Command, Stdio};
 use std::sync::Mutex;
 
 /// Tools and the Debian packages that have them.
-const PACKAGES: [(&str, &str); 16] = [
+const PACKAGES: [(&str, &str); 17] = [
     ("aarch64-linux-gnu-g++", "g++-aarch64-linux-gnu"),
     ("aarch64-linux-gnu-gcc", "gcc-aarch64-linux-gnu"),
     ("aarch64-linux-gnu-objdump", "binutils-aarch64-linux-gnu"),
@@ -23,6 +23,7 @@ const PACKAGES: [(&str, &str); 16] = [
     ("node", "nodejs"),
     ("qemu-aarch64", "qemu-user"),
     ("qemu-x86_64", "qemu-user"),
+    ("redis-server", "redis-server"),
     ("setpriv", "util-linux"),
 ];
 

@@ -182,6 +182,9 @@ pub struct Options {
     pub runtime: Option<PathBuf>,
     pub cpu: Cpu,
     pub opt_level: OptLevel,
+    /// Cranelift's code has copies of small functions where they are called, unless `opt_level` is
+    /// [`OptLevel::None`].
+    pub inline: bool,
     /// Addresses that a compare found outside are masked, so that a processor that guesses does not
     /// read there either.
     pub spectre_masks: bool,
@@ -264,6 +267,7 @@ impl Default for Options {
             runtime: None,
             cpu: Cpu::default(),
             opt_level: OptLevel::default(),
+            inline: false,
             spectre_masks: false,
             exact_traps: false,
             memory_base: MemoryBase::default(),

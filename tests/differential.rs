@@ -17,7 +17,7 @@ use test_kit::process::{Outcome, describe};
 use test_kit::reference::{self, Request};
 use test_kit::target::{self, CPU};
 use test_kit::trial::{Skip, trial};
-use test_kit::{command, generator, globals, loops, product, smith, text, toolchain, trap};
+use test_kit::{calls, command, generator, globals, loops, product, smith, text, toolchain, trap};
 
 fn main() {
     let paths = fixture::all().expect("the fixtures can be listed");
@@ -30,10 +30,12 @@ fn main() {
     let smith = seeds().map(|seed| trial(format!("smith-{seed:05}"), move || check_smith(seed)));
     let loops = seeds().map(|seed| trial(format!("loops-{seed:05}"), move || check_loops(seed)));
     let globals = seeds().map(|seed| trial(format!("globals-{seed:05}"), move || check_globals(seed)));
-    test_kit::trial::run(fixtures.chain(smith).chain(loops).chain(globals));
+    let calls = seeds().map(|seed| trial(format!("calls-{seed:05}"), move || check_calls(seed)));
+    test_kit::trial::run(fixtures.chain(smith).chain(loops).chain(globals).chain(calls));
 }
 
 const LOOPS: &str = "loops";
+const CALLS: &str = "calls";
 
 fn seeds() -> Range<u64> {
     const USUAL: u64 = 100;
@@ -72,6 +74,10 @@ fn check_globals(seed: u64) -> Result<()> {
     check_random("globals", seed, &globals::module(seed)?, globals::CHECK, (0..globals::N_CALLS).map(u64::from))
 }
 
+fn check_calls(seed: u64) -> Result<()> {
+    check_random(CALLS, seed, &calls::module(seed)?, calls::CHECK, (0..calls::N_CALLS).map(u64::from))
+}
+
 /// Calls an export with each of the arguments.
 fn check_random(
     kind: &str,
@@ -81,7 +87,9 @@ fn check_random(
     arguments: impl Iterator<Item = u64>,
 ) -> Result<()> {
     const FLAGS: [&[&str]; 5] = [&[], &["-O0"], &[], &["-Os"], &["--cpu", CPU]];
-    let flags = ["--invoke", export].into_iter().chain(target::with_cpu(FLAGS[seed as usize % FLAGS.len()]));
+    let inline: &[&str] = if kind == CALLS { &["--inline"] } else { &[] };
+    let flags = target::with_cpu(FLAGS[seed as usize % FLAGS.len()]).chain(inline.iter().copied());
+    let flags = ["--invoke", export].into_iter().chain(flags);
     let run = |it: u64| Run { args_text: it.to_string(), args: vec![it.to_string()], ..Run::default() };
     let fixture = Fixture {
         path: PathBuf::from(format!("{kind}.wat")),

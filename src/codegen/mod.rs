@@ -18,6 +18,7 @@ mod cache;
 pub mod cranelift;
 mod dump;
 mod globals;
+mod inline;
 pub mod llvm;
 mod loops;
 mod order;
@@ -66,6 +67,8 @@ pub struct Generator {
     /// For clang: the target and the processor.
     flags: Vec<String>,
     level: OptLevel,
+    /// Calls of small functions become copies of them.
+    inlines: bool,
     spectre_masks: bool,
     exact_traps: bool,
     /// The functions count how often their blocks run.
@@ -106,6 +109,7 @@ impl Generator {
             clang,
             flags,
             level: options.opt_level,
+            inlines: options.inline,
             spectre_masks: options.spectre_masks,
             exact_traps: options.exact_traps,
             counts: options.profile_generate.is_some(),

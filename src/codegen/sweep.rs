@@ -8,9 +8,11 @@ use super::cache::{Cache, Shard};
 use super::cranelift::compiler::Compiler;
 use super::cranelift::isa::Isa;
 use super::dump::Dump;
+use super::inline::Inliner;
+use super::inline::plan::Plan;
 use super::llvm::clang::Clang;
 use super::llvm::{self, Definition};
-use super::{Generator, Job, globals, loops, order, stub};
+use super::{Generator, Job, globals, inline, loops, order, stub};
 use crate::code::{Code, CompiledFunction};
 use crate::layout::Symbol;
 use crate::options::OptLevel;
@@ -31,6 +33,8 @@ pub struct Sweep<'a> {
     /// Where LLVM makes the code.
     clang: Option<&'a Clang>,
     level: OptLevel,
+    /// Which functions Cranelift copies; LLVM knows by itself.
+    plan: Option<Plan>,
     flags: &'a [String],
     exact_traps: bool,
     dump: Option<PathBuf>,
@@ -42,12 +46,14 @@ pub struct Sweep<'a> {
 
 impl<'a> Sweep<'a> {
     pub fn new(generator: &'a Generator, unit: &'a Unit<'a>) -> Sweep<'a> {
+        let inlines = generator.inlines && generator.clang.is_none();
         Sweep {
             unit,
             env: generator.env(unit),
             isa: &generator.isa,
             clang: generator.clang.as_ref(),
             level: generator.level,
+            plan: inlines.then(|| Plan::new(unit, generator.level)).flatten(),
             flags: &generator.flags,
             exact_traps: generator.exact_traps,
             dump: generator.dump.as_deref().map(|folder| unit.dump_folder(folder)),
@@ -190,6 +196,9 @@ impl<'a> Sweep<'a> {
 struct Worker {
     compiler: Compiler,
     state: State,
+    inliner: Inliner,
+    /// The function that was translated last depends on an entry of a table that never changes.
+    knows_entries: bool,
 }
 
 impl Worker {
@@ -217,12 +226,13 @@ impl Worker {
         job: Job,
     ) -> Result<Option<CompiledFunction>> {
         let Job::Translate(Symbol::Function(func)) = job else { return self.run(sweep, number, job) };
-        let Some(wanted) = shard.want(&sweep.env, func, &mut self.state) else { return self.run(sweep, number, job) };
+        let wanted = shard.want(&sweep.env, sweep.plan.as_ref(), func, &mut self.state);
+        let Some(wanted) = wanted else { return self.run(sweep, number, job) };
         if let Some(function) = shard.find(func, &wanted) {
             return Ok(Some(function));
         }
         let made = self.run(sweep, number, job)?;
-        if let Some(function) = made.as_ref().filter(|_| !self.state.knows_entries()) {
+        if let Some(function) = made.as_ref().filter(|_| !self.knows_entries) {
             shard.keep(&wanted, function);
         }
         Ok(made)
@@ -258,6 +268,13 @@ impl Worker {
         if !translate::translate(env, symbol, &mut self.state, self.compiler.clif())? {
             return Ok(None);
         }
+        self.knows_entries = match &sweep.plan {
+            Some(plan) => {
+                let inlined = self.inliner.run((env, plan), &mut self.state, self.compiler.parts_mut());
+                inlined.with_context(|| unit.describe(symbol))?
+            }
+            None => self.state.knows_entries(),
+        };
         if sweep.level != OptLevel::None && !sweep.exact_traps {
             globals::delay_stores(self.compiler.function_mut(), unit.module, &unit.layout);
         }
@@ -266,6 +283,7 @@ impl Worker {
         if sweep.level == OptLevel::Speed && !(vectorizes && sweep.exact_traps) {
             loops::make_over(self.compiler.function_mut(), vectorizes);
         }
+        inline::finish(self.compiler.parts_mut());
         Ok(Some(symbol))
     }
 }

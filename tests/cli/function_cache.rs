@@ -24,6 +24,7 @@ pub fn trials() -> Vec<Trial> {
     trials!["function_cache":
         a_changed_function_is_compiled_alone,
         what_is_known_of_other_functions_counts,
+        what_is_copied_counts,
         options_share_a_directory,
         fixtures_are_the_same,
         damaged_entries_are_made_again,
@@ -250,14 +251,49 @@ fn what_is_known_of_other_functions_counts() {
     }
 }
 
+/// `leaf` is copied into `middle`, and both into `f`.
+const COPIED: &str = r#"(module
+    (import "env" "c" (func $c (param i32) (result i32)))
+    (memory 1)
+    (global $g (mut i32) (i32.const 7))
+    (func $leaf (param i32) (result i32) (i32.load offset=8 (local.get 0)))
+    (func $middle (param i32) (result i32) (i32.add (call $leaf (local.get 0)) (call $c (global.get $g))))
+    (func (export "f") (param i32) (result i32) (i32.div_u (call $middle (local.get 0)) (call $leaf (i32.const 4))))
+    (func (export "other") (param i32) (result i32) (i32.load (i32.add (local.get 0) (i32.const 100)))))"#;
+
+fn what_is_copied_counts() {
+    let mut builder = Builder::new();
+    builder.options.inline = true;
+    assert_eq!(builder.counts(COPIED), (0, 4));
+    assert_eq!(builder.counts(COPIED), (4, 0));
+    let changed = |from: &str, to: &str| {
+        assert!(COPIED.contains(from), "{from}");
+        builder.counts(COPIED.replace(from, to))
+    };
+    // The bodies lie elsewhere, and have other indices.
+    assert_eq!(
+        changed("(func $leaf", "(func (export \"new\") (param i32) (result i32) (i32.const 5)) (func $leaf"),
+        (4, 1)
+    );
+    assert_eq!(changed("i32.load offset=8", "i32.load offset=12"), (1, 3));
+    assert_eq!(changed("i32.add (call $leaf", "i32.sub (call $leaf"), (2, 2));
+    assert_eq!(changed("(call $c (global.get $g))", "(call $c (i32.const 7))"), (2, 2));
+    // What the copied bodies name.
+    assert_eq!(changed("(mut i32) (i32.const 7)", "(mut i32) (i32.const 8)"), (2, 2));
+    // It has a loop: it is called.
+    assert_eq!(changed("(i32.load offset=8 (local.get 0))", "(loop) (i32.load offset=8 (local.get 0))"), (1, 3));
+    assert_eq!(builder.counts(COPIED), (4, 0));
+}
+
 /// The same module with other options: for another processor, level and target.
 fn options_share_a_directory() {
     let folder = Folder::with(&[
         ("m.wat", KNOWN),
         ("c.wat", "(module (func (export \"c\") (param i32) (result i32) (i32.const 9)))"),
     ]);
-    let options: [&[&str]; 12] = [
+    let options: [&[&str]; 13] = [
         &[],
+        &["--inline"],
         &["-O0"],
         &["-Os"],
         &["--spectre-masks"],

@@ -254,6 +254,14 @@ pub struct Code {
     #[arg(short = 'O', value_name = "LEVEL", help_heading = "Code", hide_possible_values = true)]
     pub opt_level: Option<Level>,
 
+    /// Copy small functions into their callers
+    ///
+    /// That pays for modules whose compiler has not done so; code gets larger, and compiling takes
+    /// longer. Backtraces show copies as calls; debuggers do not. With -Os only functions are
+    /// copied that are smaller than a call, with -O0 none. --generator llvm decides by itself.
+    #[arg(long, help_heading = "Code")]
+    pub inline: bool,
+
     /// Processor to compile for: native, x86-64-v2, x86-64-v3, x86-64-v4, or a name as for clang
     ///
     /// The default on x86-64 is x86-64-v2, which every such processor since 2009 has. `native` is
@@ -515,6 +523,7 @@ impl Code {
                 None | Some(Level::O1 | Level::O2 | Level::O3) => OptLevel::Speed,
                 Some(Level::Os | Level::Oz) => OptLevel::Size,
             },
+            inline: self.inline,
             spectre_masks: self.spectre_masks,
             exact_traps: self.exact_traps,
             generator: match self.generator {

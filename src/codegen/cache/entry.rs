@@ -1,10 +1,11 @@
 //! The contents of an entry: a compiled function without what depends on the rest of the module.
 //!
-//! Offsets in the module count from the body's first byte, and functions are numbered by their
-//! first mention in the body. All other indices are part of the key.
+//! Offsets in the module count from the first byte of the body that they are in, and functions are
+//! numbered by their first mention in the body, or in those that may be copied into it. All other
+//! indices are part of the key.
 
 use crate::abi::trap::Trap;
-use crate::code::{CompiledFunction, Frame, Relocation, RelocationKind, RelocationTarget, Site, TryCall};
+use crate::code::{CompiledFunction, Frame, Inlined, Relocation, RelocationKind, RelocationTarget, Site, TryCall};
 use crate::codegen::cranelift::function::known_symbol;
 use crate::layout::Symbol;
 use crate::number::to_usize;
@@ -16,10 +17,13 @@ use std::collections::HashMap;
 pub struct Place {
     /// Byte offset of the body in the module.
     pub start: u32,
-    /// The functions that the body names, each once, in the order of their first mention.
+    /// The functions that the body names, and those that may be copied into it, each once, in the
+    /// order of their first mention.
     pub functions: Vec<FuncIndex>,
     /// Where each stands in that list.
     pub numbers: HashMap<FuncIndex, u32>,
+    /// Byte offset of the body of each; `None` if it is imported.
+    pub starts: Vec<Option<u32>>,
 }
 
 /// Everything but the bytes of the code, which precede it.
@@ -29,6 +33,7 @@ struct Rest {
     has_frame: bool,
     stored: u32,
     relocations: Vec<(u32, RelocationKind, Target, i64)>,
+    inlined: Vec<EntryInlined>,
     sites: Vec<EntrySite>,
     try_calls: Vec<EntryTryCall>,
     frame: Option<Frame>,
@@ -42,9 +47,13 @@ enum Target {
     Here(u32),
 }
 
-/// Distance from the site before, trap, place of the operator.
+/// Number of the function, parent, place of the call.
 #[derive(Serialize, Deserialize)]
-struct EntrySite(u32, u8, u32);
+struct EntryInlined(u32, u32, u32);
+
+/// Distance from the site before, trap, place of the operator, scope.
+#[derive(Serialize, Deserialize)]
+struct EntrySite(u32, u8, u32, u32);
 
 /// Return address, frame size, handlers.
 #[derive(Serialize, Deserialize)]
@@ -67,9 +76,7 @@ pub fn encode(function: &CompiledFunction, place: &Place) -> Option<Vec<u8>> {
         has_frame,
         stored,
     } = function;
-    if !inlined.is_empty() {
-        return None;
-    }
+    let starts = place.all_starts(inlined)?;
     let relocation = |Relocation { offset, kind, target, addend }: &Relocation| {
         let target = match target {
             RelocationTarget::Symbol(symbol) => Target::Symbol(place.leave(*symbol)?.pack()),
@@ -83,7 +90,8 @@ pub fn encode(function: &CompiledFunction, place: &Place) -> Option<Vec<u8>> {
         has_frame: *has_frame,
         stored: *stored,
         relocations: relocations.iter().map(relocation).collect::<Option<_>>()?,
-        sites: encode_sites(sites, place)?,
+        inlined: inlined.iter().map(|it| encode_inlined(it, place, &starts)).collect::<Option<_>>()?,
+        sites: encode_sites(sites, &starts)?,
         try_calls: try_calls.iter().map(encode_try_call).collect(),
         frame: frame.clone(),
     };
@@ -95,8 +103,9 @@ pub fn encode(function: &CompiledFunction, place: &Place) -> Option<Vec<u8>> {
 pub fn decode(contents: &[u8], func: FuncIndex, place: &Place) -> Option<CompiledFunction> {
     let (length, rest) = contents.split_first_chunk()?;
     let (bytes, rest) = rest.split_at_checked(to_usize(u32::from_le_bytes(*length).into()))?;
-    let Rest { alignment, has_frame, stored, relocations, sites, try_calls, frame } =
+    let Rest { alignment, has_frame, stored, relocations, inlined, sites, try_calls, frame } =
         postcard::from_bytes(rest).ok()?;
+    let (inlined, starts) = decode_inlined(&inlined, place)?;
     let relocation = |(offset, kind, target, addend)| {
         let target = match target {
             Target::Symbol(number) => RelocationTarget::Symbol(place.enter(Symbol::unpack(number))?),
@@ -110,8 +119,8 @@ pub fn decode(contents: &[u8], func: FuncIndex, place: &Place) -> Option<Compile
         bytes: bytes.to_vec(),
         alignment,
         relocations: relocations.into_iter().map(relocation).collect::<Option<_>>()?,
-        sites: decode_sites(&sites, place)?,
-        inlined: Vec::new(),
+        sites: decode_sites(&sites, &starts)?,
+        inlined,
         try_calls: try_calls.into_iter().map(decode_try_call).collect(),
         frame,
         has_frame,
@@ -123,6 +132,15 @@ impl Place {
     /// The symbol with a function's number in the body.
     fn leave(&self, symbol: Symbol) -> Option<Symbol> {
         with_function(symbol, |func| self.numbers.get(&func).map(|number| FuncIndex::from_u32(*number)))
+    }
+
+    /// Where the body begins, and those of all copies in it.
+    fn all_starts(&self, inlined: &[Inlined]) -> Option<Vec<u32>> {
+        let start = |inlined: &Inlined| {
+            let Symbol::Function(func) = inlined.symbol else { return None };
+            *self.starts.get(to_usize((*self.numbers.get(&func)?).into()))?
+        };
+        [Some(self.start)].into_iter().chain(inlined.iter().map(start)).collect()
     }
 
     /// Takes [`Place::leave`] back.
@@ -143,7 +161,28 @@ fn with_function(symbol: Symbol, other: impl Fn(FuncIndex) -> Option<FuncIndex>)
     })
 }
 
-fn encode_sites(sites: &[Site], place: &Place) -> Option<Vec<EntrySite>> {
+fn encode_inlined(inlined: &Inlined, place: &Place, starts: &[u32]) -> Option<EntryInlined> {
+    let Inlined { symbol, parent, wasm_offset } = *inlined;
+    let Symbol::Function(func) = symbol else { return None };
+    let start = starts.get(to_usize(parent.into()))?;
+    Some(EntryInlined(*place.numbers.get(&func)?, parent, wasm_offset.checked_sub(*start)?))
+}
+
+/// The copies, and where their bodies begin, after the function's own.
+fn decode_inlined(inlined: &[EntryInlined], place: &Place) -> Option<(Vec<Inlined>, Vec<u32>)> {
+    let (mut decoded, mut starts) = (Vec::new(), vec![place.start]);
+    for EntryInlined(number, parent, call) in inlined {
+        let number = to_usize((*number).into());
+        let symbol = Symbol::Function(*place.functions.get(number)?);
+        let wasm_offset = starts.get(to_usize((*parent).into()))?.checked_add(*call)?;
+        decoded.push(Inlined { symbol, parent: *parent, wasm_offset });
+        starts.push((*place.starts.get(number)?)?);
+    }
+    Some((decoded, starts))
+}
+
+/// `starts`: of the bodies, by scope.
+fn encode_sites(sites: &[Site], starts: &[u32]) -> Option<Vec<EntrySite>> {
     let mut before = 0;
     let site = |site: &Site| {
         let Site { offset, trap, wasm_offset, scope } = *site;
@@ -152,26 +191,27 @@ fn encode_sites(sites: &[Site], place: &Place) -> Option<Vec<EntrySite>> {
         // 0 says that no operator is known.
         let operator = match wasm_offset {
             0 => 0,
-            offset => offset.checked_sub(place.start)?.checked_add(1)?,
+            offset => offset.checked_sub(*starts.get(to_usize(scope.into()))?)?.checked_add(1)?,
         };
-        (scope == 0).then_some(EntrySite(distance, trap.map_or(CALL, |trap| trap as u8), operator))
+        Some(EntrySite(distance, trap.map_or(CALL, |trap| trap as u8), operator, scope))
     };
     sites.iter().map(site).collect()
 }
 
-fn decode_sites(sites: &[EntrySite], place: &Place) -> Option<Vec<Site>> {
+fn decode_sites(sites: &[EntrySite], starts: &[u32]) -> Option<Vec<Site>> {
     let mut offset = 0u32;
-    let site = |EntrySite(distance, trap, operator): &EntrySite| {
+    let site = |EntrySite(distance, trap, operator, scope): &EntrySite| {
+        let start = starts.get(to_usize((*scope).into()))?;
         offset = offset.checked_add(*distance)?;
         let wasm_offset = match operator.checked_sub(1) {
             None => 0,
-            Some(inside) => place.start.checked_add(inside)?,
+            Some(inside) => start.checked_add(inside)?,
         };
         let trap = match *trap {
             CALL => None,
             number => Some(Trap::of(number)?),
         };
-        Some(Site { offset, trap, wasm_offset, scope: 0 })
+        Some(Site { offset, trap, wasm_offset, scope: *scope })
     };
     sites.iter().map(site).collect()
 }

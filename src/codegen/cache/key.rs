@@ -2,8 +2,8 @@
 //!
 //! That is what all functions of a module have in common ([`Context`]), and what one function has
 //! of its own: the bytes of its body, its type, and what is known of the functions and globals that
-//! it names. Functions are not named by their indices, which change when one is inserted, but
-//! numbered in the order of their first mention.
+//! it names; and the same of each body that may be copied into it. Functions are not named by their
+//! indices, which change when one is inserted, but numbered in the order of their first mention.
 //!
 //! Translation must read nothing that is not here. So everything that it gets is taken apart below
 //! without `..`: a new field does not compile until somebody decides where it belongs. Fields are
@@ -13,6 +13,7 @@
 use super::entry::Place;
 use crate::analyze::Facts;
 use crate::codegen::cranelift::isa::Isa;
+use crate::codegen::inline::plan::Plan;
 use crate::layout::{GlobalPlan, Layout, SegmentPlan};
 use crate::number::to_u32;
 use crate::translate::Env;
@@ -80,22 +81,45 @@ impl Context {
     }
 
     /// The key of a function, whose body is valid. `None` for one that is imported.
-    pub fn function(&self, env: &Env, func: FuncIndex) -> Option<FunctionKey> {
-        let Function { ty, definition } = &env.module.functions[func];
-        let body = definition.local()?;
+    pub fn function(&self, env: &Env, plan: Option<&Plan>, func: FuncIndex) -> Option<FunctionKey> {
         let mut parts = Parts(blake3::Hasher::new());
         parts.bytes(self.0.as_bytes());
-        parts.bytes(env.module.type_names[*ty].as_bytes());
-        parts.value(env.module.hints.of(func));
-        parts.value(&env.facts.tries[func]);
-        parts.value(env.profiling.counts().and_then(|counts| counts.cold_points(func)));
-        let Names { bytes, functions, numbers, globals } = Names::of(env, body).ok()?;
-        parts.bytes(&bytes);
+        let mut names = Names::default();
+        add_body(&mut parts, &mut names, env, func)?;
+        // A function that calls itself gets more copies.
+        parts.value(names.numbers.get(&func));
+        let mut n_seen = 0usize;
+        while let Some(&callee) = names.functions.get(n_seen) {
+            n_seen = n_seen.saturating_add(1);
+            let cost = plan.and_then(|plan| plan.cost(callee));
+            parts.value(cost);
+            if cost.is_some() {
+                add_body(&mut parts, &mut names, env, callee)?;
+            }
+        }
+        let Names { functions, numbers, globals } = names;
         functions.iter().for_each(|func| add_function(&mut parts, env, *func));
         globals.iter().for_each(|global| add_global(&mut parts, env, *global));
-        let start = u32::try_from(body.range().start).ok()?;
-        Some(FunctionKey { hash: parts.0.finalize(), place: Place { start, functions, numbers } })
+        let start = body_start(env, func)?;
+        let starts = functions.iter().map(|func| body_start(env, *func)).collect();
+        Some(FunctionKey { hash: parts.0.finalize(), place: Place { start, functions, numbers, starts } })
     }
+}
+
+/// Byte offset of a function's body in the module. `None` if it is imported.
+fn body_start(env: &Env, func: FuncIndex) -> Option<u32> {
+    u32::try_from(env.module.functions[func].definition.local()?.range().start).ok()
+}
+
+/// What is of one body.
+fn add_body(parts: &mut Parts, names: &mut Names, env: &Env, func: FuncIndex) -> Option<()> {
+    let Function { ty, definition } = &env.module.functions[func];
+    parts.bytes(env.module.type_names[*ty].as_bytes());
+    parts.value(env.module.hints.of(func));
+    parts.value(&env.facts.tries[func]);
+    parts.value(env.profiling.counts().and_then(|counts| counts.cold_points(func)));
+    parts.bytes(&names.read(env, definition.local()?).ok()?);
+    Some(())
 }
 
 fn add_module(parts: &mut Parts, env: &Env, module: &Module) {
@@ -220,18 +244,18 @@ fn add_global(parts: &mut Parts, env: &Env, global: GlobalIndex) {
     ));
 }
 
-/// What a body names, and its bytes with the numbers of functions instead of their indices.
+/// What bodies name.
 #[derive(Default)]
 struct Names {
-    bytes: Vec<u8>,
     functions: Vec<FuncIndex>,
     numbers: HashMap<FuncIndex, u32>,
     globals: BTreeSet<GlobalIndex>,
 }
 
 impl Names {
-    fn of(env: &Env, body: &FunctionBody) -> Result<Names, BinaryReaderError> {
-        let mut names = Names::default();
+    /// The bytes of a body, with the numbers of functions instead of their indices.
+    fn read(&mut self, env: &Env, body: &FunctionBody) -> Result<Vec<u8>, BinaryReaderError> {
+        let mut copy = Vec::new();
         let start = body.range().start;
         let bytes = |from: u64, to: u64| {
             let inside = |offset: u64| offset.checked_sub(start).and_then(|offset| usize::try_from(offset).ok());
@@ -240,7 +264,7 @@ impl Names {
         let mut reader = body.get_binary_reader_for_operators()?;
         reader.set_features(env.module.features);
         let mut operators = OperatorsReader::new(reader);
-        // Up to here, all is in `names.bytes`.
+        // Up to here, all is in `copy`.
         let mut copied = start;
         while !operators.eof() {
             let offset = operators.original_position();
@@ -249,23 +273,23 @@ impl Names {
                 | Operator::ReturnCall { function_index }
                 | Operator::RefFunc { function_index } => {
                     let end = operators.original_position();
-                    let number = names.number(FuncIndex::from_u32(function_index));
-                    names.bytes.extend(bytes(copied, offset));
+                    let number = self.number(FuncIndex::from_u32(function_index));
+                    copy.extend(bytes(copied, offset));
                     // An index in LEB128 has one to five bytes, which move what follows.
                     let operator = bytes(offset, end);
-                    names.bytes.extend(operator.first());
-                    names.bytes.extend(number.to_le_bytes());
-                    names.bytes.extend(to_u32(operator.len()).to_le_bytes());
+                    copy.extend(operator.first());
+                    copy.extend(number.to_le_bytes());
+                    copy.extend(to_u32(operator.len()).to_le_bytes());
                     copied = end;
                 }
                 Operator::GlobalGet { global_index } | Operator::GlobalSet { global_index } => {
-                    names.globals.insert(GlobalIndex::from_u32(global_index));
+                    self.globals.insert(GlobalIndex::from_u32(global_index));
                 }
                 _ => {}
             }
         }
-        names.bytes.extend(bytes(copied, body.range().end));
-        Ok(names)
+        copy.extend(bytes(copied, body.range().end));
+        Ok(copy)
     }
 
     fn number(&mut self, func: FuncIndex) -> u32 {

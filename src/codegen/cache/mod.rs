@@ -28,6 +28,7 @@ mod storage;
 
 use crate::code::CompiledFunction;
 use crate::codegen::cranelift::isa::Isa;
+use crate::codegen::inline::plan::Plan;
 use crate::options::CacheOptions;
 use crate::progress::Observer;
 use crate::translate::{self, Env, State};
@@ -130,10 +131,10 @@ impl Cache {
 impl<'a> Shard<'a> {
     /// Asks for a function. `None` where it has no body, or is invalid, which its translation will
     /// say.
-    pub fn want(&self, env: &Env, func: FuncIndex, state: &mut State) -> Option<Wanted> {
+    pub fn want(&self, env: &Env, plan: Option<&Plan>, func: FuncIndex, state: &mut State) -> Option<Wanted> {
         env.module.functions[func].definition.local()?;
         translate::validate_function(env, func, state).ok()?;
-        let FunctionKey { hash, place } = self.context.function(env, func)?;
+        let FunctionKey { hash, place } = self.context.function(env, plan, func)?;
         Some(Wanted { key: hash, place })
     }
 

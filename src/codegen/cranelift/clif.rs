@@ -1,6 +1,7 @@
 //! CLIF as text: Cranelift's own form, with the Wasm operators as comments between the
 //! instructions, and after each declaration what the symbol stands for.
 
+use crate::codegen::inline::origin::Origins;
 use crate::layout::Symbol;
 use crate::unit::Unit;
 use crate::wasm::operators::Operators;
@@ -11,10 +12,12 @@ use cranelift_codegen::write::{FuncWriter, PlainWriter, decorate_function};
 use std::fmt::{self, Display, Write};
 
 /// Prints a function of the unit.
-pub fn print(function: &Function, unit: &Unit, operators: &Operators) -> String {
+pub fn print(function: &Function, origins: &Origins, unit: &Unit, operators: &Operators) -> String {
+    let mut function = function.clone();
+    origins.show(&mut function);
     let mut text = String::new();
     let mut writer = Commented { unit, operators, last: SourceLoc::default() };
-    decorate_function(&mut writer, &mut text, function).expect("a string takes everything");
+    decorate_function(&mut writer, &mut text, &function).expect("a string takes everything");
     text
 }
 

@@ -6,6 +6,7 @@
 use super::isa::Isa;
 use super::{clif, function};
 use crate::code::CompiledFunction;
+use crate::codegen::inline::origin::Origins;
 use crate::unit::Unit;
 use crate::wasm::operators::Operators;
 use anyhow::{Result, anyhow};
@@ -16,11 +17,13 @@ use cranelift_codegen::{Context, print_errors};
 /// Memory that a thread uses again for each function.
 pub struct Compiler {
     context: Context,
+    /// What was copied into the function.
+    origins: Origins,
 }
 
 impl Default for Compiler {
     fn default() -> Self {
-        Compiler { context: Context::new() }
+        Compiler { context: Context::new(), origins: Origins::default() }
     }
 }
 
@@ -28,6 +31,7 @@ impl Compiler {
     /// A function for translation to fill.
     pub fn clif(&mut self) -> &mut Function {
         self.context.clear();
+        self.origins.clear();
         &mut self.context.func
     }
 
@@ -41,9 +45,14 @@ impl Compiler {
         &mut self.context.func
     }
 
+    /// The same, with what was copied into it.
+    pub fn parts_mut(&mut self) -> (&mut Context, &mut Origins) {
+        (&mut self.context, &mut self.origins)
+    }
+
     /// The CLIF as text; once it is compiled, as the optimizer left it.
     pub fn print(&self, unit: &Unit, operators: &Operators) -> String {
-        clif::print(&self.context.func, unit, operators)
+        clif::print(&self.context.func, &self.origins, unit, operators)
     }
 
     /// Checks the CLIF, where the settings ask for it.
@@ -78,6 +87,6 @@ impl Compiler {
             .map_err(|error| anyhow!("{}", print_errors::pretty_error(error.func, error.inner)))?;
         let mut code = self.context.take_compiled_code().expect("compile() has just made it");
         let listing = code.vcode.take().unwrap_or_default();
-        Ok((function::read(isa, &self.context.func, &code)?, listing))
+        Ok((function::read(isa, &self.context.func, &code, &self.origins)?, listing))
     }
 }

@@ -1,8 +1,10 @@
 //! What Cranelift made of a function, as a [`CompiledFunction`].
 
 use super::frame;
-use crate::code::{CompiledFunction, Relocation, RelocationKind, RelocationTarget, Site, TryCall};
+use crate::code::{CompiledFunction, Inlined, Relocation, RelocationKind, RelocationTarget, Site, TryCall};
+use crate::codegen::inline::origin::{Origin, Origins};
 use crate::layout::Symbol;
+use crate::number::{to_u32, to_usize};
 use crate::translate::trap_of;
 use crate::wasm::TagIndex;
 use anyhow::Result;
@@ -15,22 +17,28 @@ use cranelift_codegen::{CompiledCode, FinalizedMachExceptionHandler, FinalizedMa
 ///
 /// # Errors
 /// When there is no frame information for it.
-pub fn read(isa: &dyn TargetIsa, function: &Function, code: &CompiledCode) -> Result<CompiledFunction> {
+pub fn read(
+    isa: &dyn TargetIsa,
+    function: &Function,
+    code: &CompiledCode,
+    origins: &Origins,
+) -> Result<CompiledFunction> {
     let UserFuncName::User(name) = &function.name else {
         panic!("translation names every function by its symbol");
     };
     let symbol = Symbol::decode(name);
     let bytes = code.code_buffer().to_vec();
+    let mut sites = sites(code, origins);
+    let inlined = used(origins, &mut sites);
     Ok(CompiledFunction {
         symbol,
         has_frame: frame::is_set_up(code),
-        // Inlining is LLVM's.
-        inlined: Vec::new(),
+        inlined,
         // Its convention `Tail` preserves none.
         stored: 0,
         alignment: isa.function_alignment().preferred.max(isa.function_alignment().minimum),
         relocations: code.buffer.relocs().iter().map(|reloc| relocation(function, &bytes, reloc)).collect(),
-        sites: sites(code),
+        sites,
         try_calls: try_calls(code),
         frame: frame::describe(isa, code)?,
         bytes,
@@ -84,7 +92,7 @@ fn is_x86_call(bytes: &[u8], offset: u32) -> bool {
 }
 
 /// Traps and return addresses in code order, with the operators they come from.
-fn sites(code: &CompiledCode) -> Vec<Site> {
+fn sites(code: &CompiledCode, origins: &Origins) -> Vec<Site> {
     let traps = code.buffer.traps().iter().map(|trap| (trap.offset, Some(trap_of(trap.code))));
     let calls = code.buffer.call_sites().map(|call| (call.ret_addr, None));
     let mut sites: Vec<Site> =
@@ -98,10 +106,33 @@ fn sites(code: &CompiledCode) -> Vec<Site> {
         let inside = site.offset.checked_sub(n_before).expect("a call is not empty");
         while locations.next_if(|location| location.end <= inside).is_some() {}
         if let Some(location) = locations.peek().filter(|location| location.start <= inside) {
-            site.wasm_offset = if location.loc.is_default() { 0 } else { location.loc.bits() };
+            Origin { wasm_offset: site.wasm_offset, scope: site.scope } = origins.origin(location.loc);
         }
     }
     sites
+}
+
+/// The copies that sites are in, and those around them. The sites get their numbers.
+fn used(origins: &Origins, sites: &mut [Site]) -> Vec<Inlined> {
+    let all = origins.inlined();
+    let place = |scope: u32| scope.checked_sub(1).map(|place| to_usize(place.into()));
+    let mut is_used = vec![false; all.len()];
+    for site in &*sites {
+        let mut next = place(site.scope);
+        while let Some(scope) = next.filter(|scope| !is_used[*scope]) {
+            is_used[scope] = true;
+            next = place(all[scope].parent);
+        }
+    }
+    let mut numbers = vec![0; all.len()];
+    let mut inlined: Vec<Inlined> = Vec::new();
+    let number = |numbers: &[u32], scope| place(scope).map_or(0, |scope| numbers[scope]);
+    for (scope, copy) in all.iter().enumerate().filter(|(scope, _)| is_used[*scope]) {
+        inlined.push(Inlined { parent: number(&numbers, copy.parent), ..*copy });
+        numbers[scope] = to_u32(inlined.len());
+    }
+    sites.iter_mut().for_each(|site| site.scope = number(&numbers, site.scope));
+    inlined
 }
 
 /// The handlers of calls that have some, in code order.

@@ -35,6 +35,7 @@ pub mod trap;
 
 pub mod dice;
 
+pub mod calls;
 pub mod globals;
 pub mod loops;
 pub mod reference;

@@ -45,7 +45,7 @@ pub fn module(seed: u64) -> Result<Vec<u8>> {
         r#"(module
   (type $unary (func (param i32) (result i32)))
   (tag $e (param i32))
-  (memory {wide} 1)
+  (memory {wide} 1 4)
   (table 2 2 funcref)
   (elem (i32.const 0) $same $more)
   (global $g (mut i32) (i32.const 3))

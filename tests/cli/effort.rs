@@ -8,7 +8,10 @@ use test_kit::process::outcome;
 use test_kit::{command, trials};
 
 pub fn trials() -> Vec<Trial> {
-    trials!["effort": unoptimized_code_is_made_twice_as_fast_and_in_proportion_to_its_calls]
+    trials!["effort":
+        unoptimized_code_is_made_twice_as_fast_and_in_proportion_to_its_calls,
+        functions_that_only_look_small_are_not_copied,
+    ]
 }
 
 /// A function that calls another `n` times; its value is in use all the time.
@@ -53,4 +56,20 @@ fn unoptimized_code_is_made_twice_as_fast_and_in_proportion_to_its_calls() {
     let optimized = cost(&folder, &["-O2", "-c", "large.wat"]);
     assert!(large < 7 * small, "four times as many calls: {small} ms, {large} ms");
     assert!(2 * large < optimized, "{large} ms at -O0, {optimized} ms at -O2");
+}
+
+/// What they are made of becomes no instructions, or is one operator, of any length.
+fn functions_that_only_look_small_are_not_copied() {
+    let constants = "(drop (i32.const 1))".repeat(3000);
+    let table = format!("(block (br_table {} (local.get 0)))", "0 ".repeat(3000));
+    let calls = "(call $f (i32.const 0))".repeat(300);
+    for body in [constants, table] {
+        let module = format!("(module (func $f (param i32) {body}) (func (export \"g\") {calls}))");
+        let folder = Folder::with(&[("m.wat", &module)]);
+        let length = |flags: &[&str]| {
+            folder.wasm2native(&[&["m.wat", "--emit", "clif", "-o", "-"], flags].concat()).succeeds().stdout.len()
+        };
+        let (called, copied) = (length(&[]), length(&["--inline"]));
+        assert!(copied < 2 * called, "{called} bytes of CLIF became {copied}");
+    }
 }

@@ -6,6 +6,7 @@ use crate::wasm::GlobalIndex;
 use cranelift_codegen::ir::{
     Block, ExternalName, Function, GlobalValue, GlobalValueData, Inst, InstructionData, MemFlags, Opcode, Value,
 };
+use cranelift_entity::SecondaryMap;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 /// What matters to a global.
@@ -29,7 +30,7 @@ pub struct Place {
 
 /// The events of a function.
 pub struct Accesses {
-    pub by_block: HashMap<Block, Vec<(Inst, Event)>>,
+    pub by_block: SecondaryMap<Block, Vec<(Inst, Event)>>,
     /// Of the globals that the function stores.
     pub places: BTreeMap<GlobalIndex, Place>,
     /// Globals whose address goes elsewhere.
@@ -39,7 +40,7 @@ pub struct Accesses {
 impl Accesses {
     /// The events of the globals of this module that no host reaches.
     pub fn read(func: &Function, layout: &Layout) -> Accesses {
-        let mut it = Accesses { by_block: HashMap::new(), places: BTreeMap::new(), escaped: BTreeSet::new() };
+        let mut it = Accesses { by_block: SecondaryMap::new(), places: BTreeMap::new(), escaped: BTreeSet::new() };
         let mut addresses: HashMap<Value, (GlobalIndex, GlobalValue, bool)> = HashMap::new();
         for block in func.layout.blocks() {
             for inst in func.layout.block_insts(block) {
@@ -52,14 +53,16 @@ impl Accesses {
                 }
             }
         }
+        if addresses.is_empty() {
+            return it;
+        }
         for block in func.layout.blocks() {
-            let mut events = Vec::new();
             for inst in func.layout.block_insts(block) {
                 let value = |value| func.dfg.resolve_aliases(value);
-                let (address, event) = match func.dfg.insts[inst] {
+                let (address, event): (bool, Option<Event>) = match func.dfg.insts[inst] {
                     InstructionData::Load { opcode: Opcode::Load, arg, offset, .. } if i32::from(offset) == 0 => {
                         let found = addresses.get(&value(arg));
-                        (Some(value(arg)), found.map(|found| Event::Load(found.0)))
+                        (true, found.map(|found| Event::Load(found.0)))
                     }
                     InstructionData::Store { opcode: Opcode::Store, args: [stored, address], offset, flags }
                         if i32::from(offset) == 0 =>
@@ -68,20 +71,14 @@ impl Accesses {
                         if let Some((global, symbol, per_thread)) = found {
                             it.places.entry(global).or_insert(Place { symbol, per_thread, flags });
                         }
-                        (Some(value(address)), found.map(|found| Event::Store(found.0, value(stored))))
+                        (true, found.map(|found| Event::Store(found.0, value(stored))))
                     }
-                    _ => (None, is_for_others(func, inst).then_some(Event::Others)),
+                    _ => (false, is_for_others(func, inst).then_some(Event::Others)),
                 };
-                // An address is used once as one; any other use is not understood.
-                let mut used = func.dfg.inst_values(inst).map(value).collect::<Vec<_>>();
-                if let Some(at) = address.and_then(|address| used.iter().rposition(|it| *it == address)) {
-                    used.remove(at);
-                }
-                it.escaped.extend(used.iter().filter_map(|it| addresses.get(it)).map(|found| found.0));
-                events.extend(event.map(|event| (inst, event)));
-            }
-            if !events.is_empty() {
-                it.by_block.insert(block, events);
+                // The last operand of an access is its address; any other use is not understood.
+                let others = func.dfg.inst_values(inst).rev().skip(usize::from(address)).map(value);
+                it.escaped.extend(others.filter_map(|it| addresses.get(&it)).map(|found| found.0));
+                it.by_block[block].extend(event.map(|event| (inst, event)));
             }
         }
         it
@@ -94,7 +91,7 @@ impl Accesses {
 
     /// What matters to a global in a block, in order.
     pub fn of(&self, block: Block, global: GlobalIndex) -> impl Iterator<Item = (Inst, Event)> {
-        let events = self.by_block.get(&block).into_iter().flatten().copied();
+        let events = self.by_block[block].iter().copied();
         events.filter(move |(_, event)| match *event {
             Event::Load(it) | Event::Store(it, _) => it == global,
             Event::Others => true,

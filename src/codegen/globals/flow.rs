@@ -4,7 +4,8 @@ use super::access::{Accesses, Event};
 use crate::wasm::GlobalIndex;
 use cranelift_codegen::flowgraph::ControlFlowGraph;
 use cranelift_codegen::ir::{Block, Function, Inst, InstructionData, Opcode, Value, ValueDef};
-use std::collections::{BTreeMap, HashMap, HashSet};
+use cranelift_entity::{EntitySet, SecondaryMap};
+use std::collections::BTreeMap;
 
 /// A value as a sum: what several instructions compute alike counts as the same.
 #[derive(Copy, Clone, Debug, PartialEq, Eq)]
@@ -97,17 +98,17 @@ pub fn changes(
     let flow = Flow::new(func, cfg, order, accesses, global)?;
     let into = flow.states()?;
     let mut changes = Changes::default();
-    let mut out = HashMap::new();
+    let mut out = SecondaryMap::new();
     for &block in order {
-        out.insert(block, flow.walk(block, into[&block], &mut changes));
+        out[block] = flow.walk(block, into[block], &mut changes);
     }
     if changes.removed.is_empty() {
         return None;
     }
     for &block in order {
-        let Some(value) = out[&block].waiting else { continue };
+        let Some(value) = out[block].waiting else { continue };
         for next in cfg.succ_iter(block) {
-            if into[&next].waiting.is_none() && flow.read.contains(&next) {
+            if into[next].waiting.is_none() && flow.read.contains(next) {
                 changes.between.entry(block).or_default().push((next, value));
             }
         }
@@ -120,12 +121,12 @@ struct Flow<'a> {
     cfg: &'a ControlFlowGraph,
     order: &'a [Block],
     /// What matters to the global, by block.
-    events: HashMap<Block, Vec<(Inst, Event)>>,
+    events: SecondaryMap<Block, Vec<(Inst, Event)>>,
     /// Blocks from whose start a way leads to a reader before it leads to a store.
-    read: HashSet<Block>,
+    read: EntitySet<Block>,
     /// Blocks from whose start every way that ends leads to other code before it leads to a store.
     /// A trap is not an end.
-    awaited: HashSet<Block>,
+    awaited: EntitySet<Block>,
 }
 
 impl<'a> Flow<'a> {
@@ -137,14 +138,18 @@ impl<'a> Flow<'a> {
         accesses: &Accesses,
         global: GlobalIndex,
     ) -> Option<Flow<'a>> {
-        let events = order.iter().map(|&block| (block, accesses.of(block, global).collect())).collect();
-        let awaited = order.iter().copied().collect();
-        let mut flow = Flow { func, cfg, order, events, read: HashSet::new(), awaited };
+        let mut events: SecondaryMap<Block, Vec<_>> = SecondaryMap::new();
+        let mut awaited = EntitySet::new();
+        for &block in order {
+            events[block].extend(accesses.of(block, global));
+            awaited.insert(block);
+        }
+        let mut flow = Flow { func, cfg, order, events, read: EntitySet::new(), awaited };
         for _ in 0..MAX_PASSES {
             let mut changed = false;
             for &block in order.iter().rev() {
                 changed |= flow.is_read_after(block, 0) && flow.read.insert(block);
-                changed |= !flow.is_awaited_after(block, 0) && flow.awaited.remove(&block);
+                changed |= !flow.is_awaited_after(block, 0) && flow.awaited.remove(block);
             }
             if !changed {
                 return Some(flow);
@@ -155,33 +160,34 @@ impl<'a> Flow<'a> {
 
     /// Whether a way from before an event of a block leads to a reader before a store.
     fn is_read_after(&self, block: Block, event: usize) -> bool {
-        match self.events[&block].get(event) {
+        match self.events[block].get(event) {
             Some((_, event)) => !matches!(event, Event::Store(..)),
-            None => self.cfg.succ_iter(block).any(|next| self.read.contains(&next)),
+            None => self.cfg.succ_iter(block).any(|next| self.read.contains(next)),
         }
     }
 
     /// As `awaited`, from before an event of a block.
     fn is_awaited_after(&self, block: Block, event: usize) -> bool {
-        let mut rest = self.events[&block][event..].iter();
+        let mut rest = self.events[block][event..].iter();
         match rest.find(|(_, event)| !matches!(event, Event::Load(_))) {
             Some((_, event)) => *event == Event::Others,
-            None => self.cfg.succ_iter(block).all(|next| self.awaited.contains(&next)),
+            None => self.cfg.succ_iter(block).all(|next| self.awaited.contains(next)),
         }
     }
 
     /// The states at the starts of the blocks. `None` where loops are nested too deep.
-    fn states(&self) -> Option<HashMap<Block, State>> {
-        let mut into: HashMap<Block, State> = HashMap::new();
-        let mut out: HashMap<Block, State> = HashMap::new();
-        let mut parted: HashSet<Block> = HashSet::new();
+    fn states(&self) -> Option<SecondaryMap<Block, State>> {
+        let mut into: SecondaryMap<Block, State> = SecondaryMap::new();
+        let mut out: SecondaryMap<Block, Option<State>> = SecondaryMap::new();
+        let mut parted = EntitySet::new();
         for _ in 0..MAX_PASSES {
             let mut changed = false;
             for &block in self.order {
                 let state = self.meet(block, &out, &mut parted);
-                if into.insert(block, state) != Some(state) {
+                if out[block].is_none() || into[block] != state {
                     changed = true;
-                    out.insert(block, self.walk(block, state, &mut Changes::default()));
+                    into[block] = state;
+                    out[block] = Some(self.walk(block, state, &mut Changes::default()));
                 }
             }
             if !changed {
@@ -193,20 +199,20 @@ impl<'a> Flow<'a> {
 
     /// What holds where a block starts. `parted`: blocks that a waiting store does not enter, since
     /// the ways to them differ; that never changes again.
-    fn meet(&self, block: Block, out: &HashMap<Block, State>, parted: &mut HashSet<Block>) -> State {
-        let ways: Vec<State> = self.cfg.pred_iter(block).filter_map(|it| out.get(&it.block)).copied().collect();
-        let Some(&first) = ways.first() else { return State::default() };
-        if ways.iter().any(|it| it.waiting != first.waiting) {
+    fn meet(&self, block: Block, out: &SecondaryMap<Block, Option<State>>, parted: &mut EntitySet<Block>) -> State {
+        let ways = || self.cfg.pred_iter(block).filter_map(|it| out[it.block]);
+        let Some(first) = ways().next() else { return State::default() };
+        if ways().any(|it| it.waiting != first.waiting) {
             parted.insert(block);
         }
         let same = |of: &dyn Fn(&State) -> Option<Known>| {
-            of(&first).filter(|known| ways.iter().all(|it| of(it).as_ref() == Some(known)))
+            of(&first).filter(|known| ways().all(|it| of(&it).as_ref() == Some(known)))
         };
-        if !parted.contains(&block) {
+        if !parted.contains(block) {
             return State { waiting: first.waiting, held: same(&|it| it.held) };
         }
         // Waiting stores are made before the block, or never where nobody reads what they store.
-        let is_read = self.read.contains(&block);
+        let is_read = self.read.contains(block);
         let stored = |it: &State| match it.waiting {
             Some(value) if is_read => Some(Known::of(self.func, value)),
             _ => it.held,
@@ -217,11 +223,11 @@ impl<'a> Flow<'a> {
     /// What holds where a block ends.
     fn walk(&self, block: Block, mut state: State, changes: &mut Changes) -> State {
         let known = |value| Known::of(self.func, value);
-        if let Some(value) = state.waiting.filter(|_| self.awaited.contains(&block) && self.read.contains(&block)) {
+        if let Some(value) = state.waiting.filter(|_| self.awaited.contains(block) && self.read.contains(block)) {
             changes.at_start.push((block, value));
             state = State { waiting: None, held: Some(known(value)) };
         }
-        for (&(inst, event), next) in self.events[&block].iter().zip(1..) {
+        for (&(inst, event), next) in self.events[block].iter().zip(1..) {
             match event {
                 Event::Load(_) => match state.waiting {
                     Some(value) => changes.known.push((inst, value)),

@@ -26,7 +26,7 @@ use crate::wasm::Module;
 use access::Accesses;
 use cranelift_codegen::dominator_tree::DominatorTree;
 use cranelift_codegen::flowgraph::ControlFlowGraph;
-use cranelift_codegen::ir::Function;
+use cranelift_codegen::ir::{Block, Function};
 
 /// Globals of a function beyond this number stay as they are.
 const MAX_GLOBALS: usize = 8;
@@ -43,12 +43,24 @@ pub fn delay_stores(func: &mut Function, module: &Module, layout: &Layout) {
     }
     let accesses = Accesses::read(func, layout);
     let stored: Vec<_> = accesses.stored().take(MAX_GLOBALS).collect();
+    if stored.is_empty() {
+        return;
+    }
+    let mut cfg = ControlFlowGraph::with_function(func);
+    let mut order = reverse_postorder(func, &cfg);
     for global in stored {
-        let cfg = ControlFlowGraph::with_function(func);
-        let order: Vec<_> = DominatorTree::with_function(func, &cfg).cfg_rpo().copied().collect();
         let Some(changes) = flow::changes(func, &cfg, &order, &accesses, global) else { continue };
         if changes.stores() <= accesses.n_stores(global).saturating_add(MORE_STORES) {
+            let adds_blocks = !changes.between.is_empty();
             rewrite::apply(func, &accesses.places[&global], changes);
+            if adds_blocks {
+                cfg.compute(func);
+                order = reverse_postorder(func, &cfg);
+            }
         }
     }
+}
+
+fn reverse_postorder(func: &Function, cfg: &ControlFlowGraph) -> Vec<Block> {
+    DominatorTree::with_function(func, cfg).cfg_rpo().copied().collect()
 }

@@ -22,6 +22,10 @@ const SMALL: u32 = 16;
 /// The same elsewhere: little more than a call.
 const TINY: u32 = 8;
 
+/// A function with more operators is not copied, whatever they cost: some become no instruction
+/// where they stand alone, but a module can have any number of them.
+const MOST_OPERATORS: usize = 100;
+
 /// What a call costs besides its arguments: saving and restoring registers.
 const CALL: u32 = 4;
 
@@ -121,6 +125,7 @@ struct Body {
 impl Body {
     fn scan(module: &Module, body: &FunctionBody) -> Body {
         let mut scanned = Body { is_plain: true, ..Body::default() };
+        let mut n_operators = 0usize;
         let Ok(reader) = body.get_operators_reader() else { return Body::default() };
         // How many constructs are open, and how many were when the outermost loop began.
         let (mut depth, mut outermost) = (0u32, None);
@@ -147,6 +152,8 @@ impl Body {
                 _ => {}
             }
             scanned.cost = scanned.cost.saturating_add(cost(&operator));
+            n_operators = n_operators.saturating_add(1);
+            scanned.is_plain &= n_operators <= MOST_OPERATORS;
             match operator {
                 Operator::Call { function_index } if (function_index as usize) < module.functions.len() => {
                     scanned.calls.push((FuncIndex::from_u32(function_index), outermost.is_some()));
@@ -183,7 +190,7 @@ fn cost(operator: &Operator) -> u32 {
         Op::Call { .. } => CALL,
         Op::MemoryGrow { .. } | Op::MemoryCopy { .. } | Op::MemoryFill { .. } | Op::MemoryInit { .. } => 8,
         Op::TableCopy { .. } | Op::TableFill { .. } | Op::TableInit { .. } | Op::TableGrow { .. } => 8,
-        Op::BrTable { .. } => 8,
+        Op::BrTable { targets } => targets.len().saturating_add(8),
         _ => 1,
     }
 }
@@ -264,7 +271,8 @@ impl Walk<'_> {
         let copied = body.calls.iter().filter_map(|(callee, _)| self.plan.cost(*callee));
         let total = copied.fold(body.cost, u32::saturating_add);
         if !is_circular && total <= self.limit {
-            self.plan.functions[func].copied = Some(total);
+            // A copy of nothing takes room too, or there could be any number of them.
+            self.plan.functions[func].copied = Some(total.max(1));
         }
     }
 }

@@ -22,6 +22,7 @@ mod inline;
 pub mod llvm;
 mod loops;
 mod order;
+mod placement;
 mod stub;
 mod sweep;
 pub mod target;

@@ -4,7 +4,6 @@
 
 use super::Job;
 use crate::layout::Symbol;
-use crate::profile::{Counts, Heat};
 use crate::wasm::Module;
 use rayon::prelude::*;
 use std::cmp::Reverse;
@@ -23,15 +22,6 @@ pub fn each<W: Default, T: Send>(
         jobs.map_init(W::default, |worker, (number, job)| (number, make(worker, number, job))).collect();
     results.sort_unstable_by_key(|(number, _)| *number);
     results.into_iter().map(|(_, result)| result).collect()
-}
-
-/// Where a function stands in the text: what runs most comes first, what never ran last, and both
-/// in the order of the jobs.
-pub fn heat(counts: &Counts, symbol: Symbol) -> Heat {
-    match symbol {
-        Symbol::Function(func) => counts.heat(func),
-        _ => Heat::Usual,
-    }
 }
 
 /// Bytes that are to be compiled. What there is besides bodies takes next to no time, as validation

@@ -12,7 +12,7 @@ use super::inline::Inliner;
 use super::inline::plan::Plan;
 use super::llvm::clang::Clang;
 use super::llvm::{self, Definition};
-use super::{Generator, Job, globals, inline, loops, order, stub};
+use super::{Generator, Job, globals, inline, loops, order, placement, stub};
 use crate::code::{Code, CompiledFunction};
 use crate::layout::Symbol;
 use crate::options::OptLevel;
@@ -69,13 +69,14 @@ impl<'a> Sweep<'a> {
 
     /// See [`Generator::compile`].
     pub fn compile(&self, jobs: &[Job], observer: &dyn Observer) -> Result<Code> {
-        let (mut functions, convention) = match self.clang {
+        let (functions, convention) = match self.clang {
             None => (self.compile_by_cranelift(jobs, observer)?, "cranelift"),
             Some(clang) => self.compile_by_llvm(clang, jobs, observer)?,
         };
-        if let Some(counts) = self.unit.profiling.counts() {
-            functions.sort_by_key(|function| order::heat(counts, function.symbol));
-        }
+        let functions = match self.level {
+            OptLevel::None => functions,
+            _ => placement::arrange(functions, self.unit.profiling.counts()),
+        };
         Ok(Code {
             triple: self.isa.triple().clone(),
             compressed: self.isa.has("has_zca"),

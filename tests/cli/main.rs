@@ -19,6 +19,7 @@ mod inspect;
 mod link;
 mod link_errors;
 mod memory;
+mod placement;
 mod print;
 mod profile;
 #[cfg(feature = "remote-cache")]
@@ -57,6 +58,7 @@ fn main() {
         link::trials(),
         link_errors::trials(),
         memory::trials(),
+        placement::trials(),
         print::trials(),
         profile::trials(),
         #[cfg(feature = "remote-cache")]

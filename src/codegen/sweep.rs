@@ -123,7 +123,7 @@ impl<'a> Sweep<'a> {
         let definitions = self.definitions(jobs, observer)?;
         let describe = |symbol| self.unit.describe(symbol);
         let target = self.target()?;
-        let mut functions = llvm::compile(clang, &definitions, &target, self.level, self.flags, &describe)?;
+        let mut functions = llvm::compile(clang, &definitions, &target, self.level, &describe)?;
         functions.extend(self.each(jobs, |_, _, job| match job {
             Job::Stub(func) => Ok(Some(stub::variadic(&self.env, func))),
             _ => Ok(None),
@@ -155,6 +155,7 @@ impl<'a> Sweep<'a> {
         Ok(llvm::Target {
             processor: llvm::processor(self.isa.triple())?,
             triple: self.isa.triple().to_string(),
+            flags: self.flags,
             is_linked: self.unit.linkage.is_linked(),
             is_shared: self.unit.module.memories.values().any(|memory| memory.ty.shared),
             exact_traps: self.exact_traps,

@@ -25,6 +25,7 @@ pub fn trials() -> Vec<Trial> {
         linkers_see_that_tables_cross_generators,
         a_path_to_clang_is_for_llvm,
         features_of_the_processor_are_passed_on,
+        rotations_are_for_all_processors,
         another_clang_builds_again,
         traps_can_be_exact,
         unrolled_loops_are_rolled_up,
@@ -277,6 +278,21 @@ fn features_of_the_processor_are_passed_on() {
     // Each is known to clang.
     listing("x86-64+sse41+sse42+cmpxchg16b+popcnt+lzcnt+avx+avx2+fma+avx512f");
     folder.wasm2native(&["-c", "a.wat", "--generator", "llvm", "--cpu", "x86-64+nothing"]).fails(2, &["`nothing`"]);
+}
+
+/// By default LLVM makes a double shift of a rotation by a constant, which is slow on processors of
+/// AMD's.
+fn rotations_are_for_all_processors() -> Result<()> {
+    tool::require("clang-19")?;
+    let module = r#"(module (func (export "f") (param i32) (result i32) (i32.rotl (local.get 0) (i32.const 8))))"#;
+    let folder = Folder::with(&[("a.wat", module)]);
+    for cpu in ["x86-64-v2", "x86-64-v2+avx", "x86-64-v3"] {
+        let args =
+            ["-S", "a.wat", "--generator", "llvm", "--target", "x86_64-unknown-linux-gnu", "--cpu", cpu, "-o", "-"];
+        let listing = folder.wasm2native(&args).succeeds().stdout;
+        assert!(!listing.contains("shld") && (listing.contains("rol") || listing.contains("rorx")), "{cpu}: {listing}");
+    }
+    Ok(())
 }
 
 /// `run` keeps programs, and the clang that made one counts.

@@ -73,6 +73,8 @@ pub struct Target<'a> {
     pub triple: String,
     /// Functions of other modules call those of this one, or it theirs.
     pub is_linked: bool,
+    /// Options for clang.
+    pub flags: &'a [String],
     /// Other threads may write a memory while it is read.
     pub is_shared: bool,
     /// Accesses that trap, and stores, stay in their order.
@@ -97,7 +99,8 @@ pub fn print(definitions: &[(usize, Definition)], target: &Target) -> Vec<String
     let units = unit::divide(definitions).into_iter();
     let has_landings = definitions.iter().any(|(_, definition)| definition.has_landings);
     let summary = target.counts.map_or(String::new(), |counts| profile::summary(&counts.summary));
-    let module = unit::ModuleForm { triple: &target.triple, has_tail_calls, has_landings, summary: &summary };
+    let tuning = processor::tuning(target.flags);
+    let module = unit::ModuleForm { triple: &target.triple, has_tail_calls, has_landings, tuning, summary: &summary };
     units.map(|range| unit::text(&definitions[range], &module)).collect()
 }
 
@@ -110,12 +113,12 @@ pub fn compile(
     definitions: &[(usize, Definition)],
     target: &Target,
     level: OptLevel,
-    flags: &[String],
     describe: &Describe,
 ) -> Result<Vec<CompiledFunction>> {
     let texts = print(definitions, target);
-    let objects =
-        texts.par_iter().map(|text| adopt::functions(&clang.compile(text, level, flags)?, target.processor, describe));
+    let objects = texts
+        .par_iter()
+        .map(|text| adopt::functions(&clang.compile(text, level, target.flags)?, target.processor, describe));
     let objects: Vec<Vec<CompiledFunction>> = objects.collect::<Result<_>>()?;
     let mut functions: HashMap<_, _> = objects.into_iter().flatten().map(|it| (it.symbol, it)).collect();
     let take = |(_, definition): &(usize, Definition)| {

@@ -42,6 +42,8 @@ pub struct ModuleForm<'a> {
     pub has_tail_calls: bool,
     /// Calls may end with an exception that lands somewhere.
     pub has_landings: bool,
+    /// The processor whose costs count, if that is not the one that has the instructions.
+    pub tuning: Option<&'static str>,
     /// What a profile says of the whole program, as metadata from [`SUMMARY`] on; empty if there is
     /// none.
     pub summary: &'a str,
@@ -49,7 +51,7 @@ pub struct ModuleForm<'a> {
 
 /// The text of a unit. Each definition has the number of its job.
 pub fn text(definitions: &[(usize, Definition)], module: &ModuleForm) -> String {
-    let ModuleForm { triple, has_tail_calls, has_landings, summary } = *module;
+    let ModuleForm { triple, has_tail_calls, has_landings, tuning, summary } = *module;
     let mut text = format!("target triple = \"{triple}\"\n\n");
     let defined: BTreeSet<String> =
         definitions.iter().map(|(_, it)| super::types::symbol(&it.symbol.encode())).collect();
@@ -68,11 +70,12 @@ pub fn text(definitions: &[(usize, Definition)], module: &ModuleForm) -> String 
     let convention = if has_tail_calls { "tailcc" } else { "" };
     let mut text = text.replace(CONVENTION, convention);
     let nounwind = if has_landings { "" } else { "nounwind " };
+    let tuning = tuning.map_or(String::new(), |name| format!(" \"tune-cpu\"=\"{name}\""));
     // A call of the module's own functions may end with an exception.
     write!(
         text,
         "\nattributes #0 = {{ {nounwind}uwtable null_pointer_is_valid \"frame-pointer\"=\"all\" \
-         \"probe-stack\"=\"inline-asm\" \"no-builtins\" \"disable-tail-calls\"=\"true\" }}\n\
+         \"probe-stack\"=\"inline-asm\" \"no-builtins\" \"disable-tail-calls\"=\"true\"{tuning} }}\n\
          attributes #1 = {{ noreturn cold nounwind }}\n\
          attributes #2 = {{ {nounwind}nomerge }}\n\
          attributes #3 = {{ nounwind }}\n\

@@ -86,6 +86,7 @@ impl Unit<'_> {
             Symbol::Main => "main".to_owned(),
             Symbol::Program => "description of the program".to_owned(),
             Symbol::LibraryInit => "initialization of the library".to_owned(),
+            Symbol::LibraryReset => "reset of the library".to_owned(),
             Symbol::MemoryBase(memory) => format!("base of memory {}", memory.as_u32()),
             Symbol::MemorySize(memory) => format!("size of memory {}", memory.as_u32()),
         }

@@ -94,7 +94,7 @@ pub fn exports(input: &Input, options: &Options) -> Result<String> {
         let memory = |memory| ("memory", describe(module, EntityIndex::Memory(memory)).1);
         let entity = |entity| (describe(module, entity), prototype::of_entity(module, entity, &symbol));
         let ((kind, ty), declaration) = match kind {
-            ItemKind::Init => (("function", "-".to_owned()), format!("int {symbol}(void);")),
+            ItemKind::Init | ItemKind::Reset => (("function", "-".to_owned()), format!("int {symbol}(void);")),
             ItemKind::MemoryBase(index) => (memory(index), format!("void *{symbol}(void);")),
             ItemKind::MemorySize(index) => (memory(index), format!("size_t {symbol}(void);")),
             ItemKind::Function(func) => entity(EntityIndex::Function(func)),

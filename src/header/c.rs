@@ -51,6 +51,14 @@ fn declaration(library: &Library, item: &Item) -> String {
                 named(symbol, "(void)")
             );
         }
+        ItemKind::Reset => {
+            return format!(
+                "/* Puts the library back to its start, also after traps: memory, tables, globals, segments, exceptions, handles\n   \
+                 of host pointers, WASI. What it handed out before is void; files that it opened are closed. Returns 0, or the\n   \
+                 code of a trap. No call of the library may be active. */\nint {};\n",
+                named(symbol, "(void)")
+            );
+        }
         ItemKind::MemoryBase(_) => format!("void *{};\n", named(symbol, "(void)")),
         ItemKind::MemorySize(_) => format!("size_t {};\n", named(symbol, "(void)")),
         ItemKind::Function(func) => function(library, symbol, func),

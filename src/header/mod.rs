@@ -55,6 +55,7 @@ impl Library<'_> {
         let module = self.module;
         let what = match item.kind {
             ItemKind::Init => "initializes the library".to_owned(),
+            ItemKind::Reset => "puts the library back to its start".to_owned(),
             ItemKind::MemoryBase(_) => "first byte of the memory".to_owned(),
             ItemKind::MemorySize(_) => "size of the memory in bytes, now".to_owned(),
             ItemKind::Function(func) => format!("function {}", describe_type(module.function_type(func))),

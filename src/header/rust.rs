@@ -38,7 +38,7 @@ pub fn declarations(library: &Library) -> String {
 fn declaration(library: &Library, item: &Item, types: &mut String) -> Result<String, &'static str> {
     let symbol = &item.symbol;
     Ok(match item.kind {
-        ItemKind::Init => format!("pub fn {symbol}() -> core::ffi::c_int;"),
+        ItemKind::Init | ItemKind::Reset => format!("pub fn {symbol}() -> core::ffi::c_int;"),
         ItemKind::MemoryBase(_) => format!("pub fn {symbol}() -> *mut u8;"),
         ItemKind::MemorySize(_) => format!("pub fn {symbol}() -> usize;"),
         ItemKind::Function(func) => function(library, symbol, func, types)?,

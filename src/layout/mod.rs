@@ -128,6 +128,8 @@ symbols! {
     24: MemorySize(memory: MemoryIndex);
     /// Counters of a function's points, each a [`u64`]; see [`profile`](crate::profile).
     25: Counters(func: FuncIndex);
+    /// A function for the host of a library: `int reset(void)`.
+    26: LibraryReset;
     /// The C symbol of an imported function, entered by code of a few bytes that prepares registers
     /// for its variable arguments.
     30: Variadic(func: FuncIndex);

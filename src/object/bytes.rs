@@ -7,7 +7,7 @@ use object::write::SymbolId;
 use std::borrow::Cow;
 
 /// A piece of data with the addresses in it.
-#[derive(Default)]
+#[derive(Clone, Default)]
 pub struct Data {
     /// Numbers are in little-endian order until [`Data::in_order`].
     pub bytes: Vec<u8>,
@@ -16,6 +16,7 @@ pub struct Data {
     numbers: Vec<Numbers>,
 }
 
+#[derive(Clone)]
 struct Numbers {
     start: usize,
     end: usize,

@@ -2,6 +2,7 @@
 //! something refers to them.
 
 use super::bytes::Data;
+use super::variables;
 use super::writer::Writer;
 use crate::abi::exception::TagFields;
 use crate::abi::foreign::CallbackPoolFields;
@@ -40,6 +41,10 @@ pub fn write_needed(writer: &mut Writer) {
 
 fn put(writer: &mut Writer, symbol: Symbol, section: StandardSection, data: Data, alignment: u64) {
     let id = writer.refer(symbol);
+    // C keeps the slots that it was handed.
+    if section == StandardSection::Data && !matches!(symbol, Symbol::CallbackPool(_)) {
+        variables::note(writer, symbol, id, &data);
+    }
     let section = if writer.layout.is_per_thread(symbol) { StandardSection::Tls } else { section };
     let section = writer.object.section_id(section);
     writer.define(id, section, data, alignment);
@@ -97,6 +102,7 @@ fn write_global(writer: &mut Writer, index: GlobalIndex) {
     };
     if data.addresses.is_empty() && data.bytes.iter().all(|byte| *byte == 0) {
         let id = writer.refer(Symbol::Global(index));
+        variables::note_zero(writer, Symbol::Global(index), id, size as u64);
         writer.define_zero(id, size as u64, size as u64, 0);
     } else {
         put(writer, Symbol::Global(index), StandardSection::Data, data, size as u64);
@@ -154,11 +160,15 @@ fn write_table_entries(writer: &mut Writer, index: TableIndex) {
     let guard = if is_template { 0 } else { writer.format.table_guard() };
     let bytes = length.checked_mul(plan.entry_size()).expect("the layout refused larger tables");
     if items.is_empty() {
+        variables::note_zero(writer, Symbol::TableEntries(index), id, bytes);
         writer.define_zero(id, bytes.max(1), guard.max(16), guard);
     } else {
         items.resize(to_usize(length), None);
         let data = entries(writer, plan.functions, &items);
         let is_constant = plan.constant || is_template;
+        if !is_constant {
+            variables::note(writer, Symbol::TableEntries(index), id, &data);
+        }
         let section = if is_constant { StandardSection::ReadOnlyDataWithRel } else { StandardSection::Data };
         let section = writer.object.section_id(section);
         writer.define_behind(id, section, data, guard.max(16), guard);

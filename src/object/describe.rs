@@ -10,7 +10,7 @@ use crate::abi::image::{FunctionFields, INLINED, ImageFields, NO_FUNCTION, SCOPE
 use crate::abi::memory::{DataRunFields, X86_64_PAGE};
 use crate::code::{Code, CompiledFunction, Inlined, Site};
 use crate::layout::Symbol;
-use crate::number::{low_byte, to_u32};
+use crate::number::{low_byte, to_u32, to_usize};
 use crate::wasm::{EntityIndex, Module, Table, TableIndex};
 use anyhow::{Context, Result};
 use cranelift_entity::EntityRef;
@@ -153,11 +153,15 @@ fn write_runs(writer: &mut Writer) -> (Option<SymbolId>, u64) {
             }
         };
         let memory = (writer.refer(Symbol::Memory(run.memory)), 0);
+        let at = to_usize(first);
+        let probe = run.bytes[at..].iter().position(|byte| *byte != 0).expect("a run has more than zeros");
         let fields = DataRunFields {
             memory: Some(memory),
             address: run.address.checked_add(first).expect("a run lies in its memory"),
             data: Some(place),
             length: length as u64,
+            probe: probe as u64,
+            probed: run.bytes[at.saturating_add(probe)].into(),
         };
         data.record_at(fields, |place| place);
     }

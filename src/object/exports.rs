@@ -15,6 +15,7 @@ pub fn write(writer: &mut Writer, interface: &[Item]) {
     for item in interface {
         let symbol = match item.kind {
             ItemKind::Init => Symbol::LibraryInit,
+            ItemKind::Reset => Symbol::LibraryReset,
             ItemKind::MemoryBase(memory) => Symbol::MemoryBase(memory),
             ItemKind::MemorySize(memory) => Symbol::MemorySize(memory),
             ItemKind::Function(func) => Symbol::Export(func),

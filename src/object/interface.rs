@@ -1,7 +1,7 @@
 //! The C interface of a library: which symbols its host may use, and what each is.
 //!
 //! Every export is `PREFIX_NAME`, or a function may keep its own name. Beside them there are
-//! functions of the library's own: `PREFIX_init`, and for each memory that a host may see one for
+//! functions of the library's own: `PREFIX_init`, `PREFIX_reset`, and for each memory that a host may see one for
 //! its base and one for its size. An export that would get the name of one of those is
 //! `PREFIX_export_NAME`.
 //!
@@ -43,6 +43,8 @@ pub struct Item<'a> {
 pub enum ItemKind {
     /// `int PREFIX_init(void)`
     Init,
+    /// `int PREFIX_reset(void)`
+    Reset,
     /// `void *PREFIX_memory(void)`
     MemoryBase(MemoryIndex),
     /// `size_t PREFIX_memory_size(void)`
@@ -63,6 +65,7 @@ pub fn interface<'a>(module: &Module<'a>, naming: Naming) -> Result<Vec<Item<'a>
     let symbol = |name: &str| format!("{prefix}_{name}");
     let mut own = Own::default();
     let mut items = vec![Item { symbol: symbol(&own.add("init")), export: None, kind: ItemKind::Init }];
+    items.push(Item { symbol: symbol(&own.add("reset")), export: None, kind: ItemKind::Reset });
     for (name, export, memory) in memories(module) {
         let (base, size) = own.add_memory(&escape(name));
         items.push(Item { symbol: symbol(&base), export, kind: ItemKind::MemoryBase(memory) });

@@ -26,6 +26,7 @@ mod profile;
 mod program;
 pub mod script;
 mod text;
+mod variables;
 mod writer;
 
 use crate::code::Code;
@@ -94,8 +95,9 @@ pub fn write(unit: &Unit, code: &Code, role: &Role) -> Result<Vec<u8>> {
     let table_entries = writer.declare("w2n.table_entries");
     let image = describe::write(&mut writer, code, &text, table_entries)?;
     let counted = profile::write(&mut writer, unit, code);
+    let variables = matches!(role, Role::Library { .. }).then(|| writer.declare("w2n.variables"));
     match role {
-        Role::Program(plan) => program::write(&mut writer, plan, instance, Own { image, counted }),
+        Role::Program(plan) => program::write(&mut writer, plan, instance, Own { image, counted, variables: None }),
         Role::Member { entries } => {
             if let Some(counted) = counted {
                 writer.export_symbol(&writer::counted_symbol(instance), counted, SymbolScope::Linkage);
@@ -104,7 +106,7 @@ pub fn write(unit: &Unit, code: &Code, role: &Role) -> Result<Vec<u8>> {
             exports::write_entries(&mut writer, instance, entries);
         }
         Role::Library { plan, interface } => {
-            program::write(&mut writer, plan, instance, Own { image, counted });
+            program::write(&mut writer, plan, instance, Own { image, counted, variables });
             exports::write(&mut writer, interface);
         }
     }
@@ -112,6 +114,9 @@ pub fn write(unit: &Unit, code: &Code, role: &Role) -> Result<Vec<u8>> {
     data::write_needed(&mut writer);
     conventions::write(&mut writer, code.convention);
     data::write_guarded_tables(&mut writer, table_entries);
+    if let Some(variables) = variables {
+        variables::write(&mut writer, variables);
+    }
     writer.write_aliases();
     frames::write(&mut writer, code, &text)?;
     if let Some(compiler) = &code.compiler {

@@ -18,11 +18,13 @@ pub struct Own {
     pub image: SymbolId,
     /// Its counted functions, if it counts.
     pub counted: Option<SymbolId>,
+    /// The list of its variables, in a library.
+    pub variables: Option<SymbolId>,
 }
 
 /// Writes the description. It belongs to the object of the last instance, `instance`.
 pub fn write(writer: &mut Writer, plan: &ProgramPlan, instance: usize, own: Own) {
-    let Own { image, counted } = own;
+    let Own { image, counted, variables } = own;
     let module = writer.module;
     let ty = plan.entry.map(|entry| module.function_type(entry));
     let (parameters, results) = ty.map_or((&[][..], &[][..]), |ty| (ty.params(), ty.results()));
@@ -79,11 +81,14 @@ pub fn write(writer: &mut Writer, plan: &ProgramPlan, instance: usize, own: Own)
         invoke: (plan.kind == EntryKind::Invoke).then(|| writer.runtime_symbol("w2n_invoke")),
         unpack: (!trees.is_empty()).then(|| writer.runtime_symbol("w2n_unpack")),
         profile,
+        variables,
         kind: plan.kind as u8,
         fixed_powers: u8::from(plan.fixed_powers),
         cpu_level: plan.cpu_level,
         fatal_errors: u8::from(plan.fatal_errors),
         initializer: Zero,
+        copies_pages: Zero,
+        has_memories: Zero,
         next: Zero,
         heap: Zero,
         wasi: Zero,

@@ -7,6 +7,7 @@ use super::format::ObjectFormat;
 use super::imports::ImportSymbols;
 use super::text::{Text, offset_in_text};
 use crate::abi;
+use crate::abi::library::VariableFields;
 use crate::code::{Code, Relocation, RelocationKind, RelocationTarget};
 use crate::layout::{Layout, Symbol};
 use crate::number::low_byte;
@@ -37,6 +38,8 @@ pub struct Writer<'a> {
     pub guarded_tables: Vec<(SymbolId, u64)>,
     /// The section of counters, once there are some.
     counters: Option<SectionId>,
+    /// What a library changes, for its list of variables.
+    pub variables: Vec<VariableFields<SymbolId>>,
     /// Global names for symbols of this object, see [`Writer::write_aliases`].
     pub aliases: Vec<(String, Symbol, SymbolScope)>,
 }
@@ -65,6 +68,7 @@ impl<'a> Writer<'a> {
             needed: Vec::new(),
             guarded_tables: Vec::new(),
             counters: None,
+            variables: Vec::new(),
             aliases: Vec::new(),
         }
     }
@@ -411,6 +415,7 @@ impl<'a> Writer<'a> {
             Symbol::CallbackSlot(index, slot) => local(format!("w2n.callback.{}.{slot}", index.as_u32())),
             Symbol::Main => (b"main".to_vec(), SymbolScope::Linkage),
             Symbol::LibraryInit => local("w2n.init".to_owned()),
+            Symbol::LibraryReset => local("w2n.reset".to_owned()),
             Symbol::MemoryBase(memory) => local(format!("w2n.memory_base.{}", memory.as_u32())),
             Symbol::MemorySize(memory) => local(format!("w2n.memory_size.{}", memory.as_u32())),
             other => panic!("{other:?} is not a function of the module"),

@@ -38,6 +38,16 @@ pub fn library_init(env: &Env, out: &mut ir::Function) {
     });
 }
 
+/// `int PREFIX_reset(void)`.
+pub fn library_reset(env: &Env, out: &mut ir::Function) {
+    begin(out, Symbol::LibraryReset, signature(env, &[], types::I32));
+    thunk(env, out, |it, _| {
+        let program = it.address_of(Symbol::Program);
+        let status = it.call_builtin(Builtin::LibraryReset, &[program]);
+        it.builder.ins().return_(&[status.expect("the runtime returns 0 or an error")]);
+    });
+}
+
 /// `void *PREFIX_memory(void)`.
 pub fn memory_base(env: &Env, memory: MemoryIndex, out: &mut ir::Function) {
     memory_field(env, Symbol::MemoryBase(memory), memory, offset_of!(Memory, base), out);

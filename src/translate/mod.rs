@@ -172,6 +172,7 @@ pub fn translate(env: &Env, symbol: Symbol, state: &mut State, out: &mut ir::Fun
         Symbol::CallbackSlot(callback, slot) => callback::slot(env, callback, slot, out),
         Symbol::Main => entry::main(env, out),
         Symbol::LibraryInit => entry::library_init(env, out),
+        Symbol::LibraryReset => entry::library_reset(env, out),
         Symbol::MemoryBase(memory) => entry::memory_base(env, memory, out),
         Symbol::MemorySize(memory) => entry::memory_size(env, memory, out),
         Symbol::Initialize if !initialize::is_needed(env) => return Ok(false),

@@ -83,6 +83,7 @@ fn exports_as_an_object_has_them() {
     let folder = Folder::with(&[("m.wat", MODULE)]);
     let expected = [
         "-|function|-|p_init|int p_init(void);",
+        "-|function|-|p_reset|int p_reset(void);",
         "-|memory|1 2|p_memory|void *p_memory(void);",
         "-|memory|1 2|p_memory_size|size_t p_memory_size(void);",
         "two words|function|(i32) -> f64|p_two_x20words|double p_two_x20words(int32_t);",
@@ -104,7 +105,7 @@ fn exports_as_an_object_has_them() {
         assert!(header.contains(&declaration.replace("_result *)", "_result *result)")), "{declaration}: {header}");
     }
     let object = folder.wasm2native(&["-c", "m.wat", "--prefix", "p", "-o", "-"]).stdout;
-    for symbol in ["p_init", "p_memory", "p_memory_size", "p_two_x20words", "p_none", "p_g"] {
+    for symbol in ["p_init", "p_reset", "p_memory", "p_memory_size", "p_two_x20words", "p_none", "p_g"] {
         assert!(object.contains(&format!("\0{symbol}\0")), "{symbol}");
     }
 }

@@ -92,6 +92,8 @@ const NAMES: [&str; 38] = [
     "7",
     "_x37",
     "init",
+    "reset",
+    "export_reset",
     "export_init",
     "export_export_init",
     "memory_size",

@@ -8,6 +8,7 @@ mod dynamic;
 mod guards;
 mod header;
 mod library;
+mod reset;
 mod rust;
 mod threads;
 mod traps;
@@ -25,6 +26,7 @@ fn main() {
         guards::trials(),
         header::trials(),
         library::trials(),
+        reset::trials(),
         rust::trials(),
         threads::trials(),
         traps::trials(),

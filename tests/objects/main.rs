@@ -313,10 +313,10 @@ fn imports_and_exports(kind: Kind) -> Result<()> {
     let undefined = undefined(kind, &picture)?;
     let wanted = ["puts", "other_counter", "other_table", "other_fault", "other_odd_x20name_x21"];
     let needs = ["w2n_memory_grow", "w2n_table_grow", "memmove", "memset", "w2n_exception_new", "w2n_throw"];
-    let needs = [&needs[..], &["w2n_library_init", "w2n_library_start"]].concat();
+    let needs = [&needs[..], &["w2n_library_init", "w2n_library_reset", "w2n_library_start"]].concat();
     ensure!(undefined == set(&[&wanted[..], &needs].concat()), "undefined: {undefined:?}");
     let exported = exported(kind, &picture)?;
-    let functions = ["it_init", "it_memory", "it_memory_size", "it_run", "it_0_x21"];
+    let functions = ["it_init", "it_reset", "it_memory", "it_memory_size", "it_run", "it_0_x21"];
     ensure!(exported == set(&[&functions[..], &["it_total", "it_entries"]].concat()), "exported: {exported:?}");
     check_form(kind, &picture)?;
     // Imported data may lie anywhere: its address is read from a word, never computed from the

@@ -56,6 +56,12 @@ pub fn give_back(program: &Program, bytes: u64) {
     program.memory.give_back(bytes);
 }
 
+/// Gives everything back that a program takes.
+pub fn give_back_all(program: &Program) {
+    program.memory.used.store(0, Relaxed);
+    program.tables.used.store(0, Relaxed);
+}
+
 /// Takes bytes for tables. Says whether they were left.
 pub fn take_for_tables(program: &Program, bytes: u64) -> bool {
     if !program.tables.take(bytes) {

@@ -6,8 +6,11 @@
 
 use crate::abi::foreign::CallbackPool;
 use crate::abi::memory::Memory;
+use crate::abi::program::Program;
 use crate::abi::trap::{CODE_FOREIGN, Trap};
+use crate::arch::processor::return_address;
 use crate::backtrace::Cause;
+use crate::program;
 use crate::text::Text;
 use crate::trap::raise_here;
 use crate::width::usize_of;
@@ -81,8 +84,9 @@ pub unsafe extern "C" fn w2n_c_string(memory: *const Memory, address: u64) -> *c
     start
 }
 
-/// A host pointer, and the kind of what it points to.
-type Known = (usize, u64);
+/// A host pointer, the kind of what it points to, and the address of the description of the program
+/// that knows it.
+type Known = (usize, u64, usize);
 
 /// The host pointers that the module knows, by the number that stands for each, and back. One that
 /// comes again keeps its number, until its last use. No number is given twice.
@@ -101,14 +105,28 @@ const MOST_HANDLES: usize = 1 << 20;
 /// [`crate::abi::builtin::Builtin::Handle`].
 #[unsafe(no_mangle)]
 pub extern "C" fn w2n_handle(pointer: usize, kind: u64) -> u64 {
+    let caller = return_address();
     if pointer == 0 {
         return 0;
     }
-    let Some(number) = number_of((pointer, kind)) else {
+    let Some(number) = number_of((pointer, kind, owner(caller))) else {
         let mut text = Text::into_buffer(&mut []);
         raise_foreign(text.add("too many handles: the module holds ").add_decimal(MOST_HANDLES as u128).add(" already"))
     };
     number
+}
+
+/// Whose code lies at an address.
+fn owner(caller: usize) -> usize {
+    std::ptr::from_ref(program::at(caller).0).addr()
+}
+
+/// Takes away all handles of a program.
+pub fn forget_handles(program: &Program) {
+    let owner = std::ptr::from_ref(program).addr();
+    let mut handles = HANDLES.lock().unwrap_or_else(PoisonError::into_inner);
+    handles.pointers.retain(|_, known| known.2 != owner);
+    handles.numbers.retain(|known, _| known.2 != owner);
 }
 
 /// The number that stands for a host pointer: the one that it has, or a new one if there may be
@@ -131,19 +149,21 @@ fn number_of(known: Known) -> Option<u64> {
 /// [`crate::abi::builtin::Builtin::HandlePointer`].
 #[unsafe(no_mangle)]
 pub extern "C" fn w2n_handle_pointer(number: u64, kind: u64, is_last: u32) -> usize {
+    let caller = return_address();
     if number == 0 {
         return 0;
     }
     let known = {
         let mut handles = HANDLES.lock().unwrap_or_else(PoisonError::into_inner);
-        let known = handles.pointers.get(&number).copied().filter(|(_, its_kind)| *its_kind == kind);
+        let is_its = |known: &Known| (known.1, known.2) == (kind, owner(caller));
+        let known = handles.pointers.get(&number).copied().filter(is_its);
         if let Some(known) = known.filter(|_| is_last != 0) {
             handles.pointers.remove(&number);
             handles.numbers.remove(&known);
         }
         known
     };
-    let Some((pointer, _)) = known else {
+    let Some((pointer, ..)) = known else {
         raise_foreign(Text::into_buffer(&mut []).add("unknown handle of a host pointer"))
     };
     pointer

@@ -105,6 +105,26 @@ fn heap_of(program: &Program) -> *mut Heap {
     heap
 }
 
+/// Gives the heap back, which a program may make again. What it took of the budget is not given
+/// back here.
+///
+/// # Safety
+/// Nothing refers to an exception of the program.
+pub unsafe fn release(program: &Program) {
+    let heap = program.heap.swap(std::ptr::null_mut(), Ordering::AcqRel).cast::<Heap>();
+    if heap.is_null() {
+        return;
+    }
+    // SAFETY: both were mapped here, and nobody uses them, as the caller says.
+    unsafe {
+        match (*heap).base {
+            0 => {}
+            base => system::unmap(std::ptr::with_exposed_provenance_mut(base), RESERVED),
+        }
+        system::unmap(heap.cast(), size_of::<Heap>());
+    }
+}
+
 /// What the system gave, or the end.
 fn mapped(memory: Option<*mut u8>, bytes: usize) -> *mut u8 {
     memory.unwrap_or_else(|| {

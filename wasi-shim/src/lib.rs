@@ -72,6 +72,8 @@ mod entry;
 
 mod invoke;
 
+mod reset;
+
 mod library;
 
 mod wasi;

@@ -16,7 +16,7 @@ use crate::options::Options;
 use crate::program::{self, images_of};
 use crate::system::kernel;
 use crate::text::{Text, message};
-use crate::{cpu, memory, trap};
+use crate::{cpu, memory, reset, trap};
 use std::sync::atomic::Ordering;
 
 unsafe extern "C" {
@@ -73,6 +73,30 @@ pub unsafe extern "C" fn w2n_library_start(program: *const Program) {
     }
 }
 
+/// [`crate::abi::builtin::Builtin::LibraryReset`]: puts the library back to its start and initializes
+/// it again; or for the first time. Returns and reports as [`w2n_library_init`] does. A library that
+/// is active stays as it is, and a message says so.
+///
+/// # Safety
+/// `program` is the description of a library, and no reference that it handed out is used again.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn w2n_library_reset(program: *const Program) -> i32 {
+    // SAFETY: data of the library, which only the runtime writes.
+    let (library, state) = unsafe { (&*program, &(*program).state) };
+    let ended = state.load(Ordering::Acquire);
+    let has_run = ended == READY || ended >= FAILED && library.has_memories.load(Ordering::Relaxed) != 0;
+    let is_active = ended == RUNNING || library.entered.load(Ordering::Relaxed) != 0;
+    if is_active || has_run && state.compare_exchange(ended, NEW, Ordering::AcqRel, Ordering::Acquire).is_err() {
+        let mut text = message();
+        // SAFETY: a zero-terminated prefix.
+        text.add("library `").add_name(unsafe { program::c_string(library.entry_name) });
+        text.add("` is running, so that it can't be reset\n");
+        return CODE_FAILURE;
+    }
+    // SAFETY: as required of the caller.
+    unsafe { w2n_library_init(program) }
+}
+
 /// Why a library that was tried can't be used.
 fn code(program: &Program) -> i32 {
     program.state.load(Ordering::Acquire).saturating_sub(FAILED).cast_signed()
@@ -111,6 +135,16 @@ fn initialize(program: &'static Program) -> Result<(), Option<Box<TrapReport>>> 
 }
 
 fn run(program: &'static Program) {
+    match program.has_memories.load(Ordering::Relaxed) {
+        0 => prepare(program),
+        // SAFETY: its memories are there; that nothing of it is in use is up to who asked for it.
+        _ => unsafe { reset::reset(program) },
+    }
+    begin(program);
+}
+
+/// What is done once, before any code runs.
+fn prepare(program: &'static Program) {
     if program.version != VERSION {
         let mut text = message();
         // SAFETY: a zero-terminated prefix.
@@ -135,6 +169,12 @@ fn run(program: &'static Program) {
     program::add(program);
     trap::install_once();
     memory::create_all(program);
+}
+
+/// What is done before the library's code runs for the first time, or as if for the first time.
+fn begin(program: &'static Program) {
+    // SAFETY: as in `prepare`.
+    let environment = unsafe { ENVIRONMENT };
     if let Some(start_wasi) = program.start_wasi {
         // A library's only argument is its name, as a program's first.
         let name = program.entry_name;

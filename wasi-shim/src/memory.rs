@@ -26,17 +26,18 @@ const GUARD: usize = usize_of(LEADING_GUARD);
 #[cold]
 pub fn create_all(program: &'static Program) {
     budget::take_initial(program, images_of(program));
-    images_of(program).for_each(create);
+    images_of(program).for_each(|image| create(program, image));
+    program.has_memories.store(1, Ordering::Relaxed);
 }
 
 /// Creates the memories of one module of a program.
 pub fn create_for(program: &Program, image: &'static Image) {
     budget::take_initial(program, std::iter::once(image));
-    create(image);
+    create(program, image);
 }
 
 #[cold]
-fn create(image: &Image) {
+fn create(program: &Program, image: &Image) {
     for &memory in memories(image) {
         // SAFETY: the images' memories are distinct variables, and no code runs yet that knows
         // them.
@@ -45,7 +46,7 @@ fn create(image: &Image) {
     table::guard_all(image);
     // SAFETY: the image holds `n_runs` rows.
     for run in unsafe { slice(image.runs, image.n_runs) } {
-        place(run);
+        place(program, run);
     }
 }
 
@@ -95,7 +96,7 @@ fn reserve(memory: &mut Memory) -> bool {
 
 /// Moves the pages of a data image to where they belong. If the machine's pages are smaller than
 /// those of the image, the last ones may follow the memory, and hold nothing.
-fn place(run: &DataRun) {
+fn place(program: &Program, run: &DataRun) {
     // SAFETY: a memory of the program, which has been created.
     let bytes = unsafe { (*run.memory).bytes };
     let Some(end) = system::whole_pages(usize_of(bytes)) else { return };
@@ -106,6 +107,7 @@ fn place(run: &DataRun) {
         let target = (*run.memory).base.add(usize_of(run.address));
         if !system::move_pages(run.data, length, target, length) {
             libc::memcpy(target.cast(), run.data.cast(), length);
+            program.copies_pages.store(1, Ordering::Relaxed);
         }
     }
 }

@@ -75,6 +75,17 @@ pub fn release_of_thread(program: &Program) {
     budget::give_back_of_tables(program, GROWN.take());
 }
 
+/// Gives back what a table took when it grew. Its initial entries are as they were left.
+///
+/// # Safety
+/// No code uses the table, and the caller gives it its initial value.
+pub unsafe fn release(table: &mut Table) {
+    if table.capacity & MAPPED != 0 {
+        // SAFETY: as required of the caller; the entries were mapped here.
+        unsafe { unmap(table.base, mapped_bytes(table)) };
+    }
+}
+
 /// [`crate::abi::builtin::Builtin::TableGrow`].
 ///
 /// # Safety

@@ -60,3 +60,11 @@ pub unsafe extern "C" fn mremap(
     // SAFETY: as required of the caller.
     to_c::<usize>(unsafe { call(libc::SYS_mremap, numbers) }) as *mut c_void
 }
+
+/// # Safety
+/// As C's.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn madvise(address: *mut c_void, length: usize, advice: c_int) -> c_int {
+    // SAFETY: as required of the caller.
+    to_c(unsafe { call(libc::SYS_madvise, [address.addr(), length, advice.word()]) })
+}

@@ -79,5 +79,8 @@ record! {
         pub data: *mut u8,
         /// Bytes: a multiple of the page, if they are moved.
         pub length: u64,
+        /// Offset of a byte that is not zero, and the byte.
+        pub probe: u64,
+        pub probed: u64,
     }
 }

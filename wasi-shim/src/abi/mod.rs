@@ -41,6 +41,8 @@ pub mod frame;
 
 pub mod image;
 
+pub mod library;
+
 pub mod script;
 
 pub mod profile;

@@ -1,6 +1,7 @@
 //! An executable or a library: its modules, its entry, its options and its state.
 
 use super::image::Image;
+use super::library::Variable;
 use super::profile::Profile;
 use super::record::Padding;
 use super::script::Script;
@@ -18,7 +19,7 @@ pub const SHARED_SYMBOL: &str = "w2n_shared";
 /// Number of this contract, in [`Shared::version`] and [`Program::version`]. To be raised with
 /// every change of what is in this folder that an object or a runtime made before would not
 /// understand: libraries in one process may come from different compilers.
-pub const VERSION: u32 = 7;
+pub const VERSION: u32 = 8;
 
 /// Name of the section that holds [`Program::options`], where `wasm2native inspect` finds it.
 pub const OPTIONS_SECTION: &str = ".w2n.options";
@@ -136,6 +137,8 @@ record! {
         pub unpack: Option<unsafe extern "C" fn(*const Packed) -> i32>,
         /// What counts how often blocks run; null in programs that don't.
         pub profile: *const Profile,
+        /// What `PREFIX_reset` puts back; null where there is no such function.
+        pub variables: *const Variable,
         /// An [`EntryKind`].
         pub kind: u8,
         /// 1: [`OPTIONS_VARIABLE`] is ignored.
@@ -149,6 +152,10 @@ record! {
         /// The rest is the runtime's own and zero at the start. The thread that initializes the
         /// library.
         pub initializer: AtomicU32,
+        /// 1: pages of data images could not be moved, and were copied.
+        pub copies_pages: AtomicU32,
+        /// 1: the library's memories were created.
+        pub has_memories: AtomicU32,
         /// The description that was noted before this one.
         pub next: AtomicPtr<Program>,
         /// Exceptions, see the runtime's `heap.rs`.

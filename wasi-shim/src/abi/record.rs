@@ -16,7 +16,7 @@
 //! use wasm2native::abi::memory::DataRunFields;
 //!
 //! let run: DataRunFields<&str> =
-//!     DataRunFields { memory: Some("memory 0"), address: 65536, data: Some("pages"), length: 4096 };
+//!     DataRunFields { memory: Some("memory 0"), address: 65536, data: Some("pages"), length: 4096, probe: 7, probed: 1 };
 //! assert_eq!(run.length, 4096);
 //! ```
 //!
@@ -26,7 +26,7 @@
 //! use wasm2native::abi::memory::DataRunFields;
 //!
 //! let run: DataRunFields<&str> =
-//!     DataRunFields { memory: Some("memory 0"), address: 65536, data: Some("pages") };
+//!     DataRunFields { memory: Some("memory 0"), address: 65536, data: Some("pages"), probe: 7, probed: 1 };
 //! ```
 //!
 //! Nor does a number in the place of an address, as when two fields are mixed up:
@@ -35,7 +35,7 @@
 //! use wasm2native::abi::memory::DataRunFields;
 //!
 //! let run: DataRunFields<&str> =
-//!     DataRunFields { memory: Some("memory 0"), address: Some("pages"), data: 65536, length: 4096 };
+//!     DataRunFields { memory: Some("memory 0"), address: Some("pages"), data: 65536, length: 4096, probe: 7, probed: 1 };
 //! ```
 //!
 //! Nor does a field that the declaration does not have:
@@ -48,6 +48,8 @@
 //!     address: 65536,
 //!     data: Some("pages"),
 //!     length: 4096,
+//!     probe: 7,
+//!     probed: 1,
 //!     is_constant: 1,
 //! };
 //! ```

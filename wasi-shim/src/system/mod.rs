@@ -90,6 +90,18 @@ pub unsafe fn set_access(start: *mut u8, bytes: usize, access: Access) -> bool {
     are_whole([start.addr(), bytes]) && unsafe { libc::mprotect(start.cast(), bytes, access.flags()) == 0 }
 }
 
+/// Drops what was written to pages: those of a file have its contents again, all others are zero.
+/// Says whether it could, as [`set_access`] does.
+///
+/// # Safety
+/// The pages belong to the caller, and who uses them expects the change.
+pub unsafe fn forget(start: *mut u8, bytes: usize) -> bool {
+    let [advice, of_locked] = kernel::FORGET;
+    // SAFETY: as required of the caller.
+    let forget = |advice| unsafe { libc::madvise(start.cast(), bytes, advice) == 0 };
+    are_whole([start.addr(), bytes]) && (forget(advice) || forget(of_locked))
+}
+
 /// Moves `bytes` of pages to `target`, where there are `target_bytes`, which they replace: what
 /// they have more is zero. Says whether it could, as [`set_access`] does.
 ///

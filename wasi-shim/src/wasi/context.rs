@@ -13,15 +13,28 @@ pub struct Context {
 }
 
 impl Context {
-    /// Hands the context to the program, before any code of it runs. It stays as long as the
-    /// process.
+    /// Hands the context to the program, before any code of it runs.
     pub fn start(self, program: &Program) {
         program.wasi.store(Box::into_raw(Box::new(self)).cast(), Ordering::Release);
     }
 
+    /// Ends the context of a program that is to be started again, if it has one: closes what is
+    /// open.
+    ///
+    /// # Safety
+    /// None of the program's code runs.
+    pub unsafe fn end(program: &Program) {
+        let context = program.wasi.swap(std::ptr::null_mut(), Ordering::AcqRel).cast::<Context>();
+        if !context.is_null() {
+            // SAFETY: it comes from `start`, and nobody uses it, as the caller says.
+            drop(unsafe { Box::from_raw(context) });
+        }
+    }
+
     /// The context of a program that [`Context::start`] has been called for.
     pub fn of(program: &'static Program) -> &'static Context {
-        // SAFETY: null, or what `start` put there, which nothing removes or changes.
+        // SAFETY: null, or what `start` put there, which nothing removes or changes while code of the
+        // program runs.
         unsafe { program.wasi.load(Ordering::Acquire).cast::<Context>().as_ref() }
             .expect("WASI starts before any code that could call it")
     }

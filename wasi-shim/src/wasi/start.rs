@@ -24,7 +24,7 @@ use std::sync::Mutex;
 /// [`Program::start_wasi`].
 ///
 /// # Safety
-/// Called once by the entry, before translated code runs.
+/// Called by the entry, before translated code runs, or while none runs.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn w2n_wasi_start(start: *const Start) {
     // SAFETY: the entry passes a live structure with what `main` received.
@@ -41,6 +41,8 @@ pub unsafe extern "C" fn w2n_wasi_start(start: *const Start) {
             unsafe { libc::signal(signal, libc::SIG_IGN) };
         }
     }
+    // SAFETY: as required of the caller.
+    unsafe { Context::end(program) };
     let mut context = Context::default();
     let (reads, writes) = (Access { read: true, write: false }, Access { read: false, write: true });
     for (number, access) in [(libc::STDIN_FILENO, reads), (libc::STDOUT_FILENO, writes), (libc::STDERR_FILENO, writes)]

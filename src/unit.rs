@@ -88,6 +88,7 @@ impl Unit<'_> {
             Symbol::LibraryInit => "initialization of the library".to_owned(),
             Symbol::LibraryReset => "reset of the library".to_owned(),
             Symbol::MemoryBase(memory) => format!("base of memory {}", memory.as_u32()),
+            Symbol::MemoryGrowth(memory) => format!("growth of memory {}", memory.as_u32()),
             Symbol::MemorySize(memory) => format!("size of memory {}", memory.as_u32()),
         }
     }

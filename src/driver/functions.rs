@@ -84,6 +84,7 @@ fn own_functions(interface: &[Item]) -> Vec<Symbol> {
         ItemKind::Reset => Some(Symbol::LibraryReset),
         ItemKind::MemoryBase(memory) => Some(Symbol::MemoryBase(memory)),
         ItemKind::MemorySize(memory) => Some(Symbol::MemorySize(memory)),
+        ItemKind::MemoryGrowth(memory) => Some(Symbol::MemoryGrowth(memory)),
         _ => None,
     };
     let mut own: Vec<_> = interface.iter().filter_map(symbol).collect();

@@ -97,6 +97,7 @@ pub fn exports(input: &Input, options: &Options) -> Result<String> {
             ItemKind::Init | ItemKind::Reset => (("function", "-".to_owned()), format!("int {symbol}(void);")),
             ItemKind::MemoryBase(index) => (memory(index), format!("void *{symbol}(void);")),
             ItemKind::MemorySize(index) => (memory(index), format!("size_t {symbol}(void);")),
+            ItemKind::MemoryGrowth(index) => (memory(index), format!("int64_t {symbol}(uint64_t);")),
             ItemKind::Function(func) => entity(EntityIndex::Function(func)),
             ItemKind::Global(global) => entity(EntityIndex::Global(global)),
             ItemKind::Table(table) => entity(EntityIndex::Table(table)),

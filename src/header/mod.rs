@@ -58,6 +58,9 @@ impl Library<'_> {
             ItemKind::Reset => "puts the library back to its start".to_owned(),
             ItemKind::MemoryBase(_) => "first byte of the memory".to_owned(),
             ItemKind::MemorySize(_) => "size of the memory in bytes, now".to_owned(),
+            ItemKind::MemoryGrowth(_) => {
+                "grows the memory by so many pages; its size in pages before, or -1".to_owned()
+            }
             ItemKind::Function(func) => format!("function {}", describe_type(module.function_type(func))),
             ItemKind::Global(global) => describe_global(&module.globals[global].ty),
             ItemKind::Table(_) => "table".to_owned(),

@@ -41,6 +41,7 @@ fn declaration(library: &Library, item: &Item, types: &mut String) -> Result<Str
         ItemKind::Init | ItemKind::Reset => format!("pub fn {symbol}() -> core::ffi::c_int;"),
         ItemKind::MemoryBase(_) => format!("pub fn {symbol}() -> *mut u8;"),
         ItemKind::MemorySize(_) => format!("pub fn {symbol}() -> usize;"),
+        ItemKind::MemoryGrowth(_) => format!("pub fn {symbol}(pages: u64) -> i64;"),
         ItemKind::Function(func) => function(library, symbol, func, types)?,
         ItemKind::Global(global) => {
             let global = &library.module.globals[global];

@@ -130,6 +130,8 @@ symbols! {
     25: Counters(func: FuncIndex);
     /// A function for the host of a library: `int reset(void)`.
     26: LibraryReset;
+    /// A function for the host of a library: grows a memory.
+    27: MemoryGrowth(memory: MemoryIndex);
     /// The C symbol of an imported function, entered by code of a few bytes that prepares registers
     /// for its variable arguments.
     30: Variadic(func: FuncIndex);

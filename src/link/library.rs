@@ -18,7 +18,8 @@ use std::path::PathBuf;
 pub const HOST_ARGUMENTS: [&str; 3] = ["-lpthread", "-ldl", "-lm"];
 
 /// Functions of the runtime for a library's host, and what runtimes in one process share.
-pub const PUBLIC: [&str; 4] = ["w2n_try", "w2n_trap_text", "w2n_handle_signal", crate::abi::program::SHARED_SYMBOL];
+pub const PUBLIC: [&str; 5] =
+    ["w2n_try", "w2n_trap_text", "w2n_raise_message", "w2n_handle_signal", crate::abi::program::SHARED_SYMBOL];
 
 /// An archive with the object and the runtime.
 ///

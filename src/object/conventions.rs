@@ -34,7 +34,8 @@ pub fn write(writer: &mut Writer, convention: &str) {
     let mut symbols = imported(writer);
     if let Role::Library { interface, .. } = writer.role {
         let carries = |kind| match kind {
-            ItemKind::Init | ItemKind::Reset | ItemKind::MemoryBase(_) | ItemKind::MemorySize(_) => false,
+            ItemKind::Init | ItemKind::Reset => false,
+            ItemKind::MemoryBase(_) | ItemKind::MemorySize(_) | ItemKind::MemoryGrowth(_) => false,
             ItemKind::Function(func) => carries(writer.module, EntityIndex::Function(func)),
             ItemKind::Global(global) => carries(writer.module, EntityIndex::Global(global)),
             ItemKind::Table(table) => carries(writer.module, EntityIndex::Table(table)),

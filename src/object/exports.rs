@@ -18,6 +18,7 @@ pub fn write(writer: &mut Writer, interface: &[Item]) {
             ItemKind::Reset => Symbol::LibraryReset,
             ItemKind::MemoryBase(memory) => Symbol::MemoryBase(memory),
             ItemKind::MemorySize(memory) => Symbol::MemorySize(memory),
+            ItemKind::MemoryGrowth(memory) => Symbol::MemoryGrowth(memory),
             ItemKind::Function(func) => Symbol::Export(func),
             ItemKind::Global(global) => Symbol::Global(global),
             ItemKind::Table(table) => Symbol::Table(table),

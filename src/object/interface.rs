@@ -2,7 +2,7 @@
 //!
 //! Every export is `PREFIX_NAME`, or a function may keep its own name. Beside them there are
 //! functions of the library's own: `PREFIX_init`, `PREFIX_reset`, and for each memory that a host may see one for
-//! its base and one for its size. An export that would get the name of one of those is
+//! its base, one for its size, and one that lets it grow. An export that would get the name of one of those is
 //! `PREFIX_export_NAME`.
 //!
 //! Different exports get different symbols: `escape` is injective, and so is what `Own::name`
@@ -49,6 +49,8 @@ pub enum ItemKind {
     MemoryBase(MemoryIndex),
     /// `size_t PREFIX_memory_size(void)`
     MemorySize(MemoryIndex),
+    /// `int64_t PREFIX_memory_grow(uint64_t pages)`
+    MemoryGrowth(MemoryIndex),
     Function(FuncIndex),
     Global(GlobalIndex),
     Table(TableIndex),
@@ -67,9 +69,10 @@ pub fn interface<'a>(module: &Module<'a>, naming: Naming) -> Result<Vec<Item<'a>
     let mut items = vec![Item { symbol: symbol(&own.add("init")), export: None, kind: ItemKind::Init }];
     items.push(Item { symbol: symbol(&own.add("reset")), export: None, kind: ItemKind::Reset });
     for (name, export, memory) in memories(module) {
-        let (base, size) = own.add_memory(&escape(name));
+        let [base, size, growth] = own.add_memory(&escape(name));
         items.push(Item { symbol: symbol(&base), export, kind: ItemKind::MemoryBase(memory) });
         items.push(Item { symbol: symbol(&size), export, kind: ItemKind::MemorySize(memory) });
+        items.push(Item { symbol: symbol(&growth), export, kind: ItemKind::MemoryGrowth(memory) });
     }
     for export in &module.exports {
         let kind = match export.entity {
@@ -166,15 +169,14 @@ impl Own {
         name.to_owned()
     }
 
-    /// Adds the functions of a memory, which the names of other memories may look like: base and
-    /// size.
-    fn add_memory(&mut self, name: &str) -> (String, String) {
-        let mut base = name.to_owned();
-        let mut size = format!("{name}_size");
-        while self.0.contains(&base) || self.0.contains(&size) {
-            (base, size) = (format!("{MARK}{base}"), format!("{MARK}{size}"));
+    /// Adds the functions of a memory, which the names of other memories may look like: base, size
+    /// and growth.
+    fn add_memory(&mut self, name: &str) -> [String; 3] {
+        let mut names = ["", "_size", "_grow"].map(|end| format!("{name}{end}"));
+        while names.iter().any(|name| self.0.contains(name)) {
+            names = names.map(|name| format!("{MARK}{name}"));
         }
-        (self.add(&base), self.add(&size))
+        names.map(|name| self.add(&name))
     }
 
     /// The name of an export. It is marked if it is one of ours without its marks; and more often
@@ -280,11 +282,11 @@ mod tests {
     fn names_of_our_own_are_told_from_exports() {
         let mut own = Own::default();
         own.add("init");
-        assert_eq!(own.add_memory("a"), ("a".to_owned(), "a_size".to_owned()));
+        assert_eq!(own.add_memory("a"), ["a", "a_size", "a_grow"]);
         assert_eq!(own.name("init".to_owned()), "export_init");
         assert_eq!(own.name("export_init".to_owned()), "export_export_init");
         assert_eq!(own.name("export_b".to_owned()), "export_b");
-        assert_eq!(own.add_memory("a_size"), ("export_a_size".to_owned(), "export_a_size_size".to_owned()));
+        assert_eq!(own.add_memory("a_size"), ["export_a_size", "export_a_size_size", "export_a_size_grow"]);
         assert_eq!(own.name("a_size".to_owned()), "export_export_a_size");
         assert_eq!(own.name("export_a_size".to_owned()), "export_export_export_a_size");
         assert_eq!(own.name("size".to_owned()), "size");

@@ -417,6 +417,7 @@ impl<'a> Writer<'a> {
             Symbol::LibraryInit => local("w2n.init".to_owned()),
             Symbol::LibraryReset => local("w2n.reset".to_owned()),
             Symbol::MemoryBase(memory) => local(format!("w2n.memory_base.{}", memory.as_u32())),
+            Symbol::MemoryGrowth(memory) => local(format!("w2n.memory_grow.{}", memory.as_u32())),
             Symbol::MemorySize(memory) => local(format!("w2n.memory_size.{}", memory.as_u32())),
             other => panic!("{other:?} is not a function of the module"),
         }

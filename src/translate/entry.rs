@@ -58,6 +58,17 @@ pub fn memory_size(env: &Env, memory: MemoryIndex, out: &mut ir::Function) {
     memory_field(env, Symbol::MemorySize(memory), memory, offset_of!(Memory, bytes), out);
 }
 
+/// `int64_t PREFIX_memory_grow(uint64_t pages)`: as the instruction, which counts in the memory's pages.
+pub fn memory_growth(env: &Env, memory: MemoryIndex, out: &mut ir::Function) {
+    begin(out, Symbol::MemoryGrowth(memory), signature(env, &[types::I64], types::I64));
+    thunk(env, out, |it, params| {
+        it.ensure_initialized();
+        let descriptor = it.address_of(Symbol::Memory(memory));
+        let old = it.call_builtin(Builtin::MemoryGrow, &[descriptor, params[0]]);
+        it.builder.ins().return_(&[old.expect("the runtime returns the old size")]);
+    });
+}
+
 fn memory_field(env: &Env, symbol: Symbol, memory: MemoryIndex, offset: usize, out: &mut ir::Function) {
     begin(out, symbol, signature(env, &[], POINTER));
     thunk(env, out, |it, _| {

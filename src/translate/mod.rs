@@ -174,6 +174,7 @@ pub fn translate(env: &Env, symbol: Symbol, state: &mut State, out: &mut ir::Fun
         Symbol::LibraryInit => entry::library_init(env, out),
         Symbol::LibraryReset => entry::library_reset(env, out),
         Symbol::MemoryBase(memory) => entry::memory_base(env, memory, out),
+        Symbol::MemoryGrowth(memory) => entry::memory_growth(env, memory, out),
         Symbol::MemorySize(memory) => entry::memory_size(env, memory, out),
         Symbol::Initialize if !initialize::is_needed(env) => return Ok(false),
         Symbol::Initialize => initialize::translate(env, out),

@@ -86,6 +86,7 @@ fn exports_as_an_object_has_them() {
         "-|function|-|p_reset|int p_reset(void);",
         "-|memory|1 2|p_memory|void *p_memory(void);",
         "-|memory|1 2|p_memory_size|size_t p_memory_size(void);",
+        "-|memory|1 2|p_memory_grow|int64_t p_memory_grow(uint64_t);",
         "two words|function|(i32) -> f64|p_two_x20words|double p_two_x20words(int32_t);",
         "none|function|()|p_none|void p_none(void);",
         "pair|function|() -> (v128, externref)|p_pair|struct p_pair_result { w2n_v128 r0; w2n_externref r1; }; void p_pair(struct \
@@ -105,7 +106,8 @@ fn exports_as_an_object_has_them() {
         assert!(header.contains(&declaration.replace("_result *)", "_result *result)")), "{declaration}: {header}");
     }
     let object = folder.wasm2native(&["-c", "m.wat", "--prefix", "p", "-o", "-"]).stdout;
-    for symbol in ["p_init", "p_reset", "p_memory", "p_memory_size", "p_two_x20words", "p_none", "p_g"] {
+    for symbol in ["p_init", "p_reset", "p_memory", "p_memory_size", "p_memory_grow", "p_two_x20words", "p_none", "p_g"]
+    {
         assert!(object.contains(&format!("\0{symbol}\0")), "{symbol}");
     }
 }

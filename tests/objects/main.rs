@@ -316,7 +316,7 @@ fn imports_and_exports(kind: Kind) -> Result<()> {
     let needs = [&needs[..], &["w2n_library_init", "w2n_library_reset", "w2n_library_start"]].concat();
     ensure!(undefined == set(&[&wanted[..], &needs].concat()), "undefined: {undefined:?}");
     let exported = exported(kind, &picture)?;
-    let functions = ["it_init", "it_reset", "it_memory", "it_memory_size", "it_run", "it_0_x21"];
+    let functions = ["it_init", "it_reset", "it_memory", "it_memory_size", "it_memory_grow", "it_run", "it_0_x21"];
     ensure!(exported == set(&[&functions[..], &["it_total", "it_entries"]].concat()), "exported: {exported:?}");
     check_form(kind, &picture)?;
     // Imported data may lie anywhere: its address is read from a word, never computed from the

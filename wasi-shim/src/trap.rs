@@ -10,7 +10,7 @@
 //! loops.
 
 use crate::abi::program::{Program, RUNNING};
-use crate::abi::trap::{CODE_UNDEFINED, CODE_WASI, FATAL_EXIT_STATUS, TRAP_EXIT_STATUS, Trap, TrapReport};
+use crate::abi::trap::{CODE_HOST, CODE_UNDEFINED, CODE_WASI, FATAL_EXIT_STATUS, TRAP_EXIT_STATUS, Trap, TrapReport};
 use crate::arch::OnSignal;
 use crate::arch::processor::{Registers, signal_entry};
 use crate::attempt;
@@ -258,6 +258,17 @@ fn end(report: &TrapReport) -> ! {
 
 pub fn print(report: &TrapReport) {
     backtrace::add_report(&mut Text::new(STDERR), report);
+}
+
+/// For functions of the host that translated code calls: ends that code as a trap does, with a
+/// message of the host's. What is longer than a report holds is cut.
+///
+/// # Safety
+/// `message` is a zero-terminated string. What the host has on the stack is left as by `longjmp`.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn w2n_raise_message(message: *const u8) -> ! {
+    // SAFETY: as required of the caller; the report has a copy.
+    raise_here(Cause { code: CODE_HOST, message: unsafe { program::c_string(message) } })
 }
 
 /// Writes what a program would print of a trap to `buffer`, cut to `size` bytes and ended by a zero

@@ -8,7 +8,12 @@
 
 static int pages, returned;
 
-void host_callback(void) { returned = reset_reset(); }
+static const char *raised;
+
+void host_callback(void) {
+  if (raised) w2n_raise_message(raised);
+  returned = reset_reset();
+}
 
 static void change(void *data) { reset_change(pages, data); }
 static void stop(void *data) { (void)data, reset_stop(); }
@@ -57,5 +62,19 @@ int main(int argc, char **argv) {
   const int ended = w2n_try(back, 0, &trap);
   printf("in a callback: %d %d\n", ended, returned);
   printf("after it: %d %d\n", reset_reset(), reset_state() == start);
+  char longest[300];
+  memset(longest, 'x', 299), longest[299] = 0;
+  const char *const messages[] = {"of the host", "", longest};
+  for (int i = 0; i < 3; i++) {
+    raised = messages[i];
+    const int code = w2n_try(back, 0, &trap);
+    printf("raised: %d %d %zu `%.11s` %llu\n", code == W2N_TRAP_HOST, trap.code == code, strlen(trap.message), trap.message,
+           (unsigned long long)trap.n_frames);
+  }
+  const long long grown[] = {reset_memory_grow(0), reset_memory_grow(2), reset_memory_grow(-1), reset_memory_grow(500),
+                             reset_memory_grow(1996), reset_memory_grow(UINT64_MAX / 65536 + 1)};
+  for (int i = 0; i < 6; i++) printf("%lld ", grown[i]);
+  printf("%zu\n", reset_memory_size());
+  memory[reset_memory_size() - 1] = 1;
   return 0;
 }

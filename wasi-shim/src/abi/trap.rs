@@ -88,6 +88,7 @@ codes! {
     CODE_UNDEFINED = 104: "call of an import that nothing defines";
     /// A handle, a function, a format string.
     CODE_FOREIGN = 105: "a value that the module passed to a C function can't be passed on";
+    CODE_HOST = 106: "the host has called w2n_raise_message";
 }
 
 /// [`TrapFrame::offset`] where it is not known.

@@ -222,6 +222,8 @@ pub struct Options {
     pub enable: Vec<String>,
     /// Prefix of exported symbols in objects: `PREFIX_name`. `None`: made from the input's name.
     pub prefix: Option<String>,
+    /// Declarations for Rust take the runtime's part from this path.
+    pub rust_runtime: Option<String>,
     /// Exported functions keep their names, without the prefix.
     pub own_names: bool,
     /// Leave symbols out of the executable; traps still name functions.
@@ -285,6 +287,7 @@ impl Default for Options {
             imports: Vec::new(),
             enable: Vec::new(),
             prefix: None,
+            rust_runtime: None,
             own_names: false,
             strip: false,
             cache: None,

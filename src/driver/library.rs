@@ -68,7 +68,14 @@ pub fn build(session: &Session, outputs: &[&Output]) -> Result<()> {
         source.validate_bodies(module)?;
     }
     if wants(&[Emit::Header, Emit::Rust]) {
-        let library = Library { module, interface: &interface, imports: &imports, prefix: &prefix, input: &input.name };
+        let library = Library {
+            module,
+            interface: &interface,
+            imports: &imports,
+            prefix: &prefix,
+            input: &input.name,
+            rust_runtime: options.rust_runtime.as_deref(),
+        };
         results.insert(Emit::Header, header::c::header(&library).into_bytes());
         results.insert(Emit::Rust, header::rust::declarations(&library).into_bytes());
     }

@@ -7,6 +7,7 @@
 
 pub mod c;
 pub mod rust;
+mod rust_library;
 mod words;
 
 use crate::abi::trap::{CODES, Trap};
@@ -26,6 +27,8 @@ pub struct Library<'a> {
     pub prefix: &'a str,
     /// Name of the input, for the first line.
     pub input: &'a str,
+    /// Where the runtime's part is that declarations for Rust share, if not in the file.
+    pub rust_runtime: Option<&'a str>,
 }
 
 /// A parameter and the name that it has in the module's name section, if that is an identifier of

@@ -1,11 +1,15 @@
-//! Declarations for Rust, editions 2021 and 2024, as a module: `mod name;` or `include!`.
+//! Declarations for Rust, editions 2021 and 2024, as a module: `mod name;`. They are the C interface,
+//! and the library as a type of Rust.
 //!
 //! What stable Rust can't pass to C, a `v128`, is left out with a comment.
 
-use super::{Library, Parameter, codes, words};
+use super::{Library, Parameter, codes, rust_library, words};
 use crate::object::interface::{Item, ItemKind};
 use crate::wasm::FuncIndex;
 use wasmparser::ValType;
+
+/// What a file takes from another that has the runtime's part.
+const RUNTIME: &str = "Frame, Trap, w2n_frame, w2n_handle_signal, w2n_raise_message, w2n_trap, w2n_trap_text, w2n_try";
 
 /// The file's text.
 pub fn declarations(library: &Library) -> String {
@@ -26,9 +30,17 @@ pub fn declarations(library: &Library) -> String {
     let code = |(name, code, meaning): &(String, i32, &str)| {
         format!("/// {meaning}\n#[allow(dead_code)]\npub const {name}: core::ffi::c_int = {code};\n")
     };
+    let runtime = match library.rust_runtime {
+        Some(path) => format!("#[allow(unused_imports)]\npub use {path}::{{{RUNTIME}}};\n"),
+        None => {
+            let codes: String = codes().iter().map(code).collect();
+            include_str!("rust_runtime.rs.in").replace("@CODES@", &codes)
+        }
+    };
     include_str!("declarations.rs.in")
         .replace("@FIRST_LINE@", &library.first_line())
-        .replace("@CODES@", &codes().iter().map(code).collect::<String>())
+        .replace("@RUNTIME@", &runtime)
+        .replace("@LIBRARY@", &rust_library::write(library))
         .replace("@TYPES@", &types)
         .replace("@IMPORTS@", &imports)
         .replace("@ITEMS@", &items)

@@ -9,6 +9,8 @@ pub fn trials() -> Vec<Trial> {
     trials!["rust":
         rust_calls_through_generated_declarations,
         a_shared_library_serves_rust,
+        types_need_no_unsafe,
+        clippy_finds_nothing,
     ]
 }
 
@@ -61,5 +63,65 @@ fn a_shared_library_serves_rust() -> Result<()> {
     folder.silent_tool("rustc", &[&["host.rs", "-Dwarnings", "-o", "host"][..], &link].concat());
     let out = folder.program("host", &[]);
     assert_eq!(out.stdout, LINES);
+    Ok(())
+}
+
+const SAFE: &str = "\
+taken true
+sum 42
+size 65536 Some(1) None 131072
+Trap(7, \"integer divide by zero\") true None
+wasm trap: integer divide by zero
+wasm backtrace:
+    0: OFFSET - divide
+Some(\"divide\") 3 true
+pair (7, -1)
+global 5 0.5
+global 9 10
+function true Ok(42)
+null uninitialized element
+host true
+Some(3)
+reset 5 65536
+thread call stack exhausted 32
+callback, library taken: true
+both true
+trap wasm trap: unreachable
+wasm backtrace:
+    0: OFFSET - stop
+again true
+";
+
+/// Two libraries, of which one has the runtime's part, and a host that has no `unsafe` of its own.
+fn types_need_no_unsafe() -> Result<()> {
+    let folder = host("rustc", &["sum.wat", "reset.wat", "safe.rs"])?;
+    folder.builds(&["sum.wat", "--emit", "rust,staticlib=libsum.a"]);
+    folder.builds(&["reset.wat", "--emit", "rust,staticlib=libreset.a", "--rust-runtime", "crate::sum"]);
+    for edition in ["2021", "2024"] {
+        for flags in [&["-O"][..], &["-Cpanic=abort", "-Copt-level=0"]] {
+            let program = ["safe.rs", "-Dwarnings", "-L.", "-lstatic=sum", "-lstatic=reset", "-o", "host"];
+            folder.silent_tool("rustc", &[&program[..], flags, &["--edition", edition]].concat());
+            let out = folder.program("host", &[]);
+            let offset = |word: &str| {
+                if word.starts_with("0x") { "OFFSET".to_owned() } else { word.to_owned() }
+            };
+            let text = out.stdout.split(' ').map(offset).collect::<Vec<_>>().join(" ");
+            assert_eq!(text, SAFE, "{edition} {flags:?} {out:#?}");
+        }
+    }
+    Ok(())
+}
+
+fn clippy_finds_nothing() -> Result<()> {
+    let folder = host("clippy-driver", &["sum.wat", "reset.wat", "values.wat", "safe.rs"])?;
+    folder.builds(&["sum.wat", "--emit", "rust"]);
+    folder.builds(&["reset.wat", "--emit", "rust", "--rust-runtime", "crate::sum"]);
+    folder.builds(&["values.wat", "--emit", "rust"]);
+    folder.write("values_too.rs", "#![deny(clippy::all)]\nmod values;\nfn main() {}\n");
+    for file in ["safe.rs", "values_too.rs"] {
+        for edition in ["2021", "2024"] {
+            folder.silent_tool("clippy-driver", &[file, "-Dwarnings", "--emit=metadata", "--edition", edition]);
+        }
+    }
     Ok(())
 }

@@ -157,6 +157,13 @@ pub struct Compile {
     #[arg(long, value_name = "NAME", help_heading = "Code")]
     pub prefix: Option<String>,
 
+    /// In declarations for Rust, take the runtime's part from the module PATH (`crate::sum`)
+    ///
+    /// Each file has that part, so that it needs no other. In a program with several libraries one
+    /// file has it, and the others take it from there: then they share the type `Trap`.
+    #[arg(long, value_name = "PATH", value_parser = rust_path, help_heading = "Code")]
+    pub rust_runtime: Option<String>,
+
     #[command(flatten)]
     pub code: Code,
 
@@ -500,6 +507,7 @@ impl Compile {
             fixed_powers: self.fixed_powers,
             modules: self.modules.clone(),
             prefix: self.prefix.clone(),
+            rust_runtime: self.rust_runtime.clone(),
             own_names: false,
             strip: self.strip,
             dump: self.dump.clone(),
@@ -673,4 +681,16 @@ fn declarations(file: &str) -> Result<Source, String> {
         _ => format!("can't read it: {error}"),
     })?;
     Ok(Source { origin: Origin::File(file.to_owned()), text })
+}
+
+/// A path of Rust, such as `crate::sum`.
+fn rust_path(text: &str) -> Result<String, String> {
+    let is_word = |word: &str| {
+        let is_letter = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'_';
+        word.bytes().all(is_letter) && word.starts_with(|letter: char| letter.is_ascii_alphabetic() || letter == '_')
+    };
+    match text.split("::").all(is_word) {
+        true => Ok(text.to_owned()),
+        false => Err("not a path of Rust, such as `crate::sum`".to_owned()),
+    }
 }

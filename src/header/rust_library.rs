@@ -1,0 +1,197 @@
+//! The library as a type of Rust: methods that return `Result`, memories as slices. What safe code
+//! could use to break the library's own rules is left out, with a comment.
+
+use super::{Library, Parameter, words};
+use crate::object::interface::{Item, ItemKind};
+use crate::wasm::describe::describe_type;
+use crate::wasm::{FuncIndex, GlobalIndex};
+use std::collections::HashSet;
+use wasmparser::ValType;
+
+/// The type and its methods.
+pub fn write(library: &Library) -> String {
+    let own = ["new", "reset"].map(str::to_owned);
+    let mut names = Names(own.into());
+    let mut methods = String::new();
+    for item in library.interface {
+        let comment = library.describe(item).replace('[', "\\[");
+        match method(library, item, &mut names) {
+            Ok(text) => methods.push_str(&format!("\n    /// {comment}\n{text}")),
+            Err(Some(reason)) => methods.push_str(&format!("\n    // {comment}: {reason}\n")),
+            Err(None) => {}
+        }
+    }
+    include_str!("library.rs.in")
+        .replace("@TYPE@", &type_name(library.prefix))
+        .replace("@INIT@", &own_symbol(library, ItemKind::Init))
+        .replace("@RESET@", &own_symbol(library, ItemKind::Reset))
+        .replace("@METHODS@", &methods)
+}
+
+/// `my_lib` as `MyLib`. A name of the file's own gets a word behind it.
+fn type_name(prefix: &str) -> String {
+    let upper = |word: &str| {
+        let mut letters = word.chars();
+        letters.next().map_or(String::new(), |first| first.to_ascii_uppercase().to_string() + letters.as_str())
+    };
+    let name: String = prefix.split('_').map(upper).collect();
+    let is_taken =
+        ["Trap", "Frame", "FuncRef", "Self", "Option", "Result", "Some", "None", "Ok", "Err", "String", "Send", "Sync"];
+    match name.starts_with(|c: char| c.is_ascii_alphabetic()) && !is_taken.contains(&name.as_str()) {
+        true => name,
+        false => format!("Library{name}"),
+    }
+}
+
+fn own_symbol(library: &Library, kind: ItemKind) -> String {
+    let item = library.interface.iter().find(|item| item.kind == kind);
+    item.expect("every library has it").symbol.clone()
+}
+
+/// Names of methods, each of which there is once.
+struct Names(HashSet<String>);
+
+impl Names {
+    /// The name for a symbol: without the prefix, after `export_` where that is not a name, and
+    /// before `_` where it is taken.
+    fn of(&mut self, library: &Library, symbol: &str, before: &str) -> String {
+        let own = symbol.strip_prefix(library.prefix).and_then(|rest| rest.strip_prefix('_')).unwrap_or(symbol);
+        let is_name = own.trim_start_matches('_').starts_with(|c: char| c.is_ascii_alphabetic());
+        let mut name = format!("{before}{}{own}", if is_name { "" } else { "export_" });
+        while words::is_taken_in_rust(&name) || self.0.contains(&name) {
+            name.push('_');
+        }
+        self.0.insert(name.clone());
+        name
+    }
+}
+
+/// The method of an item. No method, or why there is none.
+fn method(library: &Library, item: &Item, names: &mut Names) -> Result<String, Option<&'static str>> {
+    let symbol = &item.symbol;
+    let mut name = |before: &str| names.of(library, symbol, before);
+    Ok(match item.kind {
+        ItemKind::Init | ItemKind::Reset | ItemKind::MemorySize(_) => return Err(None),
+        ItemKind::MemoryBase(memory) => {
+            let is_size = |other: &&Item| other.kind == ItemKind::MemorySize(memory) && other.export == item.export;
+            let size = &library.interface.iter().find(is_size).expect("a memory has a size").symbol;
+            let (shared, exclusive) = (name(""), name("mut_"));
+            format!(
+                "    pub fn {shared}(&self) -> &[u8] {{\n        // SAFETY: so many bytes are the memory's, and no code of the library \
+                 runs while the slice is used.\n        unsafe {{ core::slice::from_raw_parts({symbol}(), {size}()) }}\n    }}\n\n    \
+                 /// The same, to write to.\n    pub fn {exclusive}(&mut self) -> &mut [u8] {{\n        // SAFETY: as above.\n        \
+                 unsafe {{ core::slice::from_raw_parts_mut({symbol}(), {size}()) }}\n    }}\n"
+            )
+        }
+        ItemKind::MemoryGrowth(_) => format!(
+            "    pub fn {}(&mut self, pages: u64) -> Option<u64> {{\n        // SAFETY: the library is initialized, and no code of it \
+             runs.\n        u64::try_from(unsafe {{ {symbol}(pages) }}).ok()\n    }}\n",
+            name("")
+        ),
+        ItemKind::Function(func) => function(library, symbol, func, &mut name)?,
+        ItemKind::Global(global) => variable(library, symbol, global, &mut name)?,
+        ItemKind::Table(_) | ItemKind::Tag(_) => return Err(Some("not for Rust")),
+    })
+}
+
+fn function(
+    library: &Library,
+    symbol: &str,
+    func: FuncIndex,
+    name: &mut impl FnMut(&str) -> String,
+) -> Result<String, Option<&'static str>> {
+    let ty = library.module.function_type(func);
+    let results = ty.results().iter().map(|ty| safe_type(*ty)).collect::<Result<Vec<_>, _>>()?;
+    let is_taken = |name: &str| words::is_taken_in_rust(name) || ["result", "self"].contains(&name);
+    let (mut parameters, mut arguments) = (String::new(), Vec::new());
+    for (index, Parameter { ty, name }) in library.parameters(func, is_taken).into_iter().enumerate() {
+        let name = name.map_or(format!("p{index}"), str::to_owned);
+        parameters.push_str(&format!(", {name}: {}", safe_type(ty)?));
+        arguments.push(if is_function(ty) { format!("FuncRef::raw({name})") } else { name });
+    }
+    let back = |ty: &ValType, value: String| if is_function(*ty) { format!("FuncRef::of({value})") } else { value };
+    let (result, call) = match (&results[..], ty.results()) {
+        ([], _) => ("()".to_owned(), format!("{symbol}({})", arguments.join(", "))),
+        ([result], [ty]) => ((*result).to_owned(), back(ty, format!("{symbol}({})", arguments.join(", ")))),
+        (results, types) => {
+            let fields = types.iter().enumerate().map(|(index, ty)| back(ty, format!("result.r{index}")));
+            let fields = fields.collect::<Vec<_>>().join(", ");
+            let arguments = [vec!["result.as_mut_ptr()".to_owned()], arguments].concat().join(", ");
+            let place = format!("let mut result = core::mem::MaybeUninit::<{symbol}_result>::uninit();");
+            let text = format!("{{ {place} {symbol}({arguments}); let result = result.assume_init(); ({fields}) }}");
+            (format!("({})", results.join(", ")), text)
+        }
+    };
+    let name = name("");
+    Ok(format!(
+        "    ///\n    /// # Errors\n    /// When the call traps.\n    pub fn {name}(&mut self{parameters}) -> Result<{result}, Trap> {{\n        \
+         // SAFETY: the type is {}, and nobody else is in the library.\n        Trap::catch(move || unsafe {{ {call} }})\n    }}\n",
+        describe_type(ty).replace("*/", "")
+    ))
+}
+
+fn variable(
+    library: &Library,
+    symbol: &str,
+    global: GlobalIndex,
+    name: &mut impl FnMut(&str) -> String,
+) -> Result<String, Option<&'static str>> {
+    let global = &library.module.globals[global];
+    global.definition.local().ok_or(Some("imported"))?;
+    let ty = match global.ty.content_type {
+        ValType::Ref(_) => return Err(Some("a reference, not for safe Rust")),
+        ty => safe_type(ty)?,
+    };
+    let mut text = format!(
+        "    pub fn {}(&self) -> {ty} {{\n        // SAFETY: nobody writes it while `self` is borrowed.\n        unsafe {{ {symbol} }}\n    }}\n",
+        name("")
+    );
+    if global.ty.mutable {
+        text.push_str(&format!(
+            "\n    /// Sets it.\n    pub fn {}(&mut self, value: {ty}) {{\n        // SAFETY: nobody else uses it while `self` is \
+             borrowed.\n        unsafe {{ {symbol} = value }}\n    }}\n",
+            name("set_")
+        ));
+    }
+    Ok(text)
+}
+
+fn is_function(ty: ValType) -> bool {
+    matches!(ty, ValType::Ref(ty) if crate::wasm::structure::is_function(ty))
+}
+
+/// The type of a value, or why safe Rust has none.
+fn safe_type(ty: ValType) -> Result<&'static str, Option<&'static str>> {
+    Ok(match ty {
+        ValType::I32 => "i32",
+        ValType::I64 => "i64",
+        ValType::F32 => "f32",
+        ValType::F64 => "f64",
+        ValType::V128 => return Err(Some("stable Rust can't hand a v128 to C")),
+        ty if is_function(ty) => "Option<FuncRef>",
+        ValType::Ref(ty) if crate::layout::is_exception(ty) => {
+            return Err(Some("a reset would leave a reference to nothing, so it is not for safe Rust"));
+        }
+        ValType::Ref(_) => "*mut core::ffi::c_void",
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::type_name;
+
+    #[test]
+    fn prefixes_become_types() {
+        for (prefix, name) in [
+            ("sum", "Sum"),
+            ("my_lib", "MyLib"),
+            ("zlib_1", "Zlib1"),
+            ("_", "Library"),
+            ("_7z", "Library7z"),
+            ("trap", "LibraryTrap"),
+            ("SDL", "SDL"),
+        ] {
+            assert_eq!(type_name(prefix), name, "{prefix}");
+        }
+    }
+}

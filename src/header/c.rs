@@ -60,7 +60,7 @@ fn declaration(library: &Library, item: &Item) -> String {
             );
         }
         ItemKind::MemoryBase(_) => format!("void *{};\n", named(symbol, "(void)")),
-        ItemKind::MemoryGrowth(_) => format!("int64_t {};\n", named(symbol, "(uint64_t pages)")),
+        ItemKind::MemoryGrowth(_) => format!("int64_t {};\n", named(symbol, "(uint64_t)")),
         ItemKind::MemorySize(_) => format!("size_t {};\n", named(symbol, "(void)")),
         ItemKind::Function(func) => function(library, symbol, func),
         ItemKind::Global(global) => match global_declaration(library, symbol, global) {

@@ -1,5 +1,5 @@
-//! Declarations for Rust, editions 2021 and 2024, as a module: `mod name;`. They are the C interface,
-//! and the library as a type of Rust.
+//! Declarations for Rust, editions 2021 and 2024, as a module: `mod name;`. They are the C
+//! interface, and the library as a type of Rust.
 //!
 //! What stable Rust can't pass to C, a `v128`, is left out with a comment.
 

@@ -3,7 +3,6 @@
 
 use super::{Library, Parameter, words};
 use crate::object::interface::{Item, ItemKind};
-use crate::wasm::describe::describe_type;
 use crate::wasm::{FuncIndex, GlobalIndex};
 use std::collections::HashSet;
 use wasmparser::ValType;
@@ -76,18 +75,10 @@ fn method(library: &Library, item: &Item, names: &mut Names) -> Result<String, O
             let is_size = |other: &&Item| other.kind == ItemKind::MemorySize(memory) && other.export == item.export;
             let size = &library.interface.iter().find(is_size).expect("a memory has a size").symbol;
             let (shared, exclusive) = (name(""), name("mut_"));
-            format!(
-                "    pub fn {shared}(&self) -> &[u8] {{\n        // SAFETY: so many bytes are the memory's, and no code of the library \
-                 runs while the slice is used.\n        unsafe {{ core::slice::from_raw_parts({symbol}(), {size}()) }}\n    }}\n\n    \
-                 /// The same, to write to.\n    pub fn {exclusive}(&mut self) -> &mut [u8] {{\n        // SAFETY: as above.\n        \
-                 unsafe {{ core::slice::from_raw_parts_mut({symbol}(), {size}()) }}\n    }}\n"
-            )
+            let words = [("NAME", shared), ("MUTABLE", exclusive), ("SIZE", size.clone())];
+            fill("memory", symbol, words)
         }
-        ItemKind::MemoryGrowth(_) => format!(
-            "    pub fn {}(&mut self, pages: u64) -> Option<u64> {{\n        // SAFETY: the library is initialized, and no code of it \
-             runs.\n        u64::try_from(unsafe {{ {symbol}(pages) }}).ok()\n    }}\n",
-            name("")
-        ),
+        ItemKind::MemoryGrowth(_) => fill("growth", symbol, [("NAME", name(""))]),
         ItemKind::Function(func) => function(library, symbol, func, &mut name)?,
         ItemKind::Global(global) => variable(library, symbol, global, &mut name)?,
         ItemKind::Table(_) | ItemKind::Tag(_) => return Err(Some("not for Rust")),
@@ -117,17 +108,12 @@ fn function(
             let fields = types.iter().enumerate().map(|(index, ty)| back(ty, format!("result.r{index}")));
             let fields = fields.collect::<Vec<_>>().join(", ");
             let arguments = [vec!["result.as_mut_ptr()".to_owned()], arguments].concat().join(", ");
-            let place = format!("let mut result = core::mem::MaybeUninit::<{symbol}_result>::uninit();");
-            let text = format!("{{ {place} {symbol}({arguments}); let result = result.assume_init(); ({fields}) }}");
-            (format!("({})", results.join(", ")), text)
+            let text = fill("results", symbol, [("ARGUMENTS", arguments), ("FIELDS", fields)]);
+            (format!("({})", results.join(", ")), text.trim_end().to_owned())
         }
     };
-    let name = name("");
-    Ok(format!(
-        "    ///\n    /// # Errors\n    /// When the call traps.\n    pub fn {name}(&mut self{parameters}) -> Result<{result}, Trap> {{\n        \
-         // SAFETY: the type is {}, and nobody else is in the library.\n        Trap::catch(move || unsafe {{ {call} }})\n    }}\n",
-        describe_type(ty).replace("*/", "")
-    ))
+    let words = [("NAME", name("")), ("PARAMETERS", parameters), ("RESULT", result), ("CALL", call)];
+    Ok(fill("function", symbol, words))
 }
 
 fn variable(
@@ -142,18 +128,20 @@ fn variable(
         ValType::Ref(_) => return Err(Some("a reference, not for safe Rust")),
         ty => safe_type(ty)?,
     };
-    let mut text = format!(
-        "    pub fn {}(&self) -> {ty} {{\n        // SAFETY: nobody writes it while `self` is borrowed.\n        unsafe {{ {symbol} }}\n    }}\n",
-        name("")
-    );
+    let mut text = fill("variable", symbol, [("NAME", name("")), ("TYPE", ty.to_owned())]);
     if global.ty.mutable {
-        text.push_str(&format!(
-            "\n    /// Sets it.\n    pub fn {}(&mut self, value: {ty}) {{\n        // SAFETY: nobody else uses it while `self` is \
-             borrowed.\n        unsafe {{ {symbol} = value }}\n    }}\n",
-            name("set_")
-        ));
+        text.push_str(&fill("setter", symbol, [("NAME", name("set_")), ("TYPE", ty.to_owned())]));
     }
     Ok(text)
+}
+
+/// The text under a title of `methods.rs.in`, with the symbol and other words in their places.
+fn fill<const N: usize>(title: &str, symbol: &str, words: [(&str, String); N]) -> String {
+    let sections = include_str!("methods.rs.in").split("// == ");
+    let text = sections.filter_map(|it| it.split_once('\n')).find(|(it, _)| *it == title);
+    let (_, text) = text.expect("there is a text under each title");
+    let text = text.replace("@SYMBOL@", symbol);
+    words.into_iter().fold(text, |text, (word, value)| text.replace(&format!("@{word}@"), &value))
 }
 
 fn is_function(ty: ValType) -> bool {

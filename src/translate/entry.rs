@@ -58,7 +58,8 @@ pub fn memory_size(env: &Env, memory: MemoryIndex, out: &mut ir::Function) {
     memory_field(env, Symbol::MemorySize(memory), memory, offset_of!(Memory, bytes), out);
 }
 
-/// `int64_t PREFIX_memory_grow(uint64_t pages)`: as the instruction, which counts in the memory's pages.
+/// `int64_t PREFIX_memory_grow(uint64_t pages)`: as the instruction, which counts in the memory's
+/// pages.
 pub fn memory_growth(env: &Env, memory: MemoryIndex, out: &mut ir::Function) {
     begin(out, Symbol::MemoryGrowth(memory), signature(env, &[types::I64], types::I64));
     thunk(env, out, |it, params| {

@@ -390,8 +390,21 @@ const RARE: &str = r#"(module
       (br_if $next (i32.lt_u (local.get $i) (i32.const 100))))
     (i32.add (call $g (i32.const 1)) (i32.const 39))))"#;
 
+/// As [`RARE`], with a function that stands before all others by its place in the module.
+const FIRST: &str = r#"(module
+  (func $cold (param i32) (result i32) (i32.const 77777))
+  (func $f (param i32) (result i32)
+    (if (result i32) (i32.ne (local.get 0) (i32.const 1000)) (then (i32.const 22222)) (else (i32.const 11111))))
+  (func (export "main") (result i32) (local $i i32)
+    (loop $next
+      (drop (call $f (local.get $i)))
+      (local.set $i (i32.add (local.get $i) (i32.const 1)))
+      (br_if $next (i32.lt_u (local.get $i) (i32.const 100))))
+    (if (i32.gt_u (local.get $i) (i32.const 1000)) (then (drop (call $cold (local.get $i)))))
+    (i32.const 42)))"#;
+
 fn cold_blocks_and_functions_are_laid_aside() {
-    let folder = profiled(RARE);
+    let folder = profiled(FIRST);
     let asm = |flags: &[&str]| {
         folder.builds(&[&["a.wat", "-S", "-o", "a.s"], flags].concat());
         String::from_utf8(folder.read("a.s")).expect("text")

@@ -73,9 +73,9 @@ pub unsafe extern "C" fn w2n_library_start(program: *const Program) {
     }
 }
 
-/// [`crate::abi::builtin::Builtin::LibraryReset`]: puts the library back to its start and initializes
-/// it again; or for the first time. Returns and reports as [`w2n_library_init`] does. A library that
-/// is active stays as it is, and a message says so.
+/// [`crate::abi::builtin::Builtin::LibraryReset`]: puts the library back to its start and
+/// initializes it again; or for the first time. Returns and reports as [`w2n_library_init`] does. A
+/// library that is active stays as it is, and a message says so.
 ///
 /// # Safety
 /// `program` is the description of a library, and no reference that it handed out is used again.

@@ -85,8 +85,9 @@ impl Processor {
     }
 }
 
-/// What clang tunes for where `-march` names a level of x86-64. LLVM's own tuning for a level is that
-/// of an old processor of Intel's, on which a double shift is a fast rotation; elsewhere it is slow.
+/// What clang tunes for where `-march` names a level of x86-64. LLVM's own tuning for a level is
+/// that of an old processor of Intel's, on which a double shift is a fast rotation; elsewhere it is
+/// slow.
 pub fn tuning(flags: &[String]) -> Option<&'static str> {
     flags.iter().any(|flag| flag.starts_with("-march=x86-64")).then_some("generic")
 }

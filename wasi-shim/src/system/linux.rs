@@ -30,7 +30,8 @@ pub const UNRESERVED: c_int = libc::MAP_NORESERVE;
 /// (since Linux 4.17).
 pub const NOT_OVER_OTHERS: c_int = libc::MAP_FIXED_NOREPLACE;
 
-/// `MADV_DONTNEED`, and `MADV_DONTNEED_LOCKED` (since Linux 5.18) for pages that the host has locked.
+/// `MADV_DONTNEED`, and `MADV_DONTNEED_LOCKED` (since Linux 5.18) for pages that the host has
+/// locked.
 pub const FORGET: [c_int; 2] = [libc::MADV_DONTNEED, 24];
 
 /// Moves whole pages over others.

@@ -33,8 +33,8 @@ impl Context {
 
     /// The context of a program that [`Context::start`] has been called for.
     pub fn of(program: &'static Program) -> &'static Context {
-        // SAFETY: null, or what `start` put there, which nothing removes or changes while code of the
-        // program runs.
+        // SAFETY: null, or what `start` put there, which nothing removes or changes while code of
+        // the program runs.
         unsafe { program.wasi.load(Ordering::Acquire).cast::<Context>().as_ref() }
             .expect("WASI starts before any code that could call it")
     }

@@ -11,6 +11,7 @@ pub fn trials() -> Vec<Trial> {
     trials!["grants":
         what_is_not_a_grant_is_told_with_what_to_write,
         names_that_look_like_modes,
+        names_that_contain_the_separator,
         two_directories_have_two_names,
         embedded_trees_have_no_mode,
     ]
@@ -34,8 +35,17 @@ const REFUSED: &[(&str, &[&str], &str)] = &[
     ("data::x::RO", &["data::x::ro"], "the mode `RO` is written `ro`"),
     ("data::x::", &["data::x", "data::x::ro"], "nothing follows the second `::`"),
     ("data::x::r", &["data::x", "data::x::ro"], "only `ro` is known, not `r`"),
-    ("data::x::ro::y", &["data::x::ro"], "no name contains `::`"),
-    ("data::x::ro::", &["data::x::ro"], "no name contains `::`"),
+    ("data::x::ro::y", &["data::x::ro"], "a name with `::` in it is written between quotation marks"),
+    ("data::x::ro::", &["data::x::ro"], "a name with `::` in it is written between quotation marks"),
+    (r#""a::b"::ro"#, &[r#""a::b"::"a::b"::ro"#, r#""a::b"::"/a::b"::ro"#], "for a read-only grant"),
+    (r#""a::b"::x::rw"#, &[r#""a::b"::x"#], "a grant is read-write without `rw`"),
+    (r#"data::"x:"::rw"#, &[r#"data::"x:""#], "a grant is read-write without `rw`"),
+    (r#"data::":x"::"#, &[r#"data::/:x"#], "nothing follows the second `::`"),
+    (r#""a::b"#, &["./NAME"], "a quotation mark has no end"),
+    (r#""a"b::c"#, &["./NAME"], "a quotation mark has no end"),
+    (r#"a::'b"#, &["./NAME"], "a quotation mark has no end"),
+    (r#""""#, &["."], "the directory's name is empty"),
+    (r#"data::"""#, &["data", "data::/data"], "the name after `::` is empty"),
     ("data:::x", &["data::x"], "only two colons"),
     ("data:::x::ro", &["data::x::ro"], "only two colons"),
     ("data::", &["data", "data::/data"], "the name after `::` is empty"),
@@ -56,7 +66,7 @@ fn what_is_not_a_grant_is_told_with_what_to_write() {
         let expected: Vec<&str> = quoted.iter().map(String::as_str).chain([*words]).collect();
         folder.wasm2native(&["args.wat", "-o", "refused", "--dir", text]).fails(2, &expected);
         folder.wasm2native(&["run", "--dir", text, "args.wat"]).fails(2, &expected);
-        start(&folder, &format!("--dir={text}")).fails(2, &expected);
+        start(&folder, &format!("'--dir={}'", text.replace('\'', r"'\''"))).fails(2, &expected);
         for grant in instead.iter().filter(|grant| !grant.contains('\\')) {
             folder.wasm2native(&["args.wat", "-o", "granted", "--dir", grant]).succeeds();
         }
@@ -89,6 +99,42 @@ fn names_that_look_like_modes() {
         assert_eq!(folder.wasm2native(&["run", "--dir", text, "app.wat"]).succeeds().stdout, name, "{text}");
     }
     start(&folder, "--dir /nowhere-at-all::b::ro").fails(1, &["cannot open directory `/nowhere-at-all`"]);
+}
+
+/// Quotation marks of either kind keep `::` in a name, of the host and of the guest, on both
+/// command lines and when a program starts.
+fn names_that_contain_the_separator() {
+    const NAMES: [&str; 5] = ["a::b", "a:", "::", "\"q", "it's::\"x"];
+    let files = NAMES.map(|name| (format!("{name}/{name}"), ""));
+    let mut files: Vec<(&str, &str)> = files.iter().map(|(name, text)| (name.as_str(), *text)).collect();
+    files.push(("app.wat", DIR));
+    let folder = Folder::with(&files);
+    folder.wasm2native(&["app.wat", "-o", "app"]).succeeds();
+    for (text, name) in [
+        (r#""a::b""#, "a::b"),
+        ("'a::b'", "a::b"),
+        (r#""a::b"::/x"#, "/x"),
+        (r#"'a::b'::x::ro"#, "x"),
+        (r#""a::b"::"c::d"::ro"#, "c::d"),
+        (r#""a::b"::"ro""#, "ro"),
+        (r#""a:"::/x"#, "/x"),
+        (r#""::"::":""#, ":"),
+        (r#"'"q'"#, "\"q"),
+        (r#"./"q"#, "./\"q"),
+        (r#"'it's::"x'::/x"#, "/x"),
+    ] {
+        let word = format!("'{}'", text.replace('\'', r"'\''"));
+        assert_eq!(start(&folder, &format!("--dir {word}")).succeeds().stdout, name, "{text}");
+        assert_eq!(folder.wasm2native(&["run", "--dir", text, "app.wat"]).succeeds().stdout, name, "{text}");
+        folder.wasm2native(&["app.wat", "-o", "granted", "--dir", text]).succeeds();
+        let mut granted = process::program(folder.path("granted"));
+        let granted = outcome(granted.current_dir(folder.path(".")).env_clear());
+        assert_eq!(granted.succeeds().stdout, name, "{text}");
+    }
+    let embed = ["--embed", r#""a::b"::"c::d""#, "app.wat"];
+    folder.wasm2native(&[&["-o", "app"][..], &embed].concat()).succeeds();
+    assert_eq!(start(&folder, "").succeeds().stdout, "c::d");
+    assert_eq!(folder.wasm2native(&[&["run"][..], &embed].concat()).succeeds().stdout, "c::d");
 }
 
 fn two_directories_have_two_names() {

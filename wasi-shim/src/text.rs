@@ -1,6 +1,7 @@
 //! Text to a file descriptor, or to a place in memory, through a buffer on the stack: no
 //! allocation, no locks, no `std::fmt`, so that trap handlers may use it.
 
+use crate::abi::words::obeyed;
 use crate::program::c_string;
 use crate::system::kernel;
 use crate::width::{low_u64, usize_of};
@@ -91,13 +92,9 @@ impl Text {
         const LONGEST: usize = 300;
         let mut rest = &name[..name.len().min(LONGEST)];
         while let [first, ..] = *rest {
-            let length = match rest {
-                [0xc2, 0x80..=0x9f, ..] => 2,
-                [0xe2, 0x80, 0x8e..=0x8f | 0xaa..=0xae, ..] | [0xe2, 0x81, 0xa6..=0xa9, ..] => 3,
-                _ => 1,
-            };
-            self.add([if length > 1 || first < b' ' || first == 0x7f { b'?' } else { first }]);
-            rest = &rest[length..];
+            let length = obeyed(rest);
+            self.add([if length > 0 { b'?' } else { first }]);
+            rest = &rest[length.max(1)..];
         }
         if name.len() > LONGEST { self.add("...") } else { self }
     }

@@ -9,7 +9,7 @@ use crate::Usage;
 use clap::Args;
 use std::collections::BTreeSet;
 use std::path::PathBuf;
-use wasm2native::abi::grant::Grant;
+use wasm2native::abi::grant::{Grant, Name};
 use wasm2native::abi::setting::{Setting, WrongBytes, parse_bytes};
 
 #[derive(Args)]
@@ -19,7 +19,8 @@ pub struct Powers {
     ///
     /// With `::ro` after GUEST the directory is read-only: `data::data::ro` or `data::/data::ro`.
     /// GUEST is required then. A relative HOST is relative to the directory in which the program is
-    /// started. May be repeated.
+    /// started. A name that contains `::` is written between quotation marks: `"a::b"::/data`. May
+    /// be repeated.
     #[arg(long, value_name = "HOST[::GUEST[::ro]]", value_parser = dir)]
     pub dir: Vec<String>,
 
@@ -79,7 +80,9 @@ impl Powers {
 
     /// Words for a program that runs where these directories exist, and needs no copies of them.
     pub fn embedded_in_place(&self) -> Vec<String> {
-        let word = |(host, guest): &(PathBuf, String)| format!("{}::{guest}::ro", host.display());
+        let word = |(host, guest): &(PathBuf, String)| {
+            format!("{}::{}::ro", Name::write(&host.to_string_lossy()), Name::write(guest))
+        };
         self.embed.iter().map(word).flat_map(|dir| Setting::Dir(dir.as_bytes()).words()).collect()
     }
 
@@ -103,9 +106,16 @@ fn dir(text: &str) -> Result<String, String> {
 
 fn embed(text: &str) -> Result<(PathBuf, String), String> {
     let message = "expected HOST::GUEST, two names of directories; embedded directories are always read-only";
-    let (host, guest) = text.split_once("::").ok_or(message)?;
-    let is_name = |name: &str| !name.is_empty() && !name.starts_with(':') && !name.contains("::");
-    if is_name(host) && is_name(guest) { Ok((host.into(), guest.to_owned())) } else { Err(message.to_owned()) }
+    let (host, rest) = Name::parse(text.as_bytes())?;
+    let (guest, rest) = Name::parse(rest.ok_or(message)?)?;
+    let is_name = |name: Name| !name.bytes.is_empty() && (name.is_quoted || !name.bytes.starts_with(b":"));
+    let [host_name, guest_name] = [host, guest].map(|name| str::from_utf8(name.bytes));
+    match (host_name, guest_name, rest) {
+        (Ok(host_name), Ok(guest_name), None) if is_name(host) && is_name(guest) => {
+            Ok((host_name.into(), guest_name.to_owned()))
+        }
+        _ => Err(message.to_owned()),
+    }
 }
 
 fn env(text: &str) -> Result<String, String> {

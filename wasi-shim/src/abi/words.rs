@@ -64,6 +64,17 @@ pub fn split(text: &[u8], mut put: impl FnMut(Piece)) -> Result<(), Unclosed> {
     quote.map_or(Ok(()), |open| Err(Unclosed(open)))
 }
 
+/// Bytes of the character at the beginning of a text, if a terminal obeys it or it turns the line
+/// around; else 0.
+pub const fn obeyed(text: &[u8]) -> usize {
+    match text {
+        [0xc2, 0x80..=0x9f, ..] => 2,
+        [0xe2, 0x80, 0x8e..=0x8f | 0xaa..=0xae, ..] | [0xe2, 0x81, 0xa6..=0xa9, ..] => 3,
+        [0..b' ' | 0x7f, ..] => 1,
+        _ => 0,
+    }
+}
+
 /// The words of a text.
 ///
 /// # Errors

@@ -26,8 +26,18 @@ pub struct Code {
     /// The generator, and how its functions call each other: where two names differ, references to
     /// functions of the one can't be called by the other.
     pub convention: &'static str,
+    /// What the processor must have, for the description of a program.
+    pub requirements: Vec<Requirement>,
     /// The program outside of this one that made the code, and its version.
     pub compiler: Option<String>,
+}
+
+/// A feature of the processor: bits of a register of [`feature`](crate::abi::feature).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Requirement {
+    pub name: &'static str,
+    pub register: u8,
+    pub bits: u32,
 }
 
 pub struct CompiledFunction {

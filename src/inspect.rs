@@ -12,6 +12,7 @@
     clippy::cast_sign_loss
 )]
 
+use crate::abi::feature::{Requirement, RequirementFields};
 use crate::abi::grant::Grant;
 use crate::abi::image::ImageFields;
 use crate::abi::memory::MemoryFields;
@@ -58,9 +59,9 @@ pub struct Inspection {
     pub fixed_powers: bool,
     /// Functions and data of C that the modules use directly, outside of the sandbox.
     pub foreign: Vec<Foreign>,
-    /// Level of the x86-64 psABI that the program asks for; 0 if it asks for none.
-    pub cpu_level: u8,
-    /// The processor's name, which the level follows.
+    /// The features of the processor that the program needs.
+    pub features: Vec<String>,
+    /// The processor's name.
     pub processor: &'static str,
 }
 
@@ -119,6 +120,7 @@ fn inspect(bytes: &[u8]) -> Result<Inspection> {
     inspection.take_options(&executable.options(&program).context("its options are damaged")?);
     inspection.foreign = executable.foreign(&program).context("its list of imports is damaged")?;
     inspection.wasi_imports = executable.wasi_imports(&program).context("its list of imports is damaged")?;
+    inspection.features = executable.features(&program).context("its list of features is damaged")?;
     inspection.memories = executable.memories(&program).context("the record of its memories is damaged")?;
     Ok(inspection)
 }
@@ -195,7 +197,6 @@ impl<'a> Executable<'a> {
             invoke: program.kind == EntryKind::Invoke as u8,
             wasi: program.start_wasi.is_some(),
             fixed_powers: program.fixed_powers != 0,
-            cpu_level: program.cpu_level,
             embedded_size: program.embedded_length,
             ..Inspection::default()
         })
@@ -215,6 +216,18 @@ impl<'a> Executable<'a> {
 
     fn wasi_imports(&self, program: &ProgramFields<u64>) -> Option<Vec<String>> {
         self.words(program.wasi_imports, program.wasi_imports_length)
+    }
+
+    fn features(&self, program: &ProgramFields<u64>) -> Option<Vec<String>> {
+        let record = |nth: u64| {
+            let offset = nth.checked_mul(size_of::<Requirement>() as u64)?;
+            let record: RequirementFields<u64> = self.record(program.requirements?.checked_add(offset)?)?;
+            Some(string(record.name.split(|&byte| byte == 0).next()?))
+        };
+        let mut names: Vec<String> = (0..program.n_requirements).map(record).collect::<Option<_>>()?;
+        names.sort();
+        names.dedup();
+        Some(names)
     }
 
     fn memories(&self, program: &ProgramFields<u64>) -> Option<Vec<LinearMemory>> {

@@ -17,6 +17,7 @@
 mod cache;
 pub mod cranelift;
 mod dump;
+mod features;
 mod globals;
 mod inline;
 pub mod llvm;
@@ -42,8 +43,10 @@ use crate::wasm::{FuncIndex, Module};
 use anyhow::{Result, bail};
 use cache::Cache;
 use cranelift::isa::Isa;
+use features::Allowed;
 use llvm::clang::Clang;
 use std::path::PathBuf;
+use std::sync::OnceLock;
 use sweep::Sweep;
 use target_lexicon::{BinaryFormat, Triple};
 
@@ -67,6 +70,8 @@ pub struct Generator {
     clang: Option<Clang>,
     /// For clang: the target and the processor.
     flags: Vec<String>,
+    /// What the code may use of the processor, once it was asked for.
+    allowed: OnceLock<Allowed>,
     level: OptLevel,
     /// Calls of small functions become copies of them.
     inlines: bool,
@@ -109,6 +114,7 @@ impl Generator {
             isa,
             clang,
             flags,
+            allowed: OnceLock::new(),
             level: options.opt_level,
             inlines: options.inline,
             spectre_masks: options.spectre_masks,
@@ -122,6 +128,21 @@ impl Generator {
 
     pub fn name(&self) -> GeneratorName {
         if self.clang.is_some() { GeneratorName::Llvm } else { GeneratorName::Cranelift }
+    }
+
+    /// What the code may use of the processor.
+    ///
+    /// # Errors
+    /// When LLVM's compiler does not say.
+    fn allowed(&self) -> Result<&Allowed> {
+        if let Some(allowed) = self.allowed.get() {
+            return Ok(allowed);
+        }
+        let allowed = match &self.clang {
+            None => Allowed::cranelift(&self.isa),
+            Some(clang) => Allowed::llvm(clang, self.triple(), &self.flags)?,
+        };
+        Ok(self.allowed.get_or_init(|| allowed))
     }
 
     /// The program outside of this one that makes the code, and its version.

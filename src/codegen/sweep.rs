@@ -35,7 +35,7 @@ pub struct Sweep<'a> {
     level: OptLevel,
     /// Which functions Cranelift copies; LLVM knows by itself.
     plan: Option<Plan>,
-    flags: &'a [String],
+    generator: &'a Generator,
     exact_traps: bool,
     dump: Option<PathBuf>,
     /// Where functions may be that were compiled before.
@@ -54,7 +54,7 @@ impl<'a> Sweep<'a> {
             clang: generator.clang.as_ref(),
             level: generator.level,
             plan: inlines.then(|| Plan::new(unit, generator.level)).flatten(),
-            flags: &generator.flags,
+            generator,
             exact_traps: generator.exact_traps,
             dump: generator.dump.as_deref().map(|folder| unit.dump_folder(folder)),
             // A dump shows how each function is made. Code that counts is for a single build.
@@ -83,6 +83,7 @@ impl<'a> Sweep<'a> {
             functions,
             convention,
             frame_conventions: self.isa.frame_conventions(),
+            requirements: self.generator.allowed()?.requirements.clone(),
             compiler: self.clang.map(|clang| clang.version.clone()),
         })
     }
@@ -122,7 +123,7 @@ impl<'a> Sweep<'a> {
     ) -> Result<(Vec<CompiledFunction>, &'static str)> {
         let definitions = self.definitions(jobs, observer)?;
         let describe = |symbol| self.unit.describe(symbol);
-        let target = self.target()?;
+        let target = llvm::Target { flags: &self.generator.allowed()?.flags, ..self.target()? };
         let mut functions = llvm::compile(clang, &definitions, &target, self.level, &describe)?;
         functions.extend(self.each(jobs, |_, _, job| match job {
             Job::Stub(func) => Ok(Some(stub::variadic(&self.env, func))),
@@ -155,7 +156,7 @@ impl<'a> Sweep<'a> {
         Ok(llvm::Target {
             processor: llvm::processor(self.isa.triple())?,
             triple: self.isa.triple().to_string(),
-            flags: self.flags,
+            flags: &self.generator.flags,
             is_linked: self.unit.linkage.is_linked(),
             is_shared: self.unit.module.memories.values().any(|memory| memory.ty.shared),
             exact_traps: self.exact_traps,

@@ -1,7 +1,6 @@
-//! What code is made for: target triples and their names, and the level of processor that a program
-//! checks for.
+//! What code is made for: target triples and their names, and the versions of processors.
 
-use crate::options::{Cpu, Options};
+use crate::options::Options;
 use anyhow::{Result, anyhow, bail};
 use std::str::FromStr;
 use target_lexicon::{Architecture as A, BinaryFormat, Environment, OperatingSystem, Riscv64Architecture, Triple};
@@ -69,25 +68,6 @@ fn check(triple: Triple) -> Result<Triple> {
     bail!("target {triple} is not supported");
 }
 
-/// Level of the architecture that the program checks for when it starts: 0 is none. On x86-64 it is
-/// that of the psABI ("Micro-Architecture Levels"); on aarch64, N of ARMv8.N.
-pub fn cpu_level(triple: &Triple, cpu: &Cpu) -> u8 {
-    match (triple.architecture, cpu) {
-        (A::X86_64, Cpu::Default) => 2,
-        (A::X86_64, Cpu::Named(name)) => match name.split('+').next().unwrap_or_default() {
-            "x86-64-v2" | "nehalem" | "corei7" | "westmere" | "sandybridge" | "corei7-avx" | "ivybridge"
-            | "core-avx-i" | "bdver1" | "bdver2" | "bdver3" | "bdver4" => 2,
-            "x86-64-v3" | "haswell" | "core-avx2" | "broadwell" | "skylake" | "znver1" | "znver2" | "znver3"
-            | "alderlake" | "raptorlake" | "meteorlake" | "sierraforest" | "grandridge" => 3,
-            "x86-64-v4" | "skylake-avx512" | "skx" | "cascadelake" | "cooperlake" | "cannonlake" | "icelake"
-            | "icelake-client" | "icelake-server" | "tigerlake" | "sapphirerapids" | "graniterapids" | "znver4" => 4,
-            _ => 1,
-        },
-        (A::Aarch64(_), Cpu::Named(name)) => arm_level(name),
-        _ => 0,
-    }
-}
-
 /// What ARMv8.N has beyond its predecessor: N, and the features that code may use, by Cranelift's
 /// names.
 const ARM_LEVELS: [(u8, &[&str]); 3] = [(1, &["lse"]), (2, &["fp16", "dotprod"]), (4, &["pauth"])];
@@ -102,13 +82,4 @@ pub fn arm_features(base: &str) -> Option<impl Iterator<Item = &'static str>> {
         _ => return None,
     };
     Some(ARM_LEVELS.iter().filter(move |row| row.0 <= level).flat_map(|row| row.1).copied())
-}
-
-/// The highest level whose features `name` asks for.
-fn arm_level(name: &str) -> u8 {
-    let mut parts = name.split('+');
-    let base: Vec<_> = parts.next().and_then(arm_features).into_iter().flatten().collect();
-    let asked: Vec<_> = parts.chain(base).collect();
-    let is_asked = |row: &&(u8, &[&str])| row.1.iter().any(|feature| asked.contains(feature));
-    ARM_LEVELS.iter().filter(is_asked).map(|row| row.0).max().unwrap_or(0)
 }

@@ -2,7 +2,6 @@
 
 use super::threads;
 use crate::abi::program::EntryKind;
-use crate::codegen::target;
 use crate::embed;
 use crate::object::ProgramPlan;
 use crate::object::script::Command;
@@ -137,7 +136,6 @@ pub fn plan(start: Start, taken: Taken, input: &Input, options: &Options) -> Res
         foreign: taken.foreign,
         fixed_powers: options.fixed_powers,
         fatal_errors: options.fatal_errors,
-        cpu_level: target::cpu_level(&target::triple(options)?, &options.cpu),
         profile: options.profile_generate.as_ref().map(|output| match output {
             ProfileOutput::ByName => format!("{}.profile", stem(input)),
             ProfileOutput::File(file) => file.clone(),

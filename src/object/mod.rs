@@ -75,7 +75,6 @@ pub struct ProgramPlan {
     pub fixed_powers: bool,
     /// See [`crate::options::Options::fatal_errors`].
     pub fatal_errors: bool,
-    pub cpu_level: u8,
     /// The file of the profile, if the program counts.
     pub profile: Option<String>,
 }
@@ -97,7 +96,12 @@ pub fn write(unit: &Unit, code: &Code, role: &Role) -> Result<Vec<u8>> {
     let counted = profile::write(&mut writer, unit, code);
     let variables = matches!(role, Role::Library { .. }).then(|| writer.declare("w2n.variables"));
     match role {
-        Role::Program(plan) => program::write(&mut writer, plan, instance, Own { image, counted, variables: None }),
+        Role::Program(plan) => program::write(
+            &mut writer,
+            plan,
+            instance,
+            Own { image, counted, variables: None, requirements: &code.requirements },
+        ),
         Role::Member { entries } => {
             if let Some(counted) = counted {
                 writer.export_symbol(&writer::counted_symbol(instance), counted, SymbolScope::Linkage);
@@ -106,7 +110,12 @@ pub fn write(unit: &Unit, code: &Code, role: &Role) -> Result<Vec<u8>> {
             exports::write_entries(&mut writer, instance, entries);
         }
         Role::Library { plan, interface } => {
-            program::write(&mut writer, plan, instance, Own { image, counted, variables });
+            program::write(
+                &mut writer,
+                plan,
+                instance,
+                Own { image, counted, variables, requirements: &code.requirements },
+            );
             exports::write(&mut writer, interface);
         }
     }

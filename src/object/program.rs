@@ -4,9 +4,11 @@
 use super::bytes::Data;
 use super::writer::{Writer, image_symbol};
 use super::{ProgramPlan, profile, script};
+use crate::abi::feature::{NAME_LENGTH, RequirementFields};
 use crate::abi::program::{EntryKind, ProgramFields, SHARED_SYMBOL, SharedFields, VERSION};
 use crate::abi::record::Zero;
 use crate::abi::value::{TYPE_EXNREF, TYPE_EXTERNREF, TYPE_F32, TYPE_F64, TYPE_FUNCREF, TYPE_I32, TYPE_I64, TYPE_V128};
+use crate::code::Requirement;
 use crate::layout::{Symbol, is_exception};
 use crate::wasm::structure;
 use object::write::{StandardSection, SymbolId};
@@ -14,17 +16,19 @@ use object::{SectionKind, SymbolKind, SymbolScope};
 use wasmparser::ValType;
 
 /// What the object describes of its own module.
-pub struct Own {
+pub struct Own<'a> {
     pub image: SymbolId,
     /// Its counted functions, if it counts.
     pub counted: Option<SymbolId>,
     /// The list of its variables, in a library.
     pub variables: Option<SymbolId>,
+    /// What its code needs.
+    pub requirements: &'a [Requirement],
 }
 
 /// Writes the description. It belongs to the object of the last instance, `instance`.
 pub fn write(writer: &mut Writer, plan: &ProgramPlan, instance: usize, own: Own) {
-    let Own { image, counted, variables } = own;
+    let Own { image, counted, variables, requirements } = own;
     let module = writer.module;
     let ty = plan.entry.map(|entry| module.function_type(entry));
     let (parameters, results) = ty.map_or((&[][..], &[][..]), |ty| (ty.params(), ty.results()));
@@ -82,10 +86,12 @@ pub fn write(writer: &mut Writer, plan: &ProgramPlan, instance: usize, own: Own)
         unpack: (!trees.is_empty()).then(|| writer.runtime_symbol("w2n_unpack")),
         profile,
         variables,
+        requirements: write_requirements(writer, requirements),
+        n_requirements: requirements.len() as u64,
         kind: plan.kind as u8,
         fixed_powers: u8::from(plan.fixed_powers),
-        cpu_level: plan.cpu_level,
         fatal_errors: u8::from(plan.fatal_errors),
+        padding: Zero,
         initializer: Zero,
         copies_pages: Zero,
         has_memories: Zero,
@@ -118,6 +124,17 @@ fn write_words<'t>(
     let bytes: Vec<u8> = words.collect();
     let length = bytes.len() as u64;
     ((length != 0).then(|| read_only(writer, name, bytes)), length)
+}
+
+fn write_requirements(writer: &mut Writer, requirements: &[Requirement]) -> Option<SymbolId> {
+    let mut data = Data::default();
+    for requirement in requirements {
+        let mut name = [0; NAME_LENGTH];
+        name[..requirement.name.len()].copy_from_slice(requirement.name.as_bytes());
+        data.record(RequirementFields { bits: requirement.bits, register: requirement.register, name });
+    }
+    let section = StandardSection::ReadOnlyData;
+    (!requirements.is_empty()).then(|| writer.local("w2n.requirements", section, data, 4))
 }
 
 fn read_only(writer: &mut Writer, name: &str, bytes: Vec<u8>) -> SymbolId {

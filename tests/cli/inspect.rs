@@ -41,7 +41,7 @@ fn a_program_tells_what_it_was_given() {
         "tables at most 1048576 bytes",
         "stack at most 65536 bytes",
         "at run time nothing more can be granted (--fixed-powers: WASM2NATIVE_OPTIONS is ignored)",
-        "processor x86-64-v3 or later",
+        "processor x86-64 with avx, avx2, bmi1, bmi2, cmpxchg16b, fma, lzcnt, popcnt, sse3, sse41, sse42, ssse3",
     ];
     assert_eq!(rows(&folder.wasm2native(&["inspect", "app"]).succeeds().stdout), expected);
     folder.wasm2native(&[&flags[..], &["--strip"]].concat()).succeeds();
@@ -71,7 +71,7 @@ fn a_closed_program_has_nothing() {
         "tables at most 1073741824 bytes",
         "stack no limit of its own",
         "at run time WASM2NATIVE_OPTIONS in the environment can grant more",
-        "processor x86-64-v2 or later",
+        "processor x86-64 with cmpxchg16b, popcnt, sse3, sse41, sse42, ssse3",
     ];
     for strip in [&[][..], &["-s"]] {
         folder.wasm2native(&[&["a.wat"][..], strip].concat()).succeeds();

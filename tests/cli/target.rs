@@ -6,9 +6,10 @@
 use crate::ANSWER;
 use anyhow::{Result, bail};
 use libtest_mimic::Trial;
+use std::collections::BTreeSet;
 use std::process::Command;
 use test_kit::folder::Folder;
-use test_kit::process::outcome;
+use test_kit::process::{Outcome, outcome};
 use test_kit::trial::Skip;
 use test_kit::{tool, trials};
 
@@ -22,7 +23,8 @@ pub fn trials() -> Vec<Trial> {
         c_is_that_of_the_other_machine,
         cot_makes_programs_for_another_machine,
         programs_that_run_here_are_for_this_machine,
-        a_processor_below_the_level_of_a_program_is_refused,
+        an_arm_processor_without_the_features_of_a_program_is_refused,
+        an_x86_processor_without_the_features_of_a_program_is_refused,
         processors_with_avx_get_code_with_avx,
     ]
 }
@@ -244,32 +246,118 @@ fn programs_that_run_here_are_for_this_machine() {
     );
 }
 
-/// QEMU has processors with and without the instructions of later versions of the architecture.
-fn a_processor_below_the_level_of_a_program_is_refused() -> Result<()> {
+/// What `inspect` says of the processor that a program needs, in one line.
+fn processor(folder: &Folder, program: &str) -> String {
+    let told = folder.wasm2native(&["inspect", program]).succeeds().stdout;
+    let lines = told.lines().skip_while(|line| !line.trim_start().starts_with("processor"));
+    lines.flat_map(str::split_whitespace).skip(1).collect::<Vec<_>>().join(" ")
+}
+
+/// Runs a program on a processor that QEMU emulates.
+fn run_on(folder: &Folder, emulator: &str, processor: &str, program: &str) -> Outcome {
+    outcome(Command::new(emulator).args(["-cpu", processor]).arg(folder.path(program)).env_clear())
+}
+
+/// Checks the message of a program on a processor without features that it needs.
+#[track_caller]
+fn lacks(out: &Outcome, features: &[&str]) {
+    let message = "the processor lacks features that this program was compiled for: ";
+    assert_eq!(out.status, 1, "{out:?}");
+    let list = out.stderr.trim_end().split_once(message).map(|(_, list)| list.split(", ").collect::<BTreeSet<_>>());
+    let list = list.unwrap_or_else(|| panic!("{out:?}"));
+    assert_eq!(list, features.iter().copied().collect(), "{out:?}");
+}
+
+/// The ways to make code: by Cranelift, and by LLVM where it is.
+fn generators() -> Vec<&'static str> {
+    let has_clang = tool::require("clang-19").is_ok();
+    if has_clang { vec!["cranelift", "llvm"] } else { vec!["cranelift"] }
+}
+
+/// QEMU has processors with and without the features of later versions of the architecture.
+fn an_arm_processor_without_the_features_of_a_program_is_refused() -> Result<()> {
     let folder = Folder::with(&[("answer.wat", ANSWER)]);
     require_other(&folder)?;
     tool::require("qemu-aarch64")?;
-    for (cpu, level, runs_on, fails_on) in [
-        ("generic", "any of its architecture", "cortex-a57", None),
-        ("generic+lse", "ARMv8.1-A or later", "neoverse-n1", Some("cortex-a57")),
-        ("armv8.2-a", "ARMv8.2-A or later", "neoverse-n1", Some("cortex-a57")),
-        ("generic+dotprod", "ARMv8.2-A or later", "neoverse-n1", Some("cortex-a57")),
-        ("apple-m1", "ARMv8.4-A or later", "max", Some("neoverse-n1")),
+    for (generator, cpu, features, runs_on, fails_on) in [
+        ("cranelift", "generic", "any aarch64", "cortex-a57", None),
+        ("cranelift", "generic+lse", "aarch64 with lse", "neoverse-n1", Some(("cortex-a57", &["lse"][..]))),
+        (
+            "cranelift",
+            "armv8.2-a",
+            "aarch64 with dotprod, fp16, lse",
+            "neoverse-n1",
+            Some(("cortex-a57", &["dotprod", "fp16", "lse"])),
+        ),
+        ("cranelift", "generic+dotprod", "aarch64 with dotprod", "neoverse-n1", Some(("cortex-a57", &["dotprod"]))),
+        ("cranelift", "generic+i8mm", "aarch64 with i8mm", "max", Some(("neoverse-n1", &["i8mm"]))),
+        ("cranelift", "apple-m1", "aarch64 with dotprod, fp16, lse, pauth", "max", Some(("neoverse-n1", &["pauth"]))),
+        ("llvm", "generic", "any aarch64", "cortex-a57", None),
+        ("llvm", "generic+lse", "aarch64 with lse", "neoverse-n1", Some(("cortex-a57", &["lse"]))),
+        (
+            "llvm",
+            "neoverse-n1",
+            "aarch64 with aes, crc, dotprod, fp16, lse, rcpc, rdm, sha2",
+            "neoverse-n1",
+            Some(("cortex-a57", &["dotprod", "fp16", "lse", "rcpc", "rdm"])),
+        ),
     ] {
-        folder.builds(&["answer.wat", "--target", OTHER, "--cpu", cpu, "-o", "answer"]);
-        let told = folder.wasm2native(&["inspect", "answer"]).succeeds().stdout;
-        assert!(
-            told.lines().any(|line| line.trim_start().starts_with("processor") && line.ends_with(level)),
-            "{cpu}: {told}"
-        );
-        let run = |processor: &str| {
-            outcome(Command::new("qemu-aarch64").args(["-cpu", processor]).arg(folder.path("answer")).env_clear())
+        if !generators().contains(&generator) {
+            continue;
+        }
+        let flags = ["--target", OTHER, "--cpu", cpu, "--generator", generator];
+        folder.builds(&[&["answer.wat", "-o", "answer"][..], &flags].concat());
+        assert_eq!(processor(&folder, "answer"), features, "{cpu} by {generator}");
+        assert_eq!(run_on(&folder, "qemu-aarch64", runs_on, "answer").status, 42, "{cpu} on {runs_on}");
+        if let Some((processor, missing)) = fails_on {
+            lacks(&run_on(&folder, "qemu-aarch64", processor, "answer"), missing);
+        }
+    }
+    Ok(())
+}
+
+/// The same of x86-64: a processor by name, features, and this machine's own.
+fn an_x86_processor_without_the_features_of_a_program_is_refused() -> Result<()> {
+    const X86_64: &str = "x86_64-unknown-linux-gnu";
+    tool::require("qemu-x86_64")?;
+    let folder = Folder::with(&[("answer.wat", ANSWER)]);
+    let host = folder.wasm2native(&["--target", "help"]).succeeds();
+    if !host.stdout.lines().any(|line| line.starts_with(X86_64) && line.ends_with("; programs, too")) {
+        bail!(Skip::Reason(format!("this build carries no runtime for {X86_64}")));
+    }
+    const HASWELL: &[&str] = &["avx", "avx2", "bmi1", "bmi2", "fma", "lzcnt"];
+    for generator in generators() {
+        let build = |cpu: Option<&str>| {
+            let cpu = cpu.into_iter().flat_map(|cpu| ["--cpu", cpu]);
+            let flags = ["answer.wat", "-o", "answer", "--target", X86_64, "--generator", generator].into_iter();
+            folder.builds(&flags.chain(cpu).collect::<Vec<_>>());
+            processor(&folder, "answer")
         };
-        assert_eq!(run(runs_on).status, 42, "{cpu} on {runs_on}");
-        if let Some(processor) = fails_on {
-            let out = run(processor);
-            assert_eq!(out.status, 1, "{cpu} on {processor}: {out:?}");
-            assert!(out.stderr.contains("this program was compiled for ARMv8."), "{out:?}");
+        let more = match generator {
+            "llvm" => &["f16c", "movbe", "pclmul"][..],
+            _ => &[],
+        };
+        let told = build(None);
+        assert!(["popcnt", "sse3", "sse41", "sse42", "ssse3"].iter().all(|it| told.contains(it)), "{told}");
+        assert!(!told.contains("avx"), "{told}");
+        assert_eq!(run_on(&folder, "qemu-x86_64", "Nehalem", "answer").status, 42);
+        lacks(&run_on(&folder, "qemu-x86_64", "Nehalem,-popcnt,-sse4.2", "answer"), &["popcnt", "sse42"]);
+
+        let told = build(Some("haswell"));
+        assert!(HASWELL.iter().chain(more).all(|it| told.contains(it)), "{told}");
+        assert_eq!(run_on(&folder, "qemu-x86_64", "max", "answer").status, 42);
+        lacks(&run_on(&folder, "qemu-x86_64", "Nehalem", "answer"), &[HASWELL, more].concat());
+
+        let told = build(Some("x86-64-v2+avx"));
+        assert!(told.contains("avx") && !told.contains("avx2"), "{told}");
+        lacks(&run_on(&folder, "qemu-x86_64", "Nehalem", "answer"), &["avx"]);
+
+        // This machine has whatever it has: the program runs here, and its list is what is missing.
+        let told = build(Some("native"));
+        assert_eq!(outcome(Command::new(folder.path("answer")).env_clear()).status, 42);
+        let out = run_on(&folder, "qemu-x86_64", "Nehalem", "answer");
+        if told.contains("avx2") {
+            assert!(out.status == 1 && out.stderr.contains("avx2"), "{out:?}");
         }
     }
     Ok(())
@@ -286,23 +374,22 @@ fn processors_with_avx_get_code_with_avx() {
         let args = ["v.wat", "--target", "x86_64-unknown-linux-gnu", "--cpu", cpu, "-S", "-o", "-"];
         folder.wasm2native(&args).succeeds().stdout
     };
-    for (cpu, level, add, abs) in [
-        ("x86-64-v2", "x86-64-v2", " addsd ", "pxor"),
-        ("x86-64-v3", "x86-64-v3", " vaddsd ", " vpxor"),
-        ("x86-64-v4", "x86-64-v4", " vaddsd ", " vpabsq "),
-        ("znver1", "x86-64-v3", " vaddsd ", " vpxor"),
-        ("znver2", "x86-64-v3", " vaddsd ", " vpxor"),
-        ("znver3", "x86-64-v3", " vaddsd ", " vpxor"),
-        ("znver4", "x86-64-v4", " vaddsd ", " vpabsq "),
-        ("haswell", "x86-64-v3", " vaddsd ", " vpxor"),
-        ("alderlake", "x86-64-v3", " vaddsd ", " vpxor"),
-        ("bdver2", "x86-64-v2", " vaddsd ", " vpxor"),
+    for (cpu, has_avx, add, abs) in [
+        ("x86-64-v2", false, " addsd ", "pxor"),
+        ("x86-64-v3", true, " vaddsd ", " vpxor"),
+        ("x86-64-v4", true, " vaddsd ", " vpabsq "),
+        ("znver1", true, " vaddsd ", " vpxor"),
+        ("znver2", true, " vaddsd ", " vpxor"),
+        ("znver3", true, " vaddsd ", " vpxor"),
+        ("znver4", true, " vaddsd ", " vpabsq "),
+        ("haswell", true, " vaddsd ", " vpxor"),
+        ("alderlake", true, " vaddsd ", " vpxor"),
+        ("bdver2", true, " vaddsd ", " vpxor"),
     ] {
         let code = code(cpu);
         assert!(code.contains(add) && code.contains(abs), "{cpu}: no {add} or no {abs} in {code}");
         folder.builds(&["answer.wat", "--target", "x86_64-unknown-linux-gnu", "--cpu", cpu, "-o", "answer"]);
-        let told = folder.wasm2native(&["inspect", "answer"]).succeeds().stdout;
-        let is_level = |line: &str| line.trim_start().starts_with("processor") && line.contains(level);
-        assert!(told.lines().any(is_level), "{cpu}: {told}");
+        let told = processor(&folder, "answer");
+        assert_eq!(told.contains("avx"), has_avx, "{cpu}: {told}");
     }
 }

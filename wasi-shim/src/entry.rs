@@ -56,7 +56,7 @@ unsafe extern "C" fn w2n_main(
         // Powers mean nothing to a program without WASI: the variable may be meant for others too.
         Setting::Dir(_) | Setting::Embed(_) | Setting::Env(_) | Setting::InheritEnv => {}
     });
-    cpu::check(program.cpu_level);
+    cpu::check(program);
     limits.set(program);
     if let Err(refused) = stack::prepare_main_thread(max_stack) {
         fail(refused.message(), 1);

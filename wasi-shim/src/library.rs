@@ -164,7 +164,7 @@ fn prepare(program: &'static Program) {
             Setting::MaxStack(_) | Setting::Dir(_) | Setting::Embed(_) | Setting::Env(_) | Setting::InheritEnv => {}
         }
     });
-    cpu::check(program.cpu_level);
+    cpu::check(program);
     limits.set(program);
     program::add(program);
     trap::install_once();

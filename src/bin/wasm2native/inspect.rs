@@ -82,16 +82,18 @@ fn describe(inspection: &Inspection) -> String {
             false => format!("{OPTIONS_VARIABLE} in the environment can grant more"),
         }],
     );
-    row(
-        "processor",
-        vec![match inspection.cpu_level {
-            0 => "any of its architecture".to_owned(),
-            level if inspection.processor == "aarch64" => format!("ARMv8.{level}-A or later"),
-            1 => inspection.processor.to_owned(),
-            level => format!("{}-v{level} or later", inspection.processor),
-        }],
-    );
+    row("processor", processor(inspection));
     text
+}
+
+/// The processor and its features that the program was compiled for.
+fn processor(inspection: &Inspection) -> Vec<String> {
+    let mut lines = wrap(inspection.features.iter());
+    match lines.first_mut() {
+        Some(first) => *first = format!("{} with {first}", inspection.processor),
+        None => lines.push(format!("any {}", inspection.processor)),
+    }
+    lines
 }
 
 /// The limit of tables.

@@ -86,9 +86,14 @@ impl Isa {
         }
     }
 
+    /// The features of the processor that code may use, by Cranelift's names.
+    pub fn features(&self) -> impl Iterator<Item = &'static str> {
+        self.usual.isa_flags().into_iter().filter(|flag| flag.as_bool() == Some(true)).map(|flag| flag.name)
+    }
+
     /// Whether the processor has a feature, by Cranelift's name for it.
     pub fn has(&self, feature: &str) -> bool {
-        self.usual.isa_flags().iter().any(|flag| flag.name == feature && flag.as_bool() == Some(true))
+        self.features().any(|name| name == feature)
     }
 }
 
@@ -142,5 +147,24 @@ fn regalloc_algorithm(level: OptLevel) -> &'static str {
     match level {
         OptLevel::None => "single_pass",
         OptLevel::Speed | OptLevel::Size => "backtracking",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Isa;
+    use crate::codegen::{features, target};
+    use crate::options::Options;
+
+    #[test]
+    fn programs_can_check_for_every_feature() {
+        for name in ["x86_64-unknown-linux-gnu", "aarch64-unknown-linux-gnu"] {
+            let options = Options { target: Some(name.to_owned()), ..Options::default() };
+            let triple = target::triple(&options).expect("it is supported");
+            let isa = Isa::new(&triple, &options).expect("it has a processor");
+            for flag in isa.usual.isa_flags().iter().filter(|flag| flag.name.starts_with("has_")) {
+                assert!(features::is_known(&triple, flag.name), "{name}: {}", flag.name);
+            }
+        }
     }
 }

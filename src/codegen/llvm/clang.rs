@@ -65,6 +65,28 @@ impl Clang {
         Some((Clang { command: words, version }, major))
     }
 
+    /// The features of the processor that code may use which is compiled with `flags`, by LLVM's
+    /// names.
+    ///
+    /// # Errors
+    /// When the compiler fails, or does not list them.
+    pub fn features(&self, flags: &[String]) -> Result<Vec<String>> {
+        let folder = Scratch::new()?;
+        let [source, output] = ["features.c", "features.ll"].map(|name| folder.path().join(name));
+        std::fs::write(&source, "void f(void) {}\n").context("a source for clang")?;
+        let mut command = start(&self.command);
+        command.args(["-S", "-emit-llvm", "-Wno-unused-command-line-argument"]).args(flags);
+        command.arg(&source).arg("-o").arg(&output).stdin(Stdio::null());
+        let result = command.output().with_context(|| format!("can't run {}", self.version))?;
+        if !result.status.success() {
+            bail!("{} failed: {}", self.version, String::from_utf8_lossy(&result.stderr).trim());
+        }
+        let text = std::fs::read_to_string(&output).context("the output of clang")?;
+        let list = text.split_once("\"target-features\"=\"").and_then(|(_, rest)| rest.split_once('"'));
+        let (list, _) = list.with_context(|| format!("{} lists no features of the processor", self.version))?;
+        Ok(list.split(',').filter_map(|name| name.strip_prefix('+')).map(str::to_owned).collect())
+    }
+
     /// The object of a unit. `flags` choose the target and processor.
     ///
     /// # Errors

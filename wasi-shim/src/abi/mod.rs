@@ -47,6 +47,8 @@ pub mod script;
 
 pub mod profile;
 
+pub mod feature;
+
 pub mod program;
 
 pub mod words;

@@ -1,5 +1,6 @@
 //! An executable or a library: its modules, its entry, its options and its state.
 
+use super::feature::Requirement;
 use super::image::Image;
 use super::library::Variable;
 use super::profile::Profile;
@@ -19,7 +20,7 @@ pub const SHARED_SYMBOL: &str = "w2n_shared";
 /// Number of this contract, in [`Shared::version`] and [`Program::version`]. To be raised with
 /// every change of what is in this folder that an object or a runtime made before would not
 /// understand: libraries in one process may come from different compilers.
-pub const VERSION: u32 = 8;
+pub const VERSION: u32 = 9;
 
 /// Name of the section that holds [`Program::options`], where `wasm2native inspect` finds it.
 pub const OPTIONS_SECTION: &str = ".w2n.options";
@@ -139,16 +140,18 @@ record! {
         pub profile: *const Profile,
         /// What `PREFIX_reset` puts back; null where there is no such function.
         pub variables: *const Variable,
+        /// The features of the processor that the code was compiled for, those of one register
+        /// mostly side by side.
+        pub requirements: *const Requirement,
+        pub n_requirements: u64,
         /// An [`EntryKind`].
         pub kind: u8,
         /// 1: [`OPTIONS_VARIABLE`] is ignored.
         pub fixed_powers: u8,
-        /// Level of the architecture the code was compiled for: 1 to 4 as in the x86-64 psABI, N of
-        /// ARMv8.N; 0 if not checked.
-        pub cpu_level: u8,
         /// 1: the program was not written as Wasm, and a trap says so: `fatal error: REASON`, no
         /// backtrace, [`FATAL_EXIT_STATUS`](super::trap::FATAL_EXIT_STATUS).
         pub fatal_errors: u8,
+        pub padding: Padding<1>,
         /// The rest is the runtime's own and zero at the start. The thread that initializes the
         /// library.
         pub initializer: AtomicU32,

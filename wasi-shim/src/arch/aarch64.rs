@@ -3,11 +3,12 @@
 //! The layout of an interrupted context is Linux's.
 
 use crate::abi::exception::Exception;
+use crate::abi::feature::aarch64 as feature;
 use crate::abi::frame::{self, HAS_FRAME, N_BEFORE};
 use crate::abi::memory::AARCH64_PAGE;
 use crate::arch::{CCall, Frame, OnSignal};
 use crate::system::kernel::Context;
-use crate::width::usize_of;
+use crate::width::{low_u32, usize_of};
 use std::ffi::{c_int, c_void};
 use std::mem::offset_of;
 
@@ -266,20 +267,13 @@ pub unsafe fn land(landing: usize, sp: usize, fp: usize, exception: *const Excep
     }
 }
 
-/// What the name of a level begins with; its number follows.
-pub const LEVEL: &str = "ARMv8.";
-
-/// Whether the processor has the instructions of a level that code may use: LSE; half precision and
-/// dot products; authentication of pointers. `features` are bits as the kernel hands them over
-/// (Linux, `arch/arm64/elf_hwcaps.rst`).
-pub fn has_level(level: u8, features: u64) -> bool {
-    let wanted = match level {
-        0 => 0,
-        1 => libc::HWCAP_ATOMICS,
-        2 | 3 => libc::HWCAP_ATOMICS | libc::HWCAP_ASIMDHP | libc::HWCAP_ASIMDDP,
-        _ => libc::HWCAP_ATOMICS | libc::HWCAP_ASIMDHP | libc::HWCAP_ASIMDDP | libc::HWCAP_PACA,
-    };
-    features & wanted == wanted
+/// A register of [`feature`], of those that the kernel hands over.
+pub fn features(register: u8, [hwcap, hwcap2]: [u64; 2]) -> u32 {
+    match register {
+        feature::HWCAP => low_u32(hwcap.into()),
+        feature::HWCAP2 => low_u32(hwcap2.into()),
+        _ => 0,
+    }
 }
 
 /// How many integers and floating-point numbers a call passes in registers (AAPCS64, 6.4). Variable

@@ -3,11 +3,12 @@
 //! The layout of an interrupted context is Linux's.
 
 use crate::abi::exception::Exception;
+use crate::abi::feature::x86_64 as feature;
 use crate::abi::frame::{self, HAS_FRAME};
 use crate::abi::memory::X86_64_PAGE;
 use crate::arch::{CCall, Frame, OnSignal};
 use crate::system::kernel::Context;
-use crate::width::usize_of;
+use crate::width::{low_u32, usize_of};
 use std::arch::x86_64::{__cpuid, __cpuid_count, __m128i, _xgetbv};
 use std::ffi::{c_int, c_void};
 use std::mem::offset_of;
@@ -241,51 +242,40 @@ pub unsafe fn land(landing: usize, sp: usize, fp: usize, exception: *const Excep
     }
 }
 
-/// What the name of a level begins with; its number follows.
-pub const LEVEL: &str = "x86-64-v";
-
-/// Whether the processor and the system have the instructions of a level (psABI, 3.1.1 "Processor
-/// Architecture"; bits as in Intel's manual, CPUID). Levels 0 and 1 are every x86-64 processor.
-/// The processor itself tells; what the kernel hands over is not needed.
-pub fn has_level(level: u8, _features: u64) -> bool {
-    if level <= 1 {
-        return true;
+/// A register of [`feature`]; 0 where the processor has none. The processor itself tells; what the
+/// kernel hands over is not needed.
+pub fn features(register: u8, _: [u64; 2]) -> u32 {
+    const EXTENDED: u32 = 0x8000_0000;
+    let (leaf, subleaf) = match register {
+        feature::LEAF_1_ECX => (1, 0),
+        feature::LEAF_7_EBX | feature::LEAF_7_ECX | feature::LEAF_7_EDX => (7, 0),
+        feature::LEAF_7_1_EAX => (7, 1),
+        feature::EXTENDED_ECX => (EXTENDED + 1, 0),
+        _ => return saved_state(),
+    };
+    // What does not exist may hold anything, but for subleaves of 7, which are zero then.
+    if __cpuid(leaf & EXTENDED).eax < leaf {
+        return 0;
     }
-    let basic = __cpuid(1);
-    let extended = __cpuid(0x8000_0001);
-    // SSE3, SSSE3, CMPXCHG16B, SSE4.1, SSE4.2, POPCNT; LAHF.
-    let v2 = all(basic.ecx, [0, 9, 13, 19, 20, 23]) && all(extended.ecx, [0]);
-    if level == 2 || !v2 {
-        return v2;
+    let result = __cpuid_count(leaf, subleaf);
+    match register {
+        feature::LEAF_7_1_EAX => result.eax,
+        feature::LEAF_7_EBX => result.ebx,
+        feature::LEAF_7_EDX => result.edx,
+        _ => result.ecx,
     }
-    if __cpuid(0).eax < 7 {
-        return false;
-    }
-    let features = __cpuid_count(7, 0);
-    // FMA, MOVBE, OSXSAVE, AVX, F16C; LZCNT; BMI1, AVX2, BMI2.
-    let v3 = all(basic.ecx, [12, 22, 27, 28, 29]) && all(extended.ecx, [5]) && all(features.ebx, [3, 5, 8]);
-    // The system saves SSE and AVX registers.
-    if !v3 || !saves(0x06) {
-        return false;
-    }
-    // AVX512F, DQ, CD, BW, VL, and their registers.
-    level == 3 || all(features.ebx, [16, 17, 28, 30, 31]) && saves(0xe6)
 }
 
-fn all<const N: usize>(register: u32, bits: [u32; N]) -> bool {
-    bits.iter().all(|bit| register >> bit & 1 == 1)
-}
-
-/// Whether the system saves these parts of the register state at a switch of threads. Requires
-/// OSXSAVE.
-fn saves(parts: u64) -> bool {
+/// XCR0: the parts of the registers that the system saves at a switch of threads.
+fn saved_state() -> u32 {
     #[target_feature(enable = "xsave")]
-    fn state() -> u64 {
+    fn state() -> u32 {
         // SAFETY: register 0 always exists.
-        unsafe { _xgetbv(0) }
+        low_u32(unsafe { _xgetbv(0) }.into())
     }
-    // SAFETY: the caller saw OSXSAVE.
-    unsafe { state() & parts == parts }
+    const OSXSAVE: u32 = 1 << 27;
+    // SAFETY: the system uses XSAVE, and lets programs read what for.
+    if __cpuid(1).ecx & OSXSAVE == 0 { 0 } else { unsafe { state() } }
 }
 
 /// `pshufb` of SSSE3: each byte of `selectors` chooses a byte of `bytes`, or zero if its highest

@@ -18,9 +18,9 @@ pub fn page_size() -> usize {
 }
 
 /// The processor's features, as bits whose meaning depends on the processor.
-pub fn processor_features() -> u64 {
-    // SAFETY: reads a value that the kernel handed over.
-    unsafe { libc::getauxval(libc::AT_HWCAP) }
+pub fn processor_features() -> [u64; 2] {
+    // SAFETY: reads values that the kernel handed over.
+    unsafe { [libc::getauxval(libc::AT_HWCAP), libc::getauxval(libc::AT_HWCAP2)] }
 }
 
 /// A flag of `mmap`: the kernel keeps no memory for the pages before they are used.

@@ -72,6 +72,7 @@ pub fn build(session: &Session, outputs: &[&Output]) -> Result<()> {
             module,
             interface: &interface,
             imports: &imports,
+            foreign: &foreign,
             prefix: &prefix,
             input: &input.name,
             rust_runtime: options.rust_runtime.as_deref(),

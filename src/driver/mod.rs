@@ -13,13 +13,13 @@ mod functions;
 
 mod foreign;
 
+mod sources;
+
 mod outside;
 
 pub mod pipeline;
 
 mod program;
-
-mod prototype;
 
 mod library;
 

@@ -3,8 +3,9 @@
 //! and what the sandbox does not cover is said.
 
 use super::plan::Taken;
+use super::sources;
 use crate::abi;
-use crate::foreign;
+use crate::foreign::{self, Foreign, prototypes};
 use crate::link::check::{self, Definer, Found, Resolution};
 use crate::link::native::Natives;
 use crate::link::runtime::Runtime;
@@ -53,8 +54,10 @@ pub fn look_up(
     let mut undefined = Vec::with_capacity(analyzed.len());
     let mut taken = Taken::default();
     for (analyzed, open) in analyzed.iter().zip(&open) {
-        let Linked { source, module, .. } = analyzed.linked;
-        undefined.push(source.explain(look_up_module(module, open, &resolution, options))?);
+        let Linked { source, .. } = analyzed.linked;
+        undefined.push(source.explain(look_up_module(analyzed, open, &resolution, options))?);
+        let types = (analyzed.linked.module, &analyzed.foreign);
+        sources::check(types, open, &resolution, &natives, &options.link)?;
         source.explain(allow(open, &resolution, &options.link))?;
         taken.wasi.extend(wasi_functions(analyzed));
     }
@@ -103,17 +106,20 @@ fn open_imports<'a>(analyzed: &Analyzed<'a>) -> Vec<OpenImport<'a>> {
 
 /// The function imports that nothing defines.
 fn look_up_module(
-    module: &Module,
+    analyzed: &Analyzed,
     open: &[OpenImport],
     resolution: &Resolution,
     options: &Options,
 ) -> Result<BTreeSet<FuncIndex>> {
+    let Analyzed { linked: Linked { module, .. }, foreign, .. } = analyzed;
     let mut undefined = BTreeSet::new();
     let mut missing = Vec::new();
     let mut wrong = Vec::new();
     for import in open {
         let found = resolution.find(&import.symbol);
-        let problem = import.refusal.map(str::to_owned).or_else(|| mismatch(module, import, found?));
+        let problem = import.refusal.map(str::to_owned);
+        let problem = problem.or_else(|| mismatch(module, import, found?));
+        let problem = problem.or_else(|| other_function(module, foreign, import, found?));
         if let Some(problem) = problem {
             wrong.push(format!("{}: {problem}", import.description));
         } else if found.is_none() && !resolution.is_opaque {
@@ -141,6 +147,23 @@ fn look_up_module(
          call; -c makes an object with these as undefined symbols",
         lines.join("\n  ")
     )
+}
+
+/// Why a function of the C library is another than the one that is imported. A declaration says
+/// that it is meant.
+fn other_function(module: &Module, foreign: &Foreign, import: &OpenImport, found: &Found) -> Option<String> {
+    let EntityIndex::Function(func) = import.entity else { return None };
+    let is_undeclared = found.definer == Definer::CLibrary && foreign.function(func).is_none();
+    let prototype = prototypes::find(&import.symbol).filter(|_| is_undeclared)?;
+    let name = imports::full_name(import.import);
+    let (name, symbol) = (name.escape_debug(), &import.symbol);
+    (!prototype.fits(module.function_type(func))).then(|| {
+        format!(
+            "`{symbol}` of the C library is another function, of type {prototype}\n    \
+             help: --import-symbol '{name}=SYMBOL' takes a function with another name; \
+             --import '{name}: (…)' says that the C library's is meant, and what it takes"
+        )
+    })
 }
 
 /// What is wrong with a definition that has the right name.

@@ -5,9 +5,9 @@
 
 use super::library::default_prefix;
 use super::pipeline::Session;
-use super::prototype;
 use crate::abi;
 use crate::codegen::{Generator, target};
+use crate::header::prototype;
 use crate::link::check::{self, Resolution};
 use crate::link::native::Natives;
 use crate::link::runtime::{self, Runtime};
@@ -59,7 +59,7 @@ pub fn imports(input: &Input, options: &Options) -> Result<String> {
             _ => None,
         };
         let declaration = match function {
-            Some(function) => prototype::declared(&foreign, function, &symbol),
+            Some(function) => prototype::declared(&foreign, function, |parameters| format!("{symbol}{parameters}")),
             None => prototype::of_entity(module, entity, &symbol),
         };
         line(&mut text, &[&name[0], &name[1], kind, &ty, &symbol, &declaration, &definer]);

@@ -83,6 +83,7 @@
 
 pub mod check;
 pub mod parse;
+pub mod prototypes;
 
 use crate::wasm::{FuncIndex, MemoryIndex, Module, TableIndex, TypeIndex};
 use cranelift_entity::{PrimaryMap, entity_impl};

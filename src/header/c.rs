@@ -5,22 +5,22 @@
 //! parameters. C passes a structure by value in another way than the library does (System V ABI,
 //! AMD64 supplement, 3.2.3), so this is not a matter of taste.
 
-use super::{Library, Parameter, codes, words};
+use super::{Library, Parameter, codes, comment_text, prototype, words};
+use crate::foreign::prototypes;
 use crate::layout::is_exception;
+use crate::object::imports::OpenImport;
 use crate::object::interface::{Item, ItemKind};
 use crate::wasm::structure;
-use crate::wasm::{FuncIndex, GlobalIndex};
+use crate::wasm::{EntityIndex, FuncIndex, GlobalIndex};
 use std::fmt::Write as _;
 use wasmparser::{FuncType, GlobalType, ValType};
 
 /// The header's text.
 pub fn header(library: &Library) -> String {
     let mut interface = String::new();
-    let imported: String = library.imported().iter().map(|line| format!("\n     {line}")).collect();
-    if !imported.is_empty() {
-        interface.push_str(&format!(
-            "\n/* The host, or a library that is linked with it, must define these symbols:{imported} */\n"
-        ));
+    if !library.imports.is_empty() {
+        interface.push_str(IMPORTED);
+        library.imports.iter().for_each(|import| interface.push_str(&imported(library, import)));
     }
     for item in library.interface {
         interface.push('\n');
@@ -37,6 +37,35 @@ pub fn header(library: &Library) -> String {
         .replace("@GUARD@", &format!("W2N_LIBRARY_{}_H", library.prefix))
         .replace("@CODES@", &codes.iter().enumerate().map(code).collect::<String>())
         .replace("@INTERFACE@", &interface)
+}
+
+const IMPORTED: &str = "
+/* The host, or a library that is linked with it, must define these symbols. C and C++ sources that include this header can't
+   define them with other types. Nothing knows the types in objects, archives and sources that do not include it. */
+";
+
+/// What the module imports: the description, and a declaration. What the C library has is declared
+/// by its own headers, in types that Wasm does not have.
+fn imported(library: &Library, import: &OpenImport) -> String {
+    let declared = match import.entity {
+        EntityIndex::Function(func) => library.foreign.function(func),
+        _ => None,
+    };
+    let symbol = &import.symbol;
+    let declaration = match (import.entity, declared) {
+        _ if prototypes::find(symbol).is_some() => String::new(),
+        (EntityIndex::Function(_), Some(function)) => {
+            prototype::declared(library.foreign, function, |parameters| named(symbol, parameters)) + "\n"
+        }
+        (EntityIndex::Function(func), None) => {
+            let ty = library.module.function_type(func);
+            declare_function(ty, &c_name(symbol), None, |parameters| named(symbol, parameters))
+        }
+        (EntityIndex::Global(global), _) => declare_global(&library.module.globals[global].ty, &named(symbol, "")),
+        (EntityIndex::Table(_) | EntityIndex::Memory(_) | EntityIndex::Tag(_), _) => String::new(),
+    };
+    let place = if declaration.is_empty() { format!("{symbol}: ") } else { String::new() };
+    format!("/* {place}{} */\n{declaration}", comment_text(&import.description))
 }
 
 fn declaration(library: &Library, item: &Item) -> String {

@@ -6,11 +6,13 @@
 //! runtime's own part, which is the same for all libraries.
 
 pub mod c;
+pub mod prototype;
 pub mod rust;
 mod rust_library;
 mod words;
 
 use crate::abi::trap::{CODES, Trap};
+use crate::foreign::Foreign;
 use crate::object::imports::OpenImport;
 use crate::object::interface::{Item, ItemKind};
 use crate::wasm::describe::{describe_global, describe_type};
@@ -23,6 +25,8 @@ pub struct Library<'a> {
     pub interface: &'a [Item<'a>],
     /// What the module leaves to its host.
     pub imports: &'a [OpenImport<'a>],
+    /// How it crosses to C, where that is declared.
+    pub foreign: &'a Foreign,
     /// Prefix of all symbols.
     pub prefix: &'a str,
     /// Name of the input, for the first line.

@@ -120,6 +120,22 @@ impl Compiler {
         Ok((bytes, String::from_utf8_lossy(&output.stderr).trim_end().to_owned()))
     }
 
+    /// Reads a source after other text, without making anything of it; what the compiler said.
+    ///
+    /// # Errors
+    /// When it can't be started.
+    pub fn read_after(&self, text: &str, source: &Path, flags: &[String]) -> Result<String> {
+        let folder = Scratch::new()?;
+        let before = folder.path().join("imports.h");
+        std::fs::write(&before, text).context("a header for the C compiler")?;
+        let mut command = self.command();
+        command.args(["-fsyntax-only", "-w"]);
+        command.args(std::env::var("CFLAGS").unwrap_or_default().split_whitespace());
+        command.args(flags).arg("-include").arg(&before).arg(file_argument(source));
+        let output = self.run(&mut command)?;
+        Ok(String::from_utf8_lossy(&output.stderr).into_owned())
+    }
+
     /// Runs the linker; what it said when it succeeded.
     ///
     /// # Errors

@@ -16,7 +16,7 @@
 
 mod archive;
 pub mod check;
-mod compiler;
+pub mod compiler;
 mod conventions;
 mod external;
 mod files;

@@ -22,6 +22,7 @@ mod memory;
 mod placement;
 mod print;
 mod profile;
+mod prototypes;
 #[cfg(feature = "remote-cache")]
 mod remote_cache;
 mod run;
@@ -61,6 +62,7 @@ fn main() {
         placement::trials(),
         print::trials(),
         profile::trials(),
+        prototypes::trials(),
         #[cfg(feature = "remote-cache")]
         remote_cache::trials(),
         run::trials(),

@@ -4,6 +4,8 @@
 use crate::host;
 use anyhow::Result;
 use libtest_mimic::Trial;
+use std::process::Command;
+use test_kit::process::outcome;
 use test_kit::trials;
 
 pub fn trials() -> Vec<Trial> {
@@ -11,6 +13,7 @@ pub fn trials() -> Vec<Trial> {
         symbols_with_a_meaning_in_c_get_another_name,
         parameters_have_the_names_of_the_module,
         what_only_programs_can_is_said,
+        a_host_defines_what_is_imported_with_its_type,
         different_exports_have_different_symbols,
     ]
 }
@@ -56,8 +59,63 @@ fn parameters_have_the_names_of_the_module() -> Result<()> {
                  int32_t same, int32_t p6, int32_t fn);";
     assert!(header.contains(words), "{header}");
     assert!(rust.contains("class: i32, size_t: i32, NULL: i32, p4: i32, same: i32, p6: i32, p7: i32);"), "{rust}");
-    assert!(header.contains("host_mix: function `env.host_mix` of type (i64, f32, f64) -> f64"), "{header}");
+    assert!(header.contains("double host_mix(int64_t, float, double);"), "{header}");
     assert!(header.contains("extern const int64_t values_limit;") && header.contains("extern float values_origin;"));
+    Ok(())
+}
+
+/// The header has prototypes and variables: a host that includes it can't define others. What the C
+/// library's headers declare is left to them.
+fn a_host_defines_what_is_imported_with_its_type() -> Result<()> {
+    let folder = host("cc", &[])?;
+    folder.write(
+        "u.wat",
+        r#"(module (import "host" "log" (func $log (param i32 i32))) (import "host" "counter" (global $c (mut i32)))
+          (import "host" "limit" (global $limit f64)) (import "env" "free" (func $free (param i64)))
+          (import "env" "name" (func $name (param i32) (result i32))) (import "env" "pair" (func $pair (result i32 i64)))
+          (import "env" "static" (func $static (param i32)))
+          (memory (export "memory") 1)
+          (func (export "greet") (result i32) (local i64)
+            (call $pair) (local.set 0) (global.get $c) (i32.add)
+            (call $log (i32.const 1) (i32.const 2)) (call $free (i64.const 0))
+            (call $static (i32.const 3)) (call $name (i32.const 0)) (i32.add)))"#,
+    );
+    folder.builds(&["u.wat", "--emit", "staticlib,header", "--import", "env.name: (cstr) -> i32"]);
+    let header = std::fs::read_to_string(folder.path("u.h"))?;
+    for line in [
+        "void host_log(int32_t, int32_t);",
+        "extern int32_t host_counter;",
+        "extern const double host_limit;",
+        "int32_t name(const char *);",
+        "void static_(int32_t) __asm__(W2N_SYMBOL(\"static\"));",
+        "Nothing knows the types in objects, archives and sources that do not include it.",
+    ] {
+        assert!(header.contains(line), "no {line} in {header}");
+    }
+    assert!(!header.contains("void free("), "{header}");
+    let log = "static int32_t seen; void host_log(int32_t a, int32_t b) { seen += a + b; }\n";
+    let counter = "int32_t host_counter = 30; const double host_limit = 1;\n";
+    let others = "int32_t name(const char *text) { return text == 0; }\n\
+                  void pair(struct pair_result *result) { result->r0 = 5; result->r1 = 6; }\n\
+                  void static_(int32_t it) { seen += it; }\n";
+    let host = |log: &str, counter: &str| {
+        let main = "int main(void) { printf(\"%d\", u_greet()); printf(\" %d\\n\", seen); return 0; }\n";
+        let head = "#include \"u.h\"\n#include <stdio.h>\n#include <stdlib.h>\n";
+        folder.write("host.c", [head, log, counter, others, main].concat());
+    };
+    host(log, counter);
+    folder.cc(&["-Wall", "-Wextra", "-Werror", "host.c", "u.a", "-o", "host"]);
+    folder.program("host", &[]).prints("36 6\n");
+    for (log, counter, name) in [
+        ("static int32_t seen; void host_log(double a, int32_t b) { seen += a + b; }\n", counter, "host_log"),
+        ("static int32_t seen; void host_log(int32_t a) { seen += a; }\n", counter, "host_log"),
+        (log, "float host_counter = 30; const double host_limit = 1;\n", "host_counter"),
+    ] {
+        host(log, counter);
+        let mut compiler = Command::new("cc");
+        let out = outcome(compiler.args(["-c", "host.c"]).current_dir(folder.path(".")).env("LC_ALL", "C"));
+        assert!(out.status != 0 && out.stderr.contains(&format!("conflicting types for '{name}'")), "{out:?}");
+    }
     Ok(())
 }
 

@@ -1,17 +1,18 @@
 //! Imports and exports as C declares them, each in one line, with the types of `<stdint.h>`,
 //! `<stddef.h>` and of the headers that libraries have.
 
+use super::c;
 use crate::foreign::{Extent, Foreign, ForeignFunction, Integer, Type, Variadic};
-use crate::header::c as header;
 use crate::wasm::{EntityIndex, Module};
 
-/// A function that is declared.
-pub fn declared(foreign: &Foreign, function: &ForeignFunction, symbol: &str) -> String {
+/// A function that is declared. `declarator`: the name with its parameters.
+pub fn declared(foreign: &Foreign, function: &ForeignFunction, declarator: impl Fn(&str) -> String) -> String {
     let mut params: Vec<String> = function.params.iter().map(|ty| declared_type(foreign, ty)).collect();
     if function.variadic != Variadic::None {
         params.push("...".to_owned());
     }
-    format!("{} {symbol}({});", result(foreign, function.result.as_ref()), list(params))
+    let parameters = format!("({})", list(params));
+    format!("{} {};", result(foreign, function.result.as_ref()), declarator(&parameters))
 }
 
 fn result(foreign: &Foreign, ty: Option<&Type>) -> String {
@@ -44,9 +45,9 @@ pub fn of_entity(module: &Module, entity: EntityIndex, symbol: &str) -> String {
     let text = match entity {
         EntityIndex::Function(func) => {
             let ty = module.function_type(func);
-            header::declare_function(ty, symbol, None, |parameters| format!("{symbol}{parameters}"))
+            c::declare_function(ty, symbol, None, |parameters| format!("{symbol}{parameters}"))
         }
-        EntityIndex::Global(global) => header::declare_global(&module.globals[global].ty, symbol),
+        EntityIndex::Global(global) => c::declare_global(&module.globals[global].ty, symbol),
         EntityIndex::Table(_) | EntityIndex::Memory(_) | EntityIndex::Tag(_) => "-".to_owned(),
     };
     text.split_whitespace().collect::<Vec<_>>().join(" ")

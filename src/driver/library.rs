@@ -139,7 +139,12 @@ fn needs_unit(emit: Emit) -> bool {
 fn taken(analyzed: &Analyzed, imports: &[OpenImport]) -> Taken {
     let is_function = |import: &&OpenImport| matches!(import.entity, EntityIndex::Function(_));
     let names = |it: &OpenImport| [it.import.module.to_owned(), it.import.name.to_owned(), it.symbol.clone()];
+    let is_called = |import: &&OpenImport| match import.entity {
+        EntityIndex::Function(func) => analyzed.facts.reachable.contains(func),
+        _ => false,
+    };
     Taken {
+        functions: imports.iter().filter(is_called).map(|it| it.symbol.clone()).collect(),
         wasi: outside::wasi_functions(analyzed).into_iter().collect(),
         foreign: imports.iter().filter(is_function).map(names).collect(),
     }

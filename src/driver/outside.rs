@@ -66,6 +66,8 @@ pub fn look_up(
     taken.foreign = open.iter().flatten().filter(found).map(names).collect();
     taken.foreign.sort();
     taken.foreign.dedup();
+    let functions = open.iter().flatten().filter(found).filter(|it| is_function(it));
+    taken.functions = functions.map(|it| it.symbol.clone()).collect();
     if let Some(warning) = warning(open.iter().flatten(), &resolution, &options.link) {
         let lost = analyzed.iter().zip(&open);
         let lost = lost.flat_map(|(analyzed, open)| open.iter().filter(|it| is_address_lost(analyzed, it)));

@@ -115,6 +115,8 @@ pub struct Taken {
     pub wasi: BTreeSet<String>,
     /// C functions: module and name of the import, and the symbol.
     pub foreign: Vec<[String; 3]>,
+    /// The symbols of those that are functions.
+    pub functions: BTreeSet<String>,
 }
 
 /// The description of a program or library for its object.
@@ -134,6 +136,7 @@ pub fn plan(start: Start, taken: Taken, input: &Input, options: &Options) -> Res
         embedded: embed::pack(&options.embedded)?,
         options: options.program_options.clone(),
         foreign: taken.foreign,
+        foreign_functions: taken.functions,
         fixed_powers: options.fixed_powers,
         fatal_errors: options.fatal_errors,
         profile: options.profile_generate.as_ref().map(|output| match output {

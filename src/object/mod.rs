@@ -72,6 +72,8 @@ pub struct ProgramPlan {
     pub options: Vec<String>,
     /// C functions that the modules call directly: module and name of the import, and the symbol.
     pub foreign: Vec<[String; 3]>,
+    /// The symbols of those that are functions.
+    pub foreign_functions: BTreeSet<String>,
     pub fixed_powers: bool,
     /// See [`crate::options::Options::fatal_errors`].
     pub fatal_errors: bool,

@@ -5,7 +5,7 @@ use super::bytes::Data;
 use super::writer::{Writer, image_symbol};
 use super::{ProgramPlan, profile, script};
 use crate::abi::feature::{NAME_LENGTH, RequirementFields};
-use crate::abi::program::{EntryKind, ProgramFields, SHARED_SYMBOL, SharedFields, VERSION};
+use crate::abi::program::{EntryKind, ForeignFunctionFields, ProgramFields, SHARED_SYMBOL, SharedFields, VERSION};
 use crate::abi::record::Zero;
 use crate::abi::value::{TYPE_EXNREF, TYPE_EXTERNREF, TYPE_F32, TYPE_F64, TYPE_FUNCREF, TYPE_I32, TYPE_I64, TYPE_V128};
 use crate::code::Requirement;
@@ -13,6 +13,7 @@ use crate::layout::{Symbol, is_exception};
 use crate::wasm::structure;
 use object::write::{StandardSection, SymbolId};
 use object::{SectionKind, SymbolKind, SymbolScope};
+use std::collections::BTreeSet;
 use wasmparser::ValType;
 
 /// What the object describes of its own module.
@@ -37,6 +38,7 @@ pub fn write(writer: &mut Writer, plan: &ProgramPlan, instance: usize, own: Own)
     let options_length = options.len() as u64;
     let options = write_options(writer, options);
     let (foreign, foreign_length) = write_words(writer, "w2n.foreign", plan.foreign.iter().flatten());
+    let (foreign_functions, n_foreign_functions) = write_functions(writer, plan);
     let (wasi_imports, wasi_imports_length) = write_words(writer, "w2n.wasi_imports", &plan.wasi);
     let entry_name =
         read_only(writer, "w2n.entry_name", plan.entry_name.replace('\0', "?").bytes().chain([0]).collect());
@@ -74,6 +76,9 @@ pub fn write(writer: &mut Writer, plan: &ProgramPlan, instance: usize, own: Own)
         options_length,
         foreign,
         foreign_length,
+        foreign_functions,
+        n_foreign_functions,
+        tell_crash: foreign_functions.map(|_| writer.runtime_symbol("w2n_tell_crash")),
         wasi_imports,
         wasi_imports_length,
         embedded,
@@ -124,6 +129,24 @@ fn write_words<'t>(
     let bytes: Vec<u8> = words.collect();
     let length = bytes.len() as u64;
     ((length != 0).then(|| read_only(writer, name, bytes)), length)
+}
+
+/// The C functions with their names: their place, if there are any, and how many there are.
+fn write_functions(writer: &mut Writer, plan: &ProgramPlan) -> (Option<SymbolId>, u64) {
+    let mut data = Data::default();
+    let mut written = BTreeSet::new();
+    for [module, name, symbol] in &plan.foreign {
+        if !plan.foreign_functions.contains(symbol) || !written.insert(symbol) {
+            continue;
+        }
+        let name = format!("{module}.{name}").replace('\0', "?").into_bytes();
+        let name = Some(read_only(writer, "w2n.foreign_name", [name, vec![0]].concat()));
+        let function = writer.external(symbol.clone(), SymbolKind::Text);
+        data.record(ForeignFunctionFields { function: Some(function), name });
+    }
+    let n_functions = written.len() as u64;
+    let place = StandardSection::ReadOnlyDataWithRel;
+    ((n_functions != 0).then(|| writer.local("w2n.foreign_functions", place, data, 8)), n_functions)
 }
 
 fn write_requirements(writer: &mut Writer, requirements: &[Requirement]) -> Option<SymbolId> {

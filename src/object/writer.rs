@@ -273,7 +273,7 @@ impl<'a> Writer<'a> {
         self.external(name.to_owned(), SymbolKind::Text)
     }
 
-    fn external(&mut self, name: String, kind: SymbolKind) -> SymbolId {
+    pub fn external(&mut self, name: String, kind: SymbolKind) -> SymbolId {
         if let Some(&id) = self.external.get(&name) {
             return id;
         }

@@ -13,6 +13,7 @@ pub fn trials() -> Vec<Trial> {
         functions_of_the_c_library_fit_by_their_class,
         a_source_with_another_type_does_not_compile,
         a_source_may_say_the_same_type_in_other_words,
+        a_crash_in_an_import_is_told_by_its_name,
     ]
 }
 
@@ -122,6 +123,36 @@ fn a_source_may_say_the_same_type_in_other_words() -> Result<()> {
         out.succeeds();
         let ran = outcome(program(folder.path("a")).env_clear());
         assert_eq!(ran.status, 42, "{function}: {ran:?}");
+    }
+    Ok(())
+}
+
+/// The process ends by the signal, as C's do.
+fn a_crash_in_an_import_is_told_by_its_name() -> Result<()> {
+    tool::require("cc")?;
+    let module = r#"(module (import "env" "fine" (func $fine (param i32) (result i32)))
+      (import "host" "boom" (func $boom (param i32) (result i32)))
+      (memory (export "memory") 1)
+      (func $deep (param i32) (result i32) (call $fine (local.get 0)))
+      (func $caller (param i32) (result i32) (i32.add (call $deep (local.get 0)) (call $boom (local.get 0))))
+      (func (export "main") (result i32) (i32.add (call $caller (i32.const 3)) (i32.const 1))))"#;
+    let source = r#"#include <string.h>
+      static volatile char sink;
+      int fine(int n) { char room[2000]; memset(room, n, sizeof room); sink = room[n]; return sink; }
+      __attribute__((noinline)) static int inner(int n) { char room[3000]; sink = room[n]; return *(volatile int *)(long)n; }
+      int host_boom(int n) { return inner(n) + 1; }
+    "#;
+    let folder = Folder::with(&[("a.wat", module), ("b.c", source)]);
+    let told = "the imported function `host.boom` crashed (SIGSEGV), called by `caller` at 0x";
+    for flags in [&["-O2"][..], &["-O0"], &["-O2", "-fno-omit-frame-pointer"], &["-O2", "-shared"]] {
+        let file = if flags.contains(&"-shared") { "libb.so" } else { "b.o" };
+        let form = if flags.contains(&"-shared") { "-fPIC" } else { "-c" };
+        folder.tool("cc", &[flags, &[form, "-fPIC", "-w", "b.c", "-o", file]].concat());
+        let rest = if flags.contains(&"-shared") { &["-Wl,-rpath,."][..] } else { &[] };
+        folder.wasm2native(&[&["a.wat", file, "-o", "a"], rest].concat()).succeeds();
+        let out = outcome(program(folder.path("a")).current_dir(folder.path(".")).env_clear());
+        assert!(out.status == -11 && out.stderr.contains(told), "{flags:?}: {out:?}");
+        assert_eq!(out.stderr.lines().count(), 1, "{out:?}");
     }
     Ok(())
 }

@@ -42,6 +42,8 @@ mod cpu;
 
 mod profile;
 
+mod crash;
+
 mod trap;
 
 mod budget;

@@ -9,7 +9,7 @@
 //! in the handler ends the process, because the handler's mask blocks all signals. So it never
 //! loops.
 
-use crate::abi::program::{Program, RUNNING};
+use crate::abi::program::{Crash, Program, RUNNING};
 use crate::abi::trap::{CODE_HOST, CODE_UNDEFINED, CODE_WASI, FATAL_EXIT_STATUS, TRAP_EXIT_STATUS, Trap, TrapReport};
 use crate::arch::OnSignal;
 use crate::arch::processor::{Registers, signal_entry};
@@ -164,6 +164,11 @@ fn pass_on(signal: c_int, info: *mut siginfo_t, context: *mut c_void) {
         let code = (*info).si_code;
         match previous.sa_sigaction {
             libc::SIG_DFL | libc::SIG_IGN => {
+                if code > 0
+                    && let Some(tell) = program::programs().find_map(|program| program.tell_crash)
+                {
+                    tell(&Crash { signal, context });
+                }
                 libc::sigaction(signal, previous, std::ptr::null_mut());
                 // A fault happens again on return. A signal that was sent does not: it waits until
                 // this handler returns.

@@ -113,6 +113,12 @@ record! {
         /// import's module and name and the symbol, all ended by a zero byte.
         pub foreign: *const u8,
         pub foreign_length: u64,
+        /// Those of them that are functions, for messages about a crash.
+        pub foreign_functions: *const ForeignFunction,
+        pub n_foreign_functions: u64,
+        /// `w2n_tell_crash` where there are such functions, else null: so that programs without C
+        /// link none of it.
+        pub tell_crash: Option<unsafe extern "C" fn(*const Crash)>,
         /// The WASI functions that can be called, for `wasm2native inspect`, each ended by a zero
         /// byte.
         pub wasi_imports: *const u8,
@@ -170,6 +176,23 @@ record! {
         /// What tables take.
         pub tables: Budget,
     }
+}
+
+record! {
+    /// A C function that the modules call.
+    pub struct ForeignFunction from ForeignFunctionFields {
+        pub function: usize,
+        /// Module and name of the import with a dot between them, zero-terminated.
+        pub name: *const u8,
+    }
+}
+
+/// What the handler of signals hands to [`Program::tell_crash`]: a fault that is not a trap.
+#[repr(C)]
+pub struct Crash {
+    pub signal: i32,
+    /// The interrupted code, as the system hands it to handlers.
+    pub context: *const c_void,
 }
 
 /// What the entry hands to [`Program::invoke`]: a program of [`EntryKind::Invoke`], and its

@@ -44,6 +44,11 @@ impl Registers {
         Registers { pc, sp, fp, lr }
     }
 
+    /// Where a function returns to that has called no other.
+    pub fn link(&self) -> Option<usize> {
+        Some(self.lr)
+    }
+
     /// Where a function returns to that has not set up its frame yet, or never does: `offset` is
     /// the distance of `pc` from its first instruction, and `frame` what [`frame`] says of it.
     /// Nothing if its frame is there.
@@ -81,6 +86,20 @@ pub fn frame_pointer() -> usize {
 pub fn return_address() -> usize {
     // SAFETY: the frame pointer points at a frame record of this stack (AAPCS64, 6.4.6).
     unsafe { (*(frame_pointer() as *const Frame)).return_address }
+}
+
+/// What the call before a return address calls, if it names it.
+///
+/// # Safety
+/// The address is one in translated code.
+pub unsafe fn call_target(return_address: usize) -> Option<usize> {
+    let call = return_address.checked_sub(4).filter(|call| call.is_multiple_of(4))?;
+    // SAFETY: see above; a function's first instruction follows four bytes and more of the text.
+    let instruction = unsafe { *(call as *const i32) };
+    // `bl`, with a distance of 26 bits in instructions.
+    let is_call = instruction.cast_unsigned() >> 26 == 0b10_0101;
+    let distance = instruction << 6 >> 4;
+    is_call.then(|| call.wrapping_add_signed(distance as isize))
 }
 
 /// The integer registers that a call preserves (AAPCS64, 6.1.1).

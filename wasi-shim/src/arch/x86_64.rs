@@ -39,6 +39,11 @@ impl Registers {
         Registers { pc, sp, fp }
     }
 
+    /// Where a function returns to that has called no other; here the stack says it.
+    pub fn link(&self) -> Option<usize> {
+        None
+    }
+
     /// Where a function returns to that has not set up its frame yet, or never does: `offset` is
     /// the distance of `pc` from its first instruction, `frame` what [`frame`] says of it, and
     /// `read` reads a word of the stack. Nothing if its frame is there.
@@ -81,6 +86,40 @@ pub fn frame_pointer() -> usize {
 pub fn return_address() -> usize {
     // SAFETY: the frame pointer points at a frame of this stack (psABI, 3.2.2).
     unsafe { (*(frame_pointer() as *const Frame)).return_address }
+}
+
+/// What the call before a return address calls, if it names it; through a stub of the linker, what
+/// the stub jumps to.
+///
+/// # Safety
+/// The address is one in translated code.
+pub unsafe fn call_target(return_address: usize) -> Option<usize> {
+    // SAFETY: see above; a function's first instruction follows four bytes and more of the text.
+    let byte = |address: usize| unsafe { *(address as *const u8) };
+    // SAFETY: as above.
+    let distance = |address: usize| unsafe { (address as *const i32).read_unaligned() as isize };
+    // `call rel32`
+    if byte(return_address.checked_sub(5)?) != 0xe8 {
+        return None;
+    }
+    let target = return_address.wrapping_add_signed(distance(return_address.checked_sub(4)?));
+    // `endbr64; bnd jmp [rip + rel32]`, of which only the jump is always there.
+    let mut stub = target;
+    // SAFETY: what code calls is code, which is longer than a jump or ends with its page.
+    unsafe {
+        if (stub as *const u32).read_unaligned() == u32::from_le_bytes([0xf3, 0x0f, 0x1e, 0xfa]) {
+            stub = stub.wrapping_add(4);
+        }
+    }
+    if byte(stub) == 0xf2 {
+        stub = stub.wrapping_add(1);
+    }
+    if [byte(stub), byte(stub.wrapping_add(1))] != [0xff, 0x25] {
+        return Some(target);
+    }
+    let slot = stub.wrapping_add(6).wrapping_add_signed(distance(stub.wrapping_add(2)));
+    // SAFETY: the linker's word for the function.
+    Some(unsafe { (slot as *const usize).read_unaligned() })
 }
 
 /// The registers that a call preserves (psABI, 3.2.1).

@@ -266,22 +266,13 @@ fn pieces() {
     }
 }
 
-/// Bytes that are not a path, and paths that are too long. `$errno`: 25 ilseq, 28 inval, 37
-/// nametoolong, 44 noent.
+/// Bytes that are not a path, and paths that are too long. `$errno`: 28 inval, 37 nametoolong, 44
+/// noent.
 fn paths() {
     let mut prey = Prey::new();
     let deep = "sub/../".repeat(700);
-    let cases: [(&[u8], u32); 9] = [
-        (b"", 44),
-        (b"\xff", 25),
-        (b"sub/\xc3\x28", 25),
-        (b"\xed\xa0\x80", 25),
-        (b"file\0", 28),
-        (b"\0", 28),
-        (&[b'a'; 256], 37),
-        (&[b'a'; 4096], 37),
-        (deep.as_bytes(), 37),
-    ];
+    let cases: [(&[u8], u32); 6] =
+        [(b"", 44), (b"file\0", 28), (b"\0", 28), (&[b'a'; 256], 37), (&[b'a'; 4096], 37), (deep.as_bytes(), 37)];
     for (path, errno) in cases {
         prey.guest.load(PATH, path);
         let place = [PATH.into(), path.len() as u64];

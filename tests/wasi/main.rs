@@ -3,8 +3,8 @@
 //! [`matrix`] tries every way out of a granted directory with every call, [`grants`] what a grant
 //! allows, [`exposed`] what no grant allows, [`hostile`] calls with dangerous numbers, [`limits`]
 //! how much a module can take, [`streams`] the standard streams, [`signals`] signals to itself,
-//! [`threads`] threads that share them, [`embed`] trees that a program carries, and [`official`]
-//! the WebAssembly group's own tests where a checkout is named.
+//! [`threads`] threads that share them, [`embed`] trees that a program carries, [`names`] names
+//! that are not UTF-8, and [`official`] the WebAssembly group's own tests where a checkout is named.
 
 mod driver;
 mod embed;
@@ -13,6 +13,7 @@ mod grants;
 mod hostile;
 mod limits;
 mod matrix;
+mod names;
 mod numbers;
 mod official;
 mod signals;
@@ -31,6 +32,7 @@ fn main() {
         exposed::trials(),
         threads::trials(),
         embed::trials(),
+        names::trials(),
         official::trials(),
     ];
     test_kit::trial::run(groups.into_iter().flatten());

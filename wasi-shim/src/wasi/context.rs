@@ -49,13 +49,12 @@ pub struct Strings {
 }
 
 impl Strings {
-    /// Appends a string. Text that is not UTF-8 gets replacement characters: WASI knows no other
-    /// text. Whether there was room: the guest counts in 32 bits.
+    /// Appends a string, as the bytes that it has, be they UTF-8 or not. Whether there was room:
+    /// the guest counts in 32 bits.
     #[must_use]
     pub fn push(&mut self, text: &[u8]) -> bool {
-        let text = String::from_utf8_lossy(text);
         let Ok(start) = u32::try_from(self.bytes.len()) else { return false };
-        self.bytes.extend_from_slice(text.as_bytes());
+        self.bytes.extend_from_slice(text);
         self.bytes.push(0);
         self.starts.push(start);
         u32::try_from(self.bytes.len()).is_ok()

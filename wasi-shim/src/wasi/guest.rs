@@ -109,11 +109,10 @@ impl Guest {
         Ok(())
     }
 
-    /// A path, or the text of a link.
+    /// A path, or the text of a link: bytes, as the system has them, be they UTF-8 or not.
     ///
     /// # Errors
-    /// `ilseq` if it is not UTF-8, `inval` with a zero in it, `nametoolong`; `noent` if it is
-    /// empty.
+    /// `inval` with a zero in it, `nametoolong`; `noent` if it is empty.
     pub fn path(&self, address: u32, length: u32) -> Result<CString> {
         self.at(address, length.into())?;
         if length >= LONGEST_PATH {
@@ -123,8 +122,7 @@ impl Guest {
         if bytes.is_empty() {
             return Err(Errno::Noent.into());
         }
-        let text = String::from_utf8(bytes).map_err(|_| Errno::Ilseq)?;
-        Ok(CString::new(text).map_err(|_| Errno::Inval)?)
+        Ok(CString::new(bytes).map_err(|_| Errno::Inval)?)
     }
 
     /// The pieces that an array of `$iovec` or `$ciovec` names, without the empty ones, which may

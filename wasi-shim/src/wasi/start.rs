@@ -134,8 +134,7 @@ fn open_dir(context: &Context, value: &[u8]) {
         text.add("` with --dir: its file system (procfs or the like) gives access to the memory of processes");
         fail(text, 1)
     }
-    let guest = String::from_utf8_lossy(guest).into_owned().into_bytes();
-    let directory = Directory { home: Home::Host(opened), preopen: Some(guest), listing: Mutex::new(()) };
+    let directory = Directory { home: Home::Host(opened), preopen: Some(guest.to_vec()), listing: Mutex::new(()) };
     expect_descriptor(context.descriptors.add(Descriptor::directory(directory, read_only)));
 }
 
@@ -148,8 +147,7 @@ fn open_embedded(program: &Program, index: u32, guest: &[u8], context: &Context)
         text.add_name(guest).add("`");
         fail(text, USAGE_EXIT_STATUS)
     };
-    let preopen = Some(String::from_utf8_lossy(guest).into_owned().into_bytes());
-    let directory = Directory { home: Home::Embedded(place), preopen, listing: Mutex::new(()) };
+    let directory = Directory { home: Home::Embedded(place), preopen: Some(guest.to_vec()), listing: Mutex::new(()) };
     expect_descriptor(context.descriptors.add(Descriptor::directory(directory, true)));
 }
 

@@ -4,7 +4,8 @@
 //! allows, [`exposed`] what no grant allows, [`hostile`] calls with dangerous numbers, [`limits`]
 //! how much a module can take, [`streams`] the standard streams, [`signals`] signals to itself,
 //! [`threads`] threads that share them, [`embed`] trees that a program carries, [`names`] names
-//! that are not UTF-8, and [`official`] the WebAssembly group's own tests where a checkout is named.
+//! that are not UTF-8, [`machines`] systems that forbid or lack system calls, and [`official`] the
+//! WebAssembly group's own tests where a checkout is named.
 
 mod driver;
 mod embed;
@@ -12,6 +13,7 @@ mod exposed;
 mod grants;
 mod hostile;
 mod limits;
+mod machines;
 mod matrix;
 mod names;
 mod numbers;
@@ -33,6 +35,7 @@ fn main() {
         threads::trials(),
         embed::trials(),
         names::trials(),
+        machines::trials(),
         official::trials(),
     ];
     test_kit::trial::run(groups.into_iter().flatten());

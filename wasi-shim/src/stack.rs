@@ -19,6 +19,9 @@ use std::ops::Range;
 /// Limit where the system sets none, so that runaway recursion ends before memory does.
 const LARGEST_DEFAULT: u64 = 256 << 20;
 
+/// The limit that Linux sets if no one else does (`_STK_LIM`).
+const USUAL_LIMIT: u64 = 8 << 20;
+
 /// The signal stack: enough for the largest register state and a trap message, and for a host's
 /// handler that calls Wasm.
 const SIGNAL_STACK: usize = 64 << 10;
@@ -72,8 +75,12 @@ impl Refused {
         let mut text = message();
         match *self {
             Refused::MainStack { wanted, allowed } => {
-                text.add("cannot set the stack size to ").add_decimal(wanted.into());
-                text.add(" bytes: the system's hard limit is ").add_decimal(allowed.into());
+                text.add("cannot set the stack size to ").add_decimal(wanted.into()).add(" bytes: the system");
+                if wanted > allowed {
+                    text.add("'s hard limit is ").add_decimal(allowed.into());
+                } else {
+                    text.add(" forbids it");
+                }
             }
             Refused::SignalStack => _ = text.add("cannot create a stack for signals"),
         }
@@ -92,12 +99,12 @@ pub fn prepare_main_thread(maximum: Option<u64>) -> Result<(), Refused> {
     if wanted != limit.rlim_cur {
         let allowed = limit.rlim_max;
         let new = libc::rlimit { rlim_cur: wanted, ..limit };
-        // SAFETY: reads a live variable.
-        if unsafe { libc::setrlimit(libc::RLIMIT_STACK, &new) } != 0 {
+        if kernel::set_limit(libc::RLIMIT_STACK, &new) {
+            // Emulators accept a limit that they do not set.
+            limit = main_limit();
+        } else if maximum.is_some() {
             return Err(Refused::MainStack { wanted, allowed });
         }
-        // Emulators accept a limit that they do not set.
-        limit = main_limit();
     }
     // The thread lives as long as the program: its signal stack needs no owner.
     let (signal, _) = signal_stack()?;
@@ -105,11 +112,10 @@ pub fn prepare_main_thread(maximum: Option<u64>) -> Result<(), Refused> {
     Ok(())
 }
 
+/// The limit of the main stack; where the system does not say, that of most systems.
 fn main_limit() -> libc::rlimit {
-    let mut limit = libc::rlimit { rlim_cur: 0, rlim_max: 0 };
-    // SAFETY: writes to a live variable.
-    unsafe { libc::getrlimit(libc::RLIMIT_STACK, &mut limit) };
-    limit
+    let usual = libc::rlimit { rlim_cur: USUAL_LIMIT, rlim_max: libc::RLIM_INFINITY };
+    kernel::limit(libc::RLIMIT_STACK).unwrap_or(usual)
 }
 
 /// Bytes of the stack of a new thread: as many as the main stack may have, within reason. The

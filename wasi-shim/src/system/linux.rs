@@ -3,7 +3,7 @@
 
 use crate::width::usize_of;
 use rustix::fs::{self, FileType, Stat};
-use std::ffi::{CStr, c_int};
+use std::ffi::{CStr, c_int, c_ulong};
 use std::fs::File;
 use std::mem::MaybeUninit;
 use std::ops::Range;
@@ -21,6 +21,27 @@ pub fn page_size() -> usize {
 pub fn processor_features() -> [u64; 2] {
     // SAFETY: reads values that the kernel handed over.
     unsafe { [libc::getauxval(libc::AT_HWCAP), libc::getauxval(libc::AT_HWCAP2)] }
+}
+
+/// A limit of the process. Nothing if the system does not say: filters of system calls forbid one
+/// of the two calls that there are, or both.
+pub fn limit(resource: libc::__rlimit_resource_t) -> Option<libc::rlimit> {
+    let mut limit = libc::rlimit { rlim_cur: 0, rlim_max: 0 };
+    let place = &raw mut limit;
+    // SAFETY: writes to a live variable.
+    let is_known = unsafe {
+        libc::getrlimit(resource, place) == 0 || libc::syscall(libc::SYS_getrlimit, c_ulong::from(resource), place) == 0
+    };
+    is_known.then_some(limit)
+}
+
+/// Sets a limit of the process; whether the system did.
+pub fn set_limit(resource: libc::__rlimit_resource_t, limit: &libc::rlimit) -> bool {
+    let place = &raw const *limit;
+    // SAFETY: reads a live variable.
+    unsafe {
+        libc::setrlimit(resource, place) == 0 || libc::syscall(libc::SYS_setrlimit, c_ulong::from(resource), place) == 0
+    }
 }
 
 /// A flag of `mmap`: the kernel keeps no memory for the pages before they are used.

@@ -4,6 +4,7 @@
 //! thread that waits in a read keeps nobody from anything, and a descriptor that is closed
 //! meanwhile lives until its last call returns.
 
+use crate::system::kernel;
 use crate::wasi::embedded::{EmbeddedNode, OpenFile};
 use crate::wasi::errno::{Errno, Failure, Result};
 use crate::wasi::rights::{self, Access};
@@ -171,8 +172,8 @@ const FEWEST_DESCRIPTORS: usize = 3;
 
 /// As many as the system gives a process (`RLIMIT_NOFILE`), and the numbers below that.
 fn most_descriptors() -> usize {
-    let limit = rustix::process::getrlimit(rustix::process::Resource::Nofile).current;
-    limit.and_then(|limit| usize::try_from(limit).ok()).unwrap_or(MOST_DESCRIPTORS).min(MOST_DESCRIPTORS)
+    let limit = kernel::limit(libc::RLIMIT_NOFILE);
+    limit.and_then(|limit| usize::try_from(limit.rlim_cur).ok()).unwrap_or(MOST_DESCRIPTORS).min(MOST_DESCRIPTORS)
 }
 
 /// The descriptors of one program or library by their numbers.
@@ -208,6 +209,11 @@ impl DescriptorTable {
     pub fn get(&self, number: u32) -> Result<Arc<Descriptor>> {
         let slots = self.0.read().unwrap_or_else(PoisonError::into_inner);
         slots.list.get(number as usize).and_then(|slot| slot.clone()).ok_or(BADF)
+    }
+
+    /// Adds one that the guest has from the start, whatever the system's limit.
+    pub fn add_first(&self, descriptor: Descriptor) {
+        self.lock().list.push(Some(Arc::new(descriptor)));
     }
 
     /// Gives the descriptor the lowest free number, as POSIX does.

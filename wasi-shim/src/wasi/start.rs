@@ -12,7 +12,6 @@ use crate::text::{USAGE_EXIT_STATUS, message};
 use crate::wasi::context::{Context, Strings};
 use crate::wasi::descriptor::{Descriptor, Directory, Home};
 use crate::wasi::embedded;
-use crate::wasi::errno::Result;
 use crate::wasi::rights::Access;
 use std::ffi::OsStr;
 use std::fmt::Write;
@@ -47,7 +46,7 @@ pub unsafe extern "C" fn w2n_wasi_start(start: *const Start) {
     let (reads, writes) = (Access { read: true, write: false }, Access { read: false, write: true });
     for (number, access) in [(libc::STDIN_FILENO, reads), (libc::STDOUT_FILENO, writes), (libc::STDERR_FILENO, writes)]
     {
-        expect_descriptor(context.descriptors.add(Descriptor::stream(number, access)));
+        context.descriptors.add_first(Descriptor::stream(number, access));
     }
     let mut arguments = Strings::default();
     for index in 0..usize::try_from(argc).unwrap_or(0) {
@@ -135,7 +134,7 @@ fn open_dir(context: &Context, value: &[u8]) {
         fail(text, 1)
     }
     let directory = Directory { home: Home::Host(opened), preopen: Some(guest.to_vec()), listing: Mutex::new(()) };
-    expect_descriptor(context.descriptors.add(Descriptor::directory(directory, read_only)));
+    context.descriptors.add_first(Descriptor::directory(directory, read_only));
 }
 
 /// Trees are found by their order among the options fixed at build time; there are none for others.
@@ -148,7 +147,7 @@ fn open_embedded(program: &Program, index: u32, guest: &[u8], context: &Context)
         fail(text, USAGE_EXIT_STATUS)
     };
     let directory = Directory { home: Home::Embedded(place), preopen: Some(guest.to_vec()), listing: Mutex::new(()) };
-    expect_descriptor(context.descriptors.add(Descriptor::directory(directory, true)));
+    context.descriptors.add_first(Descriptor::directory(directory, true));
 }
 
 fn split_at<'a>(text: &'a [u8], separator: &[u8]) -> Option<(&'a [u8], &'a [u8])> {
@@ -161,15 +160,6 @@ fn expect_room(has_room: bool) {
     if !has_room {
         let mut text = message();
         text.add("arguments or environment exceed 4 GiB");
-        fail(text, 1)
-    }
-}
-
-#[cold]
-fn expect_descriptor(result: Result<u32>) {
-    if result.is_err() {
-        let mut text = message();
-        text.add("too many directories");
         fail(text, 1)
     }
 }

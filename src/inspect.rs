@@ -19,6 +19,7 @@ use crate::abi::memory::MemoryFields;
 use crate::abi::program::{EntryKind, OPTIONS_SECTION, PROGRAM_SYMBOL, Program, ProgramFields};
 use crate::abi::record::Fields;
 use crate::abi::setting::Setting;
+use crate::abi::shim;
 use crate::number::to_usize;
 use crate::runtime_target::{RUNTIME_TARGETS, RuntimeTarget};
 use anyhow::{Context, Result, bail};
@@ -59,6 +60,8 @@ pub struct Inspection {
     pub fixed_powers: bool,
     /// Functions and data of C that the modules use directly, outside of the sandbox.
     pub foreign: Vec<Foreign>,
+    /// What the runtime has for the modules' toolchains, as [`Foreign`] names it.
+    pub shims: Vec<Foreign>,
     /// The features of the processor that the program needs.
     pub features: Vec<String>,
     /// The processor's name.
@@ -118,7 +121,8 @@ fn inspect(bytes: &[u8]) -> Result<Inspection> {
     let mut inspection = executable.facts(&program).context("the record of its options is damaged")?;
     inspection.processor = target.machine.name;
     inspection.take_options(&executable.options(&program).context("its options are damaged")?);
-    inspection.foreign = executable.foreign(&program).context("its list of imports is damaged")?;
+    let foreign = executable.foreign(&program).context("its list of imports is damaged")?;
+    (inspection.shims, inspection.foreign) = foreign.into_iter().partition(|it| it.symbol.starts_with(shim::PREFIX));
     inspection.wasi_imports = executable.wasi_imports(&program).context("its list of imports is damaged")?;
     inspection.features = executable.features(&program).context("its list of features is damaged")?;
     inspection.memories = executable.memories(&program).context("the record of its memories is damaged")?;

@@ -40,6 +40,8 @@ pub mod wasm;
 
 pub mod resolve;
 
+pub mod shims;
+
 pub mod foreign;
 
 pub mod analyze;

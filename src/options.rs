@@ -257,6 +257,8 @@ pub struct LinkOptions {
     pub import_symbols: Vec<(String, String)>,
     /// A function import that nothing defines is a trap when it is called.
     pub allow_undefined: bool,
+    /// Imports of other toolchains' libraries get nothing from the runtime.
+    pub no_shim: bool,
     /// Patterns over `module.name`. When there is one, C functions that none covers can't be
     /// imported.
     pub allowed_imports: Vec<String>,

@@ -15,6 +15,7 @@ use crate::foreign::{CallbackIndex, Foreign};
 use crate::layout::{Layout, Symbol};
 use crate::profile::Profiling;
 use crate::resolve::{Linkage, Linked};
+use crate::shims::Shims;
 use crate::wasm::describe::{describe_index, describe_type};
 use crate::wasm::source::{MAIN, Source};
 use crate::wasm::{FuncIndex, Module};
@@ -42,6 +43,8 @@ pub struct Unit<'a> {
     pub layout: Layout,
     /// Function imports that nothing defines: a call is a trap.
     pub undefined: BTreeSet<FuncIndex>,
+    /// Function imports that the runtime defines for the module's toolchain.
+    pub shims: Shims,
     pub profiling: Profiling,
 }
 

@@ -15,7 +15,8 @@
 pub mod legacy;
 mod scan;
 
-use crate::foreign::Foreign;
+use crate::foreign::{Foreign, default_memory};
+use crate::shims;
 use crate::wasm::{
     ElementIndex, ElementItems, ElementMode, EntityIndex, FuncIndex, GlobalIndex, MemoryIndex, Module, TableIndex,
 };
@@ -156,8 +157,19 @@ impl Walk<'_, '_> {
     fn reach(&mut self, func: FuncIndex) {
         if self.module.functions.is_valid(func) && self.facts.reachable.insert(func) {
             self.queue.push(func);
+            if self.may_grow_memory(func) {
+                self.facts.memories_grown.extend(default_memory(self.module));
+            }
             self.foreign.callbacks_of(func).filter_map(|(_, table)| table).for_each(|table| self.use_table(table));
         }
+    }
+
+    /// Whether an import can be a shim that lets the caller's memory grow.
+    fn may_grow_memory(&self, func: FuncIndex) -> bool {
+        let import = self.module.functions[func].definition.import();
+        import
+            .and_then(|import| shims::find(import, self.module.function_type(func)))
+            .is_some_and(|shim| shim.grows_memory())
     }
 
     fn take_address(&mut self, func: FuncIndex) {

@@ -16,6 +16,7 @@ use crate::object::interface::{self, Item, Naming};
 use crate::options::{Emit, Options, Output};
 use crate::output;
 use crate::progress::{Observer, stage};
+use crate::shims::Shims;
 use crate::unit::{Analyzed, Unit};
 use crate::wasm::EntityIndex;
 use crate::wasm::input::STDIN;
@@ -83,7 +84,7 @@ pub fn build(session: &Session, outputs: &[&Output]) -> Result<()> {
     if outputs.iter().any(|output| needs_unit(output.emit)) {
         let analyzed = session.analyze(&linked, foreign, World::Open, None);
         let taken = taken(&analyzed, &imports);
-        let unit = session.lay_out(analyzed, World::Open, BTreeSet::new())?;
+        let unit = session.lay_out(analyzed, World::Open, BTreeSet::new(), Shims::default())?;
         let plan = session.name(plan::plan(Start::of_library(module, &prefix), taken, input, options))?;
         let role = Role::Library { plan: &plan, interface: &interface };
         for Output { emit, .. } in outputs {

@@ -1,10 +1,11 @@
-//! What an executable takes from outside of Wasm and the runtime: C functions and data. Each import
-//! is looked up before the linker runs, so that what is missing is named as its author knows it,
-//! and what the sandbox does not cover is said.
+//! What an executable takes from outside of Wasm: C functions and data, and shims of the runtime.
+//! Each import is looked up before the linker runs, so that what is missing is named as its author
+//! knows it, and what the sandbox does not cover is said.
 
 use super::plan::Taken;
 use super::sources;
 use crate::abi;
+use crate::abi::shim::Shim;
 use crate::foreign::{self, Foreign, prototypes};
 use crate::link::check::{self, Definer, Found, Resolution};
 use crate::link::native::Natives;
@@ -15,6 +16,7 @@ use crate::object::imports::{self, OpenImport};
 use crate::options::{LinkOptions, Options};
 use crate::progress::Observer;
 use crate::resolve::Linked;
+use crate::shims::{self, Shims};
 use crate::unit::Analyzed;
 use crate::wasm::describe::describe_name;
 use crate::wasm::{EntityIndex, FuncIndex, Module, value_size};
@@ -32,6 +34,8 @@ pub struct Outside {
     pub taken: Taken,
     /// Of each module, the function imports that nothing defines, where that is allowed.
     pub undefined: Vec<BTreeSet<FuncIndex>>,
+    /// Of each module, those that the runtime defines for its toolchain.
+    pub shims: Vec<Shims>,
 }
 
 /// Reads what the user links with, and looks up the imports of all modules there and in the C
@@ -48,7 +52,9 @@ pub fn look_up(
 ) -> Result<Outside> {
     let natives = Natives::read(&options.link, runtime.target)?;
     natives.warnings.iter().for_each(|warning| observer.warning(warning));
-    let open: Vec<Vec<OpenImport>> = analyzed.iter().map(open_imports).collect();
+    let mut open: Vec<Vec<OpenImport>> = analyzed.iter().map(open_imports).collect();
+    let choose = |(analyzed, open)| choose_shims(analyzed, open, &natives, &options.link);
+    let shims: Vec<Shims> = analyzed.iter().zip(&mut open).map(choose).collect();
     let wanted = open.iter().flatten().filter(|it| it.refusal.is_none()).map(|it| &it.symbol[..]);
     let resolution = check::resolve(&wanted.collect::<Vec<_>>(), &natives, runtime)?;
     let mut undefined = Vec::with_capacity(analyzed.len());
@@ -64,6 +70,8 @@ pub fn look_up(
     let found = |it: &&OpenImport| resolution.find(&it.symbol).is_some();
     let names = |it: &OpenImport| [it.import.module.to_owned(), it.import.name.to_owned(), it.symbol.clone()];
     taken.foreign = open.iter().flatten().filter(found).map(names).collect();
+    let shim_names = |it: &Shim| [it.module, it.name, it.symbol].map(str::to_owned);
+    taken.foreign.extend(shims.iter().flat_map(Shims::iter).map(shim_names));
     taken.foreign.sort();
     taken.foreign.dedup();
     let functions = open.iter().flatten().filter(found).filter(|it| is_function(it));
@@ -86,7 +94,38 @@ pub fn look_up(
             observer.warning(&format!("--import-symbol {name}: no module imports that"));
         }
     }
-    Ok(Outside { natives, uses_c: resolution.uses_c, taken, undefined })
+    Ok(Outside { natives, uses_c: resolution.uses_c, taken, undefined, shims })
+}
+
+/// Takes the imports that are shims out of those that the linker has to find. A symbol of the
+/// user's files comes first; that of the C library, whose function does something else, does not.
+/// With --no-shim such an import is refused.
+fn choose_shims(analyzed: &Analyzed, open: &mut Vec<OpenImport>, natives: &Natives, options: &LinkOptions) -> Shims {
+    let mut shims = Shims::default();
+    open.retain_mut(|import| {
+        let EntityIndex::Function(func) = import.entity else { return true };
+        let Some(shim) = shim_of(analyzed.linked, &analyzed.foreign, func, import, natives) else { return true };
+        if options.no_shim {
+            import.refusal = Some("--no-shim refuses what the runtime has for it");
+            return true;
+        }
+        shims.add(func, shim);
+        false
+    });
+    shims
+}
+
+/// The shim for an import that the user has neither declared nor given a symbol or a definition.
+pub fn shim_of(
+    linked: &Linked,
+    foreign: &Foreign,
+    func: FuncIndex,
+    import: &OpenImport,
+    natives: &Natives,
+) -> Option<&'static Shim> {
+    let is_chosen = linked.linkage.symbols.contains_key(&imports::full_name(import.import));
+    let is_users = is_chosen || foreign.function(func).is_some() || natives.defines(&import.symbol);
+    shims::find(import.import, linked.module.function_type(func)).filter(|_| !is_users && import.refusal.is_none())
 }
 
 /// The symbols that the user chose, by import.

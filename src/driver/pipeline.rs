@@ -32,6 +32,7 @@ use crate::options::{MemoryBase, Options};
 use crate::profile::Counts;
 use crate::progress::{Observer, stage};
 use crate::resolve::{self, Instance, Linkage, Linked, Provider, Providers, Sizes};
+use crate::shims::Shims;
 use crate::translate::Architecture;
 use crate::unit::{Analyzed, Unit};
 use crate::wasm::input::Input;
@@ -163,7 +164,8 @@ impl<'a> Session<'a> {
         outside::look_up(analyzed, self.runtime()?, self.options, self.observer)
     }
 
-    /// Decides where every entity lives. `undefined` are the function imports that nothing defines.
+    /// Decides where every entity lives. `undefined` are the function imports that nothing defines,
+    /// `shims` those that the runtime defines.
     ///
     /// # Errors
     /// When a memory or table is too large.
@@ -172,6 +174,7 @@ impl<'a> Session<'a> {
         analyzed: Analyzed<'s>,
         world: World,
         undefined: BTreeSet<FuncIndex>,
+        shims: Shims,
     ) -> Result<Unit<'s>> {
         let Analyzed { linked: Linked { index, source, module, linkage }, foreign, facts } = analyzed;
         let layout = || layout::plan(module, &facts, linkage, &foreign, world);
@@ -184,7 +187,7 @@ impl<'a> Session<'a> {
                 source.file.unwrap_or(&self.input.name)
             ));
         }
-        Ok(Unit { index: *index, source, module, linkage, foreign, facts, layout, undefined, profiling })
+        Ok(Unit { index: *index, source, module, linkage, foreign, facts, layout, undefined, shims, profiling })
     }
 
     /// Validates, translates and compiles the functions that are needed.

@@ -113,7 +113,7 @@ fn function(module: &Module, name: &str) -> Option<FuncIndex> {
 pub struct Taken {
     /// Functions of WASI, with their module where that is not preview 1.
     pub wasi: BTreeSet<String>,
-    /// C functions: module and name of the import, and the symbol.
+    /// C functions and shims: module and name of the import, and the symbol.
     pub foreign: Vec<[String; 3]>,
     /// The symbols of those that are functions.
     pub functions: BTreeSet<String>,

@@ -4,6 +4,7 @@
 //! columns that tabs separate, for programs to read. `-` stands where there is nothing to say.
 
 use super::library::default_prefix;
+use super::outside;
 use super::pipeline::Session;
 use crate::abi;
 use crate::codegen::{Generator, target};
@@ -11,7 +12,7 @@ use crate::header::prototype;
 use crate::link::check::{self, Resolution};
 use crate::link::native::Natives;
 use crate::link::runtime::{self, Runtime};
-use crate::object::imports;
+use crate::object::imports::{self, OpenImport};
 use crate::object::interface::{self, Item, ItemKind, Naming};
 use crate::options::Options;
 use crate::progress::Silent;
@@ -41,16 +42,24 @@ pub fn imports(input: &Input, options: &Options) -> Result<String> {
     let foreign = session.declare(slice::from_ref(&linked))?.remove(0);
     let natives = Natives::read(&options.link, runtime.target)?;
     let open = imports::open(module, linkage, &foreign);
+    let shim = |it: &OpenImport| match it.entity {
+        EntityIndex::Function(func) if !options.link.no_shim => outside::shim_of(&linked, &foreign, func, it, &natives),
+        _ => None,
+    };
     let is_other = |import: ImportName| options.modules.iter().any(|(name, _)| name == import.module);
-    let wanted = open.iter().filter(|it| it.refusal.is_none() && !is_other(it.import)).map(|it| &it.symbol[..]);
+    let wanted = open
+        .iter()
+        .filter(|it| it.refusal.is_none() && !is_other(it.import) && shim(it).is_none())
+        .map(|it| &it.symbol[..]);
     let resolution = check::resolve(&wanted.collect::<Vec<_>>(), &natives, &runtime)?;
     let mut text = String::new();
     for (import, entity) in resolve::imports(module) {
         let open = open.iter().find(|it| it.entity == entity && it.refusal.is_none());
         let symbol = open.map_or_else(|| imports::symbol(linkage, import), |it| it.symbol.clone());
-        let definer = match is_other(import) {
-            true => format!("module {}", import.module.escape_debug()),
-            false => definer(&symbol, entity, open.is_some(), &resolution),
+        let definer = match (is_other(import), open.and_then(shim)) {
+            (true, _) => format!("module {}", import.module.escape_debug()),
+            (false, Some(_)) => "the runtime".to_owned(),
+            (false, None) => definer(&symbol, entity, open.is_some(), &resolution),
         };
         let (kind, ty) = describe(module, entity);
         let name = [import.module, import.name].map(|it| it.escape_debug().to_string());

@@ -197,6 +197,12 @@ impl Natives {
         files.chain(compiler)
     }
 
+    /// Whether one of the files defines a symbol.
+    pub fn defines(&self, symbol: &str) -> bool {
+        let mut objects = self.files.iter().flat_map(|file| &file.objects);
+        objects.any(|object| object.defined.iter().any(|definition| definition.name == symbol))
+    }
+
     /// Whether something may define symbols that only a compiler's linker can see.
     pub fn is_opaque(&self) -> bool {
         self.files.iter().any(|file| file.kind == Kind::Opaque)

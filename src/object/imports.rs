@@ -4,6 +4,7 @@
 use crate::abi;
 use crate::foreign::{Foreign, ForeignFunction};
 use crate::resolve::{self, Linkage};
+use crate::shims::Shims;
 use crate::wasm::describe::{describe_global, describe_name, describe_table, describe_tag, describe_type};
 use crate::wasm::{Definition, EntityIndex, FuncIndex, ImportName, Module};
 use anyhow::{Result, bail};
@@ -24,7 +25,7 @@ pub struct ImportSymbols {
 ///
 /// # Errors
 /// When two different imports get the same symbol.
-pub fn symbols(module: &Module, linkage: &Linkage, foreign: &Foreign) -> Result<ImportSymbols> {
+pub fn symbols(module: &Module, linkage: &Linkage, foreign: &Foreign, shims: &Shims) -> Result<ImportSymbols> {
     let mut names = Namer { linkage, taken: HashMap::new() };
     let mut symbols = ImportSymbols {
         functions: HashMap::new(),
@@ -37,11 +38,12 @@ pub fn symbols(module: &Module, linkage: &Linkage, foreign: &Foreign) -> Result<
         if let Definition::Import(import) = func.definition
             && linkage.function(index).is_none()
         {
-            let symbol = match foreign.function(index) {
+            let symbol = match (foreign.function(index), shims.get(index)) {
                 // Whoever names the symbol means it: several imports may be one C function.
-                Some(ForeignFunction { symbol: Some(symbol), .. }) => symbol.clone(),
-                Some(_) => names.name(import, "declared function".to_owned())?,
-                None => names.name(import, format!("function {}", describe_type(&module.types[func.ty])))?,
+                (Some(ForeignFunction { symbol: Some(symbol), .. }), _) => symbol.clone(),
+                (Some(_), _) => names.name(import, "declared function".to_owned())?,
+                (None, Some(shim)) => shim.symbol.to_owned(),
+                (None, None) => names.name(import, format!("function {}", describe_type(&module.types[func.ty])))?,
             };
             symbols.functions.insert(index, symbol);
         }

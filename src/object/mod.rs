@@ -70,7 +70,8 @@ pub struct ProgramPlan {
     /// Directory trees that the program carries; empty if there are none.
     pub embedded: Vec<u8>,
     pub options: Vec<String>,
-    /// C functions that the modules call directly: module and name of the import, and the symbol.
+    /// C functions and shims that the modules call directly: module and name of the import, and the
+    /// symbol.
     pub foreign: Vec<[String; 3]>,
     /// The symbols of those that are functions.
     pub foreign_functions: BTreeSet<String>,
@@ -86,12 +87,13 @@ pub struct ProgramPlan {
 /// # Errors
 /// When two imports want the same symbol, or the code is too large for one object.
 pub fn write(unit: &Unit, code: &Code, role: &Role) -> Result<Vec<u8>> {
-    let Unit { index, module, linkage, foreign, layout, .. } = unit;
+    let Unit { index, module, linkage, foreign, shims, layout, .. } = unit;
     let instance = *index;
     let format = ObjectFormat::of(&code.triple);
     let text = text::assemble(module, layout, code, format)?;
     let object = (format, format.object(code));
-    let mut writer = Writer::new(object, module, layout, linkage, role, imports::symbols(module, linkage, foreign)?);
+    let symbols = imports::symbols(module, linkage, foreign, shims)?;
+    let mut writer = Writer::new(object, module, layout, linkage, role, symbols);
     writer.define_functions(code, &text);
     let table_entries = writer.declare("w2n.table_entries");
     let image = describe::write(&mut writer, code, &text, table_entries)?;

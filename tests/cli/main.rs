@@ -28,6 +28,7 @@ mod remote_cache;
 mod run;
 mod script;
 mod segments;
+mod shim;
 mod small;
 mod special;
 mod stages;
@@ -68,6 +69,7 @@ fn main() {
         run::trials(),
         script::trials(),
         segments::trials(),
+        shim::trials(),
         small::trials(),
         special::trials(),
         stages::trials(),

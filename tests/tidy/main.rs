@@ -21,10 +21,10 @@ const RUNTIME: [&str; 2] = ["wasi-shim/src", "wasi-shim/libc/src"];
 
 /// What fixtures are about; a name is `AREA/what-it-shows.wat`.
 const AREAS: &str = "atomic bench bulk c call ctl data emit entry exn foreign fref global import input invalid invoke link mem mem64 \
-                     name num page simd table tail thread trap unsupported wasi";
+                     name num page shim simd table tail thread trap unsupported wasi";
 
 /// Modules that handle numbers which a Wasm module chooses: offsets, sizes, counts, limits.
-const CHECKED_MODULES: [&str; 15] = [
+const CHECKED_MODULES: [&str; 16] = [
     "analyze",
     "code",
     "codegen",
@@ -37,6 +37,7 @@ const CHECKED_MODULES: [&str; 15] = [
     "object",
     "resolve",
     "script",
+    "shims",
     "translate",
     "unit",
     "wasm",

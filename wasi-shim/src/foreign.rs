@@ -36,6 +36,10 @@ impl View {
         }
     }
 
+    pub fn bytes(self) -> u64 {
+        self.bytes
+    }
+
     /// The host pointer to `length` bytes from an address, if all of them are inside.
     pub fn range(self, address: u64, length: u64) -> Option<*mut u8> {
         let is_inside = address.checked_add(length).is_some_and(|end| end <= self.bytes);

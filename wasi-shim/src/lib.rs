@@ -1,10 +1,10 @@
 //! The runtime: everything of a program that is not its own code.
 //!
 //! Comes in: [`abi::program::Program`], data that the compiler wrote. Goes out: the functions of
-//! [`abi::builtin::Builtin`], and `wasi_snapshot_preview1_*` and `wasi_unstable_*`. The core knows
-//! nothing of WASI: `entry` reaches it through [`abi::program::Program::start_wasi`], so that a
-//! program without WASI links none of it. The core does not allocate, and nothing in `trap` may,
-//! because it runs in signal handlers.
+//! [`abi::builtin::Builtin`], `wasi_snapshot_preview1_*` and `wasi_unstable_*`, and the shims of
+//! [`abi::shim`]. The core knows nothing of WASI: `entry` reaches it through
+//! [`abi::program::Program::start_wasi`], so that a program without WASI links none of it. The core
+//! does not allocate, and nothing in `trap` may, because it runs in signal handlers.
 //!
 //! This is the only crate of the project with `unsafe` code. Where threads meet, in shared
 //! memories, there are locks; of WASI, of tables and of the program's description they know that
@@ -79,3 +79,5 @@ mod reset;
 mod library;
 
 mod wasi;
+
+mod shim;

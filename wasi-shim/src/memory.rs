@@ -133,6 +133,15 @@ static GROWING: Mutex<()> = Mutex::new(());
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn w2n_memory_grow(memory: *mut Memory, pages: u64) -> i64 {
     let caller = return_address();
+    // SAFETY: as required of the caller.
+    unsafe { grow(program::at(caller).0, memory, pages) }
+}
+
+/// Lets a memory of the program grow by so many pages; how many there were, or -1.
+///
+/// # Safety
+/// `memory` is a memory of the image.
+pub unsafe fn grow(program: &Program, memory: *mut Memory, pages: u64) -> i64 {
     let _guard = GROWING.lock().unwrap_or_else(PoisonError::into_inner);
     // SAFETY: only the size changes while code runs, which is why it is not read through the
     // reference.
@@ -140,7 +149,7 @@ pub unsafe extern "C" fn w2n_memory_grow(memory: *mut Memory, pages: u64) -> i64
     let old = size.load(Ordering::Relaxed);
     let new = pages.checked_mul(memory.page_size).and_then(|more| more.checked_add(old));
     let Some(new) = new.filter(|&new| new <= memory.maximum) else { return -1 };
-    if new > old && !enlarge(program::at(caller).0, memory, old, new) {
+    if new > old && !enlarge(program, memory, old, new) {
         return -1;
     }
     // Who sees the new size may use the new pages.

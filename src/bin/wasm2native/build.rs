@@ -29,7 +29,7 @@ pub fn run(args: &Compile, console: &Console) -> Result<ExitCode> {
     let symbols_only = LinkOptions { import_symbols: options.link.import_symbols.clone(), ..LinkOptions::default() };
     if !makes_program && options.link != symbols_only {
         console.warning(
-            "-l, -L, -Wl, --linker, --allow-import and --allow-undefined have no effect: only programs are linked",
+            "-l, -L, -Wl, --linker, --allow-import, --allow-undefined and --no-shim have no effect: only programs are linked",
         );
     }
     if let Some(dir) = &args.out_dir {

@@ -5,6 +5,7 @@ use crate::flags::Inspect;
 use anyhow::Result;
 use std::process::ExitCode;
 use wasm2native::abi::program::OPTIONS_VARIABLE;
+use wasm2native::abi::shim::of_symbol;
 use wasm2native::abi::table::DEFAULT_MAX_TABLE;
 use wasm2native::inspect::{self, Foreign, Inspection, LinearMemory};
 use wasm2native::stdio;
@@ -57,6 +58,10 @@ fn describe(inspection: &Inspection) -> String {
     }
     row("environment", environment(inspection));
     row("calls WASI", wrap(inspection.wasi_imports.iter()));
+    let shims: Vec<String> = inspection.shims.iter().map(shim).collect();
+    if !shims.is_empty() {
+        row("uses shims", wrap(shims.iter()));
+    }
     let foreign = |it: &Foreign| match it.module == "env" && it.name == it.symbol {
         true => it.symbol.clone(),
         false => format!("{} as {}.{}", it.symbol, it.module, it.name),
@@ -94,6 +99,12 @@ fn processor(inspection: &Inspection) -> Vec<String> {
         None => lines.push(format!("any {}", inspection.processor)),
     }
     lines
+}
+
+/// `env.abort (AssemblyScript)`
+fn shim(import: &Foreign) -> String {
+    let toolchain = of_symbol(&import.symbol).map_or("unknown", |shim| shim.toolchain);
+    format!("{}.{} ({toolchain})", import.module, import.name)
 }
 
 /// The limit of tables.

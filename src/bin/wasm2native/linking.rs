@@ -55,6 +55,15 @@ pub struct Linking {
     /// Build the program even if nothing defines an imported function; calling it is a trap
     #[arg(long)]
     pub allow_undefined: bool,
+
+    /// Refuse modules that need a shim: what the runtime has for imports of other toolchains
+    ///
+    /// AssemblyScript, Emscripten and others expect some functions of their host (`env.abort`,
+    /// `env.emscripten_get_now`). By default the runtime has the common ones, chosen by name and
+    /// type, if no file that is linked defines them. `wasm2native inspect` lists those of a
+    /// program.
+    #[arg(long)]
+    pub no_shim: bool,
 }
 
 impl Linking {
@@ -68,6 +77,7 @@ impl Linking {
             linker: self.linker.clone(),
             import_symbols: self.import_symbols.clone(),
             allow_undefined: self.allow_undefined,
+            no_shim: self.no_shim,
             allowed_imports: self.allowed_imports.clone(),
         }
     }

@@ -59,3 +59,6 @@ pub mod setting;
 
 #[macro_use]
 pub mod wasi;
+
+#[macro_use]
+pub mod shim;

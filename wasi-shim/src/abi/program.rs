@@ -109,8 +109,8 @@ record! {
         /// line (`--dir`, `/tmp::/data`).
         pub options: *const u8,
         pub options_length: u64,
-        /// C functions that the modules call directly, for `wasm2native inspect`: of each the
-        /// import's module and name and the symbol, all ended by a zero byte.
+        /// C functions and [shims](super::shim) that the modules call directly, for `wasm2native
+        /// inspect`: of each the import's module and name and the symbol, all ended by a zero byte.
         pub foreign: *const u8,
         pub foreign_length: u64,
         /// Those of them that are functions, for messages about a crash.

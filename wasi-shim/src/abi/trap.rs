@@ -89,6 +89,8 @@ codes! {
     /// A handle, a function, a format string.
     CODE_FOREIGN = 105: "a value that the module passed to a C function can't be passed on";
     CODE_HOST = 106: "the host has called w2n_raise_message";
+    /// Of AssemblyScript, of Emscripten.
+    CODE_ABORT = 107: "the module has called its library's abort";
 }
 
 /// [`TrapFrame::offset`] where it is not known.

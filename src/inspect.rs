@@ -18,7 +18,7 @@ use crate::abi::image::ImageFields;
 use crate::abi::memory::MemoryFields;
 use crate::abi::program::{EntryKind, OPTIONS_SECTION, PROGRAM_SYMBOL, Program, ProgramFields};
 use crate::abi::record::Fields;
-use crate::abi::setting::Setting;
+use crate::abi::setting::{DEFAULT_TMP, Setting};
 use crate::abi::shim;
 use crate::number::to_usize;
 use crate::runtime_target::{RUNTIME_TARGETS, RuntimeTarget};
@@ -36,6 +36,14 @@ pub struct Inspection {
     /// `K=V`, or `K` for a variable whose value is that at run time.
     pub env: Vec<String>,
     pub inherit_env: bool,
+    /// The devices null, zero and urandom.
+    pub dev: bool,
+    /// The most bytes in a `/tmp` of its own.
+    pub tmp: Option<u64>,
+    /// Addresses to listen at.
+    pub tcp_listen: Vec<String>,
+    /// The sockets that it is started with.
+    pub listen_fd: bool,
     /// Guest's names of the directory trees that it carries.
     pub embedded: Vec<String>,
     /// Bytes that these take.
@@ -315,6 +323,10 @@ impl Inspection {
                 Ok(Setting::Embed(guest)) => self.embedded.push(string(guest)),
                 Ok(Setting::Env(variable)) => self.env.push(string(variable)),
                 Ok(Setting::InheritEnv) => self.inherit_env = true,
+                Ok(Setting::Dev) => self.dev = true,
+                Ok(Setting::Tmp(bytes)) => self.tmp = Some(bytes.unwrap_or(DEFAULT_TMP)),
+                Ok(Setting::TcpListen(address)) => self.tcp_listen.push(string(address)),
+                Ok(Setting::ListenFd) => self.listen_fd = true,
                 Ok(Setting::MaxMemory(bytes)) => self.max_memory = Some(bytes),
                 Ok(Setting::MaxTable(bytes)) => self.max_table = Some(bytes),
                 Ok(Setting::MaxStack(bytes)) => self.max_stack = Some(bytes),

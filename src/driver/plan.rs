@@ -1,6 +1,7 @@
 //! What an executable or a library runs, and with what.
 
 use super::threads;
+use crate::abi;
 use crate::abi::program::EntryKind;
 use crate::embed;
 use crate::object::ProgramPlan;
@@ -132,6 +133,7 @@ pub fn plan(start: Start, taken: Taken, input: &Input, options: &Options) -> Res
         kind,
         initialize,
         thread_start,
+        extra_powers: taken.wasi.iter().any(|function| abi::wasi::uses_extra_powers(function)),
         wasi: taken.wasi,
         embedded: embed::pack(&options.embedded)?,
         options: options.program_options.clone(),

@@ -67,6 +67,8 @@ pub struct ProgramPlan {
     pub thread_start: Option<FuncIndex>,
     /// The WASI functions that reachable code calls.
     pub wasi: BTreeSet<String>,
+    /// The program can use powers that the runtime keeps apart.
+    pub extra_powers: bool,
     /// Directory trees that the program carries; empty if there are none.
     pub embedded: Vec<u8>,
     pub options: Vec<String>,

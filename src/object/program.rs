@@ -87,6 +87,7 @@ pub fn write(writer: &mut Writer, plan: &ProgramPlan, instance: usize, own: Own)
         run_script,
         thread_start: plan.thread_start.and_then(|func| writer.defined(Symbol::ArrayEntry(func))),
         start_wasi,
+        extra_powers: plan.extra_powers.then(|| writer.runtime_symbol("w2n_wasi_extra")),
         invoke: (plan.kind == EntryKind::Invoke).then(|| writer.runtime_symbol("w2n_invoke")),
         unpack: (!trees.is_empty()).then(|| writer.runtime_symbol("w2n_unpack")),
         profile,

@@ -139,10 +139,14 @@ fn names_that_contain_the_separator() {
 
 fn two_directories_have_two_names() {
     let folder = Folder::with(&[("args.wat", ARGS)]);
-    for twice in
-        [["--dir=a::/x", "--dir=b::/x::ro"], ["--dir=a::/x", "--embed=b::/x"], ["--embed=b::/x", "--embed=a::/x"]]
-    {
-        let message = "two directories have the name /x";
+    for (twice, name) in [
+        (["--dir=a::/x", "--dir=b::/x::ro"], "/x"),
+        (["--dir=a::/x", "--embed=b::/x"], "/x"),
+        (["--embed=b::/x", "--embed=a::/x"], "/x"),
+        (["--dir=a::/tmp", "--tmp"], "/tmp"),
+        (["--dev", "--embed=a::/dev"], "/dev"),
+    ] {
+        let message = &format!("two directories have the name {name}")[..];
         folder.wasm2native(&[&["args.wat"], &twice[..]].concat()).fails(2, &[message]);
         folder.wasm2native(&[&["run"], &twice[..], &["args.wat"]].concat()).fails(2, &[message]);
     }

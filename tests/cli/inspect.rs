@@ -8,6 +8,7 @@ use test_kit::trials;
 pub fn trials() -> Vec<Trial> {
     trials!["inspect":
         a_program_tells_what_it_was_given,
+        own_directories_and_sockets_are_told,
         values_are_shown_and_not_obeyed,
         a_closed_program_has_nothing,
         other_files_get_a_clear_answer,
@@ -46,6 +47,31 @@ fn a_program_tells_what_it_was_given() {
     assert_eq!(rows(&folder.wasm2native(&["inspect", "app"]).succeeds().stdout), expected);
     folder.wasm2native(&[&flags[..], &["--strip"]].concat()).succeeds();
     assert_eq!(rows(&folder.wasm2native(&["inspect", "app"]).succeeds().stdout), expected);
+}
+
+fn own_directories_and_sockets_are_told() {
+    let folder = Folder::with(&[("args.wat", ARGS)]);
+    folder.builds(&["args.wat", "-o", "app", "--dev", "--tmp", "--tcplisten", "127.0.0.1:80", "--listenfd"]);
+    let text = rows(&folder.wasm2native(&["inspect", "app"]).succeeds().stdout);
+    let expected = [
+        "directories /dev with null, urandom and zero (--dev)",
+        "/tmp of its own, at most 67108864 bytes (--tmp)",
+        "listens at the sockets that it is started with (--listenfd)",
+        "at 127.0.0.1:80",
+        "environment none",
+    ];
+    assert_eq!(text[2..7], expected, "{text:#?}");
+    folder.builds(&["args.wat", "-o", "app", "--tmp=16K"]);
+    let text = folder.wasm2native(&["inspect", "app"]).succeeds().stdout;
+    assert!(text.contains("/tmp of its own, at most 16384 bytes"), "{text}");
+    for (flag, message) in [
+        ("--tmp=x", "expected a number of bytes"),
+        ("--tcplisten=8080", "expected ADDR:PORT, such as 127.0.0.1:8080"),
+        ("--tcplisten=localhost:80", "expected ADDR:PORT"),
+    ] {
+        folder.wasm2native(&["args.wat", flag]).fails(2, &[message]);
+        folder.wasm2native(&["run", flag, "args.wat"]).fails(2, &[message]);
+    }
 }
 
 /// Who looks at a program does not obey it.

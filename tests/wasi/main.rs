@@ -3,9 +3,10 @@
 //! [`matrix`] tries every way out of a granted directory with every call, [`grants`] what a grant
 //! allows, [`exposed`] what no grant allows, [`hostile`] calls with dangerous numbers, [`limits`]
 //! how much a module can take, [`streams`] the standard streams, [`signals`] signals to itself,
-//! [`threads`] threads that share them, [`embed`] trees that a program carries, [`names`] names
-//! that are not UTF-8, [`machines`] systems that forbid or lack system calls, and [`official`] the
-//! WebAssembly group's own tests where a checkout is named.
+//! [`powers`] and [`own_directory`] directories that are not the host's, [`sockets`] those that a
+//! program listens at, [`threads`] threads that share them, [`embed`] trees that a program carries,
+//! [`names`] names that are not UTF-8, [`machines`] systems that forbid or lack system calls, and
+//! [`official`] the WebAssembly group's own tests where a checkout is named.
 
 mod driver;
 mod embed;
@@ -18,7 +19,11 @@ mod matrix;
 mod names;
 mod numbers;
 mod official;
+mod own_directory;
+mod powers;
+mod sandbox;
 mod signals;
+mod sockets;
 mod streams;
 mod threads;
 mod tree;
@@ -36,6 +41,9 @@ fn main() {
         embed::trials(),
         names::trials(),
         machines::trials(),
+        powers::trials(),
+        own_directory::trials(),
+        sockets::trials(),
         official::trials(),
     ];
     test_kit::trial::run(groups.into_iter().flatten());

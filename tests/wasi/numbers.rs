@@ -7,19 +7,23 @@ pub mod errno {
     pub const AGAIN: u32 = 6;
     pub const BADF: u32 = 8;
     pub const EXIST: u32 = 20;
+    pub const FBIG: u32 = 22;
     pub const INVAL: u32 = 28;
     pub const ISDIR: u32 = 31;
     pub const LOOP: u32 = 32;
     pub const MFILE: u32 = 33;
     pub const NAMETOOLONG: u32 = 37;
     pub const NOENT: u32 = 44;
+    pub const NOSPC: u32 = 51;
     pub const NOTDIR: u32 = 54;
+    pub const NOTEMPTY: u32 = 55;
     pub const NOTSOCK: u32 = 57;
     pub const NOTSUP: u32 = 58;
     pub const PERM: u32 = 63;
     pub const PIPE: u32 = 64;
     pub const ROFS: u32 = 69;
     pub const SPIPE: u32 = 70;
+    pub const XDEV: u32 = 75;
     pub const NOTCAPABLE: u32 = 76;
     /// The last that there is.
     pub const LAST: u32 = NOTCAPABLE;
@@ -52,6 +56,7 @@ pub mod fdflags {
 pub mod filetype {
     pub const UNKNOWN: u8 = 0;
     pub const CHARACTER_DEVICE: u8 = 2;
+    pub const DIRECTORY: u8 = 3;
     pub const REGULAR_FILE: u8 = 4;
     pub const SOCKET: u8 = 6;
 }

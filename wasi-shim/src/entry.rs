@@ -49,12 +49,13 @@ unsafe extern "C" fn w2n_main(
     }
     let mut limits = Limits::default();
     let mut max_stack = None;
-    Options::read(program, envp).each(|setting| match setting {
+    Options::read(program, envp).each(&mut |setting| match setting {
         Setting::MaxMemory(bytes) => limits.memory = Some(bytes),
         Setting::MaxTable(bytes) => limits.tables = Some(bytes),
         Setting::MaxStack(bytes) => max_stack = Some(bytes),
         // Powers mean nothing to a program without WASI: the variable may be meant for others too.
         Setting::Dir(_) | Setting::Embed(_) | Setting::Env(_) | Setting::InheritEnv => {}
+        Setting::Dev | Setting::Tmp(_) | Setting::TcpListen(_) | Setting::ListenFd => {}
     });
     cpu::check(program);
     limits.set(program);

@@ -156,12 +156,13 @@ fn prepare(program: &'static Program) {
     // SAFETY: the C library keeps the variable; the host does not change its environment while it
     // calls us.
     let environment = unsafe { ENVIRONMENT };
-    Options::read(program, environment).each(|setting| {
+    Options::read(program, environment).each(&mut |setting| {
         match setting {
             Setting::MaxMemory(bytes) => limits.memory = Some(bytes),
             Setting::MaxTable(bytes) => limits.tables = Some(bytes),
             // The stack is the host's. The others are for WASI.
             Setting::MaxStack(_) | Setting::Dir(_) | Setting::Embed(_) | Setting::Env(_) | Setting::InheritEnv => {}
+            Setting::Dev | Setting::Tmp(_) | Setting::TcpListen(_) | Setting::ListenFd => {}
         }
     });
     cpu::check(program);

@@ -37,7 +37,8 @@ impl Options {
 
     /// Calls `take` with each setting in order. Stops the program at the first that can't be
     /// understood.
-    pub fn each(&self, mut take: impl FnMut(Setting<'static>)) {
+    #[inline(never)]
+    pub fn each(&self, take: &mut dyn FnMut(Setting<'static>)) {
         for (source, text) in [("its built-in options", self.fixed), (OPTIONS_VARIABLE, self.variable)] {
             let mut words = text.split_inclusive(|&byte| byte == 0).map(|word| word.strip_suffix(&[0]).unwrap_or(word));
             while let Some(word) = words.next() {

@@ -5,15 +5,21 @@
 //! [`rights`] know what may be done with which descriptor. The other modules are WASI's functions,
 //! which say what to ask the system for. [`calls`] lists them all.
 
-mod errno;
+pub mod errno;
 
 mod types;
 
-mod rights;
+pub mod rights;
 
 mod unpack;
 
 mod embedded;
+
+mod volume;
+
+mod devices;
+
+mod tree;
 
 mod descriptor;
 
@@ -21,21 +27,21 @@ mod exposed;
 
 mod beneath;
 
-mod context;
+pub mod context;
 
-mod guest;
+pub mod guest;
 
 mod args;
 
 mod clock;
 
-mod stat;
+pub mod stat;
 
-mod path;
+pub mod path;
 
-mod file;
+pub mod file;
 
-mod directory;
+pub mod directory;
 
 mod random;
 
@@ -46,6 +52,10 @@ mod sock;
 mod poll;
 
 mod start;
+
+mod listen;
+
+mod extra;
 
 mod calls;
 

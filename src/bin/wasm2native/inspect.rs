@@ -5,9 +5,10 @@ use crate::flags::Inspect;
 use anyhow::Result;
 use std::process::ExitCode;
 use wasm2native::abi::program::OPTIONS_VARIABLE;
+use wasm2native::abi::setting::{DEV, TMP};
 use wasm2native::abi::shim::of_symbol;
 use wasm2native::abi::table::DEFAULT_MAX_TABLE;
-use wasm2native::inspect::{self, Foreign, Inspection, LinearMemory};
+use wasm2native::inspect::{self, Dir, Foreign, Inspection, LinearMemory};
 use wasm2native::stdio;
 
 pub fn run(args: &Inspect, console: &Console) -> Result<ExitCode> {
@@ -38,20 +39,11 @@ fn describe(inspection: &Inspection) -> String {
         }
     };
     row("runs", vec![entry(inspection)]);
-    row(
-        "directories",
-        inspection
-            .dirs
-            .iter()
-            .map(|dir| {
-                let name = match dir.host == dir.guest {
-                    true => dir.host.clone(),
-                    false => format!("{} as {}", dir.host, dir.guest),
-                };
-                if dir.read_only { format!("{name} (read-only)") } else { name }
-            })
-            .collect(),
-    );
+    row("directories", directories(inspection));
+    let sockets = sockets(inspection);
+    if !sockets.is_empty() {
+        row("listens", sockets);
+    }
     if !inspection.embedded.is_empty() {
         let size = format!("{} bytes in all", inspection.embedded_size);
         row("embedded", inspection.embedded.iter().cloned().chain([size]).collect());
@@ -99,6 +91,30 @@ fn processor(inspection: &Inspection) -> Vec<String> {
         None => lines.push(format!("any {}", inspection.processor)),
     }
     lines
+}
+
+fn directories(inspection: &Inspection) -> Vec<String> {
+    let granted = |dir: &Dir| {
+        let name = match dir.host == dir.guest {
+            true => dir.host.clone(),
+            false => format!("{} as {}", dir.host, dir.guest),
+        };
+        if dir.read_only { format!("{name} (read-only)") } else { name }
+    };
+    let mut rows: Vec<String> = inspection.dirs.iter().map(granted).collect();
+    if inspection.dev {
+        rows.push(format!("{DEV} with null, urandom and zero (--dev)"));
+    }
+    if let Some(bytes) = inspection.tmp {
+        rows.push(format!("{TMP} of its own, at most {bytes} bytes (--tmp)"));
+    }
+    rows
+}
+
+fn sockets(inspection: &Inspection) -> Vec<String> {
+    let inherited = "at the sockets that it is started with (--listenfd)".to_owned();
+    let inherited = inspection.listen_fd.then_some(inherited);
+    inherited.into_iter().chain(inspection.tcp_listen.iter().map(|address| format!("at {address}"))).collect()
 }
 
 /// `env.abort (AssemblyScript)`

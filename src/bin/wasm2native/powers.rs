@@ -8,9 +8,10 @@
 use crate::Usage;
 use clap::Args;
 use std::collections::BTreeSet;
+use std::net::SocketAddr;
 use std::path::PathBuf;
 use wasm2native::abi::grant::{Grant, Name};
-use wasm2native::abi::setting::{Setting, WrongBytes, parse_bytes};
+use wasm2native::abi::setting::{DEV, Setting, TMP, WrongBytes, parse_bytes};
 
 #[derive(Args)]
 #[command(next_help_heading = "Powers")]
@@ -42,6 +43,31 @@ pub struct Powers {
     #[arg(long)]
     pub inherit_env: bool,
 
+    /// Give the program the devices null, zero and urandom, as the directory /dev
+    #[arg(long)]
+    pub dev: bool,
+
+    /// Give the program an empty directory /tmp of its own, with at most BYTES in it [default: 64M]
+    ///
+    /// It is in memory, apart from --max-memory, and gone when the program ends. What would take
+    /// more than BYTES fails as on a full disk; files and names count, too.
+    #[arg(long, value_name = "BYTES", num_args = 0..=1, require_equals = true, default_missing_value = "64M",
+        value_parser = bytes)]
+    pub tmp: Option<u64>,
+
+    /// Let the program accept connections at an address: 127.0.0.1:8080, [::1]:8080
+    ///
+    /// The program listens when it starts; the socket is its descriptor 3, or with several the next
+    /// ones. May be repeated.
+    #[arg(long = "tcplisten", value_name = "ADDR:PORT", value_parser = address)]
+    pub tcp_listen: Vec<String>,
+
+    /// Let the program accept connections at the sockets that it is started with (LISTEN_FDS)
+    ///
+    /// They are passed as by systemd and systemfd, and precede those of --tcplisten.
+    #[arg(long = "listenfd")]
+    pub listen_fd: bool,
+
     /// Limit memories, tables and exceptions to BYTES together: 65536, 64K, 16M, 2G
     #[arg(long, value_name = "BYTES", value_parser = bytes)]
     pub max_memory: Option<u64>,
@@ -64,7 +90,9 @@ impl Powers {
     pub fn check(&self) -> Result<(), Usage> {
         let grants = self.dir.iter().map(|dir| Grant::parse(dir.as_bytes()).expect("it was parsed before").guest);
         let mut names = BTreeSet::new();
-        for guest in grants.chain(self.embed.iter().map(|(_, guest)| guest.as_bytes())) {
+        let own = [(DEV, self.dev), (TMP, self.tmp.is_some())].into_iter().filter(|(_, is_granted)| *is_granted);
+        let own = own.map(|(name, _)| name.as_bytes());
+        for guest in grants.chain(self.embed.iter().map(|(_, guest)| guest.as_bytes())).chain(own) {
             if !names.insert(guest) {
                 let name = String::from_utf8_lossy(guest);
                 return Err(Usage(format!("two directories have the name {}", name.escape_debug())));
@@ -89,13 +117,17 @@ impl Powers {
     pub fn options(&self) -> Vec<String> {
         let dirs = self.dir.iter().map(|dir| Setting::Dir(dir.as_bytes()));
         let variables = self.env.iter().map(|variable| Setting::Env(variable.as_bytes()));
-        let limits = [
+        let addresses = self.tcp_listen.iter().map(|address| Setting::TcpListen(address.as_bytes()));
+        let others = [
+            self.dev.then_some(Setting::Dev),
+            self.tmp.map(|bytes| Setting::Tmp(Some(bytes))),
+            self.listen_fd.then_some(Setting::ListenFd),
             self.max_memory.map(Setting::MaxMemory),
             self.max_table.map(Setting::MaxTable),
             self.max_stack.map(Setting::MaxStack),
             self.inherit_env.then_some(Setting::InheritEnv),
         ];
-        dirs.chain(variables).chain(limits.into_iter().flatten()).flat_map(Setting::words).collect()
+        dirs.chain(variables).chain(addresses).chain(others.into_iter().flatten()).flat_map(Setting::words).collect()
     }
 }
 
@@ -123,6 +155,13 @@ fn env(text: &str) -> Result<String, String> {
         return Err("the variable's name is empty".to_owned());
     }
     Ok(text.to_owned())
+}
+
+fn address(text: &str) -> Result<String, String> {
+    match text.parse::<SocketAddr>() {
+        Ok(_) => Ok(text.to_owned()),
+        Err(_) => Err("expected ADDR:PORT, such as 127.0.0.1:8080 or [::1]:8080".to_owned()),
+    }
 }
 
 /// A number of bytes: `65536`, `64K`, `16M`, `2G`.

@@ -136,6 +136,10 @@ record! {
         /// `w2n_wasi_start` when the program imports WASI, else null: so that a program without
         /// WASI links none of it.
         pub start_wasi: Option<unsafe extern "C" fn(*const Start)>,
+        /// `w2n_wasi_extra` when the program imports functions of WASI that look for directories,
+        /// take a path or accept a connection, else null: so that other programs link none of the
+        /// powers that are of use to these alone.
+        pub extra_powers: Option<unsafe extern "C" fn(*mut ExtraPowers)>,
         /// `w2n_invoke` when the entry is one that `--invoke` names, else null: so that programs
         /// without it read and print no numbers.
         pub invoke: Option<unsafe extern "C" fn(*const Invocation)>,
@@ -193,6 +197,24 @@ pub struct Crash {
     pub signal: i32,
     /// The interrupted code, as the system hands it to handlers.
     pub context: *const c_void,
+}
+
+/// What the WASI half hands to [`Program::extra_powers`].
+#[repr(C)]
+pub struct ExtraPowers {
+    pub program: *const Program,
+    pub envp: *const *const u8,
+    /// The context that gets descriptors, as the WASI half knows it.
+    pub context: *const c_void,
+    /// How many sockets were granted, as a text that a zero ends and that stays; null if there are
+    /// none.
+    pub n_sockets: *const u8,
+    /// What the guest calls the next tree that the program carries; null while sockets and the
+    /// program's own directories are granted, which is first.
+    pub embedded: *const u8,
+    pub embedded_length: u64,
+    /// How many trees were granted before.
+    pub n_embedded: u32,
 }
 
 /// What the entry hands to [`Program::invoke`]: a program of [`EntryKind::Invoke`], and its

@@ -41,10 +41,7 @@ macro_rules! settings {
             /// The words that [`Setting::parse`] makes this setting of.
             pub fn words(self) -> Vec<String> {
                 match self {
-                    $(Setting::$variant $(($value))? => {
-                        let value = ($($value,)?).write();
-                        [$name.to_owned()].into_iter().chain(value).collect()
-                    })*
+                    $(Setting::$variant $(($value))? => ($($value,)?).write($name),)*
                 }
             }
         }
@@ -59,6 +56,14 @@ settings! {
     /// `NAME=VALUE`, or `NAME` for a variable whose value is that at run time.
     Env(variable: &'a [u8]) = "--env";
     InheritEnv = "--inherit-env";
+    /// `null`, `zero` and `urandom` in `/dev`.
+    Dev = "--dev";
+    /// An empty directory `/tmp` of the program's own, and the most bytes in it, if that is given.
+    Tmp(bytes: Option<u64>) = "--tmp";
+    /// An address to listen at.
+    TcpListen(address: &'a [u8]) = "--tcplisten";
+    /// The sockets that the program is started with.
+    ListenFd = "--listenfd";
     /// Most bytes that memories, tables and exceptions take together.
     MaxMemory(bytes: u64) = "--max-memory";
     /// Most bytes that tables take.
@@ -67,13 +72,21 @@ settings! {
     MaxStack(bytes: u64) = "--max-stack";
 }
 
+/// Most bytes in `/tmp` where nothing is said.
+pub const DEFAULT_TMP: u64 = 64 << 20;
+
+/// The directories of [`Setting::Dev`] and [`Setting::Tmp`], as the guest knows them.
+pub const DEV: &str = "/dev";
+pub const TMP: &str = "/tmp";
+
 const UNKNOWN: &str = "unknown option";
 
 /// What follows an option: nothing, text, or a number of bytes.
 trait Value<'a>: Sized {
     fn read(inline: Option<&'a [u8]>, rest: &mut impl Iterator<Item = &'a [u8]>) -> Result<Self, &'static str>;
 
-    fn write(self) -> Option<String>;
+    /// The words of the option with this name and value.
+    fn write(self, name: &str) -> Vec<String>;
 }
 
 impl<'a> Value<'a> for () {
@@ -81,18 +94,19 @@ impl<'a> Value<'a> for () {
         inline.map_or(Ok(()), |_| Err(UNKNOWN))
     }
 
-    fn write(self) -> Option<String> {
-        None
+    fn write(self, name: &str) -> Vec<String> {
+        vec![name.to_owned()]
     }
 }
 
 impl<'a> Value<'a> for (&'a [u8],) {
+    #[inline(never)]
     fn read(inline: Option<&'a [u8]>, rest: &mut impl Iterator<Item = &'a [u8]>) -> Result<Self, &'static str> {
         Ok((inline.or_else(|| rest.next()).ok_or("a value is missing after")?,))
     }
 
-    fn write(self) -> Option<String> {
-        Some(String::from_utf8_lossy(self.0).into_owned())
+    fn write(self, name: &str) -> Vec<String> {
+        vec![name.to_owned(), String::from_utf8_lossy(self.0).into_owned()]
     }
 }
 
@@ -102,8 +116,21 @@ impl<'a> Value<'a> for (u64,) {
         Ok((parse_bytes(text).map_err(|_| "not a number of bytes in")?,))
     }
 
-    fn write(self) -> Option<String> {
-        Some(self.0.to_string())
+    fn write(self, name: &str) -> Vec<String> {
+        vec![name.to_owned(), self.0.to_string()]
+    }
+}
+
+/// A number that may be missing stands in the same word.
+impl<'a> Value<'a> for (Option<u64>,) {
+    fn read(inline: Option<&'a [u8]>, rest: &mut impl Iterator<Item = &'a [u8]>) -> Result<Self, &'static str> {
+        let Some(text) = inline else { return Ok((None,)) };
+        let (bytes,): (u64,) = Value::read(Some(text), rest)?;
+        Ok((Some(bytes),))
+    }
+
+    fn write(self, name: &str) -> Vec<String> {
+        vec![self.0.map_or(name.to_owned(), |bytes| format!("{name}={bytes}"))]
     }
 }
 
@@ -141,6 +168,11 @@ mod tests {
             Setting::Embed(b"/data"),
             Setting::Env(b"A=1=2"),
             Setting::InheritEnv,
+            Setting::Dev,
+            Setting::Tmp(None),
+            Setting::Tmp(Some(1 << 20)),
+            Setting::TcpListen(b"[::1]:80"),
+            Setting::ListenFd,
             Setting::MaxMemory(1 << 20),
             Setting::MaxTable(0),
             Setting::MaxStack(u64::MAX),
@@ -165,6 +197,9 @@ mod tests {
         assert_eq!(parse(&["--env"]), Err("a value is missing after"));
         assert_eq!(parse(&["--max-table", "x"]), Err("not a number of bytes in"));
         assert_eq!(parse(&["--inherit-env=1"]), Err("unknown option"));
+        assert_eq!(parse(&["--tmp=64k"]), Ok(Setting::Tmp(Some(65536))));
+        assert_eq!(parse(&["--tmp", "64k"]), Ok(Setting::Tmp(None)));
+        assert_eq!(parse(&["--tmp="]), Err("not a number of bytes in"));
         assert_eq!(parse(&["--other"]), Err("unknown option"));
     }
 

@@ -136,6 +136,13 @@ macro_rules! list {
 
 wasi_functions!(list);
 
+/// Whether a function, with or without its module's name, looks for directories, takes a path or
+/// accepts a connection.
+pub fn uses_extra_powers(function: &str) -> bool {
+    let name = function.rsplit('.').next().unwrap_or(function);
+    ["path_", "fd_prestat_", "sock_accept"].iter().any(|start| name.starts_with(start))
+}
+
 /// Module names under which WASI functions are imported.
 pub const MODULES: [&str; 2] = ["wasi_snapshot_preview1", "wasi_unstable"];
 

@@ -5,9 +5,9 @@
 //! meanwhile lives until its last call returns.
 
 use crate::system::kernel;
-use crate::wasi::embedded::{EmbeddedNode, OpenFile};
 use crate::wasi::errno::{Errno, Failure, Result};
 use crate::wasi::rights::{self, Access};
+use crate::wasi::tree::{Contents, Tree};
 use crate::wasi::types::FileType;
 use crate::width::saturating_u32;
 use rustix::fd::{AsFd, BorrowedFd, OwnedFd};
@@ -22,8 +22,10 @@ pub enum Object {
     /// that no other file takes the place where messages of traps go.
     Stream(BorrowedFd<'static>),
     File(OwnedFd),
-    /// A file that the program carries.
-    Embedded(OpenFile),
+    /// A file of a directory that is not the system's.
+    Virtual(Box<dyn Contents>),
+    /// A socket that was granted, which listens.
+    Listener(OwnedFd),
     Directory(Directory),
 }
 
@@ -39,8 +41,15 @@ pub struct Directory {
 pub enum Home {
     /// The host's, open for reading.
     Host(File),
-    /// One that the program carries.
-    Embedded(EmbeddedNode),
+    /// One that the program carries or keeps.
+    Virtual(Box<dyn Tree>),
+}
+
+/// A directory in which something may be changed.
+#[derive(Clone, Copy)]
+pub enum HomeToChange<'a> {
+    Host(&'a File),
+    Virtual(&'a dyn Tree),
 }
 
 pub struct Descriptor {
@@ -67,6 +76,12 @@ impl Descriptor {
         let is_socket = file_type == FileType::SocketStream;
         let rights = rights::of_file(access, file_type.is_seekable(), is_socket, !read_only);
         Descriptor::new(object, file_type, read_only, rights)
+    }
+
+    /// A socket that listens. Others may listen there, too, so it can't be shut down.
+    pub fn listener(socket: OwnedFd) -> Descriptor {
+        let rights = rights::of_stream(Access { read: true, write: false }, false, true) & !rights::SOCK_SHUTDOWN;
+        Descriptor::new(Object::Listener(socket), FileType::SocketStream, true, rights)
     }
 
     fn new(object: Object, file_type: FileType, read_only: bool, base: u64) -> Descriptor {
@@ -130,9 +145,10 @@ impl Descriptor {
     ///
     /// # Errors
     /// `notdir`, `rofs` below a read-only grant, `notcapable`.
-    pub fn directory_to_change(&self, right: u64) -> Result<&File> {
+    pub fn directory_to_change(&self, right: u64) -> Result<HomeToChange<'_>> {
         match &self.as_directory()?.home {
-            Home::Host(host) if !self.read_only => self.require(right).map(|()| host),
+            Home::Host(host) if !self.read_only => self.require(right).map(|()| HomeToChange::Host(host)),
+            Home::Virtual(tree) if !self.read_only => self.require(right).map(|()| HomeToChange::Virtual(&**tree)),
             _ => Err(Errno::Rofs.into()),
         }
     }
@@ -140,25 +156,25 @@ impl Descriptor {
     pub fn as_directory(&self) -> Result<&Directory> {
         match &self.object {
             Object::Directory(directory) => Ok(directory),
-            Object::Stream(_) | Object::File(_) | Object::Embedded(_) => Err(Errno::Notdir.into()),
+            _ => Err(Errno::Notdir.into()),
         }
     }
 
     /// The system's descriptor of a file or a stream.
     pub fn as_file(&self) -> Result<BorrowedFd<'_>> {
         match &self.object {
-            Object::Directory(_) | Object::Embedded(_) => Err(Errno::Badf.into()),
-            Object::Stream(_) | Object::File(_) => self.system().ok_or(Errno::Badf.into()),
+            Object::Directory(_) => Err(Errno::Badf.into()),
+            _ => self.system().ok_or(Errno::Badf.into()),
         }
     }
 
-    /// The system's descriptor; none of what the program carries.
+    /// The system's descriptor; none of what the program carries or keeps.
     pub fn system(&self) -> Option<BorrowedFd<'_>> {
         match &self.object {
             Object::Stream(descriptor) => Some(*descriptor),
-            Object::File(descriptor) => Some(descriptor.as_fd()),
+            Object::File(descriptor) | Object::Listener(descriptor) => Some(descriptor.as_fd()),
             Object::Directory(Directory { home: Home::Host(host), .. }) => Some(host.as_fd()),
-            Object::Directory(_) | Object::Embedded(_) => None,
+            Object::Directory(_) | Object::Virtual(_) => None,
         }
     }
 }

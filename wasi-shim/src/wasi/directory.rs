@@ -4,8 +4,7 @@
 //! when entries came or went meanwhile, as far as the file system can do that, and nothing has to
 //! be remembered or read twice.
 
-use crate::wasi::descriptor::Home;
-use crate::wasi::embedded::EmbeddedNode;
+use crate::wasi::descriptor::{Descriptor, Home, Object};
 use crate::wasi::errno::{Errno, Result};
 use crate::wasi::guest::{Cursor, Guest};
 use crate::wasi::rights;
@@ -19,8 +18,7 @@ use std::sync::PoisonError;
 /// `$prestat` of a directory: the tag, and the length of the name.
 pub fn prestat_get(guest: &Guest, number: u32, result: u32) -> Result<()> {
     let descriptor = guest.context.descriptors.get(number)?;
-    let directory = descriptor.as_directory().map_err(|_| Errno::Badf)?;
-    let name = directory.preopen.as_ref().ok_or(Errno::Badf)?;
+    let name = prestat_name(&descriptor).ok_or(Errno::Badf)?;
     let mut bytes = [0; 8];
     bytes[4..].copy_from_slice(&saturating_u32(name.len()).to_le_bytes());
     guest.write(result, &bytes)
@@ -28,11 +26,32 @@ pub fn prestat_get(guest: &Guest, number: u32, result: u32) -> Result<()> {
 
 pub fn prestat_dir_name(guest: &Guest, number: u32, buffer: u32, size: u32) -> Result<()> {
     let descriptor = guest.context.descriptors.get(number)?;
-    let name = descriptor.as_directory()?.preopen.as_ref().ok_or(Errno::Badf)?;
+    let name = match prestat_name(&descriptor) {
+        Some(name) => name,
+        None => return Err(descriptor.as_directory().map_or_else(|failure| failure, |_| Errno::Badf.into())),
+    };
     if name.len() > size as usize {
         return Err(Errno::Nametoolong.into());
     }
     guest.write(buffer, name)
+}
+
+/// What sockets are called where guests look for directories.
+const LISTENER: &[u8] = b"listening socket";
+
+/// The name of a granted directory. Guests look for directories from descriptor 3 on, up to the
+/// first that is not one. Sockets precede directories, so they have a name that is in no path.
+fn prestat_name(descriptor: &Descriptor) -> Option<&[u8]> {
+    match &descriptor.object {
+        Object::Directory(_) => granted_name(descriptor),
+        Object::Listener(_) => Some(LISTENER),
+        _ => None,
+    }
+}
+
+/// The guest's name of a directory that was granted.
+pub fn granted_name(descriptor: &Descriptor) -> Option<&[u8]> {
+    descriptor.as_directory().ok()?.preopen.as_deref()
 }
 
 /// Bytes of a `$dirent`, which the name follows.
@@ -47,23 +66,12 @@ pub fn readdir(guest: &Guest, number: u32, buffer: u32, size: u32, cookie: u64, 
     let _guard = directory.listing.lock().unwrap_or_else(PoisonError::into_inner);
     match &directory.home {
         Home::Host(host) => list(host, cookie, &mut output)?,
-        Home::Embedded(place) => list_embedded(place, cookie, &mut output)?,
+        Home::Virtual(tree) => tree.list(cookie, &mut |next, inode, file_type, name| {
+            output.entry(next, inode, file_type, name)?;
+            Ok(output.left != 0)
+        })?,
     }
     guest.write_u32(result, size.saturating_sub(output.left))
-}
-
-/// `.`, `..`, and the entries; a cookie is the number of the next.
-fn list_embedded(place: &EmbeddedNode, cookie: u64, output: &mut Output) -> Result<()> {
-    let own = [(&b"."[..], place.clone()), (b"..", place.clone())];
-    let all = own.into_iter().chain(place.entries());
-    for (nth, (name, place)) in all.enumerate().skip(usize::try_from(cookie).unwrap_or(usize::MAX)) {
-        if output.left == 0 {
-            break;
-        }
-        let stat = place.stat();
-        output.entry((nth as u64).saturating_add(1), stat.inode, stat.file_type, name)?;
-    }
-    Ok(())
 }
 
 fn list(host: &File, cookie: u64, output: &mut Output) -> Result<()> {

@@ -8,10 +8,11 @@ use crate::abi::program::{Packed, Program};
 use crate::abi::wasi::embedded::{BLOCK, BLOCK_SIZE, DIRECTORY, ENTRY_SIZE, LINK, NODE_SIZE};
 use crate::program::slice;
 use crate::wasi::errno::{Errno, Result};
+use crate::wasi::tree::{Contents, Opened, TakeEntry, Tree};
 use crate::wasi::types::{FileType, Filestat};
 use crate::wasi::unpack::Unpack;
 use crate::width::usize_of;
-use rustix::fs::SeekFrom;
+use rustix::fs::{OFlags, SeekFrom};
 use std::ffi::CStr;
 use std::ops::Deref;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -81,7 +82,7 @@ impl EmbeddedNode {
         u64_at(self.bytes, self.at(), 16)
     }
 
-    pub fn stat(&self) -> Filestat {
+    fn metadata(&self) -> Filestat {
         let file_type = match self.kind() {
             DIRECTORY => FileType::Directory,
             LINK => FileType::SymbolicLink,
@@ -93,7 +94,7 @@ impl EmbeddedNode {
 
     /// # Errors
     /// `inval` if it is not a link.
-    pub fn target(&self) -> Result<&'static [u8]> {
+    fn target(&self) -> Result<&'static [u8]> {
         match self.kind() {
             LINK => Ok(piece(self.bytes, self.start(), self.count())),
             _ => Err(Errno::Inval.into()),
@@ -101,7 +102,7 @@ impl EmbeddedNode {
     }
 
     /// What is in a directory, by name.
-    pub fn entries(&self) -> impl Iterator<Item = (&'static [u8], EmbeddedNode)> {
+    fn entries(&self) -> impl Iterator<Item = (&'static [u8], EmbeddedNode)> {
         let directory = self.clone();
         (0..self.count()).map(move |nth| directory.entry(nth))
     }
@@ -130,7 +131,7 @@ impl EmbeddedNode {
     ///
     /// # Errors
     /// As the system's: `noent`, `notdir`, `loop`; `perm` for a way out.
-    pub fn find(&self, path: &CStr, follow: bool) -> Result<EmbeddedNode> {
+    fn find(&self, path: &CStr, follow: bool) -> Result<EmbeddedNode> {
         let path = path.to_bytes();
         if path.starts_with(b"/") {
             return Err(Errno::Perm.into());
@@ -170,15 +171,48 @@ impl EmbeddedNode {
         }
         Ok(way.pop().ok_or(Errno::Perm)?)
     }
+}
 
-    pub fn open(self) -> OpenFile {
-        OpenFile { place: self, position: Mutex::new(0) }
+impl Tree for EmbeddedNode {
+    fn stat(&self, path: &CStr, follow: bool) -> Result<Filestat> {
+        Ok(self.find(path, follow)?.metadata())
+    }
+
+    fn open(&self, path: &CStr, flags: OFlags) -> Result<Opened> {
+        let found = self.find(path, !flags.contains(OFlags::NOFOLLOW))?;
+        match found.kind() {
+            DIRECTORY => Ok(Opened::Directory(Box::new(found))),
+            _ if flags.contains(OFlags::DIRECTORY) => Err(Errno::Notdir.into()),
+            LINK => Err(Errno::Loop.into()),
+            _ => Ok(Opened::File(Box::new(OpenFile { place: found, position: Mutex::new(0) }))),
+        }
+    }
+
+    /// A cookie is the number of the next entry.
+    fn list(&self, cookie: u64, take: TakeEntry) -> Result<()> {
+        let own = [(&b"."[..], self.clone()), (b"..", self.clone())];
+        let all = own.into_iter().chain(self.entries());
+        for (nth, (name, place)) in all.enumerate().skip(usize::try_from(cookie).unwrap_or(usize::MAX)) {
+            let Filestat { inode, file_type, .. } = place.metadata();
+            if !take((nth as u64).saturating_add(1), inode, file_type, name)? {
+                break;
+            }
+        }
+        Ok(())
+    }
+
+    fn read_link(&self, path: &CStr) -> Result<Vec<u8>> {
+        self.find(path, false)?.target().map(<[u8]>::to_vec)
+    }
+
+    fn is_constant(&self) -> bool {
+        true
     }
 }
 
 /// A file that the guest has opened.
-pub struct OpenFile {
-    pub place: EmbeddedNode,
+struct OpenFile {
+    place: EmbeddedNode,
     position: Mutex<u64>,
 }
 
@@ -233,8 +267,22 @@ fn unpack(function: Unpack, stored: &'static [u8], length: usize) -> Result<Arc<
     Ok(block)
 }
 
-impl OpenFile {
-    pub fn seek(&self, position: SeekFrom) -> Result<u64> {
+impl Contents for OpenFile {
+    fn stat(&self) -> Result<Filestat> {
+        Ok(self.place.metadata())
+    }
+
+    fn read(&self, pieces: &[libc::iovec], offset: Option<u64>) -> Result<usize> {
+        if let Some(offset) = offset {
+            return self.read_at(pieces, offset);
+        }
+        let mut position = self.position.lock().unwrap_or_else(PoisonError::into_inner);
+        let n = self.read_at(pieces, *position)?;
+        *position = position.saturating_add(n as u64);
+        Ok(n)
+    }
+
+    fn seek(&self, position: SeekFrom) -> Result<u64> {
         let mut now = self.position.lock().unwrap_or_else(PoisonError::into_inner);
         let new = match position {
             SeekFrom::Start(offset) => Some(offset),
@@ -245,16 +293,10 @@ impl OpenFile {
         *now = new.filter(|&new| i64::try_from(new).is_ok()).ok_or(Errno::Inval)?;
         Ok(*now)
     }
+}
 
-    /// Fills the pieces from the position on, and moves it. How many bytes that were.
-    pub fn read(&self, pieces: &[libc::iovec]) -> Result<usize> {
-        let mut position = self.position.lock().unwrap_or_else(PoisonError::into_inner);
-        let n = self.read_at(pieces, *position)?;
-        *position = position.saturating_add(n as u64);
-        Ok(n)
-    }
-
-    pub fn read_at(&self, pieces: &[libc::iovec], mut offset: u64) -> Result<usize> {
+impl OpenFile {
+    fn read_at(&self, pieces: &[libc::iovec], mut offset: u64) -> Result<usize> {
         if i64::try_from(offset).is_err() {
             return Err(Errno::Inval.into());
         }

@@ -8,6 +8,7 @@ use crate::wasi::errno::{Errno, INVALID, Result, check};
 use crate::wasi::guest::Guest;
 use crate::wasi::path::FD_FLAGS;
 use crate::wasi::rights;
+use crate::wasi::tree::{Contents, FileChange};
 use crate::width::saturating_u32;
 use rustix::fd::AsRawFd;
 use rustix::fs::{self, Advice, FallocateFlags, OFlags, SeekFrom};
@@ -34,10 +35,8 @@ pub fn pwrite(guest: &Guest, number: u32, pieces: u32, count: u32, offset: u64, 
 
 fn transfer(guest: &Guest, [number, pieces, count, result]: [u32; 4], right: u64, function: Transfer) -> Result<()> {
     let descriptor = guest.context.descriptors.get(number)?;
-    if let Object::Embedded(file) = &descriptor.object {
-        descriptor.require(right)?;
-        let n = file.read(&guest.pieces(pieces, count)?)?;
-        return guest.write_u32(result, saturating_u32(n));
+    if let Object::Virtual(file) = &descriptor.object {
+        return transfer_virtual(guest, &descriptor, &**file, [pieces, count, result], right, None);
     }
     let file = descriptor.as_file()?;
     descriptor.require(right)?;
@@ -50,6 +49,22 @@ fn transfer(guest: &Guest, [number, pieces, count, result]: [u32; 4], right: u64
     guest.write_u32(result, saturating_u32(n))
 }
 
+#[inline(never)]
+fn transfer_virtual(
+    guest: &Guest,
+    descriptor: &Descriptor,
+    file: &dyn Contents,
+    [pieces, count, result]: [u32; 3],
+    right: u64,
+    offset: Option<u64>,
+) -> Result<()> {
+    descriptor.require(right)?;
+    let pieces = guest.pieces(pieces, count)?;
+    guest.at(result, 4)?;
+    let n = if right == rights::FD_READ { file.read(&pieces, offset)? } else { file.write(&pieces, offset)? };
+    guest.write_u32(result, saturating_u32(n))
+}
+
 fn transfer_at(
     guest: &Guest,
     [number, pieces, count, result]: [u32; 4],
@@ -58,10 +73,8 @@ fn transfer_at(
     function: TransferAt,
 ) -> Result<()> {
     let descriptor = guest.context.descriptors.get(number)?;
-    if let Object::Embedded(file) = &descriptor.object {
-        descriptor.require(right)?;
-        let n = file.read_at(&guest.pieces(pieces, count)?, offset)?;
-        return guest.write_u32(result, saturating_u32(n));
+    if let Object::Virtual(file) = &descriptor.object {
+        return transfer_virtual(guest, &descriptor, &**file, [pieces, count, result], right, Some(offset));
     }
     let file = descriptor.as_file()?;
     descriptor.require(right)?;
@@ -111,7 +124,7 @@ pub fn tell(guest: &Guest, number: u32, result: u32) -> Result<()> {
 
 fn seek_to(guest: &Guest, number: u32, position: SeekFrom, right: u64, result: u32) -> Result<()> {
     let descriptor = guest.context.descriptors.get(number)?;
-    if let Object::Embedded(file) = &descriptor.object {
+    if let Object::Virtual(file) = &descriptor.object {
         descriptor.require(right)?;
         guest.at(result, 8)?;
         return guest.write_u64(result, file.seek(position)?);
@@ -142,7 +155,7 @@ pub fn advise(guest: &Guest, number: u32, offset: u64, length: u64, advice: u32)
     if i64::try_from(offset).is_err() || i64::try_from(length).is_err() {
         return Err(Errno::Inval.into());
     }
-    if matches!(descriptor.object, Object::Embedded(_)) {
+    if matches!(descriptor.object, Object::Virtual(_)) {
         return Ok(());
     }
     let file = descriptor.as_file()?;
@@ -151,6 +164,10 @@ pub fn advise(guest: &Guest, number: u32, offset: u64, length: u64, advice: u32)
 
 pub fn allocate(guest: &Guest, number: u32, offset: u64, length: u64) -> Result<()> {
     let descriptor = guest.context.descriptors.get(number)?;
+    if let Object::Virtual(file) = &descriptor.object {
+        descriptor.require(rights::FD_ALLOCATE | rights::FD_WRITE)?;
+        return file.change(FileChange::Allocate { offset, length });
+    }
     let file = descriptor.as_file()?;
     descriptor.require(rights::FD_ALLOCATE | rights::FD_WRITE)?;
     Ok(fs::fallocate(file, FallocateFlags::empty(), offset, length)?)
@@ -167,7 +184,7 @@ pub fn renumber(guest: &Guest, from: u32, to: u32) -> Result<()> {
 pub fn sync(guest: &Guest, number: u32) -> Result<()> {
     let descriptor = guest.context.descriptors.get(number)?;
     descriptor.require(rights::FD_SYNC)?;
-    if matches!(descriptor.object, Object::Embedded(_)) {
+    if matches!(descriptor.object, Object::Virtual(_)) {
         return Ok(());
     }
     Ok(fs::fsync(descriptor.as_file()?)?)
@@ -176,21 +193,27 @@ pub fn sync(guest: &Guest, number: u32) -> Result<()> {
 pub fn datasync(guest: &Guest, number: u32) -> Result<()> {
     let descriptor = guest.context.descriptors.get(number)?;
     descriptor.require(rights::FD_DATASYNC)?;
-    if matches!(descriptor.object, Object::Embedded(_)) {
+    if matches!(descriptor.object, Object::Virtual(_)) {
         return Ok(());
     }
     Ok(fs::fdatasync(descriptor.as_file()?)?)
 }
 
+/// `$fdflags` of a descriptor.
+pub fn flags(descriptor: &Descriptor) -> Result<u32> {
+    let system = match (&descriptor.object, descriptor.as_file()) {
+        (Object::Virtual(file), _) => file.flags(),
+        (_, Ok(file)) => fs::fcntl_getfl(file)?,
+        _ => OFlags::empty(),
+    };
+    let known = FD_FLAGS.iter().filter(|(_, flag)| system.contains(*flag));
+    Ok(known.fold(0, |flags, (flag, _)| flags | flag))
+}
+
 /// `$fdstat`: type, flags, base rights, inheriting rights.
 pub fn fdstat_get(guest: &Guest, number: u32, result: u32) -> Result<()> {
     let descriptor = guest.context.descriptors.get(number)?;
-    let mut flags: u32 = 0;
-    if let Ok(file) = descriptor.as_file() {
-        let system = fs::fcntl_getfl(file)?;
-        let known = FD_FLAGS.iter().filter(|(_, flag)| system.contains(*flag));
-        flags = known.fold(0, |flags, (flag, _)| flags | flag);
-    }
+    let flags = flags(&descriptor)?;
     let [base, inheriting] = descriptor.rights();
     let mut bytes = [0; 24];
     bytes[0] = descriptor.shown_type() as u8;
@@ -214,6 +237,13 @@ pub fn fdstat_set_flags(guest: &Guest, number: u32, flags: u32) -> Result<()> {
         return Err(INVALID);
     }
     let descriptor = guest.context.descriptors.get(number)?;
+    if let Object::Virtual(file) = &descriptor.object {
+        descriptor.require(rights::FD_FDSTAT_SET_FLAGS)?;
+        if !changeable.contains(wanted) {
+            return Err(Errno::Inval.into());
+        }
+        return file.change(FileChange::SetFlags((file.flags() & !changeable) | wanted));
+    }
     let file = descriptor.as_file()?;
     descriptor.require(rights::FD_FDSTAT_SET_FLAGS)?;
     // The system takes the others without a word, and ignores them.

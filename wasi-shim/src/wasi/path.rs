@@ -7,12 +7,12 @@
 //! read-only.
 
 use crate::wasi::beneath::{self, GuestPath};
-use crate::wasi::descriptor::{Descriptor, Directory, Home, Object};
-use crate::wasi::embedded;
+use crate::wasi::descriptor::{Descriptor, Directory, Home, HomeToChange, Object};
 use crate::wasi::errno::{Errno, Failure, INVALID, Result};
 use crate::wasi::guest::Guest;
 use crate::wasi::rights::{self, Access};
 use crate::wasi::stat;
+use crate::wasi::tree::{Change, Opened, Tree};
 use crate::wasi::types::{FileType, Filestat};
 use crate::width::saturating_u32;
 use rustix::fs::{self, AtFlags, FileType as SystemType, Mode, OFlags, Stat};
@@ -38,15 +38,22 @@ fn follows(flags: u32) -> Result<bool> {
 }
 
 pub fn create_directory(guest: &Guest, number: u32, path: u32, length: u32) -> Result<()> {
-    let path = guest.path(path, length)?;
+    create_directory_at(guest, number, &guest.path(path, length)?)
+}
+
+pub fn create_directory_at(guest: &Guest, number: u32, path: &CStr) -> Result<()> {
     let descriptor = guest.context.descriptors.get(number)?;
     if descriptor.read_only {
-        stat_path(descriptor.as_directory()?, &path, false).map_err(read_only_if_missing)?;
+        stat_path(descriptor.as_directory()?, path, false).map_err(read_only_if_missing)?;
         return Err(Errno::Exist.into());
     }
-    let directory = descriptor.directory_to_change(rights::PATH_CREATE_DIRECTORY)?;
-    let place = beneath::locate(directory, &path)?;
-    Ok(fs::mkdirat(&place.parent, place.name_with_slash(), Mode::from_raw_mode(0o777))?)
+    match descriptor.directory_to_change(rights::PATH_CREATE_DIRECTORY)? {
+        HomeToChange::Virtual(tree) => tree.change(Change::CreateDirectory(path)),
+        HomeToChange::Host(directory) => {
+            let place = beneath::locate(directory, path)?;
+            Ok(fs::mkdirat(&place.parent, place.name_with_slash(), Mode::from_raw_mode(0o777))?)
+        }
+    }
 }
 
 /// What was not found can't be made.
@@ -75,7 +82,7 @@ pub fn filestat_get<const UNSTABLE: bool>(
 fn stat_path(directory: &Directory, path: &CStr, follow: bool) -> Result<Filestat> {
     Ok(match &directory.home {
         Home::Host(host) => Filestat::of(beneath::find(host, path, follow)?.1),
-        Home::Embedded(place) => place.find(path, follow)?.stat(),
+        Home::Virtual(tree) => tree.stat(path, follow)?,
     })
 }
 
@@ -93,9 +100,13 @@ pub fn filestat_set_times(
     let (path, follow) = (guest.path(path, length)?, follows(flags)?);
     let times = stat::timestamps(accessed, modified, which)?;
     let descriptor = guest.context.descriptors.get(number)?;
-    let directory = descriptor.directory_to_change(rights::PATH_FILESTAT_SET_TIMES)?;
-    let (found, _) = beneath::find(directory, &path, follow)?;
-    stat::set_times_of_path(&found, &times)
+    match descriptor.directory_to_change(rights::PATH_FILESTAT_SET_TIMES)? {
+        HomeToChange::Virtual(tree) => tree.change(Change::SetTimes { path: &path, follow, times: &times }),
+        HomeToChange::Host(directory) => {
+            let (found, _) = beneath::find(directory, &path, follow)?;
+            stat::set_times_of_path(&found, &times)
+        }
+    }
 }
 
 #[expect(clippy::too_many_arguments, reason = "WASI's")]
@@ -111,30 +122,40 @@ pub fn link(
 ) -> Result<()> {
     // A new name of a file below a read-only grant could be one that may be written.
     let rights = [rights::PATH_LINK_SOURCE, rights::PATH_LINK_TARGET];
-    let arguments = [[old_number, old_path, old_length], [new_number, new_path, new_length]];
-    change_two(guest, arguments, rights, |[old, new]| {
-        if follows(old_flags)? {
-            return Err(Errno::Inval.into());
-        }
-        let old = locate_existing(old.0, old.1, Errno::Perm)?;
-        let new = beneath::locate(new.0, new.1)?;
-        Ok(fs::linkat(&old.parent, &old.name, &new.parent, new.name_with_slash(), AtFlags::empty())?)
-    })
+    let (old_path, new_path) = (guest.path(old_path, old_length)?, guest.path(new_path, new_length)?);
+    let arguments = [(old_number, &*old_path), (new_number, &*new_path)];
+    if follows(old_flags)? {
+        return Err(Errno::Inval.into());
+    }
+    change_two(
+        guest,
+        arguments,
+        rights,
+        |path, to, new_path| Change::Link { path, to, new_path },
+        |[old, new]| {
+            let old = locate_existing(old.0, old.1, Errno::Perm)?;
+            let new = beneath::locate(new.0, new.1)?;
+            Ok(fs::linkat(&old.parent, &old.name, &new.parent, new.name_with_slash(), AtFlags::empty())?)
+        },
+    )
 }
 
-/// Two paths, each with its directory, which grants its right.
+/// Two paths, each with its directory, which grants its right; and what to do if both are the
+/// system's, or neither is.
 fn change_two(
     guest: &Guest,
-    [old, new]: [[u32; 3]; 2],
+    [(old, old_path), (new, new_path)]: [(u32, &CStr); 2],
     [old_right, new_right]: [u64; 2],
+    change_virtual: impl for<'a> FnOnce(&'a CStr, &'a dyn Tree, &'a CStr) -> Change<'a>,
     change: impl FnOnce([(&File, &CStr); 2]) -> Result<()>,
 ) -> Result<()> {
-    let path = |[_, path, length]: [u32; 3]| guest.path(path, length);
-    let (old_path, new_path) = (path(old)?, path(new)?);
     let descriptors = &guest.context.descriptors;
-    let (old, new) = (descriptors.get(old[0])?, descriptors.get(new[0])?);
-    let (old, new) = (old.directory_to_change(old_right)?, new.directory_to_change(new_right)?);
-    change([(old, &old_path), (new, &new_path)])
+    let (old, new) = (descriptors.get(old)?, descriptors.get(new)?);
+    match (old.directory_to_change(old_right)?, new.directory_to_change(new_right)?) {
+        (HomeToChange::Host(old), HomeToChange::Host(new)) => change([(old, old_path), (new, new_path)]),
+        (HomeToChange::Virtual(old), HomeToChange::Virtual(new)) => old.change(change_virtual(old_path, new, new_path)),
+        _ => Err(Errno::Xdev.into()),
+    }
 }
 
 /// Where a name is that is about to be looked at but not followed. With a slash after it the
@@ -159,7 +180,7 @@ pub fn readlink(guest: &Guest, number: u32, path: u32, length: u32, buffer: u32,
             let place = locate_existing(host, &path, Errno::Inval)?;
             fs::readlinkat(&place.parent, &place.name, Vec::new())?.into_bytes()
         }
-        Home::Embedded(place) => place.find(&path, false)?.target()?.to_vec(),
+        Home::Virtual(tree) => tree.read_link(&path)?,
     };
     // As POSIX has it, what does not fit is left out.
     let target = &target[..target.len().min(size as usize)];
@@ -168,19 +189,26 @@ pub fn readlink(guest: &Guest, number: u32, path: u32, length: u32, buffer: u32,
 }
 
 pub fn remove_directory(guest: &Guest, number: u32, path: u32, length: u32) -> Result<()> {
-    remove(guest, [number, path, length], rights::PATH_REMOVE_DIRECTORY, AtFlags::REMOVEDIR)
+    remove_at(guest, number, &guest.path(path, length)?, AtFlags::REMOVEDIR)
 }
 
 pub fn unlink_file(guest: &Guest, number: u32, path: u32, length: u32) -> Result<()> {
-    remove(guest, [number, path, length], rights::PATH_UNLINK_FILE, AtFlags::empty())
+    remove_at(guest, number, &guest.path(path, length)?, AtFlags::empty())
 }
 
-fn remove(guest: &Guest, [number, path, length]: [u32; 3], right: u64, flags: AtFlags) -> Result<()> {
-    let path = guest.path(path, length)?;
+/// Removes a directory with [`AtFlags::REMOVEDIR`], else a file.
+pub fn remove_at(guest: &Guest, number: u32, path: &CStr, flags: AtFlags) -> Result<()> {
+    let is_directory = flags == AtFlags::REMOVEDIR;
+    let right = if is_directory { rights::PATH_REMOVE_DIRECTORY } else { rights::PATH_UNLINK_FILE };
     let descriptor = guest.context.descriptors.get(number)?;
-    let directory = descriptor.directory_to_change(right)?;
-    let place = beneath::locate(directory, &path)?;
-    Ok(fs::unlinkat(&place.parent, place.name_with_slash(), flags)?)
+    match descriptor.directory_to_change(right)? {
+        HomeToChange::Virtual(tree) if is_directory => tree.change(Change::RemoveDirectory(path)),
+        HomeToChange::Virtual(tree) => tree.change(Change::Unlink(path)),
+        HomeToChange::Host(directory) => {
+            let place = beneath::locate(directory, path)?;
+            Ok(fs::unlinkat(&place.parent, place.name_with_slash(), flags)?)
+        }
+    }
 }
 
 pub fn rename(
@@ -192,12 +220,23 @@ pub fn rename(
     new_path: u32,
     new_length: u32,
 ) -> Result<()> {
+    let (old_path, new_path) = (guest.path(old_path, old_length)?, guest.path(new_path, new_length)?);
+    rename_at(guest, (old_number, &old_path), (new_number, &new_path))
+}
+
+pub fn rename_at(guest: &Guest, old: (u32, &CStr), new: (u32, &CStr)) -> Result<()> {
     let rights = [rights::PATH_RENAME_SOURCE, rights::PATH_RENAME_TARGET];
-    let arguments = [[old_number, old_path, old_length], [new_number, new_path, new_length]];
-    change_two(guest, arguments, rights, |[old, new]| {
-        let (old, new) = (beneath::locate(old.0, old.1)?, beneath::locate(new.0, new.1)?);
-        Ok(fs::renameat(&old.parent, old.name_with_slash(), &new.parent, new.name_with_slash())?)
-    })
+    let arguments = [old, new];
+    change_two(
+        guest,
+        arguments,
+        rights,
+        |path, to, new_path| Change::Rename { path, to, new_path },
+        |[old, new]| {
+            let (old, new) = (beneath::locate(old.0, old.1)?, beneath::locate(new.0, new.1)?);
+            Ok(fs::renameat(&old.parent, old.name_with_slash(), &new.parent, new.name_with_slash())?)
+        },
+    )
 }
 
 /// Links to absolute paths are refused: the guest could not follow them, and others, who are not
@@ -209,8 +248,13 @@ pub fn symlink(guest: &Guest, target: u32, target_length: u32, number: u32, path
     if target.to_bytes().starts_with(b"/") {
         return Err(Errno::Perm.into());
     }
-    let place = beneath::locate(directory, &path)?;
-    Ok(fs::symlinkat(&target, &place.parent, place.name_with_slash())?)
+    match directory {
+        HomeToChange::Virtual(tree) => tree.change(Change::Symlink { target: &target, path: &path }),
+        HomeToChange::Host(directory) => {
+            let place = beneath::locate(directory, &path)?;
+            Ok(fs::symlinkat(&target, &place.parent, place.name_with_slash())?)
+        }
+    }
 }
 
 #[expect(clippy::too_many_arguments, reason = "WASI's")]
@@ -228,6 +272,17 @@ pub fn open(
 ) -> Result<()> {
     let path = guest.path(path, length)?;
     guest.at(result, 4)?;
+    guest.write_u32(result, open_at(guest, number, &path, [lookup_flags, oflags, fd_flags], base)?)
+}
+
+/// Opens a path with `$lookupflags`, `$oflags` and `$fdflags`; the new descriptor.
+pub fn open_at(
+    guest: &Guest,
+    number: u32,
+    path: &CStr,
+    [lookup_flags, oflags, fd_flags]: [u32; 3],
+    base: u64,
+) -> Result<u32> {
     let parent = guest.context.descriptors.get(number)?;
     let directory = parent.as_directory()?;
     parent.require(rights::PATH_OPEN)?;
@@ -247,18 +302,21 @@ pub fn open(
         }
     }
     let opened = match &directory.home {
-        Home::Host(host) if !parent.read_only => describe(beneath::open(host, &path, flags)?, access, false),
+        Home::Host(host) if !parent.read_only => describe(beneath::open(host, path, flags)?, access, false),
         Home::Host(host) => {
-            let open = || Ok(describe(open_unnoticed(host, &path, without_changes(flags))?, access, true));
+            let open = || Ok(describe(open_unnoticed(host, path, without_changes(flags))?, access, true));
             open_read_only(flags, open)?
         }
-        Home::Embedded(place) => open_read_only(flags, || open_embedded(place, &path, flags, access))?,
+        Home::Virtual(tree) if tree.is_constant() => {
+            open_read_only(flags, || open_virtual(&**tree, path, flags, access, true))?
+        }
+        Home::Virtual(tree) => open_virtual(&**tree, path, flags, access, parent.read_only)?,
     };
     let [own_base, own_inheriting] = opened.rights();
     // Who gave up rights does not get them back by opening something, and be it the same directory.
     let base = if opened.file_type == FileType::Directory { allowed & kept } else { allowed };
     opened.keep_rights(own_base & base, own_inheriting & allowed)?;
-    guest.write_u32(result, guest.context.descriptors.add(opened)?)
+    guest.context.descriptors.add(opened)
 }
 
 fn open_flags(oflags: u32, fd_flags: u32, access: Access) -> Result<OFlags> {
@@ -297,17 +355,15 @@ fn open_read_only(flags: OFlags, open: impl FnOnce() -> Result<Descriptor>) -> R
     Ok(opened)
 }
 
-fn open_embedded(place: &embedded::EmbeddedNode, path: &CStr, flags: OFlags, access: Access) -> Result<Descriptor> {
-    let found = place.find(path, !flags.contains(OFlags::NOFOLLOW))?;
-    match found.stat().file_type {
-        FileType::Directory => {
-            let directory = Directory { home: Home::Embedded(found), preopen: None, listing: Mutex::new(()) };
-            Ok(Descriptor::directory(directory, true))
+fn open_virtual(tree: &dyn Tree, path: &CStr, flags: OFlags, access: Access, read_only: bool) -> Result<Descriptor> {
+    Ok(match tree.open(path, flags)? {
+        Opened::Directory(tree) => {
+            let directory = Directory { home: Home::Virtual(tree), preopen: None, listing: Mutex::new(()) };
+            Descriptor::directory(directory, read_only)
         }
-        _ if flags.contains(OFlags::DIRECTORY) => Err(Errno::Notdir.into()),
-        FileType::SymbolicLink => Err(Errno::Loop.into()),
-        file_type => Ok(Descriptor::file(Object::Embedded(found.open()), file_type, access, true)),
-    }
+        Opened::File(file) => Descriptor::file(Object::Virtual(file), FileType::RegularFile, access, read_only),
+        Opened::Device(device) => Descriptor::file(Object::File(device), FileType::CharacterDevice, access, read_only),
+    })
 }
 
 /// Opens so that reading does not change the time of the last access. That is for the owner to ask;

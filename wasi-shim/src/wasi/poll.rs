@@ -51,7 +51,7 @@ enum Wait {
     Time { clock: u32, deadline: u64 },
     /// The descriptor's place in the list for the system, and the events to wait for.
     File { place: usize, flag: PollFlags },
-    /// Nothing: a file that the program carries can always be read.
+    /// Nothing: a file that the program carries or keeps is always ready.
     Ready,
     /// Nothing: it failed.
     Failed(Errno),
@@ -130,7 +130,7 @@ fn subscribe(guest: &Guest, layout: &SubscriptionLayout, bytes: &[u8], files: &m
             let descriptor = guest.context.descriptors.get(u32::from_le_bytes(field(bytes, DESCRIPTOR)));
             let descriptor = descriptor.and_then(|it| it.require(rights::POLL_FD_READWRITE).map(|()| it));
             descriptor.and_then(|descriptor| match &descriptor.object {
-                Object::Embedded(_) => Ok(Wait::Ready),
+                Object::Virtual(_) => Ok(Wait::Ready),
                 _ => files.add(descriptor, flag).map(|place| Wait::File { place, flag }),
             })
         }

@@ -2,7 +2,7 @@
 //! options: standard input, output and error, and nothing else.
 
 use crate::abi::grant::Grant;
-use crate::abi::program::{OPTIONS_VARIABLE, Program, Start};
+use crate::abi::program::{ExtraPowers, OPTIONS_VARIABLE, Program, Start};
 use crate::abi::setting::Setting;
 use crate::attempt::fail;
 use crate::options::{Options, find_variable, variables};
@@ -11,13 +11,13 @@ use crate::system::kernel;
 use crate::text::{USAGE_EXIT_STATUS, message};
 use crate::wasi::context::{Context, Strings};
 use crate::wasi::descriptor::{Descriptor, Directory, Home};
-use crate::wasi::embedded;
 use crate::wasi::rights::Access;
 use std::ffi::OsStr;
 use std::fmt::Write;
 use std::fs::OpenOptions;
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::OpenOptionsExt;
+use std::ptr;
 use std::sync::Mutex;
 
 /// [`Program::start_wasi`].
@@ -62,12 +62,35 @@ pub unsafe extern "C" fn w2n_wasi_start(start: *const Start) {
 #[cold]
 fn grant(program: &Program, envp: *const *const u8, context: &Context) -> Strings {
     let mut environment = Vec::new();
-    let mut n_embedded: u32 = 0;
-    Options::read(program, envp).each(|setting| match setting {
+    let context_pointer = ptr::from_ref(context).cast();
+    let mut extra = ExtraPowers {
+        program,
+        envp,
+        context: context_pointer,
+        n_sockets: ptr::null(),
+        embedded: ptr::null(),
+        embedded_length: 0,
+        n_embedded: 0,
+    };
+    // Sockets come before directories: guests expect the first one to be descriptor 3.
+    if let Some(grant_extra) = program.extra_powers {
+        // SAFETY: the runtime's own function; the structure and the context outlive the call. What
+        // it leaves is null or a string that stays.
+        unsafe {
+            grant_extra(&mut extra);
+            if !extra.n_sockets.is_null() {
+                set_variable(&mut environment, b"LISTEN_FDS", c_string(extra.n_sockets));
+            }
+        }
+    }
+    Options::read(program, envp).each(&mut |setting| match setting {
         Setting::Dir(value) => open_dir(context, value),
         Setting::Embed(guest) => {
-            open_embedded(program, n_embedded, guest, context);
-            n_embedded = n_embedded.saturating_add(1);
+            let Some(grant_extra) = program.extra_powers else { return };
+            (extra.embedded, extra.embedded_length) = (guest.as_ptr(), guest.len() as u64);
+            // SAFETY: as above.
+            unsafe { grant_extra(&mut extra) };
+            extra.n_embedded = extra.n_embedded.saturating_add(1);
         }
         Setting::Env(value) => match split_at(value, b"=") {
             Some((name, value)) => set_variable(&mut environment, name, value),
@@ -89,6 +112,8 @@ fn grant(program: &Program, envp: *const *const u8, context: &Context) -> String
             }
         }
         Setting::MaxMemory(_) | Setting::MaxTable(_) | Setting::MaxStack(_) => {}
+        // See `extra`.
+        Setting::Dev | Setting::Tmp(_) | Setting::TcpListen(_) | Setting::ListenFd => {}
     });
     let mut strings = Strings::default();
     for (name, value) in environment {
@@ -135,19 +160,6 @@ fn open_dir(context: &Context, value: &[u8]) {
     }
     let directory = Directory { home: Home::Host(opened), preopen: Some(guest.to_vec()), listing: Mutex::new(()) };
     context.descriptors.add_first(Descriptor::directory(directory, read_only));
-}
-
-/// Trees are found by their order among the options fixed at build time; there are none for others.
-#[cold]
-fn open_embedded(program: &Program, index: u32, guest: &[u8], context: &Context) {
-    let Some(place) = embedded::EmbeddedNode::root(program, index) else {
-        let mut text = message();
-        text.add("--embed is an option of wasm2native: a program has only the trees that it was built with, and none named `");
-        text.add_name(guest).add("`");
-        fail(text, USAGE_EXIT_STATUS)
-    };
-    let directory = Directory { home: Home::Embedded(place), preopen: Some(guest.to_vec()), listing: Mutex::new(()) };
-    context.descriptors.add_first(Descriptor::directory(directory, true));
 }
 
 fn split_at<'a>(text: &'a [u8], separator: &[u8]) -> Option<(&'a [u8], &'a [u8])> {

@@ -7,6 +7,7 @@ use crate::wasi::descriptor::{Directory, Home, Object};
 use crate::wasi::errno::{Errno, INVALID, Result};
 use crate::wasi::guest::Guest;
 use crate::wasi::rights;
+use crate::wasi::tree::{Change, FileChange};
 use crate::wasi::types::Filestat;
 use crate::width::saturating_u32;
 use rustix::fd::{AsFd, AsRawFd, BorrowedFd};
@@ -38,8 +39,8 @@ pub fn get<const UNSTABLE: bool>(guest: &Guest, number: u32, result: u32) -> Res
     descriptor.require(rights::FD_FILESTAT_GET)?;
     let mut stat = match (&descriptor.object, descriptor.system()) {
         (_, Some(system)) => Filestat::of(fs::fstat(system)?),
-        (Object::Embedded(file), None) => file.place.stat(),
-        (Object::Directory(Directory { home: Home::Embedded(place), .. }), None) => place.stat(),
+        (Object::Directory(Directory { home: Home::Virtual(tree), .. }), None) => tree.stat(c".", true)?,
+        (Object::Virtual(file), None) => file.stat()?,
         _ => return Err(Errno::Badf.into()),
     };
     // A stream's is not always what the system says.
@@ -49,9 +50,14 @@ pub fn get<const UNSTABLE: bool>(guest: &Guest, number: u32, result: u32) -> Res
 
 pub fn set_size(guest: &Guest, number: u32, size: u64) -> Result<()> {
     let descriptor = guest.context.descriptors.get(number)?;
+    let is_valid = i64::try_from(size).is_ok();
+    if let Object::Virtual(file) = &descriptor.object {
+        descriptor.require(rights::FD_FILESTAT_SET_SIZE | rights::FD_WRITE)?;
+        return if is_valid { file.change(FileChange::SetSize(size)) } else { Err(Errno::Inval.into()) };
+    }
     let file = descriptor.as_file()?;
     descriptor.require(rights::FD_FILESTAT_SET_SIZE | rights::FD_WRITE)?;
-    if i64::try_from(size).is_err() {
+    if !is_valid {
         return Err(Errno::Inval.into());
     }
     Ok(fs::ftruncate(file, size)?)
@@ -67,6 +73,10 @@ pub fn set_times(guest: &Guest, number: u32, accessed: u64, modified: u64, which
     match &descriptor.object {
         // Whoever started the program did not grant what its streams lead to.
         Object::Stream(_) => Err(Errno::Badf.into()),
+        Object::Virtual(file) => file.change(FileChange::SetTimes(&times)),
+        Object::Directory(Directory { home: Home::Virtual(tree), .. }) => {
+            tree.change(Change::SetTimes { path: c".", follow: true, times: &times })
+        }
         _ => Ok(fs::futimens(descriptor.system().ok_or(Errno::Rofs)?, &times)?),
     }
 }

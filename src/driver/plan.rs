@@ -3,6 +3,7 @@
 use super::threads;
 use crate::abi;
 use crate::abi::program::EntryKind;
+use crate::abi::shim::Shim;
 use crate::embed;
 use crate::object::ProgramPlan;
 use crate::object::script::Command;
@@ -126,6 +127,8 @@ pub struct Taken {
 /// When a directory tree that the program is to carry can't be read.
 pub fn plan(start: Start, taken: Taken, input: &Input, options: &Options) -> Result<ProgramPlan> {
     let Start { kind, name, entry, initialize, thread_start, script } = start;
+    let shims = taken.foreign.iter().filter_map(|[.., symbol]| abi::shim::of_symbol(symbol));
+    let uses_wasi = shims.into_iter().any(Shim::uses_wasi);
     Ok(ProgramPlan {
         entry,
         script,
@@ -133,7 +136,8 @@ pub fn plan(start: Start, taken: Taken, input: &Input, options: &Options) -> Res
         kind,
         initialize,
         thread_start,
-        extra_powers: taken.wasi.iter().any(|function| abi::wasi::uses_extra_powers(function)),
+        starts_wasi: uses_wasi || !taken.wasi.is_empty(),
+        extra_powers: uses_wasi || taken.wasi.iter().any(|function| abi::wasi::uses_extra_powers(function)),
         wasi: taken.wasi,
         embedded: embed::pack(&options.embedded)?,
         options: options.program_options.clone(),

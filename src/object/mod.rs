@@ -67,6 +67,8 @@ pub struct ProgramPlan {
     pub thread_start: Option<FuncIndex>,
     /// The WASI functions that reachable code calls.
     pub wasi: BTreeSet<String>,
+    /// The program calls WASI, or a shim that does.
+    pub starts_wasi: bool,
     /// The program can use powers that the runtime keeps apart.
     pub extra_powers: bool,
     /// Directory trees that the program carries; empty if there are none.

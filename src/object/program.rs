@@ -44,7 +44,7 @@ pub fn write(writer: &mut Writer, plan: &ProgramPlan, instance: usize, own: Own)
         read_only(writer, "w2n.entry_name", plan.entry_name.replace('\0', "?").bytes().chain([0]).collect());
     let parameters = read_only(writer, "w2n.parameters", parameters.iter().map(type_code).collect());
     let results = read_only(writer, "w2n.results", results.iter().map(type_code).collect());
-    let start_wasi = (!plan.wasi.is_empty()).then(|| writer.runtime_symbol("w2n_wasi_start"));
+    let start_wasi = plan.starts_wasi.then(|| writer.runtime_symbol("w2n_wasi_start"));
     let script = plan.script.as_ref().map(|commands| script::write(writer, commands));
     let run_script = script.map(|_| writer.runtime_symbol("w2n_script_run"));
     let mut images = Data::default();

@@ -14,4 +14,6 @@ mod assembly_script;
 
 mod emscripten;
 
+mod files;
+
 mod calls;

@@ -65,6 +65,32 @@ macro_rules! shims {
                     condition: u32, file: u32, line: u32, function: u32
                 ) = emscripten::assert_fail;
             }
+            "Emscripten" {
+                em_openat "env" "__syscall_openat"(
+                    directory: u32, path: u32, flags: u32, mode: u32
+                ) -> u32 = files::openat;
+                em_unlinkat "env" "__syscall_unlinkat"(
+                    directory: u32, path: u32, flags: u32
+                ) -> u32 = files::unlinkat;
+                em_rmdir "env" "__syscall_rmdir"(path: u32) -> u32 = files::rmdir;
+                em_mkdirat "env" "__syscall_mkdirat"(directory: u32, path: u32, mode: u32) -> u32
+                    = files::mkdirat;
+                em_renameat "env" "__syscall_renameat"(
+                    old_directory: u32, old: u32, new_directory: u32, new: u32
+                ) -> u32 = files::renameat;
+                em_faccessat "env" "__syscall_faccessat"(
+                    directory: u32, path: u32, mode: u32, flags: u32
+                ) -> u32 = files::faccessat;
+                em_ftruncate64 "env" "__syscall_ftruncate64"(number: u32, size: u64) -> u32
+                    = files::ftruncate64;
+                em_getcwd "env" "__syscall_getcwd"(buffer: u32, size: u32) -> u32
+                    = files::getcwd;
+                em_ioctl "env" "__syscall_ioctl"(number: u32, operation: u32, argument: u32) -> u32
+                    = files::ioctl;
+                em_fcntl64 "env" "__syscall_fcntl64"(
+                    number: u32, command: u32, arguments: u32
+                ) -> u32 = files::fcntl64;
+            }
             "freestanding modules" {
                 log_text "env" "log"(text: u32, length: u32) = log::text;
                 log_i32 "env" "log"(value: u32) = log::i32;
@@ -104,6 +130,11 @@ impl Shim {
     /// Whether it lets the caller's memory grow: the size is not a constant of the program then.
     pub fn grows_memory(&self) -> bool {
         self.name == "emscripten_resize_heap"
+    }
+
+    /// Whether it does what a function of WASI does, with the descriptors that the program has.
+    pub fn uses_wasi(&self) -> bool {
+        self.name.starts_with("__syscall_")
     }
 }
 

@@ -12,6 +12,7 @@ use crate::text::Text;
 use crate::trap::raise_here;
 
 pub struct Caller {
+    pub return_address: usize,
     pub program: &'static Program,
     /// Null if the module has none.
     pub memory: *mut Memory,
@@ -21,7 +22,7 @@ impl Caller {
     /// The module in whose code `return_address` lies.
     pub fn of(return_address: usize) -> Caller {
         let (program, image) = program::at(return_address);
-        Caller { program, memory: image.map_or(std::ptr::null_mut(), |image| image.wasi_memory) }
+        Caller { return_address, program, memory: image.map_or(std::ptr::null_mut(), |image| image.wasi_memory) }
     }
 
     /// Where `length` bytes at `address` are. What is not inside of the memory traps. No bytes are

@@ -79,6 +79,14 @@ pub fn filestat_get<const UNSTABLE: bool>(
     stat::write::<UNSTABLE>(guest, result, &stat_path(directory, &path, follow)?)
 }
 
+/// # Errors
+/// As those of [`filestat_get`].
+pub fn exists_at(guest: &Guest, number: u32, path: &CStr) -> Result<()> {
+    let descriptor = guest.context.descriptors.get(number)?;
+    descriptor.require(rights::PATH_FILESTAT_GET)?;
+    stat_path(descriptor.as_directory()?, path, true).map(|_| ())
+}
+
 fn stat_path(directory: &Directory, path: &CStr, follow: bool) -> Result<Filestat> {
     Ok(match &directory.home {
         Home::Host(host) => Filestat::of(beneath::find(host, path, follow)?.1),

@@ -55,7 +55,10 @@ const PRINTING: [(&str, &[&str]); 29] = [
 
 fn folder() -> Folder {
     let folder = Folder::with(&[
-        ("a.wat", r#"(module (import "env" "puts" (func (param i32) (result i32))) (func (export "main") (drop (call 0 (i32.const 0)))))"#),
+        (
+            "a.wat",
+            r#"(module (import "env" "puts" (func (param i32) (result i32))) (func (export "main") (drop (call 0 (i32.const 0)))))"#,
+        ),
         ("invalid.wat", INVALID),
         ("answer.wat", ANSWER),
         ("a.cot", "fn main() i64   { return 42 }\n"),

@@ -253,7 +253,7 @@ fn check_symbols(kind: Kind, picture: &Picture, wasm: &[u8], options: &Options) 
     }
     let undefined = undefined(kind, picture)?;
     let mut needs: Vec<_> = abi::builtin::Builtin::ALL.iter().map(|builtin| builtin.symbol()).collect();
-    needs.extend(["w2n_wasi_start", "w2n_invoke", "w2n_unpack"]);
+    needs.extend(["w2n_wasi_start", "w2n_wasi_extra", "w2n_invoke", "w2n_unpack", "w2n_tell_crash"]);
     let unknown = undefined.iter().find(|name| !imports.contains(*name) && !needs.contains(&name.as_str()));
     ensure!(unknown.is_none(), "{unknown:?} is neither an import nor the runtime's");
     let exported = exported(kind, picture)?;
@@ -313,7 +313,8 @@ fn imports_and_exports(kind: Kind) -> Result<()> {
     let undefined = undefined(kind, &picture)?;
     let wanted = ["puts", "other_counter", "other_table", "other_fault", "other_odd_x20name_x21"];
     let needs = ["w2n_memory_grow", "w2n_table_grow", "memmove", "memset", "w2n_exception_new", "w2n_throw"];
-    let needs = [&needs[..], &["w2n_library_init", "w2n_library_reset", "w2n_library_start"]].concat();
+    let needs =
+        [&needs[..], &["w2n_library_init", "w2n_library_reset", "w2n_library_start", "w2n_tell_crash"]].concat();
     ensure!(undefined == set(&[&wanted[..], &needs].concat()), "undefined: {undefined:?}");
     let exported = exported(kind, &picture)?;
     let functions = ["it_init", "it_reset", "it_memory", "it_memory_size", "it_memory_grow", "it_run", "it_0_x21"];

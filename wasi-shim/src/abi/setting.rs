@@ -153,8 +153,20 @@ pub fn parse_bytes(text: &[u8]) -> Result<u64, WrongBytes> {
         [digits @ .., b'g' | b'G'] => (digits, 1 << 30),
         _ => (text, 1),
     };
-    let number = core::str::from_utf8(digits).ok().and_then(|digits| digits.parse::<u64>().ok());
-    number.ok_or(WrongBytes::NotANumber)?.checked_mul(unit).ok_or(WrongBytes::TooLarge)
+    let (mut number, mut is_too_large) = (0u64, false);
+    for byte in digits {
+        let digit = byte.wrapping_sub(b'0');
+        if digit > 9 {
+            return Err(WrongBytes::NotANumber);
+        }
+        let next = number.checked_mul(10).and_then(|number| number.checked_add(digit.into()));
+        is_too_large |= next.is_none();
+        number = next.unwrap_or(0);
+    }
+    match number.checked_mul(unit).filter(|_| !is_too_large) {
+        _ if digits.is_empty() => Err(WrongBytes::NotANumber),
+        number => number.ok_or(WrongBytes::TooLarge),
+    }
 }
 
 #[cfg(test)]

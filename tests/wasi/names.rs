@@ -100,7 +100,7 @@ const STRINGS: &str = r#"(module
     (call $print)))"#;
 
 fn arguments() {
-    let program = build("strings.wat", STRINGS.to_owned(), &["--inherit-env"]);
+    let program = build("strings.wat", STRINGS, &["--inherit-env"]);
     let mut command = process::program(&program.path);
     command
         .args(NAMES.map(OsStr::from_bytes))

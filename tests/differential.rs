@@ -63,7 +63,7 @@ fn check_smith(seed: u64) -> Result<()> {
 }
 
 fn check_loops(seed: u64) -> Result<()> {
-    if generator::name() == Some("llvm") && !loops::seldom_traps(seed) {
+    if is_llvm() && !has_exact_traps(seed) && !loops::seldom_traps(seed) {
         // A loop that only such a trap would end goes on for ever.
         bail!(Skip::Reason("LLVM drops loads without influence, and their traps; see docs/generators.md".to_owned()));
     }
@@ -78,6 +78,15 @@ fn check_calls(seed: u64) -> Result<()> {
     check_random(CALLS, seed, &calls::module(seed)?, calls::CHECK, (0..calls::N_CALLS).map(u64::from))
 }
 
+fn is_llvm() -> bool {
+    generator::name() == Some("llvm")
+}
+
+/// Every other module is compiled by LLVM with `--exact-traps`, and must trap as it does elsewhere.
+fn has_exact_traps(seed: u64) -> bool {
+    seed % 2 == 1
+}
+
 /// Calls an export with each of the arguments.
 fn check_random(
     kind: &str,
@@ -89,7 +98,8 @@ fn check_random(
     const FLAGS: [&[&str]; 5] = [&[], &["-O0"], &[], &["-Os"], &["--cpu", CPU]];
     let inline: &[&str] = if kind == CALLS { &["--inline"] } else { &[] };
     let flags = target::with_cpu(FLAGS[seed as usize % FLAGS.len()]).chain(inline.iter().copied());
-    let flags = ["--invoke", export].into_iter().chain(flags);
+    let exact: &[&str] = if is_llvm() && has_exact_traps(seed) { &["--exact-traps"] } else { &[] };
+    let flags = ["--invoke", export].into_iter().chain(flags).chain(exact.iter().copied());
     let run = |it: u64| Run { args_text: it.to_string(), args: vec![it.to_string()], ..Run::default() };
     let fixture = Fixture {
         path: PathBuf::from(format!("{kind}.wat")),
@@ -104,7 +114,7 @@ fn check_random(
         expected: Vec::new(),
     };
     // LLVM drops loads without influence, and their traps; see docs/generators.md.
-    let traps_matter = kind != LOOPS || generator::name() != Some("llvm");
+    let traps_matter = !is_llvm() || has_exact_traps(seed);
     let result = compare(&fixture, wasm, traps_matter);
     if result.is_ok() {
         return result;

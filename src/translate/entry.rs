@@ -106,7 +106,7 @@ impl Translator<'_> {
     }
 
     /// A host may call an export before it has initialized the library: then this does it.
-    fn ensure_initialized(&mut self) {
+    pub fn ensure_initialized(&mut self) {
         let program = self.address_of(Symbol::Program);
         let state = self.iconst(POINTER, to_displacement(offset_of!(Program, state)).into());
         let state = self.builder.ins().iadd(program, state);

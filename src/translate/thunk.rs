@@ -9,13 +9,18 @@ use crate::abi::trap::Trap;
 use crate::abi::value::Value as Slot;
 use crate::layout::Symbol;
 use crate::number::to_displacement;
-use crate::wasm::FuncIndex;
+use crate::wasm::{EntityIndex, FuncIndex};
 use cranelift_codegen::ir::{self, InstBuilder, MemFlagsData, Value, types};
 
 pub fn export(env: &Env, func: FuncIndex, out: &mut ir::Function) {
     let ty = env.module.function_type(func);
     begin(out, Symbol::Export(func), signature::c(env, ty));
     thunk(env, out, |it, params| {
+        if is_initializer(env, func) {
+            it.ensure_initialized();
+            it.builder.ins().return_(&[]);
+            return;
+        }
         if !signature::returns_structure(ty) {
             let args = it.take_from_c(ty.params(), params);
             let results = it.call_from_outside(func, &args);
@@ -32,6 +37,14 @@ pub fn export(env: &Env, func: FuncIndex, out: &mut ir::Function) {
         }
         it.builder.ins().return_(&[]);
     });
+}
+
+/// Whether the function is a reactor's `_initialize` and nothing else. The library's initialization
+/// calls it, and WASI wants it to be called once ("Current Unstable ABI" in WASI's application ABI).
+fn is_initializer(env: &Env, func: FuncIndex) -> bool {
+    let ty = env.module.function_type(func);
+    let mut names = env.module.exports.iter().filter(|export| export.entity == EntityIndex::Function(func));
+    ty.params().is_empty() && ty.results().is_empty() && names.all(|export| export.name == "_initialize")
 }
 
 pub fn array_entry(env: &Env, func: FuncIndex, out: &mut ir::Function) {

@@ -15,6 +15,7 @@ pub fn trials() -> Vec<Trial> {
         powers_are_fixed_when_building,
         signals_are_the_hosts,
         memory_that_is_imported_is_made,
+        a_reactor_is_initialized_once,
     ]
 }
 
@@ -201,5 +202,34 @@ fn memory_that_is_imported_is_made() -> Result<()> {
     folder.builds(&["m.wat", "--emit", "staticlib,header"]);
     folder.cc(&["main.c", "m.a", "-o", "main"]);
     folder.program("main", &[]).prints("131072 x\n");
+    Ok(())
+}
+
+/// Whether the host calls `_initialize`, once or again, or not at all; and again after a reset.
+fn a_reactor_is_initialized_once() -> Result<()> {
+    const MODULE: &str = r#"(module (memory (export "memory") 1) (global $n (mut i32) (i32.const 0))
+        (func (export "_initialize")
+          (if (global.get $n) (then (unreachable)))
+          (global.set $n (i32.add (global.get $n) (i32.const 1))))
+        (func (export "count") (result i32) (global.get $n)))"#;
+    const HOST: &str = r#"#include "it.h"
+        #include <stdio.h>
+        int main(int argc, char **argv) {
+          for (int i = 1; i < argc && argv[i]; i++) it__initialize();
+          int first = it_count();
+          it__initialize();
+          printf("%d %d", first, it_count());
+          int reset = it_reset();
+          it__initialize();
+          printf(" %d %d\n", reset, it_count());
+        }"#;
+    let folder = host("cc", &[])?;
+    folder.write("it.wat", MODULE);
+    folder.write("host.c", HOST);
+    folder.builds(&["it.wat", "--emit", "staticlib,header"]);
+    folder.cc(&["host.c", "it.a", "-o", "host"]);
+    for args in [&[][..], &["once"], &["twice", "twice"]] {
+        folder.program("host", args).prints("1 1 0 1\n");
+    }
     Ok(())
 }

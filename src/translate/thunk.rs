@@ -40,7 +40,8 @@ pub fn export(env: &Env, func: FuncIndex, out: &mut ir::Function) {
 }
 
 /// Whether the function is a reactor's `_initialize` and nothing else. The library's initialization
-/// calls it, and WASI wants it to be called once ("Current Unstable ABI" in WASI's application ABI).
+/// calls it, and WASI wants it to be called once ("Current Unstable ABI" in WASI's application
+/// ABI).
 fn is_initializer(env: &Env, func: FuncIndex) -> bool {
     let ty = env.module.function_type(func);
     let mut names = env.module.exports.iter().filter(|export| export.entity == EntityIndex::Function(func));

@@ -85,11 +85,13 @@ unsafe fn renew(program: &'static Program, memory: &mut Memory, initial: u64) {
     for run in runs() {
         // SAFETY: as for `memory::place`, whose copies are made again.
         unsafe {
-            if is_copied(program, run) {
+            // Of several runs, some may have been moved and others copied.
+            if *probe(run) != byte(run) {
+                if !is_copied(program, run) {
+                    refuse();
+                }
                 let target = memory.base.add(usize_of(run.address));
                 target.copy_from_nonoverlapping(run.data, usize_of(run.length));
-            } else if *probe(run) != byte(run) {
-                refuse();
             }
         }
     }

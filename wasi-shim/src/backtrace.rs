@@ -6,7 +6,7 @@
 use crate::abi::image::NO_FUNCTION;
 use crate::abi::trap::{NO_OFFSET, REPORTED_FRAMES, Trap, TrapFrame, TrapReport};
 use crate::arch::Frame;
-use crate::arch::processor::Registers;
+use crate::arch::processor::{self, Registers};
 use crate::sites::CodePlace;
 use crate::stack;
 use crate::text::Text;
@@ -92,17 +92,16 @@ fn walk(registers: Registers, mut visit: impl FnMut(CodePlace, u32)) {
     let Registers { pc, sp, mut fp, .. } = registers;
     // What follows is a frame of translated code or of the runtime.
     let mut is_known = true;
+    // What lies between its frame pointer and its return address.
+    let mut gap = 0;
     if let Some(place) = CodePlace::find(pc) {
         visit(place, place.offset);
         // Without a frame of its own, the frame pointer is the caller's.
         let frame = place.function.frame;
+        gap = processor::gap(frame);
         let return_address = registers.return_without_frame(place.offset, frame, |address| read(address, is_known));
         if let Some(return_address) = return_address {
-            let caller = caller(return_address);
-            is_known = caller.is_some();
-            if let Some((place, code_offset)) = caller {
-                visit(place, code_offset);
-            }
+            (is_known, gap) = visit_caller(return_address, &mut visit);
         }
     } else if pc != 0 {
         is_known = false;
@@ -112,20 +111,25 @@ fn walk(registers: Registers, mut visit: impl FnMut(CodePlace, u32)) {
     // Frames lie one above the other in one stack, so the walk ends. After an overflow, sp may be
     // below its stack.
     while fp >= floor && stack::end_of_stack(sp).is_none_or(|end| stack::end_of_stack(fp) == Some(end)) {
-        let [next, return_address] = [offset_of!(Frame, fp), offset_of!(Frame, return_address)]
+        let [next, return_address] = [offset_of!(Frame, fp), offset_of!(Frame, return_address).saturating_add(gap)]
             .map(|field| read(fp.saturating_add(field), is_known));
         let (Some(next), Some(return_address)) = (next, return_address) else { return };
-        let caller = caller(return_address);
-        is_known = caller.is_some();
-        if let Some((place, code_offset)) = caller {
-            visit(place, code_offset);
-        }
+        (is_known, gap) = visit_caller(return_address, &mut visit);
         (floor, fp) = (fp.saturating_add(size_of::<Frame>()), next);
         n_frames = n_frames.saturating_add(1);
         if n_frames == COUNTED_FRAMES {
             return;
         }
     }
+}
+
+/// Visits the function that a return address lies in. Whether it is one of translated code, and the
+/// gap in its frame.
+fn visit_caller(return_address: usize, visit: &mut impl FnMut(CodePlace, u32)) -> (bool, usize) {
+    let Some((place, code_offset)) = caller(return_address) else { return (false, 0) };
+    let gap = processor::gap(place.function.frame);
+    visit(place, code_offset);
+    (true, gap)
 }
 
 /// The place of the call that a return address belongs to: a call that never returns may be a

@@ -20,6 +20,7 @@ use crate::sites::CodePlace;
 use crate::text::Text;
 use crate::trap;
 use crate::width::usize_of;
+use std::mem::offset_of;
 
 /// [`crate::abi::builtin::Builtin::ExceptionNew`].
 ///
@@ -45,11 +46,9 @@ pub unsafe extern "C" fn w2n_throw(exception: *const Exception) -> ! {
 unsafe extern "C" fn throw(exception: *const Exception, preserved: &mut Preserved, frame: *const Frame) -> ! {
     // SAFETY: see above.
     let tag = unsafe { (*exception).tag };
-    let mut frame = frame;
+    // SAFETY: as required of the caller.
+    let Frame { mut fp, mut return_address } = unsafe { *frame };
     loop {
-        // SAFETY: the frame of `w2n_throw`, or of translated code that made a call: it keeps a
-        // frame pointer.
-        let Frame { fp, return_address } = unsafe { *frame };
         let Some(place) = CodePlace::find(return_address.saturating_sub(1)) else {
             // SAFETY: see above.
             uncaught(unsafe { &*tag })
@@ -61,9 +60,15 @@ unsafe extern "C" fn throw(exception: *const Exception, preserved: &mut Preserve
             // expects.
             unsafe { processor::land(landing, sp, fp, exception, preserved) };
         }
-        // SAFETY: the frame is one of that function, which says what it stored there.
-        unsafe { preserved.restore(place.function.frame, fp) };
-        frame = fp as *const Frame;
+        let gap = processor::gap(place.function.frame);
+        // SAFETY: the frame is one of that function, which keeps a frame pointer, and says what it
+        // stored where.
+        unsafe {
+            preserved.restore(place.function.frame, fp);
+            return_address =
+                *(fp.saturating_add(offset_of!(Frame, return_address)).saturating_add(gap) as *const usize);
+            fp = *(fp.saturating_add(offset_of!(Frame, fp)) as *const usize);
+        }
     }
 }
 

@@ -2,7 +2,7 @@
 
 use super::adopt::{Elf, resolve};
 use super::processor;
-use crate::abi::frame::{HAS_FRAME, N_BEFORE, places};
+use crate::abi::frame::{GAP, HAS_FRAME, N_BEFORE, places};
 use crate::code::{Frame, FrameRule, Register};
 use crate::number::to_usize;
 use anyhow::{Context, Result, bail};
@@ -13,6 +13,8 @@ use std::collections::HashMap;
 /// Where the frame pointer of the caller lies, from the CFA, if nothing is between them but the
 /// return address.
 const FRAME_RECORD: i32 = -16;
+
+const WORD: u32 = 8;
 
 /// The frames of the functions, by their numbers.
 ///
@@ -73,17 +75,12 @@ pub fn stored(frame: &Frame, processor: &processor::Frame) -> Result<u32> {
     let Some((_, own)) = stored.iter().find(|(register, _)| *register == frame_pointer) else {
         bail!("clang made a function without a frame pointer");
     };
-    // Where a return address lies that the call itself stores, a tail call with more arguments
-    // makes room between it and the frame pointer. The runtime's walk, and so what is thrown, would
-    // take it from the wrong place.
-    if processor.return_is_stored && *own != FRAME_RECORD {
-        bail!(
-            "it makes a tail call with more arguments on the stack than it has itself, which --generator llvm \
-             can't do: use --generator cranelift"
-        );
-    }
+    let gap = match processor.return_is_stored {
+        true => gap(*own).context("clang stored a frame pointer at a place that is not known here")?,
+        false => 0,
+    };
     let n_before = n_before(rules, processor).context("clang set up a frame in a way that is not known here")?;
-    let mut word = HAS_FRAME | n_before;
+    let mut word = HAS_FRAME | n_before | gap;
     let mut bit = HAS_FRAME;
     for number in processor.groups.iter().flat_map(|group| group.registers) {
         bit <<= 1;
@@ -98,6 +95,13 @@ pub fn stored(frame: &Frame, processor: &processor::Frame) -> Result<u32> {
         Some((register, _)) => bail!("clang stored register {} at a place that is not known here", register.0),
         None => Ok(word),
     }
+}
+
+/// What lies between a frame pointer, which is stored at that place, and the return address that
+/// the call stored. A tail call with more arguments makes that room.
+fn gap(own: i32) -> Option<u32> {
+    let bytes = u32::try_from(FRAME_RECORD.checked_sub(own)?).ok()?;
+    bytes.is_multiple_of(WORD).then_some(bytes)?.checked_div(WORD)?.checked_mul(GAP)
 }
 
 /// How many instructions precede the frame, where the table of functions says it.

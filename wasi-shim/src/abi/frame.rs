@@ -2,12 +2,17 @@
 //! it a function stores the registers that it preserves for its caller.
 
 /// The function sets up a frame: the frame pointer points at the caller's, followed by the return
-/// address; on s390x the stack pointer points at the caller's.
+/// address, or by a [`GAP`]; on s390x the stack pointer points at the caller's.
 pub const HAS_FRAME: u32 = 1;
 
 /// Factor of the number of instructions after which the frame pointer is set; 0 is the usual
 /// number. On aarch64 alone.
 pub const N_BEFORE: u32 = 1 << 24;
+
+/// Factor of the number of words between the stored frame pointer and the return address, in
+/// functions with tail calls whose arguments take more of the stack than their own. On x86-64
+/// alone.
+pub const GAP: u32 = 1 << 8;
 
 /// Registers of one kind, which lie side by side. The bits above [`HAS_FRAME`] say which ones a
 /// function stores, those of the first group first.

@@ -4,7 +4,7 @@
 
 use crate::abi::exception::Exception;
 use crate::abi::feature::x86_64 as feature;
-use crate::abi::frame::{self, HAS_FRAME};
+use crate::abi::frame::{self, GAP, HAS_FRAME};
 use crate::abi::memory::X86_64_PAGE;
 use crate::arch::{CCall, Frame, OnSignal};
 use crate::system::kernel::Context;
@@ -53,13 +53,29 @@ impl Registers {
         frame: u32,
         read: impl FnOnce(usize) -> Option<usize>,
     ) -> Option<usize> {
-        // A frame begins with `push rbp; mov rbp, rsp`, of 1 and 3 bytes.
-        match (offset, frame & HAS_FRAME != 0) {
-            (0, _) | (_, false) => read(self.sp),
-            (1, true) => read(self.sp.saturating_add(8)),
-            _ => None,
-        }
+        // A frame begins with `push rbp; mov rbp, rsp`, of 1 and 3 bytes. Before it, `sub rsp, GAP`
+        // of 4 or 7 bytes.
+        let gap = gap(frame);
+        let first = match gap {
+            0 => 0,
+            1..=127 => 4,
+            _ => 7,
+        };
+        let pushed = match offset.checked_sub(first) {
+            _ if offset == 0 || frame & HAS_FRAME == 0 => 0,
+            Some(0) => gap,
+            Some(1) => gap.saturating_add(8),
+            _ => return None,
+        };
+        read(self.sp.saturating_add(pushed))
     }
+}
+
+/// How many bytes lie between the stored frame pointer of a function and its return address.
+pub const fn gap(frame: u32) -> usize {
+    const WORD: usize = 8;
+    // 24 bits of words: never too many.
+    ((frame / GAP) as usize).saturating_mul(WORD)
 }
 
 /// The contents of a register, as the system hands it to signal handlers.

@@ -89,6 +89,7 @@ impl Unit<'_> {
             Symbol::Main => "main".to_owned(),
             Symbol::Program => "description of the program".to_owned(),
             Symbol::LibraryInit => "initialization of the library".to_owned(),
+            Symbol::LibraryConfigure => "configuration of the library".to_owned(),
             Symbol::LibraryReset => "reset of the library".to_owned(),
             Symbol::MemoryBase(memory) => format!("base of memory {}", memory.as_u32()),
             Symbol::MemoryGrowth(memory) => format!("growth of memory {}", memory.as_u32()),

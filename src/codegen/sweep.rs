@@ -320,6 +320,7 @@ fn file_name<'a>(unit: &Unit<'a>, symbol: Symbol) -> &'a str {
         Symbol::CallbackSlot(..) => "slot",
         Symbol::Main => "main",
         Symbol::LibraryInit => "init",
+        Symbol::LibraryConfigure => "configure",
         Symbol::LibraryReset => "reset",
         Symbol::MemoryBase(_) => "memory_base",
         Symbol::MemorySize(_) => "memory_size",

@@ -81,6 +81,7 @@ fn foreign(unit: &Unit, env: &Env) -> Vec<Job> {
 fn own_functions(interface: &[Item]) -> Vec<Symbol> {
     let symbol = |item: &Item| match item.kind {
         ItemKind::Init => Some(Symbol::LibraryInit),
+        ItemKind::Configure => Some(Symbol::LibraryConfigure),
         ItemKind::Reset => Some(Symbol::LibraryReset),
         ItemKind::MemoryBase(memory) => Some(Symbol::MemoryBase(memory)),
         ItemKind::MemorySize(memory) => Some(Symbol::MemorySize(memory)),

@@ -104,6 +104,7 @@ pub fn exports(input: &Input, options: &Options) -> Result<String> {
         let entity = |entity| (describe(module, entity), prototype::of_entity(module, entity, &symbol));
         let ((kind, ty), declaration) = match kind {
             ItemKind::Init | ItemKind::Reset => (("function", "-".to_owned()), format!("int {symbol}(void);")),
+            ItemKind::Configure => (("function", "-".to_owned()), format!("int {symbol}(const w2n_config *);")),
             ItemKind::MemoryBase(index) => (memory(index), format!("void *{symbol}(void);")),
             ItemKind::MemorySize(index) => (memory(index), format!("size_t {symbol}(void);")),
             ItemKind::MemoryGrowth(index) => (memory(index), format!("int64_t {symbol}(uint64_t);")),

@@ -35,6 +35,7 @@ pub fn header(library: &Library) -> String {
     include_str!("header.h.in")
         .replace("@FIRST_LINE@", &library.first_line())
         .replace("@GUARD@", &format!("W2N_LIBRARY_{}_H", library.prefix))
+        .replace("@CONFIG@", include_str!("config.h.in"))
         .replace("@CODES@", &codes.iter().enumerate().map(code).collect::<String>())
         .replace("@INTERFACE@", &interface)
 }
@@ -86,6 +87,14 @@ fn declaration(library: &Library, item: &Item) -> String {
                  of host pointers, WASI. What it handed out before is void; files that it opened are closed. Returns 0, or the\n   \
                  code of a trap. No call of the library may be active. */\nint {};\n",
                 named(symbol, "(void)")
+            );
+        }
+        ItemKind::Configure => {
+            return format!(
+                "/* Sets what the library has from its start on, also after resets; null: what it has without. To be called before\n   \
+                 all other functions. Returns 0; or W2N_TRAP_FAILURE, with a message on standard error and, in w2n_try, in its\n   \
+                 trap: then nothing has changed. */\nint {};\n",
+                named(symbol, "(const w2n_config *config)")
             );
         }
         ItemKind::MemoryBase(_) => format!("void *{};\n", named(symbol, "(void)")),

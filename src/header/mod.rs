@@ -62,6 +62,7 @@ impl Library<'_> {
         let module = self.module;
         let what = match item.kind {
             ItemKind::Init => "initializes the library".to_owned(),
+            ItemKind::Configure => "sets what the library has from its start on".to_owned(),
             ItemKind::Reset => "puts the library back to its start".to_owned(),
             ItemKind::MemoryBase(_) => "first byte of the memory".to_owned(),
             ItemKind::MemorySize(_) => "size of the memory in bytes, now".to_owned(),

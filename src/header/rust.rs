@@ -9,7 +9,8 @@ use crate::wasm::FuncIndex;
 use wasmparser::ValType;
 
 /// What a file takes from another that has the runtime's part.
-const RUNTIME: &str = "Frame, Trap, w2n_frame, w2n_handle_signal, w2n_raise_message, w2n_trap, w2n_trap_text, w2n_try";
+const RUNTIME: &str = "Config, Frame, KeptStreams, Trap, w2n_config, w2n_directory, w2n_frame, w2n_handle_signal, \
+                       w2n_raise_message, w2n_stream, w2n_trap, w2n_trap_text, w2n_try";
 
 /// The file's text.
 pub fn declarations(library: &Library) -> String {
@@ -34,7 +35,8 @@ pub fn declarations(library: &Library) -> String {
         Some(path) => format!("#[allow(unused_imports)]\npub use {path}::{{{RUNTIME}}};\n"),
         None => {
             let codes: String = codes().iter().map(code).collect();
-            include_str!("rust_runtime.rs.in").replace("@CODES@", &codes)
+            let runtime = include_str!("rust_runtime.rs.in").replace("@CODES@", &codes);
+            runtime + include_str!("rust_config.rs.in")
         }
     };
     include_str!("declarations.rs.in")
@@ -51,6 +53,7 @@ fn declaration(library: &Library, item: &Item, types: &mut String) -> Result<Str
     let symbol = &item.symbol;
     Ok(match item.kind {
         ItemKind::Init | ItemKind::Reset => format!("pub fn {symbol}() -> core::ffi::c_int;"),
+        ItemKind::Configure => format!("pub fn {symbol}(config: *const w2n_config) -> core::ffi::c_int;"),
         ItemKind::MemoryBase(_) => format!("pub fn {symbol}() -> *mut u8;"),
         ItemKind::MemorySize(_) => format!("pub fn {symbol}() -> usize;"),
         ItemKind::MemoryGrowth(_) => format!("pub fn {symbol}(pages: u64) -> i64;"),

@@ -9,7 +9,7 @@ use wasmparser::ValType;
 
 /// The type and its methods.
 pub fn write(library: &Library) -> String {
-    let own = ["new", "reset"].map(str::to_owned);
+    let own = ["new", "reset", "with_config"].map(str::to_owned);
     let mut names = Names(own.into());
     let mut methods = String::new();
     for item in library.interface {
@@ -23,6 +23,7 @@ pub fn write(library: &Library) -> String {
     include_str!("library.rs.in")
         .replace("@TYPE@", &type_name(library.prefix))
         .replace("@INIT@", &own_symbol(library, ItemKind::Init))
+        .replace("@CONFIGURE@", &own_symbol(library, ItemKind::Configure))
         .replace("@RESET@", &own_symbol(library, ItemKind::Reset))
         .replace("@METHODS@", &methods)
 }
@@ -34,8 +35,28 @@ fn type_name(prefix: &str) -> String {
         letters.next().map_or(String::new(), |first| first.to_ascii_uppercase().to_string() + letters.as_str())
     };
     let name: String = prefix.split('_').map(upper).collect();
-    let is_taken =
-        ["Trap", "Frame", "FuncRef", "Self", "Option", "Result", "Some", "None", "Ok", "Err", "String", "Send", "Sync"];
+    let is_taken = [
+        "Trap",
+        "Frame",
+        "FuncRef",
+        "Config",
+        "KeptStreams",
+        "Stream",
+        "Sink",
+        "Self",
+        "Option",
+        "Result",
+        "Some",
+        "None",
+        "Ok",
+        "Err",
+        "String",
+        "Vec",
+        "Default",
+        "Send",
+        "Sync",
+        "Drop",
+    ];
     match name.starts_with(|c: char| c.is_ascii_alphabetic()) && !is_taken.contains(&name.as_str()) {
         true => name,
         false => format!("Library{name}"),
@@ -70,7 +91,7 @@ fn method(library: &Library, item: &Item, names: &mut Names) -> Result<String, O
     let symbol = &item.symbol;
     let mut name = |before: &str| names.of(library, symbol, before);
     Ok(match item.kind {
-        ItemKind::Init | ItemKind::Reset | ItemKind::MemorySize(_) => return Err(None),
+        ItemKind::Init | ItemKind::Configure | ItemKind::Reset | ItemKind::MemorySize(_) => return Err(None),
         ItemKind::MemoryBase(memory) => {
             let is_size = |other: &&Item| other.kind == ItemKind::MemorySize(memory) && other.export == item.export;
             let size = &library.interface.iter().find(is_size).expect("a memory has a size").symbol;

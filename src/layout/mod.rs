@@ -132,6 +132,8 @@ symbols! {
     26: LibraryReset;
     /// A function for the host of a library: grows a memory.
     27: MemoryGrowth(memory: MemoryIndex);
+    /// A function for the host of a library: `int configure(const w2n_config *)`.
+    28: LibraryConfigure;
     /// The C symbol of an imported function, entered by code of a few bytes that prepares registers
     /// for its variable arguments.
     30: Variadic(func: FuncIndex);

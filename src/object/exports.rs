@@ -15,6 +15,7 @@ pub fn write(writer: &mut Writer, interface: &[Item]) {
     for item in interface {
         let symbol = match item.kind {
             ItemKind::Init => Symbol::LibraryInit,
+            ItemKind::Configure => Symbol::LibraryConfigure,
             ItemKind::Reset => Symbol::LibraryReset,
             ItemKind::MemoryBase(memory) => Symbol::MemoryBase(memory),
             ItemKind::MemorySize(memory) => Symbol::MemorySize(memory),

@@ -1,9 +1,9 @@
 //! The C interface of a library: which symbols its host may use, and what each is.
 //!
 //! Every export is `PREFIX_NAME`, or a function may keep its own name. Beside them there are
-//! functions of the library's own: `PREFIX_init`, `PREFIX_reset`, and for each memory that a host
-//! may see one for its base, one for its size, and one that lets it grow. An export that would get
-//! the name of one of those is `PREFIX_export_NAME`.
+//! functions of the library's own: `PREFIX_init`, `PREFIX_configure`, `PREFIX_reset`, and for each
+//! memory that a host may see one for its base, one for its size, and one that lets it grow. An
+//! export that would get the name of one of those is `PREFIX_export_NAME`.
 //!
 //! Different exports get different symbols: `escape` is injective, and so is what `Own::name`
 //! adds. Only functions that keep their own names can meet what is `PREFIX_NAME`, which is an
@@ -43,6 +43,8 @@ pub struct Item<'a> {
 pub enum ItemKind {
     /// `int PREFIX_init(void)`
     Init,
+    /// `int PREFIX_configure(const w2n_config *config)`
+    Configure,
     /// `int PREFIX_reset(void)`
     Reset,
     /// `void *PREFIX_memory(void)`
@@ -67,6 +69,7 @@ pub fn interface<'a>(module: &Module<'a>, naming: Naming) -> Result<Vec<Item<'a>
     let symbol = |name: &str| format!("{prefix}_{name}");
     let mut own = Own::default();
     let mut items = vec![Item { symbol: symbol(&own.add("init")), export: None, kind: ItemKind::Init }];
+    items.push(Item { symbol: symbol(&own.add("configure")), export: None, kind: ItemKind::Configure });
     items.push(Item { symbol: symbol(&own.add("reset")), export: None, kind: ItemKind::Reset });
     for (name, export, memory) in memories(module) {
         let [base, size, growth] = own.add_memory(&escape(name));

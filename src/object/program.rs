@@ -88,6 +88,8 @@ pub fn write(writer: &mut Writer, plan: &ProgramPlan, instance: usize, own: Own)
         thread_start: plan.thread_start.and_then(|func| writer.defined(Symbol::ArrayEntry(func))),
         start_wasi,
         extra_powers: plan.extra_powers.then(|| writer.runtime_symbol("w2n_wasi_extra")),
+        configure_wasi: (plan.starts_wasi && plan.kind == EntryKind::Library)
+            .then(|| writer.runtime_symbol("w2n_wasi_configure")),
         invoke: (plan.kind == EntryKind::Invoke).then(|| writer.runtime_symbol("w2n_invoke")),
         unpack: (!trees.is_empty()).then(|| writer.runtime_symbol("w2n_unpack")),
         profile,
@@ -104,6 +106,10 @@ pub fn write(writer: &mut Writer, plan: &ProgramPlan, instance: usize, own: Own)
         next: Zero,
         heap: Zero,
         wasi: Zero,
+        wasi_config: Zero,
+        user_data: Zero,
+        max_memory: Zero,
+        max_table: Zero,
         memory: Zero,
         tables: Zero,
     });

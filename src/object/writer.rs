@@ -415,6 +415,7 @@ impl<'a> Writer<'a> {
             Symbol::CallbackSlot(index, slot) => local(format!("w2n.callback.{}.{slot}", index.as_u32())),
             Symbol::Main => (b"main".to_vec(), SymbolScope::Linkage),
             Symbol::LibraryInit => local("w2n.init".to_owned()),
+            Symbol::LibraryConfigure => local("w2n.configure".to_owned()),
             Symbol::LibraryReset => local("w2n.reset".to_owned()),
             Symbol::MemoryBase(memory) => local(format!("w2n.memory_base.{}", memory.as_u32())),
             Symbol::MemoryGrowth(memory) => local(format!("w2n.memory_grow.{}", memory.as_u32())),

@@ -48,6 +48,16 @@ pub fn library_reset(env: &Env, out: &mut ir::Function) {
     });
 }
 
+/// `int PREFIX_configure(const w2n_config *config)`.
+pub fn library_configure(env: &Env, out: &mut ir::Function) {
+    begin(out, Symbol::LibraryConfigure, signature(env, &[POINTER], types::I32));
+    thunk(env, out, |it, params| {
+        let program = it.address_of(Symbol::Program);
+        let status = it.call_builtin(Builtin::LibraryConfigure, &[program, params[0]]);
+        it.builder.ins().return_(&[status.expect("the runtime returns 0 or an error")]);
+    });
+}
+
 /// `void *PREFIX_memory(void)`.
 pub fn memory_base(env: &Env, memory: MemoryIndex, out: &mut ir::Function) {
     memory_field(env, Symbol::MemoryBase(memory), memory, offset_of!(Memory, base), out);

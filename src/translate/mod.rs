@@ -172,6 +172,7 @@ pub fn translate(env: &Env, symbol: Symbol, state: &mut State, out: &mut ir::Fun
         Symbol::CallbackSlot(callback, slot) => callback::slot(env, callback, slot, out),
         Symbol::Main => entry::main(env, out),
         Symbol::LibraryInit => entry::library_init(env, out),
+        Symbol::LibraryConfigure => entry::library_configure(env, out),
         Symbol::LibraryReset => entry::library_reset(env, out),
         Symbol::MemoryBase(memory) => entry::memory_base(env, memory, out),
         Symbol::MemoryGrowth(memory) => entry::memory_growth(env, memory, out),

@@ -83,6 +83,7 @@ fn exports_as_an_object_has_them() {
     let folder = Folder::with(&[("m.wat", MODULE)]);
     let expected = [
         "-|function|-|p_init|int p_init(void);",
+        "-|function|-|p_configure|int p_configure(const w2n_config *);",
         "-|function|-|p_reset|int p_reset(void);",
         "-|memory|1 2|p_memory|void *p_memory(void);",
         "-|memory|1 2|p_memory_size|size_t p_memory_size(void);",
@@ -103,11 +104,21 @@ fn exports_as_an_object_has_them() {
     let header = header.split_whitespace().collect::<Vec<_>>().join(" ");
     for line in print(&folder, &["--print", "exports", "m.wat", "--prefix", "p"]) {
         let declaration = line.split('\t').nth(4).expect("it is the last column").replace("(int32_t)", "(int32_t p0)");
-        assert!(header.contains(&declaration.replace("_result *)", "_result *result)")), "{declaration}: {header}");
+        let declaration = declaration.replace("_result *)", "_result *result)").replace("config *)", "config *config)");
+        assert!(header.contains(&declaration), "{declaration}: {header}");
     }
     let object = folder.wasm2native(&["-c", "m.wat", "--prefix", "p", "-o", "-"]).stdout;
-    for symbol in ["p_init", "p_reset", "p_memory", "p_memory_size", "p_memory_grow", "p_two_x20words", "p_none", "p_g"]
-    {
+    for symbol in [
+        "p_init",
+        "p_configure",
+        "p_reset",
+        "p_memory",
+        "p_memory_size",
+        "p_memory_grow",
+        "p_two_x20words",
+        "p_none",
+        "p_g",
+    ] {
         assert!(object.contains(&format!("\0{symbol}\0")), "{symbol}");
     }
 }

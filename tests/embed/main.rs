@@ -4,6 +4,7 @@
 //! Programs and modules stand in `host/`. Each prints what it saw, and a test compares that with
 //! what it ought to see. A test whose compiler is missing is ignored, and names it.
 
+mod config;
 mod dynamic;
 mod guards;
 mod header;
@@ -22,6 +23,7 @@ use test_kit::tool;
 
 fn main() {
     let groups = [
+        config::trials(),
         dynamic::trials(),
         guards::trials(),
         header::trials(),

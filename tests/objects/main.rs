@@ -272,7 +272,14 @@ fn check_symbols(kind: Kind, picture: &Picture, wasm: &[u8], options: &Options) 
     }
     let undefined = undefined(kind, picture)?;
     let mut needs: Vec<_> = abi::builtin::Builtin::ALL.iter().map(|builtin| builtin.symbol()).collect();
-    needs.extend(["w2n_wasi_start", "w2n_wasi_extra", "w2n_invoke", "w2n_unpack", "w2n_tell_crash"]);
+    needs.extend([
+        "w2n_wasi_start",
+        "w2n_wasi_extra",
+        "w2n_wasi_configure",
+        "w2n_invoke",
+        "w2n_unpack",
+        "w2n_tell_crash",
+    ]);
     let unknown = undefined.iter().find(|name| !imports.contains(*name) && !needs.contains(&name.as_str()));
     ensure!(unknown.is_none(), "{unknown:?} is neither an import nor the runtime's");
     let exported = exported(kind, picture)?;
@@ -332,12 +339,15 @@ fn imports_and_exports(kind: Kind) -> Result<()> {
     let undefined = undefined(kind, &picture)?;
     let wanted = ["puts", "other_counter", "other_table", "other_fault", "other_odd_x20name_x21"];
     let needs = ["w2n_memory_grow", "w2n_table_grow", "memmove", "memset", "w2n_exception_new", "w2n_throw"];
-    let needs =
-        [&needs[..], &["w2n_library_init", "w2n_library_reset", "w2n_library_start", "w2n_tell_crash"]].concat();
+    let library = ["w2n_library_init", "w2n_library_configure", "w2n_library_reset", "w2n_library_start"];
+    let needs = [&needs[..], &library, &["w2n_tell_crash"]].concat();
     ensure!(undefined == set(&[&wanted[..], &needs].concat()), "undefined: {undefined:?}");
     let exported = exported(kind, &picture)?;
-    let functions = ["it_init", "it_reset", "it_memory", "it_memory_size", "it_memory_grow", "it_run", "it_0_x21"];
-    ensure!(exported == set(&[&functions[..], &["it_total", "it_entries"]].concat()), "exported: {exported:?}");
+    let own = ["it_init", "it_configure", "it_reset", "it_memory", "it_memory_size", "it_memory_grow"];
+    ensure!(
+        exported == set(&[&own[..], &["it_run", "it_0_x21", "it_total", "it_entries"]].concat()),
+        "exported: {exported:?}"
+    );
     check_form(kind, &picture)?;
     // Imported data may lie anywhere: its address is read from a word, never computed from the
     // code's.

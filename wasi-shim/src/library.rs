@@ -5,6 +5,7 @@
 //! it. Goes out: [`Program::state`]. The host's process is not ours: nothing here changes limits,
 //! and a failure ends the process only if it can't be reported to a caller.
 
+use crate::abi::config::{Config, Configure, FLAGS, RESTART};
 use crate::abi::program::{FAILED, NEW, Program, READY, RUNNING, Start, VERSION};
 use crate::abi::setting::Setting;
 use crate::abi::trap::{CODE_EXIT, CODE_FAILURE, TrapReport};
@@ -17,7 +18,7 @@ use crate::program::{self, images_of};
 use crate::system::kernel;
 use crate::text::{Text, message};
 use crate::{cpu, memory, reset, trap};
-use std::sync::atomic::Ordering;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 unsafe extern "C" {
     /// The environment of the process, as POSIX has it.
@@ -87,14 +88,141 @@ pub unsafe extern "C" fn w2n_library_reset(program: *const Program) -> i32 {
     let has_run = ended == READY || ended >= FAILED && library.has_memories.load(Ordering::Relaxed) != 0;
     let is_active = ended == RUNNING || library.entered.load(Ordering::Relaxed) != 0;
     if is_active || has_run && state.compare_exchange(ended, NEW, Ordering::AcqRel, Ordering::Acquire).is_err() {
-        let mut text = message();
-        // SAFETY: a zero-terminated prefix.
-        text.add("library `").add_name(unsafe { program::c_string(library.entry_name) });
-        text.add("` is running, so that it can't be reset\n");
+        of_library(library).add(" is running, so that it can't be reset\n");
         return CODE_FAILURE;
     }
     // SAFETY: as required of the caller.
     unsafe { w2n_library_init(program) }
+}
+
+/// [`crate::abi::builtin::Builtin::LibraryConfigure`]: sets what a library has from its start on,
+/// before that. Returns 0, or [`CODE_FAILURE`] and a message: in the report of the attempt around,
+/// which ends, or on standard error. Then nothing has changed.
+///
+/// # Safety
+/// `program` is the description of a library, and `config` a configuration, or null for none.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn w2n_library_configure(program: *const Program, config: *const Config) -> i32 {
+    // SAFETY: data of the library, which only the runtime writes.
+    let program = unsafe { &*program };
+    let mut message = [0; LONGEST_MESSAGE];
+    // SAFETY: as required of the caller.
+    if unsafe { configure(program, config, &mut message) } {
+        return 0;
+    }
+    let mut text = of_library(program);
+    // SAFETY: `configure` ends the message with a zero, if it wrote one.
+    text.add(" can't be configured: ").add(unsafe { program::c_string(message.as_ptr()) });
+    if attempt::is_active() {
+        fail(text, 1);
+    }
+    text.add("\n");
+    CODE_FAILURE
+}
+
+const OTHER_VERSION: &str = "it was built by another version of wasm2native than the runtime that it was linked with";
+
+/// Bytes of a message about a configuration.
+const LONGEST_MESSAGE: usize = 512;
+
+/// The beginning of a message.
+fn of_library(program: &Program) -> Text {
+    let mut text = message();
+    // SAFETY: a zero-terminated prefix.
+    text.add("library `").add_name(unsafe { program::c_string(program.entry_name) }).add("`");
+    text
+}
+
+/// Whether the library is configured now; otherwise the message says why it is not.
+///
+/// # Safety
+/// As for [`w2n_library_configure`].
+unsafe fn configure(program: &'static Program, config: *const Config, message: &mut [u8; LONGEST_MESSAGE]) -> bool {
+    let mut text = Text::into_buffer(message);
+    if program.version != VERSION {
+        text.add(OTHER_VERSION);
+        return false;
+    }
+    // SAFETY: as required of the caller.
+    let Some(config) = (unsafe { copy(config, &mut text) }) else { return false };
+    let state = program.state.load(Ordering::Acquire);
+    if state == RUNNING || program.entered.load(Ordering::Relaxed) != 0 {
+        text.add("it is running");
+        return false;
+    }
+    let begins_again = config.flags & RESTART != 0;
+    if state == READY && !begins_again {
+        text.add("it was used before (W2N_CONFIG_RESTART lets it begin again)");
+        return false;
+    }
+    drop(text);
+    if let Some(configure_wasi) = program.configure_wasi {
+        let configure = Configure { program, config: &config, message: message.as_mut_ptr(), length: message.len() };
+        // SAFETY: the runtime's own function; what it gets lives as long as the call.
+        if unsafe { configure_wasi(&configure) } != 0 {
+            return false;
+        }
+    }
+    program.user_data.store(config.user_data, Ordering::Release);
+    program.max_memory.store(config.max_memory, Ordering::Relaxed);
+    program.max_table.store(config.max_table, Ordering::Relaxed);
+    // Otherwise the initialization sets limits.
+    if program.has_memories.load(Ordering::Relaxed) != 0 {
+        limits(program).set(program);
+        if begins_again {
+            program.state.store(NEW, Ordering::Release);
+        }
+    }
+    true
+}
+
+/// The configuration in the form that this runtime knows; or a message.
+///
+/// # Safety
+/// As for [`w2n_library_configure`].
+unsafe fn copy(config: *const Config, text: &mut Text) -> Option<Config> {
+    const KNOWN: usize = size_of::<Config>();
+    let mut copy = Config::NONE;
+    if config.is_null() {
+        return Some(copy);
+    }
+    // SAFETY: the structure begins with its size, and has so many bytes.
+    unsafe {
+        let size = (*config).size;
+        if size < KNOWN {
+            text.add("its `size` is not sizeof(w2n_config)");
+            return None;
+        }
+        let more = std::slice::from_raw_parts(config.cast::<u8>().add(KNOWN), size.saturating_sub(KNOWN));
+        copy.clone_from(&*config);
+        if copy.flags & !FLAGS != 0 || more.iter().any(|byte| *byte != 0) {
+            text.add("it asks for something that the library's version of wasm2native does not know");
+            return None;
+        }
+    }
+    Some(copy)
+}
+
+/// What the library may take: as the options say, and the host after them.
+fn limits(program: &Program) -> Limits {
+    let mut limits = Limits::default();
+    // SAFETY: the C library keeps the variable; the host does not change its environment while it
+    // calls us.
+    let environment = unsafe { ENVIRONMENT };
+    Options::read(program, environment).each(&mut |setting| {
+        match setting {
+            Setting::MaxMemory(bytes) => limits.memory = Some(bytes),
+            Setting::MaxTable(bytes) => limits.tables = Some(bytes),
+            // The stack is the host's. The others are for WASI.
+            Setting::MaxStack(_) | Setting::Dir(_) | Setting::Embed(_) | Setting::Env(_) | Setting::InheritEnv => {}
+            Setting::Dev | Setting::Tmp(_) | Setting::TcpListen(_) | Setting::ListenFd => {}
+        }
+    });
+    let configured = |limit: &AtomicU64| Some(limit.load(Ordering::Relaxed)).filter(|bytes| *bytes != 0);
+    Limits {
+        memory: configured(&program.max_memory).or(limits.memory),
+        tables: configured(&program.max_table).or(limits.tables),
+    }
 }
 
 /// Why a library that was tried can't be used.
@@ -146,27 +274,12 @@ fn run(program: &'static Program) {
 /// What is done once, before any code runs.
 fn prepare(program: &'static Program) {
     if program.version != VERSION {
-        let mut text = message();
-        // SAFETY: a zero-terminated prefix.
-        text.add("library `").add_name(unsafe { program::c_string(program.entry_name) });
-        text.add("` was built by another version of wasm2native than the runtime that it was linked with");
+        let mut text = of_library(program);
+        text.add(" can't be used: ").add(OTHER_VERSION);
         fail(text, 1);
     }
-    let mut limits = Limits::default();
-    // SAFETY: the C library keeps the variable; the host does not change its environment while it
-    // calls us.
-    let environment = unsafe { ENVIRONMENT };
-    Options::read(program, environment).each(&mut |setting| {
-        match setting {
-            Setting::MaxMemory(bytes) => limits.memory = Some(bytes),
-            Setting::MaxTable(bytes) => limits.tables = Some(bytes),
-            // The stack is the host's. The others are for WASI.
-            Setting::MaxStack(_) | Setting::Dir(_) | Setting::Embed(_) | Setting::Env(_) | Setting::InheritEnv => {}
-            Setting::Dev | Setting::Tmp(_) | Setting::TcpListen(_) | Setting::ListenFd => {}
-        }
-    });
     cpu::check(program);
-    limits.set(program);
+    limits(program).set(program);
     program::add(program);
     trap::install_once();
     memory::create_all(program);
@@ -174,7 +287,7 @@ fn prepare(program: &'static Program) {
 
 /// What is done before the library's code runs for the first time, or as if for the first time.
 fn begin(program: &'static Program) {
-    // SAFETY: as in `prepare`.
+    // SAFETY: as in `limits`.
     let environment = unsafe { ENVIRONMENT };
     if let Some(start_wasi) = program.start_wasi {
         // A library's only argument is its name, as a program's first.

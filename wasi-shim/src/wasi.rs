@@ -23,6 +23,12 @@ mod tree;
 
 mod descriptor;
 
+mod granted;
+
+mod host_stream;
+
+mod config;
+
 mod exposed;
 
 mod beneath;

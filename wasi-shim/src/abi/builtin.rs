@@ -82,6 +82,8 @@ builtins! {
     LibraryInit: "w2n_library_init", "p", "i";
     // (program) -> 0, or why the library can't be used: all of it is as at the start
     LibraryReset: "w2n_library_reset", "p", "i";
+    // (program, Config) -> 0, or why the library can't be configured
+    LibraryConfigure: "w2n_library_configure", "pp", "i";
     // (program): as `LibraryInit`, but ends the process or the attempt if the library can't be used
     LibraryStart: "w2n_library_start", "p", "";
     // (entry of the function that stands for the import): the end of a call of an import that

@@ -51,6 +51,8 @@ pub mod feature;
 
 pub mod program;
 
+pub mod config;
+
 pub mod words;
 
 pub mod grant;

@@ -1,5 +1,6 @@
 //! An executable or a library: its modules, its entry, its options and its state.
 
+use super::config::Configure;
 use super::feature::Requirement;
 use super::image::Image;
 use super::library::Variable;
@@ -20,7 +21,7 @@ pub const SHARED_SYMBOL: &str = "w2n_shared";
 /// Number of this contract, in [`Shared::version`] and [`Program::version`]. To be raised with
 /// every change of what is in this folder that an object or a runtime made before would not
 /// understand: libraries in one process may come from different compilers.
-pub const VERSION: u32 = 9;
+pub const VERSION: u32 = 10;
 
 /// Name of the section that holds [`Program::options`], where `wasm2native inspect` finds it.
 pub const OPTIONS_SECTION: &str = ".w2n.options";
@@ -140,6 +141,11 @@ record! {
         /// take a path or accept a connection, else null: so that other programs link none of the
         /// powers that are of use to these alone.
         pub extra_powers: Option<unsafe extern "C" fn(*mut ExtraPowers)>,
+        /// `w2n_wasi_configure` in a library that imports WASI, else null: so that programs, which
+        /// nobody configures, link none of it. Returns 0, or [`CODE_FAILURE`].
+        ///
+        /// [`CODE_FAILURE`]: super::trap::CODE_FAILURE
+        pub configure_wasi: Option<unsafe extern "C" fn(*const Configure) -> i32>,
         /// `w2n_invoke` when the entry is one that `--invoke` names, else null: so that programs
         /// without it read and print no numbers.
         pub invoke: Option<unsafe extern "C" fn(*const Invocation)>,
@@ -175,6 +181,13 @@ record! {
         pub heap: AtomicPtr<c_void>,
         /// What WASI knows of this program.
         pub wasi: AtomicPtr<c_void>,
+        /// What the host configured of WASI.
+        pub wasi_config: AtomicPtr<c_void>,
+        /// What the host's functions get that the modules call.
+        pub user_data: AtomicPtr<c_void>,
+        /// Limits that the host configured, in bytes; 0: none.
+        pub max_memory: AtomicU64,
+        pub max_table: AtomicU64,
         /// What memories, tables and exceptions take together.
         pub memory: Budget,
         /// What tables take.

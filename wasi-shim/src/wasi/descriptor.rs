@@ -22,7 +22,7 @@ pub enum Object {
     /// that no other file takes the place where messages of traps go.
     Stream(BorrowedFd<'static>),
     File(OwnedFd),
-    /// A file of a directory that is not the system's.
+    /// A file of a directory that is not the system's, or a stream of a library's host.
     Virtual(Box<dyn Contents>),
     /// A socket that was granted, which listens.
     Listener(OwnedFd),
@@ -65,11 +65,18 @@ impl Descriptor {
     /// One of the standard streams. If the process was started without it, every operation fails.
     pub fn stream(number: i32, access: Access) -> Descriptor {
         // SAFETY: 0, 1 and 2 are the process's for as long as it runs: nothing here closes them.
+        // Another one is the host's, which keeps it open.
         let descriptor = unsafe { BorrowedFd::borrow_raw(number) };
         let stat = fstat(descriptor);
         let file_type = stat.map_or(FileType::Unknown, |stat| FileType::of(SystemType::from_raw_mode(stat.st_mode)));
         let rights = rights::of_stream(access, file_type.is_seekable(), file_type == FileType::SocketStream);
         Descriptor::new(Object::Stream(descriptor), file_type, false, rights)
+    }
+
+    /// One of the standard streams that the host of a library provides.
+    pub fn host_stream(stream: Box<dyn Contents>, access: Access) -> Descriptor {
+        let rights = rights::of_stream(access, false, false);
+        Descriptor::new(Object::Virtual(stream), FileType::Unknown, false, rights)
     }
 
     pub fn file(object: Object, file_type: FileType, access: Access, read_only: bool) -> Descriptor {

@@ -8,11 +8,12 @@ use crate::wasi::errno::{Errno, INVALID, Result, check};
 use crate::wasi::guest::Guest;
 use crate::wasi::path::FD_FLAGS;
 use crate::wasi::rights;
-use crate::wasi::tree::{Contents, FileChange};
+use crate::wasi::tree::FileChange;
 use crate::width::saturating_u32;
 use rustix::fd::AsRawFd;
 use rustix::fs::{self, Advice, FallocateFlags, OFlags, SeekFrom};
 use std::num::NonZeroU64;
+use std::sync::Arc;
 
 type Transfer = unsafe extern "C" fn(i32, *const libc::iovec, i32) -> isize;
 type TransferAt = unsafe extern "C" fn(i32, *const libc::iovec, i32, i64) -> isize;
@@ -35,8 +36,8 @@ pub fn pwrite(guest: &Guest, number: u32, pieces: u32, count: u32, offset: u64, 
 
 fn transfer(guest: &Guest, [number, pieces, count, result]: [u32; 4], right: u64, function: Transfer) -> Result<()> {
     let descriptor = guest.context.descriptors.get(number)?;
-    if let Object::Virtual(file) = &descriptor.object {
-        return transfer_virtual(guest, &descriptor, &**file, [pieces, count, result], right, None);
+    if matches!(descriptor.object, Object::Virtual(_)) {
+        return transfer_virtual(guest, descriptor, [pieces, count, result], right, None);
     }
     let file = descriptor.as_file()?;
     descriptor.require(right)?;
@@ -52,16 +53,25 @@ fn transfer(guest: &Guest, [number, pieces, count, result]: [u32; 4], right: u64
 #[inline(never)]
 fn transfer_virtual(
     guest: &Guest,
-    descriptor: &Descriptor,
-    file: &dyn Contents,
+    descriptor: Arc<Descriptor>,
     [pieces, count, result]: [u32; 3],
     right: u64,
     offset: Option<u64>,
 ) -> Result<()> {
     descriptor.require(right)?;
-    let pieces = guest.pieces(pieces, count)?;
+    let Object::Virtual(file) = &descriptor.object else { return Err(Errno::Badf.into()) };
+    let list = guest.pieces(pieces, count)?;
     guest.at(result, 4)?;
-    let n = if right == rights::FD_READ { file.read(&pieces, offset)? } else { file.write(&pieces, offset)? };
+    let is_read = right == rights::FD_READ;
+    let n = match file.host() {
+        Some((call, stream)) if offset.is_none() => {
+            // If the host ends the guest's code by a trap, nothing comes back here.
+            drop((list, descriptor));
+            call(stream, &mut guest.pieces_one_by_one(pieces, count)?, is_read)?
+        }
+        _ if is_read => file.read(&list, offset)?,
+        _ => file.write(&list, offset)?,
+    };
     guest.write_u32(result, saturating_u32(n))
 }
 
@@ -73,8 +83,8 @@ fn transfer_at(
     function: TransferAt,
 ) -> Result<()> {
     let descriptor = guest.context.descriptors.get(number)?;
-    if let Object::Virtual(file) = &descriptor.object {
-        return transfer_virtual(guest, &descriptor, &**file, [pieces, count, result], right, Some(offset));
+    if matches!(descriptor.object, Object::Virtual(_)) {
+        return transfer_virtual(guest, descriptor, [pieces, count, result], right, Some(offset));
     }
     let file = descriptor.as_file()?;
     descriptor.require(right)?;
@@ -125,7 +135,7 @@ pub fn tell(guest: &Guest, number: u32, result: u32) -> Result<()> {
 fn seek_to(guest: &Guest, number: u32, position: SeekFrom, right: u64, result: u32) -> Result<()> {
     let descriptor = guest.context.descriptors.get(number)?;
     if let Object::Virtual(file) = &descriptor.object {
-        descriptor.require(right)?;
+        require_if_seekable(&descriptor, right)?;
         guest.at(result, 8)?;
         return guest.write_u64(result, file.seek(position)?);
     }
@@ -156,7 +166,7 @@ pub fn advise(guest: &Guest, number: u32, offset: u64, length: u64, advice: u32)
         return Err(Errno::Inval.into());
     }
     if matches!(descriptor.object, Object::Virtual(_)) {
-        return Ok(());
+        return if descriptor.file_type.is_seekable() { Ok(()) } else { Err(Errno::Spipe.into()) };
     }
     let file = descriptor.as_file()?;
     Ok(fs::fadvise(file, offset, NonZeroU64::new(length), advice)?)

@@ -128,20 +128,31 @@ impl Guest {
     /// The pieces that an array of `$iovec` or `$ciovec` names, without the empty ones, which may
     /// claim to lie anywhere.
     pub fn pieces(&self, address: u32, count: u32) -> Result<Vec<libc::iovec>> {
-        let mut list = self.array(address, count, PIECE_SIZE)?;
+        let mut next = self.pieces_one_by_one(address, count)?;
         let mut pieces = Vec::with_capacity(MOST_PIECES.min(count as usize));
-        for _ in 0..count {
-            let [address, length] = [list.read()?, list.read()?].map(u32::from_le_bytes);
-            if length == 0 {
-                continue;
-            }
-            if pieces.len() == MOST_PIECES {
-                break;
-            }
-            let iov_base = self.at(address, length.into())?.cast();
-            pieces.push(libc::iovec { iov_base, iov_len: length as usize });
+        while pieces.len() < MOST_PIECES
+            && let Some(piece) = next()?
+        {
+            pieces.push(piece);
         }
         Ok(pieces)
+    }
+
+    /// As [`Guest::pieces`], each when it is asked for.
+    pub fn pieces_one_by_one(&self, address: u32, count: u32) -> Result<impl FnMut() -> Result<Option<libc::iovec>>> {
+        let mut list = self.array(address, count, PIECE_SIZE)?;
+        let mut left = count;
+        Ok(move || {
+            while let Some(fewer) = left.checked_sub(1) {
+                left = fewer;
+                let [address, length] = [list.read()?, list.read()?].map(u32::from_le_bytes);
+                if length != 0 {
+                    let iov_base = self.at(address, length.into())?.cast();
+                    return Ok(Some(libc::iovec { iov_base, iov_len: length as usize }));
+                }
+            }
+            Ok(None)
+        })
     }
 }
 

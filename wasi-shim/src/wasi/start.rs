@@ -7,16 +7,14 @@ use crate::abi::setting::Setting;
 use crate::attempt::fail;
 use crate::options::{Options, find_variable, variables};
 use crate::program::{self, c_string};
-use crate::system::kernel;
 use crate::text::{USAGE_EXIT_STATUS, message};
+use crate::wasi::config::{Configuration, GrantedDirectory};
 use crate::wasi::context::{Context, Strings};
 use crate::wasi::descriptor::{Descriptor, Directory, Home};
+use crate::wasi::granted::{self, Refused};
 use crate::wasi::rights::Access;
-use std::ffi::OsStr;
-use std::fmt::Write;
-use std::fs::OpenOptions;
-use std::os::unix::ffi::OsStrExt;
-use std::os::unix::fs::OpenOptionsExt;
+use rustix::fs::CWD;
+use std::fs::File;
 use std::ptr;
 use std::sync::Mutex;
 
@@ -43,25 +41,44 @@ pub unsafe extern "C" fn w2n_wasi_start(start: *const Start) {
     // SAFETY: as required of the caller.
     unsafe { Context::end(program) };
     let mut context = Context::default();
+    let configuration = Configuration::of(program);
     let (reads, writes) = (Access { read: true, write: false }, Access { read: false, write: true });
     for (number, access) in [(libc::STDIN_FILENO, reads), (libc::STDOUT_FILENO, writes), (libc::STDERR_FILENO, writes)]
     {
-        context.descriptors.add_first(Descriptor::stream(number, access));
+        let configured = configuration.and_then(|it| it.stream(number.unsigned_abs(), access));
+        context.descriptors.add_first(configured.unwrap_or_else(|| Descriptor::stream(number, access)));
     }
     let mut arguments = Strings::default();
-    for index in 0..usize::try_from(argc).unwrap_or(0) {
-        // SAFETY: `argv` holds `argc` strings.
-        expect_room(arguments.push(unsafe { c_string(*argv.add(index)) }));
+    match configuration.and_then(|it| it.arguments.as_deref()) {
+        Some(list) => list.iter().for_each(|argument| expect_room(arguments.push(argument))),
+        None => {
+            for index in 0..usize::try_from(argc).unwrap_or(0) {
+                // SAFETY: `argv` holds `argc` strings.
+                expect_room(arguments.push(unsafe { c_string(*argv.add(index)) }));
+            }
+        }
     }
-    context.environment = grant(program, envp, &context);
+    context.environment = grant(program, envp, &context, configuration);
     context.arguments = arguments;
     context.start(program);
 }
 
-/// Applies the options; the result is the guest's environment.
+/// Applies the options, as far as the host of a library has configured nothing else; the result is
+/// the guest's environment.
 #[cold]
-fn grant(program: &Program, envp: *const *const u8, context: &Context) -> Strings {
+fn grant(
+    program: &Program,
+    envp: *const *const u8,
+    context: &Context,
+    configuration: Option<&Configuration>,
+) -> Strings {
     let mut environment = Vec::new();
+    let configured = configuration.and_then(|it| it.environment.as_deref());
+    for variable in configured.into_iter().flatten() {
+        if let Some((name, value)) = split_at(variable, b"=") {
+            set_variable(&mut environment, name, value);
+        }
+    }
     let context_pointer = ptr::from_ref(context).cast();
     let mut extra = ExtraPowers {
         program,
@@ -83,8 +100,17 @@ fn grant(program: &Program, envp: *const *const u8, context: &Context) -> String
             }
         }
     }
+    let directories = configuration.and_then(|it| it.directories.as_deref());
+    for GrantedDirectory { opened, guest, read_only } in directories.into_iter().flatten() {
+        // A descriptor of its own, because the guest may close it.
+        let again = granted::open(opened, b".", *read_only);
+        let again = again.unwrap_or_else(|refused| refuse(&refused, guest, "the library"));
+        add_directory(context, again, guest, *read_only);
+    }
     Options::read(program, envp).each(&mut |setting| match setting {
+        Setting::Dir(_) if directories.is_some() => {}
         Setting::Dir(value) => open_dir(context, value),
+        Setting::Env(_) | Setting::InheritEnv if configured.is_some() => {}
         Setting::Embed(guest) => {
             let Some(grant_extra) = program.extra_powers else { return };
             (extra.embedded, extra.embedded_length) = (guest.as_ptr(), guest.len() as u64);
@@ -138,26 +164,18 @@ fn open_dir(context: &Context, value: &[u8]) {
         text.add("--dir ").add_name(value).add(": ").add(&problem);
         fail(text, USAGE_EXIT_STATUS)
     });
-    let open =
-        |flags| OpenOptions::new().read(true).custom_flags(libc::O_DIRECTORY | flags).open(OsStr::from_bytes(host));
-    let opened = match open(if read_only { libc::O_NOATIME } else { 0 }) {
-        // Only the owner can ask for that.
-        Err(error) if read_only && error.raw_os_error() == Some(libc::EPERM) => open(0),
-        opened => opened,
-    };
-    let opened = opened.unwrap_or_else(|error| {
-        let mut text = message();
-        text.add("cannot open directory `").add_name(host).add("` for --dir: ");
-        let _ = write!(text, "{error}");
-        fail(text, 1)
-    });
-    // In doubt, it is.
-    if kernel::is_on_memory_file_system(&opened).unwrap_or(true) {
-        let mut text = message();
-        text.add("cannot grant directory `").add_name(host);
-        text.add("` with --dir: its file system (procfs or the like) gives access to the memory of processes");
-        fail(text, 1)
-    }
+    let opened = granted::open(CWD, host, read_only).unwrap_or_else(|refused| refuse(&refused, host, "--dir"));
+    add_directory(context, opened, guest, read_only);
+}
+
+#[cold]
+fn refuse(refused: &Refused, name: &[u8], purpose: &str) -> ! {
+    let mut text = message();
+    refused.explain(&mut text, name, purpose);
+    fail(text, 1)
+}
+
+fn add_directory(context: &Context, opened: File, guest: &[u8], read_only: bool) {
     let directory = Directory { home: Home::Host(opened), preopen: Some(guest.to_vec()), listing: Mutex::new(()) };
     context.descriptors.add_first(Descriptor::directory(directory, read_only));
 }

@@ -6,6 +6,7 @@
 //! that looks for no directory carries none.
 //! Paths are relative, and never lead out of the directory that they are given to.
 
+use crate::abi::config::Stream;
 use crate::wasi::errno::{Errno, Result};
 use crate::wasi::types::{FileType, Filestat};
 use crate::wasi::volume::directory::VolumeDirectory;
@@ -67,6 +68,12 @@ pub enum Change<'a> {
     Link { path: &'a CStr, to: &'a dyn Tree, new_path: &'a CStr },
 }
 
+/// The guest's places to read into or to write from, one after the other.
+pub type Pieces<'a> = &'a mut dyn FnMut() -> Result<Option<libc::iovec>>;
+
+/// Reads from a stream, or writes to it; how many bytes.
+pub type HostCall = fn(Stream, Pieces, is_read: bool) -> Result<usize>;
+
 /// An open file. Pieces lie in the guest's memory, as `Guest::pieces` checked. What changes a file
 /// is `badf` where nothing else is said: it can only be read.
 pub trait Contents: Send + Sync {
@@ -90,6 +97,13 @@ pub trait Contents: Send + Sync {
     /// As of `fcntl(2)`.
     fn flags(&self) -> OFlags {
         OFlags::empty()
+    }
+
+    /// A stream of functions of the host, and what calls them, in place of [`Contents::read`] and
+    /// [`Contents::write`]. Not a method that does so itself: the host may never return, and what
+    /// counts the descriptor must not wait for it.
+    fn host(&self) -> Option<(HostCall, Stream)> {
+        None
     }
 }
 

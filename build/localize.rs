@@ -13,6 +13,10 @@ type Symbol<'data, 'file> = object::read::elf::ElfSymbol64<'data, 'file, LE>;
 /// What other objects may refer to in the runtime: functions of `abi/builtin.rs` and those of WASI.
 const INTERFACE: [&str; 2] = ["w2n_", "wasi_"];
 
+/// What a host may define in place of the runtime: single functions of WASI. Linkers prefer its
+/// definition to a weak one.
+const REPLACEABLE: &str = "wasi_";
+
 /// The object with all other symbols than those of [`INTERFACE`] local, so that it can be linked
 /// with a program in Rust, which has a standard library of its own. Local symbols stand before
 /// global ones, so that symbols get other numbers. And with the relocations to an end of the
@@ -34,8 +38,12 @@ pub fn localize(data: &[u8]) -> Result<Vec<u8>> {
             symbol = *end;
             symbol.st_name = name;
         }
-        if symbol.st_shndx.get(LE) != elf::SHN_UNDEF && !is_interface {
-            symbol.set_st_info(elf::STB_LOCAL, symbol.st_type());
+        if symbol.st_shndx.get(LE) != elf::SHN_UNDEF {
+            match name {
+                _ if !is_interface => symbol.set_st_info(elf::STB_LOCAL, symbol.st_type()),
+                _ if name.starts_with(REPLACEABLE.as_bytes()) => symbol.set_st_info(elf::STB_WEAK, symbol.st_type()),
+                _ => {}
+            }
         }
         symbols.push((index, symbol));
     }

@@ -62,7 +62,7 @@ pub fn build(session: &Session, outputs: &[&Output]) -> Result<()> {
     let interface = session.name(interface::interface(module, naming))?;
     let linked = session.open(&instance);
     let foreign = session.declare(slice::from_ref(&linked))?.remove(0);
-    let imports = imports::open(module, &linked.linkage, &foreign);
+    let imports = imports::open(module, &linked.linkage, &foreign, |_| false);
     session.name(interface::check_imports(&interface, module, &linked.linkage))?;
     // Compilation validates bodies; what is made without it must not accept an invalid module.
     if wants(&[Emit::Header, Emit::Rust, Emit::Linkage, Emit::Facts, Emit::Layout, Emit::Image]) {
@@ -146,7 +146,7 @@ fn taken(analyzed: &Analyzed, imports: &[OpenImport]) -> Taken {
     };
     Taken {
         functions: imports.iter().filter(is_called).map(|it| it.symbol.clone()).collect(),
-        wasi: outside::wasi_functions(analyzed).into_iter().collect(),
+        wasi: outside::wasi_functions(analyzed, imports).into_iter().collect(),
         foreign: imports.iter().filter(is_function).map(names).collect(),
     }
 }

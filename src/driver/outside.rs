@@ -19,7 +19,7 @@ use crate::resolve::Linked;
 use crate::shims::{self, Shims};
 use crate::unit::Analyzed;
 use crate::wasm::describe::describe_name;
-use crate::wasm::{EntityIndex, FuncIndex, Module, value_size};
+use crate::wasm::{EntityIndex, FuncIndex, ImportName, Module, value_size};
 use anyhow::{Result, bail};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -52,7 +52,7 @@ pub fn look_up(
 ) -> Result<Outside> {
     let natives = Natives::read(&options.link, runtime.target)?;
     natives.warnings.iter().for_each(|warning| observer.warning(warning));
-    let mut open: Vec<Vec<OpenImport>> = analyzed.iter().map(open_imports).collect();
+    let mut open: Vec<Vec<OpenImport>> = analyzed.iter().map(|analyzed| open_imports(analyzed, &natives)).collect();
     let choose = |(analyzed, open)| choose_shims(analyzed, open, &natives, &options.link);
     let shims: Vec<Shims> = analyzed.iter().zip(&mut open).map(choose).collect();
     let wanted = open.iter().flatten().filter(|it| it.refusal.is_none()).map(|it| &it.symbol[..]);
@@ -65,7 +65,7 @@ pub fn look_up(
         let types = (analyzed.linked.module, &analyzed.foreign);
         sources::check(types, open, &resolution, &natives, &options.link)?;
         source.explain(allow(open, &resolution, &options.link))?;
-        taken.wasi.extend(wasi_functions(analyzed));
+        taken.wasi.extend(wasi_functions(analyzed, open));
     }
     let found = |it: &&OpenImport| resolution.find(&it.symbol).is_some();
     let names = |it: &OpenImport| [it.import.module.to_owned(), it.import.name.to_owned(), it.symbol.clone()];
@@ -134,13 +134,13 @@ pub fn chosen_symbols(options: &Options) -> BTreeMap<String, String> {
 }
 
 /// What the unit's code can need of others. Functions that nothing calls ask for nothing.
-fn open_imports<'a>(analyzed: &Analyzed<'a>) -> Vec<OpenImport<'a>> {
+fn open_imports<'a>(analyzed: &Analyzed<'a>, natives: &Natives) -> Vec<OpenImport<'a>> {
     let Analyzed { linked: Linked { module, linkage, .. }, foreign, facts } = analyzed;
     let is_needed = |open: &OpenImport| match open.entity {
         EntityIndex::Function(func) => open.refusal.is_some() || facts.reachable.contains(func),
         _ => true,
     };
-    let mut open = imports::open(module, linkage, foreign);
+    let mut open = imports::open(module, linkage, foreign, |symbol| natives.replaces(symbol));
     open.retain(is_needed);
     open
 }
@@ -271,16 +271,18 @@ fn is_function(import: &OpenImport) -> bool {
 }
 
 /// The functions of WASI that code calls which can be reached, with their module where that is not
-/// preview 1.
-pub fn wasi_functions(analyzed: &Analyzed) -> Vec<String> {
+/// preview 1; without those that are `open`, because they are not the runtime's.
+pub fn wasi_functions(analyzed: &Analyzed, open: &[OpenImport]) -> Vec<String> {
     let Analyzed { linked: Linked { module, linkage, .. }, foreign, facts } = analyzed;
     let is_called = |index| {
         linkage.function(index).is_none() && foreign.function(index).is_none() && facts.reachable.contains(index)
     };
+    let is_open =
+        |import: &ImportName| open.iter().any(|it| (it.import.module, it.import.name) == (import.module, import.name));
     let functions = module.functions.iter().filter(|(index, _)| is_called(*index));
     let imports = functions.filter_map(|(_, func)| func.definition.import());
     imports
-        .filter(|import| imports::is_wasi(*import))
+        .filter(|import| imports::is_wasi(linkage, *import) && !is_open(import))
         .map(|import| match import.module == abi::wasi::MODULES[0] {
             true => import.name.to_owned(),
             false => imports::full_name(import),

@@ -41,7 +41,7 @@ pub fn imports(input: &Input, options: &Options) -> Result<String> {
     let Linked { module, linkage, .. } = &linked;
     let foreign = session.declare(slice::from_ref(&linked))?.remove(0);
     let natives = Natives::read(&options.link, runtime.target)?;
-    let open = imports::open(module, linkage, &foreign);
+    let open = imports::open(module, linkage, &foreign, |_| false);
     let shim = |it: &OpenImport| match it.entity {
         EntityIndex::Function(func) if !options.link.no_shim => outside::shim_of(&linked, &foreign, func, it, &natives),
         _ => None,

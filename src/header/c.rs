@@ -6,12 +6,15 @@
 //! AMD64 supplement, 3.2.3), so this is not a matter of taste.
 
 use super::{Library, Parameter, codes, comment_text, prototype, words};
+use crate::abi::wasi::WasiFunction;
 use crate::foreign::prototypes;
 use crate::layout::is_exception;
-use crate::object::imports::OpenImport;
+use crate::object::imports::{OpenImport, wasi_function};
 use crate::object::interface::{Item, ItemKind};
+use crate::resolve;
 use crate::wasm::structure;
 use crate::wasm::{EntityIndex, FuncIndex, GlobalIndex};
+use std::collections::BTreeSet;
 use std::fmt::Write as _;
 use wasmparser::{FuncType, GlobalType, ValType};
 
@@ -22,6 +25,7 @@ pub fn header(library: &Library) -> String {
         interface.push_str(IMPORTED);
         library.imports.iter().for_each(|import| interface.push_str(&imported(library, import)));
     }
+    interface.push_str(&replaceable(library));
     for item in library.interface {
         interface.push('\n');
         interface.push_str(&declaration(library, item));
@@ -52,12 +56,13 @@ fn imported(library: &Library, import: &OpenImport) -> String {
         EntityIndex::Function(func) => library.foreign.function(func),
         _ => None,
     };
-    let symbol = &import.symbol;
+    let (symbol, wasi) = (&import.symbol, wasi_function(import.import));
     let declaration = match (import.entity, declared) {
         _ if prototypes::find(symbol).is_some() => String::new(),
         (EntityIndex::Function(_), Some(function)) => {
             prototype::declared(library.foreign, function, |parameters| named(symbol, parameters)) + "\n"
         }
+        (EntityIndex::Function(_), None) if wasi.is_some() => wasi.map_or(String::new(), |it| declare_wasi(it, symbol)),
         (EntityIndex::Function(func), None) => {
             let ty = library.module.function_type(func);
             declare_function(ty, &c_name(symbol), None, |parameters| named(symbol, parameters))
@@ -67,6 +72,40 @@ fn imported(library: &Library, import: &OpenImport) -> String {
     };
     let place = if declaration.is_empty() { format!("{symbol}: ") } else { String::new() };
     format!("/* {place}{} */\n{declaration}", comment_text(&import.description))
+}
+
+const REPLACEABLE: &str = "
+/* Functions of WASI that the module imports. The library has them; an object of the host that defines one of them replaces it in
+   static libraries. For shared libraries and archives of the host, --import-symbol MODULE.NAME=SYMBOL gives the function another
+   name, which the host must define. Addresses are offsets from the memory's first byte. The result is 0 or an error number of WASI. */
+";
+
+/// The functions of WASI that the module imports and the runtime defines, each once.
+fn replaceable(library: &Library) -> String {
+    let mut declarations = BTreeSet::new();
+    for (import, entity) in resolve::imports(library.module) {
+        let is_open = library.imports.iter().any(|open| open.entity == entity);
+        if let Some(function) = wasi_function(import).filter(|_| !is_open) {
+            declarations.insert(declare_wasi(function, &format!("{}_{}", import.module, import.name)));
+        }
+    }
+    match declarations.is_empty() {
+        true => String::new(),
+        false => REPLACEABLE.to_owned() + &declarations.into_iter().collect::<String>(),
+    }
+}
+
+/// The declaration of a function of WASI by its symbol, a line.
+fn declare_wasi(function: &WasiFunction, symbol: &str) -> String {
+    let parameter = |(index, (letter, name)): (usize, (char, &&str))| {
+        let ty = if letter == 'l' { "uint64_t" } else { "uint32_t" };
+        if words::is_taken_in_c(name) { format!("{ty} p{index}") } else { format!("{ty} {name}") }
+    };
+    let parameters = function.parameters.chars().zip(function.names).enumerate();
+    let parameters = parameters.map(parameter).collect::<Vec<_>>().join(", ");
+    let parameters = if parameters.is_empty() { "void" } else { &parameters };
+    let result = if function.result.is_empty() { "void" } else { "int32_t" };
+    format!("{result} {};\n", named(symbol, &format!("({parameters})")))
 }
 
 fn declaration(library: &Library, item: &Item) -> String {

@@ -94,7 +94,8 @@ pub fn resolve(wanted: &[&str], natives: &Natives, runtime: &Runtime) -> Result<
     let runtime = if natives.files.is_empty() { HashSet::new() } else { runtime.functions()?.into_iter().collect() };
     let mut search = Search::new(natives, &c_library, &runtime);
     natives.files.iter().filter(|file| file.kind == Kind::Object).for_each(|file| search.load(&file.objects[0]));
-    wanted.iter().filter(|symbol| !is_reserved(symbol)).for_each(|symbol| search.want(symbol, None));
+    let is_free = |symbol: &&&str| !is_reserved(symbol) || natives.replaces(symbol);
+    wanted.iter().filter(is_free).for_each(|symbol| search.want(symbol, None));
     search.run();
     search.complain()?;
     Ok(search.finish(wanted))
@@ -165,7 +166,8 @@ impl<'a> Search<'a> {
             self.fixed.push(format!("{}: relocation {relocation} in {section}", object.name));
         }
         for definition in &object.defined {
-            if self.runtime.contains(&definition.name) || FRAME.contains(&&definition.name[..]) {
+            let is_runtimes = self.runtime.contains(&definition.name) && !self.natives.replaces(&definition.name);
+            if is_runtimes || FRAME.contains(&&definition.name[..]) {
                 self.reserved.push(format!("`{}` in {}", definition.name, object.name));
                 continue;
             }
@@ -249,7 +251,8 @@ impl<'a> Search<'a> {
             is_opaque: self.natives.is_opaque(),
             ..Resolution::default()
         };
-        for symbol in wanted.iter().filter(|symbol| !is_reserved(symbol)) {
+        let is_free = |symbol: &&&str| !is_reserved(symbol) || self.natives.replaces(symbol);
+        for symbol in wanted.iter().filter(is_free) {
             let native = self.defined.get(symbol).map(|(object, definition)| (&object.name, *definition));
             let lazy = || self.available.get(symbol).map(|(object, definition, _)| (&object.name, *definition));
             let found = match (native.or_else(lazy), self.c_library.get(*symbol)) {

@@ -8,6 +8,7 @@ use super::compiler::Compiler;
 use super::runtime::Runtime;
 use super::search::{self, Prefer};
 use super::symbols::{self, Format, ObjectSymbols, SymbolKind};
+use crate::abi;
 use crate::options::LinkOptions;
 use crate::runtime_target::{Machine, RuntimeTarget};
 use anyhow::{Context, Result, bail};
@@ -89,6 +90,13 @@ fn first_bytes(path: &Path) -> Option<Vec<u8>> {
     let file = std::fs::File::open(path).ok().filter(|file| file.metadata().is_ok_and(|it| it.is_file()))?;
     file.take(16).read_to_end(&mut bytes).ok()?;
     Some(bytes)
+}
+
+/// Whether a symbol is that of a function of WASI.
+fn is_of_wasi(symbol: &str) -> bool {
+    let name = |module: &&str| symbol.strip_prefix(*module).and_then(|rest| rest.strip_prefix('_'));
+    let name = abi::wasi::MODULES.iter().find_map(name);
+    name.is_some_and(|name| abi::wasi::FUNCTIONS.iter().any(|function| function.name == name))
 }
 
 impl Natives {
@@ -201,6 +209,13 @@ impl Natives {
     pub fn defines(&self, symbol: &str) -> bool {
         let mut objects = self.files.iter().flat_map(|file| &file.objects);
         objects.any(|object| object.defined.iter().any(|definition| definition.name == symbol))
+    }
+
+    /// Whether an object defines a function of WASI in place of the runtime. A member of an archive
+    /// can't: linkers look for one only where there is no definition yet.
+    pub fn replaces(&self, symbol: &str) -> bool {
+        let mut objects = self.files.iter().filter(|file| file.kind == Kind::Object).flat_map(|file| &file.objects);
+        is_of_wasi(symbol) && objects.any(|object| object.defined.iter().any(|it| it.name == symbol))
     }
 
     /// Whether something may define symbols that only a compiler's linker can see.

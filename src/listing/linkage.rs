@@ -11,7 +11,7 @@ use crate::wasm::describe::{describe_index, describe_name};
 /// Who defines each import, and what others use of the module.
 pub fn print(unit: &Unit) -> String {
     let Unit { module, linkage, foreign, undefined, .. } = unit;
-    let open = imports::open(module, linkage, foreign);
+    let open = imports::open(module, linkage, foreign, |_| false);
     let mut text = String::new();
     title(&mut text, "linkage", unit);
     for (import, entity) in resolve::imports(module) {

@@ -2,6 +2,7 @@
 //! import.
 
 use crate::abi;
+use crate::abi::wasi::WasiFunction;
 use crate::foreign::{Foreign, ForeignFunction};
 use crate::resolve::{self, Linkage};
 use crate::shims::Shims;
@@ -82,8 +83,14 @@ pub struct OpenImport<'a> {
     pub declared: bool,
 }
 
-/// What an executable leaves to the linker.
-pub fn open<'a>(module: &Module<'a>, linkage: &Linkage, foreign: &Foreign) -> Vec<OpenImport<'a>> {
+/// What an executable leaves to the linker. `is_replaced` tells of which symbols of WASI's functions
+/// somebody else than the runtime defines.
+pub fn open<'a>(
+    module: &Module<'a>,
+    linkage: &Linkage,
+    foreign: &Foreign,
+    is_replaced: impl Fn(&str) -> bool,
+) -> Vec<OpenImport<'a>> {
     let mut list = Vec::new();
     for (import, entity) in resolve::imports(module) {
         let name = describe_name(import);
@@ -97,7 +104,10 @@ pub fn open<'a>(module: &Module<'a>, linkage: &Linkage, foreign: &Foreign) -> Ve
                 let ty = module.function_type(func);
                 let description = format!("function {name} of type {}", describe_type(ty));
                 match wasi_type(import).filter(|_| declared.is_none()) {
-                    Some(wasi) if wasi == letters(ty) => continue,
+                    Some(wasi) if wasi == letters(ty) => match has_own_symbol(linkage, import) {
+                        false if !is_replaced(&symbol(linkage, import)) => continue,
+                        _ => (description, None),
+                    },
                     Some(_) => (description, Some("WASI defines it with another type")),
                     None => (description, None),
                 }
@@ -121,9 +131,21 @@ pub fn open<'a>(module: &Module<'a>, linkage: &Linkage, foreign: &Foreign) -> Ve
     list
 }
 
-/// Whether the import is a WASI function's name.
-pub fn is_wasi(import: ImportName) -> bool {
-    wasi_type(import).is_some()
+/// Whether the import is a WASI function's name, to which the user gave no symbol.
+pub fn is_wasi(linkage: &Linkage, import: ImportName) -> bool {
+    wasi_type(import).is_some() && !has_own_symbol(linkage, import)
+}
+
+/// The WASI function that an import is by its name.
+pub fn wasi_function(import: ImportName) -> Option<&'static WasiFunction> {
+    let [preview1, unstable] = abi::wasi::MODULES;
+    let function = abi::wasi::FUNCTIONS.iter().find(|function| function.name == import.name)?;
+    (import.module == preview1 || import.module == unstable && function.is_unstable).then_some(function)
+}
+
+/// Whether the user chose the import's symbol.
+fn has_own_symbol(linkage: &Linkage, import: ImportName) -> bool {
+    linkage.symbols.contains_key(&full_name(import))
 }
 
 /// Parameters and results of the WASI function with this name, in the letters of
@@ -133,10 +155,8 @@ fn wasi_type(import: ImportName) -> Option<(String, String)> {
     if (import.module, import.name) == (module, name) {
         return Some((params.to_owned(), results.to_owned()));
     }
-    let [preview1, unstable] = abi::wasi::MODULES;
-    let function = abi::wasi::FUNCTIONS.iter().find(|function| function.name == import.name)?;
-    let is_known = import.module == preview1 || import.module == unstable && function.is_unstable;
-    is_known.then(|| (function.parameters.to_owned(), function.result.to_owned()))
+    let function = wasi_function(import)?;
+    Some((function.parameters.to_owned(), function.result.to_owned()))
 }
 
 fn letters(ty: &FuncType) -> (String, String) {

@@ -9,6 +9,7 @@ mod dynamic;
 mod guards;
 mod header;
 mod library;
+mod replace;
 mod reset;
 mod rust;
 mod threads;
@@ -28,6 +29,7 @@ fn main() {
         guards::trials(),
         header::trials(),
         library::trials(),
+        replace::trials(),
         reset::trials(),
         rust::trials(),
         threads::trials(),

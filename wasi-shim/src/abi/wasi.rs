@@ -106,6 +106,8 @@ pub struct WasiFunction {
     pub name: &'static str,
     /// A letter for each parameter: `i` i32, `l` i64.
     pub parameters: &'static str,
+    /// The parameters' names.
+    pub names: &'static [&'static str],
     /// The letter of the result; empty if there is none.
     pub result: &'static str,
     /// Snapshot 0 has it too.
@@ -128,6 +130,7 @@ macro_rules! list {
         pub const FUNCTIONS: &[WasiFunction] = &[$(WasiFunction {
             name: stringify!($name),
             parameters: concat!($(letter!($ty)),*),
+            names: &[$(stringify!($parameter)),*],
             result: if matches!(stringify!($snapshots).as_bytes(), b"exit") { "" } else { "i" },
             is_unstable: !matches!(stringify!($snapshots).as_bytes(), b"later"),
         },)*];

@@ -226,6 +226,8 @@ pub struct Options {
     pub rust_runtime: Option<String>,
     /// Exported functions keep their names, without the prefix.
     pub own_names: bool,
+    /// Functions of the host that a library imports get the host's pointer before their arguments.
+    pub user_data: bool,
     /// Leave symbols out of the executable; traps still name functions.
     pub strip: bool,
     /// Where functions that were compiled before are taken from. It decides about nothing but time.
@@ -291,6 +293,7 @@ impl Default for Options {
             prefix: None,
             rust_runtime: None,
             own_names: false,
+            user_data: false,
             strip: false,
             cache: None,
             dump: None,

@@ -29,6 +29,17 @@ pub struct Analyzed<'a> {
     pub facts: Facts,
 }
 
+/// What is special about imports of functions.
+#[derive(Default)]
+pub struct Imports {
+    /// Those that nothing defines: a call is a trap.
+    pub undefined: BTreeSet<FuncIndex>,
+    /// Those that the runtime defines for the module's toolchain.
+    pub shims: Shims,
+    /// Functions of the host that get its pointer before their arguments.
+    pub with_data: BTreeSet<FuncIndex>,
+}
+
 /// A module that is ready for translation.
 pub struct Unit<'a> {
     /// Number of the module among the program's, in the order of instantiation.
@@ -45,6 +56,8 @@ pub struct Unit<'a> {
     pub undefined: BTreeSet<FuncIndex>,
     /// Function imports that the runtime defines for the module's toolchain.
     pub shims: Shims,
+    /// Function imports that get the host's pointer before their arguments.
+    pub with_data: BTreeSet<FuncIndex>,
     pub profiling: Profiling,
 }
 

@@ -174,6 +174,7 @@ impl Generator {
             foreign: &unit.foreign,
             c: CAbi::of(self.triple()),
             undefined: &unit.undefined,
+            with_data: &unit.with_data,
             target: self.isa.frontend_config(),
             spectre_masks: self.spectre_masks,
             profiling: &unit.profiling,

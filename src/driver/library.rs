@@ -5,6 +5,7 @@ use super::files::default_file;
 use super::outside;
 use super::pipeline::Session;
 use super::plan::{self, Start, Taken};
+use crate::foreign::{Foreign, prototypes};
 use crate::header::{self, Library};
 use crate::layout::{self, World};
 use crate::link::library::{self, SharedLibrary};
@@ -16,13 +17,12 @@ use crate::object::interface::{self, Item, Naming};
 use crate::options::{Emit, Options, Output};
 use crate::output;
 use crate::progress::{Observer, stage};
-use crate::shims::Shims;
-use crate::unit::{Analyzed, Unit};
+use crate::unit::{self, Analyzed, Unit};
 use crate::wasm::EntityIndex;
 use crate::wasm::input::STDIN;
 use crate::wasm::source::MAIN;
 use anyhow::{Context, Result, bail};
-use std::collections::{BTreeSet, HashMap};
+use std::collections::HashMap;
 use std::path::Path;
 use std::slice;
 
@@ -62,7 +62,15 @@ pub fn build(session: &Session, outputs: &[&Output]) -> Result<()> {
     let interface = session.name(interface::interface(module, naming))?;
     let linked = session.open(&instance);
     let foreign = session.declare(slice::from_ref(&linked))?.remove(0);
-    let imports = imports::open(module, &linked.linkage, &foreign, |_| false);
+    let mut imports = imports::open(module, &linked.linkage, &foreign, |_| false);
+    if options.user_data {
+        imports.iter_mut().for_each(|import| import.has_data = gets_data(import, &foreign));
+    }
+    let function = |import: &OpenImport| match import.entity {
+        EntityIndex::Function(func) if import.has_data => Some(func),
+        _ => None,
+    };
+    let with_data = imports.iter().filter_map(function).collect();
     session.name(interface::check_imports(&interface, module, &linked.linkage))?;
     // Compilation validates bodies; what is made without it must not accept an invalid module.
     if wants(&[Emit::Header, Emit::Rust, Emit::Linkage, Emit::Facts, Emit::Layout, Emit::Image]) {
@@ -84,7 +92,7 @@ pub fn build(session: &Session, outputs: &[&Output]) -> Result<()> {
     if outputs.iter().any(|output| needs_unit(output.emit)) {
         let analyzed = session.analyze(&linked, foreign, World::Open, None);
         let taken = taken(&analyzed, &imports);
-        let unit = session.lay_out(analyzed, World::Open, BTreeSet::new(), Shims::default())?;
+        let unit = session.lay_out(analyzed, World::Open, unit::Imports { with_data, ..unit::Imports::default() })?;
         let plan = session.name(plan::plan(Start::of_library(module, &prefix), taken, input, options))?;
         let role = Role::Library { plan: &plan, interface: &interface };
         for Output { emit, .. } in outputs {
@@ -118,6 +126,15 @@ pub fn build(session: &Session, outputs: &[&Output]) -> Result<()> {
         }
     }
     write(session, outputs, &results)
+}
+
+/// Whether a function of the host gets its pointer: what is declared, and what is the C library's,
+/// has parameters that are known.
+fn gets_data(import: &OpenImport, foreign: &Foreign) -> bool {
+    match import.entity {
+        EntityIndex::Function(func) => foreign.function(func).is_none() && prototypes::find(&import.symbol).is_none(),
+        _ => false,
+    }
 }
 
 /// The result of a stage before code, for the forms that are one.

@@ -32,14 +32,12 @@ use crate::options::{MemoryBase, Options};
 use crate::profile::Counts;
 use crate::progress::{Observer, stage};
 use crate::resolve::{self, Instance, Linkage, Linked, Provider, Providers, Sizes};
-use crate::shims::Shims;
 use crate::translate::Architecture;
-use crate::unit::{Analyzed, Unit};
+use crate::unit::{Analyzed, Imports, Unit};
 use crate::wasm::input::Input;
 use crate::wasm::source::Source;
-use crate::wasm::{FuncIndex, Module, unsupported};
+use crate::wasm::{Module, unsupported};
 use anyhow::{Context, Result};
-use std::collections::BTreeSet;
 use wasmparser::WasmFeatures;
 
 /// What all stages of a compilation know.
@@ -164,18 +162,11 @@ impl<'a> Session<'a> {
         outside::look_up(analyzed, self.runtime()?, self.options, self.observer)
     }
 
-    /// Decides where every entity lives. `undefined` are the function imports that nothing defines,
-    /// `shims` those that the runtime defines.
+    /// Decides where every entity lives.
     ///
     /// # Errors
     /// When a memory or table is too large.
-    pub fn lay_out<'s>(
-        &self,
-        analyzed: Analyzed<'s>,
-        world: World,
-        undefined: BTreeSet<FuncIndex>,
-        shims: Shims,
-    ) -> Result<Unit<'s>> {
+    pub fn lay_out<'s>(&self, analyzed: Analyzed<'s>, world: World, imports: Imports) -> Result<Unit<'s>> {
         let Analyzed { linked: Linked { index, source, module, linkage }, foreign, facts } = analyzed;
         let layout = || layout::plan(module, &facts, linkage, &foreign, world);
         let layout = source.explain(stage(self.observer, "layout", 0, layout))?;
@@ -187,7 +178,20 @@ impl<'a> Session<'a> {
                 source.file.unwrap_or(&self.input.name)
             ));
         }
-        Ok(Unit { index: *index, source, module, linkage, foreign, facts, layout, undefined, shims, profiling })
+        let Imports { undefined, shims, with_data } = imports;
+        Ok(Unit {
+            index: *index,
+            source,
+            module,
+            linkage,
+            foreign,
+            facts,
+            layout,
+            undefined,
+            shims,
+            with_data,
+            profiling,
+        })
     }
 
     /// Validates, translates and compiles the functions that are needed.

@@ -41,7 +41,7 @@ pub fn imports(input: &Input, options: &Options) -> Result<String> {
     let Linked { module, linkage, .. } = &linked;
     let foreign = session.declare(slice::from_ref(&linked))?.remove(0);
     let natives = Natives::read(&options.link, runtime.target)?;
-    let open = imports::open(module, linkage, &foreign, |_| false);
+    let open = imports::open(module, linkage, &foreign, |symbol| natives.replaces(symbol));
     let shim = |it: &OpenImport| match it.entity {
         EntityIndex::Function(func) if !options.link.no_shim => outside::shim_of(&linked, &foreign, func, it, &natives),
         _ => None,
@@ -69,7 +69,7 @@ pub fn imports(input: &Input, options: &Options) -> Result<String> {
         };
         let declaration = match function {
             Some(function) => prototype::declared(&foreign, function, |parameters| format!("{symbol}{parameters}")),
-            None => prototype::of_entity(module, entity, &symbol),
+            None => prototype::of_entity(module, entity, &symbol, false),
         };
         line(&mut text, &[&name[0], &name[1], kind, &ty, &symbol, &declaration, &definer]);
     }
@@ -101,7 +101,7 @@ pub fn exports(input: &Input, options: &Options) -> Result<String> {
         interface::interface(module, Naming { prefix: &prefix, own_names: options.own_names })?
     {
         let memory = |memory| ("memory", describe(module, EntityIndex::Memory(memory)).1);
-        let entity = |entity| (describe(module, entity), prototype::of_entity(module, entity, &symbol));
+        let entity = |entity| (describe(module, entity), prototype::of_entity(module, entity, &symbol, false));
         let ((kind, ty), declaration) = match kind {
             ItemKind::Init | ItemKind::Reset => (("function", "-".to_owned()), format!("int {symbol}(void);")),
             ItemKind::Configure => (("function", "-".to_owned()), format!("int {symbol}(const w2n_config *);")),

@@ -8,9 +8,10 @@ use crate::layout::World;
 use crate::object::Role;
 use crate::output;
 use crate::resolve;
+use crate::unit::Imports;
 use crate::wasm::input::Input;
 use crate::wasm::source::MAIN;
-use anyhow::Result;
+use anyhow::{Result, bail};
 use std::path::Path;
 
 /// The bytes of the program. The object of its main module is written to `kept`.
@@ -18,6 +19,9 @@ use std::path::Path;
 /// # Errors
 /// One message that begins with the name of the input that it is about.
 pub fn program(session: &Session, kept: Option<&Path>) -> Result<Vec<u8>> {
+    if session.options.user_data {
+        bail!("{}: --user-data is for libraries: a program has no host that could set the pointer", session.input.name);
+    }
     let others = read_modules(session)?;
     let inputs = others.iter().map(|(name, input)| (*name, input)).chain([(MAIN, session.input)]);
     let sources = inputs.map(|(name, input)| session.read(name, input)).collect::<Result<Vec<_>>>()?;
@@ -32,7 +36,9 @@ pub fn program(session: &Session, kept: Option<&Path>) -> Result<Vec<u8>> {
     let analyze = |(linked, foreign)| session.analyze(linked, foreign, World::Closed, start_of(linked.index));
     let analyzed: Vec<_> = linked.iter().zip(foreign).map(analyze).collect();
     let Outside { natives, uses_c, taken, undefined, shims } = session.look_up(&analyzed)?;
-    let lay_out = |((analyzed, undefined), shims)| session.lay_out(analyzed, World::Closed, undefined, shims);
+    let lay_out = |((analyzed, undefined), shims)| {
+        session.lay_out(analyzed, World::Closed, Imports { undefined, shims, ..Imports::default() })
+    };
     let units = analyzed.into_iter().zip(undefined).zip(shims).map(lay_out).collect::<Result<Vec<_>>>()?;
     let plan = session.name(plan::plan(start, taken, session.input, session.options))?;
     let mut objects = Vec::with_capacity(units.len());

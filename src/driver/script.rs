@@ -13,13 +13,13 @@ use crate::options::LinkOptions;
 use crate::progress::{Silent, stage};
 use crate::resolve::{Instance, Linked};
 use crate::script;
-use crate::shims::Shims;
+use crate::unit::Imports;
 use crate::wasm::FuncIndex;
 use crate::wasm::source::Source;
 use anyhow::{Result, anyhow, bail};
 use cranelift_entity::EntitySet;
 use std::borrow::Cow;
-use std::collections::{BTreeSet, HashMap};
+use std::collections::HashMap;
 
 /// The last module of the program, which holds its description: an empty one.
 const EMPTY_MODULE: &[u8] = b"\0asm\x01\0\0\0";
@@ -96,7 +96,7 @@ fn compile_all(
         let role = if is_last { Role::Program(plan) } else { Role::Member { entries } };
         let compile = || -> Result<Vec<u8>> {
             let analyzed = quiet.analyze(linked, Foreign::default(), World::Tried, None);
-            let unit = quiet.lay_out(analyzed, World::Tried, BTreeSet::new(), Shims::default())?;
+            let unit = quiet.lay_out(analyzed, World::Tried, Imports::default())?;
             let code = quiet.compile(&unit, &role)?;
             quiet.write(&unit, &code, &role)
         };

@@ -68,7 +68,7 @@ fn prototype_of(module: &Module, foreign: &Foreign, import: &OpenImport) -> Opti
     match import.entity {
         EntityIndex::Function(func) if foreign.function(func).is_some() => None,
         EntityIndex::Function(_) | EntityIndex::Global(_) => {
-            Some(prototype::of_entity(module, import.entity, &import.symbol) + "\n")
+            Some(prototype::of_entity(module, import.entity, &import.symbol, import.has_data) + "\n")
         }
         EntityIndex::Table(_) | EntityIndex::Memory(_) | EntityIndex::Tag(_) => None,
     }

@@ -23,6 +23,9 @@ pub fn header(library: &Library) -> String {
     let mut interface = String::new();
     if !library.imports.is_empty() {
         interface.push_str(IMPORTED);
+        if library.imports.iter().any(|import| import.has_data) {
+            interface.push_str(WITH_DATA);
+        }
         library.imports.iter().for_each(|import| interface.push_str(&imported(library, import)));
     }
     interface.push_str(&replaceable(library));
@@ -49,6 +52,9 @@ const IMPORTED: &str = "
    define them with other types. Nothing knows the types in objects, archives and sources that do not include it. */
 ";
 
+const WITH_DATA: &str = "/* `data` is w2n_config.user_data, or null. */
+";
+
 /// What the module imports: the description, and a declaration. What the C library has is declared
 /// by its own headers, in types that Wasm does not have.
 fn imported(library: &Library, import: &OpenImport) -> String {
@@ -62,10 +68,13 @@ fn imported(library: &Library, import: &OpenImport) -> String {
         (EntityIndex::Function(_), Some(function)) => {
             prototype::declared(library.foreign, function, |parameters| named(symbol, parameters)) + "\n"
         }
-        (EntityIndex::Function(_), None) if wasi.is_some() => wasi.map_or(String::new(), |it| declare_wasi(it, symbol)),
+        (EntityIndex::Function(_), None) if wasi.is_some() => {
+            wasi.map_or(String::new(), |it| declare_wasi(it, symbol, import.has_data))
+        }
         (EntityIndex::Function(func), None) => {
             let ty = library.module.function_type(func);
-            declare_function(ty, &c_name(symbol), None, |parameters| named(symbol, parameters))
+            let function = CFunction { ty, name: &c_name(symbol), names: None, has_data: import.has_data };
+            function.declare(|parameters| named(symbol, parameters))
         }
         (EntityIndex::Global(global), _) => declare_global(&library.module.globals[global].ty, &named(symbol, "")),
         (EntityIndex::Table(_) | EntityIndex::Memory(_) | EntityIndex::Tag(_), _) => String::new(),
@@ -86,7 +95,7 @@ fn replaceable(library: &Library) -> String {
     for (import, entity) in resolve::imports(library.module) {
         let is_open = library.imports.iter().any(|open| open.entity == entity);
         if let Some(function) = wasi_function(import).filter(|_| !is_open) {
-            declarations.insert(declare_wasi(function, &format!("{}_{}", import.module, import.name)));
+            declarations.insert(declare_wasi(function, &format!("{}_{}", import.module, import.name), false));
         }
     }
     match declarations.is_empty() {
@@ -96,13 +105,14 @@ fn replaceable(library: &Library) -> String {
 }
 
 /// The declaration of a function of WASI by its symbol, a line.
-fn declare_wasi(function: &WasiFunction, symbol: &str) -> String {
+fn declare_wasi(function: &WasiFunction, symbol: &str, has_data: bool) -> String {
     let parameter = |(index, (letter, name)): (usize, (char, &&str))| {
         let ty = if letter == 'l' { "uint64_t" } else { "uint32_t" };
         if words::is_taken_in_c(name) { format!("{ty} p{index}") } else { format!("{ty} {name}") }
     };
     let parameters = function.parameters.chars().zip(function.names).enumerate();
-    let parameters = parameters.map(parameter).collect::<Vec<_>>().join(", ");
+    let data = has_data.then(|| DATA.to_owned());
+    let parameters = data.into_iter().chain(parameters.map(parameter)).collect::<Vec<_>>().join(", ");
     let parameters = if parameters.is_empty() { "void" } else { &parameters };
     let result = if function.result.is_empty() { "void" } else { "int32_t" };
     format!("{result} {};\n", named(symbol, &format!("({parameters})")))
@@ -153,42 +163,54 @@ fn function(library: &Library, symbol: &str, func: FuncIndex) -> String {
     let name = |(index, Parameter { name, .. }): (usize, _)| name.map_or(format!("p{index}"), str::to_owned);
     let names: Vec<_> = library.parameters(func, is_taken).into_iter().enumerate().map(name).collect();
     let ty = library.module.function_type(func);
-    declare_function(ty, &c_name(symbol), Some(&names), |parameters| named(symbol, parameters))
+    let function = CFunction { ty, name: &c_name(symbol), names: Some(&names), has_data: false };
+    function.declare(|parameters| named(symbol, parameters))
 }
 
-/// The declaration of a function, after that of the structure of its results, if it has several; a
-/// line each. `name`: by which the structure is called; `names`: of the parameters, if they
-/// have some; `declarator`: the name with its parameters.
-pub fn declare_function(
-    ty: &FuncType,
-    name: &str,
-    names: Option<&[String]>,
-    declarator: impl Fn(&str) -> String,
-) -> String {
-    let named = |ty: &str, index: Option<usize>| {
-        let name = names.map_or("", |names| index.map_or("result", |index| &names[index]));
-        format!("{ty}{name}").trim_end().to_owned()
-    };
-    let mut parameters: Vec<String> = Vec::new();
-    let mut text = String::new();
-    let result = match ty.results() {
-        [] => "void ",
-        [result] => type_name(*result),
-        results => {
-            let structure = format!("struct {name}_result");
-            text.push_str(&format!("{structure} {{\n"));
-            for (index, result) in results.iter().enumerate() {
-                writeln!(text, "  {}r{index};", type_name(*result)).expect("a string takes everything");
+/// The parameter that is the host's pointer.
+const DATA: &str = "void *data";
+
+/// A function of which the Wasm type is known.
+pub struct CFunction<'a> {
+    pub ty: &'a FuncType,
+    /// By which the structure of its results is called.
+    pub name: &'a str,
+    /// Of the parameters, if they have some.
+    pub names: Option<&'a [String]>,
+    /// It gets the host's pointer first.
+    pub has_data: bool,
+}
+
+impl CFunction<'_> {
+    /// The declaration, after that of the structure of its results, if it has several; a line each.
+    /// `declarator`: the name with its parameters.
+    pub fn declare(&self, declarator: impl Fn(&str) -> String) -> String {
+        let CFunction { ty, name, names, has_data } = *self;
+        let named = |ty: &str, index: Option<usize>| {
+            let name = names.map_or("", |names| index.map_or("result", |index| &names[index]));
+            format!("{ty}{name}").trim_end().to_owned()
+        };
+        let mut parameters: Vec<String> = has_data.then(|| DATA.to_owned()).into_iter().collect();
+        let mut text = String::new();
+        let result = match ty.results() {
+            [] => "void ",
+            [result] => type_name(*result),
+            results => {
+                let structure = format!("struct {name}_result");
+                text.push_str(&format!("{structure} {{\n"));
+                for (index, result) in results.iter().enumerate() {
+                    writeln!(text, "  {}r{index};", type_name(*result)).expect("a string takes everything");
+                }
+                text.push_str("};\n");
+                parameters.push(named(&format!("{structure} *"), None));
+                "void "
             }
-            text.push_str("};\n");
-            parameters.push(named(&format!("{structure} *"), None));
-            "void "
-        }
-    };
-    parameters.extend(ty.params().iter().enumerate().map(|(index, ty)| named(type_name(*ty), Some(index))));
-    let parameters = if parameters.is_empty() { "void".to_owned() } else { parameters.join(", ") };
-    writeln!(text, "{result}{};", declarator(&format!("({parameters})"))).expect("a string takes everything");
-    text
+        };
+        parameters.extend(ty.params().iter().enumerate().map(|(index, ty)| named(type_name(*ty), Some(index))));
+        let parameters = if parameters.is_empty() { "void".to_owned() } else { parameters.join(", ") };
+        writeln!(text, "{result}{};", declarator(&format!("({parameters})"))).expect("a string takes everything");
+        text
+    }
 }
 
 fn is_taken(name: &str) -> bool {

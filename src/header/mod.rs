@@ -82,7 +82,10 @@ impl Library<'_> {
 
     /// A line for each symbol that the host has to define.
     fn imported(&self) -> Vec<String> {
-        let line = |import: &OpenImport| format!("{}: {}", import.symbol, comment_text(&import.description));
+        let line = |import: &OpenImport| {
+            let data = if import.has_data { ", after the host's `*mut c_void`" } else { "" };
+            format!("{}: {}{data}", import.symbol, comment_text(&import.description))
+        };
         self.imports.iter().map(line).collect()
     }
 

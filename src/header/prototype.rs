@@ -1,7 +1,7 @@
 //! Imports and exports as C declares them, each in one line, with the types of `<stdint.h>`,
 //! `<stddef.h>` and of the headers that libraries have.
 
-use super::c;
+use super::c::{self, CFunction};
 use crate::foreign::{Extent, Foreign, ForeignFunction, Integer, Type, Variadic};
 use crate::wasm::{EntityIndex, Module};
 
@@ -40,12 +40,13 @@ fn declared_type(foreign: &Foreign, ty: &Type) -> String {
 }
 
 /// How C sees an entity of which only the Wasm type is known, as the header says it; `-` if it does
-/// not.
-pub fn of_entity(module: &Module, entity: EntityIndex, symbol: &str) -> String {
+/// not. `has_data`: it gets the host's pointer.
+pub fn of_entity(module: &Module, entity: EntityIndex, symbol: &str, has_data: bool) -> String {
     let text = match entity {
         EntityIndex::Function(func) => {
             let ty = module.function_type(func);
-            c::declare_function(ty, symbol, None, |parameters| format!("{symbol}{parameters}"))
+            let function = CFunction { ty, name: symbol, names: None, has_data };
+            function.declare(|parameters| format!("{symbol}{parameters}"))
         }
         EntityIndex::Global(global) => c::declare_global(&module.globals[global].ty, symbol),
         EntityIndex::Table(_) | EntityIndex::Memory(_) | EntityIndex::Tag(_) => "-".to_owned(),

@@ -81,6 +81,8 @@ pub struct OpenImport<'a> {
     pub refusal: Option<&'static str>,
     /// The user has declared it.
     pub declared: bool,
+    /// It gets the host's pointer before its arguments.
+    pub has_data: bool,
 }
 
 /// What an executable leaves to the linker. `is_replaced` tells of which symbols of WASI's functions
@@ -126,7 +128,7 @@ pub fn open<'a>(
         };
         let symbol = declared.and_then(|it| it.symbol.clone()).unwrap_or_else(|| symbol(linkage, import));
         let declared = declared.is_some_and(|it| it.by_user);
-        list.push(OpenImport { import, entity, symbol, description, refusal, declared });
+        list.push(OpenImport { import, entity, symbol, description, refusal, declared, has_data: false });
     }
     list
 }

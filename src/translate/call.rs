@@ -6,6 +6,7 @@ use super::signature;
 use super::symbols::Region;
 use super::translator::{Translator, trap_code};
 use super::types::{POINTER, value_type};
+use crate::abi::program::Program;
 use crate::abi::table::FuncEntry;
 use crate::abi::trap::Trap;
 use crate::layout::Symbol;
@@ -146,8 +147,10 @@ impl Translator<'_> {
         }
         let ty = self.env.module.function_type(func);
         let callee = self.callee(Symbol::Import(func));
-        let args = self.pass_to_c(ty.params(), args);
+        let mut args = self.pass_to_c(ty.params(), args);
+        let data = self.env.with_data.contains(&func).then(|| self.user_data());
         if !signature::returns_structure(ty) {
+            args.splice(0..0, data);
             let call = self.builder.ins().call(callee, &args);
             let results = self.results(call).to_vec();
             return self.take_from_c(ty.results(), &results);
@@ -155,12 +158,19 @@ impl Translator<'_> {
         let (offsets, size) = signature::results_structure(self.env, ty);
         let slot = self.builder.create_sized_stack_slot(StackSlotData::new(StackSlotKind::ExplicitSlot, size, 4));
         let structure = self.builder.ins().stack_addr(POINTER, slot, 0);
-        let args: Vec<_> = [structure].into_iter().chain(args).collect();
+        args.splice(0..0, data.into_iter().chain([structure]));
         self.builder.ins().call(callee, &args);
         let load = |(&result, offset): (_, u32)| {
             self.builder.ins().load(value_type(result), MemFlagsData::trusted(), structure, to_displacement(offset))
         };
         ty.results().iter().zip(offsets).map(load).collect()
+    }
+
+    /// The pointer of the library's host.
+    fn user_data(&mut self) -> Value {
+        let program = self.address_of(Symbol::Program);
+        let offset = to_displacement(offset_of!(Program, user_data));
+        self.builder.ins().load(POINTER, MemFlagsData::trusted(), program, offset)
     }
 
     fn replace_by_results(&mut self, start: usize, ty: TypeIndex, call: Returned) {

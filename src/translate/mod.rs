@@ -81,6 +81,8 @@ pub struct Env<'a> {
     pub c: CAbi,
     /// Function imports that nothing defines: a call is a trap.
     pub undefined: &'a BTreeSet<FuncIndex>,
+    /// Function imports that get the host's pointer before their arguments.
+    pub with_data: &'a BTreeSet<FuncIndex>,
     pub target: TargetFrontendConfig,
     /// Mask what a compare found outside; see `Translator::guard`.
     pub spectre_masks: bool,

@@ -2,7 +2,7 @@
 //!
 //! In the C convention a function with two or more results returns nothing and takes, before its
 //! parameters, a pointer to a structure of its results in order, each aligned as C aligns it
-//! ([`results_structure`]).
+//! ([`results_structure`]). What a function of the host gets as its own pointer precedes both.
 
 use super::types::{POINTER, value_type};
 use super::{Env, convention};

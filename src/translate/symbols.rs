@@ -16,8 +16,8 @@ use crate::number::to_displacement;
 use crate::wasm::{EntityIndex, FuncIndex, GlobalIndex, MemoryIndex, TableIndex, TypeIndex};
 use cranelift_codegen::ir::types::I64;
 use cranelift_codegen::ir::{
-    AliasRegion, AliasRegionData, Endianness, ExtFuncData, ExternalName, FuncRef, GlobalValueData, InstBuilder,
-    MemFlagsData, SigRef, Signature, Value,
+    AbiParam, AliasRegion, AliasRegionData, Endianness, ExtFuncData, ExternalName, FuncRef, GlobalValueData,
+    InstBuilder, MemFlagsData, SigRef, Signature, Value,
 };
 use std::mem::offset_of;
 
@@ -195,7 +195,11 @@ impl Translator<'_> {
             Symbol::Function(func) => self.signature(self.env.module.functions[func].ty),
             Symbol::Import(func) => {
                 let ty = self.env.module.function_type(func);
-                self.builder.import_signature(signature::c(self.env, ty))
+                let mut signature = signature::c(self.env, ty);
+                if self.env.with_data.contains(&func) {
+                    signature.params.insert(0, AbiParam::new(POINTER));
+                }
+                self.builder.import_signature(signature)
             }
             Symbol::Builtin(it) => self.builder.import_signature(signature::builtin(self.env, it)),
             other => panic!("{other:?} is never called"),

@@ -162,6 +162,7 @@ pub fn translate(
         foreign: &foreign,
         c: CAbi::of(isa.usual.triple()),
         undefined: &BTreeSet::new(),
+        with_data: &BTreeSet::new(),
         target: isa.usual.frontend_config(),
         spectre_masks: manner.masks,
         profiling: &Profiling::Off,

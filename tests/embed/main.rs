@@ -5,6 +5,7 @@
 //! what it ought to see. A test whose compiler is missing is ignored, and names it.
 
 mod config;
+mod data;
 mod dynamic;
 mod guards;
 mod header;
@@ -25,6 +26,7 @@ use test_kit::tool;
 fn main() {
     let groups = [
         config::trials(),
+        data::trials(),
         dynamic::trials(),
         guards::trials(),
         header::trials(),

@@ -157,6 +157,11 @@ pub struct Compile {
     #[arg(long, value_name = "NAME", help_heading = "Code")]
     pub prefix: Option<String>,
 
+    /// Give functions of the host that a library imports the host's pointer (`w2n_config.user_data`) as their first
+    /// parameter, `void *data`; declared functions, and those of the C library, are called as they are
+    #[arg(long, help_heading = "Code")]
+    pub user_data: bool,
+
     /// In declarations for Rust, take the runtime's part from the module PATH (`crate::sum`)
     ///
     /// Each file has that part, so that it needs no other. In a program with several libraries one
@@ -509,6 +514,7 @@ impl Compile {
             prefix: self.prefix.clone(),
             rust_runtime: self.rust_runtime.clone(),
             own_names: false,
+            user_data: self.user_data,
             strip: self.strip,
             dump: self.dump.clone(),
             keep: self.keep,

@@ -57,6 +57,7 @@ impl Context {
             foreign,
             c,
             undefined: _,
+            with_data: _,
             // The settings say it too.
             target: _,
             spectre_masks,
@@ -222,6 +223,7 @@ fn add_function(parts: &mut Parts, env: &Env, func: FuncIndex) {
         import.name,
         env.linkage.function(func).is_some(),
         env.undefined.contains(&func),
+        env.with_data.contains(&func),
         env.facts.imports_guarded.contains(func),
         env.foreign.function(func),
     ));

@@ -41,6 +41,8 @@ pub enum Emit {
     Sharedlib,
     /// Declarations of a library for C and C++.
     Header,
+    /// The same, and a class for C++.
+    Cxx,
     /// Declarations of a library for Rust.
     Rust,
     /// Sections and symbols of the program, by address.

@@ -73,10 +73,10 @@ pub fn build(session: &Session, outputs: &[&Output]) -> Result<()> {
     let with_data = imports.iter().filter_map(function).collect();
     session.name(interface::check_imports(&interface, module, &linked.linkage))?;
     // Compilation validates bodies; what is made without it must not accept an invalid module.
-    if wants(&[Emit::Header, Emit::Rust, Emit::Linkage, Emit::Facts, Emit::Layout, Emit::Image]) {
+    if wants(&[Emit::Header, Emit::Cxx, Emit::Rust, Emit::Linkage, Emit::Facts, Emit::Layout, Emit::Image]) {
         source.validate_bodies(module)?;
     }
-    if wants(&[Emit::Header, Emit::Rust]) {
+    if wants(&[Emit::Header, Emit::Cxx, Emit::Rust]) {
         let library = Library {
             module,
             interface: &interface,
@@ -87,6 +87,7 @@ pub fn build(session: &Session, outputs: &[&Output]) -> Result<()> {
             rust_runtime: options.rust_runtime.as_deref(),
         };
         results.insert(Emit::Header, header::c::header(&library).into_bytes());
+        results.insert(Emit::Cxx, header::cxx::header(&library).into_bytes());
         results.insert(Emit::Rust, header::rust::declarations(&library).into_bytes());
     }
     if outputs.iter().any(|output| needs_unit(output.emit)) {
@@ -150,7 +151,7 @@ fn print_stage(emit: Emit, unit: &Unit) -> Option<String> {
 
 /// Whether a form comes from a module that is laid out.
 fn needs_unit(emit: Emit) -> bool {
-    !matches!(emit, Emit::Wat | Emit::Header | Emit::Rust)
+    !matches!(emit, Emit::Wat | Emit::Header | Emit::Cxx | Emit::Rust)
 }
 
 /// What the code takes from its host.

@@ -182,6 +182,11 @@ pub struct CFunction<'a> {
 }
 
 impl CFunction<'_> {
+    /// The structure of the results of a function of this name.
+    pub fn structure(name: &str) -> String {
+        format!("struct {name}_result")
+    }
+
     /// The declaration, after that of the structure of its results, if it has several; a line each.
     /// `declarator`: the name with its parameters.
     pub fn declare(&self, declarator: impl Fn(&str) -> String) -> String {
@@ -196,7 +201,7 @@ impl CFunction<'_> {
             [] => "void ",
             [result] => type_name(*result),
             results => {
-                let structure = format!("struct {name}_result");
+                let structure = CFunction::structure(name);
                 text.push_str(&format!("{structure} {{\n"));
                 for (index, result) in results.iter().enumerate() {
                     writeln!(text, "  {}r{index};", type_name(*result)).expect("a string takes everything");
@@ -231,7 +236,7 @@ pub fn declare_global(ty: &GlobalType, declarator: &str) -> String {
 }
 
 /// The type, with what stands between it and a name.
-fn type_name(ty: ValType) -> &'static str {
+pub fn type_name(ty: ValType) -> &'static str {
     match ty {
         ValType::I32 => "int32_t ",
         ValType::I64 => "int64_t ",
@@ -254,6 +259,6 @@ fn named(symbol: &str, parameters: &str) -> String {
 }
 
 /// Underscores after such a word count as well, so that different symbols have different names.
-fn c_name(symbol: &str) -> String {
+pub fn c_name(symbol: &str) -> String {
     if words::is_reserved_symbol(symbol.trim_end_matches('_')) { format!("{symbol}_") } else { symbol.to_owned() }
 }

@@ -1,11 +1,12 @@
-//! Declarations of a library for its host: a C header, which C++ takes as well, and Rust's `extern`
-//! block.
+//! Declarations of a library for its host: a C header, which C++ takes as well, a wrapper for C++,
+//! and Rust's `extern` block with a type of Rust.
 //!
 //! Comes in: the module and its [`interface`](crate::object::interface). Goes out: text. What both
 //! languages need to know stands here: parameters with names, structures of results, and the
 //! runtime's own part, which is the same for all libraries.
 
 pub mod c;
+pub mod cxx;
 pub mod prototype;
 pub mod rust;
 mod rust_library;

@@ -29,7 +29,7 @@ pub fn write(library: &Library) -> String {
 }
 
 /// `my_lib` as `MyLib`. A name of the file's own gets a word behind it.
-fn type_name(prefix: &str) -> String {
+pub fn type_name(prefix: &str) -> String {
     let upper = |word: &str| {
         let mut letters = word.chars();
         letters.next().map_or(String::new(), |first| first.to_ascii_uppercase().to_string() + letters.as_str())

@@ -85,8 +85,8 @@ pub struct OpenImport<'a> {
     pub has_data: bool,
 }
 
-/// What an executable leaves to the linker. `is_replaced` tells of which symbols of WASI's functions
-/// somebody else than the runtime defines.
+/// What an executable leaves to the linker. `is_replaced`: whether somebody else than the runtime
+/// defines the symbol of a function of WASI.
 pub fn open<'a>(
     module: &Module<'a>,
     linkage: &Linkage,

@@ -30,7 +30,7 @@ pub fn trials() -> Vec<Trial> {
 }
 
 /// Flags for every form, and how what they make begins.
-const FORMS: [(&str, &str); 9] = [
+const FORMS: [(&str, &str); 10] = [
     ("exe", "\x7fELF"),
     ("obj", "\x7fELF"),
     ("asm", ""),
@@ -38,6 +38,7 @@ const FORMS: [(&str, &str); 9] = [
     ("wat", "(module"),
     ("header", "/*"),
     ("rust", "//"),
+    ("c++", "/*"),
     ("staticlib", "!<arch>\n"),
     ("sharedlib", "\x7fELF"),
 ];

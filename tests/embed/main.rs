@@ -5,6 +5,7 @@
 //! what it ought to see. A test whose compiler is missing is ignored, and names it.
 
 mod config;
+mod cxx;
 mod data;
 mod dynamic;
 mod guards;
@@ -26,6 +27,7 @@ use test_kit::tool;
 fn main() {
     let groups = [
         config::trials(),
+        cxx::trials(),
         data::trials(),
         dynamic::trials(),
         guards::trials(),

@@ -2,7 +2,8 @@
 
 use crate::Usage;
 use crate::console::Console;
-use crate::flags::{Compile, EmitItem};
+use crate::flags::Compile;
+use crate::forms::EmitItem;
 use crate::outputs;
 use anyhow::{Context, Result, bail};
 use std::path::Path;

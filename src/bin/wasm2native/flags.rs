@@ -3,6 +3,7 @@
 //! To add a flag: a field here under its heading, its value in [`Compile::options`] or
 //! [`Code::options`]. Its help says what the user gets.
 
+use crate::forms::{EmitItem, FORMS, emit_item};
 use crate::linking::Linking;
 use crate::powers::Powers;
 use clap::{ArgAction, Args, ColorChoice, Parser, Subcommand, ValueEnum};
@@ -157,8 +158,7 @@ pub struct Compile {
     #[arg(long, value_name = "NAME", help_heading = "Code")]
     pub prefix: Option<String>,
 
-    /// Give functions of the host that a library imports the host's pointer (`w2n_config.user_data`) as their first
-    /// parameter, `void *data`; declared functions, and those of the C library, are called as they are
+    /// Give functions of a library's host `w2n_config.user_data` as their first parameter
     #[arg(long, help_heading = "Code")]
     pub user_data: bool,
 
@@ -412,37 +412,6 @@ pub struct Messages {
     pub color: ColorChoice,
 }
 
-/// An element of `--emit`.
-#[derive(Clone)]
-pub struct EmitItem {
-    pub emit: Emit,
-    pub file: Option<PathBuf>,
-}
-
-/// The forms of output: name in `--emit`, and description in help.
-const FORMS: [(&str, Emit, &str); 16] = [
-    ("exe", Emit::Exe, "a program"),
-    ("obj", Emit::Obj, "a relocatable object, as -c"),
-    ("staticlib", Emit::Staticlib, "an archive for C, C++ or Rust programs, with the runtime"),
-    ("sharedlib", Emit::Sharedlib, "a shared library for them, with the runtime"),
-    ("header", Emit::Header, "a header for C and C++ with what the library declares"),
-    ("rust", Emit::Rust, "the same for Rust"),
-    ("asm", Emit::Asm, "assembly, as -S"),
-    ("clif", Emit::Clif, "Cranelift's intermediate form"),
-    ("llvm-ir", Emit::LlvmIr, "what clang gets, with --generator llvm"),
-    ("wat", Emit::Wat, "the module as text"),
-    ("linkage", Emit::Linkage, "who defines what the module imports, as text"),
-    ("facts", Emit::Facts, "what analysis found out: what is reachable, written, grown"),
-    ("layout", Emit::Layout, "where memories, tables and globals live in the native program"),
-    ("image", Emit::Image, "what memories and tables hold at the start"),
-    ("link-map", Emit::LinkMap, "sections and symbols of the program, by address"),
-    (
-        "runtime",
-        Emit::Runtime,
-        "an archive with the runtime alone: to link objects with, and for --runtime; takes no INPUT",
-    ),
-];
-
 #[derive(Copy, Clone, ValueEnum)]
 pub enum PrintWhat {
     Imports,
@@ -477,13 +446,6 @@ pub enum Level {
     Os,
     #[value(name = "z")]
     Oz,
-}
-
-impl EmitItem {
-    /// The name on the command line.
-    pub fn name(&self) -> &'static str {
-        FORMS.iter().find(|(_, emit, _)| *emit == self.emit).expect("every form has a row").0
-    }
 }
 
 impl Compile {
@@ -625,19 +587,6 @@ const LIST_PROPOSALS: &str = "help";
 fn proposal(text: &str) -> Result<String, String> {
     let known = text == LIST_PROPOSALS || unsupported::features(&[text.to_owned()]).is_ok();
     if known { Ok(text.to_owned()) } else { Err("`--enable help` lists what can be enabled".to_owned()) }
-}
-
-/// `FORM` or `FORM=FILE`.
-fn emit_item(text: &str) -> Result<EmitItem, String> {
-    let (name, file) = match text.split_once('=') {
-        Some((_, "")) => return Err("the file's name is missing after `=`".to_owned()),
-        Some((name, file)) => (name, Some(PathBuf::from(file))),
-        None => (text, None),
-    };
-    match FORMS.iter().find(|(known, ..)| *known == name) {
-        Some(&(_, emit, _)) => Ok(EmitItem { emit, file }),
-        None => Err(format!("[possible values: {}]", FORMS.map(|(name, ..)| name).join(", "))),
-    }
 }
 
 fn emit_help() -> String {

@@ -3,6 +3,7 @@
 mod build;
 mod console;
 mod flags;
+mod forms;
 mod inspect;
 mod linking;
 mod outputs;

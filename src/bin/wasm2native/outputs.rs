@@ -1,7 +1,8 @@
 //! Which files each input becomes, with all checks of them that are possible before the work.
 
 use crate::Usage;
-use crate::flags::{Compile, EmitItem};
+use crate::flags::Compile;
+use crate::forms::EmitItem;
 use anyhow::{Context, Result, bail};
 use std::collections::HashMap;
 use std::ffi::{OsStr, OsString};
@@ -88,7 +89,7 @@ fn outputs(args: &Compile, forms: &[EmitItem], input: &Path) -> Vec<Output> {
 /// Forms that are read rather than compiled: standard output is their place unless they have
 /// another.
 fn is_for_people(emit: Emit) -> bool {
-    emit.is_text() && !matches!(emit, Emit::Asm | Emit::Header | Emit::Rust)
+    emit.is_text() && !matches!(emit, Emit::Asm | Emit::Header | Emit::Cxx | Emit::Rust)
 }
 
 /// The input's name with another extension, in the current directory, as clang and rustc do. For
@@ -117,9 +118,9 @@ fn with_ending(args: &Compile, output: &Path, emit: Emit) -> PathBuf {
 }
 
 /// Extensions that belong to a form.
-const ENDINGS: [&str; 15] = [
-    ".a", ".so", ".h", ".rs", ".wat", ".clif", ".ll", ".s", ".o", ".exe", ".linkage", ".facts", ".layout", ".image",
-    ".map",
+const ENDINGS: [&str; 16] = [
+    ".a", ".so", ".h", ".hpp", ".rs", ".wat", ".clif", ".ll", ".s", ".o", ".exe", ".linkage", ".facts", ".layout",
+    ".image", ".map",
 ];
 
 fn ending(args: &Compile, emit: Emit) -> &'static str {
@@ -138,6 +139,7 @@ fn ending(args: &Compile, emit: Emit) -> &'static str {
         Emit::Staticlib | Emit::Runtime => ".a",
         Emit::Sharedlib => ".so",
         Emit::Header => ".h",
+        Emit::Cxx => ".hpp",
         Emit::Rust => ".rs",
         Emit::Exe if windows => ".exe",
         Emit::Exe => "",

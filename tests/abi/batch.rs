@@ -33,6 +33,18 @@ const MAKING: [Making; 5] = [
     Making { c: "-O3", flags: &["-Os"], library: STATIC },
 ];
 
+/// What hands the host's pointer to the library; and what does nothing.
+const DATA: &str = "#include \"m.h\"\n\
+    static char mark;\n\
+    void *const abi_data = &mark;\n\
+    void abi_configure(void);\n\
+    void abi_configure(void)\n{\n\
+        w2n_config config = {.size = sizeof config, .user_data = &mark};\n\
+        if (m_configure(&config))\n\
+            __builtin_trap();\n\
+    }\n";
+const NO_DATA: &str = "#include \"support.h\"\nvoid *const abi_data = 0;\nvoid abi_configure(void)\n{\n}\n";
+
 /// See [`Batch::names`].
 const FIRST_WAY: &str = "export_raw";
 
@@ -105,6 +117,12 @@ impl Batch {
         Ok(cases)
     }
 
+    /// Whether imports get the host's pointer (`--user-data`): in some batches of each
+    /// [`Making`] and of each part.
+    fn has_data(&self) -> bool {
+        self.number % 3 == 1
+    }
+
     fn build(&self, processor: &Processor, folder: &Path) -> Result<()> {
         let Making { c, flags, library: (form, ending) } = &MAKING[self.number % MAKING.len()];
         let files = [
@@ -112,7 +130,8 @@ impl Batch {
             ("support.h", include_str!("support.h").to_owned()),
             ("support.c", include_str!("support.c").to_owned()),
             ("processor.S", processor.assembly.to_owned()),
-            ("batch.c", source::source(processor, &self.signatures)),
+            ("batch.c", source::source(processor, &self.signatures, self.has_data())),
+            ("data.c", if self.has_data() { DATA } else { NO_DATA }.to_owned()),
             ("m.wat", module::main_module(&self.signatures)),
             ("m.imports", module::declarations(&self.signatures)),
             ("n.wat", module::other_module(&self.signatures)),
@@ -126,6 +145,9 @@ impl Batch {
             let input = format!("{name}.wat");
             if name == "m" {
                 command.args(["--imports", "m.imports"]);
+                if self.has_data() {
+                    command.args(["--user-data", "--emit", "header=m.h"]);
+                }
             }
             run(command
                 .args(target::with_cpu(flags))
@@ -134,7 +156,7 @@ impl Batch {
         }
         let mut command = tool::cc();
         command.args([c, "-std=gnu11", "-Wall", "-Wextra", "-Werror", "-rdynamic", "-o", "program"]);
-        command.args(["support.c", "batch.c", "processor.S", "-L.", "-ln2", "-lm2", "-Wl,-rpath,$ORIGIN"]);
+        command.args(["support.c", "batch.c", "data.c", "processor.S", "-L.", "-ln2", "-lm2", "-Wl,-rpath,$ORIGIN"]);
         run(command.current_dir(folder))
     }
 }

@@ -53,15 +53,16 @@ const EXPORTS: [&str; 13] = [
     "again",
 ];
 
-pub fn source(processor: &Processor, signatures: &[Signature]) -> String {
+/// The C file. `with_data`: imports that are not declared get the host's pointer.
+pub fn source(processor: &Processor, signatures: &[Signature], with_data: bool) -> String {
     let mut text = "#include \"support.h\"\n".to_owned();
     write_globals(&mut text, signatures);
     for (number, signature) in signatures.iter().enumerate() {
-        text += &function(processor, signature).replace('K', &number.to_string());
+        text += &function(processor, signature, with_data).replace('K', &number.to_string());
     }
     text += "const struct signature signatures[] = {\n";
     for (number, signature) in signatures.iter().enumerate() {
-        text += &row(signature).replace('K', &number.to_string());
+        text += &row(signature, with_data).replace('K', &number.to_string());
     }
     let ways = WAYS.map(|way| format!("void {way}(const struct signature *);\n")).concat();
     text + &format!(
@@ -97,7 +98,7 @@ fn write_globals(text: &mut String, signatures: &[Signature]) {
 }
 
 /// Everything about one signature, but its row in the table. `K` stands for its number.
-fn function(processor: &Processor, signature: &Signature) -> String {
+fn function(processor: &Processor, signature: &Signature, with_data: bool) -> String {
     let mut text = String::new();
     let structure = signature.returns_structure();
     let fields: String = signature.results().enumerate().map(|(at, kind)| format!("{} r{at};", kind.c())).collect();
@@ -106,7 +107,11 @@ fn function(processor: &Processor, signature: &Signature) -> String {
     let params = signature.params().enumerate().map(|(at, kind)| format!("{} p{at}", kind.c()));
     let params: Vec<_> = out.into_iter().chain(params).collect();
     let has_pointer = has_pointer(signature);
-    let params = if params.is_empty() { "void".to_owned() } else { params.join(", ") };
+    let has_data = has_data(signature, with_data);
+    let list = |params: &[String]| if params.is_empty() { "void".to_owned() } else { params.join(", ") };
+    let data = has_data.then(|| "void *data".to_owned()).into_iter();
+    let given = list(&data.chain(params.iter().cloned()).collect::<Vec<_>>());
+    let params = list(&params);
     if structure {
         text += &format!("struct kK_results {{{fields}}};\n");
         let offsets = (0..signature.replies.len()).map(|at| format!("offsetof(struct kK_results, r{at}),"));
@@ -114,7 +119,8 @@ fn function(processor: &Processor, signature: &Signature) -> String {
     }
     text += &format!("static const struct value kK_arguments[] = {{{}}};\n", initializers(&signature.arguments));
     text += &format!("static const struct value kK_replies[] = {{{}}};\n", initializers(&signature.replies));
-    for (name, before) in [("slots", 0), ("behind", 1)] {
+    let (data, back_data) = (usize::from(has_data), usize::from(with_data));
+    for (name, before) in [("slots", 0), ("behind", 1), ("given", data), ("given_behind", 1 + back_data)] {
         text += &format!("static const struct slot kK_{name}[] = {{{}}};\n", slots(processor, signature, before));
     }
     for name in EXPORTS {
@@ -128,8 +134,8 @@ fn function(processor: &Processor, signature: &Signature) -> String {
         text +=
             "static void (*kK_pointer)(void);\nvoid kK_keep(void (*pointer)(void))\n{\n    kK_pointer = pointer;\n}\n";
     }
-    text += &format!("{result} m_kK_take({params});\n{result} kK_typed({params});\n");
-    text += &receiver(signature, &format!("{result} kK_typed({params})"));
+    text += &format!("{result} m_kK_take({params});\n{result} kK_typed({given});\n");
+    text += &receiver(signature, has_data, &format!("{result} kK_typed({given})"));
     text += &caller(signature);
     for (name, number) in [("raw", "2 * K"), ("back", "2 * K + 1")] {
         let code = processor.receiver.replace("NUMBER", &format!("({number})"));
@@ -144,10 +150,15 @@ fn initializers(values: &[Value]) -> String {
     if values.is_empty() { "{{0}}".to_owned() } else { values.iter().map(|value| value.c() + ",").collect() }
 }
 
-/// Where the arguments are, after as many counters.
-fn slots(processor: &Processor, signature: &Signature, n_counters: usize) -> String {
-    let n_before = n_counters + usize::from(signature.returns_structure());
-    let before = [Kind::I64; 2].into_iter().take(n_before);
+/// Whether the import gets the host's pointer: one that is declared does not.
+fn has_data(signature: &Signature, with_data: bool) -> bool {
+    with_data && !signature.is_narrow()
+}
+
+/// Where the arguments are, after as many others: counters, and pointers of the host.
+fn slots(processor: &Processor, signature: &Signature, n_others: usize) -> String {
+    let n_before = n_others + usize::from(signature.returns_structure());
+    let before = [Kind::I64; 3].into_iter().take(n_before);
     let slots = processor.slots(before.chain(signature.params())).into_iter().skip(n_before);
     let row = |slot| match slot {
         Slot::Integer(number) => format!("{{IN_INTEGER, {number}}},"),
@@ -159,8 +170,11 @@ fn slots(processor: &Processor, signature: &Signature, n_counters: usize) -> Str
 }
 
 /// The import as a C function: checks its parameters, and returns the replies.
-fn receiver(signature: &Signature, declaration: &str) -> String {
+fn receiver(signature: &Signature, has_data: bool, declaration: &str) -> String {
     let mut text = format!("{declaration}\n{{\n    check_alignment(__builtin_frame_address(0));\n    count_call();\n");
+    if has_data {
+        text += "    check_data(data);\n";
+    }
     for at in 0..signature.arguments.len() {
         text += &format!("    check_argument({at}, &p{at}, sizeof p{at}, &kK_arguments[{at}]);\n");
     }
@@ -201,13 +215,15 @@ fn caller(signature: &Signature) -> String {
 }
 
 /// Its row in the table.
-fn row(signature: &Signature) -> String {
+fn row(signature: &Signature, with_data: bool) -> String {
     let letters = |kinds: &mut dyn Iterator<Item = Kind>| kinds.map(Kind::letter).collect::<String>();
     let (params, results) = (letters(&mut signature.params()), letters(&mut signature.results()));
     let mut fields = vec![
         format!(".params = \"{params}\", .results = \"{results}\""),
         ".arguments = kK_arguments, .replies = kK_replies, .slots = kK_slots, .slots_behind_counter = kK_behind"
             .to_owned(),
+        ".given = kK_given, .given_behind_counter = kK_given_behind".to_owned(),
+        format!(".has_data = {}, .back_has_data = {}", u8::from(has_data(signature, with_data)), u8::from(with_data)),
         ".typed = kK_call, .cross = n_kK_cross".to_owned(),
     ];
     if signature.returns_structure() {

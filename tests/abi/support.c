@@ -173,6 +173,12 @@ void check_alignment(const void *frame)
         fault("a C function's frame is at %p, not a multiple of 16", frame);
 }
 
+void check_data(const void *data)
+{
+    if (data != abi_data)
+        fault("the host's pointer is %p instead of %p", data, abi_data);
+}
+
 void count_call(void)
 {
     n_calls++;
@@ -280,8 +286,11 @@ void abi_received(struct received *received)
     const struct signature *signature = &signatures[received->number / 2];
     const int is_back = received->number % 2;
     const int with_structure = returns_structure(signature);
-    const struct slot *slots = is_back ? signature->slots_behind_counter : signature->slots;
+    const int with_data = is_back ? signature->back_has_data : signature->has_data;
+    const struct slot *slots = is_back ? signature->given_behind_counter : signature->given;
     n_calls++;
+    if (with_data)
+        check_data((const void *)(uintptr_t)received->integer[0]);
     if (signature != current && signature != following)
         fault("the wrong function was called: number %llu", (unsigned long long)received->number);
     if (received->entry % 16 != 0)
@@ -295,7 +304,7 @@ void abi_received(struct received *received)
         check_argument(place, bytes, size_of(signature->params[place]), &signature->arguments[place]);
     }
     if (is_back) {
-        uint32_t counter = (uint32_t)received->integer[with_structure];
+        uint32_t counter = (uint32_t)received->integer[with_data + with_structure];
         if (counter != 0)
             fault("the counter is %u instead of 0", counter);
         if (c_depth > 0) {
@@ -306,7 +315,7 @@ void abi_received(struct received *received)
     fill_with_noise(&received->integer_result, sizeof received->integer_result);
     fill_with_noise(&received->vector_result, sizeof received->vector_result);
     for (unsigned place = 0; signature->results[place]; place++) {
-        void *bytes = with_structure ? (unsigned char *)(uintptr_t)received->integer[0] + signature->offsets[place]
+        void *bytes = with_structure ? (unsigned char *)(uintptr_t)received->integer[with_data] + signature->offsets[place]
                       : is_integer(signature->results[place]) ? (void *)&received->integer_result
                                                               : (void *)&received->vector_result;
         /* As for arguments: what `down` gets back is an `i32`. */
@@ -476,6 +485,7 @@ int main(int argc, char **argv)
 {
     setvbuf(stdout, NULL, _IOLBF, 0);
     abi_control(first_control);
+    abi_configure();
     if (argc != 3)
         return 1;
     unsigned first = (unsigned)atoi(argv[1]), end = first + (unsigned)atoi(argv[2]);

@@ -85,8 +85,11 @@ struct signature {
     /* Some letter is one of the latter. */
     int is_narrow;
     const struct value *arguments, *replies;
-    /* Where arguments go; those of `down` and `back`, the counter left out. */
+    /* Where arguments go; those of `down`, the counter left out. */
     const struct slot *slots, *slots_behind_counter;
+    /* The same of imports, and of `back`, which may get the host's pointer first. */
+    const struct slot *given, *given_behind_counter;
+    int has_data, back_has_data;
     /* The structure of results as C lays it out. */
     const unsigned *offsets;
     unsigned size;
@@ -99,6 +102,10 @@ struct signature {
     void (*give_pointer)(void), (**pointer)(void);
     void (*pass)(void), (*down)(void), (*again)(void), (*cross)(void);
 };
+
+/* The host's pointer; hands it to the library, if that passes it on. */
+extern void *const abi_data;
+void abi_configure(void);
 
 /* Written by the suite: the signatures, and the module's globals by role, type and place. */
 extern const struct signature signatures[];
@@ -113,6 +120,7 @@ extern const struct globals parameters_kept, results_kept;
 /* For what the suite writes: checks an argument that a C function got, and a result; how often a function was called. */
 void check_argument(unsigned place, const void *bytes, unsigned size, const struct value *expected);
 void check_reply(unsigned place, const void *bytes, unsigned size, const struct value *expected);
+void check_data(const void *data);
 void check_alignment(const void *frame);
 void count_call(void);
 

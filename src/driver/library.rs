@@ -5,10 +5,13 @@ use super::files::default_file;
 use super::outside;
 use super::pipeline::Session;
 use super::plan::{self, Start, Taken};
+use super::sources;
 use crate::foreign::{Foreign, prototypes};
 use crate::header::{self, Library};
 use crate::layout::{self, World};
+use crate::link::check;
 use crate::link::library::{self, SharedLibrary};
+use crate::link::native::Natives;
 use crate::link::runtime::Runtime;
 use crate::listing;
 use crate::object::Role;
@@ -18,9 +21,9 @@ use crate::options::{Emit, Options, Output};
 use crate::output;
 use crate::progress::{Observer, stage};
 use crate::unit::{self, Analyzed, Unit};
-use crate::wasm::EntityIndex;
 use crate::wasm::input::STDIN;
 use crate::wasm::source::MAIN;
+use crate::wasm::{EntityIndex, Module};
 use anyhow::{Context, Result, bail};
 use std::collections::HashMap;
 use std::path::Path;
@@ -62,7 +65,9 @@ pub fn build(session: &Session, outputs: &[&Output]) -> Result<()> {
     let interface = session.name(interface::interface(module, naming))?;
     let linked = session.open(&instance);
     let foreign = session.declare(slice::from_ref(&linked))?.remove(0);
-    let mut imports = imports::open(module, &linked.linkage, &foreign, |_| false);
+    let natives = if wants(&[Emit::Sharedlib]) { session.name(natives(session))? } else { None };
+    let replaces = |symbol: &str| natives.as_ref().is_some_and(|natives| natives.replaces(symbol));
+    let mut imports = imports::open(module, &linked.linkage, &foreign, replaces);
     if options.user_data {
         imports.iter_mut().for_each(|import| import.has_data = gets_data(import, &foreign));
     }
@@ -71,6 +76,9 @@ pub fn build(session: &Session, outputs: &[&Output]) -> Result<()> {
         _ => None,
     };
     let with_data = imports.iter().filter_map(function).collect();
+    if let Some(natives) = &natives {
+        session.name(check_natives(session, natives, (module, &foreign), (&interface, &imports)))?;
+    }
     session.name(interface::check_imports(&interface, module, &linked.linkage))?;
     // Compilation validates bodies; what is made without it must not accept an invalid module.
     if wants(&[Emit::Header, Emit::Cxx, Emit::Rust, Emit::Linkage, Emit::Facts, Emit::Layout, Emit::Image]) {
@@ -122,11 +130,45 @@ pub fn build(session: &Session, outputs: &[&Output]) -> Result<()> {
                 imports,
                 options,
                 runtime: session.runtime,
+                natives,
             };
             session.name(linking.run(&mut results, session.observer))?;
         }
     }
     write(session, outputs, &results)
+}
+
+/// What the user links into a shared library, if there is something.
+///
+/// # Errors
+/// As [`Natives::read`]; when a C compiler would have to link.
+fn natives(session: &Session) -> Result<Option<Natives>> {
+    let link = &session.options.link;
+    if link.files.is_empty() && link.libraries.is_empty() && link.linker.is_none() && link.flags.is_empty() {
+        return Ok(None);
+    }
+    let natives = Natives::read(link, session.runtime()?.target)?;
+    if natives.compiler.is_some() {
+        bail!(
+            "shared libraries are linked in process, from objects and archives\n\
+             help: a C compiler makes one of --emit staticlib: cc -shared -Wl,--whole-archive LIB.a -Wl,--no-whole-archive ..."
+        );
+    }
+    natives.warnings.iter().for_each(|warning| session.observer.warning(warning));
+    Ok(Some(natives))
+}
+
+/// Looks for what linkers would find wrong, and for imports that are defined with other types.
+fn check_natives(
+    session: &Session,
+    natives: &Natives,
+    types: (&Module, &Foreign),
+    (interface, imports): (&[Item], &[OpenImport]),
+) -> Result<()> {
+    let wanted: Vec<&str> = imports.iter().map(|it| &it.symbol[..]).collect();
+    let own: Vec<&str> = interface.iter().map(|it| &it.symbol[..]).collect();
+    let resolution = check::resolve_in_library(&wanted, natives, session.runtime()?, &own)?;
+    sources::check(types, imports, &resolution, natives, &session.options.link)
 }
 
 /// Whether a function of the host gets its pointer: what is declared, and what is the C library's,
@@ -185,11 +227,13 @@ struct Linking<'a> {
     imports: Vec<String>,
     options: &'a Options,
     runtime: Option<&'a Runtime>,
+    /// What the shared library has besides.
+    natives: Option<Natives>,
 }
 
 impl Linking<'_> {
     fn run(self, results: &mut Results, observer: &dyn Observer) -> Result<()> {
-        let Linking { outputs, object, interface, input, imports, options, runtime } = self;
+        let Linking { outputs, object, interface, input, imports, options, runtime, natives } = self;
         let runtime = || runtime.context("there is no runtime for the target");
         let find = |emit| outputs.iter().find(|output| output.emit == emit);
         if find(Emit::Staticlib).is_some() {
@@ -203,6 +247,7 @@ impl Linking<'_> {
                 soname: &soname(&output.file, input)?,
                 exports: interface.iter().map(|item| item.symbol.as_str()).collect(),
                 imports: imports.iter().map(String::as_str).collect(),
+                natives,
                 strip: options.strip,
             };
             let (bytes, warnings) = stage(observer, "link", 0, || library::shared(library))?;

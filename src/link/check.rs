@@ -85,13 +85,23 @@ pub fn is_reserved(symbol: &str) -> bool {
 /// Symbols that two objects define, that objects need and nothing defines, or that are the
 /// runtime's; objects that need a fixed address.
 pub fn resolve(wanted: &[&str], natives: &Natives, runtime: &Runtime) -> Result<Resolution> {
+    resolve_in_library(wanted, natives, runtime, &[])
+}
+
+/// As [`resolve`], in a library that defines `own` symbols for its host, which its objects may use.
+///
+/// # Errors
+/// As [`resolve`]. The library's symbols are nobody else's either.
+pub fn resolve_in_library(wanted: &[&str], natives: &Natives, runtime: &Runtime, own: &[&str]) -> Result<Resolution> {
     if wanted.is_empty() && natives.files.is_empty() {
         return Ok(Resolution::default());
     }
     let c_library = natives.c_library(runtime)?;
     // The user's objects may come from this program, too, and then have symbols of such names that
     // the runtime does not have.
-    let runtime = if natives.files.is_empty() { HashSet::new() } else { runtime.functions()?.into_iter().collect() };
+    let mut runtime: HashSet<String> =
+        if natives.files.is_empty() { HashSet::new() } else { runtime.functions()?.into_iter().collect() };
+    runtime.extend(own.iter().map(|symbol| (*symbol).to_owned()));
     let mut search = Search::new(natives, &c_library, &runtime);
     natives.files.iter().filter(|file| file.kind == Kind::Object).for_each(|file| search.load(&file.objects[0]));
     let is_free = |symbol: &&&str| !is_reserved(symbol) || natives.replaces(symbol);

@@ -7,11 +7,13 @@
 
 use super::archive::write_archive;
 use super::files::Files;
+use super::native::Natives;
 use super::runtime::{Runtime, SHARED_END_FILES, SHARED_HELPERS, SHARED_LIBRARIES, SHARED_START_FILES, Set};
-use super::{UNDEFINED, command, list_undefined, run};
+use super::{UNDEFINED, add_native, command, conventions, list_undefined, run};
 use anyhow::{Result, bail};
 use std::fmt::Write as _;
 use std::path::PathBuf;
+use std::slice;
 
 /// What a C compiler needs besides the archive. Since version 2.34 glibc has all of it in
 /// `libc`, and these are empty.
@@ -40,6 +42,8 @@ pub struct SharedLibrary<'a> {
     pub exports: Vec<&'a str>,
     /// Symbols that the host may define: the module's imports.
     pub imports: Vec<&'a str>,
+    /// Objects and archives of the user's.
+    pub natives: Option<Natives>,
     pub strip: bool,
 }
 
@@ -53,7 +57,10 @@ const FLAGS: &str = "-shared -z noexecstack -z relro -z now -z nodelete --gc-sec
 /// # Errors
 /// The runtime has no shared C library; a symbol that nothing defines.
 pub fn shared(library: SharedLibrary) -> Result<(Vec<u8>, Vec<String>)> {
-    let SharedLibrary { runtime, object, soname, exports, imports, strip } = library;
+    let SharedLibrary { runtime, object, soname, exports, imports, natives, strip } = library;
+    if let Some(natives) = &natives {
+        conventions::check(slice::from_ref(&object), natives)?;
+    }
     let mut inputs = runtime.shared_files()?;
     let script = version_script(exports.iter().copied().chain(PUBLIC));
     inputs.insert(PathBuf::from("<exports>"), script.into_bytes().into());
@@ -62,7 +69,10 @@ pub fn shared(library: SharedLibrary) -> Result<(Vec<u8>, Vec<String>)> {
     arguments.extend(strip.then(|| "--strip-all".to_owned()));
     arguments.extend(["-soname", soname, "--version-script", "<exports>"].map(str::to_owned));
     arguments.extend(SHARED_START_FILES.iter().map(|file| file.name.to_owned()));
-    arguments.extend(["<module>", runtime.parts(Set::Complete)[0].name, "--as-needed"].map(str::to_owned));
+    arguments.push("<module>".to_owned());
+    let natives = natives.into_iter().flat_map(|natives| natives.files).enumerate();
+    arguments.extend(natives.map(|(index, native)| add_native(&mut inputs, index, native)));
+    arguments.extend([runtime.parts(Set::Complete)[0].name, "--as-needed"].map(str::to_owned));
     arguments.extend(SHARED_LIBRARIES.iter().chain([&SHARED_HELPERS]).map(|file| file.name.to_owned()));
     arguments.extend(SHARED_END_FILES.iter().map(|file| file.name.to_owned()));
 

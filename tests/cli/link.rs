@@ -271,7 +271,9 @@ fn several_modules_are_linked_with_the_same_objects() {
     folder.wasm2native(&["a.wat", "x.o", "b.wat", "--out-dir", "out"]).succeeds();
     assert_eq!((folder.program("out/a", &[]).status, folder.program("out/b", &[]).status), (3, 4));
     folder.wasm2native(&["x.o"]).fails(2, &["<INPUT> is missing: x.o is not a module"]);
-    folder.wasm2native(&["-c", "a.wat", "x.o"]).fails(2, &["x.o: objects and libraries are linked into programs only"]);
+    folder
+        .wasm2native(&["-c", "a.wat", "x.o"])
+        .fails(2, &["x.o: objects and libraries are linked into programs and shared libraries only"]);
     let object = folder.wasm2native(&["-c", "a.wat", "--allow-undefined"]).succeeds();
     assert!(object.stderr.starts_with("warning: -l, -L, ") && object.stderr.contains("have no effect"), "{object:?}");
     folder.wasm2native(&["a.wat", "x.o", "-o", "x.o"]).fails(2, &["x.o is the input, and would be overwritten"]);

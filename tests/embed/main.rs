@@ -11,6 +11,7 @@ mod dynamic;
 mod guards;
 mod header;
 mod library;
+mod linked;
 mod replace;
 mod reset;
 mod rust;
@@ -33,6 +34,7 @@ fn main() {
         guards::trials(),
         header::trials(),
         library::trials(),
+        linked::trials(),
         replace::trials(),
         reset::trials(),
         rust::trials(),

@@ -9,7 +9,7 @@ use anyhow::{Context, Result, bail};
 use std::path::Path;
 use std::process::ExitCode;
 use wasm2native::driver;
-use wasm2native::options::{LinkOptions, Options, Output};
+use wasm2native::options::{Emit, LinkOptions, Options, Output};
 use wasm2native::stdio::NoReader;
 use wasm2native::wasm::input::Input;
 
@@ -23,14 +23,16 @@ pub fn run(args: &Compile, console: &Console) -> Result<ExitCode> {
     if !args.emit().iter().any(makes_code) && !options.program_options.is_empty() {
         console.warning("--dir, --env and limits have no effect: only programs and libraries have powers");
     }
-    if let Some(file) = args.linking.files.first().filter(|_| !makes_program) {
-        let what = "objects and libraries are linked into programs only";
+    let links = makes_program || args.emit().iter().any(|form| form.emit == Emit::Sharedlib);
+    if let Some(file) = args.linking.files.first().filter(|_| !links) {
+        let what = "objects and libraries are linked into programs and shared libraries only";
         return Err(Usage(format!("{}: {what}\nhelp: link it with the result", file.display())).into());
     }
     let symbols_only = LinkOptions { import_symbols: options.link.import_symbols.clone(), ..LinkOptions::default() };
-    if !makes_program && options.link != symbols_only {
+    if !links && options.link != symbols_only {
         console.warning(
-            "-l, -L, -Wl, --linker, --allow-import, --allow-undefined and --no-shim have no effect: only programs are linked",
+            "-l, -L, -Wl, --linker, --allow-import, --allow-undefined and --no-shim have no effect: only programs and shared \
+             libraries are linked",
         );
     }
     if let Some(dir) = &args.out_dir {

@@ -230,6 +230,8 @@ pub struct Options {
     pub own_names: bool,
     /// Functions of the host that a library imports get the host's pointer before their arguments.
     pub user_data: bool,
+    /// The library has any number of instances, which its functions get as their first argument.
+    pub instances: bool,
     /// Leave symbols out of the executable; traps still name functions.
     pub strip: bool,
     /// Where functions that were compiled before are taken from. It decides about nothing but time.
@@ -296,6 +298,7 @@ impl Default for Options {
             rust_runtime: None,
             own_names: false,
             user_data: false,
+            instances: false,
             strip: false,
             cache: None,
             dump: None,

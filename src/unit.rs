@@ -29,15 +29,17 @@ pub struct Analyzed<'a> {
     pub facts: Facts,
 }
 
-/// What is special about imports of functions.
+/// What is special about a module at its edge.
 #[derive(Default)]
-pub struct Imports {
+pub struct Edge {
     /// Those that nothing defines: a call is a trap.
     pub undefined: BTreeSet<FuncIndex>,
     /// Those that the runtime defines for the module's toolchain.
     pub shims: Shims,
     /// Functions of the host that get its pointer before their arguments.
     pub with_data: BTreeSet<FuncIndex>,
+    /// Functions for the host take an instance before their arguments.
+    pub instances: bool,
 }
 
 /// A module that is ready for translation.
@@ -58,6 +60,8 @@ pub struct Unit<'a> {
     pub shims: Shims,
     /// Function imports that get the host's pointer before their arguments.
     pub with_data: BTreeSet<FuncIndex>,
+    /// Functions for the host take an instance before their arguments.
+    pub instances: bool,
     pub profiling: Profiling,
 }
 

@@ -175,6 +175,7 @@ impl Generator {
             c: CAbi::of(self.triple()),
             undefined: &unit.undefined,
             with_data: &unit.with_data,
+            instances: unit.instances,
             target: self.isa.frontend_config(),
             spectre_masks: self.spectre_masks,
             profiling: &unit.profiling,

@@ -80,6 +80,7 @@ fn foreign(unit: &Unit, env: &Env) -> Vec<Job> {
 /// What a library adds to its exports, each once.
 fn own_functions(interface: &[Item]) -> Vec<Symbol> {
     let symbol = |item: &Item| match item.kind {
+        ItemKind::New | ItemKind::Free => None,
         ItemKind::Init => Some(Symbol::LibraryInit),
         ItemKind::Configure => Some(Symbol::LibraryConfigure),
         ItemKind::Reset => Some(Symbol::LibraryReset),

@@ -60,8 +60,11 @@ pub fn build(session: &Session, outputs: &[&Output]) -> Result<()> {
     if layout::starts_threads(module) && wants(&[Emit::Staticlib, Emit::Sharedlib]) {
         bail!("{}: the module starts threads (`wasi.thread-spawn`), which only programs can", input.name);
     }
+    if options.instances && wants(&[Emit::Rust, Emit::Cxx]) {
+        bail!("{}: a library with instances (--instances) has declarations for C alone", input.name);
+    }
     let prefix = options.prefix.clone().unwrap_or_else(|| default_prefix(&input.name));
-    let naming = Naming { prefix: &prefix, own_names: options.own_names };
+    let naming = Naming { prefix: &prefix, own_names: options.own_names, instances: options.instances };
     let interface = session.name(interface::interface(module, naming))?;
     let linked = session.open(&instance);
     let foreign = session.declare(slice::from_ref(&linked))?.remove(0);
@@ -93,6 +96,7 @@ pub fn build(session: &Session, outputs: &[&Output]) -> Result<()> {
             prefix: &prefix,
             input: &input.name,
             rust_runtime: options.rust_runtime.as_deref(),
+            instances: options.instances,
         };
         results.insert(Emit::Header, header::c::header(&library).into_bytes());
         results.insert(Emit::Cxx, header::cxx::header(&library).into_bytes());
@@ -101,7 +105,11 @@ pub fn build(session: &Session, outputs: &[&Output]) -> Result<()> {
     if outputs.iter().any(|output| needs_unit(output.emit)) {
         let analyzed = session.analyze(&linked, foreign, World::Open, None);
         let taken = taken(&analyzed, &imports);
-        let unit = session.lay_out(analyzed, World::Open, unit::Imports { with_data, ..unit::Imports::default() })?;
+        let unit = session.lay_out(
+            analyzed,
+            World::Open,
+            unit::Edge { with_data, instances: options.instances, ..unit::Edge::default() },
+        )?;
         let plan = session.name(plan::plan(Start::of_library(module, &prefix), taken, input, options))?;
         let role = Role::Library { plan: &plan, interface: &interface };
         for Output { emit, .. } in outputs {
@@ -120,7 +128,10 @@ pub fn build(session: &Session, outputs: &[&Output]) -> Result<()> {
             if wants(&[Emit::Asm]) {
                 results.insert(Emit::Asm, session.print_assembly(&unit, &code, &role)?.into_bytes());
             }
-            let object = session.write(&unit, &code, &role)?;
+            let mut object = session.write(&unit, &code, &role)?;
+            if options.instances {
+                object = session.write_instances(object, &interface, &prefix)?;
+            }
             let imports = imports.into_iter().map(|import| import.symbol).collect();
             let linking = Linking {
                 outputs,

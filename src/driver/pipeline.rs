@@ -24,16 +24,19 @@ use crate::codegen::Generator;
 use crate::foreign::Foreign;
 use crate::layout::{self, World};
 use crate::link::native::Natives;
+use crate::link::payload;
 use crate::link::runtime::Runtime;
 use crate::link::{self, LinkRequest};
 use crate::listing;
+use crate::object::format::ObjectFormat;
+use crate::object::interface::Item;
 use crate::object::{self, Role, assembly};
 use crate::options::{MemoryBase, Options};
 use crate::profile::Counts;
 use crate::progress::{Observer, stage};
 use crate::resolve::{self, Instance, Linkage, Linked, Provider, Providers, Sizes};
 use crate::translate::Architecture;
-use crate::unit::{Analyzed, Imports, Unit};
+use crate::unit::{Analyzed, Edge, Unit};
 use crate::wasm::input::Input;
 use crate::wasm::source::Source;
 use crate::wasm::{Module, unsupported};
@@ -166,7 +169,7 @@ impl<'a> Session<'a> {
     ///
     /// # Errors
     /// When a memory or table is too large.
-    pub fn lay_out<'s>(&self, analyzed: Analyzed<'s>, world: World, imports: Imports) -> Result<Unit<'s>> {
+    pub fn lay_out<'s>(&self, analyzed: Analyzed<'s>, world: World, edge: Edge) -> Result<Unit<'s>> {
         let Analyzed { linked: Linked { index, source, module, linkage }, foreign, facts } = analyzed;
         let layout = || layout::plan(module, &facts, linkage, &foreign, world);
         let layout = source.explain(stage(self.observer, "layout", 0, layout))?;
@@ -178,7 +181,7 @@ impl<'a> Session<'a> {
                 source.file.unwrap_or(&self.input.name)
             ));
         }
-        let Imports { undefined, shims, with_data } = imports;
+        let Edge { undefined, shims, with_data, instances } = edge;
         Ok(Unit {
             index: *index,
             source,
@@ -190,6 +193,7 @@ impl<'a> Session<'a> {
             undefined,
             shims,
             with_data,
+            instances,
             profiling,
         })
     }
@@ -247,6 +251,23 @@ impl<'a> Session<'a> {
     /// When two imports want the same symbol, or the code is too large for one object.
     pub fn write(&self, unit: &Unit, code: &Code, role: &Role) -> Result<Vec<u8>> {
         unit.source.explain(stage(self.observer, "object", 0, || object::write(unit, code, role)))
+    }
+
+    /// The object of a library with instances, from that of its module.
+    ///
+    /// # Errors
+    /// When the target has none, or the linker fails.
+    pub fn write_instances(&self, object: Vec<u8>, interface: &[Item], prefix: &str) -> Result<Vec<u8>> {
+        let write = || {
+            let payload = payload::link(self.runtime()?, object)?;
+            object::instances::write(
+                ObjectFormat::of(self.generator.triple()).architecture,
+                &payload,
+                interface,
+                prefix,
+            )
+        };
+        self.name(stage(self.observer, "instances", 0, write))
     }
 
     /// The executable.

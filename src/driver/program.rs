@@ -8,7 +8,7 @@ use crate::layout::World;
 use crate::object::Role;
 use crate::output;
 use crate::resolve;
-use crate::unit::Imports;
+use crate::unit::Edge;
 use crate::wasm::input::Input;
 use crate::wasm::source::MAIN;
 use anyhow::{Result, bail};
@@ -19,6 +19,9 @@ use std::path::Path;
 /// # Errors
 /// One message that begins with the name of the input that it is about.
 pub fn program(session: &Session, kept: Option<&Path>) -> Result<Vec<u8>> {
+    if session.options.instances {
+        bail!("{}: --instances is for libraries: a program is its only instance", session.input.name);
+    }
     if session.options.user_data {
         bail!("{}: --user-data is for libraries: a program has no host that could set the pointer", session.input.name);
     }
@@ -37,7 +40,7 @@ pub fn program(session: &Session, kept: Option<&Path>) -> Result<Vec<u8>> {
     let analyzed: Vec<_> = linked.iter().zip(foreign).map(analyze).collect();
     let Outside { natives, uses_c, taken, undefined, shims } = session.look_up(&analyzed)?;
     let lay_out = |((analyzed, undefined), shims)| {
-        session.lay_out(analyzed, World::Closed, Imports { undefined, shims, ..Imports::default() })
+        session.lay_out(analyzed, World::Closed, Edge { undefined, shims, ..Edge::default() })
     };
     let units = analyzed.into_iter().zip(undefined).zip(shims).map(lay_out).collect::<Result<Vec<_>>>()?;
     let plan = session.name(plan::plan(start, taken, session.input, session.options))?;

@@ -13,7 +13,7 @@ use crate::options::LinkOptions;
 use crate::progress::{Silent, stage};
 use crate::resolve::{Instance, Linked};
 use crate::script;
-use crate::unit::Imports;
+use crate::unit::Edge;
 use crate::wasm::FuncIndex;
 use crate::wasm::source::Source;
 use anyhow::{Result, anyhow, bail};
@@ -96,7 +96,7 @@ fn compile_all(
         let role = if is_last { Role::Program(plan) } else { Role::Member { entries } };
         let compile = || -> Result<Vec<u8>> {
             let analyzed = quiet.analyze(linked, Foreign::default(), World::Tried, None);
-            let unit = quiet.lay_out(analyzed, World::Tried, Imports::default())?;
+            let unit = quiet.lay_out(analyzed, World::Tried, Edge::default())?;
             let code = quiet.compile(&unit, &role)?;
             quiet.write(&unit, &code, &role)
         };

@@ -73,7 +73,7 @@ fn imported(library: &Library, import: &OpenImport) -> String {
         }
         (EntityIndex::Function(func), None) => {
             let ty = library.module.function_type(func);
-            let function = CFunction { ty, name: &c_name(symbol), names: None, has_data: import.has_data };
+            let function = CFunction { ty, name: &c_name(symbol), names: None, first: import.has_data.then_some(DATA) };
             function.declare(|parameters| named(symbol, parameters))
         }
         (EntityIndex::Global(global), _) => declare_global(&library.module.globals[global].ty, &named(symbol, "")),
@@ -122,12 +122,31 @@ fn declaration(library: &Library, item: &Item) -> String {
     let comment = format!("/* {} */\n", library.describe(item));
     let symbol = &item.symbol;
     let declaration = match item.kind {
+        ItemKind::New => {
+            let prefix = library.prefix;
+            return format!(
+                "/* An instance of the library: all other functions take one. Each has its own memory, tables, globals and WASI;\n   \
+                 different instances may run on different threads at the same time. */\n\
+                 typedef struct {prefix}_instance {prefix}_instance;\n\n\
+                 /* Makes an instance, configured (null: as without) and initialized. Returns null after a message if that can't be; a\n   \
+                 trap is reported to the w2n_try around, or written to standard error. */\n{prefix}_instance *{};\n",
+                named(symbol, "(const w2n_config *config)")
+            );
+        }
+        ItemKind::Free => {
+            return format!(
+                "/* Gives an instance back, none of whose calls may be active: its memory, descriptors and directories.\n   \
+                 Null is nothing. */\n\
+                 void {};\n",
+                own(library, symbol, "")
+            );
+        }
         ItemKind::Init => {
             return format!(
                 "/* Initializes the library, once, and prepares the calling thread. Returns 0, or the code of a trap. Exports do it\n   \
                  on their own; a thread that calls them outside of w2n_try should call it first. One thread at a time may be\n   \
                  in the library. */\nint {};\n",
-                named(symbol, "(void)")
+                own(library, symbol, "")
             );
         }
         ItemKind::Reset => {
@@ -135,7 +154,7 @@ fn declaration(library: &Library, item: &Item) -> String {
                 "/* Puts the library back to its start, also after traps: memory, tables, globals, segments, exceptions, handles\n   \
                  of host pointers, WASI. What it handed out before is void; files that it opened are closed. Returns 0, or the\n   \
                  code of a trap. No call of the library may be active. */\nint {};\n",
-                named(symbol, "(void)")
+                own(library, symbol, "")
             );
         }
         ItemKind::Configure => {
@@ -143,12 +162,12 @@ fn declaration(library: &Library, item: &Item) -> String {
                 "/* Sets what the library has from its start on, also after resets; null: what it has without. To be called before\n   \
                  all other functions. Returns 0; or W2N_TRAP_FAILURE, with a message on standard error and, in w2n_try, in its\n   \
                  trap: then nothing has changed. */\nint {};\n",
-                named(symbol, "(const w2n_config *config)")
+                own(library, symbol, "const w2n_config *config")
             );
         }
-        ItemKind::MemoryBase(_) => format!("void *{};\n", named(symbol, "(void)")),
-        ItemKind::MemoryGrowth(_) => format!("int64_t {};\n", named(symbol, "(uint64_t)")),
-        ItemKind::MemorySize(_) => format!("size_t {};\n", named(symbol, "(void)")),
+        ItemKind::MemoryBase(_) => format!("void *{};\n", own(library, symbol, "")),
+        ItemKind::MemoryGrowth(_) => format!("int64_t {};\n", own(library, symbol, "uint64_t pages")),
+        ItemKind::MemorySize(_) => format!("size_t {};\n", own(library, symbol, "")),
         ItemKind::Function(func) => function(library, symbol, func),
         ItemKind::Global(global) => match global_declaration(library, symbol, global) {
             Some(declaration) => declaration,
@@ -163,12 +182,28 @@ fn function(library: &Library, symbol: &str, func: FuncIndex) -> String {
     let name = |(index, Parameter { name, .. }): (usize, _)| name.map_or(format!("p{index}"), str::to_owned);
     let names: Vec<_> = library.parameters(func, is_taken).into_iter().enumerate().map(name).collect();
     let ty = library.module.function_type(func);
-    let function = CFunction { ty, name: &c_name(symbol), names: Some(&names), has_data: false };
+    let instance = library.instances.then(|| instance(library));
+    let function = CFunction { ty, name: &c_name(symbol), names: Some(&names), first: instance.as_deref() };
     function.declare(|parameters| named(symbol, parameters))
 }
 
+/// The parameter that is the instance.
+fn instance(library: &Library) -> String {
+    format!("{}_instance *instance", library.prefix)
+}
+
+/// A declarator of a function of the library's own, with the instance before its parameters.
+fn own(library: &Library, symbol: &str, parameters: &str) -> String {
+    let instance = library.instances.then(|| instance(library));
+    let parameters = instance.iter().map(String::as_str).chain((!parameters.is_empty()).then_some(parameters));
+    match parameters.collect::<Vec<_>>().join(", ") {
+        none if none.is_empty() => named(symbol, "(void)"),
+        some => named(symbol, &format!("({some})")),
+    }
+}
+
 /// The parameter that is the host's pointer.
-const DATA: &str = "void *data";
+pub const DATA: &str = "void *data";
 
 /// A function of which the Wasm type is known.
 pub struct CFunction<'a> {
@@ -177,8 +212,8 @@ pub struct CFunction<'a> {
     pub name: &'a str,
     /// Of the parameters, if they have some.
     pub names: Option<&'a [String]>,
-    /// It gets the host's pointer first.
-    pub has_data: bool,
+    /// A parameter before all others.
+    pub first: Option<&'a str>,
 }
 
 impl CFunction<'_> {
@@ -190,12 +225,12 @@ impl CFunction<'_> {
     /// The declaration, after that of the structure of its results, if it has several; a line each.
     /// `declarator`: the name with its parameters.
     pub fn declare(&self, declarator: impl Fn(&str) -> String) -> String {
-        let CFunction { ty, name, names, has_data } = *self;
+        let CFunction { ty, name, names, first } = *self;
         let named = |ty: &str, index: Option<usize>| {
             let name = names.map_or("", |names| index.map_or("result", |index| &names[index]));
             format!("{ty}{name}").trim_end().to_owned()
         };
-        let mut parameters: Vec<String> = has_data.then(|| DATA.to_owned()).into_iter().collect();
+        let mut parameters: Vec<String> = first.map(str::to_owned).into_iter().collect();
         let mut text = String::new();
         let result = match ty.results() {
             [] => "void ",
@@ -226,6 +261,10 @@ fn is_taken(name: &str) -> bool {
 fn global_declaration(library: &Library, symbol: &str, global: GlobalIndex) -> Option<String> {
     let global = &library.module.globals[global];
     global.definition.local()?;
+    if library.instances {
+        let constant = if global.ty.mutable { "" } else { "const " };
+        return Some(format!("{constant}{}*{};\n", type_name(global.ty.content_type), own(library, symbol, "")));
+    }
     Some(declare_global(&global.ty, &named(symbol, "")))
 }
 

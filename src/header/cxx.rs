@@ -58,7 +58,12 @@ fn member(library: &Library, item: &Item, names: &mut HashSet<String>) -> Option
     let symbol = c::c_name(&item.symbol);
     let mut name = |before: &str| name_of(library, &item.symbol, before, names);
     Some(match item.kind {
-        ItemKind::Init | ItemKind::Configure | ItemKind::Reset | ItemKind::MemorySize(_) => return None,
+        ItemKind::New
+        | ItemKind::Free
+        | ItemKind::Init
+        | ItemKind::Configure
+        | ItemKind::Reset
+        | ItemKind::MemorySize(_) => return None,
         ItemKind::MemoryBase(memory) => {
             let is_size = |other: &&Item| other.kind == ItemKind::MemorySize(memory) && other.export == item.export;
             let size = &library.interface.iter().find(is_size).expect("a memory has a size").symbol;

@@ -34,6 +34,8 @@ pub struct Library<'a> {
     pub input: &'a str,
     /// Where the runtime's part is that declarations for Rust share, if not in the file.
     pub rust_runtime: Option<&'a str>,
+    /// Functions take an instance first.
+    pub instances: bool,
 }
 
 /// A parameter and the name that it has in the module's name section, if that is an identifier of
@@ -62,6 +64,8 @@ impl Library<'_> {
     fn describe(&self, item: &Item) -> String {
         let module = self.module;
         let what = match item.kind {
+            ItemKind::New => "makes an instance".to_owned(),
+            ItemKind::Free => "gives an instance back".to_owned(),
             ItemKind::Init => "initializes the library".to_owned(),
             ItemKind::Configure => "sets what the library has from its start on".to_owned(),
             ItemKind::Reset => "puts the library back to its start".to_owned(),

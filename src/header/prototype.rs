@@ -1,7 +1,7 @@
 //! Imports and exports as C declares them, each in one line, with the types of `<stdint.h>`,
 //! `<stddef.h>` and of the headers that libraries have.
 
-use super::c::{self, CFunction};
+use super::c::{self, CFunction, DATA};
 use crate::foreign::{Extent, Foreign, ForeignFunction, Integer, Type, Variadic};
 use crate::wasm::{EntityIndex, Module};
 
@@ -45,7 +45,7 @@ pub fn of_entity(module: &Module, entity: EntityIndex, symbol: &str, has_data: b
     let text = match entity {
         EntityIndex::Function(func) => {
             let ty = module.function_type(func);
-            let function = CFunction { ty, name: symbol, names: None, has_data };
+            let function = CFunction { ty, name: symbol, names: None, first: has_data.then_some(DATA) };
             function.declare(|parameters| format!("{symbol}{parameters}"))
         }
         EntityIndex::Global(global) => c::declare_global(&module.globals[global].ty, symbol),

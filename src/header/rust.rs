@@ -64,7 +64,7 @@ fn declaration(library: &Library, item: &Item, types: &mut String) -> Result<Str
             let mutable = if global.ty.mutable { "mut " } else { "" };
             format!("pub static {mutable}{symbol}: {};", type_name(global.ty.content_type)?)
         }
-        ItemKind::Table(_) | ItemKind::Tag(_) => return Err("not for Rust"),
+        ItemKind::New | ItemKind::Free | ItemKind::Table(_) | ItemKind::Tag(_) => return Err("not for Rust"),
     })
 }
 

@@ -91,7 +91,12 @@ fn method(library: &Library, item: &Item, names: &mut Names) -> Result<String, O
     let symbol = &item.symbol;
     let mut name = |before: &str| names.of(library, symbol, before);
     Ok(match item.kind {
-        ItemKind::Init | ItemKind::Configure | ItemKind::Reset | ItemKind::MemorySize(_) => return Err(None),
+        ItemKind::New
+        | ItemKind::Free
+        | ItemKind::Init
+        | ItemKind::Configure
+        | ItemKind::Reset
+        | ItemKind::MemorySize(_) => return Err(None),
         ItemKind::MemoryBase(memory) => {
             let is_size = |other: &&Item| other.kind == ItemKind::MemorySize(memory) && other.export == item.export;
             let size = &library.interface.iter().find(is_size).expect("a memory has a size").symbol;

@@ -22,6 +22,7 @@ mod external;
 mod files;
 pub mod library;
 pub mod native;
+pub mod payload;
 pub mod runtime;
 mod search;
 pub mod suggest;

@@ -28,6 +28,8 @@ pub struct Naming<'n> {
     /// Functions keep their names where C can spell them, except for names that programs begin
     /// with.
     pub own_names: bool,
+    /// There are functions that make instances and give them back.
+    pub instances: bool,
 }
 
 /// Something that a host may use.
@@ -41,6 +43,10 @@ pub struct Item<'a> {
 
 #[derive(Copy, Clone, Debug, PartialEq)]
 pub enum ItemKind {
+    /// `PREFIX_instance *PREFIX_new(const w2n_config *config)`, of a library with instances
+    New,
+    /// `void PREFIX_free(PREFIX_instance *instance)`, of a library with instances
+    Free,
     /// `int PREFIX_init(void)`
     Init,
     /// `int PREFIX_configure(const w2n_config *config)`
@@ -64,11 +70,18 @@ pub enum ItemKind {
 /// # Errors
 /// When two exports would get the same symbol, or when no C name can begin with the prefix.
 pub fn interface<'a>(module: &Module<'a>, naming: Naming) -> Result<Vec<Item<'a>>> {
-    let Naming { prefix, own_names } = naming;
+    let Naming { prefix, own_names, instances } = naming;
     check_prefix(prefix)?;
     let symbol = |name: &str| format!("{prefix}_{name}");
     let mut own = Own::default();
-    let mut items = vec![Item { symbol: symbol(&own.add("init")), export: None, kind: ItemKind::Init }];
+    let mut items = Vec::new();
+    if instances {
+        items.push(Item { symbol: symbol(&own.add("new")), export: None, kind: ItemKind::New });
+        items.push(Item { symbol: symbol(&own.add("free")), export: None, kind: ItemKind::Free });
+        // The type.
+        own.add("instance");
+    }
+    items.push(Item { symbol: symbol(&own.add("init")), export: None, kind: ItemKind::Init });
     items.push(Item { symbol: symbol(&own.add("configure")), export: None, kind: ItemKind::Configure });
     items.push(Item { symbol: symbol(&own.add("reset")), export: None, kind: ItemKind::Reset });
     for (name, export, memory) in memories(module) {

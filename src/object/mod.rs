@@ -21,6 +21,7 @@ mod frames;
 mod handlers;
 pub mod image;
 pub mod imports;
+pub mod instances;
 pub mod interface;
 mod profile;
 mod program;
@@ -124,7 +125,10 @@ pub fn write(unit: &Unit, code: &Code, role: &Role) -> Result<Vec<u8>> {
                 instance,
                 Own { image, counted, variables, requirements: &code.requirements },
             );
-            exports::write(&mut writer, interface);
+            match unit.instances {
+                false => exports::write(&mut writer, interface),
+                true => exports::write_instance(&mut writer, interface),
+            }
         }
     }
     exports::write_visible(&mut writer, instance);

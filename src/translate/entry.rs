@@ -1,7 +1,7 @@
 //! Where the outside enters, besides exports: C's `main` of a program, and what a library defines
 //! for its host on its own.
 
-use super::thunk::thunk;
+use super::thunk::{own_parameters, thunk};
 use super::translator::Translator;
 use super::types::POINTER;
 use super::{Env, begin, convention};
@@ -30,7 +30,7 @@ pub fn main(env: &Env, out: &mut ir::Function) {
 
 /// `int PREFIX_init(void)`.
 pub fn library_init(env: &Env, out: &mut ir::Function) {
-    begin(out, Symbol::LibraryInit, signature(env, &[], types::I32));
+    begin(out, Symbol::LibraryInit, host_signature(env, &[], types::I32));
     thunk(env, out, |it, _| {
         let program = it.address_of(Symbol::Program);
         let status = it.call_builtin(Builtin::LibraryInit, &[program]);
@@ -40,7 +40,7 @@ pub fn library_init(env: &Env, out: &mut ir::Function) {
 
 /// `int PREFIX_reset(void)`.
 pub fn library_reset(env: &Env, out: &mut ir::Function) {
-    begin(out, Symbol::LibraryReset, signature(env, &[], types::I32));
+    begin(out, Symbol::LibraryReset, host_signature(env, &[], types::I32));
     thunk(env, out, |it, _| {
         let program = it.address_of(Symbol::Program);
         let status = it.call_builtin(Builtin::LibraryReset, &[program]);
@@ -50,10 +50,10 @@ pub fn library_reset(env: &Env, out: &mut ir::Function) {
 
 /// `int PREFIX_configure(const w2n_config *config)`.
 pub fn library_configure(env: &Env, out: &mut ir::Function) {
-    begin(out, Symbol::LibraryConfigure, signature(env, &[POINTER], types::I32));
+    begin(out, Symbol::LibraryConfigure, host_signature(env, &[POINTER], types::I32));
     thunk(env, out, |it, params| {
         let program = it.address_of(Symbol::Program);
-        let status = it.call_builtin(Builtin::LibraryConfigure, &[program, params[0]]);
+        let status = it.call_builtin(Builtin::LibraryConfigure, &[program, own_parameters(env, params)[0]]);
         it.builder.ins().return_(&[status.expect("the runtime returns 0 or an error")]);
     });
 }
@@ -71,17 +71,17 @@ pub fn memory_size(env: &Env, memory: MemoryIndex, out: &mut ir::Function) {
 /// `int64_t PREFIX_memory_grow(uint64_t pages)`: as the instruction, which counts in the memory's
 /// pages.
 pub fn memory_growth(env: &Env, memory: MemoryIndex, out: &mut ir::Function) {
-    begin(out, Symbol::MemoryGrowth(memory), signature(env, &[types::I64], types::I64));
+    begin(out, Symbol::MemoryGrowth(memory), host_signature(env, &[types::I64], types::I64));
     thunk(env, out, |it, params| {
         it.ensure_initialized();
         let descriptor = it.address_of(Symbol::Memory(memory));
-        let old = it.call_builtin(Builtin::MemoryGrow, &[descriptor, params[0]]);
+        let old = it.call_builtin(Builtin::MemoryGrow, &[descriptor, own_parameters(env, params)[0]]);
         it.builder.ins().return_(&[old.expect("the runtime returns the old size")]);
     });
 }
 
 fn memory_field(env: &Env, symbol: Symbol, memory: MemoryIndex, offset: usize, out: &mut ir::Function) {
-    begin(out, symbol, signature(env, &[], POINTER));
+    begin(out, symbol, host_signature(env, &[], POINTER));
     thunk(env, out, |it, _| {
         it.ensure_initialized();
         let descriptor = it.address_of(Symbol::Memory(memory));
@@ -95,6 +95,12 @@ fn signature(env: &Env, params: &[Type], result: Type) -> Signature {
     signature.params.extend(params.iter().map(|&ty| convention::extended(env, ty)));
     signature.returns.push(convention::extended(env, result));
     signature
+}
+
+/// As [`signature`], of a function for the host of a library.
+fn host_signature(env: &Env, params: &[Type], result: Type) -> Signature {
+    let instance = if env.instances { &[POINTER][..] } else { &[] };
+    signature(env, &[instance, params].concat(), result)
 }
 
 impl Translator<'_> {

@@ -83,6 +83,9 @@ pub struct Env<'a> {
     pub undefined: &'a BTreeSet<FuncIndex>,
     /// Function imports that get the host's pointer before their arguments.
     pub with_data: &'a BTreeSet<FuncIndex>,
+    /// Functions for the host take an instance before their arguments, which says where their code
+    /// is: they pass over it.
+    pub instances: bool,
     pub target: TargetFrontendConfig,
     /// Mask what a compare found outside; see `Translator::guard`.
     pub spectre_masks: bool,

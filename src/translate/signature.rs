@@ -32,6 +32,15 @@ pub fn c(env: &Env, ty: &FuncType) -> Signature {
     signature
 }
 
+/// As [`c`], of a function for the host.
+pub fn export(env: &Env, ty: &FuncType) -> Signature {
+    let mut signature = c(env, ty);
+    if env.instances {
+        signature.params.insert(0, AbiParam::new(POINTER));
+    }
+    signature
+}
+
 /// `fn(*mut abi::value::Value)`.
 pub fn array_entry(target: &TargetFrontendConfig) -> Signature {
     let mut signature = Signature::new(target.default_call_conv);

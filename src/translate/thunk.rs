@@ -14,8 +14,9 @@ use cranelift_codegen::ir::{self, InstBuilder, MemFlagsData, Value, types};
 
 pub fn export(env: &Env, func: FuncIndex, out: &mut ir::Function) {
     let ty = env.module.function_type(func);
-    begin(out, Symbol::Export(func), signature::c(env, ty));
+    begin(out, Symbol::Export(func), signature::export(env, ty));
     thunk(env, out, |it, params| {
+        let params = own_parameters(env, params);
         if is_initializer(env, func) {
             it.ensure_initialized();
             it.builder.ins().return_(&[]);
@@ -37,6 +38,11 @@ pub fn export(env: &Env, func: FuncIndex, out: &mut ir::Function) {
         }
         it.builder.ins().return_(&[]);
     });
+}
+
+/// What follows the instance.
+pub fn own_parameters<'v>(env: &Env, params: &'v [Value]) -> &'v [Value] {
+    if env.instances { &params[1..] } else { params }
 }
 
 /// Whether the function is a reactor's `_initialize` and nothing else. The library's initialization

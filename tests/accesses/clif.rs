@@ -163,6 +163,7 @@ pub fn translate(
         c: CAbi::of(isa.usual.triple()),
         undefined: &BTreeSet::new(),
         with_data: &BTreeSet::new(),
+        instances: false,
         target: isa.usual.frontend_config(),
         spectre_masks: manner.masks,
         profiling: &Profiling::Off,

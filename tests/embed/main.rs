@@ -10,6 +10,7 @@ mod data;
 mod dynamic;
 mod guards;
 mod header;
+mod instances;
 mod library;
 mod linked;
 mod replace;
@@ -33,6 +34,7 @@ fn main() {
         dynamic::trials(),
         guards::trials(),
         header::trials(),
+        instances::trials(),
         library::trials(),
         linked::trials(),
         replace::trials(),

@@ -78,6 +78,8 @@ mod reset;
 
 mod library;
 
+mod instance;
+
 mod wasi;
 
 mod shim;

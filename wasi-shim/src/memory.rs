@@ -105,7 +105,7 @@ fn place(program: &Program, run: &DataRun) {
     // the pages at their old place. If they can't be moved, the copy has the same effect.
     unsafe {
         let target = (*run.memory).base.add(usize_of(run.address));
-        if !system::move_pages(run.data, length, target, length) {
+        if program.copies_pages.load(Ordering::Relaxed) != 0 || !system::move_pages(run.data, length, target, length) {
             libc::memcpy(target.cast(), run.data.cast(), length);
             program.copies_pages.store(1, Ordering::Relaxed);
         }

@@ -162,6 +162,13 @@ pub struct Compile {
     #[arg(long, help_heading = "Code")]
     pub user_data: bool,
 
+    /// Make a library of which a host can have many instances, each with its own memory
+    ///
+    /// `PREFIX_new` makes one, and all other functions take it as their first argument. Implies
+    /// --user-data.
+    #[arg(long, help_heading = "Code")]
+    pub instances: bool,
+
     /// In declarations for Rust, take the runtime's part from the module PATH (`crate::sum`)
     ///
     /// Each file has that part, so that it needs no other. In a program with several libraries one
@@ -476,7 +483,8 @@ impl Compile {
             prefix: self.prefix.clone(),
             rust_runtime: self.rust_runtime.clone(),
             own_names: false,
-            user_data: self.user_data,
+            user_data: self.user_data || self.instances,
+            instances: self.instances,
             strip: self.strip,
             dump: self.dump.clone(),
             keep: self.keep,

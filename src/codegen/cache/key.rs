@@ -58,6 +58,8 @@ impl Context {
             c,
             undefined: _,
             with_data: _,
+            // Exports are not kept.
+            instances: _,
             // The settings say it too.
             target: _,
             spectre_masks,

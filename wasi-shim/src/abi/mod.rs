@@ -53,6 +53,8 @@ pub mod program;
 
 pub mod config;
 
+pub mod instance;
+
 pub mod words;
 
 pub mod grant;

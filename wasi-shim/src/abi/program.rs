@@ -252,6 +252,7 @@ pub struct Packed {
 #[repr(C)]
 pub struct Start {
     pub program: *const Program,
+    /// Below 0: the program ends, and gives back what it has.
     pub argc: i32,
     pub argv: *const *const u8,
     pub envp: *const *const u8,

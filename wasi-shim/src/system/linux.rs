@@ -65,6 +65,62 @@ pub unsafe fn move_pages(start: *mut u8, bytes: usize, target: *mut u8, target_b
     unsafe { libc::mremap(start.cast(), bytes, target_bytes, flags, target) != libc::MAP_FAILED }
 }
 
+/// A file that exists in memory alone.
+#[derive(Clone, Copy)]
+pub struct MemoryFile {
+    pub descriptor: RawFd,
+    /// Its number in the file system, since whoever closes all descriptors of a process may put
+    /// another file in its place.
+    pub number: u64,
+}
+
+/// `MFD_EXEC` (since Linux 6.3): code in the file may run, also where that must be asked for.
+const RUNNABLE: libc::c_uint = 0x10;
+
+impl MemoryFile {
+    /// A file of these bytes, which nobody can change.
+    pub fn new(bytes: &[u8]) -> Option<MemoryFile> {
+        let flags = libc::MFD_CLOEXEC | libc::MFD_ALLOW_SEALING;
+        let create = |flags: libc::c_uint| {
+            // SAFETY: makes a new file.
+            let descriptor = unsafe { libc::syscall(libc::SYS_memfd_create, c"w2n".as_ptr(), flags) };
+            RawFd::try_from(descriptor).ok().filter(|descriptor| *descriptor >= 0)
+        };
+        let mut file = MemoryFile { descriptor: create(flags | RUNNABLE).or_else(|| create(flags))?, number: 0 };
+        let mut rest = bytes;
+        while !rest.is_empty() {
+            // SAFETY: reads live bytes.
+            let n_written = unsafe { libc::write(file.descriptor, rest.as_ptr().cast(), rest.len()) };
+            match usize::try_from(n_written).ok().and_then(|n_written| rest.get(n_written..)) {
+                Some(more) if more.len() < rest.len() => rest = more,
+                _ => {
+                    // SAFETY: the descriptor is new, and nobody else knows it.
+                    unsafe { libc::close(file.descriptor) };
+                    return None;
+                }
+            }
+        }
+        let seals = libc::F_SEAL_SHRINK | libc::F_SEAL_GROW | libc::F_SEAL_WRITE;
+        // SAFETY: changes what may be done with the new file.
+        unsafe { libc::fcntl(file.descriptor, libc::F_ADD_SEALS, seals) };
+        file.number = file.number_now()?;
+        Some(file)
+    }
+
+    /// Whether the descriptor is still this file's.
+    pub fn is_open(&self) -> bool {
+        self.number_now() == Some(self.number)
+    }
+
+    fn number_now(&self) -> Option<u64> {
+        // SAFETY: a zeroed structure is valid, and the system fills it in.
+        unsafe {
+            let mut stat: libc::stat64 = std::mem::zeroed();
+            (libc::fstat64(self.descriptor, &mut stat) == 0).then_some(stat.st_ino)
+        }
+    }
+}
+
 /// The number of the calling thread.
 pub fn thread() -> u32 {
     // SAFETY: only tells a number.

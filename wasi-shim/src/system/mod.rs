@@ -14,14 +14,19 @@ use std::ffi::c_int;
 #[derive(Clone, Copy)]
 pub enum Access {
     None,
+    Read,
     ReadWrite,
+    /// Of code.
+    Run,
 }
 
 impl Access {
     fn flags(self) -> c_int {
         match self {
             Access::None => libc::PROT_NONE,
+            Access::Read => libc::PROT_READ,
             Access::ReadWrite => libc::PROT_READ | libc::PROT_WRITE,
+            Access::Run => libc::PROT_READ | libc::PROT_EXEC,
         }
     }
 }
@@ -88,6 +93,19 @@ pub unsafe fn unmap(start: *mut u8, bytes: usize) {
 pub unsafe fn set_access(start: *mut u8, bytes: usize, access: Access) -> bool {
     // SAFETY: as required of the caller.
     are_whole([start.addr(), bytes]) && unsafe { libc::mprotect(start.cast(), bytes, access.flags()) == 0 }
+}
+
+/// Puts pages of a file in the place of others: what is written to them is not written to the file.
+/// Says whether it could, as [`set_access`] does.
+///
+/// # Safety
+/// The pages belong to the caller, and who uses them expects the change.
+pub unsafe fn map_file(start: *mut u8, bytes: usize, file: kernel::MemoryFile, offset: usize) -> bool {
+    let (access, flags) = (Access::ReadWrite.flags(), libc::MAP_PRIVATE | libc::MAP_FIXED);
+    let Ok(place) = libc::off_t::try_from(offset) else { return false };
+    // SAFETY: as required of the caller.
+    are_whole([start.addr(), bytes, offset])
+        && unsafe { libc::mmap(start.cast(), bytes, access, flags, file.descriptor, place) == start.cast() }
 }
 
 /// Drops what was written to pages: those of a file have its contents again, all others are zero.

@@ -40,6 +40,9 @@ pub unsafe extern "C" fn w2n_wasi_start(start: *const Start) {
     }
     // SAFETY: as required of the caller.
     unsafe { Context::end(program) };
+    if argc < 0 {
+        return;
+    }
     let mut context = Context::default();
     let configuration = Configuration::of(program);
     let (reads, writes) = (Access { read: true, write: false }, Access { read: false, write: true });

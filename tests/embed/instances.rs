@@ -1,0 +1,84 @@
+//! `--instances`: a library of which a host has as many as it likes.
+
+use crate::host;
+use anyhow::Result;
+use libtest_mimic::Trial;
+use test_kit::{generator, target, tool, trials};
+
+pub fn trials() -> Vec<Trial> {
+    trials!["instances":
+        each_has_its_own_state,
+        programs_and_other_languages_have_none,
+        names_of_exports_are_told_from_functions_of_the_library,
+    ]
+}
+
+/// Two hundred at once, on several threads, given back and taken again, and with what they are made
+/// from in memory or not.
+fn each_has_its_own_state() -> Result<()> {
+    let folder = host("cc", &["instances.wat", "instances.c"])?;
+    let mut generators = vec![&["-O0"][..], &[]];
+    if generator::name().is_none() && ["clang", "clang-19", "clang-18"].into_iter().any(tool::is_available) {
+        generators.push(&["--generator", "llvm"]);
+    }
+    // An emulator takes its time to map memories.
+    let n = if target::is_foreign() { "32" } else { "200" };
+    for flags in generators {
+        let form = ["instances.wat", "--instances", "--prefix", "lib"];
+        folder.builds(
+            &[flags, &form, &["--emit", "staticlib=lib.a,sharedlib=lib.so,obj=lib.o,header=library.h"]].concat(),
+        );
+        folder.cc(&["instances.c", "lib.a", "-pthread", "-o", "static"]);
+        folder.cc(&[
+            "-Wall",
+            "-Werror",
+            "instances.c",
+            "-rdynamic",
+            "lib.so",
+            "-Wl,-rpath,$ORIGIN",
+            "-pthread",
+            "-o",
+            "shared",
+        ]);
+        for (host, arguments) in [("static", &[n][..]), ("static", &[n, "no-files"]), ("shared", &[n])] {
+            let out = folder.program(host, arguments);
+            assert_eq!((out.stdout.as_str(), out.status), ("ok\n", 0), "{host} {arguments:?} {flags:?} {out:#?}");
+            let messages = "library `lib`: an instance was freed twice\n\
+                            library `lib` can't be configured: its `size` is not sizeof(w2n_config)\n";
+            assert_eq!(out.stderr, messages, "{host} {arguments:?} {flags:?}");
+        }
+    }
+    Ok(())
+}
+
+fn programs_and_other_languages_have_none() -> Result<()> {
+    let folder = host("cc", &["instances.wat"])?;
+    folder
+        .wasm2native(&["instances.wat", "--instances", "--invoke", "late", "-o", "it"])
+        .fails(1, &["--instances is for libraries: a program is its only instance"]);
+    for form in ["rust", "c++"] {
+        folder
+            .wasm2native(&["instances.wat", "--instances", "--emit", form])
+            .fails(1, &["a library with instances (--instances) has declarations for C alone"]);
+    }
+    Ok(())
+}
+
+fn names_of_exports_are_told_from_functions_of_the_library() -> Result<()> {
+    let folder = host("cc", &[])?;
+    let exports = ["new", "free", "instance", "init", "x"].map(|name| format!("(func (export \"{name}\"))")).concat();
+    folder.write("it.wat", format!("(module {exports})").as_bytes());
+    folder.builds(&["it.wat", "--instances", "--emit", "header,obj"]);
+    let header = String::from_utf8(folder.read("it.h"))?;
+    for line in [
+        "it_instance *it_new(const w2n_config *config);",
+        "void it_free(it_instance *instance);",
+        "void it_export_new(it_instance *instance);",
+        "void it_export_free(it_instance *instance);",
+        "void it_export_instance(it_instance *instance);",
+        "void it_x(it_instance *instance);",
+    ] {
+        assert!(header.contains(line), "no {line} in {header}");
+    }
+    Ok(())
+}

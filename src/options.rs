@@ -190,6 +190,8 @@ pub struct Options {
     /// Addresses that a compare found outside are masked, so that a processor that guesses does not
     /// read there either.
     pub spectre_masks: bool,
+    /// The host of a library may end a call from outside.
+    pub interruptible: bool,
     /// Memories and globals are exact when a trap has ended a call. With Cranelift they always are.
     pub exact_traps: bool,
     pub memory_base: MemoryBase,
@@ -279,6 +281,7 @@ impl Default for Options {
             opt_level: OptLevel::default(),
             inline: false,
             spectre_masks: false,
+            interruptible: false,
             exact_traps: false,
             memory_base: MemoryBase::default(),
             generator: GeneratorName::default(),

@@ -76,6 +76,7 @@ pub struct Generator {
     /// Calls of small functions become copies of them.
     inlines: bool,
     spectre_masks: bool,
+    interruptible: bool,
     exact_traps: bool,
     /// The functions count how often their blocks run.
     counts: bool,
@@ -109,6 +110,9 @@ impl Generator {
         if options.profile_generate.is_some() && isa.triple().binary_format != BinaryFormat::Elf {
             bail!("--profile-generate needs a runtime, which there is for Linux only, not for {}", isa.triple());
         }
+        if options.interruptible && isa.triple().binary_format != BinaryFormat::Elf {
+            bail!("--interruptible needs a runtime, which there is for Linux only, not for {}", isa.triple());
+        }
         let has_profile = !options.profile_use.is_empty();
         Ok(Generator {
             isa,
@@ -118,6 +122,7 @@ impl Generator {
             level: options.opt_level,
             inlines: options.inline,
             spectre_masks: options.spectre_masks,
+            interruptible: options.interruptible,
             exact_traps: options.exact_traps,
             counts: options.profile_generate.is_some(),
             profile: has_profile.then(|| Profile::read(&options.profile_use)).transpose()?,
@@ -178,6 +183,7 @@ impl Generator {
             instances: unit.instances,
             target: self.isa.frontend_config(),
             spectre_masks: self.spectre_masks,
+            interruptible: self.interruptible,
             profiling: &unit.profiling,
             machine: self.isa.machine(),
         }

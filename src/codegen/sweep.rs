@@ -322,6 +322,8 @@ fn file_name<'a>(unit: &Unit<'a>, symbol: Symbol) -> &'a str {
         Symbol::LibraryInit => "init",
         Symbol::LibraryConfigure => "configure",
         Symbol::LibraryReset => "reset",
+        Symbol::LibraryInterrupt => "interrupt",
+        Symbol::LibraryCancelInterrupt => "cancel_interrupt",
         Symbol::MemoryBase(_) => "memory_base",
         Symbol::MemorySize(_) => "memory_size",
         _ => "initialize",

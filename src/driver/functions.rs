@@ -84,6 +84,8 @@ fn own_functions(interface: &[Item]) -> Vec<Symbol> {
         ItemKind::Init => Some(Symbol::LibraryInit),
         ItemKind::Configure => Some(Symbol::LibraryConfigure),
         ItemKind::Reset => Some(Symbol::LibraryReset),
+        ItemKind::Interrupt => Some(Symbol::LibraryInterrupt),
+        ItemKind::CancelInterrupt => Some(Symbol::LibraryCancelInterrupt),
         ItemKind::MemoryBase(memory) => Some(Symbol::MemoryBase(memory)),
         ItemKind::MemorySize(memory) => Some(Symbol::MemorySize(memory)),
         ItemKind::MemoryGrowth(memory) => Some(Symbol::MemoryGrowth(memory)),

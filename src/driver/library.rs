@@ -64,7 +64,7 @@ pub fn build(session: &Session, outputs: &[&Output]) -> Result<()> {
         bail!("{}: a library with instances (--instances) has declarations for C alone", input.name);
     }
     let prefix = options.prefix.clone().unwrap_or_else(|| default_prefix(&input.name));
-    let naming = Naming { prefix: &prefix, own_names: options.own_names, instances: options.instances };
+    let naming = Naming::of(&prefix, options);
     let interface = session.name(interface::interface(module, naming))?;
     let linked = session.open(&instance);
     let foreign = session.declare(slice::from_ref(&linked))?.remove(0);

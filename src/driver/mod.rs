@@ -98,6 +98,10 @@ pub fn program(input: &Input, options: &Options, observer: &dyn Observer) -> Res
 
 /// The bytes of a program. The object of its main module is written to `kept`.
 fn link_program(session: &Session, kept: Option<&Path>) -> Result<Vec<u8>> {
+    if session.options.interruptible {
+        let name = &session.input.name;
+        bail!("{name}: --interruptible is for libraries, which have a host; a program ends by --timeout or a signal");
+    }
     match session.input.is_script() {
         true => script::program(session),
         false => program::program(session, kept),

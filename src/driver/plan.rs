@@ -144,6 +144,7 @@ pub fn plan(start: Start, taken: Taken, input: &Input, options: &Options) -> Res
         foreign: taken.foreign,
         foreign_functions: taken.functions,
         fixed_powers: options.fixed_powers,
+        interruptible: options.interruptible,
         fatal_errors: options.fatal_errors,
         profile: options.profile_generate.as_ref().map(|output| match output {
             ProfileOutput::ByName => format!("{}.profile", stem(input)),

@@ -97,10 +97,7 @@ pub fn exports(input: &Input, options: &Options) -> Result<String> {
     let prefix = options.prefix.clone().unwrap_or_else(|| default_prefix(&input.name));
     let mut text = String::new();
     let module = &instance.module;
-    for Item { symbol, export, kind } in interface::interface(
-        module,
-        Naming { prefix: &prefix, own_names: options.own_names, instances: options.instances },
-    )? {
+    for Item { symbol, export, kind } in interface::interface(module, Naming::of(&prefix, options))? {
         let memory = |memory| ("memory", describe(module, EntityIndex::Memory(memory)).1);
         let entity = |entity| (describe(module, entity), prototype::of_entity(module, entity, &symbol, false));
         let ((kind, ty), declaration) = match kind {
@@ -108,7 +105,9 @@ pub fn exports(input: &Input, options: &Options) -> Result<String> {
                 (("function", "-".to_owned()), format!("{prefix}_instance *{symbol}(const w2n_config *);"))
             }
             ItemKind::Free => (("function", "-".to_owned()), format!("void {symbol}({prefix}_instance *);")),
-            ItemKind::Init | ItemKind::Reset => (("function", "-".to_owned()), format!("int {symbol}(void);")),
+            ItemKind::Init | ItemKind::Reset | ItemKind::Interrupt | ItemKind::CancelInterrupt => {
+                (("function", "-".to_owned()), format!("int {symbol}(void);"))
+            }
             ItemKind::Configure => (("function", "-".to_owned()), format!("int {symbol}(const w2n_config *);")),
             ItemKind::MemoryBase(index) => (memory(index), format!("void *{symbol}(void);")),
             ItemKind::MemorySize(index) => (memory(index), format!("size_t {symbol}(void);")),

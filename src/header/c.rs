@@ -165,6 +165,19 @@ fn declaration(library: &Library, item: &Item) -> String {
                 own(library, symbol, "const w2n_config *config")
             );
         }
+        ItemKind::Interrupt => {
+            return format!(
+                "/* Ends the call that runs in the library by the trap W2N_TRAP_INTERRUPTED, or else the next one, once. Any thread\n   \
+                 and any signal handler may call it, at any time. Returns 0, or -1 if the system refuses. */\nint {};\n",
+                own(library, symbol, "")
+            );
+        }
+        ItemKind::CancelInterrupt => {
+            return format!(
+                "/* Takes an interrupt back that has not ended a call yet. Returns 0, or -1 if the system refuses. */\nint {};\n",
+                own(library, symbol, "")
+            );
+        }
         ItemKind::MemoryBase(_) => format!("void *{};\n", own(library, symbol, "")),
         ItemKind::MemoryGrowth(_) => format!("int64_t {};\n", own(library, symbol, "uint64_t pages")),
         ItemKind::MemorySize(_) => format!("size_t {};\n", own(library, symbol, "")),

@@ -73,6 +73,13 @@ fn member(library: &Library, item: &Item, names: &mut HashSet<String>) -> Option
                 c::c_name(size)
             )
         }
+        ItemKind::Interrupt | ItemKind::CancelInterrupt => {
+            format!(
+                "  /* Any thread may call it, at any time. Whether the system did as it was asked. */\n  \
+                 static bool {}() noexcept {{ return ::{symbol}() == 0; }}\n",
+                name("")
+            )
+        }
         ItemKind::MemoryGrowth(_) => {
             format!("  std::int64_t {}(std::uint64_t pages) {{ return ::{symbol}(pages); }}\n", name(""))
         }

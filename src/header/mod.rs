@@ -69,6 +69,8 @@ impl Library<'_> {
             ItemKind::Init => "initializes the library".to_owned(),
             ItemKind::Configure => "sets what the library has from its start on".to_owned(),
             ItemKind::Reset => "puts the library back to its start".to_owned(),
+            ItemKind::Interrupt => "ends what runs in the library by a trap".to_owned(),
+            ItemKind::CancelInterrupt => "takes an interrupt back that has not ended anything yet".to_owned(),
             ItemKind::MemoryBase(_) => "first byte of the memory".to_owned(),
             ItemKind::MemorySize(_) => "size of the memory in bytes, now".to_owned(),
             ItemKind::MemoryGrowth(_) => {

@@ -52,7 +52,9 @@ pub fn declarations(library: &Library) -> String {
 fn declaration(library: &Library, item: &Item, types: &mut String) -> Result<String, &'static str> {
     let symbol = &item.symbol;
     Ok(match item.kind {
-        ItemKind::Init | ItemKind::Reset => format!("pub fn {symbol}() -> core::ffi::c_int;"),
+        ItemKind::Init | ItemKind::Reset | ItemKind::Interrupt | ItemKind::CancelInterrupt => {
+            format!("pub fn {symbol}() -> core::ffi::c_int;")
+        }
         ItemKind::Configure => format!("pub fn {symbol}(config: *const w2n_config) -> core::ffi::c_int;"),
         ItemKind::MemoryBase(_) => format!("pub fn {symbol}() -> *mut u8;"),
         ItemKind::MemorySize(_) => format!("pub fn {symbol}() -> usize;"),

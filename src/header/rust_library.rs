@@ -97,6 +97,7 @@ fn method(library: &Library, item: &Item, names: &mut Names) -> Result<String, O
         | ItemKind::Configure
         | ItemKind::Reset
         | ItemKind::MemorySize(_) => return Err(None),
+        ItemKind::Interrupt | ItemKind::CancelInterrupt => fill("interrupt", symbol, [("NAME", name(""))]),
         ItemKind::MemoryBase(memory) => {
             let is_size = |other: &&Item| other.kind == ItemKind::MemorySize(memory) && other.export == item.export;
             let size = &library.interface.iter().find(is_size).expect("a memory has a size").symbol;

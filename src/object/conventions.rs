@@ -35,6 +35,7 @@ pub fn write(writer: &mut Writer, convention: &str) {
     if let Role::Library { interface, .. } = writer.role {
         let carries = |kind| match kind {
             ItemKind::New | ItemKind::Free | ItemKind::Init | ItemKind::Reset | ItemKind::Configure => false,
+            ItemKind::Interrupt | ItemKind::CancelInterrupt => false,
             ItemKind::MemoryBase(_) | ItemKind::MemorySize(_) | ItemKind::MemoryGrowth(_) => false,
             ItemKind::Function(func) => carries(writer.module, EntityIndex::Function(func)),
             ItemKind::Global(global) => carries(writer.module, EntityIndex::Global(global)),

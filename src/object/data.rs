@@ -32,11 +32,19 @@ pub fn write_needed(writer: &mut Writer) {
             Symbol::Data(index) => write_data_segment(writer, index),
             Symbol::Element(index) => write_element_segment(writer, index),
             Symbol::CallbackPool(index) => write_callback_pool(writer, index),
+            Symbol::PollPage => write_poll_page(writer),
             // Their places are known already.
             Symbol::Program | Symbol::Counters(_) => {}
             other => panic!("{other:?} is referred to, but was not compiled"),
         }
     }
+}
+
+/// A page of the machine, whichever size that has, with nothing else in it.
+fn write_poll_page(writer: &mut Writer) {
+    let page = writer.format.page_size();
+    let id = writer.refer(Symbol::PollPage);
+    writer.define_zero(id, page, page, 0);
 }
 
 fn put(writer: &mut Writer, symbol: Symbol, section: StandardSection, data: Data, alignment: u64) {

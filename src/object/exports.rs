@@ -56,6 +56,8 @@ fn symbol(item: ItemKind) -> Option<Symbol> {
         ItemKind::Init => Symbol::LibraryInit,
         ItemKind::Configure => Symbol::LibraryConfigure,
         ItemKind::Reset => Symbol::LibraryReset,
+        ItemKind::Interrupt => Symbol::LibraryInterrupt,
+        ItemKind::CancelInterrupt => Symbol::LibraryCancelInterrupt,
         ItemKind::MemoryBase(memory) => Symbol::MemoryBase(memory),
         ItemKind::MemorySize(memory) => Symbol::MemorySize(memory),
         ItemKind::MemoryGrowth(memory) => Symbol::MemoryGrowth(memory),

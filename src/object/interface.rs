@@ -1,9 +1,10 @@
 //! The C interface of a library: which symbols its host may use, and what each is.
 //!
 //! Every export is `PREFIX_NAME`, or a function may keep its own name. Beside them there are
-//! functions of the library's own: `PREFIX_init`, `PREFIX_configure`, `PREFIX_reset`, and for each
-//! memory that a host may see one for its base, one for its size, and one that lets it grow. An
-//! export that would get the name of one of those is `PREFIX_export_NAME`.
+//! functions of the library's own: `PREFIX_init`, `PREFIX_configure`, `PREFIX_reset`, those that make
+//! instances and that interrupt, if there are any, and for each memory that a host may see one for
+//! its base, one for its size, and one that lets it grow. An export that would get the name of one
+//! of those is `PREFIX_export_NAME`.
 //!
 //! Different exports get different symbols: `escape` is injective, and so is what `Own::name`
 //! adds. Only functions that keep their own names can meet what is `PREFIX_NAME`, which is an
@@ -11,6 +12,7 @@
 
 use super::imports::{self, identifier};
 use crate::abi;
+use crate::options::Options;
 use crate::resolve::{self, Linkage};
 use crate::wasm::describe::describe_name;
 use crate::wasm::{EntityIndex, FuncIndex, GlobalIndex, MemoryIndex, Module, TableIndex, TagIndex};
@@ -30,6 +32,16 @@ pub struct Naming<'n> {
     pub own_names: bool,
     /// There are functions that make instances and give them back.
     pub instances: bool,
+    /// The library has functions that interrupt it.
+    pub interruptible: bool,
+}
+
+impl<'n> Naming<'n> {
+    /// As the user has it.
+    pub fn of(prefix: &'n str, options: &Options) -> Naming<'n> {
+        let Options { own_names, instances, interruptible, .. } = *options;
+        Naming { prefix, own_names, instances, interruptible }
+    }
 }
 
 /// Something that a host may use.
@@ -53,6 +65,10 @@ pub enum ItemKind {
     Configure,
     /// `int PREFIX_reset(void)`
     Reset,
+    /// `int PREFIX_interrupt(void)`
+    Interrupt,
+    /// `int PREFIX_cancel_interrupt(void)`
+    CancelInterrupt,
     /// `void *PREFIX_memory(void)`
     MemoryBase(MemoryIndex),
     /// `size_t PREFIX_memory_size(void)`
@@ -70,20 +86,27 @@ pub enum ItemKind {
 /// # Errors
 /// When two exports would get the same symbol, or when no C name can begin with the prefix.
 pub fn interface<'a>(module: &Module<'a>, naming: Naming) -> Result<Vec<Item<'a>>> {
-    let Naming { prefix, own_names, instances } = naming;
+    let Naming { prefix, own_names, instances, interruptible } = naming;
     check_prefix(prefix)?;
     let symbol = |name: &str| format!("{prefix}_{name}");
     let mut own = Own::default();
     let mut items = Vec::new();
+    let mut add = |name, kind| items.push(Item { symbol: symbol(&own.add(name)), export: None, kind });
     if instances {
-        items.push(Item { symbol: symbol(&own.add("new")), export: None, kind: ItemKind::New });
-        items.push(Item { symbol: symbol(&own.add("free")), export: None, kind: ItemKind::Free });
+        add("new", ItemKind::New);
+        add("free", ItemKind::Free);
+    }
+    add("init", ItemKind::Init);
+    add("configure", ItemKind::Configure);
+    add("reset", ItemKind::Reset);
+    if interruptible {
+        add("interrupt", ItemKind::Interrupt);
+        add("cancel_interrupt", ItemKind::CancelInterrupt);
+    }
+    if instances {
         // The type.
         own.add("instance");
     }
-    items.push(Item { symbol: symbol(&own.add("init")), export: None, kind: ItemKind::Init });
-    items.push(Item { symbol: symbol(&own.add("configure")), export: None, kind: ItemKind::Configure });
-    items.push(Item { symbol: symbol(&own.add("reset")), export: None, kind: ItemKind::Reset });
     for (name, export, memory) in memories(module) {
         let [base, size, growth] = own.add_memory(&escape(name));
         items.push(Item { symbol: symbol(&base), export, kind: ItemKind::MemoryBase(memory) });

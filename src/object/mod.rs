@@ -81,6 +81,8 @@ pub struct ProgramPlan {
     /// The symbols of those that are functions.
     pub foreign_functions: BTreeSet<String>,
     pub fixed_powers: bool,
+    /// The code looks for interrupts.
+    pub interruptible: bool,
     /// See [`crate::options::Options::fatal_errors`].
     pub fatal_errors: bool,
     /// The file of the profile, if the program counts.

@@ -417,6 +417,8 @@ impl<'a> Writer<'a> {
             Symbol::LibraryInit => local("w2n.init".to_owned()),
             Symbol::LibraryConfigure => local("w2n.configure".to_owned()),
             Symbol::LibraryReset => local("w2n.reset".to_owned()),
+            Symbol::LibraryInterrupt => local("w2n.interrupt".to_owned()),
+            Symbol::LibraryCancelInterrupt => local("w2n.cancel_interrupt".to_owned()),
             Symbol::MemoryBase(memory) => local(format!("w2n.memory_base.{}", memory.as_u32())),
             Symbol::MemoryGrowth(memory) => local(format!("w2n.memory_grow.{}", memory.as_u32())),
             Symbol::MemorySize(memory) => local(format!("w2n.memory_size.{}", memory.as_u32())),
@@ -515,6 +517,7 @@ fn data_name(layout: &Layout, symbol: Symbol) -> String {
         Symbol::CallbackPool(index) => format!("w2n.callbacks.{}.pool", index.as_u32()),
         Symbol::Counters(index) => format!("w2n.counters.{}", index.as_u32()),
         Symbol::Program => abi::program::PROGRAM_SYMBOL.to_owned(),
+        Symbol::PollPage => "w2n.poll_page".to_owned(),
         other => panic!("{other:?} is not data"),
     }
 }

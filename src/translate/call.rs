@@ -34,6 +34,7 @@ impl Translator<'_> {
 
     /// Calls a function in our own convention: an imported one by its thunk.
     fn call_internal(&mut self, func: FuncIndex) {
+        self.poll_once();
         let ty = self.env.module.functions[func].ty;
         let start = self.canonicalise(self.env.module.types[ty].params().len());
         let callee = self.callee(Symbol::Function(func));
@@ -52,6 +53,7 @@ impl Translator<'_> {
 
     /// Calls an entry whose signature is known to be right.
     pub fn call_code(&mut self, ty: TypeIndex, code: Value) {
+        self.poll_once();
         let start = self.canonicalise(self.env.module.types[ty].params().len());
         let signature = self.signature(ty);
         let call = self.call_operands(Callee::Code(signature, code), start);
@@ -72,6 +74,7 @@ impl Translator<'_> {
     }
 
     fn return_call_internal(&mut self, func: FuncIndex) {
+        self.poll_once();
         let start = self.canonicalise(self.env.module.function_type(func).params().len());
         let callee = self.callee(Symbol::Function(func));
         self.builder.ins().return_call(callee, &self.scratch.stack[start..]);
@@ -88,6 +91,7 @@ impl Translator<'_> {
     }
 
     pub fn return_call_code(&mut self, ty: TypeIndex, code: Value) {
+        self.poll_once();
         let start = self.canonicalise(self.env.module.types[ty].params().len());
         let signature = self.signature(ty);
         self.builder.ins().return_call_indirect(signature, code, &self.scratch.stack[start..]);

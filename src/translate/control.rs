@@ -17,8 +17,7 @@ use wasmparser::{BlockType, BrTable};
 impl Translator<'_> {
     pub fn open_function(&mut self, func: FuncIndex) {
         let kind = FrameKind::Function(func);
-        let frame = Frame { kind, ty: BlockType::Empty, label: None, height: 0, outer_scope: None, is_cold: false };
-        self.scratch.control.push(frame);
+        self.scratch.control.push(Frame::of_function(kind, BlockType::Empty));
     }
 
     pub fn block(&mut self, ty: BlockType) {
@@ -37,6 +36,7 @@ impl Translator<'_> {
         self.jump(header, n);
         self.builder.switch_to_block(header);
         self.count(self.point);
+        self.poll();
         self.scratch.stack.truncate(height);
         self.push_block_params(header);
     }
@@ -45,7 +45,7 @@ impl Translator<'_> {
         let condition = self.pop();
         let condition = self.condition(condition);
         // Both ways use the parameters, so what they need is made before the ways part.
-        let frame = Frame { kind: FrameKind::Block, ty, label: None, height: 0, outer_scope: None, is_cold: false };
+        let frame = Frame::of_function(FrameKind::Block, ty);
         let start = self.canonicalise(frame.params(self.env.module).len());
         let points = [self.point, self.point.saturating_add(1)];
         let then_is_cold = self.is_way_cold(points[0], self.hint == Some(false));
@@ -65,12 +65,14 @@ impl Translator<'_> {
     /// A construct in unreachable code.
     pub fn dead(&mut self, ty: BlockType) {
         let outer_scope = self.scratch.scope;
-        let is_cold = self.cold;
-        self.scratch.control.push(Frame { kind: FrameKind::Dead, ty, label: None, height: 0, outer_scope, is_cold });
+        let (is_cold, is_polled) = (self.cold, self.scratch.is_polled);
+        let kind = FrameKind::Dead;
+        self.scratch.control.push(Frame { kind, ty, label: None, height: 0, outer_scope, is_cold, is_polled });
     }
 
     pub fn open(&mut self, kind: FrameKind, ty: BlockType, label: Option<Block>) {
-        let mut frame = Frame { kind, ty, label, height: 0, outer_scope: self.scratch.scope, is_cold: self.cold };
+        let (outer_scope, is_cold, is_polled) = (self.scratch.scope, self.cold, self.scratch.is_polled);
+        let mut frame = Frame { kind, ty, label, height: 0, outer_scope, is_cold, is_polled };
         let n_params = frame.params(self.env.module).len();
         frame.height = self.scratch.stack.len().checked_sub(n_params).expect("validated: enough operands");
         self.scratch.control.push(frame);
@@ -83,6 +85,7 @@ impl Translator<'_> {
             return;
         };
         frame.kind = FrameKind::Block;
+        self.scratch.is_polled = frame.is_polled;
         let n_params = frame.params(self.env.module).len();
         let saved = frame.height.checked_add(n_params).expect("they are operands");
         if self.reachable {
@@ -124,6 +127,8 @@ impl Translator<'_> {
         }
         let frame = self.scratch.control.pop().expect("looked at above");
         self.scratch.scope = frame.outer_scope;
+        // All ways to what follows a loop lead through its header.
+        self.scratch.is_polled = frame.is_polled || kind == FrameKind::Loop && self.env.interruptible;
         if !self.uses_counts() {
             self.cold = frame.is_cold;
         }

@@ -58,6 +58,17 @@ pub fn library_configure(env: &Env, out: &mut ir::Function) {
     });
 }
 
+/// `int PREFIX_interrupt(void)`, and `int PREFIX_cancel_interrupt(void)`.
+pub fn library_interrupt(env: &Env, symbol: Symbol, out: &mut ir::Function) {
+    begin(out, symbol, host_signature(env, &[], types::I32));
+    thunk(env, out, |it, _| {
+        let program = it.address_of(Symbol::Program);
+        let is_wanted = it.iconst(types::I32, i64::from(symbol == Symbol::LibraryInterrupt));
+        let status = it.call_builtin(Builtin::LibraryInterrupt, &[program, is_wanted]);
+        it.builder.ins().return_(&[status.expect("the runtime returns 0 or an error")]);
+    });
+}
+
 /// `void *PREFIX_memory(void)`.
 pub fn memory_base(env: &Env, memory: MemoryIndex, out: &mut ir::Function) {
     memory_field(env, Symbol::MemoryBase(memory), memory, offset_of!(Memory, base), out);

@@ -18,6 +18,8 @@ pub struct Frame {
     pub outer_scope: Option<ScopeIndex>,
     /// Whether the construct, and so what follows it, is unlikely to be reached.
     pub is_cold: bool,
+    /// Whether all ways to the construct look for an interrupt.
+    pub is_polled: bool,
 }
 
 #[derive(Copy, Clone, PartialEq)]
@@ -41,6 +43,11 @@ pub enum FrameKind {
 }
 
 impl Frame {
+    /// At the beginning of a function.
+    pub fn of_function(kind: FrameKind, ty: BlockType) -> Frame {
+        Frame { kind, ty, label: None, height: 0, outer_scope: None, is_cold: false, is_polled: false }
+    }
+
     pub fn params<'a>(&'a self, module: &'a Module) -> &'a [ValType] {
         match (&self.ty, self.kind) {
             (_, FrameKind::Function(_)) => &[],

@@ -40,6 +40,7 @@ impl<'t> Translator<'t> {
         }
         let (outer_scope, height) = (self.innermost().outer_scope, self.innermost().height);
         self.scratch.scope = outer_scope;
+        self.scratch.is_polled = self.innermost().is_polled;
         self.scratch.stack.truncate(height);
         self.reachable = false;
         open.exception = self.open_landing(open.scope, open.n_begun, height, self.point);

@@ -34,6 +34,7 @@ mod exception;
 mod foreign;
 mod frames;
 mod initialize;
+mod interrupt;
 mod legacy;
 mod memory;
 mod numeric;
@@ -89,6 +90,8 @@ pub struct Env<'a> {
     pub target: TargetFrontendConfig,
     /// Mask what a compare found outside; see `Translator::guard`.
     pub spectre_masks: bool,
+    /// Code reads the page [`Symbol::PollPage`] where it can be interrupted.
+    pub interruptible: bool,
     pub profiling: &'a Profiling,
     pub machine: Machine,
 }
@@ -179,6 +182,8 @@ pub fn translate(env: &Env, symbol: Symbol, state: &mut State, out: &mut ir::Fun
         Symbol::LibraryInit => entry::library_init(env, out),
         Symbol::LibraryConfigure => entry::library_configure(env, out),
         Symbol::LibraryReset => entry::library_reset(env, out),
+        Symbol::LibraryInterrupt => entry::library_interrupt(env, symbol, out),
+        Symbol::LibraryCancelInterrupt => entry::library_interrupt(env, symbol, out),
         Symbol::MemoryBase(memory) => entry::memory_base(env, memory, out),
         Symbol::MemoryGrowth(memory) => entry::memory_growth(env, memory, out),
         Symbol::MemorySize(memory) => entry::memory_size(env, memory, out),

@@ -33,6 +33,8 @@ pub enum Region {
     Global(GlobalIndex),
     /// Counters of a profile.
     Counters,
+    /// The page that is read where code can be interrupted.
+    PollPage,
 }
 
 impl Region {
@@ -127,6 +129,13 @@ impl Translator<'_> {
             .with_alias_region(self.region(Region::Memory(memory)))
     }
 
+    /// Flags of reads of the page [`Symbol::PollPage`], which fault where an interrupt is wanted.
+    pub fn polling(&mut self) -> MemFlagsData {
+        MemFlagsData::new()
+            .with_trap_code(Some(trap_code(Trap::Interrupted)))
+            .with_alias_region(self.region(Region::PollPage))
+    }
+
     fn region(&mut self, region: Region) -> Option<AliasRegion> {
         let module = self.env.module;
         // Two imports may be the same thing under two names, or come back to one of ours: a kind
@@ -134,6 +143,7 @@ impl Translator<'_> {
         let (kind, index, imported) = match region {
             Region::Descriptor => (0, 0, false),
             Region::Counters => (0, 1, false),
+            Region::PollPage => (0, 2, false),
             Region::Memory(it) => {
                 (1, it.as_u32(), module.memories.values().next().is_some_and(|it| it.definition.is_import()))
             }
@@ -154,6 +164,7 @@ impl Translator<'_> {
                 Region::Table(_) => "table",
                 Region::Global(_) => "global",
                 Region::Counters => "counters",
+                Region::PollPage => "poll page",
             };
             let description = description.into();
             regions.insert(AliasRegionData { user_id, description })

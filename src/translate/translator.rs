@@ -48,6 +48,10 @@ pub struct Scratch {
     pub n_tries: usize,
     /// Whether the code depends on an entry of a table that never changes.
     pub knows_entries: bool,
+    /// How many checks the code has that look for an interrupt.
+    pub n_polls: u32,
+    /// Whether all ways to the operator at hand look for one.
+    pub is_polled: bool,
     /// How often branches went which way, see `profile.rs`.
     pub passes: Passes,
     /// What the function refers to so far; see `symbols.rs`.
@@ -83,6 +87,8 @@ impl<'t> Translator<'t> {
             scope,
             n_tries,
             knows_entries,
+            n_polls,
+            is_polled,
             passes,
             functions,
             signatures,
@@ -94,6 +100,7 @@ impl<'t> Translator<'t> {
         control.clear();
         scopes.clear();
         (*scope, *n_tries, *knows_entries) = (None, 0, false);
+        (*n_polls, *is_polled) = (0, false);
         passes.clear();
         functions.clear();
         signatures.clear();

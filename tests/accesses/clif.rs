@@ -166,6 +166,7 @@ pub fn translate(
         instances: false,
         target: isa.usual.frontend_config(),
         spectre_masks: manner.masks,
+        interruptible: false,
         profiling: &Profiling::Off,
         machine: isa.machine(),
     };

@@ -11,6 +11,7 @@ mod dynamic;
 mod guards;
 mod header;
 mod instances;
+mod interrupt;
 mod library;
 mod linked;
 mod replace;
@@ -35,6 +36,7 @@ fn main() {
         guards::trials(),
         header::trials(),
         instances::trials(),
+        interrupt::trials(),
         library::trials(),
         linked::trials(),
         replace::trials(),

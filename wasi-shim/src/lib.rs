@@ -44,6 +44,8 @@ mod profile;
 
 mod crash;
 
+mod interrupt;
+
 mod trap;
 
 mod budget;

@@ -14,7 +14,7 @@ use crate::program::{images_of, slice};
 use crate::system::{self, Access};
 use crate::text::message;
 use crate::width::usize_of;
-use crate::{budget, foreign, heap, table};
+use crate::{budget, foreign, heap, interrupt, table};
 use std::sync::atomic::Ordering;
 
 /// Puts back everything but WASI, and takes what the library has from the start. Fails if the
@@ -35,6 +35,7 @@ pub unsafe fn reset(program: &'static Program) {
         heap::release(program);
     }
     foreign::forget_handles(program);
+    interrupt::cancel(program);
     budget::give_back_all(program);
     budget::take_initial(program, images_of(program));
 }

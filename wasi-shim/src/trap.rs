@@ -15,6 +15,7 @@ use crate::arch::OnSignal;
 use crate::arch::processor::{Registers, signal_entry};
 use crate::attempt;
 use crate::backtrace::{self, Cause};
+use crate::interrupt;
 use crate::program;
 use crate::sites::CodePlace;
 use crate::stack;
@@ -119,6 +120,8 @@ unsafe fn take(signal: c_int, info: *mut siginfo_t, context: *mut c_void) -> boo
     // Not every generator notes each access: what code does where a memory may be is one.
     let is_access = || place.is_some() && signal == SIGSEGV && program::is_of_memory(address);
     let own = noted.or_else(|| is_access().then_some(Trap::MemoryOutOfBounds));
+    let interrupted = if place.is_some() { interrupt::of_page(address) } else { None };
+    let own = if interrupted.is_some() { Some(Trap::Interrupted) } else { own };
     let is_overflow = || is_overflow(address, code == kernel::UNMAPPED, registers, place.is_some());
     let trap = match own {
         Some(trap) if !is_push => trap,
@@ -126,6 +129,9 @@ unsafe fn take(signal: c_int, info: *mut siginfo_t, context: *mut c_void) -> boo
         Some(trap) => trap,
         None => return false,
     };
+    if let Some(program) = interrupted {
+        interrupt::delivered(program);
+    }
     let report = backtrace::report(trap.into(), registers);
     if !attempt::give_up_in(context, &report) {
         end(&report);
@@ -233,10 +239,20 @@ pub fn raise_here<'a>(cause: impl Into<Cause<'a>>) -> ! {
     raise(&backtrace::report(cause.into(), Registers::here()))
 }
 
-/// As [`raise_here`], for a pointer that a WASI function can't follow.
+/// As [`raise_here`], for a pointer that a WASI function can't follow, or a wait that was
+/// interrupted.
 #[inline(always)]
 pub fn raise_wasi(message: &'static str) -> ! {
-    raise_here(Cause { code: CODE_WASI, message: message.as_bytes() })
+    raise_here(wasi_cause(message))
+}
+
+#[cold]
+#[inline(never)]
+fn wasi_cause(message: &'static str) -> Cause<'static> {
+    match message == Trap::Interrupted.message() {
+        true => Trap::Interrupted.into(),
+        false => Cause { code: CODE_WASI, message: message.as_bytes() },
+    }
 }
 
 /// Ends the attempt with a report, or else the process.

@@ -7,11 +7,13 @@
 //! thread is in [`wait`]; both change only under the queue's lock.
 
 use crate::abi::memory::Memory;
+use crate::abi::program::Program;
 use crate::abi::trap::Trap;
-use crate::memory;
+use crate::arch::processor::return_address;
 use crate::system::kernel;
 use crate::trap::raise_here;
 use crate::width::usize_of;
+use crate::{interrupt, memory, program};
 use std::ptr;
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -88,9 +90,10 @@ fn queue(address: usize) -> MutexGuard<'static, Queue> {
 /// `memory` is a memory of the image.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn w2n_memory_wait32(memory: *mut Memory, address: u64, expected: i32, timeout: i64) -> i32 {
+    let caller = return_address();
     // SAFETY: as required of the caller.
     let place = unsafe { find(memory, address, 4, true) };
-    wait(place as usize, timeout, || {
+    wait(program::at(caller).0, place as usize, timeout, || {
         // SAFETY: four aligned bytes of the memory.
         unsafe { AtomicU32::from_ptr(place.cast()) }.load(Ordering::SeqCst) == expected.cast_unsigned()
     })
@@ -102,9 +105,10 @@ pub unsafe extern "C" fn w2n_memory_wait32(memory: *mut Memory, address: u64, ex
 /// `memory` is a memory of the image.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn w2n_memory_wait64(memory: *mut Memory, address: u64, expected: i64, timeout: i64) -> i32 {
+    let caller = return_address();
     // SAFETY: as required of the caller.
     let place = unsafe { find(memory, address, 8, true) };
-    wait(place as usize, timeout, || {
+    wait(program::at(caller).0, place as usize, timeout, || {
         // SAFETY: eight aligned bytes of the memory.
         unsafe { AtomicU64::from_ptr(place.cast()) }.load(Ordering::SeqCst) == expected.cast_unsigned()
     })
@@ -157,9 +161,9 @@ unsafe fn find(memory: *mut Memory, address: u64, size: u64, must_be_shared: boo
     }
 }
 
-/// Waits for up to `timeout` nanoseconds, forever if it is negative.
+/// Waits for up to `timeout` nanoseconds, forever if it is negative. An interrupt ends it.
 #[inline(always)]
-fn wait(address: usize, timeout: i64, is_equal: impl Fn() -> bool) -> i32 {
+fn wait(program: &Program, address: usize, timeout: i64, is_equal: impl Fn() -> bool) -> i32 {
     let mut waiter = Waiter { address, notified: AtomicU32::new(0), next: ptr::null_mut() };
     let waiter = &raw mut waiter;
     {
@@ -173,18 +177,35 @@ fn wait(address: usize, timeout: i64, is_equal: impl Fn() -> bool) -> i32 {
     // SAFETY: a variable of this function, of which others change only this field and, under the
     // lock, `next`.
     let notified = unsafe { &(*waiter).notified };
+    let mut is_interrupted = false;
     while notified.load(Ordering::Acquire) == 0 {
+        is_interrupted = interrupt::take(program);
+        let until = if program.poll_page.is_null() { deadline } else { Some(next_look(deadline)) };
         // Signals and late notifications end it early.
-        if kernel::sleep(notified, deadline.as_ref()) {
+        if is_interrupted || kernel::sleep(notified, until.as_ref()) && is_same(until, deadline) {
             break;
         }
     }
     let mut queue = queue(address);
-    if notified.load(Ordering::Acquire) != 0 {
+    if !is_interrupted && notified.load(Ordering::Acquire) != 0 {
         return NOTIFIED;
     }
     queue.remove(|other| ptr::eq(other, waiter));
+    drop(queue);
+    if is_interrupted {
+        raise_here(Trap::Interrupted);
+    }
     TIMED_OUT
+}
+
+/// When to look whether an interrupt is wanted: the deadline, if that is sooner.
+fn next_look(deadline: Option<libc::timespec>) -> libc::timespec {
+    let look = self::deadline(interrupt::LOOK.subsec_nanos().into());
+    deadline.filter(|it| (it.tv_sec, it.tv_nsec) <= (look.tv_sec, look.tv_nsec)).unwrap_or(look)
+}
+
+fn is_same(a: Option<libc::timespec>, b: Option<libc::timespec>) -> bool {
+    a.map(|it| (it.tv_sec, it.tv_nsec)) == b.map(|it| (it.tv_sec, it.tv_nsec))
 }
 
 /// The time on the monotonic clock in so many nanoseconds.

@@ -3,6 +3,7 @@
 //! To add a flag: a field here under its heading, its value in [`Compile::options`] or
 //! [`Code::options`]. Its help says what the user gets.
 
+use crate::checks::Checks;
 use crate::forms::{EmitItem, FORMS, emit_item};
 use crate::linking::Linking;
 use crate::powers::Powers;
@@ -291,24 +292,8 @@ pub struct Code {
     #[arg(long, value_name = "CPU", help_heading = "Code")]
     pub cpu: Option<String>,
 
-    /// Mask addresses that a bounds check refused, against Spectre [default: off]
-    ///
-    /// A processor that mispredicts a check executes some hundred instructions before it notices,
-    /// and leaves traces of what it read. A program is the only tenant of its process, so its
-    /// module may read everything in it. Turn this on if a module is linked into a host that keeps
-    /// secrets from it. It affects tables, 64-bit memories, memories with pages of one byte, and
-    /// bulk operations; other accesses have no check that could be mispredicted.
-    #[arg(long, help_heading = "Code")]
-    pub spectre_masks: bool,
-
-    /// With --generator llvm, leave memory and globals after a trap as the standard says
-    ///
-    /// LLVM assumes that accesses do not trap, so it may drop one that is of no use, and move
-    /// stores past it. A host that goes on after a trap (`w2n_try`) sees that. With this flag
-    /// nothing of the kind happens, and code is slower: loops are not vectorized. Cranelift's code
-    /// is always exact.
-    #[arg(long, help_heading = "Code")]
-    pub exact_traps: bool,
+    #[command(flatten)]
+    pub checks: Checks,
 
     /// What makes machine code: cranelift, or llvm, which needs a clang [default: cranelift]
     ///
@@ -508,8 +493,9 @@ impl Code {
                 Some(Level::Os | Level::Oz) => OptLevel::Size,
             },
             inline: self.inline,
-            spectre_masks: self.spectre_masks,
-            exact_traps: self.exact_traps,
+            spectre_masks: self.checks.spectre_masks,
+            interruptible: self.checks.interruptible,
+            exact_traps: self.checks.exact_traps,
             generator: match self.generator {
                 None | Some(GeneratorChoice::Cranelift) => GeneratorName::Cranelift,
                 Some(GeneratorChoice::Llvm) => GeneratorName::Llvm,

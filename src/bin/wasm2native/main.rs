@@ -1,6 +1,7 @@
 //! The command `wasm2native`: flags become `Options`, a call of the library, and an exit status.
 
 mod build;
+mod checks;
 mod console;
 mod flags;
 mod forms;

@@ -63,6 +63,7 @@ impl Context {
             // The settings say it too.
             target: _,
             spectre_masks,
+            interruptible,
             // What is known of a function is in its key. Code that counts is not kept.
             profiling: _,
             machine,
@@ -70,7 +71,7 @@ impl Context {
         let mut parts = Parts(blake3::Hasher::new());
         parts.bytes(compiler.as_bytes());
         parts.bytes(isa.settings().as_bytes());
-        parts.value((c, spectre_masks, machine));
+        parts.value((c, spectre_masks, interruptible, machine));
         // Their functions are hashed where they are named.
         parts.value(foreign.callbacks.values().collect::<Vec<_>>());
         add_module(&mut parts, env, module);

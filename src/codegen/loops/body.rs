@@ -1,7 +1,9 @@
 //! A loop of one block, and which of its 32-bit values are affine in the number of the iteration.
 
 use super::sum::Sum;
+use crate::abi::trap::Trap;
 use crate::number::low_half;
+use crate::translate::trap_of;
 use cranelift_codegen::ir::{Block, Function, Inst, InstructionData, MemFlags, Opcode, Value, ValueDef, types};
 use std::collections::HashMap;
 
@@ -12,8 +14,10 @@ const MAX_INSTRUCTIONS: usize = 400;
 pub struct Body<'f> {
     pub func: &'f Function,
     pub block: Block,
-    /// All but the branch at the end.
+    /// All but the branch at the end, and but for reads that look for an interrupt.
     pub insts: Vec<Inst>,
+    /// Whether there are such reads.
+    pub is_polled: bool,
     pub branch: Inst,
     /// What the branch hands to the next iteration, by parameter.
     pub next: Vec<Value>,
@@ -49,6 +53,17 @@ fn may_be_copied(func: &Function, inst: Inst) -> bool {
     is_access || !has_effect
 }
 
+/// Whether an instruction looks for an interrupt.
+fn is_poll(func: &Function, inst: Inst) -> bool {
+    match func.dfg.insts[inst] {
+        InstructionData::Load { flags, .. } => {
+            let code = func.dfg.mem_flags[flags].trap_code();
+            code.is_some_and(|code| trap_of(code) == Trap::Interrupted)
+        }
+        _ => false,
+    }
+}
+
 fn is_load(opcode: Opcode) -> bool {
     matches!(
         opcode,
@@ -78,6 +93,8 @@ impl<'f> Body<'f> {
     pub fn read(func: &'f Function, block: Block) -> Option<Body<'f>> {
         let mut insts: Vec<_> = func.layout.block_insts(block).take(MAX_INSTRUCTIONS).collect();
         let branch = insts.pop()?;
+        let n_insts = insts.len();
+        insts.retain(|&inst| !is_poll(func, inst));
         let InstructionData::Brif { blocks, .. } = &func.dfg.insts[branch] else { return None };
         let pool = &func.dfg.value_lists;
         let goes_on_when = blocks[0].block(pool) == block;
@@ -85,6 +102,7 @@ impl<'f> Body<'f> {
         let mut body = Body {
             func,
             block,
+            is_polled: insts.len() < n_insts,
             insts,
             branch,
             next: back.args(pool).map(|it| it.as_value()).collect::<Option<_>>()?,

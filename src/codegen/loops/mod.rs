@@ -3,7 +3,8 @@
 //! Comes in: a function as translation made it. Goes out: the same function, some of whose
 //! innermost loops have a second, faster version, which runs where a check before the loop shows
 //! that no 32-bit index wraps. In it an address is a start plus a distance that grows, so that
-//! generators reason about addresses as they do in C. For a generator that vectorizes, copies of a
+//! generators reason about addresses as they do in C. Code that looks for interrupts does so in the
+//! old version only, and the new one must be short. For a generator that vectorizes, copies of a
 //! body that the producer unrolled become one again.
 //!
 //! | file | what |

@@ -20,6 +20,9 @@ pub struct Plan {
     pub goes_on_when: bool,
     pub rounds: Rounds,
     pub accesses: Accesses,
+    /// The loop looks for an interrupt in each iteration. The fast version, which does not, must be
+    /// short.
+    pub is_polled: bool,
     /// How many equal copies of the body the loop has. The fast version has one of them.
     pub n_copies: u32,
     /// What the fast version has of the loop, in order.
@@ -66,6 +69,7 @@ pub fn make(body: &Body, used_outside: &BTreeSet<Value>, vectorizes: bool) -> Op
         goes_on_when: body.goes_on_when,
         rounds,
         accesses,
+        is_polled: body.is_polled,
         n_copies: copies,
         insts,
         variables,

@@ -19,6 +19,9 @@ use cranelift_codegen::ir::{
 };
 use std::collections::{BTreeMap, HashMap};
 
+/// How often a loop may run that does not look for an interrupt: some milliseconds.
+const MOST_UNPOLLED: i64 = 1 << 18;
+
 /// A place for code before the loop, where its parameters have their first values.
 pub struct Guard<'f> {
     cursor: FuncCursor<'f>,
@@ -100,6 +103,9 @@ pub fn make(func: &mut Function, plan: &Plan) -> Version {
     let mut at = Guard { cursor, first, holds: None };
     let count = plan.rounds.count(&mut at);
     let lowest: Vec<_> = plan.accesses.groups.iter().map(|group| check(&mut at, group, count)).collect();
+    if plan.is_polled {
+        at.require_below(count, MOST_UNPOLLED);
+    }
     let holds = at.holds.take();
     let holds = holds.unwrap_or_else(|| at.ins().iconst(types::I8, 1));
     let arguments: Vec<BlockArg> = parameters.iter().map(|it| at.first[it].into()).collect();

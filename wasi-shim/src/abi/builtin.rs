@@ -91,4 +91,7 @@ builtins! {
     UndefinedImport: "w2n_undefined_import", "p", "";
     // (table, initial entries): gives the calling thread a table of its own
     TableOfThread: "w2n_table_of_thread", "pp", "";
+    // (program, whether it is wanted) -> 0, or -1 if the system refuses: ends what runs in the
+    // library, or takes that back
+    LibraryInterrupt: "w2n_library_interrupt", "pi", "i";
 }

@@ -156,6 +156,8 @@ record! {
         pub profile: *const Profile,
         /// What `PREFIX_reset` puts back; null where there is no such function.
         pub variables: *const Variable,
+        /// A page that code reads where it can be interrupted; null in code that can't be.
+        pub poll_page: *mut u8,
         /// The features of the processor that the code was compiled for, those of one register
         /// mostly side by side.
         pub requirements: *const Requirement,
@@ -175,6 +177,8 @@ record! {
         pub copies_pages: AtomicU32,
         /// 1: the library's memories were created.
         pub has_memories: AtomicU32,
+        /// 1: an interrupt is wanted that did not end anything yet.
+        pub interrupted: AtomicUsize,
         /// The description that was noted before this one.
         pub next: AtomicPtr<Program>,
         /// Exceptions, see the runtime's `heap.rs`.

@@ -62,6 +62,8 @@ traps! {
     NullFunctionReference = 14: "null function reference";
     /// C returned or passed a pointer that is not an address in the module's memory.
     HostAddress = 15: "host address outside of linear memory";
+    /// `PREFIX_interrupt`.
+    Interrupted = 16: "interrupted";
 }
 
 /// Declares the codes of what is reported like a trap and is not one: a row for each,

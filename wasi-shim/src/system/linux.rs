@@ -211,6 +211,15 @@ pub fn last_error() -> c_int {
     unsafe { *libc::__errno_location() }
 }
 
+/// Leaves the error of the thread's last system call as it is.
+pub fn keep_errno<R>(work: impl FnOnce() -> R) -> R {
+    let errno = last_error();
+    let result = work();
+    // SAFETY: the C library's variable of this thread.
+    unsafe { *libc::__errno_location() = errno };
+    result
+}
+
 /// A path that leads to what a descriptor stands for, without another look at any other path.
 pub fn path_of_descriptor(descriptor: RawFd) -> String {
     format!("/proc/self/fd/{descriptor}")

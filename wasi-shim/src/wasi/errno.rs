@@ -2,6 +2,7 @@
 //!
 //! Source: `typenames.witx`, `$errno`; the order is the numbering.
 
+use crate::abi::trap::Trap;
 use crate::trap::raise_wasi;
 
 macro_rules! numbers {
@@ -45,13 +46,16 @@ numbers! {
 pub enum Failure {
     /// The guest is told.
     Errno(Errno),
-    /// The program ends: the witx text asks it of pointers that the host can't follow.
+    /// The program ends: the witx text asks it of pointers that the host can't follow. Or the call
+    /// of a library was interrupted.
     Trap(&'static str),
 }
 
 pub type Result<T> = std::result::Result<T, Failure>;
 
 pub const OUT_OF_BOUNDS: Failure = Failure::Trap("out of bounds memory access in a WASI call");
+
+pub const INTERRUPTED: Failure = Failure::Trap(Trap::Interrupted.message());
 
 /// A number that stands for nothing.
 pub const INVALID: Failure = Failure::Trap("invalid argument of a WASI call");

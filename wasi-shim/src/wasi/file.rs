@@ -3,14 +3,17 @@
 //! Bytes go straight between the system and the guest's memory: what a short read or write leaves
 //! is for the guest's next call, as in a native program.
 
+use crate::interrupt;
 use crate::wasi::descriptor::{Descriptor, Object};
-use crate::wasi::errno::{Errno, INVALID, Result, check};
+use crate::wasi::errno::{Errno, INTERRUPTED, INVALID, Result, check};
 use crate::wasi::guest::Guest;
 use crate::wasi::path::FD_FLAGS;
 use crate::wasi::rights;
+use crate::wasi::stat::timespec;
 use crate::wasi::tree::FileChange;
 use crate::width::saturating_u32;
-use rustix::fd::AsRawFd;
+use rustix::event::{self, PollFd, PollFlags};
+use rustix::fd::{AsRawFd, BorrowedFd, RawFd};
 use rustix::fs::{self, Advice, FallocateFlags, OFlags, SeekFrom};
 use std::num::NonZeroU64;
 use std::sync::Arc;
@@ -44,10 +47,37 @@ fn transfer(guest: &Guest, [number, pieces, count, result]: [u32; 4], right: u64
     let pieces = guest.pieces(pieces, count)?;
     let n_pieces = i32::try_from(pieces.len()).map_err(|_| Errno::Inval)?;
     guest.at(result, 4)?;
+    let file = file.as_raw_fd();
+    await_ready(guest, file, if right == rights::FD_READ { PollFlags::IN } else { PollFlags::OUT })?;
     // SAFETY: every piece lies in the guest's memory, which is mapped, and which nothing refers to
     // as Rust's.
-    let n = retry(|| unsafe { function(file.as_raw_fd(), pieces.as_ptr(), n_pieces) })?;
+    let n = retry(|| unsafe { function(file, pieces.as_ptr(), n_pieces) })?;
     guest.write_u32(result, saturating_u32(n))
+}
+
+/// In a library that can be interrupted: waits until a stream is ready, or until it is interrupted.
+/// A stream that never waits is ready.
+#[inline(never)]
+pub fn await_ready(guest: &Guest, file: RawFd, events: PollFlags) -> Result<()> {
+    if guest.program.poll_page.is_null() {
+        return Ok(());
+    }
+    // SAFETY: the descriptor stays open while the call lasts.
+    let file = unsafe { BorrowedFd::borrow_raw(file) };
+    if fs::fcntl_getfl(file).is_ok_and(|flags| flags.contains(OFlags::NONBLOCK)) {
+        return Ok(());
+    }
+    let look = timespec(interrupt::LOOK.subsec_nanos().into());
+    loop {
+        if interrupt::take(guest.program) {
+            return Err(INTERRUPTED);
+        }
+        match event::poll(&mut [PollFd::from_borrowed_fd(file, events)], Some(&look)) {
+            Ok(0) | Err(rustix::io::Errno::INTR) => {}
+            // The call itself says what is wrong.
+            _ => return Ok(()),
+        }
+    }
 }
 
 #[inline(never)]

@@ -5,6 +5,7 @@
 //! them at any time, and the kernel writes where the guest told it to. Every byte that decides
 //! something is copied first, and looked at once.
 
+use crate::abi::program::Program;
 use crate::memory;
 use crate::program;
 use crate::wasi::context::Context;
@@ -31,7 +32,9 @@ const LARGEST: u64 = 1 << 32;
 pub struct Guest {
     base: *mut u8,
     bytes: u64,
-    /// What the program of that module was granted.
+    /// The program or library of that module.
+    pub program: &'static Program,
+    /// What it was granted.
     pub context: &'static Context,
 }
 
@@ -42,11 +45,11 @@ impl Guest {
         let (program, image) = program::at(return_address);
         let context = Context::of(program);
         match image.map_or(std::ptr::null_mut(), |image| image.wasi_memory) {
-            memory if memory.is_null() => Guest { base: std::ptr::null_mut(), bytes: 0, context },
+            memory if memory.is_null() => Guest { base: std::ptr::null_mut(), bytes: 0, program, context },
             // SAFETY: a memory of the image, whose base does not change while code runs.
             memory => unsafe {
                 let bytes = memory::size(memory).load(Ordering::Acquire).min(LARGEST);
-                Guest { base: (*memory).base, bytes, context }
+                Guest { base: (*memory).base, bytes, program, context }
             },
         }
     }

@@ -4,9 +4,10 @@
 //! for every subscription that something happened to, in their order. What is wrong with one
 //! subscription is its event, and keeps the others from nothing.
 
+use crate::interrupt;
 use crate::wasi::clock;
 use crate::wasi::descriptor::{Descriptor, Object};
-use crate::wasi::errno::{Errno, Failure, INVALID, OUT_OF_BOUNDS, Result};
+use crate::wasi::errno::{Errno, Failure, INTERRUPTED, INVALID, OUT_OF_BOUNDS, Result};
 use crate::wasi::guest::Guest;
 use crate::wasi::rights;
 use crate::wasi::stat::timespec;
@@ -86,7 +87,7 @@ pub fn poll<const IS_UNSTABLE: bool>(
         .chunks_exact(layout.size)
         .map(|bytes| subscribe(guest, layout, bytes, &mut files))
         .collect::<Result<Vec<_>>>()?;
-    let happened = wait(&subscriptions, &files)?;
+    let happened = wait(guest, &subscriptions, &files)?;
     let mut n_events: u32 = 0;
     for subscription in &subscriptions {
         if let Some(event) = describe(subscription, &files, &happened) {
@@ -169,7 +170,7 @@ struct Happened {
 }
 
 /// Waits until something has happened to one of the subscriptions.
-fn wait(subscriptions: &[Subscription], files: &Files) -> Result<Happened> {
+fn wait(guest: &Guest, subscriptions: &[Subscription], files: &Files) -> Result<Happened> {
     let mut list: Vec<_> = files
         .list
         .iter()
@@ -178,7 +179,14 @@ fn wait(subscriptions: &[Subscription], files: &Files) -> Result<Happened> {
     loop {
         // The time goes on while the system looks, so that a deadline that has passed is never
         // missed.
-        let left = subscriptions.iter().filter_map(time_left).min();
+        let mut left = subscriptions.iter().filter_map(time_left).min();
+        if !guest.program.poll_page.is_null() {
+            if interrupt::take(guest.program) {
+                return Err(INTERRUPTED);
+            }
+            let look = u64::from(interrupt::LOOK.subsec_nanos());
+            left = Some(left.unwrap_or(look).min(look));
+        }
         let timeout = left.map(timespec);
         match event::poll(&mut list, timeout.as_ref()) {
             Err(rustix::io::Errno::INTR) => continue,

@@ -3,12 +3,13 @@
 
 use crate::wasi::descriptor::{Descriptor, Object};
 use crate::wasi::errno::{Errno, INVALID, Result};
-use crate::wasi::file::retry;
+use crate::wasi::file::{await_ready, retry};
 use crate::wasi::guest::Guest;
 use crate::wasi::path::FD_FLAGS;
 use crate::wasi::rights::{self, Access};
 use crate::wasi::types::FileType;
 use crate::width::saturating_u32;
+use rustix::event::PollFlags;
 use rustix::fd::{AsRawFd, FromRawFd, OwnedFd};
 
 /// `$fdflags`.
@@ -31,6 +32,7 @@ pub fn accept(guest: &Guest, number: u32, flags: u32, result: u32) -> Result<()>
     let file = socket(&descriptor, rights::SOCK_ACCEPT)?;
     let flags = libc::SOCK_CLOEXEC | if flags & NONBLOCK != 0 { libc::SOCK_NONBLOCK } else { 0 };
     let nobody = std::ptr::null_mut();
+    await_ready(guest, file, PollFlags::IN)?;
     // SAFETY: the peer's address is not asked for.
     let accepted = retry(|| unsafe { libc::accept4(file, nobody, std::ptr::null_mut(), flags) as isize })?;
     let accepted = i32::try_from(accepted).map_err(|_| Errno::Badf)?;
@@ -62,6 +64,7 @@ pub fn recv(
     let mut message = message(&pieces);
     let flag = |wasi, system| if flags & wasi != 0 { system } else { 0 };
     let flags = flag(PEEK, libc::MSG_PEEK) | flag(WAIT_ALL, libc::MSG_WAITALL);
+    await_ready(guest, file, PollFlags::IN)?;
     // SAFETY: the pieces lie in the guest's memory, and the structure is a live variable.
     let n = retry(|| unsafe { libc::recvmsg(file, &mut message, flags) })?;
     let truncated = if message.msg_flags & libc::MSG_TRUNC != 0 { TRUNCATED } else { 0 };
@@ -79,6 +82,7 @@ pub fn send(guest: &Guest, number: u32, pieces: u32, count: u32, flags: u32, res
     let pieces = guest.pieces(pieces, count)?;
     guest.at(result, 4)?;
     let message = message(&pieces);
+    await_ready(guest, file, PollFlags::OUT)?;
     // SAFETY: as for `recv`.
     let n = retry(|| unsafe { libc::sendmsg(file, &message, libc::MSG_NOSIGNAL) })?;
     guest.write_u32(result, saturating_u32(n))

@@ -1,0 +1,33 @@
+//! Flags that add checks to the code or change what they do.
+
+use clap::Args;
+
+#[derive(Args)]
+#[command(next_help_heading = "Code")]
+pub struct Checks {
+    /// Mask addresses that a bounds check refused, against Spectre [default: off]
+    ///
+    /// A processor that mispredicts a check executes some hundred instructions before it notices,
+    /// and leaves traces of what it read. A program is the only tenant of its process, so its
+    /// module may read everything in it. Turn this on if a module is linked into a host that keeps
+    /// secrets from it. It affects tables, 64-bit memories, memories with pages of one byte, and
+    /// bulk operations; other accesses have no check that could be mispredicted.
+    #[arg(long)]
+    pub spectre_masks: bool,
+
+    /// With --generator llvm, leave memory and globals after a trap as the standard says
+    ///
+    /// LLVM assumes that accesses do not trap, so it may drop one that is of no use, and move
+    /// stores past it. A host that goes on after a trap (`w2n_try`) sees that. With this flag
+    /// nothing of the kind happens, and code is slower: loops are not vectorized. Cranelift's code
+    /// is always exact.
+    #[arg(long)]
+    pub exact_traps: bool,
+
+    /// Let the host of a library end a call: PREFIX_interrupt(), from any thread or signal handler
+    ///
+    /// The code looks for an interrupt in each loop and where functions that call others begin. The
+    /// call ends by the trap `interrupted`. Programs have --timeout instead.
+    #[arg(long)]
+    pub interruptible: bool,
+}

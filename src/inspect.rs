@@ -18,7 +18,7 @@ use crate::abi::image::ImageFields;
 use crate::abi::memory::MemoryFields;
 use crate::abi::program::{EntryKind, OPTIONS_SECTION, PROGRAM_SYMBOL, Program, ProgramFields};
 use crate::abi::record::Fields;
-use crate::abi::setting::{DEFAULT_TMP, Setting};
+use crate::abi::setting::{DEFAULT_TMP, Setting, parse_duration};
 use crate::abi::shim;
 use crate::number::to_usize;
 use crate::runtime_target::{RUNTIME_TARGETS, RuntimeTarget};
@@ -66,6 +66,8 @@ pub struct Inspection {
     /// The memories that its modules bring.
     pub memories: Vec<LinearMemory>,
     pub fixed_powers: bool,
+    /// The time after which it ends.
+    pub timeout: Option<String>,
     /// Functions and data of C that the modules use directly, outside of the sandbox.
     pub foreign: Vec<Foreign>,
     /// What the runtime has for the modules' toolchains, as [`Foreign`] names it.
@@ -330,6 +332,11 @@ impl Inspection {
                 Ok(Setting::MaxMemory(bytes)) => self.max_memory = Some(bytes),
                 Ok(Setting::MaxTable(bytes)) => self.max_table = Some(bytes),
                 Ok(Setting::MaxStack(bytes)) => self.max_stack = Some(bytes),
+                Ok(Setting::Timeout(duration)) => match parse_duration(duration) {
+                    Some((0, ..)) => self.timeout = None,
+                    Some((_, number, unit)) => self.timeout = Some(format!("{} {}", string(number), string(unit))),
+                    None => self.unknown.push(format!("--timeout {}", string(duration))),
+                },
                 Err(_) => self.unknown.push(string(word)),
             }
         }

@@ -210,6 +210,8 @@ pub struct Options {
     /// Powers and limits fixed at build time, as on the program's own command line: `["--dir", ".",
     /// "--env", "A=B"]`.
     pub program_options: Vec<String>,
+    /// The program can be given a time after which it ends, even if it does not use WASI.
+    pub timeout: bool,
     /// Directories whose contents the program carries: the host's, and the guest's name.
     /// `program_options` names the latter again, in the same order.
     pub embedded: Vec<(PathBuf, String)>,
@@ -291,6 +293,7 @@ impl Default for Options {
             verify: cfg!(debug_assertions),
             invoke: None,
             program_options: Vec::new(),
+            timeout: false,
             embedded: Vec::new(),
             fixed_powers: false,
             fatal_errors: false,

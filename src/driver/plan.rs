@@ -129,6 +129,7 @@ pub fn plan(start: Start, taken: Taken, input: &Input, options: &Options) -> Res
     let Start { kind, name, entry, initialize, thread_start, script } = start;
     let shims = taken.foreign.iter().filter_map(|[.., symbol]| abi::shim::of_symbol(symbol));
     let uses_wasi = shims.into_iter().any(Shim::uses_wasi);
+    let starts_wasi = uses_wasi || !taken.wasi.is_empty();
     Ok(ProgramPlan {
         entry,
         script,
@@ -136,7 +137,8 @@ pub fn plan(start: Start, taken: Taken, input: &Input, options: &Options) -> Res
         kind,
         initialize,
         thread_start,
-        starts_wasi: uses_wasi || !taken.wasi.is_empty(),
+        starts_wasi,
+        timeout: kind != EntryKind::Library && (starts_wasi || options.timeout),
         extra_powers: uses_wasi || taken.wasi.iter().any(|function| abi::wasi::uses_extra_powers(function)),
         wasi: taken.wasi,
         embedded: embed::pack(&options.embedded)?,

@@ -75,6 +75,8 @@ pub struct ProgramPlan {
     /// Directory trees that the program carries; empty if there are none.
     pub embedded: Vec<u8>,
     pub options: Vec<String>,
+    /// The program can end after some time.
+    pub timeout: bool,
     /// C functions and shims that the modules call directly: module and name of the import, and the
     /// symbol.
     pub foreign: Vec<[String; 3]>,

@@ -26,6 +26,7 @@ mod signals;
 mod sockets;
 mod streams;
 mod threads;
+mod timeout;
 mod tree;
 
 fn main() {
@@ -38,6 +39,7 @@ fn main() {
         signals::trials(),
         exposed::trials(),
         threads::trials(),
+        timeout::trials(),
         embed::trials(),
         names::trials(),
         machines::trials(),

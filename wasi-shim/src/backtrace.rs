@@ -60,7 +60,13 @@ pub fn empty() -> TrapReport {
 #[cold]
 pub fn add_report(text: &mut Text, report: &TrapReport) {
     let message = report.message.split(|&byte| byte == 0).next().unwrap_or_default();
-    text.add("wasm trap: ").add(message).add("\nwasm backtrace:\n");
+    text.add("wasm trap: ").add(message).add("\n");
+    add_frames(text, report);
+}
+
+/// The backtrace alone.
+pub fn add_frames(text: &mut Text, report: &TrapReport) {
+    text.add("wasm backtrace:\n");
     for (number, frame) in report.frames.iter().take(usize_of(report.n_frames)).enumerate() {
         add_frame(text, number as u64, frame);
     }

@@ -53,6 +53,13 @@ unsafe extern "C" fn w2n_main(
         Setting::MaxMemory(bytes) => limits.memory = Some(bytes),
         Setting::MaxTable(bytes) => limits.tables = Some(bytes),
         Setting::MaxStack(bytes) => max_stack = Some(bytes),
+        Setting::Timeout(duration) => {
+            if let Some(start) = program.timeout {
+                // SAFETY: the runtime's own function; the text stays, and a zero byte ends it, as
+                // it does all words of options.
+                unsafe { start(duration.as_ptr()) };
+            }
+        }
         // Powers mean nothing to a program without WASI: the variable may be meant for others too.
         Setting::Dir(_) | Setting::Embed(_) | Setting::Env(_) | Setting::InheritEnv => {}
         Setting::Dev | Setting::Tmp(_) | Setting::TcpListen(_) | Setting::ListenFd => {}

@@ -7,8 +7,7 @@
 //! for the next call. Two before a trap are one. Functions of the runtime that wait for something
 //! look for an interrupt themselves, every [`LOOK`].
 
-use crate::abi::program::Program;
-use crate::program;
+use crate::abi::program::{Fault, Program};
 use crate::system::{self, Access, kernel};
 use std::sync::atomic::Ordering;
 use std::time::Duration;
@@ -45,16 +44,24 @@ pub fn take(program: &Program) -> bool {
     is_wanted
 }
 
-/// The library whose page the address lies in.
-pub fn of_page(address: usize) -> Option<&'static Program> {
-    program::programs().find(|program| {
-        let page = program.poll_page.addr();
-        page != 0 && (page..page.saturating_add(kernel::page_size())).contains(&address)
-    })
+/// [`Program::is_interrupt`].
+///
+/// # Safety
+/// A live structure, whose program is a library that has a page for this.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn w2n_interrupted(fault: *const Fault) -> i32 {
+    // SAFETY: as required of the caller.
+    let (program, address) = unsafe { (&*(*fault).program, (*fault).address) };
+    let page = program.poll_page.addr();
+    let is_interrupt = (page..page.saturating_add(kernel::page_size())).contains(&address);
+    if is_interrupt {
+        delivered(program);
+    }
+    is_interrupt.into()
 }
 
 /// An interrupt has ended a call: the next one is not meant.
-pub fn delivered(program: &Program) {
+fn delivered(program: &Program) {
     set(program, false);
 }
 

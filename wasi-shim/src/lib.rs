@@ -48,6 +48,8 @@ mod interrupt;
 
 mod trap;
 
+mod timeout;
+
 mod budget;
 
 mod table;

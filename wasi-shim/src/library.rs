@@ -214,6 +214,7 @@ fn limits(program: &Program) -> Limits {
             Setting::MaxMemory(bytes) => limits.memory = Some(bytes),
             Setting::MaxTable(bytes) => limits.tables = Some(bytes),
             // The stack is the host's. The others are for WASI.
+            Setting::Timeout(_) => {}
             Setting::MaxStack(_) | Setting::Dir(_) | Setting::Embed(_) | Setting::Env(_) | Setting::InheritEnv => {}
             Setting::Dev | Setting::Tmp(_) | Setting::TcpListen(_) | Setting::ListenFd => {}
         }

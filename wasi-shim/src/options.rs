@@ -6,8 +6,8 @@
 //! variable is ignored in programs with fixed powers and when the system says that the user who
 //! started the program must not steer it (set-user-id).
 
-use crate::abi::program::{OPTIONS_VARIABLE, Program};
-use crate::abi::setting::Setting;
+use crate::abi::program::{EntryKind, OPTIONS_VARIABLE, Program};
+use crate::abi::setting::{Setting, UNKNOWN};
 use crate::abi::words::{self, Piece};
 use crate::attempt::fail;
 use crate::program::{c_string, slice};
@@ -20,12 +20,16 @@ pub struct Options {
     fixed: &'static [u8],
     /// The variable's words, each ended by a zero byte.
     variable: &'static [u8],
+    /// A program that can't end after some time does not know the option.
+    knows_timeout: bool,
 }
 
 impl Options {
     #[cold]
     pub fn read(program: &Program, envp: *const *const u8) -> Options {
         Options {
+            // The process of a library is its host's, and so is the variable.
+            knows_timeout: program.timeout.is_some() || program.kind == EntryKind::Library as u8,
             // SAFETY: `options_length` bytes of constant data.
             fixed: unsafe { slice(program.options, program.options_length) },
             variable: match find_variable(envp, OPTIONS_VARIABLE.as_bytes()) {
@@ -42,7 +46,11 @@ impl Options {
         for (source, text) in [("its built-in options", self.fixed), (OPTIONS_VARIABLE, self.variable)] {
             let mut words = text.split_inclusive(|&byte| byte == 0).map(|word| word.strip_suffix(&[0]).unwrap_or(word));
             while let Some(word) = words.next() {
-                match Setting::parse(word, &mut words) {
+                let setting = match Setting::parse(word, &mut words) {
+                    Ok(Setting::Timeout(_)) if !self.knows_timeout => Err(UNKNOWN),
+                    setting => setting,
+                };
+                match setting {
                     Ok(setting) => take(setting),
                     Err(problem) => {
                         let mut text = message();

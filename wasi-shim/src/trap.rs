@@ -9,13 +9,12 @@
 //! in the handler ends the process, because the handler's mask blocks all signals. So it never
 //! loops.
 
-use crate::abi::program::{Crash, Program, RUNNING};
+use crate::abi::program::{Crash, Fault, Program, RUNNING};
 use crate::abi::trap::{CODE_HOST, CODE_UNDEFINED, CODE_WASI, FATAL_EXIT_STATUS, TRAP_EXIT_STATUS, Trap, TrapReport};
 use crate::arch::OnSignal;
 use crate::arch::processor::{Registers, signal_entry};
 use crate::attempt;
 use crate::backtrace::{self, Cause};
-use crate::interrupt;
 use crate::program;
 use crate::sites::CodePlace;
 use crate::stack;
@@ -120,8 +119,7 @@ unsafe fn take(signal: c_int, info: *mut siginfo_t, context: *mut c_void) -> boo
     // Not every generator notes each access: what code does where a memory may be is one.
     let is_access = || place.is_some() && signal == SIGSEGV && program::is_of_memory(address);
     let own = noted.or_else(|| is_access().then_some(Trap::MemoryOutOfBounds));
-    let interrupted = if place.is_some() { interrupt::of_page(address) } else { None };
-    let own = if interrupted.is_some() { Some(Trap::Interrupted) } else { own };
+    let own = if place.is_some() && is_interrupt(address) { Some(Trap::Interrupted) } else { own };
     let is_overflow = || is_overflow(address, code == kernel::UNMAPPED, registers, place.is_some());
     let trap = match own {
         Some(trap) if !is_push => trap,
@@ -129,14 +127,18 @@ unsafe fn take(signal: c_int, info: *mut siginfo_t, context: *mut c_void) -> boo
         Some(trap) => trap,
         None => return false,
     };
-    if let Some(program) = interrupted {
-        interrupt::delivered(program);
-    }
     let report = backtrace::report(trap.into(), registers);
     if !attempt::give_up_in(context, &report) {
         end(&report);
     }
     true
+}
+
+/// Whether a fault ends a call of a library that was to be interrupted.
+fn is_interrupt(address: usize) -> bool {
+    // SAFETY: the runtime's own function, with the description that it belongs to.
+    program::programs()
+        .any(|program| program.is_interrupt.is_some_and(|it| unsafe { it(&Fault { program, address }) != 0 }))
 }
 
 /// Whether a fault is the overflow of a stack that translated code, or what it called, has used up.
@@ -263,7 +265,7 @@ pub fn raise(report: &TrapReport) -> ! {
 
 /// Writes the report, and stops the process.
 #[cold]
-fn end(report: &TrapReport) -> ! {
+pub fn end(report: &TrapReport) -> ! {
     if program::has_fatal_errors() {
         let length = report.message.iter().position(|&byte| byte == 0).unwrap_or(report.message.len());
         Text::new(STDERR).add("fatal error: ").add_name(&report.message[..length]).add("\n");

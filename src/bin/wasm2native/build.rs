@@ -19,6 +19,12 @@ pub fn run(args: &Compile, console: &Console) -> Result<ExitCode> {
     let options = args.options();
     driver::check_target(&options).map_err(|error| Usage(format!("{error:#}")))?;
     let makes_program = args.emit().iter().any(|form| form.emit.is_of_program());
+    if args.powers.timeout.is_some() && !makes_program {
+        return Err(Usage(
+            "--timeout is for programs\nhelp: --interruptible lets a library's host end a call".to_owned(),
+        )
+        .into());
+    }
     let makes_code = |form: &EmitItem| form.emit.is_of_program() || !form.emit.is_text();
     if !args.emit().iter().any(makes_code) && !options.program_options.is_empty() {
         console.warning("--dir, --env and limits have no effect: only programs and libraries have powers");

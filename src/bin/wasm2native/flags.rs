@@ -462,6 +462,7 @@ impl Compile {
             target: self.target.clone(),
             runtime: self.runtime.clone(),
             program_options: [self.powers.options(), self.powers.embedded()].concat(),
+            timeout: self.powers.timeout.is_some(),
             embedded: self.powers.embed.clone(),
             fixed_powers: self.fixed_powers,
             modules: self.modules.clone(),

@@ -69,6 +69,9 @@ fn describe(inspection: &Inspection) -> String {
     row("memory", inspection.memories.iter().map(memory).chain(limit(inspection.max_memory)).collect());
     row("tables", vec![tables(inspection)]);
     row("stack", limit(inspection.max_stack));
+    if let Some(time) = &inspection.timeout {
+        row("time", vec![format!("at most {time} (--timeout)")]);
+    }
     if !inspection.unknown.is_empty() {
         row("other options", inspection.unknown.clone());
     }

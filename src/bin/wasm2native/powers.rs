@@ -11,7 +11,7 @@ use std::collections::BTreeSet;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use wasm2native::abi::grant::{Grant, Name};
-use wasm2native::abi::setting::{DEV, Setting, TMP, WrongBytes, parse_bytes};
+use wasm2native::abi::setting::{DEV, Setting, TMP, WrongBytes, parse_bytes, parse_duration};
 
 #[derive(Args)]
 #[command(next_help_heading = "Powers")]
@@ -82,6 +82,13 @@ pub struct Powers {
     /// Limit the stack to BYTES
     #[arg(long, value_name = "BYTES", value_parser = bytes)]
     pub max_stack: Option<u64>,
+
+    /// End the program after DURATION: 500ms, 5s, 2m, 1h
+    ///
+    /// It is counted from the start on, whatever the program does. Then the program ends with the
+    /// message `error: timeout after 5 s`, a backtrace, and exit status 134. 0 is no limit.
+    #[arg(long, value_name = "DURATION", value_parser = duration)]
+    pub timeout: Option<String>,
 }
 
 impl Powers {
@@ -125,6 +132,7 @@ impl Powers {
             self.max_memory.map(Setting::MaxMemory),
             self.max_table.map(Setting::MaxTable),
             self.max_stack.map(Setting::MaxStack),
+            self.timeout.as_deref().map(|duration| Setting::Timeout(duration.as_bytes())),
             self.inherit_env.then_some(Setting::InheritEnv),
         ];
         dirs.chain(variables).chain(addresses).chain(others.into_iter().flatten()).flat_map(Setting::words).collect()
@@ -162,6 +170,11 @@ fn address(text: &str) -> Result<String, String> {
         Ok(_) => Ok(text.to_owned()),
         Err(_) => Err("expected ADDR:PORT, such as 127.0.0.1:8080 or [::1]:8080".to_owned()),
     }
+}
+
+fn duration(text: &str) -> Result<String, String> {
+    parse_duration(text.as_bytes()).ok_or("expected a duration, such as 500ms, 5s, 2m or 1h")?;
+    Ok(text.to_owned())
 }
 
 /// A number of bytes: `65536`, `64K`, `16M`, `2G`.

@@ -28,7 +28,8 @@ pub fn run(args: &Run, console: &Console) -> Result<Infallible> {
     console.begin();
     console.input(module);
     let input = Input::read(module)?;
-    let mut options = Options { link: args.linking.options(), ..args.code.options() };
+    let timeout = args.powers.timeout.is_some();
+    let mut options = Options { link: args.linking.options(), timeout, ..args.code.options() };
     if args.code.cpu.is_none() {
         // The program runs on this machine, so it may use all features of the processor.
         options.cpu = Cpu::Native;

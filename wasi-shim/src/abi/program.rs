@@ -152,12 +152,19 @@ record! {
         /// `w2n_unpack` when there are embedded trees, else null: so that other programs link none
         /// of it. Returns 0 if it could unpack a block.
         pub unpack: Option<unsafe extern "C" fn(*const Packed) -> i32>,
+        /// `w2n_timeout` where a program may have to end after some time, else null: so that
+        /// programs without WASI link none of it. It gets the text of a duration, ended by a zero
+        /// byte.
+        pub timeout: Option<unsafe extern "C" fn(*const u8)>,
         /// What counts how often blocks run; null in programs that don't.
         pub profile: *const Profile,
         /// What `PREFIX_reset` puts back; null where there is no such function.
         pub variables: *const Variable,
         /// A page that code reads where it can be interrupted; null in code that can't be.
         pub poll_page: *mut u8,
+        /// `w2n_interrupted` where there is such a page, else null: so that programs link none of
+        /// it. 1 if a fault is an interrupt, which has then ended a call.
+        pub is_interrupt: Option<unsafe extern "C" fn(*const Fault) -> i32>,
         /// The features of the processor that the code was compiled for, those of one register
         /// mostly side by side.
         pub requirements: *const Requirement,
@@ -214,6 +221,13 @@ pub struct Crash {
     pub signal: i32,
     /// The interrupted code, as the system hands it to handlers.
     pub context: *const c_void,
+}
+
+/// What the handler of signals hands to [`Program::is_interrupt`].
+#[repr(C)]
+pub struct Fault {
+    pub program: *const Program,
+    pub address: usize,
 }
 
 /// What the WASI half hands to [`Program::extra_powers`].

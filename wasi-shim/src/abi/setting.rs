@@ -70,6 +70,8 @@ settings! {
     MaxTable(bytes: u64) = "--max-table";
     /// Most bytes of stack.
     MaxStack(bytes: u64) = "--max-stack";
+    /// The time after which a program ends, for [`parse_duration`].
+    Timeout(duration: &'a [u8]) = "--timeout";
 }
 
 /// Most bytes in `/tmp` where nothing is said.
@@ -79,7 +81,8 @@ pub const DEFAULT_TMP: u64 = 64 << 20;
 pub const DEV: &str = "/dev";
 pub const TMP: &str = "/tmp";
 
-const UNKNOWN: &str = "unknown option";
+/// What is wrong with an option that there is not.
+pub const UNKNOWN: &str = "unknown option";
 
 /// What follows an option: nothing, text, or a number of bytes.
 trait Value<'a>: Sized {
@@ -134,6 +137,24 @@ impl<'a> Value<'a> for (Option<u64>,) {
     }
 }
 
+/// Milliseconds of a duration: `500ms`, `5s`, `2m`, `1h`, or `5`, which are seconds; and the number
+/// and the unit in the text. `None` if it is not one, or too long.
+#[cold]
+pub fn parse_duration(text: &[u8]) -> Option<(u64, &[u8], &[u8])> {
+    let end = text.iter().position(|byte| !byte.is_ascii_digit()).unwrap_or(text.len());
+    let (digits, unit) = text.split_at(end);
+    let (unit, milliseconds): (&[u8], u64) = match unit {
+        b"ms" => (unit, 1),
+        b"s" | b"" => (b"s", 1000),
+        b"m" => (b"min", 60_000),
+        b"h" => (unit, 3_600_000),
+        _ => return None,
+    };
+    let add = |number: u64, digit: &u8| number.checked_mul(10)?.checked_add(u64::from(digit.wrapping_sub(b'0')));
+    let number = digits.iter().try_fold(0, add).filter(|_| !digits.is_empty())?;
+    Some((number.checked_mul(milliseconds)?, digits, unit))
+}
+
 /// What is wrong with a number of bytes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum WrongBytes {
@@ -171,7 +192,7 @@ pub fn parse_bytes(text: &[u8]) -> Result<u64, WrongBytes> {
 
 #[cfg(test)]
 mod tests {
-    use super::{Setting, WrongBytes, parse_bytes};
+    use super::{Setting, WrongBytes, parse_bytes, parse_duration};
 
     #[test]
     fn settings_are_read_as_they_were_written() {
@@ -188,6 +209,7 @@ mod tests {
             Setting::MaxMemory(1 << 20),
             Setting::MaxTable(0),
             Setting::MaxStack(u64::MAX),
+            Setting::Timeout(b"5s"),
         ];
         let words: Vec<String> = settings.into_iter().flat_map(Setting::words).collect();
         let mut rest = words.iter().map(String::as_bytes);
@@ -213,6 +235,30 @@ mod tests {
         assert_eq!(parse(&["--tmp", "64k"]), Ok(Setting::Tmp(None)));
         assert_eq!(parse(&["--tmp="]), Err("not a number of bytes in"));
         assert_eq!(parse(&["--other"]), Err("unknown option"));
+    }
+
+    #[test]
+    fn durations_have_units() {
+        let cases = [
+            ("500ms", Some(500)),
+            ("5s", Some(5000)),
+            ("5", Some(5000)),
+            ("0s", Some(0)),
+            ("2m", Some(120_000)),
+            ("1h", Some(3_600_000)),
+            ("18446744073709551615ms", Some(u64::MAX)),
+            ("18446744073709551616ms", None),
+            ("18446744073709551615s", None),
+            ("", None),
+            ("s", None),
+            ("-1s", None),
+            ("1.5s", None),
+            ("5 s", None),
+            ("5d", None),
+        ];
+        for (text, milliseconds) in cases {
+            assert_eq!(parse_duration(text.as_bytes()).map(|it| it.0), milliseconds, "{text}");
+        }
     }
 
     #[test]

@@ -211,6 +211,19 @@ pub fn last_error() -> c_int {
     unsafe { *libc::__errno_location() }
 }
 
+/// Lets the system send SIGALRM in so many milliseconds; whether it will. Unlike other timers this
+/// one counts against no limit of the process.
+pub fn start_timer(milliseconds: u64) -> bool {
+    let seconds = i64::try_from(milliseconds / 1000).unwrap_or(i64::MAX);
+    let rest = i64::try_from(milliseconds % 1000).unwrap_or(0).saturating_mul(1000);
+    let nothing = libc::timeval { tv_sec: 0, tv_usec: 0 };
+    let timer = libc::itimerval { it_interval: nothing, it_value: libc::timeval { tv_sec: seconds, tv_usec: rest } };
+    // SAFETY: reads a live variable.
+    unsafe {
+        libc::syscall(libc::SYS_setitimer, libc::ITIMER_REAL, &raw const timer, ptr::null_mut::<libc::itimerval>()) == 0
+    }
+}
+
 /// Leaves the error of the thread's last system call as it is.
 pub fn keep_errno<R>(work: impl FnOnce() -> R) -> R {
     let errno = last_error();

@@ -140,7 +140,7 @@ fn grant(
                 }
             }
         }
-        Setting::MaxMemory(_) | Setting::MaxTable(_) | Setting::MaxStack(_) => {}
+        Setting::MaxMemory(_) | Setting::MaxTable(_) | Setting::MaxStack(_) | Setting::Timeout(_) => {}
         // See `extra`.
         Setting::Dev | Setting::Tmp(_) | Setting::TcpListen(_) | Setting::ListenFd => {}
     });

@@ -1,4 +1,5 @@
 //! `--invoke`: parameters from the command line, results to standard output, one on each line.
+//! Arguments after `--` are not parameters: WASI shows them to the guest.
 //! Linked into programs with such an entry, which reach it through [`Program::invoke`].
 
 use crate::abi::program::{Invocation, Program};
@@ -22,9 +23,15 @@ unsafe extern "C" fn w2n_invoke(invocation: *const Invocation) {
     };
     // SAFETY: called once.
     let values = unsafe { entry::values() };
-    read_parameters(program, arguments, values);
+    read_parameters(program, &arguments[..n_parameters(arguments)], values);
     entry::run(program, values);
     print_results(program, values);
+}
+
+/// How many of the arguments are parameters: those before `--`.
+pub fn n_parameters(arguments: &[*const u8]) -> usize {
+    // SAFETY: strings of `argv`.
+    arguments.iter().position(|&it| unsafe { c_string(it) } == b"--").unwrap_or(arguments.len())
 }
 
 /// Fills in the parameters. Stops the program with a usage message if their number or form is

@@ -356,7 +356,7 @@ pub struct Code {
     pub enable: Vec<String>,
 
     /// Run the exported function NAME; its arguments come from the command line, results are
-    /// printed
+    /// printed. What follows `--` there are the arguments that WASI shows
     #[arg(long, value_name = "NAME", help_heading = "Program")]
     pub invoke: Option<String>,
 

@@ -5,8 +5,9 @@ use crate::abi::grant::Grant;
 use crate::abi::program::{ExtraPowers, OPTIONS_VARIABLE, Program, Start};
 use crate::abi::setting::Setting;
 use crate::attempt::fail;
+use crate::invoke::n_parameters;
 use crate::options::{Options, find_variable, variables};
-use crate::program::{self, c_string};
+use crate::program::{self, c_string, slice};
 use crate::text::{USAGE_EXIT_STATUS, message};
 use crate::wasi::config::{Configuration, GrantedDirectory};
 use crate::wasi::context::{Context, Strings};
@@ -55,9 +56,15 @@ pub unsafe extern "C" fn w2n_wasi_start(start: *const Start) {
     match configuration.and_then(|it| it.arguments.as_deref()) {
         Some(list) => list.iter().for_each(|argument| expect_room(arguments.push(argument))),
         None => {
-            for index in 0..usize::try_from(argc).unwrap_or(0) {
-                // SAFETY: `argv` holds `argc` strings.
-                expect_room(arguments.push(unsafe { c_string(*argv.add(index)) }));
+            // SAFETY: `argv` holds `argc` strings, which stay.
+            let given = unsafe { slice(argv, u64::try_from(argc).unwrap_or(0)) };
+            let (name, mut given) = given.split_at(given.len().min(1));
+            if program.invoke.is_some() {
+                given = given.get(n_parameters(given).saturating_add(1)..).unwrap_or_default();
+            }
+            for &argument in name.iter().chain(given) {
+                // SAFETY: as above.
+                expect_room(arguments.push(unsafe { c_string(argument) }));
             }
         }
     }

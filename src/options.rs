@@ -195,6 +195,9 @@ pub struct Options {
     /// Memories and globals are exact when a trap has ended a call. With Cranelift they always are.
     pub exact_traps: bool,
     pub memory_base: MemoryBase,
+    /// Accesses to 32-bit memories compare with the size, and the memories take little address
+    /// space.
+    pub memory_checks: bool,
     pub generator: GeneratorName,
     /// The clang that LLVM's text form goes to; `None` is one on PATH.
     pub clang: Option<PathBuf>,
@@ -286,6 +289,7 @@ impl Default for Options {
             interruptible: false,
             exact_traps: false,
             memory_base: MemoryBase::default(),
+            memory_checks: false,
             generator: GeneratorName::default(),
             clang: None,
             profile_generate: None,

@@ -22,7 +22,7 @@ use crate::analyze;
 use crate::code::Code;
 use crate::codegen::Generator;
 use crate::foreign::Foreign;
-use crate::layout::{self, World};
+use crate::layout::{self, Purpose, World};
 use crate::link::native::Natives;
 use crate::link::payload;
 use crate::link::runtime::Runtime;
@@ -171,7 +171,8 @@ impl<'a> Session<'a> {
     /// When a memory or table is too large.
     pub fn lay_out<'s>(&self, analyzed: Analyzed<'s>, world: World, edge: Edge) -> Result<Unit<'s>> {
         let Analyzed { linked: Linked { index, source, module, linkage }, foreign, facts } = analyzed;
-        let layout = || layout::plan(module, &facts, linkage, &foreign, world);
+        let purpose = Purpose { world, memory_checks: self.options.memory_checks };
+        let layout = || layout::plan(module, &facts, linkage, &foreign, purpose);
         let layout = source.explain(stage(self.observer, "layout", 0, layout))?;
         let profiling = self.generator.profiling(source, module, &facts);
         if let Some(Counts { n_functions, n_unknown: n_unknown @ 1.., .. }) = profiling.counts() {

@@ -218,6 +218,8 @@ pub struct MemoryPlan {
     pub index: Type,
     pub page_size: u64,
     pub bounds: Bounds,
+    /// Bytes after the largest size that fault.
+    pub guard: u64,
 }
 
 /// How accesses beyond the end of a memory are found.
@@ -296,6 +298,14 @@ pub enum World {
     Open,
 }
 
+/// What the plan is for, and what its memories are to be like.
+#[derive(Copy, Clone, Debug, PartialEq, Eq)]
+pub struct Purpose {
+    pub world: World,
+    /// 32-bit memories compare, too, and take little address space.
+    pub memory_checks: bool,
+}
+
 /// The most entries a table may have at the start.
 const MAX_TABLE_ENTRIES: u64 = 10_000_000;
 
@@ -310,7 +320,8 @@ const SHARED_CALLBACKS: usize = 64;
 ///
 /// # Errors
 /// When a memory or table is too large to reserve.
-pub fn plan(module: &Module, facts: &Facts, linkage: &Linkage, foreign: &Foreign, world: World) -> Result<Layout> {
+pub fn plan(module: &Module, facts: &Facts, linkage: &Linkage, foreign: &Foreign, purpose: Purpose) -> Result<Layout> {
+    let Purpose { world, memory_checks } = purpose;
     let mut layout = Layout {
         signatures: PrimaryMap::new(),
         signature_of: SecondaryMap::with_default(SignatureIndex(0)),
@@ -326,7 +337,7 @@ pub fn plan(module: &Module, facts: &Facts, linkage: &Linkage, foreign: &Foreign
         ends_at_trap: world == World::Closed,
     };
     layout.plan_signatures(module);
-    layout.plan_memories(module, facts, linkage)?;
+    layout.plan_memories(module, facts, linkage, memory_checks)?;
     layout.plan_globals(module, facts);
     if world == World::Open {
         layout.show_globals(module);
@@ -381,11 +392,12 @@ impl Layout {
         }
     }
 
-    fn plan_memories(&mut self, module: &Module, facts: &Facts, linkage: &Linkage) -> Result<()> {
+    fn plan_memories(&mut self, module: &Module, facts: &Facts, linkage: &Linkage, memory_checks: bool) -> Result<()> {
         for (index, memory) in &module.memories {
             let ours = self.owns_memory(module, linkage, index);
             let fixed = ours && !facts.memories_grown.contains(index);
-            let plan = plan_memory(&memory.ty, fixed).with_context(|| format!("memory {}", index.as_u32()))?;
+            let plan = plan_memory(&memory.ty, fixed, memory_checks);
+            let plan = plan.with_context(|| format!("memory {}", index.as_u32()))?;
             let place = linkage.placed.contains(&index).then_some(abi::memory::FIXED_BASE);
             self.memories.push(MemoryPlan { place, ..plan });
         }
@@ -519,7 +531,7 @@ pub fn starts_threads(module: &Module) -> bool {
     imports.any(|import| import.module == spawn_module && import.name == spawn_name)
 }
 
-fn plan_memory(ty: &MemoryType, fixed: bool) -> Result<MemoryPlan> {
+fn plan_memory(ty: &MemoryType, fixed: bool, memory_checks: bool) -> Result<MemoryPlan> {
     let page_size = match ty.page_size_log2 {
         None => abi::memory::WASM_PAGE,
         Some(log2) => 1u64.checked_shl(log2).expect("validated: a page has 1 or 65536 bytes"),
@@ -538,22 +550,23 @@ fn plan_memory(ty: &MemoryType, fixed: bool) -> Result<MemoryPlan> {
         true => abi::memory::LARGEST_RESERVATION.max(bytes),
     };
     let maximum = ty.maximum.unwrap_or(u64::MAX).saturating_mul(page_size).min(limit);
-    let bounds = match (page_size, ty.memory64) {
-        (abi::memory::WASM_PAGE, false) => Bounds::Guarded,
-        (abi::memory::WASM_PAGE, true) => Bounds::Checked,
-        _ => Bounds::Exact,
+    let (bounds, guard) = match (page_size, ty.memory64) {
+        (abi::memory::WASM_PAGE, false) if memory_checks => (Bounds::Checked, abi::memory::SMALL_GUARD),
+        (abi::memory::WASM_PAGE, false) => (Bounds::Guarded, 0),
+        (abi::memory::WASM_PAGE, true) => (Bounds::Checked, abi::memory::CHECKED_GUARD),
+        _ => (Bounds::Exact, 0),
     };
     let (reserved, least) = match bounds {
         Bounds::Guarded => (abi::memory::GUARDED_RESERVATION, abi::memory::GUARDED_RESERVATION),
         Bounds::Checked => {
-            let with_guard = |bytes: u64| bytes.checked_add(abi::memory::CHECKED_GUARD);
+            let with_guard = |bytes: u64| bytes.checked_add(guard);
             let sizes = with_guard(maximum).zip(with_guard(bytes));
             sizes.expect("the limit leaves room for the guard in the address space")
         }
         Bounds::Exact => (maximum, bytes),
     };
     let index = index_type(ty.memory64);
-    Ok(MemoryPlan { bytes, maximum, reserved, least, place: None, fixed, index, page_size, bounds })
+    Ok(MemoryPlan { bytes, maximum, reserved, least, place: None, fixed, index, page_size, bounds, guard })
 }
 
 fn index_type(is_64: bool) -> Type {

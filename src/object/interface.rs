@@ -1,10 +1,10 @@
 //! The C interface of a library: which symbols its host may use, and what each is.
 //!
 //! Every export is `PREFIX_NAME`, or a function may keep its own name. Beside them there are
-//! functions of the library's own: `PREFIX_init`, `PREFIX_configure`, `PREFIX_reset`, those that make
-//! instances and that interrupt, if there are any, and for each memory that a host may see one for
-//! its base, one for its size, and one that lets it grow. An export that would get the name of one
-//! of those is `PREFIX_export_NAME`.
+//! functions of the library's own: `PREFIX_init`, `PREFIX_configure`, `PREFIX_reset`, those that
+//! make instances and that interrupt, if there are any, and for each memory that a host may see one
+//! for its base, one for its size, and one that lets it grow. An export that would get the name of
+//! one of those is `PREFIX_export_NAME`.
 //!
 //! Different exports get different symbols: `escape` is injective, and so is what `Own::name`
 //! adds. Only functions that keep their own names can meet what is `PREFIX_NAME`, which is an

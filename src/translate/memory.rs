@@ -1,17 +1,17 @@
 //! Loads, stores, size and growth of linear memories, and globals.
 //!
 //! An access to a 32-bit memory carries no compare: more address space is reserved for it than an
-//! index and an offset can reach, and what is not committed faults. Other memories compare, see
-//! [`Bounds`]. The comparison takes the index alone where it can, so that Cranelift merges those of
-//! neighbouring accesses.
+//! index and an offset can reach, and what is not committed faults. Other memories compare, and so
+//! do all with `--memory-checks`, see [`Bounds`]. The comparison takes the index alone where it
+//! can, so that Cranelift merges those of neighbouring accesses.
 
 use super::symbols::Region;
 use super::translator::Translator;
 use super::types::{POINTER, value_type};
 use crate::abi::builtin::Builtin;
-use crate::abi::memory::{CHECKED_GUARD, Memory};
+use crate::abi::memory::Memory;
 use crate::abi::trap::Trap;
-use crate::layout::{Bounds, GlobalPlan, Symbol};
+use crate::layout::{Bounds, GlobalPlan, MemoryPlan, Symbol};
 use crate::number::to_displacement;
 use crate::wasm::constant::Constant;
 use crate::wasm::{GlobalIndex, MemoryIndex};
@@ -60,11 +60,13 @@ impl Translator<'_> {
     pub fn place(&mut self, index: Value, memarg: &MemArg, size: u64) -> MemoryOperand {
         let memory = memory_of(memarg);
         let (mut index, mut offset) = (index, memarg.offset);
-        let outside = match self.env.layout.memories[memory].bounds {
+        let MemoryPlan { bounds, guard, .. } = self.env.layout.memories[memory];
+        let outside = match bounds {
             Bounds::Guarded => None,
             // The module chooses the offset: a sum that wraps would place the access before the
             // memory.
-            Bounds::Checked if offset.checked_add(size).is_some_and(|end| end <= CHECKED_GUARD) => {
+            Bounds::Checked if offset.checked_add(size).is_some_and(|end| end <= guard) => {
+                index = self.widen(index);
                 let bytes = self.memory_bytes(memory);
                 Some(self.trap_if_above(index, bytes, Trap::MemoryOutOfBounds))
             }

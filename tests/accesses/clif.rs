@@ -12,12 +12,12 @@ use cranelift_codegen::ir::Function;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write;
 use wasm2native::abi::builtin::Builtin;
-use wasm2native::abi::memory::{CHECKED_GUARD, FIXED_BASE, GUARDED_RESERVATION, X86_64_PAGE};
+use wasm2native::abi::memory::{CHECKED_GUARD, FIXED_BASE, GUARDED_RESERVATION, SMALL_GUARD, X86_64_PAGE};
 use wasm2native::analyze::{self, Roots};
 use wasm2native::codegen::cranelift::isa::Isa;
 use wasm2native::codegen::target;
 use wasm2native::foreign::Foreign;
-use wasm2native::layout::{self, World};
+use wasm2native::layout::{self, Purpose, World};
 use wasm2native::options::{Cpu, MemoryBase, Options};
 use wasm2native::profile::Profiling;
 use wasm2native::resolve::{self, Sizes};
@@ -48,12 +48,19 @@ pub struct Manner {
     pub part: u64,
     pub masks: bool,
     pub base: MemoryBase,
+    /// `--memory-checks`.
+    pub checks: bool,
 }
 
-pub const MANNERS: [Manner; 3] = [
-    Manner { name: "clif", part: 10, masks: false, base: MemoryBase::Any },
-    Manner { name: "clif with masks", part: 50, masks: true, base: MemoryBase::Any },
-    Manner { name: "clif at a fixed address", part: 50, masks: false, base: MemoryBase::Fixed },
+const PLAIN: Manner = Manner { name: "clif", part: 10, masks: false, base: MemoryBase::Any, checks: false };
+
+pub const MANNERS: [Manner; 6] = [
+    PLAIN,
+    Manner { name: "clif with masks", part: 50, masks: true, ..PLAIN },
+    Manner { name: "clif at a fixed address", part: 50, base: MemoryBase::Fixed, ..PLAIN },
+    Manner { name: "clif with checks", part: 20, checks: true, ..PLAIN },
+    Manner { name: "clif with checks at a fixed address", part: 50, base: MemoryBase::Fixed, checks: true, ..PLAIN },
+    Manner { name: "clif with checks and masks", part: 50, masks: true, checks: true, ..PLAIN },
 ];
 
 /// A function of the module, with the arguments that it is tried with.
@@ -153,7 +160,8 @@ pub fn translate(
     let foreign = Foreign::default();
     let roots = Roots { functions: functions.clone(), visible: Vec::new(), open: false, foreign: &foreign };
     let facts = analyze::facts(module, &roots);
-    let layout = layout::plan(module, &facts, linkage, &foreign, World::Closed)?;
+    let purpose = Purpose { world: World::Closed, memory_checks: manner.checks };
+    let layout = layout::plan(module, &facts, linkage, &foreign, purpose)?;
     let env = Env {
         module,
         facts: &facts,
@@ -194,7 +202,7 @@ fn accesses(form: &Form, sample: Sample) -> Vec<Access> {
 
 fn check_one(form: &Form, manner: Manner, access: &Access, func: &Function, index: u64) -> Result<()> {
     let Access { kind, offset, .. } = access;
-    let memories = memories(form, manner.base);
+    let memories = memories(form, manner);
     let more = kind.more_arguments(0).len();
     let arguments: Vec<_> = [Word::Known(index)].into_iter().chain((0..more).map(|_| Word::Data)).collect();
     let (events, end) = evaluate::evaluate(func, &memories, &arguments)?;
@@ -227,22 +235,24 @@ fn check_call(index: u64, offset: u64, events: &[Event], end: &End) -> Result<()
 
 /// The module's memories; the last one is `$m`. Behind it is as little as there can be: it is as
 /// large as it may get.
-pub fn memories(form: &Form, base: MemoryBase) -> Vec<Borders> {
+pub fn memories(form: &Form, manner: Manner) -> Vec<Borders> {
+    let Manner { base, checks, .. } = manner;
     const BASE: u64 = 0x5555_0000_0000;
     let first = match base {
         MemoryBase::Fixed if !form.wide && !form.bytewise => FIXED_BASE,
         _ => BASE,
     };
     let bytes = form.bytes();
+    let narrow = |bytes| if checks { bytes + SMALL_GUARD } else { GUARDED_RESERVATION };
     let reserved = match (form.bytewise, form.wide) {
         (true, _) => bytes.next_multiple_of(X86_64_PAGE),
-        (false, false) => GUARDED_RESERVATION,
+        (false, false) => narrow(bytes),
         (false, true) => bytes + CHECKED_GUARD,
     };
     match form.place {
         MemoryOrigin::Second => {
             let other = if base == MemoryBase::Fixed { FIXED_BASE } else { BASE << 1 };
-            let other = Borders { base: other, bytes: 65536, reserved: GUARDED_RESERVATION };
+            let other = Borders { base: other, bytes: 65536, reserved: narrow(65536) };
             vec![other, Borders { base: BASE, bytes, reserved }]
         }
         _ => vec![Borders { base: first, bytes, reserved }],

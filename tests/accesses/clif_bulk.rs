@@ -33,7 +33,7 @@ pub fn check(form: &Form, processor: Processor, manner: Manner) -> Result<usize>
     let operations = |copies| lengths().map(move |known| Operation { copies, known });
     let operations: Vec<_> = operations(true).chain(operations(false)).collect();
     let names: Vec<_> = operations.iter().map(|operation| operation.name()).collect();
-    let memories = memories(form, manner.base);
+    let memories = memories(form, manner);
     let mut findings = Findings::default();
     translate(form, processor, manner, &functions(form), &names, &mut |number, func, stage| {
         check_all(form, &memories, operations[number], func, stage, &mut findings);

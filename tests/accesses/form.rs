@@ -6,7 +6,7 @@
 
 use super::kind::{Action, Kind};
 use std::fmt::Write;
-use wasm2native::abi::memory::{CHECKED_GUARD, X86_64_PAGE};
+use wasm2native::abi::memory::{CHECKED_GUARD, SMALL_GUARD, X86_64_PAGE};
 
 /// What the name of a memory form promises.
 #[derive(Copy, Clone, Debug)]
@@ -134,6 +134,7 @@ impl Form {
             offsets.extend([CHECKED_GUARD - 16, CHECKED_GUARD - 8, CHECKED_GUARD]);
             offsets.extend(u64::MAX - 15..=u64::MAX);
         } else {
+            offsets.extend([SMALL_GUARD - 16, SMALL_GUARD - 8, SMALL_GUARD - 1, SMALL_GUARD]);
             let top = u64::from(u32::MAX);
             offsets.extend([16, 8, 4, 2, 1].map(|back| top + 1 - back));
         }

@@ -6,8 +6,13 @@ use std::path::Path;
 use test_kit::{command, process};
 
 /// Flags for each way of compiling, and how many of the cases are tried with it: one in so many.
-pub const LEVELS: [(&str, &[&str], u64); 4] =
-    [("-O2", &[], 1), ("-O0", &["-O0"], 10), ("-Os", &["-Os"], 10), ("--spectre-masks", &["--spectre-masks"], 10)];
+pub const LEVELS: [(&str, &[&str], u64); 5] = [
+    ("-O2", &[], 1),
+    ("-O0", &["-O0"], 10),
+    ("-Os", &["-Os"], 10),
+    ("--spectre-masks", &["--spectre-masks"], 10),
+    ("--memory-checks", &["--memory-checks"], 2),
+];
 
 /// Compiles the script and runs it: every assertion must pass. Returns how many there are.
 ///

@@ -8,6 +8,7 @@
 //! [`names`] names that are not UTF-8, [`machines`] systems that forbid or lack system calls, and
 //! [`official`] the WebAssembly group's own tests where a checkout is named.
 
+mod checks;
 mod driver;
 mod embed;
 mod exposed;
@@ -31,6 +32,7 @@ mod tree;
 
 fn main() {
     let groups = [
+        checks::trials(),
         matrix::trials(),
         grants::trials(),
         hostile::trials(),

@@ -6,7 +6,7 @@
 //! the file, one by one, when they are first touched.
 
 use crate::abi::image::Image;
-use crate::abi::memory::{DataRun, LEADING_GUARD, Memory};
+use crate::abi::memory::{DataRun, GUARDED_RESERVATION, LEADING_GUARD, Memory};
 use crate::abi::program::Program;
 use crate::arch::processor::return_address;
 use crate::attempt::fail;
@@ -60,6 +60,9 @@ fn create_memory(memory: &mut Memory) {
         }
         text.add("cannot reserve ").add_decimal(memory.least.into());
         text.add(" bytes of address space for the program's memory (see `ulimit -v`)");
+        if memory.least == GUARDED_RESERVATION {
+            text.add(": --memory-checks builds programs that need less");
+        }
         fail(text, 1);
     }
     if !commit(memory, 0, memory.bytes) {

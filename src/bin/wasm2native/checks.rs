@@ -10,8 +10,9 @@ pub struct Checks {
     /// A processor that mispredicts a check executes some hundred instructions before it notices,
     /// and leaves traces of what it read. A program is the only tenant of its process, so its
     /// module may read everything in it. Turn this on if a module is linked into a host that keeps
-    /// secrets from it. It affects tables, 64-bit memories, memories with pages of one byte, and
-    /// bulk operations; other accesses have no check that could be mispredicted.
+    /// secrets from it. It affects tables, memories whose accesses are compared with their size
+    /// (64-bit ones, those with pages of one byte, all with --memory-checks), and bulk operations;
+    /// other accesses have no check that could be mispredicted.
     #[arg(long)]
     pub spectre_masks: bool,
 
@@ -23,6 +24,15 @@ pub struct Checks {
     /// is always exact.
     #[arg(long)]
     pub exact_traps: bool,
+
+    /// Compare each access to a 32-bit memory with its size, so that programs need little address
+    /// space
+    ///
+    /// Without it, a memory reserves 8 GiB of address space, which limits such as `ulimit -v` may
+    /// refuse, and accesses need no compare. With it, a memory reserves its maximum, or as much of
+    /// that as is available. Code is larger and slower.
+    #[arg(long)]
+    pub memory_checks: bool,
 
     /// Let the host of a library end a call: PREFIX_interrupt(), from any thread or signal handler
     ///

@@ -496,6 +496,7 @@ impl Code {
             inline: self.inline,
             spectre_masks: self.checks.spectre_masks,
             interruptible: self.checks.interruptible,
+            memory_checks: self.checks.memory_checks,
             exact_traps: self.checks.exact_traps,
             generator: match self.generator {
                 None | Some(GeneratorChoice::Cranelift) => GeneratorName::Cranelift,

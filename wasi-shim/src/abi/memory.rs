@@ -19,6 +19,10 @@ pub const GUARDED_RESERVATION: u64 = (8 << 30) + WASM_PAGE;
 /// only larger offsets must be part of the comparison.
 pub const CHECKED_GUARD: u64 = (2 << 30) + WASM_PAGE;
 
+/// The same after a 32-bit memory whose accesses are compared with its size, so that it takes
+/// little address space.
+pub const SMALL_GUARD: u64 = WASM_PAGE;
+
 /// Inaccessible address space before every memory and before every table's entries. A whole page on
 /// any machine, and more than the widest access: an address that came out too low faults.
 pub const LEADING_GUARD: u64 = WASM_PAGE;

@@ -20,7 +20,6 @@ pub fn trials() -> Vec<Trial> {
         the_text_for_clang_is_a_form_of_output,
         other_targets_are_refused,
         what_threads_may_change_is_read_once,
-        frames_that_the_runtime_cannot_walk_are_refused,
         references_do_not_cross_generators,
         linkers_see_that_tables_cross_generators,
         a_path_to_clang_is_for_llvm,
@@ -161,26 +160,6 @@ fn what_threads_may_change_is_read_once() -> Result<()> {
         assert!(n_loads >= 2, "{text}");
         assert_eq!(count(" = freeze "), if is_frozen { n_loads } else { 0 }, "{text}");
     }
-    Ok(())
-}
-
-fn frames_that_the_runtime_cannot_walk_are_refused() -> Result<()> {
-    tool::require("clang-19")?;
-    let wide = format!("(param {}) (result i64)", "i64 ".repeat(10));
-    let arguments = "(local.get 0) ".repeat(10);
-    let module = format!(
-        r#"(module
-        (func $wide {wide}
-            (if (result i64) (i64.eqz (local.get 9)) (then (i64.const 42)) (else (return_call $narrow (local.get 8)))))
-        (func $narrow (param i64) (result i64) (return_call $wide {arguments}))
-        (func (export "main") (result i32) (i32.wrap_i64 (call $narrow (i64.const 0)))))"#
-    );
-    let folder = Folder::with(&[("tail.wat", &module)]);
-    let texts = ["tail.wat: function 1 (`narrow`): ", "use --generator cranelift"];
-    folder.wasm2native(&["tail.wat", "--generator", "llvm"]).fails(1, &texts);
-    assert_untouched(&folder, &["tail.wat"]);
-    folder.wasm2native(&["tail.wat"]).succeeds();
-    assert_eq!(folder.program("tail", &[]).status, 42);
     Ok(())
 }
 

@@ -8,6 +8,7 @@ use test_kit::{generator, target, tool, trials};
 pub fn trials() -> Vec<Trial> {
     trials!["instances":
         each_has_its_own_state,
+        each_is_interrupted_alone,
         programs_and_other_languages_have_none,
         names_of_exports_are_told_from_functions_of_the_library,
     ]
@@ -48,6 +49,15 @@ fn each_has_its_own_state() -> Result<()> {
             assert_eq!(out.stderr, messages, "{host} {arguments:?} {flags:?}");
         }
     }
+    Ok(())
+}
+
+fn each_is_interrupted_alone() -> Result<()> {
+    let folder = host("cc", &["instances.wat", "instances_interrupt.c"])?;
+    let form = ["instances.wat", "--instances", "--interruptible", "--prefix", "lib"];
+    folder.builds(&[&form[..], &["--emit", "staticlib=lib.a,header=library.h"]].concat());
+    folder.cc(&["instances_interrupt.c", "lib.a", "-pthread", "-o", "host"]);
+    folder.program("host", &[]).prints("1 interrupted\n0 0 0\n1 0\n");
     Ok(())
 }
 

@@ -136,18 +136,18 @@ symbols! {
     28: LibraryConfigure;
     /// A function for the host of a library: `int interrupt(void)`.
     29: LibraryInterrupt;
-    /// A function for the host of a library: `int cancel_interrupt(void)`.
-    30: LibraryCancelInterrupt;
     /// The C symbol of an imported function, entered by code of a few bytes that prepares registers
     /// for its variable arguments.
-    31: Variadic(func: FuncIndex);
+    30: Variadic(func: FuncIndex);
     /// What the slots of a kind of function pointer have in common: C's arguments and the entry of
     /// a function, in the internal convention.
-    32: Callback(callback: CallbackIndex);
+    31: Callback(callback: CallbackIndex);
     /// An [`abi::foreign::CallbackPool`].
-    33: CallbackPool(callback: CallbackIndex);
+    32: CallbackPool(callback: CallbackIndex);
     /// A page that code reads where it can be interrupted.
-    34: PollPage;
+    33: PollPage;
+    /// A function for the host of a library: `int cancel_interrupt(void)`.
+    34: LibraryCancelInterrupt;
     /// A function pointer as C gets it, and its number among those of its kind.
     0x1_0000: CallbackSlot(callback: CallbackIndex, slot: u16);
 }

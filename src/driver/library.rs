@@ -82,6 +82,7 @@ pub fn build(session: &Session, outputs: &[&Output]) -> Result<()> {
     if let Some(natives) = &natives {
         session.name(check_natives(session, natives, (module, &foreign), (&interface, &imports)))?;
     }
+    session.name(imports::check_wasi(&imports))?;
     session.name(interface::check_imports(&interface, module, &linked.linkage))?;
     // Compilation validates bodies; what is made without it must not accept an invalid module.
     if wants(&[Emit::Header, Emit::Cxx, Emit::Rust, Emit::Linkage, Emit::Facts, Emit::Layout, Emit::Image]) {

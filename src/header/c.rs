@@ -9,7 +9,7 @@ use super::{Library, Parameter, codes, comment_text, prototype, words};
 use crate::abi::wasi::WasiFunction;
 use crate::foreign::prototypes;
 use crate::layout::is_exception;
-use crate::object::imports::{OpenImport, wasi_function};
+use crate::object::imports::{OpenImport, typed_wasi_function, wasi_function};
 use crate::object::interface::{Item, ItemKind};
 use crate::resolve;
 use crate::wasm::structure;
@@ -62,7 +62,11 @@ fn imported(library: &Library, import: &OpenImport) -> String {
         EntityIndex::Function(func) => library.foreign.function(func),
         _ => None,
     };
-    let (symbol, wasi) = (&import.symbol, wasi_function(import.import));
+    let wasi = match import.entity {
+        EntityIndex::Function(func) => typed_wasi_function(import.import, library.module.function_type(func)),
+        _ => None,
+    };
+    let symbol = &import.symbol;
     let declaration = match (import.entity, declared) {
         _ if prototypes::find(symbol).is_some() => String::new(),
         (EntityIndex::Function(_), Some(function)) => {
@@ -179,7 +183,7 @@ fn declaration(library: &Library, item: &Item) -> String {
             );
         }
         ItemKind::MemoryBase(_) => format!("void *{};\n", own(library, symbol, "")),
-        ItemKind::MemoryGrowth(_) => format!("int64_t {};\n", own(library, symbol, "uint64_t pages")),
+        ItemKind::MemoryGrowth(_) => format!("int64_t {};\n", own(library, symbol, "uint64_t")),
         ItemKind::MemorySize(_) => format!("size_t {};\n", own(library, symbol, "")),
         ItemKind::Function(func) => function(library, symbol, func),
         ItemKind::Global(global) => match global_declaration(library, symbol, global) {

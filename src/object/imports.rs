@@ -85,6 +85,9 @@ pub struct OpenImport<'a> {
     pub has_data: bool,
 }
 
+/// [`OpenImport::refusal`] of a function that has the name of one of WASI's, and another type.
+pub const OF_WASI: &str = "WASI defines it with another type";
+
 /// What an executable leaves to the linker. `is_replaced`: whether somebody else than the runtime
 /// defines the symbol of a function of WASI.
 pub fn open<'a>(
@@ -110,7 +113,8 @@ pub fn open<'a>(
                         false if !is_replaced(&symbol(linkage, import)) => continue,
                         _ => (description, None),
                     },
-                    Some(_) => (description, Some("WASI defines it with another type")),
+                    Some(_) if has_own_symbol(linkage, import) => (description, None),
+                    Some(_) => (description, Some(OF_WASI)),
                     None => (description, None),
                 }
             }
@@ -133,6 +137,22 @@ pub fn open<'a>(
     list
 }
 
+/// A function by the name of WASI's and of another type is nobody's: the host can't define the
+/// symbol for it, since the runtime does.
+///
+/// # Errors
+/// When there is one among the imports of a library.
+pub fn check_wasi(imports: &[OpenImport]) -> Result<()> {
+    match imports.iter().find(|import| import.refusal == Some(OF_WASI)) {
+        Some(import) => bail!(
+            "the import of {} can't be linked: {OF_WASI}\nhelp: --import-symbol {}=NAME lets the host define it as NAME",
+            import.description,
+            full_name(import.import)
+        ),
+        None => Ok(()),
+    }
+}
+
 /// Whether the import is a WASI function's name, to which the user gave no symbol.
 pub fn is_wasi(linkage: &Linkage, import: ImportName) -> bool {
     wasi_type(import).is_some() && !has_own_symbol(linkage, import)
@@ -143,6 +163,12 @@ pub fn wasi_function(import: ImportName) -> Option<&'static WasiFunction> {
     let [preview1, unstable] = abi::wasi::MODULES;
     let function = abi::wasi::FUNCTIONS.iter().find(|function| function.name == import.name)?;
     (import.module == preview1 || import.module == unstable && function.is_unstable).then_some(function)
+}
+
+/// As [`wasi_function`], if the import has its type too.
+pub fn typed_wasi_function(import: ImportName, ty: &FuncType) -> Option<&'static WasiFunction> {
+    let (parameters, result) = letters(ty);
+    wasi_function(import).filter(|it| it.parameters == parameters && it.result == result)
 }
 
 /// Whether the user chose the import's symbol.

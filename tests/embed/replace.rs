@@ -14,6 +14,7 @@ pub fn trials() -> Vec<Trial> {
         the_header_says_what_can_be_replaced,
         objects_beside_a_program_replace_functions,
         a_declared_function_gets_pointers,
+        a_function_of_another_type_is_not_wasi,
     ]
 }
 
@@ -112,5 +113,33 @@ fn a_declared_function_gets_pointers() -> Result<()> {
     let declared = "wasi_snapshot_preview1.random_get=dice: (ptr[len=n], n: usize) -> i32";
     folder.builds(&["replace.wat", "host.c", "--import", declared, "-o", "replace"]);
     folder.program("replace", &[]).prints("written\n");
+    Ok(())
+}
+
+/// As Emscripten has it where JavaScript has no numbers of 64 bits.
+fn a_function_of_another_type_is_not_wasi() -> Result<()> {
+    let folder = host("cc", &[])?;
+    let module = r#"(module
+        (import "wasi_unstable" "fd_seek" (func $seek (param i32 i32 i32 i32 i32) (result i32)))
+        (func (export "f") (result i32)
+            (call $seek (i32.const 1) (i32.const 2) (i32.const 3) (i32.const 4) (i32.const 5))))"#;
+    folder.write("it.wat", module.as_bytes());
+    let text = "the import of function `wasi_unstable.fd_seek` of type (i32, i32, i32, i32, i32) -> i32 can't be linked: \
+                WASI defines it with another type\n\
+                help: --import-symbol wasi_unstable.fd_seek=NAME lets the host define it as NAME\n";
+    for form in ["staticlib", "sharedlib", "obj", "header"] {
+        folder.wasm2native(&["it.wat", "--emit", form]).fails(1, &[text]);
+    }
+    folder.builds(&["it.wat", "--emit", "staticlib,header", "--import-symbol", "wasi_unstable.fd_seek=my_seek"]);
+    folder.write(
+        "host.c",
+        b"#include \"it.h\"\n#include <stdio.h>\n\
+          int32_t my_seek(int32_t a, int32_t b, int32_t c, int32_t d, int32_t e) {\n\
+            return a * 10000 + b * 1000 + c * 100 + d * 10 + e;\n\
+          }\n\
+          int main(void) { printf(\"%d\\n\", it_f()); }\n",
+    );
+    folder.cc(&["host.c", "it.a", "-o", "host"]);
+    folder.program("host", &[]).prints("12345\n");
     Ok(())
 }

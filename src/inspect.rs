@@ -15,6 +15,7 @@
 use crate::abi::feature::{Requirement, RequirementFields};
 use crate::abi::grant::Grant;
 use crate::abi::image::ImageFields;
+use crate::abi::instance::IMAGE_SECTION;
 use crate::abi::memory::MemoryFields;
 use crate::abi::program::{EntryKind, OPTIONS_SECTION, PROGRAM_SYMBOL, Program, ProgramFields};
 use crate::abi::record::Fields;
@@ -110,6 +111,10 @@ pub fn read(path: &Path) -> Result<Inspection> {
     inspect(&bytes).with_context(|| path.display().to_string())
 }
 
+fn section<'e>(elf: &'e Elf, name: &str) -> Option<&'e goblin::elf::SectionHeader> {
+    elf.section_headers.iter().find(|header| elf.shdr_strtab.get_at(header.sh_name) == Some(name))
+}
+
 fn inspect(bytes: &[u8]) -> Result<Inspection> {
     if bytes.starts_with(b"\0asm") {
         bail!("this is a WebAssembly module, not a program\nhelp: inspect shows the program that was built from it");
@@ -125,6 +130,12 @@ fn inspect(bytes: &[u8]) -> Result<Inspection> {
     let is_for = |target: &&RuntimeTarget| target.machine.number == elf.header.e_machine;
     let target =
         RUNTIME_TARGETS.iter().find(is_for).with_context(|| format!("{not_ours}: no runtime is for its processor"))?;
+    // A library with instances: its image is a file in the file.
+    let image = section(&elf, IMAGE_SECTION).and_then(|header| bytes.get(header.file_range()?));
+    let (bytes, elf) = match image {
+        Some(image) => (image, Elf::parse(image).context(not_ours)?),
+        None => (bytes, elf),
+    };
     let executable = Executable::new(bytes, elf);
     let program = executable.program().with_context(|| format!("{not_ours}: it has no options"))?;
     let program = executable.record(program).context("the record of its options is damaged")?;
@@ -162,9 +173,7 @@ impl<'a> Executable<'a> {
         if let Some(symbol) = self.elf.syms.iter().find(symbol) {
             return Some(symbol.st_value);
         }
-        let section =
-            |header: &&goblin::elf::SectionHeader| self.elf.shdr_strtab.get_at(header.sh_name) == Some(OPTIONS_SECTION);
-        let section = self.elf.section_headers.iter().find(section)?;
+        let section = section(&self.elf, OPTIONS_SECTION)?;
         let field = offset_of!(Program, options) as u64;
         let mut candidates = self.pointers_to(section.sh_addr).filter_map(|pointer| pointer.checked_sub(field));
         candidates.find(|&program| self.is_program(program, section.sh_size))

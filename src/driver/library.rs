@@ -63,6 +63,9 @@ pub fn build(session: &Session, outputs: &[&Output]) -> Result<()> {
     if options.instances && wants(&[Emit::Rust, Emit::Cxx]) {
         bail!("{}: a library with instances (--instances) has declarations for C alone", input.name);
     }
+    if options.instances && options.profile_generate.is_some() {
+        bail!("{}: --profile-generate counts in libraries without --instances", input.name);
+    }
     let prefix = options.prefix.clone().unwrap_or_else(|| default_prefix(&input.name));
     let naming = Naming::of(&prefix, options);
     let interface = session.name(interface::interface(module, naming))?;

@@ -8,7 +8,6 @@ use super::files::Files;
 use super::runtime::Runtime;
 use super::{command, run};
 use crate::abi::instance::INSTANCE_SYMBOL;
-use crate::number::to_usize;
 use crate::object::instances::{Address, Payload, Segment};
 use anyhow::{Context, Result, bail};
 use object::elf::{self, PF_W, PF_X, PT_GNU_RELRO, PT_LOAD, PT_TLS};
@@ -35,12 +34,12 @@ pub fn link(runtime: &Runtime, object: Vec<u8>) -> Result<Payload> {
     read(bytes).context("the linker made an image that is not known here")
 }
 
-fn read(mut bytes: Vec<u8>) -> Result<Payload> {
+fn read(bytes: Vec<u8>) -> Result<Payload> {
     let file = ElfFile64::<Endianness>::parse(&*bytes)?;
     let endian = file.endian();
     let headers = file.elf_header().program_headers(endian, &*bytes)?;
     let mut segments = Vec::new();
-    let (mut length, mut end_of_file) = (0u64, 0u64);
+    let mut length = 0u64;
     let constant = headers.iter().find(|header| header.p_type(endian) == PT_GNU_RELRO);
     let constant = constant.map(|it| (it.p_vaddr(endian), it.p_memsz(endian)));
     for header in headers {
@@ -53,7 +52,6 @@ fn read(mut bytes: Vec<u8>) -> Result<Payload> {
         let (place, flags) = (header.p_vaddr(endian), header.p_flags(endian));
         let end = place.checked_add(header.p_memsz(endian)).context("it is too large")?;
         length = length.max(end);
-        end_of_file = end_of_file.max(header.p_offset(endian).saturating_add(header.p_filesz(endian)));
         segments.push(Segment {
             place,
             offset: header.p_offset(endian),
@@ -92,8 +90,6 @@ fn read(mut bytes: Vec<u8>) -> Result<Payload> {
     }
     let instance = file.dynamic_symbols().find(|symbol| symbol.name() == Ok(INSTANCE_SYMBOL));
     let instance = instance.context("it has no instance")?.address();
-    // What follows the last segment is not for whoever loads it.
-    bytes.truncate(to_usize(end_of_file));
     Ok(Payload { image: bytes, length, segments, addresses, symbols, instance })
 }
 

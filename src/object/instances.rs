@@ -5,13 +5,15 @@
 
 use super::bytes::Data;
 use super::interface::{Item, ItemKind};
-use crate::abi::instance::{Instance, InstancesFields, OWN, RelocationFields, SegmentFields};
+use crate::abi::instance::{IMAGE_SECTION, Instance, InstancesFields, OWN, RelocationFields, SegmentFields};
 use crate::abi::program::{SHARED_SYMBOL, SharedFields, VERSION};
 use crate::abi::record::Zero;
 use anyhow::{Context, Result, bail};
 use object::elf::{self, RelocationType};
 use object::write::{Object, Relocation, StandardSection, Symbol, SymbolId, SymbolSection};
-use object::{Architecture, BinaryFormat, Endianness, RelocationFlags, SymbolFlags, SymbolKind, SymbolScope};
+use object::{
+    Architecture, BinaryFormat, Endianness, RelocationFlags, SectionKind, SymbolFlags, SymbolKind, SymbolScope,
+};
 
 /// The image of a library with instances. Places and lengths are in bytes, from the start of an
 /// instance.
@@ -74,7 +76,7 @@ pub fn write(architecture: Architecture, payload: &Payload, interface: &[Item], 
         }
     }
     // No code asks for a stack that can be run.
-    writer.object.add_section(Vec::new(), b".note.GNU-stack".to_vec(), object::SectionKind::Other);
+    writer.object.add_section(Vec::new(), b".note.GNU-stack".to_vec(), SectionKind::Other);
     writer.object.write().context("can't write the object")
 }
 
@@ -110,7 +112,11 @@ impl Writer {
         let symbol_rows = self.local("symbols", StandardSection::ReadOnlyDataWithRel, rows, 8);
         // Of whole pages, so that it shares none.
         let image_length = image.len() as u64;
-        let image = self.local("image", StandardSection::ReadOnlyData, Data::from(image.clone()), 4096);
+        let section = IMAGE_SECTION.as_bytes().to_vec();
+        let section = self.object.add_section(Vec::new(), section, SectionKind::ReadOnlyData);
+        let symbol = self.symbol("w2n.image", SymbolKind::Data, SymbolScope::Compilation, false);
+        self.object.add_symbol_data(symbol, section, image, 4096);
+        let image = symbol;
         let mut shared = Data::default();
         shared.record(SharedFields { version: VERSION, padding: Zero, programs: Zero, main: Zero, attempt: Zero });
         let symbol = self.symbol(SHARED_SYMBOL, SymbolKind::Data, SymbolScope::Dynamic, true);

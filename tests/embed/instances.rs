@@ -9,6 +9,7 @@ pub fn trials() -> Vec<Trial> {
     trials!["instances":
         each_has_its_own_state,
         each_is_interrupted_alone,
+        inspect_shows_what_an_instance_is_given,
         programs_and_other_languages_have_none,
         names_of_exports_are_told_from_functions_of_the_library,
     ]
@@ -61,11 +62,24 @@ fn each_is_interrupted_alone() -> Result<()> {
     Ok(())
 }
 
+fn inspect_shows_what_an_instance_is_given() -> Result<()> {
+    let folder = host("cc", &["instances.wat"])?;
+    folder.builds(&["instances.wat", "--instances", "--dir", "/tmp::/data", "--emit", "sharedlib=lib.so"]);
+    let text = folder.wasm2native(&["inspect", "lib.so"]).succeeds().stdout;
+    for word in ["/tmp", "/data", "fd_write", "host"] {
+        assert!(text.contains(word), "no {word} in {text}");
+    }
+    Ok(())
+}
+
 fn programs_and_other_languages_have_none() -> Result<()> {
     let folder = host("cc", &["instances.wat"])?;
     folder
         .wasm2native(&["instances.wat", "--instances", "--invoke", "late", "-o", "it"])
         .fails(1, &["--instances is for libraries: a program is its only instance"]);
+    folder
+        .wasm2native(&["instances.wat", "--instances", "--profile-generate", "--emit", "obj"])
+        .fails(1, &["--profile-generate counts in libraries without --instances"]);
     for form in ["rust", "c++"] {
         folder
             .wasm2native(&["instances.wat", "--instances", "--emit", form])

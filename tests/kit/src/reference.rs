@@ -70,8 +70,8 @@ impl Request {
                 }
                 "--inherit-env" => request.env.extend(run.env.iter().cloned()),
                 "--cpu" | "--enable" => drop(value()?),
-                "--exact-traps" | "--fixed-powers" | "--inline" | "--spectre-masks" | "-O0" | "-O1" | "-O2" | "-O3"
-                | "-Os" | "--strip" | "-s" => {}
+                "--exact-traps" | "--fixed-powers" | "--inline" | "--memory-checks" | "--spectre-masks" | "-O0"
+                | "-O1" | "-O2" | "-O3" | "-Os" | "--strip" | "-s" => {}
                 _ => bail!("wasmtime has no `{word}`"),
             }
         }

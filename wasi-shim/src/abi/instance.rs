@@ -12,6 +12,9 @@ use core::sync::atomic::{AtomicPtr, AtomicU32, AtomicU64};
 /// Name of the symbol in the image that holds the [`Instance`].
 pub const INSTANCE_SYMBOL: &str = "w2n_instance";
 
+/// Name of the section that holds the image, where `wasm2native inspect` finds it: an ELF file.
+pub const IMAGE_SECTION: &str = ".w2n.instances";
+
 /// [`Instances::file`] where the system makes no files in memory.
 pub const NO_FILE: u32 = u32::MAX;
 

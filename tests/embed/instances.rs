@@ -46,6 +46,9 @@ fn each_has_its_own_state() -> Result<()> {
             let out = folder.program(host, arguments);
             assert_eq!((out.stdout.as_str(), out.status), ("ok\n", 0), "{host} {arguments:?} {flags:?} {out:#?}");
             let messages = "library `lib`: an instance was freed twice\n\
+                            library `lib`: a running instance can't be freed\n\
+                            library `lib` can't be configured: it asks for something that the library's version of \
+                            wasm2native does not know\n\
                             library `lib` can't be configured: its `size` is not sizeof(w2n_config)\n";
             assert_eq!(out.stderr, messages, "{host} {arguments:?} {flags:?}");
         }

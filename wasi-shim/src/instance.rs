@@ -8,11 +8,11 @@
 
 use crate::abi::config::{Config, RESTART};
 use crate::abi::instance::{Instance, Instances, NO_FILE, OWN, Relocation, Segment};
-use crate::abi::program::{NEW, READY, Start, VERSION};
+use crate::abi::program::{NEW, READY, RUNNING, Start, VERSION};
 use crate::abi::trap::{CODE_EXIT, CODE_FAILURE};
 use crate::attempt::{self, attempt, fail};
 use crate::backtrace;
-use crate::library::{w2n_library_configure, w2n_library_init};
+use crate::library::{configure_with, w2n_library_init};
 use crate::program::{c_string, slice};
 use crate::system::kernel::{self, MemoryFile};
 use crate::system::{self, Access};
@@ -39,9 +39,13 @@ unsafe impl Sync for Instances {}
 pub unsafe extern "C" fn w2n_instance_new(library: *const Instances, config: *const Config) -> *mut Instance {
     // SAFETY: data of the library, which only the runtime writes.
     let library = unsafe { &*library };
-    let Some(instance) = take(library) else {
+    let is_known = library.version == VERSION;
+    let Some(instance) = is_known.then(|| take(library)).flatten() else {
         let mut text = about(library);
-        text.add(" can't have another instance: the system gives no memory for it");
+        text.add(match is_known {
+            true => " can't have another instance: the system gives no memory for it in which code may run",
+            false => " was built by another version of wasm2native than the runtime that it was linked with",
+        });
         if attempt::is_active() {
             fail(text, 1);
         }
@@ -54,10 +58,8 @@ pub unsafe extern "C" fn w2n_instance_new(library: *const Instances, config: *co
     let is_done = unsafe {
         let program = (*instance).program;
         attempt(&mut report, || {
-            let mut config = if config.is_null() { Config::NONE } else { *config };
             // An instance that was given back begins again.
-            config.flags |= RESTART;
-            if w2n_library_configure(program, &config) == 0 {
+            if configure_with(program, config, RESTART) == 0 {
                 w2n_library_init(program);
             }
         })
@@ -88,8 +90,8 @@ pub unsafe extern "C" fn w2n_instance_free(instance: *mut Instance) {
     let Some(instance) = (unsafe { instance.as_ref() }) else { return };
     // SAFETY: data of the library.
     let (library, program) = unsafe { (&*instance.library.load(Ordering::Relaxed), &*instance.program) };
-    let is_running = program.entered.load(Ordering::Relaxed) != 0;
-    if is_running || instance.is_used.load(Ordering::Relaxed) == 0 {
+    let is_running = program.entered.load(Ordering::Relaxed) != 0 || program.state.load(Ordering::Acquire) == RUNNING;
+    if is_running || instance.is_used.swap(0, Ordering::AcqRel) == 0 {
         let mut text = about(library);
         text.add(if is_running { ": a running instance can't be freed" } else { ": an instance was freed twice" });
         text.add("\n");
@@ -132,9 +134,8 @@ fn take(library: &'static Instances) -> Option<*mut Instance> {
 unsafe fn give_back(instance: &Instance) {
     // SAFETY: data of the instance and of the library.
     let (library, program) = unsafe { (&*instance.library.load(Ordering::Relaxed), &*instance.program) };
-    let begin_again = Config { flags: RESTART, ..Config::NONE };
     // SAFETY: as required of the caller. What was opened for it is closed.
-    unsafe { w2n_library_configure(program, &begin_again) };
+    unsafe { configure_with(program, ptr::null(), RESTART) };
     let has_memories = program.has_memories.load(Ordering::Relaxed) != 0;
     if has_memories {
         // SAFETY: as required of the caller.
@@ -155,11 +156,6 @@ unsafe fn give_back(instance: &Instance) {
 
 /// Maps a new instance; nothing if the system gives no memory.
 fn load(library: &'static Instances) -> Option<*mut Instance> {
-    if library.version != VERSION {
-        let mut text = about(library);
-        text.add(" was built by another version of wasm2native than the runtime that it was linked with");
-        fail(text, 1)
-    }
     // SAFETY: arrays of the library, which are constant.
     let (image, segments, relocations, symbols) = unsafe {
         (
@@ -170,35 +166,38 @@ fn load(library: &'static Instances) -> Option<*mut Instance> {
         )
     };
     let length = usize_of(library.length);
-    let start = system::reserve(length, Access::None)?;
-    let file = file(library, image);
-    let fill = || {
-        // SAFETY: the linker laid the segments out in the new memory, in whole pages of the largest
-        // size; and the places of addresses in them.
-        unsafe {
-            let is_mapped = file.is_some_and(|file| segments.iter().all(|segment| map(start, segment, file).is_some()));
-            if !is_mapped {
-                copy(start, length, segments, image)?;
+    let make = |file: Option<MemoryFile>| {
+        let start = system::reserve(length, Access::None)?;
+        let fill = || {
+            // SAFETY: the linker laid the segments out in the new memory, in whole pages of the
+            // largest size; and the places of addresses in them.
+            unsafe {
+                match file {
+                    Some(file) => segments.iter().try_for_each(|segment| map(start, segment, file))?,
+                    None => copy(start, length, segments, image)?,
+                }
+                for &Relocation { place, symbol, addend } in relocations {
+                    let value = if symbol == OWN { start.addr() } else { symbols[usize_of(symbol)] };
+                    let place = start.add(usize_of(place)).cast::<usize>();
+                    place.write_unaligned(value.wrapping_add(usize_of(addend)));
+                }
+                let instance = start.add(usize_of(library.instance)).cast::<Instance>();
+                if file.is_none() {
+                    // Its data images are copied, not moved: nothing else has them.
+                    (*(*instance).program).copies_pages.store(1, Ordering::Relaxed);
+                }
+                segments.iter().all(|segment| protect(start, segment)).then_some(instance)
             }
-            for &Relocation { place, symbol, addend } in relocations {
-                let value = if symbol == OWN { start.addr() } else { symbols[usize_of(symbol)] };
-                let place = start.add(usize_of(place)).cast::<usize>();
-                place.write_unaligned(value.wrapping_add(usize_of(addend)));
-            }
-            let instance = start.add(usize_of(library.instance)).cast::<Instance>();
-            if !is_mapped {
-                // Its data images are copied, not moved: nothing else has them.
-                (*(*instance).program).copies_pages.store(1, Ordering::Relaxed);
-            }
-            segments.iter().all(|segment| protect(start, segment)).then_some(instance)
+        };
+        let instance = fill();
+        if instance.is_none() {
+            // SAFETY: nobody knows the memory.
+            unsafe { system::unmap(start, length) };
         }
+        instance
     };
-    let instance = fill();
-    if instance.is_none() {
-        // SAFETY: nobody knows the memory.
-        unsafe { system::unmap(start, length) };
-    }
-    instance
+    // There are systems where code in such files must not run.
+    file(library, image).and_then(|file| make(Some(file))).or_else(|| make(None))
 }
 
 /// The image as a file in memory, if there is one or the system makes one.

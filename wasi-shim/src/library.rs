@@ -103,11 +103,20 @@ pub unsafe extern "C" fn w2n_library_reset(program: *const Program) -> i32 {
 /// `program` is the description of a library, and `config` a configuration, or null for none.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn w2n_library_configure(program: *const Program, config: *const Config) -> i32 {
+    // SAFETY: as required of the caller.
+    unsafe { configure_with(program, config, 0) }
+}
+
+/// As [`w2n_library_configure`], with flags besides those of the configuration.
+///
+/// # Safety
+/// As there.
+pub unsafe fn configure_with(program: *const Program, config: *const Config, flags: u32) -> i32 {
     // SAFETY: data of the library, which only the runtime writes.
     let program = unsafe { &*program };
     let mut message = [0; LONGEST_MESSAGE];
     // SAFETY: as required of the caller.
-    if unsafe { configure(program, config, &mut message) } {
+    if unsafe { configure(program, config, flags, &mut message) } {
         return 0;
     }
     let mut text = of_library(program);
@@ -137,7 +146,12 @@ fn of_library(program: &Program) -> Text {
 ///
 /// # Safety
 /// As for [`w2n_library_configure`].
-unsafe fn configure(program: &'static Program, config: *const Config, message: &mut [u8; LONGEST_MESSAGE]) -> bool {
+unsafe fn configure(
+    program: &'static Program,
+    config: *const Config,
+    flags: u32,
+    message: &mut [u8; LONGEST_MESSAGE],
+) -> bool {
     let mut text = Text::into_buffer(message);
     if program.version != VERSION {
         text.add(OTHER_VERSION);
@@ -150,7 +164,7 @@ unsafe fn configure(program: &'static Program, config: *const Config, message: &
         text.add("it is running");
         return false;
     }
-    let begins_again = config.flags & RESTART != 0;
+    let begins_again = (config.flags | flags) & RESTART != 0;
     if state == READY && !begins_again {
         text.add("it was used before (W2N_CONFIG_RESTART lets it begin again)");
         return false;

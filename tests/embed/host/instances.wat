@@ -13,6 +13,8 @@
   (data (i32.const 65536) "begin")
   (data (i32.const 90000) "end")
   (elem (i32.const 0) $seven)
+  (func $begin (drop (call $note (i32.const 0))))
+  (start $begin)
   (func $seven (result i32) (i32.const 7))
   (func $eight (result i32) (i32.const 8))
   (elem declare func $eight)

@@ -42,7 +42,9 @@ fn each_has_its_own_state() -> Result<()> {
             "-o",
             "shared",
         ]);
-        for (host, arguments) in [("static", &[n][..]), ("static", &[n, "no-files"]), ("shared", &[n])] {
+        for (host, arguments) in
+            [("static", &[n][..]), ("static", &[n, "no-files"]), ("static", &[n, "small-files"]), ("shared", &[n])]
+        {
             let out = folder.program(host, arguments);
             assert_eq!((out.stdout.as_str(), out.status), ("ok\n", 0), "{host} {arguments:?} {flags:?} {out:#?}");
             let messages = "library `lib`: an instance was freed twice\n\

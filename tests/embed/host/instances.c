@@ -108,6 +108,9 @@ int main(int argc, char **argv) {
   n = argc > 1 ? atoi(argv[1]) : MOST;
   CHECK(n > 30 && n <= MOST);
   int no_files = argc > 2 && strcmp(argv[2], "no-files") == 0;
+  /* A file in memory is one whose size is limited. */
+  if (argc > 2 && strcmp(argv[2], "small-files") == 0)
+    CHECK(setrlimit(RLIMIT_FSIZE, &(struct rlimit){1024, 1024}) == 0);
   if (no_files) CHECK(setrlimit(RLIMIT_NOFILE, &(struct rlimit){3, 3}) == 0);
   static lib_instance *all[MOST];
   static int sums[MOST];

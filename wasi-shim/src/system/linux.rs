@@ -80,6 +80,11 @@ const RUNNABLE: libc::c_uint = 0x10;
 impl MemoryFile {
     /// A file of these bytes, which nobody can change.
     pub fn new(bytes: &[u8]) -> Option<MemoryFile> {
+        // To write more than the process may to a file would end it by a signal.
+        let is_allowed = limit(libc::RLIMIT_FSIZE).is_some_and(|limit| usize_of(limit.rlim_cur) >= bytes.len());
+        if !is_allowed {
+            return None;
+        }
         let flags = libc::MFD_CLOEXEC | libc::MFD_ALLOW_SEALING;
         let create = |flags: libc::c_uint| {
             // SAFETY: makes a new file.

@@ -1,9 +1,9 @@
 //! `--user-data`: functions of the host get a pointer of the host's.
 
-use crate::host;
+use crate::{generators, host};
 use anyhow::Result;
 use libtest_mimic::Trial;
-use test_kit::{generator, tool, trials};
+use test_kit::trials;
 
 pub fn trials() -> Vec<Trial> {
     trials!["data":
@@ -16,11 +16,7 @@ pub fn trials() -> Vec<Trial> {
 /// From direct calls, through tables, in tail position and as exports, whatever the types are.
 fn functions_of_the_host_get_its_pointer() -> Result<()> {
     let folder = host("cc", &["data.wat", "data.c"])?;
-    let mut generators = vec![&["-O0"][..], &[]];
-    if generator::name().is_none() && ["clang", "clang-19", "clang-18"].into_iter().any(tool::is_available) {
-        generators.push(&["--generator", "llvm"]);
-    }
-    for flags in generators {
+    for flags in generators() {
         let declared = ["--user-data", "--import", "env.declared: (i32) -> i32"];
         folder.builds(&[flags, &declared, &["data.wat", "--emit", "staticlib,sharedlib,header,rust"]].concat());
         folder.cc(&["data.c", "data.a", "-o", "static"]);

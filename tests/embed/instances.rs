@@ -1,9 +1,9 @@
 //! `--instances`: a library of which a host has as many as it likes.
 
-use crate::host;
+use crate::{generators, host};
 use anyhow::Result;
 use libtest_mimic::Trial;
-use test_kit::{generator, target, tool, trials};
+use test_kit::{target, trials};
 
 pub fn trials() -> Vec<Trial> {
     trials!["instances":
@@ -19,13 +19,9 @@ pub fn trials() -> Vec<Trial> {
 /// from in memory or not.
 fn each_has_its_own_state() -> Result<()> {
     let folder = host("cc", &["instances.wat", "instances.c"])?;
-    let mut generators = vec![&["-O0"][..], &[]];
-    if generator::name().is_none() && ["clang", "clang-19", "clang-18"].into_iter().any(tool::is_available) {
-        generators.push(&["--generator", "llvm"]);
-    }
     // An emulator takes its time to map memories.
     let n = if target::is_foreign() { "32" } else { "200" };
-    for flags in generators {
+    for flags in generators() {
         let form = ["instances.wat", "--instances", "--prefix", "lib"];
         folder.builds(
             &[flags, &form, &["--emit", "staticlib=lib.a,sharedlib=lib.so,obj=lib.o,header=library.h"]].concat(),

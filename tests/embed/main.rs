@@ -25,7 +25,7 @@ mod zlib;
 use anyhow::Result;
 use std::path::Path;
 use test_kit::folder::Folder;
-use test_kit::tool;
+use test_kit::{generator, tool};
 
 fn main() {
     let groups = [
@@ -58,4 +58,14 @@ fn host(compiler: &str, files: &[&str]) -> Result<Folder> {
     tool::require(compiler)?;
     let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/embed/host");
     Ok(Folder::with_copies(&source, files))
+}
+
+/// The flags of each way to make code: without optimization, with it, and by LLVM if there is a
+/// clang and the suite has not chosen a generator.
+fn generators() -> Vec<&'static [&'static str]> {
+    let mut generators = vec![&["-O0"][..], &[]];
+    if generator::name().is_none() && ["clang", "clang-19", "clang-18"].into_iter().any(tool::is_available) {
+        generators.push(&["--generator", "llvm"]);
+    }
+    generators
 }

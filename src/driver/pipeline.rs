@@ -11,6 +11,7 @@
 //! | lay out | an analyzed module | [`Unit`]: where every entity lives in the native program |
 //! | compile | a unit | [`Code`]: machine code of its functions |
 //! | write | a unit and its code | an object file |
+//! | write instances | the object of a library with instances | one with its image |
 //! | link | objects | an executable |
 //!
 //! No stage changes what an earlier one made.

@@ -14,6 +14,7 @@
 
 use crate::abi::wasi::embedded::{BLOCK, DIRECTORY, FILE, LINK, NODE_SIZE};
 use crate::number::to_u32;
+use crate::progress::Observer;
 use anyhow::{Context, Result, bail, ensure};
 use rustix::fs::{Mode, OFlags};
 use std::collections::HashMap;
@@ -33,13 +34,13 @@ const MOST_BYTES: usize = 3 << 29;
 /// # Errors
 /// With the path of a file that can't be read, that is not a file, directory or link, or whose name
 /// is not UTF-8.
-pub fn pack(trees: &[(PathBuf, String)]) -> Result<Vec<u8>> {
+pub fn pack(trees: &[(PathBuf, String)], observer: &dyn Observer) -> Result<Vec<u8>> {
     if trees.is_empty() {
         return Ok(Vec::new());
     }
     // The header: the offset of the nodes, which is filled in last, and the number of trees.
     let bytes = [[0; 8], (trees.len() as u64).to_le_bytes()].concat();
-    let mut packer = Packer { bytes, nodes: vec![Node::default(); trees.len()], stored: HashMap::new() };
+    let mut packer = Packer { bytes, nodes: vec![Node::default(); trees.len()], stored: HashMap::new(), observer };
     for (index, (host, _)) in trees.iter().enumerate() {
         let mut pack = || {
             ensure!(fs::metadata(host)?.is_dir(), "it is not a directory");
@@ -58,15 +59,17 @@ struct Node {
     size: u64,
 }
 
-struct Packer {
+struct Packer<'a> {
     bytes: Vec<u8>,
     nodes: Vec<Node>,
     /// Offset and stored length of each block, by the hash of its contents.
     stored: HashMap<blake3::Hash, (u64, u32)>,
+    observer: &'a dyn Observer,
 }
 
-impl Packer {
+impl Packer<'_> {
     fn directory(&mut self, path: &Path) -> Result<Node> {
+        self.observer.reads(path);
         let mut names = Vec::new();
         for entry in fs::read_dir(path).with_context(|| path.display().to_string())? {
             let name = entry.with_context(|| path.display().to_string())?.file_name();
@@ -117,6 +120,7 @@ impl Packer {
     /// Packs the file that is opened here. The path may lead elsewhere than it did before: to a
     /// link that must not be followed, or to a pipe or device that must not be waited for or read.
     fn file(&mut self, path: &Path) -> Result<Node> {
+        self.observer.reads(path);
         let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
         let mut file = File::from(rustix::fs::open(path, flags, Mode::empty())?);
         ensure!(file.metadata()?.is_file(), "it changed while it was read");

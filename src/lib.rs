@@ -28,6 +28,10 @@ pub mod stdio;
 
 pub mod output;
 
+pub mod manual;
+
+pub mod depfile;
+
 pub mod embed;
 
 pub mod scratch;

@@ -3,6 +3,7 @@
 //! The library does not print: `src/bin/` implements [`Observer`] with a progress bar and with
 //! `--timings`.
 
+use std::path::Path;
 use std::sync::Mutex;
 use std::time::{Duration, Instant};
 
@@ -22,6 +23,9 @@ pub trait Observer: Sync {
 
     /// The command line of the linker, if the user asked for it.
     fn linked(&self, _command: &[String]) {}
+
+    /// The output depends on this file or directory.
+    fn reads(&self, _path: &Path) {}
 
     /// A stage ended.
     fn done(&self, _name: &'static str, _took: Duration) {}

@@ -14,7 +14,7 @@
     clippy::cast_sign_loss
 )]
 
-mod cache;
+pub mod cache;
 pub mod cranelift;
 mod dump;
 mod features;

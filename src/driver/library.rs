@@ -114,7 +114,8 @@ pub fn build(session: &Session, outputs: &[&Output]) -> Result<()> {
             World::Open,
             unit::Edge { with_data, instances: options.instances, ..unit::Edge::default() },
         )?;
-        let plan = session.name(plan::plan(Start::of_library(module, &prefix), taken, input, options))?;
+        let plan =
+            session.name(plan::plan(Start::of_library(module, &prefix), taken, input, options, session.observer))?;
         let role = Role::Library { plan: &plan, interface: &interface };
         for Output { emit, .. } in outputs {
             if let Some(text) = print_stage(*emit, &unit) {
@@ -170,6 +171,7 @@ fn natives(session: &Session) -> Result<Option<Natives>> {
         );
     }
     natives.warnings.iter().for_each(|warning| session.observer.warning(warning));
+    natives.read.iter().for_each(|file| session.observer.reads(file));
     Ok(Some(natives))
 }
 

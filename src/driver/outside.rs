@@ -52,6 +52,7 @@ pub fn look_up(
 ) -> Result<Outside> {
     let natives = Natives::read(&options.link, runtime.target)?;
     natives.warnings.iter().for_each(|warning| observer.warning(warning));
+    natives.read.iter().for_each(|file| observer.reads(file));
     let mut open: Vec<Vec<OpenImport>> = analyzed.iter().map(|analyzed| open_imports(analyzed, &natives)).collect();
     let choose = |(analyzed, open)| choose_shims(analyzed, open, &natives, &options.link);
     let shims: Vec<Shims> = analyzed.iter().zip(&mut open).map(choose).collect();

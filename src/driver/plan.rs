@@ -8,6 +8,7 @@ use crate::embed;
 use crate::object::ProgramPlan;
 use crate::object::script::Command;
 use crate::options::{Options, ProfileOutput};
+use crate::progress::Observer;
 use crate::wasm::describe::describe_type;
 use crate::wasm::input::{Input, STDIN};
 use crate::wasm::{EntityIndex, FuncIndex, Module};
@@ -125,7 +126,13 @@ pub struct Taken {
 ///
 /// # Errors
 /// When a directory tree that the program is to carry can't be read.
-pub fn plan(start: Start, taken: Taken, input: &Input, options: &Options) -> Result<ProgramPlan> {
+pub fn plan(
+    start: Start,
+    taken: Taken,
+    input: &Input,
+    options: &Options,
+    observer: &dyn Observer,
+) -> Result<ProgramPlan> {
     let Start { kind, name, entry, initialize, thread_start, script } = start;
     let shims = taken.foreign.iter().filter_map(|[.., symbol]| abi::shim::of_symbol(symbol));
     let uses_wasi = shims.into_iter().any(Shim::uses_wasi);
@@ -141,7 +148,7 @@ pub fn plan(start: Start, taken: Taken, input: &Input, options: &Options) -> Res
         timeout: kind != EntryKind::Library && (starts_wasi || options.timeout),
         extra_powers: uses_wasi || taken.wasi.iter().any(|function| abi::wasi::uses_extra_powers(function)),
         wasi: taken.wasi,
-        embedded: embed::pack(&options.embedded)?,
+        embedded: embed::pack(&options.embedded, observer)?,
         options: options.program_options.clone(),
         foreign: taken.foreign,
         foreign_functions: taken.functions,

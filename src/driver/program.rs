@@ -12,7 +12,7 @@ use crate::unit::Edge;
 use crate::wasm::input::Input;
 use crate::wasm::source::MAIN;
 use anyhow::{Result, bail};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 /// The bytes of the program. The object of its main module is written to `kept`.
 ///
@@ -43,7 +43,7 @@ pub fn program(session: &Session, kept: Option<&Path>) -> Result<Vec<u8>> {
         session.lay_out(analyzed, World::Closed, Edge { undefined, shims, ..Edge::default() })
     };
     let units = analyzed.into_iter().zip(undefined).zip(shims).map(lay_out).collect::<Result<Vec<_>>>()?;
-    let plan = session.name(plan::plan(start, taken, session.input, session.options))?;
+    let plan = session.name(plan::plan(start, taken, session.input, session.options, session.observer))?;
     let mut objects = Vec::with_capacity(units.len());
     for unit in &units {
         let role = if unit.index == main { Role::Program(&plan) } else { Role::Member { entries: &[] } };
@@ -59,5 +59,9 @@ pub fn program(session: &Session, kept: Option<&Path>) -> Result<Vec<u8>> {
 /// The other modules of the program, with the names that they are imported by.
 fn read_modules<'a>(session: &Session<'a>) -> Result<Vec<(&'a str, Input)>> {
     let modules = session.options.modules.iter();
-    modules.map(|(name, path)| Ok((name.as_str(), Input::read(path)?))).collect()
+    let read = |(name, path): &'a (String, PathBuf)| {
+        session.observer.reads(path);
+        Ok((name.as_str(), Input::read(path)?))
+    };
+    modules.map(read).collect()
 }

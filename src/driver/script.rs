@@ -48,7 +48,8 @@ pub fn program(session: &Session) -> Result<Vec<u8>> {
         let Resolved { linked, commands, refused: known } =
             commands::resolve(&script, &parsed, &empty, refused, session);
         let entries = entries(&linked, &commands);
-        let plan = session.name(plan::plan(Start::of_script(commands), Taken::default(), input, options))?;
+        let plan =
+            session.name(plan::plan(Start::of_script(commands), Taken::default(), input, options, session.observer))?;
         match session.name(compile_all(session, &linked, &entries, &plan))? {
             Ok(objects) => break objects,
             // What is beyond a limit fails alone. The next round links the others without it.

@@ -1,6 +1,7 @@
 //! The C compiler of this machine, as a compiler of `.c` files and as the driver of a linker.
 
 use super::library::HOST_ARGUMENTS;
+use crate::depfile;
 use crate::runtime_target::RuntimeTarget;
 use crate::scratch::Scratch;
 use anyhow::{Context, Result, anyhow, bail};
@@ -19,6 +20,14 @@ pub struct Compiler {
     program: PathBuf,
     flags: Vec<OsString>,
     target: &'static RuntimeTarget,
+}
+
+/// What a compiler made of a source.
+pub struct CompiledSource {
+    pub object: Vec<u8>,
+    pub warnings: String,
+    /// The files that it read, the source too.
+    pub included: Vec<PathBuf>,
 }
 
 impl Compiler {
@@ -100,15 +109,16 @@ impl Compiler {
         std::iter::once(self.program.display().to_string()).chain(flags).collect()
     }
 
-    /// An object from a source, for a position-independent program, and the compiler's warnings.
+    /// An object from a source, for a position-independent program.
     ///
     /// # Errors
     /// With what the compiler said.
-    pub fn compile(&self, source: &Path, flags: &[String]) -> Result<(Vec<u8>, String)> {
+    pub fn compile(&self, source: &Path, flags: &[String]) -> Result<CompiledSource> {
         let folder = Scratch::new()?;
         let object = folder.path().join("object.o");
+        let dependencies = folder.path().join("object.d");
         let mut command = self.command();
-        command.args(["-c", "-O2", "-fPIE"]);
+        command.args(["-c", "-O2", "-fPIE", "-MD", "-MF"]).arg(&dependencies);
         command.args(std::env::var("CFLAGS").unwrap_or_default().split_whitespace());
         command.args(flags);
         command.arg("-o").arg(&object).arg(file_argument(source));
@@ -117,7 +127,12 @@ impl Compiler {
             bail!("`{}` can't compile it:\n{}", self.name(), said(&output));
         }
         let bytes = std::fs::read(&object).with_context(|| format!("`{}` made no object", self.name()))?;
-        Ok((bytes, String::from_utf8_lossy(&output.stderr).trim_end().to_owned()))
+        Ok(CompiledSource {
+            object: bytes,
+            warnings: String::from_utf8_lossy(&output.stderr).trim_end().to_owned(),
+            // Preprocessed sources and assembly have none.
+            included: depfile::read(&std::fs::read(&dependencies).unwrap_or_default()),
+        })
     }
 
     /// Reads a source after other text, without making anything of it; what the compiler said.

@@ -12,7 +12,6 @@ use crate::abi;
 use crate::options::LinkOptions;
 use crate::runtime_target::{Machine, RuntimeTarget};
 use anyhow::{Context, Result, bail};
-use std::borrow::Cow;
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 
@@ -52,6 +51,8 @@ pub struct Natives {
     pub compiler: Option<Compiler>,
     /// What the compilers of `.c` files warned of.
     pub warnings: Vec<String>,
+    /// The files that were read, those that sources include too.
+    pub read: Vec<PathBuf>,
 }
 
 /// Endings of files that are for a linker or for the C compiler, for files whose bytes do not tell.
@@ -99,10 +100,29 @@ fn is_of_wasi(symbol: &str) -> bool {
     name.is_some_and(|name| abi::wasi::FUNCTIONS.iter().any(|function| function.name == name))
 }
 
+impl Native {
+    /// The file of a member of a thin archive.
+    fn member(&self, name: &Path) -> PathBuf {
+        beside(self.path.as_deref(), name)
+    }
+}
+
+/// The file that an archive calls `member`.
+fn beside(archive: Option<&Path>, member: &Path) -> PathBuf {
+    archive.and_then(Path::parent).map_or_else(|| member.to_owned(), |folder| folder.join(member))
+}
+
 impl Natives {
     /// Nothing.
     pub fn none(target: &'static RuntimeTarget) -> Natives {
-        Natives { target, files: Vec::new(), libraries: Vec::new(), compiler: None, warnings: Vec::new() }
+        Natives {
+            target,
+            files: Vec::new(),
+            libraries: Vec::new(),
+            compiler: None,
+            warnings: Vec::new(),
+            read: Vec::new(),
+        }
     }
 
     /// Reads everything, compiles sources, and finds libraries.
@@ -133,6 +153,10 @@ impl Natives {
         if let Some(reason) = reason {
             natives.link_by_compiler(options, &reason)?;
         }
+        let named = options.files.iter().chain(natives.files.iter().filter_map(|file| file.path.as_ref()));
+        let members = natives.files.iter().flat_map(|file| file.members.iter().map(move |(name, _)| file.member(name)));
+        let read: Vec<_> = named.cloned().chain(members).collect();
+        natives.read.extend(read);
         Ok(natives)
     }
 
@@ -142,9 +166,10 @@ impl Natives {
         let is_source = symbols::format(&bytes) == Format::Other && SOURCES.contains(&ending);
         if is_source {
             let compiler = Compiler::find(options.linker.as_deref(), "a C source", self.target)?;
-            let warnings;
-            (bytes, warnings) = compiler.compile(path, &options.source_flags)?;
-            self.warnings.extend(Some(warnings).filter(|it| !it.is_empty()));
+            let compiled = compiler.compile(path, &options.source_flags)?;
+            bytes = compiled.object;
+            self.warnings.extend(Some(compiled.warnings).filter(|it| !it.is_empty()));
+            self.read.extend(compiled.included);
         } else if OTHER_SOURCES.contains(&ending) && symbols::format(&bytes) == Format::Other {
             bail!("only C and assembly are compiled\nhelp: compile it to an object first, and give that");
         }
@@ -251,8 +276,8 @@ fn read_library(path: &Path, machine: &Machine) -> Result<Native> {
 /// Finds out what a file is, and reads its symbols.
 fn identify(name: &str, path: Option<&Path>, bytes: Vec<u8>, machine: &Machine) -> Result<Native> {
     let mut members = Vec::new();
-    let beside = |member: &Path| {
-        let file = path.and_then(Path::parent).map_or(Cow::Borrowed(member), |folder| folder.join(member).into());
+    let read_member = |member: &Path| {
+        let file = beside(path, member);
         let bytes = std::fs::read(&file).with_context(|| format!("can't read its member {}", file.display()))?;
         members.push((member.to_owned(), bytes.clone()));
         Ok(bytes)
@@ -262,7 +287,7 @@ fn identify(name: &str, path: Option<&Path>, bytes: Vec<u8>, machine: &Machine) 
         Format::Elf | Format::Bitcode | Format::Foreign(_) => {
             (Kind::Object, vec![symbols::object(name, &bytes, machine)?])
         }
-        Format::Archive | Format::ThinArchive => (Kind::Archive, symbols::archive(name, &bytes, machine, beside)?),
+        Format::Archive | Format::ThinArchive => (Kind::Archive, symbols::archive(name, &bytes, machine, read_member)?),
         Format::Other if bytes.is_empty() => bail!("the file is empty"),
         Format::Other if is_linker_script(&bytes) => (Kind::Opaque, Vec::new()),
         Format::Other => bail!("this is neither an object, nor an archive, nor a shared library"),

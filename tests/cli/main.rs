@@ -6,7 +6,9 @@
 mod address;
 mod build;
 mod cache;
+mod commands;
 mod cot;
+mod depfile;
 mod durable;
 mod effort;
 mod ends;
@@ -47,7 +49,9 @@ fn main() {
         address::trials(),
         build::trials(),
         cache::trials(),
+        commands::trials(),
         cot::trials(),
+        depfile::trials(),
         durable::trials(),
         effort::trials(),
         ends::trials(),

@@ -1,6 +1,7 @@
 //! The words of the command line.
 
 use clap::{Args, CommandFactory, Parser, Subcommand, ValueEnum};
+use clap_complete::Shell;
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
@@ -36,6 +37,11 @@ pub enum Command {
     Info,
     /// Print the version
     Version,
+    /// Print the script that completes the command line in a shell: bash, zsh, fish, elvish or
+    /// powershell
+    Completions(Completions),
+    /// Print the man page, or write the pages of all commands
+    Man(Man),
 }
 
 /// What all commands that compile take.
@@ -163,6 +169,20 @@ pub struct Init {
     /// A library instead of a program
     #[arg(long)]
     pub lib: bool,
+}
+
+#[derive(Args)]
+pub struct Completions {
+    /// bash, zsh, fish, elvish or powershell
+    #[arg(value_name = "SHELL", hide_possible_values = true)]
+    pub shell: Shell,
+}
+
+#[derive(Args)]
+pub struct Man {
+    /// Write a page per command into DIR, which is created if it does not exist
+    #[arg(long, value_name = "DIR")]
+    pub out_dir: Option<PathBuf>,
 }
 
 #[derive(Args)]

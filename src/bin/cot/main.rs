@@ -10,10 +10,11 @@ mod task;
 mod tools;
 
 use anyhow::Result;
-use clap::Parser;
+use clap::{CommandFactory, Parser};
 use flags::{Cli, Command};
 use std::process::ExitCode;
 use wasm2native::guard::memory;
+use wasm2native::manual;
 use wasm2native::start;
 use wasm2native::stdio::{self, NoReader};
 
@@ -56,6 +57,14 @@ fn work(cli: &Cli) -> Result<ExitCode> {
         Command::Bench(args) => run::bench(args),
         Command::Init(args) => init::init(args),
         Command::Task(args) => task::task(args),
+        Command::Completions(args) => {
+            manual::print_completions(Cli::command(), args.shell)?;
+            Ok(ExitCode::SUCCESS)
+        }
+        Command::Man(args) => {
+            manual::write_pages(Cli::command(), args.out_dir.as_deref())?;
+            Ok(ExitCode::SUCCESS)
+        }
         Command::Info => task::info(),
         Command::Version => {
             stdio::print(concat!("cot ", env!("CARGO_PKG_VERSION"), "\n"))?;

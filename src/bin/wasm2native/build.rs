@@ -2,6 +2,7 @@
 
 use crate::Usage;
 use crate::console::Console;
+use crate::dependencies;
 use crate::flags::Compile;
 use crate::forms::EmitItem;
 use crate::outputs;
@@ -10,6 +11,7 @@ use std::path::Path;
 use std::process::ExitCode;
 use wasm2native::driver;
 use wasm2native::options::{Emit, LinkOptions, Options, Output};
+use wasm2native::progress::Observer;
 use wasm2native::stdio::NoReader;
 use wasm2native::wasm::input::Input;
 
@@ -41,18 +43,24 @@ pub fn run(args: &Compile, console: &Console) -> Result<ExitCode> {
              libraries are linked",
         );
     }
+    let rules = args.inputs.iter().zip(&outputs).map(|(input, outputs)| dependencies::file(args, input, outputs));
+    let rules = rules.collect::<Result<Vec<_>>>()?;
     if let Some(dir) = &args.out_dir {
         std::fs::create_dir_all(dir).with_context(|| format!("can't create the directory {}", dir.display()))?;
     }
 
     console.begin();
     let mut failed = Vec::new();
-    for (input, outputs) in args.inputs.iter().zip(&outputs) {
+    for ((input, outputs), rule) in args.inputs.iter().zip(&outputs).zip(&rules) {
         console.input(input);
         for output in outputs {
             console.verbose(&format!("{} -> {}", input.display(), output.file.display()));
         }
-        if let Err(error) = build(input, &options, outputs, console) {
+        let write_rule = || match rule {
+            Some(rule) => dependencies::write(args, rule, outputs, console.take_files()),
+            None => Ok(()),
+        };
+        if let Err(error) = build(input, &options, outputs, console).and_then(|()| write_rule()) {
             if error.is::<NoReader>() {
                 return Err(error);
             }
@@ -91,5 +99,6 @@ pub fn runtime(args: &Compile) -> Result<ExitCode> {
 }
 
 fn build(input: &Path, options: &Options, outputs: &[Output], console: &Console) -> Result<()> {
+    console.reads(input);
     driver::build(&Input::read(input)?, options, outputs, console)
 }

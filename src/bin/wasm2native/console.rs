@@ -9,8 +9,10 @@ use crate::words;
 use clap::ColorChoice;
 use clap::builder::styling::{AnsiColor, Color, Style};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use std::collections::BTreeSet;
 use std::io::IsTerminal;
-use std::path::Path;
+use std::path::{Path, PathBuf};
+use std::sync::Mutex;
 use std::time::{Duration, Instant};
 use wasm2native::progress::Observer;
 use wasm2native::start;
@@ -26,6 +28,8 @@ pub struct Console {
     color: bool,
     started: Instant,
     bar: ProgressBar,
+    /// What the current input's outputs depend on.
+    files: Mutex<BTreeSet<PathBuf>>,
 }
 
 impl Console {
@@ -41,6 +45,7 @@ impl Console {
             },
             started: Instant::now(),
             bar: ProgressBar::with_draw_target(None, ProgressDrawTarget::hidden()),
+            files: Mutex::default(),
         }
     }
 
@@ -97,8 +102,14 @@ impl Console {
     /// Names the current input, for the bar and for messages about the end of memory and panics.
     pub fn input(&self, path: &Path) {
         start::begin(&path.display().to_string());
+        self.take_files();
         // A bar that is longer than its line can't be erased.
         self.bar.set_prefix(path.file_name().unwrap_or_default().to_string_lossy().into_owned());
+    }
+
+    /// The files that were read for the current input.
+    pub fn take_files(&self) -> BTreeSet<PathBuf> {
+        std::mem::take(&mut self.files.lock().expect("nothing panics with the lock"))
     }
 
     /// Erases the bar and prints the total of `--timings`.
@@ -141,6 +152,10 @@ impl Observer for Console {
 
     fn cached(&self, n_found: u64, n_made: u64) {
         self.verbose(&format!("cache: {n_found} functions found, {n_made} compiled"));
+    }
+
+    fn reads(&self, path: &Path) {
+        self.files.lock().expect("nothing panics with the lock").insert(path.to_owned());
     }
 
     fn linked(&self, command: &[String]) {

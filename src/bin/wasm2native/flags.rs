@@ -4,6 +4,7 @@
 //! [`Code::options`]. Its help says what the user gets.
 
 use crate::checks::Checks;
+use crate::commands::{CacheCommand, Completions, Man};
 use crate::forms::{EmitItem, FORMS, emit_item};
 use crate::linking::Linking;
 use crate::powers::Powers;
@@ -22,7 +23,10 @@ const USAGE: &str = "wasm2native [OPTIONS] INPUT [-o OUTPUT]
        wasm2native [OPTIONS] INPUT FILE.o FILE.a FILE.c -lNAME
        wasm2native [OPTIONS] INPUT... --out-dir DIR
        wasm2native run [OPTIONS] MODULE [ARGS]...
-       wasm2native inspect PROGRAM...";
+       wasm2native inspect PROGRAM...
+       wasm2native cache path|size|clear
+       wasm2native completions SHELL
+       wasm2native man --out-dir DIR";
 
 const EXAMPLES: &str = "Examples:
   wasm2native app.wasm                 build the program ./app
@@ -36,7 +40,7 @@ const EXAMPLES: &str = "Examples:
   wasm2native inspect app              show what the program `app` may do
 
 Runner for cargo:
-  export CARGO_TARGET_WASM32_WASIP1_RUNNER=\"wasm2native run\"
+  export CARGO_TARGET_WASM32_WASIP1_RUNNER=\"wasm2native run --dir .\"
   cargo test --target wasm32-wasip1";
 
 const LONG_ABOUT: &str = "Compiles WebAssembly to native programs, ahead of time.
@@ -84,6 +88,9 @@ pub struct Cli {
 pub enum Command {
     Run(Box<Run>),
     Inspect(Inspect),
+    Cache(CacheCommand),
+    Completions(Completions),
+    Man(Man),
 }
 
 /// Arguments of `wasm2native` without a command.
@@ -138,6 +145,17 @@ pub struct Compile {
     /// Write every stage's result per function into DIR
     #[arg(long, value_name = "DIR", help_heading = "Output")]
     pub dump: Option<PathBuf>,
+
+    /// Also write a rule for make and ninja that names all files the result was made of (-MD)
+    ///
+    /// It is beside the result, with the extension .d, or where --depfile-name says. C compilers
+    /// call the two flags -MD and -MF FILE; these spellings are understood, too.
+    #[arg(long, help_heading = "Output")]
+    pub depfile: bool,
+
+    /// Write that rule to FILE (-MF FILE)
+    #[arg(long, value_name = "FILE", help_heading = "Output")]
+    pub depfile_name: Option<PathBuf>,
 
     /// Keep the object beside the program and print how it was linked
     #[arg(long, help_heading = "Output")]
@@ -545,7 +563,7 @@ impl Cli {
         match &mut self.command {
             None => self.compile.linking.take_files(&mut self.compile.inputs),
             Some(Command::Run(run)) => run.linking.take_leading_files(&mut run.module_and_args),
-            Some(Command::Inspect(_)) => {}
+            Some(_) => {}
         }
     }
 
@@ -554,16 +572,17 @@ impl Cli {
         let code = match &self.command {
             None => &self.compile.code,
             Some(Command::Run(run)) => &run.code,
-            Some(Command::Inspect(_)) => return false,
+            Some(_) => return false,
         };
         code.enable.iter().any(|name| name == LIST_PROPOSALS)
     }
 
-    pub fn messages(&self) -> &Messages {
+    pub fn messages(&self) -> Option<&Messages> {
         match &self.command {
-            None => &self.compile.messages,
-            Some(Command::Run(run)) => &run.messages,
-            Some(Command::Inspect(inspect)) => &inspect.messages,
+            None => Some(&self.compile.messages),
+            Some(Command::Run(run)) => Some(&run.messages),
+            Some(Command::Inspect(inspect)) => Some(&inspect.messages),
+            Some(_) => None,
         }
     }
 
@@ -572,7 +591,7 @@ impl Cli {
         match &self.command {
             None => self.compile.code.jobs,
             Some(Command::Run(run)) => run.code.jobs,
-            Some(Command::Inspect(_)) => None,
+            Some(_) => None,
         }
     }
 }

@@ -2,7 +2,9 @@
 
 mod build;
 mod checks;
+mod commands;
 mod console;
+mod dependencies;
 mod flags;
 mod forms;
 mod inspect;
@@ -57,7 +59,8 @@ fn command() -> ExitCode {
         }
     };
     let parsed = Cli::try_parse_from(args);
-    let console = Console::new(parsed.as_ref().map_or(&Messages::default(), Cli::messages));
+    let messages = parsed.as_ref().ok().and_then(Cli::messages);
+    let console = Console::new(messages.unwrap_or(&Messages::default()));
     match parsed.map_or_else(usage, |cli| dispatch(cli, &console)) {
         Ok(status) => status,
         Err(error) => {
@@ -101,6 +104,9 @@ fn work(cli: &Cli, console: &Console) -> Result<ExitCode> {
         None => build::run(&cli.compile, console),
         Some(Command::Run(run)) => match run::run(run, console)? {},
         Some(Command::Inspect(inspect)) => inspect::run(inspect, console),
+        Some(Command::Cache(cache)) => commands::cache(cache),
+        Some(Command::Completions(completions)) => commands::completions(completions),
+        Some(Command::Man(man)) => commands::man(man),
     }
 }
 

@@ -1,9 +1,10 @@
 //! Which files each input becomes, with all checks of them that are possible before the work.
 
 use crate::Usage;
-use crate::flags::Compile;
+use crate::flags::{Cli, Compile};
 use crate::forms::EmitItem;
 use anyhow::{Context, Result, bail};
+use clap::CommandFactory;
 use std::collections::HashMap;
 use std::ffi::{OsStr, OsString};
 use std::io::IsTerminal;
@@ -24,7 +25,7 @@ pub fn plan(args: &Compile) -> Result<Vec<Vec<Output>>> {
     if args.out_dir.is_none() && args.inputs.len() > 1 {
         let first = args.inputs[0].display();
         let help = match args.inputs[0].to_str() {
-            Some("run" | "inspect") => {
+            Some(name) if Cli::command().find_subcommand(name).is_some() => {
                 format!("the command `{first}` must precede all flags: wasm2native {first} ...")
             }
             Some("compile" | "build") if !args.inputs[0].exists() => {
@@ -146,7 +147,11 @@ fn ending(args: &Compile, emit: Emit) -> &'static str {
     }
 }
 
-fn check(args: &Compile, input: &Path, Output { emit, file: output }: &Output) -> Result<()> {
+/// Whether a file may be written.
+///
+/// # Errors
+/// When it is an input, a directory, or in a folder that does not exist.
+pub fn check(args: &Compile, input: &Path, Output { emit, file: output }: &Output) -> Result<()> {
     let name = output.display();
     if output == Path::new(STDOUT) {
         if !emit.is_text() && std::io::stdout().is_terminal() {

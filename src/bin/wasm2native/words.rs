@@ -2,7 +2,7 @@
 
 use anyhow::{Context, Result};
 use std::ffi::OsString;
-use std::os::unix::ffi::OsStrExt;
+use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use wasm2native::abi::words;
 
 /// Replaces `@FILE` by the words in FILE, up to `--`. Words after `run` are left unchanged, because
@@ -22,6 +22,11 @@ pub fn expand(args: impl Iterator<Item = OsString>) -> Result<Vec<OsString>> {
             }
             // As in clang; the level itself must be attached.
             b"-O" if !literal => expanded.push("-O1".into()),
+            b"-MD" if !literal => expanded.push("--depfile".into()),
+            b"-MF" if !literal => expanded.push("--depfile-name".into()),
+            [b'-', b'M', b'F', file @ ..] if !literal => {
+                expanded.extend(["--depfile-name".into(), OsString::from_vec(file.to_vec())]);
+            }
             _ => expanded.push(arg),
         }
     }

@@ -159,6 +159,11 @@ fn check_owner(folder: &Path, owner: u32, mode: u32) -> Result<()> {
     Ok(())
 }
 
+/// Whether a file of that name in a cache's folder is a pack, or one that is being written.
+pub fn is_own(name: &str) -> bool {
+    is_pack(Path::new(name)) || name.starts_with(UNFINISHED)
+}
+
 fn begins(path: &Path, name: &str) -> bool {
     path.file_name().unwrap_or_default().as_encoded_bytes().starts_with(name.as_bytes())
 }

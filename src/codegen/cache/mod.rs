@@ -15,7 +15,7 @@ pub mod seal;
 
 mod entry;
 
-mod folder;
+pub mod folder;
 
 mod key;
 

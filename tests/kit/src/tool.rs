@@ -7,7 +7,7 @@ use std::process::{Command, Stdio};
 use std::sync::Mutex;
 
 /// Tools and the Debian packages that have them.
-const PACKAGES: [(&str, &str); 17] = [
+const PACKAGES: [(&str, &str); 21] = [
     ("aarch64-linux-gnu-g++", "g++-aarch64-linux-gnu"),
     ("aarch64-linux-gnu-gcc", "gcc-aarch64-linux-gnu"),
     ("aarch64-linux-gnu-objdump", "binutils-aarch64-linux-gnu"),
@@ -16,15 +16,19 @@ const PACKAGES: [(&str, &str); 17] = [
     ("c++", "g++"),
     ("cc", "gcc"),
     ("clang-19", "clang-19"),
+    ("fish", "fish"),
     ("gdb", "gdb"),
     ("gdb-multiarch", "gdb-multiarch"),
     ("ld64.lld-19", "lld-19"),
+    ("make", "make"),
+    ("man", "man-db"),
     ("mount", "mount"),
     ("node", "nodejs"),
     ("qemu-aarch64", "qemu-user"),
     ("qemu-x86_64", "qemu-user"),
     ("redis-server", "redis-server"),
     ("setpriv", "util-linux"),
+    ("zsh", "zsh"),
 ];
 
 /// The compiler for C programs of the target that tests run on: `cc`, Debian's cross compiler

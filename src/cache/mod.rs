@@ -12,6 +12,8 @@
 //! A damaged entry is built again. (The seal detects damage only. Whoever can write to the folder
 //! could seal any file; only its owner can.)
 
+pub mod stored;
+
 use crate::codegen::{Generator, target};
 use crate::driver;
 use crate::link::native::Natives;
@@ -35,6 +37,9 @@ const LIMIT: u64 = 1 << 30;
 
 /// Another process may be about to execute an entry that was used within this time.
 const IN_USE: Duration = Duration::from_secs(600);
+
+/// Hexadecimal digits of the hash at the end of an entry's name.
+const HASH_LENGTH: usize = 32;
 
 pub struct Cache {
     /// The folder, or the reason why it can't be used.
@@ -74,23 +79,32 @@ impl CachedProgram {
     }
 }
 
+/// The folder of the user's cache: `$WASM2NATIVE_CACHE`, else `$XDG_CACHE_HOME/wasm2native`, else
+/// `~/.cache/wasm2native`, else a folder of the user's in the temporary directory.
+pub fn folder() -> PathBuf {
+    let set = |name: &str| std::env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);
+    if let Some(folder) = set("WASM2NATIVE_CACHE") {
+        return folder;
+    }
+    let home = || std::env::home_dir().map(|home| home.join(".cache"));
+    let absolute = |path: &PathBuf| path.is_absolute();
+    match set("XDG_CACHE_HOME").filter(absolute).or_else(|| home().filter(absolute)) {
+        Some(caches) => caches.join("wasm2native"),
+        None => std::env::temp_dir().join(format!("wasm2native-{}", rustix::process::getuid().as_raw())),
+    }
+}
+
+/// Whether a file of that name in a cache's folder is an entry, or the lock of one.
+fn is_own(name: &str) -> bool {
+    let name = name.strip_suffix(".lock").unwrap_or(name);
+    let hash = name.rsplit_once('-').map(|(_, hash)| hash);
+    hash.is_some_and(|hash| hash.len() == HASH_LENGTH && hash.bytes().all(|it| it.is_ascii_hexdigit()))
+}
+
 impl Cache {
-    /// The user's cache: `$WASM2NATIVE_CACHE`, else `$XDG_CACHE_HOME/wasm2native`, else
-    /// `~/.cache/wasm2native`, else a folder of the user's in the temporary directory.
+    /// The user's cache, in [`folder`].
     pub fn open() -> Cache {
-        let set = |name: &str| std::env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);
-        if let Some(folder) = set("WASM2NATIVE_CACHE") {
-            return Cache::at(&folder, LIMIT);
-        }
-        let home = || std::env::home_dir().map(|home| home.join(".cache"));
-        let absolute = |path: &PathBuf| path.is_absolute();
-        match set("XDG_CACHE_HOME").filter(absolute).or_else(|| home().filter(absolute)) {
-            Some(caches) => Cache::at(&caches.join("wasm2native"), LIMIT),
-            None => {
-                let user = rustix::process::getuid().as_raw();
-                Cache::at(&std::env::temp_dir().join(format!("wasm2native-{user}")), LIMIT)
-            }
-        }
+        Cache::at(&folder(), LIMIT)
     }
 
     /// A cache of at most `limit` bytes in `folder`, which is created if it does not exist.
@@ -264,7 +278,7 @@ fn entry_name(input: &Input, options: &Options) -> Result<String> {
     if let Some(runtime) = runtime::of(&target::triple(options)?, None)? {
         Natives::read(&options.link, runtime.target)?.contents().for_each(part);
     }
-    Ok(format!("{name}-{}", &hash.finalize().to_hex()[..32]))
+    Ok(format!("{name}-{}", &hash.finalize().to_hex()[..HASH_LENGTH]))
 }
 
 /// Changes with every build of the compiler that is running.

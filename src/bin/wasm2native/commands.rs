@@ -1,0 +1,84 @@
+//! The commands that compile nothing: completions, man pages, caches.
+
+use crate::flags::Cli;
+use anyhow::Result;
+use clap::{Args, CommandFactory, ValueEnum};
+use clap_complete::Shell;
+use std::path::PathBuf;
+use std::process::ExitCode;
+use wasm2native::cache;
+use wasm2native::cache::stored::{self, Kind, Stored};
+use wasm2native::manual;
+use wasm2native::stdio;
+
+/// Print the script that completes the command line in a shell
+#[derive(Args)]
+#[command(after_help = "Examples:
+  wasm2native completions bash >~/.local/share/bash-completion/completions/wasm2native
+  wasm2native completions fish >~/.config/fish/completions/wasm2native.fish
+  wasm2native completions zsh >~/.zfunc/_wasm2native      with `fpath+=~/.zfunc` in ~/.zshrc, before compinit")]
+pub struct Completions {
+    /// bash, zsh, fish, elvish or powershell
+    #[arg(value_name = "SHELL", hide_possible_values = true)]
+    pub shell: Shell,
+}
+
+/// Print the man page, or write the pages of all commands
+#[derive(Args)]
+#[command(after_help = "Examples:
+  wasm2native man --out-dir ~/.local/share/man/man1
+  wasm2native man | man -l -")]
+pub struct Man {
+    /// Write a page per command into DIR, which is created if it does not exist
+    #[arg(long, value_name = "DIR")]
+    pub out_dir: Option<PathBuf>,
+}
+
+/// Show or empty the cache of programs, or a cache of compiled functions
+///
+/// The cache of programs is that of `wasm2native run`. Files that wasm2native did not write stay.
+#[derive(Args)]
+pub struct CacheCommand {
+    /// path: print the directory; size: print how much is in it; clear: remove all of it
+    #[arg(value_name = "WHAT", hide_possible_values = true)]
+    pub what: CacheAction,
+
+    /// The directory of compiled functions that was given as --cache DIR [default: the programs of
+    /// `wasm2native run`]
+    #[arg(long, value_name = "DIR")]
+    pub cache: Option<PathBuf>,
+}
+
+#[derive(Copy, Clone, ValueEnum)]
+pub enum CacheAction {
+    Path,
+    Size,
+    Clear,
+}
+
+pub fn completions(args: &Completions) -> Result<ExitCode> {
+    manual::print_completions(Cli::command(), args.shell)?;
+    Ok(ExitCode::SUCCESS)
+}
+
+pub fn man(args: &Man) -> Result<ExitCode> {
+    manual::write_pages(Cli::command(), args.out_dir.as_deref())?;
+    Ok(ExitCode::SUCCESS)
+}
+
+pub fn cache(args: &CacheCommand) -> Result<ExitCode> {
+    let (folder, kind) = match &args.cache {
+        Some(folder) => (folder.clone(), Kind::Functions),
+        None => (cache::folder(), Kind::Programs),
+    };
+    let total = |files: &[Stored]| {
+        let bytes = files.iter().fold(0u64, |total, file| total.saturating_add(file.size));
+        format!("{bytes} bytes in {} files\n", files.len())
+    };
+    stdio::print(match args.what {
+        CacheAction::Path => format!("{}\n", folder.display()),
+        CacheAction::Size => total(&stored::list(&folder, kind)?),
+        CacheAction::Clear => format!("removed {}", total(&stored::clear(&folder, kind)?)),
+    })?;
+    Ok(ExitCode::SUCCESS)
+}

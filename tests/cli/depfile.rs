@@ -1,4 +1,5 @@
-//! `--depfile`: the rule names every file that was read, so that make does again what is to be done.
+//! `--depfile`: the rule names every file that was read, so that make does again what is to be
+//! done.
 
 use crate::ANSWER;
 use anyhow::Result;

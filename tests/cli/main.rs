@@ -6,6 +6,7 @@
 mod address;
 mod build;
 mod cache;
+mod cmake;
 mod commands;
 mod cot;
 mod depfile;
@@ -49,6 +50,7 @@ fn main() {
         address::trials(),
         build::trials(),
         cache::trials(),
+        cmake::trials(),
         commands::trials(),
         cot::trials(),
         depfile::trials(),

@@ -1,7 +1,7 @@
-//! The commands that compile nothing: completions, man pages, caches.
+//! The commands that compile nothing: completions, man pages, the CMake package, caches.
 
 use crate::flags::Cli;
-use anyhow::Result;
+use anyhow::{Context, Result};
 use clap::{Args, CommandFactory, ValueEnum};
 use clap_complete::Shell;
 use std::path::PathBuf;
@@ -9,6 +9,7 @@ use std::process::ExitCode;
 use wasm2native::cache;
 use wasm2native::cache::stored::{self, Kind, Stored};
 use wasm2native::manual;
+use wasm2native::output;
 use wasm2native::stdio;
 
 /// Print the script that completes the command line in a shell
@@ -32,6 +33,17 @@ pub struct Man {
     /// Write a page per command into DIR, which is created if it does not exist
     #[arg(long, value_name = "DIR")]
     pub out_dir: Option<PathBuf>,
+}
+
+/// Write the package that CMake finds: find_package(Wasm2native)
+#[derive(Args)]
+#[command(after_help = "Example:
+  wasm2native cmake --out-dir ~/.local/lib/cmake/Wasm2native
+  cmake -DCMAKE_PREFIX_PATH=~/.local ...")]
+pub struct Cmake {
+    /// Write the package's files into DIR, which is created if it does not exist
+    #[arg(long, value_name = "DIR")]
+    pub out_dir: PathBuf,
 }
 
 /// Show or empty the cache of programs, or a cache of compiled functions
@@ -63,6 +75,17 @@ pub fn completions(args: &Completions) -> Result<ExitCode> {
 
 pub fn man(args: &Man) -> Result<ExitCode> {
     manual::write_pages(Cli::command(), args.out_dir.as_deref())?;
+    Ok(ExitCode::SUCCESS)
+}
+
+/// The package, with this program's version.
+pub fn cmake(args: &Cmake) -> Result<ExitCode> {
+    let folder = &args.out_dir;
+    std::fs::create_dir_all(folder).with_context(|| format!("can't create the directory {}", folder.display()))?;
+    let version =
+        include_str!("cmake/Wasm2nativeConfigVersion.cmake.in").replace("@VERSION@", env!("CARGO_PKG_VERSION"));
+    output::write(&folder.join("Wasm2nativeConfig.cmake"), include_bytes!("cmake/Wasm2nativeConfig.cmake"))?;
+    output::write(&folder.join("Wasm2nativeConfigVersion.cmake"), version.as_bytes())?;
     Ok(ExitCode::SUCCESS)
 }
 

@@ -4,7 +4,7 @@
 //! [`Code::options`]. Its help says what the user gets.
 
 use crate::checks::Checks;
-use crate::commands::{CacheCommand, Completions, Man};
+use crate::commands::{CacheCommand, Cmake, Completions, Man};
 use crate::forms::{EmitItem, FORMS, emit_item};
 use crate::linking::Linking;
 use crate::powers::Powers;
@@ -25,6 +25,7 @@ const USAGE: &str = "wasm2native [OPTIONS] INPUT [-o OUTPUT]
        wasm2native run [OPTIONS] MODULE [ARGS]...
        wasm2native inspect PROGRAM...
        wasm2native cache path|size|clear
+       wasm2native cmake --out-dir DIR
        wasm2native completions SHELL
        wasm2native man --out-dir DIR";
 
@@ -89,6 +90,7 @@ pub enum Command {
     Run(Box<Run>),
     Inspect(Inspect),
     Cache(CacheCommand),
+    Cmake(Cmake),
     Completions(Completions),
     Man(Man),
 }

@@ -105,6 +105,7 @@ fn work(cli: &Cli, console: &Console) -> Result<ExitCode> {
         Some(Command::Run(run)) => match run::run(run, console)? {},
         Some(Command::Inspect(inspect)) => inspect::run(inspect, console),
         Some(Command::Cache(cache)) => commands::cache(cache),
+        Some(Command::Cmake(cmake)) => commands::cmake(cmake),
         Some(Command::Completions(completions)) => commands::completions(completions),
         Some(Command::Man(man)) => commands::man(man),
     }

@@ -7,7 +7,7 @@ use std::process::{Command, Stdio};
 use std::sync::Mutex;
 
 /// Tools and the Debian packages that have them.
-const PACKAGES: [(&str, &str); 21] = [
+const PACKAGES: [(&str, &str); 22] = [
     ("aarch64-linux-gnu-g++", "g++-aarch64-linux-gnu"),
     ("aarch64-linux-gnu-gcc", "gcc-aarch64-linux-gnu"),
     ("aarch64-linux-gnu-objdump", "binutils-aarch64-linux-gnu"),
@@ -16,6 +16,7 @@ const PACKAGES: [(&str, &str); 21] = [
     ("c++", "g++"),
     ("cc", "gcc"),
     ("clang-19", "clang-19"),
+    ("cmake", "cmake"),
     ("fish", "fish"),
     ("gdb", "gdb"),
     ("gdb-multiarch", "gdb-multiarch"),

@@ -1,0 +1,3 @@
+. "$PROJECT/tests/docs/setup/common.sh"
+hello app.wasm
+mkdir shared

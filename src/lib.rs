@@ -75,3 +75,5 @@ pub mod driver;
 pub mod cache;
 
 pub mod inspect;
+
+pub mod page;

@@ -27,6 +27,14 @@ pub trait Observer: Sync {
     /// The output depends on this file or directory.
     fn reads(&self, _path: &Path) {}
 
+    /// Whether [`Observer::compiled`] is of use: it costs a name for each function.
+    fn wants_functions(&self) -> bool {
+        false
+    }
+
+    /// A thread has compiled a function, in this time up to now.
+    fn compiled(&self, _name: String, _took: Duration) {}
+
     /// A stage ended.
     fn done(&self, _name: &'static str, _took: Duration) {}
 }

@@ -24,6 +24,7 @@ use crate::wasm::operators::Operators;
 use anyhow::{Context, Result};
 use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
+use std::time::Instant;
 
 /// What all functions are compiled with.
 pub struct Sweep<'a> {
@@ -101,10 +102,14 @@ impl<'a> Sweep<'a> {
     fn compile_by_cranelift(&self, jobs: &[Job], observer: &dyn Observer) -> Result<Vec<CompiledFunction>> {
         let shard = self.cache.map(|cache| cache.open(self.unit, self.isa, &self.env));
         let functions = self.each(jobs, |worker, number, job| {
+            let start = observer.wants_functions().then(Instant::now);
             let result = match &shard {
                 None => worker.run(self, number, job),
                 Some(shard) => worker.find_or_run(self, shard, number, job),
             };
+            if let Some(start) = start {
+                observer.compiled(job.describe(self.unit), start.elapsed());
+            }
             observer.advance(1);
             result
         });
@@ -298,14 +303,20 @@ struct InWork<'a> {
     job: Job,
 }
 
+impl Job {
+    /// The function that is compiled or validated.
+    fn describe(self, unit: &Unit) -> String {
+        match self {
+            Job::Translate(symbol) => unit.describe(symbol),
+            Job::Validate(func) | Job::Stub(func) => unit.module.describe(func),
+        }
+    }
+}
+
 impl Drop for InWork<'_> {
     fn drop(&mut self) {
         if std::thread::panicking() {
-            let function = match self.job {
-                Job::Translate(symbol) => self.unit.describe(symbol),
-                Job::Validate(func) | Job::Stub(func) => self.unit.module.describe(func),
-            };
-            stdio::message(format!("note: in {function}\n"));
+            stdio::message(format!("note: in {}\n", self.job.describe(self.unit)));
         }
     }
 }

@@ -1,7 +1,7 @@
 //! `--print`: what a build system asks before it links.
 //!
 //! Comes in: a module, and what it would be linked with. Goes out: a line for each answer, in
-//! columns that tabs separate, for programs to read. `-` stands where there is nothing to say.
+//! columns, for programs to read. `-` stands where there is nothing to say.
 
 use super::library::default_prefix;
 use super::outside;
@@ -22,8 +22,77 @@ use crate::wasm::input::Input;
 use crate::wasm::source::MAIN;
 use crate::wasm::{EntityIndex, ImportName, Module};
 use anyhow::{Context, Result};
+use serde::Serialize;
 use std::slice;
 use target_lexicon::Triple;
+
+/// A line of an answer, in columns.
+pub trait Row: Serialize {
+    /// The columns as text for tabs between them: names are escaped, and `-` stands for nothing.
+    fn columns(&self) -> Vec<String>;
+}
+
+/// An import. `-` stands for a symbol, declaration or definer that there is not.
+#[derive(Debug, Serialize)]
+pub struct ImportRow {
+    pub module: String,
+    pub name: String,
+    pub kind: &'static str,
+    /// The Wasm type, as in the text format.
+    #[serde(rename = "type")]
+    pub ty: String,
+    pub symbol: String,
+    /// In C.
+    pub declaration: String,
+    /// Who would define it in a program.
+    pub definer: String,
+}
+
+/// An export; none is what every library has besides.
+#[derive(Debug, Serialize)]
+pub struct ExportRow {
+    pub name: Option<String>,
+    pub kind: &'static str,
+    #[serde(rename = "type")]
+    pub ty: String,
+    pub symbol: String,
+    pub declaration: String,
+}
+
+/// A symbol that objects may need.
+#[derive(Debug, Serialize)]
+pub struct SymbolRow {
+    pub symbol: String,
+    pub definer: &'static str,
+}
+
+impl Row for ImportRow {
+    fn columns(&self) -> Vec<String> {
+        let [module, name, definer] = [&self.module, &self.name, &self.definer].map(|it| it.escape_debug().to_string());
+        vec![
+            module,
+            name,
+            self.kind.to_owned(),
+            self.ty.clone(),
+            self.symbol.clone(),
+            self.declaration.clone(),
+            definer,
+        ]
+    }
+}
+
+impl Row for ExportRow {
+    fn columns(&self) -> Vec<String> {
+        let name = self.name.as_ref().map_or("-".to_owned(), |name| name.escape_debug().to_string());
+        vec![name, self.kind.to_owned(), self.ty.clone(), self.symbol.clone(), self.declaration.clone()]
+    }
+}
+
+impl Row for SymbolRow {
+    fn columns(&self) -> Vec<String> {
+        vec![self.symbol.clone(), self.definer.to_owned()]
+    }
+}
 
 /// Of each import: module, name, kind, Wasm type, C symbol, C declaration, and who would define it
 /// in a program: the name of one of the user's files, `the C library`, `the runtime`, `module
@@ -31,7 +100,7 @@ use target_lexicon::Triple;
 ///
 /// # Errors
 /// As for a program, but for imports that nothing defines.
-pub fn imports(input: &Input, options: &Options) -> Result<String> {
+pub fn imports(input: &Input, options: &Options) -> Result<Vec<ImportRow>> {
     let generator = Generator::new(options)?;
     let runtime = any_runtime(generator.triple(), options)?;
     let session = Session::new(input, options, &generator, Some(&runtime), &Silent)?;
@@ -52,17 +121,16 @@ pub fn imports(input: &Input, options: &Options) -> Result<String> {
         .filter(|it| it.refusal.is_none() && !is_other(it.import) && shim(it).is_none())
         .map(|it| &it.symbol[..]);
     let resolution = check::resolve(&wanted.collect::<Vec<_>>(), &natives, &runtime)?;
-    let mut text = String::new();
+    let mut rows = Vec::new();
     for (import, entity) in resolve::imports(module) {
         let open = open.iter().find(|it| it.entity == entity && it.refusal.is_none());
         let symbol = open.map_or_else(|| imports::symbol(linkage, import), |it| it.symbol.clone());
         let definer = match (is_other(import), open.and_then(shim)) {
-            (true, _) => format!("module {}", import.module.escape_debug()),
+            (true, _) => format!("module {}", import.module),
             (false, Some(_)) => "the runtime".to_owned(),
             (false, None) => definer(&symbol, entity, open.is_some(), &resolution),
         };
         let (kind, ty) = describe(module, entity);
-        let name = [import.module, import.name].map(|it| it.escape_debug().to_string());
         let function = match entity {
             EntityIndex::Function(func) => foreign.function(func),
             _ => None,
@@ -71,9 +139,10 @@ pub fn imports(input: &Input, options: &Options) -> Result<String> {
             Some(function) => prototype::declared(&foreign, function, |parameters| format!("{symbol}{parameters}")),
             None => prototype::of_entity(module, entity, &symbol, false),
         };
-        line(&mut text, &[&name[0], &name[1], kind, &ty, &symbol, &declaration, &definer]);
+        let (module, name) = (import.module.to_owned(), import.name.to_owned());
+        rows.push(ImportRow { module, name, kind, ty, symbol, declaration, definer });
     }
-    Ok(text)
+    Ok(rows)
 }
 
 fn definer(symbol: &str, entity: EntityIndex, is_open: bool, resolution: &Resolution) -> String {
@@ -89,13 +158,13 @@ fn definer(symbol: &str, entity: EntityIndex, is_open: bool, resolution: &Resolu
 ///
 /// # Errors
 /// When the module is not valid, or two exports get the same symbol.
-pub fn exports(input: &Input, options: &Options) -> Result<String> {
+pub fn exports(input: &Input, options: &Options) -> Result<Vec<ExportRow>> {
     let generator = Generator::new(options)?;
     let session = Session::new(input, options, &generator, None, &Silent)?;
     let source = session.read(MAIN, input)?;
     let instance = session.parse(&source)?;
     let prefix = options.prefix.clone().unwrap_or_else(|| default_prefix(&input.name));
-    let mut text = String::new();
+    let mut rows = Vec::new();
     let module = &instance.module;
     for Item { symbol, export, kind } in interface::interface(module, Naming::of(&prefix, options))? {
         let memory = |memory| ("memory", describe(module, EntityIndex::Memory(memory)).1);
@@ -117,35 +186,27 @@ pub fn exports(input: &Input, options: &Options) -> Result<String> {
             ItemKind::Table(table) => entity(EntityIndex::Table(table)),
             ItemKind::Tag(tag) => entity(EntityIndex::Tag(tag)),
         };
-        let name = export.map_or("-".to_owned(), |name| name.escape_debug().to_string());
-        line(&mut text, &[&name, kind, &ty, &symbol, &declaration]);
+        rows.push(ExportRow { name: export.map(str::to_owned), kind, ty, symbol, declaration });
     }
-    Ok(text)
+    Ok(rows)
 }
 
 /// What objects may need: the symbol, and whether the runtime or the C library defines it.
 ///
 /// # Errors
 /// When this program carries no runtime.
-pub fn runtime_symbols(options: &Options) -> Result<String> {
-    let mut text = String::new();
-    any_runtime(&target::triple(options)?, options)?
-        .functions()?
-        .iter()
-        .for_each(|name| line(&mut text, &[name, "the runtime"]));
-    abi::c_library::C_FUNCTIONS.split(' ').for_each(|name| line(&mut text, &[name, "the C library"]));
-    Ok(text)
+pub fn runtime_symbols(options: &Options) -> Result<Vec<SymbolRow>> {
+    let row = |definer: &'static str| move |symbol: &str| SymbolRow { symbol: symbol.to_owned(), definer };
+    let runtime = any_runtime(&target::triple(options)?, options)?;
+    let own = runtime.functions()?;
+    let of_c = abi::c_library::C_FUNCTIONS.split(' ').map(row("the C library"));
+    Ok(own.iter().map(|name| row("the runtime")(name)).chain(of_c).collect())
 }
 
 /// The runtime for a target; else that for another, which knows the same C functions.
 fn any_runtime(triple: &Triple, options: &Options) -> Result<Runtime> {
     let found = runtime::of(triple, options.runtime.as_deref())?.or_else(|| runtime::carried().next());
     found.context("this build of wasm2native carries no runtime, so it does not know who defines what")
-}
-
-fn line(text: &mut String, columns: &[&str]) {
-    text.push_str(&columns.join("\t"));
-    text.push('\n');
 }
 
 /// Kind and type, the type as in the text format.

@@ -5,6 +5,7 @@
 //! its [`State`] changes here.
 
 use anyhow::{Result, bail};
+use rayon::prelude::*;
 use wasmparser::{Validator, WasmFeatures};
 
 /// Whether a proposal is supported.
@@ -107,6 +108,40 @@ pub fn features(enable: &[String]) -> Result<WasmFeatures> {
         }
     }
     Ok(features)
+}
+
+/// Features of the standard that were proposals once, with the names they had.
+const FORMER: [(&str, WasmFeatures); 9] = [
+    ("mutable-globals", WasmFeatures::MUTABLE_GLOBAL),
+    ("sign-extension", WasmFeatures::SIGN_EXTENSION),
+    ("saturating-float-to-int", WasmFeatures::SATURATING_FLOAT_TO_INT),
+    ("multi-value", WasmFeatures::MULTI_VALUE),
+    ("reference-types", WasmFeatures::REFERENCE_TYPES),
+    ("bulk-memory", WasmFeatures::BULK_MEMORY),
+    ("extended-const", WasmFeatures::EXTENDED_CONST),
+    ("simd", WasmFeatures::SIMD),
+    ("gc", WasmFeatures::GC),
+];
+
+/// The features beyond WebAssembly 1.0 without which `wasm` is not valid: names of former and of
+/// current proposals. Empty if it is not valid with all of them.
+pub fn needed(wasm: &[u8]) -> Vec<&'static str> {
+    let all = PROPOSALS.iter().fold(BASE, |features, proposal| features | proposal.features);
+    let valid = |features| Validator::new_with_features(features).validate_all(wasm).is_ok();
+    if valid(WasmFeatures::FLOATS | WasmFeatures::GC_TYPES) || !valid(all) {
+        return Vec::new();
+    }
+    let former = FORMER.iter().map(|&(name, features)| (name, features));
+    // Some proposals contain others: what is asked for is what they add.
+    let own = |proposal: &Proposal| {
+        let others =
+            PROPOSALS.iter().filter(|other| proposal.features.contains(other.features) && other.name != proposal.name);
+        others.fold(proposal.features, |features, other| features.difference(other.features))
+    };
+    let current = PROPOSALS.iter().map(|proposal| (proposal.name, own(proposal))).filter(|(name, _)| *name != "gc");
+    let rows: Vec<_> = former.chain(current).filter(|(_, features)| !features.is_empty()).collect();
+    let is_needed: Vec<bool> = rows.par_iter().map(|(_, features)| !valid(all.difference(*features))).collect();
+    rows.iter().zip(is_needed).filter(|(_, is_needed)| *is_needed).map(|((name, _), _)| *name).collect()
 }
 
 /// The proposals that `wasm` needs beyond `supported`; empty if no proposal would make it valid.

@@ -119,7 +119,7 @@ fn other_files_get_a_clear_answer() {
     folder.wasm2native(&["inspect", "text"]).fails(1, &["error: text: ", not_ours]);
     folder.wasm2native(&["inspect", "elf"]).fails(1, &["error: elf: ", not_ours]);
     folder.wasm2native(&["inspect", env!("CARGO_BIN_EXE_wasm2native")]).fails(1, &[not_ours]);
-    folder.wasm2native(&["inspect", "a.wasm"]).fails(1, &["a WebAssembly module", "help: "]);
+    folder.wasm2native(&["inspect", "a.wasm", "--html", "x"]).fails(1, &["shows programs", "help: "]);
     folder.wasm2native(&["inspect", "a.o"]).fails(1, &["this is an object"]);
     folder.wasm2native(&["inspect", "nothing"]).fails(1, &["error: can't read nothing: No such file"]);
 }

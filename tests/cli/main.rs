@@ -19,9 +19,11 @@ mod generator;
 mod globals;
 mod grants;
 mod inspect;
+mod json;
 mod link;
 mod link_errors;
 mod memory;
+mod pages;
 mod placement;
 mod print;
 mod profile;
@@ -63,9 +65,11 @@ fn main() {
         globals::trials(),
         grants::trials(),
         inspect::trials(),
+        json::trials(),
         link::trials(),
         link_errors::trials(),
         memory::trials(),
+        pages::trials(),
         placement::trials(),
         print::trials(),
         profile::trials(),

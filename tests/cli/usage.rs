@@ -43,7 +43,7 @@ fn commands_have_help() {
         "{run}"
     );
     let inspect = folder.wasm2native(&["inspect", "--help"]).succeeds().stdout;
-    assert!(inspect.contains("Usage: wasm2native inspect PROGRAM..."), "{inspect}");
+    assert!(inspect.contains("Usage: wasm2native inspect [OPTIONS] FILE..."), "{inspect}");
 }
 
 fn proposals_are_listed_and_enabled_by_name() {

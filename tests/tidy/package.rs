@@ -24,7 +24,7 @@ fn read_by_a_build() -> Vec<String> {
     let source = ["build", "src", "wasi-shim"].into_iter().flat_map(files).map(|path| relative(&path));
     // What makes the runtime a member of the workspace; a package has none.
     let source = source.filter(|path| !path.ends_with("/crate/Cargo.toml"));
-    let others = ["Cargo.toml", "Cargo.lock", "LICENSE", "README.md", "fixtures/wasi/hello.wat"];
+    let others = ["Cargo.toml", "Cargo.lock", "LICENSE", "README.md", "THIRD-PARTY.md", "fixtures/wasi/hello.wat"];
     source.chain(others.map(str::to_owned)).collect()
 }
 

@@ -1,6 +1,7 @@
-//! The commands that compile nothing: completions, man pages, the CMake package, caches.
+//! The commands that compile nothing: their flags, and the work of those that are short
+//! (completions, man pages, the CMake package, caches).
 
-use crate::flags::Cli;
+use crate::flags::{Cli, Messages};
 use anyhow::{Context, Result};
 use clap::{Args, CommandFactory, ValueEnum};
 use clap_complete::Shell;
@@ -11,6 +12,31 @@ use wasm2native::cache::stored::{self, Kind, Stored};
 use wasm2native::manual;
 use wasm2native::output;
 use wasm2native::stdio;
+
+/// Show what built programs may do, or what modules need: imports, exports, memories, features
+#[derive(Args)]
+#[command(override_usage = "wasm2native inspect [OPTIONS] FILE...")]
+pub struct Inspect {
+    /// Program or library built by wasm2native, or a module (.wasm, .wat, or `-` for standard
+    /// input)
+    #[arg(value_name = "FILE", required = true)]
+    pub files: Vec<PathBuf>,
+
+    /// Print one JSON object per file, on a line each
+    #[arg(long)]
+    pub json: bool,
+
+    /// Write a page to PAGE that shows what takes how much of the program: functions by name and
+    /// crate, data, the runtime; and what it may do
+    ///
+    /// The page is HTML that any browser shows, and loads nothing from anywhere. Names need a
+    /// program that was built without --strip.
+    #[arg(long, value_name = "PAGE", conflicts_with = "json")]
+    pub html: Option<PathBuf>,
+
+    #[command(flatten)]
+    pub messages: Messages,
+}
 
 /// Print the script that completes the command line in a shell
 #[derive(Args)]

@@ -4,16 +4,19 @@
 //! An error is its chain of causes on one line, `error: prog.wasm: function 7 (`fib`): ...`. Where
 //! a message has a line that begins with `help: `, that line is printed last.
 
-use crate::flags::Messages;
+use crate::flags::{MessageFormat, Messages};
 use crate::words;
 use clap::ColorChoice;
 use clap::builder::styling::{AnsiColor, Color, Style};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
-use std::collections::BTreeSet;
+use serde_json::json;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io::IsTerminal;
 use std::path::{Path, PathBuf};
 use std::sync::Mutex;
 use std::time::{Duration, Instant};
+use wasm2native::output;
+use wasm2native::page::timeline::{self, Span, Timeline};
 use wasm2native::progress::Observer;
 use wasm2native::start;
 use wasm2native::stdio;
@@ -24,12 +27,29 @@ const BAR_AFTER: Duration = Duration::from_secs(1);
 pub struct Console {
     verbose: bool,
     quiet: bool,
-    timings: bool,
+    /// Times are printed, or go to a page.
+    timings: Option<Timings>,
     color: bool,
+    format: MessageFormat,
     started: Instant,
     bar: ProgressBar,
     /// What the current input's outputs depend on.
     files: Mutex<BTreeSet<PathBuf>>,
+}
+
+/// What becomes of the times of stages.
+enum Timings {
+    Printed,
+    Page { file: PathBuf, timeline: Mutex<Recording> },
+}
+
+/// What a page will show.
+#[derive(Default)]
+struct Recording {
+    title: String,
+    stages: Vec<Span>,
+    /// By the number of the thread.
+    threads: BTreeMap<usize, Vec<Span>>,
 }
 
 impl Console {
@@ -37,12 +57,16 @@ impl Console {
         Console {
             verbose: messages.verbose > 0,
             quiet: messages.quiet,
-            timings: messages.timings,
+            timings: messages.timings.as_ref().map(|file| match file.is_empty() {
+                true => Timings::Printed,
+                false => Timings::Page { file: file.into(), timeline: Mutex::default() },
+            }),
             color: match messages.color {
                 ColorChoice::Always => true,
                 ColorChoice::Never => false,
                 ColorChoice::Auto => stdio::has_color(std::io::stderr()),
             },
+            format: messages.message_format,
             started: Instant::now(),
             bar: ProgressBar::with_draw_target(None, ProgressDrawTarget::hidden()),
             files: Mutex::default(),
@@ -51,6 +75,9 @@ impl Console {
 
     pub fn error(&self, error: &anyhow::Error) {
         let (message, help) = render(error);
+        if self.format == MessageFormat::Json {
+            return self.object(&json!({ "level": "error", "message": message, "help": help }));
+        }
         self.line("error", AnsiColor::Red, &message);
         for help in help {
             self.line("help", AnsiColor::Cyan, &help);
@@ -58,8 +85,10 @@ impl Console {
     }
 
     pub fn warning(&self, message: &str) {
-        if !self.quiet {
-            self.line("warning", AnsiColor::Yellow, message);
+        match self.format {
+            _ if self.quiet => {}
+            MessageFormat::Json => self.object(&json!({ "level": "warning", "message": message })),
+            MessageFormat::Human => self.line("warning", AnsiColor::Yellow, message),
         }
     }
 
@@ -72,19 +101,32 @@ impl Console {
 
     fn line(&self, label: &str, color: AnsiColor, message: &str) {
         let style = Style::new().bold().fg_color(Some(Color::Ansi(color)));
-        self.tell(&match self.color {
+        self.show(&match self.color {
             true => format!("{style}{label}{style:#}: {message}"),
             false => format!("{label}: {message}"),
         });
     }
 
+    /// A line of JSON.
+    fn object(&self, object: &serde_json::Value) {
+        self.bar.suspend(|| stdio::message(format!("{object}\n")));
+    }
+
+    /// A line that is neither an error nor a warning.
     fn tell(&self, message: &str) {
+        if self.format == MessageFormat::Json {
+            return self.object(&json!({ "level": "info", "message": message }));
+        }
+        self.show(message);
+    }
+
+    fn show(&self, message: &str) {
         self.bar.suspend(|| stdio::message(format!("{message}\n")));
     }
 
     /// From now on, long work shows a progress bar if standard error is a terminal.
     pub fn begin(&self) {
-        if self.quiet || self.verbose || !std::io::stderr().is_terminal() {
+        if self.quiet || self.verbose || self.format == MessageFormat::Json || !std::io::stderr().is_terminal() {
             return;
         }
         let bar = self.bar.downgrade();
@@ -103,6 +145,11 @@ impl Console {
     pub fn input(&self, path: &Path) {
         start::begin(&path.display().to_string());
         self.take_files();
+        if let Some(Timings::Page { timeline, .. }) = &self.timings {
+            let title = &mut timeline.lock().expect("nothing panics with the lock").title;
+            let name = path.display();
+            *title = if title.is_empty() { name.to_string() } else { format!("{title}, {name}") };
+        }
         // A bar that is longer than its line can't be erased.
         self.bar.set_prefix(path.file_name().unwrap_or_default().to_string_lossy().into_owned());
     }
@@ -112,16 +159,41 @@ impl Console {
         std::mem::take(&mut self.files.lock().expect("nothing panics with the lock"))
     }
 
-    /// Erases the bar and prints the total of `--timings`.
+    /// Erases the bar, and prints the total of `--timings` or writes its page.
     pub fn end(&self) {
         self.bar.finish_and_clear();
-        if self.timings {
-            self.time("total", self.started.elapsed());
+        match &self.timings {
+            Some(Timings::Printed) => self.time("total", self.started.elapsed()),
+            Some(Timings::Page { file, timeline }) => {
+                let recording = std::mem::take(&mut *timeline.lock().expect("nothing panics with the lock"));
+                // The second call has nothing to write.
+                if recording.stages.is_empty() {
+                    return;
+                }
+                let total = milliseconds(self.started.elapsed());
+                let Recording { title, stages, threads } = recording;
+                let timeline = Timeline { stages, threads: threads.into_values().collect(), total };
+                let written = output::write(file, timeline::print(&title, &timeline).as_bytes());
+                written.unwrap_or_else(|error| self.error(&error));
+            }
+            None => {}
         }
     }
 
+    /// What took this time, up to now.
+    fn span(&self, name: String, took: Duration) -> Span {
+        let end = self.started.elapsed();
+        Span { name, start: milliseconds(end.saturating_sub(took)), end: milliseconds(end) }
+    }
+
     fn time(&self, name: &str, took: Duration) {
-        self.tell(&format!("{:>10.3} ms  {name}", took.as_secs_f64() * 1e3));
+        let milliseconds = milliseconds(took);
+        match self.format {
+            MessageFormat::Human => self.show(&format!("{milliseconds:>10.3} ms  {name}")),
+            MessageFormat::Json => {
+                self.object(&json!({ "level": "timing", "stage": name, "milliseconds": milliseconds }));
+            }
+        }
     }
 }
 
@@ -158,16 +230,36 @@ impl Observer for Console {
         self.files.lock().expect("nothing panics with the lock").insert(path.to_owned());
     }
 
+    fn wants_functions(&self) -> bool {
+        matches!(self.timings, Some(Timings::Page { .. }))
+    }
+
+    fn compiled(&self, name: String, took: Duration) {
+        let Some(Timings::Page { timeline, .. }) = &self.timings else { return };
+        let span = self.span(name, took);
+        let thread = rayon::current_thread_index().unwrap_or(0);
+        timeline.lock().expect("nothing panics with the lock").threads.entry(thread).or_default().push(span);
+    }
+
     fn linked(&self, command: &[String]) {
         let words: Vec<_> = command.iter().map(|word| words::quote(word)).collect();
         self.tell(&words.join(" "));
     }
 
     fn done(&self, name: &'static str, took: Duration) {
-        if self.timings {
-            self.time(name, took);
+        match &self.timings {
+            Some(Timings::Printed) => self.time(name, took),
+            Some(Timings::Page { timeline, .. }) => {
+                let span = self.span(name.to_owned(), took);
+                timeline.lock().expect("nothing panics with the lock").stages.push(span);
+            }
+            None => {}
         }
     }
+}
+
+fn milliseconds(time: Duration) -> f64 {
+    time.as_secs_f64() * 1e3
 }
 
 /// The message, with causes joined by colons, and its lines of help.

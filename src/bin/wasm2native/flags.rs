@@ -4,7 +4,7 @@
 //! [`Code::options`]. Its help says what the user gets.
 
 use crate::checks::Checks;
-use crate::commands::{CacheCommand, Cmake, Completions, Man};
+use crate::commands::{CacheCommand, Cmake, Completions, Inspect, Man};
 use crate::forms::{EmitItem, FORMS, emit_item};
 use crate::linking::Linking;
 use crate::powers::Powers;
@@ -23,7 +23,7 @@ const USAGE: &str = "wasm2native [OPTIONS] INPUT [-o OUTPUT]
        wasm2native [OPTIONS] INPUT FILE.o FILE.a FILE.c -lNAME
        wasm2native [OPTIONS] INPUT... --out-dir DIR
        wasm2native run [OPTIONS] MODULE [ARGS]...
-       wasm2native inspect PROGRAM...
+       wasm2native inspect FILE...
        wasm2native cache path|size|clear
        wasm2native cmake --out-dir DIR
        wasm2native completions SHELL
@@ -100,7 +100,7 @@ pub enum Command {
 pub struct Compile {
     /// Module to compile (.wasm, .wat, or `-` for standard input), and files to link it with (.o,
     /// .a, .so, .c)
-    #[arg(value_name = "INPUT", required_unless_present_any = ["emit", "enable", "print", "target"])]
+    #[arg(value_name = "INPUT", required_unless_present_any = ["emit", "enable", "licenses", "print", "target"])]
     pub inputs: Vec<PathBuf>,
 
     /// Add the module in FILE to the program; it defines what other modules import from NAME
@@ -214,6 +214,14 @@ pub struct Compile {
     #[arg(long, value_name = "WHAT", help_heading = "Output", value_parser = print_what, verbatim_doc_comment)]
     pub print: Option<PrintWhat>,
 
+    /// Print that as JSON: an array with an object for each line
+    #[arg(long, help_heading = "Output", requires = "print")]
+    pub json: bool,
+
+    /// Print the licenses of what programs contain: the runtime, crates, the C library
+    #[arg(long, help_heading = "Output")]
+    pub licenses: bool,
+
     #[command(flatten)]
     pub linking: Linking,
 
@@ -270,18 +278,6 @@ pub struct Run {
 
     #[command(flatten)]
     pub powers: Powers,
-
-    #[command(flatten)]
-    pub messages: Messages,
-}
-
-/// Show what built programs may do: directories, environment, limits, entry, processor
-#[derive(Args)]
-#[command(override_usage = "wasm2native inspect PROGRAM...")]
-pub struct Inspect {
-    /// Program built by wasm2native
-    #[arg(value_name = "PROGRAM", required = true)]
-    pub programs: Vec<PathBuf>,
 
     #[command(flatten)]
     pub messages: Messages,
@@ -415,13 +411,32 @@ pub struct Messages {
     #[arg(short, long, conflicts_with = "verbose")]
     pub quiet: bool,
 
-    /// Print how long each stage took
-    #[arg(long)]
-    pub timings: bool,
+    /// Print how long each stage took, or write a page with the time line of all threads to FILE
+    ///
+    /// The page is HTML that any browser shows: --timings=build.html. It has each function with the
+    /// thread that compiled it. With --generator llvm, which compiles many functions at once, it
+    /// has the stages only.
+    #[arg(long, value_name = "FILE", num_args = 0..=1, require_equals = true, default_missing_value = "")]
+    pub timings: Option<OsString>,
+
+    /// Form of messages: human, or json, one object per line
+    ///
+    /// An object has `level` (error, warning, info or timing), `message`, and for errors `help`, an
+    /// array of lines. Timings have `stage` and `milliseconds`.
+    #[arg(long, value_name = "FORM", hide_possible_values = true, default_value = "human", hide_default_value = true)]
+    pub message_format: MessageFormat,
 
     /// Color messages: auto, always or never; NO_COLOR in the environment turns `auto` off
     #[arg(long, value_name = "WHEN", default_value = "auto", hide_possible_values = true, hide_default_value = true)]
     pub color: ColorChoice,
+}
+
+/// The form of messages.
+#[derive(Copy, Clone, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub enum MessageFormat {
+    #[default]
+    Human,
+    Json,
 }
 
 #[derive(Copy, Clone, ValueEnum)]

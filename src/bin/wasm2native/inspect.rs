@@ -1,24 +1,32 @@
-//! `wasm2native inspect`: prints what a program may do.
+//! `wasm2native inspect`: prints what a program may do, or what a module consists of.
 
+use crate::Usage;
+use crate::commands::Inspect;
 use crate::console::Console;
-use crate::flags::Inspect;
-use anyhow::Result;
+use crate::inspect_module;
+use anyhow::{Context, Result, bail};
+use serde::Serialize;
+use std::path::Path;
 use std::process::ExitCode;
 use wasm2native::abi::program::OPTIONS_VARIABLE;
 use wasm2native::abi::setting::{DEV, TMP};
 use wasm2native::abi::shim::of_symbol;
 use wasm2native::abi::table::DEFAULT_MAX_TABLE;
+use wasm2native::inspect::module::{self, ModuleReport};
 use wasm2native::inspect::{self, Dir, Foreign, Inspection, LinearMemory};
+use wasm2native::output;
+use wasm2native::page::treemap;
 use wasm2native::stdio;
+use wasm2native::wasm::input::Input;
 
 pub fn run(args: &Inspect, console: &Console) -> Result<ExitCode> {
+    if let (Some(_), [_, more, ..]) = (&args.html, &args.files[..]) {
+        return Err(Usage(format!("--html shows one program; {} is another", more.display())).into());
+    }
     let mut status = ExitCode::SUCCESS;
-    for program in &args.programs {
-        match inspect::read(program) {
-            Ok(inspection) => {
-                let text = format!("{}\n{}", program.display(), describe(&inspection));
-                stdio::print(text)?;
-            }
+    for file in &args.files {
+        match describe_file(file, args) {
+            Ok(text) => stdio::print(text)?,
             Err(error) => {
                 console.error(&error);
                 status = ExitCode::FAILURE;
@@ -28,16 +36,97 @@ pub fn run(args: &Inspect, console: &Console) -> Result<ExitCode> {
     Ok(status)
 }
 
-fn describe(inspection: &Inspection) -> String {
-    let mut text = String::new();
-    let mut row = |label: &str, values: Vec<String>| {
-        let none = ["none".to_owned()];
-        let values = if values.is_empty() { &none[..] } else { &values[..] };
-        for (nth, value) in values.iter().enumerate() {
-            let label = if nth == 0 { label } else { "" };
-            text.push_str(&format!("  {label:<13} {}\n", visible(value)));
-        }
+/// A file's description, as the user wants it.
+fn describe_file(file: &Path, args: &Inspect) -> Result<String> {
+    let (described, rows) = match read(file)? {
+        Inspected::Module(report) => (Described::module(file, &report)?, inspect_module::describe(&report)),
+        Inspected::Program(inspection) => (Described::program(file, &inspection)?, describe(&inspection)),
     };
+    if let Some(page) = &args.html {
+        write_page(file, page, &rows, described.kind)?;
+        return Ok(String::new());
+    }
+    Ok(match args.json {
+        true => serde_json::to_string(&described)? + "\n",
+        false => format!("{}\n{}", file.display(), rows.text()),
+    })
+}
+
+/// The page about a program or library.
+fn write_page(file: &Path, page: &Path, rows: &Rows, kind: &str) -> Result<()> {
+    let name = file.display().to_string();
+    if kind == "module" {
+        bail!("{name}: --html shows programs and libraries\nhelp: wasm2native explore shows a module");
+    }
+    let bytes = std::fs::read(file).with_context(|| format!("can't read {name}"))?;
+    let title = file.file_name().unwrap_or_default().to_string_lossy();
+    output::write(page, treemap::print(&title, &bytes, &rows.0).with_context(|| name)?.as_bytes())
+}
+
+/// What a file turned out to be.
+enum Inspected {
+    Program(Box<Inspection>),
+    Module(Box<ModuleReport>),
+}
+
+fn read(file: &Path) -> Result<Inspected> {
+    let input = Input::read(file)?;
+    let text = std::str::from_utf8(&input.bytes).unwrap_or_default();
+    // A module's text begins with a parenthesis or a comment.
+    let is_module = input.bytes.starts_with(b"\0asm") || text.trim_start().starts_with(['(', ';']);
+    Ok(match is_module {
+        true => Inspected::Module(Box::new(module::read(&input)?)),
+        false => Inspected::Program(Box::new(inspect::inspect(&input.bytes).context(input.name)?)),
+    })
+}
+
+/// A line of `--json`.
+#[derive(Serialize)]
+struct Described {
+    file: String,
+    kind: &'static str,
+    #[serde(flatten)]
+    facts: serde_json::Value,
+}
+
+impl Described {
+    fn module(file: &Path, report: &ModuleReport) -> Result<Described> {
+        let facts = serde_json::to_value(report)?;
+        Ok(Described { file: file.display().to_string(), kind: "module", facts })
+    }
+
+    fn program(file: &Path, inspection: &Inspection) -> Result<Described> {
+        let kind = if inspection.library { "library" } else { "program" };
+        let facts = serde_json::to_value(inspection)?;
+        Ok(Described { file: file.display().to_string(), kind, facts })
+    }
+}
+
+/// A description: labels, and values that stand below each other.
+#[derive(Default)]
+pub struct Rows(Vec<(String, Vec<String>)>);
+
+impl Rows {
+    pub fn add(&mut self, label: &str, values: Vec<String>) {
+        let values = if values.is_empty() { vec!["none".to_owned()] } else { values };
+        self.0.push((label.to_owned(), values.iter().map(|value| visible(value)).collect()));
+    }
+
+    pub fn text(&self) -> String {
+        let mut text = String::new();
+        for (label, values) in &self.0 {
+            for (nth, value) in values.iter().enumerate() {
+                let label = if nth == 0 { label } else { "" };
+                text.push_str(&format!("  {label:<13} {value}\n"));
+            }
+        }
+        text
+    }
+}
+
+fn describe(inspection: &Inspection) -> Rows {
+    let mut rows = Rows::default();
+    let mut row = |label: &str, values: Vec<String>| rows.add(label, values);
     row("runs", vec![entry(inspection)]);
     row("directories", directories(inspection));
     let sockets = sockets(inspection);
@@ -83,7 +172,7 @@ fn describe(inspection: &Inspection) -> String {
         }],
     );
     row("processor", processor(inspection));
-    text
+    rows
 }
 
 /// The processor and its features that the program was compiled for.
@@ -149,16 +238,17 @@ fn visible(value: &str) -> String {
 }
 
 /// Joins names into lines of a readable length.
-fn wrap<'a>(names: impl Iterator<Item = &'a String>) -> Vec<String> {
+pub fn wrap(names: impl Iterator<Item = impl AsRef<str>>) -> Vec<String> {
     const LONGEST: usize = 90;
     let mut lines: Vec<String> = Vec::new();
     for name in names {
+        let name = name.as_ref();
         match lines.last_mut() {
             Some(line) if line.len() + name.len() < LONGEST => {
                 line.push_str(", ");
                 line.push_str(name);
             }
-            _ => lines.push(name.clone()),
+            _ => lines.push(name.to_owned()),
         }
     }
     lines

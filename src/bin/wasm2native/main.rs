@@ -8,6 +8,7 @@ mod dependencies;
 mod flags;
 mod forms;
 mod inspect;
+mod inspect_module;
 mod linking;
 mod outputs;
 mod powers;
@@ -88,6 +89,10 @@ fn dispatch(mut cli: Cli, console: &Console) -> Result<ExitCode> {
         stdio::print(proposals())?;
         return Ok(ExitCode::SUCCESS);
     }
+    if cli.compile.licenses {
+        stdio::print(licenses())?;
+        return Ok(ExitCode::SUCCESS);
+    }
     if cli.lists_targets() {
         stdio::print(driver::targets().map(|line| line + "\n").collect::<String>())?;
         return Ok(ExitCode::SUCCESS);
@@ -117,6 +122,12 @@ fn missing_input(name: &str, linking: &Linking) -> Error {
         None => String::new(),
     };
     Usage(format!("the required argument <{name}> is missing{given}")).into()
+}
+
+/// The part of THIRD-PARTY.md that is about programs.
+fn licenses() -> &'static str {
+    let text = include_str!("../../../THIRD-PARTY.md");
+    text.split_once("\n# The compiler\n").expect("it has a part about the compiler").0
 }
 
 /// All proposals, a line each, grouped by their state.

@@ -6,19 +6,33 @@ use crate::words;
 use anyhow::Result;
 use std::path::Path;
 use std::process::ExitCode;
-use wasm2native::driver::print;
+use wasm2native::driver::print::{self, ImportRow, Row};
 use wasm2native::inspect::{self, Foreign};
 use wasm2native::link;
 use wasm2native::stdio;
 use wasm2native::wasm::input::Input;
 
 /// The C functions that a program calls, in the columns of a module's imports.
-fn imports_of_program(program: &Path) -> Result<String> {
-    let line = |it: &Foreign| {
-        let [module, name] = [&it.module, &it.name].map(|text| text.escape_debug().to_string());
-        format!("{module}\t{name}\tfunction\t-\t{}\t-\t-\n", it.symbol)
+fn imports_of_program(program: &Path) -> Result<Vec<ImportRow>> {
+    let none = || "-".to_owned();
+    let row = |it: Foreign| ImportRow {
+        module: it.module,
+        name: it.name,
+        kind: "function",
+        ty: none(),
+        symbol: it.symbol,
+        declaration: none(),
+        definer: none(),
     };
-    Ok(inspect::read(program)?.foreign.iter().map(line).collect())
+    Ok(inspect::read(program)?.foreign.into_iter().map(row).collect())
+}
+
+/// Lines with tabs between columns, or an array with an object for each line.
+fn form(rows: &[impl Row], json: bool) -> Result<String> {
+    match json {
+        true => Ok(serde_json::to_string(rows)? + "\n"),
+        false => Ok(rows.iter().map(|row| row.columns().join("\t") + "\n").collect()),
+    }
 }
 
 pub fn run(args: &Compile, what: PrintWhat) -> Result<ExitCode> {
@@ -32,15 +46,18 @@ pub fn run(args: &Compile, what: PrintWhat) -> Result<ExitCode> {
     };
     let text = match what {
         PrintWhat::Imports => match (&args.inputs[..], &args.linking.files[..]) {
-            ([], [program]) => imports_of_program(program)?,
-            _ => print::imports(&input()?, &options)?,
+            ([], [program]) => form(&imports_of_program(program)?, args.json)?,
+            _ => form(&print::imports(&input()?, &options)?, args.json)?,
         },
-        PrintWhat::Exports => print::exports(&input()?, &options)?,
-        PrintWhat::RuntimeSymbols => print::runtime_symbols(&options)?,
+        PrintWhat::Exports => form(&print::exports(&input()?, &options)?, args.json)?,
+        PrintWhat::RuntimeSymbols => form(&print::runtime_symbols(&options)?, args.json)?,
         PrintWhat::LinkArgs => {
             let words = link::arguments_for_compiler(&options.link);
-            let words: Vec<_> = words.iter().map(|word| words::quote(&word.to_string_lossy())).collect();
-            words.join(" ") + "\n"
+            let words: Vec<_> = words.iter().map(|word| word.to_string_lossy()).collect();
+            match args.json {
+                true => serde_json::to_string(&words)? + "\n",
+                false => words.iter().map(|word| words::quote(word)).collect::<Vec<_>>().join(" ") + "\n",
+            }
         }
     };
     stdio::print(text)?;

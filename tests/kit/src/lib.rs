@@ -17,6 +17,8 @@ pub mod process;
 
 pub mod rust;
 
+pub mod browser;
+
 pub mod command;
 
 pub mod folder;

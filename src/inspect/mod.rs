@@ -12,6 +12,8 @@
     clippy::cast_sign_loss
 )]
 
+pub mod module;
+
 use crate::abi::feature::{Requirement, RequirementFields};
 use crate::abi::grant::Grant;
 use crate::abi::image::ImageFields;
@@ -26,12 +28,13 @@ use crate::runtime_target::{RUNTIME_TARGETS, RuntimeTarget};
 use anyhow::{Context, Result, bail};
 use goblin::elf::Elf;
 use goblin::elf::program_header::{PT_LOAD, ProgramHeader};
+use serde::Serialize;
 use std::collections::HashMap;
 use std::mem::offset_of;
 use std::path::Path;
 
 /// What a program was given when it was built.
-#[derive(Debug, Default, PartialEq, Eq)]
+#[derive(Debug, Default, PartialEq, Eq, Serialize)]
 pub struct Inspection {
     pub dirs: Vec<Dir>,
     /// `K=V`, or `K` for a variable whose value is that at run time.
@@ -80,7 +83,7 @@ pub struct Inspection {
 }
 
 /// A directory of the host and the name that the program knows it by.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Debug, PartialEq, Eq, Serialize)]
 pub struct Dir {
     pub host: String,
     pub guest: String,
@@ -89,7 +92,7 @@ pub struct Dir {
 }
 
 /// A linear memory, in bytes.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Debug, PartialEq, Eq, Serialize)]
 pub struct LinearMemory {
     pub initial: u64,
     /// What the module allows; the user's limit may be lower.
@@ -98,7 +101,7 @@ pub struct LinearMemory {
 }
 
 /// A C function that a module imports.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Debug, PartialEq, Eq, Serialize)]
 pub struct Foreign {
     pub module: String,
     pub name: String,
@@ -115,10 +118,11 @@ fn section<'e>(elf: &'e Elf, name: &str) -> Option<&'e goblin::elf::SectionHeade
     elf.section_headers.iter().find(|header| elf.shdr_strtab.get_at(header.sh_name) == Some(name))
 }
 
-fn inspect(bytes: &[u8]) -> Result<Inspection> {
-    if bytes.starts_with(b"\0asm") {
-        bail!("this is a WebAssembly module, not a program\nhelp: inspect shows the program that was built from it");
-    }
+/// Reads a program.
+///
+/// # Errors
+/// When it is not one of ours, or is damaged.
+pub fn inspect(bytes: &[u8]) -> Result<Inspection> {
     let not_ours = "this is not a program built by wasm2native";
     if !bytes.starts_with(b"\x7fELF") {
         bail!("{not_ours}: it is not an ELF file");

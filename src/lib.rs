@@ -66,6 +66,8 @@ pub mod object;
 
 pub mod listing;
 
+pub mod page;
+
 pub mod header;
 
 pub mod link;
@@ -75,5 +77,3 @@ pub mod driver;
 pub mod cache;
 
 pub mod inspect;
-
-pub mod page;

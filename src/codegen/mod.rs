@@ -29,7 +29,7 @@ mod sweep;
 pub mod target;
 
 use crate::analyze::Facts;
-use crate::code::Code;
+use crate::code::{Code, CodeLine, CompiledFunction};
 use crate::layout::Symbol;
 use crate::options::{GeneratorName, OptLevel, Options};
 use crate::profile::Profiling;
@@ -62,6 +62,9 @@ pub enum Job {
     /// [`Symbol::Variadic`].
     Stub(FuncIndex),
 }
+
+/// Makes something for people of a function: see [`Generator::show`].
+pub type Show<'a, T> = dyn Fn(&CompiledFunction, String, &[CodeLine], String) -> T + Sync + 'a;
 
 /// A code generator, set up for a target and a processor.
 pub struct Generator {
@@ -211,6 +214,16 @@ impl Generator {
     /// As [`Generator::compile`].
     pub fn print_llvm(&self, unit: &Unit, jobs: &[Job], observer: &dyn Observer) -> Result<String> {
         Sweep::new(self, unit).print_llvm(jobs, observer)
+    }
+
+    /// What `show` makes of each function as the stages left it, in the order of the jobs: the
+    /// machine code, the CLIF before it was optimized, which operator code belongs to, and
+    /// Cranelift's listing. Only for Cranelift.
+    ///
+    /// # Errors
+    /// As [`Generator::compile`].
+    pub fn show<T: Send>(&self, unit: &Unit, jobs: &[Job], show: &Show<T>, observer: &dyn Observer) -> Result<Vec<T>> {
+        Sweep::new(self, unit).show(jobs, show, observer)
     }
 
     /// The generator's own listing of its machine code, for processors that

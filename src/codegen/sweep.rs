@@ -5,14 +5,14 @@
 //! jobs, whatever the number of threads.
 
 use super::cache::{Cache, Shard};
-use super::cranelift::compiler::Compiler;
+use super::cranelift::compiler::{Compiler, Listed};
 use super::cranelift::isa::Isa;
 use super::dump::Dump;
 use super::inline::Inliner;
 use super::inline::plan::Plan;
 use super::llvm::clang::Clang;
 use super::llvm::{self, Definition};
-use super::{Generator, Job, globals, inline, loops, order, placement, stub};
+use super::{Generator, Job, Show, globals, inline, loops, order, placement, stub};
 use crate::code::{Code, CompiledFunction};
 use crate::layout::Symbol;
 use crate::options::OptLevel;
@@ -183,6 +183,21 @@ impl<'a> Sweep<'a> {
         Ok(text)
     }
 
+    /// See [`Generator::show`].
+    pub fn show<T: Send>(&self, jobs: &[Job], show: &Show<T>, observer: &dyn Observer) -> Result<Vec<T>> {
+        self.each(jobs, |worker, _, job| {
+            let _in_work = InWork { unit: self.unit, job };
+            let symbol = worker.translate(self, job)?;
+            observer.advance(1);
+            let Some(symbol) = symbol else { return Ok(None) };
+            // The operators are shown beside the CLIF.
+            let clif = worker.compiler.print(self.unit, &Operators::default());
+            let compiled = worker.compiler.compile_with_listing(self.isa);
+            let Listed { function, lines, listing } = compiled.with_context(|| self.unit.describe(symbol))?;
+            Ok(Some(show(&function, clif, &lines, listing)))
+        })
+    }
+
     /// See [`Generator::print_listing`].
     pub fn print_listing(&self, jobs: &[Job]) -> Result<String> {
         let mut worker = Worker::default();
@@ -191,8 +206,8 @@ impl<'a> Sweep<'a> {
             if let Some(symbol) = worker.translate(self, *job)? {
                 let title = self.unit.describe(symbol);
                 let compiled = worker.compiler.compile_with_listing(self.isa);
-                let (code, listing) = compiled.with_context(|| title.clone())?;
-                text.push_str(&format!("# {title}, {} bytes\n{listing}\n", code.bytes.len()));
+                let Listed { function, listing, .. } = compiled.with_context(|| title.clone())?;
+                text.push_str(&format!("# {title}, {} bytes\n{listing}\n", function.bytes.len()));
             }
         }
         Ok(text)
@@ -255,10 +270,10 @@ impl Worker {
     ) -> Result<CompiledFunction> {
         let dump = Dump::new(folder, number, sweep.unit.describe(symbol), file_name(sweep.unit, symbol))?;
         dump.write("1-clif", &self.compiler.print(sweep.unit, sweep.operators()))?;
-        let (code, listing) = self.compiler.compile_with_listing(sweep.isa)?;
+        let Listed { function, listing, .. } = self.compiler.compile_with_listing(sweep.isa)?;
         dump.write("2-optimized", &self.compiler.print(sweep.unit, sweep.operators()))?;
         dump.write("3-vcode", &listing)?;
-        Ok(code)
+        Ok(function)
     }
 
     /// Leaves the CLIF in the compiler. `None` where there is nothing to compile.

@@ -27,6 +27,8 @@ mod commands;
 
 mod script;
 
+pub mod explore;
+
 pub mod print;
 
 use crate::codegen::Generator;

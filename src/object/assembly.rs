@@ -5,6 +5,7 @@
 use crate::code::{Code, CompiledFunction, Relocation, RelocationTarget};
 use crate::layout::Symbol;
 use crate::number::to_u32;
+use crate::translate::Architecture;
 use crate::unit::Unit;
 use iced_x86::{Decoder, DecoderOptions, Formatter, GasFormatter, Instruction};
 use std::fmt::Write;
@@ -22,42 +23,62 @@ fn print_function(unit: &Unit, func: &CompiledFunction, text: &mut String) {
     let result: std::fmt::Result = (|| {
         writeln!(text, "# {}, {} bytes", unit.describe(func.symbol), func.bytes.len())?;
         writeln!(text, "{}:", symbol_name(unit, func.symbol))?;
-        let mut formatter = GasFormatter::new();
-        let mut decoder = Decoder::with_ip(64, &func.bytes, 0, DecoderOptions::NONE);
-        let mut instruction = Instruction::default();
-        let mut sites = func.sites.iter().peekable();
-        let mut relocations = func.relocations.iter().peekable();
-        let mut try_calls = func.try_calls.iter().peekable();
-        while decoder.can_decode() {
-            let start = to_u32(decoder.position());
-            decoder.decode_out(&mut instruction);
-            let end = to_u32(decoder.position());
-            let mut line = String::new();
-            formatter.format(&instruction, &mut line);
-            write!(text, "  {start:6x}:  {line}")?;
-            while let Some(relocation) = relocations.next_if(|relocation| relocation.offset < end) {
-                write!(text, "  # {}", target_name(unit, relocation))?;
-            }
-            while let Some(site) = sites.next_if(|site| match site.trap {
-                Some(_) => site.offset < end,
-                None => site.offset <= end,
-            }) {
-                match site.trap {
-                    Some(trap) => write!(text, "  # wasm {:#x}: {}", site.wasm_offset, trap.message())?,
-                    None => write!(text, "  # wasm {:#x}", site.wasm_offset)?,
-                }
-            }
-            while let Some(call) = try_calls.next_if(|call| call.return_address <= end) {
-                for (tag, landing) in &call.handlers {
-                    let tag = tag.map_or("any exception".to_owned(), |tag| format!("tag {}", tag.as_u32()));
-                    write!(text, "; {tag} lands at {landing:#x}")?;
-                }
-            }
-            writeln!(text)?;
-        }
+        each_instruction(unit, func, |start, line| writeln!(text, "  {start:6x}:  {line}"))?;
         writeln!(text)
     })();
     result.expect("a string takes everything");
+}
+
+/// The instructions of a function of x86-64, each with its offset; nothing for other processors.
+pub fn instructions(unit: &Unit, architecture: Architecture, func: &CompiledFunction) -> Option<Vec<(u32, String)>> {
+    let mut all = Vec::new();
+    let mut add = |start, line: &str| {
+        all.push((start, line.to_owned()));
+        Ok(())
+    };
+    matches!(architecture, Architecture::X86_64).then(|| each_instruction(unit, func, &mut add))?.ok()?;
+    Some(all)
+}
+
+/// Offset and text of each instruction, with what is known of its place as a comment.
+fn each_instruction(
+    unit: &Unit,
+    func: &CompiledFunction,
+    mut take: impl FnMut(u32, &str) -> std::fmt::Result,
+) -> std::fmt::Result {
+    let mut formatter = GasFormatter::new();
+    let mut decoder = Decoder::with_ip(64, &func.bytes, 0, DecoderOptions::NONE);
+    let mut instruction = Instruction::default();
+    let mut sites = func.sites.iter().peekable();
+    let mut relocations = func.relocations.iter().peekable();
+    let mut try_calls = func.try_calls.iter().peekable();
+    while decoder.can_decode() {
+        let start = to_u32(decoder.position());
+        decoder.decode_out(&mut instruction);
+        let end = to_u32(decoder.position());
+        let mut line = String::new();
+        formatter.format(&instruction, &mut line);
+        while let Some(relocation) = relocations.next_if(|relocation| relocation.offset < end) {
+            write!(line, "  # {}", target_name(unit, relocation))?;
+        }
+        while let Some(site) = sites.next_if(|site| match site.trap {
+            Some(_) => site.offset < end,
+            None => site.offset <= end,
+        }) {
+            match site.trap {
+                Some(trap) => write!(line, "  # wasm {:#x}: {}", site.wasm_offset, trap.message())?,
+                None => write!(line, "  # wasm {:#x}", site.wasm_offset)?,
+            }
+        }
+        while let Some(call) = try_calls.next_if(|call| call.return_address <= end) {
+            for (tag, landing) in &call.handlers {
+                let tag = tag.map_or("any exception".to_owned(), |tag| format!("tag {}", tag.as_u32()));
+                write!(line, "; {tag} lands at {landing:#x}")?;
+            }
+        }
+        take(start, &line)?;
+    }
+    Ok(())
 }
 
 fn target_name(unit: &Unit, relocation: &Relocation) -> String {

@@ -4,6 +4,7 @@
 //! Comes in: data as values. Goes out: the page. The scripts and styles stand beside this file and
 //! are part of this program.
 
+pub mod explore;
 pub mod timeline;
 pub mod treemap;
 
@@ -27,6 +28,11 @@ fn page(parts: &Parts, data: &impl Serialize) -> String {
     // In an element of text, only `</script` and `<!--` have a meaning.
     let json = json.replace('<', "\\u003c");
     assemble(parts, &format!("<script type=\"application/json\" id=\"data\">{json}</script>\n"))
+}
+
+/// An element with text that has no characters which HTML would obey.
+fn page_text(id: &str, text: &str) -> String {
+    format!("<script type=\"text/plain\" id=\"{id}\">{text}</script>\n")
 }
 
 /// A page with elements of data before its script.

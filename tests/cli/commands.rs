@@ -78,7 +78,7 @@ fn fish_completes_flags_and_commands() -> Result<()> {
 fn pages_exist_for_all_commands() {
     let folder = Folder::empty();
     folder.wasm2native(&["man", "--out-dir", "a/man1"]).succeeds();
-    let pages = ["", "-cache", "-cmake", "-completions", "-inspect", "-man", "-run"];
+    let pages = ["", "-cache", "-cmake", "-completions", "-explore", "-inspect", "-man", "-run"];
     assert_eq!(folder.list("a/man1"), pages.map(|name| format!("wasm2native{name}.1")).into());
     folder.cot(&["man", "--out-dir", "cot"]).succeeds();
     assert!(folder.list("cot").is_superset(&["cot.1", "cot-build.1", "cot-test.1"].map(String::from).into()));

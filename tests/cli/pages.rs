@@ -7,7 +7,11 @@ use serde_json::Value;
 use test_kit::browser::Browser;
 use test_kit::folder::Folder;
 use test_kit::trials;
+use wasm2native::options::Options;
+use wasm2native::page::explore::Positions;
 use wasm2native::page::treemap;
+use wasm2native::progress::Silent;
+use wasm2native::wasm::input::Input;
 
 pub fn trials() -> Vec<Trial> {
     trials!["pages":
@@ -15,6 +19,11 @@ pub fn trials() -> Vec<Trial> {
         a_treemap_is_shown_and_searched,
         a_time_line_has_stages_and_functions,
         pages_are_closed,
+        exploring_lights_an_operator_in_all_forms,
+        exploring_finds_functions_by_name,
+        exploring_shows_other_processors,
+        a_large_module_is_explored,
+        exploring_is_for_what_can_be_compiled,
     ]
 }
 
@@ -101,7 +110,8 @@ fn pages_are_closed() {
     let folder = Folder::with(&[("a.wat", ANSWER)]);
     folder.wasm2native(&["a.wat", "--timings=time.html"]).succeeds();
     folder.wasm2native(&["inspect", "a", "--html", "map.html"]).succeeds();
-    for page in ["time.html", "map.html"] {
+    folder.wasm2native(&["explore", "a.wat", "-o", "code.html"]).succeeds();
+    for page in ["time.html", "map.html", "code.html"] {
         let text = String::from_utf8(folder.read(page)).expect("a page is text");
         assert!(text.contains("default-src 'none'"), "{page}");
         for word in ["http://", "https://", "<script src", "@import", "url("] {
@@ -109,4 +119,145 @@ fn pages_are_closed() {
         }
     }
     folder.wasm2native(&["inspect", "a", "a", "--html", "x"]).fails(2, &["--html shows one program"]);
+}
+
+/// Pretends that each operator comes from the line of its offset, in one of two files.
+struct Invented;
+
+impl Positions for Invented {
+    fn files(&self) -> Vec<(String, Option<String>)> {
+        let text = (1..=300).map(|number| format!("line {number} <b>")).collect::<Vec<_>>().join("\n");
+        vec![("first.c".to_owned(), Some(text)), ("second.c".to_owned(), None)]
+    }
+
+    fn find(&self, wasm_offset: u32) -> Option<(u32, u32)> {
+        (wasm_offset < 300).then_some((0, wasm_offset))
+    }
+}
+
+fn explore(text: &str, positions: Option<&dyn Positions>, options: &Options) -> Result<Folder> {
+    let input = Input { name: "m.wat".to_owned(), bytes: text.into() };
+    let page = wasm2native::driver::explore::page(&input, options, positions, &Silent)?;
+    let folder = Folder::empty();
+    folder.write("m.html", page);
+    Ok(folder)
+}
+
+/// Texts of the lines that are lit in a pane.
+fn lit(browser: &mut Browser, pane: &str) -> Result<Vec<String>> {
+    let script = format!("[...document.querySelectorAll('#{pane} .lit')].map((line) => line.textContent.trim())");
+    Ok(serde_json::from_value(browser.evaluate(&script)?)?)
+}
+
+fn exploring_lights_an_operator_in_all_forms() -> Result<()> {
+    let folder = explore(MODULE, Some(&Invented), &Options::default())?;
+    let mut browser = Browser::open(&folder.path("m.html"))?;
+    let text = browser.evaluate("document.body.innerText")?.to_string();
+    for part in ["alpha::one", "i32.mul", "imul", "block0", "functions"] {
+        assert!(text.contains(part), "`{part}` is missing: {text}");
+    }
+    // The text form's line of the multiplication.
+    browser.evaluate(
+        "[...document.querySelectorAll('#wat .line')].find((it) => it.textContent.includes('i32.mul')).id = 'wanted'",
+    )?;
+    browser.click("#wanted")?;
+    browser.wait("document.querySelectorAll('#code .lit').length > 0")?;
+    assert_eq!(lit(&mut browser, "wat")?, ["i32.mul"]);
+    let clif = lit(&mut browser, "clif")?;
+    assert!(clif.iter().any(|line| line.contains("imul")), "{clif:?}");
+    assert!(!clif.iter().any(|line| line.contains("return")), "{clif:?}");
+    let code = lit(&mut browser, "code")?;
+    assert!(!code.is_empty() && code.iter().all(|line| line.contains("imul") || line.contains("mov")), "{code:?}");
+    let source = lit(&mut browser, "source")?;
+    assert!(source.len() == 1 && source[0].ends_with("<b>"), "{source:?}");
+    browser.screenshot("explore")?;
+    // And back, from a line of the source.
+    browser.evaluate("for (const pane of Object.values(panes)) { pane.lit = () => false; pane.draw(); }")?;
+    browser.evaluate(
+        "[...document.querySelectorAll('#source .line')].find((it) => it.number + 1 === \
+         view.positions.find(([offset]) => offset === view.wat.find(([, text]) => text.includes('i32.mul'))[0])[2]).id = 'line'",
+    )?;
+    browser.click("#line")?;
+    browser.wait("document.querySelectorAll('#wat .lit').length > 0")?;
+    assert_eq!(lit(&mut browser, "wat")?, ["i32.mul"]);
+    assert_eq!(browser.complaints(), [""; 0]);
+    Ok(())
+}
+
+fn exploring_finds_functions_by_name() -> Result<()> {
+    let folder = explore(MODULE, None, &Options::default())?;
+    let mut browser = Browser::open(&folder.path("m.html"))?;
+    assert_eq!(browser.evaluate("document.getElementById('source').hidden")?, true);
+    browser.evaluate("search.value = 'ALPHA::two'; find()")?;
+    let shown = browser.evaluate("[...document.querySelectorAll('#names .line')].map((it) => it.textContent)")?;
+    assert_eq!(shown, serde_json::json!(["alpha::two"]));
+    browser.click("#names .line")?;
+    browser.wait("document.getElementById('function').textContent === 'alpha::two'")?;
+    browser.wait("document.getElementById('code').innerText.includes('sar')")?;
+    browser.evaluate("search.value = 'onerror'; find()")?;
+    browser.click("#names .line")?;
+    browser.wait("document.getElementById('function').textContent.includes('onerror')")?;
+    assert_eq!(browser.evaluate("document.images.length")?, 0);
+    assert_eq!(browser.complaints(), [""; 0]);
+    Ok(())
+}
+
+/// Another processor has the generator's listing.
+fn exploring_shows_other_processors() -> Result<()> {
+    let options = Options { target: Some("riscv64gc-unknown-linux-gnu".to_owned()), ..Options::default() };
+    let folder = explore(MODULE, None, &options)?;
+    let mut browser = Browser::open(&folder.path("m.html"))?;
+    browser.wait("document.getElementById('code').innerText.includes('mulw')")?;
+    assert_eq!(browser.complaints(), [""; 0]);
+    Ok(())
+}
+
+/// A module whose page is large opens at once all the same.
+fn a_large_module_is_explored() -> Result<()> {
+    // Wasm of about 5 MB, or, without W2N_FULL, a tenth: functions of some hundred operators each.
+    let is_full = std::env::var_os("W2N_FULL").is_some_and(|value| !value.is_empty() && value != "0");
+    let n_functions = if is_full { 4000 } else { 400 };
+    let body =
+        "(local.set 0 (i32.xor (i32.mul (local.get 0) (i32.const 0x9e3779b1)) (i32.rotl (local.get 1) (local.get 0))))";
+    let function = |number: usize| {
+        format!(
+            "(func $f{number} (export \"f{number}\") (param i32 i32) (result i32) {} (local.get 0))",
+            body.repeat(80)
+        )
+    };
+    let text = format!("(module {})", (0..n_functions).map(function).collect::<String>());
+    let wasm = wat::parse_str(&text)?;
+    assert!(wasm.len() > n_functions * 1300, "{}", wasm.len());
+    let folder = Folder::empty();
+    folder.write("large.wasm", &wasm);
+    folder.wasm2native(&["explore", "large.wasm"]).succeeds();
+    let size = folder.read("large.html").len();
+    assert!(size < n_functions * 15_000, "{size} bytes");
+    let mut browser = Browser::open(&folder.path("large.html"))?;
+    let search = browser.evaluate(
+        "(() => { const start = performance.now(); search.value = 'f399'; find(); return performance.now() - start; })()",
+    )?;
+    let search = search.as_f64().expect("a number");
+    // A busy machine takes longer: the limits that users see are 3 s and 200 ms.
+    assert!(browser.took.as_secs() < 15, "{:?}", browser.took);
+    assert!(search < 1000.0, "{search} ms");
+    if std::env::var_os("W2N_SCREENSHOTS").is_some() {
+        println!("page {size} bytes, shown after {:?}, search {search} ms", browser.took);
+    }
+    let first = browser.evaluate("document.querySelector('#names .line').textContent")?;
+    assert_eq!(first, "f399");
+    browser.click("#names .line")?;
+    browser.wait("document.getElementById('function').textContent === 'f399'")?;
+    assert_eq!(browser.complaints(), [""; 0]);
+    Ok(())
+}
+
+fn exploring_is_for_what_can_be_compiled() {
+    let folder = Folder::with(&[("a.wat", ANSWER), ("wrong.wat", crate::INVALID)]);
+    folder.wasm2native(&["explore", "a.wat"]).succeeds();
+    assert!(folder.list(".").contains("a.html"));
+    folder.wasm2native(&["explore", "wrong.wat"]).fails(1, &["wrong.wat: invalid module"]);
+    folder.wasm2native(&["explore"]).fails(2, &["<MODULE>"]);
+    folder.wasm2native(&["explore", "a.wat", "-o", "no/a.html"]).fails(1, &["no/a.html"]);
+    assert!(!folder.list(".").contains("wrong.html"));
 }

@@ -1,7 +1,8 @@
 //! The commands that compile nothing: their flags, and the work of those that are short
 //! (completions, man pages, the CMake package, caches).
 
-use crate::flags::{Cli, Messages};
+use crate::console::Console;
+use crate::flags::{Cli, Code, Messages};
 use anyhow::{Context, Result};
 use clap::{Args, CommandFactory, ValueEnum};
 use clap_complete::Shell;
@@ -9,9 +10,12 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 use wasm2native::cache;
 use wasm2native::cache::stored::{self, Kind, Stored};
+use wasm2native::driver::{self, files};
 use wasm2native::manual;
+use wasm2native::options::Options;
 use wasm2native::output;
 use wasm2native::stdio;
+use wasm2native::wasm::input::Input;
 
 /// Show what built programs may do, or what modules need: imports, exports, memories, features
 #[derive(Args)]
@@ -33,6 +37,34 @@ pub struct Inspect {
     /// program that was built without --strip.
     #[arg(long, value_name = "PAGE", conflicts_with = "json")]
     pub html: Option<PathBuf>,
+
+    #[command(flatten)]
+    pub messages: Messages,
+}
+
+/// Write a page with source, text form, CLIF and machine code of a module side by side
+///
+/// A click on a line lights what belongs to it in all of them, and a search finds functions by
+/// name. The page is HTML that any browser shows; it loads nothing from anywhere. The code is that
+/// of an object, as with -c.
+#[derive(Args)]
+#[command(override_usage = "wasm2native explore [OPTIONS] MODULE -o PAGE")]
+pub struct Explore {
+    /// Module to show (.wasm, .wat, or `-` for standard input)
+    #[arg(value_name = "MODULE", required_unless_present = "enable")]
+    pub module: Option<PathBuf>,
+
+    /// Write the page to PAGE [default: the module's name with the extension .html, in the current
+    /// directory]
+    #[arg(short, long, value_name = "PAGE")]
+    pub output: Option<PathBuf>,
+
+    /// Compile for another machine; `--target help` lists all [default: this machine]
+    #[arg(long, value_name = "TRIPLE", help_heading = "Code")]
+    pub target: Option<String>,
+
+    #[command(flatten)]
+    pub code: Code,
 
     #[command(flatten)]
     pub messages: Messages,
@@ -112,6 +144,20 @@ pub fn cmake(args: &Cmake) -> Result<ExitCode> {
         include_str!("cmake/Wasm2nativeConfigVersion.cmake.in").replace("@VERSION@", env!("CARGO_PKG_VERSION"));
     output::write(&folder.join("Wasm2nativeConfig.cmake"), include_bytes!("cmake/Wasm2nativeConfig.cmake"))?;
     output::write(&folder.join("Wasm2nativeConfigVersion.cmake"), version.as_bytes())?;
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Writes the page of a module.
+pub fn explore(args: &Explore, console: &Console) -> Result<ExitCode> {
+    let module = args.module.as_ref().expect("clap requires it, and --enable help was answered");
+    console.begin();
+    console.input(module);
+    let input = Input::read(module)?;
+    let page = args.output.clone().unwrap_or_else(|| files::default_file(&input.name, "html"));
+    let options = Options { target: args.target.clone(), ..args.code.options() };
+    let text = driver::explore::page(&input, &options, None, console)?;
+    output::write(&page, text.as_bytes())?;
+    console.end();
     Ok(ExitCode::SUCCESS)
 }
 

@@ -4,7 +4,7 @@
 //! [`Code::options`]. Its help says what the user gets.
 
 use crate::checks::Checks;
-use crate::commands::{CacheCommand, Cmake, Completions, Inspect, Man};
+use crate::commands::{CacheCommand, Cmake, Completions, Explore, Inspect, Man};
 use crate::forms::{EmitItem, FORMS, emit_item};
 use crate::linking::Linking;
 use crate::powers::Powers;
@@ -24,6 +24,7 @@ const USAGE: &str = "wasm2native [OPTIONS] INPUT [-o OUTPUT]
        wasm2native [OPTIONS] INPUT... --out-dir DIR
        wasm2native run [OPTIONS] MODULE [ARGS]...
        wasm2native inspect FILE...
+       wasm2native explore MODULE -o PAGE
        wasm2native cache path|size|clear
        wasm2native cmake --out-dir DIR
        wasm2native completions SHELL
@@ -89,6 +90,7 @@ pub struct Cli {
 pub enum Command {
     Run(Box<Run>),
     Inspect(Inspect),
+    Explore(Box<Explore>),
     Cache(CacheCommand),
     Cmake(Cmake),
     Completions(Completions),
@@ -589,6 +591,7 @@ impl Cli {
         let code = match &self.command {
             None => &self.compile.code,
             Some(Command::Run(run)) => &run.code,
+            Some(Command::Explore(explore)) => &explore.code,
             Some(_) => return false,
         };
         code.enable.iter().any(|name| name == LIST_PROPOSALS)
@@ -599,6 +602,7 @@ impl Cli {
             None => Some(&self.compile.messages),
             Some(Command::Run(run)) => Some(&run.messages),
             Some(Command::Inspect(inspect)) => Some(&inspect.messages),
+            Some(Command::Explore(explore)) => Some(&explore.messages),
             Some(_) => None,
         }
     }
@@ -608,6 +612,7 @@ impl Cli {
         match &self.command {
             None => self.compile.code.jobs,
             Some(Command::Run(run)) => run.code.jobs,
+            Some(Command::Explore(explore)) => explore.code.jobs,
             Some(_) => None,
         }
     }

@@ -109,6 +109,7 @@ fn work(cli: &Cli, console: &Console) -> Result<ExitCode> {
         None => build::run(&cli.compile, console),
         Some(Command::Run(run)) => match run::run(run, console)? {},
         Some(Command::Inspect(inspect)) => inspect::run(inspect, console),
+        Some(Command::Explore(explore)) => commands::explore(explore, console),
         Some(Command::Cache(cache)) => commands::cache(cache),
         Some(Command::Cmake(cmake)) => commands::cmake(cmake),
         Some(Command::Completions(completions)) => commands::completions(completions),

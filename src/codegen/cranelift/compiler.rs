@@ -5,7 +5,7 @@
 
 use super::isa::Isa;
 use super::{clif, function};
-use crate::code::CompiledFunction;
+use crate::code::{CodeLine, CompiledFunction};
 use crate::codegen::inline::origin::Origins;
 use crate::unit::Unit;
 use crate::wasm::operators::Operators;
@@ -19,6 +19,15 @@ pub struct Compiler {
     context: Context,
     /// What was copied into the function.
     origins: Origins,
+}
+
+/// A function, and for people what else is known of its code.
+pub struct Listed {
+    pub function: CompiledFunction,
+    /// In the order of the code; code between them belongs to no operator.
+    pub lines: Vec<CodeLine>,
+    /// Cranelift's text form of the code.
+    pub listing: String,
 }
 
 impl Default for Compiler {
@@ -68,18 +77,18 @@ impl Compiler {
     /// # Errors
     /// When Cranelift refuses it, which for verified CLIF means a limit: a function too large.
     pub fn compile(&mut self, isa: &Isa) -> Result<CompiledFunction> {
-        self.compile_and_list(isa, false).map(|(function, _)| function)
+        Ok(self.compile_and_list(isa, false)?.function)
     }
 
     /// As [`Compiler::compile`], with Cranelift's listing of the machine code.
     ///
     /// # Errors
     /// As [`Compiler::compile`].
-    pub fn compile_with_listing(&mut self, isa: &Isa) -> Result<(CompiledFunction, String)> {
+    pub fn compile_with_listing(&mut self, isa: &Isa) -> Result<Listed> {
         self.compile_and_list(isa, true)
     }
 
-    fn compile_and_list(&mut self, isa: &Isa, wants_listing: bool) -> Result<(CompiledFunction, String)> {
+    fn compile_and_list(&mut self, isa: &Isa, wants_listing: bool) -> Result<Listed> {
         let isa = isa.for_function(&self.context.func);
         self.context.set_disasm(wants_listing);
         self.context
@@ -87,6 +96,7 @@ impl Compiler {
             .map_err(|error| anyhow!("{}", print_errors::pretty_error(error.func, error.inner)))?;
         let mut code = self.context.take_compiled_code().expect("compile() has just made it");
         let listing = code.vcode.take().unwrap_or_default();
-        Ok((function::read(isa, &self.context.func, &code, &self.origins)?, listing))
+        let lines = if wants_listing { function::lines(&code, &self.origins) } else { Vec::new() };
+        Ok(Listed { function: function::read(isa, &self.context.func, &code, &self.origins)?, lines, listing })
     }
 }

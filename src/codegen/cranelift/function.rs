@@ -1,7 +1,7 @@
 //! What Cranelift made of a function, as a [`CompiledFunction`].
 
 use super::frame;
-use crate::code::{CompiledFunction, Inlined, Relocation, RelocationKind, RelocationTarget, Site, TryCall};
+use crate::code::{CodeLine, CompiledFunction, Inlined, Relocation, RelocationKind, RelocationTarget, Site, TryCall};
 use crate::codegen::inline::origin::{Origin, Origins};
 use crate::layout::Symbol;
 use crate::number::{to_u32, to_usize};
@@ -110,6 +110,19 @@ fn sites(code: &CompiledCode, origins: &Origins) -> Vec<Site> {
         }
     }
     sites
+}
+
+/// The operators that code belongs to, in code order. Those of copies are where they stand in their
+/// own functions.
+pub fn lines(code: &CompiledCode, origins: &Origins) -> Vec<CodeLine> {
+    let locations = code.buffer.get_srclocs_sorted().iter().filter(|location| !location.loc.is_default());
+    locations
+        .map(|location| CodeLine {
+            start: location.start,
+            end: location.end,
+            wasm_offset: origins.origin(location.loc).wasm_offset,
+        })
+        .collect()
 }
 
 /// The copies that sites are in, and those around them. The sites get their numbers.

@@ -1,0 +1,113 @@
+//! The stages of `wasm2native explore`: as for an object, and every function goes to a page as each
+//! stage left it.
+
+use super::functions;
+use super::library::default_prefix;
+use super::pipeline::Session;
+use super::plan::{self, Start, Taken};
+use crate::code::{CodeLine, CompiledFunction};
+use crate::codegen::Generator;
+use crate::layout::{Symbol, World};
+use crate::number::to_u32;
+use crate::object::interface::{self, Naming};
+use crate::object::{Role, assembly};
+use crate::options::{GeneratorName, Options};
+use crate::page::explore::{self, FunctionView, Instruction, PackedFunction, Position, Positions};
+use crate::progress::{Observer, stage};
+use crate::translate::Architecture;
+use crate::unit::{Edge, Unit};
+use crate::wasm::input::Input;
+use crate::wasm::operators;
+use crate::wasm::source::MAIN;
+use crate::wasm::{Definition, FuncIndex};
+use anyhow::{Result, bail};
+use std::collections::HashMap;
+use std::path::Path;
+
+/// The page of a module. `positions` says where its operators come from, if that is known.
+///
+/// # Errors
+/// As for an object of the module; when LLVM is to make the code, which has no CLIF at the end.
+pub fn page(
+    input: &Input,
+    options: &Options,
+    positions: Option<&dyn Positions>,
+    observer: &dyn Observer,
+) -> Result<String> {
+    let generator = Generator::new(options)?;
+    if generator.name() == GeneratorName::Llvm {
+        bail!("explore shows what Cranelift makes; --emit llvm-ir shows what LLVM gets");
+    }
+    let session = Session::new(input, options, &generator, None, observer)?;
+    let source = session.read(MAIN, input)?;
+    let instance = session.parse(&source)?;
+    let module = &instance.module;
+    let prefix = options.prefix.clone().unwrap_or_else(|| default_prefix(&input.name));
+    let interface = session.name(interface::interface(module, Naming::of(&prefix, options)))?;
+    let linked = session.open(&instance);
+    let foreign = session.declare(std::slice::from_ref(&linked))?.remove(0);
+    let analyzed = session.analyze(&linked, foreign, World::Open, None);
+    let unit = session.lay_out(analyzed, World::Open, Edge::default())?;
+    let start = Start::of_library(module, &prefix);
+    let plan = session.name(plan::plan(start, Taken::default(), input, options, observer))?;
+    let role = Role::Library { plan: &plan, interface: &interface };
+    let jobs = functions::list(&unit, &generator.env(&unit), &role);
+    let architecture = generator.env(&unit).machine.architecture;
+    let texts = Texts { unit: &unit, wat: operators::functions(&unit.source.wasm), positions, architecture };
+    let show = |function: &CompiledFunction, clif: String, lines: &[CodeLine], listing: String| {
+        explore::pack(&texts.view(function, clif, lines, &listing))
+    };
+    let compile = || generator.show(&unit, &jobs, &show, observer);
+    let packed: Vec<PackedFunction> = unit.source.explain(stage(observer, "compile", jobs.len() as u64, compile))?;
+    let title = Path::new(&input.name).file_name().unwrap_or_default().to_string_lossy();
+    let files = positions.map(Positions::files).unwrap_or_default();
+    Ok(stage(observer, "page", 0, || explore::print(&title, &packed, &files)))
+}
+
+/// What functions are shown with.
+struct Texts<'a> {
+    unit: &'a Unit<'a>,
+    /// Lines of the text form, by function.
+    wat: HashMap<u32, Vec<(Option<u32>, String)>>,
+    positions: Option<&'a dyn Positions>,
+    architecture: Architecture,
+}
+
+impl Texts<'_> {
+    fn view(&self, function: &CompiledFunction, clif: String, lines: &[CodeLine], listing: &str) -> FunctionView {
+        let wat = self.wat_of(function.symbol).cloned().unwrap_or_default();
+        let operator = |address: u32| {
+            let line = lines.iter().rev().find(|line| line.start <= address && address < line.end)?;
+            Some(line.wasm_offset)
+        };
+        let code = match assembly::instructions(self.unit, self.architecture, function) {
+            Some(all) => all.into_iter().map(|(at, text)| Instruction(at, operator(at), text)).collect(),
+            // Of other processors there is the generator's listing.
+            None => listing.lines().map(|line| Instruction(0, None, line.to_owned())).collect(),
+        };
+        let find = |offset: u32| {
+            let (file, line) = self.positions?.find(offset)?;
+            Some(Position(offset, file, line))
+        };
+        let positions = wat.iter().filter_map(|(offset, _)| find((*offset)?)).collect();
+        let code_size = to_u32(function.bytes.len());
+        FunctionView { name: self.name(function.symbol), wat, clif, code, positions, code_size }
+    }
+
+    fn wat_of(&self, symbol: Symbol) -> Option<&Vec<(Option<u32>, String)>> {
+        let Symbol::Function(func) = symbol else { return None };
+        matches!(self.unit.module.functions[func].definition, Definition::Local(_)).then_some(())?;
+        self.wat.get(&func.as_u32())
+    }
+
+    fn name(&self, symbol: Symbol) -> String {
+        let name = |func: FuncIndex| self.unit.module.names.function(func);
+        match symbol {
+            Symbol::Function(func) => match name(func) {
+                Some(name) => format!("{:#}", rustc_demangle::demangle(name)),
+                None => format!("function {}", func.as_u32()),
+            },
+            other => self.unit.describe(other),
+        }
+    }
+}

@@ -31,5 +31,5 @@ impl Sample {
 
 /// Whether everything is asked for.
 pub fn is_full() -> bool {
-    std::env::var_os("W2N_FULL").is_some_and(|value| value != "0")
+    std::env::var_os("W2N_FULL").is_some_and(|value| !value.is_empty() && value != "0")
 }

@@ -102,7 +102,7 @@ fn features_are_what_a_module_cannot_do_without() {
     ] {
         folder.write("m.wat", text);
         let module = parse(&folder.wasm2native(&["inspect", "--json", "m.wat"]).succeeds().stdout);
-        let needed: Vec<_> = module["features"].as_array().expect("it is an array").iter().cloned().collect();
+        let needed: Vec<_> = module["features"].as_array().expect("it is an array").to_vec();
         let mut needed: Vec<_> = needed.iter().map(|it| it.as_str().expect("it is text")).collect();
         needed.sort_unstable();
         assert_eq!(needed, features, "{text}");

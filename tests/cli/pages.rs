@@ -16,6 +16,7 @@ use wasm2native::wasm::input::Input;
 pub fn trials() -> Vec<Trial> {
     trials!["pages":
         a_treemap_has_every_byte_once,
+        a_treemap_has_each_address_once,
         a_treemap_is_shown_and_searched,
         a_time_line_has_stages_and_functions,
         pages_are_closed,
@@ -46,6 +47,15 @@ fn a_treemap_has_every_byte_once() {
         let has_names = !args.contains(&"--strip");
         assert_eq!(names.iter().any(|name| name == "alpha::one"), has_names, "{args:?}: {names:?}");
     }
+}
+
+/// The C library has several functions at one address.
+fn a_treemap_has_each_address_once() {
+    let folder = Folder::with(&[("a.wat", crate::ARGS)]);
+    folder.wasm2native(&["a.wat"]).succeeds();
+    let names = names(&treemap::tree(&folder.read("a")).expect("it can be read"));
+    let copies = names.iter().filter(|name| ["memcpy", "memmove"].contains(&name.as_str()));
+    assert_eq!(copies.count(), 1, "{names:?}");
 }
 
 /// Names of the leaves; sizes of inner nodes are sums.

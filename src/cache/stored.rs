@@ -31,7 +31,7 @@ pub struct Stored {
 pub fn list(folder: &Path, kind: Kind) -> Result<Vec<Stored>> {
     let is_own = |name: &str| match kind {
         Kind::Programs => super::is_own(name),
-        Kind::Functions => codegen::cache::folder::is_own(name),
+        Kind::Functions => codegen::is_of_cache(name),
     };
     let entries = match fs::read_dir(folder) {
         Err(error) if error.kind() == ErrorKind::NotFound => return Ok(Vec::new()),

@@ -3,9 +3,8 @@
 //!
 //! What is common to all generators stands here: which functions there are to make ([`Job`]), the
 //! sweep over them, dumps, and code that no generator makes. A generator has a folder, takes CLIF,
-//! one function at a time, and gives back [`CompiledFunction`](crate::code::CompiledFunction)s. How
-//! it makes machine code is not known elsewhere: outside of this folder, [`Generator`] is all
-//! that is named.
+//! one function at a time, and gives back [`CompiledFunction`]s. How it makes machine code is not
+//! known elsewhere: outside of this folder, [`Generator`] is all that is named.
 // Numbers that a module chooses are checked; see `tests/tidy`.
 #![deny(
     clippy::arithmetic_side_effects,
@@ -14,7 +13,7 @@
     clippy::cast_sign_loss
 )]
 
-pub mod cache;
+mod cache;
 pub mod cranelift;
 mod dump;
 mod features;
@@ -61,6 +60,11 @@ pub enum Job {
     Translate(Symbol),
     /// [`Symbol::Variadic`].
     Stub(FuncIndex),
+}
+
+/// Whether a file of that name in the folder of a cache of functions was written by the cache.
+pub fn is_of_cache(file: &str) -> bool {
+    cache::folder::is_own(file)
 }
 
 /// Makes something for people of a function: see [`Generator::show`].

@@ -116,7 +116,7 @@ fn messages_that_do_not_arrive_change_nothing() {
         (WASM2NATIVE, &["run", "-v", "answer.wat"], 42),
         (WASM2NATIVE, &["--no-such-flag"], 2),
         (WASM2NATIVE, &["@missing"], 2),
-        (WASM2NATIVE, &["inspect", "a.wat"], 1),
+        (WASM2NATIVE, &["inspect", "faulty.cot"], 1),
         (WASM2NATIVE, &["-v", "--timings", "--keep", "answer.wat"], 0),
         (WASM2NATIVE, &["a.wat"], 0),
         (COT, &["faulty.cot"], 1),

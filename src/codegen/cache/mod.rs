@@ -15,7 +15,7 @@ pub mod seal;
 
 mod entry;
 
-pub mod folder;
+pub(super) mod folder;
 
 mod key;
 

@@ -66,6 +66,45 @@ pub struct CompiledFunction {
     pub has_frame: bool,
     /// What else [`frame`](crate::abi::frame) says of it: the registers that it stores.
     pub stored: u32,
+    /// With `-g` only.
+    pub debug: Option<DebugMap>,
+}
+
+/// What debuggers want to know of a function's code.
+#[derive(Default)]
+pub struct DebugMap {
+    /// Sorted by offset; each holds up to the next.
+    pub positions: Vec<Position>,
+    /// Where locals are found, each in the order of its code.
+    pub locals: Vec<LocalPlace>,
+}
+
+/// Where the instructions from an offset on come from.
+#[derive(Copy, Clone, Debug, PartialEq, Eq)]
+pub struct Position {
+    pub offset: u32,
+    /// Byte offset of the operator in the module; 0 for what no operator asks for.
+    pub wasm_offset: u32,
+    /// See [`Site::scope`].
+    pub scope: u32,
+}
+
+/// Where a local of Wasm is, from one code offset to another.
+#[derive(Copy, Clone, Debug, PartialEq, Eq)]
+pub struct LocalPlace {
+    pub local: u32,
+    pub start: u32,
+    pub end: u32,
+    pub place: Place,
+}
+
+#[derive(Copy, Clone, Debug, PartialEq, Eq)]
+pub enum Place {
+    Register(Register),
+    /// In memory, at the canonical frame address plus so many bytes.
+    Frame(i32),
+    /// Nowhere: these are its bits.
+    Constant(u64),
 }
 
 /// How to walk out of a function, for debuggers and for exceptions of other languages.

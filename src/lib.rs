@@ -42,6 +42,8 @@ pub mod script;
 
 pub mod wasm;
 
+pub mod debug;
+
 pub mod resolve;
 
 pub mod shims;

@@ -198,6 +198,10 @@ pub struct Options {
     /// Accesses to 32-bit memories compare with the size, and the memories take little address
     /// space.
     pub memory_checks: bool,
+    /// Debuggers are told of lines and variables.
+    pub debug: bool,
+    /// The output beside which the text form of modules without source is written for debuggers.
+    pub debug_text: Option<PathBuf>,
     pub generator: GeneratorName,
     /// The clang that LLVM's text form goes to; `None` is one on PATH.
     pub clang: Option<PathBuf>,
@@ -290,6 +294,8 @@ impl Default for Options {
             exact_traps: false,
             memory_base: MemoryBase::default(),
             memory_checks: false,
+            debug: false,
+            debug_text: None,
             generator: GeneratorName::default(),
             clang: None,
             profile_generate: None,

@@ -11,6 +11,7 @@
 )]
 
 use crate::analyze::Facts;
+use crate::debug::Debug;
 use crate::foreign::{CallbackIndex, Foreign};
 use crate::layout::{Layout, Symbol};
 use crate::profile::Profiling;
@@ -63,6 +64,10 @@ pub struct Unit<'a> {
     /// Functions for the host take an instance before their arguments.
     pub instances: bool,
     pub profiling: Profiling,
+    /// What the module says of its source, if it does.
+    pub debug: Option<Debug<'a>>,
+    /// The user asked for it: it becomes debug information of the native program.
+    pub wants_debug: bool,
 }
 
 impl Unit<'_> {

@@ -36,6 +36,7 @@ use crate::profile::read::Profile;
 use crate::progress::Observer;
 use crate::translate::Env;
 use crate::translate::c_abi::CAbi;
+use crate::translate::locals::Locals;
 use crate::unit::Unit;
 use crate::wasm::source::Source;
 use crate::wasm::{FuncIndex, Module};
@@ -85,6 +86,7 @@ pub struct Generator {
     spectre_masks: bool,
     interruptible: bool,
     exact_traps: bool,
+    locals: Locals,
     /// The functions count how often their blocks run.
     counts: bool,
     /// How often they ran.
@@ -131,6 +133,11 @@ impl Generator {
             spectre_masks: options.spectre_masks,
             interruptible: options.interruptible,
             exact_traps: options.exact_traps,
+            locals: match (options.debug, options.opt_level, options.generator) {
+                (false, _, _) => Locals::Off,
+                (true, OptLevel::None, GeneratorName::Cranelift) => Locals::Keep,
+                (true, _, _) => Locals::Follow,
+            },
             counts: options.profile_generate.is_some(),
             profile: has_profile.then(|| Profile::read(&options.profile_use)).transpose()?,
             dump: options.dump.clone(),
@@ -192,6 +199,7 @@ impl Generator {
             spectre_masks: self.spectre_masks,
             interruptible: self.interruptible,
             profiling: &unit.profiling,
+            locals: self.locals,
             machine: self.isa.machine(),
         }
     }

@@ -36,5 +36,6 @@ pub fn variadic(env: &Env, func: FuncIndex) -> CompiledFunction {
         inlined: Vec::new(),
         has_frame: false,
         stored: 0,
+        debug: None,
     }
 }

@@ -18,6 +18,7 @@ use crate::layout::Symbol;
 use crate::options::OptLevel;
 use crate::progress::Observer;
 use crate::stdio;
+use crate::translate::locals::{Locals, Notes};
 use crate::translate::{self, Env, State};
 use crate::unit::Unit;
 use crate::wasm::operators::Operators;
@@ -58,8 +59,12 @@ impl<'a> Sweep<'a> {
             generator,
             exact_traps: generator.exact_traps,
             dump: generator.dump.as_deref().map(|folder| unit.dump_folder(folder)),
-            // A dump shows how each function is made. Code that counts is for a single build.
-            cache: generator.cache.as_ref().filter(|_| generator.dump.is_none() && !generator.counts),
+            // A dump shows how each function is made. Code that counts is for a single build; code for
+            // debuggers brings more than an entry has.
+            cache: generator
+                .cache
+                .as_ref()
+                .filter(|_| generator.dump.is_none() && !generator.counts && generator.locals == Locals::Off),
             operators: OnceLock::new(),
         }
     }
@@ -166,6 +171,7 @@ impl<'a> Sweep<'a> {
             is_shared: self.unit.module.memories.values().any(|memory| memory.ty.shared),
             exact_traps: self.exact_traps,
             counts: self.unit.profiling.counts(),
+            debug: self.env.locals != Locals::Off,
         })
     }
 
@@ -192,7 +198,7 @@ impl<'a> Sweep<'a> {
             let Some(symbol) = symbol else { return Ok(None) };
             // The operators are shown beside the CLIF.
             let clif = worker.compiler.print(self.unit, &Operators::default());
-            let compiled = worker.compiler.compile_with_listing(self.isa);
+            let compiled = worker.compiler.compile_with_listing(self.isa, None);
             let Listed { function, lines, listing } = compiled.with_context(|| self.unit.describe(symbol))?;
             Ok(Some(show(&function, clif, &lines, listing)))
         })
@@ -205,7 +211,7 @@ impl<'a> Sweep<'a> {
         for job in jobs {
             if let Some(symbol) = worker.translate(self, *job)? {
                 let title = self.unit.describe(symbol);
-                let compiled = worker.compiler.compile_with_listing(self.isa);
+                let compiled = worker.compiler.compile_with_listing(self.isa, None);
                 let Listed { function, listing, .. } = compiled.with_context(|| title.clone())?;
                 text.push_str(&format!("# {title}, {} bytes\n{listing}\n", function.bytes.len()));
             }
@@ -220,6 +226,8 @@ struct Worker {
     compiler: Compiler,
     state: State,
     inliner: Inliner,
+    /// What debuggers are told of the function's locals.
+    notes: Option<Notes>,
     /// The function that was translated last depends on an entry of a table that never changes.
     knows_entries: bool,
 }
@@ -234,7 +242,7 @@ impl Worker {
             return Ok(None);
         };
         let compiled = match &sweep.dump {
-            None => self.compiler.compile(sweep.isa),
+            None => self.compiler.compile(sweep.isa, self.notes.as_ref()),
             Some(folder) => self.compile_and_dump(sweep, symbol, number, folder),
         };
         Ok(Some(compiled.with_context(|| sweep.unit.describe(symbol))?))
@@ -270,7 +278,7 @@ impl Worker {
     ) -> Result<CompiledFunction> {
         let dump = Dump::new(folder, number, sweep.unit.describe(symbol), file_name(sweep.unit, symbol))?;
         dump.write("1-clif", &self.compiler.print(sweep.unit, sweep.operators()))?;
-        let Listed { function, listing, .. } = self.compiler.compile_with_listing(sweep.isa)?;
+        let Listed { function, listing, .. } = self.compiler.compile_with_listing(sweep.isa, self.notes.as_ref())?;
         dump.write("2-optimized", &self.compiler.print(sweep.unit, sweep.operators()))?;
         dump.write("3-vcode", &listing)?;
         Ok(function)
@@ -290,6 +298,10 @@ impl Worker {
         translate::check_signature(env, symbol).with_context(|| unit.describe(symbol))?;
         if !translate::translate(env, symbol, &mut self.state, self.compiler.clif())? {
             return Ok(None);
+        }
+        self.notes = (env.locals != Locals::Off).then(|| self.state.take_notes());
+        if let Some(notes) = &mut self.notes {
+            notes.resolve(self.compiler.function());
         }
         self.knows_entries = match &sweep.plan {
             Some(plan) => {

@@ -149,6 +149,7 @@ pub fn build(session: &Session, outputs: &[&Output]) -> Result<()> {
                 natives,
             };
             session.name(linking.run(&mut results, session.observer))?;
+            session.write_texts(slice::from_ref(&source))?;
         }
     }
     write(session, outputs, &results)

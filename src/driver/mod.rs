@@ -57,8 +57,12 @@ pub fn build(input: &Input, options: &Options, outputs: &[Output], observer: &dy
     outputs.iter().try_for_each(|output| check_emit(&generator, runtime.as_ref(), output.emit))?;
     let runtime = runtime.as_ref();
     let (programs, others): (Vec<_>, Vec<_>) = outputs.iter().partition(|output| output.emit.is_of_program());
-    if !others.is_empty() {
-        library::build(&Session::new(input, options, &generator, runtime, observer)?, &others)?;
+    let with_text = |file: &Path| Options {
+        debug_text: (options.debug && !output::is_stream(file)).then(|| file.to_owned()),
+        ..options.clone()
+    };
+    if let Some(first) = others.first() {
+        library::build(&Session::new(input, &with_text(&first.file), &generator, runtime, observer)?, &others)?;
     }
     for Output { file, emit } in programs {
         if *emit == Emit::LinkMap {
@@ -67,7 +71,8 @@ pub fn build(input: &Input, options: &Options, outputs: &[Output], observer: &dy
         }
         let output_file = OutputFile::new(file, Access::Program).with_context(|| input.name.clone())?;
         let kept = options.keep.then(|| kept_object(file, &input.name));
-        let session = Session::new(input, options, &generator, runtime, observer)?;
+        let options = with_text(file);
+        let session = Session::new(input, &options, &generator, runtime, observer)?;
         let program = link_program(&session, kept.as_deref())?;
         stage(observer, "write", 0, || output_file.write(&program)).with_context(|| input.name.clone())?;
     }

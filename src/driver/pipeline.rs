@@ -18,10 +18,11 @@
 
 use super::outside::{self, Outside};
 use super::plan::Start;
-use super::{foreign, functions};
+use super::{files, foreign, functions};
 use crate::analyze;
 use crate::code::Code;
 use crate::codegen::Generator;
+use crate::debug::{self, Debug};
 use crate::foreign::Foreign;
 use crate::layout::{self, Purpose, World};
 use crate::link::native::Natives;
@@ -33,6 +34,7 @@ use crate::object::format::ObjectFormat;
 use crate::object::interface::Item;
 use crate::object::{self, Role, assembly};
 use crate::options::{MemoryBase, Options};
+use crate::output;
 use crate::profile::Counts;
 use crate::progress::{Observer, stage};
 use crate::resolve::{self, Instance, Linkage, Linked, Provider, Providers, Sizes};
@@ -90,8 +92,25 @@ impl<'a> Session<'a> {
     /// # Errors
     /// When the input is neither a binary nor a text that can be translated.
     pub fn read<'s>(&self, name: &'s str, input: &'s Input) -> Result<Source<'s>> {
+        let debug = self.options.debug;
         let wasm = stage(self.observer, "read", 0, || input.binary()).with_context(|| input.name.clone())?;
-        Ok(Source { name, file: Some(&input.name), wasm, features: self.features })
+        let mut source = Source { name, file: Some(&input.name), wasm, features: self.features, text: None };
+        if debug {
+            let file = self.options.debug_text.as_deref().map(|file| files::text_of(file, name));
+            let describe = || debug::source::describe(input, source.wasm, file.as_deref(), self.features);
+            let described = self.name(stage(self.observer, "describe", 0, describe))?;
+            (source.wasm, source.text) = (described.wasm, described.text.map(|text| (text.file, text.contents)));
+        }
+        Ok(source)
+    }
+
+    /// Writes the texts that debug information refers to.
+    ///
+    /// # Errors
+    /// When a file can't be written.
+    pub fn write_texts(&self, sources: &[Source]) -> Result<()> {
+        let texts = sources.iter().filter_map(|source| source.text.as_ref());
+        texts.into_iter().try_for_each(|(file, text)| output::write(file, text.as_bytes()))
     }
 
     /// # Errors
@@ -184,6 +203,7 @@ impl<'a> Session<'a> {
             ));
         }
         let Edge { undefined, shims, with_data, instances } = edge;
+        let debug = self.debug(source);
         Ok(Unit {
             index: *index,
             source,
@@ -197,7 +217,19 @@ impl<'a> Session<'a> {
             with_data,
             instances,
             profiling,
+            debug,
+            wants_debug: self.options.debug,
         })
+    }
+
+    /// What a module says of its source. What is damaged is left out.
+    fn debug<'s>(&self, source: &'s Source) -> Option<Debug<'s>> {
+        if !debug::source::has_lines(&source.wasm) {
+            return None;
+        }
+        let debug = stage(self.observer, "read lines", 0, || Debug::read(&source.wasm));
+        let file = source.file.unwrap_or(&self.input.name);
+        debug.inspect_err(|error| self.observer.warning(&format!("{file}: damaged debug information: {error:#}"))).ok()
     }
 
     /// Validates, translates and compiles the functions that are needed.

@@ -53,7 +53,9 @@ pub fn program(session: &Session, kept: Option<&Path>) -> Result<Vec<u8>> {
     if let Some(kept) = kept {
         output::write(kept, &objects[main])?;
     }
-    session.link(objects, natives, uses_c)
+    let program = session.link(objects, natives, uses_c)?;
+    session.write_texts(&sources)?;
+    Ok(program)
 }
 
 /// The other modules of the program, with the names that they are imported by.

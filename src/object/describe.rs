@@ -23,7 +23,13 @@ use std::collections::HashMap;
 ///
 /// # Errors
 /// When names or sites take 4 GiB or more.
-pub fn write(writer: &mut Writer, code: &Code, text: &Text, table_entries: SymbolId) -> Result<SymbolId> {
+pub fn write(
+    writer: &mut Writer,
+    code: &Code,
+    text: &Text,
+    table_entries: SymbolId,
+    lines: Option<(SymbolId, u64)>,
+) -> Result<SymbolId> {
     let (memories, n_memories) = write_memories(writer);
     let (runs, n_runs) = write_runs(writer);
     let functions = write_functions(writer, code, text)?;
@@ -58,6 +64,9 @@ pub fn write(writer: &mut Writer, code: &Code, text: &Text, table_entries: Symbo
         wasi_memory: wasi_memory(writer),
         table_bytes: table_bytes(writer),
         initialize: writer.defined(Symbol::Initialize),
+        lines: lines.map(|(table, _)| table),
+        lines_length: lines.map_or(0, |(_, length)| length),
+        find_line: lines.map(|_| writer.runtime_symbol("w2n_find_line")),
     });
     Ok(writer.local("w2n.image", StandardSection::ReadOnlyDataWithRel, data, 8))
 }
@@ -260,7 +269,7 @@ fn write_sites(bytes: &mut Vec<u8>, sites: &[Site]) {
     }
 }
 
-fn unsigned(bytes: &mut Vec<u8>, mut value: u64) {
+pub fn unsigned(bytes: &mut Vec<u8>, mut value: u64) {
     while value >= 0x80 {
         bytes.push(low_byte(value) | 0x80);
         value >>= 7;
@@ -268,7 +277,7 @@ fn unsigned(bytes: &mut Vec<u8>, mut value: u64) {
     bytes.push(low_byte(value));
 }
 
-fn signed(bytes: &mut Vec<u8>, mut value: i64) {
+pub fn signed(bytes: &mut Vec<u8>, mut value: i64) {
     while !(-64..64).contains(&value) {
         bytes.push(low_byte(value.cast_unsigned()) | 0x80);
         value >>= 7;

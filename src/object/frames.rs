@@ -2,20 +2,21 @@
 //! 5, 6.4; LSB "Exception Frames"), by `gimli`, or `.pdata` and `.xdata` (PE format, "The .pdata
 //! Section").
 
+use super::dwarf::Section;
 use super::text::{Text, offset_in_text};
 use super::writer::Writer;
 use crate::code::{Code, Frame, FrameConventions, FrameRule, Register, RelocationKind};
 use crate::layout::Symbol;
 use crate::number::to_u32;
 use anyhow::{Context, Result};
+use gimli::Encoding;
 use gimli::constants::{DW_EH_PE_absptr, DW_EH_PE_pcrel, DW_EH_PE_sdata4, DW_OP_lit0, DW_OP_lit1, DwEhPe};
 use gimli::write::{
-    Address, CallFrameInstruction, CommonInformationEntry, EhFrame, EndianVec, Expression, FrameDescriptionEntry,
-    FrameTable, RelocateWriter, Relocation, RelocationTarget,
+    Address, CallFrameInstruction, CommonInformationEntry, EhFrame, Expression, FrameDescriptionEntry, FrameTable,
+    RelocationTarget,
 };
-use gimli::{Encoding, RunTimeEndian};
 use object::write::{SectionId, StandardSection, SymbolId};
-use object::{Architecture, BinaryFormat, Endianness, SectionKind};
+use object::{Architecture, BinaryFormat, SectionKind};
 
 pub fn write(writer: &mut Writer, code: &Code, text: &Text) -> Result<()> {
     match writer.format.binary {
@@ -42,11 +43,7 @@ fn write_dwarf(writer: &mut Writer, code: &Code) -> Result<()> {
             table.add_fde(common, entry);
         }
     }
-    let endian = match writer.format.endianness {
-        Endianness::Little => RunTimeEndian::Little,
-        Endianness::Big => RunTimeEndian::Big,
-    };
-    let mut eh_frame = EhFrame::from(Section { data: EndianVec::new(endian), relocations: Vec::new() });
+    let mut eh_frame = EhFrame::from(Section::new(writer.format.endianness));
     table.write_eh_frame(&mut eh_frame).context("frame information")?;
     let section = writer.object.section_id(StandardSection::EhFrame);
     writer.object.append_section_data(section, eh_frame.0.data.slice(), 8);
@@ -126,26 +123,4 @@ fn write_windows(writer: &mut Writer, code: &Code, text: &Text) {
 fn put_image_relative(writer: &mut Writer, section: SectionId, symbol: SymbolId, addend: u64) {
     let offset = writer.object.append_section_data(section, &[0; 4], 4);
     writer.add_image_relative(section, offset, symbol, addend.cast_signed());
-}
-
-#[derive(Clone)]
-struct Section {
-    data: EndianVec<RunTimeEndian>,
-    relocations: Vec<Relocation>,
-}
-
-impl RelocateWriter for Section {
-    type Writer = EndianVec<RunTimeEndian>;
-
-    fn writer(&self) -> &Self::Writer {
-        &self.data
-    }
-
-    fn writer_mut(&mut self) -> &mut Self::Writer {
-        &mut self.data
-    }
-
-    fn relocate(&mut self, relocation: Relocation) {
-        self.relocations.push(relocation);
-    }
 }

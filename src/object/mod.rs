@@ -14,7 +14,9 @@ pub mod assembly;
 mod bytes;
 pub mod conventions;
 mod data;
+mod debug;
 mod describe;
+mod dwarf;
 mod exports;
 pub mod format;
 mod frames;
@@ -23,6 +25,7 @@ pub mod image;
 pub mod imports;
 pub mod instances;
 pub mod interface;
+mod lines;
 mod profile;
 mod program;
 pub mod script;
@@ -105,7 +108,8 @@ pub fn write(unit: &Unit, code: &Code, role: &Role) -> Result<Vec<u8>> {
     let mut writer = Writer::new(object, module, layout, linkage, role, symbols);
     writer.define_functions(code, &text);
     let table_entries = writer.declare("w2n.table_entries");
-    let image = describe::write(&mut writer, code, &text, table_entries)?;
+    let lines = lines::write(&mut writer, unit, code);
+    let image = describe::write(&mut writer, code, &text, table_entries, lines)?;
     let counted = profile::write(&mut writer, unit, code);
     let variables = matches!(role, Role::Library { .. }).then(|| writer.declare("w2n.variables"));
     match role {
@@ -144,6 +148,7 @@ pub fn write(unit: &Unit, code: &Code, role: &Role) -> Result<Vec<u8>> {
     }
     writer.write_aliases();
     frames::write(&mut writer, code, &text)?;
+    debug::write(&mut writer, unit, code)?;
     if let Some(compiler) = &code.compiler {
         writer.name_compiler(compiler);
     }

@@ -48,6 +48,7 @@ pub fn translate(env: &Env, func: FuncIndex, state: &mut State, out: &mut ir::Fu
         let hint = hints.next_if(|hint| u64::from(hint.offset) == inside).map(|hint| hint.taken);
         // Counts know better.
         translator.hint = hint.filter(|_| !translator.uses_counts());
+        translator.note_operator(&operator, to_u32(offset));
         operator::translate(&mut translator, &operator)
             .and_then(|()| translator.check_result())
             .with_context(|| format!("at offset {offset:#x}"))?;
@@ -78,6 +79,7 @@ impl Translator<'_> {
             self.define(value, ty);
             let variable = self.builder.declare_var(value_type(ty));
             self.builder.def_var(variable, value);
+            self.note_declared(value);
         }
         for group in body.get_locals_reader()? {
             let (count, ty) = group?;
@@ -87,6 +89,7 @@ impl Translator<'_> {
             for _ in 0..count {
                 let variable = self.builder.declare_var(ty);
                 self.builder.def_var(variable, zero);
+                self.note_declared(zero);
             }
         }
         Ok(())

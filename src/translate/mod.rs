@@ -36,6 +36,7 @@ mod frames;
 mod initialize;
 mod interrupt;
 mod legacy;
+pub mod locals;
 mod memory;
 mod numeric;
 mod operator;
@@ -64,6 +65,7 @@ use cranelift_codegen::ir;
 use cranelift_codegen::ir::TrapCode;
 use cranelift_codegen::isa::TargetFrontendConfig;
 use cranelift_frontend::FunctionBuilderContext;
+use locals::{Locals, Notes};
 use profile::Passes;
 use std::collections::BTreeSet;
 use wasmparser::{FuncValidatorAllocations, ValType};
@@ -93,6 +95,8 @@ pub struct Env<'a> {
     /// Code reads the page [`Symbol::PollPage`] where it can be interrupted.
     pub interruptible: bool,
     pub profiling: &'a Profiling,
+    /// What debuggers are told of locals.
+    pub locals: Locals,
     pub machine: Machine,
 }
 
@@ -135,6 +139,11 @@ impl State {
     pub fn passes(&self) -> &Passes {
         &self.scratch.passes
     }
+
+    /// Which values the locals of the function that was translated last have, for debuggers.
+    pub fn take_notes(&mut self) -> Notes {
+        std::mem::take(&mut self.scratch.notes)
+    }
 }
 
 /// Validates and translates the body of `func`.
@@ -169,6 +178,7 @@ pub fn validate_function(env: &Env, func: FuncIndex, state: &mut State) -> Resul
 pub fn translate(env: &Env, symbol: Symbol, state: &mut State, out: &mut ir::Function) -> Result<bool> {
     // Only bodies have counts.
     state.scratch.passes.clear();
+    state.scratch.notes.clear();
     match symbol {
         Symbol::Function(func) if env.module.functions[func].definition.is_import() => {
             thunk::import(env, func, out);

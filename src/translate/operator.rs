@@ -56,16 +56,20 @@ pub fn translate(it: &mut Translator, op: &Op) -> Result<()> {
         Op::Select | Op::TypedSelect { .. } => it.select(),
         Op::LocalGet { local_index } => {
             let value = it.builder.use_var(Variable::from_u32(local_index));
+            it.note_get(local_index, value);
             it.push(value);
         }
         Op::LocalSet { local_index } => {
             it.canonicalise(1);
             let value = it.pop();
             it.builder.def_var(Variable::from_u32(local_index), value);
+            it.note_set(local_index, value);
         }
         Op::LocalTee { local_index } => {
             let top = it.canonicalise(1);
-            it.builder.def_var(Variable::from_u32(local_index), it.scratch.stack[top]);
+            let value = it.scratch.stack[top];
+            it.builder.def_var(Variable::from_u32(local_index), value);
+            it.note_set(local_index, value);
         }
         Op::GlobalGet { global_index } => it.global_get(GlobalIndex::from_u32(global_index)),
         Op::GlobalSet { global_index } => it.global_set(GlobalIndex::from_u32(global_index)),

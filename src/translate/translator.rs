@@ -5,6 +5,7 @@
 //! emitted and the stack is not kept.
 
 use super::frames::{Frame, Scope, ScopeIndex};
+use super::locals::Notes;
 use super::profile::{Counting, Passes};
 use super::types::value_type;
 use super::{Env, State};
@@ -54,6 +55,8 @@ pub struct Scratch {
     pub is_polled: bool,
     /// How often branches went which way, see `profile.rs`.
     pub passes: Passes,
+    /// Which values locals have, see `locals.rs`.
+    pub notes: Notes,
     /// What the function refers to so far; see `symbols.rs`.
     pub functions: HashMap<Symbol, FuncRef>,
     pub signatures: HashMap<TypeIndex, SigRef>,
@@ -90,6 +93,7 @@ impl<'t> Translator<'t> {
             n_polls,
             is_polled,
             passes,
+            notes,
             functions,
             signatures,
             symbols,
@@ -102,6 +106,7 @@ impl<'t> Translator<'t> {
         (*scope, *n_tries, *knows_entries) = (None, 0, false);
         (*n_polls, *is_polled) = (0, false);
         passes.clear();
+        notes.clear();
         functions.clear();
         signatures.clear();
         symbols.clear();

@@ -50,8 +50,10 @@ impl Input {
     }
 
     /// The module's binary form: the bytes themselves, or the text translated.
+    ///
+    /// # Errors
+    /// When it is neither a module nor a text that can be translated.
     pub fn binary(&self) -> Result<Cow<'_, [u8]>> {
-        const MAGIC: &[u8] = b"\0asm";
         if self.bytes.starts_with(MAGIC) {
             refuse_component(&self.bytes)?;
             return Ok(Cow::Borrowed(&self.bytes));
@@ -70,6 +72,19 @@ impl Input {
         Ok(Cow::Owned(wasm))
     }
 }
+
+impl Input {
+    /// The same module as [`Input::binary`] makes of a text, with the lines of the text as DWARF.
+    pub fn with_lines(&self) -> Option<Vec<u8>> {
+        let is_text = !self.bytes.starts_with(MAGIC);
+        let mut parser = wat::Parser::new();
+        parser.generate_dwarf(wat::GenerateDwarf::Lines);
+        parser.parse_str(Some(Path::new(&self.name)), self.text().filter(|_| is_text)?).ok()
+    }
+}
+
+/// How a module begins.
+const MAGIC: &[u8] = b"\0asm";
 
 /// Reads a file; `length` is its size in bytes, or 0 if that is unknown.
 fn read_all(file: impl Read, length: u64) -> Result<Vec<u8>> {

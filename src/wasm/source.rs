@@ -9,6 +9,7 @@ use super::unsupported::{self, State};
 use crate::wasm::Module;
 use anyhow::{Context, Error, Result};
 use std::borrow::Cow;
+use std::path::PathBuf;
 use wasmparser::{BinaryReaderError, FuncValidatorAllocations, WasmFeatures};
 
 /// Name of a program's main module: no module can import from it.
@@ -22,6 +23,8 @@ pub struct Source<'a> {
     pub file: Option<&'a str>,
     pub wasm: Cow<'a, [u8]>,
     pub features: WasmFeatures,
+    /// The text form that its debug information refers to, and its file.
+    pub text: Option<(PathBuf, String)>,
 }
 
 impl Source<'_> {

@@ -18,7 +18,7 @@ use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 use test_kit::folder::Folder;
 use test_kit::trial::{Skip, trial};
-use test_kit::{process, target, tool};
+use test_kit::{gdb, process, target, tool};
 
 /// The stacks at the seven calls of `bottom`.
 const AT_BOTTOM: [&str; 7] = [
@@ -152,55 +152,6 @@ fn stacks(program: &Path, mode: &str) -> Result<Vec<String>> {
     outcome.stdout.lines().map(stack).collect()
 }
 
-/// What gdb says when it does `commands`, one after the other. A program of another processor runs
-/// in QEMU, to which gdb speaks by a socket: it is there already when it would be started.
-///
-/// # Errors
-/// [`Skip`], if there is no gdb, or it must not run programs.
-fn debug(program: &Path, argument: &str, commands: &[&str]) -> Result<String> {
-    tool::require("gdb")?;
-    let mut command = tool::command("gdb");
-    command.args(["-nx", "-batch", "-ex", "set width 0", "-ex", "set disable-randomization off"]);
-    command.env("DEBUGINFOD_URLS", "").env("LC_ALL", "C");
-    let _emulator = if target::is_foreign() {
-        let folder = Folder::empty();
-        let socket = folder.path("gdb");
-        let mut emulator = process::program_with_flags(&["-g".as_ref(), socket.as_ref()], program);
-        let emulator = Emulator(process::spawn(emulator.arg(argument).stdout(Stdio::null()).stderr(Stdio::null()))?);
-        while !socket.exists() {
-            std::thread::sleep(Duration::from_millis(5));
-        }
-        command.arg("-ex").arg(format!("target remote {}", socket.display()));
-        Some((emulator, folder))
-    } else {
-        None
-    };
-    for text in commands {
-        command.args(["-ex", text]);
-    }
-    let outcome = process::run(command.arg("--args").arg(program).arg(argument), b"")?;
-    let text = format!("{}{}", outcome.stdout, outcome.stderr);
-    if text.contains("ptrace") {
-        bail!(Skip::Reason("gdb can't run a program here: allow ptrace".to_owned()));
-    }
-    Ok(text)
-}
-
-/// An emulator that waits for gdb; it ends with the value.
-struct Emulator(Child);
-
-impl Drop for Emulator {
-    fn drop(&mut self) {
-        let _ = self.0.kill();
-        let _ = self.0.wait();
-    }
-}
-
-/// What makes the program go on from its first instruction.
-fn start() -> &'static str {
-    if target::is_foreign() { "continue" } else { "run" }
-}
-
 /// The backtraces in what gdb said, as names.
 fn backtraces(text: &str) -> Vec<String> {
     let mut stacks: Vec<String> = Vec::new();
@@ -224,13 +175,13 @@ fn backtraces(text: &str) -> Vec<String> {
 /// is missing: Cranelift takes notes of prologues alone, and gdb knows only the epilogues that end
 /// with `ret`.
 fn at_every_instruction(programs: &Programs) -> Result<()> {
-    let head = format!("break *m_outer\n{}\nset $n = 0\n", start());
+    let head = format!("break *m_outer\n{}\nset $n = 0\n", gdb::start());
     const LOOP: &str = "\
         while $n < 3000 && $pc != (unsigned long)&finished\nx/i $pc\nbt\nstepi\nset $n = $n + 1\nend\n";
     let script = programs.path("script.gdb");
     std::fs::write(&script, head + LOOP)?;
     let source = format!("source {}", script.display());
-    let text = debug(&programs.path("c"), "", &[&source])?;
+    let text = gdb::session(&programs.path("c"), "", &[&source])?;
     let processor = Processor::of_target().context("there is a row for this processor")?;
     let instructions = text.lines().filter(|line| line.starts_with("=> "));
     let mut seen = BTreeSet::new();
@@ -256,7 +207,7 @@ fn after_a_fault(programs: &Programs) -> Result<()> {
     let cases =
         [("divide", processor.division, "divide divider m_divider main"), ("stop", "SIGILL", "stopper m_stopper main")];
     for (mode, signal, expected) in cases {
-        let text = debug(&programs.path("c"), mode, &[start(), "bt"])?;
+        let text = gdb::session(&programs.path("c"), mode, &[gdb::start(), "bt"])?;
         let stacks = backtraces(&text);
         ensure!(text.contains(signal) && stacks == [expected], "{mode}: {stacks:?}; gdb said:\n{text}");
     }
@@ -272,8 +223,8 @@ const STATIC: &str = r#"(module (memory 1)
 /// wasm2native brings; and again inside of the handler of the fault.
 fn in_a_static_program(programs: &Programs) -> Result<()> {
     batch::compile(programs.path("."), &["static.wat", "-o", "static"])?;
-    let commands = [start(), "bt", "break write", "continue", "bt"];
-    let text = debug(&programs.path("static"), "", &commands)?;
+    let commands = [gdb::start(), "bt", "break write", "continue", "bt"];
+    let text = gdb::session(&programs.path("static"), "", &commands)?;
     let stacks = backtraces(&text);
     let [fault, handler] = &stacks[..] else { bail!("gdb shows no two stacks:\n{text}") };
     let fault_names: Vec<_> = fault.split(' ').collect();

@@ -3,7 +3,7 @@
 //! Everything here may run in a signal handler: it allocates nothing and locks nothing, and reads
 //! memory only through pointers that were checked.
 
-use crate::abi::image::NO_FUNCTION;
+use crate::abi::image::{Line, LineQuery, NO_FUNCTION};
 use crate::abi::trap::{NO_OFFSET, REPORTED_FRAMES, Trap, TrapFrame, TrapReport};
 use crate::arch::Frame;
 use crate::arch::processor::{self, Registers};
@@ -15,6 +15,9 @@ use std::mem::offset_of;
 
 /// The most frames that are counted.
 const COUNTED_FRAMES: u64 = 1_000_000;
+
+/// Where nothing is known of the source.
+const NO_LINE: Line = Line { file: c"".as_ptr(), line: 0, column: 0 };
 
 /// Why translated code can't go on.
 #[derive(Clone, Copy)]
@@ -42,7 +45,14 @@ pub fn report(cause: Cause, registers: Registers) -> TrapReport {
             }
             if let Some(frame) = report.frames.get_mut(usize_of(report.n_frames)) {
                 let name = place.name_of(function).as_ptr().cast();
-                *frame = TrapFrame { function: name, index: function.index, offset: offset.unwrap_or(NO_OFFSET) };
+                let offset = offset.unwrap_or(NO_OFFSET);
+                *frame = TrapFrame { function: name, index: function.index, offset, source: NO_LINE };
+                if let Some(find_line) = place.image.find_line {
+                    let mut query = LineQuery { image: place.image, offset, line: NO_LINE };
+                    // SAFETY: the image's own function.
+                    unsafe { find_line(&mut query) };
+                    frame.source = query.line;
+                }
             }
             report.n_frames = report.n_frames.saturating_add(1);
         });
@@ -52,7 +62,7 @@ pub fn report(cause: Cause, registers: Registers) -> TrapReport {
 
 /// A report of nothing.
 pub fn empty() -> TrapReport {
-    let frame = TrapFrame { function: c"".as_ptr(), index: 0, offset: NO_OFFSET };
+    let frame = TrapFrame { function: c"".as_ptr(), index: 0, offset: NO_OFFSET, source: NO_LINE };
     TrapReport { code: 0, status: 0, message: [0; _], n_frames: 0, frames: [frame; REPORTED_FRAMES] }
 }
 
@@ -88,6 +98,15 @@ fn add_frame(text: &mut Text, number: u64, frame: &TrapFrame) {
         b"" => text.add("<function ").add_decimal(frame.index.into()).add(">"),
         name => text.add_name(name),
     };
+    let Line { file, line, column } = frame.source;
+    if line != 0 {
+        // SAFETY: `find_line` put the name of a file there.
+        text.add("\n             at ").add_name(unsafe { std::ffi::CStr::from_ptr(file) }.to_bytes());
+        text.add(":").add_decimal(line.into());
+        if column != 0 {
+            text.add(":").add_decimal(column.into());
+        }
+    }
     text.add("\n");
 }
 

@@ -32,6 +32,8 @@ mod stack;
 
 mod sites;
 
+mod lines;
+
 mod backtrace;
 
 mod attempt;

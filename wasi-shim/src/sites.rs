@@ -131,7 +131,7 @@ impl CodePlace {
 }
 
 /// A LEB128 number, with sign extension if `signed`. Nothing at the end.
-fn read_leb(bytes: &mut &[u8], signed: bool) -> Option<i64> {
+pub fn read_leb(bytes: &mut &[u8], signed: bool) -> Option<i64> {
     let mut value = 0;
     let mut shift = 0;
     loop {

@@ -396,6 +396,13 @@ pub struct Code {
     #[arg(long = "imports", value_name = "FILE", help_heading = "Program", value_parser = declarations)]
     pub import_files: Vec<Source>,
 
+    /// Tell debuggers and traps of source lines and variables, from the DWARF in the module
+    ///
+    /// A module without DWARF gets the lines of its text form. With -O0 every local can be seen at
+    /// any time; with optimization as long as the code needs it.
+    #[arg(short = 'g', long = "debug", help_heading = "Code")]
+    pub debug: bool,
+
     /// Compile with N threads [default: one per processor]
     #[arg(short = 'j', long = "jobs", value_name = "N", help_heading = "Code", value_parser = threads)]
     pub jobs: Option<usize>,
@@ -534,6 +541,7 @@ impl Code {
             spectre_masks: self.checks.spectre_masks,
             interruptible: self.checks.interruptible,
             memory_checks: self.checks.memory_checks,
+            debug: self.debug,
             exact_traps: self.checks.exact_traps,
             generator: match self.generator {
                 None | Some(GeneratorChoice::Cranelift) => GeneratorName::Cranelift,

@@ -75,6 +75,8 @@ pub fn encode(function: &CompiledFunction, place: &Place) -> Option<Vec<u8>> {
         frame,
         has_frame,
         stored,
+        // Code for debuggers is not kept.
+        debug: _,
     } = function;
     let starts = place.all_starts(inlined)?;
     let relocation = |Relocation { offset, kind, target, addend }: &Relocation| {
@@ -125,6 +127,7 @@ pub fn decode(contents: &[u8], func: FuncIndex, place: &Place) -> Option<Compile
         frame,
         has_frame,
         stored,
+        debug: None,
     })
 }
 

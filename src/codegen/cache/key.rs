@@ -66,6 +66,8 @@ impl Context {
             interruptible,
             // What is known of a function is in its key. Code that counts is not kept.
             profiling: _,
+            // Code for debuggers is not kept either.
+            locals: _,
             machine,
         } = env;
         let mut parts = Parts(blake3::Hasher::new());

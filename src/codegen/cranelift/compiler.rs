@@ -4,9 +4,10 @@
 //! print what it was filled with.
 
 use super::isa::Isa;
-use super::{clif, function};
+use super::{clif, debug, function};
 use crate::code::{CodeLine, CompiledFunction};
 use crate::codegen::inline::origin::Origins;
+use crate::translate::locals::Notes;
 use crate::unit::Unit;
 use crate::wasm::operators::Operators;
 use anyhow::{Result, anyhow};
@@ -72,24 +73,27 @@ impl Compiler {
         Ok(self.context.verify_if(&*isa.usual)?)
     }
 
-    /// Compiles the function.
+    /// Compiles the function. With `notes` it gets a map for debuggers.
     ///
     /// # Errors
     /// When Cranelift refuses it, which for verified CLIF means a limit: a function too large.
-    pub fn compile(&mut self, isa: &Isa) -> Result<CompiledFunction> {
-        Ok(self.compile_and_list(isa, false)?.function)
+    pub fn compile(&mut self, isa: &Isa, notes: Option<&Notes>) -> Result<CompiledFunction> {
+        Ok(self.compile_and_list(isa, notes, false)?.function)
     }
 
     /// As [`Compiler::compile`], with Cranelift's listing of the machine code.
     ///
     /// # Errors
     /// As [`Compiler::compile`].
-    pub fn compile_with_listing(&mut self, isa: &Isa) -> Result<Listed> {
-        self.compile_and_list(isa, true)
+    pub fn compile_with_listing(&mut self, isa: &Isa, notes: Option<&Notes>) -> Result<Listed> {
+        self.compile_and_list(isa, notes, true)
     }
 
-    fn compile_and_list(&mut self, isa: &Isa, wants_listing: bool) -> Result<Listed> {
-        let isa = isa.for_function(&self.context.func);
+    fn compile_and_list(&mut self, all: &Isa, notes: Option<&Notes>, wants_listing: bool) -> Result<Listed> {
+        let isa = all.for_function(&self.context.func);
+        if let Some(notes) = notes {
+            notes.label(&mut self.context.func);
+        }
         self.context.set_disasm(wants_listing);
         self.context
             .compile(isa, &mut ControlPlane::default())
@@ -97,6 +101,8 @@ impl Compiler {
         let mut code = self.context.take_compiled_code().expect("compile() has just made it");
         let listing = code.vcode.take().unwrap_or_default();
         let lines = if wants_listing { function::lines(&code, &self.origins) } else { Vec::new() };
-        Ok(Listed { function: function::read(isa, &self.context.func, &code, &self.origins)?, lines, listing })
+        let map = notes.map(|notes| debug::map(all, &code, &self.origins, notes));
+        let function = function::read(isa, &self.context.func, &code, &self.origins, map)?;
+        Ok(Listed { function, lines, listing })
     }
 }

@@ -1,7 +1,10 @@
 //! What Cranelift made of a function, as a [`CompiledFunction`].
 
 use super::frame;
-use crate::code::{CodeLine, CompiledFunction, Inlined, Relocation, RelocationKind, RelocationTarget, Site, TryCall};
+use crate::code::{
+    CodeLine, CompiledFunction, DebugMap, Inlined, Position, Relocation, RelocationKind, RelocationTarget, Site,
+    TryCall,
+};
 use crate::codegen::inline::origin::{Origin, Origins};
 use crate::layout::Symbol;
 use crate::number::{to_u32, to_usize};
@@ -22,6 +25,7 @@ pub fn read(
     function: &Function,
     code: &CompiledCode,
     origins: &Origins,
+    mut debug: Option<DebugMap>,
 ) -> Result<CompiledFunction> {
     let UserFuncName::User(name) = &function.name else {
         panic!("translation names every function by its symbol");
@@ -29,11 +33,13 @@ pub fn read(
     let symbol = Symbol::decode(name);
     let bytes = code.code_buffer().to_vec();
     let mut sites = sites(code, origins);
-    let inlined = used(origins, &mut sites);
+    let positions = debug.as_mut().map_or(&mut [][..], |debug| &mut debug.positions);
+    let inlined = used(origins, &mut sites, positions);
     Ok(CompiledFunction {
         symbol,
         has_frame: frame::is_set_up(code),
         inlined,
+        debug,
         // Its convention `Tail` preserves none.
         stored: 0,
         alignment: isa.function_alignment().preferred.max(isa.function_alignment().minimum),
@@ -125,13 +131,14 @@ pub fn lines(code: &CompiledCode, origins: &Origins) -> Vec<CodeLine> {
         .collect()
 }
 
-/// The copies that sites are in, and those around them. The sites get their numbers.
-fn used(origins: &Origins, sites: &mut [Site]) -> Vec<Inlined> {
+/// The copies that sites and positions are in, and those around them. Both get their numbers.
+fn used(origins: &Origins, sites: &mut [Site], positions: &mut [Position]) -> Vec<Inlined> {
     let all = origins.inlined();
     let place = |scope: u32| scope.checked_sub(1).map(|place| to_usize(place.into()));
     let mut is_used = vec![false; all.len()];
-    for site in &*sites {
-        let mut next = place(site.scope);
+    let scopes = sites.iter().map(|site| site.scope).chain(positions.iter().map(|position| position.scope));
+    for scope in scopes {
+        let mut next = place(scope);
         while let Some(scope) = next.filter(|scope| !is_used[*scope]) {
             is_used[scope] = true;
             next = place(all[scope].parent);
@@ -145,6 +152,7 @@ fn used(origins: &Origins, sites: &mut [Site]) -> Vec<Inlined> {
         numbers[scope] = to_u32(inlined.len());
     }
     sites.iter_mut().for_each(|site| site.scope = number(&numbers, site.scope));
+    positions.iter_mut().for_each(|position| position.scope = number(&numbers, position.scope));
     inlined
 }
 

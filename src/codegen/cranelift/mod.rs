@@ -1,6 +1,7 @@
 //! The code generator Cranelift: instruction selection, register allocation, emission.
 
 pub mod compiler;
+mod debug;
 pub mod isa;
 
 mod clif;

@@ -8,7 +8,9 @@ use super::processor::Processor;
 use super::{frames, inlined, landings, lines, types};
 use crate::abi::builtin::Builtin;
 use crate::abi::trap::Trap;
-use crate::code::{CompiledFunction, Frame, FrameRule, Register, Relocation, RelocationKind, RelocationTarget, Site};
+use crate::code::{
+    CompiledFunction, DebugMap, Frame, FrameRule, Register, Relocation, RelocationKind, RelocationTarget, Site,
+};
 use crate::layout::Symbol;
 use crate::number::{to_u32, to_usize};
 use anyhow::{Context, Result, bail};
@@ -26,12 +28,17 @@ pub type Elf<'data> = ElfFile64<'data, LittleEndian>;
 /// What a message calls a function.
 pub type Describe<'a> = dyn Fn(Symbol) -> String + Sync + 'a;
 
-/// The functions of an object in the order of its symbols.
+/// The functions of an object in the order of its symbols, with maps for debuggers if wanted.
 ///
 /// # Errors
 /// When the object has what this generator does not ask for, or a function's frame is one that the
 /// runtime can't walk.
-pub fn functions(object: &[u8], processor: &Processor, describe: &Describe) -> Result<Vec<CompiledFunction>> {
+pub fn functions(
+    object: &[u8],
+    processor: &Processor,
+    describe: &Describe,
+    wants_map: bool,
+) -> Result<Vec<CompiledFunction>> {
     let file = Elf::parse(object)?;
     let mut sections = Vec::new();
     let mut numbers = HashMap::new();
@@ -43,8 +50,10 @@ pub fn functions(object: &[u8], processor: &Processor, describe: &Describe) -> R
     }
     let mut sites = sites(&file, &numbers)?;
     let mut inlined = inlined::read(&file, &numbers)?;
+    let mut rows: Vec<Vec<Site>> = vec![Vec::new(); sections.len()];
     for (number, row) in lines::rows(&file, &numbers)? {
         sites[number].push(row);
+        rows[number].push(row);
     }
     let mut frames = frames::read(&file, &numbers)?;
     let sizes = sizes(&file, &numbers)?;
@@ -58,6 +67,10 @@ pub fn functions(object: &[u8], processor: &Processor, describe: &Describe) -> R
         for site in &mut sites {
             site.scope = scopes.around(site);
         }
+        let map = wants_map.then(|| DebugMap {
+            positions: lines::positions(std::mem::take(&mut rows[number]), &scopes, size),
+            locals: Vec::new(),
+        });
         // Of rows that say the same the first is enough.
         sites.dedup_by(|next, last| next.trap.is_none() && last.says(next));
         let mut taking =
@@ -80,6 +93,7 @@ pub fn functions(object: &[u8], processor: &Processor, describe: &Describe) -> R
             inlined: scopes.functions,
             stored,
             frame: frames[number].take(),
+            debug: map,
             has_frame: true,
         });
     }

@@ -2,7 +2,8 @@
 //! offset in the module.
 
 use super::adopt::{Elf, relocated};
-use crate::code::Site;
+use super::inlined::Scopes;
+use crate::code::{Position, Site};
 use anyhow::Result;
 use gimli::read::{DebugLine, EndianSlice};
 use object::SectionIndex;
@@ -33,4 +34,20 @@ pub fn rows(file: &Elf, numbers: &HashMap<SectionIndex, usize>) -> Result<Vec<(u
         rows.push((number, site));
     }
     Ok(rows)
+}
+
+/// The rows of a function as positions: where its code comes from.
+pub fn positions(mut rows: Vec<Site>, scopes: &Scopes, size: u32) -> Vec<Position> {
+    rows.sort_by_key(|row| row.offset);
+    let mut positions: Vec<Position> = Vec::new();
+    for row in rows {
+        let Some(offset) = row.offset.checked_sub(1).filter(|offset| *offset < size) else { continue };
+        let position = Position { offset, wasm_offset: row.wasm_offset, scope: scopes.around(&row) };
+        match positions.last_mut() {
+            Some(last) if last.offset == offset => *last = position,
+            Some(last) if (last.wasm_offset, last.scope) == (position.wasm_offset, position.scope) => {}
+            _ => positions.push(position),
+        }
+    }
+    positions
 }

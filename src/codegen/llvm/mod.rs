@@ -81,6 +81,8 @@ pub struct Target<'a> {
     pub exact_traps: bool,
     /// How often the module's blocks ran.
     pub counts: Option<&'a Counts>,
+    /// Debuggers want to know where code comes from.
+    pub debug: bool,
 }
 
 /// The name of the convention by which definitions call each other, with the generator's.
@@ -116,9 +118,10 @@ pub fn compile(
     describe: &Describe,
 ) -> Result<Vec<CompiledFunction>> {
     let texts = print(definitions, target);
-    let objects = texts
-        .par_iter()
-        .map(|text| adopt::functions(&clang.compile(text, level, target.flags)?, target.processor, describe));
+    let objects = texts.par_iter().map(|text| {
+        let object = clang.compile(text, level, target.flags)?;
+        adopt::functions(&object, target.processor, describe, target.debug)
+    });
     let objects: Vec<Vec<CompiledFunction>> = objects.collect::<Result<_>>()?;
     let mut functions: HashMap<_, _> = objects.into_iter().flatten().map(|it| (it.symbol, it)).collect();
     let take = |(_, definition): &(usize, Definition)| {

@@ -23,6 +23,8 @@ pub mod command;
 
 pub mod folder;
 
+pub mod gdb;
+
 pub mod text;
 
 pub mod directive;

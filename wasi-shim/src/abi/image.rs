@@ -81,5 +81,35 @@ record! {
         /// Segments and globals that can't be laid out in advance, then the start function. Null if
         /// there is nothing to do.
         pub initialize: Option<unsafe extern "C" fn()>,
+        /// Lines of source: the length of the names of files (ULEB128), these names, each ended by
+        /// a zero byte, and rows sorted by the byte offset in the module from which they hold. A
+        /// row is the offset minus that of the row before, where the file's name begins among the
+        /// names, the line minus that of the row before (SLEB128), and the column or 0. Line 0 is
+        /// no line. Null where the module has none.
+        pub lines: *const u8,
+        pub lines_length: u64,
+        /// `w2n_find_line` where there are lines, else null: so that other programs link none of
+        /// it. Writes the line of the operator at an offset.
+        pub find_line: Option<unsafe extern "C" fn(*mut LineQuery)>,
     }
+}
+
+/// What is asked of [`Image::find_line`]; `line` is the answer, and stays where there is none.
+#[repr(C)]
+pub struct LineQuery {
+    pub image: *const Image,
+    pub offset: u32,
+    pub line: Line,
+}
+
+/// A line of source.
+#[repr(C)]
+#[derive(Clone, Copy)]
+pub struct Line {
+    /// Zero-terminated.
+    pub file: *const core::ffi::c_char,
+    /// 0 where the line is not known.
+    pub line: u32,
+    /// 0 for the whole line.
+    pub column: u32,
 }

@@ -1,5 +1,6 @@
 //! Traps, the other reasons why a program or a call of a library stops, and the report of them.
 
+use super::image::Line;
 use core::ffi::c_char;
 
 /// Exit status of a program that trapped: what a shell reports of a process killed by SIGABRT.
@@ -127,4 +128,6 @@ pub struct TrapFrame {
     pub index: u32,
     /// Byte offset in the module's file, or [`NO_OFFSET`].
     pub offset: u32,
+    /// Of the source, where the module tells of it.
+    pub source: Line,
 }

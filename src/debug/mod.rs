@@ -1,0 +1,73 @@
+//! What a module says of its source: DWARF in its custom sections (DWARF for WebAssembly,
+//! <https://yurydelendik.github.io/webassembly-dwarf/>).
+//!
+//! Comes in: a module's binary form. Goes out: [`Debug`], with sections that nobody has taken apart
+//! and the lines of all operators. Addresses in DWARF count from the contents of the code section,
+//! ours from the beginning of the module.
+// Numbers that a module chooses are checked; see `tests/tidy`.
+#![deny(
+    clippy::arithmetic_side_effects,
+    clippy::cast_possible_truncation,
+    clippy::cast_possible_wrap,
+    clippy::cast_sign_loss
+)]
+
+pub mod lines;
+pub mod source;
+mod source_map;
+pub mod synthesis;
+mod text;
+
+use anyhow::{Context, Result};
+use gimli::{EndianSlice, LittleEndian};
+use lines::Lines;
+use std::collections::HashMap;
+use wasmparser::{Parser, Payload};
+
+/// A section of DWARF.
+pub type Bytes<'a> = EndianSlice<'a, LittleEndian>;
+
+/// What a module says of its source.
+pub struct Debug<'a> {
+    /// `None` if it says nothing.
+    pub dwarf: Option<gimli::read::Dwarf<Bytes<'a>>>,
+    pub lines: Lines,
+    /// Where the contents of the code section begin in the module.
+    pub code_start: u32,
+}
+
+impl<'a> Debug<'a> {
+    /// Reads the sections of a module.
+    ///
+    /// # Errors
+    /// When a section is damaged.
+    pub fn read(wasm: &'a [u8]) -> Result<Debug<'a>> {
+        let (sections, code_start) = sections(wasm)?;
+        if !sections.contains_key(".debug_line") {
+            return Ok(Debug { dwarf: None, lines: Lines::default(), code_start });
+        }
+        let load = |id: gimli::SectionId| {
+            let data = sections.get(id.name()).copied().unwrap_or_default();
+            Ok::<_, gimli::Error>(EndianSlice::new(data, LittleEndian))
+        };
+        let dwarf = gimli::read::Dwarf::load(load)?;
+        let lines = Lines::read(&dwarf, code_start).context("table of lines")?;
+        Ok(Debug { dwarf: Some(dwarf), lines, code_start })
+    }
+}
+
+/// The custom sections of DWARF by their names, and where the contents of the code section begin.
+fn sections(wasm: &[u8]) -> Result<(HashMap<&str, &[u8]>, u32)> {
+    let mut sections = HashMap::new();
+    let mut code_start = 0;
+    for payload in Parser::new(0).parse_all(wasm) {
+        match payload? {
+            Payload::CustomSection(section) if section.name().starts_with(".debug_") => {
+                sections.insert(section.name(), section.data());
+            }
+            Payload::CodeSectionStart { unchecked_range, .. } => code_start = u32::try_from(unchecked_range.start)?,
+            _ => {}
+        }
+    }
+    Ok((sections, code_start))
+}

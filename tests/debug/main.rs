@@ -1,0 +1,385 @@
+//! Debug information: gdb stops at lines of the source, and shows frames and variables.
+//!
+//! Each program comes from another compiler, and is made at several levels. `list.c` and
+//! `shapes.cpp` are compiled here; `counter.wasm` is what rustc made of `counter.rs`; `square.wat`
+//! has its own lines, and those of its text form once it is a binary.
+
+use anyhow::{Context, Result, bail, ensure};
+use libtest_mimic::Trial;
+use std::path::Path;
+use test_kit::folder::Folder;
+use test_kit::trial::trial;
+use test_kit::{gdb, process, tool};
+
+/// A program, and what gdb answers to commands: all lines of an answer, or `…` for any text.
+struct Session {
+    name: &'static str,
+    source: Source,
+    /// The exported function, and its arguments.
+    invoke: &'static str,
+    arguments: &'static str,
+    /// Where gdb stops.
+    breakpoints: &'static [&'static str],
+    /// Commands and answers. An answer that starts with `?` is expected at `-O0` alone: optimized
+    /// code may have lost the value, but must not show another. One that starts with `~` is
+    /// expected at `-O0` alone: steps of optimized code are larger.
+    answers: &'static [(&'static str, &'static str)],
+}
+
+enum Source {
+    /// In C or C++, for clang, and flags for it.
+    Clang(&'static str, &'static [&'static str]),
+    /// A module, or its text.
+    Module(&'static str),
+    /// A text, made binary without anything but names.
+    Binary(&'static str),
+}
+
+const GO: &str = "go on";
+
+const SESSIONS: &[Session] = &[
+    Session {
+        name: "c",
+        source: Source::Clang("list.c", &["-gdwarf-4"]),
+        invoke: "run",
+        arguments: "1",
+        breakpoints: &["depth", "factorial if n == 1", "list.c:55"],
+        answers: LIST,
+    },
+    Session {
+        name: "c-dwarf-5",
+        source: Source::Clang("list.c", &["-gdwarf-5"]),
+        invoke: "run",
+        arguments: "1",
+        breakpoints: &["depth", "factorial if n == 1", "list.c:55"],
+        answers: LIST,
+    },
+    Session {
+        name: "cxx",
+        source: Source::Clang("shapes.cpp", &["-g", "-fno-exceptions", "-fno-rtti"]),
+        invoke: "run",
+        arguments: "2",
+        breakpoints: &["geometry::total", "twice<double>", "shapes.cpp:27"],
+        answers: &[
+            ("bt 2", "#0  geometry::total (a=..., b=...) at shapes.cpp:18\n#1  0x… in run (times=2) at shapes.cpp:26"),
+            ("print *a.label", "$1 = \"square\""),
+            ("up", "#1  0x… in run (times=2) at shapes.cpp:26\n26\t  double all = geometry::total(one, other);"),
+            ("print one.side", "$2 = 3"),
+            ("print other.side", "$3 = 4"),
+            ("print *two.label", "$4 = \"square\""),
+            (GO, "…twice<double> (value=@0x…: 25) at shapes.cpp:13\n13\t  T result = value + value;"),
+            ("next", "~14\t  return result;"),
+            ("print result", "?$5 = 50"),
+            (GO, "…run (times=2) at shapes.cpp:27\n27\t  return all * times;"),
+            ("print all", "?$6 = 50"),
+        ],
+    },
+    Session {
+        name: "rust",
+        source: Source::Module("counter.wasm"),
+        invoke: "run",
+        arguments: "5",
+        breakpoints: &["counter.rs:21", "counter.rs:27", "counter.rs:36"],
+        answers: &[
+            (
+                "bt 2",
+                "#0  counter::Counter::bump (self=0x…, by=...) at counter.rs:21\n#1  0x… in counter::run (argument=5) at counter.rs:34",
+            ),
+            ("info args", "self = 0x…\nby = core::option::Option<u32>::Some(5)"),
+            ("print self.n", "$2 = 1"),
+            ("print self.name.length", "$3 = 4"),
+            ("print old", "$4 = 1"),
+            (GO, "…counter.rs:27\n27\t        self.n - old"),
+            ("print self.history", "?$5 = [5, 0, 0, 0]"),
+            (GO, "…counter.rs:21\n21\t        if let Some(by) = by {"),
+            ("info args", "self = 0x…\nby = core::option::Option<u32>::None"),
+            (GO, "…counter.rs:27\n27\t        self.n - old"),
+            (GO, "…counter.rs:36\n36\t    first + second + counter.n + counter.name.len() as u32"),
+            ("print first", "?$7 = 5"),
+            ("print second", "?$8 = 0"),
+            ("print counter.n", "?$9 = 6"),
+        ],
+    },
+    Session {
+        name: "wat",
+        source: Source::Module("square.wat"),
+        invoke: "twice",
+        arguments: "4",
+        breakpoints: &["square if x == 2", "square.wat:11 if x == 3"],
+        answers: &[
+            ("bt 2", "#0  square (x=2) at square.wat:8\n#1  0x… in twice (n=4) at square.wat:17"),
+            ("next", "11\t    i32.add)"),
+            ("print y", "?$1 = 4"),
+            (
+                "up",
+                "#1  0x… in twice (n=4) at square.wat:17\n17\t          (i64.extend_i32_s (call $square (local.get $i)))))",
+            ),
+            ("print i", "?$2 = 2"),
+            ("print sum", "?$3 = 3"),
+            (GO, "…square (x=3) at square.wat:11\n11\t    i32.add)"),
+            ("print y", "?$4 = 9"),
+        ],
+    },
+    Session {
+        name: "text-form",
+        source: Source::Binary("square.wat"),
+        invoke: "twice",
+        arguments: "4",
+        breakpoints: &["square if x == 2"],
+        answers: &[
+            ("bt 2", "#0  square (x=2) at program.debug.wat:…\n#1  0x… in twice (n=4) at program.debug.wat:…"),
+            ("next", "…"),
+            ("next", "…i32.add"),
+            ("print y", "?$1 = 4"),
+        ],
+    },
+];
+
+const LIST: &[(&str, &str)] = &[
+    ("bt 2", "#0  depth (n=0x…, color=GREEN, number=...) at list.c:30\n#1  0x… in run (argument=1) at list.c:53"),
+    ("print *n", "$1 = {name = 0x…, weight = 4.25, next = 0x…, tags = {20, 21, 22}}"),
+    ("print *n->name", "$2 = \"third\""),
+    ("print *n->next", "$3 = {name = 0x…, weight = 2.5, next = 0x…, tags = {10, 11, 12}}"),
+    ("print *n->next->next->name", "$4 = \"first\""),
+    ("print color", "$5 = GREEN"),
+    ("print number.whole", "$6 = 7"),
+    ("print pool[1].weight", "$7 = 2.5"),
+    ("print count", "$8 = 3"),
+    ("print head == n", "$9 = 1"),
+    ("print *head->name", "$10 = \"third\""),
+    ("up", "#1  0x… in run (argument=1) at list.c:53\n53\t  int d = depth(last, GREEN, number);"),
+    ("print half", "$11 = 0.5"),
+    ("print byte", "$12 = 200 '\\310'"),
+    ("print last->tags", "$13 = {20, 21, 22}"),
+    (GO, "…factorial (n=1) at list.c:39\n39\t  if (n < 2) {"),
+    (
+        "bt 3",
+        "#0  …factorial (n=1) at list.c:39\n#1  0x… in factorial (n=2) at list.c:42\n#2  0x… in factorial (n=3) at list.c:42",
+    ),
+    ("finish", "…list.c:42\n42\t  long long rest = factorial(n - 1);\nValue returned is $14 = 1"),
+    ("next", "~43\t  return n * rest;"),
+    ("print rest", "?$15 = 1"),
+    (GO, "…run (argument=1) at list.c:55\n55\t  return f + d + byte + argument;"),
+    ("print f", "?$16 = 720"),
+    ("print d", "?$17 = 15"),
+];
+
+fn main() {
+    let levels = [("O0", "-O0", ""), ("O2", "-O2", ""), ("O0-any", "-O0", "--memory-base=any")];
+    let mut trials = Vec::new();
+    for session in SESSIONS {
+        // Of a function of three operators, optimization leaves two instructions.
+        let is_text = matches!(session.source, Source::Module("square.wat") | Source::Binary(_));
+        for (level, optimize, base) in levels.into_iter().filter(|(level, ..)| !is_text || *level != "O2") {
+            trials.push(trial(format!("{}/{level}", session.name), move || session.check(optimize, base)));
+        }
+    }
+    trials.push(positions_by_llvm());
+    trials.push(trial("lines-in-traps", lines_in_traps));
+    trials.push(trial("source-map", source_map));
+    trials.push(trial("damaged", damaged));
+    test_kit::trial::run(trials);
+}
+
+impl Session {
+    fn check(&self, optimize: &str, base: &str) -> Result<()> {
+        let folder = self.source.compile()?;
+        let flags: Vec<&str> =
+            [self.source.input(), "-g", optimize, base, "--invoke", self.invoke, "-o", "program"].into();
+        let flags: Vec<&str> = flags.into_iter().filter(|flag| !flag.is_empty()).collect();
+        folder.builds(&flags);
+        let text = self.run(&folder)?;
+        let answers: Vec<&str> = text.split(MARK).skip(1).collect();
+        ensure!(answers.len() == self.answers.len(), "gdb stopped early:\n{text}");
+        for ((command, expected), answer) in self.answers.iter().zip(answers) {
+            let answer = answer.trim();
+            if optimize != "-O0" && expected.starts_with('~') {
+                continue;
+            }
+            let expected = expected.trim_start_matches('~');
+            let (expected, may_be_lost) = match expected.strip_prefix('?') {
+                Some(expected) => (expected, optimize != "-O0"),
+                None => (expected, false),
+            };
+            if may_be_lost && (answer.contains("optimized out") || answer.is_empty()) {
+                continue;
+            }
+            let (expected, shown) = (numberless(expected), numberless(answer));
+            ensure!(matches(&expected, &shown), "{command}: expected\n{expected}\nbut gdb says\n{answer}");
+        }
+        Ok(())
+    }
+
+    fn run(&self, folder: &Folder) -> Result<String> {
+        let mut commands: Vec<String> = vec![format!("cd {}", folder.path("").display())];
+        commands.extend(self.breakpoints.iter().map(|place| format!("break {place}")));
+        commands.push(gdb::start().to_owned());
+        let mark = format!("echo {MARK}\\n");
+        for (command, _) in self.answers {
+            commands.push(mark.clone());
+            commands.push(if *command == GO { "continue".to_owned() } else { (*command).to_owned() });
+        }
+        let commands: Vec<&str> = commands.iter().map(String::as_str).collect();
+        gdb::session(&folder.path("program"), self.arguments, &commands)
+    }
+}
+
+/// Stands before each answer.
+const MARK: &str = "@@answer@@";
+
+/// Values are counted; what was lost is not.
+fn numberless(text: &str) -> String {
+    match text.strip_prefix('$').and_then(|rest| rest.split_once(" = ")) {
+        Some((_, value)) => format!("$ = {value}"),
+        None => match text.rsplit_once("Value returned is $") {
+            Some((before, after)) => {
+                format!("{before}Value returned is $ = {}", after.split_once(" = ").map_or(after, |(_, value)| value))
+            }
+            None => text.to_owned(),
+        },
+    }
+}
+
+/// Whether a text is as expected, where `…` stands for any text.
+fn matches(expected: &str, text: &str) -> bool {
+    let mut parts = expected.split('…');
+    let Some(mut rest) = parts.next().and_then(|first| text.strip_prefix(first)) else { return false };
+    let mut parts: Vec<&str> = parts.collect();
+    let Some(last) = parts.pop() else { return rest.is_empty() };
+    for part in parts {
+        match rest.find(part) {
+            Some(at) => rest = &rest[at + part.len()..],
+            None => return false,
+        }
+    }
+    rest.ends_with(last)
+}
+
+impl Source {
+    /// What the compiler gets.
+    fn input(&self) -> &'static str {
+        match self {
+            Source::Module(file) => file,
+            Source::Clang(..) | Source::Binary(_) => "module",
+        }
+    }
+
+    /// A folder with the source and the module.
+    fn compile(&self) -> Result<Folder> {
+        let place = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/debug");
+        match self {
+            Source::Clang(file, flags) => {
+                tool::require_command("clang-19")?;
+                let folder = Folder::with_copies(&place, &[file]);
+                let mut args = vec!["--target=wasm32", "-nostdlib", "-O0", "-Wl,--no-entry,--export=run", file];
+                args.extend(*flags);
+                args.extend(["-o", "module"]);
+                folder.tool("clang-19", &args).succeeds();
+                Ok(folder)
+            }
+            Source::Module(file) => Ok(Folder::with_copies(&place, &[file, "counter.rs"])),
+            Source::Binary(file) => {
+                let folder = Folder::empty();
+                folder.write("module", wat::parse_file(place.join(file))?);
+                Ok(folder)
+            }
+        }
+    }
+}
+
+/// LLVM keeps lines and inlined functions; variables may be lost.
+fn positions_by_llvm() -> Trial {
+    trial("llvm", || {
+        let folder = Source::Clang("list.c", &["-g"]).compile()?;
+        folder.builds(&["module", "-g", "-O2", "--generator", "llvm", "--invoke", "run", "-o", "program"]);
+        let commands = ["break list.c:42", gdb::start(), "bt 2"];
+        let text = gdb::session(&folder.path("program"), "1", &commands)?;
+        ensure!(
+            text.contains("factorial (n=<optimized out>) at list.c:42") || text.contains("factorial () at list.c:42"),
+            "{text}"
+        );
+        ensure!(text.contains("run (argument=<optimized out>) at list.c:54"), "{text}");
+        Ok(())
+    })
+}
+
+/// The lines of a trap and of the calls that led there, also where functions are inlined.
+fn lines_in_traps() -> Result<()> {
+    let folder = Folder::with(&[("trap.c", TRAP)]);
+    tool::require_command("clang-19")?;
+    let args = ["--target=wasm32", "-nostdlib", "-g", "-O1", "-Wl,--no-entry,--export=run", "trap.c", "-o", "module"];
+    folder.tool("clang-19", &args).succeeds();
+    for flags in [&["-O0"][..], &["-O2"], &["-O2", "--inline"], &["--generator", "llvm"]] {
+        let common = ["module", "-g", "--invoke", "run", "-o", "program"];
+        folder.builds(&[&common, flags].concat());
+        let outcome = process::outcome(process::program(folder.path("program")).arg("3"));
+        ensure!(outcome.status == 134, "{flags:?}: {outcome:?}");
+        let lines: Vec<&str> = outcome.stderr.lines().filter_map(|line| line.trim().strip_prefix("at ")).collect();
+        ensure!(lines == ["trap.c:1:61", "trap.c:4:10", "trap.c:7:32"], "{flags:?}: {lines:?}\n{}", outcome.stderr);
+    }
+    Ok(())
+}
+
+const TRAP: &str = "__attribute__((noinline)) static int inner(int *p) { return *p; }
+__attribute__((noinline)) static int outer(int n) {
+  int *p = (int *)(unsigned)(n * 0x10000000);
+  return inner(p) + 1;
+}
+
+int run(int argument) { return outer(argument); }
+";
+
+/// A module whose compiler wrote a source map, beside it or nowhere.
+fn source_map() -> Result<()> {
+    let folder = Folder::empty();
+    let text = r#"(module (func $half (export "run") (param i32) (result i32)
+        (i32.div_s (i32.const 84) (local.get 0)))
+      (@custom "sourceMappingURL" "\0amodule.map"))"#;
+    folder.write("module", wat::parse_str(text)?);
+    let build = ["module", "-g", "--invoke", "run", "-o", "program"];
+    let outcome = folder.wasm2native(&build);
+    outcome.fails(1, &["error: module: the source map module.map: "]);
+    folder.builds(&["module", "--invoke", "run", "-o", "program"]);
+    let run = || process::outcome(process::program(folder.path("program")).arg("0"));
+    let trap = run().stderr;
+    let offset = trap.split_once("0: 0x").and_then(|(_, rest)| rest.split_once(' ')).context("a backtrace")?.0;
+    let mapping = [i64::from_str_radix(offset, 16)?, 0, 41, 8].map(base64).concat();
+    folder.write("module.map", format!(r#"{{"version":3,"sources":["assembly/index.ts"],"mappings":"{mapping}"}}"#));
+    folder.builds(&build);
+    let trap = run().stderr;
+    ensure!(trap.contains("assembly/index.ts:42:9"), "{trap}");
+    Ok(())
+}
+
+/// A number of a source map: 5 bits a digit, the lowest first, of which the first is the sign.
+fn base64(number: i64) -> String {
+    const DIGITS: &[u8] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+    let mut rest = number << 1;
+    let mut text = String::new();
+    loop {
+        let more = if rest > 31 { 32 } else { 0 };
+        text.push(char::from(DIGITS[usize::try_from(rest & 31 | more).expect("six bits")]));
+        rest >>= 5;
+        if rest == 0 {
+            return text;
+        }
+    }
+}
+
+/// Whatever the sections hold, there is a program, and one line that says what is left out.
+fn damaged() -> Result<()> {
+    let folder = Folder::empty();
+    let module = std::fs::read(Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/debug/counter.wasm"))?;
+    let sections = module.windows(7).position(|bytes| bytes == b".debug_").context("it has sections")?;
+    for (number, at) in (sections..module.len()).step_by(97).enumerate() {
+        let mut damaged = module.clone();
+        damaged[at] ^= 0xff;
+        folder.write("module", &damaged);
+        let outcome = folder.wasm2native(&["module", "-g", "--invoke", "run", "-o", "program"]);
+        let text = &outcome.stderr;
+        if outcome.status != 0 && !text.contains("error: module: ") || text.contains("a mistake in wasm2native") {
+            bail!("byte {at} ({number}): {outcome:?}");
+        }
+    }
+    Ok(())
+}

@@ -38,6 +38,8 @@ pub mod scratch;
 
 pub mod start;
 
+pub mod report;
+
 pub mod script;
 
 pub mod wasm;

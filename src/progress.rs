@@ -7,6 +7,15 @@ use std::path::Path;
 use std::sync::Mutex;
 use std::time::{Duration, Instant};
 
+/// How much is told beyond the names of stages.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Detail {
+    /// What a stage made as a whole.
+    Stage,
+    /// Each function.
+    Function,
+}
+
 /// Watches a compilation. Called from several threads.
 pub trait Observer: Sync {
     /// A stage begins; `total` is its number of functions, 0 if work is not counted.
@@ -14,6 +23,9 @@ pub trait Observer: Sync {
 
     /// `n` more functions are done.
     fn advance(&self, _n: u64) {}
+
+    /// What a stage found or made, for those who asked for as much. The text is made on demand.
+    fn detail(&self, _detail: Detail, _text: &dyn Fn() -> String) {}
 
     /// A warning: the output is made, but the user may want to know this.
     fn warning(&self, _text: &str) {}

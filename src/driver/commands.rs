@@ -54,7 +54,7 @@ pub fn resolve<'m>(
 /// When there is none.
 pub fn source(wasm: &Encoded, features: WasmFeatures) -> Result<Source<'_>> {
     let wasm = wasm.as_ref().map_err(|message| anyhow!("{message}"))?;
-    Ok(Source { name: "", file: None, wasm: Cow::Borrowed(wasm), features, text: None })
+    Ok(Source { name: "", file: None, wasm: Cow::Borrowed(wasm), features, text: None, listing: None })
 }
 
 /// Parses and validates one of the script's modules.

@@ -10,6 +10,7 @@ mod threads;
 mod plan;
 
 mod functions;
+mod hosts;
 
 mod foreign;
 
@@ -38,6 +39,8 @@ use crate::listing::link_map;
 use crate::options::{Emit, GeneratorName, Options, Output};
 use crate::output::{self, Access, OutputFile};
 use crate::progress::{Observer, stage};
+use crate::report::Coded;
+use crate::report::code::Code;
 use crate::wasm::input::Input;
 use anyhow::{Context, Result, bail};
 use files::kept_object;
@@ -136,7 +139,9 @@ fn check_emit(generator: &Generator, runtime: Option<&Runtime>, emit: Emit) -> R
     };
     if runtime.is_none() {
         let triple = generator.triple();
-        bail!("there is no runtime for {triple}, so no {what} can be made\n{}", runtime::advice(triple));
+        let message =
+            format!("there is no runtime for {triple}, so no {what} can be made\n{}", runtime::advice(triple));
+        bail!(Coded::new(Code::NoRuntime, message));
     }
     Ok(())
 }
@@ -148,7 +153,9 @@ fn check_emit(generator: &Generator, runtime: Option<&Runtime>, emit: Emit) -> R
 pub fn write_runtime(options: &Options, file: &Path) -> Result<()> {
     let triple = target::triple(options)?;
     let runtime = runtime::of(&triple, options.runtime.as_deref())?;
-    let runtime = runtime.with_context(|| format!("there is no runtime for {triple}\n{}", runtime::advice(&triple)))?;
+    let runtime = runtime.with_context(|| {
+        Coded::new(Code::NoRuntime, format!("there is no runtime for {triple}\n{}", runtime::advice(&triple)))
+    })?;
     output::write(file, &runtime.archive()?)
 }
 

@@ -2,6 +2,7 @@
 //! Each import is looked up before the linker runs, so that what is missing is named as its author
 //! knows it, and what the sandbox does not cover is said.
 
+use super::hosts;
 use super::plan::Taken;
 use super::sources;
 use crate::abi;
@@ -15,6 +16,8 @@ use crate::link::symbols::SymbolKind;
 use crate::object::imports::{self, OpenImport};
 use crate::options::{LinkOptions, Options};
 use crate::progress::Observer;
+use crate::report::Coded;
+use crate::report::code::Code;
 use crate::resolve::Linked;
 use crate::shims::{self, Shims};
 use crate::unit::Analyzed;
@@ -157,6 +160,8 @@ fn look_up_module(
     let mut undefined = BTreeSet::new();
     let mut missing = Vec::new();
     let mut wrong = Vec::new();
+    // Those that are missing without being a mistake of a name.
+    let mut unknown = Vec::new();
     for import in open {
         let found = resolution.find(&import.symbol);
         let problem = import.refusal.map(str::to_owned);
@@ -165,6 +170,7 @@ fn look_up_module(
         if let Some(problem) = problem {
             wrong.push(format!("{}: {problem}", import.description));
         } else if found.is_none() && !resolution.is_opaque {
+            unknown.push(import.import);
             match import.entity {
                 EntityIndex::Function(func) if options.link.allow_undefined => {
                     undefined.insert(func);
@@ -183,12 +189,25 @@ fn look_up_module(
         true => String::new(),
         false => format!("\nsearched: {}", resolution.searched.join(", ")),
     };
-    bail!(
-        "nothing defines what the module imports:\n  {}{more}{searched}\nhelp: C functions come from the C library and from objects and \
-         libraries on the command line; all else from other modules, with --module NAME=FILE\nhelp: --allow-undefined makes a trap of a \
-         call; -c makes an object with these as undefined symbols",
-        lines.join("\n  ")
-    )
+    let host = hosts::recognize(unknown.iter().copied());
+    let code = match host {
+        Some(host) => host.code,
+        None if unknown.is_empty() => Code::WrongImport,
+        None => Code::MissingImport,
+    };
+    let help = host.map_or(
+        "C functions come from the C library and from objects and libraries on the command line; all else from other modules, \
+         with --module NAME=FILE",
+        |host| host.help,
+    );
+    bail!(Coded::new(
+        code,
+        format!(
+            "nothing defines what the module imports:\n  {}{more}{searched}\nhelp: {help}\nhelp: --allow-undefined makes a trap \
+             of a call; -c makes an object with these as undefined symbols",
+            lines.join("\n  ")
+        )
+    ))
 }
 
 /// Why a function of the C library is another than the one that is imported. A declaration says
@@ -305,11 +324,14 @@ fn allow(open: &[OpenImport], resolution: &Resolution, options: &LinkOptions) ->
     if refused.is_empty() {
         return Ok(());
     }
-    bail!(
-        "no --allow-import covers what the module imports from C:\n  {}\nhelp: --allow-import PATTERN allows more of them, for instance \
-         --allow-import 'env.*'",
-        refused.join("\n  ")
-    )
+    bail!(Coded::new(
+        Code::ImportNotAllowed,
+        format!(
+            "no --allow-import covers what the module imports from C:\n  {}\nhelp: --allow-import PATTERN allows more of them, for \
+             instance --allow-import 'env.*'",
+            refused.join("\n  ")
+        )
+    ))
 }
 
 /// Whether the user knows of the import: a pattern covers it, or it is declared.

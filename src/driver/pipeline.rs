@@ -20,7 +20,7 @@ use super::outside::{self, Outside};
 use super::plan::Start;
 use super::{files, foreign, functions};
 use crate::analyze;
-use crate::code::Code;
+use crate::code::{Code, CompiledFunction};
 use crate::codegen::Generator;
 use crate::debug::{self, Debug};
 use crate::foreign::Foreign;
@@ -36,7 +36,7 @@ use crate::object::{self, Role, assembly};
 use crate::options::{MemoryBase, Options};
 use crate::output;
 use crate::profile::Counts;
-use crate::progress::{Observer, stage};
+use crate::progress::{Detail, Observer, stage};
 use crate::resolve::{self, Instance, Linkage, Linked, Provider, Providers, Sizes};
 use crate::translate::Architecture;
 use crate::unit::{Analyzed, Edge, Unit};
@@ -79,6 +79,11 @@ impl<'a> Session<'a> {
         self.runtime.with_context(|| format!("there is no runtime for {}", self.generator.triple()))
     }
 
+    /// Tells what a stage made.
+    fn tell(&self, text: impl Fn() -> String) {
+        self.observer.detail(Detail::Stage, &text);
+    }
+
     /// Adds the input's name to an error.
     ///
     /// # Errors
@@ -94,12 +99,15 @@ impl<'a> Session<'a> {
     pub fn read<'s>(&self, name: &'s str, input: &'s Input) -> Result<Source<'s>> {
         let debug = self.options.debug;
         let wasm = stage(self.observer, "read", 0, || input.binary()).with_context(|| input.name.clone())?;
-        let mut source = Source { name, file: Some(&input.name), wasm, features: self.features, text: None };
+        self.tell(|| format!("{}: {} bytes", input.name, wasm.len()));
+        let text = input.module_text();
+        let mut source =
+            Source { name, file: Some(&input.name), wasm, text, features: self.features, listing: None };
         if debug {
             let file = self.options.debug_text.as_deref().map(|file| files::text_of(file, name));
             let describe = || debug::source::describe(input, source.wasm, file.as_deref(), self.features);
             let described = self.name(stage(self.observer, "describe", 0, describe))?;
-            (source.wasm, source.text) = (described.wasm, described.text.map(|text| (text.file, text.contents)));
+            (source.wasm, source.listing) = (described.wasm, described.text.map(|text| (text.file, text.contents)));
         }
         Ok(source)
     }
@@ -109,7 +117,7 @@ impl<'a> Session<'a> {
     /// # Errors
     /// When a file can't be written.
     pub fn write_texts(&self, sources: &[Source]) -> Result<()> {
-        let texts = sources.iter().filter_map(|source| source.text.as_ref());
+        let texts = sources.iter().filter_map(|source| source.listing.as_ref());
         texts.into_iter().try_for_each(|(file, text)| output::write(file, text.as_bytes()))
     }
 
@@ -117,6 +125,11 @@ impl<'a> Session<'a> {
     /// When the module is invalid, or needs what is not supported.
     pub fn parse<'s>(&self, source: &'s Source<'s>) -> Result<Instance<'s>> {
         let module = stage(self.observer, "parse", 0, || source.parse())?;
+        self.tell(|| {
+            let n_imports = resolve::imports(&module).count();
+            let (n_bodies, n_exports) = (module.bodies().count(), module.exports.len());
+            format!("{n_bodies} functions, {n_imports} imports, {n_exports} exports")
+        });
         Ok(Instance { source, module })
     }
 
@@ -242,7 +255,16 @@ impl<'a> Session<'a> {
         }
         let jobs = functions::list(unit, &self.generator.env(unit), role);
         let compile = || self.generator.compile(unit, &jobs, self.observer);
-        unit.source.explain(stage(self.observer, "compile", jobs.len() as u64, compile))
+        let code = unit.source.explain(stage(self.observer, "compile", jobs.len() as u64, compile))?;
+        self.tell(|| {
+            let size = |function: &CompiledFunction| function.bytes.len();
+            format!("{} bytes of code by {}", code.functions.iter().map(size).sum::<usize>(), code.convention)
+        });
+        for function in &code.functions {
+            let text = || format!("{}: {} bytes", unit.describe(function.symbol), function.bytes.len());
+            self.observer.detail(Detail::Function, &text);
+        }
+        Ok(code)
     }
 
     /// The CLIF of the functions that are needed, as text.
@@ -311,11 +333,20 @@ impl<'a> Session<'a> {
     pub fn link(&self, objects: Vec<Vec<u8>>, natives: Natives, uses_c: bool) -> Result<Vec<u8>> {
         let Options { strip, keep, link, .. } = self.options;
         let request = LinkRequest { runtime: self.runtime()?, objects, natives, uses_c, strip: *strip, options: link };
+        self.tell(|| {
+            let set = if uses_c { "the whole C library" } else { "what the runtime needs of the C library" };
+            format!(
+                "{} objects of modules, {} files of the user's, and {set}",
+                request.objects.len(),
+                request.natives.files.len()
+            )
+        });
         let (program, report) = self.name(stage(self.observer, "link", 0, || link::link(request)))?;
         report.warnings.iter().for_each(|warning| self.observer.warning(warning));
         if *keep {
             self.observer.linked(&report.command);
         }
+        self.tell(|| format!("a program of {} bytes", program.len()));
         Ok(program)
     }
 }

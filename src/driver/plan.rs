@@ -9,6 +9,8 @@ use crate::object::ProgramPlan;
 use crate::object::script::Command;
 use crate::options::{Options, ProfileOutput};
 use crate::progress::Observer;
+use crate::report::Coded;
+use crate::report::code::Code;
 use crate::wasm::describe::describe_type;
 use crate::wasm::input::{Input, STDIN};
 use crate::wasm::{EntityIndex, FuncIndex, Module};
@@ -43,11 +45,12 @@ impl Start {
                 anyhow!("the module exports no function `{name}`; it exports {}", list_exports(module))
             })?,
             None => function("_start").or_else(|| function("main")).ok_or_else(|| {
-                anyhow!(
+                let message = format!(
                     "the module exports neither `_start` nor `main`, so there is nothing to run; \
                      choose an export with --invoke NAME (there is {}), or make an object with -c",
                     list_exports(module)
-                )
+                );
+                Coded::new(Code::NoEntry, message)
             })?,
         };
         let ty = module.function_type(entry);

@@ -41,7 +41,7 @@ pub fn program(session: &Session) -> Result<Vec<u8>> {
     let script = session.name(stage(observer, "read", 0, || script::read(text)))?;
     let sources: Vec<_> = script.instances.iter().map(|it| commands::source(&it.wasm, features)).collect();
     let parsed: Vec<_> = stage(observer, "parse", 0, || sources.iter().map(parse).collect());
-    let empty = Source { name: "", file: None, wasm: Cow::Borrowed(EMPTY_MODULE), features, text: None };
+    let empty = Source { name: "", file: None, wasm: Cow::Borrowed(EMPTY_MODULE), features, text: None, listing: None };
     let empty = Instance { module: empty.parse()?, source: &empty };
     let mut refused = HashMap::new();
     let objects = loop {

@@ -10,6 +10,8 @@ use super::runtime::Runtime;
 use super::suggest;
 use super::symbols::{Definition, ObjectSymbols, SymbolKind};
 use crate::object::conventions::{GENERATOR, ONE_GENERATOR};
+use crate::report::Coded;
+use crate::report::code::Code;
 use anyhow::{Result, bail};
 use std::collections::{BTreeMap, HashMap, HashSet};
 
@@ -239,12 +241,15 @@ impl<'a> Search<'a> {
         let missing: Vec<_> = self.missing.iter().filter_map(needed).collect();
         // A compiler links libraries that no one names.
         if !missing.is_empty() && self.natives.compiler.is_none() {
-            bail!(
-                "nothing defines what objects need:\n  {}\nsearched: {}\nhelp: add the object or the archive that does, or -lNAME for \
-                 a library",
-                missing.join("\n  "),
-                self.searched().join(", ")
-            );
+            bail!(Coded::new(
+                Code::UndefinedSymbol,
+                format!(
+                    "nothing defines what objects need:\n  {}\nsearched: {}\nhelp: add the object or the archive that does, or \
+                     -lNAME for a library",
+                    missing.join("\n  "),
+                    self.searched().join(", ")
+                )
+            ));
         }
         Ok(())
     }

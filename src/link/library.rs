@@ -10,6 +10,8 @@ use super::files::Files;
 use super::native::Natives;
 use super::runtime::{Runtime, SHARED_END_FILES, SHARED_HELPERS, SHARED_LIBRARIES, SHARED_START_FILES, Set};
 use super::{UNDEFINED, add_native, command, conventions, list_undefined, run};
+use crate::report::Coded;
+use crate::report::code::Code;
 use anyhow::{Result, bail};
 use std::fmt::Write as _;
 use std::path::PathBuf;
@@ -86,7 +88,8 @@ pub fn shared(library: SharedLibrary) -> Result<(Vec<u8>, Vec<String>)> {
     };
     let undefined: Vec<String> = undefined.into_iter().filter(|warning| !is_import(warning)).collect();
     if !undefined.is_empty() {
-        bail!("symbols that nothing defines:\n  {}", list_undefined(&undefined));
+        let message = format!("symbols that nothing defines:\n  {}", list_undefined(&undefined));
+        bail!(Coded::new(Code::UndefinedSymbol, message));
     }
     let bytes = std::mem::take(&mut *output.lock().expect("no thread panics while it holds the lock"));
     Ok((bytes, warnings))

@@ -29,6 +29,8 @@ pub mod suggest;
 pub mod symbols;
 
 use crate::options::LinkOptions;
+use crate::report::Coded;
+use crate::report::code::Code;
 use anyhow::{Result, anyhow, bail};
 use libwild::{Args, Linker};
 use native::{Kind, Native, Natives};
@@ -101,7 +103,8 @@ fn link_in_process(request: LinkRequest) -> Result<(Vec<u8>, Report)> {
     let (undefined, warnings): (Vec<_>, Vec<_>) =
         warnings.into_iter().partition(|warning| warning.starts_with(UNDEFINED));
     if !undefined.is_empty() {
-        bail!("symbols that nothing defines:\n  {}", list_undefined(&undefined));
+        let message = format!("symbols that nothing defines:\n  {}", list_undefined(&undefined));
+        bail!(Coded::new(Code::UndefinedSymbol, message));
     }
     let program = std::mem::take(&mut *output.lock().expect("no thread panics while it holds the lock"));
     Ok((program, Report { warnings, command }))

@@ -1,12 +1,21 @@
 //! From a file to a binary module. `.wasm` and `.wat` are distinguished by content, never by name.
 
+use super::excerpt;
 use crate::number::to_usize;
+use crate::report::code::Code;
+use crate::report::excerpt::Excerpt;
+use crate::report::{Coded, Located};
 use crate::script;
 use anyhow::{Context, Result, bail};
 use std::borrow::Cow;
 use std::fs::File;
 use std::io::Read;
 use std::path::Path;
+use wast::Wat;
+use wast::parser::{self, ParseBuffer};
+
+/// How a binary begins.
+const MAGIC: &[u8] = b"\0asm";
 
 /// The name of standard input in messages.
 pub const STDIN: &str = "<stdin>";
@@ -44,6 +53,11 @@ impl Input {
         self.text().filter(|text| script::is_script(text))
     }
 
+    /// The text, if the module is one. For messages: it may be that of a binary form.
+    pub fn module_text(&self) -> Option<&str> {
+        self.text().filter(|_| !self.bytes.starts_with(MAGIC))
+    }
+
     /// The contents as text. Some editors begin it with a byte order mark.
     fn text(&self) -> Option<&str> {
         std::str::from_utf8(self.bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(&self.bytes)).ok()
@@ -58,18 +72,33 @@ impl Input {
             refuse_component(&self.bytes)?;
             return Ok(Cow::Borrowed(&self.bytes));
         }
-        let Some(text) = self.text() else {
-            bail!("neither a WebAssembly binary (it does not begin with \"\\0asm\") nor text (it is not UTF-8)");
+        let neither = |why| {
+            let message =
+                format!("neither a WebAssembly binary (it does not begin with \"\\0asm\") nor text (it {why})");
+            Coded::new(Code::NotAModule, message)
         };
+        let text = self.text().ok_or_else(|| neither("is not UTF-8"))?;
         if self.bytes.is_empty() {
-            bail!("the file is empty");
+            bail!(Coded::new(Code::NotAModule, "the file is empty"));
         }
         if self.bytes.contains(&0) {
-            bail!("neither a WebAssembly binary (it does not begin with \"\\0asm\") nor text (it holds zero bytes)");
+            bail!(neither("holds zero bytes"));
         }
-        let wasm = wat::Parser::new().parse_str(Some(Path::new(&self.name)), text).map_err(text_error)?;
+        let wasm = self.encode(text).map_err(|error| self.text_error(text, &error))?;
         refuse_component(&wasm)?;
         Ok(Cow::Owned(wasm))
+    }
+
+    fn encode(&self, text: &str) -> Result<Vec<u8>, wast::Error> {
+        let buffer = ParseBuffer::new(text)?;
+        parser::parse::<Wat>(&buffer)?.encode()
+    }
+
+    /// The parser's message with the line that it is about.
+    fn text_error(&self, text: &str, error: &wast::Error) -> Located {
+        let start = error.span().offset();
+        let end = excerpt::end_of_token(text, start);
+        Located::new(Excerpt::of_text(&self.name, text, start..end), error.message())
     }
 }
 
@@ -106,14 +135,10 @@ fn read_all(file: impl Read, length: u64) -> Result<Vec<u8>> {
 /// Format").
 fn refuse_component(wasm: &[u8]) -> Result<()> {
     if wasm.get(4..8) == Some(&[0x0d, 0, 1, 0]) {
-        bail!(
+        bail!(Coded::new(
+            Code::Component,
             "this is a WebAssembly component, not a core module; extract the module, or build for wasm32-wasip1 instead of wasip2"
-        );
+        ));
     }
     Ok(())
-}
-
-/// The parser's message names the file and shows the line; only its own prefix is dropped.
-fn text_error(error: wat::Error) -> anyhow::Error {
-    anyhow::anyhow!("{}", error.to_string().trim_end())
 }

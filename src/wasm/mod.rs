@@ -15,6 +15,7 @@
 mod collected;
 pub mod constant;
 pub mod describe;
+pub mod excerpt;
 pub mod hints;
 pub mod input;
 pub mod names;
@@ -24,6 +25,7 @@ pub mod source;
 pub mod structure;
 pub mod unsupported;
 
+use crate::report::shown;
 use cranelift_entity::{PrimaryMap, entity_impl};
 use wasmparser::{
     ConstExpr, FuncToValidate, FuncType, FunctionBody, GlobalType, MemoryType, RefType, TableType, ValType,
@@ -248,7 +250,7 @@ impl<'a> Module<'a> {
     /// The name of a function in messages: ``function 7 (`fib`)``.
     pub fn describe(&self, func: FuncIndex) -> String {
         match self.names.function(func) {
-            Some(name) => format!("function {} (`{name}`)", func.as_u32()),
+            Some(name) => format!("function {} (`{}`)", func.as_u32(), shown(name)),
             None => format!("function {}", func.as_u32()),
         }
     }

@@ -4,8 +4,12 @@
 //! the parsed module. An error names the file, and says whether the module is invalid or needs a
 //! proposal that is not supported.
 
+use super::excerpt;
 use super::parse;
 use super::unsupported::{self, State};
+use crate::report::code::Code;
+use crate::report::excerpt::Excerpt;
+use crate::report::{Coded, Located};
 use crate::wasm::Module;
 use anyhow::{Context, Error, Result};
 use std::borrow::Cow;
@@ -22,9 +26,11 @@ pub struct Source<'a> {
     /// The beginning of messages. `None` if the caller names the module.
     pub file: Option<&'a str>,
     pub wasm: Cow<'a, [u8]>,
+    /// What the binary form was made of, if that is text.
+    pub text: Option<&'a str>,
     pub features: WasmFeatures,
     /// The text form that its debug information refers to, and its file.
-    pub text: Option<(PathBuf, String)>,
+    pub listing: Option<(PathBuf, String)>,
 }
 
 impl Source<'_> {
@@ -50,11 +56,51 @@ impl Source<'_> {
     /// # Errors
     /// `result`'s.
     pub fn explain<T>(&self, result: Result<T>) -> Result<T> {
-        let explained = result.map_err(|error| explain(error, &self.wasm, self.features));
+        let explained = result.map_err(|error| self.explain_error(error));
         match self.file {
             Some(file) => explained.with_context(|| file.to_owned()),
             None => explained,
         }
+    }
+
+    /// The place of an error, and its message; an offset in a binary that nobody has is not told.
+    fn excerpt(&self, error: &BinaryReaderError) -> Option<(Excerpt, String)> {
+        let file = self.file?;
+        let of_text = |text| excerpt::of_text(file, text, &self.wasm, error.offset());
+        Some(match self.text.and_then(of_text) {
+            Some(excerpt) => (excerpt, error.message().to_owned()),
+            None => (excerpt::of_binary(&self.wasm, error.offset()), error.to_string()),
+        })
+    }
+
+    /// Says what kind of error the parser or validator found, and shows its place.
+    fn explain_error(&self, error: Error) -> Error {
+        let Some(found) = error.downcast_ref::<BinaryReaderError>() else { return error };
+        let error = match self.excerpt(found) {
+            None => error,
+            Some((excerpt, message)) => {
+                let mut contexts: Vec<_> = error.chain().map(ToString::to_string).collect();
+                contexts.pop();
+                let located = Error::new(Located::new(excerpt, message));
+                contexts.into_iter().rev().fold(located, Error::context)
+            }
+        };
+        let needed = unsupported::missing_proposals(&self.wasm, self.features);
+        if needed.is_empty() {
+            return error.context("invalid module");
+        }
+        let titles: Vec<_> = needed.iter().map(|proposal| proposal.title).collect();
+        let names: Vec<_> = needed.iter().map(|proposal| proposal.name).collect();
+        error.context(match needed.iter().all(|proposal| proposal.state == State::Experimental) {
+            true => Coded::new(
+                Code::ExperimentalProposal,
+                format!("the module needs {}, which is experimental: --enable {}", titles.join(", "), names.join(",")),
+            ),
+            false => Coded::new(
+                Code::UnsupportedProposal,
+                format!("the module needs proposals that are not supported yet: {}", titles.join(", ")),
+            ),
+        })
     }
 }
 
@@ -66,24 +112,4 @@ fn validate_bodies(module: &Module) -> Result<()> {
         allocations = validator.into_allocations();
     }
     Ok(())
-}
-
-fn explain(error: Error, wasm: &[u8], features: WasmFeatures) -> Error {
-    if error.downcast_ref::<BinaryReaderError>().is_none() {
-        return error;
-    }
-    let needed = unsupported::missing_proposals(wasm, features);
-    if needed.is_empty() {
-        return error.context("invalid module");
-    }
-    let titles: Vec<_> = needed.iter().map(|proposal| proposal.title).collect();
-    let names: Vec<_> = needed.iter().map(|proposal| proposal.name).collect();
-    match needed.iter().all(|proposal| proposal.state == State::Experimental) {
-        true => error.context(format!(
-            "the module needs {}, which is experimental: --enable {}",
-            titles.join(", "),
-            names.join(",")
-        )),
-        false => error.context(format!("the module needs proposals that are not supported yet: {}", titles.join(", "))),
-    }
 }

@@ -148,10 +148,10 @@ fn standard_input_is_a_dash() {
 
 fn broken_input_is_status_1_and_leaves_nothing() {
     let cases: &[(&str, &[&str])] = &[
-        (INVALID, &["error: in.wat: ", "half", "offset 0x"]),
+        (INVALID, &["error: in.wat: ", "half", " --> in.wat:1:10\n"]),
         ("(module", &["error: in.wat: "]),
-        ("", &["error: in.wat: the file is empty"]),
-        ("\x7fELF\0", &["error: in.wat: ", "neither"]),
+        ("", &["error[not-a-module]: in.wat: the file is empty"]),
+        ("\x7fELF\0", &["error[not-a-module]: in.wat: ", "neither"]),
         ("\0asm\u{1}\0\0", &["error: in.wat: "]),
         ("(module)", &["nothing to run", "-c"]),
         (
@@ -162,7 +162,7 @@ fn broken_input_is_status_1_and_leaves_nothing() {
     for (text, messages) in cases {
         let folder = Folder::with(&[("in.wat", text)]);
         let out = folder.wasm2native(&["in.wat"]).fails(1, messages);
-        assert!(out.stderr.starts_with("error: ") && out.stdout.is_empty(), "{out:?}");
+        assert!(out.stderr.starts_with("error") && out.stdout.is_empty(), "{out:?}");
         assert_eq!(folder.list("."), ["in.wat"].map(String::from).into());
     }
     let folder = Folder::with(&[("a.wat", ANSWER)]);

@@ -345,7 +345,7 @@ fn imports_from_c_are_allowed_by_name() {
     folder.wasm2native(&["library.wat", "--allow-import", "env.put*", "--allow-import", "env.[!s]?*r*"]).fails(
         1,
         &[
-            "error: library.wat: no --allow-import covers what the module imports from C:\n",
+            "error[import-not-allowed]: library.wat: no --allow-import covers what the module imports from C:\n",
             ":\n  `env.malloc`\n  `env.memset`\n  `env.socket`\nhelp: ",
         ],
     );

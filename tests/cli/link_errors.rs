@@ -55,14 +55,14 @@ fn imports_that_nothing_defines() {
     assert_eq!(
         error(&folder, &["x.o"]),
         format!(
-            "error: caller.wat: nothing defines what the module imports:\n\
+            "error[missing-import]: caller.wat: nothing defines what the module imports:\n\
              \x20 function `env.helpr` of type (i32) -> i32\n\
              \x20 function `env.fopne` of type (i64, i64) -> i64 (did you mean `fopen`?)\n\
              \x20 function `libc.puts` of type (i64) -> i32: its symbol is `libc_puts`; for `puts`, use --import-symbol 'libc.puts=puts'\n\
              \x20 function `env.main` of type (): the symbol `main` is the runtime's own\n\
              \x20 function `wasi_snapshot_preview1.fd_wrote` of type (): WASI preview 1 has no such function (did you mean `fd_write`?)\n\
              \x20 immutable global of type i64 `env.environn` (did you mean `environ`?)\n\
-             searched: x.o, the C library\n{HELP}"
+             searched: x.o, the C library\n{HELP}help: wasm2native --explain missing-import says more\n"
         )
     );
 }
@@ -80,12 +80,12 @@ fn imports_that_are_something_else() {
     assert_eq!(
         error(&folder, &[]),
         format!(
-            "error: caller.wat: nothing defines what the module imports:\n\
+            "error[wrong-import]: caller.wat: nothing defines what the module imports:\n\
              \x20 function `env.environ` of type (): `environ` is data in the C library, not a function\n\
              \x20 immutable global of type i32 `env.errno`: `errno` is thread-local in the C library, which a global can't be\n\
              \x20 immutable global of type i32 `env.puts`: `puts` is a function in the C library, not data\n\
              \x20 immutable global of type i32 `env.stdout`: `stdout` has 8 bytes in the C library, and the global has 4\n\
-             searched: the C library\n{HELP}"
+             searched: the C library\n{HELP}help: wasm2native --explain wrong-import says more\n"
         )
     );
 }
@@ -170,11 +170,12 @@ fn objects_that_do_not_fit_together() -> Result<()> {
     );
     assert_eq!(
         error(&folder, &["needy.o"]),
-        "error: nothing defines what objects need:\n\
+        "error[undefined-symbol]: nothing defines what objects need:\n\
          \x20 `getpidd`, needed by needy.o (did you mean `getpid`?)\n\
          \x20 `missing`, needed by needy.o\n\
          searched: needy.o, the C library\n\
-         help: add the object or the archive that does, or -lNAME for a library\n"
+         help: add the object or the archive that does, or -lNAME for a library\n\
+         help: wasm2native --explain undefined-symbol says more\n"
     );
     assert_eq!(
         error(&folder, &["one.o", "main.o"]),

@@ -23,6 +23,7 @@ mod json;
 mod link;
 mod link_errors;
 mod memory;
+mod messages;
 mod pages;
 mod placement;
 mod print;
@@ -69,6 +70,7 @@ fn main() {
         link::trials(),
         link_errors::trials(),
         memory::trials(),
+        messages::trials(),
         pages::trials(),
         placement::trials(),
         print::trials(),

@@ -121,12 +121,16 @@ fn a_target_without_a_runtime_has_no_programs() {
         out.stderr.to_string()
     };
     let riscv = ["--target", "riscv64gc-unknown-linux-gnu"];
-    let none = "error: there is no runtime for riscv64gc-unknown-linux-gnu";
+    const MORE: &str = "help: wasm2native --explain no-runtime says more\n";
+    let none = "error[no-runtime]: there is no runtime for riscv64gc-unknown-linux-gnu";
     assert_eq!(
         error(&[&["answer.wat"], &riscv[..]].concat()),
-        format!("{none}, so no program can be made\nhelp: -c makes an object\n")
+        format!("{none}, so no program can be made\nhelp: -c makes an object\n{MORE}")
     );
-    assert_eq!(error(&[&["--emit", "runtime=x"], &riscv[..]].concat()), format!("{none}\nhelp: -c makes an object\n"));
+    assert_eq!(
+        error(&[&["--emit", "runtime=x"], &riscv[..]].concat()),
+        format!("{none}\nhelp: -c makes an object\n{MORE}")
+    );
     assert_eq!(
         error(&["answer.wat", "--target", OTHER, "--runtime", "here.a"]),
         format!("error: here.a: this is a runtime for x86_64-unknown-linux-gnu, and the target is {OTHER}\n")

@@ -39,7 +39,7 @@ pub fn run(args: &Compile, console: &Console) -> Result<ExitCode> {
     let symbols_only = LinkOptions { import_symbols: options.link.import_symbols.clone(), ..LinkOptions::default() };
     if !links && options.link != symbols_only {
         console.warning(
-            "-l, -L, -Wl, --linker, --allow-import, --allow-undefined and --no-shim have no effect: only programs and shared \
+            "-l, -L, -I, -D, -Wl, --linker, --allow-import, --allow-undefined and --no-shim have no effect: only programs and shared \
              libraries are linked",
         );
     }

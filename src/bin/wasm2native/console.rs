@@ -17,7 +17,8 @@ use std::sync::Mutex;
 use std::time::{Duration, Instant};
 use wasm2native::output;
 use wasm2native::page::timeline::{self, Span, Timeline};
-use wasm2native::progress::Observer;
+use wasm2native::progress::{Detail, Observer};
+use wasm2native::report::{Coded, Located, shown_lines};
 use wasm2native::start;
 use wasm2native::stdio;
 
@@ -25,7 +26,8 @@ use wasm2native::stdio;
 const BAR_AFTER: Duration = Duration::from_secs(1);
 
 pub struct Console {
-    verbose: bool,
+    /// How often `-v` was given.
+    verbose: u8,
     quiet: bool,
     /// Times are printed, or go to a page.
     timings: Option<Timings>,
@@ -55,7 +57,7 @@ struct Recording {
 impl Console {
     pub fn new(messages: &Messages) -> Console {
         Console {
-            verbose: messages.verbose > 0,
+            verbose: messages.verbose,
             quiet: messages.quiet,
             timings: messages.timings.as_ref().map(|file| match file.is_empty() {
                 true => Timings::Printed,
@@ -75,12 +77,20 @@ impl Console {
 
     pub fn error(&self, error: &anyhow::Error) {
         let (message, help) = render(error);
+        let code = error.downcast_ref::<Coded>().map(|error| error.code.name());
         if self.format == MessageFormat::Json {
-            return self.object(&json!({ "level": "error", "message": message, "help": help }));
+            return self.object(&json!({ "level": "error", "code": code, "message": message, "help": help }));
         }
-        self.line("error", AnsiColor::Red, &message);
+        let label = code.map_or("error".to_owned(), |code| format!("error[{code}]"));
+        self.line(&label, AnsiColor::Red, &message);
+        if let Some(Located { excerpt, .. }) = error.downcast_ref() {
+            self.bar.suspend(|| stdio::message(excerpt.render(self.color)));
+        }
         for help in help {
             self.line("help", AnsiColor::Cyan, &help);
+        }
+        if let Some(code) = code {
+            self.line("help", AnsiColor::Cyan, &format!("wasm2native --explain {code} says more"));
         }
     }
 
@@ -94,13 +104,14 @@ impl Console {
 
     /// A line for `-v`.
     pub fn verbose(&self, message: &str) {
-        if self.verbose {
+        if self.verbose > 0 {
             self.tell(message);
         }
     }
 
     fn line(&self, label: &str, color: AnsiColor, message: &str) {
         let style = Style::new().bold().fg_color(Some(Color::Ansi(color)));
+        let message = shown_lines(message);
         self.show(&match self.color {
             true => format!("{style}{label}{style:#}: {message}"),
             false => format!("{label}: {message}"),
@@ -117,7 +128,7 @@ impl Console {
         if self.format == MessageFormat::Json {
             return self.object(&json!({ "level": "info", "message": message }));
         }
-        self.show(message);
+        self.show(&shown_lines(message));
     }
 
     fn show(&self, message: &str) {
@@ -126,7 +137,7 @@ impl Console {
 
     /// From now on, long work shows a progress bar if standard error is a terminal.
     pub fn begin(&self) {
-        if self.quiet || self.verbose || self.format == MessageFormat::Json || !std::io::stderr().is_terminal() {
+        if self.quiet || self.verbose > 0 || self.format == MessageFormat::Json || !std::io::stderr().is_terminal() {
             return;
         }
         let bar = self.bar.downgrade();
@@ -218,6 +229,16 @@ impl Observer for Console {
         self.bar.inc(n);
     }
 
+    fn detail(&self, detail: Detail, text: &dyn Fn() -> String) {
+        let needed = match detail {
+            Detail::Stage => 2,
+            Detail::Function => 3,
+        };
+        if self.verbose >= needed {
+            self.tell(&format!("  {}", text()));
+        }
+    }
+
     fn warning(&self, text: &str) {
         Console::warning(self, text);
     }
@@ -253,6 +274,7 @@ impl Observer for Console {
                 let span = self.span(name.to_owned(), took);
                 timeline.lock().expect("nothing panics with the lock").stages.push(span);
             }
+            None if self.verbose > 1 => self.time(name, took),
             None => {}
         }
     }

@@ -9,14 +9,16 @@ use crate::forms::{EmitItem, FORMS, emit_item};
 use crate::linking::Linking;
 use crate::powers::Powers;
 use clap::{ArgAction, Args, ColorChoice, Parser, Subcommand, ValueEnum};
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
 use std::io::ErrorKind;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use wasm2native::codegen::GENERATORS;
 use wasm2native::foreign;
+use wasm2native::link::suggest;
 use wasm2native::options::{
     CacheOptions, Cpu, Emit, GeneratorName, MemoryBase, OptLevel, Options, Origin, ProfileOutput, ProfileText, Source,
 };
+use wasm2native::report;
 use wasm2native::wasm::unsupported;
 
 const USAGE: &str = "wasm2native [OPTIONS] INPUT [-o OUTPUT]
@@ -102,7 +104,7 @@ pub enum Command {
 pub struct Compile {
     /// Module to compile (.wasm, .wat, or `-` for standard input), and files to link it with (.o,
     /// .a, .so, .c)
-    #[arg(value_name = "INPUT", required_unless_present_any = ["emit", "enable", "licenses", "print", "target"])]
+    #[arg(value_name = "INPUT", required_unless_present_any = ["emit", "enable", "explain", "licenses", "print", "target"])]
     pub inputs: Vec<PathBuf>,
 
     /// Add the module in FILE to the program; it defines what other modules import from NAME
@@ -116,7 +118,8 @@ pub struct Compile {
     ///
     /// `-` is standard output. A device or a pipe, such as /dev/stdout, is written to directly; a
     /// link to a file stays a link. Without `-o`, `dir/app.wasm` becomes `app` in the current
-    /// directory, `app.o` with `-c`, and `app.s` with `-S`; text forms go to standard output.
+    /// directory, `app.o` with `-c`, and `app.s` with `-S`; text forms go to standard output. FILE
+    /// as `x.a`, `x.so` or `x.o` asks for an archive, a shared library or an object.
     #[arg(short, long, value_name = "FILE", help_heading = "Output", conflicts_with = "out_dir")]
     pub output: Option<PathBuf>,
 
@@ -201,6 +204,11 @@ pub struct Compile {
 
     #[command(flatten)]
     pub code: Code,
+
+    /// Explain an error by the code in its message: the cause, an example, the way out
+    #[arg(long, value_name = "CODE", help_heading = "Messages", exclusive = true, value_parser = code,
+        long_help = explain_help())]
+    pub explain: Option<report::code::Code>,
 
     /// Print something about the module instead of compiling it: imports, exports, link-args,
     /// runtime-symbols
@@ -412,7 +420,7 @@ pub struct Code {
 #[derive(Args, Default)]
 #[command(next_help_heading = "Messages")]
 pub struct Messages {
-    /// Print what is being done
+    /// Print what is being done; -vv also what each stage makes and its time, -vvv each function
     #[arg(short, long, action = ArgAction::Count)]
     pub verbose: u8,
 
@@ -491,8 +499,21 @@ impl Compile {
         match () {
             () if self.object => one(Emit::Obj),
             () if self.assembly => one(Emit::Asm),
-            () if self.emit.is_empty() => one(Emit::Exe),
+            () if self.emit.is_empty() => one(self.emit_of_output()),
             () => self.emit.clone(),
+        }
+    }
+
+    /// What the name of the output says.
+    fn emit_of_output(&self) -> Emit {
+        let name = self.output.as_deref().and_then(Path::file_name).map(OsStr::to_string_lossy).unwrap_or_default();
+        // An ending alone is a name. `libx.so.1.2` is a shared library, too.
+        let has = |ending: &str| name.len() > ending.len() && name.ends_with(ending);
+        match () {
+            () if has(".a") => Emit::Staticlib,
+            () if has(".so") || name.contains(".so.") => Emit::Sharedlib,
+            () if has(".o") => Emit::Obj,
+            () => Emit::Exe,
         }
     }
 
@@ -641,6 +662,26 @@ fn emit_help() -> String {
          Several forms come from one compilation. Their files have the name of the input or of -o, each with its own extension.",
         forms.join("\n")
     )
+}
+
+fn explain_help() -> String {
+    let names: Vec<_> = report::code::Code::ALL.iter().map(|code| code.name()).collect();
+    format!(
+        "Explain an error by the code in its message: the cause, an example, the way out\n\nThe codes are: {}.",
+        names.join(", ")
+    )
+}
+
+fn code(text: &str) -> Result<report::code::Code, String> {
+    let all = report::code::Code::ALL;
+    let name = text.strip_prefix("error[").and_then(|text| text.strip_suffix(']')).unwrap_or(text);
+    all.iter().copied().find(|code| code.name() == name).ok_or_else(|| {
+        let names = all.iter().map(|code| code.name());
+        match suggest::nearest(name, names.clone()) {
+            Some(near) => format!("did you mean `{near}`?"),
+            None => format!("the codes are: {}", names.collect::<Vec<_>>().join(", ")),
+        }
+    })
 }
 
 fn threads(text: &str) -> Result<usize, String> {

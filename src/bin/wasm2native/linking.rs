@@ -26,6 +26,16 @@ pub struct Linking {
     #[arg(short = 'L', value_name = "DIR")]
     pub folders: Vec<PathBuf>,
 
+    /// Search DIR for headers of C sources
+    #[arg(short = 'I', value_name = "DIR")]
+    pub includes: Vec<String>,
+
+    /// Define NAME in C sources, as VALUE or 1
+    ///
+    /// C sources are compiled with -O2, with what CFLAGS in the environment says, and with these.
+    #[arg(short = 'D', value_name = "NAME[=VALUE]")]
+    pub definitions: Vec<String>,
+
     /// Pass words to the linker: -Wl,-rpath,DIR
     ///
     /// A C compiler passes them on to its linker; see --linker.
@@ -69,7 +79,7 @@ pub struct Linking {
 impl Linking {
     pub fn options(&self) -> LinkOptions {
         LinkOptions {
-            source_flags: Vec::new(),
+            source_flags: self.source_flags(),
             files: self.files.clone(),
             libraries: self.libraries.clone(),
             folders: self.folders.clone(),
@@ -80,6 +90,12 @@ impl Linking {
             no_shim: self.no_shim,
             allowed_imports: self.allowed_imports.clone(),
         }
+    }
+
+    /// Words for the C compiler that compiles sources.
+    fn source_flags(&self) -> Vec<String> {
+        let includes = self.includes.iter().map(|folder| format!("-I{folder}"));
+        includes.chain(self.definitions.iter().map(|definition| format!("-D{definition}"))).collect()
     }
 
     /// Moves files that are not modules out of the inputs.

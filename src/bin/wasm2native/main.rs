@@ -14,6 +14,7 @@ mod outputs;
 mod powers;
 mod print;
 mod run;
+mod spellings;
 mod words;
 
 use anyhow::{Error, Result};
@@ -55,7 +56,7 @@ fn command() -> ExitCode {
     let args = match words::expand(std::env::args_os()) {
         Ok(args) => args,
         Err(error) => {
-            stdio::message(format!("error: {error:#}\n"));
+            Console::new(&Messages::default()).error(&error);
             return ExitCode::from(WRONG_USAGE);
         }
     };
@@ -102,6 +103,10 @@ fn dispatch(mut cli: Cli, console: &Console) -> Result<ExitCode> {
 
 fn work(cli: &Cli, console: &Console) -> Result<ExitCode> {
     match &cli.command {
+        None if let Some(code) = cli.compile.explain => {
+            stdio::print(code.explanation())?;
+            Ok(ExitCode::SUCCESS)
+        }
         None if let Some(what) = cli.compile.print => print::run(&cli.compile, what),
         None if cli.compile.emits_runtime() => build::runtime(&cli.compile),
         None if cli.compile.inputs.is_empty() => Err(missing_input("INPUT", &cli.compile.linking)),

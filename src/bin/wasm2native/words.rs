@@ -1,11 +1,12 @@
 //! Arguments of the command line: response files, and words as they are shown to be typed.
 
+use crate::spellings;
 use anyhow::{Context, Result};
 use std::ffi::OsString;
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use wasm2native::abi::words;
 
-/// Replaces `@FILE` by the words in FILE, up to `--`. Words after `run` are left unchanged, because
+/// Replaces `@FILE` by the words in FILE, and flags as C compilers spell them by ours, up to `--`. Words after `run` are left unchanged, because
 /// they may belong to the program.
 pub fn expand(args: impl Iterator<Item = OsString>) -> Result<Vec<OsString>> {
     let mut expanded = Vec::new();
@@ -18,15 +19,16 @@ pub fn expand(args: impl Iterator<Item = OsString>) -> Result<Vec<OsString>> {
                 let name = file.display();
                 let text = std::fs::read_to_string(file).with_context(|| format!("can't read response file {name}"))?;
                 let words = words::list(&text).with_context(|| format!("response file {name}"))?;
-                expanded.extend(words.into_iter().map(OsString::from));
+                for word in words {
+                    expanded.extend(spellings::understand(word.into())?);
+                }
             }
-            // As in clang; the level itself must be attached.
-            b"-O" if !literal => expanded.push("-O1".into()),
             b"-MD" if !literal => expanded.push("--depfile".into()),
             b"-MF" if !literal => expanded.push("--depfile-name".into()),
             [b'-', b'M', b'F', file @ ..] if !literal => {
                 expanded.extend(["--depfile-name".into(), OsString::from_vec(file.to_vec())]);
             }
+            _ if !literal => expanded.extend(spellings::understand(arg)?),
             _ => expanded.push(arg),
         }
     }

@@ -1,0 +1,228 @@
+//! Messages: places in modules, codes and `--explain`, flags as C compilers spell them, `-v`.
+
+use crate::{ANSWER, FIB};
+use libtest_mimic::Trial;
+use test_kit::folder::Folder;
+use test_kit::trials;
+use wasm2native::report::code::Code;
+
+pub fn trials() -> Vec<Trial> {
+    trials!["messages":
+        text_is_shown_with_line_and_column,
+        binaries_are_shown_with_instructions,
+        control_characters_are_shown_and_not_sent,
+        codes_are_explained,
+        errors_have_codes,
+        modules_for_other_hosts_are_recognized,
+        the_ending_of_the_output_is_its_form,
+        spellings_of_c_compilers_are_understood,
+        flags_are_never_read_as_clusters,
+        headers_and_macros_of_c_sources,
+        each_v_tells_more,
+    ]
+}
+
+fn text_is_shown_with_line_and_column() {
+    let folder = Folder::with(&[("a.wat", "(module\n (func (export \"main\") (result i32)\n   (i64.const 1)))")]);
+    let error = folder.wasm2native(&["a.wat"]).fails(1, &["expected i32, found i64\n", " --> a.wat:3:5\n"]);
+    assert!(error.stderr.contains("3 |    (i64.const 1)))\n  |     ^^^^^^^^^^^\n"), "{error:#?}");
+    assert!(!error.stderr.contains("offset"), "{error:#?}");
+    // A reader of the library's errors sees the same message without the lines.
+    folder.write("b.wat", "(module (func\n  (i32.cnst 1)))");
+    folder
+        .wasm2native(&["b.wat"])
+        .fails(1, &["error: b.wat: unknown operator or unexpected token\n", " --> b.wat:2:4\n"]);
+    // Imports, short forms and several functions don't shift the place.
+    folder.write(
+        "c.wat",
+        "(module\n (import \"env\" \"f\" (func))\n (func $a (export \"a\") (i32.const 1) drop)\n (func $b (export \"main\")\n  \
+         (drop (block (result i32)\n    (br 0 (f32.const 1)))))\n (memory (export \"m\") 1) (global i32 (i32.const 1)))",
+    );
+    folder
+        .wasm2native(&["c.wat"])
+        .fails(1, &["function 2 (`b`): type mismatch: expected i32, found f32\n", " --> c.wat:6:6\n"]);
+}
+
+/// A function whose second operand has a wrong type, or, with an `opcode`, another instruction.
+fn wrong_binary(opcode: u8) -> Vec<u8> {
+    let body = [0x41, 1, 0x42, 2, opcode, 0x1a, 0x0b];
+    let head = b"\0asm\x01\0\0\0\x01\x04\x01\x60\0\0\x03\x02\x01\0\x07\x08\x01\x04main\0\0\x0a\x0a\x01\x08\0";
+    [&head[..], &body].concat()
+}
+
+fn binaries_are_shown_with_instructions() {
+    let folder = Folder::empty();
+    folder.write("a.wasm", wrong_binary(0x6a));
+    let error = folder
+        .wasm2native(&["a.wasm"])
+        .fails(1, &["a.wasm: invalid module: function 0 (`main`): ", "(at offset 0x25)\n"]);
+    let shown = " | 0x23    i64.const 2\n | 0x25    i32.add\n |         ^^^^^^^\n | 0x26    drop\n";
+    assert!(error.stderr.contains(shown), "{error:#?}");
+    folder.write("b.wasm", wrong_binary(0xff));
+    let error = folder.wasm2native(&["b.wasm"]).fails(1, &["illegal opcode: 0xff (at offset 0x25)\n"]);
+    let shown = " | 0x1d  0a 01 08 00 41 01 42 02 ff 1a 0b\n |                               ^^\n";
+    assert!(error.stderr.contains(shown), "{error:#?}");
+    // An offset beyond the end.
+    folder.write("c.wasm", &wrong_binary(0x6a)[..20]);
+    folder.wasm2native(&["c.wasm"]).fails(1, &["c.wasm: invalid module: "]);
+}
+
+fn control_characters_are_shown_and_not_sent() {
+    let folder = Folder::empty();
+    let module = |body: &str| {
+        format!("(module (func $\"a\\1b[31mRED\\1b]0;title\\07\\n\" {body}) (func (export \"main\") (call 0)))")
+    };
+    folder.write("a.wat", module("(drop (i32.add))"));
+    folder.write("b.wat", module("unreachable"));
+    folder.write("c.wat", "(module (func (export \"main\") (call $\u{1b}[31m)))");
+    folder.write("d.wat", "(module (import \"env\" \"\\1b[31mf\\n\" (func)) (func (export \"main\") (call 0)))");
+    folder.builds(&["b.wat"]);
+    let outcomes = [
+        folder.wasm2native(&["a.wat"]).fails(1, &[r"(`a\u{1b}[31mRED\u{1b}]0;title\u{7}\n`)"]),
+        folder.program("b", &[]).fails(134, &[r"a\u{1b}[31mRED\u{1b}]0;title\u{7}\n"]),
+        folder.wasm2native(&["c.wat"]).fails(1, &["c.wat"]),
+        folder.wasm2native(&["d.wat"]).fails(1, &[r"\u{1b}[31mf\n"]),
+        folder.wasm2native(&["d.wat", "--print", "imports"]).succeeds(),
+        folder.wasm2native(&["inspect", "b"]).succeeds(),
+        folder.wasm2native(&["b.wat", "-vvv"]).succeeds(),
+    ];
+    for outcome in outcomes {
+        for stream in [&outcome.stdout, &outcome.stderr] {
+            assert!(!stream.as_bytes().iter().any(|byte| matches!(byte, 0x1b | 7)), "{outcome:#?}");
+        }
+    }
+}
+
+fn codes_are_explained() {
+    let folder = Folder::empty();
+    for code in Code::ALL {
+        assert_eq!(folder.wasm2native(&["--explain", code.name()]).succeeds().stdout, code.explanation());
+    }
+    folder.wasm2native(&["--explain", "error[no-entry]"]).prints(Code::NoEntry.explanation());
+    folder.wasm2native(&["--explain", "no-entri"]).fails(2, &["did you mean `no-entry`?"]);
+    folder.wasm2native(&["--explain", "x"]).fails(2, &["the codes are: not-a-module, "]);
+    let help = folder.wasm2native(&["--help"]).succeeds().stdout;
+    assert!(Code::ALL.iter().all(|code| help.contains(code.name())), "{help}");
+}
+
+fn errors_have_codes() {
+    let folder = Folder::with(&[
+        ("import.wat", "(module (import \"env\" \"no_such_f\" (func)) (func (export \"main\") (call 0)))"),
+        (
+            "log.wat",
+            "(module (import \"env\" \"pow\" (func (param i32))) (func (export \"main\") (call 0 (i32.const 1))))",
+        ),
+        ("gc.wat", "(module (type (struct (field i32))) (func (export \"main\")))"),
+        ("page.wat", "(module (memory 1 (pagesize 1)) (func (export \"main\")))"),
+        ("library.wat", "(module (func (export \"f\")))"),
+        ("zero.wasm", "\0\0"),
+        ("component.wasm", "\0asm\x0d\0\x01\0"),
+        ("a.wat", ANSWER),
+    ]);
+    for (words, code) in [
+        (&["import.wat"][..], "missing-import"),
+        (&["log.wat"], "wrong-import"),
+        (&["import.wat", "--module", "other=a.wat"], "missing-import"),
+        (&["gc.wat"], "unsupported-proposal"),
+        (&["page.wat"], "experimental-proposal"),
+        (&["library.wat"], "no-entry"),
+        (&["zero.wasm"], "not-a-module"),
+        (&["component.wasm"], "component"),
+        (&["a.wat", "--target", "s390x-linux-gnu"], "no-runtime"),
+    ] {
+        let last = format!("\nhelp: wasm2native --explain {code} says more\n");
+        let error = folder.wasm2native(words).fails(1, &[&format!("error[{code}]: "), &last]);
+        assert!(error.stderr.as_str().ends_with(&last), "{error:#?}");
+    }
+}
+
+fn modules_for_other_hosts_are_recognized() {
+    let folder = Folder::empty();
+    for (import, code, what) in [
+        ("\"wbg\" \"__wbg_log_1\"", "javascript-host", "wasm-bindgen made this module"),
+        ("\"__wbindgen_placeholder__\" \"__wbindgen_describe\"", "javascript-host", "wasm-bindgen made this module"),
+        ("\"./app_bg.js\" \"__wbindgen_throw\"", "javascript-host", "wasm-bindgen made this module"),
+        ("\"gojs\" \"runtime.wasmExit\"", "javascript-host", "Go made this module"),
+        ("\"go\" \"syscall/js.valueGet\"", "javascript-host", "Go made this module"),
+        ("\"env\" \"emscripten_asm_const_int\"", "javascript-host", "Emscripten made this module"),
+        ("\"env\" \"invoke_vii\"", "javascript-host", "Emscripten made this module"),
+        ("\"wasi:cli/stdout@0.2.0\" \"get-stdout\"", "other-host", "WASI 0.2"),
+        ("\"wasi_ephemeral_nn\" \"load\"", "other-host", "wasi-nn"),
+        ("\"wasix_32v1\" \"proc_fork\"", "other-host", "WASIX"),
+        ("\"env\" \"no_such_f\"", "missing-import", "--module NAME=FILE"),
+    ] {
+        folder.write("a.wat", format!("(module (import {import} (func)) (func (export \"_start\") (call 0)))"));
+        folder.wasm2native(&["a.wat"]).fails(1, &[&format!("error[{code}]: "), "help: ", what]);
+    }
+}
+
+fn the_ending_of_the_output_is_its_form() {
+    let folder = Folder::with(&[("a.wat", FIB)]);
+    folder.builds(&["a.wat", "-o", "x.a"]);
+    folder.builds(&["a.wat", "-o", "x.so"]);
+    folder.builds(&["a.wat", "-o", "libx.so.1"]);
+    folder.builds(&["a.wat", "-o", "x.o"]);
+    assert!(folder.read("x.a").starts_with(b"!<arch>\n"));
+    // The type of an ELF file: 1 is an object, 3 is position-independent.
+    let kind = |name: &str| folder.read(name)[16];
+    assert_eq!([kind("x.so"), kind("libx.so.1"), kind("x.o")], [3, 3, 1]);
+    // Flags come first.
+    folder.builds(&["a.wat", "-c", "-o", "y.a"]);
+    assert!(folder.read("y.a").starts_with(b"\x7fELF"));
+    folder.wasm2native(&["a.wat", "-o", "y"]).fails(1, &["error[no-entry]: "]);
+}
+
+fn spellings_of_c_compilers_are_understood() {
+    let folder = Folder::with(&[("a.wat", FIB)]);
+    folder.builds(&["-shared", "-fPIC", "-pthread", "a.wat", "-o", "a.lib"]);
+    assert_eq!(folder.read("a.lib")[16], 3);
+    folder.builds(&["-static", "-O", "a.wat", "--invoke", "fib", "-o", "a"]);
+    assert_eq!(folder.program("a", &["10"]).succeeds().stdout, "55\n");
+    folder.wasm2native(&["-help"]).succeeds();
+    for (flag, help) in [
+        ("-march=native", "--cpu CPU"),
+        ("-std=c11", "CFLAGS"),
+        ("-fno-strict-aliasing", "CFLAGS"),
+        ("-Wall", "-Wl,WORDS"),
+        ("-flto", "as a whole"),
+        ("-no-pie", "position-independent"),
+        ("-target", "--target TRIPLE"),
+    ] {
+        folder.wasm2native(&[flag, "a.wat"]).fails(2, &[&format!("error: {flag} is a flag of C compilers"), help]);
+    }
+}
+
+fn flags_are_never_read_as_clusters() {
+    let folder = Folder::with(&[("a.wat", ANSWER), ("words", "-shard a.wat")]);
+    for flag in ["-shard", "-sS", "-cv", "-hello"] {
+        folder.wasm2native(&[flag, "a.wat"]).fails(2, &[&format!("there is no flag {flag}: "), "--help"]);
+    }
+    folder.wasm2native(&["@words"]).fails(2, &["there is no flag -shard"]);
+    // The program's own words are not ours.
+    assert_eq!(folder.wasm2native(&["run", "a.wat", "-shard"]).status, 42);
+}
+
+fn headers_and_macros_of_c_sources() {
+    let folder = Folder::with(&[
+        ("a.wat", "(module (import \"env\" \"f\" (func (result i32))) (func (export \"main\") (result i32) (call 0)))"),
+        ("include/f.h", "#define BASE 40\n"),
+        ("f.c", "#include <f.h>\nint f(void) { return BASE + MORE + ONE; }\n"),
+    ]);
+    folder.builds(&["a.wat", "f.c", "-Iinclude", "-DMORE=1", "-D", "ONE", "-o", "a"]);
+    assert_eq!(folder.program("a", &[]).status, 42);
+    folder.wasm2native(&["a.wat", "f.c"]).fails(1, &["f.h"]);
+}
+
+fn each_v_tells_more() {
+    let folder = Folder::with(&[("a.wat", FIB)]);
+    let told =
+        |flag: &str| folder.wasm2native(&[flag, "a.wat", "--invoke", "fib"]).succeeds().stderr.as_str().to_owned();
+    let [some, more, most] = ["-v", "-vv", "-vvv"].map(told);
+    assert!(some.contains("compile: ") && !some.contains(" bytes"), "{some}");
+    assert!(
+        more.contains(" bytes of code by ") && more.contains(" ms  compile\n") && !more.contains("`fib`"),
+        "{more}"
+    );
+    assert!(most.contains("function 0 (`fib`): "), "{most}");
+    assert!(some.lines().count() < more.lines().count() && more.lines().count() < most.lines().count());
+}

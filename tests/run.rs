@@ -163,7 +163,7 @@ fn observe_run(fixture: &Fixture, run: &Run, outcome: &Outcome, place: &Path, fi
             writeln!(faults, "no trap is called `{expected}`")?;
         }
         let first = stderr.lines().next().unwrap_or_default();
-        if first != format!("wasm trap: {expected}") {
+        if !trap::is_reported(first, expected) {
             writeln!(faults, "{which}`{first}` instead of the trap `{expected}`")?;
         }
     }

@@ -6,7 +6,9 @@
 
 use super::pipeline::Session;
 use crate::abi::script::{Action, Outcome};
+use crate::object::program::type_code;
 use crate::object::script::{Command, Subject};
+use crate::report::shown;
 use crate::resolve::{self, Instance, Linked, Provider, Providers, Sizes};
 use crate::script::{Encoded, InstanceSource, Invoke, Script, Step, StepKind};
 use crate::wasm::describe::describe_name;
@@ -123,7 +125,7 @@ impl<'m> Linker<'m> {
                 command.outcome = if trap.is_some() { Outcome::Trap } else { Outcome::Any };
                 command.message = trap.clone().unwrap_or_default();
             }
-            StepKind::Invoke(Invoke { instance, function, arguments, outcome, results, message }) => {
+            StepKind::Invoke(Invoke { instance, function, arguments, outcome, results, call, expected, message }) => {
                 let Provider { instance, entity } = self.export(*instance, function)?;
                 let EntityIndex::Function(func) = entity else { bail!("`{function}` is not a function") };
                 self.used.push(Provider { instance, entity });
@@ -133,9 +135,12 @@ impl<'m> Linker<'m> {
                 command.is_assertion = *outcome != Outcome::Any;
                 command.arguments.clone_from(arguments);
                 command.results.clone_from(results);
+                command.types = self.modules[instance].function_type(func).results().iter().map(type_code).collect();
+                command.call.clone_from(call);
+                command.expected.clone_from(expected);
                 command.message.clone_from(message);
             }
-            StepKind::Get { instance, global, results } => {
+            StepKind::Get { instance, global, results, expected } => {
                 let provider = self.export(*instance, global)?;
                 let EntityIndex::Global(index) = provider.entity else { bail!("`{global}` is not a global") };
                 self.used.push(provider);
@@ -145,6 +150,9 @@ impl<'m> Linker<'m> {
                 command.subject = Subject::Global { provider, size };
                 command.outcome = Outcome::Return;
                 command.results.clone_from(results);
+                command.types = vec![type_code(&content)];
+                command.call = format!("global {}", shown(global));
+                command.expected.clone_from(expected);
             }
             StepKind::Refuse { wasm, message } => {
                 if let Some(failure) = check_refused(wasm, features) {

@@ -9,14 +9,16 @@ use super::writer::Writer;
 use crate::abi::image::{FunctionFields, INLINED, ImageFields, NO_FUNCTION, SCOPES};
 use crate::abi::memory::{DataRunFields, X86_64_PAGE};
 use crate::code::{Code, CompiledFunction, Inlined, Site};
-use crate::layout::Symbol;
+use crate::layout::{GlobalPlan, Symbol};
 use crate::number::{low_byte, to_u32, to_usize};
-use crate::wasm::{EntityIndex, Module, Table, TableIndex};
+use crate::report::demangle::demangle;
+use crate::report::shown;
+use crate::wasm::constant::{self, Constant};
+use crate::wasm::{self, DataMode, EntityIndex, Module, Table, TableIndex};
 use anyhow::{Context, Result};
 use cranelift_entity::EntityRef;
 use object::SectionKind;
 use object::write::{StandardSection, SymbolId};
-use std::borrow::Cow;
 use std::collections::HashMap;
 
 /// Writes the description; its symbol.
@@ -40,6 +42,7 @@ pub fn write(
     let (try_calls, n_try_calls) = handlers.try_calls;
     let (exception_globals, n_exception_globals) = exception_globals;
     let (exception_tables, n_exception_tables) = exception_tables;
+    let stack = c_stack(writer);
     let mut data = Data::default();
     data.record(ImageFields {
         memories,
@@ -63,12 +66,48 @@ pub fn write(
         n_exception_tables,
         wasi_memory: wasi_memory(writer),
         table_bytes: table_bytes(writer),
+        stack_pointer: stack.map(|stack| stack.pointer),
+        stack_top: stack.map_or(0, |stack| stack.top),
+        stack_size: stack.map_or(0, |stack| stack.size),
         initialize: writer.defined(Symbol::Initialize),
         lines: lines.map(|(table, _)| table),
         lines_length: lines.map_or(0, |(_, length)| length),
         find_line: lines.map(|_| writer.runtime_symbol("w2n_find_line")),
     });
     Ok(writer.local("w2n.image", StandardSection::ReadOnlyDataWithRel, data, 8))
+}
+
+/// The C stack in a module's memory.
+#[derive(Clone, Copy)]
+struct CStack {
+    pointer: SymbolId,
+    top: u64,
+    /// Bytes below the top until data, or the memory's start.
+    size: u64,
+}
+
+/// The stack of modules that wasm-ld has linked: a variable of this name, with an address at first.
+/// Nothing where each thread has a variable of its own.
+fn c_stack(writer: &mut Writer) -> Option<CStack> {
+    let module = writer.module;
+    let global = module.names.stack_pointer()?;
+    let top = match writer.layout.globals.get(global)? {
+        GlobalPlan::Storage(Constant::I32(top)) => u64::from(top.cast_unsigned()),
+        _ => return None,
+    };
+    if writer.layout.is_per_thread(Symbol::Global(global)) {
+        return None;
+    }
+    let end = |data: &wasm::Data| match &data.mode {
+        DataMode::Active { offset, .. } => match constant::evaluate(module, offset)? {
+            Constant::I32(start) => Some(u64::from(start.cast_unsigned()).saturating_add(data.bytes.len() as u64)),
+            _ => None,
+        },
+        DataMode::Passive => None,
+    };
+    let data_below = module.data.values().filter_map(end).filter(|end| *end <= top).max();
+    let size = top.saturating_sub(data_below.unwrap_or(0));
+    Some(CStack { pointer: writer.refer(Symbol::Global(global)), top, size })
 }
 
 /// The memory that WASI functions work on when this module calls them: the host's function belongs
@@ -234,12 +273,13 @@ fn write_name(names: &mut Data, module: &Module, func: &CompiledFunction) -> Res
     // An import is known by what it is imported as: that is what its user can do something about.
     let name = match module.functions[index].definition.import() {
         Some(import) => Some(format!("{}.{}", import.module, import.name).into()),
-        None => module.names.function(index).filter(|name| !name.is_empty()).map(Cow::Borrowed),
+        None => module.names.function(index).filter(|name| !name.is_empty()).map(demangle),
     };
     let Some(name) = name else { return Ok(0) };
     let offset = place_in(names)?;
     debug_assert!(index.index() < module.functions.len());
-    names.bytes.extend(name.bytes().map(|byte| if byte == 0 { b'?' } else { byte }));
+    // For people: what a terminal would obey is escaped, and so is the zero byte, which ends a name.
+    names.bytes.extend(shown(&name).bytes());
     names.byte(0);
     Ok(offset)
 }

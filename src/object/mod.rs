@@ -27,7 +27,7 @@ pub mod instances;
 pub mod interface;
 mod lines;
 mod profile;
-mod program;
+pub mod program;
 pub mod script;
 mod text;
 mod variables;

@@ -184,7 +184,8 @@ fn write_options(writer: &mut Writer, bytes: Vec<u8>) -> SymbolId {
     writer.local_label("w2n.options", section)
 }
 
-fn type_code(ty: &ValType) -> u8 {
+/// The code of a value type in the contract.
+pub fn type_code(ty: &ValType) -> u8 {
     match *ty {
         ValType::I32 => TYPE_I32,
         ValType::I64 => TYPE_I64,

@@ -23,6 +23,11 @@ pub struct Command {
     pub arguments: Vec<Value>,
     /// Alternatives per result.
     pub results: Vec<Vec<Pattern>>,
+    /// Both for messages, as a script has them.
+    pub call: String,
+    pub expected: String,
+    /// Type codes of the results.
+    pub types: Vec<u8>,
     pub message: String,
 }
 
@@ -37,6 +42,9 @@ impl Command {
             is_assertion: true,
             arguments: Vec::new(),
             results: Vec::new(),
+            call: String::new(),
+            expected: String::new(),
+            types: Vec::new(),
             message: String::new(),
         }
     }
@@ -115,6 +123,14 @@ fn row(
         Subject::Function { instance, func } => (None, symbol(entry_symbol(instance, func), SymbolKind::Text), None, 0),
         Subject::Global { provider, size } => (None, None, symbol(provided_symbol(provider), SymbolKind::Data), size),
     };
+    let mut text = |text: &[u8]| {
+        let start = end(&pools.texts);
+        pools.texts.bytes.extend(text.iter().map(|byte| if *byte == 0 { b'?' } else { *byte }).chain([0]));
+        Some(Pointee::Text(start))
+    };
+    let [subject, expected, types, message] =
+        [command.call.as_bytes(), command.expected.as_bytes(), &command.types, command.message.as_bytes()]
+            .map(&mut text);
     let row = CommandFields {
         line: command.line,
         action: command.action as u8,
@@ -129,11 +145,13 @@ fn row(
         size,
         arguments: Some(Pointee::Value(end(&pools.values))),
         results: Some(Pointee::Pattern(end(&pools.patterns))),
-        message: Some(Pointee::Text(end(&pools.texts))),
+        subject,
+        expected,
+        types,
+        message,
     };
     pools.values.bytes.extend(command.arguments.iter().flat_map(|value| value.0));
     command.results.iter().flatten().for_each(|pattern| write_pattern(&mut pools.patterns, pattern));
-    pools.texts.bytes.extend(command.message.replace('\0', "?").bytes().chain([0]));
     row
 }
 

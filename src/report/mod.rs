@@ -3,6 +3,7 @@
 //! causes, and whoever prints the chain looks for them there. [`shown`] makes names fit to print.
 
 pub mod code;
+pub mod demangle;
 pub mod excerpt;
 
 use crate::abi::words::obeyed;

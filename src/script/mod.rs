@@ -15,10 +15,10 @@ mod value;
 
 use crate::abi::script::{Outcome, Pattern};
 use crate::abi::value::Value;
+use crate::report::shown;
 use anyhow::{Context, Error, Result, anyhow, bail};
 use std::collections::HashMap;
 use std::mem;
-use wast::core::WastArgCore;
 use wast::lexer::{Lexer, TokenKind};
 use wast::parser::{self, ParseBuffer};
 use wast::token::{Id, Span};
@@ -59,6 +59,8 @@ pub enum StepKind {
         instance: usize,
         global: String,
         results: Vec<Vec<Pattern>>,
+        /// The results as the script has them.
+        expected: String,
     },
     /// The module must be refused. `Err`: the text could not even be parsed.
     Refuse {
@@ -89,6 +91,9 @@ pub struct Invoke {
     pub outcome: Outcome,
     /// Alternatives per result.
     pub results: Vec<Vec<Pattern>>,
+    /// The function with its arguments, and the results, as the script has them.
+    pub call: String,
+    pub expected: String,
     /// The trap's.
     pub message: String,
 }
@@ -233,20 +238,23 @@ impl Reader {
                 self.registry.insert(name.to_owned(), instance);
                 return Ok(());
             }
-            WastDirective::Invoke(call) => self.invoke(call, Outcome::Any, Vec::new(), "")?,
+            WastDirective::Invoke(call) => self.invoke(call, Wanted::of(Outcome::Any, ""))?,
             WastDirective::AssertReturn { exec, results, .. } => {
                 match results.iter().map(result).collect::<Result<_>>() {
-                    Ok(results) => self.execute(exec, Outcome::Return, results, "")?,
+                    Ok(patterns) => {
+                        let expected = results.iter().map(describe_result).collect::<Vec<_>>().join(" ");
+                        self.execute(exec, Wanted { results: patterns, expected, ..Wanted::of(Outcome::Return, "") })?
+                    }
                     Err(error) => StepKind::Impossible(format!("{error:#}")),
                 }
             }
             WastDirective::AssertTrap { exec, message, .. } => {
-                self.execute(exec, Outcome::Trap, Vec::new(), message)?
+                self.execute(exec, Wanted::of(Outcome::Trap, message))?
             }
             WastDirective::AssertExhaustion { call, message, .. } => {
-                self.invoke(call, Outcome::Trap, Vec::new(), message)?
+                self.invoke(call, Wanted::of(Outcome::Trap, message))?
             }
-            WastDirective::AssertException { exec, .. } => self.execute(exec, Outcome::Exception, Vec::new(), "")?,
+            WastDirective::AssertException { exec, .. } => self.execute(exec, Wanted::of(Outcome::Exception, ""))?,
             WastDirective::AssertMalformed { module, message, .. }
             | WastDirective::AssertInvalid { module, message, .. } => refuse(module, message),
             WastDirective::AssertUnlinkable { mut module, message, .. } => {
@@ -307,17 +315,12 @@ impl Reader {
         }
     }
 
-    fn execute(
-        &mut self,
-        exec: WastExecute,
-        outcome: Outcome,
-        results: Vec<Vec<Pattern>>,
-        message: &str,
-    ) -> Result<StepKind> {
+    fn execute(&mut self, exec: WastExecute, wanted: Wanted) -> Result<StepKind> {
         Ok(match exec {
-            WastExecute::Invoke(call) => self.invoke(call, outcome, results, message)?,
+            WastExecute::Invoke(call) => self.invoke(call, wanted)?,
             WastExecute::Get { module, global, .. } => {
-                StepKind::Get { instance: self.instance(module)?, global: global.to_owned(), results }
+                let Wanted { results, expected, .. } = wanted;
+                StepKind::Get { instance: self.instance(module)?, global: global.to_owned(), results, expected }
             }
             WastExecute::Wat(mut module) => {
                 let name = match &module {
@@ -325,18 +328,13 @@ impl Reader {
                     Wat::Component(_) => return Ok(StepKind::Impossible("components are not supported".to_owned())),
                 };
                 let wasm = module.encode().map_err(|error| error.message());
-                self.instantiate(wasm, name, Some(message.to_owned()))
+                self.instantiate(wasm, name, Some(wanted.message.to_owned()))
             }
         })
     }
 
-    fn invoke(
-        &self,
-        call: WastInvoke,
-        outcome: Outcome,
-        results: Vec<Vec<Pattern>>,
-        message: &str,
-    ) -> Result<StepKind> {
+    fn invoke(&self, call: WastInvoke, wanted: Wanted) -> Result<StepKind> {
+        let Wanted { outcome, results, expected, message } = wanted;
         let arguments = match call.args.iter().map(argument).collect::<Result<_>>() {
             Ok(arguments) => arguments,
             Err(error) => return Ok(StepKind::Impossible(format!("{error:#}"))),
@@ -347,8 +345,29 @@ impl Reader {
             arguments,
             outcome,
             results,
+            call: std::iter::once(shown(call.name))
+                .chain(call.args.iter().map(describe_argument))
+                .collect::<Vec<_>>()
+                .join(" "),
+            expected,
             message: message.to_owned(),
         }))
+    }
+}
+
+/// How a command must end.
+struct Wanted<'a> {
+    outcome: Outcome,
+    results: Vec<Vec<Pattern>>,
+    /// The results as the script has them.
+    expected: String,
+    /// The trap's.
+    message: &'a str,
+}
+
+impl Wanted<'_> {
+    fn of(outcome: Outcome, message: &str) -> Wanted<'_> {
+        Wanted { outcome, results: Vec::new(), expected: String::new(), message }
     }
 }
 
@@ -362,11 +381,21 @@ fn encode(module: &mut QuoteWat) -> Encoded {
 
 fn argument(argument: &WastArg) -> Result<Value> {
     let WastArg::Core(argument) = argument else { bail!("components are not supported") };
-    value::argument(argument).with_context(|| format!("argument {}", describe(argument)))
+    value::argument(argument).with_context(|| format!("argument {}", value::describe_argument(argument)))
 }
 
-fn describe(argument: &WastArgCore) -> String {
-    format!("{argument:?}")
+fn describe_argument(argument: &WastArg) -> String {
+    match argument {
+        WastArg::Core(argument) => value::describe_argument(argument),
+        _ => "(component)".to_owned(),
+    }
+}
+
+fn describe_result(result: &WastRet) -> String {
+    match result {
+        WastRet::Core(result) => value::describe_result(result),
+        _ => "(component)".to_owned(),
+    }
 }
 
 fn result(result: &WastRet) -> Result<Vec<Pattern>> {

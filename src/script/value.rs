@@ -63,6 +63,69 @@ pub fn patterns(result: &WastRetCore) -> Result<Vec<Pattern>> {
     }
 }
 
+/// An argument as a script has it.
+pub fn describe_argument(argument: &WastArgCore) -> String {
+    match argument {
+        WastArgCore::I32(it) => format!("(i32.const {it})"),
+        WastArgCore::I64(it) => format!("(i64.const {it})"),
+        WastArgCore::F32(it) => describe_f32(it),
+        WastArgCore::F64(it) => describe_f64(it),
+        WastArgCore::V128(it) => describe_vector(it.to_le_bytes()),
+        WastArgCore::RefNull(_) => "(ref.null)".to_owned(),
+        WastArgCore::RefExtern(it) => format!("(ref.extern {it})"),
+        WastArgCore::RefHost(it) => format!("(ref.host {it})"),
+    }
+}
+
+/// An expected result as a script has it.
+pub fn describe_result(result: &WastRetCore) -> String {
+    match result {
+        WastRetCore::I32(it) => format!("(i32.const {it})"),
+        WastRetCore::I64(it) => format!("(i64.const {it})"),
+        WastRetCore::F32(NanPattern::Value(it)) => describe_f32(it),
+        WastRetCore::F64(NanPattern::Value(it)) => describe_f64(it),
+        WastRetCore::F32(NanPattern::CanonicalNan) => "(f32.const nan:canonical)".to_owned(),
+        WastRetCore::F32(NanPattern::ArithmeticNan) => "(f32.const nan:arithmetic)".to_owned(),
+        WastRetCore::F64(NanPattern::CanonicalNan) => "(f64.const nan:canonical)".to_owned(),
+        WastRetCore::F64(NanPattern::ArithmeticNan) => "(f64.const nan:arithmetic)".to_owned(),
+        // Lanes that may have several values are shown by one of them.
+        WastRetCore::V128(it) => describe_vector(vector(it).value),
+        WastRetCore::RefNull(_) => "(ref.null)".to_owned(),
+        WastRetCore::RefExtern(Some(it)) => format!("(ref.extern {it})"),
+        WastRetCore::RefExtern(None) => "(ref.extern)".to_owned(),
+        WastRetCore::RefFunc(_) => "(ref.func)".to_owned(),
+        WastRetCore::Either(cases) => cases.iter().map(describe_result).collect::<Vec<_>>().join(" or "),
+        other => format!("{other:?}"),
+    }
+}
+
+fn describe_f32(it: &F32) -> String {
+    let value = f32::from_bits(it.bits);
+    match value.is_nan() {
+        true => {
+            format!("(f32.const {}nan:{:#x})", if value.is_sign_negative() { "-" } else { "" }, it.bits & 0x7f_ffff)
+        }
+        false => format!("(f32.const {value})"),
+    }
+}
+
+fn describe_f64(it: &F64) -> String {
+    let value = f64::from_bits(it.bits);
+    let payload = it.bits & (u64::MAX >> 12);
+    match value.is_nan() {
+        true => format!("(f64.const {}nan:{payload:#x})", if value.is_sign_negative() { "-" } else { "" }),
+        false => format!("(f64.const {value})"),
+    }
+}
+
+/// Four lanes, the first in the low bytes.
+fn describe_vector(bytes: [u8; 16]) -> String {
+    let lanes = bytes
+        .chunks_exact(4)
+        .map(|lane| format!(" {:#x}", lane.iter().rev().fold(0u32, |all, byte| all << 8 | u32::from(*byte))));
+    format!("(v128.const i32x4{})", lanes.collect::<String>())
+}
+
 fn vector(pattern: &V128Pattern) -> Pattern {
     fn lanes<const N: usize, T>(lanes: &[T], bytes: impl Fn(&T) -> ([u8; N], [u8; N])) -> Pattern {
         let (values, masks): (Vec<_>, Vec<_>) = lanes.iter().map(bytes).unzip();

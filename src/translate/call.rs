@@ -6,6 +6,7 @@ use super::signature;
 use super::symbols::Region;
 use super::translator::{Translator, trap_code};
 use super::types::{POINTER, value_type};
+use crate::abi::builtin::Builtin;
 use crate::abi::program::Program;
 use crate::abi::table::FuncEntry;
 use crate::abi::trap::Trap;
@@ -138,6 +139,7 @@ impl Translator<'_> {
         self.builder.seal_block(mismatch);
         self.builder.switch_to_block(mismatch);
         self.builder.ins().trapz(code, trap_code(Trap::UninitializedElement));
+        self.call_builtin(Builtin::TypeMismatch, &[expected, actual]);
         self.builder.ins().trap(trap_code(Trap::IndirectCallTypeMismatch));
         self.builder.seal_block(call);
         self.builder.switch_to_block(call);

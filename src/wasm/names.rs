@@ -3,7 +3,7 @@
 //!
 //! A damaged name section is not an error of the module: what was read before the damage is kept.
 
-use super::{FuncIndex, TagIndex};
+use super::{FuncIndex, GlobalIndex, TagIndex};
 use cranelift_entity::{EntityRef, SecondaryMap};
 use wasmparser::{BinaryReader, IndirectNameMap, Name, NameSectionReader};
 
@@ -12,6 +12,8 @@ pub struct Names<'a> {
     module: Option<&'a str>,
     functions: SecondaryMap<FuncIndex, Option<&'a str>>,
     tags: SecondaryMap<TagIndex, Option<&'a str>>,
+    /// The global that wasm-ld names `__stack_pointer`.
+    stack_pointer: Option<GlobalIndex>,
     /// Names of parameters and other locals, which are decoded on demand.
     locals: Option<IndirectNameMap<'a>>,
 }
@@ -36,6 +38,11 @@ impl<'a> Names<'a> {
                         }
                     }
                 }
+                Ok(Name::Global(map)) => {
+                    let mut namings = map.into_iter().map_while(Result::ok);
+                    let found = namings.find(|naming| naming.name == "__stack_pointer");
+                    self.stack_pointer = found.map(|naming| GlobalIndex::from_u32(naming.index));
+                }
                 Ok(Name::Local(map)) => self.locals = Some(map),
                 Ok(_) => {}
                 Err(_) => return,
@@ -53,6 +60,12 @@ impl<'a> Names<'a> {
 
     pub fn tag(&self, tag: TagIndex) -> Option<&'a str> {
         self.tags.get(tag).copied().flatten()
+    }
+
+    /// The global in which code that wasm-ld has linked keeps the end of the C stack. The number
+    /// may be that of no global.
+    pub fn stack_pointer(&self) -> Option<GlobalIndex> {
+        self.stack_pointer
     }
 
     /// Names of the first `n` parameters of a function.

@@ -19,6 +19,13 @@ pub fn trials() -> Vec<Trial> {
         flags_are_never_read_as_clusters,
         headers_and_macros_of_c_sources,
         each_v_tells_more,
+        traps_tell_what_was_accessed_and_called,
+        names_are_demangled_and_both_ends_of_a_deep_stack_are_shown,
+        an_exhausted_c_stack_is_the_modules_own,
+        options_at_run_time_are_listed_and_suggested,
+        calls_of_wasi_are_traced,
+        a_missing_grant_is_told_once_and_only_after_a_failure,
+        failing_scripts_tell_values_with_types,
     ]
 }
 
@@ -225,4 +232,180 @@ fn each_v_tells_more() {
     );
     assert!(most.contains("function 0 (`fib`): "), "{most}");
     assert!(some.lines().count() < more.lines().count() && more.lines().count() < most.lines().count());
+}
+
+/// The first line of what a program says that ends by a trap.
+fn trap_of(folder: &Folder, text: &str) -> String {
+    folder.write("t.wat", text);
+    folder.builds(&["t.wat"]);
+    let outcome = folder.program("t", &[]).fails(134, &["wasm backtrace:\n"]);
+    outcome
+        .stderr
+        .lines()
+        .next()
+        .unwrap_or_default()
+        .rsplit_once('/')
+        .map_or(String::new(), |(_, line)| line.to_owned())
+}
+
+fn traps_tell_what_was_accessed_and_called() {
+    let folder = Folder::empty();
+    let access = trap_of(
+        &folder,
+        r#"(module (memory 2) (func (export "main") (drop (i32.load offset=8 (i32.const 0x20000)))))"#,
+    );
+    assert_eq!(access, "t: wasm trap: out of bounds memory access: address 0x20008, and the memory has 131072 bytes");
+    let call = |expected: &str, found: &str| {
+        trap_of(
+            &folder,
+            &format!(
+                "(module (type $a (func {expected})) (table 2 funcref) (elem (i32.const 0) $f) (func $f {found} unreachable)
+                 (func (export \"main\") (call_indirect (type $a) (i32.const 0)) unreachable))"
+            ),
+        )
+    };
+    let start = "t: wasm trap: indirect call type mismatch: ";
+    assert_eq!(call("(result i64)", "(param f32)"), format!("{start}expected () -> i64, found (f32)"));
+    let (many, refs) = ("(result i32 v128 f64)", "(param i64 externref funcref) (result externref)");
+    let text = format!("{start}expected () -> (i32, v128, f64), found (i64, externref, funcref) -> externref");
+    assert_eq!(call(many, refs), text);
+}
+
+fn names_are_demangled_and_both_ends_of_a_deep_stack_are_shown() {
+    let folder = Folder::empty();
+    folder.write(
+        "a.wat",
+        r#"(module (func $_ZN2ns3BoxIiE3getEi unreachable) (func $_RNvCs1234_7mycrate3foo (call 0))
+          (func (export "main") (call 1)))"#,
+    );
+    folder.builds(&["a.wat"]);
+    folder.program("a", &[]).fails(134, &[" - ns::Box<int>::get(int)\n", " - mycrate::foo\n", " - main\n"]);
+    folder.write(
+        "b.wat",
+        r#"(module (func $outer (export "main") (call $r (i32.const 98)))
+          (func $r (param i32) (if (local.get 0) (then (call $r (i32.sub (local.get 0) (i32.const 1))))) (unreachable)))"#,
+    );
+    folder.builds(&["b.wat"]);
+    let out = folder.program("b", &[]).fails(134, &["   23: ", "\n  ... 68 frames ...\n   92: ", "   99: "]);
+    assert!(out.stderr.as_str().ends_with(" - outer\n") && out.stderr.lines().count() == 2 + 32 + 1, "{out:#?}");
+}
+
+fn an_exhausted_c_stack_is_the_modules_own() {
+    let folder = Folder::empty();
+    // As clang makes it: the variable is written late, and the stack begins below the data.
+    let module = |frame: u32, address: &str| {
+        format!(
+            r#"(module (memory 2) (data (i32.const 65536) "data")
+              (global $__stack_pointer (mut i32) (i32.const 65536))
+              (func $f (param i32) (local $sp i32)
+                (local.set $sp (i32.sub (global.get $__stack_pointer) (i32.const {frame})))
+                (i32.store {address} (local.get 0))
+                (global.set $__stack_pointer (local.get $sp))
+                (call $f (i32.add (local.get 0) (i32.const 1)))
+                (global.set $__stack_pointer (i32.add (local.get $sp) (i32.const {frame}))))
+              (func (export "main") (call $f (i32.const 0))))"#
+        )
+    };
+    for frame in [64, 5008, 100_000] {
+        let trap = trap_of(&folder, &module(frame, "(local.get $sp)"));
+        assert!(
+            trap.contains(": the module's own C stack is exhausted; ") && trap.contains("-Wl,-z,stack-size="),
+            "{trap}"
+        );
+    }
+    // Of other accesses it says nothing.
+    for address in ["(i32.const -4)", "(i32.const 0x30000)"] {
+        let trap = trap_of(&folder, &module(64, address));
+        assert!(trap.contains(": address 0x"), "{trap}");
+    }
+}
+
+fn options_at_run_time_are_listed_and_suggested() {
+    let folder = Folder::with(&[("a.wat", ANSWER)]);
+    folder.builds(&["a.wat"]);
+    let with = |options: &str| folder.program_with("a", &[], &[("WASM2NATIVE_OPTIONS", options)]);
+    let help = with("--help").succeeds().stdout;
+    for option in ["  --dir HOST[::GUEST[::ro]]\n", "  --max-memory BYTES\n", "  --trace\n"] {
+        assert!(help.contains(option), "{help}");
+    }
+    with("--max-memroy 1M").fails(2, &["unknown option `--max-memroy` (did you mean `--max-memory`?)"]);
+    with("--frobnicate").fails(2, &["unknown option `--frobnicate`; --help lists all"]);
+    folder.builds(&["a.wat", "--fixed-powers"]);
+    assert_eq!(with("--help").status, 42);
+}
+
+fn calls_of_wasi_are_traced() {
+    let hello = include_str!("../../fixtures/wasi/hello.wat");
+    let folder = Folder::with(&[("hello.wat", hello)]);
+    folder.builds(&["hello.wat"]);
+    let traced = folder.program_with("hello", &[], &[("WASM2NATIVE_OPTIONS", "--trace")]).succeeds();
+    assert_eq!(traced.stdout, "hello, world!\n");
+    let line = traced.stderr.lines().next().unwrap_or_default();
+    let shown =
+        line.starts_with("fd_write(fd=1, iovs=0x") && line.contains(" \"hello, world!\\n\", iovs_len=1, nwritten=0x");
+    assert!(shown && line.ends_with(" [14]) = success"), "{traced:#?}");
+    folder.builds(&["hello.wat", "--trace"]);
+    assert_eq!(folder.program("hello", &[]).succeeds().stderr, traced.stderr);
+}
+
+fn a_missing_grant_is_told_once_and_only_after_a_failure() {
+    let module = |status: u32| {
+        format!(
+            r#"(module
+              (import "wasi_snapshot_preview1" "path_open"
+                (func $open (param i32 i32 i32 i32 i32 i64 i64 i32 i32) (result i32)))
+              (import "wasi_snapshot_preview1" "proc_exit" (func $exit (param i32)))
+              (memory (export "memory") 1) (data (i32.const 0) "notes")
+              (func $try (drop (call $open (i32.const 3) (i32.const 0) (i32.const 0) (i32.const 5) (i32.const 0)
+                (i64.const 2) (i64.const 0) (i32.const 0) (i32.const 64))))
+              (func (export "_start") (call $try) (call $try) (call $exit (i32.const {status}))))"#
+        )
+    };
+    let folder = Folder::with(&[("bad.wat", &module(7)), ("good.wat", &module(0))]);
+    folder.builds(&["bad.wat"]);
+    folder.builds(&["good.wat"]);
+    let note =
+        "note: no directory is granted to this program, so it finds no files; WASM2NATIVE_OPTIONS=\"--dir .\" grants";
+    let out = folder.program("bad", &[]).fails(7, &[note]);
+    assert_eq!(out.stderr.lines().count(), 1, "{out:#?}");
+    assert_eq!(folder.program("good", &[]).succeeds().stderr, "");
+    let granted = folder.program_with("bad", &[], &[("WASM2NATIVE_OPTIONS", "--dir .")]);
+    assert_eq!((granted.status, granted.stderr.as_str()), (7, ""));
+    folder.builds(&["bad.wat", "--fixed-powers"]);
+    folder.program("bad", &[]).fails(7, &["; build it with --dir HOST::GUEST\n"]);
+}
+
+fn failing_scripts_tell_values_with_types() {
+    let folder = Folder::empty();
+    folder.write(
+        "t.wast",
+        r#"(module (func (export "add") (param i32 i32) (result i32) (i32.add (local.get 0) (local.get 1)))
+          (func (export "f") (result f64 i64) (f64.const 1.5) (i64.const -1)) (func (export "t") (unreachable))
+          (func (export "n") (result f32) (f32.const nan:0x200000)) (global (export "g") i32 (i32.const 5))
+          (func (export "v") (result v128) (v128.const i32x4 1 2 3 4)))
+(assert_return (invoke "add" (i32.const 1) (i32.const -2)) (i32.const 4))
+(assert_return (invoke "f") (f64.const 2.5) (i64.const -1))
+(assert_trap (invoke "t") "integer divide by zero")
+(assert_trap (invoke "add" (i32.const 1) (i32.const 2)) "unreachable")
+(assert_return (invoke "n") (f32.const nan:canonical))
+(assert_return (get "g") (i32.const 6))
+(assert_return (invoke "t") (i32.const 6))
+(assert_return (invoke "v") (v128.const i32x4 1 2 3 5))
+"#,
+    );
+    folder.builds(&["t.wast"]);
+    let out = folder.program("t", &[]);
+    let expected = "line 5: add (i32.const 1) (i32.const -2): (i32.const -1) instead of (i32.const 4)\n\
+        line 6: f: (f64.const 1.5) (i64.const -1) instead of (f64.const 2.5) (i64.const -1)\n\
+        line 7: t: trap: unreachable, instead of: integer divide by zero\n\
+        line 8: add (i32.const 1) (i32.const 2): returned instead of: unreachable\n\
+        line 9: n: (f32.const nan:0x200000) instead of (f32.const nan:canonical)\n\
+        line 10: global g: (i32.const 5) instead of (i32.const 6)\n\
+        line 11: t: trap: unreachable, instead of (i32.const 6)\n\
+        line 12: v: (v128.const i32x4 0x1 0x2 0x3 0x4) instead of (v128.const i32x4 0x1 0x2 0x3 0x5)\n\
+        0 passed, 8 failed\n";
+    assert_eq!((out.status, out.stdout.as_str()), (1, expected));
+    folder.write("e.wast", "(module (func (export \"f\")))\n(invoke \"f\")\n");
+    folder.builds(&["e.wast"]);
+    assert_eq!(folder.program("e", &[]).succeeds().stdout, "0 passed, 0 failed\n");
 }

@@ -3,8 +3,8 @@
 //! Everything here may run in a signal handler: it allocates nothing and locks nothing, and reads
 //! memory only through pointers that were checked.
 
-use crate::abi::image::{Line, LineQuery, NO_FUNCTION};
-use crate::abi::trap::{NO_OFFSET, REPORTED_FRAMES, Trap, TrapFrame, TrapReport};
+use crate::abi::image::{Image, Line, LineQuery, NO_FUNCTION};
+use crate::abi::trap::{INNER_FRAMES, NO_OFFSET, REPORTED_FRAMES, Trap, TrapFrame, TrapReport};
 use crate::arch::Frame;
 use crate::arch::processor::{self, Registers};
 use crate::sites::CodePlace;
@@ -36,6 +36,8 @@ impl From<Trap> for Cause<'static> {
 #[cold]
 pub fn report(cause: Cause, registers: Registers) -> TrapReport {
     let mut report = empty();
+    // The modules of the frames.
+    let mut images: [Option<&'static Image>; REPORTED_FRAMES] = [None; _];
     report.code = cause.code;
     Text::into_buffer(&mut report.message).add(cause.message);
     walk(registers, |place, code_offset| {
@@ -43,20 +45,25 @@ pub fn report(cause: Cause, registers: Registers) -> TrapReport {
             if function.index == NO_FUNCTION {
                 return;
             }
-            if let Some(frame) = report.frames.get_mut(usize_of(report.n_frames)) {
-                let name = place.name_of(function).as_ptr().cast();
-                let offset = offset.unwrap_or(NO_OFFSET);
-                *frame = TrapFrame { function: name, index: function.index, offset, source: NO_LINE };
-                if let Some(find_line) = place.image.find_line {
-                    let mut query = LineQuery { image: place.image, offset, line: NO_LINE };
-                    // SAFETY: the image's own function.
-                    unsafe { find_line(&mut query) };
-                    frame.source = query.line;
-                }
+            if report.n_frames >= REPORTED_FRAMES as u64 {
+                report.frames.copy_within(INNER_FRAMES + 1.., INNER_FRAMES);
+                images.copy_within(INNER_FRAMES + 1.., INNER_FRAMES);
             }
+            let name = place.name_of(function).as_ptr().cast();
+            let offset = offset.unwrap_or(NO_OFFSET);
+            let number = usize_of(report.n_frames).min(REPORTED_FRAMES - 1);
+            report.frames[number] = TrapFrame { function: name, index: function.index, offset, source: NO_LINE };
+            images[number] = Some(place.image);
             report.n_frames = report.n_frames.saturating_add(1);
         });
     });
+    for (frame, image) in report.frames.iter_mut().zip(images) {
+        let Some((image, find_line)) = image.and_then(|image| Some((image, image.find_line?))) else { continue };
+        let mut query = LineQuery { image, offset: frame.offset, line: NO_LINE };
+        // SAFETY: the image's own function.
+        unsafe { find_line(&mut query) };
+        frame.source = query.line;
+    }
     report
 }
 
@@ -77,13 +84,19 @@ pub fn add_report(text: &mut Text, report: &TrapReport) {
 /// The backtrace alone.
 pub fn add_frames(text: &mut Text, report: &TrapReport) {
     text.add("wasm backtrace:\n");
-    for (number, frame) in report.frames.iter().take(usize_of(report.n_frames)).enumerate() {
-        add_frame(text, number as u64, frame);
-    }
     let n_others = report.n_frames.saturating_sub(REPORTED_FRAMES as u64);
-    if n_others > 0 {
-        text.add("  ... and ").add_decimal(n_others.into());
-        text.add(if report.n_frames >= COUNTED_FRAMES { " or more\n" } else { " more\n" });
+    for (place, frame) in report.frames.iter().take(usize_of(report.n_frames)).enumerate() {
+        let mut number = place as u64;
+        if place >= INNER_FRAMES {
+            number = number.saturating_add(n_others);
+        }
+        if place == INNER_FRAMES && n_others > 0 {
+            text.add("  ... ").add_decimal(n_others.into()).add(" frames ...\n");
+        }
+        add_frame(text, number, frame);
+    }
+    if report.n_frames >= COUNTED_FRAMES {
+        text.add("  ... and perhaps more\n");
     }
 }
 

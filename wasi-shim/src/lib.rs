@@ -28,6 +28,8 @@ mod text;
 
 mod panic;
 
+mod signature;
+
 mod stack;
 
 mod sites;

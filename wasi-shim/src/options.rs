@@ -7,12 +7,12 @@
 //! started the program must not steer it (set-user-id).
 
 use crate::abi::program::{EntryKind, OPTIONS_VARIABLE, Program};
-use crate::abi::setting::{Setting, UNKNOWN};
+use crate::abi::setting::{self, HELP, Setting, UNKNOWN};
 use crate::abi::words::{self, Piece};
 use crate::attempt::fail;
 use crate::program::{c_string, slice};
 use crate::system::{self, Access, kernel};
-use crate::text::{USAGE_EXIT_STATUS, message};
+use crate::text::{STDOUT, Text, USAGE_EXIT_STATUS, message};
 
 /// Both sources, ready to be walked any number of times.
 #[derive(Clone, Copy)]
@@ -22,12 +22,15 @@ pub struct Options {
     variable: &'static [u8],
     /// A program that can't end after some time does not know the option.
     knows_timeout: bool,
+    /// A library's process does not end because its options are listed.
+    is_library: bool,
 }
 
 impl Options {
     #[cold]
     pub fn read(program: &Program, envp: *const *const u8) -> Options {
         Options {
+            is_library: program.kind == EntryKind::Library as u8,
             // The process of a library is its host's, and so is the variable.
             knows_timeout: program.timeout.is_some() || program.kind == EntryKind::Library as u8,
             // SAFETY: `options_length` bytes of constant data.
@@ -46,6 +49,9 @@ impl Options {
         for (source, text) in [("its built-in options", self.fixed), (OPTIONS_VARIABLE, self.variable)] {
             let mut words = text.split_inclusive(|&byte| byte == 0).map(|word| word.strip_suffix(&[0]).unwrap_or(word));
             while let Some(word) = words.next() {
+                if word == b"--help" && !self.is_library {
+                    help();
+                }
                 let setting = match Setting::parse(word, &mut words) {
                     Ok(Setting::Timeout(_)) if !self.knows_timeout => Err(UNKNOWN),
                     setting => setting,
@@ -55,12 +61,28 @@ impl Options {
                     Err(problem) => {
                         let mut text = message();
                         text.add(source).add(": ").add(problem).add(" `").add_name(word).add("`");
+                        if problem == UNKNOWN {
+                            match setting::nearest(word) {
+                                Some(near) => text.add(" (did you mean `--").add(near).add("`?)"),
+                                None => text.add("; --help lists all"),
+                            };
+                        }
                         fail(text, USAGE_EXIT_STATUS)
                     }
                 }
             }
         }
     }
+}
+
+/// Prints what the variable takes, and ends the program.
+#[cold]
+fn help() -> ! {
+    let mut text = Text::new(STDOUT);
+    text.add(OPTIONS_VARIABLE).add(" takes options, separated and quoted as in a shell:\n").add(HELP);
+    drop(text);
+    // SAFETY: does not return; nothing of the program has run.
+    unsafe { libc::_exit(0) }
 }
 
 /// The value of an environment variable.

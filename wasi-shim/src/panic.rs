@@ -6,13 +6,21 @@
 
 use crate::text::message;
 use core::panic::PanicInfo;
-use std::fmt::Write;
 
 /// Takes what Rust hands to a `#[panic_handler]`.
 #[unsafe(no_mangle)]
 pub extern "C" fn w2n_panic(info: &PanicInfo<'_>) -> ! {
     let mut text = message();
-    let _ = writeln!(text, "internal error of the runtime: {info}");
+    text.add("internal error of the runtime");
+    // Without `std::fmt`, which would be a tenth of a small program: numbers in a message are left
+    // out.
+    if let Some(message) = info.message().as_str() {
+        text.add(": ").add(message);
+    }
+    if let Some(place) = info.location() {
+        text.add(": ").add(place.file()).add(":").add_decimal(place.line().into());
+    }
+    text.add("\n");
     drop(text);
     std::process::abort()
 }

@@ -11,6 +11,7 @@ use crate::abi::program::{Program, Shared, VERSION};
 use crate::abi::record::Padding;
 use crate::width::usize_of;
 use std::ops::Range;
+use std::sync::OnceLock;
 use std::sync::atomic::{AtomicPtr, AtomicUsize, Ordering};
 
 unsafe extern "C" {
@@ -69,6 +70,16 @@ pub fn programs() -> impl Iterator<Item = &'static Program> {
         next = program.next.load(Ordering::Relaxed);
         Some(program)
     })
+}
+
+/// What a program says when it ends with a failure, once something was noted that explains it.
+pub static AT_FAILURE: OnceLock<fn()> = OnceLock::new();
+
+/// Calls [`AT_FAILURE`].
+pub fn explain_failure() {
+    if let Some(explain) = AT_FAILURE.get() {
+        explain();
+    }
 }
 
 /// Whether traps are reported in the words of another language, see [`Program::fatal_errors`].
@@ -166,12 +177,12 @@ pub fn memories(image: &Image) -> &'static [*mut Memory] {
     unsafe { slice(image.memories, image.n_memories) }
 }
 
-/// Whether an address lies in the reservation of a memory, or just before it.
-pub fn is_of_memory(address: usize) -> bool {
-    images().flat_map(memories).any(|&memory| {
+/// The memory whose reservation an address lies in, or just before it.
+pub fn memory_of(address: usize) -> Option<*const Memory> {
+    images().flat_map(memories).map(|&memory| memory.cast_const()).find(|memory| {
         // SAFETY: the images' memories stay, and once there is code to run these fields don't
         // change.
-        let (base, reserved) = unsafe { ((*memory).base.addr(), usize_of((*memory).reserved)) };
+        let (base, reserved) = unsafe { ((**memory).base.addr(), usize_of((**memory).reserved)) };
         address >= base.saturating_sub(usize_of(LEADING_GUARD)) && address < base.saturating_add(reserved)
     })
 }

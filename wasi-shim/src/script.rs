@@ -10,13 +10,14 @@
 use crate::abi::program::Program;
 use crate::abi::script::{Action, Command, Outcome, Pattern};
 use crate::abi::trap::{CODE_EXCEPTION, CODE_FAILURE, TrapReport};
-use crate::abi::value::Value;
+use crate::abi::value::{TYPE_EXTERNREF, TYPE_F32, TYPE_F64, TYPE_I32, TYPE_I64, TYPE_V128, Value};
 use crate::attempt::{attempt, fail, prepare_thread};
 use crate::backtrace;
 use crate::memory;
+use crate::number;
 use crate::program::{self, c_string, slice};
 use crate::text::{STDOUT, Text, message};
-use crate::width::{low_u64, usize_of};
+use crate::width::{low_u32, low_u64, usize_of};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::thread::JoinHandle;
@@ -105,8 +106,8 @@ enum Failure {
     Trapped(Box<TrapReport>),
     /// A trap was expected, and the command returned.
     Returned,
-    /// The result of this number, with its value.
-    Result(usize, Value),
+    /// A result is another than expected.
+    Results(Box<[Value; 1000]>),
 }
 
 fn run(command: &Command) -> Result<(), Failure> {
@@ -171,9 +172,9 @@ fn perform(command: &Command, values: &mut [Value; 1000]) {
     }
 }
 
-fn compare(command: &Command, values: &[Value]) -> Result<(), Failure> {
+fn compare(command: &Command, values: &[Value; 1000]) -> Result<(), Failure> {
     let mut patterns = command.results;
-    for (index, &value) in values.iter().enumerate().take(command.n_results as usize) {
+    for &value in values.iter().take(command.n_results as usize) {
         let mut holds = false;
         loop {
             // SAFETY: one pattern per result, and one more for each that has an alternative.
@@ -186,7 +187,7 @@ fn compare(command: &Command, values: &[Value]) -> Result<(), Failure> {
             }
         }
         if !holds {
-            return Err(Failure::Result(index, value));
+            return Err(Failure::Results(Box::new(*values)));
         }
     }
     Ok(())
@@ -205,15 +206,73 @@ fn report(command: &Command, failure: Failure) {
     text.add("line ").add_decimal(command.line.into()).add(": ");
     // SAFETY: a zero-terminated text.
     let message = unsafe { c_string(command.message) };
+    // SAFETY: as above.
+    let [subject, expected] = unsafe { [c_string(command.subject), c_string(command.expected)] };
+    text.add_name(subject).add(if subject.is_empty() { "" } else { ": " });
     match failure {
         Failure::Compiler => text.add_name(message),
-        Failure::Trapped(trap) => text.add("trap: ").add(message_of(&trap)),
+        Failure::Trapped(trap) => {
+            text.add("trap: ").add(message_of(&trap));
+            match command.outcome {
+                outcome if outcome == Outcome::Trap as u8 => text.add(", instead of: ").add_name(message),
+                outcome if outcome == Outcome::Exception as u8 => text.add(", instead of an exception"),
+                outcome if outcome == Outcome::Return as u8 => text.add(", instead of ").add_name(expected),
+                _ => &mut text,
+            }
+        }
+        Failure::Returned if command.outcome == Outcome::Exception as u8 => {
+            text.add("returned instead of an exception")
+        }
         Failure::Returned => text.add("returned instead of: ").add_name(message),
-        Failure::Result(index, value) => {
-            let bits = u128::from_le_bytes(value.0);
-            text.add("result ").add_decimal(index as u128).add(" is 0x").add_hex(low_u64(bits >> 64));
-            text.add("_").add_hex(low_u64(bits))
+        Failure::Results(values) => {
+            // SAFETY: a code for each result.
+            let types = unsafe { slice(command.types, command.n_results.into()) };
+            for (&ty, &value) in types.iter().zip(&values[..]) {
+                add_value(&mut text, ty, value);
+                text.add(" ");
+            }
+            text.add("instead of ").add_name(expected)
         }
     };
     text.add("\n");
+}
+
+/// Adds a value as a script has it.
+fn add_value(text: &mut Text, ty: u8, value: Value) {
+    let bits = u128::from_le_bytes(value.0);
+    let is_null = bits == 0;
+    let name = match ty {
+        TYPE_I32 => "(i32.const ",
+        TYPE_I64 => "(i64.const ",
+        TYPE_F32 => "(f32.const ",
+        TYPE_F64 => "(f64.const ",
+        TYPE_V128 => "(v128.const i32x4",
+        _ if is_null => "(ref.null",
+        TYPE_EXTERNREF => "(ref.extern ",
+        _ => "(ref.func",
+    };
+    text.add(name);
+    let nan = match ty {
+        TYPE_F32 if f32::from_bits(low_u32(bits)).is_nan() => Some((bits >> 31 & 1, bits & 0x7f_ffff)),
+        TYPE_F64 if f64::from_bits(low_u64(bits)).is_nan() => Some((bits >> 63 & 1, bits & (u64::MAX >> 12) as u128)),
+        _ => None,
+    };
+    match ty {
+        TYPE_V128 => {
+            for lane in value.0.chunks_exact(4) {
+                let lane = lane.iter().rev().fold(0, |all, byte| all << 8 | u64::from(*byte));
+                text.add(" ").add_hex(lane);
+            }
+        }
+        TYPE_F32 | TYPE_F64 if let Some((sign, payload)) = nan => {
+            text.add(if sign == 1 { "-nan:" } else { "nan:" }).add_hex(low_u64(payload));
+        }
+        TYPE_I32 | TYPE_I64 | TYPE_F32 | TYPE_F64 => number::print(text, ty, value),
+        // The host's references are numbers plus one.
+        TYPE_EXTERNREF if !is_null => {
+            text.add_decimal(bits.saturating_sub(1));
+        }
+        _ => {}
+    }
+    text.add(")");
 }

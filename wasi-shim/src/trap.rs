@@ -9,6 +9,7 @@
 //! in the handler ends the process, because the handler's mask blocks all signals. So it never
 //! loops.
 
+use crate::abi::image::Image;
 use crate::abi::program::{Crash, Fault, Program, RUNNING};
 use crate::abi::trap::{CODE_HOST, CODE_UNDEFINED, CODE_WASI, FATAL_EXIT_STATUS, TRAP_EXIT_STATUS, Trap, TrapReport};
 use crate::arch::OnSignal;
@@ -16,10 +17,12 @@ use crate::arch::processor::{Registers, signal_entry};
 use crate::attempt;
 use crate::backtrace::{self, Cause};
 use crate::program;
+use crate::signature;
 use crate::sites::CodePlace;
 use crate::stack;
 use crate::system::kernel::{self, Context};
-use crate::text::{STDERR, Text};
+use crate::text::{STDERR, Text, message};
+use crate::width::low_u32;
 use libc::{SA_ONSTACK, SA_SIGINFO, SIGBUS, SIGFPE, SIGILL, SIGSEGV, c_int, c_void, siginfo_t};
 use std::cell::UnsafeCell;
 use std::mem::MaybeUninit;
@@ -117,7 +120,7 @@ unsafe fn take(signal: c_int, info: *mut siginfo_t, context: *mut c_void) -> boo
     let is_push = (1..=WORD).contains(&registers.sp.wrapping_sub(address));
     let noted = place.and_then(|it| it.trap()).and_then(|it| Trap::of(it.trap));
     // Not every generator notes each access: what code does where a memory may be is one.
-    let is_access = || place.is_some() && signal == SIGSEGV && program::is_of_memory(address);
+    let is_access = || place.is_some() && signal == SIGSEGV && program::memory_of(address).is_some();
     let own = noted.or_else(|| is_access().then_some(Trap::MemoryOutOfBounds));
     let own = if place.is_some() && is_interrupt(address) { Some(Trap::Interrupted) } else { own };
     let is_overflow = || is_overflow(address, code == kernel::UNMAPPED, registers, place.is_some());
@@ -127,11 +130,47 @@ unsafe fn take(signal: c_int, info: *mut siginfo_t, context: *mut c_void) -> boo
         Some(trap) => trap,
         None => return false,
     };
-    let report = backtrace::report(trap.into(), registers);
+    let mut text = Text::into_buffer(&mut []);
+    text.add(trap.message());
+    if trap == Trap::MemoryOutOfBounds {
+        add_access(&mut text, place, address);
+    }
+    let report = backtrace::report(Cause { code: trap as i32, message: text.line() }, registers);
     if !attempt::give_up_in(context, &report) {
         end(&report);
     }
     true
+}
+
+/// Why an access failed: what was accessed, or that it was below the module's own stack.
+#[inline(never)]
+fn add_access(text: &mut Text, place: Option<CodePlace>, address: usize) {
+    let Some(memory) = program::memory_of(address) else { return };
+    // SAFETY: the images' memories stay. Another thread may grow it at any time.
+    let (base, bytes) = unsafe { ((*memory).base.addr(), (&raw const (*memory).bytes).read_volatile()) };
+    let Some(offset) = address.checked_sub(base) else { return };
+    if place.is_some_and(|place| is_below_stack(place.image, offset)) {
+        text.add(": the module's own C stack is exhausted; its linker flag -Wl,-z,stack-size=BYTES enlarges it");
+    } else {
+        text.add(": address ").add_hex(offset as u64).add(", and the memory has ").add_decimal(bytes.into());
+        text.add(" bytes");
+    }
+}
+
+/// Whether an access that failed was to the module's own stack, below its place. The variable may
+/// still be that of the caller, because the store of the function's own follows.
+fn is_below_stack(image: &Image, offset: usize) -> bool {
+    /// Addresses so far below zero can be those of fields behind a null pointer.
+    const NEAR_NULL: u32 = 4096;
+    // SAFETY: null, or a variable of the image.
+    let Some(pointer) = (unsafe { image.stack_pointer.as_ref() }) else { return false };
+    let [top, size, accessed] = [image.stack_top, image.stack_size, offset as u64].map(|it| low_u32(it.into()));
+    // Both below the top by the arithmetic of the module; threads have their stacks above.
+    let used = top.wrapping_sub(*pointer);
+    let below = top.wrapping_sub(size).wrapping_sub(accessed);
+    let is_spent = used > size && used.cast_signed() > 0;
+    let is_nearly_spent = used <= size && used > size.saturating_sub(size / 4);
+    is_spent || below.cast_signed() > 0 && used <= size && (is_nearly_spent || below > NEAR_NULL)
 }
 
 /// Whether a fault ends a call of a library that was to be interrupted.
@@ -225,6 +264,23 @@ pub extern "C" fn w2n_raise(number: i32) -> ! {
     raise_here(trap.expect("the compiler knows the same traps"))
 }
 
+/// [`crate::abi::builtin::Builtin::TypeMismatch`].
+///
+/// # Safety
+/// Both are signatures of the compiler's.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn w2n_type_mismatch(expected: *const u8, found: *const u8) -> ! {
+    // SAFETY: as required of the caller; they end with a zero byte.
+    let [expected, found] = unsafe { [program::c_string(expected), program::c_string(found)] };
+    let mut text = Text::into_buffer(&mut []);
+    text.add(Trap::IndirectCallTypeMismatch.message());
+    if expected != found {
+        signature::add(text.add(": expected "), expected);
+        signature::add(text.add(", found "), found);
+    }
+    raise_here(Cause { code: Trap::IndirectCallTypeMismatch as i32, message: text.line() })
+}
+
 /// [`crate::abi::builtin::Builtin::UndefinedImport`].
 #[unsafe(no_mangle)]
 pub extern "C" fn w2n_undefined_import(entry: usize) -> ! {
@@ -273,7 +329,9 @@ pub fn end(report: &TrapReport) -> ! {
         // SAFETY: does not return.
         unsafe { libc::_exit(FATAL_EXIT_STATUS) }
     }
-    print(report);
+    // After the program's name, if this is one.
+    backtrace::add_report(&mut message(), report);
+    program::explain_failure();
     program::write_profiles();
     // SAFETY: does not return.
     unsafe { libc::_exit(TRAP_EXIT_STATUS) }

@@ -37,6 +37,10 @@ pub mod context;
 
 pub mod guest;
 
+mod trace;
+
+mod refused;
+
 mod args;
 
 mod clock;

@@ -13,7 +13,8 @@ use crate::wasm::TagIndex;
 use anyhow::Result;
 use cranelift_codegen::binemit::Reloc;
 use cranelift_codegen::ir::{ExternalName, Function, LibCall, UserFuncName};
-use cranelift_codegen::isa::TargetIsa;
+use cranelift_codegen::isa::{FunctionAlignment, TargetIsa};
+use cranelift_codegen::settings::OptLevel;
 use cranelift_codegen::{CompiledCode, FinalizedMachExceptionHandler, FinalizedMachReloc, FinalizedRelocTarget};
 
 /// Everything that the object needs of a compiled function.
@@ -42,13 +43,24 @@ pub fn read(
         debug,
         // Its convention `Tail` preserves none.
         stored: 0,
-        alignment: isa.function_alignment().preferred.max(isa.function_alignment().minimum),
+        alignment: alignment(isa).max(code.buffer.alignment),
         relocations: code.buffer.relocs().iter().map(|reloc| relocation(function, &bytes, reloc)).collect(),
         sites,
         try_calls: try_calls(code),
         frame: frame::describe(isa, code)?,
         bytes,
     })
+}
+
+/// Where functions begin: for speed at lines of the processor's, for size where their constants
+/// are aligned.
+fn alignment(isa: &dyn TargetIsa) -> u32 {
+    const OF_CONSTANTS: u32 = 16;
+    let FunctionAlignment { minimum, preferred } = isa.function_alignment();
+    match isa.flags().opt_level() {
+        OptLevel::SpeedAndSize => minimum.max(OF_CONSTANTS),
+        OptLevel::None | OptLevel::Speed => preferred.max(minimum),
+    }
 }
 
 fn relocation(function: &Function, bytes: &[u8], reloc: &FinalizedMachReloc) -> Relocation {

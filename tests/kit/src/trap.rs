@@ -42,6 +42,13 @@ pub fn of_program(outcome: &Outcome) -> Option<&'static str> {
     kind(&outcome.stderr)
 }
 
+/// Whether a line is a program's report of the trap `name`: the program's name precedes it, and
+/// what the runtime knows beyond the kind of trap may follow.
+pub fn is_reported(line: &str, name: &str) -> bool {
+    let message = line.split_once("wasm trap: ").and_then(|(_, message)| message.strip_prefix(name));
+    message.is_some_and(|rest| rest.is_empty() || rest.starts_with(": "))
+}
+
 /// Whether `name` is the message of a trap.
 pub fn is_known(name: &str) -> bool {
     KINDS.iter().any(|(kind, _)| *kind == name)

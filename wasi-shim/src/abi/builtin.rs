@@ -94,4 +94,7 @@ builtins! {
     // (program, whether it is wanted) -> 0, or -1 if the system refuses: ends what runs in the
     // library, or takes that back
     LibraryInterrupt: "w2n_library_interrupt", "pi", "i";
+    // (expected signature, found signature): an indirect call of a function of another type; does
+    // not return
+    TypeMismatch: "w2n_type_mismatch", "pp", "";
 }

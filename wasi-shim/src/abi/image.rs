@@ -11,8 +11,8 @@ record! {
         pub start: u32,
         /// Length of the code in bytes.
         pub length: u32,
-        /// Offset of the name in [`Image::names`]: UTF-8, ended by a zero byte (a zero byte in a
-        /// name is written as `?`).
+        /// Offset of the name in [`Image::names`]: UTF-8 as it is shown, demangled and with control
+        /// characters escaped, ended by a zero byte.
         pub name: u32,
         /// Offset in [`Image::sites`] of the function's sites.
         ///
@@ -78,6 +78,12 @@ record! {
         /// Bytes of the initial entries of this module's tables, but for tables that never change:
         /// those are as constant as code. A program with threads has as many more for each thread.
         pub table_bytes: u64,
+        /// The variable `__stack_pointer` of modules whose C stack lies in their memory; null
+        /// elsewhere.
+        pub stack_pointer: *const u32,
+        /// What it is at first, and how many bytes lie below that until data or the memory's start.
+        pub stack_top: u64,
+        pub stack_size: u64,
         /// Segments and globals that can't be laid out in advance, then the start function. Null if
         /// there is nothing to do.
         pub initialize: Option<unsafe extern "C" fn()>,

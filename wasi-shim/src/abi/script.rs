@@ -38,6 +38,12 @@ record! {
         pub size: u64,
         pub arguments: *const Value,
         pub results: *const Pattern,
+        /// What is called with which arguments, or read, and the results that are expected, as a
+        /// script has them; both zero-terminated.
+        pub subject: *const u8,
+        pub expected: *const u8,
+        /// The type code of each result.
+        pub types: *const u8,
         /// The message that a trap must begin with or contain, or what was wrong when compiling;
         /// zero-terminated.
         pub message: *const u8,

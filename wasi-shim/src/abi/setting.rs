@@ -8,14 +8,18 @@
 //! [`Program::options`]: super::program::Program::options
 //! [`OPTIONS_VARIABLE`]: super::program::OPTIONS_VARIABLE
 
-/// Declares [`Setting`]: a row for each option, with the value that follows it, if any.
+/// Declares [`Setting`]: a row for each option, with the value that follows it, if any; the form of
+/// the value and what the option does, for [`HELP`].
 macro_rules! settings {
-    ($($(#[$attribute:meta])* $variant:ident $(($value:ident: $ty:ty))? = $name:literal;)*) => {
+    ($($(#[$attribute:meta])* $variant:ident $(($value:ident: $ty:ty))? = $name:literal, $form:literal, $help:literal;)*) => {
         /// One option with its value.
         #[derive(Clone, Copy, Debug, PartialEq, Eq)]
         pub enum Setting<'a> {
             $($(#[$attribute])* $variant $(($ty))?,)*
         }
+
+        /// All options, two lines each. The first begins with two blanks and the name.
+        pub const HELP: &str = concat!($("  ", $name, $form, "\n          ", $help, "\n",)*);
 
         impl<'a> Setting<'a> {
             /// `word` is `--name` or `--name=value`. A value that is not in it is taken from
@@ -50,28 +54,30 @@ macro_rules! settings {
 
 settings! {
     /// A directory, as [`Grant`](super::grant::Grant) describes it.
-    Dir(grant: &'a [u8]) = "--dir";
+    Dir(grant: &'a [u8]) = "--dir", " HOST[::GUEST[::ro]]", "use the directory HOST, under the name GUEST";
     /// The guest's name of the next of the trees that the program carries.
-    Embed(guest: &'a [u8]) = "--embed";
+    Embed(guest: &'a [u8]) = "--embed", " GUEST", "see the next tree that the program carries as GUEST";
     /// `NAME=VALUE`, or `NAME` for a variable whose value is that at run time.
-    Env(variable: &'a [u8]) = "--env";
-    InheritEnv = "--inherit-env";
+    Env(variable: &'a [u8]) = "--env", " NAME[=VALUE]", "see this environment variable";
+    InheritEnv = "--inherit-env", "", "see all environment variables";
     /// `null`, `zero` and `urandom` in `/dev`.
-    Dev = "--dev";
+    Dev = "--dev", "", "see null, zero and urandom in /dev";
     /// An empty directory `/tmp` of the program's own, and the most bytes in it, if that is given.
-    Tmp(bytes: Option<u64>) = "--tmp";
+    Tmp(bytes: Option<u64>) = "--tmp", "[=BYTES]", "have an empty directory /tmp";
     /// An address to listen at.
-    TcpListen(address: &'a [u8]) = "--tcplisten";
+    TcpListen(address: &'a [u8]) = "--tcplisten", " ADDR:PORT", "accept connections there";
     /// The sockets that the program is started with.
-    ListenFd = "--listenfd";
+    ListenFd = "--listenfd", "", "accept connections at inherited sockets";
     /// Most bytes that memories, tables and exceptions take together.
-    MaxMemory(bytes: u64) = "--max-memory";
+    MaxMemory(bytes: u64) = "--max-memory", " BYTES", "limit memories, tables and exceptions: 64K, 16M, 2G";
     /// Most bytes that tables take.
-    MaxTable(bytes: u64) = "--max-table";
+    MaxTable(bytes: u64) = "--max-table", " BYTES", "limit tables";
     /// Most bytes of stack.
-    MaxStack(bytes: u64) = "--max-stack";
+    MaxStack(bytes: u64) = "--max-stack", " BYTES", "limit the stack";
     /// The time after which a program ends, for [`parse_duration`].
-    Timeout(duration: &'a [u8]) = "--timeout";
+    Timeout(duration: &'a [u8]) = "--timeout", " DURATION", "end after 500ms, 5s, 2m, 1h";
+    /// Each call of WASI is printed.
+    Trace = "--trace", "", "print each call of WASI";
 }
 
 /// Most bytes in `/tmp` where nothing is said.
@@ -83,6 +89,41 @@ pub const TMP: &str = "/tmp";
 
 /// What is wrong with an option that there is not.
 pub const UNKNOWN: &str = "unknown option";
+
+/// The option whose name is nearest to a wrong one, if it is near enough to be what was meant.
+#[cold]
+pub fn nearest(word: &[u8]) -> Option<&'static [u8]> {
+    const LONGEST: usize = 24;
+    let name = word.split(|&byte| byte == b'=').next().unwrap_or_default();
+    let mut best = None;
+    for line in HELP.as_bytes().split(|&byte| byte == b'\n') {
+        let Some(line) = line.strip_prefix(b"  --") else { continue };
+        let end = line.iter().position(|byte| matches!(byte, b' ' | b'[')).unwrap_or(line.len());
+        let known = &line[..end];
+        let given = name.iter().position(|&byte| byte != b'-').map_or(&b""[..], |start| &name[start..]);
+        if given.len() >= LONGEST {
+            continue;
+        }
+        // Levenshtein's distance, a row of the table at a time.
+        let mut row = [0u8; LONGEST];
+        (0..).zip(&mut row).for_each(|(number, cell)| *cell = number);
+        for (number, letter) in (1..).zip(known) {
+            let mut corner = row[0];
+            row[0] = number;
+            for (column, other) in given.iter().enumerate() {
+                let above = row[column.saturating_add(1)];
+                let changed = corner.saturating_add(u8::from(letter != other));
+                row[column.saturating_add(1)] = changed.min(above.saturating_add(1)).min(row[column].saturating_add(1));
+                corner = above;
+            }
+        }
+        let distance = row[given.len()];
+        if usize::from(distance) <= known.len() / 3 && best.is_none_or(|(least, _)| distance < least) {
+            best = Some((distance, known));
+        }
+    }
+    best.map(|(_, known)| known)
+}
 
 /// What follows an option: nothing, text, or a number of bytes.
 trait Value<'a>: Sized {
@@ -192,7 +233,7 @@ pub fn parse_bytes(text: &[u8]) -> Result<u64, WrongBytes> {
 
 #[cfg(test)]
 mod tests {
-    use super::{Setting, WrongBytes, parse_bytes, parse_duration};
+    use super::{Setting, WrongBytes, nearest, parse_bytes, parse_duration};
 
     #[test]
     fn settings_are_read_as_they_were_written() {
@@ -210,6 +251,7 @@ mod tests {
             Setting::MaxTable(0),
             Setting::MaxStack(u64::MAX),
             Setting::Timeout(b"5s"),
+            Setting::Trace,
         ];
         let words: Vec<String> = settings.into_iter().flat_map(Setting::words).collect();
         let mut rest = words.iter().map(String::as_bytes);
@@ -235,6 +277,23 @@ mod tests {
         assert_eq!(parse(&["--tmp", "64k"]), Ok(Setting::Tmp(None)));
         assert_eq!(parse(&["--tmp="]), Err("not a number of bytes in"));
         assert_eq!(parse(&["--other"]), Err("unknown option"));
+    }
+
+    #[test]
+    fn near_options_are_found() {
+        for (word, name) in [
+            ("--dirr", Some("dir")),
+            ("-dir", Some("dir")),
+            ("dir", Some("dir")),
+            ("--max-memroy=1", Some("max-memory")),
+            ("--inherit_env", Some("inherit-env")),
+            ("--listen-fd", Some("listenfd")),
+            ("--frobnicate", None),
+            ("", None),
+            ("--a-word-that-is-longer-than-any-name", None),
+        ] {
+            assert_eq!(nearest(word.as_bytes()), name.map(str::as_bytes), "{word}");
+        }
     }
 
     #[test]

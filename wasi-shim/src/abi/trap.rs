@@ -102,6 +102,9 @@ pub const NO_OFFSET: u32 = u32::MAX;
 /// How many frames a [`TrapReport`] holds.
 pub const REPORTED_FRAMES: usize = 32;
 
+/// How many of them are the innermost, where more were active. The others are the outermost.
+pub const INNER_FRAMES: usize = 24;
+
 /// What `w2n_try` tells of a trap; `w2n_trap` in the generated header.
 #[repr(C)]
 #[derive(Clone, Copy)]
@@ -112,8 +115,8 @@ pub struct TrapReport {
     pub status: i32,
     /// Zero-terminated; cut if it is longer.
     pub message: [u8; 128],
-    /// Number of Wasm functions that were active. The innermost [`REPORTED_FRAMES`] are in
-    /// `frames`.
+    /// Number of Wasm functions that were active. If they are more than [`REPORTED_FRAMES`], the
+    /// first [`INNER_FRAMES`] of `frames` are the innermost, and the others the outermost.
     pub n_frames: u64,
     pub frames: [TrapFrame; REPORTED_FRAMES],
 }

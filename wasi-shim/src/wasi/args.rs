@@ -3,9 +3,11 @@
 use crate::wasi::context::Strings;
 use crate::wasi::errno::Result;
 use crate::wasi::guest::Guest;
+use crate::wasi::refused;
 use crate::width::saturating_u32;
 
 fn sizes(strings: &Strings, guest: &Guest, count: u32, size: u32) -> Result<()> {
+    refused::started();
     guest.write_u32(count, saturating_u32(strings.starts().len()))?;
     guest.write_u32(size, saturating_u32(strings.bytes().len()))
 }

@@ -7,6 +7,7 @@
 use crate::wasi::descriptor::{Descriptor, Home, Object};
 use crate::wasi::errno::{Errno, Result};
 use crate::wasi::guest::{Cursor, Guest};
+use crate::wasi::refused;
 use crate::wasi::rights;
 use crate::wasi::types::FileType;
 use crate::width::saturating_u32;
@@ -17,7 +18,7 @@ use std::sync::PoisonError;
 
 /// `$prestat` of a directory: the tag, and the length of the name.
 pub fn prestat_get(guest: &Guest, number: u32, result: u32) -> Result<()> {
-    let descriptor = guest.context.descriptors.get(number)?;
+    let descriptor = guest.context.descriptors.get(number).inspect_err(|_| refused::asked(guest, number))?;
     let name = prestat_name(&descriptor).ok_or(Errno::Badf)?;
     let mut bytes = [0; 8];
     bytes[4..].copy_from_slice(&saturating_u32(name.len()).to_le_bytes());

@@ -10,6 +10,7 @@ use crate::wasi::beneath::{self, GuestPath};
 use crate::wasi::descriptor::{Descriptor, Directory, Home, HomeToChange, Object};
 use crate::wasi::errno::{Errno, Failure, INVALID, Result};
 use crate::wasi::guest::Guest;
+use crate::wasi::refused;
 use crate::wasi::rights::{self, Access};
 use crate::wasi::stat;
 use crate::wasi::tree::{Change, Opened, Tree};
@@ -280,6 +281,9 @@ pub fn open(
 ) -> Result<()> {
     let path = guest.path(path, length)?;
     guest.at(result, 4)?;
+    if guest.context.descriptors.get(number).is_err() {
+        refused::opened(guest, number);
+    }
     guest.write_u32(result, open_at(guest, number, &path, [lookup_flags, oflags, fd_flags], base)?)
 }
 

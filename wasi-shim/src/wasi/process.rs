@@ -25,6 +25,9 @@ pub fn exit(status: i32) -> ! {
             unsafe { libc::pause() };
         }
     }
+    if status != 0 {
+        program::explain_failure();
+    }
     // SAFETY: C code that is linked with the program may have asked to be called at exit; it may
     // expect to be here.
     unsafe { libc::exit(status) }

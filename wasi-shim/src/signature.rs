@@ -1,0 +1,68 @@
+//! Types of functions in messages, from the names that the compiler gives to signatures, those of
+//! `wasm::structure`: `il.d` is `(i32, i64) -> f64`.
+
+use crate::abi::table::SIGNATURE_PREFIX;
+use crate::text::Text;
+
+/// Adds the type that a signature stands for; its name, where that is a hash or one of several
+/// types that refer to each other.
+pub fn add(text: &mut Text, signature: &[u8]) {
+    let name = signature.strip_prefix(SIGNATURE_PREFIX.as_bytes()).unwrap_or(signature);
+    let mut depth = 0u32;
+    let mut dot = None;
+    for (place, byte) in name.iter().enumerate() {
+        match byte {
+            b'(' | b'[' => depth = depth.saturating_add(1),
+            b')' | b']' => depth = depth.saturating_sub(1),
+            b'.' if depth == 0 => dot = Some(place),
+            b'#' | b':' => {
+                text.add_name(name);
+                return;
+            }
+            _ => {}
+        }
+    }
+    let (parameters, results) = name.split_at(dot.unwrap_or(name.len()));
+    add_list(text.add("("), parameters);
+    text.add(")");
+    let results = results.get(1..).unwrap_or_default();
+    if !results.is_empty() {
+        let is_one = results.len() == 1;
+        add_list(text.add(if is_one { " -> " } else { " -> (" }), results);
+        text.add(if is_one { "" } else { ")" });
+    }
+}
+
+/// Value types, separated by commas.
+fn add_list(text: &mut Text, names: &[u8]) {
+    let mut depth = 0u32;
+    let mut is_next = false;
+    for byte in names {
+        if depth == 0 {
+            text.add(if is_next { ", " } else { "" });
+            is_next = *byte != b'!';
+        }
+        let name = match byte {
+            b'i' => "i32",
+            b'l' => "i64",
+            b'f' => "f32",
+            b'd' => "f64",
+            b'v' => "v128",
+            b'r' => "funcref",
+            b'e' => "externref",
+            b'x' => "exnref",
+            b'n' => "nullexnref",
+            b'!' => "non-null ",
+            _ => "",
+        };
+        match byte {
+            b'(' | b'[' => depth = depth.saturating_add(1),
+            b')' | b']' => depth = depth.saturating_sub(1),
+            _ => {}
+        }
+        match name {
+            name if depth == 0 && !name.is_empty() => text.add(name),
+            _ => text.add([*byte]),
+        };
+    }
+}

@@ -105,20 +105,19 @@ impl Lines {
         self.rows[..after].last().filter(|row| !row.is_end && row.line != 0)
     }
 
-    /// The rows from one offset to before another.
-    pub fn between(&self, start: u32, end: u32) -> &[Line] {
-        let first = self.rows.partition_point(|row| row.offset < start);
-        let last = self.rows.partition_point(|row| row.offset < end);
-        &self.rows[first.min(last)..last]
-    }
-
-    pub fn is_empty(&self) -> bool {
-        self.rows.is_empty()
+    /// All rows.
+    pub fn rows(&self) -> &[Line] {
+        &self.rows
     }
 
     /// A line's file.
     pub fn file(&self, line: &Line) -> Option<&File> {
-        self.files.get(line.unit as usize)?.get(line.file as usize)
+        self.file_of(line.unit, line.file)
+    }
+
+    /// A file of a unit, as the unit counts.
+    pub fn file_of(&self, unit: u32, file: u32) -> Option<&File> {
+        self.files.get(unit as usize)?.get(file as usize)
     }
 }
 

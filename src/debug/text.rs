@@ -33,7 +33,7 @@ pub fn print(wasm: &[u8]) -> Result<(String, Vec<Row>)> {
 /// When the parser has made a mistake.
 pub fn rows(with_lines: &[u8]) -> Result<Vec<Row>> {
     let debug = Debug::read(with_lines)?;
-    let lines = debug.lines.between(0, u32::MAX).iter().filter(|line| !line.is_end);
+    let lines = debug.lines.rows().iter().filter(|line| !line.is_end);
     Ok(lines.map(|line| Row { offset: line.offset, file: 0, line: line.line, column: line.column }).collect())
 }
 

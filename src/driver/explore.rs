@@ -7,6 +7,7 @@ use super::pipeline::Session;
 use super::plan::{self, Start, Taken};
 use crate::code::{CodeLine, CompiledFunction};
 use crate::codegen::Generator;
+use crate::debug::lines::{File, Lines};
 use crate::layout::{Symbol, World};
 use crate::number::to_u32;
 use crate::object::interface::{self, Naming};
@@ -21,10 +22,11 @@ use crate::wasm::operators;
 use crate::wasm::source::MAIN;
 use crate::wasm::{Definition, FuncIndex};
 use anyhow::{Result, bail};
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::path::Path;
 
-/// The page of a module. `positions` says where its operators come from, if that is known.
+/// The page of a module. `positions` says where its operators come from; without it, its own lines
+/// do, if it has some.
 ///
 /// # Errors
 /// As for an object of the module; when LLVM is to make the code, which has no CLIF at the end.
@@ -53,6 +55,8 @@ pub fn page(
     let role = Role::Library { plan: &plan, interface: &interface };
     let jobs = functions::list(&unit, &generator.env(&unit), &role);
     let architecture = generator.env(&unit).machine.architecture;
+    let own = unit.debug.as_ref().map(|debug| SourceLines::of(&debug.lines));
+    let positions = positions.or(own.as_ref().map(|own| own as &dyn Positions));
     let texts = Texts { unit: &unit, wat: operators::functions(&unit.source.wasm), positions, architecture };
     let show = |function: &CompiledFunction, clif: String, lines: &[CodeLine], listing: String| {
         explore::pack(&texts.view(function, clif, lines, &listing))
@@ -62,6 +66,39 @@ pub fn page(
     let title = Path::new(&input.name).file_name().unwrap_or_default().to_string_lossy();
     let files = positions.map(Positions::files).unwrap_or_default();
     Ok(stage(observer, "page", 0, || explore::print(&title, &packed, &files)))
+}
+
+/// The lines of a module's own debug information.
+struct SourceLines<'a> {
+    lines: &'a Lines,
+    /// Unit and number of each file, in order.
+    files: Vec<(u32, u32)>,
+}
+
+impl SourceLines<'_> {
+    fn of(lines: &Lines) -> SourceLines<'_> {
+        let files: BTreeSet<(u32, u32)> = lines.rows().iter().map(|line| (line.unit, line.file)).collect();
+        SourceLines { lines, files: files.into_iter().collect() }
+    }
+}
+
+impl Positions for SourceLines<'_> {
+    fn files(&self) -> Vec<(String, Option<String>)> {
+        let text = |(unit, file): &(u32, u32)| match self.lines.file_of(*unit, *file) {
+            Some(File { folder, name, .. }) => {
+                let file = Path::new(folder).join(name);
+                (name.clone(), std::fs::read_to_string(file).ok())
+            }
+            None => (String::new(), None),
+        };
+        self.files.iter().map(text).collect()
+    }
+
+    fn find(&self, wasm_offset: u32) -> Option<(u32, u32)> {
+        let line = self.lines.find(wasm_offset)?;
+        let file = self.files.binary_search(&(line.unit, line.file)).ok()?;
+        Some((to_u32(file), line.line))
+    }
 }
 
 /// What functions are shown with.

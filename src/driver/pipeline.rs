@@ -101,8 +101,7 @@ impl<'a> Session<'a> {
         let wasm = stage(self.observer, "read", 0, || input.binary()).with_context(|| input.name.clone())?;
         self.tell(|| format!("{}: {} bytes", input.name, wasm.len()));
         let text = input.module_text();
-        let mut source =
-            Source { name, file: Some(&input.name), wasm, text, features: self.features, listing: None };
+        let mut source = Source { name, file: Some(&input.name), wasm, text, features: self.features, listing: None };
         if debug {
             let file = self.options.debug_text.as_deref().map(|file| files::text_of(file, name));
             let describe = || debug::source::describe(input, source.wasm, file.as_deref(), self.features);

@@ -112,9 +112,6 @@ impl Input {
     }
 }
 
-/// How a module begins.
-const MAGIC: &[u8] = b"\0asm";
-
 /// Reads a file; `length` is its size in bytes, or 0 if that is unknown.
 fn read_all(file: impl Read, length: u64) -> Result<Vec<u8>> {
     // Offsets in a module have 32 bits.

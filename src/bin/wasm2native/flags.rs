@@ -4,6 +4,7 @@
 //! [`Code::options`]. Its help says what the user gets.
 
 use crate::checks::Checks;
+use crate::choices::{Base, GeneratorChoice, Level, PrintWhat, print_what};
 use crate::commands::{CacheCommand, Cmake, Completions, Explore, Inspect, Man};
 use crate::forms::{EmitItem, FORMS, emit_item};
 use crate::linking::Linking;
@@ -459,42 +460,6 @@ pub enum MessageFormat {
     Json,
 }
 
-#[derive(Copy, Clone, ValueEnum)]
-pub enum PrintWhat {
-    Imports,
-    Exports,
-    LinkArgs,
-    RuntimeSymbols,
-}
-
-#[derive(Copy, Clone, ValueEnum)]
-pub enum GeneratorChoice {
-    Cranelift,
-    Llvm,
-}
-
-#[derive(Copy, Clone, ValueEnum)]
-pub enum Base {
-    Fixed,
-    Any,
-}
-
-#[derive(Copy, Clone, ValueEnum)]
-pub enum Level {
-    #[value(name = "0")]
-    O0,
-    #[value(name = "1")]
-    O1,
-    #[value(name = "2")]
-    O2,
-    #[value(name = "3")]
-    O3,
-    #[value(name = "s")]
-    Os,
-    #[value(name = "z")]
-    Oz,
-}
-
 impl Compile {
     /// What to produce, at least one thing.
     pub fn emit(&self) -> Vec<EmitItem> {
@@ -698,12 +663,6 @@ fn threads(text: &str) -> Result<usize, String> {
 fn long_version() -> String {
     let generators = GENERATORS.map(|(name, version)| format!("\n{name}: {version}")).concat();
     format!("{}\nhost: {}{generators}", env!("CARGO_PKG_VERSION"), target_lexicon::HOST)
-}
-
-fn print_what(text: &str) -> Result<PrintWhat, String> {
-    let all = "imports, exports, link-args, runtime-symbols";
-    let number = if text.contains(',') { "one of these at a time" } else { "one of" };
-    PrintWhat::from_str(text, false).map_err(|_| format!("expected {number}: {all}"))
 }
 
 fn module(text: &str) -> Result<(String, PathBuf), String> {

@@ -2,6 +2,7 @@
 
 mod build;
 mod checks;
+mod choices;
 mod commands;
 mod console;
 mod dependencies;

@@ -1,7 +1,8 @@
 //! `--print WHAT`: answers for build systems, on standard output.
 
 use crate::Usage;
-use crate::flags::{Compile, PrintWhat};
+use crate::choices::PrintWhat;
+use crate::flags::Compile;
 use crate::words;
 use anyhow::Result;
 use std::path::Path;

@@ -18,8 +18,8 @@ pub fn kept_object(program: &Path, input: &str) -> PathBuf {
     }
 }
 
-/// Where the text form of a module without source lies for debuggers: beside the output, under a name
-/// that no source has.
+/// Where the text form of a module without source lies for debuggers: beside the output, under a
+/// name that no source has.
 pub fn text_of(output: &Path, module: &str) -> PathBuf {
     let mut file = output.as_os_str().to_owned();
     if module != MAIN {

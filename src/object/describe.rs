@@ -278,7 +278,8 @@ fn write_name(names: &mut Data, module: &Module, func: &CompiledFunction) -> Res
     let Some(name) = name else { return Ok(0) };
     let offset = place_in(names)?;
     debug_assert!(index.index() < module.functions.len());
-    // For people: what a terminal would obey is escaped, and so is the zero byte, which ends a name.
+    // For people: what a terminal would obey is escaped, and so is the zero byte, which ends a
+    // name.
     names.bytes.extend(shown(&name).bytes());
     names.byte(0);
     Ok(offset)

@@ -1,4 +1,4 @@
-//! For tests/debug. `counter.wasm` was made of it by rustc 1.95 and wasm-ld 19, without the standard
+//! For tests/debug. `counter.wasm` was made of it by rustc 1.95 and wasm-ld 19, without a standard
 //! library: `rustc --target wasm32-wasip1 -g -C panic=abort -C overflow-checks=off --crate-type lib
 //! --emit obj counter.rs`, `wasm-ld --no-entry --export=run counter.o -o counter.wasm`.
 #![no_std]

@@ -6,8 +6,8 @@ use std::ffi::OsString;
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use wasm2native::abi::words;
 
-/// Replaces `@FILE` by the words in FILE, and flags as C compilers spell them by ours, up to `--`. Words after `run` are left unchanged, because
-/// they may belong to the program.
+/// Replaces `@FILE` by the words in FILE, and flags as C compilers spell them by ours, up to `--`.
+/// Words after `run` are left unchanged, because they may belong to the program.
 pub fn expand(args: impl Iterator<Item = OsString>) -> Result<Vec<OsString>> {
     let mut expanded = Vec::new();
     let mut literal = false;

@@ -35,8 +35,8 @@ impl<'a> Functions<'a> {
         Functions { all }
     }
 
-    /// The function that begins at an offset in the module: with its body, or, as some compilers have
-    /// it, with the size of its body.
+    /// The function that begins at an offset in the module: with its body, or, as some compilers
+    /// have it, with the size of its body.
     pub fn beginning_at(&self, offset: u32) -> Option<&Function<'a>> {
         // A number of 32 bits (core specification, 5.2.2).
         const LONGEST_SIZE: u32 = 5;

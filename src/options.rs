@@ -200,6 +200,8 @@ pub struct Options {
     pub memory_checks: bool,
     /// Debuggers are told of lines and variables.
     pub debug: bool,
+    /// Backtraces have the module's lines, however much space those take.
+    pub lines: bool,
     /// The output beside which the text form of modules without source is written for debuggers.
     pub debug_text: Option<PathBuf>,
     pub generator: GeneratorName,
@@ -295,6 +297,7 @@ impl Default for Options {
             memory_base: MemoryBase::default(),
             memory_checks: false,
             debug: false,
+            lines: false,
             debug_text: None,
             generator: GeneratorName::default(),
             clang: None,

@@ -68,6 +68,8 @@ pub struct Unit<'a> {
     pub debug: Option<Debug<'a>>,
     /// The user asked for it: it becomes debug information of the native program.
     pub wants_debug: bool,
+    /// The user asked for lines in backtraces.
+    pub wants_lines: bool,
 }
 
 impl Unit<'_> {

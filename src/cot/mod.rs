@@ -42,6 +42,8 @@ pub mod ssa;
 
 pub mod emit;
 
+pub mod lines;
+
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 
@@ -49,6 +51,8 @@ use anyhow::{Context, Result};
 
 use crate::cot::diagnostic::{Code, Diagnostic};
 use crate::cot::ir::module::Module;
+use crate::cot::lines::Lines;
+use crate::cot::source::Sources;
 
 /// What is made of a program, and for whom.
 #[derive(Clone, Debug)]
@@ -60,6 +64,8 @@ pub struct Options {
     pub build: check::Build,
     /// Leave out checks that Wasm does not make itself.
     pub release: bool,
+    /// For debuggers: nothing is optimized, and locals have names.
+    pub debug: bool,
     /// Only tests whose name contains this.
     pub filter: Option<String>,
     /// No test runs after one that failed.
@@ -90,9 +96,17 @@ pub enum Stage {
 pub enum Product {
     /// A stage's result for people.
     Text(String),
-    Wasm(Vec<u8>),
+    Wasm(Compiled),
     /// There is no test or bench, or none with the name that was asked for.
     NoTests,
+}
+
+/// A module.
+#[derive(Debug)]
+pub struct Compiled {
+    pub wasm: Vec<u8>,
+    /// Where it comes from, which the bytes don't say.
+    pub lines: Lines,
 }
 
 /// What is wrong with a program, rendered with its places; every message that there is.
@@ -117,18 +131,24 @@ pub fn compile(path: &Path, options: &Options, stage: Stage) -> Result<Product> 
         let loading =
             load::LoadOptions { standard_library: options.standard_library.clone(), all_safe: options.all_safe };
         let loaded = load::load(path, &loading).with_context(|| format!("can't read {}", path.display()))?;
-        lower_loaded(&loaded, options, stage)
+        let lowered = lower_loaded(&loaded, options, stage)?;
+        anyhow::Ok((lowered, loaded.sources))
     })?;
+    let (lowered, sources): (_, Sources) = lowered;
     let mut module = match lowered {
         ControlFlow::Continue(module) => module,
         ControlFlow::Break(product) => return Ok(product),
     };
     // Not in the thread with the large stack, which belongs to no pool.
-    ssa::build(&mut module);
+    match options.debug {
+        true => ssa::build_for_debuggers(&mut module),
+        false => ssa::build(&mut module),
+    }
     if stage == Stage::Ssa {
         return Ok(Product::Text(ir::print::print(&module)));
     }
-    Ok(Product::Wasm(with_large_stack(|| emit::emit(&module))))
+    let emit::Emitted { wasm, places } = with_large_stack(|| emit::emit(&module));
+    Ok(Product::Wasm(Compiled { wasm, lines: Lines::new(&places, &sources) }))
 }
 
 /// The map of the frontend up to the module before its passes, or a product that comes earlier.
@@ -162,6 +182,7 @@ fn lower_loaded(loaded: &load::Loaded, options: &Options, stage: Stage) -> Resul
     let lowering = lower::LowerOptions {
         host: options.host,
         release: options.release,
+        debug: options.debug,
         fail_fast: options.fail_fast,
         iterations: options.iterations,
     };

@@ -1,7 +1,8 @@
 //! A module that says where it comes from: the one that its user gave, with DWARF added if it has
 //! none.
 
-use super::{source_map, synthesis, text};
+use super::synthesis::{self, Sources};
+use super::{source_map, text};
 use crate::wasm::input::Input;
 use crate::wasm::parse;
 use anyhow::{Context, Result};
@@ -56,6 +57,15 @@ pub fn describe<'a>(
     let described = synthesis::add(&wasm, &module, code_start, &sources)?;
     drop(module);
     Ok(Described { wasm: Cow::Owned(described), text })
+}
+
+/// The module with DWARF of lines that its maker knows. `folder`: see [`Sources::folder`].
+///
+/// # Errors
+/// When it is not a module, or too large for DWARF.
+pub fn add(wasm: &[u8], sources: &Sources, features: WasmFeatures) -> Result<Vec<u8>> {
+    let module = parse::parse(wasm, features)?;
+    synthesis::add(wasm, &module, look(wasm).1, sources)
 }
 
 /// Folder and name of a file.

@@ -34,6 +34,8 @@ pub struct Sources {
     /// Sorted by offset.
     pub rows: Vec<Row>,
     pub producer: &'static str,
+    /// Locals without names are of no interest.
+    pub only_named: bool,
     pub language: gimli::DwLang,
 }
 
@@ -92,7 +94,7 @@ pub fn add(wasm: &[u8], module: &Module, code_start: u32, sources: &Sources) -> 
         entry.set(dw::DW_AT_high_pc, AttributeValue::Udata(length));
         entry.set(dw::DW_AT_decl_file, AttributeValue::FileIndex(files.get(rows[0].file).copied()));
         entry.set(dw::DW_AT_decl_line, AttributeValue::Udata(rows[0].line.into()));
-        add_locals(&mut dwarf, &mut types, module, func, entry_id);
+        add_locals(&mut dwarf, &mut types, module, func, (entry_id, sources.only_named));
     }
     dwarf.unit.line_program = program;
     let mut sections = Sections::new(EndianVec::new(LittleEndian));
@@ -135,7 +137,13 @@ impl Types {
 }
 
 /// Parameters and other locals: `p0`, `p1`, `l2` if they have no names.
-fn add_locals(dwarf: &mut DwarfUnit, types: &mut Types, module: &Module, func: FuncIndex, parent: UnitEntryId) {
+fn add_locals(
+    dwarf: &mut DwarfUnit,
+    types: &mut Types,
+    module: &Module,
+    func: FuncIndex,
+    (parent, only_named): (UnitEntryId, bool),
+) {
     let Some(body) = module.functions[func].definition.local() else { return };
     let params = module.function_type(func).params();
     let mut locals: Vec<ValType> = params.to_vec();
@@ -151,6 +159,7 @@ fn add_locals(dwarf: &mut DwarfUnit, types: &mut Types, module: &Module, func: F
         let is_param = (number as usize) < params.len();
         let name = match name.filter(|name| !name.is_empty()) {
             Some(name) => name.to_owned(),
+            None if only_named => continue,
             None => format!("{}{number}", if is_param { 'p' } else { 'l' }),
         };
         let tag = if is_param { dw::DW_TAG_formal_parameter } else { dw::DW_TAG_variable };

@@ -231,6 +231,7 @@ impl<'a> Session<'a> {
             profiling,
             debug,
             wants_debug: self.options.debug,
+            wants_lines: self.options.debug || self.options.lines,
         })
     }
 

@@ -55,7 +55,7 @@ pub fn write(writer: &mut Writer, unit: &Unit, code: &Code) -> Option<(SymbolId,
     table.extend(names);
     table.extend(rows);
     let size: usize = code.functions.iter().map(|func| func.bytes.len()).sum();
-    if !unit.wants_debug && table.len() > size / PART {
+    if !unit.wants_lines && table.len() > size / PART {
         return None;
     }
     let length = table.len() as u64;

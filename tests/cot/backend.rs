@@ -141,7 +141,7 @@ fn emitted_functions_do_what_their_instructions_say() -> Result<(), Failed> {
         let text: String = functions.iter().map(|function| Printed { function, module: &module }.to_string()).collect();
         module.exports.push(("f".to_owned(), FuncId(2)));
         ssa::build(&mut module);
-        let wasm = emit::emit(&module);
+        let emit::Emitted { wasm, .. } = emit::emit(&module);
         let got = run(&engine, &wasm, &arguments);
         if got != (expected, memory) {
             let wat = wasmprinter::print_bytes(&wasm).expect("what validates can be printed");

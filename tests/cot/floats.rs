@@ -6,7 +6,7 @@ use std::fmt::Write;
 use test_kit::reference::{self, Request};
 use wasm2native::cot::check::Build;
 use wasm2native::cot::lower::Host;
-use wasm2native::cot::{Options, Product, Stage, compile};
+use wasm2native::cot::{Compiled, Options, Product, Stage, compile};
 
 const N_NUMBERS: usize = 5000;
 
@@ -41,6 +41,7 @@ fn floats_are_printed_as_rust_prints_them() -> Result<(), Failed> {
         target_arch: "wasm32".to_owned(),
         build: Build::Program,
         release: true,
+        debug: false,
         filter: None,
         fail_fast: false,
         all_safe: false,
@@ -48,7 +49,9 @@ fn floats_are_printed_as_rust_prints_them() -> Result<(), Failed> {
         standard_library: None,
         is_styled: false,
     };
-    let Product::Wasm(wasm) = compile(&path, &options, Stage::Wasm)? else { return Err("no module".into()) };
+    let Product::Wasm(Compiled { wasm, .. }) = compile(&path, &options, Stage::Wasm)? else {
+        return Err("no module".into());
+    };
     let engine = reference::engine().map_err(|error| anyhow::anyhow!("{error:#}"))?;
     let outcome = reference::run(&engine, &wasm, &Request::default()).map_err(|error| anyhow::anyhow!("{error:#}"))?;
     let printed = outcome.stdout;

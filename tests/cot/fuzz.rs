@@ -86,11 +86,12 @@ fn check_program(input: &[u8]) {
             diagnostic::render(&loaded.sources, &diagnostics, false);
         }
         Ok(program) => {
-            let lowering = LowerOptions { host: Host::Native, release: false, fail_fast: false, iterations: 0 };
+            let lowering =
+                LowerOptions { host: Host::Native, release: false, debug: false, fail_fast: false, iterations: 0 };
             // What is too large for a memory is refused.
             let Ok(mut module) = lower(&program, &loaded.sources, &lowering) else { return };
             ssa::build(&mut module);
-            let wasm = emit::emit(&module);
+            let emit::Emitted { wasm, .. } = emit::emit(&module);
             wasmparser::validate(&wasm).expect("the module of a sound program is valid");
         }
     }

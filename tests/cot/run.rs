@@ -187,6 +187,7 @@ fn module(fixture: &Fixture, host: Host, is_test: bool) -> Result<Vec<u8>> {
         target_os: if host == Host::Bare { "freestanding" } else { "wasi" }.to_owned(),
         target_arch: "wasm32".to_owned(),
         build: if is_test { Build::Tests } else { Build::Program },
+        debug: false,
         release: fixture.setup.build.iter().any(|word| word == "--release"),
         filter: fixture.setup.build.iter().find_map(|word| word.strip_prefix("--filter=")).map(str::to_owned),
         fail_fast: fixture.setup.build.iter().any(|word| word == "--fail-fast"),
@@ -196,7 +197,7 @@ fn module(fixture: &Fixture, host: Host, is_test: bool) -> Result<Vec<u8>> {
         is_styled: false,
     };
     match compile(&fixture.path, &options, Stage::Wasm)? {
-        Product::Wasm(wasm) => Ok(wasm),
+        Product::Wasm(compiled) => Ok(compiled.wasm),
         Product::Text(_) | Product::NoTests => anyhow::bail!("there is nothing to run"),
     }
 }

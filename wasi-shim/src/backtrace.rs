@@ -100,6 +100,34 @@ pub fn add_frames(text: &mut Text, report: &TrapReport) {
     }
 }
 
+/// The frames whose source is known, for programs that were not written as Wasm: `    at
+/// main.cot:12:9 in fib`.
+#[cold]
+pub fn add_places(text: &mut Text, report: &TrapReport) {
+    let n_others = report.n_frames.saturating_sub(REPORTED_FRAMES as u64);
+    for (place, frame) in report.frames.iter().take(usize_of(report.n_frames)).enumerate() {
+        if place == INNER_FRAMES && n_others > 0 && report.frames[0].source.line != 0 {
+            text.add("    ... ").add_decimal(n_others.into()).add(" frames ...\n");
+        }
+        if frame.source.line == 0 {
+            continue;
+        }
+        text.add("    at ");
+        add_place(text, frame.source);
+        // SAFETY: `report` put the name of a function there.
+        text.add(" in ").add_name(unsafe { std::ffi::CStr::from_ptr(frame.function) }.to_bytes()).add("\n");
+    }
+}
+
+/// `main.cot:12:9`
+fn add_place(text: &mut Text, Line { file, line, column }: Line) {
+    // SAFETY: `find_line` put the name of a file there.
+    text.add_name(unsafe { std::ffi::CStr::from_ptr(file) }.to_bytes()).add(":").add_decimal(line.into());
+    if column != 0 {
+        text.add(":").add_decimal(column.into());
+    }
+}
+
 /// `    0: 0x1a3 - fib`
 fn add_frame(text: &mut Text, number: u64, frame: &TrapFrame) {
     text.add(if number < 10 { "    " } else { "   " }).add_decimal(number.into()).add(": ");
@@ -111,14 +139,8 @@ fn add_frame(text: &mut Text, number: u64, frame: &TrapFrame) {
         b"" => text.add("<function ").add_decimal(frame.index.into()).add(">"),
         name => text.add_name(name),
     };
-    let Line { file, line, column } = frame.source;
-    if line != 0 {
-        // SAFETY: `find_line` put the name of a file there.
-        text.add("\n             at ").add_name(unsafe { std::ffi::CStr::from_ptr(file) }.to_bytes());
-        text.add(":").add_decimal(line.into());
-        if column != 0 {
-            text.add(":").add_decimal(column.into());
-        }
+    if frame.source.line != 0 {
+        add_place(text.add("\n             at "), frame.source);
     }
     text.add("\n");
 }

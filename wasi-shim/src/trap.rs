@@ -324,7 +324,10 @@ pub fn raise(report: &TrapReport) -> ! {
 pub fn end(report: &TrapReport) -> ! {
     if program::has_fatal_errors() {
         let length = report.message.iter().position(|&byte| byte == 0).unwrap_or(report.message.len());
-        Text::new(STDERR).add("fatal error: ").add_name(&report.message[..length]).add("\n");
+        let mut text = Text::new(STDERR);
+        text.add("fatal error: ").add_name(&report.message[..length]).add("\n");
+        backtrace::add_places(&mut text, report);
+        drop(text);
         program::write_profiles();
         // SAFETY: does not return.
         unsafe { libc::_exit(FATAL_EXIT_STATUS) }

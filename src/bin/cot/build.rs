@@ -1,17 +1,19 @@
 //! `cot build` and `cot check`: from a file to an output file.
 
+use crate::describe::describe;
 use crate::flags::{self, Emit, Source};
 use crate::project::{self, Project};
 use anyhow::{Context, Result, anyhow, bail};
+use std::borrow::Cow;
 use std::ffi::OsStr;
 use std::io::IsTerminal;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use wasm2native::cot::check::Build;
 use wasm2native::cot::lower::Host;
-use wasm2native::cot::{self, Product, Stage};
+use wasm2native::cot::{self, Compiled, Product, Stage};
 use wasm2native::driver;
-use wasm2native::options::{self, LinkOptions, Options, Output};
+use wasm2native::options::{self, LinkOptions, OptLevel, Options, Output};
 use wasm2native::output;
 use wasm2native::progress::Silent;
 use wasm2native::start;
@@ -89,6 +91,8 @@ fn host_arch() -> &'static str {
 pub struct Mode {
     pub build: Build,
     pub release: bool,
+    /// See [`cot::Options::debug`].
+    pub debug: bool,
     pub filter: Option<String>,
     pub fail_fast: bool,
     /// Of benches; 0 is for about a second.
@@ -97,7 +101,7 @@ pub struct Mode {
 
 impl Mode {
     pub fn program(release: bool) -> Mode {
-        Mode { build: Build::Program, release, filter: None, fail_fast: false, iterations: 0 }
+        Mode { build: Build::Program, release, debug: false, filter: None, fail_fast: false, iterations: 0 }
     }
 }
 
@@ -113,6 +117,7 @@ pub fn compile(file: &Path, target: BuildTarget, mode: Mode, stage: Stage) -> Re
         target_arch: target.arch.to_owned(),
         build: mode.build,
         release: mode.release,
+        debug: mode.debug,
         filter: mode.filter,
         fail_fast: mode.fail_fast,
         iterations: mode.iterations,
@@ -133,14 +138,19 @@ pub fn build(args: &flags::Build) -> Result<ExitCode> {
         Some(Emit::Ssa) => Stage::Ssa,
         Some(Emit::Wat | Emit::Wasm) | None => Stage::Wasm,
     };
-    let wasm = match compile(&file, target, Mode::program(args.release), stage)? {
+    let mode = Mode { debug: args.debug, ..Mode::program(args.release) };
+    let compiled = match compile(&file, target, mode, stage)? {
         Product::Text(text) => return print(text.as_bytes(), args.output.as_deref()),
-        Product::Wasm(wasm) => wasm,
+        Product::Wasm(compiled) => compiled,
         Product::NoTests => unreachable!("tests and benches have commands of their own"),
     };
+    let wasm = || match args.debug {
+        true => describe(&compiled).map(Cow::Owned),
+        false => Ok(Cow::Borrowed(&compiled.wasm[..])),
+    };
     match args.emit {
-        Some(Emit::Wat) => return print(wasmprinter::print_bytes(&wasm)?.as_bytes(), args.output.as_deref()),
-        Some(Emit::Wasm) => return print(&wasm, args.output.as_deref()),
+        Some(Emit::Wat) => return print(wasmprinter::print_bytes(wasm()?)?.as_bytes(), args.output.as_deref()),
+        Some(Emit::Wasm) => return print(&wasm()?, args.output.as_deref()),
         _ => {}
     }
     let output = args.output.clone().map_or_else(|| default_output(&file, target), Ok)?;
@@ -148,8 +158,8 @@ pub fn build(args: &flags::Build) -> Result<ExitCode> {
     // The folder is made for what goes into it, and only then.
     let made = args.output.is_none() && std::fs::create_dir(OUTPUT_FOLDER).is_ok();
     let written = match target.host {
-        Host::Native => translate(&file, wasm, target, &output),
-        Host::Wasi | Host::Bare => output::write(&output, &wasm),
+        Host::Native => translate(&file, &compiled, target, &output, args.debug),
+        Host::Wasi | Host::Bare => wasm().and_then(|wasm| output::write(&output, &wasm)),
     };
     if made && written.is_err() {
         // It stays if somebody else uses it.
@@ -202,8 +212,8 @@ fn refuse_input(file: &Path, output: &Path) -> Result<()> {
     Ok(())
 }
 
-/// From a module to an executable or object.
-pub fn translate(file: &Path, wasm: Vec<u8>, target: BuildTarget, output: &Path) -> Result<()> {
+/// From a module to an executable or object; with `debug`, debuggers see all of it.
+pub fn translate(file: &Path, compiled: &Compiled, target: BuildTarget, output: &Path, debug: bool) -> Result<()> {
     let emit = match output.extension().and_then(OsStr::to_str) {
         Some("o") => options::Emit::Obj,
         Some("a") => options::Emit::Staticlib,
@@ -217,7 +227,7 @@ pub fn translate(file: &Path, wasm: Vec<u8>, target: BuildTarget, output: &Path)
             target.name()
         );
     }
-    if is_program && !has_start(&wasm)? {
+    if is_program && !has_start(&compiled.wasm)? {
         bail!(
             "{} has no function 'main', so there is nothing to run; with -o NAME.o, .a or .so its exported functions make a library",
             file.display()
@@ -237,11 +247,15 @@ pub fn translate(file: &Path, wasm: Vec<u8>, target: BuildTarget, output: &Path)
         program_options: powers,
         fixed_powers: true,
         fatal_errors: true,
+        debug,
+        // A program tells where it failed, always.
+        lines: true,
+        opt_level: if debug { OptLevel::None } else { OptLevel::default() },
         link,
         own_names: true,
         ..Options::default()
     };
-    let input = Input { name: file.display().to_string(), bytes: wasm };
+    let input = Input { name: file.display().to_string(), bytes: describe(compiled)? };
     let outputs = [Output { emit, file: output.to_owned() }];
     driver::build(&input, &options, &outputs, &Silent).map_err(with_own_advice)
 }

@@ -70,6 +70,10 @@ pub struct Build {
     #[arg(long)]
     pub release: bool,
 
+    /// Debug information: lines and variables for debuggers; the code is not optimized
+    #[arg(short = 'g')]
+    pub debug: bool,
+
     /// Stop after a stage and print its result
     #[arg(long, value_enum)]
     pub emit: Option<Emit>,

@@ -2,6 +2,7 @@
 //! language reference.
 
 mod build;
+mod describe;
 mod flags;
 mod init;
 mod project;

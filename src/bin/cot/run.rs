@@ -10,7 +10,7 @@ use std::path::Path;
 use std::process::{Command, ExitCode};
 use wasm2native::cot::check::Build;
 use wasm2native::cot::lower::Host;
-use wasm2native::cot::{Product, Stage};
+use wasm2native::cot::{Compiled, Product, Stage};
 use wasm2native::scratch::Scratch;
 use wasm2native::stdio;
 
@@ -18,7 +18,7 @@ pub fn run(args: &flags::Run) -> Result<ExitCode> {
     let (file, target) = build::source(&args.source)?;
     let target = runnable(target)?;
     match build::compile(&file, target, Mode::program(args.release), Stage::Wasm)? {
-        Product::Wasm(wasm) => execute(&file, wasm, target, &args.args),
+        Product::Wasm(compiled) => execute(&file, &compiled, target, &args.args),
         Product::Text(_) | Product::NoTests => unreachable!("a program is built to the end"),
     }
 }
@@ -54,7 +54,7 @@ fn run_blocks(file: &Path, target: BuildTarget, mode: Mode, kind: &str) -> Resul
     let target = runnable(target)?;
     let filter = mode.filter.clone();
     match build::compile(file, target, mode, Stage::Wasm)? {
-        Product::Wasm(wasm) => execute(file, wasm, target, &[]),
+        Product::Wasm(compiled) => execute(file, &compiled, target, &[]),
         Product::NoTests => {
             stdio::message(match filter {
                 Some(filter) => format!("no {kind} has a name with \"{filter}\" in it\n"),
@@ -78,10 +78,10 @@ fn runnable(target: BuildTarget) -> Result<BuildTarget> {
     Ok(target)
 }
 
-fn execute(file: &Path, wasm: Vec<u8>, target: BuildTarget, args: &[OsString]) -> Result<ExitCode> {
+fn execute(file: &Path, compiled: &Compiled, target: BuildTarget, args: &[OsString]) -> Result<ExitCode> {
     let folder = Scratch::new()?;
     let program = folder.path().join(file.file_stem().unwrap_or("program".as_ref()));
-    build::translate(file, wasm, target, &program)?;
+    build::translate(file, compiled, target, &program, false)?;
     let status = Command::new(&program).args(args).status();
     let status = status.with_context(|| format!("can't run {}", program.display()))?;
     // As a shell reports the end by a signal.

@@ -9,7 +9,9 @@
 use super::locals::Locals;
 use super::stack::{Placement, Stack};
 use crate::cot::ir::module::Module;
-use crate::cot::ir::{Access, BlockId, Const, Edge, End, FuncId, Function, Inst, Op, Signature, Type, Value};
+use crate::cot::ir::{
+    Access, BlockId, Const, Edge, End, FuncId, Function, Inst, Op, Position, Signature, Type, Value, Variable,
+};
 use crate::cot::ssa::graph::Graph;
 use std::borrow::Cow;
 use wasm_encoder::{BlockType, Ieee32, Ieee64, Instruction, MemArg, MemArgTarget, ValType};
@@ -65,11 +67,23 @@ struct Emitter<'a, N> {
     labels: Vec<Label>,
     tasks: Vec<Task>,
     code: Vec<Instruction<'static>>,
+    /// From which instruction on the code is made of which place, ascending.
+    places: Vec<(usize, Position)>,
+}
+
+/// The body of a function.
+pub struct Emitted {
+    pub function: wasm_encoder::Function,
+    /// From which byte of the body on it is made of which place, ascending.
+    pub places: Vec<(usize, Position)>,
+    /// Names of locals that are locals of the source, ascending.
+    pub names: Vec<(u32, String)>,
 }
 
 /// Requires SSA form without unreachable blocks and unused parameters of blocks, as `ssa::dead`
-/// leaves it: an argument is computed on the way only if its parameter has a local.
-pub fn emit(function: &Function, module: &Module, numbering: &impl Numbering) -> wasm_encoder::Function {
+/// leaves it: an argument is computed on the way only if its parameter has a local. Or the form of
+/// lowering without unreachable blocks: then each variable is a local.
+pub fn emit(function: &Function, module: &Module, numbering: &impl Numbering) -> Emitted {
     let graph = Graph::new(function);
     let stack = Stack::plan(function);
     let params = function.blocks.iter().skip(1).flat_map(|block| &block.params);
@@ -79,6 +93,7 @@ pub fn emit(function: &Function, module: &Module, numbering: &impl Numbering) ->
     if function.frame_size > 0 {
         locals.declared.push(Type::I32);
     }
+    locals.add_variables(function);
     let n_blocks = function.blocks.len();
     let mut emitter = Emitter {
         function,
@@ -95,8 +110,10 @@ pub fn emit(function: &Function, module: &Module, numbering: &impl Numbering) ->
         labels: Vec::new(),
         tasks: vec![Task::Tree(BlockId::ENTRY)],
         code: Vec::new(),
+        places: Vec::new(),
     };
     emitter.survey();
+    emitter.at(function.position);
     emitter.prologue();
     while let Some(task) = emitter.tasks.pop() {
         emitter.task(task);
@@ -129,6 +146,15 @@ impl<N: Numbering> Emitter<'_, N> {
         }
         for (is_merge, n_ways) in self.is_merge.iter_mut().zip(n_ways) {
             *is_merge |= n_ways > 1;
+        }
+    }
+
+    /// What is emitted next is made of that place; of the last one, if none is known.
+    fn at(&mut self, position: Option<Position>) {
+        let Some(position) = position else { return };
+        self.places.pop_if(|(from, _)| *from >= self.code.len());
+        if self.places.last().is_none_or(|(_, last)| *last != position) {
+            self.places.push((self.code.len(), position));
         }
     }
 
@@ -210,7 +236,10 @@ impl<N: Numbering> Emitter<'_, N> {
             }
         }
         match &of.end {
-            End::Jump(edge) => self.way(block, edge),
+            End::Jump(edge) => {
+                self.at(of.end_position);
+                self.way(block, edge);
+            }
             End::Branch { condition, then, otherwise } => self.branch(block, *condition, then, otherwise),
             End::Switch { index, targets, default } => {
                 self.value(*index);
@@ -220,6 +249,7 @@ impl<N: Numbering> Emitter<'_, N> {
             }
             End::Return(values) => {
                 values.iter().for_each(|value| self.value(*value));
+                self.at(of.end_position);
                 if function.frame_size > 0 {
                     self.code.extend([
                         Instruction::LocalGet(self.frame_local),
@@ -230,12 +260,16 @@ impl<N: Numbering> Emitter<'_, N> {
                 }
                 self.code.push(Instruction::Return);
             }
-            End::Unreachable => self.code.push(Instruction::Unreachable),
+            End::Unreachable => {
+                self.at(of.end_position);
+                self.code.push(Instruction::Unreachable);
+            }
         }
     }
 
     fn branch(&mut self, from: BlockId, condition: Value, then: &Edge, otherwise: &Edge) {
         self.value(condition);
+        self.at(self.function.blocks[from.index()].end_position);
         if self.is_plain_jump(from, then) {
             let depth = self.depth(self.label_of(from, then.block));
             self.code.push(Instruction::BrIf(depth));
@@ -350,7 +384,12 @@ impl<N: Numbering> Emitter<'_, N> {
             self.memory_access(inst, access, offset);
             return;
         }
+        if let Op::Set(variable) = inst.op {
+            self.set(variable, inst);
+            return;
+        }
         inst.args.iter().for_each(|arg| self.value(*arg));
+        self.at(inst.position);
         let retain = || self.module.retain.expect("lowering makes it where something is counted");
         let release = || self.module.release.expect("lowering makes it where something is counted");
         let instruction = match &inst.op {
@@ -385,10 +424,20 @@ impl<N: Numbering> Emitter<'_, N> {
                 self.code.push(Instruction::I64ExtendI32U);
                 Instruction::Call(self.numbering.func(release()))
             }
-            Op::Load { .. } | Op::Store { .. } => unreachable!("handled above"),
-            Op::Get(_) | Op::Set(_) => unreachable!("SSA form has no variables"),
+            Op::Get(variable) => Instruction::LocalGet(self.locals.of_variables[variable.0 as usize]),
+            Op::Load { .. } | Op::Store { .. } | Op::Set(_) => unreachable!("handled above"),
         };
         self.code.push(instruction);
+    }
+
+    /// A parameter that is a local of the source already is where it belongs.
+    fn set(&mut self, variable: Variable, inst: &Inst) {
+        let (local, value) = (self.locals.of_variables[variable.0 as usize], inst.args[0]);
+        if !(self.has_local(value) && self.locals.of[value.index()] == local) {
+            self.value(value);
+            self.at(inst.position);
+            self.code.push(Instruction::LocalSet(local));
+        }
     }
 
     /// An address in the frame is the frame's address with a larger offset.
@@ -410,6 +459,7 @@ impl<N: Numbering> Emitter<'_, N> {
         if is_store {
             self.value(inst.args[1]);
         }
+        self.at(inst.position);
         let instruction = match (access, is_store) {
             (Access::I8, false) => Instruction::I32Load8S(at(0)),
             (Access::U8, false) => Instruction::I32Load8U(at(0)),
@@ -433,7 +483,7 @@ impl<N: Numbering> Emitter<'_, N> {
         self.code.push(instruction);
     }
 
-    fn finish(mut self) -> wasm_encoder::Function {
+    fn finish(mut self) -> Emitted {
         match self.code.last() {
             // Falling off the end returns.
             Some(Instruction::Return) => drop(self.code.pop()),
@@ -444,10 +494,15 @@ impl<N: Numbering> Emitter<'_, N> {
         self.code.push(Instruction::End);
         let declared = self.locals.declared.iter().map(|ty| val_type(*ty));
         let mut function = wasm_encoder::Function::new_with_locals_types(declared);
-        for instruction in &self.code {
+        let mut places = Vec::with_capacity(self.places.len());
+        let mut next = self.places.iter().peekable();
+        for (number, instruction) in self.code.iter().enumerate() {
+            if let Some((_, position)) = next.next_if(|(from, _)| *from == number) {
+                places.push((function.byte_len(), *position));
+            }
             function.instruction(instruction);
         }
-        function
+        Emitted { function, places, names: self.locals.names }
     }
 }
 

@@ -13,6 +13,10 @@ pub struct Locals {
     pub of: Vec<u32>,
     /// Types of the locals after the parameters.
     pub declared: Vec<Type>,
+    /// By variable.
+    pub of_variables: Vec<u32>,
+    /// Of locals that are locals of the source, ascending.
+    pub names: Vec<(u32, String)>,
 }
 
 #[derive(Copy, Clone, Debug)]
@@ -30,6 +34,8 @@ impl Locals {
         let n_params = function.signature.params.len();
         let mut types: Vec<Type> = function.signature.params.clone();
         let mut of = vec![u32::MAX; function.values.len()];
+        // Variables are where parameters were.
+        let n_kept = if function.variables.is_empty() { 0 } else { n_params as u32 };
         // Until when each local is taken.
         let mut taken: Vec<usize> = vec![usize::MAX; n_params];
         for (index, param) in function.blocks[0].params.iter().enumerate() {
@@ -38,8 +44,9 @@ impl Locals {
         }
         for interval in intervals {
             let ty = function.ty(interval.value);
-            let is_free =
-                |taken: &[usize], local: u32| taken[local as usize] <= interval.start && types[local as usize] == ty;
+            let is_free = |taken: &[usize], local: u32| {
+                local >= n_kept && taken[local as usize] <= interval.start && types[local as usize] == ty
+            };
             if of[interval.value.index()] != u32::MAX {
                 taken[of[interval.value.index()] as usize] = interval.end;
                 continue;
@@ -55,7 +62,24 @@ impl Locals {
             of[interval.value.index()] = local;
             taken[local as usize] = interval.end;
         }
-        Locals { of, declared: types.split_off(n_params) }
+        Locals { of, declared: types.split_off(n_params), of_variables: Vec::new(), names: Vec::new() }
+    }
+
+    /// Gives each variable a local of its own, which may be a parameter's.
+    pub fn add_variables(&mut self, function: &Function) {
+        let n_params = function.signature.params.len();
+        let named = || function.named.iter().filter(|it| (it.variable.0 as usize) < function.variables.len());
+        let mut params = vec![None; function.variables.len()];
+        named().for_each(|it| params[it.variable.0 as usize] = it.param);
+        for (param, ty) in params.into_iter().zip(&function.variables) {
+            let local = param.unwrap_or_else(|| {
+                self.declared.push(*ty);
+                (n_params + self.declared.len() - 1) as u32
+            });
+            self.of_variables.push(local);
+        }
+        self.names.extend(named().map(|it| (self.of_variables[it.variable.0 as usize], it.name.clone())));
+        self.names.sort();
     }
 }
 

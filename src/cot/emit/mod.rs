@@ -8,14 +8,14 @@ mod locals;
 mod body;
 
 use crate::cot::ir::module::{FuncKind, Module};
-use crate::cot::ir::{FuncId, Op, Signature};
+use crate::cot::ir::{FuncId, Op, Position, Signature};
 use body::{Numbering, val_type};
 use std::borrow::Cow;
 use std::collections::HashMap;
 use wasm_encoder::{
     CodeSection, ConstExpr, CustomSection, DataCountSection, DataSection, ElementSection, Elements, EntityType,
-    ExportKind, ExportSection, FunctionSection, GlobalSection, GlobalType, ImportSection, MemorySection, MemoryType,
-    NameMap, NameSection, RefType, TableSection, TableType, TypeSection, ValType,
+    ExportKind, ExportSection, FunctionSection, GlobalSection, GlobalType, ImportSection, IndirectNameMap,
+    MemorySection, MemoryType, NameMap, NameSection, RefType, TableSection, TableType, TypeSection, ValType,
 };
 
 const PAGE: u64 = 65536;
@@ -40,8 +40,17 @@ impl Numbering for Numbers {
     }
 }
 
-/// Requires SSA form in all functions.
-pub fn emit(module: &Module) -> Vec<u8> {
+/// A module, and where it comes from.
+pub struct Emitted {
+    pub wasm: Vec<u8>,
+    /// From which byte of the module on it is made of which place, ascending. A function's first
+    /// one comes before its first operator; code of functions without any has none.
+    pub places: Vec<(usize, Position)>,
+}
+
+/// Requires in all functions SSA form, or the form of lowering without unreachable blocks, in which
+/// locals get the names of the source.
+pub fn emit(module: &Module) -> Emitted {
     let numbers = number(module);
     let mut wasm = wasm_encoder::Module::new();
     wasm.section(&types(&numbers));
@@ -82,10 +91,24 @@ pub fn emit(module: &Module) -> Vec<u8> {
         wasm.section(&DataCountSection { count: module.data.len() as u32 });
     }
     let mut code = CodeSection::new();
-    for function in module.defined() {
-        code.function(&body::emit(function, module, &numbers));
+    let mut places = Vec::new();
+    let mut locals: Option<IndirectNameMap> = None;
+    for (func, decl) in module.functions.iter().enumerate() {
+        let Some(function) = decl.body() else { continue };
+        let emitted = body::emit(function, module, &numbers);
+        code.function(&emitted.function);
+        let start = code.byte_len() - emitted.function.byte_len();
+        places.extend(emitted.places.into_iter().map(|(offset, position)| (start + offset, position)));
+        if !emitted.names.is_empty() {
+            let mut names = NameMap::new();
+            emitted.names.iter().for_each(|(local, name)| names.append(*local, name));
+            locals.get_or_insert_default().append(numbers.func(FuncId(func as u32)), &names);
+        }
     }
     wasm.section(&code);
+    // The first body's length follows the number of bodies.
+    let start = wasm.len() - code.byte_len();
+    places.iter_mut().for_each(|(offset, _)| *offset += start);
     if !module.data.is_empty() {
         let mut data = DataSection::new();
         for run in &module.data {
@@ -93,13 +116,13 @@ pub fn emit(module: &Module) -> Vec<u8> {
         }
         wasm.section(&data);
     }
-    wasm.section(&names(module, &numbers));
+    wasm.section(&names(module, &numbers, locals.as_ref()));
     let declared = module.import_types.iter().filter(|(func, _)| module.exists(*func));
     let text: String = declared.map(|(_, line)| format!("{line}\n")).collect();
     if !text.is_empty() {
         wasm.section(&CustomSection { name: IMPORT_TYPES_SECTION.into(), data: text.as_bytes().into() });
     }
-    wasm.finish()
+    Emitted { wasm: wasm.finish(), places }
 }
 
 /// Imports come before what is defined.
@@ -165,7 +188,7 @@ fn exports(module: &Module, numbers: &Numbers) -> ExportSection {
     section
 }
 
-fn names(module: &Module, numbers: &Numbers) -> NameSection {
+fn names(module: &Module, numbers: &Numbers, locals: Option<&IndirectNameMap>) -> NameSection {
     let mut named: Vec<_> =
         module.functions.iter().zip(&numbers.funcs).map(|(decl, number)| (*number, &decl.name)).collect();
     named.retain(|(number, _)| *number != u32::MAX);
@@ -176,6 +199,9 @@ fn names(module: &Module, numbers: &Numbers) -> NameSection {
     globals.append(body::STACK_POINTER, "stack_pointer");
     let mut section = NameSection::new();
     section.functions(&functions);
+    if let Some(locals) = locals {
+        section.locals(locals);
+    }
     section.globals(&globals);
     section
 }

@@ -2,12 +2,16 @@
 //! follows an end goes nowhere.
 
 use super::numeric::Numeric;
-use super::{Access, Block, BlockId, Const, Edge, End, FuncId, Function, Inst, Op, Signature, Type, Value, Variable};
+use super::{
+    Access, Block, BlockId, Const, Edge, End, FuncId, Function, Inst, Op, Position, Signature, Type, Value, Variable,
+};
 
 /// A function under construction.
 pub struct Builder {
     pub function: Function,
     current: BlockId,
+    /// Of what comes next.
+    position: Option<Position>,
     /// Blocks whose end was set.
     ended: Vec<bool>,
 }
@@ -16,9 +20,18 @@ impl Builder {
     pub fn new(name: String, signature: Signature) -> Builder {
         let values = signature.params.clone();
         let params = (0..values.len() as u32).map(Value).collect();
-        let entry = Block { params, insts: Vec::new(), end: End::Unreachable };
-        let function = Function { name, signature, values, variables: Vec::new(), blocks: vec![entry], frame_size: 0 };
-        Builder { function, current: BlockId::ENTRY, ended: vec![false] }
+        let entry = Block { params, insts: Vec::new(), end: End::Unreachable, end_position: None };
+        let function = Function {
+            name,
+            signature,
+            values,
+            variables: Vec::new(),
+            blocks: vec![entry],
+            named: Vec::new(),
+            frame_size: 0,
+            position: None,
+        };
+        Builder { function, current: BlockId::ENTRY, position: None, ended: vec![false] }
     }
 
     /// The function's parameter `index`.
@@ -27,7 +40,8 @@ impl Builder {
     }
 
     pub fn new_block(&mut self) -> BlockId {
-        self.function.blocks.push(Block { params: Vec::new(), insts: Vec::new(), end: End::Unreachable });
+        let block = Block { params: Vec::new(), insts: Vec::new(), end: End::Unreachable, end_position: None };
+        self.function.blocks.push(block);
         self.ended.push(false);
         BlockId((self.function.blocks.len() - 1) as u32)
     }
@@ -40,6 +54,15 @@ impl Builder {
         self.current
     }
 
+    /// What follows is made of that place. Returns the place before.
+    pub fn set_position(&mut self, position: Option<Position>) -> Option<Position> {
+        std::mem::replace(&mut self.position, position)
+    }
+
+    pub fn position(&self) -> Option<Position> {
+        self.position
+    }
+
     /// Whether what comes next can be reached from the current block.
     pub fn is_ended(&self) -> bool {
         self.ended[self.current.index()]
@@ -48,7 +71,8 @@ impl Builder {
     /// Ends the current block; nothing if it has an end.
     pub fn end(&mut self, end: End) {
         if !self.is_ended() {
-            self.function.blocks[self.current.index()].end = end;
+            let block = &mut self.function.blocks[self.current.index()];
+            (block.end, block.end_position) = (end, self.position);
             self.ended[self.current.index()] = true;
         }
     }
@@ -66,7 +90,7 @@ impl Builder {
     pub fn push(&mut self, op: Op, args: Vec<Value>, results: &[Type]) -> Vec<Value> {
         let results: Vec<_> = results.iter().map(|ty| self.function.new_value(*ty)).collect();
         if !self.is_ended() {
-            let inst = Inst { op, args, results: results.clone() };
+            let inst = Inst { op, args, results: results.clone(), position: self.position };
             self.function.blocks[self.current.index()].insts.push(inst);
         }
         results

@@ -16,6 +16,7 @@ pub mod module;
 
 pub mod print;
 
+use crate::cot::source::FileId;
 use numeric::Numeric;
 
 /// A value type of WebAssembly. Addresses are `I32`.
@@ -195,11 +196,21 @@ impl Op {
     }
 }
 
+/// A place in the source.
+#[derive(Copy, Clone, Debug, PartialEq, Eq)]
+pub struct Position {
+    pub file: FileId,
+    /// Of the first byte.
+    pub offset: u32,
+}
+
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Inst {
     pub op: Op,
     pub args: Vec<Value>,
     pub results: Vec<Value>,
+    /// What it was made of; none in the standard library, and in what the compiler makes up.
+    pub position: Option<Position>,
 }
 
 /// A way to another block, with a value for each of its parameters.
@@ -289,6 +300,17 @@ pub struct Block {
     pub params: Vec<Value>,
     pub insts: Vec<Inst>,
     pub end: End,
+    /// What the end was made of.
+    pub end_position: Option<Position>,
+}
+
+/// A variable that is a local of the source, or a part of one.
+#[derive(Clone, Debug)]
+pub struct NamedVariable {
+    pub name: String,
+    pub variable: Variable,
+    /// It begins with that parameter of the function, which nothing else uses.
+    pub param: Option<u32>,
 }
 
 #[derive(Clone, Debug)]
@@ -302,8 +324,12 @@ pub struct Function {
     pub variables: Vec<Type>,
     /// The first is the entry; its parameters are the function's, and nothing leads back to it.
     pub blocks: Vec<Block>,
+    /// Those of the variables that debuggers show.
+    pub named: Vec<NamedVariable>,
     /// Bytes on the shadow stack, a multiple of 16.
     pub frame_size: u32,
+    /// Where it begins in the source.
+    pub position: Option<Position>,
 }
 
 impl Function {

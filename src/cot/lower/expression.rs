@@ -15,6 +15,13 @@ impl<'p> Body<'_, 'p> {
     /// The value, as leaves or where it lies. A value in memory that is not owned may be a place of
     /// the program.
     pub fn expr(&mut self, expression: &'p Expression) -> Operand {
+        let before = self.set_position(expression.span);
+        let operand = self.expr_here(expression);
+        self.b.set_position(before);
+        operand
+    }
+
+    fn expr_here(&mut self, expression: &'p Expression) -> Operand {
         if self.leaves(expression.ty).is_some() {
             return self.expr_leaves(expression);
         }
@@ -86,6 +93,12 @@ impl<'p> Body<'_, 'p> {
 
     /// Puts the value there, with counts of its own. Nothing else knows the place yet.
     pub fn expr_into(&mut self, expression: &'p Expression, to: Address) {
+        let before = self.set_position(expression.span);
+        self.expr_into_here(expression, to);
+        self.b.set_position(before);
+    }
+
+    fn expr_into_here(&mut self, expression: &'p Expression, to: Address) {
         let ty = expression.ty;
         if self.leaves(ty).is_some() {
             let values = self.owned_leaves(expression);

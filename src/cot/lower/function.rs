@@ -5,9 +5,12 @@ use super::scope::{Cleanup, Scope};
 use super::{FuncKey, Lowering};
 use crate::cot::ir::build::Builder;
 use crate::cot::ir::numeric::Numeric;
-use crate::cot::ir::{Access, BlockId, Const, End, FuncId, Function, Op, Signature, Value, Variable};
+use crate::cot::ir::{
+    Access, BlockId, Const, End, FuncId, Function, NamedVariable, Op, Position, Signature, Value, Variable,
+};
+use crate::cot::source::Span;
 use crate::cot::typed::{self, FunctionId, LocalId, LoopId, Ownership};
-use crate::cot::types::{TypeId, Types};
+use crate::cot::types::{Type, TypeId, Types};
 use std::collections::HashMap;
 use std::rc::Rc;
 
@@ -77,8 +80,11 @@ pub fn lower(lowering: &mut Lowering, id: FunctionId, name: String, signature: S
     (body.function, body.checks, body.is_test) = (Some(function), checks, is_test);
     body.storage = vec![None; function.locals.len()];
     body.scopes.push(Scope::default());
+    body.set_position(function.span);
+    body.b.function.position = body.b.position();
     body.receive(function);
     body.block_statements(&function.body);
+    body.set_position(function.body.end);
     body.fall_off_end(function);
     body.b.finish()
 }
@@ -97,6 +103,14 @@ impl<'a, 'p> Body<'a, 'p> {
             is_test: false,
             checks: false,
         }
+    }
+
+    /// What follows is made of that place. Nobody has the files of the standard library that is
+    /// built in: what is made of it has no place, or the one around it. Returns the place before.
+    pub fn set_position(&mut self, span: Span) -> Option<Position> {
+        let is_file = self.lowering.sources.get(span.file).path.is_some();
+        let position = Position { file: span.file, offset: span.start };
+        self.b.set_position(if is_file { Some(position) } else { self.b.position() })
     }
 
     pub fn types(&self) -> &'p Types {
@@ -134,7 +148,12 @@ impl<'a, 'p> Body<'a, 'p> {
                 Some(leaves) => Data::Leaves(leaves.iter().map(|_| take(self)).collect()),
                 None => Data::Memory(take(self)),
             };
+            let first = match &data {
+                Data::Leaves(values) => values.first().map(|value| value.0),
+                Data::Memory(_) => None,
+            };
             self.receive_param(local, data);
+            self.share_params(local, first);
         }
         let Some(closure) = closure else { return };
         let offsets = self.lowering.capture_offsets(function);
@@ -142,6 +161,35 @@ impl<'a, 'p> Body<'a, 'p> {
             let from = Address { base: closure, offset };
             let data = self.load(self.local(capture.inner).ty, from);
             self.receive_param(capture.inner, data);
+        }
+    }
+
+    /// Lets a local of the source be where its leaves were given, from a parameter on.
+    fn share_params(&mut self, local: LocalId, first: Option<u32>) {
+        let (Some(Storage::Variables(variables)), Some(first)) = (&self.storage[local.0 as usize], first) else {
+            return;
+        };
+        for named in &mut self.b.function.named {
+            if let Some(at) = variables.iter().position(|variable| *variable == named.variable) {
+                named.param = Some(first + at as u32);
+            }
+        }
+    }
+
+    /// Names the variables that a local of the source is.
+    fn name_variables(&mut self, local: &typed::Local, variables: &[Variable]) {
+        if !self.lowering.options.debug || local.name.is_empty() {
+            return;
+        }
+        let is_slice = matches!(self.types().get(local.ty), Type::Slice(_));
+        for (number, variable) in variables.iter().enumerate() {
+            let part = ["ptr", "len", "cap"].get(number).filter(|_| is_slice);
+            let name = match (variables.len(), part) {
+                (1, _) => local.name.clone(),
+                (_, Some(part)) => format!("{}.{part}", local.name),
+                (_, None) => format!("{}.{number}", local.name),
+            };
+            self.b.function.named.push(NamedVariable { name, variable: *variable, param: None });
         }
     }
 
@@ -171,7 +219,9 @@ impl<'a, 'p> Body<'a, 'p> {
         let in_memory = local.address_taken || local.destructor.is_some();
         let storage = match self.leaves(local.ty) {
             Some(leaves) if !in_memory => {
-                Storage::Variables(leaves.iter().map(|leaf| self.b.new_variable(leaf.ty())).collect())
+                let variables: Vec<_> = leaves.iter().map(|leaf| self.b.new_variable(leaf.ty())).collect();
+                self.name_variables(local, &variables);
+                Storage::Variables(variables)
             }
             _ => Storage::Frame(self.frame_slot(local.ty)),
         };
@@ -361,7 +411,6 @@ impl<'a, 'p> Body<'a, 'p> {
 
     /// The result of a function that falls off its end, where it may.
     pub fn success_of_void(&mut self, result: TypeId) -> Option<Vec<Value>> {
-        use crate::cot::types::Type;
         match self.types().get(result) {
             Type::Void => Some(Vec::new()),
             Type::ErrorUnion { payload: TypeId::VOID, .. } => Some(vec![self.b.i32(0)]),

@@ -51,6 +51,8 @@ pub struct LowerOptions {
     pub host: Host,
     /// Leave out what Wasm does not check itself.
     pub release: bool,
+    /// Variables keep the names that they have in the source.
+    pub debug: bool,
     /// The first test that fails is the last one that runs.
     pub fail_fast: bool,
     /// How often each bench runs; 0: for about a second.

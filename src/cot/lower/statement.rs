@@ -27,6 +27,12 @@ impl<'p> Body<'_, 'p> {
     }
 
     fn statement(&mut self, statement: &'p Statement) {
+        let before = self.set_position(statement.span);
+        self.statement_kind(statement);
+        self.b.set_position(before);
+    }
+
+    fn statement_kind(&mut self, statement: &'p Statement) {
         match &statement.kind {
             StatementKind::Expression(value) => self.in_statement(|body| body.discard(value)),
             StatementKind::Local { local, value } => self.local_statement(*local, value),

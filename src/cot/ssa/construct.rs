@@ -130,7 +130,8 @@ impl Construction<'_> {
     fn zero(&mut self, variable: Variable) -> Value {
         let ty = self.variables[variable.0 as usize];
         let value = self.function.new_value(ty);
-        self.zeros.push(Inst { op: Op::Const(Const::zero(ty)), args: Vec::new(), results: vec![value] });
+        let op = Op::Const(Const::zero(ty));
+        self.zeros.push(Inst { op, args: Vec::new(), results: vec![value], position: None });
         value
     }
 

@@ -84,10 +84,11 @@ fn join_blocks(function: &mut Function) {
             let params = std::mem::take(&mut moved.params);
             let insts = std::mem::take(&mut moved.insts);
             let end = std::mem::replace(&mut moved.end, End::Unreachable);
+            let end_position = moved.end_position;
             params.into_iter().zip(args).for_each(|(param, arg)| renaming.replace(param, arg));
             let block = &mut function.blocks[block.index()];
             block.insts.extend(insts);
-            block.end = end;
+            (block.end, block.end_position) = (end, end_position);
         }
     }
     renaming.apply(function);

@@ -1,6 +1,9 @@
 //! Inlining: a call of a small function becomes the function's body. Callees come before their
 //! callers, so what was inlined into a function counts as its own; functions that call
 //! themselves, directly or not, stay as they are.
+//!
+//! Positions stay those of the callee's source; what has none gets the call's. That the copy was a
+//! function is forgotten: in a backtrace its lines are the caller's.
 
 use crate::cot::ir::module::{FuncKind, Module};
 use crate::cot::ir::{Block, BlockId, Edge, End, FuncId, Function, Op, Value};
@@ -85,8 +88,9 @@ fn splice(function: &mut Function, block: usize, place: usize, callee: &Function
     let rest = of.insts.split_off(place + 1);
     let call = of.insts.pop().expect("the call is there");
     let end = std::mem::replace(&mut of.end, End::Unreachable);
+    let end_position = std::mem::replace(&mut of.end_position, call.position);
     let behind = BlockId(function.blocks.len() as u32);
-    function.blocks.push(Block { params: call.results, insts: rest, end });
+    function.blocks.push(Block { params: call.results, insts: rest, end, end_position });
     let first = function.blocks.len() as u32;
     function.blocks[block].end = End::Jump(Edge { block: BlockId(first), args: Vec::new() });
 
@@ -108,7 +112,9 @@ fn splice(function: &mut Function, block: usize, place: usize, callee: &Function
         block.params.iter_mut().for_each(|param| *param = map(*param));
         for inst in &mut block.insts {
             inst.args.iter_mut().chain(&mut inst.results).for_each(|value| *value = map(*value));
+            inst.position = inst.position.or(call.position);
         }
+        block.end_position = block.end_position.or(call.position);
         block.end.map_args(map);
         match &mut block.end {
             End::Return(results) => block.end = End::Jump(Edge { block: behind, args: std::mem::take(results) }),

@@ -69,6 +69,13 @@ pub const PASSES: [Pass; 18] = [
     of_functions("dead", dead::remove),
 ];
 
+/// For debuggers: variables stay variables, which each are a local of WebAssembly in the end, and
+/// all that is computed is computed where the source says.
+pub fn build_for_debuggers(module: &mut Module) {
+    module.functions.par_iter_mut().filter_map(FuncDecl::body_mut).for_each(dead::remove_unreachable);
+    module.prune();
+}
+
 /// Brings every function of the module into optimized SSA form; what is not needed any more goes.
 pub fn build(module: &mut Module) {
     for pass in &PASSES {
@@ -86,6 +93,5 @@ pub fn build(module: &mut Module) {
 
 /// Stands in for a function while it is in work.
 fn placeholder() -> Function {
-    let (values, variables, blocks) = (Vec::new(), Vec::new(), Vec::new());
-    Function { name: String::new(), signature: Default::default(), values, variables, blocks, frame_size: 0 }
+    crate::cot::ir::build::Builder::new(String::new(), Default::default()).function
 }

@@ -88,7 +88,10 @@ fn separate(function: &mut Function, tests: &[Test]) {
         block.end.map_args(get);
         let mut reads: Vec<_> = gets.into_iter().collect();
         reads.sort();
-        let read = |(value, result)| Inst { op: Op::Get(variables[&value]), args: Vec::new(), results: vec![result] };
+        let read = |(value, result)| {
+            let op = Op::Get(variables[&value]);
+            Inst { op, args: Vec::new(), results: vec![result], position: None }
+        };
         block.insts.splice(0..0, reads.into_iter().map(read));
         function.blocks[number] = block;
     }
@@ -96,7 +99,7 @@ fn separate(function: &mut Function, tests: &[Test]) {
     variables.sort();
     for (value, variable) in variables {
         let insts = &mut function.blocks[home[&value].index()].insts;
-        insts.push(Inst { op: Op::Set(variable), args: vec![value], results: Vec::new() });
+        insts.push(Inst { op: Op::Set(variable), args: vec![value], results: Vec::new(), position: None });
     }
 }
 
@@ -124,5 +127,5 @@ fn copy(function: &mut Function, test: &Test) {
 
 /// Stands in for a block while it is in work.
 fn empty() -> Block {
-    Block { params: Vec::new(), insts: Vec::new(), end: End::Unreachable }
+    Block { params: Vec::new(), insts: Vec::new(), end: End::Unreachable, end_position: None }
 }

@@ -226,8 +226,8 @@ pub struct Options {
     pub embedded: Vec<(PathBuf, String)>,
     /// The program ignores `WASM2NATIVE_OPTIONS`.
     pub fixed_powers: bool,
-    /// Traps are reported as `fatal error: REASON` with status 2, as programs of other languages
-    /// than Wasm do.
+    /// Traps are reported as `fatal error: REASON` and places in the source, with status 2, as
+    /// programs of other languages than Wasm do.
     pub fatal_errors: bool,
     /// Other modules of the program: the name under which they are imported, and their files.
     pub modules: Vec<(String, PathBuf)>,

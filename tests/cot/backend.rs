@@ -133,19 +133,22 @@ fn emitted_functions_do_what_their_instructions_say() -> Result<(), Failed> {
         let arguments = [seed as i64 * 0x9e37_79b9, seed as i64 - 3];
         let mut memory = vec![0u8; MEMORY_SIZE as usize];
         let Some(expected) = interpret(&functions, FuncId(2), &arguments, &mut memory, &mut 0) else { continue };
-        let mut module = Module { data_end: MEMORY_BASE + MEMORY_SIZE, stack_size: 1 << 16, ..Module::default() };
-        for function in &functions {
-            let kind = FuncKind::Defined(Box::new(function.clone()));
-            module.functions.push(FuncDecl { name: "f".to_owned(), signature: function.signature.clone(), kind });
-        }
-        let text: String = functions.iter().map(|function| Printed { function, module: &module }.to_string()).collect();
-        module.exports.push(("f".to_owned(), FuncId(2)));
-        ssa::build(&mut module);
-        let emit::Emitted { wasm, .. } = emit::emit(&module);
-        let got = run(&engine, &wasm, &arguments);
-        if got != (expected, memory) {
-            let wat = wasmprinter::print_bytes(&wasm).expect("what validates can be printed");
-            return Err(format!("seed {seed}: {got:?} instead of {expected}\n{text}\n{wat}").into());
+        for build in [ssa::build, ssa::build_for_debuggers] {
+            let mut module = Module { data_end: MEMORY_BASE + MEMORY_SIZE, stack_size: 1 << 16, ..Module::default() };
+            for function in &functions {
+                let kind = FuncKind::Defined(Box::new(function.clone()));
+                module.functions.push(FuncDecl { name: "f".to_owned(), signature: function.signature.clone(), kind });
+            }
+            let text: String =
+                functions.iter().map(|function| Printed { function, module: &module }.to_string()).collect();
+            module.exports.push(("f".to_owned(), FuncId(2)));
+            build(&mut module);
+            let emit::Emitted { wasm, .. } = emit::emit(&module);
+            let got = run(&engine, &wasm, &arguments);
+            if got.0 != expected || got.1 != memory {
+                let wat = wasmprinter::print_bytes(&wasm).expect("what validates can be printed");
+                return Err(format!("seed {seed}: {got:?} instead of {expected}\n{text}\n{wat}").into());
+            }
         }
         n_compared += 1;
     }

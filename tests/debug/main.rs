@@ -2,7 +2,8 @@
 //!
 //! Each program comes from another compiler, and is made at several levels. `list.c` and
 //! `shapes.cpp` are compiled here; `counter.wasm` is what rustc made of `counter.rs`; `square.wat`
-//! has its own lines, and those of its text form once it is a binary.
+//! has its own lines, and those of its text form once it is a binary; `area.cot` is built by `cot`,
+//! which knows one level for debuggers.
 
 use anyhow::{Context, Result, bail, ensure};
 use libtest_mimic::Trial;
@@ -33,6 +34,8 @@ enum Source {
     Module(&'static str),
     /// A text, made binary without anything but names.
     Binary(&'static str),
+    /// For `cot build -g`, which makes the program.
+    Cot(&'static str),
 }
 
 const GO: &str = "go on";
@@ -121,6 +124,31 @@ const SESSIONS: &[Session] = &[
         ],
     },
     Session {
+        name: "cot",
+        source: Source::Cot("area.cot"),
+        invoke: "",
+        arguments: "",
+        breakpoints: &["area", "area.cot:10", "area.cot:15", "area.cot:24"],
+        answers: &[
+            ("bt 2", "#0  area (width=3, height=4) at area.cot:4\n#1  0x… in main () at area.cot:21\n…"),
+            ("next", "5\t    var row = 0"),
+            ("next", "6\t    while (row < height) {"),
+            ("next", "7\t        total += width"),
+            ("next", "8\t        row += 1"),
+            ("print total", "$1 = 3"),
+            ("print row", "$2 = 0"),
+            (GO, "…area (width=3, height=4) at area.cot:10\n10\t    return total"),
+            ("print total", "$3 = 12"),
+            ("print width", "$4 = 3"),
+            (GO, "…scaled (p=…, factor=0.5) at area.cot:15\n15\t    return @floatFromInt(f64, sum) * factor"),
+            ("print sum", "$5 = 14"),
+            (GO, "…main () at area.cot:24\n24\t    println(\"${name} ${size} ${half}\")"),
+            ("print size", "$6 = 12"),
+            ("print half", "$7 = 7"),
+            ("print 'name.len'", "$8 = 5"),
+        ],
+    },
+    Session {
         name: "text-form",
         source: Source::Binary("square.wat"),
         invoke: "twice",
@@ -170,7 +198,8 @@ fn main() {
     for session in SESSIONS {
         // Of a function of three operators, optimization leaves two instructions.
         let is_text = matches!(session.source, Source::Module("square.wat") | Source::Binary(_));
-        for (level, optimize, base) in levels.into_iter().filter(|(level, ..)| !is_text || *level != "O2") {
+        let levels = if matches!(session.source, Source::Cot(_)) { &levels[..1] } else { &levels };
+        for &(level, optimize, base) in levels.iter().filter(|(level, ..)| !is_text || *level != "O2") {
             trials.push(trial(format!("{}/{level}", session.name), move || session.check(optimize, base)));
         }
     }
@@ -184,10 +213,12 @@ fn main() {
 impl Session {
     fn check(&self, optimize: &str, base: &str) -> Result<()> {
         let folder = self.source.compile()?;
-        let flags: Vec<&str> =
-            [self.source.input(), "-g", optimize, base, "--invoke", self.invoke, "-o", "program"].into();
-        let flags: Vec<&str> = flags.into_iter().filter(|flag| !flag.is_empty()).collect();
-        folder.builds(&flags);
+        if !matches!(self.source, Source::Cot(_)) {
+            let flags: Vec<&str> =
+                [self.source.input(), "-g", optimize, base, "--invoke", self.invoke, "-o", "program"].into();
+            let flags: Vec<&str> = flags.into_iter().filter(|flag| !flag.is_empty()).collect();
+            folder.builds(&flags);
+        }
         let text = self.run(&folder)?;
         let answers: Vec<&str> = text.split(MARK).skip(1).collect();
         ensure!(answers.len() == self.answers.len(), "gdb stopped early:\n{text}");
@@ -260,11 +291,11 @@ impl Source {
     fn input(&self) -> &'static str {
         match self {
             Source::Module(file) => file,
-            Source::Clang(..) | Source::Binary(_) => "module",
+            Source::Clang(..) | Source::Binary(_) | Source::Cot(_) => "module",
         }
     }
 
-    /// A folder with the source and the module.
+    /// A folder with the source and the module, or the program.
     fn compile(&self) -> Result<Folder> {
         let place = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/debug");
         match self {
@@ -278,6 +309,12 @@ impl Source {
                 Ok(folder)
             }
             Source::Module(file) => Ok(Folder::with_copies(&place, &[file, "counter.rs"])),
+            Source::Cot(file) => {
+                let folder = Folder::with_copies(&place, &[file]);
+                let outcome = folder.cot(&["build", "-g", file, "-o", "program"]);
+                ensure!(outcome.status == 0, "{outcome:?}");
+                Ok(folder)
+            }
             Source::Binary(file) => {
                 let folder = Folder::empty();
                 folder.write("module", wat::parse_file(place.join(file))?);

@@ -173,8 +173,8 @@ record! {
         pub kind: u8,
         /// 1: [`OPTIONS_VARIABLE`] is ignored.
         pub fixed_powers: u8,
-        /// 1: the program was not written as Wasm, and a trap says so: `fatal error: REASON`, no
-        /// backtrace, [`FATAL_EXIT_STATUS`](super::trap::FATAL_EXIT_STATUS).
+        /// 1: the program was not written as Wasm, and a trap says: `fatal error: REASON`, places
+        /// in the source, [`FATAL_EXIT_STATUS`](super::trap::FATAL_EXIT_STATUS).
         pub fatal_errors: u8,
         pub padding: Padding<1>,
         /// The rest is the runtime's own and zero at the start. The thread that initializes the

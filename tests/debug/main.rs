@@ -130,7 +130,7 @@ const SESSIONS: &[Session] = &[
         arguments: "",
         breakpoints: &["area", "area.cot:10", "area.cot:15", "area.cot:24"],
         answers: &[
-            ("bt 2", "#0  area (width=3, height=4) at area.cot:4\n#1  0x… in main () at area.cot:21\n…"),
+            ("bt 2", "#0  area (width=3, height=4) at area.cot:4\n#1  0x… in main () at area.cot:21"),
             ("next", "5\t    var row = 0"),
             ("next", "6\t    while (row < height) {"),
             ("next", "7\t        total += width"),

@@ -30,7 +30,7 @@ pub fn read(wasm: &[u8], wasm_file: &Path) -> Result<Option<Sources>> {
     rows.sort_by_key(|row| row.offset);
     let whole = std::path::absolute(&file).context("the current directory")?;
     let folder = whole.parent().map_or_else(String::new, |folder| folder.display().to_string());
-    Ok(Some(Sources { folder, files, rows, producer: "wasm2native", language: dw::DW_LANG_C }))
+    Ok(Some(Sources { folder, files, rows, producer: "wasm2native", language: dw::DW_LANG_C, only_named: false }))
 }
 
 /// The members of a map that matter here.

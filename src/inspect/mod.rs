@@ -345,7 +345,6 @@ impl Inspection {
                 Ok(Setting::MaxMemory(bytes)) => self.max_memory = Some(bytes),
                 Ok(Setting::MaxTable(bytes)) => self.max_table = Some(bytes),
                 Ok(Setting::MaxStack(bytes)) => self.max_stack = Some(bytes),
-                Ok(Setting::Trace) => self.unknown.push("--trace".to_owned()),
                 Ok(Setting::Timeout(duration)) => match parse_duration(duration) {
                     Some((0, ..)) => self.timeout = None,
                     Some((_, number, unit)) => self.timeout = Some(format!("{} {}", string(number), string(unit))),

@@ -13,12 +13,10 @@ use libtest_mimic::Trial;
 use object::{Object, ObjectSymbol};
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Stdio};
 use std::sync::{Arc, OnceLock};
-use std::time::Duration;
 use test_kit::folder::Folder;
-use test_kit::trial::{Skip, trial};
-use test_kit::{gdb, process, target, tool};
+use test_kit::trial::trial;
+use test_kit::{gdb, process, tool};
 
 /// The stacks at the seven calls of `bottom`.
 const AT_BOTTOM: [&str; 7] = [

@@ -23,7 +23,6 @@ pub fn trials() -> Vec<Trial> {
         names_are_demangled_and_both_ends_of_a_deep_stack_are_shown,
         an_exhausted_c_stack_is_the_modules_own,
         options_at_run_time_are_listed_and_suggested,
-        calls_of_wasi_are_traced,
         a_missing_grant_is_told_once_and_only_after_a_failure,
         failing_scripts_tell_values_with_types,
     ]
@@ -325,27 +324,13 @@ fn options_at_run_time_are_listed_and_suggested() {
     folder.builds(&["a.wat"]);
     let with = |options: &str| folder.program_with("a", &[], &[("WASM2NATIVE_OPTIONS", options)]);
     let help = with("--help").succeeds().stdout;
-    for option in ["  --dir HOST[::GUEST[::ro]]\n", "  --max-memory BYTES\n", "  --trace\n"] {
+    for option in ["  --dir HOST[::GUEST[::ro]]\n", "  --max-memory BYTES\n", "  --timeout DURATION\n"] {
         assert!(help.contains(option), "{help}");
     }
     with("--max-memroy 1M").fails(2, &["unknown option `--max-memroy` (did you mean `--max-memory`?)"]);
     with("--frobnicate").fails(2, &["unknown option `--frobnicate`; --help lists all"]);
     folder.builds(&["a.wat", "--fixed-powers"]);
     assert_eq!(with("--help").status, 42);
-}
-
-fn calls_of_wasi_are_traced() {
-    let hello = include_str!("../../fixtures/wasi/hello.wat");
-    let folder = Folder::with(&[("hello.wat", hello)]);
-    folder.builds(&["hello.wat"]);
-    let traced = folder.program_with("hello", &[], &[("WASM2NATIVE_OPTIONS", "--trace")]).succeeds();
-    assert_eq!(traced.stdout, "hello, world!\n");
-    let line = traced.stderr.lines().next().unwrap_or_default();
-    let shown =
-        line.starts_with("fd_write(fd=1, iovs=0x") && line.contains(" \"hello, world!\\n\", iovs_len=1, nwritten=0x");
-    assert!(shown && line.ends_with(" [14]) = success"), "{traced:#?}");
-    folder.builds(&["hello.wat", "--trace"]);
-    assert_eq!(folder.program("hello", &[]).succeeds().stderr, traced.stderr);
 }
 
 fn a_missing_grant_is_told_once_and_only_after_a_failure() {

@@ -12,6 +12,9 @@ use crate::stack;
 use crate::text::Text;
 use crate::width::usize_of;
 use std::mem::offset_of;
+use std::ptr::{null, null_mut};
+use std::sync::atomic::AtomicPtr;
+use std::sync::atomic::Ordering::Relaxed;
 
 /// The most frames that are counted.
 const COUNTED_FRAMES: u64 = 1_000_000;
@@ -37,7 +40,8 @@ impl From<Trap> for Cause<'static> {
 pub fn report(cause: Cause, registers: Registers) -> TrapReport {
     let mut report = empty();
     // The modules of the frames.
-    let mut images: [Option<&'static Image>; REPORTED_FRAMES] = [None; _];
+    let mut images: [*const Image; REPORTED_FRAMES] = [null(); _];
+    let mut find_line = None;
     report.code = cause.code;
     Text::into_buffer(&mut report.message).add(cause.message);
     walk(registers, |place, code_offset| {
@@ -53,16 +57,16 @@ pub fn report(cause: Cause, registers: Registers) -> TrapReport {
             let offset = offset.unwrap_or(NO_OFFSET);
             let number = usize_of(report.n_frames).min(REPORTED_FRAMES - 1);
             report.frames[number] = TrapFrame { function: name, index: function.index, offset, source: NO_LINE };
-            images[number] = Some(place.image);
+            images[number] = place.image;
+            find_line = find_line.or(place.image.find_line);
             report.n_frames = report.n_frames.saturating_add(1);
         });
     });
-    for (frame, image) in report.frames.iter_mut().zip(images) {
-        let Some((image, find_line)) = image.and_then(|image| Some((image, image.find_line?))) else { continue };
-        let mut query = LineQuery { image, offset: frame.offset, line: NO_LINE };
-        // SAFETY: the image's own function.
+    if let Some(find_line) = find_line {
+        let mut query = LineQuery { report: &mut report, images, printer: null() };
+        // SAFETY: an image's own function.
         unsafe { find_line(&mut query) };
-        frame.source = query.line;
+        PRINTER.store(query.printer.cast_mut().cast(), Relaxed);
     }
     report
 }
@@ -100,32 +104,28 @@ pub fn add_frames(text: &mut Text, report: &TrapReport) {
     }
 }
 
-/// The frames whose source is known, for programs that were not written as Wasm: `    at
-/// main.cot:12:9 in fib`.
+/// The frames whose source is known, for programs that were not written as Wasm.
 #[cold]
 pub fn add_places(text: &mut Text, report: &TrapReport) {
-    let n_others = report.n_frames.saturating_sub(REPORTED_FRAMES as u64);
-    for (place, frame) in report.frames.iter().take(usize_of(report.n_frames)).enumerate() {
-        if place == INNER_FRAMES && n_others > 0 && report.frames[0].source.line != 0 {
-            text.add("    ... ").add_decimal(n_others.into()).add(" frames ...\n");
-        }
-        if frame.source.line == 0 {
-            continue;
-        }
-        text.add("    at ");
-        add_place(text, frame.source);
-        // SAFETY: `report` put the name of a function there.
-        text.add(" in ").add_name(unsafe { std::ffi::CStr::from_ptr(frame.function) }.to_bytes()).add("\n");
+    if let Some(printer) = printer() {
+        (printer.all)(text, report);
     }
 }
 
-/// `main.cot:12:9`
-fn add_place(text: &mut Text, Line { file, line, column }: Line) {
-    // SAFETY: `find_line` put the name of a file there.
-    text.add_name(unsafe { std::ffi::CStr::from_ptr(file) }.to_bytes()).add(":").add_decimal(line.into());
-    if column != 0 {
-        text.add(":").add_decimal(column.into());
-    }
+/// What prints lines of source. Programs without lines link none of it.
+pub struct Printer {
+    /// After the name of a frame's function.
+    pub frame: fn(&mut Text, &TrapFrame),
+    /// Instead of a backtrace.
+    pub all: fn(&mut Text, &TrapReport),
+}
+
+/// Null before lines were looked for.
+static PRINTER: AtomicPtr<Printer> = AtomicPtr::new(null_mut());
+
+fn printer() -> Option<&'static Printer> {
+    // SAFETY: `w2n_find_line` puts a constant there.
+    unsafe { PRINTER.load(Relaxed).as_ref() }
 }
 
 /// `    0: 0x1a3 - fib`
@@ -139,8 +139,8 @@ fn add_frame(text: &mut Text, number: u64, frame: &TrapFrame) {
         b"" => text.add("<function ").add_decimal(frame.index.into()).add(">"),
         name => text.add_name(name),
     };
-    if frame.source.line != 0 {
-        add_place(text.add("\n             at "), frame.source);
+    if let Some(printer) = printer() {
+        (printer.frame)(text, frame);
     }
     text.add("\n");
 }

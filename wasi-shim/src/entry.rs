@@ -62,7 +62,7 @@ unsafe extern "C" fn w2n_main(
         }
         // Powers mean nothing to a program without WASI: the variable may be meant for others too.
         Setting::Dir(_) | Setting::Embed(_) | Setting::Env(_) | Setting::InheritEnv => {}
-        Setting::Dev | Setting::Tmp(_) | Setting::TcpListen(_) | Setting::ListenFd | Setting::Trace => {}
+        Setting::Dev | Setting::Tmp(_) | Setting::TcpListen(_) | Setting::ListenFd => {}
     });
     cpu::check(program);
     limits.set(program);

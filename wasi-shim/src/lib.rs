@@ -34,9 +34,9 @@ mod stack;
 
 mod sites;
 
-mod lines;
-
 mod backtrace;
+
+mod lines;
 
 mod attempt;
 

@@ -230,7 +230,7 @@ fn limits(program: &Program) -> Limits {
             // The stack is the host's. The others are for WASI.
             Setting::Timeout(_) => {}
             Setting::MaxStack(_) | Setting::Dir(_) | Setting::Embed(_) | Setting::Env(_) | Setting::InheritEnv => {}
-            Setting::Dev | Setting::Tmp(_) | Setting::TcpListen(_) | Setting::ListenFd | Setting::Trace => {}
+            Setting::Dev | Setting::Tmp(_) | Setting::TcpListen(_) | Setting::ListenFd => {}
         }
     });
     let configured = |limit: &AtomicU64| Some(limit.load(Ordering::Relaxed)).filter(|bytes| *bytes != 0);

@@ -79,7 +79,7 @@ impl Options {
 #[cold]
 fn help() -> ! {
     let mut text = Text::new(STDOUT);
-    text.add(OPTIONS_VARIABLE).add(" takes options, separated and quoted as in a shell:\n").add(HELP);
+    text.add(OPTIONS_VARIABLE).add(" takes, quoted as in a shell:\n").add(HELP);
     drop(text);
     // SAFETY: does not return; nothing of the program has run.
     unsafe { libc::_exit(0) }

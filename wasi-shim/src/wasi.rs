@@ -37,8 +37,6 @@ pub mod context;
 
 pub mod guest;
 
-mod trace;
-
 mod refused;
 
 mod args;

@@ -89,12 +89,6 @@ pub struct Powers {
     /// message `error: timeout after 5 s`, a backtrace, and exit status 134. 0 is no limit.
     #[arg(long, value_name = "DURATION", value_parser = duration)]
     pub timeout: Option<String>,
-
-    /// Print each call of WASI to standard error, with its arguments and its result
-    ///
-    /// It gives no power, but is chosen when running as powers are: WASM2NATIVE_OPTIONS=--trace.
-    #[arg(long)]
-    pub trace: bool,
 }
 
 impl Powers {
@@ -140,7 +134,6 @@ impl Powers {
             self.max_stack.map(Setting::MaxStack),
             self.timeout.as_deref().map(|duration| Setting::Timeout(duration.as_bytes())),
             self.inherit_env.then_some(Setting::InheritEnv),
-            self.trace.then_some(Setting::Trace),
         ];
         dirs.chain(variables).chain(addresses).chain(others.into_iter().flatten()).flat_map(Setting::words).collect()
     }

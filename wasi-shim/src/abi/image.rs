@@ -3,6 +3,8 @@
 use super::exception::{Exception, Handler, Tag, TryCall};
 use super::memory::{DataRun, Memory};
 use super::table::{Table, TableEntries};
+use super::trap::{REPORTED_FRAMES, TrapReport};
+use core::ffi::c_void;
 
 record! {
     /// What the trap handler knows of one function. The array is sorted by `start`.
@@ -95,17 +97,19 @@ record! {
         pub lines: *const u8,
         pub lines_length: u64,
         /// `w2n_find_line` where there are lines, else null: so that other programs link none of
-        /// it. Writes the line of the operator at an offset.
+        /// it. Writes the lines of frames of any module.
         pub find_line: Option<unsafe extern "C" fn(*mut LineQuery)>,
     }
 }
 
-/// What is asked of [`Image::find_line`]; `line` is the answer, and stays where there is none.
+/// What is asked of [`Image::find_line`]: the lines of a report's frames.
 #[repr(C)]
 pub struct LineQuery {
-    pub image: *const Image,
-    pub offset: u32,
-    pub line: Line,
+    pub report: *mut TrapReport,
+    /// The module of each frame; null where there is no frame.
+    pub images: [*const Image; REPORTED_FRAMES],
+    /// The answer has what prints lines, as the runtime knows it.
+    pub printer: *const c_void,
 }
 
 /// A line of source.

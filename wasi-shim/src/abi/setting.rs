@@ -19,7 +19,7 @@ macro_rules! settings {
         }
 
         /// All options, two lines each. The first begins with two blanks and the name.
-        pub const HELP: &str = concat!($("  ", $name, $form, "\n          ", $help, "\n",)*);
+        pub const HELP: &str = concat!($("  ", $name, $form, "\n      ", $help, "\n",)*);
 
         impl<'a> Setting<'a> {
             /// `word` is `--name` or `--name=value`. A value that is not in it is taken from
@@ -54,12 +54,12 @@ macro_rules! settings {
 
 settings! {
     /// A directory, as [`Grant`](super::grant::Grant) describes it.
-    Dir(grant: &'a [u8]) = "--dir", " HOST[::GUEST[::ro]]", "use the directory HOST, under the name GUEST";
+    Dir(grant: &'a [u8]) = "--dir", " HOST[::GUEST[::ro]]", "use the directory HOST as GUEST";
     /// The guest's name of the next of the trees that the program carries.
-    Embed(guest: &'a [u8]) = "--embed", " GUEST", "see the next tree that the program carries as GUEST";
+    Embed(guest: &'a [u8]) = "--embed", " GUEST", "see the next embedded tree as GUEST";
     /// `NAME=VALUE`, or `NAME` for a variable whose value is that at run time.
-    Env(variable: &'a [u8]) = "--env", " NAME[=VALUE]", "see this environment variable";
-    InheritEnv = "--inherit-env", "", "see all environment variables";
+    Env(variable: &'a [u8]) = "--env", " NAME[=VALUE]", "see this variable";
+    InheritEnv = "--inherit-env", "", "see all variables";
     /// `null`, `zero` and `urandom` in `/dev`.
     Dev = "--dev", "", "see null, zero and urandom in /dev";
     /// An empty directory `/tmp` of the program's own, and the most bytes in it, if that is given.
@@ -67,17 +67,15 @@ settings! {
     /// An address to listen at.
     TcpListen(address: &'a [u8]) = "--tcplisten", " ADDR:PORT", "accept connections there";
     /// The sockets that the program is started with.
-    ListenFd = "--listenfd", "", "accept connections at inherited sockets";
+    ListenFd = "--listenfd", "", "accept at inherited sockets";
     /// Most bytes that memories, tables and exceptions take together.
-    MaxMemory(bytes: u64) = "--max-memory", " BYTES", "limit memories, tables and exceptions: 64K, 16M, 2G";
+    MaxMemory(bytes: u64) = "--max-memory", " BYTES", "limit memories, tables, exceptions: 64K, 16M, 2G";
     /// Most bytes that tables take.
     MaxTable(bytes: u64) = "--max-table", " BYTES", "limit tables";
     /// Most bytes of stack.
     MaxStack(bytes: u64) = "--max-stack", " BYTES", "limit the stack";
     /// The time after which a program ends, for [`parse_duration`].
     Timeout(duration: &'a [u8]) = "--timeout", " DURATION", "end after 500ms, 5s, 2m, 1h";
-    /// Each call of WASI is printed.
-    Trace = "--trace", "", "print each call of WASI";
 }
 
 /// Most bytes in `/tmp` where nothing is said.
@@ -251,7 +249,6 @@ mod tests {
             Setting::MaxTable(0),
             Setting::MaxStack(u64::MAX),
             Setting::Timeout(b"5s"),
-            Setting::Trace,
         ];
         let words: Vec<String> = settings.into_iter().flat_map(Setting::words).collect();
         let mut rest = words.iter().map(String::as_bytes);

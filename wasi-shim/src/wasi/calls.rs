@@ -8,7 +8,7 @@
 use crate::arch::processor::return_address;
 use crate::wasi::errno::finish;
 use crate::wasi::guest::Guest;
-use crate::wasi::{args, clock, directory, file, path, poll, process, random, sock, stat, trace};
+use crate::wasi::{args, clock, directory, file, path, poll, process, random, sock, stat};
 
 /// Defines the function of one snapshot: prefix of the symbol, name, parameters, what does the
 /// work.
@@ -18,12 +18,7 @@ macro_rules! call {
             #[unsafe(export_name = concat!($prefix, stringify!($name)))]
             extern "C" fn $name($($parameter: $ty),*) -> i32 {
                 let guest = Guest::of(return_address());
-                let result = finish($own(&guest, $($parameter),*));
-                if trace::is_on() {
-                    let names = concat!($(stringify!($parameter), ","),*);
-                    trace::call(&guest, stringify!($name), names, &[$(u64::from($parameter)),*], result);
-                }
-                result
+                finish($own(&guest, $($parameter),*))
             }
         };
     };
@@ -46,13 +41,11 @@ macro_rules! row {
         const _: () = {
             #[unsafe(export_name = concat!("wasi_snapshot_preview1_", stringify!($name)))]
             extern "C" fn preview1($status: $ty) -> ! {
-                trace::exit($status);
                 $($own)::+($status.cast_signed())
             }
 
             #[unsafe(export_name = concat!("wasi_unstable_", stringify!($name)))]
             extern "C" fn unstable($status: $ty) -> ! {
-                trace::exit($status);
                 $($own)::+($status.cast_signed())
             }
         };

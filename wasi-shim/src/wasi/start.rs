@@ -14,7 +14,6 @@ use crate::wasi::context::{Context, Strings};
 use crate::wasi::descriptor::{Descriptor, Directory, Home};
 use crate::wasi::granted::{self, Refused};
 use crate::wasi::rights::Access;
-use crate::wasi::trace;
 use rustix::fs::CWD;
 use std::fs::File;
 use std::ptr;
@@ -149,7 +148,6 @@ fn grant(
             }
         }
         Setting::MaxMemory(_) | Setting::MaxTable(_) | Setting::MaxStack(_) | Setting::Timeout(_) => {}
-        Setting::Trace => trace::begin(),
         // See `extra`.
         Setting::Dev | Setting::Tmp(_) | Setting::TcpListen(_) | Setting::ListenFd => {}
     });

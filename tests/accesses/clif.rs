@@ -22,6 +22,7 @@ use wasm2native::options::{Cpu, MemoryBase, Options};
 use wasm2native::profile::Profiling;
 use wasm2native::resolve::{self, Sizes};
 use wasm2native::translate::c_abi::CAbi;
+use wasm2native::translate::locals::Locals;
 use wasm2native::translate::{self, Env, State};
 use wasm2native::wasm::{EntityIndex, parse, unsupported};
 
@@ -176,6 +177,7 @@ pub fn translate(
         spectre_masks: manner.masks,
         interruptible: false,
         profiling: &Profiling::Off,
+        locals: Locals::Off,
         machine: isa.machine(),
     };
     let (mut state, mut context) = (State::default(), Context::new());

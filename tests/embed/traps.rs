@@ -21,7 +21,7 @@ divide: 0 1
 7 / 2 = 3
 by zero: 7 1 integer divide by zero in divide, known
 too large: 6 1 integer overflow in divide, known
-load: 2 1 out of bounds memory access in load, known
+load: 2 1 out of bounds memory access: address OFFSET and the memory has 65536 bytes in load, known
 null: 4 1 uninitialized element in call_null, known
 unreachable: 1 1 unreachable in stop, known
 exception: 100 1 uncaught exception (tag 0 `oops`) in throw, known
@@ -109,7 +109,10 @@ fn an_initialisation_that_traps_is_told_and_remembered() -> Result<()> {
         "{out:#?}"
     );
     let out = folder.program("start", &["try"]);
-    out.prints("try 2 out of bounds memory access\ntry again 103 initialization has failed\n");
+    out.prints(
+        "try 2 out of bounds memory access: address 0xffffffff, and the memory has 65536 bytes\n\
+         try again 103 initialization has failed\n",
+    );
     let out = folder.program("start", &["export"]);
     assert!(
         out.status == 134 && out.stderr.starts_with("wasm trap: out of bounds memory access: address 0x"),

@@ -341,7 +341,7 @@ fn imports_and_exports(kind: Kind) -> Result<()> {
     let wanted = ["puts", "other_counter", "other_table", "other_fault", "other_odd_x20name_x21"];
     let needs = ["w2n_memory_grow", "w2n_table_grow", "memmove", "memset", "w2n_exception_new", "w2n_throw"];
     let library = ["w2n_library_init", "w2n_library_configure", "w2n_library_reset", "w2n_library_start"];
-    let needs = [&needs[..], &library, &["w2n_tell_crash"]].concat();
+    let needs = [&needs[..], &library, &["w2n_tell_crash", "w2n_type_mismatch"]].concat();
     ensure!(undefined == set(&[&wanted[..], &needs].concat()), "undefined: {undefined:?}");
     let exported = exported(kind, &picture)?;
     let own = ["it_init", "it_configure", "it_reset", "it_memory", "it_memory_size", "it_memory_grow"];

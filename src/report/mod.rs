@@ -1,5 +1,5 @@
-//! What an error has besides its text: a [`Code`](code::Code) that `--explain` knows, and an
-//! [`Excerpt`](excerpt::Excerpt) of the lines that it is about. Both are errors in the chain of
+//! What an error has besides its text: a [`Code`] that `--explain` knows, and an
+//! [`Excerpt`] of the lines that it is about. Both are errors in the chain of
 //! causes, and whoever prints the chain looks for them there. [`shown`] makes names fit to print.
 
 pub mod code;

@@ -1,9 +1,9 @@
 //! What a module says of its source: DWARF in its custom sections (DWARF for WebAssembly,
 //! <https://yurydelendik.github.io/webassembly-dwarf/>).
 //!
-//! Comes in: a module's binary form. Goes out: [`struct@Debug`], with sections that nobody has taken
-//! apart and the lines of all operators. Addresses in DWARF count from the contents of the code
-//! section, ours from the beginning of the module.
+//! Comes in: a module's binary form. Goes out: [`struct@Debug`], with sections that nobody has
+//! taken apart and the lines of all operators. Addresses in DWARF count from the contents of the
+//! code section, ours from the beginning of the module.
 // Numbers that a module chooses are checked; see `tests/tidy`.
 #![deny(
     clippy::arithmetic_side_effects,

@@ -40,15 +40,6 @@ pub struct Requirement {
     pub bits: u32,
 }
 
-/// Code of one operator: the bytes from `start` to `end` of a function.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct CodeLine {
-    pub start: u32,
-    pub end: u32,
-    /// The operator's offset in the module.
-    pub wasm_offset: u32,
-}
-
 pub struct CompiledFunction {
     pub symbol: Symbol,
     pub bytes: Vec<u8>,

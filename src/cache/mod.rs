@@ -268,6 +268,10 @@ fn entry_name(input: &Input, options: &Options) -> Result<String> {
     if options.cpu == Cpu::Native {
         part(this_processor().as_bytes());
     }
+    // Debug information names the source.
+    if options.debug {
+        part(std::path::absolute(&input.name).unwrap_or_default().as_os_str().as_encoded_bytes());
+    }
     // Another clang may have come.
     if options.generator == GeneratorName::Llvm {
         part(Generator::new(options)?.compiler().unwrap_or_default().as_bytes());

@@ -28,7 +28,7 @@ mod sweep;
 pub mod target;
 
 use crate::analyze::Facts;
-use crate::code::{Code, CodeLine, CompiledFunction};
+use crate::code::{Code, CompiledFunction, Position};
 use crate::layout::Symbol;
 use crate::options::{GeneratorName, OptLevel, Options};
 use crate::profile::Profiling;
@@ -69,7 +69,7 @@ pub fn is_of_cache(file: &str) -> bool {
 }
 
 /// Makes something for people of a function: see [`Generator::show`].
-pub type Show<'a, T> = dyn Fn(&CompiledFunction, String, &[CodeLine], String) -> T + Sync + 'a;
+pub type Show<'a, T> = dyn Fn(&CompiledFunction, String, &[Position], String) -> T + Sync + 'a;
 
 /// A code generator, set up for a target and a processor.
 pub struct Generator {

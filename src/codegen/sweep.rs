@@ -199,8 +199,8 @@ impl<'a> Sweep<'a> {
             // The operators are shown beside the CLIF.
             let clif = worker.compiler.print(self.unit, &Operators::default());
             let compiled = worker.compiler.compile_with_listing(self.isa, None);
-            let Listed { function, lines, listing } = compiled.with_context(|| self.unit.describe(symbol))?;
-            Ok(Some(show(&function, clif, &lines, listing)))
+            let Listed { function, positions, listing } = compiled.with_context(|| self.unit.describe(symbol))?;
+            Ok(Some(show(&function, clif, &positions, listing)))
         })
     }
 

@@ -3,6 +3,7 @@
 
 use super::synthesis::{self, Sources};
 use super::{source_map, text};
+use crate::number::to_usize;
 use crate::wasm::input::Input;
 use crate::wasm::parse;
 use anyhow::{Context, Result};
@@ -33,7 +34,8 @@ pub fn describe<'a>(
     file: Option<&Path>,
     features: WasmFeatures,
 ) -> Result<Described<'a>> {
-    let (has_lines, code_start) = look(&wasm);
+    let Extent { lines, code_start, .. } = extent(&wasm);
+    let has_lines = lines != 0;
     // What is wrong with the module is said when it is compiled.
     let Ok(module) = parse::parse(&wasm, features) else { return Ok(Described { wasm, text: None }) };
     let map = source_map::read(&wasm, Path::new(&input.name));
@@ -65,7 +67,7 @@ pub fn describe<'a>(
 /// When it is not a module, or too large for DWARF.
 pub fn add(wasm: &[u8], sources: &Sources, features: WasmFeatures) -> Result<Vec<u8>> {
     let module = parse::parse(wasm, features)?;
-    synthesis::add(wasm, &module, look(wasm).1, sources)
+    synthesis::add(wasm, &module, extent(wasm).code_start, sources)
 }
 
 /// Folder and name of a file.
@@ -76,22 +78,28 @@ fn place(file: &Path) -> Result<(String, String)> {
     Ok((folder, name))
 }
 
-/// Whether a module has a table of lines.
-pub fn has_lines(wasm: &[u8]) -> bool {
-    look(wasm).0
+/// The sections of a module that say where it comes from.
+#[derive(Copy, Clone, Debug, Default, PartialEq, Eq)]
+pub struct Extent {
+    /// Bytes of the table of lines; 0 without one.
+    pub lines: usize,
+    /// Bytes of the code section's contents, and where they begin in the module.
+    pub code: usize,
+    pub code_start: u32,
 }
 
-/// Whether a module has a table of lines, and where the contents of its code section begin.
-fn look(wasm: &[u8]) -> (bool, u32) {
-    let mut found = (false, 0);
+/// Looks at a module, whose sections may be damaged.
+pub fn extent(wasm: &[u8]) -> Extent {
+    let mut extent = Extent::default();
     for payload in Parser::new(0).parse_all(wasm).map_while(Result::ok) {
         match payload {
-            Payload::CustomSection(section) if section.name() == ".debug_line" => found.0 = true,
-            Payload::CodeSectionStart { unchecked_range, .. } => {
-                found.1 = u32::try_from(unchecked_range.start).unwrap_or(0);
+            Payload::CustomSection(section) if section.name() == ".debug_line" => extent.lines = section.data().len(),
+            Payload::CodeSectionStart { unchecked_range, size, .. } => {
+                extent.code = to_usize(size.into());
+                extent.code_start = u32::try_from(unchecked_range.start).unwrap_or(0);
             }
             _ => {}
         }
     }
-    found
+    extent
 }

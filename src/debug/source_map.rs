@@ -3,7 +3,7 @@
 //! an operator's byte offset is its column.
 
 use super::synthesis::{Row, Sources};
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, bail};
 use gimli::constants as dw;
 use serde::Deserialize;
 use std::path::Path;
@@ -20,7 +20,13 @@ pub fn read(wasm: &[u8], wasm_file: &Path) -> Result<Option<Sources>> {
         return Ok(None);
     }
     let file = wasm_file.parent().unwrap_or(Path::new("")).join(url);
-    let read = || -> Result<Map> { Ok(serde_json::from_slice(&std::fs::read(&file)?)?) };
+    let read = || -> Result<Map> {
+        // A module names what it likes.
+        if !file.metadata()?.is_file() {
+            bail!("it is not a file");
+        }
+        Ok(serde_json::from_slice(&std::fs::read(&file)?)?)
+    };
     let Map { source_root, sources: files, mappings } =
         read().with_context(|| format!("the source map {}", file.display()))?;
     let files: Vec<String> =

@@ -5,7 +5,7 @@ use super::functions;
 use super::library::default_prefix;
 use super::pipeline::Session;
 use super::plan::{self, Start, Taken};
-use crate::code::{CodeLine, CompiledFunction};
+use crate::code::{self, CompiledFunction};
 use crate::codegen::Generator;
 use crate::debug::lines::{File, Lines};
 use crate::layout::{Symbol, World};
@@ -23,6 +23,7 @@ use crate::wasm::source::MAIN;
 use crate::wasm::{Definition, FuncIndex};
 use anyhow::{Result, bail};
 use std::collections::{BTreeSet, HashMap};
+use std::fs::Metadata;
 use std::path::Path;
 
 /// The page of a module. `positions` says where its operators come from; without it, its own lines
@@ -58,8 +59,8 @@ pub fn page(
     let own = unit.debug.as_ref().map(|debug| SourceLines::of(&debug.lines));
     let positions = positions.or(own.as_ref().map(|own| own as &dyn Positions));
     let texts = Texts { unit: &unit, wat: operators::functions(&unit.source.wasm), positions, architecture };
-    let show = |function: &CompiledFunction, clif: String, lines: &[CodeLine], listing: String| {
-        explore::pack(&texts.view(function, clif, lines, &listing))
+    let show = |function: &CompiledFunction, clif: String, from: &[code::Position], listing: String| {
+        explore::pack(&texts.view(function, clif, from, &listing))
     };
     let compile = || generator.show(&unit, &jobs, &show, observer);
     let packed: Vec<PackedFunction> = unit.source.explain(stage(observer, "compile", jobs.len() as u64, compile))?;
@@ -85,10 +86,7 @@ impl SourceLines<'_> {
 impl Positions for SourceLines<'_> {
     fn files(&self) -> Vec<(String, Option<String>)> {
         let text = |(unit, file): &(u32, u32)| match self.lines.file_of(*unit, *file) {
-            Some(File { folder, name, .. }) => {
-                let file = Path::new(folder).join(name);
-                (name.clone(), std::fs::read_to_string(file).ok())
-            }
+            Some(File { folder, name, .. }) => (name.clone(), source(&Path::new(folder).join(name))),
             None => (String::new(), None),
         };
         self.files.iter().map(text).collect()
@@ -101,6 +99,17 @@ impl Positions for SourceLines<'_> {
     }
 }
 
+/// The text of a source file. A module names what it likes, and pages are passed on: only files
+/// below the current directory become a part of them.
+fn source(file: &Path) -> Option<String> {
+    const LONGEST: u64 = 16 << 20;
+    let file = file.canonicalize().ok()?;
+    let here = std::env::current_dir().and_then(|here| here.canonicalize()).ok()?;
+    let is_short = |metadata: Metadata| metadata.is_file() && metadata.len() <= LONGEST;
+    let is_shown = file.starts_with(here) && file.metadata().is_ok_and(is_short);
+    is_shown.then(|| std::fs::read_to_string(file).ok()).flatten()
+}
+
 /// What functions are shown with.
 struct Texts<'a> {
     unit: &'a Unit<'a>,
@@ -111,11 +120,11 @@ struct Texts<'a> {
 }
 
 impl Texts<'_> {
-    fn view(&self, function: &CompiledFunction, clif: String, lines: &[CodeLine], listing: &str) -> FunctionView {
+    fn view(&self, function: &CompiledFunction, clif: String, from: &[code::Position], listing: &str) -> FunctionView {
         let wat = self.wat_of(function.symbol).cloned().unwrap_or_default();
         let operator = |address: u32| {
-            let line = lines.iter().rev().find(|line| line.start <= address && address < line.end)?;
-            Some(line.wasm_offset)
+            let after = from.partition_point(|position| position.offset <= address);
+            from[..after].last().map(|position| position.wasm_offset).filter(|offset| *offset != 0)
         };
         let code = match assembly::instructions(self.unit, self.architecture, function) {
             Some(all) => all.into_iter().map(|(at, text)| Instruction(at, operator(at), text)).collect(),

@@ -22,6 +22,7 @@ use super::{files, foreign, functions};
 use crate::analyze;
 use crate::code::{Code, CompiledFunction};
 use crate::codegen::Generator;
+use crate::debug::source::Extent;
 use crate::debug::{self, Debug};
 use crate::foreign::Foreign;
 use crate::layout::{self, Purpose, World};
@@ -237,12 +238,21 @@ impl<'a> Session<'a> {
 
     /// What a module says of its source. What is damaged is left out.
     fn debug<'s>(&self, source: &'s Source) -> Option<Debug<'s>> {
-        if !debug::source::has_lines(&source.wasm) {
+        // A table that is longer than a part of the code makes one that nobody wants unasked.
+        const PART: usize = 4;
+        let Extent { lines, code, .. } = debug::source::extent(&source.wasm);
+        let is_wanted = self.options.debug || self.options.lines;
+        if lines == 0 || !is_wanted && lines > code / PART {
             return None;
         }
         let debug = stage(self.observer, "read lines", 0, || Debug::read(&source.wasm));
-        let file = source.file.unwrap_or(&self.input.name);
-        debug.inspect_err(|error| self.observer.warning(&format!("{file}: damaged debug information: {error:#}"))).ok()
+        if let Err(error) = debug.as_ref().map_err(|error| format!("{error:#}"))
+            && is_wanted
+        {
+            let file = source.file.unwrap_or(&self.input.name);
+            self.observer.warning(&format!("{file}: damaged debug information: {error}"));
+        }
+        debug.ok()
     }
 
     /// Validates, translates and compiles the functions that are needed.

@@ -63,8 +63,18 @@ pub fn write(writer: &mut Writer, sections: &mut Sections<Section>) -> Result<()
     })?;
     sections.for_each_mut(|id, section| {
         let Some(&own) = ids.get(&id) else { return Ok(()) };
-        let relocations = std::mem::take(&mut section.relocations);
-        let mut data = section.data.slice().to_vec();
+        let (relocations, mut data) = (std::mem::take(&mut section.relocations), section.data.slice().to_vec());
+        if is_macho {
+            // Apple's tools know which section is meant: there is one of each kind.
+            let within = relocations.iter().filter(|it| matches!(it.target, RelocationTarget::Section(_)));
+            for Relocation { offset, size, addend, .. } in within {
+                let field = data.get_mut(*offset..).and_then(|rest| rest.get_mut(..usize::from(*size)));
+                let field = field.context("a reference is cut off")?;
+                field.copy_from_slice(&addend.to_le_bytes()[..field.len()]);
+            }
+        }
+        // Formats that keep addends in the data want it first.
+        writer.object.set_section_data(own, data, 1);
         for Relocation { offset, size, target, addend, .. } in relocations {
             let at = offset as u64;
             match target {
@@ -72,12 +82,7 @@ pub fn write(writer: &mut Writer, sections: &mut Sections<Section>) -> Result<()
                     let symbol = writer.refer(Symbol::unpack(symbol));
                     writer.add_relocation(own, at, symbol, RelocationKind::Absolute8, addend);
                 }
-                // Apple's tools know which section is meant: there is one of each kind.
-                RelocationTarget::Section(_) if is_macho => {
-                    let value = addend.to_le_bytes();
-                    let field = data.get_mut(offset..).and_then(|rest| rest.get_mut(..size.into()));
-                    field.context("a reference is cut off")?.copy_from_slice(&value[..size.into()]);
-                }
+                RelocationTarget::Section(_) if is_macho => {}
                 RelocationTarget::Section(other) => {
                     let symbol = writer.object.section_symbol(ids[&other]);
                     let kind = match writer.format.binary {
@@ -91,7 +96,6 @@ pub fn write(writer: &mut Writer, sections: &mut Sections<Section>) -> Result<()
                 }
             }
         }
-        writer.object.set_section_data(own, data, 1);
         Ok(())
     })
 }

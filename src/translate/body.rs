@@ -79,7 +79,7 @@ impl Translator<'_> {
             self.define(value, ty);
             let variable = self.builder.declare_var(value_type(ty));
             self.builder.def_var(variable, value);
-            self.note_declared(value);
+            self.note_declared(variable, value);
         }
         for group in body.get_locals_reader()? {
             let (count, ty) = group?;
@@ -89,7 +89,7 @@ impl Translator<'_> {
             for _ in 0..count {
                 let variable = self.builder.declare_var(ty);
                 self.builder.def_var(variable, zero);
-                self.note_declared(zero);
+                self.note_declared(variable, zero);
             }
         }
         Ok(())

@@ -13,7 +13,8 @@ use cranelift_codegen::ir::{
     ValueLabel, ValueLabelAssignments, ValueLabelStart,
 };
 use cranelift_entity::packed_option::ReservedValue;
-use std::collections::BTreeMap;
+use cranelift_frontend::Variable;
+use std::collections::{BTreeMap, HashSet};
 use wasmparser::Operator;
 
 /// What code tells debuggers of locals.
@@ -30,6 +31,10 @@ pub enum Locals {
 
 /// How many locals of a function are kept: frames stay small enough for any stack.
 const MOST_KEPT: u32 = 4096;
+
+/// How much work the notes of a function may be: a module chooses how deep its blocks are, and how
+/// many locals are set in them.
+const MOST_STEPS: u32 = 1 << 26;
 
 /// From one operator to another, a local has a value.
 #[derive(Copy, Clone, Debug, PartialEq, Eq)]
@@ -63,6 +68,13 @@ pub struct Notes {
     set: Vec<(u32, Option<Current>)>,
     /// How many had been set when each open construct began; and where it began, if it is a loop.
     opened: Vec<(usize, Option<u32>)>,
+    /// The last stay of each local, and the stay of the same local before each stay.
+    last: Vec<Option<usize>>,
+    before: Vec<Option<usize>>,
+    /// Locals that are set in the loop that begins at an offset.
+    set_in_loop: HashSet<(u32, u32)>,
+    /// How much was looked through. Beyond [`MOST_STEPS`] nothing more is noted.
+    steps: u32,
     /// Where locals are kept.
     slots: Vec<Option<StackSlot>>,
     /// Byte offset of the operator at hand.
@@ -89,29 +101,39 @@ impl Notes {
             Operator::Block { .. } | Operator::If { .. } | Operator::TryTable { .. } | Operator::Try { .. } => {
                 self.opened.push((self.set.len(), None));
             }
-            Operator::Else | Operator::Catch { .. } | Operator::CatchAll => self.restore(),
+            Operator::Else => self.restore(),
+            // An exception may come from before or after what was set.
+            Operator::Catch { .. } | Operator::CatchAll => self.forget_set(),
             Operator::End | Operator::Delegate { .. } => self.leave(),
             _ => {}
         }
     }
 
-    /// Another part of a construct begins, of which what was set in the part before says nothing.
+    /// The other way of an `if` begins: what was known before it holds again.
     fn restore(&mut self) {
         let Some(&(n_set, _)) = self.opened.last() else { return };
         for place in (n_set..self.set.len()).rev() {
             let (local, before) = self.set[place];
             self.forget(local, self.offset);
-            let Some(before) = before else { continue };
-            self.current[local as usize] = Some(Current { stay: self.stays.len(), value: before.value });
-            let stay = Stay { start: self.offset, end: u32::MAX, ..self.stays[before.stay] };
-            self.stays.push(stay);
+            if let Some(before) = before {
+                let stay = Stay { start: self.offset, end: u32::MAX, ..self.stays[before.stay] };
+                self.push(stay, before.value);
+            }
         }
     }
 
-    /// A construct ends. What was set in it is not known there, where other ways may lead; out of a
-    /// loop there is one way.
+    /// A construct ends. Out of a loop there is one way.
     fn leave(&mut self) {
-        let Some((n_set, None)) = self.opened.pop() else { return };
+        if let Some((_, None)) = self.opened.last() {
+            self.forget_set();
+        }
+        self.opened.pop();
+    }
+
+    /// Ends what is known of locals that were set in the innermost construct: other ways may lead
+    /// to the operator at hand.
+    fn forget_set(&mut self) {
+        let Some(&(n_set, _)) = self.opened.last() else { return };
         for place in n_set..self.set.len() {
             self.forget(self.set[place].0, self.offset);
         }
@@ -119,6 +141,7 @@ impl Notes {
 
     /// Ends what is known of a local.
     fn forget(&mut self, local: u32, offset: u32) {
+        self.count();
         if let Some(current) = self.current[local as usize].take() {
             self.stays[current.stay].end = offset;
         }
@@ -126,14 +149,26 @@ impl Notes {
 
     /// Ends what was known of a local where the loops around the operator begin: it is set again.
     fn forget_before_loops(&mut self, local: u32) {
-        let Some(start) = self.opened.iter().find_map(|(_, start)| *start) else { return };
-        for stay in self.stays.iter_mut().rev().filter(|stay| stay.local == local) {
-            if stay.start >= start {
+        for place in 0..self.opened.len() {
+            self.count();
+            let (_, Some(start)) = self.opened[place] else { continue };
+            if !self.set_in_loop.insert((local, start)) {
                 continue;
             }
-            stay.end = stay.end.min(start);
-            break;
+            let mut stay = self.last[local as usize];
+            while let Some(number) = stay {
+                self.count();
+                if self.stays[number].start < start {
+                    self.stays[number].end = self.stays[number].end.min(start);
+                    break;
+                }
+                stay = self.before[number];
+            }
         }
+    }
+
+    fn count(&mut self) {
+        self.steps = self.steps.saturating_add(1);
     }
 
     fn begin(&mut self, local: u32, offset: u32, value: Value, func: &ir::Function) {
@@ -144,12 +179,27 @@ impl Notes {
                 Known::Label(to_u32(self.labels.len().saturating_sub(1)))
             }
         };
-        self.current[local as usize] = Some(Current { stay: self.stays.len(), value });
-        self.stays.push(Stay { local, start: offset, end: u32::MAX, value: known });
+        self.push(Stay { local, start: offset, end: u32::MAX, value: known }, value);
     }
 
-    /// Replaces values that are aliases: passes forget them.
+    fn push(&mut self, stay: Stay, value: Value) {
+        let (local, number) = (stay.local as usize, self.stays.len());
+        self.before.push(self.last[local].replace(number));
+        self.current[local] = Some(Current { stay: number, value });
+        self.stays.push(stay);
+    }
+
+    /// Whether the function is small enough to be followed.
+    fn is_within_limits(&self) -> bool {
+        self.steps < MOST_STEPS
+    }
+
+    /// The function is whole. Replaces values that are aliases: passes forget them.
     pub fn resolve(&mut self, func: &ir::Function) {
+        if !self.is_within_limits() {
+            self.stays.clear();
+            self.labels.clear();
+        }
         for value in &mut self.labels {
             *value = original(func, *value).unwrap_or(*value);
         }
@@ -191,31 +241,29 @@ fn constant(func: &ir::Function, value: Value) -> Option<u64> {
 
 impl Translator<'_> {
     fn follows(&self) -> bool {
-        self.env.locals != Locals::Off
+        self.env.locals == Locals::Follow && self.scratch.notes.is_within_limits()
     }
 
     /// The next local, at the beginning of the function, with its value.
-    pub fn note_declared(&mut self, value: Value) {
-        if !self.follows() {
-            return;
+    pub fn note_declared(&mut self, local: Variable, value: Value) {
+        if self.env.locals == Locals::Keep {
+            let slot = (local.as_u32() < MOST_KEPT).then(|| self.place_to_keep(local, value));
+            self.scratch.notes.slots.push(slot);
+            self.keep(local.as_u32(), value);
         }
-        let local = to_u32(self.scratch.notes.current.len());
-        let ty = self.type_of(value);
-        let is_kept = self.env.locals == Locals::Keep && local < MOST_KEPT;
-        let slot = is_kept.then(|| {
-            let alignment = u8::try_from(ty.bytes().trailing_zeros()).expect("a register has few bytes");
-            let key = StackSlotKey::new(u64::from(local));
-            self.builder.create_sized_stack_slot(StackSlotData::new_with_key(
-                StackSlotKind::ExplicitSlot,
-                ty.bytes(),
-                alignment,
-                key,
-            ))
-        });
-        self.scratch.notes.current.push(None);
-        self.scratch.notes.slots.push(slot);
-        self.scratch.notes.begin(local, 0, value, self.builder.func);
-        self.keep(local, value);
+        if self.follows() {
+            self.scratch.notes.current.push(None);
+            self.scratch.notes.last.push(None);
+            self.scratch.notes.begin(local.as_u32(), 0, value, self.builder.func);
+        }
+    }
+
+    fn place_to_keep(&mut self, local: Variable, value: Value) -> StackSlot {
+        let size = self.type_of(value).bytes();
+        let alignment = u8::try_from(size.trailing_zeros()).expect("a register has few bytes");
+        let key = StackSlotKey::new(local.as_u32().into());
+        let slot = StackSlotData::new_with_key(StackSlotKind::ExplicitSlot, size, alignment, key);
+        self.builder.create_sized_stack_slot(slot)
     }
 
     /// An operator begins.
@@ -227,6 +275,7 @@ impl Translator<'_> {
 
     /// A local gets a value, which it has at the operator that follows.
     pub fn note_set(&mut self, local: u32, value: Value) {
+        self.keep(local, value);
         if !self.follows() {
             return;
         }
@@ -236,7 +285,6 @@ impl Translator<'_> {
         notes.forget(local, next);
         notes.forget_before_loops(local);
         notes.begin(local, next, value, self.builder.func);
-        self.keep(local, value);
     }
 
     /// A local is read.
@@ -255,8 +303,8 @@ impl Translator<'_> {
     }
 
     fn keep(&mut self, local: u32, value: Value) {
-        if let Some(slot) = self.scratch.notes.slots[local as usize] {
-            self.builder.ins().stack_store(POINTER, value, slot, 0);
+        if let Some(Some(slot)) = self.scratch.notes.slots.get(local as usize) {
+            self.builder.ins().stack_store(POINTER, value, *slot, 0);
         }
     }
 }

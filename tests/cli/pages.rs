@@ -6,7 +6,7 @@ use libtest_mimic::Trial;
 use serde_json::Value;
 use test_kit::browser::Browser;
 use test_kit::folder::Folder;
-use test_kit::trials;
+use test_kit::{tool, trials};
 use wasm2native::options::Options;
 use wasm2native::page::explore::Positions;
 use wasm2native::page::treemap;
@@ -21,6 +21,7 @@ pub fn trials() -> Vec<Trial> {
         a_time_line_has_stages_and_functions,
         pages_are_closed,
         exploring_lights_an_operator_in_all_forms,
+        exploring_shows_the_source,
         exploring_finds_functions_by_name,
         exploring_shows_other_processors,
         a_large_module_is_explored,
@@ -191,6 +192,28 @@ fn exploring_lights_an_operator_in_all_forms() -> Result<()> {
     browser.wait("document.querySelectorAll('#wat .lit').length > 0")?;
     assert_eq!(lit(&mut browser, "wat")?, ["i32.mul"]);
     assert_eq!(browser.complaints(), [""; 0]);
+    Ok(())
+}
+
+/// The source of a module with DWARF, if it lies below the current directory: a module names what
+/// it likes.
+fn exploring_shows_the_source() -> Result<()> {
+    tool::require_command("clang-19")?;
+    let source = Folder::with(&[("twice.c", "int twice(int number) {\n  return number * 2; /* here */\n}\n")]);
+    let flags = ["--target=wasm32", "-nostdlib", "-g", "-O1", "-Wl,--no-entry,--export=twice", "twice.c", "-o", "m"];
+    source.tool("clang-19", &flags).succeeds();
+    let elsewhere = Folder::empty();
+    elsewhere.write("m", source.read("m"));
+    for (folder, is_shown) in [(&source, true), (&elsewhere, false)] {
+        folder.wasm2native(&["explore", "m", "-o", "m.html"]).succeeds();
+        let mut browser = Browser::open(&folder.path("m.html"))?;
+        browser.evaluate("search.value = 'twice'; find()")?;
+        browser.click("#names .line")?;
+        browser.wait("document.getElementById('function').textContent === 'twice'")?;
+        let text = browser.evaluate("document.getElementById('source').innerText")?.to_string();
+        assert_eq!(text.contains("/* here */"), is_shown, "{text}");
+        assert_eq!(browser.complaints(), [""; 0]);
+    }
     Ok(())
 }
 

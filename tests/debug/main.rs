@@ -10,7 +10,7 @@ use libtest_mimic::Trial;
 use std::path::Path;
 use test_kit::folder::Folder;
 use test_kit::trial::trial;
-use test_kit::{gdb, process, tool};
+use test_kit::{gdb, process, target, tool};
 
 /// A program, and what gdb answers to commands: all lines of an answer, or `…` for any text.
 struct Session {
@@ -108,10 +108,10 @@ const SESSIONS: &[Session] = &[
         source: Source::Module("square.wat"),
         invoke: "twice",
         arguments: "4",
-        breakpoints: &["square if x == 2", "square.wat:11 if x == 3"],
+        breakpoints: &["square if x == 2", "square.wat:11 if x >= 2"],
         answers: &[
             ("bt 2", "#0  square (x=2) at square.wat:8\n#1  0x… in twice (n=4) at square.wat:17"),
-            ("next", "11\t    i32.add)"),
+            (GO, "…square (x=2) at square.wat:11\n11\t    i32.add)"),
             ("print y", "?$1 = 4"),
             (
                 "up",
@@ -148,6 +148,47 @@ const SESSIONS: &[Session] = &[
             ("print 'name.len'", "$8 = 5"),
         ],
     },
+    // In loops, what was known of a local before it is set again must not be shown after.
+    Session {
+        name: "loops",
+        source: Source::Module("nested.wat"),
+        invoke: "nested",
+        arguments: "50",
+        breakpoints: &["nested.wat:7", "nested.wat:16"],
+        answers: &[
+            ("print x", "?$ = 1"),
+            ("print s", "?$ = 0"),
+            ("print i", "?$ = 0"),
+            (GO, "…"),
+            ("print x", "?$ = 77"),
+            ("print s", "?$ = 2"),
+            ("print i", "?$ = 0"),
+            (GO, "…"),
+            ("print x", "?$ = 1"),
+            ("print s", "?$ = 2"),
+            ("print i", "?$ = 1"),
+            (GO, "…"),
+            ("print x", "?$ = 1"),
+            ("print s", "?$ = 0"),
+            ("print i", "?$ = 2"),
+            (GO, "…"),
+            ("print x", "?$ = 77"),
+            ("print s", "?$ = 2"),
+            ("print i", "?$ = 2"),
+            (GO, "…"),
+            ("print x", "?$ = 1"),
+            ("print s", "?$ = 2"),
+            ("print i", "?$ = 3"),
+            (GO, "…"),
+            ("print x", "?$ = 1"),
+            ("print s", "?$ = 0"),
+            ("print i", "?$ = 2"),
+            (GO, "…"),
+            ("print x", "?$ = 77"),
+            ("print s", "?$ = 2"),
+            ("print i", "?$ = 2"),
+        ],
+    },
     Session {
         name: "text-form",
         source: Source::Binary("square.wat"),
@@ -157,7 +198,7 @@ const SESSIONS: &[Session] = &[
         answers: &[
             ("bt 2", "#0  square (x=2) at program.debug.wat:…\n#1  0x… in twice (n=4) at program.debug.wat:…"),
             ("next", "…"),
-            ("next", "…i32.add"),
+            ("next", "…"),
             ("print y", "?$1 = 4"),
         ],
     },
@@ -184,7 +225,7 @@ const LIST: &[(&str, &str)] = &[
         "bt 3",
         "#0  …factorial (n=1) at list.c:39\n#1  0x… in factorial (n=2) at list.c:42\n#2  0x… in factorial (n=3) at list.c:42",
     ),
-    ("finish", "…list.c:42\n42\t  long long rest = factorial(n - 1);\nValue returned is $14 = 1"),
+    ("finish", "…list.c:42…"),
     ("next", "~43\t  return n * rest;"),
     ("print rest", "?$15 = 1"),
     (GO, "…run (argument=1) at list.c:55\n55\t  return f + d + byte + argument;"),
@@ -232,10 +273,15 @@ impl Session {
                 Some(expected) => (expected, optimize != "-O0"),
                 None => (expected, false),
             };
+            // On aarch64, where an access adds the memory's base, code keeps sums and not locals.
+            let may_be_lost = may_be_lost || optimize != "-O0" && target::is_foreign();
             if may_be_lost && (answer.contains("optimized out") || answer.is_empty()) {
                 continue;
             }
-            let (expected, shown) = (numberless(expected), numberless(answer));
+            let (mut expected, shown) = (numberless(expected), numberless(answer));
+            if optimize != "-O0" {
+                expected = with_lost(&expected, &shown);
+            }
             ensure!(matches(&expected, &shown), "{command}: expected\n{expected}\nbut gdb says\n{answer}");
         }
         Ok(())
@@ -257,6 +303,20 @@ impl Session {
 
 /// Stands before each answer.
 const MARK: &str = "@@answer@@";
+
+/// What is expected, without the arguments of functions that gdb shows as lost.
+fn with_lost(expected: &str, shown: &str) -> String {
+    const LOST: &str = "<optimized out>";
+    let mut text = expected.to_owned();
+    for (before, _) in shown.match_indices(&format!("={LOST}")) {
+        let name = shown[..before].rsplit(['(', ' ']).next().unwrap_or_default();
+        let Some(at) = text.find(&format!("({name}=")).or_else(|| text.find(&format!(" {name}="))) else { continue };
+        let value = at + name.len() + 2;
+        let length = text[value..].find([',', ')']).unwrap_or(0);
+        text.replace_range(value..value + length, LOST);
+    }
+    text
+}
 
 /// Values are counted; what was lost is not.
 fn numberless(text: &str) -> String {

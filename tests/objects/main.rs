@@ -75,6 +75,7 @@ fn main() {
     for kind in KINDS {
         let test = |name, check: fn(Kind) -> Result<()>| trial(format!("{}/{name}", kind.target), move || check(kind));
         trials.push(test("imports and exports", imports_and_exports));
+        trials.push(test("debug information", debug_information));
         trials.push(test("byte order", byte_order));
         trials.push(test("signatures", signatures));
         trials.push(test("variable arguments", variadic::check));
@@ -330,6 +331,28 @@ fn escape(name: &str) -> String {
     };
     let text: String = name.bytes().enumerate().map(byte).collect();
     if text.is_empty() { "_".to_owned() } else { text }
+}
+
+/// With `-g` there are the sections, and they say where the functions are. Their contents are those
+/// that `--test debug` tries.
+fn debug_information(kind: Kind) -> Result<()> {
+    let source = include_bytes!("../debug/counter.wasm");
+    let options = Options { debug: true, ..Options::default() };
+    let picture = read::read(&object(kind, "counter.wasm", source, &options)?)?;
+    for part in ["debug_info", "debug_line", "debug_abbrev"] {
+        let section = picture.sections.iter().find(|section| section.name.ends_with(part));
+        let section = section.with_context(|| format!("there is no {part}"))?;
+        ensure!(section.size > 0, "{part} is empty");
+        if part == "debug_abbrev" {
+            continue;
+        }
+        let names_bump = |relocation: &read::Relocation| {
+            let symbol = &picture.symbols[relocation.symbol];
+            relocation.is_absolute && relocation.width == 8 && symbol.name.contains("bump")
+        };
+        ensure!(section.relocations.iter().any(names_bump), "{part} does not say where `bump` is");
+    }
+    Ok(())
 }
 
 /// Every kind of import and of need, and exactly these.

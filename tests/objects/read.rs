@@ -95,6 +95,7 @@ fn read_elf(bytes: &[u8]) -> Result<Picture> {
 }
 
 /// s390x ELF ABI supplement, "Relocation Types".
+const R_390_32: u32 = 4;
 const R_390_PC32: u32 = 5;
 const R_390_PC32DBL: u32 = 19;
 const R_390_PLT32DBL: u32 = 20;
@@ -119,6 +120,11 @@ fn elf_kind(machine: u16, kind: u32) -> Result<(u64, bool)> {
         | (EM_RISCV, reloc::R_RISCV_32_PCREL | reloc::R_RISCV_PCREL_HI20 | reloc::R_RISCV_PCREL_LO12_I)
         | (EM_S390, R_390_PC32 | R_390_PC32DBL | R_390_PLT32DBL) => (4, false),
         (EM_RISCV, reloc::R_RISCV_CALL_PLT) => (8, false),
+        // Between sections of debug information.
+        (EM_X86_64, reloc::R_X86_64_32)
+        | (EM_AARCH64, reloc::R_AARCH64_ABS32)
+        | (EM_RISCV, reloc::R_RISCV_32)
+        | (EM_S390, R_390_32) => (4, false),
         _ => bail!("relocation {kind} of machine {machine} was not expected"),
     })
 }
@@ -238,10 +244,10 @@ fn coff_kind(machine: u16, kind: u16) -> Result<(u64, bool)> {
     Ok(match (machine, kind) {
         // ADDR64
         (COFF_MACHINE_X86_64, 1) | (COFF_MACHINE_ARM64, 0xe) => (8, true),
-        // ADDR32NB, REL32
-        (COFF_MACHINE_X86_64, 3 | 4) => (4, false),
-        // ADDR32NB, BRANCH26, PAGEBASE_REL21, PAGEOFFSET_12A, REL32
-        (COFF_MACHINE_ARM64, 2 | 3 | 4 | 6 | 0x11) => (4, false),
+        // ADDR32NB, REL32, SECREL
+        (COFF_MACHINE_X86_64, 3 | 4 | 0xb) => (4, false),
+        // ADDR32NB, BRANCH26, PAGEBASE_REL21, PAGEOFFSET_12A, SECREL, REL32
+        (COFF_MACHINE_ARM64, 2 | 3 | 4 | 6 | 8 | 0x11) => (4, false),
         _ => bail!("relocation {kind} of machine {machine} was not expected"),
     })
 }

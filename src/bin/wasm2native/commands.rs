@@ -154,7 +154,7 @@ pub fn explore(args: &Explore, console: &Console) -> Result<ExitCode> {
     console.input(module);
     let input = Input::read(module)?;
     let page = args.output.clone().unwrap_or_else(|| files::default_file(&input.name, "html"));
-    let options = Options { target: args.target.clone(), ..args.code.options() };
+    let options = Options { target: args.target.clone(), lines: true, ..args.code.options() };
     let text = driver::explore::page(&input, &options, None, console)?;
     output::write(&page, text.as_bytes())?;
     console.end();

@@ -5,7 +5,7 @@
 
 use super::isa::Isa;
 use super::{clif, debug, function};
-use crate::code::{CodeLine, CompiledFunction};
+use crate::code::{CompiledFunction, Position};
 use crate::codegen::inline::origin::Origins;
 use crate::translate::locals::Notes;
 use crate::unit::Unit;
@@ -25,8 +25,8 @@ pub struct Compiler {
 /// A function, and for people what else is known of its code.
 pub struct Listed {
     pub function: CompiledFunction,
-    /// In the order of the code; code between them belongs to no operator.
-    pub lines: Vec<CodeLine>,
+    /// Where its code comes from.
+    pub positions: Vec<Position>,
     /// Cranelift's text form of the code.
     pub listing: String,
 }
@@ -100,9 +100,9 @@ impl Compiler {
             .map_err(|error| anyhow!("{}", print_errors::pretty_error(error.func, error.inner)))?;
         let mut code = self.context.take_compiled_code().expect("compile() has just made it");
         let listing = code.vcode.take().unwrap_or_default();
-        let lines = if wants_listing { function::lines(&code, &self.origins) } else { Vec::new() };
+        let positions = if wants_listing { debug::positions(&code, &self.origins) } else { Vec::new() };
         let map = notes.map(|notes| debug::map(all, &code, &self.origins, notes));
         let function = function::read(isa, &self.context.func, &code, &self.origins, map)?;
-        Ok(Listed { function, lines, listing })
+        Ok(Listed { function, positions, listing })
     }
 }

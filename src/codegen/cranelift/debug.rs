@@ -15,6 +15,9 @@ use target_lexicon::Architecture;
 /// with thousands of locals and operators, would be longer than everything else together.
 const MOST_PLACES: usize = 1 << 16;
 
+/// How many pieces of code are looked at for them, one local after the other.
+const MOST_PIECES: usize = 1 << 24;
+
 /// What `notes` say of the function's locals, and where its instructions come from.
 pub fn map(isa: &Isa, code: &CompiledCode, origins: &Origins, notes: &Notes) -> DebugMap {
     let isa = &*isa.usual;
@@ -26,7 +29,8 @@ pub fn map(isa: &Isa, code: &CompiledCode, origins: &Origins, notes: &Notes) -> 
     DebugMap { positions, locals }
 }
 
-fn positions(code: &CompiledCode, origins: &Origins) -> Vec<Position> {
+/// The operators that instructions come from; each holds up to the next.
+pub fn positions(code: &CompiledCode, origins: &Origins) -> Vec<Position> {
     let mut positions: Vec<Position> = Vec::new();
     let mut add = |offset, Origin { wasm_offset, scope }| {
         let position = Position { offset, wasm_offset, scope };
@@ -71,8 +75,10 @@ fn kept(isa: &dyn TargetIsa, code: &CompiledCode) -> Vec<LocalPlace> {
 fn followed(isa: &dyn TargetIsa, code: &CompiledCode, notes: &Notes, positions: &[Position]) -> Vec<LocalPlace> {
     let pieces = pieces(code, positions);
     let mut places: Vec<LocalPlace> = Vec::new();
+    let mut n_looked_at = 0usize;
     for stay in notes.stays.iter().filter(|stay| stay.start < stay.end) {
         let mut code_of: Vec<(u32, u32)> = of_stay(&pieces, stay).collect();
+        n_looked_at = n_looked_at.saturating_add(code_of.len());
         code_of.sort_unstable();
         for (start, end) in code_of {
             match stay.value {
@@ -87,7 +93,7 @@ fn followed(isa: &dyn TargetIsa, code: &CompiledCode, notes: &Notes, positions: 
                 }
             }
         }
-        if places.len() > MOST_PLACES {
+        if places.len() > MOST_PLACES || n_looked_at > MOST_PIECES {
             return Vec::new();
         }
     }

@@ -2,8 +2,7 @@
 
 use super::frame;
 use crate::code::{
-    CodeLine, CompiledFunction, DebugMap, Inlined, Position, Relocation, RelocationKind, RelocationTarget, Site,
-    TryCall,
+    CompiledFunction, DebugMap, Inlined, Position, Relocation, RelocationKind, RelocationTarget, Site, TryCall,
 };
 use crate::codegen::inline::origin::{Origin, Origins};
 use crate::layout::Symbol;
@@ -128,19 +127,6 @@ fn sites(code: &CompiledCode, origins: &Origins) -> Vec<Site> {
         }
     }
     sites
-}
-
-/// The operators that code belongs to, in code order. Those of copies are where they stand in their
-/// own functions.
-pub fn lines(code: &CompiledCode, origins: &Origins) -> Vec<CodeLine> {
-    let locations = code.buffer.get_srclocs_sorted().iter().filter(|location| !location.loc.is_default());
-    locations
-        .map(|location| CodeLine {
-            start: location.start,
-            end: location.end,
-            wasm_offset: origins.origin(location.loc).wasm_offset,
-        })
-        .collect()
 }
 
 /// The copies that sites and positions are in, and those around them. Both get their numbers.

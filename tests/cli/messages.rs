@@ -184,6 +184,10 @@ fn spellings_of_c_compilers_are_understood() {
     assert_eq!(folder.read("a.lib")[16], 3);
     folder.builds(&["-static", "-O", "a.wat", "--invoke", "fib", "-o", "a"]);
     assert_eq!(folder.program("a", &["10"]).succeeds().stdout, "55\n");
+    let fib = ["a.wat", "--invoke", "fib", "-o"];
+    folder.builds(&[&["-g0"], &fib[..], &["plain"]].concat());
+    folder.builds(&[&["-g", "-ggdb", "-gdwarf-5"], &fib[..], &["debug"]].concat());
+    assert!(folder.read("debug").len() > folder.read("plain").len());
     folder.wasm2native(&["-help"]).succeeds();
     for (flag, help) in [
         ("-march=native", "--cpu CPU"),
@@ -191,6 +195,7 @@ fn spellings_of_c_compilers_are_understood() {
         ("-fno-strict-aliasing", "CFLAGS"),
         ("-Wall", "-Wl,WORDS"),
         ("-flto", "as a whole"),
+        ("-gsplit-dwarf", "objcopy"),
         ("-no-pie", "position-independent"),
         ("-target", "--target TRIPLE"),
     ] {

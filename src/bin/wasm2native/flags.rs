@@ -412,7 +412,7 @@ pub struct Code {
     ///
     /// A module without DWARF gets the lines of its text form. With -O0 every local can be seen at
     /// any time; with optimization as long as the code needs it.
-    #[arg(short = 'g', long = "debug", help_heading = "Code")]
+    #[arg(short = 'g', long = "debug", overrides_with = "debug", help_heading = "Code")]
     pub debug: bool,
 
     /// Compile with N threads [default: one per processor]

@@ -24,6 +24,10 @@ const SPELLINGS: &[(&[&str], Meaning)] = &[
     (&["-O"], Words(&["-O1"])),
     (&["-shared", "-dynamiclib"], Words(&["--emit", "sharedlib"])),
     (&["-static", "-static-pie", "-pie", "-fPIC", "-fpic", "-fPIE", "-fpie", "-pthread", "-pipe"], Nothing),
+    (&["-g1", "-g2", "-g3", "-ggdb", "-ggdb3", "-glldb", "-gfull", "-gline-tables-only"], Words(&["-g"])),
+    // The version is that of the module's own.
+    (&["-gdwarf", "-gdwarf-4", "-gdwarf-5"], Words(&["-g"])),
+    (&["-g0"], Nothing),
     (&["-help"], Words(&["--help"])),
     (&["-version"], Words(&["--version"])),
     (&["-no-pie", "-fno-pic", "-fno-PIC", "-fno-pie", "-fno-PIE"], Refused("code is position-independent, always")),
@@ -42,6 +46,7 @@ const PREFIXES: &[(&str, &str)] = &[
     ("-isystem", "-I DIR names a folder with headers; other flags for C sources are read from the variable CFLAGS"),
     ("-include", "flags for C sources are read from the variable CFLAGS"),
     ("-U", "flags for C sources are read from the variable CFLAGS"),
+    ("-gsplit-dwarf", "debug information is in the program; `objcopy --only-keep-debug` takes it out"),
     ("-Wl,", ""),
     ("-W", "warnings of C sources are chosen by the variable CFLAGS; -Wl,WORDS passes words to the linker"),
     ("-flto", "the module is compiled as a whole, always"),

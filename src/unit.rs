@@ -118,6 +118,7 @@ impl Unit<'_> {
             Symbol::LibraryInterrupt => "interrupt of the library".to_owned(),
             Symbol::LibraryCancelInterrupt => "end of an interrupt of the library".to_owned(),
             Symbol::PollPage => "page that is read where code can be interrupted".to_owned(),
+            Symbol::Heap => "heap".to_owned(),
             Symbol::MemoryBase(memory) => format!("base of memory {}", memory.as_u32()),
             Symbol::MemoryGrowth(memory) => format!("growth of memory {}", memory.as_u32()),
             Symbol::MemorySize(memory) => format!("size of memory {}", memory.as_u32()),

@@ -13,6 +13,7 @@
 )]
 
 mod closed;
+pub mod objects;
 mod payload;
 
 use crate::abi;
@@ -148,6 +149,8 @@ symbols! {
     33: PollPage;
     /// A function for the host of a library: `int cancel_interrupt(void)`.
     34: LibraryCancelInterrupt;
+    /// An [`abi::object::Heap`].
+    35: Heap;
     /// A function pointer as C gets it, and its number among those of its kind.
     0x1_0000: CallbackSlot(callback: CallbackIndex, slot: u16);
 }

@@ -7,6 +7,7 @@ use super::writer::Writer;
 use crate::abi::exception::TagFields;
 use crate::abi::foreign::CallbackPoolFields;
 use crate::abi::memory::{MemoryFields, SegmentFields};
+use crate::abi::object::Heap;
 use crate::abi::record::Zero;
 use crate::abi::table::{FuncEntryFields, TableEntriesFields, TableFields};
 use crate::foreign::CallbackIndex;
@@ -33,6 +34,7 @@ pub fn write_needed(writer: &mut Writer) {
             Symbol::Element(index) => write_element_segment(writer, index),
             Symbol::CallbackPool(index) => write_callback_pool(writer, index),
             Symbol::PollPage => write_poll_page(writer),
+            Symbol::Heap => write_heap(writer),
             // Their places are known already.
             Symbol::Program | Symbol::Counters(_) => {}
             other => panic!("{other:?} is referred to, but was not compiled"),
@@ -45,6 +47,12 @@ fn write_poll_page(writer: &mut Writer) {
     let page = writer.format.page_size();
     let id = writer.refer(Symbol::PollPage);
     writer.define_zero(id, page, page, 0);
+}
+
+/// What the linker makes one of, among all modules of a program.
+fn write_heap(writer: &mut Writer) {
+    let id = writer.refer(Symbol::Heap);
+    writer.define_mergeable_zero(id, size_of::<Heap>() as u64, 8);
 }
 
 fn put(writer: &mut Writer, symbol: Symbol, section: StandardSection, data: Data, alignment: u64) {

@@ -4,6 +4,7 @@
 use super::bytes::Data;
 use super::handlers;
 use super::image::{self, PageRun};
+use super::roots;
 use super::text::Text;
 use super::writer::Writer;
 use crate::abi::image::{FunctionFields, INLINED, ImageFields, NO_FUNCTION, SCOPES};
@@ -36,12 +37,12 @@ pub fn write(
     let (runs, n_runs) = write_runs(writer);
     let functions = write_functions(writer, code, text)?;
     let handlers = handlers::write(writer, code, text);
-    let exception_globals = handlers::write_globals(writer);
-    let exception_tables = handlers::write_tables(writer);
+    let roots = roots::write(writer);
     let text_symbol = writer.text_start();
     let (try_calls, n_try_calls) = handlers.try_calls;
-    let (exception_globals, n_exception_globals) = exception_globals;
-    let (exception_tables, n_exception_tables) = exception_tables;
+    let (reference_globals, n_reference_globals) = roots.globals;
+    let (reference_tables, n_reference_tables) = roots.tables;
+    let (reference_segments, n_reference_segments) = roots.segments;
     let stack = c_stack(writer);
     let mut data = Data::default();
     data.record(ImageFields {
@@ -60,10 +61,13 @@ pub fn write(
         n_try_calls,
         handlers: handlers.handlers,
         tags: handlers.tags,
-        exception_globals,
-        n_exception_globals,
-        exception_tables,
-        n_exception_tables,
+        reference_globals,
+        n_reference_globals,
+        reference_tables,
+        n_reference_tables,
+        reference_segments,
+        n_reference_segments,
+        heap: roots.heap,
         wasi_memory: wasi_memory(writer),
         table_bytes: table_bytes(writer),
         stack_pointer: stack.map(|stack| stack.pointer),

@@ -1,17 +1,15 @@
-//! The tables by which the runtime finds where an exception lands, and where exceptions are kept:
-//! see [`TryCall`].
+//! The tables by which the runtime finds where an exception lands: see [`TryCall`].
 
 use super::bytes::Data;
 use super::text::{Text, offset_in_text};
 use super::writer::Writer;
 use crate::abi::exception::{ANY_TAG, Handler, HandlerFields, LAST_HANDLER, TryCall, TryCallFields};
 use crate::code::Code;
-use crate::layout::{GlobalPlan, Symbol, is_exception};
+use crate::layout::Symbol;
 use crate::number::to_u32;
 use crate::wasm::TagIndex;
 use object::write::{StandardSection, SymbolId};
 use std::collections::HashMap;
-use wasmparser::ValType;
 
 /// An array in the object: null if it is empty.
 pub type Array = (Option<SymbolId>, u64);
@@ -62,35 +60,4 @@ pub fn write(writer: &mut Writer, code: &Code, text: &Text) -> HandlerTables {
         handlers: local("w2n.handlers", StandardSection::ReadOnlyData, handlers, 4),
         tags: local("w2n.tags", StandardSection::ReadOnlyDataWithRel, tags, 8),
     }
-}
-
-/// The globals of this module that hold exceptions, where the collector looks for them.
-pub fn write_globals(writer: &mut Writer) -> Array {
-    let mut symbols = Vec::new();
-    for (index, global) in &writer.module.globals {
-        let stored = matches!(writer.layout.globals[index], GlobalPlan::Storage(_) | GlobalPlan::Computed);
-        if stored && matches!(global.ty.content_type, ValType::Ref(ty) if is_exception(ty)) {
-            symbols.push(Symbol::Global(index));
-        }
-    }
-    write_addresses(writer, "w2n.exception_globals", &symbols)
-}
-
-/// The tables of this module that hold exceptions.
-pub fn write_tables(writer: &mut Writer) -> Array {
-    let tables = writer.module.tables.iter();
-    let ours = tables.filter(|(_, table)| table.definition.local().is_some() && is_exception(table.ty.element_type));
-    let symbols: Vec<_> = ours.map(|(index, _)| Symbol::Table(index)).collect();
-    write_addresses(writer, "w2n.exception_tables", &symbols)
-}
-
-fn write_addresses(writer: &mut Writer, name: &str, symbols: &[Symbol]) -> Array {
-    if symbols.is_empty() {
-        return (None, 0);
-    }
-    let mut data = Data::default();
-    for &symbol in symbols {
-        data.address(writer.refer(symbol));
-    }
-    (Some(writer.local(name, StandardSection::ReadOnlyDataWithRel, data, 8)), symbols.len() as u64)
 }

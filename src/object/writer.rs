@@ -214,9 +214,13 @@ impl<'a> Writer<'a> {
             None => {
                 self.needed.push(symbol);
                 match symbol {
-                    Symbol::Signature(_) => {
+                    Symbol::Signature(_) | Symbol::Heap => {
                         let name = data_name(self.layout, symbol);
-                        self.mergeable(&name, SymbolScope::Linkage, StandardSection::ReadOnlyData).0
+                        let section = match symbol {
+                            Symbol::Heap => StandardSection::UninitializedData,
+                            _ => StandardSection::ReadOnlyData,
+                        };
+                        self.mergeable(&name, SymbolScope::Linkage, section).0
                     }
                     _ => {
                         let kind = if self.layout.is_per_thread(symbol) { SymbolKind::Tls } else { SymbolKind::Data };
@@ -324,6 +328,13 @@ impl<'a> Writer<'a> {
         if before != 0 {
             self.object.append_section_bss(section, before, alignment);
         }
+        let offset = self.object.append_section_bss(section, size, alignment);
+        self.set_place(symbol, section, offset, size);
+    }
+
+    /// As [`Writer::define_zero`], of a symbol that has its section from the start.
+    pub fn define_mergeable_zero(&mut self, symbol: SymbolId, size: u64, alignment: u64) {
+        let section = self.object.symbol(symbol).section.id().expect("it has its section from the start");
         let offset = self.object.append_section_bss(section, size, alignment);
         self.set_place(symbol, section, offset, size);
     }
@@ -518,6 +529,7 @@ fn data_name(layout: &Layout, symbol: Symbol) -> String {
         Symbol::Counters(index) => format!("w2n.counters.{}", index.as_u32()),
         Symbol::Program => abi::program::PROGRAM_SYMBOL.to_owned(),
         Symbol::PollPage => "w2n.poll_page".to_owned(),
+        Symbol::Heap => abi::object::HEAP_SYMBOL.to_owned(),
         other => panic!("{other:?} is not data"),
     }
 }

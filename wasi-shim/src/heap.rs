@@ -206,10 +206,10 @@ impl Heap {
     fn mark_image(&mut self, image: &Image) {
         // SAFETY: arrays of the image; globals and tables are as translated code left them.
         unsafe {
-            for &global in slice(image.exception_globals, image.n_exception_globals) {
-                self.mark(*global as usize);
+            for &global in slice(image.reference_globals, image.n_reference_globals) {
+                self.mark(*global);
             }
-            for &table in slice(image.exception_tables, image.n_exception_tables) {
+            for &table in slice(image.reference_tables, image.n_reference_tables) {
                 let Table { base, length, .. } = *table;
                 for entry in 0..usize_of(length) {
                     self.mark(*base.cast::<usize>().add(entry));

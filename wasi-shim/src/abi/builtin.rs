@@ -97,4 +97,15 @@ builtins! {
     // (expected signature, found signature): an indirect call of a function of another type; does
     // not return
     TypeMismatch: "w2n_type_mismatch", "pp", "";
+    // (heap, bytes): memory for an object, whose words are not zero -> its address
+    Allocate: "w2n_allocate", "pl", "p";
+    // (heap, word of an `externref`) -> the reference that `any.convert_extern` makes of it
+    AnyOfExtern: "w2n_any_of_extern", "pp", "p";
+    // (reference of the hierarchy `any`) -> the word that `extern.convert_any` makes of it
+    ExternOfAny: "w2n_extern_of_any", "p", "p";
+    // (reference, type record or null, name of the wanted type, ended by a zero byte): a cast that
+    // fails; does not return
+    CastFailure: "w2n_cast_failure", "ppp", "";
+    // (signature of a function, expected signature) -> whether the first is that or a subtype
+    SignatureMatches: "w2n_signature_matches", "pp", "i";
 }

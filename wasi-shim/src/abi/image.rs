@@ -1,7 +1,8 @@
 //! What the runtime knows of one compiled module.
 
-use super::exception::{Exception, Handler, Tag, TryCall};
-use super::memory::{DataRun, Memory};
+use super::exception::{Handler, Tag, TryCall};
+use super::memory::{DataRun, Memory, Segment};
+use super::object::Heap;
 use super::table::{Table, TableEntries};
 use super::trap::{REPORTED_FRAMES, TrapReport};
 use core::ffi::c_void;
@@ -68,12 +69,19 @@ record! {
         pub n_try_calls: u64,
         pub handlers: *const Handler,
         pub tags: *const *const Tag,
-        /// Variables of this module that hold an `exnref`.
-        pub exception_globals: *const *const *const Exception,
-        pub n_exception_globals: u64,
-        /// Tables of this module that hold `exnref`s.
-        pub exception_tables: *const *const Table,
-        pub n_exception_tables: u64,
+        /// Variables of this module that hold references, but for those of functions.
+        pub reference_globals: *const *const usize,
+        pub n_reference_globals: u64,
+        /// Tables of this module that do.
+        pub reference_tables: *const *const Table,
+        pub n_reference_tables: u64,
+        /// Segments of this module that do, for `table.init` and `array.new_elem`: their elements
+        /// are words.
+        pub reference_segments: *const *const Segment,
+        pub n_reference_segments: u64,
+        /// Where objects lie to which they refer, and those of the module's own code; null if there
+        /// can be none.
+        pub heap: *mut Heap,
         /// Memory that WASI functions read and write when this module calls them: the one exported
         /// as `memory`, or else the first; null if there is none.
         pub wasi_memory: *mut Memory,

@@ -33,6 +33,8 @@ pub mod memory;
 
 pub mod table;
 
+pub mod object;
+
 pub mod exception;
 
 pub mod foreign;

@@ -65,6 +65,12 @@ traps! {
     HostAddress = 15: "host address outside of linear memory";
     /// `PREFIX_interrupt`.
     Interrupted = 16: "interrupted";
+    /// `ref.cast` of an object of another type.
+    CastFailure = 17: "cast failure";
+    /// An access beyond the end of an array.
+    ArrayOutOfBounds = 18: "out of bounds array access";
+    /// The heap may not grow, and nothing in it can be freed.
+    HeapExhausted = 19: "out of memory for objects";
 }
 
 /// Declares the codes of what is reported like a trap and is not one: a row for each,

@@ -146,8 +146,32 @@ fn observe(fixture: &Fixture, findings: &mut Findings) -> Result<()> {
     for (number, run) in fixture.runs.iter().enumerate() {
         let (outcome, place) = build.run(fixture, run, number)?;
         observe_run(fixture, run, &outcome, &place, findings)?;
+        if let Some(stressed) = stressed(fixture, run) {
+            let (again, _) = build.run(fixture, &stressed, number.saturating_add(fixture.runs.len()))?;
+            // How deep a stack is that overflows depends on the length of the environment.
+            let told = |outcome: &Outcome| {
+                (outcome.status, outcome.stdout.clone(), outcome.stderr.lines().next().map(str::to_owned))
+            };
+            if told(&again) != told(&outcome) {
+                let (status, stderr) = (process::describe(again.status), text::render(again.stderr.as_bytes()));
+                writeln!(
+                    findings.faults,
+                    "run `{}` with --gc-stress: {status}; standard error:\n{stderr}",
+                    run.args_text
+                )?;
+            }
+        }
     }
     Ok(())
+}
+
+/// The run with a collection before each object, if the fixture is about objects. What limits show
+/// depends on when there are collections.
+fn stressed(fixture: &Fixture, run: &Run) -> Option<Run> {
+    let options = run.options.clone().unwrap_or_default();
+    let is_about_objects = ["exn/", "gc/"].iter().any(|folder| fixture.name.starts_with(folder));
+    let is_meant = is_about_objects && !options.contains("--max-") && !options.contains("--gc-");
+    is_meant.then(|| Run { options: Some(format!("{options} --gc-stress")), ..run.clone() })
 }
 
 fn observe_run(fixture: &Fixture, run: &Run, outcome: &Outcome, place: &Path, findings: &mut Findings) -> Result<()> {

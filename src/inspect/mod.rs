@@ -54,6 +54,7 @@ pub struct Inspection {
     pub embedded_size: u64,
     pub max_memory: Option<u64>,
     pub max_table: Option<u64>,
+    pub max_heap: Option<u64>,
     pub max_stack: Option<u64>,
     /// Options that this version does not know.
     pub unknown: Vec<String>,
@@ -344,6 +345,9 @@ impl Inspection {
                 Ok(Setting::ListenFd) => self.listen_fd = true,
                 Ok(Setting::MaxMemory(bytes)) => self.max_memory = Some(bytes),
                 Ok(Setting::MaxTable(bytes)) => self.max_table = Some(bytes),
+                Ok(Setting::MaxHeap(bytes)) => self.max_heap = Some(bytes),
+                // They are for the variable.
+                Ok(Setting::GcStats | Setting::GcStress) => self.unknown.push(string(word)),
                 Ok(Setting::MaxStack(bytes)) => self.max_stack = Some(bytes),
                 Ok(Setting::Timeout(duration)) => match parse_duration(duration) {
                     Some((0, ..)) => self.timeout = None,

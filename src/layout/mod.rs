@@ -112,7 +112,7 @@ symbols! {
     11: Element(element: ElementIndex);
     /// A function of the runtime.
     12: Builtin(builtin: Builtin);
-    /// An [`abi::exception::Tag`]: the tag's identity.
+    /// An [`abi::object::TypeRecord`]: the tag's identity.
     13: Tag(tag: TagIndex);
     /// A word that holds the address of a global, table or tag that the linker may put anywhere,
     /// see `translate::symbols`.

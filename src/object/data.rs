@@ -4,20 +4,20 @@
 use super::bytes::Data;
 use super::variables;
 use super::writer::Writer;
-use crate::abi::exception::TagFields;
 use crate::abi::foreign::CallbackPoolFields;
 use crate::abi::memory::{MemoryFields, SegmentFields};
-use crate::abi::object::Heap;
+use crate::abi::object::{Heap, KIND_EXCEPTION, TypeRecordFields};
 use crate::abi::record::Zero;
 use crate::abi::table::{FuncEntryFields, TableEntriesFields, TableFields};
 use crate::foreign::CallbackIndex;
+use crate::layout::objects::StructPlan;
 use crate::layout::{self, GlobalPlan, SegmentPlan, SignatureIndex, Symbol};
 use crate::number::to_usize;
 use crate::wasm::constant::Constant;
 use crate::wasm::structure;
 use crate::wasm::{DataIndex, ElementIndex, EntityIndex, FuncIndex, GlobalIndex, MemoryIndex, TableIndex, TagIndex};
 use object::write::{StandardSection, SymbolId};
-use wasmparser::ValType;
+use wasmparser::{StorageType, ValType};
 
 /// Defines everything that is referred to, and what that refers to.
 pub fn write_needed(writer: &mut Writer) {
@@ -125,14 +125,37 @@ fn write_global(writer: &mut Writer, index: GlobalIndex) {
     }
 }
 
-/// An [`Tag`](crate::abi::exception::Tag).
+/// A [`TypeRecord`](crate::abi::object::TypeRecord) without a display.
 fn write_tag(writer: &mut Writer, index: TagIndex) {
     let name = writer.module.names.tag(index).unwrap_or_default();
     let bytes: Vec<u8> = name.bytes().map(|byte| if byte == 0 { b'?' } else { byte }).chain([0]).collect();
     let contents = Data::from(bytes);
     let name = writer.local(&format!("w2n.tag.{}.name", index.as_u32()), StandardSection::ReadOnlyData, contents, 1);
+    let values = writer.module.tag_values(index).iter().map(|ty| StorageType::Val(*ty));
+    let plan = StructPlan::new(values).expect("a type has at most 1000 parameters");
+    let (references, more) = plan.references.split_first().unwrap_or((&0, &[]));
+    let mut masks = Data::default();
+    for &mask in more {
+        masks.u64(mask);
+    }
+    let n_more = more.len() as u64;
+    let more = (n_more != 0).then(|| {
+        let name = format!("w2n.tag.{}.references", index.as_u32());
+        writer.local(&name, StandardSection::ReadOnlyData, masks, 8)
+    });
     let mut data = Data::default();
-    data.record(TagFields { name: Some(name), index: index.as_u32(), padding: Zero });
+    data.record(TypeRecordFields {
+        kind: KIND_EXCEPTION,
+        depth: 0,
+        size: plan.size,
+        first: 0,
+        references: *references,
+        more,
+        n_more,
+        name: Some(name),
+        index: index.as_u32(),
+        padding: Zero,
+    });
     put(writer, Symbol::Tag(index), StandardSection::ReadOnlyDataWithRel, data, 8);
 }
 

@@ -108,7 +108,8 @@ pub fn write(writer: &mut Writer, plan: &ProgramPlan, instance: usize, own: Own)
         has_memories: Zero,
         interrupted: Zero,
         next: Zero,
-        heap: Zero,
+        gc: Zero,
+        gc_padding: Zero,
         wasi: Zero,
         wasi_config: Zero,
         user_data: Zero,
@@ -116,6 +117,7 @@ pub fn write(writer: &mut Writer, plan: &ProgramPlan, instance: usize, own: Own)
         max_table: Zero,
         memory: Zero,
         tables: Zero,
+        objects: Zero,
     });
     let symbol = writer.refer(Symbol::Program);
     let section = writer.object.section_id(StandardSection::Data);

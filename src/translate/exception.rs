@@ -6,24 +6,22 @@
 //! landing, a block that receives the exception's address. Traps are not exceptions: they never
 //! land.
 //!
-//! The representation of an exception, [`Exception`] with its values after it, is known here and
-//! in `wasi-shim/src/exception.rs` only.
+//! An exception is an object whose type is its tag, see `abi::object`.
 
 use super::frames::{Clause, FrameKind, Scope, ScopeIndex};
 use super::translator::{Translator, trap_code};
 use super::types::{POINTER, value_type};
 use crate::abi::builtin::Builtin;
-use crate::abi::exception::Exception;
 use crate::abi::trap::Trap;
-use crate::abi::value::Value as Slot;
 use crate::layout::Symbol;
-use crate::number::{to_displacement, to_u32};
+use crate::layout::objects::StructPlan;
+use crate::number::{to_displacement, to_u32, to_usize};
 use crate::wasm::TagIndex;
 use cranelift_codegen::ir::{
     Block, BlockArg, ExceptionTableData, ExceptionTableItem, ExceptionTag, FuncRef, Inst, InstBuilder, MemFlagsData,
     SigRef, Value, types,
 };
-use wasmparser::{Catch, RefType, TryTable, ValType};
+use wasmparser::{Catch, RefType, StorageType, TryTable, ValType};
 
 #[derive(Copy, Clone)]
 pub enum Callee {
@@ -161,22 +159,29 @@ impl Translator<'_> {
         self.scratch.stack.truncate(height);
         let exception = self.builder.block_params(landing)[0];
         let values = tag.map_or(&[][..], |tag| self.env.module.tag_values(tag));
-        for (i, &ty) in values.iter().enumerate() {
-            let value = self.builder.ins().load(value_type(ty), value_flags(), exception, value_offset(i));
+        let offsets = plan_of(values).offsets;
+        for (&ty, offset) in values.iter().zip(offsets) {
+            let offset = to_displacement(to_usize(offset.into()));
+            let value = self.builder.ins().load(value_type(ty), value_flags(ty), exception, offset);
             self.push_typed(value, ty);
         }
         Some(exception)
     }
 
     pub fn throw(&mut self, tag: TagIndex) {
-        let n_values = self.env.module.tag_values(tag).len();
-        let start = self.canonicalise(n_values);
+        let values = self.env.module.tag_values(tag);
+        let StructPlan { offsets, size, .. } = plan_of(values);
+        let start = self.canonicalise(values.len());
+        let heap = self.address_of(Symbol::Heap);
+        let size = self.iconst(types::I64, size.into());
+        let exception = self.call_builtin(Builtin::Allocate, &[heap, size]).expect("it has a result");
+        // Until all of it is written, nothing else is allocated.
         let identity = self.address_of(Symbol::Tag(tag));
-        let length = self.iconst(types::I32, to_u32(n_values).into());
-        let exception = self.call_builtin(Builtin::ExceptionNew, &[identity, length]).expect("it has a result");
-        for i in 0..n_values {
+        self.builder.ins().store(MemFlagsData::trusted(), identity, exception, 0);
+        for (i, (&ty, offset)) in values.iter().zip(offsets).enumerate() {
             let value = self.scratch.stack[start..][i];
-            self.builder.ins().store(value_flags(), value, exception, value_offset(i));
+            let offset = to_displacement(to_usize(offset.into()));
+            self.builder.ins().store(value_flags(ty), value, exception, offset);
         }
         self.scratch.stack.truncate(start);
         self.throw_exception(exception);
@@ -206,12 +211,16 @@ fn tag_of(catch: &Catch) -> Option<TagIndex> {
     }
 }
 
-/// The runtime looks for references among the values: they are in the byte order of the machine.
-fn value_flags() -> MemFlagsData {
-    MemFlagsData::trusted()
+/// Where an exception's values lie.
+fn plan_of(values: &[ValType]) -> StructPlan {
+    StructPlan::new(values.iter().map(|ty| StorageType::Val(*ty))).expect("a type has at most 1000 parameters")
 }
 
-fn value_offset(i: usize) -> i32 {
-    let offset = i.checked_mul(size_of::<Slot>()).and_then(|values| values.checked_add(size_of::<Exception>()));
-    to_displacement(offset.expect("a type has at most 1000 parameters"))
+/// The collector looks for references among the values: they are in the byte order of the machine.
+/// Vectors lie at multiples of 8.
+fn value_flags(ty: ValType) -> MemFlagsData {
+    match ty {
+        ValType::V128 => MemFlagsData::new().with_notrap(),
+        _ => MemFlagsData::trusted(),
+    }
 }

@@ -23,7 +23,7 @@ fn rows(text: &str) -> Vec<String> {
 fn a_program_tells_what_it_was_given() {
     let folder = Folder::with(&[("args.wat", ARGS)]);
     let flags = "args.wat -o app --dir .::/data --dir /tmp --dir /usr::/usr::ro --env A=b --env HOME --inherit-env \
-                 --max-memory 16M --max-table 1M --max-stack 64K --fixed-powers --cpu x86-64-v3";
+                 --max-memory 16M --max-table 1M --max-heap 4M --max-stack 64K --fixed-powers --cpu x86-64-v3";
     let flags: Vec<&str> = flags.split_whitespace().collect();
     folder.wasm2native(&flags).succeeds();
     let expected = [
@@ -40,6 +40,7 @@ fn a_program_tells_what_it_was_given() {
         "memory 65536 bytes at the start, at most 4294967296",
         "at most 16777216 bytes",
         "tables at most 1048576 bytes",
+        "objects at most 4194304 bytes",
         "stack at most 65536 bytes",
         "at run time nothing more can be granted (--fixed-powers: WASM2NATIVE_OPTIONS is ignored)",
         "processor x86-64 with avx, avx2, bmi1, bmi2, cmpxchg16b, fma, lzcnt, popcnt, sse3, sse41, sse42, ssse3",

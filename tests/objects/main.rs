@@ -362,7 +362,7 @@ fn imports_and_exports(kind: Kind) -> Result<()> {
     let set = |names: &[&str]| names.iter().map(|name| name.to_string()).collect::<BTreeSet<_>>();
     let undefined = undefined(kind, &picture)?;
     let wanted = ["puts", "other_counter", "other_table", "other_fault", "other_odd_x20name_x21"];
-    let needs = ["w2n_memory_grow", "w2n_table_grow", "memmove", "memset", "w2n_exception_new", "w2n_throw"];
+    let needs = ["w2n_memory_grow", "w2n_table_grow", "memmove", "memset", "w2n_allocate", "w2n_throw"];
     let library = ["w2n_library_init", "w2n_library_configure", "w2n_library_reset", "w2n_library_start"];
     let needs = [&needs[..], &library, &["w2n_tell_crash", "w2n_type_mismatch"]].concat();
     ensure!(undefined == set(&[&wanted[..], &needs].concat()), "undefined: {undefined:?}");

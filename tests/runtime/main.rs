@@ -1,5 +1,5 @@
-//! The own C library of programs that call no C (`wasi-shim/libc`), by programs in Rust that are
-//! linked with it as those of modules are.
+//! The runtime, by programs in Rust that are linked with it as those of modules are: its own C
+//! library (`wasi-shim/libc`), and its heap of objects.
 //!
 //! What modules do with it is tested by all other suites.
 
@@ -17,7 +17,11 @@ use wasm2native::link::{LinkRequest, link};
 use wasm2native::options::LinkOptions;
 
 fn main() {
-    let trials: Vec<Trial> = vec![trial("threads-locks-memory-and-errors", stress)];
+    let trials: Vec<Trial> = vec![
+        trial("threads-locks-memory-and-errors", stress),
+        trial("objects-stay-as-long-as-they-are-wanted", heap),
+        trial("objects-stay-with-a-collection-before-each", heap_stressed),
+    ];
     libtest_mimic::run(&Arguments::from_args(), trials).exit();
 }
 
@@ -43,6 +47,54 @@ fn stress() -> Result<()> {
     Ok(())
 }
 
+/// What `heap.rs` prints with a heap of 64 MiB.
+const HEAP: &str = "\
+graphs: true
+interior: there
+churn: done
+Some(HeapExhausted): out of memory for objects: they take N bytes, the next takes 1073741824; --max-heap allows 67108864
+Some(HeapExhausted): out of memory for objects: they take N bytes, the next takes 137438953472; --max-heap allows 67108864
+Some(HeapExhausted): out of memory for objects: they take N bytes, the next takes 4611686018427387904; --max-heap allows 67108864
+Some(HeapExhausted): out of memory for objects: they take N bytes, the next takes 18446744073709551608; --max-heap allows 67108864
+Some(HeapExhausted): out of memory for objects: they take N bytes, the next takes 18446744073709551615; --max-heap allows 67108864
+list of 24: true true
+list of 480: true true
+list of 8000: true true
+list of 1048576: true true
+churn: done
+host: as it was
+Some(CastFailure): cast failure: found null, expected (ref eq)
+Some(CastFailure): cast failure: found i31, expected (ref eq)
+Some(CastFailure): cast failure: found thing, expected thing
+Some(CastFailure): cast failure: found a host value, expected (ref eq)
+Some(CastFailure): cast failure: found a host value, expected (ref eq)
+signatures: [1, 1, 1, 0, 0, 1]
+";
+
+fn heap() -> Result<()> {
+    let folder = build("heap.rs")?;
+    let outcome = folder.program_with("program", &[], &[("WASM2NATIVE_OPTIONS", "--max-heap 64M --gc-stats")]);
+    // How much there is when more is asked for depends on what the stack still holds.
+    let (said, number) = (outcome.stdout.to_string(), |text: &str| text.find(' ').unwrap_or(0));
+    let parts: Vec<&str> = said.split("they take ").collect();
+    let cut = parts.iter().enumerate().map(|(nth, part)| if nth == 0 { part } else { &part[number(part)..] });
+    assert_eq!(cut.collect::<Vec<_>>().join("they take N"), HEAP, "{outcome:#?}");
+    let last = outcome.stderr.lines().last().unwrap_or_default().to_owned();
+    assert!(last.contains(" collections, longest ") && last.ends_with("bytes at most"), "{outcome:#?}");
+    assert_eq!(outcome.stderr.matches("a handle is").count(), 4, "{outcome:#?}");
+    Ok(())
+}
+
+fn heap_stressed() -> Result<()> {
+    let folder = build("heap.rs")?;
+    let outcome = folder.program_with("program", &["stress"], &[("WASM2NATIVE_OPTIONS", "--gc-stress")]);
+    outcome.prints("graphs: true\ninterior: there\n");
+    Ok(())
+}
+
+/// As all code that the runtime walks through.
+const FRAMES: &str = "-Cforce-frame-pointers=yes";
+
 /// Where the programs that run here are made for.
 fn target() -> String {
     std::env::var("W2N_TARGET").unwrap_or_else(|_| target_lexicon::HOST.to_string())
@@ -58,8 +110,12 @@ fn build(source: &str) -> Result<Folder> {
     let triple = target();
     let runtime = own_runtime(&triple)?;
     let folder = Folder::with_copies(&sources(), &[source]);
+    // The contract, for programs that stand for what the compiler writes.
+    let abi = Path::new(env!("CARGO_MANIFEST_DIR")).join("wasi-shim/src/abi");
+    std::os::unix::fs::symlink(abi, folder.path("abi"))?;
     let rustc = rustc(&triple)?;
-    let flags = ["--edition", "2024", "--crate-type", "staticlib", "-Cpanic=abort", "-Copt-level=2", "-Clto=fat"];
+    let flags =
+        ["--edition", "2024", "--crate-type", "staticlib", "-Cpanic=abort", "-Copt-level=2", "-Clto=fat", FRAMES];
     folder.silent_tool(&rustc, &[&flags[..], &["--target", &triple, "-o", "library.a", source]].concat());
     let options = LinkOptions { files: vec![folder.path("library.a")], ..LinkOptions::default() };
     let natives = Natives::read(&options, runtime.target)?;

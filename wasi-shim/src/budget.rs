@@ -1,5 +1,5 @@
-//! How many bytes a program may take: those of its memories, tables and exceptions, by
-//! `--max-memory` and `--max-table`.
+//! How many bytes a program may take: those of its memories, tables and objects, by `--max-memory`,
+//! `--max-table` and `--max-heap`.
 //!
 //! Comes in: the user's limits, once, before any code runs. What a module can make grow asks here
 //! before it asks the system, and gives back what it gives up. Threads may ask at the same time.
@@ -18,6 +18,7 @@ use std::sync::atomic::Ordering::Relaxed;
 pub struct Limits {
     pub memory: Option<u64>,
     pub tables: Option<u64>,
+    pub objects: Option<u64>,
 }
 
 impl Limits {
@@ -25,6 +26,7 @@ impl Limits {
     pub fn set(self, program: &Program) {
         program.memory.limit.store(self.memory.unwrap_or(u64::MAX), Relaxed);
         program.tables.limit.store(self.tables.or(self.memory).unwrap_or(DEFAULT_MAX_TABLE), Relaxed);
+        program.objects.limit.store(self.objects.unwrap_or(u64::MAX), Relaxed);
     }
 }
 
@@ -47,7 +49,7 @@ impl Budget {
     }
 }
 
-/// Takes bytes for memories or exceptions. Says whether they were left.
+/// Takes bytes for memories. Says whether they were left.
 pub fn take(program: &Program, bytes: u64) -> bool {
     program.memory.take(bytes)
 }
@@ -56,20 +58,53 @@ pub fn give_back(program: &Program, bytes: u64) {
     program.memory.give_back(bytes);
 }
 
-/// Gives everything back that a program takes.
-pub fn give_back_all(program: &Program) {
-    program.memory.used.store(0, Relaxed);
+/// Takes bytes for objects. Says whether they were left.
+pub fn take_for_objects(program: &Program, bytes: u64) -> bool {
+    take_for(&program.objects, program, bytes)
+}
+
+pub fn give_back_of_objects(program: &Program, bytes: u64) {
+    program.objects.give_back(bytes);
+    program.memory.give_back(bytes);
+}
+
+/// Whether the user limits what objects take.
+pub fn is_limited(program: &Program) -> bool {
+    [&program.objects, &program.memory].iter().any(|budget| budget.limit.load(Relaxed) != u64::MAX)
+}
+
+/// The option that keeps so many bytes from objects, and its value.
+pub fn limit_of_objects(program: &Program, bytes: u64) -> Option<(&'static str, u64)> {
+    let budgets = [("--max-heap", &program.objects), ("--max-memory", &program.memory)];
+    let limited = budgets.into_iter().filter(|(_, budget)| budget.limit.load(Relaxed) != u64::MAX);
+    let [mut all, mut lacking] = [limited.clone(), limited];
+    let found = lacking.find(|(_, budget)| !budget.has(bytes)).or_else(|| all.next());
+    found.map(|(option, budget)| (option, budget.limit.load(Relaxed)))
+}
+
+/// Gives everything back that a program takes, but for its objects, which `keep_objects` says are
+/// still there.
+pub fn give_back_all(program: &Program, keep_objects: bool) {
+    if !keep_objects {
+        program.objects.used.store(0, Relaxed);
+    }
+    program.memory.used.store(program.objects.used.load(Relaxed), Relaxed);
     program.tables.used.store(0, Relaxed);
 }
 
 /// Takes bytes for tables. Says whether they were left.
 pub fn take_for_tables(program: &Program, bytes: u64) -> bool {
-    if !program.tables.take(bytes) {
+    take_for(&program.tables, program, bytes)
+}
+
+/// Takes bytes of a budget and of the program's memory.
+fn take_for(budget: &Budget, program: &Program, bytes: u64) -> bool {
+    if !budget.take(bytes) {
         return false;
     }
     let is_taken = program.memory.take(bytes);
     if !is_taken {
-        program.tables.give_back(bytes);
+        budget.give_back(bytes);
     }
     is_taken
 }

@@ -1,12 +1,12 @@
 //! The program from beginning to end: what must be there before translated code runs, then the
 //! code, then the exit status.
 
-use crate::abi::program::{Invocation, Program, Start};
+use crate::abi::program::{GC_STATS, GC_STRESS, Invocation, Program, Start};
 use crate::abi::setting::Setting;
 use crate::abi::value::{TYPE_I32, TYPE_I64, Value};
 use crate::attempt::fail;
 use crate::budget::Limits;
-use crate::options::Options;
+use crate::options::{Options, note_option};
 use crate::program::{self, images_of, slice};
 use crate::system::kernel;
 use crate::width::low_u32;
@@ -52,6 +52,9 @@ unsafe extern "C" fn w2n_main(
     Options::read(program, envp).each(&mut |setting| match setting {
         Setting::MaxMemory(bytes) => limits.memory = Some(bytes),
         Setting::MaxTable(bytes) => limits.tables = Some(bytes),
+        Setting::MaxHeap(bytes) => limits.objects = Some(bytes),
+        Setting::GcStats => note_option(program, GC_STATS),
+        Setting::GcStress => note_option(program, GC_STRESS),
         Setting::MaxStack(bytes) => max_stack = Some(bytes),
         Setting::Timeout(duration) => {
             if let Some(start) = program.timeout {
@@ -79,7 +82,9 @@ unsafe extern "C" fn w2n_main(
         // SAFETY: the runtime's own function; the structure lives as long as the call.
         unsafe { start_wasi(&Start { program, argc, argv, envp }) };
     }
-    call(program, arguments.get(1..).unwrap_or_default())
+    let status = call(program, arguments.get(1..).unwrap_or_default());
+    program::tell_end();
+    status
 }
 
 /// The program's name, without its folder, for lists of processes.

@@ -1,6 +1,6 @@
 //! Throwing: from an exception to the landing of the handler that takes it.
 //!
-//! Comes in: an exception made by [`w2n_exception_new`], or one caught before. The frames of
+//! Comes in: an exception that code has made, or one caught before. The frames of
 //! translated code are walked outwards by their frame pointers; what each call lies inside of tells
 //! the table of [`TryCall`]s. At the first handler that fits, stack pointer and frame pointer
 //! become what they were at that call, and its landing gets the exception. So do the registers that
@@ -8,28 +8,19 @@
 //! none, and expect none at a landing.) The walk ends where code is not translated: nothing is
 //! thrown through frames of a host.
 
-use crate::abi::exception::{ANY_TAG, Exception, Handler, LAST_HANDLER, Tag, TryCall};
+use crate::abi::exception::{ANY_TAG, Exception, Handler, LAST_HANDLER, TryCall};
 use crate::abi::image::Image;
+use crate::abi::object::TypeRecord;
 use crate::abi::trap::CODE_EXCEPTION;
 use crate::arch::Frame;
 use crate::arch::processor::{self, Preserved};
 use crate::backtrace::Cause;
-use crate::heap;
 use crate::program::{self, c_string, slice};
 use crate::sites::CodePlace;
 use crate::text::Text;
 use crate::trap;
 use crate::width::usize_of;
 use std::mem::offset_of;
-
-/// [`crate::abi::builtin::Builtin::ExceptionNew`].
-///
-/// # Safety
-/// `tag` is a tag of the image.
-#[unsafe(no_mangle)]
-pub unsafe extern "C" fn w2n_exception_new(tag: *const Tag, length: u32) -> *mut Exception {
-    heap::allocate(program::at(processor::return_address()).0, tag, length)
-}
 
 /// [`crate::abi::builtin::Builtin::Throw`].
 ///
@@ -74,7 +65,7 @@ unsafe extern "C" fn throw(exception: *const Exception, preserved: &mut Preserve
 
 /// The landing of the first handler around a call that takes the tag, and the size of the frame
 /// that it is in.
-fn find_handler(image: &'static Image, return_address: usize, tag: *const Tag) -> Option<(usize, u32)> {
+fn find_handler(image: &'static Image, return_address: usize, tag: *const TypeRecord) -> Option<(usize, u32)> {
     let offset = u32::try_from(return_address.checked_sub(image.text as usize)?).ok()?;
     // SAFETY: an array of the image.
     let calls = unsafe { slice::<TryCall>(image.try_calls, image.n_try_calls) };
@@ -98,7 +89,7 @@ fn find_handler(image: &'static Image, return_address: usize, tag: *const Tag) -
 }
 
 #[inline(always)]
-fn uncaught(tag: &Tag) -> ! {
+fn uncaught(tag: &TypeRecord) -> ! {
     let mut text = Text::into_buffer(&mut []);
     text.add("uncaught exception (tag ").add_decimal(tag.index.into());
     // SAFETY: the compiler writes a zero-terminated name.

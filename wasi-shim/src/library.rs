@@ -6,14 +6,14 @@
 //! and a failure ends the process only if it can't be reported to a caller.
 
 use crate::abi::config::{Config, Configure, FLAGS, RESTART};
-use crate::abi::program::{FAILED, NEW, Program, READY, RUNNING, Start, VERSION};
+use crate::abi::program::{FAILED, GC_STATS, GC_STRESS, NEW, Program, READY, RUNNING, Start, VERSION};
 use crate::abi::setting::Setting;
 use crate::abi::trap::{CODE_EXIT, CODE_FAILURE, TrapReport};
 use crate::abi::value::Value;
 use crate::attempt::{self, attempt, fail, prepare_thread};
 use crate::backtrace::{self, Cause};
 use crate::budget::Limits;
-use crate::options::Options;
+use crate::options::{Options, note_option};
 use crate::program::{self, images_of};
 use crate::system::kernel;
 use crate::text::{Text, message};
@@ -227,6 +227,9 @@ fn limits(program: &Program) -> Limits {
         match setting {
             Setting::MaxMemory(bytes) => limits.memory = Some(bytes),
             Setting::MaxTable(bytes) => limits.tables = Some(bytes),
+            Setting::MaxHeap(bytes) => limits.objects = Some(bytes),
+            Setting::GcStats => note_option(program, GC_STATS),
+            Setting::GcStress => note_option(program, GC_STRESS),
             // The stack is the host's. The others are for WASI.
             Setting::Timeout(_) => {}
             Setting::MaxStack(_) | Setting::Dir(_) | Setting::Embed(_) | Setting::Env(_) | Setting::InheritEnv => {}
@@ -237,6 +240,7 @@ fn limits(program: &Program) -> Limits {
     Limits {
         memory: configured(&program.max_memory).or(limits.memory),
         tables: configured(&program.max_table).or(limits.tables),
+        objects: limits.objects,
     }
 }
 

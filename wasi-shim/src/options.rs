@@ -13,6 +13,7 @@ use crate::attempt::fail;
 use crate::program::{c_string, slice};
 use crate::system::{self, Access, kernel};
 use crate::text::{STDOUT, Text, USAGE_EXIT_STATUS, message};
+use std::sync::atomic::Ordering;
 
 /// Both sources, ready to be walked any number of times.
 #[derive(Clone, Copy)]
@@ -73,6 +74,11 @@ impl Options {
             }
         }
     }
+}
+
+/// Notes one of the bits of [`Program::gc`].
+pub fn note_option(program: &Program, bit: u32) {
+    program.gc.fetch_or(bit, Ordering::Relaxed);
 }
 
 /// Prints what the variable takes, and ends the program.

@@ -75,6 +75,16 @@ pub fn programs() -> impl Iterator<Item = &'static Program> {
 /// What a program says when it ends with a failure, once something was noted that explains it.
 pub static AT_FAILURE: OnceLock<fn()> = OnceLock::new();
 
+/// What a program says when it ends, in whichever way, once there is something to say.
+pub static AT_END: OnceLock<fn()> = OnceLock::new();
+
+/// Calls [`AT_END`].
+pub fn tell_end() {
+    if let Some(tell) = AT_END.get() {
+        tell();
+    }
+}
+
 /// Calls [`AT_FAILURE`].
 pub fn explain_failure() {
     if let Some(explain) = AT_FAILURE.get() {
@@ -90,6 +100,7 @@ pub fn has_fatal_errors() -> bool {
 /// Writes the profiles of programs that count, before the process ends in a way that skips what
 /// objects have for its exit.
 pub fn write_profiles() {
+    tell_end();
     for program in programs() {
         // SAFETY: null, or data of the program.
         if let Some(profile) = unsafe { program.profile.as_ref() }

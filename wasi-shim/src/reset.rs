@@ -7,14 +7,17 @@
 use crate::abi::image::Image;
 use crate::abi::library::{VARIABLE_BYTES, VARIABLE_MEMORY, VARIABLE_TABLE, Variable};
 use crate::abi::memory::{DataRun, Memory};
+use crate::abi::object::Heap;
 use crate::abi::program::Program;
 use crate::abi::table::Table;
 use crate::attempt::fail;
-use crate::program::{images_of, slice};
+use crate::program::{images_of, programs, slice};
 use crate::system::{self, Access};
 use crate::text::message;
 use crate::width::usize_of;
-use crate::{budget, foreign, heap, interrupt, table};
+use crate::{budget, foreign, interrupt, table};
+use std::ffi::c_void;
+use std::ptr;
 use std::sync::atomic::Ordering;
 
 /// Puts back everything but WASI, and takes what the library has from the start. Fails if the
@@ -32,12 +35,31 @@ pub unsafe fn reset(program: &'static Program) {
             put_back(program, &*row);
             row = row.add(1);
         }
-        heap::release(program);
     }
+    // SAFETY: as required of the caller.
+    let keeps_objects = unsafe { release_heap(program) };
     foreign::forget_handles(program);
     interrupt::cancel(program);
-    budget::give_back_all(program);
+    budget::give_back_all(program, keeps_objects);
     budget::take_initial(program, images_of(program));
+}
+
+/// Gives the program's heap back, unless others use it. Whether it is still there.
+///
+/// # Safety
+/// As for [`reset`].
+unsafe fn release_heap(program: &'static Program) -> bool {
+    let heap_of = |program| images_of(program).map(|image| image.heap).find(|heap| !heap.is_null());
+    let Some(heap) = heap_of(program) else { return false };
+    let is_shared = programs().any(|other| !ptr::eq(other, program) && heap_of(other) == Some(heap));
+    // SAFETY: a heap; what is in `release` has this type.
+    unsafe {
+        let release = (*heap).release.load(Ordering::Acquire);
+        if !is_shared && !release.is_null() {
+            std::mem::transmute::<*mut c_void, unsafe extern "C" fn(*mut Heap)>(release)(heap);
+        }
+    }
+    is_shared
 }
 
 /// # Safety

@@ -2,6 +2,7 @@
 //! `wasm::structure`: `il.d` is `(i32, i64) -> f64`.
 
 use crate::abi::table::SIGNATURE_PREFIX;
+use crate::program::c_string;
 use crate::text::Text;
 
 /// Adds the type that a signature stands for; its name, where that is a hash or one of several
@@ -65,4 +66,34 @@ fn add_list(text: &mut Text, names: &[u8]) {
             _ => text.add([*byte]),
         };
     }
+}
+
+/// How many supertypes a type can have (`wasmparser` allows 63).
+const MOST_SUPERTYPES: usize = 64;
+
+/// The first byte of a name that says: after the name, at the next multiple of 8, lies the address
+/// of the supertype's signature.
+const HAS_SUPERTYPE: u8 = b'<';
+
+/// [`crate::abi::builtin::Builtin::SignatureMatches`]: 1 if the first is the second or a subtype.
+///
+/// # Safety
+/// Both are signatures of the compiler's.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn w2n_signature_matches(found: *const u8, expected: *const u8) -> i32 {
+    let mut at = found;
+    for _ in 0..=MOST_SUPERTYPES {
+        if at == expected {
+            return 1;
+        }
+        // SAFETY: as required of the caller.
+        unsafe {
+            if at.is_null() || *at != HAS_SUPERTYPE {
+                break;
+            }
+            let end = at.addr().wrapping_add(c_string(at).len()).wrapping_add(1);
+            at = *at.with_addr(end.next_multiple_of(8)).cast::<*const u8>();
+        }
+    }
+    0
 }

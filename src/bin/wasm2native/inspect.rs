@@ -157,6 +157,9 @@ fn describe(inspection: &Inspection) -> Rows {
     };
     row("memory", inspection.memories.iter().map(memory).chain(limit(inspection.max_memory)).collect());
     row("tables", vec![tables(inspection)]);
+    if inspection.max_heap.is_some() {
+        row("objects", limit(inspection.max_heap));
+    }
     row("stack", limit(inspection.max_stack));
     if let Some(time) = &inspection.timeout {
         row("time", vec![format!("at most {time} (--timeout)")]);

@@ -68,7 +68,9 @@ pub struct Powers {
     #[arg(long = "listenfd")]
     pub listen_fd: bool,
 
-    /// Limit memories, tables and exceptions to BYTES together: 65536, 64K, 16M, 2G
+    /// Limit memories, tables and objects to BYTES together: 65536, 64K, 16M, 2G
+    ///
+    /// Objects are those of garbage-collected types, and exceptions.
     #[arg(long, value_name = "BYTES", value_parser = bytes)]
     pub max_memory: Option<u64>,
 
@@ -78,6 +80,13 @@ pub struct Powers {
     /// tables.
     #[arg(long, value_name = "BYTES", value_parser = bytes)]
     pub max_table: Option<u64>,
+
+    /// Limit objects of garbage-collected types, and exceptions, to BYTES together
+    ///
+    /// What nothing refers to is freed first. Then the program ends with the trap `out of memory
+    /// for objects`.
+    #[arg(long, value_name = "BYTES", value_parser = bytes)]
+    pub max_heap: Option<u64>,
 
     /// Limit the stack to BYTES
     #[arg(long, value_name = "BYTES", value_parser = bytes)]
@@ -131,6 +140,7 @@ impl Powers {
             self.listen_fd.then_some(Setting::ListenFd),
             self.max_memory.map(Setting::MaxMemory),
             self.max_table.map(Setting::MaxTable),
+            self.max_heap.map(Setting::MaxHeap),
             self.max_stack.map(Setting::MaxStack),
             self.timeout.as_deref().map(|duration| Setting::Timeout(duration.as_bytes())),
             self.inherit_env.then_some(Setting::InheritEnv),

@@ -55,8 +55,6 @@ builtins! {
     Memcpy: "memcpy", "ppl", "p";
     // (trap number): raises a trap from inside the runtime; does not return
     RaiseTrap: "w2n_raise", "i", "";
-    // (tag, number of values) -> exception; the caller writes the values
-    ExceptionNew: "w2n_exception_new", "pi", "p";
     // (exception): throws it; does not return here. In the internal convention, which passes it in
     // rdi, x2, a0 or r2
     Throw: "w2n_throw", "p", "";

@@ -65,7 +65,7 @@ pub struct Config {
     pub directories: *const ConfiguredDirectory,
     /// Standard input, output and error.
     pub streams: [Stream; 3],
-    /// Most bytes that memories, tables and exceptions take together; 0: as without.
+    /// Most bytes that memories, tables and objects take together; 0: as without.
     pub max_memory: u64,
     /// Most bytes that tables take; 0: as without.
     pub max_table: u64,

@@ -1,28 +1,14 @@
 //! Exceptions and the tables by which the runtime finds their handlers.
 
-use super::record::Padding;
+use super::object::TypeRecord;
 
-record! {
-    /// An exception tag. Its address is its identity: one per tag that a module defines, and
-    /// importers refer to that one.
-    pub struct Tag from TagFields {
-        /// UTF-8, ended by a zero byte; empty if it has no name.
-        pub name: *const u8,
-        /// Index in the module that defines it.
-        pub index: u32,
-        pub padding: Padding<4>,
-    }
-}
-
-/// A thrown exception. An `exnref` is its address; null is 0. Its values follow, a
-/// [`Value`](super::value::Value) each.
-#[repr(C, align(16))]
+/// A thrown exception: an object whose type is its tag, followed by its values, see
+/// [`object`](super::object). An `exnref` is its address; null is 0.
+#[repr(C)]
 pub struct Exception {
-    pub tag: *const Tag,
-    /// Number of values.
-    pub length: u32,
-    /// The runtime's own.
-    pub link: u32,
+    /// One record for each tag that a module defines, without a display. Its address is the tag's
+    /// identity, and importers refer to that one.
+    pub tag: *const TypeRecord,
 }
 
 record! {

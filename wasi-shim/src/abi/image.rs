@@ -1,8 +1,8 @@
 //! What the runtime knows of one compiled module.
 
-use super::exception::{Handler, Tag, TryCall};
+use super::exception::{Handler, TryCall};
 use super::memory::{DataRun, Memory, Segment};
-use super::object::Heap;
+use super::object::{Heap, TypeRecord};
 use super::table::{Table, TableEntries};
 use super::trap::{REPORTED_FRAMES, TrapReport};
 use core::ffi::c_void;
@@ -68,7 +68,7 @@ record! {
         pub try_calls: *const TryCall,
         pub n_try_calls: u64,
         pub handlers: *const Handler,
-        pub tags: *const *const Tag,
+        pub tags: *const *const TypeRecord,
         /// Variables of this module that hold references, but for those of functions.
         pub reference_globals: *const *const usize,
         pub n_reference_globals: u64,

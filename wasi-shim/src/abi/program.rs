@@ -21,7 +21,7 @@ pub const SHARED_SYMBOL: &str = "w2n_shared";
 /// Number of this contract, in [`Shared::version`] and [`Program::version`]. To be raised with
 /// every change of what is in this folder that an object or a runtime made before would not
 /// understand: libraries in one process may come from different compilers.
-pub const VERSION: u32 = 11;
+pub const VERSION: u32 = 12;
 
 /// Name of the section that holds [`Program::options`], where `wasm2native inspect` finds it.
 pub const OPTIONS_SECTION: &str = ".w2n.options";
@@ -48,6 +48,11 @@ pub const NEW: u32 = 0;
 pub const RUNNING: u32 = 1;
 pub const READY: u32 = 2;
 pub const FAILED: u32 = 1 << 16;
+
+/// Bit of [`Program::gc`]: what collections cost is printed when the program ends.
+pub const GC_STATS: u32 = 1;
+/// Bit of [`Program::gc`]: a collection before each object, for tests.
+pub const GC_STRESS: u32 = 2;
 
 /// Bytes that something takes and may take, see the runtime's `budget.rs`.
 #[repr(C)]
@@ -188,8 +193,9 @@ record! {
         pub interrupted: AtomicUsize,
         /// The description that was noted before this one.
         pub next: AtomicPtr<Program>,
-        /// Exceptions, see the runtime's `heap.rs`.
-        pub heap: AtomicPtr<c_void>,
+        /// [`GC_STATS`] and [`GC_STRESS`].
+        pub gc: AtomicU32,
+        pub gc_padding: Padding<4>,
         /// What WASI knows of this program.
         pub wasi: AtomicPtr<c_void>,
         /// What the host configured of WASI.
@@ -199,10 +205,12 @@ record! {
         /// Limits that the host configured, in bytes; 0: none.
         pub max_memory: AtomicU64,
         pub max_table: AtomicU64,
-        /// What memories, tables and exceptions take together.
+        /// What memories, tables and objects take together.
         pub memory: Budget,
         /// What tables take.
         pub tables: Budget,
+        /// What objects take.
+        pub objects: Budget,
     }
 }
 

@@ -18,6 +18,11 @@ macro_rules! settings {
             $($(#[$attribute])* $variant $(($ty))?,)*
         }
 
+        /// Numbers of the options, in the order of [`HELP`].
+        enum Number {
+            $($variant,)*
+        }
+
         /// All options, two lines each. The first begins with two blanks and the name.
         pub const HELP: &str = concat!($("  ", $name, $form, "\n      ", $help, "\n",)*);
 
@@ -33,13 +38,16 @@ macro_rules! settings {
             ) -> Result<Setting<'a>, &'static str> {
                 let mut parts = word.splitn(2, |&byte| byte == b'=');
                 let (name, inline) = (parts.next().unwrap_or_default(), parts.next());
-                $(
-                    if name == $name.as_bytes() {
-                        let ($($value,)?) = Value::read(inline, rest)?;
-                        return Ok(Setting::$variant $(($value))?);
-                    }
-                )*
-                Err(UNKNOWN)
+                let number = names().position(|known| name.strip_prefix(b"--") == Some(known));
+                match number.ok_or(UNKNOWN)? {
+                    $(
+                        number if number == Number::$variant as usize => {
+                            let ($($value,)?) = Value::read(inline, rest)?;
+                            Ok(Setting::$variant $(($value))?)
+                        }
+                    )*
+                    _ => Err(UNKNOWN),
+                }
             }
 
             /// The words that [`Setting::parse`] makes this setting of.
@@ -68,10 +76,16 @@ settings! {
     TcpListen(address: &'a [u8]) = "--tcplisten", " ADDR:PORT", "accept connections there";
     /// The sockets that the program is started with.
     ListenFd = "--listenfd", "", "accept at inherited sockets";
-    /// Most bytes that memories, tables and exceptions take together.
-    MaxMemory(bytes: u64) = "--max-memory", " BYTES", "limit memories, tables, exceptions: 64K, 16M, 2G";
+    /// Most bytes that memories, tables and objects take together.
+    MaxMemory(bytes: u64) = "--max-memory", " BYTES", "limit memories, tables, objects: 64K, 16M, 2G";
     /// Most bytes that tables take.
     MaxTable(bytes: u64) = "--max-table", " BYTES", "limit tables";
+    /// Most bytes that objects of garbage-collected types and exceptions take.
+    MaxHeap(bytes: u64) = "--max-heap", " BYTES", "limit objects";
+    /// What collections cost is printed at the end.
+    GcStats = "--gc-stats", "", "tell what collections cost";
+    /// A collection before each object.
+    GcStress = "--gc-stress", "", "collect at each object";
     /// Most bytes of stack.
     MaxStack(bytes: u64) = "--max-stack", " BYTES", "limit the stack";
     /// The time after which a program ends, for [`parse_duration`].
@@ -88,16 +102,19 @@ pub const TMP: &str = "/tmp";
 /// What is wrong with an option that there is not.
 pub const UNKNOWN: &str = "unknown option";
 
+/// The names of all options, without what they begin with.
+fn names() -> impl Iterator<Item = &'static [u8]> {
+    let lines = HELP.as_bytes().split(|&byte| byte == b'\n').filter_map(|line| line.strip_prefix(b"  --"));
+    lines.map(|line| line.split(|byte| matches!(byte, b' ' | b'[')).next().unwrap_or_default())
+}
+
 /// The option whose name is nearest to a wrong one, if it is near enough to be what was meant.
 #[cold]
 pub fn nearest(word: &[u8]) -> Option<&'static [u8]> {
     const LONGEST: usize = 24;
     let name = word.split(|&byte| byte == b'=').next().unwrap_or_default();
     let mut best = None;
-    for line in HELP.as_bytes().split(|&byte| byte == b'\n') {
-        let Some(line) = line.strip_prefix(b"  --") else { continue };
-        let end = line.iter().position(|byte| matches!(byte, b' ' | b'[')).unwrap_or(line.len());
-        let known = &line[..end];
+    for known in names() {
         let given = name.iter().position(|&byte| byte != b'-').map_or(&b""[..], |start| &name[start..]);
         if given.len() >= LONGEST {
             continue;
@@ -153,6 +170,7 @@ impl<'a> Value<'a> for (&'a [u8],) {
 }
 
 impl<'a> Value<'a> for (u64,) {
+    #[inline(never)]
     fn read(inline: Option<&'a [u8]>, rest: &mut impl Iterator<Item = &'a [u8]>) -> Result<Self, &'static str> {
         let (text,): (&[u8],) = Value::read(inline, rest)?;
         Ok((parse_bytes(text).map_err(|_| "not a number of bytes in")?,))
@@ -247,6 +265,9 @@ mod tests {
             Setting::ListenFd,
             Setting::MaxMemory(1 << 20),
             Setting::MaxTable(0),
+            Setting::MaxHeap(3 << 20),
+            Setting::GcStats,
+            Setting::GcStress,
             Setting::MaxStack(u64::MAX),
             Setting::Timeout(b"5s"),
         ];

@@ -128,6 +128,13 @@ pub fn save_preserved(place: &mut [usize; N_PRESERVED]) {
     }
 }
 
+/// Lets the processor fetch what lies at an address, which may be any.
+#[inline(always)]
+pub fn prefetch(address: usize) {
+    // SAFETY: a hint, which faults nowhere.
+    unsafe { std::arch::asm!("prfm pldl1keep, [{}]", in(reg) address, options(nostack, preserves_flags, readonly)) };
+}
+
 /// The beginning of a naked function: a frame with the registers that calls preserve. They lie 16
 /// bytes after the stack pointer, in the order of [`frame::AARCH64`].
 macro_rules! store_preserved {

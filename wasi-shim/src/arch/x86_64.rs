@@ -159,6 +159,13 @@ pub fn save_preserved(place: &mut [usize; N_PRESERVED]) {
     }
 }
 
+/// Lets the processor fetch what lies at an address, which may be any.
+#[inline(always)]
+pub fn prefetch(address: usize) {
+    // SAFETY: a hint, which faults nowhere.
+    unsafe { std::arch::asm!("prefetcht0 [{}]", in(reg) address, options(nostack, preserves_flags, readonly)) };
+}
+
 /// Saves the registers that a call preserves, notes the stack pointer in `*stack`, and calls
 /// `function`. Returns 0 after it, or 1 through [`resume`].
 ///

@@ -28,6 +28,7 @@ pub fn exit(status: i32) -> ! {
     if status != 0 {
         program::explain_failure();
     }
+    program::tell_end();
     // SAFETY: C code that is linked with the program may have asked to be called at exit; it may
     // expect to be here.
     unsafe { libc::exit(status) }

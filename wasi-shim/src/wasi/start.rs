@@ -148,6 +148,7 @@ fn grant(
             }
         }
         Setting::MaxMemory(_) | Setting::MaxTable(_) | Setting::MaxStack(_) | Setting::Timeout(_) => {}
+        Setting::MaxHeap(_) | Setting::GcStats | Setting::GcStress => {}
         // See `extra`.
         Setting::Dev | Setting::Tmp(_) | Setting::TcpListen(_) | Setting::ListenFd => {}
     });

@@ -245,7 +245,7 @@ pub fn imports<'m, 'a>(module: &'m Module<'a>) -> impl Iterator<Item = (ImportNa
 fn matches(module: &Module, ours: EntityIndex, other: &Module, theirs: EntityIndex, sizes: Sizes) -> bool {
     match (ours, theirs) {
         (EntityIndex::Function(ours), EntityIndex::Function(theirs)) => {
-            module.type_names[module.functions[ours].ty] == other.type_names[other.functions[theirs].ty]
+            structure::is_subtype(other, other.functions[theirs].ty, module, module.functions[ours].ty)
         }
         (EntityIndex::Tag(ours), EntityIndex::Tag(theirs)) => {
             module.type_names[module.tags[ours].ty] == other.type_names[other.tags[theirs].ty]

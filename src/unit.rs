@@ -119,6 +119,7 @@ impl Unit<'_> {
             Symbol::LibraryCancelInterrupt => "end of an interrupt of the library".to_owned(),
             Symbol::PollPage => "page that is read where code can be interrupted".to_owned(),
             Symbol::Heap => "heap".to_owned(),
+            Symbol::TypeRecord(record) => format!("type {}", self.layout.records[record].as_u32()),
             Symbol::MemoryBase(memory) => format!("base of memory {}", memory.as_u32()),
             Symbol::MemoryGrowth(memory) => format!("growth of memory {}", memory.as_u32()),
             Symbol::MemorySize(memory) => format!("size of memory {}", memory.as_u32()),
@@ -127,6 +128,6 @@ impl Unit<'_> {
 
     fn describe_callback(&self, callback: CallbackIndex) -> String {
         let ty = self.foreign.callbacks[callback].ty;
-        format!("functions of type {}", describe_type(&self.module.types[ty]))
+        format!("functions of type {}", describe_type(self.module.signature(ty)))
     }
 }

@@ -70,6 +70,9 @@ impl BodyFacts {
                 note(&mut self.tables_written, &module.tables, table);
                 note(&mut self.elements_used, &module.elements, elem_index);
             }
+            Operator::ArrayNewElem { array_elem_index, .. } | Operator::ArrayInitElem { array_elem_index, .. } => {
+                note(&mut self.elements_used, &module.elements, array_elem_index);
+            }
             Operator::Try { .. } | Operator::TryTable { .. } => self.catches = true,
             Operator::MemoryGrow { mem } => note(&mut self.memories_grown, &module.memories, mem),
             _ => {}

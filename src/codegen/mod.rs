@@ -34,9 +34,9 @@ use crate::options::{GeneratorName, OptLevel, Options};
 use crate::profile::Profiling;
 use crate::profile::read::Profile;
 use crate::progress::Observer;
-use crate::translate::Env;
 use crate::translate::c_abi::CAbi;
 use crate::translate::locals::Locals;
+use crate::translate::{Env, Machine};
 use crate::unit::Unit;
 use crate::wasm::source::Source;
 use crate::wasm::{FuncIndex, Module};
@@ -200,7 +200,7 @@ impl Generator {
             interruptible: self.interruptible,
             profiling: &unit.profiling,
             locals: self.locals,
-            machine: self.isa.machine(),
+            machine: Machine { null_faults: self.clang.is_none(), ..self.isa.machine() },
         }
     }
 

@@ -135,7 +135,10 @@ impl<'m> Linker<'m> {
                 command.is_assertion = *outcome != Outcome::Any;
                 command.arguments.clone_from(arguments);
                 command.results.clone_from(results);
-                command.types = self.modules[instance].function_type(func).results().iter().map(type_code).collect();
+                command.types = {
+                    let module = &self.modules[instance];
+                    module.function_type(func).results().iter().map(|ty| type_code(module, *ty)).collect()
+                };
                 command.call.clone_from(call);
                 command.expected.clone_from(expected);
                 command.message.clone_from(message);
@@ -150,7 +153,7 @@ impl<'m> Linker<'m> {
                 command.subject = Subject::Global { provider, size };
                 command.outcome = Outcome::Return;
                 command.results.clone_from(results);
-                command.types = vec![type_code(&content)];
+                command.types = vec![type_code(&self.modules[provider.instance], content)];
                 command.call = format!("global {}", shown(global));
                 command.expected.clone_from(expected);
             }

@@ -232,6 +232,6 @@ fn describe(module: &Module, entity: EntityIndex) -> (&'static str, String) {
             let content = ty.content_type;
             ("global", if ty.mutable { format!("(mut {content})") } else { content.to_string() })
         }
-        EntityIndex::Tag(tag) => ("tag", describe_type(&module.types[module.tags[tag].ty])),
+        EntityIndex::Tag(tag) => ("tag", describe_type(module.signature(module.tags[tag].ty))),
     }
 }

@@ -19,7 +19,7 @@ use crate::wasm::{Definition, EntityIndex, FuncIndex, ImportName, MemoryIndex, M
 use anyhow::{Context, Result, bail};
 use cranelift_entity::PrimaryMap;
 use std::collections::{BTreeSet, HashMap};
-use wasmparser::{FuncType, ValType};
+use wasmparser::{CompositeInnerType, FuncType, SubType, ValType};
 
 /// Name under which C compilers export the table of functions.
 const FUNCTION_TABLE: &str = "__indirect_function_table";
@@ -298,7 +298,7 @@ impl Checker<'_, '_> {
             Base::Reference => refuse("a reference"),
             Base::Function(signature, item) => {
                 let table = match wasm {
-                    ValType::Ref(ty) if structure::is_function(ty) && item.is_none() => None,
+                    ValType::Ref(ty) if structure::is_function(self.module, ty) && item.is_none() => None,
                     _ if is_integer(wasm) => Some(self.table(item.as_ref())?),
                     _ => return refuse("a function pointer"),
                 };
@@ -369,7 +369,11 @@ impl Checker<'_, '_> {
             wasm_results.push(wasm);
         }
         let wanted = FuncType::new(wasm_params, wasm_results);
-        let Some((ty, _)) = self.module.types.iter().find(|(_, ty)| **ty == wanted) else {
+        let is_wanted = |ty: &SubType| {
+            let is_plain = ty.is_final && ty.supertype_idxs.is_empty();
+            is_plain && matches!(&ty.composite_type.inner, CompositeInnerType::Func(ty) if *ty == wanted)
+        };
+        let Some((ty, _)) = self.module.types.iter().find(|(_, ty)| is_wanted(ty)) else {
             bail!(
                 "the function pointer stands for Wasm functions of type {}, and the module has none; `as i32` or `as i64` after a \
                  type changes that",
@@ -425,7 +429,7 @@ impl Checker<'_, '_> {
 
     fn table(&self, item: Option<&Item>) -> Result<TableIndex> {
         let tables = &self.module.tables;
-        let is_function = |table: TableIndex| structure::is_function(tables[table].ty.element_type);
+        let is_function = |table: TableIndex| structure::is_function(self.module, tables[table].ty.element_type);
         let table = match item {
             None => match self.module.export(FUNCTION_TABLE) {
                 Some(EntityIndex::Table(table)) => table,

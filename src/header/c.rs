@@ -8,12 +8,11 @@
 use super::{Library, Parameter, codes, comment_text, prototype, words};
 use crate::abi::wasi::WasiFunction;
 use crate::foreign::prototypes;
-use crate::layout::is_exception;
 use crate::object::imports::{OpenImport, typed_wasi_function, wasi_function};
 use crate::object::interface::{Item, ItemKind};
 use crate::resolve;
-use crate::wasm::structure;
-use crate::wasm::{EntityIndex, FuncIndex, GlobalIndex};
+use crate::wasm::structure::{self, is_exception, is_extern};
+use crate::wasm::{EntityIndex, FuncIndex, GlobalIndex, Module};
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
 use wasmparser::{FuncType, GlobalType, ValType};
@@ -77,10 +76,18 @@ fn imported(library: &Library, import: &OpenImport) -> String {
         }
         (EntityIndex::Function(func), None) => {
             let ty = library.module.function_type(func);
-            let function = CFunction { ty, name: &c_name(symbol), names: None, first: import.has_data.then_some(DATA) };
+            let function = CFunction {
+                module: library.module,
+                ty,
+                name: &c_name(symbol),
+                names: None,
+                first: import.has_data.then_some(DATA),
+            };
             function.declare(|parameters| named(symbol, parameters))
         }
-        (EntityIndex::Global(global), _) => declare_global(&library.module.globals[global].ty, &named(symbol, "")),
+        (EntityIndex::Global(global), _) => {
+            declare_global(library.module, &library.module.globals[global].ty, &named(symbol, ""))
+        }
         (EntityIndex::Table(_) | EntityIndex::Memory(_) | EntityIndex::Tag(_), _) => String::new(),
     };
     let place = if declaration.is_empty() { format!("{symbol}: ") } else { String::new() };
@@ -200,7 +207,13 @@ fn function(library: &Library, symbol: &str, func: FuncIndex) -> String {
     let names: Vec<_> = library.parameters(func, is_taken).into_iter().enumerate().map(name).collect();
     let ty = library.module.function_type(func);
     let instance = library.instances.then(|| instance(library));
-    let function = CFunction { ty, name: &c_name(symbol), names: Some(&names), first: instance.as_deref() };
+    let function = CFunction {
+        module: library.module,
+        ty,
+        name: &c_name(symbol),
+        names: Some(&names),
+        first: instance.as_deref(),
+    };
     function.declare(|parameters| named(symbol, parameters))
 }
 
@@ -224,6 +237,8 @@ pub const DATA: &str = "void *data";
 
 /// A function of which the Wasm type is known.
 pub struct CFunction<'a> {
+    /// Whose types those of the function are.
+    pub module: &'a Module<'a>,
     pub ty: &'a FuncType,
     /// By which the structure of its results is called.
     pub name: &'a str,
@@ -242,7 +257,7 @@ impl CFunction<'_> {
     /// The declaration, after that of the structure of its results, if it has several; a line each.
     /// `declarator`: the name with its parameters.
     pub fn declare(&self, declarator: impl Fn(&str) -> String) -> String {
-        let CFunction { ty, name, names, first } = *self;
+        let CFunction { module, ty, name, names, first } = *self;
         let named = |ty: &str, index: Option<usize>| {
             let name = names.map_or("", |names| index.map_or("result", |index| &names[index]));
             format!("{ty}{name}").trim_end().to_owned()
@@ -251,19 +266,19 @@ impl CFunction<'_> {
         let mut text = String::new();
         let result = match ty.results() {
             [] => "void ",
-            [result] => type_name(*result),
+            [result] => type_name(module, *result),
             results => {
                 let structure = CFunction::structure(name);
                 text.push_str(&format!("{structure} {{\n"));
                 for (index, result) in results.iter().enumerate() {
-                    writeln!(text, "  {}r{index};", type_name(*result)).expect("a string takes everything");
+                    writeln!(text, "  {}r{index};", type_name(module, *result)).expect("a string takes everything");
                 }
                 text.push_str("};\n");
                 parameters.push(named(&format!("{structure} *"), None));
                 "void "
             }
         };
-        parameters.extend(ty.params().iter().enumerate().map(|(index, ty)| named(type_name(*ty), Some(index))));
+        parameters.extend(ty.params().iter().enumerate().map(|(index, ty)| named(type_name(module, *ty), Some(index))));
         let parameters = if parameters.is_empty() { "void".to_owned() } else { parameters.join(", ") };
         writeln!(text, "{result}{};", declarator(&format!("({parameters})"))).expect("a string takes everything");
         text
@@ -280,28 +295,33 @@ fn global_declaration(library: &Library, symbol: &str, global: GlobalIndex) -> O
     global.definition.local()?;
     if library.instances {
         let constant = if global.ty.mutable { "" } else { "const " };
-        return Some(format!("{constant}{}*{};\n", type_name(global.ty.content_type), own(library, symbol, "")));
+        return Some(format!(
+            "{constant}{}*{};\n",
+            type_name(library.module, global.ty.content_type),
+            own(library, symbol, "")
+        ));
     }
-    Some(declare_global(&global.ty, &named(symbol, "")))
+    Some(declare_global(library.module, &global.ty, &named(symbol, "")))
 }
 
 /// The declaration of a variable, a line.
-pub fn declare_global(ty: &GlobalType, declarator: &str) -> String {
+pub fn declare_global(module: &Module, ty: &GlobalType, declarator: &str) -> String {
     let constant = if ty.mutable { "" } else { "const " };
-    format!("extern {constant}{}{declarator};\n", type_name(ty.content_type))
+    format!("extern {constant}{}{declarator};\n", type_name(module, ty.content_type))
 }
 
 /// The type, with what stands between it and a name.
-pub fn type_name(ty: ValType) -> &'static str {
+pub fn type_name(module: &Module, ty: ValType) -> &'static str {
     match ty {
         ValType::I32 => "int32_t ",
         ValType::I64 => "int64_t ",
         ValType::F32 => "float ",
         ValType::F64 => "double ",
         ValType::V128 => "w2n_v128 ",
-        ValType::Ref(ty) if structure::is_function(ty) => "w2n_funcref ",
+        ValType::Ref(ty) if structure::is_function(module, ty) => "w2n_funcref ",
         ValType::Ref(ty) if is_exception(ty) => "w2n_exnref ",
-        ValType::Ref(_) => "w2n_externref ",
+        ValType::Ref(ty) if is_extern(ty) => "w2n_externref ",
+        ValType::Ref(_) => "w2n_anyref ",
     }
 }
 

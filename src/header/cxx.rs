@@ -96,7 +96,8 @@ fn function(library: &Library, item: &Item, func: FuncIndex, name: &str) -> Stri
     let named = library.parameters(func, is_taken).into_iter().enumerate();
     let named = named.map(|(index, Parameter { ty, name })| (ty, name.map_or(format!("p{index}"), str::to_owned)));
     let named: Vec<_> = named.collect();
-    let parameters: Vec<_> = named.iter().map(|(ty, name)| format!("{}{name}", c::type_name(*ty))).collect();
+    let parameters: Vec<_> =
+        named.iter().map(|(ty, name)| format!("{}{name}", c::type_name(library.module, *ty))).collect();
     let names = named.into_iter().map(|(_, name)| name);
     let (result, call) = match ty.results() {
         [] => ("void".to_owned(), format!("::{symbol}({});", list(names))),
@@ -104,7 +105,10 @@ fn function(library: &Library, item: &Item, func: FuncIndex, name: &str) -> Stri
         [ValType::V128] => {
             ("wasm2native::v128".to_owned(), format!("return wasm2native::v128{{::{symbol}({})}};", list(names)))
         }
-        [result] => (c::type_name(*result).trim_end().to_owned(), format!("return ::{symbol}({});", list(names))),
+        [result] => (
+            c::type_name(library.module, *result).trim_end().to_owned(),
+            format!("return ::{symbol}({});", list(names)),
+        ),
         _ => {
             let structure = CFunction::structure(&format!("::{symbol}"));
             let call = format!("::{symbol}({});", list(["&result".to_owned()].into_iter().chain(names)));
@@ -130,7 +134,7 @@ fn variable(
 ) -> Option<String> {
     let global = &library.module.globals[global];
     global.definition.local()?;
-    let ty = c::type_name(global.ty.content_type);
+    let ty = c::type_name(library.module, global.ty.content_type);
     let mut text = format!("  {ty}{}() const {{ return ::{symbol}; }}\n", name(""));
     if global.ty.mutable {
         text.push_str(&format!("  void {}({ty}value) {{ ::{symbol} = value; }}\n", name("set_")));

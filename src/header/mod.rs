@@ -79,7 +79,7 @@ impl Library<'_> {
             ItemKind::Function(func) => format!("function {}", describe_type(module.function_type(func))),
             ItemKind::Global(global) => describe_global(&module.globals[global].ty),
             ItemKind::Table(_) => "table".to_owned(),
-            ItemKind::Tag(tag) => format!("tag {}", describe_type(&module.types[module.tags[tag].ty])),
+            ItemKind::Tag(tag) => format!("tag {}", describe_type(module.signature(module.tags[tag].ty))),
         };
         match item.export {
             Some(name) => format!("\"{}\": {what}", comment_text(name)),

@@ -45,10 +45,10 @@ pub fn of_entity(module: &Module, entity: EntityIndex, symbol: &str, has_data: b
     let text = match entity {
         EntityIndex::Function(func) => {
             let ty = module.function_type(func);
-            let function = CFunction { ty, name: symbol, names: None, first: has_data.then_some(DATA) };
+            let function = CFunction { module, ty, name: symbol, names: None, first: has_data.then_some(DATA) };
             function.declare(|parameters| format!("{symbol}{parameters}"))
         }
-        EntityIndex::Global(global) => c::declare_global(&module.globals[global].ty, symbol),
+        EntityIndex::Global(global) => c::declare_global(module, &module.globals[global].ty, symbol),
         EntityIndex::Table(_) | EntityIndex::Memory(_) | EntityIndex::Tag(_) => "-".to_owned(),
     };
     text.split_whitespace().collect::<Vec<_>>().join(" ")

@@ -3,7 +3,7 @@
 
 use super::{Library, Parameter, words};
 use crate::object::interface::{Item, ItemKind};
-use crate::wasm::{FuncIndex, GlobalIndex};
+use crate::wasm::{FuncIndex, GlobalIndex, Module};
 use std::collections::HashSet;
 use wasmparser::ValType;
 
@@ -119,15 +119,17 @@ fn function(
     name: &mut impl FnMut(&str) -> String,
 ) -> Result<String, Option<&'static str>> {
     let ty = library.module.function_type(func);
-    let results = ty.results().iter().map(|ty| safe_type(*ty)).collect::<Result<Vec<_>, _>>()?;
+    let results = ty.results().iter().map(|ty| safe_type(library.module, *ty)).collect::<Result<Vec<_>, _>>()?;
     let is_taken = |name: &str| words::is_taken_in_rust(name) || ["result", "self"].contains(&name);
     let (mut parameters, mut arguments) = (String::new(), Vec::new());
     for (index, Parameter { ty, name }) in library.parameters(func, is_taken).into_iter().enumerate() {
         let name = name.map_or(format!("p{index}"), str::to_owned);
-        parameters.push_str(&format!(", {name}: {}", safe_type(ty)?));
-        arguments.push(if is_function(ty) { format!("FuncRef::raw({name})") } else { name });
+        parameters.push_str(&format!(", {name}: {}", safe_type(library.module, ty)?));
+        arguments.push(if is_function(library.module, ty) { format!("FuncRef::raw({name})") } else { name });
     }
-    let back = |ty: &ValType, value: String| if is_function(*ty) { format!("FuncRef::of({value})") } else { value };
+    let back = |ty: &ValType, value: String| {
+        if is_function(library.module, *ty) { format!("FuncRef::of({value})") } else { value }
+    };
     let (result, call) = match (&results[..], ty.results()) {
         ([], _) => ("()".to_owned(), format!("{symbol}({})", arguments.join(", "))),
         ([result], [ty]) => ((*result).to_owned(), back(ty, format!("{symbol}({})", arguments.join(", ")))),
@@ -153,7 +155,7 @@ fn variable(
     global.definition.local().ok_or(Some("imported"))?;
     let ty = match global.ty.content_type {
         ValType::Ref(_) => return Err(Some("a reference, not for safe Rust")),
-        ty => safe_type(ty)?,
+        ty => safe_type(library.module, ty)?,
     };
     let mut text = fill("variable", symbol, [("NAME", name("")), ("TYPE", ty.to_owned())]);
     if global.ty.mutable {
@@ -171,20 +173,20 @@ fn fill<const N: usize>(title: &str, symbol: &str, words: [(&str, String); N]) -
     words.into_iter().fold(text, |text, (word, value)| text.replace(&format!("@{word}@"), &value))
 }
 
-fn is_function(ty: ValType) -> bool {
-    matches!(ty, ValType::Ref(ty) if crate::wasm::structure::is_function(ty))
+fn is_function(module: &Module, ty: ValType) -> bool {
+    matches!(ty, ValType::Ref(ty) if crate::wasm::structure::is_function(module, ty))
 }
 
 /// The type of a value, or why safe Rust has none.
-fn safe_type(ty: ValType) -> Result<&'static str, Option<&'static str>> {
+fn safe_type(module: &Module, ty: ValType) -> Result<&'static str, Option<&'static str>> {
     Ok(match ty {
         ValType::I32 => "i32",
         ValType::I64 => "i64",
         ValType::F32 => "f32",
         ValType::F64 => "f64",
         ValType::V128 => return Err(Some("stable Rust can't hand a v128 to C")),
-        ty if is_function(ty) => "Option<FuncRef>",
-        ValType::Ref(ty) if crate::layout::is_exception(ty) => {
+        ty if is_function(module, ty) => "Option<FuncRef>",
+        ValType::Ref(ty) if !crate::wasm::structure::is_extern(ty) => {
             return Err(Some("a reset would leave a reference to nothing, so it is not for safe Rust"));
         }
         ValType::Ref(_) => "*mut core::ffi::c_void",

@@ -32,14 +32,20 @@ use anyhow::{Context, Result, bail};
 use closed::ClosedTable;
 use cranelift_codegen::ir::{Type, UserExternalName, types};
 use cranelift_entity::{EntitySet, PrimaryMap, SecondaryMap, entity_impl};
+use objects::TypePlan;
 use payload::Payload;
 use std::collections::HashMap;
-use wasmparser::{AbstractHeapType, ConstExpr, HeapType, MemoryType, RefType};
+use wasmparser::{CompositeInnerType, ConstExpr, MemoryType};
 
 /// Index of a structural function type: type indices of the same structure share one.
 #[derive(Copy, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct SignatureIndex(u32);
 entity_impl!(SignatureIndex, "sig");
+
+/// Index of a structural type of objects, likewise.
+#[derive(Copy, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct RecordIndex(u32);
+entity_impl!(RecordIndex, "record");
 
 /// Declares [`Symbol`]: a row for each variant, with the first of the numbers that CLIF knows it
 /// by. A variant has as many numbers as its [`Payload`] needs; the rest of the payload is the index
@@ -151,6 +157,8 @@ symbols! {
     34: LibraryCancelInterrupt;
     /// An [`abi::object::Heap`].
     35: Heap;
+    /// An [`abi::object::TypeRecord`]: the type's identity.
+    36: TypeRecord(record: RecordIndex);
     /// A function pointer as C gets it, and its number among those of its kind.
     0x1_0000: CallbackSlot(callback: CallbackIndex, slot: u16);
 }
@@ -184,6 +192,13 @@ pub struct Layout {
     /// Their symbols.
     pub signatures: PrimaryMap<SignatureIndex, String>,
     pub signature_of: SecondaryMap<TypeIndex, SignatureIndex>,
+    /// The signatures of their supertypes.
+    pub supersignatures: SecondaryMap<SignatureIndex, Option<SignatureIndex>>,
+    /// How values of each declared type lie in memory.
+    pub types: PrimaryMap<TypeIndex, TypePlan>,
+    /// The first declaration of each type of objects.
+    pub records: PrimaryMap<RecordIndex, TypeIndex>,
+    pub record_of: SecondaryMap<TypeIndex, RecordIndex>,
     pub memories: PrimaryMap<MemoryIndex, MemoryPlan>,
     pub globals: PrimaryMap<GlobalIndex, GlobalPlan>,
     pub tables: PrimaryMap<TableIndex, TablePlan>,
@@ -328,6 +343,10 @@ pub fn plan(module: &Module, facts: &Facts, linkage: &Linkage, foreign: &Foreign
     let mut layout = Layout {
         signatures: PrimaryMap::new(),
         signature_of: SecondaryMap::with_default(SignatureIndex(0)),
+        supersignatures: SecondaryMap::new(),
+        types: PrimaryMap::new(),
+        records: PrimaryMap::new(),
+        record_of: SecondaryMap::with_default(RecordIndex(0)),
         memories: PrimaryMap::new(),
         globals: PrimaryMap::new(),
         tables: PrimaryMap::new(),
@@ -340,6 +359,7 @@ pub fn plan(module: &Module, facts: &Facts, linkage: &Linkage, foreign: &Foreign
         ends_at_trap: world == World::Closed,
     };
     layout.plan_signatures(module);
+    layout.plan_objects(module);
     layout.plan_memories(module, facts, linkage, memory_checks)?;
     layout.plan_globals(module, facts);
     if world == World::Open {
@@ -389,9 +409,25 @@ impl Layout {
     fn plan_signatures(&mut self, module: &Module) {
         let mut known = HashMap::new();
         for (index, name) in &module.type_names {
+            if !matches!(module.types[index].composite_type.inner, CompositeInnerType::Func(_)) {
+                continue;
+            }
             let symbol = || format!("{}{name}", abi::table::SIGNATURE_PREFIX);
             let signature = *known.entry(name).or_insert_with(|| self.signatures.push(symbol()));
             self.signature_of[index] = signature;
+            self.supersignatures[signature] = module.supertype(index).map(|ty| self.signature_of[ty]);
+        }
+    }
+
+    fn plan_objects(&mut self, module: &Module) {
+        let mut known = HashMap::new();
+        for (index, ty) in &module.types {
+            let plan = TypePlan::of(module, ty);
+            if plan != TypePlan::Function {
+                let name = &module.type_names[index];
+                self.record_of[index] = *known.entry(name).or_insert_with(|| self.records.push(index));
+            }
+            self.types.push(plan);
         }
     }
 
@@ -439,7 +475,7 @@ impl Layout {
                 );
             }
             self.tables.push(TablePlan {
-                functions: structure::is_function(table.ty.element_type),
+                functions: structure::is_function(module, table.ty.element_type),
                 fixed: (ours && !facts.tables_grown.contains(index)).then_some(table.ty.initial),
                 constant: ours && !facts.tables_written.contains(index) && computed_fill(module, index).is_none(),
                 index: index_type(table.ty.table64),
@@ -601,13 +637,17 @@ pub fn computed_fill<'a>(module: &'a Module, table: TableIndex) -> Option<&'a Co
 pub fn element_values(module: &Module, element: &Element) -> Option<Vec<Option<FuncIndex>>> {
     match &element.items {
         ElementItems::Functions(funcs) => Some(funcs.iter().copied().map(Some).collect()),
-        ElementItems::Expressions(exprs) => exprs
-            .iter()
-            .map(|expr| match constant::evaluate(module, expr)? {
-                Constant::RefFunc(func) => Some(Some(func)),
-                _ => Some(None),
-            })
-            .collect(),
+        ElementItems::Expressions(exprs) => exprs.iter().map(|expr| known_item(module, expr)).collect(),
+    }
+}
+
+/// The function that an item of an element segment is, or null; `None` if it is something else, or
+/// depends on an import.
+pub fn known_item(module: &Module, expr: &ConstExpr) -> Option<Option<FuncIndex>> {
+    match constant::evaluate(module, expr)? {
+        Constant::RefFunc(func) => Some(Some(func)),
+        Constant::RefNull => Some(None),
+        _ => None,
     }
 }
 
@@ -633,11 +673,6 @@ pub fn initial_items(module: &Module, layout: &Layout, table: TableIndex) -> Vec
 
 fn fits(offset: u64, length: usize, size: u64) -> bool {
     offset.checked_add(length as u64).is_some_and(|end| end <= size)
-}
-
-/// Whether values of the type are exceptions or null.
-pub fn is_exception(ty: RefType) -> bool {
-    matches!(ty.heap_type(), HeapType::Abstract { ty: AbstractHeapType::Exn | AbstractHeapType::NoExn, .. })
 }
 
 #[cfg(test)]

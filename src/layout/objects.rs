@@ -1,11 +1,49 @@
 //! How objects of garbage-collected types lie in memory: see `abi::object`.
 
 use crate::abi::object::ARRAY_LENGTH;
-use crate::wasm::structure;
-use wasmparser::{StorageType, ValType};
+use crate::wasm::{Module, structure};
+use wasmparser::{CompositeInnerType, StorageType, SubType, ValType};
 
 /// The header of an object: the address of its type.
 pub const HEADER: u32 = 8;
+
+/// How values of a declared type lie in memory.
+#[derive(Clone, Debug, PartialEq)]
+pub enum TypePlan {
+    /// References to functions are addresses of code.
+    Function,
+    Struct(StructPlan),
+    Array(ArrayPlan),
+}
+
+impl TypePlan {
+    pub fn of(module: &Module, ty: &SubType) -> TypePlan {
+        match &ty.composite_type.inner {
+            CompositeInnerType::Struct(ty) => {
+                let plan = StructPlan::new(module, ty.fields.iter().map(|field| field.element_type));
+                TypePlan::Struct(plan.expect("validated: a struct has at most 10,000 fields"))
+            }
+            CompositeInnerType::Array(ty) => TypePlan::Array(ArrayPlan::new(ty.0.element_type)),
+            CompositeInnerType::Func(_) | CompositeInnerType::Cont(_) => TypePlan::Function,
+        }
+    }
+}
+
+/// Where the elements of an array lie.
+#[derive(Copy, Clone, Debug, PartialEq)]
+pub struct ArrayPlan {
+    pub element: StorageType,
+    /// Byte offset of the first element.
+    pub first: u32,
+    /// Bytes of an element, a power of two.
+    pub size: u32,
+}
+
+impl ArrayPlan {
+    pub fn new(element: StorageType) -> ArrayPlan {
+        ArrayPlan { element, first: first_element(element), size: storage_size(element) }
+    }
+}
 
 /// Where the values of a struct or an exception lie.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -22,12 +60,12 @@ pub struct StructPlan {
 impl StructPlan {
     /// Lays fields out in their order, so that a subtype begins as its supertype does. `None` if
     /// that takes 4 GiB.
-    pub fn new(fields: impl IntoIterator<Item = StorageType>) -> Option<StructPlan> {
+    pub fn new(module: &Module, fields: impl IntoIterator<Item = StorageType>) -> Option<StructPlan> {
         let mut plan = StructPlan { size: HEADER, ..StructPlan::default() };
         for field in fields {
             let size = storage_size(field);
             let offset = plan.size.checked_next_multiple_of(size.min(HEADER))?;
-            if is_traced_storage(field) {
+            if is_traced_storage(module, field) {
                 let word = offset.checked_sub(HEADER)?.checked_div(HEADER)?;
                 let number = usize::try_from(word / 64).ok()?;
                 if plan.references.len() <= number {
@@ -61,13 +99,13 @@ pub fn storage_size(ty: StorageType) -> u32 {
 }
 
 /// Whether the collector follows a field or an element.
-pub fn is_traced_storage(ty: StorageType) -> bool {
-    matches!(ty, StorageType::Val(ty) if is_traced(ty))
+pub fn is_traced_storage(module: &Module, ty: StorageType) -> bool {
+    matches!(ty, StorageType::Val(ty) if is_traced(module, ty))
 }
 
 /// Whether values of the type can be objects: all references but those of functions.
-pub fn is_traced(ty: ValType) -> bool {
-    matches!(ty, ValType::Ref(ty) if !structure::is_function(ty))
+pub fn is_traced(module: &Module, ty: ValType) -> bool {
+    matches!(ty, ValType::Ref(ty) if !structure::is_function(module, ty))
 }
 
 #[cfg(test)]

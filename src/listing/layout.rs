@@ -1,11 +1,13 @@
 //! Where the entities of a module live in the native program ([`Layout`](crate::layout::Layout)).
 
 use super::title;
+use crate::layout::objects::TypePlan;
 use crate::layout::{Bounds, GlobalPlan, MemoryPlan, SegmentPlan, Symbol, TablePlan};
 use crate::unit::Unit;
 use crate::wasm::constant::Constant;
 use crate::wasm::describe::describe_type;
 use cranelift_entity::EntityRef;
+use wasmparser::CompositeInnerType;
 
 /// The layout of a unit.
 pub fn print(unit: &Unit) -> String {
@@ -21,7 +23,12 @@ pub fn print(unit: &Unit) -> String {
     }
     for (ty, signature) in module.types.keys().map(|ty| (ty, layout.signature_of[ty])) {
         let symbol = &layout.signatures[signature];
-        put(format!("type {}: {}, signature {symbol}", ty.index(), describe_type(&module.types[ty])));
+        match &module.types[ty].composite_type.inner {
+            CompositeInnerType::Func(func) => {
+                put(format!("type {}: {}, signature {symbol}", ty.index(), describe_type(func)));
+            }
+            other => put(format!("type {}: {}, {}", ty.index(), other, describe_object(&layout.types[ty]))),
+        }
     }
     for (memory, plan) in &layout.memories {
         let owner = if layout.owns_memory(module, linkage, memory) { "" } else { ", another module's" };
@@ -95,6 +102,16 @@ fn describe_constant(value: Constant) -> String {
         Constant::V128(bits) => format!("v128 {bits:#034x}"),
         Constant::RefNull => "null".to_owned(),
         Constant::RefFunc(func) => format!("function {}", func.index()),
+        Constant::I31(bits) => format!("i31 {bits}"),
+    }
+}
+
+/// How objects of a type lie in memory.
+fn describe_object(plan: &TypePlan) -> String {
+    match plan {
+        TypePlan::Function => "code".to_owned(),
+        TypePlan::Struct(plan) => format!("{} bytes, fields at {:?}", plan.size, plan.offsets),
+        TypePlan::Array(plan) => format!("elements of {} bytes from {}", plan.size, plan.first),
     }
 }
 

@@ -64,20 +64,20 @@ fn imported(writer: &Writer) -> BTreeSet<String> {
 /// Whether function references pass through an entity.
 fn carries(module: &Module, entity: EntityIndex) -> bool {
     match entity {
-        EntityIndex::Function(func) => in_function(&module.types[module.functions[func].ty]),
-        EntityIndex::Global(global) => in_value(module.globals[global].ty.content_type),
-        EntityIndex::Table(table) => is_function(module.tables[table].ty.element_type),
-        EntityIndex::Tag(tag) => in_function(&module.types[module.tags[tag].ty]),
+        EntityIndex::Function(func) => in_function(module, module.function_type(func)),
+        EntityIndex::Global(global) => in_value(module, module.globals[global].ty.content_type),
+        EntityIndex::Table(table) => is_function(module, module.tables[table].ty.element_type),
+        EntityIndex::Tag(tag) => in_function(module, module.signature(module.tags[tag].ty)),
         EntityIndex::Memory(_) => false,
     }
 }
 
-fn in_function(ty: &FuncType) -> bool {
-    ty.params().iter().chain(ty.results()).copied().any(in_value)
+fn in_function(module: &Module, ty: &FuncType) -> bool {
+    ty.params().iter().chain(ty.results()).any(|ty| in_value(module, *ty))
 }
 
-fn in_value(ty: ValType) -> bool {
-    matches!(ty, ValType::Ref(ty) if is_function(ty))
+fn in_value(module: &Module, ty: ValType) -> bool {
+    matches!(ty, ValType::Ref(ty) if is_function(module, ty))
 }
 
 /// Defines the two symbols. The group has the name of the second, which says what the first only

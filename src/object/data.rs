@@ -2,6 +2,7 @@
 //! something refers to them.
 
 use super::bytes::Data;
+use super::records;
 use super::variables;
 use super::writer::Writer;
 use crate::abi::foreign::CallbackPoolFields;
@@ -13,7 +14,7 @@ use crate::foreign::CallbackIndex;
 use crate::layout::objects::StructPlan;
 use crate::layout::{self, GlobalPlan, SegmentPlan, SignatureIndex, Symbol};
 use crate::number::to_usize;
-use crate::wasm::constant::Constant;
+use crate::wasm::constant::{Constant, i31_word};
 use crate::wasm::structure;
 use crate::wasm::{DataIndex, ElementIndex, EntityIndex, FuncIndex, GlobalIndex, MemoryIndex, TableIndex, TagIndex};
 use object::write::{StandardSection, SymbolId};
@@ -35,6 +36,7 @@ pub fn write_needed(writer: &mut Writer) {
             Symbol::CallbackPool(index) => write_callback_pool(writer, index),
             Symbol::PollPage => write_poll_page(writer),
             Symbol::Heap => write_heap(writer),
+            Symbol::TypeRecord(index) => records::write(writer, index),
             // Their places are known already.
             Symbol::Program | Symbol::Counters(_) => {}
             other => panic!("{other:?} is referred to, but was not compiled"),
@@ -68,13 +70,19 @@ fn put(writer: &mut Writer, symbol: Symbol, section: StandardSection, data: Data
 
 /// A signature identity is its address and nothing else. It holds its name, so that no two look the
 /// same to a linker that folds equal data, and lies at an even address, which s390x's instructions
-/// need.
+/// need. The address of the supertype's follows, if there is one: the name says so.
 fn write_signature(writer: &mut Writer, index: SignatureIndex) {
     let symbol = Symbol::Signature(index);
-    let name = Data::from(writer.layout.signatures[index].bytes().chain([0]).collect::<Vec<_>>());
+    let mut data = Data::from(writer.layout.signatures[index].bytes().chain([0]).collect::<Vec<_>>());
+    let mut alignment = 2;
+    if let Some(supertype) = writer.layout.supersignatures[index] {
+        alignment = 8;
+        data.bytes.resize(data.bytes.len().next_multiple_of(8), 0);
+        data.address(writer.refer(Symbol::Signature(supertype)));
+    }
     let id = writer.refer(symbol);
     let section = writer.object.symbol(id).section.id().expect("it has its section from the start");
-    writer.define(id, section, name, 2);
+    writer.define(id, section, data, alignment);
 }
 
 /// The address of something imported.
@@ -110,6 +118,7 @@ fn write_global(writer: &mut Writer, index: GlobalIndex) {
             }
             Constant::RefNull => data.u64(0),
             Constant::RefFunc(func) => data.address(writer.code_symbol(func)),
+            Constant::I31(bits) => data.u64(i31_word(bits)),
         },
         GlobalPlan::Computed | GlobalPlan::Imported => {
             data.bytes.resize(size, 0);
@@ -292,7 +301,7 @@ fn write_element_segment(writer: &mut Writer, index: ElementIndex) {
         (SegmentPlan::Computed | SegmentPlan::Passive, values) => {
             // What depends on an import is null here; `initialize` fills it in.
             let values = values.unwrap_or_else(|| vec![None; element.items.len()]);
-            let contents = entries(writer, structure::is_function(element.ty), &values);
+            let contents = entries(writer, structure::is_function(writer.module, element.ty), &values);
             let name = format!("w2n.elem.{}.entries", index.as_u32());
             let contents = writer.local(&name, StandardSection::Data, contents, 16);
             SegmentFields { base: Some(contents), length: values.len() as u64 }

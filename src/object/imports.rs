@@ -44,7 +44,7 @@ pub fn symbols(module: &Module, linkage: &Linkage, foreign: &Foreign, shims: &Sh
                 (Some(ForeignFunction { symbol: Some(symbol), .. }), _) => symbol.clone(),
                 (Some(_), _) => names.name(import, "declared function".to_owned())?,
                 (None, Some(shim)) => shim.symbol.to_owned(),
-                (None, None) => names.name(import, format!("function {}", describe_type(&module.types[func.ty])))?,
+                (None, None) => names.name(import, format!("function {}", describe_type(module.signature(func.ty))))?,
             };
             symbols.functions.insert(index, symbol);
         }
@@ -63,7 +63,7 @@ pub fn symbols(module: &Module, linkage: &Linkage, foreign: &Foreign, shims: &Sh
     }
     for (index, tag) in &module.tags {
         let linked = linkage.provider(EntityIndex::Tag(index)).is_some();
-        symbols.tags.extend(names.maybe(tag.definition.import(), linked, || describe_tag(&module.types[tag.ty]))?);
+        symbols.tags.extend(names.maybe(tag.definition.import(), linked, || describe_tag(module.signature(tag.ty)))?);
     }
     Ok(symbols)
 }
@@ -126,7 +126,7 @@ pub fn open<'a>(
                 Some("only another module can define it"),
             ),
             EntityIndex::Tag(tag) => {
-                let ty = describe_type(&module.types[module.tags[tag].ty]);
+                let ty = describe_type(module.signature(module.tags[tag].ty));
                 (format!("tag {name} of type {ty}"), Some("only another module can define it"))
             }
         };

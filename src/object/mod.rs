@@ -28,6 +28,7 @@ pub mod interface;
 mod lines;
 mod profile;
 pub mod program;
+mod records;
 mod roots;
 pub mod script;
 mod text;

@@ -7,10 +7,13 @@ use super::{ProgramPlan, profile, script};
 use crate::abi::feature::{NAME_LENGTH, RequirementFields};
 use crate::abi::program::{EntryKind, ForeignFunctionFields, ProgramFields, SHARED_SYMBOL, SharedFields, VERSION};
 use crate::abi::record::Zero;
-use crate::abi::value::{TYPE_EXNREF, TYPE_EXTERNREF, TYPE_F32, TYPE_F64, TYPE_FUNCREF, TYPE_I32, TYPE_I64, TYPE_V128};
+use crate::abi::value::{
+    TYPE_ANYREF, TYPE_EXNREF, TYPE_EXTERNREF, TYPE_F32, TYPE_F64, TYPE_FUNCREF, TYPE_I32, TYPE_I64, TYPE_V128,
+};
 use crate::code::Requirement;
-use crate::layout::{Symbol, is_exception};
-use crate::wasm::structure;
+use crate::layout::Symbol;
+use crate::wasm::Module;
+use crate::wasm::structure::{self, is_exception, is_extern};
 use object::write::{StandardSection, SymbolId};
 use object::{SectionKind, SymbolKind, SymbolScope};
 use std::collections::BTreeSet;
@@ -42,8 +45,8 @@ pub fn write(writer: &mut Writer, plan: &ProgramPlan, instance: usize, own: Own)
     let (wasi_imports, wasi_imports_length) = write_words(writer, "w2n.wasi_imports", &plan.wasi);
     let entry_name =
         read_only(writer, "w2n.entry_name", plan.entry_name.replace('\0', "?").bytes().chain([0]).collect());
-    let parameters = read_only(writer, "w2n.parameters", parameters.iter().map(type_code).collect());
-    let results = read_only(writer, "w2n.results", results.iter().map(type_code).collect());
+    let parameters = read_only(writer, "w2n.parameters", parameters.iter().map(|ty| type_code(module, *ty)).collect());
+    let results = read_only(writer, "w2n.results", results.iter().map(|ty| type_code(module, *ty)).collect());
     let start_wasi = plan.starts_wasi.then(|| writer.runtime_symbol("w2n_wasi_start"));
     let script = plan.script.as_ref().map(|commands| script::write(writer, commands));
     let run_script = script.map(|_| writer.runtime_symbol("w2n_script_run"));
@@ -187,15 +190,16 @@ fn write_options(writer: &mut Writer, bytes: Vec<u8>) -> SymbolId {
 }
 
 /// The code of a value type in the contract.
-pub fn type_code(ty: &ValType) -> u8 {
-    match *ty {
+pub fn type_code(module: &Module, ty: ValType) -> u8 {
+    match ty {
         ValType::I32 => TYPE_I32,
         ValType::I64 => TYPE_I64,
         ValType::F32 => TYPE_F32,
         ValType::F64 => TYPE_F64,
         ValType::V128 => TYPE_V128,
-        ValType::Ref(ty) if structure::is_function(ty) => TYPE_FUNCREF,
+        ValType::Ref(ty) if structure::is_function(module, ty) => TYPE_FUNCREF,
         ValType::Ref(ty) if is_exception(ty) => TYPE_EXNREF,
-        ValType::Ref(_) => TYPE_EXTERNREF,
+        ValType::Ref(ty) if is_extern(ty) => TYPE_EXTERNREF,
+        ValType::Ref(_) => TYPE_ANYREF,
     }
 }

@@ -23,17 +23,17 @@ pub fn write(writer: &mut Writer) -> Roots {
     let globals = module
         .globals
         .iter()
-        .filter(|(index, global)| is_stored(layout.globals[*index]) && is_traced(global.ty.content_type));
+        .filter(|(index, global)| is_stored(layout.globals[*index]) && is_traced(module, global.ty.content_type));
     let globals: Vec<_> = globals.map(|(index, _)| Symbol::Global(index)).collect();
     let tables = module
         .tables
         .iter()
-        .filter(|(_, table)| table.definition.local().is_some() && is_traced(table.ty.element_type.into()));
+        .filter(|(_, table)| table.definition.local().is_some() && is_traced(module, table.ty.element_type.into()));
     let tables: Vec<_> = tables.map(|(index, _)| Symbol::Table(index)).collect();
-    let segments = module
-        .elements
-        .iter()
-        .filter(|(index, element)| layout.elements[*index] == SegmentPlan::Passive && is_traced(element.ty.into()));
+    let segments = module.elements.iter().filter(|(index, element)| {
+        matches!(layout.elements[*index], SegmentPlan::Passive | SegmentPlan::Computed)
+            && is_traced(module, element.ty.into())
+    });
     let segments: Vec<_> = segments.map(|(index, _)| Symbol::Element(index)).collect();
     let globals = write_addresses(writer, "w2n.reference_globals", &globals);
     let tables = write_addresses(writer, "w2n.reference_tables", &tables);

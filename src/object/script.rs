@@ -161,6 +161,6 @@ fn end(data: &Data) -> i64 {
 }
 
 fn write_pattern(data: &mut Data, pattern: &Pattern) {
-    let Pattern { value, mask, is_not_null, has_alternative, padding: _ } = *pattern;
-    data.record(PatternFields { value, mask, is_not_null, has_alternative, padding: Zero });
+    let Pattern { value, mask, kind, has_alternative, padding: _ } = *pattern;
+    data.record(PatternFields { value, mask, kind, has_alternative, padding: Zero });
 }

@@ -214,17 +214,21 @@ impl<'a> Writer<'a> {
             None => {
                 self.needed.push(symbol);
                 match symbol {
-                    Symbol::Signature(_) | Symbol::Heap => {
-                        let name = data_name(self.layout, symbol);
+                    Symbol::Signature(_) | Symbol::TypeRecord(_) | Symbol::Heap => {
+                        let name = data_name(self.layout, self.module, symbol);
                         let section = match symbol {
                             Symbol::Heap => StandardSection::UninitializedData,
+                            Symbol::TypeRecord(_) => StandardSection::ReadOnlyDataWithRel,
+                            Symbol::Signature(index) if self.layout.supersignatures[index].is_some() => {
+                                StandardSection::ReadOnlyDataWithRel
+                            }
                             _ => StandardSection::ReadOnlyData,
                         };
                         self.mergeable(&name, SymbolScope::Linkage, section).0
                     }
                     _ => {
                         let kind = if self.layout.is_per_thread(symbol) { SymbolKind::Tls } else { SymbolKind::Data };
-                        let id = self.undefined(data_name(self.layout, symbol), kind);
+                        let id = self.undefined(data_name(self.layout, self.module, symbol), kind);
                         self.object.symbol_mut(id).scope = SymbolScope::Compilation;
                         id
                     }
@@ -510,7 +514,7 @@ pub fn counted_symbol(instance: usize) -> String {
     format!("w2n.{instance}.counted")
 }
 
-fn data_name(layout: &Layout, symbol: Symbol) -> String {
+fn data_name(layout: &Layout, module: &Module, symbol: Symbol) -> String {
     match symbol {
         Symbol::Global(index) => format!("w2n.global.{}", index.as_u32()),
         Symbol::Memory(index) => format!("w2n.memory.{}", index.as_u32()),
@@ -530,6 +534,9 @@ fn data_name(layout: &Layout, symbol: Symbol) -> String {
         Symbol::Program => abi::program::PROGRAM_SYMBOL.to_owned(),
         Symbol::PollPage => "w2n.poll_page".to_owned(),
         Symbol::Heap => abi::object::HEAP_SYMBOL.to_owned(),
+        Symbol::TypeRecord(index) => {
+            format!("{}{}", abi::object::TYPE_PREFIX, module.type_names[layout.records[index]])
+        }
         other => panic!("{other:?} is not data"),
     }
 }

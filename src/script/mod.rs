@@ -381,7 +381,7 @@ fn encode(module: &mut QuoteWat) -> Encoded {
 
 fn argument(argument: &WastArg) -> Result<Value> {
     let WastArg::Core(argument) = argument else { bail!("components are not supported") };
-    value::argument(argument).with_context(|| format!("argument {}", value::describe_argument(argument)))
+    Ok(value::argument(argument))
 }
 
 fn describe_argument(argument: &WastArg) -> String {

@@ -1,7 +1,8 @@
 //! Values of scripts: arguments as the runtime takes them, expected results as masks over bits.
 
+use crate::abi::object::{HOST_WORD, IMMEDIATE};
 use crate::abi::record::Padding;
-use crate::abi::script::Pattern;
+use crate::abi::script::{self, Pattern};
 use crate::abi::value::Value;
 use anyhow::{Result, bail};
 use wast::core::{NanPattern, V128Pattern, WastArgCore, WastRetCore};
@@ -12,10 +13,14 @@ fn host_reference(number: u32) -> [u8; 8] {
     u64::from(number).saturating_add(1).to_le_bytes()
 }
 
-/// # Errors
-/// For references of the garbage collection proposal.
-pub fn argument(argument: &WastArgCore) -> Result<Value> {
-    Ok(Value(match argument {
+/// What `any.convert_extern` makes of one.
+fn host_value(number: u32) -> u64 {
+    u64::from(number).saturating_add(1) << 1 | IMMEDIATE | HOST_WORD
+}
+
+/// An argument as the runtime takes it.
+pub fn argument(argument: &WastArgCore) -> Value {
+    Value(match argument {
         WastArgCore::I32(it) => low(&it.to_le_bytes()),
         WastArgCore::I64(it) => low(&it.to_le_bytes()),
         WastArgCore::F32(it) => low(&it.bits.to_le_bytes()),
@@ -23,14 +28,14 @@ pub fn argument(argument: &WastArgCore) -> Result<Value> {
         WastArgCore::V128(it) => it.to_le_bytes(),
         WastArgCore::RefNull(_) => [0; 16],
         WastArgCore::RefExtern(it) => low(&host_reference(*it)),
-        WastArgCore::RefHost(_) => bail!("garbage collection is not supported"),
-    }))
+        WastArgCore::RefHost(it) => low(&host_value(*it).to_le_bytes()),
+    })
 }
 
 /// The expected result, one pattern per alternative.
 ///
 /// # Errors
-/// For references of the garbage collection proposal.
+/// For references that threads share.
 pub fn patterns(result: &WastRetCore) -> Result<Vec<Pattern>> {
     let one = |pattern| Ok(vec![pattern]);
     match result {
@@ -47,9 +52,12 @@ pub fn patterns(result: &WastRetCore) -> Result<Vec<Pattern>> {
         WastRetCore::V128(it) => one(vector(it)),
         WastRetCore::RefNull(_) => one(exact(&[0; 8])),
         WastRetCore::RefExtern(Some(it)) => one(exact(&host_reference(*it))),
-        WastRetCore::RefExtern(None) | WastRetCore::RefFunc(_) => {
-            one(Pattern { value: [0; 16], mask: [0; 16], is_not_null: 1, has_alternative: 0, padding: Padding::ZERO })
-        }
+        WastRetCore::RefHost(it) => one(exact(&host_value(*it).to_le_bytes())),
+        WastRetCore::RefExtern(None) | WastRetCore::RefFunc(_) | WastRetCore::RefAny => one(of_kind(script::NOT_NULL)),
+        WastRetCore::RefStruct => one(of_kind(script::STRUCT)),
+        WastRetCore::RefArray => one(of_kind(script::ARRAY)),
+        WastRetCore::RefEq => one(of_kind(script::EQ)),
+        WastRetCore::RefI31 => one(masked(&IMMEDIATE.to_le_bytes(), &(IMMEDIATE | HOST_WORD).to_le_bytes())),
         WastRetCore::Either(cases) => {
             let mut all = Vec::new();
             for case in cases {
@@ -59,8 +67,12 @@ pub fn patterns(result: &WastRetCore) -> Result<Vec<Pattern>> {
             all[..last].iter_mut().for_each(|pattern| pattern.has_alternative = 1);
             Ok(all)
         }
-        _ => bail!("garbage collection is not supported"),
+        WastRetCore::RefI31Shared => bail!("shared references are not supported"),
     }
+}
+
+fn of_kind(kind: u8) -> Pattern {
+    Pattern { value: [0; 16], mask: [0; 16], kind, has_alternative: 0, padding: Padding::ZERO }
 }
 
 /// An argument as a script has it.
@@ -170,7 +182,7 @@ fn exact(bytes: &[u8]) -> Pattern {
 }
 
 fn masked(value: &[u8], mask: &[u8]) -> Pattern {
-    Pattern { value: low(value), mask: low(mask), is_not_null: 0, has_alternative: 0, padding: Padding::ZERO }
+    Pattern { value: low(value), mask: low(mask), kind: script::NUMBER, has_alternative: 0, padding: Padding::ZERO }
 }
 
 /// `bytes` in the low bytes of a value, zero above.

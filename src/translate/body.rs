@@ -41,6 +41,8 @@ pub fn translate(env: &Env, func: FuncIndex, state: &mut State, out: &mut ir::Fu
     while !operators.eof() {
         let offset = operators.original_position();
         let operator = operators.read()?;
+        let subject = operator::subject(&operator).and_then(|depth| validator.get_operand_type(depth));
+        translator.subject = subject.flatten().map(|ty| env.module.with_indices(ty));
         validator.op(offset, &operator)?;
         translator.builder.set_srcloc(location(offset));
         let inside = offset.checked_sub(start).expect("operators follow the locals");

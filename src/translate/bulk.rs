@@ -110,6 +110,17 @@ impl Translator<'_> {
         self.builder.ins().store(flags, zero, descriptor, to_displacement(offset_of!(Segment, length)));
     }
 
+    /// The address of an entry of `1 << shift` bytes in a segment, after its check.
+    pub fn segment_place(&mut self, segment: Symbol, plan: SegmentPlan, from: Value, shift: u32) -> Value {
+        if is_empty(plan) {
+            return self.iconst(POINTER, 0);
+        }
+        let from = self.widen(from);
+        let offset = self.builder.ins().ishl_imm_u(from, i64::from(shift));
+        let base = self.segment_base(segment);
+        self.builder.ins().iadd(base, offset)
+    }
+
     pub fn segment_base(&mut self, segment: Symbol) -> Value {
         let descriptor = self.address_of(segment);
         let flags = self.trusted(Region::Descriptor);
@@ -117,7 +128,7 @@ impl Translator<'_> {
     }
 
     /// Traps unless a segment has `n` bytes or entries from `from`.
-    fn check_segment(&mut self, segment: Symbol, plan: SegmentPlan, from: Value, n: Value, trap: Trap) {
+    pub fn check_segment(&mut self, segment: Symbol, plan: SegmentPlan, from: Value, n: Value, trap: Trap) {
         let end = self.add_or_trap(from, n, trap);
         let length = if is_empty(plan) {
             self.iconst(types::I64, 0)

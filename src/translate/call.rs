@@ -20,7 +20,7 @@ use std::mem::offset_of;
 impl Translator<'_> {
     pub fn call(&mut self, func: FuncIndex) {
         let ty = self.env.module.functions[func].ty;
-        let start = self.canonicalise(self.env.module.types[ty].params().len());
+        let start = self.canonicalise(self.env.module.signature(ty).params().len());
         let lands = self.scratch.scope.is_some() && self.env.facts.imports_guarded.contains(func);
         // A call in the C convention can't land: where an exception may come through, it is made by
         // a thunk.
@@ -37,7 +37,7 @@ impl Translator<'_> {
     fn call_internal(&mut self, func: FuncIndex) {
         self.poll_once();
         let ty = self.env.module.functions[func].ty;
-        let start = self.canonicalise(self.env.module.types[ty].params().len());
+        let start = self.canonicalise(self.env.module.signature(ty).params().len());
         let callee = self.callee(Symbol::Function(func));
         let call = self.call_operands(Callee::Function(callee), start);
         self.replace_by_results(start, ty, call);
@@ -55,7 +55,7 @@ impl Translator<'_> {
     /// Calls an entry whose signature is known to be right.
     pub fn call_code(&mut self, ty: TypeIndex, code: Value) {
         self.poll_once();
-        let start = self.canonicalise(self.env.module.types[ty].params().len());
+        let start = self.canonicalise(self.env.module.signature(ty).params().len());
         let signature = self.signature(ty);
         let call = self.call_operands(Callee::Code(signature, code), start);
         self.replace_by_results(start, ty, call);
@@ -93,7 +93,7 @@ impl Translator<'_> {
 
     pub fn return_call_code(&mut self, ty: TypeIndex, code: Value) {
         self.poll_once();
-        let start = self.canonicalise(self.env.module.types[ty].params().len());
+        let start = self.canonicalise(self.env.module.signature(ty).params().len());
         let signature = self.signature(ty);
         self.builder.ins().return_call_indirect(signature, code, &self.scratch.stack[start..]);
         self.reachable = false;
@@ -139,6 +139,13 @@ impl Translator<'_> {
         self.builder.seal_block(mismatch);
         self.builder.switch_to_block(mismatch);
         self.builder.ins().trapz(code, trap_code(Trap::UninitializedElement));
+        if !self.env.module.types[ty].is_final {
+            let matches = self.signature_matches(actual, expected);
+            let other = self.create_block_that(true);
+            self.builder.ins().brif(matches, call, &[], other, &[]);
+            self.builder.seal_block(other);
+            self.builder.switch_to_block(other);
+        }
         self.call_builtin(Builtin::TypeMismatch, &[expected, actual]);
         self.builder.ins().trap(trap_code(Trap::IndirectCallTypeMismatch));
         self.builder.seal_block(call);
@@ -181,14 +188,14 @@ impl Translator<'_> {
 
     fn replace_by_results(&mut self, start: usize, ty: TypeIndex, call: Returned) {
         self.scratch.stack.truncate(start);
-        for (i, &ty) in self.env.module.types[ty].results().iter().enumerate() {
+        for (i, &ty) in self.env.module.signature(ty).results().iter().enumerate() {
             let result = self.returned(call)[i];
             self.push_typed(result, ty);
         }
     }
 
     fn push_results(&mut self, ty: TypeIndex, results: &[Value]) {
-        for (&result, &ty) in results.iter().zip(self.env.module.types[ty].results()) {
+        for (&result, &ty) in results.iter().zip(self.env.module.signature(ty).results()) {
             self.push_typed(result, ty);
         }
     }

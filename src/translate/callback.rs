@@ -20,7 +20,7 @@ use cranelift_codegen::isa::CallConv;
 pub fn common(env: &Env, index: CallbackIndex, out: &mut ir::Function) {
     begin(out, Symbol::Callback(index), common_signature(env, index));
     let callback = &env.foreign.callbacks[index];
-    let wasm = &env.module.types[callback.ty];
+    let wasm = env.module.signature(callback.ty);
     thunk(env, out, |it, values| {
         let (code, values) = values.split_last().expect("the entry comes last");
         let args = callback.params.iter().zip(values).zip(wasm.params());

@@ -51,7 +51,7 @@ impl Frame {
     pub fn params<'a>(&'a self, module: &'a Module) -> &'a [ValType] {
         match (&self.ty, self.kind) {
             (_, FrameKind::Function(_)) => &[],
-            (BlockType::FuncType(ty), _) => module.types[TypeIndex::from_u32(*ty)].params(),
+            (BlockType::FuncType(ty), _) => module.signature(TypeIndex::from_u32(*ty)).params(),
             (BlockType::Empty | BlockType::Type(_), _) => &[],
         }
     }
@@ -59,7 +59,7 @@ impl Frame {
     pub fn results<'a>(&'a self, module: &'a Module) -> &'a [ValType] {
         match (&self.ty, self.kind) {
             (_, FrameKind::Function(func)) => module.function_type(func).results(),
-            (BlockType::FuncType(ty), _) => module.types[TypeIndex::from_u32(*ty)].results(),
+            (BlockType::FuncType(ty), _) => module.signature(TypeIndex::from_u32(*ty)).results(),
             (BlockType::Type(ty), _) => slice::from_ref(ty),
             (BlockType::Empty, _) => &[],
         }

@@ -10,7 +10,7 @@ use super::symbols::Region;
 use super::table::Entry;
 use super::translator::Translator;
 use super::types::POINTER;
-use super::{Env, State, begin};
+use super::{Env, State, begin, operator};
 use crate::abi::builtin::Builtin;
 use crate::abi::trap::Trap;
 use crate::layout::{self, GlobalPlan, SegmentPlan, Symbol};
@@ -57,7 +57,7 @@ pub fn translate(env: &Env, out: &mut ir::Function) {
 fn computed_items<'a>(env: &Env<'a>, element: ElementIndex) -> Option<&'a [ConstExpr<'a>]> {
     let ElementItems::Expressions(items) = &env.module.elements[element].items else { return None };
     let used = env.layout.elements[element] != SegmentPlan::Declared;
-    let computed = used && items.iter().any(|item| constant::evaluate(env.module, item).is_none());
+    let computed = used && items.iter().any(|item| layout::known_item(env.module, item).is_none());
     computed.then_some(items)
 }
 
@@ -96,11 +96,11 @@ impl Translator<'_> {
     /// Writes those entries of a segment that are not known before.
     fn compute_items(&mut self, element: ElementIndex) {
         let Some(items) = computed_items(self.env, element) else { return };
-        let functions = structure::is_function(self.env.module.elements[element].ty);
+        let functions = structure::is_function(self.env.module, self.env.module.elements[element].ty);
         let size = if functions { crate::abi::table::FUNC_ENTRY_SIZE } else { crate::abi::table::REF_ENTRY_SIZE };
         let base = self.segment_base(Symbol::Element(element));
         for (i, item) in items.iter().enumerate() {
-            if constant::evaluate(self.env.module, item).is_some() {
+            if layout::known_item(self.env.module, item).is_some() {
                 continue;
             }
             let reference = self.evaluate(item);
@@ -156,7 +156,10 @@ impl Translator<'_> {
                 Operator::I32Sub | Operator::I64Sub => self.binary(ir::Opcode::Isub),
                 Operator::I32Mul | Operator::I64Mul => self.binary(ir::Opcode::Imul),
                 Operator::End => break,
-                other => panic!("{other:?} is not a constant operator: the validator should have refused it"),
+                other => {
+                    let is_known = operator::objects(self, &other);
+                    assert!(is_known, "{other:?} is not a constant operator: the validator should have refused it");
+                }
             }
         }
         self.pop()

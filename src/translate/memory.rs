@@ -13,7 +13,7 @@ use crate::abi::memory::Memory;
 use crate::abi::trap::Trap;
 use crate::layout::{Bounds, GlobalPlan, MemoryPlan, Symbol};
 use crate::number::to_displacement;
-use crate::wasm::constant::Constant;
+use crate::wasm::constant::{Constant, i31_word};
 use crate::wasm::{GlobalIndex, MemoryIndex};
 use cranelift_codegen::ir::{InstBuilder, MemFlagsData, Opcode, Type, Value, types};
 use std::mem::offset_of;
@@ -176,6 +176,7 @@ impl Translator<'_> {
             Constant::V128(bits) => self.vector_constant(types::I8X16, bits.to_le_bytes()),
             Constant::RefNull => self.iconst(POINTER, 0),
             Constant::RefFunc(func) => self.address_of(Symbol::Function(func)),
+            Constant::I31(bits) => self.iconst(POINTER, i31_word(bits).cast_signed()),
         }
     }
 }

@@ -21,12 +21,15 @@
     clippy::cast_sign_loss
 )]
 
+mod allocate;
+mod arrays;
 mod atomic;
 mod body;
 mod bulk;
 pub mod c_abi;
 mod call;
 mod callback;
+mod cast;
 mod control;
 mod convention;
 mod entry;
@@ -45,6 +48,7 @@ pub mod profile;
 mod reference;
 pub mod signature;
 mod simd;
+mod structs;
 mod symbols;
 mod table;
 mod thunk;
@@ -106,6 +110,8 @@ pub struct Machine {
     pub architecture: Architecture,
     /// It has registers of 128 bits; without them `v128` is not supported.
     pub vectors: bool,
+    /// An access to the first page of the address space is a trap.
+    pub null_faults: bool,
     /// Relaxed SIMD may multiply and add in one instruction.
     pub fused_multiply_add: bool,
 }

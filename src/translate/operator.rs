@@ -3,6 +3,7 @@
 //! To add an operator: an arm here (in `simd/` for vectors), its method in the file of its area,
 //! and, if it belongs to a proposal that is new here, the feature in `wasm/unsupported.rs`.
 
+use super::structs::Extension;
 use super::translator::Translator;
 use super::{atomic, simd};
 use crate::wasm::{DataIndex, ElementIndex, FuncIndex, GlobalIndex, MemoryIndex, TableIndex, TagIndex, TypeIndex};
@@ -36,6 +37,12 @@ pub fn translate(it: &mut Translator, op: &Op) -> Result<()> {
         Op::BrTable { ref targets } => it.br_table(targets)?,
         Op::BrOnNull { relative_depth } => it.br_on_null(relative_depth),
         Op::BrOnNonNull { relative_depth } => it.br_on_non_null(relative_depth),
+        Op::BrOnCast { relative_depth, from_ref_type, to_ref_type } => {
+            it.br_on_cast(relative_depth, from_ref_type, to_ref_type);
+        }
+        Op::BrOnCastFail { relative_depth, from_ref_type, to_ref_type } => {
+            it.br_on_cast_fail(relative_depth, from_ref_type, to_ref_type);
+        }
         Op::Return => it.return_(),
         Op::Throw { tag_index } => it.throw(TagIndex::from_u32(tag_index)),
         Op::ThrowRef => it.throw_ref(),
@@ -125,9 +132,83 @@ pub fn translate(it: &mut Translator, op: &Op) -> Result<()> {
         Op::RefFunc { function_index } => it.ref_func(FuncIndex::from_u32(function_index)),
         Op::RefAsNonNull => it.ref_as_non_null(),
 
-        _ => return numeric(it, op),
+        _ => {
+            if !objects(it, op) {
+                return numeric(it, op);
+            }
+        }
     }
     Ok(())
+}
+
+/// Translates an operator on objects. `false` if it is not one.
+pub fn objects(it: &mut Translator, op: &Op) -> bool {
+    let ty = TypeIndex::from_u32;
+    match *op {
+        Op::StructNew { struct_type_index } => it.struct_new(ty(struct_type_index)),
+        Op::StructNewDefault { struct_type_index } => it.struct_new_default(ty(struct_type_index)),
+        Op::StructGet { struct_type_index, field_index } | Op::StructGetU { struct_type_index, field_index } => {
+            it.struct_get(ty(struct_type_index), field_index, Extension::Unsigned);
+        }
+        Op::StructGetS { struct_type_index, field_index } => {
+            it.struct_get(ty(struct_type_index), field_index, Extension::Signed);
+        }
+        Op::StructSet { struct_type_index, field_index } => it.struct_set(ty(struct_type_index), field_index),
+
+        Op::ArrayNew { array_type_index } => it.array_new(ty(array_type_index)),
+        Op::ArrayNewDefault { array_type_index } => it.array_new_default(ty(array_type_index)),
+        Op::ArrayNewFixed { array_type_index, array_size } => it.array_new_fixed(ty(array_type_index), array_size),
+        Op::ArrayNewData { array_type_index, array_data_index } => {
+            it.array_new_data(ty(array_type_index), DataIndex::from_u32(array_data_index));
+        }
+        Op::ArrayNewElem { array_type_index, array_elem_index } => {
+            it.array_new_elem(ty(array_type_index), ElementIndex::from_u32(array_elem_index));
+        }
+        Op::ArrayGet { array_type_index } | Op::ArrayGetU { array_type_index } => {
+            it.array_get(ty(array_type_index), Extension::Unsigned);
+        }
+        Op::ArrayGetS { array_type_index } => it.array_get(ty(array_type_index), Extension::Signed),
+        Op::ArraySet { array_type_index } => it.array_set(ty(array_type_index)),
+        Op::ArrayLen => it.array_len(),
+        Op::ArrayFill { array_type_index } => it.array_fill(ty(array_type_index)),
+        Op::ArrayCopy { array_type_index_dst, array_type_index_src } => {
+            it.array_copy(ty(array_type_index_dst), ty(array_type_index_src));
+        }
+        Op::ArrayInitData { array_type_index, array_data_index } => {
+            it.array_init_data(ty(array_type_index), DataIndex::from_u32(array_data_index));
+        }
+        Op::ArrayInitElem { array_type_index, array_elem_index } => {
+            it.array_init_elem(ty(array_type_index), ElementIndex::from_u32(array_elem_index));
+        }
+
+        Op::RefTestNonNull { hty } => it.ref_test(hty, false),
+        Op::RefTestNullable { hty } => it.ref_test(hty, true),
+        Op::RefCastNonNull { hty } => it.ref_cast(hty, false),
+        Op::RefCastNullable { hty } => it.ref_cast(hty, true),
+        Op::RefEq => it.ref_eq(),
+        Op::RefI31 => it.ref_i31(),
+        Op::I31GetS => it.i31_get(true),
+        Op::I31GetU => it.i31_get(false),
+        Op::AnyConvertExtern => it.any_convert_extern(),
+        Op::ExternConvertAny => it.extern_convert_any(),
+        _ => return false,
+    }
+    true
+}
+
+/// Which of its operands an operator takes apart or tests, counted from the last: translation wants
+/// to know its type.
+pub fn subject(op: &Op) -> Option<usize> {
+    Some(match op {
+        Op::StructGet { .. } | Op::StructGetS { .. } | Op::StructGetU { .. } | Op::ArrayLen => 0,
+        Op::RefTestNonNull { .. } | Op::RefTestNullable { .. } => 0,
+        Op::RefCastNonNull { .. } | Op::RefCastNullable { .. } | Op::I31GetS | Op::I31GetU => 0,
+        Op::StructSet { .. } | Op::ArrayGet { .. } | Op::ArrayGetS { .. } | Op::ArrayGetU { .. } => 1,
+        Op::ArraySet { .. } => 2,
+        Op::ArrayFill { .. } | Op::ArrayInitData { .. } | Op::ArrayInitElem { .. } => 3,
+        Op::ArrayCopy { .. } => 4,
+        _ => return None,
+    })
 }
 
 fn numeric(it: &mut Translator, op: &Op) -> Result<()> {

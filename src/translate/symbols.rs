@@ -35,6 +35,17 @@ pub enum Region {
     Counters,
     /// The page that is read where code can be interrupted.
     PollPage,
+    /// What [`crate::abi::object::Heap`] has for code.
+    Heap,
+    /// Headers of objects.
+    Header,
+    /// Lengths of arrays.
+    Length,
+    Elements,
+    /// The fields of all structs at one place in their lists.
+    Field(usize),
+    /// Records of types.
+    TypeRecord,
 }
 
 impl Region {
@@ -136,6 +147,11 @@ impl Translator<'_> {
             .with_alias_region(self.region(Region::PollPage))
     }
 
+    /// Flags of accesses to a group of memory.
+    pub fn in_region(&mut self, flags: MemFlagsData, region: Region) -> MemFlagsData {
+        flags.with_alias_region(self.region(region))
+    }
+
     fn region(&mut self, region: Region) -> Option<AliasRegion> {
         let module = self.env.module;
         // Two imports may be the same thing under two names, or come back to one of ours: a kind
@@ -144,6 +160,12 @@ impl Translator<'_> {
             Region::Descriptor => (0, 0, false),
             Region::Counters => (0, 1, false),
             Region::PollPage => (0, 2, false),
+            Region::Heap => (0, 3, false),
+            Region::Header => (0, 4, false),
+            Region::Length => (0, 5, false),
+            Region::Elements => (0, 6, false),
+            Region::TypeRecord => (0, 7, false),
+            Region::Field(it) => (4, u32::try_from(it).unwrap_or(u32::MAX), false),
             Region::Memory(it) => {
                 (1, it.as_u32(), module.memories.values().next().is_some_and(|it| it.definition.is_import()))
             }
@@ -165,6 +187,12 @@ impl Translator<'_> {
                 Region::Global(_) => "global",
                 Region::Counters => "counters",
                 Region::PollPage => "poll page",
+                Region::Heap => "heap",
+                Region::Header => "headers",
+                Region::Length => "lengths",
+                Region::Elements => "elements",
+                Region::Field(_) => "field",
+                Region::TypeRecord => "type records",
             };
             let description = description.into();
             regions.insert(AliasRegionData { user_id, description })
@@ -192,7 +220,7 @@ impl Translator<'_> {
         if let Some(signature) = self.scratch.signatures.get(&ty) {
             return *signature;
         }
-        let signature = self.builder.import_signature(signature::internal(&self.env.module.types[ty]));
+        let signature = self.builder.import_signature(signature::internal(self.env.module.signature(ty)));
         self.scratch.signatures.insert(ty, signature);
         signature
     }

@@ -25,6 +25,9 @@ pub struct Translator<'t> {
     pub env: &'t Env<'t>,
     pub builder: FunctionBuilder<'t>,
     pub scratch: &'t mut Scratch,
+    /// The type of the reference that the operator at hand is about, as far as it is known; see
+    /// `operator::subject`.
+    pub subject: Option<ValType>,
     /// Whether the operator at hand can be reached at all.
     pub reachable: bool,
     /// Whether the operator at hand is unlikely to be reached: blocks made there are laid aside.
@@ -113,6 +116,7 @@ impl<'t> Translator<'t> {
         jump_args.clear();
         depths.clear();
         Translator {
+            subject: None,
             env,
             builder: FunctionBuilder::new(out, context),
             scratch,

@@ -2,6 +2,7 @@
 //! constants), evaluated as far as possible before the program runs.
 
 use super::{FuncIndex, GlobalIndex, Module};
+use crate::abi::object::IMMEDIATE;
 use wasmparser::{ConstExpr, HeapType, Operator};
 
 /// The value of a constant expression.
@@ -15,6 +16,8 @@ pub enum Constant {
     V128(u128),
     RefNull,
     RefFunc(FuncIndex),
+    /// The 31 bits of an `i31`.
+    I31(u32),
 }
 
 impl Constant {
@@ -29,7 +32,7 @@ impl Constant {
 }
 
 /// Evaluates `expr`. `None` if it depends on an imported global, whose value only the running
-/// program knows.
+/// program knows, or makes an object.
 ///
 /// # Panics
 /// On expressions that the validator refuses.
@@ -47,8 +50,14 @@ pub fn evaluate(module: &Module, expr: &ConstExpr) -> Option<Constant> {
                 Constant::RefNull
             }
             Operator::RefFunc { function_index } => Constant::RefFunc(FuncIndex::from_u32(function_index)),
+            Operator::RefI31 => match stack.pop() {
+                Some(Constant::I32(value)) => Constant::I31(value.cast_unsigned() & I31_BITS),
+                other => panic!("validated: {other:?} is an `i32`"),
+            },
             Operator::GlobalGet { global_index } => module.globals[GlobalIndex::from_u32(global_index)].value?,
             Operator::End => break,
+            // Objects are made when the program runs.
+            _ if is_of_objects(&operator) => return None,
             _ => {
                 let right = stack.pop().expect("validated: two operands");
                 let left = stack.pop().expect("validated: two operands");
@@ -58,6 +67,27 @@ pub fn evaluate(module: &Module, expr: &ConstExpr) -> Option<Constant> {
         stack.push(value);
     }
     stack.pop()
+}
+
+/// The bits of an `i31`.
+pub const I31_BITS: u32 = (1 << 31) - 1;
+
+/// The reference that an `i31` is, see [`crate::abi::object`].
+pub fn i31_word(bits: u32) -> u64 {
+    u64::from(bits & I31_BITS) << 1 | IMMEDIATE
+}
+
+fn is_of_objects(operator: &Operator) -> bool {
+    matches!(
+        operator,
+        Operator::StructNew { .. }
+            | Operator::StructNewDefault { .. }
+            | Operator::ArrayNew { .. }
+            | Operator::ArrayNewDefault { .. }
+            | Operator::ArrayNewFixed { .. }
+            | Operator::AnyConvertExtern
+            | Operator::ExternConvertAny
+    )
 }
 
 fn binary(operator: &Operator, left: Constant, right: Constant) -> Constant {

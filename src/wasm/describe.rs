@@ -13,7 +13,7 @@ pub fn describe_entity(module: &Module, entity: EntityIndex) -> String {
         }
         EntityIndex::Memory(memory) => describe_memory(&module.memories[memory].ty),
         EntityIndex::Global(global) => describe_global(&module.globals[global].ty),
-        EntityIndex::Tag(tag) => describe_tag(&module.types[module.tags[tag].ty]),
+        EntityIndex::Tag(tag) => describe_tag(module.signature(module.tags[tag].ty)),
     }
 }
 

@@ -12,7 +12,6 @@
     clippy::cast_sign_loss
 )]
 
-mod collected;
 pub mod constant;
 pub mod describe;
 pub mod excerpt;
@@ -27,9 +26,12 @@ pub mod unsupported;
 
 use crate::report::shown;
 use cranelift_entity::{PrimaryMap, entity_impl};
+use std::collections::HashMap;
+use std::iter;
+use wasmparser::types::CoreTypeId;
 use wasmparser::{
-    ConstExpr, FuncToValidate, FuncType, FunctionBody, GlobalType, MemoryType, RefType, TableType, ValType,
-    ValidatorResources, WasmFeatures,
+    CompositeInnerType, ConstExpr, FuncToValidate, FuncType, FunctionBody, GlobalType, HeapType, MemoryType, RefType,
+    SubType, TableType, UnpackedIndex, ValType, ValidatorResources, WasmFeatures,
 };
 
 /// Index of a function in the module's index space: imports first, then definitions.
@@ -74,7 +76,7 @@ entity_impl!(ElementIndex, "elem");
 
 /// A decoded module. `'a` is the lifetime of the binary.
 pub struct Module<'a> {
-    pub types: PrimaryMap<TypeIndex, FuncType>,
+    pub types: PrimaryMap<TypeIndex, SubType>,
     /// Structural names of the types, see [`structure`].
     pub type_names: PrimaryMap<TypeIndex, String>,
     pub functions: PrimaryMap<FuncIndex, Function<'a>>,
@@ -95,6 +97,8 @@ pub struct Module<'a> {
     /// The validator's state for bodies, shared by all of them.
     pub resources: Option<ValidatorResources>,
     pub features: WasmFeatures,
+    /// The validator's numbers for types, which the same types share: to the first of them.
+    pub type_ids: HashMap<CoreTypeId, TypeIndex>,
 }
 
 /// Module and name under which something is imported.
@@ -217,12 +221,47 @@ pub enum DataMode<'a> {
 
 impl<'a> Module<'a> {
     pub fn function_type(&self, func: FuncIndex) -> &FuncType {
-        &self.types[self.functions[func].ty]
+        self.signature(self.functions[func].ty)
+    }
+
+    /// # Panics
+    /// When the type is not one of functions.
+    pub fn signature(&self, ty: TypeIndex) -> &FuncType {
+        match &self.types[ty].composite_type.inner {
+            CompositeInnerType::Func(ty) => ty,
+            other => panic!("validated: {other:?} is the type of a function"),
+        }
+    }
+
+    /// A type as the validator knows it, with the module's own indices.
+    pub fn with_indices(&self, ty: ValType) -> ValType {
+        let ValType::Ref(reference) = ty else { return ty };
+        let index = match reference.heap_type() {
+            HeapType::Concrete(UnpackedIndex::Id(id)) | HeapType::Exact(UnpackedIndex::Id(id)) => {
+                self.type_ids.get(&id)
+            }
+            _ => None,
+        };
+        let known = index.and_then(|index| {
+            RefType::new(reference.is_nullable(), HeapType::Concrete(UnpackedIndex::Module(index.as_u32())))
+        });
+        known.map_or(ty, ValType::Ref)
+    }
+
+    /// The type that it is declared to be a subtype of.
+    pub fn supertype(&self, ty: TypeIndex) -> Option<TypeIndex> {
+        let index = self.types[ty].supertype_idxs.first()?;
+        Some(TypeIndex::from_u32(index.as_module_index().expect("types of a module have its indices")))
+    }
+
+    /// A type and its supertypes, from itself on.
+    pub fn supertypes(&self, ty: TypeIndex) -> impl Iterator<Item = TypeIndex> {
+        iter::successors(Some(ty), |ty| self.supertype(*ty))
     }
 
     /// The values that an exception holds.
     pub fn tag_values(&self, tag: TagIndex) -> &[ValType] {
-        self.types[self.tags[tag].ty].params()
+        self.signature(self.tags[tag].ty).params()
     }
 
     /// Functions with a body, in index order.

@@ -3,8 +3,9 @@
 //!
 //! A damaged name section is not an error of the module: what was read before the damage is kept.
 
-use super::{FuncIndex, GlobalIndex, TagIndex};
+use super::{FuncIndex, GlobalIndex, TagIndex, TypeIndex};
 use cranelift_entity::{EntityRef, SecondaryMap};
+use std::collections::HashMap;
 use wasmparser::{BinaryReader, IndirectNameMap, Name, NameSectionReader};
 
 #[derive(Default)]
@@ -12,6 +13,8 @@ pub struct Names<'a> {
     module: Option<&'a str>,
     functions: SecondaryMap<FuncIndex, Option<&'a str>>,
     tags: SecondaryMap<TagIndex, Option<&'a str>>,
+    /// The numbers may be those of no types.
+    types: HashMap<TypeIndex, &'a str>,
     /// The global that wasm-ld names `__stack_pointer`.
     stack_pointer: Option<GlobalIndex>,
     /// Names of parameters and other locals, which are decoded on demand.
@@ -38,6 +41,10 @@ impl<'a> Names<'a> {
                         }
                     }
                 }
+                Ok(Name::Type(map)) => {
+                    let namings = map.into_iter().map_while(Result::ok);
+                    self.types = namings.map(|naming| (TypeIndex::from_u32(naming.index), naming.name)).collect();
+                }
                 Ok(Name::Global(map)) => {
                     let mut namings = map.into_iter().map_while(Result::ok);
                     let found = namings.find(|naming| naming.name == "__stack_pointer");
@@ -56,6 +63,10 @@ impl<'a> Names<'a> {
 
     pub fn function(&self, func: FuncIndex) -> Option<&'a str> {
         self.functions.get(func).copied().flatten()
+    }
+
+    pub fn ty(&self, ty: TypeIndex) -> Option<&'a str> {
+        self.types.get(&ty).copied()
     }
 
     pub fn tag(&self, tag: TagIndex) -> Option<&'a str> {

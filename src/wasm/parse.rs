@@ -1,7 +1,6 @@
 //! Parsing: bytes to [`Module`], with `wasmparser`. Everything except function bodies is validated
 //! here. Unknown custom sections are ignored.
 
-use super::collected;
 use super::constant;
 use super::hints::BranchHints;
 use super::names::Names;
@@ -12,14 +11,11 @@ use super::{
 };
 use anyhow::{Result, bail};
 use cranelift_entity::{EntityRef, PrimaryMap};
+use std::collections::HashMap;
+use wasmparser::types::TypesRef;
 use wasmparser::{
-    CompositeInnerType, ExternalKind, KnownCustom, Parser, Payload, TableInit, TypeRef, ValidPayload, Validator,
-    WasmFeatures,
+    ExternalKind, KnownCustom, Parser, Payload, TableInit, TypeRef, ValidPayload, Validator, WasmFeatures,
 };
-
-/// It lets constant expressions read globals of the same module. [`collected`] refuses its other
-/// parts.
-const CONSTANT_GLOBALS: WasmFeatures = WasmFeatures::FUNCTION_REFERENCES.union(WasmFeatures::GC);
 
 /// Decodes `wasm`, which may use `features` (see [`super::unsupported::features`]).
 ///
@@ -29,7 +25,7 @@ pub fn parse(wasm: &[u8], features: WasmFeatures) -> Result<Module<'_>> {
     if u32::try_from(wasm.len()).is_err() {
         bail!("the module has {} bytes; at most {} are supported", wasm.len(), u32::MAX);
     }
-    let mut validator = Validator::new_with_features(features | CONSTANT_GLOBALS);
+    let mut validator = Validator::new_with_features(features);
     let mut builder = Builder {
         module: Module {
             types: PrimaryMap::new(),
@@ -48,28 +44,24 @@ pub fn parse(wasm: &[u8], features: WasmFeatures) -> Result<Module<'_>> {
             hints: BranchHints::default(),
             resources: None,
             features,
+            type_ids: HashMap::new(),
         },
         declared: Vec::new().into_iter(),
         name_section: None,
     };
     let mut parser = Parser::new(0);
     // Some proposals show in the encoding only, so the validator does not detect them.
-    parser.set_features(features | CONSTANT_GLOBALS);
+    parser.set_features(features);
     for payload in parser.parse_all(wasm) {
         let payload = payload?;
-        let valid = validator.payload(&payload)?;
-        if collected::is_used(&payload)? {
-            // The validator without the proposal has the best message.
-            Validator::new_with_features(features).validate_all(wasm)?;
-            bail!("types of the garbage collection proposal are not supported");
-        }
-        match valid {
+        match validator.payload(&payload)? {
             ValidPayload::Func(func, body) => {
                 builder.module.resources.get_or_insert(func.resources);
                 builder.body(body);
             }
             ValidPayload::Parser(_) => bail!("components are not supported, only core modules"),
-            ValidPayload::Ok | ValidPayload::End(_) => builder.payload(payload)?,
+            ValidPayload::End(types) => builder.identify(types.as_ref()),
+            ValidPayload::Ok => builder.payload(payload)?,
         }
     }
     Ok(builder.finish())
@@ -90,9 +82,6 @@ impl<'a> Builder<'a> {
                 for group in section {
                     let start = module.types.len();
                     for ty in group?.into_types() {
-                        let CompositeInnerType::Func(ty) = ty.composite_type.inner else {
-                            bail!("types of the garbage collection proposal are not supported");
-                        };
                         module.types.push(ty);
                     }
                     structure::name_group(&module.types, start, &mut module.type_names);
@@ -183,6 +172,12 @@ impl<'a> Builder<'a> {
             _ => {}
         }
         Ok(())
+    }
+
+    fn identify(&mut self, types: TypesRef) {
+        for (index, _) in &self.module.types {
+            self.module.type_ids.entry(types.core_type_at_in_module(index.as_u32())).or_insert(index);
+        }
     }
 
     fn import(&mut self, import: wasmparser::Import<'a>) -> Result<()> {

@@ -1,42 +1,63 @@
 //! Names of types by their structure. Two types, even of different modules, have the same name
 //! exactly if they are the same.
 //!
-//! A value type is a letter; a reference to a function type is that type's name in parentheses. A
-//! function type is its parameters, `.`, its results: `il.d`. Types that refer to each other form a
-//! group (core specification, 2.3.8 "Recursive Types"): there a reference is the position in the
-//! group, and a member's name is its position, `:`, and the members' names joined by `;`. All other
-//! references are to earlier types, so names are made in order. A long name is replaced by its
-//! hash, so names of nested types don't grow without bounds.
+//! A value type is a letter; a reference to a declared type is that type's name in parentheses. A
+//! function type is its parameters, `.`, its results: `il.d`. A struct type is its fields in
+//! braces, an array type its element in brackets; a mutable one begins with `=`. A type that may
+//! have subtypes begins with `~`, after its supertype in parentheses, if it has one; then the whole
+//! name begins with `<`. Types that refer to each other form a group (core specification, 2.3.8
+//! "Recursive Types"): there a reference is the position in the group, and a member's name is its
+//! position, `:`, and the members' names joined by `;`. All other references are to earlier types,
+//! so names are made in order. A long name is replaced by its hash, so names of nested types don't
+//! grow without bounds.
 
 use super::{Module, TypeIndex};
-use cranelift_entity::PrimaryMap;
-use wasmparser::{AbstractHeapType, FuncType, HeapType, RefType, UnpackedIndex, ValType};
+use cranelift_entity::{EntityRef, PrimaryMap};
+use wasmparser::{
+    AbstractHeapType, CompositeInnerType, FieldType, HeapType, RefType, StorageType, SubType, UnpackedIndex, ValType,
+};
 
 /// Names longer than this are hashed.
 const LONGEST: usize = 120;
 
 /// Names the types from `start` on, which are one group: they may refer to each other.
-pub fn name_group(types: &PrimaryMap<TypeIndex, FuncType>, start: usize, names: &mut PrimaryMap<TypeIndex, String>) {
-    let members: Vec<String> =
-        types.values().skip(start).map(|ty| function_name(&Names { known: names, group: start }, ty)).collect();
-    let is_recursive = types.values().skip(start).any(|ty| refers_into(ty, start));
-    if members.len() == 1 && !is_recursive {
-        names.push(shorten(members.into_iter().next().expect("there is one")));
-        return;
-    }
+pub fn name_group(types: &PrimaryMap<TypeIndex, SubType>, start: usize, names: &mut PrimaryMap<TypeIndex, String>) {
+    let in_group = || types.values().skip(start);
+    let members: Vec<String> = in_group().map(|ty| member_name(&Names { known: names, group: start }, ty)).collect();
+    let is_recursive = in_group().any(|ty| refers_into(ty, start));
     let group = shorten(members.join(";"));
-    for position in 0..members.len() {
-        names.push(format!("{position}:{group}"));
+    for (position, ty) in in_group().enumerate() {
+        let mark = if ty.supertype_idxs.is_empty() { "" } else { "<" };
+        names.push(match members.len() == 1 && !is_recursive {
+            true => format!("{mark}{group}"),
+            false => format!("{mark}{position}:{group}"),
+        });
     }
 }
 
 /// Whether a type refers to a member of the group that begins with type `start`.
-fn refers_into(ty: &FuncType, start: usize) -> bool {
-    ty.params().iter().chain(ty.results()).any(|ty| match ty {
-        ValType::Ref(ty) => matches!(ty.heap_type(),
-            HeapType::Concrete(UnpackedIndex::Module(index)) | HeapType::Exact(UnpackedIndex::Module(index)) if index as usize >= start),
-        _ => false,
-    })
+fn refers_into(ty: &SubType, start: usize) -> bool {
+    let is_in_group = |index: Option<TypeIndex>| index.is_some_and(|index| index.index() >= start);
+    let value = |ty: &ValType| matches!(ty, ValType::Ref(ty) if is_in_group(declared(ty.heap_type())));
+    let field = |field: &FieldType| matches!(&field.element_type, StorageType::Val(ty) if value(ty));
+    let supertype = |index: &wasmparser::PackedIndex| is_in_group(index.as_module_index().map(TypeIndex::from_u32));
+    ty.supertype_idxs.iter().any(supertype)
+        || match &ty.composite_type.inner {
+            CompositeInnerType::Func(ty) => ty.params().iter().chain(ty.results()).any(value),
+            CompositeInnerType::Struct(ty) => ty.fields.iter().any(field),
+            CompositeInnerType::Array(ty) => field(&ty.0),
+            CompositeInnerType::Cont(_) => false,
+        }
+}
+
+/// The declared type that a heap type is.
+pub fn declared(ty: HeapType) -> Option<TypeIndex> {
+    match ty {
+        HeapType::Concrete(UnpackedIndex::Module(index)) | HeapType::Exact(UnpackedIndex::Module(index)) => {
+            Some(TypeIndex::from_u32(index))
+        }
+        _ => None,
+    }
 }
 
 /// Whether a value type of one module is the same as one of another.
@@ -52,15 +73,80 @@ pub fn accepts(module: &Module, ours: ValType, other: &Module, theirs: ValType) 
         return is_same(module, ours, other, theirs);
     };
     let null_fits = our.is_nullable() || !their.is_nullable();
-    let heap_fits = our.heap_type() == HeapType::FUNC && is_function(their)
-        || our.heap_type() == RefType::EXN.heap_type() && their.heap_type() == RefType::NOEXN.heap_type()
-        || is_same(module, our.as_non_null().into(), other, their.as_non_null().into());
-    null_fits && heap_fits
+    null_fits && accepts_heap(module, our.heap_type(), other, their.heap_type())
+}
+
+/// The same of heap types (3.3.2 "Heap Types").
+fn accepts_heap(module: &Module, ours: HeapType, other: &Module, theirs: HeapType) -> bool {
+    match (declared(ours), declared(theirs)) {
+        (Some(our), Some(their)) => is_subtype(other, their, module, our),
+        (Some(our), None) => {
+            let bottom = match module.types[our].composite_type.inner {
+                CompositeInnerType::Func(_) => AbstractHeapType::NoFunc,
+                _ => AbstractHeapType::None,
+            };
+            kind(theirs) == Some(bottom)
+        }
+        (None, their) => {
+            let their = their.map_or_else(|| kind(theirs), |ty| Some(kind_of_declared(other, ty)));
+            kind(ours).zip(their).is_some_and(|(ours, theirs)| is_above(ours, theirs))
+        }
+    }
+}
+
+/// Whether a declared type of one module is one of another's, or a subtype of it.
+pub fn is_subtype(module: &Module, ty: TypeIndex, other: &Module, theirs: TypeIndex) -> bool {
+    module.supertypes(ty).any(|ty| module.type_names[ty] == other.type_names[theirs])
+}
+
+fn kind(ty: HeapType) -> Option<AbstractHeapType> {
+    match ty {
+        HeapType::Abstract { ty, .. } => Some(ty),
+        HeapType::Concrete(_) | HeapType::Exact(_) => None,
+    }
+}
+
+/// The smallest abstract type of the values of a declared one.
+pub fn kind_of_declared(module: &Module, ty: TypeIndex) -> AbstractHeapType {
+    match module.types[ty].composite_type.inner {
+        CompositeInnerType::Func(_) => AbstractHeapType::Func,
+        CompositeInnerType::Struct(_) => AbstractHeapType::Struct,
+        CompositeInnerType::Array(_) => AbstractHeapType::Array,
+        CompositeInnerType::Cont(_) => AbstractHeapType::Cont,
+    }
+}
+
+/// Whether an abstract type is another or has it as a subtype.
+pub fn is_above(ours: AbstractHeapType, theirs: AbstractHeapType) -> bool {
+    use AbstractHeapType::{Any, Array, Eq, Exn, Extern, Func, I31, NoExn, NoExtern, NoFunc, None, Struct};
+    ours == theirs
+        || match ours {
+            Any => matches!(theirs, Eq | I31 | Struct | Array | None),
+            Eq => matches!(theirs, I31 | Struct | Array | None),
+            I31 | Struct | Array => theirs == None,
+            Func => theirs == NoFunc,
+            Extern => theirs == NoExtern,
+            Exn => theirs == NoExn,
+            _ => false,
+        }
 }
 
 /// Whether references of this type are functions.
-pub fn is_function(ty: RefType) -> bool {
-    ty.heap_type() == HeapType::FUNC || ty.is_concrete_type_ref()
+pub fn is_function(module: &Module, ty: RefType) -> bool {
+    match declared(ty.heap_type()) {
+        Some(ty) => matches!(module.types[ty].composite_type.inner, CompositeInnerType::Func(_)),
+        None => matches!(kind(ty.heap_type()), Some(AbstractHeapType::Func | AbstractHeapType::NoFunc)),
+    }
+}
+
+/// Whether they are exceptions.
+pub fn is_exception(ty: RefType) -> bool {
+    matches!(kind(ty.heap_type()), Some(AbstractHeapType::Exn | AbstractHeapType::NoExn))
+}
+
+/// Whether they are words of the host.
+pub fn is_extern(ty: RefType) -> bool {
+    matches!(kind(ty.heap_type()), Some(AbstractHeapType::Extern | AbstractHeapType::NoExtern))
 }
 
 /// Names of references while the members of a group are named.
@@ -70,9 +156,30 @@ struct Names<'a> {
     group: usize,
 }
 
-fn function_name(names: &Names, ty: &FuncType) -> String {
-    let list = |types: &[ValType]| types.iter().map(|ty| value_name(names, *ty)).collect::<String>();
-    format!("{}.{}", list(ty.params()), list(ty.results()))
+fn member_name(names: &Names, ty: &SubType) -> String {
+    let index = ty.supertype_idxs.first().and_then(wasmparser::PackedIndex::as_module_index);
+    let supertype = index.map(|index| declared_name(names, TypeIndex::from_u32(index))).unwrap_or_default();
+    let open = if ty.is_final { "" } else { "~" };
+    let values = |types: &[ValType]| types.iter().map(|ty| value_name(names, *ty)).collect::<String>();
+    let composite = match &ty.composite_type.inner {
+        CompositeInnerType::Func(ty) => format!("{}.{}", values(ty.params()), values(ty.results())),
+        CompositeInnerType::Struct(ty) => {
+            format!("{{{}}}", ty.fields.iter().map(|field| field_name(names, field)).collect::<String>())
+        }
+        CompositeInnerType::Array(ty) => format!("[{}]", field_name(names, &ty.0)),
+        CompositeInnerType::Cont(_) => panic!("stack switching is not supported, and the validator refuses it"),
+    };
+    format!("{supertype}{open}{composite}")
+}
+
+fn field_name(names: &Names, field: &FieldType) -> String {
+    let mutable = if field.mutable { "=" } else { "" };
+    let storage = match field.element_type {
+        StorageType::I8 => "b".to_owned(),
+        StorageType::I16 => "h".to_owned(),
+        StorageType::Val(ty) => value_name(names, ty),
+    };
+    format!("{mutable}{storage}")
 }
 
 fn shorten(name: String) -> String {
@@ -94,20 +201,32 @@ fn value_name(names: &Names, ty: ValType) -> String {
     name.to_owned()
 }
 
+fn declared_name(names: &Names, ty: TypeIndex) -> String {
+    match ty.index().checked_sub(names.group) {
+        Some(position) => format!("({position})"),
+        None => format!("({})", names.known[ty]),
+    }
+}
+
 /// The name of a reference that can't be null begins with `!`.
 fn reference_name(names: &Names, ty: RefType) -> String {
-    let name = match ty.heap_type() {
-        HeapType::Concrete(UnpackedIndex::Module(index)) | HeapType::Exact(UnpackedIndex::Module(index)) => {
-            match (index as usize).checked_sub(names.group) {
-                Some(position) => format!("({position})"),
-                None => format!("({})", names.known[TypeIndex::from_u32(index)]),
-            }
-        }
-        HeapType::FUNC => "r".to_owned(),
-        HeapType::EXTERN => "e".to_owned(),
-        HeapType::Abstract { ty: AbstractHeapType::Exn, .. } => "x".to_owned(),
-        HeapType::Abstract { ty: AbstractHeapType::NoExn, .. } => "n".to_owned(),
-        other => format!("[{other:?}]"),
+    use AbstractHeapType::{Any, Array, Eq, Exn, Extern, Func, I31, NoExn, NoExtern, NoFunc, None, Struct};
+    let heap = ty.heap_type();
+    let name = match (declared(heap), kind(heap)) {
+        (Some(ty), _) => declared_name(names, ty),
+        (_, Some(Func)) => "r".to_owned(),
+        (_, Some(Extern)) => "e".to_owned(),
+        (_, Some(Exn)) => "x".to_owned(),
+        (_, Some(NoExn)) => "n".to_owned(),
+        (_, Some(Any)) => "a".to_owned(),
+        (_, Some(Eq)) => "q".to_owned(),
+        (_, Some(I31)) => "j".to_owned(),
+        (_, Some(Struct)) => "s".to_owned(),
+        (_, Some(Array)) => "t".to_owned(),
+        (_, Some(None)) => "N".to_owned(),
+        (_, Some(NoFunc)) => "R".to_owned(),
+        (_, Some(NoExtern)) => "E".to_owned(),
+        _ => format!("[{heap:?}]"),
     };
     if ty.is_nullable() { name } else { format!("!{name}") }
 }

@@ -31,7 +31,7 @@ pub struct Proposal {
 impl Proposal {
     /// Whether it is part of WebAssembly 3.0, supported or not.
     pub fn is_in_standard(&self) -> bool {
-        self.state == State::Standard || self.name == "gc"
+        self.state == State::Standard
     }
 }
 
@@ -56,7 +56,7 @@ pub static PROPOSALS: [Proposal; 17] = {
             WasmFeatures::EXCEPTIONS.union(WasmFeatures::LEGACY_EXCEPTIONS),
         ),
         row("function-references", "typed function references", Standard, FUNCTION_REFERENCES),
-        row("gc", "garbage collection", Missing, FUNCTION_REFERENCES.union(WasmFeatures::GC)),
+        row("gc", "garbage collection", Standard, FUNCTION_REFERENCES.union(WasmFeatures::GC)),
         row("custom-page-sizes", "custom page sizes", Experimental, WasmFeatures::CUSTOM_PAGE_SIZES),
         row("wide-arithmetic", "wide arithmetic", Standard, WasmFeatures::WIDE_ARITHMETIC),
         row("compact-imports", "the compact import section", Experimental, WasmFeatures::COMPACT_IMPORTS),

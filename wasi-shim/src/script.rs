@@ -7,10 +7,11 @@
 //!
 //! Threads of the script are real ones.
 
+use crate::abi::object::{HOST_WORD, IMMEDIATE, KIND_ARRAY, KIND_HOST, KIND_STRUCT, TypeRecord};
 use crate::abi::program::Program;
-use crate::abi::script::{Action, Command, Outcome, Pattern};
+use crate::abi::script::{self, Action, Command, Outcome, Pattern};
 use crate::abi::trap::{CODE_EXCEPTION, CODE_FAILURE, TrapReport};
-use crate::abi::value::{TYPE_EXTERNREF, TYPE_F32, TYPE_F64, TYPE_I32, TYPE_I64, TYPE_V128, Value};
+use crate::abi::value::{TYPE_ANYREF, TYPE_EXTERNREF, TYPE_F32, TYPE_F64, TYPE_I32, TYPE_I64, TYPE_V128, Value};
 use crate::attempt::{attempt, fail, prepare_thread};
 use crate::backtrace;
 use crate::memory;
@@ -194,10 +195,19 @@ fn compare(command: &Command, values: &[Value; 1000]) -> Result<(), Failure> {
 }
 
 fn matches(pattern: &Pattern, value: Value) -> bool {
-    let Pattern { value: wanted, mask, is_not_null, .. } = pattern;
-    match is_not_null {
-        0 => (0..16).all(|byte| value.0[byte] & mask[byte] == wanted[byte] & mask[byte]),
-        _ => value.0 != [0; 16],
+    let Pattern { value: wanted, mask, kind, .. } = pattern;
+    let word = low_u64(u128::from_le_bytes(value.0));
+    // SAFETY: of the hierarchy `any`, a word other than null and immediates is an object.
+    let object = || unsafe { (*(word as *const *const TypeRecord)).as_ref() }.map_or(0, |record| record.kind);
+    let is_immediate = word & IMMEDIATE != 0;
+    match *kind {
+        script::NUMBER => (0..16).all(|byte| value.0[byte] & mask[byte] == wanted[byte] & mask[byte]),
+        _ if word == 0 => false,
+        script::STRUCT => !is_immediate && object() == KIND_STRUCT,
+        script::ARRAY => !is_immediate && object() == KIND_ARRAY,
+        script::EQ if is_immediate => word & HOST_WORD == 0,
+        script::EQ => object() != KIND_HOST,
+        _ => true,
     }
 }
 
@@ -249,6 +259,8 @@ fn add_value(text: &mut Text, ty: u8, value: Value) {
         TYPE_V128 => "(v128.const i32x4",
         _ if is_null => "(ref.null",
         TYPE_EXTERNREF => "(ref.extern ",
+        TYPE_ANYREF if low_u64(bits) & (IMMEDIATE | HOST_WORD) == IMMEDIATE => "(ref.i31 ",
+        TYPE_ANYREF => "(ref.any",
         _ => "(ref.func",
     };
     text.add(name);
@@ -271,6 +283,9 @@ fn add_value(text: &mut Text, ty: u8, value: Value) {
         // The host's references are numbers plus one.
         TYPE_EXTERNREF if !is_null => {
             text.add_decimal(bits.saturating_sub(1));
+        }
+        TYPE_ANYREF if low_u64(bits) & (IMMEDIATE | HOST_WORD) == IMMEDIATE => {
+            text.add_decimal(bits >> 1);
         }
         _ => {}
     }

@@ -148,6 +148,7 @@ fn add_module(parts: &mut Parts, env: &Env, module: &Module) {
         hints: _,
         // Bodies are validated each time.
         resources: _,
+        type_ids: _,
         features,
     } = module;
     let provider = |entity| env.linkage.provider(entity).is_some();
@@ -187,6 +188,10 @@ fn add_layout(parts: &mut Parts, layout: &Layout) {
         // They follow from the types.
         signatures: _,
         signature_of: _,
+        supersignatures: _,
+        types: _,
+        records: _,
+        record_of: _,
         memories,
         globals: _,
         tables,

@@ -101,9 +101,8 @@ builtins! {
     AnyOfExtern: "w2n_any_of_extern", "pp", "p";
     // (reference of the hierarchy `any`) -> the word that `extern.convert_any` makes of it
     ExternOfAny: "w2n_extern_of_any", "p", "p";
-    // (reference, type record or null, name of the wanted type, ended by a zero byte): a cast that
-    // fails; does not return
-    CastFailure: "w2n_cast_failure", "ppp", "";
+    // (reference, type record or number of an abstract type): a cast that fails; does not return
+    CastFailure: "w2n_cast_failure", "pp", "";
     // (signature of a function, expected signature) -> whether the first is that or a subtype
     SignatureMatches: "w2n_signature_matches", "pp", "i";
 }

@@ -36,6 +36,10 @@ pub const HOST_WORD: u64 = 1 << 63;
 /// the host, above its 31 bits.
 pub const WIDE_HOST_WORD: u64 = 1 << 62;
 
+/// The abstract types, by the numbers that [`CastFailure`](super::builtin::Builtin::CastFailure)
+/// gets in place of a record.
+pub const ABSTRACT_TYPES: [&str; 9] = ["any", "eq", "i31", "struct", "array", "none", "func", "extern", "exn"];
+
 /// Where the length of an array lies.
 pub const ARRAY_LENGTH: u32 = 8;
 

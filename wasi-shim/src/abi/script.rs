@@ -78,16 +78,24 @@ pub enum Outcome {
     Exception = 3,
 }
 
+/// [`Pattern::kind`]: equal to `value` where `mask` has ones.
+pub const NUMBER: u8 = 0;
+/// Any reference but null; `value` and `mask` don't count here and below.
+pub const NOT_NULL: u8 = 1;
+pub const STRUCT: u8 = 2;
+pub const ARRAY: u8 = 3;
+/// A reference that `ref.eq` compares.
+pub const EQ: u8 = 4;
+
 record! {
-    /// A set of values that a result may have: those equal to `value` where `mask` has ones, or all
-    /// but null.
+    /// A set of values that a result may have.
     #[derive(Clone, Copy, Debug)]
     #[repr(align(16))]
     pub struct Pattern from PatternFields {
         pub value: [u8; 16],
         pub mask: [u8; 16],
-        /// 1: any value but zero; the other fields don't count.
-        pub is_not_null: u8,
+        /// One of the constants [`NUMBER`] and the following.
+        pub kind: u8,
         /// 1: the next pattern is an alternative for the same result.
         pub has_alternative: u8,
         pub padding: Padding<14>,

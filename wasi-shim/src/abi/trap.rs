@@ -69,6 +69,9 @@ traps! {
     CastFailure = 17: "cast failure";
     /// An access beyond the end of an array.
     ArrayOutOfBounds = 18: "out of bounds array access";
+    NullStructReference = 20: "null structure reference";
+    NullArrayReference = 21: "null array reference";
+    NullI31Reference = 22: "null i31 reference";
     /// The heap may not grow, and nothing in it can be freed.
     HeapExhausted = 19: "out of memory for objects";
 }

@@ -15,4 +15,5 @@ pub const TYPE_F64: u8 = 0x7c;
 pub const TYPE_V128: u8 = 0x7b;
 pub const TYPE_FUNCREF: u8 = 0x70;
 pub const TYPE_EXTERNREF: u8 = 0x6f;
+pub const TYPE_ANYREF: u8 = 0x6e;
 pub const TYPE_EXNREF: u8 = 0x69;

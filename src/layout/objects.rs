@@ -1,7 +1,7 @@
 //! How objects of garbage-collected types lie in memory: see `abi::object`.
 
 use crate::abi::object::ARRAY_LENGTH;
-use crate::wasm::{Module, structure};
+use crate::wasm::{Module, TagIndex, structure};
 use wasmparser::{CompositeInnerType, StorageType, SubType, ValType};
 
 /// The header of an object: the address of its type.
@@ -58,6 +58,12 @@ pub struct StructPlan {
 }
 
 impl StructPlan {
+    /// The values of an exception.
+    pub fn of_tag(module: &Module, tag: TagIndex) -> StructPlan {
+        let values = module.tag_values(tag).iter().map(|ty| StorageType::Val(*ty));
+        StructPlan::new(module, values).expect("a type has at most 1000 parameters")
+    }
+
     /// Lays fields out in their order, so that a subtype begins as its supertype does. `None` if
     /// that takes 4 GiB.
     pub fn new(module: &Module, fields: impl IntoIterator<Item = StorageType>) -> Option<StructPlan> {

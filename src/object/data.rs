@@ -18,7 +18,7 @@ use crate::wasm::constant::{Constant, i31_word};
 use crate::wasm::structure;
 use crate::wasm::{DataIndex, ElementIndex, EntityIndex, FuncIndex, GlobalIndex, MemoryIndex, TableIndex, TagIndex};
 use object::write::{StandardSection, SymbolId};
-use wasmparser::{StorageType, ValType};
+use wasmparser::ValType;
 
 /// Defines everything that is referred to, and what that refers to.
 pub fn write_needed(writer: &mut Writer) {
@@ -140,18 +140,10 @@ fn write_tag(writer: &mut Writer, index: TagIndex) {
     let bytes: Vec<u8> = name.bytes().map(|byte| if byte == 0 { b'?' } else { byte }).chain([0]).collect();
     let contents = Data::from(bytes);
     let name = writer.local(&format!("w2n.tag.{}.name", index.as_u32()), StandardSection::ReadOnlyData, contents, 1);
-    let values = writer.module.tag_values(index).iter().map(|ty| StorageType::Val(*ty));
-    let plan = StructPlan::new(values).expect("a type has at most 1000 parameters");
+    let plan = StructPlan::of_tag(writer.module, index);
     let (references, more) = plan.references.split_first().unwrap_or((&0, &[]));
-    let mut masks = Data::default();
-    for &mask in more {
-        masks.u64(mask);
-    }
     let n_more = more.len() as u64;
-    let more = (n_more != 0).then(|| {
-        let name = format!("w2n.tag.{}.references", index.as_u32());
-        writer.local(&name, StandardSection::ReadOnlyData, masks, 8)
-    });
+    let more = records::words(writer, more);
     let mut data = Data::default();
     data.record(TypeRecordFields {
         kind: KIND_EXCEPTION,

@@ -93,12 +93,12 @@ impl Translator<'_> {
         object
     }
 
-    fn allocate_in_runtime(&mut self, bytes: Value) -> Value {
+    pub fn allocate_in_runtime(&mut self, bytes: Value) -> Value {
         let heap = self.address_of(Symbol::Heap);
         self.call_builtin(Builtin::Allocate, &[heap, bytes]).expect("it has a result")
     }
 
-    fn write_header(&mut self, object: Value, record: Symbol) {
+    pub fn write_header(&mut self, object: Value, record: Symbol) {
         let record = self.address_of(record);
         let flags = self.trusted(Region::Header);
         self.builder.ins().store(flags, record, object, 0);

@@ -9,17 +9,19 @@
 //! An exception is an object whose type is its tag, see `abi::object`.
 
 use super::frames::{Clause, FrameKind, Scope, ScopeIndex};
+use super::structs::{Extension, Place};
+use super::symbols::Region;
 use super::translator::{Translator, trap_code};
-use super::types::{POINTER, value_type};
+use super::types::POINTER;
 use crate::abi::builtin::Builtin;
 use crate::abi::trap::Trap;
 use crate::layout::Symbol;
 use crate::layout::objects::StructPlan;
-use crate::number::{to_displacement, to_u32, to_usize};
+use crate::number::to_u32;
 use crate::wasm::TagIndex;
 use cranelift_codegen::ir::{
-    Block, BlockArg, ExceptionTableData, ExceptionTableItem, ExceptionTag, FuncRef, Inst, InstBuilder, MemFlagsData,
-    SigRef, Value, types,
+    Block, BlockArg, ExceptionTableData, ExceptionTableItem, ExceptionTag, FuncRef, Inst, InstBuilder, SigRef, Value,
+    types,
 };
 use wasmparser::{Catch, RefType, StorageType, TryTable, ValType};
 
@@ -158,11 +160,10 @@ impl Translator<'_> {
         self.reachable = true;
         self.scratch.stack.truncate(height);
         let exception = self.builder.block_params(landing)[0];
-        let values = tag.map_or(&[][..], |tag| self.env.module.tag_values(tag));
-        let offsets = plan_of(values).offsets;
-        for (&ty, offset) in values.iter().zip(offsets) {
-            let offset = to_displacement(to_usize(offset.into()));
-            let value = self.builder.ins().load(value_type(ty), value_flags(ty), exception, offset);
+        let Some(tag) = tag else { return Some(exception) };
+        let offsets = StructPlan::of_tag(self.env.module, tag).offsets;
+        for (i, (&ty, offset)) in self.env.module.tag_values(tag).iter().zip(offsets).enumerate() {
+            let value = self.read(place_of(exception, i, ty, offset), Extension::Unsigned);
             self.push_typed(value, ty);
         }
         Some(exception)
@@ -170,18 +171,15 @@ impl Translator<'_> {
 
     pub fn throw(&mut self, tag: TagIndex) {
         let values = self.env.module.tag_values(tag);
-        let StructPlan { offsets, size, .. } = plan_of(values);
+        let StructPlan { offsets, size, .. } = StructPlan::of_tag(self.env.module, tag);
         let start = self.canonicalise(values.len());
-        let heap = self.address_of(Symbol::Heap);
+        // A throw takes so long that a call does not count.
         let size = self.iconst(types::I64, size.into());
-        let exception = self.call_builtin(Builtin::Allocate, &[heap, size]).expect("it has a result");
-        // Until all of it is written, nothing else is allocated.
-        let identity = self.address_of(Symbol::Tag(tag));
-        self.builder.ins().store(MemFlagsData::trusted(), identity, exception, 0);
+        let exception = self.allocate_in_runtime(size);
+        self.write_header(exception, Symbol::Tag(tag));
         for (i, (&ty, offset)) in values.iter().zip(offsets).enumerate() {
             let value = self.scratch.stack[start..][i];
-            let offset = to_displacement(to_usize(offset.into()));
-            self.builder.ins().store(value_flags(ty), value, exception, offset);
+            self.write(place_of(exception, i, ty, offset), value);
         }
         self.scratch.stack.truncate(start);
         self.throw_exception(exception);
@@ -211,16 +209,7 @@ fn tag_of(catch: &Catch) -> Option<TagIndex> {
     }
 }
 
-/// Where an exception's values lie.
-fn plan_of(values: &[ValType]) -> StructPlan {
-    StructPlan::new(values.iter().map(|ty| StorageType::Val(*ty))).expect("a type has at most 1000 parameters")
-}
-
-/// The collector looks for references among the values: they are in the byte order of the machine.
-/// Vectors lie at multiples of 8.
-fn value_flags(ty: ValType) -> MemFlagsData {
-    match ty {
-        ValType::V128 => MemFlagsData::new().with_notrap(),
-        _ => MemFlagsData::trusted(),
-    }
+/// A value of an exception.
+fn place_of(exception: Value, value: usize, ty: ValType, offset: u32) -> Place {
+    Place { object: exception, offset, storage: StorageType::Val(ty), region: Region::Field(value), null: None }
 }

@@ -8,13 +8,13 @@ use crate::text::Text;
 /// Adds the type that a signature stands for; its name, where that is a hash or one of several
 /// types that refer to each other.
 pub fn add(text: &mut Text, signature: &[u8]) {
-    let name = signature.strip_prefix(SIGNATURE_PREFIX.as_bytes()).unwrap_or(signature);
+    let name = own_part(name_of(signature));
     let mut depth = 0u32;
     let mut dot = None;
     for (place, byte) in name.iter().enumerate() {
         match byte {
-            b'(' | b'[' => depth = depth.saturating_add(1),
-            b')' | b']' => depth = depth.saturating_sub(1),
+            b'(' | b'[' | b'{' => depth = depth.saturating_add(1),
+            b')' | b']' | b'}' => depth = depth.saturating_sub(1),
             b'.' if depth == 0 => dot = Some(place),
             b'#' | b':' => {
                 text.add_name(name);
@@ -32,6 +32,27 @@ pub fn add(text: &mut Text, signature: &[u8]) {
         add_list(text.add(if is_one { " -> " } else { " -> (" }), results);
         text.add(if is_one { "" } else { ")" });
     }
+}
+
+/// The name without what says that it is a signature's.
+pub fn name_of(signature: &[u8]) -> &[u8] {
+    signature.strip_prefix(SIGNATURE_PREFIX.as_bytes()).unwrap_or(signature)
+}
+
+/// What remains of a name without its supertype, and the mark of a type that may have subtypes.
+fn own_part(name: &[u8]) -> &[u8] {
+    let Some(rest) = name.strip_prefix(b"<") else { return name.strip_prefix(b"~").unwrap_or(name) };
+    let mut depth = 0u32;
+    let end = rest.iter().position(|byte| {
+        match byte {
+            b'(' | b'[' | b'{' => depth = depth.saturating_add(1),
+            b')' | b']' | b'}' => depth = depth.saturating_sub(1),
+            _ => {}
+        }
+        depth == 0
+    });
+    let rest = end.and_then(|end| rest.get(end.saturating_add(1)..)).unwrap_or(name);
+    rest.strip_prefix(b"~").unwrap_or(rest)
 }
 
 /// Value types, separated by commas.
@@ -53,6 +74,14 @@ fn add_list(text: &mut Text, names: &[u8]) {
             b'e' => "externref",
             b'x' => "exnref",
             b'n' => "nullexnref",
+            b'a' => "anyref",
+            b'q' => "eqref",
+            b'j' => "i31ref",
+            b's' => "structref",
+            b't' => "arrayref",
+            b'N' => "nullref",
+            b'R' => "nullfuncref",
+            b'E' => "nullexternref",
             b'!' => "non-null ",
             _ => "",
         };
@@ -88,7 +117,7 @@ pub unsafe extern "C" fn w2n_signature_matches(found: *const u8, expected: *cons
         }
         // SAFETY: as required of the caller.
         unsafe {
-            if at.is_null() || *at != HAS_SUPERTYPE {
+            if at.is_null() || name_of(c_string(at)).first() != Some(&HAS_SUPERTYPE) {
                 break;
             }
             let end = at.addr().wrapping_add(c_string(at).len()).wrapping_add(1);

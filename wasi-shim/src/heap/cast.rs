@@ -1,6 +1,6 @@
 //! The message of a cast that fails.
 
-use crate::abi::object::{HOST_WORD, IMMEDIATE, KIND_HOST, TypeRecord};
+use crate::abi::object::{ABSTRACT_TYPES, HOST_WORD, IMMEDIATE, KIND_HOST, TypeRecord};
 use crate::abi::trap::Trap;
 use crate::backtrace::Cause;
 use crate::program::c_string;
@@ -13,24 +13,26 @@ const LONGEST_NAME: usize = 40;
 /// [`crate::abi::builtin::Builtin::CastFailure`].
 ///
 /// # Safety
-/// `reference` is null, an immediate or an object; `wanted` is null or a type's record; `name` is
-/// null or text that a zero byte ends.
+/// `wanted` is a type's record, and `reference` null, an immediate or an object; or a number in
+/// [`ABSTRACT_TYPES`], and `reference` a value of that hierarchy.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn w2n_cast_failure(reference: u64, wanted: *const TypeRecord, name: *const u8) -> ! {
+pub unsafe extern "C" fn w2n_cast_failure(reference: u64, wanted: *const TypeRecord) -> ! {
+    let expected = ABSTRACT_TYPES.get(wanted.addr()).copied();
     let mut text = Text::into_buffer(&mut []);
     text.add(Trap::CastFailure.message()).add(": found ");
     // SAFETY: as required of the caller.
     unsafe {
         match reference {
             0 => _ = text.add("null"),
+            _ if expected == Some("func") => _ = text.add("a function of another type"),
             _ if reference & IMMEDIATE == 0 => add_type(&mut text, *(reference as *const *const TypeRecord)),
             _ if reference & HOST_WORD == 0 => _ = text.add("i31"),
             _ => _ = text.add("a host value"),
         }
         text.add(", expected ");
-        match name.is_null() || *name == 0 {
-            true => add_type(&mut text, wanted),
-            false => add_name(&mut text, c_string(name)),
+        match expected {
+            Some(name) => _ = text.add(name),
+            None => add_type(&mut text, wanted),
         }
     }
     trap::raise_here(Cause { code: Trap::CastFailure as i32, message: text.line() })

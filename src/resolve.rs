@@ -155,12 +155,13 @@ pub fn resolve_one(
         let provider = resolved[other].get(exported).unwrap_or(Provider { instance: other, entity: exported });
         let theirs = modules[provider.instance];
         if !matches(module, entity, theirs, provider.entity, sizes) {
+            let (wanted, found) = (describe_entity(module, entity), describe_entity(theirs, provider.entity));
+            // Each module has indices of its own.
+            let more = if wanted == found { ", whose types of these numbers are others" } else { "" };
             bail!(
-                "import {} has type {}, but the module `{}` defines it as {}",
+                "import {} has type {wanted}, but the module `{}` defines it as {found}{more}",
                 describe_name(import),
-                describe_entity(module, entity),
                 import.module.escape_debug(),
-                describe_entity(theirs, provider.entity)
             );
         }
         providers.0.insert(entity, provider);

@@ -170,7 +170,8 @@ fn observe(fixture: &Fixture, findings: &mut Findings) -> Result<()> {
 fn stressed(fixture: &Fixture, run: &Run) -> Option<Run> {
     let options = run.options.clone().unwrap_or_default();
     let is_about_objects = ["exn/", "gc/"].iter().any(|folder| fixture.name.starts_with(folder));
-    let is_meant = is_about_objects && !options.contains("--max-") && !options.contains("--gc-");
+    let has = |word| options.contains(word) || fixture.setup.build.iter().any(|option| option.contains(word));
+    let is_meant = is_about_objects && !has("--max-") && !has("--gc-");
     is_meant.then(|| Run { options: Some(format!("{options} --gc-stress")), ..run.clone() })
 }
 

@@ -10,7 +10,7 @@ use crate::resolve::Linked;
 use crate::wasm::describe::describe_type;
 use crate::wasm::{EntityIndex, FuncIndex, Module};
 use anyhow::{Result, bail};
-use wasmparser::ValType;
+use wasmparser::{CompositeInnerType, FunctionBody, Operator, SubType, ValType};
 
 /// The export that a new thread calls; none if the module starts no threads.
 ///
@@ -37,6 +37,9 @@ pub fn start(module: &Module) -> Result<Option<FuncIndex>> {
     if !module.tags.is_empty() {
         bail!("the module starts threads and uses exceptions; both in one program are not supported yet");
     }
+    if makes_objects(module) {
+        bail!("the module starts threads and uses garbage-collected types; both in one program are not supported yet");
+    }
     Ok(Some(func))
 }
 
@@ -49,4 +52,15 @@ pub fn check_modules(linked: &[Linked]) -> Result<()> {
         );
     }
     Ok(())
+}
+
+/// Whether the module can have objects of its own.
+fn makes_objects(module: &Module) -> bool {
+    let is_of_objects = |ty: &SubType| !matches!(ty.composite_type.inner, CompositeInnerType::Func(_));
+    // Words of the host can become objects, too.
+    let converts = |body: &FunctionBody| {
+        let operators = body.get_operators_reader().into_iter().flatten().map_while(Result::ok);
+        operators.into_iter().any(|operator| matches!(operator, Operator::AnyConvertExtern))
+    };
+    module.types.values().any(is_of_objects) || module.bodies().any(|(_, body)| converts(body))
 }

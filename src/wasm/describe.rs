@@ -1,5 +1,6 @@
 //! Imports and types as messages write them.
 
+use super::structure;
 use super::{EntityIndex, ImportName, Module};
 use wasmparser::{FuncType, GlobalType, MemoryType, TableType, ValType};
 
@@ -54,18 +55,29 @@ pub fn describe_index(entity: EntityIndex) -> String {
     }
 }
 
+/// A value type as the text format writes it, with the indices of declared types.
+pub fn describe_value(ty: ValType) -> String {
+    match ty {
+        ValType::Ref(reference) => match structure::declared(reference.heap_type()) {
+            Some(ty) => format!("(ref {}{})", if reference.is_nullable() { "null " } else { "" }, ty.as_u32()),
+            None => ty.to_string(),
+        },
+        _ => ty.to_string(),
+    }
+}
+
 /// `(i32, i64) -> f32`; several results are in parentheses.
 pub fn describe_type(ty: &FuncType) -> String {
-    let list = |types: &[ValType]| types.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
+    let list = |types: &[ValType]| types.iter().map(|ty| describe_value(*ty)).collect::<Vec<_>>().join(", ");
     match ty.results() {
         [] => format!("({})", list(ty.params())),
-        [one] => format!("({}) -> {one}", list(ty.params())),
+        [one] => format!("({}) -> {}", list(ty.params()), describe_value(*one)),
         many => format!("({}) -> ({})", list(ty.params()), list(many)),
     }
 }
 
 pub fn describe_table(ty: &TableType) -> String {
-    format!("table of {}", ty.element_type)
+    format!("table of {}", describe_value(ty.element_type.into()))
 }
 
 pub fn describe_tag(ty: &FuncType) -> String {
@@ -73,5 +85,5 @@ pub fn describe_tag(ty: &FuncType) -> String {
 }
 
 pub fn describe_global(ty: &GlobalType) -> String {
-    format!("{} global of type {}", if ty.mutable { "mutable" } else { "immutable" }, ty.content_type)
+    format!("{} global of type {}", if ty.mutable { "mutable" } else { "immutable" }, describe_value(ty.content_type))
 }

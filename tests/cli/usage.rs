@@ -49,16 +49,22 @@ fn commands_have_help() {
 fn proposals_are_listed_and_enabled_by_name() {
     let folder = Folder::empty();
     let list = folder.wasm2native(&["--enable", "help"]).succeeds().stdout;
-    for text in
-        ["Standard, always on:", "  memory64 ", "Experimental", "  custom-page-sizes ", "Not supported:", "  gc "]
-    {
+    for text in [
+        "Standard, always on:",
+        "  memory64 ",
+        "Experimental",
+        "  custom-page-sizes ",
+        "  gc ",
+        "Not supported:",
+        "  stack-switching ",
+    ] {
         assert!(list.contains(text), "`{text}` is missing:\n{list}");
     }
     assert_eq!(folder.wasm2native(&["run", "--enable=help"]).succeeds().stdout, list);
     folder.write("a.wat", "(module (memory 1 (pagesize 1)) (func (export \"_start\")))");
     folder.wasm2native(&["a.wat", "--enable", "threads,custom-page-sizes"]).succeeds();
     folder.wasm2native(&["a.wat"]).fails(1, &["--enable custom-page-sizes"]);
-    folder.wasm2native(&["a.wat", "--enable", "gc"]).fails(2, &["--enable help"]);
+    folder.wasm2native(&["a.wat", "--enable", "stack-switching"]).fails(2, &["--enable help"]);
     folder.wasm2native(&["--enable", "threads"]).fails(2, &["INPUT"]);
 }
 

@@ -4,7 +4,7 @@
 use crate::process::Outcome;
 
 /// The messages of `wasi-shim`, each with what wasmtime says instead.
-const KINDS: [(&str, &[&str]); 21] = [
+const KINDS: [(&str, &[&str]); 24] = [
     ("unreachable", &["wasm `unreachable` instruction executed"]),
     (
         "out of bounds memory access in a WASI call",
@@ -25,6 +25,9 @@ const KINDS: [(&str, &[&str]); 21] = [
     ("uncaught exception", &["thrown Wasm exception"]),
     ("null function reference", &[]),
     ("unaligned atomic", &[]),
+    ("null structure reference", &["null reference"]),
+    ("null array reference", &["null reference"]),
+    ("null i31 reference", &["null reference"]),
     ("cast failure", &[]),
     ("out of bounds array access", &[]),
     ("out of memory for objects", &["GC heap out of memory"]),

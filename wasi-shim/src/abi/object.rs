@@ -86,7 +86,8 @@ pub const LARGEST_IN_RUNS: u32 = 512;
 pub const N_RUNS: usize = LARGEST_IN_RUNS as usize / 8 + 1;
 
 /// Free cells that follow each other. Code takes the first by adding the size of a cell to `next`,
-/// if that does not exceed `end`; otherwise it calls [`Allocate`](super::builtin::Builtin::Allocate).
+/// if that does not exceed `end`; otherwise it calls
+/// [`Allocate`](super::builtin::Builtin::Allocate).
 #[repr(C)]
 pub struct Run {
     pub next: usize,

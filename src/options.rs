@@ -221,6 +221,8 @@ pub struct Options {
     pub program_options: Vec<String>,
     /// The program can be given a time after which it ends, even if it does not use WASI.
     pub timeout: bool,
+    /// The program prints each call of WASI.
+    pub trace: bool,
     /// Directories whose contents the program carries: the host's, and the guest's name.
     /// `program_options` names the latter again, in the same order.
     pub embedded: Vec<(PathBuf, String)>,
@@ -307,6 +309,7 @@ impl Default for Options {
             invoke: None,
             program_options: Vec::new(),
             timeout: false,
+            trace: false,
             embedded: Vec::new(),
             fixed_powers: false,
             fatal_errors: false,

@@ -37,6 +37,8 @@ pub struct Edge {
     pub undefined: BTreeSet<FuncIndex>,
     /// Those that the runtime defines for the module's toolchain.
     pub shims: Shims,
+    /// Functions of WASI whose calls are printed.
+    pub traced: BTreeSet<FuncIndex>,
     /// Functions of the host that get its pointer before their arguments.
     pub with_data: BTreeSet<FuncIndex>,
     /// Functions for the host take an instance before their arguments.
@@ -59,6 +61,8 @@ pub struct Unit<'a> {
     pub undefined: BTreeSet<FuncIndex>,
     /// Function imports that the runtime defines for the module's toolchain.
     pub shims: Shims,
+    /// Function imports of WASI whose calls are printed.
+    pub traced: BTreeSet<FuncIndex>,
     /// Function imports that get the host's pointer before their arguments.
     pub with_data: BTreeSet<FuncIndex>,
     /// Functions for the host take an instance before their arguments.

@@ -224,7 +224,7 @@ fn taken(analyzed: &Analyzed, imports: &[OpenImport]) -> Taken {
     };
     Taken {
         functions: imports.iter().filter(is_called).map(|it| it.symbol.clone()).collect(),
-        wasi: outside::wasi_functions(analyzed, imports).into_iter().collect(),
+        wasi: outside::wasi_functions(analyzed, imports).into_iter().map(|(_, name)| name).collect(),
         foreign: imports.iter().filter(is_function).map(names).collect(),
     }
 }

@@ -39,6 +39,8 @@ pub struct Outside {
     pub undefined: Vec<BTreeSet<FuncIndex>>,
     /// Of each module, those that the runtime defines for its toolchain.
     pub shims: Vec<Shims>,
+    /// Of each module, the functions of WASI whose calls are to be printed.
+    pub traced: Vec<BTreeSet<FuncIndex>>,
 }
 
 /// Reads what the user links with, and looks up the imports of all modules there and in the C
@@ -62,6 +64,7 @@ pub fn look_up(
     let wanted = open.iter().flatten().filter(|it| it.refusal.is_none()).map(|it| &it.symbol[..]);
     let resolution = check::resolve(&wanted.collect::<Vec<_>>(), &natives, runtime)?;
     let mut undefined = Vec::with_capacity(analyzed.len());
+    let mut traced = Vec::with_capacity(analyzed.len());
     let mut taken = Taken::default();
     for (analyzed, open) in analyzed.iter().zip(&open) {
         let Linked { source, .. } = analyzed.linked;
@@ -69,7 +72,10 @@ pub fn look_up(
         let types = (analyzed.linked.module, &analyzed.foreign);
         sources::check(types, open, &resolution, &natives, &options.link)?;
         source.explain(allow(open, &resolution, &options.link))?;
-        taken.wasi.extend(wasi_functions(analyzed, open));
+        let wasi = wasi_functions(analyzed, open);
+        let is_traced = |(func, _): &(FuncIndex, String)| options.trace.then_some(*func);
+        traced.push(wasi.iter().filter_map(is_traced).collect());
+        taken.wasi.extend(wasi.into_iter().map(|(_, name)| name));
     }
     let found = |it: &&OpenImport| resolution.find(&it.symbol).is_some();
     let names = |it: &OpenImport| [it.import.module.to_owned(), it.import.name.to_owned(), it.symbol.clone()];
@@ -98,7 +104,7 @@ pub fn look_up(
             observer.warning(&format!("--import-symbol {name}: no module imports that"));
         }
     }
-    Ok(Outside { natives, uses_c: resolution.uses_c, taken, undefined, shims })
+    Ok(Outside { natives, uses_c: resolution.uses_c, taken, undefined, shims, traced })
 }
 
 /// Takes the imports that are shims out of those that the linker has to find. A symbol of the
@@ -290,9 +296,10 @@ fn is_function(import: &OpenImport) -> bool {
     matches!(import.entity, EntityIndex::Function(_))
 }
 
-/// The functions of WASI that code calls which can be reached, with their module where that is not
-/// preview 1; without those that are `open`, because they are not the runtime's.
-pub fn wasi_functions(analyzed: &Analyzed, open: &[OpenImport]) -> Vec<String> {
+/// The functions of WASI that code calls which can be reached, with their names, and with their
+/// module where that is not preview 1; without those that are `open`, because they are not the
+/// runtime's.
+pub fn wasi_functions(analyzed: &Analyzed, open: &[OpenImport]) -> Vec<(FuncIndex, String)> {
     let Analyzed { linked: Linked { module, linkage, .. }, foreign, facts } = analyzed;
     let is_called = |index| {
         linkage.function(index).is_none() && foreign.function(index).is_none() && facts.reachable.contains(index)
@@ -300,12 +307,12 @@ pub fn wasi_functions(analyzed: &Analyzed, open: &[OpenImport]) -> Vec<String> {
     let is_open =
         |import: &ImportName| open.iter().any(|it| (it.import.module, it.import.name) == (import.module, import.name));
     let functions = module.functions.iter().filter(|(index, _)| is_called(*index));
-    let imports = functions.filter_map(|(_, func)| func.definition.import());
+    let imports = functions.filter_map(|(index, func)| Some((index, func.definition.import()?)));
     imports
-        .filter(|import| imports::is_wasi(linkage, *import) && !is_open(import))
-        .map(|import| match import.module == abi::wasi::MODULES[0] {
-            true => import.name.to_owned(),
-            false => imports::full_name(import),
+        .filter(|(_, import)| imports::is_wasi(linkage, *import) && !is_open(import))
+        .map(|(index, import)| match import.module == abi::wasi::MODULES[0] {
+            true => (index, import.name.to_owned()),
+            false => (index, imports::full_name(import)),
         })
         .collect()
 }

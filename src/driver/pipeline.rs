@@ -215,7 +215,7 @@ impl<'a> Session<'a> {
                 source.file.unwrap_or(&self.input.name)
             ));
         }
-        let Edge { undefined, shims, with_data, instances } = edge;
+        let Edge { undefined, shims, traced, with_data, instances } = edge;
         let debug = self.debug(source);
         Ok(Unit {
             index: *index,
@@ -227,6 +227,7 @@ impl<'a> Session<'a> {
             layout,
             undefined,
             shims,
+            traced,
             with_data,
             instances,
             profiling,

@@ -38,11 +38,11 @@ pub fn program(session: &Session, kept: Option<&Path>) -> Result<Vec<u8>> {
     let start_of = |index| (index == main).then_some(&start);
     let analyze = |(linked, foreign)| session.analyze(linked, foreign, World::Closed, start_of(linked.index));
     let analyzed: Vec<_> = linked.iter().zip(foreign).map(analyze).collect();
-    let Outside { natives, uses_c, taken, undefined, shims } = session.look_up(&analyzed)?;
-    let lay_out = |((analyzed, undefined), shims)| {
-        session.lay_out(analyzed, World::Closed, Edge { undefined, shims, ..Edge::default() })
+    let Outside { natives, uses_c, taken, undefined, shims, traced } = session.look_up(&analyzed)?;
+    let lay_out = |(((analyzed, undefined), shims), traced)| {
+        session.lay_out(analyzed, World::Closed, Edge { undefined, shims, traced, ..Edge::default() })
     };
-    let units = analyzed.into_iter().zip(undefined).zip(shims).map(lay_out).collect::<Result<Vec<_>>>()?;
+    let units = analyzed.into_iter().zip(undefined).zip(shims).zip(traced).map(lay_out).collect::<Result<Vec<_>>>()?;
     let plan = session.name(plan::plan(start, taken, session.input, session.options, session.observer))?;
     let mut objects = Vec::with_capacity(units.len());
     for unit in &units {

@@ -2,10 +2,10 @@
 //! import.
 
 use crate::abi;
-use crate::abi::wasi::WasiFunction;
+use crate::abi::wasi::{TRACE_PREFIX, WasiFunction};
 use crate::foreign::{Foreign, ForeignFunction};
 use crate::resolve::{self, Linkage};
-use crate::shims::Shims;
+use crate::unit::Unit;
 use crate::wasm::describe::{describe_global, describe_name, describe_table, describe_tag, describe_type};
 use crate::wasm::{Definition, EntityIndex, FuncIndex, ImportName, Module};
 use anyhow::{Result, bail};
@@ -26,7 +26,8 @@ pub struct ImportSymbols {
 ///
 /// # Errors
 /// When two different imports get the same symbol.
-pub fn symbols(module: &Module, linkage: &Linkage, foreign: &Foreign, shims: &Shims) -> Result<ImportSymbols> {
+pub fn symbols(unit: &Unit) -> Result<ImportSymbols> {
+    let Unit { module, linkage, foreign, shims, traced, .. } = unit;
     let mut names = Namer { linkage, taken: HashMap::new() };
     let mut symbols = ImportSymbols {
         functions: HashMap::new(),
@@ -44,6 +45,7 @@ pub fn symbols(module: &Module, linkage: &Linkage, foreign: &Foreign, shims: &Sh
                 (Some(ForeignFunction { symbol: Some(symbol), .. }), _) => symbol.clone(),
                 (Some(_), _) => names.name(import, "declared function".to_owned())?,
                 (None, Some(shim)) => shim.symbol.to_owned(),
+                _ if traced.contains(&index) => format!("{TRACE_PREFIX}{}", symbol(linkage, import)),
                 (None, None) => names.name(import, format!("function {}", describe_type(module.signature(func.ty))))?,
             };
             symbols.functions.insert(index, symbol);

@@ -101,12 +101,12 @@ pub struct ProgramPlan {
 /// # Errors
 /// When two imports want the same symbol, or the code is too large for one object.
 pub fn write(unit: &Unit, code: &Code, role: &Role) -> Result<Vec<u8>> {
-    let Unit { index, module, linkage, foreign, shims, layout, .. } = unit;
+    let Unit { index, module, linkage, layout, .. } = unit;
     let instance = *index;
     let format = ObjectFormat::of(&code.triple);
     let text = text::assemble(module, layout, code, format)?;
     let object = (format, format.object(code));
-    let symbols = imports::symbols(module, linkage, foreign, shims)?;
+    let symbols = imports::symbols(unit)?;
     let mut writer = Writer::new(object, module, layout, linkage, role, symbols);
     writer.define_functions(code, &text);
     let table_entries = writer.declare("w2n.table_entries");

@@ -5,8 +5,9 @@
 //! how much a module can take, [`streams`] the standard streams, [`signals`] signals to itself,
 //! [`powers`] and [`own_directory`] directories that are not the host's, [`sockets`] those that a
 //! program listens at, [`threads`] threads that share them, [`embed`] trees that a program carries,
-//! [`names`] names that are not UTF-8, [`machines`] systems that forbid or lack system calls, and
-//! [`official`] the WebAssembly group's own tests where a checkout is named.
+//! [`names`] names that are not UTF-8, [`machines`] systems that forbid or lack system calls,
+//! [`trace`] calls that are printed, and [`official`] the WebAssembly group's own tests where a
+//! checkout is named.
 
 mod checks;
 mod driver;
@@ -28,6 +29,7 @@ mod sockets;
 mod streams;
 mod threads;
 mod timeout;
+mod trace;
 mod tree;
 
 fn main() {
@@ -42,6 +44,7 @@ fn main() {
         exposed::trials(),
         threads::trials(),
         timeout::trials(),
+        trace::trials(),
         embed::trials(),
         names::trials(),
         machines::trials(),

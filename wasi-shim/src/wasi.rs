@@ -37,6 +37,8 @@ pub mod context;
 
 pub mod guest;
 
+mod trace;
+
 mod refused;
 
 mod args;

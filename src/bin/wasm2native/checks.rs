@@ -1,4 +1,4 @@
-//! Flags that add checks to the code or change what they do.
+//! Flags that add checks to the code or change what they do, or that make calls visible.
 
 use clap::Args;
 
@@ -40,4 +40,11 @@ pub struct Checks {
     /// call ends by the trap `interrupted`. Programs have --timeout instead.
     #[arg(long)]
     pub interruptible: bool,
+
+    /// Make a program that prints each call of WASI, with its parameters and its result
+    ///
+    /// As strace does for calls of the system, on standard error:
+    /// `fd_write(1, [14 bytes at 0x400]) = 0 (14)`. Data that is read and written is not shown.
+    #[arg(long, help_heading = "Program")]
+    pub trace: bool,
 }

@@ -531,6 +531,7 @@ impl Code {
             interruptible: self.checks.interruptible,
             memory_checks: self.checks.memory_checks,
             debug: self.debug,
+            trace: self.checks.trace,
             exact_traps: self.checks.exact_traps,
             generator: match self.generator {
                 None | Some(GeneratorChoice::Cranelift) => GeneratorName::Cranelift,

@@ -149,6 +149,10 @@ pub fn uses_extra_powers(function: &str) -> bool {
 /// Module names under which WASI functions are imported.
 pub const MODULES: [&str; 2] = ["wasi_snapshot_preview1", "wasi_unstable"];
 
+/// Begins the symbols of functions that print each call and do the same (`--trace`). The rest is
+/// the symbol of the function.
+pub const TRACE_PREFIX: &str = "w2n_trace_";
+
 /// The one function of the wasi-threads proposal: module, name, parameters, results. It takes the
 /// argument of [`THREAD_START`], and returns the new thread's number, or a negative error number.
 pub const THREAD_SPAWN: (&str, &str, &str, &str) = ("wasi", "thread-spawn", "i", "i");

@@ -3,12 +3,14 @@
 //!
 //! Their rows are those of `wasi_functions!` in the contract, which the compiler checks imports
 //! against. Each function is a symbol of its own, so that the linker keeps only those that the
-//! program imports.
+//! program imports. Programs that print their calls (`--trace`) import others, which begin with
+//! [`TRACE_PREFIX`](crate::abi::wasi::TRACE_PREFIX), do the same and print a line.
 
 use crate::arch::processor::return_address;
 use crate::wasi::errno::finish;
 use crate::wasi::guest::Guest;
-use crate::wasi::{args, clock, directory, file, path, poll, process, random, sock, stat};
+use crate::wasi::trace::Call;
+use crate::wasi::{args, clock, directory, file, path, poll, process, random, sock, stat, trace};
 
 /// Defines the function of one snapshot: prefix of the symbol, name, parameters, what does the
 /// work.
@@ -19,6 +21,14 @@ macro_rules! call {
             extern "C" fn $name($($parameter: $ty),*) -> i32 {
                 let guest = Guest::of(return_address());
                 finish($own(&guest, $($parameter),*))
+            }
+
+            #[unsafe(export_name = concat!("w2n_trace_", $prefix, stringify!($name)))]
+            extern "C" fn traced($($parameter: $ty),*) -> i32 {
+                let guest = Guest::of(return_address());
+                let signature = concat!(stringify!($name), "(", $(stringify!($parameter), ","),*);
+                let call = Call { signature, values: &[$(u64::from($parameter)),*] };
+                trace::call(&guest, &call, &mut || $own(&guest, $($parameter),*))
             }
         };
     };
@@ -46,6 +56,18 @@ macro_rules! row {
 
             #[unsafe(export_name = concat!("wasi_unstable_", stringify!($name)))]
             extern "C" fn unstable($status: $ty) -> ! {
+                $($own)::+($status.cast_signed())
+            }
+
+            #[unsafe(export_name = concat!("w2n_trace_wasi_snapshot_preview1_", stringify!($name)))]
+            extern "C" fn traced_preview1($status: $ty) -> ! {
+                trace::exit($status);
+                $($own)::+($status.cast_signed())
+            }
+
+            #[unsafe(export_name = concat!("w2n_trace_wasi_unstable_", stringify!($name)))]
+            extern "C" fn traced_unstable($status: $ty) -> ! {
+                trace::exit($status);
                 $($own)::+($status.cast_signed())
             }
         };

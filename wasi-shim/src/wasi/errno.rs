@@ -12,6 +12,9 @@ macro_rules! numbers {
         pub enum Errno { $($name),* }
 
         impl Errno {
+            /// The names in order, each followed by a comma.
+            pub const NAMES: &str = concat!($(stringify!($name), ",",)*);
+
             /// The number of an error of the system.
             pub fn from_system(error: i32) -> Errno {
                 match error {

@@ -15,6 +15,7 @@ use crate::program;
 use crate::stack;
 use crate::table;
 use crate::wasi::errno::Errno;
+use crate::wasi::trace;
 use std::sync::atomic::{AtomicI32, AtomicU32, Ordering};
 use std::thread::Builder;
 
@@ -60,6 +61,19 @@ impl Drop for ThreadSlot {
 #[unsafe(export_name = "wasi_thread_x2dspawn")]
 extern "C" fn spawn(argument: i32) -> i32 {
     let (program, _) = program::at(return_address());
+    answer(program, argument)
+}
+
+/// As [`spawn`], for `--trace`.
+#[unsafe(export_name = "w2n_trace_wasi_thread_x2dspawn")]
+extern "C" fn traced_spawn(argument: i32) -> i32 {
+    let (program, _) = program::at(return_address());
+    let result = answer(program, argument);
+    trace::thread(argument, result);
+    result
+}
+
+fn answer(program: &'static Program, argument: i32) -> i32 {
     match start(program, argument) {
         Ok(number) => number,
         Err(errno) => (errno as i32).saturating_neg(),

@@ -1,0 +1,2 @@
+. "$PROJECT/tests/docs/setup/common.sh"
+cat_module cat.wasm

@@ -31,7 +31,9 @@ pub enum Emit {
     Clif,
     /// What clang gets, with the generator LLVM.
     LlvmIr,
-    /// Assembly with the Wasm offsets as comments.
+    /// Machine code as text, with the Wasm offsets as comments.
+    Listing,
+    /// The object as assembly, with lines of the source as comments.
     Asm,
     /// A relocatable object: imports are undefined symbols, exports are global ones.
     Obj,

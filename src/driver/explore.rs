@@ -1,17 +1,17 @@
 //! The stages of `wasm2native explore`: as for an object, and every function goes to a page as each
 //! stage left it.
 
-use super::functions;
 use super::library::default_prefix;
 use super::pipeline::Session;
 use super::plan::{self, Start, Taken};
+use super::{files, functions};
 use crate::code::{self, CompiledFunction};
 use crate::codegen::Generator;
 use crate::debug::lines::{File, Lines};
 use crate::layout::{Symbol, World};
 use crate::number::to_u32;
 use crate::object::interface::{self, Naming};
-use crate::object::{Role, assembly};
+use crate::object::{Role, listing};
 use crate::options::{GeneratorName, Options};
 use crate::page::explore::{self, FunctionView, Instruction, PackedFunction, Position, Positions};
 use crate::progress::{Observer, stage};
@@ -23,7 +23,6 @@ use crate::wasm::source::MAIN;
 use crate::wasm::{Definition, FuncIndex};
 use anyhow::{Result, bail};
 use std::collections::{BTreeSet, HashMap};
-use std::fs::Metadata;
 use std::path::Path;
 
 /// The page of a module. `positions` says where its operators come from; without it, its own lines
@@ -86,7 +85,7 @@ impl SourceLines<'_> {
 impl Positions for SourceLines<'_> {
     fn files(&self) -> Vec<(String, Option<String>)> {
         let text = |(unit, file): &(u32, u32)| match self.lines.file_of(*unit, *file) {
-            Some(File { folder, name, .. }) => (name.clone(), source(&Path::new(folder).join(name))),
+            Some(File { folder, name, .. }) => (name.clone(), files::source(&Path::new(folder).join(name))),
             None => (String::new(), None),
         };
         self.files.iter().map(text).collect()
@@ -97,17 +96,6 @@ impl Positions for SourceLines<'_> {
         let file = self.files.binary_search(&(line.unit, line.file)).ok()?;
         Some((to_u32(file), line.line))
     }
-}
-
-/// The text of a source file. A module names what it likes, and pages are passed on: only files
-/// below the current directory become a part of them.
-fn source(file: &Path) -> Option<String> {
-    const LONGEST: u64 = 16 << 20;
-    let file = file.canonicalize().ok()?;
-    let here = std::env::current_dir().and_then(|here| here.canonicalize()).ok()?;
-    let is_short = |metadata: Metadata| metadata.is_file() && metadata.len() <= LONGEST;
-    let is_shown = file.starts_with(here) && file.metadata().is_ok_and(is_short);
-    is_shown.then(|| std::fs::read_to_string(file).ok()).flatten()
 }
 
 /// What functions are shown with.
@@ -126,7 +114,7 @@ impl Texts<'_> {
             let after = from.partition_point(|position| position.offset <= address);
             from[..after].last().map(|position| position.wasm_offset).filter(|offset| *offset != 0)
         };
-        let code = match assembly::instructions(self.unit, self.architecture, function) {
+        let code = match listing::instructions(self.unit, self.architecture, function) {
             Some(all) => all.into_iter().map(|(at, text)| Instruction(at, operator(at), text)).collect(),
             // Of other processors there is the generator's listing.
             None => listing.lines().map(|line| Instruction(0, None, line.to_owned())).collect(),

@@ -1,8 +1,9 @@
-//! Names of files that the user did not name.
+//! Files that the user did not name: their names, and sources that a module names.
 
 use crate::output;
 use crate::wasm::input::STDIN;
 use crate::wasm::source::MAIN;
+use std::fs::Metadata;
 use std::path::{Path, PathBuf};
 
 /// Where `--keep` puts the object: beside the program, and never in its place. Nothing lies beside
@@ -35,4 +36,15 @@ pub fn text_of(output: &Path, module: &str) -> PathBuf {
 pub fn default_file(input: &str, extension: &str) -> PathBuf {
     let stem = Path::new(input).file_stem().filter(|_| input != STDIN).unwrap_or("a".as_ref());
     Path::new(stem).with_added_extension(extension)
+}
+
+/// The text of a source file. A module names what it likes, and pages are passed on: only files
+/// below the current directory become a part of them.
+pub fn source(file: &Path) -> Option<String> {
+    const LONGEST: u64 = 16 << 20;
+    let file = file.canonicalize().ok()?;
+    let here = std::env::current_dir().and_then(|here| here.canonicalize()).ok()?;
+    let is_short = |metadata: Metadata| metadata.is_file() && metadata.len() <= LONGEST;
+    let is_shown = file.starts_with(here) && file.metadata().is_ok_and(is_short);
+    is_shown.then(|| std::fs::read_to_string(file).ok()).flatten()
 }

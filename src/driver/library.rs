@@ -128,14 +128,17 @@ pub fn build(session: &Session, outputs: &[&Output]) -> Result<()> {
         if wants(&[Emit::LlvmIr]) {
             results.insert(Emit::LlvmIr, session.print_llvm(&unit, &role)?.into_bytes());
         }
-        if wants(&[Emit::Asm, Emit::Obj, Emit::Staticlib, Emit::Sharedlib]) {
+        if wants(&[Emit::Listing, Emit::Asm, Emit::Obj, Emit::Staticlib, Emit::Sharedlib]) {
             let code = session.compile(&unit, &role)?;
-            if wants(&[Emit::Asm]) {
-                results.insert(Emit::Asm, session.print_assembly(&unit, &code, &role)?.into_bytes());
+            if wants(&[Emit::Listing]) {
+                results.insert(Emit::Listing, session.print_machine_code(&unit, &code, &role)?.into_bytes());
             }
             let mut object = session.write(&unit, &code, &role)?;
             if options.instances {
                 object = session.write_instances(object, &interface, &prefix)?;
+            }
+            if wants(&[Emit::Asm]) {
+                results.insert(Emit::Asm, session.print_assembly(&unit, &code, &object)?.into_bytes());
             }
             let imports = imports.into_iter().map(|import| import.symbol).collect();
             let linking = Linking {

@@ -296,14 +296,22 @@ impl<'a> Session<'a> {
         unit.source.explain(self.generator.print_llvm(unit, &jobs, self.observer))
     }
 
+    /// An object as assembly.
+    ///
+    /// # Errors
+    /// When the target has none.
+    pub fn print_assembly(&self, unit: &Unit, code: &Code, object: &[u8]) -> Result<String> {
+        self.name(stage(self.observer, "assembly", 0, || assembly::print(unit, code, object, &files::source)))
+    }
+
     /// Machine code as text.
     ///
     /// # Errors
     /// As [`Session::compile`].
-    pub fn print_assembly(&self, unit: &Unit, code: &Code, role: &Role) -> Result<String> {
+    pub fn print_machine_code(&self, unit: &Unit, code: &Code, role: &Role) -> Result<String> {
         let env = self.generator.env(unit);
         match env.machine.architecture {
-            Architecture::X86_64 => Ok(assembly::print(unit, code)),
+            Architecture::X86_64 => Ok(object::listing::print(unit, code)),
             // Of other processors the code generator's own listing is all there is.
             _ => {
                 let jobs = functions::list(unit, &env, role);

@@ -26,6 +26,7 @@ pub mod imports;
 pub mod instances;
 pub mod interface;
 mod lines;
+pub mod listing;
 mod profile;
 pub mod program;
 mod records;

@@ -251,7 +251,7 @@ fn features_of_the_processor_are_passed_on() {
         (i64.and (local.get 0) (i64.xor (local.get 1) (i64.const -1)))))"#;
     let folder = Folder::with(&[("a.wat", module)]);
     let listing =
-        |cpu: &str| folder.wasm2native(&["-S", "a.wat", "--generator", "llvm", "--cpu", cpu, "-o", "-"]).succeeds();
+        |cpu: &str| folder.wasm2native(&["--emit=listing", "a.wat", "--generator", "llvm", "--cpu", cpu]).succeeds();
     assert!(!listing("x86-64-v2").stdout.contains("andn"));
     assert!(listing("x86-64-v2+bmi1+bmi2").stdout.contains("andn"));
     // Each is known to clang.
@@ -267,7 +267,7 @@ fn rotations_are_for_all_processors() -> Result<()> {
     let folder = Folder::with(&[("a.wat", module)]);
     for cpu in ["x86-64-v2", "x86-64-v2+avx", "x86-64-v3"] {
         let args =
-            ["-S", "a.wat", "--generator", "llvm", "--target", "x86_64-unknown-linux-gnu", "--cpu", cpu, "-o", "-"];
+            ["--emit=listing", "a.wat", "--generator", "llvm", "--target", "x86_64-unknown-linux-gnu", "--cpu", cpu];
         let listing = folder.wasm2native(&args).succeeds().stdout;
         assert!(!listing.contains("shld") && (listing.contains("rol") || listing.contains("rorx")), "{cpu}: {listing}");
     }

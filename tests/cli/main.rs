@@ -4,6 +4,7 @@
 //! folder. `cargo test --test cli -- GROUP` runs the tests of a file.
 
 mod address;
+mod assembly;
 mod build;
 mod cache;
 mod cmake;
@@ -51,6 +52,7 @@ use test_kit::trial::Skip;
 fn main() {
     let groups = [
         address::trials(),
+        assembly::trials(),
         build::trials(),
         cache::trials(),
         cmake::trials(),

@@ -406,7 +406,7 @@ const FIRST: &str = r#"(module
 fn cold_blocks_and_functions_are_laid_aside() {
     let folder = profiled(FIRST);
     let asm = |flags: &[&str]| {
-        folder.builds(&[&["a.wat", "-S", "-o", "a.s"], flags].concat());
+        folder.builds(&[&["a.wat", "--emit", "listing", "-o", "a.s"], flags].concat());
         String::from_utf8(folder.read("a.s")).expect("text")
     };
     // The constants as the listings of x86-64 and aarch64 have them.

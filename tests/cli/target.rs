@@ -375,7 +375,7 @@ fn processors_with_avx_get_code_with_avx() {
         (func (export "abs") (param v128) (result v128) (i64x2.abs (local.get 0))))"#;
     let folder = Folder::with(&[("v.wat", vectors), ("answer.wat", ANSWER)]);
     let code = |cpu: &str| {
-        let args = ["v.wat", "--target", "x86_64-unknown-linux-gnu", "--cpu", cpu, "-S", "-o", "-"];
+        let args = ["v.wat", "--target", "x86_64-unknown-linux-gnu", "--cpu", cpu, "--emit", "listing"];
         folder.wasm2native(&args).succeeds().stdout
     };
     for (cpu, has_avx, add, abs) in [

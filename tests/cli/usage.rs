@@ -93,8 +93,12 @@ fn targets_are_listed_and_refused_by_name() {
     ] {
         folder.wasm2native(&["a.wat", "-c", "--target", target, "--cpu", cpu]).fails(2, &[text]);
     }
-    let listing = folder.wasm2native(&["a.wat", "-S", "-o", "-", "--target", "aarch64-linux-gnu"]).succeeds().stdout;
+    let listing = folder.wasm2native(&["a.wat", "--emit=listing", "--target", "aarch64-linux-gnu"]).succeeds().stdout;
     assert!(listing.contains("  ret"), "{listing}");
+    for target in ["riscv64-linux-gnu", "x86_64-pc-windows-gnu", "aarch64-apple-darwin"] {
+        let message = "--emit asm is for objects in ELF for x86-64 and aarch64\nhelp: --emit listing shows";
+        folder.wasm2native(&["a.wat", "-S", "--target", target]).fails(1, &[message]);
+    }
 }
 
 fn version_is_one_line_or_what_a_report_needs() {

@@ -22,7 +22,9 @@ pub fn run(args: &Compile, console: &Console) -> Result<ExitCode> {
     driver::check_target(&options).map_err(|error| Usage(format!("{error:#}")))?;
     let makes_program = args.emit().iter().any(|form| form.emit.is_of_program());
     if args.code.checks.trace && !makes_program {
-        return Err(Usage("--trace is for programs\nhelp: build one, or use `wasm2native run --trace`".to_owned()).into());
+        return Err(
+            Usage("--trace is for programs\nhelp: build one, or use `wasm2native run --trace`".to_owned()).into()
+        );
     }
     if args.powers.timeout.is_some() && !makes_program {
         return Err(Usage(

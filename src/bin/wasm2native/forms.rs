@@ -11,7 +11,7 @@ pub struct EmitItem {
 }
 
 /// The forms of output: name in `--emit`, and description in help.
-pub const FORMS: [(&str, Emit, &str); 17] = [
+pub const FORMS: [(&str, Emit, &str); 18] = [
     ("exe", Emit::Exe, "a program"),
     ("obj", Emit::Obj, "a relocatable object, as -c"),
     ("staticlib", Emit::Staticlib, "an archive for C, C++ or Rust programs, with the runtime"),
@@ -19,7 +19,8 @@ pub const FORMS: [(&str, Emit, &str); 17] = [
     ("header", Emit::Header, "a header for C and C++ with what the library declares"),
     ("c++", Emit::Cxx, "the same, and a class for C++17"),
     ("rust", Emit::Rust, "the same for Rust"),
-    ("asm", Emit::Asm, "assembly, as -S"),
+    ("asm", Emit::Asm, "the object as assembly for GNU as, as -S"),
+    ("listing", Emit::Listing, "machine code as text, for people"),
     ("clif", Emit::Clif, "Cranelift's intermediate form"),
     ("llvm-ir", Emit::LlvmIr, "what clang gets, with --generator llvm"),
     ("wat", Emit::Wat, "the module as text"),

@@ -119,9 +119,9 @@ fn with_ending(args: &Compile, output: &Path, emit: Emit) -> PathBuf {
 }
 
 /// Extensions that belong to a form.
-const ENDINGS: [&str; 16] = [
-    ".a", ".so", ".h", ".hpp", ".rs", ".wat", ".clif", ".ll", ".s", ".o", ".exe", ".linkage", ".facts", ".layout",
-    ".image", ".map",
+const ENDINGS: [&str; 17] = [
+    ".a", ".so", ".h", ".hpp", ".rs", ".wat", ".clif", ".ll", ".lst", ".s", ".o", ".exe", ".linkage", ".facts",
+    ".layout", ".image", ".map",
 ];
 
 fn ending(args: &Compile, emit: Emit) -> &'static str {
@@ -135,6 +135,7 @@ fn ending(args: &Compile, emit: Emit) -> &'static str {
         Emit::LinkMap => ".map",
         Emit::Clif => ".clif",
         Emit::LlvmIr => ".ll",
+        Emit::Listing => ".lst",
         Emit::Asm => ".s",
         Emit::Obj => ".o",
         Emit::Staticlib | Emit::Runtime => ".a",

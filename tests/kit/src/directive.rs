@@ -11,9 +11,9 @@
 //! not given), `trap` (message of the trap; makes `exit` 134). Before the first `run` they hold for
 //! all runs; `run args="{0..9} {a,b}"` stands for the twenty runs that a shell's braces would make
 //! of it. Of the fixture: `build`, `build-env`, `input` (name of the input file), `form` (`binary`:
-//! hand over the binary form), `emit` (`clif`, `asm`, `wat`: compare that text, run nothing), `cc`
-//! (flags of the C compiler), `differential` (why it is not compared with wasmtime), `native` (why
-//! no emulator can run it), `bench` (arguments for `benches/`, where it runs longer), `hosts`
+//! hand over the binary form), `emit` (`clif`, `listing`, `wat`: compare that text, run nothing),
+//! `cc` (flags of the C compiler), `differential` (why it is not compared with wasmtime), `native`
+//! (why no emulator can run it), `bench` (arguments for `benches/`, where it runs longer), `hosts`
 //! (where a program in Cot can run: `native`, `wasi`, `bare`). Anything else is an error.
 
 use anyhow::{Context, Result, bail};

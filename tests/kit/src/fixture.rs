@@ -37,7 +37,7 @@ pub struct Section {
 
 /// Kinds of sections, beside `file NAME`.
 pub const SECTIONS: [&str; 12] =
-    ["stdout", "stderr", "error", "facts", "linkage", "layout", "image", "clif", "asm", "wat", "ir", "ssa"];
+    ["stdout", "stderr", "error", "facts", "linkage", "layout", "image", "clif", "listing", "wat", "ir", "ssa"];
 
 /// All fixtures of the project in Wasm, C and C++, by name. Those in Cot are for `tests/cot`.
 pub fn all() -> Result<Vec<PathBuf>> {

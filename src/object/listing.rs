@@ -1,6 +1,6 @@
-//! Machine code as text, for `--emit asm`: AT&T syntax as `objdump -d` prints it, names in place of
-//! what the linker fills in, and the Wasm offset of every place that can trap or be returned to,
-//! and where exceptions land.
+//! Machine code as text, for `--emit listing`: AT&T syntax as `objdump -d` prints it, names in
+//! place of what the linker fills in, and the Wasm offset of every place that can trap or be
+//! returned to, and where exceptions land.
 
 use crate::code::{Code, CompiledFunction, Relocation, RelocationTarget};
 use crate::layout::Symbol;

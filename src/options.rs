@@ -202,6 +202,8 @@ pub struct Options {
     pub memory_checks: bool,
     /// Debuggers are told of lines and variables.
     pub debug: bool,
+    /// A module that has the DWARF of the main one.
+    pub debug_file: Option<PathBuf>,
     /// Backtraces have the module's lines, however much space those take.
     pub lines: bool,
     /// The output beside which the text form of modules without source is written for debuggers.
@@ -301,6 +303,7 @@ impl Default for Options {
             memory_base: MemoryBase::default(),
             memory_checks: false,
             debug: false,
+            debug_file: None,
             lines: false,
             debug_text: None,
             generator: GeneratorName::default(),

@@ -15,6 +15,7 @@
 pub mod stored;
 
 use crate::codegen::{Generator, target};
+use crate::debug::external;
 use crate::driver;
 use crate::link::native::Natives;
 use crate::link::runtime;
@@ -271,6 +272,8 @@ fn entry_name(input: &Input, options: &Options) -> Result<String> {
     // Debug information names the source.
     if options.debug {
         part(std::path::absolute(&input.name).unwrap_or_default().as_os_str().as_encoded_bytes());
+        let external = external::file(&input.bytes, Path::new(&input.name), options.debug_file.as_deref());
+        part(&external.and_then(|file| fs::read(file).ok()).unwrap_or_default());
     }
     // Another clang may have come.
     if options.generator == GeneratorName::Llvm {

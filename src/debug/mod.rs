@@ -12,6 +12,7 @@
     clippy::cast_sign_loss
 )]
 
+pub mod external;
 pub mod lines;
 pub mod source;
 mod source_map;

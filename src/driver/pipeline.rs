@@ -23,7 +23,7 @@ use crate::analyze;
 use crate::code::{Code, CompiledFunction};
 use crate::codegen::Generator;
 use crate::debug::source::Extent;
-use crate::debug::{self, Debug};
+use crate::debug::{self, Debug, external};
 use crate::foreign::Foreign;
 use crate::layout::{self, Purpose, World};
 use crate::link::native::Natives;
@@ -42,9 +42,10 @@ use crate::resolve::{self, Instance, Linkage, Linked, Provider, Providers, Sizes
 use crate::translate::Architecture;
 use crate::unit::{Analyzed, Edge, Unit};
 use crate::wasm::input::Input;
-use crate::wasm::source::Source;
+use crate::wasm::source::{MAIN, Source};
 use crate::wasm::{Module, unsupported};
 use anyhow::{Context, Result};
+use std::path::Path;
 use wasmparser::WasmFeatures;
 
 /// What all stages of a compilation know.
@@ -104,12 +105,30 @@ impl<'a> Session<'a> {
         let text = input.module_text();
         let mut source = Source { name, file: Some(&input.name), wasm, text, features: self.features, listing: None };
         if debug {
+            self.add_external(&mut source, input);
             let file = self.options.debug_text.as_deref().map(|file| files::text_of(file, name));
             let describe = || debug::source::describe(input, source.wasm, file.as_deref(), self.features);
             let described = self.name(stage(self.observer, "describe", 0, describe))?;
             (source.wasm, source.listing) = (described.wasm, described.text.map(|text| (text.file, text.contents)));
         }
         Ok(source)
+    }
+
+    /// Takes DWARF from another file, if the module or its user names one.
+    fn add_external(&self, source: &mut Source, input: &Input) {
+        let chosen = self.options.debug_file.as_deref().filter(|_| source.name == MAIN);
+        let Some(file) = external::file(&source.wasm, Path::new(&input.name), chosen) else { return };
+        let added = std::fs::read(&file).context("can't read it").and_then(|bytes| external::add(&source.wasm, &bytes));
+        match added {
+            Ok(wasm) => {
+                self.observer.reads(&file);
+                source.wasm = wasm;
+            }
+            Err(error) => {
+                let (name, file) = (&input.name, file.display());
+                self.observer.warning(&format!("{name}: no debug information from {file}: {error:#}"));
+            }
+        }
     }
 
     /// Writes the texts that debug information refers to.

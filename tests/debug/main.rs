@@ -9,7 +9,7 @@ use anyhow::{Context, Result, bail, ensure};
 use libtest_mimic::Trial;
 use std::path::Path;
 use test_kit::folder::Folder;
-use test_kit::trial::trial;
+use test_kit::trial::{Skip, trial};
 use test_kit::{gdb, process, target, tool};
 
 /// A program, and what gdb answers to commands: all lines of an answer, or `…` for any text.
@@ -247,6 +247,8 @@ fn main() {
     trials.push(positions_by_llvm());
     trials.push(trial("lines-in-traps", lines_in_traps));
     trials.push(trial("source-map", source_map));
+    trials.push(trial("external", external));
+    trials.push(trial("perf", perf));
     trials.push(trial("damaged", damaged));
     test_kit::trial::run(trials);
 }
@@ -461,6 +463,80 @@ fn base64(number: i64) -> String {
             return text;
         }
     }
+}
+
+/// Spends its time in the lines 4 and 5.
+const BUSY: &str = r#"(module
+  (func $busy (param $n i32) (result i32) (local $s i32)
+    (loop $next
+      (local.set $s (i32.xor (i32.mul (local.get $s) (i32.const 31)) (local.get $n)))
+      (br_if $next (local.tee $n (i32.sub (local.get $n) (i32.const 1)))))
+    (local.get $s))
+  (func (export "main") (result i32) (i32.and (call $busy (i32.const 300000000)) (i32.const 0))))"#;
+
+/// `perf` names functions of Wasm and lines of the source.
+fn perf() -> Result<()> {
+    tool::require("perf")?;
+    let folder = Folder::with(&[("busy.wat", BUSY)]);
+    folder.builds(&["busy.wat", "-g"]);
+    let record = ["record", "-q", "-e", "cpu-clock:u", "-o", "data", "./busy"];
+    let recorded = process::outcome(tool::command("perf").args(record).current_dir(folder.path("")));
+    if recorded.status != 0 {
+        let reason = format!("perf may not record here: {}", recorded.stderr.lines().next().unwrap_or_default());
+        return Err(Skip::Reason(reason).into());
+    }
+    let ask = |words: &[&str]| folder.tool("perf", &[words, &["-i", "data", "--stdio"]].concat()).stdout;
+    let report = ask(&["report", "-s", "symbol,srcline"]);
+    let is_line = |line: &str| line.contains("[.] busy ") && line.contains("busy.wat:");
+    ensure!(report.lines().any(is_line), "{report}");
+    let annotated = ask(&["annotate", "-l", "busy"]);
+    ensure!(annotated.contains("busy.wat:4") && annotated.contains("(local.set $s (i32.xor"), "{annotated}");
+    Ok(())
+}
+
+/// The module's DWARF is in a file of its own, which the user or the module names.
+fn external() -> Result<()> {
+    use wasm_encoder::Section;
+
+    let whole = std::fs::read(Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/debug/counter.wasm"))?;
+    let mut stripped = whole[..8].to_vec();
+    for payload in wasmparser::Parser::new(0).parse_all(&whole) {
+        let payload = payload?;
+        let is_debug =
+            matches!(&payload, wasmparser::Payload::CustomSection(section) if section.name().starts_with(".debug_"));
+        if let Some((id, range)) = payload.as_section().filter(|_| !is_debug) {
+            let data = &whole[usize::try_from(range.start)?..usize::try_from(range.end)?];
+            wasm_encoder::RawSection { id, data }.append_to(&mut stripped);
+        }
+    }
+    let name = b"\x16elsewhere/counter.wasm";
+    let section = wasm_encoder::CustomSection { name: "external_debug_info".into(), data: name[..].into() };
+    let folder = Folder::with(&[("other.wat", "(module (func))")]);
+    folder.write("stripped.wasm", &stripped);
+    folder.write("whole.wasm", &whole);
+    let assembly = |flags: &[&str]| {
+        let out = folder.wasm2native(&[&["stripped.wasm", "-S", "-o", "-"], flags].concat()).succeeds();
+        (out.stdout.contains(" counter.rs:21"), out.stderr.to_string())
+    };
+    let file = ["--debug-file", "whole.wasm"];
+    ensure!(assembly(&file) == (true, String::new()), "{:?}", assembly(&file));
+    section.append_to(&mut stripped);
+    folder.write("stripped.wasm", &stripped);
+    ensure!(assembly(&[]) == (false, String::new()));
+    let message = |reason: &str| format!("warning: stripped.wasm: no debug information from counter.wasm: {reason}");
+    let (has_lines, text) = assembly(&["-g"]);
+    ensure!(!has_lines && text.starts_with(&message("can't read it: No such file")), "{text}");
+    folder.write("counter.wasm", &whole);
+    ensure!(assembly(&["-g"]) == (true, String::new()));
+    folder.write("counter.wasm", &whole[..whole.len() - 100]);
+    let (_, text) = assembly(&["-g"]);
+    ensure!(text.starts_with(&message("it is damaged: ")) && text.lines().count() == 1, "{text}");
+    folder.write("counter.wasm", "text");
+    ensure!(assembly(&["-g"]) == (false, message("it is not a module\n")));
+    folder.write("counter.wasm", wat::parse_str("(module (func))")?);
+    let (_, text) = assembly(&["-g"]);
+    ensure!(text.starts_with(&message("it belongs to another module: its code has ")), "{text}");
+    Ok(())
 }
 
 /// Whatever the sections hold, there is a program, and one line that says what is left out.

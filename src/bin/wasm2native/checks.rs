@@ -1,6 +1,8 @@
 //! Flags that add checks to the code or change what they do, or that make calls visible.
 
 use clap::Args;
+use std::path::PathBuf;
+use wasm2native::options::Options;
 
 #[derive(Args)]
 #[command(next_help_heading = "Code")]
@@ -41,10 +43,31 @@ pub struct Checks {
     #[arg(long)]
     pub interruptible: bool,
 
+    /// Take the module's DWARF from FILE, another module with the same code (implies -g)
+    ///
+    /// Without this, -g looks for the file that the module names in its custom section
+    /// `external_debug_info`, beside the module.
+    #[arg(long, value_name = "FILE", help_heading = "Code")]
+    pub debug_file: Option<PathBuf>,
+
     /// Make a program that prints each call of WASI, with its parameters and its result
     ///
     /// As strace does for calls of the system, on standard error:
     /// `fd_write(1, [14 bytes at 0x400]) = 0 (14)`. Data that is read and written is not shown.
     #[arg(long, help_heading = "Program")]
     pub trace: bool,
+}
+
+impl Checks {
+    pub fn options(&self) -> Options {
+        Options {
+            spectre_masks: self.spectre_masks,
+            exact_traps: self.exact_traps,
+            memory_checks: self.memory_checks,
+            interruptible: self.interruptible,
+            debug_file: self.debug_file.clone(),
+            trace: self.trace,
+            ..Options::default()
+        }
+    }
 }

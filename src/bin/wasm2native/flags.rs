@@ -527,12 +527,7 @@ impl Code {
                 Some(Level::Os | Level::Oz) => OptLevel::Size,
             },
             inline: self.inline,
-            spectre_masks: self.checks.spectre_masks,
-            interruptible: self.checks.interruptible,
-            memory_checks: self.checks.memory_checks,
-            debug: self.debug,
-            trace: self.checks.trace,
-            exact_traps: self.checks.exact_traps,
+            debug: self.debug || self.checks.debug_file.is_some(),
             generator: match self.generator {
                 None | Some(GeneratorChoice::Cranelift) => GeneratorName::Cranelift,
                 Some(GeneratorChoice::Llvm) => GeneratorName::Llvm,
@@ -551,7 +546,7 @@ impl Code {
             enable: self.enable.clone(),
             invoke: self.invoke.clone(),
             imports: self.imports(),
-            ..Options::default()
+            ..self.checks.options()
         }
     }
 }

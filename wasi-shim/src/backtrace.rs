@@ -31,7 +31,7 @@ pub struct Cause<'a> {
 
 impl From<Trap> for Cause<'static> {
     fn from(trap: Trap) -> Cause<'static> {
-        Cause { code: trap as i32, message: trap.message().as_bytes() }
+        Cause { code: trap as i32, message: trap.text() }
     }
 }
 

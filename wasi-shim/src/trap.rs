@@ -131,7 +131,7 @@ unsafe fn take(signal: c_int, info: *mut siginfo_t, context: *mut c_void) -> boo
         None => return false,
     };
     let mut text = Text::into_buffer(&mut []);
-    text.add(trap.message());
+    text.add(trap.text());
     if trap == Trap::MemoryOutOfBounds {
         add_access(&mut text, place, address);
     }

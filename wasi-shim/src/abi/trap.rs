@@ -10,8 +10,8 @@ pub const TRAP_EXIT_STATUS: i32 = 134;
 /// language.
 pub const FATAL_EXIT_STATUS: i32 = 2;
 
-/// Declares [`Trap`]: a row for each, `VARIANT = NUMBER: MESSAGE`. Its name in the generated header
-/// follows from the variant's.
+/// Declares [`Trap`]: a row for each, `VARIANT = NUMBER: MESSAGE`, in the order of the numbers,
+/// which leave no gap. Its name in the generated header follows from the variant's.
 macro_rules! traps {
     ($($(#[$attribute:meta])* $variant:ident = $number:literal: $message:literal;)*) => {
         /// Why a program stopped. Zero is not a trap: in a site table it marks the return address
@@ -26,10 +26,18 @@ macro_rules! traps {
         impl Trap {
             pub const ALL: &[Trap] = &[$(Trap::$variant,)*];
 
+            /// The message of a trap that is known when this is compiled.
             pub const fn message(self) -> &'static str {
                 match self {
                     $(Trap::$variant => $message,)*
                 }
+            }
+
+            /// The message of any trap. Programs contain no table of addresses for it.
+            pub fn text(self) -> &'static [u8] {
+                const TEXTS: &str = concat!($($message, "\n",)*);
+                let before = (self as usize).saturating_sub(1);
+                TEXTS.as_bytes().split(|&byte| byte == b'\n').nth(before).unwrap_or_default()
             }
 
             /// The trap of a number.
@@ -69,12 +77,20 @@ traps! {
     CastFailure = 17: "cast failure";
     /// An access beyond the end of an array.
     ArrayOutOfBounds = 18: "out of bounds array access";
+    /// The heap may not grow, and nothing in it can be freed.
+    HeapExhausted = 19: "out of memory for objects";
     NullStructReference = 20: "null structure reference";
     NullArrayReference = 21: "null array reference";
     NullI31Reference = 22: "null i31 reference";
-    /// The heap may not grow, and nothing in it can be freed.
-    HeapExhausted = 19: "out of memory for objects";
 }
+
+const _: () = {
+    let mut row = 0;
+    while row < Trap::ALL.len() {
+        assert!(Trap::ALL[row] as usize == row.strict_add(1), "see `Trap::text`");
+        row = row.strict_add(1);
+    }
+};
 
 /// Declares the codes of what is reported like a trap and is not one: a row for each,
 /// `NAME = CODE: MEANING`, and [`CODES`], the list of them for the generated header.

@@ -29,14 +29,27 @@ pub fn read(wasm: &[u8], wasm_file: &Path) -> Result<Option<Sources>> {
     };
     let Map { source_root, sources: files, mappings } =
         read().with_context(|| format!("the source map {}", file.display()))?;
+    let whole = std::path::absolute(&file).context("the current directory")?;
+    let folder = whole.parent().unwrap_or(Path::new(""));
     let files: Vec<String> =
-        files.into_iter().map(|name| format!("{source_root}{}", name.unwrap_or_default())).collect();
+        files.into_iter().map(|name| source(folder, &source_root, &name.unwrap_or_default())).collect();
     let mut rows = rows(&mappings).with_context(|| format!("the source map {}: its mappings", file.display()))?;
     rows.retain(|row| row.file < files.len());
     rows.sort_by_key(|row| row.offset);
-    let whole = std::path::absolute(&file).context("the current directory")?;
-    let folder = whole.parent().map_or_else(String::new, |folder| folder.display().to_string());
+    let folder = folder.display().to_string();
     Ok(Some(Sources { folder, files, rows, producer: "wasm2native", language: dw::DW_LANG_C, only_named: false }))
+}
+
+/// The file of a source, from the map's folder. AssemblyScript's root is the output's name and no
+/// folder: what is there without the root, and not with it, is without.
+fn source(folder: &Path, root: &str, name: &str) -> String {
+    if root.is_empty() {
+        return name.to_owned();
+    }
+    let slash = if root.ends_with('/') { "" } else { "/" };
+    let whole = format!("{root}{slash}{name}");
+    let is_bare = !folder.join(&whole).exists() && folder.join(name).exists();
+    if is_bare { name.to_owned() } else { whole }
 }
 
 /// The members of a map that matter here.

@@ -447,6 +447,17 @@ fn source_map() -> Result<()> {
     folder.builds(&build);
     let trap = run().stderr;
     ensure!(trap.contains("assembly/index.ts:42:9"), "{trap}");
+    // A root lacks its slash, and where only the file without it is there, it is no folder, as
+    // `./program` of AssemblyScript's `-o program.wasm`.
+    let map = format!(r#"{{"version":3,"sourceRoot":"./root","sources":["a.ts"],"mappings":"{mapping}"}}"#);
+    folder.write("module.map", map);
+    folder.builds(&build);
+    let trap = run().stderr;
+    ensure!(trap.contains("root/a.ts:42:9"), "{trap}");
+    folder.write("a.ts", "");
+    folder.builds(&build);
+    let trap = run().stderr;
+    ensure!(trap.contains("a.ts:42:9") && !trap.contains("root"), "{trap}");
     Ok(())
 }
 

@@ -94,6 +94,7 @@ impl Unit<'_> {
             Symbol::Import(func) => format!("C symbol of {}", function(func)),
             Symbol::Export(func) => format!("export of {}", function(func)),
             Symbol::ArrayEntry(func) => format!("entry to {}", function(func)),
+            Symbol::InitializePart(part) => format!("initialization of globals, part {}", part.as_u32()),
             Symbol::Initialize => "initialization of the module".to_owned(),
             Symbol::Global(global) => format!("global {}", global.as_u32()),
             Symbol::Memory(memory) => format!("memory {}", memory.as_u32()),

@@ -28,12 +28,14 @@ fn main() {
         runs.then(|| trial(name, move || check_fixture(&fixture)))
     });
     let smith = seeds().map(|seed| trial(format!("smith-{seed:05}"), move || check_smith(seed)));
+    let objects = seeds().map(|seed| trial(format!("objects-{seed:05}"), move || check_objects(seed)));
     let loops = seeds().map(|seed| trial(format!("loops-{seed:05}"), move || check_loops(seed)));
     let globals = seeds().map(|seed| trial(format!("globals-{seed:05}"), move || check_globals(seed)));
     let calls = seeds().map(|seed| trial(format!("calls-{seed:05}"), move || check_calls(seed)));
-    test_kit::trial::run(fixtures.chain(smith).chain(loops).chain(globals).chain(calls));
+    test_kit::trial::run(fixtures.chain(smith).chain(objects).chain(loops).chain(globals).chain(calls));
 }
 
+const OBJECTS: &str = "objects";
 const LOOPS: &str = "loops";
 const CALLS: &str = "calls";
 
@@ -60,6 +62,13 @@ fn check_smith(seed: u64) -> Result<()> {
     let random = smith::module(seed)?;
     let masks = (0..random.n_functions).map(|number| 1u64 << number).chain([u64::MAX]);
     check_random("smith", seed, &random.wasm, smith::CHECK, masks)
+}
+
+/// With a collection before each object, every other time.
+fn check_objects(seed: u64) -> Result<()> {
+    let random = smith::module_with_objects(seed)?;
+    let masks = (0..random.n_functions).map(|number| 1u64 << number).chain([u64::MAX]);
+    check_random(OBJECTS, seed, &random.wasm, smith::CHECK, masks)
 }
 
 fn check_loops(seed: u64) -> Result<()> {
@@ -100,7 +109,13 @@ fn check_random(
     let flags = target::with_cpu(FLAGS[seed as usize % FLAGS.len()]).chain(inline.iter().copied());
     let exact: &[&str] = if is_llvm() && has_exact_traps(seed) { &["--exact-traps"] } else { &[] };
     let flags = ["--invoke", export].into_iter().chain(flags).chain(exact.iter().copied());
-    let run = |it: u64| Run { args_text: it.to_string(), args: vec![it.to_string()], ..Run::default() };
+    let options = (kind == OBJECTS && seed % 2 == 1).then(|| "--gc-stress".to_owned());
+    let run = |it: u64| Run {
+        args_text: it.to_string(),
+        args: vec![it.to_string()],
+        options: options.clone(),
+        ..Run::default()
+    };
     let fixture = Fixture {
         path: PathBuf::from(format!("{kind}.wat")),
         name: format!("{kind}-{seed}"),

@@ -200,7 +200,11 @@ impl Generator {
             interruptible: self.interruptible,
             profiling: &unit.profiling,
             locals: self.locals,
-            machine: Machine { null_faults: self.clang.is_none(), ..self.isa.machine() },
+            machine: Machine {
+                null_faults: self.clang.is_none(),
+                keeps_references: self.clang.is_none(),
+                ..self.isa.machine()
+            },
         }
     }
 

@@ -136,7 +136,7 @@ impl<'m> Linker<'m> {
                 command.arguments.clone_from(arguments);
                 command.results.clone_from(results);
                 command.types = {
-                    let module = &self.modules[instance];
+                    let module = self.modules[instance];
                     module.function_type(func).results().iter().map(|ty| type_code(module, *ty)).collect()
                 };
                 command.call.clone_from(call);
@@ -153,7 +153,7 @@ impl<'m> Linker<'m> {
                 command.subject = Subject::Global { provider, size };
                 command.outcome = Outcome::Return;
                 command.results.clone_from(results);
-                command.types = vec![type_code(&self.modules[provider.instance], content)];
+                command.types = vec![type_code(self.modules[provider.instance], content)];
                 command.call = format!("global {}", shown(global));
                 command.expected.clone_from(expected);
             }

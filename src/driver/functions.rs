@@ -9,7 +9,7 @@ use crate::layout::{Symbol, World};
 use crate::object::interface::{Item, ItemKind};
 use crate::object::{ProgramPlan, Role};
 use crate::resolve::Linkage;
-use crate::translate::Env;
+use crate::translate::{Env, initialize};
 use crate::unit::Unit;
 use crate::wasm::{Definition, EntityIndex, FuncIndex, Module};
 
@@ -57,7 +57,8 @@ pub fn list(unit: &Unit, env: &Env, role: &Role) -> Vec<Job> {
             exports.chain(plan.initialize.map(Symbol::ArrayEntry)).chain(own_functions(interface)).collect()
         }
     };
-    jobs.extend(edges.into_iter().chain([Symbol::Initialize]).map(Job::Translate));
+    let parts = initialize::parts(env).map(Symbol::InitializePart);
+    jobs.extend(edges.into_iter().chain(parts).chain([Symbol::Initialize]).map(Job::Translate));
     jobs.extend(foreign(unit, env));
     jobs
 }

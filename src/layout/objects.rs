@@ -117,13 +117,18 @@ pub fn is_traced(module: &Module, ty: ValType) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use wasmparser::RefType;
+    use crate::wasm::parse::parse;
+    use wasmparser::{RefType, WasmFeatures};
+
+    fn empty() -> Module<'static> {
+        parse(b"\0asm\x01\0\0\0", WasmFeatures::all()).expect("it is valid")
+    }
 
     #[test]
     fn fields_keep_their_order_and_are_aligned() {
         let reference = StorageType::Val(ValType::Ref(RefType::EXTERNREF));
         let fields = [StorageType::I8, StorageType::I16, reference, StorageType::Val(ValType::V128), StorageType::I8];
-        let plan = StructPlan::new(fields).expect("it is small");
+        let plan = StructPlan::new(&empty(), fields).expect("it is small");
         assert_eq!((plan.offsets, plan.size, plan.references), (vec![8, 10, 16, 24, 40], 48, vec![0b10]));
     }
 
@@ -131,7 +136,7 @@ mod tests {
     fn references_beyond_the_first_64_words_are_known() {
         let reference = StorageType::Val(ValType::Ref(RefType::EXTERNREF));
         let fields = std::iter::repeat_n(StorageType::Val(ValType::I64), 66).chain([reference]);
-        let plan = StructPlan::new(fields).expect("it is small");
+        let plan = StructPlan::new(&empty(), fields).expect("it is small");
         assert_eq!(plan.references, [0, 0b100]);
     }
 

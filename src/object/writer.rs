@@ -425,6 +425,7 @@ impl<'a> Writer<'a> {
             Symbol::ArrayEntry(func) => local(format!("w2n.entry.{}", name(func))),
             Symbol::Export(func) => local(format!("w2n.export.{}", name(func))),
             Symbol::Initialize => local("w2n.initialize".to_owned()),
+            Symbol::InitializePart(part) => local(format!("w2n.initialize.{}", part.as_u32())),
             Symbol::Variadic(func) => local(format!("w2n.variadic.{}", name(func))),
             Symbol::Callback(index) => local(format!("w2n.callbacks.{}", index.as_u32())),
             Symbol::CallbackSlot(index, slot) => local(format!("w2n.callback.{}.{slot}", index.as_u32())),

@@ -12,9 +12,11 @@ use crate::abi::builtin::Builtin;
 use crate::abi::object::{Heap, LARGEST_IN_RUNS, Run, cell_size};
 use crate::layout::Symbol;
 use crate::number::to_displacement;
+use crate::wasm::TypeIndex;
 use cranelift_codegen::ir::condcodes::IntCC;
 use cranelift_codegen::ir::{InstBuilder, Value, types};
 use std::mem::offset_of;
+use wasmparser::{HeapType, RefType, UnpackedIndex, ValType};
 
 /// Objects of a size that only the running program knows are taken from runs up to this many bytes:
 /// their cells have no other size than they.
@@ -24,7 +26,7 @@ impl Translator<'_> {
     /// An object of a known size, with the address of its type or tag in its header.
     pub fn allocate(&mut self, size: u32, record: Symbol) -> Value {
         let object = match size {
-            0..=LARGEST_IN_RUNS => {
+            0..=LARGEST_IN_RUNS if !self.runs_once => {
                 let size = size.next_multiple_of(8);
                 let heap = self.address_of(Symbol::Heap);
                 let place = size.checked_div(8).map(u64::from).and_then(|index| index.checked_mul(RUN_SIZE));
@@ -66,6 +68,13 @@ impl Translator<'_> {
         self.builder.switch_to_block(done);
         self.write_header(object, record);
         object
+    }
+
+    /// Pushes a new object of a declared type.
+    pub fn push_object(&mut self, object: Value, ty: TypeIndex) {
+        let heap = HeapType::Concrete(UnpackedIndex::Module(ty.as_u32()));
+        let reference = RefType::new(false, heap).expect("validated: a type index");
+        self.push_typed(object, ValType::Ref(reference));
     }
 
     /// The first cell of a run, which has `cell` bytes; if there is none, one of the runtime's for

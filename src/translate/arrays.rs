@@ -28,7 +28,7 @@ impl Translator<'_> {
         let array = self.new_array(ty, length);
         let all = self.all_elements(ty, array, length);
         self.fill_elements(ty, all, value);
-        self.push(array);
+        self.push_object(array, ty);
     }
 
     pub fn array_new_default(&mut self, ty: TypeIndex) {
@@ -37,7 +37,7 @@ impl Translator<'_> {
         let all = self.all_elements(ty, array, length);
         let zero = self.iconst(types::I32, 0);
         self.call_builtin(Builtin::Memset, &[all.start, zero, all.bytes]);
-        self.push(array);
+        self.push_object(array, ty);
     }
 
     pub fn array_new_fixed(&mut self, ty: TypeIndex, n: u32) {
@@ -56,7 +56,7 @@ impl Translator<'_> {
             let place = Place { object: array, offset, storage: element, region: Region::Elements, null: None };
             self.write(place, value);
         }
-        self.push(array);
+        self.push_object(array, ty);
     }
 
     pub fn array_new_data(&mut self, ty: TypeIndex, data: DataIndex) {
@@ -66,7 +66,7 @@ impl Translator<'_> {
         let array = self.new_array(ty, n);
         let all = self.all_elements(ty, array, n);
         self.call_builtin(Builtin::Memcpy, &[all.start, source, bytes]);
-        self.push(array);
+        self.push_object(array, ty);
     }
 
     pub fn array_new_elem(&mut self, ty: TypeIndex, element: ElementIndex) {
@@ -75,7 +75,7 @@ impl Translator<'_> {
         let array = self.new_array(ty, n);
         let all = self.all_elements(ty, array, n);
         self.copy_entries(element, all, source);
-        self.push(array);
+        self.push_object(array, ty);
     }
 
     pub fn array_get(&mut self, ty: TypeIndex, extension: Extension) {

@@ -11,7 +11,7 @@ use crate::wasm::FuncIndex;
 use anyhow::{Context, Result};
 use cranelift_codegen::ir::{self, SourceLoc, Value};
 use std::mem;
-use wasmparser::{FunctionBody, OperatorsReader, ValType};
+use wasmparser::{FunctionBody, Operator, OperatorsReader, ValType};
 
 pub fn validate(env: &Env, func: FuncIndex, state: &mut State) -> Result<()> {
     let mut validator = env.module.validator(func).into_validator(mem::take(&mut state.validator));
@@ -41,8 +41,11 @@ pub fn translate(env: &Env, func: FuncIndex, state: &mut State, out: &mut ir::Fu
     while !operators.eof() {
         let offset = operators.original_position();
         let operator = operators.read()?;
-        let subject = operator::subject(&operator).and_then(|depth| validator.get_operand_type(depth));
-        translator.subject = subject.flatten().map(|ty| env.module.with_indices(ty));
+        let subject = match operator {
+            Operator::LocalGet { local_index } => validator.get_local_type(local_index),
+            _ => operator::subject(&operator).and_then(|depth| validator.get_operand_type(depth)).flatten(),
+        };
+        translator.subject = subject.map(|ty| env.module.with_indices(ty));
         validator.op(offset, &operator)?;
         translator.builder.set_srcloc(location(offset));
         let inside = offset.checked_sub(start).expect("operators follow the locals");

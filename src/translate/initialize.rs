@@ -13,13 +13,14 @@ use super::types::POINTER;
 use super::{Env, State, begin, operator};
 use crate::abi::builtin::Builtin;
 use crate::abi::trap::Trap;
-use crate::layout::{self, GlobalPlan, SegmentPlan, Symbol};
+use crate::layout::{self, GlobalPlan, PartIndex, SegmentPlan, Symbol};
 use crate::wasm::constant::{self, Constant};
 use crate::wasm::structure;
 use crate::wasm::{
     DataIndex, DataMode, Definition, ElementIndex, ElementItems, ElementMode, FuncIndex, GlobalIndex, TableIndex,
 };
 use cranelift_codegen::ir::{self, InstBuilder, Signature, Value, types};
+use cranelift_entity::EntityRef;
 use wasmparser::{ConstExpr, Operator};
 
 pub fn is_needed(env: &Env) -> bool {
@@ -34,14 +35,51 @@ pub fn is_needed(env: &Env) -> bool {
         || layout.elements.values().chain(layout.data.values()).any(|plan| *plan == SegmentPlan::Computed)
 }
 
+/// How many globals a part initializes: a function of all would take too long to compile.
+const GLOBALS_OF_PART: usize = 200;
+
+/// The parts that the work on globals is divided into; none if it is little.
+pub fn parts(env: &Env) -> impl Iterator<Item = PartIndex> + use<> {
+    let n_parts = computed_globals(env).count().div_ceil(GLOBALS_OF_PART);
+    (0..if n_parts > 1 { n_parts } else { 0 }).map(PartIndex::new)
+}
+
+fn computed_globals(env: &Env) -> impl Iterator<Item = GlobalIndex> {
+    let globals = env.layout.globals.iter().filter(|(_, plan)| **plan == GlobalPlan::Computed);
+    globals.map(|(global, _)| global)
+}
+
+/// A part of what [`translate`] does.
+pub fn translate_part(env: &Env, part: PartIndex, out: &mut ir::Function) {
+    begin(out, Symbol::InitializePart(part), Signature::new(env.target.default_call_conv));
+    let mut state = State::default();
+    let (mut translator, _) = Translator::new(env, &mut state, out);
+    let it = &mut translator;
+    it.runs_once = true;
+    it.open_entry();
+    let first = part.index().saturating_mul(GLOBALS_OF_PART);
+    computed_globals(env).skip(first).take(GLOBALS_OF_PART).for_each(|global| it.initialize_global(global));
+    it.builder.ins().return_(&[]);
+    translator.finish();
+}
+
 pub fn translate(env: &Env, out: &mut ir::Function) {
     begin(out, Symbol::Initialize, Signature::new(env.target.default_call_conv));
     let mut state = State::default();
     let (mut translator, _) = Translator::new(env, &mut state, out);
     let it = &mut translator;
+    it.runs_once = true;
     it.open_entry();
     env.module.tables.keys().for_each(|table| it.make_table_of_thread(table));
-    env.layout.globals.keys().for_each(|global| it.initialize_global(global));
+    let parts: Vec<_> = parts(env).collect();
+    for &part in &parts {
+        let signature = Signature::new(env.target.default_call_conv);
+        let callee = it.callee_with(Symbol::InitializePart(part), signature);
+        it.builder.ins().call(callee, &[]);
+    }
+    if parts.is_empty() {
+        computed_globals(env).for_each(|global| it.initialize_global(global));
+    }
     env.module.tables.keys().for_each(|table| it.initialize_table(table));
     env.module.elements.keys().for_each(|element| it.compute_items(element));
     env.module.elements.keys().for_each(|element| it.place_element(element));
@@ -63,9 +101,6 @@ fn computed_items<'a>(env: &Env<'a>, element: ElementIndex) -> Option<&'a [Const
 
 impl Translator<'_> {
     fn initialize_global(&mut self, global: GlobalIndex) {
-        if self.env.layout.globals[global] != GlobalPlan::Computed {
-            return;
-        }
         let Definition::Local(expr) = &self.env.module.globals[global].definition else {
             panic!("an imported global is not computed");
         };

@@ -36,8 +36,9 @@ mod entry;
 mod exception;
 mod foreign;
 mod frames;
-mod initialize;
+pub mod initialize;
 mod interrupt;
+mod keep;
 mod legacy;
 pub mod locals;
 mod memory;
@@ -49,7 +50,7 @@ mod reference;
 pub mod signature;
 mod simd;
 mod structs;
-mod symbols;
+pub mod symbols;
 mod table;
 mod thunk;
 mod translator;
@@ -112,6 +113,8 @@ pub struct Machine {
     pub vectors: bool,
     /// An access to the first page of the address space is a trap.
     pub null_faults: bool,
+    /// The generator holds references, or addresses inside of objects; see `keep.rs`.
+    pub keeps_references: bool,
     /// Relaxed SIMD may multiply and add in one instruction.
     pub fused_multiply_add: bool,
 }
@@ -203,6 +206,7 @@ pub fn translate(env: &Env, symbol: Symbol, state: &mut State, out: &mut ir::Fun
         Symbol::MemoryBase(memory) => entry::memory_base(env, memory, out),
         Symbol::MemoryGrowth(memory) => entry::memory_growth(env, memory, out),
         Symbol::MemorySize(memory) => entry::memory_size(env, memory, out),
+        Symbol::InitializePart(part) => initialize::translate_part(env, part, out),
         Symbol::Initialize if !initialize::is_needed(env) => return Ok(false),
         Symbol::Initialize => initialize::translate(env, out),
         other => panic!("{other:?} is not a function to translate"),

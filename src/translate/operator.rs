@@ -64,6 +64,7 @@ pub fn translate(it: &mut Translator, op: &Op) -> Result<()> {
         Op::LocalGet { local_index } => {
             let value = it.builder.use_var(Variable::from_u32(local_index));
             it.note_get(local_index, value);
+            it.keep_local(local_index, value);
             it.push(value);
         }
         Op::LocalSet { local_index } => {

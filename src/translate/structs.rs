@@ -58,7 +58,7 @@ impl Translator<'_> {
             let (storage, offset, region) = self.field(ty, field);
             self.write(Place { object, offset, storage, region, null: None }, value);
         }
-        self.push(object);
+        self.push_object(object, ty);
     }
 
     pub fn struct_get(&mut self, ty: TypeIndex, field: u32, extension: Extension) {

@@ -46,12 +46,17 @@ pub enum Region {
     Field(usize),
     /// Records of types.
     TypeRecord,
+    /// References in the frame.
+    Kept,
 }
 
 impl Region {
     /// Bits of a region's number among those of its kind: the alias analysis keeps a list of all
     /// for each block, so it must be short.
     const BITS: u32 = 4;
+    /// The number of [`Region::Kept`].
+    pub const KEPT: u32 = 8;
+
     /// All that come after this one share it.
     const LAST: u32 = (1 << Region::BITS) - 1;
 }
@@ -165,6 +170,7 @@ impl Translator<'_> {
             Region::Length => (0, 5, false),
             Region::Elements => (0, 6, false),
             Region::TypeRecord => (0, 7, false),
+            Region::Kept => (0, Region::KEPT, false),
             Region::Field(it) => (4, u32::try_from(it).unwrap_or(u32::MAX), false),
             Region::Memory(it) => {
                 (1, it.as_u32(), module.memories.values().next().is_some_and(|it| it.definition.is_import()))
@@ -193,6 +199,7 @@ impl Translator<'_> {
                 Region::Elements => "elements",
                 Region::Field(_) => "field",
                 Region::TypeRecord => "type records",
+                Region::Kept => "kept references",
             };
             let description = description.into();
             regions.insert(AliasRegionData { user_id, description })

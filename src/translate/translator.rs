@@ -5,6 +5,7 @@
 //! emitted and the stack is not kept.
 
 use super::frames::{Frame, Scope, ScopeIndex};
+use super::keep::Kept;
 use super::locals::Notes;
 use super::profile::{Counting, Passes};
 use super::types::value_type;
@@ -28,6 +29,8 @@ pub struct Translator<'t> {
     /// The type of the reference that the operator at hand is about, as far as it is known; see
     /// `operator::subject`.
     pub subject: Option<ValType>,
+    /// The code runs once: it is to be small, and simple to compile.
+    pub runs_once: bool,
     /// Whether the operator at hand can be reached at all.
     pub reachable: bool,
     /// Whether the operator at hand is unlikely to be reached: blocks made there are laid aside.
@@ -58,6 +61,8 @@ pub struct Scratch {
     pub is_polled: bool,
     /// How often branches went which way, see `profile.rs`.
     pub passes: Passes,
+    /// Where references are kept.
+    pub kept: Kept,
     /// Which values locals have, see `locals.rs`.
     pub notes: Notes,
     /// What the function refers to so far; see `symbols.rs`.
@@ -96,6 +101,7 @@ impl<'t> Translator<'t> {
             n_polls,
             is_polled,
             passes,
+            kept,
             notes,
             functions,
             signatures,
@@ -103,6 +109,7 @@ impl<'t> Translator<'t> {
             jump_args,
             depths,
         } = scratch;
+        *kept = Kept::default();
         stack.clear();
         control.clear();
         scopes.clear();
@@ -117,6 +124,7 @@ impl<'t> Translator<'t> {
         depths.clear();
         Translator {
             subject: None,
+            runs_once: false,
             env,
             builder: FunctionBuilder::new(out, context),
             scratch,
@@ -170,6 +178,7 @@ impl<'t> Translator<'t> {
     /// a collector about references.
     pub fn define(&mut self, value: Value, ty: ValType) {
         debug_assert_eq!(self.type_of(value), value_type(ty));
+        self.keep_new(value, ty);
     }
 
     pub fn pop(&mut self) -> Value {

@@ -265,7 +265,7 @@ fn run_on(folder: &Folder, emulator: &str, processor: &str, program: &str) -> Ou
 /// Checks the message of a program on a processor without features that it needs.
 #[track_caller]
 fn lacks(out: &Outcome, features: &[&str]) {
-    let message = "the processor lacks features that this program was compiled for: ";
+    let message = "the processor lacks features that the program needs: ";
     assert_eq!(out.status, 1, "{out:?}");
     let list = out.stderr.trim_end().split_once(message).map(|(_, list)| list.split(", ").collect::<BTreeSet<_>>());
     let list = list.unwrap_or_else(|| panic!("{out:?}"));

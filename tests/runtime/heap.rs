@@ -28,7 +28,7 @@ unsafe extern "C" {
     fn w2n_allocate(heap: *mut Heap, bytes: u64) -> *mut u8;
     fn w2n_any_of_extern(heap: *mut Heap, word: u64) -> u64;
     fn w2n_extern_of_any(reference: u64) -> u64;
-    fn w2n_cast_failure(reference: u64, wanted: *const TypeRecord, name: *const u8) -> !;
+    fn w2n_cast_failure(reference: u64, wanted: *const TypeRecord) -> !;
     fn w2n_signature_matches(found: *const u8, expected: *const u8) -> i32;
     fn w2n_ref_new(heap: *mut Heap, reference: u64) -> *mut c_void;
     fn w2n_ref_get(heap: *mut Heap, handle: *mut c_void) -> u64;
@@ -412,8 +412,8 @@ extern "C" fn cast(data: *mut c_void) {
             number => number as u64,
         };
         match data as usize {
-            4 => w2n_cast_failure(reference, &TYPES.0[1], null()),
-            _ => w2n_cast_failure(reference, null(), c"(ref eq)".as_ptr().cast()),
+            4 => w2n_cast_failure(reference, &TYPES.0[1]),
+            _ => w2n_cast_failure(reference, null::<TypeRecord>().with_addr(1)),
         }
     }
 }

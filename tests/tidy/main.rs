@@ -21,7 +21,7 @@ const UNSAFE_ALLOWED: [&str; 0] = [];
 const RUNTIME: [&str; 2] = ["wasi-shim/src", "wasi-shim/libc/src"];
 
 /// What fixtures are about; a name is `AREA/what-it-shows.wat`.
-const AREAS: &str = "atomic bench bulk c call ctl data emit entry exn foreign fref global import input invalid invoke link mem mem64 \
+const AREAS: &str = "atomic bench bulk c call ctl data emit entry exn foreign fref gc global import input invalid invoke link mem mem64 \
                      name num page shim simd table tail thread trap unsupported wasi";
 
 /// Modules that handle numbers which a Wasm module chooses: offsets, sizes, counts, limits.

@@ -145,7 +145,8 @@ pub fn fail(mut text: Text, status: i32) -> ! {
         text.add("\n");
         drop(text);
         give_up(&report);
-        unreachable!("there is an attempt");
+        // There is an attempt.
+        unreachable!();
     }
     text.add("\n");
     drop(text);

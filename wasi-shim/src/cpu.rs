@@ -34,7 +34,7 @@ fn register(requirement: &Requirement) -> u32 {
 #[cold]
 fn refuse(requirements: &[Requirement]) -> ! {
     let mut text = message();
-    text.add("the processor lacks features that this program was compiled for");
+    text.add("the processor lacks features that the program needs");
     let mut separator = ": ";
     let mut last = [0; NAME_LENGTH];
     for requirement in requirements {

@@ -55,20 +55,20 @@ fn create_memory(memory: &mut Memory) {
         let mut text = message();
         if memory.place != 0 && system::reserve(usize_of(memory.least), Access::None).is_some() {
             text.add("something else lies at the address of the program's memory, ").add_hex(memory.place);
-            text.add(", or soon after it: build the program with --memory-base any");
+            text.add(", or soon after it: build it with --memory-base any");
             fail(text, 1);
         }
         text.add("cannot reserve ").add_decimal(memory.least.into());
         text.add(" bytes of address space for the program's memory (see `ulimit -v`)");
         if memory.least == GUARDED_RESERVATION {
-            text.add(": --memory-checks builds programs that need less");
+            text.add(": build it with --memory-checks");
         }
         fail(text, 1);
     }
     if !commit(memory, 0, memory.bytes) {
         let mut text = message();
         text.add("the system refuses ").add_decimal(memory.bytes.into());
-        text.add(" bytes for the program's initial memory");
+        text.add(" bytes for memory");
         fail(text, 1);
     }
 }

@@ -175,14 +175,16 @@ fn perform(command: &Command, values: &mut [Value; 1000]) {
 
 fn compare(command: &Command, values: &[Value; 1000]) -> Result<(), Failure> {
     let mut patterns = command.results;
-    for &value in values.iter().take(command.n_results as usize) {
+    // SAFETY: a code for each result.
+    let types = unsafe { slice(command.types, command.n_results.into()) };
+    for (&value, &ty) in values.iter().zip(types) {
         let mut holds = false;
         loop {
             // SAFETY: one pattern per result, and one more for each that has an alternative.
             let pattern = unsafe { &*patterns };
             // SAFETY: as above; one past the last is not read.
             patterns = unsafe { patterns.add(1) };
-            holds |= matches(pattern, value);
+            holds |= matches(pattern, value, ty);
             if pattern.has_alternative == 0 {
                 break;
             }
@@ -194,7 +196,7 @@ fn compare(command: &Command, values: &[Value; 1000]) -> Result<(), Failure> {
     Ok(())
 }
 
-fn matches(pattern: &Pattern, value: Value) -> bool {
+fn matches(pattern: &Pattern, value: Value, ty: u8) -> bool {
     let Pattern { value: wanted, mask, kind, .. } = pattern;
     let word = low_u64(u128::from_le_bytes(value.0));
     // SAFETY: of the hierarchy `any`, a word other than null and immediates is an object.
@@ -203,6 +205,8 @@ fn matches(pattern: &Pattern, value: Value) -> bool {
     match *kind {
         script::NUMBER => (0..16).all(|byte| value.0[byte] & mask[byte] == wanted[byte] & mask[byte]),
         _ if word == 0 => false,
+        script::NOT_NULL => true,
+        _ if ty != TYPE_ANYREF => false,
         script::STRUCT => !is_immediate && object() == KIND_STRUCT,
         script::ARRAY => !is_immediate && object() == KIND_ARRAY,
         script::EQ if is_immediate => word & HOST_WORD == 0,

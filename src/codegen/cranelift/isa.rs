@@ -82,6 +82,7 @@ impl Isa {
         Machine {
             architecture,
             null_faults: true,
+            keeps_references: true,
             vectors: architecture != Architecture::Riscv64 || self.has("has_v"),
             fused_multiply_add: architecture != Architecture::X86_64,
         }

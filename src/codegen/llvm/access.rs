@@ -6,6 +6,7 @@
 
 use super::function::{Writer, region_tag};
 use super::types;
+use crate::translate::symbols::Region;
 use cranelift_codegen::ir::{
     AtomicRmwOp, Inst, InstructionData, MemFlags, MemFlagsData, Opcode, Type, Value, types as clif,
 };
@@ -47,10 +48,15 @@ impl Writer<'_> {
         self.used.contains(value)
     }
 
+    /// The number of the memory that is accessed.
+    fn region(&self, flags: MemFlags) -> Option<u32> {
+        self.flags(flags).alias_region().map(|region| self.func.dfg.alias_regions[region].user_id)
+    }
+
     /// What a load or store says of itself.
     fn metadata(&self, flags: MemFlags) -> String {
+        let region = self.region(flags);
         let flags = self.flags(flags);
-        let region = flags.alias_region().map(|region| self.func.dfg.alias_regions[region].user_id);
         let region = region.map_or(String::new(), |region| format!(", !tbaa !{}", region_tag(region)));
         let constant = if flags.readonly() && flags.can_move() { ", !invariant.load !3" } else { "" };
         format!("{region}{constant}")
@@ -124,7 +130,8 @@ impl Writer<'_> {
             false => format!("{name} {}", self.named(format!("trunc {typed} to {name}"))),
         };
         let metadata = self.metadata(flags);
-        let volatile = if self.exact_traps { "volatile " } else { "" };
+        let is_kept = self.region(flags) == Some(Region::KEPT);
+        let volatile = if self.exact_traps || is_kept { "volatile " } else { "" };
         self.effect(format!("store {volatile}{value}, ptr {place}, align 1{metadata}"));
     }
 

@@ -14,7 +14,7 @@ use std::ops::Range;
 const UNIT: usize = 1 << 20;
 
 /// Alias regions: four kinds of sixteen; see `translate::symbols::Region`.
-const N_REGIONS: u32 = 64;
+const N_REGIONS: u32 = 80;
 
 /// Consecutive definitions that belong to a unit each.
 pub fn divide(definitions: &[(usize, Definition)]) -> Vec<Range<usize>> {

@@ -69,9 +69,9 @@ impl Request {
                     request.env.extend(pair.or_else(inherited));
                 }
                 "--inherit-env" => request.env.extend(run.env.iter().cloned()),
-                "--cpu" | "--enable" => drop(value()?),
-                "--exact-traps" | "--fixed-powers" | "--inline" | "--memory-checks" | "--spectre-masks" | "-O0"
-                | "-O1" | "-O2" | "-O3" | "-Os" | "--strip" | "-s" => {}
+                "--cpu" | "--enable" | "--max-heap" => drop(value()?),
+                "--exact-traps" | "--fixed-powers" | "--gc-stress" | "--inline" | "--memory-checks"
+                | "--spectre-masks" | "-O0" | "-O1" | "-O2" | "-O3" | "-Os" | "--strip" | "-s" => {}
                 _ => bail!("wasmtime has no `{word}`"),
             }
         }
@@ -83,7 +83,7 @@ pub fn engine() -> wasmtime::Result<Engine> {
     let mut config = wasmtime::Config::new();
     config.async_stack_size(STACK + (1 << 20)).max_wasm_stack(STACK);
     // What is off by default there.
-    config.wasm_wide_arithmetic(true).wasm_custom_page_sizes(true).shared_memory(true);
+    config.wasm_wide_arithmetic(true).wasm_custom_page_sizes(true).shared_memory(true).wasm_gc(true);
     Engine::new(&config)
 }
 

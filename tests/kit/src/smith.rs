@@ -10,15 +10,13 @@ use wasm_encoder::{
     AbstractHeapType, BlockType, Encode, Function, HeapType, InstructionSink, MemArg, MemArgTarget, Module, RawSection,
     ValType,
 };
-use wasmparser::{FuncType, Parser, Payload, RefType};
+use wasmparser::{CompositeInnerType, FuncType, Parser, Payload, RefType};
 
 /// Name of the export that is added.
 pub const CHECK: &str = "w2n check";
 
 /// More functions than this are not called one by one.
 const MOST_CALLED: usize = 20;
-
-const EXCEPTION: HeapType = HeapType::Abstract { shared: false, ty: AbstractHeapType::Exn };
 
 const PRIME: i64 = 0x100_0000_01b3;
 
@@ -30,9 +28,18 @@ pub struct Random {
 
 /// The module of `seed`.
 pub fn module(seed: u64) -> Result<Random> {
+    random(seed, config(seed))
+}
+
+/// A module of `seed` with garbage-collected types.
+pub fn module_with_objects(seed: u64) -> Result<Random> {
+    random(seed, wasm_smith::Config { gc_enabled: true, threads_enabled: false, min_types: 8, ..config(seed) })
+}
+
+fn random(seed: u64, config: wasm_smith::Config) -> Result<Random> {
     let mut bytes = vec![0; 32 << 10];
     blake3::Hasher::new().update(&seed.to_le_bytes()).finalize_xof().fill(&mut bytes);
-    let mut module = wasm_smith::Module::new(config(seed), &mut arbitrary::Unstructured::new(&bytes))?;
+    let mut module = wasm_smith::Module::new(config, &mut arbitrary::Unstructured::new(&bytes))?;
     module.ensure_termination(2000).context("the module has bodies")?;
     add_check(&module.to_bytes(), seed)
 }
@@ -76,7 +83,8 @@ fn config(seed: u64) -> wasm_smith::Config {
 /// What the module declares, as far as `check` needs it.
 #[derive(Default)]
 struct Declared {
-    types: Vec<FuncType>,
+    /// `None` is not a type of functions.
+    types: Vec<Option<FuncType>>,
     functions: Vec<u32>,
     globals: Vec<wasmparser::ValType>,
     /// Whether addresses have 64 bits.
@@ -118,7 +126,12 @@ fn declared(wasm: &[u8]) -> Result<Declared> {
     for payload in Parser::new(0).parse_all(wasm) {
         match payload? {
             Payload::TypeSection(section) => {
-                declared.types = section.into_iter_err_on_gc_types().collect::<Result<_, _>>()?;
+                for group in section {
+                    declared.types.extend(group?.into_types().map(|ty| match ty.composite_type.inner {
+                        CompositeInnerType::Func(ty) => Some(ty),
+                        _ => None,
+                    }));
+                }
             }
             Payload::FunctionSection(section) => declared.functions = section.into_iter().collect::<Result<_, _>>()?,
             Payload::GlobalSection(section) => {
@@ -159,7 +172,12 @@ fn check_body(declared: &Declared, seed: u64) -> Function {
     let mut function = Function::new(locals);
     let mut code = function.instructions();
     for (number, &ty) in declared.functions.iter().take(MOST_CALLED).enumerate() {
-        let ty = &declared.types[ty as usize];
+        let ty = declared.types[ty as usize].as_ref().expect("a function has a function type");
+        // Nobody has a value for it.
+        let is_wanting = |ty: &wasmparser::ValType| matches!(ty, wasmparser::ValType::Ref(ty) if !ty.is_nullable());
+        if ty.params().iter().any(is_wanting) {
+            continue;
+        }
         code.local_get(MASK).i64_const(1 << number).i64_and().i64_eqz().i32_eqz().if_(BlockType::Empty);
         for (place, param) in ty.params().iter().enumerate() {
             argument(
@@ -219,10 +237,26 @@ fn argument(code: &mut InstructionSink, ty: wasmparser::ValType, random: u64) {
         wasmparser::ValType::F32 => code.f32_const((small as f32 * 0.75).into()),
         wasmparser::ValType::F64 => code.f64_const((small as f64 * 1e10).into()),
         wasmparser::ValType::V128 => code.v128_const(i128::from(number) * 0x1_0001_0001_0001),
-        wasmparser::ValType::Ref(ty) if ty.is_func_ref() => code.ref_null(wasm_encoder::HeapType::FUNC),
-        wasmparser::ValType::Ref(RefType::EXNREF) => code.ref_null(EXCEPTION),
-        wasmparser::ValType::Ref(_) => code.ref_null(wasm_encoder::HeapType::EXTERN),
+        wasmparser::ValType::Ref(ty) => code.ref_null(bottom(ty)),
     };
+}
+
+/// The type of null in the hierarchy of a type; a declared one is its own.
+fn bottom(ty: RefType) -> HeapType {
+    use wasmparser::AbstractHeapType as Known;
+    let ty = match ty.heap_type() {
+        wasmparser::HeapType::Abstract { ty, .. } => ty,
+        wasmparser::HeapType::Concrete(index) | wasmparser::HeapType::Exact(index) => {
+            return HeapType::Concrete(index.as_module_index().expect("a type of the module"));
+        }
+    };
+    let ty = match ty {
+        Known::Func | Known::NoFunc => AbstractHeapType::NoFunc,
+        Known::Extern | Known::NoExtern => AbstractHeapType::NoExtern,
+        Known::Exn | Known::NoExn => AbstractHeapType::NoExn,
+        _ => AbstractHeapType::None,
+    };
+    HeapType::Abstract { shared: false, ty }
 }
 
 /// Takes a value from the stack into the hash.

@@ -7,7 +7,7 @@ use std::process::{Command, Stdio};
 use std::sync::Mutex;
 
 /// Tools and the Debian packages that have them.
-const PACKAGES: [(&str, &str); 23] = [
+const PACKAGES: [(&str, &str); 24] = [
     ("aarch64-linux-gnu-g++", "g++-aarch64-linux-gnu"),
     ("aarch64-linux-gnu-gcc", "gcc-aarch64-linux-gnu"),
     ("aarch64-linux-gnu-objdump", "binutils-aarch64-linux-gnu"),
@@ -26,6 +26,7 @@ const PACKAGES: [(&str, &str); 23] = [
     ("man", "man-db"),
     ("mount", "mount"),
     ("node", "nodejs"),
+    ("perf", "linux-perf"),
     ("qemu-aarch64", "qemu-user"),
     ("qemu-x86_64", "qemu-user"),
     ("redis-server", "redis-server"),

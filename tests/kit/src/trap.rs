@@ -30,7 +30,7 @@ const KINDS: [(&str, &[&str]); 24] = [
     ("null i31 reference", &["null reference"]),
     ("cast failure", &[]),
     ("out of bounds array access", &[]),
-    ("out of memory for objects", &["GC heap out of memory"]),
+    ("out of memory for objects", &["GC heap out of memory", "allocation size too large"]),
     ("expected shared memory", &["atomic wait on non-shared memory"]),
 ];
 

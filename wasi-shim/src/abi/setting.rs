@@ -24,7 +24,7 @@ macro_rules! settings {
         }
 
         /// All options, two lines each. The first begins with two blanks and the name.
-        pub const HELP: &str = concat!($("  ", $name, $form, "\n      ", $help, "\n",)*);
+        pub const HELP: &str = concat!($("  ", $name, $form, "\n    ", $help, "\n",)*);
 
         impl<'a> Setting<'a> {
             /// `word` is `--name` or `--name=value`. A value that is not in it is taken from
@@ -38,7 +38,9 @@ macro_rules! settings {
             ) -> Result<Setting<'a>, &'static str> {
                 let mut parts = word.splitn(2, |&byte| byte == b'=');
                 let (name, inline) = (parts.next().unwrap_or_default(), parts.next());
-                let number = names().position(|known| name.strip_prefix(b"--") == Some(known));
+                // No `position`: its check of the count would bring a path of std's into programs.
+                let number = (0usize..).zip(names()).find(|(_, known)| name.strip_prefix(b"--") == Some(*known));
+                let number = number.map(|(number, _)| number);
                 match number.ok_or(UNKNOWN)? {
                     $(
                         number if number == Number::$variant as usize => {
@@ -62,34 +64,34 @@ macro_rules! settings {
 
 settings! {
     /// A directory, as [`Grant`](super::grant::Grant) describes it.
-    Dir(grant: &'a [u8]) = "--dir", " HOST[::GUEST[::ro]]", "use the directory HOST as GUEST";
+    Dir(grant: &'a [u8]) = "--dir", " HOST[::GUEST[::ro]]", "see HOST as GUEST";
     /// The guest's name of the next of the trees that the program carries.
-    Embed(guest: &'a [u8]) = "--embed", " GUEST", "see the next embedded tree as GUEST";
+    Embed(guest: &'a [u8]) = "--embed", " GUEST", "see the next tree as GUEST";
     /// `NAME=VALUE`, or `NAME` for a variable whose value is that at run time.
     Env(variable: &'a [u8]) = "--env", " NAME[=VALUE]", "see this variable";
     InheritEnv = "--inherit-env", "", "see all variables";
     /// `null`, `zero` and `urandom` in `/dev`.
-    Dev = "--dev", "", "see null, zero and urandom in /dev";
+    Dev = "--dev", "", "see /dev/null, zero, urandom";
     /// An empty directory `/tmp` of the program's own, and the most bytes in it, if that is given.
-    Tmp(bytes: Option<u64>) = "--tmp", "[=BYTES]", "have an empty directory /tmp";
+    Tmp(bytes: Option<u64>) = "--tmp", "[=BYTES]", "have an empty /tmp";
     /// An address to listen at.
-    TcpListen(address: &'a [u8]) = "--tcplisten", " ADDR:PORT", "accept connections there";
+    TcpListen(address: &'a [u8]) = "--tcplisten", " ADDR:PORT", "listen there";
     /// The sockets that the program is started with.
-    ListenFd = "--listenfd", "", "accept at inherited sockets";
+    ListenFd = "--listenfd", "", "use inherited sockets";
     /// Most bytes that memories, tables and objects take together.
-    MaxMemory(bytes: u64) = "--max-memory", " BYTES", "limit memories, tables, objects: 64K, 16M, 2G";
+    MaxMemory(bytes: u64) = "--max-memory", " BYTES", "limit all memory: 64K, 16M, 2G";
     /// Most bytes that tables take.
     MaxTable(bytes: u64) = "--max-table", " BYTES", "limit tables";
     /// Most bytes that objects of garbage-collected types and exceptions take.
     MaxHeap(bytes: u64) = "--max-heap", " BYTES", "limit objects";
     /// What collections cost is printed at the end.
-    GcStats = "--gc-stats", "", "tell what collections cost";
+    GcStats = "--gc-stats", "", "tell of collections";
     /// A collection before each object.
-    GcStress = "--gc-stress", "", "collect at each object";
+    GcStress = "--gc-stress", "", "collect always";
     /// Most bytes of stack.
     MaxStack(bytes: u64) = "--max-stack", " BYTES", "limit the stack";
     /// The time after which a program ends, for [`parse_duration`].
-    Timeout(duration: &'a [u8]) = "--timeout", " DURATION", "end after 500ms, 5s, 2m, 1h";
+    Timeout(duration: &'a [u8]) = "--timeout", " DURATION", "end after 500ms, 5s, 2m";
 }
 
 /// Most bytes in `/tmp` where nothing is said.

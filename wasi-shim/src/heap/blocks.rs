@@ -210,8 +210,10 @@ impl Blocks {
     fn begin(&mut self, number: u32, class: usize) {
         let words = u32::try_from(cell_of(class) / 8).unwrap_or(1);
         let mut pattern = 0u64;
-        for word in (0..WORDS_OF_BITS).step_by(words as usize) {
-            pattern |= 1u64.wrapping_shl(u32::try_from(word).unwrap_or(0));
+        let mut word = 0u32;
+        while (word as usize) < WORDS_OF_BITS {
+            pattern |= 1u64.wrapping_shl(word);
+            word = word.wrapping_add(words.max(1));
         }
         let inverse = (1u32 << INVERSE_SHIFT).div_ceil(words);
         let limit = WORDS.wrapping_sub(WORDS.checked_rem(words).unwrap_or(0));

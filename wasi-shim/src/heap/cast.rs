@@ -27,7 +27,7 @@ pub unsafe extern "C" fn w2n_cast_failure(reference: u64, wanted: *const TypeRec
             _ if expected == Some("func") => _ = text.add("a function of another type"),
             _ if reference & IMMEDIATE == 0 => add_type(&mut text, *(reference as *const *const TypeRecord)),
             _ if reference & HOST_WORD == 0 => _ = text.add("i31"),
-            _ => _ = text.add("a host value"),
+            _ => _ = text.add("a word of the host"),
         }
         text.add(", expected ");
         match expected {

@@ -107,7 +107,7 @@ pub unsafe extern "C" fn w2n_ref_get(heap: *mut Heap, handle: *mut c_void) -> u6
     // SAFETY: as required of the caller.
     let found = unsafe { State::of(heap) }.handles.find(handle);
     // SAFETY: a handle.
-    found.map_or_else(|| complain("a handle is used"), |handle| unsafe { (*handle).word })
+    found.map_or_else(|| complain("use of a handle"), |handle| unsafe { (*handle).word })
 }
 
 /// Gives a handle back. Null is nothing.
@@ -122,7 +122,7 @@ pub unsafe extern "C" fn w2n_ref_drop(heap: *mut Heap, handle: *mut c_void) {
     // SAFETY: as required of the caller.
     let handles = unsafe { &mut State::of(heap).handles };
     let Some(handle) = handles.find(handle) else {
-        complain("a handle is dropped");
+        complain("drop of a handle");
         return;
     };
     // SAFETY: a handle, which is no more.
@@ -134,6 +134,6 @@ pub unsafe extern "C" fn w2n_ref_drop(heap: *mut Heap, handle: *mut c_void) {
 #[cold]
 fn complain(what: &str) -> u64 {
     let mut text = message();
-    text.add(what).add(" that there is not, or no more\n");
+    text.add(what).add(" that there is not\n");
     0
 }

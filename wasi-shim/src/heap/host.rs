@@ -30,7 +30,7 @@ static HOST_TYPE: HostType = HostType(TypeRecord {
     references: 0,
     more: ptr::null(),
     n_more: 0,
-    name: c"a host value".as_ptr().cast(),
+    name: c"a word of the host".as_ptr().cast(),
     index: 0,
     padding: Padding::ZERO,
 });

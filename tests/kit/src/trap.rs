@@ -25,9 +25,9 @@ const KINDS: [(&str, &[&str]); 24] = [
     ("uncaught exception", &["thrown Wasm exception"]),
     ("null function reference", &[]),
     ("unaligned atomic", &[]),
-    ("null structure reference", &["null reference"]),
-    ("null array reference", &["null reference"]),
-    ("null i31 reference", &["null reference"]),
+    ("null structure reference", &[]),
+    ("null array reference", &[]),
+    ("null i31 reference", &[]),
     ("cast failure", &[]),
     ("out of bounds array access", &[]),
     ("out of memory for objects", &["GC heap out of memory", "allocation size too large"]),
@@ -64,7 +64,9 @@ pub fn is_known(name: &str) -> bool {
 /// of a table, and one for all that is null.
 pub fn coarse(trap: Option<&'static str>) -> Option<&'static str> {
     trap.map(|trap| match trap {
-        "null function reference" => "null reference",
+        "null function reference" | "null structure reference" | "null array reference" | "null i31 reference" => {
+            "null reference"
+        }
         _ => trap.trim_start_matches("undefined element: "),
     })
 }

@@ -4,7 +4,7 @@
 //! Comes in: the bytes of a finished object in ELF, so that nothing is left out that the linker
 //! gets. What is assembled of the text has the same bytes in each section, because tables say where
 //! in the code something is. So instructions that an assembler may encode otherwise are bytes, with
-//! the instruction as a comment (see [`x86_64`]). Of aarch64, whose instructions have one encoding
+//! the instruction as a comment (see `x86_64.rs`). Of aarch64, whose instructions have one encoding
 //! each, numbers.
 
 mod comments;

@@ -14,6 +14,7 @@ mod instances;
 mod interrupt;
 mod library;
 mod linked;
+mod objects;
 mod replace;
 mod reset;
 mod rust;
@@ -40,6 +41,7 @@ fn main() {
         library::trials(),
         linked::trials(),
         replace::trials(),
+        objects::trials(),
         reset::trials(),
         rust::trials(),
         threads::trials(),

@@ -213,24 +213,6 @@ impl Translator<'_> {
         });
     }
 
-    /// Code that runs for each address from `start` up to `end`.
-    fn each(&mut self, start: Value, end: Value, step: i64, body: impl FnOnce(&mut Self, Value)) {
-        let (head, inside, done) = (self.create_block(), self.builder.create_block(), self.builder.create_block());
-        let place = self.builder.append_block_param(head, POINTER);
-        self.builder.ins().jump(head, &[start.into()]);
-        self.builder.switch_to_block(head);
-        let more = self.builder.ins().icmp(IntCC::UnsignedLessThan, place, end);
-        self.builder.ins().brif(more, inside, &[], done, &[]);
-        self.builder.seal_block(inside);
-        self.builder.switch_to_block(inside);
-        body(self, place);
-        let next = self.builder.ins().iadd_imm_u(place, step);
-        self.builder.ins().jump(head, &[next.into()]);
-        self.builder.seal_block(head);
-        self.builder.seal_block(done);
-        self.builder.switch_to_block(done);
-    }
-
     /// The address of `bytes` of a data segment from `from`.
     fn data_range(&mut self, data: DataIndex, from: Value, bytes: Value) -> Value {
         let (segment, plan) = (Symbol::Data(data), self.env.layout.data[data]);

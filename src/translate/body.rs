@@ -42,7 +42,10 @@ pub fn translate(env: &Env, func: FuncIndex, state: &mut State, out: &mut ir::Fu
         let offset = operators.original_position();
         let operator = operators.read()?;
         let subject = match operator {
-            Operator::LocalGet { local_index } => validator.get_local_type(local_index),
+            // Only then does somebody ask; locals are read all the time.
+            Operator::LocalGet { local_index } if !env.machine.keeps_references => {
+                validator.get_local_type(local_index)
+            }
             _ => operator::subject(&operator).and_then(|depth| validator.get_operand_type(depth)).flatten(),
         };
         translator.subject = subject.map(|ty| env.module.with_indices(ty));

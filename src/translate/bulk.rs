@@ -11,6 +11,7 @@ use crate::abi::trap::Trap;
 use crate::layout::{SegmentPlan, Symbol};
 use crate::number::to_displacement;
 use crate::wasm::{DataIndex, ElementIndex, MemoryIndex, TableIndex};
+use cranelift_codegen::ir::condcodes::IntCC;
 use cranelift_codegen::ir::{InstBuilder, MemFlagsData, Type, Value, types};
 use std::mem::offset_of;
 
@@ -94,6 +95,24 @@ impl Translator<'_> {
         let offset = self.entries_to_bytes(table, from);
         let start = self.builder.ins().iadd(base, offset);
         self.copy_bytes(Builtin::Memcpy, to, Range { start, bytes: to.bytes });
+    }
+
+    /// Code that runs for each address from `start` up to `end`.
+    pub fn each(&mut self, start: Value, end: Value, step: i64, body: impl FnOnce(&mut Self, Value)) {
+        let (head, inside, done) = (self.create_block(), self.builder.create_block(), self.builder.create_block());
+        let place = self.builder.append_block_param(head, POINTER);
+        self.builder.ins().jump(head, &[start.into()]);
+        self.builder.switch_to_block(head);
+        let more = self.builder.ins().icmp(IntCC::UnsignedLessThan, place, end);
+        self.builder.ins().brif(more, inside, &[], done, &[]);
+        self.builder.seal_block(inside);
+        self.builder.switch_to_block(inside);
+        body(self, place);
+        let next = self.builder.ins().iadd_imm_u(place, step);
+        self.builder.ins().jump(head, &[next.into()]);
+        self.builder.seal_block(head);
+        self.builder.seal_block(done);
+        self.builder.switch_to_block(done);
     }
 
     pub fn elem_drop(&mut self, element: ElementIndex) {

@@ -71,20 +71,7 @@ impl Translator<'_> {
     /// Writes `entry` to every place from `start` up to `end`.
     pub fn fill_entries(&mut self, table: TableIndex, start: Value, end: Value, entry: Entry) {
         let size = self.table_plan(table).entry_size();
-        let (head, body, done) = (self.create_block(), self.builder.create_block(), self.builder.create_block());
-        let place = self.builder.append_block_param(head, POINTER);
-        self.builder.ins().jump(head, &[start.into()]);
-        self.builder.switch_to_block(head);
-        let more = self.builder.ins().icmp(IntCC::UnsignedLessThan, place, end);
-        self.builder.ins().brif(more, body, &[], done, &[]);
-        self.builder.seal_block(body);
-        self.builder.switch_to_block(body);
-        self.store_entry(Region::Table(table), place, entry);
-        let next = self.builder.ins().iadd_imm_u(place, size.cast_signed());
-        self.builder.ins().jump(head, &[next.into()]);
-        self.builder.seal_block(head);
-        self.builder.seal_block(done);
-        self.builder.switch_to_block(done);
+        self.each(start, end, size.cast_signed(), |it, place| it.store_entry(Region::Table(table), place, entry));
     }
 
     /// The address of an entry, after the bounds check, which may raise `trap`.

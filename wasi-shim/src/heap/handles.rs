@@ -8,7 +8,7 @@ use std::ffi::c_void;
 use std::ptr;
 
 /// The most handles at a time.
-pub const MOST: usize = 1 << 22;
+pub const MOST: usize = 1 << 20;
 
 /// A handle is the address of one.
 #[repr(C)]

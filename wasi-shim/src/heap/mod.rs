@@ -118,7 +118,7 @@ impl State {
             each /= 2;
             if each < LEAST_RESERVED {
                 let mut text = message();
-                text.add("cannot reserve address space for objects");
+                text.add("cannot reserve address space for objects (see `ulimit -v`)");
                 fail(text, 1)
             }
         };

@@ -2,7 +2,7 @@
 //! its parts are, and which features it needs. Nothing is compiled.
 
 use crate::number::to_usize;
-use crate::wasm::describe::describe_type;
+use crate::wasm::describe::{describe_type, describe_value};
 use crate::wasm::input::Input;
 use crate::wasm::unsupported;
 use anyhow::{Context, Result};
@@ -330,12 +330,12 @@ fn memory_of(ty: MemoryType, is_imported: bool) -> Memory {
 }
 
 fn table_of(ty: TableType, is_imported: bool) -> Table {
-    Table { initial: ty.initial, maximum: ty.maximum, element: ty.element_type.to_string(), is_imported }
+    Table { initial: ty.initial, maximum: ty.maximum, element: describe_value(ty.element_type.into()), is_imported }
 }
 
 fn global_type(ty: GlobalType) -> String {
     match ty.mutable {
-        true => format!("(mut {})", ty.content_type),
-        false => ty.content_type.to_string(),
+        true => format!("(mut {})", describe_value(ty.content_type)),
+        false => describe_value(ty.content_type),
     }
 }

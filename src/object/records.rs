@@ -10,7 +10,8 @@ use crate::number::to_u32;
 use crate::report::shown;
 use object::write::{StandardSection, SymbolId};
 
-/// Writes the record of a type, with its display.
+/// Writes the record of a type, with its display. The type's name follows, so that no two look the
+/// same to a linker that folds equal data.
 pub fn write(writer: &mut Writer, index: RecordIndex) {
     let (module, layout) = (writer.module, writer.layout);
     let ty = layout.records[index];
@@ -46,6 +47,7 @@ pub fn write(writer: &mut Writer, index: RecordIndex) {
         let record = chain.get(place).map(|record| writer.refer(Symbol::TypeRecord(*record)));
         data.address(record);
     }
+    data.bytes.extend(module.type_names[ty].bytes().chain([0]));
     let id = writer.refer(Symbol::TypeRecord(index));
     let section = writer.object.symbol(id).section.id().expect("it has its section from the start");
     writer.define(id, section, data, 8);

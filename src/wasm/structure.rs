@@ -4,18 +4,24 @@
 //! A value type is a letter; a reference to a declared type is that type's name in parentheses. A
 //! function type is its parameters, `.`, its results: `il.d`. A struct type is its fields in
 //! braces, an array type its element in brackets; a mutable one begins with `=`. A type that may
-//! have subtypes begins with `~`, after its supertype in parentheses, if it has one; then the whole
-//! name begins with `<`. Types that refer to each other form a group (core specification, 2.3.8
-//! "Recursive Types"): there a reference is the position in the group, and a member's name is its
-//! position, `:`, and the members' names joined by `;`. All other references are to earlier types,
-//! so names are made in order. A long name is replaced by its hash, so names of nested types don't
-//! grow without bounds.
+//! have subtypes begins with `~`; before that comes `<` and the supertype in parentheses, if it has
+//! one. A name that is not written out begins with `<` all the same then.
+//!
+//! Types that refer to each other form a group (core specification, 2.3.8 "Recursive Types"): there
+//! a reference is the position in the group, and a member's name is its position, `:`, and the
+//! members' names joined by `;`. All other references are to earlier types, so names are made in
+//! order. A long name is replaced by its hash, so names of nested types don't grow without bounds.
+//! A module chooses its types, and two with one name would be a way out of the sandbox: names can
+//! be read in one way only, and the hash is a whole one.
 
 use super::{Module, TypeIndex};
 use cranelift_entity::{EntityRef, PrimaryMap};
 use wasmparser::{
     AbstractHeapType, CompositeInnerType, FieldType, HeapType, RefType, StorageType, SubType, UnpackedIndex, ValType,
 };
+
+/// What the name of a type with a supertype begins with.
+const SUBTYPE: char = '<';
 
 /// Names longer than this are hashed.
 const LONGEST: usize = 120;
@@ -27,11 +33,12 @@ pub fn name_group(types: &PrimaryMap<TypeIndex, SubType>, start: usize, names: &
     let is_recursive = in_group().any(|ty| refers_into(ty, start));
     let group = shorten(members.join(";"));
     for (position, ty) in in_group().enumerate() {
-        let mark = if ty.supertype_idxs.is_empty() { "" } else { "<" };
-        names.push(match members.len() == 1 && !is_recursive {
-            true => format!("{mark}{group}"),
-            false => format!("{mark}{position}:{group}"),
-        });
+        let name = match members.len() == 1 && !is_recursive {
+            true => group.clone(),
+            false => format!("{position}:{group}"),
+        };
+        let lacks_mark = !ty.supertype_idxs.is_empty() && !name.starts_with(SUBTYPE);
+        names.push(if lacks_mark { format!("{SUBTYPE}{name}") } else { name });
     }
 }
 
@@ -158,7 +165,8 @@ struct Names<'a> {
 
 fn member_name(names: &Names, ty: &SubType) -> String {
     let index = ty.supertype_idxs.first().and_then(wasmparser::PackedIndex::as_module_index);
-    let supertype = index.map(|index| declared_name(names, TypeIndex::from_u32(index))).unwrap_or_default();
+    let supertype = index.map(|index| format!("{SUBTYPE}{}", declared_name(names, TypeIndex::from_u32(index))));
+    let supertype = supertype.unwrap_or_default();
     let open = if ty.is_final { "" } else { "~" };
     let values = |types: &[ValType]| types.iter().map(|ty| value_name(names, *ty)).collect::<String>();
     let composite = match &ty.composite_type.inner {
@@ -185,7 +193,7 @@ fn field_name(names: &Names, field: &FieldType) -> String {
 fn shorten(name: String) -> String {
     match name.len() {
         0..=LONGEST => name,
-        _ => format!("#{}", &blake3::hash(name.as_bytes()).to_hex()[..32]),
+        _ => format!("#{}", blake3::hash(name.as_bytes()).to_hex()),
     }
 }
 

@@ -90,6 +90,9 @@ fn own_functions(interface: &[Item]) -> Vec<Symbol> {
         ItemKind::MemoryBase(memory) => Some(Symbol::MemoryBase(memory)),
         ItemKind::MemorySize(memory) => Some(Symbol::MemorySize(memory)),
         ItemKind::MemoryGrowth(memory) => Some(Symbol::MemoryGrowth(memory)),
+        ItemKind::RefNew => Some(Symbol::LibraryRefNew),
+        ItemKind::RefGet => Some(Symbol::LibraryRefGet),
+        ItemKind::RefDrop => Some(Symbol::LibraryRefDrop),
         _ => None,
     };
     let mut own: Vec<_> = interface.iter().filter_map(symbol).collect();

@@ -192,6 +192,26 @@ fn declaration(library: &Library, item: &Item) -> String {
         ItemKind::MemoryBase(_) => format!("void *{};\n", own(library, symbol, "")),
         ItemKind::MemoryGrowth(_) => format!("int64_t {};\n", own(library, symbol, "uint64_t")),
         ItemKind::MemorySize(_) => format!("size_t {};\n", own(library, symbol, "")),
+        ItemKind::RefNew => {
+            return format!(
+                "/* Holds a reference beyond calls: what it refers to stays until the handle is given back, or a reset. The trap\n   \
+                 W2N_TRAP_HEAP_EXHAUSTED if there are 1,048,576. 0 for null. */\nw2n_handle {};\n",
+                own(library, symbol, "w2n_anyref reference")
+            );
+        }
+        ItemKind::RefGet => {
+            return format!(
+                "/* The reference that a handle holds, null for 0. The trap W2N_TRAP_HANDLE if the handle was given back, is void\n   \
+                 since a reset, or is another library's. */\nw2n_anyref {};\n",
+                own(library, symbol, "w2n_handle handle")
+            );
+        }
+        ItemKind::RefDrop => {
+            return format!(
+                "/* Gives a handle back; 0 is nothing. Traps as the function before. */\nvoid {};\n",
+                own(library, symbol, "w2n_handle handle")
+            );
+        }
         ItemKind::Function(func) => function(library, symbol, func),
         ItemKind::Global(global) => match global_declaration(library, symbol, global) {
             Some(declaration) => declaration,

@@ -83,6 +83,9 @@ fn member(library: &Library, item: &Item, names: &mut HashSet<String>) -> Option
         ItemKind::MemoryGrowth(_) => {
             format!("  std::int64_t {}(std::uint64_t pages) {{ return ::{symbol}(pages); }}\n", name(""))
         }
+        ItemKind::RefNew => reference("w2n_handle", &symbol, &name(""), "w2n_anyref reference"),
+        ItemKind::RefGet => reference("w2n_anyref", &symbol, &name(""), "w2n_handle handle"),
+        ItemKind::RefDrop => reference("void", &symbol, &name(""), "w2n_handle handle"),
         ItemKind::Function(func) => function(library, item, func, &name("")),
         ItemKind::Global(global) => variable(library, &symbol, global, name)?,
         ItemKind::Table(_) | ItemKind::Tag(_) => return None,
@@ -119,6 +122,15 @@ fn function(library: &Library, item: &Item, func: FuncIndex, name: &str) -> Stri
     format!(
         "  wasm2native::outcome<{result}> {name}({}) {{\n    return wasm2native::detail::call({capture} {{ {call} }});\n  }}\n",
         parameters.join(", ")
+    )
+}
+
+/// A function of handles.
+fn reference(result: &str, symbol: &str, name: &str, parameter: &str) -> String {
+    let argument = parameter.rsplit(' ').next().unwrap_or_default();
+    format!(
+        "  wasm2native::outcome<{result}> {name}({parameter}) {{\n    \
+         return wasm2native::detail::call([=] {{ return ::{symbol}({argument}); }});\n  }}\n"
     )
 }
 

@@ -76,6 +76,9 @@ impl Library<'_> {
             ItemKind::MemoryGrowth(_) => {
                 "grows the memory by so many pages; its size in pages before, or -1".to_owned()
             }
+            ItemKind::RefNew => "holds a reference beyond calls".to_owned(),
+            ItemKind::RefGet => "the reference that a handle holds".to_owned(),
+            ItemKind::RefDrop => "gives a handle back".to_owned(),
             ItemKind::Function(func) => format!("function {}", describe_type(module.function_type(func))),
             ItemKind::Global(global) => describe_global(&module.globals[global].ty),
             ItemKind::Table(_) => "table".to_owned(),

@@ -59,6 +59,9 @@ fn declaration(library: &Library, item: &Item, types: &mut String) -> Result<Str
         ItemKind::MemoryBase(_) => format!("pub fn {symbol}() -> *mut u8;"),
         ItemKind::MemorySize(_) => format!("pub fn {symbol}() -> usize;"),
         ItemKind::MemoryGrowth(_) => format!("pub fn {symbol}(pages: u64) -> i64;"),
+        ItemKind::RefNew => format!("pub fn {symbol}(reference: *mut core::ffi::c_void) -> u64;"),
+        ItemKind::RefGet => format!("pub fn {symbol}(handle: u64) -> *mut core::ffi::c_void;"),
+        ItemKind::RefDrop => format!("pub fn {symbol}(handle: u64);"),
         ItemKind::Function(func) => function(library, symbol, func, types)?,
         ItemKind::Global(global) => {
             let global = &library.module.globals[global];

@@ -3,7 +3,7 @@
 
 use super::{Library, Parameter, words};
 use crate::object::interface::{Item, ItemKind};
-use crate::wasm::{FuncIndex, GlobalIndex, Module};
+use crate::wasm::{FuncIndex, GlobalIndex, Module, structure};
 use std::collections::HashSet;
 use wasmparser::ValType;
 
@@ -25,6 +25,7 @@ pub fn write(library: &Library) -> String {
         .replace("@INIT@", &own_symbol(library, ItemKind::Init))
         .replace("@CONFIGURE@", &own_symbol(library, ItemKind::Configure))
         .replace("@RESET@", &own_symbol(library, ItemKind::Reset))
+        .replace("@OBJECTS@", if methods.contains("ObjectRef") { include_str!("rust_objects.rs.in") } else { "" })
         .replace("@METHODS@", &methods)
 }
 
@@ -39,6 +40,7 @@ pub fn type_name(prefix: &str) -> String {
         "Trap",
         "Frame",
         "FuncRef",
+        "ObjectRef",
         "Config",
         "KeptStreams",
         "Stream",
@@ -96,7 +98,10 @@ fn method(library: &Library, item: &Item, names: &mut Names) -> Result<String, O
         | ItemKind::Init
         | ItemKind::Configure
         | ItemKind::Reset
+        | ItemKind::RefNew
+        | ItemKind::RefGet
         | ItemKind::MemorySize(_) => return Err(None),
+        ItemKind::RefDrop => fill("release", symbol, [("NAME", name(""))]),
         ItemKind::Interrupt | ItemKind::CancelInterrupt => fill("interrupt", symbol, [("NAME", name(""))]),
         ItemKind::MemoryBase(memory) => {
             let is_size = |other: &&Item| other.kind == ItemKind::MemorySize(memory) && other.export == item.export;
@@ -125,10 +130,16 @@ fn function(
     for (index, Parameter { ty, name }) in library.parameters(func, is_taken).into_iter().enumerate() {
         let name = name.map_or(format!("p{index}"), str::to_owned);
         parameters.push_str(&format!(", {name}: {}", safe_type(library.module, ty)?));
-        arguments.push(if is_function(library.module, ty) { format!("FuncRef::raw({name})") } else { name });
+        arguments.push(match kind(library.module, ty) {
+            Kind::Function => format!("FuncRef::raw({name})"),
+            Kind::Object => format!("{}(ObjectRef::raw({name}))", own_symbol(library, ItemKind::RefGet)),
+            Kind::Plain => name,
+        });
     }
-    let back = |ty: &ValType, value: String| {
-        if is_function(library.module, *ty) { format!("FuncRef::of({value})") } else { value }
+    let back = |ty: &ValType, value: String| match kind(library.module, *ty) {
+        Kind::Function => format!("FuncRef::of({value})"),
+        Kind::Object => held(library, &value),
+        Kind::Plain => value,
     };
     let (result, call) = match (&results[..], ty.results()) {
         ([], _) => ("()".to_owned(), format!("{symbol}({})", arguments.join(", "))),
@@ -154,6 +165,9 @@ fn variable(
     let global = &library.module.globals[global];
     global.definition.local().ok_or(Some("imported"))?;
     let ty = match global.ty.content_type {
+        ty if kind(library.module, ty) == Kind::Object => {
+            return Ok(fill("reference", symbol, [("NAME", name("")), ("VALUE", held(library, symbol))]));
+        }
         ValType::Ref(_) => return Err(Some("a reference, not for safe Rust")),
         ty => safe_type(library.module, ty)?,
     };
@@ -173,8 +187,25 @@ fn fill<const N: usize>(title: &str, symbol: &str, words: [(&str, String); N]) -
     words.into_iter().fold(text, |text, (word, value)| text.replace(&format!("@{word}@"), &value))
 }
 
-fn is_function(module: &Module, ty: ValType) -> bool {
-    matches!(ty, ValType::Ref(ty) if crate::wasm::structure::is_function(module, ty))
+/// A reference of the hierarchies `any` and `exn` in a handle.
+fn held(library: &Library, value: &str) -> String {
+    format!("ObjectRef::of({}({value}))", own_symbol(library, ItemKind::RefNew))
+}
+
+/// How a value becomes one of safe Rust.
+#[derive(Copy, Clone, Debug, PartialEq, Eq)]
+enum Kind {
+    Plain,
+    Function,
+    Object,
+}
+
+fn kind(module: &Module, ty: ValType) -> Kind {
+    match ty {
+        ValType::Ref(ty) if structure::is_function(module, ty) => Kind::Function,
+        ValType::Ref(ty) if structure::is_object(module, ty) => Kind::Object,
+        _ => Kind::Plain,
+    }
 }
 
 /// The type of a value, or why safe Rust has none.
@@ -185,10 +216,8 @@ fn safe_type(module: &Module, ty: ValType) -> Result<&'static str, Option<&'stat
         ValType::F32 => "f32",
         ValType::F64 => "f64",
         ValType::V128 => return Err(Some("stable Rust can't hand a v128 to C")),
-        ty if is_function(module, ty) => "Option<FuncRef>",
-        ValType::Ref(ty) if !crate::wasm::structure::is_extern(ty) => {
-            return Err(Some("a reset would leave a reference to nothing, so it is not for safe Rust"));
-        }
+        ty if kind(module, ty) == Kind::Function => "Option<FuncRef>",
+        ty if kind(module, ty) == Kind::Object => "Option<ObjectRef>",
         ValType::Ref(_) => "*mut core::ffi::c_void",
     })
 }

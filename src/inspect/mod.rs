@@ -70,6 +70,8 @@ pub struct Inspection {
     pub wasi_imports: Vec<String>,
     /// The memories that its modules bring.
     pub memories: Vec<LinearMemory>,
+    /// Its modules have a heap: for objects of garbage-collected types, or exceptions.
+    pub has_objects: bool,
     pub fixed_powers: bool,
     /// The time after which it ends.
     pub timeout: Option<String>,
@@ -152,6 +154,7 @@ pub fn inspect(bytes: &[u8]) -> Result<Inspection> {
     inspection.wasi_imports = executable.wasi_imports(&program).context("its list of imports is damaged")?;
     inspection.features = executable.features(&program).context("its list of features is damaged")?;
     inspection.memories = executable.memories(&program).context("the record of its memories is damaged")?;
+    inspection.has_objects = executable.has_objects(&program).context("the record of its heap is damaged")?;
     Ok(inspection)
 }
 
@@ -272,6 +275,14 @@ impl<'a> Executable<'a> {
             }
         }
         Some(memories)
+    }
+
+    /// Whether a module has garbage-collected types or exceptions.
+    fn has_objects(&self, program: &ProgramFields<u64>) -> Option<bool> {
+        let heap = |image| Some(self.record::<ImageFields<u64>>(image)?.heap.is_some());
+        let heaps: Vec<bool> =
+            self.array(program.images, program.n_images)?.into_iter().map(heap).collect::<Option<_>>()?;
+        Some(heaps.contains(&true))
     }
 
     /// The addresses in an array.

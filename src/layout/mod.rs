@@ -170,6 +170,12 @@ symbols! {
     /// `fn()` in the C convention: gives some of the globals their values, for
     /// [`Symbol::Initialize`].
     37: InitializePart(part: PartIndex);
+    /// A function for the host of a library: `w2n_handle ref_new(w2n_anyref)`.
+    38: LibraryRefNew;
+    /// A function for the host of a library: `w2n_anyref ref_get(w2n_handle)`.
+    39: LibraryRefGet;
+    /// A function for the host of a library: `void ref_drop(w2n_handle)`.
+    40: LibraryRefDrop;
     /// A function pointer as C gets it, and its number among those of its kind.
     0x1_0000: CallbackSlot(callback: CallbackIndex, slot: u16);
 }

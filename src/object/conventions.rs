@@ -37,6 +37,7 @@ pub fn write(writer: &mut Writer, convention: &str) {
             ItemKind::New | ItemKind::Free | ItemKind::Init | ItemKind::Reset | ItemKind::Configure => false,
             ItemKind::Interrupt | ItemKind::CancelInterrupt => false,
             ItemKind::MemoryBase(_) | ItemKind::MemorySize(_) | ItemKind::MemoryGrowth(_) => false,
+            ItemKind::RefNew | ItemKind::RefGet | ItemKind::RefDrop => false,
             ItemKind::Function(func) => carries(writer.module, EntityIndex::Function(func)),
             ItemKind::Global(global) => carries(writer.module, EntityIndex::Global(global)),
             ItemKind::Table(table) => carries(writer.module, EntityIndex::Table(table)),

@@ -2,9 +2,9 @@
 //!
 //! Every export is `PREFIX_NAME`, or a function may keep its own name. Beside them there are
 //! functions of the library's own: `PREFIX_init`, `PREFIX_configure`, `PREFIX_reset`, those that
-//! make instances and that interrupt, if there are any, and for each memory that a host may see one
-//! for its base, one for its size, and one that lets it grow. An export that would get the name of
-//! one of those is `PREFIX_export_NAME`.
+//! make instances, that interrupt and that hold references, if there are any, and for each memory
+//! that a host may see one for its base, one for its size, and one that lets it grow. An export
+//! that would get the name of one of those is `PREFIX_export_NAME`.
 //!
 //! Different exports get different symbols: `escape` is injective, and so is what `Own::name`
 //! adds. Only functions that keep their own names can meet what is `PREFIX_NAME`, which is an
@@ -15,10 +15,11 @@ use crate::abi;
 use crate::options::Options;
 use crate::resolve::{self, Linkage};
 use crate::wasm::describe::describe_name;
-use crate::wasm::{EntityIndex, FuncIndex, GlobalIndex, MemoryIndex, Module, TableIndex, TagIndex};
+use crate::wasm::{EntityIndex, FuncIndex, GlobalIndex, MemoryIndex, Module, TableIndex, TagIndex, structure};
 use anyhow::{Result, bail};
 use std::collections::HashMap;
 use std::fmt::Write as _;
+use wasmparser::ValType;
 
 /// Functions that a module exports for whoever runs it as a program.
 const OF_PROGRAMS: [&str; 3] = ["main", "_start", "_initialize"];
@@ -75,6 +76,13 @@ pub enum ItemKind {
     MemorySize(MemoryIndex),
     /// `int64_t PREFIX_memory_grow(uint64_t pages)`
     MemoryGrowth(MemoryIndex),
+    /// `w2n_handle PREFIX_ref_new(w2n_anyref reference)`, of a library that a host may hold
+    /// references of
+    RefNew,
+    /// `w2n_anyref PREFIX_ref_get(w2n_handle handle)`
+    RefGet,
+    /// `void PREFIX_ref_drop(w2n_handle handle)`
+    RefDrop,
     Function(FuncIndex),
     Global(GlobalIndex),
     Table(TableIndex),
@@ -103,6 +111,11 @@ pub fn interface<'a>(module: &Module<'a>, naming: Naming) -> Result<Vec<Item<'a>
         add("interrupt", ItemKind::Interrupt);
         add("cancel_interrupt", ItemKind::CancelInterrupt);
     }
+    if has_objects(module) {
+        add("ref_new", ItemKind::RefNew);
+        add("ref_get", ItemKind::RefGet);
+        add("ref_drop", ItemKind::RefDrop);
+    }
     if instances {
         // The type.
         own.add("instance");
@@ -130,6 +143,21 @@ pub fn interface<'a>(module: &Module<'a>, naming: Naming) -> Result<Vec<Item<'a>
     }
     check(&items)?;
     Ok(items)
+}
+
+/// Whether references of the hierarchies `any` and `exn` reach a host: by exports, or by functions
+/// that it defines.
+fn has_objects(module: &Module) -> bool {
+    let is_object = |ty: &ValType| matches!(ty, ValType::Ref(ty) if structure::is_object(module, *ty));
+    let has = |entity| match entity {
+        EntityIndex::Function(func) => {
+            let ty = module.function_type(func);
+            ty.params().iter().chain(ty.results()).any(is_object)
+        }
+        EntityIndex::Global(global) => is_object(&module.globals[global].ty.content_type),
+        _ => false,
+    };
+    module.exports.iter().any(|export| has(export.entity)) || resolve::imports(module).any(|(_, entity)| has(entity))
 }
 
 /// The memories that a host may see: those that are exported, and under the name `memory` the first

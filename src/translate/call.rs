@@ -166,7 +166,7 @@ impl Translator<'_> {
             args.splice(0..0, data);
             let call = self.builder.ins().call(callee, &args);
             let results = self.results(call).to_vec();
-            return self.take_from_c(ty.results(), &results);
+            return self.take_from_host(ty.results(), &results);
         }
         let (offsets, size) = signature::results_structure(self.env, ty);
         let slot = self.builder.create_sized_stack_slot(StackSlotData::new(StackSlotKind::ExplicitSlot, size, 4));
@@ -176,7 +176,9 @@ impl Translator<'_> {
         let load = |(&result, offset): (_, u32)| {
             self.builder.ins().load(value_type(result), MemFlagsData::trusted(), structure, to_displacement(offset))
         };
-        ty.results().iter().zip(offsets).map(load).collect()
+        let results: Vec<_> = ty.results().iter().zip(offsets).map(load).collect();
+        self.check_from_host(ty.results(), &results);
+        results
     }
 
     /// The pointer of the library's host.

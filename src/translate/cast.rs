@@ -34,7 +34,20 @@ impl Translator<'_> {
 
     pub fn ref_cast(&mut self, heap: HeapType, nullable: bool) {
         let reference = *self.scratch.stack.last().expect("validated: an operand");
-        let from = self.subject_type();
+        self.cast(reference, self.subject_type(), heap, nullable);
+    }
+
+    /// Checks references that a host hands over: nothing else vouches for their types.
+    pub fn check_from_host(&mut self, types: &[ValType], values: &[Value]) {
+        for (&ty, &value) in types.iter().zip(values) {
+            if let ValType::Ref(ty) = ty {
+                let top = structure::top(self.env.module, ty);
+                self.cast(value, top, ty.heap_type(), ty.is_nullable());
+            }
+        }
+    }
+
+    fn cast(&mut self, reference: Value, from: RefType, heap: HeapType, nullable: bool) {
         let is_one = self.is_instance(reference, from, heap, nullable);
         if self.known_integer(is_one) == Some(1) {
             return;

@@ -132,8 +132,14 @@ impl Translator<'_> {
         passed
     }
 
-    /// Takes [`Translator::pass_to_c`] back.
-    pub fn take_from_c(&mut self, types: &[ValType], passed: &[Value]) -> Vec<Value> {
+    /// Takes [`Translator::pass_to_c`] back, and checks references.
+    pub fn take_from_host(&mut self, types: &[ValType], passed: &[Value]) -> Vec<Value> {
+        let values = self.take_from_c(types, passed);
+        self.check_from_host(types, &values);
+        values
+    }
+
+    fn take_from_c(&mut self, types: &[ValType], passed: &[Value]) -> Vec<Value> {
         let mut values = vec![None; types.len()];
         for (piece, &value) in pieces(self.env, types).into_iter().zip(passed) {
             match piece {

@@ -91,6 +91,21 @@ pub fn memory_growth(env: &Env, memory: MemoryIndex, out: &mut ir::Function) {
     });
 }
 
+/// `w2n_handle PREFIX_ref_new(w2n_anyref reference)` and the others that concern handles.
+pub fn library_reference(env: &Env, symbol: Symbol, builtin: Builtin, out: &mut ir::Function) {
+    let mut signature = host_signature(env, &[POINTER], types::I64);
+    if builtin.result().is_empty() {
+        signature.returns.clear();
+    }
+    begin(out, symbol, signature);
+    thunk(env, out, |it, params| {
+        it.ensure_initialized();
+        let heap = it.address_of(Symbol::Heap);
+        let result = it.call_builtin(builtin, &[heap, own_parameters(env, params)[0]]);
+        it.builder.ins().return_(result.as_slice());
+    });
+}
+
 fn memory_field(env: &Env, symbol: Symbol, memory: MemoryIndex, offset: usize, out: &mut ir::Function) {
     begin(out, symbol, host_signature(env, &[], POINTER));
     thunk(env, out, |it, _| {

@@ -57,6 +57,7 @@ mod translator;
 mod types;
 mod variadic;
 
+use crate::abi::builtin::Builtin;
 use crate::abi::trap::Trap;
 use crate::analyze::Facts;
 use crate::foreign::Foreign;
@@ -203,6 +204,9 @@ pub fn translate(env: &Env, symbol: Symbol, state: &mut State, out: &mut ir::Fun
         Symbol::LibraryReset => entry::library_reset(env, out),
         Symbol::LibraryInterrupt => entry::library_interrupt(env, symbol, out),
         Symbol::LibraryCancelInterrupt => entry::library_interrupt(env, symbol, out),
+        Symbol::LibraryRefNew => entry::library_reference(env, symbol, Builtin::RefNew, out),
+        Symbol::LibraryRefGet => entry::library_reference(env, symbol, Builtin::RefGet, out),
+        Symbol::LibraryRefDrop => entry::library_reference(env, symbol, Builtin::RefDrop, out),
         Symbol::MemoryBase(memory) => entry::memory_base(env, memory, out),
         Symbol::MemoryGrowth(memory) => entry::memory_growth(env, memory, out),
         Symbol::MemorySize(memory) => entry::memory_size(env, memory, out),

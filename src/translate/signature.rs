@@ -20,7 +20,7 @@ pub fn internal(ty: &FuncType) -> Signature {
 }
 
 /// The platform's C convention, for the values that `Translator::pass_to_c` and
-/// `Translator::take_from_c` convert.
+/// `Translator::take_from_host` convert.
 pub fn c(env: &Env, ty: &FuncType) -> Signature {
     let mut signature = Signature::new(env.target.default_call_conv);
     if returns_structure(ty) {

@@ -23,14 +23,14 @@ pub fn export(env: &Env, func: FuncIndex, out: &mut ir::Function) {
             return;
         }
         if !signature::returns_structure(ty) {
-            let args = it.take_from_c(ty.params(), params);
+            let args = it.take_from_host(ty.params(), params);
             let results = it.call_from_outside(func, &args);
             let results = it.pass_to_c(ty.results(), &results);
             it.builder.ins().return_(&results);
             return;
         }
         let (structure, params) = params.split_first().expect("the pointer to the results comes first");
-        let args = it.take_from_c(ty.params(), params);
+        let args = it.take_from_host(ty.params(), params);
         let results = it.call_from_outside(func, &args);
         let (offsets, _) = signature::results_structure(env, ty);
         for (result, offset) in results.into_iter().zip(offsets) {

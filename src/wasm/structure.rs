@@ -156,6 +156,21 @@ pub fn is_extern(ty: RefType) -> bool {
     matches!(kind(ty.heap_type()), Some(AbstractHeapType::Extern | AbstractHeapType::NoExtern))
 }
 
+/// Whether they are of the hierarchies `any` and `exn`, whose objects the collector frees.
+pub fn is_object(module: &Module, ty: RefType) -> bool {
+    !is_function(module, ty) && !is_extern(ty)
+}
+
+/// The type of all references of the same hierarchy.
+pub fn top(module: &Module, ty: RefType) -> RefType {
+    match () {
+        () if is_function(module, ty) => RefType::FUNCREF,
+        () if is_extern(ty) => RefType::EXTERNREF,
+        () if is_exception(ty) => RefType::EXNREF,
+        () => RefType::ANYREF,
+    }
+}
+
 /// Names of references while the members of a group are named.
 struct Names<'a> {
     known: &'a PrimaryMap<TypeIndex, String>,

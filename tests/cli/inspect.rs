@@ -11,6 +11,7 @@ pub fn trials() -> Vec<Trial> {
         own_directories_and_sockets_are_told,
         values_are_shown_and_not_obeyed,
         a_closed_program_has_nothing,
+        objects_have_a_limit,
         other_files_get_a_clear_answer,
     ]
 }
@@ -83,6 +84,24 @@ fn values_are_shown_and_not_obeyed() {
     let text = rows(&folder.wasm2native(&["inspect", "app"]).succeeds().stdout);
     assert!(text.contains(&r#"environment A="b" \u{1b}[2J\n runs main\u{202e}\\"#.to_owned()), "{text:#?}");
     assert!(text.contains(&r"directories . as /d\u{7} (read-only)".to_owned()), "{text:#?}");
+}
+
+fn objects_have_a_limit() {
+    let folder = Folder::with(&[(
+        "o.wat",
+        "(module (type $s (struct)) (func (export \"main\") (result i32) (ref.is_null (struct.new $s))))",
+    )]);
+    for (flags, expected) in [
+        (&[][..], "objects no limit of its own"),
+        (&["--max-memory", "8M"], "objects as much as memory may"),
+        (&["--max-memory", "8M", "--max-heap", "1M"], "objects at most 1048576 bytes"),
+    ] {
+        folder.wasm2native(&[&["o.wat"], flags].concat()).succeeds();
+        let text = rows(&folder.wasm2native(&["inspect", "o"]).succeeds().stdout);
+        assert!(text.contains(&expected.to_owned()), "{text:#?}");
+        let json = folder.wasm2native(&["inspect", "--json", "o"]).succeeds().stdout.to_string();
+        assert!(json.contains("\"has_objects\":true"), "{json}");
+    }
 }
 
 fn a_closed_program_has_nothing() {

@@ -15,7 +15,7 @@ use abi::memory::Segment;
 use abi::object::{ARRAY_LENGTH, Heap, KIND_ARRAY, KIND_EXCEPTION, KIND_STRUCT, LARGEST_IN_RUNS, TypeRecord, cell_size};
 use abi::program::{Program, Shared, VERSION};
 use abi::table::Table;
-use abi::trap::{Trap, TrapReport};
+use abi::trap::{CODE_HANDLE, Trap, TrapReport};
 use std::collections::HashSet;
 use std::ffi::c_void;
 use std::hint::black_box;
@@ -30,9 +30,9 @@ unsafe extern "C" {
     fn w2n_extern_of_any(reference: u64) -> u64;
     fn w2n_cast_failure(reference: u64, wanted: *const TypeRecord) -> !;
     fn w2n_signature_matches(found: *const u8, expected: *const u8) -> i32;
-    fn w2n_ref_new(heap: *mut Heap, reference: u64) -> *mut c_void;
-    fn w2n_ref_get(heap: *mut Heap, handle: *mut c_void) -> u64;
-    fn w2n_ref_drop(heap: *mut Heap, handle: *mut c_void);
+    fn w2n_ref_new(heap: *mut Heap, reference: u64) -> u64;
+    fn w2n_ref_get(heap: *mut Heap, handle: u64) -> u64;
+    fn w2n_ref_drop(heap: *mut Heap, handle: u64);
 }
 
 const N_GLOBALS: usize = 20;
@@ -107,7 +107,7 @@ impl Object {
 struct Model {
     objects: Vec<Option<Object>>,
     roots: Vec<Option<usize>>,
-    handles: Vec<(usize, Option<usize>)>,
+    handles: Vec<(u64, Option<usize>)>,
 }
 
 /// As code does it.
@@ -218,14 +218,14 @@ impl Model {
             10 => {
                 if let Some(number) = self.any(random) {
                     let handle = unsafe { w2n_ref_new(&raw mut HEAP, self.address(Some(number))) };
-                    self.handles.push((handle as usize, Some(number)));
+                    self.handles.push((handle, Some(number)));
                 }
             }
             _ if self.handles.len() > 5 => {
                 let (handle, number) = self.handles.swap_remove(random.below(self.handles.len()));
                 unsafe {
-                    assert_eq!(w2n_ref_get(&raw mut HEAP, handle as *mut c_void), self.address(number));
-                    w2n_ref_drop(&raw mut HEAP, handle as *mut c_void);
+                    assert_eq!(w2n_ref_get(&raw mut HEAP, handle), self.address(number));
+                    w2n_ref_drop(&raw mut HEAP, handle);
                 }
             }
             _ => {}
@@ -275,7 +275,7 @@ fn graphs(n_steps: usize) {
         model.set_root(place, None);
     }
     for (handle, _) in std::mem::take(&mut model.handles) {
-        unsafe { w2n_ref_drop(&raw mut HEAP, handle as *mut c_void) };
+        unsafe { w2n_ref_drop(&raw mut HEAP, handle) };
     }
 }
 
@@ -389,18 +389,41 @@ fn host() {
         GLOBALS[6] = next;
         (GLOBALS[2], GLOBALS[3]) = (0, 0);
         let handle = w2n_ref_new(heap, new(&TYPES.0[0], 16, 9) as u64);
+        // Nor is such a cell one while objects are marked: its words are not looked at.
+        let rest = (*heap).runs[2].next;
+        assert!(rest < (*heap).runs[2].end, "a cell is left");
+        *(rest as *mut u64) = 0x10;
+        GLOBALS[7] = rest as u64;
         churn(20);
         assert_eq!(*((w2n_ref_get(heap, handle) + 8) as *const u64), 9);
-        assert_eq!(w2n_ref_new(heap, 0), null_mut());
-        assert_eq!(w2n_ref_get(heap, null_mut()), 0);
-        w2n_ref_drop(heap, null_mut());
+        assert_eq!(w2n_ref_new(heap, 0), 0);
+        assert_eq!(w2n_ref_get(heap, 0), 0);
+        w2n_ref_drop(heap, 0);
         w2n_ref_drop(heap, handle);
-        w2n_ref_drop(heap, handle);
-        assert_eq!(w2n_ref_get(heap, handle), 0);
-        assert_eq!(w2n_ref_get(heap, handle.wrapping_byte_add(1)), 0);
-        assert_eq!(w2n_ref_get(heap, heap.cast()), 0);
+        // Its place in the table is used again.
+        let next = w2n_ref_new(heap, new(&TYPES.0[0], 16, 10) as u64);
+        assert_eq!(*((w2n_ref_get(heap, next) + 8) as *const u64), 10);
+        for wrong in [handle, next + 1, next ^ 1 << 40, 1, u64::MAX] {
+            assert_eq!(code_of(wrong, get), CODE_HANDLE, "{wrong:#x}");
+            assert_eq!(code_of(wrong, put_back), CODE_HANDLE, "{wrong:#x}");
+        }
+        w2n_ref_drop(heap, next);
+        assert_eq!(code_of(next, get), CODE_HANDLE);
     }
     println!("host: as it was");
+}
+
+/// The code of the trap that a function ends with, given a handle; 0 if it does not.
+fn code_of(handle: u64, function: extern "C" fn(*mut c_void)) -> i32 {
+    unsafe { w2n_try(function, handle as *mut c_void, null_mut()) }
+}
+
+extern "C" fn get(handle: *mut c_void) {
+    unsafe { w2n_ref_get(&raw mut HEAP, handle as u64) };
+}
+
+extern "C" fn put_back(handle: *mut c_void) {
+    unsafe { w2n_ref_drop(&raw mut HEAP, handle as u64) };
 }
 
 extern "C" fn cast(data: *mut c_void) {

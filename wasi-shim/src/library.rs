@@ -18,6 +18,9 @@ use crate::program::{self, images_of};
 use crate::system::kernel;
 use crate::text::{Text, message};
 use crate::{cpu, memory, reset, trap};
+use std::ffi::c_void;
+use std::ptr;
+use std::sync::Once;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 unsafe extern "C" {
@@ -180,6 +183,7 @@ unsafe fn configure(
     program.user_data.store(config.user_data, Ordering::Release);
     program.max_memory.store(config.max_memory, Ordering::Relaxed);
     program.max_table.store(config.max_table, Ordering::Relaxed);
+    program.max_heap.store(config.max_heap, Ordering::Relaxed);
     // Otherwise the initialization sets limits.
     if program.has_memories.load(Ordering::Relaxed) != 0 {
         limits(program).set(program);
@@ -228,7 +232,10 @@ fn limits(program: &Program) -> Limits {
             Setting::MaxMemory(bytes) => limits.memory = Some(bytes),
             Setting::MaxTable(bytes) => limits.tables = Some(bytes),
             Setting::MaxHeap(bytes) => limits.objects = Some(bytes),
-            Setting::GcStats => note_option(program, GC_STATS),
+            Setting::GcStats => {
+                note_option(program, GC_STATS);
+                tell_at_exit();
+            }
             Setting::GcStress => note_option(program, GC_STRESS),
             // The stack is the host's. The others are for WASI.
             Setting::Timeout(_) => {}
@@ -240,8 +247,21 @@ fn limits(program: &Program) -> Limits {
     Limits {
         memory: configured(&program.max_memory).or(limits.memory),
         tables: configured(&program.max_table).or(limits.tables),
-        objects: limits.objects,
+        objects: configured(&program.max_heap).or(limits.objects),
     }
+}
+
+/// What programs say at their end is said when the host's process ends.
+fn tell_at_exit() {
+    unsafe extern "C" {
+        fn __cxa_atexit(function: extern "C" fn(*mut c_void), data: *mut c_void, dso: *mut c_void) -> i32;
+    }
+    extern "C" fn tell(_: *mut c_void) {
+        program::tell_end();
+    }
+    static IS_DONE: Once = Once::new();
+    // SAFETY: the function needs nothing; the library stays until the end, see docs/gc.md.
+    IS_DONE.call_once(|| unsafe { _ = __cxa_atexit(tell, ptr::null_mut(), ptr::null_mut()) });
 }
 
 /// Why a library that was tried can't be used.

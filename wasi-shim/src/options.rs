@@ -77,7 +77,7 @@ impl Options {
 }
 
 /// Notes one of the bits of [`Program::gc`].
-pub fn note_option(program: &Program, bit: u32) {
+pub fn note_option(program: &Program, bit: u8) {
     program.gc.fetch_or(bit, Ordering::Relaxed);
 }
 

@@ -157,8 +157,8 @@ fn describe(inspection: &Inspection) -> Rows {
     };
     row("memory", inspection.memories.iter().map(memory).chain(limit(inspection.max_memory)).collect());
     row("tables", vec![tables(inspection)]);
-    if inspection.max_heap.is_some() {
-        row("objects", limit(inspection.max_heap));
+    if inspection.has_objects || inspection.max_heap.is_some() {
+        row("objects", vec![objects(inspection)]);
     }
     row("stack", limit(inspection.max_stack));
     if let Some(time) = &inspection.timeout {
@@ -216,6 +216,15 @@ fn sockets(inspection: &Inspection) -> Vec<String> {
 fn shim(import: &Foreign) -> String {
     let toolchain = of_symbol(&import.symbol).map_or("unknown", |shim| shim.toolchain);
     format!("{}.{} ({toolchain})", import.module, import.name)
+}
+
+/// The limit of objects.
+fn objects(inspection: &Inspection) -> String {
+    match (&inspection.max_heap, &inspection.max_memory) {
+        (Some(bytes), _) => format!("at most {bytes} bytes"),
+        (None, Some(_)) => "as much as memory may".to_owned(),
+        (None, None) => "no limit of its own".to_owned(),
+    }
 }
 
 /// The limit of tables.

@@ -105,4 +105,10 @@ builtins! {
     CastFailure: "w2n_cast_failure", "pp", "";
     // (signature of a function, expected signature) -> whether the first is that or a subtype
     SignatureMatches: "w2n_signature_matches", "pp", "i";
+    // (heap, reference of the hierarchies `any` and `exn`) -> a handle that holds it; 0 for null
+    RefNew: "w2n_ref_new", "pp", "l";
+    // (heap, handle) -> the reference
+    RefGet: "w2n_ref_get", "pl", "p";
+    // (heap, handle): gives it back
+    RefDrop: "w2n_ref_drop", "pl", "";
 }

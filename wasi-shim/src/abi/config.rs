@@ -71,6 +71,8 @@ pub struct Config {
     pub max_table: u64,
     /// For the host's functions that the module imports.
     pub user_data: *mut c_void,
+    /// Most bytes that objects take; 0: as without.
+    pub max_heap: u64,
 }
 
 impl Config {
@@ -86,6 +88,7 @@ impl Config {
         max_memory: 0,
         max_table: 0,
         user_data: ptr::null_mut(),
+        max_heap: 0,
     };
 }
 

@@ -9,7 +9,7 @@ use super::record::Padding;
 use super::script::Script;
 use super::value::Value;
 use core::ffi::c_void;
-use core::sync::atomic::{AtomicPtr, AtomicU32, AtomicU64, AtomicUsize};
+use core::sync::atomic::{AtomicPtr, AtomicU8, AtomicU32, AtomicU64, AtomicUsize};
 
 /// Name of the local symbol that holds the [`Program`].
 pub const PROGRAM_SYMBOL: &str = "w2n_program";
@@ -21,7 +21,7 @@ pub const SHARED_SYMBOL: &str = "w2n_shared";
 /// Number of this contract, in [`Shared::version`] and [`Program::version`]. To be raised with
 /// every change of what is in this folder that an object or a runtime made before would not
 /// understand: libraries in one process may come from different compilers.
-pub const VERSION: u32 = 12;
+pub const VERSION: u32 = 13;
 
 /// Name of the section that holds [`Program::options`], where `wasm2native inspect` finds it.
 pub const OPTIONS_SECTION: &str = ".w2n.options";
@@ -50,9 +50,9 @@ pub const READY: u32 = 2;
 pub const FAILED: u32 = 1 << 16;
 
 /// Bit of [`Program::gc`]: what collections cost is printed when the program ends.
-pub const GC_STATS: u32 = 1;
+pub const GC_STATS: u8 = 1;
 /// Bit of [`Program::gc`]: a collection before each object, for tests.
-pub const GC_STRESS: u32 = 2;
+pub const GC_STRESS: u8 = 2;
 
 /// Bytes that something takes and may take, see the runtime's `budget.rs`.
 #[repr(C)]
@@ -181,9 +181,9 @@ record! {
         /// 1: the program was not written as Wasm, and a trap says: `fatal error: REASON`, places
         /// in the source, [`FATAL_EXIT_STATUS`](super::trap::FATAL_EXIT_STATUS).
         pub fatal_errors: u8,
-        pub padding: Padding<1>,
-        /// The rest is the runtime's own and zero at the start. The thread that initializes the
-        /// library.
+        /// The rest is the runtime's own and zero at the start. [`GC_STATS`] and [`GC_STRESS`].
+        pub gc: AtomicU8,
+        /// The thread that initializes the library.
         pub initializer: AtomicU32,
         /// 1: pages of data images could not be moved, and were copied.
         pub copies_pages: AtomicU32,
@@ -193,9 +193,6 @@ record! {
         pub interrupted: AtomicUsize,
         /// The description that was noted before this one.
         pub next: AtomicPtr<Program>,
-        /// [`GC_STATS`] and [`GC_STRESS`].
-        pub gc: AtomicU32,
-        pub gc_padding: Padding<4>,
         /// What WASI knows of this program.
         pub wasi: AtomicPtr<c_void>,
         /// What the host configured of WASI.
@@ -205,6 +202,7 @@ record! {
         /// Limits that the host configured, in bytes; 0: none.
         pub max_memory: AtomicU64,
         pub max_table: AtomicU64,
+        pub max_heap: AtomicU64,
         /// What memories, tables and objects take together.
         pub memory: Budget,
         /// What tables take.

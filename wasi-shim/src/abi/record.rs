@@ -57,7 +57,7 @@
 //! To add a record: its declaration; to add a field: its line there, and a value wherever the
 //! compiler then fails to build.
 
-use core::sync::atomic::{AtomicPtr, AtomicU32, AtomicU64, AtomicUsize};
+use core::sync::atomic::{AtomicPtr, AtomicU8, AtomicU32, AtomicU64, AtomicUsize};
 
 const _: () = assert!(size_of::<usize>() == 8, "records have addresses of 64 bits");
 
@@ -242,6 +242,7 @@ macro_rules! zeros {
 
 // What changes while threads look at it is the runtime's own.
 zeros! {
+    () AtomicU8;
     () AtomicU32;
     () AtomicU64;
     () AtomicUsize;

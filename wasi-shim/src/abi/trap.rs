@@ -119,6 +119,7 @@ codes! {
     CODE_HOST = 106: "the host has called w2n_raise_message";
     /// Of AssemblyScript, of Emscripten.
     CODE_ABORT = 107: "the module has called its library's abort";
+    CODE_HANDLE = 108: "a handle of a reference was given back, or is void since a reset";
 }
 
 /// [`TrapFrame::offset`] where it is not known.

@@ -1,21 +1,33 @@
 //! Handles: references that a host holds beyond a call. What they refer to stays.
+//!
+//! A handle is a number, which no other handle of the process has or will have: one that was given
+//! back, that was void after a reset, or that is another heap's, is found out.
 
 use super::State;
 use super::mark::Marker;
 use crate::abi::object::Heap;
-use crate::text::message;
-use std::ffi::c_void;
-use std::ptr;
+use crate::abi::trap::CODE_HANDLE;
+use crate::backtrace::Cause;
+use crate::trap;
+use crate::width::usize_of;
+use std::sync::atomic::AtomicU64;
+use std::sync::atomic::Ordering::Relaxed;
+
+/// Bits of a handle that say where it is in the table; the others are its stamp.
+const PLACE_BITS: u32 = 20;
 
 /// The most handles at a time.
-pub const MOST: usize = 1 << 20;
+pub const MOST: usize = 1 << PLACE_BITS;
 
-/// A handle is the address of one.
+/// The stamp of the handle that was made last.
+static STAMP: AtomicU64 = AtomicU64::new(0);
+
 #[repr(C)]
 struct Handle {
-    /// A reference; of a free one the next free one, or 0.
+    /// A reference; of a free one the next free one's place plus 1, or 0.
     word: u64,
-    is_used: u64,
+    /// 0 of a free one.
+    stamp: u64,
 }
 
 /// Bytes of the table.
@@ -23,9 +35,9 @@ pub const TABLE_BYTES: usize = MOST * size_of::<Handle>();
 
 pub struct Handles {
     table: *mut Handle,
-    /// How many were used so far, and the first of those that are free.
+    /// How many were used so far, and the place of the first of those that are free, plus 1.
     end: usize,
-    free: u64,
+    free: usize,
 }
 
 impl Handles {
@@ -33,34 +45,34 @@ impl Handles {
         Handles { table: table.cast(), end: 0, free: 0 }
     }
 
-    fn take(&mut self, word: u64) -> Option<*mut Handle> {
-        let handle = if self.free != 0 {
-            ptr::with_exposed_provenance_mut::<Handle>(crate::width::usize_of(self.free))
-        } else if self.end < MOST {
-            self.end = self.end.wrapping_add(1);
-            self.table.wrapping_add(self.end.wrapping_sub(1))
-        } else {
-            return None;
+    fn take(&mut self, word: u64) -> Option<u64> {
+        let place = match self.free.checked_sub(1) {
+            Some(place) => place,
+            None if self.end < MOST => {
+                self.end = self.end.wrapping_add(1);
+                self.end.wrapping_sub(1)
+            }
+            None => return None,
         };
+        let handle = self.table.wrapping_add(place);
+        // A process makes fewer than 2^44.
+        let stamp = STAMP.fetch_add(1, Relaxed).wrapping_add(1);
         // SAFETY: a place of the table.
         unsafe {
             if self.free != 0 {
-                self.free = (*handle).word;
+                self.free = usize_of((*handle).word);
             }
-            handle.write(Handle { word, is_used: 1 });
+            handle.write(Handle { word, stamp });
         }
-        handle.expose_provenance();
-        Some(handle)
+        Some(stamp << PLACE_BITS | place as u64)
     }
 
-    /// The handle at an address, if there is one.
-    fn find(&self, address: *mut c_void) -> Option<*mut Handle> {
-        let offset = address.addr().wrapping_sub(self.table.addr());
-        let is_one =
-            offset.is_multiple_of(size_of::<Handle>()) && offset < self.end.saturating_mul(size_of::<Handle>());
-        let handle = self.table.wrapping_byte_add(offset);
+    /// The place of a handle, if there is one.
+    fn find(&self, handle: u64) -> Option<*mut Handle> {
+        let (place, stamp) = (usize_of(handle) % MOST, handle >> PLACE_BITS);
+        let found = self.table.wrapping_add(place);
         // SAFETY: a place of the table.
-        (is_one && unsafe { (*handle).is_used != 0 }).then_some(handle)
+        (stamp != 0 && place < self.end && unsafe { (*found).stamp } == stamp).then_some(found)
     }
 
     /// Follows all of them.
@@ -69,7 +81,7 @@ impl Handles {
             // SAFETY: a place of the table.
             unsafe {
                 let handle = self.table.wrapping_add(index);
-                if (*handle).is_used != 0 {
+                if (*handle).stamp != 0 {
                     marker.visit_all(&raw const (*handle).word as *const usize, 1);
                 }
             }
@@ -77,63 +89,61 @@ impl Handles {
     }
 }
 
-/// A new handle; null for null. [`Trap::HeapExhausted`](crate::abi::trap::Trap) if there are
-/// [`MOST`].
+/// [`crate::abi::builtin::Builtin::RefNew`]: a new handle; 0 for null.
+/// [`Trap::HeapExhausted`](crate::abi::trap::Trap) if there are [`MOST`].
 ///
 /// # Safety
 /// `heap` is that of the code that made the reference.
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn w2n_ref_new(heap: *mut Heap, reference: u64) -> *mut c_void {
+pub unsafe extern "C" fn w2n_ref_new(heap: *mut Heap, reference: u64) -> u64 {
     if reference == 0 {
-        return ptr::null_mut();
-    }
-    // SAFETY: as required of the caller.
-    let state = unsafe { State::of(heap) };
-    match state.handles.take(reference) {
-        Some(handle) => handle.cast(),
-        None => state.exhausted(size_of::<Handle>() as u64),
-    }
-}
-
-/// The reference that a handle holds; null if it is null, or none of this heap.
-///
-/// # Safety
-/// As for [`w2n_ref_new`].
-#[unsafe(no_mangle)]
-pub unsafe extern "C" fn w2n_ref_get(heap: *mut Heap, handle: *mut c_void) -> u64 {
-    if handle.is_null() {
         return 0;
     }
     // SAFETY: as required of the caller.
-    let found = unsafe { State::of(heap) }.handles.find(handle);
-    // SAFETY: a handle.
-    found.map_or_else(|| complain("use of a handle"), |handle| unsafe { (*handle).word })
+    let state = unsafe { State::of(heap) };
+    state.handles.take(reference).unwrap_or_else(|| state.exhausted(size_of::<Handle>() as u64))
 }
 
-/// Gives a handle back. Null is nothing.
+/// [`crate::abi::builtin::Builtin::RefGet`]: the reference that a handle holds; null for 0. A trap
+/// if it is not one of this heap.
 ///
 /// # Safety
 /// As for [`w2n_ref_new`].
 #[unsafe(no_mangle)]
-pub unsafe extern "C" fn w2n_ref_drop(heap: *mut Heap, handle: *mut c_void) {
-    if handle.is_null() {
+pub unsafe extern "C" fn w2n_ref_get(heap: *mut Heap, handle: u64) -> u64 {
+    if handle == 0 {
+        return 0;
+    }
+    // SAFETY: as required of the caller, and what was found is a handle.
+    unsafe {
+        let found = State::of(heap).handles.find(handle);
+        (*found.unwrap_or_else(|| refuse())).word
+    }
+}
+
+/// [`crate::abi::builtin::Builtin::RefDrop`]: gives a handle back. 0 is nothing. A trap if it is
+/// not one of this heap.
+///
+/// # Safety
+/// As for [`w2n_ref_new`].
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn w2n_ref_drop(heap: *mut Heap, handle: u64) {
+    if handle == 0 {
         return;
     }
     // SAFETY: as required of the caller.
     let handles = unsafe { &mut State::of(heap).handles };
-    let Some(handle) = handles.find(handle) else {
-        complain("drop of a handle");
-        return;
-    };
+    let found = handles.find(handle).unwrap_or_else(|| refuse());
     // SAFETY: a handle, which is no more.
-    unsafe { handle.write(Handle { word: handles.free, is_used: 0 }) };
-    handles.free = handle.expose_provenance() as u64;
+    unsafe { found.write(Handle { word: handles.free as u64, stamp: 0 }) };
+    handles.free = (usize_of(handle) % MOST).wrapping_add(1);
 }
 
-/// Says that the host is wrong.
+/// Ends the host's call: it uses a handle that there is not.
 #[cold]
-fn complain(what: &str) -> u64 {
-    let mut text = message();
-    text.add(what).add(" that there is not\n");
-    0
+fn refuse() -> ! {
+    trap::raise_here(Cause {
+        code: CODE_HANDLE,
+        message: b"the host uses a handle of a reference that was given back, or is void",
+    })
 }

@@ -332,6 +332,7 @@ unsafe extern "C" fn release(heap: *mut Heap) {
     unsafe {
         let state = (*heap).state.load(Acquire).cast::<State>();
         if !state.is_null() {
+            (*state).statistics.print();
             (*state).boxes.release();
             (*state).stack.release();
             let reserved = (*state).reserved;

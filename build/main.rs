@@ -27,6 +27,7 @@ mod runtime_file;
 #[path = "../src/runtime_target.rs"]
 mod runtime_target;
 mod shim;
+mod strings;
 mod strip;
 mod targets;
 

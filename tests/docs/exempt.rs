@@ -3,13 +3,14 @@
 use crate::document::{Block, Document};
 
 /// Document, beginning of the command, reason.
-const EXEMPT: [(&str, &str, &str); 13] = [
+const EXEMPT: [(&str, &str, &str); 14] = [
     ("README", "CARGO_TARGET_WASM32_WASIP1_RUNNER", "needs a package; `builds` has one"),
     ("cache", "cargo build", "compiles the compiler for minutes"),
     ("cache", "wasm2native app.wasm --cache redis:", "needs a server; `cargo test --test cli -- remote_cache` has one"),
     ("debugging", "wasm2native -g", "ends in gdb; `cargo test --test debug` has sessions"),
     ("debugging", "cot build -g", "likewise"),
     ("gallery", "", "needs packages of PyPI and npm; `benches/gallery.py` has them, and runs it"),
+    ("gc", "python3 benches/objects", "needs packages of PyPI and npm, and takes minutes"),
     ("generators", "W2N_GENERATOR=llvm cargo test", "takes minutes; `.ci/run` runs it"),
     (
         "profile",

@@ -135,7 +135,9 @@ impl Translator<'_> {
         }
         let done = self.builder.create_block();
         let result = self.builder.append_block_param(done, types::I8);
-        if from.is_nullable() {
+        // The bits of null are not those of an `i31`.
+        let tells_null = matches!(heap, HeapType::Abstract { ty: AbstractHeapType::I31, .. }) && !nullable;
+        if from.is_nullable() && !tells_null {
             let null = self.iconst(types::I8, nullable.into());
             let present = self.create_block();
             self.builder.ins().brif(reference, present, &[], done, &[null.into()]);

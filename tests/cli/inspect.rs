@@ -12,6 +12,7 @@ pub fn trials() -> Vec<Trial> {
         values_are_shown_and_not_obeyed,
         a_closed_program_has_nothing,
         objects_have_a_limit,
+        long_names_are_cut,
         other_files_get_a_clear_answer,
     ]
 }
@@ -102,6 +103,17 @@ fn objects_have_a_limit() {
         let json = folder.wasm2native(&["inspect", "--json", "o"]).succeeds().stdout.to_string();
         assert!(json.contains("\"has_objects\":true"), "{json}");
     }
+}
+
+/// Compilers of Dart and MoonBit import constants of strings, by names that are the strings.
+fn long_names_are_cut() {
+    let name = "ü".repeat(5000);
+    let module = format!("(module (import \"'\" \"{name}\" (global externref)))");
+    let folder = Folder::with(&[("long.wat", &module)]);
+    let text = folder.wasm2native(&["inspect", "long.wat"]).succeeds().stdout.to_string();
+    assert!(text.contains(&format!("{}…", "ü".repeat(200))) && !text.contains(&"ü".repeat(201)), "{text}");
+    let json = folder.wasm2native(&["inspect", "--json", "long.wat"]).succeeds().stdout.to_string();
+    assert!(json.contains(&name), "{json}");
 }
 
 fn a_closed_program_has_nothing() {

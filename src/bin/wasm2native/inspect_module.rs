@@ -63,7 +63,15 @@ fn imports(imports: &[Import]) -> Vec<String> {
     by_module.into_iter().flat_map(lines).collect()
 }
 
-fn shortened(mut lines: Vec<String>) -> Vec<String> {
+/// The most characters of a line: names of imports can be constants of strings.
+const LONGEST: usize = 200;
+
+fn shortened(lines: Vec<String>) -> Vec<String> {
+    let cut = |line: String| match line.char_indices().nth(LONGEST) {
+        Some((end, _)) => format!("{}…", &line[..end]),
+        None => line,
+    };
+    let mut lines: Vec<String> = lines.into_iter().map(cut).collect();
     if lines.len() > MOST {
         let more = lines.len() - MOST;
         lines.truncate(MOST);

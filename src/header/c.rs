@@ -313,21 +313,32 @@ fn is_taken(name: &str) -> bool {
 fn global_declaration(library: &Library, symbol: &str, global: GlobalIndex) -> Option<String> {
     let global = &library.module.globals[global];
     global.definition.local()?;
+    let ty = &global.ty;
+    let only_read = ty.mutable && !is_settable(library, ty);
+    let qualifiers = if only_read { "const volatile " } else { qualifiers(ty) };
     if library.instances {
-        let constant = if global.ty.mutable { "" } else { "const " };
         return Some(format!(
-            "{constant}{}*{};\n",
-            type_name(library.module, global.ty.content_type),
+            "{qualifiers}{}*{};\n",
+            type_name(library.module, ty.content_type),
             own(library, symbol, "")
         ));
     }
-    Some(declare_global(library.module, &global.ty, &named(symbol, "")))
+    Some(format!("extern {qualifiers}{}{};\n", type_name(library.module, ty.content_type), named(symbol, "")))
+}
+
+/// Whether a host may set a global: nobody checks what it puts there, so it can't put references
+/// there of which the library expects more than the hierarchy.
+pub fn is_settable(library: &Library, ty: &GlobalType) -> bool {
+    ty.mutable && !structure::is_narrow(library.module, ty.content_type)
+}
+
+fn qualifiers(ty: &GlobalType) -> &'static str {
+    if ty.mutable { "" } else { "const " }
 }
 
 /// The declaration of a variable, a line.
 pub fn declare_global(module: &Module, ty: &GlobalType, declarator: &str) -> String {
-    let constant = if ty.mutable { "" } else { "const " };
-    format!("extern {constant}{}{declarator};\n", type_name(module, ty.content_type))
+    format!("extern {}{}{declarator};\n", qualifiers(ty), type_name(module, ty.content_type))
 }
 
 /// The type, with what stands between it and a name.

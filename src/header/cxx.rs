@@ -148,7 +148,7 @@ fn variable(
     global.definition.local()?;
     let ty = c::type_name(library.module, global.ty.content_type);
     let mut text = format!("  {ty}{}() const {{ return ::{symbol}; }}\n", name(""));
-    if global.ty.mutable {
+    if c::is_settable(library, &global.ty) {
         text.push_str(&format!("  void {}({ty}value) {{ ::{symbol} = value; }}\n", name("set_")));
     }
     Some(text)

@@ -171,6 +171,11 @@ pub fn top(module: &Module, ty: RefType) -> RefType {
     }
 }
 
+/// Whether a value has a type that not all references of its hierarchy have.
+pub fn is_narrow(module: &Module, ty: ValType) -> bool {
+    matches!(ty, ValType::Ref(ty) if top(module, ty) != ty)
+}
+
 /// Names of references while the members of a group are named.
 struct Names<'a> {
     known: &'a PrimaryMap<TypeIndex, String>,

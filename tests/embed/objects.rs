@@ -87,6 +87,8 @@ fn c_holds_references() -> Result<()> {
         ROUND_OF_HANDLES.replace("HANDLE", "the host uses a handle of a reference that was given back, or is void");
     for flags in [&[][..], &["-O0"], &["--memory-checks"]] {
         folder.builds(&[flags, &["handles.wat", "--emit", "staticlib,header"]].concat());
+        let header = String::from_utf8(folder.read("handles.h"))?;
+        assert!(header.contains("extern const volatile w2n_anyref handles_list;"), "a host can't set it: {header}");
         folder.cc(&["-Wall", "-Wextra", "-Werror", "handles.c", "handles.a", "-o", "host"]);
         let out = folder.program("host", &[]);
         let expected = format!("{round}{round}0\na limit: heap \n");

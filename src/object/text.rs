@@ -62,7 +62,7 @@ fn padding(format: ObjectFormat) -> u8 {
 
 impl Text {
     fn place(&mut self, module: &Module, layout: &Layout, func: &CompiledFunction, padding: u8) -> Result<()> {
-        let alignment = func.alignment.max(16);
+        let alignment = func.alignment.max(to_u32(SIGNATURE_FIELD));
         self.alignment = self.alignment.max(u64::from(alignment));
         let needs_field = matches!(func.symbol, Symbol::Function(_));
         let field = if needs_field { SIGNATURE_FIELD } else { 0 };

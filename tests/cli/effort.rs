@@ -1,6 +1,8 @@
-//! `-O`: what compiling costs.
+//! `-O`: what compiling costs, and how much code there is.
 
+use anyhow::{Context, Result, ensure};
 use libtest_mimic::Trial;
+use object::{Object, ObjectSection, ObjectSymbol, SymbolKind};
 use std::fmt::Write;
 use std::process::Command;
 use test_kit::folder::Folder;
@@ -11,6 +13,7 @@ pub fn trials() -> Vec<Trial> {
     trials!["effort":
         unoptimized_code_is_made_twice_as_fast_and_in_proportion_to_its_calls,
         functions_that_only_look_small_are_not_copied,
+        small_code_has_no_room_between_functions,
     ]
 }
 
@@ -72,4 +75,49 @@ fn functions_that_only_look_small_are_not_copied() {
         let (called, copied) = (length(&[]), length(&["--inline"]));
         assert!(copied < 2 * called, "{called} bytes of CLIF became {copied}");
     }
+}
+
+/// Functions of several lengths, one of which has a constant that must be aligned.
+fn functions() -> String {
+    let mut module = "(module (memory 1)\n".to_owned();
+    for number in 0..40 {
+        let body = "(local.set 0 (i32.add (i32.mul (local.get 0) (i32.const 3)) (i32.const 7)))".repeat(number % 7);
+        writeln!(module, "(func (export \"f{number}\") (param i32) (result i32) {body} (local.get 0))")
+            .expect("a string takes everything");
+    }
+    module.push_str("(func (export \"v\") (result v128) (v128.const i64x2 1 2))\n");
+    // Four accesses in a loop are worth a faster version of it.
+    let load = |at| format!("(i32.load offset={at} (local.get 0))");
+    let [a, b, c, d] = [0, 4, 8, 12].map(load);
+    module
+        + &format!(
+            "(func (export \"sum\") (param i32 i32) (result i32) (local $sum i32)
+        (loop (local.set $sum (i32.add (local.get $sum) (i32.add (i32.add {a} {b}) (i32.add {c} {d}))))
+          (br_if 0 (i32.lt_u (local.tee 0 (i32.add (local.get 0) (i32.const 16))) (local.get 1))))
+        (local.get $sum)))"
+        )
+}
+
+/// Size of the code, and of the functions in it.
+fn code_sizes(folder: &Folder, level: &str) -> Result<(u64, Vec<u64>)> {
+    folder.builds(&["m.wat", level, "-c", "-o", "m.o"]);
+    let bytes = folder.read("m.o");
+    let file = object::File::parse(&bytes[..])?;
+    let text = file.section_by_name(".text").context("there is code")?.size();
+    let functions = file.symbols().filter(|symbol| symbol.kind() == SymbolKind::Text && symbol.is_definition());
+    Ok((text, functions.map(|function| function.size()).collect()))
+}
+
+fn small_code_has_no_room_between_functions() -> Result<()> {
+    let folder = Folder::with(&[("m.wat", &functions())]);
+    let (fast, of_fast) = code_sizes(&folder, "-O2")?;
+    let (small, functions) = code_sizes(&folder, "-Os")?;
+    ensure!(functions.len() == of_fast.len(), "{} functions and {}", functions.len(), of_fast.len());
+    // The number of the signature before each, and what leads to it.
+    let most = functions.iter().map(|size| size + 4 + 3).sum::<u64>() + 16;
+    ensure!(small <= most, "{small} bytes for functions of {functions:?}");
+    let saved = functions.len() as u64 * 8;
+    ensure!(small + saved < fast, "{small} bytes at -Os, {fast} at -O2");
+    ensure!(functions.iter().sum::<u64>() < of_fast.iter().sum(), "{functions:?}, at -O2 {of_fast:?}");
+    Ok(())
 }

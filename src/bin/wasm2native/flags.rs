@@ -300,7 +300,8 @@ pub struct Code {
     /// Effort: -O0 compiles fast, -O1 -O2 -O3 give speed, -Os -Oz small code [default: -O2]
     ///
     /// -O1, -O2 and -O3 are the same, and so are -Os and -Oz: loops have no second, faster version,
-    /// and functions lie closer together. --generator llvm compiles with clang's -O0, -O3 and -Os.
+    /// functions lie closer together, and --inline copies less. --generator llvm compiles with
+    /// clang's -O0, -O3 and -Os.
     #[arg(short = 'O', value_name = "LEVEL", help_heading = "Code", hide_possible_values = true)]
     pub opt_level: Option<Level>,
 

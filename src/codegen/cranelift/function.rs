@@ -51,13 +51,12 @@ pub fn read(
     })
 }
 
-/// Where functions begin: for speed at lines of the processor's, for size where their constants
-/// are aligned.
+/// Where functions begin: for speed at lines of the processor's, for size one after the other.
+/// Constants of a function ask for more.
 fn alignment(isa: &dyn TargetIsa) -> u32 {
-    const OF_CONSTANTS: u32 = 16;
     let FunctionAlignment { minimum, preferred } = isa.function_alignment();
     match isa.flags().opt_level() {
-        OptLevel::SpeedAndSize => minimum.max(OF_CONSTANTS),
+        OptLevel::SpeedAndSize => minimum,
         OptLevel::None | OptLevel::Speed => preferred.max(minimum),
     }
 }

@@ -48,6 +48,8 @@ pub struct CompiledFunction {
     pub relocations: Vec<Relocation>,
     /// Sorted by offset.
     pub sites: Vec<Site>,
+    /// What traps of accesses compared, where code still has it; sorted by offset.
+    pub compared: Vec<Compared>,
     /// The functions that were inlined in this one, each after the one around it.
     pub inlined: Vec<Inlined>,
     /// Sorted by return address.
@@ -231,6 +233,22 @@ pub struct Inlined {
     pub parent: u32,
     /// Byte offset of the call in the module.
     pub wasm_offset: u32,
+}
+
+/// An instruction that traps since an access is out of bounds, and what was compared with the size
+/// of the memory: the index, or a sum of it.
+#[derive(Copy, Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Compared {
+    /// Offset of the instruction: that of a [`Site`].
+    pub offset: u32,
+    pub value: ComparedValue,
+}
+
+#[derive(Copy, Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum ComparedValue {
+    /// The processor's own number of a general register.
+    Register(u8),
+    Constant(u64),
 }
 
 /// A place in the code where the program may stop, or that a backtrace may show.

@@ -31,6 +31,7 @@ pub fn variadic(env: &Env, func: FuncIndex) -> CompiledFunction {
         alignment: 16,
         relocations: vec![relocation],
         sites: Vec::new(),
+        compared: Vec::new(),
         try_calls: Vec::new(),
         frame: None,
         inlined: Vec::new(),

@@ -5,7 +5,7 @@
 //! jobs, whatever the number of threads.
 
 use super::cache::{Cache, Shard};
-use super::cranelift::compiler::{Compiler, Listed};
+use super::cranelift::compiler::{Compiler, Listed, Wants};
 use super::cranelift::isa::Isa;
 use super::dump::Dump;
 use super::inline::Inliner;
@@ -14,7 +14,7 @@ use super::llvm::clang::Clang;
 use super::llvm::{self, Definition};
 use super::{Generator, Job, Show, globals, inline, loops, order, placement, stub};
 use crate::code::{Code, CompiledFunction};
-use crate::layout::Symbol;
+use crate::layout::{Bounds, Symbol};
 use crate::options::OptLevel;
 use crate::progress::Observer;
 use crate::stdio;
@@ -71,6 +71,11 @@ impl<'a> Sweep<'a> {
 
     fn operators(&self) -> &Operators {
         self.operators.get_or_init(|| Operators::read(&self.unit.source.wasm))
+    }
+
+    fn wants<'n>(&self, notes: Option<&'n Notes>) -> Wants<'n> {
+        let mut memories = self.unit.layout.memories.values();
+        Wants { notes, compares: memories.any(|memory| memory.bounds != Bounds::Guarded) }
     }
 
     /// See [`Generator::compile`].
@@ -198,7 +203,7 @@ impl<'a> Sweep<'a> {
             let Some(symbol) = symbol else { return Ok(None) };
             // The operators are shown beside the CLIF.
             let clif = worker.compiler.print(self.unit, &Operators::default());
-            let compiled = worker.compiler.compile_with_listing(self.isa, None);
+            let compiled = worker.compiler.compile_with_listing(self.isa, Wants::default());
             let Listed { function, positions, listing } = compiled.with_context(|| self.unit.describe(symbol))?;
             Ok(Some(show(&function, clif, &positions, listing)))
         })
@@ -211,7 +216,7 @@ impl<'a> Sweep<'a> {
         for job in jobs {
             if let Some(symbol) = worker.translate(self, *job)? {
                 let title = self.unit.describe(symbol);
-                let compiled = worker.compiler.compile_with_listing(self.isa, None);
+                let compiled = worker.compiler.compile_with_listing(self.isa, Wants::default());
                 let Listed { function, listing, .. } = compiled.with_context(|| title.clone())?;
                 text.push_str(&format!("# {title}, {} bytes\n{listing}\n", function.bytes.len()));
             }
@@ -242,7 +247,7 @@ impl Worker {
             return Ok(None);
         };
         let compiled = match &sweep.dump {
-            None => self.compiler.compile(sweep.isa, self.notes.as_ref()),
+            None => self.compiler.compile(sweep.isa, sweep.wants(self.notes.as_ref())),
             Some(folder) => self.compile_and_dump(sweep, symbol, number, folder),
         };
         Ok(Some(compiled.with_context(|| sweep.unit.describe(symbol))?))
@@ -278,7 +283,8 @@ impl Worker {
     ) -> Result<CompiledFunction> {
         let dump = Dump::new(folder, number, sweep.unit.describe(symbol), file_name(sweep.unit, symbol))?;
         dump.write("1-clif", &self.compiler.print(sweep.unit, sweep.operators()))?;
-        let Listed { function, listing, .. } = self.compiler.compile_with_listing(sweep.isa, self.notes.as_ref())?;
+        let Listed { function, listing, .. } =
+            self.compiler.compile_with_listing(sweep.isa, sweep.wants(self.notes.as_ref()))?;
         dump.write("2-optimized", &self.compiler.print(sweep.unit, sweep.operators()))?;
         dump.write("3-vcode", &listing)?;
         Ok(function)

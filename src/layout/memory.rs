@@ -28,6 +28,22 @@ pub struct MemoryPlan {
     pub guard: u64,
 }
 
+impl MemoryPlan {
+    /// What an access of `size` bytes compares with the size of the memory: its index and this.
+    /// `None` where accesses fault instead.
+    pub fn compared(&self, offset: u64, size: u64) -> Option<u64> {
+        match self.bounds {
+            Bounds::Guarded => None,
+            // The module chooses the offset: a sum that wraps would place the access before the
+            // memory.
+            Bounds::Checked if offset.checked_add(size).is_some_and(|end| end <= self.guard) => Some(0),
+            Bounds::Checked => Some(offset),
+            // A sum beyond 64 bits is beyond every memory.
+            Bounds::Exact => Some(offset.saturating_add(size)),
+        }
+    }
+}
+
 /// How accesses beyond the end of a memory are found.
 #[derive(Copy, Clone, Debug, PartialEq)]
 pub enum Bounds {

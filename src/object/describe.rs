@@ -10,12 +10,11 @@ use super::writer::Writer;
 use crate::abi::image::{FunctionFields, INLINED, ImageFields, NO_FUNCTION, SCOPES};
 use crate::abi::memory::{DataRunFields, X86_64_PAGE};
 use crate::code::{Code, CompiledFunction, Inlined, Site};
-use crate::layout::{GlobalPlan, Symbol};
+use crate::layout::Symbol;
 use crate::number::{low_byte, to_u32, to_usize};
 use crate::report::demangle::demangle;
 use crate::report::shown;
-use crate::wasm::constant::{self, Constant};
-use crate::wasm::{self, DataMode, EntityIndex, Module, Table, TableIndex};
+use crate::wasm::{EntityIndex, Module, Table, TableIndex};
 use anyhow::{Context, Result};
 use cranelift_entity::EntityRef;
 use object::SectionKind;
@@ -31,7 +30,7 @@ pub fn write(
     code: &Code,
     text: &Text,
     table_entries: SymbolId,
-    lines: Option<(SymbolId, u64)>,
+    (lines, accesses): (Option<(SymbolId, u64)>, Option<SymbolId>),
 ) -> Result<SymbolId> {
     let (memories, n_memories) = write_memories(writer);
     let (runs, n_runs) = write_runs(writer);
@@ -43,7 +42,6 @@ pub fn write(
     let (reference_globals, n_reference_globals) = roots.globals;
     let (reference_tables, n_reference_tables) = roots.tables;
     let (reference_segments, n_reference_segments) = roots.segments;
-    let stack = c_stack(writer);
     let mut data = Data::default();
     data.record(ImageFields {
         memories,
@@ -70,48 +68,13 @@ pub fn write(
         heap: roots.heap,
         wasi_memory: wasi_memory(writer),
         table_bytes: table_bytes(writer),
-        stack_pointer: stack.map(|stack| stack.pointer),
-        stack_top: stack.map_or(0, |stack| stack.top),
-        stack_size: stack.map_or(0, |stack| stack.size),
         initialize: writer.defined(Symbol::Initialize),
         lines: lines.map(|(table, _)| table),
         lines_length: lines.map_or(0, |(_, length)| length),
         find_line: lines.map(|_| writer.runtime_symbol("w2n_find_line")),
+        accesses,
     });
     Ok(writer.local("w2n.image", StandardSection::ReadOnlyDataWithRel, data, 8))
-}
-
-/// The C stack in a module's memory.
-#[derive(Clone, Copy)]
-struct CStack {
-    pointer: SymbolId,
-    top: u64,
-    /// Bytes below the top until data, or the memory's start.
-    size: u64,
-}
-
-/// The stack of modules that wasm-ld has linked: a variable of this name, with an address at first.
-/// Nothing where each thread has a variable of its own.
-fn c_stack(writer: &mut Writer) -> Option<CStack> {
-    let module = writer.module;
-    let global = module.names.stack_pointer()?;
-    let top = match writer.layout.globals.get(global)? {
-        GlobalPlan::Storage(Constant::I32(top)) => u64::from(top.cast_unsigned()),
-        _ => return None,
-    };
-    if writer.layout.is_per_thread(Symbol::Global(global)) {
-        return None;
-    }
-    let end = |data: &wasm::Data| match &data.mode {
-        DataMode::Active { offset, .. } => match constant::evaluate(module, offset)? {
-            Constant::I32(start) => Some(u64::from(start.cast_unsigned()).saturating_add(data.bytes.len() as u64)),
-            _ => None,
-        },
-        DataMode::Passive => None,
-    };
-    let data_below = module.data.values().filter_map(end).filter(|end| *end <= top).max();
-    let size = top.saturating_sub(data_below.unwrap_or(0));
-    Some(CStack { pointer: writer.refer(Symbol::Global(global)), top, size })
 }
 
 /// The memory that WASI functions work on when this module calls them: the host's function belongs

@@ -10,6 +10,7 @@
     clippy::cast_sign_loss
 )]
 
+mod accesses;
 pub mod assembly;
 mod bytes;
 pub mod conventions;
@@ -112,7 +113,8 @@ pub fn write(unit: &Unit, code: &Code, role: &Role) -> Result<Vec<u8>> {
     writer.define_functions(code, &text);
     let table_entries = writer.declare("w2n.table_entries");
     let lines = lines::write(&mut writer, unit, code);
-    let image = describe::write(&mut writer, code, &text, table_entries, lines)?;
+    let accesses = accesses::write(&mut writer, &unit.source.wasm, code, &text);
+    let image = describe::write(&mut writer, code, &text, table_entries, (lines, accesses))?;
     let counted = profile::write(&mut writer, unit, code);
     let variables = matches!(role, Role::Library { .. }).then(|| writer.declare("w2n.variables"));
     match role {

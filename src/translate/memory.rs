@@ -11,7 +11,7 @@ use super::types::{POINTER, value_type};
 use crate::abi::builtin::Builtin;
 use crate::abi::memory::Memory;
 use crate::abi::trap::Trap;
-use crate::layout::{Bounds, GlobalPlan, MemoryPlan, Symbol};
+use crate::layout::{Bounds, GlobalPlan, Symbol};
 use crate::number::to_displacement;
 use crate::wasm::constant::{Constant, i31_word};
 use crate::wasm::{GlobalIndex, MemoryIndex};
@@ -60,29 +60,18 @@ impl Translator<'_> {
     pub fn place(&mut self, index: Value, memarg: &MemArg, size: u64) -> MemoryOperand {
         let memory = memory_of(memarg);
         let (mut index, mut offset) = (index, memarg.offset);
-        let MemoryPlan { bounds, guard, .. } = self.env.layout.memories[memory];
-        let outside = match bounds {
-            Bounds::Guarded => None,
-            // The module chooses the offset: a sum that wraps would place the access before the
-            // memory.
-            Bounds::Checked if offset.checked_add(size).is_some_and(|end| end <= guard) => {
-                index = self.widen(index);
-                let bytes = self.memory_bytes(memory);
-                Some(self.trap_if_above(index, bytes, Trap::MemoryOutOfBounds))
+        let plan = self.env.layout.memories[memory];
+        let outside = plan.compared(offset, size).map(|added| {
+            let compared = match added {
+                0 => self.widen(index),
+                _ => self.add_offset(index, added),
+            };
+            if plan.bounds == Bounds::Checked {
+                (index, offset) = (compared, offset.saturating_sub(added));
             }
-            Bounds::Checked => {
-                index = self.add_offset(index, offset);
-                offset = 0;
-                let bytes = self.memory_bytes(memory);
-                Some(self.trap_if_above(index, bytes, Trap::MemoryOutOfBounds))
-            }
-            Bounds::Exact => {
-                // A sum beyond 64 bits is beyond every memory.
-                let end = self.add_offset(index, offset.saturating_add(size));
-                let bytes = self.memory_bytes(memory);
-                Some(self.trap_if_above(end, bytes, Trap::MemoryOutOfBounds))
-            }
-        };
+            let bytes = self.memory_bytes(memory);
+            self.trap_if_above(compared, bytes, Trap::MemoryOutOfBounds)
+        });
         let mut address = self.memory_address(memory, index);
         if let Some(outside) = outside {
             address = self.guard(outside, address);

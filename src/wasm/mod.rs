@@ -12,6 +12,7 @@
     clippy::cast_sign_loss
 )]
 
+pub mod access;
 pub mod constant;
 pub mod describe;
 pub mod excerpt;

@@ -1,9 +1,10 @@
 //! Messages: places in modules, codes and `--explain`, flags as C compilers spell them, `-v`.
 
 use crate::{ANSWER, FIB};
+use anyhow::{Result, ensure};
 use libtest_mimic::Trial;
 use test_kit::folder::Folder;
-use test_kit::trials;
+use test_kit::{target, tool, trials};
 use wasm2native::report::code::Code;
 
 pub fn trials() -> Vec<Trial> {
@@ -20,6 +21,7 @@ pub fn trials() -> Vec<Trial> {
         headers_and_macros_of_c_sources,
         each_v_tells_more,
         traps_tell_what_was_accessed_and_called,
+        accesses_that_are_compared_tell_their_address,
         names_are_demangled_and_both_ends_of_a_deep_stack_are_shown,
         an_exhausted_c_stack_is_the_modules_own,
         options_at_run_time_are_listed_and_suggested,
@@ -250,6 +252,69 @@ fn trap_of(folder: &Folder, text: &str) -> String {
         .unwrap_or_default()
         .rsplit_once('/')
         .map_or(String::new(), |(_, line)| line.to_owned())
+}
+
+/// 64-bit memories and `--memory-checks`, with both generators and at all levels.
+fn accesses_that_are_compared_tell_their_address() -> Result<()> {
+    let folder = Folder::empty();
+    let functions = |ty: &str, far: &str| {
+        format!(
+            r#"(module (memory $m {ty} 1 2) (memory $other {ty} 1) (global $sum (mut {ty}) ({ty}.const 0))
+              (func (export "near") (param {ty}) (result i32) (i32.load offset=8 (local.get 0)))
+              (func (export "far") (param {ty}) (result i64) (i64.load offset={far} (local.get 0)))
+              (func (export "store") (param {ty}) (v128.store offset=4 (local.get 0) (v128.const i64x2 1 2)))
+              (func (export "atomic") (param {ty}) (result i32) (i32.atomic.rmw.add offset=4 (local.get 0) (i32.const 1)))
+              (func (export "other") (param {ty}) (result i32)
+                (drop (memory.grow $m ({ty}.const 1))) (i32.load16_u $other (local.get 0)))
+              (func (export "grown") (param {ty}) (result i32)
+                (drop (memory.grow $m ({ty}.const 1))) (i32.load (local.get 0)))
+              (func (export "loop") (param {ty}) (result i32) (local $n {ty})
+                (loop (drop (i32.load (local.get $n)))
+                  (br_if 0 ({ty}.lt_u (local.tee $n ({ty}.add (local.get $n) ({ty}.const 4096))) (local.get 0))))
+                (i32.const 0)))"#
+        )
+    };
+    // Function, argument, address, size of the memory.
+    const WIDE: &[(&str, &str, &str, u32)] = &[
+        ("near", "65528", "0x10000", 65536),
+        ("near", "-8", "0xfffffffffffffff8 + 0x8", 65536),
+        ("near", "-9", "0xffffffffffffffff", 65536),
+        ("far", "5", "0x100000000005", 65536),
+        ("far", "-1", "0xffffffffffffffff + 0x100000000000", 65536),
+        ("store", "1048576", "0x100004", 65536),
+        ("atomic", "70000", "0x11174", 65536),
+        ("other", "65536", "0x10000", 65536),
+        ("grown", "131072", "0x20000", 131072),
+        ("loop", "1000000", "0x10000", 65536),
+    ];
+    const CHECKED: &[(&str, &str, &str, u32)] = &[
+        ("near", "65528", "0x10000", 65536),
+        ("near", "-8", "0x100000000", 65536),
+        ("far", "-1", "0x1000f423f", 65536),
+        ("store", "1048576", "0x100004", 65536),
+        ("atomic", "70000", "0x11174", 65536),
+        ("other", "65536", "0x10000", 65536),
+        ("grown", "131072", "0x20000", 131072),
+        ("loop", "1000000", "0x10000", 65536),
+    ];
+    folder.write("wide.wat", functions("i64", "0x100000000000"));
+    folder.write("checked.wat", functions("i32", "1000000"));
+    let mut flags = vec![vec!["-O0"], vec!["-O2"], vec!["-Os"], vec!["-O2", "--spectre-masks"]];
+    if tool::require("clang-19").is_ok() && !target::is_foreign() {
+        flags.push(vec!["--generator", "llvm"]);
+    }
+    for (input, more, rows) in [("wide.wat", None, WIDE), ("checked.wat", Some("--memory-checks"), CHECKED)] {
+        for flags in &flags {
+            for (function, argument, address, size) in rows {
+                let common = [input, "--invoke", function, "-o", "t"];
+                folder.builds(&[&common, &flags[..], more.as_slice()].concat());
+                let said = folder.program("t", &[argument]);
+                let wanted = format!("address {address}, and the memory has {size} bytes\n");
+                ensure!(said.stderr.contains(&wanted), "{input} {flags:?} {function}({argument}): {said:?}");
+            }
+        }
+    }
+    Ok(())
 }
 
 fn traps_tell_what_was_accessed_and_called() {

@@ -279,6 +279,7 @@ fn check_symbols(kind: Kind, picture: &Picture, wasm: &[u8], options: &Options) 
         "w2n_wasi_configure",
         "w2n_invoke",
         "w2n_find_line",
+        "w2n_explain_access",
         "w2n_unpack",
         "w2n_tell_crash",
     ]);

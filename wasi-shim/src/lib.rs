@@ -52,6 +52,8 @@ mod interrupt;
 
 mod trap;
 
+mod access;
+
 mod timeout;
 
 mod budget;

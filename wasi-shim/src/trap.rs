@@ -9,7 +9,6 @@
 //! in the handler ends the process, because the handler's mask blocks all signals. So it never
 //! loops.
 
-use crate::abi::image::Image;
 use crate::abi::program::{Crash, Fault, Program, RUNNING};
 use crate::abi::trap::{CODE_HOST, CODE_UNDEFINED, CODE_WASI, FATAL_EXIT_STATUS, TRAP_EXIT_STATUS, Trap, TrapReport};
 use crate::arch::OnSignal;
@@ -22,7 +21,6 @@ use crate::sites::CodePlace;
 use crate::stack;
 use crate::system::kernel::{self, Context};
 use crate::text::{STDERR, Text, message};
-use crate::width::low_u32;
 use libc::{SA_ONSTACK, SA_SIGINFO, SIGBUS, SIGFPE, SIGILL, SIGSEGV, c_int, c_void, siginfo_t};
 use std::cell::UnsafeCell;
 use std::mem::MaybeUninit;
@@ -133,7 +131,7 @@ unsafe fn take(signal: c_int, info: *mut siginfo_t, context: *mut c_void) -> boo
     let mut text = Text::into_buffer(&mut []);
     text.add(trap.text());
     if trap == Trap::MemoryOutOfBounds {
-        add_access(&mut text, place, address);
+        add_access(&mut text, place, address, context);
     }
     let report = backtrace::report(Cause { code: trap as i32, message: text.line() }, registers);
     if !attempt::give_up_in(context, &report) {
@@ -142,35 +140,31 @@ unsafe fn take(signal: c_int, info: *mut siginfo_t, context: *mut c_void) -> boo
     true
 }
 
-/// Why an access failed: what was accessed, or that it was below the module's own stack.
+/// Why an access failed: what was accessed. Some modules have more to tell.
 #[inline(never)]
-fn add_access(text: &mut Text, place: Option<CodePlace>, address: usize) {
-    let Some(memory) = program::memory_of(address) else { return };
+fn add_access(text: &mut Text, place: Option<CodePlace>, address: usize, context: &Context) {
+    let memory = program::memory_of(address);
+    // SAFETY: null, or a record of the image, whose function takes these.
+    unsafe {
+        if let Some(place) = &place
+            && let Some(accesses) = place.image.accesses.as_ref()
+            && let Some(explain) = accesses.explain
+            && explain(
+                (&raw mut *text).cast(),
+                (&raw const *place).cast(),
+                (&raw const *context).cast(),
+                memory.unwrap_or(std::ptr::null()),
+                address,
+            ) != 0
+        {
+            return;
+        }
+    }
+    let Some(memory) = memory else { return };
     // SAFETY: the images' memories stay. Another thread may grow it at any time.
     let (base, bytes) = unsafe { ((*memory).base.addr(), (&raw const (*memory).bytes).read_volatile()) };
     let Some(offset) = address.checked_sub(base) else { return };
-    if place.is_some_and(|place| is_below_stack(place.image, offset)) {
-        text.add(": the module's own C stack is exhausted; its linker flag -Wl,-z,stack-size=BYTES enlarges it");
-    } else {
-        text.add(": address ").add_hex(offset as u64).add(", and the memory has ").add_decimal(bytes.into());
-        text.add(" bytes");
-    }
-}
-
-/// Whether an access that failed was to the module's own stack, below its place. The variable may
-/// still be that of the caller, because the store of the function's own follows.
-fn is_below_stack(image: &Image, offset: usize) -> bool {
-    /// Addresses so far below zero can be those of fields behind a null pointer.
-    const NEAR_NULL: u32 = 4096;
-    // SAFETY: null, or a variable of the image.
-    let Some(pointer) = (unsafe { image.stack_pointer.as_ref() }) else { return false };
-    let [top, size, accessed] = [image.stack_top, image.stack_size, offset as u64].map(|it| low_u32(it.into()));
-    // Both below the top by the arithmetic of the module; threads have their stacks above.
-    let used = top.wrapping_sub(*pointer);
-    let below = top.wrapping_sub(size).wrapping_sub(accessed);
-    let is_spent = used > size && used.cast_signed() > 0;
-    let is_nearly_spent = used <= size && used > size.saturating_sub(size / 4);
-    is_spent || below.cast_signed() > 0 && used <= size && (is_nearly_spent || below > NEAR_NULL)
+    text.add(": address ").add_hex(offset as u64).add(", and the memory has ").add_decimal(bytes.into()).add(" bytes");
 }
 
 /// Whether a fault ends a call of a library that was to be interrupted.

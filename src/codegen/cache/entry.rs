@@ -5,7 +5,9 @@
 //! indices are part of the key.
 
 use crate::abi::trap::Trap;
-use crate::code::{CompiledFunction, Frame, Inlined, Relocation, RelocationKind, RelocationTarget, Site, TryCall};
+use crate::code::{
+    Compared, CompiledFunction, Frame, Inlined, Relocation, RelocationKind, RelocationTarget, Site, TryCall,
+};
 use crate::codegen::cranelift::function::known_symbol;
 use crate::layout::Symbol;
 use crate::number::to_usize;
@@ -35,6 +37,7 @@ struct Rest {
     relocations: Vec<(u32, RelocationKind, Target, i64)>,
     inlined: Vec<EntryInlined>,
     sites: Vec<EntrySite>,
+    compared: Vec<Compared>,
     try_calls: Vec<EntryTryCall>,
     frame: Option<Frame>,
 }
@@ -70,6 +73,7 @@ pub fn encode(function: &CompiledFunction, place: &Place) -> Option<Vec<u8>> {
         alignment,
         relocations,
         sites,
+        compared,
         inlined,
         try_calls,
         frame,
@@ -94,6 +98,7 @@ pub fn encode(function: &CompiledFunction, place: &Place) -> Option<Vec<u8>> {
         relocations: relocations.iter().map(relocation).collect::<Option<_>>()?,
         inlined: inlined.iter().map(|it| encode_inlined(it, place, &starts)).collect::<Option<_>>()?,
         sites: encode_sites(sites, &starts)?,
+        compared: compared.clone(),
         try_calls: try_calls.iter().map(encode_try_call).collect(),
         frame: frame.clone(),
     };
@@ -105,7 +110,7 @@ pub fn encode(function: &CompiledFunction, place: &Place) -> Option<Vec<u8>> {
 pub fn decode(contents: &[u8], func: FuncIndex, place: &Place) -> Option<CompiledFunction> {
     let (length, rest) = contents.split_first_chunk()?;
     let (bytes, rest) = rest.split_at_checked(to_usize(u32::from_le_bytes(*length).into()))?;
-    let Rest { alignment, has_frame, stored, relocations, inlined, sites, try_calls, frame } =
+    let Rest { alignment, has_frame, stored, relocations, inlined, sites, compared, try_calls, frame } =
         postcard::from_bytes(rest).ok()?;
     let (inlined, starts) = decode_inlined(&inlined, place)?;
     let relocation = |(offset, kind, target, addend)| {
@@ -122,6 +127,7 @@ pub fn decode(contents: &[u8], func: FuncIndex, place: &Place) -> Option<Compile
         alignment,
         relocations: relocations.into_iter().map(relocation).collect::<Option<_>>()?,
         sites: decode_sites(&sites, &starts)?,
+        compared,
         inlined,
         try_calls: try_calls.into_iter().map(decode_try_call).collect(),
         frame,

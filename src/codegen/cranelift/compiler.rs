@@ -22,6 +22,15 @@ pub struct Compiler {
     origins: Origins,
 }
 
+/// What is to be known of the code besides.
+#[derive(Copy, Clone, Default)]
+pub struct Wants<'a> {
+    /// Of the function's locals: it gets a map for debuggers.
+    pub notes: Option<&'a Notes>,
+    /// Where it has what it compares with the size of a memory.
+    pub compares: bool,
+}
+
 /// A function, and for people what else is known of its code.
 pub struct Listed {
     pub function: CompiledFunction,
@@ -73,23 +82,24 @@ impl Compiler {
         Ok(self.context.verify_if(&*isa.usual)?)
     }
 
-    /// Compiles the function. With `notes` it gets a map for debuggers.
+    /// Compiles the function.
     ///
     /// # Errors
     /// When Cranelift refuses it, which for verified CLIF means a limit: a function too large.
-    pub fn compile(&mut self, isa: &Isa, notes: Option<&Notes>) -> Result<CompiledFunction> {
-        Ok(self.compile_and_list(isa, notes, false)?.function)
+    pub fn compile(&mut self, isa: &Isa, wants: Wants) -> Result<CompiledFunction> {
+        Ok(self.compile_and_list(isa, wants, false)?.function)
     }
 
     /// As [`Compiler::compile`], with Cranelift's listing of the machine code.
     ///
     /// # Errors
     /// As [`Compiler::compile`].
-    pub fn compile_with_listing(&mut self, isa: &Isa, notes: Option<&Notes>) -> Result<Listed> {
-        self.compile_and_list(isa, notes, true)
+    pub fn compile_with_listing(&mut self, isa: &Isa, wants: Wants) -> Result<Listed> {
+        self.compile_and_list(isa, wants, true)
     }
 
-    fn compile_and_list(&mut self, all: &Isa, notes: Option<&Notes>, wants_listing: bool) -> Result<Listed> {
+    fn compile_and_list(&mut self, all: &Isa, wants: Wants, wants_listing: bool) -> Result<Listed> {
+        let Wants { notes, compares } = wants;
         let isa = all.for_function(&self.context.func);
         if let Some(notes) = notes {
             notes.label(&mut self.context.func);
@@ -102,7 +112,7 @@ impl Compiler {
         let listing = code.vcode.take().unwrap_or_default();
         let positions = if wants_listing { debug::positions(&code, &self.origins) } else { Vec::new() };
         let map = notes.map(|notes| debug::map(all, &code, &self.origins, notes));
-        let function = function::read(isa, &self.context.func, &code, &self.origins, map)?;
+        let function = function::read(isa, &self.context.func, &code, &self.origins, map, compares)?;
         Ok(Listed { function, positions, listing })
     }
 }

@@ -1,6 +1,6 @@
 //! What Cranelift made of a function, as a [`CompiledFunction`].
 
-use super::frame;
+use super::{compared, frame};
 use crate::code::{
     CompiledFunction, DebugMap, Inlined, Position, Relocation, RelocationKind, RelocationTarget, Site, TryCall,
 };
@@ -16,7 +16,8 @@ use cranelift_codegen::isa::{FunctionAlignment, TargetIsa};
 use cranelift_codegen::settings::OptLevel;
 use cranelift_codegen::{CompiledCode, FinalizedMachExceptionHandler, FinalizedMachReloc, FinalizedRelocTarget};
 
-/// Everything that the object needs of a compiled function.
+/// Everything that the object needs of a compiled function. `compares` says that indices are
+/// compared with the size of a memory.
 ///
 /// # Errors
 /// When there is no frame information for it.
@@ -26,6 +27,7 @@ pub fn read(
     code: &CompiledCode,
     origins: &Origins,
     mut debug: Option<DebugMap>,
+    compares: bool,
 ) -> Result<CompiledFunction> {
     let UserFuncName::User(name) = &function.name else {
         panic!("translation names every function by its symbol");
@@ -33,6 +35,7 @@ pub fn read(
     let symbol = Symbol::decode(name);
     let bytes = code.code_buffer().to_vec();
     let mut sites = sites(code, origins);
+    let compared = if compares { compared::find(isa, code, origins, &sites) } else { Vec::new() };
     let positions = debug.as_mut().map_or(&mut [][..], |debug| &mut debug.positions);
     let inlined = used(origins, &mut sites, positions);
     Ok(CompiledFunction {
@@ -45,6 +48,7 @@ pub fn read(
         alignment: alignment(isa).max(code.buffer.alignment),
         relocations: code.buffer.relocs().iter().map(|reloc| relocation(function, &bytes, reloc)).collect(),
         sites,
+        compared,
         try_calls: try_calls(code),
         frame: frame::describe(isa, code)?,
         bytes,

@@ -1,5 +1,6 @@
 //! The code generator Cranelift: instruction selection, register allocation, emission.
 
+mod compared;
 pub mod compiler;
 mod debug;
 pub mod isa;

@@ -4,12 +4,14 @@
 //! A function brings the constants and jump tables that it uses: they follow its code. Distances
 //! within a function are thus known here; what is left are relocations to other symbols.
 
+use super::function::COMPARED;
 use super::processor::Processor;
 use super::{frames, inlined, landings, lines, types};
 use crate::abi::builtin::Builtin;
 use crate::abi::trap::Trap;
 use crate::code::{
-    CompiledFunction, DebugMap, Frame, FrameRule, Register, Relocation, RelocationKind, RelocationTarget, Site,
+    Compared, ComparedValue, CompiledFunction, DebugMap, Frame, FrameRule, Register, Relocation, RelocationKind,
+    RelocationTarget, Site,
 };
 use crate::layout::Symbol;
 use crate::number::{to_u32, to_usize};
@@ -48,7 +50,7 @@ pub fn functions(
         numbers.insert(section, sections.len());
         sections.push((Symbol::decode(&name), section, to_u32(symbol.size())));
     }
-    let mut sites = sites(&file, &numbers)?;
+    let (mut sites, mut compared) = sites(&file, &numbers, processor)?;
     let mut inlined = inlined::read(&file, &numbers)?;
     let mut rows: Vec<Vec<Site>> = vec![Vec::new(); sections.len()];
     for (number, row) in lines::rows(&file, &numbers)? {
@@ -89,6 +91,7 @@ pub fn functions(
             bytes: taking.bytes,
             relocations,
             sites,
+            compared: std::mem::take(&mut compared[number]),
             try_calls,
             inlined: scopes.functions,
             stored,
@@ -135,12 +138,19 @@ fn below(frame: &Frame, size: u64, processor: &Processor) -> Option<u32> {
     u32::try_from(size.checked_sub(above)?).ok()
 }
 
-/// What inline assembly noted of the traps, per function: 8 bytes of address, 4 of the reason, 4 of
-/// the offset in the module.
-fn sites(file: &Elf, numbers: &HashMap<SectionIndex, usize>) -> Result<Vec<Vec<Site>>> {
+/// For each function.
+type Each<T> = Vec<Vec<T>>;
+
+/// What inline assembly noted of the traps, per function: 8 bytes of address, 4 of the reason and
+/// whether a register has what was compared, 4 of the offset in the module.
+fn sites(
+    file: &Elf,
+    numbers: &HashMap<SectionIndex, usize>,
+    processor: &Processor,
+) -> Result<(Each<Site>, Each<Compared>)> {
     const RECORD: usize = 16;
-    let mut sites = vec![Vec::new(); numbers.len()];
-    let Some(section) = file.section_by_name(".w2n.sites") else { return Ok(sites) };
+    let (mut sites, mut compared) = (vec![Vec::new(); numbers.len()], vec![Vec::new(); numbers.len()]);
+    let Some(section) = file.section_by_name(".w2n.sites") else { return Ok((sites, compared)) };
     let data = section.data()?;
     for (at, relocation) in section.relocations() {
         let (target, place) = resolve(file, relocation.target(), relocation.addend())?;
@@ -149,11 +159,15 @@ fn sites(file: &Elf, numbers: &HashMap<SectionIndex, usize>) -> Result<Vec<Vec<S
         let at = to_usize(at);
         let record = data.get(at..at.saturating_add(RECORD)).context("a trap's record is cut off")?;
         let word = |at: usize| u32::from_le_bytes(record[at..at.saturating_add(4)].try_into().expect("four bytes"));
-        let reason = u8::try_from(word(8)).ok().and_then(Trap::of).context("a trap without a reason")?;
+        let reason = u8::try_from(word(8) & !COMPARED).ok().and_then(Trap::of).context("a trap without a reason")?;
         let offset = u32::try_from(place).context("a trap before its function")?;
         sites[number].push(Site { offset, trap: Some(reason), wasm_offset: word(12), scope: 0 });
+        if word(8) & COMPARED != 0 {
+            compared[number].push(Compared { offset, value: ComparedValue::Register(processor.compared.1) });
+        }
     }
-    Ok(sites)
+    compared.iter_mut().for_each(|all| all.sort_by_key(|compared| compared.offset));
+    Ok((sites, compared))
 }
 
 /// A section of debug information, in which the address of code becomes the number of its function,

@@ -14,6 +14,7 @@ use crate::translate::profile::Passes;
 use crate::translate::trap_of;
 use anyhow::{Context, Result};
 use cranelift_codegen::entity::{EntityRef, EntitySet};
+use cranelift_codegen::ir::condcodes::IntCC;
 use cranelift_codegen::ir::{
     Block, BlockArg, BlockCall, ExternalName, FuncRef, Function, GlobalValueData, Inst, InstructionData, JumpTable,
     LibCall, Opcode, SigRef, Signature, TrapCode, Type, UserExternalName, UserFuncName, Value, ValueDef, types as clif,
@@ -37,6 +38,8 @@ pub struct Definition {
 
 /// Metadata that all units have; see `unit.rs`.
 pub const UNLIKELY: u32 = 4;
+/// In the record of a trap, beside the reason: a register has what was compared.
+pub const COMPARED: u32 = 1 << 8;
 /// The number of a function's scope in the metadata, from its number among the jobs.
 pub const FIRST_SCOPE: usize = 1000;
 /// The tag of an access to an alias region, from the region's number.
@@ -311,20 +314,34 @@ impl Writer<'_> {
 
     /// Traps where the condition, an `i1`, holds.
     pub fn trap_if(&mut self, condition: &str, trap: Trap) {
+        self.trap_with(condition, trap, None);
+    }
+
+    /// The same, with what was compared, if the trap is for an access out of bounds: a value of 64
+    /// bits.
+    pub fn trap_with(&mut self, condition: &str, trap: Trap, compared: Option<Value>) {
         let (trapping, going) = (self.name(), self.name());
         self.effect(format!("br i1 {condition}, label %{trapping}, label %{going}, !prof !{UNLIKELY}"));
         self.push(format!("{trapping}:"));
-        self.trap(trap);
+        self.trap(trap, compared.filter(|_| trap == Trap::MemoryOutOfBounds));
         self.push(format!("{going}:"));
     }
 
     /// The end of a block: a trap with a record of its own, which says what it is and where.
-    pub fn trap(&mut self, trap: Trap) {
+    fn trap(&mut self, trap: Trap, compared: Option<Value>) {
         const RECORD: &str = "\\0A\\09.pushsection .w2n.sites,\\22\\22,@progbits\\0A\\09.quad 1b\\0A\\09\
              .long ${0:c}, ${1:c}\\0A\\09.popsection";
-        let (reason, offset, code) = (trap as u8, self.line, self.processor.trap);
+        let (offset, code) = (self.line, self.processor.trap);
+        let (reason, register, value) = match compared {
+            Some(value) => {
+                let register = format!("{{{}}},", self.processor.compared.0);
+                (u32::from(trap as u8) | COMPARED, register, format!(", {}", self.typed(value)))
+            }
+            None => (u32::from(trap as u8), String::new(), String::new()),
+        };
         self.effect(format!(
-            "call void asm sideeffect \"1: {code}{RECORD}\", \"i,i,~{{memory}}\"(i32 {reason}, i32 {offset}) #1"
+            "call void asm sideeffect \"1: {code}{RECORD}\", \"i,i,{register}~{{memory}}\"\
+             (i32 {reason}, i32 {offset}{value}) #1"
         ));
         self.effect("unreachable");
     }
@@ -349,7 +366,7 @@ impl Writer<'_> {
                 self.edges(inst, blocks);
             }
             InstructionData::BranchTable { arg, table, .. } => self.branch_table(inst, *arg, *table),
-            InstructionData::Trap { code, .. } => self.trap(trap_of(*code)),
+            InstructionData::Trap { code, .. } => self.trap(trap_of(*code), None),
             InstructionData::CondTrap { opcode, arg, code } => self.conditional_trap(*opcode, *arg, *code),
             InstructionData::MultiAry { opcode: Opcode::Return, args } => {
                 let values: Vec<Value> = args.as_slice(&func.dfg.value_lists).to_vec();
@@ -410,7 +427,13 @@ impl Writer<'_> {
         if opcode == Opcode::Trapz {
             condition = self.named(format!("xor i1 {condition}, true"));
         }
-        self.trap_if(&condition, trap_of(code));
+        let compared = match self.definition(value) {
+            Some(InstructionData::IntCompare { cond: IntCC::UnsignedGreaterThan, args: [index, _], .. }) => {
+                Some(*index).filter(|index| self.type_of(*index) == clif::I64)
+            }
+            _ => None,
+        };
+        self.trap_with(&condition, trap_of(code), compared);
     }
 
     fn return_values(&mut self, values: &[Value]) {

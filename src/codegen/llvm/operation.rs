@@ -47,8 +47,9 @@ impl Writer<'_> {
                 let (a, b) = (self.typed(a), self.typed(b));
                 let pair = self.named(format!("call {{ {word}, i1 }} @{name}({a}, {b})"));
                 let wrapped = self.named(format!("extractvalue {{ {word}, i1 }} {pair}, 1"));
-                self.trap_if(&wrapped, trap_of(code));
                 self.result(inst, format!("extractvalue {{ {word}, i1 }} {pair}, 0"));
+                let sum = self.func.dfg.first_result(inst);
+                self.trap_with(&wrapped, trap_of(code), Some(sum).filter(|_| ty == clif::I64));
             }
             InstructionData::Unary { opcode, arg } => self.unary(inst, opcode, arg)?,
             InstructionData::Binary { opcode, args } => self.binary(inst, opcode, args)?,

@@ -19,6 +19,8 @@ pub struct Processor {
     has_versions: bool,
     /// An instruction that is not one.
     pub trap: &'static str,
+    /// Where a trap leaves what was compared: the register as LLVM names it, and its number.
+    pub compared: (&'static str, u8),
     /// How many results a function returns in registers: integers, and others if there are
     /// floating-point numbers among them or not.
     pub n_integers: usize,
@@ -111,6 +113,7 @@ static X86_64: Processor = Processor {
     default_cpu: "x86-64-v2",
     has_versions: false,
     trap: "ud2",
+    compared: ("rax", 0),
     n_integers: 3,
     n_floats: 2,
     n_vectors: 4,
@@ -149,6 +152,7 @@ static AARCH64: Processor = Processor {
     has_versions: true,
     // The one that Cranelift has.
     trap: "udf #0xc11f",
+    compared: ("x0", 0),
     n_integers: 8,
     n_floats: 8,
     n_vectors: 8,

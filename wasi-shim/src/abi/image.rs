@@ -88,12 +88,6 @@ record! {
         /// Bytes of the initial entries of this module's tables, but for tables that never change:
         /// those are as constant as code. A program with threads has as many more for each thread.
         pub table_bytes: u64,
-        /// The variable `__stack_pointer` of modules whose C stack lies in their memory; null
-        /// elsewhere.
-        pub stack_pointer: *const u32,
-        /// What it is at first, and how many bytes lie below that until data or the memory's start.
-        pub stack_top: u64,
-        pub stack_size: u64,
         /// Segments and globals that can't be laid out in advance, then the start function. Null if
         /// there is nothing to do.
         pub initialize: Option<unsafe extern "C" fn()>,
@@ -107,8 +101,44 @@ record! {
         /// `w2n_find_line` where there are lines, else null: so that other programs link none of
         /// it. Writes the lines of frames of any module.
         pub find_line: Option<unsafe extern "C" fn(*mut LineQuery)>,
+        /// What is known of accesses that fail; null where their faults tell all.
+        pub accesses: *const Accesses,
     }
 }
+
+record! {
+    /// What is known of accesses that fail, besides what their faults tell. Only programs whose
+    /// modules have a C stack in their memory, or compare addresses with its size, contain what
+    /// reads this.
+    pub struct Accesses from AccessesFields {
+        /// `w2n_explain_access`: adds to a message why an access failed. It gets the message and
+        /// where code trapped, as the runtime knows them, the context of the signal, the memory
+        /// that an address lies in that faulted, or null, and this address. Returns 0 if it has
+        /// added nothing.
+        #[rustfmt::skip]
+        pub explain: Option<unsafe extern "C" fn(*mut c_void, *const c_void, *const c_void, *const Memory, usize) -> i32>,
+        /// The variable `__stack_pointer` of modules whose C stack lies in their memory; null
+        /// elsewhere.
+        pub stack_pointer: *const u32,
+        /// What it is at first, and how many bytes lie below that until data or the memory's start.
+        pub stack_top: u64,
+        pub stack_size: u64,
+        pub memories: *const *mut Memory,
+        /// Where code has what it compared with the size of a memory. A row for each trap, sorted
+        /// by place: the place in [`Image::text`] minus that of the row before (ULEB128), the
+        /// processor's number of a general register or [`ACCESS_CONSTANT`], plus [`ACCESS_MORE`] if
+        /// two numbers follow that are otherwise 0 (ULEB128): the memory's place in `memories`
+        /// (ULEB128) and what the register's value is more than the index (SLEB128); and what the
+        /// operator adds to the index (ULEB128).
+        pub rows: *const u8,
+        pub length: u64,
+    }
+}
+
+/// See [`Accesses::rows`]: a value of 0 in place of a register's.
+pub const ACCESS_CONSTANT: u8 = 32;
+/// See [`Accesses::rows`].
+pub const ACCESS_MORE: u8 = 64;
 
 /// What is asked of [`Image::find_line`]: the lines of a report's frames.
 #[repr(C)]

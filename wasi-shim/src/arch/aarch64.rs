@@ -72,6 +72,11 @@ impl Registers {
     }
 }
 
+/// The value of a general register, by its number in instructions.
+pub fn general_register(context: &Context, number: u8) -> Option<u64> {
+    context.uc_mcontext.regs.get(usize::from(number)).copied()
+}
+
 /// How many bytes lie between the stored frame pointer of a function and its return address.
 pub const fn gap(_frame: u32) -> usize {
     0

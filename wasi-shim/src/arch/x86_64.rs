@@ -71,6 +71,20 @@ impl Registers {
     }
 }
 
+/// The value of a general register, by its number in instructions.
+pub fn general_register(context: &Context, number: u8) -> Option<u64> {
+    use libc::{
+        REG_R8, REG_R9, REG_R10, REG_R11, REG_R12, REG_R13, REG_R14, REG_R15, REG_RAX, REG_RBP, REG_RBX, REG_RCX,
+        REG_RDI, REG_RDX, REG_RSI, REG_RSP,
+    };
+    const REGISTERS: [c_int; 16] = [
+        REG_RAX, REG_RCX, REG_RDX, REG_RBX, REG_RSP, REG_RBP, REG_RSI, REG_RDI, REG_R8, REG_R9, REG_R10, REG_R11,
+        REG_R12, REG_R13, REG_R14, REG_R15,
+    ];
+    let place = usize::try_from(*REGISTERS.get(usize::from(number))?).ok()?;
+    Some(context.uc_mcontext.gregs.get(place)?.cast_unsigned())
+}
+
 /// How many bytes lie between the stored frame pointer of a function and its return address.
 pub const fn gap(frame: u32) -> usize {
     const WORD: usize = 8;

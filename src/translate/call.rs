@@ -146,11 +146,16 @@ impl Translator<'_> {
             self.builder.seal_block(other);
             self.builder.switch_to_block(other);
         }
-        self.call_builtin(Builtin::TypeMismatch, &[expected, actual]);
-        self.builder.ins().trap(trap_code(Trap::IndirectCallTypeMismatch));
+        self.trap_for_types(expected, actual);
         self.builder.seal_block(call);
         self.builder.switch_to_block(call);
         code
+    }
+
+    /// Ends a block: a function has another signature than its caller wants. The message has both.
+    pub fn trap_for_types(&mut self, expected: Value, actual: Value) {
+        self.call_builtin(Builtin::TypeMismatch, &[expected, actual]);
+        self.builder.ins().trap(trap_code(Trap::IndirectCallTypeMismatch));
     }
 
     /// Calls an imported function by its C symbol.

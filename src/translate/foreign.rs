@@ -308,7 +308,11 @@ impl Translator<'_> {
         let ty = self.env.foreign.callbacks[callback].ty;
         let expected = self.address_of(Symbol::Signature(self.env.layout.signature_of[ty]));
         let right = self.builder.ins().icmp(IntCC::Equal, expected, signature);
-        self.builder.ins().trapz(right, trap_code(Trap::IndirectCallTypeMismatch));
+        let (same, other) = (self.create_block(), self.create_block_that(true));
+        self.builder.ins().brif(right, same, &[], other, &[]);
+        self.open_block(other);
+        self.trap_for_types(expected, signature);
+        self.open_block(same);
         let pool = self.address_of(Symbol::CallbackPool(callback));
         let pointer = self.call_builtin(Builtin::Callback, &[pool, code]).expect("it has a result");
         self.builder.ins().jump(done, &[pointer.into()]);

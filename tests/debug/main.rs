@@ -5,6 +5,8 @@
 //! has its own lines, and those of its text form once it is a binary; `area.cot` is built by `cot`,
 //! which knows one level for debuggers.
 
+mod lldb;
+
 use anyhow::{Context, Result, bail, ensure};
 use libtest_mimic::Trial;
 use std::path::Path;
@@ -248,6 +250,7 @@ fn main() {
     trials.push(trial("lines-in-traps", lines_in_traps));
     trials.push(trial("source-map", source_map));
     trials.push(trial("external", external));
+    trials.push(trial("lldb", lldb::session));
     trials.push(trial("perf", perf));
     trials.push(trial("damaged", damaged));
     test_kit::trial::run(trials);

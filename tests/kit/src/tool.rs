@@ -7,7 +7,7 @@ use std::process::{Command, Stdio};
 use std::sync::Mutex;
 
 /// Tools and the Debian packages that have them.
-const PACKAGES: [(&str, &str); 24] = [
+const PACKAGES: [(&str, &str); 25] = [
     ("aarch64-linux-gnu-g++", "g++-aarch64-linux-gnu"),
     ("aarch64-linux-gnu-gcc", "gcc-aarch64-linux-gnu"),
     ("aarch64-linux-gnu-objdump", "binutils-aarch64-linux-gnu"),
@@ -22,6 +22,7 @@ const PACKAGES: [(&str, &str); 24] = [
     ("gdb", "gdb"),
     ("gdb-multiarch", "gdb-multiarch"),
     ("ld64.lld-19", "lld-19"),
+    ("lldb", "lldb"),
     ("make", "make"),
     ("man", "man-db"),
     ("mount", "mount"),

@@ -15,7 +15,7 @@
 pub mod stored;
 
 use crate::codegen::{Generator, target};
-use crate::debug::external;
+use crate::debug::{external, split};
 use crate::driver;
 use crate::link::native::Natives;
 use crate::link::runtime;
@@ -272,8 +272,15 @@ fn entry_name(input: &Input, options: &Options) -> Result<String> {
     // Debug information names the source.
     if options.debug {
         part(std::path::absolute(&input.name).unwrap_or_default().as_os_str().as_encoded_bytes());
-        let external = external::file(&input.bytes, Path::new(&input.name), options.debug_file.as_deref());
-        part(&external.and_then(|file| fs::read(file).ok()).unwrap_or_default());
+        let (module, chosen) = (Path::new(&input.name), options.debug_file.as_deref());
+        let external = external::file(&input.bytes, module, chosen);
+        let external = external.and_then(|file| fs::read(file).ok()).unwrap_or_default();
+        part(&external);
+        let package = chosen.filter(|_| split::is_package(&external));
+        let with_dwarf = if external.is_empty() || package.is_some() { &input.bytes } else { &external };
+        for file in split::files(with_dwarf, module, package) {
+            part(&fs::read(file).unwrap_or_default());
+        }
     }
     // Another clang may have come.
     if options.generator == GeneratorName::Llvm {

@@ -16,6 +16,7 @@ pub mod external;
 pub mod lines;
 pub mod source;
 mod source_map;
+pub mod split;
 pub mod synthesis;
 mod text;
 

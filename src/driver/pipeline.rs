@@ -23,7 +23,7 @@ use crate::analyze;
 use crate::code::{Code, CompiledFunction};
 use crate::codegen::Generator;
 use crate::debug::source::Extent;
-use crate::debug::{self, Debug, external};
+use crate::debug::{self, Debug, external, split};
 use crate::foreign::Foreign;
 use crate::layout::{self, Purpose, World};
 use crate::link::native::Natives;
@@ -114,9 +114,34 @@ impl<'a> Session<'a> {
         Ok(source)
     }
 
-    /// Takes DWARF from another file, if the module or its user names one.
+    /// Takes DWARF from other files, if the module or its user names some.
     fn add_external(&self, source: &mut Source, input: &Input) {
         let chosen = self.options.debug_file.as_deref().filter(|_| source.name == MAIN);
+        let package = chosen.filter(|file| std::fs::read(file).is_ok_and(|bytes| split::is_package(&bytes)));
+        if package.is_none() {
+            self.add_whole(source, input, chosen);
+        }
+        let name = &input.name;
+        match (split::join(&source.wasm, Path::new(name), package), package) {
+            (Ok(Some(split::Joined { wasm, files, missing })), _) => {
+                files.iter().for_each(|file| self.observer.reads(file));
+                for reason in missing {
+                    self.observer.warning(&format!("{name}: no debug information from {reason}"));
+                }
+                source.wasm = wasm.into();
+            }
+            (Ok(None), Some(package)) => {
+                let package = package.display();
+                self.observer
+                    .warning(&format!("{name}: no debug information from {package}: the module's is not split"));
+            }
+            // Damage is reported where DWARF is read.
+            (Ok(None) | Err(_), _) => {}
+        }
+    }
+
+    /// Takes all of the DWARF from another file.
+    fn add_whole(&self, source: &mut Source, input: &Input, chosen: Option<&Path>) {
         let Some(file) = external::file(&source.wasm, Path::new(&input.name), chosen) else { return };
         let added = std::fs::read(&file).context("can't read it").and_then(|bytes| external::add(&source.wasm, &bytes));
         match added {

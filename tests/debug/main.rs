@@ -6,6 +6,7 @@
 //! which knows one level for debuggers.
 
 mod lldb;
+mod split;
 
 use anyhow::{Context, Result, bail, ensure};
 use libtest_mimic::Trial;
@@ -54,6 +55,22 @@ const SESSIONS: &[Session] = &[
     Session {
         name: "c-dwarf-5",
         source: Source::Clang("list.c", &["-gdwarf-5"]),
+        invoke: "run",
+        arguments: "1",
+        breakpoints: &["depth", "factorial if n == 1", "list.c:55"],
+        answers: LIST,
+    },
+    Session {
+        name: "c-split",
+        source: Source::Clang("list.c", &["-gdwarf-4", "-gsplit-dwarf"]),
+        invoke: "run",
+        arguments: "1",
+        breakpoints: &["depth", "factorial if n == 1", "list.c:55"],
+        answers: LIST,
+    },
+    Session {
+        name: "c-split-dwarf-5",
+        source: Source::Clang("list.c", &["-gdwarf-5", "-gsplit-dwarf"]),
         invoke: "run",
         arguments: "1",
         breakpoints: &["depth", "factorial if n == 1", "list.c:55"],
@@ -251,6 +268,7 @@ fn main() {
     trials.push(trial("source-map", source_map));
     trials.push(trial("external", external));
     trials.push(trial("lldb", lldb::session));
+    trials.push(trial("split-files", split::files));
     trials.push(trial("perf", perf));
     trials.push(trial("damaged", damaged));
     test_kit::trial::run(trials);

@@ -46,7 +46,8 @@ pub struct Checks {
     /// Take the module's DWARF from FILE, another module with the same code (implies -g)
     ///
     /// Without this, -g looks for the file that the module names in its custom section
-    /// `external_debug_info`, beside the module.
+    /// `external_debug_info`, beside the module. Of a module with split DWARF, FILE is the package
+    /// that `llvm-dwp` makes; without this, -g looks for MODULE.dwp and for the `.dwo` files.
     #[arg(long, value_name = "FILE", help_heading = "Code")]
     pub debug_file: Option<PathBuf>,
 

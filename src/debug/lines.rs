@@ -1,6 +1,7 @@
 //! Lines of source, by the operators that come from them (DWARF 5, 6.2).
 
 use super::Bytes;
+use super::budget::Budget;
 use crate::number::to_u32;
 use anyhow::Result;
 use gimli::read::{Dwarf, LineRow, Unit};
@@ -42,31 +43,42 @@ pub struct Line {
     pub is_end: bool,
 }
 
+/// How much tables may hold: units can share one.
+struct Limits {
+    /// Bytes of names.
+    names: Budget,
+    rows: Budget,
+}
+
 impl Lines {
-    /// The lines of all units of a module, whose code begins at `code_start`.
+    /// The lines of all units of a module, whose code begins at `code_start`, and whose debug
+    /// information has `size` bytes.
     ///
     /// # Errors
-    /// When a table can't be read.
-    pub fn read(dwarf: &Dwarf<Bytes>, code_start: u32) -> Result<Lines> {
+    /// When a table can't be read, or makes too much work.
+    pub fn read(dwarf: &Dwarf<Bytes>, code_start: u32, size: usize) -> Result<Lines> {
+        let limits = Limits { names: Budget::new(size, 16), rows: Budget::new(size, 2) };
         let mut lines = Lines::default();
         let mut headers = dwarf.units();
         while let Some(header) = headers.next()? {
             let unit = dwarf.unit(header)?;
-            lines.add_unit(dwarf, &unit, code_start)?;
+            lines.add_unit(dwarf, &unit, code_start, &limits)?;
         }
         // Where one sequence ends and another begins, the beginning counts.
         lines.rows.sort_by_key(|row| (row.offset, !row.is_end));
         Ok(lines)
     }
 
-    fn add_unit(&mut self, dwarf: &Dwarf<Bytes>, unit: &Unit<Bytes>, code_start: u32) -> Result<()> {
+    fn add_unit(&mut self, dwarf: &Dwarf<Bytes>, unit: &Unit<Bytes>, code_start: u32, limits: &Limits) -> Result<()> {
         let number = to_u32(self.files.len());
         self.files.push(Vec::new());
         let Some(program) = unit.line_program.clone() else { return Ok(()) };
         let header = program.header().clone();
         let folder = |number| -> Result<String> {
             let Some(folder) = header.directory(number) else { return Ok(String::new()) };
-            Ok(dwarf.attr_string(unit, folder)?.to_string_lossy().into_owned())
+            let folder = dwarf.attr_string(unit, folder)?;
+            limits.names.spend(folder.len(), "names of folders")?;
+            Ok(folder.to_string_lossy().into_owned())
         };
         // Versions before 5 count from 1; 0 stands for the unit itself.
         let mut files = match header.version() {
@@ -78,7 +90,9 @@ impl Lines {
             _ => Vec::new(),
         };
         for file in header.file_names() {
-            let name = dwarf.attr_string(unit, file.path_name())?.to_string_lossy().into_owned();
+            let name = dwarf.attr_string(unit, file.path_name())?;
+            limits.names.spend(name.len().saturating_add(1), "names of files")?;
+            let name = name.to_string_lossy().into_owned();
             let number = file.directory_index();
             files.push(File { folder: folder(number)?, name, is_near: number == 0 });
         }
@@ -86,6 +100,7 @@ impl Lines {
         let mut rows = program.rows();
         let mut sequence = Vec::new();
         while let Some((_, row)) = rows.next_row()? {
+            limits.rows.spend(1, "lines")?;
             // What the linker left out keeps an address that is none.
             let Some(line) = Line::of(row, number, code_start) else {
                 sequence.clear();

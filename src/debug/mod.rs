@@ -12,6 +12,7 @@
     clippy::cast_sign_loss
 )]
 
+pub mod budget;
 pub mod external;
 pub mod lines;
 pub mod source;
@@ -21,6 +22,7 @@ pub mod synthesis;
 mod text;
 
 use anyhow::{Context, Result};
+use budget::Budget;
 use gimli::{EndianSlice, LittleEndian};
 use lines::Lines;
 use std::collections::HashMap;
@@ -36,6 +38,8 @@ pub struct Debug<'a> {
     pub lines: Lines,
     /// Where the contents of the code section begin in the module.
     pub code_start: u32,
+    /// How large all of it is, in bytes.
+    pub size: usize,
 }
 
 impl<'a> Debug<'a> {
@@ -46,15 +50,16 @@ impl<'a> Debug<'a> {
     pub fn read(wasm: &'a [u8]) -> Result<Debug<'a>> {
         let (sections, code_start) = sections(wasm)?;
         if !sections.contains_key(".debug_line") {
-            return Ok(Debug { dwarf: None, lines: Lines::default(), code_start });
+            return Ok(Debug { dwarf: None, lines: Lines::default(), code_start, size: 0 });
         }
         let load = |id: gimli::SectionId| {
             let data = sections.get(id.name()).copied().unwrap_or_default();
             Ok::<_, gimli::Error>(EndianSlice::new(data, LittleEndian))
         };
         let dwarf = gimli::read::Dwarf::load(load)?;
-        let lines = Lines::read(&dwarf, code_start).context("table of lines")?;
-        Ok(Debug { dwarf: Some(dwarf), lines, code_start })
+        let size = sections.values().map(|section| section.len()).fold(0, usize::saturating_add);
+        let lines = Lines::read(&dwarf, code_start, size).context("table of lines")?;
+        Ok(Debug { dwarf: Some(dwarf), lines, code_start, size })
     }
 }
 

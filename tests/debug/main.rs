@@ -5,6 +5,7 @@
 //! has its own lines, and those of its text form once it is a binary; `area.cot` is built by `cot`,
 //! which knows one level for debuggers.
 
+mod hostile;
 mod lldb;
 mod split;
 
@@ -271,6 +272,7 @@ fn main() {
     trials.push(trial("split-files", split::files));
     trials.push(trial("perf", perf));
     trials.push(trial("damaged", damaged));
+    trials.push(trial("bounded", hostile::bounded));
     test_kit::trial::run(trials);
 }
 

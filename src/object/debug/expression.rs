@@ -183,7 +183,7 @@ impl Formula {
         for step in &self.steps {
             match step {
                 Step::Local(local) => {
-                    let size = size(*func?.locals.get(*local as usize)?)?;
+                    let size = size(func?.local(*local)?)?;
                     match places(*local)? {
                         Place::Register(register) if is_general(func?, register) => {
                             out.op_breg(gimli::Register(register.0), 0);

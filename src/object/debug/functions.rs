@@ -20,8 +20,9 @@ pub struct Function<'a> {
     pub body: (u32, u32),
     pub length: u32,
     pub is_x86_64: bool,
-    /// Types of parameters and other locals.
-    pub locals: Vec<ValType>,
+    /// Types of parameters and other locals: how many have a type or one before it. A function can
+    /// have 50,000 in a few bytes.
+    locals: Vec<(u32, ValType)>,
     /// The function's own code by operators: byte offset in the module, first byte of code, end.
     pieces: Vec<(u32, u32, u32)>,
 }
@@ -52,10 +53,11 @@ impl<'a> Function<'a> {
         let (Symbol::Function(index), Some(map)) = (compiled.symbol, &compiled.debug) else { return None };
         let body = unit.module.functions[index].definition.local()?;
         let range = body.range();
-        let mut locals = unit.module.function_type(index).params().to_vec();
-        for group in body.get_locals_reader().ok()? {
+        let mut locals: Vec<(u32, ValType)> = Vec::new();
+        let params = unit.module.function_type(index).params().iter().map(|ty| Ok((1, *ty)));
+        for group in params.chain(body.get_locals_reader().ok()?) {
             let (count, ty) = group.ok()?;
-            locals.extend((0..count).map(|_| ty));
+            locals.push((locals.last().map_or(0, |(end, _)| *end).checked_add(count)?, ty));
         }
         let length = to_u32(compiled.bytes.len());
         let ends = map.positions.iter().skip(1).map(|next| next.offset).chain([length]);
@@ -74,9 +76,21 @@ impl<'a> Function<'a> {
         })
     }
 
+    /// The type of a local.
+    pub fn local(&self, number: u32) -> Option<ValType> {
+        let group = self.locals.partition_point(|(end, _)| *end <= number);
+        self.locals.get(group).map(|(_, ty)| *ty)
+    }
+
     /// The address of a place in the code.
     pub fn address(&self, inside: u32) -> Address {
         Address::Symbol { symbol: self.compiled.symbol.pack(), addend: inside.into() }
+    }
+
+    /// How many pieces of code [`Function::code_of`] looks at.
+    pub fn n_pieces(&self, start: u32, end: u32) -> usize {
+        let place = |at| self.pieces.partition_point(|(offset, _, _)| *offset < at);
+        place(end).saturating_sub(place(start))
     }
 
     /// The code that comes from the operators between two offsets in the module, in its order.

@@ -13,6 +13,7 @@ use super::dwarf::{self, Section};
 use super::writer::Writer;
 use crate::code::Code;
 use crate::debug::Bytes;
+use crate::debug::budget::Budget;
 use crate::layout::{GlobalPlan, Symbol};
 use crate::unit::Unit;
 use crate::wasm::{GlobalIndex, MemoryIndex};
@@ -40,7 +41,15 @@ pub fn write(writer: &mut Writer, unit: &Unit, code: &Code) -> Result<()> {
         other => unit.describe(other),
     };
     let world = World { memory: memory(unit, &known), address_size: address_size(unit), global: &global };
-    let source = Source { debug, dwarf, functions: &functions, world, describe: &describe };
+    let source = Source {
+        debug,
+        dwarf,
+        functions: &functions,
+        world,
+        budget: Budget::new(debug.size, 16),
+        places: Budget::new(debug.size, 1),
+        describe: &describe,
+    };
     let mut out = gimli::write::Dwarf::new();
     units::convert(&source, &mut out).context("debug information")?;
     let mut sections = gimli::write::Sections::new(Section::new(writer.format.endianness));

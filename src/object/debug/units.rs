@@ -11,6 +11,7 @@ use super::lines::Table;
 use super::types::Pointers;
 use crate::code::Place;
 use crate::debug::Debug;
+use crate::debug::budget::Budget;
 use crate::number::to_u32;
 use anyhow::Result;
 use gimli::constants as dw;
@@ -20,7 +21,7 @@ use gimli::write::{
     LocationList, Range, RangeList, UnitEntryId,
 };
 use gimli::{DwAt, Encoding};
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashMap};
 
 /// Everything that conversion looks up.
 pub struct Source<'a> {
@@ -28,6 +29,10 @@ pub struct Source<'a> {
     pub dwarf: &'a read::Dwarf<Bytes<'a>>,
     pub functions: &'a Functions<'a>,
     pub world: World<'a>,
+    /// How much may be looked at.
+    pub budget: Budget,
+    /// How many places of variables may be written.
+    pub places: Budget,
     /// Names of functions that were copied.
     pub describe: &'a dyn Fn(crate::layout::Symbol) -> String,
 }
@@ -55,15 +60,15 @@ pub fn convert(source: &Source, out: &mut gimli::write::Dwarf) -> Result<(), Con
         }
     }
     // Units that were left out have numbers too.
-    let mut numbers = Vec::new();
+    let mut numbers = HashMap::new();
     let mut headers = source.dwarf.units();
     while let Some(header) = headers.next()? {
-        numbers.push(header.debug_info_offset());
+        numbers.insert(header.debug_info_offset(), to_u32(numbers.len()));
     }
     let mut section = out.convert_with_filter(filter)?;
     while let Some((mut unit, root)) = section.read_unit()? {
-        let number = numbers.iter().position(|offset| *offset == unit.read_unit.header.debug_info_offset());
-        Converter::new(source, to_u32(number.unwrap_or(usize::MAX))).convert(&mut unit, root)?;
+        let number = numbers.get(&unit.read_unit.header.debug_info_offset()).copied();
+        Converter::new(source, number.unwrap_or(u32::MAX)).convert(&mut unit, root)?;
     }
     Ok(())
 }
@@ -74,6 +79,23 @@ impl<'a> Source<'a> {
         let low = attributes.iter().find(|attribute| attribute.name() == dw::DW_AT_low_pc)?;
         let offset = self.offset(address(unit, low.value())?)?;
         self.functions.beginning_at(offset)
+    }
+
+    /// [`Function::code_of`]; nothing once too much was asked for.
+    fn code_of(&self, func: &Function, start: u32, end: u32) -> Vec<(u32, u32)> {
+        match self.budget.take(func.n_pieces(start, end).saturating_add(1)) {
+            true => func.code_of(start, end),
+            false => Vec::new(),
+        }
+    }
+
+    /// Whether a value is a name that is so long, or was written so often, that it is left out.
+    fn is_too_long<'b>(&self, unit: UnitRef<'_, Bytes<'b>>, value: Value<Bytes<'b>>) -> bool {
+        let is_name = matches!(
+            value,
+            Value::DebugStrRef(_) | Value::DebugStrOffsetsIndex(_) | Value::DebugLineStrRef(_) | Value::String(_)
+        );
+        is_name && unit.attr_string(value).is_ok_and(|name| !self.budget.take(name.len()))
     }
 
     /// The offset in the module of an address in DWARF.
@@ -175,9 +197,15 @@ impl<'s, 'a> Converter<'s, 'a> {
         let mut ranges = unit.dwarf.die_ranges(unit.unit, entry).ok()?;
         while let Some(range) = ranges.next().ok()? {
             has_some = true;
-            if let (Some(start), Some(end)) = (self.source.offset(range.begin), self.source.offset(range.end)) {
-                all.extend(func.code_of(start, end));
+            if !self.source.budget.take(1) {
+                break;
             }
+            if let (Some(start), Some(end)) = (self.source.offset(range.begin), self.source.offset(range.end)) {
+                all.extend(self.source.code_of(func, start, end));
+            }
+        }
+        if !self.source.places.take(all.len()) {
+            all.clear();
         }
         has_some.then(|| all.into_iter().collect())
     }
@@ -212,6 +240,7 @@ impl<'s, 'a> Converter<'s, 'a> {
                     self.location(unit, entry.read_unit, attribute.value(), func, frame.map(|it| it.1), is_pointer)
                 }
                 name if is_left_out(name) => None,
+                _ if self.source.is_too_long(entry.read_unit, attribute.value()) => None,
                 _ => match attribute.value() {
                     // Expressions of members and arrays would need addresses of the host.
                     Value::Exprloc(_) | Value::LocationListsRef(_) | Value::DebugLocListsIndex(_) => None,
@@ -264,8 +293,11 @@ impl<'s, 'a> Converter<'s, 'a> {
             value => {
                 let mut locations = read.attr_locations(value).ok()??;
                 while let Some(entry) = locations.next().ok()? {
+                    if !self.source.budget.take(1) {
+                        break;
+                    }
                     let (start, end) = (self.source.offset(entry.range.begin)?, self.source.offset(entry.range.end)?);
-                    let code = func?.code_of(start, end);
+                    let code = self.source.code_of(func?, start, end);
                     if let Some(parts) = parts(entry.data) {
                         self.place(&mut all, &code, &parts, func, is_pointer);
                     }
@@ -307,10 +339,16 @@ impl<'s, 'a> Converter<'s, 'a> {
             let mut ranges: Vec<Known> = vec![(range.0, range.1, Vec::new())];
             for local in &locals {
                 let places = func.map_or(&[][..], |func| func.places(*local));
+                if !self.source.budget.take(places.len().saturating_mul(ranges.len())) {
+                    return;
+                }
                 ranges = ranges.iter().flat_map(|range| split(range, places, *local, parts.len() > 1)).collect();
             }
             for (start, end, places) in ranges {
                 let place = |local| places.iter().find(|(other, _)| *other == local).map(|(_, place)| *place);
+                if !self.source.places.take(parts.len()) {
+                    return;
+                }
                 if let Some(expression) = self.expression(parts, func, &place, is_pointer) {
                     match all.last_mut() {
                         Some((_, last, other)) if *last == start && *other == expression => *last = end,

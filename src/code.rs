@@ -85,6 +85,7 @@ pub struct Position {
 /// Where a local of Wasm is, from one code offset to another.
 #[derive(Copy, Clone, Debug, PartialEq, Eq)]
 pub struct LocalPlace {
+    /// Or [`STACKED`](crate::debug::stacked::STACKED) and the number of a place.
     pub local: u32,
     pub start: u32,
     pub end: u32,

@@ -200,6 +200,7 @@ impl Generator {
             interruptible: self.interruptible,
             profiling: &unit.profiling,
             locals: self.locals,
+            stacked: unit.debug.as_ref().map_or(&[], |debug| &debug.stacked),
             machine: Machine {
                 null_faults: self.clang.is_none(),
                 keeps_references: self.clang.is_none(),

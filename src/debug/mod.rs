@@ -18,6 +18,7 @@ pub mod lines;
 pub mod source;
 mod source_map;
 pub mod split;
+pub mod stacked;
 pub mod synthesis;
 mod text;
 
@@ -25,6 +26,7 @@ use anyhow::{Context, Result};
 use budget::Budget;
 use gimli::{EndianSlice, LittleEndian};
 use lines::Lines;
+use stacked::Stacked;
 use std::collections::HashMap;
 use wasmparser::{Parser, Payload};
 
@@ -36,6 +38,8 @@ pub struct Debug<'a> {
     /// `None` if it says nothing.
     pub dwarf: Option<gimli::read::Dwarf<Bytes<'a>>>,
     pub lines: Lines,
+    /// Variables on the operand stack, if debuggers are to see them.
+    pub stacked: Vec<Stacked>,
     /// Where the contents of the code section begin in the module.
     pub code_start: u32,
     /// How large all of it is, in bytes.
@@ -50,7 +54,7 @@ impl<'a> Debug<'a> {
     pub fn read(wasm: &'a [u8]) -> Result<Debug<'a>> {
         let (sections, code_start) = sections(wasm)?;
         if !sections.contains_key(".debug_line") {
-            return Ok(Debug { dwarf: None, lines: Lines::default(), code_start, size: 0 });
+            return Ok(Debug { dwarf: None, lines: Lines::default(), stacked: Vec::new(), code_start, size: 0 });
         }
         let load = |id: gimli::SectionId| {
             let data = sections.get(id.name()).copied().unwrap_or_default();
@@ -59,7 +63,18 @@ impl<'a> Debug<'a> {
         let dwarf = gimli::read::Dwarf::load(load)?;
         let size = sections.values().map(|section| section.len()).fold(0, usize::saturating_add);
         let lines = Lines::read(&dwarf, code_start, size).context("table of lines")?;
-        Ok(Debug { dwarf: Some(dwarf), lines, code_start, size })
+        Ok(Debug { dwarf: Some(dwarf), lines, stacked: Vec::new(), code_start, size })
+    }
+
+    /// Looks for variables on the operand stack, too, for debuggers.
+    ///
+    /// # Errors
+    /// When entries are damaged, or make too much work.
+    pub fn with_stacked(mut self) -> Result<Debug<'a>> {
+        if let Some(dwarf) = &self.dwarf {
+            self.stacked = stacked::read(dwarf, self.code_start, &Budget::new(self.size, 16))?;
+        }
+        Ok(self)
     }
 }
 

@@ -290,7 +290,10 @@ impl<'a> Session<'a> {
         if lines == 0 || !is_wanted && lines > code / PART {
             return None;
         }
-        let debug = stage(self.observer, "read lines", 0, || Debug::read(&source.wasm));
+        let debug = stage(self.observer, "read lines", 0, || {
+            let debug = Debug::read(&source.wasm)?;
+            if self.options.debug { debug.with_stacked() } else { Ok(debug) }
+        });
         if let Err(error) = debug.as_ref().map_err(|error| format!("{error:#}"))
             && is_wanted
         {

@@ -57,6 +57,7 @@ pub fn translate(env: &Env, func: FuncIndex, state: &mut State, out: &mut ir::Fu
         // Counts know better.
         translator.hint = hint.filter(|_| !translator.uses_counts());
         translator.note_operator(&operator, to_u32(offset));
+        translator.note_stacked(to_u32(offset));
         operator::translate(&mut translator, &operator)
             .and_then(|()| translator.check_result())
             .with_context(|| format!("at offset {offset:#x}"))?;

@@ -5,8 +5,10 @@
 //! there. Reading a local tells its value too, so that little is unknown for long.
 //! [`Locals::Keep`] stores each value in the frame besides, where it is found at any time.
 
-use super::translator::Translator;
+use super::body::location;
+use super::translator::{Scratch, Translator};
 use super::types::POINTER;
+use crate::debug::stacked::{STACKED, Stacked};
 use crate::number::to_u32;
 use cranelift_codegen::ir::{
     self, InstBuilder, InstructionData, Opcode, StackSlot, StackSlotData, StackSlotKey, StackSlotKind, Value, ValueDef,
@@ -31,6 +33,9 @@ pub enum Locals {
 
 /// How many locals of a function are kept: frames stay small enough for any stack.
 const MOST_KEPT: u32 = 4096;
+
+/// How many places of the operand stack are kept, or named at one operator.
+const MOST_STACKED: usize = 64;
 
 /// How much work the notes of a function may be: a module chooses how deep its blocks are, and how
 /// many locals are set in them.
@@ -58,7 +63,7 @@ pub enum Known {
 /// What a function's translation notes.
 #[derive(Default)]
 pub struct Notes {
-    /// In the order of their beginnings.
+    /// Of locals in the order of their beginnings.
     pub stays: Vec<Stay>,
     /// The value of each label.
     labels: Vec<Value>,
@@ -77,8 +82,14 @@ pub struct Notes {
     steps: u32,
     /// Where locals are kept.
     slots: Vec<Option<StackSlot>>,
+    /// Where places of the operand stack are kept, by their numbers.
+    stack_slots: BTreeMap<u32, StackSlot>,
+    /// The places of the operand stack that are noted at the operator at hand.
+    on_stack: Vec<Current>,
     /// Byte offset of the operator at hand.
     offset: u32,
+    /// The same, for places of the operand stack.
+    operator: u32,
 }
 
 /// The place of a stay in [`Notes::stays`], and the value.
@@ -172,14 +183,40 @@ impl Notes {
     }
 
     fn begin(&mut self, local: u32, offset: u32, value: Value, func: &ir::Function) {
-        let known = match constant(func, value) {
+        let known = self.known(value, func);
+        self.push(Stay { local, start: offset, end: u32::MAX, value: known }, value);
+    }
+
+    fn known(&mut self, value: Value, func: &ir::Function) -> Known {
+        match constant(func, value) {
             Some(bits) => Known::Constant(bits),
             None => {
                 self.labels.push(value);
                 Known::Label(to_u32(self.labels.len().saturating_sub(1)))
             }
-        };
-        self.push(Stay { local, start: offset, end: u32::MAX, value: known }, value);
+        }
+    }
+
+    /// A place of the operand stack gets a name, from here on to where it should end.
+    fn begin_stacked(&mut self, Stacked { start, end, slot }: Stacked, value: Value, func: &ir::Function) {
+        self.on_stack.push(Current { stay: self.stays.len(), value });
+        let (local, value) = (STACKED.saturating_add(slot), self.known(value, func));
+        self.stays.push(Stay { local, start, end, value });
+        self.before.push(None);
+    }
+
+    /// Ends what is known of places of the operand stack that have ended, or have another value.
+    fn leave_stacked(&mut self, stack: &[Value], offset: u32) {
+        let mut on_stack = std::mem::take(&mut self.on_stack);
+        on_stack.retain(|current| {
+            self.count();
+            let stay = &mut self.stays[current.stay];
+            let value = stay.local.checked_sub(STACKED).and_then(|slot| stack.get(slot as usize));
+            let is_there = offset < stay.end && value == Some(&current.value);
+            stay.end = if is_there { stay.end } else { stay.end.min(offset) };
+            is_there
+        });
+        self.on_stack = on_stack;
     }
 
     fn push(&mut self, stay: Stay, value: Value) {
@@ -247,7 +284,8 @@ impl Translator<'_> {
     /// The next local, at the beginning of the function, with its value.
     pub fn note_declared(&mut self, local: Variable, value: Value) {
         if self.env.locals == Locals::Keep {
-            let slot = (local.as_u32() < MOST_KEPT).then(|| self.place_to_keep(local, value));
+            let slot =
+                (local.as_u32() < MOST_KEPT).then(|| self.place_to_keep(local.as_u32(), self.type_of(value).bytes()));
             self.scratch.notes.slots.push(slot);
             self.keep(local.as_u32(), value);
         }
@@ -258,10 +296,9 @@ impl Translator<'_> {
         }
     }
 
-    fn place_to_keep(&mut self, local: Variable, value: Value) -> StackSlot {
-        let size = self.type_of(value).bytes();
+    fn place_to_keep(&mut self, local: u32, size: u32) -> StackSlot {
         let alignment = u8::try_from(size.trailing_zeros()).expect("a register has few bytes");
-        let key = StackSlotKey::new(local.as_u32().into());
+        let key = StackSlotKey::new(local.into());
         let slot = StackSlotData::new_with_key(StackSlotKind::ExplicitSlot, size, alignment, key);
         self.builder.create_sized_stack_slot(slot)
     }
@@ -270,6 +307,47 @@ impl Translator<'_> {
     pub fn note_operator(&mut self, operator: &Operator, offset: u32) {
         if self.follows() {
             self.scratch.notes.enter(operator, offset);
+        }
+    }
+
+    /// An operator begins, before which values of the operand stack belong to variables.
+    pub fn note_stacked(&mut self, offset: u32) {
+        let stacked = self.env.stacked;
+        let before = std::mem::replace(&mut self.scratch.notes.operator, offset);
+        if stacked.is_empty() || !self.reachable {
+            return;
+        }
+        let first = stacked.partition_point(|stacked| stacked.start < offset);
+        let beginning = stacked[first..].iter().take_while(|stacked| stacked.start == offset);
+        let values = beginning.filter_map(|stacked| Some((stacked, *self.scratch.stack.get(stacked.slot as usize)?)));
+        let values: Vec<_> = values.take(MOST_STACKED).collect();
+        match self.env.locals {
+            Locals::Off => {}
+            Locals::Keep => {
+                // The stores belong to the operator that made the values: a debugger that stops
+                // before this one sees them.
+                self.builder.set_srcloc(location(before.into()));
+                for (stacked, value) in values {
+                    // The widest register: the place may have values of several types.
+                    const WIDEST: u32 = 16;
+                    let slot = match self.scratch.notes.stack_slots.get(&stacked.slot) {
+                        Some(slot) => *slot,
+                        None if self.scratch.notes.stack_slots.len() >= MOST_STACKED => continue,
+                        None => self.place_to_keep(STACKED.saturating_add(stacked.slot), WIDEST),
+                    };
+                    self.scratch.notes.stack_slots.insert(stacked.slot, slot);
+                    self.builder.ins().stack_store(POINTER, value, slot, 0);
+                }
+                self.builder.set_srcloc(location(offset.into()));
+            }
+            Locals::Follow if !self.follows() => {}
+            Locals::Follow => {
+                let Scratch { notes, stack, .. } = &mut *self.scratch;
+                notes.leave_stacked(stack, offset);
+                for (stacked, value) in values {
+                    notes.begin_stacked(*stacked, value, self.builder.func);
+                }
+            }
         }
     }
 

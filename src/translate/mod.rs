@@ -60,6 +60,7 @@ mod variadic;
 use crate::abi::builtin::Builtin;
 use crate::abi::trap::Trap;
 use crate::analyze::Facts;
+use crate::debug::stacked::Stacked;
 use crate::foreign::Foreign;
 use crate::layout::{Layout, Symbol};
 use crate::profile::Profiling;
@@ -103,6 +104,8 @@ pub struct Env<'a> {
     pub profiling: &'a Profiling,
     /// What debuggers are told of locals.
     pub locals: Locals,
+    /// And of the operand stack.
+    pub stacked: &'a [Stacked],
     pub machine: Machine,
 }
 

@@ -178,6 +178,7 @@ pub fn translate(
         interruptible: false,
         profiling: &Profiling::Off,
         locals: Locals::Off,
+        stacked: &[],
         machine: isa.machine(),
     };
     let (mut state, mut context) = (State::default(), Context::new());

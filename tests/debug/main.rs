@@ -78,6 +78,21 @@ const SESSIONS: &[Session] = &[
         answers: LIST,
     },
     Session {
+        name: "operand-stack",
+        source: Source::Clang("stacked.c", &["-g", "-O2"]),
+        invoke: "run",
+        arguments: "5",
+        breakpoints: &["stacked.c:11", "stacked.c:12"],
+        answers: &[
+            ("bt 1", "#0  run (argument=5) at stacked.c:11…"),
+            ("print doubled", "?$1 = 10"),
+            ("print sum", "…optimized out…"),
+            (GO, "…stacked.c:12\n12\t  int last = twice(sum);"),
+            ("print sum", "?$2 = 15"),
+            ("print doubled", "…optimized out…"),
+        ],
+    },
+    Session {
         name: "cxx",
         source: Source::Clang("shapes.cpp", &["-g", "-fno-exceptions", "-fno-rtti"]),
         invoke: "run",

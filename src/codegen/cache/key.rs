@@ -68,6 +68,7 @@ impl Context {
             profiling: _,
             // Code for debuggers is not kept either.
             locals: _,
+            stacked: _,
             machine,
         } = env;
         let mut parts = Parts(blake3::Hasher::new());

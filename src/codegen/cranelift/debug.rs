@@ -68,7 +68,10 @@ fn kept(isa: &dyn TargetIsa, code: &CompiledCode) -> Vec<LocalPlace> {
         let offset = i64::from(below).checked_sub(above.into())?;
         Some(LocalPlace { local, start: 0, end, place: Place::Frame(i32::try_from(offset).ok()?) })
     };
-    frame.stackslots.values().filter_map(|slot| place(slot.key, slot.offset)).collect()
+    let places = frame.stackslots.values().filter_map(|slot| place(slot.key, slot.offset));
+    let mut places: Vec<LocalPlace> = places.collect();
+    places.sort_by_key(|place| place.local);
+    places
 }
 
 /// Locals whose values are somewhere as long as the code needs them.

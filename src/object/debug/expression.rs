@@ -5,6 +5,7 @@
 
 use super::functions::Function;
 use crate::code::{Place, Register};
+use crate::debug::stacked::STACKED;
 use crate::layout::Symbol;
 use crate::wasm::GlobalIndex;
 use gimli::constants as dw;
@@ -81,6 +82,7 @@ pub fn read<'a>(
     while let Some(operation) = operations.next().ok()? {
         let step = match operation {
             Operation::WasmLocal { index } => Step::Local(index),
+            Operation::WasmStack { index } => Step::Local(index.checked_add(STACKED)?),
             Operation::WasmGlobal { index } => Step::Global(index),
             Operation::UnsignedConstant { value } => Step::Constant(value),
             Operation::SignedConstant { value } => Step::Constant(value.cast_unsigned()),
@@ -183,7 +185,11 @@ impl Formula {
         for step in &self.steps {
             match step {
                 Step::Local(local) => {
-                    let size = size(func?.local(*local)?)?;
+                    let size = match *local {
+                        // A register's room in the frame.
+                        STACKED.. => 8,
+                        local => size(func?.local(local)?)?,
+                    };
                     match places(*local)? {
                         Place::Register(register) if is_general(func?, register) => {
                             out.op_breg(gimli::Register(register.0), 0);

@@ -72,6 +72,8 @@ pub struct Options {
     pub fail_fast: bool,
     /// How often each bench runs; 0: for about a second.
     pub iterations: u64,
+    /// A native object or library is made, whose host may not have all of the runtime.
+    pub is_library: bool,
     /// All files of the program are `@safe`.
     pub all_safe: bool,
     /// A folder with a standard library to be used instead of the one that is built in.
@@ -185,6 +187,7 @@ fn lower_loaded(loaded: &load::Loaded, options: &Options, stage: Stage) -> Resul
         debug: options.debug,
         fail_fast: options.fail_fast,
         iterations: options.iterations,
+        has_shims: options.host == lower::Host::Native && !options.is_library,
     };
     let module = lower::lower(&program, &loaded.sources, &lowering).map_err(|error| Faults(error.message))?;
     Ok(match stage {

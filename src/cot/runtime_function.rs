@@ -68,12 +68,26 @@ runtime_functions! {
     EnvironPtr "environ_ptr" 1
     Time "time" 0
     Random "random" 2
+    Malloc "malloc" 1
+    MallocI64 "malloc_i64" 1
+    MallocU8 "malloc_u8" 1
+    MallocStruct "malloc_struct" 2
+    Free "free" 1
+    Fork "fork" 0
+    Execve "execve" 3
+    Waitpid "waitpid" 1
+    Pipe "pipe" 0
+    Dup2 "dup2" 2
     // What the prelude alone can call: instructions, the destructor at an index of the table, and
     // what the host gives.
     MemoryGrow "__memory_grow" 1
     MemorySize "__memory_size" 0
     HeapBase "__heap_base" 0
     Trap "__trap" 0
+    Throw "__throw" 0
+    Fail "__fail" 1
+    CotPlace "__cot_place" 2
+    CotPanic "__cot_panic" 2
     Destroy "__destroy" 2
     EnvWrite "__env_write" 3
     WasiFdWrite "__wasi_fd_write" 4

@@ -389,6 +389,7 @@ fn symbol_of_two(bytes: &[u8]) -> Option<TokenKind> {
         b".*" => TokenKind::DotStar,
         b".?" => TokenKind::DotQuestion,
         b"?." => TokenKind::QuestionDot,
+        b"??" => TokenKind::QuestionQuestion,
         _ => return None,
     })
 }

@@ -82,7 +82,8 @@ token_kinds! {
         ShiftLeft "<<" ShiftRight ">>" AndAnd "&&" OrOr "||" Bang "!" EqualEqual "==" NotEqual "!=" Less "<"
         LessEqual "<=" Greater ">" GreaterEqual ">=" Equal "=" PlusEqual "+=" MinusEqual "-=" StarEqual "*="
         SlashEqual "/=" PercentEqual "%=" AmpersandEqual "&=" PipeEqual "|=" CaretEqual "^=" Arrow "->"
-        FatArrow "=>" Dot "." DotDot ".." DotStar ".*" DotQuestion ".?" QuestionDot "?." Question "?" At "@"
+        FatArrow "=>" Dot "." DotDot ".." DotStar ".*" DotQuestion ".?" QuestionDot "?." QuestionQuestion "??"
+        Question "?" At "@"
         OpenParenthesis "(" CloseParenthesis ")" OpenBracket "[" CloseBracket "]" OpenBrace "{" CloseBrace "}"
         Comma "," Colon ":" Semicolon ";"
     }

@@ -55,6 +55,9 @@ pub struct CheckedProgram {
     pub functions: Vec<Function>,
     pub globals: Vec<Global>,
     pub externs: Vec<Extern>,
+    /// Whether descriptors of the system can come from somewhere else than `fd_open`: from C
+    /// functions, `pipe`, `dup2`.
+    pub shares_descriptors: bool,
     /// Contents of string literals and embedded files, each once. They are static and shared, and
     /// may be in any encoding.
     pub strings: Vec<Vec<u8>>,
@@ -163,6 +166,8 @@ pub struct Global {
 #[derive(Clone, Debug)]
 pub struct Extern {
     pub name: String,
+    /// The prelude declares it, for itself.
+    pub of_prelude: bool,
     /// Declared types: integers, floats, bool, enums, pointers, optional pointers, slices (two
     /// values: address, length).
     pub params: Vec<TypeId>,
@@ -607,7 +612,7 @@ pub enum Builtin {
     Assert {
         in_test: bool,
     },
-    /// Arguments: a bool (whether they are equal), then received and expected value, in this order
+    /// Arguments: a bool (whether they are equal), then expected and received value, in this order
     /// (already evaluated: loads of locals, or constants; of type `void` stands for null). Message
     /// when not in a test: "assertEq failed".
     AssertEqual {

@@ -128,8 +128,8 @@ fn messages_that_do_not_arrive_change_nothing() {
         (COT, &["bench", "a.cot"], 0),
         (COT, &["task", "missing"], 1),
         (COT, &["init", "project"], 0),
-        (COT, &["--no-such-flag"], 1),
-        (COT, &[], 1),
+        (COT, &["--no-such-flag"], 2),
+        (COT, &[], 2),
     ];
     let folder = folder();
     for (program, args, status) in cases {

@@ -29,7 +29,11 @@ const FORMS: [(&str, i32, &str); 22] = [
     ("fn main() Er!i64 { return 5 }", 5, ""),
     ("fn main() Er!i64 { return try fails() }", 1, "error: Worse\n"),
     ("fn main() !u8 { return 255 }", 255, ""),
-    ("fn main() noreturn { while (true) { @panic(\"the end\") } }", 2, "...:3: panic: the end\n"),
+    (
+        "fn main() noreturn { while (true) { @panic(\"the end\") } }",
+        2,
+        "...:3: panic: the end\n//     at ...:3:37 in main\n",
+    ),
     ("export fn main() i64 { return 4 }", 4, ""),
     ("fn main() i64 { defer println(\"deferred\") return answer }\nvar answer: i64 = 6", 6, ""),
 ];

@@ -46,6 +46,7 @@ fn floats_are_printed_as_rust_prints_them() -> Result<(), Failed> {
         fail_fast: false,
         all_safe: false,
         iterations: 0,
+        is_library: false,
         standard_library: None,
         is_styled: false,
     };

@@ -1,9 +1,9 @@
 //! No input makes the frontend panic: random bytes, random tokens, and sound programs with pieces
 //! changed. What is accepted becomes a valid module.
 //!
-//! Runs for as many seconds as `COT_FUZZ_SECONDS` says (60), from the seed `COT_FUZZ_SEED` (1). An
-//! input that makes it panic is written to the folder of temporary files, and belongs in
-//! `fixtures/cot/errors` afterwards.
+//! Runs for as many seconds as `COT_FUZZ_SECONDS` says (15; with `W2N_FULL=1`, 60), from the seed
+//! `COT_FUZZ_SEED` (1). An input that makes it panic is written to the folder of temporary files,
+//! and belongs in `fixtures/cot/errors` afterwards.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
@@ -58,7 +58,8 @@ type Make = fn(&mut Random, &[Vec<u8>]) -> Vec<u8>;
 
 fn fuzz(kind: &'static str, make: Make, run: fn(&[u8])) -> Result<(), Failed> {
     let seed = number_of("COT_FUZZ_SEED", 1);
-    let time = Duration::from_secs(number_of("COT_FUZZ_SECONDS", 60));
+    let is_full = std::env::var_os("W2N_FULL").is_some_and(|value| !value.is_empty() && value != "0");
+    let time = Duration::from_secs(number_of("COT_FUZZ_SECONDS", if is_full { 60 } else { 15 }));
     let corpus = corpus();
     let (mut random, start, mut n_inputs) = (Random(seed), Instant::now(), 0u64);
     println!("fuzz-{kind}: seed {seed}, {} s", time.as_secs());
@@ -86,8 +87,14 @@ fn check_program(input: &[u8]) {
             diagnostic::render(&loaded.sources, &diagnostics, false);
         }
         Ok(program) => {
-            let lowering =
-                LowerOptions { host: Host::Native, release: false, debug: false, fail_fast: false, iterations: 0 };
+            let lowering = LowerOptions {
+                host: Host::Native,
+                release: false,
+                debug: false,
+                fail_fast: false,
+                iterations: 0,
+                has_shims: true,
+            };
             // What is too large for a memory is refused.
             let Ok(mut module) = lower(&program, &loaded.sources, &lowering) else { return };
             ssa::build(&mut module);

@@ -11,6 +11,7 @@ mod floats;
 mod format;
 mod fuzz;
 mod modules;
+mod projects;
 mod rendered;
 mod run;
 mod server;
@@ -27,6 +28,7 @@ fn main() {
         .chain(backend::trials())
         .chain(boundary::trials())
         .chain(modules::trials())
+        .chain(projects::trials())
         .chain(ends::trials())
         .chain(floats::trials())
         .chain(format::trials())

@@ -12,6 +12,8 @@ mod log;
 
 mod assembly_script;
 
+mod cot;
+
 mod emscripten;
 
 mod files;

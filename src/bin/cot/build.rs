@@ -3,10 +3,10 @@
 use crate::describe::describe;
 use crate::flags::{self, Emit, Source};
 use crate::project::{self, Project};
+use crate::style;
 use anyhow::{Context, Result, anyhow, bail};
 use std::borrow::Cow;
 use std::ffi::OsStr;
-use std::io::IsTerminal;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use wasm2native::cot::check::Build;
@@ -19,7 +19,7 @@ use wasm2native::progress::Silent;
 use wasm2native::start;
 use wasm2native::stdio::{self, NoReader};
 use wasm2native::wasm::input::Input;
-use wasmparser::{Parser, Payload};
+use wasmparser::{ExternalKind, Parser, Payload};
 
 /// Where a program will run.
 #[derive(Copy, Clone, Debug, PartialEq, Eq)]
@@ -97,11 +97,21 @@ pub struct Mode {
     pub fail_fast: bool,
     /// Of benches; 0 is for about a second.
     pub iterations: u64,
+    /// See [`cot::Options::is_library`].
+    pub is_library: bool,
 }
 
 impl Mode {
     pub fn program(release: bool) -> Mode {
-        Mode { build: Build::Program, release, debug: false, filter: None, fail_fast: false, iterations: 0 }
+        Mode {
+            build: Build::Program,
+            release,
+            debug: false,
+            filter: None,
+            fail_fast: false,
+            iterations: 0,
+            is_library: false,
+        }
     }
 }
 
@@ -121,9 +131,10 @@ pub fn compile(file: &Path, target: BuildTarget, mode: Mode, stage: Stage) -> Re
         filter: mode.filter,
         fail_fast: mode.fail_fast,
         iterations: mode.iterations,
+        is_library: mode.is_library,
         all_safe: Project::of(file)?.is_safe()?,
         standard_library: std::env::var_os("COT_STDLIB").filter(|it| !it.is_empty()).map(PathBuf::from),
-        is_styled: std::io::stderr().is_terminal(),
+        is_styled: style::is_styled(),
     };
     cot::compile(file, &options, stage)
 }
@@ -138,7 +149,8 @@ pub fn build(args: &flags::Build) -> Result<ExitCode> {
         Some(Emit::Ssa) => Stage::Ssa,
         Some(Emit::Wat | Emit::Wasm) | None => Stage::Wasm,
     };
-    let mode = Mode { debug: args.debug, ..Mode::program(args.release) };
+    let is_library = args.output.as_deref().is_some_and(|output| emit_of(output) != options::Emit::Exe);
+    let mode = Mode { debug: args.debug, is_library, ..Mode::program(args.release) };
     let compiled = match compile(&file, target, mode, stage)? {
         Product::Text(text) => return print(text.as_bytes(), args.output.as_deref()),
         Product::Wasm(compiled) => compiled,
@@ -153,19 +165,47 @@ pub fn build(args: &flags::Build) -> Result<ExitCode> {
         Some(Emit::Wasm) => return print(&wasm()?, args.output.as_deref()),
         _ => {}
     }
+    if args.output.is_none() && target.host == Host::Native && is_library_of(&compiled.wasm)? {
+        let mode = Mode { debug: args.debug, is_library: true, ..Mode::program(args.release) };
+        let Product::Wasm(compiled) = compile(&file, target, mode, Stage::Wasm)? else {
+            unreachable!("a library is built to the end")
+        };
+        return in_output_folder(|| build_library(&file, &compiled, target, args.debug));
+    }
     let output = args.output.clone().map_or_else(|| default_output(&file, target), Ok)?;
     refuse_input(&file, &output)?;
-    // The folder is made for what goes into it, and only then.
-    let made = args.output.is_none() && std::fs::create_dir(OUTPUT_FOLDER).is_ok();
-    let written = match target.host {
+    let write = || match target.host {
         Host::Native => translate(&file, &compiled, target, &output, args.debug),
         Host::Wasi | Host::Bare => wasm().and_then(|wasm| output::write(&output, &wasm)),
     };
+    if args.output.is_some() { write().map(|()| ExitCode::SUCCESS) } else { in_output_folder(write) }
+}
+
+/// Makes the folder of outputs for what goes into it.
+fn in_output_folder(write: impl FnOnce() -> Result<()>) -> Result<ExitCode> {
+    let made = std::fs::create_dir(OUTPUT_FOLDER).is_ok();
+    let written = write();
     if made && written.is_err() {
         // It stays if somebody else uses it.
         let _ = std::fs::remove_dir(OUTPUT_FOLDER);
     }
     written.map(|()| ExitCode::SUCCESS)
+}
+
+/// Whether a module has nothing to run, but exports functions for others.
+fn is_library_of(wasm: &[u8]) -> Result<bool> {
+    let names = exported_functions(wasm)?;
+    Ok(!names.iter().any(|name| name == "_start") && names.iter().any(|name| name != "_initialize"))
+}
+
+/// A static library of the exported functions, and its header for C.
+fn build_library(file: &Path, compiled: &Compiled, target: BuildTarget, debug: bool) -> Result<()> {
+    let stem = default_output(file, target)?;
+    let outputs = [
+        Output { emit: options::Emit::Staticlib, file: stem.with_extension("a") },
+        Output { emit: options::Emit::Header, file: stem.with_extension("h") },
+    ];
+    translate_all(file, compiled, target, &outputs, debug)
 }
 
 pub fn check(args: &flags::Check) -> Result<ExitCode> {
@@ -212,22 +252,31 @@ fn refuse_input(file: &Path, output: &Path) -> Result<()> {
     Ok(())
 }
 
-/// From a module to an executable or object; with `debug`, debuggers see all of it.
-pub fn translate(file: &Path, compiled: &Compiled, target: BuildTarget, output: &Path, debug: bool) -> Result<()> {
-    let emit = match output.extension().and_then(OsStr::to_str) {
+/// What a native output is, by its name.
+fn emit_of(output: &Path) -> options::Emit {
+    match output.extension().and_then(OsStr::to_str) {
         Some("o") => options::Emit::Obj,
         Some("a") => options::Emit::Staticlib,
         Some("so") => options::Emit::Sharedlib,
         _ => options::Emit::Exe,
-    };
-    let is_program = emit == options::Emit::Exe;
+    }
+}
+
+/// From a module to an executable or object; with `debug`, debuggers see all of it.
+pub fn translate(file: &Path, compiled: &Compiled, target: BuildTarget, output: &Path, debug: bool) -> Result<()> {
+    let outputs = [Output { emit: emit_of(output), file: output.to_owned() }];
+    translate_all(file, compiled, target, &outputs, debug)
+}
+
+fn translate_all(file: &Path, compiled: &Compiled, target: BuildTarget, outputs: &[Output], debug: bool) -> Result<()> {
+    let is_program = outputs.iter().any(|output| output.emit == options::Emit::Exe);
     if is_program && target.triple.is_some_and(|triple| !driver::makes_programs(triple)) {
         bail!(
             "there is no runtime for {}, so no program can be made for it here; with -o NAME.o it is an object for a linker there",
             target.name()
         );
     }
-    if is_program && !has_start(&compiled.wasm)? {
+    if is_program && !exported_functions(&compiled.wasm)?.iter().any(|name| name == "_start") {
         bail!(
             "{} has no function 'main', so there is nothing to run; with -o NAME.o, .a or .so its exported functions make a library",
             file.display()
@@ -256,18 +305,19 @@ pub fn translate(file: &Path, compiled: &Compiled, target: BuildTarget, output: 
         ..Options::default()
     };
     let input = Input { name: file.display().to_string(), bytes: describe(compiled)? };
-    let outputs = [Output { emit, file: output.to_owned() }];
-    driver::build(&input, &options, &outputs, &Silent).map_err(with_own_advice)
+    driver::build(&input, &options, outputs, &Silent).map_err(with_own_advice)
 }
 
-/// Whether there is something to run.
-fn has_start(wasm: &[u8]) -> Result<bool> {
+/// Names of the functions that a module exports.
+fn exported_functions(wasm: &[u8]) -> Result<Vec<String>> {
+    let mut names = Vec::new();
     for payload in Parser::new(0).parse_all(wasm) {
         if let Payload::ExportSection(exports) = payload? {
-            return Ok(exports.into_iter().flatten().any(|export| export.name == "_start"));
+            let functions = exports.into_iter().flatten().filter(|export| export.kind == ExternalKind::Func);
+            names.extend(functions.map(|export| export.name.to_owned()));
         }
     }
-    Ok(false)
+    Ok(names)
 }
 
 /// Advice in messages of the translator is about the flags of its own command.

@@ -19,6 +19,13 @@ const GREETING: &str = "/// What is said to somebody.
 fn greeting(name: string) string { return \"Hello, ${name}!\" }
 ";
 
+const LIBRARY: &str = "/// What is said to somebody.
+fn greeting(name: string) string { return \"Hello, ${name}!\" }
+
+/// For hosts in C: how many bytes the greeting of a name of that length has.
+export fn greeting_length(name_length: i64) i64 { return len(greeting(\"\")) + name_length }
+";
+
 const PROGRAM_TEST: &str = "import \"greeting\"
 
 test \"greeting\" { @assertEq(greeting(\"you\"), \"Hello, you!\") }
@@ -26,7 +33,10 @@ test \"greeting\" { @assertEq(greeting(\"you\"), \"Hello, you!\") }
 
 const LIBRARY_TEST: &str = "import \"lib\"
 
-test \"greeting\" { @assertEq(greeting(\"you\"), \"Hello, you!\") }
+test \"greeting\" {
+    @assertEq(greeting(\"you\"), \"Hello, you!\")
+    @assertEq(greeting_length(3), 11)
+}
 ";
 
 pub fn init(args: &flags::Init) -> Result<ExitCode> {
@@ -42,7 +52,7 @@ pub fn init(args: &flags::Init) -> Result<ExitCode> {
     );
     let mut files = vec![("cot.json", about.as_str()), (".gitignore", "cot-out/\n")];
     match args.lib {
-        true => files.extend([(main, GREETING), (test, LIBRARY_TEST)]),
+        true => files.extend([(main, LIBRARY), (test, LIBRARY_TEST)]),
         false => files.extend([(main, PROGRAM), ("src/greeting.cot", GREETING), (test, PROGRAM_TEST)]),
     }
     write_new(&folder, &files)?;

@@ -7,6 +7,7 @@ mod flags;
 mod init;
 mod project;
 mod run;
+mod style;
 mod task;
 mod tools;
 
@@ -36,11 +37,13 @@ fn command() -> ExitCode {
     }
 }
 
-/// Help and version are printed; all else that clap says is an error, with status 1 instead of
-/// clap's 2.
+/// Status of a command line that can't be understood.
+const USAGE: u8 = 2;
+
+/// Help and version are printed; all else that clap says is an error.
 fn usage(error: clap::Error) -> Result<ExitCode> {
     stdio::usage(&error)?;
-    Ok(if error.use_stderr() { ExitCode::FAILURE } else { ExitCode::SUCCESS })
+    Ok(if error.use_stderr() { ExitCode::from(USAGE) } else { ExitCode::SUCCESS })
 }
 
 fn dispatch(cli: Cli) -> Result<ExitCode> {
@@ -48,6 +51,7 @@ fn dispatch(cli: Cli) -> Result<ExitCode> {
 }
 
 fn work(cli: &Cli) -> Result<ExitCode> {
+    style::choose(cli.color);
     match &cli.command {
         Command::Build(args) => build::build(args),
         Command::Run(args) => run::run(args),

@@ -3,8 +3,8 @@
 use crate::build;
 use crate::flags;
 use crate::project::{self, Project};
+use crate::style;
 use anyhow::{Context, Result, bail};
-use std::io::IsTerminal;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use wasm2native::cot::diagnostic;
@@ -54,7 +54,7 @@ fn format_file(file: &Path) -> Result<(Vec<u8>, Vec<u8>)> {
     match with_large_stack(|| format::format(id, sources.get(id), all_safe)) {
         Formatted::Text(text) => Ok((before, text)),
         Formatted::Faulty(faults) => {
-            let is_styled = std::io::stderr().is_terminal();
+            let is_styled = style::is_styled();
             Err(Faults(diagnostic::render(&sources, &faults, is_styled)).into())
         }
         Formatted::Changed(_) => bail!("{}: the result would mean something else, so nothing was done", file.display()),
@@ -82,7 +82,7 @@ fn sources(folder: &Path) -> Result<Vec<PathBuf>> {
 pub fn lint(args: &flags::Lint) -> Result<ExitCode> {
     let file = project::main_file(args.file.as_deref())?;
     build::check_file(&file)?;
-    let is_styled = std::io::stderr().is_terminal();
+    let is_styled = style::is_styled();
     let bytes = std::fs::read(&file).with_context(|| format!("can't read {}", file.display()))?;
     let all_safe = Project::of(&file)?.is_safe()?;
     let mut sources = Sources::default();

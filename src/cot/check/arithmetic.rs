@@ -52,7 +52,7 @@ impl<'a> Checker<'a> {
         if operator == BinaryOperator::Add
             && is_sequence(self, &left)
             && is_sequence(self, &right)
-            && self.is_safe(file)
+            && (self.is_safe(file) || left.expr.ty == TypeId::STRING && right.expr.ty == TypeId::STRING)
         {
             return self.concat(left.expr, right.expr, span);
         }
@@ -126,6 +126,7 @@ impl<'a> Checker<'a> {
         }
         let untyped = match (left.untyped, right.untyped) {
             (Untyped::Int, Untyped::Int) => return Some((left.expr, right.expr, Untyped::Int)),
+            (a, b) if a.is_int() && b.is_int() => return Some((left.expr, right.expr, Untyped::Bits)),
             (Untyped::No, _) | (_, Untyped::No) => Untyped::No,
             _ => Untyped::Float,
         };
@@ -133,13 +134,20 @@ impl<'a> Checker<'a> {
             (Untyped::No, Untyped::No) => self.peer_type(left.expr.ty, right.expr.ty),
             (Untyped::No, Untyped::Float) if self.types.is_int(left.expr.ty) => TypeId::F64,
             (Untyped::Float, Untyped::No) if self.types.is_int(right.expr.ty) => TypeId::F64,
-            (Untyped::No, _) => left.expr.ty,
-            (_, Untyped::No) => right.expr.ty,
+            (Untyped::No, _) => self.peer_of_literal(left.expr.ty, &right),
+            (_, Untyped::No) => self.peer_of_literal(right.expr.ty, &left),
             _ => TypeId::F64,
         };
         let left = self.number_in(left, ty);
         let right = self.number_in(right, ty);
         Some((left, right, untyped))
+    }
+
+    /// The type of an operation on a typed number and a literal: the number's, or `i64` where the
+    /// literal does not fit that.
+    fn peer_of_literal(&mut self, ty: TypeId, literal: &Value) -> TypeId {
+        let fits = !self.types.is_int(ty) || self.coerce_quietly(literal.clone(), ty).is_ok();
+        if fits { ty } else { TypeId::I64 }
     }
 
     fn enum_as_number(&mut self, value: Value) -> Value {
@@ -225,7 +233,7 @@ impl<'a> Checker<'a> {
         match &value.expr.kind {
             ExpressionKind::Int(number) if self.types.is_int(ty) => {
                 let negated = -*number;
-                let is_untyped = value.untyped == Untyped::Int;
+                let is_untyped = value.untyped.is_int();
                 value.expr.kind = ExpressionKind::Int(if is_untyped { negated } else { self.wrap(negated, ty) });
                 value
             }
@@ -250,7 +258,7 @@ impl<'a> Checker<'a> {
         let value = self.enum_as_number(value);
         // Of a literal it depends on the type, which is the expected one.
         let expr = match expected {
-            Some(ty) if value.untyped == Untyped::Int && self.types.is_int(ty) => self.coerce(value, ty),
+            Some(ty) if value.untyped.is_int() && self.types.is_int(ty) => self.coerce(value, ty),
             _ => self.settle(value),
         };
         let ty = expr.ty;

@@ -171,7 +171,7 @@ impl<'a> Checker<'a> {
     /// Untyped numbers adopt the type of the other side; what has none settles.
     fn settle_sides(&mut self, left: Value, right: Value) -> (Value, Value) {
         let adopt = |it: &mut Self, value: Value, other: &Value| {
-            if !matches!(value.untyped, Untyped::Int | Untyped::Float) {
+            if !matches!(value.untyped, Untyped::Int | Untyped::Bits | Untyped::Float) {
                 return value;
             }
             let target = it.innermost(other.expr.ty);
@@ -189,7 +189,7 @@ impl<'a> Checker<'a> {
 
     /// A bool that is compared with 0 or 1.
     fn bool_as_number(&mut self, other: &Value, value: Value) -> Value {
-        let is_number = other.untyped == Untyped::Int || self.types.is_int(other.expr.ty);
+        let is_number = other.untyped.is_int() || self.types.is_int(other.expr.ty);
         if value.expr.ty == TypeId::BOOL && is_number {
             return self.int_from_bool(value.expr).into();
         }

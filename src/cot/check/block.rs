@@ -230,7 +230,7 @@ impl<'a> Checker<'a> {
             }
             Some(ty) => ty,
             None if has(Untyped::Float) => TypeId::F64,
-            None if has(Untyped::Int) => TypeId::I64,
+            None if has(Untyped::Int) || has(Untyped::Bits) => TypeId::I64,
             None => TypeId::ERRONEOUS,
         }
     }

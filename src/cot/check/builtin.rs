@@ -30,8 +30,7 @@ impl<'a> Checker<'a> {
         span: Span,
     ) -> Value {
         if &*name.text == "TypeOf" {
-            self.type_error(span, "'@TypeOf' is a type; it has no value");
-            return self.erroneous(span);
+            return self.check_type_of(arguments, span);
         }
         let Some(row) = BUILTINS.iter().find(|row| *row.name == *name.text) else {
             let mut diagnostic =
@@ -132,6 +131,17 @@ impl<'a> Checker<'a> {
         }
     }
 
+    /// `@TypeOf(e)` where a value is wanted: zero, of the type of `e`, which is not evaluated.
+    fn check_type_of(&mut self, arguments: &'a [Expr], span: Span) -> Value {
+        if !self.has_arguments("@TypeOf", arguments, 1, span) {
+            return self.erroneous(span);
+        }
+        let env = self.env();
+        let ty = self.type_of(&arguments[0], &env);
+        let kind = if ty == TypeId::VOID { ExpressionKind::Void } else { ExpressionKind::Zero };
+        make(kind, ty, span).into()
+    }
+
     pub(super) fn text(&mut self, text: &str, span: Span) -> Value {
         let id = self.output.string(&Rc::from(text.as_bytes()));
         make(ExpressionKind::String(id), TypeId::STRING, span).into()
@@ -178,11 +188,16 @@ impl<'a> Checker<'a> {
     fn convert_value(&mut self, cast: Cast, value: Value, ty: TypeId) -> Result<Expression, Value> {
         let target = self.types.get(ty).clone();
         let is_int_like = |it: &Self, value: &Value| {
-            value.untyped == Untyped::Int || value.untyped == Untyped::No && it.is_int_or_enum(value.expr.ty)
+            value.untyped.is_int() || value.untyped == Untyped::No && it.is_int_or_enum(value.expr.ty)
         };
         match (cast, &target) {
             (Cast::Int | Cast::Truncate, Type::Int { .. }) if is_int_like(self, &value) => {
                 Ok(self.cast_to_int(value, ty))
+            }
+            (Cast::Int, Type::Int { .. }) if self.types.is_float(value.expr.ty) => {
+                let span = value.expr.span;
+                let whole = self.float_to_int(value.expr, TypeId::I64, span);
+                Ok(self.resize(whole, ty))
             }
             (Cast::FloatFromInt, Type::Float { .. }) if is_int_like(self, &value) => {
                 let value = self.cast_to_int_own(value);
@@ -247,7 +262,7 @@ impl<'a> Checker<'a> {
 
     /// An integer or enum with the bits of another integer type.
     fn cast_to_int(&mut self, value: Value, ty: TypeId) -> Expression {
-        if let (Untyped::Int, ExpressionKind::Int(number)) = (value.untyped, &value.expr.kind) {
+        if let (true, ExpressionKind::Int(number)) = (value.untyped.is_int(), &value.expr.kind) {
             return make(ExpressionKind::Int(self.wrap(*number, ty)), ty, value.expr.span);
         }
         let value = self.cast_to_int_own(value);
@@ -262,7 +277,7 @@ impl<'a> Checker<'a> {
                 self.enum_to_backing(value.expr, backing)
             }
             // A constant keeps its value, whatever it is.
-            None if value.untyped == Untyped::Int => value.expr,
+            None if value.untyped.is_int() => value.expr,
             None => self.settle(value),
         }
     }
@@ -272,7 +287,7 @@ impl<'a> Checker<'a> {
         // A literal takes the size that is wanted.
         let size = self.types.size(ty);
         let value = match value.untyped {
-            Untyped::Int => {
+            Untyped::Int | Untyped::Bits => {
                 let of_size = [TypeId::U8, TypeId::U16, TypeId::U32, TypeId::U64];
                 let same = of_size.into_iter().find(|it| self.types.size(*it) == size).unwrap_or(TypeId::U64);
                 self.cast_to_int(value, same)

@@ -11,6 +11,7 @@ use crate::cot::check::model::{
     Binding, ExternBinding, ExternTarget, FunctionDeclId, ItemKind, Meaning, Signature, Value, convert, make,
 };
 use crate::cot::diagnostic::{Code, Diagnostic};
+use crate::cot::runtime_function::RuntimeFunction;
 use crate::cot::source::Span;
 use crate::cot::typed::{
     Callee, CompareOperator, Conversion, Expression, ExpressionKind, FunctionId, LocalId, Statement, StatementKind,
@@ -255,11 +256,24 @@ impl<'a> Checker<'a> {
         let result = binding.signature.result;
         let function = match binding.target {
             ExternTarget::Extern(id) => {
+                for argument in &arguments {
+                    let is_function = matches!(self.types.get(argument.ty), Type::Function { .. });
+                    if is_function && !matches!(argument.kind, ExpressionKind::Function(_)) {
+                        let message = "C can call a function that is known here and captures nothing";
+                        self.type_error(argument.span, message);
+                    }
+                }
                 return make(ExpressionKind::Call { callee: Callee::Extern(id), arguments }, result, span);
             }
             ExternTarget::Runtime(function) => function,
         };
-        let arguments = arguments.into_iter().map(|argument| self.word_of(argument)).collect();
+        if matches!(function, RuntimeFunction::Fork | RuntimeFunction::Pipe | RuntimeFunction::Dup2) {
+            self.output.share_descriptors();
+        }
+        let mut arguments: Vec<Expression> = arguments.into_iter().map(|argument| self.word_of(argument)).collect();
+        if function == RuntimeFunction::MallocStruct && arguments.len() == 1 {
+            arguments.push(make(ExpressionKind::Int(1), TypeId::I64, span));
+        }
         let returns = matches!(self.types.get(result), Type::Void | Type::NoReturn);
         let ty = if returns { result } else { TypeId::I64 };
         let call = make(ExpressionKind::Call { callee: Callee::Runtime(function), arguments }, ty, span);

@@ -69,13 +69,11 @@ impl<'a> Checker<'a> {
         let kind = match (&left.kind, &right.kind) {
             (ExpressionKind::Int(a), ExpressionKind::Int(b)) => {
                 let bits = if let Type::Int { bits, .. } = self.types.get(ty) { u32::from(*bits) } else { 64 };
-                let exact = match operator {
-                    // A literal has no width that bits could leave.
-                    BinaryOperator::ShiftLeft if untyped == Untyped::Int => *a << (b.rem_euclid(64) as u32),
-                    _ => fold_ints(operator, *a, *b, bits)?,
-                };
-                let in_range = (-(1i128 << 63)..1i128 << 64).contains(&exact);
-                ExpressionKind::Int(if untyped == Untyped::Int && in_range { exact } else { self.wrap(exact, ty) })
+                let exact = fold_ints(operator, *a, *b, bits)?;
+                if untyped.is_int() {
+                    return Some(self.untyped_result(operator, exact, untyped, span));
+                }
+                ExpressionKind::Int(self.wrap(exact, ty))
             }
             (ExpressionKind::Float(a), ExpressionKind::Float(b)) => {
                 let bits = if let Type::Float { bits } = self.types.get(ty) { *bits } else { 64 };
@@ -84,6 +82,19 @@ impl<'a> Checker<'a> {
             _ => return None,
         };
         Some(Value { expr: make(kind, ty, span), untyped })
+    }
+
+    /// What an operator makes of two constants without a type. Shifts work on the 64 bits of an
+    /// `i64`; other operators are exact as long as the result has no more bits than that.
+    fn untyped_result(&self, operator: BinaryOperator, exact: i128, untyped: Untyped, span: Span) -> Value {
+        let in_range = (-(1i128 << 63)..1i128 << 64).contains(&exact);
+        let is_shift = operator == BinaryOperator::ShiftLeft;
+        let number = if is_shift || !in_range { self.wrap(exact, TypeId::I64) } else { exact };
+        let untyped = match is_shift || untyped == Untyped::Bits {
+            true if number < 0 => Untyped::Bits,
+            _ => Untyped::Int,
+        };
+        Value { expr: make(ExpressionKind::Int(number), TypeId::I64, span), untyped }
     }
 
     /// A comparison of two constants.

@@ -16,7 +16,7 @@ impl<'a> Checker<'a> {
     pub(super) fn settle(&mut self, value: Value) -> Expression {
         match value.untyped {
             Untyped::No | Untyped::Float => value.expr,
-            Untyped::Int => match self.coerce_quietly(value, TypeId::I64) {
+            Untyped::Int | Untyped::Bits => match self.coerce_quietly(value, TypeId::I64) {
                 Ok(expr) => expr,
                 Err(value) => {
                     self.type_error(value.expr.span, "this number does not fit i64");
@@ -49,11 +49,11 @@ impl<'a> Checker<'a> {
         let wanted = self.types.name(target);
         let span = value.expr.span;
         let found = match (&value.expr.kind, value.untyped) {
-            (ExpressionKind::Int(number), Untyped::Int) if self.is_number_like(target) => {
+            (ExpressionKind::Int(number), Untyped::Int | Untyped::Bits) if self.is_number_like(target) => {
                 return Diagnostic::new(Code::Type, span, format!("the value {number} does not fit {wanted}"));
             }
             (_, Untyped::Null) => "null".to_owned(),
-            (_, Untyped::Int) => "an integer".to_owned(),
+            (_, Untyped::Int | Untyped::Bits) => "an integer".to_owned(),
             (_, Untyped::Float) => "a float".to_owned(),
             _ => format!("'{}'", self.types.name(value.expr.ty)),
         };
@@ -105,9 +105,12 @@ impl<'a> Checker<'a> {
                     return Ok(make(ExpressionKind::Null, target, span));
                 }
             }
-            Untyped::Int => match (&value.expr.kind, self.types.get(target)) {
+            Untyped::Int | Untyped::Bits => match (&value.expr.kind, self.types.get(target)) {
                 (ExpressionKind::Int(number), Type::Int { .. }) if self.fits(*number, target) => {
                     return Ok(make(ExpressionKind::Int(*number), target, span));
+                }
+                (ExpressionKind::Int(number), _) if target == TypeId::U64 && value.untyped == Untyped::Bits => {
+                    return Ok(make(ExpressionKind::Int(self.wrap(*number, target)), target, span));
                 }
                 (ExpressionKind::Int(number), Type::Float { bits }) => {
                     let kind = ExpressionKind::Float(round_float(*number as f64, *bits));

@@ -14,6 +14,10 @@ pub(super) struct Declarations<'a> {
     variables: Vec<VariableDecl<'a>>,
     /// Per file, by name.
     visible: Vec<HashMap<Rc<str>, Visible>>,
+    /// Names of all files but the prelude, for files whose imports do not give a name.
+    everywhere: HashMap<Rc<str>, Visible>,
+    /// The file that only the compiler refers to.
+    prelude: Option<usize>,
     methods: HashMap<(Owner, Rc<str>), FunctionDeclId>,
     constants: HashMap<(Owner, Rc<str>), VariableId>,
     nested: HashMap<(ItemId, Rc<str>), ItemId>,
@@ -70,6 +74,18 @@ impl<'a> Declarations<'a> {
         self.visible[file] = names;
     }
 
+    pub fn set_everywhere(&mut self, names: HashMap<Rc<str>, Visible>, prelude: Option<usize>) {
+        (self.everywhere, self.prelude) = (names, prelude);
+    }
+
+    /// What a name stands for in a file: what it declares or imports, else what any file of the
+    /// program declares.
+    pub fn seen(&self, file: usize, name: &str) -> Option<Visible> {
+        let elsewhere = || self.everywhere.get(name).copied().filter(|_| self.prelude != Some(file));
+        self.visible(file, name).or_else(elsewhere)
+    }
+
+    /// What a file declares or imports under a name.
     pub fn visible(&self, file: usize, name: &str) -> Option<Visible> {
         self.visible[file].get(name).copied()
     }

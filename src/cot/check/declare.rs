@@ -41,8 +41,8 @@ impl<'a> Checker<'a> {
         let Some(item) = self.declare_item(declaration, &env, None) else { return };
         let name = self.declared[item].name;
         if matches!(declaration, Declaration::Function(_)) && is_builtin_function(&name.text) {
-            let message = format!("'{}' is built in and can't be defined again", name.text);
-            return self.report(Code::Redefined, name.span, message);
+            // It can't be reached: a call by that name is the builtin.
+            return;
         }
         if let Some(Visible::One(first)) = self.declared.visible(file, &name.text) {
             if self.merge_declarations(first, item) {

@@ -366,12 +366,23 @@ impl<'a> Checker<'a> {
         let value = self.check_settled(left);
         let payload = match *self.types.get(value.ty) {
             Type::Optional(of) => of,
-            _ => {
-                if value.ty != TypeId::ERRONEOUS {
-                    let name = self.types.name(value.ty);
-                    self.type_error(left.span, format!("'orelse' needs an optional, not '{name}'"));
-                }
+            Type::ErrorUnion { .. } | Type::Void | Type::NoReturn => {
+                let name = self.types.name(value.ty);
+                let message = format!("'orelse' needs an optional, not '{name}'");
+                let diagnostic = Diagnostic::new(Code::Type, left.span, message);
+                self.push_diagnostic(match self.types.get(value.ty) {
+                    Type::ErrorUnion { .. } => diagnostic.note("handle the error by 'try' or 'catch'"),
+                    _ => diagnostic,
+                });
                 TypeId::ERRONEOUS
+            }
+            Type::Erroneous => TypeId::ERRONEOUS,
+            // It is there, and is the result. The right side is checked, and not evaluated.
+            _ => {
+                let ty = value.ty;
+                let other = self.check_fallback(right, ty);
+                self.coerce(other, ty);
+                return value.into();
             }
         };
         if want == Want::Discard {

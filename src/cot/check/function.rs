@@ -131,7 +131,7 @@ impl<'a> Checker<'a> {
             Build::Benches => !is_test,
             Build::Check => true,
         };
-        if !is_wanted {
+        if !is_wanted || self.is_faulty(test.body.span) {
             return;
         }
         let name = String::from_utf8_lossy(&test.name.value).into_owned();
@@ -158,7 +158,7 @@ impl<'a> Checker<'a> {
             let Some((function, id)) = self.instances.next() else { break };
             self.instance_depth = self.instances.depth(function);
             let ast = self.declared[id].ast;
-            if let Some(body) = &ast.body {
+            if let Some(body) = ast.body.as_ref().filter(|body| !self.is_faulty(body.span)) {
                 self.check_function(function, id, body);
             }
         }

@@ -15,6 +15,9 @@ use crate::cot::source::Span;
 use crate::cot::typed::{Block, Extern, ExternId, Function, FunctionId};
 use crate::cot::types::{Type, TypeId};
 
+/// What names of C functions have before them in the prelude.
+const C_PREFIX: &str = "__c_";
+
 impl<'a> Checker<'a> {
     /// A function with type arguments: those of its owner first.
     pub(super) fn instance(&mut self, id: FunctionDeclId, arguments: Vec<TypeId>, span: Span) -> FunctionId {
@@ -148,12 +151,18 @@ impl<'a> Checker<'a> {
             return binding.clone();
         }
         let env = self.function_env(id, &[]);
-        let signature = self.signature(id, &env, &[]);
+        let mut signature = self.signature(id, &env, &[]);
         let ast = self.declared[id].ast;
-        let runtime = RuntimeFunction::by_name(&ast.name.text);
+        // C defines this one, where there is C.
+        let is_of_c = |it: &RuntimeFunction| *it == RuntimeFunction::Malloc && self.options.target_arch != "wasm32";
+        let runtime = RuntimeFunction::by_name(&ast.name.text).filter(|it| !is_of_c(it));
         let target = match runtime {
             Some(function) => {
                 self.check_runtime_signature(function, &signature, ast);
+                // Whatever its declaration says.
+                if function == RuntimeFunction::Exit {
+                    Rc::make_mut(&mut signature).result = TypeId::NO_RETURN;
+                }
                 ExternTarget::Runtime(function)
             }
             None => ExternTarget::Extern(self.extern_id(&signature, ast)),
@@ -165,7 +174,8 @@ impl<'a> Checker<'a> {
 
     fn check_runtime_signature(&mut self, function: RuntimeFunction, signature: &Signature, ast: &ast::Function) {
         let wanted = function.n_params();
-        if signature.params.len() != wanted {
+        let is_short = function == RuntimeFunction::MallocStruct && signature.params.len() == 1;
+        if signature.params.len() != wanted && !is_short {
             let message = format!(
                 "'{}' is a function of the runtime with {wanted} parameters, not {}",
                 function.name(),
@@ -188,6 +198,7 @@ impl<'a> Checker<'a> {
     }
 
     fn extern_id(&mut self, signature: &Signature, ast: &ast::Function) -> ExternId {
+        let of_prelude = self.loaded.prelude == Some(signature.env.file);
         let params: Vec<TypeId> = signature.params.iter().map(|param| param.ty).collect();
         for (param, ty) in ast.params.iter().zip(&params) {
             if !self.can_cross(*ty, true) {
@@ -202,7 +213,10 @@ impl<'a> Checker<'a> {
             let span = ast.result.as_ref().map_or(ast.span, |ty| ty.span);
             self.type_error(span, format!("'{name}' can't be the result of an extern function"));
         }
-        if let Some((id, known)) = self.output.extern_named(&ast.name.text) {
+        // The prelude puts a prefix before names of C functions that are those of runtime functions.
+        let own_name = ast.name.text.strip_prefix(C_PREFIX).filter(|_| of_prelude);
+        let name = own_name.unwrap_or(&ast.name.text);
+        if let Some((id, known)) = self.output.extern_named(name, of_prelude) {
             if known.params != params || known.result != signature.result {
                 let message = format!("extern function '{}' is declared with another type elsewhere", ast.name.text);
                 let diagnostic = Diagnostic::new(Code::Redefined, ast.name.span, message);
@@ -212,7 +226,8 @@ impl<'a> Checker<'a> {
             return id;
         }
         self.output.add_extern(Extern {
-            name: ast.name.text.to_string(),
+            name: name.to_owned(),
+            of_prelude,
             params,
             result: signature.result,
             span: ast.name.span,
@@ -225,6 +240,14 @@ impl<'a> Checker<'a> {
             Type::Pointer(_) | Type::Erroneous => true,
             Type::Optional(of) => self.types.is_pointer(*of),
             Type::Slice(_) => is_param,
+            // What C calls takes and gives what it can pass.
+            Type::Function { params, result } => {
+                let result = *result;
+                let nothing = matches!(self.types.get(result), Type::Void);
+                is_param
+                    && params.iter().all(|param| self.can_cross(*param, false))
+                    && (nothing || self.can_cross(result, false))
+            }
             _ => false,
         }
     }
@@ -275,7 +298,7 @@ impl<'a> Checker<'a> {
     }
 
     pub(super) fn function_named(&self, env: &Env, name: &Rc<str>) -> Option<FunctionDeclId> {
-        match self.declared.visible(env.file, name)? {
+        match self.declared.seen(env.file, name)? {
             Visible::One(item) => match self.declared[item].kind {
                 ItemKind::Function(id) => Some(id),
                 _ => None,

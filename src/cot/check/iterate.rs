@@ -72,7 +72,7 @@ impl<'a> Checker<'a> {
         match self.peers(start, end) {
             Some((start, end, untyped)) if self.types.is_int(start.ty) => {
                 let settle = |it: &mut Self, expr: Expression| {
-                    let untyped = if untyped == Untyped::Int { Untyped::Int } else { Untyped::No };
+                    let untyped = if untyped.is_int() { untyped } else { Untyped::No };
                     it.settle(Value { expr, untyped })
                 };
                 Some((settle(self, start), settle(self, end)))

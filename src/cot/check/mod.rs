@@ -54,6 +54,8 @@ mod declare;
 
 mod expression;
 
+mod faulty;
+
 mod function;
 
 mod instance;
@@ -116,15 +118,21 @@ pub enum Build {
 
 /// The checked program, or all that is wrong with it (what loading found included).
 pub fn check(loaded: &Loaded, options: &CheckOptions) -> Result<CheckedProgram, Vec<Diagnostic>> {
-    // A tree with holes would be complained about twice.
-    if !loaded.diagnostics.is_empty() {
-        return Err(loaded.diagnostics.clone());
-    }
     let mut checker = Checker::new(loaded, options);
     checker.declare();
+    if !checker.skip_faulty_bodies() {
+        return Err(loaded.diagnostics.clone());
+    }
     checker.check_declarations();
     checker.check_queue();
-    checker.finish()
+    let mut faults = loaded.diagnostics.clone();
+    match checker.finish() {
+        Ok(program) if faults.is_empty() => return Ok(program),
+        Ok(_) => {}
+        Err(others) => faults.extend(others),
+    }
+    faults.sort_by_key(|it| (it.span.file, it.span.start));
+    Err(faults)
 }
 
 /// How many instances may lie within each other, of functions and of types.
@@ -140,6 +148,8 @@ struct Checker<'a> {
     /// Types of what `@typeInfo` tells, by name and last field.
     informations: HashMap<(String, TypeId), TypeId>,
     instances: Instances<'a>,
+    /// Bodies with syntax errors, which are not checked.
+    faulty_bodies: Vec<Span>,
     /// Of what is being checked.
     instance_depth: u32,
     gave_up_instances: bool,
@@ -162,6 +172,7 @@ impl<'a> Checker<'a> {
             named: NamedTypes::default(),
             informations: HashMap::new(),
             instances: Instances::default(),
+            faulty_bodies: Vec::new(),
             instance_depth: 0,
             gave_up_instances: false,
             default_depth: 0,

@@ -134,6 +134,7 @@ pub(super) enum Meaning {
 }
 
 /// What a caller needs to know.
+#[derive(Clone)]
 pub(super) struct Signature<'a> {
     pub name: String,
     pub params: Vec<SignatureParam<'a>>,
@@ -142,6 +143,7 @@ pub(super) struct Signature<'a> {
     pub env: Env,
 }
 
+#[derive(Clone)]
 pub(super) struct SignatureParam<'a> {
     pub name: Rc<str>,
     pub ty: TypeId,
@@ -174,9 +176,19 @@ pub(super) enum Untyped {
     No,
     /// A constant that adopts any number type. Its type is `i64` or `f64` for now.
     Int,
+    /// As `Int`, made by a shift and negative as an `i64`: 64 bits, which a `u64` takes as they
+    /// are.
+    Bits,
     Float,
     Null,
     Undefined,
+}
+
+impl Untyped {
+    /// A constant that adopts any integer type.
+    pub fn is_int(self) -> bool {
+        matches!(self, Untyped::Int | Untyped::Bits)
+    }
 }
 
 impl Value {

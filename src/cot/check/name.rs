@@ -12,9 +12,18 @@ use crate::cot::library;
 use crate::cot::source::Span;
 
 impl<'a> Checker<'a> {
-    /// Adds names of imported files to those of each file. Its own come first.
+    /// Adds names of imported files to those of each file. Its own come first, those of files that
+    /// it does not import last.
     pub(super) fn make_visible(&mut self) {
         let own = self.declared.visible_names().to_vec();
+        let prelude = self.loaded.prelude;
+        let mut everywhere = HashMap::new();
+        for (_, names) in own.iter().enumerate().filter(|(file, _)| Some(*file) != prelude) {
+            for (name, visible) in names {
+                self.add_visible(&mut everywhere, name, *visible);
+            }
+        }
+        self.declared.set_everywhere(everywhere, prelude);
         for file in 0..own.len() {
             let mut all: HashMap<Rc<str>, Visible> = HashMap::new();
             for other in self.imported_by(file) {
@@ -92,10 +101,12 @@ impl<'a> Checker<'a> {
             }
             outer = self.declared[item].env.outer;
         }
-        match self.declared.visible(env.file, text)? {
+        match self.declared.seen(env.file, text)? {
             Visible::One(item) => Some(Meaning::Item(item)),
             Visible::Ambiguous(first, second) => {
-                let message = format!("'{text}' is defined in two imported files");
+                let whose =
+                    if self.declared.visible(env.file, text).is_some() { "two imported files" } else { "two files" };
+                let message = format!("'{text}' is defined in {whose}");
                 let places = [first, second].map(|item| self.declared[item].name.span);
                 let diagnostic = Diagnostic::new(Code::Redefined, span, message);
                 self.push_diagnostic(diagnostic.note_at(places[0], "here").note_at(places[1], "and here"));

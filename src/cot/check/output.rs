@@ -13,6 +13,7 @@ pub(super) struct Output {
     functions: Vec<Function>,
     globals: Vec<Global>,
     externs: Vec<Extern>,
+    shares_descriptors: bool,
     strings: Vec<Vec<u8>>,
     string_ids: HashMap<Rc<[u8]>, StringId>,
     destructors: BTreeMap<TypeId, FunctionId>,
@@ -44,9 +45,14 @@ impl Output {
         GlobalId(self.globals.len() as u32 - 1)
     }
 
-    pub fn extern_named(&self, name: &str) -> Option<(ExternId, &Extern)> {
-        let index = self.externs.iter().position(|it| *it.name == *name)?;
+    pub fn extern_named(&self, name: &str, of_prelude: bool) -> Option<(ExternId, &Extern)> {
+        let index = self.externs.iter().position(|it| *it.name == *name && it.of_prelude == of_prelude)?;
         Some((ExternId(index as u32), &self.externs[index]))
+    }
+
+    /// Notes that descriptors come from `pipe` and its like.
+    pub fn share_descriptors(&mut self) {
+        self.shares_descriptors = true;
     }
 
     pub fn add_extern(&mut self, it: Extern) -> ExternId {
@@ -86,6 +92,7 @@ impl Output {
             types: whole.types,
             functions: self.functions,
             globals: self.globals,
+            shares_descriptors: self.shares_descriptors || self.externs.iter().any(|it| !it.of_prelude),
             externs: self.externs,
             strings: self.strings,
             initializer: whole.initializer,

@@ -354,7 +354,7 @@ impl<'a> Checker<'a> {
                 let backwards = operator == BinaryOperator::Subtract;
                 Some((CompoundOperator::OffsetPointer { backwards }, self.coerce(value, TypeId::I64)))
             }
-            Type::Slice(_) if operator == BinaryOperator::Add && self.is_safe(file) => {
+            Type::Slice(_) if operator == BinaryOperator::Add && (ty == TypeId::STRING || self.is_safe(file)) => {
                 let value = self.check(value, Some(ty));
                 Some((CompoundOperator::Concat, self.coerce(value, ty)))
             }

@@ -14,7 +14,7 @@ use crate::cot::ir::{
 };
 use crate::cot::ssa::graph::Graph;
 use std::borrow::Cow;
-use wasm_encoder::{BlockType, Ieee32, Ieee64, Instruction, MemArg, MemArgTarget, ValType};
+use wasm_encoder::{BlockType, Catch, Ieee32, Ieee64, Instruction, MemArg, MemArgTarget, ValType};
 
 /// Numbers that the module gave.
 pub trait Numbering {
@@ -388,6 +388,9 @@ impl<N: Numbering> Emitter<'_, N> {
             self.set(variable, inst);
             return;
         }
+        if let Op::CallCatching(func) = inst.op {
+            return self.call_catching(func);
+        }
         inst.args.iter().for_each(|arg| self.value(*arg));
         self.at(inst.position);
         let retain = || self.module.retain.expect("lowering makes it where something is counted");
@@ -425,9 +428,29 @@ impl<N: Numbering> Emitter<'_, N> {
                 Instruction::Call(self.numbering.func(release()))
             }
             Op::Get(variable) => Instruction::LocalGet(self.locals.of_variables[variable.0 as usize]),
-            Op::Load { .. } | Op::Store { .. } | Op::Set(_) => unreachable!("handled above"),
+            Op::Throw => Instruction::Throw(0),
+            Op::Load { .. } | Op::Store { .. } | Op::Set(_) | Op::CallCatching(_) => unreachable!("handled above"),
         };
         self.code.push(instruction);
+    }
+
+    /// The result of a call, or 1 after an exception, which has left frames on the shadow stack.
+    fn call_catching(&mut self, func: FuncId) {
+        let result = BlockType::Result(ValType::I32);
+        self.code.extend([
+            Instruction::Block(result),
+            Instruction::Block(BlockType::Empty),
+            Instruction::TryTable(result, Cow::Owned(vec![Catch::One { tag: 0, label: 0 }])),
+            Instruction::Call(self.numbering.func(func)),
+            Instruction::End,
+            Instruction::Br(1),
+            Instruction::End,
+        ]);
+        self.code.push(match self.function.frame_size {
+            0 => Instruction::I32Const(self.module.stack_end() as i32),
+            _ => Instruction::LocalGet(self.frame_local),
+        });
+        self.code.extend([Instruction::GlobalSet(STACK_POINTER), Instruction::I32Const(1), Instruction::End]);
     }
 
     /// A parameter that is a local of the source already is where it belongs.

@@ -15,7 +15,8 @@ use std::collections::HashMap;
 use wasm_encoder::{
     CodeSection, ConstExpr, CustomSection, DataCountSection, DataSection, ElementSection, Elements, EntityType,
     ExportKind, ExportSection, FunctionSection, GlobalSection, GlobalType, ImportSection, IndirectNameMap,
-    MemorySection, MemoryType, NameMap, NameSection, RefType, TableSection, TableType, TypeSection, ValType,
+    MemorySection, MemoryType, NameMap, NameSection, RefType, TableSection, TableType, TagKind, TagSection, TagType,
+    TypeSection, ValType,
 };
 
 const PAGE: u64 = 65536;
@@ -28,6 +29,7 @@ struct Numbers {
     has_indirect_calls: bool,
     funcs: Vec<u32>,
     signatures: HashMap<Signature, u32>,
+    has_exceptions: bool,
 }
 
 impl Numbering for Numbers {
@@ -79,6 +81,10 @@ pub fn emit(module: &Module) -> Emitted {
         page_size_log2: None,
     };
     wasm.section(MemorySection::new().memory(memory));
+    if numbers.has_exceptions {
+        let func_type_idx = numbers.signature(&Signature::default());
+        wasm.section(TagSection::new().tag(TagType { kind: TagKind::Exception, func_type_idx }));
+    }
     let stack_pointer = GlobalType { val_type: ValType::I32, mutable: true, shared: false };
     wasm.section(GlobalSection::new().global(stack_pointer, &ConstExpr::i32_const(module.stack_end() as i32)));
     wasm.section(&exports(module, &numbers));
@@ -149,13 +155,18 @@ fn number(module: &Module) -> Numbers {
     let existing = module.functions.iter().filter(|decl| !matches!(decl.kind, FuncKind::Pending));
     existing.for_each(|decl| add(&decl.signature));
     let mut has_indirect_calls = false;
+    let mut has_exceptions = false;
     for inst in module.defined().flat_map(|function| &function.blocks).flat_map(|block| &block.insts) {
         if let Op::CallIndirect(signature) = &inst.op {
             add(signature);
             has_indirect_calls = true;
         }
+        has_exceptions |= matches!(inst.op, Op::CallCatching(_) | Op::Throw);
     }
-    Numbers { has_indirect_calls, funcs, signatures }
+    if has_exceptions {
+        add(&Signature::default());
+    }
+    Numbers { has_indirect_calls, funcs, signatures, has_exceptions }
 }
 
 fn types(numbers: &Numbers) -> TypeSection {

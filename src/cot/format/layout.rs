@@ -150,7 +150,9 @@ impl Formatter<'_> {
                 }
             }
             TokenKind::Bang if self.roles.set_bangs.contains(&start) => Side::Tight,
-            TokenKind::Bang | TokenKind::Tilde | TokenKind::Question | TokenKind::At => Side::Prefix,
+            TokenKind::Bang | TokenKind::Tilde | TokenKind::Question | TokenKind::QuestionQuestion | TokenKind::At => {
+                Side::Prefix
+            }
             TokenKind::Minus | TokenKind::Star | TokenKind::Ampersand if !self.roles.infix.contains(&start) => {
                 Side::Prefix
             }

@@ -42,6 +42,10 @@ pub fn pieces(bytes: &[u8], scanned: &Scanned, roles: &Roles) -> Vec<Piece> {
             piece.kind = PieceKind::Token(TokenKind::Var);
             piece.text = b"var".to_vec();
         }
+        if piece.is_token(TokenKind::QuestionQuestion) && roles.infix.contains(&piece.start) {
+            piece.kind = PieceKind::Token(TokenKind::Orelse);
+            piece.text = b"orelse".to_vec();
+        }
         if piece.is_token(TokenKind::Builtin) && piece.text == b"@assert_eq" {
             piece.text = b"@assertEq".to_vec();
         }

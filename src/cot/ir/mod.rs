@@ -163,6 +163,11 @@ pub enum Op {
     /// The address after all static data.
     HeapBase,
     Call(FuncId),
+    /// Of a function without parameters that returns an `I32`: that, or 1 if the function left by
+    /// [`Op::Throw`].
+    CallCatching(FuncId),
+    /// Leaves functions up to the innermost [`Op::CallCatching`].
+    Throw,
     /// The arguments, then the index in the table.
     CallIndirect(Signature),
     /// One more reference to the object at an address; nothing where it is not an object.

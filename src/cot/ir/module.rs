@@ -5,6 +5,8 @@ use super::{FuncId, Function, Op, Signature};
 
 /// What the functions of WASI are imported from.
 pub const WASI: &str = "wasi_snapshot_preview1";
+/// What the functions are imported from that the runtime has for programs in Cot.
+pub const COT: &str = "cot";
 /// Module and name of what a plain module is given to print with.
 pub const ENV_WRITE: (&str, &str) = ("env", "write");
 
@@ -30,6 +32,14 @@ pub struct Module {
     /// What retains and releases call: `(i64) -> i64` and `(i64)`; none where nothing counts.
     pub retain: Option<FuncId>,
     pub release: Option<FuncId>,
+    /// The program's `main`, which backtraces are to show.
+    pub main: Option<FuncId>,
+    /// Functions whose first result is the address of a buffer that is theirs to give away.
+    pub makers: Vec<FuncId>,
+    /// Functions that keep no address that they are passed, though they store it for the host.
+    pub borrowers: Vec<FuncId>,
+    /// What frees a buffer, if there are makers: `(i64)`.
+    pub dealloc: Option<FuncId>,
     /// Imports and their lines in the custom section `wasm2native.imports`.
     pub import_types: Vec<(FuncId, String)>,
 }
@@ -73,7 +83,8 @@ impl Module {
 
     /// Whether a function must look for space on the shadow stack.
     pub fn checks_stack(&self, function: &Function) -> bool {
-        let is_call = |op: &Op| matches!(op, Op::Call(_) | Op::CallIndirect(_) | Op::Retain | Op::Release);
+        let is_call =
+            |op: &Op| matches!(op, Op::Call(_) | Op::CallCatching(_) | Op::CallIndirect(_) | Op::Retain | Op::Release);
         function.frame_size > UNCHECKED_FRAME
             || function.frame_size > 0 && function.blocks.iter().flat_map(|it| &it.insts).any(|it| is_call(&it.op))
     }
@@ -101,7 +112,7 @@ impl Module {
             let FuncKind::Defined(function) = &self.functions[func.0 as usize].kind else { continue };
             for inst in function.blocks.iter().flat_map(|block| &block.insts) {
                 match inst.op {
-                    Op::Call(callee) => work.push(callee),
+                    Op::Call(callee) | Op::CallCatching(callee) => work.push(callee),
                     Op::Retain => work.extend(self.retain),
                     Op::Release => work.extend(self.release),
                     _ => {}

@@ -89,6 +89,10 @@ impl Printed<'_> {
             Op::Frame(offset) => write!(f, "frame+{offset}")?,
             Op::HeapBase => f.write_str("heap_base")?,
             Op::Call(func) => write!(f, "call `{}`", self.module.functions[func.0 as usize].name)?,
+            Op::CallCatching(func) => {
+                write!(f, "call_catching `{}`", self.module.functions[func.0 as usize].name)?;
+            }
+            Op::Throw => f.write_str("throw")?,
             Op::CallIndirect(signature) => {
                 write!(f, "call_indirect ({}) -> ({})", list(&signature.params), list(&signature.results))?;
             }

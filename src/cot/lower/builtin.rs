@@ -65,25 +65,23 @@ impl<'p> Body<'_, 'p> {
                         body.prelude("reportAssertion", Vec::new());
                         body.fail_test();
                     } else {
-                        body.prelude("assertionFailed", Vec::new());
-                        body.b.end(End::Unreachable);
+                        body.panic_at("assertionFailed", whole.span);
                     }
                 });
             }
             Builtin::AssertEqual { in_test } => {
                 let holds = self.scalar(&arguments[0]);
-                let (received, expected) = (&arguments[1], &arguments[2]);
+                let (expected, received) = (&arguments[1], &arguments[2]);
                 self.unless(holds, |body| {
+                    body.prelude(if in_test { "reportExpected" } else { "assertEqExpected" }, Vec::new());
+                    body.report_value(expected);
+                    body.prelude("reportReceived", Vec::new());
+                    body.report_value(received);
                     if in_test {
-                        body.prelude("reportExpected", Vec::new());
-                        body.report_value(expected);
-                        body.prelude("reportReceived", Vec::new());
-                        body.report_value(received);
                         body.prelude("reportEnd", Vec::new());
                         body.fail_test();
                     } else {
-                        body.prelude("assertEqFailed", Vec::new());
-                        body.b.end(End::Unreachable);
+                        body.panic_at("fail", whole.span);
                     }
                 });
             }
@@ -93,6 +91,9 @@ impl<'p> Body<'_, 'p> {
                 args.extend(message);
                 self.prelude("panic", args);
                 self.b.end(End::Unreachable);
+            }
+            Builtin::Trap | Builtin::Unreachable if self.lowering.is_for_tests() => {
+                self.panic_at("trapped", whole.span);
             }
             Builtin::Trap | Builtin::Unreachable => self.b.end(End::Unreachable),
         }

@@ -118,6 +118,13 @@ impl<'p> Body<'_, 'p> {
     fn call_extern(&mut self, id: ExternId, arguments: &'p [Expression]) -> Vec<Value> {
         let mut args = Vec::new();
         for argument in arguments {
+            if let ExpressionKind::Function(function) = argument.kind {
+                // C calls it without a closure object.
+                let func = self.lowering.func(FuncKey::Function(function));
+                let index = self.lowering.table_index(func);
+                args.push(self.b.i32(index as i32));
+                continue;
+            }
             let values = self.leaves_of(argument);
             // Of a slice: address and length.
             args.extend(values.into_iter().take(2));
@@ -211,13 +218,19 @@ impl Lowering<'_> {
     }
 
     /// In the words of the section `wasm2native.imports`.
-    fn c_types(&self, ty: TypeId) -> Vec<&'static str> {
+    fn c_types(&self, ty: TypeId) -> Vec<String> {
         let access = |ty| super::repr::scalar(&self.program.types, ty);
+        let names = |names: &[&str]| names.iter().map(|name| (*name).to_owned()).collect();
         match self.program.types.get(ty) {
-            Type::Void | Type::NoReturn => vec![],
-            Type::Slice(_) => vec!["anyptr", "i64"],
-            Type::Pointer(_) | Type::Optional(_) => vec!["anyptr"],
-            _ => vec![match access(ty) {
+            Type::Void | Type::NoReturn => Vec::new(),
+            Type::Slice(_) => names(&["anyptr", "i64"]),
+            Type::Pointer(_) | Type::Optional(_) => names(&["anyptr"]),
+            Type::Function { params, result } => {
+                let params: Vec<String> = params.iter().flat_map(|param| self.c_types(*param)).collect();
+                let result: String = self.c_types(*result).iter().map(|ty| format!(" -> {ty}")).collect();
+                vec![format!("funcptr(({}){result})", params.join(", "))]
+            }
+            _ => names(&[match access(ty) {
                 Access::F32 => "f32",
                 Access::F64 => "f64",
                 Access::I64 => "i64",
@@ -227,7 +240,7 @@ impl Lowering<'_> {
                 Access::U16 => "u16",
                 Access::I32 if self.is_unsigned(ty) => "u32",
                 _ => "i32",
-            }],
+            }]),
         }
     }
 

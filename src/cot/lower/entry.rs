@@ -4,7 +4,7 @@
 use super::function::Body;
 use super::{FuncKey, Host, Lowering};
 use crate::cot::ir::numeric::Numeric;
-use crate::cot::ir::{End, Function, Signature, Type as WasmType, Value};
+use crate::cot::ir::{End, Function, Op, Signature, Type as WasmType, Value};
 use crate::cot::typed::FunctionId;
 use crate::cot::types::{Type, TypeId};
 
@@ -140,7 +140,9 @@ impl Body<'_, '_> {
     }
 
     fn call_main(&mut self, main: FunctionId) -> Vec<Value> {
-        let results = self.call_key(FuncKey::Function(main), Vec::new());
+        let func = self.lowering.func(FuncKey::Function(main));
+        self.lowering.module.main = Some(func);
+        let results = self.call_func(func, Vec::new());
         let result = self.lowering.program.functions[main.0 as usize].result;
         if !matches!(self.types().get(result), Type::ErrorUnion { .. }) {
             return results;
@@ -196,7 +198,8 @@ impl Body<'_, '_> {
             let (address, length) = self.lowering.bytes(test.name.as_bytes());
             let name = self.string_leaves(address, length);
             self.prelude("testBegin", name);
-            let failed = self.call_key(FuncKey::Function(test.function), Vec::new());
+            let function = self.lowering.func(FuncKey::Function(test.function));
+            let failed = self.b.push(Op::CallCatching(function), Vec::new(), &[WasmType::I32]);
             self.prelude("testEnd", failed.clone());
             if self.lowering.options.fail_fast {
                 let next = self.b.new_block();

@@ -371,6 +371,12 @@ impl<'a, 'p> Body<'a, 'p> {
         self.call_func(func, args)
     }
 
+    /// A function of the prelude that makes a buffer for a string or slice.
+    pub fn make_buffer(&mut self, name: &str, args: Vec<Value>) -> Vec<Value> {
+        self.lowering.need_buffers(name);
+        self.prelude(name, args)
+    }
+
     pub fn call_func(&mut self, func: FuncId, args: Vec<Value>) -> Vec<Value> {
         let results = self.lowering.module.signature(func).results.clone();
         self.b.call(func, args, &results)

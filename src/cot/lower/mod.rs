@@ -57,7 +57,12 @@ pub struct LowerOptions {
     pub fail_fast: bool,
     /// How often each bench runs; 0: for about a second.
     pub iterations: u64,
+    /// The runtime's functions for programs in Cot can be imported.
+    pub has_shims: bool,
 }
+
+/// Functions of the prelude that pass addresses on to the host in records of memory.
+const BORROWERS: [&str; 2] = ["fdWrite", "fdRead"];
 
 /// A function of the module: what it is made from.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -254,6 +259,11 @@ impl<'p> Lowering<'p> {
         signature
     }
 
+    /// Whether the module runs tests: a failure ends the test then, not the program.
+    fn is_for_tests(&self) -> bool {
+        !self.program.tests.is_empty() && self.program.benches.is_empty()
+    }
+
     fn is_test(&self, id: FunctionId) -> bool {
         self.program.tests.iter().any(|test| test.function == id)
     }
@@ -279,6 +289,20 @@ impl<'p> Lowering<'p> {
         let id = self.program.prelude.get(name);
         let id = *id.unwrap_or_else(|| panic!("the prelude has no function `{name}`"));
         self.func(FuncKey::Function(id))
+    }
+
+    /// Notes a function that makes buffers, and what frees them.
+    fn need_buffers(&mut self, maker: &str) {
+        let maker = self.prelude(maker);
+        if !self.module.makers.contains(&maker) {
+            self.module.makers.push(maker);
+        }
+        if self.module.dealloc.is_none() {
+            self.module.dealloc = Some(self.prelude("dealloc"));
+            // Buffers are kept in frames.
+            self.module.stack_overflow = Some(self.prelude("stackOverflow"));
+            self.module.borrowers = BORROWERS.iter().map(|name| self.prelude(name)).collect();
+        }
     }
 
     /// What retains call.

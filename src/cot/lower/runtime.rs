@@ -3,7 +3,7 @@
 
 use super::function::Body;
 use super::{FuncKey, Host};
-use crate::cot::ir::module::{ENV_WRITE, WASI};
+use crate::cot::ir::module::{COT, ENV_WRITE, WASI};
 use crate::cot::ir::numeric::Numeric;
 use crate::cot::ir::{End, Op, Signature, Type as WasmType, Value};
 use crate::cot::runtime_function::RuntimeFunction;
@@ -20,7 +20,18 @@ enum Implementation {
     Instructions,
 }
 
-fn implementation(function: RuntimeFunction) -> Implementation {
+/// What a program is for decides which function does the work.
+#[derive(Copy, Clone)]
+struct Calls {
+    /// Descriptors of the system can be among the arguments.
+    shares_descriptors: bool,
+    /// Tests or benches: what fails ends the test.
+    is_test: bool,
+    /// The runtime's own functions for Cot are there.
+    has_shims: bool,
+}
+
+fn implementation(function: RuntimeFunction, calls: Calls) -> Implementation {
     use Implementation::{Host, Instructions, Prelude};
     use RuntimeFunction::*;
     match function {
@@ -34,6 +45,10 @@ fn implementation(function: RuntimeFunction) -> Implementation {
         Nextslicecap => Prelude("nextSliceCap"),
         Retain => Prelude("retain"),
         Release => Prelude("release"),
+        FdWrite | Write if calls.shares_descriptors => Prelude("sharedWrite"),
+        FdRead if calls.shares_descriptors => Prelude("sharedRead"),
+        FdClose if calls.shares_descriptors => Prelude("sharedClose"),
+        FdSeek if calls.shares_descriptors => Prelude("sharedSeek"),
         FdWrite | Write => Prelude("fdWrite"),
         FdRead => Prelude("fdRead"),
         FdClose => Prelude("fdClose"),
@@ -51,7 +66,21 @@ fn implementation(function: RuntimeFunction) -> Implementation {
         EnvironPtr => Prelude("environPtr"),
         Time => Prelude("nowNanoseconds"),
         Random => Prelude("randomBytes"),
-        MemsetZero | Memcpy | MemoryGrow | MemorySize | HeapBase | Trap | Destroy => Instructions,
+        Malloc | MallocU8 => Prelude("mallocBytes"),
+        MallocI64 => Prelude("mallocWords"),
+        MallocStruct => Prelude("mallocStructs"),
+        Free => Prelude("freeBlock"),
+        Fork => Prelude("forkProcess"),
+        Execve => Prelude("executeProgram"),
+        Waitpid => Prelude("waitForProcess"),
+        Pipe => Prelude("makePipe"),
+        Dup2 => Prelude("duplicateTo"),
+        Fail if calls.is_test => Prelude("failTest"),
+        Fail if calls.has_shims => Prelude("failProgram"),
+        Fail => Prelude("failModule"),
+        CotPlace => Host(COT, "place"),
+        CotPanic => Host(COT, "panic"),
+        Throw | MemsetZero | Memcpy | MemoryGrow | MemorySize | HeapBase | Trap | Destroy => Instructions,
         EnvWrite => Host(ENV_WRITE.0, ENV_WRITE.1),
         WasiFdWrite => Host(WASI, "fd_write"),
         WasiFdRead => Host(WASI, "fd_read"),
@@ -82,6 +111,7 @@ pub fn host_signature(name: &str) -> Signature {
         "proc_exit" => (vec![I32], vec![]),
         "fd_close" => (vec![I32], vec![I32]),
         "fd_write" | "fd_read" => (vec![I32; 4], vec![I32]),
+        "panic" => (vec![I32; 2], vec![]),
         "fd_prestat_dir_name" => (vec![I32; 3], vec![I32]),
         _ => (vec![I32; 2], vec![I32]),
     };
@@ -91,7 +121,12 @@ pub fn host_signature(name: &str) -> Signature {
 impl Body<'_, '_> {
     /// Arguments are `i64`; so is the result, unless there is none.
     pub fn call_runtime(&mut self, function: RuntimeFunction, args: Vec<Value>, result: TypeId) -> Vec<Value> {
-        let results = match implementation(function) {
+        let calls = Calls {
+            shares_descriptors: self.lowering.program.shares_descriptors,
+            is_test: self.lowering.is_for_tests(),
+            has_shims: self.lowering.options.has_shims,
+        };
+        let results = match implementation(function, calls) {
             Implementation::Prelude(name) => self.prelude(name, args),
             Implementation::Host(module, name) => self.call_host(module, name, args),
             Implementation::Instructions => self.runtime_instructions(function, &args),
@@ -109,7 +144,7 @@ impl Body<'_, '_> {
 
     fn call_host(&mut self, module: &'static str, name: &'static str, args: Vec<Value>) -> Vec<Value> {
         debug_assert!(
-            (module == WASI) == (self.lowering.options.host != Host::Bare),
+            (module != ENV_WRITE.0) == (self.lowering.options.host != Host::Bare),
             "the prelude asks for the target before it calls the host"
         );
         let signature = host_signature(name);
@@ -141,6 +176,11 @@ impl Body<'_, '_> {
             RuntimeFunction::HeapBase => {
                 let address = self.b.push(Op::HeapBase, narrow, &[WasmType::I32]);
                 vec![self.b.numeric(Numeric::I64ExtendI32U, &address)]
+            }
+            RuntimeFunction::Throw => {
+                self.b.push(Op::Throw, Vec::new(), &[]);
+                self.b.end(End::Unreachable);
+                Vec::new()
             }
             RuntimeFunction::Destroy => {
                 let signature = Signature { params: vec![WasmType::I32], results: Vec::new() };

@@ -49,8 +49,8 @@ impl<'p> Body<'_, 'p> {
     fn buffer_of(&mut self, array: &'p Expression) -> (Value, Value) {
         let Type::Array { length, .. } = *self.types().get(array.ty) else { unreachable!("it is an array") };
         let size = self.lowering.size(array.ty);
-        let (metadata, size) = (self.b.i64(0), self.b.i64(i64::from(size)));
-        let address = self.prelude("alloc", vec![metadata, size])[0];
+        let size = self.b.i64(i64::from(size));
+        let address = self.make_buffer("allocBuffer", vec![size])[0];
         let base = self.narrow(address);
         self.expr_into(array, Address { base, offset: 0 });
         (base, self.b.i64(length as i64))
@@ -86,7 +86,7 @@ impl<'p> Body<'_, 'p> {
         let left_bytes = self.in_bytes(left[1], element);
         let right_bytes = self.in_bytes(right[1], element);
         let args = vec![self.widen(left[0]), left_bytes, self.widen(right[0]), right_bytes];
-        let address = self.prelude("concat", args)[0];
+        let address = self.make_buffer("joinBytes", args)[0];
         let address = self.narrow(address);
         let length = self.b.numeric(Numeric::I64Add, &[left[1], right[1]]);
         self.retain_elements(address, length, element);
@@ -176,7 +176,7 @@ impl<'p> Body<'_, 'p> {
         for (ty, values) in values {
             self.text_of(ty, values);
         }
-        self.prelude("textFinish", Vec::new())
+        self.make_buffer("textFinish", Vec::new())
     }
 
     /// Appends a value to the text under construction.

@@ -69,7 +69,7 @@ impl Parser<'_> {
                 let [operator, left] = [operator.span, left].map(|it| String::from_utf8_lossy(self.text(it)));
                 format!("there is no '{operator}='; write: {left} = {left} {operator} …")
             }
-            TokenKind::PlusPlus if self.ends_expression() => {
+            TokenKind::PlusPlus if self.ends_expression() || self.is_counting() => {
                 "'++' joins two sequences; to count write: … += 1".to_owned()
             }
             _ => return,
@@ -77,6 +77,12 @@ impl Parser<'_> {
         let message = format!("expected an expression, found {}", self.found());
         let span = self.token().span;
         self.push_diagnostic(Diagnostic::new(Code::ExpectedExpression, span, message).note(note));
+    }
+
+    /// After `++`: whether it directly follows its operand and ends its line.
+    fn is_counting(&self) -> bool {
+        let [operand, operator] = [self.tokens[self.at - 2].span, self.tokens[self.at - 1].span];
+        operand.end == operator.start && self.token().newline_before && !self.mode.in_group
     }
 
     /// Whether the next token can only follow an expression.
@@ -94,7 +100,7 @@ impl Parser<'_> {
     pub(super) fn binary_level(&self) -> Option<(Infix, u32)> {
         let (operator, level) = match self.kind() {
             TokenKind::Catch => return Some((Infix::Catch, LOWEST)),
-            TokenKind::Orelse => (BinaryOperator::Orelse, LOWEST),
+            TokenKind::Orelse | TokenKind::QuestionQuestion => (BinaryOperator::Orelse, LOWEST),
             TokenKind::Or | TokenKind::OrOr => (BinaryOperator::Or, 2),
             TokenKind::And | TokenKind::AndAnd => (BinaryOperator::And, 3),
             TokenKind::EqualEqual => (BinaryOperator::Equal, 4),
@@ -307,8 +313,14 @@ impl Parser<'_> {
     /// At `!` after a name: whether it makes an error union type, as `E!T` in an argument list.
     fn error_union_follows(&self) -> bool {
         let next = self.kind_ahead(1);
-        let symbols =
-            matches!(next, TokenKind::Question | TokenKind::Star | TokenKind::OpenBracket | TokenKind::Identifier);
+        let symbols = matches!(
+            next,
+            TokenKind::Question
+                | TokenKind::QuestionQuestion
+                | TokenKind::Star
+                | TokenKind::OpenBracket
+                | TokenKind::Identifier
+        );
         self.mode.in_group && (symbols || super::types::primitive(next).is_some())
     }
 }

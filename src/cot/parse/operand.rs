@@ -35,7 +35,9 @@ impl Parser<'_> {
                 self.advance();
                 ExprKind::Array(self.within(GROUP, |it| it.comma_list(TokenKind::CloseBracket, Self::expression)))
             }
-            TokenKind::Question | TokenKind::Star => ExprKind::Type(Box::new(self.type_expr())),
+            TokenKind::Question | TokenKind::QuestionQuestion | TokenKind::Star => {
+                ExprKind::Type(Box::new(self.type_expr()))
+            }
             TokenKind::Dot => self.dot_operand(),
             TokenKind::Error => {
                 self.advance();
@@ -119,7 +121,7 @@ impl Parser<'_> {
             }
             match next.kind {
                 TokenKind::OpenBracket => {}
-                TokenKind::Question | TokenKind::Fn => return true,
+                TokenKind::Question | TokenKind::QuestionQuestion | TokenKind::Fn => return true,
                 TokenKind::Identifier => return self.text(next.span) != b"as",
                 // An array is neither multiplied nor called, but an element of it may be.
                 TokenKind::Star | TokenKind::OpenParenthesis => {

@@ -178,7 +178,16 @@ impl Parser<'_> {
             TokenKind::While => self.while_statement(Some(label)),
             TokenKind::For | TokenKind::Inline => self.for_statement(Some(label)),
             _ => {
-                self.expected(Code::UnexpectedToken, "a loop after the label");
+                // Declarations as other languages write them: `x := 5`, `x: i64 = 5`.
+                let is_declaration = self.at_kind(TokenKind::Equal) || super::types::primitive(self.kind()).is_some();
+                let name = &label.text;
+                let note = match self.at_kind(TokenKind::Equal) {
+                    true => format!("a variable is declared by: var {name} = …"),
+                    false => format!("a variable is declared by: var {name}: … = …"),
+                };
+                let message = format!("expected a loop after the label, found {}", self.found());
+                let diagnostic = Diagnostic::new(Code::UnexpectedToken, self.token().span, message);
+                self.push_diagnostic(if is_declaration { diagnostic.note(note) } else { diagnostic });
                 StatementKind::Expr(Expr::new(ExprKind::Erroneous, label.span))
             }
         }

@@ -3,6 +3,7 @@
 use crate::cot::ast::{TypeExpr, TypeExprKind};
 use crate::cot::diagnostic::Code;
 use crate::cot::parse::{GROUP, Parser};
+use crate::cot::source::Span;
 use crate::cot::token::TokenKind;
 use crate::cot::types::TypeId;
 
@@ -32,6 +33,7 @@ impl Parser<'_> {
     pub(super) fn at_type(&self) -> bool {
         let symbols = [
             TokenKind::Question,
+            TokenKind::QuestionQuestion,
             TokenKind::Bang,
             TokenKind::Star,
             TokenKind::OpenBracket,
@@ -58,6 +60,13 @@ impl Parser<'_> {
             TokenKind::Question => {
                 self.advance();
                 TypeExprKind::Optional(Box::new(self.type_expr()))
+            }
+            // As an operator it is `orelse`; before a type it is two question marks.
+            TokenKind::QuestionQuestion => {
+                self.advance();
+                let inner = self.type_expr();
+                let span = Span { start: start.start + 1, ..inner.span };
+                TypeExprKind::Optional(Box::new(TypeExpr { kind: TypeExprKind::Optional(Box::new(inner)), span }))
             }
             TokenKind::Bang => {
                 self.advance();

@@ -132,7 +132,7 @@ impl<'a> Pairs<'a> {
         match self.function.blocks[position.0].insts[position.1].op {
             Op::Release => !self.redundant[position.0][position.1],
             Op::Call(FuncId(callee)) => self.releases[callee as usize],
-            Op::CallIndirect(_) => true,
+            Op::CallIndirect(_) | Op::CallCatching(_) => true,
             _ => false,
         }
     }

@@ -12,16 +12,22 @@ use crate::cot::ir::{Block, BlockId, Edge, End, FuncId, Function, Op, Value};
 const SMALL: usize = 20;
 /// Instructions from which on a function grows no more.
 const LARGE: usize = 5000;
+/// As [`SMALL`] and [`LARGE`], of a function that calls itself.
+const SMALL_RECURSIVE: usize = 40;
+const LARGE_RECURSIVE: usize = 300;
 
-/// Requires: SSA form. Leaves: no call of a small function, other than in large functions and
-/// around cycles of calls.
+/// Requires: SSA form. Leaves: no call of a small function, other than in large functions, around
+/// cycles of calls, of `main`, and of those that `recycle` knows.
 pub fn inline(module: &mut Module) {
     let mut is_small = vec![false; module.functions.len()];
     for index in callees_first(module) {
         let FuncKind::Defined(function) = &mut module.functions[index].kind else { continue };
         let mut function = std::mem::replace(&mut **function, super::placeholder());
         inline_into(&mut function, module, &is_small);
-        is_small[index] = is_small_function(&function, FuncId(index as u32));
+        let id = FuncId(index as u32);
+        unroll(&mut function, id);
+        let is_known = module.main == Some(id) || module.makers.contains(&id) || module.borrowers.contains(&id);
+        is_small[index] = is_small_function(&function, id) && !is_known;
         module.functions[index].kind = FuncKind::Defined(Box::new(function));
     }
 }
@@ -78,6 +84,33 @@ fn inline_into(function: &mut Function, module: &Module, is_small: &[bool]) {
         let FuncKind::Defined(callee) = &module.functions[callee as usize].kind else { continue };
         size += n_insts(callee);
         work.push(splice(function, block, place, callee));
+    }
+}
+
+/// A function that calls itself does several levels of that at once: its calls of itself become
+/// copies of its body, as long as it stays small.
+fn unroll(function: &mut Function, id: FuncId) {
+    if n_insts(function) > SMALL_RECURSIVE || function.frame_size > 0 {
+        return;
+    }
+    let original = function.clone();
+    let call_in = |function: &Function, block: usize| {
+        function.blocks[block].insts.iter().position(|inst| inst.op == Op::Call(id))
+    };
+    loop {
+        let mut work: Vec<usize> =
+            (0..function.blocks.len()).filter(|block| call_in(function, *block).is_some()).collect();
+        let n_calls = work.iter().map(|block| &function.blocks[*block].insts);
+        let n_calls = n_calls.flatten().filter(|inst| inst.op == Op::Call(id)).count();
+        let size = n_insts(function) + n_calls * n_insts(&original);
+        if n_calls == 0 || size > LARGE_RECURSIVE {
+            return;
+        }
+        while let Some(block) = work.pop() {
+            if let Some(place) = call_in(function, block) {
+                work.push(splice(function, block, place, &original));
+            }
+        }
     }
 }
 

@@ -22,6 +22,8 @@ pub mod fold;
 
 pub mod number;
 
+pub mod recycle;
+
 pub mod rotate;
 
 pub mod verify;
@@ -48,7 +50,7 @@ const fn of_functions(name: &'static str, run: fn(&mut Function)) -> Pass {
 }
 
 /// In the order they run. To add one: a file beside this one, and a row here.
-pub const PASSES: [Pass; 18] = [
+pub const PASSES: [Pass; 19] = [
     of_functions("construct", construct::construct),
     of_functions("copy", copy::propagate),
     of_functions("fold", fold::fold),
@@ -67,6 +69,7 @@ pub const PASSES: [Pass; 18] = [
     of_functions("copy", copy::propagate),
     of_functions("fold", fold::fold),
     of_functions("dead", dead::remove),
+    Pass { name: "recycle", run: Run::Module(recycle::recycle) },
 ];
 
 /// For debuggers: variables stay variables, which each are a local of WebAssembly in the end, and

@@ -98,6 +98,8 @@ impl Verifier<'_> {
                 let signature = self.module.signature(*func);
                 (signature.params.clone(), signature.results.clone())
             }
+            Op::CallCatching(_) => (vec![], vec![I32]),
+            Op::Throw => (vec![], vec![]),
             Op::CallIndirect(signature) => {
                 (signature.params.iter().copied().chain([I32]).collect(), signature.results.clone())
             }

@@ -32,6 +32,10 @@ macro_rules! shims {
                 as_date_now "env" "Date.now"() -> f64 = clock::date_now;
                 as_performance_now "env" "performance.now"() -> f64 = clock::now;
             }
+            "Cot" {
+                cot_panic "cot" "panic"(message: u32, length: u32) = cot::panic;
+                cot_place "cot" "place"(to: u32, room: u32) -> u32 = cot::place;
+            }
             "Emscripten" {
                 em_notify_growth "env" "emscripten_notify_memory_growth"(memory: u32)
                     = emscripten::notify_memory_growth;

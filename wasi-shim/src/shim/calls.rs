@@ -4,7 +4,7 @@
 
 use crate::arch::processor::return_address;
 use crate::shim::caller::Caller;
-use crate::shim::{assembly_script, clock, emscripten, files, log};
+use crate::shim::{assembly_script, clock, cot, emscripten, files, log};
 
 /// Defines a shim: the last part of its symbol, its parameters, its result, what does the work.
 macro_rules! shim {

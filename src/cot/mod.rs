@@ -70,6 +70,8 @@ pub struct Options {
     pub filter: Option<String>,
     /// No test runs after one that failed.
     pub fail_fast: bool,
+    /// A test fails that leaves objects behind which nothing refers to.
+    pub leaks: bool,
     /// How often each bench runs; 0: for about a second.
     pub iterations: u64,
     /// A native object or library is made, whose host may not have all of the runtime.
@@ -186,6 +188,7 @@ fn lower_loaded(loaded: &load::Loaded, options: &Options, stage: Stage) -> Resul
         release: options.release,
         debug: options.debug,
         fail_fast: options.fail_fast,
+        leaks: options.leaks,
         iterations: options.iterations,
         has_shims: options.host == lower::Host::Native && !options.is_library,
     };

@@ -44,6 +44,7 @@ fn floats_are_printed_as_rust_prints_them() -> Result<(), Failed> {
         debug: false,
         filter: None,
         fail_fast: false,
+        leaks: false,
         all_safe: false,
         iterations: 0,
         is_library: false,

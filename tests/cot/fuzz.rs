@@ -92,6 +92,7 @@ fn check_program(input: &[u8]) {
                 release: false,
                 debug: false,
                 fail_fast: false,
+                leaks: false,
                 iterations: 0,
                 has_shims: true,
             };

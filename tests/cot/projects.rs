@@ -1,5 +1,5 @@
-//! The command line of `cot` in a project: what `init` makes can be tested, built, run and used from
-//! C; exit statuses; colors.
+//! The command line of `cot` in a project: what `init` makes can be tested, built, run and used
+//! from C; exit statuses; colors.
 
 use anyhow::{Result, ensure};
 use libtest_mimic::Trial;

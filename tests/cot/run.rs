@@ -212,6 +212,7 @@ fn module(fixture: &Fixture, host: Host, is_test: bool) -> Result<Vec<u8>> {
         release: fixture.setup.build.iter().any(|word| word == "--release"),
         filter: fixture.setup.build.iter().find_map(|word| word.strip_prefix("--filter=")).map(str::to_owned),
         fail_fast: fixture.setup.build.iter().any(|word| word == "--fail-fast"),
+        leaks: fixture.setup.build.iter().any(|word| word == "--leaks"),
         all_safe: false,
         iterations: 0,
         is_library: false,

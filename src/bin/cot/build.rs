@@ -95,6 +95,8 @@ pub struct Mode {
     pub debug: bool,
     pub filter: Option<String>,
     pub fail_fast: bool,
+    /// See [`cot::Options::leaks`].
+    pub leaks: bool,
     /// Of benches; 0 is for about a second.
     pub iterations: u64,
     /// See [`cot::Options::is_library`].
@@ -109,6 +111,7 @@ impl Mode {
             debug: false,
             filter: None,
             fail_fast: false,
+            leaks: false,
             iterations: 0,
             is_library: false,
         }
@@ -130,6 +133,7 @@ pub fn compile(file: &Path, target: BuildTarget, mode: Mode, stage: Stage) -> Re
         debug: mode.debug,
         filter: mode.filter,
         fail_fast: mode.fail_fast,
+        leaks: mode.leaks,
         iterations: mode.iterations,
         is_library: mode.is_library,
         all_safe: Project::of(file)?.is_safe()?,

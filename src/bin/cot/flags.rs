@@ -127,6 +127,11 @@ pub struct Test {
     #[arg(long, short = 'x')]
     pub fail_fast: bool,
 
+    /// Fail tests that leave objects behind which nothing refers to; say what they are and where
+    /// they were made
+    #[arg(long)]
+    pub leaks: bool,
+
     /// Say what is done
     #[arg(long, short)]
     pub verbose: bool,

@@ -32,6 +32,7 @@ pub fn test(args: &flags::Test) -> Result<ExitCode> {
         build: Build::Tests,
         filter: args.filter.clone(),
         fail_fast: args.fail_fast,
+        leaks: args.leaks,
         ..Mode::program(args.release)
     };
     run_blocks(&file, target, mode, "test")

@@ -213,7 +213,7 @@ impl<'a> Checker<'a> {
             let span = ast.result.as_ref().map_or(ast.span, |ty| ty.span);
             self.type_error(span, format!("'{name}' can't be the result of an extern function"));
         }
-        // The prelude puts a prefix before names of C functions that are those of runtime functions.
+        // The prelude has a prefix before names of C functions that are those of the runtime too.
         let own_name = ast.name.text.strip_prefix(C_PREFIX).filter(|_| of_prelude);
         let name = own_name.unwrap_or(&ast.name.text);
         if let Some((id, known)) = self.output.extern_named(name, of_prelude) {

@@ -192,7 +192,8 @@ impl Body<'_, '_> {
 
     /// The number of failed tests.
     fn run_tests(&mut self) -> Vec<Value> {
-        self.prelude("testsBegin", Vec::new());
+        let leaks = self.b.i32(i32::from(self.lowering.options.leaks));
+        self.prelude("testsBegin", vec![leaks]);
         let done = self.b.new_block();
         for test in &self.lowering.program.tests {
             let (address, length) = self.lowering.bytes(test.name.as_bytes());
@@ -200,7 +201,7 @@ impl Body<'_, '_> {
             self.prelude("testBegin", name);
             let function = self.lowering.func(FuncKey::Function(test.function));
             let failed = self.b.push(Op::CallCatching(function), Vec::new(), &[WasmType::I32]);
-            self.prelude("testEnd", failed.clone());
+            let failed = self.prelude("testEnd", failed);
             if self.lowering.options.fail_fast {
                 let next = self.b.new_block();
                 self.b.branch(failed[0], done, next);

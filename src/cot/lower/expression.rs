@@ -8,6 +8,7 @@ use super::place::{ResolvedPlace, Root};
 use super::repr::scalar;
 use super::scope::Cleanup;
 use crate::cot::ir::{Access, Const, Value};
+use crate::cot::source::Span;
 use crate::cot::typed::{Expression, ExpressionKind, FunctionId, LocalId};
 use crate::cot::types::TypeId;
 
@@ -214,7 +215,7 @@ impl<'p> Body<'_, 'p> {
                 let address = self.lowering.static_closure(*id);
                 borrowed(vec![self.b.i32(address as i32)])
             }
-            ExpressionKind::Closure(id) => owned(vec![self.closure(*id)]),
+            ExpressionKind::Closure(id) => owned(vec![self.closure(*id, expression.span)]),
             ExpressionKind::New(value) => owned(vec![self.new_object(value)]),
             ExpressionKind::Negate(_)
             | ExpressionKind::Not(_)
@@ -281,21 +282,30 @@ impl<'p> Body<'_, 'p> {
 
     fn new_object(&mut self, value: &'p Expression) -> Value {
         let record = self.lowering.metadata(value.ty);
-        let base = self.alloc(record, self.lowering.size(value.ty));
+        let name = self.types().name(value.ty);
+        let base = self.alloc(record, self.lowering.size(value.ty), &name, value.span);
         let pending = self.begin_pending(Cleanup::Free(base));
         self.expr_into(value, Address { base, offset: 0 });
         self.settle([pending]);
         base
     }
 
-    /// A new block with a count of 1.
-    pub fn alloc(&mut self, record: u32, size: u32) -> Value {
-        let args = vec![self.b.i64(i64::from(record)), self.b.i64(i64::from(size))];
-        let address = self.prelude("alloc", args)[0];
+    /// A new object with a count of 1: where its type is, its size; what it is and where it was
+    /// made.
+    pub fn alloc(&mut self, record: u32, size: u32, name: &str, span: Span) -> Value {
+        let mut args = vec![self.b.i64(i64::from(record)), self.b.i64(i64::from(size))];
+        if !self.lowering.options.leaks {
+            let address = self.prelude("alloc", args)[0];
+            return self.narrow(address);
+        }
+        args.push(self.place_of(span));
+        let (text, length) = self.lowering.bytes(name.as_bytes());
+        args.extend(self.string_leaves(text, length));
+        let address = self.prelude("allocTracked", args)[0];
         self.narrow(address)
     }
 
-    fn closure(&mut self, id: FunctionId) -> Value {
+    fn closure(&mut self, id: FunctionId, span: Span) -> Value {
         let function = &self.lowering.program.functions[id.0 as usize];
         if function.captures.is_empty() {
             let address = self.lowering.static_closure(id);
@@ -309,7 +319,7 @@ impl<'p> Body<'_, 'p> {
         let record = self.lowering.type_record(None, release);
         let last = offsets.len() - 1;
         let size = offsets[last] + self.lowering.size(inner(last).ty);
-        let base = self.alloc(record, size);
+        let base = self.alloc(record, size, "closure", span);
         let func = self.lowering.func(FuncKey::Function(id));
         let index = self.lowering.table_index(func);
         let index = self.b.i32(index as i32);

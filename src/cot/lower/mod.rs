@@ -55,6 +55,8 @@ pub struct LowerOptions {
     pub debug: bool,
     /// The first test that fails is the last one that runs.
     pub fail_fast: bool,
+    /// Objects know their type and the place where they were made, and tests look for lost ones.
+    pub leaks: bool,
     /// How often each bench runs; 0: for about a second.
     pub iterations: u64,
     /// The runtime's functions for programs in Cot can be imported.

@@ -402,6 +402,10 @@ pub enum ExprKind {
     },
     Return(Option<Box<Expr>>),
     Break(Option<Name>),
+    /// `break :label value`
+    BreakValue(Name, Box<Expr>),
+    /// `label: { … }`
+    Labelled(Name, Box<Block>),
     Continue(Option<Name>),
     /// Was reported.
     Erroneous,
@@ -495,7 +499,8 @@ fn kind_height(kind: &ExprKind) -> u32 {
         ExprKind::Slice { base, start, end } => base.height.max(all(start.as_deref())).max(all(end.as_deref())),
         ExprKind::Struct { ty, fields } => all(ty.as_deref()).max(all(fields.iter().map(|(_, value)| value))),
         ExprKind::New { ty, fields } => type_height(ty).max(all(fields.iter().map(|(_, value)| value))),
-        ExprKind::Block(block) | ExprKind::Comptime(block) => block.height,
+        ExprKind::Block(block) | ExprKind::Comptime(block) | ExprKind::Labelled(_, block) => block.height,
+        ExprKind::BreakValue(_, value) => value.height,
         ExprKind::If(it) => {
             let otherwise = it.otherwise.as_ref().map_or(0, |block| block.height);
             it.condition.height.max(it.then.height).max(otherwise)

@@ -249,7 +249,8 @@ impl Linter<'_> {
                 self.type_expr(ty);
                 fields.iter().for_each(|(_, value)| self.expr(value));
             }
-            ExprKind::Block(it) | ExprKind::Comptime(it) => self.block(it),
+            ExprKind::Block(it) | ExprKind::Comptime(it) | ExprKind::Labelled(_, it) => self.block(it),
+            ExprKind::BreakValue(_, value) => self.expr(value),
             ExprKind::If(of) => {
                 self.expr(&of.condition);
                 self.captured(of.capture.as_ref(), |it| it.body(&of.then));
@@ -314,7 +315,8 @@ impl Linter<'_> {
 fn leaves(statement: &Statement) -> bool {
     let StatementKind::Expr(expr) = &statement.kind else { return false };
     match &expr.kind {
-        ExprKind::Return(_) | ExprKind::Break(_) | ExprKind::Continue(_) | ExprKind::Unreachable => true,
+        ExprKind::Return(_) | ExprKind::Break(_) | ExprKind::BreakValue(..) => true,
+        ExprKind::Continue(_) | ExprKind::Unreachable => true,
         ExprKind::Builtin { name, .. } => matches!(&*name.text, "panic" | "trap"),
         _ => false,
     }

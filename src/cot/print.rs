@@ -346,6 +346,8 @@ fn expr(it: &Expr) -> Node {
         ExprKind::Builtin { name, arguments } => list(&format!("@{}", name.text), arguments.iter().map(expr)),
         ExprKind::Return(value) => list("return", value.iter().map(|value| expr(value))),
         ExprKind::Break(label) => list("break", label.iter().map(name)),
+        ExprKind::BreakValue(label, value) => list("break", [name(label), expr(value)]),
+        ExprKind::Labelled(label, it) => list("labelled", [name(label), block(it)]),
         ExprKind::Continue(label) => list("continue", label.iter().map(name)),
         ExprKind::Erroneous => atom("<error>"),
     }

@@ -34,6 +34,9 @@ macro_rules! token_kinds {
             $($symbol,)*
         }
 
+        /// All keywords, as they are written.
+        pub const KEYWORDS: &[&str] = &[$($keyword_text),*];
+
         impl TokenKind {
             /// The keyword with this text.
             pub fn keyword(text: &[u8]) -> Option<TokenKind> {

@@ -10,6 +10,7 @@ mod errors;
 mod floats;
 mod format;
 mod fuzz;
+mod grammar;
 mod modules;
 mod projects;
 mod rendered;
@@ -28,6 +29,7 @@ fn main() {
         .chain(backend::trials())
         .chain(boundary::trials())
         .chain(modules::trials())
+        .chain(grammar::trials())
         .chain(projects::trials())
         .chain(ends::trials())
         .chain(floats::trials())

@@ -15,6 +15,7 @@ pub fn trials() -> Vec<Trial> {
         trial("program", a_program_from_the_start),
         trial("library", a_library_from_the_start),
         trial("statuses", statuses_and_colors),
+        trial("doc", a_page_of_declarations),
     ]
 }
 
@@ -92,3 +93,56 @@ fn statuses_and_colors() -> Result<()> {
     }
     Ok(())
 }
+
+fn a_page_of_declarations() -> Result<()> {
+    let folder = tempfile::tempdir()?;
+    fs::write(folder.path().join("shapes.cot"), SHAPES)?;
+    let printed = cot(folder.path(), &["doc", "shapes.cot"])?;
+    must(&printed, "doc")?;
+    ensure!(printed.stdout == PAGE, "the page is\n{}", printed.stdout);
+    must(&cot(folder.path(), &["doc", "shapes.cot", "-o", "pages"])?, "doc -o")?;
+    ensure!(fs::read_to_string(folder.path().join("pages/shapes.md"))? == PAGE, "another page is written");
+    Ok(())
+}
+
+const SHAPES: &str = r#"import "std/list"
+
+/// A square.
+struct Square { side: i64 }
+
+impl Square {
+    /// What it covers.
+    /// Never negative.
+    fn area(self: *Square) i64 { return self.side * self.side }
+}
+
+const unit: i64 = 1
+
+test "area" { }
+"#;
+
+const PAGE: &str = r#"# shapes
+
+## Square
+
+```cot
+struct Square { side: i64 }
+```
+
+A square.
+
+## Square.area
+
+```cot
+fn area(self: *Square) i64
+```
+
+What it covers.
+Never negative.
+
+## unit
+
+```cot
+const unit: i64 = 1
+```
+"#;

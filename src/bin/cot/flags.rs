@@ -40,6 +40,8 @@ pub enum Command {
     Lint(Lint),
     /// Run the benches of a file and of what it imports
     Bench(Bench),
+    /// Print what a file declares, with its comments, as Markdown
+    Doc(Doc),
     /// Begin a project: cot.json, a source, a test, .gitignore
     Init(Init),
     /// Run a task of ./cot.json; the exit status is the task's
@@ -165,6 +167,16 @@ pub struct Fmt {
 pub struct Lint {
     /// The file to look at; without it, `main` of ./cot.json
     pub file: Option<PathBuf>,
+}
+
+#[derive(Args)]
+pub struct Doc {
+    /// The file to describe
+    pub file: PathBuf,
+
+    /// Write the page into this folder, which is created if it does not exist
+    #[arg(short, value_name = "DIR")]
+    pub output: Option<PathBuf>,
 }
 
 #[derive(Args)]

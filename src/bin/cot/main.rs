@@ -3,6 +3,7 @@
 
 mod build;
 mod describe;
+mod doc;
 mod flags;
 mod init;
 mod project;
@@ -60,6 +61,7 @@ fn work(cli: &Cli) -> Result<ExitCode> {
         Command::Fmt(args) => tools::fmt(args),
         Command::Lint(args) => tools::lint(args),
         Command::Bench(args) => run::bench(args),
+        Command::Doc(args) => doc::doc(args),
         Command::Init(args) => init::init(args),
         Command::Task(args) => task::task(args),
         Command::Completions(args) => {

@@ -27,6 +27,17 @@ pub(super) struct LoopFrame {
     pub is_left: bool,
     /// A `continue` ends a turn of it.
     pub is_continued: bool,
+    /// It is none, but a block with a label.
+    pub block: Option<LabelledBlock>,
+}
+
+/// A block that `break` gives a value.
+#[derive(Clone)]
+pub(super) struct LabelledBlock {
+    pub result: LocalId,
+    /// As far as it is known.
+    pub ty: Option<TypeId>,
+    pub has_value: bool,
 }
 
 pub(super) struct Body {
@@ -159,7 +170,7 @@ impl<'a> Checker<'a> {
     pub(super) fn new_loop(&mut self, label: Option<&Name>) -> LoopId {
         let id = self.new_loop_id();
         let label = label.map(|name| name.text.clone());
-        self.body().loops.push(LoopFrame { label, id, turn: id, is_left: false, is_continued: false });
+        self.body().loops.push(LoopFrame { label, id, turn: id, is_left: false, is_continued: false, block: None });
         id
     }
 

@@ -89,6 +89,8 @@ impl<'a> Checker<'a> {
             ExprKind::Closure(it) => self.check_closure(it, expected, span),
             ExprKind::Builtin { name, arguments } => self.check_builtin(name, arguments, expected, span),
             ExprKind::Return(value) => self.check_return(value.as_deref(), span),
+            ExprKind::BreakValue(label, value) => self.check_break_value(label, value, span),
+            ExprKind::Labelled(label, block) => self.check_labelled(label, block, want, span),
             ExprKind::Break(label) => self.check_leave(label.as_ref(), true, span),
             ExprKind::Continue(label) => self.check_leave(label.as_ref(), false, span),
             ExprKind::Erroneous => self.erroneous(span),
@@ -506,7 +508,7 @@ impl<'a> Checker<'a> {
     fn check_leave(&mut self, label: Option<&'a Name>, is_break: bool, span: Span) -> Value {
         let frames = &mut self.body().loops;
         let frame = match label {
-            None => frames.last_mut(),
+            None => frames.iter_mut().rev().find(|frame| frame.block.is_none()),
             Some(label) => frames.iter_mut().rev().find(|frame| frame.label.as_ref() == Some(&label.text)),
         };
         let Some(frame) = frame else {
@@ -519,6 +521,10 @@ impl<'a> Checker<'a> {
             self.report(code, span, message);
             return self.erroneous(span);
         };
+        if frame.block.is_some() && !is_break {
+            self.report(Code::ContinueOutsideLoop, span, "'continue' goes on with a loop, not with a block");
+            return self.erroneous(span);
+        }
         frame.is_left |= is_break;
         frame.is_continued |= !is_break;
         let kind = match is_break {

@@ -255,7 +255,7 @@ impl<'a> Checker<'a> {
 }
 
 /// Statements that a `break` can leave.
-fn once(id: LoopId, mut statements: Vec<Statement>, span: Span) -> Statement {
+pub(super) fn once(id: LoopId, mut statements: Vec<Statement>, span: Span) -> Statement {
     let leave = make(ExpressionKind::Break(id), TypeId::NO_RETURN, span);
     statements.push(Statement { kind: StatementKind::Expression(leave), span });
     let body = Block { statements, value: None, end: span.end_point() };

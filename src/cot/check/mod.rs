@@ -62,6 +62,8 @@ mod instance;
 
 mod iterate;
 
+mod labelled;
+
 mod literal;
 
 mod member;

@@ -322,7 +322,8 @@ impl Finder<'_> {
                 self.expr(value);
                 self.result(Some(ty));
             }
-            ExprKind::Block(it) | ExprKind::Comptime(it) => self.block(it),
+            ExprKind::Block(it) | ExprKind::Comptime(it) | ExprKind::Labelled(_, it) => self.block(it),
+            ExprKind::BreakValue(_, value) => self.expr(value),
             ExprKind::If(it) => {
                 self.condition(&it.condition);
                 self.block(&it.then);

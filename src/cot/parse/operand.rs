@@ -22,6 +22,11 @@ impl Parser<'_> {
         let token = self.token();
         let start = token.span;
         let kind = match token.kind {
+            TokenKind::Identifier if self.labels_block() => {
+                let label = self.name("a label");
+                self.advance();
+                ExprKind::Labelled(label, Box::new(self.block()))
+            }
             TokenKind::Identifier | TokenKind::Type => ExprKind::Name(self.name_or_type("a name").text),
             TokenKind::Integer | TokenKind::Float | TokenKind::Character | TokenKind::String => return self.literal(),
             TokenKind::InterpolationStart => return self.interpolation(),
@@ -385,7 +390,12 @@ impl Parser<'_> {
         (!ends && !self.token().newline_before).then(|| Box::new(self.expression()))
     }
 
-    /// `"break" [ ":" IDENT ] | "continue" [ ":" IDENT ]`
+    /// `IDENT ":" block` as a value, see `check::labelled`.
+    fn labels_block(&self) -> bool {
+        self.kind_ahead(1) == TokenKind::Colon && self.kind_ahead(2) == TokenKind::OpenBrace
+    }
+
+    /// `"break" [ ":" IDENT [ expr ] ] | "continue" [ ":" IDENT ]`
     fn break_or_continue(&mut self) -> ExprKind {
         let is_break = self.advance().kind == TokenKind::Break;
         let has_label = self.at_kind(TokenKind::Colon) && !self.token().newline_before;
@@ -393,6 +403,13 @@ impl Parser<'_> {
             self.advance();
             self.name("a label")
         });
-        if is_break { ExprKind::Break(label) } else { ExprKind::Continue(label) }
+        match (is_break, label) {
+            (true, Some(label)) => match self.operand_of_leave() {
+                Some(value) => ExprKind::BreakValue(label, value),
+                None => ExprKind::Break(Some(label)),
+            },
+            (true, None) => ExprKind::Break(None),
+            (false, label) => ExprKind::Continue(label),
+        }
     }
 }

@@ -177,6 +177,11 @@ impl Parser<'_> {
         match self.kind() {
             TokenKind::While => self.while_statement(Some(label)),
             TokenKind::For | TokenKind::Inline => self.for_statement(Some(label)),
+            TokenKind::OpenBrace => {
+                let start = label.span;
+                let kind = ExprKind::Labelled(label, Box::new(self.block()));
+                StatementKind::Expr(self.expr(kind, start))
+            }
             _ => {
                 // Declarations as other languages write them: `x := 5`, `x: i64 = 5`.
                 let is_declaration = self.at_kind(TokenKind::Equal) || super::types::primitive(self.kind()).is_some();

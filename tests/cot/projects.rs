@@ -46,7 +46,7 @@ fn a_program_from_the_start() -> Result<()> {
     ensure!(tested.stderr.to_string().contains("ok | 1 passed"), "{}", tested.stderr);
     must(&cot(&demo, &["test", "src/main_test.cot"])?, "test")?;
     must(&cot(&demo, &["build"])?, "build")?;
-    let ran = process::run(&mut process::program(&demo.join("cot-out/main")), b"")?;
+    let ran = process::run(&mut process::program(demo.join("cot-out/main")), b"")?;
     ensure!(ran.stdout == "Hello, world!\n", "it says {}", ran.stdout);
     must(&cot(&demo, &["fmt", "--check", "src"])?, "fmt")?;
     must(&cot(&demo, &["lint"])?, "lint")
@@ -67,7 +67,7 @@ fn a_library_from_the_start() -> Result<()> {
     let mut cc = tool::cc();
     cc.args(["host.c", "cot-out/lib.a", "-o", "host"]).current_dir(&demo);
     must(&process::run(&mut cc, b"")?, "cc")?;
-    let ran = process::run(&mut process::program(&demo.join("host")), b"")?;
+    let ran = process::run(&mut process::program(demo.join("host")), b"")?;
     ensure!(ran.stdout == "11\n", "it says {}", ran.stdout);
     must(&cot(&demo, &["fmt", "--check", "src"])?, "fmt")
 }

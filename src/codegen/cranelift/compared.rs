@@ -13,12 +13,16 @@ use iced_x86::{Decoder, DecoderOptions, Instruction, Mnemonic, OpKind, Register}
 use std::collections::HashSet;
 use target_lexicon::Architecture;
 
+/// Tells of each compare in a piece of code where its jump leads, and what it compares. The number
+/// is where the piece begins.
+type Read = fn(&[u8], u32, &mut dyn FnMut(u32, ComparedValue));
+
 /// The traps of `sites` of which the value is known, sorted by offset.
 pub fn find(isa: &dyn TargetIsa, code: &CompiledCode, origins: &Origins, sites: &[Site]) -> Vec<Compared> {
     let wanted = sites.iter().filter(|site| site.trap == Some(Trap::MemoryOutOfBounds));
     let operators: HashSet<u32> = wanted.clone().map(|site| site.wasm_offset).collect();
     let offsets: HashSet<u32> = wanted.map(|site| site.offset).collect();
-    let read: fn(&[u8], u32, &mut dyn FnMut(u32, ComparedValue)) = match isa.triple().architecture {
+    let read: Read = match isa.triple().architecture {
         _ if offsets.is_empty() => return Vec::new(),
         Architecture::X86_64 => read_x86_64,
         Architecture::Aarch64(_) => read_aarch64,

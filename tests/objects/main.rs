@@ -52,6 +52,12 @@ struct Kind {
 }
 
 impl Kind {
+    /// Whether a table says in which register the address of a compared access is; see
+    /// `codegen::cranelift::compared`.
+    fn has_compared_accesses(self) -> bool {
+        !["riscv64", "s390x"].iter().any(|processor| self.target.starts_with(processor))
+    }
+
     fn is_macho(self) -> bool {
         self.target.contains("apple")
     }
@@ -69,6 +75,9 @@ impl Kind {
         if self.is_macho() { format!("_{name}") } else { name.to_owned() }
     }
 }
+
+/// What a program calls whose traps tell more of accesses than the fault does.
+const EXPLAIN_ACCESS: &str = "w2n_explain_access";
 
 fn main() {
     let mut trials = Vec::new();
@@ -138,7 +147,11 @@ fn check_fixture(path: &Path) -> Result<()> {
         };
         let symbols = check().with_context(|| kind.target)?;
         let first = here.get_or_insert_with(|| symbols.clone());
-        ensure!(*first == symbols, "{HERE} and {} have other symbols:\n{first:?}\n{symbols:?}", kind.target);
+        let mut expected = first.clone();
+        if !kind.has_compared_accesses() && !symbols.0.contains(EXPLAIN_ACCESS) {
+            expected.0.remove(EXPLAIN_ACCESS);
+        }
+        ensure!(expected == symbols, "{HERE} and {} have other symbols:\n{first:?}\n{symbols:?}", kind.target);
     }
     Ok(())
 }
@@ -279,7 +292,7 @@ fn check_symbols(kind: Kind, picture: &Picture, wasm: &[u8], options: &Options) 
         "w2n_wasi_configure",
         "w2n_invoke",
         "w2n_find_line",
-        "w2n_explain_access",
+        EXPLAIN_ACCESS,
         "w2n_unpack",
         "w2n_tell_crash",
     ]);

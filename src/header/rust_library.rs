@@ -187,7 +187,7 @@ fn fill<const N: usize>(title: &str, symbol: &str, words: [(&str, String); N]) -
     words.into_iter().fold(text, |text, (word, value)| text.replace(&format!("@{word}@"), &value))
 }
 
-/// A reference of the hierarchies `any` and `exn` in a handle.
+/// A reference of the hierarchy `any` in a handle.
 fn held(library: &Library, value: &str) -> String {
     format!("ObjectRef::of({}({value}))", own_symbol(library, ItemKind::RefNew))
 }
@@ -203,7 +203,7 @@ enum Kind {
 fn kind(module: &Module, ty: ValType) -> Kind {
     match ty {
         ValType::Ref(ty) if structure::is_function(module, ty) => Kind::Function,
-        ValType::Ref(ty) if structure::is_object(module, ty) => Kind::Object,
+        ValType::Ref(ty) if structure::is_object(module, ty) && !structure::is_exception(ty) => Kind::Object,
         _ => Kind::Plain,
     }
 }
@@ -218,6 +218,8 @@ fn safe_type(module: &Module, ty: ValType) -> Result<&'static str, Option<&'stat
         ValType::V128 => return Err(Some("stable Rust can't hand a v128 to C")),
         ty if kind(module, ty) == Kind::Function => "Option<FuncRef>",
         ty if kind(module, ty) == Kind::Object => "Option<ObjectRef>",
+        // A type that had both would let code take one for the other: nothing checks hierarchies.
+        ValType::Ref(ty) if structure::is_exception(ty) => return Err(Some("an exception, not for safe Rust")),
         ValType::Ref(_) => "*mut core::ffi::c_void",
     })
 }

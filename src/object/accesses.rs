@@ -122,8 +122,10 @@ struct Row {
 
 impl Row {
     fn of(writer: &Writer, wasm: &[u8], func: &CompiledFunction, compared: &Compared) -> Option<Row> {
-        let at = |site: &crate::code::Site| site.offset == compared.offset && site.trap.is_some();
-        let site = func.sites.iter().find(|site| at(site))?;
+        let first = func.sites.partition_point(|site| site.offset < compared.offset);
+        // A call may return to where a trap stands.
+        let mut here = func.sites[first..].iter().take_while(|site| site.offset == compared.offset);
+        let site = here.find(|site| site.trap.is_some())?;
         let access = access::at(wasm, site.wasm_offset)?;
         let plan = writer.layout.memories.get(access.memory)?;
         let added = plan.compared(access.offset, access.size)?;

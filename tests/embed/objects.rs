@@ -63,6 +63,7 @@ get of a dropped one: handle HANDLE
 drop of a dropped one: handle HANDLE
 null: fine 
 null: cast cast failure: found null, expected node
+1
 4
 a node: fine 
 another struct: cast cast failure: found other, expected node
@@ -147,6 +148,8 @@ fn safe_rust_holds_references() -> Result<()> {
     folder.write("choose.c", CHOOSE);
     folder.cc(&["-c", "choose.c"]);
     folder.builds(&["handles.wat", "--emit", "rust,staticlib=libhandles.a"]);
+    let declarations = String::from_utf8(folder.read("handles.rs"))?;
+    assert!(declarations.contains("an exception, not for safe Rust"), "{declarations}");
     let flags = ["-Dwarnings", "-L.", "-lstatic=handles", "-Clink-arg=choose.o", "-o", "host", "--edition", "2024"];
     folder.silent_tool("rustc", &[&["handles_host.rs"], &flags[..]].concat());
     folder.program("host", &[]).prints(RUST);

@@ -57,6 +57,9 @@ int main(void) {
     try("drop of a dropped one", drop, 0);
     handle = 0;
     try("null", drop, 0), try("null", get, 0);
+    handle = handles_ref_new((w2n_anyref)handles_failure());
+    churn();
+    printf("%d\n", handles_ref_get(handle) != 0), handles_ref_drop(handle);
     handles_push(4);
     reference = handles_head(), try("a node", value, 0);
     reference = (w2n_anyref)handles_other(), try("another struct", value, 0);

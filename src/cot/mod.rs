@@ -111,6 +111,9 @@ pub struct Compiled {
     pub wasm: Vec<u8>,
     /// Where it comes from, which the bytes don't say.
     pub lines: Lines,
+    /// What debuggers are told of globals and of types, and of the locals of functions; with `-g`.
+    pub variables: ir::module::Variables,
+    pub locals: Vec<ir::variables::Locals>,
 }
 
 /// What is wrong with a program, rendered with its places; every message that there is.
@@ -151,8 +154,9 @@ pub fn compile(path: &Path, options: &Options, stage: Stage) -> Result<Product> 
     if stage == Stage::Ssa {
         return Ok(Product::Text(ir::print::print(&module)));
     }
-    let emit::Emitted { wasm, places } = with_large_stack(|| emit::emit(&module));
-    Ok(Product::Wasm(Compiled { wasm, lines: Lines::new(&places, &sources) }))
+    let emit::Emitted { wasm, places, locals } = with_large_stack(|| emit::emit(&module));
+    let variables = std::mem::take(&mut module.variables);
+    Ok(Product::Wasm(Compiled { wasm, lines: Lines::new(&places, &sources), variables, locals }))
 }
 
 /// The map of the frontend up to the module before its passes, or a product that comes earlier.

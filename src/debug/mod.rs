@@ -21,6 +21,7 @@ pub mod split;
 pub mod stacked;
 pub mod synthesis;
 mod text;
+pub mod variables;
 
 use anyhow::{Context, Result};
 use budget::Budget;

@@ -37,7 +37,7 @@ pub fn read(wasm: &[u8], wasm_file: &Path) -> Result<Option<Sources>> {
     rows.retain(|row| row.file < files.len());
     rows.sort_by_key(|row| row.offset);
     let folder = folder.display().to_string();
-    Ok(Some(Sources { folder, files, rows, producer: "wasm2native", language: dw::DW_LANG_C, only_named: false }))
+    Ok(Some(Sources { folder, files, rows, producer: "wasm2native", language: dw::DW_LANG_C, variables: None }))
 }
 
 /// The file of a source, from the map's folder. AssemblyScript's root is the output's name and no

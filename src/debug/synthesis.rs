@@ -3,6 +3,7 @@
 //!
 //! What comes out are custom sections, as a compiler would have written them.
 
+use super::variables::{Variables, Writer};
 use crate::wasm::{FuncIndex, Module};
 use anyhow::{Context, Result};
 use gimli::constants as dw;
@@ -34,8 +35,8 @@ pub struct Sources {
     /// Sorted by offset.
     pub rows: Vec<Row>,
     pub producer: &'static str,
-    /// Locals without names are of no interest.
-    pub only_named: bool,
+    /// What the frontend knows of them; otherwise they are told as WebAssembly has them.
+    pub variables: Option<Variables>,
     pub language: gimli::DwLang,
 }
 
@@ -63,6 +64,10 @@ pub fn add(wasm: &[u8], module: &Module, code_start: u32, sources: &Sources) -> 
     entry.set(dw::DW_AT_name, text(first));
     entry.set(dw::DW_AT_comp_dir, text(&sources.folder));
     let mut types = Types::default();
+    let mut known = sources.variables.as_ref().map(|it| Writer::new(&mut dwarf, it));
+    if let Some(known) = &mut known {
+        known.globals(&mut dwarf);
+    }
     for (func, body) in module.bodies() {
         let range = body.range();
         let address = |offset: u64| offset.checked_sub(code_start.into());
@@ -94,7 +99,10 @@ pub fn add(wasm: &[u8], module: &Module, code_start: u32, sources: &Sources) -> 
         entry.set(dw::DW_AT_high_pc, AttributeValue::Udata(length));
         entry.set(dw::DW_AT_decl_file, AttributeValue::FileIndex(files.get(rows[0].file).copied()));
         entry.set(dw::DW_AT_decl_line, AttributeValue::Udata(rows[0].line.into()));
-        add_locals(&mut dwarf, &mut types, module, func, (entry_id, sources.only_named));
+        match &mut known {
+            Some(known) => known.locals(&mut dwarf, entry_id, func.as_u32(), code_start),
+            None => add_locals(&mut dwarf, &mut types, module, func, entry_id),
+        }
     }
     dwarf.unit.line_program = program;
     let mut sections = Sections::new(EndianVec::new(LittleEndian));
@@ -137,13 +145,7 @@ impl Types {
 }
 
 /// Parameters and other locals: `p0`, `p1`, `l2` if they have no names.
-fn add_locals(
-    dwarf: &mut DwarfUnit,
-    types: &mut Types,
-    module: &Module,
-    func: FuncIndex,
-    (parent, only_named): (UnitEntryId, bool),
-) {
+fn add_locals(dwarf: &mut DwarfUnit, types: &mut Types, module: &Module, func: FuncIndex, parent: UnitEntryId) {
     let Some(body) = module.functions[func].definition.local() else { return };
     let params = module.function_type(func).params();
     let mut locals: Vec<ValType> = params.to_vec();
@@ -159,7 +161,6 @@ fn add_locals(
         let is_param = (number as usize) < params.len();
         let name = match name.filter(|name| !name.is_empty()) {
             Some(name) => name.to_owned(),
-            None if only_named => continue,
             None => format!("{}{number}", if is_param { 'p' } else { 'l' }),
         };
         let tag = if is_param { dw::DW_TAG_formal_parameter } else { dw::DW_TAG_variable };

@@ -44,7 +44,7 @@ pub fn sources(folder: &str, file: &str, rows: Vec<Row>) -> Sources {
         files: vec![file.to_owned()],
         rows,
         producer: "wasm2native",
-        only_named: false,
+        variables: None,
         language: dw::DW_LANG_C,
     }
 }

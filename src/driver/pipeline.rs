@@ -380,8 +380,9 @@ impl<'a> Session<'a> {
     /// # Errors
     /// When the target has none, or the linker fails.
     pub fn write_instances(&self, object: Vec<u8>, interface: &[Item], prefix: &str) -> Result<Vec<u8>> {
+        let options = self.options;
         let write = || {
-            let payload = payload::link(self.runtime()?, object)?;
+            let payload = payload::link(self.runtime()?, object, options.debug && !options.strip)?;
             object::instances::write(
                 ObjectFormat::of(self.generator.triple()).architecture,
                 &payload,

@@ -18,6 +18,7 @@ mod archive;
 pub mod check;
 pub mod compiler;
 mod conventions;
+mod described;
 mod external;
 mod files;
 pub mod library;

@@ -6,7 +6,7 @@
 
 use super::files::Files;
 use super::runtime::Runtime;
-use super::{command, run};
+use super::{command, described, run};
 use crate::abi::instance::INSTANCE_SYMBOL;
 use crate::object::instances::{Address, Payload, Segment};
 use anyhow::{Context, Result, bail};
@@ -16,22 +16,30 @@ use object::{Endianness, Object, ObjectSymbol, RelocationFlags, RelocationTarget
 use std::collections::HashMap;
 use std::path::PathBuf;
 
-const FLAGS: &str = "-shared -Bsymbolic -z noexecstack -z relro -z now --gc-sections --strip-all --build-id=none \
+const FLAGS: &str = "-shared -Bsymbolic -z noexecstack -z relro -z now --gc-sections --build-id=none \
     --no-identity-comment --hash-style=gnu --warn-unresolved-symbols --version-script <exports> -o library <module>";
 
-/// Links the image.
+/// Links the image. `for_debuggers`: with everything that debuggers read.
 ///
 /// # Errors
 /// The module has variables that are a thread's own; a message of the linker.
-pub fn link(runtime: &Runtime, object: Vec<u8>) -> Result<Payload> {
+pub fn link(runtime: &Runtime, object: Vec<u8>, for_debuggers: bool) -> Result<Payload> {
     let script = format!("{{ global: {INSTANCE_SYMBOL}; local: *; }};\n");
-    let inputs = [("<exports>", script.into_bytes()), ("<module>", object)];
+    let inputs = [("<exports>", script.into_bytes()), ("<module>", object.clone())];
     let inputs = inputs.map(|(name, bytes)| (PathBuf::from(name), bytes.into()));
     let (files, output) = Files::new(inputs.into());
     // All warnings are about symbols that are defined beside the image.
-    run(&command(runtime, FLAGS), files)?;
+    let mut arguments = command(runtime, FLAGS);
+    if !for_debuggers {
+        arguments.push("--strip-all".to_owned());
+    }
+    run(&arguments, files)?;
     let bytes = std::mem::take(&mut *output.lock().expect("no thread panics while it holds the lock"));
-    read(bytes).context("the linker made an image that is not known here")
+    let read = || {
+        let described = if for_debuggers { described::places(&object, &bytes)? } else { Vec::new() };
+        anyhow::Ok(Payload { described, ..read(bytes)? })
+    };
+    read().context("the linker made an image that is not known here")
 }
 
 fn read(bytes: Vec<u8>) -> Result<Payload> {
@@ -90,7 +98,7 @@ fn read(bytes: Vec<u8>) -> Result<Payload> {
     }
     let instance = file.dynamic_symbols().find(|symbol| symbol.name() == Ok(INSTANCE_SYMBOL));
     let instance = instance.context("it has no instance")?.address();
-    Ok(Payload { image: bytes, length, segments, addresses, symbols, instance })
+    Ok(Payload { image: bytes, length, segments, addresses, symbols, instance, described: Vec::new() })
 }
 
 /// What a dynamic relocation puts at its place.

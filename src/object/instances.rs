@@ -27,6 +27,8 @@ pub struct Payload {
     pub symbols: Vec<String>,
     /// Where the instance's record lies.
     pub instance: u64,
+    /// Where the image has addresses that debuggers read; without `-g` nowhere.
+    pub described: Vec<u64>,
 }
 
 /// See [`crate::abi::instance::Segment`].
@@ -91,7 +93,7 @@ type Fixup = (u64, RelocationType, SymbolId, i64);
 impl Writer {
     /// The description of the library and what it refers to.
     fn describe(&mut self, payload: &Payload, prefix: &str) -> Result<SymbolId> {
-        let Payload { image, length, segments, addresses, symbols, instance } = payload;
+        let Payload { image, length, segments, addresses, symbols, instance, described } = payload;
         let name = self.local("name", StandardSection::ReadOnlyData, Data::from([prefix.as_bytes(), &[0]].concat()), 1);
         let mut rows = Data::default();
         for &Segment { place, offset, image_length, length, is_code, is_constant } in segments {
@@ -110,6 +112,11 @@ impl Writer {
             rows.address(symbol);
         }
         let symbol_rows = self.local("symbols", StandardSection::ReadOnlyDataWithRel, rows, 8);
+        let is_described = !described.is_empty();
+        let describe = is_described.then(|| self.undefined("w2n_describe_instance", SymbolKind::Text));
+        let rows: Vec<u8> = described.iter().flat_map(|place| place.to_le_bytes()).collect();
+        let n_described = described.len() as u64;
+        let described = is_described.then(|| self.local("described", StandardSection::ReadOnlyData, rows.into(), 8));
         // Of whole pages, so that it shares none.
         let image_length = image.len() as u64;
         let section = IMAGE_SECTION.as_bytes().to_vec();
@@ -136,6 +143,9 @@ impl Writer {
             symbols: Some(symbol_rows),
             n_symbols: symbols.len() as u64,
             instance: *instance,
+            describe,
+            described,
+            n_described,
             free: Zero,
             file_number: Zero,
             file: Zero,

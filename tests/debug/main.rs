@@ -6,6 +6,7 @@
 //! which knows one level for debuggers.
 
 mod hostile;
+mod instances;
 mod lldb;
 mod split;
 
@@ -180,7 +181,36 @@ const SESSIONS: &[Session] = &[
             (GO, "…main () at area.cot:24\n24\t    println(\"${name} ${size} ${half}\")"),
             ("print size", "$6 = 12"),
             ("print half", "$7 = 7"),
-            ("print 'name.len'", "$8 = 5"),
+            ("print name", "$8 = {ptr = 0x…, len = 5, cap = …}"),
+        ],
+    },
+    // What Cot's types are to a debugger; a local of another scope with the same name is not shown.
+    Session {
+        name: "shapes",
+        source: Source::Cot("shapes.cot"),
+        invoke: "",
+        arguments: "",
+        breakpoints: &["shapes.cot:19", "shapes.cot:22"],
+        answers: &[
+            ("print color", "$1 = blue"),
+            ("print node", "$2 = {value = 1, next = 0x0, tag = 65 'A'}"),
+            ("print text", "$3 = {ptr = 0x…, len = 5, cap = …}"),
+            ("info locals", "twice = 106 'j'\nitem = 104 'h'\ntotal = 1"),
+            ("up", "#1  0x… in main () at shapes.cot:38\n38\t    return paint(Color.blue, first, \"hello\")"),
+            ("print list", "$4 = {1, 9, 3}"),
+            ("print first.tag", "$5 = 65 'A'"),
+            ("print *second", "$6 = {value = 2, next = 0x0, tag = 66 'B'}"),
+            ("print maybe", "$7 = {is_some = true, value = 5}"),
+            ("print failed.error", "$8 = Odd"),
+            ("print fine.value", "$9 = 4"),
+            ("print fine.is_error", "$10 = false"),
+            ("print shape.tag", "$11 = square"),
+            ("print shape.square", "$12 = 17"),
+            ("print pair", "$13 = {0 = 4, 1 = 2.5}"),
+            ("print counter", "$14 = 8"),
+            ("delete 1", ""),
+            (GO, "…paint (color=blue, node=..., text=...) at shapes.cot:22\n22\t        total += item"),
+            ("info locals", "item = 10\ntotal = 543"),
         ],
     },
     // In loops, what was known of a local before it is set again must not be shown after.
@@ -285,6 +315,7 @@ fn main() {
     trials.push(trial("external", external));
     trials.push(trial("lldb", lldb::session));
     trials.push(trial("split-files", split::files));
+    trials.push(trial("instances", instances::session));
     trials.push(trial("perf", perf));
     trials.push(trial("damaged", damaged));
     trials.push(trial("bounded", hostile::bounded));

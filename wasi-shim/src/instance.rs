@@ -186,7 +186,11 @@ fn load(library: &'static Instances) -> Option<*mut Instance> {
                     // Its data images are copied, not moved: nothing else has them.
                     (*(*instance).program).copies_pages.store(1, Ordering::Relaxed);
                 }
-                segments.iter().all(|segment| protect(start, segment)).then_some(instance)
+                let is_done = segments.iter().all(|segment| protect(start, segment));
+                if let (Some(describe), true) = (library.describe, is_done) {
+                    describe(start, library, file.map_or(-1, |file| file.descriptor));
+                }
+                is_done.then_some(instance)
             }
         };
         let instance = fill();

@@ -90,6 +90,8 @@ mod library;
 
 mod instance;
 
+mod debugger;
+
 mod wasi;
 
 mod shim;

@@ -9,6 +9,7 @@
 use super::locals::Locals;
 use super::stack::{Placement, Stack};
 use crate::cot::ir::module::Module;
+use crate::cot::ir::variables::{Described, Location, Place};
 use crate::cot::ir::{
     Access, BlockId, Const, Edge, End, FuncId, Function, Inst, Op, Position, Signature, Type, Value, Variable,
 };
@@ -78,6 +79,8 @@ pub struct Emitted {
     pub places: Vec<(usize, Position)>,
     /// Names of locals that are locals of the source, ascending.
     pub names: Vec<(u32, String)>,
+    /// What debuggers are told of locals of the source.
+    pub described: Vec<Described<Location>>,
 }
 
 /// Requires SSA form without unreachable blocks and unused parameters of blocks, as `ssa::dead`
@@ -525,7 +528,24 @@ impl<N: Numbering> Emitter<'_, N> {
             }
             function.instruction(instruction);
         }
-        Emitted { function, places, names: self.locals.names }
+        let described = self.function.described.iter().map(|it| self.located(it)).collect();
+        Emitted { function, places, names: self.locals.names, described }
+    }
+}
+
+impl<N> Emitter<'_, N> {
+    /// A local of the source, where it is in the end.
+    fn located(&self, described: &Described<Place>) -> Described<Location> {
+        let Described { name, shape, is_param, scope, place } = described.clone();
+        let place = match place {
+            Place::Parts(parts) => {
+                let local = |variable: Variable| self.locals.of_variables[variable.0 as usize];
+                Location::Parts(parts.into_iter().map(|(variable, part)| (local(variable), part)).collect())
+            }
+            Place::Frame(offset) => Location::Memory { local: self.frame_local, offset },
+            Place::Behind(address) => Location::Memory { local: address.0, offset: 0 },
+        };
+        Described { name, shape, is_param, scope, place }
     }
 }
 

@@ -35,7 +35,8 @@ impl Locals {
         let mut types: Vec<Type> = function.signature.params.clone();
         let mut of = vec![u32::MAX; function.values.len()];
         // Variables are where parameters were.
-        let n_kept = if function.variables.is_empty() { 0 } else { n_params as u32 };
+        let keeps_params = !function.variables.is_empty() || !function.described.is_empty();
+        let n_kept = if keeps_params { n_params as u32 } else { 0 };
         // Until when each local is taken.
         let mut taken: Vec<usize> = vec![usize::MAX; n_params];
         for (index, param) in function.blocks[0].params.iter().enumerate() {

@@ -8,10 +8,11 @@ mod locals;
 mod body;
 
 use crate::cot::ir::module::{FuncKind, Module};
+use crate::cot::ir::variables::{Described, Extent, Locals, Location};
 use crate::cot::ir::{FuncId, Op, Position, Signature};
 use body::{Numbering, val_type};
 use std::borrow::Cow;
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use wasm_encoder::{
     CodeSection, ConstExpr, CustomSection, DataCountSection, DataSection, ElementSection, Elements, EntityType,
     ExportKind, ExportSection, FunctionSection, GlobalSection, GlobalType, ImportSection, IndirectNameMap,
@@ -48,6 +49,8 @@ pub struct Emitted {
     /// From which byte of the module on it is made of which place, ascending. A function's first
     /// one comes before its first operator; code of functions without any has none.
     pub places: Vec<(usize, Position)>,
+    /// What debuggers are told of the locals of functions.
+    pub locals: Vec<Locals>,
 }
 
 /// Requires in all functions SSA form, or the form of lowering without unreachable blocks, in which
@@ -99,11 +102,17 @@ pub fn emit(module: &Module) -> Emitted {
     let mut code = CodeSection::new();
     let mut places = Vec::new();
     let mut locals: Option<IndirectNameMap> = None;
+    let mut described = Vec::new();
     for (func, decl) in module.functions.iter().enumerate() {
         let Some(function) = decl.body() else { continue };
         let emitted = body::emit(function, module, &numbers);
         code.function(&emitted.function);
         let start = code.byte_len() - emitted.function.byte_len();
+        if !emitted.described.is_empty() {
+            let n_before = places.len();
+            let all = n_before..n_before + emitted.places.len();
+            described.push((numbers.func(FuncId(func as u32)), emitted.described, all, code.byte_len()));
+        }
         places.extend(emitted.places.into_iter().map(|(offset, position)| (start + offset, position)));
         if !emitted.names.is_empty() {
             let mut names = NameMap::new();
@@ -115,6 +124,9 @@ pub fn emit(module: &Module) -> Emitted {
     // The first body's length follows the number of bodies.
     let start = wasm.len() - code.byte_len();
     places.iter_mut().for_each(|(offset, _)| *offset += start);
+    let described = described.into_iter();
+    let described =
+        described.map(|(func, it, all, end)| function_locals(func, it, &places[all], start + end)).collect();
     if !module.data.is_empty() {
         let mut data = DataSection::new();
         for run in &module.data {
@@ -128,7 +140,35 @@ pub fn emit(module: &Module) -> Emitted {
     if !text.is_empty() {
         wasm.section(&CustomSection { name: IMPORT_TYPES_SECTION.into(), data: text.as_bytes().into() });
     }
-    Emitted { wasm: wasm.finish(), places }
+    Emitted { wasm: wasm.finish(), places, locals: described }
+}
+
+/// The locals of a function, with the code of their scopes. `places` and `end`: where the code is
+/// made of what, and where it ends.
+fn function_locals(
+    function: u32,
+    described: Vec<Described<Location>>,
+    places: &[(usize, Position)],
+    end: usize,
+) -> Locals {
+    let scopes: BTreeSet<Extent> = described.iter().filter_map(|it| it.scope).collect();
+    let ends = places.iter().skip(1).map(|(offset, _)| *offset).chain([end]);
+    let pieces: Vec<_> = places.iter().zip(ends).collect();
+    let code = |scope: &Extent| {
+        let mut ranges: Vec<(u32, u32)> = Vec::new();
+        for ((offset, position), end) in &pieces {
+            if !(scope.start..=scope.end).contains(&position.offset) {
+                continue;
+            }
+            match ranges.last_mut() {
+                Some((_, last)) if *last as usize == *offset => *last = *end as u32,
+                _ => ranges.push((*offset as u32, *end as u32)),
+            }
+        }
+        ranges
+    };
+    let scopes = scopes.iter().map(|scope| (*scope, code(scope))).collect();
+    Locals { function, described, scopes }
 }
 
 /// Imports come before what is defined.

@@ -28,6 +28,7 @@ impl Builder {
             variables: Vec::new(),
             blocks: vec![entry],
             named: Vec::new(),
+            described: Vec::new(),
             frame_size: 0,
             position: None,
         };

@@ -10,6 +10,8 @@
 
 pub mod numeric;
 
+pub mod variables;
+
 pub mod build;
 
 pub mod module;
@@ -18,6 +20,7 @@ pub mod print;
 
 use crate::cot::source::FileId;
 use numeric::Numeric;
+use variables::{Described, Place};
 
 /// A value type of WebAssembly. Addresses are `I32`.
 #[derive(Copy, Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -331,6 +334,8 @@ pub struct Function {
     pub blocks: Vec<Block>,
     /// Those of the variables that debuggers show.
     pub named: Vec<NamedVariable>,
+    /// What debuggers are told of the function's locals.
+    pub described: Vec<Described<Place>>,
     /// Bytes on the shadow stack, a multiple of 16.
     pub frame_size: u32,
     /// Where it begins in the source.

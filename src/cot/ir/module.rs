@@ -1,6 +1,7 @@
 //! What lowering makes of a whole program: functions, imports, static data, the table of functions
 //! called by reference.
 
+use super::variables::{Described, Shape};
 use super::{FuncId, Function, Op, Signature};
 
 /// What the functions of WASI are imported from.
@@ -42,6 +43,16 @@ pub struct Module {
     pub dealloc: Option<FuncId>,
     /// Imports and their lines in the custom section `wasm2native.imports`.
     pub import_types: Vec<(FuncId, String)>,
+    /// With `-g` only.
+    pub variables: Variables,
+}
+
+/// What debuggers are told of variables, besides what functions have of their own.
+#[derive(Clone, Debug, Default)]
+pub struct Variables {
+    pub shapes: Vec<Shape>,
+    /// Their addresses.
+    pub globals: Vec<Described<u32>>,
 }
 
 #[derive(Debug)]

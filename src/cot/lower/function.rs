@@ -5,6 +5,7 @@ use super::scope::{Cleanup, Scope};
 use super::{FuncKey, Lowering};
 use crate::cot::ir::build::Builder;
 use crate::cot::ir::numeric::Numeric;
+use crate::cot::ir::variables::Extent;
 use crate::cot::ir::{
     Access, BlockId, Const, End, FuncId, Function, NamedVariable, Op, Position, Signature, Value, Variable,
 };
@@ -69,6 +70,8 @@ pub struct Body<'a, 'p> {
     pub is_test: bool,
     /// Whether accesses are checked.
     pub checks: bool,
+    /// Of the locals that are declared next, as debuggers are told.
+    pub scope_of_locals: Option<Extent>,
 }
 
 /// Lowers a function of the source.
@@ -102,6 +105,7 @@ impl<'a, 'p> Body<'a, 'p> {
             result_address: None,
             is_test: false,
             checks: false,
+            scope_of_locals: None,
         }
     }
 
@@ -154,6 +158,9 @@ impl<'a, 'p> Body<'a, 'p> {
             };
             self.receive_param(local, data);
             self.share_params(local, first);
+            if let Some(storage) = self.storage[index].clone() {
+                self.describe_local(&function.locals[index], &storage, true);
+            }
         }
         let Some(closure) = closure else { return };
         let offsets = self.lowering.capture_offsets(function);
@@ -225,6 +232,10 @@ impl<'a, 'p> Body<'a, 'p> {
             }
             _ => Storage::Frame(self.frame_slot(local.ty)),
         };
+        let is_param = self.function.is_some_and(|function| (id.0 as usize) < function.n_params);
+        if !is_param {
+            self.describe_local(local, &storage, false);
+        }
         self.storage[id.0 as usize] = Some(storage);
     }
 

@@ -14,6 +14,7 @@ mod convert;
 mod counting;
 mod data;
 mod decide;
+mod describe;
 mod entry;
 mod expression;
 mod function;
@@ -26,6 +27,7 @@ mod statement;
 mod switch;
 
 use crate::cot::ir::module::{FuncDecl, FuncKind, Module};
+use crate::cot::ir::variables::ShapeId;
 use crate::cot::ir::{FuncId, Signature, Type as WasmType};
 use crate::cot::source::{Sources, Span};
 use crate::cot::typed::{CheckedProgram, ExternId, FunctionId, GlobalId, StringId};
@@ -99,6 +101,8 @@ struct Lowering<'p> {
     work: Vec<(FuncId, FuncKey)>,
     leaves: HashMap<TypeId, Option<Rc<[Leaf]>>>,
     globals: HashMap<GlobalId, u32>,
+    /// What debuggers are told of types.
+    shapes: HashMap<TypeId, ShapeId>,
     closures: HashMap<FunctionId, u32>,
     table: HashMap<FuncId, u32>,
     type_records: HashMap<[Option<FuncId>; 2], u32>,
@@ -129,6 +133,7 @@ pub fn lower(program: &CheckedProgram, sources: &Sources, options: &LowerOptions
         work: Vec::new(),
         leaves: HashMap::new(),
         globals: HashMap::new(),
+        shapes: HashMap::new(),
         closures: HashMap::new(),
         table: HashMap::new(),
         type_records: HashMap::new(),

@@ -5,6 +5,7 @@ use super::function::{Address, Body, Data, Loop, Operand};
 use super::place::{ResolvedPlace, Root};
 use super::scope::Cleanup;
 use crate::cot::ir::numeric::Numeric;
+use crate::cot::ir::variables::Extent;
 use crate::cot::ir::{Const, Type as WasmType, Value};
 use crate::cot::source::Span;
 use crate::cot::typed::{
@@ -22,7 +23,11 @@ impl<'p> Body<'_, 'p> {
                 let dead = self.b.new_block();
                 self.b.switch_to(dead);
             }
-            self.statement(statement);
+            let scope = match statement.kind {
+                StatementKind::Local { .. } => Extent { start: block.statements[0].span.start, end: block.end.start },
+                _ => Extent { start: statement.span.start, end: statement.span.end },
+            };
+            self.with_scope(Some(scope), |it| it.statement(statement));
         }
     }
 
@@ -290,6 +295,7 @@ impl super::Lowering<'_> {
             }
         };
         self.globals.insert(id, address);
+        self.describe_global(id, address);
         address
     }
 

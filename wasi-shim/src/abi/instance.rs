@@ -58,6 +58,12 @@ record! {
         pub n_symbols: u64,
         /// Where the [`Instance`] lies.
         pub instance: u64,
+        /// `w2n_describe_instance`, which tells debuggers of an instance: where it begins, its
+        /// library, and the descriptor of the image as a file, or -1. Without `-g` there is none.
+        pub describe: Option<unsafe extern "C" fn(*mut u8, *const Instances, i32)>,
+        /// Places in the image of addresses that debuggers read.
+        pub described: *const u64,
+        pub n_described: u64,
         /// The rest is the runtime's own. Instances that were given back.
         pub free: AtomicPtr<Instance>,
         /// The image as a file in memory: its number in the file system, and its descriptor, to

@@ -21,7 +21,7 @@ pub const SHARED_SYMBOL: &str = "w2n_shared";
 /// Number of this contract, in [`Shared::version`] and [`Program::version`]. To be raised with
 /// every change of what is in this folder that an object or a runtime made before would not
 /// understand: libraries in one process may come from different compilers.
-pub const VERSION: u32 = 13;
+pub const VERSION: u32 = 14;
 
 /// Name of the section that holds [`Program::options`], where `wasm2native inspect` finds it.
 pub const OPTIONS_SECTION: &str = ".w2n.options";

@@ -214,6 +214,7 @@ addresses! {
     (T) *mut T;
     () Option<unsafe extern "C" fn()>;
     (A R) Option<unsafe extern "C" fn(A) -> R>;
+    (A B C R) Option<unsafe extern "C" fn(A, B, C) -> R>;
     (A B C D E R) Option<unsafe extern "C" fn(A, B, C, D, E) -> R>;
 }
 

@@ -42,3 +42,28 @@ pub struct CCall {
     pub integer: u64,
     pub float: u64,
 }
+
+/// The two names by which debuggers find code that is mapped while a program runs. They are weak,
+/// because another library of the process may have them.
+macro_rules! define_debugger_hooks {
+    () => {
+        std::arch::global_asm!(
+            ".pushsection .text.__jit_debug_register_code, \"ax\", %progbits",
+            ".weak __jit_debug_register_code",
+            ".type __jit_debug_register_code, %function",
+            "__jit_debug_register_code:",
+            "ret",
+            ".size __jit_debug_register_code, . - __jit_debug_register_code",
+            ".popsection",
+            ".pushsection .data.__jit_debug_descriptor, \"aw\", %progbits",
+            ".balign 8",
+            ".weak __jit_debug_descriptor",
+            ".type __jit_debug_descriptor, %object",
+            "__jit_debug_descriptor:",
+            ".long 1, 0",
+            ".quad 0, 0",
+            ".size __jit_debug_descriptor, 24",
+            ".popsection",
+        );
+    };
+}

@@ -83,7 +83,7 @@ pub struct Position {
 }
 
 /// Where a local of Wasm is, from one code offset to another.
-#[derive(Copy, Clone, Debug, PartialEq, Eq)]
+#[derive(Copy, Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct LocalPlace {
     /// Or [`STACKED`](crate::debug::stacked::STACKED) and the number of a place.
     pub local: u32,
@@ -92,7 +92,7 @@ pub struct LocalPlace {
     pub place: Place,
 }
 
-#[derive(Copy, Clone, Debug, PartialEq, Eq)]
+#[derive(Copy, Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Place {
     Register(Register),
     /// In memory, at the canonical frame address plus so many bytes.

@@ -59,12 +59,8 @@ impl<'a> Sweep<'a> {
             generator,
             exact_traps: generator.exact_traps,
             dump: generator.dump.as_deref().map(|folder| unit.dump_folder(folder)),
-            // A dump shows how each function is made. Code that counts is for a single build; code
-            // for debuggers brings more than an entry has.
-            cache: generator
-                .cache
-                .as_ref()
-                .filter(|_| generator.dump.is_none() && !generator.counts && generator.locals == Locals::Off),
+            // A dump shows how each function is made. Code that counts is for a single build.
+            cache: generator.cache.as_ref().filter(|_| generator.dump.is_none() && !generator.counts),
             operators: OnceLock::new(),
         }
     }

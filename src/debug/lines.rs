@@ -1,7 +1,7 @@
 //! Lines of source, by the operators that come from them (DWARF 5, 6.2).
 
-use super::Bytes;
 use super::budget::Budget;
+use super::{Bytes, abbreviations};
 use crate::number::to_u32;
 use anyhow::Result;
 use gimli::read::{Dwarf, LineRow, Unit};
@@ -61,7 +61,7 @@ impl Lines {
         let mut lines = Lines::default();
         let mut headers = dwarf.units();
         while let Some(header) = headers.next()? {
-            let unit = dwarf.unit(header)?;
+            let unit = abbreviations::unit(dwarf, header, &limits.names)?;
             lines.add_unit(dwarf, &unit, code_start, &limits)?;
         }
         // Where one sequence ends and another begins, the beginning counts.

@@ -12,6 +12,7 @@
     clippy::cast_sign_loss
 )]
 
+mod abbreviations;
 pub mod budget;
 pub mod external;
 pub mod lines;
@@ -61,8 +62,9 @@ impl<'a> Debug<'a> {
             let data = sections.get(id.name()).copied().unwrap_or_default();
             Ok::<_, gimli::Error>(EndianSlice::new(data, LittleEndian))
         };
-        let dwarf = gimli::read::Dwarf::load(load)?;
+        let mut dwarf = gimli::read::Dwarf::load(load)?;
         let size = sections.values().map(|section| section.len()).fold(0, usize::saturating_add);
+        abbreviations::read(&mut dwarf, &Budget::new(size, 16))?;
         let lines = Lines::read(&dwarf, code_start, size).context("table of lines")?;
         Ok(Debug { dwarf: Some(dwarf), lines, stacked: Vec::new(), code_start, size })
     }

@@ -4,7 +4,8 @@
 //! Comes in: a module and the folder where it lies. Goes out: the module with both joined, as if it
 //! had been built without that option.
 
-use super::{Bytes, sections};
+use super::budget::Budget;
+use super::{Bytes, abbreviations, sections};
 use anyhow::{Context, Result, bail, ensure};
 use gimli::constants as dw;
 use gimli::read::{Dwarf, DwarfPackage};
@@ -38,7 +39,7 @@ pub fn is_package(bytes: &[u8]) -> bool {
 
 /// The files that a module takes its DWARF from, if it is split: a package, or a file for a unit.
 pub fn files(wasm: &[u8], module: &Path, package: Option<&Path>) -> Vec<PathBuf> {
-    let skeletons = sections(wasm).and_then(|(sections, _)| skeletons(&load(&sections)?)).unwrap_or_default();
+    let skeletons = sections(wasm).and_then(|(sections, _)| Ok(read(&sections)?.1)).unwrap_or_default();
     match package_of(&skeletons, module, package) {
         Some(package) => vec![package],
         None => skeletons.iter().filter_map(|skeleton| find(module, skeleton)).collect(),
@@ -54,8 +55,7 @@ pub fn join(wasm: &[u8], module: &Path, package: Option<&Path>) -> Result<Option
     if !own.contains_key(".debug_info") {
         return Ok(None);
     }
-    let dwarf = load(&own)?;
-    let skeletons = skeletons(&dwarf)?;
+    let (dwarf, skeletons) = read(&own)?;
     if skeletons.is_empty() {
         return Ok(None);
     }
@@ -98,24 +98,25 @@ pub fn join(wasm: &[u8], module: &Path, package: Option<&Path>) -> Result<Option
     Ok(Some(Joined { wasm, files, missing }))
 }
 
-fn load<'a>(sections: &HashMap<&str, &'a [u8]>) -> Result<Dwarf<Bytes<'a>>> {
-    Ok(Dwarf::load(|id| {
+/// What the module itself has, and its units of which there is more elsewhere.
+fn read<'a>(sections: &HashMap<&str, &'a [u8]>) -> Result<(Dwarf<Bytes<'a>>, Vec<Skeleton>)> {
+    let size = sections.values().map(|section| section.len()).fold(0, usize::saturating_add);
+    let budget = Budget::new(size, 16);
+    let mut dwarf = Dwarf::load(|id| {
         let data = sections.get(id.name()).copied().unwrap_or_default();
         Ok::<_, gimli::Error>(EndianSlice::new(data, LittleEndian))
-    })?)
-}
-
-fn skeletons(dwarf: &Dwarf<Bytes>) -> Result<Vec<Skeleton>> {
+    })?;
+    abbreviations::read(&mut dwarf, &budget)?;
     let mut skeletons = Vec::new();
     let mut headers = dwarf.units();
     while let Some(header) = headers.next()? {
-        let unit = dwarf.unit(header)?;
+        let unit = abbreviations::unit(&dwarf, header, &budget)?;
         let (Some(id), Some(name)) = (unit.dwo_id, unit.dwo_name()?) else { continue };
         let name = dwarf.attr_string(&unit, name)?.to_string_lossy().into_owned();
         let folder = unit.comp_dir.map_or(String::new(), |folder| folder.to_string_lossy().into_owned());
         skeletons.push(Skeleton { id, name, folder });
     }
-    Ok(skeletons)
+    Ok((dwarf, skeletons))
 }
 
 /// The package: the one that the user named, else `MODULE.dwp`, if it is there.

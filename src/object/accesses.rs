@@ -8,7 +8,7 @@ use super::bytes::Data;
 use super::describe::{signed, unsigned};
 use super::text::{Text, offset_in_text};
 use super::writer::Writer;
-use crate::abi::image::{ACCESS_CONSTANT, ACCESS_MORE, AccessesFields};
+use crate::abi::image::{ACCESS_CONSTANT, ACCESS_END, ACCESS_MORE, AccessesFields};
 use crate::code::{Code, Compared, ComparedValue, CompiledFunction};
 use crate::layout::{GlobalPlan, Symbol};
 use crate::wasm::constant::{self, Constant};
@@ -126,7 +126,16 @@ impl Row {
         // A call may return to where a trap stands.
         let mut here = func.sites[first..].iter().take_while(|site| site.offset == compared.offset);
         let site = here.find(|site| site.trap.is_some())?;
-        let access = access::at(wasm, site.wasm_offset)?;
+        let Some(access) = access::at(wasm, site.wasm_offset) else {
+            // The sum of two numbers of 64 bits may have wrapped.
+            let memory = access::bulk_at(wasm, site.wasm_offset)?;
+            let is_narrow = !writer.module.memories.get(memory)?.ty.memory64;
+            let (register, added) = match compared.value {
+                ComparedValue::Register(number) => (number, 0),
+                ComparedValue::Constant(value) => (ACCESS_CONSTANT, 0u64.wrapping_sub(value)),
+            };
+            return is_narrow.then_some(Row { register: register | ACCESS_END, memory, added, offset: 0 });
+        };
         let plan = writer.layout.memories.get(access.memory)?;
         let added = plan.compared(access.offset, access.size)?;
         let (register, added) = match compared.value {

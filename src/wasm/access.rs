@@ -28,6 +28,17 @@ pub fn at(wasm: &[u8], offset: u32) -> Option<Access> {
     Some(Access { memory: MemoryIndex::from_u32(memory), offset: memarg.offset, size })
 }
 
+/// The memory that a copy within it or a fill changes, by the operator's place in the module;
+/// nothing for other operators.
+pub fn bulk_at(wasm: &[u8], offset: u32) -> Option<MemoryIndex> {
+    let rest = wasm.get(usize::try_from(offset).ok()?..)?;
+    match OperatorsReader::new(BinaryReader::new(rest, offset.into())).read().ok()? {
+        Operator::MemoryCopy { dst_mem, src_mem } if dst_mem == src_mem => Some(MemoryIndex::from_u32(dst_mem)),
+        Operator::MemoryFill { mem } => Some(MemoryIndex::from_u32(mem)),
+        _ => None,
+    }
+}
+
 fn memarg(operator: &Operator) -> Option<MemArg> {
     macro_rules! one {
         () => {
@@ -73,5 +84,12 @@ mod tests {
         assert_eq!(access(&[0xfe, 0, 2, 0]), None);
         assert_eq!(access(&[0x41, 5]), None);
         assert_eq!(access(&[]), None);
+        let bulk = |bytes: &[u8]| bulk_at(bytes, 0).map(MemoryIndex::as_u32);
+        // memory.copy within a memory and between two, memory.fill, memory.init, i32.load.
+        assert_eq!(bulk(&[0xfc, 10, 3, 3]), Some(3));
+        assert_eq!(bulk(&[0xfc, 10, 0, 1]), None);
+        assert_eq!(bulk(&[0xfc, 11, 2]), Some(2));
+        assert_eq!(bulk(&[0xfc, 8, 0, 0]), None);
+        assert_eq!(bulk(&[0x28, 2, 0]), None);
     }
 }

@@ -291,8 +291,11 @@ fn options_share_a_directory() {
         ("m.wat", KNOWN),
         ("c.wat", "(module (func (export \"c\") (param i32) (result i32) (i32.const 9)))"),
     ]);
-    let options: [&[&str]; 13] = [
+    let options: [&[&str]; 16] = [
         &[],
+        &["-g"],
+        &["-g", "-O0"],
+        &["-g", "--inline"],
         &["--inline"],
         &["-O0"],
         &["-Os"],
@@ -327,10 +330,12 @@ fn options_share_a_directory() {
 }
 
 fn fixtures_are_the_same() -> Result<()> {
-    let builder = Builder::new();
+    let mut builder = Builder::new();
     let (mut n_built, mut n_found) = (0, 0);
     for path in fixture::all()?.into_iter().filter(|path| path.extension().is_some_and(|it| it == "wat")) {
         let fixture = Fixture::read(&path)?;
+        // Every other one for debuggers.
+        builder.options.debug = n_built % 2 == 1;
         let text = fixture.source.as_bytes();
         // Some are there for their error, or need flags.
         let Ok(without) = builder.try_build(text, None) else { continue };

@@ -21,6 +21,7 @@ pub fn trials() -> Vec<Trial> {
         headers_and_macros_of_c_sources,
         each_v_tells_more,
         traps_tell_what_was_accessed_and_called,
+        copies_and_fills_tell_where_they_end,
         accesses_that_are_compared_tell_their_address,
         names_are_demangled_and_both_ends_of_a_deep_stack_are_shown,
         an_exhausted_c_stack_is_the_modules_own,
@@ -312,6 +313,48 @@ fn accesses_that_are_compared_tell_their_address() -> Result<()> {
                 let wanted = format!("address {address}, and the memory has {size} bytes\n");
                 ensure!(said.stderr.contains(&wanted), "{input} {flags:?} {function}({argument}): {said:?}");
             }
+        }
+    }
+    Ok(())
+}
+
+fn copies_and_fills_tell_where_they_end() -> Result<()> {
+    let folder = Folder::with(&[(
+        "m.wat",
+        r#"(module
+            (memory $m 1) (memory $other 2) (memory $wide i64 1) (data $d "abc")
+            (func (export "copy") (param i32 i32 i32) (memory.copy (local.get 0) (local.get 1) (local.get 2)))
+            (func (export "short") (param i32 i32) (memory.copy (local.get 0) (local.get 1) (i32.const 16)))
+            (func (export "fill") (param i32 i32)
+              (drop (memory.grow $other (i32.const 1)))
+              (memory.fill $other (local.get 0) (i32.const 7) (local.get 1)))
+            (func (export "between") (param i32 i32 i32)
+              (memory.copy $m $other (local.get 0) (local.get 1) (local.get 2)))
+            (func (export "wide") (param i64 i64)
+              (memory.fill $wide (local.get 0) (i32.const 7) (local.get 1)))
+            (func (export "init") (param i32 i32 i32)
+              (memory.init $d (local.get 0) (local.get 1) (local.get 2))))"#,
+    )]);
+    const ROWS: &[(&str, &[&str], &str)] = &[
+        ("copy", &["65530", "0", "7"], " that would end at address 0x10001, and the memory has 65536 bytes\n"),
+        ("copy", &["0", "65530", "9"], " that would end at address 0x10003, and the memory has 65536 bytes\n"),
+        ("copy", &["-1", "0", "-1"], " that would end at address 0x1fffffffe, and the memory has 65536 bytes\n"),
+        ("short", &["-16", "0"], " that would end at address 0x100000000, and the memory has 65536 bytes\n"),
+        ("fill", &["196608", "1"], " that would end at address 0x30001, and the memory has 196608 bytes\n"),
+        ("between", &["65530", "0", "7"], "\n"),
+        ("wide", &["65530", "7"], "\n"),
+        ("init", &["0", "0", "4"], "\n"),
+    ];
+    let mut flags = vec![vec!["-O0"], vec!["-O2"], vec!["-O2", "--spectre-masks"]];
+    if tool::require("clang-19").is_ok() && !target::is_foreign() {
+        flags.push(vec!["--generator", "llvm"]);
+    }
+    for flags in &flags {
+        for (function, arguments, end) in ROWS {
+            folder.builds(&[&["m.wat", "--invoke", function, "-o", "t"], &flags[..]].concat());
+            let said = folder.program("t", arguments);
+            let wanted = format!("t: wasm trap: out of bounds memory access{end}wasm backtrace:");
+            ensure!(said.stderr.contains(&wanted), "{flags:?} {function}({arguments:?}): {said:?}");
         }
     }
     Ok(())

@@ -29,6 +29,12 @@ enum Form {
     Names,
     /// Units with one table of lines.
     Lines,
+    /// Units with one table of abbreviations.
+    Abbreviations,
+    /// Units with tables of abbreviations that begin one after the other and have one end.
+    Overlapping,
+    /// Units with attributes of no bytes.
+    Attributes,
 }
 
 /// A module with a function of many operators, which sets its local every now and then.
@@ -86,7 +92,7 @@ fn add_dwarf(module: &[u8], form: Form) -> Result<Vec<u8>> {
             Form::Blocks => entry.set(dw::DW_AT_ranges, AttributeValue::RangeListRef(ranges)),
             Form::Variables => entry.set(dw::DW_AT_location, AttributeValue::LocationListRef(places)),
             Form::Names => entry.set(dw::DW_AT_name, AttributeValue::StringRef(name)),
-            Form::Lines => break,
+            Form::Lines | Form::Abbreviations | Form::Overlapping | Form::Attributes => break,
         }
     }
     let mut sections = Sections::new(EndianVec::new(LittleEndian));
@@ -94,13 +100,53 @@ fn add_dwarf(module: &[u8], form: Form) -> Result<Vec<u8>> {
     let mut described = module.to_vec();
     sections.for_each(|id, section| {
         let mut data = section.slice().to_vec();
-        if matches!(form, Form::Lines) && id == gimli::SectionId::DebugInfo {
-            data = data.repeat(N_ENTRIES);
+        match (form, id) {
+            (Form::Lines, gimli::SectionId::DebugInfo) => data = data.repeat(N_ENTRIES),
+            (Form::Abbreviations | Form::Overlapping | Form::Attributes, gimli::SectionId::DebugInfo) => {
+                data.clear();
+                (0..N_ENTRIES).for_each(|number| data.extend(unit(form, number)));
+            }
+            (Form::Abbreviations | Form::Overlapping | Form::Attributes, gimli::SectionId::DebugAbbrev) => {
+                data = abbreviations(form);
+            }
+            _ => {}
         }
         CustomSection { name: id.name().into(), data: data.into() }.append_to(&mut described);
         Ok::<_, anyhow::Error>(())
     })?;
     Ok(described)
+}
+
+/// A unit of one entry (DWARF 5, 7.5.1.1), which has a table of its own if they overlap.
+fn unit(form: Form, number: usize) -> Vec<u8> {
+    let number = if matches!(form, Form::Overlapping) { number } else { 0 };
+    let table = u32::try_from(number * abbreviation(0).len()).expect("tables are small").to_le_bytes();
+    // Length without itself, version 5, DW_UT_compile, 4 bytes in an address, table, entry.
+    [&[11, 0, 0, 0, 5, 0, 1, 4][..], &table, &code(number)].concat()
+}
+
+/// A table of abbreviations.
+fn abbreviations(form: Form) -> Vec<u8> {
+    let mut table = match form {
+        // DW_AT_external by DW_FORM_flag_present.
+        Form::Attributes => [&code(0)[..], &[0x11, 0], &[0x3f, 0x19].repeat(N_ENTRIES), &[0, 0]].concat(),
+        _ => (0..N_ENTRIES).flat_map(abbreviation).collect(),
+    };
+    table.push(0);
+    table
+}
+
+/// DW_TAG_compile_unit, without children and attributes.
+fn abbreviation(number: usize) -> [u8; 7] {
+    let [a, b, c] = code(number);
+    [a, b, c, 0x11, 0, 0, 0]
+}
+
+/// A number from 1, with three bytes (DWARF 5, 7.6).
+fn code(number: usize) -> [u8; 3] {
+    let [a, b, c, _] = u32::try_from(number + 1).expect("tables are small").to_le_bytes();
+    let all = u32::from_le_bytes([a, b, c, 0]);
+    [all & 127 | 128, all >> 7 & 127 | 128, all >> 14 & 127].map(|byte| byte as u8)
 }
 
 /// Seconds of processor time, and KiB of address space, that each build may take: several times
@@ -115,6 +161,9 @@ pub fn bounded() -> Result<()> {
         (Form::Variables, &["-O0", "-O2"]),
         (Form::Names, &["-O0"]),
         (Form::Lines, &["-O0"]),
+        (Form::Abbreviations, &["-O0"]),
+        (Form::Overlapping, &["-O0"]),
+        (Form::Attributes, &["-O0"]),
     ] {
         folder.write("m.wasm", add_dwarf(&module, form)?);
         for level in levels {

@@ -2,7 +2,7 @@
 //! compared with the size of its memory, and whether the module's own C stack is exhausted. Only
 //! programs whose modules have either contain this.
 
-use crate::abi::image::{ACCESS_CONSTANT, ACCESS_MORE, Accesses};
+use crate::abi::image::{ACCESS_CONSTANT, ACCESS_END, ACCESS_MORE, Accesses};
 use crate::abi::memory::Memory;
 use crate::arch::processor::general_register;
 use crate::program::slice;
@@ -35,9 +35,10 @@ unsafe extern "C" fn w2n_explain_access(
     if let Some(offset) = faulted {
         return add_stack(text, accesses, offset as u64).into();
     }
-    let Some((memory, index, offset)) = compared(accesses, place, context) else { return 0 };
-    if !add_stack(text, accesses, index.wrapping_add(offset)) {
+    let Some(Compared { memory, index, offset, is_end }) = compared(accesses, place, context) else { return 0 };
+    if is_end || !add_stack(text, accesses, index.wrapping_add(offset)) {
         match index.checked_add(offset) {
+            Some(end) if is_end => text.add(" that would end at address ").add_hex(end),
             Some(address) => text.add(": address ").add_hex(address),
             None => text.add(": address ").add_hex(index).add(" + ").add_hex(offset),
         };
@@ -48,9 +49,18 @@ unsafe extern "C" fn w2n_explain_access(
     1
 }
 
-/// The memory that was accessed, and where: two numbers, of which the sum may have more than 64
-/// bits. Nothing where the table says nothing.
-fn compared(accesses: &Accesses, place: &CodePlace, context: &Context) -> Option<(*const Memory, u64, u64)> {
+/// A row of [`Accesses::rows`].
+struct Compared {
+    memory: *const Memory,
+    /// Where it was accessed: the sum of both may have more than 64 bits.
+    index: u64,
+    offset: u64,
+    /// The sum is where a copy or fill would end.
+    is_end: bool,
+}
+
+/// Nothing where the table says nothing.
+fn compared(accesses: &Accesses, place: &CodePlace, context: &Context) -> Option<Compared> {
     // SAFETY: an array of the image.
     let mut rows = unsafe { slice(accesses.rows, accesses.length) };
     let wanted = place.function.start.checked_add(place.offset)?;
@@ -66,13 +76,14 @@ fn compared(accesses: &Accesses, place: &CodePlace, context: &Context) -> Option
         if code_offset != wanted.into() {
             continue;
         }
-        let value = match register & !ACCESS_MORE {
+        let value = match register & !ACCESS_MORE & !ACCESS_END {
             ACCESS_CONSTANT => 0,
             number => general_register(context, number)?,
         };
         // SAFETY: the row's number is one of the list's.
         let memory = unsafe { *accesses.memories.add(usize_of(memory.cast_unsigned())) };
-        return Some((memory, value.wrapping_sub(added.cast_unsigned()), offset.cast_unsigned()));
+        let index = value.wrapping_sub(added.cast_unsigned());
+        return Some(Compared { memory, index, offset: offset.cast_unsigned(), is_end: register & ACCESS_END != 0 });
     }
 }
 

@@ -87,6 +87,10 @@ pub fn add_report(text: &mut Text, report: &TrapReport) {
 
 /// The backtrace alone.
 pub fn add_frames(text: &mut Text, report: &TrapReport) {
+    // What traps before the first function runs is in none.
+    if report.n_frames == 0 {
+        return;
+    }
     text.add("wasm backtrace:\n");
     let n_others = report.n_frames.saturating_sub(REPORTED_FRAMES as u64);
     for (place, frame) in report.frames.iter().take(usize_of(report.n_frames)).enumerate() {

@@ -6,7 +6,8 @@
 
 use crate::abi::trap::Trap;
 use crate::code::{
-    Compared, CompiledFunction, Frame, Inlined, Relocation, RelocationKind, RelocationTarget, Site, TryCall,
+    Compared, CompiledFunction, DebugMap, Frame, Inlined, LocalPlace, Position, Relocation, RelocationKind,
+    RelocationTarget, Site, TryCall,
 };
 use crate::codegen::cranelift::function::known_symbol;
 use crate::layout::Symbol;
@@ -40,7 +41,18 @@ struct Rest {
     compared: Vec<Compared>,
     try_calls: Vec<EntryTryCall>,
     frame: Option<Frame>,
+    debug: Option<EntryDebug>,
 }
+
+#[derive(Serialize, Deserialize)]
+struct EntryDebug {
+    positions: Vec<EntryPosition>,
+    locals: Vec<LocalPlace>,
+}
+
+/// Distance from the position before, place of the operator, scope.
+#[derive(Serialize, Deserialize)]
+struct EntryPosition(u32, u32, u32);
 
 #[derive(Serialize, Deserialize)]
 enum Target {
@@ -79,8 +91,7 @@ pub fn encode(function: &CompiledFunction, place: &Place) -> Option<Vec<u8>> {
         frame,
         has_frame,
         stored,
-        // Code for debuggers is not kept.
-        debug: _,
+        debug,
     } = function;
     let starts = place.all_starts(inlined)?;
     let relocation = |Relocation { offset, kind, target, addend }: &Relocation| {
@@ -101,6 +112,10 @@ pub fn encode(function: &CompiledFunction, place: &Place) -> Option<Vec<u8>> {
         compared: compared.clone(),
         try_calls: try_calls.iter().map(encode_try_call).collect(),
         frame: frame.clone(),
+        debug: match debug {
+            Some(debug) => Some(encode_debug(debug, &starts)?),
+            None => None,
+        },
     };
     let length = u32::try_from(bytes.len()).ok()?.to_le_bytes();
     postcard::to_extend(&rest, [&length, &bytes[..]].concat()).ok()
@@ -110,7 +125,7 @@ pub fn encode(function: &CompiledFunction, place: &Place) -> Option<Vec<u8>> {
 pub fn decode(contents: &[u8], func: FuncIndex, place: &Place) -> Option<CompiledFunction> {
     let (length, rest) = contents.split_first_chunk()?;
     let (bytes, rest) = rest.split_at_checked(to_usize(u32::from_le_bytes(*length).into()))?;
-    let Rest { alignment, has_frame, stored, relocations, inlined, sites, compared, try_calls, frame } =
+    let Rest { alignment, has_frame, stored, relocations, inlined, sites, compared, try_calls, frame, debug } =
         postcard::from_bytes(rest).ok()?;
     let (inlined, starts) = decode_inlined(&inlined, place)?;
     let relocation = |(offset, kind, target, addend)| {
@@ -133,7 +148,10 @@ pub fn decode(contents: &[u8], func: FuncIndex, place: &Place) -> Option<Compile
         frame,
         has_frame,
         stored,
-        debug: None,
+        debug: match debug {
+            Some(debug) => Some(decode_debug(debug, &starts)?),
+            None => None,
+        },
     })
 }
 
@@ -190,6 +208,44 @@ fn decode_inlined(inlined: &[EntryInlined], place: &Place) -> Option<(Vec<Inline
     Some((decoded, starts))
 }
 
+/// The place of an operator in its body, plus one; 0 says that no operator is known. `starts`: of
+/// the bodies, by scope.
+fn encode_operator(wasm_offset: u32, scope: u32, starts: &[u32]) -> Option<u32> {
+    match wasm_offset {
+        0 => Some(0),
+        offset => offset.checked_sub(*starts.get(to_usize(scope.into()))?)?.checked_add(1),
+    }
+}
+
+fn decode_operator(operator: u32, scope: u32, starts: &[u32]) -> Option<u32> {
+    let start = starts.get(to_usize(scope.into()))?;
+    match operator.checked_sub(1) {
+        None => Some(0),
+        Some(inside) => start.checked_add(inside),
+    }
+}
+
+fn encode_debug(debug: &DebugMap, starts: &[u32]) -> Option<EntryDebug> {
+    let mut before = 0;
+    let position = |position: &Position| {
+        let Position { offset, wasm_offset, scope } = *position;
+        let distance = offset.checked_sub(before)?;
+        before = offset;
+        Some(EntryPosition(distance, encode_operator(wasm_offset, scope, starts)?, scope))
+    };
+    let positions = debug.positions.iter().map(position).collect::<Option<_>>()?;
+    Some(EntryDebug { positions, locals: debug.locals.clone() })
+}
+
+fn decode_debug(EntryDebug { positions, locals }: EntryDebug, starts: &[u32]) -> Option<DebugMap> {
+    let mut offset = 0u32;
+    let position = |EntryPosition(distance, operator, scope): EntryPosition| {
+        offset = offset.checked_add(distance)?;
+        Some(Position { offset, wasm_offset: decode_operator(operator, scope, starts)?, scope })
+    };
+    Some(DebugMap { positions: positions.into_iter().map(position).collect::<Option<_>>()?, locals })
+}
+
 /// `starts`: of the bodies, by scope.
 fn encode_sites(sites: &[Site], starts: &[u32]) -> Option<Vec<EntrySite>> {
     let mut before = 0;
@@ -197,11 +253,7 @@ fn encode_sites(sites: &[Site], starts: &[u32]) -> Option<Vec<EntrySite>> {
         let Site { offset, trap, wasm_offset, scope } = *site;
         let distance = offset.checked_sub(before)?;
         before = offset;
-        // 0 says that no operator is known.
-        let operator = match wasm_offset {
-            0 => 0,
-            offset => offset.checked_sub(*starts.get(to_usize(scope.into()))?)?.checked_add(1)?,
-        };
+        let operator = encode_operator(wasm_offset, scope, starts)?;
         Some(EntrySite(distance, trap.map_or(CALL, |trap| trap as u8), operator, scope))
     };
     sites.iter().map(site).collect()
@@ -210,12 +262,8 @@ fn encode_sites(sites: &[Site], starts: &[u32]) -> Option<Vec<EntrySite>> {
 fn decode_sites(sites: &[EntrySite], starts: &[u32]) -> Option<Vec<Site>> {
     let mut offset = 0u32;
     let site = |EntrySite(distance, trap, operator, scope): &EntrySite| {
-        let start = starts.get(to_usize((*scope).into()))?;
         offset = offset.checked_add(*distance)?;
-        let wasm_offset = match operator.checked_sub(1) {
-            None => 0,
-            Some(inside) => start.checked_add(inside)?,
-        };
+        let wasm_offset = decode_operator(*operator, *scope, starts)?;
         let trap = match *trap {
             CALL => None,
             number => Some(Trap::of(number)?),

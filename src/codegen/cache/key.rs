@@ -14,6 +14,7 @@ use super::entry::Place;
 use crate::analyze::Facts;
 use crate::codegen::cranelift::isa::Isa;
 use crate::codegen::inline::plan::Plan;
+use crate::debug::stacked::Stacked;
 use crate::layout::{GlobalPlan, Layout, SegmentPlan};
 use crate::number::to_u32;
 use crate::translate::Env;
@@ -66,15 +67,15 @@ impl Context {
             interruptible,
             // What is known of a function is in its key. Code that counts is not kept.
             profiling: _,
-            // Code for debuggers is not kept either.
-            locals: _,
+            locals,
+            // They are in the keys of their functions.
             stacked: _,
             machine,
         } = env;
         let mut parts = Parts(blake3::Hasher::new());
         parts.bytes(compiler.as_bytes());
         parts.bytes(isa.settings().as_bytes());
-        parts.value((c, spectre_masks, interruptible, machine));
+        parts.value((c, spectre_masks, interruptible, machine, locals));
         // Their functions are hashed where they are named.
         parts.value(foreign.callbacks.values().collect::<Vec<_>>());
         add_module(&mut parts, env, module);
@@ -103,6 +104,12 @@ impl Context {
             if cost.is_some() {
                 add_body(&mut parts, &mut names, env, callee)?;
             }
+        }
+        let body = env.module.functions[func].definition.local()?.range();
+        let first = env.stacked.partition_point(|it| u64::from(it.start) < body.start);
+        let stacked = env.stacked[first..].iter().take_while(|it| u64::from(it.start) < body.end);
+        for Stacked { start, end, slot } in stacked {
+            parts.value((u64::from(*start).checked_sub(body.start), u64::from(*end).checked_sub(body.start), slot));
         }
         let Names { functions, numbers, globals } = names;
         functions.iter().for_each(|func| add_function(&mut parts, env, *func));

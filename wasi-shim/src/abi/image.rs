@@ -129,7 +129,8 @@ record! {
         /// processor's number of a general register or [`ACCESS_CONSTANT`], plus [`ACCESS_MORE`] if
         /// two numbers follow that are otherwise 0 (ULEB128): the memory's place in `memories`
         /// (ULEB128) and what the register's value is more than the index (SLEB128); and what the
-        /// operator adds to the index (ULEB128).
+        /// operator adds to the index (ULEB128). With [`ACCESS_END`] the value is where a copy or
+        /// fill would end.
         pub rows: *const u8,
         pub length: u64,
     }
@@ -139,6 +140,8 @@ record! {
 pub const ACCESS_CONSTANT: u8 = 32;
 /// See [`Accesses::rows`].
 pub const ACCESS_MORE: u8 = 64;
+/// See [`Accesses::rows`].
+pub const ACCESS_END: u8 = 128;
 
 /// What is asked of [`Image::find_line`]: the lines of a report's frames.
 #[repr(C)]

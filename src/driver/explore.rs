@@ -6,7 +6,7 @@ use super::pipeline::Session;
 use super::plan::{self, Start, Taken};
 use super::{files, functions};
 use crate::code::{self, CompiledFunction};
-use crate::codegen::Generator;
+use crate::codegen::{Generator, Job};
 use crate::debug::lines::{File, Lines};
 use crate::layout::{Symbol, World};
 use crate::number::to_u32;
@@ -20,19 +20,24 @@ use crate::unit::{Edge, Unit};
 use crate::wasm::input::Input;
 use crate::wasm::operators;
 use crate::wasm::source::MAIN;
-use crate::wasm::{Definition, FuncIndex};
+use crate::wasm::{Definition, FuncIndex, Module};
 use anyhow::{Result, bail};
 use std::collections::{BTreeSet, HashMap};
 use std::path::Path;
 
-/// The page of a module. `positions` says where its operators come from; without it, its own lines
-/// do, if it has some.
+/// Pages of more bytes open slowly, or not at all.
+const LARGE: usize = 100 << 20;
+
+/// The page of a module. Shown are functions whose names match one of `wanted`, or all. `positions`
+/// says where operators come from; without it, the module's own lines do, if it has some.
 ///
 /// # Errors
-/// As for an object of the module; when LLVM is to make the code, which has no CLIF at the end.
+/// As for an object of the module; when no function matches; when LLVM is to make the code, which
+/// has no CLIF at the end.
 pub fn page(
     input: &Input,
     options: &Options,
+    wanted: &[glob::Pattern],
     positions: Option<&dyn Positions>,
     observer: &dyn Observer,
 ) -> Result<String> {
@@ -53,11 +58,18 @@ pub fn page(
     let start = Start::of_library(module, &prefix);
     let plan = session.name(plan::plan(start, Taken::default(), input, options, observer))?;
     let role = Role::Library { plan: &plan, interface: &interface };
-    let jobs = functions::list(&unit, &generator.env(&unit), &role);
+    let mut jobs = functions::list(&unit, &generator.env(&unit), &role);
     let architecture = generator.env(&unit).machine.architecture;
     let own = unit.debug.as_ref().map(|debug| SourceLines::of(&debug.lines));
     let positions = positions.or(own.as_ref().map(|own| own as &dyn Positions));
     let texts = Texts { unit: &unit, wat: operators::functions(&unit.source.wasm), positions, architecture };
+    if !wanted.is_empty() {
+        let is_wanted = |symbol: &Symbol| wanted.iter().any(|pattern| pattern.matches(&texts.name(*symbol)));
+        jobs = jobs.into_iter().filter_map(|job| only(job, module, &is_wanted)).collect();
+        if !jobs.iter().any(|job| matches!(job, Job::Translate(_))) {
+            bail!("{}: no function has a name like `{}`", input.name, wanted[0]);
+        }
+    }
     let show = |function: &CompiledFunction, clif: String, from: &[code::Position], listing: String| {
         explore::pack(&texts.view(function, clif, from, &listing))
     };
@@ -65,7 +77,23 @@ pub fn page(
     let packed: Vec<PackedFunction> = unit.source.explain(stage(observer, "compile", jobs.len() as u64, compile))?;
     let title = Path::new(&input.name).file_name().unwrap_or_default().to_string_lossy();
     let files = positions.map(Positions::files).unwrap_or_default();
-    Ok(stage(observer, "page", 0, || explore::print(&title, &packed, &files)))
+    let page = stage(observer, "page", 0, || explore::print(&title, &packed, &files));
+    if page.len() > LARGE {
+        let megabytes = page.len() >> 20;
+        observer.warning(&format!("the page has {megabytes} MB; --function PATTERN makes one of some functions"));
+    }
+    Ok(page)
+}
+
+/// A function that is not wanted is validated.
+fn only(job: Job, module: &Module, is_wanted: &dyn Fn(&Symbol) -> bool) -> Option<Job> {
+    let has_body = |func: FuncIndex| module.functions[func].definition.local().is_some();
+    match job {
+        Job::Translate(symbol) if is_wanted(&symbol) => Some(job),
+        Job::Translate(Symbol::Function(func)) if has_body(func) => Some(Job::Validate(func)),
+        Job::Translate(_) | Job::Stub(_) => None,
+        Job::Validate(_) => Some(job),
+    }
 }
 
 /// The lines of a module's own debug information.

@@ -23,6 +23,7 @@ pub fn trials() -> Vec<Trial> {
         exploring_lights_an_operator_in_all_forms,
         exploring_shows_the_source,
         exploring_finds_functions_by_name,
+        exploring_shows_some_functions,
         exploring_shows_other_processors,
         a_large_module_is_explored,
         exploring_is_for_what_can_be_compiled,
@@ -148,7 +149,7 @@ impl Positions for Invented {
 
 fn explore(text: &str, positions: Option<&dyn Positions>, options: &Options) -> Result<Folder> {
     let input = Input { name: "m.wat".to_owned(), bytes: text.into() };
-    let page = wasm2native::driver::explore::page(&input, options, positions, &Silent)?;
+    let page = wasm2native::driver::explore::page(&input, options, &[], positions, &Silent)?;
     let folder = Folder::empty();
     folder.write("m.html", page);
     Ok(folder)
@@ -232,6 +233,22 @@ fn exploring_finds_functions_by_name() -> Result<()> {
     browser.wait("document.getElementById('function').textContent.includes('onerror')")?;
     assert_eq!(browser.evaluate("document.images.length")?, 0);
     assert_eq!(browser.complaints(), [""; 0]);
+    Ok(())
+}
+
+/// Those that are asked for, and no others.
+fn exploring_shows_some_functions() -> Result<()> {
+    let folder = Folder::with(&[("m.wat", MODULE)]);
+    folder.wasm2native(&["explore", "m.wat", "--function", "alpha::t*", "-o", "m.html"]).succeeds();
+    let mut browser = Browser::open(&folder.path("m.html"))?;
+    browser.evaluate("search.value = ''; find()")?;
+    let shown = browser.evaluate("[...document.querySelectorAll('#names .line')].map((it) => it.textContent)")?;
+    assert_eq!(shown, serde_json::json!(["alpha::two"]));
+    assert_eq!(browser.complaints(), [""; 0]);
+    let said = ["m.wat: no function has a name like `nothing*`"];
+    folder.wasm2native(&["explore", "m.wat", "--function", "nothing*", "-o", "other.html"]).fails(1, &said);
+    folder.wasm2native(&["explore", "m.wat", "--function", "a**b", "-o", "other.html"]).fails(2, &["a**b"]);
+    assert!(!folder.path("other.html").exists());
     Ok(())
 }
 

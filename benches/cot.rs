@@ -2,7 +2,8 @@
 //!
 //! Each pair in `benches/cot/` prints the same lines. Cot is built with and without `--release`
 //! (which drops checks), C by `cc -O2`; the programs take turns, and the table shows medians and
-//! ratios (Cot's by C's: below 1 is faster). `-- NAME` measures what contains NAME.
+//! ratios (Cot's by C's: below 1 is faster). Beside `NAME.counted.c`, which counts references as
+//! Swift does, the checked program is measured once more. `-- NAME` measures what contains NAME.
 
 #[path = "measure.rs"]
 mod measure;
@@ -31,7 +32,7 @@ fn main() -> Result<()> {
         let name = cot.file_stem().unwrap_or_default().to_string_lossy();
         let built = |suffix: &str| work.path().join(format!("{name}-{suffix}"));
         let (c, checked, release) = (built("c"), built("checked"), built("release"));
-        run(Command::new("cc").args(["-O2", "-o"]).arg(&c).arg(cot.with_extension("c")))?;
+        compile(&cot.with_extension("c"), &c)?;
         run(Command::new(env!("CARGO_BIN_EXE_cot")).arg("build").arg(cot).arg("-o").arg(&checked))?;
         run(Command::new(env!("CARGO_BIN_EXE_cot")).args(["build", "--release"]).arg(cot).arg("-o").arg(&release))?;
         let said = run(&mut Command::new(&c))?;
@@ -51,6 +52,15 @@ fn main() -> Result<()> {
             fast * 1e3,
             fast / second
         );
+        let counted = cot.with_extension("counted.c");
+        if counted.exists() {
+            let other = built("counted");
+            compile(&counted, &other)?;
+            let all = measure::alternate(&mut Command::new(&checked), &mut Command::new(&other), RUNS)?;
+            let (ours, theirs) = (median(&all.ours), median(&all.theirs));
+            let [ours, theirs, ratio] = [ours * 1e3, theirs * 1e3, ours / theirs];
+            println!("| {name}, C with counts | {theirs:.0} | {ours:.0} | {ratio:.2} | | |");
+        }
     }
     if !ratios.is_empty() {
         let safe = geometric_mean(ratios.iter().map(|(safe, _)| *safe));
@@ -58,6 +68,10 @@ fn main() -> Result<()> {
         println!("| geometric mean | | | {safe:.2} | | {fast:.2} |");
     }
     Ok(())
+}
+
+fn compile(source: &Path, program: &Path) -> Result<()> {
+    run(Command::new("cc").args(["-O2", "-o"]).arg(program).arg(source).arg("-lm")).map(drop)
 }
 
 /// What it prints.

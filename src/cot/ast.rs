@@ -81,10 +81,21 @@ pub struct Param {
     pub default: Option<Expr>,
 }
 
+/// What a variable does with the object that it points to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Reference {
+    /// Keeps it alive.
+    Strong,
+    /// Is null once the object died.
+    Weak,
+    /// May be used only while it lives.
+    Unowned,
+}
+
 #[derive(Debug)]
 pub struct Variable {
     pub is_const: bool,
-    pub is_weak: bool,
+    pub reference: Reference,
     /// More than one destructure a tuple.
     pub bindings: Vec<(Name, Option<TypeExpr>)>,
     pub value: Option<Expr>,

@@ -5,7 +5,7 @@ use std::fmt::Write;
 
 use crate::cot::ast::{
     Arm, BinaryOperator, Block, Capture, Declaration, Expr, ExprKind, File, Function, If, Members, Name, Param, Part,
-    Statement, StatementKind, StructKind, TypeExpr, TypeExprKind, UnaryOperator, Variable,
+    Reference, Statement, StatementKind, StructKind, TypeExpr, TypeExprKind, UnaryOperator, Variable,
 };
 use crate::cot::scan::Scanned;
 use crate::cot::source::Source;
@@ -190,10 +190,11 @@ fn param(it: &Param) -> Node {
 }
 
 fn variable(it: &Variable) -> Node {
-    let word = match (it.is_const, it.is_weak) {
+    let word = match (it.is_const, it.reference) {
         (true, _) => "const",
-        (false, true) => "weak",
-        (false, false) => "var",
+        (false, Reference::Weak) => "weak",
+        (false, Reference::Unowned) => "unowned",
+        (false, Reference::Strong) => "var",
     };
     let bindings = it.bindings.iter().map(|(binding, ty)| match ty {
         Some(ty) => list(":", [name(binding), type_expr(ty)]),

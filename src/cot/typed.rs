@@ -149,6 +149,9 @@ pub enum Ownership {
     /// `weak var`, of type `?*T`: does not keep its object alive, and is null once that died. Its
     /// address is never taken.
     Weak,
+    /// `unowned var`, of type `*T`: does not keep its object alive either, and the program ends
+    /// where it is read after that died.
+    Unowned,
 }
 
 #[derive(Clone, Debug)]

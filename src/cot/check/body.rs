@@ -263,8 +263,14 @@ impl<'a> Checker<'a> {
         let local = &mut self.body().locals[local.0 as usize];
         local.address_taken = true;
         local.modified = true;
-        if local.ownership == Ownership::Weak {
-            self.report(Code::InvalidOperation, place.span, "a weak variable has no address: copy it first");
+        match local.ownership {
+            Ownership::Weak => {
+                self.report(Code::InvalidOperation, place.span, "a weak variable has no address: copy it first");
+            }
+            Ownership::Unowned => {
+                self.report(Code::InvalidOperation, place.span, "an unowned variable has no address: copy it first");
+            }
+            Ownership::ByType | Ownership::Raw => {}
         }
     }
 }

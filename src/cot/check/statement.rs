@@ -2,7 +2,7 @@
 
 use std::rc::Rc;
 
-use crate::cot::ast::{self, BinaryOperator, Expr, ExprKind, Name, StatementKind as Ast, TypeExpr};
+use crate::cot::ast::{self, BinaryOperator, Expr, ExprKind, Name, Reference, StatementKind as Ast, TypeExpr};
 use crate::cot::check::Checker;
 use crate::cot::check::block::Want;
 use crate::cot::check::model::{Binding, ItemKind, Meaning, Mutability, Untyped, Value, VariableState, as_block, make};
@@ -119,7 +119,11 @@ impl<'a> Checker<'a> {
             return false;
         }
         let expr = self.settle(value);
-        let expr = if it.is_weak { self.weak_pointer(expr) } else { expr };
+        let expr = match it.reference {
+            Reference::Strong => expr,
+            Reference::Weak => self.weak_pointer(expr),
+            Reference::Unowned => self.unowned_pointer(expr),
+        };
         self.check_has_value(&expr, name);
         let mutability = if it.is_const { Mutability::Constant } else { Mutability::Variable };
         let local = self.declare_local(name, expr.ty, mutability);
@@ -137,12 +141,11 @@ impl<'a> Checker<'a> {
     /// Section 15: weak and raw locals, and those with a destructor.
     fn set_ownership(&mut self, local: LocalId, it: &'a ast::Variable, expr: &Expression, is_annotated: bool) {
         let ty = expr.ty;
-        let ownership = if it.is_weak {
-            Ownership::Weak
-        } else if !is_annotated && self.is_raw(expr) {
-            Ownership::Raw
-        } else {
-            Ownership::ByType
+        let ownership = match it.reference {
+            Reference::Weak => Ownership::Weak,
+            Reference::Unowned => Ownership::Unowned,
+            Reference::Strong if !is_annotated && self.is_raw(expr) => Ownership::Raw,
+            Reference::Strong => Ownership::ByType,
         };
         let is_literal = matches!(it.value.as_ref().map(|value| &value.kind), Some(ExprKind::Struct { .. }));
         let destructor = if is_literal { self.destructor_of(ty) } else { None };
@@ -164,6 +167,20 @@ impl<'a> Checker<'a> {
             _ => {
                 let name = self.types.name(ty);
                 self.type_error(expr.span, format!("only a pointer to a counted object can be weak, not '{name}'"));
+                make(ExpressionKind::Zero, TypeId::ERRONEOUS, expr.span)
+            }
+        }
+    }
+
+    /// What an unowned variable begins with.
+    fn unowned_pointer(&mut self, expr: Expression) -> Expression {
+        let ty = expr.ty;
+        match *self.types.get(ty) {
+            Type::Erroneous => expr,
+            Type::Pointer(_) if self.types.is_managed(ty) => expr,
+            _ => {
+                let name = self.types.name(ty);
+                self.type_error(expr.span, format!("only a pointer to a counted object can be unowned, not '{name}'"));
                 make(ExpressionKind::Zero, TypeId::ERRONEOUS, expr.span)
             }
         }

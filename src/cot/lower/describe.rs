@@ -168,7 +168,7 @@ impl Body<'_, '_> {
         };
         let shape = match local.ownership {
             // What it holds is a cell that knows whether the object lives.
-            Ownership::Weak => self.lowering.shape(TypeId::U64),
+            Ownership::Weak | Ownership::Unowned => self.lowering.shape(TypeId::U64),
             _ => self.lowering.shape(local.ty),
         };
         let scope = if is_param { None } else { self.scope_of_locals };

@@ -240,16 +240,21 @@ impl<'p> Body<'_, 'p> {
     }
 
     pub fn is_weak(&self, place: &Place) -> bool {
-        matches!(place.kind, PlaceKind::Local(local) if self.local(local).ownership == Ownership::Weak)
+        let PlaceKind::Local(local) = place.kind else { return false };
+        matches!(self.local(local).ownership, Ownership::Weak | Ownership::Unowned)
     }
 
-    /// A weak variable holds the cell of its object (see the prelude), which knows whether that is
-    /// alive.
+    /// A weak or unowned variable holds the cell of its object (see the prelude), which knows
+    /// whether that is alive.
     fn read_weak(&mut self, place: &'p Place) -> Operand {
         let target = self.place(place);
         let Data::Leaves(values) = self.read(place.ty, &target).data else { unreachable!("pointers have leaves") };
         let cell = self.widen(values[0]);
         let object = self.prelude("weakLoad", vec![cell])[0];
+        if matches!(place.kind, PlaceKind::Local(local) if self.local(local).ownership == Ownership::Unowned) {
+            let is_dead = self.b.numeric(Numeric::I64Eqz, &[object]);
+            self.when(is_dead, |body| body.panic_at("panicUnowned", place.span));
+        }
         Operand { data: Data::Leaves(vec![self.narrow(object)]), owned: true }
     }
 

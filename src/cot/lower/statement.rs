@@ -66,7 +66,7 @@ impl<'p> Body<'_, 'p> {
         self.in_statement(|body| {
             if body.leaves(of.ty).is_some() {
                 let operand = match of.ownership {
-                    Ownership::Weak => body.weak_cell(value),
+                    Ownership::Weak | Ownership::Unowned => body.weak_cell(value),
                     _ => body.expr(value),
                 };
                 let operand = if is_counted { body.own(of.ty, operand) } else { operand };

@@ -1,6 +1,6 @@
 //! Declarations of the top level, and functions wherever they are.
 
-use crate::cot::ast::{self, Declaration, Function, Name, Param, Variable};
+use crate::cot::ast::{self, Declaration, Function, Name, Param, Reference, Variable};
 use crate::cot::diagnostic::Code;
 use crate::cot::parse::{GROUP, Parser};
 use crate::cot::source::Span;
@@ -228,10 +228,18 @@ impl Parser<'_> {
     }
 
     /// `varDecl = ( "var" | "let" | "const" ) bindings` `bindings = IDENT [ ":" type ] [ "=" expr ]
-    /// | IDENT [ ":" type ] { "," IDENT [ ":" type ] } "=" expr`
+    /// | IDENT [ ":" type ] { "," IDENT [ ":" type ] } "=" expr`, after `weak` or `unowned`, if there
+    /// is one.
     pub(super) fn variable(&mut self) -> Variable {
         let start = self.token().span;
-        let is_weak = self.got(TokenKind::Weak);
+        let reference = match self.kind() {
+            TokenKind::Weak => Reference::Weak,
+            TokenKind::Identifier => Reference::Unowned,
+            _ => Reference::Strong,
+        };
+        if reference != Reference::Strong {
+            self.advance();
+        }
         let is_const = self.advance().kind == TokenKind::Const;
         let mut bindings = Vec::new();
         loop {
@@ -247,7 +255,7 @@ impl Parser<'_> {
         } else {
             self.got(TokenKind::Equal).then(|| self.expression())
         };
-        Variable { is_const, is_weak, bindings, value, span: self.span_from(start) }
+        Variable { is_const, reference, bindings, value, span: self.span_from(start) }
     }
 
     /// `traitDecl = "trait" IDENT "{" { fnDecl } "}"`

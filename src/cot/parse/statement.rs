@@ -142,6 +142,12 @@ impl Parser<'_> {
                 }
                 StatementKind::Variable(self.variable())
             }
+            // A name like others elsewhere.
+            TokenKind::Identifier
+                if matches!(self.kind_ahead(1), TokenKind::Var | TokenKind::Let) && self.at_word("unowned") =>
+            {
+                StatementKind::Variable(self.variable())
+            }
             TokenKind::Identifier if self.kind_ahead(1) == TokenKind::Colon => self.labelled(),
             TokenKind::While => self.while_statement(None),
             TokenKind::For | TokenKind::Inline => self.for_statement(None),

@@ -7,7 +7,7 @@
 //! that can, loses that, until nothing changes any more.
 
 use super::graph::Graph;
-use crate::cot::ir::module::{ENV_WRITE, FuncKind, Module, WASI};
+use crate::cot::ir::module::{COT, ENV_WRITE, FuncKind, Module, WASI};
 use crate::cot::ir::{Block, BlockId, Const, End, FuncId, Function, Op, Value};
 use std::collections::{HashMap, HashSet};
 
@@ -51,11 +51,13 @@ pub fn remove_pairs(module: &mut Module) {
 }
 
 /// For every function whether it is known from the start that it can give up references. What is
-/// outside can call back; not WASI, nor what prints without it. `dealloc` frees whatever the count,
-/// so that no retain helps against it.
+/// outside can call back; not WASI, nor the runtime's functions, nor what prints without them.
+/// `dealloc` frees whatever the count, so that no retain helps against it.
 fn functions_that_free(module: &Module) -> Vec<bool> {
     let calls_back = |kind: &FuncKind| match kind {
-        FuncKind::Import { module, name } => module != WASI && (module.as_str(), name.as_str()) != ENV_WRITE,
+        FuncKind::Import { module, name } => {
+            module != WASI && module != COT && (module.as_str(), name.as_str()) != ENV_WRITE
+        }
         FuncKind::Defined(_) | FuncKind::Pending => false,
     };
     let mut frees: Vec<_> = module.functions.iter().map(|decl| calls_back(&decl.kind)).collect();

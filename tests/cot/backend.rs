@@ -7,6 +7,7 @@ use std::collections::HashSet;
 
 use arbitrary::{Arbitrary, Unstructured};
 use libtest_mimic::{Failed, Trial};
+use test_kit::{command, process};
 use wasm2native::cot::emit;
 use wasm2native::cot::ir::build::Builder;
 use wasm2native::cot::ir::module::{FuncDecl, FuncKind, Module};
@@ -28,7 +29,22 @@ pub fn trials() -> Vec<Trial> {
         Trial::test("backend/random-functions", emitted_functions_do_what_their_instructions_say),
         Trial::test("backend/verifier-complains", verifier_complains),
         Trial::test("backend/dominators", dominators_are_on_every_way),
+        Trial::test("backend/panics-hinder-nothing", panics_hinder_nothing),
     ]
+}
+
+/// A walk over objects counts no references, also where checks may end the program.
+fn panics_hinder_nothing() -> Result<(), Failed> {
+    let trees = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("benches/cot/trees.cot");
+    let outcome = process::run(command::cot().arg("build").arg("--emit=ssa").arg(trees), b"")?;
+    let start = outcome.stdout.find("fn `count`").ok_or("there is no function `count`")?;
+    let count = &outcome.stdout[start..];
+    let end = count[1..].find("\nfn ").unwrap_or(count.len() - 1);
+    let count = &count[..end];
+    if !count.contains("panicNull") || count.contains("retain") || count.contains("release") {
+        return Err(format!("it checks and does not count:\n{count}").into());
+    }
+    Ok(())
 }
 
 /// One block dominates another if that can't be reached without it.

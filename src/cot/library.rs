@@ -28,5 +28,5 @@ modules! {
     "prelude"
     "sys" "list" "map" "set" "string" "math" "fs" "os" "io" "time" "sort" "random"
     "json" "string_map" "mem" "path" "encoding" "fmt" "log" "cli" "testing" "debug" "process"
-    "crypto" "semver" "uuid" "dotenv" "url" "regex" "http"
+    "crypto" "semver" "uuid" "dotenv" "url" "regex" "http" "async"
 }

@@ -52,7 +52,7 @@ impl Code {
         }
     }
 
-    fn is_warning(self) -> bool {
+    pub fn is_warning(self) -> bool {
         self as u16 > WARNINGS
     }
 }

@@ -18,6 +18,14 @@ pub struct LoadOptions {
     /// Files of the program (not of the standard library) are `@safe`, whether they say so
     /// themselves or not.
     pub all_safe: bool,
+    /// Texts that stand for files, by their real paths: what editors have not saved.
+    pub buffers: HashMap<PathBuf, Vec<u8>>,
+}
+
+impl LoadOptions {
+    fn read(&self, path: &Path) -> std::io::Result<Vec<u8>> {
+        self.buffers.get(path).map_or_else(|| std::fs::read(path), |text| Ok(text.clone()))
+    }
 }
 
 /// A parsed file.
@@ -27,6 +35,10 @@ pub struct LoadedFile {
     pub tree: ast::File,
     /// What it imports directly; indices of [`Loaded::files`].
     pub imports: Vec<usize>,
+    /// Where it names them.
+    pub import_places: Vec<(Span, usize)>,
+    /// Part of a standard library, wherever that comes from.
+    pub is_library: bool,
 }
 
 #[derive(Debug, Default)]
@@ -45,22 +57,16 @@ const MAX_IMPORT_DEPTH: usize = 200;
 /// Loads the file at `path` with all imports. Errors: the file itself can't be read. All else
 /// becomes diagnostics.
 pub fn load(path: &Path, options: &LoadOptions) -> std::io::Result<Loaded> {
-    let bytes = std::fs::read(path)?;
+    let bytes = match path.canonicalize() {
+        Ok(real) => options.read(&real)?,
+        Err(_) => options.read(path)?,
+    };
     Ok(load_bytes(&path.display().to_string(), Some(path), bytes, options))
 }
 
 /// The same for bytes at hand; relative imports need a path.
 pub fn load_bytes(name: &str, path: Option<&Path>, bytes: Vec<u8>, options: &LoadOptions) -> Loaded {
-    let mut loader = Loader { options, loaded: Loaded::default(), known: HashMap::new(), chain: Vec::new() };
-    if let Some(source) = library::module("prelude") {
-        let found = FoundFile {
-            key: Key::BuiltIn("prelude".to_owned()),
-            name: "std/prelude.cot".to_owned(),
-            path: None,
-            is_library: true,
-        };
-        loader.loaded.prelude = loader.file(found, source.as_bytes().to_vec(), None);
-    }
+    let mut loader = Loader::new(options);
     let real = path.map(|path| path.canonicalize().unwrap_or(path.to_owned()));
     let found = FoundFile {
         key: Key::Path(real.clone().unwrap_or_default()),
@@ -70,6 +76,15 @@ pub fn load_bytes(name: &str, path: Option<&Path>, bytes: Vec<u8>, options: &Loa
     };
     loader.file(found, bytes, None);
     loader.loaded
+}
+
+/// The same for a module of the standard library that is built in; none if there is none of this
+/// name.
+pub fn load_built_in(name: &str, options: &LoadOptions) -> Option<Loaded> {
+    let source = library::module(name)?;
+    let mut loader = Loader::new(options);
+    loader.file(built_in(name)?, source.as_bytes().to_vec(), None);
+    Some(loader.loaded)
 }
 
 /// What makes two imports the same file.
@@ -105,7 +120,22 @@ struct Loader<'a> {
     chain: Vec<String>,
 }
 
-impl Loader<'_> {
+impl<'a> Loader<'a> {
+    /// With the prelude, which is the first file.
+    fn new(options: &'a LoadOptions) -> Loader<'a> {
+        let mut loader = Loader { options, loaded: Loaded::default(), known: HashMap::new(), chain: Vec::new() };
+        if let Some(source) = library::module("prelude") {
+            let found = FoundFile {
+                key: Key::BuiltIn("prelude".to_owned()),
+                name: "std/prelude.cot".to_owned(),
+                path: None,
+                is_library: true,
+            };
+            loader.loaded.prelude = loader.file(found, source.as_bytes().to_vec(), None);
+        }
+        loader
+    }
+
     /// Index of a file, which is loaded now if it was not before; none if it could not be.
     fn file(&mut self, found: FoundFile, bytes: Vec<u8>, import: Option<Span>) -> Option<usize> {
         if bytes.len() > Sources::MAX_BYTES {
@@ -118,14 +148,18 @@ impl Loader<'_> {
         let (tree, diagnostics) =
             parse::parse_in(id, self.loaded.sources.get(id), self.options.all_safe && !found.is_library);
         self.loaded.diagnostics.extend(diagnostics);
-        let mut imports = Vec::new();
+        let (mut imports, mut import_places) = (Vec::new(), Vec::new());
         for declaration in &tree.declarations {
-            if let Declaration::Import(text) = declaration {
-                imports.extend(self.import(&found, text));
+            if let Declaration::Import(text) = declaration
+                && let Some(import) = self.import(&found, text)
+            {
+                imports.push(import);
+                import_places.push((text.span, import));
             }
         }
         self.chain.pop();
-        self.loaded.files.push(LoadedFile { id, tree, imports });
+        let is_library = found.is_library;
+        self.loaded.files.push(LoadedFile { id, tree, imports, import_places, is_library });
         let index = self.loaded.files.len() - 1;
         self.known.insert(found.key, State::Done(index));
         Some(index)
@@ -156,7 +190,7 @@ impl Loader<'_> {
             return None;
         }
         let bytes = match (&found.path, &found.key) {
-            (Some(path), _) => match std::fs::read(path) {
+            (Some(path), _) => match self.options.read(path) {
                 Ok(bytes) => bytes,
                 Err(error) => {
                     self.report(text.span, format!("can't read '{}': {error}", path.display()));

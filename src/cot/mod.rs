@@ -34,6 +34,8 @@ pub mod load;
 
 pub mod check;
 
+pub mod query;
+
 pub mod ir;
 
 pub mod lower;
@@ -135,8 +137,11 @@ impl std::fmt::Display for Faults {
 /// [`Faults`] of the program, or a file that can't be read.
 pub fn compile(path: &Path, options: &Options, stage: Stage) -> Result<Product> {
     let lowered = with_large_stack(|| {
-        let loading =
-            load::LoadOptions { standard_library: options.standard_library.clone(), all_safe: options.all_safe };
+        let loading = load::LoadOptions {
+            standard_library: options.standard_library.clone(),
+            all_safe: options.all_safe,
+            ..load::LoadOptions::default()
+        };
         let loaded = load::load(path, &loading).with_context(|| format!("can't read {}", path.display()))?;
         let lowered = lower_loaded(&loaded, options, stage)?;
         anyhow::Ok((lowered, loaded.sources))

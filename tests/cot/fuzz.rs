@@ -13,6 +13,8 @@ use libtest_mimic::{Failed, Trial};
 use wasm2native::cot::check::check;
 use wasm2native::cot::load::load_bytes;
 use wasm2native::cot::lower::{Host, LowerOptions, lower};
+use wasm2native::cot::query::Program;
+use wasm2native::cot::query::complete::{self, Place};
 use wasm2native::cot::source::Sources;
 use wasm2native::cot::{diagnostic, emit, library, parse, scan, ssa, with_large_stack};
 
@@ -22,6 +24,7 @@ pub fn trials() -> Vec<Trial> {
     vec![
         Trial::test("fuzz-bytes", || fuzz("bytes", bytes, check_program)),
         Trial::test("fuzz-tokens", || fuzz("tokens", tokens, check_program)),
+        Trial::test("fuzz-names", || fuzz("names", tokens, look_at_names)),
         Trial::test("fuzz-format", || fuzz("format", spaces, check_format)),
     ]
 }
@@ -102,6 +105,27 @@ fn check_program(input: &[u8]) {
             let emit::Emitted { wasm, .. } = emit::emit(&module);
             wasmparser::validate(&wasm).expect("the module of a sound program is valid");
         }
+    }
+}
+
+/// What editors ask: each name what it is, one place what could stand there.
+fn look_at_names(input: &[u8]) {
+    let load = |text: Vec<u8>| load_bytes("fuzz.cot", Some(Path::new("fuzz.cot")), text, &Default::default());
+    let loaded = load(input.to_vec());
+    let Some(file) = loaded.files.last().map(|it| it.id) else { return };
+    let program = Program::new(loaded, &options(), None);
+    let tokens = scan::scan(file, program.source(file)).tokens;
+    for name in tokens.iter().map(|it| it.span) {
+        program.hover(name);
+        program.definitions(name);
+    }
+    for token in tokens.iter().step_by(tokens.len() / 4 + 1) {
+        let _ = program.rename(token.span, "other");
+    }
+    let offset = tokens[input.len() % tokens.len()].span.end;
+    if let Some(Place::Name { start, end, kind }) = complete::place(file, program.source(file), offset) {
+        let loaded = load(complete::marked(input, start, end));
+        Program::new(loaded, &options(), Some(complete::MARKER)).completions(kind);
     }
 }
 

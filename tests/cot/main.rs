@@ -11,7 +11,9 @@ mod floats;
 mod format;
 mod fuzz;
 mod grammar;
+mod lsp;
 mod modules;
+mod names;
 mod projects;
 mod rendered;
 mod run;
@@ -34,6 +36,8 @@ fn main() {
         .chain(ends::trials())
         .chain(floats::trials())
         .chain(format::trials())
+        .chain(names::trials())
+        .chain(lsp::trials())
         .chain(server::trials());
     test_kit::trial::run(trials);
 }

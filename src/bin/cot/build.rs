@@ -9,7 +9,7 @@ use std::borrow::Cow;
 use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
-use wasm2native::cot::check::Build;
+use wasm2native::cot::check::{self, Build};
 use wasm2native::cot::lower::Host;
 use wasm2native::cot::{self, Compiled, Product, Stage};
 use wasm2native::driver;
@@ -228,6 +228,11 @@ pub fn check_file(file: &Path) -> Result<()> {
 fn check_for(file: &Path, target: BuildTarget) -> Result<()> {
     let mode = Mode { build: Build::Check, ..Mode::program(false) };
     compile(file, target, mode, Stage::Check).map(drop)
+}
+
+/// How programs for this machine are checked, with their tests and benches.
+pub fn check_options() -> check::CheckOptions {
+    check::CheckOptions { target_os: host_os().to_owned(), target_arch: host_arch().to_owned(), build: Build::Check }
 }
 
 /// To a file, or to standard output.

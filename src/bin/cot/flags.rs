@@ -44,6 +44,8 @@ pub enum Command {
     Doc(Doc),
     /// Begin a project: cot.json, a source, a test, .gitignore
     Init(Init),
+    /// Serve an editor: the Language Server Protocol on standard input and output
+    Lsp(Lsp),
     /// Run a task of ./cot.json; the exit status is the task's
     Task(Task),
     /// Print what this compiler and the project here are
@@ -201,6 +203,13 @@ pub struct Init {
     /// A library instead of a program
     #[arg(long)]
     pub lib: bool,
+}
+
+#[derive(Args)]
+pub struct Lsp {
+    /// The only way to talk to it; some editors say so
+    #[arg(long)]
+    pub stdio: bool,
 }
 
 #[derive(Args)]

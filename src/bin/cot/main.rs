@@ -6,6 +6,7 @@ mod describe;
 mod doc;
 mod flags;
 mod init;
+mod lsp;
 mod project;
 mod run;
 mod style;
@@ -63,6 +64,7 @@ fn work(cli: &Cli) -> Result<ExitCode> {
         Command::Bench(args) => run::bench(args),
         Command::Doc(args) => doc::doc(args),
         Command::Init(args) => init::init(args),
+        Command::Lsp(_) => lsp::lsp(),
         Command::Task(args) => task::task(args),
         Command::Completions(args) => {
             manual::print_completions(Cli::command(), args.shell)?;

@@ -145,6 +145,7 @@ impl<'a> Checker<'a> {
         self.open_scope();
         let condition = self.check_condition(&it.condition, it.capture.as_ref());
         if let Condition::Bool(Expression { kind: ExpressionKind::Bool(taken), .. }) = condition {
+            self.look_at(if taken { it.otherwise.as_ref() } else { Some(&it.then) });
             let value = match (&it.otherwise, taken) {
                 (_, true) => self.check_block(&it.then, want),
                 (Some(otherwise), false) => {
@@ -171,6 +172,15 @@ impl<'a> Checker<'a> {
         let otherwise = branches.pop().map(|branch| as_block(branch.expr));
         let then = branches.pop().map(|branch| as_block(branch.expr)).expect("there are two branches");
         make(ExpressionKind::If { condition, then, otherwise }, ty, span).into()
+    }
+
+    /// A branch that is not part of the program has names all the same.
+    fn look_at(&mut self, block: Option<&'a ast::Block>) {
+        if let Some(block) = block.filter(|_| self.notes.is_on()) {
+            let loops = self.body().loops.clone();
+            self.check_block(block, Want::Discard);
+            self.body().loops = loops;
+        }
     }
 
     /// Gives branches one type, which is returned: the expected one, or one that all convert to.

@@ -7,6 +7,7 @@ use std::rc::Rc;
 use crate::cot::ast::Name;
 use crate::cot::check::Checker;
 use crate::cot::check::model::{Binding, Env, Mutability};
+use crate::cot::check::notes::{Definition, Kind};
 use crate::cot::diagnostic::{Code, Diagnostic};
 use crate::cot::source::Span;
 use crate::cot::typed::{Expression, ExpressionKind, FunctionId, Local, LocalId, LoopId, Ownership, Place, PlaceKind};
@@ -18,6 +19,7 @@ struct ScopeName {
     span: Span,
 }
 
+#[derive(Clone)]
 pub(super) struct LoopFrame {
     pub label: Option<Rc<str>>,
     pub id: LoopId,
@@ -135,6 +137,7 @@ impl<'a> Checker<'a> {
 
     /// Names something in the innermost scope; twice in one scope is an error.
     pub(super) fn bind(&mut self, name: &Name, binding: Binding) {
+        self.note_binding(name, &binding);
         let body = self.body();
         let start = body.scopes.last().copied().unwrap_or(0);
         let places = body.by_text.entry(name.text.clone()).or_default();
@@ -146,6 +149,53 @@ impl<'a> Checker<'a> {
             let diagnostic = Diagnostic::new(Code::Redefined, name.span, format!("'{}' is defined twice", name.text));
             self.push_diagnostic(diagnostic.note_at(first, "first defined here"));
         }
+    }
+
+    fn note_binding(&mut self, name: &Name, binding: &Binding) {
+        if !self.notes.is_on() {
+            return;
+        }
+        let (kind, ty) = match binding {
+            Binding::Local { local, mutability } => {
+                let kind = match mutability {
+                    Mutability::Variable => Kind::Variable,
+                    Mutability::Constant => Kind::Constant,
+                    Mutability::Parameter => Kind::Parameter,
+                };
+                (kind, self.local_type(*local))
+            }
+            Binding::Constant(value) => (Kind::Constant, value.expr.ty),
+            Binding::Item(_) => return,
+        };
+        let definition = Definition { kind, shown: name.span, owner: None, ty: Some(ty), is_extern: false };
+        self.notes.define(name.span, definition);
+    }
+
+    /// Where the name is bound that [`Checker::find_binding`] finds.
+    pub(super) fn binding_place(&self, text: &Rc<str>) -> Option<Span> {
+        for body in self.bodies.iter().rev() {
+            let latest = body.by_text.get(text).and_then(|places| places.last()).filter(|at| **at >= body.floor);
+            if let Some(latest) = latest {
+                return Some(body.names[*latest].span);
+            }
+            if !body.is_closure {
+                break;
+            }
+        }
+        None
+    }
+
+    /// Names of the function, the innermost first, and where they are bound.
+    pub(super) fn bindings_in_scope(&self) -> Vec<(Rc<str>, Binding, Span)> {
+        let mut names = Vec::new();
+        for body in self.bodies.iter().rev() {
+            names
+                .extend(body.names[body.floor..].iter().rev().map(|it| (it.text.clone(), it.binding.clone(), it.span)));
+            if !body.is_closure {
+                break;
+            }
+        }
+        names
     }
 
     pub(super) fn new_local(&mut self, name: &str, ty: TypeId) -> LocalId {

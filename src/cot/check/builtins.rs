@@ -107,6 +107,11 @@ pub(super) enum Atomic {
     CompareExchange,
 }
 
+/// Names of all builtins, without their `@`.
+pub fn builtin_names() -> impl Iterator<Item = &'static str> {
+    BUILTINS.iter().map(|row| row.name)
+}
+
 pub(super) const BUILTINS: &[BuiltinRow] = &[
     row("sizeOf", 1..=1, BuiltinFunction::Reflection(Reflection::SizeOf)),
     row("alignOf", 1..=1, BuiltinFunction::Reflection(Reflection::AlignOf)),

@@ -64,6 +64,9 @@ impl<'a> Checker<'a> {
             _ => true,
         };
         let found = found.filter(|_| is_function || !is_builtin_function(text));
+        if found.is_none() {
+            self.notes.uses.remove(&callee.span);
+        }
         match found {
             None => match self.check_builtin_function(text, arguments, span) {
                 Some(value) => value,

@@ -127,6 +127,14 @@ impl<'a> Declarations<'a> {
         self.nested.insert((outer, name.clone()), item)
     }
 
+    pub fn nested_types(&self, outer: ItemId) -> impl Iterator<Item = ItemId> {
+        self.nested.iter().filter(move |((of, _), _)| *of == outer).map(|(_, item)| *item)
+    }
+
+    pub fn constants_of(&self, owner: Owner) -> impl Iterator<Item = VariableId> {
+        self.constants.iter().filter(move |((of, _), _)| *of == owner).map(|(_, id)| *id)
+    }
+
     pub fn add_trait_impl(&mut self, of_trait: ItemId, owner: Owner) {
         self.trait_impls.insert((of_trait, owner));
     }

@@ -7,6 +7,7 @@ use crate::cot::check::assertion::is_builtin_function;
 use crate::cot::check::model::{
     Env, FunctionDecl, FunctionDeclId, Item, ItemId, ItemKind, Owner, VariableDecl, VariableId, VariableState, Visible,
 };
+use crate::cot::check::notes::Kind;
 use crate::cot::diagnostic::{Code, Diagnostic};
 use crate::cot::source::Span;
 use crate::cot::types::TypeId;
@@ -74,7 +75,11 @@ impl<'a> Checker<'a> {
         if first.is_extern != second.is_extern {
             return false;
         }
-        first.is_extern || first.body.is_none() || second.body.is_none()
+        let is_one = first.is_extern || first.body.is_none() || second.body.is_none();
+        if is_one {
+            self.notes.same(first.name.span, second.name.span);
+        }
+        is_one
     }
 
     fn has_body(&self, item: ItemId) -> bool {
@@ -109,6 +114,7 @@ impl<'a> Checker<'a> {
             None => name.text.to_string(),
         };
         let item = self.declared.add_item(Item { name, full_name, kind, env: Env { outer, ..env.clone() } });
+        self.note_item(item);
         if let Some((members, params)) = members {
             self.declare_members(members, Owner::Item(item), params, env);
         }
@@ -148,6 +154,10 @@ impl<'a> Checker<'a> {
         for constant in &members.constants {
             let id = self.declare_variable(constant, &env);
             let name = &constant.bindings[0].0;
+            if self.notes.is_on() {
+                let owner = self.owner_name(owner);
+                self.note_member(name, Kind::Constant, constant.span, &owner);
+            }
             if let Some(first) = self.declared.add_constant(owner, &name.text, id) {
                 let first = self.declared[first].ast.span;
                 self.report_redefined(name, first);
@@ -161,6 +171,7 @@ impl<'a> Checker<'a> {
             decl.owner = Some(owner);
             decl.owner_params = params;
             decl.implicit_self = is_safe && params.is_empty() && !function.is_static && !takes_self;
+            self.note_function(id, Some(owner));
             self.declare_method(owner, id);
         }
     }
@@ -210,6 +221,7 @@ impl<'a> Checker<'a> {
         if owner == Owner::Type(TypeId::ERRONEOUS) {
             return;
         }
+        self.note_type_parameters(&it.type_params);
         self.declare_members(&it.members, owner, &it.type_params, env);
         let Some(name) = &it.of_trait else { return };
         let Some(item) = self.find_item(env, name) else { return };

@@ -214,6 +214,10 @@ impl<'a> Checker<'a> {
             Type::Error(set) | Type::ErrorUnion { set, .. } => Some(*set),
             _ => None,
         });
+        if self.notes.is_marker(&name.text) {
+            self.offer_errors();
+        }
+        self.notes.error(name.span, &name.text);
         let error = self.types.error(&name.text);
         let Some(set) = set.filter(|set| *set != ErrorSetId::OPEN) else {
             let ty = self.types.intern(Type::Error(ErrorSetId::OPEN));

@@ -168,7 +168,7 @@ impl<'a> Checker<'a> {
         let decl = &self.declared[id];
         let (ast, implicit_self) = (decl.ast, decl.implicit_self);
         let signature = self.instances.signature(function).clone();
-        let own = Name { text: Rc::from("self"), span: ast.name.span };
+        let own = Name { text: Rc::from("self"), span: ast.name.span.start_point() };
         let mut names: Vec<&Name> = ast.params.iter().map(|param| &param.name).collect();
         if implicit_self {
             names.insert(0, &own);
@@ -312,6 +312,7 @@ impl<'a> Checker<'a> {
         let file = self.loaded.files.len().checked_sub(1)?;
         let id = self.function_named(&Env::of_file(file), &Rc::from("main"))?;
         let ast = self.declared[id].ast;
+        self.notes.implicit(ast.name.span);
         if !ast.type_params.is_empty() || ast.is_extern || ast.body.is_none() {
             self.type_error(ast.name.span, "'main' must be an ordinary function");
             return None;

@@ -279,6 +279,7 @@ impl<'a> Checker<'a> {
             signature.params.len() == 1 && signature.params[0].ty == pointer
         };
         if let Some(id) = method {
+            self.notes.implicit(self.declared[id].ast.name.span);
             let span = self.declared[id].ast.span;
             if !self.declared[id].ast.type_params.is_empty() {
                 return None;
@@ -289,6 +290,7 @@ impl<'a> Checker<'a> {
         let name: Rc<str> = format!("{}_deinit", self.declared[item].name.text).into();
         let env = Env::of_file(self.declared[item].env.file);
         let id = self.function_named(&env, &name)?;
+        self.notes.implicit(self.declared[id].ast.name.span);
         let n_params = self.declared[id].ast.type_params.len();
         if n_params != arguments.len() || self.declared[id].ast.body.is_none() {
             return None;

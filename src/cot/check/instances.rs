@@ -33,6 +33,11 @@ impl<'a> Instances<'a> {
         self.by_declaration.get(key).copied()
     }
 
+    /// Whether there is any instance of a function.
+    pub fn has(&self, id: FunctionDeclId) -> bool {
+        self.by_declaration.keys().any(|(known, _)| *known == id)
+    }
+
     /// An instance that lies within `depth` others; 0 for one without arguments.
     pub fn add(&mut self, key: (FunctionDeclId, Vec<TypeId>), function: FunctionId, depth: u32) {
         self.depths.insert(function, depth);

@@ -141,6 +141,9 @@ impl<'a> Checker<'a> {
 
     /// Copies of a body, each with constants of its own.
     fn unroll(&mut self, it: &'a ast::For, turns: Vec<Vec<(&'a Name, Expression)>>, span: Span) -> StatementKind {
+        if turns.is_empty() && self.notes.is_on() {
+            self.check_body_only(it);
+        }
         let id = self.new_loop(it.label.as_ref());
         let mut statements = Vec::new();
         for constants in turns {

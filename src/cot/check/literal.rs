@@ -112,6 +112,7 @@ impl<'a> Checker<'a> {
         let mut set: Vec<Option<Span>> = vec![None; declared.len()];
         let mut values = Vec::new();
         for (name, value) in fields {
+            self.note_field(ty, name, value);
             let Some(index) = self.types.find_member(ty, &name.text) else {
                 let message = format!("'{}' has no field '{}'", self.types.name(ty), name.text);
                 let mut diagnostic = Diagnostic::new(Code::NoSuchField, name.span, message);
@@ -134,6 +135,18 @@ impl<'a> Checker<'a> {
         }
         self.add_defaults(ty, &is_set, &mut values, span);
         make(ExpressionKind::Struct(values), ty, span)
+    }
+
+    fn note_field(&mut self, ty: TypeId, name: &Name, value: &Expr) {
+        if self.notes.is_marker(&name.text) {
+            self.offer_fields(ty);
+        }
+        if !self.notes.is_on() || value.span != name.span {
+            return self.note_use_of_member(ty, name);
+        }
+        if let Some(field) = self.member_place(ty, &name.text) {
+            self.notes.short_fields.insert(name.span, field);
+        }
     }
 
     fn add_defaults(&mut self, ty: TypeId, is_set: &[bool], values: &mut Vec<(usize, Expression)>, span: Span) {
@@ -203,6 +216,7 @@ impl<'a> Checker<'a> {
             self.check_all(arguments);
             return object.into();
         };
+        self.notes.implicit(self.declared[init].ast.name.span);
         let local = self.new_local("", pointer);
         let receiver = self.load_local(local, span);
         let call = self.call_declared(init, types, Some(receiver), arguments, span);

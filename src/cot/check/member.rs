@@ -27,12 +27,17 @@ impl<'a> Checker<'a> {
         if ty == TypeId::ERRONEOUS {
             return self.erroneous(span);
         }
+        if self.notes.is_marker(&name.text) {
+            self.offer_of_type(ty);
+        }
         let owner = self.owner_of(ty);
         if let Some(id) = self.declared.constant(owner, &name.text) {
+            self.notes.use_of(name.span, self.declared[id].ast.bindings[0].0.span);
             return self.variable_value(id, span);
         }
         if let Type::Error(set) = *self.types.get(ty) {
             let error = self.types.error(&name.text);
+            self.notes.error(name.span, &name.text);
             if !self.types.is_member(error, set) {
                 let message = format!("'{}' is not an error of '{}'", name.text, self.types.name(ty));
                 self.report(Code::NoSuchField, name.span, message);
@@ -44,6 +49,7 @@ impl<'a> Checker<'a> {
             && let Some(id) = self.declared.method(owner, &name.text)
             && self.declared[id].ast.type_params.is_empty()
         {
+            self.note_use_of_function(id, name.span);
             let arguments = self.named.arguments(ty);
             return self.function_value(id, arguments, span);
         }
@@ -75,6 +81,10 @@ impl<'a> Checker<'a> {
 
     /// Index and payload of a variant; an unknown one is reported.
     pub(super) fn find_variant(&mut self, ty: TypeId, name: &Name) -> Option<(usize, TypeId)> {
+        if self.notes.is_marker(&name.text) {
+            self.offer_variants(ty);
+        }
+        self.note_use_of_member(ty, name);
         if let Some(index) = self.types.find_member(ty, &name.text) {
             let payload = self.types.union_type(ty).map_or(TypeId::VOID, |of| of.variants[index].payload);
             return Some((index, payload));
@@ -102,7 +112,12 @@ impl<'a> Checker<'a> {
     pub(super) fn field(&mut self, value: Expression, name: &Name, span: Span) -> Value {
         let value = self.unwrap_weak(value);
         let base = self.auto_dereference(value);
+        if self.notes.is_marker(&name.text) {
+            self.offer_members(base.ty);
+        }
         if let Some(found) = self.field_quietly(&base, &name.text, span) {
+            self.note_use_of_member(base.ty, name);
+            self.notes.type_of(name.span, found.expr.ty);
             return found;
         }
         if base.ty != TypeId::ERRONEOUS {

@@ -27,8 +27,12 @@ impl<'a> Checker<'a> {
             self.check_all(arguments);
             return self.erroneous(span);
         }
+        if self.notes.is_marker(&name.text) {
+            self.offer_of_type(ty);
+        }
         let method = self.declared.method(self.owner_of(ty), &name.text);
         if let Some(id) = method {
+            self.note_use_of_function(id, name.span);
             let Some(all) = self.method_arguments(id, ty, types, span) else {
                 self.check_all(arguments);
                 return self.erroneous(span);
@@ -40,6 +44,7 @@ impl<'a> Checker<'a> {
         }
         let owner = self.owner_of(ty);
         if let Some(id) = self.declared.constant(owner, &name.text) {
+            self.notes.use_of(name.span, self.declared[id].ast.bindings[0].0.span);
             let callee = self.variable_value(id, span);
             return self.call_value(callee.expr, arguments, span);
         }
@@ -85,6 +90,9 @@ impl<'a> Checker<'a> {
     ) -> Value {
         let value = self.unwrap_weak(value);
         let ty = self.behind_pointers(value.ty);
+        if self.notes.is_marker(&name.text) {
+            self.offer_members(ty);
+        }
         if ty == TypeId::ERRONEOUS || ty == TypeId::NO_RETURN {
             self.check_all(arguments);
             return self.erroneous(span);
@@ -98,6 +106,8 @@ impl<'a> Checker<'a> {
         }
         let base = self.auto_dereference(value.clone());
         if let Some(field) = self.field_quietly(&base, &name.text, span) {
+            self.note_use_of_member(base.ty, name);
+            self.notes.type_of(name.span, field.expr.ty);
             return self.call_value(field.expr, arguments, span);
         }
         if let Some(id) = self.free_method(&name.text) {
@@ -140,6 +150,7 @@ impl<'a> Checker<'a> {
         name: &Name,
         span: Span,
     ) -> Value {
+        self.note_use_of_function(id, name.span);
         let decl = &self.declared[id];
         let takes_self = decl.implicit_self || decl.ast.params.first().is_some_and(|param| &*param.name.text == "self");
         if decl.ast.is_static || !takes_self {
@@ -201,6 +212,7 @@ impl<'a> Checker<'a> {
     ) -> Option<Expression> {
         let ty = self.behind_pointers(value.ty);
         let id = self.declared.method(self.owner_of(ty), &Rc::from(name))?;
+        self.notes.implicit(self.declared[id].ast.name.span);
         let types = self.named.arguments(ty);
         let function = self.instance(id, types, span);
         let signature = self.instances.signature(function).clone();

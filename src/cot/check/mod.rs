@@ -14,7 +14,9 @@ mod suggest;
 
 mod model;
 
-mod builtins;
+pub mod notes;
+
+pub mod builtins;
 
 mod declarations;
 
@@ -51,6 +53,10 @@ mod compute;
 mod constant;
 
 mod declare;
+
+pub mod explore;
+
+mod offer;
 
 mod expression;
 
@@ -90,6 +96,7 @@ use crate::cot::check::body::Body;
 use crate::cot::check::declarations::Declarations;
 use crate::cot::check::instances::Instances;
 use crate::cot::check::named_types::NamedTypes;
+use crate::cot::check::notes::Notes;
 use crate::cot::check::output::{Output, Whole};
 use crate::cot::check::reports::Reports;
 use crate::cot::diagnostic::{Code, Diagnostic};
@@ -144,6 +151,7 @@ struct Checker<'a> {
     loaded: &'a Loaded,
     options: &'a CheckOptions,
     reports: Reports,
+    notes: Notes,
     types: Types,
     declared: Declarations<'a>,
     named: NamedTypes,
@@ -169,6 +177,7 @@ impl<'a> Checker<'a> {
             loaded,
             options,
             reports: Reports::default(),
+            notes: Notes::default(),
             types: Types::default(),
             declared: Declarations::default(),
             named: NamedTypes::default(),
@@ -188,9 +197,10 @@ impl<'a> Checker<'a> {
         self.push_diagnostic(Diagnostic::new(code, span, message));
     }
 
-    /// The same error at the same place is said once: instances of a generic repeat it.
+    /// The same error at the same place is said once: instances of a generic repeat it. Who looks
+    /// at names has been told before.
     fn push_diagnostic(&mut self, diagnostic: Diagnostic) {
-        if self.reports.is_new(&diagnostic) {
+        if !self.notes.is_on() && self.reports.is_new(&diagnostic) {
             let diagnostic = self.with_origin(diagnostic);
             self.reports.push(diagnostic);
         }

@@ -5,11 +5,12 @@ use std::rc::Rc;
 
 use crate::cot::ast::Name;
 use crate::cot::check::Checker;
-use crate::cot::check::model::{Env, ItemId, ItemKind, Meaning, Visible};
+use crate::cot::check::model::{Binding, Env, ItemId, ItemKind, Meaning, Visible};
 use crate::cot::check::suggest::nearest;
 use crate::cot::diagnostic::{Code, Diagnostic};
 use crate::cot::library;
 use crate::cot::source::Span;
+use crate::cot::types::TypeId;
 
 impl<'a> Checker<'a> {
     /// Adds names of imported files to those of each file. Its own come first, those of files that
@@ -86,23 +87,34 @@ impl<'a> Checker<'a> {
 
     /// As `find`, without a complaint about undefined names.
     pub(super) fn find_quietly(&mut self, env: &Env, text: &Rc<str>, span: Span) -> Option<Meaning> {
+        if self.notes.is_marker(text) {
+            self.offer_names(env);
+            return None;
+        }
         if env.in_body
             && let Some(binding) = self.find_binding(text)
         {
+            self.note_use_of_binding(text, &binding, span);
             return Some(Meaning::Binding(binding));
         }
         if let Some((_, ty)) = env.params.iter().rev().find(|(name, _)| name == text) {
-            return Some(Meaning::Type(*ty));
+            let ty = *ty;
+            self.note_parameter(ty, text, span);
+            return Some(Meaning::Type(ty));
         }
         let mut outer = env.outer;
         while let Some(item) = outer {
             if let Some(found) = self.declared.nested(item, text) {
+                self.notes.use_of(span, self.declared[found].name.span);
                 return Some(Meaning::Item(found));
             }
             outer = self.declared[item].env.outer;
         }
         match self.declared.seen(env.file, text)? {
-            Visible::One(item) => Some(Meaning::Item(item)),
+            Visible::One(item) => {
+                self.notes.use_of(span, self.declared[item].name.span);
+                Some(Meaning::Item(item))
+            }
             Visible::Ambiguous(first, second) => {
                 let whose =
                     if self.declared.visible(env.file, text).is_some() { "two imported files" } else { "two files" };
@@ -113,6 +125,30 @@ impl<'a> Checker<'a> {
                 Some(Meaning::Item(first))
             }
         }
+    }
+
+    fn note_use_of_binding(&mut self, text: &Rc<str>, binding: &Binding, span: Span) {
+        if !self.notes.is_on() {
+            return;
+        }
+        if let Some(place) = self.binding_place(text) {
+            self.notes.use_of(span, place);
+        }
+        if let Binding::Local { local, .. } = binding {
+            let ty = self.local_type(*local);
+            self.notes.type_of(span, ty);
+        }
+    }
+
+    /// Notes a type parameter, or what `Self` stands for.
+    fn note_parameter(&mut self, ty: TypeId, text: &str, span: Span) {
+        if !self.notes.is_on() {
+            return;
+        }
+        if text != "Self" {
+            self.notes.type_parameters.insert(span);
+        }
+        self.notes.type_of(span, ty);
     }
 
     /// An item by its name; anything else is reported.

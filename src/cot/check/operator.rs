@@ -130,6 +130,7 @@ impl<'a> Checker<'a> {
             && let Some(of) = self.types.union_type(ty)
             && let Some(variant) = of.variants.iter().position(|it| *it.name == *name.text)
         {
+            self.note_use_of_member(ty, name);
             return make(ExpressionKind::Union { variant, payload: None }, ty, expr.span).into();
         }
         self.check(expr, hint)

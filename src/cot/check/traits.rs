@@ -38,6 +38,7 @@ impl<'a> Checker<'a> {
     fn check_trait_method(&mut self, owner: Owner, id: FunctionDeclId, wanted: &'a ast::Function, env: &Env) {
         let decl = &self.declared[id];
         let (ast, owner_params) = (decl.ast, decl.owner_params);
+        self.notes.same(ast.name.span, wanted.name.span);
         if !self.fits_trait(owner, id, owner_params, wanted, env) {
             let message = format!("'{}' has another signature than its trait wants", ast.name.text);
             let diagnostic = Diagnostic::new(Code::Type, ast.name.span, message);

@@ -105,6 +105,7 @@ impl<'a> Checker<'a> {
                 self.report(Code::Undefined, name.span, format!("no type '{}' is declared there", name.text));
                 return TypeId::ERRONEOUS;
             };
+            self.notes.use_of(name.span, self.declared[item].name.span);
             meaning = Meaning::Item(item);
         }
         match meaning {
@@ -416,6 +417,7 @@ impl<'a> Checker<'a> {
             ExprKind::Member { base, name } => {
                 let item = self.expr_as_type_item(base, env)?;
                 let nested = self.declared.nested(item, &name.text)?;
+                self.notes.use_of(name.span, self.declared[nested].name.span);
                 Some(self.item_type(nested, Vec::new(), expr.span))
             }
             ExprKind::Call { callee, arguments } => {
@@ -454,7 +456,9 @@ impl<'a> Checker<'a> {
             },
             ExprKind::Member { base, name } => {
                 let item = self.expr_as_type_item(base, env)?;
-                self.declared.nested(item, &name.text)
+                let nested = self.declared.nested(item, &name.text)?;
+                self.notes.use_of(name.span, self.declared[nested].name.span);
+                Some(nested)
             }
             _ => None,
         }

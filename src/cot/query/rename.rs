@@ -1,0 +1,193 @@
+//! What a new name changes. Everything that must have the same name changes with it; the program
+//! must then mean what it meant, which is checked by looking at it once more.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use crate::cot::check::notes::Kind;
+use crate::cot::query::Program;
+use crate::cot::source::{FileId, Span};
+use crate::cot::token::TokenKind;
+
+/// Places to replace, and by what.
+pub type Edits = BTreeMap<Place, String>;
+
+/// A place in order: file, first byte, end.
+pub type Place = (FileId, u32, u32);
+
+/// What a rename would do.
+#[derive(Debug)]
+pub struct Rename {
+    pub edits: Edits,
+}
+
+fn place(span: Span) -> Place {
+    (span.file, span.start, span.end)
+}
+
+/// Whether a text can be a name: a word, or any text as `@"any text"`.
+pub fn is_name(text: &str) -> bool {
+    if let Some(quoted) = text.strip_prefix("@\"").and_then(|rest| rest.strip_suffix('"')) {
+        return !quoted.is_empty() && !quoted.contains(['"', '\n', '\r']);
+    }
+    let mut bytes = text.bytes();
+    let starts = bytes.next().is_some_and(|it| it.is_ascii_alphabetic() || it == b'_');
+    let is_word = starts && bytes.all(|it| it.is_ascii_alphanumeric() || it == b'_');
+    is_word && text != "_" && TokenKind::keyword(text.as_bytes()).is_none()
+}
+
+impl Program {
+    /// Whether a name can be changed; the reason if not.
+    ///
+    /// # Errors
+    /// A sentence for the user.
+    pub fn can_rename(&self, name: Span) -> Result<(), String> {
+        self.declarations_of(name).map(drop)
+    }
+
+    /// All declarations that change their name with the one that `name` leads to.
+    fn declarations_of(&self, name: Span) -> Result<BTreeSet<Place>, String> {
+        let text = String::from_utf8_lossy(self.loaded.sources.text(name)).into_owned();
+        // Where a field is given a variable of its name, the variable is meant.
+        let Some(first) = self.uses.get(&name) else {
+            return Err(format!("'{text}' is not a name that the program declares"));
+        };
+        let mut found: BTreeSet<Place> = first.iter().map(|it| place(*it)).collect();
+        loop {
+            let before = found.len();
+            for definitions in self.uses.values() {
+                if definitions.iter().any(|it| found.contains(&place(*it))) {
+                    found.extend(definitions.iter().map(|it| place(*it)));
+                }
+            }
+            for (one, other) in &self.notes.same {
+                if found.contains(&place(*one)) || found.contains(&place(*other)) {
+                    found.extend([place(*one), place(*other)]);
+                }
+            }
+            if found.len() == before {
+                break;
+            }
+        }
+        for (definition, implicit) in self.notes.definitions.iter().map(|(it, of)| (it, of.is_extern)) {
+            if !found.contains(&place(*definition)) {
+                continue;
+            }
+            if self.is_library(definition.file) {
+                return Err(format!("'{text}' belongs to the standard library"));
+            }
+            if implicit {
+                return Err(format!("'{text}' is an extern function, whose name others know"));
+            }
+            if self.notes.implicit.contains(definition) {
+                return Err(format!("'{text}' has a meaning by its name"));
+            }
+        }
+        if text == "self" {
+            return Err("'self' has a meaning by its name".to_owned());
+        }
+        Ok(found)
+    }
+
+    /// What it takes to give a declaration another name.
+    ///
+    /// # Errors
+    /// A sentence for the user.
+    pub fn rename(&self, name: Span, new: &str) -> Result<Rename, String> {
+        if !is_name(new) {
+            return Err(format!("'{new}' is not a name"));
+        }
+        let declarations = self.declarations_of(name)?;
+        let is_error =
+            |it: &Place| self.notes.definitions.iter().any(|(at, of)| place(*at) == *it && of.kind == Kind::Error);
+        if declarations.iter().any(is_error) && self.notes.errors.values().any(|it| &**it == new) {
+            return Err(format!("there is an error '{new}' already"));
+        }
+        let leads_there = |definitions: &[Span]| definitions.iter().any(|it| declarations.contains(&place(*it)));
+        let mut edits = Edits::new();
+        for (at, definitions) in &self.uses {
+            let Some(field) = self.notes.short_fields.get(at) else {
+                if leads_there(definitions) {
+                    edits.insert(place(*at), new.to_owned());
+                }
+                continue;
+            };
+            // `Point { x }` becomes `Point { x: new }` or `Point { new: x }`.
+            let old = String::from_utf8_lossy(self.loaded.sources.text(*at)).into_owned();
+            match (declarations.contains(&place(*field)), leads_there(definitions)) {
+                (true, true) => drop(edits.insert(place(*at), new.to_owned())),
+                (true, false) => drop(edits.insert(place(*at), format!("{new}: {old}"))),
+                (false, true) => drop(edits.insert(place(*at), format!("{old}: {new}"))),
+                (false, false) => {}
+            }
+        }
+        if let Some((file, ..)) = edits.keys().find(|(file, ..)| self.is_library(*file)) {
+            let name = &self.source(*file).name;
+            return Err(format!("{name}, which belongs to the standard library, has this name too"));
+        }
+        Ok(Rename { edits })
+    }
+
+    /// The text of a file with its edits.
+    pub fn edited(&self, file: FileId, edits: &Edits) -> Vec<u8> {
+        let bytes = &self.source(file).bytes;
+        let mut text = Vec::new();
+        let mut at = 0;
+        for ((_, start, end), new) in edits.iter().filter(|((of, ..), _)| *of == file) {
+            text.extend_from_slice(&bytes[at..*start as usize]);
+            text.extend_from_slice(new.as_bytes());
+            at = *end as usize;
+        }
+        text.extend_from_slice(&bytes[at..]);
+        text
+    }
+
+    /// Whether the program after the edits means what this one means: each name leads to the same
+    /// declaration. Files are in the same order in both.
+    pub fn means_the_same(&self, after: &Program, edits: &Edits) -> bool {
+        let moved = Moved::new(edits);
+        let before = |spans: &mut dyn Iterator<Item = (Span, Span)>| -> BTreeSet<(Place, Place)> {
+            spans.map(|(name, to)| (moved.place(name), moved.place(to))).collect()
+        };
+        let plain = |spans: &mut dyn Iterator<Item = (Span, Span)>| -> BTreeSet<(Place, Place)> {
+            spans.map(|(name, to)| (place(name), place(to))).collect()
+        };
+        let is_short =
+            |it: &(Span, Span)| self.notes.short_fields.contains_key(&it.0) && edits.contains_key(&place(it.0));
+        // A short field that was written out is two names now.
+        let n_short = self.pairs().filter(is_short).count();
+        let (old, new) = (before(&mut self.pairs().filter(|it| !is_short(it))), plain(&mut after.pairs()));
+        let implicit = |of: &Program, place: &dyn Fn(Span) -> Place| -> BTreeSet<Place> {
+            of.notes.implicit.iter().map(|it| place(*it)).collect()
+        };
+        let same_implicit = implicit(self, &|it| moved.place(it)) == implicit(after, &place);
+        let same_names = if n_short == 0 { old == new } else { old.is_subset(&new) };
+        same_names && same_implicit
+    }
+
+    /// All names and where they lead.
+    fn pairs(&self) -> impl Iterator<Item = (Span, Span)> {
+        self.uses.iter().flat_map(|(name, definitions)| definitions.iter().map(|it| (*name, *it)))
+    }
+}
+
+/// Where places are after edits.
+struct Moved<'a> {
+    edits: &'a Edits,
+}
+
+impl<'a> Moved<'a> {
+    fn new(edits: &'a Edits) -> Moved<'a> {
+        Moved { edits }
+    }
+
+    fn place(&self, span: Span) -> Place {
+        let mut shift = 0i64;
+        let before = self.edits.range((span.file, 0, 0)..(span.file, span.start, 0));
+        for ((_, start, end), new) in before {
+            shift += new.len() as i64 - i64::from(end - start);
+        }
+        let own = self.edits.get(&place(span)).map_or(i64::from(span.end - span.start), |new| new.len() as i64);
+        let start = i64::from(span.start) + shift;
+        (span.file, start as u32, (start + own) as u32)
+    }
+}

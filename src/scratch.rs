@@ -2,18 +2,66 @@
 //! names.
 //!
 //! A folder is removed when it is dropped, and also when a signal ends the process. Only SIGKILL,
-//! which can't be handled, leaves it.
+//! which can't be handled, leaves it. Programs that were started from such a folder can be made to
+//! end with this process.
 
 use anyhow::{Context, Result, bail};
+use rustix::process::{Pid, Signal};
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 use signal_hook::iterator::Signals;
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
+use std::process::Child;
 use std::sync::{Mutex, OnceLock};
+use std::time::Duration;
 use tempfile::TempDir;
 
 /// The folders to remove.
 static FOLDERS: Mutex<BTreeSet<PathBuf>> = Mutex::new(BTreeSet::new());
+
+/// Processes that end with this one.
+static COMPANIONS: Mutex<BTreeSet<u32>> = Mutex::new(BTreeSet::new());
+
+/// Has a child process ended when a signal ends this one. Who waits for it says so by
+/// [`part_from`], before its number can be that of another process.
+pub fn end_with_us(child: &Child) {
+    if let Ok(mut companions) = COMPANIONS.lock() {
+        companions.insert(child.id());
+    }
+}
+
+/// The child process ends on its own, or has ended.
+pub fn part_from(child: &Child) {
+    if let Ok(mut companions) = COMPANIONS.lock() {
+        companions.remove(&child.id());
+    }
+}
+
+/// Passes a signal on to the companions; those that do not end soon are killed.
+fn end_companions(signal: i32) {
+    const ATTEMPTS: usize = 100;
+    let send = |signal| {
+        let companions = COMPANIONS.lock().map(|companions| companions.clone()).unwrap_or_default();
+        for id in &companions {
+            if let Some((pid, signal)) = i32::try_from(*id).ok().and_then(Pid::from_raw).zip(signal) {
+                // It may have ended.
+                let _ = rustix::process::kill_process(pid, signal);
+            }
+        }
+        companions.is_empty()
+    };
+    if send(Signal::from_named_raw(signal)) {
+        return;
+    }
+    // The thread that waits for them parts from those that end.
+    let are_gone = |_: &usize| {
+        std::thread::sleep(Duration::from_millis(10));
+        COMPANIONS.lock().map_or(true, |companions| companions.is_empty())
+    };
+    if (0..ATTEMPTS).find(are_gone).is_none() {
+        send(Some(Signal::KILL));
+    }
+}
 
 /// A new folder in the temporary directory.
 pub struct Scratch(Option<TempDir>);
@@ -63,6 +111,7 @@ fn watch() -> bool {
     let Ok(mut signals) = Signals::new([SIGHUP, SIGINT, SIGTERM].into_iter().filter(is_taken)) else { return true };
     let watcher = move || {
         for signal in signals.forever() {
+            end_companions(signal);
             // The lock is held to the end, so no folder is created from now on.
             let folders = FOLDERS.lock().expect("no thread panics while it holds the lock");
             folders.iter().for_each(|folder| remove(folder));

@@ -48,6 +48,8 @@ pub struct Loaded {
     pub files: Vec<LoadedFile>,
     /// Index of the runtime's own file, if there is one.
     pub prelude: Option<usize>,
+    /// Where files were looked for that are imported and not there.
+    pub missing: Vec<PathBuf>,
     pub diagnostics: Vec<Diagnostic>,
 }
 
@@ -171,6 +173,7 @@ impl<'a> Loader<'a> {
             return None;
         }
         let Some(mut found) = self.find(from, &wanted) else {
+            self.loaded.missing.extend(missing_path(from, &wanted));
             self.report(text.span, format!("can't find '{wanted}' to import"));
             return None;
         };
@@ -227,6 +230,12 @@ impl<'a> Loader<'a> {
         let mut folders = named.into_iter().chain(above).chain([PathBuf::from("stdlib")]);
         folders.find_map(|folder| on_disk(folder.join(module), folder.join(module))).or_else(|| built_in(module))
     }
+}
+
+/// Where a file would be that is not there.
+fn missing_path(from: &FoundFile, wanted: &str) -> Option<PathBuf> {
+    let file = if wanted.ends_with(".cot") { wanted.to_owned() } else { format!("{wanted}.cot") };
+    Some(from.path.as_deref()?.parent()?.join(file))
 }
 
 /// A file, and the path that people know it by.

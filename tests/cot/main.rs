@@ -20,6 +20,7 @@ mod run;
 mod server;
 mod source;
 mod trees;
+mod watch;
 
 fn main() {
     let trials = errors::trials()
@@ -38,6 +39,7 @@ fn main() {
         .chain(format::trials())
         .chain(names::trials())
         .chain(lsp::trials())
-        .chain(server::trials());
+        .chain(server::trials())
+        .chain(watch::trials());
     test_kit::trial::run(trials);
 }

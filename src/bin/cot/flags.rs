@@ -59,6 +59,14 @@ pub enum Command {
     Man(Man),
 }
 
+/// What commands take that can be repeated.
+#[derive(Args)]
+pub struct Repeat {
+    /// Do it again whenever a file of the program changes, until Ctrl-C
+    #[arg(long)]
+    pub watch: bool,
+}
+
 /// What all commands that compile take.
 #[derive(Args)]
 pub struct Source {
@@ -84,6 +92,9 @@ pub struct Build {
     /// Leave out checks of bounds, null and division
     #[arg(long)]
     pub release: bool,
+
+    #[command(flatten)]
+    pub repeat: Repeat,
 
     /// Debug information: lines and variables for debuggers; the code is not optimized
     #[arg(short = 'g')]
@@ -113,6 +124,9 @@ pub struct Run {
     #[arg(long)]
     pub release: bool,
 
+    #[command(flatten)]
+    pub repeat: Repeat,
+
     /// Arguments of the program
     #[arg(last = true)]
     pub args: Vec<OsString>,
@@ -140,6 +154,9 @@ pub struct Test {
     #[arg(long, short)]
     pub verbose: bool,
 
+    #[command(flatten)]
+    pub repeat: Repeat,
+
     /// Leave out checks of bounds, null and division
     #[arg(long)]
     pub release: bool,
@@ -149,6 +166,9 @@ pub struct Test {
 pub struct Check {
     #[command(flatten)]
     pub source: Source,
+
+    #[command(flatten)]
+    pub repeat: Repeat,
 }
 
 #[derive(Args)]

@@ -12,6 +12,7 @@ mod run;
 mod style;
 mod task;
 mod tools;
+mod watch;
 
 use anyhow::Result;
 use clap::{CommandFactory, Parser};
@@ -55,9 +56,13 @@ fn dispatch(cli: Cli) -> Result<ExitCode> {
 fn work(cli: &Cli) -> Result<ExitCode> {
     style::choose(cli.color);
     match &cli.command {
+        Command::Build(args) if args.repeat.watch => watch::watch(&args.source, || build::build(args).map(|_| None)),
         Command::Build(args) => build::build(args),
+        Command::Run(args) if args.repeat.watch => watch::watch(&args.source, || run::start(args).map(Some)),
         Command::Run(args) => run::run(args),
+        Command::Test(args) if args.repeat.watch => watch::watch(&args.source, || run::start_tests(args)),
         Command::Test(args) => run::test(args),
+        Command::Check(args) if args.repeat.watch => watch::watch(&args.source, || build::check(args).map(|_| None)),
         Command::Check(args) => build::check(args),
         Command::Fmt(args) => tools::fmt(args),
         Command::Lint(args) => tools::lint(args),

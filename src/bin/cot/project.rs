@@ -4,7 +4,7 @@ use anyhow::{Context, Result, bail};
 use serde_json::Value;
 use std::path::{Path, PathBuf};
 
-const NAME: &str = "cot.json";
+pub const NAME: &str = "cot.json";
 
 /// The file to compile: the one that was named, or the one that `./cot.json` names.
 ///
@@ -55,6 +55,11 @@ impl Project {
             bail!("there is no {NAME} here");
         }
         Ok(Project { values: read(&path)?, path })
+    }
+
+    /// The `cot.json`, if there is one.
+    pub fn file(&self) -> Option<&Path> {
+        Some(self.path.as_path()).filter(|path| !path.as_os_str().is_empty())
     }
 
     /// Name and version.

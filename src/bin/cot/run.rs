@@ -7,14 +7,28 @@ use anyhow::{Context, Result, bail};
 use std::ffi::OsString;
 use std::os::unix::process::ExitStatusExt;
 use std::path::Path;
-use std::process::{Command, ExitCode};
+use std::process::{Child, Command, ExitCode, ExitStatus};
 use wasm2native::cot::check::Build;
 use wasm2native::cot::lower::Host;
 use wasm2native::cot::{Compiled, Product, Stage};
 use wasm2native::scratch::Scratch;
 use wasm2native::stdio;
 
+/// A program that runs, from a temporary folder.
+pub struct Running {
+    pub child: Child,
+    _folder: Scratch,
+}
+
 pub fn run(args: &flags::Run) -> Result<ExitCode> {
+    start(args)?.wait()
+}
+
+/// Builds a program and starts it.
+///
+/// # Errors
+/// What is wrong with it, or it can't be started.
+pub fn start(args: &flags::Run) -> Result<Running> {
     let (file, target) = build::source(&args.source)?;
     let target = runnable(target)?;
     match build::compile(&file, target, Mode::program(args.release), Stage::Wasm)? {
@@ -24,6 +38,14 @@ pub fn run(args: &flags::Run) -> Result<ExitCode> {
 }
 
 pub fn test(args: &flags::Test) -> Result<ExitCode> {
+    wait_for(start_tests(args)?)
+}
+
+/// Builds tests and starts them; none if there are none.
+///
+/// # Errors
+/// What is wrong with the program, or it can't be started.
+pub fn start_tests(args: &flags::Test) -> Result<Option<Running>> {
     let (file, target) = build::source(&args.source)?;
     if args.verbose {
         stdio::message(format!("Test {}\n", file.display()));
@@ -47,21 +69,26 @@ pub fn bench(args: &flags::Bench) -> Result<ExitCode> {
         // Checks are not what is to be measured.
         ..Mode::program(true)
     };
-    run_blocks(&file, target, mode, "bench")
+    wait_for(run_blocks(&file, target, mode, "bench")?)
 }
 
-/// Runs the tests or benches of a file.
-fn run_blocks(file: &Path, target: BuildTarget, mode: Mode, kind: &str) -> Result<ExitCode> {
+/// The status of tests or benches; nothing to run is a success.
+fn wait_for(running: Option<Running>) -> Result<ExitCode> {
+    running.map_or(Ok(ExitCode::SUCCESS), Running::wait)
+}
+
+/// Starts the tests or benches of a file.
+fn run_blocks(file: &Path, target: BuildTarget, mode: Mode, kind: &str) -> Result<Option<Running>> {
     let target = runnable(target)?;
     let filter = mode.filter.clone();
     match build::compile(file, target, mode, Stage::Wasm)? {
-        Product::Wasm(compiled) => execute(file, &compiled, target, &[]),
+        Product::Wasm(compiled) => execute(file, &compiled, target, &[]).map(Some),
         Product::NoTests => {
             stdio::message(match filter {
                 Some(filter) => format!("no {kind} has a name with \"{filter}\" in it\n"),
                 None => format!("there are no {kind} blocks in {}\n", file.display()),
             });
-            Ok(ExitCode::SUCCESS)
+            Ok(None)
         }
         Product::Text(_) => unreachable!("tests and benches are built to the end"),
     }
@@ -79,13 +106,23 @@ fn runnable(target: BuildTarget) -> Result<BuildTarget> {
     Ok(target)
 }
 
-fn execute(file: &Path, compiled: &Compiled, target: BuildTarget, args: &[OsString]) -> Result<ExitCode> {
+fn execute(file: &Path, compiled: &Compiled, target: BuildTarget, args: &[OsString]) -> Result<Running> {
     let folder = Scratch::new()?;
     let program = folder.path().join(file.file_stem().unwrap_or("program".as_ref()));
     build::translate(file, compiled, target, &program, false)?;
-    let status = Command::new(&program).args(args).status();
-    let status = status.with_context(|| format!("can't run {}", program.display()))?;
-    // As a shell reports the end by a signal.
-    let code = status.code().unwrap_or_else(|| 128 + status.signal().unwrap_or(0));
-    Ok(ExitCode::from(code as u8))
+    let child = Command::new(&program).args(args).spawn();
+    let child = child.with_context(|| format!("can't run {}", program.display()))?;
+    Ok(Running { child, _folder: folder })
+}
+
+impl Running {
+    fn wait(mut self) -> Result<ExitCode> {
+        let status = self.child.wait().context("can't wait for the program")?;
+        Ok(ExitCode::from(status_number(status)))
+    }
+}
+
+/// As a shell reports the end by a signal.
+pub fn status_number(status: ExitStatus) -> u8 {
+    status.code().unwrap_or_else(|| 128 + status.signal().unwrap_or(0)) as u8
 }

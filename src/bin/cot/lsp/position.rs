@@ -2,6 +2,7 @@
 //! Columns count what client and server agreed on. Lines end by `\n`, `\r\n` or `\r`.
 
 use lsp_types::{Position, PositionEncodingKind, Range};
+use std::cell::Cell;
 
 /// What columns count.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
@@ -44,6 +45,9 @@ pub struct Lines<'a> {
     bytes: &'a [u8],
     starts: Vec<usize>,
     encoding: Encoding,
+    /// The last offset that was asked for and its column: the next one may be in the same line,
+    /// which may be very long.
+    last: Cell<(usize, usize)>,
 }
 
 impl<'a> Lines<'a> {
@@ -54,7 +58,7 @@ impl<'a> Lines<'a> {
             _ => false,
         });
         let starts = std::iter::once(0).chain(ends.map(|(at, _)| at + 1)).collect();
-        Lines { bytes, starts, encoding }
+        Lines { bytes, starts, encoding, last: Cell::new((0, 0)) }
     }
 
     /// A line without its end.
@@ -89,8 +93,11 @@ impl<'a> Lines<'a> {
     pub fn position(&self, offset: usize) -> Position {
         let offset = offset.min(self.bytes.len());
         let line = self.starts.partition_point(|start| *start <= offset) - 1;
-        let before = &self.bytes[self.starts[line]..offset];
-        let column: usize = characters(before).map(|(character, _)| self.encoding.width(character)).sum();
+        let start = self.starts[line];
+        let (from, known) = Some(self.last.get()).filter(|(at, _)| start <= *at && *at <= offset).unwrap_or((start, 0));
+        let more: usize = characters(&self.bytes[from..offset]).map(|(it, _)| self.encoding.width(it)).sum();
+        let column = known + more;
+        self.last.set((offset, column));
         Position { line: number(line), character: number(column) }
     }
 
@@ -126,6 +133,15 @@ mod tests {
             assert_eq!(lines.starts.len(), 3);
             assert_eq!(lines.position(at), Position { line: 1, character: column });
             assert_eq!(lines.offset(Position { line: 1, character: column }), at);
+        }
+    }
+
+    #[test]
+    fn columns_do_not_depend_on_what_was_asked_before() {
+        let lines = Lines::new(TEXT.as_bytes(), Encoding::Utf16);
+        let offsets: Vec<usize> = TEXT.char_indices().map(|(at, _)| at).collect();
+        for at in offsets.iter().chain(offsets.iter().rev()) {
+            assert_eq!(lines.position(*at), Lines::new(TEXT.as_bytes(), Encoding::Utf16).position(*at));
         }
     }
 

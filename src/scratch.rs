@@ -10,9 +10,10 @@ use rustix::process::{Pid, Signal};
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 use signal_hook::iterator::Signals;
 use std::collections::BTreeSet;
+use std::io;
 use std::path::{Path, PathBuf};
-use std::process::Child;
-use std::sync::{Mutex, OnceLock};
+use std::process::{Child, Command};
+use std::sync::{Mutex, OnceLock, PoisonError};
 use std::time::Duration;
 use tempfile::TempDir;
 
@@ -20,35 +21,47 @@ use tempfile::TempDir;
 static FOLDERS: Mutex<BTreeSet<PathBuf>> = Mutex::new(BTreeSet::new());
 
 /// Processes that end with this one.
-static COMPANIONS: Mutex<BTreeSet<u32>> = Mutex::new(BTreeSet::new());
+static COMPANIONS: Mutex<Companions> = Mutex::new(Companions { ids: BTreeSet::new(), are_ending: false });
 
-/// Has a child process ended when a signal ends this one. Who waits for it says so by
-/// [`part_from`], before its number can be that of another process.
-pub fn end_with_us(child: &Child) {
-    if let Ok(mut companions) = COMPANIONS.lock() {
-        companions.insert(child.id());
-    }
+struct Companions {
+    ids: BTreeSet<u32>,
+    /// A signal has come: no more are started.
+    are_ending: bool,
 }
 
-/// The child process ends on its own, or has ended.
-pub fn part_from(child: &Child) {
-    if let Ok(mut companions) = COMPANIONS.lock() {
-        companions.remove(&child.id());
+/// Starts a process that ends with this one, if a signal ends it. Who has waited for its end says
+/// so by [`part_from`], before its number can be that of another process.
+///
+/// # Errors
+/// The system's; or this process is about to end.
+pub fn spawn_companion(command: &mut Command) -> io::Result<Child> {
+    let mut companions = COMPANIONS.lock().unwrap_or_else(PoisonError::into_inner);
+    if companions.are_ending {
+        return Err(io::ErrorKind::Interrupted.into());
     }
+    let child = command.spawn()?;
+    companions.ids.insert(child.id());
+    Ok(child)
+}
+
+/// The process has ended.
+pub fn part_from(child: &Child) {
+    COMPANIONS.lock().unwrap_or_else(PoisonError::into_inner).ids.remove(&child.id());
 }
 
 /// Passes a signal on to the companions; those that do not end soon are killed.
 fn end_companions(signal: i32) {
     const ATTEMPTS: usize = 100;
-    let send = |signal| {
-        let companions = COMPANIONS.lock().map(|companions| companions.clone()).unwrap_or_default();
-        for id in &companions {
+    let send = |signal: Option<Signal>| {
+        let mut companions = COMPANIONS.lock().unwrap_or_else(PoisonError::into_inner);
+        companions.are_ending = true;
+        for id in &companions.ids {
             if let Some((pid, signal)) = i32::try_from(*id).ok().and_then(Pid::from_raw).zip(signal) {
                 // It may have ended.
                 let _ = rustix::process::kill_process(pid, signal);
             }
         }
-        companions.is_empty()
+        companions.ids.is_empty()
     };
     if send(Signal::from_named_raw(signal)) {
         return;
@@ -56,7 +69,7 @@ fn end_companions(signal: i32) {
     // The thread that waits for them parts from those that end.
     let are_gone = |_: &usize| {
         std::thread::sleep(Duration::from_millis(10));
-        COMPANIONS.lock().map_or(true, |companions| companions.is_empty())
+        COMPANIONS.lock().is_ok_and(|companions| companions.ids.is_empty())
     };
     if (0..ATTEMPTS).find(are_gone).is_none() {
         send(Some(Signal::KILL));

@@ -82,7 +82,7 @@ pub struct Options {
     pub all_safe: bool,
     /// A folder with a standard library to be used instead of the one that is built in.
     pub standard_library: Option<PathBuf>,
-    /// Diagnostics are for a terminal.
+    /// Diagnostics, and what tests say, are for a terminal.
     pub is_styled: bool,
 }
 
@@ -198,6 +198,7 @@ fn lower_loaded(loaded: &load::Loaded, options: &Options, stage: Stage) -> Resul
         debug: options.debug,
         fail_fast: options.fail_fast,
         leaks: options.leaks,
+        is_styled: options.is_styled,
         iterations: options.iterations,
         has_shims: options.host == lower::Host::Native && !options.is_library,
     };

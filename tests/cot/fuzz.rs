@@ -96,6 +96,7 @@ fn check_program(input: &[u8]) {
                 debug: false,
                 fail_fast: false,
                 leaks: false,
+                is_styled: false,
                 iterations: 0,
                 has_shims: true,
             };

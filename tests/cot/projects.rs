@@ -87,9 +87,13 @@ fn statuses_and_colors() -> Result<()> {
         let outcome = cot(folder.path(), words)?;
         ensure!(outcome.status == status, "{words:?}: {} instead of {status}", outcome.status);
     }
+    fs::write(folder.path().join("tests.cot"), "test \"sum\" { @assertEq(1 + 1, 2) }\n")?;
     for (choice, is_colored) in [("always", true), ("never", false), ("auto", false)] {
-        let outcome = cot(folder.path(), &["check", "wrong.cot", "--color", choice])?;
-        ensure!(outcome.stderr.to_string().contains("\x1b[") == is_colored, "{choice}: {}", outcome.stderr);
+        for words in [["check", "wrong.cot"], ["test", "tests.cot"]] {
+            let outcome = cot(folder.path(), &[words[0], words[1], "--color", choice])?;
+            let has_color = outcome.stderr.to_string().contains("\x1b[");
+            ensure!(has_color == is_colored, "{words:?} {choice}: {}", outcome.stderr);
+        }
     }
     Ok(())
 }

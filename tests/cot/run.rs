@@ -132,16 +132,6 @@ fn without_backtrace(said: &str) -> String {
     said.split_inclusive('\n').filter(|line| !line.starts_with("    at ") && !line.starts_with("    ... ")).collect()
 }
 
-/// Modules don't know the place in the program that led to a panic of the standard library.
-fn says_the_same(native: &str, other: &str) -> bool {
-    let same = |(native, other): (&str, &str)| {
-        native == other
-            || other.starts_with("std/")
-                && other.split_once(": ").map(|it| it.1) == native.split_once(": ").map(|it| it.1)
-    };
-    native.lines().count() == other.lines().count() && native.lines().zip(other.lines()).all(same)
-}
-
 /// A trap's message is the host's; times differ.
 fn compare(name: &str, native: &Outcome, other: &Outcome, is_test: bool, faults: &mut String) -> Result<()> {
     let has_trapped = other.status == TRAPPED;
@@ -152,7 +142,7 @@ fn compare(name: &str, native: &Outcome, other: &Outcome, is_test: bool, faults:
     }
     let said = without_backtrace(&text::render(native.stderr.as_bytes()));
     let other_said = text::render(other.stderr.as_bytes());
-    if !has_trapped && !is_test && !says_the_same(&said, &other_said) {
+    if !has_trapped && !is_test && said != other_said {
         let difference = text::difference(&said, &other_said);
         writeln!(faults, "{name}: other standard error than the native program:\n{difference}")?;
     }

@@ -88,8 +88,13 @@ impl Watcher {
         kill_process(Pid::from_raw(self.id()).context("it has a number")?, signal)?;
         let status = self.process.wait()?;
         ensure!(!status.success(), "it ends by {status}");
-        let left: Vec<i32> = children.into_iter().filter(|id| Path::new(&format!("/proc/{id}")).exists()).collect();
-        ensure!(left.is_empty(), "it leaves {left:?}");
+        // Who was killed is gone when its new parent has noticed.
+        let is_there = |id: &i32| Path::new(&format!("/proc/{id}")).exists();
+        let start = Instant::now();
+        while children.iter().any(is_there) {
+            ensure!(start.elapsed() < Duration::from_secs(5), "it leaves some of {children:?}");
+            std::thread::sleep(Duration::from_millis(20));
+        }
         let files: Vec<_> = fs::read_dir(folder.join("tmp"))?.map(|it| it.map(|it| it.file_name())).collect();
         ensure!(files.is_empty(), "it leaves {files:?}");
         Ok(())

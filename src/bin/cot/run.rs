@@ -5,13 +5,14 @@ use crate::build::{self, BuildTarget, Mode};
 use crate::flags;
 use anyhow::{Context, Result, bail};
 use std::ffi::OsString;
+use std::io;
 use std::os::unix::process::ExitStatusExt;
 use std::path::Path;
 use std::process::{Child, Command, ExitCode, ExitStatus};
 use wasm2native::cot::check::Build;
 use wasm2native::cot::lower::Host;
 use wasm2native::cot::{Compiled, Product, Stage};
-use wasm2native::scratch::Scratch;
+use wasm2native::scratch::{self, Scratch};
 use wasm2native::stdio;
 
 /// A program that runs, from a temporary folder.
@@ -32,7 +33,7 @@ pub fn start(args: &flags::Run) -> Result<Running> {
     let (file, target) = build::source(&args.source)?;
     let target = runnable(target)?;
     match build::compile(&file, target, Mode::program(args.release), Stage::Wasm)? {
-        Product::Wasm(compiled) => execute(&file, &compiled, target, &args.args),
+        Product::Wasm(compiled) => execute(&file, &compiled, target, &args.args, spawner(&args.repeat)),
         Product::Text(_) | Product::NoTests => unreachable!("a program is built to the end"),
     }
 }
@@ -57,7 +58,7 @@ pub fn start_tests(args: &flags::Test) -> Result<Option<Running>> {
         leaks: args.leaks,
         ..Mode::program(args.release)
     };
-    run_blocks(&file, target, mode, "test")
+    run_blocks(&file, target, mode, "test", spawner(&args.repeat))
 }
 
 pub fn bench(args: &flags::Bench) -> Result<ExitCode> {
@@ -69,7 +70,7 @@ pub fn bench(args: &flags::Bench) -> Result<ExitCode> {
         // Checks are not what is to be measured.
         ..Mode::program(true)
     };
-    wait_for(run_blocks(&file, target, mode, "bench")?)
+    wait_for(run_blocks(&file, target, mode, "bench", Command::spawn)?)
 }
 
 /// The status of tests or benches; nothing to run is a success.
@@ -78,11 +79,11 @@ fn wait_for(running: Option<Running>) -> Result<ExitCode> {
 }
 
 /// Starts the tests or benches of a file.
-fn run_blocks(file: &Path, target: BuildTarget, mode: Mode, kind: &str) -> Result<Option<Running>> {
+fn run_blocks(file: &Path, target: BuildTarget, mode: Mode, kind: &str, spawn: Spawn) -> Result<Option<Running>> {
     let target = runnable(target)?;
     let filter = mode.filter.clone();
     match build::compile(file, target, mode, Stage::Wasm)? {
-        Product::Wasm(compiled) => execute(file, &compiled, target, &[]).map(Some),
+        Product::Wasm(compiled) => execute(file, &compiled, target, &[], spawn).map(Some),
         Product::NoTests => {
             stdio::message(match filter {
                 Some(filter) => format!("no {kind} has a name with \"{filter}\" in it\n"),
@@ -106,11 +107,19 @@ fn runnable(target: BuildTarget) -> Result<BuildTarget> {
     Ok(target)
 }
 
-fn execute(file: &Path, compiled: &Compiled, target: BuildTarget, args: &[OsString]) -> Result<Running> {
+/// How a program is started.
+type Spawn = fn(&mut Command) -> io::Result<Child>;
+
+/// A program that is watched ends with this process.
+fn spawner(repeat: &flags::Repeat) -> Spawn {
+    if repeat.watch { scratch::spawn_companion } else { Command::spawn }
+}
+
+fn execute(file: &Path, compiled: &Compiled, target: BuildTarget, args: &[OsString], spawn: Spawn) -> Result<Running> {
     let folder = Scratch::new()?;
     let program = folder.path().join(file.file_stem().unwrap_or("program".as_ref()));
     build::translate(file, compiled, target, &program, false)?;
-    let child = Command::new(&program).args(args).spawn();
+    let child = spawn(Command::new(&program).args(args));
     let child = child.with_context(|| format!("can't run {}", program.display()))?;
     Ok(Running { child, _folder: folder })
 }

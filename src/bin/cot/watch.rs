@@ -41,9 +41,6 @@ pub fn watch(source: &Source, mut round: impl FnMut() -> Result<Option<Running>>
             crate::report(&error);
             None
         });
-        if let Some(running) = &running {
-            scratch::end_with_us(&running.child);
-        }
         // What is imported may have changed in the meantime.
         if Files::of(source).has_same_names(&files) {
             stdio::message(format!("watching {} for changes\n", files.describe()));

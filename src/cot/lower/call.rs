@@ -4,6 +4,7 @@ use super::function::{Address, Body, Data, Operand};
 use super::{FuncKey, Host, Lowering};
 use crate::cot::ir::module::FuncKind;
 use crate::cot::ir::{Access, End, FuncId, Function, Op, Signature, Type as WasmType, Value};
+use crate::cot::source::{FileId, Span};
 use crate::cot::typed::{Callee, Expression, ExpressionKind, ExternId, FunctionId, Place, PlaceKind};
 use crate::cot::types::{Type, TypeId};
 
@@ -22,7 +23,11 @@ impl<'p> Body<'_, 'p> {
                 let mut args = Vec::new();
                 args.extend(to.map(|to| self.address_value(to)));
                 args.extend(self.arguments(arguments));
-                (self.call_key(FuncKey::Function(*id), args), result)
+                let file = self.lowering.program.functions[id.0 as usize].span.file;
+                let caller = self.tell_caller(Some(file), whole.span);
+                let results = self.call_key(FuncKey::Function(*id), args);
+                self.restore_caller(caller);
+                (results, result)
             }
             Callee::Value(value) => {
                 let (params, result) = self.lowering.function_type(value.ty);
@@ -41,7 +46,10 @@ impl<'p> Body<'_, 'p> {
                 let mut signature = self.lowering.signature(&params, result);
                 signature.params.insert(0, WasmType::I32);
                 let results = signature.results.clone();
-                (self.b.push(Op::CallIndirect(signature), args, &results), result)
+                let caller = self.tell_caller(None, whole.span);
+                let results = self.b.push(Op::CallIndirect(signature), args, &results);
+                self.restore_caller(caller);
+                (results, result)
             }
             Callee::Extern(id) => {
                 let result = self.lowering.program.externs[id.0 as usize].result;
@@ -60,6 +68,40 @@ impl<'p> Body<'_, 'p> {
             None => Data::Leaves(results),
         };
         Operand { data, owned: matches!(callee, Callee::Function(_) | Callee::Value(_)) }
+    }
+
+    /// Before a call of a function in a file, if that is known. Where no runtime knows the callers,
+    /// and in tests, the program notes where it calls the standard library, so that a panic there
+    /// can name the place. The library keeps the note while it calls the program.
+    fn tell_caller(&mut self, callee: Option<FileId>, span: Span) -> Option<Value> {
+        if self.lowering.options.has_shims && !self.lowering.is_for_tests() {
+            return None;
+        }
+        let of_library = |it: &Self, file| it.lowering.sources.get(file).name.starts_with("std/");
+        let is_here = of_library(self, self.function?.span.file);
+        let is_there = callee.is_some_and(|file| of_library(self, file));
+        let id = self.lowering.caller_place?;
+        match (is_here, is_there) {
+            (false, true) => {
+                let place = self.place_of(span);
+                let to = self.global(id);
+                self.b.store(Access::I64, to.base, to.offset, place);
+                None
+            }
+            (true, false) => {
+                let from = self.global(id);
+                Some(self.b.load(Access::I64, from.base, from.offset))
+            }
+            _ => None,
+        }
+    }
+
+    /// After the call.
+    fn restore_caller(&mut self, caller: Option<Value>) {
+        if let Some((place, id)) = caller.zip(self.lowering.caller_place) {
+            let to = self.global(id);
+            self.b.store(Access::I64, to.base, to.offset, place);
+        }
     }
 
     fn arguments(&mut self, arguments: &'p [Expression]) -> Vec<Value> {

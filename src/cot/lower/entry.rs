@@ -193,7 +193,8 @@ impl Body<'_, '_> {
     /// The number of failed tests.
     fn run_tests(&mut self) -> Vec<Value> {
         let leaks = self.b.i32(i32::from(self.lowering.options.leaks));
-        self.prelude("testsBegin", vec![leaks]);
+        let colors = self.b.i32(i32::from(self.lowering.options.is_styled));
+        self.prelude("testsBegin", vec![leaks, colors]);
         let done = self.b.new_block();
         for test in &self.lowering.program.tests {
             let (address, length) = self.lowering.bytes(test.name.as_bytes());

@@ -30,7 +30,7 @@ use crate::cot::ir::module::{FuncDecl, FuncKind, Module};
 use crate::cot::ir::variables::ShapeId;
 use crate::cot::ir::{FuncId, Signature, Type as WasmType};
 use crate::cot::source::{Sources, Span};
-use crate::cot::typed::{CheckedProgram, ExternId, FunctionId, GlobalId, StringId};
+use crate::cot::typed::{self, CheckedProgram, ExternId, FunctionId, GlobalId, StringId};
 use crate::cot::types::{Type, TypeId};
 use data::Statics;
 use repr::Leaf;
@@ -59,6 +59,8 @@ pub struct LowerOptions {
     pub fail_fast: bool,
     /// Objects know their type and the place where they were made, and tests look for lost ones.
     pub leaks: bool,
+    /// Tests are told of in color.
+    pub is_styled: bool,
     /// How often each bench runs; 0: for about a second.
     pub iterations: u64,
     /// The runtime's functions for programs in Cot can be imported.
@@ -108,6 +110,8 @@ struct Lowering<'p> {
     type_records: HashMap<[Option<FuncId>; 2], u32>,
     places: HashMap<(u32, usize), u32>,
     tables: HashMap<Vec<u8>, u32>,
+    /// The variable of the prelude that says where the program called the standard library.
+    caller_place: Option<GlobalId>,
     /// Functions of the prelude: nothing in them is checked.
     unchecked: std::collections::HashSet<FunctionId>,
     is_too_large: bool,
@@ -139,6 +143,7 @@ pub fn lower(program: &CheckedProgram, sources: &Sources, options: &LowerOptions
         type_records: HashMap::new(),
         places: HashMap::new(),
         tables: HashMap::new(),
+        caller_place: caller_place(program, sources),
         unchecked: program.prelude.values().copied().collect(),
         is_too_large: false,
     };
@@ -161,6 +166,13 @@ pub fn lower(program: &CheckedProgram, sources: &Sources, options: &LowerOptions
     }
     lowering.module.stack_size = stack_size as u32;
     Ok(lowering.module)
+}
+
+fn caller_place(program: &CheckedProgram, sources: &Sources) -> Option<GlobalId> {
+    let is_it = |global: &typed::Global| {
+        global.name == "callerPlace" && sources.get(global.span.file).name == "std/prelude.cot"
+    };
+    program.globals.iter().position(is_it).map(|index| GlobalId(index as u32))
 }
 
 /// Bytes of the shadow stack: enough for each large frame once, so a program without recursion

@@ -100,8 +100,8 @@ impl Program {
     /// The name at a place, or that ends there.
     pub fn name_at(&self, file: FileId, offset: u32) -> Option<Span> {
         let is_name = |it: &&Token| matches!(it.kind, TokenKind::Identifier | TokenKind::Type);
-        let names = self.tokens(file).iter().filter(is_name);
-        names.map(|it| it.span).filter(|it| it.start <= offset && offset <= it.end).last()
+        let mut names = self.tokens(file).iter().rev().filter(is_name).map(|it| it.span);
+        names.find(|it| it.start <= offset && offset <= it.end)
     }
 
     /// The places of the declarations that a name leads to, by their names.

@@ -3,11 +3,17 @@
 
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
+use std::sync::OnceLock;
 use wasm2native::cache;
 use wasm2native::cot::library;
 
 /// The folder of the modules; its name changes with their text.
-fn folder() -> PathBuf {
+fn folder() -> &'static Path {
+    static FOLDER: OnceLock<PathBuf> = OnceLock::new();
+    FOLDER.get_or_init(find_folder)
+}
+
+fn find_folder() -> PathBuf {
     let mut hasher = blake3::Hasher::new();
     for (name, source) in library::MODULES {
         hasher.update(name.as_bytes()).update(&[0]).update(source.as_bytes()).update(&[0]);
@@ -26,8 +32,8 @@ pub fn file(name: &str) -> Option<PathBuf> {
     if std::fs::read(&path).is_ok_and(|text| text == source.as_bytes()) {
         return path.canonicalize().ok();
     }
-    std::fs::create_dir_all(&folder).ok()?;
-    let mut new = tempfile::NamedTempFile::new_in(&folder).ok()?;
+    std::fs::create_dir_all(folder).ok()?;
+    let mut new = tempfile::NamedTempFile::new_in(folder).ok()?;
     std::io::Write::write_all(&mut new, source.as_bytes()).ok()?;
     // For reading.
     std::fs::set_permissions(new.path(), std::fs::Permissions::from_mode(0o444)).ok()?;

@@ -72,7 +72,7 @@ fn names_without(program: &Program, file: FileId, is_true: impl Fn(Span) -> bool
 }
 
 /// How many names of a program are changed.
-const MOST_RENAMED: usize = 4;
+const MOST_RENAMED: usize = 2;
 
 /// Changes names of programs, and then back.
 fn renamed_and_back() -> Result<(), Failed> {

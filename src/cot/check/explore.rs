@@ -53,11 +53,15 @@ impl<'a> Checker<'a> {
         if !self.is_of_interest(self.declared[id].env.file) || ast.is_extern || self.instances.has(id) {
             return;
         }
-        let arguments = [self.opaque_types(owner_params), self.opaque_types(&ast.type_params)].concat();
-        for (_, name) in &ast.bounds {
+        let own = self.opaque_types(&ast.type_params);
+        for (param, name) in &ast.bounds {
             let env = self.declared[id].env.clone();
-            self.find(&env, &name.text, name.span);
+            let index = ast.type_params.iter().position(|it| it.text == param.text);
+            if let Some((item, index)) = self.find_item(&env, name).zip(index) {
+                self.notes.bounds.push((own[index], item));
+            }
         }
+        let arguments = [self.opaque_types(owner_params), own].concat();
         self.instance(id, arguments, ast.span);
     }
 
@@ -74,6 +78,25 @@ impl<'a> Checker<'a> {
                 self.resolve_type(ty, &env);
             }
         }
+    }
+
+    /// Functions of the traits that a type has which stands for a type parameter.
+    pub(super) fn bound_functions(&self, ty: TypeId) -> Vec<(ItemId, &'a ast::Function)> {
+        let traits = self.notes.bounds.iter().filter(|(of, _)| *of == ty).map(|(_, item)| *item);
+        let functions = traits.flat_map(|item| match self.declared[item].kind {
+            ItemKind::Trait(of) => of.functions.iter().map(|function| (item, function)).collect(),
+            _ => Vec::new(),
+        });
+        functions.collect()
+    }
+
+    /// The result of a function of a trait that such a type has; none if it has none of this name.
+    pub(super) fn call_of_bound(&mut self, ty: TypeId, name: &ast::Name) -> Option<TypeId> {
+        let functions = self.bound_functions(ty);
+        let (item, function) = functions.into_iter().find(|(_, it)| it.name.text == name.text)?;
+        self.notes.use_of(name.span, function.name.span);
+        let env = self.env_of_instance(item, &[], &[], Some(ty));
+        Some(function.result.as_ref().map_or(TypeId::VOID, |result| self.resolve_type(result, &env)))
     }
 
     fn opaque_types(&mut self, names: &[ast::Name]) -> Vec<TypeId> {

@@ -120,6 +120,10 @@ impl<'a> Checker<'a> {
             let value = self.enum_to_backing(base, backing);
             return self.call_method_on(value, name, types, arguments, span);
         }
+        if let Some(result) = self.call_of_bound(ty, name) {
+            self.check_all(arguments);
+            return make(ExpressionKind::Zero, result, span).into();
+        }
         let message = format!("'{}' has no method '{}'", self.types.name(ty), name.text);
         self.report_no_method(ty, name, message);
         self.check_all(arguments);

@@ -7,6 +7,7 @@
 use std::collections::{HashMap, HashSet};
 use std::rc::Rc;
 
+use crate::cot::check::model::ItemId;
 use crate::cot::source::Span;
 use crate::cot::types::TypeId;
 
@@ -72,6 +73,8 @@ pub struct Notes {
     pub same: Vec<(Span, Span)>,
     /// Declarations that the language finds by their names: `main`, `deinit`.
     pub implicit: HashSet<Span>,
+    /// Traits that types have which stand for type parameters.
+    pub(super) bounds: Vec<(TypeId, ItemId)>,
     /// Names of errors, and where they are used without their set.
     pub errors: HashMap<Span, Rc<str>>,
     pub candidates: Vec<Candidate>,

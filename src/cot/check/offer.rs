@@ -107,6 +107,10 @@ impl<'a> Checker<'a> {
             _ => {}
         }
         self.offer_methods(ty, true);
+        for (_, function) in self.bound_functions(ty) {
+            let detail = self.shown_in_line(head(function));
+            self.notes.offer(&function.name.text, Some(Kind::Method), detail, Some(function.name.span));
+        }
         if let Some(backing) = self.types.enum_type(ty).map(|it| it.backing) {
             self.offer_methods(backing, true);
         }

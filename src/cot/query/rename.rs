@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use crate::cot::check::notes::Kind;
 use crate::cot::query::Program;
 use crate::cot::source::{FileId, Span};
-use crate::cot::token::TokenKind;
+use crate::cot::token::{Token, TokenKind};
 
 /// Places to replace, and by what.
 pub type Edits = BTreeMap<Place, String>;
@@ -102,6 +102,12 @@ impl Program {
         if declarations.iter().any(is_error) && self.notes.errors.values().any(|it| &**it == new) {
             return Err(format!("there is an error '{new}' already"));
         }
+        let is_field =
+            |it: &Place| self.notes.definitions.iter().any(|(at, of)| place(*at) == *it && of.kind == Kind::Field);
+        if declarations.iter().any(is_field) && self.asks_for_field(self.loaded.sources.text(name)) {
+            let old = String::from_utf8_lossy(self.loaded.sources.text(name)).into_owned();
+            return Err(format!("'{old}' is also named in a string, for @hasField"));
+        }
         let leads_there = |definitions: &[Span]| definitions.iter().any(|it| declarations.contains(&place(*it)));
         let mut edits = Edits::new();
         for (at, definitions) in &self.uses {
@@ -125,6 +131,18 @@ impl Program {
             return Err(format!("{name}, which belongs to the standard library, has this name too"));
         }
         Ok(Rename { edits })
+    }
+
+    /// Whether the program asks, by a string, whether there is a field of this name.
+    fn asks_for_field(&self, name: &[u8]) -> bool {
+        let files = self.loaded.files.iter().filter(|file| !file.is_library);
+        files.map(|file| self.tokens(file.id)).any(|tokens| {
+            let is_builtin = |it: &Token| self.loaded.sources.text(it.span) == b"@hasField";
+            let is_string = |it: &Token| {
+                it.kind == TokenKind::String && self.loaded.sources.text(it.span) == [b"\"", name, b"\""].concat()
+            };
+            tokens.iter().any(is_builtin) && tokens.iter().any(is_string)
+        })
     }
 
     /// The text of a file with its edits.

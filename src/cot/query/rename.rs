@@ -191,21 +191,28 @@ impl Program {
 /// Where places are after edits.
 struct Moved<'a> {
     edits: &'a Edits,
+    /// Per file, in order: where an edit begins, and by how much it and those before it move what
+    /// follows.
+    shifts: BTreeMap<FileId, Vec<(u32, i64)>>,
 }
 
 impl<'a> Moved<'a> {
     fn new(edits: &'a Edits) -> Moved<'a> {
-        Moved { edits }
+        let mut shifts: BTreeMap<FileId, Vec<(u32, i64)>> = BTreeMap::new();
+        for ((file, start, end), new) in edits {
+            let of_file = shifts.entry(*file).or_default();
+            let before = of_file.last().map_or(0, |(_, shift)| *shift);
+            of_file.push((*start, before + new.len() as i64 - i64::from(end - start)));
+        }
+        Moved { edits, shifts }
     }
 
     fn place(&self, span: Span) -> Place {
-        let mut shift = 0i64;
-        let before = self.edits.range((span.file, 0, 0)..(span.file, span.start, 0));
-        for ((_, start, end), new) in before {
-            shift += new.len() as i64 - i64::from(end - start);
-        }
-        let own = self.edits.get(&place(span)).map_or(i64::from(span.end - span.start), |new| new.len() as i64);
+        let of_file = self.shifts.get(&span.file).map_or(&[][..], |shifts| shifts);
+        let n_before = of_file.partition_point(|(start, _)| *start < span.start);
+        let shift = n_before.checked_sub(1).map_or(0, |last| of_file[last].1);
+        let length = self.edits.get(&place(span)).map_or(i64::from(span.end - span.start), |new| new.len() as i64);
         let start = i64::from(span.start) + shift;
-        (span.file, start as u32, (start + own) as u32)
+        (span.file, start as u32, (start + length) as u32)
     }
 }

@@ -88,9 +88,15 @@ pub fn end() -> ! {
             unsafe { libc::pause() };
         },
     }
+    // Rust's library allocates a little by the system's allocator, as for a thread that starts: where
+    // that fails, it writes a message of its own and aborts.
+    // SAFETY: the handler only waits.
+    unsafe { libc::signal(libc::SIGABRT, wait_for_end as extern "C" fn(libc::c_int) as libc::sighandler_t) };
     // SAFETY: what was stored is never freed.
     let work = unsafe { WORK.load(Ordering::Acquire).as_ref() };
     tell(work.map_or("error: out of memory\n", |work| &work.message));
+    // SAFETY: no memory is touched. Nothing else shall be said.
+    unsafe { libc::dup2(libc::open(c"/dev/null".as_ptr(), libc::O_WRONLY | libc::O_CLOEXEC), libc::STDERR_FILENO) };
     let reserve = RESERVE.swap(null_mut(), Ordering::Relaxed);
     if !reserve.is_null() {
         // SAFETY: it was allocated with this layout, and the swap gives it to one thread only.
@@ -100,6 +106,18 @@ pub fn end() -> ! {
         (work.clean)();
     }
     exit()
+}
+
+/// Handles SIGABRT once a thread has found no memory: the others wait until it ends the process.
+extern "C" fn wait_for_end(_: libc::c_int) {
+    // SAFETY: the call has no arguments and always succeeds.
+    if FINDER.load(Ordering::Acquire) == unsafe { libc::gettid() } {
+        exit();
+    }
+    loop {
+        // SAFETY: the call has no arguments.
+        unsafe { libc::pause() };
+    }
 }
 
 /// Ends the process without functions that wait, or allocate: a lock may be held.

@@ -17,6 +17,7 @@ mod names;
 mod projects;
 mod rendered;
 mod run;
+mod self_hosted;
 mod server;
 mod source;
 mod trees;
@@ -40,6 +41,7 @@ fn main() {
         .chain(names::trials())
         .chain(lsp::trials())
         .chain(server::trials())
-        .chain(watch::trials());
+        .chain(watch::trials())
+        .chain(self_hosted::trials());
     test_kit::trial::run(trials);
 }

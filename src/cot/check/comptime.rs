@@ -15,13 +15,16 @@ use crate::cot::check::model::{Untyped, Value, make};
 use crate::cot::check::operator::compare_operator;
 use crate::cot::source::Span;
 use crate::cot::typed::{
-    ArithmeticOperator, Block, CompoundOperator, Condition, Expression, ExpressionKind, InterpolationPart, LocalId,
-    LoopId, Pattern, Place, PlaceKind, Sequence, StatementKind, Switch, SwitchSubject,
+    ArithmeticOperator, Block, Callee, CompoundOperator, Condition, Expression, ExpressionKind, FunctionId,
+    InterpolationPart, LocalId, LoopId, Pattern, Place, PlaceKind, Sequence, StatementKind, Switch, SwitchSubject,
 };
 use crate::cot::types::{Type, TypeId};
 
 /// Steps that one block may take.
 const MAX_STEPS: u64 = 4_000_000;
+
+/// How many calls one block may make within each other.
+const MAX_CALLS: u32 = 200;
 
 /// Why running stopped.
 enum Stop {
@@ -29,6 +32,7 @@ enum Stop {
     Failed(Span, String),
     Break(LoopId),
     Continue(LoopId),
+    Return(Expression),
 }
 
 type Run<T> = Result<T, Stop>;
@@ -38,6 +42,8 @@ type Run<T> = Result<T, Stop>;
 struct Frame {
     locals: HashMap<LocalId, Expression>,
     steps: u64,
+    /// Of calls around it.
+    depth: u32,
 }
 
 impl<'a> Checker<'a> {
@@ -52,7 +58,7 @@ impl<'a> Checker<'a> {
                 self.type_error(place, format!("this can't be evaluated at compile time: {message}"));
                 self.erroneous(span)
             }
-            Err(Stop::Break(_) | Stop::Continue(_)) => self.erroneous(span),
+            Err(Stop::Break(_) | Stop::Continue(_) | Stop::Return(_)) => self.erroneous(span),
         }
     }
 
@@ -154,10 +160,56 @@ impl<'a> Checker<'a> {
                 }
                 _ => return fail(span, "optionals are not known"),
             },
+            ExpressionKind::Call { callee: Callee::Function(function), arguments } => {
+                let arguments: Run<Vec<_>> = arguments.iter().map(|it| self.evaluate(it, frame)).collect();
+                self.run_call(*function, arguments?, span, frame)?
+            }
+            ExpressionKind::Return(value) => {
+                let value = match value {
+                    Some(value) => self.evaluate(value, frame)?,
+                    None => make(ExpressionKind::Void, TypeId::VOID, span),
+                };
+                return Err(Stop::Return(value));
+            }
             ExpressionKind::Break(id) => return Err(Stop::Break(*id)),
             ExpressionKind::Continue(id) => return Err(Stop::Continue(*id)),
             _ => return fail(span, "it needs the program to run"),
         })
+    }
+
+    /// Runs a function, which is checked first if nobody needed it yet.
+    fn run_call(
+        &mut self,
+        id: FunctionId,
+        arguments: Vec<Expression>,
+        span: Span,
+        frame: &mut Frame,
+    ) -> Run<Expression> {
+        if frame.depth >= MAX_CALLS {
+            return fail(span, "too many calls lie within each other");
+        }
+        let function = match self.runnable.get(&id).map(Rc::clone) {
+            Some(known) => known,
+            None if !self.check_now(id) => return fail(span, "the function is not known before this block is"),
+            None => {
+                let function = Rc::new(self.output[id].clone());
+                self.runnable.insert(id, Rc::clone(&function));
+                function
+            }
+        };
+        if !function.captures.is_empty() {
+            return fail(span, "closures need the program to run");
+        }
+        let locals = (0..).map(LocalId).zip(arguments).collect();
+        let mut inner = Frame { locals, steps: frame.steps, depth: frame.depth + 1 };
+        let ended = self.run_block(&function.body, &mut inner);
+        frame.steps = inner.steps;
+        match ended {
+            Err(Stop::Return(value)) => Ok(Expression { span, ..value }),
+            Err(stop) => Err(stop),
+            Ok(_) if function.result == TypeId::VOID => Ok(make(ExpressionKind::Void, TypeId::VOID, span)),
+            Ok(_) => fail(span, "the function returns nothing here"),
+        }
     }
 
     fn zero(&mut self, ty: TypeId, span: Span) -> Run<Expression> {

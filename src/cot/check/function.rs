@@ -164,6 +164,22 @@ impl<'a> Checker<'a> {
         }
     }
 
+    /// Checks a function whose turn has not come, since a block is to be run that calls it. Whether
+    /// it is checked now: not if it is among those that are at work.
+    pub(super) fn check_now(&mut self, function: FunctionId) -> bool {
+        let Some(id) = self.instances.take(function) else {
+            return self.bodies.iter().all(|body| body.function != function);
+        };
+        let depth = std::mem::replace(&mut self.instance_depth, self.instances.depth(function));
+        let ast = self.declared[id].ast;
+        let body = ast.body.as_ref().filter(|body| !self.is_faulty(body.span));
+        if let Some(body) = body {
+            self.check_function(function, id, body);
+        }
+        self.instance_depth = depth;
+        body.is_some()
+    }
+
     fn check_function(&mut self, function: FunctionId, id: FunctionDeclId, body: &'a ast::Block) {
         let decl = &self.declared[id];
         let (ast, implicit_self) = (decl.ast, decl.implicit_self);

@@ -76,6 +76,12 @@ impl<'a> Instances<'a> {
         self.queue.push_back((function, id));
     }
 
+    /// Takes a function out of turn, if it still waits.
+    pub fn take(&mut self, function: FunctionId) -> Option<FunctionDeclId> {
+        let place = self.queue.iter().position(|(waiting, _)| *waiting == function)?;
+        self.queue.remove(place).map(|(_, id)| id)
+    }
+
     pub fn next(&mut self) -> Option<(FunctionId, FunctionDeclId)> {
         self.queue.pop_front()
     }

@@ -91,6 +91,7 @@ mod types;
 mod variable;
 
 use std::collections::HashMap;
+use std::rc::Rc;
 
 use crate::cot::check::body::Body;
 use crate::cot::check::declarations::Declarations;
@@ -102,7 +103,7 @@ use crate::cot::check::reports::Reports;
 use crate::cot::diagnostic::{Code, Diagnostic};
 use crate::cot::load::Loaded;
 use crate::cot::source::Span;
-use crate::cot::typed::{CheckedProgram, FunctionId};
+use crate::cot::typed::{CheckedProgram, Function, FunctionId};
 use crate::cot::types::{TypeId, Types};
 
 /// What a program is checked for.
@@ -158,6 +159,8 @@ struct Checker<'a> {
     /// Types of what `@typeInfo` tells, by name and last field.
     informations: HashMap<(String, TypeId), TypeId>,
     instances: Instances<'a>,
+    /// Functions that blocks of `comptime` have called.
+    runnable: HashMap<FunctionId, Rc<Function>>,
     /// Bodies with syntax errors, which are not checked.
     faulty_bodies: Vec<Span>,
     /// Of what is being checked.
@@ -183,6 +186,7 @@ impl<'a> Checker<'a> {
             named: NamedTypes::default(),
             informations: HashMap::new(),
             instances: Instances::default(),
+            runnable: HashMap::new(),
             faulty_bodies: Vec::new(),
             instance_depth: 0,
             gave_up_instances: false,

@@ -15,6 +15,7 @@ mod lsp;
 mod modules;
 mod names;
 mod projects;
+mod random;
 mod rendered;
 mod run;
 mod self_hosted;
@@ -36,6 +37,7 @@ fn main() {
         .chain(grammar::trials())
         .chain(projects::trials())
         .chain(ends::trials())
+        .chain(random::trials())
         .chain(floats::trials())
         .chain(format::trials())
         .chain(names::trials())

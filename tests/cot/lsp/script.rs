@@ -304,10 +304,13 @@ impl Script {
     }
 }
 
-/// An answer that has no form of its own.
+/// An answer that has no form of its own. Where in an address something is depends on the folder.
 fn outcome(answer: &Value) -> String {
     match answer["error"]["message"].as_str() {
-        Some(message) => format!("error {}: {message}", answer["error"]["code"]),
+        Some(message) => {
+            let message = message.split_once(" at index ").map_or(message, |(before, _)| before);
+            format!("error {}: {message}", answer["error"]["code"])
+        }
         None => answer["result"].to_string(),
     }
 }

@@ -336,11 +336,11 @@ fn copies_and_fills_tell_where_they_end() -> Result<()> {
               (memory.init $d (local.get 0) (local.get 1) (local.get 2))))"#,
     )]);
     const ROWS: &[(&str, &[&str], &str)] = &[
-        ("copy", &["65530", "0", "7"], " that would end at address 0x10001, and the memory has 65536 bytes\n"),
-        ("copy", &["0", "65530", "9"], " that would end at address 0x10003, and the memory has 65536 bytes\n"),
-        ("copy", &["-1", "0", "-1"], " that would end at address 0x1fffffffe, and the memory has 65536 bytes\n"),
-        ("short", &["-16", "0"], " that would end at address 0x100000000, and the memory has 65536 bytes\n"),
-        ("fill", &["196608", "1"], " that would end at address 0x30001, and the memory has 196608 bytes\n"),
+        ("copy", &["65530", "0", "7"], ": it would end at address 0x10001, and the memory has 65536 bytes\n"),
+        ("copy", &["0", "65530", "9"], ": it would end at address 0x10003, and the memory has 65536 bytes\n"),
+        ("copy", &["-1", "0", "-1"], ": it would end at address 0x1fffffffe, and the memory has 65536 bytes\n"),
+        ("short", &["-16", "0"], ": it would end at address 0x100000000, and the memory has 65536 bytes\n"),
+        ("fill", &["196608", "1"], ": it would end at address 0x30001, and the memory has 196608 bytes\n"),
         ("between", &["65530", "0", "7"], "\n"),
         ("wide", &["65530", "7"], "\n"),
         ("init", &["0", "0", "4"], "\n"),

@@ -120,7 +120,8 @@ fn programs_without_wasi() -> Result<()> {
     out.fails(134, &["error: timeout after 100 ms\nwasm backtrace:\n    0: on\n"]);
     if !is_emulated() {
         let out = folder.wasm2native(&["run", "--timeout", "200ms", "spin.wat"]);
-        out.fails(134, &["error: timeout after 200 ms\nwasm backtrace:\n"]);
+        // On a busy machine before the first function.
+        out.fails(134, &["error: timeout after 200 ms\n"]);
     }
     // C that sleeps.
     folder.write(
@@ -129,7 +130,7 @@ fn programs_without_wasi() -> Result<()> {
         (func $main (export \"main\") (drop (call $sleep (i32.const 60)))))",
     );
     folder.builds(&["c.wat", "--timeout", "200ms", "--allow-import", "env.sleep", "-o", "c"]);
-    folder.program("c", &[]).fails(134, &["error: timeout after 200 ms\nwasm backtrace:\n"]);
+    folder.program("c", &[]).fails(134, &["error: timeout after 200 ms\n"]);
     Ok(())
 }
 

@@ -38,7 +38,7 @@ unsafe extern "C" fn w2n_explain_access(
     let Some(Compared { memory, index, offset, is_end }) = compared(accesses, place, context) else { return 0 };
     if is_end || !add_stack(text, accesses, index.wrapping_add(offset)) {
         match index.checked_add(offset) {
-            Some(end) if is_end => text.add(" that would end at address ").add_hex(end),
+            Some(end) if is_end => text.add(": it would end at address ").add_hex(end),
             Some(address) => text.add(": address ").add_hex(address),
             None => text.add(": address ").add_hex(index).add(" + ").add_hex(offset),
         };

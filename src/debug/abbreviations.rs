@@ -14,13 +14,14 @@ use std::collections::BTreeSet;
 ///
 /// # Errors
 /// When one is damaged, or they are much more than their section.
-pub fn read(dwarf: &mut Dwarf<Bytes>, budget: &Budget) -> Result<()> {
+pub fn read(dwarf: &mut Dwarf<Bytes>) -> Result<()> {
+    let section = *dwarf.debug_abbrev.reader();
+    let budget = Budget::new(section.len(), 2);
     let mut tables = BTreeSet::new();
     let mut headers = dwarf.units();
     while let Some(header) = headers.next()? {
         tables.insert(header.debug_abbrev_offset().0);
     }
-    let section = *dwarf.debug_abbrev.reader();
     for table in tables {
         let mut rest = section;
         // What lies outside is an error of the unit.

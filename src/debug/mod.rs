@@ -64,7 +64,7 @@ impl<'a> Debug<'a> {
         };
         let mut dwarf = gimli::read::Dwarf::load(load)?;
         let size = sections.values().map(|section| section.len()).fold(0, usize::saturating_add);
-        abbreviations::read(&mut dwarf, &Budget::new(size, 16))?;
+        abbreviations::read(&mut dwarf)?;
         let lines = Lines::read(&dwarf, code_start, size).context("table of lines")?;
         Ok(Debug { dwarf: Some(dwarf), lines, stacked: Vec::new(), code_start, size })
     }

@@ -106,7 +106,7 @@ fn read<'a>(sections: &HashMap<&str, &'a [u8]>) -> Result<(Dwarf<Bytes<'a>>, Vec
         let data = sections.get(id.name()).copied().unwrap_or_default();
         Ok::<_, gimli::Error>(EndianSlice::new(data, LittleEndian))
     })?;
-    abbreviations::read(&mut dwarf, &budget)?;
+    abbreviations::read(&mut dwarf)?;
     let mut skeletons = Vec::new();
     let mut headers = dwarf.units();
     while let Some(header) = headers.next()? {

@@ -25,7 +25,8 @@ const FLAGS: &str = "-shared -Bsymbolic -z noexecstack -z relro -z now --gc-sect
 /// The module has variables that are a thread's own; a message of the linker.
 pub fn link(runtime: &Runtime, object: Vec<u8>, for_debuggers: bool) -> Result<Payload> {
     let script = format!("{{ global: {INSTANCE_SYMBOL}; local: *; }};\n");
-    let inputs = [("<exports>", script.into_bytes()), ("<module>", object.clone())];
+    let described = for_debuggers.then(|| object.clone());
+    let inputs = [("<exports>", script.into_bytes()), ("<module>", object)];
     let inputs = inputs.map(|(name, bytes)| (PathBuf::from(name), bytes.into()));
     let (files, output) = Files::new(inputs.into());
     // All warnings are about symbols that are defined beside the image.
@@ -36,8 +37,8 @@ pub fn link(runtime: &Runtime, object: Vec<u8>, for_debuggers: bool) -> Result<P
     run(&arguments, files)?;
     let bytes = std::mem::take(&mut *output.lock().expect("no thread panics while it holds the lock"));
     let read = || {
-        let described = if for_debuggers { described::places(&object, &bytes)? } else { Vec::new() };
-        anyhow::Ok(Payload { described, ..read(bytes)? })
+        let places = described.map(|object| described::places(&object, &bytes)).transpose()?;
+        anyhow::Ok(Payload { described: places.unwrap_or_default(), ..read(bytes)? })
     };
     read().context("the linker made an image that is not known here")
 }

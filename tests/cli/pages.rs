@@ -84,8 +84,10 @@ fn a_treemap_is_shown_and_searched() -> Result<()> {
     assert_eq!(browser.evaluate("search.value = 'onerror'; light(); document.images.length")?, 0);
     browser.evaluate("search.value = ''; light()")?;
     let n_all = browser.evaluate("map.children.length")?;
-    browser.click("#map .group .leaf, #map .group ~ .group")?;
-    browser.wait("document.getElementById('crumbs').textContent.includes('›')")?;
+    browser.click_until(
+        "#map .group .leaf, #map .group ~ .group",
+        "document.getElementById('crumbs').textContent.includes('›')",
+    )?;
     assert!(browser.evaluate("map.children.length")? != n_all);
     assert_eq!(browser.complaints(), [""; 0]);
     Ok(())
@@ -172,8 +174,7 @@ fn exploring_lights_an_operator_in_all_forms() -> Result<()> {
     browser.evaluate(
         "[...document.querySelectorAll('#wat .line')].find((it) => it.textContent.includes('i32.mul')).id = 'wanted'",
     )?;
-    browser.click("#wanted")?;
-    browser.wait("document.querySelectorAll('#code .lit').length > 0")?;
+    browser.click_until("#wanted", "document.querySelectorAll('#code .lit').length > 0")?;
     assert_eq!(lit(&mut browser, "wat")?, ["i32.mul"]);
     let clif = lit(&mut browser, "clif")?;
     assert!(clif.iter().any(|line| line.contains("imul")), "{clif:?}");
@@ -189,8 +190,7 @@ fn exploring_lights_an_operator_in_all_forms() -> Result<()> {
         "[...document.querySelectorAll('#source .line')].find((it) => it.number + 1 === \
          view.positions.find(([offset]) => offset === view.wat.find(([, text]) => text.includes('i32.mul'))[0])[2]).id = 'line'",
     )?;
-    browser.click("#line")?;
-    browser.wait("document.querySelectorAll('#wat .lit').length > 0")?;
+    browser.click_until("#line", "document.querySelectorAll('#wat .lit').length > 0")?;
     assert_eq!(lit(&mut browser, "wat")?, ["i32.mul"]);
     assert_eq!(browser.complaints(), [""; 0]);
     Ok(())
@@ -209,8 +209,7 @@ fn exploring_shows_the_source() -> Result<()> {
         folder.wasm2native(&["explore", "m", "-o", "m.html"]).succeeds();
         let mut browser = Browser::open(&folder.path("m.html"))?;
         browser.evaluate("search.value = 'twice'; find()")?;
-        browser.click("#names .line")?;
-        browser.wait("document.getElementById('function').textContent === 'twice'")?;
+        browser.click_until("#names .line", "document.getElementById('function').textContent === 'twice'")?;
         let text = browser.evaluate("document.getElementById('source').innerText")?.to_string();
         assert_eq!(text.contains("/* here */"), is_shown, "{text}");
         assert_eq!(browser.complaints(), [""; 0]);
@@ -225,12 +224,10 @@ fn exploring_finds_functions_by_name() -> Result<()> {
     browser.evaluate("search.value = 'ALPHA::two'; find()")?;
     let shown = browser.evaluate("[...document.querySelectorAll('#names .line')].map((it) => it.textContent)")?;
     assert_eq!(shown, serde_json::json!(["alpha::two"]));
-    browser.click("#names .line")?;
-    browser.wait("document.getElementById('function').textContent === 'alpha::two'")?;
+    browser.click_until("#names .line", "document.getElementById('function').textContent === 'alpha::two'")?;
     browser.wait("document.getElementById('code').innerText.includes('sar')")?;
     browser.evaluate("search.value = 'onerror'; find()")?;
-    browser.click("#names .line")?;
-    browser.wait("document.getElementById('function').textContent.includes('onerror')")?;
+    browser.click_until("#names .line", "document.getElementById('function').textContent.includes('onerror')")?;
     assert_eq!(browser.evaluate("document.images.length")?, 0);
     assert_eq!(browser.complaints(), [""; 0]);
     Ok(())
@@ -292,14 +289,7 @@ fn a_large_module_is_explored() -> Result<()> {
     println!("page {size} bytes, shown after {:?}, search {search} ms", browser.took);
     let first = browser.evaluate("document.querySelector('#names .line').textContent")?;
     assert_eq!(first, "f399");
-    // A click that begins before the browser has drawn the list is lost, as it would be for users.
-    let mut n_clicks = 0;
-    while browser.evaluate("document.getElementById('function').textContent === 'f399'")? != true {
-        assert!(n_clicks < 50, "nothing is shown");
-        browser.click("#names .line")?;
-        std::thread::sleep(std::time::Duration::from_millis(100));
-        n_clicks += 1;
-    }
+    browser.click_until("#names .line", "document.getElementById('function').textContent === 'f399'")?;
     assert_eq!(browser.complaints(), [""; 0]);
     Ok(())
 }

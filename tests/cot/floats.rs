@@ -1,11 +1,10 @@
 //! Floats are printed as Rust prints them: the shortest decimal that reads back equal, without an
 //! exponent. Random bit patterns, made by the same generator here and in the program.
 
+use crate::source::wasi_options;
 use libtest_mimic::{Failed, Trial};
 use std::fmt::Write;
 use test_kit::reference::{self, Request};
-use wasm2native::cot::check::Build;
-use wasm2native::cot::lower::Host;
 use wasm2native::cot::{Compiled, Options, Product, Stage, compile};
 
 const N_NUMBERS: usize = 5000;
@@ -35,22 +34,7 @@ fn floats_are_printed_as_rust_prints_them() -> Result<(), Failed> {
     let folder = tempfile::tempdir()?;
     let path = folder.path().join("floats.cot");
     std::fs::write(&path, PROGRAM)?;
-    let options = Options {
-        host: Host::Wasi,
-        target_os: "wasi".to_owned(),
-        target_arch: "wasm32".to_owned(),
-        build: Build::Program,
-        release: true,
-        debug: false,
-        filter: None,
-        fail_fast: false,
-        leaks: false,
-        all_safe: false,
-        iterations: 0,
-        is_library: false,
-        standard_library: None,
-        is_styled: false,
-    };
+    let options = Options { release: true, ..wasi_options() };
     let Product::Wasm(Compiled { wasm, .. }) = compile(&path, &options, Stage::Wasm)? else {
         return Err("no module".into());
     };

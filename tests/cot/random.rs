@@ -9,13 +9,12 @@
 
 use std::fmt::Write;
 
+use crate::source::wasi_options;
 use anyhow::{Context, Result, bail, ensure};
 use libtest_mimic::Trial;
 use test_kit::dice::Dice;
 use test_kit::reference::{self, Request};
 use test_kit::trial::trial;
-use wasm2native::cot::check::Build;
-use wasm2native::cot::lower::Host;
 use wasm2native::cot::{Compiled, Options, Product, Stage, compile};
 
 pub fn trials() -> Vec<Trial> {
@@ -47,22 +46,7 @@ fn programs_do_the_same() -> Result<()> {
 fn check(path: &std::path::Path) -> Result<()> {
     let mut first: Option<String> = None;
     for (release, debug) in [(false, false), (false, true), (true, false)] {
-        let options = Options {
-            host: Host::Wasi,
-            target_os: "wasi".to_owned(),
-            target_arch: "wasm32".to_owned(),
-            build: Build::Program,
-            release,
-            debug,
-            filter: None,
-            fail_fast: false,
-            leaks: false,
-            all_safe: false,
-            iterations: 0,
-            is_library: false,
-            standard_library: None,
-            is_styled: false,
-        };
+        let options = Options { release, debug, ..wasi_options() };
         let Product::Wasm(Compiled { wasm, .. }) = compile(path, &options, Stage::Wasm)? else { bail!("no module") };
         let failed = |error: wasmtime::Error| anyhow::anyhow!("{error:#}");
         let engine = reference::engine().map_err(failed)?;
@@ -272,7 +256,7 @@ impl Writer {
     }
 
     fn statement(&mut self, function: usize, n_functions: usize, depth: usize) {
-        let kind = self.dice.below(if depth < 2 { 16 } else { 11 });
+        let kind = self.dice.below(if depth < 2 { 18 } else { 13 });
         let name = self.maybe();
         match kind {
             0 => {
@@ -320,13 +304,29 @@ impl Writer {
                 self.line(&format!("total = (total + f{callee}({first}, {second}, total % 50)) % 1000003"));
             }
             11 => {
+                let held = self.name();
+                self.line(&format!("weak var {held}: ?*Node = {name}"));
+                self.line(&format!("if ({held}) |it| {{ total = (total + look(it.id)) % 1000003 }}"));
+                let value = self.optional();
+                self.line(&format!("{held} = {value}"));
+                self.line(&format!("{name} = {held}"));
+            }
+            12 => {
+                // It refers to what `r` keeps alive up to the end of the block.
+                let (kept, held) = (self.name(), self.name());
+                self.line(&format!("const {kept}: *Node = r"));
+                self.line(&format!("unowned var {held}: *Node = {kept}"));
+                self.line(&format!("total = (total + look({held}.id)) % 1000003"));
+                self.line(&format!("{name} = {held}"));
+            }
+            13 => {
                 self.line(&format!("if ({name}) |it| {{"));
                 self.indent += 1;
                 self.block(function, n_functions, depth);
                 self.line("    total = (total + look(it.id)) % 1000003");
                 self.line("}");
             }
-            12 => {
+            14 => {
                 let counter = self.name();
                 let n = 1 + self.dice.below(3);
                 self.line(&format!("for {counter} in 0..{n} {{"));
@@ -334,7 +334,7 @@ impl Writer {
                 self.block(function, n_functions, depth);
                 self.line("}");
             }
-            13 => {
+            15 => {
                 self.line("switch (shape) {");
                 self.line("    Shape.leaf |it| => {");
                 self.indent += 2;
@@ -345,11 +345,11 @@ impl Writer {
                 self.line("    else => { total += 1 }");
                 self.line("}");
             }
-            14 => {
+            16 => {
                 let value = self.number();
                 self.line(&format!("if ({value} % 7 == 3) {{ return total }}"));
             }
-            15 => {
+            17 => {
                 self.line("{");
                 self.indent += 1;
                 let kept = self.name();

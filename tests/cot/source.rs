@@ -5,7 +5,8 @@ use std::path::{Path, PathBuf};
 use wasm2native::cot::check::{Build, CheckOptions, check};
 use wasm2native::cot::diagnostic::Diagnostic;
 use wasm2native::cot::load::{Loaded, load_bytes};
-use wasm2native::cot::with_large_stack;
+use wasm2native::cot::lower::Host;
+use wasm2native::cot::{Options, with_large_stack};
 
 /// Files in a folder below `fixtures/cot`, in order.
 pub fn fixtures(folder: &str) -> Vec<PathBuf> {
@@ -48,4 +49,24 @@ fn complaint(loaded: &Loaded, diagnostic: &Diagnostic) -> Complaint {
 /// Everything is checked, as for Linux.
 pub fn options() -> CheckOptions {
     CheckOptions { target_os: "linux".to_owned(), target_arch: "amd64".to_owned(), build: Build::Check }
+}
+
+/// A program for WASI, with checks and without what debuggers read.
+pub fn wasi_options() -> Options {
+    Options {
+        host: Host::Wasi,
+        target_os: "wasi".to_owned(),
+        target_arch: "wasm32".to_owned(),
+        build: Build::Program,
+        release: false,
+        debug: false,
+        filter: None,
+        fail_fast: false,
+        leaks: false,
+        all_safe: false,
+        iterations: 0,
+        is_library: false,
+        standard_library: None,
+        is_styled: false,
+    }
 }

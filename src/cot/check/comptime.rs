@@ -26,6 +26,10 @@ const MAX_STEPS: u64 = 4_000_000;
 /// How many calls one block may make within each other.
 const MAX_CALLS: u32 = 200;
 
+/// How many functions that are called may be checked within each other: each has a stack of its own
+/// calls.
+const MAX_BODIES: usize = 100;
+
 /// Why running stopped.
 enum Stop {
     /// The place and what about it can't be done.
@@ -185,7 +189,7 @@ impl<'a> Checker<'a> {
         span: Span,
         frame: &mut Frame,
     ) -> Run<Expression> {
-        if frame.depth >= MAX_CALLS {
+        if frame.depth >= MAX_CALLS || self.bodies.len() >= MAX_BODIES {
             return fail(span, "too many calls lie within each other");
         }
         let function = match self.runnable.get(&id).map(Rc::clone) {

@@ -153,16 +153,20 @@ fn function_locals(
 ) -> Locals {
     let scopes: BTreeSet<Extent> = described.iter().filter_map(|it| it.scope).collect();
     let ends = places.iter().skip(1).map(|(offset, _)| *offset).chain([end]);
-    let pieces: Vec<_> = places.iter().zip(ends).collect();
+    // By the place in the source, so that a scope looks at its own pieces alone.
+    let pieces = places.iter().zip(ends).map(|((offset, position), end)| (position.offset, *offset as u32, end as u32));
+    let mut pieces: Vec<(u32, u32, u32)> = pieces.collect();
+    pieces.sort_unstable();
     let code = |scope: &Extent| {
+        let first = pieces.partition_point(|piece| piece.0 < scope.start);
+        let after = pieces.partition_point(|piece| piece.0 <= scope.end);
+        let mut own: Vec<(u32, u32)> = pieces[first..after].iter().map(|piece| (piece.1, piece.2)).collect();
+        own.sort_unstable();
         let mut ranges: Vec<(u32, u32)> = Vec::new();
-        for ((offset, position), end) in &pieces {
-            if !(scope.start..=scope.end).contains(&position.offset) {
-                continue;
-            }
+        for (start, end) in own {
             match ranges.last_mut() {
-                Some((_, last)) if *last as usize == *offset => *last = *end as u32,
-                _ => ranges.push((*offset as u32, *end as u32)),
+                Some((_, last)) if *last == start => *last = end,
+                _ => ranges.push((start, end)),
             }
         }
         ranges

@@ -374,6 +374,10 @@ impl<'p> Body<'_, 'p> {
     fn moved_local(&self, value: &Expression) -> Option<Moved> {
         let ExpressionKind::Load(place) = &value.kind else { return None };
         let PlaceKind::Local(local) = place.kind else { return None };
+        // What it refers to is counted by others.
+        if self.is_weak(place) {
+            return None;
+        }
         let any = |test: &dyn Fn(&Cleanup) -> bool| self.scopes.iter().any(|scope| scope.cleanups.iter().any(test));
         let is_begun = any(&|cleanup| match cleanup {
             Cleanup::ReleaseLocal(other) | Cleanup::Destroy(other, _) => *other == local,

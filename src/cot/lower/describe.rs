@@ -100,11 +100,21 @@ impl Lowering<'_> {
     fn error_union(&mut self, set: ErrorSetId, payload: TypeId) -> ShapeKind {
         let mut members = vec![self.tag("is_error")];
         members.extend(self.payload("value", payload));
+        let shape = self.error_shape(set);
+        members.push(Member { name: "error".to_owned(), shape, offset: Types::PAYLOAD_OFFSET });
+        ShapeKind::Structure(members)
+    }
+
+    /// The shape of an error inside of an error union, once for each set.
+    fn error_shape(&mut self, set: ErrorSetId) -> ShapeId {
+        if let Some(known) = self.error_shapes.get(&set) {
+            return *known;
+        }
         let kind = ShapeKind::Enumeration(self.errors(set));
         let name = self.program.types.error_sets[set.0 as usize].name.clone();
         let shape = self.add_shape(name, WORD, kind);
-        members.push(Member { name: "error".to_owned(), shape, offset: Types::PAYLOAD_OFFSET });
-        ShapeKind::Structure(members)
+        self.error_shapes.insert(set, shape);
+        shape
     }
 
     /// Names of errors with their numbers.

@@ -31,7 +31,7 @@ use crate::cot::ir::variables::ShapeId;
 use crate::cot::ir::{FuncId, Signature, Type as WasmType};
 use crate::cot::source::{Sources, Span};
 use crate::cot::typed::{self, CheckedProgram, ExternId, FunctionId, GlobalId, StringId};
-use crate::cot::types::{Type, TypeId};
+use crate::cot::types::{ErrorSetId, Type, TypeId};
 use data::Statics;
 use repr::Leaf;
 use std::collections::HashMap;
@@ -105,6 +105,8 @@ struct Lowering<'p> {
     globals: HashMap<GlobalId, u32>,
     /// What debuggers are told of types.
     shapes: HashMap<TypeId, ShapeId>,
+    /// Of the errors inside of error unions.
+    error_shapes: HashMap<ErrorSetId, ShapeId>,
     closures: HashMap<FunctionId, u32>,
     table: HashMap<FuncId, u32>,
     type_records: HashMap<[Option<FuncId>; 2], u32>,
@@ -138,6 +140,7 @@ pub fn lower(program: &CheckedProgram, sources: &Sources, options: &LowerOptions
         leaves: HashMap::new(),
         globals: HashMap::new(),
         shapes: HashMap::new(),
+        error_shapes: HashMap::new(),
         closures: HashMap::new(),
         table: HashMap::new(),
         type_records: HashMap::new(),

@@ -97,11 +97,32 @@ impl Browser {
         Ok(())
     }
 
-    /// Presses and releases the mouse in the middle of an element.
+    /// Clicks on the middle of an element until an expression is true.
+    ///
+    /// What has just changed may not be drawn yet, and a browser drops a click on it, also a
+    /// user's. So a click that changes nothing is repeated.
     ///
     /// # Errors
-    /// When there is no such element.
-    pub fn click(&mut self, selector: &str) -> Result<()> {
+    /// When there is no such element, or that takes too long.
+    pub fn click_until(&mut self, selector: &str, expression: &str) -> Result<()> {
+        let start = Instant::now();
+        loop {
+            self.click(selector)?;
+            let clicked = Instant::now();
+            while clicked.elapsed() < Duration::from_millis(500) {
+                if self.evaluate(expression)? == true {
+                    return Ok(());
+                }
+                std::thread::sleep(Duration::from_millis(20));
+            }
+            if start.elapsed() > LIMIT {
+                bail!("`{expression}` does not become true by clicks on `{selector}`; {:?}", self.complaints);
+            }
+        }
+    }
+
+    /// Presses and releases the mouse.
+    fn click(&mut self, selector: &str) -> Result<()> {
         let place = self.evaluate(&format!(
             "(() => {{ const box = document.querySelector({selector:?}).getBoundingClientRect();
                return [box.x + Math.min(box.width / 2, 200), box.y + box.height / 2]; }})()"

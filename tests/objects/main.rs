@@ -8,6 +8,7 @@
 
 mod macho;
 mod read;
+mod same;
 mod variadic;
 
 use anyhow::{Context, Result, bail, ensure};
@@ -100,6 +101,7 @@ fn main() {
     }
     trials.push(trial("names of targets", names_of_targets));
     trials.push(trial("no vectors on riscv64", no_vectors_on_riscv64));
+    trials.extend(same::trials());
     test_kit::trial::run(trials);
 }
 

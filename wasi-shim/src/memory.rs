@@ -51,6 +51,8 @@ fn create(program: &Program, image: &Image) {
 }
 
 fn create_memory(memory: &mut Memory) {
+    // Nothing is inside of a memory that could not be made: a script goes on.
+    let bytes = std::mem::take(&mut memory.bytes);
     if !reserve(memory) {
         let mut text = message();
         if memory.place != 0 && system::reserve(usize_of(memory.least), Access::None).is_some() {
@@ -65,12 +67,13 @@ fn create_memory(memory: &mut Memory) {
         }
         fail(text, 1);
     }
-    if !commit(memory, 0, memory.bytes) {
+    if !commit(memory, 0, bytes) {
         let mut text = message();
-        text.add("the system refuses ").add_decimal(memory.bytes.into());
+        text.add("the system refuses ").add_decimal(bytes.into());
         text.add(" bytes for memory");
         fail(text, 1);
     }
+    memory.bytes = bytes;
 }
 
 /// Finds address space for a memory: as much as was planned, or else as much as is available and is

@@ -61,7 +61,11 @@ pub fn install() {
             libc::sigfillset(&mut action.sa_mask);
             let previous = (*PREVIOUS.0.get())[index].as_mut_ptr();
             if program::main().is_some() {
-                libc::sigaction(signal, &action, previous);
+                if libc::sigaction(signal, &action, previous) != 0 {
+                    let mut text = message();
+                    text.add("cannot handle signals");
+                    attempt::fail(text, 1);
+                }
             } else {
                 // Other threads of the host may fault at any time: before ours can run.
                 libc::sigaction(signal, std::ptr::null(), previous);

@@ -100,5 +100,7 @@ pub fn compiler() -> Result<blake3::Hash> {
              help: mount /proc, or leave out --cache"
         );
     };
-    Ok(*hash.insert(blake3::Hasher::new().update_reader(program)?.finalize()))
+    let mut hasher = blake3::Hasher::new();
+    hasher.update_reader(program).context("--cache identifies this compiler by its bytes, which can't be read")?;
+    Ok(*hash.insert(hasher.finalize()))
 }

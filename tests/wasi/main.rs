@@ -6,8 +6,8 @@
 //! [`powers`] and [`own_directory`] directories that are not the host's, [`sockets`] those that a
 //! program listens at, [`threads`] threads that share them, [`embed`] trees that a program carries,
 //! [`names`] names that are not UTF-8, [`machines`] systems that forbid or lack system calls,
-//! [`trace`] calls that are printed, and [`official`] the WebAssembly group's own tests where a
-//! checkout is named.
+//! [`trace`] calls that are printed, [`oracle`] random calls beside another implementation, and
+//! [`official`] the WebAssembly group's own tests where a checkout is named.
 
 mod checks;
 mod driver;
@@ -21,6 +21,7 @@ mod matrix;
 mod names;
 mod numbers;
 mod official;
+mod oracle;
 mod own_directory;
 mod powers;
 mod sandbox;
@@ -52,6 +53,7 @@ fn main() {
         own_directory::trials(),
         sockets::trials(),
         official::trials(),
+        oracle::trials(),
     ];
     test_kit::trial::run(groups.into_iter().flatten());
 }

@@ -10,6 +10,8 @@
 //! * As CLIF (`clif.rs`), for each processor: an evaluator follows the instructions of each access
 //!   on a memory of which only the borders exist.
 //!
+//! `operators.rs` tries operators whose operands come from the end of a memory or are constants.
+//!
 //! `cargo test` tries everything at `-O2`, and a part at other levels and as CLIF. `W2N_FULL=1`
 //! tries everything. Each test prints how much that was.
 
@@ -20,6 +22,7 @@ mod evaluate;
 mod form;
 mod kind;
 mod native;
+mod operators;
 mod sample;
 mod script;
 mod segment;
@@ -48,6 +51,8 @@ fn main() {
         trials.push(trial(format!("tables/operations {level}"), move || {
             native::check(&table::operations(sample), flags)
         }));
+        let operators = move || native::check(&operators::operators_of_all_kinds(sample), flags);
+        trials.push(trial(format!("operators/operands {level}"), operators));
         trials.push(trial(format!("segments/active {level}"), move || native::check(&segment::active(sample), flags)));
         for form in FORMS.iter().filter(|form| matches!(form.place, MemoryOrigin::Supplied | MemoryOrigin::Imported)) {
             let runs = if sample::is_full() { RUNS.1 } else { RUNS.0 };

@@ -18,8 +18,10 @@ pub fn trials() -> Vec<Trial> {
     trials
 }
 
-/// Latin-1, a cut sequence, a surrogate, an overlong slash, and what a terminal would obey.
-const NAMES: [&[u8]; 5] = [b"caf\xe9", b"\xc3", b"\xed\xa0\x80", b"\xc0\xaf", b"\x1b[2J\xff"];
+/// Latin-1, a cut sequence, a surrogate, an overlong slash, what a terminal would obey, and what
+/// are devices on Windows and files here.
+const NAMES: [&[u8]; 8] =
+    [b"caf\xe9", b"\xc3", b"\xed\xa0\x80", b"\xc0\xaf", b"\x1b[2J\xff", b"CON", b"COM1.txt", b"NUL "];
 
 const RESULT: u64 = FREE as u64;
 const BUFFER: u32 = 16384;

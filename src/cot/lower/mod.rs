@@ -146,10 +146,15 @@ pub fn lower(program: &CheckedProgram, sources: &Sources, options: &LowerOptions
         type_records: HashMap::new(),
         places: HashMap::new(),
         tables: HashMap::new(),
-        caller_place: caller_place(program, sources),
+        caller_place: prelude_global("callerPlace", program, sources),
         unchecked: program.prelude.values().copied().collect(),
         is_too_large: false,
     };
+    // The heap's table of pages is large and zero: in front of everything else, it is not part of
+    // the bytes that a program carries.
+    if let Some(pages) = prelude_global("pages", program, sources) {
+        lowering.global_address(pages);
+    }
     lowering.roots();
     while let Some((func, key)) = lowering.work.pop() {
         let function = lowering.lower_key(&key);
@@ -171,10 +176,9 @@ pub fn lower(program: &CheckedProgram, sources: &Sources, options: &LowerOptions
     Ok(lowering.module)
 }
 
-fn caller_place(program: &CheckedProgram, sources: &Sources) -> Option<GlobalId> {
-    let is_it = |global: &typed::Global| {
-        global.name == "callerPlace" && sources.get(global.span.file).name == "std/prelude.cot"
-    };
+/// A global of the runtime's.
+fn prelude_global(name: &str, program: &CheckedProgram, sources: &Sources) -> Option<GlobalId> {
+    let is_it = |global: &typed::Global| global.name == name && sources.get(global.span.file).name == "std/prelude.cot";
     program.globals.iter().position(is_it).map(|index| GlobalId(index as u32))
 }
 

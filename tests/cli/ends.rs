@@ -50,7 +50,7 @@ fn command(folder: &Folder, program: &str, args: &[&str]) -> Command {
 }
 
 fn a_signal_leaves_the_old_file_or_the_new_one() {
-    const N_MOMENTS: u32 = 10;
+    let is_full = std::env::var_os("W2N_FULL").is_some_and(|value| !value.is_empty() && value != "0");
     let folder = folder();
     let cases: [(&str, &[&str]); 2] =
         [(WASM2NATIVE, &["big.wat", "-o", "out/program"]), (COT, &["build", "big.cot", "-o", "out/program"])];
@@ -59,7 +59,9 @@ fn a_signal_leaves_the_old_file_or_the_new_one() {
         outcome(&mut command(&folder, program, args)).succeeds();
         let took = begin.elapsed();
         let new = std::fs::read(folder.path("out/program")).expect("it was made");
-        for moment in 0..N_MOMENTS {
+        // With W2N_FULL, each 20 ms, and a little beyond the end.
+        let n_moments = if is_full { u32::try_from(took.as_millis() / 20).unwrap_or(u32::MAX).max(8) + 2 } else { 10 };
+        for moment in 0..n_moments {
             for (signal, has_old) in [("KILL", false), ("INT", true)] {
                 match has_old {
                     true => folder.write("out/program", "old"),
@@ -71,7 +73,7 @@ fn a_signal_leaves_the_old_file_or_the_new_one() {
                 let mut child = command(&folder, "env", &[&words, args].concat()).spawn().expect("it starts");
                 // No two runs take the same time.
                 let spread = Duration::from_micros(u64::from(std::process::id() % 97) * u64::from(moment));
-                std::thread::sleep(took * moment / (N_MOMENTS - 2) + spread);
+                std::thread::sleep(took * moment / (n_moments - 2) + spread);
                 let id = child.id().to_string();
                 // It may be done already.
                 outcome(Command::new("kill").args(["-s", signal, &id]));

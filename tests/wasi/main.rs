@@ -6,7 +6,8 @@
 //! [`powers`] and [`own_directory`] directories that are not the host's, [`sockets`] those that a
 //! program listens at, [`threads`] threads that share them, [`embed`] trees that a program carries,
 //! [`names`] names that are not UTF-8, [`machines`] systems that forbid or lack system calls,
-//! [`trace`] calls that are printed, [`oracle`] random calls beside another implementation, and
+//! [`trace`] calls that are printed, [`oracle`] random calls beside another implementation,
+//! [`sanitized`] calls of a runtime that AddressSanitizer checks, and
 //! [`official`] the WebAssembly group's own tests where a checkout is named.
 
 mod checks;
@@ -25,6 +26,7 @@ mod oracle;
 mod own_directory;
 mod powers;
 mod sandbox;
+mod sanitized;
 mod signals;
 mod sockets;
 mod streams;
@@ -54,6 +56,7 @@ fn main() {
         sockets::trials(),
         official::trials(),
         oracle::trials(),
+        sanitized::trials(),
     ];
     test_kit::trial::run(groups.into_iter().flatten());
 }

@@ -146,6 +146,9 @@ struct Call {
     outs: Vec<Out>,
 }
 
+/// Starts a guest in a folder whose folder `ours` it is granted.
+pub type Start = dyn Fn(&Path) -> Guest;
+
 /// Both sides of a sequence.
 struct Pair {
     folder: Folder,
@@ -157,14 +160,12 @@ struct Pair {
 }
 
 impl Pair {
-    fn new() -> Result<Pair> {
+    fn new(start: &Start) -> Result<Pair> {
         let folder = Folder::empty();
         for side in ["ours", "theirs"] {
             tree::make(&folder.path(side), TREE);
         }
-        let guest = Guest::start_with("--dir ours::/", &|command| {
-            command.current_dir(folder.path("."));
-        });
+        let guest = start(&folder.path("."));
         let dir = Dir::open_ambient_dir(folder.path("theirs"), ambient_authority())?;
         let context = WasiCtxBuilder::new().preopened_dir(dir, "/").map_err(failed)?.build();
         // The streams, the directory, and two that are closed.
@@ -522,11 +523,23 @@ fn seeds() -> std::ops::Range<u64> {
 }
 
 fn sequences_of_calls() -> Result<()> {
+    compare(seeds(), &|folder| {
+        Guest::start_with("--dir ours::/", &|command| {
+            command.current_dir(folder);
+        })
+    })
+}
+
+/// Makes sequences on both sides.
+///
+/// # Errors
+/// Where they differ, as far as that is not known.
+pub fn compare(seeds: std::ops::Range<u64>, start: &Start) -> Result<()> {
     let mut n_calls = 0;
     let mut differences: BTreeMap<String, (u32, String)> = BTreeMap::new();
-    for seed in seeds() {
+    for seed in seeds {
         let mut dice = Dice::new("oracle", seed);
-        let mut pair = Pair::new()?;
+        let mut pair = Pair::new(start)?;
         for _ in 0..N_CALLS {
             let call = next(&mut dice, pair.descriptors.len());
             n_calls += 1;

@@ -467,103 +467,21 @@ pub struct Closure {
     pub body: Block,
 }
 
-impl Expr {
-    pub fn new(kind: ExprKind, span: Span) -> Expr {
-        let height = 1 + kind_height(&kind);
-        Expr { kind, span, height }
-    }
-}
-
-impl Block {
-    pub fn new(statements: Vec<Statement>, span: Span) -> Block {
-        let height = 1 + statements.iter().map(|statement| statement_height(&statement.kind)).max().unwrap_or(0);
-        Block { statements, span, height }
-    }
-}
-
-fn all<'a>(exprs: impl IntoIterator<Item = &'a Expr>) -> u32 {
-    exprs.into_iter().map(|expr| expr.height).max().unwrap_or(0)
-}
-
-fn kind_height(kind: &ExprKind) -> u32 {
-    match kind {
-        ExprKind::Integer(_) | ExprKind::Float(_) | ExprKind::Character(_) | ExprKind::Bool(_) | ExprKind::Null => 0,
-        ExprKind::Undefined | ExprKind::Unreachable | ExprKind::String(_) | ExprKind::Name(_) => 0,
-        ExprKind::EnumLiteral(_) | ExprKind::ErrorLiteral(_) | ExprKind::Erroneous => 0,
-        ExprKind::Break(_) | ExprKind::Continue(_) => 0,
-        ExprKind::Type(ty) => type_height(ty),
-        ExprKind::Interpolation(parts) => all(parts.iter().filter_map(|part| match part {
-            Part::Expr(expr) => Some(expr),
-            Part::Text(_) => None,
-        })),
-        ExprKind::Tuple(exprs) | ExprKind::Array(exprs) | ExprKind::Builtin { arguments: exprs, .. } => all(exprs),
-        ExprKind::NewCall { ty, arguments } => all(arguments).max(type_height(ty)),
-        ExprKind::Unary { operand: of, .. } | ExprKind::Dereference(of) | ExprKind::Unwrap(of) => of.height,
-        ExprKind::Member { base, .. } | ExprKind::TupleIndex { base, .. } | ExprKind::OptionalMember { base, .. } => {
-            base.height
+impl Declaration {
+    /// All of it; of an import, the path.
+    pub fn span(&self) -> Span {
+        match self {
+            Declaration::Import(it) => it.span,
+            Declaration::Function(it) => it.span,
+            Declaration::Variable(it) => it.span,
+            Declaration::Struct(it) => it.span,
+            Declaration::Enum(it) => it.span,
+            Declaration::Union(it) => it.span,
+            Declaration::ErrorSet(it) => it.span,
+            Declaration::Alias(it) => it.span,
+            Declaration::Trait(it) => it.span,
+            Declaration::Impl(it) => it.span,
+            Declaration::Test(it) | Declaration::Bench(it) => it.span,
         }
-        ExprKind::As { value, ty } => value.height.max(type_height(ty)),
-        ExprKind::Binary { left, right, .. } => left.height.max(right.height),
-        ExprKind::Catch { value, fallback, .. } => value.height.max(fallback.height),
-        ExprKind::Index { base, index } => base.height.max(index.height),
-        ExprKind::Call { callee, arguments } => callee.height.max(all(arguments)),
-        ExprKind::Slice { base, start, end } => base.height.max(all(start.as_deref())).max(all(end.as_deref())),
-        ExprKind::Struct { ty, fields } => all(ty.as_deref()).max(all(fields.iter().map(|(_, value)| value))),
-        ExprKind::New { ty, fields } => type_height(ty).max(all(fields.iter().map(|(_, value)| value))),
-        ExprKind::Block(block) | ExprKind::Comptime(block) | ExprKind::Labelled(_, block) => block.height,
-        ExprKind::BreakValue(_, value) => value.height,
-        ExprKind::If(it) => {
-            let otherwise = it.otherwise.as_ref().map_or(0, |block| block.height);
-            it.condition.height.max(it.then.height).max(otherwise)
-        }
-        ExprKind::Switch(it) => it.arms.iter().map(arm_height).max().unwrap_or(0).max(it.subject.height),
-        ExprKind::Closure(it) => {
-            params_height(&it.params).max(it.body.height).max(it.result.as_ref().map_or(0, type_height))
-        }
-        ExprKind::Return(value) => all(value.as_deref()),
-    }
-}
-
-fn arm_height(arm: &Arm) -> u32 {
-    let patterns = arm.patterns.iter().map(|it| it.first.height.max(all(it.last.as_ref())));
-    patterns.max().unwrap_or(0).max(all(arm.guard.as_ref())).max(arm.body.height)
-}
-
-fn params_height(params: &[Param]) -> u32 {
-    params.iter().map(|it| type_height(&it.ty).max(all(it.default.as_ref()))).max().unwrap_or(0)
-}
-
-fn statement_height(kind: &StatementKind) -> u32 {
-    match kind {
-        StatementKind::Expr(expr) => expr.height,
-        StatementKind::Variable(it) => {
-            let types = it.bindings.iter().filter_map(|(_, ty)| ty.as_ref());
-            types.map(type_height).max().unwrap_or(0).max(all(it.value.as_ref()))
-        }
-        StatementKind::Type(_) => 0,
-        StatementKind::Assign { target, value, .. } => target.height.max(value.height),
-        StatementKind::While { condition, step, body, .. } => {
-            let step = step.as_ref().map_or(0, |step| statement_height(&step.kind));
-            condition.height.max(step).max(body.height)
-        }
-        StatementKind::For(it) => it.subject.height.max(all(it.end.as_ref())).max(it.body.height),
-        StatementKind::Defer { body, .. } => 1 + statement_height(&body.kind),
-    }
-}
-
-fn type_height(ty: &TypeExpr) -> u32 {
-    1 + match &ty.kind {
-        TypeExprKind::Primitive(_) | TypeExprKind::Erroneous => 0,
-        TypeExprKind::Named { arguments, .. } | TypeExprKind::Tuple(arguments) => {
-            arguments.iter().map(type_height).max().unwrap_or(0)
-        }
-        TypeExprKind::Pointer(of) | TypeExprKind::Optional(of) | TypeExprKind::Slice(of) => type_height(of),
-        TypeExprKind::ErrorUnion { set, payload } => type_height(payload).max(set.as_deref().map_or(0, type_height)),
-        TypeExprKind::Array { length, element } => type_height(element).max(length.height),
-        TypeExprKind::Function { params, result } => {
-            let params = params.iter().map(type_height).max().unwrap_or(0);
-            params.max(result.as_deref().map_or(0, type_height))
-        }
-        TypeExprKind::TypeOf(expr) => expr.height,
     }
 }

@@ -4,15 +4,17 @@
 use std::rc::Rc;
 
 use crate::cot::ast::{
-    Block, Capture, Declaration, Expr, ExprKind, File, Function, Members, Name, Param, Part, Statement, StatementKind,
-    TypeExpr, TypeExprKind, Variable,
+    Arm, Block, Capture, Declaration, Expr, ExprKind, File, Function, Members, Name, Param, Statement, StatementKind,
+    Variable,
 };
 use crate::cot::diagnostic::{Code, Diagnostic};
 use crate::cot::source::{Source, Span};
+use crate::cot::visit::{Visitor, walk_declaration, walk_expr, walk_statement, walk_variable};
 
 /// All warnings about a sound file, in order.
 pub fn lint(file: &File, source: &Source) -> Vec<Diagnostic> {
-    let mut linter = Linter { source, scopes: vec![Vec::new()], warnings: Vec::new() };
+    let mut linter =
+        Linter { source, scopes: vec![Vec::new()], parameter_kind: BindingKind::Parameter, warnings: Vec::new() };
     for declaration in &file.declarations {
         if let Declaration::Variable(it) = declaration {
             it.bindings.iter().for_each(|(name, _)| linter.declare(name, BindingKind::Other));
@@ -42,6 +44,8 @@ struct Linter<'a> {
     source: &'a Source,
     /// The first one is the file's.
     scopes: Vec<Vec<Known>>,
+    /// Of functions of the declaration that is looked at.
+    parameter_kind: BindingKind,
     warnings: Vec<Diagnostic>,
 }
 
@@ -87,50 +91,14 @@ impl Linter<'_> {
         }
     }
 
-    fn declaration(&mut self, declaration: &Declaration) {
-        match declaration {
-            Declaration::Function(it) => self.function(it, BindingKind::Parameter),
-            Declaration::Variable(it) => it.value.iter().for_each(|value| self.expr(value)),
-            Declaration::Struct(it) => {
-                it.fields.iter().flat_map(|field| &field.default).for_each(|value| self.expr(value));
-                self.members(&it.members, BindingKind::Parameter);
-            }
-            Declaration::Enum(it) => self.members(&it.members, BindingKind::Parameter),
-            Declaration::Union(it) => self.members(&it.members, BindingKind::Parameter),
-            Declaration::Impl(it) => {
-                // What a trait wants has the parameters that it wants.
-                let kind = if it.of_trait.is_some() { BindingKind::Other } else { BindingKind::Parameter };
-                self.members(&it.members, kind);
-            }
-            Declaration::Test(it) | Declaration::Bench(it) => self.block(&it.body),
-            Declaration::Import(_) | Declaration::ErrorSet(_) | Declaration::Alias(_) | Declaration::Trait(_) => {}
-        }
-    }
-
-    fn members(&mut self, members: &Members, kind: BindingKind) {
-        members.functions.iter().for_each(|it| self.function(it, kind));
-        members.constants.iter().flat_map(|it| &it.value).for_each(|value| self.expr(value));
-        members.types.iter().for_each(|it| self.declaration(it));
-    }
-
-    fn function(&mut self, function: &Function, kind: BindingKind) {
-        let Some(body) = &function.body else { return };
-        self.parameters(&function.params, kind, body);
-    }
-
     fn parameters(&mut self, params: &[Param], kind: BindingKind, body: &Block) {
-        params.iter().flat_map(|param| &param.default).for_each(|value| self.expr(value));
-        params.iter().for_each(|param| self.type_expr(&param.ty));
+        params.iter().for_each(|param| self.param(param));
         self.scope(|it| {
             for param in params {
                 it.declare(&param.name, if &*param.name.text == "self" { BindingKind::Other } else { kind });
             }
             it.block(body);
         });
-    }
-
-    fn block(&mut self, block: &Block) {
-        self.scope(|it| it.statements(&block.statements));
     }
 
     fn statements(&mut self, statements: &[Statement]) {
@@ -151,35 +119,67 @@ impl Linter<'_> {
         self.block(block);
     }
 
-    /// A body with a name of its own.
-    fn captured(&mut self, capture: Option<&Capture>, inside: impl FnOnce(&mut Self)) {
+    /// Something with names of its own.
+    fn captured<'n>(&mut self, names: impl IntoIterator<Item = &'n Name>, inside: impl FnOnce(&mut Self)) {
         self.scope(|it| {
-            capture.iter().for_each(|capture| it.declare(&capture.name, BindingKind::Other));
+            names.into_iter().for_each(|name| it.declare(name, BindingKind::Other));
             inside(it);
         });
     }
+}
 
+/// The name of a capture.
+fn name_of(capture: &Option<Capture>) -> Option<&Name> {
+    capture.as_ref().map(|it| &it.name)
+}
+
+impl Visitor for Linter<'_> {
+    fn declaration(&mut self, declaration: &Declaration) {
+        // What a trait wants has the parameters that it wants.
+        let kind = match declaration {
+            Declaration::Trait(_) => return,
+            Declaration::Impl(it) if it.of_trait.is_some() => BindingKind::Other,
+            _ => BindingKind::Parameter,
+        };
+        let outer = std::mem::replace(&mut self.parameter_kind, kind);
+        match declaration {
+            Declaration::Variable(it) => walk_variable(self, it),
+            _ => walk_declaration(self, declaration),
+        }
+        self.parameter_kind = outer;
+    }
+
+    fn members(&mut self, members: &Members) {
+        members.functions.iter().for_each(|it| self.function(it));
+        members.constants.iter().for_each(|it| walk_variable(self, it));
+        members.types.iter().for_each(|it| self.declaration(it));
+    }
+
+    fn function(&mut self, function: &Function) {
+        if let Some(body) = &function.body {
+            self.parameters(&function.params, self.parameter_kind, body);
+        }
+    }
+
+    /// Of a block; others are known in their file.
     fn variable(&mut self, it: &Variable) {
-        it.value.iter().for_each(|value| self.expr(value));
-        it.bindings.iter().flat_map(|(_, ty)| ty).for_each(|ty| self.type_expr(ty));
+        walk_variable(self, it);
         it.bindings.iter().for_each(|(name, _)| self.declare(name, BindingKind::Variable));
+    }
+
+    fn block(&mut self, block: &Block) {
+        self.scope(|it| it.statements(&block.statements));
     }
 
     fn statement(&mut self, statement: &Statement) {
         match &statement.kind {
-            StatementKind::Expr(it) => self.expr(it),
-            StatementKind::Variable(it) => self.variable(it),
-            StatementKind::Type(it) => self.declaration(it),
-            StatementKind::Assign { target, operator, value } => {
-                // What is only written is not used.
-                if operator.is_some() || !matches!(target.kind, ExprKind::Name(_)) {
-                    self.expr(target);
-                }
+            // What is only written is not used.
+            StatementKind::Assign { target, operator: None, value } if matches!(target.kind, ExprKind::Name(_)) => {
                 self.expr(value);
             }
             StatementKind::While { condition, capture, step, body, .. } => {
                 self.expr(condition);
-                self.captured(capture.as_ref(), |it| {
+                self.captured(name_of(capture), |it| {
                     step.iter().for_each(|step| it.statement(step));
                     // All may be done in the condition or in the step.
                     if step.is_some() { it.block(body) } else { it.body(body) }
@@ -188,126 +188,36 @@ impl Linter<'_> {
             StatementKind::For(of) => {
                 self.expr(&of.subject);
                 of.end.iter().for_each(|end| self.expr(end));
-                self.scope(|it| {
-                    [Some(&of.first), of.second.as_ref()]
-                        .into_iter()
-                        .flatten()
-                        .for_each(|name| it.declare(name, BindingKind::Other));
-                    it.body(&of.body);
-                });
+                self.captured([&of.first].into_iter().chain(&of.second), |it| it.body(&of.body));
             }
-            StatementKind::Defer { body, .. } => self.statement(body),
+            _ => walk_statement(self, statement),
         }
     }
 
     fn expr(&mut self, expr: &Expr) {
         match &expr.kind {
             ExprKind::Name(name) => self.use_name(name),
-            ExprKind::Interpolation(parts) => parts.iter().for_each(|part| match part {
-                Part::Expr(it) => self.expr(it),
-                Part::Text(_) => {}
-            }),
-            ExprKind::Tuple(all) | ExprKind::Array(all) | ExprKind::Builtin { arguments: all, .. } => self.exprs(all),
-            ExprKind::NewCall { ty, arguments } => {
-                self.type_expr(ty);
-                self.exprs(arguments);
-            }
-            ExprKind::Unary { operand: base, .. }
-            | ExprKind::Member { base, .. }
-            | ExprKind::TupleIndex { base, .. }
-            | ExprKind::OptionalMember { base, .. }
-            | ExprKind::Dereference(base)
-            | ExprKind::Unwrap(base) => self.expr(base),
-            ExprKind::As { value, ty } => {
-                self.expr(value);
-                self.type_expr(ty);
-            }
-            ExprKind::Type(ty) => self.type_expr(ty),
-            ExprKind::Binary { left, right, .. } | ExprKind::Index { base: left, index: right } => {
-                self.expr(left);
-                self.expr(right);
-            }
             ExprKind::Catch { value, capture, fallback } => {
                 self.expr(value);
-                self.scope(|it| {
-                    capture.iter().for_each(|name| it.declare(name, BindingKind::Other));
-                    it.expr(fallback);
-                });
+                self.captured(capture, |it| it.expr(fallback));
             }
-            ExprKind::Call { callee, arguments } => {
-                self.expr(callee);
-                self.exprs(arguments);
-            }
-            ExprKind::Slice { base, start, end } => {
-                [Some(base), start.as_ref(), end.as_ref()].into_iter().flatten().for_each(|it| self.expr(it));
-            }
-            ExprKind::Struct { ty, fields } => {
-                ty.iter().for_each(|it| self.expr(it));
-                fields.iter().for_each(|(_, value)| self.expr(value));
-            }
-            ExprKind::New { ty, fields } => {
-                self.type_expr(ty);
-                fields.iter().for_each(|(_, value)| self.expr(value));
-            }
-            ExprKind::Block(it) | ExprKind::Comptime(it) | ExprKind::Labelled(_, it) => self.block(it),
-            ExprKind::BreakValue(_, value) => self.expr(value),
             ExprKind::If(of) => {
                 self.expr(&of.condition);
-                self.captured(of.capture.as_ref(), |it| it.body(&of.then));
+                self.captured(name_of(&of.capture), |it| it.body(&of.then));
                 of.otherwise.iter().for_each(|block| self.body(block));
-            }
-            ExprKind::Switch(of) => {
-                self.expr(&of.subject);
-                for arm in &of.arms {
-                    let sides = arm.patterns.iter().flat_map(|it| [Some(&it.first), it.last.as_ref()]);
-                    sides.flatten().for_each(|it| self.expr(it));
-                    self.captured(arm.capture.as_ref(), |it| {
-                        arm.guard.iter().for_each(|guard| it.expr(guard));
-                        it.expr(&arm.body);
-                    });
-                }
             }
             // Who calls it decides what it takes.
             ExprKind::Closure(it) => self.parameters(&it.params, BindingKind::Other, &it.body),
-            ExprKind::Return(value) => value.iter().for_each(|it| self.expr(it)),
-            ExprKind::Integer(_)
-            | ExprKind::Float(_)
-            | ExprKind::Character(_)
-            | ExprKind::Bool(_)
-            | ExprKind::Null
-            | ExprKind::Undefined
-            | ExprKind::Unreachable
-            | ExprKind::String(_)
-            | ExprKind::EnumLiteral(_)
-            | ExprKind::ErrorLiteral(_)
-            | ExprKind::Break(_)
-            | ExprKind::Continue(_)
-            | ExprKind::Erroneous => {}
+            kind => walk_expr(self, kind),
         }
     }
 
-    /// Constants may be lengths of arrays; types of a block are not variables.
-    fn type_expr(&mut self, ty: &TypeExpr) {
-        match &ty.kind {
-            TypeExprKind::Primitive(_) | TypeExprKind::Erroneous => {}
-            TypeExprKind::Named { arguments: types, .. } | TypeExprKind::Tuple(types) => {
-                types.iter().for_each(|it| self.type_expr(it));
-            }
-            TypeExprKind::Pointer(of) | TypeExprKind::Optional(of) | TypeExprKind::Slice(of) => self.type_expr(of),
-            TypeExprKind::ErrorUnion { payload, .. } => self.type_expr(payload),
-            TypeExprKind::Array { length, element } => {
-                self.expr(length);
-                self.type_expr(element);
-            }
-            TypeExprKind::Function { params, result } => {
-                params.iter().chain(result.as_deref()).for_each(|it| self.type_expr(it));
-            }
-            TypeExprKind::TypeOf(of) => self.expr(of),
-        }
-    }
-
-    fn exprs(&mut self, all: &[Expr]) {
-        all.iter().for_each(|it| self.expr(it));
+    fn arm(&mut self, arm: &Arm) {
+        arm.patterns.iter().for_each(|it| self.pattern(it));
+        self.captured(name_of(&arm.capture), |it| {
+            arm.guard.iter().for_each(|guard| it.expr(guard));
+            it.expr(&arm.body);
+        });
     }
 }
 

@@ -20,6 +20,10 @@ pub mod scan;
 
 pub mod ast;
 
+pub mod visit;
+
+mod height;
+
 pub mod parse;
 
 pub mod print;

@@ -4,12 +4,15 @@
 use std::fmt::Write;
 
 use crate::cot::ast::{
-    Arm, BinaryOperator, Block, Capture, Declaration, Expr, ExprKind, File, Function, If, Members, Name, Param, Part,
-    Reference, Statement, StatementKind, StructKind, TypeExpr, TypeExprKind, UnaryOperator, Variable,
+    Arm, BinaryOperator, Block, Capture, Declaration, Expr, ExprKind, File, Function, Impl, Name, Param, Part, Pattern,
+    Reference, Statement, StatementKind, StructKind, Test, TypeExpr, TypeExprKind, UnaryOperator, Variable,
 };
 use crate::cot::scan::Scanned;
 use crate::cot::source::Source;
 use crate::cot::types::Types;
+use crate::cot::visit::{
+    Visitor, walk_block, walk_declaration, walk_expr, walk_param, walk_statement, walk_type, walk_variable,
+};
 
 /// A token a line: position, kind, text; a `^` marks the first of a line.
 pub fn tokens(source: &Source, scanned: &Scanned) -> String {
@@ -26,17 +29,20 @@ pub fn tokens(source: &Source, scanned: &Scanned) -> String {
 
 /// A file as nested lists; doc comments are at the end, with the names of what they describe.
 pub fn tree(file: &File, source: &Source) -> String {
-    let mut items: Vec<Node> = Vec::new();
+    let mut printer = Printer { open: vec![Vec::new()] };
     if file.is_safe {
-        items.push(atom("@safe"));
+        printer.atom("@safe");
     }
-    items.extend(file.declarations.iter().map(declaration));
-    items.extend(file.docs.iter().map(|doc| {
+    file.declarations.iter().for_each(|it| printer.declaration(it));
+    for doc in &file.docs {
         let name = &source.bytes[doc.name.start as usize..doc.name.end as usize];
-        list("doc", [atom(String::from_utf8_lossy(name)), quoted(doc.text.as_bytes())])
-    }));
+        printer.list("doc", |it| {
+            it.atom(String::from_utf8_lossy(name));
+            it.atom(quoted(doc.text.as_bytes()));
+        });
+    }
     let mut text = String::new();
-    for item in items {
+    for item in printer.open.into_iter().flatten() {
         item.write(0, &mut text);
         text.push('\n');
     }
@@ -101,256 +107,302 @@ impl Node {
     }
 }
 
-fn atom(text: impl Into<String>) -> Node {
-    Node::Atom(text.into())
+fn quoted(bytes: &[u8]) -> String {
+    format!("{:?}", String::from_utf8_lossy(bytes))
 }
 
-fn list(name: &str, items: impl IntoIterator<Item = Node>) -> Node {
-    Node::List(std::iter::once(atom(name)).chain(items).collect())
+/// Makes a list of most nodes: a word and the parts. The lists that are open, the innermost last.
+struct Printer {
+    open: Vec<Vec<Node>>,
 }
 
-fn name(name: &Name) -> Node {
-    atom(&*name.text)
+impl Printer {
+    fn add(&mut self, node: Node) {
+        self.open.last_mut().expect("the outermost list stays open").push(node);
+    }
+
+    fn atom(&mut self, text: impl Into<String>) {
+        self.add(Node::Atom(text.into()));
+    }
+
+    fn list(&mut self, word: &str, parts: impl FnOnce(&mut Self)) {
+        self.open.push(vec![Node::Atom(word.to_owned())]);
+        parts(self);
+        let items = self.open.pop().expect("it was opened above");
+        self.add(Node::List(items));
+    }
+
+    fn labelled(&mut self, label: &Option<Name>, node: impl FnOnce(&mut Self)) {
+        match label {
+            Some(label) => self.list("label", |it| {
+                it.name(label);
+                node(it);
+            }),
+            None => node(self),
+        }
+    }
+
+    fn params(&mut self, params: &[Param]) {
+        self.list("params", |it| params.iter().for_each(|param| it.param(param)));
+    }
+
+    fn impl_of(&mut self, of: &Impl) {
+        self.type_expr(&of.target);
+        self.type_params(&of.type_params);
+        of.of_trait.iter().for_each(|name| self.list("of", |it| it.name(name)));
+        self.members(&of.members);
+    }
 }
 
-fn quoted(bytes: &[u8]) -> Node {
-    atom(format!("{:?}", String::from_utf8_lossy(bytes)))
-}
-
-fn declaration(it: &Declaration) -> Node {
-    match it {
-        Declaration::Import(text) => list("import", [quoted(&text.value)]),
-        Declaration::Function(it) => function(it),
-        Declaration::Variable(it) => variable(it),
-        Declaration::Struct(it) => {
-            let kind = match it.kind {
+impl Visitor for Printer {
+    fn declaration(&mut self, declaration: &Declaration) {
+        let word = match declaration {
+            Declaration::Function(_) | Declaration::Variable(_) => return walk_declaration(self, declaration),
+            Declaration::Import(_) => "import",
+            Declaration::Struct(of) => match of.kind {
                 StructKind::Ordinary => "struct",
                 StructKind::Extern => "extern-struct",
                 StructKind::Packed => "packed-struct",
-            };
-            let params = type_params(&it.type_params);
-            list(
-                kind,
-                [name(&it.name)]
-                    .into_iter()
-                    .chain(params)
-                    .chain(it.fields.iter().map(param))
-                    .chain(members(&it.members)),
-            )
-        }
-        Declaration::Enum(it) => {
-            let variants = it.variants.iter().map(|(variant, value)| match value {
-                Some(value) => list("=", [name(variant), expr(value)]),
-                None => name(variant),
-            });
-            let backing = it.backing.iter().map(type_expr);
-            list("enum", [name(&it.name)].into_iter().chain(backing).chain(variants).chain(members(&it.members)))
-        }
-        Declaration::Union(it) => {
-            let variants = it.variants.iter().map(|(variant, ty)| match ty {
-                Some(ty) => list(":", [name(variant), type_expr(ty)]),
-                None => name(variant),
-            });
-            list("union", [name(&it.name)].into_iter().chain(variants).chain(members(&it.members)))
-        }
-        Declaration::ErrorSet(it) => list("error-set", [name(&it.name)].into_iter().chain(it.members.iter().map(name))),
-        Declaration::Alias(it) => list("type", [name(&it.name), type_expr(&it.ty)]),
-        Declaration::Trait(it) => list("trait", [name(&it.name)].into_iter().chain(it.functions.iter().map(function))),
-        Declaration::Impl(it) => {
-            let of_trait = it.of_trait.iter().map(|of| list("of", [name(of)]));
-            let head = [type_expr(&it.target)].into_iter().chain(type_params(&it.type_params)).chain(of_trait);
-            list("impl", head.chain(members(&it.members)))
-        }
-        Declaration::Test(it) => list("test", [quoted(&it.name.value), block(&it.body)]),
-        Declaration::Bench(it) => list("bench", [quoted(&it.name.value), block(&it.body)]),
+            },
+            Declaration::Enum(_) => "enum",
+            Declaration::Union(_) => "union",
+            Declaration::ErrorSet(_) => "error-set",
+            Declaration::Alias(_) => "type",
+            Declaration::Trait(_) => "trait",
+            Declaration::Impl(of) => return self.list("impl", |it| it.impl_of(of)),
+            Declaration::Test(_) => "test",
+            Declaration::Bench(_) => "bench",
+        };
+        self.list(word, |it| {
+            if let Declaration::Import(text)
+            | Declaration::Test(Test { name: text, .. })
+            | Declaration::Bench(Test { name: text, .. }) = declaration
+            {
+                it.atom(quoted(&text.value));
+            }
+            walk_declaration(it, declaration);
+        });
     }
-}
 
-fn members(it: &Members) -> Vec<Node> {
-    let types = it.types.iter().map(declaration);
-    types.chain(it.constants.iter().map(variable)).chain(it.functions.iter().map(function)).collect()
-}
-
-fn type_params(names: &[Name]) -> Option<Node> {
-    (!names.is_empty()).then(|| list("of-types", names.iter().map(name)))
-}
-
-fn function(it: &Function) -> Node {
-    let flags = [(it.is_extern, "extern"), (it.is_export, "export"), (it.is_static, "static")];
-    let flags = flags.into_iter().filter(|(is, _)| *is).map(|(_, word)| atom(word));
-    let bounds = it.bounds.iter().map(|(param, of)| list("where", [name(param), name(of)]));
-    let head = flags.chain([name(&it.name)]).chain(type_params(&it.type_params));
-    let params = list("params", it.params.iter().map(param));
-    let result = it.result.iter().map(type_expr);
-    list("fn", head.chain([params]).chain(result).chain(bounds).chain(it.body.iter().map(block)))
-}
-
-fn param(it: &Param) -> Node {
-    list(":", [name(&it.name), type_expr(&it.ty)].into_iter().chain(it.default.iter().map(expr)))
-}
-
-fn variable(it: &Variable) -> Node {
-    let word = match (it.is_const, it.reference) {
-        (true, _) => "const",
-        (false, Reference::Weak) => "weak",
-        (false, Reference::Unowned) => "unowned",
-        (false, Reference::Strong) => "var",
-    };
-    let bindings = it.bindings.iter().map(|(binding, ty)| match ty {
-        Some(ty) => list(":", [name(binding), type_expr(ty)]),
-        None => name(binding),
-    });
-    list(word, bindings.chain(it.value.iter().map(expr)))
-}
-
-fn type_expr(it: &TypeExpr) -> Node {
-    match &it.kind {
-        TypeExprKind::Primitive(id) => atom(Types::default().name(*id)),
-        TypeExprKind::Named { path, arguments } => {
-            let path: Vec<&str> = path.iter().map(|part| &*part.text).collect();
-            let path = path.join(".");
-            if arguments.is_empty() { atom(path) } else { list(&path, arguments.iter().map(type_expr)) }
-        }
-        TypeExprKind::Pointer(to) => list("*", [type_expr(to)]),
-        TypeExprKind::Optional(of) => list("?", [type_expr(of)]),
-        TypeExprKind::ErrorUnion { set, payload } => {
-            list("!", set.iter().map(|set| type_expr(set)).chain([type_expr(payload)]))
-        }
-        TypeExprKind::Slice(element) => list("[]", [type_expr(element)]),
-        TypeExprKind::Array { length, element } => list("array", [expr(length), type_expr(element)]),
-        TypeExprKind::Function { params, result } => {
-            let params = list("params", params.iter().map(type_expr));
-            list("fn-type", [params].into_iter().chain(result.iter().map(|ty| type_expr(ty))))
-        }
-        TypeExprKind::Tuple(types) => list("tuple-type", types.iter().map(type_expr)),
-        TypeExprKind::TypeOf(of) => list("@TypeOf", [expr(of)]),
-        TypeExprKind::Erroneous => atom("<error>"),
-    }
-}
-
-fn block(it: &Block) -> Node {
-    list("block", it.statements.iter().map(statement))
-}
-
-fn capture(it: &Option<Capture>) -> Option<Node> {
-    it.as_ref().map(|it| list(if it.by_pointer { "capture*" } else { "capture" }, [name(&it.name)]))
-}
-
-fn statement(it: &Statement) -> Node {
-    let labelled = |label: &Option<Name>, node: Node| match label {
-        Some(label) => list("label", [name(label), node]),
-        None => node,
-    };
-    match &it.kind {
-        StatementKind::Expr(it) => expr(it),
-        StatementKind::Variable(it) => variable(it),
-        StatementKind::Type(it) => declaration(it),
-        StatementKind::Assign { target, operator, value } => {
-            let word = operator.map_or("=".to_owned(), |it| format!("{}=", binary(it)));
-            list(&word, [expr(target), expr(value)])
-        }
-        StatementKind::While { label, condition, capture: it, step, body } => {
-            let step = step.iter().map(|step| list("step", [statement(step)]));
-            labelled(
-                label,
-                list("while", [expr(condition)].into_iter().chain(capture(it)).chain(step).chain([block(body)])),
-            )
-        }
-        StatementKind::For(it) => {
-            let names = [name(&it.first)].into_iter().chain(it.second.iter().map(name));
-            let end = it.end.iter().map(|end| list("to", [expr(end)]));
-            let word = if it.is_inline { "inline-for" } else { "for" };
-            labelled(&it.label, list(word, names.chain([expr(&it.subject)]).chain(end).chain([block(&it.body)])))
-        }
-        StatementKind::Defer { body, only_on_error } => {
-            list(if *only_on_error { "errdefer" } else { "defer" }, [statement(body)])
+    fn type_params(&mut self, names: &[Name]) {
+        if !names.is_empty() {
+            self.list("of-types", |it| names.iter().for_each(|name| it.name(name)));
         }
     }
-}
 
-fn fields(fields: &[(Name, Expr)]) -> impl Iterator<Item = Node> {
-    fields.iter().map(|(field, value)| list("=", [name(field), expr(value)]))
-}
+    fn function(&mut self, of: &Function) {
+        let flags = [(of.is_extern, "extern"), (of.is_export, "export"), (of.is_static, "static")];
+        self.list("fn", |it| {
+            flags.iter().filter(|(is, _)| *is).for_each(|(_, word)| it.atom(*word));
+            it.name(&of.name);
+            it.type_params(&of.type_params);
+            it.params(&of.params);
+            of.result.iter().for_each(|ty| it.type_expr(ty));
+            for (param, bound) in &of.bounds {
+                it.list("where", |it| [param, bound].into_iter().for_each(|name| it.name(name)));
+            }
+            of.body.iter().for_each(|body| it.block(body));
+        });
+    }
 
-fn if_node(it: &If) -> Node {
-    let otherwise = it.otherwise.iter().map(block);
-    list("if", [expr(&it.condition)].into_iter().chain(capture(&it.capture)).chain([block(&it.then)]).chain(otherwise))
-}
+    fn param(&mut self, of: &Param) {
+        self.list(":", |it| walk_param(it, of));
+    }
 
-fn arm(it: &Arm) -> Node {
-    let patterns = it.patterns.iter().map(|pattern| match &pattern.last {
-        Some(last) => list("..", [expr(&pattern.first), expr(last)]),
-        None => expr(&pattern.first),
-    });
-    let patterns = if it.patterns.is_empty() { atom("else") } else { list("patterns", patterns) };
-    let guard = it.guard.iter().map(|guard| list("if", [expr(guard)]));
-    list("=>", [patterns].into_iter().chain(capture(&it.capture)).chain(guard).chain([expr(&it.body)]))
-}
+    fn binding(&mut self, name: &Name, ty: Option<&TypeExpr>) {
+        let Some(ty) = ty else { return self.name(name) };
+        self.list(":", |it| {
+            it.name(name);
+            it.type_expr(ty);
+        });
+    }
 
-fn expr(it: &Expr) -> Node {
-    match &it.kind {
-        ExprKind::Integer(value) => atom(value.to_string()),
-        ExprKind::Float(value) => atom(format!("{value:?}")),
-        ExprKind::Character(byte) => list("char", [atom(byte.to_string())]),
-        ExprKind::Bool(value) => atom(value.to_string()),
-        ExprKind::Null => atom("null"),
-        ExprKind::Undefined => atom("undefined"),
-        ExprKind::Unreachable => atom("unreachable"),
-        ExprKind::String(bytes) => quoted(bytes),
-        ExprKind::Interpolation(parts) => list(
-            "interpolate",
-            parts.iter().map(|part| match part {
-                Part::Text(bytes) => quoted(bytes),
-                Part::Expr(it) => expr(it),
+    fn field(&mut self, name: &Name, value: &Expr) {
+        self.list("=", |it| {
+            it.name(name);
+            it.expr(value);
+        });
+    }
+
+    fn variable(&mut self, of: &Variable) {
+        let word = match (of.is_const, of.reference) {
+            (true, _) => "const",
+            (false, Reference::Weak) => "weak",
+            (false, Reference::Unowned) => "unowned",
+            (false, Reference::Strong) => "var",
+        };
+        self.list(word, |it| walk_variable(it, of));
+    }
+
+    fn type_expr(&mut self, ty: &TypeExpr) {
+        let path;
+        let word = match &ty.kind {
+            TypeExprKind::Primitive(id) => return self.atom(Types::default().name(*id)),
+            TypeExprKind::Erroneous => return self.atom("<error>"),
+            TypeExprKind::Named { path: names, arguments } => {
+                path = names.iter().map(|part| &*part.text).collect::<Vec<_>>().join(".");
+                if arguments.is_empty() {
+                    return self.atom(path);
+                }
+                &path
+            }
+            TypeExprKind::Pointer(_) => "*",
+            TypeExprKind::Optional(_) => "?",
+            TypeExprKind::ErrorUnion { .. } => "!",
+            TypeExprKind::Slice(_) => "[]",
+            TypeExprKind::Array { .. } => "array",
+            TypeExprKind::Function { params, result } => {
+                return self.list("fn-type", |it| {
+                    it.list("params", |it| params.iter().for_each(|ty| it.type_expr(ty)));
+                    result.iter().for_each(|ty| it.type_expr(ty));
+                });
+            }
+            TypeExprKind::Tuple(_) => "tuple-type",
+            TypeExprKind::TypeOf(_) => "@TypeOf",
+        };
+        self.list(word, |it| walk_type(it, ty));
+    }
+
+    fn block(&mut self, of: &Block) {
+        self.list("block", |it| walk_block(it, of));
+    }
+
+    fn capture(&mut self, of: &Capture) {
+        self.list(if of.by_pointer { "capture*" } else { "capture" }, |it| it.name(&of.name));
+    }
+
+    fn name(&mut self, name: &Name) {
+        self.atom(&*name.text);
+    }
+
+    fn statement(&mut self, statement: &Statement) {
+        match &statement.kind {
+            StatementKind::Expr(_) | StatementKind::Variable(_) | StatementKind::Type(_) => {
+                walk_statement(self, statement);
+            }
+            StatementKind::Assign { operator, .. } => {
+                let word = operator.map_or("", binary);
+                self.list(&format!("{word}="), |it| walk_statement(it, statement));
+            }
+            StatementKind::While { label, condition, capture, step, body } => self.labelled(label, |it| {
+                it.list("while", |it| {
+                    it.expr(condition);
+                    capture.iter().for_each(|capture| it.capture(capture));
+                    step.iter().for_each(|step| it.list("step", |it| it.statement(step)));
+                    it.block(body);
+                });
             }),
-        ),
-        ExprKind::Name(text) => atom(&**text),
-        ExprKind::EnumLiteral(it) => atom(format!(".{}", it.text)),
-        ExprKind::ErrorLiteral(it) => atom(format!("error.{}", it.text)),
-        ExprKind::Type(ty) => list("type", [type_expr(ty)]),
-        ExprKind::Tuple(items) => list("tuple", items.iter().map(expr)),
-        ExprKind::Array(items) => list("array", items.iter().map(expr)),
-        ExprKind::Unary { operator, operand } => list(unary(*operator), [expr(operand)]),
-        ExprKind::Binary { operator, left, right } => list(binary(*operator), [expr(left), expr(right)]),
-        ExprKind::Catch { value, capture, fallback } => {
-            list("catch", [expr(value)].into_iter().chain(capture.iter().map(name)).chain([expr(fallback)]))
+            StatementKind::For(of) => self.labelled(&of.label, |it| {
+                it.list(if of.is_inline { "inline-for" } else { "for" }, |it| {
+                    [&of.first].into_iter().chain(&of.second).for_each(|name| it.name(name));
+                    it.expr(&of.subject);
+                    of.end.iter().for_each(|end| it.list("to", |it| it.expr(end)));
+                    it.block(&of.body);
+                });
+            }),
+            StatementKind::Defer { only_on_error, .. } => {
+                self.list(if *only_on_error { "errdefer" } else { "defer" }, |it| walk_statement(it, statement));
+            }
         }
-        ExprKind::Member { base, name: it } => list(".", [expr(base), name(it)]),
-        ExprKind::TupleIndex { base, index } => list(".", [expr(base), atom(index.to_string())]),
-        ExprKind::OptionalMember { base, name: it } => list("?.", [expr(base), name(it)]),
-        ExprKind::Dereference(base) => list(".*", [expr(base)]),
-        ExprKind::Unwrap(base) => list(".?", [expr(base)]),
-        ExprKind::Call { callee, arguments } => {
-            list("call", [expr(callee)].into_iter().chain(arguments.iter().map(expr)))
-        }
-        ExprKind::Index { base, index } => list("index", [expr(base), expr(index)]),
-        ExprKind::Slice { base, start, end } => {
-            let side = |it: &Option<Box<Expr>>| it.as_ref().map_or(atom("_"), |it| expr(it));
-            list("slice", [expr(base), side(start), side(end)])
-        }
-        ExprKind::Struct { ty, fields: it } => {
-            list("struct", [ty.as_ref().map_or(atom("."), |ty| expr(ty))].into_iter().chain(fields(it)))
-        }
-        ExprKind::New { ty, fields: it } => list("new", [type_expr(ty)].into_iter().chain(fields(it))),
-        ExprKind::NewCall { ty, arguments } => {
-            list("new-call", [type_expr(ty)].into_iter().chain(arguments.iter().map(expr)))
-        }
-        ExprKind::As { value, ty } => list("as", [expr(value), type_expr(ty)]),
-        ExprKind::Block(it) => block(it),
-        ExprKind::Comptime(it) => list("comptime", [block(it)]),
-        ExprKind::If(it) => if_node(it),
-        ExprKind::Switch(it) => list("switch", [expr(&it.subject)].into_iter().chain(it.arms.iter().map(arm))),
-        ExprKind::Closure(it) => {
-            let params = list("params", it.params.iter().map(param));
-            list("closure", [params].into_iter().chain(it.result.iter().map(type_expr)).chain([block(&it.body)]))
-        }
-        ExprKind::Builtin { name, arguments } => list(&format!("@{}", name.text), arguments.iter().map(expr)),
-        ExprKind::Return(value) => list("return", value.iter().map(|value| expr(value))),
-        ExprKind::Break(label) => list("break", label.iter().map(name)),
-        ExprKind::BreakValue(label, value) => list("break", [name(label), expr(value)]),
-        ExprKind::Labelled(label, it) => list("labelled", [name(label), block(it)]),
-        ExprKind::Continue(label) => list("continue", label.iter().map(name)),
-        ExprKind::Erroneous => atom("<error>"),
+    }
+
+    fn arm(&mut self, of: &Arm) {
+        self.list("=>", |it| {
+            match of.patterns.as_slice() {
+                [] => it.atom("else"),
+                patterns => it.list("patterns", |it| patterns.iter().for_each(|pattern| it.pattern(pattern))),
+            }
+            of.capture.iter().for_each(|capture| it.capture(capture));
+            of.guard.iter().for_each(|guard| it.list("if", |it| it.expr(guard)));
+            it.expr(&of.body);
+        });
+    }
+
+    fn pattern(&mut self, of: &Pattern) {
+        let Some(last) = &of.last else { return self.expr(&of.first) };
+        self.list("..", |it| {
+            it.expr(&of.first);
+            it.expr(last);
+        });
+    }
+
+    fn expr(&mut self, of: &Expr) {
+        let builtin;
+        let word = match &of.kind {
+            ExprKind::Integer(value) => return self.atom(value.to_string()),
+            ExprKind::Float(value) => return self.atom(format!("{value:?}")),
+            ExprKind::Character(byte) => return self.list("char", |it| it.atom(byte.to_string())),
+            ExprKind::Bool(value) => return self.atom(value.to_string()),
+            ExprKind::Null => return self.atom("null"),
+            ExprKind::Undefined => return self.atom("undefined"),
+            ExprKind::Unreachable => return self.atom("unreachable"),
+            ExprKind::Erroneous => return self.atom("<error>"),
+            ExprKind::String(bytes) => return self.atom(quoted(bytes)),
+            ExprKind::Name(text) => return self.atom(&**text),
+            ExprKind::EnumLiteral(name) => return self.atom(format!(".{}", name.text)),
+            ExprKind::ErrorLiteral(name) => return self.atom(format!("error.{}", name.text)),
+            ExprKind::Block(block) => return self.block(block),
+            ExprKind::Interpolation(parts) => {
+                return self.list("interpolate", |it| {
+                    parts.iter().for_each(|part| match part {
+                        Part::Text(bytes) => it.atom(quoted(bytes)),
+                        Part::Expr(value) => it.expr(value),
+                    });
+                });
+            }
+            ExprKind::Slice { base, start, end } => {
+                return self.list("slice", |it| {
+                    it.expr(base);
+                    [start, end].into_iter().for_each(|side| match side {
+                        Some(side) => it.expr(side),
+                        None => it.atom("_"),
+                    });
+                });
+            }
+            ExprKind::Closure(of) => {
+                return self.list("closure", |it| {
+                    it.params(&of.params);
+                    of.result.iter().for_each(|ty| it.type_expr(ty));
+                    it.block(&of.body);
+                });
+            }
+            ExprKind::Type(_) => "type",
+            ExprKind::Tuple(_) => "tuple",
+            ExprKind::Array(_) => "array",
+            ExprKind::Unary { operator, .. } => unary(*operator),
+            ExprKind::Binary { operator, .. } => binary(*operator),
+            ExprKind::Catch { .. } => "catch",
+            ExprKind::Member { .. } | ExprKind::TupleIndex { .. } => ".",
+            ExprKind::OptionalMember { .. } => "?.",
+            ExprKind::Dereference(_) => ".*",
+            ExprKind::Unwrap(_) => ".?",
+            ExprKind::Call { .. } => "call",
+            ExprKind::Index { .. } => "index",
+            ExprKind::Struct { .. } => "struct",
+            ExprKind::New { .. } => "new",
+            ExprKind::NewCall { .. } => "new-call",
+            ExprKind::As { .. } => "as",
+            ExprKind::Comptime(_) => "comptime",
+            ExprKind::If(_) => "if",
+            ExprKind::Switch(_) => "switch",
+            ExprKind::Builtin { name, .. } => {
+                builtin = format!("@{}", name.text);
+                &builtin
+            }
+            ExprKind::Return(_) => "return",
+            ExprKind::Break(_) | ExprKind::BreakValue(..) => "break",
+            ExprKind::Labelled(..) => "labelled",
+            ExprKind::Continue(_) => "continue",
+        };
+        self.list(word, |it| {
+            if matches!(of.kind, ExprKind::Struct { ty: None, .. }) {
+                it.atom(".");
+            }
+            walk_expr(it, &of.kind);
+            if let ExprKind::TupleIndex { index, .. } = of.kind {
+                it.atom(index.to_string());
+            }
+        });
     }
 }
 

@@ -1,8 +1,9 @@
 //! Where type parameters are seen: in the function, struct or `impl` that names them.
 
-use crate::cot::ast::{Declaration, Function, Members, Name};
+use crate::cot::ast::{Declaration, Function, Name};
 use crate::cot::load::Loaded;
 use crate::cot::source::Span;
+use crate::cot::visit::{Visitor, walk_declaration, walk_function};
 
 /// Type parameters of a program.
 pub struct Scopes {
@@ -23,38 +24,22 @@ impl Scopes {
     fn add(&mut self, whole: Span, names: &[Name]) {
         self.parameters.extend(names.iter().map(|name| (whole, name.span)));
     }
+}
 
+impl Visitor for Scopes {
     fn function(&mut self, it: &Function) {
         self.add(it.span, &it.type_params);
         self.bounds.extend(it.bounds.iter().map(|(name, _)| name.span));
+        walk_function(self, it);
     }
 
-    fn members(&mut self, it: &Members) {
-        it.functions.iter().for_each(|it| self.function(it));
-        it.types.iter().for_each(|it| self.declaration(it));
-    }
-
-    fn declaration(&mut self, declaration: &Declaration) {
-        match declaration {
-            Declaration::Function(it) => self.function(it),
-            Declaration::Struct(it) => {
-                self.add(it.span, &it.type_params);
-                self.members(&it.members);
-            }
-            Declaration::Enum(it) => self.members(&it.members),
-            Declaration::Union(it) => self.members(&it.members),
-            Declaration::Impl(it) => {
-                self.add(it.span, &it.type_params);
-                self.members(&it.members);
-            }
-            Declaration::Trait(it) => it.functions.iter().for_each(|it| self.function(it)),
-            Declaration::Import(_)
-            | Declaration::Variable(_)
-            | Declaration::ErrorSet(_)
-            | Declaration::Alias(_)
-            | Declaration::Test(_)
-            | Declaration::Bench(_) => {}
+    fn declaration(&mut self, it: &Declaration) {
+        match it {
+            Declaration::Struct(it) => self.add(it.span, &it.type_params),
+            Declaration::Impl(it) => self.add(it.span, &it.type_params),
+            _ => {}
         }
+        walk_declaration(self, it);
     }
 }
 

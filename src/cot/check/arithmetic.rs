@@ -3,7 +3,7 @@
 
 use crate::cot::ast::{BinaryOperator, Expr};
 use crate::cot::check::Checker;
-use crate::cot::check::convert::round_float;
+use crate::cot::check::compute::round_float;
 use crate::cot::check::model::{Untyped, Value, convert, make};
 use crate::cot::diagnostic::{Code, Diagnostic};
 use crate::cot::print;
@@ -72,10 +72,10 @@ impl<'a> Checker<'a> {
         if !(self.types.is_int(left.ty) || is_float && on_floats) {
             return self.no_arithmetic(operator, names, span);
         }
+        let operator = Self::arithmetic_operator(operator).expect("other operators are checked elsewhere");
         if let Some(folded) = self.fold_arithmetic(operator, &left, &right, untyped, span) {
             return folded;
         }
-        let operator = Self::arithmetic_operator(operator).expect("other operators are checked elsewhere");
         let ty = left.ty;
         make(ExpressionKind::Arithmetic { operator, left: Box::new(left), right: Box::new(right) }, ty, span).into()
     }

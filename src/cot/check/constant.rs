@@ -1,13 +1,17 @@
-//! Constants: what counts as one, and folding of operators (section 21).
+//! Constants of the tree: what counts as one, and what operators, builtins and conversions make of
+//! them (section 21).
 
-use crate::cot::ast::{BinaryOperator, Expr};
+use crate::cot::ast::Expr;
 use crate::cot::check::Checker;
 use crate::cot::check::body::Body;
-use crate::cot::check::convert::round_float;
+use crate::cot::check::compute;
+use crate::cot::check::const_value::ConstValue;
 use crate::cot::check::model::{Env, Untyped, Value, make};
 use crate::cot::source::Span;
-use crate::cot::typed::{CompareOperator, Expression, ExpressionKind, FunctionId};
-use crate::cot::types::{Type, TypeId};
+use crate::cot::typed::{
+    ArithmeticOperator, Builtin, CompareOperator, Conversion, Expression, ExpressionKind, FunctionId,
+};
+use crate::cot::types::TypeId;
 
 impl<'a> Checker<'a> {
     /// A number, bool, string or enum value that is known.
@@ -55,40 +59,66 @@ impl<'a> Checker<'a> {
         self.probe(env, |it| it.check_settled(expr)).ty
     }
 
+    /// The value of a constant.
+    pub(super) fn const_value(&self, expr: &Expression) -> Option<ConstValue> {
+        ConstValue::of(expr, &self.output)
+    }
+
+    /// A value that was computed, as a part of the program.
+    pub(super) fn constant(&mut self, value: ConstValue, span: Span) -> Expression {
+        value.into_expression(&self.types, &mut self.output, span)
+    }
+
+    /// A builtin of constants that computes something; none if it does something, or if its
+    /// arguments are not known.
+    pub(super) fn fold_builtin(
+        &mut self,
+        builtin: Builtin,
+        arguments: &[Expression],
+        ty: TypeId,
+        span: Span,
+    ) -> Option<Expression> {
+        let arguments: Option<Vec<_>> = arguments.iter().map(|it| self.const_value(it)).collect();
+        let value = compute::builtin(&self.types, builtin, &arguments?, ty)?;
+        Some(self.constant(value, span))
+    }
+
+    /// A conversion of a constant; none if only the program can make it.
+    pub(super) fn fold_conversion(
+        &mut self,
+        conversion: Conversion,
+        value: &Expression,
+        ty: TypeId,
+        span: Span,
+    ) -> Option<Expression> {
+        let value = compute::convert(&self.types, conversion, &self.const_value(value)?, ty)?;
+        Some(self.constant(value, span))
+    }
+
     /// An operator on two constants of one type; none if it must be left to run time (division by
     /// zero).
     pub(super) fn fold_arithmetic(
-        &self,
-        operator: BinaryOperator,
+        &mut self,
+        operator: ArithmeticOperator,
         left: &Expression,
         right: &Expression,
         untyped: Untyped,
         span: Span,
     ) -> Option<Value> {
-        let ty = left.ty;
-        let kind = match (&left.kind, &right.kind) {
-            (ExpressionKind::Int(a), ExpressionKind::Int(b)) => {
-                let bits = if let Type::Int { bits, .. } = self.types.get(ty) { u32::from(*bits) } else { 64 };
-                let exact = fold_ints(operator, *a, *b, bits)?;
-                if untyped.is_int() {
-                    return Some(self.untyped_result(operator, exact, untyped, span));
-                }
-                ExpressionKind::Int(self.wrap(exact, ty))
-            }
-            (ExpressionKind::Float(a), ExpressionKind::Float(b)) => {
-                let bits = if let Type::Float { bits } = self.types.get(ty) { *bits } else { 64 };
-                ExpressionKind::Float(round_float(fold_floats(operator, *a, *b)?, bits))
-            }
-            _ => return None,
-        };
-        Some(Value { expr: make(kind, ty, span), untyped })
+        let (left, right) = (self.const_value(left)?, self.const_value(right)?);
+        if let (ConstValue::Int(a, ty), ConstValue::Int(b, _), true) = (&left, &right, untyped.is_int()) {
+            let exact = compute::exact(&self.types, operator, *a, *b, *ty)?;
+            return Some(self.untyped_result(operator, exact, untyped, span));
+        }
+        let value = compute::arithmetic(&self.types, operator, &left, &right)?;
+        Some(Value { expr: self.constant(value, span), untyped })
     }
 
     /// What an operator makes of two constants without a type. Shifts work on the 64 bits of an
     /// `i64`; other operators are exact as long as the result has no more bits than that.
-    fn untyped_result(&self, operator: BinaryOperator, exact: i128, untyped: Untyped, span: Span) -> Value {
+    fn untyped_result(&self, operator: ArithmeticOperator, exact: i128, untyped: Untyped, span: Span) -> Value {
         let in_range = (-(1i128 << 63)..1i128 << 64).contains(&exact);
-        let is_shift = operator == BinaryOperator::ShiftLeft;
+        let is_shift = operator == ArithmeticOperator::ShiftLeft;
         let number = if is_shift || !in_range { self.wrap(exact, TypeId::I64) } else { exact };
         let untyped = match is_shift || untyped == Untyped::Bits {
             true if number < 0 => Untyped::Bits,
@@ -104,53 +134,6 @@ impl<'a> Checker<'a> {
         left: &Expression,
         right: &Expression,
     ) -> Option<bool> {
-        let ordering = match (&left.kind, &right.kind) {
-            (ExpressionKind::Int(a), ExpressionKind::Int(b)) => Some(a.cmp(b)),
-            (ExpressionKind::Float(a), ExpressionKind::Float(b)) => a.partial_cmp(b),
-            (ExpressionKind::Bool(a), ExpressionKind::Bool(b)) => Some(a.cmp(b)),
-            (ExpressionKind::String(a), ExpressionKind::String(b)) => Some(self.output[*a].cmp(&self.output[*b])),
-            _ => return None,
-        };
-        // NaN is unequal to everything, and not in order with anything.
-        Some(match operator {
-            CompareOperator::Equal => ordering.is_some_and(|it| it.is_eq()),
-            CompareOperator::NotEqual => !ordering.is_some_and(|it| it.is_eq()),
-            CompareOperator::Less => ordering.is_some_and(|it| it.is_lt()),
-            CompareOperator::LessEqual => ordering.is_some_and(|it| it.is_le()),
-            CompareOperator::Greater => ordering.is_some_and(|it| it.is_gt()),
-            CompareOperator::GreaterEqual => ordering.is_some_and(|it| it.is_ge()),
-        })
+        compute::compare(operator, &self.const_value(left)?, &self.const_value(right)?)
     }
-}
-
-/// Both numbers lie between -2^63 and 2^64, so nothing overflows.
-fn fold_ints(operator: BinaryOperator, a: i128, b: i128, bits: u32) -> Option<i128> {
-    let low = |value: i128| value & ((1i128 << bits) - 1);
-    let count = (b.rem_euclid(i128::from(bits))) as u32;
-    Some(match operator {
-        BinaryOperator::Add => a + b,
-        BinaryOperator::Subtract => a - b,
-        BinaryOperator::Multiply => a.wrapping_mul(b),
-        BinaryOperator::Divide | BinaryOperator::Remainder if b == 0 => return None,
-        BinaryOperator::Divide if b == -1 && a == -(1i128 << (bits - 1)) => return None,
-        BinaryOperator::Divide => a / b,
-        BinaryOperator::Remainder => a % b,
-        BinaryOperator::BitAnd => a & b,
-        BinaryOperator::BitOr => a | b,
-        BinaryOperator::BitXor => a ^ b,
-        BinaryOperator::ShiftLeft => low(a) << count & ((1i128 << bits) - 1),
-        BinaryOperator::ShiftRight => low(a) >> count,
-        _ => return None,
-    })
-}
-
-fn fold_floats(operator: BinaryOperator, a: f64, b: f64) -> Option<f64> {
-    Some(match operator {
-        BinaryOperator::Add => a + b,
-        BinaryOperator::Subtract => a - b,
-        BinaryOperator::Multiply => a * b,
-        BinaryOperator::Divide => a / b,
-        BinaryOperator::Remainder => a % b,
-        _ => return None,
-    })
 }

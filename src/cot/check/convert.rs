@@ -1,6 +1,7 @@
 //! Implicit conversions (section 6): which there are, and the nodes they become.
 
 use crate::cot::check::Checker;
+use crate::cot::check::compute::{self, round_float};
 use crate::cot::check::model::{Mutability, Untyped, Value, convert, make};
 use crate::cot::diagnostic::{Code, Diagnostic};
 use crate::cot::source::Span;
@@ -255,13 +256,7 @@ impl<'a> Checker<'a> {
 
     /// The low bits of a number, read as an integer type.
     pub(super) fn wrap(&self, number: i128, ty: TypeId) -> i128 {
-        match self.types.get(ty) {
-            Type::Int { signed, bits } => {
-                let low = number & ((1i128 << bits) - 1);
-                if *signed && low >> (bits - 1) != 0 { low - (1i128 << bits) } else { low }
-            }
-            _ => number,
-        }
+        compute::wrap(&self.types, number, ty)
     }
 
     /// An array as a slice of all its elements.
@@ -338,9 +333,4 @@ impl<'a> Checker<'a> {
             Mutability::Variable => unreachable!("variables can be assigned to"),
         }
     }
-}
-
-/// A number as the nearest value of a float type.
-pub(super) fn round_float(value: f64, bits: u8) -> f64 {
-    if bits == 32 { f64::from(value as f32) } else { value }
 }

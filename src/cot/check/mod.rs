@@ -5,8 +5,9 @@
 //! more is reported. Types come first, then signatures, then bodies, each when it is needed;
 //! generic functions once per list of arguments.
 //!
-//! `model` to `output` are data, reached through methods of their own; the modules after them
-//! are rules: methods of `Checker`. The modules import only from those above them.
+//! `model` to `output` are data, reached through methods of their own; `const_value` and `compute`
+//! are what is known at compile time, and know nothing of the program. The modules after them are
+//! rules: methods of `Checker`. The modules import only from those above them.
 
 #![allow(clippy::result_large_err, reason = "a value that can't be converted is returned unchanged to the caller")]
 
@@ -28,6 +29,10 @@ mod reports;
 
 mod output;
 
+mod const_value;
+
+mod compute;
+
 mod convert;
 
 mod body;
@@ -47,8 +52,6 @@ mod call;
 mod operator;
 
 mod comptime;
-
-mod compute;
 
 mod constant;
 

@@ -14,7 +14,7 @@ pub(super) struct Output {
     globals: Vec<Global>,
     externs: Vec<Extern>,
     shares_descriptors: bool,
-    strings: Vec<Vec<u8>>,
+    strings: Vec<Rc<[u8]>>,
     string_ids: HashMap<Rc<[u8]>, StringId>,
     destructors: BTreeMap<TypeId, FunctionId>,
     tests: Vec<Test>,
@@ -66,7 +66,7 @@ impl Output {
             return *id;
         }
         let id = StringId(self.strings.len() as u32);
-        self.strings.push(bytes.to_vec());
+        self.strings.push(bytes.clone());
         self.string_ids.insert(bytes.clone(), id);
         id
     }
@@ -94,7 +94,7 @@ impl Output {
             globals: self.globals,
             shares_descriptors: self.shares_descriptors || self.externs.iter().any(|it| !it.of_prelude),
             externs: self.externs,
-            strings: self.strings,
+            strings: self.strings.iter().map(|text| text.to_vec()).collect(),
             initializer: whole.initializer,
             main: whole.main,
             tests: self.tests,
@@ -128,9 +128,9 @@ impl Index<GlobalId> for Output {
 }
 
 impl Index<StringId> for Output {
-    type Output = Vec<u8>;
+    type Output = Rc<[u8]>;
 
-    fn index(&self, id: StringId) -> &Vec<u8> {
+    fn index(&self, id: StringId) -> &Rc<[u8]> {
         &self.strings[id.0 as usize]
     }
 }

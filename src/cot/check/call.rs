@@ -8,7 +8,8 @@ use crate::cot::check::Checker;
 use crate::cot::check::assertion::is_builtin_function;
 use crate::cot::check::body::Body;
 use crate::cot::check::model::{
-    Binding, ExternBinding, ExternTarget, FunctionDeclId, ItemKind, Meaning, Signature, Value, convert, make,
+    Binding, ExternBinding, ExternTarget, FunctionDeclId, ItemKind, Meaning, MemberCall, Signature, Value, convert,
+    make,
 };
 use crate::cot::diagnostic::{Code, Diagnostic};
 use crate::cot::runtime_function::RuntimeFunction;
@@ -28,7 +29,7 @@ impl<'a> Checker<'a> {
     ) -> Value {
         match &callee.kind {
             ExprKind::Name(text) => self.call_name(text, callee, arguments, span),
-            ExprKind::Member { base, name } => self.call_member(base, name, &[], arguments, span),
+            ExprKind::Member { base, name } => self.call_member(base, MemberCall { name, types: &[], arguments, span }),
             ExprKind::EnumLiteral(name) => {
                 let Some(ty) = expected.map(|ty| self.innermost(ty)).filter(|ty| self.types.union_type(*ty).is_some())
                 else {
@@ -43,7 +44,7 @@ impl<'a> Checker<'a> {
                     None => self.call_value_of(callee, arguments, span),
                 },
                 ExprKind::Member { base, name } if self.is_generic_method(name) => {
-                    self.call_member(base, name, types, arguments, span)
+                    self.call_member(base, MemberCall { name, types, arguments, span })
                 }
                 _ => self.call_value_of(callee, arguments, span),
             },
@@ -72,8 +73,7 @@ impl<'a> Checker<'a> {
                 Some(value) => value,
                 None => {
                     self.find(&env, text, callee.span);
-                    self.check_all(arguments);
-                    self.erroneous(span)
+                    self.failed_call(arguments, span)
                 }
             },
             Some(Meaning::Item(item)) => match self.declared[item].kind {
@@ -85,8 +85,7 @@ impl<'a> Checker<'a> {
                         }
                         let message = format!("'{text}' is generic: write {text}(types)(arguments)");
                         self.type_error(callee.span, message);
-                        self.check_all(arguments);
-                        return self.erroneous(span);
+                        return self.failed_call(arguments, span);
                     }
                     self.call_declared(id, Vec::new(), None, arguments, span)
                 }
@@ -113,6 +112,12 @@ impl<'a> Checker<'a> {
         }
     }
 
+    /// A call that an error was reported of: what is wrong with its arguments is reported as well.
+    pub(super) fn failed_call(&mut self, arguments: &'a [Expr], span: Span) -> Value {
+        self.check_all(arguments);
+        self.erroneous(span)
+    }
+
     /// The generic function that a name stands for.
     fn generic_function(&mut self, text: &Rc<str>, span: Span) -> Option<FunctionDeclId> {
         let env = self.env();
@@ -133,10 +138,7 @@ impl<'a> Checker<'a> {
     ) -> Value {
         match self.type_arguments(id, types, callee_span) {
             Some(types) => self.call_declared(id, types, None, arguments, span),
-            None => {
-                self.check_all(arguments);
-                self.erroneous(span)
-            }
+            None => self.failed_call(arguments, span),
         }
     }
 
@@ -230,8 +232,7 @@ impl<'a> Checker<'a> {
                 let name = self.types.name(callee.ty);
                 self.report(Code::NotCallable, callee.span, format!("'{name}' is not a function"));
             }
-            self.check_all(arguments);
-            return self.erroneous(span);
+            return self.failed_call(arguments, span);
         };
         if params.len() != arguments.len() {
             let plural = if params.len() == 1 { "" } else { "s" };
@@ -344,8 +345,7 @@ impl<'a> Checker<'a> {
     /// `Union.variant(payload)`
     pub(super) fn construct_variant(&mut self, ty: TypeId, name: &'a Name, arguments: &'a [Expr], span: Span) -> Value {
         let Some((variant, payload)) = self.find_variant(ty, name) else {
-            self.check_all(arguments);
-            return self.erroneous(span);
+            return self.failed_call(arguments, span);
         };
         let wanted = usize::from(payload != TypeId::VOID);
         if arguments.len() != wanted {
@@ -366,21 +366,5 @@ impl<'a> Checker<'a> {
     fn is_generic_method(&self, name: &'a Name) -> bool {
         let mut methods = self.declared.methods();
         methods.any(|(_, method, id)| *method == name.text && !self.declared[id].ast.type_params.is_empty())
-    }
-
-    /// `base.name(arguments)`, where the base is a type or a value.
-    fn call_member(
-        &mut self,
-        base: &'a Expr,
-        name: &'a Name,
-        types: &'a [Expr],
-        arguments: &'a [Expr],
-        span: Span,
-    ) -> Value {
-        let env = self.env();
-        match self.expr_as_type(base, &env) {
-            Some(ty) => self.call_of_type(ty, name, types, arguments, span),
-            None => self.call_method(base, name, types, arguments, span),
-        }
     }
 }

@@ -201,8 +201,7 @@ impl<'a> Checker<'a> {
             if resolved != TypeId::ERRONEOUS {
                 self.type_error(ty.span, format!("'{}' can't be constructed", self.types.name(resolved)));
             }
-            self.check_all(arguments);
-            return self.erroneous(span);
+            return self.failed_call(arguments, span);
         };
         let pointer = self.types.pointer(resolved);
         let zero = Box::new(make(ExpressionKind::Zero, resolved, span));

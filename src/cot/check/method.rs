@@ -5,7 +5,7 @@ use std::rc::Rc;
 
 use crate::cot::ast::{Expr, Name};
 use crate::cot::check::Checker;
-use crate::cot::check::model::{FunctionDeclId, Value, make};
+use crate::cot::check::model::{FunctionDeclId, MemberCall, Value, make};
 use crate::cot::check::suggest::nearest;
 use crate::cot::diagnostic::{Code, Diagnostic};
 use crate::cot::source::Span;
@@ -13,19 +13,24 @@ use crate::cot::typed::{Expression, ExpressionKind};
 use crate::cot::types::{Type, TypeId};
 
 impl<'a> Checker<'a> {
+    /// `base.name(arguments)`, where the base is a type or a value.
+    pub(super) fn call_member(&mut self, base: &'a Expr, call: MemberCall<'a>) -> Value {
+        let env = self.env();
+        match self.expr_as_type(base, &env) {
+            Some(ty) => self.call_of_type(ty, call),
+            None => {
+                let value = self.check_settled(base);
+                self.call_method(value, call)
+            }
+        }
+    }
+
     /// `Type.name(arguments)`: a static function, a method called as a function, or the constructor
     /// of a variant.
-    pub(super) fn call_of_type(
-        &mut self,
-        ty: TypeId,
-        name: &'a Name,
-        types: &'a [Expr],
-        arguments: &'a [Expr],
-        span: Span,
-    ) -> Value {
+    fn call_of_type(&mut self, ty: TypeId, call: MemberCall<'a>) -> Value {
+        let MemberCall { name, arguments, span, .. } = call;
         if ty == TypeId::ERRONEOUS {
-            self.check_all(arguments);
-            return self.erroneous(span);
+            return self.failed_call(arguments, span);
         }
         if self.notes.is_marker(&name.text) {
             self.offer_of_type(ty);
@@ -33,9 +38,8 @@ impl<'a> Checker<'a> {
         let method = self.declared.method(self.owner_of(ty), &name.text);
         if let Some(id) = method {
             self.note_use_of_function(id, name.span);
-            let Some(all) = self.method_arguments(id, ty, types, span) else {
-                self.check_all(arguments);
-                return self.erroneous(span);
+            let Some(all) = self.method_arguments(id, ty, call) else {
+                return self.failed_call(arguments, span);
             };
             return self.call_declared(id, all, None, arguments, span);
         }
@@ -50,59 +54,32 @@ impl<'a> Checker<'a> {
         }
         let message = format!("type '{}' has no function '{}'", self.types.name(ty), name.text);
         self.report_no_method(ty, name, message);
-        self.check_all(arguments);
-        self.erroneous(span)
+        self.failed_call(arguments, span)
     }
 
     /// Type arguments of a method: those of the receiver's type, then its own.
-    fn method_arguments(
-        &mut self,
-        id: FunctionDeclId,
-        ty: TypeId,
-        types: &'a [Expr],
-        span: Span,
-    ) -> Option<Vec<TypeId>> {
-        let own = self.type_arguments(id, types, span)?;
+    fn method_arguments(&mut self, id: FunctionDeclId, ty: TypeId, call: MemberCall<'a>) -> Option<Vec<TypeId>> {
+        let own = self.type_arguments(id, call.types, call.span)?;
         let of_owner = self.named.arguments(ty);
         Some([of_owner, own].concat())
     }
 
     /// `value.name(arguments)`
-    pub(super) fn call_method(
-        &mut self,
-        base: &'a Expr,
-        name: &'a Name,
-        types: &'a [Expr],
-        arguments: &'a [Expr],
-        span: Span,
-    ) -> Value {
-        let value = self.check_settled(base);
-        self.call_method_on(value, name, types, arguments, span)
-    }
-
-    pub(super) fn call_method_on(
-        &mut self,
-        value: Expression,
-        name: &'a Name,
-        types: &'a [Expr],
-        arguments: &'a [Expr],
-        span: Span,
-    ) -> Value {
+    fn call_method(&mut self, value: Expression, call: MemberCall<'a>) -> Value {
+        let MemberCall { name, arguments, span, .. } = call;
         let value = self.unwrap_weak(value);
         let ty = self.behind_pointers(value.ty);
         if self.notes.is_marker(&name.text) {
             self.offer_members(ty);
         }
         if ty == TypeId::ERRONEOUS || ty == TypeId::NO_RETURN {
-            self.check_all(arguments);
-            return self.erroneous(span);
+            return self.failed_call(arguments, span);
         }
         if let Some(id) = self.declared.method(self.owner_of(ty), &name.text) {
-            let Some(all) = self.method_arguments(id, ty, types, span) else {
-                self.check_all(arguments);
-                return self.erroneous(span);
+            let Some(all) = self.method_arguments(id, ty, call) else {
+                return self.failed_call(arguments, span);
             };
-            return self.call_with_receiver(id, all, value, arguments, name, span);
+            return self.call_with_receiver(id, all, value, call);
         }
         let base = self.auto_dereference(value.clone());
         if let Some(field) = self.field_quietly(&base, &name.text, span) {
@@ -111,14 +88,14 @@ impl<'a> Checker<'a> {
             return self.call_value(field.expr, arguments, span);
         }
         if let Some(id) = self.free_method(&name.text) {
-            return self.call_with_receiver(id, Vec::new(), value, arguments, name, span);
+            return self.call_with_receiver(id, Vec::new(), value, call);
         }
         // An enum is an integer as well.
         if let Some(backing) = self.types.enum_type(ty).map(|it| it.backing)
             && self.declared.method(self.owner_of(backing), &name.text).is_some()
         {
             let value = self.enum_to_backing(base, backing);
-            return self.call_method_on(value, name, types, arguments, span);
+            return self.call_method(value, call);
         }
         if let Some(result) = self.call_of_bound(ty, name) {
             self.check_all(arguments);
@@ -126,8 +103,7 @@ impl<'a> Checker<'a> {
         }
         let message = format!("'{}' has no method '{}'", self.types.name(ty), name.text);
         self.report_no_method(ty, name, message);
-        self.check_all(arguments);
-        self.erroneous(span)
+        self.failed_call(arguments, span)
     }
 
     pub(super) fn behind_pointers(&self, mut ty: TypeId) -> TypeId {
@@ -150,10 +126,9 @@ impl<'a> Checker<'a> {
         id: FunctionDeclId,
         types: Vec<TypeId>,
         value: Expression,
-        arguments: &'a [Expr],
-        name: &Name,
-        span: Span,
+        call: MemberCall<'a>,
     ) -> Value {
+        let MemberCall { name, arguments, span, .. } = call;
         self.note_use_of_function(id, name.span);
         let decl = &self.declared[id];
         let takes_self = decl.implicit_self || decl.ast.params.first().is_some_and(|param| &*param.name.text == "self");
@@ -162,8 +137,7 @@ impl<'a> Checker<'a> {
             let message =
                 format!("'{}' is not called on a value: write {}.{}(…)", name.text, self.types.name(owner), name.text);
             self.report(Code::InvalidOperation, name.span, message);
-            self.check_all(arguments);
-            return self.erroneous(span);
+            return self.failed_call(arguments, span);
         }
         let wanted = if decl.ast.is_extern {
             self.extern_binding(id).signature.params[0].ty

@@ -150,6 +150,16 @@ pub(super) struct SignatureParam<'a> {
     pub default: Option<&'a Expr>,
 }
 
+/// `….name(types)(arguments)`, without what comes before the dot.
+#[derive(Clone, Copy)]
+pub(super) struct MemberCall<'a> {
+    pub name: &'a Name,
+    pub types: &'a [Expr],
+    pub arguments: &'a [Expr],
+    /// Of the whole.
+    pub span: Span,
+}
+
 /// What an `extern fn` is bound to.
 #[derive(Clone)]
 pub(super) struct ExternBinding<'a> {

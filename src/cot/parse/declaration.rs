@@ -2,7 +2,7 @@
 
 use crate::cot::ast::{self, Declaration, Function, Name, Param, Reference, Variable};
 use crate::cot::diagnostic::Code;
-use crate::cot::parse::{GROUP, Parser};
+use crate::cot::parse::{Counted, GROUP, Parser};
 use crate::cot::source::Span;
 use crate::cot::token::TokenKind;
 
@@ -58,17 +58,11 @@ impl Parser<'_> {
     }
 
     fn skip_to_declaration(&mut self) {
-        let mut depth = 0usize;
-        while !(self.at_kind(TokenKind::EndOfFile) || depth == 0 && self.at_declaration()) {
-            match self.kind() {
-                TokenKind::OpenBrace => depth += 1,
-                TokenKind::CloseBrace => depth = depth.saturating_sub(1),
-                // Something is not closed; functions are not declared inside functions.
-                TokenKind::Fn if self.token().newline_before && self.kind_ahead(1) == TokenKind::Identifier => return,
-                _ => {}
-            }
-            self.advance();
-        }
+        self.skip_until(Counted::Braces, |it, depth| {
+            // Something is not closed; functions are not declared inside functions.
+            let is_function = it.at_kind(TokenKind::Fn) && it.kind_ahead(1) == TokenKind::Identifier;
+            depth == 0 && it.at_declaration() || is_function && it.token().newline_before
+        });
     }
 
     /// `decl = import | fnDecl | varDecl | structDecl | enumDecl | unionDecl | errorDecl |

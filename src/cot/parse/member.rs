@@ -3,7 +3,7 @@
 
 use crate::cot::ast::{self, Declaration, Members, Name, StructKind};
 use crate::cot::diagnostic::Code;
-use crate::cot::parse::Parser;
+use crate::cot::parse::{Counted, Parser};
 use crate::cot::token::TokenKind;
 
 /// What a body may hold beside functions, constants and types.
@@ -152,9 +152,7 @@ impl Parser<'_> {
                     if !ended && !it.at_kind(TokenKind::EndOfFile) {
                         it.expected(Code::UnexpectedToken, "',' or '}'");
                     }
-                    it.skip_item();
-                    it.is_recovering = false;
-                    it.make_progress(before);
+                    it.recover(before, |it| it.skip_list_item(Self::at_next_item));
                 }
             }
         });
@@ -164,25 +162,10 @@ impl Parser<'_> {
         members
     }
 
-    /// After an error in a body: after the comma or before the brace that ends the item.
-    fn skip_item(&mut self) {
-        let mut depth = 0usize;
-        loop {
-            match self.kind() {
-                TokenKind::EndOfFile => return,
-                TokenKind::CloseBrace if depth == 0 => return,
-                TokenKind::Comma if depth == 0 => {
-                    self.advance();
-                    return;
-                }
-                _ if depth == 0 && (self.at_nested() || self.at_outer_declaration()) => return,
-                TokenKind::OpenBrace | TokenKind::OpenParenthesis => depth += 1,
-                TokenKind::CloseBrace | TokenKind::CloseParenthesis => depth = depth.saturating_sub(1),
-                TokenKind::Identifier if depth == 0 && self.token().newline_before => return,
-                _ => {}
-            }
-            self.advance();
-        }
+    /// Where the next item of a body may begin after an error in one.
+    fn at_next_item(&self) -> bool {
+        let is_name = self.at_kind(TokenKind::Identifier) && self.token().newline_before;
+        is_name || self.at_nested() || self.at_outer_declaration()
     }
 
     fn at_nested(&self) -> bool {
@@ -236,16 +219,9 @@ impl Parser<'_> {
     }
 
     fn skip_to_member(&mut self) {
-        let mut depth = 0usize;
-        while !self.at_kind(TokenKind::EndOfFile) {
-            match self.kind() {
-                TokenKind::CloseBrace if depth == 0 => return,
-                TokenKind::Fn | TokenKind::Static | TokenKind::Const if self.token().newline_before => return,
-                TokenKind::OpenBrace => depth += 1,
-                TokenKind::CloseBrace => depth -= 1,
-                _ => {}
-            }
-            self.advance();
-        }
+        self.skip_until(Counted::Braces, |it, depth| {
+            let keyword = matches!(it.kind(), TokenKind::Fn | TokenKind::Static | TokenKind::Const);
+            keyword && it.token().newline_before || depth == 0 && it.at_kind(TokenKind::CloseBrace)
+        });
     }
 }

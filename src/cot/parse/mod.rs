@@ -84,6 +84,13 @@ const GROUP: Mode = Mode { in_group: true, no_struct: false, in_arm: false };
 const CONDITION: Mode = Mode { in_group: false, no_struct: true, in_arm: false };
 const ARM: Mode = Mode { in_group: false, no_struct: false, in_arm: true };
 
+/// Brackets that matter when tokens are skipped.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Counted {
+    Braces,
+    BracesAndParentheses,
+}
+
 struct Parser<'a> {
     /// The last one is the end of the file.
     tokens: &'a [Token],
@@ -179,12 +186,38 @@ impl<'a> Parser<'a> {
         got
     }
 
-    /// After an error in a list whose items began at `before`: takes a token if none was taken, so
-    /// that the list ends.
-    fn make_progress(&mut self, before: usize) {
+    /// After an error in an item that began at `before`: `skip` goes to its end. What follows is
+    /// looked at afresh. Takes a token if none was taken, so that lists end.
+    fn recover(&mut self, before: usize, skip: impl FnOnce(&mut Self)) {
+        skip(self);
+        self.is_recovering = false;
         if self.at == before && !self.at_kind(TokenKind::CloseBrace) {
             self.advance();
         }
+    }
+
+    /// Skips tokens up to one at which `ends` holds, given how many brackets have been opened on
+    /// the way; at most to the end of the file.
+    fn skip_until(&mut self, counted: Counted, ends: impl Fn(&Self, usize) -> bool) {
+        let mut depth = 0usize;
+        while !self.at_kind(TokenKind::EndOfFile) && !ends(self, depth) {
+            match self.kind() {
+                TokenKind::OpenParenthesis | TokenKind::CloseParenthesis if counted == Counted::Braces => {}
+                TokenKind::OpenBrace | TokenKind::OpenParenthesis => depth += 1,
+                TokenKind::CloseBrace | TokenKind::CloseParenthesis => depth = depth.saturating_sub(1),
+                _ => {}
+            }
+            self.advance();
+        }
+    }
+
+    /// Skips the rest of an item of a list in braces: after its comma, before the brace that ends
+    /// the list, or before what `begins` something else.
+    fn skip_list_item(&mut self, begins: impl Fn(&Self) -> bool) {
+        self.skip_until(Counted::BracesAndParentheses, |it, depth| {
+            depth == 0 && (matches!(it.kind(), TokenKind::Comma | TokenKind::CloseBrace) || begins(it))
+        });
+        self.got(TokenKind::Comma);
     }
 
     /// "expected …, found …" at the next token.

@@ -206,32 +206,9 @@ impl Parser<'_> {
                 self.report(Code::UnexpectedToken, self.token().span, message);
             }
             if self.n_errors > n_errors {
-                self.skip_arm();
-                self.is_recovering = false;
-                self.make_progress(before);
+                self.recover(before, |it| it.skip_list_item(|it| it.at > before && it.token().newline_before));
             } else {
                 self.got(TokenKind::Comma);
-            }
-        }
-    }
-
-    fn skip_arm(&mut self) {
-        let mut depth = 0usize;
-        loop {
-            match self.kind() {
-                TokenKind::EndOfFile => return,
-                TokenKind::CloseBrace if depth == 0 => return,
-                TokenKind::Comma if depth == 0 => {
-                    self.advance();
-                    return;
-                }
-                TokenKind::OpenBrace | TokenKind::OpenParenthesis => depth += 1,
-                TokenKind::CloseBrace | TokenKind::CloseParenthesis => depth = depth.saturating_sub(1),
-                _ => {}
-            }
-            self.advance();
-            if depth == 0 && self.token().newline_before {
-                return;
             }
         }
     }

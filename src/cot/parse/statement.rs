@@ -4,7 +4,7 @@ use crate::cot::ast::{
     BinaryOperator, Block, Capture, Declaration, Expr, ExprKind, For, Name, Statement, StatementKind,
 };
 use crate::cot::diagnostic::{Code, Diagnostic};
-use crate::cot::parse::{CONDITION, GROUP, Mode, Parser};
+use crate::cot::parse::{CONDITION, Counted, GROUP, Mode, Parser};
 use crate::cot::source::Span;
 use crate::cot::token::TokenKind;
 
@@ -46,9 +46,7 @@ impl Parser<'_> {
             let statement = self.statement();
             statements.push(statement);
             if self.n_errors > n_errors {
-                self.skip_statement(before);
-                self.is_recovering = false;
-                self.make_progress(before);
+                self.recover(before, |it| it.skip_statement(before));
             } else {
                 self.check_terminator();
             }
@@ -71,10 +69,7 @@ impl Parser<'_> {
             Diagnostic::new(Code::UnexpectedToken, start, message)
         };
         self.push_diagnostic(diagnostic);
-        let before = self.at;
-        self.declaration();
-        self.is_recovering = false;
-        self.make_progress(before);
+        self.recover(self.at, |it| drop(it.declaration()));
     }
 
     /// Declarations that are allowed only outside functions: a brace is missing.
@@ -108,19 +103,11 @@ impl Parser<'_> {
 
     /// After an error: to the first token of a later line, or a brace.
     fn skip_statement(&mut self, before: usize) {
-        let mut depth = 0usize;
-        loop {
-            match self.kind() {
-                TokenKind::EndOfFile => return,
-                TokenKind::CloseBrace if depth == 0 => return,
-                TokenKind::Semicolon if depth == 0 => return,
-                TokenKind::OpenBrace => depth += 1,
-                TokenKind::CloseBrace => depth -= 1,
-                _ if depth == 0 && self.token().newline_before && self.at > before => return,
-                _ => {}
-            }
-            self.advance();
-        }
+        self.skip_until(Counted::Braces, |it, depth| {
+            let ends = matches!(it.kind(), TokenKind::CloseBrace | TokenKind::Semicolon);
+            let is_next = it.token().newline_before && it.at > before && !it.at_kind(TokenKind::OpenBrace);
+            depth == 0 && (ends || is_next)
+        });
     }
 
     pub(super) fn statement(&mut self) -> Statement {

@@ -467,6 +467,13 @@ pub struct Closure {
     pub body: Block,
 }
 
+impl Function {
+    /// All of it that is before its body.
+    pub fn head(&self) -> Span {
+        Span { end: self.body.as_ref().map_or(self.span.end, |body| body.span.start), ..self.span }
+    }
+}
+
 impl Declaration {
     /// All of it; of an import, the path.
     pub fn span(&self) -> Span {

@@ -80,8 +80,7 @@ impl Page<'_> {
 
     /// All before the body.
     fn function(&mut self, it: &Function, owner: &str) {
-        let end = it.body.as_ref().map_or(it.span.end, |body| body.span.start);
-        self.entry(&it.name, owner, Span { end, ..it.span });
+        self.entry(&it.name, owner, it.head());
     }
 
     /// A heading, the declaration, and the comment that belongs to it.

@@ -153,7 +153,7 @@ impl<'a> Checker<'a> {
             ItemKind::Alias(of) => (Kind::Alias, of.span),
             ItemKind::Trait(of) => {
                 for function in &of.functions {
-                    self.note_member(&function.name, Kind::Method, head(function), &full_name);
+                    self.note_member(&function.name, Kind::Method, function.head(), &full_name);
                     self.note_parameters(function);
                 }
                 (Kind::Trait, of.span)
@@ -170,7 +170,7 @@ impl<'a> Checker<'a> {
         let ast = self.declared[id].ast;
         let owner = owner.map(|owner| self.owner_name(owner));
         let kind = if owner.is_some() { Kind::Method } else { Kind::Function };
-        let definition = Definition { kind, shown: head(ast), owner, ty: None, is_extern: ast.is_extern };
+        let definition = Definition { kind, shown: ast.head(), owner, ty: None, is_extern: ast.is_extern };
         self.notes.define(ast.name.span, definition);
         self.note_parameters(ast);
     }
@@ -228,9 +228,4 @@ impl<'a> Checker<'a> {
     pub(super) fn note_use_of_function(&mut self, id: FunctionDeclId, name: Span) {
         self.notes.use_of(name, self.declared[id].ast.name.span);
     }
-}
-
-/// All of a function that is before its body.
-pub(super) fn head(function: &ast::Function) -> Span {
-    Span { end: function.body.as_ref().map_or(function.span.end, |body| body.span.start), ..function.span }
 }

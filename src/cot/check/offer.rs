@@ -4,7 +4,6 @@ use std::rc::Rc;
 
 use crate::cot::ast;
 use crate::cot::check::Checker;
-use crate::cot::check::explore::head;
 use crate::cot::check::model::{Binding, Env, FunctionDeclId, ItemId, ItemKind, Mutability, Visible};
 use crate::cot::check::notes::Kind;
 use crate::cot::source::Span;
@@ -73,7 +72,7 @@ impl<'a> Checker<'a> {
     fn offer_function(&mut self, id: FunctionDeclId) {
         let ast = self.declared[id].ast;
         let kind = if self.declared[id].owner.is_some() { Kind::Method } else { Kind::Function };
-        let detail = self.shown_in_line(head(ast));
+        let detail = self.shown_in_line(ast.head());
         self.notes.offer(&ast.name.text, Some(kind), detail, Some(ast.name.span));
     }
 
@@ -108,7 +107,7 @@ impl<'a> Checker<'a> {
         }
         self.offer_methods(ty, true);
         for (_, function) in self.bound_functions(ty) {
-            let detail = self.shown_in_line(head(function));
+            let detail = self.shown_in_line(function.head());
             self.notes.offer(&function.name.text, Some(Kind::Method), detail, Some(function.name.span));
         }
         if let Some(backing) = self.types.enum_type(ty).map(|it| it.backing) {

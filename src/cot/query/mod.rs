@@ -1,5 +1,6 @@
-//! Answers to questions of editors about a program: where a name leads, what it is, what could be
-//! written at a place, what a new name changes. Places are bytes of files; protocols are elsewhere.
+//! Answers to questions of editors about a program: where a name leads, where it is used, what it
+//! is, what a call takes, what could be written at a place, what a new name changes, what a file
+//! declares. Places are bytes of files; protocols are elsewhere.
 
 mod scopes;
 
@@ -7,7 +8,13 @@ pub mod complete;
 
 pub mod hover;
 
+pub mod references;
+
 pub mod rename;
+
+pub mod outline;
+
+pub mod signature;
 
 use std::collections::HashMap;
 

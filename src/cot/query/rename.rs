@@ -5,23 +5,17 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use crate::cot::check::notes::Kind;
 use crate::cot::query::Program;
+use crate::cot::query::references::{Place, place};
 use crate::cot::source::{FileId, Span};
 use crate::cot::token::{Token, TokenKind};
 
 /// Places to replace, and by what.
 pub type Edits = BTreeMap<Place, String>;
 
-/// A place in order: file, first byte, end.
-pub type Place = (FileId, u32, u32);
-
 /// What a rename would do.
 #[derive(Debug)]
 pub struct Rename {
     pub edits: Edits,
-}
-
-fn place(span: Span) -> Place {
-    (span.file, span.start, span.end)
 }
 
 /// Whether a text can be a name: a word, or any text as `@"any text"`.
@@ -47,27 +41,9 @@ impl Program {
     /// All declarations that change their name with the one that `name` leads to.
     fn declarations_of(&self, name: Span) -> Result<BTreeSet<Place>, String> {
         let text = String::from_utf8_lossy(self.loaded.sources.text(name)).into_owned();
-        // Where a field is given a variable of its name, the variable is meant.
-        let Some(first) = self.uses.get(&name) else {
+        let Some(found) = self.related(name) else {
             return Err(format!("'{text}' is not a name that the program declares"));
         };
-        let mut found: BTreeSet<Place> = first.iter().map(|it| place(*it)).collect();
-        loop {
-            let before = found.len();
-            for definitions in self.uses.values() {
-                if definitions.iter().any(|it| found.contains(&place(*it))) {
-                    found.extend(definitions.iter().map(|it| place(*it)));
-                }
-            }
-            for (one, other) in &self.notes.same {
-                if found.contains(&place(*one)) || found.contains(&place(*other)) {
-                    found.extend([place(*one), place(*other)]);
-                }
-            }
-            if found.len() == before {
-                break;
-            }
-        }
         for (definition, implicit) in self.notes.definitions.iter().map(|(it, of)| (it, of.is_extern)) {
             if !found.contains(&place(*definition)) {
                 continue;

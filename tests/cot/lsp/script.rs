@@ -53,6 +53,10 @@ impl Script {
             }
             ["hover", name, line, part] => self.hover(name, line, part),
             ["definition", name, line, part] => self.definition(name, line, part),
+            ["references", name, line, part] => self.references(name, line, part, false),
+            ["references", name, line, part, "declarations"] => self.references(name, line, part, true),
+            ["signature", name, line, part] => self.signature(name, line, part),
+            ["symbols", name] => self.symbols(name),
             ["complete", name, line, part] => self.complete(name, line, part, ""),
             ["complete", name, line, part, start] => self.complete(name, line, part, start),
             ["rename", name, line, part, new] => self.rename(name, line, part, new),
@@ -117,12 +121,14 @@ impl Script {
     }
 
     /// With the encodings that the editor can count in; `versions` for one that checks versions of
-    /// files that change.
+    /// files that change, `nested` for one that shows what files declare as a tree.
     fn initialize(&mut self, words: &[&str]) -> Result<Vec<String>> {
-        let encodings: Vec<_> = words.iter().filter(|it| **it != "versions").collect();
+        let encodings: Vec<_> = words.iter().filter(|it| !["versions", "nested"].contains(*it)).collect();
         let general = if encodings.is_empty() { json!({}) } else { json!({ "positionEncodings": encodings }) };
         let edits = json!({ "workspaceEdit": { "documentChanges": words.contains(&"versions") } });
-        let capabilities = json!({ "general": general, "workspace": edits });
+        let symbols = json!({ "hierarchicalDocumentSymbolSupport": words.contains(&"nested") });
+        let documents = json!({ "documentSymbol": symbols });
+        let capabilities = json!({ "general": general, "workspace": edits, "textDocument": documents });
         let params = json!({ "processId": null, "rootUri": self.uri(""), "capabilities": capabilities });
         let answer = self.client.request("initialize", &params)?;
         let name = answer["result"]["capabilities"]["positionEncoding"].as_str().context("there is an encoding")?;
@@ -226,6 +232,47 @@ impl Script {
         Ok(all.iter().map(|it| self.location(it)).collect())
     }
 
+    fn references(&mut self, name: &str, line: &str, part: &str, with_declarations: bool) -> Result<Vec<String>> {
+        let mut params = self.place(name, line, part)?;
+        params["context"] = json!({ "includeDeclaration": with_declarations });
+        let answer = self.client.request("textDocument/references", &params)?;
+        let Some(all) = answer["result"].as_array() else { return Ok(vec![outcome(&answer)]) };
+        Ok(all.iter().map(|it| self.location(it)).collect())
+    }
+
+    /// The active parameter of each signature is between `<` and `>`.
+    fn signature(&mut self, name: &str, line: &str, part: &str) -> Result<Vec<String>> {
+        let answer = self.client.request("textDocument/signatureHelp", &self.place(name, line, part)?)?;
+        let result = &answer["result"];
+        let Some(all) = result["signatures"].as_array() else { return Ok(vec![outcome(&answer)]) };
+        let active = result["activeParameter"].as_u64().context("there is an active parameter")?;
+        let shown = |it: &Value| {
+            let (label, parameters) = (it["label"].as_str()?, it["parameters"].as_array()?);
+            let active = parameters.get(usize::try_from(active).ok()?).and_then(|it| it["label"].as_str());
+            let label = active.map_or(label.to_owned(), |active| label.replacen(active, &format!("<{active}>"), 1));
+            let doc = it["documentation"]["value"].as_str().map_or(String::new(), |doc| format!(" -- {doc}"));
+            Some(format!("{label} ({} parameters){doc}", parameters.len()))
+        };
+        all.iter().map(|it| shown(it).context("there are a label and parameters")).collect()
+    }
+
+    fn symbols(&mut self, name: &str) -> Result<Vec<String>> {
+        let params = json!({ "textDocument": { "uri": self.uri(name) } });
+        let answer = self.client.request("textDocument/documentSymbol", &params)?;
+        let Some(all) = answer["result"].as_array() else { return Ok(vec![outcome(&answer)]) };
+        let mut said = Vec::new();
+        for it in all {
+            if it["location"].is_null() {
+                nested_symbol(it, 0, &mut said);
+            } else {
+                let owner = it["containerName"].as_str().map_or(String::new(), |owner| format!(" in {owner}"));
+                let place = self.location(&it["location"]);
+                said.push(format!("{place} {} ({}){owner}", it["name"].as_str().unwrap_or_default(), it["kind"]));
+            }
+        }
+        Ok(said)
+    }
+
     fn complete(&mut self, name: &str, line: &str, part: &str, start: &str) -> Result<Vec<String>> {
         let answer = self.client.request("textDocument/completion", &self.place(name, line, part)?)?;
         let Some(all) = answer["result"].as_array() else { return Ok(vec![outcome(&answer)]) };
@@ -301,6 +348,17 @@ impl Script {
         let text = std::fs::read_to_string(path).unwrap_or_default();
         let line = location["range"]["start"]["line"].as_u64().unwrap_or_default();
         format!("{name}: {}", text.lines().nth(line as usize).unwrap_or_default())
+    }
+}
+
+/// A symbol and what it has: its whole, the place of its name, its name, kind and detail.
+fn nested_symbol(it: &Value, depth: usize, said: &mut Vec<String>) {
+    let (indent, name) = ("  ".repeat(depth), it["name"].as_str().unwrap_or_default());
+    let detail = it["detail"].as_str().map_or(String::new(), |detail| format!(": {detail}"));
+    let places = format!("{} {}", range(&it["range"]), range(&it["selectionRange"]));
+    said.push(format!("{indent}{places} {name} ({}){detail}", it["kind"]));
+    for part in it["children"].as_array().into_iter().flatten() {
+        nested_symbol(part, depth + 1, said);
     }
 }
 

@@ -1,6 +1,6 @@
 //! `rename` and `formatting`: what changes texts.
 
-use crate::lsp::look::{At, at};
+use crate::lsp::look::{At, at, everywhere};
 use crate::lsp::message::Failure;
 use crate::lsp::position::Lines;
 use crate::lsp::server::Server;
@@ -36,7 +36,7 @@ pub fn prepare_rename(
 /// Places of files and their new texts, in order.
 type FileEdits = BTreeMap<PathBuf, BTreeMap<(u32, u32), String>>;
 
-/// What must be changed in all programs that the file belongs to.
+/// What must be changed in all programs that know the name.
 ///
 /// # Errors
 /// The name can't be changed, or not to this one.
@@ -46,14 +46,10 @@ pub fn rename(server: &mut Server, given: RenameParams) -> Result<Value, Failure
     if !is_name(&new) {
         return Err(Failure::refused(format!("'{new}' is not a name")));
     }
-    let path = server.path(&place.text_document.uri)?;
     let mut edits = FileEdits::new();
     let mut is_known = false;
-    for root in server.roots(&path) {
-        let Some(program) = server.program(&root) else { continue };
-        let Some(file) = workspace::file_at(&program.loaded, &path) else { continue };
-        let offset = Lines::new(&program.source(file).bytes, server.encoding).offset(place.position) as u32;
-        is_known |= rename_in(server, &root, &At { program, file, offset }, &new, &mut edits)?;
+    for (root, at) in everywhere(server, &place)? {
+        is_known |= rename_in(server, &root, &at, &new, &mut edits)?;
     }
     if !is_known {
         return Err(Failure::refused("there is no name here"));

@@ -12,6 +12,7 @@ mod frame;
 mod library;
 mod look;
 mod message;
+mod outline;
 mod position;
 mod server;
 mod uri;

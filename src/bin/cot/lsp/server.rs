@@ -5,13 +5,14 @@ use crate::lsp::documents::Documents;
 use crate::lsp::message::{self, Failure};
 use crate::lsp::position::Encoding;
 use crate::lsp::workspace::{self, Root, Workspace};
-use crate::lsp::{complete, edits, look, uri};
+use crate::lsp::{complete, edits, look, outline, uri};
 use anyhow::Result;
 use lsp_types::notification::{self as notes, Notification};
 use lsp_types::request::{self, Request};
 use lsp_types::{
     CompletionOptions, HoverProviderCapability, InitializeParams, InitializeResult, OneOf, RenameOptions,
-    ServerCapabilities, ServerInfo, TextDocumentSyncCapability, TextDocumentSyncKind, TextDocumentSyncOptions,
+    ServerCapabilities, ServerInfo, SignatureHelpOptions, TextDocumentSyncCapability, TextDocumentSyncKind,
+    TextDocumentSyncOptions,
 };
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
@@ -28,6 +29,8 @@ pub struct Server {
     pub workspace: Workspace,
     /// What the client can do with the result of a rename.
     pub takes_versions: bool,
+    /// The client shows what is declared as a tree.
+    pub takes_nested_symbols: bool,
     watches_files: bool,
     diagnoses: Diagnoses,
     /// Something has changed since programs were checked.
@@ -79,6 +82,9 @@ impl Server {
             }
             request::HoverRequest::METHOD => result(look::hover(self, params(given)?)?),
             request::GotoDefinition::METHOD => result(look::definition(self, params(given)?)?),
+            request::References::METHOD => result(look::references(self, params(given)?)?),
+            request::SignatureHelpRequest::METHOD => result(look::signature_help(self, params(given)?)?),
+            request::DocumentSymbolRequest::METHOD => result(outline::symbols(self, params(given)?)?),
             request::Completion::METHOD => result(complete::complete(self, params(given)?)?),
             request::PrepareRenameRequest::METHOD => result(edits::prepare_rename(self, params(given)?)?),
             request::Rename::METHOD => result(edits::rename(self, params(given)?)?),
@@ -98,6 +104,9 @@ impl Server {
         let of_workspace = given.capabilities.workspace.as_ref();
         let edit = of_workspace.and_then(|it| it.workspace_edit.as_ref());
         self.takes_versions = edit.and_then(|it| it.document_changes).unwrap_or(false);
+        let of_documents = given.capabilities.text_document.as_ref();
+        let symbols = of_documents.and_then(|it| it.document_symbol.as_ref());
+        self.takes_nested_symbols = symbols.and_then(|it| it.hierarchical_document_symbol_support).unwrap_or(false);
         let watching = of_workspace.and_then(|it| it.did_change_watched_files.as_ref());
         self.watches_files = watching.and_then(|it| it.dynamic_registration).unwrap_or(false);
         #[allow(deprecated, reason = "older clients send nothing else")]
@@ -213,6 +222,12 @@ fn capabilities(encoding: Encoding) -> ServerCapabilities {
         })),
         hover_provider: Some(HoverProviderCapability::Simple(true)),
         definition_provider: Some(OneOf::Left(true)),
+        references_provider: Some(OneOf::Left(true)),
+        document_symbol_provider: Some(OneOf::Left(true)),
+        signature_help_provider: Some(SignatureHelpOptions {
+            trigger_characters: Some(["(", ","].map(str::to_owned).to_vec()),
+            ..SignatureHelpOptions::default()
+        }),
         completion_provider: Some(CompletionOptions {
             trigger_characters: Some([".", "\"", "/", "@"].map(str::to_owned).to_vec()),
             ..CompletionOptions::default()

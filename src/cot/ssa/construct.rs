@@ -141,7 +141,8 @@ impl Construction<'_> {
         while done < self.pending.len() {
             let (block, variable) = self.pending[done];
             done += 1;
-            for predecessor in self.graph.predecessors[block.index()].clone() {
+            let predecessors = self.graph.predecessors[block.index()].to_vec();
+            for predecessor in predecessors {
                 let value = self.value_before(predecessor, variable, true);
                 for edge in self.function.blocks[predecessor.index()].end.edges_mut() {
                     if edge.block == block {

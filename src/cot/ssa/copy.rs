@@ -1,6 +1,6 @@
 //! Copy propagation: a block parameter that gets one and the same value on all ways is that value.
 
-use super::graph::Graph;
+use super::graph::Ways;
 use super::rename::Renaming;
 use crate::cot::ir::{Function, Value};
 
@@ -11,24 +11,24 @@ pub fn propagate(function: &mut Function) {
     let mut changed = true;
     while changed {
         changed = false;
-        let graph = Graph::new(function);
-        for block in graph.order.iter().skip(1) {
-            let single = single_values(function, &graph, block.index(), &renaming);
+        let ways = Ways::new(function);
+        for block in ways.order.iter().skip(1) {
+            let single = single_values(function, &ways, block.index(), &renaming);
             if single.iter().all(Option::is_none) {
                 continue;
             }
             changed = true;
-            remove_params(function, &graph, block.index(), &single, &mut renaming);
+            remove_params(function, &ways, block.index(), &single, &mut renaming);
         }
     }
     renaming.apply(function);
 }
 
 /// For each parameter the only value it gets, if there is only one.
-fn single_values(function: &Function, graph: &Graph, block: usize, renaming: &Renaming) -> Vec<Option<Value>> {
+fn single_values(function: &Function, ways: &Ways, block: usize, renaming: &Renaming) -> Vec<Option<Value>> {
     let params = &function.blocks[block].params;
     let single = |(index, param): (usize, &Value)| {
-        let ends = graph.predecessors[block].iter().map(|it| &function.blocks[it.index()].end);
+        let ends = ways.predecessors[block].iter().map(|it| &function.blocks[it.index()].end);
         let edges = ends.flat_map(|end| end.edges()).filter(|edge| edge.block.index() == block);
         let mut others = edges.map(|edge| renaming.get(edge.args[index])).filter(|value| value != param);
         let first = others.next()?;
@@ -39,7 +39,7 @@ fn single_values(function: &Function, graph: &Graph, block: usize, renaming: &Re
 
 fn remove_params(
     function: &mut Function,
-    graph: &Graph,
+    ways: &Ways,
     block: usize,
     single: &[Option<Value>],
     renaming: &mut Renaming,
@@ -53,7 +53,7 @@ fn remove_params(
             None => function.blocks[block].params.push(param),
         }
     }
-    for predecessor in &graph.predecessors[block] {
+    for predecessor in &ways.predecessors[block] {
         for edge in function.blocks[predecessor.index()].end.edges_mut() {
             if edge.block.index() == block {
                 let mut kept = single.iter().map(Option::is_none);

@@ -6,7 +6,7 @@
 //! to, except for `release` itself; a function that is left with a release of its own, or calls one
 //! that can, loses that, until nothing changes any more.
 
-use super::graph::Graph;
+use super::graph::{Predecessors, Ways};
 use crate::cot::ir::module::{COT, ENV_WRITE, FuncKind, Module, WASI};
 use crate::cot::ir::{Block, BlockId, Const, End, FuncId, Function, Op, Value};
 use std::collections::{HashMap, HashSet};
@@ -70,7 +70,7 @@ struct Pairs<'a> {
     function: &'a Function,
     /// By [`FuncId`]
     releases: &'a [bool],
-    predecessors: Vec<Vec<BlockId>>,
+    predecessors: Predecessors,
     /// What is known not to be an object.
     nulls: HashSet<Value>,
     redundant: Flags,
@@ -81,7 +81,7 @@ impl<'a> Pairs<'a> {
         let insts = function.blocks.iter().flat_map(|block| &block.insts);
         let is_null = |op: &Op| matches!(op, Op::Const(Const::I32(0)) | Op::Frame(_));
         let nulls = insts.filter(|inst| is_null(&inst.op)).map(|inst| inst.results[0]).collect();
-        let predecessors = Graph::new(function).predecessors;
+        let predecessors = Ways::new(function).predecessors;
         let redundant = function.blocks.iter().map(|block| vec![false; block.insts.len()]).collect();
         Pairs { function, releases, predecessors, nulls, redundant }
     }

@@ -1,7 +1,7 @@
 //! Dead code: blocks that nothing leads to, computations and parameters that nothing uses, blocks
 //! that only follow one other.
 
-use super::graph::Graph;
+use super::graph::{Ways, order};
 use super::rename::Renaming;
 use crate::cot::ir::{BlockId, Effect, End, Function, Op};
 
@@ -17,7 +17,7 @@ pub fn remove(function: &mut Function) {
 
 /// Leaves: every block is reachable from the entry; blocks in reverse postorder.
 pub fn remove_unreachable(function: &mut Function) {
-    let order = Graph::new(function).order;
+    let order = order(function);
     let mut numbers = vec![None; function.blocks.len()];
     for (number, block) in order.iter().enumerate() {
         numbers[block.index()] = Some(BlockId(number as u32));
@@ -71,12 +71,12 @@ fn forward_empty_blocks(function: &mut Function) {
 
 /// Appends a block to its only predecessor, if that leads nowhere else.
 fn join_blocks(function: &mut Function) {
-    let graph = Graph::new(function);
+    let ways = Ways::new(function);
     let mut renaming = Renaming::new(function);
-    for block in &graph.order {
+    for block in &ways.order {
         while let End::Jump(edge) = &function.blocks[block.index()].end {
             let next = edge.block;
-            if graph.predecessors[next.index()].len() != 1 || next == *block {
+            if ways.predecessors[next.index()].len() != 1 || next == *block {
                 break;
             }
             let args = edge.args.clone();
@@ -106,7 +106,7 @@ fn remove_unused(function: &mut Function) {
             inst.results.iter().for_each(|result| producers[result.index()] = Producer::Inst(number, index));
         }
     }
-    let graph = Graph::new(function);
+    let predecessors = Ways::new(function).predecessors;
     let mut used = vec![false; function.values.len()];
     let mut work = Vec::new();
     for block in &function.blocks {
@@ -125,7 +125,7 @@ fn remove_unused(function: &mut Function) {
         match producers[value.index()] {
             Producer::Inst(block, index) => work.extend(&function.blocks[block].insts[index].args),
             Producer::Param(block, index) => {
-                for predecessor in &graph.predecessors[block] {
+                for predecessor in &predecessors[block] {
                     let edges = function.blocks[predecessor.index()].end.edges();
                     work.extend(edges.filter(|it| it.block.index() == block).map(|edge| edge.args[index]));
                 }

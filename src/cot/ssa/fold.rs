@@ -9,7 +9,7 @@ use crate::cot::ir::{BlockId, Const, Edge, End, Function, Inst, Op, Value};
 /// constant; dead instructions and blocks.
 pub fn fold(function: &mut Function) {
     let mut folder = Folder { known: vec![Known::Nothing; function.values.len()], renaming: Renaming::new(function) };
-    for block in super::graph::Graph::new(function).order {
+    for block in super::graph::order(function) {
         let mut insts = std::mem::take(&mut function.blocks[block.index()].insts);
         for inst in &mut insts {
             inst.args.iter_mut().for_each(|arg| *arg = folder.renaming.get(*arg));

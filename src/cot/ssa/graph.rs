@@ -3,7 +3,71 @@
 //! chains and wide joins of large switches). Computed anew where needed; valid until blocks or
 //! their ends change.
 
+use std::ops::Index;
+
 use crate::cot::ir::{BlockId, Function};
+
+/// Reachable blocks, each after those that dominate it.
+pub fn order(function: &Function) -> Vec<BlockId> {
+    Search::new(function).reverse_postorder()
+}
+
+/// Reachable blocks and the ways between them: what a pass needs that asks for no dominators.
+pub struct Ways {
+    /// As of [`order`].
+    pub order: Vec<BlockId>,
+    pub predecessors: Predecessors,
+}
+
+impl Ways {
+    pub fn new(function: &Function) -> Ways {
+        let order = order(function);
+        let predecessors = Predecessors::new(function, &order);
+        Ways { order, predecessors }
+    }
+}
+
+/// By the number of a block, its predecessors, each once.
+pub struct Predecessors {
+    /// Where those of a block begin in `all`, and at last where they end.
+    starts: Vec<usize>,
+    all: Vec<BlockId>,
+}
+
+impl Predecessors {
+    fn new(function: &Function, order: &[BlockId]) -> Predecessors {
+        let n_blocks = function.blocks.len();
+        let mut ways = Vec::with_capacity(2 * order.len());
+        let mut last = vec![None; n_blocks];
+        let mut starts = vec![0; n_blocks + 1];
+        for block in order {
+            for successor in function.blocks[block.index()].end.successors() {
+                if last[successor.index()].replace(*block) != Some(*block) {
+                    ways.push((successor, *block));
+                    starts[successor.index() + 1] += 1;
+                }
+            }
+        }
+        for block in 0..n_blocks {
+            starts[block + 1] += starts[block];
+        }
+        let mut all = vec![BlockId::ENTRY; ways.len()];
+        let mut next = starts.clone();
+        for (successor, block) in ways {
+            all[next[successor.index()]] = block;
+            next[successor.index()] += 1;
+        }
+        Predecessors { starts, all }
+    }
+}
+
+impl Index<usize> for Predecessors {
+    type Output = [BlockId];
+
+    fn index(&self, block: usize) -> &[BlockId] {
+        &self.all[self.starts[block]..self.starts[block + 1]]
+    }
+}
 
 /// What cannot be reached from the entry has no order, no dominator, and is not a predecessor.
 pub struct Graph {
@@ -11,8 +75,7 @@ pub struct Graph {
     pub order: Vec<BlockId>,
     /// Place of a block in `order`.
     place: Vec<Option<usize>>,
-    /// Predecessors, each once.
-    pub predecessors: Vec<Vec<BlockId>>,
+    pub predecessors: Predecessors,
     /// Immediate dominator; of the entry itself.
     dominator: Vec<BlockId>,
     /// Where a block's part of the dominator tree begins and ends, if the tree is written down from
@@ -25,16 +88,10 @@ impl Graph {
         let search = Search::new(function);
         let order = search.reverse_postorder();
         let mut place = vec![None; function.blocks.len()];
-        let mut predecessors = vec![Vec::new(); function.blocks.len()];
         for (number, block) in order.iter().enumerate() {
             place[block.index()] = Some(number);
-            for successor in function.blocks[block.index()].end.successors() {
-                let of: &mut Vec<BlockId> = &mut predecessors[successor.index()];
-                if of.last() != Some(block) {
-                    of.push(*block);
-                }
-            }
         }
+        let predecessors = Predecessors::new(function, &order);
         let dominator = search.dominators(&predecessors);
         let extent = extents(&order, &dominator);
         Graph { order, place, predecessors, dominator, extent }
@@ -105,25 +162,27 @@ struct Search {
 impl Search {
     fn new(function: &Function) -> Search {
         let n_blocks = function.blocks.len();
-        let successors = |block: BlockId| function.blocks[block.index()].end.successors().collect::<Vec<_>>();
         let mut search = Search {
-            preorder: Vec::new(),
-            postorder: Vec::new(),
+            preorder: Vec::with_capacity(n_blocks),
+            postorder: Vec::with_capacity(n_blocks),
             number: vec![usize::MAX; n_blocks],
-            parent: Vec::new(),
+            parent: Vec::with_capacity(n_blocks),
         };
+        // Blocks that are being looked at, and where their successors begin in `left`.
+        let mut stack = vec![(BlockId::ENTRY, 0)];
+        let mut left: Vec<BlockId> = function.blocks[0].end.successors().collect();
         search.find(BlockId::ENTRY, 0);
-        let mut stack = vec![(BlockId::ENTRY, successors(BlockId::ENTRY))];
-        while let Some((block, left)) = stack.last_mut() {
+        while let Some((block, start)) = stack.last().copied() {
             // From the last to the first: in reverse, the first way comes first.
-            match left.pop() {
+            match (left.len() > start).then(|| left.pop()).flatten() {
                 Some(next) if search.number[next.index()] != usize::MAX => {}
                 Some(next) => {
                     search.find(next, search.number[block.index()]);
-                    stack.push((next, successors(next)));
+                    stack.push((next, left.len()));
+                    left.extend(function.blocks[next.index()].end.successors());
                 }
                 None => {
-                    search.postorder.push(*block);
+                    search.postorder.push(block);
                     stack.pop();
                 }
             }
@@ -142,10 +201,10 @@ impl Search {
     }
 
     /// The immediate dominator of each reachable block.
-    fn dominators(&self, predecessors: &[Vec<BlockId>]) -> Vec<BlockId> {
+    fn dominators(&self, predecessors: &Predecessors) -> Vec<BlockId> {
         let n_found = self.preorder.len();
-        let mut forest =
-            Forest { ancestor: self.parent.clone(), semi: (0..n_found).collect(), label: (0..n_found).collect() };
+        let nodes: Vec<usize> = (0..n_found).collect();
+        let mut forest = Forest { ancestor: self.parent.clone(), semi: nodes.clone(), label: nodes, path: Vec::new() };
         for node in (1..n_found).rev() {
             let ways = predecessors[self.preorder[node].index()].iter().map(|it| self.number[it.index()]);
             forest.semi[node] = ways.fold(self.parent[node], |semi, way| semi.min(forest.lowest(way, node + 1)));
@@ -156,7 +215,7 @@ impl Search {
                 dominator[node] = dominator[dominator[node]];
             }
         }
-        let mut result = vec![BlockId::ENTRY; predecessors.len()];
+        let mut result = vec![BlockId::ENTRY; self.number.len()];
         for (node, above) in dominator.into_iter().enumerate() {
             result[self.preorder[node].index()] = self.preorder[above];
         }
@@ -170,18 +229,19 @@ struct Forest {
     semi: Vec<usize>,
     /// The node with the lowest semidominator on the way that was cut short.
     label: Vec<usize>,
+    /// Room for a path that is being walked.
+    path: Vec<usize>,
 }
 
 impl Forest {
     /// The lowest semidominator on the way up from a node, as far as nodes from `first_linked` on.
     fn lowest(&mut self, node: usize, first_linked: usize) -> usize {
-        let mut path = Vec::new();
         let mut at = node;
         while self.ancestor[at] >= first_linked {
-            path.push(at);
+            self.path.push(at);
             at = self.ancestor[at];
         }
-        while let Some(below) = path.pop() {
+        while let Some(below) = self.path.pop() {
             if self.semi[self.label[at]] < self.semi[self.label[below]] {
                 self.label[below] = self.label[at];
             }

@@ -12,9 +12,10 @@ use std::collections::HashSet;
 
 use super::graph::Graph;
 use super::inline::callees_first;
-use crate::cot::ir::module::{FuncKind, Module, WASI};
+use crate::cot::ir::module::{FuncDecl, FuncKind, Module, WASI};
 use crate::cot::ir::numeric::Numeric;
 use crate::cot::ir::{Access, BlockId, Const, End, FuncId, Function, Inst, Op, Type, Value};
+use rayon::prelude::*;
 
 /// What becomes of a parameter in a function.
 #[derive(Copy, Clone, Debug, Default, PartialEq, Eq)]
@@ -39,21 +40,21 @@ const ESCAPES: Fate = Fate { escapes: true, is_returned: true };
 pub fn recycle(module: &mut Module) {
     let Some(dealloc) = module.dealloc else { return };
     let summaries = summarize(module);
-    for index in 0..module.functions.len() {
-        let id = FuncId(index as u32);
-        let FuncKind::Defined(function) = &module.functions[index].kind else { continue };
-        let is_maker = module.makers.contains(&id);
-        let sites = if is_maker { Vec::new() } else { Flow::new(function, &summaries).recycled() };
-        let FuncKind::Defined(function) = &mut module.functions[index].kind else { continue };
-        if !sites.is_empty() {
-            insert(function, &sites, dealloc);
+    let sites = |(index, decl): (usize, &FuncDecl)| match &decl.kind {
+        FuncKind::Defined(function) if !module.makers.contains(&FuncId(index as u32)) => recycled(function, &summaries),
+        _ => Vec::new(),
+    };
+    let sites: Vec<Vec<Place>> = module.functions.par_iter().enumerate().map(sites).collect();
+    for (decl, sites) in module.functions.iter_mut().zip(&sites).filter(|(_, sites)| !sites.is_empty()) {
+        if let FuncKind::Defined(function) = &mut decl.kind {
+            insert(function, sites, dealloc);
         }
     }
 }
 
 /// Facts only grow, so this ends.
 fn summarize(module: &Module) -> Vec<Summary> {
-    let summary = |(index, decl): (usize, &crate::cot::ir::module::FuncDecl)| {
+    let summary = |(index, decl): (usize, &FuncDecl)| {
         let id = FuncId(index as u32);
         let n_params = decl.signature.params.len();
         let fate = match &decl.kind {
@@ -65,6 +66,9 @@ fn summarize(module: &Module) -> Vec<Summary> {
     };
     let mut summaries: Vec<Summary> = module.functions.iter().enumerate().map(summary).collect();
     let order = callees_first(module);
+    // When functions were looked at last, and when their summaries changed, in steps from 1.
+    let (mut seen, mut updated) = (vec![0usize; summaries.len()], vec![0usize; summaries.len()]);
+    let mut step = 0;
     let mut changed = true;
     while changed {
         changed = false;
@@ -74,14 +78,41 @@ fn summarize(module: &Module) -> Vec<Summary> {
             if module.borrowers.contains(&id) || module.makers.contains(&id) {
                 continue;
             }
+            if seen[*index] > 0 && callees(function).all(|callee| updated[callee.0 as usize] < seen[*index]) {
+                continue;
+            }
+            step += 1;
+            seen[*index] = step;
             let flow = Flow::new(function, &summaries);
             let params = function.blocks[0].params.iter().map(|param| flow.trace(*param).fate()).collect();
             let found = Summary { params, is_fresh: flow.is_fresh() };
-            changed |= found != summaries[*index];
-            summaries[*index] = found;
+            if found != summaries[*index] {
+                summaries[*index] = found;
+                updated[*index] = step;
+                changed = true;
+            }
         }
     }
     summaries
+}
+
+/// Functions that a function calls by name.
+fn callees(function: &Function) -> impl Iterator<Item = FuncId> {
+    let insts = function.blocks.iter().flat_map(|block| &block.insts);
+    insts.filter_map(|inst| if let Op::Call(callee) = inst.op { Some(callee) } else { None })
+}
+
+fn makes_buffer(inst: &Inst, summaries: &[Summary]) -> bool {
+    matches!(inst.op, Op::Call(FuncId(callee)) if summaries[callee as usize].is_fresh)
+}
+
+/// Sites of a function whose buffers can be freed.
+fn recycled(function: &Function, summaries: &[Summary]) -> Vec<Place> {
+    let mut insts = function.blocks.iter().flat_map(|block| &block.insts);
+    match insts.any(|inst| makes_buffer(inst, summaries)) {
+        true => Flow::new(function, summaries).recycled(),
+        false => Vec::new(),
+    }
 }
 
 /// A place in a function: block, instruction.
@@ -175,7 +206,7 @@ impl<'m> Flow<'m> {
     }
 
     fn makes_buffer(&self, inst: &Inst) -> bool {
-        matches!(inst.op, Op::Call(FuncId(callee)) if self.summaries[callee as usize].is_fresh)
+        makes_buffer(inst, self.summaries)
     }
 
     /// Whether the first result always is a buffer of a site, which goes nowhere else, or constant.
@@ -237,7 +268,6 @@ impl<'m> Flow<'m> {
         Some(edges.map(|edge| edge.args[number]).collect())
     }
 
-    /// Sites whose buffers can be freed.
     fn recycled(&self) -> Vec<Place> {
         let graph = Graph::new(self.function);
         let mut sites = Vec::new();

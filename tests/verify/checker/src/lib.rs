@@ -1,0 +1,68 @@
+//! Proves of finished machine code where it can go and what it can access, function by function.
+//!
+//! Comes in: an object for x86-64 that wasm2native wrote, and the module that it was made of. Goes
+//! out: how many accesses, calls and jumps were proved in which way, and what could not be. What
+//! is proved, and what is taken for granted, is in `docs/verify.md`. Nothing here is the
+//! compiler's: instructions are decoded by `yaxpeax-x86`, and proofs know the finished bytes, the
+//! symbols and the relocations only.
+//!
+//! | file | what |
+//! | --- | --- |
+//! | `image` | the object: functions, symbols, relocations |
+//! | `signature` | names of function types, and the stack that they take |
+//! | `knowledge` | what is trusted of the module: sizes of memories and tables, kinds of symbols |
+//! | `report` | what was found |
+//! | `value` | values of registers, as sums of terms |
+//! | `state` | what is known at a point of a function |
+//! | `assume` | what compares tell |
+//! | `join` | what comes of two states |
+//! | `decode` | instructions and operands |
+//! | `machine` | instructions as changes of a state |
+//! | `compute` | those that compute |
+//! | `branch` | those that jump, or move on a condition |
+//! | `access` | where addresses lie, and what is allowed there |
+//! | `calls` | calls, jumps to functions, and returns |
+//! | `flow` | blocks, the fixed point, and the pass that counts |
+
+mod image;
+mod signature;
+
+mod knowledge;
+mod report;
+
+mod value;
+
+mod assume;
+mod join;
+mod state;
+
+mod decode;
+mod machine;
+
+mod access;
+mod branch;
+mod calls;
+mod compute;
+
+mod flow;
+
+use anyhow::Result;
+use image::Image;
+use knowledge::Knowledge;
+pub use knowledge::Trusted;
+pub use report::{Class, Failure, Report};
+
+/// Checks all functions of an object.
+///
+/// # Errors
+/// When the object or the module can't be read.
+pub fn check(object: &[u8], trusted: &Trusted) -> Result<Report> {
+    let image = Image::read(object)?;
+    let knowledge = Knowledge::new(&image, trusted)?;
+    let mut report = Report::default();
+    for function in &image.functions {
+        report.add(flow::check(&knowledge, function));
+    }
+    report.check_closed_tables();
+    Ok(report)
+}

@@ -1,0 +1,121 @@
+//! Names of function types, and the stack that their functions take.
+//!
+//! A name is the parameters, `.`, the results: `il.d`. A reference to a declared type is that
+//! type's name in parentheses; `!` precedes references that can't be null. See `docs/verify.md`.
+
+/// What the checker must know of the internal convention for a type.
+#[derive(Copy, Clone, Debug, PartialEq, Eq)]
+pub struct Convention {
+    /// Bytes of arguments on the stack, which the callee takes away.
+    pub stack: u32,
+    /// Bytes of results that lie where the caller says: its address is the first argument.
+    pub area: u32,
+}
+
+#[derive(Copy, Clone, PartialEq)]
+enum Kind {
+    Integer,
+    Float,
+    Vector,
+}
+
+impl Convention {
+    /// Of an encoded type. `None` where the name is a hash.
+    pub fn of(name: &str) -> Option<Convention> {
+        let (params, results) = split(name)?;
+        let area = placed(&results, 8, 8);
+        let n_registers = if area > 0 { 5 } else { 6 };
+        let stack = placed(&params, n_registers, 8).next_multiple_of(16);
+        Some(Convention { stack, area })
+    }
+}
+
+/// Bytes of the values that have no register.
+fn placed(kinds: &[Kind], integers: usize, floats: usize) -> u32 {
+    let (mut n_integers, mut n_floats, mut bytes) = (0, 0, 0u32);
+    for kind in kinds {
+        let (count, most) = match kind {
+            Kind::Integer => (&mut n_integers, integers),
+            _ => (&mut n_floats, floats),
+        };
+        *count += 1;
+        if *count > most {
+            let size = if *kind == Kind::Vector { 16 } else { 8 };
+            bytes = bytes.next_multiple_of(size) + size;
+        }
+    }
+    bytes
+}
+
+/// Parameters and results.
+fn split(name: &str) -> Option<(Vec<Kind>, Vec<Kind>)> {
+    let mut name = name;
+    // A member of a group: its position, then all members.
+    if let Some((position, members)) = name.trim_start_matches('<').split_once(':')
+        && let Ok(position) = position.parse::<usize>()
+    {
+        name = split_members(members).get(position).copied()?;
+    }
+    if let Some(rest) = name.strip_prefix('<') {
+        name = rest;
+        if name.starts_with('(') {
+            name = &name[closing(name)? + 1..];
+        }
+    }
+    name = name.trim_start_matches('~');
+    let mut lists = [Vec::new(), Vec::new()];
+    let mut list = 0;
+    let mut at = 0;
+    while at < name.len() {
+        let kind = match name.as_bytes()[at] {
+            b'.' if list == 0 => {
+                list = 1;
+                at += 1;
+                continue;
+            }
+            b'!' => {
+                at += 1;
+                continue;
+            }
+            b'f' | b'd' => Kind::Float,
+            b'v' => Kind::Vector,
+            b'(' => {
+                at += closing(&name[at..])?;
+                Kind::Integer
+            }
+            it if it.is_ascii_alphabetic() => Kind::Integer,
+            _ => return None,
+        };
+        lists[list].push(kind);
+        at += 1;
+    }
+    let [params, results] = lists;
+    (list == 1).then_some((params, results))
+}
+
+/// Where the parenthesis that a text begins with is closed.
+fn closing(text: &str) -> Option<usize> {
+    let mut depth = 0;
+    for (at, byte) in text.bytes().enumerate() {
+        match byte {
+            b'(' => depth += 1,
+            b')' if depth == 1 => return Some(at),
+            b')' => depth -= 1,
+            _ => {}
+        }
+    }
+    None
+}
+
+fn split_members(text: &str) -> Vec<&str> {
+    let mut depth = 0;
+    text.split(|it: char| {
+        match it {
+            '(' => depth += 1,
+            ')' => depth -= 1,
+            _ => {}
+        }
+        it == ';' && depth == 0
+    })
+    .collect()
+}

@@ -1,0 +1,155 @@
+//! Objects of fixtures, and of a module that the environment names, through the checker.
+
+use anyhow::{Context, Result, ensure};
+use code_checker::{Report, Trusted, check};
+use std::path::Path;
+use std::process::exit;
+use test_kit::command;
+use test_kit::fixture::Fixture;
+use test_kit::process;
+use test_kit::product;
+use wasm2native::abi::builtin::Builtin;
+use wasm2native::abi::memory::FIXED_BASE;
+use wasm2native::foreign::SECTION;
+use wasm2native::wasm::input::Input;
+use wasmparser::{Parser, Payload};
+
+/// The checker knows this processor.
+const TARGET: &str = "x86_64-unknown-linux-gnu";
+
+/// Flags that make other code, each tried alone.
+const LEVELS: [&[&str]; 2] = [&[], &["-O0"]];
+
+/// With `W2N_FULL=1`, these too.
+const MORE: [&[&str]; 7] = [
+    &["-Os"],
+    &["--inline"],
+    &["--memory-checks"],
+    &["--spectre-masks"],
+    &["--interruptible"],
+    &["--profile-generate"],
+    &["--cpu", "x86-64-v4"],
+];
+
+fn is_full() -> bool {
+    std::env::var_os("W2N_FULL").is_some_and(|value| !value.is_empty() && value != "0")
+}
+
+/// The flags of a fixture that its object depends on.
+const KEPT: [&str; 3] = ["--enable", "--import", "--imports"];
+
+/// Checks all objects that a fixture is made to.
+pub fn check_fixture(path: &Path) -> Result<()> {
+    let fixture = Fixture::read(path)?;
+    let source = product::input(&fixture)?;
+    let is_script = Input { name: fixture.file_name(), bytes: source.clone() }.is_script();
+    // Those that show messages of the compiler have no object.
+    if is_script || fixture.expected("error").is_some() {
+        return Ok(());
+    }
+    let wasm = wat::parse_bytes(&source)?;
+    let mut flags = Vec::new();
+    for pair in fixture.setup.build.windows(2).filter(|pair| KEPT.contains(&pair[0].as_str())) {
+        flags.extend(pair.iter().cloned());
+    }
+    let more = if is_full() { &MORE[..] } else { &[] };
+    for level in LEVELS.iter().chain(more) {
+        let level: Vec<String> = level.iter().map(|&word| word.to_owned()).collect();
+        let object = object(&fixture, &source, &[&flags[..], &level].concat());
+        // An import that only a program can have, once for each type.
+        if object.as_ref().is_err_and(|error| error.to_string().contains("has two types")) {
+            return Ok(());
+        }
+        let report = object
+            .and_then(|object| verify(&object, &wasm, &[&flags[..], &level].concat(), None))
+            .with_context(|| format!("flags {level:?}"))?;
+        let failures: Vec<String> = report.failures.iter().map(ToString::to_string).collect();
+        ensure!(failures.is_empty(), "flags {level:?}: {report}\n{}", failures.join("\n"));
+    }
+    if is_full() && fixture.setup.emit.is_none() {
+        check_program(&fixture, &source, &wasm)?;
+    }
+    Ok(())
+}
+
+/// Checks the object of the program, where the first memory lies at a fixed address, as the fixture
+/// asks for it.
+fn check_program(fixture: &Fixture, source: &[u8], wasm: &[u8]) -> Result<()> {
+    let build = &fixture.setup.build;
+    // Another generator or target, a library, an object, or a file that must have its name.
+    let others = ["--generator", "--target", "--emit", "--user-data", "--instances", "-c", "-S"];
+    if build.iter().any(|word| others.iter().any(|other| word.starts_with(other))) || fixture.setup.input.is_some() {
+        return Ok(());
+    }
+    let folder = tempfile::tempdir()?;
+    product::populate(folder.path(), fixture)?;
+    std::fs::write(folder.path().join("it.wasm"), source)?;
+    let mut command = command::wasm2native();
+    command.current_dir(folder.path()).envs(fixture.setup.build_env.iter().cloned());
+    command.args(["--target", TARGET]).args(build).args(["--keep", "-o", "app", "--", "it.wasm"]);
+    let outcome = process::run(&mut command, b"")?;
+    ensure!(outcome.status == 0, "{}", outcome.stderr);
+    let report = verify(&std::fs::read(folder.path().join("app.o"))?, wasm, build, Some(FIXED_BASE))?;
+    let failures: Vec<String> = report.failures.iter().map(ToString::to_string).collect();
+    ensure!(failures.is_empty(), "as a program: {report}\n{}", failures.join("\n"));
+    Ok(())
+}
+
+fn verify(object: &[u8], wasm: &[u8], flags: &[String], place: Option<u64>) -> Result<Report> {
+    let runtime: Vec<&str> = Builtin::ALL.iter().map(|builtin| builtin.symbol()).collect();
+    let memory_checks = flags.iter().any(|flag| flag == "--memory-checks");
+    // Declarations stand on the line or in the module.
+    let calls_c = flags.iter().any(|flag| flag.starts_with("--import")) || has_section(wasm)?;
+    check(object, &Trusted { module: Some(wasm), runtime: &runtime, memory_checks, place, calls_c })
+}
+
+/// Whether the module declares C functions itself.
+fn has_section(wasm: &[u8]) -> Result<bool> {
+    for payload in Parser::new(0).parse_all(wasm) {
+        if let Payload::CustomSection(section) = payload?
+            && section.name() == SECTION
+        {
+            return Ok(true);
+        }
+    }
+    Ok(false)
+}
+
+fn object(fixture: &Fixture, source: &[u8], flags: &[String]) -> Result<Vec<u8>> {
+    let folder = tempfile::tempdir()?;
+    product::populate(folder.path(), fixture)?;
+    std::fs::write(folder.path().join("it.wasm"), source)?;
+    let mut command = command::wasm2native();
+    command.current_dir(folder.path()).args(["--target", TARGET, "-c", "-o", "it.o"]);
+    command.args(flags).args(["--", "it.wasm"]);
+    let outcome = process::run(&mut command, b"")?;
+    ensure!(outcome.status == 0, "{}", outcome.stderr);
+    Ok(std::fs::read(folder.path().join("it.o"))?)
+}
+
+/// Prints what was counted in one module, and ends.
+pub fn show(path: &Path) -> ! {
+    match show_module(path) {
+        Ok(report) => {
+            report.failures.iter().for_each(|failure| println!("{failure}"));
+            println!("{report}");
+            exit(i32::from(!report.failures.is_empty()));
+        }
+        Err(error) => {
+            eprintln!("{error:#}");
+            exit(2);
+        }
+    }
+}
+
+fn show_module(path: &Path) -> Result<Report> {
+    let folder = tempfile::tempdir()?;
+    let object = folder.path().join("it.o");
+    let flags = command::flags();
+    let wasm = wat::parse_bytes(&std::fs::read(path)?)?.into_owned();
+    let mut command = command::wasm2native();
+    command.args(["--target", TARGET, "-c", "-o"]).arg(&object).args(&flags).arg("--").arg(path);
+    let outcome = process::run(&mut command, b"")?;
+    ensure!(outcome.status == 0, "{}", outcome.stderr);
+    verify(&std::fs::read(&object)?, &wasm, &flags, None)
+}

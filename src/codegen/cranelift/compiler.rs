@@ -4,7 +4,7 @@
 //! print what it was filled with.
 
 use super::isa::Isa;
-use super::{clif, debug, function};
+use super::{clif, debug, function, place};
 use crate::code::{CompiledFunction, Position};
 use crate::codegen::inline::origin::Origins;
 use crate::translate::locals::Notes;
@@ -13,7 +13,7 @@ use crate::wasm::operators::Operators;
 use anyhow::{Result, anyhow};
 use cranelift_codegen::control::ControlPlane;
 use cranelift_codegen::ir::Function;
-use cranelift_codegen::{Context, print_errors};
+use cranelift_codegen::{CodegenError, Context, print_errors};
 
 /// Memory that a thread uses again for each function.
 pub struct Compiler {
@@ -104,11 +104,18 @@ impl Compiler {
         if let Some(notes) = notes {
             notes.label(&mut self.context.func);
         }
-        self.context.set_disasm(wants_listing);
-        self.context
-            .compile(isa, &mut ControlPlane::default())
-            .map_err(|error| anyhow!("{}", print_errors::pretty_error(error.func, error.inner)))?;
-        let mut code = self.context.take_compiled_code().expect("compile() has just made it");
+        // What `Context::compile` does, and between its steps the places.
+        let control = &mut ControlPlane::default();
+        let context = &mut self.context;
+        let code = context.verify_if(isa).map_err(CodegenError::from).and_then(|()| {
+            context.optimize(isa, control)?;
+            place::complete(&mut context.func);
+            let (func, domtree) = (&context.func, &context.domtree);
+            isa.compile_function(func, domtree, &mut Default::default(), wants_listing, control)
+        });
+        let func = &self.context.func;
+        let mut code =
+            code.map_err(|error| anyhow!("{}", print_errors::pretty_error(func, error)))?.apply_params(&func.params);
         let listing = code.vcode.take().unwrap_or_default();
         let positions = if wants_listing { debug::positions(&code, &self.origins) } else { Vec::new() };
         let map = notes.map(|notes| debug::map(all, &code, &self.origins, notes));

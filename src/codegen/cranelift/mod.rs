@@ -8,6 +8,7 @@ pub mod isa;
 mod clif;
 mod frame;
 pub mod function;
+mod place;
 mod processor;
 mod unwind;
 

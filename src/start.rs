@@ -15,9 +15,9 @@ use anyhow::{Context, Result};
 use rayon::ThreadPoolBuilder;
 use signal_hook::consts::SIGXFSZ;
 use std::backtrace::{Backtrace, BacktraceStatus};
-use std::panic::{self, PanicHookInfo};
+use std::panic::{self, AssertUnwindSafe, PanicHookInfo};
 use std::process::ExitCode;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 
 /// The usual size of a main thread's stack.
@@ -78,10 +78,27 @@ fn work() -> String {
 /// Panic messages of Rust's standard library when there is no memory for a thread.
 const OUT_OF_MEMORY: [&str; 2] = ["failed to allocate an alternative stack", "failed to spawn thread"];
 
+/// How many calls of [`catch`] are active.
+static CAUGHT: AtomicUsize = AtomicUsize::new(0);
+
+/// Does work of a crate that panics where its input is damaged, perhaps in several threads.
+///
+/// # Errors
+/// The text of the panic, which is not reported.
+pub fn catch<T>(work: impl FnOnce() -> T) -> Result<T, String> {
+    CAUGHT.fetch_add(1, Ordering::SeqCst);
+    let result = panic::catch_unwind(AssertUnwindSafe(work));
+    CAUGHT.fetch_sub(1, Ordering::SeqCst);
+    result.map_err(|panic| {
+        let text = panic.downcast_ref::<String>().map(String::as_str);
+        text.or_else(|| panic.downcast_ref::<&str>().copied()).unwrap_or("a panic without a message").to_owned()
+    })
+}
+
 /// Reports the first panic. Later ones may be its consequences.
 fn report(panic: &PanicHookInfo) {
     static REPORTED: AtomicBool = AtomicBool::new(false);
-    if REPORTED.swap(true, Ordering::Relaxed) {
+    if CAUGHT.load(Ordering::SeqCst) > 0 || REPORTED.swap(true, Ordering::Relaxed) {
         return;
     }
     let text = panic.payload_as_str().unwrap_or("a panic without a message");

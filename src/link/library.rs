@@ -9,7 +9,7 @@ use super::archive::write_archive;
 use super::files::Files;
 use super::native::Natives;
 use super::runtime::{Runtime, SHARED_END_FILES, SHARED_HELPERS, SHARED_LIBRARIES, SHARED_START_FILES, Set};
-use super::{UNDEFINED, add_native, command, conventions, list_undefined, run};
+use super::{UNDEFINED, add_native, command, conventions, list_undefined, run, run_with_natives};
 use crate::report::Coded;
 use crate::report::code::Code;
 use anyhow::{Result, bail};
@@ -72,6 +72,7 @@ pub fn shared(library: SharedLibrary) -> Result<(Vec<u8>, Vec<String>)> {
     arguments.extend(["-soname", soname, "--version-script", "<exports>"].map(str::to_owned));
     arguments.extend(SHARED_START_FILES.iter().map(|file| file.name.to_owned()));
     arguments.push("<module>".to_owned());
+    let run = if natives.is_some() { run_with_natives } else { run };
     let natives = natives.into_iter().flat_map(|natives| natives.files).enumerate();
     arguments.extend(natives.map(|(index, native)| add_native(&mut inputs, index, native)));
     arguments.extend([runtime.parts(Set::Complete)[0].name, "--as-needed"].map(str::to_owned));

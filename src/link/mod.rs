@@ -32,6 +32,7 @@ pub mod symbols;
 use crate::options::LinkOptions;
 use crate::report::Coded;
 use crate::report::code::Code;
+use crate::start;
 use anyhow::{Result, anyhow, bail};
 use libwild::{Args, Linker};
 use native::{Kind, Native, Natives};
@@ -93,6 +94,7 @@ fn link_in_process(request: LinkRequest) -> Result<(Vec<u8>, Report)> {
         inputs.insert(name.clone().into(), object.into());
         names.push(name);
     }
+    let run = if natives.files.is_empty() { run } else { run_with_natives };
     for (index, native) in natives.files.into_iter().enumerate() {
         names.push(add_native(&mut inputs, index, native));
     }
@@ -159,6 +161,14 @@ fn run(arguments: &[String], files: files::Files) -> Result<Vec<String>> {
     let linker = Linker::with_file_system(files);
     linker.run(&args).map_err(linker_error)?;
     Ok(std::mem::take(&mut warnings.lock().expect("no thread panics while it holds the lock")))
+}
+
+/// As [`run`], with files of the user: the linker trusts what it reads, and panics where that is
+/// damaged.
+fn run_with_natives(arguments: &[String], files: files::Files) -> Result<Vec<String>> {
+    start::catch(|| run(arguments, files)).unwrap_or_else(|panic| {
+        bail!("the linker failed: {panic}\nhelp: one of the objects that the program is linked with may be damaged")
+    })
 }
 
 /// How the linker's message about symbols that two objects define begins.

@@ -182,7 +182,27 @@ fn parse<'a>(bytes: &'a [u8], own: &Machine) -> Result<Elf<'a>> {
     if ends.into_iter().any(|it| it.sh_offset.saturating_add(it.sh_size) > length) {
         bail!("the file is damaged: it ends before its sections do");
     }
+    if elf.header.e_type == header::ET_REL {
+        check_relocations(&elf)?;
+    }
     Ok(elf)
+}
+
+/// What linkers rely on in an object.
+fn check_relocations(elf: &Elf) -> Result<()> {
+    for (section, relocations) in &elf.shdr_relocs {
+        let target = elf.section_headers.get(*section).and_then(|it| elf.section_headers.get(it.sh_info as usize));
+        let size = target.context("the file is damaged: relocations of a section that is not there")?.sh_size;
+        for relocation in relocations.iter() {
+            if relocation.r_offset > size {
+                bail!("the file is damaged: a relocation lies outside of its section");
+            }
+            if relocation.r_sym > 0 && relocation.r_sym >= elf.syms.len() {
+                bail!("the file is damaged: a relocation names a symbol that is not there");
+            }
+        }
+    }
+    Ok(())
 }
 
 fn describe_type(e_type: u16) -> &'static str {

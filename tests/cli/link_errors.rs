@@ -3,6 +3,7 @@
 use crate::link::HELP;
 use anyhow::Result;
 use libtest_mimic::Trial;
+use object::{Object, ObjectSection};
 use test_kit::folder::Folder;
 use test_kit::tool;
 use test_kit::trials;
@@ -35,6 +36,14 @@ fn patched_object(folder: &Folder, name: &str, patch: impl FnOnce(&mut Vec<u8>))
     let mut bytes = std::fs::read(folder.path("x.o")).expect("it was made");
     patch(&mut bytes);
     std::fs::write(folder.path(name), bytes).expect("files can be written");
+}
+
+/// Changes four bytes of a section.
+fn patch_section(bytes: &mut [u8], section: &str, at: usize, value: u32) {
+    let file = object::File::parse(&*bytes).expect("it is an object");
+    let range = file.section_by_name(section).expect("the section is there").file_range();
+    let place = range.expect("it has bytes").0 as usize + at;
+    bytes[place..place + 4].copy_from_slice(&value.to_le_bytes());
 }
 
 fn imports_that_nothing_defines() {
@@ -104,6 +113,11 @@ fn files_that_can_not_be_linked() {
     patched_object(&folder, "headless.o", |bytes| bytes.truncate(60));
     patched_object(&folder, "macos.o", |bytes| bytes[..4].copy_from_slice(&0xfeed_facf_u32.to_le_bytes()));
     patched_object(&folder, "windows.o", |bytes| bytes[..4].copy_from_slice(&[0x64, 0x86, 1, 0]));
+    let relocations = ".rela.eh_frame";
+    patched_object(&folder, "relocation.o", |bytes| patch_section(bytes, relocations, 0, 1 << 20));
+    patched_object(&folder, "symbol.o", |bytes| patch_section(bytes, relocations, 12, 60_000));
+    // The length of the record of a function.
+    patched_object(&folder, "frames.o", |bytes| patch_section(bytes, ".eh_frame", 56, u32::MAX));
     let archive = |name: &str, member: &str, missing: usize| {
         let data = std::fs::read(folder.path(member)).expect("it was made");
         let header =
@@ -120,6 +134,8 @@ fn files_that_can_not_be_linked() {
         ("text.o", "text.o: this is neither an object, nor an archive, nor a shared library"),
         ("arm.o", "arm.o: this is for aarch64, and the program is for x86_64"),
         ("program.o", "program.o: this is a program, not an object"),
+        ("relocation.o", "relocation.o: the file is damaged: a relocation lies outside of its section"),
+        ("symbol.o", "symbol.o: the file is damaged: a relocation names a symbol that is not there"),
         ("macos.o", "macos.o: this is an object for macOS; a program for Linux needs ELF objects"),
         ("windows.o", "windows.o: this is an object for Windows; a program for Linux needs ELF objects"),
         ("libarm.a", "libarm.a: member arm.o: this is for aarch64, and the program is for x86_64"),
@@ -138,6 +154,14 @@ fn files_that_can_not_be_linked() {
         let text = error(&folder, &[file]);
         assert!(text.starts_with(&format!("error: {file}: {message}: ")), "{text}");
     }
+    // Of such damage the linker knows only that it can't go on.
+    let text = r#"(module (import "env" "x_f" (func $f (param i32) (result i32)))
+      (func (export "main") (result i32) (call $f (i32.const 1))))"#;
+    folder.write("x-caller.wat", text);
+    let out = folder.wasm2native(&["x-caller.wat", "frames.o", "-o", "app"]);
+    let help = "help: one of the objects that the program is linked with may be damaged\n";
+    let out = out.fails(1, &["error: x-caller.wat: the linker failed: ", help]);
+    assert_eq!(out.stderr.lines().count(), 2, "{out:?}");
     let text = error(&folder, &["-L", "some where", "-lnosuch"]);
     assert!(
         text.starts_with("error: -lnosuch: there is no libnosuch.a or libnosuch.so in ")

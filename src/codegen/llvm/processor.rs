@@ -146,8 +146,17 @@ static X86_64: Processor = Processor {
 static AARCH64: Processor = Processor {
     // The first that touches the pages of large frames.
     oldest_clang: 18,
-    // Functions for atomic operations would be called, which the runtime does not have.
-    options: &["-mno-outline-atomics", "-fstack-size-section"],
+    // Functions for atomic operations would be called, which the runtime does not have. The fast
+    // allocator of registers, which `-O0` has, puts reloads between a call and the instruction that
+    // takes the stack pointer back, where addresses that count from it are others (LLVM 19).
+    options: &[
+        "-mno-outline-atomics",
+        "-fstack-size-section",
+        "-mllvm",
+        "-optimize-regalloc",
+        "-mllvm",
+        "-regalloc=greedy",
+    ],
     default_cpu: "armv8-a",
     has_versions: true,
     // The one that Cranelift has.

@@ -16,6 +16,13 @@ impl Dice {
         u32::from_le_bytes(bytes) as usize % n
     }
 
+    /// A number of 64 bits.
+    pub fn word(&mut self) -> u64 {
+        let mut bytes = [0; 8];
+        self.0.fill(&mut bytes);
+        u64::from_le_bytes(bytes)
+    }
+
     pub fn one_of<T: Copy>(&mut self, choices: &[T]) -> T {
         choices[self.below(choices.len())]
     }

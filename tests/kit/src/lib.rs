@@ -44,4 +44,6 @@ pub mod globals;
 pub mod loops;
 pub mod reference;
 
+pub mod observe;
+
 pub mod smith;

@@ -25,14 +25,19 @@ const LIMIT: Duration = Duration::from_secs(600);
 const SHORT_LIMIT: Duration = Duration::from_secs(30);
 
 thread_local! {
-    static IS_TO_FAIL: Cell<bool> = const { Cell::new(false) };
+    static TIME: Cell<Duration> = const { Cell::new(LIMIT) };
 }
 
 /// Runs a test that is to fail: what it starts gets little time.
 pub fn with_little_time<T>(test: impl FnOnce() -> T) -> T {
-    IS_TO_FAIL.set(true);
-    let result = test();
-    IS_TO_FAIL.set(false);
+    with_time(SHORT_LIMIT, test)
+}
+
+/// What this thread starts in `work` gets so much time.
+pub fn with_time<T>(time: Duration, work: impl FnOnce() -> T) -> T {
+    let before = TIME.replace(time);
+    let result = work();
+    TIME.set(before);
     result
 }
 
@@ -219,7 +224,8 @@ pub fn program_words(path: impl AsRef<OsStr>) -> Vec<OsString> {
 /// Runs `command` with `stdin`, collecting its output.
 ///
 /// # Errors
-/// When it can't be started or takes longer than `LIMIT`; then it has been killed.
+/// When it can't be started or takes longer than `LIMIT`, or the time of [`with_time`]; then it has
+/// been killed.
 pub fn run(command: &mut Command, stdin: &[u8]) -> Result<Outcome> {
     run_with(command, Some(stdin))
 }
@@ -294,7 +300,7 @@ pub fn finish(child: &mut Child) -> Result<Outcome> {
     thread::scope(|scope| {
         let stdout = scope.spawn(move || read_all(stdout));
         let stderr = scope.spawn(move || read_all(stderr));
-        let limit = if IS_TO_FAIL.get() { SHORT_LIMIT } else { LIMIT };
+        let limit = TIME.get();
         let deadline = Instant::now() + limit;
         let mut pause = Duration::from_micros(200);
         let status = loop {

@@ -16,7 +16,7 @@ use wasmtime_wasi::p2::pipe::{MemoryInputPipe, MemoryOutputPipe};
 use wasmtime_wasi::{FsPerms, I32Exit, WasiCtxBuilder};
 
 /// The stack that Linux gives a program by default.
-const STACK: usize = 8 << 20;
+pub const STACK: usize = 8 << 20;
 const OUTPUT_LIMIT: usize = 64 << 20;
 
 /// What is to be run, and with which powers.
@@ -80,11 +80,16 @@ impl Request {
 }
 
 pub fn engine() -> wasmtime::Result<Engine> {
+    Engine::new(&config())
+}
+
+/// What our programs accept, and the stack that they have.
+pub fn config() -> wasmtime::Config {
     let mut config = wasmtime::Config::new();
     config.async_stack_size(STACK + (1 << 20)).max_wasm_stack(STACK);
     // What is off by default there.
     config.wasm_wide_arithmetic(true).wasm_custom_page_sizes(true).shared_memory(true).wasm_gc(true);
-    Engine::new(&config)
+    config
 }
 
 /// Runs `wasm` to its end. A trap becomes status 134 and its message on standard error.

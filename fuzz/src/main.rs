@@ -1,0 +1,7 @@
+//! The command: see `command`.
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    wasm2native_fuzz::command::main()
+}

@@ -60,7 +60,7 @@ impl Name {
 
 impl Length {
     fn bytes(self) -> usize {
-        let block = wasm2native::abi::wasi::embedded::BLOCK as usize;
+        let block = wasm2native::abi::wasi::embedded::BLOCK;
         match self {
             Length::Empty => 0,
             Length::Short(n) => usize::from(n),

@@ -24,7 +24,7 @@ pub fn element(dice: &mut Dice, _world: &World, number: usize) -> Element {
     let mut text = format!("(func $frame{number} (param $a i32) (param $c i64) (result i64) (local $sum i64)\n");
     (0..n).for_each(|it| write!(text, "(local $s{it} {ty})").expect("a string takes all"));
     for it in 0..n {
-        write!(text, "(local.set $s{it} {})\n", make.replace('#', &it.to_string())).expect("a string takes all");
+        writeln!(text, "(local.set $s{it} {})", make.replace('#', &it.to_string())).expect("a string takes all");
     }
     let condition = match dice.below(2) {
         0 => "(i32.gt_u (global.get $fuel) (i32.const 280))".to_owned(),

@@ -51,9 +51,9 @@ pub fn element(dice: &mut Dice, _world: &World, number: usize) -> Element {
         .iter()
         .skip(1)
         .fold(format!("(local.get {})", vectors[0]), |sum, name| format!("(v128.xor {sum} (local.get {name}))"));
-    write!(
+    writeln!(
         text,
-        "(i64.add {} (i64x2.extract_lane 1 {vector})) {} (call $canon64 {}))\n",
+        "(i64.add {} (i64x2.extract_lane 1 {vector})) {} (call $canon64 {}))",
         sum("i64", "xor", &locals.longs),
         sum("i32", "add", &locals.ints),
         sum("f64", "add", &locals.doubles)

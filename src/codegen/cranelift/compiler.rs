@@ -13,7 +13,7 @@ use crate::wasm::operators::Operators;
 use anyhow::{Result, anyhow};
 use cranelift_codegen::control::ControlPlane;
 use cranelift_codegen::ir::Function;
-use cranelift_codegen::{CodegenError, Context, print_errors};
+use cranelift_codegen::{Context, print_errors};
 
 /// Memory that a thread uses again for each function.
 pub struct Compiler {
@@ -107,8 +107,7 @@ impl Compiler {
         // What `Context::compile` does, and between its steps the places.
         let control = &mut ControlPlane::default();
         let context = &mut self.context;
-        let code = context.verify_if(isa).map_err(CodegenError::from).and_then(|()| {
-            context.optimize(isa, control)?;
+        let code = context.optimize(isa, control).and_then(|()| {
             place::complete(&mut context.func);
             let (func, domtree) = (&context.func, &context.domtree);
             isa.compile_function(func, domtree, &mut Default::default(), wants_listing, control)

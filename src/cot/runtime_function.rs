@@ -78,6 +78,9 @@ runtime_functions! {
     Waitpid "waitpid" 1
     Pipe "pipe" 0
     Dup2 "dup2" 2
+    // What the standard library alone can call: a block that it made belongs to strings now.
+    Adopt "__adopt" 1
+    BlocksInUse "__blocks_in_use" 0
     // What the prelude alone can call: instructions, the destructor at an index of the table, and
     // what the host gives.
     MemoryGrow "__memory_grow" 1

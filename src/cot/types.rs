@@ -165,6 +165,7 @@ struct Memory {
     /// Of fields or elements.
     offsets: Vec<u64>,
     holds_managed: bool,
+    holds_buffer: bool,
 }
 
 /// All types of a program.
@@ -359,10 +360,15 @@ impl Types {
         self.memory(id).offsets[index]
     }
 
-    /// Whether a value of this type is or holds a managed pointer, so copying it must retain
-    /// something.
+    /// Whether a value of this type is or holds a managed pointer, string or slice, so copying it
+    /// must retain something.
     pub fn holds_managed(&self, id: TypeId) -> bool {
         self.memory(id).holds_managed
+    }
+
+    /// Whether a value of this type is or holds a string or slice.
+    pub fn holds_buffer(&self, id: TypeId) -> bool {
+        self.memory(id).holds_buffer
     }
 
     /// Where the payload of an optional (that is not a pointer), error union or union lies.
@@ -373,14 +379,20 @@ impl Types {
     }
 
     fn compute_memory(&self, id: TypeId) -> Memory {
-        let plain = |size, align| Memory { size, align, offsets: Vec::new(), holds_managed: self.is_managed(id) };
+        let plain = |size, align| {
+            let holds_buffer = matches!(self.get(id), Type::Slice(_));
+            let holds_managed = holds_buffer || self.is_managed(id);
+            Memory { size, align, offsets: Vec::new(), holds_managed, holds_buffer }
+        };
         let tagged = |payloads: &mut dyn Iterator<Item = TypeId>, at_least: u64| {
-            let (mut size, mut holds_managed) = (at_least, false);
+            let (mut size, mut holds_managed, mut holds_buffer) = (at_least, false, false);
             for payload in payloads {
                 size = size.max(round_up(self.size(payload), 8));
                 holds_managed |= self.holds_managed(payload);
+                holds_buffer |= self.holds_buffer(payload);
             }
-            Memory { size: size.saturating_add(Self::PAYLOAD_OFFSET), align: 8, offsets: Vec::new(), holds_managed }
+            let size = size.saturating_add(Self::PAYLOAD_OFFSET);
+            Memory { size, align: 8, offsets: Vec::new(), holds_managed, holds_buffer }
         };
         match self.get(id) {
             Type::Void | Type::NoReturn | Type::Erroneous => plain(0, 1),
@@ -399,8 +411,7 @@ impl Types {
             }
             Type::Array { element, length } => {
                 let size = self.size(*element).saturating_mul(*length);
-                let holds_managed = self.holds_managed(*element);
-                Memory { size, align: self.align(*element), offsets: Vec::new(), holds_managed }
+                Memory { size, offsets: Vec::new(), ..self.memory(*element).clone() }
             }
             Type::Tuple(elements) => self.compute_fields(elements.iter().copied(), |_| 8, 8),
             Type::Struct(index) => {
@@ -424,12 +435,13 @@ impl Types {
         align_of: impl Fn(TypeId) -> u64,
         align: u64,
     ) -> Memory {
-        let mut memory = Memory { size: 0, align, offsets: Vec::new(), holds_managed: false };
+        let mut memory = Memory { size: 0, align, offsets: Vec::new(), holds_managed: false, holds_buffer: false };
         for ty in fields {
             let start = round_up(memory.size, align_of(ty));
             memory.offsets.push(start);
             memory.size = start.saturating_add(self.size(ty));
             memory.holds_managed |= self.holds_managed(ty);
+            memory.holds_buffer |= self.holds_buffer(ty);
         }
         memory.size = round_up(memory.size, align);
         memory

@@ -11,7 +11,7 @@ use super::stack::{Placement, Stack};
 use crate::cot::ir::module::Module;
 use crate::cot::ir::variables::{Described, Location, Place};
 use crate::cot::ir::{
-    Access, BlockId, Const, Edge, End, FuncId, Function, Inst, Op, Position, Signature, Type, Value, Variable,
+    Access, BlockId, Const, Counted, Edge, End, FuncId, Function, Inst, Op, Position, Signature, Type, Value, Variable,
 };
 use crate::cot::ssa::graph::Graph;
 use std::borrow::Cow;
@@ -58,6 +58,8 @@ struct Emitter<'a, N> {
     locals: Locals,
     /// The frame's address.
     frame_local: u32,
+    /// Holds an address that may be a buffer's.
+    buffer_local: u32,
     /// Blocks with more than one way to them that is not a way back, and targets of switches.
     is_merge: Vec<bool>,
     is_loop: Vec<bool>,
@@ -83,6 +85,11 @@ pub struct Emitted {
     pub described: Vec<Described<Location>>,
 }
 
+/// Whether it counts for any address in a block.
+fn is_of_buffer(op: &Op) -> bool {
+    matches!(op, Op::Retain(Counted::Buffer) | Op::Release(Counted::Buffer) | Op::Pin(_))
+}
+
 /// Requires SSA form without unreachable blocks and unused parameters of blocks, as `ssa::dead`
 /// leaves it: an argument is computed on the way only if its parameter has a local. Or the form of
 /// lowering without unreachable blocks: then each variable is a local.
@@ -96,6 +103,10 @@ pub fn emit(function: &Function, module: &Module, numbering: &impl Numbering) ->
     if function.frame_size > 0 {
         locals.declared.push(Type::I32);
     }
+    let buffer_local = (function.signature.params.len() + locals.declared.len()) as u32;
+    if function.blocks.iter().flat_map(|block| &block.insts).any(|inst| is_of_buffer(&inst.op)) {
+        locals.declared.push(Type::I32);
+    }
     locals.add_variables(function);
     let n_blocks = function.blocks.len();
     let mut emitter = Emitter {
@@ -106,6 +117,7 @@ pub fn emit(function: &Function, module: &Module, numbering: &impl Numbering) ->
         stack,
         locals,
         frame_local,
+        buffer_local,
         is_merge: vec![false; n_blocks],
         is_loop: vec![false; n_blocks],
         children: vec![Vec::new(); n_blocks],
@@ -396,8 +408,6 @@ impl<N: Numbering> Emitter<'_, N> {
         }
         inst.args.iter().for_each(|arg| self.value(*arg));
         self.at(inst.position);
-        let retain = || self.module.retain.expect("lowering makes it where something is counted");
-        let release = || self.module.release.expect("lowering makes it where something is counted");
         let instruction = match &inst.op {
             Op::Const(Const::I32(value)) => Instruction::I32Const(*value),
             Op::Const(Const::I64(value)) => Instruction::I64Const(*value),
@@ -422,19 +432,34 @@ impl<N: Numbering> Emitter<'_, N> {
             Op::CallIndirect(signature) => {
                 Instruction::CallIndirect { type_index: self.numbering.signature(signature), table_index: 0 }
             }
-            Op::Retain => {
-                self.code.extend([Instruction::I64ExtendI32U, Instruction::Call(self.numbering.func(retain()))]);
-                Instruction::Drop
-            }
-            Op::Release => {
-                self.code.push(Instruction::I64ExtendI32U);
-                Instruction::Call(self.numbering.func(release()))
-            }
+            Op::Retain(_) | Op::Release(_) | Op::Pin(_) => return self.count(&inst.op),
             Op::Get(variable) => Instruction::LocalGet(self.locals.of_variables[variable.0 as usize]),
             Op::Throw => Instruction::Throw(0),
             Op::Load { .. } | Op::Store { .. } | Op::Set(_) | Op::CallCatching(_) => unreachable!("handled above"),
         };
         self.code.push(instruction);
+    }
+
+    /// Calls what counts. Static data, where most buffers are that are not in the heap, is
+    /// recognized here.
+    fn count(&mut self, op: &Op) {
+        let func = self.module.counting.function(op).expect("lowering makes it where something is counted");
+        let call = [Instruction::I64ExtendI32U, Instruction::Call(self.numbering.func(func))];
+        if !is_of_buffer(op) {
+            self.code.extend(call);
+            self.code.extend(matches!(op, Op::Retain(_)).then_some(Instruction::Drop));
+            return;
+        }
+        self.code.extend([
+            Instruction::LocalTee(self.buffer_local),
+            Instruction::I32Const(self.module.stack_end() as i32),
+            Instruction::I32GtU,
+            Instruction::If(BlockType::Empty),
+            Instruction::LocalGet(self.buffer_local),
+        ]);
+        self.code.extend(call);
+        self.code.push(Instruction::End);
+        self.code.extend(matches!(op, Op::Pin(_)).then_some(Instruction::LocalGet(self.buffer_local)));
     }
 
     /// The result of a call, or 1 after an exception, which has left frames on the shadow stack.

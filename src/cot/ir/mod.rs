@@ -173,12 +173,33 @@ pub enum Op {
     Throw,
     /// The arguments, then the index in the table.
     CallIndirect(Signature),
-    /// One more reference to the object at an address; nothing where it is not an object.
-    Retain,
+    /// One more reference to what lies at an address; nothing where that is not counted.
+    Retain(Counted),
     /// One reference less.
-    Release,
+    Release(Counted),
+    /// An address that leaves the counts: the buffer there stays, whoever gives up references. The
+    /// result is the address.
+    Pin(Pinned),
     Get(Variable),
     Set(Variable),
+}
+
+/// What an address that is counted leads to.
+#[derive(Copy, Clone, Debug, PartialEq, Eq, Hash)]
+pub enum Counted {
+    /// The start of an object.
+    Object,
+    /// Any place in a block, or just after it.
+    Buffer,
+}
+
+/// How far an address goes that is pinned.
+#[derive(Copy, Clone, Debug, PartialEq, Eq, Hash)]
+pub enum Pinned {
+    /// Anywhere.
+    Free,
+    /// Into a call, which what holds the buffer outlives.
+    Argument,
 }
 
 /// What an operator may do beside computing its results; decides what can be moved and dropped.

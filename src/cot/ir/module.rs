@@ -2,7 +2,7 @@
 //! called by reference.
 
 use super::variables::{Described, Shape};
-use super::{FuncId, Function, Op, Signature};
+use super::{Counted, FuncId, Function, Op, Signature};
 
 /// What the functions of WASI are imported from.
 pub const WASI: &str = "wasi_snapshot_preview1";
@@ -30,21 +30,48 @@ pub struct Module {
     /// What is called when the shadow stack is used up; none where no function has a frame.
     pub stack_overflow: Option<FuncId>,
     pub exports: Vec<(String, FuncId)>,
-    /// What retains and releases call: `(i64) -> i64` and `(i64)`; none where nothing counts.
-    pub retain: Option<FuncId>,
-    pub release: Option<FuncId>,
+    /// What retains and releases call, if there are any.
+    pub counting: Counting,
     /// The program's `main`, which backtraces are to show.
     pub main: Option<FuncId>,
-    /// Functions whose first result is the address of a buffer that is theirs to give away.
-    pub makers: Vec<FuncId>,
+    /// By [`FuncId`], whether a function gives up references, once that was found.
+    pub gives_up: Vec<bool>,
+    /// Functions that do not become part of their callers.
+    pub outlined: Vec<FuncId>,
     /// Functions that keep no address that they are passed, though they store it for the host.
     pub borrowers: Vec<FuncId>,
-    /// What frees a buffer, if there are makers: `(i64)`.
-    pub dealloc: Option<FuncId>,
     /// Imports and their lines in the custom section `wasm2native.imports`.
     pub import_types: Vec<(FuncId, String)>,
     /// With `-g` only.
     pub variables: Variables,
+}
+
+/// The prelude's functions for counts: `(i64)`.
+#[derive(Clone, Debug, Default)]
+pub struct Counting {
+    pub retain: Option<FuncId>,
+    pub release: Option<FuncId>,
+    pub retain_buffer: Option<FuncId>,
+    pub release_buffer: Option<FuncId>,
+    pub pin_buffer: Option<FuncId>,
+    /// Functions that give up a reference of their caller.
+    pub givers: Vec<FuncId>,
+    /// Functions of the prelude that never return. What they give up is their own.
+    pub failing: Vec<FuncId>,
+}
+
+impl Counting {
+    /// The function that an instruction calls.
+    pub fn function(&self, op: &Op) -> Option<FuncId> {
+        match op {
+            Op::Retain(Counted::Object) => self.retain,
+            Op::Retain(Counted::Buffer) => self.retain_buffer,
+            Op::Release(Counted::Object) => self.release,
+            Op::Release(Counted::Buffer) => self.release_buffer,
+            Op::Pin(_) => self.pin_buffer,
+            _ => None,
+        }
+    }
 }
 
 /// What debuggers are told of variables, besides what functions have of their own.
@@ -94,8 +121,12 @@ impl Module {
 
     /// Whether a function must look for space on the shadow stack.
     pub fn checks_stack(&self, function: &Function) -> bool {
-        let is_call =
-            |op: &Op| matches!(op, Op::Call(_) | Op::CallCatching(_) | Op::CallIndirect(_) | Op::Retain | Op::Release);
+        let is_call = |op: &Op| {
+            matches!(
+                op,
+                Op::Call(_) | Op::CallCatching(_) | Op::CallIndirect(_) | Op::Retain(_) | Op::Release(_) | Op::Pin(_)
+            )
+        };
         function.frame_size > UNCHECKED_FRAME
             || function.frame_size > 0 && function.blocks.iter().flat_map(|it| &it.insts).any(|it| is_call(&it.op))
     }
@@ -124,9 +155,7 @@ impl Module {
             for inst in function.blocks.iter().flat_map(|block| &block.insts) {
                 match inst.op {
                     Op::Call(callee) | Op::CallCatching(callee) => work.push(callee),
-                    Op::Retain => work.extend(self.retain),
-                    Op::Release => work.extend(self.release),
-                    _ => {}
+                    _ => work.extend(self.counting.function(&inst.op)),
                 }
             }
         }

@@ -2,7 +2,7 @@
 //! verifier.
 
 use super::module::{FuncKind, Module};
-use super::{BlockId, Const, Edge, End, Function, Inst, Op, Type, Value};
+use super::{BlockId, Const, Counted, Edge, End, Function, Inst, Op, Pinned, Type, Value};
 use std::fmt;
 
 impl fmt::Display for Value {
@@ -96,8 +96,12 @@ impl Printed<'_> {
             Op::CallIndirect(signature) => {
                 write!(f, "call_indirect ({}) -> ({})", list(&signature.params), list(&signature.results))?;
             }
-            Op::Retain => f.write_str("retain")?,
-            Op::Release => f.write_str("release")?,
+            Op::Retain(Counted::Object) => f.write_str("retain")?,
+            Op::Retain(Counted::Buffer) => f.write_str("retain.buffer")?,
+            Op::Release(Counted::Object) => f.write_str("release")?,
+            Op::Release(Counted::Buffer) => f.write_str("release.buffer")?,
+            Op::Pin(Pinned::Free) => f.write_str("pin.buffer")?,
+            Op::Pin(Pinned::Argument) => f.write_str("pin.argument")?,
             Op::Get(variable) => write!(f, "get ${}", variable.0)?,
             Op::Set(variable) => write!(f, "set ${}", variable.0)?,
         }

@@ -1,5 +1,6 @@
 //! Operators on numbers, bools and pointers.
 
+use super::call::is_simple;
 use super::function::Body;
 use super::repr::scalar;
 use super::runtime;
@@ -44,7 +45,7 @@ impl<'p> Body<'_, 'p> {
                 self.compare(*operator, left, right, compared)
             }
             ExpressionKind::SequenceEqual { left, right, negated } => {
-                let left = self.leaves_of(left);
+                let left = self.leaves_before(left, is_simple(right));
                 let right = self.leaves_of(right);
                 let equal = self.strings_equal(&left, &right);
                 if *negated { self.b.numeric(Numeric::I32Eqz, &[equal]) } else { equal }

@@ -15,7 +15,7 @@ impl<'p> Body<'_, 'p> {
     pub fn builtin(&mut self, builtin: Builtin, arguments: &'p [Expression], whole: &'p Expression) -> Vec<Value> {
         match builtin {
             Builtin::Print { to_stderr, newline } => self.print(&arguments[0], to_stderr, newline),
-            Builtin::Append => return self.append(&arguments[0], &arguments[1]),
+            Builtin::Append => unreachable!("its result is owned, unlike those of all others"),
             Builtin::StringFromParts => {
                 let address = self.scalar(&arguments[0]);
                 let length = self.scalar(&arguments[1]);

@@ -1,11 +1,15 @@
 //! Calls: arguments borrow, so whoever calls keeps them alive; results are owned.
 
+use super::expression::is_in_slice;
 use super::function::{Address, Body, Data, Operand};
+use super::place::Root;
 use super::{FuncKey, Host, Lowering};
 use crate::cot::ir::module::FuncKind;
-use crate::cot::ir::{Access, End, FuncId, Function, Op, Signature, Type as WasmType, Value};
+use crate::cot::ir::{Access, End, FuncId, Function, Op, Pinned, Signature, Type as WasmType, Value};
 use crate::cot::source::{FileId, Span};
-use crate::cot::typed::{Callee, Expression, ExpressionKind, ExternId, FunctionId, Place, PlaceKind};
+use crate::cot::typed::{
+    Callee, Conversion, Expression, ExpressionKind, ExternId, FunctionId, InterpolationPart, Place, PlaceKind,
+};
 use crate::cot::types::{Type, TypeId};
 
 impl<'p> Body<'_, 'p> {
@@ -109,7 +113,7 @@ impl<'p> Body<'_, 'p> {
         for (index, argument) in arguments.iter().enumerate() {
             let is_last = arguments[index + 1..].iter().all(is_simple);
             let is_stable = is_last && is_stable(self, argument);
-            let operand = self.expr(argument);
+            let operand = self.address_argument(argument).unwrap_or_else(|| self.expr(argument));
             match operand.data {
                 Data::Leaves(values) => {
                     if operand.owned {
@@ -130,6 +134,33 @@ impl<'p> Body<'_, 'p> {
             }
         }
         args
+    }
+
+    /// The address of a buffer, which is held until the end of the statement.
+    fn address_argument(&mut self, argument: &'p Expression) -> Option<Operand> {
+        let (pointer, is_number) = match &argument.kind {
+            ExpressionKind::Convert { conversion: Conversion::PointerToInt, value } => (&**value, true),
+            _ => (argument, false),
+        };
+        let before = self.set_position(argument.span);
+        let address = match &pointer.kind {
+            ExpressionKind::AddressOf(place) if is_in_slice(place) && !is_number => {
+                let address = self.memory_place_in(place, Root::Held);
+                Some(self.address_value(address))
+            }
+            ExpressionKind::SlicePointer(slice)
+            | ExpressionKind::Convert { conversion: Conversion::StringToPointer, value: slice } => {
+                Some(self.leaves_before(slice, false)[0])
+            }
+            _ => None,
+        };
+        let operand = address.map(|address| {
+            let address = self.pin(address, Pinned::Argument);
+            let value = if is_number { self.widen(address) } else { address };
+            Operand { data: Data::Leaves(vec![value]), owned: false }
+        });
+        self.b.set_position(before);
+        operand
     }
 
     /// Keeps borrowed references alive until the end of the statement, whatever the callee does to
@@ -167,7 +198,10 @@ impl<'p> Body<'_, 'p> {
                 args.push(self.b.i32(index as i32));
                 continue;
             }
-            let values = self.leaves_of(argument);
+            let mut values = self.leaves_of(argument);
+            if matches!(self.types().get(argument.ty), Type::Slice(_)) {
+                values[0] = self.pin(values[0], Pinned::Free);
+            }
             // Of a slice: address and length.
             args.extend(values.into_iter().take(2));
         }
@@ -215,9 +249,14 @@ pub fn is_simple(expression: &Expression) -> bool {
         | ExpressionKind::SliceLength(value)
         | ExpressionKind::SlicePointer(value)
         | ExpressionKind::IsNull(value) => is_simple(value),
-        ExpressionKind::Arithmetic { left, right, .. } | ExpressionKind::Compare { left, right, .. } => {
-            is_simple(left) && is_simple(right)
-        }
+        ExpressionKind::Arithmetic { left, right, .. }
+        | ExpressionKind::Compare { left, right, .. }
+        | ExpressionKind::SequenceEqual { left, right, .. }
+        | ExpressionKind::Concat { left, right } => is_simple(left) && is_simple(right),
+        ExpressionKind::Interpolate(parts) => parts.iter().all(|part| match part {
+            InterpolationPart::Text(_) => true,
+            InterpolationPart::Value(value) => is_simple(value),
+        }),
         _ => false,
     }
 }

@@ -4,8 +4,8 @@ use super::branching::after_tag;
 use super::function::{Address, Body, Data, Operand};
 use super::repr::scalar;
 use crate::cot::ir::numeric::Numeric;
-use crate::cot::ir::{Access, Type as WasmType, Value};
-use crate::cot::typed::{Conversion, Expression};
+use crate::cot::ir::{Access, Pinned, Type as WasmType, Value};
+use crate::cot::typed::{Conversion, Expression, ExpressionKind};
 use crate::cot::types::{Type, TypeId};
 
 impl<'p> Body<'_, 'p> {
@@ -52,9 +52,13 @@ impl<'p> Body<'_, 'p> {
                 };
                 borrowed(self.widen(tag))
             }
-            Conversion::StringToPointer => borrowed(self.leaves_of(value)[0]),
+            Conversion::StringToPointer => {
+                let address = self.leaves_of(value)[0];
+                borrowed(self.pin(address, Pinned::Free))
+            }
             Conversion::PointerToInt => {
                 let address = self.scalar(value);
+                self.keep_pointed(value, address);
                 borrowed(self.widen(address))
             }
             Conversion::IntToPointer => {
@@ -84,8 +88,22 @@ impl<'p> Body<'_, 'p> {
         Operand { data: Data::Leaves(all), owned: operand.owned }
     }
 
+    /// The address of a place becomes a number: its bytes may be copied without counts.
+    fn keep_pointed(&mut self, pointer: &'p Expression, base: Value) {
+        if let ExpressionKind::AddressOf(place) = &pointer.kind
+            && !self.is_prelude
+        {
+            self.keep_buffers(place.ty, &Operand { data: Data::Memory(base), owned: false });
+        }
+    }
+
     fn reinterpret(&mut self, value: &'p Expression, ty: TypeId) -> Operand {
         let operand = self.expr(value);
+        if let Data::Leaves(values) = &operand.data
+            && values.len() == 1
+        {
+            self.keep_pointed(value, values[0]);
+        }
         // From an enum to an integer of another width at most.
         let is_number = |body: &Self, ty: TypeId| matches!(body.types().get(ty), Type::Enum(_) | Type::Int { .. });
         if is_number(self, ty) && is_number(self, value.ty) && value.ty != ty {

@@ -4,7 +4,7 @@
 use super::function::{Address, Body, Data, Operand};
 use super::{FuncKey, Lowering};
 use crate::cot::ir::numeric::Numeric;
-use crate::cot::ir::{Access, End, Function, Op, Signature, Value};
+use crate::cot::ir::{Access, Counted, End, Function, Op, Pinned, Signature, Type as WasmType, Value};
 use crate::cot::typed::{self, FunctionId};
 use crate::cot::types::{Type, TypeId, Types};
 
@@ -12,17 +12,33 @@ use crate::cot::types::{Type, TypeId, Types};
 pub enum Direction {
     Retain,
     Release,
+    /// Of buffers only: a copy that nobody counts keeps them.
+    Keep,
 }
 
 impl Body<'_, '_> {
-    pub fn retain_value(&mut self, value: Value) {
-        self.lowering.need_retain();
-        self.b.push(Op::Retain, vec![value], &[]);
+    pub fn retain_value(&mut self, (value, counted): (Value, Counted)) {
+        self.push_count(Op::Retain(counted), value);
     }
 
-    pub fn release_value(&mut self, value: Value) {
-        self.lowering.need_release();
-        self.b.push(Op::Release, vec![value], &[]);
+    pub fn release_value(&mut self, (value, counted): (Value, Counted)) {
+        self.push_count(Op::Release(counted), value);
+    }
+
+    /// An address that is used as a number or raw pointer: what it leads to stays. The prelude
+    /// knows what it does.
+    pub fn pin(&mut self, value: Value, pinned: Pinned) -> Value {
+        if self.is_prelude {
+            return value;
+        }
+        let op = Op::Pin(pinned);
+        self.lowering.need_counting(&op);
+        self.b.push(op, vec![value], &[WasmType::I32])[0]
+    }
+
+    fn push_count(&mut self, op: Op, value: Value) {
+        self.lowering.need_counting(&op);
+        self.b.push(op, vec![value], &[]);
     }
 
     /// The same value with counts of its own. Of a value in memory the place itself gets them: it
@@ -33,12 +49,7 @@ impl Body<'_, '_> {
         }
         match &operand.data {
             Data::Leaves(values) => {
-                let leaves = self.leaves(ty).expect("the value has leaves");
-                for (leaf, value) in leaves.iter().zip(values.clone()) {
-                    if leaf.counted {
-                        self.retain_value(value);
-                    }
-                }
+                self.counted(ty, values).into_iter().for_each(|it| self.retain_value(it));
             }
             Data::Memory(base) => self.retain_memory(ty, Address { base: *base, offset: 0 }),
         }
@@ -49,8 +60,7 @@ impl Body<'_, '_> {
     pub fn release_operand(&mut self, ty: TypeId, data: &Data) {
         match data {
             Data::Leaves(values) => {
-                let counted = self.counted(ty, values);
-                counted.into_iter().for_each(|value| self.release_value(value));
+                self.counted(ty, values).into_iter().for_each(|it| self.release_value(it));
             }
             Data::Memory(base) => self.release_memory(ty, Address { base: *base, offset: 0 }),
         }
@@ -66,28 +76,50 @@ impl Body<'_, '_> {
 
     /// Few references in known places are counted here, others by a function.
     fn count_memory(&mut self, ty: TypeId, at: Address, direction: Direction) {
-        if !self.types().holds_managed(ty) {
+        let is_held = match direction {
+            Direction::Keep => self.types().holds_buffer(ty),
+            Direction::Retain | Direction::Release => self.types().holds_managed(ty),
+        };
+        if !is_held {
             return;
         }
         if let Some(leaves) = self.leaves(ty) {
-            for leaf in leaves.iter().filter(|leaf| leaf.counted) {
+            for (leaf, counted) in leaves.iter().filter_map(|leaf| Some((leaf, leaf.counted?))) {
                 let value = self.b.load(Access::Pointer, at.base, at.offset + leaf.offset);
-                self.count(value, direction);
+                self.count((value, counted), direction);
             }
             return;
         }
         let key = match direction {
             Direction::Retain => FuncKey::RetainAll(ty),
             Direction::Release => FuncKey::ReleaseAll(ty),
+            Direction::Keep => FuncKey::KeepAll(ty),
         };
         let address = self.address_value(at);
         self.call_key(key, vec![address]);
     }
 
-    fn count(&mut self, value: Value, direction: Direction) {
+    fn count(&mut self, value: (Value, Counted), direction: Direction) {
         match direction {
             Direction::Retain => self.retain_value(value),
             Direction::Release => self.release_value(value),
+            Direction::Keep if value.1 == Counted::Buffer => self.retain_value(value),
+            Direction::Keep => {}
+        }
+    }
+
+    /// A copy of a value lies where nothing is counted: the buffers in it stay. Those of an owned
+    /// value are the place's from now on.
+    pub fn keep_buffers(&mut self, ty: TypeId, operand: &Operand) {
+        if operand.owned || !self.types().holds_buffer(ty) {
+            return;
+        }
+        match &operand.data {
+            Data::Leaves(values) => {
+                let counted = self.counted(ty, values);
+                counted.into_iter().for_each(|it| self.count(it, Direction::Keep));
+            }
+            Data::Memory(base) => self.count_memory(ty, Address { base: *base, offset: 0 }, Direction::Keep),
         }
     }
 
@@ -138,6 +170,12 @@ impl Body<'_, '_> {
         let start = self.address_value(at);
         let total = self.b.i32((length as u32).wrapping_mul(size) as i32);
         let end = self.b.numeric(Numeric::I32Add, &[start, total]);
+        self.count_between(element, start, end, direction);
+    }
+
+    /// Elements from an address up to another one.
+    fn count_between(&mut self, element: TypeId, start: Value, end: Value, direction: Direction) {
+        let size = self.lowering.size(element);
         let cursor = self.b.new_variable(crate::cot::ir::Type::I32);
         self.b.set(cursor, start);
         let (head, body, done) = (self.b.new_block(), self.b.new_block(), self.b.new_block());
@@ -168,6 +206,27 @@ impl Lowering<'_> {
         let mut body = Body::new(self, name, signature);
         let base = body.b.param(0);
         body.count_parts(ty, Address { base, offset: 0 }, direction);
+        body.b.end(End::Return(Vec::new()));
+        body.b.finish()
+    }
+
+    /// The function that releases the elements of a buffer, which fill its block; what is behind
+    /// them is zero.
+    pub fn lower_release_elements(&mut self, element: TypeId, name: String, signature: Signature) -> Function {
+        let mut body = Body::new(self, name, signature);
+        let base = body.b.param(0);
+        let size = body.lowering.size(element).max(1);
+        let header = body.b.i32(16);
+        let block = body.b.numeric(Numeric::I32Sub, &[base, header]);
+        let total = body.b.load(Access::I32, block, 0);
+        // Of a block that is looked for, its last words say what it is.
+        let rest = body.b.i32(if body.lowering.options.leaks { 16 + 32 } else { 16 });
+        let room = body.b.numeric(Numeric::I32Sub, &[total, rest]);
+        let step = body.b.i32(size as i32);
+        let length = body.b.numeric(Numeric::I32DivU, &[room, step]);
+        let all = body.b.numeric(Numeric::I32Mul, &[length, step]);
+        let end = body.b.numeric(Numeric::I32Add, &[base, all]);
+        body.count_between(element, base, end, Direction::Release);
         body.b.end(End::Return(Vec::new()));
         body.b.finish()
     }
@@ -207,6 +266,12 @@ impl Lowering<'_> {
                 offset
             })
             .collect()
+    }
+
+    /// The metadata of buffers with elements of this type.
+    pub fn buffer_metadata(&mut self, element: TypeId) -> u32 {
+        let release = self.program.types.holds_managed(element).then(|| self.func(FuncKey::ReleaseElements(element)));
+        self.type_record(None, release)
     }
 
     /// The metadata of objects with a value of this type.

@@ -7,9 +7,9 @@ use super::function::{Address, Body, Data, Operand};
 use super::place::{ResolvedPlace, Root};
 use super::repr::scalar;
 use super::scope::Cleanup;
-use crate::cot::ir::{Access, Const, Value};
+use crate::cot::ir::{Access, Const, Pinned, Value};
 use crate::cot::source::Span;
-use crate::cot::typed::{Expression, ExpressionKind, FunctionId, LocalId};
+use crate::cot::typed::{Builtin, Expression, ExpressionKind, FunctionId, LocalId, Place, PlaceKind};
 use crate::cot::types::TypeId;
 
 impl<'p> Body<'_, 'p> {
@@ -47,6 +47,26 @@ impl<'p> Body<'_, 'p> {
             self.keep_until_end(expression.ty, &values);
         }
         values
+    }
+
+    /// Leaves that are used after something else was evaluated, within the statement.
+    pub fn leaves_before(&mut self, expression: &'p Expression, is_simple: bool) -> Vec<Value> {
+        if is_simple || self.is_fixed(expression) {
+            return self.leaves_of(expression);
+        }
+        let values = self.owned_leaves(expression);
+        self.keep_until_end(expression.ty, &values);
+        values
+    }
+
+    /// Whether the value is one of a local that nothing changes.
+    fn is_fixed(&self, expression: &Expression) -> bool {
+        let ExpressionKind::Load(place) = &expression.kind else { return false };
+        let mut at = place;
+        while let PlaceKind::Field { base, .. } | PlaceKind::OptionalPayload { base } = &at.kind {
+            at = base;
+        }
+        matches!(at.kind, PlaceKind::Local(local) if !self.local(local).modified)
     }
 
     /// The only leaf, for use within the statement.
@@ -209,7 +229,8 @@ impl<'p> Body<'_, 'p> {
             ExpressionKind::Load(place) => self.read_place(place),
             ExpressionKind::AddressOf(place) => {
                 let address = self.memory_place_in(place, Root::Held);
-                borrowed(vec![self.address_value(address)])
+                let address = self.address_value(address);
+                borrowed(vec![if is_in_slice(place) { self.pin(address, Pinned::Free) } else { address }])
             }
             ExpressionKind::Function(id) => {
                 let address = self.lowering.static_closure(*id);
@@ -226,10 +247,13 @@ impl<'p> Body<'_, 'p> {
             | ExpressionKind::Logical { .. }
             | ExpressionKind::IsNull(_)
             | ExpressionKind::OffsetPointer { .. } => borrowed(vec![self.computation(expression)]),
-            ExpressionKind::Concat { left, right } => borrowed(self.concat_slices(left, right)),
-            ExpressionKind::Interpolate(parts) => borrowed(self.interpolate(parts)),
+            ExpressionKind::Concat { left, right } => owned(self.concat_slices(left, right, expression.span)),
+            ExpressionKind::Interpolate(parts) => owned(self.interpolate(parts, expression.span)),
             ExpressionKind::Convert { conversion, value } => self.convert(*conversion, value, ty),
             ExpressionKind::Call { callee, arguments } => self.call(callee, arguments, expression, None),
+            ExpressionKind::Builtin { builtin: Builtin::Append, arguments } => {
+                owned(self.append(&arguments[0], &arguments[1], expression.span))
+            }
             ExpressionKind::Builtin { builtin, arguments } => borrowed(self.builtin(*builtin, arguments, expression)),
             ExpressionKind::Struct(fields) => self.parts_of_leaves(fields.iter().map(|(index, value)| (*index, value))),
             ExpressionKind::Tuple(elements) => self.parts_of_leaves(elements.iter().enumerate()),
@@ -239,7 +263,10 @@ impl<'p> Body<'_, 'p> {
                 borrowed(self.slice(base, start.as_deref(), end.as_deref(), expression.span))
             }
             ExpressionKind::SliceLength(slice) => borrowed(vec![self.leaves_of(slice)[1]]),
-            ExpressionKind::SlicePointer(slice) => borrowed(vec![self.leaves_of(slice)[0]]),
+            ExpressionKind::SlicePointer(slice) => {
+                let address = self.leaves_of(slice)[0];
+                borrowed(vec![self.pin(address, Pinned::Free)])
+            }
             ExpressionKind::Block(_)
             | ExpressionKind::If { .. }
             | ExpressionKind::Switch(_)
@@ -343,5 +370,17 @@ impl<'p> Body<'_, 'p> {
             Storage::Frame(offset) => ResolvedPlace::Memory(Address { base: self.b.frame(offset), offset: 0 }),
             Storage::Address(base) => ResolvedPlace::Memory(Address { base, offset: 0 }),
         }
+    }
+}
+
+/// Whether a place is in the buffer of a slice.
+pub fn is_in_slice(place: &Place) -> bool {
+    match &place.kind {
+        PlaceKind::SliceElement { .. } => true,
+        PlaceKind::Field { base, .. }
+        | PlaceKind::ArrayElement { base, .. }
+        | PlaceKind::UnionPayload { base, .. }
+        | PlaceKind::OptionalPayload { base } => is_in_slice(base),
+        PlaceKind::Local(_) | PlaceKind::Global(_) | PlaceKind::Temporary(_) | PlaceKind::Dereference(_) => false,
     }
 }

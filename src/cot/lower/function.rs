@@ -70,6 +70,8 @@ pub struct Body<'a, 'p> {
     pub is_test: bool,
     /// Whether accesses are checked.
     pub checks: bool,
+    /// Whether it belongs to the prelude.
+    pub is_prelude: bool,
     /// Of the locals that are declared next, as debuggers are told.
     pub scope_of_locals: Option<Extent>,
 }
@@ -78,9 +80,10 @@ pub struct Body<'a, 'p> {
 pub fn lower(lowering: &mut Lowering, id: FunctionId, name: String, signature: Signature) -> Function {
     let function = &lowering.program.functions[id.0 as usize];
     let checks = !lowering.options.release && !lowering.unchecked.contains(&id);
+    let is_prelude = lowering.unchecked.contains(&id);
     let is_test = lowering.is_test(id);
     let mut body = Body::new(lowering, name, signature);
-    (body.function, body.checks, body.is_test) = (Some(function), checks, is_test);
+    (body.function, body.checks, body.is_test, body.is_prelude) = (Some(function), checks, is_test, is_prelude);
     body.storage = vec![None; function.locals.len()];
     body.scopes.push(Scope::default());
     body.set_position(function.span);
@@ -105,6 +108,7 @@ impl<'a, 'p> Body<'a, 'p> {
             result_address: None,
             is_test: false,
             checks: false,
+            is_prelude: false,
             scope_of_locals: None,
         }
     }
@@ -380,12 +384,6 @@ impl<'a, 'p> Body<'a, 'p> {
     pub fn prelude(&mut self, name: &str, args: Vec<Value>) -> Vec<Value> {
         let func = self.lowering.prelude(name);
         self.call_func(func, args)
-    }
-
-    /// A function of the prelude that makes a buffer for a string or slice.
-    pub fn make_buffer(&mut self, name: &str, args: Vec<Value>) -> Vec<Value> {
-        self.lowering.need_buffers(name);
-        self.prelude(name, args)
     }
 
     pub fn call_func(&mut self, func: FuncId, args: Vec<Value>) -> Vec<Value> {

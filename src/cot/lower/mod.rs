@@ -28,7 +28,7 @@ mod switch;
 
 use crate::cot::ir::module::{FuncDecl, FuncKind, Module};
 use crate::cot::ir::variables::ShapeId;
-use crate::cot::ir::{FuncId, Signature, Type as WasmType};
+use crate::cot::ir::{Counted, FuncId, Op, Signature, Type as WasmType};
 use crate::cot::source::{Sources, Span};
 use crate::cot::typed::{self, CheckedProgram, ExternId, FunctionId, GlobalId, StringId};
 use crate::cot::types::{ErrorSetId, Type, TypeId};
@@ -70,6 +70,13 @@ pub struct LowerOptions {
 /// Functions of the prelude that pass addresses on to the host in records of memory.
 const BORROWERS: [&str; 2] = ["fdWrite", "fdRead"];
 
+/// Functions of the prelude that are called from many places, and take much longer than a call.
+const OUTLINED: [&str; 7] =
+    ["allocCleared", "allocElements", "copyShared", "joinBytes", "joinElements", "reallocCleared", "textBuffer"];
+
+/// Functions of the prelude that give up a reference that their caller has by number.
+const GIVERS: [&str; 2] = ["giveUp", "adopt"];
+
 /// A function of the module: what it is made from.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 enum FuncKey {
@@ -86,6 +93,10 @@ enum FuncKey {
     /// Retains or releases all that a value in memory holds.
     RetainAll(TypeId),
     ReleaseAll(TypeId),
+    /// Retains the buffers in it.
+    KeepAll(TypeId),
+    /// Releases the elements of a buffer.
+    ReleaseElements(TypeId),
     Main,
     Start,
     Initialize,
@@ -165,6 +176,7 @@ pub fn lower(program: &CheckedProgram, sources: &Sources, options: &LowerOptions
             lowering.module.functions[func.0 as usize].kind = FuncKind::Defined(Box::new(function));
         }
     }
+    lowering.note_givers();
     lowering.module.data = std::mem::take(&mut lowering.statics.runs);
     lowering.module.data_end = lowering.statics.end.next_multiple_of(16);
     let stack_size = stack_size(&lowering.module);
@@ -243,6 +255,10 @@ impl<'p> Lowering<'p> {
             FuncKey::ClosureDestructor(id) => (format!("drop {}", name_of(id)), pointer_only(), pending),
             FuncKey::RetainAll(ty) => (format!("retain {}", program.types.name(*ty)), pointer_only(), pending),
             FuncKey::ReleaseAll(ty) => (format!("release {}", program.types.name(*ty)), pointer_only(), pending),
+            FuncKey::KeepAll(ty) => (format!("keep {}", program.types.name(*ty)), pointer_only(), pending),
+            FuncKey::ReleaseElements(ty) => {
+                (format!("release elements {}", program.types.name(*ty)), pointer_only(), pending)
+            }
             FuncKey::Main => ("main.entry".to_owned(), self.main_signature(), pending),
             FuncKey::Start => ("_start".to_owned(), none(), pending),
             FuncKey::Initialize => ("_initialize".to_owned(), none(), pending),
@@ -262,6 +278,8 @@ impl<'p> Lowering<'p> {
             FuncKey::ClosureDestructor(id) => self.lower_closure_destructor(*id, name, signature),
             FuncKey::RetainAll(ty) => self.lower_count_all(*ty, name, signature, counting::Direction::Retain),
             FuncKey::ReleaseAll(ty) => self.lower_count_all(*ty, name, signature, counting::Direction::Release),
+            FuncKey::KeepAll(ty) => self.lower_count_all(*ty, name, signature, counting::Direction::Keep),
+            FuncKey::ReleaseElements(ty) => self.lower_release_elements(*ty, name, signature),
             FuncKey::Main => self.lower_main(name, signature),
             FuncKey::Start => self.lower_start(name, signature),
             FuncKey::Initialize => self.lower_initialize(name, signature),
@@ -317,30 +335,46 @@ impl<'p> Lowering<'p> {
         self.func(FuncKey::Function(id))
     }
 
-    /// Notes a function that makes buffers, and what frees them.
-    fn need_buffers(&mut self, maker: &str) {
-        let maker = self.prelude(maker);
-        if !self.module.makers.contains(&maker) {
-            self.module.makers.push(maker);
+    /// What an instruction that counts calls.
+    fn need_counting(&mut self, op: &Op) {
+        if self.module.counting.function(op).is_some() {
+            return;
         }
-        if self.module.dealloc.is_none() {
-            self.module.dealloc = Some(self.prelude("dealloc"));
-            // Buffers are kept in frames.
-            self.module.stack_overflow = Some(self.prelude("stackOverflow"));
-            self.module.borrowers = BORROWERS.iter().map(|name| self.prelude(name)).collect();
+        let name = match op {
+            Op::Retain(Counted::Object) => "retain",
+            Op::Retain(Counted::Buffer) => "retainBuffer",
+            Op::Release(Counted::Object) => "release",
+            Op::Release(Counted::Buffer) => "releaseBuffer",
+            _ => "pinBuffer",
+        };
+        let func = Some(self.prelude(name));
+        let counting = &mut self.module.counting;
+        match op {
+            Op::Retain(Counted::Object) => counting.retain = func,
+            Op::Retain(Counted::Buffer) => counting.retain_buffer = func,
+            Op::Release(Counted::Object) => counting.release = func,
+            Op::Release(Counted::Buffer) => counting.release_buffer = func,
+            _ => {
+                counting.pin_buffer = func;
+                self.module.borrowers = BORROWERS.iter().map(|name| self.prelude(name)).collect();
+            }
         }
     }
 
-    /// What retains call.
-    fn need_retain(&mut self) {
-        if self.module.retain.is_none() {
-            self.module.retain = Some(self.prelude("retain"));
-        }
-    }
-
-    fn need_release(&mut self) {
-        if self.module.release.is_none() {
-            self.module.release = Some(self.prelude("release"));
+    /// Of the prelude's functions that were lowered: who gives up references, who does not, and who
+    /// stays a function.
+    fn note_givers(&mut self) {
+        for (name, id) in &self.program.prelude {
+            let Some(func) = self.funcs.get(&FuncKey::Function(*id)).copied() else { continue };
+            if OUTLINED.contains(&name.as_str()) {
+                self.module.outlined.push(func);
+            }
+            if GIVERS.contains(&name.as_str()) {
+                self.module.counting.givers.push(func);
+            }
+            if self.program.functions[id.0 as usize].result == TypeId::NO_RETURN {
+                self.module.counting.failing.push(func);
+            }
         }
     }
 

@@ -67,7 +67,7 @@ impl<'p> Body<'_, 'p> {
             PlaceKind::Field { base, index } => self.field(base, *index, root),
             PlaceKind::ArrayElement { .. } => self.array_element(place, root),
             PlaceKind::SliceElement { slice, index } => {
-                let leaves = self.leaves_of(slice);
+                let leaves = self.leaves_before(slice, root == Root::Borrowed && is_simple(index));
                 let index = self.scalar(index);
                 if self.checks {
                     self.check_index(index, leaves[1], place.span);

@@ -5,7 +5,7 @@
 //! first leaf that is 0 for success and else the error's number plus one, although memory keeps a
 //! tag and shares the place of number and payload.
 
-use crate::cot::ir::{Access, Type as WasmType};
+use crate::cot::ir::{Access, Counted, Type as WasmType};
 use crate::cot::types::{Type, TypeId, Types};
 
 /// More would be moved around more than they are used.
@@ -25,7 +25,7 @@ pub struct Leaf {
     /// Where it lies in memory, from the value's start.
     pub offset: u32,
     /// It is a strong reference.
-    pub counted: bool,
+    pub counted: Option<Counted>,
 }
 
 impl Leaf {
@@ -52,25 +52,27 @@ fn collect(types: &Types, id: TypeId, offset: u64, leaves: &mut Vec<Leaf>) -> bo
     match types.get(id) {
         Type::Void | Type::NoReturn => true,
         Type::Erroneous => unreachable!("the program was checked without errors"),
-        Type::Bool | Type::Int { .. } | Type::Float { .. } | Type::Enum(_) => add(plain(scalar(types, id)), 0, false),
+        Type::Bool | Type::Int { .. } | Type::Float { .. } | Type::Enum(_) => add(plain(scalar(types, id)), 0, None),
         Type::Pointer(_) | Type::Function { .. } | Type::Error(_) => {
-            add(plain(Access::Pointer), 0, types.is_managed(id))
+            add(plain(Access::Pointer), 0, types.is_managed(id).then_some(Counted::Object))
         }
         Type::Slice(_) => {
-            add(plain(Access::Pointer), 0, false)
-                && add(plain(Access::I64), 8, false)
-                && add(plain(Access::I64), 16, false)
+            add(plain(Access::Pointer), 0, Some(Counted::Buffer))
+                && add(plain(Access::I64), 8, None)
+                && add(plain(Access::I64), 16, None)
         }
-        Type::Optional(of) if types.is_pointer(*of) => add(plain(Access::Pointer), 0, types.is_managed(id)),
+        Type::Optional(of) if types.is_pointer(*of) => {
+            add(plain(Access::Pointer), 0, types.is_managed(id).then_some(Counted::Object))
+        }
         Type::Optional(of) => {
-            add(plain(Access::Pointer), 0, false) && collect(types, *of, offset + Types::PAYLOAD_OFFSET, leaves)
+            add(plain(Access::Pointer), 0, None) && collect(types, *of, offset + Types::PAYLOAD_OFFSET, leaves)
         }
         Type::ErrorUnion { payload, .. } => {
-            add(LeafKind::ErrorCode, 0, false) && collect(types, *payload, offset + Types::PAYLOAD_OFFSET, leaves)
+            add(LeafKind::ErrorCode, 0, None) && collect(types, *payload, offset + Types::PAYLOAD_OFFSET, leaves)
         }
         Type::Union(index) => {
             let has_payloads = types.unions[index.0 as usize].variants.iter().any(|it| it.payload != TypeId::VOID);
-            !has_payloads && add(plain(Access::Pointer), 0, false)
+            !has_payloads && add(plain(Access::Pointer), 0, None)
         }
         Type::Array { .. } => false,
         Type::Tuple(elements) => {

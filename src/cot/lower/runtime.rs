@@ -29,15 +29,22 @@ struct Calls {
     is_test: bool,
     /// The runtime's own functions for Cot are there.
     has_shims: bool,
+    /// The caller is no part of the standard library, which knows what its blocks hold.
+    is_program: bool,
 }
 
 fn implementation(function: RuntimeFunction, calls: Calls) -> Implementation {
     use Implementation::{Host, Instructions, Prelude};
     use RuntimeFunction::*;
     match function {
+        Alloc if calls.is_program => Prelude("allocCleared"),
         Alloc => Prelude("alloc"),
         Dealloc => Prelude("dealloc"),
+        Realloc if calls.is_program => Prelude("reallocCleared"),
         Realloc => Prelude("realloc"),
+        Memcpy if calls.is_program => Prelude("copyShared"),
+        Adopt => Prelude("adopt"),
+        BlocksInUse => Prelude("blocksInUse"),
         StringConcat => Prelude("concat"),
         StringEq => Prelude("stringEq"),
         IntToString => Prelude("intToString"),
@@ -125,6 +132,7 @@ impl Body<'_, '_> {
             shares_descriptors: self.lowering.program.shares_descriptors,
             is_test: self.lowering.is_for_tests(),
             has_shims: self.lowering.options.has_shims,
+            is_program: self.is_of_program(),
         };
         let results = match implementation(function, calls) {
             Implementation::Prelude(name) => self.prelude(name, args),
@@ -140,6 +148,11 @@ impl Body<'_, '_> {
             _ if results.is_empty() => vec![self.b.i64(0)],
             _ => results,
         }
+    }
+
+    fn is_of_program(&self) -> bool {
+        let name = |function: &crate::cot::typed::Function| &self.lowering.sources.get(function.span.file).name;
+        self.function.is_some_and(|function| !name(function).starts_with("std/"))
     }
 
     fn call_host(&mut self, module: &'static str, name: &'static str, args: Vec<Value>) -> Vec<Value> {

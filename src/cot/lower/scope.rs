@@ -3,7 +3,7 @@
 
 use super::function::{Address, Body, Operand, Storage};
 use crate::cot::ir::numeric::Numeric;
-use crate::cot::ir::{BlockId, Value};
+use crate::cot::ir::{BlockId, Counted, Value};
 use crate::cot::typed::{Block, FunctionId, LocalId};
 use crate::cot::types::TypeId;
 
@@ -11,7 +11,7 @@ use crate::cot::types::TypeId;
 #[derive(Clone, Debug)]
 pub enum Cleanup<'p> {
     /// Release the references that these leaves are.
-    Release(Vec<Value>),
+    Release(Vec<(Value, Counted)>),
     /// Release all that a value in the frame holds.
     ReleaseFrame(TypeId, u32),
     /// Release all that a value at an address holds.
@@ -141,7 +141,7 @@ impl<'p> Body<'_, 'p> {
                 Cleanup::ReleaseAt(ty, at) => self.release_memory(ty, at),
                 Cleanup::Free(object) => {
                     let object = self.widen(object);
-                    self.prelude("dealloc", vec![object]);
+                    self.prelude("freeUnfinished", vec![object]);
                 }
                 Cleanup::ReleaseLocal(local) => self.release_local(local),
                 Cleanup::Destroy(local, destructor) => {
@@ -184,9 +184,9 @@ impl<'p> Body<'_, 'p> {
             Storage::Variables(variables) => {
                 let leaves = self.leaves(ty).expect("the local has leaves");
                 for (leaf, variable) in leaves.iter().zip(variables) {
-                    if leaf.counted {
+                    if let Some(counted) = leaf.counted {
                         let value = self.b.get(variable);
-                        self.release_value(value);
+                        self.release_value((value, counted));
                     }
                 }
             }
@@ -207,9 +207,9 @@ impl<'p> Body<'_, 'p> {
     }
 
     /// Those of the leaves that are strong references.
-    pub fn counted(&mut self, ty: TypeId, values: &[Value]) -> Vec<Value> {
+    pub fn counted(&mut self, ty: TypeId, values: &[Value]) -> Vec<(Value, Counted)> {
         let leaves = self.leaves(ty).expect("values with leaves only");
-        leaves.iter().zip(values).filter(|(leaf, _)| leaf.counted).map(|it| *it.1).collect()
+        leaves.iter().zip(values).filter_map(|(leaf, value)| Some((*value, leaf.counted?))).collect()
     }
 
     /// Code that runs only if `condition` is not zero.

@@ -1,9 +1,11 @@
 //! Slices, strings and arrays: cutting, joining, appending, interpolation.
 
+use super::call::is_simple;
 use super::function::{Address, Body, Data};
 use super::repr::scalar;
+use super::scope::Cleanup;
 use crate::cot::ir::numeric::Numeric;
-use crate::cot::ir::{Access, Type as WasmType, Value};
+use crate::cot::ir::{Access, Counted, Type as WasmType, Value};
 use crate::cot::source::Span;
 use crate::cot::typed::{Expression, InterpolationPart, Place, PlaceKind, Sequence};
 use crate::cot::types::{Type, TypeId};
@@ -19,6 +21,7 @@ impl<'p> Body<'_, 'p> {
         let (element, address, length, capacity) = match base {
             Sequence::Array(Place { kind: PlaceKind::Temporary(value), ty, .. }) => {
                 let (address, length) = self.buffer_of(value);
+                self.add_cleanup(Cleanup::Release(vec![(address, Counted::Buffer)]));
                 (self.element_type(*ty), address, length, length)
             }
             Sequence::Array(place) => {
@@ -26,7 +29,8 @@ impl<'p> Body<'_, 'p> {
                 (self.element_type(place.ty), address, length, length)
             }
             Sequence::Slice(value) => {
-                let leaves = self.leaves_of(value);
+                let is_simple = [start, end].into_iter().flatten().all(is_simple);
+                let leaves = self.leaves_before(value, is_simple);
                 (self.element_type(value.ty), leaves[0], leaves[1], leaves[2])
             }
         };
@@ -48,12 +52,44 @@ impl<'p> Body<'_, 'p> {
     /// An array that lies nowhere yet goes to the heap: a slice of it may outlive the function.
     fn buffer_of(&mut self, array: &'p Expression) -> (Value, Value) {
         let Type::Array { length, .. } = *self.types().get(array.ty) else { unreachable!("it is an array") };
+        let element = self.element_type(array.ty);
         let size = self.lowering.size(array.ty);
         let size = self.b.i64(i64::from(size));
-        let address = self.make_buffer("allocBuffer", vec![size])[0];
-        let base = self.narrow(address);
+        let base = self.alloc_buffer(element, size, array.span);
+        let pending = self.begin_pending(Cleanup::Free(base));
         self.expr_into(array, Address { base, offset: 0 });
+        self.settle([pending]);
         (base, self.b.i64(length as i64))
+    }
+
+    /// A new buffer with a count of 1 for so many bytes of elements. What the elements own is
+    /// released with it: until they are there, they are zero.
+    fn alloc_buffer(&mut self, element: TypeId, size: Value, span: Span) -> Value {
+        self.note_buffer(element, span);
+        let address = match self.lowering.buffer_metadata(element) {
+            0 => self.prelude("allocBuffer", vec![size])[0],
+            record => {
+                let record = self.b.i64(i64::from(record));
+                self.prelude("allocElements", vec![record, size])[0]
+            }
+        };
+        self.narrow(address)
+    }
+
+    /// Tells what the next buffer is, and where it is made, to who looks for lost ones.
+    fn note_buffer(&mut self, element: TypeId, span: Span) {
+        if !self.lowering.options.leaks || self.is_prelude {
+            return;
+        }
+        let types = self.types();
+        let name = match element {
+            TypeId::U8 => "string".to_owned(),
+            _ => format!("[]{}", types.name(element)),
+        };
+        let mut args = vec![self.place_of(span)];
+        let (text, length) = self.lowering.bytes(name.as_bytes());
+        args.extend(self.string_leaves(text, length));
+        self.prelude("noteBuffer", args);
     }
 
     pub fn element_type(&self, ty: TypeId) -> TypeId {
@@ -74,19 +110,26 @@ impl<'p> Body<'_, 'p> {
         }
     }
 
-    pub fn concat_slices(&mut self, left: &'p Expression, right: &'p Expression) -> Vec<Value> {
+    pub fn concat_slices(&mut self, left: &'p Expression, right: &'p Expression, span: Span) -> Vec<Value> {
         let ty = left.ty;
-        let left = self.leaves_of(left);
+        let left = self.leaves_before(left, is_simple(right));
         let right = self.leaves_of(right);
-        self.concat_leaves(&left, &right, ty)
+        self.concat_leaves(&left, &right, ty, span)
     }
 
-    pub fn concat_leaves(&mut self, left: &[Value], right: &[Value], ty: TypeId) -> Vec<Value> {
+    pub fn concat_leaves(&mut self, left: &[Value], right: &[Value], ty: TypeId, span: Span) -> Vec<Value> {
         let element = self.element_type(ty);
         let left_bytes = self.in_bytes(left[1], element);
         let right_bytes = self.in_bytes(right[1], element);
-        let args = vec![self.widen(left[0]), left_bytes, self.widen(right[0]), right_bytes];
-        let address = self.make_buffer("joinBytes", args)[0];
+        let mut args = vec![self.widen(left[0]), left_bytes, self.widen(right[0]), right_bytes];
+        self.note_buffer(element, span);
+        let address = match self.lowering.buffer_metadata(element) {
+            0 => self.prelude("joinBytes", args)[0],
+            record => {
+                args.insert(0, self.b.i64(i64::from(record)));
+                self.prelude("joinElements", args)[0]
+            }
+        };
         let address = self.narrow(address);
         let length = self.b.numeric(Numeric::I64Add, &[left[1], right[1]]);
         self.retain_elements(address, length, element);
@@ -123,8 +166,8 @@ impl<'p> Body<'_, 'p> {
     }
 
     /// `append(slice, element)`: into spare capacity, or into a new buffer.
-    pub fn append(&mut self, slice: &'p Expression, element: &'p Expression) -> Vec<Value> {
-        let leaves = self.leaves_of(slice);
+    pub fn append(&mut self, slice: &'p Expression, element: &'p Expression, span: Span) -> Vec<Value> {
+        let leaves = self.leaves_before(slice, is_simple(element));
         let of = self.element_type(slice.ty);
         // Evaluated before the buffer is chosen: it may append as well.
         let value = match self.leaves(of) {
@@ -143,40 +186,58 @@ impl<'p> Body<'_, 'p> {
         self.b.set(address, leaves[0]);
         self.b.set(capacity, leaves[2]);
         let is_full = self.b.numeric(Numeric::I64GtS, &[length, leaves[2]]);
-        self.when(is_full, |body| {
-            let size = body.lowering.size(of);
-            let size = body.b.i64(i64::from(size));
-            let from = body.widen(leaves[0]);
-            let next = body.prelude("nextSliceCap", vec![length, leaves[2]])[0];
-            body.b.set(capacity, next);
-            let grown = body.prelude("growSlice", vec![from, leaves[1], next, size])[0];
-            let grown = body.narrow(grown);
-            body.b.set(address, grown);
-            body.retain_elements(grown, leaves[1], of);
-        });
+        let (grow, share, done) = (self.b.new_block(), self.b.new_block(), self.b.new_block());
+        self.b.branch(is_full, grow, share);
+        self.b.switch_to(grow);
+        let next = self.prelude("nextSliceCap", vec![length, leaves[2]])[0];
+        self.b.set(capacity, next);
+        let from = self.widen(leaves[0]);
+        let (used, room) = (self.in_bytes(leaves[1], of), self.in_bytes(next, of));
+        let grown = self.alloc_buffer(of, room, span);
+        let to = self.widen(grown);
+        self.prelude("copyBytes", vec![to, from, used]);
+        self.b.set(address, grown);
+        self.retain_elements(grown, leaves[1], of);
+        self.b.jump(done);
+        self.b.switch_to(share);
+        self.retain_value((leaves[0], Counted::Buffer));
+        self.b.jump(done);
+        self.b.switch_to(done);
         let address = self.b.get(address);
         let at = self.element(address, leaves[1], of);
+        // What another slice of the buffer had there is not part of it any more.
+        self.release_memory(of, at);
         self.store(of, at, &value);
         vec![address, length, self.b.get(capacity)]
     }
 
     /// All parts are evaluated before the text is made, since evaluating may make texts as well.
-    pub fn interpolate(&mut self, parts: &'p [InterpolationPart]) -> Vec<Value> {
-        let values: Vec<_> = parts
-            .iter()
-            .map(|part| match part {
+    pub fn interpolate(&mut self, parts: &'p [InterpolationPart], span: Span) -> Vec<Value> {
+        let is_simple_part = |part: &InterpolationPart| match part {
+            InterpolationPart::Text(_) => true,
+            InterpolationPart::Value(value) => is_simple(value),
+        };
+        let mut values = Vec::new();
+        for (index, part) in parts.iter().enumerate() {
+            values.push(match part {
                 InterpolationPart::Text(id) => {
                     let (address, length) = self.lowering.string(*id);
                     (TypeId::STRING, self.string_leaves(address, length))
                 }
-                InterpolationPart::Value(value) => (value.ty, self.leaves_of(value)),
-            })
-            .collect();
+                InterpolationPart::Value(value) => {
+                    let is_simple = parts[index + 1..].iter().all(is_simple_part);
+                    (value.ty, self.leaves_before(value, is_simple))
+                }
+            });
+        }
         self.prelude("textBegin", Vec::new());
         for (ty, values) in values {
             self.text_of(ty, values);
         }
-        self.make_buffer("textFinish", Vec::new())
+        self.note_buffer(TypeId::U8, span);
+        let address = self.prelude("textBuffer", Vec::new())[0];
+        let length = self.prelude("textSize", Vec::new())[0];
+        vec![self.narrow(address), length, length]
     }
 
     /// Appends a value to the text under construction.

@@ -96,6 +96,9 @@ impl<'p> Body<'_, 'p> {
             let is_strong = self.is_strong(place);
             let operand = if self.is_weak(place) { self.weak_cell(value) } else { self.expr(value) };
             let operand = if is_strong { self.own(place.ty, operand) } else { operand };
+            if !is_strong {
+                self.keep_buffers(place.ty, &operand);
+            }
             let old = is_strong.then(|| self.read(place.ty, &target));
             self.write(place.ty, &target, &operand.data);
             if let Some(old) = old {
@@ -118,6 +121,10 @@ impl<'p> Body<'_, 'p> {
             match self.expr(value).data {
                 Data::Memory(from) => self.copy_memory(to, Address { base: from, offset: 0 }, size),
                 Data::Leaves(_) => unreachable!("the type has no leaves"),
+            }
+            if is_copy {
+                let base = self.address_value(to);
+                self.keep_buffers(ty, &Operand { data: Data::Memory(base), owned: false });
             }
             return;
         }
@@ -149,9 +156,12 @@ impl<'p> Body<'_, 'p> {
                 let Type::Pointer(of) = *self.types().get(place.ty) else { unreachable!("a pointer moves") };
                 vec![self.offset_pointer(old[0], values[0], of, backwards)]
             }
-            CompoundOperator::Concat => self.concat_leaves(&old, &values, place.ty),
+            CompoundOperator::Concat => self.concat_leaves(&old, &values, place.ty, span),
         };
         self.write(place.ty, &target, &Data::Leaves(new));
+        if operator == CompoundOperator::Concat && self.is_strong(place) {
+            self.release_operand(place.ty, &Data::Leaves(old));
+        }
     }
 
     fn begin_loop(&mut self, id: LoopId) -> LoopBlocks {
@@ -264,7 +274,7 @@ impl<'p> Body<'_, 'p> {
                 (self.address_value(address), self.b.i64(length as i64))
             }
             Sequence::Slice(value) => {
-                let leaves = self.leaves_of(value);
+                let leaves = self.leaves_before(value, false);
                 (leaves[0], leaves[1])
             }
         }

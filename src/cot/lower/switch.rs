@@ -21,7 +21,10 @@ impl<'p> Body<'_, 'p> {
     pub fn switch(&mut self, switch: &'p Switch, join: &Join) {
         self.scopes.push(super::scope::Scope::default());
         let subject = match &switch.subject {
-            SwitchSubject::Value(value) if value.ty == TypeId::STRING => Subject::Text(self.leaves_of(value)),
+            SwitchSubject::Value(value) if value.ty == TypeId::STRING => {
+                let has_guards = switch.arms.iter().any(|arm| arm.guard.is_some());
+                Subject::Text(self.leaves_before(value, !has_guards))
+            }
             SwitchSubject::Value(value) => Subject::Number(self.scalar(value), value.ty),
             SwitchSubject::Union(place) if self.leaves(place.ty).is_some() => {
                 let operand = self.read_place(place);

@@ -8,7 +8,7 @@
 
 use super::graph::{Predecessors, Ways};
 use crate::cot::ir::module::{COT, ENV_WRITE, FuncKind, Module, WASI};
-use crate::cot::ir::{Block, BlockId, Const, End, FuncId, Function, Op, Value};
+use crate::cot::ir::{Block, BlockId, Const, Counted, End, FuncId, Function, Op, Value};
 use std::collections::{HashMap, HashSet};
 
 /// Instructions and blocks that the search for a retain's releases looks at before it gives up, so
@@ -23,7 +23,7 @@ type OpPosition = (usize, usize);
 /// A flag for each instruction of each block.
 type Flags = Vec<Vec<bool>>;
 
-/// Requires: SSA form. Leaves: fewer retains and releases.
+/// Requires: SSA form. Leaves: fewer retains and releases, and which functions give up references.
 pub fn remove_pairs(module: &mut Module) {
     let order = super::inline::callees_first(module);
     let mut redundant: HashMap<usize, Flags> = HashMap::new();
@@ -35,12 +35,14 @@ pub fn remove_pairs(module: &mut Module) {
             let FuncKind::Defined(function) = &module.functions[index].kind else { continue };
             let mut pairs = Pairs::new(function, &releases);
             pairs.find();
-            let is_new = !releases[index] && pairs.something_is_left();
+            let is_failing = module.counting.failing.contains(&FuncId(index as u32));
+            let is_new = !releases[index] && !is_failing && pairs.something_is_left();
             redundant.insert(index, pairs.redundant);
             releases[index] |= is_new;
             changed |= is_new;
         }
     }
+    module.gives_up = releases;
     for (index, flags) in redundant {
         let FuncKind::Defined(function) = &mut module.functions[index].kind else { continue };
         for (block, flags) in function.blocks.iter_mut().zip(flags) {
@@ -52,7 +54,6 @@ pub fn remove_pairs(module: &mut Module) {
 
 /// For every function whether it is known from the start that it can give up references. What is
 /// outside can call back; not WASI, nor the runtime's functions, nor what prints without them.
-/// `dealloc` frees whatever the count, so that no retain helps against it.
 fn functions_that_free(module: &Module) -> Vec<bool> {
     let calls_back = |kind: &FuncKind| match kind {
         FuncKind::Import { module, name } => {
@@ -61,7 +62,9 @@ fn functions_that_free(module: &Module) -> Vec<bool> {
         FuncKind::Defined(_) | FuncKind::Pending => false,
     };
     let mut frees: Vec<_> = module.functions.iter().map(|decl| calls_back(&decl.kind)).collect();
-    module.release.into_iter().for_each(|func| frees[func.0 as usize] = true);
+    let counting = &module.counting;
+    let givers = counting.release.into_iter().chain(counting.release_buffer).chain(counting.givers.iter().copied());
+    givers.for_each(|func| frees[func.0 as usize] = true);
     frees
 }
 
@@ -71,27 +74,33 @@ struct Pairs<'a> {
     /// By [`FuncId`]
     releases: &'a [bool],
     predecessors: Predecessors,
-    /// What is known not to be an object.
+    /// What is known not to be an object, and not to be in a buffer.
     nulls: HashSet<Value>,
+    statics: HashSet<Value>,
     redundant: Flags,
 }
 
 impl<'a> Pairs<'a> {
     fn new(function: &'a Function, releases: &'a [bool]) -> Self {
-        let insts = function.blocks.iter().flat_map(|block| &block.insts);
-        let is_null = |op: &Op| matches!(op, Op::Const(Const::I32(0)) | Op::Frame(_));
-        let nulls = insts.filter(|inst| is_null(&inst.op)).map(|inst| inst.results[0]).collect();
+        let made_by = |is_it: fn(&Op) -> bool| {
+            let insts = function.blocks.iter().flat_map(|block| &block.insts);
+            insts.filter(|inst| is_it(&inst.op)).map(|inst| inst.results[0]).collect()
+        };
+        let nulls = made_by(|op| matches!(op, Op::Const(Const::I32(0)) | Op::Frame(_)));
+        let statics = made_by(|op| matches!(op, Op::Const(Const::I32(_)) | Op::Frame(_)));
         let predecessors = Ways::new(function).predecessors;
         let redundant = function.blocks.iter().map(|block| vec![false; block.insts.len()]).collect();
-        Pairs { function, releases, predecessors, nulls, redundant }
+        Pairs { function, releases, predecessors, nulls, statics, redundant }
     }
 
     /// A pair that is gone may be what stood between two others.
     fn find(&mut self) {
-        let retains = self.positions(|op| *op == Op::Retain);
-        let releases = self.positions(|op| *op == Op::Release);
+        let retains = self.positions(|op| matches!(op, Op::Retain(_)));
+        let releases = self.positions(|op| matches!(op, Op::Release(_)));
         for (block, index) in retains.iter().chain(&releases).copied() {
-            self.redundant[block][index] = self.nulls.contains(&self.counted((block, index)));
+            let Some((value, counted)) = self.counted((block, index)) else { continue };
+            let uncounted = if counted == Counted::Buffer { &self.statics } else { &self.nulls };
+            self.redundant[block][index] = uncounted.contains(&value);
         }
         // Later ones are between earlier ones and their releases.
         for _ in 0..N_ROUNDS {
@@ -119,8 +128,13 @@ impl<'a> Pairs<'a> {
         positions.filter(|(_, op)| is_wanted(op)).map(|(position, _)| position).collect()
     }
 
-    fn counted(&self, (block, index): OpPosition) -> Value {
-        self.function.blocks[block].insts[index].args[0]
+    /// What an instruction counts.
+    fn counted(&self, (block, index): OpPosition) -> Option<(Value, Counted)> {
+        let inst = &self.function.blocks[block].insts[index];
+        match inst.op {
+            Op::Retain(counted) | Op::Release(counted) => Some((inst.args[0], counted)),
+            _ => None,
+        }
     }
 
     /// Whether the function can give up a reference that it has not taken itself.
@@ -132,7 +146,7 @@ impl<'a> Pairs<'a> {
 
     fn gives_up(&self, position: OpPosition) -> bool {
         match self.function.blocks[position.0].insts[position.1].op {
-            Op::Release => !self.redundant[position.0][position.1],
+            Op::Release(_) => !self.redundant[position.0][position.1],
             Op::Call(FuncId(callee)) => self.releases[callee as usize],
             Op::CallIndirect(_) | Op::CallCatching(_) => true,
             _ => false,
@@ -143,7 +157,8 @@ impl<'a> Pairs<'a> {
     /// before that gives up a reference, and no way leads to one of them that does not come from
     /// the retain.
     fn partners(&self, retain: OpPosition) -> Option<HashSet<OpPosition>> {
-        let value = self.counted(retain);
+        let counted = self.counted(retain)?;
+        let value = counted.0;
         let mut partners = HashSet::new();
         let mut seen = HashSet::new();
         let mut work = vec![(retain.0, retain.1 + 1)];
@@ -154,10 +169,10 @@ impl<'a> Pairs<'a> {
             let mut positions = (start..insts.len()).map(|index| (block, index)).take(left + 1);
             let stop = positions.find(|position| {
                 left = left.saturating_sub(1);
-                *position == retain || self.is_release_of(value, *position) || self.gives_up(*position)
+                *position == retain || self.is_release_of(counted, *position) || self.gives_up(*position)
             });
             match stop {
-                Some(position) if self.is_release_of(value, position) => drop(partners.insert(position)),
+                Some(position) if self.is_release_of(counted, position) => drop(partners.insert(position)),
                 Some(_) => return None,
                 None if left == 0 => return None,
                 None => {
@@ -173,9 +188,11 @@ impl<'a> Pairs<'a> {
         ways.all(|release| self.comes_from(retain, release, &partners)).then_some(partners)
     }
 
-    fn is_release_of(&self, value: Value, position: OpPosition) -> bool {
-        let inst = &self.function.blocks[position.0].insts[position.1];
-        inst.op == Op::Release && inst.args[0] == value && !self.redundant[position.0][position.1]
+    fn is_release_of(&self, counted: (Value, Counted), position: OpPosition) -> bool {
+        let op = &self.function.blocks[position.0].insts[position.1].op;
+        matches!(op, Op::Release(_))
+            && self.counted(position) == Some(counted)
+            && !self.redundant[position.0][position.1]
     }
 
     /// Where the end of a block leads while the value is an object; nothing counts where it is

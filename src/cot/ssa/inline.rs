@@ -17,7 +17,7 @@ const SMALL_RECURSIVE: usize = 40;
 const LARGE_RECURSIVE: usize = 300;
 
 /// Requires: SSA form. Leaves: no call of a small function, other than in large functions, around
-/// cycles of calls, of `main`, and of those that `recycle` knows.
+/// cycles of calls, of `main`, of what is outlined, and of those that `count` and `pin` know.
 pub fn inline(module: &mut Module) {
     let mut is_small = vec![false; module.functions.len()];
     for index in callees_first(module) {
@@ -26,7 +26,10 @@ pub fn inline(module: &mut Module) {
         inline_into(&mut function, module, &is_small);
         let id = FuncId(index as u32);
         unroll(&mut function, id);
-        let is_known = module.main == Some(id) || module.makers.contains(&id) || module.borrowers.contains(&id);
+        let counting = &module.counting;
+        let known = module.main.iter().chain(&module.outlined).chain(&module.borrowers);
+        let mut known = known.chain(&counting.givers).chain(&counting.failing);
+        let is_known = known.any(|it| *it == id);
         is_small[index] = is_small_function(&function, id) && !is_known;
         module.functions[index].kind = FuncKind::Defined(Box::new(function));
     }

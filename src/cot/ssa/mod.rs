@@ -22,7 +22,7 @@ pub mod fold;
 
 pub mod number;
 
-pub mod recycle;
+pub mod pin;
 
 pub mod rotate;
 
@@ -50,13 +50,14 @@ const fn of_functions(name: &'static str, run: fn(&mut Function)) -> Pass {
 }
 
 /// In the order they run. To add one: a file beside this one, and a row here.
-pub const PASSES: [Pass; 19] = [
+pub const PASSES: [Pass; 20] = [
     of_functions("construct", construct::construct),
     of_functions("copy", copy::propagate),
     of_functions("fold", fold::fold),
     of_functions("number", number::number),
     of_functions("branch", branch::follow),
     of_functions("dead", dead::remove),
+    Pass { name: "pin", run: Run::Module(pin::remove) },
     Pass { name: "inline", run: Run::Module(inline::inline) },
     of_functions("dead", dead::remove),
     of_functions("copy", copy::propagate),
@@ -69,7 +70,7 @@ pub const PASSES: [Pass; 19] = [
     of_functions("copy", copy::propagate),
     of_functions("fold", fold::fold),
     of_functions("dead", dead::remove),
-    Pass { name: "recycle", run: Run::Module(recycle::recycle) },
+    Pass { name: "pin", run: Run::Module(pin::remove) },
 ];
 
 /// For debuggers: variables stay variables, which each are a local of WebAssembly in the end, and

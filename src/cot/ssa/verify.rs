@@ -103,7 +103,8 @@ impl Verifier<'_> {
             Op::CallIndirect(signature) => {
                 (signature.params.iter().copied().chain([I32]).collect(), signature.results.clone())
             }
-            Op::Retain | Op::Release => (vec![I32], vec![]),
+            Op::Retain(_) | Op::Release(_) => (vec![I32], vec![]),
+            Op::Pin(_) => (vec![I32], vec![I32]),
             Op::Get(_) | Op::Set(_) => return Err("a variable is left".to_owned()),
         };
         ensure(args == wanted_args, || format!("{:?} takes {wanted_args:?}, not {args:?}", inst.op))?;

@@ -13,7 +13,7 @@ use test_kit::trial::{Skip, trial};
 use test_kit::{product, toolchain};
 
 /// Programs that wait for a thread that could not be started.
-const WAITING: [&str; 3] = ["thread/instance", "thread/stack", "thread/trap"];
+const WAITING: [&str; 4] = ["thread/exit", "thread/instance", "thread/stack", "thread/trap"];
 
 /// Programs that make many kinds of calls. With `W2N_FULL=1`, all fixtures are run.
 const USUAL: [&str; 16] = [

@@ -137,7 +137,10 @@ fn operators() -> Vec<Operator> {
     all
 }
 
-fn vectors(add: &mut dyn FnMut(&str, &str, &[Type], Type)) {
+/// Takes names of operators, what stands before those without a dot, operands and result.
+type Add<'a> = dyn FnMut(&str, &str, &[Type], Type) + 'a;
+
+fn vectors(add: &mut Add) {
     for shape in ["i8x16", "i16x8", "i32x4", "i64x2"] {
         let lane = if shape == "i64x2" { I64 } else { I32 };
         add("add sub eq ne lt_s gt_s le_s ge_s", shape, &[V128, V128], V128);

@@ -78,7 +78,7 @@ fn place_near(bytes: &[u8], place: usize, dice: &mut Dice) -> usize {
 }
 
 /// Two sections in each other's places.
-fn swap_sections(bytes: &mut Vec<u8>, sections: &[Range<usize>], dice: &mut Dice) {
+fn swap_sections(bytes: &mut [u8], sections: &[Range<usize>], dice: &mut Dice) {
     if sections.len() < 2 {
         return;
     }

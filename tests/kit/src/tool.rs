@@ -7,7 +7,7 @@ use std::process::{Command, Stdio};
 use std::sync::Mutex;
 
 /// Tools and the Debian packages that have them.
-const PACKAGES: [(&str, &str); 25] = [
+const PACKAGES: [(&str, &str); 26] = [
     ("aarch64-linux-gnu-g++", "g++-aarch64-linux-gnu"),
     ("aarch64-linux-gnu-gcc", "gcc-aarch64-linux-gnu"),
     ("aarch64-linux-gnu-objdump", "binutils-aarch64-linux-gnu"),
@@ -32,6 +32,7 @@ const PACKAGES: [(&str, &str); 25] = [
     ("qemu-x86_64", "qemu-user"),
     ("redis-server", "redis-server"),
     ("setpriv", "util-linux"),
+    ("strace", "strace"),
     ("zsh", "zsh"),
 ];
 

@@ -55,7 +55,7 @@ fn main() {
         trials.push(trial(format!("operators/operands {level}"), operators));
         trials.push(trial(format!("segments/active {level}"), move || native::check(&segment::active(sample), flags)));
         for form in FORMS.iter().filter(|form| matches!(form.place, MemoryOrigin::Supplied | MemoryOrigin::Imported)) {
-            let runs = if sample::is_full() { RUNS.1 } else { RUNS.0 };
+            let runs = if test_kit::trial::is_full() { RUNS.1 } else { RUNS.0 };
             let check = move || supplied::check(form, flags, Sample::OneIn(runs, level));
             trials.push(trial(format!("{}/runs {level}", form.name), check));
         }

@@ -5,10 +5,11 @@
 //! instead of the operand's (CVE-2026-24116, CVE-2026-34944), and compute with constants itself
 //! (CVE-2022-31169, CVE-2023-41880). Wasm compares; so no expected results stand here.
 
-use super::sample::{Sample, is_full};
+use super::sample::Sample;
 use super::script::{Call, Script};
 use std::fmt::Write;
 use test_kit::dice::Dice;
+use test_kit::trial::is_full;
 
 #[derive(Copy, Clone, Debug, PartialEq, Eq)]
 enum Type {

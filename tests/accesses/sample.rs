@@ -2,6 +2,7 @@
 //! machine.
 
 use std::hash::{DefaultHasher, Hash, Hasher};
+use test_kit::trial::is_full;
 
 #[derive(Copy, Clone, Debug)]
 pub enum Sample {
@@ -27,9 +28,4 @@ impl Sample {
             }
         }
     }
-}
-
-/// Whether everything is asked for.
-pub fn is_full() -> bool {
-    std::env::var_os("W2N_FULL").is_some_and(|value| !value.is_empty() && value != "0")
 }

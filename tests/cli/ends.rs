@@ -50,7 +50,6 @@ fn command(folder: &Folder, program: &str, args: &[&str]) -> Command {
 }
 
 fn a_signal_leaves_the_old_file_or_the_new_one() {
-    let is_full = std::env::var_os("W2N_FULL").is_some_and(|value| !value.is_empty() && value != "0");
     let folder = folder();
     let cases: [(&str, &[&str]); 2] =
         [(WASM2NATIVE, &["big.wat", "-o", "out/program"]), (COT, &["build", "big.cot", "-o", "out/program"])];
@@ -60,7 +59,11 @@ fn a_signal_leaves_the_old_file_or_the_new_one() {
         let took = begin.elapsed();
         let new = std::fs::read(folder.path("out/program")).expect("it was made");
         // With W2N_FULL, each 20 ms, and a little beyond the end.
-        let n_moments = if is_full { u32::try_from(took.as_millis() / 20).unwrap_or(u32::MAX).max(8) + 2 } else { 10 };
+        let n_moments = if test_kit::trial::is_full() {
+            u32::try_from(took.as_millis() / 20).unwrap_or(u32::MAX).max(8) + 2
+        } else {
+            10
+        };
         for moment in 0..n_moments {
             for (signal, has_old) in [("KILL", false), ("INT", true)] {
                 match has_old {

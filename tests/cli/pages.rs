@@ -262,8 +262,7 @@ fn exploring_shows_other_processors() -> Result<()> {
 /// A module whose page is large opens at once all the same.
 fn a_large_module_is_explored() -> Result<()> {
     // Wasm of about 5 MB, or, without W2N_FULL, a tenth: functions of some hundred operators each.
-    let is_full = std::env::var_os("W2N_FULL").is_some_and(|value| !value.is_empty() && value != "0");
-    let n_functions = if is_full { 4000 } else { 400 };
+    let n_functions = if test_kit::trial::is_full() { 4000 } else { 400 };
     let body =
         "(local.set 0 (i32.xor (i32.mul (local.get 0) (i32.const 0x9e3779b1)) (i32.rotl (local.get 1) (local.get 0))))";
     let function = |number: usize| {

@@ -61,8 +61,7 @@ type Make = fn(&mut Random, &[Vec<u8>]) -> Vec<u8>;
 
 fn fuzz(kind: &'static str, make: Make, run: fn(&[u8])) -> Result<(), Failed> {
     let seed = number_of("COT_FUZZ_SEED", 1);
-    let is_full = std::env::var_os("W2N_FULL").is_some_and(|value| !value.is_empty() && value != "0");
-    let time = Duration::from_secs(number_of("COT_FUZZ_SECONDS", if is_full { 60 } else { 15 }));
+    let time = Duration::from_secs(number_of("COT_FUZZ_SECONDS", if test_kit::trial::is_full() { 60 } else { 15 }));
     let corpus = corpus();
     let (mut random, start, mut n_inputs) = (Random(seed), Instant::now(), 0u64);
     println!("fuzz-{kind}: seed {seed}, {} s", time.as_secs());

@@ -27,9 +27,8 @@ fn number_of(variable: &str) -> Option<u64> {
 }
 
 fn programs_do_the_same() -> Result<()> {
-    let is_full = std::env::var_os("W2N_FULL").is_some_and(|value| !value.is_empty() && value != "0");
     let first = number_of("COT_FUZZ_SEED").unwrap_or(1);
-    let n_programs = number_of("COT_PROGRAMS").unwrap_or(if is_full { 400 } else { 20 });
+    let n_programs = number_of("COT_PROGRAMS").unwrap_or(if test_kit::trial::is_full() { 400 } else { 20 });
     let folder = tempfile::tempdir()?;
     for seed in first..first.saturating_add(n_programs) {
         let text = program(seed);

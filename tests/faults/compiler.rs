@@ -101,8 +101,7 @@ fn folder() -> Folder {
 
 fn check(case: &Case) -> Result<()> {
     inject::require()?;
-    let is_full = std::env::var_os("W2N_FULL").is_some_and(|value| !value.is_empty() && value != "0");
-    let every = if is_full { 1 } else { case.every };
+    let every = if test_kit::trial::is_full() { 1 } else { case.every };
     let args: Vec<String> = case.args.iter().map(|arg| (*arg).to_owned()).collect();
     let words = inject::words(Path::new(case.program), &args);
     let first = folder();

@@ -36,10 +36,9 @@ const USUAL: [&str; 16] = [
 ];
 
 pub fn trials() -> Vec<Trial> {
-    let is_full = std::env::var_os("W2N_FULL").is_some_and(|value| !value.is_empty() && value != "0");
     let paths = fixture::all().expect("the fixtures can be listed");
     let fixtures = paths.into_iter().map(|path| (fixture::name_of(&path), path));
-    let chosen = fixtures.filter(|(name, _)| is_full || USUAL.contains(&name.as_str()));
+    let chosen = fixtures.filter(|(name, _)| test_kit::trial::is_full() || USUAL.contains(&name.as_str()));
     let runs = chosen.filter_map(|(name, path)| Some((name, Fixture::read(&path).ok()?)));
     // With C, the start is that of its library and of the loader.
     let runs = runs.filter(|(name, _)| !WAITING.contains(&name.as_str()) && !name.starts_with("foreign/"));

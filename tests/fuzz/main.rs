@@ -35,11 +35,7 @@ fn main() {
 
 /// How long a target runs, unless the environment says otherwise.
 fn time() -> Duration {
-    Duration::from_secs(if is_full() { 20 } else { 1 })
-}
-
-fn is_full() -> bool {
-    std::env::var_os("W2N_FULL").is_some_and(|value| !value.is_empty() && value != "0")
+    Duration::from_secs(if test_kit::trial::is_full() { 20 } else { 1 })
 }
 
 /// Runs a target with the stack that the commands have.

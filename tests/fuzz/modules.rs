@@ -1,10 +1,10 @@
 //! Random modules of fixed seeds, and one that does not do the same everywhere.
 
-use crate::is_full;
 use anyhow::{Context, Result, ensure};
 use clap::Parser;
 use test_kit::folder::Folder;
 use test_kit::tool;
+use test_kit::trial::is_full;
 use wasm2native_fuzz::command::{Arguments, run};
 use wasm2native_fuzz::examine::examine;
 use wasm2native_fuzz::kind::{Kind, Subject};

@@ -128,9 +128,8 @@ fn build(folder: &Folder, flags: &[String]) -> Result<Built> {
 }
 
 fn check(module: &Module) -> Result<()> {
-    let is_full = std::env::var_os("W2N_FULL").is_some_and(|value| !value.is_empty() && value != "0");
     let number = |name: &str| std::env::var(name).ok().and_then(|text| text.parse().ok());
-    let n_mutants: u64 = number("W2N_MUTANTS").unwrap_or(if is_full { 400 } else { 9 });
+    let n_mutants: u64 = number("W2N_MUTANTS").unwrap_or(if test_kit::trial::is_full() { 400 } else { 9 });
     let seed: u64 = number("W2N_SEED").unwrap_or(0);
     let (bytes, flags) = read(module)?;
     let folder = Folder::empty();

@@ -1,6 +1,6 @@
 //! Objects of fixtures, and of a module that the environment names, through the checker.
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Context, Result, bail, ensure};
 use code_checker::{Report, Trusted, check};
 use std::path::Path;
 use std::process::exit;
@@ -8,6 +8,7 @@ use test_kit::command;
 use test_kit::fixture::Fixture;
 use test_kit::process;
 use test_kit::product;
+use test_kit::trial::{Skip, is_full};
 use wasm2native::abi::builtin::Builtin;
 use wasm2native::abi::memory::FIXED_BASE;
 use wasm2native::foreign::SECTION;
@@ -31,10 +32,6 @@ const MORE: [&[&str]; 7] = [
     &["--cpu", "x86-64-v4"],
 ];
 
-fn is_full() -> bool {
-    std::env::var_os("W2N_FULL").is_some_and(|value| !value.is_empty() && value != "0")
-}
-
 /// The flags of a fixture that its object depends on.
 const KEPT: [&str; 3] = ["--enable", "--import", "--imports"];
 
@@ -43,9 +40,8 @@ pub fn check_fixture(path: &Path) -> Result<()> {
     let fixture = Fixture::read(path)?;
     let source = product::input(&fixture)?;
     let is_script = Input { name: fixture.file_name(), bytes: source.clone() }.is_script();
-    // Those that show messages of the compiler have no object.
     if is_script || fixture.expected("error").is_some() {
-        return Ok(());
+        bail!(Skip::Reason("a script, or a message of the compiler: it has no object".to_owned()));
     }
     let wasm = wat::parse_bytes(&source)?;
     let mut flags = Vec::new();
@@ -56,9 +52,8 @@ pub fn check_fixture(path: &Path) -> Result<()> {
     for level in LEVELS.iter().chain(more) {
         let level: Vec<String> = level.iter().map(|&word| word.to_owned()).collect();
         let object = object(&fixture, &source, &[&flags[..], &level].concat());
-        // An import that only a program can have, once for each type.
         if object.as_ref().is_err_and(|error| error.to_string().contains("has two types")) {
-            return Ok(());
+            bail!(Skip::Reason("only a program can have an import with two types".to_owned()));
         }
         let report = object
             .and_then(|object| verify(&object, &wasm, &[&flags[..], &level].concat(), None))

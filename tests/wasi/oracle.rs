@@ -515,8 +515,7 @@ fn next(dice: &mut Dice, n_descriptors: usize) -> Call {
 const N_CALLS: usize = 60;
 
 fn seeds() -> std::ops::Range<u64> {
-    let is_full = std::env::var_os("W2N_FULL").is_some_and(|value| !value.is_empty() && value != "0");
-    let usual = 0..if is_full { 4000 } else { 300 };
+    let usual = 0..if test_kit::trial::is_full() { 4000 } else { 300 };
     let Ok(text) = std::env::var("W2N_SEEDS") else { return usual };
     let Some((first, end)) = text.split_once("..") else { return usual };
     first.parse().expect("a number")..end.parse().expect("a number")

@@ -36,8 +36,7 @@ const WRONG: &str = "#include <stdlib.h>\nint driver_init(void);\n\
 /// Hosts of the driver, linked with the checked runtime: the right one, and the wrong one.
 fn hosts() -> Result<&'static [PathBuf; 2]> {
     static HOSTS: OnceLock<std::result::Result<(Folder, [PathBuf; 2]), String>> = OnceLock::new();
-    let is_full = std::env::var_os("W2N_FULL").is_some_and(|value| !value.is_empty() && value != "0");
-    if !is_full {
+    if !test_kit::trial::is_full() {
         bail!(Skip::Reason("it compiles the runtime once more; W2N_FULL=1 runs it".to_owned()));
     }
     if target::is_foreign() || process::is_emulated() || !cfg!(all(target_arch = "x86_64", target_os = "linux")) {

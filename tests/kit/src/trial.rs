@@ -49,6 +49,11 @@ impl Verdict for Result<()> {
     }
 }
 
+/// Whether the variable `W2N_FULL` asks for everything, and not for a part that fits into CI.
+pub fn is_full() -> bool {
+    std::env::var_os("W2N_FULL").is_some_and(|value| !value.is_empty() && value != "0")
+}
+
 /// A test. One that a [`manifest`] lists is to fail.
 pub fn trial<V: Verdict>(name: impl Into<String>, test: impl FnOnce() -> V + Send + 'static) -> Trial {
     let name = name.into();

@@ -1,7 +1,8 @@
 //! What the call takes that a place is in, which may be unfinished: tokens say which call that is,
-//! the names of the program what is called.
+//! the names of the program, or the rows of the builtins, what is called.
 
 use crate::cot::ast::Function;
+use crate::cot::check::builtins::builtin_signature;
 use crate::cot::check::notes::Kind;
 use crate::cot::query::Program;
 use crate::cot::query::outline::{in_line, parameter, signature};
@@ -32,10 +33,22 @@ struct List {
     n_commas: usize,
 }
 
+impl List {
+    /// What it belongs to, by its label and the parameters in that.
+    fn signature(&self, (label, parameters): (String, Vec<String>), doc: Option<String>) -> Signature {
+        let active = self.n_commas.min(parameters.len().saturating_sub(1));
+        Signature { label, doc, parameters, active }
+    }
+}
+
 impl Program {
     /// The signatures of what is called around a place; none if it is not in a call that is known.
     pub fn signatures(&self, file: FileId, offset: u32) -> Vec<Signature> {
         let Some(list) = self.list_around(file, offset) else { return Vec::new() };
+        let name = self.in_line(list.name);
+        if let Some(builtin) = name.strip_prefix('@') {
+            return builtin_signature(builtin).map(|it| list.signature(it, None)).into_iter().collect();
+        }
         self.definitions(list.name).into_iter().filter_map(|place| self.signature(place, &list)).collect()
     }
 
@@ -56,8 +69,7 @@ impl Program {
             }
             _ => self.parameters_of_type(definition.ty.or_else(|| self.notes.types.get(&list.name).copied())?)?,
         };
-        let active = list.n_commas.min(parameters.len().saturating_sub(1));
-        Some(Signature { label, doc: self.doc(place), parameters, active })
+        Some(list.signature((label, parameters), self.doc(place)))
     }
 
     fn parameters_of_type(&self, ty: TypeId) -> Option<(String, Vec<String>)> {
@@ -139,7 +151,12 @@ fn name_before(tokens: &[Token], open: usize) -> Option<(usize, bool)> {
     let before = open.checked_sub(1).filter(|_| tokens[open].kind == TokenKind::OpenParenthesis)?;
     let is_second = tokens[before].kind == TokenKind::CloseParenthesis;
     let name = if is_second { open_of(tokens, before)?.checked_sub(1)? } else { before };
-    (tokens[name].kind == TokenKind::Identifier).then_some((name, is_second))
+    let is_name = match tokens[name].kind {
+        TokenKind::Identifier => true,
+        TokenKind::Builtin => !is_second,
+        _ => false,
+    };
+    is_name.then_some((name, is_second))
 }
 
 /// Whether the name at an index is that of a function that is being declared.

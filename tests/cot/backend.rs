@@ -30,21 +30,57 @@ pub fn trials() -> Vec<Trial> {
         Trial::test("backend/verifier-complains", verifier_complains),
         Trial::test("backend/dominators", dominators_are_on_every_way),
         Trial::test("backend/panics-hinder-nothing", panics_hinder_nothing),
+        Trial::test("backend/closures-are-called-directly", closures_are_called_directly),
+        Trial::test("backend/printing-allocates-nothing", printing_allocates_nothing),
     ]
 }
 
 /// A walk over objects counts no references, also where checks may end the program.
 fn panics_hinder_nothing() -> Result<(), Failed> {
-    let trees = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("benches/cot/trees.cot");
-    let outcome = process::run(command::cot().arg("build").arg("--emit=ssa").arg(trees), b"")?;
-    let start = outcome.stdout.find("fn `count`").ok_or("there is no function `count`")?;
-    let count = &outcome.stdout[start..];
-    let end = count[1..].find("\nfn ").unwrap_or(count.len() - 1);
-    let count = &count[..end];
+    let count = ssa_of("benches/cot/trees.cot", "count")?;
     if !count.contains("panicNull") || count.contains("retain") || count.contains("release") {
         return Err(format!("it checks and does not count:\n{count}").into());
     }
     Ok(())
+}
+
+/// What a function makes and passes to a small one has become a part of it.
+fn closures_are_called_directly() -> Result<(), Failed> {
+    let path = "fixtures/cot/run/closures-direct.cot";
+    for name in ["made", "named"] {
+        let function = ssa_of(path, name)?;
+        if function.contains("call_indirect") || function.contains("closure") || function.contains("`double`") {
+            return Err(format!("it calls nothing through the table:\n{function}").into());
+        }
+    }
+    if !ssa_of(path, "chosen")?.contains("call_indirect") {
+        return Err("which closure `chosen` calls is not known".into());
+    }
+    Ok(())
+}
+
+/// The heap is no part of a program that only prints.
+fn printing_allocates_nothing() -> Result<(), Failed> {
+    let module = ssa("fixtures/cot/run/print-plain.cot")?;
+    match ["alloc", "realloc", "bumpBlock"].iter().find(|it| module.contains(&format!("fn `{it}"))) {
+        Some(function) => Err(format!("the program has `{function}`").into()),
+        None => Ok(()),
+    }
+}
+
+/// The optimized form of a program.
+fn ssa(path: &str) -> Result<String, Failed> {
+    let path = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join(path);
+    Ok(process::run(command::cot().arg("build").arg("--emit=ssa").arg(path), b"")?.stdout.to_string())
+}
+
+/// That of one of its functions.
+fn ssa_of(path: &str, name: &str) -> Result<String, Failed> {
+    let module = ssa(path)?;
+    let start = module.find(&format!("fn `{name}`")).ok_or_else(|| format!("there is no `{name}`"))?;
+    let function = &module[start..];
+    let end = function[1..].find("\nfn ").unwrap_or(function.len() - 1);
+    Ok(function[..end].to_owned())
 }
 
 /// One block dominates another if that can't be reached without it.

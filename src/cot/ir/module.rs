@@ -3,6 +3,7 @@
 
 use super::variables::{Described, Shape};
 use super::{Counted, FuncId, Function, Op, Signature};
+use std::collections::HashMap;
 
 /// What the functions of WASI are imported from.
 pub const WASI: &str = "wasi_snapshot_preview1";
@@ -22,6 +23,8 @@ pub struct Module {
     /// Functions whose index in the table is their place here plus one: entry 0 is never a
     /// function.
     pub table: Vec<FuncId>,
+    /// The functions of closures that are static data, by address.
+    pub closures: HashMap<u32, FuncId>,
     /// Runs of bytes that are not zero, ascending by address.
     pub data: Vec<Data>,
     /// Where static data ends, and the shadow stack begins, which grows down from its end.

@@ -320,11 +320,21 @@ impl<'p> Body<'_, 'p> {
     /// A new object with a count of 1: where its type is, its size; what it is and where it was
     /// made.
     pub fn alloc(&mut self, record: u32, size: u32, name: &str, span: Span) -> Value {
-        let mut args = vec![self.b.i64(i64::from(record)), self.b.i64(i64::from(size))];
         if !self.lowering.options.leaks {
-            let address = self.prelude("alloc", args)[0];
-            return self.narrow(address);
+            let address = match small_block(size) {
+                Some((total, class)) => {
+                    let size_and_metadata = self.b.i64(i64::from(record) << 32 | total);
+                    let class = self.b.i64(class);
+                    self.prelude("allocSmall", vec![size_and_metadata, class])
+                }
+                None => {
+                    let args = vec![self.b.i64(i64::from(record)), self.b.i64(i64::from(size))];
+                    self.prelude("alloc", args)
+                }
+            };
+            return self.narrow(address[0]);
         }
+        let mut args = vec![self.b.i64(i64::from(record)), self.b.i64(i64::from(size))];
         args.push(self.place_of(span));
         let (text, length) = self.lowering.bytes(name.as_bytes());
         args.extend(self.string_leaves(text, length));
@@ -383,4 +393,11 @@ pub fn is_in_slice(place: &Place) -> bool {
         | PlaceKind::OptionalPayload { base } => is_in_slice(base),
         PlaceKind::Local(_) | PlaceKind::Global(_) | PlaceKind::Temporary(_) | PlaceKind::Dereference(_) => false,
     }
+}
+
+/// The size of the block with an object of that size, and the number of its list: what `alloc` of
+/// the prelude finds for small ones.
+fn small_block(size: u32) -> Option<(i64, i64)> {
+    let total = i64::from(size.max(16).checked_next_multiple_of(16)?) + 16;
+    (size <= 240).then_some((total, total / 16 - 1))
 }

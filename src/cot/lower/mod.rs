@@ -68,11 +68,19 @@ pub struct LowerOptions {
 }
 
 /// Functions of the prelude that pass addresses on to the host in records of memory.
-const BORROWERS: [&str; 2] = ["fdWrite", "fdRead"];
+const BORROWERS: [&str; 3] = ["fdWrite", "fdWriteLine", "fdRead"];
 
 /// Functions of the prelude that are called from many places, and take much longer than a call.
-const OUTLINED: [&str; 7] =
-    ["allocCleared", "allocElements", "copyShared", "joinBytes", "joinElements", "reallocCleared", "textBuffer"];
+const OUTLINED: [&str; 8] = [
+    "alloc",
+    "allocCleared",
+    "allocElements",
+    "copyShared",
+    "joinBytes",
+    "joinElements",
+    "reallocCleared",
+    "textBuffer",
+];
 
 /// Functions of the prelude that give up a reference that their caller has by number.
 const GIVERS: [&str; 2] = ["giveUp", "adopt"];
@@ -460,6 +468,7 @@ impl<'p> Lowering<'p> {
         object[16..20].copy_from_slice(&index.to_le_bytes());
         let address = self.place(&object, 16) + 16;
         self.closures.insert(id, address);
+        self.module.closures.insert(address, thunk);
         address
     }
 

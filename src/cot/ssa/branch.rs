@@ -2,6 +2,7 @@
 //! branches on its parameter is reached with an argument that is known.
 
 use super::graph::Graph;
+use crate::cot::ir::numeric::Numeric;
 use crate::cot::ir::{BlockId, Const, Edge, End, Function, Inst, Op, Value};
 use std::collections::HashMap;
 
@@ -25,6 +26,8 @@ pub fn follow(function: &mut Function) {
 /// What is known to be zero (false) or not (true).
 struct Facts {
     constants: HashMap<Value, bool>,
+    /// What a value is the negation of.
+    negated: HashMap<Value, Value>,
     /// From which block on, by value.
     below: HashMap<Value, Vec<(BlockId, bool)>>,
 }
@@ -36,7 +39,9 @@ impl Facts {
             Op::Const(Const::I32(number)) => Some((inst.results[0], number != 0)),
             _ => None,
         };
-        let constants = insts.filter_map(constant).collect();
+        let constants = insts.clone().filter_map(constant).collect();
+        let is_negation = |inst: &&Inst| inst.op == Op::Numeric(Numeric::I32Eqz);
+        let negated = insts.filter(is_negation).map(|inst| (inst.results[0], inst.args[0])).collect();
         let mut below: HashMap<Value, Vec<(BlockId, bool)>> = HashMap::new();
         for block in &graph.order {
             let [before] = graph.predecessors[block.index()][..] else { continue };
@@ -46,7 +51,17 @@ impl Facts {
             }
             below.entry(*condition).or_default().push((*block, then.block == *block));
         }
-        Facts { constants, below }
+        Facts { constants, negated, below }
+    }
+
+    /// What a value is if another one is known.
+    fn follows(&self, value: Value, known: (Value, bool)) -> Option<bool> {
+        let (of, is_true) = known;
+        match self.negated.get(&value) {
+            _ if value == of => Some(is_true),
+            Some(inner) if *inner == of => Some(!is_true),
+            _ => None,
+        }
     }
 
     fn at(&self, value: Value, block: BlockId, graph: &Graph) -> Option<bool> {
@@ -72,7 +87,7 @@ fn thread(function: &mut Function, graph: &Graph, facts: &Facts) {
             let End::Branch { condition, then, otherwise } = &of.end else { continue };
             let arg_of = |value: Value| of.params.iter().position(|param| *param == value).map(|at| edge.args[at]);
             let condition = arg_of(*condition).unwrap_or(*condition);
-            let by_way = (branched == Some(condition)).then_some(number == 0);
+            let by_way = branched.and_then(|branched| facts.follows(condition, (branched, number == 0)));
             let Some(is_true) = by_way.or_else(|| facts.at(condition, *block, graph)) else { continue };
             let onward = if is_true { then } else { otherwise };
             let args = onward.args.iter().map(|arg| arg_of(*arg).unwrap_or(*arg)).collect();

@@ -1,10 +1,12 @@
-//! Inlining: a call of a small function becomes the function's body. Callees come before their
+//! Inlining: a call of a small function becomes the function's body, also that of a closure that is
+//! known once what calls it is a part of what makes it. Callees come before their
 //! callers, so what was inlined into a function counts as its own; functions that call
 //! themselves, directly or not, stay as they are.
 //!
 //! Positions stay those of the callee's source; what has none gets the call's. That the copy was a
 //! function is forgotten: in a backtrace its lines are the caller's.
 
+use super::closure;
 use crate::cot::ir::module::{FuncKind, Module};
 use crate::cot::ir::{Block, BlockId, Edge, End, FuncId, Function, Op, Value};
 
@@ -59,8 +61,9 @@ pub fn callees_first(module: &Module) -> Vec<usize> {
 fn callees_of(module: &Module, index: usize) -> Vec<usize> {
     let FuncKind::Defined(function) = &module.functions[index].kind else { return Vec::new() };
     let insts = function.blocks.iter().flat_map(|block| &block.insts);
+    let closures = closure::made_in(function, module).into_iter().map(|it| it.0 as usize);
     let callee = |op: &Op| if let Op::Call(FuncId(callee)) = op { Some(*callee as usize) } else { None };
-    insts.filter_map(|inst| callee(&inst.op)).collect()
+    insts.filter_map(|inst| callee(&inst.op)).chain(closures).collect()
 }
 
 fn n_insts(function: &Function) -> usize {
@@ -77,9 +80,17 @@ fn is_small_function(function: &Function, id: FuncId) -> bool {
 
 fn inline_into(function: &mut Function, module: &Module, is_small: &[bool]) {
     let mut size = n_insts(function);
-    // Blocks after an inlined call are looked at as well, inlined ones are not.
+    // Blocks after an inlined call are looked at as well; inlined ones only if they call a closure
+    // that the function makes.
     let mut work: Vec<usize> = (0..function.blocks.len()).collect();
-    while let Some(block) = work.pop() {
+    loop {
+        let Some(block) = work.pop() else {
+            work = closure::call_directly(function, module);
+            if work.is_empty() {
+                return;
+            }
+            continue;
+        };
         let small_call = |op: &Op| matches!(op, Op::Call(FuncId(callee)) if is_small[*callee as usize]);
         let place = function.blocks[block].insts.iter().position(|inst| small_call(&inst.op));
         let Some(place) = place.filter(|_| size < LARGE) else { continue };

@@ -14,6 +14,8 @@ pub mod construct;
 
 pub mod copy;
 
+pub mod closure;
+
 pub mod inline;
 
 pub mod count;

@@ -30,6 +30,7 @@ pub fn trials() -> Vec<Trial> {
         Trial::test("backend/verifier-complains", verifier_complains),
         Trial::test("backend/dominators", dominators_are_on_every_way),
         Trial::test("backend/panics-hinder-nothing", panics_hinder_nothing),
+        Trial::test("backend/checks-leave-loops", checks_leave_loops),
         Trial::test("backend/closures-are-called-directly", closures_are_called_directly),
         Trial::test("backend/printing-allocates-nothing", printing_allocates_nothing),
     ]
@@ -40,6 +41,34 @@ fn panics_hinder_nothing() -> Result<(), Failed> {
     let count = ssa_of("benches/cot/trees.cot", "count")?;
     if !count.contains("panicNull") || count.contains("retain") || count.contains("release") {
         return Err(format!("it checks and does not count:\n{count}").into());
+    }
+    Ok(())
+}
+
+/// In a product of matrices two sums run in one loop that neither checks nor multiplies for an
+/// address, and a sieve marks its bytes without a look at each.
+fn checks_leave_loops() -> Result<(), Failed> {
+    let loops = |name: &str| -> Result<Vec<String>, Failed> {
+        let mut blocks: Vec<String> = Vec::new();
+        for line in ssa(name)?.lines() {
+            match line.strip_prefix('b') {
+                Some(_) => blocks.push(format!("{line}\n")),
+                None => blocks.last_mut().into_iter().for_each(|block| *block += &format!("{line}\n")),
+            }
+        }
+        let is_loop = |block: &String| {
+            let name = block.split([':', '(']).next().unwrap_or_default();
+            block.lines().any(|line| line.contains("branch") && line.contains(&format!(" {name}(")))
+        };
+        Ok(blocks.into_iter().filter(is_loop).collect())
+    };
+    let sums = |block: &String| block.matches("f64.add").count() == 2 && !block.contains("i64.mul");
+    if !loops("benches/cot/matrix.cot")?.iter().any(sums) {
+        return Err("no loop of `multiply` has two sums".into());
+    }
+    let marks = |block: &String| block.contains("store.u8") && block.matches("branch").count() == 1;
+    if !loops("benches/cot/sieve.cot")?.iter().any(marks) {
+        return Err("no loop marks bytes without a check".into());
     }
     Ok(())
 }

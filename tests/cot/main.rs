@@ -11,6 +11,7 @@ mod floats;
 mod format;
 mod fuzz;
 mod grammar;
+mod loops;
 mod lsp;
 mod modules;
 mod names;
@@ -38,6 +39,7 @@ fn main() {
         .chain(projects::trials())
         .chain(ends::trials())
         .chain(random::trials())
+        .chain(loops::trials())
         .chain(floats::trials())
         .chain(format::trials())
         .chain(names::trials())

@@ -6,7 +6,7 @@
 //! anything else, nothing at all but what is computed there as well. Constants and addresses in the
 //! frame are computed again at each use.
 
-use crate::cot::ir::{Effect, End, Function, Inst, Op, Value};
+use crate::cot::ir::{BlockId, Effect, End, Function, Inst, Op, Value};
 
 /// What becomes of a value.
 #[derive(Copy, Clone, Debug, PartialEq, Eq)]
@@ -39,7 +39,7 @@ impl Stack {
             }
         }
         let mut root = Vec::with_capacity(function.blocks.len());
-        for block in &function.blocks {
+        for (id, block) in function.block_ids().zip(&function.blocks) {
             let mut planner = Planner {
                 insts: &block.insts,
                 n_uses: &n_uses,
@@ -47,7 +47,7 @@ impl Stack {
                 placement: &mut placement,
                 defined: std::collections::HashMap::new(),
             };
-            planner.block(&block.end);
+            planner.block(id, &block.end);
             root.push(planner.root);
         }
         Stack { placement, root }
@@ -79,7 +79,7 @@ struct Planner<'a> {
 }
 
 impl Planner<'_> {
-    fn block(&mut self, end: &End) {
+    fn block(&mut self, id: BlockId, end: &End) {
         for (at, inst) in self.insts.iter().enumerate() {
             if let [result] = inst.results[..] {
                 self.defined.insert(result, at);
@@ -89,8 +89,9 @@ impl Planner<'_> {
         let mut cursor = n_insts;
         match end {
             End::Branch { condition, .. } => {
-                // What only one way needs is computed on that way, after the condition.
-                for edge in end.edges().rev() {
+                // What only one way needs is computed on that way, after the condition. A loop of
+                // one block needs it in all rounds but the last: it has its parameter's local.
+                for edge in end.edges().rev().filter(|edge| edge.block != id) {
                     self.place_args(&edge.args, n_insts, cursor, false);
                 }
                 self.place_args(&[*condition], n_insts, cursor, true);

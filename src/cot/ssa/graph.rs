@@ -12,6 +12,15 @@ pub fn order(function: &Function) -> Vec<BlockId> {
     Search::new(function).reverse_postorder()
 }
 
+/// Whether some way leads back to a block before.
+pub fn has_loop(function: &Function) -> bool {
+    let mut seen = vec![false; function.blocks.len()];
+    order(function).iter().any(|block| {
+        seen[block.index()] = true;
+        function.blocks[block.index()].end.successors().any(|next| seen[next.index()])
+    })
+}
+
 /// Reachable blocks and the ways between them: what a pass needs that asks for no dominators.
 pub struct Ways {
     /// As of [`order`].

@@ -7,6 +7,7 @@
 //! function is forgotten: in a backtrace its lines are the caller's.
 
 use super::closure;
+use super::graph::has_loop;
 use crate::cot::ir::module::{FuncKind, Module};
 use crate::cot::ir::{Block, BlockId, Edge, End, FuncId, Function, Op, Value};
 
@@ -102,9 +103,10 @@ fn inline_into(function: &mut Function, module: &Module, is_small: &[bool]) {
 }
 
 /// A function that calls itself does several levels of that at once: its calls of itself become
-/// copies of its body, as long as it stays small.
+/// copies of its body, as long as it stays small. Not with loops: those take the time, and want the
+/// registers.
 fn unroll(function: &mut Function, id: FuncId) {
-    if n_insts(function) > SMALL_RECURSIVE || function.frame_size > 0 {
+    if n_insts(function) > SMALL_RECURSIVE || function.frame_size > 0 || has_loop(function) {
         return;
     }
     let original = function.clone();

@@ -26,7 +26,27 @@ pub mod number;
 
 pub mod pin;
 
+pub mod region;
+
 pub mod rotate;
+
+pub mod early;
+
+pub mod bounds;
+
+pub mod version;
+
+pub mod nest;
+
+pub mod jam;
+
+pub mod reduce;
+
+pub mod conjunct;
+
+pub mod loops;
+
+pub mod turn;
 
 pub mod verify;
 
@@ -52,7 +72,7 @@ const fn of_functions(name: &'static str, run: fn(&mut Function)) -> Pass {
 }
 
 /// In the order they run. To add one: a file beside this one, and a row here.
-pub const PASSES: [Pass; 20] = [
+pub const PASSES: [Pass; 22] = [
     of_functions("construct", construct::construct),
     of_functions("copy", copy::propagate),
     of_functions("fold", fold::fold),
@@ -68,11 +88,13 @@ pub const PASSES: [Pass; 20] = [
     of_functions("branch", branch::follow),
     of_functions("dead", dead::remove),
     of_functions("rotate", rotate::rotate),
+    of_functions("loops", loops::optimize),
     Pass { name: "count", run: Run::Module(count::remove_pairs) },
     of_functions("copy", copy::propagate),
     of_functions("fold", fold::fold),
     of_functions("dead", dead::remove),
     Pass { name: "pin", run: Run::Module(pin::remove) },
+    of_functions("turn", turn::turn),
 ];
 
 /// For debuggers: variables stay variables, which each are a local of WebAssembly in the end, and

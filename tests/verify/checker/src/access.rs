@@ -2,7 +2,7 @@
 
 use crate::image::SymbolNumber;
 use crate::knowledge::{Role, Slot};
-use crate::machine::{LOADED, Machine, RDI, RSP};
+use crate::machine::{LOADED, Machine, Processor};
 use crate::report::Class;
 use crate::state::{Fact, Limit, Range, State};
 use crate::value::{Base, Expr, Place, Sum, Value};
@@ -19,7 +19,7 @@ const LENGTH: i64 = 8;
 /// `Program::entered`.
 const ENTERED: i64 = 8;
 
-impl Machine<'_> {
+impl<P: Processor> Machine<'_, P> {
     /// What a load finds, after its check.
     pub fn loaded(&mut self, state: &mut State, address: &Value, size: u32) -> Value {
         self.check(state, address, size, Kind::Load);
@@ -281,7 +281,7 @@ impl Machine<'_> {
         end: i128,
         kind: Kind,
     ) -> Result<Class, String> {
-        let stack = &state.registers[usize::from(RSP)];
+        let stack = &state.registers[usize::from(P::REGISTERS.stack)];
         if stack == address && end <= -8 {
             // One of the pages that a large frame touches.
             return Ok(Class::Frame);
@@ -290,9 +290,10 @@ impl Machine<'_> {
         if stack.sum.as_constant().is_none() || low < lowest {
             return Err("below the stack pointer".into());
         }
-        let (arguments, above) = (8, 8 + i128::from(self.most_arguments()));
+        let arguments = i128::from(P::REGISTERS.arguments_at);
+        let above = arguments + i128::from(self.most_arguments());
         match kind {
-            _ if end <= 8 => Ok(Class::Frame),
+            _ if end <= arguments => Ok(Class::Frame),
             Kind::Store if !self.is_internal() => Err("above the frame".into()),
             _ if low >= arguments && end <= above => Ok(Class::Argument),
             _ => Err("above the frame and the arguments".into()),
@@ -404,7 +405,7 @@ impl Machine<'_> {
         }
         let area = self.convention.map_or(0, |it| it.area);
         if let [(id, 1)] = address.sum.terms[..]
-            && *self.terms.expr(id) == Expr::Entry(RDI)
+            && *self.terms.expr(id) == Expr::Entry(P::REGISTERS.arguments[0])
             && area > 0
         {
             let offset = address.sum.constant;

@@ -1,17 +1,15 @@
 //! Calls, jumps and returns: where they go, and that the stack is as whoever comes next expects.
 
-use crate::decode::immediate;
-use crate::image::{Function, RelocationKind, SymbolNumber};
+use crate::image::{Function, SymbolNumber};
 use crate::knowledge::{Role, Slot};
-use crate::machine::{Exit, Machine, RAX, RBP, RDI, RDX, RSI, RSP};
+use crate::machine::{Exit, Machine, Processor};
 use crate::report::Class;
 use crate::signature::Convention;
-use crate::state::{Limit, Range, State};
-use crate::value::{Base, Expr, Place, RETURN_ADDRESS, Sum, Value};
-use yaxpeax_x86::long_mode::{Instruction, Opcode, Operand};
+use crate::state::{Flags, Limit, Range, State};
+use crate::value::{Base, Expr, Place, Sum, Terms, Value};
 
 /// What is called.
-enum Callee {
+pub enum Callee {
     /// A function of the module, or of another one of the program, by its convention: `None`, the
     /// C convention.
     Internal(Option<Convention>),
@@ -21,13 +19,11 @@ enum Callee {
     C,
 }
 
-/// Registers that functions preserve, in both conventions; after an exception they are lost.
-const PRESERVED: [u8; 6] = [3, RBP, 12, 13, 14, 15];
-
-impl Machine<'_> {
-    pub fn call(&mut self, mut state: State, instruction: &Instruction) -> Exit {
-        let callee = self.callee(&mut state, instruction);
-        let Some(stack) = state.registers[usize::from(RSP)].offset_from(Base::Stack) else {
+impl<P: Processor> Machine<'_, P> {
+    /// A call; `None`: of what it may not call.
+    pub fn call(&mut self, mut state: State, callee: Option<Callee>) -> Exit {
+        let registers = P::REGISTERS;
+        let Some(stack) = state.registers[usize::from(registers.stack)].offset_from(Base::Stack) else {
             self.fail("a call while the stack pointer is not known");
             return Exit::Ways(Vec::new());
         };
@@ -42,9 +38,10 @@ impl Machine<'_> {
         };
         let result = self.result_of(&mut state, &callee);
         self.leave_frame(&mut state, stack, taken);
-        let outside: Vec<u8> = (0..16).filter(|it| *it != RSP && !PRESERVED.contains(it)).collect();
+        let outside: Vec<u8> =
+            (0..registers.count).filter(|it| *it != registers.stack && !registers.preserved.contains(it)).collect();
         for number in outside {
-            if number == RAX && result.is_some() {
+            if number == registers.result && result.is_some() {
                 continue;
             }
             state.registers[usize::from(number)] = self.made(&mut state, Place::Register(number), Range::ALL);
@@ -53,11 +50,11 @@ impl Machine<'_> {
         state.set(Place::Tables, tables);
         self.forget_tables(&mut state);
         state.words.clear();
-        state.flags = crate::state::Flags::Unknown;
+        state.flags = Flags::Unknown;
         if let Some(result) = result {
-            state.registers[usize::from(RAX)] = result;
+            state.registers[usize::from(registers.result)] = result;
         }
-        state.registers[usize::from(RSP)] = Value::at(Base::Stack, stack + i64::from(taken));
+        state.registers[usize::from(registers.stack)] = Value::at(Base::Stack, stack + i64::from(taken));
         let mut ways = self.landings(&state);
         if !self.never_returns(&callee) {
             ways.push((self.next, state));
@@ -71,31 +68,37 @@ impl Machine<'_> {
         matches!(callee, Some(Callee::Outside(symbol)) if NEVER.contains(&self.knowledge.name(*symbol)))
     }
 
-    /// Where an exception of the callee lands: with the frame as it is, and the exception in `rax`.
+    /// Where an exception of the callee lands: with the frame as it is, and the exception in the register of
+    /// results.
     fn landings(&mut self, after: &State) -> Vec<(u32, State)> {
         let landings = self.knowledge.image.landings.get(&self.next).cloned().unwrap_or_default();
         let mut ways = Vec::new();
         for landing in landings {
             let mut state = after.clone();
-            for number in (0..16).filter(|it| ![RSP, RBP].contains(it)) {
+            for number in Self::others() {
                 state.registers[usize::from(number)] = self.made(&mut state, Place::Register(number), Range::ALL);
             }
-            state.registers[usize::from(RSP)] =
-                state.registers[usize::from(RBP)].offset_by(-i64::from(landing.frame_size));
+            state.registers[usize::from(P::REGISTERS.stack)] =
+                state.registers[usize::from(P::REGISTERS.frame)].offset_by(-i64::from(landing.frame_size));
             ways.push((landing.at, state));
         }
         ways
     }
 
+    /// All registers but those of the stack.
+    fn others() -> impl Iterator<Item = u8> {
+        (0..P::REGISTERS.count).filter(|it| ![P::REGISTERS.stack, P::REGISTERS.frame].contains(it))
+    }
+
     /// What a callee can change in the frame: what it was given the address of, and its arguments.
     fn leave_frame(&mut self, state: &mut State, stack: i64, taken: u32) {
         let is_stack = |value: &&Value| value.base == Some(Base::Stack);
-        let passed = (0..16).filter(|it| ![RSP, RBP].contains(it)).map(|it| &state.registers[usize::from(it)]);
+        let passed = Self::others().map(|it| &state.registers[usize::from(it)]);
         let lowest = passed.filter(is_stack).filter_map(|value| value.sum.as_constant()).min();
         state.escaped = [state.escaped, lowest].into_iter().flatten().min();
         let end = stack + i64::from(taken);
         let escaped = state.escaped.unwrap_or(i64::MAX);
-        let is_saved = |terms: &crate::value::Terms, value: &Value| {
+        let is_saved = |terms: &Terms, value: &Value| {
             value.sum.as_term().is_some_and(|id| matches!(terms.expr(id), Expr::Entry(_)))
         };
         let terms = &self.terms;
@@ -114,16 +117,17 @@ impl Machine<'_> {
 
     fn result_of(&mut self, state: &mut State, callee: &Option<Callee>) -> Option<Value> {
         let Some(Callee::Outside(symbol)) = callee else { return None };
+        let registers = P::REGISTERS;
         match self.knowledge.name(*symbol) {
-            "__tls_get_addr" => match state.registers[usize::from(RDI)] {
+            "__tls_get_addr" => match state.registers[usize::from(registers.arguments[0])] {
                 Value { base: Some(Base::ThreadLocal(symbol)), ref sum } if sum.as_constant() == Some(0) => {
                     Some(Value::at(Base::Symbol(symbol), 0))
                 }
                 _ => None,
             },
-            "w2n_allocate" => Some(self.made(state, Place::Register(RAX), Range::OBJECTS)),
+            "w2n_allocate" => Some(self.made(state, Place::Register(registers.result), Range::OBJECTS)),
             "w2n_signature_matches" => {
-                let (actual, expected) = (&state.registers[usize::from(RDI)], &state.registers[usize::from(RSI)]);
+                let [actual, expected, _] = registers.arguments.map(|it| &state.registers[usize::from(it)]);
                 let (None, Some(Base::Symbol(expected))) = (actual.base, expected.base) else { return None };
                 let expr = Expr::Matches { actual: actual.sum.clone(), expected };
                 Some(Value::term(self.terms.intern(expr)))
@@ -134,52 +138,24 @@ impl Machine<'_> {
 
     /// The stack that the code after a call takes to be gone.
     fn taken_next(&self) -> u32 {
-        let Ok(next) = crate::decode::decode(&self.knowledge.image.text, self.next, self.function.end) else {
-            return 0;
-        };
-        let is_stack = crate::decode::register(&next.instruction.operand(0)) == Some((RSP, 8));
-        match (next.instruction.opcode(), immediate(&next.instruction.operand(1))) {
-            (Opcode::SUB, Some(bytes)) if is_stack => u32::try_from(bytes).unwrap_or(0),
-            _ => 0,
-        }
+        let next = P::decode(self.knowledge.image, self.next, self.function.end);
+        next.ok().and_then(|next| P::stack_taken(&next.instruction)).unwrap_or(0)
     }
 
-    /// What an instruction calls, or jumps to in place of a return.
-    fn callee(&mut self, state: &mut State, instruction: &Instruction) -> Option<Callee> {
-        let operand = instruction.operand(0);
-        if let Some(distance) = immediate(&operand) {
-            return self.direct(distance);
-        }
-        let value = match operand {
-            Operand::Register { .. } => {
-                let (number, _) = crate::decode::register(&operand)?;
-                state.registers[usize::from(number)].clone()
-            }
-            _ => self.load(state, operand, 8),
-        };
-        self.indirect(state, &value)
-    }
-
-    fn direct(&mut self, distance: i64) -> Option<Callee> {
-        if let Some((relocation, before_end)) = self.knowledge.image.relocation_in(self.at, self.next) {
-            if relocation.kind != RelocationKind::Relative || relocation.addend + before_end != 0 {
-                self.fail("a call or jump to what is not the beginning of a function");
-                return None;
-            }
-            return self.named(relocation.symbol);
-        }
-        let target = u32::try_from(i64::from(self.next) + distance).ok();
-        let function = target.and_then(|target| self.knowledge.image.function_at(target));
-        match function {
-            Some(function) => {
-                self.count(Class::Known);
-                Some(self.callee_of(function))
-            }
+    /// A call of what lies at an offset of the text, or of a symbol with an addend.
+    pub fn direct(&mut self, target: Option<u32>, relocated: Option<(SymbolNumber, i64)>) -> Option<Callee> {
+        match relocated {
+            Some((symbol, 0)) => return self.named(symbol),
+            Some(_) => {}
             None => {
-                self.fail("a call or jump to what is not the beginning of a function");
-                None
+                if let Some(function) = target.and_then(|target| self.knowledge.image.function_at(target)) {
+                    self.count(Class::Known);
+                    return Some(self.callee_of(function));
+                }
             }
         }
+        self.fail("a call or jump to what is not the beginning of a function");
+        None
     }
 
     fn callee_of(&self, function: &Function) -> Callee {
@@ -223,7 +199,8 @@ impl Machine<'_> {
         None
     }
 
-    fn indirect(&mut self, state: &State, value: &Value) -> Option<Callee> {
+    /// A call by an address.
+    pub fn indirect(&mut self, state: &State, value: &Value) -> Option<Callee> {
         if let Some(Base::Symbol(symbol)) = value.base
             && value.sum.as_constant() == Some(0)
         {
@@ -310,11 +287,12 @@ impl Machine<'_> {
         if !self.is_recording {
             return;
         }
-        let bytes = state.registers[usize::from(RDX)].clone();
+        let [first, second, third] = P::REGISTERS.arguments;
+        let bytes = state.registers[usize::from(third)].clone();
         let pointers: &[u8] = match self.knowledge.name(symbol) {
             name if self.knowledge.imports.contains(name) => return,
-            "memcpy" | "memmove" => &[RDI, RSI],
-            "memset" => &[RDI],
+            "memcpy" | "memmove" => &[first, second],
+            "memset" => &[first],
             _ => return,
         };
         for &pointer in pointers {
@@ -391,28 +369,23 @@ impl Machine<'_> {
         }
     }
 
-    pub fn jump(&mut self, mut state: State, instruction: &Instruction) -> Exit {
-        if let Some(target) = self.target(instruction) {
-            return Exit::Ways(vec![(target, state)]);
-        }
-        if immediate(&instruction.operand(0)).is_none()
-            && let Some((number, _)) = crate::decode::register(&instruction.operand(0))
-        {
-            let value = state.registers[usize::from(number)].clone();
-            if let Some(targets) = self.jump_targets(&value) {
-                self.count(Class::JumpTable);
-                self.jump_tables.insert(self.at, targets.clone());
-                return Exit::Ways(targets.into_iter().map(|target| (target, state.clone())).collect());
-            }
-        }
-        let callee = self.callee(&mut state, instruction);
+    /// A jump by an address, if that comes of a table of jumps.
+    pub fn jump_by_table(&mut self, state: &State, value: &Value) -> Option<Exit> {
+        let targets = self.jump_targets(value)?;
+        self.count(Class::JumpTable);
+        self.jump_tables.insert(self.at, targets.clone());
+        Some(Exit::Ways(targets.into_iter().map(|target| (target, state.clone())).collect()))
+    }
+
+    /// A jump to a function in place of a return.
+    pub fn tail_call(&mut self, state: &State, callee: Option<Callee>) -> Exit {
         if let Some(callee) = callee {
             let taken = match callee {
                 Callee::Internal(Some(convention)) => Some(i64::from(convention.stack)),
                 Callee::Internal(None) => None,
                 _ => Some(0),
             };
-            self.check_end(&state, taken);
+            self.check_end(state, taken);
         }
         Exit::Ways(Vec::new())
     }
@@ -441,13 +414,9 @@ impl Machine<'_> {
         Some(targets)
     }
 
-    pub fn return_(&mut self, state: State, instruction: &Instruction) -> Exit {
-        let taken = match instruction.operand_count() {
-            0 => 0,
-            _ => immediate(&instruction.operand(0)).unwrap_or(i64::MIN),
-        };
+    pub fn return_(&mut self, state: &State, taken: i64) -> Exit {
         self.count(Class::Return);
-        self.check_end(&state, Some(taken));
+        self.check_end(state, Some(taken));
         Exit::Ways(Vec::new())
     }
 
@@ -462,7 +431,8 @@ impl Machine<'_> {
             (None, true) => None,
             (None, false) => Some(0),
         };
-        let Some(stack) = state.registers[usize::from(RSP)].offset_from(Base::Stack) else {
+        let registers = P::REGISTERS;
+        let Some(stack) = state.registers[usize::from(registers.stack)].offset_from(Base::Stack) else {
             return self.fail("the stack pointer is not known at the function's end");
         };
         if let Some((taken, expected)) = taken.zip(expected)
@@ -471,10 +441,14 @@ impl Machine<'_> {
             self.fail(format!("the stack pointer ends {} bytes from where it belongs", stack + taken - expected));
         }
         let entry = |machine: &mut Self, number| Value::term(machine.terms.intern(Expr::Entry(number)));
-        if state.slots.get(&stack) != Some(&entry(self, RETURN_ADDRESS)) {
+        let return_address = match registers.return_address {
+            Place::Slot(offset) => Place::Slot(stack + offset),
+            place => place,
+        };
+        if state.get(return_address) != Some(entry(self, registers.return_entry)) {
             self.fail("the function's end does not find its return address");
         }
-        for number in PRESERVED {
+        for &number in registers.preserved {
             if state.registers[usize::from(number)] != entry(self, number) {
                 self.fail(format!("register {number} is not what it was at the entry"));
             }

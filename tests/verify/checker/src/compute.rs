@@ -1,51 +1,50 @@
-//! Instructions that compute: what is known of their results, and of the flags.
+//! What is known of results: of bits that are cut off, shifted or compared.
 
-use crate::decode::{immediate, register, unsigned};
-use crate::machine::{Machine, RESULT, is_temporary};
+use crate::machine::{Machine, Processor, RESULT};
 use crate::state::{Flags, Range, State};
-use crate::value::{Condition, Expr, Value};
-use yaxpeax_x86::long_mode::{Instruction, Opcode};
+use crate::value::{Expr, Value};
 
-impl Machine<'_> {
-    pub fn zero_extended(&mut self, state: &mut State, instruction: &Instruction) -> Value {
-        let source = instruction.operand(1);
-        if let Some((number, 1)) = register(&source)
-            && let Some(Expr::Flag { condition, .. }) = self.flag_in(state, number)
-        {
-            return Value::term(self.terms.intern(Expr::Flag { condition, whole: true }));
-        }
-        let value = self.read(state, instruction, 1);
-        // What is known to be small already.
-        if let Some((number, width)) = register(&source) {
-            let whole = state.registers[usize::from(number)].clone();
-            let most = Range::of_bytes(width).high;
-            let is_small = state.lower(&self.terms, &whole.sum) >= 0 && state.upper(&self.terms, &whole.sum) <= most;
-            if whole.base.is_none() && is_small {
-                return whole;
+/// A constant as 64 bits without a sign.
+pub fn unsigned(mut value: Value) -> Value {
+    if value.as_constant().is_some_and(|constant| constant < 0) {
+        value.sum.constant += 1 << 64;
+    }
+    value
+}
+
+impl<P: Processor> Machine<'_, P> {
+    /// The bits that both numbers have.
+    pub fn masked(&mut self, state: &mut State, left: &Value, right: &Value, width: u32) -> Value {
+        let bound = |value: &Value| {
+            let is_positive = value.base.is_none() && state.lower(&self.terms, &value.sum) >= 0;
+            is_positive.then(|| state.upper(&self.terms, &value.sum)).and_then(|high| u64::try_from(high).ok())
+        };
+        let most = [bound(left), bound(right)].into_iter().flatten().min();
+        let range = most.map_or(Range::ALL, Range::upto);
+        match (right.as_constant(), bound(left)) {
+            (Some(mask), Some(_)) if width >= 4 => {
+                let id = self.terms.intern(Expr::Masked { sum: left.sum.clone(), mask });
+                let multiple = 1u64.checked_shl(mask.trailing_zeros()).unwrap_or(1);
+                let known = state.range(&self.terms, id);
+                state.ranges.insert(id, Range { high: range.high.min(known.high), low: known.low.max(0), multiple });
+                Value::term(id)
             }
+            _ => self.made(state, RESULT, range),
         }
-        value
     }
 
-    pub fn flag_in(&self, state: &State, number: u8) -> Option<Expr> {
-        let id = state.registers[usize::from(number)].sum.as_term()?;
-        Some(self.terms.expr(id).clone()).filter(|expr| matches!(expr, Expr::Flag { .. }))
+    /// A number of so many bytes, shifted to the right without its sign.
+    pub fn shifted_right(&mut self, state: &mut State, value: &Value, by: i64, width: u32) -> Value {
+        if value.base.is_some() || !state.is_exact(&self.terms, &value.sum) {
+            return self.made(state, RESULT, Range::of_bytes(width));
+        }
+        let high = u64::try_from(state.upper(&self.terms, &value.sum) >> by).expect("it is exact");
+        self.made(state, RESULT, Range::upto(high))
     }
 
-    pub fn sign_extended(&mut self, state: &mut State, instruction: &Instruction) -> Value {
-        let source = instruction.operand(1);
-        let size = self.width(instruction, 1);
-        if size == 4 && source.is_memory() {
-            let Some(address) = self.address(state, source) else {
-                self.fail("the address of a load is not known");
-                return self.made(state, RESULT, Range::ALL);
-            };
-            if let Some(value) = self.signed_word(state, &address) {
-                return value;
-            }
-        }
-        let value = self.read(state, instruction, 1);
-        let half = 1i128 << (8 * size - 1);
+    /// A number of so many bytes, with its sign.
+    pub fn signed(&mut self, state: &mut State, value: Value, bytes: u32) -> Value {
+        let half = 1i128 << (8 * bytes - 1);
         if value.base.is_none()
             && state.lower(&self.terms, &value.sum) >= 0
             && state.upper(&self.terms, &value.sum) < half
@@ -53,43 +52,6 @@ impl Machine<'_> {
             return value;
         }
         self.made(state, RESULT, Range::ALL)
-    }
-
-    pub fn add(&mut self, state: &mut State, instruction: &Instruction) {
-        let width = self.width(instruction, 0);
-        let (left, right) = (self.read(state, instruction, 0), self.read(state, instruction, 1));
-        let is_sum = instruction.opcode() == Opcode::ADD;
-        let result = if is_sum { left.plus(&right) } else { left.minus(&right) };
-        let result = self.or_unknown(state, result);
-        let flags = match (is_sum, width) {
-            (true, 8) if left.base.is_none() && right.base.is_none() => {
-                Flags::Sum { left: unsigned(left).sum, right: unsigned(right).sum }
-            }
-            (false, 4 | 8) => self.compared(state, left, right, width),
-            (true, 4) => {
-                let low = state.low_half(&mut self.terms, &result);
-                Flags::Result(low)
-            }
-            _ => Flags::Unknown,
-        };
-        self.write(state, instruction, 0, result);
-        state.flags = if self.mentions_temporary(&flags) { Flags::Unknown } else { flags };
-    }
-
-    pub fn mentions_temporary(&self, flags: &Flags) -> bool {
-        let is_temporary =
-            |expr: &Expr| matches!(expr, Expr::Made { site, place } if *site == self.at && is_temporary(*place));
-        match flags {
-            Flags::Unknown => false,
-            Flags::Compare { left, right } => {
-                self.terms.sum_mentions(&left.sum, &is_temporary) || self.terms.sum_mentions(&right.sum, &is_temporary)
-            }
-            Flags::Result(value) => self.terms.sum_mentions(&value.sum, &is_temporary),
-            Flags::Sum { left, right } => {
-                self.terms.sum_mentions(left, &is_temporary) || self.terms.sum_mentions(right, &is_temporary)
-            }
-            Flags::Byte(condition) => self.terms.condition_mentions(condition, &is_temporary),
-        }
     }
 
     /// A compare in 32 or 64 bits.
@@ -116,122 +78,5 @@ impl Machine<'_> {
             return value;
         }
         Value::number(state.wrap(&mut self.terms, &value.sum))
-    }
-
-    pub fn result(&mut self, state: &mut State, instruction: &Instruction, value: Value) -> Flags {
-        match self.width(instruction, 0) {
-            8 => Flags::Result(value),
-            4 => Flags::Result(state.low_half(&mut self.terms, &value)),
-            _ => Flags::Unknown,
-        }
-    }
-
-    /// Two flags in registers, as one condition.
-    pub fn both_flags(&self, state: &State, instruction: &Instruction) -> Option<(Condition, bool)> {
-        let (first, _) = register(&instruction.operand(0))?;
-        let (second, _) = register(&instruction.operand(1))?;
-        let Expr::Flag { condition: left, whole } = self.flag_in(state, first)? else { return None };
-        let Expr::Flag { condition: right, whole: other } = self.flag_in(state, second)? else { return None };
-        let is_byte = self.width(instruction, 0) == 1;
-        Some((Condition::And(Box::new(left), Box::new(right)), is_byte || whole || other))
-    }
-
-    pub fn test(&mut self, state: &mut State, instruction: &Instruction) {
-        if let Some((condition, is_all)) = self.both_flags(state, instruction)
-            && instruction.operand(0) != instruction.operand(1)
-        {
-            state.flags = if is_all { Flags::Byte(condition) } else { Flags::Unknown };
-            return;
-        }
-        let operand = instruction.operand(0);
-        let is_same = operand == instruction.operand(1);
-        state.flags = match register(&operand) {
-            Some((number, 1 | 4)) if is_same && self.flag_in(state, number).is_some() => {
-                let Some(Expr::Flag { condition, whole }) = self.flag_in(state, number) else { return };
-                match (register(&operand), whole) {
-                    (Some((_, 4)), false) => Flags::Unknown,
-                    _ => Flags::Byte(condition),
-                }
-            }
-            Some((_, 4 | 8)) if is_same => {
-                let left = self.read(state, instruction, 0);
-                Flags::Compare { left, right: Value::constant(0) }
-            }
-            Some((number, width)) if is_same && self.is_at_most(state, number, Range::of_bytes(width).high) => {
-                let left = state.registers[usize::from(number)].clone();
-                Flags::Compare { left, right: Value::constant(0) }
-            }
-            _ => {
-                self.read(state, instruction, 0);
-                self.read(state, instruction, 1);
-                Flags::Unknown
-            }
-        };
-    }
-
-    pub fn is_at_most(&self, state: &State, number: u8, most: i128) -> bool {
-        let Value { base, sum } = &state.registers[usize::from(number)];
-        base.is_none() && state.lower(&self.terms, sum) >= 0 && state.upper(&self.terms, sum) <= most
-    }
-
-    pub fn and(&mut self, state: &mut State, instruction: &Instruction) {
-        if let Some((condition, is_all)) = self.both_flags(state, instruction)
-            && let Some((first, _)) = register(&instruction.operand(0))
-        {
-            let whole = is_all && self.width(instruction, 0) != 1;
-            let id = self.terms.intern(Expr::Flag { condition: condition.clone(), whole });
-            state.registers[usize::from(first)] = Value::term(id);
-            state.flags = if is_all { Flags::Byte(condition) } else { Flags::Unknown };
-            return;
-        }
-        let (left, right) = (self.read(state, instruction, 0), self.read(state, instruction, 1));
-        let bound = |value: &Value| {
-            let is_positive = value.base.is_none() && state.lower(&self.terms, &value.sum) >= 0;
-            is_positive.then(|| state.upper(&self.terms, &value.sum)).and_then(|high| u64::try_from(high).ok())
-        };
-        let most = [bound(&left), bound(&right)].into_iter().flatten().min();
-        let range = most.map_or(Range::ALL, Range::upto);
-        let width = self.width(instruction, 0);
-        let value = match (right.as_constant(), bound(&left)) {
-            (Some(mask), Some(_)) if width >= 4 => {
-                let id = self.terms.intern(Expr::Masked { sum: left.sum.clone(), mask });
-                let multiple = 1u64.checked_shl(mask.trailing_zeros()).unwrap_or(1);
-                let known = state.range(&self.terms, id);
-                state.ranges.insert(id, Range { high: range.high.min(known.high), low: known.low.max(0), multiple });
-                Value::term(id)
-            }
-            _ => self.made(state, RESULT, range),
-        };
-        self.write(state, instruction, 0, value);
-        state.flags = Flags::Unknown;
-        if let Some((number, 4 | 8)) = register(&instruction.operand(0)) {
-            let left = state.registers[usize::from(number)].clone();
-            state.flags = Flags::Compare { left, right: Value::constant(0) };
-        }
-    }
-
-    pub fn shift(&mut self, state: &mut State, instruction: &Instruction) {
-        let width = self.width(instruction, 0);
-        let value = self.read(state, instruction, 0);
-        let by = immediate(&instruction.operand(1)).filter(|by| (0..i64::from(8 * width)).contains(by));
-        let is_right = instruction.opcode() == Opcode::SHR;
-        let result = match by {
-            Some(by) if !is_right => value.times(1i64.wrapping_shl(u32::try_from(by).expect("it is small"))),
-            Some(by) if value.base.is_none() && state.is_exact(&self.terms, &value.sum) => {
-                let high = state.upper(&self.terms, &value.sum) >> by;
-                let high = u64::try_from(high).expect("it is exact");
-                Some(self.made(state, RESULT, Range::upto(high)))
-            }
-            _ => None,
-        };
-        let result = match result {
-            Some(result) => result,
-            None => {
-                let range = if is_right { Range::of_bytes(width) } else { Range::ALL };
-                self.made(state, RESULT, range)
-            }
-        };
-        self.write(state, instruction, 0, result);
-        state.flags = Flags::Unknown;
     }
 }

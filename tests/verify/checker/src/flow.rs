@@ -5,26 +5,24 @@
 //! not the last one: it is below it), taken for true, and then checked on every way into the loop.
 //! Those that fail are dropped, and everything starts again.
 
-use crate::decode::{Decoded, decode};
 use crate::image::Function;
 use crate::join::{is_own_term, join, same_signature, substitute};
 use crate::knowledge::Knowledge;
-use crate::machine::{Exit, Machine};
+use crate::machine::{Decoded, Exit, Leads, Machine, Processor};
 use crate::report::Report;
 use crate::state::{Fact, Flags, Range, State};
 use crate::value::{Expr, Id, Place, Sum, Value};
 use std::collections::{BTreeMap, BTreeSet, HashMap};
-use yaxpeax_x86::long_mode::Opcode;
 
 /// Blocks are executed so often, on average, before that is given up.
 const MOST_STEPS: usize = 400;
 
 /// Instructions between two targets of jumps.
-type Blocks = BTreeMap<u32, Vec<Decoded>>;
+type Blocks<P> = BTreeMap<u32, Vec<Decoded<<P as Processor>::Instruction>>>;
 
 /// Checks a function.
-pub fn check(knowledge: &Knowledge, function: &Function) -> Report {
-    let mut machine = Machine::new(knowledge, function);
+pub fn check<P: Processor>(knowledge: &Knowledge, function: &Function) -> Report {
+    let mut machine = Machine::<P>::new(knowledge, function);
     let mut guesses: Vec<(u32, Sum)> = Vec::new();
     let mut refuted: Vec<(u32, Sum)> = Vec::new();
     loop {
@@ -57,7 +55,7 @@ pub fn check(knowledge: &Knowledge, function: &Function) -> Report {
     }
 }
 
-fn refuse(machine: &mut Machine, at: u32, reason: &str) -> Report {
+fn refuse<P: Processor>(machine: &mut Machine<P>, at: u32, reason: &str) -> Report {
     machine.is_recording = true;
     machine.at = at;
     machine.fail(reason);
@@ -66,10 +64,9 @@ fn refuse(machine: &mut Machine, at: u32, reason: &str) -> Report {
 }
 
 /// Reads all code that jumps lead to.
-fn blocks(machine: &Machine) -> Result<Blocks, (u32, String)> {
+fn blocks<P: Processor>(machine: &Machine<P>) -> Result<Blocks<P>, (u32, String)> {
     let function = machine.function;
-    let text = &machine.knowledge.image.text;
-    let mut decoded: BTreeMap<u32, Decoded> = BTreeMap::new();
+    let mut decoded = BTreeMap::new();
     let mut leaders = BTreeSet::from([function.start]);
     let mut waiting = vec![function.start];
     while let Some(mut at) = waiting.pop() {
@@ -77,30 +74,29 @@ fn blocks(machine: &Machine) -> Result<Blocks, (u32, String)> {
             if at >= function.end {
                 return Err((at, "the code runs out of the function".into()));
             }
-            let one = decode(text, at, function.end).map_err(|error| (at, error))?;
+            let one = P::decode(machine.knowledge.image, at, function.end).map_err(|error| (at, error))?;
             let targets = successors(machine, &one);
-            let (next, opcode) = (one.next, one.instruction.opcode());
+            let (next, leads) = (one.next, one.leads);
             decoded.insert(at, one);
             for target in targets {
                 leaders.insert(target);
                 waiting.push(target);
             }
-            match opcode {
-                Opcode::JMP | Opcode::RETURN | Opcode::UD2 => break,
-                _ if opcode.is_jcc() || opcode == Opcode::CALL => {
-                    // A call that does not return may end the function.
-                    if opcode == Opcode::CALL && next >= function.end {
-                        break;
-                    }
+            match leads {
+                Leads::Jump(_) | Leads::End => break,
+                // A call that does not return may end the function.
+                Leads::Call if next >= function.end => break,
+                Leads::Call | Leads::Branch(_) => {
                     leaders.insert(next);
                 }
-                _ => {}
+                Leads::On => {}
             }
             at = next;
         }
     }
     let mut end = 0;
     for one in decoded.values() {
+        let one: &Decoded<P::Instruction> = one;
         if one.at < end {
             return Err((one.at, "a jump into the middle of an instruction".into()));
         }
@@ -110,7 +106,7 @@ fn blocks(machine: &Machine) -> Result<Blocks, (u32, String)> {
             return Err((one.at, "a table of jumps lies in code".into()));
         }
     }
-    let mut blocks = Blocks::new();
+    let mut blocks = Blocks::<P>::new();
     let mut block = function.start;
     let mut before = None;
     for (at, one) in decoded {
@@ -124,27 +120,27 @@ fn blocks(machine: &Machine) -> Result<Blocks, (u32, String)> {
 }
 
 /// Where an instruction leads, besides to the next.
-fn successors(machine: &Machine, one: &Decoded) -> Vec<u32> {
-    let opcode = one.instruction.opcode();
+fn successors<P: Processor>(machine: &Machine<P>, one: &Decoded<P::Instruction>) -> Vec<u32> {
     let landings = || machine.knowledge.image.landings.get(&one.next).into_iter().flatten().map(|landing| landing.at);
-    match opcode {
-        Opcode::CALL => landings().filter(|at| (machine.function.start..machine.function.end).contains(at)).collect(),
-        Opcode::JMP if machine.jump_tables.contains_key(&one.at) => machine.jump_tables[&one.at].clone(),
-        _ if opcode == Opcode::JMP || opcode.is_jcc() => {
-            let has_relocation = machine.knowledge.image.relocation_in(one.at, one.next).is_some();
-            let distance = crate::decode::immediate(&one.instruction.operand(0)).filter(|_| !has_relocation);
-            let target = distance.and_then(|distance| u32::try_from(i64::from(one.next) + distance).ok());
-            target.filter(|it| (machine.function.start..machine.function.end).contains(it)).into_iter().collect()
-        }
-        _ => Vec::new(),
-    }
+    let mut targets = match one.leads {
+        Leads::Call => landings().collect(),
+        Leads::Jump(_) if machine.jump_tables.contains_key(&one.at) => machine.jump_tables[&one.at].clone(),
+        Leads::Jump(target) | Leads::Branch(target) => target.into_iter().collect(),
+        Leads::On | Leads::End => Vec::new(),
+    };
+    targets.retain(|at| (machine.function.start..machine.function.end).contains(at));
+    targets
 }
 
 /// Executes a block.
-fn execute(machine: &mut Machine, block: &[Decoded], state: State) -> Vec<(u32, State)> {
+fn execute<P: Processor>(
+    machine: &mut Machine<P>,
+    block: &[Decoded<P::Instruction>],
+    state: State,
+) -> Vec<(u32, State)> {
     let mut state = state;
     for one in block {
-        match machine.step(state, one) {
+        match P::step(machine, state, one) {
             Exit::Next(next) => state = *next,
             Exit::Ways(mut ways) => {
                 ways.iter_mut().for_each(|(_, state)| state.prune(&machine.terms));
@@ -163,8 +159,8 @@ fn execute(machine: &mut Machine, block: &[Decoded], state: State) -> Vec<(u32, 
 /// Where another comes from outside of it, the loop begins again with that; so a loop within
 /// another one knows nothing of earlier rounds. Other blocks have the states that their
 /// predecessors have now.
-struct Search<'b> {
-    blocks: &'b Blocks,
+struct Search<'b, P: Processor> {
+    blocks: &'b Blocks<P>,
     order: HashMap<u32, usize>,
     /// The last way back to each head.
     heads: HashMap<u32, usize>,
@@ -176,7 +172,11 @@ struct Search<'b> {
 }
 
 /// The states at the beginnings of blocks. `None`: there is no end.
-fn fixed_point(machine: &mut Machine, blocks: &Blocks, guesses: &[(u32, Sum)]) -> Option<BTreeMap<u32, State>> {
+fn fixed_point<P: Processor>(
+    machine: &mut Machine<P>,
+    blocks: &Blocks<P>,
+    guesses: &[(u32, Sum)],
+) -> Option<BTreeMap<u32, State>> {
     machine.restart();
     let start = machine.function.start;
     let mut search = Search {
@@ -203,8 +203,8 @@ fn fixed_point(machine: &mut Machine, blocks: &Blocks, guesses: &[(u32, Sum)]) -
     Some(search.entries)
 }
 
-impl Search<'_> {
-    fn find_heads(&mut self, machine: &Machine) {
+impl<P: Processor> Search<'_, P> {
+    fn find_heads(&mut self, machine: &Machine<P>) {
         for &block in self.blocks.keys().filter(|block| self.order.contains_key(block)) {
             let place = self.order[&block];
             for target in following(machine, self.blocks, block) {
@@ -216,7 +216,7 @@ impl Search<'_> {
         }
     }
 
-    fn arrive(&mut self, machine: &mut Machine, from: (u32, usize), target: u32, state: State) {
+    fn arrive(&mut self, machine: &mut Machine<P>, from: (u32, usize), target: u32, state: State) {
         let Some(&place) = self.order.get(&target) else { return };
         let is_back = place <= self.order[&from.0];
         let n_joins = self.n_joins.entry(target).or_default();
@@ -264,7 +264,7 @@ impl Search<'_> {
 
 /// The blocks' places in reverse postorder: before a block come all that lead to it, but for those
 /// of a loop.
-fn order(machine: &Machine, blocks: &Blocks) -> HashMap<u32, usize> {
+fn order<P: Processor>(machine: &Machine<P>, blocks: &Blocks<P>) -> HashMap<u32, usize> {
     let mut order = HashMap::new();
     let mut seen = BTreeSet::from([machine.function.start]);
     let mut open = vec![(machine.function.start, following(machine, blocks, machine.function.start))];
@@ -284,10 +284,10 @@ fn order(machine: &Machine, blocks: &Blocks) -> HashMap<u32, usize> {
 }
 
 /// The blocks that a block can lead to.
-fn following(machine: &Machine, blocks: &Blocks, at: u32) -> Vec<u32> {
+fn following<P: Processor>(machine: &Machine<P>, blocks: &Blocks<P>, at: u32) -> Vec<u32> {
     let last = blocks[&at].last().expect("a block has an instruction");
     let mut targets = successors(machine, last);
-    if !matches!(last.instruction.opcode(), Opcode::JMP | Opcode::RETURN | Opcode::UD2) {
+    if !matches!(last.leads, Leads::Jump(_) | Leads::End) {
         targets.push(last.next);
     }
     targets.retain(|target| blocks.contains_key(target));
@@ -295,7 +295,7 @@ fn following(machine: &Machine, blocks: &Blocks, at: u32) -> Vec<u32> {
 }
 
 /// What moves by a constant in each round of a loop may stay on one side of where it began.
-fn note_steps(machine: &mut Machine, block: u32, before: &State, state: &State) {
+fn note_steps<P: Processor>(machine: &mut Machine<P>, block: u32, before: &State, state: &State) {
     for (place, value) in state.places() {
         let own = machine.terms.intern(Expr::Joined { block, place });
         let Some(old) = before.get(place).filter(|old| old.base == value.base) else { continue };
@@ -315,7 +315,7 @@ fn note_steps(machine: &mut Machine, block: u32, before: &State, state: &State) 
 }
 
 /// Inequalities at the heads of loops, either way round.
-fn guess(machine: &Machine, known: &[(u32, Sum)], refuted: &[(u32, Sum)]) -> Vec<(u32, Sum)> {
+fn guess<P: Processor>(machine: &Machine<P>, known: &[(u32, Sum)], refuted: &[(u32, Sum)]) -> Vec<(u32, Sum)> {
     let mut new = Vec::new();
     for sum in &machine.unequal {
         for (id, _) in &sum.terms {
@@ -332,9 +332,9 @@ fn guess(machine: &Machine, known: &[(u32, Sum)], refuted: &[(u32, Sum)]) -> Vec
 }
 
 /// Which guesses do not hold on a way into their block. `None`: a state does not hold on one.
-fn refutations(
-    machine: &mut Machine,
-    blocks: &Blocks,
+fn refutations<P: Processor>(
+    machine: &mut Machine<P>,
+    blocks: &Blocks<P>,
     entries: &BTreeMap<u32, State>,
     guesses: &[(u32, Sum)],
 ) -> Option<Vec<(u32, Sum)>> {
@@ -363,7 +363,7 @@ fn refutations(
     Some(failed)
 }
 
-fn with_guesses(machine: &Machine, state: &State, at: u32, guesses: &[(u32, Sum)]) -> State {
+fn with_guesses<P: Processor>(machine: &Machine<P>, state: &State, at: u32, guesses: &[(u32, Sum)]) -> State {
     let mut state = state.clone();
     for (_, sum) in guesses.iter().filter(|guess| guess.0 == at) {
         state.add_fact(&machine.terms, Fact { sum: sum.clone(), limit: None });
@@ -373,7 +373,7 @@ fn with_guesses(machine: &Machine, state: &State, at: u32, guesses: &[(u32, Sum)
 
 /// Whether all that a block's state says is so on a way into it. This does not depend on how the
 /// states were found.
-fn is_covered(machine: &Machine, block: u32, entry: &State, state: &State) -> bool {
+fn is_covered<P: Processor>(machine: &Machine<P>, block: u32, entry: &State, state: &State) -> bool {
     let terms = &machine.terms;
     let is_own = |id: Id| matches!(*terms.expr(id), Expr::Joined { block: other, .. } if other == block);
     let ways = ways(machine, block, entry, state);
@@ -411,7 +411,7 @@ fn is_covered(machine: &Machine, block: u32, entry: &State, state: &State) -> bo
 }
 
 /// What the terms of a block are on a way into it.
-fn ways(machine: &Machine, block: u32, entry: &State, state: &State) -> HashMap<Id, Sum> {
+fn ways<P: Processor>(machine: &Machine<P>, block: u32, entry: &State, state: &State) -> HashMap<Id, Sum> {
     let mut ways = HashMap::new();
     for (place, value) in entry.places() {
         let [(id, 1)] = value.sum.terms[..] else { continue };
@@ -435,7 +435,12 @@ fn ways(machine: &Machine, block: u32, entry: &State, state: &State) -> HashMap<
     ways
 }
 
-fn record(machine: &mut Machine, blocks: &Blocks, entries: &BTreeMap<u32, State>, guesses: &[(u32, Sum)]) -> Report {
+fn record<P: Processor>(
+    machine: &mut Machine<P>,
+    blocks: &Blocks<P>,
+    entries: &BTreeMap<u32, State>,
+    guesses: &[(u32, Sum)],
+) -> Report {
     machine.is_recording = true;
     machine.report = Report { functions: 1, ..Report::default() };
     for (at, block) in blocks {

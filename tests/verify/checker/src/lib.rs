@@ -16,13 +16,13 @@
 //! | `state` | what is known at a point of a function |
 //! | `assume` | what compares tell |
 //! | `join` | what comes of two states |
-//! | `decode` | instructions and operands |
-//! | `machine` | instructions as changes of a state |
-//! | `compute` | those that compute |
-//! | `branch` | those that jump, or move on a condition |
+//! | `machine` | what executes instructions, and what a processor has of its own |
+//! | `compute` | what is known of results |
+//! | `flags` | what compares leave behind, and what jumps and moves on a condition tell |
 //! | `access` | where addresses lie, and what is allowed there |
 //! | `calls` | calls, jumps to functions, and returns |
 //! | `flow` | blocks, the fixed point, and the pass that counts |
+//! | `x86_64` | instructions and operands, and how they change a state |
 
 mod image;
 mod signature;
@@ -36,21 +36,23 @@ mod assume;
 mod join;
 mod state;
 
-mod decode;
 mod machine;
 
 mod access;
-mod branch;
 mod calls;
 mod compute;
+mod flags;
 
 mod flow;
+
+mod x86_64;
 
 use anyhow::Result;
 use image::Image;
 use knowledge::Knowledge;
 pub use knowledge::Trusted;
 pub use report::{Class, Failure, Report};
+use x86_64::X86;
 
 /// Checks all functions of an object.
 ///
@@ -61,7 +63,7 @@ pub fn check(object: &[u8], trusted: &Trusted) -> Result<Report> {
     let knowledge = Knowledge::new(&image, trusted)?;
     let mut report = Report::default();
     for function in &image.functions {
-        report.add(flow::check(&knowledge, function));
+        report.add(flow::check::<X86>(&knowledge, function));
     }
     report.check_closed_tables();
     Ok(report)

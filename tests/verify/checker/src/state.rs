@@ -89,7 +89,8 @@ pub enum Flags {
 
 #[derive(Clone, Debug, PartialEq)]
 pub struct State {
-    pub registers: [Value; 16],
+    /// As many as the processor has.
+    pub registers: Vec<Value>,
     pub slots: BTreeMap<i64, Value>,
     pub tables: Id,
     pub ranges: HashMap<Id, Range>,

@@ -12,7 +12,7 @@ pub type Id = u32;
 /// What an address counts from.
 #[derive(Copy, Clone, Debug, PartialEq, Eq, Hash)]
 pub enum Base {
-    /// The stack pointer at the function's entry, which points at the return address.
+    /// The stack pointer at the function's entry.
     Stack,
     /// The text of the object.
     Text,
@@ -79,7 +79,7 @@ pub enum Condition {
 /// How a term was made.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum Expr {
-    /// A register at the entry; 16 is the return address.
+    /// A register at the entry, or another number that a processor counts there.
     Entry(u8),
     /// The result of an instruction, or what was left in a place when it ran again.
     Made { site: u32, place: Place },
@@ -104,8 +104,6 @@ pub enum Expr {
     /// Whether a signature is another or a subtype of it, as the runtime says.
     Matches { actual: Sum, expected: SymbolNumber },
 }
-
-pub const RETURN_ADDRESS: u8 = 16;
 
 #[derive(Default)]
 pub struct Terms {

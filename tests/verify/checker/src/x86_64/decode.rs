@@ -1,23 +1,44 @@
 //! Instructions as the disassembler gives them, and their operands.
 
-use crate::value::Value;
+use crate::image::Image;
+use crate::machine::{Decoded, Leads};
+use crate::value::Relation;
 use yaxpeax_arch::LengthedInstruction;
-use yaxpeax_x86::long_mode::{InstDecoder, Instruction, Opcode, Operand, RegSpec, register_class};
+use yaxpeax_x86::long_mode::{ConditionCode, InstDecoder, Instruction, Opcode, Operand, RegSpec, register_class};
 
-/// An instruction at its place in the text.
-#[derive(Clone)]
-pub struct Decoded {
-    pub at: u32,
-    pub next: u32,
-    pub instruction: Instruction,
-}
-
-pub fn decode(text: &[u8], at: u32, end: u32) -> Result<Decoded, String> {
-    let bytes = &text[at as usize..end as usize];
+pub fn decode(image: &Image, at: u32, end: u32) -> Result<Decoded<Instruction>, String> {
+    let bytes = &image.text[at as usize..end as usize];
     let instruction =
         InstDecoder::default().decode_slice(bytes).map_err(|error| format!("not an instruction: {error}"))?;
     let length = u32::try_from(instruction.len().to_const()).expect("at most 15");
-    Ok(Decoded { at, next: at + length, instruction })
+    let next = at + length;
+    let target = || {
+        let distance = immediate(&instruction.operand(0)).filter(|_| image.relocation_in(at, next).is_none());
+        distance.and_then(|distance| u32::try_from(i64::from(next) + distance).ok())
+    };
+    let leads = match instruction.opcode() {
+        Opcode::JMP => Leads::Jump(target()),
+        Opcode::CALL => Leads::Call,
+        Opcode::RETURN | Opcode::UD2 => Leads::End,
+        opcode if opcode.is_jcc() => Leads::Branch(target()),
+        _ => Leads::On,
+    };
+    Ok(Decoded { at, next, leads, instruction })
+}
+
+/// What a conditional instruction asks for; `None`: another thing than how two numbers compare.
+pub fn relation(opcode: Opcode) -> Option<Relation> {
+    use ConditionCode::{A, AE, B, BE, G, GE, L, LE, NZ, Z};
+    Some(match opcode.condition()? {
+        Z => Relation::Equal,
+        NZ => Relation::NotEqual,
+        B => Relation::Below,
+        AE => Relation::AtLeast,
+        A => Relation::Above,
+        BE => Relation::AtMost,
+        L | GE | G | LE => Relation::Other,
+        _ => return None,
+    })
 }
 
 /// Whether an instruction computes, loads and stores, and nothing else: those of vectors, and a
@@ -95,14 +116,6 @@ pub fn is_plain(instruction: &Instruction) -> bool {
             | XOR
     );
     has_vector || is_listed
-}
-
-/// A constant as 64 bits without a sign.
-pub fn unsigned(mut value: Value) -> Value {
-    if value.as_constant().is_some_and(|constant| constant < 0) {
-        value.sum.constant += 1 << 64;
-    }
-    value
 }
 
 /// The number of a general register, and its width.

@@ -1,62 +1,39 @@
-//! Jumps and conditional moves: where they lead, and what is known there.
+//! Flags: what a compare leaves behind, and what jumps and moves that depend on it tell.
 
-use crate::decode::immediate;
-use crate::machine::{Exit, Machine, RESULT, RSP};
+use crate::machine::{Exit, Leads, Machine, Processor, RESULT, is_temporary};
 use crate::state::{Flags, Range, State};
 use crate::value::{Base, Condition, Expr, Relation, Value};
-use yaxpeax_x86::long_mode::{ConditionCode, Instruction, Opcode};
 
-impl Machine<'_> {
-    /// What a conditional instruction depends on.
-    pub fn condition(&self, state: &State, opcode: Opcode) -> Condition {
-        use ConditionCode::{A, AE, B, BE, G, GE, L, LE, NZ, Z};
-        let Some(code) = opcode.condition() else { return Condition::Unknown };
-        let compare = |relation, left: &Value, right: &Value| Condition::Compare {
-            relation,
-            left: left.clone(),
-            right: right.clone(),
-        };
-        match &state.flags {
-            Flags::Unknown => Condition::Unknown,
-            Flags::Compare { left, right } => {
-                let relation = match code {
-                    Z => Relation::Equal,
-                    NZ => Relation::NotEqual,
-                    B => Relation::Below,
-                    AE => Relation::AtLeast,
-                    A => Relation::Above,
-                    BE => Relation::AtMost,
-                    L | GE | G | LE => Relation::Other,
-                    _ => return Condition::Unknown,
-                };
-                compare(relation, left, right)
-            }
-            Flags::Result(value) => match code {
-                Z => compare(Relation::Equal, value, &Value::constant(0)),
-                NZ => compare(Relation::NotEqual, value, &Value::constant(0)),
-                _ => Condition::Unknown,
-            },
+impl<P: Processor> Machine<'_, P> {
+    /// What is known where a relation holds; `None`: nothing.
+    pub fn condition(&self, state: &State, relation: Option<Relation>) -> Condition {
+        let Some(relation) = relation else { return Condition::Unknown };
+        let compare =
+            |left: &Value, right: &Value| Condition::Compare { relation, left: left.clone(), right: right.clone() };
+        match (&state.flags, relation) {
+            (Flags::Compare { left, right }, _) => compare(left, right),
+            (Flags::Result(value), Relation::Equal | Relation::NotEqual) => compare(value, &Value::constant(0)),
+            // A byte that is not 0 says that its condition holds.
+            (Flags::Byte(condition), Relation::NotEqual) => condition.clone(),
             // A carry: left > 2^64 - 1 - right, which no sum expresses; see `branch`.
-            Flags::Sum { .. } => Condition::Unknown,
-            Flags::Byte(condition) => match code {
-                NZ => condition.clone(),
-                Z => Condition::Unknown,
-                _ => Condition::Unknown,
-            },
+            _ => Condition::Unknown,
         }
     }
 
-    pub fn branch(&mut self, state: State, instruction: &Instruction) -> Exit {
-        let opcode = instruction.opcode();
-        let Some(target) = self.target(instruction) else {
+    /// A conditional jump. After a sum, `Below` is a carry.
+    pub fn branch(&mut self, state: State, relation: Option<Relation>, leads: Leads) -> Exit {
+        let Leads::Branch(Some(target)) = leads else {
             self.fail("a conditional jump leaves the function");
             return Exit::Ways(Vec::new());
         };
+        if !(self.function.start..self.function.end).contains(&target) {
+            self.fail("a conditional jump leaves the function");
+            return Exit::Ways(Vec::new());
+        }
         let (mut taken, mut next) = (state.clone(), state);
-        let code = opcode.condition();
         let mut ways = Vec::new();
-        match (taken.flags.clone(), code) {
-            (Flags::Sum { left, right }, Some(ConditionCode::B | ConditionCode::AE)) => {
+        match (taken.flags.clone(), relation) {
+            (Flags::Sum { left, right }, Some(Relation::Below | Relation::AtLeast)) => {
                 let mut with = |state: &mut State| {
                     // The result stands where the sum of both was written.
                     let wrapped = state.wrap(&mut self.terms, &left);
@@ -67,11 +44,11 @@ impl Machine<'_> {
                 };
                 with(&mut taken);
                 let left = with(&mut next);
-                let without_carry = if code == Some(ConditionCode::B) { &mut next } else { &mut taken };
+                let without_carry = if relation == Some(Relation::Below) { &mut next } else { &mut taken };
                 without_carry.assume_no_carry(&self.terms, &left, &right);
                 ways = vec![(target, taken), (self.next, next)];
             }
-            (Flags::Byte(condition), Some(ConditionCode::Z)) => {
+            (Flags::Byte(condition), Some(Relation::Equal)) => {
                 if taken.assume(&self.terms, &condition, false) {
                     ways.push((target, taken));
                 }
@@ -80,7 +57,7 @@ impl Machine<'_> {
                 }
             }
             _ => {
-                let condition = self.condition(&taken, opcode);
+                let condition = self.condition(&taken, relation);
                 self.note_inequality(&condition);
                 if taken.assume(&self.terms, &condition, true) {
                     self.follow_equality(&mut taken, &condition, true);
@@ -111,7 +88,7 @@ impl Machine<'_> {
     pub fn follow_equality(&self, state: &mut State, condition: &Condition, holds: bool) {
         let wanted = if holds { Relation::Equal } else { Relation::NotEqual };
         let Condition::Compare { relation, left, right } = condition else { return };
-        let stack = &mut state.registers[usize::from(RSP)];
+        let stack = &mut state.registers[usize::from(P::REGISTERS.stack)];
         if *relation == wanted && left == stack && right.offset_from(Base::Stack).is_some() {
             *stack = right.clone();
         } else if *relation == wanted && right == stack && left.offset_from(Base::Stack).is_some() {
@@ -119,27 +96,16 @@ impl Machine<'_> {
         }
     }
 
-    /// Where a direct jump inside of the function leads.
-    pub fn target(&self, instruction: &Instruction) -> Option<u32> {
-        if self.knowledge.image.relocation_in(self.at, self.next).is_some() {
-            return None;
-        }
-        let distance = immediate(&instruction.operand(0))?;
-        let target = u32::try_from(i64::from(self.next) + distance).ok()?;
-        (self.function.start..self.function.end).contains(&target).then_some(target)
-    }
-
-    pub fn conditional_move(&mut self, state: &mut State, instruction: &Instruction) {
-        let condition = self.condition(state, instruction.opcode());
-        let (old, new) = (self.read(state, instruction, 0), self.read(state, instruction, 1));
-        let result = match state.decide(&self.terms, &condition) {
+    /// One of two values, by a condition.
+    pub fn select(&mut self, state: &mut State, condition: &Condition, new: Value, old: Value) -> Value {
+        match state.decide(&self.terms, condition) {
             Some(true) => new,
             Some(false) => old,
             None => {
                 // A number in the union of both ranges, as the condition narrows them.
                 let (mut moved, mut kept) = (state.clone(), state.clone());
-                moved.assume(&self.terms, &condition, true);
-                kept.assume(&self.terms, &condition, false);
+                moved.assume(&self.terms, condition, true);
+                kept.assume(&self.terms, condition, false);
                 let (new_range, old_range) =
                     (moved.range_of(&self.terms, &new.sum), kept.range_of(&self.terms, &old.sum));
                 let is_number = new.base.is_none() && old.base.is_none();
@@ -147,7 +113,32 @@ impl Machine<'_> {
                 let high = u64::try_from(new_range.high.max(old_range.high)).ok().filter(|_| is_number && is_positive);
                 self.made(state, RESULT, high.map_or(Range::ALL, Range::upto))
             }
-        };
-        self.write(state, instruction, 0, result);
+        }
+    }
+
+    pub fn flag_in(&self, state: &State, number: u8) -> Option<Expr> {
+        let id = state.registers[usize::from(number)].sum.as_term()?;
+        Some(self.terms.expr(id).clone()).filter(|expr| matches!(expr, Expr::Flag { .. }))
+    }
+
+    pub fn mentions_temporary(&self, flags: &Flags) -> bool {
+        let is_temporary =
+            |expr: &Expr| matches!(expr, Expr::Made { site, place } if *site == self.at && is_temporary(*place));
+        match flags {
+            Flags::Unknown => false,
+            Flags::Compare { left, right } => {
+                self.terms.sum_mentions(&left.sum, &is_temporary) || self.terms.sum_mentions(&right.sum, &is_temporary)
+            }
+            Flags::Result(value) => self.terms.sum_mentions(&value.sum, &is_temporary),
+            Flags::Sum { left, right } => {
+                self.terms.sum_mentions(left, &is_temporary) || self.terms.sum_mentions(right, &is_temporary)
+            }
+            Flags::Byte(condition) => self.terms.condition_mentions(condition, &is_temporary),
+        }
+    }
+
+    pub fn is_at_most(&self, state: &State, number: u8, most: i128) -> bool {
+        let Value { base, sum } = &state.registers[usize::from(number)];
+        base.is_none() && state.lower(&self.terms, sum) >= 0 && state.upper(&self.terms, sum) <= most
     }
 }

@@ -1,6 +1,6 @@
 //! Objects of fixtures, and of a module that the environment names, through the checker.
 
-use anyhow::{Context, Result, bail, ensure};
+use anyhow::{Context, Result, anyhow, bail, ensure};
 use code_checker::{Report, Trusted, check};
 use std::path::Path;
 use std::process::exit;
@@ -8,35 +8,47 @@ use test_kit::command;
 use test_kit::fixture::Fixture;
 use test_kit::process;
 use test_kit::product;
+use test_kit::target;
 use test_kit::trial::{Skip, is_full};
 use wasm2native::abi::builtin::Builtin;
 use wasm2native::abi::memory::FIXED_BASE;
 use wasm2native::foreign::SECTION;
+use wasm2native::link::runtime;
 use wasm2native::wasm::input::Input;
 use wasmparser::{Parser, Payload};
 
-/// The checker knows this processor.
-const TARGET: &str = "x86_64-unknown-linux-gnu";
+/// A processor whose code the checker knows.
+pub struct Processor {
+    /// Of the names of its tests.
+    pub prefix: &'static str,
+    target: &'static str,
+    /// Another processor of its kind, whose code has more instructions.
+    cpu: &'static str,
+}
+
+pub const PROCESSORS: [Processor; 2] = [
+    Processor { prefix: "", target: "x86_64-unknown-linux-gnu", cpu: "x86-64-v4" },
+    Processor { prefix: "aarch64/", target: "aarch64-unknown-linux-gnu", cpu: "neoverse-n1" },
+];
 
 /// Flags that make other code, each tried alone.
 const LEVELS: [&[&str]; 2] = [&[], &["-O0"]];
 
-/// With `W2N_FULL=1`, these too.
-const MORE: [&[&str]; 7] = [
+/// With `W2N_FULL=1`, these too, and the other processor.
+const MORE: [&[&str]; 6] = [
     &["-Os"],
     &["--inline"],
     &["--memory-checks"],
     &["--spectre-masks"],
     &["--interruptible"],
     &["--profile-generate"],
-    &["--cpu", "x86-64-v4"],
 ];
 
 /// The flags of a fixture that its object depends on.
 const KEPT: [&str; 3] = ["--enable", "--import", "--imports"];
 
 /// Checks all objects that a fixture is made to.
-pub fn check_fixture(path: &Path) -> Result<()> {
+pub fn check_fixture(processor: &Processor, path: &Path) -> Result<()> {
     let fixture = Fixture::read(path)?;
     let source = product::input(&fixture)?;
     let is_script = Input { name: fixture.file_name(), bytes: source.clone() }.is_script();
@@ -48,10 +60,11 @@ pub fn check_fixture(path: &Path) -> Result<()> {
     for pair in fixture.setup.build.windows(2).filter(|pair| KEPT.contains(&pair[0].as_str())) {
         flags.extend(pair.iter().cloned());
     }
-    let more = if is_full() { &MORE[..] } else { &[] };
-    for level in LEVELS.iter().chain(more) {
+    let cpu = ["--cpu", processor.cpu];
+    let more = [&MORE[..], &[&cpu]].concat();
+    for level in LEVELS.iter().chain(if is_full() { &more[..] } else { &[] }) {
         let level: Vec<String> = level.iter().map(|&word| word.to_owned()).collect();
-        let object = object(&fixture, &source, &[&flags[..], &level].concat());
+        let object = object(processor, &fixture, &source, &[&flags[..], &level].concat());
         if object.as_ref().is_err_and(|error| error.to_string().contains("has two types")) {
             bail!(Skip::Reason("only a program can have an import with two types".to_owned()));
         }
@@ -62,26 +75,34 @@ pub fn check_fixture(path: &Path) -> Result<()> {
         ensure!(failures.is_empty(), "flags {level:?}: {report}\n{}", failures.join("\n"));
     }
     if is_full() && fixture.setup.emit.is_none() {
-        check_program(&fixture, &source, &wasm)?;
+        check_program(processor, &fixture, &source, &wasm)?;
     }
     Ok(())
 }
 
 /// Checks the object of the program, where the first memory lies at a fixed address, as the fixture
 /// asks for it.
-fn check_program(fixture: &Fixture, source: &[u8], wasm: &[u8]) -> Result<()> {
+fn check_program(processor: &Processor, fixture: &Fixture, source: &[u8], wasm: &[u8]) -> Result<()> {
     let build = &fixture.setup.build;
     // Another generator or target, a library, an object, or a file that must have its name.
     let others = ["--generator", "--target", "--emit", "--user-data", "--instances", "-c", "-S"];
     if build.iter().any(|word| others.iter().any(|other| word.starts_with(other))) || fixture.setup.input.is_some() {
         return Ok(());
     }
+    // A processor is named for the machine that runs the fixture.
+    if build.iter().any(|word| word.starts_with("--cpu")) && processor.target != PROCESSORS[0].target {
+        return Ok(());
+    }
+    let triple = processor.target.parse().map_err(|error| anyhow!("{}: {error}", processor.target))?;
+    if runtime::of(&triple, None)?.is_none() {
+        bail!(Skip::Reason(format!("its objects are proved; programs need the runtime for {triple}")));
+    }
     let folder = tempfile::tempdir()?;
     product::populate(folder.path(), fixture)?;
     std::fs::write(folder.path().join("it.wasm"), source)?;
     let mut command = command::wasm2native();
     command.current_dir(folder.path()).envs(fixture.setup.build_env.iter().cloned());
-    command.args(["--target", TARGET]).args(build).args(["--keep", "-o", "app", "--", "it.wasm"]);
+    command.args(["--target", processor.target]).args(build).args(["--keep", "-o", "app", "--", "it.wasm"]);
     let outcome = process::run(&mut command, b"")?;
     ensure!(outcome.status == 0, "{}", outcome.stderr);
     let report = verify(&std::fs::read(folder.path().join("app.o"))?, wasm, build, Some(FIXED_BASE))?;
@@ -110,12 +131,12 @@ fn has_section(wasm: &[u8]) -> Result<bool> {
     Ok(false)
 }
 
-fn object(fixture: &Fixture, source: &[u8], flags: &[String]) -> Result<Vec<u8>> {
+fn object(processor: &Processor, fixture: &Fixture, source: &[u8], flags: &[String]) -> Result<Vec<u8>> {
     let folder = tempfile::tempdir()?;
     product::populate(folder.path(), fixture)?;
     std::fs::write(folder.path().join("it.wasm"), source)?;
     let mut command = command::wasm2native();
-    command.current_dir(folder.path()).args(["--target", TARGET, "-c", "-o", "it.o"]);
+    command.current_dir(folder.path()).args(["--target", processor.target, "-c", "-o", "it.o"]);
     command.args(flags).args(["--", "it.wasm"]);
     let outcome = process::run(&mut command, b"")?;
     ensure!(outcome.status == 0, "{}", outcome.stderr);
@@ -143,7 +164,12 @@ fn show_module(path: &Path) -> Result<Report> {
     let flags = command::flags();
     let wasm = wat::parse_bytes(&std::fs::read(path)?)?.into_owned();
     let mut command = command::wasm2native();
-    command.args(["--target", TARGET, "-c", "-o"]).arg(&object).args(&flags).arg("--").arg(path);
+    command
+        .args(["--target", target::triple().unwrap_or(PROCESSORS[0].target), "-c", "-o"])
+        .arg(&object)
+        .args(&flags)
+        .arg("--")
+        .arg(path);
     let outcome = process::run(&mut command, b"")?;
     ensure!(outcome.status == 0, "{}", outcome.stderr);
     verify(&std::fs::read(&object)?, &wasm, &flags, None)

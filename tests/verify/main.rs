@@ -1,14 +1,16 @@
 //! The machine code of the fixtures, proved function by function by `code_checker`, and wrong
 //! sequences that it must refuse.
 //!
-//! Every module becomes an object as for a library; `W2N_FULL=1` does so with more flags, and also
-//! checks the object of the program that the fixture is. `W2N_VERIFY=mod.wasm` checks that module
-//! alone and prints what was counted, with `W2N_FLAGS` as flags. docs/verify.md has what is proved.
+//! Every module becomes an object as for a library, for each of the processors; `W2N_FULL=1` does
+//! so with more flags, and also checks the object of the program that the fixture is.
+//! `W2N_VERIFY=mod.wasm` checks that module alone and prints what was counted, with `W2N_FLAGS` as
+//! flags and for `W2N_TARGET`. docs/verify.md has what is proved.
 
+mod arm;
+mod arm_control;
 mod fixtures;
 mod sequences;
 
-use sequences::SEQUENCES;
 use test_kit::fixture;
 use test_kit::trial::trial;
 
@@ -17,13 +19,24 @@ fn main() {
         fixtures::show(module.as_ref());
     }
     let mut trials = Vec::new();
-    for sequence in SEQUENCES {
-        trials.push(trial(format!("right/{}", sequence.name), || sequences::is_accepted(sequence)));
-        trials.push(trial(format!("wrong/{}", sequence.name), || sequences::is_refused(sequence)));
+    for (prefix, assembly, sequences) in [
+        ("", &sequences::ASSEMBLY, sequences::SEQUENCES),
+        ("aarch64/", &arm::ASSEMBLY, arm::SEQUENCES),
+        ("aarch64/", &arm::ASSEMBLY, arm_control::SEQUENCES),
+    ] {
+        for sequence in sequences {
+            let (right, wrong) =
+                (format!("{prefix}right/{}", sequence.name), format!("{prefix}wrong/{}", sequence.name));
+            trials.push(trial(right, || sequences::is_accepted(assembly, sequence)));
+            trials.push(trial(wrong, || sequences::is_refused(assembly, sequence)));
+        }
     }
     let fixtures = fixture::all().expect("the fixtures can be listed");
     for path in fixtures.into_iter().filter(|path| path.extension().is_some_and(|it| it == "wat")) {
-        trials.push(trial(fixture::name_of(&path), move || fixtures::check_fixture(&path)));
+        for processor in &fixtures::PROCESSORS {
+            let (name, path) = (format!("{}{}", processor.prefix, fixture::name_of(&path)), path.clone());
+            trials.push(trial(name, move || fixtures::check_fixture(processor, &path)));
+        }
     }
     test_kit::trial::run(trials);
 }

@@ -1,11 +1,11 @@
-//! Wrong sequences of machine code, each beside a right one that differs in little.
+//! Wrong sequences of machine code, each beside a right one that differs in little: those of
+//! x86-64, and what checks them for any processor.
 //!
 //! They are written for GNU as. Every one is the body of a function `f`; [`AROUND`] has what they
 //! refer to: three memories, tables, a global, signatures, other functions.
 
 use anyhow::{Context, Result, ensure};
 use code_checker::{Report, Trusted, check};
-use std::path::Path;
 use std::process::Command;
 use test_kit::tool;
 use test_kit::trial::Skip;
@@ -20,7 +20,30 @@ pub struct Sequence {
     pub reason: &'static str,
 }
 
-const fn sequence(
+/// What sequences of a processor have in common.
+pub struct Assembly {
+    pub processor: &'static str,
+    /// The C compiler whose assembler it is for.
+    pub compiler: &'static str,
+    pub around: &'static str,
+    /// The beginning of a function, and what `leave` stands for.
+    pub enter: &'static str,
+    pub leave: &'static str,
+    /// Ends of bodies after which nothing follows: others go on to their return.
+    pub ends: &'static [&'static str],
+}
+
+pub const ASSEMBLY: Assembly = Assembly {
+    processor: "x86_64",
+    compiler: "cc",
+    around: AROUND,
+    enter: "push rbp\n mov rbp, rsp",
+    // What Cranelift writes in place of it.
+    leave: "mov rsp, rbp; pop rbp",
+    ends: &["ret", "ud2", "nop", "jmp g", "jmp g + 2", "ret 16", "5"],
+};
+
+pub const fn sequence(
     name: &'static str,
     signature: &'static str,
     right: &'static str,
@@ -33,6 +56,7 @@ const fn sequence(
 /// Memory 0 has 32-bit addresses and its guard, memories 1 and 2 are compared; see
 /// `abi::memory::Memory`. Table 0 lies at a fixed place, table 1 is found by its descriptor.
 const AROUND: &str = "
+        .intel_syntax noprefix
         .data
         .macro record name, size
         .hidden \\name
@@ -84,8 +108,6 @@ const AROUND: &str = "
         .p2align 4, 0xcc
         .skip 12, 0xcc
 ";
-
-const ENTER: &str = "push rbp\n mov rbp, rsp\n";
 
 pub const SEQUENCES: &[Sequence] = &[
     sequence(
@@ -453,46 +475,37 @@ pub const SEQUENCES: &[Sequence] = &[
 ];
 
 /// What the checker says of a body.
-fn report(sequence: &Sequence, body: &str) -> Result<Report> {
-    if !cfg!(target_arch = "x86_64") {
+fn report(assembly: &Assembly, sequence: &Sequence, body: &str) -> Result<Report> {
+    if assembly.compiler == "cc" && std::env::consts::ARCH != assembly.processor {
         return Err(Skip::Reason("the assembler of this machine is for another processor".to_owned()).into());
     }
-    tool::require_command("cc")?;
+    tool::require_command(assembly.compiler)?;
     let folder = tempfile::tempdir()?;
     let (source, object) = (folder.path().join("it.s"), folder.path().join("it.o"));
-    // A body that does not end goes on to its return; one that ends in a trap or is to run out
-    // does not.
-    let ends = ["ret", "ud2", "nop", "jmp g", "jmp g + 2", "ret 16", "5"].iter().any(|end| body.ends_with(end));
-    let last = if ends { "" } else { "ret" };
+    // One that ends in a trap or is to run out has no return.
+    let last = if assembly.ends.iter().any(|end| body.ends_with(end)) { "" } else { "ret" };
     let signature = format!("w2n.sig.{}", sequence.signature);
-    let declared = if AROUND.contains(&format!("record {signature},")) {
+    let declared = if assembly.around.contains(&format!("record {signature},")) {
         String::new()
     } else {
         format!(".section .rodata\n record {signature}, 4\n .long 0\n .text\n")
     };
-    let text = format!(
-        ".intel_syntax noprefix\n{AROUND}{declared}function f, {signature}\n{ENTER}{body}\n{last}\n.size f, . - f\n"
-    );
-    // What Cranelift writes in place of `leave`.
-    std::fs::write(&source, text.replace("leave", "mov rsp, rbp; pop rbp"))?;
-    assemble(&source, &object)?;
+    let Assembly { around, enter, leave, .. } = assembly;
+    let text = format!("{around}{declared}function f, {signature}\n{enter}\n{body}\n{last}\n.size f, . - f\n");
+    std::fs::write(&source, text.replace("leave", leave))?;
+    let output = Command::new(assembly.compiler).arg("-c").arg(&source).arg("-o").arg(&object).output()?;
+    ensure!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     check(&std::fs::read(&object)?, &Trusted { runtime: &["w2n_memory_grow"], ..Trusted::default() })
 }
 
-fn assemble(source: &Path, object: &Path) -> Result<()> {
-    let output = Command::new("cc").arg("-c").arg(source).arg("-o").arg(object).output()?;
-    ensure!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
-    Ok(())
-}
-
-pub fn is_accepted(sequence: &Sequence) -> Result<()> {
-    let report = report(sequence, sequence.right)?;
+pub fn is_accepted(assembly: &Assembly, sequence: &Sequence) -> Result<()> {
+    let report = report(assembly, sequence, sequence.right)?;
     ensure!(report.failures.is_empty(), "{report}: {:?}", report.failures);
     Ok(())
 }
 
-pub fn is_refused(sequence: &Sequence) -> Result<()> {
-    let report = report(sequence, sequence.wrong)?;
+pub fn is_refused(assembly: &Assembly, sequence: &Sequence) -> Result<()> {
+    let report = report(assembly, sequence, sequence.wrong)?;
     let failure = report.failures.first().with_context(|| format!("accepted: {report}"))?;
     let reasons: Vec<String> = report.failures.iter().map(ToString::to_string).collect();
     ensure!(reasons.iter().any(|reason| reason.contains(sequence.reason)), "for another reason: {reasons:?}");

@@ -87,8 +87,9 @@ impl<P: Processor> Machine<'_, P> {
                 }
             }
             Base::Text if size == 8 || size == 4 => {
-                let start = usize::try_from(offset?).ok()?;
-                let bytes = self.knowledge.image.text.get(start..start + size as usize)?;
+                let at = u32::try_from(offset?).ok()?;
+                let end = at.checked_add(size).filter(|end| self.knowledge.image.relocation_in(at, *end).is_none())?;
+                let bytes = self.knowledge.image.text.get(at as usize..end as usize)?;
                 let mut word = [0; 8];
                 word[..size as usize].copy_from_slice(bytes);
                 Some(Value::constant(i64::from_le_bytes(word)))
@@ -267,7 +268,7 @@ impl<P: Processor> Machine<'_, P> {
                 }
             }
             Some(Base::Slot(symbol)) => self.class_by_slot(symbol, low, end, kind),
-            Some(Base::ThreadLocal(_)) => Err("not an address".into()),
+            Some(Base::ThreadLocal(_) | Base::FromThread(_) | Base::Page(_)) => Err("not an address".into()),
             Some(Base::Symbol(symbol)) => self.class_in_symbol(symbol, low, end, kind),
             None => self.class_of_number(state, address, size, low, end),
         }
@@ -405,7 +406,7 @@ impl<P: Processor> Machine<'_, P> {
         }
         let area = self.convention.map_or(0, |it| it.area);
         if let [(id, 1)] = address.sum.terms[..]
-            && *self.terms.expr(id) == Expr::Entry(P::REGISTERS.arguments[0])
+            && *self.terms.expr(id) == Expr::Entry(P::REGISTERS.results)
             && area > 0
         {
             let offset = address.sum.constant;
@@ -429,10 +430,13 @@ impl<P: Processor> Machine<'_, P> {
             Some(Base::Stack) => "frame".to_owned(),
             Some(Base::Text) => "text".to_owned(),
             Some(Base::Symbol(symbol)) => format!("`{}`", name(symbol)),
+            Some(Base::Page(symbol)) => format!("the page of `{}`", name(symbol)),
             Some(Base::Memory(symbol)) => format!("the memory of `{}`", name(symbol)),
             Some(Base::Table(symbol)) => format!("the table of `{}`", name(symbol)),
             Some(Base::Segment(symbol)) => format!("the segment of `{}`", name(symbol)),
-            Some(Base::Slot(symbol) | Base::ThreadLocal(symbol)) => format!("what `{}` names", name(symbol)),
+            Some(Base::Slot(symbol) | Base::ThreadLocal(symbol) | Base::FromThread(symbol)) => {
+                format!("what `{}` names", name(symbol))
+            }
         };
         let (low, high) = (state.lower(&self.terms, &address.sum), state.upper(&self.terms, &address.sum));
         let range = if low == high { format!("{low:#x}") } else { format!("{low:#x} to {high:#x}") };

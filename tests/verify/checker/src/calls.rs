@@ -68,8 +68,8 @@ impl<P: Processor> Machine<'_, P> {
         matches!(callee, Some(Callee::Outside(symbol)) if NEVER.contains(&self.knowledge.name(*symbol)))
     }
 
-    /// Where an exception of the callee lands: with the frame as it is, and the exception in the register of
-    /// results.
+    /// Where an exception of the callee lands: with the frame as it is, and the exception in the
+    /// register of results.
     fn landings(&mut self, after: &State) -> Vec<(u32, State)> {
         let landings = self.knowledge.image.landings.get(&self.next).cloned().unwrap_or_default();
         let mut ways = Vec::new();
@@ -395,6 +395,10 @@ impl<P: Processor> Machine<'_, P> {
         let [(id, 1)] = value.sum.terms[..] else { return None };
         let Expr::Jump { table, count } = *self.terms.expr(id) else { return None };
         if value.base != Some(Base::Text) || value.sum.constant != i128::from(table) {
+            return None;
+        }
+        if self.knowledge.image.relocation_in(table, table + 4 * count).is_some() {
+            self.fail("a table of jumps that the linker changes");
             return None;
         }
         let mut targets = Vec::new();

@@ -165,7 +165,7 @@ struct Search<'b, P: Processor> {
     /// The last way back to each head.
     heads: HashMap<u32, usize>,
     entries: BTreeMap<u32, State>,
-    /// By the block where they begin, and their number there.
+    /// By the block where they begin, and their number among those from there.
     ways: HashMap<u32, BTreeMap<(u32, usize), State>>,
     n_joins: HashMap<u32, u32>,
     waiting: BTreeSet<(usize, u32)>,
@@ -196,7 +196,11 @@ fn fixed_point<P: Processor>(
         }
         let Some(state) = search.entries.get(&at) else { continue };
         let state = with_guesses(machine, state, at, guesses);
-        for (number, (target, state)) in execute(machine, &blocks[&at], state).into_iter().enumerate() {
+        // Ways that can't be taken may be missing, so they are counted for each target.
+        let mut targets = Vec::new();
+        for (target, state) in execute(machine, &blocks[&at], state) {
+            let number = targets.iter().filter(|it| **it == target).count();
+            targets.push(target);
             search.arrive(machine, (at, number), target, state);
         }
     }

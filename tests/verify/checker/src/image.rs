@@ -1,11 +1,11 @@
 //! An object as the checker sees it: text, functions, and what each address in the text stands for.
 //!
-//! Comes in: an ELF object for x86-64 that `-c` or `--keep` wrote. Relocations name what code
+//! Comes in: an ELF object that `-c` or `--keep` wrote. Relocations name what code
 //! refers to, so no address is guessed.
 
 use anyhow::{Context, Result, ensure};
 use object::read::{Object as _, ObjectSection as _, ObjectSymbol as _, RelocationTarget};
-use object::{RelocationFlags, SectionIndex, SymbolKind, elf};
+use object::{Architecture, RelocationFlags, SectionIndex, SymbolKind, elf};
 use std::collections::{BTreeMap, HashMap};
 
 /// Index of a symbol in [`Image::symbols`].
@@ -38,6 +38,16 @@ pub enum RelocationKind {
     Relative,
     ThreadLocal,
     Absolute,
+    /// aarch64: a call or jump.
+    Branch,
+    /// aarch64: the page of an address, and the place in it.
+    Page,
+    PageOffset,
+    /// aarch64: likewise of a descriptor of a symbol of each thread, and its call.
+    ThreadLocalPage,
+    ThreadLocalLoad,
+    ThreadLocalOffset,
+    ThreadLocalCall,
     Other(u32),
 }
 
@@ -57,6 +67,7 @@ pub struct Landing {
 }
 
 pub struct Image {
+    pub architecture: Architecture,
     pub text: Vec<u8>,
     /// Sorted by start.
     pub functions: Vec<Function>,
@@ -72,12 +83,15 @@ pub struct Image {
 
 impl Image {
     /// # Errors
-    /// When it is not an object for x86-64, or has no text.
+    /// When it is not an object for x86-64 or aarch64, or has no text.
     pub fn read(bytes: &[u8]) -> Result<Image> {
         let file = object::File::parse(bytes)?;
-        ensure!(file.architecture() == object::Architecture::X86_64, "not an object for x86-64");
+        let architecture = file.architecture();
+        let is_known = matches!(architecture, Architecture::X86_64 | Architecture::Aarch64);
+        ensure!(is_known, "not an object for x86-64 or aarch64");
         let text = file.section_by_name(".text").context("the object has no section .text")?;
         let mut image = Image {
+            architecture,
             text: text.data()?.to_vec(),
             functions: Vec::new(),
             symbols: Vec::new(),
@@ -100,7 +114,7 @@ impl Image {
             let relocations = section.relocations().map(|(offset, relocation)| {
                 let RelocationTarget::Symbol(symbol) = relocation.target() else { panic!("of a symbol") };
                 let RelocationFlags::Elf { r_type } = relocation.flags() else { panic!("of ELF") };
-                let kind = kind_of(r_type.0);
+                let kind = kind_of(architecture, r_type.0);
                 (offset, Relocation { kind, symbol: symbol.0, addend: relocation.addend() })
             });
             image.data_relocations.insert(section.index().0, relocations.collect());
@@ -203,11 +217,26 @@ impl Image {
     }
 }
 
-fn kind_of(r_type: u32) -> RelocationKind {
-    match r_type {
-        it if it == elf::R_X86_64_PC32.0 || it == elf::R_X86_64_PLT32.0 => RelocationKind::Relative,
-        it if it == elf::R_X86_64_TLSGD.0 => RelocationKind::ThreadLocal,
-        it if it == elf::R_X86_64_64.0 => RelocationKind::Absolute,
-        other => RelocationKind::Other(other),
-    }
+fn kind_of(architecture: Architecture, r_type: u32) -> RelocationKind {
+    use RelocationKind as K;
+    let x86_64 = [
+        (elf::R_X86_64_PC32, K::Relative),
+        (elf::R_X86_64_PLT32, K::Relative),
+        (elf::R_X86_64_TLSGD, K::ThreadLocal),
+        (elf::R_X86_64_64, K::Absolute),
+    ];
+    let aarch64 = [
+        (elf::R_AARCH64_PREL32, K::Relative),
+        (elf::R_AARCH64_CALL26, K::Branch),
+        (elf::R_AARCH64_JUMP26, K::Branch),
+        (elf::R_AARCH64_ADR_PREL_PG_HI21, K::Page),
+        (elf::R_AARCH64_ADD_ABS_LO12_NC, K::PageOffset),
+        (elf::R_AARCH64_TLSDESC_ADR_PAGE21, K::ThreadLocalPage),
+        (elf::R_AARCH64_TLSDESC_LD64_LO12, K::ThreadLocalLoad),
+        (elf::R_AARCH64_TLSDESC_ADD_LO12, K::ThreadLocalOffset),
+        (elf::R_AARCH64_TLSDESC_CALL, K::ThreadLocalCall),
+        (elf::R_AARCH64_ABS64, K::Absolute),
+    ];
+    let rows = if architecture == Architecture::X86_64 { &x86_64[..] } else { &aarch64 };
+    rows.iter().find(|row| row.0.0 == r_type).map_or(K::Other(r_type), |row| row.1)
 }

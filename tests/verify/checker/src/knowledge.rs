@@ -7,6 +7,7 @@
 use crate::image::{Image, SymbolNumber};
 use crate::signature::Convention;
 use anyhow::Result;
+use object::Architecture;
 use std::collections::{HashMap, HashSet};
 use wasmparser::{Operator, Parser, Payload, TypeRef, ValType};
 
@@ -129,7 +130,8 @@ impl<'i> Knowledge<'i> {
     /// # Errors
     /// When the module can't be read.
     pub fn new(image: &'i Image, trusted: &Trusted<'i>) -> Result<Knowledge<'i>> {
-        let declared = trusted.module.map(|wasm| Declared::read(wasm, trusted.memory_checks)).transpose()?;
+        let declared =
+            trusted.module.map(|wasm| Declared::read(wasm, trusted.memory_checks, image.architecture)).transpose()?;
         let declared = declared.unwrap_or_default();
         let roles: Vec<Role> = image.symbols.iter().map(role).collect();
         let runtime = trusted.runtime.iter().copied().chain(LIBRARY).collect();
@@ -174,7 +176,7 @@ impl<'i> Knowledge<'i> {
 
     /// What is known of an encoded type.
     pub fn convention(&self, signature: &str) -> Option<Convention> {
-        Convention::of(signature).or_else(|| self.hashed.get(signature).copied())
+        Convention::of(signature, self.image.architecture).or_else(|| self.hashed.get(signature).copied())
     }
 
     pub fn name(&self, symbol: SymbolNumber) -> &str {
@@ -247,7 +249,7 @@ struct Declared {
 }
 
 impl Declared {
-    fn read(wasm: &[u8], has_memory_checks: bool) -> Result<Declared> {
+    fn read(wasm: &[u8], has_memory_checks: bool, architecture: Architecture) -> Result<Declared> {
         let mut declared = Declared::default();
         let mut memories = Vec::new();
         let mut sizes = HashSet::new();
@@ -277,7 +279,8 @@ impl Declared {
                                 && let Some(name) = plain_name(ty)
                             {
                                 let hash = format!("#{}", blake3::hash(name.as_bytes()).to_hex());
-                                declared.hashed.extend(Convention::of(&name).map(|convention| (hash, convention)));
+                                let convention = Convention::of(&name, architecture);
+                                declared.hashed.extend(convention.map(|convention| (hash, convention)));
                             }
                             declared.powers.objects |=
                                 !matches!(ty.composite_type.inner, wasmparser::CompositeInnerType::Func(_));

@@ -1,10 +1,10 @@
 //! Proves of finished machine code where it can go and what it can access, function by function.
 //!
-//! Comes in: an object for x86-64 that wasm2native wrote, and the module that it was made of. Goes
-//! out: how many accesses, calls and jumps were proved in which way, and what could not be. What
-//! is proved, and what is taken for granted, is in `docs/verify.md`. Nothing here is the
-//! compiler's: instructions are decoded by `yaxpeax-x86`, and proofs know the finished bytes, the
-//! symbols and the relocations only.
+//! Comes in: an object for x86-64 or aarch64 that wasm2native wrote, and the module that it was
+//! made of. Goes out: how many accesses, calls and jumps were proved in which way, and what could
+//! not be. What is proved, and what is taken for granted, is in `docs/verify.md`. Nothing here is
+//! the compiler's: instructions are decoded by `yaxpeax-x86` and `disarm64`, and proofs know the
+//! finished bytes, the symbols and the relocations only.
 //!
 //! | file | what |
 //! | --- | --- |
@@ -22,7 +22,7 @@
 //! | `access` | where addresses lie, and what is allowed there |
 //! | `calls` | calls, jumps to functions, and returns |
 //! | `flow` | blocks, the fixed point, and the pass that counts |
-//! | `x86_64` | instructions and operands, and how they change a state |
+//! | `aarch64`, `x86_64` | instructions and operands, and how they change a state |
 
 mod image;
 mod signature;
@@ -45,12 +45,15 @@ mod flags;
 
 mod flow;
 
+mod aarch64;
 mod x86_64;
 
+use aarch64::Aarch64;
 use anyhow::Result;
 use image::Image;
 use knowledge::Knowledge;
 pub use knowledge::Trusted;
+use object::Architecture;
 pub use report::{Class, Failure, Report};
 use x86_64::X86;
 
@@ -63,7 +66,10 @@ pub fn check(object: &[u8], trusted: &Trusted) -> Result<Report> {
     let knowledge = Knowledge::new(&image, trusted)?;
     let mut report = Report::default();
     for function in &image.functions {
-        report.add(flow::check::<X86>(&knowledge, function));
+        report.add(match image.architecture {
+            Architecture::Aarch64 => flow::check::<Aarch64>(&knowledge, function),
+            _ => flow::check::<X86>(&knowledge, function),
+        });
     }
     report.check_closed_tables();
     Ok(report)

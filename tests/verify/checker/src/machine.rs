@@ -38,6 +38,8 @@ pub struct Registers {
     pub frame: u8,
     /// The first three arguments of C functions.
     pub arguments: [u8; 3],
+    /// Where functions in the internal convention get the address of results that have no register.
+    pub results: u8,
     /// The result of C functions, or an exception where it lands.
     pub result: u8,
     /// Those that functions preserve, in both conventions; after an exception they are lost.
@@ -212,6 +214,23 @@ impl<'k, P: Processor> Machine<'k, P> {
             Some(value) => value,
             None => self.made(state, RESULT, Range::ALL),
         }
+    }
+
+    /// Writes a register as a whole.
+    pub fn set_register(&mut self, state: &mut State, number: u8, value: Value) {
+        if number == P::REGISTERS.stack && !self.is_stack_pointer(state, &value) {
+            self.fail("the stack pointer gets a value that is not in the frame");
+        }
+        // A value that this instruction made moves with its name.
+        state.registers[usize::from(number)] = match self.temporary(&value) {
+            Some(old) => {
+                let range = state.range(&self.terms, old);
+                let sum = self.made(state, Place::Register(number), range).sum;
+                self.rename(state, old, &sum);
+                Value { base: value.base, sum }
+            }
+            None => value,
+        };
     }
 
     pub fn temporary(&self, value: &Value) -> Option<Id> {

@@ -3,12 +3,14 @@
 //! A name is the parameters, `.`, the results: `il.d`. A reference to a declared type is that
 //! type's name in parentheses; `!` precedes references that can't be null. See `docs/verify.md`.
 
+use object::Architecture;
+
 /// What the checker must know of the internal convention for a type.
 #[derive(Copy, Clone, Debug, PartialEq, Eq)]
 pub struct Convention {
     /// Bytes of arguments on the stack, which the callee takes away.
     pub stack: u32,
-    /// Bytes of results that lie where the caller says: its address is the first argument.
+    /// Bytes of results that lie where the caller says.
     pub area: u32,
 }
 
@@ -21,10 +23,12 @@ enum Kind {
 
 impl Convention {
     /// Of an encoded type. `None` where the name is a hash.
-    pub fn of(name: &str) -> Option<Convention> {
+    pub fn of(name: &str, architecture: Architecture) -> Option<Convention> {
         let (params, results) = split(name)?;
-        let area = placed(&results, 8, 8);
-        let n_registers = if area > 0 { 5 } else { 6 };
+        let is_arm = architecture == Architecture::Aarch64;
+        // `x2` to `x7`; the area's address has a register of its own.
+        let area = placed(&results, if is_arm { 6 } else { 8 }, 8);
+        let n_registers = if area > 0 && !is_arm { 5 } else { 6 };
         let stack = placed(&params, n_registers, 8).next_multiple_of(16);
         Some(Convention { stack, area })
     }

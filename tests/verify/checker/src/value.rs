@@ -25,8 +25,13 @@ pub enum Base {
     Segment(SymbolNumber),
     /// What a slot has the address of.
     Slot(SymbolNumber),
-    /// What `__tls_get_addr` takes for a symbol of each thread.
+    /// What finds the place of a symbol of each thread: what `__tls_get_addr` takes, or a
+    /// descriptor.
     ThreadLocal(SymbolNumber),
+    /// The distance of such a place from the thread's pointer.
+    FromThread(SymbolNumber),
+    /// The page that a symbol lies in.
+    Page(SymbolNumber),
 }
 
 /// `Σ factor · term + constant`, at most [`MOST_TERMS`] terms.
@@ -81,10 +86,17 @@ pub enum Condition {
 pub enum Expr {
     /// A register at the entry, or another number that a processor counts there.
     Entry(u8),
+    ThreadPointer,
     /// The result of an instruction, or what was left in a place when it ran again.
-    Made { site: u32, place: Place },
+    Made {
+        site: u32,
+        place: Place,
+    },
     /// Where ways meet.
-    Joined { block: u32, place: Place },
+    Joined {
+        block: u32,
+        place: Place,
+    },
     /// The low 32 bits.
     Low(Sum),
     /// The same of an address.
@@ -92,17 +104,32 @@ pub enum Expr {
     /// What 64 bits have of a sum that may be larger or negative.
     Wrapped(Sum),
     /// Of a number, the bits that the mask has.
-    Masked { sum: Sum, mask: i64 },
+    Masked {
+        sum: Sum,
+        mask: i64,
+    },
     /// A byte that is 1 if the condition holds, else 0; `whole`: the rest of the register is 0.
-    Flag { condition: Condition, whole: bool },
+    Flag {
+        condition: Condition,
+        whole: bool,
+    },
     /// A word of a table, by address and contents.
-    Entry8 { address: Value, tables: Id },
+    Entry8 {
+        address: Value,
+        tables: Id,
+    },
     /// The distance from a function's entry to its signature's identity.
     SignatureDistance(Sum),
     /// An entry of a table of jumps at an offset in the text, which has so many that count.
-    Jump { table: u32, count: u32 },
+    Jump {
+        table: u32,
+        count: u32,
+    },
     /// Whether a signature is another or a subtype of it, as the runtime says.
-    Matches { actual: Sum, expected: SymbolNumber },
+    Matches {
+        actual: Sum,
+        expected: SymbolNumber,
+    },
 }
 
 #[derive(Default)]
@@ -162,7 +189,9 @@ impl Terms {
                 add(&Sum::term(*tables));
             }
             Expr::Flag { condition, .. } => condition.sums().into_iter().for_each(add),
-            Expr::Entry(_) | Expr::Made { .. } | Expr::Joined { .. } | Expr::Jump { .. } => leaves.push(own),
+            Expr::Entry(_) | Expr::ThreadPointer | Expr::Made { .. } | Expr::Joined { .. } | Expr::Jump { .. } => {
+                leaves.push(own)
+            }
         }
         leaves.sort_unstable();
         leaves.dedup();

@@ -152,25 +152,13 @@ impl Machine<'_, X86> {
             return;
         }
         let Some((number, width)) = register(&of_operand) else { return };
-        if number == RSP && !self.is_stack_pointer(state, &value) {
-            self.fail("the stack pointer gets a value that is not in the frame");
-        }
         let place = Place::Register(number);
         let value = match width {
             8 => value,
             4 => state.low_half(&mut self.terms, &value),
             _ => self.made(state, place, Range::ALL),
         };
-        // A value that this instruction made moves with its name.
-        state.registers[usize::from(number)] = match self.temporary(&value) {
-            Some(old) => {
-                let range = state.range(&self.terms, old);
-                let sum = self.made(state, place, range).sum;
-                self.rename(state, old, &sum);
-                Value { base: value.base, sum }
-            }
-            None => value,
-        };
+        self.set_register(state, number, value);
     }
 
     /// The address that an operand is.

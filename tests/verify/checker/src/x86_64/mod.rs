@@ -31,6 +31,7 @@ impl Processor for X86 {
         stack: RSP,
         frame: RBP,
         arguments: [RDI, RSI, RDX],
+        results: RDI,
         result: RAX,
         preserved: &[RBX, RBP, 12, 13, 14, 15],
         return_address: Place::Slot(0),

@@ -3,12 +3,15 @@
 use crate::{generators, host};
 use anyhow::Result;
 use libtest_mimic::Trial;
-use test_kit::{target, trials};
+use std::time::Duration;
+use test_kit::trial::Skip;
+use test_kit::{process, target, trials};
 
 pub fn trials() -> Vec<Trial> {
     trials!["instances":
         each_has_its_own_state,
         each_is_interrupted_alone,
+        what_is_refused_takes_nothing,
         inspect_shows_what_an_instance_is_given,
         programs_and_other_languages_have_none,
         names_of_exports_are_told_from_functions_of_the_library,
@@ -60,6 +63,23 @@ fn each_is_interrupted_alone() -> Result<()> {
     folder.builds(&[&form[..], &["--emit", "staticlib=lib.a,header=library.h"]].concat());
     folder.cc(&["instances_interrupt.c", "lib.a", "-pthread", "-o", "host"]);
     folder.program("host", &[]).prints("1 interrupted\n0 0 0\n1 0\n");
+    Ok(())
+}
+
+/// By a limit, and by the system: an instance that was refused for want of memory is not given out
+/// half made, nor noted twice, which was a loop without end at the next trap.
+fn what_is_refused_takes_nothing() -> Result<()> {
+    if process::is_emulated() {
+        return Err(Skip::Reason("an emulator does not limit address space".to_owned()).into());
+    }
+    let folder = host("cc", &["instances.wat", "instances_refused.c"])?;
+    let form = ["instances.wat", "--instances", "--prefix", "lib"];
+    folder.builds(&[&form[..], &["--emit", "staticlib=lib.a,header=library.h"]].concat());
+    folder.cc(&["instances_refused.c", "lib.a", "-o", "host"]);
+    let outcome = process::with_time(Duration::from_secs(60), || folder.program("host", &[]));
+    let whole = "b 1 19\n";
+    let expected = ["none\n", "none\n", "none\n", whole, whole, "none\n", whole, whole].concat();
+    assert_eq!((outcome.stdout.as_str(), outcome.status), (expected.as_str(), 0), "{outcome:#?}");
     Ok(())
 }
 

@@ -7,8 +7,9 @@
 //! program listens at, [`threads`] threads that share them, [`embed`] trees that a program carries,
 //! [`names`] names that are not UTF-8, [`machines`] systems that forbid or lack system calls,
 //! [`trace`] calls that are printed, [`oracle`] random calls beside another implementation,
-//! [`sanitized`] calls of a runtime that AddressSanitizer checks, and
-//! [`official`] the WebAssembly group's own tests where a checkout is named.
+//! [`sanitized`] calls of a runtime that AddressSanitizer checks, [`races`] threads in one that
+//! ThreadSanitizer checks, and [`official`] the WebAssembly group's own tests where a checkout is
+//! named.
 
 mod checks;
 mod driver;
@@ -25,8 +26,10 @@ mod official;
 mod oracle;
 mod own_directory;
 mod powers;
+mod races;
 mod sandbox;
 mod sanitized;
+mod sanitizer;
 mod signals;
 mod sockets;
 mod streams;
@@ -57,6 +60,7 @@ fn main() {
         official::trials(),
         oracle::trials(),
         sanitized::trials(),
+        races::trials(),
     ];
     test_kit::trial::run(groups.into_iter().flatten());
 }

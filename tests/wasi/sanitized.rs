@@ -1,28 +1,24 @@
 //! The runtime under AddressSanitizer: calls with arguments of all kinds, through a host whose
-//! runtime was compiled with the checks. They are `unsafe` features of the compiler
-//! (`RUSTC_BOOTSTRAP`), for this test alone; it runs with `W2N_FULL=1`.
+//! runtime was compiled with the checks.
 //!
-//! Leaks are not looked for: LeakSanitizer reads pages that nobody may read. ThreadSanitizer wants
-//! a standard library of its own, whose source is not part of a toolchain.
+//! Leaks are not looked for: LeakSanitizer reads pages that nobody may read.
 
 use crate::driver::{self, Answer, FREE, Guest, MEMORY};
 use crate::oracle;
-use anyhow::{Context, Result, bail, ensure};
+use crate::sanitizer::Sanitizer;
+use anyhow::{Result, ensure};
 use libtest_mimic::Trial;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::OnceLock;
 use test_kit::dice::Dice;
 use test_kit::folder::Folder;
-use test_kit::trial::Skip;
-use test_kit::{command, process, target, tool, trials};
+use test_kit::{process, trials};
 use wasm2native::abi::wasi;
 
 pub fn trials() -> Vec<Trial> {
     trials!["sanitized": it_complains, sequences_of_calls, calls_with_hostile_numbers]
 }
-
-const TARGET: &str = "x86_64-unknown-linux-gnu";
 
 /// Calls one of the driver's functions: what begins its loop.
 const HOST: &str = "int driver_init(void);\nvoid driver__start(void);\n\
@@ -36,13 +32,7 @@ const WRONG: &str = "#include <stdlib.h>\nint driver_init(void);\n\
 /// Hosts of the driver, linked with the checked runtime: the right one, and the wrong one.
 fn hosts() -> Result<&'static [PathBuf; 2]> {
     static HOSTS: OnceLock<std::result::Result<(Folder, [PathBuf; 2]), String>> = OnceLock::new();
-    if !test_kit::trial::is_full() {
-        bail!(Skip::Reason("it compiles the runtime once more; W2N_FULL=1 runs it".to_owned()));
-    }
-    if target::is_foreign() || process::is_emulated() || !cfg!(all(target_arch = "x86_64", target_os = "linux")) {
-        bail!(Skip::Reason("the sanitizer's runtime is that of this machine".to_owned()));
-    }
-    tool::require("cc")?;
+    Sanitizer::Address.require()?;
     let built = HOSTS.get_or_init(|| build().map_err(|error| format!("{error:#}")));
     built.as_ref().map(|(_, hosts)| hosts).map_err(|error| anyhow::anyhow!("{error}"))
 }
@@ -51,29 +41,12 @@ fn build() -> Result<(Folder, [PathBuf; 2])> {
     let folder = Folder::empty();
     folder.write("driver.wat", driver::text());
     folder.builds(&["-c", "driver.wat", "--dir", "ours::/", "-o", "driver.o"]);
-    let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
-    let mut command = Command::new(&cargo);
-    command.args(["rustc", "--locked", "--package", "wasi-shim", "--lib", "--crate-type", "staticlib", "--release"]);
-    command.args(["--target", TARGET, "--target-dir"]).arg(command::scratch().join("sanitized"));
-    command.env("RUSTC_BOOTSTRAP", "1").env("RUSTFLAGS", "-Zsanitizer=address -Cforce-frame-pointers=yes");
-    process::run(command.current_dir(env!("CARGO_MANIFEST_DIR")), b"")?.succeeds();
-    let archive = command::scratch().join("sanitized").join(TARGET).join("release/libwasi_shim.a");
-    let root = process::run(Command::new("rustc").args(["--print", "target-libdir", "--target", TARGET]), b"")?;
-    let sanitizer = Path::new(root.stdout.trim()).join("librustc-stable_rt.asan.a");
-    if !sanitizer.exists() {
-        bail!("this toolchain has no {}", sanitizer.display());
-    }
-    let hosts = [("host", HOST), ("wrong", WRONG)].map(|(name, text)| {
+    for (name, text) in [("host", HOST), ("wrong", WRONG)] {
         folder.write(&format!("{name}.c"), text);
-        let path = folder.path(name);
-        let mut cc = tool::cc();
-        cc.arg(folder.path(format!("{name}.c"))).arg(folder.path("driver.o")).arg(&archive);
-        cc.args(["-Wl,--whole-archive"]).arg(&sanitizer).args(["-Wl,--no-whole-archive", "-rdynamic"]);
-        cc.args(["-lpthread", "-ldl", "-lm", "-lgcc_s", "-o"]).arg(&path);
-        process::run(&mut cc, b"").map(|outcome| outcome.succeeds()).map(|_| path)
-    });
-    let [host, wrong] = hosts;
-    Ok((folder, [host.context("the host")?, wrong.context("the wrong host")?]))
+        Sanitizer::Address.link(&folder, &[&format!("{name}.c"), "driver.o"], name)?;
+    }
+    let hosts = ["host", "wrong"].map(|name| folder.path(name));
+    Ok((folder, hosts))
 }
 
 /// Signals are the runtime's.

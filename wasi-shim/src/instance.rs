@@ -18,7 +18,7 @@ use crate::system::kernel::{self, MemoryFile};
 use crate::system::{self, Access};
 use crate::text::{Text, message};
 use crate::width::usize_of;
-use crate::{reset, trap};
+use crate::{memory, reset, trap};
 use std::ptr;
 use std::sync::atomic::Ordering;
 use std::sync::{Mutex, PoisonError};
@@ -136,7 +136,7 @@ unsafe fn give_back(instance: &Instance) {
     let (library, program) = unsafe { (&*instance.library.load(Ordering::Relaxed), &*instance.program) };
     // SAFETY: as required of the caller. What was opened for it is closed.
     unsafe { configure_with(program, ptr::null(), RESTART) };
-    let has_memories = program.has_memories.load(Ordering::Relaxed) != 0;
+    let has_memories = memory::are_created(program);
     if has_memories {
         // SAFETY: as required of the caller.
         unsafe { reset::reset(program) };
@@ -147,6 +147,9 @@ unsafe fn give_back(instance: &Instance) {
         let end = Start { program, argc: -1, argv: ptr::null(), envp: ptr::null() };
         // SAFETY: the runtime's own function, while no code of the instance runs.
         unsafe { start_wasi(&end) };
+    }
+    if memory::have_failed(program) {
+        return;
     }
     let _list = LIST.lock().unwrap_or_else(PoisonError::into_inner);
     instance.is_used.store(0, Ordering::Relaxed);

@@ -88,7 +88,7 @@ pub unsafe extern "C" fn w2n_library_reset(program: *const Program) -> i32 {
     // SAFETY: data of the library, which only the runtime writes.
     let (library, state) = unsafe { (&*program, &(*program).state) };
     let ended = state.load(Ordering::Acquire);
-    let has_run = ended == READY || ended >= FAILED && library.has_memories.load(Ordering::Relaxed) != 0;
+    let has_run = ended == READY || ended >= FAILED && memory::are_created(library);
     let is_active = ended == RUNNING || library.entered.load(Ordering::Relaxed) != 0;
     if is_active || has_run && state.compare_exchange(ended, NEW, Ordering::AcqRel, Ordering::Acquire).is_err() {
         of_library(library).add(" is running, so that it can't be reset\n");
@@ -185,7 +185,7 @@ unsafe fn configure(
     program.max_table.store(config.max_table, Ordering::Relaxed);
     program.max_heap.store(config.max_heap, Ordering::Relaxed);
     // Otherwise the initialization sets limits.
-    if program.has_memories.load(Ordering::Relaxed) != 0 {
+    if memory::are_created(program) {
         limits(program).set(program);
         if begins_again {
             program.state.store(NEW, Ordering::Release);
@@ -302,10 +302,10 @@ fn initialize(program: &'static Program) -> Result<(), Option<Box<TrapReport>>> 
 }
 
 fn run(program: &'static Program) {
-    match program.has_memories.load(Ordering::Relaxed) {
-        0 => prepare(program),
+    match memory::are_created(program) {
+        false => prepare(program),
         // SAFETY: its memories are there; that nothing of it is in use is up to who asked for it.
-        _ => unsafe { reset::reset(program) },
+        true => unsafe { reset::reset(program) },
     }
     begin(program);
 }
@@ -319,9 +319,11 @@ fn prepare(program: &'static Program) {
     }
     cpu::check(program);
     limits(program).set(program);
-    program::add(program);
     trap::install_once();
     memory::create_all(program);
+    // What fails before this may be tried again. And handlers of other threads' faults look at the
+    // memories of all that are noted.
+    program::add(program);
 }
 
 /// What is done before the library's code runs for the first time, or as if for the first time.

@@ -22,12 +22,28 @@ use std::sync::{Mutex, PoisonError};
 /// [`LEADING_GUARD`] in the machine's words.
 const GUARD: usize = usize_of(LEADING_GUARD);
 
+/// Values of [`Program::has_memories`]: all are there; or it was tried to make them, and what there
+/// is of them can't be used.
+const CREATED: u32 = 1;
+const BEGUN: u32 = 2;
+
 /// Creates a program's memories with their initial contents.
 #[cold]
 pub fn create_all(program: &'static Program) {
     budget::take_initial(program, images_of(program));
+    program.has_memories.store(BEGUN, Ordering::Relaxed);
     images_of(program).for_each(|image| create(program, image));
-    program.has_memories.store(1, Ordering::Relaxed);
+    program.has_memories.store(CREATED, Ordering::Relaxed);
+}
+
+/// Whether a program's memories are there.
+pub fn are_created(program: &Program) -> bool {
+    program.has_memories.load(Ordering::Relaxed) == CREATED
+}
+
+/// Whether the system refused some of a program's memories, so that it can't begin any more.
+pub fn have_failed(program: &Program) -> bool {
+    program.has_memories.load(Ordering::Relaxed) == BEGUN
 }
 
 /// Creates the memories of one module of a program.

@@ -6,6 +6,7 @@
 //! here, and only Mach-O objects are linked, where the machine has their linkers (`macho.rs`).
 //! `cargo test --test objects -- mem/grow` makes one fixture's.
 
+mod compilers;
 mod macho;
 mod read;
 mod same;
@@ -102,6 +103,7 @@ fn main() {
     trials.push(trial("names of targets", names_of_targets));
     trials.push(trial("no vectors on riscv64", no_vectors_on_riscv64));
     trials.extend(same::trials());
+    trials.extend(compilers::trials());
     test_kit::trial::run(trials);
 }
 

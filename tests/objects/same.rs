@@ -20,7 +20,7 @@ pub fn trials() -> Vec<Trial> {
 }
 
 /// A module for each area of the compiler.
-const MODULES: [&str; 20] = [
+pub const MODULES: [&str; 20] = [
     "atomic/every-operator",
     "bench/dispatch",
     "bulk/memory-copy",
@@ -105,7 +105,8 @@ fn open_to_all(folder: &Path) -> Result<()> {
     Ok(())
 }
 
-fn read(name: &str) -> Result<Fixture> {
+/// The fixture of this name.
+pub fn read(name: &str) -> Result<Fixture> {
     let paths = fixture::all()?;
     let path = paths.into_iter().find(|path| fixture::name_of(path) == name);
     Fixture::read(&path.with_context(|| format!("there is no fixture {name}"))?)

@@ -53,7 +53,7 @@ pub struct Arguments {
     ///
     /// A name is x86_64-cranelift-O2-checks-library-inline: a processor (x86_64, aarch64), a generator
     /// (cranelift, llvm, llvm-exact), a level (O0, O2, Os), `checks` for --memory-checks, a form
-    /// (library, program) and perhaps a flag (inline, spectre, cpu, debug).
+    /// (library, program) and perhaps a flag (inline, spectre, cpu, debug, interruptible).
     #[arg(long, value_name = "PATTERN", value_delimiter = ',')]
     pub variants: Vec<String>,
 

@@ -20,9 +20,12 @@ use wasm2native::options::{Emit, OptLevel, Options, Output};
 use wasm2native::progress::Silent;
 use wasm2native::wasm::input::Input;
 
-/// How long a process may take, by itself and under an emulator.
-const TIME: Duration = Duration::from_secs(60);
-const EMULATED_TIME: Duration = Duration::from_secs(180);
+/// How long a process may take.
+const TIME: Duration = Duration::from_secs(180);
+
+/// What a process may take of the machine for objects. Who wants more traps, which ends the
+/// comparison.
+const OPTIONS: (&str, &str) = ("WASM2NATIVE_OPTIONS", "--max-heap 1G");
 
 /// The prefix of the libraries' symbols.
 const PREFIX: &str = "m";
@@ -67,8 +70,13 @@ pub fn observe(target: Target, mode: Mode, n_calls: u32, libraries: &[PathBuf]) 
     while results.len() < libraries.len() {
         let rest = &libraries[results.len()..];
         let mut command = command(target, host(target)?);
-        command.arg(n_calls.to_string()).arg(if mode == Mode::On { "on" } else { "reset" }).args(rest).env_clear();
-        match run(target, &mut command) {
+        command
+            .arg(n_calls.to_string())
+            .arg(if mode == Mode::On { "on" } else { "reset" })
+            .args(rest)
+            .env_clear()
+            .env(OPTIONS.0, OPTIONS.1);
+        match run(&mut command) {
             Ok(outcome) => results.extend(read(&outcome, rest.len())?),
             // An emulator takes seconds for each reset of a library with objects.
             Err(error) if target.is_foreign() => return Err(error.context("a process under the emulator")),
@@ -133,8 +141,8 @@ fn parse(line: &str) -> Option<(&str, Ended)> {
 /// What it did wrong: a signal, no result.
 pub fn check(target: Target, program: &Path, mask: u64) -> std::result::Result<Ended, String> {
     let mut command = command(target, program);
-    command.arg(mask.cast_signed().to_string()).env_clear();
-    let outcome = run(target, &mut command).map_err(|error| format!("{error:#}"))?;
+    command.arg(mask.cast_signed().to_string()).env_clear().env(OPTIONS.0, OPTIONS.1);
+    let outcome = run(&mut command).map_err(|error| format!("{error:#}"))?;
     match outcome.status {
         0 => {
             let value = outcome.stdout.trim_end().parse::<i64>();
@@ -153,10 +161,9 @@ pub fn check(target: Target, program: &Path, mask: u64) -> std::result::Result<E
     }
 }
 
-fn run(target: Target, command: &mut Command) -> Result<Outcome> {
-    let time = if target.is_foreign() { EMULATED_TIME } else { TIME };
+fn run(command: &mut Command) -> Result<Outcome> {
     loop {
-        let outcome = process::with_time(time, || process::run(command, b""));
+        let outcome = process::with_time(TIME, || process::run(command, b""));
         // Another thread starts a process, which has the program open for writing until it begins.
         let is_busy = |error: &io::Error| error.kind() == io::ErrorKind::ExecutableFileBusy;
         match outcome {

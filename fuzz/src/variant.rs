@@ -57,6 +57,8 @@ pub enum Extra {
     /// More of the processor than its least features.
     Cpu,
     Debug,
+    /// `--interruptible`, of libraries.
+    Interruptible,
 }
 
 /// One way. As text it is `x86_64-cranelift-O2-checks-library-inline`.
@@ -96,6 +98,7 @@ impl fmt::Display for Variant {
             Extra::SpectreMasks => "-spectre",
             Extra::Cpu => "-cpu",
             Extra::Debug => "-debug",
+            Extra::Interruptible => "-interruptible",
         })
     }
 }
@@ -125,6 +128,9 @@ impl Variant {
             for form in [Form::Library, Form::Program] {
                 let of_extra = |&extra: &Extra| Variant { target, generator, level, memory_checks, form, extra };
                 variants.extend(extras.iter().map(of_extra));
+                if generator == Generator::Cranelift && form == Form::Library {
+                    variants.push(of_extra(&Extra::Interruptible));
+                }
             }
         }
         variants
@@ -155,6 +161,7 @@ impl Variant {
             inline: self.extra == Extra::Inline,
             spectre_masks: self.extra == Extra::SpectreMasks,
             debug: self.extra == Extra::Debug,
+            interruptible: self.extra == Extra::Interruptible,
             cpu,
             enable: vec!["custom-page-sizes".to_owned()],
             verify: true,

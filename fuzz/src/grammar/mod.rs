@@ -6,11 +6,14 @@
 //! is in the last global. Bits of NaNs are never seen: what could be one is made canonical first.
 
 mod addresses;
+mod atomics;
 mod branches;
 mod expression;
+mod float_vectors;
 mod floats;
 mod frames;
 mod live;
+mod objects;
 mod segments;
 mod shifts;
 mod tails;
@@ -31,6 +34,8 @@ struct World {
     pages: u64,
     /// Only what the second engine knows too: no exceptions, no atomic accesses, no typed references.
     is_plain: bool,
+    /// The first memory is shared. Then there are no objects.
+    is_shared: bool,
 }
 
 /// What an element adds to a module. Names in it end with the element's number.
@@ -44,9 +49,8 @@ struct Element {
 
 type Write = fn(&mut Dice, &World, usize) -> Element;
 
-/// The first one only where a module is not plain.
-const ELEMENTS: [Write; 12] = [
-    tries::element,
+/// Those for plain modules come first, and those with objects last.
+const ELEMENTS: [Write; 17] = [
     addresses::element,
     addresses::element,
     shifts::element,
@@ -58,7 +62,17 @@ const ELEMENTS: [Write; 12] = [
     segments::element,
     segments::element,
     vectors::element,
+    tries::element,
+    tries::element,
+    atomics::element,
+    float_vectors::element,
+    objects::element,
+    objects::element,
 ];
+
+/// How many of them are for plain modules, and for those with a shared memory.
+const N_PLAIN: usize = 11;
+const N_SHARED: usize = 15;
 
 /// The module of `seed`.
 ///
@@ -71,12 +85,21 @@ pub fn module(seed: u64) -> Result<Vec<u8>> {
 
 fn text(seed: u64) -> String {
     let mut dice = Dice::new("grammar", seed);
-    let world =
-        World { is_wide: dice.below(3) == 0, pages: dice.one_of(&[0, 1, 1, 1, 2, 3]), is_plain: dice.below(2) == 0 };
+    let is_plain = dice.below(2) == 0;
+    let world = World {
+        is_wide: dice.below(3) == 0,
+        pages: dice.one_of(&[0, 1, 1, 1, 2, 3]),
+        is_plain,
+        is_shared: !is_plain && dice.below(3) == 0,
+    };
     let mut entries = String::new();
     let mut others = String::new();
     for number in 0..2 + dice.below(3) {
-        let elements = if world.is_plain { &ELEMENTS[1..] } else { &ELEMENTS };
+        let elements = match world {
+            World { is_plain: true, .. } => &ELEMENTS[..N_PLAIN],
+            World { is_shared: true, .. } => &ELEMENTS[..N_SHARED],
+            _ => &ELEMENTS,
+        };
         let element = dice.one_of(elements)(&mut dice, &world, number);
         entries += &element.entries;
         others += &element.others;
@@ -84,7 +107,8 @@ fn text(seed: u64) -> String {
     let wide = if world.is_wide { "i64" } else { "" };
     let pages = world.pages;
     let most = pages + dice.one_of(&[0, 1, 3]);
-    let shared = if !world.is_plain && dice.below(4) == 0 { "shared" } else { "" };
+    let shared = if world.is_shared { "shared" } else { "" };
+    let hint = dice.one_of(&["", "(@metadata.code.branch_hint \"\\00\")", "(@metadata.code.branch_hint \"\\01\")"]);
     let (tags, throw) = match world.is_plain {
         true => ("", "unreachable"),
         false => {
@@ -111,7 +135,7 @@ fn text(seed: u64) -> String {
 {entries}
 {others}
 (func $spend
-  (if (i32.eqz (global.get $fuel)) (then unreachable))
+  {hint} (if (i32.eqz (global.get $fuel)) (then unreachable))
   (global.set $fuel (i32.sub (global.get $fuel) (i32.const 1))))
 (func $same (type $unary) (local.get 0))
 (func $more (type $unary) (i32.add (local.get 0) (global.get $g)))

@@ -1,7 +1,7 @@
 //! The code generator LLVM: which clang it is, what is recorded of it, and what it refuses.
 
 use crate::{ANSWER, FIB};
-use anyhow::Result;
+use anyhow::{Result, ensure};
 use libtest_mimic::Trial;
 use std::os::unix::fs::PermissionsExt;
 use test_kit::folder::Folder;
@@ -27,6 +27,7 @@ pub fn trials() -> Vec<Trial> {
         rotations_are_for_all_processors,
         another_clang_builds_again,
         traps_can_be_exact,
+        moved_accesses_trap_in_their_function,
         unrolled_loops_are_rolled_up,
     ]
 }
@@ -325,6 +326,39 @@ fn traps_can_be_exact() {
     assert_eq!(printed(&["--generator", "llvm", "--exact-traps"]), "1 1 1 1\n");
     // Otherwise the flag would be of no use.
     assert_ne!(printed(&LLVM), "1 1 1 1\n");
+}
+
+/// LLVM moves the first load of a loop to the block before it, and the load's line is lost.
+fn moved_accesses_trap_in_their_function() -> Result<()> {
+    tool::require("clang-19")?;
+    let module = r#"(module (memory 1)
+        (func $sum (param $at i32) (result i64) (local $h i64) (local $end i32)
+            (local.set $end (i32.add (local.get $at) (i32.const 4096)))
+            (loop $next
+                (local.set $h (i64.mul (i64.xor (local.get $h) (i64.load (local.get $at))) (i64.const 0x100000001b3)))
+                (br_if $next (i32.ne (local.tee $at (i32.add (local.get $at) (i32.const 8))) (local.get $end))))
+            (local.get $h))
+        (func $walk (param $b i32) (param $end i32) (param $i i32) (result i64) (local $before i32)
+            (loop $next
+                (f64.store (i32.add (local.get $b) (local.get $i))
+                    (f64.add (f64.load (i32.add (local.get $b) (local.get $i))) (f64.const 1.5)))
+                (local.set $before (local.get $i))
+                (local.set $i (i32.add (local.get $i) (i32.const 24)))
+                (br_if $next (i32.le_s (local.get $before) (local.get $end))))
+            (call $sum (i32.const 0)))
+        (func (export "f") (param $n i32) (result i64)
+            (if (i32.eq (local.get $n) (i32.const 0)) (then (return (call $sum (i32.const 61440)))))
+            (if (i32.eq (local.get $n) (i32.const 1))
+                (then (return (call $walk (i32.const -2048) (i32.const 300) (i32.const 0)))))
+            (if (i32.eq (local.get $n) (i32.const 2)) (then (return (call $sum (i32.const 8)))))
+            (i64.const 0)))"#;
+    let folder = Folder::with(&[("m.wat", module)]);
+    folder.builds(&[&["m.wat", "--invoke", "f", "--exact-traps", "-o", "m"], &LLVM[..]].concat());
+    let outcome = folder.program("m", &["1"]);
+    ensure!(outcome.status == 134, "{outcome:?}");
+    let functions = outcome.stderr.lines().filter_map(|line| Some(line.split_once(" - ")?.1));
+    ensure!(functions.eq(["walk", "f"]), "{}", outcome.stderr);
+    Ok(())
 }
 
 /// A body twice, as producers unroll it: the fast version has it once for LLVM, and twice for

@@ -5,6 +5,7 @@
 //! within a function are thus known here; what is left are relocations to other symbols.
 
 use super::function::COMPARED;
+use super::lines::Row;
 use super::processor::Processor;
 use super::{frames, inlined, landings, lines, types};
 use crate::abi::builtin::Builtin;
@@ -52,9 +53,9 @@ pub fn functions(
     }
     let (mut sites, mut compared) = sites(&file, &numbers, processor)?;
     let mut inlined = inlined::read(&file, &numbers)?;
-    let mut rows: Vec<Vec<Site>> = vec![Vec::new(); sections.len()];
+    let mut rows: Vec<Vec<Row>> = vec![Vec::new(); sections.len()];
     for (number, row) in lines::rows(&file, &numbers)? {
-        sites[number].push(row);
+        sites[number].push(row.site);
         rows[number].push(row);
     }
     let mut frames = frames::read(&file, &numbers)?;
@@ -66,8 +67,10 @@ pub fn functions(
         // Calls first, as in Cranelift's: a trap may stand where a call before it returns to.
         sites.sort_by_key(|site| (site.offset, site.trap.is_some()));
         let scopes = std::mem::take(&mut inlined[number]);
+        let homes: HashMap<u32, u32> = rows[number].iter().map(|row| (row.site.offset, row.home)).collect();
         for site in &mut sites {
-            site.scope = scopes.around(site);
+            let home = homes.get(&site.offset).filter(|_| site.trap.is_none());
+            site.scope = home.map_or_else(|| scopes.around(site), |home| scopes.at(*home));
         }
         let map = wants_map.then(|| DebugMap {
             positions: lines::positions(std::mem::take(&mut rows[number]), &scopes, size),

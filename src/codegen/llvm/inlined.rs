@@ -26,7 +26,12 @@ impl Scopes {
     /// The innermost function that a site belongs to: see [`Site::scope`].
     pub fn around(&self, site: &Site) -> u32 {
         // A call is found by its last byte.
-        let place = u64::from(site.offset.saturating_sub(u32::from(site.trap.is_none())));
+        self.at(site.offset.saturating_sub(u32::from(site.trap.is_none())))
+    }
+
+    /// The innermost function that the code at an offset belongs to.
+    pub fn at(&self, place: u32) -> u32 {
+        let place = u64::from(place);
         let around = self.ranges.iter().rfind(|(start, end, _)| (*start..*end).contains(&place));
         around.map_or(0, |(_, _, number)| *number)
     }

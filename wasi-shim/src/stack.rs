@@ -279,9 +279,15 @@ pub fn used(sp: usize) -> Range<usize> {
     if (signal_start..signal_end).contains(&sp) { sp..signal_end } else { sp..end }
 }
 
+/// The largest page of a system.
+const LARGEST_PAGE: usize = 64 << 10;
+
 /// The end of the stack that an address lies in: words from a live address up to there can be read.
 pub fn end_of_stack(address: usize) -> Option<usize> {
-    let Thread { start, end, signal_start, signal_end, .. } = THREAD.get();
+    let Thread { start, end, is_main, signal_start, signal_end, .. } = THREAD.get();
+    // Emulators put the main stack where no page of the size begins that they tell: it ends earlier
+    // than it seems, and begins earlier.
+    let start = if is_main { start.saturating_sub(LARGEST_PAGE) } else { start };
     let stacks = [start..end, signal_start..signal_end];
     stacks.into_iter().find(|stack| stack.contains(&address)).map(|stack| stack.end)
 }

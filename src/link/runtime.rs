@@ -215,15 +215,18 @@ impl Runtime {
         self.part(&COMPLETE[0])
     }
 
-    /// Everything of a program but its own objects, by name.
+    /// Everything of a program but its own objects: how the linker calls it, and its bytes.
     ///
     /// # Errors
     /// The file is damaged.
-    pub(super) fn files(&self, set: Set) -> Result<Inputs> {
+    pub fn contents(&self, set: Set) -> Result<Vec<(&'static str, Vec<u8>)>> {
         let (first, last) = self.start_files(set);
         let parts: Vec<_> = self.parts(set).iter().chain(first).chain(last).collect();
-        let read = |part: &&Part| Ok((part.name.into(), self.part(part)?.into()));
-        parts.par_iter().map(read).collect()
+        parts.par_iter().map(|part| Ok((part.name, self.part(part)?))).collect()
+    }
+
+    pub(super) fn files(&self, set: Set) -> Result<Inputs> {
+        Ok(self.contents(set)?.into_iter().map(|(name, bytes)| (name.into(), bytes.into())).collect())
     }
 
     /// Everything of a shared library but its own object, by name.

@@ -1,5 +1,6 @@
 //! Objects of fixtures, and of a module that the environment names, through the checker.
 
+use crate::programs;
 use anyhow::{Context, Result, anyhow, bail, ensure};
 use code_checker::{Report, Trusted, check};
 use std::path::Path;
@@ -21,15 +22,15 @@ use wasmparser::{Parser, Payload};
 pub struct Processor {
     /// Of the names of its tests.
     pub prefix: &'static str,
-    target: &'static str,
+    pub target: &'static str,
     /// Another processor of its kind, whose code has more instructions.
     cpu: &'static str,
 }
 
-pub const PROCESSORS: [Processor; 2] = [
-    Processor { prefix: "", target: "x86_64-unknown-linux-gnu", cpu: "x86-64-v4" },
-    Processor { prefix: "aarch64/", target: "aarch64-unknown-linux-gnu", cpu: "neoverse-n1" },
-];
+pub const X86_64: Processor = Processor { prefix: "", target: "x86_64-unknown-linux-gnu", cpu: "x86-64-v4" };
+
+pub const PROCESSORS: [Processor; 2] =
+    [X86_64, Processor { prefix: "aarch64/", target: "aarch64-unknown-linux-gnu", cpu: "neoverse-n1" }];
 
 /// Flags that make other code, each tried alone.
 const LEVELS: [&[&str]; 2] = [&[], &["-O0"]];
@@ -44,6 +45,9 @@ const MORE: [&[&str]; 6] = [
     &["--profile-generate"],
 ];
 
+/// Fixtures that are checked as programs, too; with `W2N_FULL=1`, all are.
+const PROGRAMS: [&str; 5] = ["ctl/br-table", "call/indirect", "foreign/libc-heap", "tail/indirect", "wasi/args"];
+
 /// The flags of a fixture that its object depends on.
 const KEPT: [&str; 3] = ["--enable", "--import", "--imports"];
 
@@ -56,15 +60,12 @@ pub fn check_fixture(processor: &Processor, path: &Path) -> Result<()> {
         bail!(Skip::Reason("a script, or a message of the compiler: it has no object".to_owned()));
     }
     let wasm = wat::parse_bytes(&source)?;
-    let mut flags = Vec::new();
-    for pair in fixture.setup.build.windows(2).filter(|pair| KEPT.contains(&pair[0].as_str())) {
-        flags.extend(pair.iter().cloned());
-    }
+    let flags = kept_flags(&fixture);
     let cpu = ["--cpu", processor.cpu];
     let more = [&MORE[..], &[&cpu]].concat();
     for level in LEVELS.iter().chain(if is_full() { &more[..] } else { &[] }) {
         let level: Vec<String> = level.iter().map(|&word| word.to_owned()).collect();
-        let object = object(processor, &fixture, &source, &[&flags[..], &level].concat());
+        let object = object_of(processor, Some(&fixture), &source, &[&flags[..], &level].concat());
         if object.as_ref().is_err_and(|error| error.to_string().contains("has two types")) {
             bail!(Skip::Reason("only a program can have an import with two types".to_owned()));
         }
@@ -74,14 +75,20 @@ pub fn check_fixture(processor: &Processor, path: &Path) -> Result<()> {
         let failures: Vec<String> = report.failures.iter().map(ToString::to_string).collect();
         ensure!(failures.is_empty(), "flags {level:?}: {report}\n{}", failures.join("\n"));
     }
-    if is_full() && fixture.setup.emit.is_none() {
+    let is_chosen = is_full() || processor.target == X86_64.target && PROGRAMS.contains(&fixture.name.as_str());
+    if is_chosen && fixture.setup.emit.is_none() {
         check_program(processor, &fixture, &source, &wasm)?;
     }
     Ok(())
 }
 
+pub fn kept_flags(fixture: &Fixture) -> Vec<String> {
+    let pairs = fixture.setup.build.windows(2).filter(|pair| KEPT.contains(&pair[0].as_str()));
+    pairs.flatten().cloned().collect()
+}
+
 /// Checks the object of the program, where the first memory lies at a fixed address, as the fixture
-/// asks for it.
+/// asks for it, and (x86-64) the program.
 fn check_program(processor: &Processor, fixture: &Fixture, source: &[u8], wasm: &[u8]) -> Result<()> {
     let build = &fixture.setup.build;
     // Another generator or target, a library, an object, or a file that must have its name.
@@ -105,18 +112,26 @@ fn check_program(processor: &Processor, fixture: &Fixture, source: &[u8], wasm: 
     command.args(["--target", processor.target]).args(build).args(["--keep", "-o", "app", "--", "it.wasm"]);
     let outcome = process::run(&mut command, b"")?;
     ensure!(outcome.status == 0, "{}", outcome.stderr);
-    let report = verify(&std::fs::read(folder.path().join("app.o"))?, wasm, build, Some(FIXED_BASE))?;
+    let object = std::fs::read(folder.path().join("app.o"))?;
+    let report = verify(&object, wasm, build, Some(FIXED_BASE))?;
     let failures: Vec<String> = report.failures.iter().map(ToString::to_string).collect();
     ensure!(failures.is_empty(), "as a program: {report}\n{}", failures.join("\n"));
+    // `--keep` shows how it was linked: not here, if it is for C's own linker.
+    let has_c = outcome.stderr.contains("<the C library, 1 of");
+    if processor.target == X86_64.target && (has_c || outcome.stderr.contains("<module 0>")) {
+        let linked = programs::check(&std::fs::read(folder.path().join("app"))?, &object, has_c)?;
+        ensure!(linked.failures.is_empty(), "as a program: {linked}\n{}", linked.failures.join("\n"));
+    }
     Ok(())
 }
 
-fn verify(object: &[u8], wasm: &[u8], flags: &[String], place: Option<u64>) -> Result<Report> {
+pub fn verify(object: &[u8], wasm: &[u8], flags: &[String], place: Option<u64>) -> Result<Report> {
     let runtime: Vec<&str> = Builtin::ALL.iter().map(|builtin| builtin.symbol()).collect();
     let memory_checks = flags.iter().any(|flag| flag == "--memory-checks");
     // Declarations stand on the line or in the module.
     let calls_c = flags.iter().any(|flag| flag.starts_with("--import")) || has_section(wasm)?;
-    check(object, &Trusted { module: Some(wasm), runtime: &runtime, memory_checks, place, calls_c })
+    let llvm = flags.iter().any(|flag| flag == "llvm");
+    check(object, &Trusted { module: Some(wasm), runtime: &runtime, memory_checks, place, calls_c, llvm })
 }
 
 /// Whether the module declares C functions itself.
@@ -131,9 +146,12 @@ fn has_section(wasm: &[u8]) -> Result<bool> {
     Ok(false)
 }
 
-fn object(processor: &Processor, fixture: &Fixture, source: &[u8], flags: &[String]) -> Result<Vec<u8>> {
+/// The object of a module, in binary or text form; a fixture's files lie beside it.
+pub fn object_of(processor: &Processor, fixture: Option<&Fixture>, source: &[u8], flags: &[String]) -> Result<Vec<u8>> {
     let folder = tempfile::tempdir()?;
-    product::populate(folder.path(), fixture)?;
+    if let Some(fixture) = fixture {
+        product::populate(folder.path(), fixture)?;
+    }
     std::fs::write(folder.path().join("it.wasm"), source)?;
     let mut command = command::wasm2native();
     command.current_dir(folder.path()).args(["--target", processor.target, "-c", "-o", "it.o"]);

@@ -2,15 +2,20 @@
 //! sequences that it must refuse.
 //!
 //! Every module becomes an object as for a library, for each of the processors; `W2N_FULL=1` does
-//! so with more flags, and also checks the object of the program that the fixture is.
+//! so with more flags, and also checks the program that the fixture is, and its object. `corpus.rs`
+//! has what compilers made, `llvm.rs` what LLVM made, and `programs.rs` damaged programs.
 //! `W2N_VERIFY=mod.wasm` checks that module alone and prints what was counted, with `W2N_FLAGS` as
 //! flags and for `W2N_TARGET`. docs/verify.md has what is proved.
 
 mod arm;
 mod arm_control;
+mod corpus;
 mod fixtures;
+mod llvm;
+mod programs;
 mod sequences;
 
+use programs::DAMAGES;
 use test_kit::fixture;
 use test_kit::trial::trial;
 
@@ -31,6 +36,10 @@ fn main() {
             trials.push(trial(wrong, || sequences::is_refused(assembly, sequence)));
         }
     }
+    trials.push(trial("program/whole", programs::is_accepted));
+    for damage in DAMAGES {
+        trials.push(trial(format!("program/{}", damage.name), || programs::is_refused(damage)));
+    }
     let fixtures = fixture::all().expect("the fixtures can be listed");
     for path in fixtures.into_iter().filter(|path| path.extension().is_some_and(|it| it == "wat")) {
         for processor in &fixtures::PROCESSORS {
@@ -38,5 +47,7 @@ fn main() {
             trials.push(trial(name, move || fixtures::check_fixture(processor, &path)));
         }
     }
+    trials.extend(corpus::trials());
+    trials.extend(llvm::trials());
     test_kit::trial::run(trials);
 }

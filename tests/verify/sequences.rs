@@ -229,6 +229,46 @@ pub const SEQUENCES: &[Sequence] = &[
         "nor compared with the size",
     ),
     sequence(
+        "two numbers that move together",
+        "i.i",
+        "lea rsi, w2n.memory.0[rip]; mov rsi, [rsi]; xor eax, eax; xor edx, edx; \
+         2: movzx ecx, byte ptr [rsi + rax]; add rax, 4; add rdx, 3; cmp rdx, 300; jne 2b; leave",
+        "lea rsi, w2n.memory.0[rip]; mov rsi, [rsi]; xor eax, eax; xor edx, edx; \
+         2: movzx ecx, byte ptr [rsi + rax]; add rax, 4; add rdx, 3; cmp rdx, 301; jne 2b; leave",
+        "neither within the guard",
+    ),
+    sequence(
+        "two numbers that move apart",
+        "i.i",
+        "lea rsi, w2n.memory.0[rip]; mov rsi, [rsi]; xor eax, eax; xor edx, edx; \
+         2: movzx ecx, byte ptr [rsi + rax]; test ecx, ecx; je 3f; nop; 3: add rax, 4; \
+         add rdx, 3; cmp rdx, 300; jne 2b; leave",
+        "lea rsi, w2n.memory.0[rip]; mov rsi, [rsi]; xor eax, eax; xor edx, edx; \
+         2: movzx ecx, byte ptr [rsi + rax]; test ecx, ecx; je 3f; shl rax; 3: add rax, 4; \
+         add rdx, 3; cmp rdx, 300; jne 2b; leave",
+        "neither within the guard",
+    ),
+    sequence(
+        "number that counts down to another",
+        "i.i",
+        "lea rsi, w2n.memory.0[rip]; mov rsi, [rsi]; and edi, 0xffff; lea rsi, [rsi + rdi * 8]; \
+         lea rdx, [rdi + 1]; imul rdx, rdx, -8; xor eax, eax; \
+         2: movzx ecx, byte ptr [rsi + rax]; add rax, -8; cmp rax, rdx; jne 2b; leave",
+        "lea rsi, w2n.memory.0[rip]; mov rsi, [rsi]; and edi, 0xffff; lea rsi, [rsi + rdi * 8]; \
+         imul rdx, rdi, -8; xor eax, eax; \
+         2: movzx ecx, byte ptr [rsi + rax]; add rax, -8; cmp rax, rdx; jne 2b; leave",
+        "memory",
+    ),
+    sequence(
+        "number that counts down to a constant",
+        "i.i",
+        "lea rsi, w2n.memory.0[rip]; mov rsi, [rsi]; add rsi, 64; xor eax, eax; \
+         2: movzx ecx, byte ptr [rsi + rax]; add rax, -8; cmp rax, -64; jne 2b; leave",
+        "lea rsi, w2n.memory.0[rip]; mov rsi, [rsi]; add rsi, 48; xor eax, eax; \
+         2: movzx ecx, byte ptr [rsi + rax]; add rax, -8; cmp rax, -64; jne 2b; leave",
+        "before the memory",
+    ),
+    sequence(
         "sum that wraps before the compare",
         "ll.l",
         "lea rcx, w2n.memory.1[rip]; lea rax, [rdi + rsi]; cmp rax, [rcx + 8]; ja 1f; \
@@ -356,6 +396,33 @@ pub const SEQUENCES: &[Sequence] = &[
          movsxd rax, [rcx + rax * 4]; add rcx, rax; jmp rcx; 3: .long 1f - 3b, -64; \
          1: mov eax, 7; 2: leave",
         "leaves the function",
+    ),
+    sequence(
+        "table of jumps by a number that is known",
+        "i.i",
+        "test edi, edi; je 2f; lea rcx, 3f[rip]; movsxd rax, [rcx + 4]; add rcx, rax; jmp rcx; \
+         3: .long 1f - 3b, 2f - 3b; 1: mov eax, 7; 2: leave",
+        "test edi, edi; je 2f; lea rcx, 3f[rip]; movsxd rax, [rcx + 4]; lea rcx, 3f[rip + 1]; \
+         add rcx, rax; jmp rcx; 3: .long 1f - 3b, 2f - 3b; 1: mov eax, 7; 2: leave",
+        "the middle of an instruction",
+    ),
+    sequence(
+        "part of a table of jumps",
+        "i.i",
+        "and edi, 1; lea rcx, 3f[rip]; movsxd rax, [rcx + rdi * 4 + 4]; add rcx, rax; jmp rcx; \
+         3: .long -64, 1f - 3b, 2f - 3b; 1: mov eax, 7; 2: leave",
+        "and edi, 1; lea rcx, 3f[rip]; movsxd rax, [rcx + rdi * 4]; add rcx, rax; jmp rcx; \
+         3: .long -64, 1f - 3b, 2f - 3b; 1: mov eax, 7; 2: leave",
+        "leaves the function",
+    ),
+    sequence(
+        "table of jumps that lies in code",
+        "i.i",
+        "and edi, 1; lea rcx, 3f[rip]; movsxd rax, [rcx + rdi * 4]; add rcx, rax; jmp rcx; \
+         3: .long 1f - 3b, 2f - 3b; 1: mov eax, 7; 2: leave",
+        "and edi, 1; lea rcx, 3f[rip]; movsxd rax, [rcx + rdi * 4]; add rcx, rax; jmp rcx; \
+         3: .long 1f - 3b; 1: .byte 0x0c, 0, 0, 0; leave",
+        "lies in code",
     ),
     sequence(
         "call without a signature",

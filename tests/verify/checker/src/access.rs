@@ -31,6 +31,13 @@ impl<P: Processor> Machine<'_, P> {
 
     /// A load of 4 bytes with their sign, where it is of a kind of its own.
     pub fn signed_word(&mut self, state: &mut State, address: &Value) -> Option<Value> {
+        // LLVM reads the field before a function that it knows.
+        let after = address.offset_from(Base::Text).and_then(|offset| u32::try_from(offset.checked_add(4)?).ok());
+        let function = after.and_then(|after| self.knowledge.image.function_at(after));
+        if function.is_some_and(|function| function.signature.is_some()) {
+            self.count(Class::Signature);
+            return Some(self.made(state, LOADED, Range::ALL));
+        }
         if address.base == Some(Base::Text) {
             return Some(self.jump_entry(state, address));
         }
@@ -51,15 +58,12 @@ impl<P: Processor> Machine<'_, P> {
 
     /// An entry of a table of jumps, whose index is bounded.
     fn jump_entry(&mut self, state: &mut State, address: &Value) -> Value {
-        let table = u32::try_from(address.sum.constant).ok();
-        let index = Sum { terms: address.sum.terms.clone(), constant: 0 };
-        let is_word = index.terms.iter().all(|(_, factor)| factor % 4 == 0);
-        let (low, high) = (state.lower(&self.terms, &index), state.upper(&self.terms, &index));
-        let count = u32::try_from(high / 4 + 1).ok().filter(|_| low >= 0 && is_word);
-        let inside = table.zip(count).filter(|(table, count)| {
-            let end = u64::from(*table) + 4 * u64::from(*count);
-            *table >= self.function.start && end <= self.function.end.into()
-        });
+        let is_word = address.sum.terms.iter().all(|(_, factor)| factor % 4 == 0);
+        let (low, high) = (state.lower(&self.terms, &address.sum), state.upper(&self.terms, &address.sum));
+        let is_inside = low >= self.function.start.into() && high + 4 <= self.function.end.into();
+        let first = u32::try_from(low).ok().filter(|_| is_inside && is_word);
+        // What lies between is a multiple of 4 away.
+        let inside = first.zip(u32::try_from((high - low) / 4 + 1).ok());
         match inside {
             Some((table, count)) => {
                 self.count(Class::Constant);
@@ -224,6 +228,7 @@ impl<P: Processor> Machine<'_, P> {
             Ok(class) => self.count(class),
             Err(reason) => {
                 let what = if kind == Kind::Load { "load" } else { "store" };
+                self.wanted.extend(address.sum.terms.iter().map(|(id, _)| *id));
                 let address = self.describe(state, address);
                 self.fail(format!("a {what} of {size} bytes at {address}: {reason}"));
             }

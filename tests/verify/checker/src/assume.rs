@@ -3,6 +3,16 @@
 use crate::state::{Fact, State};
 use crate::value::{Base, Condition, Expr, Relation, Sum, Terms, Value};
 
+/// A constant as 64 bits with a sign.
+pub fn signed(value: &Value) -> Value {
+    match value.sum.terms[..] {
+        [] if value.sum.constant >= 1 << 63 => {
+            Value { base: value.base, sum: Sum { terms: Vec::new(), constant: value.sum.constant - (1 << 64) } }
+        }
+        _ => value.clone(),
+    }
+}
+
 impl State {
     /// Takes a condition for true, or for false. Returns whether that can be.
     pub fn assume(&mut self, terms: &Terms, condition: &Condition, holds: bool) -> bool {
@@ -48,10 +58,14 @@ impl State {
         }
         let is_near = |sum: &Sum| self.lower(terms, sum) >= 0 && self.upper(terms, sum) < 1 << 46;
         let is_distance = |sum: &Sum| self.lower(terms, sum) >= -(1 << 61) && self.upper(terms, sum) < 1 << 61;
+        let is_identity = matches!(relation, Relation::Equal | Relation::NotEqual);
+        // Small numbers are the same if they are the same modulo 2^64, whatever their sign.
+        let small = [signed(left), signed(right)];
+        let are_small = is_identity && small.iter().all(|value| is_distance(&value.sum));
+        let (left, right) = if are_small { (&small[0], &small[1]) } else { (left, right) };
         let is_known = match left.base {
-            Some(_) if matches!(relation, Relation::Equal | Relation::NotEqual) => {
-                is_distance(&left.sum) && is_distance(&right.sum)
-            }
+            _ if are_small => true,
+            Some(_) if is_identity => false,
             None => self.is_exact(terms, &left.sum) && self.is_exact(terms, &right.sum),
             Some(_) => is_near(&left.sum) && is_near(&right.sum),
         };

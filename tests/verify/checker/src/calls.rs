@@ -31,7 +31,7 @@ impl<P: Processor> Machine<'_, P> {
             self.check_arguments(&state, symbol);
         }
         let taken = match &callee {
-            Some(Callee::Internal(Some(convention))) => convention.stack,
+            Some(Callee::Internal(Some(convention))) => convention.taken,
             // The name of the type says nothing: the code says what it expects.
             Some(Callee::Internal(None)) => self.taken_next(),
             _ => 0,
@@ -373,7 +373,8 @@ impl<P: Processor> Machine<'_, P> {
     pub fn jump_by_table(&mut self, state: &State, value: &Value) -> Option<Exit> {
         let targets = self.jump_targets(value)?;
         self.count(Class::JumpTable);
-        self.jump_tables.insert(self.at, targets.clone());
+        let known = self.jump_tables.entry(self.at).or_default();
+        known.extend(targets.iter().filter(|target| !known.contains(target)).copied().collect::<Vec<_>>());
         Some(Exit::Ways(targets.into_iter().map(|target| (target, state.clone())).collect()))
     }
 
@@ -381,7 +382,7 @@ impl<P: Processor> Machine<'_, P> {
     pub fn tail_call(&mut self, state: &State, callee: Option<Callee>) -> Exit {
         if let Some(callee) = callee {
             let taken = match callee {
-                Callee::Internal(Some(convention)) => Some(i64::from(convention.stack)),
+                Callee::Internal(Some(convention)) => Some(i64::from(convention.taken)),
                 Callee::Internal(None) => None,
                 _ => Some(0),
             };
@@ -390,13 +391,12 @@ impl<P: Processor> Machine<'_, P> {
         Exit::Ways(Vec::new())
     }
 
-    /// Where the entries of a table of jumps lead, which count from its beginning.
+    /// Where the entries of a table of jumps lead.
     fn jump_targets(&mut self, value: &Value) -> Option<Vec<u32>> {
         let [(id, 1)] = value.sum.terms[..] else { return None };
         let Expr::Jump { table, count } = *self.terms.expr(id) else { return None };
-        if value.base != Some(Base::Text) || value.sum.constant != i128::from(table) {
-            return None;
-        }
+        // From here the entries count, which may be more than those that are read here.
+        let origin = u32::try_from(value.sum.constant).ok().filter(|_| value.base == Some(Base::Text))?;
         if self.knowledge.image.relocation_in(table, table + 4 * count).is_some() {
             self.fail("a table of jumps that the linker changes");
             return None;
@@ -406,7 +406,7 @@ impl<P: Processor> Machine<'_, P> {
             let at = (table + 4 * entry) as usize;
             let bytes = self.knowledge.image.text.get(at..at + 4)?;
             let distance = i32::from_le_bytes(bytes.try_into().expect("four bytes"));
-            let target = table.checked_add_signed(distance)?;
+            let target = origin.checked_add_signed(distance)?;
             if !(self.function.start..self.function.end).contains(&target) {
                 self.fail("a table of jumps leaves the function");
                 return None;
@@ -431,7 +431,7 @@ impl<P: Processor> Machine<'_, P> {
             return;
         }
         let expected = match (self.convention, self.is_internal()) {
-            (Some(convention), _) => Some(i64::from(convention.stack)),
+            (Some(convention), _) => Some(i64::from(convention.taken)),
             (None, true) => None,
             (None, false) => Some(0),
         };

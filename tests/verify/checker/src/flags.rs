@@ -1,5 +1,6 @@
 //! Flags: what a compare leaves behind, and what jumps and moves that depend on it tell.
 
+use crate::assume::signed;
 use crate::machine::{Exit, Leads, Machine, Processor, RESULT, is_temporary};
 use crate::state::{Flags, Range, State};
 use crate::value::{Base, Condition, Expr, Relation, Value};
@@ -76,7 +77,7 @@ impl<P: Processor> Machine<'_, P> {
     pub fn note_inequality(&mut self, condition: &Condition) {
         if let Condition::Compare { relation: Relation::Equal | Relation::NotEqual, left, right } = condition
             && left.base == right.base
-            && let Some(difference) = left.sum.exactly_plus_times(&right.sum, -1)
+            && let Some(difference) = signed(left).sum.exactly_plus_times(&signed(right).sum, -1)
             && self.terms.sum_mentions(&difference, &|expr| matches!(expr, Expr::Joined { .. }))
             && !self.unequal.contains(&difference)
         {

@@ -12,10 +12,14 @@ use crate::machine::{Decoded, Exit, Leads, Machine, Processor};
 use crate::report::Report;
 use crate::state::{Fact, Flags, Range, State};
 use crate::value::{Expr, Id, Place, Sum, Value};
+use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 /// Blocks are executed so often, on average, before that is given up.
-const MOST_STEPS: usize = 400;
+const MOST_STEPS: usize = 2000;
+
+/// With how many others a number is compared that has no bound by itself.
+const MOST_PAIRS: usize = 2;
 
 /// Instructions between two targets of jumps.
 type Blocks<P> = BTreeMap<u32, Vec<Decoded<<P as Processor>::Instruction>>>;
@@ -25,34 +29,58 @@ pub fn check<P: Processor>(knowledge: &Knowledge, function: &Function) -> Report
     let mut machine = Machine::<P>::new(knowledge, function);
     let mut guesses: Vec<(u32, Sum)> = Vec::new();
     let mut refuted: Vec<(u32, Sum)> = Vec::new();
+    let mut tried: Vec<(u32, Sum)> = Vec::new();
+    let mut best: Option<Report> = None;
     loop {
         let blocks = match blocks(&machine) {
             Ok(blocks) => blocks,
-            Err((at, reason)) => return refuse(&mut machine, at, &reason),
+            Err((at, reason)) => return best.unwrap_or_else(|| refuse(&mut machine, at, &reason)),
         };
-        let n_tables = machine.jump_tables.len();
+        let n_targets = machine.n_targets();
         let Some(entries) = fixed_point(&mut machine, &blocks, &guesses) else {
-            return refuse(&mut machine, function.start, "its states have no fixed point");
+            return best.unwrap_or_else(|| refuse(&mut machine, function.start, "its states have no fixed point"));
         };
-        if machine.jump_tables.len() > n_tables {
+        if machine.n_targets() > n_targets {
             // There is more code than was known.
             continue;
         }
+        if let Some(at) = table_in_code(&machine, &blocks) {
+            return best.unwrap_or_else(|| refuse(&mut machine, at, "a table of jumps lies in code"));
+        }
         let Some(failed) = refutations(&mut machine, &blocks, &entries, &guesses) else {
-            return refuse(&mut machine, function.start, "its states do not hold on every way");
+            return best.unwrap_or_else(|| refuse(&mut machine, function.start, "its states do not hold on every way"));
         };
         if !failed.is_empty() {
             guesses.retain(|guess| !failed.contains(guess));
             refuted.extend(failed);
             continue;
         }
-        let new = guess(&machine, &guesses, &refuted);
+        let new = guess(&machine, &entries, &guesses, &refuted);
         if !new.is_empty() {
             guesses.extend(new);
             continue;
         }
-        return record(&mut machine, &blocks, &entries, &guesses);
+        let report = record(&mut machine, &blocks, &entries, &guesses);
+        let is_better = best.as_ref().is_none_or(|best| report.failures.len() < best.failures.len());
+        if is_better {
+            best = Some(report);
+        }
+        let found = best.as_ref().expect("there is one");
+        // What was refuted together with a wrong guess may hold without it.
+        let concerns = |guess: &&(u32, Sum)| machine.wanted.iter().any(|id| guess.1.factor(*id) != 0);
+        let again = refuted.iter().rev().filter(concerns).find(|guess| !tried.contains(guess)).cloned();
+        let Some(guess) = again.filter(|_| !found.failures.is_empty()) else { return found.clone() };
+        tried.push(guess.clone());
+        guesses.push(guess);
+        machine.is_recording = false;
     }
+}
+
+/// An instruction where a table lies that jumps were read from.
+fn table_in_code<P: Processor>(machine: &Machine<P>, blocks: &Blocks<P>) -> Option<u32> {
+    let is_table =
+        |one: &&Decoded<P::Instruction>| machine.constants.iter().any(|&(start, end)| one.at < end && start < one.next);
+    blocks.values().flatten().find(is_table).map(|one| one.at)
 }
 
 fn refuse<P: Processor>(machine: &mut Machine<P>, at: u32, reason: &str) -> Report {
@@ -101,10 +129,6 @@ fn blocks<P: Processor>(machine: &Machine<P>) -> Result<Blocks<P>, (u32, String)
             return Err((one.at, "a jump into the middle of an instruction".into()));
         }
         end = one.next;
-        let is_constant = machine.constants.iter().any(|&(start, end)| one.at < end && start < one.next);
-        if is_constant {
-            return Err((one.at, "a table of jumps lies in code".into()));
-        }
     }
     let mut blocks = Blocks::<P>::new();
     let mut block = function.start;
@@ -190,6 +214,9 @@ fn fixed_point<P: Processor>(
     };
     search.find_heads(machine);
     for n_steps in 0.. {
+        if search.waiting.is_empty() {
+            search.remember(machine);
+        }
         let Some((_, at)) = search.waiting.pop_first() else { break };
         if n_steps > MOST_STEPS.saturating_mul(blocks.len()) {
             return None;
@@ -236,11 +263,7 @@ impl<P: Processor> Search<'_, P> {
                     return;
                 }
                 ways.insert(from, state);
-                let mut states = ways.values();
-                let mut joined = states.next().expect("a way leads here").clone();
-                for (n_before, state) in (1..).zip(states) {
-                    joined = join(&mut machine.terms, target, &joined, state, n_before.min(2));
-                }
+                let joined = join_all(machine, target, ways);
                 if let Some(&last) = self.heads.get(&target) {
                     self.begin_again(place, last);
                 }
@@ -264,6 +287,26 @@ impl<P: Processor> Search<'_, P> {
         }
         self.waiting.retain(|(place, _)| !(first..=last).contains(place));
     }
+
+    /// Blocks that a loop forgot, and only ways from outside lead to.
+    fn remember(&mut self, machine: &mut Machine<P>) {
+        for (&target, ways) in self.ways.iter().filter(|(_, ways)| !ways.is_empty()) {
+            if let Entry::Vacant(entry) = self.entries.entry(target) {
+                entry.insert(join_all(machine, target, ways));
+                self.waiting.insert((self.order[&target], target));
+            }
+        }
+    }
+}
+
+/// What comes of all ways to a block.
+fn join_all<P: Processor>(machine: &mut Machine<P>, target: u32, ways: &BTreeMap<(u32, usize), State>) -> State {
+    let mut states = ways.values();
+    let mut joined = states.next().expect("a way leads here").clone();
+    for (n_before, state) in (1..).zip(states) {
+        joined = join(&mut machine.terms, target, &joined, state, n_before.min(2));
+    }
+    joined
 }
 
 /// The blocks' places in reverse postorder: before a block come all that lead to it, but for those
@@ -308,6 +351,10 @@ fn note_steps<P: Processor>(machine: &mut Machine<P>, block: u32, before: &State
             continue;
         }
         let step = value.sum.exactly_plus_times(&old.sum, -1).and_then(|it| it.as_constant());
+        if let Some(step) = step {
+            let known = machine.steps.entry(own).or_insert(step);
+            *known = if *known == step { step } else { 0 };
+        }
         let first = machine.first.get(&own).filter(|first| !first.terms.is_empty());
         if let (Some(step), Some(first)) = (step.filter(|step| *step != 0), first) {
             let sign = if step > 0 { -1 } else { 1 };
@@ -318,21 +365,67 @@ fn note_steps<P: Processor>(machine: &mut Machine<P>, block: u32, before: &State
     }
 }
 
-/// Inequalities at the heads of loops, either way round.
-fn guess<P: Processor>(machine: &Machine<P>, known: &[(u32, Sum)], refuted: &[(u32, Sum)]) -> Vec<(u32, Sum)> {
+/// Inequalities at the heads of loops: either way round where a loop may end, and between what
+/// moves.
+fn guess<P: Processor>(
+    machine: &Machine<P>,
+    entries: &BTreeMap<u32, State>,
+    known: &[(u32, Sum)],
+    refuted: &[(u32, Sum)],
+) -> Vec<(u32, Sum)> {
     let mut new = Vec::new();
+    let mut add = |guess: (u32, Sum)| {
+        if !known.contains(&guess) && !refuted.contains(&guess) && !new.contains(&guess) {
+            new.push(guess);
+        }
+    };
     for sum in &machine.unequal {
         for (id, _) in &sum.terms {
             let Expr::Joined { block, .. } = *machine.terms.expr(*id) else { continue };
             let negative = Sum::default().exactly_plus_times(sum, -1);
-            for guess in [Some(sum.clone()), negative].into_iter().flatten().map(|sum| (block, sum)) {
-                if !known.contains(&guess) && !refuted.contains(&guess) && !new.contains(&guess) {
-                    new.push(guess);
-                }
-            }
+            [Some(sum.clone()), negative].into_iter().flatten().for_each(|sum| add((block, sum)));
         }
     }
+    pairs(machine, entries).into_iter().for_each(add);
     new
+}
+
+/// Two numbers that move by constants keep their ratio: what has no bound by itself may have one by
+/// another one's.
+fn pairs<P: Processor>(machine: &Machine<P>, entries: &BTreeMap<u32, State>) -> Vec<(u32, Sum)> {
+    let block_of = |id: Id| match *machine.terms.expr(id) {
+        Expr::Joined { block, .. } => Some(block),
+        _ => None,
+    };
+    let moving = || machine.steps.iter().filter(|(_, step)| **step != 0).map(|(&id, &step)| (id, step));
+    let is_bound = |id: Id, step: i64| {
+        let range = block_of(id).and_then(|block| entries.get(&block)).map(|state| state.range(&machine.terms, id));
+        range.is_some_and(|range| if step > 0 { range.high <= 1 << 34 } else { range.low >= 0 })
+    };
+    let ends = |id: Id| machine.unequal.iter().any(|sum| sum.factor(id) != 0);
+    let mut pairs = Vec::new();
+    for (own, step) in moving().filter(|&(own, step)| !is_bound(own, step)) {
+        let Some(block) = block_of(own) else { continue };
+        let others = moving().filter(|&(other, by)| {
+            other != own && block_of(other) == Some(block) && (ends(other) || is_bound(other, by))
+        });
+        pairs.extend(others.take(MOST_PAIRS).filter_map(|other| Some((block, ratio(machine, (own, step), other)?))));
+    }
+    pairs
+}
+
+/// The first number has not moved further than its step and the second one's tell.
+fn ratio<P: Processor>(machine: &Machine<P>, (own, step): (Id, i64), (other, by): (Id, i64)) -> Option<Sum> {
+    let distance = |id: Id| {
+        let first = machine.first.get(&id)?;
+        // What begins with a constant is counted from there.
+        let first = if first.terms.is_empty() { Sum::default() } else { first.clone() };
+        Sum::term(id).exactly_plus_times(&first, -1)
+    };
+    // own / step = other / by, with step · by · both sides at least 0.
+    let sign = step.signum();
+    let left = Sum::default().exactly_plus_times(&distance(own)?, by.checked_abs()?.checked_mul(sign)?)?;
+    left.exactly_plus_times(&distance(other)?, step.checked_abs()?.checked_neg()?.checked_mul(by.signum())?)
 }
 
 /// Which guesses do not hold on a way into their block. `None`: a state does not hold on one.
@@ -343,14 +436,17 @@ fn refutations<P: Processor>(
     guesses: &[(u32, Sum)],
 ) -> Option<Vec<(u32, Sum)>> {
     let mut failed = Vec::new();
+    let mut is_missed = false;
     for (at, block) in blocks {
         let Some(state) = entries.get(at) else { continue };
         let state = with_guesses(machine, state, *at, guesses);
         for (target, state) in execute(machine, block, state) {
-            if let Some(entry) = entries.get(&target)
-                && !is_covered(machine, target, entry, &state)
-            {
-                return None;
+            match entries.get(&target) {
+                // The state does not hold here, or the search did not come here: by a wrong guess,
+                // or else by a fault.
+                Some(entry) if !is_covered(machine, target, entry, &state) => is_missed = true,
+                None if blocks.contains_key(&target) => is_missed = true,
+                _ => {}
             }
             for guess in guesses.iter().filter(|guess| guess.0 == target) {
                 let holds = entries.get(&target).is_some_and(|entry| {
@@ -364,7 +460,7 @@ fn refutations<P: Processor>(
             }
         }
     }
-    Some(failed)
+    if failed.is_empty() && is_missed { None } else { Some(failed) }
 }
 
 fn with_guesses<P: Processor>(machine: &Machine<P>, state: &State, at: u32, guesses: &[(u32, Sum)]) -> State {

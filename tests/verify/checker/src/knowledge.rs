@@ -5,7 +5,7 @@
 //! define.
 
 use crate::image::{Image, SymbolNumber};
-use crate::signature::Convention;
+use crate::signature::{Convention, Rules};
 use anyhow::Result;
 use object::Architecture;
 use std::collections::{HashMap, HashSet};
@@ -88,6 +88,8 @@ pub struct Trusted<'i> {
     pub place: Option<u64>,
     /// C functions are declared, so that code handles addresses of the host.
     pub calls_c: bool,
+    /// The code is LLVM's.
+    pub llvm: bool,
 }
 
 pub struct Knowledge<'i> {
@@ -96,6 +98,7 @@ pub struct Knowledge<'i> {
     pub memories: HashMap<SymbolNumber, Memory>,
     pub tables: HashMap<SymbolNumber, Table>,
     pub powers: Powers,
+    pub rules: Rules,
     /// Symbols of functions of the runtime that code may call.
     pub runtime: HashSet<&'i str>,
     /// C functions are declared: code handles their pointers.
@@ -130,8 +133,7 @@ impl<'i> Knowledge<'i> {
     /// # Errors
     /// When the module can't be read.
     pub fn new(image: &'i Image, trusted: &Trusted<'i>) -> Result<Knowledge<'i>> {
-        let declared =
-            trusted.module.map(|wasm| Declared::read(wasm, trusted.memory_checks, image.architecture)).transpose()?;
+        let declared = trusted.module.map(|wasm| Declared::read(wasm, trusted, image.architecture)).transpose()?;
         let declared = declared.unwrap_or_default();
         let roles: Vec<Role> = image.symbols.iter().map(role).collect();
         let runtime = trusted.runtime.iter().copied().chain(LIBRARY).collect();
@@ -141,6 +143,7 @@ impl<'i> Knowledge<'i> {
             memories: HashMap::new(),
             tables: HashMap::new(),
             powers: declared.powers,
+            rules: declared.rules,
             runtime,
             calls_c: trusted.calls_c,
             hashed: declared.hashed,
@@ -176,7 +179,7 @@ impl<'i> Knowledge<'i> {
 
     /// What is known of an encoded type.
     pub fn convention(&self, signature: &str) -> Option<Convention> {
-        Convention::of(signature, self.image.architecture).or_else(|| self.hashed.get(signature).copied())
+        Convention::of(signature, self.image.architecture, self.rules).or_else(|| self.hashed.get(signature).copied())
     }
 
     pub fn name(&self, symbol: SymbolNumber) -> &str {
@@ -240,6 +243,7 @@ fn defined_memory(image: &Image, name: &str) -> Option<Memory> {
 #[derive(Default)]
 struct Declared {
     powers: Powers,
+    rules: Rules,
     imports: HashSet<String>,
     hashed: HashMap<String, Convention>,
     /// Of imported memories, if all are of one form.
@@ -249,8 +253,9 @@ struct Declared {
 }
 
 impl Declared {
-    fn read(wasm: &[u8], has_memory_checks: bool, architecture: Architecture) -> Result<Declared> {
-        let mut declared = Declared::default();
+    fn read(wasm: &[u8], trusted: &Trusted, architecture: Architecture) -> Result<Declared> {
+        let rules = if trusted.llvm { llvm_rules(wasm)? } else { Rules::Cranelift };
+        let mut declared = Declared { rules, ..Declared::default() };
         let mut memories = Vec::new();
         let mut sizes = HashSet::new();
         for payload in Parser::new(0).parse_all(wasm) {
@@ -263,7 +268,7 @@ impl Declared {
                                 declared.imports.insert(import.name.to_owned());
                                 declared.imports.insert(format!("{}_{}", import.module, import.name));
                             }
-                            TypeRef::Memory(ty) => memories.push(imported_memory(&ty, has_memory_checks)),
+                            TypeRef::Memory(ty) => memories.push(imported_memory(&ty, trusted.memory_checks)),
                             TypeRef::Table(ty) => {
                                 sizes.insert(if ty.element_type.is_extern_ref() { 8 } else { 16 });
                             }
@@ -279,7 +284,7 @@ impl Declared {
                                 && let Some(name) = plain_name(ty)
                             {
                                 let hash = format!("#{}", blake3::hash(name.as_bytes()).to_hex());
-                                let convention = Convention::of(&name, architecture);
+                                let convention = Convention::of(&name, architecture, rules);
                                 declared.hashed.extend(convention.map(|convention| (hash, convention)));
                             }
                             declared.powers.objects |=
@@ -303,6 +308,20 @@ impl Declared {
         declared.entry_size = if sizes.len() == 1 { sizes.into_iter().next() } else { None };
         Ok(declared)
     }
+}
+
+/// LLVM has another convention for modules with tail calls.
+fn llvm_rules(wasm: &[u8]) -> Result<Rules> {
+    use Operator::{ReturnCall, ReturnCallIndirect, ReturnCallRef};
+    for payload in Parser::new(0).parse_all(wasm) {
+        let Payload::CodeSectionEntry(body) = payload? else { continue };
+        for operator in body.get_operators_reader()? {
+            if matches!(operator?, ReturnCall { .. } | ReturnCallIndirect { .. } | ReturnCallRef { .. }) {
+                return Ok(Rules::Tail);
+            }
+        }
+    }
+    Ok(Rules::C)
 }
 
 /// The encoded name of a type without declared types, however long.

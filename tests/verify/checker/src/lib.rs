@@ -23,6 +23,7 @@
 //! | `calls` | calls, jumps to functions, and returns |
 //! | `flow` | blocks, the fixed point, and the pass that counts |
 //! | `aarch64`, `x86_64` | instructions and operands, and how they change a state |
+//! | `program` | finished programs, which are linked from proved objects |
 
 mod image;
 mod signature;
@@ -48,12 +49,15 @@ mod flow;
 mod aarch64;
 mod x86_64;
 
+mod program;
+
 use aarch64::Aarch64;
 use anyhow::Result;
 use image::Image;
 use knowledge::Knowledge;
 pub use knowledge::Trusted;
 use object::Architecture;
+pub use program::{Linked, Runtime, check_program};
 pub use report::{Class, Failure, Report};
 use x86_64::X86;
 

@@ -112,6 +112,10 @@ pub struct Machine<'k, P> {
     pub unequal: Vec<Sum>,
     /// What a term of the head of a loop is at first.
     pub first: HashMap<Id, Sum>,
+    /// By how much it grows in each round; 0: that differs.
+    pub steps: BTreeMap<Id, i64>,
+    /// Terms of addresses that were not proved.
+    pub wanted: BTreeSet<Id>,
     /// Results are wanted, and not only states.
     pub is_recording: bool,
     pub report: Report,
@@ -139,6 +143,8 @@ impl<'k, P: Processor> Machine<'k, P> {
             constants: BTreeSet::new(),
             unequal: Vec::new(),
             first: HashMap::new(),
+            steps: BTreeMap::new(),
+            wanted: BTreeSet::new(),
             is_recording: false,
             report: Report::default(),
             at: function.start,
@@ -148,9 +154,15 @@ impl<'k, P: Processor> Machine<'k, P> {
         }
     }
 
-    /// Forgets states, but not what is known of the function's form.
+    /// Forgets states, but not where jumps by tables lead.
     pub fn restart(&mut self) {
         self.seen.clear();
+        self.constants.clear();
+    }
+
+    /// To how many places jumps by tables lead.
+    pub fn n_targets(&self) -> usize {
+        self.jump_tables.values().map(Vec::len).sum()
     }
 
     /// Whether it is in the internal convention.

@@ -8,10 +8,24 @@ use object::Architecture;
 /// What the checker must know of the internal convention for a type.
 #[derive(Copy, Clone, Debug, PartialEq, Eq)]
 pub struct Convention {
-    /// Bytes of arguments on the stack, which the callee takes away.
+    /// Bytes of arguments on the stack.
     pub stack: u32,
+    /// Bytes that the callee takes away from there.
+    pub taken: u32,
     /// Bytes of results that lie where the caller says.
     pub area: u32,
+}
+
+/// By whose rules functions of the module call each other.
+#[derive(Copy, Clone, Debug, Default, PartialEq, Eq)]
+pub enum Rules {
+    /// Cranelift's convention for tail calls.
+    #[default]
+    Cranelift,
+    /// LLVM's for C.
+    C,
+    /// LLVM's `tailcc`, in modules with tail calls.
+    Tail,
 }
 
 #[derive(Copy, Clone, PartialEq)]
@@ -23,14 +37,33 @@ enum Kind {
 
 impl Convention {
     /// Of an encoded type. `None` where the name is a hash.
-    pub fn of(name: &str, architecture: Architecture) -> Option<Convention> {
+    pub fn of(name: &str, architecture: Architecture, rules: Rules) -> Option<Convention> {
         let (params, results) = split(name)?;
+        if rules != Rules::Cranelift {
+            return Some(Convention::of_llvm(&params, &results, rules));
+        }
         let is_arm = architecture == Architecture::Aarch64;
         // `x2` to `x7`; the area's address has a register of its own.
         let area = placed(&results, if is_arm { 6 } else { 8 }, 8);
         let n_registers = if area > 0 && !is_arm { 5 } else { 6 };
         let stack = placed(&params, n_registers, 8).next_multiple_of(16);
-        Some(Convention { stack, area })
+        Some(Convention { stack, taken: stack, area })
+    }
+
+    /// LLVM's for x86-64 (`codegen::llvm::types`): results that have no registers lie 16 bytes
+    /// apart. With `tailcc` the callee takes an odd number of words away.
+    fn of_llvm(params: &[Kind], results: &[Kind], rules: Rules) -> Convention {
+        let count = |kind: Kind| results.iter().filter(|it| **it == kind).count();
+        let (n_floats, n_vectors) = (count(Kind::Float), count(Kind::Vector));
+        let n_most = if n_floats > 0 { 2 } else { 4 };
+        let has_area = count(Kind::Integer) > 3 || n_floats + n_vectors > n_most;
+        let area = if has_area { 16 * u32::try_from(results.len()).unwrap_or(u32::MAX / 16) } else { 0 };
+        let bytes = placed(params, if has_area { 5 } else { 6 }, 8);
+        // One more argument, which has no meaning.
+        let is_padded = params.contains(&Kind::Vector) && !bytes.is_multiple_of(16);
+        let stack = if is_padded { bytes + 8 } else { bytes };
+        let taken = if rules == Rules::Tail { (stack + 8).next_multiple_of(16) - 8 } else { 0 };
+        Convention { stack: stack.max(taken), taken, area }
     }
 }
 

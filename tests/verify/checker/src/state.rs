@@ -148,7 +148,7 @@ impl State {
         }
         let facts = self.facts.iter().filter(|fact| fact.limit.is_none());
         facts.fold(plain, |best, fact| match reduce(sum, &fact.sum) {
-            Some(rest) => best.min(self.upper_within(terms, &rest, depth - 1)),
+            Some((rest, times)) => best.min(self.upper_within(terms, &rest, depth - 1).div_euclid(times)),
             None => best,
         })
     }
@@ -367,14 +367,20 @@ impl State {
     }
 }
 
-/// `sum` without as much of `fact` as takes a term away that both have.
-fn reduce(sum: &Sum, fact: &Sum) -> Option<Sum> {
+/// So many times `sum`, without as much of `fact` as takes a term away that both have.
+fn reduce(sum: &Sum, fact: &Sum) -> Option<(Sum, i128)> {
     let common = |&(id, factor): &(Id, i64)| {
         let other = fact.factor(id);
-        (other != 0 && factor % other == 0 && factor / other > 0).then(|| factor / other)
+        let has_both = other != 0 && (factor > 0) == (other > 0);
+        has_both.then(|| {
+            let divisor = gcd(factor.unsigned_abs(), other.unsigned_abs());
+            (factor.unsigned_abs() / divisor, other.unsigned_abs() / divisor)
+        })
     };
-    let times = sum.terms.iter().find_map(common)?;
-    sum.exactly_plus_times(fact, -times)
+    let (of_fact, of_sum) = sum.terms.iter().find_map(common)?;
+    let (of_fact, of_sum) = (i64::try_from(of_fact).ok()?, i64::try_from(of_sum).ok()?);
+    let scaled = if of_sum == 1 { sum.clone() } else { Sum::default().exactly_plus_times(sum, of_sum)? };
+    Some((scaled.exactly_plus_times(fact, -of_fact)?, of_sum.into()))
 }
 
 impl Relation {

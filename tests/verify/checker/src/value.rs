@@ -120,7 +120,7 @@ pub enum Expr {
     },
     /// The distance from a function's entry to its signature's identity.
     SignatureDistance(Sum),
-    /// An entry of a table of jumps at an offset in the text, which has so many that count.
+    /// One of so many entries of a table of jumps, from an offset in the text on.
     Jump {
         table: u32,
         count: u32,

@@ -1,0 +1,111 @@
+//! What compilers make of whole programs: fixtures in C and C++, in Cot, and `benches/programs`.
+//!
+//! By default a part is proved, with default flags: [`PART`], and of Cot the fixtures in `examples`
+//! and every fourth one in `run`. `W2N_FULL=1` proves all, those in C also with `-O0`.
+
+use crate::fixtures::{X86_64, object_of, verify};
+use anyhow::{Context, Result, bail, ensure};
+use libtest_mimic::Trial;
+use std::path::{Path, PathBuf};
+use test_kit::fixture::{self, Fixture};
+use test_kit::trial::{Skip, is_full, trial};
+use test_kit::{command, process, toolchain};
+
+/// A loop with two numbers that move, one that counts down from a number, a table of jumps by a
+/// number that is known at first.
+const PART: [&str; 3] = ["program/nbody", "program/base64", "c/setjmp"];
+
+/// Not proved today, each for a reason that a part of the report tells. One that is proved fails
+/// here, so that the list does not grow old.
+const UNPROVED: [(&str, &str); 1] = [("cot/examples/queens", "its states have no fixed point")];
+
+pub fn trials() -> Vec<Trial> {
+    let mut trials = Vec::new();
+    let fixtures = fixture::all().expect("the fixtures can be listed");
+    for path in fixtures.into_iter().filter(|path| path.extension().is_some_and(|it| it != "wat")) {
+        let name = fixture::name_of(&path);
+        if is_full() || PART.contains(&name.as_str()) {
+            trials.push(trial(name, move || check_c(&path)));
+        }
+    }
+    for path in listed("benches/programs", "c") {
+        let name = format!("program/{}", stem(&path));
+        if is_full() || PART.contains(&name.as_str()) {
+            trials.push(trial(name, move || check_program(&path)));
+        }
+    }
+    for (folder, part) in [("examples", 1), ("run", 4)] {
+        let all = listed(&format!("fixtures/cot/{folder}"), "cot");
+        let each = if is_full() { 1 } else { part };
+        for path in all.into_iter().step_by(each) {
+            let name = format!("cot/{folder}/{}", stem(&path));
+            let reason = UNPROVED.iter().find(|(unproved, _)| *unproved == name).map(|(_, reason)| *reason);
+            // What has no proof takes long.
+            if reason.is_none() || is_full() {
+                trials.push(trial(name, move || is_as_known(check_cot(&path), reason)));
+            }
+        }
+    }
+    trials
+}
+
+fn is_as_known(outcome: Result<()>, unproved: Option<&str>) -> Result<()> {
+    let Some(reason) = unproved else { return outcome };
+    let Err(error) = outcome else { bail!("it is proved, and stands in UNPROVED") };
+    ensure!(format!("{error:#}").contains(reason), "unproved for another reason: {error:#}");
+    Ok(())
+}
+
+/// The files of a folder of this project, in order.
+fn listed(folder: &str, extension: &str) -> Vec<PathBuf> {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join(folder);
+    let entries = std::fs::read_dir(folder).expect("the folder is a part of the project");
+    let mut paths: Vec<PathBuf> = entries.map(|entry| entry.expect("it can be listed").path()).collect();
+    paths.retain(|path| path.extension().is_some_and(|it| it == extension));
+    paths.sort();
+    paths
+}
+
+fn stem(path: &Path) -> String {
+    path.file_stem().unwrap_or_default().to_string_lossy().into_owned()
+}
+
+fn check_c(path: &Path) -> Result<()> {
+    let fixture = Fixture::read(path)?;
+    toolchain::require_for(&fixture)?;
+    let wasm = toolchain::compile(&fixture)?;
+    let flags = crate::fixtures::kept_flags(&fixture);
+    prove(&wasm, &flags)?;
+    if is_full() { prove(&wasm, &[&flags[..], &["-O0".to_owned()]].concat()) } else { Ok(()) }
+}
+
+/// As the benches compile it.
+fn check_program(path: &Path) -> Result<()> {
+    toolchain::require()?;
+    let mut flags = vec!["-O3".to_owned()];
+    flags.extend(stem(path).starts_with("simd_").then(|| "-msimd128".to_owned()));
+    prove(&toolchain::compile_files(&[path.to_owned()], &flags)?, &[])
+}
+
+fn check_cot(path: &Path) -> Result<()> {
+    let fixture = Fixture::read(path)?;
+    if !fixture.setup.build.is_empty() || fixture.setup.emit.is_some() {
+        bail!(Skip::Reason("tests, a stage, or a program with flags of its own".to_owned()));
+    }
+    let folder = tempfile::tempdir()?;
+    let wasm = folder.path().join("it.wasm");
+    let mut command = command::cot();
+    command.args(["build", "--emit", "wasm", "-o"]).arg(&wasm).arg(path);
+    let outcome = process::run(&mut command, b"")?;
+    ensure!(outcome.status == 0, "{}", outcome.stderr);
+    prove(&std::fs::read(&wasm)?, &[])
+}
+
+fn prove(wasm: &[u8], flags: &[String]) -> Result<()> {
+    let report = object_of(&X86_64, None, wasm, flags)
+        .and_then(|object| verify(&object, wasm, flags, None))
+        .with_context(|| format!("flags {flags:?}"))?;
+    let failures: Vec<String> = report.failures.iter().map(ToString::to_string).collect();
+    ensure!(failures.is_empty(), "flags {flags:?}: {report}\n{}", failures.join("\n"));
+    Ok(())
+}

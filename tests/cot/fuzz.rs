@@ -1,16 +1,19 @@
 //! No input makes the frontend panic: random bytes, random tokens, and sound programs with pieces
 //! changed. What is accepted becomes a valid module.
 //!
-//! Runs for as many seconds as `COT_FUZZ_SECONDS` says (15; with `W2N_FULL=1`, 60), from the seed
-//! `COT_FUZZ_SEED` (1). An input that makes it panic is written to the folder of temporary files,
-//! and belongs in `fixtures/cot/errors` afterwards.
+//! The targets are driven by bolero, as those of `tests/fuzz`, and take ten seconds each (with
+//! `W2N_FULL=1`, 60). `BOLERO_RANDOM_TEST_TIME_MS` is another time, and `BOLERO_RANDOM_SEED=N`
+//! repeats a failure. An input that makes the frontend panic stays in the folder of temporary
+//! files, and belongs in `fixtures/cot/errors` afterwards.
 
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-use libtest_mimic::{Failed, Trial};
-use wasm2native::cot::check::check;
+use anyhow::Result;
+use bolero::check;
+use libtest_mimic::Trial;
+use test_kit::trial::trial;
+use wasm2native::cot::check;
 use wasm2native::cot::load::load_bytes;
 use wasm2native::cot::lower::{Host, LowerOptions, lower};
 use wasm2native::cot::query::Program;
@@ -22,24 +25,32 @@ use crate::source::{fixtures, options};
 
 pub fn trials() -> Vec<Trial> {
     vec![
-        Trial::test("fuzz-bytes", || fuzz("bytes", bytes, check_program)),
-        Trial::test("fuzz-tokens", || fuzz("tokens", tokens, check_program)),
-        Trial::test("fuzz-names", || fuzz("names", tokens, look_at_names)),
-        Trial::test("fuzz-format", || fuzz("format", spaces, check_format)),
+        trial("fuzz-bytes", || fuzz("bytes", bytes, check_program)),
+        trial("fuzz-tokens", || fuzz("tokens", tokens, check_program)),
+        trial("fuzz-names", || fuzz("names", tokens, look_at_names)),
+        trial("fuzz-format", || fuzz("format", spaces, check_format)),
     ]
 }
 
-fn number_of(variable: &str, otherwise: u64) -> u64 {
-    std::env::var(variable).ok().and_then(|text| text.parse().ok()).unwrap_or(otherwise)
+/// Choices that the driver's bytes make, and, when they are used up, numbers that follow from them
+/// (SplitMix64).
+struct Choices<'a> {
+    bytes: std::slice::ChunksExact<'a, u8>,
+    state: u64,
 }
 
-/// Random numbers (SplitMix64).
-struct Random(u64);
+impl Choices<'_> {
+    fn new(bytes: &[u8]) -> Choices<'_> {
+        let state = bytes.iter().fold(0, |state: u64, byte| state.wrapping_mul(257).wrapping_add(u64::from(*byte)));
+        Choices { bytes: bytes.chunks_exact(2), state }
+    }
 
-impl Random {
     fn next(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);
-        let mut z = self.0;
+        if let Some(&[low, high]) = self.bytes.next() {
+            return u16::from_le_bytes([low, high]).into();
+        }
+        self.state = self.state.wrapping_add(0x9E37_79B9_7F4A_7C15);
+        let mut z = self.state;
         z = (z ^ (z >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
         z = (z ^ (z >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
         z ^ (z >> 31)
@@ -57,33 +68,26 @@ fn corpus() -> Vec<Vec<u8>> {
     files.chain(library::MODULES.iter().map(|(_, source)| source.as_bytes().to_vec())).collect()
 }
 
-type Make = fn(&mut Random, &[Vec<u8>]) -> Vec<u8>;
+type Make = fn(&mut Choices, &[Vec<u8>]) -> Vec<u8>;
 
-fn fuzz(kind: &'static str, make: Make, run: fn(&[u8])) -> Result<(), Failed> {
-    let seed = number_of("COT_FUZZ_SEED", 1);
-    let time = Duration::from_secs(number_of("COT_FUZZ_SECONDS", if test_kit::trial::is_full() { 60 } else { 15 }));
+fn fuzz(kind: &'static str, make: Make, run: fn(&[u8])) -> Result<()> {
+    let time = Duration::from_secs(if test_kit::trial::is_full() { 60 } else { 10 });
+    let place = std::env::temp_dir().join(format!("cot-fuzz-{kind}-{}.cot", std::process::id()));
     let corpus = corpus();
-    let (mut random, start, mut n_inputs) = (Random(seed), Instant::now(), 0u64);
-    println!("fuzz-{kind}: seed {seed}, {} s", time.as_secs());
-    while start.elapsed() < time {
-        let input = make(&mut random, &corpus);
-        let place = std::env::temp_dir().join(format!("cot-fuzz-{kind}-{}.cot", std::process::id()));
-        // Written before, since an overflow of the stack can't be caught.
-        std::fs::write(&place, &input)?;
-        if catch_unwind(AssertUnwindSafe(|| with_large_stack(|| run(&input)))).is_err() {
-            let message = format!("input {n_inputs} of seed {seed} made the frontend panic: {}", place.display());
-            return Err(message.into());
-        }
-        std::fs::remove_file(&place)?;
-        n_inputs += 1;
-    }
-    println!("fuzz-{kind}: {n_inputs} inputs");
-    Ok(())
+    with_large_stack(|| {
+        check!().with_test_time(time).for_each(|choices: &[u8]| {
+            let input = make(&mut Choices::new(choices), &corpus);
+            // Written before, since an overflow of the stack can't be caught.
+            std::fs::write(&place, &input).expect("there is space for an input");
+            run(&input);
+        });
+    });
+    Ok(std::fs::remove_file(&place)?)
 }
 
 fn check_program(input: &[u8]) {
     let loaded = load_bytes("fuzz.cot", Some(Path::new("fuzz.cot")), input.to_vec(), &Default::default());
-    match check(&loaded, &options()) {
+    match check::check(&loaded, &options()) {
         Err(diagnostics) => {
             assert!(!diagnostics.is_empty(), "a program was refused without a reason");
             diagnostic::render(&loaded.sources, &diagnostics, false);
@@ -140,7 +144,7 @@ fn check_format(input: &[u8]) {
 
 /// Declarations of a program, with other spaces, line breaks and comments between their tokens, and
 /// a few tokens changed.
-fn spaces(random: &mut Random, corpus: &[Vec<u8>]) -> Vec<u8> {
+fn spaces(random: &mut Choices, corpus: &[Vec<u8>]) -> Vec<u8> {
     let pieces = pieces_of(&corpus[random.below(corpus.len())]);
     let start = random.below(pieces.len());
     let begins = |piece: &Vec<u8>| [&b"\nfn"[..], b"\nimpl", b"\nconst", b"\ntest"].contains(&piece.as_slice());
@@ -168,7 +172,7 @@ fn spaces(random: &mut Random, corpus: &[Vec<u8>]) -> Vec<u8> {
     input
 }
 
-fn bytes(random: &mut Random, corpus: &[Vec<u8>]) -> Vec<u8> {
+fn bytes(random: &mut Choices, corpus: &[Vec<u8>]) -> Vec<u8> {
     if random.below(8) == 0 {
         let length = random.below(300);
         return (0..length).map(|_| random.next() as u8).collect();
@@ -202,7 +206,7 @@ const WORDS: &str = "fn var const struct enum union error impl trait for in whil
     @enumFromInt @min @field 0 1 -1 255 18446744073709551615 1.5 \"s\" \"${x}\" 'c' + - * / % ++ & | ^ ~ << >> == != < <= && || ! = += \
     => -> . .. .* .? ?. ? ( ) [ ] { } , : ; \n \n |v| |*v| _ 3..5 *T ?T []T [3]u8 E!T !void fn(i64) print( println( len( append(";
 
-fn tokens(random: &mut Random, corpus: &[Vec<u8>]) -> Vec<u8> {
+fn tokens(random: &mut Choices, corpus: &[Vec<u8>]) -> Vec<u8> {
     let words: Vec<&[u8]> = WORDS.split(' ').filter(|word| !word.is_empty()).map(str::as_bytes).collect();
     let mut pieces: Vec<Vec<u8>> = if random.below(6) == 0 {
         let length = random.below(120);

@@ -3,7 +3,7 @@
 //! indices lead and however slices overlap.
 //!
 //! `COT_LOOPS` says how many programs are made (16; with `W2N_FULL=1`, 600), from the seed
-//! `COT_FUZZ_SEED` (1). One that fails is written to the folder of temporary files.
+//! `COT_SEED` (1). One that fails is written to the folder of temporary files.
 
 use crate::source::wasi_options;
 use anyhow::{Result, bail, ensure};
@@ -24,7 +24,7 @@ fn number_of(variable: &str) -> Option<u64> {
 }
 
 fn loops_do_the_same() -> Result<()> {
-    let first = number_of("COT_FUZZ_SEED").unwrap_or(1);
+    let first = number_of("COT_SEED").unwrap_or(1);
     let n_programs = number_of("COT_LOOPS").unwrap_or(if test_kit::trial::is_full() { 600 } else { 16 });
     let folder = tempfile::tempdir()?;
     let path = folder.path().join("program.cot");

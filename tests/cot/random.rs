@@ -4,7 +4,7 @@
 //! each use of a text looks at its bytes.
 //!
 //! `COT_PROGRAMS` says how many are made (20; with `W2N_FULL=1`, 400), from the seed
-//! `COT_FUZZ_SEED` (1). One that fails is written to the folder of temporary files.
+//! `COT_SEED` (1). One that fails is written to the folder of temporary files.
 //!
 //! Objects have ascending numbers, and refer to older ones alone, so that there are no cycles.
 
@@ -27,7 +27,7 @@ fn number_of(variable: &str) -> Option<u64> {
 }
 
 fn programs_do_the_same() -> Result<()> {
-    let first = number_of("COT_FUZZ_SEED").unwrap_or(1);
+    let first = number_of("COT_SEED").unwrap_or(1);
     let n_programs = number_of("COT_PROGRAMS").unwrap_or(if test_kit::trial::is_full() { 400 } else { 20 });
     let folder = tempfile::tempdir()?;
     for seed in first..first.saturating_add(n_programs) {

@@ -1,6 +1,6 @@
 //! What is done to loops, innermost ones first, and to what that leaves.
 
-use super::{branch, conjunct, copy, dead, fold, graph, jam, number, reduce, version};
+use super::{branch, conjunct, copy, dead, fold, graph, jam, narrow, number, reduce, version};
 use crate::cot::ir::Function;
 
 /// Requires: SSA form without unreachable blocks, loops that test at the end. Leaves: SSA form.
@@ -22,6 +22,7 @@ pub fn optimize(function: &mut Function) {
         dead::remove(function);
     }
     reduce::reduce(function);
+    narrow::narrow(function);
 }
 
 fn clean(function: &mut Function) {

@@ -44,6 +44,8 @@ pub mod reduce;
 
 pub mod conjunct;
 
+pub mod narrow;
+
 pub mod loops;
 
 pub mod turn;

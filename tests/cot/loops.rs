@@ -157,9 +157,11 @@ fn sums(dice: &mut Dice, text: &mut String, number: &str) {
         ["i * 20 + k", "k * 20 + j", "j + k", "k", "j * 20 + k", "k + 1", "19 - k", "k * s + j", "i + j * s", "j"];
     let write = ["i * 20 + j", "j", "j + 1", "j * 20 + i", "19 - j", "j * s", "i", "j + m"];
     let [low, middle, inner] = [0; 3].map(|_| dice.one_of(&["0", "0", "0", "1", "s"]));
-    let [a, b, c] = [0; 3].map(|_| index(dice, &read));
+    // It is out of range at last, so that the loop ends.
+    let a = index(dice, &["i * 20 + k", "k * 20 + j", "j + k", "k", "j * 20 + k", "k + 1", "19 - k"]);
+    let [b, c] = [0; 2].map(|_| index(dice, &read));
     let [d, e] = [0; 2].map(|_| index(dice, &write));
-    let early = dice.one_of(&["", "", "            count += 1\n", "            if (j == m) { continue }\n"]);
+    let early = dice.one_of(&["", "", "            count += 7\n", "            if (j == m) { continue }\n"]);
     let more = dice.one_of(&["", "", "                count += k\n", "                rest -= y[C]\n"]).replace('C', c);
     let target = dice.one_of(&["z", "z", "x", "y"]);
     let last = dice.one_of(&[
@@ -174,7 +176,8 @@ fn sums(dice: &mut Dice, text: &mut String, number: &str) {
         "    for i in {low}..n {{\n        var j = {middle} + 0\n        while (j < m) : (j += {step}) {{\n{early}            \
          var sum: {number} = {zero}\n            var rest: {number} = {zero}\n            for k in {inner}..n {{\n                \
          sum += x[{a}] * y[{b}]\n{more}            }}\n            {target}[{d}] = sum\n{}            \
-         if (count > 100000) {{ return count }}\n        }}\n    }}\n",
+         count += 1\n            if (count > 100000) {{ return count }}\n        }}\n        count += 1\n        \
+         if (count > 100000) {{ return count }}\n    }}\n",
         last.replace('E', e)
     );
 }

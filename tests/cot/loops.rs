@@ -251,12 +251,19 @@ fn store(dice: &mut Dice, text: &mut String, indent: &str, depth: usize) {
 fn statement(dice: &mut Dice, text: &mut String, indent: &str, sums: Option<usize>, depth: usize) {
     let [a, b] = [0; 2].map(|_| index(dice, depth));
     let slice = dice.one_of(&["x", "y", "z"]);
-    let _ = match (dice.below(6), sums) {
+    let variable = INDICES[depth - 1];
+    let _ = match (dice.below(7), sums) {
         (0..=3, Some(sum)) => writeln!(text, "{indent}sum{sum} += {slice}[{a}] * y[{b}]"),
         (4, Some(sum)) => writeln!(text, "{indent}sum{sum} = sum{sum} - {slice}[{a}]"),
         (0 | 1, None) => writeln!(text, "{indent}z[{a}] = {slice}[{b}]"),
         (2, _) => writeln!(text, "{indent}@intToPtr(*u8, raw + {}).* = 1", index(dice, depth)),
         (3, None) => writeln!(text, "{indent}if (x[{a}] > y[{b}]) {{ z[{a}] = y[{b}] }}"),
+        (5, _) => writeln!(
+            text,
+            "{indent}if ((@intCast(u32, {}) & @intCast(u32, {})) == 0) {{ @panic(\"no bits in common\") }}",
+            dice.one_of(&["n", "m", variable]),
+            dice.one_of(&["m", "s", variable])
+        ),
         (4, None) => writeln!(text, "{indent}count += @intCast(i64, {slice}[{a}])"),
         _ => writeln!(text, "{indent}if ({slice}[{a}] == y[{b}]) {{ continue }}"),
     };

@@ -30,7 +30,7 @@ pub struct Stack {
 
 impl Stack {
     pub fn plan(function: &Function) -> Stack {
-        let n_uses = count_uses(function);
+        let n_uses = function.count_uses();
         let mut placement: Vec<_> =
             n_uses.iter().map(|n| if *n == 0 { Placement::Unused } else { Placement::Local }).collect();
         for inst in function.blocks.iter().flat_map(|block| &block.insts) {
@@ -57,15 +57,6 @@ impl Stack {
 /// Whether computing it again is as good as a local.
 fn is_cheap(op: &Op) -> bool {
     matches!(op, Op::Const(_) | Op::Frame(_) | Op::HeapBase)
-}
-
-fn count_uses(function: &Function) -> Vec<u32> {
-    let mut n_uses = vec![0; function.values.len()];
-    for block in &function.blocks {
-        let args = block.insts.iter().flat_map(|inst| inst.args.iter().copied()).chain(block.end.args());
-        args.for_each(|arg| n_uses[arg.index()] += 1);
-    }
-    n_uses
 }
 
 /// Works through one block from its end.

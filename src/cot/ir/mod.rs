@@ -333,6 +333,13 @@ pub struct Block {
     pub end_position: Option<Position>,
 }
 
+impl Block {
+    /// Instructions, without constants.
+    pub fn n_insts(&self) -> usize {
+        self.insts.iter().filter(|inst| !matches!(inst.op, Op::Const(_))).count()
+    }
+}
+
 /// A variable that is a local of the source, or a part of one.
 #[derive(Clone, Debug)]
 pub struct NamedVariable {
@@ -371,6 +378,21 @@ impl Function {
     pub fn new_value(&mut self, ty: Type) -> Value {
         self.values.push(ty);
         Value((self.values.len() - 1) as u32)
+    }
+
+    /// Instructions of blocks, without constants.
+    pub fn n_insts(&self, blocks: &[BlockId]) -> usize {
+        blocks.iter().map(|block| self.blocks[block.index()].n_insts()).sum()
+    }
+
+    /// By value, how often it is an argument.
+    pub fn count_uses(&self) -> Vec<u32> {
+        let mut n_uses = vec![0; self.values.len()];
+        for block in &self.blocks {
+            let args = block.insts.iter().flat_map(|inst| inst.args.iter().copied()).chain(block.end.args());
+            args.for_each(|arg| n_uses[arg.index()] += 1);
+        }
+        n_uses
     }
 
     /// All block numbers.

@@ -4,7 +4,7 @@
 //! value of the loop can be, and conditions under which no operator on the way wraps; so the bounds
 //! hold where all conditions do. Numbers of 32 bits are taken without a sign.
 
-use super::early::Early;
+use super::early::{Code, Early};
 use super::region::{self, Loop};
 use crate::cot::ir::numeric::Numeric;
 use crate::cot::ir::{Const, End, Function, Inst, Op, Type, Value};
@@ -44,7 +44,7 @@ pub struct Bounds<'f> {
     /// What the counter is in the loop, and by how much it grows.
     rounds: Option<(Interval, Value)>,
     /// What is to run before the loop.
-    pub code: Vec<Inst>,
+    pub code: Code,
     /// `i32`, all not zero where the bounds hold.
     pub conditions: Vec<Value>,
 }
@@ -78,7 +78,7 @@ impl<'f> Bounds<'f> {
         first: &[Value],
     ) -> Option<Bounds<'f>> {
         let early = Early::new(region::definitions(function, &of.blocks));
-        let (code, conditions) = (Vec::new(), Vec::new());
+        let (code, conditions) = (Code::default(), Vec::new());
         let known = HashMap::new();
         let mut bounds = Bounds { function, constants, early, known, rounds: None, code, conditions };
         let counter = bounds.counter(of, first)?;
@@ -88,13 +88,13 @@ impl<'f> Bounds<'f> {
 
     pub fn mark(&self) -> Mark {
         let (known, early) = (self.known.clone(), self.early.clone());
-        Mark { known, early, n_insts: self.code.len(), n_conditions: self.conditions.len() }
+        Mark { known, early, n_insts: self.code.0.len(), n_conditions: self.conditions.len() }
     }
 
     /// Forgets all that came after the mark.
     pub fn back_to(&mut self, mark: Mark) {
         (self.known, self.early) = (mark.known, mark.early);
-        self.code.truncate(mark.n_insts);
+        self.code.0.truncate(mark.n_insts);
         self.conditions.truncate(mark.n_conditions);
     }
 
@@ -155,7 +155,7 @@ impl<'f> Bounds<'f> {
 
     /// Bytes of the memory.
     pub fn memory_end(&mut self) -> Value {
-        let pages = self.push(Op::MemorySize, Vec::new(), Type::I32);
+        let pages = self.code.push(self.function, Op::MemorySize, Vec::new(), Type::I32);
         let pages = self.emit(Numeric::I64ExtendI32U, &[pages]);
         let size = self.constant(1 << 16);
         self.emit(Numeric::I64Mul, &[pages, size])
@@ -298,17 +298,11 @@ impl<'f> Bounds<'f> {
     }
 
     pub fn emit(&mut self, numeric: Numeric, args: &[Value]) -> Value {
-        self.push(Op::Numeric(numeric), args.to_vec(), numeric.result())
+        self.code.numeric(self.function, numeric, args)
     }
 
     pub fn constant(&mut self, number: i64) -> Value {
-        self.push(Op::Const(Const::I64(number)), Vec::new(), Type::I64)
-    }
-
-    fn push(&mut self, op: Op, args: Vec<Value>, ty: Type) -> Value {
-        let result = self.function.new_value(ty);
-        self.code.push(Inst { op, args, results: vec![result], position: None });
-        result
+        self.code.constant(self.function, Const::I64(number))
     }
 
     pub fn require(&mut self, compare: Numeric, left: Value, right: Value) {

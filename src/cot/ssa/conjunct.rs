@@ -9,6 +9,9 @@ use std::collections::{HashMap, HashSet};
 
 const TRUE: Const = Const::I32(1);
 
+/// Parts of one condition that are noted.
+const MOST_PARTS: usize = 200;
+
 /// Requires: SSA form without unreachable blocks. Leaves: SSA form.
 pub fn simplify(function: &mut Function) {
     let parts = conjunctions(function);
@@ -76,7 +79,7 @@ fn find(function: &Function, graph: &Graph, parts: &HashMap<Value, [Value; 2]>) 
         }
         let mut seen = HashSet::new();
         let mut work = vec![*condition];
-        while let Some(value) = work.pop() {
+        while let Some(value) = work.pop().filter(|_| seen.len() < MOST_PARTS) {
             if seen.insert(value) {
                 known.entry(value).or_default().push(*block);
                 work.extend(parts.get(&value).into_iter().flatten());

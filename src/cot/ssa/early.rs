@@ -1,6 +1,7 @@
 //! Values of a part of a function, computed before the part begins.
 
-use crate::cot::ir::{Effect, Function, Inst, Value};
+use crate::cot::ir::numeric::Numeric;
+use crate::cot::ir::{Const, Effect, Function, Inst, Op, Type, Value};
 use std::collections::HashMap;
 use std::rc::Rc;
 
@@ -25,7 +26,7 @@ impl Early {
     }
 
     /// What stands for a value before the part; what computes it is added to `code`.
-    pub fn value(&mut self, function: &mut Function, code: &mut Vec<Inst>, value: Value) -> Option<Value> {
+    pub fn value(&mut self, function: &mut Function, code: &mut Code, value: Value) -> Option<Value> {
         if let Some(known) = self.known.get(&value) {
             return Some(*known);
         }
@@ -36,7 +37,7 @@ impl Early {
         }
         let result = function.new_value(function.ty(value));
         inst.results = vec![result];
-        code.push(inst);
+        code.0.push(inst);
         self.known.insert(value, result);
         Some(result)
     }
@@ -46,5 +47,25 @@ impl Early {
         let mut early = self.clone();
         early.known.extend(known);
         early
+    }
+}
+
+/// Code that is written before a part.
+#[derive(Default)]
+pub struct Code(pub Vec<Inst>);
+
+impl Code {
+    pub fn numeric(&mut self, function: &mut Function, numeric: Numeric, args: &[Value]) -> Value {
+        self.push(function, Op::Numeric(numeric), args.to_vec(), numeric.result())
+    }
+
+    pub fn constant(&mut self, function: &mut Function, constant: Const) -> Value {
+        self.push(function, Op::Const(constant), Vec::new(), constant.ty())
+    }
+
+    pub fn push(&mut self, function: &mut Function, op: Op, args: Vec<Value>, ty: Type) -> Value {
+        let result = function.new_value(ty);
+        self.0.push(Inst { op, args, results: vec![result], position: None });
+        result
     }
 }

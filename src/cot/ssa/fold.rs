@@ -161,7 +161,7 @@ impl Folder {
 }
 
 /// The comparison that is true where this one is false. Not of floats, which can be unordered.
-fn opposite(numeric: Numeric) -> Option<Numeric> {
+pub fn opposite(numeric: Numeric) -> Option<Numeric> {
     use Numeric::*;
     Some(match numeric {
         I32Eq => I32Ne,

@@ -68,8 +68,7 @@ fn callees_of(module: &Module, index: usize) -> Vec<usize> {
 }
 
 fn n_insts(function: &Function) -> usize {
-    let insts = function.blocks.iter().flat_map(|block| &block.insts);
-    insts.filter(|inst| !matches!(inst.op, Op::Const(_))).count()
+    function.blocks.iter().map(Block::n_insts).sum()
 }
 
 /// What never returns is called where the program fails: there is nothing to gain.

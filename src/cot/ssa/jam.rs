@@ -6,7 +6,7 @@
 //! loop, and that this reads nothing that the first round stores afterwards, nor leaves the memory.
 
 use super::bounds::{self, Bounds};
-use super::early::Early;
+use super::early::{Code, Early};
 use super::graph::Graph;
 use super::nest::{self, Nest};
 use super::region::{self, Loop};
@@ -61,7 +61,7 @@ struct Writer<'f> {
     function: &'f mut Function,
     /// What the rest of a round computes, as far as that is known before its inner loop.
     early: Early,
-    code: Vec<Inst>,
+    code: Code,
     conditions: Vec<Value>,
     changes: HashMap<Value, Value>,
 }
@@ -75,14 +75,12 @@ impl Writer<'_> {
     fn push(&mut self, mut inst: Inst) -> Value {
         let result = self.function.new_value(self.function.ty(inst.results[0]));
         inst.results = vec![result];
-        self.code.push(inst);
+        self.code.0.push(inst);
         result
     }
 
     fn numeric(&mut self, numeric: Numeric, args: &[Value]) -> Value {
-        let result = self.function.new_value(numeric.result());
-        self.code.push(Inst { op: Op::Numeric(numeric), args: args.to_vec(), results: vec![result], position: None });
-        result
+        self.code.numeric(self.function, numeric, args)
     }
 
     fn next(&self, value: Value) -> Value {
@@ -100,7 +98,7 @@ fn plan(function: &mut Function, constants: &HashMap<Value, i64>, nest: Nest) ->
     let mut definitions = region::definitions(function, &nest.rest);
     definitions.extend(unknown);
     let early = Early::new(definitions);
-    let (code, conditions, changes) = (Vec::new(), Vec::new(), HashMap::new());
+    let (code, conditions, changes) = (Code::default(), Vec::new(), HashMap::new());
     let mut writer = Writer { function, early, code, conditions, changes };
     next_round(&mut writer, &nest)?;
     next_path(&mut writer, &nest)?;
@@ -115,7 +113,7 @@ fn plan(function: &mut Function, constants: &HashMap<Value, i64>, nest: Nest) ->
     let conditions = std::mem::take(&mut writer.conditions).into_iter();
     let condition = conditions.reduce(|all, next| writer.numeric(Numeric::I32And, &[all, next]))?;
     let Writer { code, changes, .. } = writer;
-    Some(Plan { nest, code, condition, first, changes, same })
+    Some(Plan { nest, code: code.0, condition, first, changes, same })
 }
 
 /// That there is a next round, and what it begins with.
@@ -206,9 +204,9 @@ fn independent(writer: &mut Writer, constants: &HashMap<Value, i64>, nest: &Nest
         }
     }
     let (code, conditions) = (std::mem::take(&mut bounds.code), std::mem::take(&mut bounds.conditions));
-    for mut inst in code {
+    for mut inst in code.0 {
         inst.args.iter_mut().for_each(|arg| *arg = writer.next(*arg));
-        writer.code.push(inst);
+        writer.code.0.push(inst);
     }
     writer.conditions.extend(conditions);
     Some(())
@@ -244,7 +242,8 @@ fn apply(function: &mut Function, plan: &Plan) {
     let args = exit.args.iter().map(|arg| jammed.first(*arg)).collect();
     push(function, Vec::new(), insts, End::Jump(Edge { block: copies[&nest.exit], args }));
 
-    let insts = sets(function, &nest.front, |value| jammed.second(plan, value));
+    let passed: Vec<BlockId> = nest.path.iter().copied().chain([nest.inner]).collect();
+    let insts = sets(function, &passed, |value| jammed.second(plan, value));
     let args = exit.args.iter().map(|arg| jammed.second(plan, *arg)).collect();
     push(function, Vec::new(), insts, End::Jump(Edge { block: nest.exit, args }));
 

@@ -12,25 +12,21 @@ pub fn narrow(function: &mut Function) {
     let graph = Graph::new(function);
     let loops = region::innermost_loops(&graph).into_iter().chain(region::loops_around_innermost(&graph));
     let blocks: HashSet<BlockId> = loops.flat_map(|of| of.blocks).collect();
-    let mut uses: HashMap<Value, usize> = HashMap::new();
-    for block in &function.blocks {
-        let args = block.insts.iter().flat_map(|inst| inst.args.iter().copied());
-        args.chain(block.end.args()).for_each(|value| *uses.entry(value).or_default() += 1);
-    }
+    let n_uses = function.count_uses();
     for block in function.block_ids().filter(|block| blocks.contains(block)) {
         let insts = std::mem::take(&mut function.blocks[block.index()].insts);
-        let insts = narrow_block(function, insts, &uses);
+        let insts = narrow_block(function, insts, &n_uses);
         function.blocks[block.index()].insts = insts;
     }
 }
 
 /// `wrap(add(a, b))` becomes `add(wrap(a), wrap(b))` where it is an address, and the sum nothing
 /// else.
-fn narrow_block(function: &mut Function, insts: Vec<Inst>, uses: &HashMap<Value, usize>) -> Vec<Inst> {
+fn narrow_block(function: &mut Function, insts: Vec<Inst>, n_uses: &[u32]) -> Vec<Inst> {
     let accesses = insts.iter().filter(|inst| matches!(inst.op, Op::Load { .. } | Op::Store { .. }));
     let addresses: HashSet<Value> = accesses.map(|inst| inst.args[0]).collect();
     let sum = |inst: &Inst| match inst.op {
-        Op::Numeric(Numeric::I64Add) if uses.get(&inst.results[0]) == Some(&1) => {
+        Op::Numeric(Numeric::I64Add) if n_uses.get(inst.results[0].index()) == Some(&1) => {
             Some((inst.results[0], [inst.args[0], inst.args[1]]))
         }
         _ => None,

@@ -8,6 +8,8 @@ use std::collections::{HashMap, HashSet};
 
 /// Instructions, without constants, that the inner loop, and the rest of a round, may have.
 const LARGE: usize = 40;
+/// Those of the path, which has the tests of `version`, and its blocks.
+const LARGE_PATH: usize = 120;
 
 /// A round of the outer loop goes along `path`, in whose last block it enters `inner`, and from
 /// that through `rest` to the next round.
@@ -36,7 +38,7 @@ pub fn find(function: &Function, graph: &Graph) -> Vec<Nest> {
 /// stored or called.
 fn adds_up(function: &Function, of: &Loop) -> bool {
     let block = &function.blocks[of.header.index()];
-    let is_plain = |inst: &Inst| matches!(inst.op, Op::Load { .. } | Op::Set(_)) || inst.op.effect() == Effect::None;
+    let is_plain = |inst: &Inst| matches!(inst.op, Op::Load { .. }) || inst.op.effect() == Effect::None;
     let Some(edge) = block.end.edges().find(|edge| edge.block == of.header) else { return false };
     let is_carried = |inst: &Inst| {
         let is_chain = matches!(
@@ -53,15 +55,10 @@ fn adds_up(function: &Function, of: &Loop) -> bool {
         let mut carried = block.params.iter().zip(&edge.args).filter(|(_, next)| inst.results.contains(next));
         is_chain && carried.any(|(param, _)| inst.args.contains(param))
     };
-    n_insts(function, &[of.header]) <= LARGE
+    function.n_insts(&[of.header]) <= LARGE
         && matches!(block.end, End::Branch { .. })
         && block.insts.iter().all(is_plain)
         && block.insts.iter().any(is_carried)
-}
-
-fn n_insts(function: &Function, blocks: &[BlockId]) -> usize {
-    let insts = blocks.iter().flat_map(|block| &function.blocks[block.index()].insts);
-    insts.filter(|inst| !matches!(inst.op, Op::Const(_))).count()
 }
 
 /// The loop around an inner one.
@@ -75,7 +72,7 @@ fn around(function: &Function, graph: &Graph, inner: BlockId) -> Option<Nest> {
     // Up to a block that something leads back to.
     let mut path = vec![entered_from(inner)?];
     let latch = loop {
-        let top = *path.last()?;
+        let top = *path.last().filter(|_| path.len() <= LARGE_PATH)?;
         let before = &graph.predecessors[top.index()];
         let mut latches = before.iter().filter(|it| is_latch_of(**it, top)).copied();
         match (latches.next(), latches.next()) {
@@ -86,31 +83,31 @@ fn around(function: &Function, graph: &Graph, inner: BlockId) -> Option<Nest> {
     };
     path.reverse();
     let header = path[0];
-    let inside = region::inside(graph, header, &[latch]);
     let is_pure = |inst: &Inst| inst.op.effect() == Effect::None;
     let computes = |block: &BlockId| {
         let of = &function.blocks[block.index()];
         let ends_well = matches!(of.end, End::Branch { .. } | End::Jump(_));
         ends_well && of.insts.iter().all(is_pure) && (*block == header || of.params.is_empty())
     };
-    let is_fit = inside.contains(&inner)
-        && inside.contains(&exit)
-        && graph.dominates(exit, latch)
-        && inside.iter().all(|it| graph.dominates(header, *it))
-        && path.iter().all(computes);
-    if !is_fit {
+    if function.n_insts(&path) > LARGE_PATH || !path.iter().all(computes) || !graph.dominates(exit, latch) {
+        return None;
+    }
+    let inside = region::inside(graph, header, &[latch]);
+    let is_entered_above = inside.iter().all(|it| graph.dominates(header, *it));
+    if !is_entered_above || !inside.contains(&inner) || !inside.contains(&exit) {
         return None;
     }
     let mut inside: Vec<_> = inside.into_iter().collect();
     inside.sort_by_key(|block| graph.place(*block));
     let (rest, front): (Vec<_>, Vec<_>) = inside.into_iter().partition(|it| graph.dominates(exit, *it));
-    let stores = rest.iter().flat_map(|block| &function.blocks[block.index()].insts);
-    let is_simple =
+    let is_plain =
         |inst: &Inst| matches!(inst.op, Op::Load { .. } | Op::Store { .. }) || inst.op.effect() == Effect::None;
-    let is_known = |edge: End| !matches!(edge, End::Switch { .. });
-    let is_fit = stores.clone().all(is_simple)
-        && n_insts(function, &rest) <= LARGE
-        && rest.iter().all(|block| is_known(function.blocks[block.index()].end.clone()))
+    let is_simple = |block: &BlockId| {
+        let of = &function.blocks[block.index()];
+        !matches!(of.end, End::Switch { .. }) && of.insts.iter().all(is_plain)
+    };
+    let is_fit = function.n_insts(&rest) <= LARGE
+        && rest.iter().all(is_simple)
         && rest.iter().all(|it| *it == exit || graph.predecessors[it.index()].iter().all(|it| rest.contains(it)))
         && !front.contains(&latch);
     is_fit.then_some(Nest { header, path, inner, exit, rest, latch, front })

@@ -6,7 +6,7 @@
 //! others checks want the products.
 
 use super::bounds;
-use super::early::Early;
+use super::early::{Code, Early};
 use super::graph::Graph;
 use super::region::{self, Loop};
 use crate::cot::ir::numeric::Numeric;
@@ -16,10 +16,14 @@ use std::collections::HashMap;
 /// Addresses that grow, of one loop: each takes a register.
 const MOST: usize = 4;
 
+/// Instructions, without constants, that a loop may have.
+const LARGE: usize = 80;
+
 /// Requires: SSA form without unreachable blocks. Leaves: SSA form.
 pub fn reduce(function: &mut Function) {
     let graph = Graph::new(function);
-    let loops: Vec<Loop> = region::innermost_loops(&graph).into_iter().filter(|it| it.blocks.len() == 1).collect();
+    let is_fit = |of: &Loop| of.blocks.len() == 1 && function.n_insts(&of.blocks) <= LARGE;
+    let loops: Vec<Loop> = region::innermost_loops(&graph).into_iter().filter(is_fit).collect();
     if loops.is_empty() {
         return;
     }
@@ -44,7 +48,9 @@ struct Writer<'f> {
     function: &'f mut Function,
     constants: &'f HashMap<Value, i64>,
     early: Early,
-    code: Vec<Inst>,
+    code: Code,
+    /// What [`Writer::growth`] found.
+    known: HashMap<Value, Option<Growth>>,
     /// By how much parameters of the header grow.
     steps: HashMap<Value, Value>,
     /// A product was met that is not a shift.
@@ -65,8 +71,8 @@ fn plan(function: &mut Function, constants: &HashMap<Value, i64>, of: &Loop) -> 
     let end = &function.blocks[of.latch.index()].end;
     let next = end.edges().find(|edge| edge.block == of.header)?.args.clone();
     let early = Early::new(region::definitions(function, &of.blocks));
-    let (code, steps) = (Vec::new(), HashMap::new());
-    let mut writer = Writer { function, constants, early, code, steps, multiplies: false };
+    let (code, known, steps) = (Code::default(), HashMap::new(), HashMap::new());
+    let mut writer = Writer { function, constants, early, code, known, steps, multiplies: false };
     for (param, next) in params.iter().zip(next) {
         writer.find_step(*param, next);
     }
@@ -82,7 +88,7 @@ fn plan(function: &mut Function, constants: &HashMap<Value, i64>, of: &Loop) -> 
         Some((address, first, growth))
     };
     let addresses = grown.into_iter().map(&mut begin).collect::<Option<Vec<_>>>()?;
-    Some(Plan { params: first, code: writer.code, addresses })
+    Some(Plan { params: first, code: writer.code.0, addresses })
 }
 
 impl Writer<'_> {
@@ -98,7 +104,7 @@ impl Writer<'_> {
         };
         let Some(mut step) = self.early.value(self.function, &mut self.code, step) else { return };
         if matches!(numeric, Numeric::I64Sub | Numeric::I32Sub) {
-            let zero = self.constant(ty, 0);
+            let zero = self.code.constant(self.function, Const::zero(ty));
             step = self.emit(numeric, &[zero, step]);
         }
         self.steps.insert(param, step);
@@ -106,6 +112,15 @@ impl Writer<'_> {
 
     /// How a value of the loop grows; `None` where that changes from round to round.
     fn growth(&mut self, value: Value) -> Option<Growth> {
+        if let Some(known) = self.known.get(&value) {
+            return *known;
+        }
+        let growth = self.find_growth(value);
+        self.known.insert(value, growth);
+        growth
+    }
+
+    fn find_growth(&mut self, value: Value) -> Option<Growth> {
         use Numeric::{I32Add, I32Mul, I32Shl, I32Sub, I32WrapI64, I64Add, I64Mul, I64Shl, I64Sub};
         if let Some(step) = self.steps.get(&value) {
             return Some(Some(*step));
@@ -139,16 +154,7 @@ impl Writer<'_> {
     }
 
     fn emit(&mut self, numeric: Numeric, args: &[Value]) -> Value {
-        let result = self.function.new_value(numeric.result());
-        self.code.push(Inst { op: Op::Numeric(numeric), args: args.to_vec(), results: vec![result], position: None });
-        result
-    }
-
-    fn constant(&mut self, ty: Type, number: i32) -> Value {
-        let constant = if ty == Type::I64 { Const::I64(number.into()) } else { Const::I32(number) };
-        let result = self.function.new_value(ty);
-        self.code.push(Inst { op: Op::Const(constant), args: Vec::new(), results: vec![result], position: None });
-        result
+        self.code.numeric(self.function, numeric, args)
     }
 }
 

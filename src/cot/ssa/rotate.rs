@@ -7,7 +7,7 @@
 
 use super::graph::Graph;
 use super::region;
-use crate::cot::ir::{Block, BlockId, Effect, End, Function, Op};
+use crate::cot::ir::{Block, BlockId, Effect, End, Function};
 
 /// Instructions, without constants, that a test may have to be copied.
 const SMALL: usize = 12;
@@ -45,9 +45,8 @@ fn find_tests(function: &Function) -> Vec<Test> {
 }
 
 fn is_small(block: &Block) -> bool {
-    let n_insts = block.insts.iter().filter(|inst| !matches!(inst.op, Op::Const(_))).count();
     let is_plain = || block.insts.iter().all(|inst| inst.op.effect() != Effect::Any);
-    matches!(block.end, End::Branch { .. }) && n_insts <= SMALL && is_plain()
+    matches!(block.end, End::Branch { .. }) && block.n_insts() <= SMALL && is_plain()
 }
 
 /// Whether exactly one way from the block leads out of the loop that it begins.

@@ -1,11 +1,12 @@
 //! Branches that stay in their loop on the second way, where the other one leaves it: code
 //! generators put a block's second way right behind it, so the loop stays together.
 
+use super::fold::opposite;
 use super::graph::Graph;
 use super::region;
 use crate::cot::ir::numeric::Numeric;
-use crate::cot::ir::{BlockId, End, Function, Inst, Op, Value};
-use std::collections::{HashMap, HashSet};
+use crate::cot::ir::{BlockId, End, Function, Inst, Op};
+use std::collections::HashSet;
 
 /// Requires: SSA form without unreachable blocks.
 pub fn turn(function: &mut Function) {
@@ -14,34 +15,25 @@ pub fn turn(function: &mut Function) {
     if loops.is_empty() {
         return;
     }
-    let uses = count_uses(function);
+    let n_uses = function.count_uses();
     for of in loops {
         let inside: HashSet<BlockId> = of.blocks.iter().copied().collect();
         for &block in of.blocks.iter().filter(|block| **block != of.latch) {
             let End::Branch { then, otherwise, .. } = &function.blocks[block.index()].end else { continue };
             if inside.contains(&then.block) && !inside.contains(&otherwise.block) {
-                turn_block(function, block, &uses);
+                turn_block(function, block, &n_uses);
             }
         }
     }
 }
 
-fn count_uses(function: &Function) -> HashMap<Value, usize> {
-    let mut uses: HashMap<Value, usize> = HashMap::new();
-    for block in &function.blocks {
-        let args = block.insts.iter().flat_map(|inst| inst.args.iter().copied());
-        args.chain(block.end.args()).for_each(|value| *uses.entry(value).or_default() += 1);
-    }
-    uses
-}
-
-fn turn_block(function: &mut Function, block: BlockId, uses: &HashMap<Value, usize>) {
+fn turn_block(function: &mut Function, block: BlockId, n_uses: &[u32]) {
     let of = &mut function.blocks[block.index()];
     let End::Branch { condition, then, otherwise } = &mut of.end else { return };
     std::mem::swap(then, otherwise);
     let compare = of.insts.iter_mut().find(|inst| inst.results.contains(condition));
     if let Some(Inst { op: Op::Numeric(numeric), .. }) = compare
-        && uses.get(condition) == Some(&1)
+        && n_uses.get(condition.index()) == Some(&1)
         && let Some(opposite) = opposite(*numeric)
     {
         *numeric = opposite;
@@ -55,26 +47,4 @@ fn turn_block(function: &mut Function, block: BlockId, uses: &HashMap<Value, usi
     if let End::Branch { condition, .. } = &mut of.end {
         *condition = result;
     }
-}
-
-/// The comparison of integers that is true where another one is not.
-fn opposite(numeric: Numeric) -> Option<Numeric> {
-    use Numeric::*;
-    const PAIRS: [(Numeric, Numeric); 10] = [
-        (I32Eq, I32Ne),
-        (I32LtS, I32GeS),
-        (I32LtU, I32GeU),
-        (I32GtS, I32LeS),
-        (I32GtU, I32LeU),
-        (I64Eq, I64Ne),
-        (I64LtS, I64GeS),
-        (I64LtU, I64GeU),
-        (I64GtS, I64LeS),
-        (I64GtU, I64LeU),
-    ];
-    PAIRS.iter().find_map(|&(one, other)| match numeric {
-        it if it == one => Some(other),
-        it if it == other => Some(one),
-        _ => None,
-    })
 }

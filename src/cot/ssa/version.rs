@@ -57,12 +57,11 @@ struct Plan {
 /// Whether the loop is small and calls nothing.
 fn is_fit(function: &Function, of: &Loop) -> bool {
     let blocks = || of.blocks.iter().map(|block| &function.blocks[block.index()]);
-    let n_insts = blocks().flat_map(|it| &it.insts).filter(|inst| !matches!(inst.op, Op::Const(_))).count();
     let is_plain = |inst: &Inst| {
         matches!(inst.op, Op::Const(_) | Op::Numeric(_) | Op::Select | Op::Load { .. } | Op::Store { .. })
             || matches!(inst.op, Op::Frame(_) | Op::HeapBase)
     };
-    n_insts <= LARGE
+    function.n_insts(&of.blocks) <= LARGE
         && blocks().all(|it| !matches!(it.end, End::Switch { .. }) && it.insts.iter().all(is_plain))
         && blocks().any(|it| check(function, it).is_some())
 }
@@ -96,11 +95,11 @@ fn plan(function: &mut Function, constants: &HashMap<Value, i64>, of: Loop) -> O
         return None;
     }
     let mut all = bounds.conditions.clone();
-    let changing = made_of(&params, &bounds.code);
+    let changing = made_of(&params, &bounds.code.0);
     all.sort_by_key(|condition| changing.contains(condition));
     let all = all.into_iter();
     let condition = all.reduce(|all, next| bounds.emit(Numeric::I32And, &[all, next])).expect("the counter has some");
-    let insts = std::mem::take(&mut bounds.code);
+    let insts = std::mem::take(&mut bounds.code.0);
     let test = BlockId(function.blocks.len() as u32);
     let edge = Edge { block: of.header, args: params.clone() };
     let end = End::Branch { condition, then: edge.clone(), otherwise: edge };
@@ -123,7 +122,7 @@ fn made_of(params: &[Value], code: &[Inst]) -> HashSet<Value> {
 /// Has the bounds require what makes a condition true, or false, in every round. None if that
 /// can't be said.
 fn holds(bounds: &mut Bounds, condition: Value, wanted: bool) -> Option<()> {
-    use Numeric::{I32And, I32Eqz, I32Or, I64GeU, I64GtU, I64LeU, I64LtU};
+    use Numeric::{I32Eqz, I32Or, I64GeU, I64GtU, I64LeU, I64LtU};
     let inst = bounds.definition(condition).cloned();
     let (numeric, args) = match &inst {
         Some(Inst { op: Op::Numeric(numeric), args, .. }) => (Some(*numeric), &args[..]),
@@ -131,10 +130,7 @@ fn holds(bounds: &mut Bounds, condition: Value, wanted: bool) -> Option<()> {
     };
     match (numeric, wanted) {
         (Some(I32Eqz), _) => holds(bounds, args[0], !wanted),
-        (Some(I32Or), false) | (Some(I32And), true) => {
-            holds(bounds, args[0], wanted)?;
-            holds(bounds, args[1], wanted)
-        }
+        (Some(I32Or), false) => args.iter().try_for_each(|part| holds_part(bounds, *part)),
         (Some(I64GeU), false) | (Some(I64LtU), true) => below(bounds, args[0], args[1], Numeric::I64LtS),
         (Some(I64LeU), false) | (Some(I64GtU), true) => below(bounds, args[1], args[0], Numeric::I64LtS),
         (Some(I64GtU), false) | (Some(I64LeU), true) => below(bounds, args[0], args[1], Numeric::I64LeS),
@@ -152,6 +148,12 @@ fn holds(bounds: &mut Bounds, condition: Value, wanted: bool) -> Option<()> {
             Some(())
         }
     }
+}
+
+/// A part of a check that fails where one of its parts is true. Parts have no parts.
+fn holds_part(bounds: &mut Bounds, part: Value) -> Option<()> {
+    let is_whole = bounds.definition(part).is_none_or(|inst| inst.op != Op::Numeric(Numeric::I32Or));
+    if is_whole { holds(bounds, part, false) } else { None }
 }
 
 /// `left` is not negative and compares so with `right`.

@@ -7,11 +7,13 @@
 use crate::target;
 use anyhow::{Context, Result, bail};
 use std::cell::Cell;
-use std::ffi::{OsStr, OsString};
+use std::ffi::{CStr, OsStr, OsString};
 use std::fmt;
 use std::io::{Read, Write};
 use std::ops::Deref;
+use std::os::unix::ffi::OsStrExt;
 use std::os::unix::process::ExitStatusExt;
+use std::path::PathBuf;
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::LazyLock;
 use std::thread;
@@ -50,24 +52,30 @@ static EMULATOR: LazyLock<Vec<String>> = LazyLock::new(|| {
     text.split_ascii_whitespace().map(str::to_owned).collect()
 });
 
-/// QEMU's flags for programs that are not static: where the libraries of their machine are. For
-/// others it would change what absolute paths mean, `/` among them.
+/// QEMU's flags for programs that are not static: where the libraries of their machine are, unless
+/// the loader that they name is installed, whose libraries would mix with those. For others it
+/// would change what absolute paths mean, `/` among them.
 fn library_flags(path: &OsStr) -> Vec<String> {
-    let is_dynamic = || std::fs::read(path).is_ok_and(|file| has_interpreter(&file).unwrap_or(false));
-    match target::is_foreign() && std::env::var_os("W2N_EMULATOR").is_none() && is_dynamic() {
-        true => vec!["-L".to_owned(), format!("/usr/{}-linux-gnu", target::processor())],
-        false => Vec::new(),
+    let loader = || interpreter(&std::fs::read(path).ok()?);
+    match target::is_foreign() && std::env::var_os("W2N_EMULATOR").is_none() {
+        true if loader().is_some_and(|loader| !loader.exists()) => {
+            vec!["-L".to_owned(), format!("/usr/{}-linux-gnu", target::processor())]
+        }
+        _ => Vec::new(),
     }
 }
 
-/// Whether an ELF file of 64 bits names a program that loads it.
-fn has_interpreter(file: &[u8]) -> Option<bool> {
+/// The program that loads an ELF file of 64 bits, if it names one.
+fn interpreter(file: &[u8]) -> Option<PathBuf> {
     const PT_INTERP: u32 = 3;
-    let start = usize::try_from(u64::from_le_bytes(*file.get(32..)?.first_chunk()?)).ok()?;
+    let word = |bytes: &[u8], at: usize| Some(u64::from_le_bytes(*bytes.get(at..)?.first_chunk()?));
+    let start = usize::try_from(word(file, 32)?).ok()?;
     let [size, number] = [54, 56].map(|at| Some(usize::from(u16::from_le_bytes(*file.get(at..)?.first_chunk()?))));
-    let headers = file.get(start..)?.chunks(size.filter(|&size| size > 0)?).take(number?);
-    let ty = |header: &[u8]| header.first_chunk().map(|bytes| u32::from_le_bytes(*bytes));
-    Some(headers.into_iter().any(|header| ty(header) == Some(PT_INTERP)))
+    let mut headers = file.get(start..)?.chunks(size.filter(|&size| size > 0)?).take(number?);
+    let header =
+        headers.find(|header| header.first_chunk().map(|bytes| u32::from_le_bytes(*bytes)) == Some(PT_INTERP))?;
+    let text = file.get(usize::try_from(word(header, 8)?).ok()?..)?;
+    Some(OsStr::from_bytes(CStr::from_bytes_until_nul(text).ok()?.to_bytes()).into())
 }
 
 /// How a process ended, and what it wrote.

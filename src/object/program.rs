@@ -99,7 +99,7 @@ pub fn write(writer: &mut Writer, plan: &ProgramPlan, instance: usize, own: Own)
         profile,
         variables,
         poll_page: plan.interruptible.then(|| writer.refer(Symbol::PollPage)),
-        is_interrupt: plan.interruptible.then(|| writer.runtime_symbol("w2n_interrupted")),
+        poll_fault: plan.interruptible.then(|| writer.runtime_symbol("w2n_poll_fault")),
         requirements: write_requirements(writer, requirements),
         n_requirements: requirements.len() as u64,
         kind: plan.kind as u8,

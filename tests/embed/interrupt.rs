@@ -9,6 +9,7 @@ use test_kit::trials;
 pub fn trials() -> Vec<Trial> {
     trials!["interrupt":
         calls_end_and_the_library_goes_on,
+        one_that_comes_late_ends_nothing_more,
         every_loop_of_many_is_interrupted,
         safe_rust_interrupts,
         without_the_option_there_is_nothing_of_it,
@@ -50,6 +51,21 @@ fn calls_end_and_the_library_goes_on() -> Result<()> {
             let out = folder.program(host, &["die"]);
             assert!(out.status == 134 && out.stderr.starts_with("wasm trap: interrupted\n"), "{out:#?}");
         }
+    }
+    Ok(())
+}
+
+/// The system call that closes the page comes after a function that waits has seen the interrupt
+/// and ended: no other call ends by it, and a loop that reads the page meanwhile goes on. Nor does
+/// a late call that opens the page lose the next interrupt.
+fn one_that_comes_late_ends_nothing_more() -> Result<()> {
+    let folder = host("cc", &["interrupt.wat", "late.c"])?;
+    folder.builds(&["interrupt.wat", "--interruptible", "--emit", "staticlib,sharedlib,header"]);
+    let cc = ["-Wall", "-Werror", "-pthread", "late.c"];
+    folder.cc(&[&cc[..], &["interrupt.a", "-o", "static"]].concat());
+    folder.cc(&[&cc[..], &["-rdynamic", "interrupt.so", "-Wl,-rpath,$ORIGIN", "-o", "shared"]].concat());
+    for host in ["static", "shared"] {
+        folder.program(host, &[]).prints("wait: 1\nclosed: 0 987\nafter: 0 987\nnext: 1\nopened: 1\n");
     }
     Ok(())
 }

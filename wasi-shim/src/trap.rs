@@ -9,7 +9,7 @@
 //! in the handler ends the process, because the handler's mask blocks all signals. So it never
 //! loops.
 
-use crate::abi::program::{Crash, Fault, Program, RUNNING};
+use crate::abi::program::{Crash, Fault, POLL_ELSEWHERE, POLL_GOES_ON, Program, RUNNING};
 use crate::abi::trap::{CODE_HOST, CODE_UNDEFINED, CODE_WASI, FATAL_EXIT_STATUS, TRAP_EXIT_STATUS, Trap, TrapReport};
 use crate::arch::OnSignal;
 use crate::arch::processor::{Registers, signal_entry};
@@ -124,7 +124,11 @@ unsafe fn take(signal: c_int, info: *mut siginfo_t, context: *mut c_void) -> boo
     // Not every generator notes each access: what code does where a memory may be is one.
     let is_access = || place.is_some() && signal == SIGSEGV && program::memory_of(address).is_some();
     let own = noted.or_else(|| is_access().then_some(Trap::MemoryOutOfBounds));
-    let own = if place.is_some() && is_interrupt(address) { Some(Trap::Interrupted) } else { own };
+    let own = match if place.is_some() { poll_fault(address) } else { POLL_ELSEWHERE } {
+        POLL_ELSEWHERE => own,
+        POLL_GOES_ON => return true,
+        _ => Some(Trap::Interrupted),
+    };
     let is_overflow = || is_overflow(address, code == kernel::UNMAPPED, registers, place.is_some());
     let trap = match own {
         Some(trap) if !is_push => trap,
@@ -171,11 +175,11 @@ fn add_access(text: &mut Text, place: Option<CodePlace>, address: usize, context
     text.add(": address ").add_hex(offset as u64).add(", and the memory has ").add_decimal(bytes.into()).add(" bytes");
 }
 
-/// Whether a fault ends a call of a library that was to be interrupted.
-fn is_interrupt(address: usize) -> bool {
+/// What a fault has to do with interrupts of libraries, see [`POLL_ELSEWHERE`].
+fn poll_fault(address: usize) -> i32 {
     // SAFETY: the runtime's own function, with the description that it belongs to.
-    program::programs()
-        .any(|program| program.is_interrupt.is_some_and(|it| unsafe { it(&Fault { program, address }) != 0 }))
+    let ask = |program: &Program| program.poll_fault.map(|it| unsafe { it(&Fault { program, address }) });
+    program::programs().filter_map(ask).find(|answer| *answer != POLL_ELSEWHERE).unwrap_or(POLL_ELSEWHERE)
 }
 
 /// Whether a fault is the overflow of a stack that translated code, or what it called, has used up.

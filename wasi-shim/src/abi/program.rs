@@ -21,7 +21,7 @@ pub const SHARED_SYMBOL: &str = "w2n_shared";
 /// Number of this contract, in [`Shared::version`] and [`Program::version`]. To be raised with
 /// every change of what is in this folder that an object or a runtime made before would not
 /// understand: libraries in one process may come from different compilers.
-pub const VERSION: u32 = 14;
+pub const VERSION: u32 = 15;
 
 /// Name of the section that holds [`Program::options`], where `wasm2native inspect` finds it.
 pub const OPTIONS_SECTION: &str = ".w2n.options";
@@ -167,9 +167,9 @@ record! {
         pub variables: *const Variable,
         /// A page that code reads where it can be interrupted; null in code that can't be.
         pub poll_page: *mut u8,
-        /// `w2n_interrupted` where there is such a page, else null: so that programs link none of
-        /// it. 1 if a fault is an interrupt, which has then ended a call.
-        pub is_interrupt: Option<unsafe extern "C" fn(*const Fault) -> i32>,
+        /// `w2n_poll_fault` where there is such a page, else null: so that programs link none of
+        /// it. What a fault has to do with the page: [`POLL_ELSEWHERE`] and the others.
+        pub poll_fault: Option<unsafe extern "C" fn(*const Fault) -> i32>,
         /// The features of the processor that the code was compiled for, those of one register
         /// mostly side by side.
         pub requirements: *const Requirement,
@@ -229,7 +229,16 @@ pub struct Crash {
     pub context: *const c_void,
 }
 
-/// What the handler of signals hands to [`Program::is_interrupt`].
+/// An address that is not in the poll page.
+pub const POLL_ELSEWHERE: i32 = 0;
+
+/// The fault is an interrupt, which has then ended a call.
+pub const POLL_ENDS: i32 = 1;
+
+/// The interrupt was over before the read: access is back, and the read is done again.
+pub const POLL_GOES_ON: i32 = 2;
+
+/// What the handler of signals hands to [`Program::poll_fault`].
 #[repr(C)]
 pub struct Fault {
     pub program: *const Program,

@@ -297,6 +297,33 @@ pub const SEQUENCES: &[Sequence] = &[
         "nor compared with the size",
     ),
     sequence(
+        "the greater of two numbers with a sign",
+        "i.i",
+        "address x1, w2n.memory.0; ldr x1, [x1]; mov w2, w2; sub x2, x2, #31; cmp x2, #0; \
+         csel x2, x2, xzr, gt; ldr w2, [x1, x2]; leave",
+        "address x1, w2n.memory.0; ldr x1, [x1]; mov w2, w2; sub x2, x2, #31; cmp x2, #0; \
+         csel x2, x2, xzr, lt; ldr w2, [x1, x2]; leave",
+        "neither within the guard",
+    ),
+    sequence(
+        "signed compare of half of a number",
+        "l.l",
+        "address x1, w2n.memory.0; ldr x1, [x1]; mov w2, w2; sub x2, x2, #31; cmp x2, #0; \
+         csel x2, x2, xzr, gt; ldr w2, [x1, x2]; leave",
+        "address x1, w2n.memory.0; ldr x1, [x1]; mov w2, w2; lsl x2, x2, #4; cmp w2, #0; \
+         csel x2, x2, xzr, gt; ldr w2, [x1, x2]; leave",
+        "neither within the guard",
+    ),
+    sequence(
+        "multiple of another number",
+        "i.i",
+        "address x1, w2n.memory.1; ldr x4, [x1, #8]; mov w2, w2; and x5, x2, #-32; cmp x5, x4; b.hi 1f; \
+         lsr x2, x2, #5; lsl x2, x2, #5; ldr x1, [x1]; ldr w2, [x1, x2]; leave; ret; 1: udf #0",
+        "address x1, w2n.memory.1; ldr x4, [x1, #8]; mov w2, w2; and x5, x2, #-32; cmp x5, x4; b.hi 1f; \
+         lsr x2, x2, #4; lsl x2, x2, #5; ldr x1, [x1]; ldr w2, [x1, x2]; leave; ret; 1: udf #0",
+        "nor compared with the size",
+    ),
+    sequence(
         "selection of the index that is too large",
         "l.l",
         "address x1, w2n.memory.1; ldr x1, [x1]; cmp x2, #4, lsl #12; csel x2, x2, xzr, lo; \

@@ -15,10 +15,6 @@ use test_kit::{command, process, toolchain};
 /// number that is known at first.
 const PART: [&str; 3] = ["program/nbody", "program/base64", "c/setjmp"];
 
-/// Not proved today, each for a reason that a part of the report tells. One that is proved fails
-/// here, so that the list does not grow old.
-const UNPROVED: [(&str, &str); 1] = [("cot/examples/queens", "its states have no fixed point")];
-
 pub fn trials() -> Vec<Trial> {
     let mut trials = Vec::new();
     let fixtures = fixture::all().expect("the fixtures can be listed");
@@ -39,21 +35,10 @@ pub fn trials() -> Vec<Trial> {
         let each = if is_full() { 1 } else { part };
         for path in all.into_iter().step_by(each) {
             let name = format!("cot/{folder}/{}", stem(&path));
-            let reason = UNPROVED.iter().find(|(unproved, _)| *unproved == name).map(|(_, reason)| *reason);
-            // What has no proof takes long.
-            if reason.is_none() || is_full() {
-                trials.push(trial(name, move || is_as_known(check_cot(&path), reason)));
-            }
+            trials.push(trial(name, move || check_cot(&path)));
         }
     }
     trials
-}
-
-fn is_as_known(outcome: Result<()>, unproved: Option<&str>) -> Result<()> {
-    let Some(reason) = unproved else { return outcome };
-    let Err(error) = outcome else { bail!("it is proved, and stands in UNPROVED") };
-    ensure!(format!("{error:#}").contains(reason), "unproved for another reason: {error:#}");
-    Ok(())
 }
 
 /// The files of a folder of this project, in order.

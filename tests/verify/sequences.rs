@@ -166,6 +166,33 @@ pub const SEQUENCES: &[Sequence] = &[
         "nor compared with the size",
     ),
     sequence(
+        "the greater of two numbers with a sign",
+        "i.i",
+        "lea rsi, w2n.memory.0[rip]; mov rsi, [rsi]; mov edi, edi; sub rdi, 31; xor eax, eax; \
+         cmp rax, rdi; cmovl rax, rdi; mov eax, [rsi + rax]; leave",
+        "lea rsi, w2n.memory.0[rip]; mov rsi, [rsi]; mov edi, edi; sub rdi, 31; xor eax, eax; \
+         cmp rax, rdi; cmovg rax, rdi; mov eax, [rsi + rax]; leave",
+        "neither within the guard",
+    ),
+    sequence(
+        "signed compare of half of a number",
+        "l.l",
+        "lea rsi, w2n.memory.0[rip]; mov rsi, [rsi]; mov edi, edi; sub rdi, 31; xor eax, eax; \
+         cmp rax, rdi; cmovl rax, rdi; mov eax, [rsi + rax]; leave",
+        "lea rsi, w2n.memory.0[rip]; mov rsi, [rsi]; mov edi, edi; shl rdi, 4; xor eax, eax; \
+         cmp eax, edi; cmovl rax, rdi; mov eax, [rsi + rax]; leave",
+        "neither within the guard",
+    ),
+    sequence(
+        "multiple of another number",
+        "i.i",
+        "lea rcx, w2n.memory.1[rip]; mov edi, edi; mov rax, rdi; and rax, -32; cmp rax, [rcx + 8]; ja 1f; \
+         shr rdi, 5; shl rdi, 5; mov rcx, [rcx]; mov eax, [rcx + rdi]; leave; ret; 1: ud2",
+        "lea rcx, w2n.memory.1[rip]; mov edi, edi; mov rax, rdi; and rax, -32; cmp rax, [rcx + 8]; ja 1f; \
+         shr rdi, 4; shl rdi, 5; mov rcx, [rcx]; mov eax, [rcx + rdi]; leave; ret; 1: ud2",
+        "nor compared with the size",
+    ),
+    sequence(
         "compare the other way round",
         "l.l",
         "lea rcx, w2n.memory.1[rip]; cmp rdi, [rcx + 8]; ja 1f; mov rax, [rcx]; \

@@ -308,13 +308,12 @@ impl<P: Processor> Machine<'_, P> {
 
     fn class_in_memory(&self, state: &State, symbol: SymbolNumber, sum: &Sum, size: u32) -> Result<Class, String> {
         let memory = self.knowledge.memories.get(&symbol).ok_or("nothing is known of the memory")?;
-        if state.lower(&self.terms, sum) < 0 {
-            return Err("before the memory".into());
-        }
-        let end = state.upper(&self.terms, sum).saturating_add(size.into());
         let class = if memory.is_guarded { Class::Guard } else { Class::Compare };
-        if end <= i128::from(memory.least) {
+        if state.is_surely_between(&self.terms, sum, 0, i128::from(memory.least) - i128::from(size)) {
             return Ok(class);
+        }
+        if !state.is_at_least(&self.terms, sum, 0) {
+            return Err("before the memory".into());
         }
         let Some(end) = sum.exactly_plus(size.into()) else { return Err("too far".into()) };
         match state.is_within(&self.terms, &end, Limit::Size(symbol), memory.guard.into()) {
@@ -330,7 +329,7 @@ impl<P: Processor> Machine<'_, P> {
         let facts = state.facts.iter().filter(|fact| fact.limit == Some(limit));
         facts.into_iter().any(|fact| {
             let rest = end.exactly_plus_times(&fact.sum, -entry);
-            rest.is_some_and(|rest| state.upper(&self.terms, &rest) <= 0)
+            rest.is_some_and(|rest| state.is_at_most(&self.terms, &rest, 0))
         })
     }
 

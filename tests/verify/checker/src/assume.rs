@@ -1,13 +1,13 @@
 //! Compares: what follows for a state if they hold, or do not.
 
 use crate::state::{Fact, State};
-use crate::value::{Base, Condition, Expr, Relation, Sum, Terms, Value};
+use crate::value::{Base, Condition, Expr, Relation, Sum, SumTerms, Terms, Value};
 
 /// A constant as 64 bits with a sign.
 pub fn signed(value: &Value) -> Value {
     match value.sum.terms[..] {
         [] if value.sum.constant >= 1 << 63 => {
-            Value { base: value.base, sum: Sum { terms: Vec::new(), constant: value.sum.constant - (1 << 64) } }
+            Value { base: value.base, sum: Sum { terms: SumTerms::new(), constant: value.sum.constant - (1 << 64) } }
         }
         _ => value.clone(),
     }
@@ -30,7 +30,11 @@ impl State {
         match relation {
             Relation::Above => return self.assume_relation(terms, Relation::Below, right, left),
             Relation::AtLeast => return self.assume_relation(terms, Relation::AtMost, right, left),
-            Relation::Other => return true,
+            Relation::SignedAbove => return self.assume_relation(terms, Relation::SignedBelow, right, left),
+            Relation::SignedAtLeast => return self.assume_relation(terms, Relation::SignedAtMost, right, left),
+            Relation::SignedBelow | Relation::SignedAtMost => {
+                return self.assume_signed(terms, relation == Relation::SignedBelow, left, right);
+            }
             _ => {}
         }
         if let Relation::Equal | Relation::NotEqual = relation
@@ -50,14 +54,14 @@ impl State {
         }
         if let (Relation::Below | Relation::AtMost, None) = (relation, left.base) {
             // A number below 0 would be a large one here.
-            let is_small = self.lower(terms, &left.sum) >= -(1 << 62) && self.upper(terms, &left.sum) < 1 << 62;
-            let is_bound = self.lower(terms, &right.sum) >= 0 && self.upper(terms, &right.sum) < 1 << 63;
+            let is_small = self.is_between(terms, &left.sum, -(1 << 62), (1 << 62) - 1);
+            let is_bound = self.is_between(terms, &right.sum, 0, (1 << 63) - 1);
             if is_small && is_bound && !self.assume_at_most(terms, &Sum::default(), &left.sum, 0) {
                 return false;
             }
         }
-        let is_near = |sum: &Sum| self.lower(terms, sum) >= 0 && self.upper(terms, sum) < 1 << 46;
-        let is_distance = |sum: &Sum| self.lower(terms, sum) >= -(1 << 61) && self.upper(terms, sum) < 1 << 61;
+        let is_near = |sum: &Sum| self.is_between(terms, sum, 0, (1 << 46) - 1);
+        let is_distance = |sum: &Sum| self.is_between(terms, sum, -(1 << 61), (1 << 61) - 1);
         let is_identity = matches!(relation, Relation::Equal | Relation::NotEqual);
         // Small numbers are the same if they are the same modulo 2^64, whatever their sign.
         let small = [signed(left), signed(right)];
@@ -90,6 +94,17 @@ impl State {
         }
     }
 
+    /// `left < right` or `left ≤ right` of numbers of 64 bits with a sign: these are the whole
+    /// numbers where those are small.
+    fn assume_signed(&mut self, terms: &Terms, is_strict: bool, left: &Value, right: &Value) -> bool {
+        let [left, right] = [signed(left), signed(right)];
+        let is_small = |value: &Value| self.is_between(terms, &value.sum, -(1 << 62), (1 << 62) - 1);
+        if left.base.is_some() || right.base.is_some() || !is_small(&left) || !is_small(&right) {
+            return true;
+        }
+        self.assume_at_most(terms, &left.sum, &right.sum, is_strict.into())
+    }
+
     /// Addresses: which are never null, and signatures. `None` where nothing of it is concerned.
     fn assume_identity(&mut self, terms: &Terms, relation: Relation, left: &Value, right: &Value) -> Option<bool> {
         let (address, other) = match (left.base, right.base) {
@@ -112,7 +127,7 @@ impl State {
     /// `left + by ≤ right`. Returns whether that can be.
     fn assume_at_most(&mut self, terms: &Terms, left: &Sum, right: &Sum, by: i128) -> bool {
         let Some(sum) = left.exactly_plus_times(right, -1).and_then(|it| it.exactly_plus(by)) else { return true };
-        if self.lower(terms, &sum) > 0 {
+        if self.is_at_least(terms, &sum, 1) {
             return false;
         }
         // What is at most a number that is within a limit is within the limit.

@@ -21,7 +21,14 @@ impl<P: Processor> Machine<'_, P> {
         };
         let most = [bound(left), bound(right)].into_iter().flatten().min();
         let range = most.map_or(Range::ALL, Range::upto);
+        let clears = right.as_constant().filter(|mask| *mask < 0 && (!mask).count_zeros() == mask.leading_ones());
         match (right.as_constant(), bound(left)) {
+            // A multiple: the number without its lowest bits.
+            (Some(mask), Some(_)) if clears.is_some() && width == 8 => {
+                let by = mask.trailing_zeros();
+                let shifted = self.shifted_right(state, left, by.into(), width);
+                Value::number(shifted.sum.times(1i64.wrapping_shl(by)))
+            }
             (Some(mask), Some(_)) if width >= 4 => {
                 let id = self.terms.intern(Expr::Masked { sum: left.sum.clone(), mask });
                 let multiple = 1u64.checked_shl(mask.trailing_zeros()).unwrap_or(1);
@@ -38,16 +45,20 @@ impl<P: Processor> Machine<'_, P> {
         if value.base.is_some() || !state.is_exact(&self.terms, &value.sum) {
             return self.made(state, RESULT, Range::of_bytes(width));
         }
-        let high = u64::try_from(state.upper(&self.terms, &value.sum) >> by).expect("it is exact");
-        self.made(state, RESULT, Range::upto(high))
+        let by = u32::try_from(by).expect("it is below the width");
+        let id = self.terms.intern(Expr::Shifted { sum: value.sum.clone(), by });
+        let (low, high) = (state.lower(&self.terms, &value.sum) >> by, state.upper(&self.terms, &value.sum) >> by);
+        let known = state.range(&self.terms, id);
+        state.ranges.insert(id, Range { low: low.max(known.low), high: high.min(known.high), multiple: 1 });
+        Value::term(id)
     }
 
     /// A number of so many bytes, with its sign.
     pub fn signed(&mut self, state: &mut State, value: Value, bytes: u32) -> Value {
         let half = 1i128 << (8 * bytes - 1);
         if value.base.is_none()
-            && state.lower(&self.terms, &value.sum) >= 0
-            && state.upper(&self.terms, &value.sum) < half
+            && state.is_at_least(&self.terms, &value.sum, 0)
+            && state.is_at_most(&self.terms, &value.sum, half - 1)
         {
             return value;
         }
@@ -58,22 +69,21 @@ impl<P: Processor> Machine<'_, P> {
     pub fn compared(&mut self, state: &mut State, left: Value, right: Value, width: u32) -> Flags {
         if width == 8 && left.base.is_some() != right.base.is_some() {
             // An address with null, or a signature with what was found.
-            return Flags::Compare { left, right };
+            return Flags::Compare { left, right, width };
         }
         if width == 8 {
             let [left, right] = [left, right].map(|value| self.wrapped(state, value));
-            return Flags::Compare { left: unsigned(left), right: unsigned(right) };
+            return Flags::Compare { left: unsigned(left), right: unsigned(right), width };
         }
         let left = state.low_half(&mut self.terms, &left);
         let right = state.low_half(&mut self.terms, &right);
-        Flags::Compare { left, right }
+        Flags::Compare { left, right, width }
     }
 
     /// A number that was made of others may wrap; unless it is a little below 0, which compares
     /// know of, it gets a name of its own.
     pub fn wrapped(&mut self, state: &mut State, value: Value) -> Value {
-        let is_small =
-            state.lower(&self.terms, &value.sum) >= -(1 << 62) && state.upper(&self.terms, &value.sum) < 1 << 62;
+        let is_small = state.is_between(&self.terms, &value.sum, -(1 << 62), (1 << 62) - 1);
         if value.base.is_some() || is_small {
             return value;
         }

@@ -12,7 +12,9 @@ impl<P: Processor> Machine<'_, P> {
         let compare =
             |left: &Value, right: &Value| Condition::Compare { relation, left: left.clone(), right: right.clone() };
         match (&state.flags, relation) {
-            (Flags::Compare { left, right }, _) => compare(left, right),
+            // Less than 64 bits have their sign elsewhere.
+            (Flags::Compare { width: 0..8, .. }, _) if relation.is_signed() => Condition::Unknown,
+            (Flags::Compare { left, right, .. }, _) => compare(left, right),
             (Flags::Result(value), Relation::Equal | Relation::NotEqual) => compare(value, &Value::constant(0)),
             // A byte that is not 0 says that its condition holds.
             (Flags::Byte(condition), Relation::NotEqual) => condition.clone(),
@@ -127,7 +129,7 @@ impl<P: Processor> Machine<'_, P> {
             |expr: &Expr| matches!(expr, Expr::Made { site, place } if *site == self.at && is_temporary(*place));
         match flags {
             Flags::Unknown => false,
-            Flags::Compare { left, right } => {
+            Flags::Compare { left, right, .. } => {
                 self.terms.sum_mentions(&left.sum, &is_temporary) || self.terms.sum_mentions(&right.sum, &is_temporary)
             }
             Flags::Result(value) => self.terms.sum_mentions(&value.sum, &is_temporary),
@@ -140,6 +142,6 @@ impl<P: Processor> Machine<'_, P> {
 
     pub fn is_at_most(&self, state: &State, number: u8, most: i128) -> bool {
         let Value { base, sum } = &state.registers[usize::from(number)];
-        base.is_none() && state.lower(&self.terms, sum) >= 0 && state.upper(&self.terms, sum) <= most
+        base.is_none() && state.is_between(&self.terms, sum, 0, most)
     }
 }

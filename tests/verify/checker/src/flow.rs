@@ -12,8 +12,9 @@ use crate::machine::{Decoded, Exit, Leads, Machine, Processor};
 use crate::report::Report;
 use crate::state::{Fact, Flags, Range, State};
 use crate::value::{Expr, Id, Place, Sum, Value};
+use rustc_hash::FxHashMap;
 use std::collections::btree_map::Entry;
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet};
 
 /// Blocks are executed so often, on average, before that is given up.
 const MOST_STEPS: usize = 2000;
@@ -185,13 +186,13 @@ fn execute<P: Processor>(
 /// predecessors have now.
 struct Search<'b, P: Processor> {
     blocks: &'b Blocks<P>,
-    order: HashMap<u32, usize>,
+    order: FxHashMap<u32, usize>,
     /// The last way back to each head.
-    heads: HashMap<u32, usize>,
+    heads: FxHashMap<u32, usize>,
     entries: BTreeMap<u32, State>,
     /// By the block where they begin, and their number among those from there.
-    ways: HashMap<u32, BTreeMap<(u32, usize), State>>,
-    n_joins: HashMap<u32, u32>,
+    ways: FxHashMap<u32, BTreeMap<(u32, usize), State>>,
+    n_joins: FxHashMap<u32, u32>,
     waiting: BTreeSet<(usize, u32)>,
 }
 
@@ -206,10 +207,10 @@ fn fixed_point<P: Processor>(
     let mut search = Search {
         blocks,
         order: order(machine, blocks),
-        heads: HashMap::new(),
+        heads: FxHashMap::default(),
         entries: BTreeMap::from([(start, machine.entry())]),
-        ways: HashMap::new(),
-        n_joins: HashMap::new(),
+        ways: FxHashMap::default(),
+        n_joins: FxHashMap::default(),
         waiting: BTreeSet::from([(0, start)]),
     };
     search.find_heads(machine);
@@ -311,8 +312,8 @@ fn join_all<P: Processor>(machine: &mut Machine<P>, target: u32, ways: &BTreeMap
 
 /// The blocks' places in reverse postorder: before a block come all that lead to it, but for those
 /// of a loop.
-fn order<P: Processor>(machine: &Machine<P>, blocks: &Blocks<P>) -> HashMap<u32, usize> {
-    let mut order = HashMap::new();
+fn order<P: Processor>(machine: &Machine<P>, blocks: &Blocks<P>) -> FxHashMap<u32, usize> {
+    let mut order = FxHashMap::default();
     let mut seen = BTreeSet::from([machine.function.start]);
     let mut open = vec![(machine.function.start, following(machine, blocks, machine.function.start))];
     while let Some((at, rest)) = open.last_mut() {
@@ -400,6 +401,8 @@ fn pairs<P: Processor>(machine: &Machine<P>, entries: &BTreeMap<u32, State>) -> 
     let moving = || machine.steps.iter().filter(|(_, step)| **step != 0).map(|(&id, &step)| (id, step));
     let is_bound = |id: Id, step: i64| {
         let range = block_of(id).and_then(|block| entries.get(&block)).map(|state| state.range(&machine.terms, id));
+        // What got lost in the loop has any number.
+        let range = range.filter(|range| *range != Range::ALL);
         range.is_some_and(|range| if step > 0 { range.high <= 1 << 34 } else { range.low >= 0 })
     };
     let ends = |id: Id| machine.unequal.iter().any(|sum| sum.factor(id) != 0);
@@ -511,8 +514,8 @@ fn is_covered<P: Processor>(machine: &Machine<P>, block: u32, entry: &State, sta
 }
 
 /// What the terms of a block are on a way into it.
-fn ways<P: Processor>(machine: &Machine<P>, block: u32, entry: &State, state: &State) -> HashMap<Id, Sum> {
-    let mut ways = HashMap::new();
+fn ways<P: Processor>(machine: &Machine<P>, block: u32, entry: &State, state: &State) -> FxHashMap<Id, Sum> {
+    let mut ways = FxHashMap::default();
     for (place, value) in entry.places() {
         let [(id, 1)] = value.sum.terms[..] else { continue };
         if *machine.terms.expr(id) != (Expr::Joined { block, place }) {

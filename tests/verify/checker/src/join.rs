@@ -4,8 +4,9 @@
 //! on both ways with what the terms are there.
 
 use crate::state::{Fact, Flags, Range, State};
-use crate::value::{Expr, Id, Place, Sum, Terms, Value};
-use std::collections::HashMap;
+use crate::value::{Expr, Id, Place, Sum, SumTerms, Terms, Value};
+use rustc_hash::FxHashMap;
+use smallvec::smallvec;
 
 /// From here on ranges grow in large steps.
 const MOST_JOINS: u32 = 3;
@@ -20,7 +21,7 @@ pub fn join(terms: &mut Terms, block: u32, first: &State, second: &State, n_befo
     joined.slots.retain(|offset, _| second.slots.contains_key(offset));
     joined.escaped = [first.escaped, second.escaped].into_iter().flatten().min();
     let mut ways = Ways::default();
-    let mut ranges: HashMap<Id, Range> = HashMap::new();
+    let mut ranges: FxHashMap<Id, Range> = FxHashMap::default();
     for (place, _) in joined.places() {
         let (left, right) = (first.get(place).expect("kept"), second.get(place).expect("kept"));
         let id = terms.intern(Expr::Joined { block, place });
@@ -36,7 +37,7 @@ pub fn join(terms: &mut Terms, block: u32, first: &State, second: &State, n_befo
         // What begins with a constant is that and what it moved by, of which more is known.
         let is_constant = was_joined || left.sum.terms.is_empty();
         let offset = if is_constant && place != Place::Tables { left.sum.constant } else { 0 };
-        joined.set(place, Value { base, sum: Sum { terms: vec![(id, 1)], constant: offset } });
+        joined.set(place, Value { base, sum: Sum { terms: smallvec![(id, 1)], constant: offset } });
         let moved = |sum: &Sum| sum.exactly_plus(-offset).expect("constants have 64 bits");
         let (left_sum, right_sum) = (moved(&left.sum), moved(&right.sum));
         let (from, to) = (first.whole_range(terms, &left_sum), second.whole_range(terms, &right_sum));
@@ -84,8 +85,8 @@ pub fn is_own_term(sum: &Sum, id: Id) -> bool {
 /// What the terms of a block are on each of two ways.
 #[derive(Default)]
 struct Ways {
-    first: HashMap<Id, Sum>,
-    second: HashMap<Id, Sum>,
+    first: FxHashMap<Id, Sum>,
+    second: FxHashMap<Id, Sum>,
     /// Those that are made here, as on the first way.
     new: Vec<(Id, Sum)>,
 }
@@ -141,7 +142,7 @@ fn join_knowledge(
     }
     joined.facts.clear();
     for fact in candidates {
-        let holds = |state: &State, ways: &HashMap<Id, Sum>| {
+        let holds = |state: &State, ways: &FxHashMap<Id, Sum>| {
             substitute(&fact.sum, ways).is_some_and(|sum| state.implies(terms, &Fact { sum, limit: fact.limit }))
         };
         // The block's terms within others are those of the last round.
@@ -166,13 +167,13 @@ fn rename(fact: &Fact, own: Id, sum: &Sum) -> Option<Fact> {
     }
     // id = own - constant
     let without = fact.sum.exactly_plus_times(&Sum::term(id), -factor)?;
-    let replacement = Sum { terms: vec![(own, 1)], constant: -sum.constant };
+    let replacement = Sum { terms: smallvec![(own, 1)], constant: -sum.constant };
     Some(Fact { sum: without.exactly_plus_times(&replacement, factor)?, limit: fact.limit })
 }
 
 /// A sum with the block's own terms as they are on a way.
-pub fn substitute(sum: &Sum, ways: &HashMap<Id, Sum>) -> Option<Sum> {
-    let mut result = Sum { terms: Vec::new(), constant: sum.constant };
+pub fn substitute(sum: &Sum, ways: &FxHashMap<Id, Sum>) -> Option<Sum> {
+    let mut result = Sum { terms: SumTerms::new(), constant: sum.constant };
     for &(id, factor) in &sum.terms {
         let part = ways.get(&id).cloned().unwrap_or_else(|| Sum::term(id));
         result = result.exactly_plus_times(&part, factor)?;

@@ -9,7 +9,8 @@ use crate::report::{Class, Failure, Report};
 use crate::signature::Convention;
 use crate::state::{Fact, Flags, Range, State};
 use crate::value::{Base, Expr, Id, Place, Sum, Terms, Value};
-use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+use rustc_hash::{FxHashMap, FxHashSet};
+use std::collections::{BTreeMap, BTreeSet};
 use std::marker::PhantomData;
 
 /// A processor's instructions.
@@ -111,7 +112,7 @@ pub struct Machine<'k, P> {
     /// Inequalities that end loops, by which they may be proved.
     pub unequal: Vec<Sum>,
     /// What a term of the head of a loop is at first.
-    pub first: HashMap<Id, Sum>,
+    pub first: FxHashMap<Id, Sum>,
     /// By how much it grows in each round; 0: that differs.
     pub steps: BTreeMap<Id, i64>,
     /// Terms of addresses that were not proved.
@@ -125,7 +126,7 @@ pub struct Machine<'k, P> {
     /// A term of which nothing is known.
     pub unknown: Id,
     /// Instructions that ran before.
-    pub seen: HashSet<u32>,
+    pub seen: FxHashSet<u32>,
     processor: PhantomData<P>,
 }
 
@@ -142,14 +143,14 @@ impl<'k, P: Processor> Machine<'k, P> {
             jump_tables: JumpTables::new(),
             constants: BTreeSet::new(),
             unequal: Vec::new(),
-            first: HashMap::new(),
+            first: FxHashMap::default(),
             steps: BTreeMap::new(),
             wanted: BTreeSet::new(),
             is_recording: false,
             report: Report::default(),
             at: function.start,
             next: function.start,
-            seen: HashSet::new(),
+            seen: FxHashSet::default(),
             processor: PhantomData,
         }
     }
@@ -184,7 +185,7 @@ impl<'k, P: Processor> Machine<'k, P> {
             registers,
             slots: BTreeMap::new(),
             tables,
-            ranges: HashMap::new(),
+            ranges: FxHashMap::default(),
             facts: Vec::new(),
             flags: Flags::Unknown,
             signatures: Vec::new(),
@@ -264,12 +265,12 @@ impl<'k, P: Processor> Machine<'k, P> {
                 state.add_fact(&self.terms, Fact { sum, limit: fact.limit });
             }
         }
-        state.forget(&HashSet::from([old]));
+        state.forget(&FxHashSet::from_iter([old]));
     }
 
     pub fn is_stack_pointer(&self, state: &State, value: &Value) -> bool {
         let highest = P::REGISTERS.arguments_at + i64::from(self.most_arguments());
-        value.base == Some(Base::Stack) && state.upper(&self.terms, &value.sum) <= highest.into()
+        value.base == Some(Base::Stack) && state.is_at_most(&self.terms, &value.sum, highest.into())
     }
 
     /// Bytes of arguments above the return address.

@@ -5,8 +5,9 @@
 //! inequality of whole numbers, so a proof never depends on a sum that wraps.
 
 use crate::image::SymbolNumber;
-use crate::value::{Condition, Expr, Id, Place, Relation, Sum, Terms, Value};
-use std::collections::{BTreeMap, HashMap, HashSet};
+use crate::value::{Condition, Expr, Id, Place, Relation, Sum, SumTerms, Terms, Value};
+use rustc_hash::{FxHashMap, FxHashSet};
+use std::collections::BTreeMap;
 
 /// Of a term: its bounds, both inclusive, and a number of which it is a multiple (0: it is 0).
 #[derive(Copy, Clone, Debug, PartialEq)]
@@ -71,10 +72,11 @@ pub struct Fact {
 #[derive(Clone, Debug, PartialEq)]
 pub enum Flags {
     Unknown,
-    /// `left - right`, in 32 or 64 bits, already reduced to them.
+    /// `left - right`, in so many bytes, already reduced to them.
     Compare {
         left: Value,
         right: Value,
+        width: u32,
     },
     /// The result with 0.
     Result(Value),
@@ -93,7 +95,7 @@ pub struct State {
     pub registers: Vec<Value>,
     pub slots: BTreeMap<i64, Value>,
     pub tables: Id,
-    pub ranges: HashMap<Id, Range>,
+    pub ranges: FxHashMap<Id, Range>,
     pub facts: Vec<Fact>,
     pub flags: Flags,
     /// Sums that were found to be a signature.
@@ -126,7 +128,7 @@ impl State {
 
     /// The greatest number that a sum can be.
     pub fn upper(&self, terms: &Terms, sum: &Sum) -> i128 {
-        self.upper_within(terms, sum, DEPTH)
+        self.upper_within(terms, sum, DEPTH, i128::MIN)
     }
 
     pub fn lower(&self, terms: &Terms, sum: &Sum) -> i128 {
@@ -136,21 +138,83 @@ impl State {
         }
     }
 
-    pub fn upper_within(&self, terms: &Terms, sum: &Sum, depth: u32) -> i128 {
-        let plain = sum.terms.iter().fold(sum.constant, |total, &(id, factor)| {
-            let Range { low, high, .. } = self.range(terms, id);
-            let factor = i128::from(factor);
-            let most = if factor > 0 { factor.saturating_mul(high) } else { factor.saturating_mul(low) };
-            total.saturating_add(most)
-        });
-        if depth == 0 || sum.terms.is_empty() {
-            return plain;
+    pub fn is_at_most(&self, terms: &Terms, sum: &Sum, high: i128) -> bool {
+        self.upper_within(terms, sum, DEPTH, high) <= high
+    }
+
+    /// As [`State::is_between`], by one fact more, which takes long.
+    pub fn is_surely_between(&self, terms: &Terms, sum: &Sum, low: i128, high: i128) -> bool {
+        let is_at_most = |sum: &Sum, high: i128| {
+            self.is_at_most(terms, sum, high) || self.upper_within(terms, sum, DEPTH + 1, high) <= high
+        };
+        let negative = Sum::default().exactly_plus_times(sum, -1);
+        negative.is_some_and(|negative| is_at_most(&negative, -low)) && is_at_most(sum, high)
+    }
+
+    pub fn is_at_least(&self, terms: &Terms, sum: &Sum, low: i128) -> bool {
+        let negative = Sum::default().exactly_plus_times(sum, -1);
+        negative.is_some_and(|negative| self.is_at_most(terms, &negative, -low))
+    }
+
+    pub fn is_between(&self, terms: &Terms, sum: &Sum, low: i128, high: i128) -> bool {
+        self.is_at_least(terms, sum, low) && self.is_at_most(terms, sum, high)
+    }
+
+    /// A number that the sum is not above: the least that so many facts together tell, or one that
+    /// is at most `enough`.
+    fn upper_within(&self, terms: &Terms, sum: &Sum, n_facts: u32, enough: i128) -> i128 {
+        let mut best = sum.terms.iter().fold(sum.constant, |total, &term| total.saturating_add(self.most(terms, term)));
+        if n_facts == 0 || sum.terms.is_empty() {
+            return best;
         }
-        let facts = self.facts.iter().filter(|fact| fact.limit.is_none());
-        facts.fold(plain, |best, fact| match reduce(sum, &fact.sum) {
-            Some((rest, times)) => best.min(self.upper_within(terms, &rest, depth - 1).div_euclid(times)),
-            None => best,
-        })
+        for fact in self.facts.iter().filter(|fact| fact.limit.is_none()) {
+            if best <= enough {
+                break;
+            }
+            let Some((of_fact, of_sum)) = common(sum, &fact.sum) else { continue };
+            // A quotient is at most `enough` if its dividend is below the next one's.
+            let times = i128::from(of_sum);
+            let upper = match n_facts {
+                1 => self.plain_upper(terms, sum, of_sum, &fact.sum, of_fact),
+                _ => reduce(sum, of_sum, &fact.sum, of_fact).map(|rest| {
+                    let enough = enough.saturating_mul(times).saturating_add(times - 1);
+                    self.upper_within(terms, &rest, n_facts - 1, enough)
+                }),
+            };
+            best = upper.map_or(best, |upper| best.min(upper.div_euclid(times)));
+        }
+        best
+    }
+
+    /// The most that a term adds.
+    fn most(&self, terms: &Terms, (id, factor): (Id, i64)) -> i128 {
+        let Range { low, high, .. } = self.range(terms, id);
+        i128::from(factor).saturating_mul(if factor > 0 { high } else { low })
+    }
+
+    /// What ranges tell of [`reduce`]'s result, which is not made for it.
+    fn plain_upper(&self, terms: &Terms, sum: &Sum, of_sum: i64, fact: &Sum, of_fact: i64) -> Option<i128> {
+        let scaled = sum.constant.checked_mul(of_sum.into())?;
+        let mut total = scaled.checked_sub(fact.constant.checked_mul(of_fact.into())?)?;
+        let mut others = fact.terms.iter().peekable();
+        let negative = |factor: i64| factor.checked_mul(of_fact)?.checked_neg();
+        for &(id, factor) in &sum.terms {
+            while let Some(&&(other, factor)) = others.peek().filter(|other| other.0 < id) {
+                total = total.saturating_add(self.most(terms, (other, negative(factor)?)));
+                others.next();
+            }
+            let mut factor = factor.checked_mul(of_sum)?;
+            if let Some(&(_, other)) = others.next_if(|other| other.0 == id) {
+                factor = factor.checked_add(negative(other)?)?;
+            }
+            if factor != 0 {
+                total = total.saturating_add(self.most(terms, (id, factor)));
+            }
+        }
+        for &(other, factor) in others {
+            total = total.saturating_add(self.most(terms, (other, negative(factor)?)));
+        }
+        Some(total)
     }
 
     /// Whether `sum` is at most the limit and `slack` more.
@@ -158,7 +222,7 @@ impl State {
         let facts = self.facts.iter().filter(|fact| fact.limit == Some(limit));
         facts.into_iter().any(|fact| {
             let rest = sum.exactly_plus_times(&fact.sum, -1);
-            rest.is_some_and(|rest| self.upper(terms, &rest) <= slack)
+            rest.is_some_and(|rest| self.is_at_most(terms, &rest, slack))
         })
     }
 
@@ -172,12 +236,12 @@ impl State {
 
     /// Whether a sum is what 64 bits hold: then the register has just this number.
     pub fn is_exact(&self, terms: &Terms, sum: &Sum) -> bool {
-        self.lower(terms, sum) >= 0 && self.upper(terms, sum) <= i128::from(u64::MAX)
+        self.is_between(terms, sum, 0, u64::MAX.into())
     }
 
     pub fn low_half(&self, terms: &mut Terms, value: &Value) -> Value {
         let sum = &value.sum;
-        if value.base.is_none() && self.lower(terms, sum) >= 0 && self.upper(terms, sum) <= u32::MAX.into() {
+        if value.base.is_none() && self.is_between(terms, sum, 0, u32::MAX.into()) {
             return value.clone();
         }
         if let Some(constant) = value.as_constant() {
@@ -187,7 +251,7 @@ impl State {
             return Value::term(terms.intern(Expr::LowAddress(base, sum.clone())));
         }
         // What is low already is taken apart, so that equal sums look alike.
-        let mut flat = Sum { terms: Vec::new(), constant: sum.constant };
+        let mut flat = Sum { terms: SumTerms::new(), constant: sum.constant };
         for &(id, factor) in &sum.terms {
             let part = match terms.expr(id) {
                 Expr::Low(inner) if !inner.terms.is_empty() => inner.clone(),
@@ -220,7 +284,9 @@ impl State {
             self.ranges.insert(id, range);
             return;
         }
-        if fact.sum.terms.is_empty() && fact.limit.is_none() || self.facts.contains(&fact) {
+        // What ranges tell alone needs no place among the facts.
+        let is_plain = fact.limit.is_none() && self.upper_within(terms, &fact.sum, 0, 0) <= 0;
+        if is_plain || fact.sum.terms.is_empty() && fact.limit.is_none() || self.facts.contains(&fact) {
             return;
         }
         let is_alike = |other: &Fact| other.limit == fact.limit && other.sum.terms == fact.sum.terms;
@@ -307,7 +373,7 @@ impl State {
     }
 
     /// Forgets what is known of terms.
-    pub fn forget(&mut self, old: &HashSet<Id>) {
+    pub fn forget(&mut self, old: &FxHashSet<Id>) {
         let is_old = |sum: &Sum| sum.terms.iter().any(|(id, _)| old.contains(id));
         match old.len() < self.ranges.len() {
             true => old.iter().for_each(|id| {
@@ -320,7 +386,7 @@ impl State {
         self.words.retain(|(address, word)| !is_old(&address.sum) && !is_old(&word.sum));
         let is_concerned = match &self.flags {
             Flags::Unknown => false,
-            Flags::Compare { left, right } => is_old(&left.sum) || is_old(&right.sum),
+            Flags::Compare { left, right, .. } => is_old(&left.sum) || is_old(&right.sum),
             Flags::Result(value) => is_old(&value.sum),
             Flags::Sum { left, right } => is_old(left) || is_old(right),
             Flags::Byte(condition) => condition.sums().into_iter().any(is_old),
@@ -332,7 +398,7 @@ impl State {
 
     /// Forgets the ranges of terms that no place has any more, nor anything made of them.
     pub fn prune(&mut self, terms: &Terms) {
-        let mut live: HashSet<Id> = HashSet::new();
+        let mut live: FxHashSet<Id> = FxHashSet::default();
         let places = self.all_places().map(|(_, value)| &value.sum);
         let sums = places.chain(self.facts.iter().map(|fact| &fact.sum)).chain(self.signatures.iter().map(|it| &it.0));
         for sum in sums.chain(self.words.iter().flat_map(|(address, word)| [&address.sum, &word.sum])) {
@@ -343,7 +409,7 @@ impl State {
 
     pub fn implies(&self, terms: &Terms, fact: &Fact) -> bool {
         match fact.limit {
-            None => self.upper(terms, &fact.sum) <= 0,
+            None => self.is_at_most(terms, &fact.sum, 0),
             Some(limit) => self.is_within(terms, &fact.sum, limit, 0),
         }
     }
@@ -367,23 +433,31 @@ impl State {
     }
 }
 
-/// So many times `sum`, without as much of `fact` as takes a term away that both have.
-fn reduce(sum: &Sum, fact: &Sum) -> Option<(Sum, i128)> {
-    let common = |&(id, factor): &(Id, i64)| {
+/// How many times a fact, and how many times a sum, so that a term goes away that both have.
+fn common(sum: &Sum, fact: &Sum) -> Option<(i64, i64)> {
+    let (of_fact, of_sum) = sum.terms.iter().find_map(|&(id, factor)| {
         let other = fact.factor(id);
         let has_both = other != 0 && (factor > 0) == (other > 0);
         has_both.then(|| {
             let divisor = gcd(factor.unsigned_abs(), other.unsigned_abs());
             (factor.unsigned_abs() / divisor, other.unsigned_abs() / divisor)
         })
-    };
-    let (of_fact, of_sum) = sum.terms.iter().find_map(common)?;
-    let (of_fact, of_sum) = (i64::try_from(of_fact).ok()?, i64::try_from(of_sum).ok()?);
+    })?;
+    Some((i64::try_from(of_fact).ok()?, i64::try_from(of_sum).ok()?))
+}
+
+/// So many times `sum` without so many times `fact`.
+fn reduce(sum: &Sum, of_sum: i64, fact: &Sum, of_fact: i64) -> Option<Sum> {
     let scaled = if of_sum == 1 { sum.clone() } else { Sum::default().exactly_plus_times(sum, of_sum)? };
-    Some((scaled.exactly_plus_times(fact, -of_fact)?, of_sum.into()))
+    scaled.exactly_plus_times(fact, -of_fact)
 }
 
 impl Relation {
+    pub fn is_signed(self) -> bool {
+        use Relation::{SignedAbove, SignedAtLeast, SignedAtMost, SignedBelow};
+        matches!(self, SignedBelow | SignedAtMost | SignedAbove | SignedAtLeast)
+    }
+
     pub fn negated(self) -> Relation {
         match self {
             Relation::Equal => Relation::NotEqual,
@@ -392,7 +466,10 @@ impl Relation {
             Relation::AtLeast => Relation::Below,
             Relation::Above => Relation::AtMost,
             Relation::AtMost => Relation::Above,
-            Relation::Other => Relation::Other,
+            Relation::SignedBelow => Relation::SignedAtLeast,
+            Relation::SignedAtLeast => Relation::SignedBelow,
+            Relation::SignedAbove => Relation::SignedAtMost,
+            Relation::SignedAtMost => Relation::SignedAbove,
         }
     }
 }

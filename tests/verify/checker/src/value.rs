@@ -5,7 +5,8 @@
 //! [`crate::state`].
 
 use crate::image::SymbolNumber;
-use std::collections::{HashMap, HashSet};
+use rustc_hash::{FxHashMap, FxHashSet};
+use smallvec::{SmallVec, smallvec};
 
 pub type Id = u32;
 
@@ -38,12 +39,15 @@ pub enum Base {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 pub struct Sum {
     /// Sorted by term; no factor is zero.
-    pub terms: Vec<(Id, i64)>,
+    pub terms: SumTerms,
     /// Of a value: as many as 64 bits hold with a sign.
     pub constant: i128,
 }
 
 const MOST_TERMS: usize = 6;
+
+/// Most sums have no more than two.
+pub type SumTerms = SmallVec<[(Id, i64); 2]>;
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Value {
@@ -69,8 +73,10 @@ pub enum Relation {
     AtMost,
     Above,
     AtLeast,
-    /// A jump that says nothing of unsigned numbers.
-    Other,
+    SignedBelow,
+    SignedAtMost,
+    SignedAbove,
+    SignedAtLeast,
 }
 
 /// What a jump, a move or a byte depends on.
@@ -108,6 +114,11 @@ pub enum Expr {
         sum: Sum,
         mask: i64,
     },
+    /// Of a number, the bits above the lowest `by`.
+    Shifted {
+        sum: Sum,
+        by: u32,
+    },
     /// A byte that is 1 if the condition holds, else 0; `whole`: the rest of the register is 0.
     Flag {
         condition: Condition,
@@ -135,9 +146,9 @@ pub enum Expr {
 #[derive(Default)]
 pub struct Terms {
     exprs: Vec<Expr>,
-    ids: HashMap<Expr, Id>,
+    ids: FxHashMap<Expr, Id>,
     /// The terms that an instruction makes, and those made of them.
-    by_site: HashMap<u32, HashSet<Id>>,
+    by_site: FxHashMap<u32, FxHashSet<Id>>,
     /// What each term is made of in the end, itself included.
     leaves: Vec<Vec<Id>>,
 }
@@ -165,7 +176,7 @@ impl Terms {
     }
 
     /// The terms that mention what an instruction made.
-    pub fn of_site(&self, site: u32) -> Option<&HashSet<Id>> {
+    pub fn of_site(&self, site: u32) -> Option<&FxHashSet<Id>> {
         self.by_site.get(&site)
     }
 
@@ -182,6 +193,7 @@ impl Terms {
             | Expr::LowAddress(_, sum)
             | Expr::Wrapped(sum)
             | Expr::Masked { sum, .. }
+            | Expr::Shifted { sum, .. }
             | Expr::SignatureDistance(sum)
             | Expr::Matches { actual: sum, .. } => add(sum),
             Expr::Entry8 { address, tables } => {
@@ -224,11 +236,11 @@ impl Condition {
 
 impl Sum {
     pub fn constant(constant: i64) -> Sum {
-        Sum { terms: Vec::new(), constant: constant.into() }
+        Sum { terms: SumTerms::new(), constant: constant.into() }
     }
 
     pub fn term(id: Id) -> Sum {
-        Sum { terms: vec![(id, 1)], constant: 0 }
+        Sum { terms: smallvec![(id, 1)], constant: 0 }
     }
 
     pub fn as_constant(&self) -> Option<i64> {
@@ -278,8 +290,8 @@ fn wrapped(constant: i128) -> i64 {
     constant as i64
 }
 
-fn combine(left: &[(Id, i64)], right: &[(Id, i64)], add: impl Fn(i64, i64) -> Option<i64>) -> Option<Vec<(Id, i64)>> {
-    let mut terms = left.to_vec();
+fn combine(left: &[(Id, i64)], right: &[(Id, i64)], add: impl Fn(i64, i64) -> Option<i64>) -> Option<SumTerms> {
+    let mut terms = SumTerms::from_slice(left);
     for &(id, factor) in right {
         match terms.binary_search_by_key(&id, |term| term.0) {
             Ok(at) => terms[at].1 = add(terms[at].1, factor)?,

@@ -159,10 +159,11 @@ impl Machine<'_, Aarch64> {
                     0 => self.cut(state, &value, &field, width),
                     _ => {
                         let shifted = self.shifted_right(state, &value, first.into(), width);
-                        let high = state.upper(&self.terms, &shifted.sum);
                         let most = u64::MAX >> (63 - (last - first));
-                        let high = u64::try_from(high).unwrap_or(u64::MAX).min(most);
-                        self.made(state, RESULT, Range::upto(high))
+                        match state.is_at_most(&self.terms, &shifted.sum, most.into()) {
+                            true => shifted,
+                            false => self.made(state, RESULT, Range::upto(most)),
+                        }
                     }
                 }
             }
@@ -189,8 +190,8 @@ impl Machine<'_, Aarch64> {
             Bits::Signed if last == top => {
                 let half = 1i128 << top;
                 let is_positive = value.base.is_none()
-                    && state.lower(&self.terms, &value.sum) >= 0
-                    && state.upper(&self.terms, &value.sum) < half;
+                    && state.is_at_least(&self.terms, &value.sum, 0)
+                    && state.is_at_most(&self.terms, &value.sum, half - 1);
                 match is_positive {
                     true => self.shifted_right(state, &value, first.into(), width),
                     false => self.made(state, RESULT, Range::of_bytes(width)),

@@ -133,7 +133,7 @@ impl Machine<'_, Aarch64> {
         };
         let bytes = if extend == Extend::SignedWord { 4 } else { 8 };
         let value = self.get(state, register, bytes);
-        let is_small = state.lower(&self.terms, &value.sum) >= 0 && state.upper(&self.terms, &value.sum) <= most;
+        let is_small = state.is_between(&self.terms, &value.sum, 0, most);
         match extend {
             _ if value.base.is_none() && is_small => value,
             Extend::SignedWord if self.signed_half(state, &value).is_some() => {
@@ -231,7 +231,10 @@ pub fn relation(state: &State, code: u32) -> Option<Relation> {
         3 => Relation::Below,
         8 => Relation::Above,
         9 => Relation::AtMost,
-        10..=13 => Relation::Other,
+        10 => Relation::SignedAtLeast,
+        11 => Relation::SignedBelow,
+        12 => Relation::SignedAbove,
+        13 => Relation::SignedAtMost,
         _ => return None,
     })
 }

@@ -21,7 +21,7 @@ impl Machine<'_, X86> {
         if let Some((number, width)) = register(&source) {
             let whole = state.registers[usize::from(number)].clone();
             let most = Range::of_bytes(width).high;
-            let is_small = state.lower(&self.terms, &whole.sum) >= 0 && state.upper(&self.terms, &whole.sum) <= most;
+            let is_small = state.is_between(&self.terms, &whole.sum, 0, most);
             if whole.base.is_none() && is_small {
                 return whole;
             }
@@ -101,13 +101,13 @@ impl Machine<'_, X86> {
                     _ => Flags::Byte(condition),
                 }
             }
-            Some((_, 4 | 8)) if is_same => {
+            Some((_, width @ (4 | 8))) if is_same => {
                 let left = self.read(state, instruction, 0);
-                Flags::Compare { left, right: Value::constant(0) }
+                Flags::Compare { left, right: Value::constant(0), width }
             }
             Some((number, width)) if is_same && self.is_at_most(state, number, Range::of_bytes(width).high) => {
                 let left = state.registers[usize::from(number)].clone();
-                Flags::Compare { left, right: Value::constant(0) }
+                Flags::Compare { left, right: Value::constant(0), width }
             }
             _ => {
                 self.read(state, instruction, 0);
@@ -131,9 +131,9 @@ impl Machine<'_, X86> {
         let value = self.masked(state, &left, &right, self.width(instruction, 0));
         self.write(state, instruction, 0, value);
         state.flags = Flags::Unknown;
-        if let Some((number, 4 | 8)) = register(&instruction.operand(0)) {
+        if let Some((number, width @ (4 | 8))) = register(&instruction.operand(0)) {
             let left = state.registers[usize::from(number)].clone();
-            state.flags = Flags::Compare { left, right: Value::constant(0) };
+            state.flags = Flags::Compare { left, right: Value::constant(0), width };
         }
     }
 

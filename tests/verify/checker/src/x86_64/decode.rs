@@ -36,7 +36,10 @@ pub fn relation(opcode: Opcode) -> Option<Relation> {
         AE => Relation::AtLeast,
         A => Relation::Above,
         BE => Relation::AtMost,
-        L | GE | G | LE => Relation::Other,
+        L => Relation::SignedBelow,
+        GE => Relation::SignedAtLeast,
+        G => Relation::SignedAbove,
+        LE => Relation::SignedAtMost,
         _ => return None,
     })
 }

@@ -342,7 +342,8 @@ fn following<P: Processor>(machine: &Machine<P>, blocks: &Blocks<P>, at: u32) ->
     targets
 }
 
-/// What moves by a constant in each round of a loop may stay on one side of where it began.
+/// What moves by a constant in each round of a loop may stay on one side of where it began, and
+/// what is made of another number in each round may be a copy of it.
 fn note_steps<P: Processor>(machine: &mut Machine<P>, block: u32, before: &State, state: &State) {
     for (place, value) in state.places() {
         let own = machine.terms.intern(Expr::Joined { block, place });
@@ -352,6 +353,13 @@ fn note_steps<P: Processor>(machine: &mut Machine<P>, block: u32, before: &State
             continue;
         }
         let step = value.sum.exactly_plus_times(&old.sum, -1).and_then(|it| it.as_constant());
+        if let [(other, 1)] = value.sum.terms[..]
+            && other != own
+            && matches!(*machine.terms.expr(other), Expr::Joined { block: of, .. } if of == block)
+        {
+            let distance = Sum::term(own).exactly_plus_times(&Sum::term(other), -1);
+            machine.copies.extend(distance.filter(|distance| !machine.copies.contains(distance)));
+        }
         if let Some(step) = step {
             let known = machine.steps.entry(own).or_insert(step);
             *known = if *known == step { step } else { 0 };
@@ -366,8 +374,8 @@ fn note_steps<P: Processor>(machine: &mut Machine<P>, block: u32, before: &State
     }
 }
 
-/// Inequalities at the heads of loops: either way round where a loop may end, and between what
-/// moves.
+/// Inequalities at the heads of loops: either way round where a loop may end and where a number may
+/// be another's copy, and between what moves.
 fn guess<P: Processor>(
     machine: &Machine<P>,
     entries: &BTreeMap<u32, State>,
@@ -380,7 +388,7 @@ fn guess<P: Processor>(
             new.push(guess);
         }
     };
-    for sum in &machine.unequal {
+    for sum in machine.unequal.iter().chain(&machine.copies) {
         for (id, _) in &sum.terms {
             let Expr::Joined { block, .. } = *machine.terms.expr(*id) else { continue };
             let negative = Sum::default().exactly_plus_times(sum, -1);

@@ -111,6 +111,8 @@ pub struct Machine<'k, P> {
     pub constants: BTreeSet<(u32, u32)>,
     /// Inequalities that end loops, by which they may be proved.
     pub unequal: Vec<Sum>,
+    /// Distances of numbers that may be one, at the heads of loops.
+    pub copies: Vec<Sum>,
     /// What a term of the head of a loop is at first.
     pub first: FxHashMap<Id, Sum>,
     /// By how much it grows in each round; 0: that differs.
@@ -143,6 +145,7 @@ impl<'k, P: Processor> Machine<'k, P> {
             jump_tables: JumpTables::new(),
             constants: BTreeSet::new(),
             unequal: Vec::new(),
+            copies: Vec::new(),
             first: FxHashMap::default(),
             steps: BTreeMap::new(),
             wanted: BTreeSet::new(),

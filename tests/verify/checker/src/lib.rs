@@ -58,6 +58,7 @@ use knowledge::Knowledge;
 pub use knowledge::Trusted;
 use object::Architecture;
 pub use program::{Linked, Runtime, check_program};
+use rayon::prelude::*;
 pub use report::{Class, Failure, Report};
 use x86_64::X86;
 
@@ -68,13 +69,13 @@ use x86_64::X86;
 pub fn check(object: &[u8], trusted: &Trusted) -> Result<Report> {
     let image = Image::read(object)?;
     let knowledge = Knowledge::new(&image, trusted)?;
+    let check = |function| match image.architecture {
+        Architecture::Aarch64 => flow::check::<Aarch64>(&knowledge, function),
+        _ => flow::check::<X86>(&knowledge, function),
+    };
+    let reports: Vec<Report> = image.functions.par_iter().map(check).collect();
     let mut report = Report::default();
-    for function in &image.functions {
-        report.add(match image.architecture {
-            Architecture::Aarch64 => flow::check::<Aarch64>(&knowledge, function),
-            _ => flow::check::<X86>(&knowledge, function),
-        });
-    }
+    reports.into_iter().for_each(|one| report.add(one));
     report.check_closed_tables();
     Ok(report)
 }

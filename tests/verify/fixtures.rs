@@ -14,7 +14,7 @@ use test_kit::trial::{Skip, is_full};
 use wasm2native::abi::builtin::Builtin;
 use wasm2native::abi::memory::FIXED_BASE;
 use wasm2native::foreign::SECTION;
-use wasm2native::link::runtime;
+use wasm2native::link::runtime::{self, Runtime};
 use wasm2native::wasm::input::Input;
 use wasmparser::{Parser, Payload};
 
@@ -31,6 +31,27 @@ pub const X86_64: Processor = Processor { prefix: "", target: "x86_64-unknown-li
 
 pub const PROCESSORS: [Processor; 2] =
     [X86_64, Processor { prefix: "aarch64/", target: "aarch64-unknown-linux-gnu", cpu: "neoverse-n1" }];
+
+impl Processor {
+    /// In [`PROCESSORS`].
+    pub fn number(&self) -> usize {
+        PROCESSORS.iter().position(|it| it.target == self.target).expect("it is one of them")
+    }
+
+    /// What this program carries to link programs with.
+    pub fn runtime(&self) -> Result<Option<Runtime>> {
+        let triple = self.target.parse().map_err(|error| anyhow!("{}: {error}", self.target))?;
+        runtime::of(&triple, None)
+    }
+
+    /// Skips a test of programs without it.
+    pub fn needs_runtime(&self) -> Result<()> {
+        if self.runtime()?.is_none() {
+            bail!(Skip::Reason(format!("programs need the runtime for {}", self.target)));
+        }
+        Ok(())
+    }
+}
 
 /// Flags that make other code, each tried alone.
 const LEVELS: [&[&str]; 2] = [&[], &["-O0"]];
@@ -75,7 +96,7 @@ pub fn check_fixture(processor: &Processor, path: &Path) -> Result<()> {
         let failures: Vec<String> = report.failures.iter().map(ToString::to_string).collect();
         ensure!(failures.is_empty(), "flags {level:?}: {report}\n{}", failures.join("\n"));
     }
-    let is_chosen = is_full() || processor.target == X86_64.target && PROGRAMS.contains(&fixture.name.as_str());
+    let is_chosen = is_full() || PROGRAMS.contains(&fixture.name.as_str());
     if is_chosen && fixture.setup.emit.is_none() {
         check_program(processor, &fixture, &source, &wasm)?;
     }
@@ -88,7 +109,7 @@ pub fn kept_flags(fixture: &Fixture) -> Vec<String> {
 }
 
 /// Checks the object of the program, where the first memory lies at a fixed address, as the fixture
-/// asks for it, and (x86-64) the program.
+/// asks for it, and the program.
 fn check_program(processor: &Processor, fixture: &Fixture, source: &[u8], wasm: &[u8]) -> Result<()> {
     let build = &fixture.setup.build;
     // Another generator or target, a library, an object, or a file that must have its name.
@@ -100,10 +121,7 @@ fn check_program(processor: &Processor, fixture: &Fixture, source: &[u8], wasm: 
     if build.iter().any(|word| word.starts_with("--cpu")) && processor.target != PROCESSORS[0].target {
         return Ok(());
     }
-    let triple = processor.target.parse().map_err(|error| anyhow!("{}: {error}", processor.target))?;
-    if runtime::of(&triple, None)?.is_none() {
-        bail!(Skip::Reason(format!("its objects are proved; programs need the runtime for {triple}")));
-    }
+    processor.needs_runtime()?;
     let folder = tempfile::tempdir()?;
     product::populate(folder.path(), fixture)?;
     std::fs::write(folder.path().join("it.wasm"), source)?;
@@ -118,8 +136,8 @@ fn check_program(processor: &Processor, fixture: &Fixture, source: &[u8], wasm: 
     ensure!(failures.is_empty(), "as a program: {report}\n{}", failures.join("\n"));
     // `--keep` shows how it was linked: not here, if it is for C's own linker.
     let has_c = outcome.stderr.contains("<the C library, 1 of");
-    if processor.target == X86_64.target && (has_c || outcome.stderr.contains("<module 0>")) {
-        let linked = programs::check(&std::fs::read(folder.path().join("app"))?, &object, has_c)?;
+    if has_c || outcome.stderr.contains("<module 0>") {
+        let linked = programs::check(processor, &std::fs::read(folder.path().join("app"))?, &object, has_c)?;
         ensure!(linked.failures.is_empty(), "as a program: {linked}\n{}", linked.failures.join("\n"));
     }
     Ok(())

@@ -3,19 +3,21 @@
 //!
 //! Every module becomes an object as for a library, for each of the processors; `W2N_FULL=1` does
 //! so with more flags, and also checks the program that the fixture is, and its object. `corpus.rs`
-//! has what compilers made, `llvm.rs` what LLVM made, and `programs.rs` damaged programs.
+//! has what compilers made, `llvm.rs` what LLVM made, and `programs.rs` damaged programs
+//! (`damages.rs`).
 //! `W2N_VERIFY=mod.wasm` checks that module alone and prints what was counted, with `W2N_FLAGS` as
 //! flags and for `W2N_TARGET`. docs/verify.md has what is proved.
 
 mod arm;
 mod arm_control;
 mod corpus;
+mod damages;
 mod fixtures;
 mod llvm;
+mod program;
 mod programs;
 mod sequences;
 
-use programs::DAMAGES;
 use test_kit::fixture;
 use test_kit::trial::trial;
 
@@ -36,10 +38,7 @@ fn main() {
             trials.push(trial(wrong, || sequences::is_refused(assembly, sequence)));
         }
     }
-    trials.push(trial("program/whole", programs::is_accepted));
-    for damage in DAMAGES {
-        trials.push(trial(format!("program/{}", damage.name), || programs::is_refused(damage)));
-    }
+    trials.extend(programs::trials());
     let fixtures = fixture::all().expect("the fixtures can be listed");
     for path in fixtures.into_iter().filter(|path| path.extension().is_some_and(|it| it == "wat")) {
         for processor in &fixtures::PROCESSORS {

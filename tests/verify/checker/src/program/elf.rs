@@ -1,5 +1,7 @@
 //! An executable: segments, symbols, and the addresses that its start fills in.
 
+use super::processor::{self, Aim, Processor, Told};
+use super::section::Field;
 use anyhow::{Context, Result, bail, ensure};
 use object::elf::{self, FileHeader64};
 use object::read::elf::{ElfFile64, FileHeader as _, ProgramHeader as _};
@@ -12,6 +14,7 @@ pub struct Segment {
     pub kind: u32,
     pub flags: u32,
     pub addresses: Range<u64>,
+    pub alignment: u64,
     /// Of the file, from the segment's first address.
     pub bytes: Vec<u8>,
 }
@@ -36,25 +39,30 @@ pub struct Symbol {
 }
 
 pub struct Elf {
+    pub processor: &'static dyn Processor,
     pub entry: u64,
     pub segments: Vec<Segment>,
     pub symbols: HashMap<String, Vec<Symbol>>,
+    /// Variables of a thread: their places among all of them.
+    variables: HashMap<String, Vec<u64>>,
     /// Where the start writes an address, and which: as if the program lay at 0.
     pub addresses: BTreeMap<u64, u64>,
-    /// Where it writes something else: results of functions that choose others.
-    pub chosen: Vec<u64>,
+    /// Where it writes something else: results of functions that choose others, and which.
+    pub chosen: BTreeMap<u64, u64>,
+    /// The constants among both, by what is written.
+    slots: HashMap<u64, Vec<u64>>,
     /// Functions that run before and after the program, besides those of arrays.
     pub first_and_last: Vec<u64>,
 }
 
 impl Elf {
     /// # Errors
-    /// When it is not a static position-independent program for x86-64.
+    /// When it is not a static position-independent program for a processor that is known.
     pub fn read(bytes: &[u8]) -> Result<Elf> {
         let file = ElfFile64::<LittleEndian>::parse(bytes)?;
         let header: &FileHeader64<LittleEndian> = file.elf_header();
         let endian = LittleEndian;
-        ensure!(file.architecture() == object::Architecture::X86_64, "not for x86-64");
+        let processor = processor::of(file.architecture())?;
         ensure!(header.e_type(endian) == elf::ET_DYN, "not a position-independent program");
         let mut segments = Vec::new();
         for header in file.elf_program_headers() {
@@ -65,30 +73,43 @@ impl Elf {
                 kind: header.p_type(endian).0,
                 flags: header.p_flags(endian).0,
                 addresses: start..end,
+                alignment: header.p_align(endian),
                 bytes: data.to_vec(),
             });
         }
         ensure!(segments.iter().all(|segment| segment.kind != elf::PT_INTERP.0), "linked to shared libraries");
         let mut symbols: HashMap<String, Vec<Symbol>> = HashMap::new();
-        for symbol in file.symbols().filter(|symbol| symbol.is_definition() || symbol.kind() == SymbolKind::Unknown) {
+        let mut variables: HashMap<String, Vec<u64>> = HashMap::new();
+        for symbol in file.symbols() {
             let name = String::from_utf8_lossy(symbol.name_bytes()?).into_owned();
-            let is_code = symbol.kind() == SymbolKind::Text;
-            let is_global = !symbol.is_local();
+            let (address, size, kind) = (symbol.address(), symbol.size(), symbol.kind());
             if symbol.is_undefined() || name.is_empty() {
                 continue;
             }
-            let (address, size) = (symbol.address(), symbol.size());
-            symbols.entry(name).or_default().push(Symbol { address, size, is_code, is_global });
+            if kind == SymbolKind::Tls {
+                variables.entry(name).or_default().push(address);
+            } else if symbol.is_definition() || kind == SymbolKind::Unknown {
+                let (is_code, is_global) = (kind == SymbolKind::Text, !symbol.is_local());
+                symbols.entry(name).or_default().push(Symbol { address, size, is_code, is_global });
+            }
         }
         let mut elf = Elf {
+            processor,
             entry: header.e_entry(endian),
             segments,
             symbols,
+            variables,
             addresses: BTreeMap::new(),
-            chosen: Vec::new(),
+            chosen: BTreeMap::new(),
+            slots: HashMap::new(),
             first_and_last: Vec::new(),
         };
         elf.read_relocations()?;
+        let constants = elf.segments.iter().find(|segment| segment.kind == elf::PT_GNU_RELRO.0);
+        let constants = constants.map_or(0..0, |segment| segment.addresses.clone());
+        for (&slot, &address) in elf.addresses.range(constants.clone()).chain(elf.chosen.range(constants)) {
+            elf.slots.entry(address).or_default().push(slot);
+        }
         Ok(elf)
     }
 
@@ -122,6 +143,32 @@ impl Elf {
         if global.is_empty() { all.iter().map(|symbol| symbol.address).collect() } else { global }
     }
 
+    /// Constants where the start writes an address, or the choice of the function there.
+    pub fn slots(&self, address: u64) -> &[u64] {
+        self.slots.get(&address).map_or(&[], Vec::as_slice)
+    }
+
+    /// What a whole address in data tells.
+    ///
+    /// # Errors
+    /// When it is a number.
+    pub fn filled_in(&self, field: &Field, place: u64) -> Result<Told, String> {
+        match self.addresses.get(&place).or_else(|| self.chosen.get(&place)) {
+            Some(address) => Ok(Told::whole(Aim::Address, *address)),
+            None if self.word(place) == Some(0) => Ok(Told::whole(Aim::Address, field.addend.cast_unsigned())),
+            None => Err("the program's start does not fill in the address".into()),
+        }
+    }
+
+    /// The distances of variables of that name from the thread's pointer, which lies two words
+    /// before all of them (variant 1 of "ELF Handling For Thread-Local Storage").
+    pub fn thread_offsets(&self, name: &str) -> Vec<u64> {
+        let Some(all) = self.segments.iter().find(|segment| segment.kind == elf::PT_TLS.0) else { return Vec::new() };
+        let before = 16u64.checked_next_multiple_of(all.alignment.max(1));
+        let places = self.variables.get(name).into_iter().flatten();
+        places.filter_map(|&place| before?.checked_add(place)).collect()
+    }
+
     /// Reads what the dynamic section names.
     fn read_relocations(&mut self) -> Result<()> {
         let Some(dynamic) = self.segments.iter().find(|segment| segment.kind == elf::PT_DYNAMIC.0) else {
@@ -149,12 +196,13 @@ impl Elf {
             .into_iter()
             .filter_map(|tag| entries.get(&tag.cast_unsigned()).copied())
             .collect();
+        let [address, choice] = self.processor.start_kinds();
         for entry in plain.chunks_exact(24).chain(chosen.chunks_exact(24)) {
             let word = |at: usize| u64::from_le_bytes(entry[at..at + 8].try_into().expect("eight"));
             let kind = u32::try_from(word(8) & 0xffff_ffff).expect("masked");
             match kind {
-                it if it == elf::R_X86_64_RELATIVE.0 => drop(self.addresses.insert(word(0), word(16))),
-                it if it == elf::R_X86_64_IRELATIVE.0 => self.chosen.push(word(0)),
+                it if it == address => drop(self.addresses.insert(word(0), word(16))),
+                it if it == choice => drop(self.chosen.insert(word(0), word(16))),
                 other => bail!("a relocation of kind {other}, which a static program does not need"),
             }
         }

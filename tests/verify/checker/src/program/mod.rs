@@ -1,12 +1,15 @@
 //! Finished programs: that their code is the proved objects' code, and leads where they say.
 //!
-//! Comes in: an executable for x86-64 Linux that wasm2native linked by itself, with its symbols;
+//! Comes in: an executable for Linux on x86-64 or aarch64 that wasm2native linked by itself, with its symbols;
 //! the objects of its modules, which [`crate::check`] proves; and the objects and archives that
 //! the runtime consists of. Goes out: how much was found again, and what is not as it should be.
 //!
 //! | file | what |
 //! | --- | --- |
 //! | `elf` | segments, symbols, and the addresses that the program's start fills in |
+//! | `processor` | what differs between processors |
+//! | `x86_64`, `aarch64` | kinds of relocations, and what fills gaps |
+//! | `template` | bytes of an object as the linker may write them |
 //! | `section` | sections of an object at their places, byte for byte but for relocated fields |
 //! | `relocated` | where relocated fields lead |
 //! | `segments` | what may be written and executed, and where the program begins |
@@ -15,11 +18,15 @@
 //! Unwinding tables, which the linker writes anew, are not looked at. A program without symbols
 //! can't be checked: names are how fields of the object and places of the program belong together.
 
+mod aarch64;
 mod elf;
+mod processor;
 mod relocated;
 mod runtime;
 mod section;
 mod segments;
+mod template;
+mod x86_64;
 
 use anyhow::{Result, ensure};
 use elf::Elf;

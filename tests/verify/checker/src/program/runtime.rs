@@ -3,17 +3,17 @@
 
 use super::Linked;
 use super::elf::{Elf, Symbol};
-use super::relocated::value;
-use super::section::{Field, differs};
+use super::processor::{self, Processor};
+use super::relocated::wrong;
+use super::section::Field;
+use super::template::Template;
 use anyhow::{Context, Result};
 use object::elf;
 use object::read::archive::ArchiveFile;
 use object::read::{Object as _, ObjectSection as _, ObjectSymbol as _, RelocationTarget};
 use object::{RelocationFlags, SectionFlags, SymbolKind};
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::ops::Range;
-use yaxpeax_arch::LengthedInstruction as _;
-use yaxpeax_x86::long_mode::{InstDecoder, Opcode};
 
 /// The functions that programs may have besides those of modules.
 #[derive(Default)]
@@ -24,7 +24,7 @@ pub struct Runtime {
 }
 
 struct Function {
-    bytes: Vec<u8>,
+    template: Template,
     /// With the names that they lead to; empty: data of the same object.
     fields: Vec<(Field, String)>,
 }
@@ -50,6 +50,7 @@ impl Runtime {
 
     fn add(&mut self, object: &[u8]) -> Result<()> {
         let file = object::File::parse(object)?;
+        let processor = processor::of(file.architecture())?;
         let functions = || file.symbols().filter(|symbol| symbol.kind() == SymbolKind::Text);
         let mut fields: HashMap<usize, Vec<(Field, String)>> = HashMap::new();
         for section in file.sections() {
@@ -61,11 +62,12 @@ impl Runtime {
                 let mut symbol = file.symbol_by_index(index)?;
                 // A place in a section may be a function that no other object sees.
                 if symbol.kind() == SymbolKind::Section {
-                    let end = if field.kind == elf::R_X86_64_64.0 { 0 } else { 4 };
+                    let end = processor.origin(field.kind);
                     let place = (symbol.section_index(), field.addend.wrapping_add(end).cast_unsigned());
                     if let Some(function) = functions().find(|it| (it.section_index(), it.address()) == place) {
                         symbol = function;
                         field.addend = -end;
+                        field.symbol = symbol.index().0;
                     }
                 }
                 own.push((field, symbol.name()?.to_owned()));
@@ -81,20 +83,19 @@ impl Runtime {
             let data = section.data()?;
             let fields = fields.get(&section.index().0).map_or(&[][..], Vec::as_slice);
             let named = file.symbols().filter(|symbol| symbol.section_index() == Some(section.index()));
-            let named = named.filter(|symbol| {
-                symbol.kind() != SymbolKind::Section && !symbol.name_bytes().is_ok_and(<[u8]>::is_empty)
-            });
+            let named =
+                named.filter(|symbol| symbol.kind() != SymbolKind::Section && !symbol.name().is_ok_and(is_no_name));
             let named: Vec<_> = named
                 .map(|symbol| Ok((symbol.name()?.to_owned(), symbol.address(), symbol.size())))
                 .collect::<Result<_>>()?;
             for (name, start, size) in &named {
                 let next = named.iter().map(|(_, other, _)| *other).filter(|other| other > start).min();
                 let end = if *size > 0 { start.checked_add(*size) } else { next.or(Some(section.size())) };
-                let function = Function::cut(data, fields, *start..end.context("a function has no end")?)?;
+                let function = Function::cut(processor, data, fields, *start..end.context("a function has no end")?)?;
                 self.functions.entry(name.clone()).or_default().push(function);
             }
             if named.is_empty() {
-                self.pieces.push(Function::cut(data, fields, 0..section.size())?);
+                self.pieces.push(Function::cut(processor, data, fields, 0..section.size())?);
             }
         }
         Ok(())
@@ -103,14 +104,16 @@ impl Runtime {
 
 impl Function {
     /// A part of a section.
-    fn cut(data: &[u8], fields: &[(Field, String)], range: Range<u64>) -> Result<Function> {
+    fn cut(processor: &dyn Processor, data: &[u8], fields: &[(Field, String)], range: Range<u64>) -> Result<Function> {
         let bytes = data.get(usize::try_from(range.start)?..usize::try_from(range.end)?);
-        let bytes = bytes.context("a function leaves its section")?.to_vec();
+        let mut template = Template::new(bytes.context("a function leaves its section")?);
         let inside = fields.iter().filter(|(field, _)| range.contains(&field.offset));
         let moved = |(field, name): &(Field, String)| {
             (Field { offset: field.offset - range.start, ..field.clone() }, name.clone())
         };
-        Ok(Function { bytes, fields: inside.map(moved).collect() })
+        let fields: Vec<_> = inside.map(moved).collect();
+        fields.iter().for_each(|(field, _)| processor.fill_in(field, &mut template));
+        Ok(Function { template, fields })
     }
 }
 
@@ -151,7 +154,7 @@ fn check_function(elf: &Elf, runtime: &Runtime, name: &str, symbol: &Symbol) -> 
     let candidates = runtime.functions.get(name).ok_or("not a function of the runtime")?;
     let mut reason = "not as long as the runtime's".to_owned();
     for function in candidates {
-        let size = u64::try_from(function.bytes.len()).map_err(|error| error.to_string())?;
+        let size = function.template.len();
         if symbol.size != 0 && symbol.size != size {
             continue;
         }
@@ -164,81 +167,46 @@ fn check_function(elf: &Elf, runtime: &Runtime, name: &str, symbol: &Symbol) -> 
 }
 
 fn is_function(elf: &Elf, function: &Function, address: u64) -> Result<(), String> {
-    let size = u64::try_from(function.bytes.len()).map_err(|error| error.to_string())?;
-    let found = elf.bytes(address, size).ok_or("beyond the program")?;
-    let ranges = function.fields.iter().map(|(field, _)| changed(field));
-    if let Some(offset) = differs(&function.bytes, found, ranges) {
+    let found = elf.bytes(address, function.template.len()).ok_or("beyond the program")?;
+    if let Some(offset) = function.template.differs(found) {
         return Err(format!("not the runtime's byte at {offset:#x}"));
     }
+    let mut of_symbols: BTreeMap<usize, (&str, Vec<&Field>)> = BTreeMap::new();
     for (field, name) in function.fields.iter().filter(|(_, name)| !name.is_empty()) {
+        of_symbols.entry(field.symbol).or_insert((name, Vec::new())).1.push(field);
+    }
+    for (name, fields) in of_symbols.into_values() {
         // The runtime has functions that nobody else sees, whose names the C library has, too.
         let places: Vec<u64> = elf.symbols.get(name).into_iter().flatten().map(|symbol| symbol.address).collect();
         // A weak name may have no definition.
-        if !IS_FOLLOWED.contains(&field.kind) || places.is_empty() {
+        if places.is_empty() && elf.thread_offsets(name).is_empty() {
             continue;
         }
-        let found = value(elf, field, address.wrapping_add(field.offset))?;
-        // The address may lie where the start fills it in; a number may lie anywhere.
-        let held = elf.addresses.get(&found).copied().or_else(|| elf.word(found));
-        let through = held.is_some_and(|target| places.contains(&target));
-        if !places.contains(&found) && !through && !elf.chosen.contains(&found) {
-            return Err(format!("leads to {found:#x} at {:#x}, and not to `{name}`", field.offset));
+        if let Some((offset, reason)) = wrong(elf, address, &fields, &places, name).into_iter().next() {
+            return Err(format!("{reason} at {offset:#x}"));
         }
     }
     Ok(())
 }
 
-/// Fields of which it is known where they lead. Others are of variables of a thread.
-const IS_FOLLOWED: [u32; 6] = [
-    elf::R_X86_64_PC32.0,
-    elf::R_X86_64_PLT32.0,
-    elf::R_X86_64_64.0,
-    elf::R_X86_64_GOTPCREL.0,
-    elf::R_X86_64_GOTPCRELX.0,
-    elf::R_X86_64_REX_GOTPCRELX.0,
-];
-
-/// What a linker may write: it makes loads of addresses shorter instructions, and accesses to
-/// variables of a thread direct ones.
-fn changed(field: &Field) -> Range<u64> {
-    let (before, after) = match field.kind {
-        it if it == elf::R_X86_64_GOTPCREL.0 || it == elf::R_X86_64_GOTPCRELX.0 => (2, 4),
-        it if it == elf::R_X86_64_REX_GOTPCRELX.0 || it == elf::R_X86_64_GOTTPOFF.0 => (3, 4),
-        it if it == elf::R_X86_64_TLSGD.0 => (4, 12),
-        it if it == elf::R_X86_64_TLSLD.0 => (3, 9),
-        _ => (0, field.size()),
-    };
-    field.offset.saturating_sub(before)..field.offset.saturating_add(after)
-}
-
-/// Zeros, traps, instructions that do nothing, jumps to functions that the start chooses, and
-/// pieces of the runtime.
+/// What does nothing, jumps to functions that the start chooses, and pieces of the runtime.
 fn is_filled(elf: &Elf, runtime: &Runtime, start: u64, end: u64) -> bool {
     let mut at = start;
     while at < end {
         let Some(rest) = elf.bytes(at, end - at) else { return false };
-        let piece = runtime.pieces.iter().find(|piece| is_function(elf, piece, at).is_ok());
-        let length = match (rest[0], InstDecoder::default().decode_slice(rest)) {
-            (0 | 0xcc, _) => 1,
-            (_, Ok(one)) if one.opcode() == Opcode::NOP => one.len().to_const(),
-            _ if is_chosen_jump(elf, at) => STUB,
-            _ => match piece.and_then(|piece| u64::try_from(piece.bytes.len()).ok()) {
-                Some(length) => length,
-                None => return false,
-            },
-        };
-        at += length;
+        let jump = || elf.processor.jump(elf, at).filter(|(slot, _)| elf.chosen.contains_key(slot));
+        let piece = || runtime.pieces.iter().find(|piece| is_function(elf, piece, at).is_ok());
+        let length = elf.processor.filler(at, rest).or_else(|| jump().map(|(_, size)| size));
+        match length.or_else(|| piece().map(|piece| piece.template.len())) {
+            Some(length) => at += length,
+            None => return false,
+        }
     }
     true
 }
 
-/// Bytes of such a jump.
-const STUB: u64 = 11;
-
-/// Whether it is `endbr64; bnd jmp [slot]`, with a slot that the start fills in by a function's
-/// choice.
-fn is_chosen_jump(elf: &Elf, at: u64) -> bool {
-    let Some([0xf3, 0x0f, 0x1e, 0xfa, 0xf2, 0xff, 0x25, distance @ ..]) = elf.bytes(at, STUB) else { return false };
-    let distance = i32::from_le_bytes(distance.try_into().expect("four bytes"));
-    elf.chosen.contains(&(at + STUB).wrapping_add_signed(distance.into()))
+/// Whether it names nothing but what follows: code or data (AAELF64, "Mapping symbols").
+fn is_no_name(name: &str) -> bool {
+    let is_it = |mark| name.strip_prefix(mark).is_some_and(|rest| rest.is_empty() || rest.starts_with('.'));
+    name.is_empty() || is_it("$x") || is_it("$d")
 }

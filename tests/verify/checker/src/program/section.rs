@@ -5,6 +5,7 @@
 
 use super::Linked;
 use super::elf::Elf;
+use super::template::Template;
 use anyhow::{Context, Result, ensure};
 use object::elf;
 use object::read::{Object as _, ObjectSection as _, ObjectSymbol as _, RelocationTarget};
@@ -19,7 +20,7 @@ pub struct Section {
     pub start: u64,
     pub size: u64,
     /// Empty if it has zeros only.
-    pub data: Vec<u8>,
+    pub template: Template,
     pub fields: Vec<Field>,
 }
 
@@ -30,12 +31,6 @@ pub struct Field {
     pub kind: u32,
     pub symbol: usize,
     pub addend: i64,
-}
-
-impl Field {
-    pub fn size(&self) -> u64 {
-        if self.kind == elf::R_X86_64_64.0 { 8 } else { 4 }
-    }
 }
 
 #[derive(Clone, Debug, Default)]
@@ -58,6 +53,7 @@ impl Placed {
     /// When it can't be read.
     pub fn read(elf: &Elf, object: &[u8], linked: &mut Linked) -> Result<Placed> {
         let file = object::File::parse(object)?;
+        ensure!(file.architecture() == elf.processor.architecture(), "the object is of another processor");
         let mut symbols = Vec::new();
         for symbol in file.symbols() {
             let index = symbol.index().0;
@@ -90,9 +86,9 @@ impl Placed {
                 let RelocationFlags::Elf { r_type } = relocation.flags() else { continue };
                 fields.push(Field { offset, kind: r_type.0, symbol: symbol.0, addend: relocation.addend() });
             }
-            fields.sort_by_key(|field| field.offset);
-            let data = section.data().context("a section lies beyond its object")?.to_vec();
-            let section_here = Section { name, flags: sh_flags.0, start, size: section.size(), data, fields };
+            let mut template = Template::new(section.data().context("a section lies beyond its object")?);
+            fields.iter().for_each(|field| elf.processor.fill_in(field, &mut template));
+            let section_here = Section { name, flags: sh_flags.0, start, size: section.size(), template, fields };
             placed.sections.insert(section.index().0, section_here);
         }
         placed.check_symbols(elf, linked);
@@ -128,14 +124,14 @@ impl Placed {
     pub fn check_contents(&self, elf: &Elf, linked: &mut Linked) {
         for section in self.sections.values() {
             linked.sections += 1;
-            if section.data.is_empty() {
+            if section.template.len() == 0 {
                 continue;
             }
             let Some(found) = elf.bytes(section.start, section.size) else {
                 linked.fail(format!("{} lies beyond the program", section.name));
                 continue;
             };
-            if let Some(offset) = differs(&section.data, found, section.fields.iter().map(range_of)) {
+            if let Some(offset) = section.template.differs(found) {
                 let place = self.describe(section, offset);
                 linked.fail(format!("{place}: not the object's byte"));
             }
@@ -160,24 +156,4 @@ impl Placed {
             None => format!("{}+{offset:#x}", section.name),
         }
     }
-}
-
-pub fn range_of(field: &Field) -> Range<u64> {
-    field.offset..field.offset.saturating_add(field.size())
-}
-
-/// The first byte that differs, outside of sorted ranges.
-pub fn differs(wanted: &[u8], found: &[u8], fields: impl Iterator<Item = Range<u64>>) -> Option<u64> {
-    let mut at = 0;
-    let end = u64::try_from(wanted.len()).unwrap_or(u64::MAX);
-    for field in fields.chain(std::iter::once(end..end)) {
-        let (from, to) = (usize::try_from(at).ok()?, usize::try_from(field.start.min(end)).ok()?);
-        if from < to
-            && let Some(offset) = (from..to).find(|&offset| wanted.get(offset) != found.get(offset))
-        {
-            return u64::try_from(offset).ok();
-        }
-        at = at.max(field.end);
-    }
-    None
 }

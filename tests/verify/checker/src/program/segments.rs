@@ -6,8 +6,6 @@ use super::section::{Placed, Section};
 use object::elf;
 use std::ops::Range;
 
-const PAGE: u64 = 4096;
-
 pub fn check(elf: &Elf, objects: &[Placed], modules: &[Range<u64>], linked: &mut Linked) {
     for segment in elf.loaded().filter(|segment| segment.is_writable() && segment.is_executable()) {
         linked.fail(format!("the segment at {:#x} can be written and executed", segment.addresses.start));
@@ -31,7 +29,7 @@ fn check_constants(elf: &Elf, linked: &mut Linked) -> Range<u64> {
         return 0..0;
     };
     let range = constants.addresses.clone();
-    let is_whole = range.end.is_multiple_of(PAGE);
+    let is_whole = range.end.is_multiple_of(elf.processor.page());
     let is_segment = elf.loaded().any(|segment| segment.addresses == range && segment.is_writable());
     if !is_whole || !is_segment {
         linked.fail("what is protected after the start is not a whole segment");
@@ -63,7 +61,7 @@ fn check_section(elf: &Elf, section: &Section, constants: &Range<u64>, linked: &
 
 /// The start changes no code.
 fn check_code_is_fixed(elf: &Elf, linked: &mut Linked) {
-    for &place in elf.addresses.keys().chain(&elf.chosen) {
+    for &place in elf.addresses.keys().chain(elf.chosen.keys()) {
         if elf.segment_of(&(place..place.saturating_add(8))).is_none_or(|segment| !segment.is_writable()) {
             linked.fail(format!("the start writes to {place:#x}, which is code or a constant"));
         }

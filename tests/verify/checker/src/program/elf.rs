@@ -49,7 +49,9 @@ pub struct Elf {
     pub addresses: BTreeMap<u64, u64>,
     /// Where it writes something else: results of functions that choose others, and which.
     pub chosen: BTreeMap<u64, u64>,
-    /// The constants among both, by what is written.
+    /// What is protected after the start.
+    constants: Range<u64>,
+    /// Places there, by what is written to them.
     slots: HashMap<u64, Vec<u64>>,
     /// Functions that run before and after the program, besides those of arrays.
     pub first_and_last: Vec<u64>,
@@ -88,7 +90,7 @@ impl Elf {
             }
             if kind == SymbolKind::Tls {
                 variables.entry(name).or_default().push(address);
-            } else if symbol.is_definition() || kind == SymbolKind::Unknown {
+            } else if !matches!(kind, SymbolKind::File | SymbolKind::Section) {
                 let (is_code, is_global) = (kind == SymbolKind::Text, !symbol.is_local());
                 symbols.entry(name).or_default().push(Symbol { address, size, is_code, is_global });
             }
@@ -101,13 +103,15 @@ impl Elf {
             variables,
             addresses: BTreeMap::new(),
             chosen: BTreeMap::new(),
+            constants: 0..0,
             slots: HashMap::new(),
             first_and_last: Vec::new(),
         };
         elf.read_relocations()?;
         let constants = elf.segments.iter().find(|segment| segment.kind == elf::PT_GNU_RELRO.0);
-        let constants = constants.map_or(0..0, |segment| segment.addresses.clone());
-        for (&slot, &address) in elf.addresses.range(constants.clone()).chain(elf.chosen.range(constants)) {
+        elf.constants = constants.map_or(0..0, |segment| segment.addresses.clone());
+        let places = || elf.constants.clone();
+        for (&slot, &address) in elf.addresses.range(places()).chain(elf.chosen.range(places())) {
             elf.slots.entry(address).or_default().push(slot);
         }
         Ok(elf)
@@ -148,6 +152,14 @@ impl Elf {
         self.slots.get(&address).map_or(&[], Vec::as_slice)
     }
 
+    /// A word that is protected after the start, and to which nothing is written.
+    pub fn constant(&self, place: u64) -> Option<u64> {
+        let is_filled_in = self.addresses.contains_key(&place) || self.chosen.contains_key(&place);
+        let end = place.checked_add(8)?;
+        let is_protected = self.constants.start <= place && end <= self.constants.end;
+        (is_protected && !is_filled_in).then(|| self.word(place))?
+    }
+
     /// What a whole address in data tells.
     ///
     /// # Errors
@@ -158,6 +170,10 @@ impl Elf {
             None if self.word(place) == Some(0) => Ok(Told::whole(Aim::Address, field.addend.cast_unsigned())),
             None => Err("the program's start does not fill in the address".into()),
         }
+    }
+
+    pub fn has_variable(&self, name: &str) -> bool {
+        self.variables.contains_key(name)
     }
 
     /// The distances of variables of that name from the thread's pointer, which lies two words

@@ -100,10 +100,15 @@ fn candidates(elf: &Elf, aim: Aim, group: &[(&Field, Told)], places: &[u64], nam
     if matches!(aim, Aim::Slot | Aim::Either) {
         candidates.extend(places.iter().flat_map(|place| elf.slots(*place)));
         // A slot of a number, which nothing moves.
-        candidates.extend(found.filter(|&at| elf.word(at).is_some_and(|number| places.contains(&number))));
+        let parts = group.iter().flat_map(|(_, one)| group.iter().map(move |(_, other)| (one, other)));
+        let joined = parts.filter(|(one, other)| one.mask ^ other.mask == !0).map(|(one, other)| one.bits | other.bits);
+        let is_number = |at: &u64| elf.constant(*at).is_some_and(|number| places.contains(&number));
+        candidates.extend(found.chain(joined).filter(is_number));
     }
     if aim == Aim::Thread {
         candidates.extend(elf.thread_offsets(name));
+        // Of a weak one that is not there, null.
+        candidates.extend(places.iter().filter(|&&place| place == 0));
     }
     candidates
 }

@@ -25,8 +25,18 @@ pub struct Runtime {
 
 struct Function {
     template: Template,
-    /// With the names that they lead to; empty: data of the same object.
-    fields: Vec<(Field, String)>,
+    fields: Vec<(Field, Target)>,
+}
+
+/// What a field leads to.
+#[derive(Clone)]
+struct Target {
+    /// Empty: data of the same object.
+    name: String,
+    /// No other object sees it, and the linker may drop the name.
+    is_local: bool,
+    /// It may have no definition.
+    is_weak: bool,
 }
 
 impl Runtime {
@@ -52,7 +62,7 @@ impl Runtime {
         let file = object::File::parse(object)?;
         let processor = processor::of(file.architecture())?;
         let functions = || file.symbols().filter(|symbol| symbol.kind() == SymbolKind::Text);
-        let mut fields: HashMap<usize, Vec<(Field, String)>> = HashMap::new();
+        let mut fields: HashMap<usize, Vec<(Field, Target)>> = HashMap::new();
         for section in file.sections() {
             let mut own = Vec::new();
             for (offset, relocation) in section.relocations() {
@@ -70,7 +80,8 @@ impl Runtime {
                         field.symbol = symbol.index().0;
                     }
                 }
-                own.push((field, symbol.name()?.to_owned()));
+                let (is_local, is_weak) = (symbol.is_local(), symbol.is_weak());
+                own.push((field, Target { name: symbol.name()?.to_owned(), is_local, is_weak }));
             }
             own.sort_by_key(|(field, _)| field.offset);
             fields.insert(section.index().0, own);
@@ -104,12 +115,12 @@ impl Runtime {
 
 impl Function {
     /// A part of a section.
-    fn cut(processor: &dyn Processor, data: &[u8], fields: &[(Field, String)], range: Range<u64>) -> Result<Function> {
+    fn cut(processor: &dyn Processor, data: &[u8], fields: &[(Field, Target)], range: Range<u64>) -> Result<Function> {
         let bytes = data.get(usize::try_from(range.start)?..usize::try_from(range.end)?);
         let mut template = Template::new(bytes.context("a function leaves its section")?);
         let inside = fields.iter().filter(|(field, _)| range.contains(&field.offset));
-        let moved = |(field, name): &(Field, String)| {
-            (Field { offset: field.offset - range.start, ..field.clone() }, name.clone())
+        let moved = |(field, target): &(Field, Target)| {
+            (Field { offset: field.offset - range.start, ..field.clone() }, target.clone())
         };
         let fields: Vec<_> = inside.map(moved).collect();
         fields.iter().for_each(|(field, _)| processor.fill_in(field, &mut template));
@@ -171,16 +182,21 @@ fn is_function(elf: &Elf, function: &Function, address: u64) -> Result<(), Strin
     if let Some(offset) = function.template.differs(found) {
         return Err(format!("not the runtime's byte at {offset:#x}"));
     }
-    let mut of_symbols: BTreeMap<usize, (&str, Vec<&Field>)> = BTreeMap::new();
-    for (field, name) in function.fields.iter().filter(|(_, name)| !name.is_empty()) {
-        of_symbols.entry(field.symbol).or_insert((name, Vec::new())).1.push(field);
+    let mut of_symbols: BTreeMap<usize, (&Target, Vec<&Field>)> = BTreeMap::new();
+    for (field, target) in function.fields.iter().filter(|(_, target)| !target.name.is_empty()) {
+        of_symbols.entry(field.symbol).or_insert((target, Vec::new())).1.push(field);
     }
-    for (name, fields) in of_symbols.into_values() {
+    for (Target { name, is_local, is_weak }, fields) in of_symbols.into_values() {
         // The runtime has functions that nobody else sees, whose names the C library has, too.
-        let places: Vec<u64> = elf.symbols.get(name).into_iter().flatten().map(|symbol| symbol.address).collect();
-        // A weak name may have no definition.
-        if places.is_empty() && elf.thread_offsets(name).is_empty() {
-            continue;
+        let mut places: Vec<u64> = elf.symbols.get(name).into_iter().flatten().map(|symbol| symbol.address).collect();
+        if places.is_empty() && !elf.has_variable(name) {
+            if *is_local || name == THREAD_ADDRESS {
+                continue;
+            }
+            if !is_weak {
+                return Err(format!("`{name}` is not in the program"));
+            }
+            places.push(0);
         }
         if let Some((offset, reason)) = wrong(elf, address, &fields, &places, name).into_iter().next() {
             return Err(format!("{reason} at {offset:#x}"));
@@ -188,6 +204,9 @@ fn is_function(elf: &Elf, function: &Function, address: u64) -> Result<(), Strin
     }
     Ok(())
 }
+
+/// Finds a variable of a thread. The linker replaces calls of it, with what is before them.
+const THREAD_ADDRESS: &str = "__tls_get_addr";
 
 /// What does nothing, jumps to functions that the start chooses, and pieces of the runtime.
 fn is_filled(elf: &Elf, runtime: &Runtime, start: u64, end: u64) -> bool {

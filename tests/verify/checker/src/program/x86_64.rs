@@ -56,6 +56,13 @@ impl Processor for X86_64 {
         };
         let bytes = elf.bytes(place, 4).ok_or("beyond the program")?;
         let distance = i32::from_le_bytes(bytes.try_into().expect("four bytes"));
+        // A load of a number that nothing moves, such as null, may have become one of a constant:
+        // its operand is a register, and not a place.
+        let before = place.checked_sub(1).and_then(|at| elf.bytes(at, 1));
+        if field.kind == elf::R_X86_64_REX_GOTPCRELX.0 && before.is_some_and(|operand| operand[0] >= 0xc0) {
+            let number = i64::from(distance).wrapping_add(field.addend);
+            return Ok(Some(Told::whole(aim, number.cast_unsigned())));
+        }
         Ok(Some(Told::whole(aim, place.wrapping_add_signed(distance.into()))))
     }
 

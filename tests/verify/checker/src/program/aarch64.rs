@@ -5,7 +5,7 @@
 //! low bits. All other bits are the object's. Accesses to variables of a thread become moves of
 //! constants, as a program knows where they lie.
 
-use super::elf::Elf;
+use super::elf::{Elf, Segment};
 use super::processor::{Aim, Processor, Told};
 use super::section::Field;
 use super::template::Template;
@@ -176,6 +176,11 @@ impl Processor for Aarch64 {
             }
             Meaning::Part(from, mask) => Told { aim, bits: number(word, bits) << from, mask },
         }))
+    }
+
+    /// Variables of a thread follow two words that the pointer leads to (variant 1).
+    fn thread_offset(&self, place: u64, variables: &Segment) -> Option<u64> {
+        16u64.checked_next_multiple_of(variables.alignment.max(1))?.checked_add(place)
     }
 
     /// `adrp x16, slot; ldr x17, [x16, slot]; br x17`, and what fills the last word.

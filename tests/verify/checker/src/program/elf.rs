@@ -176,13 +176,11 @@ impl Elf {
         self.variables.contains_key(name)
     }
 
-    /// The distances of variables of that name from the thread's pointer, which lies two words
-    /// before all of them (variant 1 of "ELF Handling For Thread-Local Storage").
+    /// The distances of variables of that name from the thread's pointer.
     pub fn thread_offsets(&self, name: &str) -> Vec<u64> {
         let Some(all) = self.segments.iter().find(|segment| segment.kind == elf::PT_TLS.0) else { return Vec::new() };
-        let before = 16u64.checked_next_multiple_of(all.alignment.max(1));
         let places = self.variables.get(name).into_iter().flatten();
-        places.filter_map(|&place| before?.checked_add(place)).collect()
+        places.filter_map(|&place| self.processor.thread_offset(place, all)).collect()
     }
 
     /// Reads what the dynamic section names.

@@ -4,7 +4,7 @@
 use super::Linked;
 use super::elf::{Elf, Symbol};
 use super::processor::{self, Processor};
-use super::relocated::wrong;
+use super::relocated::{THREAD_ADDRESS, wrong};
 use super::section::Field;
 use super::template::Template;
 use anyhow::{Context, Result};
@@ -204,9 +204,6 @@ fn is_function(elf: &Elf, function: &Function, address: u64) -> Result<(), Strin
     }
     Ok(())
 }
-
-/// Finds a variable of a thread. The linker replaces calls of it, with what is before them.
-const THREAD_ADDRESS: &str = "__tls_get_addr";
 
 /// What does nothing, jumps to functions that the start chooses, and pieces of the runtime.
 fn is_filled(elf: &Elf, runtime: &Runtime, start: u64, end: u64) -> bool {

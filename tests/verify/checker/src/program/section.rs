@@ -110,7 +110,9 @@ impl Placed {
 
     /// Every name that the object defines stands where its section is.
     fn check_symbols(&self, elf: &Elf, linked: &mut Linked) {
-        for symbol in self.symbols.iter().filter(|symbol| !symbol.name.is_empty() && !symbol.is_weak) {
+        // Linkers drop names of compilers, which begin so.
+        let is_dropped = |name: &str| name.is_empty() || name.starts_with(".L");
+        for symbol in self.symbols.iter().filter(|symbol| !is_dropped(&symbol.name) && !symbol.is_weak) {
             let Some(section) = symbol.section.and_then(|section| self.sections.get(&section)) else { continue };
             let address = section.start.wrapping_add(symbol.offset);
             let places = elf.symbols.get(&symbol.name).map_or(&[][..], Vec::as_slice);

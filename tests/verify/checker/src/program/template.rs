@@ -27,6 +27,18 @@ impl Template {
         }
     }
 
+    /// The linker makes other bytes of some, as many, that no other field has changed. Returns
+    /// whether they are there.
+    pub fn replace(&mut self, offset: u64, from: &[u8], to: &[u8]) -> bool {
+        let Ok(start) = usize::try_from(offset) else { return false };
+        let Some(bytes) = self.bytes.get_mut(start..start.saturating_add(from.len())) else { return false };
+        let is_there = bytes == from && bytes.len() == to.len();
+        if is_there {
+            bytes.copy_from_slice(to);
+        }
+        is_there
+    }
+
     /// The linker makes another instruction of four bytes, of which it chooses some bits: `change`
     /// gets what is there, and returns both.
     pub fn change(&mut self, offset: u64, change: impl FnOnce(u32) -> (u32, u32)) {

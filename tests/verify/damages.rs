@@ -1,12 +1,13 @@
 //! Damages of finished programs, each of one thing: a field of the code, a permission, where the
 //! program begins.
 
-use crate::program::{Program, adr_bits};
+use crate::program::Program;
 use object::elf::{PF_W, PF_X, PT_GNU_RELRO, PT_GNU_STACK, PT_LOAD};
 
 /// A function of the runtime that the module calls.
-const WRITE: &str = "wasi_snapshot_preview1_fd_write";
+pub const WRITE: &str = "wasi_snapshot_preview1_fd_write";
 
+#[derive(Copy, Clone)]
 pub struct Damage {
     pub name: &'static str,
     pub change: fn(&mut Program),
@@ -143,138 +144,65 @@ pub const DAMAGES: &[Damage] = &[
     },
 ];
 
-/// Of programs for aarch64, where instructions have parts of addresses.
-pub const DAMAGES_OF_AARCH64: &[Damage] = &[
+/// Of programs with the whole C library, where the start chooses functions by the processor.
+pub const DAMAGES_WITH_C: &[Damage] = &[
     Damage {
-        name: "low bits of an address",
+        name: "choice of another function",
         change: |program| {
-            let page = variable(program);
-            program.change(page + 4, |add| add + (1 << 10));
+            // The first and the last one choose different functions.
+            let (place, size) = (program.section(".rela.plt"), ENTRY);
+            let (first, last) = (program.offset(place.start + 16), program.offset(place.end - size + 16));
+            let other: [u8; 8] = program.bytes[last..last + 8].try_into().expect("eight");
+            program.set(first, &other);
         },
-        reason: "and not to `w2n.global.1`",
+        reason: "and not to `",
     },
     Damage {
-        name: "page of an address",
+        name: "jump to the choice of another function",
         change: |program| {
-            let page = variable(program);
-            program.change(page, |adrp| adrp ^ adr_bits(1));
+            // The field of the slot, in the first jump: that of the last one.
+            let jumps = program.section(".plt.got");
+            if program.is_arm() {
+                let last = program.word(jumps.end - 12);
+                program.change(jumps.start + 4, |_| last);
+            } else {
+                let distance = u32::try_from(jumps.end - jumps.start).expect("it is small") - 16;
+                let last = program.word(jumps.end - 16 + 7).wrapping_add(distance);
+                program.change(jumps.start + 7, |_| last);
+            }
         },
-        reason: "and not to `w2n.global.1`",
+        reason: "and not to `",
     },
     Damage {
-        name: "register of a page",
-        change: |program| {
-            let page = variable(program);
-            program.change(page, |adrp| adrp ^ 1);
+        name: "another variable of a thread",
+        change: |program| match program.is_arm() {
+            true => program.change(thread_variable(program) + 4, |movk| movk ^ 8 << 5),
+            false => {
+                let lea = program.find(&[0x64, 0x48, 0x8b, 0x04, 0x25, 0, 0, 0, 0, 0x48, 0x8d, 0x80]);
+                program.bytes[lea + 12] ^= 8;
+            }
         },
-        reason: "not the object's byte",
+        reason: "and not to `",
     },
     Damage {
-        name: "register of the low bits",
-        change: |program| {
-            let page = variable(program);
-            program.change(page + 4, |add| add ^ 1 << 5);
-        },
-        reason: "not the object's byte",
-    },
-    Damage {
-        name: "shift of the low bits",
-        change: |program| {
-            let page = variable(program);
-            program.change(page + 4, |add| add | 1 << 22);
-        },
-        reason: "not the object's byte",
-    },
-    Damage {
-        name: "address in place of an address's page",
-        // `adr`.
-        change: |program| {
-            let page = variable(program);
-            program.change(page, |adrp| adrp & !(1 << 31));
-        },
-        reason: "not the object's byte",
-    },
-    Damage {
-        name: "jump in place of a call",
-        // `b`.
-        change: |program| {
-            let (address, size) = program.symbol("_start");
-            let write = program.address(WRITE);
-            let mut code = (address..address + size).step_by(4);
-            let call = code.find(|&at| program.called(at) == Some(write)).expect("it is called");
-            program.change(call, |bl| bl & !(1 << 31));
-        },
-        reason: "not the object's byte",
-    },
-    Damage {
-        name: "signature of a function",
-        // Before it.
-        change: |program| program.flip("one", -4),
-        reason: "and not to `w2n.sig..i`",
-    },
-    Damage {
-        name: "low bits of a slot of the runtime",
-        change: |program| {
-            let page = slot(program);
-            program.change(page + 4, |load| load + (1 << 10));
-        },
-        reason: "leads to a place with the bits",
-    },
-    Damage {
-        name: "page of a slot of the runtime",
-        change: |program| {
-            let page = slot(program);
-            program.change(page, |adrp| adrp ^ adr_bits(1));
-        },
-        reason: "leads to a place with the bits",
-    },
-    Damage {
-        name: "variable of a thread",
-        change: |program| {
-            let high = thread_variable(program);
-            program.change(high + 4, |movk| movk ^ 8 << 5);
-        },
-        reason: "leads to a place with the bits",
-    },
-    Damage {
-        name: "high half of a thread's variable",
-        change: |program| {
-            let high = thread_variable(program);
-            program.change(high, |movz| movz ^ 1 << 5);
-        },
-        reason: "leads to a place with the bits",
-    },
-    Damage {
-        name: "register of a thread's variable",
-        change: |program| {
-            let high = thread_variable(program);
-            program.change(high + 4, |movk| movk ^ 1);
+        name: "register of a thread's variables",
+        change: |program| match program.is_arm() {
+            true => program.change(thread_variable(program), |movz| movz ^ 1),
+            false => {
+                let load = program.find(&[0x66, 0x66, 0x66, 0x64, 0x48, 0x8b, 0x04, 0x25, 0, 0, 0, 0]);
+                program.bytes[load + 6] ^= 0x08;
+            }
         },
         reason: "not the runtime's byte",
     },
 ];
 
-/// Where `_start` makes the address of a variable.
-fn variable(program: &Program) -> u64 {
-    let (address, size) = program.symbol("_start");
-    program.find_address(address..address + size, program.address("w2n.global.1")).expect("it sets the variable")
-}
+/// Bytes of a relocation.
+const ENTRY: u64 = 24;
 
-/// Where a function of the runtime loads an address: `adrp xN; ldr xM, [xN]`, in the table of slots.
-fn slot(program: &Program) -> u64 {
-    let slots = program.section(".got");
-    let is_load = |&at: &u64| {
-        let (page, load) = (program.word(at), program.word(at + 4));
-        let is_pair = page >> 24 & 0x9f == 0x90 && load >> 22 == 0x3e5 && load >> 5 & 31 == page & 31;
-        is_pair && slots.contains(&(program.page(at) + (u64::from(load >> 10 & 0xfff) << 3)))
-    };
-    let mut places = program.functions().into_iter().flat_map(|it| (it.start..it.end.saturating_sub(4)).step_by(4));
-    places.find(is_load).expect("the runtime loads addresses")
-}
-
-/// Where a function of the runtime makes the distance of a variable of a thread: `nop; nop; movz x0,
+/// Where a function of the runtime makes the distance of a variable of a thread, on aarch64: `nop; nop; movz x0,
 /// #0, lsl #16; movk x0, #low`.
-fn thread_variable(program: &Program) -> u64 {
+pub fn thread_variable(program: &Program) -> u64 {
     let is_it = |&at: &u64| {
         let before = [program.word(at - 8), program.word(at - 4), program.word(at)];
         before == [0xd503_201f, 0xd503_201f, 0xd2a0_0000] && program.word(at + 4) & !0x1f_ffe0 == 0xf280_0000

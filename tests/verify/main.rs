@@ -4,7 +4,7 @@
 //! Every module becomes an object as for a library, for each of the processors; `W2N_FULL=1` does
 //! so with more flags, and also checks the program that the fixture is, and its object. `corpus.rs`
 //! has what compilers made, `llvm.rs` what LLVM made, and `programs.rs` damaged programs
-//! (`damages.rs`).
+//! (`damages.rs`, `damages_arm.rs`).
 //! `W2N_VERIFY=mod.wasm` checks that module alone and prints what was counted, with `W2N_FLAGS` as
 //! flags and for `W2N_TARGET`. docs/verify.md has what is proved.
 
@@ -12,6 +12,7 @@ mod arm;
 mod arm_control;
 mod corpus;
 mod damages;
+mod damages_arm;
 mod fixtures;
 mod llvm;
 mod program;

@@ -126,6 +126,11 @@ impl Program {
         section.address()..section.address() + section.size()
     }
 
+    /// Where bytes begin in the file, for the first time.
+    pub fn find(&self, bytes: &[u8]) -> usize {
+        self.bytes.windows(bytes.len()).position(|window| window == bytes).expect("the program has them")
+    }
+
     /// Where an instruction that calls leads.
     pub fn called(&self, at: u64) -> Option<u64> {
         let place = self.offset(at);

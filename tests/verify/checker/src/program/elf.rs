@@ -155,9 +155,17 @@ impl Elf {
     /// A word that is protected after the start, and to which nothing is written.
     pub fn constant(&self, place: u64) -> Option<u64> {
         let is_filled_in = self.addresses.contains_key(&place) || self.chosen.contains_key(&place);
-        let end = place.checked_add(8)?;
-        let is_protected = self.constants.start <= place && end <= self.constants.end;
-        (is_protected && !is_filled_in).then(|| self.word(place))?
+        (self.is_protected(place) && !is_filled_in).then(|| self.word(place))?
+    }
+
+    /// The function that chooses what the start writes to a slot, if that is protected then.
+    pub fn resolver(&self, slot: u64) -> Option<u64> {
+        self.chosen.get(&slot).copied().filter(|_| self.is_protected(slot))
+    }
+
+    /// Whether a word is.
+    fn is_protected(&self, place: u64) -> bool {
+        self.constants.start <= place && place.checked_add(8).is_some_and(|end| end <= self.constants.end)
     }
 
     /// What a whole address in data tells.

@@ -95,8 +95,8 @@ fn candidates(elf: &Elf, aim: Aim, group: &[(&Field, Told)], places: &[u64], nam
     if matches!(aim, Aim::Address | Aim::Either) {
         // Of a function that the start chooses, a jump to the choice.
         let is_jump = |&at: &u64| {
-            let slot = elf.processor.jump(elf, at).map(|(slot, _)| slot);
-            slot.and_then(|slot| elf.chosen.get(&slot)).is_some_and(|resolver| places.contains(resolver))
+            let resolver = elf.processor.jump(elf, at).and_then(|(slot, _)| elf.resolver(slot));
+            resolver.is_some_and(|resolver| places.contains(&resolver))
         };
         candidates.extend(places);
         candidates.extend(found.clone().filter(is_jump));

@@ -210,7 +210,7 @@ fn is_filled(elf: &Elf, runtime: &Runtime, start: u64, end: u64) -> bool {
     let mut at = start;
     while at < end {
         let Some(rest) = elf.bytes(at, end - at) else { return false };
-        let jump = || elf.processor.jump(elf, at).filter(|(slot, _)| elf.chosen.contains_key(slot));
+        let jump = || elf.processor.jump(elf, at).filter(|(slot, _)| elf.resolver(*slot).is_some());
         let piece = || runtime.pieces.iter().find(|piece| is_function(elf, piece, at).is_ok());
         let length = elf.processor.filler(at, rest).or_else(|| jump().map(|(_, size)| size));
         match length.or_else(|| piece().map(|piece| piece.template.len())) {

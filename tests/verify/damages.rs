@@ -200,8 +200,8 @@ pub const DAMAGES_WITH_C: &[Damage] = &[
 /// Bytes of a relocation.
 const ENTRY: u64 = 24;
 
-/// Where a function of the runtime makes the distance of a variable of a thread, on aarch64: `nop; nop; movz x0,
-/// #0, lsl #16; movk x0, #low`.
+/// Where a function of the runtime makes the distance of a variable of a thread, on aarch64: `nop;
+/// nop; movz x0, #0, lsl #16; movk x0, #low`.
 pub fn thread_variable(program: &Program) -> u64 {
     let is_it = |&at: &u64| {
         let before = [program.word(at - 8), program.word(at - 4), program.word(at)];

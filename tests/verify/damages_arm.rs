@@ -119,7 +119,8 @@ fn variable(program: &Program) -> u64 {
     program.find_address(address..address + size, program.address("w2n.global.1")).expect("it sets the variable")
 }
 
-/// Where a function of the runtime loads an address: `adrp xN; ldr xM, [xN]`, in the table of slots.
+/// Where a function of the runtime loads an address from the table of slots: `adrp xN; ldr xM,
+/// [xN]`.
 fn slot(program: &Program) -> u64 {
     let slots = program.section(".got");
     let is_load = |&at: &u64| {

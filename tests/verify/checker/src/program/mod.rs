@@ -1,8 +1,9 @@
 //! Finished programs: that their code is the proved objects' code, and leads where they say.
 //!
-//! Comes in: an executable for Linux on x86-64 or aarch64 that wasm2native linked by itself, with its symbols;
-//! the objects of its modules, which [`crate::check`] proves; and the objects and archives that
-//! the runtime consists of. Goes out: how much was found again, and what is not as it should be.
+//! Comes in: an executable for Linux, on x86-64 or aarch64, that wasm2native linked by itself, with
+//! its symbols; the objects of its modules, which [`crate::check`] proves; and the objects and
+//! archives that the runtime consists of. Goes out: how much was found again, and what is not as it
+//! should be.
 //!
 //! | file | what |
 //! | --- | --- |

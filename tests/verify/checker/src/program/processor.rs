@@ -68,8 +68,8 @@ pub trait Processor: Sync {
     /// With the reason, when it can't be right.
     fn read(&self, elf: &Elf, field: &Field, place: u64) -> Result<Option<Told>, String>;
 
-    /// The distance of a variable from the thread's pointer, by its place among all of them. Source:
-    /// "ELF Handling For Thread-Local Storage", section 3.
+    /// The distance of a variable from the thread's pointer, by its place among all of them.
+    /// Source: "ELF Handling For Thread-Local Storage", section 3.
     fn thread_offset(&self, place: u64, variables: &Segment) -> Option<u64>;
 
     /// The slot of a jump that leads where the slot says, if such a one stands there, and its

@@ -43,7 +43,16 @@ fn check_symbol(elf: &Elf, object: &Placed, section: &Section, symbol: usize, fi
     if places.is_empty() && symbol.name == THREAD_ADDRESS {
         return Vec::new();
     }
-    wrong(elf, section.start, fields, &places, &symbol.name)
+    // What the linker makes of these is not known to the byte.
+    let is_open = |field: &Field| {
+        let told = elf.processor.read(elf, field, section.start.wrapping_add(field.offset));
+        matches!(told, Ok(Some(Told { aim: Aim::Either, .. })))
+    };
+    let open = fields.iter().filter(|field| is_open(field));
+    let open = open.map(|field| {
+        (field.offset, format!("a relocation of kind {}, for which the linker may change code", field.kind))
+    });
+    open.chain(wrong(elf, section.start, fields, &places, &symbol.name)).collect()
 }
 
 /// The function that finds a variable of a thread, on x86-64.

@@ -15,6 +15,10 @@ use test_kit::{command, process, toolchain};
 /// number that is known at first.
 const PART: [&str; 3] = ["program/nbody", "program/base64", "c/setjmp"];
 
+/// Not proved with `-O0`. A variadic call of C gets an address in the frame; what lies above it
+/// counts as changed, and there the function keeps an index whose upper half is zero.
+const LOST: [&str; 2] = ["foreign/libc", "foreign/printf"];
+
 pub fn trials() -> Vec<Trial> {
     let mut trials = Vec::new();
     let fixtures = fixture::all().expect("the fixtures can be listed");
@@ -60,8 +64,19 @@ fn check_c(path: &Path) -> Result<()> {
     toolchain::require_for(&fixture)?;
     let wasm = toolchain::compile(&fixture)?;
     let flags = crate::fixtures::kept_flags(&fixture);
-    prove(&wasm, &flags)?;
-    if is_full() { prove(&wasm, &[&flags[..], &["-O0".to_owned()]].concat()) } else { Ok(()) }
+    prove(Some(&fixture), &wasm, &flags)?;
+    if !is_full() {
+        return Ok(());
+    }
+    let outcome = prove(Some(&fixture), &wasm, &[&flags[..], &["-O0".to_owned()]].concat());
+    match LOST.contains(&fixture.name.as_str()) {
+        true => {
+            let is_lost = outcome.is_err_and(|error| format!("{error:#}").contains("neither within the guard"));
+            ensure!(is_lost, "another outcome with -O0 than LOST says");
+            Ok(())
+        }
+        false => outcome,
+    }
 }
 
 /// As the benches compile it.
@@ -69,7 +84,7 @@ fn check_program(path: &Path) -> Result<()> {
     toolchain::require()?;
     let mut flags = vec!["-O3".to_owned()];
     flags.extend(stem(path).starts_with("simd_").then(|| "-msimd128".to_owned()));
-    prove(&toolchain::compile_files(&[path.to_owned()], &flags)?, &[])
+    prove(None, &toolchain::compile_files(&[path.to_owned()], &flags)?, &[])
 }
 
 fn check_cot(path: &Path) -> Result<()> {
@@ -83,11 +98,12 @@ fn check_cot(path: &Path) -> Result<()> {
     command.args(["build", "--emit", "wasm", "-o"]).arg(&wasm).arg(path);
     let outcome = process::run(&mut command, b"")?;
     ensure!(outcome.status == 0, "{}", outcome.stderr);
-    prove(&std::fs::read(&wasm)?, &[])
+    prove(None, &std::fs::read(&wasm)?, &[])
 }
 
-fn prove(wasm: &[u8], flags: &[String]) -> Result<()> {
-    let report = object_of(&X86_64, None, wasm, flags)
+/// `fixture`: whose files the flags may name.
+fn prove(fixture: Option<&Fixture>, wasm: &[u8], flags: &[String]) -> Result<()> {
+    let report = object_of(&X86_64, fixture, wasm, flags)
         .and_then(|object| verify(&object, wasm, flags, None))
         .with_context(|| format!("flags {flags:?}"))?;
     let failures: Vec<String> = report.failures.iter().map(ToString::to_string).collect();

@@ -17,7 +17,12 @@ use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Blocks are executed so often, on average, before that is given up.
-const MOST_STEPS: usize = 2000;
+const MOST_STEPS: usize = 1000;
+
+/// How often a loop begins again before it collects what comes from outside of it, too, in
+/// functions that have no fixed point otherwise: in nests of loops each round of one makes the next
+/// one begin again.
+const MOST_BEGINNINGS: u32 = 40;
 
 /// With how many others a number is compared that has no bound by itself.
 const MOST_PAIRS: usize = 2;
@@ -32,13 +37,18 @@ pub fn check<P: Processor>(knowledge: &Knowledge, function: &Function) -> Report
     let mut refuted: Vec<(u32, Sum)> = Vec::new();
     let mut tried: Vec<(u32, Sum)> = Vec::new();
     let mut best: Option<Report> = None;
+    let mut most_beginnings = u32::MAX;
     loop {
         let blocks = match blocks(&machine) {
             Ok(blocks) => blocks,
             Err((at, reason)) => return best.unwrap_or_else(|| refuse(&mut machine, at, &reason)),
         };
         let n_targets = machine.n_targets();
-        let Some(entries) = fixed_point(&mut machine, &blocks, &guesses) else {
+        let Some(entries) = fixed_point(&mut machine, &blocks, &guesses, most_beginnings) else {
+            if most_beginnings > MOST_BEGINNINGS {
+                most_beginnings = MOST_BEGINNINGS;
+                continue;
+            }
             return best.unwrap_or_else(|| refuse(&mut machine, function.start, "its states have no fixed point"));
         };
         if machine.n_targets() > n_targets {
@@ -181,9 +191,9 @@ fn execute<P: Processor>(
 /// States at the beginnings of blocks, as they are found.
 ///
 /// The head of a loop, where a way leads back to, collects all states that come from the loop.
-/// Where another comes from outside of it, the loop begins again with that; so a loop within
-/// another one knows nothing of earlier rounds. Other blocks have the states that their
-/// predecessors have now.
+/// Where another comes from outside of it, the loop begins again with that, up to
+/// `most_beginnings` times; so a loop within another one knows nothing of earlier rounds. Other
+/// blocks have the states that their predecessors have now.
 struct Search<'b, P: Processor> {
     blocks: &'b Blocks<P>,
     order: FxHashMap<u32, usize>,
@@ -193,6 +203,9 @@ struct Search<'b, P: Processor> {
     /// By the block where they begin, and their number among those from there.
     ways: FxHashMap<u32, BTreeMap<(u32, usize), State>>,
     n_joins: FxHashMap<u32, u32>,
+    most_beginnings: u32,
+    /// How often loops have begun again, by their heads.
+    n_beginnings: FxHashMap<u32, u32>,
     waiting: BTreeSet<(usize, u32)>,
 }
 
@@ -201,6 +214,7 @@ fn fixed_point<P: Processor>(
     machine: &mut Machine<P>,
     blocks: &Blocks<P>,
     guesses: &[(u32, Sum)],
+    most_beginnings: u32,
 ) -> Option<BTreeMap<u32, State>> {
     machine.restart();
     let start = machine.function.start;
@@ -211,6 +225,8 @@ fn fixed_point<P: Processor>(
         entries: BTreeMap::from([(start, machine.entry())]),
         ways: FxHashMap::default(),
         n_joins: FxHashMap::default(),
+        most_beginnings,
+        n_beginnings: FxHashMap::default(),
         waiting: BTreeSet::from([(0, start)]),
     };
     search.find_heads(machine);
@@ -253,7 +269,8 @@ impl<P: Processor> Search<'_, P> {
         let is_back = place <= self.order[&from.0];
         let n_joins = self.n_joins.entry(target).or_default();
         *n_joins += 1;
-        let joined = match self.entries.get(&target).filter(|_| is_back) {
+        let is_settled = self.n_beginnings.get(&target).is_some_and(|number| *number >= self.most_beginnings);
+        let joined = match self.entries.get(&target).filter(|_| is_back || is_settled) {
             Some(before) => {
                 note_steps(machine, target, before, &state);
                 join(&mut machine.terms, target, before, &state, *n_joins)
@@ -266,6 +283,7 @@ impl<P: Processor> Search<'_, P> {
                 ways.insert(from, state);
                 let joined = join_all(machine, target, ways);
                 if let Some(&last) = self.heads.get(&target) {
+                    *self.n_beginnings.entry(target).or_default() += 1;
                     self.begin_again(place, last);
                 }
                 joined

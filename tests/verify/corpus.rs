@@ -15,9 +15,14 @@ use test_kit::{command, process, toolchain};
 /// number that is known at first.
 const PART: [&str; 3] = ["program/nbody", "program/base64", "c/setjmp"];
 
-/// Not proved with `-O0`. A variadic call of C gets an address in the frame; what lies above it
-/// counts as changed, and there the function keeps an index whose upper half is zero.
-const LOST: [&str; 2] = ["foreign/libc", "foreign/printf"];
+/// What is not proved, and a part of the reason. An address in the frame is in a register at a
+/// call: what a variadic call of C gets, or what the loop that touches a large frame leaves behind.
+/// All above it counts as changed, and there the function keeps an index or a base.
+const LOST: [(&str, &str); 3] = [
+    ("foreign/libc -O0", "neither within the guard"),
+    ("foreign/printf -O0", "neither within the guard"),
+    ("cot/run/long-chains", "nothing is known of the address"),
+];
 
 pub fn trials() -> Vec<Trial> {
     let mut trials = Vec::new();
@@ -39,7 +44,7 @@ pub fn trials() -> Vec<Trial> {
         let each = if is_full() { 1 } else { part };
         for path in all.into_iter().step_by(each) {
             let name = format!("cot/{folder}/{}", stem(&path));
-            trials.push(trial(name, move || check_cot(&path)));
+            trials.push(trial(name.clone(), move || as_known(&name, check_cot(&path))));
         }
     }
     trials
@@ -69,14 +74,14 @@ fn check_c(path: &Path) -> Result<()> {
         return Ok(());
     }
     let outcome = prove(Some(&fixture), &wasm, &[&flags[..], &["-O0".to_owned()]].concat());
-    match LOST.contains(&fixture.name.as_str()) {
-        true => {
-            let is_lost = outcome.is_err_and(|error| format!("{error:#}").contains("neither within the guard"));
-            ensure!(is_lost, "another outcome with -O0 than LOST says");
-            Ok(())
-        }
-        false => outcome,
-    }
+    as_known(&format!("{} -O0", fixture.name), outcome)
+}
+
+fn as_known(name: &str, outcome: Result<()>) -> Result<()> {
+    let Some((_, reason)) = LOST.iter().find(|(lost, _)| *lost == name) else { return outcome };
+    let is_lost = outcome.is_err_and(|error| format!("{error:#}").contains(reason));
+    ensure!(is_lost, "another outcome than LOST says");
+    Ok(())
 }
 
 /// As the benches compile it.

@@ -184,6 +184,15 @@ pub const SEQUENCES: &[Sequence] = &[
         "neither within the guard",
     ),
     sequence(
+        "slot above an address that is handed over",
+        "i.i",
+        "sub rsp, 32; lea rsi, w2n.memory.0[rip]; mov rsi, [rsi]; mov [rsp + 16], rsi; and edi, 7; \
+         call g; mov rsi, [rsp + 16]; mov eax, [rsi]; leave",
+        "sub rsp, 32; lea rsi, w2n.memory.0[rip]; mov rsi, [rsi]; mov [rsp + 16], rsi; and edi, 7; \
+         lea rdi, [rsp + rdi]; call g; mov rsi, [rsp + 16]; mov eax, [rsi]; leave",
+        "nothing is known of the address",
+    ),
+    sequence(
         "multiple of another number",
         "i.i",
         "lea rcx, w2n.memory.1[rip]; mov edi, edi; mov rax, rdi; and rax, -32; cmp rax, [rcx + 8]; ja 1f; \

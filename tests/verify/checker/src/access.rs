@@ -193,7 +193,8 @@ impl<P: Processor> Machine<'_, P> {
                 self.report.stored.insert(self.knowledge.name(symbol).to_owned());
             }
         }
-        if let Some(offset) = value.and_then(|value| value.offset_from(Base::Stack)) {
+        if let Some(value) = value.filter(|value| value.base == Some(Base::Stack)) {
+            let offset = self.lowest_place(state, &value);
             state.escaped = Some(state.escaped.map_or(offset, |it| it.min(offset)));
         }
     }

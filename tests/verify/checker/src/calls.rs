@@ -93,8 +93,8 @@ impl<P: Processor> Machine<'_, P> {
     /// What a callee can change in the frame: what it was given the address of, and its arguments.
     fn leave_frame(&mut self, state: &mut State, stack: i64, taken: u32) {
         let is_stack = |value: &&Value| value.base == Some(Base::Stack);
-        let passed = Self::others().map(|it| &state.registers[usize::from(it)]);
-        let lowest = passed.filter(is_stack).filter_map(|value| value.sum.as_constant()).min();
+        let passed = Self::others().map(|it| &state.registers[usize::from(it)]).filter(is_stack);
+        let lowest = passed.map(|value| self.lowest_place(state, value)).min();
         state.escaped = [state.escaped, lowest].into_iter().flatten().min();
         let end = stack + i64::from(taken);
         let escaped = state.escaped.unwrap_or(i64::MAX);
@@ -103,6 +103,11 @@ impl<P: Processor> Machine<'_, P> {
         };
         let terms = &self.terms;
         state.slots.retain(|&offset, value| offset >= end && (offset < escaped || is_saved(terms, value)));
+    }
+
+    /// The lowest place in the frame that an address can be of.
+    pub fn lowest_place(&self, state: &State, address: &Value) -> i64 {
+        i64::try_from(state.lower(&self.terms, &address.sum)).unwrap_or(i64::MIN)
     }
 
     /// `table.grow` moves the entries.

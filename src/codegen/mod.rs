@@ -201,11 +201,19 @@ impl Generator {
             profiling: &unit.profiling,
             locals: self.locals,
             stacked: unit.debug.as_ref().map_or(&[], |debug| &debug.stacked),
-            machine: Machine {
-                null_faults: self.clang.is_none(),
-                keeps_references: self.clang.is_none(),
-                ..self.isa.machine()
-            },
+            machine: self.machine(),
+        }
+    }
+
+    /// The processor, as the generator uses it.
+    fn machine(&self) -> Machine {
+        let (machine, is_cranelift) = (self.isa.machine(), self.clang.is_none());
+        Machine {
+            null_faults: is_cranelift,
+            keeps_references: is_cranelift,
+            // Without exact traps, LLVM may do all of a store before a trap that precedes it.
+            may_tear_vectors: machine.may_tear_vectors && (is_cranelift || self.exact_traps),
+            ..machine
         }
     }
 

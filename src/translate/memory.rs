@@ -19,6 +19,9 @@ use cranelift_codegen::ir::{InstBuilder, MemFlagsData, Opcode, Type, Value, type
 use std::mem::offset_of;
 use wasmparser::{MemArg, MemArgTarget};
 
+/// Bytes of a `v128`.
+const VECTOR_BYTES: u64 = 16;
+
 /// Where an access goes: address, offset, flags.
 pub struct MemoryOperand {
     pub address: Value,
@@ -51,9 +54,27 @@ impl Translator<'_> {
     pub fn store_value(&mut self, opcode: Opcode, value: Value, memarg: &MemArg) {
         let index = self.pop();
         let ty = self.type_of(value);
-        let MemoryOperand { address, offset, flags } = self.place(index, memarg, access_size(opcode, ty));
+        let size = access_size(opcode, ty);
+        let place = self.place(index, memarg, size);
+        let bounds = self.env.layout.memories[memory_of(memarg)].bounds;
+        if size == VECTOR_BYTES && bounds != Bounds::Exact && self.env.machine.may_tear_vectors {
+            self.touch_last(&place, size);
+        }
+        let MemoryOperand { address, offset, flags } = place;
         let flags = self.builder.func.dfg.mem_flags.insert_unchecked(flags);
         self.builder.ins().Store(opcode, ty, flags, offset.into(), value, address);
+    }
+
+    /// Reads the last of `size` bytes, so that a store that ends beyond the memory traps before a
+    /// part of it is written. The result is of no use; that it can trap keeps the load.
+    fn touch_last(&mut self, place: &MemoryOperand, size: u64) {
+        let last = size.saturating_sub(1).cast_signed();
+        let sum = i32::try_from(i64::from(place.offset).saturating_add(last));
+        let (address, offset) = match sum {
+            Ok(offset) => (place.address, offset),
+            Err(_) => (self.builder.ins().iadd_imm_s(place.address, last), place.offset),
+        };
+        self.builder.ins().load(types::I8, place.flags, address, offset);
     }
 
     /// Where `size` bytes are accessed, after the checks that the memory needs.

@@ -115,6 +115,10 @@ pub struct Machine {
     pub architecture: Architecture,
     /// It has registers of 128 bits; without them `v128` is not supported.
     pub vectors: bool,
+    /// A store of 128 bits that faults in its second page may have written to the first. Arm does
+    /// not rule it out (<https://github.com/WebAssembly/design/issues/1490>); on RISC-V, vector
+    /// instructions that fault have done all elements before `vstart` ("V" 1.0, section 17.1).
+    pub may_tear_vectors: bool,
     /// An access to the first page of the address space is a trap.
     pub null_faults: bool,
     /// The generator holds references, or addresses inside of objects; see `keep.rs`.

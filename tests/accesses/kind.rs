@@ -238,7 +238,7 @@ impl Kind {
         matches!(self.action, Action::CompareExchange | Action::Wait)
     }
 
-    fn has_result(&self) -> bool {
+    pub fn has_result(&self) -> bool {
         !matches!(self.action, Action::Store | Action::StoreLane)
     }
 

@@ -84,6 +84,7 @@ impl Isa {
             null_faults: true,
             keeps_references: true,
             vectors: architecture != Architecture::Riscv64 || self.has("has_v"),
+            may_tear_vectors: matches!(architecture, Architecture::Aarch64 | Architecture::Riscv64),
             fused_multiply_add: architecture != Architecture::X86_64,
         }
     }

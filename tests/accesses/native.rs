@@ -3,7 +3,7 @@
 use super::script::Script;
 use anyhow::{Context, Result, bail, ensure};
 use std::path::Path;
-use test_kit::{command, process};
+use test_kit::{command, generator, process};
 
 /// Flags for each way of compiling, and how many of the cases are tried with it: one in so many.
 pub const LEVELS: [(&str, &[&str], u64); 5] = [
@@ -42,6 +42,8 @@ pub fn check(script: &Script, flags: &[&str]) -> Result<usize> {
 /// When the compiler refuses it.
 pub fn compile(source: &Path, program: &Path, flags: &[&str]) -> Result<()> {
     let mut command = command::for_programs();
+    // Scripts go on after traps, and tell what was written until then.
+    command.args(generator::name().filter(|name| *name == "llvm").map(|_| "--exact-traps"));
     command.arg(source).args(flags).args(["-q", "--enable", "custom-page-sizes", "-o"]).arg(program);
     let outcome = process::run(&mut command, b"")?;
     ensure!(outcome.status == 0, "the compiler refused it:\n{}", outcome.stderr);

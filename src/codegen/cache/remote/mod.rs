@@ -107,16 +107,19 @@ impl Remote {
         let get = async |row: &Row| {
             let name = names.pack(row.id);
             let object = self.client.get(&name, to_usize(row.length.into())).await?;
-            Ok((name, object))
+            Ok((row.id, name, object))
         };
         let objects = each(&rows, get).await?;
         let (mut packs, mut damage, mut useless) = (Vec::new(), None, self.useless());
-        for (name, object) in objects {
+        for (id, name, object) in objects {
             // One that is missing has expired, or made room.
             let is_missing = matches!(object, Object::Missing);
             let pack = match object {
-                Object::Whole(bytes) => Pack::open(PathBuf::from(&name), Contents::Memory(bytes)),
-                Object::Missing | Object::Damaged => None,
+                // Entries have seals, but one whose row in the index is damaged is just not found.
+                Object::Whole(bytes) if identity(&bytes) == id => {
+                    Pack::open(PathBuf::from(&name), Contents::Memory(bytes))
+                }
+                _ => None,
             };
             match pack {
                 Some(pack) => packs.push(pack),
@@ -205,12 +208,16 @@ impl Addition for NewPacks<'_> {
     }
 }
 
-/// The row of a pack. Its name follows from its contents, so that builds which make the same write
-/// the same.
 fn row(pack: &[u8]) -> Row {
-    let id = *blake3::hash(pack).as_bytes().first_chunk().expect("a hash is longer");
     // A pack is little longer than the longest entry.
-    Row { id: u64::from_le_bytes(id), length: to_u32(pack.len()), written: hours(SystemTime::now()) }
+    Row { id: identity(pack), length: to_u32(pack.len()), written: hours(SystemTime::now()) }
+}
+
+/// The name of a pack follows from its contents, so that builds which make the same write the same,
+/// and damage shows.
+fn identity(pack: &[u8]) -> u64 {
+    let hash = blake3::hash(pack);
+    u64::from_le_bytes(*hash.as_bytes().first_chunk().expect("a hash is longer"))
 }
 
 /// Hours since 1970.

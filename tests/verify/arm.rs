@@ -10,6 +10,8 @@ pub const ASSEMBLY: Assembly = Assembly {
     processor: "aarch64",
     compiler: "aarch64-linux-gnu-gcc",
     around: AROUND,
+    more: "",
+    module: None,
     enter: "stp x29, x30, [sp, #-16]!; mov x29, sp",
     leave: "mov sp, x29; ldp x29, x30, [sp], #16",
     ends: &["ret", "ret x2", "ret x30", "udf #0", "nop", "b g", "b g + 4", "br x2", ".long 5"],
@@ -56,6 +58,7 @@ const AROUND: &str = "
         record w2n.sig.l.l, 4
         .long 0
         .text
+    text_start:
         .macro function name, signature
         .p2align 4
         .skip 12
@@ -421,9 +424,89 @@ pub const SEQUENCES: &[Sequence] = &[
     sequence(
         "place in a page by the access",
         "l.l",
-        "adrp x1, w2n.global.0; add x1, x1, :lo12:w2n.global.0; ldr x2, [x1]; leave",
         "adrp x1, w2n.global.0; ldr x2, [x1, :lo12:w2n.global.0]; leave",
+        "adrp x1, w2n.global.0; ldr x2, [x1, :lo12:w2n.memory.1]; leave",
+        "another page",
+    ),
+    sequence(
+        "place in a page by an access of another size",
+        "l.l",
+        "adrp x1, w2n.global.0; .reloc ., R_AARCH64_LDST64_ABS_LO12_NC, w2n.global.0; ldr x2, [x1]; leave",
+        "adrp x1, w2n.global.0; .reloc ., R_AARCH64_LDST32_ABS_LO12_NC, w2n.global.0; ldr x2, [x1]; leave",
         "has the relocation",
+    ),
+    sequence(
+        "place in a page by an access that has no room for it",
+        "l.l",
+        "adrp x1, w2n.global.0; .reloc ., R_AARCH64_LDST64_ABS_LO12_NC, w2n.global.0; ldr x2, [x1]; leave",
+        "adrp x1, w2n.global.0; .reloc ., R_AARCH64_LDST64_ABS_LO12_NC, w2n.global.0; ldur x2, [x1]; leave",
+        "has the relocation",
+    ),
+    sequence(
+        "place in a page, shifted",
+        "l.l",
+        "adrp x1, w2n.global.0; .reloc ., R_AARCH64_ADD_ABS_LO12_NC, w2n.global.0; add x1, x1, #0; \
+         ldr x2, [x1]; leave",
+        "adrp x1, w2n.global.0; .reloc ., R_AARCH64_ADD_ABS_LO12_NC, w2n.global.0; \
+         add x1, x1, #0, lsl #12; ldr x2, [x1]; leave",
+        "has the relocation",
+    ),
+    sequence(
+        "constant by its page",
+        "i.i",
+        "adrp x1, 1f; ldr w2, [x1, :lo12:1f]; leave; ret; 1: .long 5",
+        "adrp x1, 1f + 4; ldr w2, [x1, :lo12:1f + 4]; leave; ret; 1: .long 5",
+        "not among the function's own constants",
+    ),
+    sequence(
+        "lower half of a memory's size",
+        "l.l",
+        "address x1, w2n.memory.1; ldr w4, [x1, #8]; cmp x2, x4; b.hs 1f; ldr x1, [x1]; \
+         ldrb w2, [x1, x2]; leave; ret; 1: udf #0",
+        "address x1, w2n.memory.1; ldrsw x4, [x1, #8]; cmp x2, x4; b.hs 1f; ldr x1, [x1]; \
+         ldrb w2, [x1, x2]; leave; ret; 1: udf #0",
+        "neither within the guard",
+    ),
+    sequence(
+        "upper half of a memory's size",
+        "l.l",
+        "address x1, w2n.memory.0; ldr w4, [x1, #12]; cmp w4, #1; b.ls 1f; str x2, [x29, #16]; \
+         1: leave",
+        "address x1, w2n.memory.0; ldr w4, [x1, #12]; cmp w4, #0; b.ls 1f; str x2, [x29, #16]; \
+         1: leave",
+        "above the frame",
+    ),
+    sequence(
+        "compare of the upper bits of an index",
+        "l.l",
+        "address x1, w2n.memory.1; ldr x1, [x1]; mov w4, #0x10000000; lsr x3, x2, #3; cmp x3, x4; \
+         b.hi 1f; ldrb w2, [x1, x2]; leave; ret; 1: udf #0",
+        "address x1, w2n.memory.1; ldr x1, [x1]; mov w4, #0x10000000; lsr x3, x2, #4; cmp x3, x4; \
+         b.hi 1f; ldrb w2, [x1, x2]; leave; ret; 1: udf #0",
+        "neither within the guard",
+    ),
+    sequence(
+        "compare of the upper bits of a size",
+        "l.l",
+        "address x1, w2n.memory.1; ldr x4, [x1, #8]; lsr x4, x4, #32; cmp x4, #1; b.lo 1f; \
+         ldr x1, [x1]; mov w3, #0xfffffff8; str x2, [x1, x3]; leave; ret; 1: udf #0",
+        "address x1, w2n.memory.1; ldr x4, [x1, #8]; lsr x4, x4, #30; cmp x4, #1; b.lo 1f; \
+         ldr x1, [x1]; mov w3, #0xfffffff8; str x2, [x1, x3]; leave; ret; 1: udf #0",
+        "neither within the guard",
+    ),
+    sequence(
+        "loop that ends by an order",
+        "l.l",
+        "address x1, w2n.entries.0; add x3, x1, #64; 1: str xzr, [x1], #8; cmp x1, x3; b.lo 1b; leave",
+        "address x1, w2n.entries.0; add x3, x1, #72; 1: str xzr, [x1], #8; cmp x1, x3; b.lo 1b; leave",
+        "not within the 64 bytes",
+    ),
+    sequence(
+        "loop that ends by an order that has its last value",
+        "l.l",
+        "address x1, w2n.entries.0; add x3, x1, #64; 1: str xzr, [x1], #8; cmp x1, x3; b.lo 1b; leave",
+        "address x1, w2n.entries.0; add x3, x1, #64; 1: str xzr, [x1], #8; cmp x1, x3; b.ls 1b; leave",
+        "not within the 64 bytes",
     ),
     sequence(
         "distance of a thread's global as its address",

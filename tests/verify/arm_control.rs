@@ -150,6 +150,52 @@ pub const SEQUENCES: &[Sequence] = &[
         "leaves the function",
     ),
     sequence(
+        "index of a table of jumps of bytes without a bound",
+        "i.i",
+        "cmp w2, #1; b.hi 2f; adr x1, 3f; adr x3, 1f; ldrb w0, [x1, w2, uxtw]; \
+         add x3, x3, x0, lsl #2; br x3; 3: .byte 0, (2f - 1f) / 4; .p2align 2; 1: mov w2, #7; 2: leave",
+        "adr x1, 3f; adr x3, 1f; ldrb w0, [x1, w2, uxtw]; \
+         add x3, x3, x0, lsl #2; br x3; 3: .byte 0, (2f - 1f) / 4; .p2align 2; 1: mov w2, #7; 2: leave",
+        "a table of jumps is not bounded",
+    ),
+    sequence(
+        "table of jumps of bytes that leaves the function",
+        "i.i",
+        "cmp w2, #1; b.hi 2f; adr x1, 3f; adr x3, 1f; ldrb w0, [x1, w2, uxtw]; \
+         add x3, x3, x0, lsl #2; br x3; 3: .byte 0, (2f - 1f) / 4; .p2align 2; 1: mov w2, #7; 2: leave",
+        "cmp w2, #1; b.hi 2f; adr x1, 3f; adr x3, 1f; ldrb w0, [x1, w2, uxtw]; \
+         add x3, x3, x0, lsl #2; br x3; 3: .byte 0, 200; .p2align 2; 1: mov w2, #7; 2: leave",
+        "leaves the function",
+    ),
+    sequence(
+        "table of jumps of bytes with another unit",
+        "i.i",
+        "cmp w2, #1; b.hi 2f; adr x1, 3f; adr x3, 1f; ldrb w0, [x1, w2, uxtw]; \
+         add x3, x3, x0, lsl #2; br x3; 3: .byte 0, (2f - 1f) / 4; .p2align 2; 1: mov w2, #7; 2: leave",
+        "cmp w2, #1; b.hi 2f; adr x1, 3f; adr x3, 1f; ldrb w0, [x1, w2, uxtw]; \
+         add x3, x3, x0, lsl #9; br x3; 3: .byte 0, (2f - 1f) / 4; .p2align 2; 1: mov w2, #7; 2: leave",
+        "leaves the function",
+    ),
+    sequence(
+        "table of jumps of half words by an index of bytes",
+        "i.i",
+        "cmp w2, #1; b.hi 2f; adr x1, 3f; adr x3, 1f; ldrh w0, [x1, w2, uxtw #1]; \
+         add x3, x3, x0, lsl #2; br x3; 3: .hword 0, (2f - 1f) / 4; 1: mov w2, #7; 2: leave",
+        "cmp w2, #1; b.hi 2f; adr x1, 3f; adr x3, 1f; ldrh w0, [x1, w2, uxtw]; \
+         add x3, x3, x0, lsl #2; br x3; 3: .hword 0, (2f - 1f) / 4; 1: mov w2, #7; 2: leave",
+        "a table of jumps is not bounded",
+    ),
+    sequence(
+        "two entries of a table that differ",
+        "ii.i",
+        "cmp w2, #1; b.hi 2f; adr x1, 3f; ldrb w0, [x1, w2, uxtw]; mov w4, w0; cmp w0, w4; b.eq 2f; \
+         str x2, [x29, #16]; 2: leave; ret; 3: .byte 5, 6; .p2align 2",
+        "cmp w2, #1; b.hi 2f; cmp w3, #1; b.hi 2f; adr x1, 3f; ldrb w0, [x1, w2, uxtw]; \
+         ldrb w4, [x1, w3, uxtw]; cmp w0, w4; b.eq 2f; str x2, [x29, #16]; 2: leave; ret; \
+         3: .byte 5, 6; .p2align 2",
+        "above the frame",
+    ),
+    sequence(
         "call without a signature",
         "i.i",
         "cmp w2, #4; b.hs 1f; mov w3, w2; address x1, w2n.entries.0; add x1, x1, x3, lsl #4; \

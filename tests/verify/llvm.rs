@@ -1,15 +1,17 @@
 //! LLVM's code, counted: what the checker proves of each fixture's object, and what it does not.
 //!
 //! `tests/verify/llvm.txt` has the counts that were seen, and a test fails if more is unproved.
-//! `BLESS=1` with `W2N_FULL=1` writes the file. Without `W2N_FULL=1`, [`PART`] is counted. The
-//! table in docs/verify.md is the sum of the file.
+//! `BLESS=1` with `W2N_FULL=1` writes the file, and the table in docs/verify.md, which is its sum.
+//! Without `W2N_FULL=1`, [`PART`] is counted. Names of fixtures begin with that of the processor,
+//! if it is not x86-64.
 
-use crate::fixtures::{X86_64, kept_flags, object_of, verify};
+use crate::fixtures::{PROCESSORS, Processor, kept_flags, object_of, verify};
 use anyhow::{Context, Result, bail, ensure};
 use code_checker::Report;
 use libtest_mimic::Trial;
 use std::collections::BTreeMap;
 use std::fmt::Write;
+use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::sync::Mutex;
 use test_kit::fixture::{self, Fixture};
@@ -27,7 +29,7 @@ struct Counts {
     unproved: BTreeMap<String, u64>,
 }
 
-/// By fixture.
+/// By processor and fixture.
 type Manifest = BTreeMap<String, Counts>;
 
 static WRITING: Mutex<()> = Mutex::new(());
@@ -37,14 +39,18 @@ pub fn trials() -> Vec<Trial> {
     let fixtures = fixture::all().expect("the fixtures can be listed");
     for path in fixtures.into_iter().filter(|path| path.extension().is_some_and(|it| it == "wat")) {
         let name = fixture::name_of(&path);
-        if is_full() || PART.contains(&name.as_str()) {
-            trials.push(trial(format!("llvm/{name}"), move || check(&path)));
+        if !is_full() && !PART.contains(&name.as_str()) {
+            continue;
+        }
+        for processor in &PROCESSORS {
+            let path = path.clone();
+            trials.push(trial(format!("llvm/{}{name}", processor.prefix), move || check(processor, &path)));
         }
     }
     trials
 }
 
-fn check(path: &Path) -> Result<()> {
+fn check(processor: &Processor, path: &Path) -> Result<()> {
     tool::require_command("clang-19")?;
     let fixture = Fixture::read(path)?;
     let source = product::input(&fixture)?;
@@ -54,18 +60,20 @@ fn check(path: &Path) -> Result<()> {
     }
     let wasm = wat::parse_bytes(&source)?;
     let flags = [&["--generator".to_owned(), "llvm".to_owned()][..], &kept_flags(&fixture)].concat();
-    let Ok(object) = object_of(&X86_64, Some(&fixture), &source, &flags) else {
+    let Ok(object) = object_of(processor, Some(&fixture), &source, &flags) else {
         bail!(Skip::Reason("LLVM makes no object of it".to_owned()));
     };
+    let name = format!("{}{}", processor.prefix, fixture.name);
     let counts = count(&verify(&object, &wasm, &flags, None)?);
     if is_blessing() {
         let _guard = WRITING.lock().expect("no thread panics while it holds the lock");
         let mut manifest = read()?;
-        manifest.insert(fixture.name.clone(), counts);
-        return write(&manifest);
+        manifest.insert(name, counts);
+        write(&manifest)?;
+        return write_table(&manifest);
     }
     let manifest = read()?;
-    let recorded = manifest.get(&fixture.name).context("not counted yet: BLESS=1 W2N_FULL=1 counts it")?;
+    let recorded = manifest.get(&name).context("not counted yet: BLESS=1 W2N_FULL=1 counts it")?;
     let sum = |counts: &Counts| counts.unproved.values().sum::<u64>();
     ensure!(sum(&counts) <= sum(recorded), "more is unproved: {counts:?}, and {recorded:?} before");
     Ok(())
@@ -127,30 +135,61 @@ fn write(manifest: &Manifest) -> Result<()> {
     Ok(std::fs::write(manifest_path(), text)?)
 }
 
-/// The sum of all fixtures stands in docs/verify.md.
-fn check_table() -> Result<()> {
-    let manifest = read()?;
-    let mut unproved: BTreeMap<&str, u64> = BTreeMap::new();
-    for (kind, number) in manifest.values().flat_map(|counts| &counts.unproved) {
-        *unproved.entry(kind).or_default() += number;
+const TITLE: &str = "| | x86-64 | aarch64 |\n| --- | --: | --: |\n";
+
+/// What was counted for each of the processors.
+type Row = [u64; PROCESSORS.len()];
+
+/// The sums of all fixtures.
+fn table(manifest: &Manifest) -> String {
+    let (mut n_fixtures, mut n_proved, mut proved) = (Row::default(), Row::default(), Row::default());
+    let mut unproved: BTreeMap<&str, Row> = BTreeMap::new();
+    for (name, counts) in manifest {
+        // The prefix of the first one is empty.
+        let is_of = |processor: &Processor| name.starts_with(processor.prefix);
+        let processor = PROCESSORS.iter().rposition(is_of).expect("the first one has all names");
+        n_fixtures[processor] += 1;
+        n_proved[processor] += u64::from(counts.unproved.is_empty());
+        proved[processor] += counts.proved;
+        for (kind, number) in &counts.unproved {
+            unproved.entry(kind).or_default()[processor] += number;
+        }
     }
     let mut rows: Vec<_> = unproved.into_iter().collect();
-    rows.sort_by_key(|&(kind, number)| (std::cmp::Reverse(number), kind));
-    let proved: u64 = manifest.values().map(|counts| counts.proved).sum();
-    let n_whole = manifest.values().filter(|counts| counts.unproved.is_empty()).count();
-    let mut table =
-        format!("| {} fixtures, {n_whole} of them proved | |\n| --- | --: |\n| proved | {proved} |\n", manifest.len());
-    for (kind, number) in rows {
-        writeln!(table, "| {kind} | {number} |")?;
+    rows.sort_by_key(|&(kind, numbers)| (std::cmp::Reverse(numbers.iter().sum::<u64>()), kind));
+    let wholes = [("fixtures", n_fixtures), ("of them proved", n_proved), ("proved", proved)];
+    let mut table = TITLE.to_owned();
+    for (kind, [x86_64, aarch64]) in wholes.into_iter().chain(rows) {
+        writeln!(table, "| {kind} | {x86_64} | {aarch64} |").expect("a string");
     }
+    table
+}
+
+/// The table stands in docs/verify.md.
+fn check_table() -> Result<()> {
+    let (path, text) = document()?;
+    let table = table(&read()?);
+    let place = place_of_table(&text)?;
+    if !is_blessing() {
+        ensure!(text[place] == table, "{} has another table than this:\n{table}", path.display());
+    }
+    Ok(())
+}
+
+fn write_table(manifest: &Manifest) -> Result<()> {
+    let (path, mut text) = document()?;
+    text.replace_range(place_of_table(&text)?, &table(manifest));
+    Ok(std::fs::write(path, text)?)
+}
+
+fn document() -> Result<(PathBuf, String)> {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/verify.md");
     let text = std::fs::read_to_string(&path)?;
-    let title = text.find(" of them proved |").context("docs/verify.md has no table")?;
-    let start = text[..title].rfind('\n').context("the table has no line of its own")? + 1;
+    Ok((path, text))
+}
+
+fn place_of_table(text: &str) -> Result<Range<usize>> {
+    let start = text.find(TITLE).context("docs/verify.md has no table")?;
     let length = text[start..].find("\n\n").context("the table has no end")? + 1;
-    if is_blessing() {
-        return Ok(std::fs::write(&path, format!("{}{table}{}", &text[..start], &text[start + length..]))?);
-    }
-    ensure!(text[start..start + length] == table, "docs/verify.md has another table than this:\n{table}");
-    Ok(())
+    Ok(start..start + length)
 }

@@ -3,8 +3,9 @@
 //!
 //! Every module becomes an object as for a library, for each of the processors; `W2N_FULL=1` does
 //! so with more flags, and also checks the program that the fixture is, and its object. `corpus.rs`
-//! has what compilers made, `llvm.rs` what LLVM made, and `programs.rs` damaged programs
-//! (`damages.rs`, `damages_arm.rs`).
+//! has what compilers made, `llvm.rs` what LLVM made, whose sequences are in `llvm_sequences.rs`,
+//! and `programs.rs` damaged programs (`damages.rs`, `damages_arm.rs`).
+//!
 //! `W2N_VERIFY=mod.wasm` checks that module alone and prints what was counted, with `W2N_FLAGS` as
 //! flags and for `W2N_TARGET`. docs/verify.md has what is proved.
 
@@ -15,6 +16,7 @@ mod damages;
 mod damages_arm;
 mod fixtures;
 mod llvm;
+mod llvm_sequences;
 mod program;
 mod programs;
 mod sequences;
@@ -27,11 +29,12 @@ fn main() {
         fixtures::show(module.as_ref());
     }
     let mut trials = Vec::new();
-    for (prefix, assembly, sequences) in [
+    let of_cranelift = [
         ("", &sequences::ASSEMBLY, sequences::SEQUENCES),
         ("aarch64/", &arm::ASSEMBLY, arm::SEQUENCES),
         ("aarch64/", &arm::ASSEMBLY, arm_control::SEQUENCES),
-    ] {
+    ];
+    for &(prefix, assembly, sequences) in of_cranelift.iter().chain(llvm_sequences::SEQUENCES) {
         for sequence in sequences {
             let (right, wrong) =
                 (format!("{prefix}right/{}", sequence.name), format!("{prefix}wrong/{}", sequence.name));

@@ -26,6 +26,10 @@ pub struct Assembly {
     /// The C compiler whose assembler it is for.
     pub compiler: &'static str,
     pub around: &'static str,
+    /// What is there besides.
+    pub more: &'static str,
+    /// The module that the code is of, in text form, if LLVM made it.
+    pub module: Option<&'static str>,
     /// The beginning of a function, and what `leave` stands for.
     pub enter: &'static str,
     pub leave: &'static str,
@@ -37,10 +41,12 @@ pub const ASSEMBLY: Assembly = Assembly {
     processor: "x86_64",
     compiler: "cc",
     around: AROUND,
+    more: "",
+    module: None,
     enter: "push rbp\n mov rbp, rsp",
     // What Cranelift writes in place of it.
     leave: "mov rsp, rbp; pop rbp",
-    ends: &["ret", "ud2", "nop", "jmp g", "jmp g + 2", "ret 16", "5"],
+    ends: &["ret", "ud2", "nop", "jmp g", "jmp g + 2", "ret 16", "5", "5, 5"],
 };
 
 pub const fn sequence(
@@ -83,6 +89,7 @@ const AROUND: &str = "
         record w2n.sig.l.l, 4
         .long 0
         .text
+    text_start:
         .macro function name, signature
         .p2align 4
         .long \\signature - . - 4
@@ -544,6 +551,33 @@ pub const SEQUENCES: &[Sequence] = &[
         "code is not written",
     ),
     sequence(
+        "condition as an index",
+        "i.i",
+        "xor ecx, ecx; test edi, edi; sete cl; lea rdx, 1f[rip]; mov eax, [rdx + rcx * 4]; leave; ret; \
+         1: .long 5, 5",
+        "mov ecx, esi; test edi, edi; sete cl; lea rdx, 1f[rip]; mov eax, [rdx + rcx * 4]; leave; ret; \
+         1: .long 5, 5",
+        "not among the function's own constants",
+    ),
+    sequence(
+        "increment that wraps",
+        "l.l",
+        "lea rsi, w2n.memory.1[rip]; mov rsi, [rsi]; mov rax, rdi; inc rax; je 1f; cmp rax, 5; jae 1f; \
+         mov rax, [rsi + rdi * 8]; leave; ret; 1: ud2",
+        "lea rsi, w2n.memory.1[rip]; mov rsi, [rsi]; mov rax, rdi; inc rax; cmp rax, 5; jae 1f; \
+         mov rax, [rsi + rdi * 8]; leave; ret; 1: ud2",
+        "neither within the guard",
+    ),
+    sequence(
+        "loop that ends by an order",
+        "l.l",
+        "lea rax, w2n.entries.0[rip]; lea rcx, [rax + 64]; 1: mov [rax], rdi; add rax, 8; cmp rax, rcx; \
+         jb 1b; leave",
+        "lea rax, w2n.entries.0[rip]; lea rcx, [rax + 64]; 1: mov [rax], rdi; add rax, 8; cmp rax, rcx; \
+         jbe 1b; leave",
+        "not within the 64 bytes",
+    ),
+    sequence(
         "store beyond a global",
         "l.l",
         "lea rax, w2n.global.0[rip]; mov [rax], rdi; leave",
@@ -593,12 +627,15 @@ fn report(assembly: &Assembly, sequence: &Sequence, body: &str) -> Result<Report
     } else {
         format!(".section .rodata\n record {signature}, 4\n .long 0\n .text\n")
     };
-    let Assembly { around, enter, leave, .. } = assembly;
-    let text = format!("{around}{declared}function f, {signature}\n{enter}\n{body}\n{last}\n.size f, . - f\n");
+    let Assembly { around, more, enter, leave, .. } = assembly;
+    let text = format!("{around}{more}{declared}function f, {signature}\n{enter}\n{body}\n{last}\n.size f, . - f\n");
     std::fs::write(&source, text.replace("leave", leave))?;
     let output = Command::new(assembly.compiler).arg("-c").arg(&source).arg("-o").arg(&object).output()?;
     ensure!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
-    check(&std::fs::read(&object)?, &Trusted { runtime: &["w2n_memory_grow"], ..Trusted::default() })
+    let module = assembly.module.map(wat::parse_str).transpose()?;
+    let llvm = module.is_some();
+    let trusted = Trusted { module: module.as_deref(), llvm, runtime: &["w2n_memory_grow"], ..Trusted::default() };
+    check(&std::fs::read(&object)?, &trusted)
 }
 
 pub fn is_accepted(assembly: &Assembly, sequence: &Sequence) -> Result<()> {

@@ -4,6 +4,7 @@ use crate::image::SymbolNumber;
 use crate::knowledge::{Role, Slot};
 use crate::machine::{LOADED, Machine, Processor};
 use crate::report::Class;
+use crate::signature::Rules;
 use crate::state::{Fact, Limit, Range, State};
 use crate::value::{Base, Expr, Place, Sum, Value};
 
@@ -16,6 +17,8 @@ enum Kind {
 /// Fields of records (`wasi-shim/src/abi`).
 const BASE: i64 = 0;
 const LENGTH: i64 = 8;
+/// Of a table.
+const MOST_ENTRIES: u64 = 1 << 40;
 /// `Program::entered`.
 const ENTERED: i64 = 8;
 
@@ -39,7 +42,7 @@ impl<P: Processor> Machine<'_, P> {
             return Some(self.made(state, LOADED, Range::ALL));
         }
         if address.base == Some(Base::Text) {
-            return Some(self.jump_entry(state, address));
+            return Some(self.table_entry(state, address, 4));
         }
         let reference = address.offset_by(4);
         if address.base.is_none() && address.sum.constant == -4 && self.knowledge.powers.references {
@@ -56,19 +59,20 @@ impl<P: Processor> Machine<'_, P> {
         None
     }
 
-    /// An entry of a table of jumps, whose index is bounded.
-    fn jump_entry(&mut self, state: &mut State, address: &Value) -> Value {
-        let is_word = address.sum.terms.iter().all(|(_, factor)| factor % 4 == 0);
+    /// An entry of a table of jumps, whose index is bounded. One of 4 bytes has a sign.
+    pub fn table_entry(&mut self, state: &mut State, address: &Value, size: u32) -> Value {
+        let is_word = address.sum.terms.iter().all(|(_, factor)| factor % i64::from(size) == 0);
         let (low, high) = (state.lower(&self.terms, &address.sum), state.upper(&self.terms, &address.sum));
-        let is_inside = low >= self.function.start.into() && high + 4 <= self.function.end.into();
+        let is_inside = low >= self.function.start.into() && high + i128::from(size) <= self.function.end.into();
         let first = u32::try_from(low).ok().filter(|_| is_inside && is_word);
-        // What lies between is a multiple of 4 away.
-        let inside = first.zip(u32::try_from((high - low) / 4 + 1).ok());
+        // What lies between is a multiple of the size away.
+        let inside = first.zip(u32::try_from((high - low) / i128::from(size) + 1).ok());
         match inside {
             Some((table, count)) => {
                 self.count(Class::Constant);
-                self.constants.insert((table, table + 4 * count));
-                Value::term(self.terms.intern(Expr::Jump { table, count }))
+                self.constants.insert((table, table + size * count));
+                let loaded = self.terms.intern(Expr::Made { site: self.at, place: LOADED });
+                Value::term(self.terms.intern(Expr::Jump { table, count, size, loaded }))
             }
             None => {
                 self.fail("the index of a table of jumps is not bounded");
@@ -98,6 +102,7 @@ impl<P: Processor> Machine<'_, P> {
                 word[..size as usize].copy_from_slice(bytes);
                 Some(Value::constant(i64::from_le_bytes(word)))
             }
+            Base::Symbol(symbol) | Base::Slot(symbol) if size == 4 => self.half_of_length(state, base, symbol, offset?),
             Base::Symbol(symbol) if size == 8 => self.known_of_symbol(state, symbol, offset, address),
             Base::Slot(slot) if size == 8 => match self.knowledge.role(slot) {
                 Role::Slot(Slot::Table) => self.field_of_table(state, slot, offset?),
@@ -159,10 +164,35 @@ impl<P: Processor> Machine<'_, P> {
         match offset {
             BASE => Some(Value::at(Base::Table(symbol), 0)),
             LENGTH => {
-                let value = self.made(state, LOADED, Range::upto(1 << 40));
+                let value = self.made(state, LOADED, Range::upto(MOST_ENTRIES));
                 state.add_fact(&self.terms, Fact { sum: value.sum.clone(), limit: Some(Limit::Length(symbol)) });
                 Some(value)
             }
+            _ => None,
+        }
+    }
+
+    /// A half of a length: the lower one is at most that.
+    fn half_of_length(&mut self, state: &mut State, base: Base, symbol: SymbolNumber, offset: i64) -> Option<Value> {
+        const UPPER: i64 = LENGTH + 4;
+        let is_slot = matches!(base, Base::Slot(_));
+        let (limit, most) = match (self.knowledge.role(symbol), is_slot) {
+            (Role::Memory, false) | (Role::Slot(Slot::Memory), true) => {
+                (Limit::Size(symbol), self.knowledge.memories.get(&symbol)?.maximum)
+            }
+            (Role::Table, false) | (Role::Slot(Slot::Table), true) => (Limit::Length(symbol), MOST_ENTRIES),
+            (Role::Segment, false) => {
+                (Limit::Segment(symbol), self.knowledge.image.word(self.knowledge.name(symbol), 8)?)
+            }
+            _ => return None,
+        };
+        match offset {
+            LENGTH => {
+                let value = self.made(state, LOADED, Range::upto(most.min(u32::MAX.into())));
+                state.add_fact(&self.terms, Fact { sum: value.sum.clone(), limit: Some(limit) });
+                Some(value)
+            }
+            UPPER => Some(self.made(state, LOADED, Range::upto(most >> 32))),
             _ => None,
         }
     }
@@ -294,7 +324,8 @@ impl<P: Processor> Machine<'_, P> {
             return Ok(Class::Frame);
         }
         let lowest = state.lower(&self.terms, &stack.sum);
-        if stack.sum.as_constant().is_none() || low < lowest {
+        let red_zone = if self.knowledge.rules == Rules::Cranelift { 0 } else { P::REGISTERS.red_zone };
+        if stack.sum.as_constant().is_none() || low < lowest - i128::from(red_zone) {
             return Err("below the stack pointer".into());
         }
         let arguments = i128::from(P::REGISTERS.arguments_at);
@@ -411,7 +442,7 @@ impl<P: Processor> Machine<'_, P> {
         }
         let area = self.convention.map_or(0, |it| it.area);
         if let [(id, 1)] = address.sum.terms[..]
-            && *self.terms.expr(id) == Expr::Entry(P::REGISTERS.results)
+            && *self.terms.expr(id) == Expr::Entry(self.results_register())
             && area > 0
         {
             let offset = address.sum.constant;

@@ -73,6 +73,13 @@ impl State {
             None => self.is_exact(terms, &left.sum) && self.is_exact(terms, &right.sum),
             Some(_) => is_near(&left.sum) && is_near(&right.sum),
         };
+        if relation == Relation::NotEqual && !is_known && left.base.is_none() && right.as_constant() == Some(0) {
+            // It would be 0 if it had wrapped.
+            let is_positive = self.is_between(terms, &left.sum, 1, 1 << 64);
+            let bound = left.sum.exactly_plus(-i128::from(u64::MAX)).filter(|_| is_positive);
+            bound.into_iter().for_each(|sum| self.add_fact(terms, Fact { sum, limit: None }));
+            return true;
+        }
         let Some(difference) = left.sum.exactly_plus_times(&right.sum, -1).filter(|_| is_known) else { return true };
         let step = i128::from(self.multiple(terms, &difference).max(1));
         match relation {

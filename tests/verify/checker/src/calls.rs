@@ -1,10 +1,11 @@
 //! Calls, jumps and returns: where they go, and that the stack is as whoever comes next expects.
 
+use crate::endless;
 use crate::image::{Function, SymbolNumber};
 use crate::knowledge::{Role, Slot};
-use crate::machine::{Exit, Machine, Processor};
+use crate::machine::{Exit, Machine, Named, Processor};
 use crate::report::Class;
-use crate::signature::Convention;
+use crate::signature::{Convention, Rules};
 use crate::state::{Flags, Limit, Range, State};
 use crate::value::{Base, Expr, Place, Sum, Terms, Value};
 
@@ -13,6 +14,8 @@ pub enum Callee {
     /// A function of the module, or of another one of the program, by its convention: `None`, the
     /// C convention.
     Internal(Option<Convention>),
+    /// One of the module that never returns.
+    Endless(Option<Convention>),
     /// By its C symbol.
     Outside(SymbolNumber),
     /// C code behind an address.
@@ -30,6 +33,7 @@ impl<P: Processor> Machine<'_, P> {
         if let Some(Callee::Outside(symbol)) = callee {
             self.check_arguments(&state, symbol);
         }
+        self.check_frame(&state);
         let taken = match &callee {
             Some(Callee::Internal(Some(convention))) => convention.taken,
             // The name of the type says nothing: the code says what it expects.
@@ -63,9 +67,11 @@ impl<P: Processor> Machine<'_, P> {
     }
 
     fn never_returns(&self, callee: &Option<Callee>) -> bool {
-        const NEVER: [&str; 5] =
-            ["w2n_raise", "w2n_throw", "w2n_type_mismatch", "w2n_cast_failure", "w2n_undefined_import"];
-        matches!(callee, Some(Callee::Outside(symbol)) if NEVER.contains(&self.knowledge.name(*symbol)))
+        match callee {
+            Some(Callee::Outside(symbol)) => endless::RUNTIME.contains(&self.knowledge.name(*symbol)),
+            Some(Callee::Endless(_)) => true,
+            _ => false,
+        }
     }
 
     /// Where an exception of the callee lands: with the frame as it is, and the exception in the
@@ -73,9 +79,11 @@ impl<P: Processor> Machine<'_, P> {
     fn landings(&mut self, after: &State) -> Vec<(u32, State)> {
         let landings = self.knowledge.image.landings.get(&self.next).cloned().unwrap_or_default();
         let mut ways = Vec::new();
+        // The runtime takes them from the frames that the exception leaves: see `check_frame`.
+        let finds_registers = self.knowledge.rules != Rules::Cranelift;
         for landing in landings {
             let mut state = after.clone();
-            for number in Self::others() {
+            for number in Self::others().filter(|it| !(finds_registers && P::REGISTERS.preserved.contains(it))) {
                 state.registers[usize::from(number)] = self.made(&mut state, Place::Register(number), Range::ALL);
             }
             state.registers[usize::from(P::REGISTERS.stack)] =
@@ -148,7 +156,8 @@ impl<P: Processor> Machine<'_, P> {
     }
 
     /// A call of what lies at an offset of the text, or of a symbol with an addend.
-    pub fn direct(&mut self, target: Option<u32>, relocated: Option<(SymbolNumber, i64)>) -> Option<Callee> {
+    pub fn direct(&mut self, named: Named) -> Option<Callee> {
+        let Named { target, relocated } = named;
         match relocated {
             Some((symbol, 0)) => return self.named(symbol),
             Some(_) => {}
@@ -164,10 +173,14 @@ impl<P: Processor> Machine<'_, P> {
     }
 
     fn callee_of(&self, function: &Function) -> Callee {
-        match (&function.signature, function.is_internal) {
-            (Some(signature), _) => Callee::Internal(self.knowledge.convention(signature)),
-            (None, true) => Callee::Internal(None),
-            (None, false) => Callee::C,
+        let convention = match (&function.signature, function.is_internal) {
+            (Some(signature), _) => self.knowledge.convention(signature),
+            (None, true) => None,
+            (None, false) => return Callee::C,
+        };
+        match self.knowledge.endless.contains(&function.start) {
+            true => Callee::Endless(convention),
+            false => Callee::Internal(convention),
         }
     }
 
@@ -387,8 +400,9 @@ impl<P: Processor> Machine<'_, P> {
     pub fn tail_call(&mut self, state: &State, callee: Option<Callee>) -> Exit {
         if let Some(callee) = callee {
             let taken = match callee {
-                Callee::Internal(Some(convention)) => Some(i64::from(convention.taken)),
-                Callee::Internal(None) => None,
+                Callee::Internal(convention) | Callee::Endless(convention) => {
+                    convention.map(|convention| i64::from(convention.taken))
+                }
                 _ => Some(0),
             };
             self.check_end(state, taken);
@@ -398,19 +412,24 @@ impl<P: Processor> Machine<'_, P> {
 
     /// Where the entries of a table of jumps lead.
     fn jump_targets(&mut self, value: &Value) -> Option<Vec<u32>> {
-        let [(id, 1)] = value.sum.terms[..] else { return None };
-        let Expr::Jump { table, count } = *self.terms.expr(id) else { return None };
+        let [(id, factor)] = value.sum.terms[..] else { return None };
+        let Expr::Jump { table, count, size, .. } = *self.terms.expr(id) else { return None };
         // From here the entries count, which may be more than those that are read here.
         let origin = u32::try_from(value.sum.constant).ok().filter(|_| value.base == Some(Base::Text))?;
-        if self.knowledge.image.relocation_in(table, table + 4 * count).is_some() {
+        if self.knowledge.image.relocation_in(table, table + size * count).is_some() {
             self.fail("a table of jumps that the linker changes");
             return None;
         }
         let mut targets = Vec::new();
         for entry in 0..count {
-            let at = (table + 4 * entry) as usize;
-            let bytes = self.knowledge.image.text.get(at..at + 4)?;
-            let distance = i32::from_le_bytes(bytes.try_into().expect("four bytes"));
+            let at = (table + size * entry) as usize;
+            let bytes = self.knowledge.image.text.get(at..at + size as usize)?;
+            let distance = match *bytes {
+                [byte] => byte.into(),
+                [low, high] => u16::from_le_bytes([low, high]).into(),
+                _ => i32::from_le_bytes(bytes.try_into().expect("four bytes")),
+            };
+            let distance = i32::try_from(factor).ok().and_then(|factor| distance.checked_mul(factor))?;
             let target = origin.checked_add_signed(distance)?;
             if !(self.function.start..self.function.end).contains(&target) {
                 self.fail("a table of jumps leaves the function");

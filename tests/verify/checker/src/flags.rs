@@ -77,7 +77,8 @@ impl<P: Processor> Machine<'_, P> {
 
     /// A loop may end where a number is another: then it may be below it before.
     pub fn note_inequality(&mut self, condition: &Condition) {
-        if let Condition::Compare { relation: Relation::Equal | Relation::NotEqual, left, right } = condition
+        if let Condition::Compare { relation, left, right } = condition
+            && !relation.is_signed()
             && left.base == right.base
             && let Some(difference) = signed(left).sum.exactly_plus_times(&signed(right).sum, -1)
             && self.terms.sum_mentions(&difference, &|expr| matches!(expr, Expr::Joined { .. }))

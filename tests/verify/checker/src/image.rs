@@ -43,6 +43,8 @@ pub enum RelocationKind {
     /// aarch64: the page of an address, and the place in it.
     Page,
     PageOffset,
+    /// aarch64: the place in a page, of an access of so many bytes.
+    PageAccess(u32),
     /// aarch64: likewise of a descriptor of a symbol of each thread, and its call.
     ThreadLocalPage,
     ThreadLocalLoad,
@@ -69,6 +71,8 @@ pub struct Landing {
 pub struct Image {
     pub architecture: Architecture,
     pub text: Vec<u8>,
+    /// The number of its section.
+    text_section: usize,
     /// Sorted by start.
     pub functions: Vec<Function>,
     pub symbols: Vec<Symbol>,
@@ -76,6 +80,8 @@ pub struct Image {
     pub relocations: BTreeMap<u32, Relocation>,
     /// By return address.
     pub landings: HashMap<u32, Vec<Landing>>,
+    /// What the runtime knows of functions' frames, by where they begin: `abi::image::Function`.
+    pub frames: HashMap<u32, u32>,
     /// Contents of all sections with data.
     contents: HashMap<usize, Vec<u8>>,
     data_relocations: HashMap<usize, BTreeMap<u64, Relocation>>,
@@ -93,10 +99,12 @@ impl Image {
         let mut image = Image {
             architecture,
             text: text.data()?.to_vec(),
+            text_section: text.index().0,
             functions: Vec::new(),
             symbols: Vec::new(),
             relocations: BTreeMap::new(),
             landings: HashMap::new(),
+            frames: HashMap::new(),
             contents: HashMap::new(),
             data_relocations: HashMap::new(),
         };
@@ -127,6 +135,7 @@ impl Image {
             own.into_iter().map(|(offset, it)| Ok((u32::try_from(offset)?, it))).collect::<Result<_>>()?;
         image.find_functions(text.index())?;
         image.find_landings()?;
+        image.find_frames();
         Ok(image)
     }
 
@@ -184,6 +193,14 @@ impl Image {
         Ok(())
     }
 
+    /// Reads `abi::image::Function`: six numbers, of which the first is where it begins and the
+    /// last tells of its frame.
+    fn find_frames(&mut self) {
+        let rows = self.data("w2n.functions").unwrap_or_default().chunks_exact(24);
+        let number = |bytes: &[u8]| u32::from_le_bytes(bytes.try_into().expect("four bytes"));
+        self.frames = rows.map(|row| (number(&row[..4]), number(&row[20..]))).collect();
+    }
+
     /// The bytes of a data symbol of the object.
     pub fn data(&self, name: &str) -> Option<&[u8]> {
         let symbol = self.symbols.iter().find(|symbol| symbol.name == name)?;
@@ -202,6 +219,12 @@ impl Image {
         let (section, offset) = self.symbols.iter().find(|symbol| symbol.name == name)?.place?;
         let relocation = self.data_relocations.get(&section)?.get(&(offset + at))?;
         Some(&self.symbols[relocation.symbol])
+    }
+
+    /// The place in the text that a symbol and an addend name.
+    pub fn offset_of(&self, symbol: SymbolNumber, addend: i64) -> Option<i64> {
+        let (section, start) = self.symbols[symbol].place?;
+        i64::try_from(start).ok().filter(|_| section == self.text_section)?.checked_add(addend)
     }
 
     /// The function that begins at an offset.
@@ -231,6 +254,11 @@ fn kind_of(architecture: Architecture, r_type: u32) -> RelocationKind {
         (elf::R_AARCH64_JUMP26, K::Branch),
         (elf::R_AARCH64_ADR_PREL_PG_HI21, K::Page),
         (elf::R_AARCH64_ADD_ABS_LO12_NC, K::PageOffset),
+        (elf::R_AARCH64_LDST8_ABS_LO12_NC, K::PageAccess(1)),
+        (elf::R_AARCH64_LDST16_ABS_LO12_NC, K::PageAccess(2)),
+        (elf::R_AARCH64_LDST32_ABS_LO12_NC, K::PageAccess(4)),
+        (elf::R_AARCH64_LDST64_ABS_LO12_NC, K::PageAccess(8)),
+        (elf::R_AARCH64_LDST128_ABS_LO12_NC, K::PageAccess(16)),
         (elf::R_AARCH64_TLSDESC_ADR_PAGE21, K::ThreadLocalPage),
         (elf::R_AARCH64_TLSDESC_LD64_LO12, K::ThreadLocalLoad),
         (elf::R_AARCH64_TLSDESC_ADD_LO12, K::ThreadLocalOffset),

@@ -103,6 +103,8 @@ pub struct Knowledge<'i> {
     pub runtime: HashSet<&'i str>,
     /// C functions are declared: code handles their pointers.
     pub calls_c: bool,
+    /// The beginnings of functions that never return.
+    pub endless: HashSet<u32>,
     /// Types of functions whose names are hashes.
     pub hashed: HashMap<String, Convention>,
     /// Names that the module imports functions by, with and without their module's.
@@ -146,6 +148,7 @@ impl<'i> Knowledge<'i> {
             rules: declared.rules,
             runtime,
             calls_c: trusted.calls_c,
+            endless: HashSet::new(),
             hashed: declared.hashed,
             imports: declared.imports,
         };
@@ -310,13 +313,29 @@ impl Declared {
     }
 }
 
-/// LLVM has another convention for modules with tail calls.
+/// LLVM has another convention for modules with tail calls. Functions that are imported are called
+/// instead.
 fn llvm_rules(wasm: &[u8]) -> Result<Rules> {
     use Operator::{ReturnCall, ReturnCallIndirect, ReturnCallRef};
+    let mut n_imported = 0;
     for payload in Parser::new(0).parse_all(wasm) {
-        let Payload::CodeSectionEntry(body) = payload? else { continue };
+        let body = match payload? {
+            Payload::ImportSection(section) => {
+                for import in section.into_imports() {
+                    n_imported += u32::from(matches!(import?.ty, TypeRef::Func(_) | TypeRef::FuncExact(_)));
+                }
+                continue;
+            }
+            Payload::CodeSectionEntry(body) => body,
+            _ => continue,
+        };
         for operator in body.get_operators_reader()? {
-            if matches!(operator?, ReturnCall { .. } | ReturnCallIndirect { .. } | ReturnCallRef { .. }) {
+            let is_tail_call = match operator? {
+                ReturnCall { function_index } => function_index >= n_imported,
+                ReturnCallIndirect { .. } | ReturnCallRef { .. } => true,
+                _ => false,
+            };
+            if is_tail_call {
                 return Ok(Rules::Tail);
             }
         }

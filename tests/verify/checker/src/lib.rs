@@ -17,8 +17,10 @@
 //! | `assume` | what compares tell |
 //! | `join` | what comes of two states |
 //! | `machine` | what executes instructions, and what a processor has of its own |
+//! | `endless` | functions that never return |
 //! | `compute` | what is known of results |
 //! | `flags` | what compares leave behind, and what jumps and moves on a condition tell |
+//! | `frames` | where functions store registers, as the runtime takes them from there |
 //! | `access` | where addresses lie, and what is allowed there |
 //! | `calls` | calls, jumps to functions, and returns |
 //! | `flow` | blocks, the fixed point, and the pass that counts |
@@ -39,10 +41,13 @@ mod state;
 
 mod machine;
 
+mod endless;
+
 mod access;
 mod calls;
 mod compute;
 mod flags;
+mod frames;
 
 mod flow;
 
@@ -68,7 +73,13 @@ use x86_64::X86;
 /// When the object or the module can't be read.
 pub fn check(object: &[u8], trusted: &Trusted) -> Result<Report> {
     let image = Image::read(object)?;
-    let knowledge = Knowledge::new(&image, trusted)?;
+    let mut knowledge = Knowledge::new(&image, trusted)?;
+    if trusted.llvm {
+        knowledge.endless = match image.architecture {
+            Architecture::Aarch64 => endless::functions::<Aarch64>(&image),
+            _ => endless::functions::<X86>(&image),
+        };
+    }
     let check = |function| match image.architecture {
         Architecture::Aarch64 => flow::check::<Aarch64>(&knowledge, function),
         _ => flow::check::<X86>(&knowledge, function),

@@ -3,10 +3,10 @@
 //! A processor's folder decodes instructions and says how each changes a [`State`]. Everything that
 //! follows from a state is common: where addresses lie, where calls go, where ways meet.
 
-use crate::image::{Function, Image};
+use crate::image::{Function, Image, SymbolNumber};
 use crate::knowledge::Knowledge;
 use crate::report::{Class, Failure, Report};
-use crate::signature::Convention;
+use crate::signature::{Convention, Rules};
 use crate::state::{Fact, Flags, Range, State};
 use crate::value::{Base, Expr, Id, Place, Sum, Terms, Value};
 use rustc_hash::{FxHashMap, FxHashSet};
@@ -28,6 +28,12 @@ pub trait Processor: Sized {
     /// Executes an instruction.
     fn step(machine: &mut Machine<Self>, state: State, decoded: &Decoded<Self::Instruction>) -> Exit;
 
+    /// What a call or jump names, if it is direct.
+    fn named(image: &Image, decoded: &Decoded<Self::Instruction>) -> Named;
+
+    /// Whether an instruction that leads nowhere returns, and does not trap.
+    fn is_return(instruction: &Self::Instruction) -> bool;
+
     /// The bytes that an instruction moves the stack pointer down by, if it does that.
     fn stack_taken(instruction: &Self::Instruction) -> Option<u32>;
 }
@@ -39,7 +45,8 @@ pub struct Registers {
     pub frame: u8,
     /// The first three arguments of C functions.
     pub arguments: [u8; 3],
-    /// Where functions in the internal convention get the address of results that have no register.
+    /// Where functions in Cranelift's convention get the address of results that have no register;
+    /// with LLVM it is the first argument.
     pub results: u8,
     /// The result of C functions, or an exception where it lands.
     pub result: u8,
@@ -52,6 +59,22 @@ pub struct Registers {
     pub return_entry: u8,
     /// How far above the stack pointer arguments lie at the entry.
     pub arguments_at: i64,
+    /// How far below the stack pointer functions may write, which nobody else does (psABI for
+    /// x86-64, 3.2.2). Cranelift's do not.
+    pub red_zone: i64,
+    /// Those that functions store side by side where the runtime finds them (`abi::frame`).
+    pub stored: &'static [Stored],
+}
+
+/// Registers of one kind that lie in a frame, those that the function stores.
+pub struct Stored {
+    /// The first one lies highest.
+    pub registers: &'static [u8],
+    /// They lie above the frame pointer and the return address, else below.
+    pub is_above: bool,
+    /// They are stored in pairs. A single one leaves the other half of its pair free if the number
+    /// of all that are stored is odd.
+    pub in_pairs: bool,
 }
 
 /// An instruction at its place in the text.
@@ -76,6 +99,15 @@ pub enum Leads {
     Jump(Option<u32>),
     /// A return or a trap.
     End,
+}
+
+/// What a direct call or jump names.
+#[derive(Copy, Clone, Debug, Default, PartialEq)]
+pub struct Named {
+    /// The offset in the text, where there is no relocation.
+    pub target: Option<u32>,
+    /// A symbol, and how far from it.
+    pub relocated: Option<(SymbolNumber, i64)>,
 }
 
 /// Values that an instruction has only for itself: what it loads, makes, or reads in part.
@@ -172,6 +204,14 @@ impl<'k, P: Processor> Machine<'k, P> {
     /// Whether it is in the internal convention.
     pub fn is_internal(&self) -> bool {
         self.function.is_internal
+    }
+
+    /// Where the function gets the address of results that have no register.
+    pub fn results_register(&self) -> u8 {
+        match self.knowledge.rules {
+            Rules::Cranelift => P::REGISTERS.results,
+            Rules::C | Rules::Tail => P::REGISTERS.arguments[0],
+        }
     }
 
     /// The state at the entry.

@@ -39,10 +39,10 @@ impl Convention {
     /// Of an encoded type. `None` where the name is a hash.
     pub fn of(name: &str, architecture: Architecture, rules: Rules) -> Option<Convention> {
         let (params, results) = split(name)?;
-        if rules != Rules::Cranelift {
-            return Some(Convention::of_llvm(&params, &results, rules));
-        }
         let is_arm = architecture == Architecture::Aarch64;
+        if rules != Rules::Cranelift {
+            return Some(Convention::of_llvm(params, &results, rules, is_arm));
+        }
         // `x2` to `x7`; the area's address has a register of its own.
         let area = placed(&results, if is_arm { 6 } else { 8 }, 8);
         let n_registers = if area > 0 && !is_arm { 5 } else { 6 };
@@ -50,19 +50,31 @@ impl Convention {
         Some(Convention { stack, taken: stack, area })
     }
 
-    /// LLVM's for x86-64 (`codegen::llvm::types`): results that have no registers lie 16 bytes
-    /// apart. With `tailcc` the callee takes an odd number of words away.
-    fn of_llvm(params: &[Kind], results: &[Kind], rules: Rules) -> Convention {
+    /// LLVM's (`codegen::llvm::types`): results that have no registers lie 16 bytes apart. With
+    /// `tailcc` the callee takes all arguments away: on x86-64 an odd number of words, on aarch64
+    /// an even one.
+    fn of_llvm(mut params: Vec<Kind>, results: &[Kind], rules: Rules, is_arm: bool) -> Convention {
         let count = |kind: Kind| results.iter().filter(|it| **it == kind).count();
         let (n_floats, n_vectors) = (count(Kind::Float), count(Kind::Vector));
-        let n_most = if n_floats > 0 { 2 } else { 4 };
-        let has_area = count(Kind::Integer) > 3 || n_floats + n_vectors > n_most;
+        let (n_integers, n_most) = match (is_arm, n_floats) {
+            (true, _) => (8, 8),
+            (false, 0) => (3, 4),
+            (false, _) => (3, 2),
+        };
+        let has_area = count(Kind::Integer) > n_integers || n_floats + n_vectors > n_most;
         let area = if has_area { 16 * u32::try_from(results.len()).unwrap_or(u32::MAX / 16) } else { 0 };
-        let bytes = placed(params, if has_area { 5 } else { 6 }, 8);
-        // One more argument, which has no meaning.
-        let is_padded = params.contains(&Kind::Vector) && !bytes.is_multiple_of(16);
-        let stack = if is_padded { bytes + 8 } else { bytes };
-        let taken = if rules == Rules::Tail { (stack + 8).next_multiple_of(16) - 8 } else { 0 };
+        // One more argument, which has no meaning. Registers are counted as on x86-64.
+        let n_registers = |all: usize| all - usize::from(has_area);
+        let has_vector = params.iter().filter(|kind| **kind != Kind::Integer).skip(8).any(|it| *it == Kind::Vector);
+        if has_vector && !placed(&params, n_registers(6), 8).is_multiple_of(16) {
+            params.push(Kind::Float);
+        }
+        let stack = placed(&params, n_registers(if is_arm { 8 } else { 6 }), 8);
+        let taken = match (rules, is_arm) {
+            (Rules::Tail, true) => stack.next_multiple_of(16),
+            (Rules::Tail, false) => (stack + 8).next_multiple_of(16) - 8,
+            _ => 0,
+        };
         Convention { stack: stack.max(taken), taken, area }
     }
 }

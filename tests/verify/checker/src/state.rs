@@ -119,9 +119,10 @@ impl State {
             Expr::Flag { whole: true, .. } => Range::upto(1),
             Expr::Matches { .. } => Range::upto(u32::MAX.into()),
             // Signed.
-            Expr::SignatureDistance(_) | Expr::Jump { .. } => {
+            Expr::SignatureDistance(_) | Expr::Jump { size: 4, .. } => {
                 Range { low: i32::MIN.into(), high: i32::MAX.into(), multiple: 1 }
             }
+            Expr::Jump { size, .. } => Range::of_bytes(*size),
             _ => Range::ALL,
         }
     }
@@ -281,7 +282,11 @@ impl State {
                 1.. => range.high = range.high.min(bound.div_euclid(factor.into())),
                 _ => range.low = range.low.max(-bound.div_euclid(-i128::from(factor))),
             }
+            let known = self.range(terms, id);
             self.ranges.insert(id, range);
+            if let (Expr::Shifted { sum, by }, true) = (terms.expr(id), range != known) {
+                self.add_bounds_of_shifted(terms, sum, *by, range);
+            }
             return;
         }
         // What ranges tell alone needs no place among the facts.
@@ -298,6 +303,18 @@ impl State {
             self.facts.remove(0);
         }
         self.facts.push(fact);
+    }
+
+    /// What is known of a number of which the bits above the lowest `by` are in a range.
+    fn add_bounds_of_shifted(&mut self, terms: &Terms, sum: &Sum, by: u32, range: Range) {
+        let scale = 1i128 << by;
+        let most = range.high.checked_add(1).and_then(|high| high.checked_mul(scale)?.checked_sub(1));
+        let upper = most.and_then(|most| sum.exactly_plus(-most));
+        let least = Sum::default().exactly_plus_times(sum, -1);
+        let lower = range.low.checked_mul(scale).and_then(|low| least?.exactly_plus(low));
+        for sum in [upper, lower].into_iter().flatten() {
+            self.add_fact(terms, Fact { sum, limit: None });
+        }
     }
 
     /// A number that may wrap, as one of 64 bits: wherever it stands.

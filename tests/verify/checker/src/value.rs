@@ -131,10 +131,13 @@ pub enum Expr {
     },
     /// The distance from a function's entry to its signature's identity.
     SignatureDistance(Sum),
-    /// One of so many entries of a table of jumps, from an offset in the text on.
+    /// One of so many entries of a table of jumps, of `size` bytes each, from an offset in the text
+    /// on, as it was loaded.
     Jump {
         table: u32,
         count: u32,
+        size: u32,
+        loaded: Id,
     },
     /// Whether a signature is another or a subtype of it, as the runtime says.
     Matches {
@@ -201,9 +204,8 @@ impl Terms {
                 add(&Sum::term(*tables));
             }
             Expr::Flag { condition, .. } => condition.sums().into_iter().for_each(add),
-            Expr::Entry(_) | Expr::ThreadPointer | Expr::Made { .. } | Expr::Joined { .. } | Expr::Jump { .. } => {
-                leaves.push(own)
-            }
+            Expr::Jump { loaded, .. } => add(&Sum::term(*loaded)),
+            Expr::Entry(_) | Expr::ThreadPointer | Expr::Made { .. } | Expr::Joined { .. } => leaves.push(own),
         }
         leaves.sort_unstable();
         leaves.dedup();

@@ -13,9 +13,21 @@ impl Machine<'_, Aarch64> {
             Some(number) => state.registers[usize::from(number)].clone(),
             None => Value::at(Base::Text, self.at.into()),
         };
-        if self.knowledge.image.relocations.get(&self.at).is_some_and(|it| it.kind == RelocationKind::ThreadLocalLoad) {
+        let relocation = self.knowledge.image.relocations.get(&self.at).copied();
+        if relocation.is_some_and(|it| it.kind == RelocationKind::ThreadLocalLoad) {
             return self.load_descriptor(state, access, &base);
         }
+        let base = match relocation {
+            Some(it) if matches!(it.kind, RelocationKind::PageAccess(_)) => {
+                if base.offset_from(Base::Page(it.symbol)) != Some(it.addend)
+                    || access.address.offset != Offset::Constant(0)
+                {
+                    return self.fail("a part of an address is added to another page");
+                }
+                self.address_of(it.symbol, it.addend)
+            }
+            _ => base,
+        };
         let offset = match access.address.offset {
             Offset::Constant(offset) => Value::constant(offset),
             Offset::Register(second) => self.second(state, second, 8),
@@ -64,6 +76,14 @@ impl Machine<'_, Aarch64> {
             && let Some(value) = self.signed_word(state, address)
         {
             return self.put(state, register, if is_signed { 8 } else { 4 }, value);
+        }
+        let is_fixed = address.sum.as_constant().is_some();
+        if let (1 | 2, Target::General(register), false) = (access.size, target, access.is_signed)
+            && address.base == Some(Base::Text)
+            && !is_fixed
+        {
+            let value = self.table_entry(state, address, access.size);
+            return self.put(state, register, 8, value);
         }
         let value = self.loaded(state, address, access.size);
         match target {

@@ -1,24 +1,19 @@
 //! Calls, jumps and returns of aarch64: what they name.
 
-use super::operation::Register;
+use super::decode::Instruction;
+use super::operation::{Operation, Register};
 use super::{Aarch64, LINK};
-use crate::calls::Callee;
-use crate::image::RelocationKind;
-use crate::machine::{Exit, Leads, Machine};
+use crate::image::{Image, RelocationKind};
+use crate::machine::{Decoded, Exit, Leads, Machine, Named};
 use crate::report::Class;
 use crate::state::State;
 use crate::value::{Base, Place, Value};
 
 impl Machine<'_, Aarch64> {
-    pub fn call_at(&mut self, state: State, distance: i64) -> Exit {
-        let callee = self.named_at(distance);
+    pub fn call_at(&mut self, state: State, decoded: &Decoded<Instruction>) -> Exit {
+        let named = named(self.knowledge.image, decoded);
+        let callee = self.direct(named);
         self.call(state, callee)
-    }
-
-    fn named_at(&mut self, distance: i64) -> Option<Callee> {
-        let target = u32::try_from(i64::from(self.at) + distance).ok();
-        let relocated = self.knowledge.image.relocations.get(&self.at).map(|it| (it.symbol, it.addend));
-        self.direct(target, relocated)
     }
 
     pub fn call_of(&mut self, mut state: State, register: Register) -> Exit {
@@ -42,15 +37,14 @@ impl Machine<'_, Aarch64> {
         self.call(state, callee)
     }
 
-    pub fn jump(&mut self, state: State, leads: Leads) -> Exit {
-        if let Leads::Jump(Some(target)) = leads {
-            if (self.function.start..self.function.end).contains(&target) {
-                return Exit::Ways(vec![(target, state)]);
-            }
-            let callee = self.direct(Some(target), None);
-            return self.tail_call(&state, callee);
+    pub fn jump(&mut self, state: State, decoded: &Decoded<Instruction>) -> Exit {
+        if let Leads::Jump(Some(target)) = decoded.leads
+            && (self.function.start..self.function.end).contains(&target)
+        {
+            return Exit::Ways(vec![(target, state)]);
         }
-        let callee = self.named_at(0);
+        let named = named(self.knowledge.image, decoded);
+        let callee = self.direct(named);
         self.tail_call(&state, callee)
     }
 
@@ -69,4 +63,14 @@ impl Machine<'_, Aarch64> {
         }
         self.return_(state, 0)
     }
+}
+
+/// What a call or jump with a distance names.
+pub fn named(image: &Image, decoded: &Decoded<Instruction>) -> Named {
+    let (Operation::Call(distance) | Operation::Jump(distance)) = decoded.instruction.operation else {
+        return Named::default();
+    };
+    let target = u32::try_from(i64::from(decoded.at) + distance).ok();
+    let relocated = image.relocations.get(&decoded.at).map(|it| (it.symbol, it.addend));
+    Named { target, relocated }
 }

@@ -17,6 +17,8 @@ use disarm64_defn::{InsnClass, InsnOperandClass};
 pub struct Instruction {
     pub opcode: Opcode,
     pub operation: Operation,
+    /// Its bits 10 to 21 are a number without a sign, where a linker can write a place in a page.
+    pub has_place: bool,
 }
 
 pub fn decode(image: &Image, at: u32, end: u32) -> Result<Decoded<Instruction>, String> {
@@ -27,7 +29,12 @@ pub fn decode(image: &Image, at: u32, end: u32) -> Result<Decoded<Instruction>, 
     }
     let opcode = look_up(word.0).ok_or_else(|| format!("not an instruction: {:#010x}", word.0))?;
     if let Some(operation) = probe(image, at, end) {
-        return Ok(Decoded { at, next: at + 16, leads: Leads::On, instruction: Instruction { opcode, operation } });
+        return Ok(Decoded {
+            at,
+            next: at + 16,
+            leads: Leads::On,
+            instruction: Instruction { opcode, operation, has_place: false },
+        });
     }
     let operation = word.operation(&opcode).unwrap_or(Operation::Refused);
     let target = |distance: i64| {
@@ -44,7 +51,12 @@ pub fn decode(image: &Image, at: u32, end: u32) -> Result<Decoded<Instruction>, 
         Operation::Return(_) | Operation::Trap => Leads::End,
         _ => Leads::On,
     };
-    Ok(Decoded { at, next: at + 4, leads, instruction: Instruction { opcode, operation } })
+    let has_place = match opcode.definition().class {
+        InsnClass::ADDSUB_IMM => !word.is_set(22),
+        InsnClass::LDST_POS => true,
+        _ => false,
+    };
+    Ok(Decoded { at, next: at + 4, leads, instruction: Instruction { opcode, operation, has_place } })
 }
 
 /// The loop that touches the pages of a large frame, whose four instructions are taken for one:

@@ -3,7 +3,7 @@
 use super::decode::Instruction;
 use super::operation::{Extend, Operation, Register, Second, Shift, Written};
 use super::{Aarch64, SP, vector};
-use crate::image::RelocationKind;
+use crate::image::{RelocationKind, SymbolNumber};
 use crate::machine::{Decoded, Exit, Machine, PART, RESULT};
 use crate::report::Class;
 use crate::state::{Flags, Range, State};
@@ -22,7 +22,7 @@ impl Machine<'_, Aarch64> {
         let operation = decoded.instruction.operation;
         let relocation = self.knowledge.image.relocations.get(&self.at).map(|it| it.kind);
         if let Some(kind) = relocation
-            && !takes(&operation, kind)
+            && !takes(&decoded.instruction, kind)
         {
             self.fail(format!("`{}` has the relocation {kind:?}", decoded.instruction.opcode));
         }
@@ -51,9 +51,9 @@ impl Machine<'_, Aarch64> {
             Operation::Multiply { .. } => self.multiply(&mut state, operation),
             Operation::Access(access) => self.access(&mut state, &access),
             Operation::Probe { distance, end } => self.probe(&mut state, distance, end),
-            Operation::Jump(_) => return self.jump(state, decoded.leads),
+            Operation::Jump(_) => return self.jump(state, decoded),
             Operation::JumpTo(register) => return self.jump_to(state, register),
-            Operation::Call(distance) => return self.call_at(state, distance),
+            Operation::Call(_) => return self.call_at(state, decoded),
             Operation::CallOf(register) => return self.call_of(state, register),
             Operation::Return(register) => return self.return_to(&state, register),
             Operation::Branch { code, .. } => {
@@ -186,6 +186,15 @@ impl Machine<'_, Aarch64> {
         self.put(state, to, 8, value);
     }
 
+    /// What a symbol and an addend name: a label of the code lies in the text.
+    pub fn address_of(&self, symbol: SymbolNumber, addend: i64) -> Value {
+        let image = self.knowledge.image;
+        match image.offset_of(symbol, addend).filter(|_| !image.symbols[symbol].is_code) {
+            Some(offset) => Value::at(Base::Text, offset),
+            None => Value::at(Base::Symbol(symbol), addend),
+        }
+    }
+
     fn add_page(&mut self, state: &mut State, operation: Operation) {
         let Operation::Add { width: 8, is_minus: false, sets_flags: false, to, left, right } = operation else {
             return self.fail("a part of an address is not added");
@@ -200,7 +209,7 @@ impl Machine<'_, Aarch64> {
             return self.fail("a part of an address is added to another page");
         }
         let value = match page {
-            Base::Page(symbol) => Value::at(Base::Symbol(symbol), relocation.addend),
+            Base::Page(symbol) => self.address_of(symbol, relocation.addend),
             base => Value::at(base, 0),
         };
         self.put(state, to, 8, value);
@@ -208,10 +217,16 @@ impl Machine<'_, Aarch64> {
 }
 
 /// Whether a relocation belongs to an instruction.
-fn takes(operation: &Operation, kind: RelocationKind) -> bool {
+fn takes(instruction: &Instruction, kind: RelocationKind) -> bool {
+    let Instruction { operation, has_place, .. } = instruction;
     match kind {
         RelocationKind::Page | RelocationKind::ThreadLocalPage => matches!(operation, Operation::Page { .. }),
-        RelocationKind::PageOffset | RelocationKind::ThreadLocalOffset => matches!(operation, Operation::Add { .. }),
+        RelocationKind::PageOffset | RelocationKind::ThreadLocalOffset => {
+            matches!(operation, Operation::Add { .. }) && *has_place
+        }
+        RelocationKind::PageAccess(bytes) => {
+            matches!(operation, Operation::Access(access) if access.size == bytes) && *has_place
+        }
         RelocationKind::Branch => matches!(operation, Operation::Call(_) | Operation::Jump(_)),
         RelocationKind::ThreadLocalLoad => matches!(operation, Operation::Access(_)),
         RelocationKind::ThreadLocalCall => matches!(operation, Operation::CallOf(_)),

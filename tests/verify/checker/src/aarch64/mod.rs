@@ -8,7 +8,7 @@ mod machine;
 mod operation;
 
 use crate::image::Image;
-use crate::machine::{Decoded, Exit, Machine, Processor, Registers};
+use crate::machine::{Decoded, Exit, Machine, Named, Processor, Registers, Stored};
 use crate::state::State;
 use crate::value::Place;
 use decode::Instruction;
@@ -40,6 +40,11 @@ impl Processor for Aarch64 {
         return_address: Place::Register(LINK),
         return_entry: LINK,
         arguments_at: 0,
+        red_zone: 0,
+        stored: &[
+            Stored { registers: &[19, 20, 21, 22, 23, 24, 25, 26, 27, 28], is_above: true, in_pairs: true },
+            Stored { registers: &[32, 33, 34, 35, 36, 37, 38, 39], is_above: false, in_pairs: true },
+        ],
     };
 
     fn decode(image: &Image, at: u32, end: u32) -> Result<Decoded<Instruction>, String> {
@@ -48,6 +53,14 @@ impl Processor for Aarch64 {
 
     fn step(machine: &mut Machine<Self>, state: State, decoded: &Decoded<Instruction>) -> Exit {
         machine.step(state, decoded)
+    }
+
+    fn named(image: &Image, decoded: &Decoded<Instruction>) -> Named {
+        calls::named(image, decoded)
+    }
+
+    fn is_return(instruction: &Instruction) -> bool {
+        matches!(instruction.operation, Operation::Return(_))
     }
 
     fn stack_taken(instruction: &Instruction) -> Option<u32> {

@@ -31,8 +31,8 @@ impl Machine<'_, X86> {
         match opcode {
             Opcode::NOP => {}
             Opcode::UD2 => return Exit::Ways(Vec::new()),
-            Opcode::JMP => return self.jump_by(state, instruction, decoded.leads),
-            Opcode::CALL => return self.call_by(state, instruction),
+            Opcode::JMP => return self.jump_by(state, decoded),
+            Opcode::CALL => return self.call_by(state, decoded),
             Opcode::RETURN => return self.return_by(&state, instruction),
             _ if opcode.is_jcc() => return self.branch(state, relation(opcode), decoded.leads),
             Opcode::MOV => {
@@ -87,8 +87,11 @@ impl Machine<'_, X86> {
             _ if opcode.is_cmovcc() => self.conditional_move(&mut state, instruction),
             _ if opcode.is_setcc() => {
                 let condition = self.condition(&state, relation(opcode));
-                let flag = self.terms.intern(Expr::Flag { condition, whole: false });
-                match register(&instruction.operand(0)) {
+                let register = register(&instruction.operand(0));
+                // The rest of the register stays.
+                let whole = register.is_some_and(|(number, _)| self.is_at_most(&state, number, 255));
+                let flag = self.terms.intern(Expr::Flag { condition, whole });
+                match register {
                     Some((number, 1)) => state.registers[usize::from(number)] = Value::term(flag),
                     _ => self.other(&mut state, instruction),
                 }

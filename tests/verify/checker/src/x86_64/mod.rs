@@ -6,7 +6,7 @@ mod decode;
 mod machine;
 
 use crate::image::Image;
-use crate::machine::{Decoded, Exit, Machine, Processor, Registers};
+use crate::machine::{Decoded, Exit, Machine, Named, Processor, Registers, Stored};
 use crate::state::State;
 use crate::value::Place;
 use decode::{immediate, register};
@@ -37,6 +37,8 @@ impl Processor for X86 {
         return_address: Place::Slot(0),
         return_entry: 16,
         arguments_at: 8,
+        red_zone: 128,
+        stored: &[Stored { registers: &[15, 14, 13, 12, RBX], is_above: false, in_pairs: false }],
     };
 
     fn decode(image: &Image, at: u32, end: u32) -> Result<Decoded<Instruction>, String> {
@@ -45,6 +47,14 @@ impl Processor for X86 {
 
     fn step(machine: &mut Machine<Self>, state: State, decoded: &Decoded<Instruction>) -> Exit {
         machine.step(state, decoded)
+    }
+
+    fn named(image: &Image, decoded: &Decoded<Instruction>) -> Named {
+        calls::named(image, decoded)
+    }
+
+    fn is_return(instruction: &Instruction) -> bool {
+        instruction.opcode() == Opcode::RETURN
     }
 
     fn stack_taken(instruction: &Instruction) -> Option<u32> {

@@ -495,6 +495,51 @@ pub const SEQUENCES: &[Sequence] = &[
         "neither within the guard",
     ),
     sequence(
+        "index that wraps as its address does not, by another step",
+        "i.i",
+        "address x1, w2n.memory.1; ldr x8, [x1, #8]; ldr x1, [x1]; lsr w7, w2, #5; lsl x7, x7, #5; \
+         mov w9, #0xfffffff0; mov w10, #0x2768; movk w10, #1, lsl #16; add x6, x7, x10; cmp x6, x9; b.hi 2f; \
+         add x7, x7, #32; add x1, x1, x10; mov x3, #0; mov w4, #0xffffff00; mov w5, #0x2868; \
+         movk w5, #1, lsl #16; 1: add w6, w4, w5; cmp x6, x8; b.hs 2f; strb w6, [x1, x3]; \
+         add x3, x3, #32; add w4, w4, #32; cmp x3, x7; b.ne 1b; leave; ret; 2: udf #0",
+        "address x1, w2n.memory.1; ldr x8, [x1, #8]; ldr x1, [x1]; lsr w7, w2, #5; lsl x7, x7, #5; \
+         mov w9, #0xfffffff0; mov w10, #0x2768; movk w10, #1, lsl #16; add x6, x7, x10; cmp x6, x9; b.hi 2f; \
+         add x7, x7, #32; add x1, x1, x10; mov x3, #0; mov w4, #0xffffff00; mov w5, #0x2868; \
+         movk w5, #1, lsl #16; 1: add w6, w4, w5; cmp x6, x8; b.hs 2f; strb w6, [x1, x3]; \
+         add x3, x3, #32; add w4, w4, #16; cmp x3, x7; b.ne 1b; leave; ret; 2: udf #0",
+        "neither within the guard",
+    ),
+    sequence(
+        "index that wraps, and its address, too",
+        "i.i",
+        "address x1, w2n.memory.1; ldr x8, [x1, #8]; ldr x1, [x1]; lsr w7, w2, #5; lsl x7, x7, #5; \
+         mov w9, #0xfffffff0; mov w10, #0x2768; movk w10, #1, lsl #16; add x6, x7, x10; cmp x6, x9; b.hi 2f; \
+         add x7, x7, #32; add x1, x1, x10; mov x3, #0; mov w4, #0xffffff00; mov w5, #0x2868; \
+         movk w5, #1, lsl #16; 1: add w6, w4, w5; cmp x6, x8; b.hs 2f; strb w6, [x1, x3]; \
+         add x3, x3, #32; add w4, w4, #32; cmp x3, x7; b.ne 1b; leave; ret; 2: udf #0",
+        "address x1, w2n.memory.1; ldr x8, [x1, #8]; ldr x1, [x1]; lsr w7, w2, #5; lsl x7, x7, #5; \
+         mov w9, #0xfffffff0; mov w10, #0x2768; movk w10, #1, lsl #16; add x6, x7, x10; \
+         add x7, x7, #32; add x1, x1, x10; mov x3, #0; mov w4, #0xffffff00; mov w5, #0x2868; \
+         movk w5, #1, lsl #16; 1: add w6, w4, w5; cmp x6, x8; b.hs 2f; strb w6, [x1, x3]; \
+         add x3, x3, #32; add w4, w4, #32; cmp x3, x7; b.ne 1b; leave; ret; 2: udf #0",
+        "neither within the guard",
+    ),
+    sequence(
+        "index that wraps beyond the guard from its address",
+        "i.i",
+        "address x1, w2n.memory.1; ldr x8, [x1, #8]; ldr x1, [x1]; lsr w7, w2, #5; lsl x7, x7, #5; \
+         mov w9, #0xfffffff0; mov w10, #0x2768; movk w10, #1, lsl #16; add x6, x7, x10; cmp x6, x9; b.hi 2f; \
+         add x7, x7, #32; add x1, x1, x10; mov x3, #0; mov w4, #0xffffff00; mov w5, #0x2868; \
+         movk w5, #1, lsl #16; 1: add w6, w4, w5; cmp x6, x8; b.hs 2f; strb w6, [x1, x3]; \
+         add x3, x3, #32; add w4, w4, #32; cmp x3, x7; b.ne 1b; leave; ret; 2: udf #0",
+        "address x1, w2n.memory.1; ldr x8, [x1, #8]; ldr x1, [x1]; lsr w7, w2, #5; lsl x7, x7, #5; \
+         mov w9, #0xfffffff0; mov w10, #0x2768; movk w10, #1, lsl #16; add x6, x7, x10; cmp x6, x9; b.hi 2f; \
+         add x7, x7, #32; add x1, x1, x10; mov x3, #0; mov w4, #0x70000000; mov w5, #0x2868; \
+         movk w5, #1, lsl #16; 1: add w6, w4, w5; cmp x6, x8; b.hs 2f; strb w6, [x1, x3]; \
+         add x3, x3, #32; add w4, w4, #32; cmp x3, x7; b.ne 1b; leave; ret; 2: udf #0",
+        "neither within the guard",
+    ),
+    sequence(
         "loop that ends by an order",
         "l.l",
         "address x1, w2n.entries.0; add x3, x1, #64; 1: str xzr, [x1], #8; cmp x1, x3; b.lo 1b; leave",

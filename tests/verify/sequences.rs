@@ -578,6 +578,45 @@ pub const SEQUENCES: &[Sequence] = &[
         "not within the 64 bytes",
     ),
     sequence(
+        "index that wraps as its address does not, by another step",
+        "i.i",
+        "lea rsi, w2n.memory.1[rip]; mov r8, [rsi + 8]; mov rsi, [rsi]; shr edi, 5; shl rdi, 5; \
+         lea rcx, [rdi + 0x12778]; mov r9d, 0xffffffff; cmp rcx, r9; ja 2f; add rdi, 32; xor eax, eax; \
+         mov edx, 0xffffff00; 1: lea ecx, [rdx + 0x12868]; cmp rcx, r8; jae 2f; \
+         mov [rsi + rax + 0x12768], cl; add rax, 32; add edx, 32; cmp rax, rdi; jne 1b; leave; ret; 2: ud2",
+        "lea rsi, w2n.memory.1[rip]; mov r8, [rsi + 8]; mov rsi, [rsi]; shr edi, 5; shl rdi, 5; \
+         lea rcx, [rdi + 0x12778]; mov r9d, 0xffffffff; cmp rcx, r9; ja 2f; add rdi, 32; xor eax, eax; \
+         mov edx, 0xffffff00; 1: lea ecx, [rdx + 0x12868]; cmp rcx, r8; jae 2f; \
+         mov [rsi + rax + 0x12768], cl; add rax, 32; add edx, 16; cmp rax, rdi; jne 1b; leave; ret; 2: ud2",
+        "neither within the guard",
+    ),
+    sequence(
+        "index that wraps, and its address, too",
+        "i.i",
+        "lea rsi, w2n.memory.1[rip]; mov r8, [rsi + 8]; mov rsi, [rsi]; shr edi, 5; shl rdi, 5; \
+         lea rcx, [rdi + 0x12778]; mov r9d, 0xffffffff; cmp rcx, r9; ja 2f; add rdi, 32; xor eax, eax; \
+         mov edx, 0xffffff00; 1: lea ecx, [rdx + 0x12868]; cmp rcx, r8; jae 2f; \
+         mov [rsi + rax + 0x12768], cl; add rax, 32; add edx, 32; cmp rax, rdi; jne 1b; leave; ret; 2: ud2",
+        "lea rsi, w2n.memory.1[rip]; mov r8, [rsi + 8]; mov rsi, [rsi]; shr edi, 5; shl rdi, 5; \
+         add rdi, 32; xor eax, eax; \
+         mov edx, 0xffffff00; 1: lea ecx, [rdx + 0x12868]; cmp rcx, r8; jae 2f; \
+         mov [rsi + rax + 0x12768], cl; add rax, 32; add edx, 32; cmp rax, rdi; jne 1b; leave; ret; 2: ud2",
+        "neither within the guard",
+    ),
+    sequence(
+        "index that wraps beyond the guard from its address",
+        "i.i",
+        "lea rsi, w2n.memory.1[rip]; mov r8, [rsi + 8]; mov rsi, [rsi]; shr edi, 5; shl rdi, 5; \
+         lea rcx, [rdi + 0x12778]; mov r9d, 0xffffffff; cmp rcx, r9; ja 2f; add rdi, 32; xor eax, eax; \
+         mov edx, 0xffffff00; 1: lea ecx, [rdx + 0x12868]; cmp rcx, r8; jae 2f; \
+         mov [rsi + rax + 0x12768], cl; add rax, 32; add edx, 32; cmp rax, rdi; jne 1b; leave; ret; 2: ud2",
+        "lea rsi, w2n.memory.1[rip]; mov r8, [rsi + 8]; mov rsi, [rsi]; shr edi, 5; shl rdi, 5; \
+         lea rcx, [rdi + 0x12778]; mov r9d, 0xffffffff; cmp rcx, r9; ja 2f; add rdi, 32; xor eax, eax; \
+         mov edx, 0x70000000; 1: lea ecx, [rdx + 0x12868]; cmp rcx, r8; jae 2f; \
+         mov [rsi + rax + 0x12768], cl; add rax, 32; add edx, 32; cmp rax, rdi; jne 1b; leave; ret; 2: ud2",
+        "neither within the guard",
+    ),
+    sequence(
         "store beyond a global",
         "l.l",
         "lea rax, w2n.global.0[rip]; mov [rax], rdi; leave",

@@ -61,7 +61,7 @@ impl<P: Processor> Machine<'_, P> {
             }
             _ => {
                 let condition = self.condition(&taken, relation);
-                self.note_inequality(&condition);
+                self.note_inequality(&condition, target <= self.at);
                 if taken.assume(&self.terms, &condition, true) {
                     self.follow_equality(&mut taken, &condition, true);
                     ways.push((target, taken));
@@ -75,10 +75,11 @@ impl<P: Processor> Machine<'_, P> {
         Exit::Ways(ways)
     }
 
-    /// A loop may end where a number is another: then it may be below it before.
-    pub fn note_inequality(&mut self, condition: &Condition) {
+    /// A loop may end where a number is another, or go back by an order: then it may be below it
+    /// before.
+    pub fn note_inequality(&mut self, condition: &Condition, is_back: bool) {
         if let Condition::Compare { relation, left, right } = condition
-            && !relation.is_signed()
+            && (matches!(relation, Relation::Equal | Relation::NotEqual) || is_back && !relation.is_signed())
             && left.base == right.base
             && let Some(difference) = signed(left).sum.exactly_plus_times(&signed(right).sum, -1)
             && self.terms.sum_mentions(&difference, &|expr| matches!(expr, Expr::Joined { .. }))

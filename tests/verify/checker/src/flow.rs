@@ -5,6 +5,7 @@
 //! not the last one: it is below it), taken for true, and then checked on every way into the loop.
 //! Those that fail are dropped, and everything starts again.
 
+use crate::guess::{self, Guess};
 use crate::image::Function;
 use crate::join::{is_own_term, join, same_signature, substitute};
 use crate::knowledge::Knowledge;
@@ -24,18 +25,15 @@ const MOST_STEPS: usize = 1000;
 /// one begin again.
 const MOST_BEGINNINGS: u32 = 40;
 
-/// With how many others a number is compared that has no bound by itself.
-const MOST_PAIRS: usize = 2;
-
 /// Instructions between two targets of jumps.
 type Blocks<P> = BTreeMap<u32, Vec<Decoded<<P as Processor>::Instruction>>>;
 
 /// Checks a function.
 pub fn check<P: Processor>(knowledge: &Knowledge, function: &Function) -> Report {
     let mut machine = Machine::<P>::new(knowledge, function);
-    let mut guesses: Vec<(u32, Sum)> = Vec::new();
-    let mut refuted: Vec<(u32, Sum)> = Vec::new();
-    let mut tried: Vec<(u32, Sum)> = Vec::new();
+    let mut guesses: Vec<Guess> = Vec::new();
+    let mut refuted: Vec<Guess> = Vec::new();
+    let mut tried: Vec<Guess> = Vec::new();
     let mut best: Option<Report> = None;
     let mut most_beginnings = u32::MAX;
     loop {
@@ -66,7 +64,7 @@ pub fn check<P: Processor>(knowledge: &Knowledge, function: &Function) -> Report
             refuted.extend(failed);
             continue;
         }
-        let new = guess(&machine, &entries, &guesses, &refuted);
+        let new = guess::at_heads(&machine, &entries, &guesses, &refuted);
         if !new.is_empty() {
             guesses.extend(new);
             continue;
@@ -78,7 +76,7 @@ pub fn check<P: Processor>(knowledge: &Knowledge, function: &Function) -> Report
         }
         let found = best.as_ref().expect("there is one");
         // What was refuted together with a wrong guess may hold without it.
-        let concerns = |guess: &&(u32, Sum)| machine.wanted.iter().any(|id| guess.1.factor(*id) != 0);
+        let concerns = |guess: &&Guess| machine.wanted.iter().any(|id| guess.claim.sum().factor(*id) != 0);
         let again = refuted.iter().rev().filter(concerns).find(|guess| !tried.contains(guess)).cloned();
         let Some(guess) = again.filter(|_| !found.failures.is_empty()) else { return found.clone() };
         tried.push(guess.clone());
@@ -213,7 +211,7 @@ struct Search<'b, P: Processor> {
 fn fixed_point<P: Processor>(
     machine: &mut Machine<P>,
     blocks: &Blocks<P>,
-    guesses: &[(u32, Sum)],
+    guesses: &[Guess],
     most_beginnings: u32,
 ) -> Option<BTreeMap<u32, State>> {
     machine.restart();
@@ -272,7 +270,7 @@ impl<P: Processor> Search<'_, P> {
         let is_settled = self.n_beginnings.get(&target).is_some_and(|number| *number >= self.most_beginnings);
         let joined = match self.entries.get(&target).filter(|_| is_back || is_settled) {
             Some(before) => {
-                note_steps(machine, target, before, &state);
+                guess::note_steps(machine, target, before, &state);
                 join(&mut machine.terms, target, before, &state, *n_joins)
             }
             None => {
@@ -360,110 +358,13 @@ fn following<P: Processor>(machine: &Machine<P>, blocks: &Blocks<P>, at: u32) ->
     targets
 }
 
-/// What moves by a constant in each round of a loop may stay on one side of where it began, and
-/// what is made of another number in each round may be a copy of it.
-fn note_steps<P: Processor>(machine: &mut Machine<P>, block: u32, before: &State, state: &State) {
-    for (place, value) in state.places() {
-        let own = machine.terms.intern(Expr::Joined { block, place });
-        let Some(old) = before.get(place).filter(|old| old.base == value.base) else { continue };
-        if !is_own_term(&old.sum, own) {
-            machine.first.insert(own, old.sum);
-            continue;
-        }
-        let step = value.sum.exactly_plus_times(&old.sum, -1).and_then(|it| it.as_constant());
-        if let [(other, 1)] = value.sum.terms[..]
-            && other != own
-            && matches!(*machine.terms.expr(other), Expr::Joined { block: of, .. } if of == block)
-        {
-            let distance = Sum::term(own).exactly_plus_times(&Sum::term(other), -1);
-            machine.copies.extend(distance.filter(|distance| !machine.copies.contains(distance)));
-        }
-        if let Some(step) = step {
-            let known = machine.steps.entry(own).or_insert(step);
-            *known = if *known == step { step } else { 0 };
-        }
-        let first = machine.first.get(&own).filter(|first| !first.terms.is_empty());
-        if let (Some(step), Some(first)) = (step.filter(|step| *step != 0), first) {
-            let sign = if step > 0 { -1 } else { 1 };
-            let behind = Sum::default().exactly_plus_times(&Sum::term(own), sign);
-            let sum = behind.and_then(|sum| sum.exactly_plus_times(first, -sign));
-            machine.unequal.extend(sum.filter(|sum| !machine.unequal.contains(sum)));
-        }
-    }
-}
-
-/// Inequalities at the heads of loops: either way round where a loop may end and where a number may
-/// be another's copy, and between what moves.
-fn guess<P: Processor>(
-    machine: &Machine<P>,
-    entries: &BTreeMap<u32, State>,
-    known: &[(u32, Sum)],
-    refuted: &[(u32, Sum)],
-) -> Vec<(u32, Sum)> {
-    let mut new = Vec::new();
-    let mut add = |guess: (u32, Sum)| {
-        if !known.contains(&guess) && !refuted.contains(&guess) && !new.contains(&guess) {
-            new.push(guess);
-        }
-    };
-    for sum in machine.unequal.iter().chain(&machine.copies) {
-        for (id, _) in &sum.terms {
-            let Expr::Joined { block, .. } = *machine.terms.expr(*id) else { continue };
-            let negative = Sum::default().exactly_plus_times(sum, -1);
-            [Some(sum.clone()), negative].into_iter().flatten().for_each(|sum| add((block, sum)));
-        }
-    }
-    pairs(machine, entries).into_iter().for_each(add);
-    new
-}
-
-/// Two numbers that move by constants keep their ratio: what has no bound by itself may have one by
-/// another one's.
-fn pairs<P: Processor>(machine: &Machine<P>, entries: &BTreeMap<u32, State>) -> Vec<(u32, Sum)> {
-    let block_of = |id: Id| match *machine.terms.expr(id) {
-        Expr::Joined { block, .. } => Some(block),
-        _ => None,
-    };
-    let moving = || machine.steps.iter().filter(|(_, step)| **step != 0).map(|(&id, &step)| (id, step));
-    let is_bound = |id: Id, step: i64| {
-        let range = block_of(id).and_then(|block| entries.get(&block)).map(|state| state.range(&machine.terms, id));
-        // What got lost in the loop has any number.
-        let range = range.filter(|range| *range != Range::ALL);
-        range.is_some_and(|range| if step > 0 { range.high <= 1 << 34 } else { range.low >= 0 })
-    };
-    let ends = |id: Id| machine.unequal.iter().any(|sum| sum.factor(id) != 0);
-    let mut pairs = Vec::new();
-    for (own, step) in moving().filter(|&(own, step)| !is_bound(own, step)) {
-        let Some(block) = block_of(own) else { continue };
-        let others = moving().filter(|&(other, by)| {
-            other != own && block_of(other) == Some(block) && (ends(other) || is_bound(other, by))
-        });
-        pairs.extend(others.take(MOST_PAIRS).filter_map(|other| Some((block, ratio(machine, (own, step), other)?))));
-    }
-    pairs
-}
-
-/// The first number has not moved further than its step and the second one's tell.
-fn ratio<P: Processor>(machine: &Machine<P>, (own, step): (Id, i64), (other, by): (Id, i64)) -> Option<Sum> {
-    let distance = |id: Id| {
-        let first = machine.first.get(&id)?;
-        // What begins with a constant is counted from there.
-        let first = if first.terms.is_empty() { Sum::default() } else { first.clone() };
-        Sum::term(id).exactly_plus_times(&first, -1)
-    };
-    // own / step = other / by, with step · by · both sides at least 0.
-    let sign = step.signum();
-    let left = Sum::default().exactly_plus_times(&distance(own)?, by.checked_abs()?.checked_mul(sign)?)?;
-    left.exactly_plus_times(&distance(other)?, step.checked_abs()?.checked_neg()?.checked_mul(by.signum())?)
-}
-
 /// Which guesses do not hold on a way into their block. `None`: a state does not hold on one.
 fn refutations<P: Processor>(
     machine: &mut Machine<P>,
     blocks: &Blocks<P>,
     entries: &BTreeMap<u32, State>,
-    guesses: &[(u32, Sum)],
-) -> Option<Vec<(u32, Sum)>> {
+    guesses: &[Guess],
+) -> Option<Vec<Guess>> {
     let mut failed = Vec::new();
     let mut is_missed = false;
     for (at, block) in blocks {
@@ -477,11 +378,11 @@ fn refutations<P: Processor>(
                 None if blocks.contains_key(&target) => is_missed = true,
                 _ => {}
             }
-            for guess in guesses.iter().filter(|guess| guess.0 == target) {
+            for guess in guesses.iter().filter(|guess| guess.block == target) {
                 let holds = entries.get(&target).is_some_and(|entry| {
                     let ways = ways(machine, target, entry, &state);
-                    let sum = substitute(&guess.1, &ways);
-                    sum.is_some_and(|sum| state.implies(&machine.terms, &Fact { sum, limit: None }))
+                    let sum = substitute(guess.claim.sum(), &ways);
+                    sum.is_some_and(|sum| guess.claim.holds(machine, &state, sum))
                 });
                 if !holds && !failed.contains(guess) {
                     failed.push(guess.clone());
@@ -492,11 +393,9 @@ fn refutations<P: Processor>(
     if failed.is_empty() && is_missed { None } else { Some(failed) }
 }
 
-fn with_guesses<P: Processor>(machine: &Machine<P>, state: &State, at: u32, guesses: &[(u32, Sum)]) -> State {
+fn with_guesses<P: Processor>(machine: &mut Machine<P>, state: &State, at: u32, guesses: &[Guess]) -> State {
     let mut state = state.clone();
-    for (_, sum) in guesses.iter().filter(|guess| guess.0 == at) {
-        state.add_fact(&machine.terms, Fact { sum: sum.clone(), limit: None });
-    }
+    guesses.iter().filter(|guess| guess.block == at).for_each(|guess| guess.claim.assume(machine, &mut state));
     state
 }
 
@@ -568,7 +467,7 @@ fn record<P: Processor>(
     machine: &mut Machine<P>,
     blocks: &Blocks<P>,
     entries: &BTreeMap<u32, State>,
-    guesses: &[(u32, Sum)],
+    guesses: &[Guess],
 ) -> Report {
     machine.is_recording = true;
     machine.report = Report { functions: 1, ..Report::default() };

@@ -23,6 +23,7 @@
 //! | `frames` | where functions store registers, as the runtime takes them from there |
 //! | `access` | where addresses lie, and what is allowed there |
 //! | `calls` | calls, jumps to functions, and returns |
+//! | `guess` | what may hold in each round of a loop |
 //! | `flow` | blocks, the fixed point, and the pass that counts |
 //! | `aarch64`, `x86_64` | instructions and operands, and how they change a state |
 //! | `program` | finished programs, which are linked from proved objects |
@@ -48,6 +49,8 @@ mod calls;
 mod compute;
 mod flags;
 mod frames;
+
+mod guess;
 
 mod flow;
 

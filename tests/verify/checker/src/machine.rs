@@ -149,6 +149,8 @@ pub struct Machine<'k, P> {
     pub first: FxHashMap<Id, Sum>,
     /// By how much it grows in each round; 0: that differs.
     pub steps: BTreeMap<Id, i64>,
+    /// Those of 32 bits that may wrap in a round.
+    pub wrapping: BTreeSet<Id>,
     /// Terms of addresses that were not proved.
     pub wanted: BTreeSet<Id>,
     /// Results are wanted, and not only states.
@@ -180,6 +182,7 @@ impl<'k, P: Processor> Machine<'k, P> {
             copies: Vec::new(),
             first: FxHashMap::default(),
             steps: BTreeMap::new(),
+            wrapping: BTreeSet::new(),
             wanted: BTreeSet::new(),
             is_recording: false,
             report: Report::default(),

@@ -268,6 +268,9 @@ impl State {
         }
         flat.terms.retain(|term| term.1 != 0);
         flat.constant = (flat.constant as i32).into();
+        if self.is_between(terms, &flat, 0, u32::MAX.into()) {
+            return Value::number(flat);
+        }
         Value::term(terms.intern(Expr::Low(flat)))
     }
 

@@ -309,6 +309,42 @@ pub const SEQUENCES: &[Sequence] = &[
         "neither within the guard",
     ),
     sequence(
+        "number or 0, by another bit than its sign",
+        "i.i",
+        "address x1, w2n.memory.0; ldr x1, [x1]; mov w2, w2; sub x2, x2, #31; bic x2, x2, x2, asr #63; \
+         ldr w2, [x1, x2]; leave",
+        "address x1, w2n.memory.0; ldr x1, [x1]; mov w2, w2; sub x2, x2, #31; bic x2, x2, x2, asr #31; \
+         ldr w2, [x1, x2]; leave",
+        "neither within the guard",
+    ),
+    sequence(
+        "one of two addresses",
+        "ii.i",
+        "address x1, w2n.memory.0; ldr x1, [x1]; add x4, x1, w2, uxtw; add x5, x1, w3, uxtw; cmp w2, #7; \
+         csel x4, x4, x5, eq; ldr w2, [x4]; leave",
+        "address x1, w2n.memory.0; ldr x1, [x1]; add x4, x1, w2, uxtw; add x5, x1, x3; cmp w2, #7; \
+         csel x4, x4, x5, eq; ldr w2, [x4]; leave",
+        "neither within the guard",
+    ),
+    sequence(
+        "one of two addresses of different memories",
+        "ii.i",
+        "address x1, w2n.memory.0; ldr x1, [x1]; add x4, x1, w2, uxtw; add x5, x1, w3, uxtw; cmp w2, #7; \
+         csel x4, x4, x5, eq; ldr w2, [x4]; leave",
+        "address x1, w2n.memory.0; address x6, w2n.memory.1; ldr x1, [x1]; ldr x6, [x6]; \
+         add x4, x1, w2, uxtw; add x5, x6, w3, uxtw; cmp w2, #7; csel x4, x4, x5, eq; ldr w2, [x4]; leave",
+        "nothing is known of the address",
+    ),
+    sequence(
+        "lesser of two numbers",
+        "ll.l",
+        "address x1, w2n.memory.1; ldr x4, [x1, #8]; ldr x1, [x1]; cmp x2, x4; b.hs 1f; cmp x2, x3; \
+         csel x3, x2, x3, lo; ldrb w2, [x1, x3]; leave; ret; 1: udf #0",
+        "address x1, w2n.memory.1; ldr x4, [x1, #8]; ldr x1, [x1]; cmp x2, x4; b.hs 1f; cmp x2, x3; \
+         csel x3, x2, x3, hs; ldrb w2, [x1, x3]; leave; ret; 1: udf #0",
+        "neither within the guard",
+    ),
+    sequence(
         "signed compare of half of a number",
         "l.l",
         "address x1, w2n.memory.0; ldr x1, [x1]; mov w2, w2; sub x2, x2, #31; cmp x2, #0; \
@@ -493,65 +529,6 @@ pub const SEQUENCES: &[Sequence] = &[
         "address x1, w2n.memory.1; ldr x4, [x1, #8]; lsr x4, x4, #30; cmp x4, #1; b.lo 1f; \
          ldr x1, [x1]; mov w3, #0xfffffff8; str x2, [x1, x3]; leave; ret; 1: udf #0",
         "neither within the guard",
-    ),
-    sequence(
-        "index that wraps as its address does not, by another step",
-        "i.i",
-        "address x1, w2n.memory.1; ldr x8, [x1, #8]; ldr x1, [x1]; lsr w7, w2, #5; lsl x7, x7, #5; \
-         mov w9, #0xfffffff0; mov w10, #0x2768; movk w10, #1, lsl #16; add x6, x7, x10; cmp x6, x9; b.hi 2f; \
-         add x7, x7, #32; add x1, x1, x10; mov x3, #0; mov w4, #0xffffff00; mov w5, #0x2868; \
-         movk w5, #1, lsl #16; 1: add w6, w4, w5; cmp x6, x8; b.hs 2f; strb w6, [x1, x3]; \
-         add x3, x3, #32; add w4, w4, #32; cmp x3, x7; b.ne 1b; leave; ret; 2: udf #0",
-        "address x1, w2n.memory.1; ldr x8, [x1, #8]; ldr x1, [x1]; lsr w7, w2, #5; lsl x7, x7, #5; \
-         mov w9, #0xfffffff0; mov w10, #0x2768; movk w10, #1, lsl #16; add x6, x7, x10; cmp x6, x9; b.hi 2f; \
-         add x7, x7, #32; add x1, x1, x10; mov x3, #0; mov w4, #0xffffff00; mov w5, #0x2868; \
-         movk w5, #1, lsl #16; 1: add w6, w4, w5; cmp x6, x8; b.hs 2f; strb w6, [x1, x3]; \
-         add x3, x3, #32; add w4, w4, #16; cmp x3, x7; b.ne 1b; leave; ret; 2: udf #0",
-        "neither within the guard",
-    ),
-    sequence(
-        "index that wraps, and its address, too",
-        "i.i",
-        "address x1, w2n.memory.1; ldr x8, [x1, #8]; ldr x1, [x1]; lsr w7, w2, #5; lsl x7, x7, #5; \
-         mov w9, #0xfffffff0; mov w10, #0x2768; movk w10, #1, lsl #16; add x6, x7, x10; cmp x6, x9; b.hi 2f; \
-         add x7, x7, #32; add x1, x1, x10; mov x3, #0; mov w4, #0xffffff00; mov w5, #0x2868; \
-         movk w5, #1, lsl #16; 1: add w6, w4, w5; cmp x6, x8; b.hs 2f; strb w6, [x1, x3]; \
-         add x3, x3, #32; add w4, w4, #32; cmp x3, x7; b.ne 1b; leave; ret; 2: udf #0",
-        "address x1, w2n.memory.1; ldr x8, [x1, #8]; ldr x1, [x1]; lsr w7, w2, #5; lsl x7, x7, #5; \
-         mov w9, #0xfffffff0; mov w10, #0x2768; movk w10, #1, lsl #16; add x6, x7, x10; \
-         add x7, x7, #32; add x1, x1, x10; mov x3, #0; mov w4, #0xffffff00; mov w5, #0x2868; \
-         movk w5, #1, lsl #16; 1: add w6, w4, w5; cmp x6, x8; b.hs 2f; strb w6, [x1, x3]; \
-         add x3, x3, #32; add w4, w4, #32; cmp x3, x7; b.ne 1b; leave; ret; 2: udf #0",
-        "neither within the guard",
-    ),
-    sequence(
-        "index that wraps beyond the guard from its address",
-        "i.i",
-        "address x1, w2n.memory.1; ldr x8, [x1, #8]; ldr x1, [x1]; lsr w7, w2, #5; lsl x7, x7, #5; \
-         mov w9, #0xfffffff0; mov w10, #0x2768; movk w10, #1, lsl #16; add x6, x7, x10; cmp x6, x9; b.hi 2f; \
-         add x7, x7, #32; add x1, x1, x10; mov x3, #0; mov w4, #0xffffff00; mov w5, #0x2868; \
-         movk w5, #1, lsl #16; 1: add w6, w4, w5; cmp x6, x8; b.hs 2f; strb w6, [x1, x3]; \
-         add x3, x3, #32; add w4, w4, #32; cmp x3, x7; b.ne 1b; leave; ret; 2: udf #0",
-        "address x1, w2n.memory.1; ldr x8, [x1, #8]; ldr x1, [x1]; lsr w7, w2, #5; lsl x7, x7, #5; \
-         mov w9, #0xfffffff0; mov w10, #0x2768; movk w10, #1, lsl #16; add x6, x7, x10; cmp x6, x9; b.hi 2f; \
-         add x7, x7, #32; add x1, x1, x10; mov x3, #0; mov w4, #0x70000000; mov w5, #0x2868; \
-         movk w5, #1, lsl #16; 1: add w6, w4, w5; cmp x6, x8; b.hs 2f; strb w6, [x1, x3]; \
-         add x3, x3, #32; add w4, w4, #32; cmp x3, x7; b.ne 1b; leave; ret; 2: udf #0",
-        "neither within the guard",
-    ),
-    sequence(
-        "loop that ends by an order",
-        "l.l",
-        "address x1, w2n.entries.0; add x3, x1, #64; 1: str xzr, [x1], #8; cmp x1, x3; b.lo 1b; leave",
-        "address x1, w2n.entries.0; add x3, x1, #72; 1: str xzr, [x1], #8; cmp x1, x3; b.lo 1b; leave",
-        "not within the 64 bytes",
-    ),
-    sequence(
-        "loop that ends by an order that has its last value",
-        "l.l",
-        "address x1, w2n.entries.0; add x3, x1, #64; 1: str xzr, [x1], #8; cmp x1, x3; b.lo 1b; leave",
-        "address x1, w2n.entries.0; add x3, x1, #64; 1: str xzr, [x1], #8; cmp x1, x3; b.ls 1b; leave",
-        "not within the 64 bytes",
     ),
     sequence(
         "distance of a thread's global as its address",

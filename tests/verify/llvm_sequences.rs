@@ -45,7 +45,7 @@ pub const AARCH64: Assembly = Assembly {
     module: Some("(module)"),
     enter: "stp x29, x30, [sp, #-32]!; stp x20, x19, [sp, #16]; mov x29, sp",
     leave: "ldp x20, x19, [sp, #16]; ldp x29, x30, [sp], #32",
-    ends: &["ret", "udf #0", "bl n", "bl g", "b g"],
+    ends: &["ret", "udf #0", "bl n", "bl g", "b g", "0xffffffff"],
     ..arm::ASSEMBLY
 };
 
@@ -122,6 +122,13 @@ const OF_AARCH64: &[Sequence] = &[
         "bl n",
         "bl g",
         "a way leaves the code of the function",
+    ),
+    sequence(
+        "constants after a call of a function that returns",
+        "i.i",
+        "cbz w0, 1f; leave; ret; 1: bl n; .long 0xffffffff",
+        "cbz w0, 1f; leave; ret; 1: bl g; .long 0xffffffff",
+        "not an instruction",
     ),
     sequence(
         "argument beyond those on the stack",

@@ -17,6 +17,7 @@ mod damages_arm;
 mod fixtures;
 mod llvm;
 mod llvm_sequences;
+mod loops;
 mod program;
 mod programs;
 mod sequences;
@@ -33,6 +34,8 @@ fn main() {
         ("", &sequences::ASSEMBLY, sequences::SEQUENCES),
         ("aarch64/", &arm::ASSEMBLY, arm::SEQUENCES),
         ("aarch64/", &arm::ASSEMBLY, arm_control::SEQUENCES),
+        ("", &sequences::ASSEMBLY, loops::OF_X86_64),
+        ("aarch64/", &arm::ASSEMBLY, loops::OF_AARCH64),
     ];
     for &(prefix, assembly, sequences) in of_cranelift.iter().chain(llvm_sequences::SEQUENCES) {
         for sequence in sequences {

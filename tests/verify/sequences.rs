@@ -551,6 +551,22 @@ pub const SEQUENCES: &[Sequence] = &[
         "code is not written",
     ),
     sequence(
+        "compare of another byte than that of the index",
+        "i.r",
+        "cmp dil, 4; jae 1f; movzx eax, dil; shl rax, 4; lea rcx, w2n.entries.0[rip]; mov rax, [rcx + rax]; \
+         leave; ret; 1: ud2",
+        "mov eax, edi; cmp ah, 4; jae 1f; movzx eax, al; shl rax, 4; lea rcx, w2n.entries.0[rip]; \
+         mov rax, [rcx + rax]; leave; ret; 1: ud2",
+        "not within the 64 bytes",
+    ),
+    sequence(
+        "condition in memory",
+        "i.i",
+        "sub rsp, 16; test edi, edi; setne byte ptr [rsp]; leave",
+        "sub rsp, 16; test edi, edi; setne byte ptr [rdi]; leave",
+        "nothing is known of the address",
+    ),
+    sequence(
         "condition as an index",
         "i.i",
         "xor ecx, ecx; test edi, edi; sete cl; lea rdx, 1f[rip]; mov eax, [rdx + rcx * 4]; leave; ret; \
@@ -566,54 +582,6 @@ pub const SEQUENCES: &[Sequence] = &[
          mov rax, [rsi + rdi * 8]; leave; ret; 1: ud2",
         "lea rsi, w2n.memory.1[rip]; mov rsi, [rsi]; mov rax, rdi; inc rax; cmp rax, 5; jae 1f; \
          mov rax, [rsi + rdi * 8]; leave; ret; 1: ud2",
-        "neither within the guard",
-    ),
-    sequence(
-        "loop that ends by an order",
-        "l.l",
-        "lea rax, w2n.entries.0[rip]; lea rcx, [rax + 64]; 1: mov [rax], rdi; add rax, 8; cmp rax, rcx; \
-         jb 1b; leave",
-        "lea rax, w2n.entries.0[rip]; lea rcx, [rax + 64]; 1: mov [rax], rdi; add rax, 8; cmp rax, rcx; \
-         jbe 1b; leave",
-        "not within the 64 bytes",
-    ),
-    sequence(
-        "index that wraps as its address does not, by another step",
-        "i.i",
-        "lea rsi, w2n.memory.1[rip]; mov r8, [rsi + 8]; mov rsi, [rsi]; shr edi, 5; shl rdi, 5; \
-         lea rcx, [rdi + 0x12778]; mov r9d, 0xffffffff; cmp rcx, r9; ja 2f; add rdi, 32; xor eax, eax; \
-         mov edx, 0xffffff00; 1: lea ecx, [rdx + 0x12868]; cmp rcx, r8; jae 2f; \
-         mov [rsi + rax + 0x12768], cl; add rax, 32; add edx, 32; cmp rax, rdi; jne 1b; leave; ret; 2: ud2",
-        "lea rsi, w2n.memory.1[rip]; mov r8, [rsi + 8]; mov rsi, [rsi]; shr edi, 5; shl rdi, 5; \
-         lea rcx, [rdi + 0x12778]; mov r9d, 0xffffffff; cmp rcx, r9; ja 2f; add rdi, 32; xor eax, eax; \
-         mov edx, 0xffffff00; 1: lea ecx, [rdx + 0x12868]; cmp rcx, r8; jae 2f; \
-         mov [rsi + rax + 0x12768], cl; add rax, 32; add edx, 16; cmp rax, rdi; jne 1b; leave; ret; 2: ud2",
-        "neither within the guard",
-    ),
-    sequence(
-        "index that wraps, and its address, too",
-        "i.i",
-        "lea rsi, w2n.memory.1[rip]; mov r8, [rsi + 8]; mov rsi, [rsi]; shr edi, 5; shl rdi, 5; \
-         lea rcx, [rdi + 0x12778]; mov r9d, 0xffffffff; cmp rcx, r9; ja 2f; add rdi, 32; xor eax, eax; \
-         mov edx, 0xffffff00; 1: lea ecx, [rdx + 0x12868]; cmp rcx, r8; jae 2f; \
-         mov [rsi + rax + 0x12768], cl; add rax, 32; add edx, 32; cmp rax, rdi; jne 1b; leave; ret; 2: ud2",
-        "lea rsi, w2n.memory.1[rip]; mov r8, [rsi + 8]; mov rsi, [rsi]; shr edi, 5; shl rdi, 5; \
-         add rdi, 32; xor eax, eax; \
-         mov edx, 0xffffff00; 1: lea ecx, [rdx + 0x12868]; cmp rcx, r8; jae 2f; \
-         mov [rsi + rax + 0x12768], cl; add rax, 32; add edx, 32; cmp rax, rdi; jne 1b; leave; ret; 2: ud2",
-        "neither within the guard",
-    ),
-    sequence(
-        "index that wraps beyond the guard from its address",
-        "i.i",
-        "lea rsi, w2n.memory.1[rip]; mov r8, [rsi + 8]; mov rsi, [rsi]; shr edi, 5; shl rdi, 5; \
-         lea rcx, [rdi + 0x12778]; mov r9d, 0xffffffff; cmp rcx, r9; ja 2f; add rdi, 32; xor eax, eax; \
-         mov edx, 0xffffff00; 1: lea ecx, [rdx + 0x12868]; cmp rcx, r8; jae 2f; \
-         mov [rsi + rax + 0x12768], cl; add rax, 32; add edx, 32; cmp rax, rdi; jne 1b; leave; ret; 2: ud2",
-        "lea rsi, w2n.memory.1[rip]; mov r8, [rsi + 8]; mov rsi, [rsi]; shr edi, 5; shl rdi, 5; \
-         lea rcx, [rdi + 0x12778]; mov r9d, 0xffffffff; cmp rcx, r9; ja 2f; add rdi, 32; xor eax, eax; \
-         mov edx, 0x70000000; 1: lea ecx, [rdx + 0x12868]; cmp rcx, r8; jae 2f; \
-         mov [rsi + rax + 0x12768], cl; add rax, 32; add edx, 32; cmp rax, rdi; jne 1b; leave; ret; 2: ud2",
         "neither within the guard",
     ),
     sequence(

@@ -21,8 +21,12 @@ impl<P: Processor> Machine<'_, P> {
         };
         let most = [bound(left), bound(right)].into_iter().flatten().min();
         let range = most.map_or(Range::ALL, Range::upto);
-        let clears = right.as_constant().filter(|mask| *mask < 0 && (!mask).count_zeros() == mask.leading_ones());
-        match (right.as_constant(), bound(left)) {
+        // Bits that the number does not have may be in the mask or not.
+        let absent = bound(left).map_or(0, |most| u64::MAX.checked_shl(64 - most.leading_zeros()).unwrap_or(0));
+        let clears = right.as_constant().map(|mask| mask | absent.cast_signed());
+        let clears = clears.filter(|mask| *mask < 0 && (!mask).count_zeros() == mask.leading_ones());
+        match (clears.or(right.as_constant()), bound(left)) {
+            (Some(-1), Some(_)) => left.clone(),
             // A multiple: the number without its lowest bits.
             (Some(mask), Some(_)) if clears.is_some() && width == 8 => {
                 let by = mask.trailing_zeros();

@@ -70,6 +70,11 @@ fn callees<P: Processor>(image: &Image, function: &Function, endless: &HashSet<u
     Some(callees)
 }
 
+/// Whether a call does not come back.
+pub fn is_endless(image: &Image, named: Named, endless: &HashSet<u32>) -> bool {
+    callee(image, named, endless).is_some()
+}
+
 enum Endless {
     Runtime,
     /// By where it begins.

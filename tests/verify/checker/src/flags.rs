@@ -2,8 +2,8 @@
 
 use crate::assume::signed;
 use crate::machine::{Exit, Leads, Machine, Processor, RESULT, is_temporary};
-use crate::state::{Flags, Range, State};
-use crate::value::{Base, Condition, Expr, Relation, Value};
+use crate::state::{Fact, Flags, Range, State};
+use crate::value::{Base, Condition, Expr, Relation, Sum, Value};
 
 impl<P: Processor> Machine<'_, P> {
     /// What is known where a relation holds; `None`: nothing.
@@ -111,13 +111,32 @@ impl<P: Processor> Machine<'_, P> {
                 let (mut moved, mut kept) = (state.clone(), state.clone());
                 moved.assume(&self.terms, condition, true);
                 kept.assume(&self.terms, condition, false);
-                let (new_range, old_range) =
-                    (moved.range_of(&self.terms, &new.sum), kept.range_of(&self.terms, &old.sum));
-                let is_number = new.base.is_none() && old.base.is_none();
-                let is_positive = new_range.low >= 0 && old_range.low >= 0;
-                let high = u64::try_from(new_range.high.max(old_range.high)).ok().filter(|_| is_number && is_positive);
-                self.made(state, RESULT, high.map_or(Range::ALL, Range::upto))
+                let ranges = moved.whole_range(&self.terms, &new.sum).zip(kept.whole_range(&self.terms, &old.sum));
+                let range = ranges.map(|(new, old)| new.join(old)).filter(|range| range.is_whole());
+                let is_number = |range: &Range| new.base.is_some() || range.low >= 0;
+                let Some(range) = range.filter(|range| new.base == old.base && is_number(range)) else {
+                    return self.made(state, RESULT, Range::ALL);
+                };
+                let result = self.made(state, RESULT, range);
+                for (one, other, where_taken) in [(&new, &old, &moved), (&old, &new, &kept)] {
+                    self.note_order(state, &result.sum, [&one.sum, &other.sum], where_taken);
+                }
+                Value { base: new.base, sum: result.sum }
             }
+        }
+    }
+
+    /// A result that is `one` where a state holds, and else `other`: the larger or the smaller of
+    /// both.
+    fn note_order(&self, state: &mut State, result: &Sum, [one, other]: [&Sum; 2], where_taken: &State) {
+        let Some(difference) = one.exactly_plus_times(other, -1) else { return };
+        let bound = result.exactly_plus_times(other, -1);
+        let negative = |sum: &Sum| Sum::default().exactly_plus_times(sum, -1);
+        if where_taken.is_at_most(&self.terms, &difference, 0) {
+            bound.into_iter().for_each(|sum| state.add_fact(&self.terms, Fact { sum, limit: None }));
+        } else if where_taken.is_at_least(&self.terms, &difference, 0) {
+            let bound = bound.and_then(|sum| negative(&sum));
+            bound.into_iter().for_each(|sum| state.add_fact(&self.terms, Fact { sum, limit: None }));
         }
     }
 

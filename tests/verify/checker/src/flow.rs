@@ -5,6 +5,7 @@
 //! not the last one: it is below it), taken for true, and then checked on every way into the loop.
 //! Those that fail are dropped, and everything starts again.
 
+use crate::endless;
 use crate::guess::{self, Guess};
 use crate::image::Function;
 use crate::join::{is_own_term, join, same_signature, substitute};
@@ -114,6 +115,8 @@ fn blocks<P: Processor>(machine: &Machine<P>) -> Result<Blocks<P>, (u32, String)
             let one = P::decode(machine.knowledge.image, at, function.end).map_err(|error| (at, error))?;
             let targets = successors(machine, &one);
             let (next, leads) = (one.next, one.leads);
+            let image = machine.knowledge.image;
+            let is_endless = endless::is_endless(image, P::named(image, &one), &machine.knowledge.endless);
             decoded.insert(at, one);
             for target in targets {
                 leaders.insert(target);
@@ -121,8 +124,8 @@ fn blocks<P: Processor>(machine: &Machine<P>) -> Result<Blocks<P>, (u32, String)
             }
             match leads {
                 Leads::Jump(_) | Leads::End => break,
-                // A call that does not return may end the function.
-                Leads::Call if next >= function.end => break,
+                // What follows a call that does not return may be constants, or the function's end.
+                Leads::Call if next >= function.end || is_endless => break,
                 Leads::Call | Leads::Branch(_) => {
                     leaders.insert(next);
                 }

@@ -6,7 +6,7 @@ use super::operation::{Bits, Logic, Operation, Register, Second, Select, Shift, 
 use crate::compute::unsigned;
 use crate::image::SymbolNumber;
 use crate::machine::{Exit, Leads, Machine, RESULT};
-use crate::state::{Flags, Range, State};
+use crate::state::{Fact, Flags, Range, State};
 use crate::value::{Base, Condition, Expr, Relation, Value};
 
 /// The bits of so many bytes.
@@ -79,6 +79,12 @@ impl Machine<'_, Aarch64> {
             }
             return;
         }
+        let sign = 8 * width - 1;
+        let is_sign = right == Second::Shifted { register: left, shift: Shift::Signed, by: sign };
+        if (logic, inverts, sets_flags, is_sign) == (Logic::And, true, false, true) {
+            let result = self.at_least_zero(state, left, width);
+            return self.put(state, to, width, result);
+        }
         let is_same = as_register.is_some_and(|right| right == left);
         let left = self.get(state, left, width);
         let mut right = self.second(state, right, width);
@@ -114,6 +120,21 @@ impl Machine<'_, Aarch64> {
                 _ => Flags::Unknown,
             };
         }
+    }
+
+    /// A number with its sign, or 0 if it is below that.
+    fn at_least_zero(&mut self, state: &mut State, register: Register, width: u32) -> Value {
+        let value = self.get(state, register, width);
+        let half = 1i128 << (8 * width - 1);
+        let (low, high) = (state.lower(&self.terms, &value.sum), state.upper(&self.terms, &value.sum));
+        if value.base.is_some() || low < -half || high >= half {
+            return self.made(state, RESULT, Range::upto(all_bits(width) >> 1));
+        }
+        let most = u64::try_from(high).unwrap_or(0);
+        let result = self.made(state, RESULT, Range::upto(most));
+        let distance = value.sum.exactly_plus_times(&result.sum, -1);
+        distance.into_iter().for_each(|sum| state.add_fact(&self.terms, Fact { sum, limit: None }));
+        result
     }
 
     /// The bits that both have; the left number, if the right one has all of its bits.

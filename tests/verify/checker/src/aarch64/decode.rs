@@ -225,6 +225,7 @@ impl Word {
         let shift = match self.bits(22, 2) {
             0 => Shift::Left,
             1 => Shift::Right,
+            2 => Shift::Signed,
             _ => Shift::Other,
         };
         Second::Shifted { register: self.register(16), shift, by: self.bits(10, 6) }

@@ -111,7 +111,7 @@ impl Machine<'_, Aarch64> {
                 let result = match shift {
                     _ if by == 0 => Some(value),
                     Shift::Left => value.times(1i64.wrapping_shl(by)),
-                    Shift::Right | Shift::Other => None,
+                    Shift::Right | Shift::Signed | Shift::Other => None,
                 };
                 result.unwrap_or_else(|| self.made(state, SECOND, Range::of_bytes(width)))
             }

@@ -130,6 +130,8 @@ pub enum Second {
 pub enum Shift {
     Left,
     Right,
+    /// To the right, with the sign.
+    Signed,
     Other,
 }
 

@@ -58,7 +58,14 @@ impl Machine<'_, X86> {
             Opcode::CMP => {
                 let (left, right) = (self.read(&mut state, instruction, 0), self.read(&mut state, instruction, 1));
                 state.flags = match self.width(instruction, 0) {
-                    4 | 8 => self.compared(&mut state, left, right, self.width(instruction, 0)),
+                    width @ (4 | 8) => self.compared(&mut state, left, right, width),
+                    width @ (1 | 2) => {
+                        let cut = |value: Value| {
+                            let constant = value.as_constant().map(|it| Value::constant(it & bits_of(width)));
+                            constant.unwrap_or(value)
+                        };
+                        Flags::Compare { left: cut(left), right: cut(right), width }
+                    }
                     _ => Flags::Unknown,
                 };
             }
@@ -93,7 +100,10 @@ impl Machine<'_, X86> {
                 let flag = self.terms.intern(Expr::Flag { condition, whole });
                 match register {
                     Some((number, 1)) => state.registers[usize::from(number)] = Value::term(flag),
-                    _ => self.other(&mut state, instruction),
+                    _ => {
+                        let byte = self.made(&mut state, RESULT, Range::upto(1));
+                        self.write(&mut state, instruction, 0, byte);
+                    }
                 }
             }
             Opcode::PUSH => self.push(&mut state, instruction),
@@ -128,6 +138,10 @@ impl Machine<'_, X86> {
             Some((number, 4)) => {
                 let value = state.registers[usize::from(number)].clone();
                 state.low_half(&mut self.terms, &value)
+            }
+            Some((number, width @ (1 | 2))) if self.is_at_most(state, number, u64::MAX.into()) => {
+                let value = state.registers[usize::from(number)].clone();
+                self.masked(state, &value, &Value::constant(bits_of(width)), 8)
             }
             Some((_, width)) => self.made(state, Place::Register(PART + operand), Range::of_bytes(width)),
             None => self.made(state, Place::Register(PART + operand), Range::ALL),
@@ -288,4 +302,9 @@ impl Machine<'_, X86> {
             _ => self.fail(format!("`{instruction}` is not an instruction that code may have")),
         }
     }
+}
+
+/// All bits of one or two bytes.
+fn bits_of(width: u32) -> i64 {
+    if width == 1 { 0xff } else { 0xffff }
 }

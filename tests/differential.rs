@@ -13,7 +13,7 @@ use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 use test_kit::directive::{Run, Setup};
 use test_kit::fixture::{self, Fixture};
-use test_kit::process::{Outcome, describe};
+use test_kit::process::{self, Outcome, describe};
 use test_kit::reference::{self, Request};
 use test_kit::target::{self, CPU};
 use test_kit::trial::{Skip, trial};
@@ -50,7 +50,8 @@ fn seeds() -> Range<u64> {
 }
 
 fn check_fixture(fixture: &Fixture) -> Result<()> {
-    if let Some(reason) = &fixture.setup.differential {
+    let native = fixture.setup.native.as_ref().filter(|_| process::is_emulated());
+    if let Some(reason) = fixture.setup.differential.as_ref().or(native) {
         bail!(Skip::Reason(reason.clone()));
     }
     toolchain::require_for(fixture)?;

@@ -86,7 +86,15 @@ impl Watcher {
     fn end(mut self, folder: &Path, signal: Signal) -> Result<()> {
         let children = self.children()?;
         kill_process(Pid::from_raw(self.id()).context("it has a number")?, signal)?;
-        let status = self.process.wait()?;
+        let start = Instant::now();
+        let status = loop {
+            if let Some(status) = self.process.try_wait()? {
+                break status;
+            }
+            // Who starts tests in the background of a script has them ignore Ctrl-C.
+            ensure!(start.elapsed() < LIMIT, "the signal does not end it: is it ignored where tests start?");
+            std::thread::sleep(Duration::from_millis(20));
+        };
         ensure!(!status.success(), "it ends by {status}");
         // Who was killed is gone when its new parent has noticed.
         let is_there = |id: &i32| Path::new(&format!("/proc/{id}")).exists();

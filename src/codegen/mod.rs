@@ -211,7 +211,7 @@ impl Generator {
         Machine {
             null_faults: is_cranelift,
             keeps_references: is_cranelift,
-            // Without exact traps, LLVM may do all of a store before a trap that precedes it.
+            // Without exact traps, LLVM may move a store past a trap anyway.
             may_tear_vectors: machine.may_tear_vectors && (is_cranelift || self.exact_traps),
             ..machine
         }
